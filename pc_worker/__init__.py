@@ -1,0 +1,1 @@
+"""Pickle files of records in; embedded, searchable, delivered rows out."""
