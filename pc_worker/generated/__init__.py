@@ -1,0 +1,1 @@
+"""What protoc made of proto/embedding_stream.proto: never edited (see docs/decisions/)."""

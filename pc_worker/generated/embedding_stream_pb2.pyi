@@ -1,0 +1,209 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class StreamEmbeddingRequest(_message.Message):
+    __slots__ = ("domain", "last_processed_uuid", "chunk_size", "after_position")
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    LAST_PROCESSED_UUID_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_SIZE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_POSITION_FIELD_NUMBER: _ClassVar[int]
+    domain: str
+    last_processed_uuid: str
+    chunk_size: int
+    after_position: int
+    def __init__(self, domain: _Optional[str] = ..., last_processed_uuid: _Optional[str] = ..., chunk_size: _Optional[int] = ..., after_position: _Optional[int] = ...) -> None: ...
+
+class RowChunk(_message.Message):
+    __slots__ = ("recruit", "candidate", "skill_dic", "document", "row_ids", "positions")
+    RECRUIT_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATE_FIELD_NUMBER: _ClassVar[int]
+    SKILL_DIC_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    ROW_IDS_FIELD_NUMBER: _ClassVar[int]
+    POSITIONS_FIELD_NUMBER: _ClassVar[int]
+    recruit: RecruitRowChunk
+    candidate: CandidateRowChunk
+    skill_dic: SkillEmbeddingDicRowChunk
+    document: DocumentRowChunk
+    row_ids: _containers.RepeatedScalarFieldContainer[str]
+    positions: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, recruit: _Optional[_Union[RecruitRowChunk, _Mapping]] = ..., candidate: _Optional[_Union[CandidateRowChunk, _Mapping]] = ..., skill_dic: _Optional[_Union[SkillEmbeddingDicRowChunk, _Mapping]] = ..., document: _Optional[_Union[DocumentRowChunk, _Mapping]] = ..., row_ids: _Optional[_Iterable[str]] = ..., positions: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class RecruitRowChunk(_message.Message):
+    __slots__ = ("rows",)
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    rows: _containers.RepeatedCompositeFieldContainer[RecruitRow]
+    def __init__(self, rows: _Optional[_Iterable[_Union[RecruitRow, _Mapping]]] = ...) -> None: ...
+
+class RecruitRow(_message.Message):
+    __slots__ = ("id", "position", "company_name", "experience_years", "primary_keyword", "english_level", "published_at", "skills", "long_description", "description_lang", "skills_vector")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    COMPANY_NAME_FIELD_NUMBER: _ClassVar[int]
+    EXPERIENCE_YEARS_FIELD_NUMBER: _ClassVar[int]
+    PRIMARY_KEYWORD_FIELD_NUMBER: _ClassVar[int]
+    ENGLISH_LEVEL_FIELD_NUMBER: _ClassVar[int]
+    PUBLISHED_AT_FIELD_NUMBER: _ClassVar[int]
+    SKILLS_FIELD_NUMBER: _ClassVar[int]
+    LONG_DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_LANG_FIELD_NUMBER: _ClassVar[int]
+    SKILLS_VECTOR_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    position: str
+    company_name: str
+    experience_years: int
+    primary_keyword: str
+    english_level: str
+    published_at: str
+    skills: _containers.RepeatedScalarFieldContainer[str]
+    long_description: str
+    description_lang: str
+    skills_vector: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, id: _Optional[str] = ..., position: _Optional[str] = ..., company_name: _Optional[str] = ..., experience_years: _Optional[int] = ..., primary_keyword: _Optional[str] = ..., english_level: _Optional[str] = ..., published_at: _Optional[str] = ..., skills: _Optional[_Iterable[str]] = ..., long_description: _Optional[str] = ..., description_lang: _Optional[str] = ..., skills_vector: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class CandidateRowChunk(_message.Message):
+    __slots__ = ("rows",)
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    rows: _containers.RepeatedCompositeFieldContainer[CandidateRow]
+    def __init__(self, rows: _Optional[_Iterable[_Union[CandidateRow, _Mapping]]] = ...) -> None: ...
+
+class CandidateRow(_message.Message):
+    __slots__ = ("candidate_id", "position_category", "experience_years", "original_resume", "skills", "skills_vector")
+    CANDIDATE_ID_FIELD_NUMBER: _ClassVar[int]
+    POSITION_CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    EXPERIENCE_YEARS_FIELD_NUMBER: _ClassVar[int]
+    ORIGINAL_RESUME_FIELD_NUMBER: _ClassVar[int]
+    SKILLS_FIELD_NUMBER: _ClassVar[int]
+    SKILLS_VECTOR_FIELD_NUMBER: _ClassVar[int]
+    candidate_id: str
+    position_category: str
+    experience_years: int
+    original_resume: str
+    skills: _containers.RepeatedScalarFieldContainer[str]
+    skills_vector: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, candidate_id: _Optional[str] = ..., position_category: _Optional[str] = ..., experience_years: _Optional[int] = ..., original_resume: _Optional[str] = ..., skills: _Optional[_Iterable[str]] = ..., skills_vector: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class SkillEmbeddingDicRowChunk(_message.Message):
+    __slots__ = ("rows",)
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    rows: _containers.RepeatedCompositeFieldContainer[SkillEmbeddingDicRow]
+    def __init__(self, rows: _Optional[_Iterable[_Union[SkillEmbeddingDicRow, _Mapping]]] = ...) -> None: ...
+
+class SkillEmbeddingDicRow(_message.Message):
+    __slots__ = ("skill", "position_category", "skill_vector")
+    SKILL_FIELD_NUMBER: _ClassVar[int]
+    POSITION_CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    SKILL_VECTOR_FIELD_NUMBER: _ClassVar[int]
+    skill: str
+    position_category: str
+    skill_vector: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, skill: _Optional[str] = ..., position_category: _Optional[str] = ..., skill_vector: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class DocumentRowChunk(_message.Message):
+    __slots__ = ("rows",)
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    rows: _containers.RepeatedCompositeFieldContainer[DocumentRow]
+    def __init__(self, rows: _Optional[_Iterable[_Union[DocumentRow, _Mapping]]] = ...) -> None: ...
+
+class DocumentRow(_message.Message):
+    __slots__ = ("id", "key", "source", "payload_json", "passages", "model")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_JSON_FIELD_NUMBER: _ClassVar[int]
+    PASSAGES_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    key: str
+    source: str
+    payload_json: str
+    passages: _containers.RepeatedCompositeFieldContainer[Passage]
+    model: str
+    def __init__(self, id: _Optional[str] = ..., key: _Optional[str] = ..., source: _Optional[str] = ..., payload_json: _Optional[str] = ..., passages: _Optional[_Iterable[_Union[Passage, _Mapping]]] = ..., model: _Optional[str] = ...) -> None: ...
+
+class Passage(_message.Message):
+    __slots__ = ("start", "end", "vector")
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    VECTOR_FIELD_NUMBER: _ClassVar[int]
+    start: int
+    end: int
+    vector: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, start: _Optional[int] = ..., end: _Optional[int] = ..., vector: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class IngestDataRequest(_message.Message):
+    __slots__ = ("metadata", "data_chunk")
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    DATA_CHUNK_FIELD_NUMBER: _ClassVar[int]
+    metadata: IngestMetadata
+    data_chunk: bytes
+    def __init__(self, metadata: _Optional[_Union[IngestMetadata, _Mapping]] = ..., data_chunk: _Optional[bytes] = ...) -> None: ...
+
+class IngestMetadata(_message.Message):
+    __slots__ = ("domain", "file_name", "vector_dimension")
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    FILE_NAME_FIELD_NUMBER: _ClassVar[int]
+    VECTOR_DIMENSION_FIELD_NUMBER: _ClassVar[int]
+    domain: str
+    file_name: str
+    vector_dimension: int
+    def __init__(self, domain: _Optional[str] = ..., file_name: _Optional[str] = ..., vector_dimension: _Optional[int] = ...) -> None: ...
+
+class IngestDataResponse(_message.Message):
+    __slots__ = ("success", "received_chunks", "message")
+    SUCCESS_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_CHUNKS_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    success: bool
+    received_chunks: int
+    message: str
+    def __init__(self, success: _Optional[bool] = ..., received_chunks: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
+
+class SearchRequest(_message.Message):
+    __slots__ = ("query", "domain", "k", "mode", "where", "like")
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    K_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    WHERE_FIELD_NUMBER: _ClassVar[int]
+    LIKE_FIELD_NUMBER: _ClassVar[int]
+    query: str
+    domain: str
+    k: int
+    mode: str
+    where: _containers.RepeatedScalarFieldContainer[str]
+    like: str
+    def __init__(self, query: _Optional[str] = ..., domain: _Optional[str] = ..., k: _Optional[int] = ..., mode: _Optional[str] = ..., where: _Optional[_Iterable[str]] = ..., like: _Optional[str] = ...) -> None: ...
+
+class SearchResponse(_message.Message):
+    __slots__ = ("query", "domain", "mode", "took_ms", "hits")
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    TOOK_MS_FIELD_NUMBER: _ClassVar[int]
+    HITS_FIELD_NUMBER: _ClassVar[int]
+    query: str
+    domain: str
+    mode: str
+    took_ms: float
+    hits: _containers.RepeatedCompositeFieldContainer[SearchHit]
+    def __init__(self, query: _Optional[str] = ..., domain: _Optional[str] = ..., mode: _Optional[str] = ..., took_ms: _Optional[float] = ..., hits: _Optional[_Iterable[_Union[SearchHit, _Mapping]]] = ...) -> None: ...
+
+class SearchHit(_message.Message):
+    __slots__ = ("id", "score", "vector_score", "text_score", "payload_json")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    VECTOR_SCORE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_SCORE_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_JSON_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    score: float
+    vector_score: float
+    text_score: float
+    payload_json: str
+    def __init__(self, id: _Optional[str] = ..., score: _Optional[float] = ..., vector_score: _Optional[float] = ..., text_score: _Optional[float] = ..., payload_json: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,193 @@
+"""The settings: read once from ``PC_WORKER_*`` at an entry point, checked, then passed on as plain values."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from pc_worker.errors import InvalidRequest
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+Backend = Literal["auto", "torch", "onnx", "onnx-int8", "openvino"]
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Give host and port of ``host:port``; IPv6 hosts stand in brackets.
+
+    Raises:
+        ValueError: If there is no port between 0 and 65535.
+    """
+    host, _, port = address.strip().rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"{address!r} is not HOST:PORT")
+    return host.strip("[]"), int(port)
+
+
+def is_loopback(address: str) -> bool:
+    """Tell whether ``host:port`` can only be reached from this machine."""
+    host = split_address(address)[0]
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; each field's variable is its name in capitals after ``PC_WORKER_``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PC_WORKER_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
+
+    #: State: servers' data, models, spool, logs, generated secrets.
+    home: Path = PROJECT / ".pcw"
+    #: postgresql://…; unset = the embedded server of `up` under HOME.
+    database_url: SecretStr | None = None
+    #: redis://…; unset = the embedded server of `up` under HOME.
+    redis_url: SecretStr | None = None
+    #: Where the gateway listens: HOST:PORT, several with commas, port 0 = any free one.
+    gateway_address: str = "127.0.0.1:50051"
+    flower_address: str = "127.0.0.1:5555"
+    metrics_address: str = "127.0.0.1:9464"
+    #: user:password of Flower; unset = generated and kept under HOME.
+    flower_auth: SecretStr | None = None
+    #: Folders that sources may lie in, colon-separated.
+    data_roots: Annotated[tuple[Path, ...] | None, NoDecode] = None
+    #: Folder that beat scans for INBOX/<domain>/<file>; unset = no scan.
+    inbox: Path | None = None
+    #: Name or path that seeds the active model; empty = the built-in one.
+    model: str = ""
+    encoder: Backend = "auto"
+    #: Threads of one encoder; 0 = cores ÷ worker processes.
+    encoder_threads: int = Field(default=0, ge=0, le=256)
+    #: Worker processes; 0 = one a core, four at most.
+    concurrency: int = Field(default=0, ge=0, le=256)
+    #: Bytes a domain's queue may hold in Redis: about 40 chunks of 1536-d rows.
+    queue_max_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
+    #: Chunks of one job in the broker at once: keeps the broker small and small jobs quick.
+    chunks_in_flight: int = Field(default=32, ge=1, le=10_000)
+    #: Seconds a chunk's lease lasts: longer than the hard time limit of a task, 300 s.
+    lease_s: float = Field(default=330.0, ge=1.0)
+    #: Seconds between two runs of `reconcile`.
+    reconcile_s: float = Field(default=30.0, ge=1.0)
+    #: Seconds that superseded log entries stay.
+    log_retention_s: float = Field(default=7 * 86400.0, ge=0.0)
+    #: Seconds that ended jobs with their dead letters stay.
+    job_retention_s: float = Field(default=90 * 86400.0, ge=0.0)
+    #: Push targets HOST:PORT, comma-separated; the first is the default; unset = push is off.
+    batch_servers: Annotated[tuple[str, ...], NoDecode] = ()
+    #: A bearer token for all domains.
+    token: SecretStr | None = None
+    #: JSON file: sha256 of a token → list of domains.
+    tokens_file: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    #: 1 = the gateway may listen beyond loopback without TLS or tokens.
+    insecure: bool = False
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("home", "inbox", "tokens_file", "tls_cert", "tls_key", "tls_client_ca", mode="after")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return None if path is None else Path(os.path.abspath(path.expanduser()))
+
+    @field_validator("data_roots", mode="before")
+    @classmethod
+    def _roots(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        roots = tuple(Path(part).expanduser().resolve() for part in value.split(":") if part)
+        if not roots:
+            raise ValueError("names no folder")
+        return roots
+
+    @field_validator("batch_servers", mode="before")
+    @classmethod
+    def _servers(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        parts = tuple(part.strip() for part in value.split(",") if part.strip())
+        for part in parts:
+            split_address(part)
+        return parts
+
+    @field_validator("gateway_address", "flower_address", "metrics_address")
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        for part in value.split(","):
+            split_address(part)
+        return value
+
+    @field_validator("flower_auth")
+    @classmethod
+    def _user_and_password(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not all(value.get_secret_value().partition(":")[::2]):
+            raise ValueError("is not USER:PASSWORD")
+        return value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if self.redis_url is not None and self.data_roots is None:
+            raise ValueError("PC_WORKER_DATA_ROOTS must be set when PC_WORKER_REDIS_URL is")
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("PC_WORKER_TLS_CERT and PC_WORKER_TLS_KEY go together")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise ValueError("PC_WORKER_TLS_CLIENT_CA needs PC_WORKER_TLS_CERT")
+        return self
+
+    @property
+    def gateway_addresses(self) -> tuple[str, ...]:
+        """Every address the gateway listens on."""
+        return tuple(part.strip() for part in self.gateway_address.split(","))
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The folders that sources may lie in, resolved."""
+        if self.data_roots is not None:
+            return self.data_roots
+        return tuple(path.resolve() for path in (Path.cwd(), Path.home(), self.home))
+
+    @property
+    def worker_processes(self) -> int:
+        """Processes of one worker."""
+        return self.concurrency or min(os.cpu_count() or 1, 4)
+
+    @property
+    def threads(self) -> int:
+        """Threads of one encoder, so that all worker processes together use each core once."""
+        return self.encoder_threads or max(1, (os.cpu_count() or 1) // self.worker_processes)
+
+    @property
+    def spool(self) -> Path:
+        """Folder of index sidecars and decompressed sources."""
+        return self.home / "spool"
+
+    @property
+    def models(self) -> Path:
+        """Folder of exported models."""
+        return self.home / "models"
+
+
+def read_settings() -> Settings:
+    """Read and check the environment.
+
+    Raises:
+        InvalidRequest: Naming the variable and what is wrong with it.
+    """
+    try:
+        return Settings()
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        message = first["msg"].removeprefix("Value error, ")
+        if not first["loc"]:
+            raise InvalidRequest(message) from exc
+        raise InvalidRequest(f"PC_WORKER_{str(first['loc'][0]).upper()}: {message}") from exc
