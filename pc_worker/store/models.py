@@ -1,0 +1,64 @@
+"""Models and the active model of each domain."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from pc_worker.errors import NotFound
+from pc_worker.store.connection import Cursor
+from pc_worker.store.values import Model
+
+COLUMNS = "model_id, name, revision, dimension, normalised, encodable"
+
+REGISTER = """
+INSERT INTO models (name, revision, dimension, normalised, encodable) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (name, revision, dimension, normalised) DO NOTHING
+"""
+FIND = f"SELECT {COLUMNS} FROM models WHERE (name, revision, dimension, normalised) = (%s, %s, %s, %s)"
+ACTIVE = f"SELECT {COLUMNS} FROM models WHERE model_id = (SELECT model_id FROM domains WHERE domain = %s)"
+
+
+def register_model(
+    cursor: Cursor, *, name: str, revision: str, dimension: int, normalised: bool, encodable: bool
+) -> Model:
+    """Give the model of this identity, registering it when it is new."""
+    identity = (name, revision, dimension, normalised)
+    cursor.execute(REGISTER, (*identity, encodable))
+    cursor.execute(FIND, identity)
+    return _model(cursor)
+
+
+def ensure_domain(cursor: Cursor, domain: str, model: Model) -> None:
+    """Make the domain's log with ``model`` active, unless it exists: then nothing changes."""
+    cursor.execute(
+        "INSERT INTO domains (domain, epoch, model_id) VALUES (%s, %s, %s) ON CONFLICT (domain) DO NOTHING",
+        (domain, str(uuid4()), model.model_id),
+    )
+
+
+def active_model(cursor: Cursor, domain: str) -> Model:
+    """Give the domain's active model.
+
+    Raises:
+        NotFound: If the domain has no log yet.
+    """
+    cursor.execute(ACTIVE, (domain,))
+    return _model(cursor)
+
+
+def find_model(cursor: Cursor, model_id: int) -> Model:
+    """Give a registered model.
+
+    Raises:
+        NotFound: If there is none of this id.
+    """
+    cursor.execute(f"SELECT {COLUMNS} FROM models WHERE model_id = %s", (model_id,))
+    return _model(cursor)
+
+
+def _model(cursor: Cursor) -> Model:
+    row = cursor.fetchone()
+    if row is None:
+        raise NotFound("no model is registered for this domain: run `migrate`")
+    names = ("model_id", "name", "revision", "dimension", "normalised", "encodable")
+    return Model(**dict(zip(names, row, strict=True)))
