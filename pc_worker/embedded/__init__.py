@@ -1,0 +1,26 @@
+"""Our own PostgreSQL and Redis-compatible server under a home, and the supervision of all parts of a running stack."""
+
+from __future__ import annotations
+
+from pc_worker.embedded.addresses import Addresses, read_addresses, remove_addresses, write_addresses
+from pc_worker.embedded.errors import HomeInUse, HomeUnusable, ServiceFailed
+from pc_worker.embedded.process import Command, Process
+from pc_worker.embedded.services import Services, start_services
+from pc_worker.embedded.supervisor import Supervisor
+from pc_worker.embedded.tether import die_with_parent
+
+__all__ = [
+    "Addresses",
+    "Command",
+    "HomeInUse",
+    "HomeUnusable",
+    "Process",
+    "ServiceFailed",
+    "Services",
+    "Supervisor",
+    "die_with_parent",
+    "read_addresses",
+    "remove_addresses",
+    "start_services",
+    "write_addresses",
+]

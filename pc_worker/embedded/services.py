@@ -1,0 +1,91 @@
+"""The two servers of one home, PostgreSQL and a Redis-compatible one, owned by this process."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+
+from pc_worker.embedded.errors import HomeUnusable, ServiceFailed
+from pc_worker.embedded.launch import Server, launch, settle
+from pc_worker.embedded.ownership import own_home
+from pc_worker.embedded.postgres import Postgres
+from pc_worker.embedded.state import ServerState, new_state, read_state, write_state
+from pc_worker.embedded.supervisor import Supervisor
+from pc_worker.embedded.valkey import Valkey
+
+#: A clean stop writes at most the 128 MB of shared buffers.
+STOP_GRACE_S = 30.0
+
+
+class Services:
+    """Running servers. Use it from the main thread, whose end they are tied to; ``kill -9`` stops them, too."""
+
+    def __init__(self, supervisor: Supervisor, urls: dict[str, str], held: contextlib.ExitStack) -> None:
+        self._supervisor, self._urls, self._held = supervisor, urls, held
+
+    @property
+    def database_url(self) -> str:
+        """URL of the database on loopback, with its password; empty when PostgreSQL was not asked for."""
+        return self._urls.get("postgres", "")
+
+    @property
+    def redis_url(self) -> str:
+        """URL of the Redis-compatible server, with its password; empty when it was not asked for."""
+        return self._urls.get("redis", "")
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """``postgres`` and ``redis`` → pid, of those that run now."""
+        return self._supervisor.pids
+
+    def watch(self) -> list[str]:
+        """Start a server that died again, on its port and data, with backoff; does not wait until it is ready.
+
+        Call it every second or so. Gives the names of those started now.
+        """
+        return self._supervisor.watch()
+
+    def stop(self) -> None:
+        """Stop both cleanly and give the home back; again is harmless."""
+        self._held.close()
+
+
+def start_services(home: Path, *, need_postgres: bool = True, need_redis: bool = True) -> Services:
+    """Own ``home`` and start its servers, each on the port it had last if that is still free.
+
+    The home is owned even if no server is needed. A first start takes about 2 seconds, later ones a fraction of one.
+
+    Raises:
+        HomeInUse: If another process owns the home.
+        HomeUnusable: If the home belongs to another user, or cannot be written.
+        ServiceFailed: If a server does not start, with its reason.
+        RuntimeError: If called outside the main thread.
+    """
+    if sys.platform != "linux" and (need_postgres or need_redis):
+        raise ServiceFailed("servers", "they need Linux: set PC_WORKER_DATABASE_URL and PC_WORKER_REDIS_URL")
+    servers: list[Server] = [Postgres(home)] if need_postgres else []
+    if need_redis:
+        servers.append(Valkey(home))
+    with contextlib.ExitStack() as held:
+        held.enter_context(own_home(home))
+        try:
+            urls, supervisor = _start(home, servers, held)
+        except OSError as exc:
+            raise HomeUnusable(home, f"cannot hold the servers' data ({exc}): mend that") from exc
+        return Services(supervisor, urls, held.pop_all())
+
+
+def _start(home: Path, servers: list[Server], held: contextlib.ExitStack) -> tuple[dict[str, str], Supervisor]:
+    remembered = read_state(home)
+    state = {server.name: remembered.get(server.name) or new_state() for server in servers}
+    for server in servers:
+        is_new = server.name not in remembered
+        held.enter_context(server.prepare(state[server.name].password, is_new=is_new))
+    supervisor = Supervisor(home / "logs")
+    held.callback(supervisor.stop, STOP_GRACE_S)
+    launched = [(server, launch(supervisor, server, state[server.name].port)) for server in servers]
+    ports = {server.name: settle(supervisor, server, port) for server, port in launched}
+    now = {name: ServerState(password=state[name].password, port=port) for name, port in ports.items()}
+    write_state(home, remembered | now)
+    return {server.name: server.url(ports[server.name], state[server.name].password) for server in servers}, supervisor
