@@ -1,0 +1,57 @@
+"""Judging one cell: whether it is null, what is wrong with its text, and how a reason may quote it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from pc_worker.reader import MISSING, normal
+
+# 40 characters tell a person which value is meant, and never the whole text of a row.
+_QUOTED_CHARACTERS = 40
+
+
+class BadValue(ValueError):
+    """The cell cannot be stored: the row is dead. The message is a clause without the field's name."""
+
+
+class DropRow(Exception):
+    """The cell says that the row is not wanted: it is skipped. The message is a clause without the field's name."""
+
+
+def is_null(cell: object) -> bool:
+    """Whether the cell is missing, None, NaN, NaT or NA."""
+    if cell is None or cell is MISSING:
+        return True
+    if isinstance(cell, float):
+        return cell != cell
+    if isinstance(cell, str | bytes | int | list | tuple | dict | np.ndarray):
+        return False
+    return normal(cell) is None
+
+
+def checked_text(text: str) -> str:
+    """The text itself, where PostgreSQL and protobuf can hold it.
+
+    Raises:
+        BadValue: If it has a NUL character or a lone surrogate.
+    """
+    if "\0" in text:
+        raise BadValue("holds a NUL character")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as fault:
+            raise BadValue("holds a lone surrogate, which is no valid Unicode") from fault
+    return text
+
+
+def quoted(cell: object) -> str:
+    """The cell as a short, printable quotation for a reason."""
+    if not isinstance(cell, str | bool | int | float | np.generic):
+        return f"a {type(cell).__name__}"
+    text = cell if isinstance(cell, str) else str(normal(cell))
+    short = text if len(text) <= _QUOTED_CHARACTERS else text[:_QUOTED_CHARACTERS] + "…"
+    printable = short.encode("utf-8", "backslashreplace").decode()
+    return json.dumps(printable, ensure_ascii=False) if isinstance(cell, str) else printable

@@ -1,0 +1,11 @@
+"""The domain ``document``: any table with a text column, embedded here; its rows are their own payload."""
+
+from __future__ import annotations
+
+from pc_worker.domains.declaration import AnyTable, Domain
+
+DOMAIN = Domain(
+    name="document",
+    key=("id",),
+    any_table=AnyTable(text_columns=("text", "content", "body", "document", "description", "docstring")),
+)

@@ -1,0 +1,85 @@
+"""What becomes of a row: a record, a skipped row or a dead one; and the hash that tells whether a record changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pc_worker.reader import Json
+
+#: One source vector: shape (dimension,), finite, of non-zero norm.
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # an array has no truth value: compare content_hash()
+class Record:
+    """A clean row.
+
+    Attributes:
+        row_no: Its place in the source, from 0.
+        key: What identifies it in its domain (and scope).
+        payload: Its fields as JSON values, without the vector.
+        text: What to embed; None where the source brings the vector.
+        vector: The source's vector; None where it is embedded here.
+        search_text: The words by which full-text search finds it.
+    """
+
+    row_no: int
+    key: str
+    payload: dict[str, Json]
+    text: str | None
+    vector: Vector | None
+    search_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A row that a cleaning rule or a later duplicate drops, and why."""
+
+    row_no: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """A row that is refused, and why: one clause that names the field."""
+
+    row_no: int
+    reason: str
+
+
+Outcome = Record | Skipped | Dead
+
+
+def canonical_json(value: Json) -> bytes:
+    """The one JSON text of ``value``: keys sorted, no blanks, UTF-8.
+
+    Raises:
+        ValueError: If it holds an integer beyond the interpreter's digit limit.
+        RecursionError: If it is nested too deeply.
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    # A lone surrogate makes a row dead, yet until then the row needs a key.
+    return text.encode("utf-8", "surrogatepass")
+
+
+def content_hash(record: Record) -> bytes:
+    """32 bytes over payload, text and vector: equal content gives equal hashes in every run and process."""
+    digest = hashlib.blake2b(digest_size=32)
+    for part in (canonical_json(record.payload), _text_bytes(record.text), _vector_bytes(record.vector)):
+        # Lengths keep neighbours apart: text moved from one part to the next is another content.
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.digest()
+
+
+def _text_bytes(text: str | None) -> bytes:
+    return b"" if text is None else b"t" + text.encode()
+
+
+def _vector_bytes(vector: Vector | None) -> bytes:
+    return b"" if vector is None else vector.astype("<f4", copy=False).tobytes()

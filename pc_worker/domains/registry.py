@@ -1,0 +1,42 @@
+"""Finds the domains: every module of this folder that declares a ``DOMAIN``."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from pc_worker.domains.declaration import Domain
+from pc_worker.errors import InvalidRequest
+
+
+class UnknownDomain(InvalidRequest):
+    """There is no domain of that name; the message names the known ones."""
+
+
+def get_domain(name: str) -> Domain:
+    """The domain called ``name`` (names are case-sensitive).
+
+    Raises:
+        UnknownDomain: If there is none.
+    """
+    domain = _declared().get(name)
+    if domain is None:
+        raise UnknownDomain(f'unknown domain "{name}": known are {", ".join(domain_names())}')
+    return domain
+
+
+def domain_names() -> list[str]:
+    """Names of all domains, sorted."""
+    return sorted(_declared())
+
+
+@functools.cache
+def _declared() -> Mapping[str, Domain]:
+    package = __name__.rpartition(".")[0]
+    folder = importlib.import_module(package).__path__
+    modules = [importlib.import_module(f"{package}.{found.name}") for found in pkgutil.iter_modules(folder)]
+    declared = [module.DOMAIN for module in modules if hasattr(module, "DOMAIN")]
+    return MappingProxyType({domain.name: domain for domain in declared})
