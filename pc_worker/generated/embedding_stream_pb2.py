@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*pc_worker/generated/embedding_stream.proto\x12\x16\x63om.alpha.backend.grpc\"\xba\x01\n\x16StreamEmbeddingRequest\x12\x0e\n\x06\x64omain\x18\x01 \x01(\t\x12 \n\x13last_processed_uuid\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x17\n\nchunk_size\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\x1b\n\x0e\x61\x66ter_position\x18\x04 \x01(\x03H\x02\x88\x01\x01\x42\x16\n\x14_last_processed_uuidB\r\n\x0b_chunk_sizeB\x11\n\x0f_after_position\"\xbe\x02\n\x08RowChunk\x12:\n\x07recruit\x18\x01 \x01(\x0b\x32\'.com.alpha.backend.grpc.RecruitRowChunkH\x00\x12>\n\tcandidate\x18\x02 \x01(\x0b\x32).com.alpha.backend.grpc.CandidateRowChunkH\x00\x12\x46\n\tskill_dic\x18\x03 \x01(\x0b\x32\x31.com.alpha.backend.grpc.SkillEmbeddingDicRowChunkH\x00\x12<\n\x08\x64ocument\x18\x04 \x01(\x0b\x32(.com.alpha.backend.grpc.DocumentRowChunkH\x00\x12\x0f\n\x07row_ids\x18\x0e \x03(\t\x12\x11\n\tpositions\x18\x0f \x03(\x03\x42\x0c\n\nchunk_data\"C\n\x0fRecruitRowChunk\x12\x30\n\x04rows\x18\x01 \x03(\x0b\x32\".com.alpha.backend.grpc.RecruitRow\"\xfb\x01\n\nRecruitRow\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\t\x12\x14\n\x0c\x63ompany_name\x18\x03 \x01(\t\x12\x18\n\x10\x65xperience_years\x18\x04 \x01(\x05\x12\x17\n\x0fprimary_keyword\x18\x05 \x01(\t\x12\x15\n\renglish_level\x18\x06 \x01(\t\x12\x14\n\x0cpublished_at\x18\x07 \x01(\t\x12\x0e\n\x06skills\x18\x08 \x03(\t\x12\x18\n\x10long_description\x18\t \x01(\t\x12\x18\n\x10\x64\x65scription_lang\x18\n \x01(\t\x12\x15\n\rskills_vector\x18\x0b \x03(\x02\"G\n\x11\x43\x61ndidateRowChunk\x12\x32\n\x04rows\x18\x01 \x03(\x0b\x32$.com.alpha.backend.grpc.CandidateRow\"\x99\x01\n\x0c\x43\x61ndidateRow\x12\x14\n\x0c\x63\x61ndidate_id\x18\x01 \x01(\t\x12\x19\n\x11position_category\x18\x02 \x01(\t\x12\x18\n\x10\x65xperience_years\x18\x03 \x01(\x05\x12\x17\n\x0foriginal_resume\x18\x04 \x01(\t\x12\x0e\n\x06skills\x18\x05 \x03(\t\x12\x15\n\rskills_vector\x18\x06 \x03(\x02\"W\n\x19SkillEmbeddingDicRowChunk\x12:\n\x04rows\x18\x01 \x03(\x0b\x32,.com.alpha.backend.grpc.SkillEmbeddingDicRow\"V\n\x14SkillEmbeddingDicRow\x12\r\n\x05skill\x18\x01 \x01(\t\x12\x19\n\x11position_category\x18\x02 \x01(\t\x12\x14\n\x0cskill_vector\x18\x03 \x03(\x02\"E\n\x10\x44ocumentRowChunk\x12\x31\n\x04rows\x18\x01 \x03(\x0b\x32#.com.alpha.backend.grpc.DocumentRow\"\x8e\x01\n\x0b\x44ocumentRow\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x14\n\x0cpayload_json\x18\x04 \x01(\t\x12\x31\n\x08passages\x18\x05 \x03(\x0b\x32\x1f.com.alpha.backend.grpc.Passage\x12\r\n\x05model\x18\x06 \x01(\t\"5\n\x07Passage\x12\r\n\x05start\x18\x01 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x05\x12\x0e\n\x06vector\x18\x03 \x03(\x02\"u\n\x11IngestDataRequest\x12:\n\x08metadata\x18\x01 \x01(\x0b\x32&.com.alpha.backend.grpc.IngestMetadataH\x00\x12\x14\n\ndata_chunk\x18\x02 \x01(\x0cH\x00\x42\x0e\n\x0crequest_type\"M\n\x0eIngestMetadata\x12\x0e\n\x06\x64omain\x18\x01 \x01(\t\x12\x11\n\tfile_name\x18\x02 \x01(\t\x12\x18\n\x10vector_dimension\x18\x03 \x01(\x05\"O\n\x12IngestDataResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x17\n\x0freceived_chunks\x18\x02 \x01(\x05\x12\x0f\n\x07message\x18\x03 \x01(\t\"d\n\rSearchRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x0e\n\x06\x64omain\x18\x02 \x01(\t\x12\t\n\x01k\x18\x03 \x01(\x05\x12\x0c\n\x04mode\x18\x04 \x01(\t\x12\r\n\x05where\x18\x05 \x03(\t\x12\x0c\n\x04like\x18\x06 \x01(\t\"\x7f\n\x0eSearchResponse\x12\r\n\x05query\x18\x01 \x01(\t\x12\x0e\n\x06\x64omain\x18\x02 \x01(\t\x12\x0c\n\x04mode\x18\x03 \x01(\t\x12\x0f\n\x07took_ms\x18\x04 \x01(\x01\x12/\n\x04hits\x18\x05 \x03(\x0b\x32!.com.alpha.backend.grpc.SearchHit\"\x90\x01\n\tSearchHit\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x19\n\x0cvector_score\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\ntext_score\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x0cpayload_json\x18\x05 \x01(\tB\x0f\n\r_vector_scoreB\r\n\x0b_text_score2\xc5\x02\n\x16\x45mbeddingStreamService\x12\x65\n\x0fStreamEmbedding\x12..com.alpha.backend.grpc.StreamEmbeddingRequest\x1a .com.alpha.backend.grpc.RowChunk0\x01\x12k\n\x10IngestDataStream\x12).com.alpha.backend.grpc.IngestDataRequest\x1a*.com.alpha.backend.grpc.IngestDataResponse(\x01\x12W\n\x06Search\x12%.com.alpha.backend.grpc.SearchRequest\x1a&.com.alpha.backend.grpc.SearchResponseB\x1a\n\x16\x63om.alpha.backend.grpcP\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*pc_worker/generated/embedding_stream.proto\x12\x16\x63om.alpha.backend.grpc\"\xba\x01\n\x16StreamEmbeddingRequest\x12\x0e\n\x06\x64omain\x18\x01 \x01(\t\x12 \n\x13last_processed_uuid\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x17\n\nchunk_size\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\x1b\n\x0e\x61\x66ter_position\x18\x04 \x01(\x03H\x02\x88\x01\x01\x42\x16\n\x14_last_processed_uuidB\r\n\x0b_chunk_sizeB\x11\n\x0f_after_position\"\xbe\x02\n\x08RowChunk\x12:\n\x07recruit\x18\x01 \x01(\x0b\x32\'.com.alpha.backend.grpc.RecruitRowChunkH\x00\x12>\n\tcandidate\x18\x02 \x01(\x0b\x32).com.alpha.backend.grpc.CandidateRowChunkH\x00\x12\x46\n\tskill_dic\x18\x03 \x01(\x0b\x32\x31.com.alpha.backend.grpc.SkillEmbeddingDicRowChunkH\x00\x12<\n\x08\x64ocument\x18\x04 \x01(\x0b\x32(.com.alpha.backend.grpc.DocumentRowChunkH\x00\x12\x0f\n\x07row_ids\x18\x0e \x03(\t\x12\x11\n\tpositions\x18\x0f \x03(\x03\x42\x0c\n\nchunk_data\"C\n\x0fRecruitRowChunk\x12\x30\n\x04rows\x18\x01 \x03(\x0b\x32\".com.alpha.backend.grpc.RecruitRow\"\xf5\x02\n\nRecruitRow\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\t\x12\x14\n\x0c\x63ompany_name\x18\x03 \x01(\t\x12\x1d\n\x10\x65xperience_years\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x1c\n\x0fprimary_keyword\x18\x05 \x01(\tH\x01\x88\x01\x01\x12\x1a\n\renglish_level\x18\x06 \x01(\tH\x02\x88\x01\x01\x12\x19\n\x0cpublished_at\x18\x07 \x01(\tH\x03\x88\x01\x01\x12\x0e\n\x06skills\x18\x08 \x03(\t\x12\x18\n\x10long_description\x18\t \x01(\t\x12\x1d\n\x10\x64\x65scription_lang\x18\n \x01(\tH\x04\x88\x01\x01\x12\x15\n\rskills_vector\x18\x0b \x03(\x02\x42\x13\n\x11_experience_yearsB\x12\n\x10_primary_keywordB\x10\n\x0e_english_levelB\x0f\n\r_published_atB\x13\n\x11_description_lang\"G\n\x11\x43\x61ndidateRowChunk\x12\x32\n\x04rows\x18\x01 \x03(\x0b\x32$.com.alpha.backend.grpc.CandidateRow\"\xb3\x01\n\x0c\x43\x61ndidateRow\x12\x14\n\x0c\x63\x61ndidate_id\x18\x01 \x01(\t\x12\x19\n\x11position_category\x18\x02 \x01(\t\x12\x1d\n\x10\x65xperience_years\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x17\n\x0foriginal_resume\x18\x04 \x01(\t\x12\x0e\n\x06skills\x18\x05 \x03(\t\x12\x15\n\rskills_vector\x18\x06 \x03(\x02\x42\x13\n\x11_experience_years\"W\n\x19SkillEmbeddingDicRowChunk\x12:\n\x04rows\x18\x01 \x03(\x0b\x32,.com.alpha.backend.grpc.SkillEmbeddingDicRow\"V\n\x14SkillEmbeddingDicRow\x12\r\n\x05skill\x18\x01 \x01(\t\x12\x19\n\x11position_category\x18\x02 \x01(\t\x12\x14\n\x0cskill_vector\x18\x03 \x03(\x02\"E\n\x10\x44ocumentRowChunk\x12\x31\n\x04rows\x18\x01 \x03(\x0b\x32#.com.alpha.backend.grpc.DocumentRow\"\x8e\x01\n\x0b\x44ocumentRow\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x14\n\x0cpayload_json\x18\x04 \x01(\t\x12\x31\n\x08passages\x18\x05 \x03(\x0b\x32\x1f.com.alpha.backend.grpc.Passage\x12\r\n\x05model\x18\x06 \x01(\t\"5\n\x07Passage\x12\r\n\x05start\x18\x01 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x05\x12\x0e\n\x06vector\x18\x03 \x03(\x02\"u\n\x11IngestDataRequest\x12:\n\x08metadata\x18\x01 \x01(\x0b\x32&.com.alpha.backend.grpc.IngestMetadataH\x00\x12\x14\n\ndata_chunk\x18\x02 \x01(\x0cH\x00\x42\x0e\n\x0crequest_type\"M\n\x0eIngestMetadata\x12\x0e\n\x06\x64omain\x18\x01 \x01(\t\x12\x11\n\tfile_name\x18\x02 \x01(\t\x12\x18\n\x10vector_dimension\x18\x03 \x01(\x05\"O\n\x12IngestDataResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x17\n\x0freceived_chunks\x18\x02 \x01(\x05\x12\x0f\n\x07message\x18\x03 \x01(\t\"d\n\rSearchRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x0e\n\x06\x64omain\x18\x02 \x01(\t\x12\t\n\x01k\x18\x03 \x01(\x05\x12\x0c\n\x04mode\x18\x04 \x01(\t\x12\r\n\x05where\x18\x05 \x03(\t\x12\x0c\n\x04like\x18\x06 \x01(\t\"\x7f\n\x0eSearchResponse\x12\r\n\x05query\x18\x01 \x01(\t\x12\x0e\n\x06\x64omain\x18\x02 \x01(\t\x12\x0c\n\x04mode\x18\x03 \x01(\t\x12\x0f\n\x07took_ms\x18\x04 \x01(\x01\x12/\n\x04hits\x18\x05 \x03(\x0b\x32!.com.alpha.backend.grpc.SearchHit\"\x90\x01\n\tSearchHit\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x19\n\x0cvector_score\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\ntext_score\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x0cpayload_json\x18\x05 \x01(\tB\x0f\n\r_vector_scoreB\r\n\x0b_text_score2\xc5\x02\n\x16\x45mbeddingStreamService\x12\x65\n\x0fStreamEmbedding\x12..com.alpha.backend.grpc.StreamEmbeddingRequest\x1a .com.alpha.backend.grpc.RowChunk0\x01\x12k\n\x10IngestDataStream\x12).com.alpha.backend.grpc.IngestDataRequest\x1a*.com.alpha.backend.grpc.IngestDataResponse(\x01\x12W\n\x06Search\x12%.com.alpha.backend.grpc.SearchRequest\x1a&.com.alpha.backend.grpc.SearchResponseB\x1a\n\x16\x63om.alpha.backend.grpcP\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,33 +39,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECRUITROWCHUNK']._serialized_start=580
   _globals['_RECRUITROWCHUNK']._serialized_end=647
   _globals['_RECRUITROW']._serialized_start=650
-  _globals['_RECRUITROW']._serialized_end=901
-  _globals['_CANDIDATEROWCHUNK']._serialized_start=903
-  _globals['_CANDIDATEROWCHUNK']._serialized_end=974
-  _globals['_CANDIDATEROW']._serialized_start=977
-  _globals['_CANDIDATEROW']._serialized_end=1130
-  _globals['_SKILLEMBEDDINGDICROWCHUNK']._serialized_start=1132
-  _globals['_SKILLEMBEDDINGDICROWCHUNK']._serialized_end=1219
-  _globals['_SKILLEMBEDDINGDICROW']._serialized_start=1221
-  _globals['_SKILLEMBEDDINGDICROW']._serialized_end=1307
-  _globals['_DOCUMENTROWCHUNK']._serialized_start=1309
-  _globals['_DOCUMENTROWCHUNK']._serialized_end=1378
-  _globals['_DOCUMENTROW']._serialized_start=1381
-  _globals['_DOCUMENTROW']._serialized_end=1523
-  _globals['_PASSAGE']._serialized_start=1525
-  _globals['_PASSAGE']._serialized_end=1578
-  _globals['_INGESTDATAREQUEST']._serialized_start=1580
-  _globals['_INGESTDATAREQUEST']._serialized_end=1697
-  _globals['_INGESTMETADATA']._serialized_start=1699
-  _globals['_INGESTMETADATA']._serialized_end=1776
-  _globals['_INGESTDATARESPONSE']._serialized_start=1778
-  _globals['_INGESTDATARESPONSE']._serialized_end=1857
-  _globals['_SEARCHREQUEST']._serialized_start=1859
-  _globals['_SEARCHREQUEST']._serialized_end=1959
-  _globals['_SEARCHRESPONSE']._serialized_start=1961
-  _globals['_SEARCHRESPONSE']._serialized_end=2088
-  _globals['_SEARCHHIT']._serialized_start=2091
-  _globals['_SEARCHHIT']._serialized_end=2235
-  _globals['_EMBEDDINGSTREAMSERVICE']._serialized_start=2238
-  _globals['_EMBEDDINGSTREAMSERVICE']._serialized_end=2563
+  _globals['_RECRUITROW']._serialized_end=1023
+  _globals['_CANDIDATEROWCHUNK']._serialized_start=1025
+  _globals['_CANDIDATEROWCHUNK']._serialized_end=1096
+  _globals['_CANDIDATEROW']._serialized_start=1099
+  _globals['_CANDIDATEROW']._serialized_end=1278
+  _globals['_SKILLEMBEDDINGDICROWCHUNK']._serialized_start=1280
+  _globals['_SKILLEMBEDDINGDICROWCHUNK']._serialized_end=1367
+  _globals['_SKILLEMBEDDINGDICROW']._serialized_start=1369
+  _globals['_SKILLEMBEDDINGDICROW']._serialized_end=1455
+  _globals['_DOCUMENTROWCHUNK']._serialized_start=1457
+  _globals['_DOCUMENTROWCHUNK']._serialized_end=1526
+  _globals['_DOCUMENTROW']._serialized_start=1529
+  _globals['_DOCUMENTROW']._serialized_end=1671
+  _globals['_PASSAGE']._serialized_start=1673
+  _globals['_PASSAGE']._serialized_end=1726
+  _globals['_INGESTDATAREQUEST']._serialized_start=1728
+  _globals['_INGESTDATAREQUEST']._serialized_end=1845
+  _globals['_INGESTMETADATA']._serialized_start=1847
+  _globals['_INGESTMETADATA']._serialized_end=1924
+  _globals['_INGESTDATARESPONSE']._serialized_start=1926
+  _globals['_INGESTDATARESPONSE']._serialized_end=2005
+  _globals['_SEARCHREQUEST']._serialized_start=2007
+  _globals['_SEARCHREQUEST']._serialized_end=2107
+  _globals['_SEARCHRESPONSE']._serialized_start=2109
+  _globals['_SEARCHRESPONSE']._serialized_end=2236
+  _globals['_SEARCHHIT']._serialized_start=2239
+  _globals['_SEARCHHIT']._serialized_end=2383
+  _globals['_EMBEDDINGSTREAMSERVICE']._serialized_start=2386
+  _globals['_EMBEDDINGSTREAMSERVICE']._serialized_end=2711
 # @@protoc_insertion_point(module_scope)
