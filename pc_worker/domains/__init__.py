@@ -7,10 +7,11 @@ from pc_worker.domains.declaration import AnyTable, Domain, Field, SourceVector
 from pc_worker.domains.keys import row_keys
 from pc_worker.domains.options import Options, UnusableOption, check_options
 from pc_worker.domains.plan import Plan
-from pc_worker.domains.records import Dead, Json, Outcome, Record, Skipped, content_hash
+from pc_worker.domains.records import Dead, Outcome, Record, Skipped, content_hash
 from pc_worker.domains.registry import UnknownDomain, domain_names, get_domain
 from pc_worker.domains.schema import SchemaMismatch, resolve
 from pc_worker.domains.table import BatchView, ColumnView
+from pc_worker.reader import Json
 
 __all__ = [
     "AnyTable",

@@ -10,6 +10,7 @@ from pc_worker.reader import MISSING, normal
 
 # 40 characters tell a person which value is meant, and never the whole text of a row.
 _QUOTED_CHARACTERS = 40
+_QUOTED_BITS = 128  # beyond thousands of digits Python refuses to write an integer at all
 
 
 class BadValue(ValueError):
@@ -49,8 +50,10 @@ def checked_text(text: str) -> str:
 
 def quoted(cell: object) -> str:
     """The cell as a short, printable quotation for a reason."""
-    if not isinstance(cell, str | bool | int | float | np.generic):
+    if not isinstance(cell, str | int | float | np.generic):
         return f"a {type(cell).__name__}"
+    if isinstance(cell, int) and cell.bit_length() > _QUOTED_BITS:
+        return "a huge integer"
     text = cell if isinstance(cell, str) else str(normal(cell))
     short = text if len(text) <= _QUOTED_CHARACTERS else text[:_QUOTED_CHARACTERS] + "…"
     printable = short.encode("utf-8", "backslashreplace").decode()

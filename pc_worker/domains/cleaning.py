@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from pc_worker.domains.cells import BadValue, DropRow, checked_text
+from pc_worker.domains.cells import BadValue, DropRow
 from pc_worker.domains.declaration import Domain
 from pc_worker.domains.declared_row import declared_record
+from pc_worker.domains.keys import check_key
 from pc_worker.domains.plan import Plan
 from pc_worker.domains.records import Dead, Outcome, Record, Skipped
 from pc_worker.domains.table import BatchView
 from pc_worker.domains.whole_row import whole_row_record
-
-# Keys live in a B-tree, whose entries PostgreSQL limits to a third of its 8 kB page.
-_MOST_KEY_BYTES = 2_000
 
 
 def clean(
@@ -56,16 +54,7 @@ def _outcome(domain: Domain, plan: Plan, batch: BatchView, i: int, key: str | No
 
 
 def _record(domain: Domain, plan: Plan, batch: BatchView, i: int, key: str) -> Record:
-    _check_key(key)
+    check_key(key)
     if domain.any_table is not None:
         return whole_row_record(plan, batch, i, key)
     return declared_record(domain, plan, batch, i, key)
-
-
-def _check_key(key: str) -> None:
-    try:
-        checked_text(key)
-    except BadValue as fault:
-        raise BadValue(f"the key {fault}") from fault
-    if len(key.encode()) > _MOST_KEY_BYTES:
-        raise BadValue(f"the key is longer than {_MOST_KEY_BYTES:,} bytes")

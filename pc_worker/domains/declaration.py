@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from pc_worker.domains.records import Json
+from pc_worker.reader import Json
 
 #: A rule gives the clean value of a cell that is not null, or raises ``BadValue`` or ``DropRow``.
 Rule = Callable[[object], Json]

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from pc_worker.domains.cells import BadValue, DropRow, is_null
 from pc_worker.domains.declaration import Domain, Field
 from pc_worker.domains.plan import Plan
-from pc_worker.domains.records import Json, Record, Vector
+from pc_worker.domains.records import Record, Vector
 from pc_worker.domains.table import BatchView
 from pc_worker.domains.vectors import to_vector
+from pc_worker.reader import Json
 
 
 def declared_record(domain: Domain, plan: Plan, batch: BatchView, i: int, key: str) -> Record:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 
-from pc_worker.domains.cells import is_null
+from pc_worker.domains.cells import BadValue, checked_text, is_null
 from pc_worker.domains.declaration import Domain
 from pc_worker.domains.plan import Plan
 from pc_worker.domains.records import canonical_json
@@ -14,6 +14,8 @@ from pc_worker.domains.table import BatchView
 from pc_worker.reader import normal
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+# Keys live in a B-tree, whose entries PostgreSQL limits to a third of its 8 kB page.
+_MOST_BYTES = 2_000
 
 
 def row_keys(domain: Domain, plan: Plan, batch: BatchView) -> list[str | None]:
@@ -25,12 +27,26 @@ def row_keys(domain: Domain, plan: Plan, batch: BatchView) -> list[str | None]:
     """
     if plan.key is None:
         return [_digest(batch, i) for i in range(len(batch))]
-    return [_key_text(cell) for cell in batch.columns[plan.key]]
+    return [_key_text(cell, batch.start + i) for i, cell in enumerate(batch.columns[plan.key])]
 
 
 def is_uuid(key: str) -> bool:
     """Whether ``key`` is a UUID of 36 characters, in either case."""
     return _UUID.fullmatch(key) is not None
+
+
+def check_key(key: str) -> None:
+    """Refuse a key that cannot be stored.
+
+    Raises:
+        BadValue: If it has a NUL character or a lone surrogate, or is too long.
+    """
+    try:
+        checked_text(key)
+    except BadValue as fault:
+        raise BadValue(f"the key {fault}") from fault
+    if len(key.encode()) > _MOST_BYTES:
+        raise BadValue(f"the key is longer than {_MOST_BYTES:,} bytes")
 
 
 def _digest(batch: BatchView, i: int) -> str:
@@ -41,9 +57,12 @@ def _digest(batch: BatchView, i: int) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _key_text(cell: object) -> str | None:
+def _key_text(cell: object, row_no: int) -> str | None:
     if is_null(cell):
         return None
     form = cell if isinstance(cell, str) else normal(cell)
-    key = str(form) if isinstance(form, str) else json.dumps(form, ensure_ascii=False)
+    try:
+        key = str(form) if isinstance(form, str) else json.dumps(form, ensure_ascii=False)
+    except (ValueError, RecursionError):  # an integer of thousands of digits: too long for a key, so is this
+        return str(row_no).zfill(_MOST_BYTES + 1)
     return key.lower() if is_uuid(key) else key

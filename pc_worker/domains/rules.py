@@ -9,8 +9,7 @@ from decimal import Decimal
 import numpy as np
 
 from pc_worker.domains.cells import BadValue, DropRow, checked_text, is_null, quoted
-from pc_worker.domains.records import Json
-from pc_worker.reader import normal
+from pc_worker.reader import Json, normal
 
 _YEARS = re.compile(r"\s*([0-9]+)y?\s*")
 _MOST_YEARS = 2**31 - 1  # the wire's field is an int32
@@ -78,9 +77,9 @@ def _years(cell: object) -> int | float | None:
         return _years_in_text(cell)
     if isinstance(cell, bool) or not isinstance(cell, int | float | Decimal | np.integer | np.floating):
         raise BadValue(f"{quoted(cell)} is no number of years")
-    number = float(cell)
-    if not 0 <= number <= _MOST_YEARS:
+    if not 0 <= cell <= _MOST_YEARS:
         raise BadValue(f"{quoted(cell)} is no possible number of years")
+    number = float(cell)
     return int(number) if number.is_integer() else number
 
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from pc_worker.domains.cells import BadValue, DropRow, checked_text, is_null, quoted
 from pc_worker.domains.plan import Plan
-from pc_worker.domains.records import Json, Record
+from pc_worker.domains.records import Record
 from pc_worker.domains.table import BatchView
-from pc_worker.reader import normal
+from pc_worker.reader import Json, normal
 
 # Deeper nesting ends in the recursion limit of one JSON parser or another on the way to the consumer.
 _MOST_LEVELS = 100

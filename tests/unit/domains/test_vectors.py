@@ -1,0 +1,102 @@
+"""Vector cells of every form, good and bad."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from pc_worker.domains.cells import BadValue
+from pc_worker.domains.vectors import to_vector
+
+_GOOD = [0.5, -1.25, 3.0]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        np.array(_GOOD, np.float32),
+        np.array(_GOOD, np.float64),
+        np.array(_GOOD, np.float16),
+        np.array(_GOOD, ">f4"),
+        np.array(_GOOD, object),
+        _GOOD,
+        tuple(_GOOD),
+        [np.float32(0.5), -1.25, np.int8(3)],
+        json.dumps(_GOOD),
+        " [ 5e-1,\n-1.25 , 3 ] ",
+    ],
+    ids=lambda cell: f"{type(cell).__name__} {getattr(cell, 'dtype', '')}",
+)
+def test_every_form_of_a_vector_gives_the_same_float32_array(cell: object) -> None:
+    vector = to_vector(cell, 3)
+
+    assert vector.dtype == np.float32
+    assert vector.dtype.isnative
+    assert vector.flags.c_contiguous
+    assert vector.tolist() == _GOOD
+
+
+def test_a_strided_array_comes_out_contiguous() -> None:
+    vector = to_vector(np.arange(1, 7, dtype=np.float32)[::2], 3)
+
+    assert vector.flags.c_contiguous
+    assert vector.tolist() == [1, 3, 5]
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ([1.0, 2.0], "2 numbers instead of 3"),
+        ([1.0] * 4, "4 numbers instead of 3"),
+        ([], "0 numbers instead of 3"),
+        ("[]", "0 numbers instead of 3"),
+        ([1.0, None, 2.0], "a null inside"),
+        ("[1.0, null, 2.0]", "a null inside"),
+        (np.array([1.0, None, 2.0], object), "a null inside"),
+        ([1.0, float("nan"), 2.0], "NaN inside"),
+        ("[1.0, NaN, 2.0]", "NaN inside"),
+        (np.array([1, np.nan, 2], np.float32), "NaN inside"),
+        ([1.0, float("-inf"), 2.0], "an infinity inside"),
+        ("[1.0, Infinity, 2.0]", "an infinity inside"),
+        ("[1.0, 1e999, 2.0]", "an infinity inside"),
+        ([1.0, 1e39, 2.0], "a number too large for 32 bits inside"),
+        ("[1.0, 1e39, 2.0]", "a number too large for 32 bits inside"),
+        (np.array([1, 1e39, 2]), "a number too large for 32 bits inside"),
+        ([1.0, 10**400, 2.0], "a number too large for 32 bits inside"),
+        ([0.0, 0.0, 0.0], "of zero norm"),
+        ("[0, -0.0, 0]", "of zero norm"),
+        ([1e-50, 0.0, 0.0], "of zero norm"),
+        ([1e-30, 0.0, 0.0], "of zero norm"),
+        ([1.0, "2", 3.0], '"2" inside is no number'),
+        ('[1.0, "2", 3.0]', '"2" inside is no number'),
+        ([1.0, True, 3.0], "True inside is no number"),
+        ("[1.0, true, 3.0]", "True inside is no number"),
+        (np.array([True, False, True]), "True inside is no number"),
+        ([1.0, [2.0], 3.0], "a list inside is no number"),
+        ("[[1.0, 2.0, 3.0]]", "a list inside is no number"),
+        (np.ones((1, 3)), "an array of 2 dimensions is no vector"),
+        (np.array(3.0), "an array of 0 dimensions is no vector"),
+        (np.array([1j, 2j, 3j]), "a complex inside is no number"),
+        (np.array(["1", "2", "3"]), '"1" inside is no number'),
+        ("", "text that is no JSON array"),
+        ("1.0, 2.0, 3.0", "text that is no JSON array"),
+        ("[1.0, 2.0, 3.0", "text that is no JSON array"),
+        ("[1.0, 2.0, 3.0]]", "text that is no JSON array"),
+        ("[" * 100_000, "text that is no JSON array"),
+        ("[\ud800]", "text that is no JSON array"),
+        ('{"a": 1}', "JSON text that is no array"),
+        ("null", "JSON text that is no array"),
+        (b"[1.0, 2.0, 3.0]", "a bytes is no vector"),
+        (1.0, "1.0 is no vector"),
+        ({0: 1.0}, "a dict is no vector"),
+        ({1.0, 2.0, 3.0}, "a set is no vector"),
+    ],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_a_bad_vector_says_what_is_wrong_with_it(cell: object, reason: str) -> None:
+    with pytest.raises(BadValue) as fault:
+        to_vector(cell, 3)
+
+    assert str(fault.value) == reason
