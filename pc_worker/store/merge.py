@@ -10,11 +10,10 @@ import secrets
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from pc_worker.store.terms import sparsevec_binary
-
 from pc_worker.errors import Conflict
 from pc_worker.store import copy
 from pc_worker.store.connection import Cursor
+from pc_worker.store.terms import sparsevec_binary
 from pc_worker.store.values import DeadLetter, Job, RowWrite, StoredRow, Stretch
 
 STAGE_ROWS = """
@@ -144,11 +143,13 @@ def mark_seen(cursor: Cursor, *, job: Job, ids: Collection[UUID]) -> None:
 
 def append_log(
     cursor: Cursor, *, domain: str, ids: Sequence[UUID], job_id: str | None, model_id: int, tombstones: bool = False
-) -> Stretch:
+) -> Stretch | None:
     """Give rows the next positions of their domain, in order, and tell the readers; last in a transaction.
 
     It locks the domain's head until the commit: that is what makes positions gap-free and commit-ordered.
     """
+    if not ids:
+        return None
     cursor.execute(TAKE_POSITIONS, (len(ids), domain))
     head, epoch = cursor.fetchone() or (0, "")
     base = head - len(ids)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
+
 from pc_worker.store.terms import Terms
 
 JobState = Literal["queued", "splitting", "running", "completed", "partial", "failed", "cancelled"]
@@ -156,5 +157,4 @@ class Outcome:
 
     tally: Tally
     stretch: Stretch | None = None
-    written: tuple[RowWrite, ...] = field(default=())
     job_finished: bool = False

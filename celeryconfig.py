@@ -1,0 +1,88 @@
+"""Celery's settings, each with its reason; read by ``celery -A tasks …`` and by every part of the stack."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from kombu import Queue
+
+from pc_worker.settings import read_settings
+from pc_worker.wiring import endpoints
+
+_settings = read_settings()
+
+broker_url = endpoints(_settings).redis_url
+result_backend = broker_url
+
+# The hard limit ends a hang in native code; leases (330 s) and the visibility timeout (1200 s) outlast it, so that
+# neither a second attempt nor a redelivery meets a live first one.
+task_soft_time_limit = 240
+task_time_limit = 300
+visibility_timeout = 1200  # the shortest of all apps on one broker wins, hence in all three places
+
+broker_transport_options: dict[str, Any] = {
+    "visibility_timeout": visibility_timeout,
+    "unacked_restore_interval": 10,  # with the throttle of 1: a sweep every 10 s instead of every 100 s
+    "unacked_restore_throttle": 1,
+    "socket_timeout": 30,  # without one a half-open connection is waited on for ever
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+    "queue_order_strategy": "priority",
+}
+result_backend_transport_options = {"visibility_timeout": visibility_timeout}
+redis_socket_keepalive = True
+redis_backend_health_check_interval = 25
+broker_connection_retry_on_startup = True
+broker_connection_max_retries = None  # a worker outlives any outage of the broker
+broker_pool_acquire_timeout = 30  # the default waits for ever
+
+# JSON only: no pickle ever travels on the broker.
+accept_content = ["json"]
+task_serializer = "json"
+result_serializer = "json"
+
+# A message is acknowledged when its work is done; a lost child sends it back, three times at most; what then is
+# still missing is found by the ledger.
+task_acks_late = True
+worker_prefetch_multiplier = 1
+task_reject_on_worker_lost = True
+task_retry_on_worker_lost = True
+task_acks_on_failure = True
+task_acks_on_timeout = True
+worker_cancel_long_running_tasks_on_connection_loss = False  # True loses running tasks when Redis restarts
+task_store_errors_even_if_ignored = False
+result_expires = 3600  # results are for people: nothing is decided by one
+worker_eta_task_limit = 100
+
+worker_soft_shutdown_timeout = 30  # with SIGTERM as SIGQUIT (set by the worker command): a chunk ends, then we go
+worker_enable_soft_shutdown_on_idle = True
+worker_max_tasks_per_child = 200
+worker_pool_start_method = "spawn"  # no fork into torch's or the tokenizer's threads
+worker_proc_alive_timeout = 60
+worker_hijack_root_logger = False
+worker_send_task_events = True  # Flower lives on them
+task_send_sent_event = True
+task_track_started = True
+
+# Own queues for splitting, embedding and upkeep, so that none waits behind another kind; `celery` is where a plain
+# client's messages arrive.
+task_default_queue = "celery"
+task_queues = [Queue(name) for name in ("celery", "pcw.split", "pcw.embed", "pcw.search", "pcw.upkeep")]
+task_routes = {
+    "pc_worker.ingest_file": {"queue": "pcw.split"},
+    "pc_worker.process_chunk": {"queue": "pcw.embed"},
+    "pc_worker.search": {"queue": "pcw.search"},
+    "pc_worker.reconcile": {"queue": "pcw.upkeep"},
+    "pc_worker.purge": {"queue": "pcw.upkeep"},
+}
+
+timezone = "UTC"
+beat_schedule = {
+    "reconcile": {"task": "pc_worker.reconcile", "schedule": timedelta(seconds=_settings.reconcile_s)},
+    "purge": {"task": "pc_worker.purge", "schedule": timedelta(hours=1)},
+}
+# An upkeep message that waited for a whole period is worth nothing: the next one does its work.
+for _entry in beat_schedule.values():
+    _entry["options"] = {"expires": _entry["schedule"].total_seconds()}  # type: ignore[attr-defined]  # plain dicts of mixed values

@@ -1,0 +1,18 @@
+"""What is due when a job has ended: its domain's search statistics are refreshed."""
+
+from __future__ import annotations
+
+import structlog
+
+from pc_worker.services.job_control import job_status
+from pc_worker.services.parts import Parts
+from pc_worker.store.search_statistics import refresh_statistics
+
+log = structlog.get_logger(__name__)
+
+
+def after_job(parts: Parts, job_id: str) -> None:
+    """Do what follows a job's end; losing it loses nothing, beat does it too."""
+    job = job_status(parts, job_id)
+    log.info("job_ended", job_id=job_id, state=job.state, rows=job.rows_total, written=job.rows_written)
+    refresh_statistics(parts.database, job.domain)

@@ -1,0 +1,162 @@
+"""Dead letters: list them, try them again from the source or their stored form, or drop them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pc_worker.domains import BatchView, Plan, get_domain
+from pc_worker.errors import InputRefused
+from pc_worker.reader import Json
+from pc_worker.services.parts import Parts
+from pc_worker.services.prepare import clean_rows
+from pc_worker.services.push_written import push_written
+from pc_worker.services.sources import refusals
+from pc_worker.services.write_rows import Book, Work, write_rows
+from pc_worker.store import dead_letters, jobs, models
+from pc_worker.store.connection import Cursor
+from pc_worker.store.dead_letters import Fate, StoredLetter
+from pc_worker.store.values import Job, Tally
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retried:
+    """What became of one letter; ``from_stored_form`` = its source is gone or has changed."""
+
+    job_id: str
+    row_no: int
+    outcome: Fate | str
+    reason: str | None
+    from_stored_form: bool
+
+
+class StoredRow:
+    """One row in normal form, seen as a batch of a source."""
+
+    def __init__(self, row_no: int, form: Mapping[str, Json]) -> None:
+        self.start = row_no
+        self._form = dict(form)
+
+    def __len__(self) -> int:
+        return 1
+
+    @property
+    def columns(self) -> Mapping[str, Sequence[object]]:
+        """The cells, by column name."""
+        return {name: [cell] for name, cell in self._form.items()}
+
+    def normal_row(self, i: int) -> dict[str, Json]:
+        """The row itself."""
+        return self._form
+
+
+def list_dead(parts: Parts, job_id: str | None) -> list[StoredLetter]:
+    """Give all letters, or those of one job.
+
+    Raises:
+        NotFound: If the job is not there.
+    """
+    with parts.database.transaction() as cursor:
+        if job_id is not None:
+            jobs.find_job(cursor, job_id)
+        return dead_letters.list_letters(cursor, job_id)
+
+
+def drop_dead(parts: Parts, job_id: str | None) -> int:
+    """Give letters up: their rows count as skipped from now on. Gives how many."""
+    letters = list_dead(parts, job_id)
+    for letter in letters:
+        with parts.database.transaction() as cursor:
+            dead_letters.move_letter(cursor, letter.job_id, letter.row_no, fate="skipped")
+    return len(letters)
+
+
+def retry_dead(parts: Parts, job_id: str | None) -> list[Retried]:
+    """Try letters again, each in a transaction of its own; what is refused again stays with its new reason."""
+    return [_retry(parts, letter) for letter in list_dead(parts, job_id)]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRow:
+    """A refused row found again: the cells its domain reads, and the whole row."""
+
+    batch: BatchView
+    whole: BatchView
+
+
+def _retry(parts: Parts, letter: StoredLetter) -> Retried:
+    with parts.database.transaction() as cursor:
+        job = jobs.find_job(cursor, letter.job_id)
+        model = models.find_model(cursor, job.model_id or 0)
+        number = dead_letters.occurrence(cursor, job.job_id, letter.row_no)
+    domain, plan = get_domain(job.domain), Plan.from_dict(job.plan or {})
+    found = _from_source(parts, job, plan, letter)
+    stored_form = found is None
+    found = found or _from_letter(letter)
+    if found is None:
+        return _told(letter, "dead", "the source has changed and the row's form is not known", stored_form)
+
+    def form(_: int) -> Mapping[str, Json]:
+        return found.whole.normal_row(0)
+
+    cleaned = clean_rows(domain, plan, found.batch, superseded=(), occurrences={letter.row_no: number}, form=form)
+    work = Work(
+        job=job, domain=domain, plan=plan, model=model, chunk_no=letter.chunk_no, cleaned=cleaned, form=form
+    )
+    written = write_rows(parts, work, book=_booking(letter))
+    push_written(parts, domain, written)
+    fate = _fate(written.outcome.tally)
+    return _told(letter, fate or "dead", None if fate else _reason_now(parts, letter), stored_form)
+
+
+def _from_source(parts: Parts, job: Job, plan: Plan, letter: StoredLetter) -> FoundRow | None:
+    try:
+        table = parts.sources.open(job.source, job.fingerprint)
+        with refusals(job.source):
+            row = range(letter.row_no, letter.row_no + 2)
+            return FoundRow(table.read(row[0], row[1], plan.columns), table.read(row[0], row[1]))
+    except InputRefused:
+        return None
+
+
+def _from_letter(letter: StoredLetter) -> FoundRow | None:
+    if letter.normal_form is None:
+        return None
+    row = StoredRow(letter.row_no, json.loads(letter.normal_form))
+    return FoundRow(row, row)
+
+
+def _reason_now(parts: Parts, letter: StoredLetter) -> str:
+    with parts.database.transaction() as cursor:
+        letters = dead_letters.list_letters(cursor, letter.job_id)
+    return next((other.reason for other in letters if other.row_no == letter.row_no), letter.reason)
+
+
+def _booking(letter: StoredLetter) -> Book:
+    def book(cursor: Cursor, tally: Tally) -> bool:
+        fate = _fate(tally)
+        if fate is not None:
+            encoded = tally.texts_encoded
+            dead_letters.move_letter(cursor, letter.job_id, letter.row_no, fate=fate, texts_encoded=encoded)
+        return False
+
+    return book
+
+
+def _fate(tally: Tally) -> Fate | None:
+    if tally.written:
+        return "written"
+    if tally.unchanged:
+        return "unchanged"
+    return "skipped" if tally.skipped else None
+
+
+def _told(letter: StoredLetter, outcome: str, reason: str | None, stored_form: bool) -> Retried:
+    return Retried(
+        job_id=letter.job_id,
+        row_no=letter.row_no,
+        outcome=outcome,
+        reason=reason,
+        from_stored_form=stored_form,
+    )

@@ -1,0 +1,50 @@
+"""The model a domain's vectors are of: the one in the database; settings only seed it."""
+
+from __future__ import annotations
+
+from pc_worker.domains import Domain, domain_names, get_domain
+from pc_worker.encoding import identify_model
+from pc_worker.services.parts import Parts
+from pc_worker.store import models
+from pc_worker.store.connection import Cursor
+from pc_worker.store.values import Model
+
+
+def active_model_of(parts: Parts, domain: Domain) -> Model:
+    """Give the domain's active model, opening its log with the seed model when it has none yet."""
+    with parts.database.transaction() as cursor:
+        seed_domain(cursor, domain, parts)
+        return models.active_model(cursor, domain.name)
+
+
+def seed_domains(parts: Parts) -> None:
+    """Open the log of every domain that has none."""
+    for name in domain_names():
+        active_model_of(parts, get_domain(name))
+
+
+def seed_domain(cursor: Cursor, domain: Domain, parts: Parts) -> None:
+    """Open a domain's log; its vectors come from its sources or from the seed model."""
+    cursor.execute("SELECT 1 FROM domains WHERE domain = %s", (domain.name,))
+    if cursor.fetchone() is not None:
+        return
+    if domain.vector is not None:
+        model = models.register_model(
+            cursor,
+            name=f"source:{domain.name}",
+            revision="as delivered",
+            dimension=domain.vector.dimension,
+            normalised=False,
+            encodable=False,
+        )
+    else:
+        seed = identify_model(parts.default_model)
+        model = models.register_model(
+            cursor,
+            name=seed.name,
+            revision=seed.revision,
+            dimension=seed.dimension,
+            normalised=seed.normalised,
+            encodable=True,
+        )
+    models.ensure_domain(cursor, domain.name, model)

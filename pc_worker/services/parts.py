@@ -1,0 +1,37 @@
+"""The per-process objects that services work with, put together by ``wiring``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pc_worker.encoding import Encoder
+from pc_worker.queue import Queue
+from pc_worker.services.sources import Sources
+from pc_worker.store.connection import Database
+from pc_worker.store.values import Model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """One process's connections and its encoder.
+
+    Attributes:
+        database: Its connection to PostgreSQL.
+        queue: The hot end of the delivery log; disposable.
+        sources: Opens files under the data roots.
+        encoder: Gives the loaded encoder of a registered model.
+        default_model: Name or path that seeds the active model of domains embedded here.
+        lease_s: Seconds a chunk's lease lasts.
+        chunks_in_flight: Chunks of one job that may be with the broker at once.
+    """
+
+    database: Database
+    queue: Queue
+    sources: Sources
+    encoder: Callable[[Model], Encoder]
+    default_model: str
+    lease_s: float = 330.0
+    chunks_in_flight: int = 32
+    spool: Path = Path()

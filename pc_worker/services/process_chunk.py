@@ -1,0 +1,121 @@
+"""Process a chunk: lease it, read and clean its rows, write them in one transaction, hand their bytes to the queue."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import structlog
+
+from pc_worker.domains import Plan, get_domain
+from pc_worker.errors import Conflict, ContractBroken, Fenced, InputRefused, PcWorkerError, Unavailable
+from pc_worker.metrics import count_rows
+from pc_worker.reader import Table
+from pc_worker.services.parts import Parts
+from pc_worker.services.prepare import RowForm, clean_rows
+from pc_worker.services.push_written import push_written
+from pc_worker.services.sources import refusals
+from pc_worker.services.write_rows import Work, Written, write_rows
+from pc_worker.store import jobs, ledger, models
+from pc_worker.store.connection import Cursor
+from pc_worker.store.values import Claim, Tally
+
+log = structlog.get_logger(__name__)
+
+
+def process_chunk(parts: Parts, job_id: str, chunk_no: int) -> dict[str, Any]:
+    """Do one chunk, or nothing if it is done, cancelled or in other hands; safe to run any number of times.
+
+    Returns:
+        A small summary: ``result`` is ``done``, ``gone`` (nothing to do) or ``busy``, with the counts of a done one.
+
+    Raises:
+        Unavailable: If PostgreSQL is away: run it again later.
+        PcWorkerError: If the chunk failed; it is booked, and given up after five such failures.
+    """
+    claim = parts.database.repeat(
+        lambda cursor: ledger.claim_chunk(cursor, job_id, chunk_no, lease_s=parts.lease_s)
+    )
+    if isinstance(claim, str):
+        return {"result": claim}
+    try:
+        written = _write(parts, claim)
+    except Fenced:
+        return {"result": "gone"}
+    except InputRefused as exc:
+        with parts.database.transaction() as cursor:
+            jobs.fail_job(cursor, job_id, str(exc))
+        raise
+    except Exception as exc:
+        _release(parts, claim, exc)
+        raise
+    finally:
+        _unlock(parts, claim)
+    push_written(parts, get_domain(claim.job.domain), written)
+    count_rows(claim.job.domain, written.outcome.tally)
+    return {"result": "done", "job_finished": written.outcome.job_finished, **asdict(written.outcome.tally)}
+
+
+def _write(parts: Parts, claim: Claim) -> Written:
+    job = claim.job
+    domain, plan = get_domain(job.domain), Plan.from_dict(job.plan or {})
+    with parts.database.transaction() as cursor:
+        model = models.find_model(cursor, job.model_id or 0)
+    table = parts.sources.open(job.source, job.fingerprint)
+    with refusals(job.source):
+        batch = table.read(claim.first_row, claim.first_row + claim.row_count, plan.columns)
+        cleaned = clean_rows(
+            domain,
+            plan,
+            batch,
+            superseded=claim.superseded,
+            occurrences=claim.occurrences,
+            form=row_form(table),
+        )
+        work = Work(
+            job=job,
+            domain=domain,
+            plan=plan,
+            model=model,
+            chunk_no=claim.chunk_no,
+            cleaned=cleaned,
+            form=row_form(table),
+        )
+
+        def book(cursor: Cursor, tally: Tally) -> bool:
+            _check_all_accounted(claim, tally)
+            return ledger.finish_chunk(cursor, job.job_id, claim.chunk_no, attempt=claim.attempt, tally=tally)
+
+        return write_rows(parts, work, book=book)
+
+
+def row_form(table: Table) -> RowForm:
+    """Give rows' normal forms from the table, all columns."""
+    return lambda row_no: table.read(row_no, row_no + 1).normal_row(0)
+
+
+def _check_all_accounted(claim: Claim, tally: Tally) -> None:
+    total = tally.written + tally.unchanged + tally.skipped + tally.dead
+    if total != claim.row_count:
+        raise ContractBroken(f"chunk {claim.chunk_no}: {total} of {claim.row_count} rows are accounted for")
+
+
+def _release(parts: Parts, claim: Claim, error: Exception) -> None:
+    """Book the failure; if PostgreSQL is away the lease ends with the connection instead."""
+    own_fault = not isinstance(error, (Unavailable, Conflict, OSError))
+    text = str(error) if isinstance(error, PcWorkerError) else f"{type(error).__name__}: {error}"
+    try:
+        with parts.database.transaction() as cursor:
+            failures = ledger.release_chunk(cursor, claim, error=text, counts=own_fault)
+            if failures >= ledger.FAILURES_ALLOWED:
+                jobs.fail_job(cursor, claim.job.job_id, f"given up at chunk {claim.chunk_no}: {text}")
+    except Unavailable as exc:
+        log.warning("lease_not_released", reason=str(exc))
+
+
+def _unlock(parts: Parts, claim: Claim) -> None:
+    try:
+        with parts.database.transaction() as cursor:
+            ledger.unlock_chunk(cursor, claim)
+    except Unavailable as exc:
+        log.warning("lock_not_released", reason=str(exc))

@@ -1,0 +1,34 @@
+"""Hand the bytes of freshly committed rows to the domain's queue; that this fails loses nothing."""
+
+from __future__ import annotations
+
+import structlog
+
+from pc_worker import metrics
+from pc_worker.domains import Domain
+from pc_worker.errors import Unavailable
+from pc_worker.queue import build_entry
+from pc_worker.services.parts import Parts
+from pc_worker.services.write_rows import Written
+
+log = structlog.get_logger(__name__)
+
+
+def push_written(parts: Parts, domain: Domain, written: Written) -> None:
+    """Push one committed stretch of the log; without Redis the gateway reads it from PostgreSQL."""
+    stretch = written.outcome.stretch
+    if stretch is None:
+        return
+    entry = build_entry(
+        domain.arm,
+        domain=domain.name,
+        epoch=stretch.epoch,
+        nonce=stretch.nonce,
+        first_position=stretch.first,
+        rows=written.messages,
+    )
+    try:
+        parts.queue.push(entry)
+    except Unavailable as exc:
+        metrics.QUEUE_PUSH_FAILURES.labels(domain=domain.name).inc()
+        log.warning("queue_push_failed", domain=domain.name, reason=str(exc))

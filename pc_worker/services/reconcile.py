@@ -1,0 +1,59 @@
+"""Reconcile: find what a lost message left behind, so that it is sent again; safe to run twice at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pc_worker.services.parts import Parts
+from pc_worker.store import jobs, ledger
+
+#: Seconds after which a message counts as lost while the broker's queue is empty …
+LOST_AFTER_S = 20.0
+#: … and while it is not: then the message most likely waits its turn.
+LOST_AFTER_WAITING_S = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class ToSend:
+    """Messages to send: whole ingests, and chunks as (job id, chunk number)."""
+
+    ingests: list[str]
+    chunks: list[tuple[str, int]]
+
+
+def reconcile(parts: Parts, *, broker_is_empty: bool) -> ToSend:
+    """Give the messages that are missing; they count as sent from now on."""
+    lost_after_s = LOST_AFTER_S if broker_is_empty else LOST_AFTER_WAITING_S
+    with parts.database.transaction() as cursor:
+        ingests = jobs.stale_queued_jobs(cursor, older_than_s=lost_after_s)
+        running = jobs.running_jobs(cursor)
+    chunks: list[tuple[str, int]] = []
+    for job_id in running:
+        with parts.database.transaction() as cursor:
+            lost = ledger.take_lost(cursor, job_id, older_than_s=lost_after_s)
+            waiting = ledger.take_waiting(cursor, job_id, window=parts.chunks_in_flight)
+        chunks += [(job_id, chunk_no) for chunk_no in (*lost, *waiting)]
+    return ToSend(ingests, chunks)
+
+
+def next_chunks(parts: Parts, job_id: str) -> list[int]:
+    """Give the chunks of a job to send next; they count as sent from now on."""
+    with parts.database.transaction() as cursor:
+        return ledger.take_waiting(cursor, job_id, window=parts.chunks_in_flight)
+
+
+def ingest_arguments(parts: Parts, job_id: str) -> dict[str, object]:
+    """Give the keyword arguments of a job's ingest message."""
+    with parts.database.transaction() as cursor:
+        job = jobs.find_job(cursor, job_id)
+    options = job.request["options"]
+    return {
+        "path": job.source,
+        "domain": job.domain,
+        "chunk_size": job.request["chunk_size"],
+        "job_id": job.job_id,
+        "max_dead": job.max_dead,
+        "source": options["source"],
+        "id_column": options["id_column"],
+        "text_columns": options["text_columns"],
+    }

@@ -1,0 +1,128 @@
+"""Sources: regular files under the data roots, opened once a process and read by chunk."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pc_worker.errors import InputRefused
+from pc_worker.reader import Fingerprint, Limits, Refused, SourceChanged, Table, open_table
+
+#: Enough for the jobs that one process alternates between.
+TABLES_KEPT = 2
+
+WHAT_TO_DO = {
+    errno.ENOENT: "there is no such file",
+    errno.EACCES: "no permission to read it",
+    errno.EISDIR: "it is a directory",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.ELOOP: "its symbolic links go in a circle",
+}
+
+
+class Sources:
+    """Opens tables under ``roots``; keeps the newest few open, since chunks of one job follow each other.
+
+    Args:
+        roots: Folders that sources may lie in, resolved.
+        spool: Folder of index sidecars and decompressed copies.
+        limits: The reader's budgets.
+    """
+
+    def __init__(self, roots: Sequence[Path], *, spool: Path, limits: Limits) -> None:
+        self._roots, self._spool, self._limits = tuple(roots), spool, limits
+        self._tables: dict[str, Table] = {}
+
+    def check(self, path: str) -> None:
+        """Check that ``path`` may be ingested, without reading it.
+
+        Raises:
+            InputRefused: Saying what is wrong with the path.
+        """
+        os.close(open_under(path, self._roots))
+
+    def open(self, path: str, expected: dict[str, Any] | None = None) -> Table:
+        """Give the table of a source; ``expected`` = the fingerprint that its job was planned with.
+
+        Raises:
+            InputRefused: If the path or its content is refused, or the source has changed since.
+        """
+        kept = self._tables.pop(path, None)
+        if kept is None or expected is None or as_dict(kept.fingerprint) != expected:
+            if kept is not None:
+                kept.close()
+            kept = self._open(path)
+        self._tables[path] = kept
+        while len(self._tables) > TABLES_KEPT:
+            self._tables.pop(next(iter(self._tables))).close()
+        if expected is not None and as_dict(kept.fingerprint) != expected:
+            raise InputRefused(f"{path}: the source changed after the job began: ingest it again")
+        return kept
+
+    def _open(self, path: str) -> Table:
+        descriptor = open_under(path, self._roots)
+        try:
+            with refusals(path):
+                self._spool.mkdir(parents=True, exist_ok=True)
+                return open_table(path, spool=self._spool, limits=self._limits, fd=descriptor)
+        finally:
+            os.close(descriptor)
+
+    def close(self) -> None:
+        """Close every table."""
+        while self._tables:
+            self._tables.popitem()[1].close()
+
+
+@contextmanager
+def refusals(path: str) -> Iterator[None]:
+    """Say what the reader refuses, and what the system refuses to read, as one sentence about ``path``."""
+    try:
+        yield
+    except (Refused, SourceChanged) as exc:
+        raise InputRefused(f"{path}: {exc}") from exc
+    except OSError as exc:
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise InputRefused(f"{path}: {exc.strerror or exc}") from exc
+
+
+def open_under(path: str, roots: Sequence[Path]) -> int:
+    """Open a regular file for reading and give its descriptor; what was opened is what is checked.
+
+    Raises:
+        InputRefused: If it is missing, unreadable, no regular file, or outside ``roots``.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (OSError, ValueError) as exc:
+        reason = WHAT_TO_DO.get(getattr(exc, "errno", None) or 0) or getattr(exc, "strerror", None) or str(exc)
+        raise InputRefused(f"{path}: {reason}") from exc
+    try:
+        _check_opened(path, descriptor, roots)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check_opened(path: str, descriptor: int, roots: Sequence[Path]) -> None:
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISDIR(mode):
+        raise InputRefused(f"{path}: it is a directory")
+    if not stat.S_ISREG(mode):
+        raise InputRefused(f"{path}: it is no regular file")
+    real = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+    if not any(real.is_relative_to(root) for root in roots):
+        allowed = ", ".join(map(str, roots))
+        raise InputRefused(f"{path}: it lies outside the data roots ({allowed}); set PC_WORKER_DATA_ROOTS")
+
+
+def as_dict(fingerprint: Fingerprint) -> dict[str, Any]:
+    """Give a fingerprint as JSON values."""
+    return {"size": fingerprint.size, "mtime_ns": fingerprint.mtime_ns, "digest": fingerprint.digest}

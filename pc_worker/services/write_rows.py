@@ -1,0 +1,202 @@
+"""Clean rows into the store: only new or changed ones are encoded, then one transaction writes everything."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from pc_worker.domains import Domain, Plan, Record, content_hash
+from pc_worker.errors import Conflict, Fenced
+from pc_worker.queue import WirePassage, row_head, row_message
+from pc_worker.services.embed import Embedder, Passages
+from pc_worker.services.parts import Parts
+from pc_worker.services.prepare import Cleaned, RowForm, json_text, letter
+from pc_worker.store import merge
+from pc_worker.store.connection import Cursor
+from pc_worker.store.identities import row_ids
+from pc_worker.store.terms import row_terms
+from pc_worker.store.values import DeadLetter, Job, Model, Outcome, RowWrite, StoredRow, Tally
+
+#: A larger row cannot travel: one message holds 4 MiB with all framing.
+WIRE_LIMIT = 4_000_000
+#: Runs of a transaction that meets other writers of the same rows.
+CONFLICTS_ALLOWED = 6
+
+#: Books a tally to the ledger inside the transaction; True if the job has ended with it.
+Book = Callable[[Cursor, Tally], bool]
+Verdict = Literal["write", "unchanged", "superseded"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """Rows of one job that are written together."""
+
+    job: Job
+    domain: Domain
+    plan: Plan
+    model: Model
+    chunk_no: int
+    cleaned: Cleaned
+    form: RowForm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A clean row with its identity: new, changed or the same."""
+
+    record: Record
+    row_id: UUID
+    content_hash: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """Rows ready to write by row number, each with its message; the rest could not be made ready."""
+
+    writes: Mapping[int, RowWrite]
+    messages: Mapping[int, bytes]
+    letters: Mapping[int, DeadLetter]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What one transaction did, and the (row id, message) pairs for the queue, in position order."""
+
+    outcome: Outcome
+    messages: Sequence[tuple[str, bytes]]
+
+
+def write_rows(parts: Parts, work: Work, *, book: Book) -> Written:
+    """Write rows with everything that belongs to them, in one transaction, however often it must be tried.
+
+    Raises:
+        Fenced: If the right to write was lost; nothing is written then.
+        Conflict: If other writers of the same rows never gave way.
+        Unavailable: If PostgreSQL went away; the ledger tells later whether the commit took place.
+    """
+    embedder = Embedder(parts, work.model, split_long=work.domain.any_table is not None)
+    for attempt in range(1, CONFLICTS_ALLOWED + 1):
+        try:
+            return _write_once(parts, work, embedder, book)
+        except Conflict as exc:
+            if isinstance(exc, Fenced) or attempt == CONFLICTS_ALLOWED:
+                raise
+            time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, no secret
+    raise AssertionError("unreachable")
+
+
+def verdict(candidate: Candidate, stored: StoredRow | None, *, seq: int) -> Verdict:
+    """Decide what becomes of a row: the later-started job wins, equal content is left alone.
+
+    >>> row = Candidate(record=None, row_id=UUID(int=1), content_hash=b"a")
+    >>> verdict(row, StoredRow(job_seq=2, content_hash=b"b", embedded=True), seq=1)
+    'superseded'
+    """
+    if stored is None:
+        return "write"
+    if stored.job_seq > seq:
+        return "superseded"
+    return "unchanged" if stored.embedded and stored.content_hash == candidate.content_hash else "write"
+
+
+def _write_once(parts: Parts, work: Work, embedder: Embedder, book: Book) -> Written:
+    candidates, stored = _identified(parts, work)
+    seq = work.job.seq or 0
+    wanted = [c for c in candidates if verdict(c, stored.get(c.row_id), seq=seq) == "write"]
+    ready = _made_ready(work, wanted, embedder.embed([c.record for c in wanted]))
+    with parts.database.transaction() as cursor:
+        return _commit(cursor, work, candidates, ready, book, texts_encoded=embedder.texts_encoded)
+
+
+def _identified(parts: Parts, work: Work) -> tuple[list[Candidate], dict[UUID, StoredRow]]:
+    records = work.cleaned.records
+    with parts.database.transaction() as cursor:
+        ids = row_ids(cursor, work.domain.name, work.plan.scope, [record.key for record in records])
+        stored = merge.read_stored(
+            cursor, domain=work.domain.name, model_id=work.model.model_id, ids=[ids[r.key] for r in records]
+        )
+    return [Candidate(record=r, row_id=ids[r.key], content_hash=content_hash(r)) for r in records], stored
+
+
+def _made_ready(work: Work, wanted: Sequence[Candidate], embedded: Mapping[int, Passages | str]) -> Ready:
+    writes: dict[int, RowWrite] = {}
+    messages: dict[int, bytes] = {}
+    letters: dict[int, DeadLetter] = {}
+    for candidate in wanted:
+        row_no, passages = candidate.record.row_no, embedded[candidate.record.row_no]
+        if isinstance(passages, str):
+            letters[row_no] = letter(row_no, passages, work.form)
+            continue
+        write = _row_write(work, candidate, passages)
+        message = _message(work, write)
+        if len(message) > WIRE_LIMIT:
+            reason = f"the row is {len(message):,} bytes on the wire: {WIRE_LIMIT:,} is the most"
+            letters[row_no] = letter(row_no, reason, work.form)
+        else:
+            writes[row_no], messages[row_no] = write, message
+    return Ready(writes=writes, messages=messages, letters=letters)
+
+
+def _row_write(work: Work, candidate: Candidate, passages: Passages) -> RowWrite:
+    record = candidate.record
+    head = row_head(
+        work.domain.arm,
+        row_id=str(candidate.row_id),
+        key=record.key,
+        source=work.plan.source,
+        payload=record.payload,
+    )
+    return RowWrite(
+        row_no=record.row_no,
+        row_id=candidate.row_id,
+        key=record.key,
+        payload_json=json_text(record.payload),
+        text=record.text,
+        content_hash=candidate.content_hash,
+        wire=head,
+        terms=row_terms(work.domain.name, record.search_text),
+        passages=passages,
+    )
+
+
+def _message(work: Work, write: RowWrite) -> bytes:
+    passages = [WirePassage(p.start, p.end, p.vector.astype("<f4", copy=False).tobytes()) for p in write.passages]
+    return row_message(work.domain.arm, write.wire, passages, work.model.label)
+
+
+def _commit(
+    cursor: Cursor, work: Work, candidates: Sequence[Candidate], ready: Ready, book: Book, *, texts_encoded: int
+) -> Written:
+    job, domain = work.job, work.domain.name
+    ids = [c.row_id for c in candidates]
+    stored = merge.read_stored(cursor, domain=domain, model_id=work.model.model_id, ids=ids, lock=True)
+    by_verdict: dict[Verdict, list[Candidate]] = {"write": [], "unchanged": [], "superseded": []}
+    for candidate in candidates:
+        by_verdict[verdict(candidate, stored.get(candidate.row_id), seq=job.seq or 0)].append(candidate)
+    numbers = [c.record.row_no for c in by_verdict["write"]]
+    if any(n not in ready.writes and n not in ready.letters for n in numbers):
+        raise Conflict("a row that was unchanged has changed meanwhile")
+    rows = [ready.writes[n] for n in numbers if n in ready.writes]
+    letters = [*work.cleaned.letters, *(ready.letters[n] for n in numbers if n in ready.letters)]
+    tally = Tally(
+        written=len(rows),
+        unchanged=len(by_verdict["unchanged"]),
+        skipped=work.cleaned.skipped + len(by_verdict["superseded"]),
+        dead=len(letters),
+        texts_encoded=texts_encoded,
+    )
+    merge.mark_seen(cursor, job=job, ids=[c.row_id for c in by_verdict["unchanged"]])
+    if rows:
+        fresh = {row.row_id for row in rows if row.row_id not in stored}
+        merge.write_rows(cursor, job=job, source=work.plan.source, rows=rows, fresh=fresh)
+    merge.bury(cursor, job=job, chunk_no=work.chunk_no, letters=letters)
+    finished = book(cursor, tally)
+    # Last: from here to the commit the domain's other writers wait.
+    ids = [row.row_id for row in rows]
+    stretch = merge.append_log(cursor, domain=domain, ids=ids, job_id=job.job_id, model_id=work.model.model_id)
+    outcome = Outcome(tally=tally, stretch=stretch, job_finished=finished)
+    return Written(outcome=outcome, messages=[(str(row.row_id), ready.messages[row.row_no]) for row in rows])

@@ -1,0 +1,95 @@
+"""The one place that puts the parts together: endpoints from settings or the running stack, then services' parts."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from pc_worker.embedded import read_addresses
+from pc_worker.encoding import Encoder, load_encoder
+from pc_worker.errors import ContractBroken, Unavailable
+from pc_worker.queue import Queue
+from pc_worker.reader import Limits
+from pc_worker.services.parts import Parts
+from pc_worker.services.sources import Sources
+from pc_worker.settings import PROJECT, Settings
+from pc_worker.store.connection import Database
+from pc_worker.store.values import Model
+
+MIGRATIONS = PROJECT / "migrations"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """Where the two servers are."""
+
+    database_url: str
+    redis_url: str
+
+
+def endpoints(settings: Settings) -> Endpoints:
+    """Give the servers that are configured, else those of the stack that runs under this HOME.
+
+    Raises:
+        Unavailable: If neither is there.
+    """
+    database_url = settings.database_url.get_secret_value() if settings.database_url else None
+    redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    if database_url is None or redis_url is None:
+        running = read_addresses(settings.home)
+        if running is None:
+            raise Unavailable(f"nothing runs under {settings.home}: start it with `up`")
+        database_url, redis_url = database_url or running.database_url, redis_url or running.redis_url
+    return Endpoints(database_url=database_url, redis_url=redis_url)
+
+
+def redis_client(url: str) -> redis.Redis:
+    """Give a client that answers or fails within seconds: what it carries is disposable or sent again."""
+    return redis.Redis.from_url(
+        url, socket_timeout=10, socket_connect_timeout=5, retry=Retry(NoBackoff(), 1), health_check_interval=25
+    )
+
+
+def encoders(settings: Settings) -> Callable[[Model], Encoder]:
+    """Give what loads the encoder of a registered model, once a process.
+
+    The result raises ContractBroken if the model at hand is not the registered one.
+    """
+
+    @functools.lru_cache(maxsize=2)
+    def encoder(model: Model) -> Encoder:
+        name = settings.model if settings.model.rstrip("/").endswith(model.name) else model.name
+        loaded = load_encoder(name, backend=settings.encoder, cache=settings.models, threads=settings.threads)
+        if loaded.identity.revision != model.revision or loaded.identity.dimension != model.dimension:
+            raise ContractBroken(
+                f"model {model.name} here is {loaded.identity.revision}, the domain's is {model.revision}: "
+                "install the same model on every worker"
+            )
+        return loaded
+
+    return encoder
+
+
+def parts(settings: Settings, *, application: str = "pc_worker") -> Parts:
+    """Put together what services work with; nothing is connected before it is used.
+
+    Raises:
+        Unavailable: If no servers are configured and none run under this HOME.
+    """
+    where = endpoints(settings)
+    limits = Limits()
+    return Parts(
+        database=Database(where.database_url, application=application),
+        queue=Queue(redis_client(where.redis_url), max_bytes=settings.queue_max_bytes),
+        sources=Sources(settings.roots, spool=settings.spool, limits=limits),
+        encoder=encoders(settings),
+        default_model=settings.model,
+        lease_s=settings.lease_s,
+        chunks_in_flight=settings.chunks_in_flight,
+        spool=settings.spool,
+    )

@@ -1,0 +1,84 @@
+"""The Celery app, its per-process parts, and what every task has in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from celery import Celery, Task, signals
+
+from pc_worker.embedded import die_with_parent
+from pc_worker.errors import Conflict, Unavailable
+from pc_worker.logs import set_up_logs
+from pc_worker.services.parts import Parts
+from pc_worker.settings import Settings, read_settings
+from pc_worker.wiring import parts as put_together
+
+app = Celery("pc_worker", include=["tasks.ingest", "tasks.upkeep", "tasks.search"])
+app.config_from_object("celeryconfig")
+
+
+class Worker:
+    """This process's settings and parts, made when first needed: the only mutable object of the module."""
+
+    def __init__(self) -> None:
+        self._settings: Settings | None = None
+        self._parts: Parts | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings, read once."""
+        self._settings = self._settings or read_settings()
+        return self._settings
+
+    @property
+    def parts(self) -> Parts:
+        """The connections and the encoder."""
+        self._parts = self._parts or put_together(self.settings, application="pc_worker task")
+        return self._parts
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._parts is not None:
+            self._parts.sources.close()
+            self._parts.database.close()
+            self._parts = None
+
+
+worker = Worker()
+
+
+class PatientTask(Task):  # type: ignore[misc]  # Celery publishes no types
+    """Retries, with jitter, what may pass later: a service that is away, a conflict; nothing else."""
+
+    autoretry_for = (Unavailable, Conflict)
+    max_retries = 20
+    retry_backoff = 1
+    retry_backoff_max = 30
+    retry_jitter = True
+
+
+@signals.setup_logging.connect
+def _logs(**_: Any) -> None:
+    set_up_logs(log_format=worker.settings.log_format, level=worker.settings.log_level)
+
+
+@signals.worker_process_init.connect
+def _start(**_: Any) -> None:
+    die_with_parent()
+
+
+@signals.worker_process_shutdown.connect
+def _stop(**_: Any) -> None:
+    worker.close()
+
+
+@signals.task_prerun.connect
+def _bind(task_id: str, task: Task, kwargs: dict[str, Any], **_: Any) -> None:
+    ids = {name: kwargs[name] for name in ("job_id", "chunk_no", "domain") if name in kwargs}
+    structlog.contextvars.bind_contextvars(task=task.name, task_id=task_id, **ids)
+
+
+@signals.task_postrun.connect
+def _unbind(**_: Any) -> None:
+    structlog.contextvars.clear_contextvars()

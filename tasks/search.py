@@ -1,0 +1,19 @@
+"""Search as a task, for callers that speak Celery."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pc_worker.services.search import SearchRequest, parse_where
+from pc_worker.services.search import search as do_search
+
+from tasks.app import PatientTask, app, worker
+
+
+@app.task(name="pc_worker.search", base=PatientTask)
+def search(
+    query: str, domain: str, k: int = 10, mode: str = "hybrid", where: list[str] | None = None
+) -> dict[str, Any]:
+    """Give ranked hits, as the command line's `search --json`."""
+    request = SearchRequest(query=query, domain=domain, k=k, mode=mode, where=parse_where(where or ()))
+    return do_search(worker.parts.database, request, encoder=worker.parts.encoder).to_dict()

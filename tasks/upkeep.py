@@ -1,0 +1,45 @@
+"""Upkeep, on beat's schedule: each task idempotent, and harmless when two beats run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from pc_worker import metrics
+from pc_worker.services.purge import purge as do_purge
+from pc_worker.services.reconcile import ingest_arguments
+from pc_worker.services.reconcile import reconcile as find_missing
+from tasks.app import PatientTask, app, worker
+from tasks.ingest import ingest_file, process_chunk
+
+WORK_QUEUES = ("pcw.split", "pcw.embed")
+
+
+@app.task(name="pc_worker.reconcile", base=PatientTask)
+def reconcile() -> dict[str, int]:
+    """Send again what a lost message left behind."""
+    missing = find_missing(worker.parts, broker_is_empty=broker_is_empty())
+    for job_id in missing.ingests:
+        ingest_file.apply_async(kwargs=ingest_arguments(worker.parts, job_id))
+    for job_id, chunk_no in missing.chunks:
+        process_chunk.apply_async(kwargs={"job_id": job_id, "chunk_no": chunk_no})
+    metrics.MESSAGES_RESENT.labels(task="ingest_file").inc(len(missing.ingests))
+    metrics.MESSAGES_RESENT.labels(task="process_chunk").inc(len(missing.chunks))
+    return {"ingests": len(missing.ingests), "chunks": len(missing.chunks)}
+
+
+@app.task(name="pc_worker.purge", base=PatientTask)
+def purge() -> dict[str, int]:
+    """Remove what is past its retention."""
+    settings = worker.settings
+    return asdict(
+        do_purge(
+            worker.parts, job_retention_s=settings.job_retention_s, log_retention_s=settings.log_retention_s
+        )
+    )
+
+
+def broker_is_empty() -> bool:
+    """Tell whether no work waits in the broker, so that a message not at work must be lost."""
+    with app.connection_for_read() as connection:
+        client = connection.default_channel.client
+        return not any(client.llen(queue) for queue in WORK_QUEUES)
