@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pc_worker.domains.cleaning import clean
 from pc_worker.domains.declaration import AnyTable, Domain, Field, SourceVector
-from pc_worker.domains.keys import row_keys
+from pc_worker.domains.keys import is_uuid, row_keys
 from pc_worker.domains.options import Options, UnusableOption, check_options
 from pc_worker.domains.plan import Plan
 from pc_worker.domains.records import Dead, Outcome, Record, Skipped, content_hash
@@ -35,6 +35,7 @@ __all__ = [
     "content_hash",
     "domain_names",
     "get_domain",
+    "is_uuid",
     "resolve",
     "row_keys",
 ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 
 from pc_worker.reader import MISSING, normal
@@ -50,11 +48,16 @@ def checked_text(text: str) -> str:
 
 def quoted(cell: object) -> str:
     """The cell as a short, printable quotation for a reason."""
-    if not isinstance(cell, str | int | float | np.generic):
+    if isinstance(cell, str):
+        return f'"{printable(cell)}"'
+    if not isinstance(cell, int | float | np.generic):
         return f"a {type(cell).__name__}"
     if isinstance(cell, int) and cell.bit_length() > _QUOTED_BITS:
         return "a huge integer"
-    text = cell if isinstance(cell, str) else str(normal(cell))
+    return printable(str(normal(cell)))
+
+
+def printable(text: str) -> str:
+    """The beginning of ``text``, with escapes for what would upset a terminal."""
     short = text if len(text) <= _QUOTED_CHARACTERS else text[:_QUOTED_CHARACTERS] + "…"
-    printable = short.encode("utf-8", "backslashreplace").decode()
-    return json.dumps(printable, ensure_ascii=False) if isinstance(cell, str) else printable
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)

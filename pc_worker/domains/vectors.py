@@ -35,9 +35,9 @@ def to_vector(cell: object, dimension: int) -> Vector:
     return _usable(array, numbers)
 
 
-def _parsed(text: str) -> list[float] | list[object]:
+def _parsed(text: str) -> NDArray[np.float64] | list[object]:
     try:
-        return _NUMBERS.decode(text)
+        return np.array(_NUMBERS.decode(text), dtype=np.float64)
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return _parsed_tolerantly(text)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pc_worker.domains.cells import BadValue, DropRow, checked_text, is_null, quoted
+from pc_worker.domains.cells import BadValue, DropRow, checked_text, is_null, printable, quoted
 from pc_worker.domains.plan import Plan
 from pc_worker.domains.records import Record
 from pc_worker.domains.table import BatchView
@@ -44,7 +44,7 @@ def _text(plan: Plan, batch: BatchView, i: int) -> str:
     parts = [_part(name, batch.columns[name][i]) for name in plan.text]
     text = "\n\n".join(part for part in parts if part.strip())
     if not text:
-        raise DropRow(f"{', '.join(plan.text)}: no text to embed")
+        raise DropRow(f"{printable(', '.join(plan.text))}: no text to embed")
     return text
 
 
@@ -56,7 +56,7 @@ def _part(name: str, cell: object) -> str:
         return ""
     form = None if isinstance(cell, bytes | list | tuple | dict | np.ndarray) else normal(cell)
     if not isinstance(form, str | int | float):
-        raise BadValue(f"{name}: {quoted(cell)} is no text")
+        raise BadValue(f"{printable(name)}: {quoted(cell)} is no text")
     return str(form)
 
 
@@ -65,7 +65,7 @@ def _check(name: str, value: Json) -> None:
         checked_text(name)
         _check_value(value, _MOST_LEVELS)
     except BadValue as fault:
-        raise BadValue(f"{quoted(name)[1:-1]}: {fault}") from fault
+        raise BadValue(f"{printable(name)}: {fault}") from fault
 
 
 def _check_value(value: Json, levels: int) -> None:

@@ -77,7 +77,7 @@ def test_a_value_that_cannot_be_stored_makes_the_row_dead_wherever_it_hides(valu
 def test_a_column_label_that_cannot_be_stored_makes_the_row_dead() -> None:
     [outcome] = clean_rows("document", {"id": 1, "text": "x", "a\0b": 1})
 
-    assert outcome == Dead(0, "a\\u0000b: holds a NUL character")
+    assert outcome == Dead(0, "a\\x00b: holds a NUL character")
 
 
 def test_nesting_beyond_a_hundred_levels_is_dead() -> None:
