@@ -57,6 +57,7 @@ def _part(name: str, cell: object) -> str:
     form = None if isinstance(cell, bytes | list | tuple | dict | np.ndarray) else normal(cell)
     if not isinstance(form, str | int | float):
         raise BadValue(f"{printable(name)}: {quoted(cell)} is no text")
+    _check(name, form)  # before str(), which refuses to write a huge integer
     return str(form)
 
 
