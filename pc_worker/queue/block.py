@@ -57,12 +57,14 @@ class RowBlock:
         positions = b"".join(map(varint, self.positions[start:end]))
         return b"".join((arm_prefix(self.arm, len(body)), body, ids, tagged(POSITIONS_FIELD, positions)))
 
-    def cuts(self, *, max_rows: int, max_bytes: int = MESSAGE_BYTES) -> Iterator[tuple[int, int]]:
-        """Yield (start, end) of the fewest consecutive messages within both limits; a row alone may exceed bytes."""
-        if self.whole is not None and len(self) <= max_rows and len(self.whole) <= max_bytes:
+    def cuts(self, start: int = 0, *, max_rows: int, max_bytes: int = MESSAGE_BYTES) -> Iterator[tuple[int, int]]:
+        """Yield (start, end) of the fewest messages for the rows from ``start`` on, each within both limits.
+
+        A row alone may exceed ``max_bytes``.
+        """
+        if start == 0 and self.whole is not None and len(self) <= max_rows and len(self.whole) <= max_bytes:
             yield 0, len(self)
             return
-        start = 0
         while start < len(self):
             end = start + 1
             while end < len(self) and end - start < max_rows and self.size(start, end + 1) <= max_bytes:

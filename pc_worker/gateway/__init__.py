@@ -1,0 +1,9 @@
+"""The gateway: the gRPC face of the delivery logs; forwards ready bytes and never runs ahead of its clients."""
+
+from __future__ import annotations
+
+from pc_worker.gateway.access import read_tokens
+from pc_worker.gateway.config import GatewayConfig, OnReady, SearchFunction
+from pc_worker.gateway.server import serve
+
+__all__ = ["GatewayConfig", "OnReady", "SearchFunction", "read_tokens", "serve"]

@@ -1,0 +1,77 @@
+"""What all calls of one gateway share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pc_worker.errors import InvalidRequest
+from pc_worker.gateway import metrics
+from pc_worker.gateway.access import Access
+from pc_worker.gateway.config import GatewayConfig
+from pc_worker.gateway.statuses import TooManyStreams
+from pc_worker.queue import AsyncQueue
+from pc_worker.store.delivery import Delivery
+
+
+class Streams:
+    """The streams open now: at most so many, and none once the gateway is closing."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.closing = False
+
+    @contextmanager
+    def hold(self, domain: str, call: str) -> Iterator[None]:
+        """Count a stream while it lasts.
+
+        Raises:
+            TooManyStreams: If there are as many as may be.
+        """
+        if self._open >= self._most:
+            raise TooManyStreams(f"{self._open} streams are open, no more are served at once: try again later")
+        self._open += 1
+        self._idle.clear()
+        metrics.STREAMS.labels(domain, call).inc()
+        try:
+            yield
+        finally:
+            metrics.STREAMS.labels(domain, call).dec()
+            self._open -= 1
+            if not self._open:
+                self._idle.set()
+
+    async def close(self, patience_s: float) -> None:
+        """Let running streams come to their end for ``patience_s``, then have them stop after their present frame."""
+        try:
+            await asyncio.wait_for(self._idle.wait(), patience_s)
+        except TimeoutError:
+            self.closing = True
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The neighbours and limits that every call works with."""
+
+    config: GatewayConfig
+    delivery: Delivery
+    queue: AsyncQueue | None
+    access: Access
+    streams: Streams
+
+    async def head(self, domain: str) -> int:
+        """Give the newest position of the domain's log; 0 if it has no row yet.
+
+        Raises:
+            InvalidRequest: If there is no such domain.
+            Unavailable: If the database is away.
+        """
+        head = await self.delivery.head(domain)
+        if head is None and domain not in self.config.domains:
+            raise InvalidRequest(f"there is no domain {domain[:80]!r}")
+        return 0 if head is None else head.position

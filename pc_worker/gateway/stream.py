@@ -1,0 +1,182 @@
+"""`StreamEmbedding`: every row up to the log's head at the call, then OK; never OK unless complete."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from uuid import UUID
+
+import grpc.aio
+import structlog
+from google.protobuf.message import DecodeError
+
+from pc_worker.errors import InvalidRequest, NotFound, Unavailable
+from pc_worker.gateway import metrics
+from pc_worker.gateway.ahead import one_ahead
+from pc_worker.gateway.parts import Parts
+from pc_worker.gateway.reading import LogReader, Range
+from pc_worker.gateway.statuses import call_edge
+from pc_worker.generated import embedding_stream_pb2 as pb
+from pc_worker.queue import arm_of
+
+log = structlog.get_logger()
+
+DEFAULT_CHUNK_ROWS = 300
+MAX_CHUNK_ROWS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a call begins: the range it reads and the uuid it was given, empty if none."""
+
+    wanted: Range
+    given_uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message ready to go, with its last row and where its rows were read."""
+
+    message: bytes
+    rows: int
+    last_uuid: str
+    last_position: int
+    source: str
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a call has delivered so far."""
+
+    last_uuid: str
+    last_position: int
+    rows: int = 0
+    complete: bool = False
+
+
+class EmbeddingStream:
+    """The handler; takes and gives bytes."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def __call__(self, raw: bytes, context: grpc.aio.ServicerContext) -> None:
+        """Serve one call."""
+        async with call_edge(context, "StreamEmbedding"):
+            request = _parse(raw)
+            self._parts.access.check(context.invocation_metadata(), request.domain)
+            with self._parts.streams.hold(request.domain, "StreamEmbedding"):
+                await self._serve(await self._start(request), context)
+
+    async def _start(self, request: pb.StreamEmbeddingRequest) -> Start:
+        chunk_rows = _chunk_rows(request)
+        head = await self._parts.head(request.domain)
+        given = "" if request.HasField("after_position") else request.last_processed_uuid
+        if request.HasField("after_position"):
+            after = _position(request.after_position, head)
+        else:
+            after = await self._resolve(request.domain, given) if given else 0
+        arm = arm_of(request.domain)
+        return Start(Range(domain=request.domain, arm=arm, after=after, head=head, max_rows=chunk_rows), given)
+
+    async def _resolve(self, domain: str, given: str) -> int:
+        position = await self._parts.delivery.first_position(domain, _row_id(given))
+        if position is None:
+            raise NotFound(f"row {given} is not in the log of {domain}: start without a checkpoint, or use a position")
+        return position
+
+    async def _serve(self, start: Start, context: grpc.aio.ServicerContext) -> None:
+        wanted = start.wanted
+        progress = Progress(start.given_uuid, wanted.after)
+        await context.send_initial_metadata(())
+        await asyncio.sleep(self._parts.config.first_chunk_delay_s)
+        try:
+            await self._send(wanted, progress, context)
+            progress.complete = True
+            context.set_trailing_metadata(_trailers(progress, wanted.head))
+        finally:
+            self._record(wanted, progress)
+
+    async def _send(self, wanted: Range, progress: Progress, context: grpc.aio.ServicerContext) -> None:
+        async with aclosing(one_ahead(self._messages(wanted))) as messages:
+            async for outgoing in messages:
+                if self._parts.streams.closing:
+                    raise Unavailable(f"the gateway is stopping: resume after position {progress.last_position}")
+                await self._write(outgoing, wanted.domain, context)
+                progress.rows += outgoing.rows
+                progress.last_uuid, progress.last_position = outgoing.last_uuid, outgoing.last_position
+
+    async def _messages(self, wanted: Range) -> AsyncGenerator[Outgoing, None]:
+        reader = LogReader(self._parts.delivery, self._parts.queue, wanted, heal_s=self._parts.config.heal_s)
+        async for piece in reader.pieces():
+            block = piece.block
+            source = "log" if piece.batch is None else "queue"
+            for start, end in block.cuts(piece.start, max_rows=wanted.max_rows):
+                last = end - 1
+                message = block.message(start, end)
+                yield Outgoing(message, end - start, block.row_id(last), block.positions[last], source)
+
+    async def _write(self, outgoing: Outgoing, domain: str, context: grpc.aio.ServicerContext) -> None:
+        before = time.monotonic()
+        try:
+            async with asyncio.timeout(self._parts.config.stall_s):
+                await context.write(outgoing.message)
+        except TimeoutError as exc:
+            raise Unavailable("the client took no message for too long: resume after the last row it has") from exc
+        metrics.BLOCKED.labels(domain).inc(time.monotonic() - before)
+        metrics.ROWS.labels(domain, outgoing.source).inc(outgoing.rows)
+        metrics.BYTES.labels(domain).inc(len(outgoing.message))
+
+    def _record(self, wanted: Range, progress: Progress) -> None:
+        # The stock reader takes a broken stream for its end: only our record tells that it was cut short.
+        metrics.ENDED.labels(wanted.domain, "complete" if progress.complete else "cut").inc()
+        report = log.info if progress.complete else log.warning
+        report(
+            "stream_ended",
+            domain=wanted.domain,
+            complete=progress.complete,
+            rows=progress.rows,
+            last_position=progress.last_position,
+            head=wanted.head,
+        )
+
+
+def _parse(raw: bytes) -> pb.StreamEmbeddingRequest:
+    try:
+        return pb.StreamEmbeddingRequest.FromString(raw)
+    except DecodeError as exc:
+        raise InvalidRequest("the request is not a StreamEmbeddingRequest") from exc
+
+
+def _chunk_rows(request: pb.StreamEmbeddingRequest) -> int:
+    if not 0 <= request.chunk_size <= MAX_CHUNK_ROWS:
+        raise InvalidRequest(f"chunk_size {request.chunk_size} is not within 0 to {MAX_CHUNK_ROWS}")
+    return request.chunk_size or DEFAULT_CHUNK_ROWS
+
+
+def _row_id(given: str) -> UUID:
+    try:
+        row_id = UUID(given)
+    except ValueError as exc:
+        raise InvalidRequest(f"last_processed_uuid {given[:80]!r} is not a UUID") from exc
+    if str(row_id) != given:
+        raise InvalidRequest(f"last_processed_uuid {given[:80]!r} is not in canonical form: {row_id}")
+    return row_id
+
+
+def _position(position: int, head: int) -> int:
+    if not 0 <= position <= head:
+        raise InvalidRequest(f"after_position {position} is not within 0 to the log's head, {head}")
+    return position
+
+
+def _trailers(progress: Progress, head: int) -> tuple[tuple[str, str], ...]:
+    return (
+        ("pcw-rows", str(progress.rows)),
+        ("pcw-last-uuid", progress.last_uuid),
+        ("pcw-last-position", str(progress.last_position)),
+        ("pcw-head", str(head)),
+    )

@@ -1,0 +1,80 @@
+"""Watching the database: is it there, and which domain's log has grown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+
+from pc_worker.errors import Unavailable
+from pc_worker.store.delivery_notice import listen
+
+log = structlog.get_logger()
+
+#: How soon a database that does not answer is noticed when its connection does not break.
+PROBE_EVERY_S = 5.0
+RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
+
+
+class Watch:
+    """Tells whether the database serves, and wakes whoever waits for new entries."""
+
+    def __init__(self, database_url: str, on_change: Callable[[bool], Awaitable[None]]) -> None:
+        self._database_url, self._on_change = database_url, on_change
+        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._serving = False
+        self._states: asyncio.Queue[bool] = asyncio.Queue()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Watch until the block ends."""
+        tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._report())]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    @asynccontextmanager
+    async def growth(self, domain: str) -> AsyncIterator[asyncio.Event]:
+        """Give an event that is set whenever ``domain`` may have grown; its user clears it."""
+        event = asyncio.Event()
+        self._waiting.setdefault(domain, set()).add(event)
+        try:
+            yield event
+        finally:
+            self._waiting[domain].discard(event)
+
+    async def _listen(self) -> None:
+        failures = 0
+        while True:
+            try:
+                await listen(
+                    self._database_url, ready=self._ready, heard=self._heard, probe_every_s=PROBE_EVERY_S
+                )
+            except Unavailable as exc:
+                failures = 0 if self._serving else failures + 1
+                log.warning("database_away", error=str(exc))
+                self._say(False)
+                await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
+
+    def _ready(self) -> None:
+        self._say(True)
+        # Whatever was committed while nobody listened was not heard.
+        for domain in list(self._waiting):
+            self._heard(domain)
+
+    def _heard(self, domain: str) -> None:
+        for event in self._waiting.get(domain, ()):
+            event.set()
+
+    def _say(self, serving: bool) -> None:
+        self._serving = serving
+        self._states.put_nowait(serving)
+
+    async def _report(self) -> None:
+        while True:
+            await self._on_change(await self._states.get())

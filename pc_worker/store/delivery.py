@@ -1,0 +1,226 @@
+"""Reading a domain's delivery log for the gateway: heads, batches and rows, without blocking the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import numpy as np
+
+from pc_worker.errors import ContractBroken, Unavailable
+
+HEAD = """
+SELECT d.head, d.epoch, m.name || '@' || m.revision AS model
+FROM domains d JOIN models m USING (model_id) WHERE d.domain = $1
+"""
+FIRST_POSITION = "SELECT first_position FROM log WHERE domain = $1 AND row_id = $2 LIMIT 1"
+#: The batches that hold positions beyond $2, up to $3, and the log's head beside each.
+BATCHES = """
+SELECT b.first_position, b.last_position, b.epoch, b.nonce, b.intact, b.job_id, m.name || '@' || m.revision AS model
+FROM log_batches b JOIN models m USING (model_id)
+WHERE b.domain = $1 AND b.last_position > $2 AND b.first_position <= $3
+  AND b.first_position >= coalesce(
+      (SELECT max(first_position) FROM log_batches WHERE domain = $1 AND first_position <= $2 + 1), 0)
+ORDER BY b.first_position LIMIT $4
+"""
+#: Entries beyond $2, up to $3, as they stand in a log that ends at $4: a row's newest entry up to there carries the
+#: row as it is now; deleted rows have none. At most $5 rows and $6 bytes (100 a
+#: row and 40 a passage for what the wire adds), but always one row.
+ROWS = """
+WITH active AS MATERIALIZED (
+    SELECT d.model_id, m.name || '@' || m.revision AS model, d.epoch
+    FROM domains d JOIN models m USING (model_id) WHERE d.domain = $1
+), placed AS MATERIALIZED (
+    SELECT l.position, l.row_id, r.wire,
+           sum(octet_length(r.wire) + v.bytes + 100) OVER (ORDER BY l.position ROWS UNBOUNDED PRECEDING) AS total,
+           octet_length(r.wire) + v.bytes + 100 AS own
+    FROM log l
+    JOIN rows r ON r.domain = l.domain AND r.row_id = l.row_id
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(4 * e.dimension + 40), 0) AS bytes FROM embeddings e
+        WHERE e.domain = $1 AND e.row_id = l.row_id AND e.model_id = (SELECT model_id FROM active)) v
+    WHERE l.domain = $1 AND l.position > $2 AND l.position <= $3 AND l.kind = 0
+      AND (l.superseded_by IS NULL OR l.superseded_by > $4)
+    ORDER BY l.position LIMIT $5
+)
+SELECT p.position, p.row_id::text, p.wire, e.start_char, e.end_char, vector_send(e.vector) AS vector,
+       a.model, a.epoch
+FROM placed p
+CROSS JOIN active a
+LEFT JOIN embeddings e ON e.domain = $1 AND e.row_id = p.row_id AND e.model_id = a.model_id
+WHERE p.total <= $6 OR p.total = p.own
+ORDER BY p.position, e.passage
+"""
+
+#: Every read is a short range by primary key: nested loops are right whatever the statistics say, and one plan serves
+#: all. A statement that runs for a minute is stuck.
+SESSION = {
+    "application_name": "pcw_gateway",
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "statement_timeout": "60000",
+    "idle_in_transaction_session_timeout": "60000",
+}
+CONNECT_S = 5.0
+COMMAND_S = 65.0
+#: What a server says that is away, full, stopping, or not set up yet: the same call may succeed later.
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.UndefinedTableError,
+)
+#: pgvector's binary form begins with the dimension and an unused number, both int16.
+VECTOR_HEADER_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LogHead:
+    """The end of a domain's log: its newest position, the log's generation and the active model (name@revision)."""
+
+    position: int
+    epoch: UUID
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogBatch:
+    """A stretch of the log that was committed together; positions inclusive, ``intact`` as long as no row changed."""
+
+    first: int
+    last: int
+    epoch: UUID
+    nonce: int
+    intact: bool
+    job_id: str | None
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedPassage:
+    """A passage's place in characters and its vector, little-endian float32."""
+
+    start: int
+    end: int
+    vector: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRow:
+    """A row at its place in the log: its message without vectors, and its passages."""
+
+    position: int
+    row_id: str
+    head: bytes
+    passages: Sequence[LoggedPassage]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRows:
+    """Consecutive rows of a log, all of one model (name@revision)."""
+
+    model: str
+    epoch: UUID
+    rows: Sequence[LoggedRow]
+
+
+class Delivery:
+    """The log's readers share a few connections, each held only while a statement runs.
+
+    Every method raises Unavailable when the database is away; nothing is kept between calls, so the same call may be
+    made again.
+    """
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def head(self, domain: str) -> LogHead | None:
+        """Give where the domain's log ends now; None for a domain that has none."""
+        async with self._connection() as connection:
+            record = await connection.fetchrow(HEAD, domain)
+        return None if record is None else LogHead(record["head"], record["epoch"], record["model"])
+
+    async def first_position(self, domain: str, row_id: UUID) -> int | None:
+        """Give the first position that a row, also a deleted one, ever had; None if it is not in the log."""
+        async with self._connection() as connection:
+            position: int | None = await connection.fetchval(FIRST_POSITION, domain, row_id)
+        return position
+
+    async def batches(self, domain: str, *, after: int, upto: int, limit: int) -> list[LogBatch]:
+        """Give the first ``limit`` batches that hold positions beyond ``after``, up to ``upto``."""
+        async with self._connection() as connection:
+            records = await connection.fetch(BATCHES, domain, after, upto, limit)
+        return [LogBatch(*record.values()) for record in records]
+
+    async def rows(
+        self, domain: str, *, after: int, upto: int, head: int, max_rows: int, max_bytes: int
+    ) -> LoggedRows | None:
+        """Give rows beyond ``after``, up to ``upto``, of a log read up to ``head``, in order; None = no more there.
+
+        A row that has moved beyond ``head`` is given at its newest place up to there, as it is now. The rows together
+        make no more than ``max_bytes`` on the wire, or are one row.
+
+        Raises:
+            Unavailable: If the database is away.
+            ContractBroken: If a row has no vector of the active model.
+        """
+        async with self._connection() as connection:
+            records = await connection.fetch(ROWS, domain, after, upto, head, max_rows, max_bytes)
+        return _logged(records) if records else None
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        try:
+            async with self._pool.acquire(timeout=CONNECT_S) as connection:
+                yield connection
+        except AWAY as exc:
+            raise Unavailable(f"the database is away: {exc or type(exc).__name__}") from exc
+
+
+async def open_pool(database_url: str, *, connections: int) -> asyncpg.Pool:
+    """Open a pool that connects when first used, so that it can be made while the database is away."""
+    return await asyncpg.create_pool(
+        database_url,
+        min_size=0,
+        max_size=connections,
+        timeout=CONNECT_S,
+        command_timeout=COMMAND_S,
+        server_settings=SESSION,
+    )
+
+
+def _logged(records: Sequence[Any]) -> LoggedRows:
+    missing = next((record for record in records if record["vector"] is None), None)
+    if missing is not None:
+        raise ContractBroken(f"row {missing['row_id']} has no vector of {missing['model']}: finish the model's switch")
+    vectors = _little_endian([record["vector"] for record in records])
+    rows = []
+    for _, group in groupby(zip(records, vectors, strict=True), key=lambda pair: pair[0]["position"]):
+        pairs = list(group)
+        passages = [LoggedPassage(record["start_char"], record["end_char"], vector) for record, vector in pairs]
+        first = pairs[0][0]
+        rows.append(LoggedRow(first["position"], first["row_id"], first["wire"], passages))
+    return LoggedRows(records[0]["model"], records[0]["epoch"], rows)
+
+
+def _little_endian(sent: Sequence[bytes]) -> list[bytes]:
+    """Turn vectors of one dimension from pgvector's binary form into plain little-endian float32."""
+    if not sent:
+        return []
+    width = len(sent[0]) - VECTOR_HEADER_BYTES
+    table = np.frombuffer(b"".join(sent), dtype=np.uint8).reshape(len(sent), -1)
+    swapped = np.ascontiguousarray(table[:, VECTOR_HEADER_BYTES:]).view(">f4").astype("<f4").tobytes()
+    return [swapped[start : start + width] for start in range(0, len(swapped), width)]

@@ -1,0 +1,62 @@
+"""Hearing of new log entries: a connection that listens, and by living tells that the database does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import asyncpg
+
+from pc_worker.errors import Unavailable
+from pc_worker.store.delivery import AWAY, CONNECT_S
+
+#: What a committed chunk notifies, with its domain as payload.
+CHANNEL = "pcw_log"
+#: Fails until the migrations have run, and when the server is stuck.
+PROBE = "SELECT head FROM domains LIMIT 1"
+PROBE_S = 5.0
+
+
+async def listen(
+    database_url: str, *, ready: Callable[[], None], heard: Callable[[str], None], probe_every_s: float
+) -> None:
+    """Call ``ready`` once the database serves, then ``heard`` with each domain that grew, until it is away.
+
+    Raises:
+        Unavailable: When the database cannot be reached, goes away or does not answer in time; in the end it always
+            does.
+    """
+    try:
+        connection = await asyncpg.connect(
+            database_url, timeout=CONNECT_S, server_settings={"application_name": "pcw_gateway_notice"}
+        )
+    except AWAY as exc:
+        raise Unavailable(f"the database is away: {exc or type(exc).__name__}") from exc
+    try:
+        await _attend(connection, ready, heard, probe_every_s)
+    except AWAY as exc:
+        raise Unavailable(f"the database is away: {exc or type(exc).__name__}") from exc
+    finally:
+        with suppress(*AWAY):
+            await connection.close(timeout=1)
+
+
+async def _attend(
+    connection: Any, ready: Callable[[], None], heard: Callable[[str], None], probe_every_s: float
+) -> None:
+    def on_notify(*message: Any) -> None:
+        heard(message[-1])
+
+    ended = asyncio.Event()
+    connection.add_termination_listener(lambda _: ended.set())
+    await connection.add_listener(CHANNEL, on_notify)
+    await connection.fetch(PROBE, timeout=PROBE_S)
+    ready()
+    while not ended.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), probe_every_s)
+            break
+        await connection.fetch(PROBE, timeout=PROBE_S)
+    raise ConnectionError("it closed the connection")
