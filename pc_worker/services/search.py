@@ -1,0 +1,242 @@
+"""Search a domain by meaning, by words or by both; or for the neighbours of a row."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from typing import Any, Literal
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pc_worker.domains import get_domain
+from pc_worker.encoding import Encoder
+from pc_worker.errors import ContractBroken, InvalidRequest, NotFound
+from pc_worker.store.connection import Cursor, Database
+from pc_worker.store.search_fusion import Lists, RankedRow, ranked
+from pc_worker.store.search_near import nearest, vector_of_row
+from pc_worker.store.search_scope import NO_ROW, Candidates, Profile, Scope, begin_search, read_profile
+from pc_worker.store.search_statistics import Collection
+from pc_worker.store.search_text import Words, matching, weigh
+from pc_worker.store.search_where import Condition, parse_where
+from pc_worker.store.terms import query_terms
+from pc_worker.store.values import Model
+
+__all__ = ["Condition", "NoQueryModel", "SearchHit", "SearchRequest", "SearchResult", "parse_where", "search"]
+
+Mode = Literal["hybrid", "vector", "text"]
+
+MAX_K = 100
+MAX_OFFSET = 1_000
+#: Rows of each list that fusion sees at least.
+DEPTH = 100
+
+NO_WORDS = Words(Collection(0, 0.0, 1.2, 0.75))
+
+
+class NoQueryModel(InvalidRequest):
+    """The domain's vectors come from its source, by a model we do not have: FAILED_PRECONDITION on the wire."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchRequest:
+    """What is looked for.
+
+    Attributes:
+        query: Any text; no character has a special meaning. Empty with ``like``.
+        domain: Where.
+        like: Instead of a query, a row whose neighbours are wanted.
+        mode: Which lists take part; ``like`` always answers by vectors.
+        k: How many hits, 1..100.
+        offset: How many of the best hits to leave out, 0..1,000.
+        where: All must hold.
+        min_similarity: Vectors count only from this cosine similarity on; a match of words counts in any case.
+        vector_weight: How much a rank by vectors counts in the fusion.
+        text_weight: How much a rank by words does.
+    """
+
+    query: str = ""
+    domain: str
+    like: str | None = None
+    mode: Mode = "hybrid"
+    k: int = 10
+    offset: int = 0
+    where: tuple[Condition, ...] = ()
+    min_similarity: float | None = None
+    vector_weight: float = 1.0
+    text_weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchHit:
+    """One row: its scores, its payload, and its best passage (text and place, in characters) where there is one."""
+
+    id: str
+    score: float
+    vector_score: float | None
+    text_score: float | None
+    payload: dict[str, Any]
+    passage: str | None = None
+    start: int | None = None
+    end: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as `search --json` prints it."""
+        names = ("id", "score", "vector_score", "text_score", "payload")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """Hits, best first; ``mode`` is the one that answered, ``took_ms`` all of the search, encoding included."""
+
+    query: str
+    domain: str
+    mode: Mode
+    took_ms: float
+    hits: tuple[SearchHit, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as `search --json` prints it."""
+        names = ("query", "domain", "mode", "took_ms")
+        return {name: getattr(self, name) for name in names} | {"hits": [hit.to_dict() for hit in self.hits]}
+
+
+def search(database: Database, request: SearchRequest, *, encoder: Callable[[Model], Encoder]) -> SearchResult:
+    """Answer a request from one read-only snapshot of the domain.
+
+    Args:
+        database: A connection of the calling thread.
+        request: What to look for.
+        encoder: Gives the encoder of a domain's active model; asked only when a query must be encoded.
+
+    Raises:
+        InvalidRequest: If the domain is unknown or a value is out of its bounds.
+        NoQueryModel: If vectors are asked for where queries cannot be encoded.
+        NotFound: If the row of ``like`` is not there.
+        Unavailable: If PostgreSQL does not answer.
+    """
+    started = time.perf_counter()
+    _check(request)
+    mode: Mode = "vector" if request.like is not None else request.mode
+    hits: list[RankedRow] = []
+    with database.transaction() as cursor:
+        begin_search(cursor)
+        profile = read_profile(cursor, request.domain)
+        if profile is None:
+            get_domain(request.domain)  # unknown, or known and empty
+        else:
+            mode = _possible(mode, profile, request)
+            hits = _hits(cursor, request, mode, profile, encoder)
+    return SearchResult(
+        query=request.query,
+        domain=request.domain,
+        mode=mode,
+        took_ms=round((time.perf_counter() - started) * 1000, 3),
+        hits=tuple(_hit(row, mode) for row in hits),
+    )
+
+
+def _check(request: SearchRequest) -> None:
+    if not 1 <= request.k <= MAX_K:
+        raise InvalidRequest(f"k is {request.k}: it must be 1 to {MAX_K}")
+    if not 0 <= request.offset <= MAX_OFFSET:
+        raise InvalidRequest(f"offset is {request.offset}: it must be 0 to {MAX_OFFSET}")
+    if request.mode not in ("hybrid", "vector", "text"):
+        raise InvalidRequest(f"mode {request.mode!r} is none of hybrid, vector and text")
+    if request.min_similarity is not None and not -1 <= request.min_similarity <= 1:
+        raise InvalidRequest(f"the least similarity is {request.min_similarity}: it must be -1 to 1")
+    weights = (request.vector_weight, request.text_weight)
+    if not (all(0 <= weight < inf for weight in weights) and any(weights)):
+        raise InvalidRequest("weights must be numbers from 0 on, and not both 0")
+    if request.like is None and not request.query.strip():
+        raise InvalidRequest("the query is empty: say what to look for, or name a row to find its like")
+    if request.like is not None and (request.query or request.mode == "text"):
+        raise InvalidRequest("neighbours of a row are found by its vectors: give neither a query nor mode text")
+
+
+def _possible(mode: Mode, profile: Profile, request: SearchRequest) -> Mode:
+    """Give the mode that can answer: without a model for queries that is text, or none."""
+    if profile.model.encodable or request.like is not None or mode == "text":
+        return mode
+    if mode == "vector":
+        raise NoQueryModel(
+            f"the vectors of domain {profile.domain} come from its source and their model is not here: "
+            "search it with mode text, or for the like of a row"
+        )
+    return "text"
+
+
+def _hits(
+    cursor: Cursor, request: SearchRequest, mode: Mode, profile: Profile, encoder: Callable[[Model], Encoder]
+) -> list[RankedRow]:
+    wanted = request.k + request.offset
+    limit = max(DEPTH, 2 * wanted)
+    vector = None if mode == "text" else _vector(cursor, request, profile, encoder)
+    scope = Scope(profile=profile, conditions=request.where, without=_row(request) or NO_ROW)
+    words, near, text = NO_WORDS, None, None
+    if mode != "vector":
+        terms = query_terms(profile.domain, request.query)
+        words = weigh(cursor, profile.domain, terms, profile.collection)
+        text = matching(cursor, scope, words, limit=limit, wanted=wanted)
+    if vector is not None:
+        near = _near_enough(nearest(cursor, scope, vector, limit=limit, wanted=wanted), request.min_similarity)
+    lists = Lists(near=near, text=text, near_weight=request.vector_weight, text_weight=request.text_weight)
+    return ranked(cursor, scope, lists, vector=vector, words=words, k=request.k, offset=request.offset)
+
+
+def _near_enough(near: Candidates, least: float | None) -> Candidates:
+    kept = [pair for pair in zip(near.ids, near.scores, strict=True) if least is None or pair[1] >= least]
+    return Candidates([row_id for row_id, _ in kept], [score for _, score in kept])
+
+
+def _row(request: SearchRequest) -> UUID | None:
+    if request.like is None:
+        return None
+    try:
+        return UUID(request.like)
+    except ValueError as exc:
+        raise InvalidRequest(f"{request.like!r} is no UUID") from exc
+
+
+def _vector(
+    cursor: Cursor, request: SearchRequest, profile: Profile, encoder: Callable[[Model], Encoder]
+) -> str:
+    row_id = _row(request)
+    if row_id is None:
+        return _query_vector(request.query, profile.model, encoder(profile.model))
+    vector = vector_of_row(cursor, profile, row_id)
+    if vector is None:
+        raise NotFound(f"domain {profile.domain} has no row {row_id} with a vector")
+    return vector
+
+
+def _query_vector(query: str, model: Model, encoder: Encoder) -> str:
+    identity = encoder.identity
+    if (identity.name, identity.revision, identity.dimension) != (model.name, model.revision, model.dimension):
+        raise ContractBroken(
+            f"the domain's model is {model.label}, but this process has {identity.name}@{identity.revision}: "
+            "set PC_WORKER_MODEL to the domain's model"
+        )
+    clean = query.encode("utf-8", "replace").decode()  # a lone surrogate is no character to any model
+    return _vector_text(encoder.encode_query(clean))
+
+
+def _vector_text(vector: NDArray[np.float32]) -> str:
+    return "[" + ",".join(map(repr, vector.tolist())) + "]"
+
+
+def _hit(row: RankedRow, mode: Mode) -> SearchHit:
+    return SearchHit(
+        id=row.row_id,
+        score=float(row.score),
+        vector_score=None if mode == "text" else row.similarity,
+        text_score=None if mode == "vector" else row.text_score,
+        payload=row.payload,
+        passage=row.passage,
+        start=row.start,
+        end=row.end,
+    )

@@ -1,0 +1,140 @@
+"""What a search looks at: the domain with its model, statistics and vector index, in one read-only snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+from uuid import UUID
+
+from pc_worker.store.connection import Cursor
+from pc_worker.store.search_statistics import Collection
+from pc_worker.store.search_where import Condition, Parameters, facets, where_sql
+from pc_worker.store.values import Model
+
+Method = Literal["hnsw", "ivfflat"]
+
+NO_ROW = UUID(int=0)
+#: pgvector's bound of hnsw.ef_search.
+MAX_EF_SEARCH = 1_000
+
+# No answer mixes two models or two states of a row.
+SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+READER = """
+SELECT FROM pg_roles WHERE rolname = 'pcw_reader' AND pg_has_role(oid, 'MEMBER')
+                       AND has_table_privilege(oid, 'rows', 'SELECT')
+"""
+BECOME_READER = "SET LOCAL ROLE pcw_reader"
+
+PROFILE = """
+SELECT m.model_id, m.name, m.revision, m.dimension, m.normalised, m.encodable,
+       s.documents, s.mean_length, s.k1, s.b,
+       i.method, i.half, i.breadth, ceil(i.vectors / greatest(i.rows, 1)::float8)::integer
+FROM domains d JOIN models m USING (model_id)
+LEFT JOIN search_statistics s ON s.domain = d.domain
+LEFT JOIN vector_indexes i ON i.domain = d.domain AND i.model_id = d.model_id
+WHERE d.domain = %s
+"""
+PAYLOAD = "JOIN rows r ON (r.domain, r.row_id) = (e.domain, e.row_id) AND {where}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VectorIndex:
+    """An index to search by; ``breadth`` is ef_search of hnsw, probes of ivfflat."""
+
+    method: Method
+    type: str
+    breadth: int
+    passages_per_row: int
+
+    def settings(self, passages: int) -> str:
+        """Give the statements that make this transaction look for ``passages`` neighbours, filtered or not."""
+        if self.method == "ivfflat":
+            return f"SET LOCAL ivfflat.probes = {self.breadth}; SET LOCAL ivfflat.iterative_scan = relaxed_order"
+        breadth = min(max(self.breadth, passages), MAX_EF_SEARCH)
+        return f"SET LOCAL hnsw.ef_search = {breadth}; SET LOCAL hnsw.iterative_scan = relaxed_order"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A domain as search sees it; ``collection`` is None until its statistics were counted."""
+
+    domain: str
+    model: Model
+    collection: Collection | None
+    index: VectorIndex | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Which rows count: the domain's, those that meet all conditions, less the row whose neighbours are sought."""
+
+    profile: Profile
+    conditions: Sequence[Condition] = ()
+    without: UUID = NO_ROW
+
+    @property
+    def parameters(self) -> Parameters:
+        """The values that all statements share."""
+        own = {"domain": self.profile.domain, "model_id": self.profile.model.model_id, "without": str(self.without)}
+        return own | where_sql(self.conditions)[1] | {"facets": self.facets}
+
+    @property
+    def facets(self) -> list[int]:
+        """Terms that every such row holds."""
+        return facets(self.profile.domain, self.conditions)
+
+    @property
+    def payload_filter(self) -> str:
+        """The join of ``e`` with the rows that meet the conditions; nothing if there are none."""
+        return PAYLOAD.format(where=where_sql(self.conditions)[0]) if self.conditions else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Row ids, best first, with their scores in the list's own measure."""
+
+    ids: list[str] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+
+
+def read_candidates(cursor: Cursor) -> Candidates:
+    """Give what a statement selected as (row_id, score)."""
+    rows = cursor.fetchall()
+    return Candidates([row_id for row_id, _ in rows], [float(score) for _, score in rows])
+
+
+def begin_search(cursor: Cursor) -> None:
+    """Make this transaction a read-only snapshot, under the role that can only read where the server has it."""
+    cursor.execute(SNAPSHOT)
+    cursor.execute(READER)
+    if cursor.fetchone() is not None:
+        cursor.execute(BECOME_READER)
+
+
+def read_profile(cursor: Cursor, domain: str) -> Profile | None:
+    """Give what search must know of a domain; None if it has no log, so no rows."""
+    cursor.execute(PROFILE, (domain,))
+    row = cursor.fetchone()
+    if row is None:
+        return None
+    model_id, name, revision, dimension, normalised, encodable, documents, mean_length, k1, b = row[:10]
+    model = Model(
+        model_id=model_id,
+        name=name,
+        revision=revision,
+        dimension=dimension,
+        normalised=normalised,
+        encodable=encodable,
+    )
+    collection = None if documents is None else Collection(documents, mean_length, k1, b)
+    return Profile(domain=domain, model=model, collection=collection, index=_index(dimension, *row[10:]))
+
+
+def _index(
+    dimension: int, method: Method | None, half: bool, breadth: int, passages_per_row: int
+) -> VectorIndex | None:
+    if method is None:
+        return None
+    kind = f"{'halfvec' if half else 'vector'}({dimension})"
+    return VectorIndex(method=method, type=kind, breadth=breadth, passages_per_row=passages_per_row)

@@ -1,0 +1,100 @@
+"""BM25: the rows that hold a query's words, scored by the textbook's formula over the counts stored with each row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pc_worker.store.connection import Cursor
+from pc_worker.store.search_scope import Candidates, Scope, read_candidates
+from pc_worker.store.search_statistics import Collection, word_frequencies
+from pc_worker.store.search_where import Parameters
+from pc_worker.store.terms import DIMENSION
+
+#: The rarest words of a query count; with more it is a document, for which there is `--like`.
+MAX_WORDS = 64
+#: Rows are first sought among those of the rarest words, up to so many rows.
+RARE_ROWS = 5_000
+
+# Σ idf·tf·(k1+1)/(tf+K) with K = k1·(1−b+b·length/mean), written as (k1+1)·Σ idf·(1 − K/(tf+K)): the same number, but
+# tf stands in it once. `<#>` is the negative inner product: with a vector of a single 1 it is minus tf.
+SCORE = "%(k1_plus_1)s * ({words})"
+WORD = "%(idf_{n})s * (1 - {norm} / ({norm} - (e.counts <#> %(unit_{n})s::sparsevec)))"
+NORM = "(%(norm_base)s + %(norm_slope)s * greatest(e.length, 1))"
+
+MATCHING = """
+SELECT e.row_id, {score} AS score FROM row_terms e {filter}
+WHERE e.domain = %(domain)s AND e.terms && %(candidates)s::integer[] {facets}
+ORDER BY score DESC, e.row_id LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of the query: its term, in how many rows it occurs, and its weight."""
+
+    term: int
+    documents: int
+    idf: float
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A query's words, the rarest first, weighed by their collection."""
+
+    collection: Collection
+    words: tuple[Word, ...] = ()
+
+    def score_sql(self) -> tuple[str, Parameters]:
+        """Give the score of ``row_terms e`` as SQL, and its parameters; 0 for a query without words."""
+        if not self.words:
+            return "0::float8", {}
+        of = self.collection
+        values: Parameters = {
+            "k1_plus_1": of.k1 + 1,
+            "norm_base": of.k1 * (1 - of.b),
+            "norm_slope": of.k1 * of.b / (of.mean_length or 1),
+        }
+        for n, word in enumerate(self.words):
+            values |= {f"idf_{n}": word.idf, f"unit_{n}": f"{{{word.term}:1}}/{DIMENSION}"}
+        parts = " + ".join(WORD.format(n=n, norm=NORM) for n in range(len(self.words)))
+        return SCORE.format(words=parts), values
+
+    def rarest(self) -> tuple[list[int], float]:
+        """Give the terms of the rarest words, and the most that all others can add to a score."""
+        rows, taken = 0, 0
+        while taken < len(self.words) and (taken == 0 or rows + self.words[taken].documents <= RARE_ROWS):
+            rows += self.words[taken].documents
+            taken += 1
+        bound = sum(word.idf for word in self.words[taken:]) * (self.collection.k1 + 1)
+        return [word.term for word in self.words[:taken]], bound
+
+
+def weigh(cursor: Cursor, domain: str, terms: Sequence[int], known: Collection | None) -> Words:
+    """Weigh a query's terms by how rare they are in the domain."""
+    collection, documents = word_frequencies(cursor, domain, terms, known)
+    counts = sorted((documents.get(term, 0), term) for term in terms)[:MAX_WORDS]
+    return Words(collection, tuple(Word(term, count, collection.idf(count)) for count, term in counts))
+
+
+def matching(cursor: Cursor, scope: Scope, words: Words, *, limit: int, wanted: int) -> Candidates:
+    """Give up to ``limit`` rows by score; the best ``wanted`` are exactly the best of the domain.
+
+    A row that holds none of the rarest words cannot score more than all others weigh together. If the last row wanted
+    scores less than that, or there are too few, every row with any of the words is scored.
+    """
+    if not words.words:
+        return Candidates()
+    rarest, bound = words.rarest()
+    found = _score(cursor, scope, words, rarest, limit)
+    if len(rarest) < len(words.words) and (len(found.ids) < wanted or found.scores[wanted - 1] < bound):
+        found = _score(cursor, scope, words, [word.term for word in words.words], limit)
+    return found
+
+
+def _score(cursor: Cursor, scope: Scope, words: Words, candidates: Sequence[int], limit: int) -> Candidates:
+    score, values = words.score_sql()
+    facets = "AND e.terms @> %(facets)s::integer[]" if scope.facets else ""
+    statement = MATCHING.format(score=score, filter=scope.payload_filter, facets=facets)
+    cursor.execute(statement, scope.parameters | values | {"candidates": list(candidates), "limit": limit})
+    return read_candidates(cursor)

@@ -1,0 +1,42 @@
+"""One PostgreSQL for all search tests, and a migrated database of its own for each module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg2
+import pytest
+
+from pc_worker.embedded import start_services
+from pc_worker.settings import PROJECT
+from pc_worker.store.connection import Database
+from pc_worker.store.migrations import migrate, read_migrations
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    home: Path = tmp_path_factory.mktemp("search_home")
+    services = start_services(home, need_redis=False)
+    yield services.database_url
+    services.stop()
+
+
+@pytest.fixture(scope="module")
+def database_url(server_url: str) -> str:
+    name = f"search_{uuid4().hex}"
+    connection = psycopg2.connect(server_url)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+    connection.close()
+    return server_url.rpartition("/")[0] + f"/{name}"
+
+
+@pytest.fixture(scope="module")
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    migrate(database, read_migrations(PROJECT / "migrations"))
+    yield database
+    database.close()

@@ -1,0 +1,245 @@
+"""Search on a real server: what is found, how it is scored, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from uuid import UUID, uuid4
+
+import pytest
+
+from pc_worker.errors import ContractBroken, InvalidRequest, NotFound
+from pc_worker.services.search import NoQueryModel, SearchRequest, SearchResult, parse_where, search
+from pc_worker.store.connection import Database
+from pc_worker.store.values import Model
+from tests.integration.search.shelf import Shelf, WordEncoder, embed, open_shelf
+
+TEXTS = {
+    "brew": "how to brew strong coffee at home",
+    "tea": "green tea and black tea",
+    "beans": "coffee beans from ethiopia, roasted light",
+    "bike": "repair a bicycle chain",
+    "korean": "우리는 프로젝트를 시작했다",
+    "chinese": "北京大学的图书馆很大",
+    "japanese": "東京タワーの高さは三百三十三メートルです",
+    "signs": "discount of 100% on C++ books & \"quotes\"",
+}
+
+
+@pytest.fixture(scope="module")
+def shelf(database: Database) -> Shelf:
+    shelf = open_shelf(database, "document")
+    payloads = [{"name": name, "size": len(text), "tags": name.split("e")} for name, text in TEXTS.items()]
+    shelf.add_all(list(TEXTS.values()), payloads=payloads)
+    return shelf
+
+
+@pytest.fixture(scope="module")
+def ask(shelf: Shelf) -> Callable[..., SearchResult]:
+    def ask(query: str = "", *, where: Sequence[str] = (), **options: object) -> SearchResult:
+        request = SearchRequest(query=query, where=tuple(parse_where(where)), **{"domain": "document", **options})  # type: ignore[arg-type] # the options are the test's
+        return search(shelf.database, request, encoder=WordEncoder)
+
+    return ask
+
+
+def names(result: SearchResult) -> list[str]:
+    return [hit.payload["name"] for hit in result.hits]
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "vector", "text"])
+def test_every_mode_finds_the_row_and_says_how_it_answered(ask: Callable[..., SearchResult], mode: str) -> None:
+    result = ask("brew coffee", mode=mode)
+
+    assert names(result)[0] == "brew"
+    assert (result.mode, result.query, result.domain) == (mode, "brew coffee", "document")
+    assert result.took_ms > 0
+
+
+def test_hits_are_what_the_json_document_shows(ask: Callable[..., SearchResult]) -> None:
+    document = ask("brew coffee").to_dict()
+
+    assert list(document) == ["query", "domain", "mode", "took_ms", "hits"]
+    assert list(document["hits"][0]) == ["id", "score", "vector_score", "text_score", "payload"]
+    assert document["hits"][0]["payload"] == {"name": "brew", "size": len(TEXTS["brew"]), "tags": ["br", "w"]}
+
+
+def test_a_hybrid_hit_has_both_scores_even_if_one_list_lacks_it(ask: Callable[..., SearchResult]) -> None:
+    result = ask("coffee", k=8)
+
+    by_name = {hit.payload["name"]: hit for hit in result.hits}
+    assert by_name["bike"].text_score == 0
+    assert all(isinstance(hit.vector_score, float) for hit in result.hits)
+    assert by_name["brew"].vector_score == pytest.approx(float(embed("coffee") @ embed(TEXTS["brew"])), abs=1e-6)
+
+
+def test_scores_of_a_mode_that_did_not_look_are_null(ask: Callable[..., SearchResult]) -> None:
+    assert all(hit.vector_score is None for hit in ask("coffee", mode="text").hits)
+    assert all(hit.text_score is None for hit in ask("coffee", mode="vector").hits)
+
+
+def test_scores_descend_in_every_mode(ask: Callable[..., SearchResult]) -> None:
+    for mode in ("hybrid", "vector", "text"):
+        scores = [hit.score for hit in ask("coffee tea", mode=mode, k=100).hits]
+
+        assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        pytest.param("프로젝트", "korean", id="a Korean noun in a word with an ending"),
+        pytest.param("프로젝트는 언제 시작했나요?", "korean", id="a Korean question"),
+        pytest.param("图书馆", "chinese", id="a Chinese word"),
+        pytest.param("東京タワー", "japanese", id="a Japanese name in two scripts"),
+        pytest.param("高", "japanese", id="a single character"),
+        pytest.param("brewing", "brew", id="another form of an English word"),
+        pytest.param("C++", "signs", id="a name made of signs"),
+        pytest.param("100%", "signs", id="a percent sign"),
+    ],
+)
+def test_words_of_many_scripts_are_found(ask: Callable[..., SearchResult], query: str, name: str) -> None:
+    assert names(ask(query, mode="text"))[0] == name
+
+
+@pytest.mark.parametrize("query", ["%", "'", '"', "a & | ! <-> b", "\\", "{1:1}/2", "%(x)s", "\x00 coffee", "\ud800", "::"])
+@pytest.mark.parametrize("mode", ["hybrid", "vector", "text"])
+def test_no_character_of_a_query_is_an_error(ask: Callable[..., SearchResult], query: str, mode: str) -> None:
+    ask(query, mode=mode)
+
+
+def test_a_percent_sign_matches_no_more_than_itself(ask: Callable[..., SearchResult]) -> None:
+    assert names(ask("%", mode="text")) == []
+
+
+def test_offset_continues_the_list(ask: Callable[..., SearchResult]) -> None:
+    everything = names(ask("coffee tea", k=8))
+
+    assert names(ask("coffee tea", k=3)) + names(ask("coffee tea", k=5, offset=3)) == everything
+    assert len(everything) == 8
+
+
+def test_the_least_similarity_cuts_vectors_but_not_words(ask: Callable[..., SearchResult]) -> None:
+    assert names(ask("bicycle", mode="vector", min_similarity=0.99)) == []
+    assert names(ask("bicycle", mode="hybrid", min_similarity=0.99)) == ["bike"]
+
+
+def test_weights_shift_the_fusion(ask: Callable[..., SearchResult]) -> None:
+    by_words = ask("tea", vector_weight=0.0, k=1).hits[0]
+
+    assert by_words.payload["name"] == "tea"
+    assert by_words.score == pytest.approx(1 / 61)
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        pytest.param(["name=tea"], {"tea"}, id="text"),
+        pytest.param(["size=22"], {"bike"}, id="a number as text"),
+        pytest.param(["tags=b"], {"beans"}, id="an item of an array"),
+        pytest.param(["size>=33", "size<=41"], {"brew", "beans", "signs"}, id="a range"),
+        pytest.param(["size>=33", "name=beans"], {"beans"}, id="a range and a value"),
+        pytest.param(["name=te%"], set(), id="a sign is a character"),
+        pytest.param(["nothing=1"], set(), id="a field that no row has"),
+        pytest.param(["name>=5"], set(), id="a range over text"),
+        pytest.param(["name>=2020-01-01"], set(), id="dates over text"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["hybrid", "vector"])
+def test_filters_keep_the_rows_that_meet_all(
+    ask: Callable[..., SearchResult], mode: str, where: list[str], expected: set[str]
+) -> None:
+    assert set(names(ask("coffee", mode=mode, where=where, k=100))) == expected
+
+
+def test_filters_hold_for_words_too(ask: Callable[..., SearchResult]) -> None:
+    assert names(ask("coffee", mode="text", where=["name=beans"])) == ["beans"]
+
+
+def test_neighbours_of_a_row_leave_the_row_out(ask: Callable[..., SearchResult], shelf: Shelf) -> None:
+    brew = next(row_id for row_id, text in shelf.texts.items() if text == TEXTS["brew"])
+
+    result = ask(like=str(brew), k=100)
+
+    assert result.mode == "vector"
+    assert "brew" not in names(result)
+    assert len(result.hits) == len(TEXTS) - 1
+    assert names(result)[0] == "beans" or result.hits[0].vector_score == max(h.vector_score or 0 for h in result.hits)
+
+
+def test_the_like_of_an_unknown_row_is_not_found(ask: Callable[..., SearchResult]) -> None:
+    with pytest.raises(NotFound, match="no row"):
+        ask(like=str(uuid4()))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"k": 0},
+        {"k": 101},
+        {"offset": -1},
+        {"mode": "fuzzy"},
+        {"query": "  "},
+        {"query": "a", "like": str(UUID(int=1))},
+        {"query": "", "like": "no uuid"},
+        {"query": "", "like": str(UUID(int=1)), "mode": "text"},
+        {"vector_weight": -1.0},
+        {"vector_weight": 0.0, "text_weight": 0.0},
+        {"vector_weight": float("nan")},
+        {"min_similarity": 2.0},
+        {"domain": "nowhere"},
+    ],
+)
+def test_what_cannot_be_meant_is_refused(ask: Callable[..., SearchResult], options: dict[str, object]) -> None:
+    with pytest.raises(InvalidRequest):
+        ask(**{"query": "coffee", **options})
+
+
+def test_a_known_domain_without_rows_has_no_hits(ask: Callable[..., SearchResult]) -> None:
+    assert ask("coffee", domain="recruit").hits == ()
+
+
+def test_another_model_than_the_domains_is_refused(shelf: Shelf) -> None:
+    def other(model: Model) -> WordEncoder:
+        encoder = WordEncoder(model)
+        encoder.identity = type(encoder.identity)(name="other", revision="1", dimension=model.dimension)
+        return encoder
+
+    with pytest.raises(ContractBroken, match="other@1"):
+        search(shelf.database, SearchRequest(query="coffee", domain="document"), encoder=other)
+
+
+def test_the_best_passage_of_a_row_is_shown(shelf: Shelf, ask: Callable[..., SearchResult]) -> None:
+    text = "nothing of note here. the zeppelin landed safely. nothing more"
+    row_id = shelf.add(text, payload={"name": "long"}, passages=[(0, 21), (22, 49), (50, 62)])
+
+    hit = ask("the zeppelin landed safely.").hits[0]
+
+    assert (hit.id, hit.passage) == (str(row_id), "the zeppelin landed safely.")
+    assert (hit.start, hit.end) == (22, 49)
+    assert hit.vector_score == pytest.approx(1.0, abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def sourced(database: Database) -> list[UUID]:
+    """Rows of a domain whose vectors came with the source."""
+    return open_shelf(database, "candidate", encodable=False).add_all(["java engineer", "java developer", "chef"])
+
+
+def test_hybrid_answers_as_text_where_queries_cannot_be_encoded(
+    sourced: list[UUID], ask: Callable[..., SearchResult]
+) -> None:
+    result = ask("java", domain="candidate")
+
+    assert result.mode == "text"
+    assert {hit.id for hit in result.hits} == {str(row_id) for row_id in sourced[:2]}
+
+
+def test_vector_is_refused_where_queries_cannot_be_encoded(
+    sourced: list[UUID], ask: Callable[..., SearchResult]
+) -> None:
+    with pytest.raises(NoQueryModel, match="mode text"):
+        ask("java", domain="candidate", mode="vector")
+
+
+def test_like_works_on_vectors_of_the_source(sourced: list[UUID], ask: Callable[..., SearchResult]) -> None:
+    assert ask(domain="candidate", like=str(sourced[0])).hits[0].id == str(sourced[1])
