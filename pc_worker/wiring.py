@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import get_args
 
 import redis
 from redis.backoff import NoBackoff
@@ -12,10 +13,11 @@ from redis.retry import Retry
 
 from pc_worker.embedded import read_addresses
 from pc_worker.encoding import Encoder, load_encoder
-from pc_worker.errors import ContractBroken, Unavailable
+from pc_worker.errors import ContractBroken, InvalidRequest, Unavailable
 from pc_worker.queue import Queue
 from pc_worker.reader import Limits
 from pc_worker.services.parts import Parts
+from pc_worker.services.search import Mode
 from pc_worker.services.sources import Sources
 from pc_worker.settings import PROJECT, Settings
 from pc_worker.store.connection import Database
@@ -93,3 +95,15 @@ def parts(settings: Settings, *, application: str = "pc_worker") -> Parts:
         chunks_in_flight=settings.chunks_in_flight,
         spool=settings.spool,
     )
+
+
+def search_mode(mode: str) -> Mode:
+    """Give the mode of this name.
+
+    Raises:
+        InvalidRequest: If there is none.
+    """
+    for known in get_args(Mode):
+        if mode == known:
+            return known  # type: ignore[no-any-return]  # get_args forgets what the literals are
+    raise InvalidRequest(f"mode {mode!r} is none of {', '.join(get_args(Mode))}")

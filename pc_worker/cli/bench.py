@@ -1,0 +1,31 @@
+"""``bench``: each measures us and a named baseline in one run, and prints the ratio."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from pc_worker.cli.context import one_shot
+from pc_worker.cli.output import print_json, print_table
+
+NAMES = ("reader", "encode", "upsert", "gateway", "search", "e2e")
+
+
+@click.command("bench")
+@click.argument("name", type=click.Choice(NAMES))
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def bench_command(name: str, as_json: bool) -> None:
+    """Measure NAME against its baseline, both in this run: absolute times say nothing about another machine."""
+    one_shot()
+    try:
+        module = importlib.import_module(f"pc_worker.bench.{name}")
+    except ModuleNotFoundError as exc:
+        raise click.UsageError(f"bench {name} is not part of this version") from exc
+    result: Any = module.run()
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        rows = [(f.label, f.ours, f.baseline, f.ratio, f.must, f.target, f.unit) for f in result.figures]
+        print_table(("what", "ours", "baseline", "ratio", "must", "target", "unit"), rows)

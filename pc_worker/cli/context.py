@@ -1,0 +1,24 @@
+"""What commands start from: checked settings, quiet logs, and the services' parts."""
+
+from __future__ import annotations
+
+from pc_worker.logs import set_up_logs
+from pc_worker.services.parts import Parts
+from pc_worker.settings import Settings, read_settings
+from pc_worker.wiring import parts
+
+
+def one_shot() -> Settings:
+    """Read the settings of a command that ends by itself; it logs only what a user must know."""
+    settings = read_settings()
+    set_up_logs(log_format=settings.log_format, level="ERROR")
+    return settings
+
+
+def connected() -> Parts:
+    """Give the parts of a one-shot command.
+
+    Raises:
+        Unavailable: If nothing runs under this HOME and no servers are configured.
+    """
+    return parts(one_shot(), application="pc_worker cli")

@@ -1,0 +1,26 @@
+"""``doctor``: check every dependency and setting; say what is wrong and how to mend it."""
+
+from __future__ import annotations
+
+import click
+
+from pc_worker.cli.context import one_shot
+from pc_worker.cli.output import print_json, print_table
+from pc_worker.doctor import diagnose
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def doctor_command(as_json: bool) -> int:
+    """Check this installation; exits with 1 if something is wrong."""
+    findings = diagnose(one_shot())
+    healthy = all(finding.ok for finding in findings)
+    if as_json:
+        checks = [{"check": f.check, "ok": f.ok, "found": f.found, "mend": f.mend} for f in findings]
+        print_json({"ok": healthy, "checks": checks})
+    else:
+        print_table(
+            ("", "check", "found", "what to do"),
+            [("ok" if f.ok else "WRONG", f.check, f.found, "" if f.ok else f.mend) for f in findings],
+        )
+    return 0 if healthy else 1

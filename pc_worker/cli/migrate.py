@@ -1,0 +1,22 @@
+"""``migrate``: bring the schema up to date and open every domain's log."""
+
+from __future__ import annotations
+
+import click
+
+from pc_worker import wiring
+from pc_worker.cli.context import connected
+from pc_worker.services.models import seed_domains
+from pc_worker.store.migrations import migrate, read_migrations
+
+
+@click.command("migrate")
+def migrate_command() -> None:
+    """Apply the migrations this database lacks; safe to run again, and by several at once."""
+    parts = connected()
+    applied = migrate(parts.database, read_migrations(wiring.MIGRATIONS))
+    seed_domains(parts)
+    for name in applied:
+        print(f"applied {name}")
+    if not applied:
+        print("nothing to do: the schema is up to date")

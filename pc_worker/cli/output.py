@@ -1,0 +1,40 @@
+"""How commands show data: JSON documents and lines on stdout, tables for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document."""
+    print(_text(value, indent=2))
+
+
+def print_json_line(value: Any) -> None:
+    """Print one JSON line."""
+    sys.stdout.write(_text(value) + "\n")
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table for people."""
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(("" if cell is None else str(cell)) for cell in row))
+    Console(soft_wrap=False).print(table, markup=False)
+
+
+def _text(value: Any, indent: int | None = None) -> str:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate has no UTF-8: escape it
+        return json.dumps(value, allow_nan=False, indent=indent)
+    return text

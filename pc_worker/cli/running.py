@@ -1,0 +1,220 @@
+"""A whole stack in the foreground: servers, schema, parts, addresses; everything it starts it stops."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+
+import structlog
+from pydantic import SecretStr
+
+from pc_worker import wiring
+from pc_worker.cli.exporter import export_metrics
+from pc_worker.cli.ports import settled
+from pc_worker.embedded import (
+    Addresses,
+    Command,
+    Services,
+    Supervisor,
+    remove_addresses,
+    start_services,
+    write_addresses,
+)
+from pc_worker.errors import Unavailable
+from pc_worker.services.models import seed_domains
+from pc_worker.settings import PROJECT, Settings
+from pc_worker.store.migrations import migrate, read_migrations
+
+log = structlog.get_logger(__name__)
+
+PARTS = ("worker", "beat", "gateway", "flower")
+#: Longer than the worker's soft shutdown (30 s), so that a chunk at work can end.
+STOP_GRACE_S = 45.0
+READY_S = 120.0
+WATCH_S = 1.0
+
+
+@contextmanager
+def running_stack(settings: Settings, *, any_port: bool = False) -> Iterator[Stack]:
+    """Run the whole stack inside the block; ready when it begins, stopped when it ends.
+
+    Raises:
+        InvalidRequest: If another stack owns this HOME, or a port is taken.
+        Unavailable: If a server or part does not come up.
+    """
+    with ExitStack() as held:
+        flower_auth = secret_of(settings)
+        addresses = {
+            name: settled(value, variable=f"PC_WORKER_{name.upper()}_ADDRESS", else_any=any_port)
+            for name, value in (
+                ("gateway", settings.gateway_address),
+                ("flower", settings.flower_address),
+                ("metrics", settings.metrics_address),
+            )
+        }
+        services = start_services(
+            settings.home, need_postgres=settings.database_url is None, need_redis=settings.redis_url is None
+        )
+        held.callback(services.stop)
+        stack = Stack(settings, services, addresses, flower_auth)
+        held.callback(stack.stop)
+        stack.start()
+        yield stack
+
+
+def secret_of(settings: Settings) -> str:
+    """Give Flower's user:password: the configured one, else one that is generated once and kept under HOME."""
+    if settings.flower_auth is not None:
+        return settings.flower_auth.get_secret_value()
+    path = settings.home / "flower_auth"
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        secret = f"pcw:{secrets.token_urlsafe(18)}"
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(secret)
+        return secret
+
+
+class Stack:
+    """The parts of one stack; made by ``running_stack``."""
+
+    def __init__(self, settings: Settings, services: Services, addresses: dict[str, str], flower_auth: str) -> None:
+        self._settings, self._services, self._flower_auth = settings, services, flower_auth
+        self._addresses = addresses
+        self._supervisor = Supervisor(settings.home / "logs")
+        self.database_url = services.database_url or _secret(settings.database_url)
+        self.redis_url = services.redis_url or _secret(settings.redis_url)
+
+    @property
+    def addresses(self) -> Addresses:
+        """What the stack really uses."""
+        return Addresses(
+            **self._addresses,
+            flower_auth=self._flower_auth,
+            database_url=self.database_url,
+            redis_url=self.redis_url,
+            pids={**self._services.pids, **self._supervisor.pids},
+        )
+
+    def start(self) -> None:
+        """Bring schema and parts up, wait until everything answers, and publish the addresses."""
+        environment = self._environment()
+        # From here on this process sees the servers as the parts do.
+        os.environ.update({name: environment[name] for name in environment if name.startswith("PC_WORKER_")})
+        parts = wiring.parts(self.settings, application="pc_worker up")
+        migrate(parts.database, read_migrations(wiring.MIGRATIONS))
+        seed_domains(parts)
+        parts.database.close()
+        export_metrics(self._addresses["metrics"], self._settings.home / "metrics")
+        for name in PARTS:
+            argv = (sys.executable, "-m", "pc_worker", name)
+            self._supervisor.start(Command(name=name, argv=argv, env=environment, death_signal=signal.SIGTERM))
+        self._wait("gateway", lambda: gateway_serves(self._addresses["gateway"].split(",")[0], self._settings))
+        self._wait("flower", lambda: answers(f"http://{self._addresses['flower']}/healthcheck"))
+        self._wait("worker", lambda: worker_answers(self.redis_url))
+        write_addresses(self._settings.home, self.addresses)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as every part of this stack reads them."""
+        urls = {"database_url": SecretStr(self.database_url), "redis_url": SecretStr(self.redis_url)}
+        return self._settings.model_copy(update={**urls, "data_roots": self._settings.roots})
+
+    def _environment(self) -> dict[str, str]:
+        path = os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))
+        return {
+            **os.environ,
+            "PYTHONPATH": path,
+            "PC_WORKER_HOME": str(self._settings.home),
+            "PC_WORKER_DATABASE_URL": self.database_url,
+            "PC_WORKER_REDIS_URL": self.redis_url,
+            "PC_WORKER_DATA_ROOTS": ":".join(map(str, self._settings.roots)),
+            "PC_WORKER_GATEWAY_ADDRESS": self._addresses["gateway"],
+            "PC_WORKER_FLOWER_ADDRESS": self._addresses["flower"],
+            "PC_WORKER_METRICS_ADDRESS": self._addresses["metrics"],
+            "PC_WORKER_FLOWER_AUTH": self._flower_auth,
+            "PROMETHEUS_MULTIPROC_DIR": str(self._settings.home / "metrics"),
+        }
+
+    def _wait(self, name: str, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + READY_S
+        while not ready():
+            self.tend()
+            process = self._supervisor[name]
+            if process.deaths >= 3 or time.monotonic() > deadline:
+                logs = self._settings.home / "logs" / f"{name}.log"
+                raise Unavailable(f"the {name} does not come up: {process.last_words or 'no word'} (see {logs})")
+            time.sleep(0.1)
+
+    def tend(self) -> None:
+        """Start again what died; new pids are published."""
+        restarted = [*self._services.watch(), *self._supervisor.watch()]
+        for name in restarted:
+            log.warning("part_restarted", part=name)
+        if restarted and (self._settings.home / "addresses.json").exists():
+            write_addresses(self._settings.home, self.addresses)
+
+    def stop(self) -> None:
+        """Withdraw the addresses and end every part."""
+        remove_addresses(self._settings.home)
+        self._supervisor.stop(STOP_GRACE_S)
+
+
+def _secret(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value is not None else ""
+
+
+def answers(url: str) -> bool:
+    """Tell whether an HTTP address answers with success."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - an http address of ours
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def gateway_serves(address: str, settings: Settings) -> bool:
+    """Tell whether the gateway's health service says SERVING."""
+    import grpc
+    from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+    from pc_worker.cli.stream import channel
+
+    with channel(settings, address) as connection:
+        try:
+            reply = health_pb2_grpc.HealthStub(connection).Check(health_pb2.HealthCheckRequest(), timeout=2)
+        except grpc.RpcError:
+            return False
+    return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def worker_answers(redis_url: str) -> bool:
+    """Tell whether a worker answers a ping through the broker."""
+    import celery
+
+    with celery.Celery(broker=redis_url, set_as_current=False) as app:
+        return bool(app.control.ping(timeout=1))
+
+
+def until_signalled(tend: Callable[[], None]) -> None:
+    """Call ``tend`` about every second until SIGINT or SIGTERM arrives."""
+    stop = threading.Event()
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ask)
+    while not stop.wait(WATCH_S):
+        tend()

@@ -1,0 +1,63 @@
+"""``inspect`` and ``rows``: what is in a file, without executing it."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from pc_worker.cli.context import one_shot
+from pc_worker.cli.output import print_json, print_json_line, print_table
+from pc_worker.domains import Options, SchemaMismatch, domain_names, get_domain, resolve
+from pc_worker.reader import Limits, Table, inspect_file
+from pc_worker.services.sources import Sources, refusals
+
+ROWS_AT_ONCE = 300
+
+
+@click.command("inspect")
+@click.argument("file")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def inspect_command(file: str, as_json: bool) -> None:
+    """Tell what FILE holds: container, rows, columns, verdict; nothing of it is executed or loaded."""
+    settings = one_shot()
+    path = os.path.abspath(file)
+    sources = Sources(settings.roots, spool=settings.spool, limits=Limits())
+    sources.check(path)
+    with refusals(path):
+        found = inspect_file(path, spool=settings.spool, limits=Limits()).to_dict()
+    found["domains"] = _fitting(sources.open(path), path)
+    if as_json:
+        print_json(found)
+        return
+    columns = found.pop("columns")
+    print_table(("", ""), [(name, value) for name, value in found.items() if not isinstance(value, dict)])
+    print_table(list(columns[0]) if columns else [], [list(column.values()) for column in columns])
+
+
+@click.command("rows")
+@click.argument("file")
+@click.option("--limit", type=click.IntRange(min=0), help="Rows at most.")
+def rows_command(file: str, limit: int | None) -> None:
+    """Print the rows of FILE as JSON Lines, in normal form."""
+    settings = one_shot()
+    path = os.path.abspath(file)
+    table = Sources(settings.roots, spool=settings.spool, limits=Limits()).open(path)
+    end = table.rows if limit is None else min(limit, table.rows)
+    with refusals(path):
+        for start in range(0, end, ROWS_AT_ONCE):
+            batch = table.read(start, min(end, start + ROWS_AT_ONCE))
+            for i in range(len(batch)):
+                print_json_line(batch.normal_row(i))
+
+
+def _fitting(table: Table, path: str) -> list[str]:
+    sample = table.read(0, min(table.rows, ROWS_AT_ONCE))
+    names = []
+    for name in domain_names():
+        try:
+            resolve(get_domain(name), Options(), table.columns, sample, os.path.basename(path))
+        except SchemaMismatch:
+            continue
+        names.append(name)
+    return names

@@ -1,0 +1,110 @@
+"""``up`` runs the whole stack; ``worker``, ``beat``, ``gateway`` and ``flower`` run one part alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from pc_worker.cli.running import running_stack, secret_of, until_signalled
+from pc_worker.errors import InvalidRequest
+from pc_worker.logs import set_up_logs
+from pc_worker.settings import Settings, read_settings, split_address
+
+
+def long_running() -> Settings:
+    """Read the settings of a part that runs until it is stopped, and set its logs up."""
+    settings = read_settings()
+    set_up_logs(log_format=settings.log_format, level=settings.log_level)
+    return settings
+
+
+@click.command("up")
+def up_command() -> None:
+    """Run everything in the foreground until Ctrl-C."""
+    settings = long_running()
+    with running_stack(settings) as stack:
+        user, _, password = stack.addresses.flower_auth.partition(":")
+        print(f"gateway  {stack.addresses.gateway}   (gRPC; plaintext unless TLS is set)")
+        print(f"flower   http://{stack.addresses.flower}   user {user}, password {password}")
+        print(f"metrics  http://{stack.addresses.metrics}/metrics")
+        print(f"home     {settings.home}")
+        print("ready: Ctrl-C stops everything", flush=True)
+        until_signalled(stack.tend)
+
+
+@click.command("worker")
+@click.option("--concurrency", type=click.IntRange(min=1), help="Processes; default: one a core, four at most.")
+@click.option("--queues", help="Comma-separated; default: all.")
+def worker_command(concurrency: int | None, queues: str | None) -> None:
+    """Run a Celery worker."""
+    settings = long_running()
+    # Before Celery is imported: SIGTERM then begins the soft shutdown, and no library starts more threads than cores.
+    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(variable, str(settings.threads))
+    from tasks.app import app
+
+    processes = concurrency or settings.worker_processes
+    arguments = ["worker", f"--concurrency={processes}", "--without-gossip", "--without-mingle", "--loglevel=INFO"]
+    _run_celery(app, [*arguments, *([f"--queues={queues}"] if queues else [])])
+
+
+@click.command("beat")
+def beat_command() -> None:
+    """Run the scheduler of upkeep tasks."""
+    settings = long_running()
+    from tasks.app import app
+
+    folder = settings.home / "beat"
+    folder.mkdir(parents=True, exist_ok=True)
+    _run_celery(app, ["beat", f"--schedule={folder / 'schedule'}", "--pidfile=", "--loglevel=INFO"])
+
+
+@click.command("flower")
+def flower_command() -> None:
+    """Run the Flower dashboard, behind a password."""
+    settings = long_running()
+    host, port = split_address(settings.flower_address)
+    from tasks.app import app
+
+    _run_celery(
+        app,
+        [
+            "flower",
+            f"--address={host}",
+            f"--port={port}",
+            f"--basic-auth={secret_of(settings)}",
+            "--max-tasks=5000",  # the default of 100,000 grows without use
+            "--persistent=False",
+        ],
+    )
+
+
+@click.command("gateway")
+def gateway_command() -> None:
+    """Run the gRPC gateway."""
+    settings = long_running()
+    from pc_worker.gateway import serve
+    from pc_worker.wiring_gateway import gateway_config, search_function
+
+    config = gateway_config(settings)
+    asyncio.run(serve(config, search=search_function(settings), on_ready=_print_addresses))
+
+
+def _print_addresses(addresses: Sequence[str]) -> None:
+    print(f"gateway listens on {', '.join(addresses)}", file=sys.stderr, flush=True)
+
+
+def _run_celery(app: Any, arguments: Sequence[str]) -> None:
+    """Run a Celery program in this process; asked to stop is a good end."""
+    try:
+        app.start(list(arguments))
+    except SystemExit as exc:
+        if exc.code not in (None, 0):
+            raise InvalidRequest(f"{arguments[0]} ended with {exc.code}") from exc

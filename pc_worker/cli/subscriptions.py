@@ -1,0 +1,37 @@
+"""``subscriptions``: named consumers and how far they have come."""
+
+from __future__ import annotations
+
+import click
+
+from pc_worker.cli.context import connected
+from pc_worker.cli.output import print_json, print_table
+from pc_worker.store.subscriptions import drop_subscription, list_subscriptions
+
+
+@click.group("subscriptions")
+def subscriptions_command() -> None:
+    """Named consumers of the acknowledged stream."""
+
+
+@subscriptions_command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def list_command(as_json: bool) -> None:
+    """List them with their acknowledged positions."""
+    with connected().database.transaction() as cursor:
+        found = list_subscriptions(cursor)
+    if as_json:
+        print_json(found)
+    else:
+        names = ("domain", "name", "position", "head", "lag", "updated_at")
+        print_table(names, [[entry[name] for name in names] for entry in found])
+
+
+@subscriptions_command.command("drop")
+@click.option("--domain", required=True)
+@click.argument("name")
+def drop_command(domain: str, name: str) -> None:
+    """Forget a consumer: if it comes again it starts at the beginning."""
+    with connected().database.transaction() as cursor:
+        drop_subscription(cursor, domain, name)
+    print(f"{domain}/{name} dropped")

@@ -1,0 +1,178 @@
+"""Checks of one installation: each says what it found and, when that is wrong, how to mend it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import redis
+
+from pc_worker import wiring
+from pc_worker.embedded import read_addresses
+from pc_worker.encoding import identify_model
+from pc_worker.errors import PcWorkerError
+from pc_worker.settings import PROJECT, Settings, split_address
+from pc_worker.store.connection import Database
+from pc_worker.store.migrations import pending, read_migrations
+
+#: PostgreSQL and pgvector below these lack what the store relies on (iterative scans, sparsevec).
+OLDEST_POSTGRES, OLDEST_PGVECTOR = 150_000, (0, 8, 0)
+OLDEST_REDIS = (6, 2)
+LEAST_DISK = 2 * 1024**3
+LEAST_QUEUES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check's result."""
+
+    check: str
+    ok: bool
+    found: str
+    mend: str = ""
+
+
+def diagnose(settings: Settings) -> list[Finding]:
+    """Run every check; one that cannot run is a finding too."""
+    findings = [_python(), *_packages(), _home(settings), _disk(settings), *_roots(settings), _model(settings)]
+    try:
+        where = wiring.endpoints(settings)
+    except PcWorkerError as exc:
+        return [*findings, Finding("servers", False, str(exc), "start `up`, or set both URLs"), *_ports(settings)]
+    findings += _postgres(where.database_url)
+    findings += _redis(where.redis_url, settings)
+    return [*findings, *_ports(settings)]
+
+
+def _checked(check: str, mend: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(check, True, look())
+    except (PcWorkerError, OSError, redis.RedisError) as exc:
+        return Finding(check, False, str(exc), mend)
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("Python", sys.version_info >= (3, 11), version, "use Python 3.11 or newer")
+
+
+def _packages() -> Iterator[Finding]:
+    for line in (PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines():
+        name, _, wanted = line.partition("==")
+        if not wanted or line.startswith("#"):
+            continue
+        try:
+            found = importlib.metadata.version(name.partition("[")[0])
+        except importlib.metadata.PackageNotFoundError:
+            found = "missing"
+        if found.partition("+")[0] != wanted:
+            yield Finding(f"package {name}", False, found, f"pip install {line}")
+
+
+def _home(settings: Settings) -> Finding:
+    def look() -> str:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        if not os.access(settings.home, os.W_OK):
+            raise PcWorkerError(f"{settings.home} cannot be written")
+        return str(settings.home)
+
+    return _checked("PC_WORKER_HOME", "set it to a folder of your own", look)
+
+
+def _disk(settings: Settings) -> Finding:
+    folder = next(path for path in (settings.home, *settings.home.parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    return Finding("disk", free >= LEAST_DISK, f"{free / 1024**3:.1f} GiB free", f"free space under {folder}")
+
+
+def _roots(settings: Settings) -> list[Finding]:
+    missing = [root for root in settings.roots if not root.is_dir()]
+    found = ", ".join(map(str, missing or settings.roots))
+    return [Finding("PC_WORKER_DATA_ROOTS", not missing, found, "name folders that exist")]
+
+
+def _model(settings: Settings) -> Finding:
+    def look() -> str:
+        identity = identify_model(settings.model)
+        return f"{identity.name}@{identity.revision}, {identity.dimension} dimensions"
+
+    return _checked("PC_WORKER_MODEL", "name an installed model, or unset it for the built-in one", look)
+
+
+def _postgres(url: str) -> Iterator[Finding]:
+    database = Database(url, application="pc_worker doctor")
+
+    def version() -> str:
+        with database.transaction() as cursor:
+            cursor.execute("SELECT current_setting('server_version_num')::int, current_setting('server_version')")
+            number, text = cursor.fetchone() or (0, "")
+        if number < OLDEST_POSTGRES:
+            raise PcWorkerError(f"PostgreSQL {text} is too old")
+        return str(text)
+
+    def vector() -> str:
+        with database.transaction() as cursor:
+            cursor.execute("SELECT default_version FROM pg_available_extensions WHERE name = 'vector'")
+            (text,) = cursor.fetchone() or ("0",)
+        if tuple(map(int, text.split("."))) < OLDEST_PGVECTOR:
+            raise PcWorkerError("pgvector is missing" if text == "0" else f"pgvector {text} is too old")
+        return str(text)
+
+    def schema() -> str:
+        missing = pending(database, read_migrations(wiring.MIGRATIONS))
+        if missing:
+            raise PcWorkerError(f"lacks {', '.join(missing)}")
+        return "up to date"
+
+    yield _checked("PostgreSQL", "set PC_WORKER_DATABASE_URL to PostgreSQL 15 or newer that answers", version)
+    yield _checked("pgvector", "install pgvector 0.8 or newer on the server", vector)
+    yield _checked("schema", "run `migrate`", schema)
+    database.close()
+
+
+def _redis(url: str, settings: Settings) -> Iterator[Finding]:
+    client = wiring.redis_client(url)
+
+    def version() -> str:
+        info = client.info("server")
+        text = str(info.get("redis_version"))
+        if tuple(map(int, text.split(".")[:2])) < OLDEST_REDIS:
+            raise PcWorkerError(f"Redis {text} is too old")
+        return text
+
+    def policy() -> str:
+        found = str(client.config_get("maxmemory-policy").get("maxmemory-policy", "unknown"))
+        if found.startswith(("allkeys", "volatile")):
+            raise PcWorkerError(f"maxmemory-policy is {found}: Redis may throw the broker's messages away")
+        return found
+
+    def budget() -> str:
+        memory = client.info("memory")
+        limit, queues = int(memory.get("maxmemory", 0)), LEAST_QUEUES * settings.queue_max_bytes
+        if limit and limit < queues:
+            raise PcWorkerError(f"maxmemory {limit:,} bytes is less than {LEAST_QUEUES} queues of PC_WORKER_QUEUE_MAX_BYTES")
+        return f"{memory.get('used_memory_human')} used"
+
+    yield _checked("Redis", "set PC_WORKER_REDIS_URL to Redis 6.2 or newer that answers", version)
+    yield _checked("Redis policy", "CONFIG SET maxmemory-policy noeviction", policy)
+    yield _checked("Redis memory", "raise maxmemory, or lower PC_WORKER_QUEUE_MAX_BYTES", budget)
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    if read_addresses(settings.home) is not None:
+        return  # the running stack holds them, and says so in its addresses
+    for name in ("gateway", "flower", "metrics"):
+        for address in str(getattr(settings, f"{name}_address")).split(","):
+            yield _checked(f"{name} port", f"set PC_WORKER_{name.upper()}_ADDRESS", lambda a=address: _free(a))  # type: ignore[misc]  # binds the loop's value
+
+
+def _free(address: str) -> str:
+    host, port = split_address(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    socket.create_server((host, port), family=family).close()
+    return address

@@ -1,0 +1,53 @@
+"""Puts the gateway together; apart from ``wiring``, so that workers do not load what only the gateway needs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pc_worker.domains import domain_names
+from pc_worker.gateway import GatewayConfig, SearchFunction, read_tokens
+from pc_worker.services.search import SearchRequest, parse_where, search
+from pc_worker.settings import Settings
+from pc_worker.store.connection import Database
+from pc_worker.wiring import encoders, endpoints, search_mode
+
+
+def gateway_config(settings: Settings) -> GatewayConfig:
+    """Give the gateway's configuration.
+
+    Raises:
+        InvalidRequest: If the tokens file is no good.
+        Unavailable: If no servers are configured and none run under this HOME.
+    """
+    where = endpoints(settings)
+    return GatewayConfig(
+        addresses=settings.gateway_addresses,
+        database_url=where.database_url,
+        redis_url=where.redis_url,
+        domains=frozenset(domain_names()),
+        token=settings.token.get_secret_value() if settings.token else None,
+        tokens=read_tokens(settings.tokens_file) if settings.tokens_file else {},
+        tls_cert=settings.tls_cert,
+        tls_key=settings.tls_key,
+        tls_client_ca=settings.tls_client_ca,
+        insecure=settings.insecure,
+    )
+
+
+def search_function(settings: Settings) -> SearchFunction:
+    """Give the search service as the gateway calls it: in threads, each with a connection of its own."""
+    url, encoder, local = endpoints(settings).database_url, encoders(settings), threading.local()
+
+    def call(
+        *, query: str, domain: str, k: int, mode: str, where: Sequence[str], like: str | None
+    ) -> Mapping[str, Any]:
+        if not hasattr(local, "database"):
+            local.database = Database(url, application="pc_worker search", read_only=True)
+        request = SearchRequest(
+            query=query, domain=domain, like=like, mode=search_mode(mode), k=k, where=parse_where(where)
+        )
+        return search(local.database, request, encoder=encoder).to_dict()
+
+    return call

@@ -1,0 +1,45 @@
+"""Send messages from outside a worker: what the command line enqueues."""
+
+from __future__ import annotations
+
+from kombu.exceptions import OperationalError
+
+from pc_worker.errors import Unavailable
+from pc_worker.services.parts import Parts
+from pc_worker.services.reconcile import ingest_arguments, next_chunks
+from pc_worker.store.values import Job
+from tasks.app import app
+
+#: One quick try: what is not sent now is sent by `reconcile`.
+RETRY = {"max_retries": 1, "interval_start": 0.2}
+
+
+def check_broker() -> None:
+    """Check that the broker answers.
+
+    Raises:
+        Unavailable: If it does not.
+    """
+    try:
+        with app.connection_for_write(transport_options={"socket_timeout": 5}) as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0.2)
+    except (OperationalError, OSError) as exc:
+        raise Unavailable(f"Redis does not answer: {exc}") from exc
+
+
+def send_job(parts: Parts, job: Job) -> None:
+    """Send what a job needs next: its ingest message, or its next chunks.
+
+    Raises:
+        Unavailable: If the broker does not take a message; reconcile sends it later.
+    """
+    try:
+        if job.state == "queued":
+            kwargs = ingest_arguments(parts, job.job_id)
+            app.send_task("pc_worker.ingest_file", kwargs=kwargs, task_id=job.job_id, retry_policy=RETRY)
+        else:
+            for chunk_no in next_chunks(parts, job.job_id):
+                kwargs = {"job_id": job.job_id, "chunk_no": chunk_no}
+                app.send_task("pc_worker.process_chunk", kwargs=kwargs, retry_policy=RETRY)
+    except (OperationalError, OSError) as exc:
+        raise Unavailable(f"Redis does not answer: {exc}") from exc
