@@ -158,7 +158,7 @@ def _row_write(work: Work, candidate: Candidate, passages: Passages) -> RowWrite
         text=record.text,
         content_hash=candidate.content_hash,
         wire=head,
-        terms=row_terms(work.domain.name, record.search_text),
+        terms=row_terms(work.domain.name, record.search_text, record.payload),
         passages=passages,
     )
 

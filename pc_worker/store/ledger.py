@@ -61,13 +61,16 @@ FROM chunks c, half, counted WHERE c.job_id = %(job_id)s AND c.chunk_no = %(chun
 BURY = """
 INSERT INTO dead_letters (job_id, row_no, chunk_no, domain, reason) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
+# Materialised: inlined, the planner may run the locking subquery once a row and take more than the window.
 TAKE_WAITING = """
-UPDATE chunks SET state = 'enqueued', enqueued_at = now()
-WHERE job_id = %(job_id)s AND chunk_no IN (
+WITH next AS MATERIALIZED (
     SELECT chunk_no FROM chunks WHERE job_id = %(job_id)s AND state = 'waiting' ORDER BY chunk_no
     LIMIT greatest(0, %(window)s - (SELECT count(*) FROM chunks WHERE job_id = %(job_id)s AND state = 'enqueued'))
-    FOR UPDATE SKIP LOCKED)
-RETURNING chunk_no
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE chunks SET state = 'enqueued', enqueued_at = now()
+FROM next WHERE chunks.job_id = %(job_id)s AND chunks.chunk_no = next.chunk_no
+RETURNING chunks.chunk_no
 """
 TAKE_LOST = """
 UPDATE chunks SET enqueued_at = now()

@@ -1,0 +1,38 @@
+"""Fixtures of all tests; the environment is scrubbed of our settings first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.stack import LiveStack
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_of_ours() -> None:
+    for name in [name for name in os.environ if name.startswith("PC_WORKER_")]:
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
+    """One real stack for all tests that leave it as they found it; each uses sources of its own."""
+    live = LiveStack(tmp_path_factory.mktemp("stack"), {"PC_WORKER_DATA_ROOTS": str(tmp_path_factory.getbasetemp())})
+    live.start()
+    yield live
+    assert live.stop() == 0
+
+
+@pytest.fixture
+def own_stack(tmp_path: Path) -> Iterator[LiveStack]:
+    """A stack of one test's own, to be hurt."""
+    live = LiveStack(
+        tmp_path / "home",
+        {"PC_WORKER_DATA_ROOTS": str(tmp_path), "PC_WORKER_RECONCILE_S": "1", "PC_WORKER_LEASE_S": "20"},
+    )
+    live.start()
+    yield live
+    live.stop()

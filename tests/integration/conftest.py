@@ -1,0 +1,50 @@
+"""Real servers for integration tests: one PostgreSQL and one Redis a session, one migrated database a test module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg2
+import pytest
+
+from pc_worker.embedded import Services, start_services
+from pc_worker.settings import PROJECT
+from pc_worker.store.connection import Database
+from pc_worker.store.migrations import migrate, read_migrations
+
+
+@pytest.fixture(scope="session")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """The two servers, without any of our parts."""
+    running = start_services(tmp_path_factory.mktemp("services"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def database_url(services: Services, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database of this test module's own, migrated."""
+    name = request.module.__name__.replace(".", "_")[-60:].lower()
+    _administer(services.database_url, f'CREATE DATABASE "{name}"')
+    url = f"{services.database_url.rpartition('/')[0]}/{name}"
+    database = Database(url)
+    migrate(database, read_migrations(PROJECT / "migrations"))
+    database.close()
+    yield url
+    _administer(services.database_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A connection to the module's database."""
+    connection = Database(database_url, application="test")
+    yield connection
+    connection.close()
+
+
+def _administer(url: str, statement: str) -> None:
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    connection.close()

@@ -1,0 +1,156 @@
+"""The chunk ledger: leases, fencing, crashes, completion."""
+
+from __future__ import annotations
+
+import pytest
+
+from pc_worker.errors import Fenced
+from pc_worker.store import jobs, ledger
+from pc_worker.store.connection import Database
+from pc_worker.store.values import Claim, Tally
+from tests.integration.store.rows import claim, finish, make_job
+
+
+def claimed(database: Database, *args: object, **kwargs: object) -> Claim:
+    got = claim(database, *args, **kwargs)  # type: ignore[arg-type]  # passed on as they came
+    assert isinstance(got, Claim)
+    return got
+
+
+def test_a_live_lease_turns_a_duplicate_message_away(database: Database, database_url: str) -> None:
+    job = make_job(database)
+    claimed(database, job, 0)
+
+    other = Database(database_url)
+
+    assert claim(other, job, 0) == "busy"
+    other.close()
+
+
+def test_a_dead_holders_chunk_is_free_at_once(database: Database, database_url: str) -> None:
+    job = make_job(database)
+    holder = Database(database_url)
+    first = claimed(holder, job, 0)
+    holder.close()  # as the kernel does for a killed process
+
+    second = claimed(database, job, 0)
+
+    assert second.attempt == first.attempt + 1
+
+
+def test_an_expired_lease_is_taken_and_its_holder_is_fenced(database: Database, database_url: str) -> None:
+    job = make_job(database)
+    zombie = Database(database_url)
+    held = claimed(zombie, job, 0, lease_s=0.0)
+
+    taken = claimed(database, job, 0)
+
+    with pytest.raises(Fenced):
+        finish(zombie, held, Tally(written=5))
+    finish(database, taken, Tally(written=5))
+    zombie.close()
+
+
+def test_a_done_chunk_is_gone(database: Database) -> None:
+    job = make_job(database)
+    finish(database, claimed(database, job, 0), Tally(written=5))
+
+    assert claim(database, job, 0) == "gone"
+
+
+def test_a_cancelled_job_refuses_the_commit_of_a_running_chunk(database: Database) -> None:
+    job = make_job(database)
+    held = claimed(database, job, 0)
+    with database.transaction() as cursor:
+        jobs.cancel_job(cursor, job.job_id)
+
+    with pytest.raises(Fenced):
+        finish(database, held, Tally(written=5))
+
+
+@pytest.mark.parametrize(
+    ("tally", "state"),
+    [
+        pytest.param(Tally(written=5), "completed", id="all written"),
+        pytest.param(Tally(written=4, dead=1), "partial", id="one dead"),
+        pytest.param(Tally(written=4), "failed", id="one missing"),
+    ],
+)
+def test_the_last_chunk_ends_the_job(database: Database, tally: Tally, state: str) -> None:
+    job = make_job(database)
+    assert not finish(database, claimed(database, job, 0), Tally(written=5))
+
+    assert finish(database, claimed(database, job, 1), tally)
+
+    with database.transaction() as cursor:
+        assert jobs.find_job(cursor, job.job_id).state == state
+
+
+def test_a_chunk_that_kills_its_workers_is_halved_until_the_row_is_found(
+    database: Database, database_url: str
+) -> None:
+    job = make_job(database, rows=8, chunk=8)
+    poison, deaths = 5, 0
+    while True:
+        with database.transaction() as cursor:
+            cursor.execute("SELECT chunk_no FROM chunks WHERE job_id = %s AND state <> 'done'", (job.job_id,))
+            open_chunks = [number for (number,) in cursor.fetchall()]
+        if not open_chunks:
+            break
+        for chunk_no in open_chunks:
+            worker = Database(database_url)
+            held = claim(worker, job, chunk_no)
+            if isinstance(held, Claim) and poison in range(held.first_row, held.first_row + held.row_count):
+                deaths += 1
+            elif isinstance(held, Claim):
+                finish(worker, held, Tally(written=held.row_count))
+            worker.close()
+
+    with database.transaction() as cursor:
+        ended = jobs.find_job(cursor, job.job_id)
+        cursor.execute("SELECT row_no, reason FROM dead_letters WHERE job_id = %s", (job.job_id,))
+        letters = cursor.fetchall()
+    assert (ended.state, ended.rows_written, ended.rows_dead) == ("partial", 7, 1)
+    assert letters == [(poison, "the worker died 3 times on this row")]
+    assert deaths == 3 + 2 + 3  # the whole, two halves, and the row alone
+
+
+def test_at_most_a_window_of_chunks_is_with_the_broker(database: Database) -> None:
+    job = make_job(database, rows=50, chunk=5)
+
+    with database.transaction() as cursor:
+        first = ledger.take_waiting(cursor, job.job_id, window=4)
+        again = ledger.take_waiting(cursor, job.job_id, window=4)
+    finish(database, claimed(database, job, 0), Tally(written=5))
+    with database.transaction() as cursor:
+        after = ledger.take_waiting(cursor, job.job_id, window=4)
+
+    assert (first, again, after) == ([0, 1, 2, 3], [], [4])
+
+
+def test_a_message_is_lost_when_nobody_works_on_its_chunk(database: Database, database_url: str) -> None:
+    job = make_job(database)
+    with database.transaction() as cursor:
+        ledger.take_waiting(cursor, job.job_id, window=2)
+    at_work = Database(database_url)
+    claimed(at_work, job, 0)
+
+    with database.transaction() as cursor:
+        cursor.execute("UPDATE chunks SET enqueued_at = now() - interval '1 hour' WHERE job_id = %s", (job.job_id,))
+        lost = ledger.take_lost(cursor, job.job_id, older_than_s=60)
+
+    assert lost == [1]
+    at_work.close()
+
+
+def test_given_up_failures_are_counted_and_crashes_are_not_failures(database: Database) -> None:
+    job = make_job(database)
+    for expected in (1, 2):
+        held = claimed(database, job, 0)
+        with database.transaction() as cursor:
+            assert ledger.release_chunk(cursor, held, error="bad", counts=True) == expected
+            ledger.unlock_chunk(cursor, held)
+
+    with database.transaction() as cursor:
+        cursor.execute("SELECT crashes FROM chunks WHERE job_id = %s AND chunk_no = 0", (job.job_id,))
+        assert cursor.fetchone() == (0,)

@@ -1,0 +1,1 @@
+"""What tests share: real stacks, frames, and waiting for conditions."""

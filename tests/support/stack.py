@@ -1,0 +1,138 @@
+"""A real stack of one test session, in processes of its own, and the command line against it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg2
+
+from pc_worker.embedded import Addresses, read_addresses
+from pc_worker.settings import PROJECT
+from tests.support.waiting import eventually
+
+
+def environment(home: Path, **settings: str) -> dict[str, str]:
+    """The environment of a command with this HOME: nothing of ours is inherited."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PC_WORKER_")}
+    ours = {
+        "PC_WORKER_HOME": str(home),
+        "PC_WORKER_GATEWAY_ADDRESS": "127.0.0.1:0",
+        "PC_WORKER_FLOWER_ADDRESS": "127.0.0.1:0",
+        "PC_WORKER_METRICS_ADDRESS": "127.0.0.1:0",
+        **settings,
+    }
+    return {**kept, "PYTHONPATH": str(PROJECT), **ours}
+
+
+@dataclass
+class Result:
+    """What a command said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """Its JSON document."""
+        return json.loads(self.out)
+
+    def lines(self) -> list[Any]:
+        """Its JSON lines."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+def run_command(*arguments: str, env: dict[str, str], cwd: Path | None = None, timeout_s: float = 240) -> Result:
+    """Run ``python -m pc_worker`` with these arguments."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pc_worker", *arguments],
+        env=env,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+@dataclass
+class LiveStack:
+    """An ``up`` process; commands run against it."""
+
+    home: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def env(self) -> dict[str, str]:
+        """What commands need to find it."""
+        return environment(self.home, **self.settings)
+
+    @property
+    def addresses(self) -> Addresses:
+        """What it really uses."""
+        found = read_addresses(self.home)
+        assert found is not None
+        return found
+
+    def start(self) -> None:
+        """Start it and wait until everything answers."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        with (self.home / "up.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "pc_worker", "up"], env=self.env, stdout=log, stderr=log, cwd=self.home
+            )
+
+        def ready() -> bool:
+            assert self.process is not None
+            if self.process.poll() is not None:
+                raise AssertionError((self.home / "up.log").read_text())
+            return read_addresses(self.home) is not None
+
+        eventually(ready, within_s=120, what="the stack's start")
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Ask it to stop and give its exit code."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(timeout=90)
+
+    def run(self, *arguments: str, timeout_s: float = 240) -> Result:
+        """Run a command against it."""
+        return run_command(*arguments, env=self.env, cwd=self.home, timeout_s=timeout_s)
+
+    def ingest(self, path: Path, domain: str, *options: str) -> dict[str, Any]:
+        """Ingest a file, wait, and give the status document."""
+        result = self.run("ingest", str(path), "--domain", domain, "--wait", "--json", *options)
+        assert result.out, result.err
+        document: dict[str, Any] = result.json()
+        return document
+
+    def stream(self, domain: str, *options: str) -> list[dict[str, Any]]:
+        """Stream a domain and give its rows."""
+        result = self.run("stream", "--domain", domain, *options)
+        assert result.code == 0, result.err
+        return result.lines()
+
+    def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Ask its database."""
+        connection = psycopg2.connect(self.addresses.database_url)
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(statement, values)
+                return list(cursor.fetchall())
+        finally:
+            connection.close()
+
+    def family(self, part: str) -> list[psutil.Process]:
+        """A part's process and its children."""
+        parent = psutil.Process(self.addresses.pids[part])
+        return [parent, *parent.children(recursive=True)]
