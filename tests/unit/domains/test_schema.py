@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Mapping
 
 import pytest
 
@@ -20,7 +21,7 @@ from pc_worker.domains import (
 from tests.unit.domains.tables import ABatch, AColumn, candidate_row, columns_of, recruit_row, skill_row
 
 
-def _plan(domain: str, *rows: dict[str, object], options: Options | None = None) -> Plan:
+def _plan(domain: str, *rows: Mapping[str, object], options: Options | None = None) -> Plan:
     batch = ABatch(rows)
     return resolve(get_domain(domain), options or Options(), columns_of(batch), batch, "rows.pkl")
 

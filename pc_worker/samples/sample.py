@@ -1,0 +1,56 @@
+"""A sample file, what an ingest of it should report, and how it gets onto the disk."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pc_worker.domains import Options
+
+Outcome = Literal["written", "skipped", "dead"]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """How many rows a first ingest writes, skips and refuses."""
+
+    written: int
+    skipped: int = 0
+    dead: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One sample file.
+
+    Attributes:
+        path: Where it lies.
+        domain: The domain to ingest it into.
+        options: The options to ingest it with.
+        rows: How many rows it has.
+        expected: What becomes of them, by the knowledge of who made them.
+    """
+
+    path: Path
+    domain: str
+    options: Options
+    rows: int
+    expected: Expected
+
+
+def count(outcomes: Iterable[Outcome]) -> Expected:
+    """The counts of ``outcomes``, one of each row."""
+    seen = list(outcomes)
+    return Expected(seen.count("written"), seen.count("skipped"), seen.count("dead"))
+
+
+def write_pickle(value: object, path: Path) -> None:
+    """Pickle ``value`` to ``path``, which changes in one step."""
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        pickle.dump(value, file, protocol=5)
+    os.replace(partial, path)
