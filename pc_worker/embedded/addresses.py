@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
+from pc_worker.embedded.errors import HomeUnusable
 from pc_worker.embedded.identity import started_at
+from pc_worker.embedded.ownership import why_unusable
 from pc_worker.embedded.private_file import write_private
 
 FILE_NAME = "addresses.json"
@@ -52,10 +54,20 @@ def read_addresses(home: Path) -> Addresses | None:
     They are trusted while their writer lives: it starts again whatever else dies, under the same addresses.
 
     Raises:
-        PermissionError: If the file belongs to another user.
+        HomeUnusable: If the home belongs to another user.
     """
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
-        entries = json.loads((home / FILE_NAME).read_bytes())
+    try:
+        content = (home / FILE_NAME).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except PermissionError as exc:
+        raise HomeUnusable(home, why_unusable(home)) from exc
+    return _trusted(content)
+
+
+def _trusted(content: bytes) -> Addresses | None:
+    with contextlib.suppress(ValueError, KeyError, TypeError):  # not of our writing
+        entries = json.loads(content)
         started = started_at(int(entries["pids"][OWNER]))
         if started is not None and started == entries[_STARTED]:
             return Addresses(**{entry.name: entries[entry.name] for entry in fields(Addresses)})

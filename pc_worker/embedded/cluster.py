@@ -87,18 +87,21 @@ def _run_sql(sql: str, data: Path, *, programs: Path, account: Account | None) -
 
 
 def _run(argv: Sequence[str], *, account: Account | None, stdin: bytes = b"") -> None:
-    done = subprocess.run(
-        argv,
-        input=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=ENVIRONMENT,
-        cwd="/",
-        user=None if account is None else account.uid,
-        group=None if account is None else account.gid,
-        extra_groups=None if account is None else [],
-        preexec_fn=tether(signal.SIGKILL),
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            argv,
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=ENVIRONMENT,
+            cwd="/",
+            user=None if account is None else account.uid,
+            group=None if account is None else account.gid,
+            extra_groups=None if account is None else [],
+            preexec_fn=tether(signal.SIGKILL),
+            check=False,
+        )
+    except OSError as exc:
+        raise ServiceFailed("postgres", f"{argv[0]} cannot be executed ({exc})") from exc
     if done.returncode != 0:
         raise ServiceFailed("postgres", telling_line(done.stdout.decode(errors="replace")))

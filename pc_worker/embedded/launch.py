@@ -37,9 +37,16 @@ class Server(Protocol):
 
 
 def launch(supervisor: Supervisor, server: Server, preferred_port: int | None) -> int:
-    """Start a prepared server, without waiting; give the port it was told."""
+    """Start a prepared server, without waiting; give the port it was told.
+
+    Raises:
+        ServiceFailed: If its program cannot be executed.
+    """
     port = free_port(preferred_port)
-    supervisor.start(server.command(port))
+    try:
+        supervisor.start(server.command(port))
+    except OSError as exc:
+        raise ServiceFailed(server.name, f"it cannot be executed ({exc})") from exc
     return port
 
 

@@ -20,11 +20,14 @@ def end_leftovers(folder: Path, programs: Collection[str], stop_signal: signal.S
     Only the holder of the home's lock may call this: nobody else's server can then be working there.
     """
     found = working_in(folder, programs)
+    # A server ends its own children; those whose server is gone are told themselves.
     signal_all([pid for pid in found if parent_of(pid) not in found], stop_signal)
+    signal_all(_outliving(folder, programs), signal.SIGKILL)
+    _outliving(folder, programs)
+
+
+def _outliving(folder: Path, programs: Collection[str]) -> list[int]:
     deadline = time.monotonic() + GRACE_S
-    while found and time.monotonic() < deadline:
+    while (found := working_in(folder, programs)) and time.monotonic() < deadline:
         time.sleep(POLL_S)
-        found = working_in(folder, programs)
-    signal_all(found, signal.SIGKILL)
-    while working_in(folder, programs):
-        time.sleep(POLL_S)
+    return found

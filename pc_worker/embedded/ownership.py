@@ -48,7 +48,7 @@ def own_home(home: Path) -> Ownership:
             home.mkdir(parents=True, mode=0o711 if os.geteuid() == 0 else 0o700)
         return own_folder(home)
     except PermissionError as exc:
-        raise HomeUnusable(home, _refusal(home)) from exc
+        raise HomeUnusable(home, why_unusable(home)) from exc
     except OSError as exc:
         raise HomeUnusable(home, f"cannot be used ({exc.strerror}): mend that") from exc
 
@@ -64,7 +64,7 @@ def own_folder(folder: Path) -> Ownership:
     descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         if os.fstat(descriptor).st_uid != os.geteuid():
-            raise HomeUnusable(folder, _refusal(folder / LOCK_NAME))
+            raise HomeUnusable(folder, why_unusable(folder / LOCK_NAME))
         _lock(folder, descriptor)
     except BaseException:
         os.close(descriptor)
@@ -82,7 +82,8 @@ def _lock(folder: Path, descriptor: int) -> None:
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
 
 
-def _refusal(path: Path) -> str:
+def why_unusable(path: Path) -> str:
+    """Say, as `HomeUnusable` wants it, why this user has no access to ``path``."""
     try:
         owner = path.stat().st_uid
     except OSError:

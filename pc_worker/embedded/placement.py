@@ -38,9 +38,9 @@ def place_for(home: Path, account: Account | None, *, outside: Sequence[str] = O
 def _followed(link: Path) -> Path:
     target = link.resolve()
     if not target.is_dir():
-        raise ServiceFailed(NAME, f"{link} leads to {target}, which is gone: restore it, or start empty without the link")
+        raise ServiceFailed(NAME, f"{link} leads to {target}, which is gone: restore it, or delete the link")
     if target.stat().st_uid != os.geteuid():
-        raise ServiceFailed(NAME, f"{link} leads to {target}, which is another user's: start empty without the link")
+        raise ServiceFailed(NAME, f"{link} leads to {target}, which is another user's: delete the link")
     return target
 
 

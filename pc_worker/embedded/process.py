@@ -117,7 +117,10 @@ class Process:
             return True
         # WNOWAIT leaves the zombie: while it keeps its pid, that number cannot name another process group.
         flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        return os.waitid(os.P_PID, self._child.pid, flags) is not None
+        try:
+            return os.waitid(os.P_PID, self._child.pid, flags) is not None
+        except ChildProcessError:  # whoever started us ignores SIGCHLD, so the kernel has reaped it
+            return True
 
     def _reap(self) -> None:
         if self._child is None:

@@ -82,7 +82,7 @@ def _copy(install: Path, target: Path) -> None:
         shutil.copytree(libraries, target / libraries.name)
     # A strict umask, or the wheel's own modes, must not hide the copy from the account it is made for.
     for path in (target, *target.rglob("*")):
-        path.chmod(0o755)  # noqa: S103 - programs that anyone may run, writable by root alone
+        path.chmod(0o755)
 
 
 def _unneeded(folder: str, names: list[str]) -> list[str]:

@@ -1,0 +1,29 @@
+"""Temporary homes for embedded servers, removed with all they hold."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def temporary_home() -> Iterator[Path]:
+    """A folder that root's database server, which runs as nobody, can reach: unlike those below pytest's own."""
+    folder = Path(tempfile.mkdtemp(prefix="pcw-home-"))
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        remove_home(folder)
+
+
+def remove_home(home: Path) -> None:
+    """Remove a home whose servers are stopped, and the folder outside that it may link to."""
+    place = home / "postgres"
+    if place.is_symlink():
+        shutil.rmtree(os.path.realpath(place), ignore_errors=True)
+    shutil.rmtree(home, ignore_errors=True)

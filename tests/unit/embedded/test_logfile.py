@@ -1,0 +1,59 @@
+"""Logs of children: bounded, private, and telling."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pc_worker.embedded.logfile import LogFile, telling_line
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        pytest.param("starting\nready\n", "ready", id="no complaint: the last line"),
+        pytest.param("FATAL:  no memory\nshut down\n\n", "FATAL:  no memory", id="a complaint outweighs a farewell"),
+        pytest.param("ERROR: a\nERROR: b\nbye", "ERROR: b", id="the last complaint"),
+        pytest.param(" \n", "it said nothing", id="nothing at all"),
+    ],
+)
+def test_the_telling_line_is_the_last_complaint_or_the_last_line(text: str, line: str) -> None:
+    assert telling_line(text) == line
+
+
+def test_recent_begins_with_the_present_child(tmp_path: Path) -> None:
+    log = LogFile(tmp_path / "logs" / "part.log")
+    with log.open() as file:
+        file.write(b"first child\n")
+
+    with log.open() as file:
+        file.write(b"second child\n")
+
+    assert log.recent() == "second child\n"
+
+
+def test_a_log_is_for_its_owner_only(tmp_path: Path) -> None:
+    log = LogFile(tmp_path / "part.log")
+    log.open().close()
+
+    assert log.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_overlong_log_moves_aside_under_a_child_that_goes_on_writing(tmp_path: Path) -> None:
+    log = LogFile(tmp_path / "part.log", max_bytes=10)
+    with log.open() as file:
+        file.write(b"0123456789 too long\n")
+        log.trim()
+        file.write(b"more\n")
+
+    assert log.path.read_bytes() == b"more\n"
+    assert log.path.with_name("part.log.1").read_bytes() == b"0123456789 too long\n"
+    assert log.recent() == "more\n"
+
+
+def test_a_log_that_is_not_there_says_nothing(tmp_path: Path) -> None:
+    log = LogFile(tmp_path / "part.log")
+    log.trim()
+
+    assert log.recent() == ""
