@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.homes import remove_places_below
 from tests.support.stack import LiveStack
 
 
@@ -15,6 +16,12 @@ from tests.support.stack import LiveStack
 def _no_settings_of_ours() -> None:
     for name in [name for name in os.environ if name.startswith("PC_WORKER_")]:
         del os.environ[name]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nothing_is_left_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    yield
+    remove_places_below(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="session")
