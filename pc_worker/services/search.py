@@ -32,7 +32,7 @@ Mode = Literal["hybrid", "vector", "text"]
 MAX_K = 100
 MAX_OFFSET = 1_000
 #: Rows of each list that fusion sees at least.
-DEPTH = 100
+DEPTH = 50
 
 NO_WORDS = Words(Collection(0, 0.0, 1.2, 0.75))
 

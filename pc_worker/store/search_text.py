@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from pc_worker.store.connection import Cursor
 from pc_worker.store.search_scope import Candidates, Scope, read_candidates
@@ -13,14 +14,15 @@ from pc_worker.store.terms import DIMENSION
 
 #: The rarest words of a query count; with more it is a document, for which there is `--like`.
 MAX_WORDS = 64
-#: Rows are first sought among those of the rarest words, up to so many rows.
+#: Rows are first sought among those of the rarest words, up to so many rows, then among so many times more.
 RARE_ROWS = 5_000
+WIDER = 4
 
 # Σ idf·tf·(k1+1)/(tf+K) with K = k1·(1−b+b·length/mean), written as (k1+1)·Σ idf·(1 − K/(tf+K)): the same number, but
 # tf stands in it once. `<#>` is the negative inner product: with a vector of a single 1 it is minus tf.
-SCORE = "%(k1_plus_1)s * ({words})"
-WORD = "%(idf_{n})s * (1 - {norm} / ({norm} - (e.counts <#> %(unit_{n})s::sparsevec)))"
-NORM = "(%(norm_base)s + %(norm_slope)s * greatest(e.length, 1))"
+SCORE = "%(k1_plus_1)s::float8 * ({words})"
+WORD = "%(idf_{n})s::float8 * (1 - {norm} / ({norm} - (e.counts <#> %(unit_{n})s::sparsevec)))"
+NORM = "(%(norm_base)s::float8 + %(norm_slope)s::float8 * greatest(e.length, 1))"
 
 MATCHING = """
 SELECT e.row_id, {score} AS score FROM row_terms e {filter}
@@ -60,12 +62,10 @@ class Words:
         parts = " + ".join(WORD.format(n=n, norm=NORM) for n in range(len(self.words)))
         return SCORE.format(words=parts), values
 
-    def rarest(self) -> tuple[list[int], float]:
-        """Give the terms of the rarest words, and the most that all others can add to a score."""
-        rows, taken = 0, 0
-        while taken < len(self.words) and (taken == 0 or rows + self.words[taken].documents <= RARE_ROWS):
-            rows += self.words[taken].documents
-            taken += 1
+    def rarest(self, rows: int) -> tuple[list[int], float]:
+        """Give the terms of the rarest words, of ``rows`` rows at most, and the most that all others add to a score."""
+        within = accumulate(word.documents for word in self.words)
+        taken = max(1, sum(total <= rows for total in within))
         bound = sum(word.idf for word in self.words[taken:]) * (self.collection.k1 + 1)
         return [word.term for word in self.words[:taken]], bound
 
@@ -80,15 +80,17 @@ def weigh(cursor: Cursor, domain: str, terms: Sequence[int], known: Collection |
 def matching(cursor: Cursor, scope: Scope, words: Words, *, limit: int, wanted: int) -> Candidates:
     """Give up to ``limit`` rows by score; the best ``wanted`` are exactly the best of the domain.
 
-    A row that holds none of the rarest words cannot score more than all others weigh together. If the last row wanted
-    scores less than that, or there are too few, every row with any of the words is scored.
+    Only rows that hold one of the rarest words are scored at first. A row that holds none of them cannot score more than
+    all other words weigh together; while the last row wanted scores less than that, more words are looked for.
     """
-    if not words.words:
-        return Candidates()
-    rarest, bound = words.rarest()
-    found = _score(cursor, scope, words, rarest, limit)
-    if len(rarest) < len(words.words) and (len(found.ids) < wanted or found.scores[wanted - 1] < bound):
-        found = _score(cursor, scope, words, [word.term for word in words.words], limit)
+    found, rows, taken = Candidates(), RARE_ROWS, 0
+    while taken < len(words.words):
+        rarest, bound = words.rarest(rows)
+        if len(rarest) > taken:
+            found, taken = _score(cursor, scope, words, rarest, limit), len(rarest)
+            if len(found.ids) >= wanted and found.scores[wanted - 1] >= bound:
+                break
+        rows *= WIDER
     return found
 
 

@@ -126,8 +126,8 @@ class Shelf:
 
     def _job(self) -> Job:
         none: dict[str, Any] = dict.fromkeys(Job.__slots__, 0)
-        none |= {"job_id": "shelf", "seq": self.seq, "domain": self.domain, "source": "", "request": {}}
-        none |= {"model_id": self.model.model_id, "state": "running", "error": None, "created_at": datetime.now(UTC), "plan": None}
+        none |= {"job_id": "shelf", "seq": self.seq, "domain": self.domain, "source": "", "request": {}, "plan": None}
+        none |= {"model_id": self.model.model_id, "state": "running", "error": None, "created_at": datetime.now(UTC)}
         return Job(**none)
 
 
