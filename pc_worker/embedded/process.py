@@ -61,6 +61,7 @@ class Process:
         self.exit_code: int | None = None
         self._backoff, self._clock = backoff or Backoff(), clock
         self._child: subprocess.Popen[bytes] | None = None
+        self._is_wanted = True
         self._started = self._due = clock()
 
     @property
@@ -85,7 +86,9 @@ class Process:
         self._started = self._clock()
 
     def tend(self) -> bool:
-        """Start it again if it died and its wait is over; tell whether that happened now."""
+        """Start it again if it died unasked and its wait is over; tell whether that happened now."""
+        if not self._is_wanted:
+            return False
         self.log.trim()
         if self._child is not None and self._has_ended():
             self._reap()
@@ -101,12 +104,14 @@ class Process:
         return True
 
     def ask_to_stop(self) -> None:
-        """Send the stop signal, if it runs."""
+        """Send the stop signal, if it runs; from now on it is not started again."""
+        self._is_wanted = False
         if self._child is not None:  # not yet waited for, so that the pid is still its own
             os.kill(self._child.pid, self.command.stop_signal)
 
     def finish(self, deadline: float) -> None:
-        """Wait for its end until ``deadline`` on the clock, then kill it with all it started."""
+        """Wait for its end until ``deadline`` on the clock, then kill it; what it started is killed with it."""
+        self._is_wanted = False
         while self._child is not None and not self._has_ended() and self._clock() < deadline:
             time.sleep(POLL_S)
         if self._child is not None:

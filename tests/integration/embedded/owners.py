@@ -25,8 +25,8 @@ try:
 except PcWorkerError as exc:
     print(f"error: {exc}", file=sys.stderr)
     sys.exit(exc.exit_code)
-print(json.dumps({"pids": services.pids, "urls": [services.database_url, services.redis_url]}), flush=True)
 signal.signal(signal.SIGTERM, lambda *_: (services.stop(), sys.exit(0)))
+print(json.dumps({"pids": services.pids, "urls": [services.database_url, services.redis_url]}), flush=True)
 while True:
     signal.pause()
 """

@@ -51,7 +51,7 @@ def test_a_child_does_not_keep_the_home(tmp_path: Path) -> None:
 def test_a_file_is_no_home(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(HomeUnusable, match="cannot be used .Not a directory"):
+    with pytest.raises(HomeUnusable, match=r"cannot be used \(Not a directory\)"):
         own_home(tmp_path / "file")
 
 
