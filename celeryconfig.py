@@ -57,7 +57,7 @@ result_expires = 3600  # results are for people: nothing is decided by one
 worker_eta_task_limit = 100
 
 worker_soft_shutdown_timeout = 30  # with SIGTERM as SIGQUIT (set by the worker command): a chunk ends, then we go
-worker_enable_soft_shutdown_on_idle = True
+worker_enable_soft_shutdown_on_idle = False  # True waits all of it with nothing to do; what is held for later comes back
 worker_max_tasks_per_child = 200
 worker_pool_start_method = "spawn"  # no fork into torch's or the tokenizer's threads
 worker_proc_alive_timeout = 60

@@ -46,7 +46,7 @@ def search_function(settings: Settings) -> SearchFunction:
         if not hasattr(local, "database"):
             local.database = Database(url, application="pc_worker search", read_only=True)
         request = SearchRequest(
-            query=query, domain=domain, like=like, mode=search_mode(mode), k=k, where=parse_where(where)
+            query=query, domain=domain, like=like, mode=search_mode(mode), k=k, where=tuple(parse_where(where))
         )
         return search(local.database, request, encoder=encoder).to_dict()
 

@@ -48,7 +48,7 @@ class Worker:
 worker = Worker()
 
 
-class PatientTask(Task):  # type: ignore[misc]  # Celery publishes no types
+class PatientTask(Task):
     """Retries, with jitter, what may pass later: a service that is away, a conflict; nothing else."""
 
     autoretry_for = (Unavailable, Conflict)

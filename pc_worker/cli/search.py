@@ -27,7 +27,7 @@ def search_command(
     """Find rows of a domain."""
     if bool(query) == bool(like):
         raise click.UsageError("give a query, or --like UUID, and not both")
-    request = SearchRequest(query=query, domain=domain, like=like, mode=mode, k=k, where=parse_where(where))
+    request = SearchRequest(query=query, domain=domain, like=like, mode=mode, k=k, where=tuple(parse_where(where)))
     parts = connected()
     result = search(parts.database, request, encoder=parts.encoder)
     if as_json:

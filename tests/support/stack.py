@@ -29,7 +29,8 @@ def environment(home: Path, **settings: str) -> dict[str, str]:
         "PC_WORKER_METRICS_ADDRESS": "127.0.0.1:0",
         **settings,
     }
-    return {**kept, "PYTHONPATH": str(PROJECT), **ours}
+    path = os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))
+    return {**kept, "PYTHONPATH": path, **ours}
 
 
 @dataclass

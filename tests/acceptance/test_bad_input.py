@@ -1,0 +1,156 @@
+"""Bad input: one clear line, the right exit code, and nothing half-stored."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.support.frames import recruit_row, write_recruit
+from tests.support.stack import LiveStack, Result, environment, run_command
+
+
+def assert_one_line(result: Result, code: int, *words: str) -> None:
+    """One line on stderr that begins `error: ` and names what is wrong; never a traceback."""
+    assert result.code == code, (result.code, result.out, result.err)
+    lines = result.err.strip().splitlines()
+    assert len(lines) == 1, result.err
+    assert lines[0].startswith("error: ")
+    for word in words:
+        assert word in lines[0]
+
+
+def test_what_is_wrong_with_a_path_is_said_before_anything_is_stored(stack: LiveStack, tmp_path: Path) -> None:
+    before = len(stack.run("jobs", "--json").json())
+    (tmp_path / "folder").mkdir()
+    outside = Path("/etc/hostname")
+
+    missing = stack.run("ingest", str(tmp_path / "no.pkl"), "--domain", "recruit")
+    folder = stack.run("ingest", str(tmp_path / "folder"), "--domain", "recruit")
+    forbidden = stack.run("ingest", str(outside), "--domain", "recruit")
+
+    assert_one_line(missing, 65, "no.pkl", "no such file")
+    assert_one_line(folder, 65, "it is a directory")
+    assert_one_line(forbidden, 65, "outside the data roots")
+    assert len(stack.run("jobs", "--json").json()) == before
+
+
+def test_a_symbolic_link_out_of_the_data_roots_is_refused(stack: LiveStack, tmp_path: Path) -> None:
+    (tmp_path / "link.pkl").symlink_to("/etc/hostname")
+
+    assert_one_line(stack.run("ingest", str(tmp_path / "link.pkl"), "--domain", "recruit"), 65, "outside")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(("ingest", "x.pkl", "--domain", "nope"), id="unknown domain"),
+        pytest.param(("ingest", "x.pkl"), id="no domain"),
+        pytest.param(("ingest", "x.pkl", "--domain", "recruit", "--id-column", "a"), id="option of another domain"),
+        pytest.param(("ingest", "x.pkl", "--domain", "recruit", "--max-dead", "-1"), id="negative max-dead"),
+        pytest.param(("status", "nope"), id="unknown job"),
+        pytest.param(("cancel", "nope"), id="cancel unknown job"),
+        pytest.param(("resume", "nope"), id="resume unknown job"),
+        pytest.param(("frobnicate",), id="unknown command"),
+        pytest.param(("stream", "--domain", "nope"), id="stream unknown domain"),
+        pytest.param(("stream", "--domain", "recruit", "--chunk-size", "1001"), id="chunk size"),
+        pytest.param(("stream", "--domain", "recruit", "--after", "nope"), id="after neither uuid nor position"),
+        pytest.param(("stream", "--domain", "recruit", "--after", "999999999"), id="position beyond the head"),
+        pytest.param(
+            ("stream", "--domain", "recruit", "--after", "00000000-0000-0000-0000-000000000000"), id="unknown uuid"
+        ),
+        pytest.param(("search", "x", "--domain", "nope"), id="search unknown domain"),
+        pytest.param(("search", "--domain", "document"), id="no query"),
+        pytest.param(("search", "x", "--domain", "recruit", "--mode", "vector"), id="vector search without a model"),
+        pytest.param(("dead", "list", "--job", "nope"), id="dead letters of an unknown job"),
+        pytest.param(("bench", "nope"), id="unknown bench"),
+    ],
+)
+def test_a_wrong_request_exits_with_2(stack: LiveStack, arguments: tuple[str, ...]) -> None:
+    assert_one_line(stack.run(*arguments), 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GATEWAY_ADDRESS", "nowhere"),
+        ("QUEUE_MAX_BYTES", "much"),
+        ("ENCODER", "abacus"),
+        ("LOG_LEVEL", "LOUD"),
+        ("FLOWER_AUTH", "nocolon"),
+        ("REDIS_URL", "redis://127.0.0.1:1"),  # without data roots
+    ],
+)
+def test_a_wrong_setting_exits_with_2(tmp_path: Path, name: str, value: str) -> None:
+    env = environment(tmp_path, **{f"PC_WORKER_{name}": value})
+
+    assert_one_line(run_command("jobs", env=env), 2, "PC_WORKER_")
+
+
+def test_nothing_runs_under_this_home(tmp_path: Path) -> None:
+    assert_one_line(run_command("jobs", env=environment(tmp_path)), 69, "nothing runs under", "up")
+
+
+def test_servers_that_do_not_answer(tmp_path: Path) -> None:
+    env = environment(
+        tmp_path,
+        PC_WORKER_DATABASE_URL="postgresql://postgres@127.0.0.1:1/x",
+        PC_WORKER_REDIS_URL="redis://127.0.0.1:1",
+        PC_WORKER_DATA_ROOTS=str(tmp_path),
+    )
+
+    assert_one_line(run_command("jobs", env=env), 69, "PostgreSQL does not answer")
+    assert_one_line(run_command("stream", "--domain", "recruit", "--address", "127.0.0.1:1", env=env), 69)
+
+
+class Evil:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("touch /tmp/pcw-was-here",)
+
+
+def refused_files(folder: Path) -> dict[str, Path]:
+    good = [recruit_row(n) for n in range(3)]
+    files = {name: folder / f"{name}.pkl" for name in ("evil", "truncated", "no table", "empty", "no column")}
+    files["evil"].write_bytes(pickle.dumps({"data_frame": Evil()}))
+    files["truncated"].write_bytes(pickle.dumps(good)[:-200])
+    files["no table"].write_bytes(pickle.dumps("just text"))
+    files["empty"].write_bytes(b"")
+    pd.DataFrame(good).drop(columns="Position").to_pickle(files["no column"])
+    return files
+
+
+@pytest.mark.parametrize("name", ["evil", "truncated", "no table", "empty", "no column"])
+def test_a_refused_file_is_a_failed_job_and_exit_65(stack: LiveStack, tmp_path: Path, name: str) -> None:
+    path = refused_files(tmp_path)[name]
+
+    result = stack.run("ingest", str(path), "--domain", "recruit", "--wait", "--json")
+
+    assert_one_line(result, 65, str(path))
+    status = result.json()
+    assert (status["state"], status["rows_written"]) == ("failed", 0)
+    assert status["error"]
+    assert not Path("/tmp/pcw-was-here").exists()
+    for command in ("inspect", "rows"):
+        if name != "no column":
+            assert stack.run(command, str(path)).code == 65
+
+
+def test_an_empty_table_is_a_completed_job(stack: LiveStack, tmp_path: Path) -> None:
+    pd.DataFrame({"text": pd.Series([], dtype=object)}).to_pickle(tmp_path / "empty.pkl")
+
+    status = stack.ingest(tmp_path / "empty.pkl", "document")
+
+    assert (status["state"], status["rows_total"], status["chunks_total"]) == ("completed", 0, 0)
+
+
+def test_dead_rows_beyond_max_dead_make_the_job_partial(stack: LiveStack, tmp_path: Path) -> None:
+    path = write_recruit(tmp_path / "r.pkl", 20, changes={3: {"Position": None}, 4: {"skill_vector": "no"}})
+
+    partial = stack.run("ingest", str(path), "--domain", "recruit", "--wait", "--json")
+    allowed = stack.run("ingest", str(path), "--domain", "recruit", "--wait", "--json", "--max-dead", "2")
+
+    assert (partial.code, partial.json()["state"], partial.json()["rows_dead"]) == (1, "partial", 2)
+    assert (allowed.code, allowed.json()["state"]) == (0, "completed")

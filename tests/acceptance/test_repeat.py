@@ -1,0 +1,75 @@
+"""Ingesting again: what is stored already is not encoded and not delivered again; what changed is, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.frames import write_documents, write_recruit
+from tests.support.stack import LiveStack
+
+
+def test_an_unchanged_file_encodes_nothing_and_delivers_nothing(own_stack: LiveStack, tmp_path: Path) -> None:
+    source = write_recruit(tmp_path / "r.pkl", 700)
+
+    first = own_stack.ingest(source, "recruit")
+    head = own_stack.stream("recruit")[-1]["position"]
+    second = own_stack.ingest(source, "recruit")
+
+    assert (first["state"], first["rows_written"]) == ("completed", 700)
+    assert (second["rows_unchanged"], second["rows_written"], second["texts_encoded"]) == (700, 0, 0)
+    assert own_stack.stream("recruit", "--after", str(head)) == []
+
+
+def test_exactly_the_changed_rows_are_encoded_and_delivered(own_stack: LiveStack, tmp_path: Path) -> None:
+    texts = [f"note {n}" for n in range(900)]
+    first = own_stack.ingest(write_documents(tmp_path / "d.pkl", texts), "document")
+    head = max(row["position"] for row in own_stack.stream("document"))
+    changed = set(range(5, 900, 90))
+    for n in changed:
+        texts[n] = f"changed note {n}"
+
+    second = own_stack.ingest(write_documents(tmp_path / "d.pkl", texts), "document")
+
+    assert (first["texts_encoded"], second["texts_encoded"]) == (900, 10)
+    assert (second["rows_written"], second["rows_unchanged"]) == (10, 890)
+    delivered = own_stack.stream("document", "--after", str(head))
+    assert {row["key"] for row in delivered} == {f"doc-{n}" for n in changed}
+    assert [row["position"] for row in delivered] == list(range(head + 1, head + 11))
+    everything = own_stack.stream("document")
+    assert len(everything) == len({row["id"] for row in everything}) == 900
+
+
+def test_equal_rows_without_an_id_stay_apart_and_come_back_unchanged(own_stack: LiveStack, tmp_path: Path) -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame({"text": ["same", "other", "same"]})
+    frame.to_pickle(tmp_path / "twins.pkl")
+
+    first = own_stack.ingest(tmp_path / "twins.pkl", "document")
+    second = own_stack.ingest(tmp_path / "twins.pkl", "document")
+
+    assert (first["rows_written"], first["texts_encoded"]) == (3, 2)
+    assert second["rows_unchanged"] == 3
+
+
+def test_the_last_row_of_a_key_wins(own_stack: LiveStack, tmp_path: Path) -> None:
+    first = {"Position": "first"}
+    source = write_recruit(
+        tmp_path / "r.pkl",
+        650,
+        changes={0: first, 320: {"id": None}, 640: {"Position": "last", "id": _upper_id_of_row_0()}},
+    )
+
+    status = own_stack.ingest(source, "recruit")
+
+    assert (status["rows_written"], status["rows_skipped"], status["rows_dead"]) == (648, 1, 1)
+    rows = [row for row in own_stack.stream("recruit") if row["id"] == _upper_id_of_row_0().lower()]
+    assert [row["position"] for row in rows]
+    streamed = own_stack.run("search", "last", "--domain", "recruit", "--mode", "text", "--json").json()
+    assert streamed["hits"][0]["payload"]["position"] == "last"
+
+
+def _upper_id_of_row_0() -> str:
+    from tests.support.frames import row_uuid
+
+    return row_uuid(0).upper()

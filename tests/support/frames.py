@@ -1,0 +1,59 @@
+"""Source files for tests, written with pandas as the real ones are."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+NAMESPACE = uuid.UUID("0f0e0d0c-0b0a-0908-0706-050403020100")
+DIMENSION = 1536
+
+
+def row_uuid(number: int) -> str:
+    """The UUIDv5 of a row, as the predecessors' files have it."""
+    return str(uuid.uuid5(NAMESPACE, str(number)))
+
+
+def vector(number: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """A unit vector that is a row's own."""
+    values = np.random.default_rng(number).standard_normal(DIMENSION).astype(np.float32)
+    return values / np.float32(np.linalg.norm(values))
+
+
+def recruit_row(number: int, **changes: Any) -> dict[str, Any]:
+    """A good row of the `recruit` source."""
+    row = {
+        "id": row_uuid(number),
+        "Position": f"Engineer {number}",
+        "Company Name": f"Company {number % 7}",
+        "Exp Years": f"{number % 9 + 1}y",
+        "Primary Keyword": "Python",
+        "English Level": None if number % 5 == 0 else "upper",
+        "Published": "2021-07-01T00:00:00+03:00",
+        "skills": np.array(["python", f"skill{number % 11}"], dtype=object),
+        "Long Description": f"We look for engineer {number}.",
+        "Long Description_lang": "en",
+        "skill_vector": json.dumps([round(float(x), 6) for x in vector(number)]),
+        "__index_level_0__": number,
+    }
+    return row | changes
+
+
+def write_recruit(path: Path, rows: int, *, changes: dict[int, dict[str, Any]] | None = None) -> Path:
+    """A dict-wrapped frame of recruits; ``changes`` by row number."""
+    frame = pd.DataFrame([recruit_row(n, **(changes or {}).get(n, {})) for n in range(rows)])
+    pd.to_pickle({"data_frame": frame, "metadata": {"rows": rows}}, path)
+    return path
+
+
+def write_documents(path: Path, texts: list[str], *, ids: bool = True) -> Path:
+    """A frame with a text column, and an id column where asked for."""
+    columns: dict[str, Any] = {"id": [f"doc-{n}" for n in range(len(texts))]} if ids else {}
+    frame = pd.DataFrame({**columns, "text": texts, "number": range(len(texts))})
+    frame.to_pickle(path)
+    return path
