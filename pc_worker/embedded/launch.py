@@ -62,7 +62,8 @@ def settle(supervisor: Supervisor, server: Server, port: int) -> int:
         if "Address already in use" not in supervisor[server.name].log.recent():
             break
         port = launch(supervisor, server, None)
-    raise ServiceFailed(server.name, supervisor[server.name].last_words)
+    process = supervisor[server.name]
+    raise ServiceFailed(server.name, f"{process.last_words} (see {process.log.path})")
 
 
 def _answers(supervisor: Supervisor, server: Server, port: int) -> bool:
@@ -72,6 +73,7 @@ def _answers(supervisor: Supervisor, server: Server, port: int) -> bool:
         if server.is_ready(port):
             return True
         if time.monotonic() > deadline:
-            raise ServiceFailed(server.name, f"no answer in {TIMEOUT_S:.0f} s; last it said: {process.last_words}")
+            words = f"no answer in {TIMEOUT_S:.0f} s; last it said: {process.last_words}"
+            raise ServiceFailed(server.name, f"{words} (see {process.log.path})")
         time.sleep(POLL_S)
     return False

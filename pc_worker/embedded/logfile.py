@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import BinaryIO
@@ -12,14 +14,26 @@ MAX_BYTES = 8 * 1024 * 1024
 #: How far back to look for the reason of a failure.
 TAIL_BYTES = 8 * 1024
 
-_TELLING = ("FATAL", "PANIC", "ERROR", "error:", "Error", "Fatal", "failed")
+#: What the system itself refuses: such a line is the cause, whatever is complained of afterwards.
+_CAUSES = tuple(
+    os.strerror(number)
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOMEM, errno.EADDRINUSE, errno.EMFILE)
+)
+_COMPLAINTS = ("FATAL", "PANIC", "ERROR", "error:", "Error", "Fatal", "failed")
+#: PostgreSQL's and Valkey's own times and pids.
+_PREFIX = re.compile(r"^(\S+ [\d:.]+ UTC \[\d+\]|\d+:\w \d+ \w+ \d+ [\d:.]+ [#*.-]) +")
 
 
 def telling_line(text: str) -> str:
-    """Give the line of a program's output that best says why it ended: its last complaint, else its last line."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    complaints = [line for line in lines if any(word in line for word in _TELLING)]
-    return (complaints or lines or ["it said nothing"])[-1]
+    """Give the line of a program's output that best says why it ended.
+
+    That is the last one that names what the system refused, else its last complaint, else its last line.
+    """
+    lines = [_PREFIX.sub("", line.strip()) for line in text.splitlines() if line.strip()]
+    for words in (_CAUSES, _COMPLAINTS, ("",)):
+        if telling := [line for line in lines if any(word in line for word in words)]:
+            return telling[-1]
+    return "it said nothing"
 
 
 class LogFile:

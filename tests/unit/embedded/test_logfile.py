@@ -15,6 +15,17 @@ from pc_worker.embedded.logfile import LogFile, telling_line
         pytest.param("starting\nready\n", "ready", id="no complaint: the last line"),
         pytest.param("FATAL:  no memory\nshut down\n\n", "FATAL:  no memory", id="a complaint outweighs a farewell"),
         pytest.param("ERROR: a\nERROR: b\nbye", "ERROR: b", id="the last complaint"),
+        pytest.param(
+            "FATAL: write failed: No space left on device\nPANIC: it was already committed",
+            "FATAL: write failed: No space left on device",
+            id="what the system refused outweighs what follows from it",
+        ),
+        pytest.param(
+            "2026-11-21 08:35:36.795 UTC [21426] FATAL:  it broke", "FATAL:  it broke", id="without PostgreSQL's prefix"
+        ),
+        pytest.param(
+            "8303:M 21 Nov 2026 08:03:43.329 # Bad file format", "Bad file format", id="without Valkey's prefix"
+        ),
         pytest.param(" \n", "it said nothing", id="nothing at all"),
     ],
 )
