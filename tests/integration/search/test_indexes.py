@@ -1,0 +1,250 @@
+"""Vector indexes on a real server: when they are built, that plans use them, and what they find."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from pc_worker.errors import InvalidRequest
+from pc_worker.services import indexes
+from pc_worker.services.indexes import (
+    build_indexes,
+    check_recall,
+    index_status,
+    maintain_indexes,
+    plan_index,
+    tune_indexes,
+)
+from pc_worker.services.search import SearchRequest, parse_where, search
+from pc_worker.store.connection import Database
+from pc_worker.store.index_catalog import PREFIX, IndexState
+from pc_worker.store.search_near import INDEXED
+from pc_worker.store.search_scope import Scope, begin_search, read_profile
+from pc_worker.store.search_statistics import refresh_statistics
+from pc_worker.store.search_text import MATCHING
+from tests.integration.search.shelf import Shelf, WordEncoder, embed, open_shelf
+
+ROWS = 6_000  # above what is worth an index
+TOPICS = 10
+
+
+@pytest.fixture(scope="module")
+def shelf(database: Database) -> Shelf:
+    shelf = open_shelf(database, "document")
+    chosen = np.random.default_rng(3)
+    for start in range(0, ROWS, 1_000):
+        words = [" ".join(f"word{n}" for n in chosen.integers(0, 800, 12)) for _ in range(1_000)]
+        payloads = [{"n": start + i, "topic": f"t{i % TOPICS}", "rare": f"r{(start + i) // 15}"} for i in range(1_000)]
+        shelf.add_all(words, payloads=payloads)
+    with database.transaction() as cursor:
+        cursor.execute("ANALYZE embeddings; ANALYZE row_terms; ANALYZE rows")
+    refresh_statistics(database, "document")
+    return shelf
+
+
+@pytest.fixture(scope="module")
+def indexed(shelf: Shelf, database: Database) -> Shelf:
+    build_indexes(database, "document")
+    return shelf
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_open(database: Database) -> Iterator[None]:
+    yield
+    with database.transaction() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+        assert cursor.fetchone() == (0,)
+
+
+def state_of(database: Database) -> IndexState:
+    (state,) = index_status(database, "document")
+    return state
+
+
+def ann_indexes(database: Database) -> list[str]:
+    with database.transaction() as cursor:
+        cursor.execute("SELECT relname FROM pg_class WHERE relkind = 'i' AND starts_with(relname, %s)", (PREFIX,))
+        return [name for (name,) in cursor.fetchall()]
+
+
+def plan_of(database: Database, statement: str, values: dict[str, object]) -> str:
+    with database.transaction() as cursor:
+        begin_search(cursor)
+        profile = read_profile(cursor, "document")
+        assert profile is not None
+        assert profile.index is not None
+        cursor.execute(profile.index.settings(50))
+        cursor.execute(f"EXPLAIN {statement}", Scope(profile=profile).parameters | values)
+        return "\n".join(line for (line,) in cursor.fetchall())
+
+
+def test_a_load_in_progress_has_no_index_built_beneath_it(shelf: Shelf, database: Database) -> None:
+    with database.transaction() as cursor:
+        cursor.execute(
+            "INSERT INTO jobs (job_id, domain, source, request, state) VALUES ('j', 'document', '/f', '{}', 'running')"
+        )
+
+    assert maintain_indexes(database) == []
+
+    with database.transaction() as cursor:
+        cursor.execute("UPDATE jobs SET state = 'completed'")
+    assert maintain_indexes(database) == ["document"]
+    assert maintain_indexes(database) == []
+
+
+def test_an_index_is_measured_when_it_is_built(indexed: Shelf, database: Database) -> None:
+    built = state_of(database).built
+
+    assert built is not None
+    assert (built.method, built.vectors, built.half) == ("hnsw", ROWS, False)
+    assert (built.recall_mean or 0) >= 0.95
+    assert built.recall_min is not None
+    assert built.size_bytes > 0
+
+
+def test_the_vector_plan_uses_the_index(indexed: Shelf, database: Database) -> None:
+    statement = INDEXED.format(filter="", type="vector(64)")
+    vector = str(embed("word1 word2").tolist())
+
+    plan = plan_of(database, statement, {"vector": vector, "passages": 50, "limit": 50})
+
+    assert f"Index Scan using {PREFIX}" in plan
+
+
+def test_the_text_plan_uses_the_terms_index(indexed: Shelf, database: Database) -> None:
+    statement = MATCHING.format(score="e.length", filter="", facets="AND e.terms @> %(facets)s::integer[]")
+
+    plan = plan_of(database, statement, {"candidates": [1, 2], "facets": [-5], "limit": 50})
+
+    assert "Bitmap Index Scan on row_terms_any" in plan
+
+
+@pytest.mark.parametrize(
+    ("where", "matches"),
+    [
+        pytest.param(["topic=t3"], ROWS // TOPICS, id="a tenth"),
+        pytest.param(["rare=r7"], 15, id="15 rows"),
+        pytest.param(["rare=r7", "topic=t5"], 2, id="two at once"),
+        pytest.param(["n<=11"], 12, id="a narrow range"),
+        pytest.param(["n>=100", "topic=t3"], ROWS // TOPICS - 10, id="a wide range in a tenth"),
+        pytest.param(["topic=none"], 0, id="nothing"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["vector", "hybrid"])
+@pytest.mark.parametrize("k", [10, 100])
+def test_a_filtered_search_returns_k_hits_when_k_exist(
+    indexed: Shelf, database: Database, where: list[str], matches: int, mode: str, k: int
+) -> None:
+    request = SearchRequest(
+        query="word5 word17",
+        domain="document",
+        k=k,
+        mode=mode,  # type: ignore[arg-type] # one of the modes
+        where=tuple(parse_where(where)),
+    )
+
+    assert len(search(database, request, encoder=WordEncoder).hits) == min(k, matches)
+
+
+def test_what_the_index_finds_is_what_comparing_all_finds(indexed: Shelf, database: Database) -> None:
+    request = SearchRequest(query="word1 word2 word3", domain="document", mode="vector")
+    found = [hit.vector_score for hit in search(database, request, encoder=WordEncoder).hits]
+
+    query = embed("word1 word2 word3")
+    truth = sorted((float(embed(text) @ query) for text in indexed.texts.values()), reverse=True)[:10]
+
+    assert found == pytest.approx(truth, abs=1e-5)
+
+
+def test_rows_with_many_passages_do_not_crowd_others_out(indexed: Shelf, database: Database) -> None:
+    text = "alpha beta " * 120
+    crowd = indexed.add_all([text] * 5, passages=[(i * 11, i * 11 + 10) for i in range(120)])
+
+    request = SearchRequest(query="alpha beta", domain="document", mode="vector", k=20)
+    hits = search(database, request, encoder=WordEncoder).hits
+
+    assert len({hit.id for hit in hits}) == 20
+    assert {hit.id for hit in hits[:5]} == {str(row_id) for row_id in crowd}
+
+
+def test_a_leftover_of_a_failed_build_is_dropped(indexed: Shelf, database: Database) -> None:
+    used = ann_indexes(database)
+    with database.transaction() as cursor:
+        cursor.execute(f"CREATE INDEX {PREFIX}left_over ON embeddings (domain)")
+        cursor.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'embeddings_ann_left_over'::regclass")
+
+    maintain_indexes(database)
+
+    assert ann_indexes(database) == used
+
+
+def test_an_index_that_vanished_is_built_anew(indexed: Shelf, database: Database) -> None:
+    (name,) = ann_indexes(database)
+    with database.transaction() as cursor:
+        cursor.execute(f"DROP INDEX {name}")
+
+    assert maintain_indexes(database) == ["document"]
+    assert ann_indexes(database) != [name]
+
+
+def test_ivfflat_is_rebuilt_when_outgrown(indexed: Shelf, database: Database) -> None:
+    build_indexes(database, "document", method="ivfflat")
+    assert maintain_indexes(database) == []
+    with database.transaction() as cursor:
+        cursor.execute("UPDATE vector_indexes SET vectors = vectors / 4, lists = 1")
+
+    assert maintain_indexes(database) == ["document"]
+    assert len(ann_indexes(database)) == 1
+    assert (state_of(database).built or pytest.fail("no index")).vectors >= ROWS
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("method", ["hnsw", "ivfflat"])
+def test_every_kind_of_index_reaches_its_target(indexed: Shelf, database: Database, method: str, half: bool) -> None:
+    build_indexes(database, "document", method=method, half=half)  # type: ignore[arg-type] # one of the methods
+
+    (tuned,) = tune_indexes(database, "document", recall=0.97)
+
+    assert tuned.reached
+    assert tuned.recall.least <= tuned.recall.mean
+    request = SearchRequest(query="word1 word2", domain="document", mode="vector", k=100)
+    assert len(search(database, request, encoder=WordEncoder).hits) == 100
+
+
+def test_the_recall_check_says_what_search_finds_now(indexed: Shelf, database: Database) -> None:
+    found = check_recall(database, questions=5)
+
+    assert 0.8 <= found["document"].mean <= 1
+
+
+def test_two_builders_do_not_work_at_once(indexed: Shelf, database: Database, database_url: str) -> None:
+    other = Database(database_url)
+    with other.transaction() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('vector indexes', 0))")
+
+        assert maintain_indexes(database) == []
+        with pytest.raises(InvalidRequest, match="another process"):
+            build_indexes(database, "document")
+    other.close()
+
+
+def test_an_empty_domain_never_has_an_index(database: Database) -> None:
+    open_shelf(database, "recruit")
+
+    assert build_indexes(database, "recruit") == []
+    assert maintain_indexes(database) == []
+
+
+def test_the_plan_goes_by_size_memory_and_dimension() -> None:
+    assert plan_index(indexes.MIN_VECTORS - 1, 384) is None
+    small, large = plan_index(100_000, 384), plan_index(2_000_000, 1536)
+    assert small is not None
+    assert (small.method, small.half) == ("hnsw", False)
+    assert large is not None
+    assert (large.method, large.lists) == ("ivfflat", 1414)
+    wide = plan_index(10_000, 3072)
+    assert wide is not None
+    assert wide.half
+    assert plan_index(10_000, 8_000) is None
