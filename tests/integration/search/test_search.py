@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from uuid import UUID, uuid4
 
+import psycopg2.errors
 import pytest
 
 from pc_worker.errors import ContractBroken, InvalidRequest, NotFound
 from pc_worker.services.search import NoQueryModel, SearchRequest, SearchResult, parse_where, search
 from pc_worker.store.connection import Database
+from pc_worker.store.search_scope import begin_search
 from pc_worker.store.values import Model
 from tests.integration.search.shelf import Shelf, WordEncoder, embed, open_shelf
 
@@ -220,6 +222,55 @@ def test_the_best_passage_of_a_row_is_shown(shelf: Shelf, ask: Callable[..., Sea
     assert (hit.id, hit.passage) == (str(row_id), "the zeppelin landed safely.")
     assert (hit.start, hit.end) == (22, 49)
     assert hit.vector_score == pytest.approx(1.0, abs=1e-6)
+
+
+MOMENTS = {
+    "aware": "2024-05-01T10:00:00+09:00",
+    "naive": "2024-05-01 10:00:00",
+    "day": "2024-05-02",
+    "wrong": "2024-13-45",
+    "number": 20240501,
+    "missing": None,
+    "tiny": 1e-7,
+    "flag": True,
+    "digits": "20240502",
+}
+
+
+@pytest.fixture(scope="module")
+def dated(database: Database) -> Shelf:
+    shelf = open_shelf(database, "skill_dic")
+    shelf.add_all(["moment"] * len(MOMENTS), payloads=[{"name": n, "at": at} for n, at in MOMENTS.items()])
+    return shelf
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        pytest.param(["at>=2024-05-01"], {"aware", "naive", "day"}, id="from a day on"),
+        pytest.param(["at<=2024-05-01"], {"aware", "naive"}, id="up to a day, all of it"),
+        pytest.param(["at<=2024-05-01T01:00:00Z"], {"aware"}, id="up to a moment, across zones"),
+        pytest.param(["at>=2024-05-01T19:00:00+09:00"], {"naive", "day"}, id="without an offset it is UTC"),
+        pytest.param(["at>=20240501"], {"number", "digits"}, id="numbers, also as text"),
+        pytest.param(["at=0.0000001"], {"tiny"}, id="a small number as text"),
+        pytest.param(["at=true"], {"flag"}, id="a truth value"),
+        pytest.param(["at=2024-13-45"], {"wrong"}, id="what is no date is text"),
+    ],
+)
+def test_values_are_compared_as_text_numbers_or_dates(
+    dated: Shelf, ask: Callable[..., SearchResult], where: list[str], expected: set[str]
+) -> None:
+    assert set(names(ask("moment", domain="skill_dic", mode="vector", where=where, k=100))) == expected
+
+
+def test_search_can_only_read(shelf: Shelf, database: Database) -> None:
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege), database.transaction() as cursor:
+        begin_search(cursor)
+        cursor.execute("SELECT count(*) FROM jobs")
+    with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction), database.transaction() as cursor:
+        begin_search(cursor)
+        cursor.execute("RESET ROLE")
+        cursor.execute("DELETE FROM rows")
 
 
 @pytest.fixture(scope="module")

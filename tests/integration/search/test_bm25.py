@@ -1,0 +1,140 @@
+"""Text scores are the textbook's BM25, and the rows found are the ones that it ranks first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import log
+from uuid import UUID
+
+import numpy as np
+import pytest
+
+from pc_worker.services.search import SearchRequest, SearchResult, search
+from pc_worker.store import search_text
+from pc_worker.store.connection import Database
+from pc_worker.store.search_statistics import refresh_statistics, set_bm25
+from tests.integration.search.shelf import Shelf, WordEncoder, open_shelf
+
+ROWS = 1_500
+WORDS = 400
+K1, B = 1.2, 0.75
+
+
+@pytest.fixture(scope="module")
+def shelf(database: Database) -> Shelf:
+    """Texts whose words are as unevenly common as those of a language, and of very uneven length."""
+    shelf = open_shelf(database, "document")
+    chosen = np.random.default_rng(11)
+    weights = 1 / np.arange(1, WORDS + 1)
+    weights /= weights.sum()
+    texts = [
+        " ".join(f"x{n}" for n in chosen.choice(WORDS, size=int(chosen.integers(1, 120)), p=weights))
+        for _ in range(ROWS)
+    ]
+    shelf.add_all(texts)
+    refresh_statistics(database, "document")
+    return shelf
+
+
+def textbook(shelf: Shelf, query: str, *, k1: float = K1, b: float = B) -> dict[UUID, float]:
+    """Robertson and Zaragoza's formula, word for word, over the plain texts; rows without a word are left out."""
+    counts = {row_id: Counter(text.split()) for row_id, text in shelf.texts.items()}
+    mean = sum(count.total() for count in counts.values()) / len(counts)
+    scores: dict[UUID, float] = {}
+    for word in sorted(set(query.split())):
+        holders = [row_id for row_id, count in counts.items() if word in count]
+        idf = log(1 + (len(counts) - len(holders) + 0.5) / (len(holders) + 0.5))
+        for row_id in holders:
+            tf, length = counts[row_id][word], counts[row_id].total()
+            part = idf * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length / mean))
+            scores[row_id] = scores.get(row_id, 0.0) + part
+    return scores
+
+
+def by_words(shelf: Shelf, query: str, *, k: int = 100) -> SearchResult:
+    request = SearchRequest(query=query, domain=shelf.domain, mode="text", k=k)
+    return search(shelf.database, request, encoder=WordEncoder)
+
+
+def scores_of(result: SearchResult) -> dict[UUID, float]:
+    return {UUID(hit.id): hit.score for hit in result.hits}
+
+
+QUERIES = ["x0", "x399", "x0 x1 x2", "x7 x80 x300", "x0 x3 x390", "x1 x2 x3 x4 x5 x6 x7 x8 x9 x10", "x200 x200 x200"]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_scores_equal_the_textbook(shelf: Shelf, query: str) -> None:
+    found = scores_of(by_words(shelf, query))
+
+    truth = textbook(shelf, query)
+    assert found == pytest.approx({row_id: truth[row_id] for row_id in found}, rel=1e-6)
+
+
+@pytest.fixture(params=[10, 100, 5_000], ids=lambda rows: f"{rows} rare rows")
+def rare_rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many rows of rare words are looked at first: far fewer than there are, and more than there are."""
+    monkeypatch.setattr(search_text, "RARE_ROWS", request.param)
+    return int(request.param)
+
+
+@pytest.mark.parametrize("query", QUERIES)
+@pytest.mark.parametrize("k", [1, 10, 100])
+def test_the_best_rows_are_found_however_common_their_words(
+    shelf: Shelf, rare_rows: int, query: str, k: int
+) -> None:
+    found = [hit.score for hit in by_words(shelf, query, k=k).hits]
+
+    assert found == pytest.approx(sorted(textbook(shelf, query).values(), reverse=True)[:k], rel=1e-6)
+
+
+def test_settings_of_a_domain_are_used(shelf: Shelf, database: Database) -> None:
+    set_bm25(database, "document", k1=2.0, b=0.3)
+    found = scores_of(by_words(shelf, "x5 x50"))
+    set_bm25(database, "document")
+
+    truth = textbook(shelf, "x5 x50", k1=2.0, b=0.3)
+    assert found == pytest.approx({row_id: truth[row_id] for row_id in found}, rel=1e-6)
+
+
+def test_a_refresh_without_changes_does_nothing(shelf: Shelf, database: Database) -> None:
+    assert refresh_statistics(database, "document") is False
+
+
+def test_a_small_change_can_wait(shelf: Shelf, database: Database) -> None:
+    shelf.add("x1 brandnew")
+
+    assert refresh_statistics(database, "document", drift=0.1) is False
+    assert by_words(shelf, "brandnew").hits[0].score > 0
+    assert refresh_statistics(database, "document") is True
+    assert scores_of(by_words(shelf, "x3 brandnew")) == pytest.approx(
+        dict(sorted(textbook(shelf, "x3 brandnew").items(), key=lambda pair: -pair[1])[:100]), rel=1e-6
+    )
+
+
+def test_before_the_first_count_a_small_domain_has_exact_scores(database: Database) -> None:
+    shelf = open_shelf(database, "recruit")
+    shelf.add_all(["apple pear", "apple apple", "plum", "pear plum plum fig"])
+
+    assert scores_of(by_words(shelf, "apple fig")) == pytest.approx(textbook(shelf, "apple fig"), rel=1e-6)
+
+
+def test_counting_waits_for_no_writer_and_stops_none(shelf: Shelf, database: Database, database_url: str) -> None:
+    other = Shelf(Database(database_url), "document", shelf.model)
+    with other.database.transaction() as writer:
+        writer.execute("SELECT 1 FROM domains WHERE domain = 'document' FOR UPDATE")
+        shelf.database.connection.rollback()
+
+        refresh_statistics(database, "document")
+    other.database.close()
+
+
+def test_a_second_counter_leaves_it_to_the_first(shelf: Shelf, database: Database, database_url: str) -> None:
+    other = Database(database_url)
+    shelf.add("x9 another")
+    with other.transaction() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('search statistics:document', 0))")
+
+        assert refresh_statistics(database, "document") is False
+    other.close()
+    assert refresh_statistics(database, "document") is True

@@ -1,0 +1,133 @@
+"""Terms of texts and payloads."""
+
+from __future__ import annotations
+
+import json
+import struct
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pc_worker.store.terms import (
+    DIMENSION,
+    MAX_FACETS,
+    MAX_WORDS,
+    facet_term,
+    query_terms,
+    row_terms,
+    sparsevec_binary,
+)
+
+
+def words_of(text: str) -> set[int]:
+    return {term for term in row_terms("d", text, {}).ids if term > 0}
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        pytest.param("프로젝트", "프로젝트를 시작했다", id="Korean with an ending"),
+        pytest.param("를", "프로젝트를", id="one syllable inside a word"),
+        pytest.param("图书馆", "北京大学图书馆", id="Chinese"),
+        pytest.param("カタカナ", "ｶﾀｶﾅで書く", id="half-width katakana"),
+        pytest.param("running", "he runs", id="English forms"),
+        pytest.param("программисты", "программиста", id="Russian forms"),
+        pytest.param("STRASSE", "straße", id="case beyond ASCII"),
+        pytest.param("ﬁle", "files", id="ligatures"),
+        pytest.param("c++", "C++, C#", id="signs that belong to a name"),
+        pytest.param("path join", "os.path.join(a_b)", id="parts of a dotted name"),
+        pytest.param("DON’T", "don't", id="apostrophes"),
+        pytest.param("GPT", "GPT를 쓴다", id="Latin before Hangul"),
+    ],
+)
+def test_a_query_finds_other_spellings_of_its_words(query: str, text: str) -> None:
+    terms = query_terms("d", query)
+
+    assert terms
+    assert set(terms) <= words_of(text)
+
+
+def test_names_that_differ_by_signs_differ() -> None:
+    assert query_terms("d", "c") != query_terms("d", "c++") != query_terms("d", "c#")
+
+
+@given(st.text())
+def test_every_query_of_a_texts_own_words_is_among_its_terms(text: str) -> None:
+    assert set(query_terms("d", text)) <= words_of(text)
+
+
+@given(st.text(alphabet=st.characters(), max_size=50))
+def test_no_text_is_an_error(text: str) -> None:
+    terms = row_terms("d", text, {"field": text})
+
+    assert terms.ids == sorted(set(terms.ids))
+    assert all(-DIMENSION <= term <= DIMENSION and term != 0 for term in terms.ids)
+    assert terms.length == sum(terms.counts)
+
+
+def test_domains_share_no_terms() -> None:
+    assert not set(query_terms("a", "one two three")) & set(query_terms("b", "one two three"))
+
+
+def test_counts_follow_the_words_and_length_adds_them() -> None:
+    terms = row_terms("d", "tea tea coffee", {"kind": "drink"})
+
+    (tea,), (coffee,) = query_terms("d", "tea"), query_terms("d", "coffee")
+    assert dict(zip([term for term in terms.ids if term > 0], terms.counts, strict=True)) == {tea: 2, coffee: 1}
+    assert terms.length == 3
+
+
+def test_a_row_keeps_no_more_words_than_a_sparsevec_holds() -> None:
+    terms = row_terms("d", " ".join(f"w{n}" for n in range(MAX_WORDS + 500)), {})
+
+    assert len(terms.counts) == MAX_WORDS
+    assert terms.length == MAX_WORDS + 500
+
+
+def test_the_binary_form_is_pgvectors() -> None:
+    terms = row_terms("d", "tea tea coffee", {"kind": "drink"})
+
+    data = sparsevec_binary(terms)
+
+    assert struct.unpack(">iii", data[:12]) == (DIMENSION, 2, 0)
+    assert [index + 1 for index in struct.unpack(">2i", data[12:20])] == [term for term in terms.ids if term > 0]
+    assert list(struct.unpack(">2f", data[20:])) == terms.counts
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("blue", "blue"),
+        (7, "7"),
+        (True, "true"),
+        (1.5, "1.5"),
+        (5.0, "5.0"),
+        (1e-7, "0.0000001"),
+        (1e16, "10000000000000000"),
+        (-0.0, "0.0"),
+        (["a", "b"], "b"),
+        ([1, "x"], "1"),
+        ("", ""),
+    ],
+)
+def test_a_facet_is_found_by_the_text_of_its_value(value: object, text: str) -> None:
+    assert facet_term("d", "field", text) in row_terms("d", "", {"field": value}).ids
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_has_the_text_that_jsonb_gives_it(number: float) -> None:
+    text = format(Decimal(json.dumps(number)), "f")
+    text = text.removeprefix("-") if number == 0 else text
+    if len(text) <= 200:
+        assert row_terms("d", "", {"n": number}).ids == [facet_term("d", "n", text)]
+
+
+@pytest.mark.parametrize("value", [None, {"a": 1}, [[1]], "x" * 201, 10**400])
+def test_what_nobody_filters_for_has_no_facet(value: object) -> None:
+    assert row_terms("d", "", {"field": value}).ids == []
+
+
+def test_facets_are_bounded() -> None:
+    assert len(row_terms("d", "", {"tags": [str(n) for n in range(1_000)]}).ids) == MAX_FACETS
