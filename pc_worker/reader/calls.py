@@ -1,0 +1,168 @@
+"""Names, calls and states: the walker's rules for the opcodes with which a hostile file would run code."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import uuid
+from typing import Any
+
+import numpy as np
+
+from pc_worker.reader import allowed
+from pc_worker.reader.errors import broken, unsafe
+from pc_worker.reader.nodes import OFFSET, Entry, Fields, Group, Items, Node, Special, address_of
+from pc_worker.reader.parts import Array, Container, Payload, Symbol
+from pc_worker.reader.realise import listed, real
+from pc_worker.reader.runs import repeat
+from pc_worker.reader.scalars import text
+from pc_worker.reader.walker import Walker
+
+#: Types of call results that a cell may hold.
+_VALUES = (
+    type(None), bool, int, float, complex, str, bytes, bytearray, set, frozenset,
+    dt.date, dt.time, dt.timedelta, decimal.Decimal, uuid.UUID, np.generic,
+)  # fmt: skip
+_INERT = frozenset({"Timestamp", "Timedelta", "Interval", "Period"})
+#: Calls that take a list as it is, however plain its items.
+_TAKE_LISTS = frozenset({"set", "frozenset", "FrozenList", "struct", "chunked_array"})
+_STEP = 1 << 20
+
+
+def is_plain(value: Any) -> bool:
+    """Whether what a call gave may be a cell."""
+    if isinstance(value, Array):
+        return value.dtype is not None and (not isinstance(value.data, Items) or value.data.plain)
+    return isinstance(value, _VALUES) or type(value).__name__ in _INERT
+
+
+def global_line(w: Walker, pos: int) -> int:
+    """GLOBAL: module and name as two lines."""
+    middle = w.buf.find(b"\n", pos)
+    end = w.buf.find(b"\n", middle + 1)
+    if middle < 0 or end < 0 or end - pos > 300:
+        raise broken("a name is not written as two lines")
+    module = w.buf[pos + 1 : middle].decode("ascii", "replace")
+    name = w.buf[middle + 1 : end].decode("ascii", "replace")
+    _push(w, w.here(pos), pos, allowed.admitted(module, name)).finish = w.base + end + 1
+    return end + 1
+
+
+def stack_global(w: Walker, pos: int) -> int:
+    """STACK_GLOBAL: module and name from the stack."""
+    name, module = w.pop(), w.pop()
+    _push(w, address_of(module), pos, allowed.admitted(real(w, module), real(w, name)))
+    return pos + 1
+
+
+def _push(w: Walker, address: int, pos: int, value: Any) -> Special:
+    w.places.add_special(address & OFFSET, w.base + pos)
+    node = Special(address, value, plain=is_plain(value), weight=w.base + pos - (address & OFFSET) + 32)
+    node.finish = w.base + pos + 1
+    w.push(node)
+    return node
+
+
+def reduce(w: Walker, pos: int) -> int:
+    """REDUCE: a call, described and never made."""
+    args, function = w.pop(), w.pop()
+    symbol = real(w, function)
+    if symbol == _ENCODE:
+        value = _encoded(w, real(w, args))
+    else:
+        value = allowed.call(symbol, _arguments(w, symbol, args))
+    for entry in (function, args):
+        if isinstance(entry, Node):
+            w.memo.close_node(entry)
+    if isinstance(value, Container):
+        fields = Fields(address_of(function), w.referred)
+        fields.finish = w.base + pos + 1
+        w.push(fields)
+        w.places.add_special(address_of(function) & OFFSET, w.base + pos)
+        return pos + 1
+    node = _push(w, address_of(function), pos, value)
+    return _maybe_repeat(w, node, _first(args), pos + 1)
+
+
+_ENCODE = Symbol("_codecs", "encode")
+
+
+def _arguments(w: Walker, symbol: Any, args: Entry) -> Any:
+    values = real(w, args)
+    if isinstance(symbol, Symbol) and symbol.name in _TAKE_LISTS and isinstance(values, tuple):
+        return tuple(listed(w, value) if isinstance(value, Items) else value for value in values)
+    return values
+
+
+def _encoded(w: Walker, args: Any) -> Any:
+    """Bytes that protocols 0 to 2 write as text; long ones are decoded once, next to the index."""
+    match args:
+        case (Payload() as payload, "latin1" | "latin-1"):
+            start = len(w.transcoded)
+            for offset in range(0, payload.length, _STEP):
+                w.transcoded += _latin(w, payload, offset)
+            return Payload(start, len(w.transcoded) - start, in_sidecar=True)
+    return allowed.call(_ENCODE, args)
+
+
+def _latin(w: Walker, payload: Payload, offset: int) -> bytes:
+    """The bytes that one stretch of text stands for; a character cut at its start belongs to the stretch before."""
+    length = min(_STEP + 1, payload.length - offset)
+    raw = w.source.read(payload.start + offset, length)
+    if offset and raw[0] & 0xC0 == 0x80:
+        raw = raw[1:]
+    if length > _STEP and raw[-1] & 0xC0 != 0x80:
+        raw = raw[:-1]
+    try:
+        return text(raw).encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise unsafe("_codecs.encode is used for something else than bytes") from error
+
+
+def newobj(w: Walker, pos: int) -> int:
+    """NEWOBJ: an object of a class, described and never created."""
+    args, cls = w.pop(), w.pop()
+    value = allowed.construct(real(w, cls), real(w, args))
+    for entry in (args, cls):
+        if isinstance(entry, Node):
+            w.memo.close_node(entry)
+    _push(w, address_of(cls), pos, value)
+    return pos + 1
+
+
+def newobj_ex(w: Walker, pos: int) -> int:
+    """NEWOBJ_EX: the same with keywords, which none of our classes takes."""
+    raise unsafe("the opcode NEWOBJ_EX has no place in a table")
+
+
+def build(w: Walker, pos: int) -> int:
+    """BUILD: a state, noted and never set."""
+    state, target = w.pop(), w.top()
+    if not isinstance(target, Special) or target.shared:
+        raise unsafe("a state is set on something else than a new object")
+    target.value = allowed.build(target.value, real(w, state))
+    target.plain = is_plain(target.value)
+    target.weight = w.base + pos - (target.address & OFFSET)
+    target.finish = w.base + pos + 1
+    if isinstance(state, Node):
+        target.depth = state.depth + 1
+        w.memo.close_node(state)
+    w.places.add_special(target.address & OFFSET, w.base + pos)
+    return _maybe_repeat(w, target, _last(state), pos + 1)
+
+
+def _first(args: Entry) -> Entry | None:
+    return args.entries[0] if isinstance(args, Group) and args.entries else None
+
+
+def _last(state: Entry) -> Entry | None:
+    return state.entries[-1] if isinstance(state, Group) and state.entries else None
+
+
+def _maybe_repeat(w: Walker, node: Special, payload: Entry | None, pos: int) -> int:
+    """After an array cell in a long list: pass over all the cells that follow and are written the same way."""
+    if not isinstance(node.value, Array) or not isinstance(payload, int) or w.bulk is None:
+        return pos
+    if len(w.marks) != w.bulk.marks + 1 or node.value.data is None or isinstance(node.value.data, Payload):
+        return pos
+    return repeat(w, node, payload, pos)

@@ -1,0 +1,182 @@
+"""Reads slices of lists: only the asked-for stretch of the file is read, and only its items are decoded."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from bisect import bisect_left, bisect_right
+from typing import Any, NoReturn
+
+import numpy as np
+
+from pc_worker.reader import opcodes as op
+from pc_worker.reader.decoder import Decoder
+from pc_worker.reader.errors import broken, over_limit, unsafe
+from pc_worker.reader.layout import Layout, Listing, Part
+from pc_worker.reader.source import Source
+from pc_worker.reader.vectors import decode_arrays
+
+#: Memo entries found again and kept at hand, and the most bytes one stretch of the file may have for that.
+_REMEMBERED = 100_000
+_MAX_STRETCH = 64 << 20
+_PERSID_STEP = 8
+
+
+class Cells:
+    """Decodes items of the lists of one file.
+
+    Args:
+        source: The file.
+        layout: Its index.
+    """
+
+    def __init__(self, source: Source, layout: Layout) -> None:
+        self._source, self._layout = source, layout
+        self._memos = [_MemoOf(self, part, number) for number, part in enumerate(layout.parts)]
+
+    def items(self, listing: Listing, start: int, stop: int) -> list[Any]:
+        """Items ``start`` up to ``stop`` of ``listing``."""
+        if start >= stop:
+            return []
+        first = start // listing.stride
+        last = -(-stop // listing.stride)
+        skip = start - first * listing.stride
+        return self._stretch(listing, first, last)[skip : skip + stop - start]
+
+    def _stretch(self, listing: Listing, first: int, last: int) -> list[Any]:
+        """The items from one mark to another."""
+        begin, end = listing.offsets[first], listing.end
+        closing = b"e." if listing.left_open else b"."
+        if last < len(listing.offsets):
+            end = listing.offsets[last]
+            closing = b"e." if listing.batched[last] else b"."
+        in_batch = bool(listing.batched[first])
+        if self._plain(begin, end):
+            return self._fast(listing, first, begin, end, b"](" if in_batch else b"]", closing)
+        decoder = self.decoder(listing.part, begin, end, listing.memos[first], in_batch=in_batch)
+        return decode_arrays(decoder)
+
+    def decoder(self, part: int, begin: int, end: int, memos: int, *, in_batch: bool) -> Decoder:
+        """A decoder for the bytes from ``begin`` to ``end``, before which ``memos`` entries were made."""
+        data = self._without_frames(self._source.read(begin, end - begin), begin)
+        return Decoder(data, memos, self._memos[part].value, in_batch=in_batch)
+
+    def _plain(self, begin: int, end: int) -> bool:
+        """Whether the walk has proved that no name, call or state stands between ``begin`` and ``end``."""
+        specials = self._layout.specials
+        place = bisect_right(specials, begin)
+        inside = place % 2 == 1 or (place < len(specials) and specials[place] < end)
+        return not inside and self._layout.protocol >= 4
+
+    def _fast(self, listing: Listing, first: int, begin: int, end: int, opening: bytes, closing: bytes) -> list[Any]:
+        """Decode a plain stretch with the C unpickler, to which every name is refused."""
+        data = self._source.read(begin, end - begin)
+        gets = self._layout.gets
+        low, high = bisect_left(gets, begin), bisect_left(gets, end)
+        values: list[Any] = []
+        if low < high:
+            places = np.array(gets[low:high], dtype=np.int64) - begin
+            data, wanted = _renumbered(data, places, listing.memos[first])
+            values = [self._memos[listing.part].value(index) for index in wanted]
+        stream = _preset(len(values)) + opening + self._without_frames(data, begin) + closing
+        return _Nameless(stream, values).load()  # type: ignore[no-any-return]  # a list, by its first opcode
+
+    def _without_frames(self, data: bytes, begin: int) -> bytes:
+        frames = self._layout.frames
+        low, high = bisect_left(frames, begin), bisect_left(frames, begin + len(data))
+        if low == high:
+            return data
+        pieces, at = [], 0
+        for frame in frames[low:high]:
+            pieces.append(data[at : frame - begin])
+            at = frame - begin + 9
+        pieces.append(data[at:])
+        return b"".join(pieces)
+
+
+class _Nameless(pickle.Unpickler):
+    """Gives plain values only: names are refused, persistent ids are our own."""
+
+    def __init__(self, stream: bytes, values: list[Any]) -> None:
+        super().__init__(io.BytesIO(stream))
+        self._values = values
+
+    def find_class(self, module: str, name: str) -> NoReturn:
+        raise unsafe(f"the name {module}.{name} stands where only plain values were found before")
+
+    def persistent_load(self, number: int) -> Any:
+        return self._values[number]
+
+
+def _presets(count: int) -> bytes:
+    """Opcodes that put ``count`` values, known by number, into the first memo entries."""
+    put = bytes([op.BINPERSID, op.MEMOIZE, op.POP])
+    return b"".join(b"J" + number.to_bytes(4, "little") + put for number in range(count))
+
+
+_PRESETS = _presets(1024)
+
+
+def _preset(count: int) -> bytes:
+    return _PRESETS[: count * _PERSID_STEP] if count <= 1024 else _presets(count)
+
+
+def _renumbered(data: bytes, places: np.ndarray, memos: int) -> tuple[bytes, list[int]]:
+    """``data`` with its references counted anew, and the earlier entries that come first in the new count.
+
+    The new numbers are never larger than the old ones, so each fits where the old one stood.
+    """
+    raw = np.frombuffer(data, dtype=np.uint8).copy()
+    short = raw[places] == op.BINGET
+    index = raw[places + 1].astype(np.int64)
+    long = places[~short]
+    for byte in range(1, 4):
+        index[~short] |= raw[long + 1 + byte].astype(np.int64) << (8 * byte)
+    earlier = np.unique(index[index < memos])
+    fresh = np.where(index < memos, np.searchsorted(earlier, index), index - memos + len(earlier))
+    raw[places + 1] = fresh & 0xFF
+    for byte in range(1, 4):
+        raw[long + 1 + byte] = (fresh[~short] >> (8 * byte)) & 0xFF
+    return raw.tobytes(), earlier.tolist()
+
+
+class _MemoOf:
+    """Finds the memo entries of one pickle again."""
+
+    def __init__(self, cells: Cells, part: Part, number: int) -> None:
+        self._cells, self._part, self._number = cells, part, number
+        rows = [part.roots[at : at + 4] for at in range(0, len(part.roots), 4)]
+        self._roots = {index: (begin, memos, end) for index, begin, memos, end in rows}
+        self._starts = [listing.memos[0] if listing.memos else 0 for listing in part.lists]
+        self._found: dict[int, Any] = {}
+
+    def value(self, index: int) -> Any:
+        """The value of entry ``index``."""
+        if index in self._found:
+            return self._found[index]
+        begin, memos, end, in_batch = self._place(index)
+        if end - begin > _MAX_STRETCH:
+            raise over_limit("a cell refers to a value that lies in too large a cell", begin)
+        decoder = self._cells.decoder(self._number, begin, end, memos, in_batch=in_batch)
+        items = decoder.run()
+        if len(self._found) > _REMEMBERED:
+            self._found.clear()
+        if index in self._roots:
+            self._found[index] = items[0]
+        else:
+            self._found.update(enumerate(decoder.memo, memos))
+        if index not in self._found:
+            raise broken(f"the memo entry {index} is not where the index says", begin)
+        return self._found[index]
+
+    def _place(self, index: int) -> tuple[int, int, int, bool]:
+        """Where to decode to find ``index``: begin, memo entries before it, end, whether in a batch."""
+        if index in self._roots:
+            return (*self._roots[index], False)
+        place = bisect_right(self._starts, index) - 1
+        if place < 0 or index >= self._part.lists[place].memo_end:
+            raise broken(f"the memo entry {index} is not where the index says")
+        listing = self._part.lists[place]
+        mark = bisect_right(listing.memos, index) - 1
+        end = listing.offsets[mark + 1] if mark + 1 < len(listing.offsets) else listing.end
+        return listing.offsets[mark], listing.memos[mark], end, bool(listing.batched[mark])

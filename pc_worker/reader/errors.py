@@ -1,0 +1,73 @@
+"""What the reader raises: one error for files it will not read, one for files that change while read."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Kind = Literal["unsafe", "broken", "not a table", "over a limit"]
+
+
+class Refused(Exception):
+    """A file that is not read: it is unsafe, broken, not a table, or over a limit; trying again changes nothing.
+
+    Attributes:
+        kind: Which of the four it is.
+        reason: What was found and what to do, one sentence without a full stop.
+        offset: Byte offset in the (decompressed) file, where known.
+        column: The column's label, where known.
+        row: The row's number from 0, where known.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        reason: str,
+        offset: int | None = None,
+        column: str | None = None,
+        row: int | None = None,
+    ) -> None:
+        super().__init__(kind, reason, offset, column, row)
+        self.kind: Kind = kind
+        self.reason = reason
+        self.offset = offset
+        self.column = column
+        self.row = row
+
+    def __str__(self) -> str:
+        """One clear line: the kind, the reason and the place."""
+        places = (("byte", self.offset), ("column", self.column), ("row", self.row))
+        where = ", ".join(f"{name} {value}" for name, value in places if value is not None)
+        return f"{self.kind}: {self.reason}" + (f" (at {where})" if where else "")
+
+
+class SourceChanged(Exception):
+    """The file is no longer the one that was indexed: ingest it again as a new job."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """One clear line naming the file."""
+        return f"{self.path} changed while it was read ({self.reason}); ingest it again"
+
+
+def broken(reason: str, offset: int | None = None) -> Refused:
+    """A refusal of a stream that no correct writer produces."""
+    return Refused("broken", reason, offset)
+
+
+def unsafe(reason: str, offset: int | None = None) -> Refused:
+    """A refusal of something that would run code, or that hides what it does."""
+    return Refused("unsafe", reason, offset)
+
+
+def over_limit(reason: str, offset: int | None = None) -> Refused:
+    """A refusal because a budget is spent."""
+    return Refused("over a limit", reason, offset)
+
+
+def not_a_table(reason: str) -> Refused:
+    """A refusal of a well-formed file whose content is no table."""
+    return Refused("not a table", reason)

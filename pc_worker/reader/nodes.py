@@ -1,0 +1,151 @@
+"""What stands on the indexer's stack: an address for a plain scalar, a node for anything else.
+
+An address is one integer: the byte offset of the value's first opcode, plus the number of memo entries made
+before it shifted left by ``SHIFT``. With both, a decoder can start there.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any, TypeAlias
+
+SHIFT = 48
+ONE = 1 << SHIFT
+OFFSET = ONE - 1
+#: Items between two marks of a list: a chunk starts to decode at most this many items early.
+STRIDE = 64
+
+
+class Node:
+    """A value that is not a plain scalar.
+
+    Attributes:
+        address: Where its first opcode stands.
+        index: Its memo entry, or -1.
+        shared: Whether the memo handed it out, after which nothing may change it.
+        depth: Containers inside one another, at most.
+        weight: Bytes of its opcodes, with everything it refers to counted each time.
+        finish: Byte offset after its last opcode, once something took it.
+        plain: Whether it may be a cell: holds only values that the normal form names.
+    """
+
+    __slots__ = ("address", "depth", "finish", "index", "plain", "shared", "weight")
+
+    def __init__(self, address: int, *, plain: bool = True, depth: int = 0, weight: int = 0) -> None:
+        self.address, self.plain, self.depth, self.weight = address, plain, depth, weight
+        self.index, self.shared, self.finish = -1, False, 0
+
+
+Entry: TypeAlias = int | Node
+
+
+class Special(Node):
+    """A value that took more than one opcode: a name, a call's result, an array."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, address: int, value: Any, *, plain: bool, weight: int) -> None:
+        super().__init__(address, plain=plain, depth=1, weight=weight)
+        self.value = value
+
+
+class Ref(Node):
+    """What the memo handed out, when it is not a plain scalar.
+
+    Attributes:
+        target: The memo entry.
+        node: What it is, if the walker still has it.
+    """
+
+    __slots__ = ("node", "target")
+
+    def __init__(self, address: int, target: int, node: Node | None, *, plain: bool, depth: int, weight: int) -> None:
+        super().__init__(address, plain=plain, depth=depth, weight=weight)
+        self.target, self.node = target, node
+
+
+class Group(Node):
+    """A tuple."""
+
+    __slots__ = ("entries",)
+
+    def __init__(self, address: int, entries: list[Entry]) -> None:
+        super().__init__(address)
+        self.entries = entries
+
+
+class Fields(Node):
+    """A dict; ``entries`` holds key, value, key, value, …"""
+
+    __slots__ = ("entries", "referred")
+
+    def __init__(self, address: int, referred: int) -> None:
+        super().__init__(address, depth=1)
+        self.entries: list[Entry] = []
+        self.referred = referred
+
+
+class Bag(Node):
+    """A set; its items are plain scalars."""
+
+    __slots__ = ("count", "frozen", "referred")
+
+    def __init__(self, address: int, referred: int) -> None:
+        super().__init__(address, depth=1)
+        self.count, self.referred, self.frozen = 0, referred, False
+
+
+class Items(Node):
+    """A list, of any length: its first entries, and marks at every ``STRIDE``-th item so that slices can be read.
+
+    Attributes:
+        count: Number of items.
+        entries: The items, while there are at most ``STRIDE`` of them or one is not plain; else None.
+        offsets: Byte offset of each marked item.
+        memos: Memo entries made before each marked item.
+        batched: For each mark, 1 if the item stands in a batch (after MARK), 0 if APPEND follows it.
+        end: Address after the last opcode of the list.
+        left_open: Whether the items before ``end`` stand in a batch that is not closed there.
+        kept_from: First memo entry whose value the memo may still keep.
+        keys: Keys of the items that are dicts, in order of first appearance.
+        dicts: Number of items that are dicts.
+    """
+
+    __slots__ = (
+        "batched", "count", "dicts", "end", "entries", "keys", "kept_from",
+        "left_open", "memos", "offsets", "referred", "stride",
+    )  # fmt: skip
+
+    def __init__(self, address: int, referred: int) -> None:
+        super().__init__(address, depth=1)
+        self.referred = referred
+        self.count = self.dicts = 0
+        self.entries: list[Entry] | None = []
+        self.offsets, self.memos, self.batched = array("Q"), array("Q"), bytearray()
+        self.end, self.kept_from = address, address >> SHIFT
+        self.left_open = False
+        self.stride = STRIDE
+        self.keys: dict[Any, None] = {}
+
+    def __len__(self) -> int:
+        return self.count
+
+    @property
+    def sealed(self) -> bool:
+        """Whether the entries are gone and only the marks know the items."""
+        return self.entries is None
+
+    def add(self, entries: list[Entry], *, batched: bool) -> None:
+        """Append ``entries`` and mark every ``STRIDE``-th item."""
+        for number in range(-self.count % self.stride, len(entries), self.stride):
+            entry = entries[number]
+            address = entry if type(entry) is int else entry.address  # type: ignore[union-attr]  # int or Node
+            self.offsets.append(address & OFFSET)
+            self.memos.append(address >> SHIFT)
+            self.batched.append(batched)
+        self.count += len(entries)
+
+
+def address_of(entry: Entry) -> int:
+    """Where ``entry`` stands."""
+    return entry if isinstance(entry, int) else entry.address

@@ -1,0 +1,137 @@
+"""The inert pieces that names and calls in a file become: described, never executed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pc_worker.reader.errors import Refused, broken
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A name that the file mentions and that is on the allow-list."""
+
+    module: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """Bytes that stay where they are: ``length`` of them from byte ``start`` of the file, or of the sidecar.
+
+    ``text`` = they are UTF-8 text, which only protocols 0 to 2 use for arrays.
+    """
+
+    start: int
+    length: int
+    text: bool = False
+    in_sidecar: bool = False
+
+    def __len__(self) -> int:
+        return self.length
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """A numpy array as the file describes it; ``dtype`` None = not yet described (``_reconstruct`` before BUILD).
+
+    ``data`` is the raw bytes in ``order``, a Payload of them, or for objects the items in C order. With
+    ``axes``, the array is C-ordered in ``shape`` first and then transposed by ``axes``.
+    """
+
+    dtype: np.dtype[Any] | None
+    shape: tuple[int, ...] = ()
+    order: str = "C"
+    data: Any = None
+    axes: tuple[int, ...] | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return product(self.shape)
+
+    def realised(self) -> np.ndarray:
+        """The numpy array itself; only for data that is in memory."""
+        if self.dtype is None:
+            raise broken("an array is used before it is described")
+        if self.dtype.hasobject:
+            flat = np.empty(self.size, dtype=object)
+            for index, item in enumerate(self.data):
+                flat[index] = item
+            return flat.reshape(self.shape)
+        shaped = np.frombuffer(self.data, dtype=self.dtype).reshape(self.shape, order="F" if self.order == "F" else "C")
+        return shaped if self.axes is None else shaped.transpose(self.axes)
+
+
+@dataclass(slots=True)
+class Call:
+    """A pandas or Arrow object as the file describes it: what it is, its arguments, and its state once built."""
+
+    kind: str
+    args: tuple[Any, ...]
+    state: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Blank:
+    """An object of a standard class whose content comes with BUILD."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A time zone as the file describes it: its name in the database, its offset in seconds, or both."""
+
+    name: str | None
+    offset_s: float | None = None
+
+
+@dataclass(slots=True)
+class Container:
+    """A dict or list subclass that the items following it fill."""
+
+    kind: str
+    content: Any = field(default_factory=dict)
+
+
+def product(shape: tuple[int, ...]) -> int:
+    """Number of elements of ``shape``, in integers that cannot overflow."""
+    count = 1
+    for length in shape:
+        count *= length
+    return count
+
+
+def check_shape(shape: object) -> tuple[int, ...]:
+    """``shape`` as a tuple of lengths that a numpy array may have.
+
+    Raises:
+        Refused: If it is anything else.
+    """
+    if not isinstance(shape, tuple) or len(shape) > 32:
+        raise broken("an array's shape is not a tuple of up to 32 lengths")
+    if not all(type(length) is int and 0 <= length < 2**62 for length in shape):
+        raise broken("an array's shape holds something else than lengths")
+    return shape
+
+
+def check_filled(array: Array) -> Array:
+    """``array`` if its data is exactly as long as its shape and type say.
+
+    Raises:
+        Refused: If bytes are missing or left over.
+    """
+    if array.dtype is None:
+        raise broken("an array has no type")
+    needed = array.size if array.dtype.hasobject else array.size * array.dtype.itemsize
+    if len(array.data) != needed:
+        unit = "items" if array.dtype.hasobject else "bytes"
+        raise Refused("broken", f"an array of shape {array.shape} needs {needed} {unit} and has {len(array.data)}")
+    return array

@@ -1,0 +1,109 @@
+"""Tables in pickles: the shapes of the index's parts, and their rows."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Any
+
+from pc_worker.reader.errors import not_a_table, over_limit
+from pc_worker.reader.kinds import judge, sample_ranges
+from pc_worker.reader.layout import Layout
+from pc_worker.reader.limits import Limits
+from pc_worker.reader.normal import label_text
+from pc_worker.reader.shapes.columns import Reader
+from pc_worker.reader.shapes.frames import Shape, shape_of
+from pc_worker.reader.sidecar import ColumnNote
+from pc_worker.reader.source import Source
+from pc_worker.reader.store import Store
+from pc_worker.reader.table import dict_cells
+from pc_worker.reader.values import MISSING
+
+
+class PickledRows:
+    """The rows of a file of pickles: of one table, or of several one after another.
+
+    Args:
+        source: The (decompressed) file; closed with this.
+        layout: Its index.
+        limits: The budgets.
+
+    Raises:
+        Refused: If the file's skeleton is no table.
+    """
+
+    def __init__(self, source: Source, layout: Layout, limits: Limits) -> None:
+        self._source, self._store = source, Store(source, layout)
+        self._shapes = self._found(layout, limits)
+        self._ends: list[int] = []
+        for shape in self._shapes:
+            self._ends.append(shape.rows + (self._ends[-1] if self._ends else 0))
+        self.rows = self._ends[-1]
+        self.container = self._shapes[0].container if layout.rows is None else "stream of dicts"
+        if len(self._shapes) > 1:
+            self.container = f"{len(self._shapes)} pickles: {self.container}"
+        self.names = tuple(dict.fromkeys(name for shape in self._shapes for name in _names(shape)))
+        if self.rows > limits.rows or len(self.names) > limits.columns:
+            raise over_limit(f"the table has {self.rows} rows and {len(self.names)} columns")
+
+    def _found(self, layout: Layout, limits: Limits) -> list[Shape]:
+        if layout.rows is not None:
+            return [Shape("dicts", len(layout.rows), {}, layout.rows, layout.rows.keys)]
+        if not layout.parts:
+            raise not_a_table("the file is empty")
+        return [shape_of(self._store, part.tree, limits) for part in layout.parts]
+
+    def prove(self) -> None:
+        """Check once what the walk over the opcodes cannot see.
+
+        Raises:
+            Refused: If a column is damaged.
+        """
+        for shape in self._shapes:
+            for reader in shape.columns.values():
+                reader.prove()
+
+    def notes(self) -> tuple[ColumnNote, ...]:
+        """The columns with their kinds; looks at a sample of the rows."""
+        return tuple(ColumnNote(name, *self._judged(name)) for name in self.names)
+
+    def _judged(self, name: str) -> tuple[str, int | None]:
+        readers = [shape.columns.get(name) for shape in self._shapes]
+        if len(readers) == 1 and readers[0] is not None and readers[0].kind != "mixed":
+            return readers[0].kind, readers[0].dimension
+        cells: list[object] = []
+        for start, stop in sample_ranges(self.rows):
+            cells += self.read(start, stop, (name,))[name]
+        return judge(cells)
+
+    def read(self, start: int, stop: int, columns: Sequence[str]) -> dict[str, Sequence[object]]:
+        """Cells of rows ``start`` up to ``stop`` of the named columns."""
+        if len(self._shapes) == 1:
+            return self._read_shape(self._shapes[0], start, stop, columns)
+        cells: dict[str, list[object]] = {name: [] for name in columns}
+        place = bisect_right(self._ends, start)
+        while start < stop:
+            shape, end = self._shapes[place], self._ends[place]
+            first = end - shape.rows
+            piece = self._read_shape(shape, start - first, min(stop, end) - first, columns)
+            for name in columns:
+                cells[name] += piece[name]
+            start, place = end, place + 1
+        return dict(cells)
+
+    def _read_shape(self, shape: Shape, start: int, stop: int, columns: Sequence[str]) -> dict[str, Sequence[object]]:
+        if shape.dicts is not None:
+            return dict_cells(self._store.items(shape.dicts, start, stop), columns)
+        absent = [MISSING] * (stop - start)
+        readers: dict[str, Reader] = shape.columns
+        return {name: readers[name].read(start, stop) if name in readers else absent for name in columns}
+
+    def close(self) -> None:
+        """Give back the descriptor."""
+        self._source.close()
+
+
+def _names(shape: Shape) -> Sequence[Any]:
+    if shape.dicts is not None:
+        return tuple(dict.fromkeys(label_text(key) for key in shape.keys))
+    return tuple(shape.columns)

@@ -1,0 +1,169 @@
+"""Gives the values behind stack entries, for the few that decide what a file means; long payloads stay in place."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import Any
+
+from pc_worker.reader import opcodes as op
+from pc_worker.reader.decoder import Decoder
+from pc_worker.reader.errors import broken, over_limit, unsafe
+from pc_worker.reader.nodes import (
+    OFFSET,
+    SHIFT,
+    Bag,
+    Entry,
+    Fields,
+    Group,
+    Items,
+    Node,
+    Ref,
+    Special,
+    address_of,
+)
+from pc_worker.reader.parts import Payload
+from pc_worker.reader.scalars import SCALARS, counted
+from pc_worker.reader.walker import Walker
+
+#: Payloads up to this many bytes are read; longer ones become a Payload.
+INLINE = 4096
+_GETS = {op.BINGET: 1, op.LONG_BINGET: 4}
+_LINE = 8192
+
+
+def real(w: Walker, entry: Entry, depth: int = 0) -> Any:
+    """The value of ``entry``: a scalar, a tuple, a dict, an inert part; a plain list stays an ``Items``.
+
+    Raises:
+        Refused: If the parts nest too deep or a key is no scalar.
+    """
+    if depth > w.limits.depth:
+        raise over_limit(f"parts lie more than {w.limits.depth} deep in one another")
+    match entry:
+        case int():
+            return scalar(w, entry)
+        case Special():
+            return entry.value
+        case Ref():
+            return _referred(w, entry, depth)
+        case Group():
+            return tuple(real(w, item, depth + 1) for item in entry.entries)
+        case Fields():
+            return _dict(w, entry, depth)
+        case Items():
+            if entry.entries is not None and not entry.plain:
+                return [real(w, item, depth + 1) for item in entry.entries]
+            return entry
+        case Bag():
+            return listed(w, entry)
+    raise unsafe("a value of unknown kind")
+
+
+def _dict(w: Walker, fields: Fields, depth: int) -> dict[Any, Any]:
+    pairs = zip(fields.entries[::2], fields.entries[1::2], strict=True)
+    return {key_of(w, key): real(w, value, depth + 1) for key, value in pairs}
+
+
+def key_of(w: Walker, entry: Entry) -> Any:
+    """The key that ``entry`` is.
+
+    Raises:
+        Refused: If it is no scalar and no tuple of scalars.
+    """
+    key = real(w, entry)
+    if type(key) is tuple:
+        for part in key:
+            _check_key(part)
+    else:
+        _check_key(key)
+    return key
+
+
+def _check_key(key: object) -> None:
+    if isinstance(key, Payload | Items | Node | list | dict | tuple | bytearray) or type(key).__hash__ is None:
+        raise unsafe("a key is not a text, a number or a date")
+
+
+def _referred(w: Walker, ref: Ref, depth: int) -> Any:
+    return real(w, ref.node, depth + 1) if ref.node is not None else resolve(w, ref.target)
+
+
+def scalar(w: Walker, address: int) -> Any:
+    """The plain scalar at ``address``; payloads longer than ``INLINE`` as a Payload."""
+    offset = address & OFFSET
+    head = w.bytes_at(offset, 9)
+    code = head[0]
+    if code in _GETS:
+        return resolve(w, int.from_bytes(head[1 : 1 + _GETS[code]], "little"))
+    if code == op.GET:
+        return resolve(w, int(w.bytes_at(offset + 1, 24).partition(b"\n")[0]))
+    if code in op.COUNTED:
+        start, length = counted(head, 0)
+        if length > INLINE:
+            return Payload(offset + start, length, text=code in op.TEXT)
+        return SCALARS[code](w.bytes_at(offset, start + length), 0)[0]
+    if code in op.LINES:
+        return SCALARS[code](_whole_line(w, offset), 0)[0]
+    return SCALARS[code](head, 0)[0]
+
+
+def _whole_line(w: Walker, offset: int) -> bytes:
+    length = _LINE
+    while b"\n" not in (data := w.bytes_at(offset, length)) and offset + length < w.size:
+        length *= 4
+    return data
+
+
+def resolve(w: Walker, index: int) -> Any:
+    """The value of memo entry ``index``."""
+    kept = w.memo.kept.get(index)
+    if kept is not None:
+        if isinstance(kept, int) and kept >> SHIFT != index:
+            raise broken("a memo entry refers to another")
+        return real(w, kept)
+    cached = w.memo.recent.get(index)
+    if cached is not None:
+        return cached[0]
+    value = _replayed(w, index)
+    w.memo.remember(index, value)
+    return value
+
+
+def _replayed(w: Walker, index: int) -> Any:
+    start, memos, end = _stretch_of(w, index)
+    if end - start > w.limits.cell_bytes:
+        raise over_limit("a value refers to one that lies in too large a cell")
+    decoder = Decoder(w.source.read(start, end - start), memos, lambda earlier: resolve(w, earlier), in_batch=True)
+    decoder.run()
+    if index - memos >= len(decoder.memo):
+        raise broken("a value refers to one that cannot be found again")
+    return decoder.memo[index - memos]
+
+
+def _stretch_of(w: Walker, index: int) -> tuple[int, int, int]:
+    """Where to decode to find memo entry ``index``: byte offset, memo entries made before it, end."""
+    for node in reversed(w.lists):
+        if node.memos and node.memos[0] <= index < node.end >> SHIFT:
+            mark = bisect_right(node.memos, index) - 1
+            end = node.offsets[mark + 1] if mark + 1 < len(node.offsets) else node.end & OFFSET
+            return node.offsets[mark], node.memos[mark], end
+    place = bisect_right(w.stack, (index << SHIFT) | OFFSET, key=address_of) - 1
+    if place < 0:
+        raise broken("a value refers to one that cannot be found again")
+    address = address_of(w.stack[place])
+    return address & OFFSET, address >> SHIFT, w.base + w.acting
+
+
+def listed(w: Walker, node: Items | Bag) -> list[Any]:
+    """The items of a plain list or set, decoded."""
+    if isinstance(node, Bag):
+        raise unsafe("a set is used as an argument")
+    start = node.address & OFFSET
+    end = node.end & OFFSET
+    if end - start > w.limits.cell_bytes:
+        raise over_limit("a list that is used as an argument is too long")
+    data = w.source.read(start, end - start)
+    items = Decoder(data, node.address >> SHIFT, lambda index: resolve(w, index), in_batch=False).run()
+    if len(items) != 1 or not isinstance(items[0], list):
+        raise broken("a list is not written in one piece")
+    return items[0]

@@ -1,0 +1,261 @@
+"""From a described array, of numpy, pandas or Arrow, to the columns it holds."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pc_worker.reader import zones
+from pc_worker.reader.allowed.pandas_names import frequency_name
+from pc_worker.reader.errors import broken, not_a_table
+from pc_worker.reader.layout import Listing
+from pc_worker.reader.parts import Array, Call, Zone
+from pc_worker.reader.shapes.arrow import arrow_column
+from pc_worker.reader.shapes.columns import (
+    Coded,
+    Intervals,
+    Masked,
+    Moments,
+    Numbers,
+    Objects,
+    Periods,
+    Reader,
+    Sparse,
+    Strided,
+    Subarrays,
+    Values,
+)
+from pc_worker.reader.store import Store
+
+
+def column(store: Store, value: Any) -> Reader:
+    """The one column that ``value`` is: an array, an extension array, a list or a tuple.
+
+    Raises:
+        Refused: If it is not a column.
+    """
+    match value:
+        case Listing():
+            return Objects(store, value, 0, len(value))
+        case tuple() | list():
+            return Values(list(value))
+        case Array() if len(value.shape) > 1 and value.dtype is not None and not value.dtype.hasobject:
+            if value.order == "F" or value.axes is not None:
+                return Values(list(store.array(value)))
+            return Subarrays(store, value.data, value.dtype, value.shape)
+        case Array():
+            return rows_of(store, value, 1)[0]
+        case Call() if value.kind in _EXTENSIONS:
+            return _EXTENSIONS[value.kind](store, value)
+    raise not_a_table(f"a column is a {getattr(value, 'kind', type(value).__name__)}, which is not read")
+
+
+def block_columns(store: Store, value: Any, count: int) -> list[Reader]:
+    """The ``count`` columns of a block: a 2-d array, or one extension array."""
+    if isinstance(value, Array):
+        return rows_of(store, value, count)
+    backed = _backing(value) if isinstance(value, Call) else None
+    if backed is not None and len(backed[1].shape) == 2:
+        wrap = _WRAPPERS[value.kind]
+        return [wrap(backed[0], numbers) for numbers in rows_of(store, backed[1], count)]
+    if count != 1:
+        raise broken(f"a block of one column stands for {count}")
+    return [column(store, value)]
+
+
+def rows_of(store: Store, array: Array, count: int) -> list[Reader]:
+    """The rows of a 2-d array (or the one 1-d array), each a column of the table."""
+    shape = array.shape if array.axes is None else tuple(array.shape[axis] for axis in array.axes)
+    if len(shape) == 1:
+        shape = (1, *shape)
+    if len(shape) != 2 or shape[0] != count or array.dtype is None:
+        raise broken(f"a block of shape {shape} stands for {count} columns")
+    fortran = array.order == "F" or array.axes == (1, 0)
+    width, rows = shape
+    places = [(number, width) if fortran else (number * rows, 1) for number in range(width)]
+    if not array.dtype.hasobject:
+        return [Numbers(store, array.data, array.dtype, first, step, rows) for first, step in places]
+    if not isinstance(array.data, Listing):
+        raise broken("an array of objects has no list of items")
+    if not fortran:
+        return [Objects(store, array.data, first, rows) for first, _ in places]
+    objects = Objects(store, array.data, 0, width * rows)
+    return [Strided(objects, first, step, rows) for first, step in places]
+
+
+def _backing(value: Call) -> tuple[Any, Array] | None:
+    """The type and the numpy array of an extension array that is backed by one."""
+    if value.kind not in _WRAPPERS or not isinstance(value.state, tuple):
+        return None
+    match value.state:
+        case (Array() as array, dtype, *_) | (dtype, Array() as array, *_):
+            return dtype, array
+    raise broken(f"a {value.kind} has a state that no known writer gives it")
+
+
+def _moments(dtype: Any, numbers: Reader) -> Reader:
+    zone = dtype.state.get("tz") if isinstance(dtype, Call) and isinstance(dtype.state, dict) else None
+    if isinstance(dtype, Call) and dtype.args:
+        zone = dtype.args[-1]
+    if not isinstance(numbers, Numbers):
+        raise broken("moments are not stored as numbers")
+    return Moments(numbers, zone_of(zone)) if zone is not None else numbers
+
+
+def zone_of(zone: Any) -> dt.tzinfo | None:
+    """The time zone that ``zone`` describes."""
+    match zone:
+        case None:
+            return None
+        case Zone(name=str() as name):
+            return zones.named(name)
+        case Zone(offset_s=offset):
+            return zones.fixed(offset or 0)
+        case dt.timezone():
+            return zone
+    raise broken("a column's time zone is not one")
+
+
+def _plain(dtype: Any, numbers: Reader) -> Reader:
+    return numbers
+
+
+def _periods(dtype: Any, numbers: Reader) -> Reader:
+    offset = dtype.args[0] if isinstance(dtype, Call) and dtype.args else None
+    if isinstance(dtype, Call) and isinstance(dtype.state, dict):
+        offset = dtype.state.get("_freq") or dtype.state.get("freq")
+    if not isinstance(offset, Call) or offset.kind != "Offset":
+        raise broken("a column of periods has no frequency")
+    return Periods(numbers, frequency_name(offset))
+
+
+#: Extension arrays that are one numpy array and a type.
+_WRAPPERS: dict[str, Callable[[Any, Reader], Reader]] = {
+    "DatetimeArray": _moments,
+    "TimedeltaArray": _plain,
+    "PeriodArray": _periods,
+    "StringArray": _plain,
+    "StringArrayNumpySemantics": _plain,
+    "NumpyExtensionArray": _plain,
+    "PandasArray": _plain,
+}
+
+
+def _wrapped(store: Store, value: Call) -> Reader:
+    backing = _backing(value)
+    if backing is None:
+        state = fields_of(value)
+        backing = (state.get("_dtype"), state.get("_ndarray", state.get("_data")))
+    if not isinstance(backing[1], Array):
+        raise broken(f"a {value.kind} has no array")
+    return _WRAPPERS[value.kind](backing[0], rows_of(store, backing[1], 1)[0])
+
+
+def fields_of(value: Call) -> dict[Any, Any]:
+    """The named fields of an object's state.
+
+    Raises:
+        Refused: If it has none.
+    """
+    state = value.state
+    if isinstance(state, tuple) and len(state) == 1:
+        state = state[0]
+    if not isinstance(state, dict):
+        raise broken(f"a {value.kind} has a state that no known writer gives it")
+    return state
+
+
+def _categorical(store: Store, value: Call) -> Reader:
+    """Codes and categories, in the state of either era."""
+    match value.state:
+        case (Call() as dtype, Array() as codes, *_) | (Array() as codes, Call() as dtype, *_):
+            pass
+        case dict():
+            fields = fields_of(value)
+            dtype, codes = fields.get("_dtype"), fields.get("_codes", fields.get("_ndarray"))
+        case _:
+            raise broken("a categorical has a state that no known writer gives it")
+    if not isinstance(dtype, Call) or not isinstance(codes, Array):
+        raise broken("a categorical has no categories or no codes")
+    categories = whole_column(store, index_data(fields_of(dtype).get("categories")))
+    return coded(store, codes, categories)
+
+
+def coded(store: Store, codes: Any, categories: list[Any]) -> Reader:
+    """A column of ``codes`` into ``categories``."""
+    if not isinstance(codes, Array) or codes.dtype is None or codes.dtype.kind != "i":
+        raise broken("a categorical's codes are not whole numbers")
+    return Coded(rows_of(store, codes, 1)[0], categories)
+
+
+def index_data(index: Any) -> Any:
+    """The array behind an Index, which the indexes module knows better; a plain array stays."""
+    if isinstance(index, Call) and isinstance(index.state, dict) and "data" in index.state:
+        return index.state["data"]
+    return index
+
+
+def whole_column(store: Store, value: Any) -> list[Any]:
+    """All cells of a small column, such as categories."""
+    if isinstance(value, Call) and value.kind == "RangeIndex":
+        state = value.state
+        return list(range(state["start"], state["stop"], state["step"]))
+    if isinstance(value, Call) and value.kind == "IntervalIndex":
+        return list(intervals(store, value.state).read(0, _MAX_LABELS))
+    reader = column(store, value)
+    if len(reader) > _MAX_LABELS:
+        raise broken(f"labels or categories have more than {_MAX_LABELS} elements")
+    return list(reader.read(0, len(reader)))
+
+
+_MAX_LABELS = 5_000_000
+
+
+def _masked(store: Store, value: Call) -> Reader:
+    state = fields_of(value)
+    return Masked(column(store, state.get("_data")), column(store, state.get("_mask")))
+
+
+def _interval_array(store: Store, value: Call) -> Reader:
+    state = fields_of(value)
+    dtype = state.get("_dtype")
+    closed = fields_of(dtype).get("closed") if isinstance(dtype, Call) and dtype.state else None
+    closed = closed or state.get("_closed") or (dtype.args[-1] if isinstance(dtype, Call) and dtype.args else "right")
+    return intervals(store, {"left": state.get("_left"), "right": state.get("_right"), "closed": closed})
+
+
+def intervals(store: Store, state: dict[str, Any]) -> Reader:
+    """The intervals between ``left`` and ``right``."""
+    left, right = (column(store, index_data(state.get(side))) for side in ("left", "right"))
+    return Intervals(left, right, str(state.get("closed", "right")))
+
+
+def _sparse(store: Store, value: Call) -> Reader:
+    state = fields_of(value)
+    index, values = state.get("_sparse_index"), state.get("_sparse_values")
+    if not isinstance(index, Call) or index.kind != "IntIndex" or not isinstance(values, Array):
+        raise not_a_table("a sparse column is stored in a form that is not read; store it dense")
+    dtype = state.get("_dtype")
+    fill = fields_of(dtype).get("_fill_value") if isinstance(dtype, Call) else None
+    length, places = index.args
+    places = np.asarray(store.whole(places))
+    if places.size and (np.any(np.diff(places) <= 0) or places[0] < 0 or places[-1] >= length):
+        raise broken("a sparse column's places are not ascending rows")
+    return Sparse(store.array(values), places, fill, length)
+
+
+_EXTENSIONS: dict[str, Callable[[Store, Call], Reader]] = {
+    **dict.fromkeys(_WRAPPERS, _wrapped),
+    "Categorical": _categorical,
+    "IntegerArray": _masked,
+    "FloatingArray": _masked,
+    "BooleanArray": _masked,
+    "IntervalArray": _interval_array,
+    "SparseArray": _sparse,
+    "ArrowStringArray": lambda store, value: arrow_column(store, fields_of(value)),
+    "ArrowStringArrayNumpySemantics": lambda store, value: arrow_column(store, fields_of(value)),
+    "ArrowExtensionArray": lambda store, value: arrow_column(store, fields_of(value)),
+}

@@ -1,0 +1,161 @@
+"""Arrow arrays of any type: the asked-for rows' pieces of each buffer, put together and checked by pyarrow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pc_worker.reader import zones
+from pc_worker.reader.errors import Refused, broken
+from pc_worker.reader.parts import Call
+from pc_worker.reader.shapes.arrow import buffer, sequence
+from pc_worker.reader.shapes.columns import Reader, clock_values
+from pc_worker.reader.store import Store
+
+_STEP = 1 << 14
+_KINDS = (
+    ("bool", pa.types.is_boolean), ("int", pa.types.is_integer), ("float", pa.types.is_floating),
+    ("decimal", pa.types.is_decimal), ("date", pa.types.is_date), ("datetime", pa.types.is_timestamp),
+    ("time", pa.types.is_time), ("timedelta", pa.types.is_duration), ("bytes", pa.types.is_binary),
+    ("list", pa.types.is_nested), ("category", pa.types.is_dictionary), ("null", pa.types.is_null),
+)  # fmt: skip
+
+
+class ArrowValues(Reader):
+    """One Arrow array."""
+
+    def __init__(self, store: Store, chunk: Call) -> None:
+        self._store, self._chunk = store, chunk
+        self._type = arrow_type(store, chunk.args[0])
+        self.kind = kind_of(self._type)
+        self.dimension = self._type.list_size if self.kind == "vector" else None
+
+    def __len__(self) -> int:
+        return int(self._chunk.args[1])
+
+    def prove(self) -> None:
+        """Read everything once in steps."""
+        for start in range(0, len(self), _STEP):
+            self._slice(start, min(start + _STEP, len(self)))
+
+    def _slice(self, start: int, stop: int) -> Any:
+        try:
+            array = _piece(self._store, self._type, self._chunk.args, start, stop)
+            array.validate(full=True)
+        except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+            raise broken(f"an Arrow column is damaged ({type(error).__name__})") from error
+        return array
+
+    def read(self, start: int, stop: int) -> Sequence[Any]:
+        """Cells of rows ``start`` up to ``stop``."""
+        return python_values(self._slice(start, stop), self.kind)
+
+
+def kind_of(kind: Any) -> str:
+    """A column's kind by its Arrow type."""
+    if pa.types.is_fixed_size_list(kind) and pa.types.is_floating(kind.value_type) and kind.list_size >= 2:
+        return "vector"
+    if pa.types.is_struct(kind):
+        return "dict"
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return "text"
+    return next((name for name, is_kind in _KINDS if is_kind(kind)), "mixed")
+
+
+def python_values(array: Any, kind: str) -> list[Any]:
+    """An Arrow array's cells as Python values; moments and spans exact to the nanosecond."""
+    if pa.types.is_timestamp(array.type) or pa.types.is_duration(array.type):
+        letter = "M" if pa.types.is_timestamp(array.type) else "m"
+        ticks = array.cast(pa.int64()).fill_null(-(2**63)).to_numpy(zero_copy_only=False)
+        zone = getattr(array.type, "tz", None)
+        return clock_values(ticks.view(f"{letter}8[{array.type.unit}]"), zones.of_text(zone) if zone else None)
+    if kind == "vector":
+        return [None if row is None else np.asarray(row, array.type.value_type.to_pandas_dtype()) for row in array.to_pylist()]
+    return array.to_pylist()  # type: ignore[no-any-return]  # pyarrow publishes no types
+
+
+def arrow_type(store: Store, described: Any) -> Any:
+    """The Arrow type that the file describes.
+
+    Raises:
+        Refused: If Arrow has no such type.
+    """
+    if not isinstance(described, Call) or described.kind != "ArrowType":
+        raise broken("an Arrow type is not one")
+    name, *args = described.args
+    if name == "struct":
+        args = [[arrow_type(store, field) for field in sequence(store, args[0])]]
+    args = [arrow_type(store, arg) if isinstance(arg, Call) else arg for arg in args]
+    if name == "field":
+        args = args[:3]
+    try:
+        return getattr(pa, name)(*args)
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        raise Refused("broken", f"an Arrow type is not one ({type(error).__name__})") from error
+
+
+def _piece(store: Store, kind: Any, args: Any, start: int, stop: int) -> Any:
+    """Rows ``start`` up to ``stop`` of a described array, as a pyarrow array that is not yet checked."""
+    if not isinstance(args, tuple) or len(args) != 7 or not 0 <= start <= stop <= args[1]:
+        raise broken("an Arrow array has fewer rows than its column")
+    _, _, _, offset, buffers, children, dictionary = args
+    buffers, children = sequence(store, buffers), sequence(store, children)
+    # Bits are cut at whole bytes, so everything begins at a multiple of eight.
+    first = (offset + start) // 8 * 8
+    skip, last = offset + start - first, offset + stop
+    if pa.types.is_dictionary(kind):
+        words = _piece(store, kind.value_type, dictionary, 0, dictionary[1])
+        codes = _piece(store, kind.index_type, (*args[:5], [], None), start, stop)
+        return pa.DictionaryArray.from_arrays(codes, words, safe=True)
+    made, parts = _buffers(store, kind, buffers, children, first, last)
+    pieces = [None if raw is None else pa.py_buffer(raw) for raw in made]
+    return pa.Array.from_buffers(kind, stop - start, pieces, -1, skip, parts)
+
+
+def _buffers(
+    store: Store, kind: Any, buffers: list[Any], children: list[Any], first: int, last: int
+) -> tuple[list[bytes | None], list[Any]]:
+    """The pieces of an array's own buffers for elements ``first`` to ``last``, and its children."""
+    bits = buffer(store, buffers, 0, first // 8, (last + 7) // 8) if buffers else None
+    if pa.types.is_null(kind):
+        return [None], []
+    if pa.types.is_struct(kind):
+        fields = [kind.field(number).type for number in range(kind.num_fields)]
+        return [bits], [_piece(store, t, child, first, last) for t, child in zip(fields, children, strict=True)]
+    if pa.types.is_fixed_size_list(kind):
+        size = kind.list_size
+        return [bits], [_piece(store, kind.value_type, children[0], first * size, last * size)]
+    if pa.types.is_boolean(kind):
+        return [bits, buffer(store, buffers, 1, first // 8, (last + 7) // 8)], []
+    if _has_offsets(kind):
+        return _with_offsets(store, kind, buffers, children, bits, first, last)
+    size = kind.bit_width // 8
+    return [bits, buffer(store, buffers, 1, first * size, last * size)], []
+
+
+def _has_offsets(kind: Any) -> bool:
+    types = pa.types
+    checks = (types.is_list, types.is_large_list, types.is_map, types.is_string, types.is_large_string)
+    more = (types.is_binary, types.is_large_binary)
+    return any(check(kind) for check in (*checks, *more))
+
+
+def _with_offsets(
+    store: Store, kind: Any, buffers: list[Any], children: list[Any], bits: bytes | None, first: int, last: int
+) -> tuple[list[bytes | None], list[Any]]:
+    types = pa.types
+    large = types.is_large_list(kind) or types.is_large_string(kind) or types.is_large_binary(kind)
+    width = np.dtype("<i8" if large else "<i4")
+    raw = buffer(store, buffers, 1, first * width.itemsize, (last + 1) * width.itemsize)
+    places = np.frombuffer(raw, width) if raw else np.zeros(1, width)
+    low, high = int(places[0]), int(places[-1])
+    if not 0 <= low <= high:
+        raise broken("an Arrow column's lists do not follow one another")
+    moved = (places - low).astype(width).tobytes()
+    if not children:
+        return [bits, moved, buffer(store, buffers, 2, low, high) or b""], []
+    child = kind.value_type if not types.is_map(kind) else pa.struct([kind.key_field, kind.item_field])
+    return [bits, moved], [_piece(store, child, children[0], low, high)]

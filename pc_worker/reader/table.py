@@ -1,0 +1,137 @@
+"""The table that a file holds: its columns, and its rows from one to another."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from pc_worker.reader.errors import Refused
+from pc_worker.reader.normal import Json, label_text, normal
+from pc_worker.reader.source import Fingerprint, Source
+from pc_worker.reader.values import MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: Its label as text, unique in the table.
+        kind: text, int, float, bool, datetime, date, time, timedelta, decimal, bytes, uuid, complex, period,
+            interval, category, list, dict, vector, null (no cell seen that is not null) or mixed. Of columns of
+            Python objects it is judged from a fixed sample of rows.
+        dimension: Length of the vectors, for kind ``vector``: float arrays or lists of floats of one length ≥ 2.
+    """
+
+    name: str
+    kind: str
+    dimension: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows ``start`` to ``start + len``, decoded.
+
+    Attributes:
+        start: Number of the first row.
+        columns: Cells by column name. ``MISSING`` where a row of a list of dicts lacks the key. NaT and ``pandas.NA``
+            are None; arrays are ``numpy.ndarray``; moments and spans are ``datetime`` and ``timedelta`` where those
+            are exact, else ``Timestamp`` and ``Timedelta``.
+    """
+
+    start: int
+    columns: Mapping[str, Sequence[object]]
+    _rows: int
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def normal_row(self, i: int) -> dict[str, Json]:
+        """Row ``i`` of this batch (from 0) in normal form; keys that the row lacks are left out."""
+        cells = ((name, cells[i]) for name, cells in self.columns.items())
+        return {name: normal(cell) for name, cell in cells if cell is not MISSING}
+
+
+class Rows(Protocol):
+    """Where a table's cells come from."""
+
+    rows: int
+
+    def read(self, start: int, stop: int, columns: Sequence[str]) -> dict[str, Sequence[object]]:
+        """Cells of rows ``start`` up to ``stop`` of the named columns."""
+        ...
+
+    def close(self) -> None:
+        """Give back what is open."""
+        ...
+
+
+class Table:
+    """An open table; cheap to hold. Close it, or use it in a ``with`` statement.
+
+    Attributes:
+        rows: Number of rows.
+        columns: In normal-form order: index levels first, unless the index is 0, 1, 2, …
+        container: What the file holds, in words.
+        protocol: The highest pickle protocol, None for other formats.
+        fingerprint: What the file was when it was indexed.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        fingerprint: Fingerprint,
+        columns: tuple[Column, ...],
+        container: str,
+        protocol: int | None,
+        rows: Rows,
+    ) -> None:
+        self._source, self._rows = source, rows
+        self.fingerprint, self.columns, self.container, self.protocol = fingerprint, columns, container, protocol
+        self.rows = rows.rows
+        self._names = tuple(column.name for column in columns)
+
+    def read(self, start: int, stop: int, columns: Collection[str] | None = None) -> Batch:
+        """Rows ``start`` up to ``stop`` (cut to the table), of all columns or of those named.
+
+        Raises:
+            SourceChanged: If the file is no longer the one that was indexed.
+            KeyError: If a named column is not in the table.
+            OSError: If the file cannot be read.
+        """
+        start, stop = max(0, start), max(0, min(stop, self.rows))
+        names = self._names if columns is None else tuple(name for name in self._names if name in columns)
+        if columns is not None and len(names) < len(set(columns)):
+            raise KeyError(f"no column named {sorted(set(columns) - set(self._names))[0]!r}")
+        try:
+            cells = self._rows.read(start, max(start, stop), names)
+        except Refused:
+            # A file that changed reads as a broken one; say which it is.
+            self._source.check_unchanged(self.fingerprint.digest)
+            raise
+        self._source.check_unchanged(self.fingerprint.digest)
+        return Batch(start, cells, max(0, stop - start))
+
+    def close(self) -> None:
+        """Give back the descriptors; reading is an error afterwards."""
+        self._rows.close()
+        self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def dict_cells(rows: Sequence[Any], names: Sequence[str]) -> dict[str, Sequence[object]]:
+    """Rows that are dicts as cells by column; keys that are no text are matched by their text."""
+    if all(type(key) is str for row in rows for key in row):
+        return {name: [row.get(name, MISSING) for row in rows] for name in names}
+    texts = [{label_text(key): value for key, value in row.items()} for row in rows]
+    return {name: [row.get(name, MISSING) for row in texts] for name in names}

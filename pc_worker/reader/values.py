@@ -1,0 +1,160 @@
+"""Inert values that stand for what plain Python cannot hold: nanoseconds, far years, intervals, periods."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from dataclasses import dataclass
+from typing import Final, final
+
+#: Ticks of one second, by numpy's unit.
+TICKS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+NAT = -(2**63)
+_EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - the arithmetic is on wall-clock values without a zone
+_SECONDS_PER_DAY = 86_400
+#: The Gregorian calendar repeats after 400 years of this many days.
+_CYCLE_DAYS, _CYCLE_YEARS = 146_097, 400
+
+
+class _Missing(enum.Enum):
+    """The type of ``MISSING``."""
+
+    MISSING = "missing"
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+#: A cell that a row of a list of dicts does not have: unlike None, the row lacks the key.
+MISSING: Final = _Missing.MISSING
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Timestamp:
+    """A moment that ``datetime`` cannot hold: ``ticks`` of ``unit`` since 1970 in UTC, shown in ``zone``."""
+
+    ticks: int
+    unit: str
+    zone: dt.tzinfo | None = None
+
+    def isoformat(self) -> str:
+        """The text that ``pandas.Timestamp.isoformat`` gives."""
+        seconds, ticks = divmod(self.ticks, TICKS[self.unit])
+        nanoseconds = ticks * (TICKS["ns"] // TICKS[self.unit])
+        days, second = divmod(seconds, _SECONDS_PER_DAY)
+        cycles, day = divmod(days, _CYCLE_DAYS)
+        base = _EPOCH + dt.timedelta(days=day, seconds=second)
+        offset = ""
+        if self.zone is not None:
+            base = base.replace(tzinfo=dt.UTC).astimezone(self.zone)
+            offset = base.isoformat()[19:]
+        year = base.year + cycles * _CYCLE_YEARS
+        return f"{year:04d}{base.isoformat()[4:19]}{_fraction(nanoseconds)}{offset}"
+
+
+def _fraction(nanoseconds: int) -> str:
+    if nanoseconds == 0:
+        return ""
+    micros, rest = divmod(nanoseconds, 1000)
+    return f".{nanoseconds:09d}" if rest else f".{micros:06d}"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Timedelta:
+    """A span of time that ``timedelta`` cannot hold: ``ticks`` of ``unit``."""
+
+    ticks: int
+    unit: str
+
+    def isoformat(self) -> str:
+        """The text that ``pandas.Timedelta.isoformat`` gives."""
+        seconds, ticks = divmod(self.ticks, TICKS[self.unit])
+        return span_text(seconds, ticks * (TICKS["ns"] // TICKS[self.unit]))
+
+
+def span_text(seconds: int, nanoseconds: int) -> str:
+    """ISO 8601 text of a span, in pandas' form: whole days (may be negative), then hours to seconds."""
+    days, second = divmod(seconds, _SECONDS_PER_DAY)
+    hours, second = divmod(second, 3600)
+    minutes, second = divmod(second, 60)
+    fraction = f".{nanoseconds:09d}".rstrip("0").rstrip(".")
+    return f"P{days}DT{hours}H{minutes}M{second}{fraction}S"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A pandas interval; ``closed`` is left, right, both or neither."""
+
+    left: object
+    right: object
+    closed: str
+
+    def __str__(self) -> str:
+        """The text that ``str(pandas.Interval)`` gives."""
+        opening = "[" if self.closed in ("left", "both") else "("
+        closing = "]" if self.closed in ("right", "both") else ")"
+        return f"{opening}{_bound(self.left)}, {_bound(self.right)}{closing}"
+
+
+def _bound(value: object) -> str:
+    if isinstance(value, dt.datetime | Timestamp):
+        return value.isoformat().replace("T", " ", 1)
+    if isinstance(value, Timedelta):
+        return _span_words(value)
+    if isinstance(value, dt.timedelta):
+        return _span_words(Timedelta(value // dt.timedelta(microseconds=1), "us"))
+    return str(value)
+
+
+def _span_words(span: Timedelta) -> str:
+    """A span as ``str(pandas.Timedelta)`` writes it: ``1 days 02:03:04.000000005``."""
+    seconds, ticks = divmod(span.ticks, TICKS[span.unit])
+    days, second = divmod(seconds, _SECONDS_PER_DAY)
+    fraction = _fraction(ticks * (TICKS["ns"] // TICKS[span.unit]))
+    sign = "+" if days < 0 else ""
+    return f"{days} days {sign}{second // 3600:02d}:{second % 3600 // 60:02d}:{second % 60:02d}{fraction}"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A pandas period: ``ordinal`` counts periods of ``frequency`` (pandas' name) since 1970."""
+
+    ordinal: int
+    frequency: str
+
+    def __str__(self) -> str:
+        """The text that ``str(pandas.Period)`` gives."""
+        import pandas as pd  # only files with periods need pandas' calendar
+
+        return str(pd.Period(ordinal=self.ordinal, freq=self.frequency))
+
+
+def moment(ticks: int, unit: str, zone: dt.tzinfo | None) -> dt.datetime | Timestamp | None:
+    """The moment ``ticks`` of ``unit`` after 1970 UTC in ``zone``: a ``datetime`` where that is exact, None for NaT."""
+    if ticks == NAT:
+        return None
+    micros, rest = divmod(ticks * (TICKS["ns"] // TICKS[unit]), 1000)
+    if rest:
+        return Timestamp(ticks, unit, zone)
+    try:
+        naive = _EPOCH + dt.timedelta(microseconds=micros)
+        return naive if zone is None else naive.replace(tzinfo=dt.UTC).astimezone(zone)
+    except OverflowError:
+        return Timestamp(ticks, unit, zone)
+
+
+def span(ticks: int, unit: str) -> dt.timedelta | Timedelta | None:
+    """The span of ``ticks`` of ``unit``: a ``timedelta`` where that is exact, None for NaT."""
+    if ticks == NAT:
+        return None
+    micros, rest = divmod(ticks * (TICKS["ns"] // TICKS[unit]), 1000)
+    if rest:
+        return Timedelta(ticks, unit)
+    try:
+        return dt.timedelta(microseconds=micros)
+    except OverflowError:
+        return Timedelta(ticks, unit)

@@ -1,0 +1,274 @@
+"""Walks once over a pickle, skipping by length, and notes where everything lies; executes nothing."""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pc_worker.reader import opcodes as op
+from pc_worker.reader.errors import Refused, broken, over_limit
+from pc_worker.reader.limits import Limits
+from pc_worker.reader.memo import SCALAR, SHORT, Memo
+from pc_worker.reader.nodes import OFFSET, ONE, SHIFT, Entry, Items, Node
+from pc_worker.reader.scalars import text
+from pc_worker.reader.source import Source
+
+#: Bytes read at a time. Small enough to stay in the processor's cache, large enough to make the calls rare.
+WINDOW = 1 << 20
+#: Every opcode with a short argument that begins before the window's last bytes lies wholly in it.
+_SLACK = 320
+_U32 = struct.Struct("<I").unpack_from
+
+Action = Callable[["Walker", int], int]
+
+
+@dataclass(slots=True)
+class Places:
+    """Where things lie that slices need to know of: byte offsets, each list ascending.
+
+    Attributes:
+        frames: FRAME opcodes.
+        gets: Opcodes that refer to the memo.
+        specials: Pairs (first, last) around stretches with names, calls or states.
+    """
+
+    frames: array[int] = field(default_factory=lambda: array("Q"))
+    gets: array[int] = field(default_factory=lambda: array("Q"))
+    specials: array[int] = field(default_factory=lambda: array("Q"))
+
+    def add_special(self, first: int, last: int) -> None:
+        """Note a stretch; one that begins near the end of the last is joined to it."""
+        places = self.specials
+        if places and first <= places[-1] + _NEAR:
+            places[-1] = max(places[-1], last)
+            places[-2] = min(places[-2], first)
+        else:
+            places.extend((first, last))
+
+    def cut(self, offset: int) -> None:
+        """Forget what lies at ``offset`` or later."""
+        for places in (self.frames, self.gets):
+            while places and places[-1] >= offset:
+                places.pop()
+        while self.specials and self.specials[-2] >= offset:
+            del self.specials[-2:]
+
+
+_NEAR = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """The state before a batch whose items are expected to join a long list, to go back to if they do not."""
+
+    offset: int
+    count: int
+    marks: int
+    height: int
+    referred: int
+    frame_end: int
+
+
+class Mispredicted(Exception):
+    """A batch that was expected to join a long list is something else; the walker goes back and looks again."""
+
+
+class Walker:
+    """The state of one walk: a window of the file, the stack, the memo.
+
+    Args:
+        source: The file.
+        limits: The budgets.
+        actions: What to do for each opcode that is no plain scalar.
+    """
+
+    def __init__(self, source: Source, limits: Limits, actions: list[Action]) -> None:
+        self.source, self.limits, self._actions = source, limits, actions
+        self.size = source.size
+        self.base, self.buf, self.acting = 0, b"", 0
+        self.places = Places()
+        self.lists: list[Items] = []
+        self.protocol = 0
+        self.frame_end = 0
+        self.transcoded = bytearray()
+        self.begin(0)
+
+    def begin(self, offset: int) -> None:
+        """Start a new pickle at ``offset``: empty stack, empty memo."""
+        self.offset = offset
+        self.stack: list[Entry] = []
+        self.marks: list[int] = []
+        self.mark_info: list[tuple[int, int]] = []
+        self.memo = Memo(self.limits.memo)
+        self.count = self.referred = self.spent = 0
+        self.frame_end = 0
+        self.bulk: Bulk | None = None
+        self.mispredicted: set[int] = set()
+        self.result: Entry | None = None
+        self.lists = []
+
+    def walk(self) -> Entry:
+        """Walk to the next STOP and give what the pickle is.
+
+        Raises:
+            Refused: With the offset, for anything that is not a sound, harmless pickle within the limits.
+        """
+        pos = self._refill(self.offset)
+        while self.result is None:
+            stop = self._stop()
+            if pos < stop:
+                pos = self._scan(pos, stop)
+            if pos >= stop:
+                pos = self._pass_boundary(self.base + pos)
+            else:
+                pos = self._act(pos)
+        self.offset = self.base + pos
+        return self.result
+
+    def _act(self, pos: int) -> int:
+        self.spent += 1
+        if self.spent > self.limits.skeleton_opcodes:
+            raise over_limit("one stretch of the file takes too many opcodes", self.base + pos)
+        self.acting = pos
+        try:
+            return self._actions[self.buf[pos]](self, pos)
+        except Mispredicted:
+            return self.rewind()
+        except Refused as error:
+            if error.offset is None:
+                raise Refused(error.kind, error.reason, self.base + pos, error.column, error.row) from error
+            raise
+        except IndexError as error:
+            raise broken("an opcode finds too few values on the stack", self.base + pos) from error
+
+    def _stop(self) -> int:
+        """Up to where opcodes may begin before the window or the frame ends."""
+        last = self.base + len(self.buf) >= self.size + _SLACK
+        stop = self.size - self.base if last else len(self.buf) - _SLACK
+        if self.frame_end:
+            stop = min(stop, self.frame_end - self.base)
+        return stop
+
+    def _pass_boundary(self, offset: int) -> int:
+        """Go on at ``offset``, where the window or the frame ends; gives the place in the new window."""
+        if self.frame_end and offset >= self.frame_end:
+            if offset > self.frame_end:
+                raise broken("an opcode crosses the end of its frame", self.frame_end)
+            self.frame_end = 0
+        if offset >= self.size:
+            raise broken("the file ends before the pickle does", self.size)
+        if len(self.stack) > self.limits.stack:
+            raise over_limit("too many values wait to be put together", offset)
+        return self._refill(offset)
+
+    def _refill(self, offset: int) -> int:
+        if self.base <= offset and offset + _SLACK <= self.base + len(self.buf):
+            return offset - self.base
+        length = min(WINDOW, self.size - offset)
+        data = self.source.read(offset, max(length, 0))
+        if offset + len(data) >= self.size:
+            # Zeros are no opcode: what reads past the end is found out at the next step.
+            data += bytes(_SLACK)
+        self.base, self.buf = offset, data
+        return 0
+
+    def _scan(self, pos: int, stop: int) -> int:
+        """Pass over plain scalars, nearly all of a file; gives where another opcode stands, or ``stop`` or more."""
+        buf, push, codes, fixed = self.buf, self.stack.append, self.memo.codes, op.FIXED
+        kept = self.memo.kept if self.bulk is None else None
+        here = (self.count << SHIFT) + self.base
+        while pos < stop:
+            code = buf[pos]
+            if code == op.SHORT_BINUNICODE:
+                push(here + pos)
+                end = pos + 2 + buf[pos + 1]
+                if not (raw := buf[pos + 2 : end]).isascii():
+                    self.check_text(raw, pos)
+            elif fixed[code]:
+                push(here + pos)
+                pos += fixed[code]
+                continue
+            elif code == op.BINGET or code == op.LONG_BINGET:
+                index = buf[pos + 1] if code == op.BINGET else _U32(buf, pos + 1)[0]
+                if index >= len(codes) or codes[index] > SCALAR:
+                    break
+                if index in self.memo.kept:
+                    self.memo.roots.add(index)
+                push(here + pos)
+                self.places.gets.append(self.base + pos)
+                self.referred += 1 << codes[index]
+                pos += 2 if code == op.BINGET else 5
+                continue
+            elif code == op.BINUNICODE:
+                end = pos + 5 + _U32(buf, pos + 1)[0]
+                if end >= len(buf):
+                    break
+                if not (raw := buf[pos + 5 : end]).isascii():
+                    self.check_text(raw, pos)
+                push(here + pos)
+                if end - pos > 1 << SHORT and buf[end] == op.MEMOIZE:
+                    self.memo.note_scalar(here >> SHIFT, end - pos)
+            else:
+                break
+            if buf[end] == op.MEMOIZE:
+                if kept is not None:
+                    kept[here >> SHIFT] = here + pos
+                here += ONE
+                end += 1
+            pos = end
+        self.count = here >> SHIFT
+        return pos
+
+    def check_text(self, raw: bytes, pos: int) -> None:
+        """Check that ``raw``, whose opcode stands at ``pos`` of the window, is text."""
+        try:
+            text(raw)
+        except Refused as error:
+            raise broken(error.reason, self.base + pos) from error
+
+    def here(self, pos: int) -> int:
+        """The address of the opcode at ``pos`` of the window."""
+        return (self.count << SHIFT) + self.base + pos
+
+    def push(self, entry: Entry) -> None:
+        """Put ``entry`` on the stack."""
+        self.stack.append(entry)
+
+    def pop(self) -> Entry:
+        """Take the top off the stack, but nothing from below the newest MARK."""
+        if self.marks and len(self.stack) <= self.marks[-1]:
+            raise broken("an opcode reaches below a MARK")
+        return self.stack.pop()
+
+    def top(self) -> Entry:
+        """The top of the stack, which must stand above the newest MARK."""
+        if not self.stack or (self.marks and len(self.stack) <= self.marks[-1]):
+            raise broken("an opcode reaches below a MARK")
+        return self.stack[-1]
+
+    def bytes_at(self, offset: int, length: int) -> bytes:
+        """Up to ``length`` bytes at ``offset`` of the file, from the window where possible."""
+        start = offset - self.base
+        if 0 <= start and start + length <= len(self.buf):
+            return self.buf[start : start + length]
+        return self.source.read(offset, min(length, self.size - offset))
+
+    def offset_of(self, entry: Entry) -> int:
+        """The byte offset of ``entry``."""
+        return (entry.address if isinstance(entry, Node) else entry) & OFFSET
+
+    def rewind(self) -> int:
+        """Go back to before the batch that did not join its list, and never expect that there again."""
+        bulk = self.bulk
+        if bulk is None or len(self.mispredicted) > 1000:
+            raise over_limit("the file's structure misleads the reader too often")
+        self.mispredicted.add(bulk.offset)
+        self.bulk, self.count, self.referred, self.frame_end = None, bulk.count, bulk.referred, bulk.frame_end
+        del self.stack[bulk.height :], self.marks[bulk.marks :], self.mark_info[bulk.marks :]
+        del self.memo.codes[bulk.count :]
+        for index in [index for index in self.memo.open if index >= bulk.count]:
+            del self.memo.open[index]
+        self.places.cut(bulk.offset)
+        return self._refill(bulk.offset)
