@@ -27,4 +27,6 @@ def _holds_text(column: ColumnView, sample: BatchView) -> bool:
 
 
 def _mean_length(cells: Sequence[object]) -> float:
-    return sum(len(cell) for cell in cells if isinstance(cell, str)) / max(len(cells), 1)
+    # A vector or an object written as JSON is longer than any prose beside it, and no prose.
+    prose = [cell for cell in cells if isinstance(cell, str) and not cell.startswith(("[", "{"))]
+    return sum(map(len, prose)) / max(len(cells), 1)

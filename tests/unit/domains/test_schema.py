@@ -97,6 +97,10 @@ def test_without_a_known_name_the_longest_text_on_average_is_taken() -> None:
     assert _plan("document", *rows).text == ("story",)
 
 
+def test_json_text_is_not_taken_for_the_longest_prose() -> None:
+    assert _plan("document", {"vector": "[" + "0.25," * 100 + "1]", "story": "Once."}).text == ("story",)
+
+
 def test_the_key_column_is_not_taken_for_text() -> None:
     assert _plan("document", {"id": "a-very-long-identifier", "t": "x"}).text == ("t",)
 

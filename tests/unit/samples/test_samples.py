@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 
 from pc_worker.domains import Dead, Record, Skipped, clean, get_domain, resolve, row_keys
+from pc_worker.reader import open_table
 from pc_worker.samples import Expected, Sample, write_samples
 from pc_worker.samples.skills import skills_vector
-from tests.unit.domains.tables import ABatch, columns_of
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +33,18 @@ def _rows(sample: Sample) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("domain", ["document", "recruit", "candidate", "skill_dic"])
-def test_cleaning_each_sample_gives_what_its_maker_expects(samples: dict[str, Sample], domain: str) -> None:
-    sample = samples[domain]
-    declared, batch = get_domain(domain), ABatch(_rows(sample))
-    plan = resolve(declared, sample.options, columns_of(batch), batch, sample.path.name)
-    keys = row_keys(declared, plan, batch)
-    last = {key: row_no for row_no, key in enumerate(keys)}
-    superseded = {row_no for row_no, key in enumerate(keys) if last[key] != row_no}
+def test_reading_and_cleaning_each_sample_gives_what_its_maker_expects(
+    samples: dict[str, Sample], domain: str, tmp_path: Path
+) -> None:
+    sample, declared = samples[domain], get_domain(domain)
+    with open_table(sample.path, spool=tmp_path) as table:
+        plan = resolve(declared, sample.options, table.columns, table.read(0, 100), sample.path.name)
+        batch = table.read(0, table.rows, plan.columns)
+        keys = row_keys(declared, plan, batch)
+        last = {key: row_no for row_no, key in enumerate(keys)}
+        superseded = {row_no for row_no, key in enumerate(keys) if last[key] != row_no}
 
-    outcomes = Counter(type(outcome) for outcome in clean(declared, plan, batch, keys=keys, superseded=superseded))
+        outcomes = Counter(type(outcome) for outcome in clean(declared, plan, batch, keys=keys, superseded=superseded))
 
     assert len(batch) == sample.rows
     assert Expected(outcomes[Record], outcomes[Skipped], outcomes[Dead]) == sample.expected
