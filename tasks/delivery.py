@@ -1,0 +1,33 @@
+"""Delivery: push a domain's log to a stock batch server, on beat's schedule or on request."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from pc_worker.errors import PcWorkerError
+from pc_worker.services.push import PushRequest, push
+from tasks.app import app, worker
+
+#: Longer than the 40 minutes that one call may take. The broker sends the message again meanwhile: that run finds the
+#: push at work and ends at once.
+LIMIT_S = 2_700
+
+
+@app.task(
+    name="pc_worker.push_to_batch_server",
+    throws=(PcWorkerError,),
+    soft_time_limit=LIMIT_S,
+    time_limit=LIMIT_S + 60,
+)
+def push_to_batch_server(domain: str, address: str | None = None, after: int | str | None = None) -> dict[str, Any]:
+    """Push what is new, or what comes after ``after``; what is left when its time is up goes into a message of its own.
+
+    Never retried by Celery: the push has its own patience, and beat begins the next one.
+    """
+    request = PushRequest(domain=domain, address=address, after=after)
+    done = push(worker.parts.database, request, servers=worker.settings.batch_servers)
+    if done.state == "more":
+        rest = {"domain": domain, "address": done.address, "after": None if after is None else done.position}
+        push_to_batch_server.apply_async(kwargs=rest)
+    return asdict(done)
