@@ -7,6 +7,7 @@ from typing import Any
 
 from kombu import Queue
 
+from pc_worker.push import stock_domains
 from pc_worker.settings import read_settings
 from pc_worker.wiring import endpoints
 
@@ -69,20 +70,28 @@ task_track_started = True
 # Own queues for splitting, embedding and upkeep, so that none waits behind another kind; `celery` is where a plain
 # client's messages arrive.
 task_default_queue = "celery"
-task_queues = [Queue(name) for name in ("celery", "pcw.split", "pcw.embed", "pcw.search", "pcw.upkeep")]
+task_queues = [Queue(name) for name in ("celery", "pcw.split", "pcw.embed", "pcw.search", "pcw.upkeep", "pcw.delivery")]
 task_routes = {
     "pc_worker.ingest_file": {"queue": "pcw.split"},
     "pc_worker.process_chunk": {"queue": "pcw.embed"},
     "pc_worker.search": {"queue": "pcw.search"},
     "pc_worker.reconcile": {"queue": "pcw.upkeep"},
     "pc_worker.purge": {"queue": "pcw.upkeep"},
+    "pc_worker.push_to_batch_server": {"queue": "pcw.delivery"},
 }
 
 timezone = "UTC"
-beat_schedule = {
+beat_schedule: dict[str, dict[str, Any]] = {
     "reconcile": {"task": "pc_worker.reconcile", "schedule": timedelta(seconds=_settings.reconcile_s)},
     "purge": {"task": "pc_worker.purge", "schedule": timedelta(hours=1)},
 }
+if _settings.batch_servers:
+    for _domain in stock_domains():
+        beat_schedule[f"push {_domain}"] = {
+            "task": "pc_worker.push_to_batch_server",
+            "kwargs": {"domain": _domain},
+            "schedule": timedelta(seconds=_settings.push_s),
+        }
 # An upkeep message that waited for a whole period is worth nothing: the next one does its work.
 for _entry in beat_schedule.values():
-    _entry["options"] = {"expires": _entry["schedule"].total_seconds()}  # type: ignore[attr-defined]  # plain dicts of mixed values
+    _entry["options"] = {"expires": _entry["schedule"].total_seconds()}

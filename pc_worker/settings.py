@@ -78,6 +78,8 @@ class Settings(BaseSettings):
     job_retention_s: float = Field(default=90 * 86400.0, ge=0.0)
     #: Push targets HOST:PORT, comma-separated; the first is the default; unset = push is off.
     batch_servers: Annotated[tuple[str, ...], NoDecode] = ()
+    #: Seconds between two pushes of a domain to the default target.
+    push_s: float = Field(default=60.0, ge=1.0)
     #: A bearer token for all domains.
     token: SecretStr | None = None
     #: JSON file: sha256 of a token → list of domains.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import structlog
@@ -14,7 +15,7 @@ from pc_worker.services.parts import Parts
 from pc_worker.settings import Settings, read_settings
 from pc_worker.wiring import parts as put_together
 
-app = Celery("pc_worker", include=["tasks.ingest", "tasks.upkeep", "tasks.search"])
+app = Celery("pc_worker", include=["tasks.ingest", "tasks.upkeep", "tasks.search", "tasks.delivery"])
 app.config_from_object("celeryconfig")
 
 
@@ -66,6 +67,7 @@ def _logs(**_: Any) -> None:
 @signals.worker_process_init.connect
 def _start(**_: Any) -> None:
     die_with_parent()
+    sys.set_int_max_str_digits(0)  # integers of any size are data; the reader bounds what a file may hold
 
 
 @signals.worker_process_shutdown.connect
