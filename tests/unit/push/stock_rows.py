@@ -10,7 +10,7 @@ PAYLOADS: dict[str, dict[str, Any]] = {
     "recruit": {
         "id": ROW_ID,
         "position": "Data Engineer",
-        "company_name": "한빛 \"Labs\"",
+        "company_name": '한빛 "Labs"',
         "experience_years": 3,
         "primary_keyword": "Python",
         "english_level": None,

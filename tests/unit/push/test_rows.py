@@ -66,7 +66,9 @@ def test_a_blank_time_is_null() -> None:
     ],
 )
 def test_what_the_server_stores_as_null_may_be_null(domain: str, name: str) -> None:
-    assert json.loads(row_of(domain, **{name: None}).json)[name] is None
+    changes: dict[str, Any] = {name: None}
+
+    assert json.loads(row_of(domain, **changes).json)[name] is None
 
 
 @pytest.mark.parametrize(
