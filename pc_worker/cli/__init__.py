@@ -64,6 +64,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code; whatever a user can meet is one line on stderr."""
+    sys.set_int_max_str_digits(0)  # integers of any size are data; the reader bounds what a file may hold
     try:
         result = cli.main(args=arguments, prog_name="pc_worker", standalone_mode=False)
         code = result if isinstance(result, int) else 0

@@ -68,7 +68,6 @@ class KeyIndex:
         keys = np.array(digests[chosen])
         order = np.lexsort((chosen, keys["low"], keys["high"]))
         keys, chosen = keys[order], chosen[order]
-        starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1]))) if len(keys) else np.empty(0, int)
-        for start, end in zip(starts, np.append(starts[1:], len(keys)), strict=True):
-            if end - start > 1:
-                yield chosen[start:end]
+        for group in np.split(chosen, 1 + np.flatnonzero(keys[1:] != keys[:-1])):
+            if len(group) > 1:
+                yield group

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Sequence
 from uuid import UUID
 
 from pc_worker.store.connection import Cursor
+
+CANONICAL = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
 # Sorted, so that two transactions that meet take their locks in the same order.
 REMEMBER = """
@@ -29,13 +32,9 @@ def uuid7(*, now_ms: int | None = None) -> UUID:
 
 
 def as_uuid(key: str) -> UUID | None:
-    """Give the UUID that a key is, in canonical form only (36 characters); else None."""
-    if len(key) != 36 or key[8::5][:4] != "----":
-        return None
-    try:
-        return UUID(key)
-    except ValueError:
-        return None
+    """Give the UUID that a key is, in its form of 36 characters only; else None."""
+    # UUID() itself takes underscores and digits of other scripts, which are keys like any other here.
+    return UUID(key) if CANONICAL.fullmatch(key) else None
 
 
 def row_ids(cursor: Cursor, domain: str, scope: str, keys: Sequence[str]) -> dict[str, UUID]:

@@ -1,0 +1,192 @@
+"""``bench upsert``: rows a second into PostgreSQL, ours against plain inserts and against a bare COPY."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from psycopg2.extras import execute_values
+
+from pc_worker.bench import BenchResult, Figure
+from pc_worker.embedded import start_services
+from pc_worker.settings import PROJECT
+from pc_worker.store import copy, jobs, ledger, merge, models
+from pc_worker.store.connection import Cursor, Database
+from pc_worker.store.migrations import migrate, read_migrations
+from pc_worker.store.terms import row_terms
+from pc_worker.store.values import ChunkPlan, Claim, Job, PassageVector, RowWrite, Tally
+
+ROWS, CHUNK, DIMENSION = 12_000, 300, 384
+
+
+def run() -> BenchResult:
+    """Measure three ways of storing the same 12,000 rows of 384 dimensions, in one run."""
+    rows = _rows()
+    with _database() as database:
+        ours = _rate(lambda: _ours(database, rows))
+        plain = _rate(lambda: _execute_values(database, rows))
+        bare = _rate(lambda: _bare_copy(database, rows))
+    return BenchResult(
+        "upsert",
+        [
+            Figure("whole chunk ÷ execute_values with text vectors", ours, plain, ours / plain, 8.0, 15.0, "rows/s"),
+            Figure("whole chunk ÷ binary COPY, no index", ours, bare, ours / bare, None, 0.3, "rows/s"),
+        ],
+    )
+
+
+def _rate(work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
+    return ROWS / (time.perf_counter() - began)
+
+
+@contextmanager
+def _database() -> Iterator[Database]:
+    with tempfile.TemporaryDirectory() as folder:
+        services = start_services(Path(folder) / "home", need_redis=False)
+        try:
+            database = Database(services.database_url, application="bench")
+            migrate(database, read_migrations(PROJECT / "migrations"))
+            yield database
+            database.close()
+        finally:
+            services.stop()
+
+
+def _rows() -> list[RowWrite]:
+    random = np.random.default_rng(1)
+    vectors = random.standard_normal((ROWS, DIMENSION)).astype(np.float32)
+    words = [f"word{n}" for n in range(5000)]
+    result = []
+    for n in range(ROWS):
+        text = " ".join(words[i] for i in random.integers(0, len(words), 30))
+        result.append(
+            RowWrite(
+                row_no=n,
+                row_id=uuid.UUID(bytes=random.bytes(16), version=4),
+                key=f"key-{n}",
+                payload_json=f'{{"text": "{text}", "n": {n}}}',
+                text=text,
+                content_hash=random.bytes(32),
+                wire=text.encode(),
+                terms=row_terms("bench", text, {"n": n}),
+                passages=(PassageVector(0, len(text), random.bytes(16), vectors[n]),),
+            )
+        )
+    return result
+
+
+def _ours(database: Database, rows: Sequence[RowWrite]) -> None:
+    job = _job(database)
+    for number in range(len(rows) // CHUNK):
+        claim = database.repeat(lambda cursor, n=number: ledger.claim_chunk(cursor, job.job_id, n, lease_s=60))  # type: ignore[misc]  # binds the loop's value
+        assert isinstance(claim, Claim)  # noqa: S101 - a bench of our own chunks
+        with database.transaction() as cursor:
+            _write(cursor, job, claim, rows[number * CHUNK : (number + 1) * CHUNK])
+
+
+def _write(cursor: Cursor, job: Job, claim: Claim, rows: Sequence[RowWrite]) -> None:
+    ids, model_id = [row.row_id for row in rows], job.model_id or 0
+    stored = merge.read_stored(cursor, domain=job.domain, model_id=model_id, ids=ids, lock=True)
+    merge.write_rows(cursor, job=job, source="bench", rows=rows, fresh=set(ids) - set(stored))
+    ledger.finish_chunk(cursor, job.job_id, claim.chunk_no, attempt=claim.attempt, tally=Tally(written=len(rows)))
+    merge.append_log(cursor, domain=job.domain, ids=ids, job_id=job.job_id, model_id=model_id)
+
+
+def _job(database: Database) -> Job:
+    with database.transaction() as cursor:
+        model = models.register_model(
+            cursor, name="bench", revision="1", dimension=DIMENSION, normalised=False, encodable=False
+        )
+        models.ensure_domain(cursor, "bench", model)
+        jobs.create_job(cursor, job_id="bench", domain="bench", source="/bench", request={}, max_dead=0)
+        jobs.start_job(cursor, "bench")
+        chunks = [
+            ChunkPlan(chunk_no=n, first_row=n * CHUNK, row_count=CHUNK, superseded=[], occurrences=None)
+            for n in range(ROWS // CHUNK)
+        ]
+        jobs.plan_job(
+            cursor, "bench", plan={}, fingerprint={}, model_id=model.model_id, rows_total=ROWS, chunks=chunks
+        )
+        return jobs.find_job(cursor, "bench")
+
+
+PLAIN_TABLES = """
+CREATE TABLE plain_rows (LIKE rows INCLUDING ALL);
+CREATE TABLE plain_embeddings (LIKE embeddings INCLUDING ALL);
+CREATE TABLE plain_terms (LIKE row_terms INCLUDING ALL);
+"""
+PLAIN_ROWS = """
+INSERT INTO plain_rows (domain, row_id, source, key, payload, text, content_hash, wire, job_seq, seen_seq) VALUES %s
+ON CONFLICT (domain, row_id) DO UPDATE SET payload = excluded.payload
+"""
+PLAIN_VECTORS = """
+INSERT INTO plain_embeddings
+    (domain, row_id, model_id, passage, dimension, start_char, end_char, text_hash, vector) VALUES %s
+ON CONFLICT (domain, row_id, model_id, passage) DO UPDATE SET vector = excluded.vector
+"""
+PLAIN_TERMS = """
+INSERT INTO plain_terms (domain, row_id, terms, counts, length) VALUES %s
+ON CONFLICT (domain, row_id) DO UPDATE SET terms = excluded.terms
+"""
+
+
+def _execute_values(database: Database, rows: Sequence[RowWrite]) -> None:
+    """The usual way: multi-row upserts of text, one transaction a chunk, into tables with the same indexes."""
+    with database.transaction() as cursor:
+        cursor.execute(PLAIN_TABLES)
+    for start in range(0, len(rows), CHUNK):
+        chunk = rows[start : start + CHUNK]
+        with database.transaction() as cursor:
+            execute_values(cursor, PLAIN_ROWS, [_plain_row(row) for row in chunk])
+            execute_values(cursor, PLAIN_VECTORS, [_plain_vector(row) for row in chunk])
+            execute_values(cursor, PLAIN_TERMS, [_plain_terms(row) for row in chunk])
+
+
+def _plain_row(row: RowWrite) -> tuple[object, ...]:
+    return ("b", str(row.row_id), "s", row.key, row.payload_json, row.text, row.content_hash, row.wire, 1, 1)
+
+
+def _plain_vector(row: RowWrite) -> tuple[object, ...]:
+    (passage,) = row.passages
+    numbers = str(passage.vector.tolist())
+    return ("b", str(row.row_id), 1, 0, DIMENSION, passage.start, passage.end, passage.text_hash, numbers)
+
+
+def _plain_terms(row: RowWrite) -> tuple[object, ...]:
+    return ("b", str(row.row_id), row.terms.ids, _sparse_text(row), row.terms.length)
+
+
+def _sparse_text(row: RowWrite) -> str:
+    words = [term for term in row.terms.ids if term > 0]
+    pairs = ",".join(f"{term}:{count}" for term, count in zip(words, row.terms.counts, strict=True))
+    return f"{{{pairs}}}/1000000000"
+
+
+def _bare_copy(database: Database, rows: Sequence[RowWrite]) -> None:
+    with database.transaction() as cursor:
+        cursor.execute("CREATE TABLE bare (row_id uuid, key text, payload jsonb, text text, wire bytea, vector vector)")
+    for start in range(0, len(rows), CHUNK):
+        with database.transaction() as cursor:
+            copy.copy_rows(
+                cursor,
+                "bare",
+                ("row_id", "key", "payload", "text", "wire", "vector"),
+                (
+                    (
+                        copy.uuid(r.row_id),
+                        copy.text(r.key),
+                        copy.jsonb(r.payload_json),
+                        copy.text(r.text),
+                        r.wire,
+                        copy.vector(r.passages[0].vector),
+                    )
+                    for r in rows[start : start + CHUNK]
+                ),
+            )

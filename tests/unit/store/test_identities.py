@@ -1,0 +1,32 @@
+"""UUIDs: made by RFC 9562, accepted in canonical form only."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from pc_worker.store.identities import as_uuid, uuid7
+
+
+def test_uuid7_carries_its_millisecond_version_and_variant() -> None:
+    made = uuid7(now_ms=0x0123456789AB)
+
+    assert made.hex.startswith("0123456789ab7")
+    assert made.version == 7
+    assert made.variant == uuid.RFC_4122
+
+
+def test_uuid7s_of_one_millisecond_differ() -> None:
+    assert len({uuid7(now_ms=1) for _ in range(1000)}) == 1000
+
+
+@pytest.mark.parametrize("key", ["", "x" * 36, "0" * 32, "{00000000-0000-0000-0000-000000000000}", "0000-" * 7 + "0", "0b5f0d1c-6a3f-5f57-9d4f-0c3a5b8e7f_1"])
+def test_what_is_no_canonical_uuid_is_a_key_like_any_other(key: str) -> None:
+    assert as_uuid(key) is None
+
+
+def test_a_canonical_uuid_is_the_row_id() -> None:
+    made = uuid.uuid5(uuid.NAMESPACE_DNS, "a")
+
+    assert as_uuid(str(made)) == made

@@ -1,0 +1,32 @@
+"""Generated protobuf code is what protoc makes of the one proto file, and nobody has edited it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from pc_worker.settings import PROJECT
+
+FILES = ("embedding_stream_pb2.py", "embedding_stream_pb2.pyi", "embedding_stream_pb2_grpc.py")
+
+
+def test_generated_code_has_not_drifted(tmp_path: Path) -> None:
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "grpc_tools.protoc",
+            "-Ipc_worker/generated=proto",
+            f"--python_out={tmp_path}",
+            f"--pyi_out={tmp_path}",
+            f"--grpc_python_out={tmp_path}",
+            "proto/embedding_stream.proto",
+        ],
+        check=True,
+        cwd=PROJECT,
+    )
+
+    for name in FILES:
+        made = (tmp_path / "pc_worker/generated" / name).read_text()
+        assert made == (PROJECT / "pc_worker/generated" / name).read_text(), name
