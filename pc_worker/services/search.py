@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import inf
 from typing import Any, Literal
 from uuid import UUID
@@ -18,14 +19,23 @@ from pc_worker.errors import ContractBroken, InvalidRequest, NotFound
 from pc_worker.store.connection import Cursor, Database
 from pc_worker.store.search_fusion import Lists, RankedRow, ranked
 from pc_worker.store.search_near import nearest, vector_of_row
-from pc_worker.store.search_scope import NO_ROW, Candidates, Profile, Scope, begin_search, read_profile
+from pc_worker.store.search_scope import NO_ROW, Candidates, Profile, Scope, active_models, begin_search, read_profile
 from pc_worker.store.search_statistics import Collection
 from pc_worker.store.search_text import Words, matching, weigh
 from pc_worker.store.search_where import Condition, parse_where
 from pc_worker.store.terms import query_terms
 from pc_worker.store.values import Model
 
-__all__ = ["Condition", "NoQueryModel", "SearchHit", "SearchRequest", "SearchResult", "parse_where", "search"]
+__all__ = [
+    "Condition",
+    "NoQueryModel",
+    "SearchHit",
+    "SearchRequest",
+    "SearchResult",
+    "parse_where",
+    "search",
+    "warm_search",
+]
 
 Mode = Literal["hybrid", "vector", "text"]
 
@@ -222,11 +232,26 @@ def _query_vector(query: str, model: Model, encoder: Encoder) -> str:
             "set PC_WORKER_MODEL to the domain's model"
         )
     clean = query.encode("utf-8", "replace").decode()  # a lone surrogate is no character to any model
-    return _vector_text(encoder.encode_query(clean))
+    return "[" + ",".join(map(repr, _encoded(encoder, clean).tolist())) + "]"
 
 
-def _vector_text(vector: NDArray[np.float32]) -> str:
-    return "[" + ",".join(map(repr, vector.tolist())) + "]"
+@lru_cache(maxsize=1024)  # people ask again what they asked before; 1.5 kB a query
+def _encoded(encoder: Encoder, query: str) -> NDArray[np.float32]:
+    return encoder.encode_query(query)
+
+
+def warm_search(database: Database, encoder: Callable[[Model], Encoder]) -> None:
+    """Load the models of all domains and encode once with each, so that no user waits for it.
+
+    Raises:
+        Unavailable: If PostgreSQL does not answer.
+        ModelUnavailable: If a model is not here.
+    """
+    with database.transaction() as cursor:
+        models = active_models(cursor)
+    for model in models:
+        if model.encodable:
+            _encoded(encoder(model), "warm")
 
 
 def _hit(row: RankedRow, mode: Mode) -> SearchHit:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pc_worker.store.connection import Cursor
@@ -36,6 +36,10 @@ FROM domains d JOIN models m USING (model_id)
 LEFT JOIN search_statistics s ON s.domain = d.domain
 LEFT JOIN vector_indexes i ON i.domain = d.domain AND i.model_id = d.model_id
 WHERE d.domain = %s
+"""
+ACTIVE = """
+SELECT DISTINCT m.model_id, m.name, m.revision, m.dimension, m.normalised, m.encodable
+FROM domains d JOIN models m USING (model_id) ORDER BY m.model_id
 """
 PAYLOAD = "JOIN rows r ON (r.domain, r.row_id) = (e.domain, e.row_id) AND {where}"
 
@@ -123,17 +127,20 @@ def read_profile(cursor: Cursor, domain: str) -> Profile | None:
     row = cursor.fetchone()
     if row is None:
         return None
-    model_id, name, revision, dimension, normalised, encodable, documents, mean_length, k1, b = row[:10]
-    model = Model(
-        model_id=model_id,
-        name=name,
-        revision=revision,
-        dimension=dimension,
-        normalised=normalised,
-        encodable=encodable,
-    )
+    model, (documents, mean_length, k1, b) = _model(row), row[6:10]
     collection = None if documents is None else Collection(documents, mean_length, k1, b)
-    return Profile(domain=domain, model=model, collection=collection, index=_index(dimension, *row[10:]))
+    return Profile(domain=domain, model=model, collection=collection, index=_index(model.dimension, *row[10:]))
+
+
+def active_models(cursor: Cursor) -> list[Model]:
+    """Give the models that searches are answered with."""
+    cursor.execute(ACTIVE)
+    return [_model(row) for row in cursor.fetchall()]
+
+
+def _model(row: Sequence[Any]) -> Model:
+    names = ("model_id", "name", "revision", "dimension", "normalised", "encodable")
+    return Model(**dict(zip(names, row, strict=False)))
 
 
 def _index(

@@ -80,8 +80,8 @@ def weigh(cursor: Cursor, domain: str, terms: Sequence[int], known: Collection |
 def matching(cursor: Cursor, scope: Scope, words: Words, *, limit: int, wanted: int) -> Candidates:
     """Give up to ``limit`` rows by score; the best ``wanted`` are exactly the best of the domain.
 
-    Only rows that hold one of the rarest words are scored at first. A row that holds none of them cannot score more than
-    all other words weigh together; while the last row wanted scores less than that, more words are looked for.
+    Only rows that hold one of the rarest words are scored at first. A row that holds none of them cannot score more
+    than all other words weigh together; while the last row wanted scores less than that, more words are looked for.
     """
     found, rows, taken = Candidates(), RARE_ROWS, 0
     while taken < len(words.words):

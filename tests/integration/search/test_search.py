@@ -9,7 +9,7 @@ import psycopg2.errors
 import pytest
 
 from pc_worker.errors import ContractBroken, InvalidRequest, NotFound
-from pc_worker.services.search import NoQueryModel, SearchRequest, SearchResult, parse_where, search
+from pc_worker.services.search import NoQueryModel, SearchRequest, SearchResult, parse_where, search, warm_search
 from pc_worker.store.connection import Database
 from pc_worker.store.search_scope import begin_search
 from pc_worker.store.values import Model
@@ -213,6 +213,30 @@ def test_another_model_than_the_domains_is_refused(shelf: Shelf) -> None:
         search(shelf.database, SearchRequest(query="coffee", domain="document"), encoder=other)
 
 
+def test_a_query_is_encoded_once_however_often_it_is_asked(shelf: Shelf) -> None:
+    encoder = WordEncoder(shelf.model)
+
+    for _ in range(3):
+        search(shelf.database, SearchRequest(query="ask again", domain="document"), encoder=lambda _: encoder)
+
+    assert encoder.queries == ["ask again"]
+
+
+def test_warming_loads_the_models_that_can_encode(shelf: Shelf, database: Database) -> None:
+    open_shelf(database, "recruit", encodable=False)
+    loaded: list[WordEncoder] = []
+
+    def load(model: Model) -> WordEncoder:
+        loaded.append(WordEncoder(model))
+        return loaded[-1]
+
+    warm_search(database, load)
+
+    warm = {encoder.identity.name for encoder in loaded if encoder.queries}
+    assert "words-document" in warm
+    assert "words-recruit" not in warm
+
+
 def test_the_best_passage_of_a_row_is_shown(shelf: Shelf, ask: Callable[..., SearchResult]) -> None:
     text = "nothing of note here. the zeppelin landed safely. nothing more"
     row_id = shelf.add(text, payload={"name": "long"}, passages=[(0, 21), (22, 49), (50, 62)])
@@ -263,14 +287,20 @@ def test_values_are_compared_as_text_numbers_or_dates(
     assert set(names(ask("moment", domain="skill_dic", mode="vector", where=where, k=100))) == expected
 
 
-def test_search_can_only_read(shelf: Shelf, database: Database) -> None:
-    with pytest.raises(psycopg2.errors.InsufficientPrivilege), database.transaction() as cursor:
+@pytest.mark.parametrize(
+    ("statement", "error"),
+    [
+        ("SELECT count(*) FROM jobs", psycopg2.errors.InsufficientPrivilege),
+        ("RESET ROLE; DELETE FROM rows", psycopg2.errors.ReadOnlySqlTransaction),
+    ],
+)
+def test_search_can_only_read(database: Database, statement: str, error: type[Exception]) -> None:
+    with database.transaction() as cursor:
         begin_search(cursor)
-        cursor.execute("SELECT count(*) FROM jobs")
-    with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction), database.transaction() as cursor:
-        begin_search(cursor)
-        cursor.execute("RESET ROLE")
-        cursor.execute("DELETE FROM rows")
+
+        with pytest.raises(error):
+            cursor.execute(statement)
+        cursor.connection.rollback()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,29 @@
+"""``forget``: remove rows with everything that is kept of them."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import click
+
+from pc_worker.cli.context import connected
+from pc_worker.services.forget import forget_ids, forget_source
+
+
+@click.command("forget")
+@click.option("--domain", required=True)
+@click.option("--id", "ids", type=click.UUID, multiple=True, help="A row; repeated: several.")
+@click.option("--source", help="All rows of this source, with its dead letters.")
+@click.option("--missing-from", metavar="JOB", help="Of the source, only rows that this newer job did not find in it.")
+def forget_command(domain: str, ids: tuple[UUID, ...], source: str | None, missing_from: str | None) -> None:
+    """Remove rows with their vectors, terms and dead letters; consumers are told by tombstones."""
+    if bool(ids) == bool(source):
+        raise click.UsageError("give rows with --id, or a source with --source, and not both")
+    if missing_from and not source:
+        raise click.UsageError("--missing-from JOB needs --source")
+    database = connected().database
+    if source:
+        gone = forget_source(database, domain, source, missing_from=missing_from)
+    else:
+        gone = forget_ids(database, domain, ids)
+    print(f"{gone.rows} rows and {gone.dead_letters} dead letters forgotten")

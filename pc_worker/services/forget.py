@@ -1,0 +1,168 @@
+"""Forget rows: content, vectors, terms, keys and dead letters go, tombstones in the log tell the consumers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from pc_worker.domains import get_domain
+from pc_worker.errors import Fenced, InvalidRequest, NotFound
+from pc_worker.services.prepare import json_text
+from pc_worker.store import forgetting
+from pc_worker.store.connection import Cursor, Database
+from pc_worker.store.dead_letters import move_letter
+from pc_worker.store.forgetting import Key, Suspect
+from pc_worker.store.jobs import find_job
+from pc_worker.store.merge import append_log
+from pc_worker.store.models import active_model
+from pc_worker.store.search_statistics import refresh_statistics
+
+#: Rows a transaction, as many as a chunk writes: writers of the domain wait no longer than for one.
+BATCH = 300
+#: Statistics are counted anew when this share of the domain has changed.
+DRIFT = 0.05
+
+Take = Callable[[Cursor], list[UUID]]
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """How much is gone."""
+
+    rows: int
+    dead_letters: int
+
+
+def forget_ids(database: Database, domain: str, ids: Sequence[UUID]) -> Forgotten:
+    """Forget rows by their UUIDs; forgetting one again does nothing.
+
+    Raises:
+        InvalidRequest: If the domain is unknown or no row is named.
+        NotFound: If the domain never had one of the rows; nothing is forgotten then.
+    """
+    get_domain(domain)
+    if not ids:
+        raise InvalidRequest("no row is named: give at least one UUID")
+    unique = sorted(set(ids))
+    with database.transaction() as cursor:
+        letters = _letters_of_rows(cursor, domain, unique)
+        known = forgetting.logged_rows(cursor, domain, unique) | {row_id for _, _, row_id in letters}
+    unknown = [str(row_id) for row_id in unique if row_id not in known]
+    if unknown:
+        more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+        raise NotFound(f"domain {domain} has no row {unknown[0]}{more}: nothing was forgotten")
+    dropped = _drop_letters(database, [(job_id, row_no) for job_id, row_no, _ in letters])
+    batches = [unique[start : start + BATCH] for start in range(0, len(unique), BATCH)]
+    rows = sum(_forget_batch(database, domain, _taking(domain, batch), named=batch) for batch in batches)
+    refresh_statistics(database, domain, drift=DRIFT)
+    return Forgotten(rows, dropped)
+
+
+def forget_source(
+    database: Database, domain: str, source: str, *, missing_from: str | None = None
+) -> Forgotten:
+    """Forget all rows of a source with its dead letters, or only the rows that a newer job did not find in it.
+
+    Args:
+        database: Where the domain is.
+        domain: Where to forget.
+        source: The source's name, as its rows have it.
+        missing_from: A job that ended well: rows that its file has, stay. So do the dead letters.
+
+    Raises:
+        InvalidRequest: If the domain is unknown, or the job cannot tell which rows are missing.
+        NotFound: If there is no such source or job.
+    """
+    get_domain(domain)
+    with database.transaction() as cursor:
+        if not forgetting.source_is_known(cursor, domain, source):
+            raise NotFound(f"domain {domain} has no source {source!r}")
+        before = None if missing_from is None else _sequence(cursor, domain, source, missing_from)
+        letters = forgetting.letters_of_source(cursor, domain, source) if missing_from is None else []
+    dropped = _drop_letters(database, letters)
+
+    def take(cursor: Cursor) -> list[UUID]:
+        return forgetting.lock_rows_of_source(cursor, domain, source, before=before, limit=BATCH)
+
+    rows = 0
+    while taken := _forget_batch(database, domain, take):
+        rows += taken
+    refresh_statistics(database, domain, drift=DRIFT)
+    return Forgotten(rows, dropped)
+
+
+def _sequence(cursor: Cursor, domain: str, source: str, job_id: str) -> int:
+    job = find_job(cursor, job_id)
+    name = (job.plan or {}).get("source")
+    if job.domain != domain or name != source:
+        raise InvalidRequest(f"job {job_id} is of source {name!r} in domain {job.domain}, not {source!r} in {domain}")
+    if job.state not in ("completed", "partial") or job.seq is None:
+        raise InvalidRequest(f"job {job_id} is {job.state}: only one that ended well has seen every row of its file")
+    if job.rows_dead:
+        raise InvalidRequest(
+            f"job {job_id} has {job.rows_dead} dead letters, whose rows are in its file: `dead retry` or `dead drop` "
+            "them first, or their older versions would be forgotten"
+        )
+    return job.seq
+
+
+def _taking(domain: str, ids: Sequence[UUID]) -> Take:
+    return lambda cursor: forgetting.lock_rows(cursor, domain, ids)
+
+
+def _forget_batch(database: Database, domain: str, take: Take, *, named: Sequence[UUID] = ()) -> int:
+    """Remove one batch under the chunk's own rules: rows locked in order, positions taken last.
+
+    Keys of ``named`` rows are forgotten even if no such row is stored.
+    """
+
+    def work(cursor: Cursor) -> int:
+        ids = take(cursor)
+        forgetting.delete_rows(cursor, domain, [*ids, *named])
+        if ids:
+            model = active_model(cursor, domain)
+            append_log(cursor, domain=domain, ids=ids, job_id=None, model_id=model.model_id, tombstones=True)
+        return len(ids)
+
+    return database.repeat(work)
+
+
+def _drop_letters(database: Database, letters: Sequence[tuple[str, int]]) -> int:
+    """Remove dead letters; their rows count as skipped, as when they are dropped by hand."""
+    dropped = 0
+    for job_id, row_no in letters:
+        try:
+            with database.transaction() as cursor:
+                move_letter(cursor, job_id, row_no, fate="skipped")
+        except Fenced:
+            continue  # retried or dropped by somebody else at this moment
+        dropped += 1
+    return dropped
+
+
+def _letters_of_rows(cursor: Cursor, domain: str, ids: Sequence[UUID]) -> list[tuple[str, int, UUID]]:
+    keys = forgetting.keys_of(cursor, domain, ids)
+    texts = [json_text(key.text)[1:-1] for key in keys]
+    found = []
+    for letter in forgetting.suspect_letters(cursor, domain, ids, texts):
+        row_id = letter.row_id if letter.row_id in ids else _row_of(letter, keys)
+        if row_id is not None:
+            found.append((letter.job_id, letter.row_no, row_id))
+    return found
+
+
+def _row_of(letter: Suspect, keys: Sequence[Key]) -> UUID | None:
+    """Give the row whose key a letter's form has, if it is one of these."""
+    form: Any = json.loads(letter.normal_form or "null")
+    if not isinstance(form, dict) or letter.key_column not in form:
+        return None
+    cell = form[letter.key_column]
+    value = cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)
+    for key in keys:
+        same = value.lower() == key.text if key.scope is None else value == key.text and letter.scope == key.scope
+        if same:
+            return key.row_id
+    return None
