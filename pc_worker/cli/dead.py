@@ -1,4 +1,4 @@
-"""``dead``: list, show, retry or drop refused rows."""
+"""``dead``: list, show, retry or drop rows that were refused, by us or by a batch server."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import click
 
 from pc_worker.cli.context import connected
 from pc_worker.cli.output import print_json, print_table
-from pc_worker.services import dead_letters
+from pc_worker.services import dead_letters, push_refusals
+from pc_worker.services.parts import Parts
+from pc_worker.settings import read_settings
 from pc_worker.store.dead_letters import StoredLetter
+from pc_worker.store.push_refusals import StoredRefusal
 
 JOB = click.option("--job", help="Only the letters of this job.")
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
@@ -27,11 +30,12 @@ def dead_command() -> None:
 @JSON
 def list_letters(job: str | None, as_json: bool) -> None:
     """List them."""
-    letters = dead_letters.list_dead(connected(), job)
+    documents = _documents(connected(), job)
     if as_json:
-        print_json([_document(letter) for letter in letters])
+        print_json(documents)
     else:
-        print_table(("job", "row", "domain", "reason"), [(x.job_id, x.row_no, x.domain, x.reason) for x in letters])
+        rows = [(x["job_id"], x["row_no"], x["domain"], x["reason"]) for x in documents]
+        print_table(("job", "row", "domain", "reason"), rows)
 
 
 @dead_command.command("show")
@@ -39,12 +43,13 @@ def list_letters(job: str | None, as_json: bool) -> None:
 @JSON
 def show_letters(job: str | None, as_json: bool) -> None:
     """Show them with their rows."""
-    documents = [_document(letter) for letter in dead_letters.list_dead(connected(), job)]
+    documents = _documents(connected(), job)
     if as_json:
         print_json(documents)
         return
     for document in documents:
-        print(f"{document['job_id']} row {document['row_no']}: {document['reason']}")
+        place = "" if document["row_no"] is None else f" row {document['row_no']}"
+        print(f"{document['job_id']}{place}: {document['reason']}")
         print(json.dumps(document["row"], indent=2))
 
 
@@ -52,28 +57,42 @@ def show_letters(job: str | None, as_json: bool) -> None:
 @JOB
 @JSON
 def retry_letters(job: str | None, as_json: bool) -> int:
-    """Try them again: from their unchanged source, else from their stored form."""
-    results = dead_letters.retry_dead(connected(), job)
+    """Try them again: from their unchanged source, else from their stored form; or at the batch server."""
+    parts = connected()
+    results = [asdict(result) for result in dead_letters.retry_dead(parts, job)]
+    results += [_pushed_document(again) for again in _push_again(parts, job)]
     if as_json:
-        print_json([asdict(result) for result in results])
+        print_json(results)
     else:
         for result in results:
-            source = " (from its stored form: the source has changed)" if result.from_stored_form else ""
-            reason = f": {result.reason}" if result.reason else ""
-            print(f"{result.job_id} row {result.row_no} {result.outcome}{reason}{source}")
-    return 0 if all(result.outcome != "dead" for result in results) else 1
+            place = "" if result["row_no"] is None else f" row {result['row_no']}"
+            source = " (from its stored form: the source has changed)" if result["from_stored_form"] else ""
+            reason = f": {result['reason']}" if result["reason"] else ""
+            print(f"{result['job_id']}{place} {result['outcome']}{reason}{source}")
+    return 0 if all(result["outcome"] != "dead" for result in results) else 1
 
 
 @dead_command.command("drop")
 @JOB
 @JSON
 def drop_letters(job: str | None, as_json: bool) -> None:
-    """Give them up: their rows count as skipped."""
-    dropped = dead_letters.drop_dead(connected(), job)
+    """Give them up: their rows count as skipped; what only a batch server refused stays stored here."""
+    parts = connected()
+    dropped = dead_letters.drop_dead(parts, job) + push_refusals.drop_refused(parts.database, job)
     if as_json:
         print_json({"dropped": dropped})
     else:
         print(f"{dropped} dropped")
+
+
+def _documents(parts: Parts, job: str | None) -> list[dict[str, Any]]:
+    letters = dead_letters.list_dead(parts, job)
+    refused = push_refusals.list_refused(parts.database, job)
+    return [*map(_document, letters), *map(_refusal_document, refused)]
+
+
+def _push_again(parts: Parts, job: str | None) -> list[push_refusals.PushedAgain]:
+    return push_refusals.retry_refused(parts.database, job, servers=read_settings().batch_servers)
 
 
 def _document(letter: StoredLetter) -> dict[str, Any]:
@@ -84,4 +103,26 @@ def _document(letter: StoredLetter) -> dict[str, Any]:
         "reason": letter.reason,
         "row": None if letter.normal_form is None else json.loads(letter.normal_form),
         "created_at": letter.created_at.isoformat(),
+    }
+
+
+def _refusal_document(refusal: StoredRefusal) -> dict[str, Any]:
+    """A row that a batch server refused; it is stored here, so its number in the source is not kept."""
+    return {
+        "job_id": refusal.job_id,
+        "row_no": None,
+        "domain": refusal.domain,
+        "reason": f"batch server {refusal.address}: {refusal.reason}",
+        "row": json.loads(refusal.payload),
+        "created_at": refusal.refused_at.isoformat(),
+    }
+
+
+def _pushed_document(again: push_refusals.PushedAgain) -> dict[str, Any]:
+    return {
+        "job_id": again.refusal.job_id,
+        "row_no": None,
+        "outcome": "written" if again.reason is None else "dead",
+        "reason": None if again.reason is None else f"batch server {again.refusal.address}: {again.reason}",
+        "from_stored_form": False,
     }
