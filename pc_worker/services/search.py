@@ -5,17 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from math import inf
 from typing import Any, Literal
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pc_worker.domains import get_domain
 from pc_worker.encoding import Encoder
 from pc_worker.errors import ContractBroken, InvalidRequest, NotFound
+from pc_worker.services.recent_queries import RecentQueries
 from pc_worker.store.connection import Cursor, Database
 from pc_worker.store.search_fusion import Lists, RankedRow, ranked
 from pc_worker.store.search_near import nearest, vector_of_row
@@ -44,6 +41,8 @@ MAX_OFFSET = 1_000
 #: Rows of each list that fusion sees at least.
 DEPTH = 50
 
+#: One a process, shared by its threads: 1.5 kB a query of 384 dimensions.
+RECENT = RecentQueries(1024)
 NO_WORDS = Words(Collection(0, 0.0, 1.2, 0.75))
 
 
@@ -232,12 +231,7 @@ def _query_vector(query: str, model: Model, encoder: Encoder) -> str:
             "set PC_WORKER_MODEL to the domain's model"
         )
     clean = query.encode("utf-8", "replace").decode()  # a lone surrogate is no character to any model
-    return "[" + ",".join(map(repr, _encoded(encoder, clean).tolist())) + "]"
-
-
-@lru_cache(maxsize=1024)  # people ask again what they asked before; 1.5 kB a query
-def _encoded(encoder: Encoder, query: str) -> NDArray[np.float32]:
-    return encoder.encode_query(query)
+    return "[" + ",".join(map(repr, RECENT.vector(encoder, clean).tolist())) + "]"
 
 
 def warm_search(database: Database, encoder: Callable[[Model], Encoder]) -> None:
@@ -251,7 +245,7 @@ def warm_search(database: Database, encoder: Callable[[Model], Encoder]) -> None
         models = active_models(cursor)
     for model in models:
         if model.encodable:
-            _encoded(encoder(model), "warm")
+            RECENT.vector(encoder(model), "warm")
 
 
 def _hit(row: RankedRow, mode: Mode) -> SearchHit:
