@@ -21,6 +21,8 @@ SHAPING = (  # beside the weights, what decides about a vector
     "tokenizer.json",
     "tokenizer_config.json",
 )
+# Models whose first position is the one after the padding token's id.
+COUNTING_FROM_PADDING = {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet"}
 
 Config = Mapping[str, object]
 
@@ -142,8 +144,15 @@ def _dimension(modules: Mapping[str, Path], config: Config) -> int:
     if "Pooling" not in modules:
         return _number(config, "hidden_size")
     pooling = _json(modules["Pooling"] / "config.json")
-    modes = sum(value is True for key, value in pooling.items() if key.startswith("pooling_mode_"))
-    return _number(pooling, "word_embedding_dimension", "embedding_dimension") * max(1, modes)
+    return _number(pooling, "word_embedding_dimension", "embedding_dimension") * _poolings(pooling)
+
+
+def _poolings(pooling: Config) -> int:
+    """Count the poolings that stand side by side in a vector; old files have a flag for each kind."""
+    kinds = pooling.get("pooling_mode")
+    if isinstance(kinds, list):
+        return len(kinds)
+    return max(1, sum(value is True for key, value in pooling.items() if key.startswith("pooling_mode_")))
 
 
 def _window(path: Path, config: Config, sentence: Config) -> int:
@@ -151,6 +160,8 @@ def _window(path: Path, config: Config, sentence: Config) -> int:
         return _number(sentence, "max_seq_length")
     tokenizer = _json(path / "tokenizer_config.json", missing={})
     places = _number(config, "max_position_embeddings")
+    if config.get("model_type") in COUNTING_FROM_PADDING:
+        places -= 1 + cast("int", config.get("pad_token_id") or 0)
     # Tokenizers without a limit of their own name 10^30.
     return min(places, _number(tokenizer, "model_max_length")) if "model_max_length" in tokenizer else places
 

@@ -20,7 +20,7 @@ class OnnxForward:
 
     def __init__(self, graph: Path, *, threads: int) -> None:
         self._graph, self._threads = graph, threads
-        self._opened: tuple[int, Any] = (os.getpid(), _session(graph, threads))
+        self._sessions: dict[int, Any] = {os.getpid(): _session(graph, threads)}
 
     def __call__(self, ids: Ids, mask: Ids) -> Vectors:
         """Give vectors of shape (texts, dim) for arrays of shape (texts, longest).
@@ -39,11 +39,11 @@ class OnnxForward:
         return np.asarray(vectors, dtype=np.float32)
 
     def _session(self) -> Any:
-        process, session = self._opened
-        if process != os.getpid():
-            session = _session(self._graph, self._threads)
-            self._opened = (os.getpid(), session)
-        return session
+        # The parent's session stays in the table: freeing it here would wait for threads that are not here.
+        process = os.getpid()
+        if process not in self._sessions:
+            self._sessions[process] = _session(self._graph, self._threads)
+        return self._sessions[process]
 
 
 def _session(graph: Path, threads: int) -> Any:

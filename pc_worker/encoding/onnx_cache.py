@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -43,7 +44,8 @@ def exported(folder: ModelFolder, identity: ModelIdentity, *, backend: str, cach
     Raises:
         ModelUnavailable: If the model cannot be exported.
     """
-    place = cache / f"{folder.path.name}-{identity.revision}-{backend}-{GENERATION}"
+    name = folder.name.replace("/", "--")
+    place = cache / f"{name}-{identity.revision}-{backend}-{GENERATION}"
     if not place.is_dir():
         with _locked(cache / f"{place.name}.lock"):
             if not place.is_dir():
@@ -53,7 +55,10 @@ def exported(folder: ModelFolder, identity: ModelIdentity, *, backend: str, cach
 
 def _export(folder: ModelFolder, place: Path, *, backend: str) -> None:
     log.info("model_export_started", model=folder.name, backend=backend)
-    with TemporaryDirectory(dir=place.parent, prefix=f".{place.name}-", ignore_cleanup_errors=True) as unfinished:
+    prefix = f".{place.name}-"
+    for left_by_killed in place.parent.glob(f"{prefix}*"):
+        shutil.rmtree(left_by_killed, ignore_errors=True)
+    with TemporaryDirectory(dir=place.parent, prefix=prefix, ignore_cleanup_errors=True) as unfinished:
         target = Path(unfinished) / "model"
         target.mkdir()
         command = [

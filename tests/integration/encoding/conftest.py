@@ -1,0 +1,40 @@
+"""The built-in model exported once for all tests here, and small models of other kinds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pc_worker.encoding import Encoder, load_encoder
+from tests.integration.encoding import small_models
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="session")
+def onnx(cache: Path) -> Encoder:
+    return load_encoder(cache=cache, backend="onnx")
+
+
+@pytest.fixture(scope="session")
+def int8(cache: Path) -> Encoder:
+    return load_encoder(cache=cache, backend="onnx-int8")
+
+
+@pytest.fixture(scope="session")
+def torch(cache: Path) -> Encoder:
+    return load_encoder(cache=cache, backend="torch")
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of small models, made in a process of its own: one that imports PyTorch stays big."""
+    target = tmp_path_factory.mktemp("small")
+    subprocess.run([sys.executable, "-m", small_models.__name__, str(target)], check=True, capture_output=True)
+    return target

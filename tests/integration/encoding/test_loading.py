@@ -1,0 +1,139 @@
+"""How an encoder is loaded: exported once, whoever comes first, and refused in one clear sentence."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pc_worker.encoding import Encoder, ModelUnavailable, load_encoder
+from tests.support.waiting import eventually
+
+LOAD = """
+import sys
+from pathlib import Path
+from pc_worker.encoding import load_encoder
+encoder = load_encoder(sys.argv[1], cache=Path(sys.argv[2]))
+print(encoder.backend, "torch" in sys.modules)
+"""
+
+
+def loading(model: Path, cache: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", LOAD, str(model), str(cache)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def exports(cache: Path) -> list[Path]:
+    return [path for path in cache.iterdir() if path.is_dir() and (path / "model.onnx").exists()]
+
+
+def last_line(process: subprocess.Popen[str]) -> str:
+    return process.communicate()[0].splitlines()[-1]
+
+
+def test_processes_that_start_together_export_once_and_none_keeps_pytorch(small: Path, tmp_path: Path) -> None:
+    processes = [loading(small / "roberta", tmp_path) for _ in range(3)]
+
+    outputs = [process.communicate()[0] for process in processes]
+
+    assert [output.splitlines()[-1] for output in outputs] == ["onnx False"] * 3
+    assert sum(output.count("model_export_started") for output in outputs) == 1
+    assert len(exports(tmp_path)) == 1
+
+
+def test_a_killed_export_leaves_nothing_that_is_taken_for_done(small: Path, tmp_path: Path) -> None:
+    first = loading(small / "roberta", tmp_path)
+    eventually(lambda: list(tmp_path.glob(".roberta-*/model")), what="an export in the making")
+    first.kill()
+    first.communicate()
+    assert exports(tmp_path) == []
+
+    second = loading(small / "roberta", tmp_path)
+
+    assert last_line(second) == "onnx False"
+    assert list(tmp_path.glob(".roberta-*")) == []
+
+
+@pytest.mark.parametrize("name", ["cls-dense", "roberta"])
+def test_models_of_other_kinds_agree_with_the_reference(small: Path, cache: Path, name: str) -> None:
+    light, reference = (load_encoder(str(small / name), cache=cache, backend=b) for b in ("auto", "torch"))
+    texts = ["a", "two words", "a much longer text " * 40]
+
+    vectors = light.encode(texts)
+
+    assert light.backend == "onnx"
+    np.testing.assert_allclose(vectors, reference.encode(texts), atol=1e-4)
+    np.testing.assert_allclose(light.encode_query("a"), reference.encode_query("a"), atol=1e-4)
+    assert light.truncated_texts == reference.truncated_texts == 1
+
+
+def test_a_query_prompt_gives_another_vector_than_the_document(small: Path, cache: Path) -> None:
+    encoder = load_encoder(str(small / "cls-dense"), cache=cache)
+
+    assert np.abs(encoder.encode(["a"])[0] - encoder.encode_query("a")).max() > 1e-3
+
+
+def test_a_model_whose_weights_are_broken_is_refused(small: Path, cache: Path) -> None:
+    with pytest.raises(ModelUnavailable, match="broken"):
+        load_encoder(str(small / "broken"), cache=cache)
+
+
+def test_a_model_that_is_missing_is_refused(cache: Path) -> None:
+    with pytest.raises(ModelUnavailable, match="give its path"):
+        load_encoder("/no/such/model", cache=cache)
+
+
+def test_an_unknown_backend_is_refused(cache: Path) -> None:
+    with pytest.raises(ModelUnavailable, match="choose one of auto, torch, onnx, onnx-int8"):
+        load_encoder(cache=cache, backend="abacus")
+
+
+def test_a_damaged_export_says_what_to_delete(small: Path, cache: Path, tmp_path: Path) -> None:
+    load_encoder(str(small / "roberta"), cache=cache)
+    shutil.copytree(cache, tmp_path / "cache")
+    (graph,) = (tmp_path / "cache").glob("roberta-*/model.onnx")
+    graph.write_bytes(graph.read_bytes()[:1000])
+
+    with pytest.raises(ModelUnavailable, match="delete its folder"):
+        load_encoder(str(small / "roberta"), cache=tmp_path / "cache", backend="onnx")
+
+
+def test_a_backend_that_does_not_agree_gives_way_to_the_reference(small: Path, cache: Path, tmp_path: Path) -> None:
+    load_encoder(str(small / "roberta"), cache=cache)
+    shutil.copytree(cache, tmp_path / "cache")
+    (agreement,) = (tmp_path / "cache").glob("roberta-*/agreement.json")
+    agreement.write_text('{"min_cosine": 0.99, "mean_cosine": 0.999, "top10_overlap": 0.9, "texts": 100}')
+
+    assert load_encoder(str(small / "roberta"), cache=tmp_path / "cache").backend == "torch"
+    with pytest.raises(ModelUnavailable, match=r"does not agree with the model roberta: cosine 0\.99000"):
+        load_encoder(str(small / "roberta"), cache=tmp_path / "cache", backend="onnx")
+
+
+FORK = """
+import os, sys
+from pathlib import Path
+from pc_worker.encoding import load_encoder
+encoder = load_encoder(cache=Path(sys.argv[1]), threads=2)
+text = "words that keep both threads busy " * 30
+before = encoder.encode([text])
+child = os.fork()
+if child == 0:
+    os._exit(0 if abs(encoder.encode([text]) - before).max() < 1e-5 else 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_an_encoder_with_threads_survives_a_fork(cache: Path) -> None:
+    assert subprocess.run([sys.executable, "-c", FORK, str(cache)], timeout=120, check=False).returncode == 0
+
+
+def test_a_torch_encoder_says_that_it_does_not_survive_a_fork(torch: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+
+    with pytest.raises(ModelUnavailable, match="load it after"):
+        torch.encode(["a"])
