@@ -33,6 +33,8 @@ def test_a_parent_is_known() -> None:
 def test_a_program_is_found_by_the_folder_it_works_in_and_no_other_program_is(tmp_path: Path) -> None:
     child = subprocess.Popen(["sleep", "60"], cwd=tmp_path)
     try:
+        while not working_in(tmp_path, ("sleep",)):  # until the fork has become sleep
+            assert child.poll() is None
         assert working_in(tmp_path, ("sleep",)) == [child.pid]
         assert working_in(tmp_path, ("postgres",)) == []
         assert working_in(tmp_path.parent, ("sleep",)) == []
