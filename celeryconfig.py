@@ -58,7 +58,7 @@ result_expires = 3600  # results are for people: nothing is decided by one
 worker_eta_task_limit = 100
 
 worker_soft_shutdown_timeout = 30  # with SIGTERM as SIGQUIT (set by the worker command): a chunk ends, then we go
-worker_enable_soft_shutdown_on_idle = False  # True waits all of it with nothing to do; what is held for later comes back
+worker_enable_soft_shutdown_on_idle = False  # True waits all of it with nothing to do; what is held comes back
 worker_max_tasks_per_child = 200
 worker_pool_start_method = "spawn"  # no fork into torch's or the tokenizer's threads
 worker_proc_alive_timeout = 60
@@ -70,13 +70,18 @@ task_track_started = True
 # Own queues for splitting, embedding and upkeep, so that none waits behind another kind; `celery` is where a plain
 # client's messages arrive.
 task_default_queue = "celery"
-task_queues = [Queue(name) for name in ("celery", "pcw.split", "pcw.embed", "pcw.search", "pcw.upkeep", "pcw.delivery")]
+task_queues = [
+    Queue(name)
+    for name in ("celery", "pcw.split", "pcw.embed", "pcw.search", "pcw.upkeep", "pcw.indexes", "pcw.delivery")
+]
 task_routes = {
     "pc_worker.ingest_file": {"queue": "pcw.split"},
     "pc_worker.process_chunk": {"queue": "pcw.embed"},
     "pc_worker.search": {"queue": "pcw.search"},
     "pc_worker.reconcile": {"queue": "pcw.upkeep"},
     "pc_worker.purge": {"queue": "pcw.upkeep"},
+    "pc_worker.scan_inbox": {"queue": "pcw.upkeep"},
+    "pc_worker.maintain_indexes": {"queue": "pcw.indexes"},
     "pc_worker.push_to_batch_server": {"queue": "pcw.delivery"},
 }
 
@@ -84,7 +89,16 @@ timezone = "UTC"
 beat_schedule: dict[str, dict[str, Any]] = {
     "reconcile": {"task": "pc_worker.reconcile", "schedule": timedelta(seconds=_settings.reconcile_s)},
     "purge": {"task": "pc_worker.purge", "schedule": timedelta(hours=1)},
+    "maintain_indexes": {
+        "task": "pc_worker.maintain_indexes",
+        "schedule": timedelta(seconds=_settings.maintain_indexes_s),
+    },
 }
+if _settings.inbox is not None:
+    beat_schedule["scan_inbox"] = {
+        "task": "pc_worker.scan_inbox",
+        "schedule": timedelta(seconds=_settings.scan_inbox_s),
+    }
 if _settings.batch_servers:
     for _domain in stock_domains():
         beat_schedule[f"push {_domain}"] = {

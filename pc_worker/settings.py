@@ -72,13 +72,17 @@ class Settings(BaseSettings):
     lease_s: float = Field(default=330.0, ge=1.0)
     #: Seconds between two runs of `reconcile`.
     reconcile_s: float = Field(default=30.0, ge=1.0)
+    #: Seconds between two scans of the inbox: a file must look the same in two of them.
+    scan_inbox_s: float = Field(default=10.0, ge=1.0)
+    #: Seconds between two looks at the vector indexes.
+    maintain_indexes_s: float = Field(default=600.0, ge=1.0)
     #: Seconds that superseded log entries stay.
     log_retention_s: float = Field(default=7 * 86400.0, ge=0.0)
     #: Seconds that ended jobs with their dead letters stay.
     job_retention_s: float = Field(default=90 * 86400.0, ge=0.0)
     #: Push targets HOST:PORT, comma-separated; the first is the default; unset = push is off.
     batch_servers: Annotated[tuple[str, ...], NoDecode] = ()
-    #: Seconds between two pushes of a domain to the default target.
+    #: Seconds between two pushes of a domain to the default target, and after which one makes way for other work.
     push_s: float = Field(default=60.0, ge=1.0)
     #: A bearer token for all domains.
     token: SecretStr | None = None

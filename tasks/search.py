@@ -15,5 +15,6 @@ def search(
     query: str, domain: str, k: int = 10, mode: str = "hybrid", where: list[str] | None = None
 ) -> dict[str, Any]:
     """Give ranked hits, as the command line's `search --json`."""
-    request = SearchRequest(query=query, domain=domain, k=k, mode=search_mode(mode), where=tuple(parse_where(where or ())))
+    conditions = tuple(parse_where(where or ()))
+    request = SearchRequest(query=query, domain=domain, k=k, mode=search_mode(mode), where=conditions)
     return do_search(worker.parts.database, request, encoder=worker.parts.encoder).to_dict()

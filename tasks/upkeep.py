@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from pc_worker import metrics
+from pc_worker.domains import domain_names
+from pc_worker.services.indexes import maintain_indexes as build_what_is_due
 from pc_worker.services.purge import purge as do_purge
 from pc_worker.services.reconcile import ingest_arguments
 from pc_worker.services.reconcile import reconcile as find_missing
+from pc_worker.services.scan_inbox import scan_inbox as find_files
+from pc_worker.store.search_statistics import refresh_statistics
 from tasks.app import PatientTask, app, worker
 from tasks.ingest import ingest_file, process_chunk
 
@@ -25,6 +29,32 @@ def reconcile() -> dict[str, int]:
     metrics.MESSAGES_RESENT.labels(task="ingest_file").inc(len(missing.ingests))
     metrics.MESSAGES_RESENT.labels(task="process_chunk").inc(len(missing.chunks))
     return {"ingests": len(missing.ingests), "chunks": len(missing.chunks)}
+
+
+# Acknowledged at once and with limits of its own: a build may outlast the visibility timeout, and beat sends it again.
+@app.task(
+    name="pc_worker.maintain_indexes",
+    base=PatientTask,
+    acks_late=False,
+    soft_time_limit=6 * 3600,
+    time_limit=7 * 3600,
+)
+def maintain_indexes() -> dict[str, list[str]]:
+    """Build, rebuild and check vector indexes, and refresh the statistics of text search."""
+    database = worker.parts.database
+    for domain in domain_names():
+        refresh_statistics(database, domain)
+    return {"built": build_what_is_due(database)}
+
+
+@app.task(name="pc_worker.scan_inbox", base=PatientTask)
+def scan_inbox() -> dict[str, int]:
+    """Make jobs of complete files in the inbox, where one is set."""
+    inbox = worker.settings.inbox
+    job_ids = [] if inbox is None else find_files(worker.parts, inbox)
+    for job_id in job_ids:
+        ingest_file.apply_async(kwargs=ingest_arguments(worker.parts, job_id), task_id=job_id)
+    return {"jobs": len(job_ids)}
 
 
 @app.task(name="pc_worker.purge", base=PatientTask)

@@ -73,7 +73,7 @@ def _rows(call: Any) -> Iterator[dict[str, Any]]:
             rows = getattr(chunk, chunk.WhichOneof("chunk_data")).rows
             for row, position in zip(rows, chunk.positions, strict=True):
                 sent += 1
-                yield {**plain(row), "position": position}
+                yield {**_without_position(plain(row)), "position": position}
         promised = dict(call.trailing_metadata()).get("pcw-rows")
     except grpc.RpcError as exc:
         if exc.code() is grpc.StatusCode.CANCELLED:
@@ -81,6 +81,11 @@ def _rows(call: Any) -> Iterator[dict[str, Any]]:
         raise ERRORS.get(exc.code(), Unavailable)(f"{exc.details() or exc.code().name}") from exc
     if promised != str(sent):
         raise Unavailable(f"the stream ended after {sent} of {promised} rows: run it again")
+
+
+def _without_position(fields: dict[str, Any]) -> dict[str, Any]:
+    """Make room for the log's position: a recruit's own field of that name becomes ``position.1``, as in `rows`."""
+    return {"position.1" if name == "position" else name: value for name, value in fields.items()}
 
 
 def plain(message: Any) -> dict[str, Any]:

@@ -41,14 +41,14 @@ class IngestRequest:
         return {"chunk_size": self.chunk_size, "options": self.options.to_dict()}
 
 
-def submit(parts: Parts, request: IngestRequest, job_id: str) -> None:
-    """Write the job as queued; a job id that exists already is left as it is, so a message may come again.
+def submit(parts: Parts, request: IngestRequest, job_id: str) -> bool:
+    """Write the job as queued; False if the id exists already: that job is left as it is, so a message may come again.
 
     Raises:
         InvalidRequest: If the request is wrong; the job is kept as failed, with the reason.
     """
     with parts.database.transaction() as cursor:
-        jobs.create_job(
+        is_new = jobs.create_job(
             cursor,
             job_id=job_id,
             domain=request.domain,
@@ -62,3 +62,4 @@ def submit(parts: Parts, request: IngestRequest, job_id: str) -> None:
         with parts.database.transaction() as cursor:
             jobs.fail_job(cursor, job_id, str(exc))
         raise
+    return is_new

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tests.support.frames import row_uuid, write_recruit
 from tests.support.stack import LiveStack
@@ -10,7 +11,7 @@ from tests.support.stack import LiveStack
 
 def partial_job(stack: LiveStack, path: Path, first: int) -> str:
     """A job of 10 rows, two of them dead; ids of its own."""
-    changes = {n: {"id": row_uuid(first + n)} for n in range(10)}
+    changes: dict[int, dict[str, Any]] = {n: {"id": row_uuid(first + n)} for n in range(10)}
     changes[2] |= {"Exp Years": "many"}
     changes[7] |= {"Position": None}
     return str(stack.ingest(write_recruit(path, 10, changes=changes), "recruit")["job_id"])

@@ -116,11 +116,8 @@ def test_an_interrupted_ingest_goes_on_without_its_watcher(stack: LiveStack, tmp
         stderr=subprocess.PIPE,
     )
 
-    def new_job() -> str | None:
-        found = stack.query("SELECT job_id FROM jobs WHERE source = %s", str(source))
-        return str(found[0][0]) if found else None
-
-    job = eventually(new_job, what="the job")
+    found = eventually(lambda: stack.query("SELECT job_id FROM jobs WHERE source = %s", str(source)), what="the job")
+    job = str(found[0][0])
     watcher.send_signal(signal.SIGINT)
 
     assert watcher.wait(timeout=30) == 130

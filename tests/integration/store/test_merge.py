@@ -10,7 +10,7 @@ import pytest
 
 from pc_worker.errors import Conflict
 from pc_worker.store import log, merge
-from pc_worker.store.connection import Database
+from pc_worker.store.connection import Cursor, Database
 from pc_worker.store.values import Job
 from tests.integration.store.rows import make_job, row, write
 
@@ -55,10 +55,16 @@ def test_a_changed_row_moves_to_a_new_position_and_keeps_its_first(database: Dat
         assert cursor.fetchone() == (2,)
 
 
+def write_and_fail(cursor: Cursor, job: Job) -> int:
+    """Write a row, and give the divisor that makes the transaction fail."""
+    write(cursor, job, [row(0)])
+    return 0
+
+
 def test_a_rolled_back_chunk_leaves_no_gap(database: Database) -> None:
     job = make_job(database)
     with pytest.raises(psycopg2.DataError), database.transaction() as cursor:
-        write(cursor, job, [row(0)]) and cursor.execute("SELECT 1 / 0")
+        cursor.execute("SELECT 1 / %s", (write_and_fail(cursor, job),))
     with database.transaction() as cursor:
         stretch = write(cursor, job, [row(0)])
 
