@@ -82,13 +82,19 @@ class LogReader:
                 yield piece
             self._cursor = step.upto
             if time.monotonic() > expires:
-                return
+                break
+        await self._check_end()
+
+    async def _check_end(self) -> None:
+        # After reading: what a restored database no longer has looks like rows that were deleted.
+        end = await self._delivery.head(self._wanted.domain)
+        if end is None or end.position < self._wanted.head:
+            raise ContractBroken(
+                f"the log of {self._wanted.domain} no longer reaches {self._wanted.head}, it was restored: start again"
+            )
 
     async def _plan(self) -> list[Step]:
         wanted = self._wanted
-        end = await self._delivery.head(wanted.domain)
-        if end is None or end.position < wanted.head:
-            raise ContractBroken(f"the log of {wanted.domain} ends before {wanted.head}, it was restored: start again")
         batches = await self._delivery.batches(
             wanted.domain, after=self._cursor, upto=wanted.head, limit=WINDOW_BATCHES
         )

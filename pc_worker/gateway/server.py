@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
-import redis.asyncio
+import redis
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2_grpc
@@ -25,7 +25,7 @@ from pc_worker.gateway.search import SearchCall
 from pc_worker.gateway.stream import EmbeddingStream
 from pc_worker.gateway.watch import Watch
 from pc_worker.generated import embedding_stream_pb2 as pb
-from pc_worker.queue import AsyncQueue
+from pc_worker.queue import AsyncQueue, Queue
 from pc_worker.store.delivery import Delivery, open_pool
 
 log = structlog.get_logger()
@@ -69,23 +69,22 @@ async def serve(
 async def _parts(config: GatewayConfig, stack: AsyncExitStack) -> Parts:
     try:
         pool = await open_pool(config.database_url, connections=config.database_connections)
-        queue = _queue(config.redis_url)
+        queue = None if config.redis_url is None else _queue(config.redis_url, stack)
     except ValueError as exc:
         raise InvalidRequest(f"PC_WORKER_DATABASE_URL or PC_WORKER_REDIS_URL is not a URL: {exc}") from exc
     stack.callback(pool.terminate)
-    if queue is not None:
-        stack.push_async_callback(queue.close)
     access = Access(token=config.token, tokens=config.tokens)
     return Parts(config, Delivery(pool), queue, access, Streams(config.max_streams))
 
 
-def _queue(redis_url: str | None) -> AsyncQueue | None:
-    if redis_url is None:
-        return None
-    client: redis.asyncio.Redis = redis.asyncio.Redis.from_url(
+def _queue(redis_url: str, stack: AsyncExitStack) -> AsyncQueue:
+    client = redis.Redis.from_url(
         redis_url, socket_timeout=QUEUE_TIMEOUT_S, socket_connect_timeout=QUEUE_TIMEOUT_S, socket_read_size=1 << 20
     )
-    return AsyncQueue(client)
+    stack.callback(client.close)
+    queue = AsyncQueue(Queue(client, max_bytes=0))
+    stack.callback(queue.close)
+    return queue
 
 
 def _register(

@@ -1,12 +1,15 @@
-"""The writing side of the queue: a bounded ring per domain, the oldest positions fall out first."""
+"""The queue in Redis: a bounded ring per domain, the oldest positions fall out first, reads do not consume."""
 
 from __future__ import annotations
 
 import redis
+import structlog
 
 from pc_worker.errors import Unavailable
 from pc_worker.queue.entry import Entry
 from pc_worker.queue.keys import queue_keys
+
+log = structlog.get_logger()
 
 #: KEYS: entries, order, state. ARGV: epoch, first position, entry, bound in bytes. One script, so that bytes and
 #: entries never disagree. Entries of another epoch are useless and go at once. Answers 1 if the entry was stored.
@@ -52,6 +55,36 @@ class Queue:
             return bool(self._push(keys=queue_keys(entry.domain), args=self._arguments(entry)))
         except redis.RedisError as exc:
             raise Unavailable(f"the queue of {entry.domain} took no entry: {exc}") from exc
+
+    def firsts(self, domain: str, start: int, end: int) -> frozenset[int]:
+        """Give the first positions, ``start`` to ``end`` inclusive, of the entries held just now.
+
+        Raises:
+            Unavailable: If Redis does not answer.
+        """
+        try:
+            members = self._client.zrangebyscore(queue_keys(domain)[1], start, end)
+        except redis.RedisError as exc:
+            raise Unavailable(f"the queue of {domain} does not answer: {exc}") from exc
+        return frozenset(int(member) for member in members if isinstance(member, bytes))
+
+    def get(self, domain: str, first: int) -> Entry | None:
+        """Give the entry that starts at ``first``; None if it is not there or damaged.
+
+        Raises:
+            Unavailable: If Redis does not answer.
+        """
+        try:
+            stored = self._client.hget(queue_keys(domain)[0], str(first))
+        except redis.RedisError as exc:
+            raise Unavailable(f"the queue of {domain} does not answer: {exc}") from exc
+        if not isinstance(stored, bytes):
+            return None
+        entry = Entry.from_bytes(stored)
+        if entry is None or (entry.domain, entry.first) != (domain, first):
+            log.warning("queue_entry_damaged", domain=domain, first=first, bytes=len(stored))
+            return None
+        return entry
 
     def _arguments(self, entry: Entry) -> list[str | int | bytes]:
         return [str(entry.epoch), entry.first, entry.to_bytes(), self._max_bytes]

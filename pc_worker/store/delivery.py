@@ -187,7 +187,7 @@ class Delivery:
             async with self._pool.acquire(timeout=CONNECT_S) as connection:
                 yield connection
         except AWAY as exc:
-            raise Unavailable(f"the database is away: {exc or type(exc).__name__}") from exc
+            raise Unavailable(f"the database is away: {str(exc) or type(exc).__name__}") from exc
 
 
 async def open_pool(database_url: str, *, connections: int) -> asyncpg.Pool:

@@ -33,11 +33,11 @@ async def listen(
             database_url, timeout=CONNECT_S, server_settings={"application_name": "pcw_gateway_notice"}
         )
     except AWAY as exc:
-        raise Unavailable(f"the database is away: {exc or type(exc).__name__}") from exc
+        raise Unavailable(f"the database is away: {str(exc) or type(exc).__name__}") from exc
     try:
         await _attend(connection, ready, heard, probe_every_s)
     except AWAY as exc:
-        raise Unavailable(f"the database is away: {exc or type(exc).__name__}") from exc
+        raise Unavailable(f"the database is away: {str(exc) or type(exc).__name__}") from exc
     finally:
         with suppress(*AWAY):
             await connection.close(timeout=1)

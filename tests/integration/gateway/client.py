@@ -55,7 +55,7 @@ async def finish(started: grpc.aio.UnaryStreamCall) -> Received:
     """Read a call to its end, whatever the end is."""
     received = Received()
     try:
-        async for message in started:
+        while (message := await started.read()) is not grpc.aio.EOF:
             received.messages.append(message)
     except grpc.aio.AioRpcError as exc:
         received.code, received.details = exc.code(), exc.details() or ""

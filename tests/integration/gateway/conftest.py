@@ -14,25 +14,22 @@ import psycopg2
 import pytest
 import redis
 
-from pc_worker.embedded import Services, start_services
 from pc_worker.gateway import GatewayConfig, SearchFunction, serve
 from pc_worker.store.connection import Database
 from pc_worker.store.migrations import migrate, read_migrations
 from tests.integration.gateway.logfile import DomainLog
+from tests.integration.gateway.servers import Servers, running_servers
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="session")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    running = start_services(tmp_path_factory.mktemp("home"))
-    try:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with running_servers(tmp_path_factory.mktemp("home")) as running:
         database = Database(running.database_url)
         migrate(database, read_migrations(ROOT / "migrations"))
         database.close()
         yield running
-    finally:
-        running.stop()
 
 
 @dataclass(frozen=True)
@@ -47,12 +44,13 @@ class Neighbours:
 
 
 @pytest.fixture
-def neighbours(services: Services) -> Iterator[Neighbours]:
+def neighbours(servers: Servers) -> Iterator[Neighbours]:
     name = f"t{uuid4().hex}"
-    admin = services.database_url
+    admin = servers.database_url
     _execute(admin.rpartition("/")[0] + "/template1", f"CREATE DATABASE {name} TEMPLATE {admin.rpartition('/')[2]}")
-    redis.Redis.from_url(services.redis_url).flushall()
-    yield Neighbours(f"{admin.rpartition('/')[0]}/{name}", services.redis_url)
+    redis.Redis.from_url(servers.redis_url).flushall()
+    yield Neighbours(f"{admin.rpartition('/')[0]}/{name}", servers.redis_url)
+    servers.bring_back()
     _execute(admin.rpartition("/")[0] + "/template1", f"DROP DATABASE {name} WITH (FORCE)")
 
 

@@ -1,0 +1,306 @@
+"""Whatever happens to the queue or the database, a stream gives what PostgreSQL has, or says that it did not."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import grpc
+import grpc.aio
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from pc_worker.gateway import metrics
+from pc_worker.generated import embedding_stream_pb2 as pb
+from pc_worker.queue import build_entry
+from pc_worker.queue.keys import queue_keys
+from tests.integration.gateway.client import Received, call, finish, stream
+from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway, until
+from tests.integration.gateway.logfile import DomainLog
+from tests.integration.gateway.servers import Servers
+
+OK = grpc.StatusCode.OK
+#: More than a connection's buffers hold, so that most of the log is still to be read after the first chunk.
+WIDE = 30_000
+
+
+def _fill(log: DomainLog, rows: int, *, push: bool = True, text_bytes: int = 20) -> None:
+    for start in range(0, rows, 100):
+        log.write(range(start, start + 100), push=push, text_bytes=text_bytes)
+
+
+def _from_queue(domain: str) -> float:
+    value: float = metrics.ROWS.labels(domain, "queue")._value.get()
+    return value
+
+
+def _flush(log: DomainLog) -> None:
+    log.redis.flushall()
+
+
+def _corrupt(log: DomainLog) -> None:
+    key = queue_keys(log.domain)[0]
+    for field, entry in log.redis.hgetall(key).items():
+        damaged = bytearray(entry)  # type: ignore[arg-type] # a client that does not decode gives bytes
+        damaged[len(damaged) // 2] ^= 1
+        log.redis.hset(key, field, bytes(damaged))
+
+
+def _truncate(log: DomainLog) -> None:
+    key = queue_keys(log.domain)[0]
+    for field, entry in log.redis.hgetall(key).items():
+        log.redis.hset(key, field, entry[:100])
+
+
+def _lie(log: DomainLog, *, nonce: int | None = None, epoch: bool = False, shift: int = 0) -> None:
+    for entry in log.entries:
+        rows = [(entry.block.row_id(at), log.make(999_999, 1, 20).message) for at in range(len(entry.block))]
+        lie = build_entry(
+            log.arm,
+            domain=log.domain,
+            epoch=uuid4() if epoch else entry.epoch,
+            nonce=entry.nonce if nonce is None else nonce,
+            first_position=entry.first,
+            rows=rows[shift:],
+        )
+        log.redis.hset(queue_keys(log.domain)[0], str(entry.first), lie.to_bytes())
+
+
+def _wrong_type(log: DomainLog) -> None:
+    log.redis.flushall()
+    for key in queue_keys(log.domain):
+        log.redis.set(key, "nonsense")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(_flush, id="flushed"),
+        pytest.param(_corrupt, id="one bit changed"),
+        pytest.param(_truncate, id="truncated"),
+        pytest.param(lambda log: _lie(log, nonce=1), id="wrong nonce"),
+        pytest.param(lambda log: _lie(log, epoch=True), id="wrong epoch"),
+        pytest.param(lambda log: _lie(log, shift=1), id="other extent"),
+        pytest.param(_wrong_type, id="keys of another type"),
+    ],
+)
+async def test_a_queue_that_cannot_be_trusted_changes_nothing(
+    neighbours: Neighbours, gateway: str, damage: Callable[[DomainLog], None]
+) -> None:
+    log = neighbours.log("recruit")
+    _fill(log, 300)
+    damage(log)
+
+    received = await stream(gateway, domain="recruit")
+
+    assert received.rows == log.rows
+
+
+async def test_an_entry_with_the_right_nonce_is_forwarded_without_reading_its_rows(
+    neighbours: Neighbours, gateway: str
+) -> None:
+    log = neighbours.log("recruit")
+    _fill(log, 300)
+    _lie(log)
+    before = _from_queue("recruit")
+
+    received = await stream(gateway, domain="recruit")
+
+    assert {sent.message for sent in received.rows} == {log.make(999_999, 1, 20).message}
+    assert _from_queue("recruit") - before == 300
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_whatever_is_in_the_queue_the_stream_is_the_log(
+    neighbours: Neighbours, gateway: str, seed: int
+) -> None:
+    """Writes, changes, deletions, batches of any size, entries missing, damaged and out of order; any start."""
+    chance = random.Random(seed)
+    log = neighbours.log("law")
+    for _ in range(25):
+        _one_step(log, chance)
+    position = chance.randint(0, log.head)
+    chunk_size = chance.choice([1, 10, 300, 1000])
+
+    received = await stream(gateway, domain="law", after_position=position, chunk_size=chunk_size)
+
+    assert (received.code, received.details) == (OK, "")
+    assert received.rows == [sent for sent in log.rows if sent.position > position]
+
+
+def _one_step(log: DomainLog, chance: random.Random) -> None:
+    known = sorted({int(number) for number in range(400)}, key=lambda _: chance.random())
+    match chance.choice(["write", "write", "write", "forget", "push", "damage", "evict"]):
+        case "write":
+            numbers = known[: chance.choice([1, 5, 40, 120])]
+            log.write(numbers, version=chance.randint(1, 99), push=chance.random() < 0.7)
+        case "forget" if log.rows:
+            stored = {sent.row_id for sent in log.rows}
+            log.forget([number for number in known if log.row_id(number) in stored][: chance.randint(1, 20)])
+        case "push" if log.entries:
+            log.queue.push(chance.choice(log.entries))
+        case "damage" if log.entries:
+            first = chance.choice(log.entries).first
+            log.redis.hset(queue_keys(log.domain)[0], str(first), chance.randbytes(200))
+        case "evict" if log.entries:
+            log.redis.hdel(queue_keys(log.domain)[0], str(chance.choice(log.entries).first))
+
+
+@asynccontextmanager
+async def _stopped_after_one_chunk(address: str) -> AsyncIterator[tuple[Received, grpc.aio.UnaryStreamCall]]:
+    async with grpc.aio.insecure_channel(address) as channel:
+        started = call(channel, pb.StreamEmbeddingRequest(domain="law", chunk_size=100))
+        yield Received([await started.read()]), started
+
+
+@pytest.mark.parametrize("name", ["redis", "postgres"])
+@pytest.mark.parametrize("push", [True, False])
+async def test_a_neighbour_killed_in_the_middle_leaves_the_stream_complete(
+    servers: Servers, neighbours: Neighbours, gateway: str, name: str, push: bool
+) -> None:
+    log = neighbours.log("law")
+    _fill(log, 1000, push=push, text_bytes=WIDE)
+
+    async with _stopped_after_one_chunk(gateway) as (received, started):
+        servers.kill(name)
+        rest = await finish(started)
+
+    assert (rest.code, rest.details) == (OK, "")
+    assert received.rows + rest.rows == log.rows
+
+
+async def test_a_database_that_stays_away_ends_the_stream_with_unavailable(
+    servers: Servers, neighbours: Neighbours
+) -> None:
+    log = neighbours.log("law")
+    _fill(log, 1000, push=False, text_bytes=WIDE)
+
+    async with (
+        running_gateway(config_for(neighbours, heal_s=0.5)) as address,
+        _stopped_after_one_chunk(address) as (received, started),
+    ):
+        with servers.down("postgres"):
+            rest = await finish(started)
+
+    assert rest.code == grpc.StatusCode.UNAVAILABLE
+    delivered = received.rows + rest.rows
+    assert delivered == log.rows[: len(delivered)]
+    assert len(delivered) < len(log.rows)
+
+
+async def test_rows_that_change_during_a_call_come_once_and_never_in_an_older_version(
+    neighbours: Neighbours, gateway: str
+) -> None:
+    log = neighbours.log("law")
+    _fill(log, 1000, text_bytes=WIDE)
+    head, expected = log.head, log.rows
+
+    async with _stopped_after_one_chunk(gateway) as (received, started):
+        log.write(range(900, 1000), version=2)
+        log.forget(range(800, 810))
+        rest = await finish(started)
+
+    delivered = received.rows + rest.rows
+    newest = {sent.row_id: sent.message for sent in log.rows}
+    assert rest.trailers["pcw-head"] == str(head)
+    assert [sent.row_id for sent in delivered] == [
+        sent.row_id for sent in expected if sent.row_id in {other.row_id for other in delivered}
+    ]
+    assert {sent.row_id for sent in expected} - {sent.row_id for sent in delivered} <= {
+        log.row_id(number) for number in range(800, 810)
+    }
+    old = {sent.row_id: sent.message for sent in expected}
+    assert all(sent.message in (old[sent.row_id], newest.get(sent.row_id)) for sent in delivered)
+
+
+async def test_a_gateway_started_before_its_database_recovers_by_itself(
+    servers: Servers, neighbours: Neighbours
+) -> None:
+    log = neighbours.log("recruit")
+    _fill(log, 100)
+    log.connection.close()
+
+    with servers.down("postgres"):
+        async with running_gateway(config_for(neighbours)) as address:
+            refused = await stream(address, domain="recruit")
+            away = await _health(address)
+            servers.bring_back()
+            await until(lambda: _is_serving(address))
+            received = await stream(address, domain="recruit")
+
+    assert refused.code == grpc.StatusCode.UNAVAILABLE
+    assert away == health_pb2.HealthCheckResponse.NOT_SERVING
+    assert received.rows == log.rows
+
+
+async def test_health_follows_the_database(servers: Servers, neighbours: Neighbours, gateway: str) -> None:
+    await until(lambda: _is_serving(gateway))
+
+    with servers.down("postgres"):
+        await until(lambda: _is_away(gateway))
+
+    await until(lambda: _is_serving(gateway))
+
+
+async def _health(address: str) -> int:
+    async with grpc.aio.insecure_channel(address) as channel:
+        request = health_pb2.HealthCheckRequest(service="com.alpha.backend.grpc.EmbeddingStreamService")
+        answer = await health_pb2_grpc.HealthStub(channel).Check(request)
+    return int(answer.status)
+
+
+async def _is_serving(address: str) -> bool:
+    return await _health(address) == int(health_pb2.HealthCheckResponse.SERVING)
+
+
+async def _is_away(address: str) -> bool:
+    return await _health(address) == int(health_pb2.HealthCheckResponse.NOT_SERVING)
+
+
+async def test_a_restored_log_that_ends_earlier_is_not_taken_for_complete(
+    neighbours: Neighbours, gateway: str
+) -> None:
+    log = neighbours.log("law")
+    _fill(log, 1000, push=False, text_bytes=WIDE)
+
+    async with _stopped_after_one_chunk(gateway) as (_, started):
+        with log.connection, log.connection.cursor() as cursor:
+            cursor.execute("UPDATE domains SET head = 500 WHERE domain = 'law'")
+            cursor.execute("DELETE FROM log WHERE position > 500")
+            cursor.execute("DELETE FROM log_batches WHERE last_position > 500")
+        rest = await finish(started)
+
+    assert rest.code == grpc.StatusCode.FAILED_PRECONDITION
+
+
+async def test_a_row_without_a_vector_of_the_active_model_stops_the_stream(
+    neighbours: Neighbours, gateway: str
+) -> None:
+    log = neighbours.log("law")
+    log.write(range(5), push=False)
+    with log.connection, log.connection.cursor() as cursor:
+        cursor.execute("DELETE FROM embeddings WHERE row_id = %s", (log.row_id(3),))
+
+    received = await stream(gateway, domain="law")
+
+    assert received.code == grpc.StatusCode.FAILED_PRECONDITION
+    assert log.row_id(3) in received.details
+
+
+async def test_a_client_that_goes_away_frees_its_stream(neighbours: Neighbours, gateway: str) -> None:
+    log = neighbours.log("law")
+    _fill(log, 1000, text_bytes=WIDE)
+    async with _stopped_after_one_chunk(gateway) as (_, started):
+        assert metrics.STREAMS.labels("law", "StreamEmbedding")._value.get() == 1
+
+        started.cancel()
+
+        await until(_no_stream)
+
+
+async def _no_stream() -> bool:
+    await asyncio.sleep(0)
+    return bool(metrics.STREAMS.labels("law", "StreamEmbedding")._value.get() == 0)

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from pc_worker.errors import InvalidRequest
+from pc_worker.gateway.access import Access, Forbidden, Unauthenticated, read_tokens
+
+DIGEST = hashlib.sha256(b"narrow").hexdigest()
+
+
+def _access() -> Access:
+    return Access(token="wide", tokens={DIGEST: frozenset({"recruit"})})
+
+
+def _metadata(value: str) -> list[tuple[str, str | bytes]]:
+    return [("user-agent", "x"), ("authorization", value)]
+
+
+def test_without_tokens_everybody_may_read_everything() -> None:
+    Access(token=None, tokens={}).check((), "recruit")
+
+
+@pytest.mark.parametrize("domain", ["recruit", "law", None])
+def test_the_wide_token_opens_every_domain(domain: str | None) -> None:
+    _access().check(_metadata("Bearer wide"), domain)
+
+
+@pytest.mark.parametrize("domain", ["recruit", None])
+def test_a_narrow_token_opens_its_domains_and_what_is_no_domain(domain: str | None) -> None:
+    _access().check(_metadata("bearer narrow"), domain)
+
+
+def test_a_narrow_token_opens_nothing_else() -> None:
+    with pytest.raises(Forbidden, match="law"):
+        _access().check(_metadata("Bearer narrow"), "law")
+
+
+@pytest.mark.parametrize("value", ["Bearer wrong", "Bearer ", "wide", "Basic wide", ""])
+def test_any_other_token_is_refused(value: str) -> None:
+    with pytest.raises(Unauthenticated):
+        _access().check(_metadata(value), "recruit")
+
+
+def test_no_metadata_is_no_token() -> None:
+    with pytest.raises(Unauthenticated):
+        _access().check(None, "recruit")
+
+
+def test_a_tokens_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    path.write_text(json.dumps({DIGEST.upper(): ["recruit", "law"]}))
+
+    assert read_tokens(path) == {DIGEST: frozenset({"recruit", "law"})}
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"abc": ["recruit"]}', json.dumps({DIGEST: "recruit"})])
+def test_a_wrong_tokens_file_is_refused_with_its_name(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "tokens.json"
+    path.write_text(content)
+
+    with pytest.raises(InvalidRequest, match=r"PC_WORKER_TOKENS_FILE.*tokens\.json"):
+        read_tokens(path)
+
+
+def test_a_missing_tokens_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="No such file"):
+        read_tokens(tmp_path / "none.json")

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pc_worker.gateway.plan import SMALL_BATCH, Step, plan
+from pc_worker.store.delivery import LogBatch
+
+
+def _batch(first: int, rows: int = 100, *, intact: bool = True) -> LogBatch:
+    return LogBatch(first, first + rows - 1, UUID(int=1), 5, intact, None, "m@1")
+
+
+def test_held_and_intact_batches_come_from_the_queue() -> None:
+    batches = [_batch(1), _batch(101)]
+
+    assert plan(batches, {1, 101}, cursor=0, upto=200) == [Step(0, 100, batches[0]), Step(100, 200, batches[1])]
+
+
+def test_neighbouring_gaps_become_one_step() -> None:
+    batches = [_batch(1, intact=False), _batch(101), _batch(201)]
+
+    assert plan(batches, {1, 201}, cursor=0, upto=300) == [Step(0, 200), Step(200, 300, batches[2])]
+
+
+def test_a_cursor_inside_a_batch_still_uses_its_entry() -> None:
+    assert plan([_batch(1)], {1}, cursor=40, upto=100) == [Step(40, 100, _batch(1))]
+
+
+def test_a_batch_beyond_the_end_is_left_to_the_log() -> None:
+    assert plan([_batch(1)], {1}, cursor=0, upto=60) == [Step(0, 60)]
+
+
+def test_small_batches_are_read_together() -> None:
+    batches = [_batch(1 + 3 * n, 3) for n in range(10)]
+
+    assert plan(batches, set(range(100)), cursor=0, upto=30) == [Step(0, 30)]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 90), st.integers(0, 3), st.booleans(), st.booleans()), max_size=12),
+    st.integers(0, 300),
+    st.integers(0, 300),
+)
+def test_steps_cover_every_position_once(
+    layout: list[tuple[int, int, bool, bool]], cursor: int, length: int
+) -> None:
+    batches, held, first = [], set(), 1
+    for rows, gap, intact, there in layout:
+        batches.append(_batch(first, rows, intact=intact))
+        held |= {first} if there else set()
+        first += rows + gap
+    batches = [batch for batch in batches if batch.last > cursor]
+
+    steps = plan(batches, held, cursor=cursor, upto=cursor + length)
+
+    ends = [cursor, *(step.upto for step in steps)]
+    assert [step.after for step in steps] == ends[:-1]
+    assert ends[-1] == cursor + length
+    assert all(step.after < step.upto for step in steps)
+    for batch in (step.batch for step in steps if step.batch):
+        assert batch.intact
+        assert batch.first in held
+        assert batch.last - batch.first + 1 >= SMALL_BATCH
