@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pc_worker.errors import PcWorkerError
+from pc_worker.push import Pace
 from pc_worker.services.push import PushRequest, push
 from tasks.app import app, worker
 
@@ -25,8 +26,10 @@ def push_to_batch_server(domain: str, address: str | None = None, after: int | s
 
     Never retried by Celery: the push has its own patience, and beat begins the next one.
     """
-    request = PushRequest(domain=domain, address=address, after=after)
-    done = push(worker.parts.database, request, servers=worker.settings.batch_servers)
+    settings, request = worker.settings, PushRequest(domain=domain, address=address, after=after)
+    # By then the next push is due: what waits in the worker's other queues goes first.
+    pace = Pace(run_s=settings.push_s)
+    done = push(worker.parts.database, request, servers=settings.batch_servers, pace=pace)
     if done.state == "more":
         rest = {"domain": domain, "address": done.address, "after": None if after is None else done.position}
         push_to_batch_server.apply_async(kwargs=rest)

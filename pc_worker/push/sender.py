@@ -39,7 +39,7 @@ class Pace:
     refused_attempts: int = 2
     pause_s: float = 0.5
     longest_pause_s: float = 15.0
-    run_s: float = 120.0
+    run_s: float = 60.0
 
 
 class Sender:
