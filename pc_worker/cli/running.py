@@ -119,7 +119,9 @@ class Stack:
         export_metrics(self._addresses["metrics"], self._settings.home / "metrics")
         for name in PARTS:
             argv = (sys.executable, "-m", "pc_worker", name)
-            self._supervisor.start(Command(name=name, argv=argv, env=environment, death_signal=signal.SIGTERM))
+            # If this process is killed, the servers go too, so nothing is left to end gently: a worker that was only
+            # asked to stop would go on looking for its broker for ever.
+            self._supervisor.start(Command(name=name, argv=argv, env=environment, death_signal=signal.SIGKILL))
         self._wait("gateway", lambda: gateway_serves(self._addresses["gateway"].split(",")[0], self._settings))
         self._wait("flower", lambda: answers(f"http://{self._addresses['flower']}/healthcheck"))
         self._wait("worker", lambda: worker_answers(self.redis_url))
