@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from celery.exceptions import SoftTimeLimitExceeded
+
 from pc_worker.domains import Options
 from pc_worker.errors import PcWorkerError
 from pc_worker.services import split as split_service
@@ -14,7 +16,15 @@ from pc_worker.services.submit import IngestRequest, submit
 from tasks.app import PatientTask, app, worker
 
 
-@app.task(name="pc_worker.ingest_file", bind=True, base=PatientTask, throws=(PcWorkerError,))
+# Indexing a file of many gigabytes takes its time; a second message meets the split's lock and goes away.
+@app.task(
+    name="pc_worker.ingest_file",
+    bind=True,
+    base=PatientTask,
+    throws=(PcWorkerError,),
+    soft_time_limit=3 * 3600,
+    time_limit=3 * 3600 + 60,
+)
 def ingest_file(
     self: PatientTask,
     path: str,
@@ -42,7 +52,7 @@ def ingest_file(
 def process_chunk(job_id: str, chunk_no: int) -> dict[str, Any]:
     """Clean, embed and store one chunk, then send the job's next ones."""
     try:
-        summary = do_chunk(worker.parts, job_id, chunk_no)
+        summary = do_chunk(worker.parts, job_id, chunk_no, overruns=(SoftTimeLimitExceeded,))
     finally:
         send_chunks(job_id)
     if summary.get("job_finished"):

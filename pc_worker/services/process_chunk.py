@@ -23,8 +23,16 @@ from pc_worker.store.values import Claim, Tally
 log = structlog.get_logger(__name__)
 
 
-def process_chunk(parts: Parts, job_id: str, chunk_no: int) -> dict[str, Any]:
+def process_chunk(
+    parts: Parts, job_id: str, chunk_no: int, *, overruns: tuple[type[Exception], ...] = ()
+) -> dict[str, Any]:
     """Do one chunk, or nothing if it is done, cancelled or in other hands; safe to run any number of times.
+
+    Args:
+        parts: This process's connections and encoder.
+        job_id: The job.
+        chunk_no: Which of its chunks.
+        overruns: What the caller raises when the chunk takes too long: like a crash it halves the chunk in the end.
 
     Returns:
         A small summary: ``result`` is ``done``, ``gone`` (nothing to do) or ``busy``, with the counts of a done one.
@@ -46,6 +54,8 @@ def process_chunk(parts: Parts, job_id: str, chunk_no: int) -> dict[str, Any]:
         with parts.database.transaction() as cursor:
             jobs.fail_job(cursor, job_id, str(exc))
         raise
+    except (MemoryError, *overruns):
+        raise  # the lease is kept, so that the next attempt counts this one as a crash
     except Exception as exc:
         _release(parts, claim, exc)
         raise

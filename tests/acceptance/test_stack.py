@@ -25,7 +25,16 @@ def all_processes(stack: LiveStack) -> list[psutil.Process]:
 
 
 def assert_gone(processes: list[psutil.Process]) -> None:
-    eventually(lambda: not [p for p in processes if p.is_running()], within_s=30, what="every process's end")
+    names = {process.pid: " ".join(process.cmdline()[:6]) for process in processes if runs(process)}
+    eventually(lambda: not any(map(runs, processes)), within_s=45, what=f"the end of all of {names}")
+
+
+def runs(process: psutil.Process) -> bool:
+    """Whether it is more than an entry that its new parent has yet to reap."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_addresses_are_published_privately_and_withdrawn(tmp_path: Path) -> None:
@@ -118,9 +127,9 @@ def test_an_interrupted_ingest_goes_on_without_its_watcher(stack: LiveStack, tmp
 
     found = eventually(lambda: stack.query("SELECT job_id FROM jobs WHERE source = %s", str(source)), what="the job")
     job = str(found[0][0])
-    watcher.send_signal(signal.SIGINT)
-
-    assert watcher.wait(timeout=30) == 130
+    with stack.paused_worker():
+        watcher.send_signal(signal.SIGINT)
+        assert watcher.wait(timeout=30) == 130
     assert watcher.stderr is not None
     assert b"Traceback" not in watcher.stderr.read()
     watcher.stderr.close()

@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -132,6 +134,16 @@ class LiveStack:
                 return list(cursor.fetchall())
         finally:
             connection.close()
+
+    @contextmanager
+    def paused_worker(self) -> Iterator[None]:
+        """Freeze the worker inside the block, so that a job stays where it is."""
+        family = self.family("worker")
+        for process in family:
+            process.suspend()
+        yield
+        for process in family:
+            process.resume()
 
     def family(self, part: str) -> list[psutil.Process]:
         """A part's process and its children."""
