@@ -21,11 +21,11 @@ log = structlog.get_logger()
 
 #: Re-tested on each upgrade of grpcio: three of these are not in its documentation.
 SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
-    # A dead or frozen peer is noticed after 4 + 10 s; the default is two hours. A JVM may well pause for some seconds.
-    ("grpc.keepalive_time_ms", 4_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
+    # A dead or frozen peer is noticed after 3 + 9 s; the default is two hours. A JVM may well pause for some seconds.
+    ("grpc.keepalive_time_ms", 3_000),
+    ("grpc.keepalive_timeout_ms", 9_000),
     # Its default of 60 s would win over the timeout above.
-    ("grpc.http2.ping_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 9_000),
     ("grpc.http2.max_pings_without_data", 0),
     # Clients may ping as often, also between calls; by default the third ping within 5 minutes ends the connection.
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
