@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -14,6 +15,9 @@ from pc_worker.logs import set_up_logs
 from pc_worker.services.parts import Parts
 from pc_worker.settings import Settings, read_settings
 from pc_worker.wiring import parts as put_together
+
+#: Tells a pool process who its parent was when it was started.
+WORKER_PID = "PCW_POOL_PARENT"
 
 app = Celery("pc_worker", include=["tasks.ingest", "tasks.upkeep", "tasks.search", "tasks.delivery"])
 app.config_from_object("celeryconfig")
@@ -64,9 +68,16 @@ def _logs(**_: Any) -> None:
     set_up_logs(log_format=worker.settings.log_format, level=worker.settings.log_level)
 
 
+@signals.worker_init.connect
+def _leave_pid(**_: Any) -> None:
+    os.environ[WORKER_PID] = str(os.getpid())
+
+
 @signals.worker_process_init.connect
 def _start(**_: Any) -> None:
     die_with_parent()
+    if os.environ.get(WORKER_PID, str(os.getppid())) != str(os.getppid()):
+        os._exit(1)  # the worker died before the line above, and no signal would ever come
     sys.set_int_max_str_digits(0)  # integers of any size are data; the reader bounds what a file may hold
 
 

@@ -15,7 +15,7 @@ from pc_worker.settings import split_address
 def export_metrics(address: str, folder: Path) -> None:
     """Serve the metrics that processes write to ``folder``; what an earlier run left there is cleared."""
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(mode=0o700, parents=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]  # the library publishes no type

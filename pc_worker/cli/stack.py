@@ -62,7 +62,7 @@ def beat_command() -> None:
     from tasks.app import app
 
     folder = settings.home / "beat"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _run_celery(app, ["beat", f"--schedule={folder / 'schedule'}", "--pidfile=", "--loglevel=INFO"])
 
 

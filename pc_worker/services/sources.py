@@ -68,7 +68,7 @@ class Sources:
         descriptor = open_under(path, self._roots)
         try:
             with refusals(path):
-                self._spool.mkdir(parents=True, exist_ok=True)
+                self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
                 return open_table(path, spool=self._spool, limits=self._limits, fd=descriptor)
         finally:
             os.close(descriptor)
