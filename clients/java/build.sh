@@ -1,0 +1,28 @@
+#!/bin/sh
+# Builds the client and its sample with Debian's packages alone (scripts/java_packages.sh installs them), into build/ or
+# the folder given: pcworker-client.jar, and `classpath` with all that running it needs.
+set -eu
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+proto=$(dirname -- "$(dirname -- "$here")")/proto
+out=${1:-$here/build}
+jars=/usr/share/java
+
+jar_list() { for name in "$@"; do printf ':%s/%s.jar' "$jars" "$name"; done; }
+compile=$(jar_list protobuf grpc-api grpc-stub grpc-core grpc-protobuf guava geronimo-annotation-1.3-spec)
+run=$(jar_list protobuf grpc-api grpc-stub grpc-core grpc-protobuf grpc-protobuf-lite grpc-context grpc-netty guava \
+    perfmark-api netty-buffer netty-codec netty-codec-http netty-codec-http2 netty-common netty-handler netty-resolver \
+    netty-transport postgresql)
+
+rm -rf "$out/generated" "$out/classes"
+mkdir -p "$out/generated" "$out/classes"
+protoc -I "$proto" --java_out="$out/generated" --plugin=protoc-gen-grpc-java="$(command -v grpc_java_plugin)" \
+    --grpc-java_out="$out/generated" "$proto/embedding_stream.proto"
+
+javac="javac -J-XX:+UseSerialGC -J-XX:TieredStopAtLevel=1 --release 17 -encoding UTF-8 -d $out/classes"
+# Generated code warns about things that are not ours to mend; ours must be free of warnings.
+$javac -nowarn -Xlint:none -cp "${compile#:}" $(find "$out/generated" -name '*.java')
+$javac -Xlint:all,-processing -Werror -cp "$out/classes$compile" $(find "$here/src/main/java" -name '*.java')
+
+jar --create --file "$out/pcworker-client.jar" -C "$out/classes" .
+printf '%s%s\n' "$out/pcworker-client.jar" "$run" >"$out/classpath"

@@ -1,0 +1,16 @@
+package com.alpha.pcworker.client;
+
+/** What came is not what the wire's contract says: retrying will not help, someone must look. */
+public final class ContractBrokenException extends GatewayException {
+
+    private static final long serialVersionUID = 1L;
+
+    ContractBrokenException(String message) {
+        super(message, null);
+    }
+
+    @Override
+    public boolean isRetryable() {
+        return false;
+    }
+}

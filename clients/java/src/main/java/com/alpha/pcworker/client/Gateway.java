@@ -1,0 +1,76 @@
+package com.alpha.pcworker.client;
+
+import io.grpc.CallOptions;
+import io.grpc.ChannelCredentials;
+import io.grpc.Grpc;
+import io.grpc.InsecureChannelCredentials;
+import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
+import io.grpc.TlsChannelCredentials;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.concurrent.TimeUnit;
+
+/** A gateway and the connection to it; readers are made here and share the connection. Connects when first used. */
+public final class Gateway implements AutoCloseable {
+
+    private static final Metadata.Key<String> AUTHORIZATION =
+            Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
+    private static final long KEEPALIVE_TIMEOUT_S = 10;
+
+    private final GatewaySettings settings;
+    private final ManagedChannel channel;
+
+    /**
+     * Prepare the connection.
+     *
+     * @throws UncheckedIOException where a TLS file cannot be read
+     */
+    public Gateway(GatewaySettings settings) {
+        this.settings = settings;
+        this.channel = Grpc.newChannelBuilder(settings.address(), credentials(settings))
+                .keepAliveTime(settings.keepAlive().toSeconds(), TimeUnit.SECONDS)
+                .keepAliveTimeout(KEEPALIVE_TIMEOUT_S, TimeUnit.SECONDS)
+                .keepAliveWithoutCalls(true)
+                .maxInboundMessageSize(settings.maxMessageBytes())
+                .build();
+    }
+
+    /** A reader of all that is in a domain's log now, over {@code StreamEmbedding}. */
+    public RowReader stream(StreamSettings stream) {
+        return new StreamReader(this, stream);
+    }
+
+    /** End the connection; readers that are still open fail. */
+    @Override
+    public void close() {
+        channel.shutdownNow();
+    }
+
+    <Q, R> BlockingCall<Q, R> call(MethodDescriptor<Q, R> method, int ahead) {
+        Metadata headers = new Metadata();
+        settings.token().ifPresent(token -> headers.put(AUTHORIZATION, "Bearer " + token));
+        return new BlockingCall<>(channel.newCall(method, CallOptions.DEFAULT), headers, ahead);
+    }
+
+    private static ChannelCredentials credentials(GatewaySettings settings) {
+        return settings.tls().map(Gateway::encrypted).orElseGet(InsecureChannelCredentials::create);
+    }
+
+    private static ChannelCredentials encrypted(GatewaySettings.Tls tls) {
+        TlsChannelCredentials.Builder credentials = TlsChannelCredentials.newBuilder();
+        try {
+            if (tls.authority().isPresent()) {
+                credentials.trustManager(tls.authority().get().toFile());
+            }
+            if (tls.certificate().isPresent()) {
+                credentials.keyManager(
+                        tls.certificate().get().toFile(), tls.key().orElseThrow().toFile());
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("a TLS file cannot be read: " + e.getMessage(), e);
+        }
+        return credentials.build();
+    }
+}

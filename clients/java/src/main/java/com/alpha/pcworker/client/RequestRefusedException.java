@@ -1,0 +1,26 @@
+package com.alpha.pcworker.client;
+
+import io.grpc.Status;
+
+/** The gateway refused the request (domain, position, token, …): it will refuse it again until that is mended. */
+public final class RequestRefusedException extends GatewayException {
+
+    private static final long serialVersionUID = 1L;
+
+    private final Status.Code code;
+
+    RequestRefusedException(String message, Status.Code code, Throwable cause) {
+        super(message, cause);
+        this.code = code;
+    }
+
+    /** The gateway's status code, for example {@code NOT_FOUND} or {@code UNAUTHENTICATED}. */
+    public Status.Code code() {
+        return code;
+    }
+
+    @Override
+    public boolean isRetryable() {
+        return false;
+    }
+}

@@ -1,0 +1,47 @@
+package com.alpha.pcworker.client;
+
+import com.alpha.backend.grpc.CandidateRow;
+import com.alpha.backend.grpc.DocumentRow;
+import com.alpha.backend.grpc.Passage;
+import com.alpha.backend.grpc.RecruitRow;
+import com.alpha.backend.grpc.SkillEmbeddingDicRow;
+import com.google.protobuf.Message;
+import java.util.List;
+import java.util.function.IntFunction;
+
+/**
+ * A row of a domain as it is now.
+ *
+ * @param position its place in the log
+ * @param id its UUID, lower case
+ * @param message its fields: a {@code RecruitRow}, {@code CandidateRow}, {@code SkillEmbeddingDicRow} or, in every other
+ *     domain, a {@code DocumentRow}; a field that may be null has {@code has…()}
+ */
+public record Row(long position, String id, Message message) implements Entry {
+
+    /** Its vectors, one for each passage of its text; rows of the three stock domains have exactly one. */
+    public List<float[]> vectors() {
+        if (message instanceof RecruitRow row) {
+            return List.of(floats(row.getSkillsVectorCount(), row::getSkillsVector));
+        }
+        if (message instanceof CandidateRow row) {
+            return List.of(floats(row.getSkillsVectorCount(), row::getSkillsVector));
+        }
+        if (message instanceof SkillEmbeddingDicRow row) {
+            return List.of(floats(row.getSkillVectorCount(), row::getSkillVector));
+        }
+        return ((DocumentRow) message).getPassagesList().stream().map(Row::vector).toList();
+    }
+
+    private static float[] vector(Passage passage) {
+        return floats(passage.getVectorCount(), passage::getVector);
+    }
+
+    private static float[] floats(int count, IntFunction<Float> at) {
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = at.apply(i);
+        }
+        return values;
+    }
+}

@@ -1,0 +1,41 @@
+package com.alpha.pcworker.client;
+
+/**
+ * A blocking, restartable reader of one domain, in the shape of Spring Batch's {@code ItemStreamReader}.
+ *
+ * <pre>{@code
+ * reader.open(state);
+ * for (Entry entry = reader.read(); entry != null; entry = reader.read()) {
+ *     store(entry);
+ *     if (batchIsFull()) {
+ *         reader.update(state);
+ *         commitRowsAndState();
+ *         reader.committed();
+ *     }
+ * }
+ * }</pre>
+ *
+ * <p>Every entry comes at least once, in log order; with rows and state in one transaction, exactly once in effect.
+ * All methods throw {@link GatewayException} where the gateway is concerned. One thread uses a reader at a time.
+ */
+public interface RowReader extends AutoCloseable {
+
+    /** Begin after the position that {@code state} holds, or where a new reader of this kind begins. */
+    void open(SavedState state);
+
+    /**
+     * Give the next entry, waiting for it, or null at the end: all that was in the log has been given. Never null
+     * because something broke.
+     */
+    Entry read() throws InterruptedException;
+
+    /** Put the position of the last entry given into {@code state}; call it inside the transaction that stores the rows. */
+    void update(SavedState state);
+
+    /** The transaction of the last {@link #update} is committed. */
+    void committed();
+
+    /** End reading; what was not committed comes again. The reader can be opened anew. */
+    @Override
+    void close();
+}

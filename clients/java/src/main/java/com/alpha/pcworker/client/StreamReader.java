@@ -1,0 +1,133 @@
+package com.alpha.pcworker.client;
+
+import com.alpha.backend.grpc.EmbeddingStreamServiceGrpc;
+import com.alpha.backend.grpc.RowChunk;
+import com.alpha.backend.grpc.StreamEmbeddingRequest;
+import com.alpha.pcworker.client.BlockingCall.Event;
+import io.grpc.Metadata;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Queue;
+
+/**
+ * Reads what is in a log at {@link #open}, over the plain {@code StreamEmbedding}: no subscription, no tombstones, no
+ * reconnect. It proves its end: unless the trailers confirm every row, {@link #read} throws instead of giving null.
+ */
+final class StreamReader implements RowReader {
+
+    private static final Metadata.Key<String> ROWS = Metadata.Key.of("pcw-rows", Metadata.ASCII_STRING_MARSHALLER);
+    private static final Metadata.Key<String> LAST_POSITION =
+            Metadata.Key.of("pcw-last-position", Metadata.ASCII_STRING_MARSHALLER);
+    // One chunk in hand while the next is on its way; what lies beyond waits in the gateway.
+    private static final int CHUNKS_AHEAD = 2;
+    // The channel's keepalive finds a dead gateway and ends the call: this is only how often the wait is renewed.
+    private static final Duration LONG = Duration.ofHours(1);
+
+    private final Gateway gateway;
+    private final StreamSettings settings;
+    private final String key;
+    private final Queue<Row> rows = new ArrayDeque<>();
+
+    private BlockingCall<StreamEmbeddingRequest, RowChunk> call;
+    private boolean complete;
+    private long received;
+    private long lastReceived;
+    private long lastGiven;
+
+    StreamReader(Gateway gateway, StreamSettings settings) {
+        this.gateway = gateway;
+        this.settings = settings;
+        this.key = "pcw." + settings.domain() + ".position";
+    }
+
+    @Override
+    public void open(SavedState state) {
+        close();
+        long after = state.get(key).map(Long::parseLong).orElse(0L);
+        received = 0;
+        lastReceived = after;
+        lastGiven = after;
+        complete = false;
+        call = gateway.call(EmbeddingStreamServiceGrpc.getStreamEmbeddingMethod(), CHUNKS_AHEAD);
+        call.send(StreamEmbeddingRequest.newBuilder()
+                .setDomain(settings.domain())
+                .setChunkSize(settings.chunkRows())
+                .setAfterPosition(after)
+                .build());
+        call.halfClose();
+    }
+
+    @Override
+    public Entry read() throws InterruptedException {
+        if (call == null) {
+            throw new IllegalStateException("the reader is not open");
+        }
+        try {
+            while (rows.isEmpty() && !complete) {
+                receive();
+            }
+        } catch (GatewayException e) {
+            close(); // what was lost must not be read over
+            throw e;
+        }
+        Row row = rows.poll();
+        if (row != null) {
+            lastGiven = row.position();
+        }
+        return row;
+    }
+
+    @Override
+    public void update(SavedState state) {
+        state.put(key, Long.toString(lastGiven));
+    }
+
+    @Override
+    public void committed() {
+        // The gateway keeps nothing about plain streams: the caller's state is all there is.
+    }
+
+    @Override
+    public void close() {
+        if (call != null) {
+            call.close();
+            call = null;
+        }
+        rows.clear();
+    }
+
+    private void receive() throws InterruptedException {
+        Event<RowChunk> event = call.next(LONG);
+        if (event == null) {
+            return;
+        }
+        if (event.isEnd()) {
+            finish(event);
+            complete = true;
+            return;
+        }
+        for (Row row : Chunks.rows(event.message())) {
+            if (row.position() <= lastReceived) {
+                throw new ContractBrokenException(
+                        "position %d came after %d".formatted(row.position(), lastReceived));
+            }
+            rows.add(row);
+            received++;
+            lastReceived = row.position();
+        }
+    }
+
+    private void finish(Event<RowChunk> end) {
+        if (!end.status().isOk()) {
+            throw Statuses.exception(end.status(), end.trailers());
+        }
+        String promised = "%s rows up to position %s"
+                .formatted(end.trailers().get(ROWS), end.trailers().get(LAST_POSITION));
+        String got = "%d rows up to position %d".formatted(received, lastReceived);
+        if (!promised.equals(got)) {
+            throw new TruncatedStreamException(
+                    "the stream of %s ended after %s, but its trailers say %s: open again from the saved state"
+                            .formatted(settings.domain(), got, promised));
+        }
+    }
+}
