@@ -14,11 +14,18 @@ END = """
 SELECT d.head, d.epoch, d.model_id, m.dimension FROM domains d JOIN models m USING (model_id) WHERE d.domain = %s
 """
 FIRST_POSITION = "SELECT first_position FROM log WHERE domain = %s AND row_id = %s LIMIT 1"
-#: Windows are short ranges by primary key: nested loops are right, whatever a fresh table's statistics say.
+#: Every read is a short range by primary key, whatever a fresh table's statistics say. For the same reason vectors are
+#: looked up row by row: OFFSET 0 keeps the planner from making a join of it.
 BY_KEY = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off"
+VECTOR = """
+LEFT JOIN LATERAL (
+    SELECT e.vector::text FROM embeddings e
+    WHERE e.domain = %(domain)s AND e.row_id = d.row_id AND e.model_id = %(model_id)s AND e.passage = 0 OFFSET 0
+) v ON true
+"""
 #: Entries beyond `after` of a log that ends at `head`; a row's newest entry up to there carries the row as it is now,
 #: deleted rows have none. Bounded by what it will be as JSON (13 bytes a number), but always one row.
-WINDOW = """
+WINDOW = f"""
 WITH due AS MATERIALIZED (
     SELECT l.position, l.row_id, r.payload::text AS payload
     FROM log l JOIN rows r ON r.domain = l.domain AND r.row_id = l.row_id
@@ -30,28 +37,30 @@ WITH due AS MATERIALIZED (
            sum(octet_length(payload) + 13 * %(dimension)s) OVER walk AS total
     FROM due WINDOW walk AS (ORDER BY position ROWS UNBOUNDED PRECEDING)
 )
-SELECT m.position, m.row_id::text, m.payload, e.vector::text
-FROM measured m
-LEFT JOIN embeddings e ON e.domain = %(domain)s AND e.row_id = m.row_id AND e.model_id = %(model_id)s AND e.passage = 0
-WHERE m.total <= %(max_bytes)s OR m.nth = 1
-ORDER BY m.position
+SELECT d.position, d.row_id::text, d.payload, v.vector FROM measured d {VECTOR}
+WHERE d.total <= %(max_bytes)s OR d.nth = 1
+ORDER BY d.position
 """
-ROW = """
-SELECT l.position, l.row_id::text, r.payload::text, e.vector::text
-FROM log l JOIN rows r USING (domain, row_id)
-LEFT JOIN embeddings e ON e.domain = l.domain AND e.row_id = l.row_id AND e.model_id = %(model_id)s AND e.passage = 0
-WHERE l.domain = %(domain)s AND l.kind = 0 AND l.superseded_by IS NULL
+NEWEST = f"""
+SELECT d.position, d.row_id::text, r.payload::text, v.vector
+FROM newest d JOIN rows r ON r.domain = %(domain)s AND r.row_id = d.row_id {VECTOR}
 """
-ONE = ROW + "AND l.row_id = %(row_id)s"
+ONE = f"""
+WITH newest AS MATERIALIZED (
+    SELECT l.position, l.row_id FROM log l
+    WHERE l.domain = %(domain)s AND l.row_id = %(row_id)s AND l.kind = 0 AND l.superseded_by IS NULL
+) {NEWEST}
+"""
 #: The newest row up to a checkpoint that its server has not refused, and that is still what was sent.
-TAKEN = (
-    ROW
-    + """
-AND l.position <= %(position)s AND NOT EXISTS (
-    SELECT 1 FROM push_refusals p WHERE p.domain = l.domain AND p.row_id = l.row_id AND p.address = %(address)s)
-ORDER BY l.position DESC LIMIT 1
+TAKEN = f"""
+WITH newest AS MATERIALIZED (
+    SELECT l.position, l.row_id FROM log l
+    WHERE l.domain = %(domain)s AND l.position <= %(position)s AND l.kind = 0 AND l.superseded_by IS NULL
+      AND NOT EXISTS (SELECT 1 FROM push_refusals p
+                      WHERE p.domain = l.domain AND p.row_id = l.row_id AND p.address = %(address)s)
+    ORDER BY l.position DESC LIMIT 1
+) {NEWEST}
 """
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

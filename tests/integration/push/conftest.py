@@ -6,13 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pc_worker.push import Pace
+from pc_worker.services import push as service
 from pc_worker.store.connection import Database
 from tests.integration.push.domain_log import DomainLog
 from tests.support.batch_server import StockBatchServer
-
-#: Quick to repeat and to give up.
-QUICK = Pace(away_attempts=2, pause_s=0.01, longest_pause_s=0.01)
 
 
 @pytest.fixture
@@ -27,3 +24,9 @@ def new_log(database: Database) -> Callable[[str], DomainLog]:
     with database.transaction() as cursor:
         cursor.execute("TRUNCATE domains, jobs, models CASCADE")
     return lambda domain: DomainLog(database, domain)
+
+
+@pytest.fixture
+def short_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few rows a call, so that small logs need many."""
+    monkeypatch.setattr(service, "CALL_ROWS", 20)

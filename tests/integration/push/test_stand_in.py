@@ -31,7 +31,8 @@ def send(server: StockBatchServer, chunks: Sequence[bytes], *, domain: str | Non
     if domain is not None:
         requests.insert(0, pb.IngestDataRequest(metadata=pb.IngestMetadata(domain=domain)))
     with grpc.insecure_channel(server.address) as channel:
-        return EmbeddingStreamServiceStub(channel).IngestDataStream(iter(requests), timeout=30)
+        answer: pb.IngestDataResponse = EmbeddingStreamServiceStub(channel).IngestDataStream(iter(requests), timeout=30)
+    return answer
 
 
 def refusal(server: StockBatchServer, chunks: Sequence[bytes], *, domain: str | None = "recruit") -> grpc.StatusCode:
