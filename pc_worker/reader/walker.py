@@ -164,7 +164,7 @@ class Walker:
         return self._refill(offset)
 
     def _refill(self, offset: int) -> int:
-        if self.base <= offset and offset + _SLACK <= self.base + len(self.buf):
+        if self.base <= offset and offset + _SLACK < self.base + len(self.buf):
             return offset - self.base
         length = min(WINDOW, self.size - offset)
         data = self.source.read(offset, max(length, 0))

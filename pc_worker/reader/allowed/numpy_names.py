@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pc_worker.reader.errors import broken, unsafe
-from pc_worker.reader.parts import Array, Call, Symbol, check_filled, check_shape
+from pc_worker.reader.parts import Array, Call, Payload, Symbol, check_filled, check_shape
 
 _TYPE = re.compile(r"[|<>=]?([biufcmMSUOV])(\d{0,9})")
 _UNITS = frozenset({"generic", "Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"})
@@ -99,7 +99,7 @@ def array_with_state(array: Array, state: object) -> Array:
             plain = _plain(dtype)
         case _:
             raise broken("an array has a state that no known writer gives it")
-    if plain.hasobject == isinstance(data, bytes | bytearray | str | None):
+    if plain.hasobject == isinstance(data, bytes | bytearray | Payload) or isinstance(data, str | None):
         raise broken("an array's data does not suit its type")
     # Objects are listed in C order whatever the flag says; raw bytes follow the flag.
     order = "F" if fortran and not plain.hasobject else "C"
