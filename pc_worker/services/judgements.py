@@ -1,0 +1,79 @@
+"""Queries with what is relevant to each, from JSON Lines or TREC files."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pc_worker.errors import InputRefused
+
+#: Beside a TREC file of judgements: `qid<TAB>query` lines under the same name.
+QUERIES_SUFFIX = ".queries"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A query, and the grade (above 0) of each row that is relevant to it, by its key or UUID."""
+
+    query: str
+    grades: dict[str, float]
+
+
+def read_judgements(path: Path) -> list[Judged]:
+    """Read judged queries.
+
+    JSON Lines: ``{"query": "…", "relevant": ["key", …]}`` or ``{"query": "…", "relevant": {"key": grade, …}}``.
+    TREC: lines ``qid 0 key grade``, and beside the file another of the same name with the suffix ``.queries`` whose
+    lines are ``qid<TAB>query``.
+
+    Raises:
+        InputRefused: Naming the file and the line at fault; or if there is no query with anything relevant.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        first = next((line for line in lines if line.strip()), "")
+        judged = list(_json_lines(path, lines) if first.lstrip().startswith("{") else _trec(path, lines))
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InputRefused(f"{path}: cannot be read: {exc}") from exc
+    useful = [one for one in judged if one.grades]
+    if not useful:
+        raise InputRefused(f"{path}: holds no query with anything relevant to it")
+    return useful
+
+
+def _json_lines(path: Path, lines: list[str]) -> Iterator[Judged]:
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            yield _judged(json.loads(line))
+        except (ValueError, KeyError, TypeError, AttributeError) as exc:
+            raise InputRefused(f'{path} line {number}: is not {{"query": …, "relevant": …}}') from exc
+
+
+def _judged(value: Any) -> Judged:
+    query, relevant = value["query"], value["relevant"]
+    grades = relevant if isinstance(relevant, dict) else dict.fromkeys(relevant, 1)
+    if not isinstance(query, str) or not query.strip():
+        raise ValueError("no query")
+    return Judged(query, {str(key): float(grade) for key, grade in grades.items() if float(grade) > 0})
+
+
+def _trec(path: Path, lines: list[str]) -> Iterator[Judged]:
+    grades: dict[str, dict[str, float]] = defaultdict(dict)
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            query_id, _, key, grade = line.split()
+            if float(grade) > 0:
+                grades[query_id][key] = float(grade)
+        except ValueError as exc:
+            raise InputRefused(f"{path} line {number}: is not `qid 0 key grade`, nor JSON") from exc
+    beside = path.with_suffix(QUERIES_SUFFIX)
+    pairs = [line.partition("\t") for line in beside.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return (Judged(query.strip(), grades.get(query_id.strip(), {})) for query_id, _, query in pairs if query.strip())

@@ -1,0 +1,73 @@
+"""Measures of rankings, and the files of judgements."""
+
+from __future__ import annotations
+
+import doctest
+from math import log2
+from pathlib import Path
+
+import pytest
+
+from pc_worker.errors import InputRefused
+from pc_worker.services import ranking_measures
+from pc_worker.services.judgements import Judged, read_judgements
+from pc_worker.services.ranking_measures import ndcg, recall, reciprocal_rank
+
+GRADES = {"a": 2.0, "b": 1.0}
+
+
+def test_the_examples_hold() -> None:
+    assert doctest.testmod(ranking_measures).failed == 0
+
+
+def test_a_perfect_ranking_is_one() -> None:
+    assert ndcg(["a", "b", "x"], GRADES, depth=10) == pytest.approx(1.0)
+    assert recall(["b", "a"], GRADES, depth=10) == 1.0
+    assert reciprocal_rank(["b", "a"], GRADES) == 1.0
+
+
+def test_order_and_grades_count() -> None:
+    assert ndcg(["b", "a"], GRADES, depth=10) == pytest.approx((1 + 2 / log2(3)) / (2 + 1 / log2(3)))
+
+
+def test_only_the_depth_counts() -> None:
+    ranking = ["x"] * 10 + ["a"]
+
+    assert ndcg(ranking, GRADES, depth=10) == 0.0
+    assert recall(ranking, GRADES, depth=10) == 0.0
+    assert recall(ranking, GRADES, depth=100) == 0.5
+    assert reciprocal_rank(ranking, GRADES) == pytest.approx(1 / 11)
+
+
+def test_json_lines_have_lists_or_grades(tmp_path: Path) -> None:
+    path = tmp_path / "judged.jsonl"
+    path.write_text('{"query": "q1", "relevant": ["a", "b"]}\n\n{"query": "q2", "relevant": {"c": 2, "d": 0}}\n')
+
+    assert read_judgements(path) == [Judged("q1", {"a": 1.0, "b": 1.0}), Judged("q2", {"c": 2.0})]
+
+
+def test_trec_files_come_in_pairs(tmp_path: Path) -> None:
+    path = tmp_path / "set.qrels"
+    path.write_text("1 0 doc-a 2\n1 0 doc-b 0\n2 0 doc-c 1\n")
+    path.with_suffix(".queries").write_text("1\tfirst query\n2\tsecond query\n3\tunjudged\n")
+
+    assert read_judgements(path) == [Judged("first query", {"doc-a": 2.0}), Judged("second query", {"doc-c": 1.0})]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param('{"query": "q"}\n', "line 1", id="JSON without judgements"),
+        pytest.param('{"query": "q", "relevant": ["a"]}\n{"query": 5, "relevant": []}', "line 2", id="no text"),
+        pytest.param('{"query": "q", "relevant": ["a"]}\n{oops', "line 2", id="broken JSON"),
+        pytest.param("1 0 doc\n", "line 1", id="TREC with too few words"),
+        pytest.param("1 0 doc 1\n", "cannot be read", id="TREC without its queries"),
+        pytest.param("", "cannot be read|no query", id="empty"),
+    ],
+)
+def test_a_broken_file_is_refused_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "broken"
+    path.write_text(text)
+
+    with pytest.raises(InputRefused, match=message):
+        read_judgements(path)
