@@ -30,7 +30,7 @@ broker_transport_options: dict[str, Any] = {
     "socket_connect_timeout": 5,
     "socket_keepalive": True,
     "health_check_interval": 25,
-    "queue_order_strategy": "priority",
+    "queue_order_strategy": "round_robin",  # no kind of work waits for all of another
 }
 result_backend_transport_options = {"visibility_timeout": visibility_timeout}
 redis_socket_keepalive = True

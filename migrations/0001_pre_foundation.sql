@@ -11,6 +11,7 @@ CREATE TABLE models (
     dimension   integer NOT NULL CHECK (dimension BETWEEN 1 AND 16000),
     normalised  boolean NOT NULL,
     encodable   boolean NOT NULL,
+    location    text    NOT NULL DEFAULT '',   -- the name or path it is loaded from on every worker; '' = built in
     UNIQUE (name, revision, dimension, normalised),
     UNIQUE (model_id, dimension)
 );

@@ -155,7 +155,7 @@ def _redis(url: str, settings: Settings) -> Iterator[Finding]:
         memory = client.info("memory")
         limit, queues = int(memory.get("maxmemory", 0)), LEAST_QUEUES * settings.queue_max_bytes
         if limit and limit < queues:
-            raise PcWorkerError(f"maxmemory {limit:,} bytes is less than {LEAST_QUEUES} queues of PC_WORKER_QUEUE_MAX_BYTES")
+            raise PcWorkerError(f"maxmemory {limit:,} bytes is less than {LEAST_QUEUES} full queues")
         return f"{memory.get('used_memory_human')} used"
 
     yield _checked("Redis", "set PC_WORKER_REDIS_URL to Redis 6.2 or newer that answers", version)

@@ -48,6 +48,10 @@ class Conflict(PcWorkerError):
     """State changed between reading and writing; nothing was written, do the work anew."""
 
 
+class ModelSwitched(Conflict):
+    """The domain's model is no longer the one the work was done with: do it with the new one."""
+
+
 class Fenced(Conflict):
     """A newer attempt owns the work now: stop without a trace."""
 

@@ -65,8 +65,7 @@ def encoders(settings: Settings) -> Callable[[Model], Encoder]:
 
     @functools.lru_cache(maxsize=2)
     def encoder(model: Model) -> Encoder:
-        name = settings.model if settings.model.rstrip("/").endswith(model.name) else model.name
-        loaded = load_encoder(name, backend=settings.encoder, cache=settings.models, threads=settings.threads)
+        loaded = load_encoder(model.location, backend=settings.encoder, cache=settings.models, threads=settings.threads)
         if loaded.identity.revision != model.revision or loaded.identity.dimension != model.dimension:
             raise ContractBroken(
                 f"model {model.name} here is {loaded.identity.revision}, the domain's is {model.revision}: "

@@ -34,6 +34,7 @@ COMMANDS = {
     "forget": "forget",
     "subscriptions": "subscriptions",
     "index": "index",
+    "models": "models",
     "eval": "evaluate",
     "bench": "bench",
 }

@@ -46,5 +46,6 @@ def seed_domain(cursor: Cursor, domain: Domain, parts: Parts) -> None:
             dimension=seed.dimension,
             normalised=seed.normalised,
             encodable=True,
+            location=parts.default_model,
         )
     models.ensure_domain(cursor, domain.name, model)

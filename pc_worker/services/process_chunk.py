@@ -54,10 +54,10 @@ def process_chunk(
         with parts.database.transaction() as cursor:
             jobs.fail_job(cursor, job_id, str(exc))
         raise
-    except (MemoryError, *overruns):
-        raise  # the lease is kept, so that the next attempt counts this one as a crash
     except Exception as exc:
-        _release(parts, claim, exc)
+        # A chunk that needs too much keeps its lease, so that the next attempt counts this one as a crash.
+        if not isinstance(exc, (MemoryError, *overruns)):
+            _release(parts, claim, exc)
         raise
     finally:
         _unlock(parts, claim)
@@ -70,6 +70,7 @@ def _write(parts: Parts, claim: Claim) -> Written:
     job = claim.job
     domain, plan = get_domain(job.domain), Plan.from_dict(job.plan or {})
     with parts.database.transaction() as cursor:
+        job = jobs.pin_active_model(cursor, job)
         model = models.find_model(cursor, job.model_id or 0)
     table = parts.sources.open(job.source, job.fingerprint)
     with refusals(job.source):

@@ -10,7 +10,7 @@ from typing import Literal
 from uuid import UUID
 
 from pc_worker.domains import Domain, Plan, Record, content_hash
-from pc_worker.errors import Conflict, Fenced
+from pc_worker.errors import Conflict, Fenced, ModelSwitched
 from pc_worker.queue import WirePassage, row_head, row_message
 from pc_worker.services.embed import Embedder, Passages
 from pc_worker.services.parts import Parts
@@ -83,7 +83,7 @@ def write_rows(parts: Parts, work: Work, *, book: Book) -> Written:
         try:
             return _write_once(parts, work, embedder, book)
         except Conflict as exc:
-            if isinstance(exc, Fenced) or attempt == CONFLICTS_ALLOWED:
+            if isinstance(exc, Fenced | ModelSwitched) or attempt == CONFLICTS_ALLOWED:
                 raise
             time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, no secret
     raise AssertionError("unreachable")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from pc_worker.errors import NotFound
@@ -123,6 +124,17 @@ def plan_job(
     if not chunks:
         judge_job(cursor, job_id)
     return True
+
+
+def pin_active_model(cursor: Cursor, job: Job) -> Job:
+    """Pin the domain's active model to the job again: it may have been switched since the job began."""
+    cursor.execute(
+        "UPDATE jobs SET model_id = d.model_id FROM domains d "
+        "WHERE jobs.job_id = %s AND d.domain = jobs.domain AND jobs.model_id <> d.model_id RETURNING jobs.model_id",
+        (job.job_id,),
+    )
+    row = cursor.fetchone()
+    return job if row is None else replace(job, model_id=row[0])
 
 
 def fail_job(cursor: Cursor, job_id: str, error: str) -> bool:

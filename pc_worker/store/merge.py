@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from pc_worker.errors import Conflict
+from pc_worker.errors import Conflict, ModelSwitched
 from pc_worker.store import copy
 from pc_worker.store.connection import Cursor
 from pc_worker.store.terms import sparsevec_binary
@@ -66,7 +66,8 @@ UPDATE rows SET job_seq = %(seq)s, seen_seq = greatest(seen_seq, %(seq)s)
 WHERE domain = %(domain)s AND job_seq < %(seq)s AND row_id IN (
     SELECT row_id FROM rows WHERE domain = %(domain)s AND row_id = ANY (%(ids)s::uuid[]) ORDER BY row_id FOR UPDATE)
 """
-TAKE_POSITIONS = "UPDATE domains SET head = head + %s WHERE domain = %s RETURNING head, epoch"
+# Only under the model that the rows were embedded with: a switch that came between must not be undone.
+TAKE_POSITIONS = "UPDATE domains SET head = head + %s WHERE domain = %s AND model_id = %s RETURNING head, epoch"
 APPEND = """
 WITH newest AS MATERIALIZED (
     SELECT s.ordinal, s.row_id, l.position, l.first_position
@@ -147,11 +148,17 @@ def append_log(
     """Give rows the next positions of their domain, in order, and tell the readers; last in a transaction.
 
     It locks the domain's head until the commit: that is what makes positions gap-free and commit-ordered.
+
+    Raises:
+        ModelSwitched: If the domain's model is no longer the one the rows are embedded with.
     """
     if not ids:
         return None
-    cursor.execute(TAKE_POSITIONS, (len(ids), domain))
-    head, epoch = cursor.fetchone() or (0, "")
+    cursor.execute(TAKE_POSITIONS, (len(ids), domain, model_id))
+    taken = cursor.fetchone()
+    if taken is None:
+        raise ModelSwitched(f"{domain} has another model now")
+    head, epoch = taken
     base = head - len(ids)
     values = {"domain": domain, "base": base, "kind": int(tombstones), "ids": [str(row_id) for row_id in ids]}
     cursor.execute(APPEND, values)

@@ -21,15 +21,13 @@ MAX_EF_SEARCH = 1_000
 SCAN_MEMORY = 8
 
 # No answer mixes two models or two states of a row.
-SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-READER = """
-SELECT FROM pg_roles WHERE rolname = 'pcw_reader' AND pg_has_role(oid, 'MEMBER')
-                       AND has_table_privilege(oid, 'rows', 'SELECT')
+SNAPSHOT = """
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+SELECT set_config('role', rolname, true) FROM pg_roles
+WHERE rolname = 'pcw_reader' AND pg_has_role(oid, 'MEMBER') AND has_table_privilege(oid, 'rows', 'SELECT')
 """
-BECOME_READER = "SET LOCAL ROLE pcw_reader"
-
 PROFILE = """
-SELECT m.model_id, m.name, m.revision, m.dimension, m.normalised, m.encodable,
+SELECT m.model_id, m.name, m.revision, m.dimension, m.normalised, m.encodable, m.location,
        s.documents, s.mean_length, s.k1, s.b,
        i.method, i.half, i.breadth, ceil(i.vectors / greatest(i.rows, 1)::float8)::integer
 FROM domains d JOIN models m USING (model_id)
@@ -38,7 +36,7 @@ LEFT JOIN vector_indexes i ON i.domain = d.domain AND i.model_id = d.model_id
 WHERE d.domain = %s
 """
 ACTIVE = """
-SELECT DISTINCT m.model_id, m.name, m.revision, m.dimension, m.normalised, m.encodable
+SELECT DISTINCT m.model_id, m.name, m.revision, m.dimension, m.normalised, m.encodable, m.location
 FROM domains d JOIN models m USING (model_id) ORDER BY m.model_id
 """
 PAYLOAD = "JOIN rows r ON (r.domain, r.row_id) = (e.domain, e.row_id) AND {where}"
@@ -94,9 +92,17 @@ class Scope:
         return facets(self.profile.domain, self.conditions)
 
     @property
-    def payload_filter(self) -> str:
-        """The join of ``e`` with the rows that meet the conditions; nothing if there are none."""
-        return PAYLOAD.format(where=where_sql(self.conditions)[0]) if self.conditions else ""
+    def where(self) -> str:
+        """The SQL that a row ``r`` meets all conditions."""
+        return where_sql(self.conditions)[0]
+
+    @property
+    def candidate_filter(self) -> str:
+        """The join of ``e`` with the rows' payloads; nothing where the facets alone choose the candidates.
+
+        A facet is a hash: hits are compared with the payload itself once more, candidates need not be.
+        """
+        return "" if len(self.facets) == len(self.conditions) else PAYLOAD.format(where=self.where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +122,6 @@ def read_candidates(cursor: Cursor) -> Candidates:
 def begin_search(cursor: Cursor) -> None:
     """Make this transaction a read-only snapshot, under the role that can only read where the server has it."""
     cursor.execute(SNAPSHOT)
-    cursor.execute(READER)
-    if cursor.fetchone() is not None:
-        cursor.execute(BECOME_READER)
 
 
 def read_profile(cursor: Cursor, domain: str) -> Profile | None:
@@ -127,9 +130,9 @@ def read_profile(cursor: Cursor, domain: str) -> Profile | None:
     row = cursor.fetchone()
     if row is None:
         return None
-    model, (documents, mean_length, k1, b) = _model(row), row[6:10]
+    model, (documents, mean_length, k1, b) = _model(row), row[7:11]
     collection = None if documents is None else Collection(documents, mean_length, k1, b)
-    return Profile(domain=domain, model=model, collection=collection, index=_index(model.dimension, *row[10:]))
+    return Profile(domain=domain, model=model, collection=collection, index=_index(model.dimension, *row[11:]))
 
 
 def active_models(cursor: Cursor) -> list[Model]:
@@ -139,7 +142,7 @@ def active_models(cursor: Cursor) -> list[Model]:
 
 
 def _model(row: Sequence[Any]) -> Model:
-    names = ("model_id", "name", "revision", "dimension", "normalised", "encodable")
+    names = ("model_id", "name", "revision", "dimension", "normalised", "encodable", "location")
     return Model(**dict(zip(names, row, strict=False)))
 
 

@@ -27,6 +27,7 @@ class Model:
     dimension: int
     normalised: bool
     encodable: bool
+    location: str = ""
 
     @property
     def label(self) -> str:

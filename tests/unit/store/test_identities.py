@@ -21,7 +21,17 @@ def test_uuid7s_of_one_millisecond_differ() -> None:
     assert len({uuid7(now_ms=1) for _ in range(1000)}) == 1000
 
 
-@pytest.mark.parametrize("key", ["", "x" * 36, "0" * 32, "{00000000-0000-0000-0000-000000000000}", "0000-" * 7 + "0", "0b5f0d1c-6a3f-5f57-9d4f-0c3a5b8e7f_1"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "x" * 36,
+        "0" * 32,
+        "{00000000-0000-0000-0000-000000000000}",
+        "0000-" * 7 + "0",
+        "0b5f0d1c-6a3f-5f57-9d4f-0c3a5b8e7f_1",  # UUID() itself would take it
+    ],
+)
 def test_what_is_no_canonical_uuid_is_a_key_like_any_other(key: str) -> None:
     assert as_uuid(key) is None
 

@@ -1,0 +1,158 @@
+"""Change a domain's model without downtime: backfill beside the active one, compare, switch, roll back, drop.
+
+The old model serves until the switch, which is one transaction; after it the rows are delivered anew in a new epoch.
+Rolling back is switching to the old model again. Only these verbs change what is active: settings merely seed it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pc_worker.domains import Domain, Record, get_domain
+from pc_worker.encoding import identify_model
+from pc_worker.errors import InvalidRequest
+from pc_worker.services.embed import Embedder
+from pc_worker.services.parts import Parts
+from pc_worker.store import model_switch, models
+from pc_worker.store.connection import Cursor
+from pc_worker.store.model_sample import sample_vectors
+from pc_worker.store.values import Model
+
+#: Rows a transaction, as many as a chunk.
+BATCH = 300
+#: Rows that two models are compared on.
+SAMPLE = 1000
+NEIGHBOURS = 10
+FIRST = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """How far a model's vectors cover a domain."""
+
+    domain: str
+    model: str
+    rows: int
+    lacking: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """How much two models agree on who is near whom: the mean share of common nearest neighbours."""
+
+    domain: str
+    active: str
+    candidate: str
+    rows: int
+    overlap: float
+
+
+def register(parts: Parts, name: str) -> Model:
+    """Register a model by name or path, the same on every worker, without loading its weights.
+
+    Raises:
+        ModelUnavailable: If it is not on this machine.
+    """
+    identity = identify_model(name)
+    with parts.database.transaction() as cursor:
+        return models.register_model(
+            cursor,
+            name=identity.name,
+            revision=identity.revision,
+            dimension=identity.dimension,
+            normalised=identity.normalised,
+            encodable=True,
+            location=name,
+        )
+
+
+def coverage(parts: Parts, domain: str, model: Model) -> Coverage:
+    """Tell how many rows of the domain lack vectors of the model."""
+    with parts.database.transaction() as cursor:
+        rows, lacking = model_switch.count_rows(cursor, domain, model.model_id)
+    return Coverage(domain=domain, model=model.label, rows=rows, lacking=lacking)
+
+
+def backfill(parts: Parts, domain_name: str, model: Model, *, after: UUID = FIRST) -> UUID | None:
+    """Embed the next 300 rows that lack the model's vectors; gives where to go on, None at the end."""
+    domain = _embedded(domain_name)
+    with parts.database.transaction() as cursor:
+        rows = model_switch.rows_lacking(cursor, domain_name, model.model_id, after=after, limit=BATCH)
+    if not rows:
+        return None
+    records = [
+        Record(row_no=number, key="", payload={}, text=row.text, vector=None, search_text="")
+        for number, row in enumerate(rows)
+    ]
+    embedded = Embedder(parts, model, split_long=domain.any_table is not None).embed(records)
+    made = [(row, passages) for n, row in enumerate(rows) if not isinstance(passages := embedded[n], str)]
+
+    def work(cursor: Cursor) -> None:
+        model_switch.add_vectors(cursor, domain_name, model.model_id, made)
+
+    parts.database.repeat(work)
+    return rows[-1].row_id
+
+
+def switch(parts: Parts, domain_name: str, model: Model) -> int:
+    """Make the model active, atomically, and deliver every row anew; gives how many rows.
+
+    Raises:
+        InvalidRequest: If it is active already, or rows still lack its vectors.
+    """
+    _embedded(domain_name)
+    with parts.database.transaction() as cursor:
+        if model_switch.lock_domain(cursor, domain_name) == model.model_id:
+            raise InvalidRequest(f"{model.label} is the model of {domain_name} already")
+        _, lacking = model_switch.count_rows(cursor, domain_name, model.model_id)
+        if lacking:
+            raise InvalidRequest(f"{lacking} rows lack vectors of {model.label}: run `models backfill` first")
+        return model_switch.switch_model(cursor, domain_name, model.model_id)
+
+
+def compare(parts: Parts, domain_name: str, model: Model) -> Comparison:
+    """Compare the active model with another on a sample of rows that have vectors of both."""
+    with parts.database.transaction() as cursor:
+        active = models.active_model(cursor, domain_name)
+        ours = sample_vectors(cursor, domain_name, active.model_id, model.model_id, limit=SAMPLE)
+    overlap = _overlap(*ours) if len(ours[0]) > NEIGHBOURS else 1.0
+    return Comparison(
+        domain=domain_name, active=active.label, candidate=model.label, rows=len(ours[0]), overlap=overlap
+    )
+
+
+def drop(parts: Parts, model: Model) -> int:
+    """Delete a model's vectors; gives how many.
+
+    Raises:
+        InvalidRequest: If a domain uses it.
+    """
+    with parts.database.transaction() as cursor:
+        cursor.execute("SELECT domain FROM domains WHERE model_id = %s", (model.model_id,))
+        users = [domain for (domain,) in cursor.fetchall()]
+    if users:
+        raise InvalidRequest(f"{model.label} is the model of {', '.join(users)}: switch first")
+    dropped = 0
+    while True:
+        with parts.database.transaction() as cursor:
+            gone = model_switch.drop_vectors(cursor, model.model_id, limit=BATCH * 10)
+        dropped += gone
+        if not gone:
+            return dropped
+
+
+def _embedded(domain_name: str) -> Domain:
+    domain = get_domain(domain_name)
+    if domain.vector is not None:
+        raise InvalidRequest(f"the vectors of {domain_name} come with its sources: there is no model to change")
+    return domain
+
+
+def _overlap(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
+    near = [np.argsort(-(vectors @ vectors.T), axis=1)[:, 1 : NEIGHBOURS + 1] for vectors in (first, second)]
+    common = [len(set(a) & set(b)) for a, b in zip(*near, strict=True)]
+    return float(np.mean(common)) / NEIGHBOURS

@@ -1,0 +1,153 @@
+"""A second model beside the active one: which rows lack its vectors, and the switch that delivers all rows anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from pc_worker.store import copy
+from pc_worker.store.connection import Cursor
+from pc_worker.store.values import PassageVector
+
+LACKING = """
+SELECT r.row_id, r.text, r.content_hash FROM rows r
+WHERE r.domain = %(domain)s AND r.row_id > %(after)s::uuid AND NOT EXISTS (
+    SELECT 1 FROM embeddings e
+    WHERE e.domain = r.domain AND e.row_id = r.row_id AND e.model_id = %(model_id)s)
+ORDER BY r.row_id LIMIT %(limit)s
+"""
+COUNT_LACKING = """
+SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (
+    SELECT 1 FROM embeddings e
+    WHERE e.domain = r.domain AND e.row_id = r.row_id AND e.model_id = %(model_id)s))
+FROM rows r WHERE r.domain = %(domain)s
+"""
+STAGE = """
+CREATE TEMP TABLE IF NOT EXISTS stage_backfill (
+    row_id uuid, content_hash bytea, passage smallint, start_char integer, end_char integer, text_hash bytea,
+    vector vector
+) ON COMMIT DELETE ROWS
+"""
+COLUMNS = ("row_id", "content_hash", "passage", "start_char", "end_char", "text_hash", "vector")
+# A row that changed since its text was read is left out: its vectors would be of the old text.
+INSERT = """
+WITH unchanged AS (
+    SELECT DISTINCT r.row_id FROM rows r JOIN stage_backfill s USING (row_id, content_hash)
+    WHERE r.domain = %(domain)s
+), locked AS (
+    SELECT row_id FROM rows WHERE domain = %(domain)s AND row_id IN (SELECT row_id FROM unchanged)
+    ORDER BY row_id FOR SHARE
+)
+INSERT INTO embeddings (domain, row_id, model_id, passage, dimension, start_char, end_char, text_hash, vector)
+SELECT %(domain)s, s.row_id, %(model_id)s, s.passage, vector_dims(s.vector), s.start_char, s.end_char, s.text_hash,
+       s.vector
+FROM stage_backfill s JOIN locked USING (row_id) ORDER BY s.row_id, s.passage
+ON CONFLICT DO NOTHING
+"""
+LOCK_DOMAIN = "SELECT head, model_id FROM domains WHERE domain = %s FOR UPDATE"
+SWITCH = "UPDATE domains SET model_id = %s, epoch = %s, head = head + %s WHERE domain = %s"
+# Every live row again, in its present order; the old entries stay for those who are still reading them.
+RELOG = """
+WITH live AS MATERIALIZED (
+    SELECT row_id, position, first_position, row_number() OVER (ORDER BY position) AS ordinal
+    FROM log WHERE domain = %(domain)s AND superseded_by IS NULL AND kind = 0
+), superseded AS (
+    UPDATE log SET superseded_by = %(base)s + live.ordinal
+    FROM live WHERE log.domain = %(domain)s AND log.position = live.position
+)
+INSERT INTO log (domain, position, row_id, kind, first_position)
+SELECT %(domain)s, %(base)s + ordinal, row_id, 0, first_position FROM live ORDER BY ordinal
+"""
+OLD_BATCHES = "UPDATE log_batches SET intact = false WHERE domain = %s AND intact"
+NEW_BATCHES = """
+INSERT INTO log_batches (domain, first_position, last_position, epoch, nonce, model_id)
+SELECT %(domain)s, first, least(first + 299, %(head)s), %(epoch)s, (random() * 9e18)::bigint, %(model_id)s
+FROM generate_series(%(base)s + 1, %(head)s, 300) AS first
+"""
+DROP = """
+DELETE FROM embeddings WHERE model_id = %(model_id)s AND (domain, row_id) IN (
+    SELECT domain, row_id FROM embeddings WHERE model_id = %(model_id)s LIMIT %(limit)s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LackingRow:
+    """A row without vectors of a model; ``content_hash`` tells later whether it changed meanwhile."""
+
+    row_id: UUID
+    text: str
+    content_hash: bytes
+
+
+def rows_lacking(cursor: Cursor, domain: str, model_id: int, *, after: UUID, limit: int) -> list[LackingRow]:
+    """Give rows beyond ``after``, by id, that have no vector of the model."""
+    values = {"domain": domain, "model_id": model_id, "after": str(after), "limit": limit}
+    cursor.execute(LACKING, values)
+    return [
+        LackingRow(UUID(row_id), text or "", bytes(content_hash)) for row_id, text, content_hash in cursor.fetchall()
+    ]
+
+
+def count_rows(cursor: Cursor, domain: str, model_id: int) -> tuple[int, int]:
+    """Give the domain's rows, and how many of them lack vectors of the model."""
+    cursor.execute(COUNT_LACKING, {"domain": domain, "model_id": model_id})
+    total, lacking = cursor.fetchone() or (0, 0)
+    return total, lacking
+
+
+def add_vectors(
+    cursor: Cursor, domain: str, model_id: int, made: Sequence[tuple[LackingRow, Sequence[PassageVector]]]
+) -> None:
+    """Store vectors beside those of other models; rows that changed since they were read are left out."""
+    cursor.execute(STAGE)
+    copy.copy_rows(
+        cursor,
+        "stage_backfill",
+        COLUMNS,
+        (
+            (
+                copy.uuid(row.row_id),
+                row.content_hash,
+                copy.int2(number),
+                copy.int4(passage.start),
+                copy.int4(passage.end),
+                passage.text_hash,
+                copy.vector(passage.vector),
+            )
+            for row, passages in made
+            for number, passage in enumerate(passages)
+        ),
+    )
+    cursor.execute(INSERT, {"domain": domain, "model_id": model_id})
+
+
+def lock_domain(cursor: Cursor, domain: str) -> int:
+    """Hold every writer of the domain until the transaction ends, and give its active model."""
+    cursor.execute(LOCK_DOMAIN, (domain,))
+    _, model_id = cursor.fetchone() or (0, 0)
+    return int(model_id)
+
+
+def switch_model(cursor: Cursor, domain: str, model_id: int) -> int:
+    """Make the model active and begin a new epoch in which every row is delivered anew; gives how many rows.
+
+    The domain must be locked, and every row must have the model's vectors.
+    """
+    cursor.execute("SELECT head FROM domains WHERE domain = %s", (domain,))
+    (base,) = cursor.fetchone() or (0,)
+    cursor.execute(RELOG, {"domain": domain, "base": base})
+    rows, epoch = cursor.rowcount, str(uuid4())
+    cursor.execute(OLD_BATCHES, (domain,))
+    cursor.execute(
+        NEW_BATCHES, {"domain": domain, "base": base, "head": base + rows, "epoch": epoch, "model_id": model_id}
+    )
+    cursor.execute(SWITCH, (model_id, epoch, rows, domain))
+    cursor.execute("SELECT pg_notify('pcw_log', %s)", (domain,))
+    return rows
+
+
+def drop_vectors(cursor: Cursor, model_id: int, *, limit: int) -> int:
+    """Delete some vectors of a model; gives how many went."""
+    cursor.execute(DROP, {"model_id": model_id, "limit": limit})
+    return cursor.rowcount

