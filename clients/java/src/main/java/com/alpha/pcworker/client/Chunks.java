@@ -1,8 +1,12 @@
 package com.alpha.pcworker.client;
 
+import com.alpha.backend.grpc.ConsumeChunk;
+import com.alpha.backend.grpc.ConsumeTombstone;
+import com.alpha.backend.grpc.DocumentRow;
 import com.alpha.backend.grpc.RowChunk;
 import com.google.protobuf.Message;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 
 /** Takes the wire's chunks apart. */
@@ -10,8 +14,25 @@ final class Chunks {
 
     private Chunks() {}
 
-    /** Give a chunk's rows, each with its position; the chunk's parts must fit one another. */
+    /** Give the rows of a plain chunk. */
     static List<Row> rows(RowChunk chunk) {
+        return rows(chunk, "", List.of());
+    }
+
+    /** Give rows and tombstones of an acknowledged chunk in log order. */
+    static List<Entry> entries(ConsumeChunk chunk) {
+        List<Entry> entries = new ArrayList<>();
+        if (chunk.hasRows()) {
+            entries.addAll(rows(chunk.getRows(), chunk.getModel(), chunk.getJobIdsList()));
+        }
+        for (ConsumeTombstone tombstone : chunk.getTombstonesList()) {
+            entries.add(new Tombstone(tombstone.getPosition(), tombstone.getRowId()));
+        }
+        entries.sort(Comparator.comparingLong(Entry::position));
+        return entries;
+    }
+
+    private static List<Row> rows(RowChunk chunk, String model, List<String> jobs) {
         List<? extends Message> messages = messages(chunk);
         int count = messages.size();
         if (chunk.getRowIdsCount() != count || chunk.getPositionsCount() != count) {
@@ -21,9 +42,19 @@ final class Chunks {
         }
         List<Row> rows = new ArrayList<>(count);
         for (int i = 0; i < count; i++) {
-            rows.add(new Row(chunk.getPositions(i), chunk.getRowIds(i), messages.get(i)));
+            Message message = messages.get(i);
+            String itsModel = model.isEmpty() && message instanceof DocumentRow row ? row.getModel() : model;
+            rows.add(new Row(chunk.getPositions(i), chunk.getRowIds(i), message, itsModel, job(jobs, i)));
         }
         return rows;
+    }
+
+    private static String job(List<String> jobs, int index) {
+        return switch (jobs.size()) {
+            case 0 -> "";
+            case 1 -> jobs.get(0); // one for all
+            default -> jobs.get(index);
+        };
     }
 
     private static List<? extends Message> messages(RowChunk chunk) {

@@ -42,10 +42,20 @@ public final class Gateway implements AutoCloseable {
         return new StreamReader(this, stream);
     }
 
+    /** A reader of a named subscription, over {@code Consume}: acknowledged, with tombstones, coming back by itself. */
+    public RowReader subscribe(SubscriptionSettings subscription) {
+        return new SubscriptionReader(this, subscription);
+    }
+
     /** End the connection; readers that are still open fail. */
     @Override
     public void close() {
         channel.shutdownNow();
+    }
+
+    /** Do not wait out the channel's own backoff, which grows to minutes, before the next call connects. */
+    void reconnectNow() {
+        channel.resetConnectBackoff();
     }
 
     <Q, R> BlockingCall<Q, R> call(MethodDescriptor<Q, R> method, int ahead) {

@@ -29,6 +29,9 @@ public interface RowReader extends AutoCloseable {
      */
     Entry read() throws InterruptedException;
 
+    /** How many entries {@link #read} gives without waiting: at 0 it is a good time to commit. */
+    int available();
+
     /** Put the position of the last entry given into {@code state}; call it inside the transaction that stores the rows. */
     void update(SavedState state);
 

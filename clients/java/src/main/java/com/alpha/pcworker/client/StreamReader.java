@@ -78,6 +78,11 @@ final class StreamReader implements RowReader {
     }
 
     @Override
+    public int available() {
+        return rows.size();
+    }
+
+    @Override
     public void update(SavedState state) {
         state.put(key, Long.toString(lastGiven));
     }

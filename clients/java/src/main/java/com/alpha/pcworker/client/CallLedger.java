@@ -1,0 +1,107 @@
+package com.alpha.pcworker.client;
+
+import com.alpha.backend.grpc.ConsumeChunk;
+import com.alpha.backend.grpc.ConsumeCredit;
+import com.alpha.backend.grpc.ConsumeEndOfLog;
+import com.alpha.backend.grpc.ConsumeTombstone;
+import com.alpha.backend.grpc.RowChunk;
+import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.UUID;
+import java.util.zip.CRC32C;
+
+/** The books of one {@code Consume} call: that nothing is missing, and whose credit is still held. */
+final class CallLedger {
+
+    private record Held(long position, int bytes) {}
+
+    private final int creditChunks;
+    private final long creditBytes;
+    private final Deque<Held> held = new ArrayDeque<>();
+    private final CRC32C checksum = new CRC32C();
+
+    private long heldBytes;
+    private long received;
+    private long rows;
+    private long tombstones;
+    private long chunks;
+
+    CallLedger(int creditChunks, long creditBytes) {
+        this.creditChunks = creditChunks;
+        this.creditBytes = creditBytes;
+    }
+
+    void opened(long position) {
+        received = position;
+    }
+
+    /** Book a chunk of so many bytes; its credit is held until it is settled. */
+    void chunk(ConsumeChunk chunk, int bytes) {
+        if (chunk.getAfterPosition() != received || chunk.getPosition() <= received) {
+            throw new ContractBrokenException("after position %d came a chunk from %d to %d"
+                    .formatted(received, chunk.getAfterPosition(), chunk.getPosition()));
+        }
+        received = chunk.getPosition();
+        held.add(new Held(received, bytes));
+        heldBytes += bytes;
+        chunks++;
+        addRows(chunk.getRows());
+        for (ConsumeTombstone tombstone : chunk.getTombstonesList()) {
+            addToChecksum(tombstone.getRowId(), tombstone.getPosition());
+            tombstones++;
+        }
+    }
+
+    /** Book an end of the log, whose totals must be ours. */
+    void endOfLog(ConsumeEndOfLog end) {
+        String theirs = describe(end.getRows(), end.getTombstones(), end.getChunks(), end.getChecksum());
+        String ours = describe(rows, tombstones, chunks, (int) checksum.getValue());
+        if (!theirs.equals(ours) || end.getPosition() < received) {
+            throw new ContractBrokenException("the gateway sent %s up to position %d, but %s up to %d came"
+                    .formatted(theirs, end.getPosition(), ours, received));
+        }
+        received = end.getPosition();
+    }
+
+    /** The position of the last message that was booked: nothing beyond it may be acknowledged. */
+    long received() {
+        return received;
+    }
+
+    /** Take the credit of all chunks up to this position out of the books, to be granted again. */
+    ConsumeCredit settle(long position) {
+        ConsumeCredit.Builder credit = ConsumeCredit.newBuilder();
+        while (!held.isEmpty() && held.peek().position() <= position) {
+            Held chunk = held.poll();
+            heldBytes -= chunk.bytes();
+            credit.setChunks(credit.getChunks() + 1).setBytes(credit.getBytes() + chunk.bytes());
+        }
+        return credit.build();
+    }
+
+    /** Whether a chunk of so many bytes can come before one is settled. */
+    boolean hasRoom(long bytes) {
+        return held.isEmpty() || (held.size() < creditChunks && heldBytes + bytes <= creditBytes);
+    }
+
+    private void addRows(RowChunk chunk) {
+        for (int i = 0; i < chunk.getRowIdsCount(); i++) {
+            addToChecksum(chunk.getRowIds(i), chunk.getPositions(i));
+            rows++;
+        }
+    }
+
+    private void addToChecksum(String id, long position) {
+        UUID uuid = UUID.fromString(id);
+        checksum.update(ByteBuffer.allocate(24)
+                .putLong(uuid.getMostSignificantBits())
+                .putLong(uuid.getLeastSignificantBits())
+                .putLong(position)
+                .flip());
+    }
+
+    private static String describe(long rows, long tombstones, long chunks, int checksum) {
+        return "%d rows and %d tombstones in %d chunks (checksum %08x)".formatted(rows, tombstones, chunks, checksum);
+    }
+}

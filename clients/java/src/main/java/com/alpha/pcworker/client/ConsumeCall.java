@@ -1,0 +1,130 @@
+package com.alpha.pcworker.client;
+
+import com.alpha.backend.grpc.ConsumeAck;
+import com.alpha.backend.grpc.ConsumeChunk;
+import com.alpha.backend.grpc.ConsumeCredit;
+import com.alpha.backend.grpc.ConsumeOpen;
+import com.alpha.backend.grpc.ConsumeOpened;
+import com.alpha.backend.grpc.ConsumeRequest;
+import com.alpha.backend.grpc.ConsumeResponse;
+import com.alpha.backend.grpc.EmbeddingStreamServiceGrpc;
+import com.alpha.pcworker.client.BlockingCall.Event;
+import java.time.Duration;
+import java.util.OptionalLong;
+
+/** One {@code Consume} call, from its opening to its end: messages in, credit and acknowledgements out. */
+final class ConsumeCall implements AutoCloseable {
+
+    // Room for what needs no credit: heartbeats, ends of log.
+    private static final int MESSAGES_BESIDE_CHUNKS = 8;
+    private static final Duration UNTIL_OPENED = Duration.ofSeconds(30);
+    private static final Duration UNTIL_ENDED = Duration.ofSeconds(5);
+    // So many heartbeats missed in a row: the gateway is frozen, or the way to it is gone.
+    private static final int SILENT_HEARTBEATS = 3;
+
+    private final BlockingCall<ConsumeRequest, ConsumeResponse> call;
+    private final CallLedger ledger;
+    private Duration silence = UNTIL_OPENED;
+    private long committed;
+    private long acked;
+
+    /** Open the subscription after a position, or where the gateway has it. */
+    ConsumeCall(Gateway gateway, SubscriptionSettings settings, OptionalLong after) {
+        ledger = new CallLedger(settings.creditChunks(), settings.creditBytes());
+        call = gateway.call(
+                EmbeddingStreamServiceGrpc.getConsumeMethod(), settings.creditChunks() + MESSAGES_BESIDE_CHUNKS);
+        ConsumeOpen.Builder open = ConsumeOpen.newBuilder()
+                .setDomain(settings.domain())
+                .setSubscription(settings.name())
+                .setChunkRows(settings.chunkRows())
+                .setCredit(ConsumeCredit.newBuilder()
+                        .setChunks(settings.creditChunks())
+                        .setBytes(settings.creditBytes()))
+                .setRefuseIfHeld(!settings.takeOver())
+                .setAckDeadlineS((int) settings.ackDeadline().toSeconds());
+        after.ifPresent(open::setAfterPosition);
+        call.send(ConsumeRequest.newBuilder().setOpen(open).build());
+    }
+
+    /** Give the next message, waiting for it. */
+    ConsumeResponse next() throws InterruptedException {
+        Event<ConsumeResponse> event = call.next(silence);
+        if (event == null) {
+            throw new GatewayUnavailableException(
+                    "the gateway has been silent for " + silence.toSeconds() + " s", null);
+        }
+        if (!event.isEnd()) {
+            return event.message();
+        }
+        if (event.status().isOk()) {
+            throw new GatewayUnavailableException("the gateway ended a call that only the client may end", null);
+        }
+        throw Statuses.exception(event.status(), event.trailers());
+    }
+
+    /** Book the answer to the opening. */
+    void opened(ConsumeOpened opened) {
+        ledger.opened(opened.getPosition());
+        acked = opened.getPosition();
+        silence = Duration.ofSeconds((long) SILENT_HEARTBEATS * opened.getHeartbeatS());
+    }
+
+    /** Book a chunk; where {@code isKnown}, the caller has all of it from an earlier call, and it takes up no room. */
+    void chunk(ConsumeResponse response, boolean isKnown) {
+        ConsumeChunk chunk = response.getChunk();
+        ledger.chunk(chunk, response.getSerializedSize());
+        if (isKnown) {
+            grant(ledger.settle(chunk.getPosition()));
+        }
+        settle();
+    }
+
+    /** Book an end of the log. */
+    void endOfLog(ConsumeResponse response) {
+        ledger.endOfLog(response.getEndOfLog());
+        settle();
+    }
+
+    /** All up to this position is stored for good: acknowledge it, and give the credit back. */
+    void commit(long position) {
+        committed = position;
+        settle();
+    }
+
+    /** Whether the gateway can send a chunk of so many bytes before {@link #commit} is called. */
+    boolean hasRoom(long bytes) {
+        return ledger.hasRoom(bytes);
+    }
+
+    /** End the call in good order, so that the last acknowledgement counts. */
+    void finish() throws InterruptedException {
+        call.halfClose();
+        Event<ConsumeResponse> event = call.next(UNTIL_ENDED);
+        while (event != null && !event.isEnd()) {
+            event = call.next(UNTIL_ENDED);
+        }
+    }
+
+    @Override
+    public void close() {
+        call.close();
+    }
+
+    // After a reconnect, more may be committed than this call has sent yet: that much must not be acknowledged.
+    private void settle() {
+        long position = Math.min(committed, ledger.received());
+        if (position > acked) {
+            acked = position;
+            call.send(ConsumeRequest.newBuilder()
+                    .setAck(ConsumeAck.newBuilder().setPosition(position))
+                    .build());
+        }
+        grant(ledger.settle(position));
+    }
+
+    private void grant(ConsumeCredit credit) {
+        if (credit.getChunks() > 0) {
+            call.send(ConsumeRequest.newBuilder().setCredit(credit).build());
+        }
+    }
+}

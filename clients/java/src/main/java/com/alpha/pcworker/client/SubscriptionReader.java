@@ -1,0 +1,243 @@
+package com.alpha.pcworker.client;
+
+import com.alpha.backend.grpc.ConsumeChunk;
+import com.alpha.backend.grpc.ConsumeHeartbeat;
+import com.alpha.backend.grpc.ConsumeOpened;
+import com.alpha.backend.grpc.ConsumeResponse;
+import com.alpha.pcworker.client.SubscriptionSettings.Checkpoint;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.OptionalLong;
+import java.util.SplittableRandom;
+
+/**
+ * Reads a subscription over {@code Consume}, and comes back by itself where the connection, the gateway or its database
+ * goes away: the new call begins after the last committed position, and entries that the caller has already are left out.
+ */
+final class SubscriptionReader implements RowReader {
+
+    private static final Duration FIRST_WAIT = Duration.ofMillis(100);
+    private static final Duration LONGEST_WAIT = Duration.ofSeconds(5);
+
+    private final Gateway gateway;
+    private final SubscriptionSettings settings;
+    private final String positionKey;
+    private final String epochKey;
+    private final Backoff backoff = new Backoff(FIRST_WAIT, LONGEST_WAIT, new SplittableRandom());
+
+    private final Deque<Entry> entries = new ArrayDeque<>();
+    private boolean isOpen;
+    private ConsumeCall call; // null while there is no connection
+    private Instant failingSince; // null while all is well
+    private String epoch; // empty until it is known
+    private boolean isAtEnd;
+    private long received; // up to where `entries` reach
+    private long given;
+    private long updated;
+    private long committed;
+
+    SubscriptionReader(Gateway gateway, SubscriptionSettings settings) {
+        this.gateway = gateway;
+        this.settings = settings;
+        String prefix = "pcw." + settings.domain() + "." + settings.name();
+        this.positionKey = prefix + ".position";
+        this.epochKey = prefix + ".epoch";
+    }
+
+    @Override
+    public void open(SavedState state) {
+        close();
+        boolean isOurs = settings.checkpoint() == Checkpoint.CLIENT;
+        restartAfter(isOurs ? state.get(positionKey).map(Long::parseLong).orElse(0L) : 0);
+        epoch = isOurs ? state.get(epochKey).orElse("") : "";
+        isAtEnd = false;
+        failingSince = null;
+        backoff.reset();
+        isOpen = true;
+    }
+
+    @Override
+    public Entry read() throws InterruptedException {
+        if (!isOpen) {
+            throw new IllegalStateException("the reader is not open");
+        }
+        while (entries.isEmpty() && (settings.follow() || !isAtEnd)) {
+            receive();
+        }
+        Entry entry = entries.poll();
+        if (entry != null) {
+            // Behind a stretch's last entry may lie positions without one: they are done with, too.
+            given = entries.isEmpty() ? received : entry.position();
+        }
+        return entry;
+    }
+
+    @Override
+    public int available() {
+        return entries.size();
+    }
+
+    @Override
+    public void update(SavedState state) {
+        updated = given;
+        if (settings.checkpoint() == Checkpoint.CLIENT) {
+            state.put(positionKey, Long.toString(given));
+            state.put(epochKey, epoch);
+        }
+    }
+
+    @Override
+    public void committed() {
+        committed = updated;
+        if (call != null) {
+            call.commit(committed);
+        }
+    }
+
+    @Override
+    public void close() {
+        isOpen = false;
+        entries.clear();
+        if (call == null) {
+            return;
+        }
+        try {
+            call.finish();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt(); // the gateway then sends again what it did not see acknowledged
+        } finally {
+            hangUp();
+        }
+    }
+
+    private void receive() throws InterruptedException {
+        try {
+            if (call == null) {
+                call = connect();
+            }
+            handle(call.next());
+        } catch (GatewayUnavailableException e) {
+            hangUp();
+            waitAfter(e);
+        } catch (GatewayException e) {
+            isOpen = false; // what was lost must not be read over
+            hangUp();
+            throw e;
+        }
+    }
+
+    private ConsumeCall connect() {
+        gateway.reconnectNow();
+        boolean isOurs = settings.checkpoint() == Checkpoint.CLIENT;
+        return new ConsumeCall(gateway, settings, isOurs ? OptionalLong.of(committed) : OptionalLong.empty());
+    }
+
+    private void handle(ConsumeResponse response) {
+        switch (response.getResponseCase()) {
+            case OPENED -> opened(response.getOpened());
+            case CHUNK -> chunk(response);
+            case END_OF_LOG -> endOfLog(response);
+            case HEARTBEAT -> heartbeat(response.getHeartbeat());
+            case CLOSING, RESPONSE_NOT_SET -> {} // the end follows by itself; what a newer gateway says is not for us
+        }
+    }
+
+    private void opened(ConsumeOpened opened) {
+        boolean isOtherLog = !epoch.isEmpty() && !epoch.equals(opened.getEpoch());
+        epoch = opened.getEpoch();
+        if (isOtherLog && settings.checkpoint() == Checkpoint.CLIENT && opened.getPosition() > 0) {
+            // Positions of the former log mean nothing in this one. After a change of model, which logs every row
+            // anew, this sends no more than going on would.
+            hangUp();
+            restartAfter(0);
+            return;
+        }
+        call.opened(opened);
+        if (isOtherLog || given < opened.getPosition()) {
+            restartAfter(opened.getPosition());
+        }
+        received = given;
+    }
+
+    private void chunk(ConsumeResponse response) {
+        succeeded();
+        ConsumeChunk chunk = response.getChunk();
+        boolean isKnown = chunk.getPosition() <= given;
+        call.chunk(response, isKnown);
+        if (isKnown) {
+            return;
+        }
+        for (Entry entry : Chunks.entries(chunk)) {
+            if (entry.position() > given) {
+                entries.add(entry);
+            }
+        }
+        epoch = chunk.getEpoch();
+        reached(chunk.getPosition());
+        isAtEnd = false;
+    }
+
+    private void endOfLog(ConsumeResponse response) {
+        succeeded();
+        call.endOfLog(response);
+        isAtEnd = true;
+        reached(Math.max(given, response.getEndOfLog().getPosition()));
+    }
+
+    private void heartbeat(ConsumeHeartbeat heartbeat) {
+        succeeded();
+        // Told by the gateway and not reckoned here alone: an end of log needs no credit and may be on its way.
+        if (heartbeat.getNeededBytes() > 0) {
+            requireRoom(heartbeat.getNeededBytes());
+        }
+    }
+
+    private void reached(long position) {
+        received = position;
+        if (entries.isEmpty()) {
+            given = position;
+        }
+    }
+
+    private void restartAfter(long position) {
+        received = position;
+        given = position;
+        updated = position;
+        committed = position;
+    }
+
+    private void requireRoom(long bytes) {
+        if (!call.hasRoom(bytes)) {
+            throw new IllegalStateException(
+                    "the credit of %d chunks and %d bytes is used up by entries that were read and not committed: call"
+                            .formatted(settings.creditChunks(), settings.creditBytes())
+                            + " committed() more often, or grant more");
+        }
+    }
+
+    private void succeeded() {
+        failingSince = null;
+        backoff.reset();
+    }
+
+    private void waitAfter(GatewayUnavailableException failure) throws InterruptedException {
+        Instant now = Instant.now();
+        if (failingSince == null) {
+            failingSince = now;
+        }
+        if (Duration.between(failingSince, now).compareTo(settings.patience()) >= 0) {
+            isOpen = false;
+            throw failure;
+        }
+        Thread.sleep(backoff.next().toMillis());
+    }
+
+    private void hangUp() {
+        if (call != null) {
+            call.close();
+            call = null;
+        }
+    }
+}

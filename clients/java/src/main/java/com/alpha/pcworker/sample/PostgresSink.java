@@ -1,0 +1,101 @@
+package com.alpha.pcworker.sample;
+
+import com.alpha.pcworker.client.Entry;
+import com.alpha.pcworker.client.Gateway;
+import com.alpha.pcworker.client.GatewayException;
+import com.alpha.pcworker.client.RowReader;
+import com.alpha.pcworker.client.SubscriptionSettings;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * Copies a domain into a PostgreSQL table and keeps it equal to the source, whatever is killed when: rows and position are
+ * stored in one transaction, so what was stored is never asked for again, and what was not is.
+ *
+ * <p>It may be killed at any time; started again, it goes on. Without {@code --follow} it ends when all is read. Exit codes:
+ * 0 done, 2 wrong usage, 69 gateway or database away, 1 anything else.
+ */
+public final class PostgresSink {
+
+    // A killed sink's session may still be working off what it was sent: its last transaction must be over, one way or the
+    // other, before the next sink reads the position.
+    private static final String LOCK = "SELECT pg_advisory_lock(hashtextextended(?, 0))";
+
+    private final Connection connection;
+    private final RowReader reader;
+    private final RowTable table;
+    private final StateTable state;
+    private final int batchRows;
+
+    // The last entry of a row in this batch is the one that counts.
+    private final Map<String, Entry> batch = new LinkedHashMap<>();
+
+    private PostgresSink(Connection connection, RowReader reader, SinkOptions options) throws SQLException {
+        SubscriptionSettings subscription = options.subscription();
+        this.connection = connection;
+        this.reader = reader;
+        this.batchRows = options.batchRows();
+        lock(subscription);
+        this.table = new RowTable(connection, subscription.domain());
+        this.state = new StateTable(connection);
+        connection.setAutoCommit(false);
+    }
+
+    /** Run the sink. */
+    public static void main(String[] arguments) throws InterruptedException {
+        try {
+            run(SinkOptions.parse(arguments));
+        } catch (IllegalArgumentException e) {
+            fail(2, e.getMessage() + "\n" + SinkOptions.USAGE);
+        } catch (GatewayException e) {
+            fail(e.isRetryable() ? 69 : 1, e.getMessage());
+        } catch (SQLException e) {
+            boolean isAway = e.getSQLState() != null && e.getSQLState().startsWith("08");
+            fail(isAway ? 69 : 1, e.getMessage());
+        }
+    }
+
+    private static void run(SinkOptions options) throws SQLException, InterruptedException {
+        try (Connection connection = DriverManager.getConnection(options.jdbcUrl());
+                Gateway gateway = new Gateway(options.gateway());
+                RowReader reader = gateway.subscribe(options.subscription())) {
+            new PostgresSink(connection, reader, options).copy();
+        }
+    }
+
+    private void copy() throws SQLException, InterruptedException {
+        reader.open(state);
+        for (Entry entry = reader.read(); entry != null; entry = reader.read()) {
+            batch.put(entry.id(), entry);
+            if (batch.size() >= batchRows || reader.available() == 0) {
+                commit();
+            }
+        }
+        commit();
+    }
+
+    private void commit() throws SQLException {
+        table.apply(batch.values());
+        reader.update(state);
+        state.store();
+        connection.commit();
+        reader.committed();
+        batch.clear();
+    }
+
+    private void lock(SubscriptionSettings subscription) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement(LOCK)) {
+            statement.setString(1, "pcw:" + subscription.domain() + ":" + subscription.name());
+            statement.execute();
+        }
+    }
+
+    private static void fail(int code, String message) {
+        System.err.println("error: " + message);
+        System.exit(code);
+    }
+}

@@ -1,0 +1,84 @@
+package com.alpha.pcworker.sample;
+
+import com.alpha.pcworker.client.GatewaySettings;
+import com.alpha.pcworker.client.SubscriptionSettings;
+import java.net.URI;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * What the sample's command line says.
+ *
+ * @param jdbcUrl the PostgreSQL database to store in
+ * @param batchRows rows of one transaction at most
+ */
+record SinkOptions(GatewaySettings gateway, SubscriptionSettings subscription, String jdbcUrl, int batchRows) {
+
+    static final String USAGE =
+            """
+            usage: PostgresSink --gateway HOST:PORT --database postgresql://… --domain NAME
+                                [--subscription NAME] [--batch ROWS] [--follow]
+            The bearer token, where the gateway wants one, is read from PC_WORKER_TOKEN.""";
+
+    private static final Set<String> NAMES =
+            Set.of("--gateway", "--database", "--domain", "--subscription", "--batch", "--follow");
+
+    static SinkOptions parse(String[] arguments) {
+        Map<String, String> values = values(List.of(arguments));
+        GatewaySettings gateway = GatewaySettings.of(required(values, "--gateway"));
+        String token = System.getenv("PC_WORKER_TOKEN");
+        SubscriptionSettings subscription = SubscriptionSettings.of(
+                required(values, "--domain"), values.getOrDefault("--subscription", "postgres-sink"));
+        return new SinkOptions(
+                token == null ? gateway : gateway.withToken(token),
+                values.containsKey("--follow") ? subscription.following() : subscription,
+                jdbcUrl(required(values, "--database")),
+                Integer.parseInt(values.getOrDefault("--batch", "500")));
+    }
+
+    private static Map<String, String> values(List<String> arguments) {
+        Map<String, String> values = new HashMap<>();
+        for (int i = 0; i < arguments.size(); i++) {
+            String name = arguments.get(i);
+            if (!NAMES.contains(name)) {
+                throw new IllegalArgumentException("there is no option " + name);
+            }
+            boolean isFlag = name.equals("--follow");
+            if (!isFlag && i + 1 == arguments.size()) {
+                throw new IllegalArgumentException(name + " needs a value");
+            }
+            values.put(name, isFlag ? "" : arguments.get(++i));
+        }
+        return values;
+    }
+
+    private static String required(Map<String, String> values, String name) {
+        if (!values.containsKey(name)) {
+            throw new IllegalArgumentException(name + " is missing");
+        }
+        return values.get(name);
+    }
+
+    /** JDBC wants user and password as parameters where everybody else has them before the host. */
+    private static String jdbcUrl(String url) {
+        if (url.startsWith("jdbc:")) {
+            return url;
+        }
+        URI uri = URI.create(url);
+        String place = "jdbc:postgresql://%s:%d%s".formatted(uri.getHost(), uri.getPort(), uri.getPath());
+        if (uri.getUserInfo() == null) {
+            return place;
+        }
+        String[] user = uri.getUserInfo().split(":", 2);
+        String login = place + "?user=" + encoded(user[0]);
+        return user.length == 1 ? login : login + "&password=" + encoded(user[1]);
+    }
+
+    private static String encoded(String text) {
+        return URLEncoder.encode(text, StandardCharsets.UTF_8);
+    }
+}

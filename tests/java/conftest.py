@@ -1,0 +1,31 @@
+"""The built Java client, made once a session; without a JDK and Debian's packages these tests are skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.java.fake_gateway import FakeGateway
+from tests.support.java import Java, build, missing_packages
+
+DRIVER = Path(__file__).parent / "driver" / "ReadRows.java"
+
+
+@pytest.fixture(scope="session")
+def java(tmp_path_factory: pytest.TempPathFactory) -> Java:
+    """The client and the test's driver, built."""
+    reason = missing_packages()
+    if reason is not None:
+        pytest.skip(f"THE JAVA CLIENT IS NOT TESTED HERE: {reason}")
+    return build(tmp_path_factory.mktemp("java"), DRIVER)
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeGateway]:
+    """A gateway that does what a test tells it to."""
+    gateway = FakeGateway()
+    gateway.start()
+    yield gateway
+    gateway.stop()

@@ -1,0 +1,63 @@
+"""The Java client's tool chain: Debian's packages, a build in a folder of the test's own, programs of it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from pc_worker.settings import PROJECT
+
+CLIENT = PROJECT / "clients" / "java"
+#: A test's JVM lives for a second or two: it starts sooner without its best compiler and collector.
+JVM = ("java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Xmx256m")
+
+
+def missing_packages() -> str | None:
+    """Install what is missing; give why that cannot be done here, or None."""
+    script = PROJECT / "scripts" / "java_packages.sh"
+    done = subprocess.run(["sh", str(script)], capture_output=True, text=True, timeout=600, check=False)
+    return None if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Java:
+    """A built client; its programs are run by class name."""
+
+    classpath: str
+
+    def command(self, program: str, *arguments: str) -> list[str]:
+        """Give the command line of a program."""
+        return [*JVM, "-cp", self.classpath, program, *arguments]
+
+    def run(self, program: str, *arguments: str, timeout_s: float = 90) -> subprocess.CompletedProcess[str]:
+        """Run a program to its end."""
+        command = self.command(program, *arguments)
+        return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+
+    def start(self, program: str, *arguments: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        """Start a program, its output going to ``log``."""
+        return subprocess.Popen(self.command(program, *arguments), stdout=log, stderr=log)
+
+
+def build(folder: Path, *sources: Path) -> Java:
+    """Build the client in ``folder``, and further source files against it."""
+    subprocess.run([str(CLIENT / "build.sh"), str(folder)], check=True, timeout=300)
+    classpath = (folder / "classpath").read_text().strip()
+    return Java(compile_sources(folder / "tests", classpath, *sources))
+
+
+def compile_sources(folder: Path, classpath: str, *sources: Path) -> str:
+    """Compile source files into ``folder`` and give the class path with them.
+
+    Raises:
+        AssertionError: If they do not compile, with what the compiler says.
+    """
+    javac = shutil.which("javac")
+    assert javac is not None
+    options = ["-Werror", "-J-XX:TieredStopAtLevel=1", "--release", "17", "-d", str(folder), "-cp", classpath]
+    done = subprocess.run([javac, *options, *map(str, sources)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return f"{classpath}:{folder}"
