@@ -2,47 +2,55 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncIterator
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-
-import structlog
+from uuid import UUID
 
 from pc_worker.errors import ContractBroken, Unavailable
+from pc_worker.gateway.healing import Patience
 from pc_worker.gateway.plan import Step, plan
 from pc_worker.queue import MESSAGE_BYTES, AsyncQueue, Entry, RowBlock, WirePassage, build_block, row_message
-from pc_worker.store.delivery import Delivery, LogBatch, LoggedRows
-
-log = structlog.get_logger()
+from pc_worker.store.delivery import Delivery, LogBatch, LoggedRows, Tombstone
 
 #: Batches looked up at once: about 77,000 rows, so that checking them costs nothing a chunk.
 WINDOW_BATCHES = 256
 #: A row may change or be forgotten meanwhile; a slow reader must not be given old entries for long.
 PLAN_S = 5.0
-RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Rows of a block from ``start`` on; after them the log is read up to ``upto``. ``batch`` = it is the queue's."""
+    """Rows of a block from ``start`` on, and deleted ones; after them the log is read up to ``upto``.
+
+    ``jobs`` logged the rows, one for each or one for all, empty = unknown; they and ``tombstones`` are filled in for
+    consumers only.
+    """
 
     block: RowBlock
     start: int
     upto: int
-    batch: LogBatch | None
+    queued: bool
     model: str
+    epoch: UUID
+    jobs: Sequence[str] = ()
+    tombstones: Sequence[Tombstone] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """What to read: rows of ``domain`` beyond ``after``, as they stand in a log that ends at ``head``."""
+    """What to read: rows of ``domain`` beyond ``after``, as they stand in a log that ends at ``head``.
+
+    ``consumer`` = with tombstones and jobs.
+    """
 
     domain: str
     arm: str
     after: int
     head: int
     max_rows: int
+    consumer: bool = False
 
 
 class LogReader:
@@ -51,6 +59,7 @@ class LogReader:
     def __init__(self, delivery: Delivery, queue: AsyncQueue | None, wanted: Range, *, heal_s: float) -> None:
         self._delivery, self._queue, self._wanted, self._heal_s = delivery, queue, wanted, heal_s
         self._cursor = wanted.after
+        self._batches: Sequence[LogBatch] = ()
 
     async def pieces(self) -> AsyncIterator[Piece]:
         """Yield the range's rows; complete when it ends.
@@ -59,20 +68,14 @@ class LogReader:
             Unavailable: If the database stays away for ``heal_s``.
             ContractBroken: If a row cannot be read as the schema promises.
         """
-        failures = 0
-        deadline = 0.0
+        patience = Patience(self._heal_s)
         while self._cursor < self._wanted.head:
             try:
                 async for piece in self._window():
-                    failures = 0
+                    patience.succeed()
                     yield piece
             except Unavailable as exc:
-                deadline = deadline if failures else time.monotonic() + self._heal_s
-                if time.monotonic() >= deadline:
-                    raise
-                log.warning("stream_waits_for_database", domain=self._wanted.domain, error=str(exc))
-                await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
-                failures += 1
+                await patience.endure(exc, f"stream of {self._wanted.domain}")
 
     async def _window(self) -> AsyncIterator[Piece]:
         expires = time.monotonic() + PLAN_S
@@ -98,6 +101,7 @@ class LogReader:
         batches = await self._delivery.batches(
             wanted.domain, after=self._cursor, upto=wanted.head, limit=WINDOW_BATCHES
         )
+        self._batches = batches
         upto = batches[-1].last if len(batches) == WINDOW_BATCHES else wanted.head
         held: frozenset[int] = frozenset()
         if self._queue is not None and batches:
@@ -110,7 +114,9 @@ class LogReader:
             async for piece in self._logged(step):
                 yield piece
             return
-        yield Piece(entry.block, step.after + 1 - entry.first, step.upto, step.batch, step.batch.model)
+        batch = step.batch
+        start = step.after + 1 - entry.first
+        yield Piece(entry.block, start, step.upto, True, batch.model, batch.epoch, jobs=(batch.job_id or "",))
 
     async def _entry(self, step: Step) -> Entry | None:
         batch = step.batch
@@ -131,11 +137,20 @@ class LogReader:
                 head=self._wanted.head,
                 max_rows=self._wanted.max_rows,
                 max_bytes=MESSAGE_BYTES,
+                tombstones=self._wanted.consumer,
             )
             if read is None:
                 return
-            cursor = read.rows[-1].position
-            yield Piece(self._block(read), 0, cursor, None, read.model)
+            cursor = read.upto
+            block = self._block(read)
+            jobs = self._jobs(block) if self._wanted.consumer else ()
+            yield Piece(block, 0, cursor, False, read.model, read.epoch, jobs, read.tombstones)
+
+    def _jobs(self, block: RowBlock) -> Sequence[str]:
+        firsts = [batch.first for batch in self._batches]
+        places = (bisect_right(firsts, position) - 1 for position in block.positions)
+        jobs = [self._batches[place].job_id or "" if place >= 0 else "" for place in places]
+        return jobs if len(set(jobs)) > 1 else jobs[:1]
 
     def _block(self, read: LoggedRows) -> RowBlock:
         rows = []

@@ -18,6 +18,7 @@ from grpc_reflection.v1alpha import reflection_pb2_grpc
 from pc_worker.errors import InvalidRequest
 from pc_worker.gateway.access import Access
 from pc_worker.gateway.config import GatewayConfig, OnReady, SearchFunction
+from pc_worker.gateway.consume import ConsumeCall
 from pc_worker.gateway.listening import SERVER_OPTIONS, open_addresses
 from pc_worker.gateway.parts import Parts, Streams
 from pc_worker.gateway.reflection import SERVICE_NAME, GuardedReflection
@@ -27,6 +28,7 @@ from pc_worker.gateway.watch import Watch
 from pc_worker.generated import embedding_stream_pb2 as pb
 from pc_worker.queue import AsyncQueue, Queue
 from pc_worker.store.delivery import Delivery, open_pool
+from pc_worker.store.delivery_subscriptions import Subscriptions
 
 log = structlog.get_logger()
 
@@ -51,13 +53,13 @@ async def serve(
         Unavailable: If an address is taken.
     """
     async with AsyncExitStack() as stack:
-        parts = await _parts(config, stack)
-        server = grpc.aio.server(options=SERVER_OPTIONS)
-        addresses = open_addresses(server, config, parts.access)
         state = health.aio.HealthServicer()
         await _set_serving(state, False)
-        _register(server, parts, state, search)
         watch = Watch(config.database_url, lambda serving: _set_serving(state, serving))
+        parts = await _parts(config, watch, stack)
+        server = grpc.aio.server(options=SERVER_OPTIONS)
+        addresses = open_addresses(server, config, parts.access)
+        _register(server, parts, state, search)
         await server.start()
         log.info("gateway_listening", addresses=addresses)
         async with watch.running(), _stopping_cleanly(server, parts, state):
@@ -66,7 +68,7 @@ async def serve(
             await _stop_signal()
 
 
-async def _parts(config: GatewayConfig, stack: AsyncExitStack) -> Parts:
+async def _parts(config: GatewayConfig, watch: Watch, stack: AsyncExitStack) -> Parts:
     try:
         pool = await open_pool(config.database_url, connections=config.database_connections)
         queue = None if config.redis_url is None else _queue(config.redis_url, stack)
@@ -74,7 +76,16 @@ async def _parts(config: GatewayConfig, stack: AsyncExitStack) -> Parts:
         raise InvalidRequest(f"PC_WORKER_DATABASE_URL or PC_WORKER_REDIS_URL is not a URL: {exc}") from exc
     stack.callback(pool.terminate)
     access = Access(token=config.token, tokens=config.tokens)
-    return Parts(config, Delivery(pool), queue, access, Streams(config.max_streams))
+    delivery = Delivery(pool)
+    return Parts(
+        config=config,
+        delivery=delivery,
+        subscriptions=Subscriptions(delivery),
+        watch=watch,
+        queue=queue,
+        access=access,
+        streams=Streams(config.max_streams),
+    )
 
 
 def _queue(redis_url: str, stack: AsyncExitStack) -> AsyncQueue:
@@ -91,7 +102,10 @@ def _register(
     server: grpc.aio.Server, parts: Parts, state: health.aio.HealthServicer, search: SearchFunction | None
 ) -> None:
     # Without serialisers gRPC hands bytes through: no message object is made of what is already bytes.
-    calls: dict[str, Any] = {"StreamEmbedding": grpc.unary_stream_rpc_method_handler(EmbeddingStream(parts).__call__)}
+    calls: dict[str, Any] = {
+        "StreamEmbedding": grpc.unary_stream_rpc_method_handler(EmbeddingStream(parts).__call__),
+        "Consume": grpc.stream_stream_rpc_method_handler(ConsumeCall(parts).__call__),
+    }
     if search is not None:
         calls["Search"] = grpc.unary_unary_rpc_method_handler(SearchCall(parts, search).__call__)
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, calls),))

@@ -9,7 +9,15 @@ import grpc
 import grpc.aio
 import structlog
 
-from pc_worker.errors import ContractBroken, InputRefused, InvalidRequest, NotFound, PcWorkerError, Unavailable
+from pc_worker.errors import (
+    Conflict,
+    ContractBroken,
+    InputRefused,
+    InvalidRequest,
+    NotFound,
+    PcWorkerError,
+    Unavailable,
+)
 from pc_worker.gateway.access import Forbidden, Unauthenticated
 
 log = structlog.get_logger()
@@ -19,8 +27,8 @@ class TooManyStreams(PcWorkerError):
     """As many streams as the gateway serves are open: try again when one has ended."""
 
 
-class Fenced(PcWorkerError):
-    """Another consumer has taken the subscription over."""
+class NotAcknowledged(PcWorkerError):
+    """A consumer read but did not acknowledge anything for too long."""
 
 
 #: The first class that fits counts, so subclasses stand before their bases.
@@ -28,7 +36,8 @@ STATUSES: tuple[tuple[type[PcWorkerError], grpc.StatusCode], ...] = (
     (Unauthenticated, grpc.StatusCode.UNAUTHENTICATED),
     (Forbidden, grpc.StatusCode.PERMISSION_DENIED),
     (TooManyStreams, grpc.StatusCode.RESOURCE_EXHAUSTED),
-    (Fenced, grpc.StatusCode.ABORTED),
+    (NotAcknowledged, grpc.StatusCode.DEADLINE_EXCEEDED),
+    (Conflict, grpc.StatusCode.ABORTED),
     (NotFound, grpc.StatusCode.NOT_FOUND),
     (InvalidRequest, grpc.StatusCode.INVALID_ARGUMENT),
     (InputRefused, grpc.StatusCode.INVALID_ARGUMENT),

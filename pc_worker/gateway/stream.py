@@ -7,15 +7,15 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from uuid import UUID
 
 import grpc.aio
 import structlog
 from google.protobuf.message import DecodeError
 
-from pc_worker.errors import InvalidRequest, NotFound, Unavailable
+from pc_worker.errors import InvalidRequest, Unavailable
 from pc_worker.gateway import metrics
 from pc_worker.gateway.ahead import one_ahead
+from pc_worker.gateway.checks import checked_position, chunk_rows
 from pc_worker.gateway.parts import Parts
 from pc_worker.gateway.reading import LogReader, Range
 from pc_worker.gateway.statuses import call_edge
@@ -23,9 +23,6 @@ from pc_worker.generated import embedding_stream_pb2 as pb
 from pc_worker.queue import arm_of
 
 log = structlog.get_logger()
-
-DEFAULT_CHUNK_ROWS = 300
-MAX_CHUNK_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +69,16 @@ class EmbeddingStream:
                 await self._serve(await self._start(request), context)
 
     async def _start(self, request: pb.StreamEmbeddingRequest) -> Start:
-        chunk_rows = _chunk_rows(request)
-        head = await self._parts.head(request.domain)
+        max_rows = chunk_rows(request.chunk_size)
+        end = await self._parts.head(request.domain)
+        head = 0 if end is None else end.position
         given = "" if request.HasField("after_position") else request.last_processed_uuid
         if request.HasField("after_position"):
-            after = _position(request.after_position, head)
+            after = checked_position(request.after_position, head)
         else:
-            after = await self._resolve(request.domain, given) if given else 0
+            after = await self._parts.resolve(request.domain, given) if given else 0
         arm = arm_of(request.domain)
-        return Start(Range(domain=request.domain, arm=arm, after=after, head=head, max_rows=chunk_rows), given)
-
-    async def _resolve(self, domain: str, given: str) -> int:
-        position = await self._parts.delivery.first_position(domain, _row_id(given))
-        if position is None:
-            raise NotFound(f"row {given} is not in the log of {domain}: start without a checkpoint, or use a position")
-        return position
+        return Start(Range(domain=request.domain, arm=arm, after=after, head=head, max_rows=max_rows), given)
 
     async def _serve(self, start: Start, context: grpc.aio.ServicerContext) -> None:
         wanted = start.wanted
@@ -113,7 +105,7 @@ class EmbeddingStream:
         reader = LogReader(self._parts.delivery, self._parts.queue, wanted, heal_s=self._parts.config.heal_s)
         async for piece in reader.pieces():
             block = piece.block
-            source = "log" if piece.batch is None else "queue"
+            source = "queue" if piece.queued else "log"
             for start, end in block.cuts(piece.start, max_rows=wanted.max_rows):
                 last = end - 1
                 message = block.message(start, end)
@@ -149,28 +141,6 @@ def _parse(raw: bytes) -> pb.StreamEmbeddingRequest:
         return pb.StreamEmbeddingRequest.FromString(raw)
     except DecodeError as exc:
         raise InvalidRequest("the request is not a StreamEmbeddingRequest") from exc
-
-
-def _chunk_rows(request: pb.StreamEmbeddingRequest) -> int:
-    if not 0 <= request.chunk_size <= MAX_CHUNK_ROWS:
-        raise InvalidRequest(f"chunk_size {request.chunk_size} is not within 0 to {MAX_CHUNK_ROWS}")
-    return request.chunk_size or DEFAULT_CHUNK_ROWS
-
-
-def _row_id(given: str) -> UUID:
-    try:
-        row_id = UUID(given)
-    except ValueError as exc:
-        raise InvalidRequest(f"last_processed_uuid {given[:80]!r} is not a UUID") from exc
-    if str(row_id) != given:
-        raise InvalidRequest(f"last_processed_uuid {given[:80]!r} is not in canonical form: {row_id}")
-    return row_id
-
-
-def _position(position: int, head: int) -> int:
-    if not 0 <= position <= head:
-        raise InvalidRequest(f"after_position {position} is not within 0 to the log's head, {head}")
-    return position
 
 
 def _trailers(progress: Progress, head: int) -> tuple[tuple[str, str], ...]:

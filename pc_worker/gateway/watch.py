@@ -1,15 +1,15 @@
-"""Watching the database: is it there, and which domain's log has grown."""
+"""Watching the database: is it there, and is there news."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import structlog
 
 from pc_worker.errors import Unavailable
-from pc_worker.store.delivery_notice import listen
+from pc_worker.store.delivery_notice import FENCE, GROWTH, listen
 
 log = structlog.get_logger()
 
@@ -19,11 +19,11 @@ RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 class Watch:
-    """Tells whether the database serves, and wakes whoever waits for new entries."""
+    """Tells whether the database serves, and wakes whoever waits for news."""
 
     def __init__(self, database_url: str, on_change: Callable[[bool], Awaitable[None]]) -> None:
         self._database_url, self._on_change = database_url, on_change
-        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._waiting: dict[tuple[str, str], set[asyncio.Event]] = {}
         self._serving = False
         self._states: asyncio.Queue[bool] = asyncio.Queue()
 
@@ -38,15 +38,29 @@ class Watch:
                 task.cancel()
             await asyncio.wait(tasks)
 
-    @asynccontextmanager
-    async def growth(self, domain: str) -> AsyncIterator[asyncio.Event]:
+    @contextmanager
+    def growth(self, domain: str) -> Iterator[asyncio.Event]:
         """Give an event that is set whenever ``domain`` may have grown; its user clears it."""
+        with self._news(GROWTH, domain) as event:
+            yield event
+
+    @contextmanager
+    def fence(self, domain: str, name: str) -> Iterator[asyncio.Event]:
+        """Give an event that is set whenever the subscription may have been taken over; its user clears it."""
+        with self._news(FENCE, f"{domain}/{name}") as event:
+            yield event
+
+    @contextmanager
+    def _news(self, channel: str, payload: str) -> Iterator[asyncio.Event]:
         event = asyncio.Event()
-        self._waiting.setdefault(domain, set()).add(event)
+        waiting = self._waiting.setdefault((channel, payload), set())
+        waiting.add(event)
         try:
             yield event
         finally:
-            self._waiting[domain].discard(event)
+            waiting.discard(event)
+            if not waiting:
+                self._waiting.pop((channel, payload), None)
 
     async def _listen(self) -> None:
         failures = 0
@@ -64,11 +78,11 @@ class Watch:
     def _ready(self) -> None:
         self._say(True)
         # Whatever was committed while nobody listened was not heard.
-        for domain in list(self._waiting):
-            self._heard(domain)
+        for channel, payload in list(self._waiting):
+            self._heard(channel, payload)
 
-    def _heard(self, domain: str) -> None:
-        for event in self._waiting.get(domain, ()):
+    def _heard(self, channel: str, payload: str) -> None:
+        for event in self._waiting.get((channel, payload), ()):
             event.set()
 
     def _say(self, serving: bool) -> None:

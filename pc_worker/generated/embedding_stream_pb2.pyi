@@ -207,3 +207,147 @@ class SearchHit(_message.Message):
     text_score: float
     payload_json: str
     def __init__(self, id: _Optional[str] = ..., score: _Optional[float] = ..., vector_score: _Optional[float] = ..., text_score: _Optional[float] = ..., payload_json: _Optional[str] = ...) -> None: ...
+
+class ConsumeRequest(_message.Message):
+    __slots__ = ("open", "credit", "ack")
+    OPEN_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_FIELD_NUMBER: _ClassVar[int]
+    ACK_FIELD_NUMBER: _ClassVar[int]
+    open: ConsumeOpen
+    credit: ConsumeCredit
+    ack: ConsumeAck
+    def __init__(self, open: _Optional[_Union[ConsumeOpen, _Mapping]] = ..., credit: _Optional[_Union[ConsumeCredit, _Mapping]] = ..., ack: _Optional[_Union[ConsumeAck, _Mapping]] = ...) -> None: ...
+
+class ConsumeOpen(_message.Message):
+    __slots__ = ("domain", "subscription", "after_position", "after_uuid", "chunk_rows", "frame_bytes", "credit", "refuse_if_held", "heartbeat_s", "ack_deadline_s")
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    AFTER_POSITION_FIELD_NUMBER: _ClassVar[int]
+    AFTER_UUID_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_ROWS_FIELD_NUMBER: _ClassVar[int]
+    FRAME_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_FIELD_NUMBER: _ClassVar[int]
+    REFUSE_IF_HELD_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_S_FIELD_NUMBER: _ClassVar[int]
+    ACK_DEADLINE_S_FIELD_NUMBER: _ClassVar[int]
+    domain: str
+    subscription: str
+    after_position: int
+    after_uuid: str
+    chunk_rows: int
+    frame_bytes: int
+    credit: ConsumeCredit
+    refuse_if_held: bool
+    heartbeat_s: int
+    ack_deadline_s: int
+    def __init__(self, domain: _Optional[str] = ..., subscription: _Optional[str] = ..., after_position: _Optional[int] = ..., after_uuid: _Optional[str] = ..., chunk_rows: _Optional[int] = ..., frame_bytes: _Optional[int] = ..., credit: _Optional[_Union[ConsumeCredit, _Mapping]] = ..., refuse_if_held: _Optional[bool] = ..., heartbeat_s: _Optional[int] = ..., ack_deadline_s: _Optional[int] = ...) -> None: ...
+
+class ConsumeCredit(_message.Message):
+    __slots__ = ("chunks", "bytes")
+    CHUNKS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    chunks: int
+    bytes: int
+    def __init__(self, chunks: _Optional[int] = ..., bytes: _Optional[int] = ...) -> None: ...
+
+class ConsumeAck(_message.Message):
+    __slots__ = ("position",)
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    def __init__(self, position: _Optional[int] = ...) -> None: ...
+
+class ConsumeResponse(_message.Message):
+    __slots__ = ("opened", "chunk", "end_of_log", "heartbeat", "closing")
+    OPENED_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    END_OF_LOG_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    CLOSING_FIELD_NUMBER: _ClassVar[int]
+    opened: ConsumeOpened
+    chunk: ConsumeChunk
+    end_of_log: ConsumeEndOfLog
+    heartbeat: ConsumeHeartbeat
+    closing: ConsumeClosing
+    def __init__(self, opened: _Optional[_Union[ConsumeOpened, _Mapping]] = ..., chunk: _Optional[_Union[ConsumeChunk, _Mapping]] = ..., end_of_log: _Optional[_Union[ConsumeEndOfLog, _Mapping]] = ..., heartbeat: _Optional[_Union[ConsumeHeartbeat, _Mapping]] = ..., closing: _Optional[_Union[ConsumeClosing, _Mapping]] = ...) -> None: ...
+
+class ConsumeOpened(_message.Message):
+    __slots__ = ("position", "head", "epoch", "model", "chunk_rows", "frame_bytes", "heartbeat_s", "ack_deadline_s")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    HEAD_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_ROWS_FIELD_NUMBER: _ClassVar[int]
+    FRAME_BYTES_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_S_FIELD_NUMBER: _ClassVar[int]
+    ACK_DEADLINE_S_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    head: int
+    epoch: str
+    model: str
+    chunk_rows: int
+    frame_bytes: int
+    heartbeat_s: int
+    ack_deadline_s: int
+    def __init__(self, position: _Optional[int] = ..., head: _Optional[int] = ..., epoch: _Optional[str] = ..., model: _Optional[str] = ..., chunk_rows: _Optional[int] = ..., frame_bytes: _Optional[int] = ..., heartbeat_s: _Optional[int] = ..., ack_deadline_s: _Optional[int] = ...) -> None: ...
+
+class ConsumeChunk(_message.Message):
+    __slots__ = ("after_position", "position", "rows", "tombstones", "model", "epoch", "job_ids")
+    AFTER_POSITION_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    TOMBSTONES_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    JOB_IDS_FIELD_NUMBER: _ClassVar[int]
+    after_position: int
+    position: int
+    rows: RowChunk
+    tombstones: _containers.RepeatedCompositeFieldContainer[ConsumeTombstone]
+    model: str
+    epoch: str
+    job_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, after_position: _Optional[int] = ..., position: _Optional[int] = ..., rows: _Optional[_Union[RowChunk, _Mapping]] = ..., tombstones: _Optional[_Iterable[_Union[ConsumeTombstone, _Mapping]]] = ..., model: _Optional[str] = ..., epoch: _Optional[str] = ..., job_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ConsumeTombstone(_message.Message):
+    __slots__ = ("row_id", "position")
+    ROW_ID_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    row_id: str
+    position: int
+    def __init__(self, row_id: _Optional[str] = ..., position: _Optional[int] = ...) -> None: ...
+
+class ConsumeEndOfLog(_message.Message):
+    __slots__ = ("position", "rows", "tombstones", "chunks", "checksum")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    TOMBSTONES_FIELD_NUMBER: _ClassVar[int]
+    CHUNKS_FIELD_NUMBER: _ClassVar[int]
+    CHECKSUM_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    rows: int
+    tombstones: int
+    chunks: int
+    checksum: int
+    def __init__(self, position: _Optional[int] = ..., rows: _Optional[int] = ..., tombstones: _Optional[int] = ..., chunks: _Optional[int] = ..., checksum: _Optional[int] = ...) -> None: ...
+
+class ConsumeHeartbeat(_message.Message):
+    __slots__ = ("head", "position", "acked_position", "credit_chunks", "credit_bytes", "needed_bytes")
+    HEAD_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    ACKED_POSITION_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_CHUNKS_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    NEEDED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    head: int
+    position: int
+    acked_position: int
+    credit_chunks: int
+    credit_bytes: int
+    needed_bytes: int
+    def __init__(self, head: _Optional[int] = ..., position: _Optional[int] = ..., acked_position: _Optional[int] = ..., credit_chunks: _Optional[int] = ..., credit_bytes: _Optional[int] = ..., needed_bytes: _Optional[int] = ...) -> None: ...
+
+class ConsumeClosing(_message.Message):
+    __slots__ = ("resume_after",)
+    RESUME_AFTER_FIELD_NUMBER: _ClassVar[int]
+    resume_after: int
+    def __init__(self, resume_after: _Optional[int] = ...) -> None: ...

@@ -44,6 +44,11 @@ class EmbeddingStreamServiceStub:
                 request_serializer=pc__worker_dot_generated_dot_embedding__stream__pb2.IngestDataRequest.SerializeToString,
                 response_deserializer=pc__worker_dot_generated_dot_embedding__stream__pb2.IngestDataResponse.FromString,
                 _registered_method=True)
+        self.Consume = channel.stream_stream(
+                '/com.alpha.backend.grpc.EmbeddingStreamService/Consume',
+                request_serializer=pc__worker_dot_generated_dot_embedding__stream__pb2.ConsumeRequest.SerializeToString,
+                response_deserializer=pc__worker_dot_generated_dot_embedding__stream__pb2.ConsumeResponse.FromString,
+                _registered_method=True)
         self.Search = channel.unary_unary(
                 '/com.alpha.backend.grpc.EmbeddingStreamService/Search',
                 request_serializer=pc__worker_dot_generated_dot_embedding__stream__pb2.SearchRequest.SerializeToString,
@@ -72,6 +77,25 @@ class EmbeddingStreamServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Consume(self, request_iterator, context):
+        """Ours: the acknowledged stream. A named subscription follows a domain's log: first what it has missed, then what is
+        committed, for as long as the call lasts. The client opens it, grants credit, and acknowledges positions once it has
+        stored their rows; the last acknowledged position is kept here, and is where the subscription goes on.
+
+        A client is exact, whoever is killed when, if it stores a chunk's rows and the chunk's `position` in one transaction
+        and opens with that position: rows may be sent again, none is left out, and a repeated row is the same or newer.
+
+        The client ends it by half-closing: acknowledgements up to there are kept, then OK. Every other end is an error:
+        UNAVAILABLE: the database is away or the gateway stops; come again. ABORTED: another consumer has taken the
+        subscription over, or it was dropped. DEADLINE_EXCEEDED: nothing was acknowledged for too long.
+        RESOURCE_EXHAUSTED: too many streams, or the subscription is held and the client asked to be refused then.
+        INVALID_ARGUMENT, NOT_FOUND: as StreamEmbedding, and for messages out of place.
+        Trailing metadata on OK: pcw-rows, pcw-acked-position, pcw-head.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Search(self, request, context):
         """Ours: ranked hits, as the command line's `search` gives them.
         """
@@ -91,6 +115,11 @@ def add_EmbeddingStreamServiceServicer_to_server(servicer, server):
                     servicer.IngestDataStream,
                     request_deserializer=pc__worker_dot_generated_dot_embedding__stream__pb2.IngestDataRequest.FromString,
                     response_serializer=pc__worker_dot_generated_dot_embedding__stream__pb2.IngestDataResponse.SerializeToString,
+            ),
+            'Consume': grpc.stream_stream_rpc_method_handler(
+                    servicer.Consume,
+                    request_deserializer=pc__worker_dot_generated_dot_embedding__stream__pb2.ConsumeRequest.FromString,
+                    response_serializer=pc__worker_dot_generated_dot_embedding__stream__pb2.ConsumeResponse.SerializeToString,
             ),
             'Search': grpc.unary_unary_rpc_method_handler(
                     servicer.Search,
@@ -152,6 +181,33 @@ class EmbeddingStreamService:
             '/com.alpha.backend.grpc.EmbeddingStreamService/IngestDataStream',
             pc__worker_dot_generated_dot_embedding__stream__pb2.IngestDataRequest.SerializeToString,
             pc__worker_dot_generated_dot_embedding__stream__pb2.IngestDataResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Consume(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/com.alpha.backend.grpc.EmbeddingStreamService/Consume',
+            pc__worker_dot_generated_dot_embedding__stream__pb2.ConsumeRequest.SerializeToString,
+            pc__worker_dot_generated_dot_embedding__stream__pb2.ConsumeResponse.FromString,
             options,
             channel_credentials,
             insecure,

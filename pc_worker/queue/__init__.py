@@ -6,7 +6,7 @@ from pc_worker.queue.block import MESSAGE_BYTES, RowBlock, build_block
 from pc_worker.queue.entry import Entry, build_entry
 from pc_worker.queue.ring import Queue
 from pc_worker.queue.ring_async import AsyncQueue
-from pc_worker.queue.wire import WirePassage, arm_of, row_head, row_message
+from pc_worker.queue.wire import WirePassage, arm_of, row_head, row_message, tagged
 
 __all__ = [
     "MESSAGE_BYTES",
@@ -20,4 +20,5 @@ __all__ = [
     "build_entry",
     "row_head",
     "row_message",
+    "tagged",
 ]

@@ -43,6 +43,12 @@ class RowBlock:
         end = (index % len(self) + 1) * ROW_ID_BYTES
         return self.ids[end - 36 : end].decode("ascii")
 
+    def uuid_bytes(self, start: int, end: int) -> bytes:
+        """Give the UUIDs of rows ``start`` to ``end``, exclusive, as 16 bytes each."""
+        encoded = self.ids[start * ROW_ID_BYTES : end * ROW_ID_BYTES]
+        texts = (encoded[at + 2 : at + ROW_ID_BYTES] for at in range(0, len(encoded), ROW_ID_BYTES))
+        return bytes.fromhex(b"".join(texts).replace(b"-", b"").decode("ascii"))
+
     def size(self, start: int, end: int) -> int:
         """Give an upper bound of the bytes of ``message(start, end)``."""
         rows = end - start

@@ -29,26 +29,28 @@ WHERE b.domain = $1 AND b.last_position > $2 AND b.first_position <= $3
 ORDER BY b.first_position LIMIT $4
 """
 #: Entries beyond $2, up to $3, as they stand in a log that ends at $4: a row's newest entry up to there carries the
-#: row as it is now; deleted rows have none. At most $5 rows and $6 bytes (100 a
+#: row as it is now; a deleted row has none, or its tombstone if $7. At most $5 rows and $6 bytes (100 a
 #: row and 40 a passage for what the wire adds), but always one row.
 ROWS = """
 WITH active AS MATERIALIZED (
     SELECT d.model_id, m.name || '@' || m.revision AS model, d.epoch
     FROM domains d JOIN models m USING (model_id) WHERE d.domain = $1
 ), placed AS MATERIALIZED (
-    SELECT l.position, l.row_id, r.wire,
-           sum(octet_length(r.wire) + v.bytes + 100) OVER (ORDER BY l.position ROWS UNBOUNDED PRECEDING) AS total,
-           octet_length(r.wire) + v.bytes + 100 AS own
+    SELECT l.position, l.row_id, l.kind, r.wire,
+           sum(coalesce(octet_length(r.wire), 0) + v.bytes + 100) OVER (ORDER BY l.position ROWS UNBOUNDED PRECEDING)
+               AS total,
+           coalesce(octet_length(r.wire), 0) + v.bytes + 100 AS own
     FROM log l
-    JOIN rows r ON r.domain = l.domain AND r.row_id = l.row_id
+    LEFT JOIN rows r ON r.domain = l.domain AND r.row_id = l.row_id AND l.kind = 0
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(4 * e.dimension + 40), 0) AS bytes FROM embeddings e
         WHERE e.domain = $1 AND e.row_id = l.row_id AND e.model_id = (SELECT model_id FROM active)) v
-    WHERE l.domain = $1 AND l.position > $2 AND l.position <= $3 AND l.kind = 0
+    WHERE l.domain = $1 AND l.position > $2 AND l.position <= $3
       AND (l.superseded_by IS NULL OR l.superseded_by > $4)
+      AND (r.row_id IS NOT NULL OR (l.kind = 1 AND $7))
     ORDER BY l.position LIMIT $5
 )
-SELECT p.position, p.row_id::text, p.wire, e.start_char, e.end_char, vector_send(e.vector) AS vector,
+SELECT p.position, p.row_id::text, p.kind, p.wire, e.start_char, e.end_char, vector_send(e.vector) AS vector,
        a.model, a.epoch
 FROM placed p
 CROSS JOIN active a
@@ -129,12 +131,22 @@ class LoggedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Tombstone:
+    """A row that was deleted, at its place in the log."""
+
+    position: int
+    row_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class LoggedRows:
-    """Consecutive rows of a log, all of one model (name@revision)."""
+    """Consecutive entries of a log up to ``upto``, all rows of one model (name@revision)."""
 
     model: str
     epoch: UUID
+    upto: int
     rows: Sequence[LoggedRow]
+    tombstones: Sequence[Tombstone]
 
 
 class Delivery:
@@ -149,40 +161,45 @@ class Delivery:
 
     async def head(self, domain: str) -> LogHead | None:
         """Give where the domain's log ends now; None for a domain that has none."""
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             record = await connection.fetchrow(HEAD, domain)
         return None if record is None else LogHead(record["head"], record["epoch"], record["model"])
 
     async def first_position(self, domain: str, row_id: UUID) -> int | None:
         """Give the first position that a row, also a deleted one, ever had; None if it is not in the log."""
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             position: int | None = await connection.fetchval(FIRST_POSITION, domain, row_id)
         return position
 
     async def batches(self, domain: str, *, after: int, upto: int, limit: int) -> list[LogBatch]:
         """Give the first ``limit`` batches that hold positions beyond ``after``, up to ``upto``."""
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             records = await connection.fetch(BATCHES, domain, after, upto, limit)
         return [LogBatch(*record.values()) for record in records]
 
     async def rows(
-        self, domain: str, *, after: int, upto: int, head: int, max_rows: int, max_bytes: int
+        self, domain: str, *, after: int, upto: int, head: int, max_rows: int, max_bytes: int, tombstones: bool = False
     ) -> LoggedRows | None:
         """Give rows beyond ``after``, up to ``upto``, of a log read up to ``head``, in order; None = no more there.
 
-        A row that has moved beyond ``head`` is given at its newest place up to there, as it is now. The rows together
-        make no more than ``max_bytes`` on the wire, or are one row.
+        With ``tombstones`` also what was deleted. A row that has moved beyond ``head`` is given at its newest place up
+        to there, as it is now. The rows together make no more than ``max_bytes`` on the wire, or are one row.
 
         Raises:
             Unavailable: If the database is away.
             ContractBroken: If a row has no vector of the active model.
         """
-        async with self._connection() as connection:
-            records = await connection.fetch(ROWS, domain, after, upto, head, max_rows, max_bytes)
+        async with self.connection() as connection:
+            records = await connection.fetch(ROWS, domain, after, upto, head, max_rows, max_bytes, tombstones)
         return _logged(records) if records else None
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Any]:
+    async def connection(self) -> AsyncIterator[Any]:
+        """Lend a connection for a statement or two.
+
+        Raises:
+            Unavailable: If the database is away.
+        """
         try:
             async with self._pool.acquire(timeout=CONNECT_S) as connection:
                 yield connection
@@ -203,6 +220,13 @@ async def open_pool(database_url: str, *, connections: int) -> asyncpg.Pool:
 
 
 def _logged(records: Sequence[Any]) -> LoggedRows:
+    last = records[-1]
+    tombstones = [Tombstone(record["position"], record["row_id"]) for record in records if record["kind"]]
+    rows = _rows([record for record in records if not record["kind"]])
+    return LoggedRows(last["model"], last["epoch"], last["position"], rows, tombstones)
+
+
+def _rows(records: Sequence[Any]) -> list[LoggedRow]:
     missing = next((record for record in records if record["vector"] is None), None)
     if missing is not None:
         raise ContractBroken(f"row {missing['row_id']} has no vector of {missing['model']}: finish the model's switch")
@@ -213,7 +237,7 @@ def _logged(records: Sequence[Any]) -> LoggedRows:
         passages = [LoggedPassage(record["start_char"], record["end_char"], vector) for record, vector in pairs]
         first = pairs[0][0]
         rows.append(LoggedRow(first["position"], first["row_id"], first["wire"], passages))
-    return LoggedRows(records[0]["model"], records[0]["epoch"], rows)
+    return rows
 
 
 def _little_endian(sent: Sequence[bytes]) -> list[bytes]:

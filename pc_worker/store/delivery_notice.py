@@ -1,4 +1,4 @@
-"""Hearing of new log entries: a connection that listens, and by living tells that the database does."""
+"""Hearing of news in the database: a connection that listens, and by living tells that the database does."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import asyncpg
 from pc_worker.errors import Unavailable
 from pc_worker.store.delivery import AWAY, CONNECT_S
 
-#: What a committed chunk notifies, with its domain as payload.
-CHANNEL = "pcw_log"
+#: What a committed chunk notifies, with its domain as payload; what taking a subscription over does, domain/name.
+GROWTH, FENCE = "pcw_log", "pcw_fence"
 #: Fails until the migrations have run, and when the server is stuck.
 PROBE = "SELECT head FROM domains LIMIT 1"
 PROBE_S = 5.0
 
 
 async def listen(
-    database_url: str, *, ready: Callable[[], None], heard: Callable[[str], None], probe_every_s: float
+    database_url: str, *, ready: Callable[[], None], heard: Callable[[str, str], None], probe_every_s: float
 ) -> None:
-    """Call ``ready`` once the database serves, then ``heard`` with each domain that grew, until it is away.
+    """Call ``ready`` once the database serves, then ``heard`` with channel and payload of each news, until it is away.
 
     Raises:
         Unavailable: When the database cannot be reached, goes away or does not answer in time; in the end it always
@@ -44,14 +44,15 @@ async def listen(
 
 
 async def _attend(
-    connection: Any, ready: Callable[[], None], heard: Callable[[str], None], probe_every_s: float
+    connection: Any, ready: Callable[[], None], heard: Callable[[str, str], None], probe_every_s: float
 ) -> None:
     def on_notify(*message: Any) -> None:
-        heard(message[-1])
+        heard(*message[-2:])
 
     ended = asyncio.Event()
     connection.add_termination_listener(lambda _: ended.set())
-    await connection.add_listener(CHANNEL, on_notify)
+    for channel in (GROWTH, FENCE):
+        await connection.add_listener(channel, on_notify)
     await connection.fetch(PROBE, timeout=PROBE_S)
     ready()
     while not ended.is_set():

@@ -5,7 +5,7 @@ import pytest
 
 from pc_worker import errors
 from pc_worker.gateway.access import Forbidden, Unauthenticated
-from pc_worker.gateway.statuses import Fenced, TooManyStreams, status_of
+from pc_worker.gateway.statuses import NotAcknowledged, TooManyStreams, status_of
 
 
 @pytest.mark.parametrize(
@@ -16,11 +16,12 @@ from pc_worker.gateway.statuses import Fenced, TooManyStreams, status_of
         (errors.InputRefused, "INVALID_ARGUMENT"),
         (errors.Unavailable, "UNAVAILABLE"),
         (errors.ContractBroken, "FAILED_PRECONDITION"),
-        (errors.Conflict, "INTERNAL"),
+        (errors.Fenced, "ABORTED"),
+        (errors.PcWorkerError, "INTERNAL"),
+        (NotAcknowledged, "DEADLINE_EXCEEDED"),
         (Unauthenticated, "UNAUTHENTICATED"),
         (Forbidden, "PERMISSION_DENIED"),
         (TooManyStreams, "RESOURCE_EXHAUSTED"),
-        (Fenced, "ABORTED"),
     ],
 )
 def test_every_error_has_the_status_that_tells_what_to_do(kind: type[errors.PcWorkerError], status: str) -> None:

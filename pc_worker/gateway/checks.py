@@ -1,0 +1,47 @@
+"""What requests may say, shared by all calls."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from pc_worker.errors import InvalidRequest
+
+DEFAULT_CHUNK_ROWS = 300
+MAX_CHUNK_ROWS = 1000
+
+
+def chunk_rows(asked: int) -> int:
+    """Give the rows a chunk may have; 0 asks for the default.
+
+    Raises:
+        InvalidRequest: If it is not within 0..1000.
+    """
+    if not 0 <= asked <= MAX_CHUNK_ROWS:
+        raise InvalidRequest(f"a chunk of {asked} rows is not within 0 to {MAX_CHUNK_ROWS}")
+    return asked or DEFAULT_CHUNK_ROWS
+
+
+def checked_row_id(given: str) -> UUID:
+    """Read a UUID in canonical form.
+
+    Raises:
+        InvalidRequest: If it is something else.
+    """
+    try:
+        row_id = UUID(given)
+    except ValueError as exc:
+        raise InvalidRequest(f"{given[:80]!r} is not a UUID") from exc
+    if str(row_id) != given:
+        raise InvalidRequest(f"{given[:80]!r} is not a UUID in canonical form, which is {row_id}")
+    return row_id
+
+
+def checked_position(position: int, head: int) -> int:
+    """Give a position to start after.
+
+    Raises:
+        InvalidRequest: If it is not within 0..head.
+    """
+    if not 0 <= position <= head:
+        raise InvalidRequest(f"position {position} is not within 0 to the log's head, {head}")
+    return position

@@ -1,0 +1,114 @@
+"""`Consume`: opening the acknowledged stream, and the status it ends with."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+
+import grpc.aio
+import structlog
+
+from pc_worker.errors import InvalidRequest, PcWorkerError, Unavailable
+from pc_worker.gateway import metrics
+from pc_worker.gateway.checks import checked_position, chunk_rows
+from pc_worker.gateway.frames import parse_request
+from pc_worker.gateway.parts import Parts
+from pc_worker.gateway.session import Session, Terms
+from pc_worker.gateway.statuses import TooManyStreams, call_edge
+from pc_worker.generated import embedding_stream_pb2 as pb
+from pc_worker.queue import MESSAGE_BYTES
+from pc_worker.store.delivery import LogHead
+from pc_worker.store.delivery_subscriptions import Hold
+
+log = structlog.get_logger()
+
+NAME = re.compile(r"^[A-Za-z0-9._-]{1,100}$")
+LEAST_FRAME_BYTES, DEFAULT_FRAME_BYTES = 65_536, 1_000_000
+MOST_HEARTBEAT_S, DEFAULT_HEARTBEAT_S = 60, 10
+MOST_DEADLINE_S, DEFAULT_DEADLINE_S = 3600, 60
+
+
+class ConsumeCall:
+    """The handler; takes and gives bytes."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def __call__(self, requests: object, context: grpc.aio.ServicerContext) -> None:
+        """Serve one call; ``requests`` is what gRPC passes, the session reads from ``context``."""
+        async with call_edge(context, "Consume"):
+            opening = parse_request(await context.read())
+            if opening is None or not opening.HasField("open"):
+                raise InvalidRequest("the first message of Consume must be `open`")
+            self._parts.access.check(context.invocation_metadata(), opening.open.domain)
+            with self._parts.streams.hold(opening.open.domain, "Consume"):
+                await self._serve(opening.open, context)
+
+    async def _serve(self, opening: pb.ConsumeOpen, context: grpc.aio.ServicerContext) -> None:
+        terms = _terms(opening)
+        end = await self._parts.head(opening.domain)
+        if end is None:
+            raise Unavailable(f"domain {opening.domain} has no log yet: come again once something was ingested")
+        hold = await self._claim(opening, end, context.peer())
+        session = Session(self._parts, context, terms, hold)
+        ended = "cut"
+        try:
+            await session.run(end, opening.credit)
+            ended = "complete"
+        finally:
+            await self._leave(session, hold, ended)
+        context.set_trailing_metadata(session.trailers())
+
+    async def _claim(self, opening: pb.ConsumeOpen, end: LogHead, holder: str) -> Hold:
+        after = await self._start(opening, end.position)
+        name, only_free = opening.subscription, opening.refuse_if_held
+        hold = await self._parts.subscriptions.claim(
+            opening.domain, name, after=after, only_free=only_free, holder=holder
+        )
+        if hold is None:
+            raise TooManyStreams(f"subscription {name} of {opening.domain} is held by another consumer")
+        if hold.position > end.position:
+            raise InvalidRequest(
+                f"subscription {name} stands at {hold.position}, beyond the log's head, {end.position}: the log was"
+                " restored; open with after_position"
+            )
+        return hold
+
+    async def _start(self, opening: pb.ConsumeOpen, head: int) -> int | None:
+        match opening.WhichOneof("start"):
+            case "after_position":
+                return checked_position(opening.after_position, head)
+            case "after_uuid":
+                return await self._parts.resolve(opening.domain, opening.after_uuid)
+            case _:
+                return None
+
+    async def _leave(self, session: Session, hold: Hold, ended: str) -> None:
+        # Also when the client has vanished: what it acknowledged before counts, and the next one need not wait.
+        with suppress(PcWorkerError):
+            await session.keep()
+            await self._parts.subscriptions.release(hold)
+        metrics.ENDED.labels(hold.domain, ended).inc()
+        for metric in metrics.OF_CONSUMER:
+            with suppress(KeyError):
+                metric.remove(hold.domain, hold.name)
+        log.info("consumer_ended", domain=hold.domain, subscription=hold.name, outcome=ended, **session.summary())
+
+
+def _terms(opening: pb.ConsumeOpen) -> Terms:
+    if not NAME.match(opening.subscription):
+        raise InvalidRequest(f"{opening.subscription[:80]!r} is no subscription's name: 1 to 100 of A-Z a-z 0-9 . _ -")
+    frame_bytes = _within("frame_bytes", opening.frame_bytes, LEAST_FRAME_BYTES, 4 * 1024 * 1024) or DEFAULT_FRAME_BYTES
+    return Terms(
+        max_rows=chunk_rows(opening.chunk_rows),
+        # A frame that the first credit does not allow would wait for ever.
+        max_bytes=min(frame_bytes, MESSAGE_BYTES, max(opening.credit.bytes or MESSAGE_BYTES, LEAST_FRAME_BYTES)),
+        heartbeat_s=_within("heartbeat_s", opening.heartbeat_s, 1, MOST_HEARTBEAT_S) or DEFAULT_HEARTBEAT_S,
+        ack_deadline_s=_within("ack_deadline_s", opening.ack_deadline_s, 1, MOST_DEADLINE_S) or DEFAULT_DEADLINE_S,
+    )
+
+
+def _within(name: str, value: int, least: int, most: int) -> int:
+    if value and not least <= value <= most:
+        raise InvalidRequest(f"{name} {value} is not within {least} to {most}")
+    return value

@@ -1,0 +1,79 @@
+"""What a consumer has allowed, been sent and acknowledged. Pure: the time comes in from outside."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from pc_worker.errors import InvalidRequest
+
+#: More than any client means; keeps the sums far from overflow.
+MOST = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class SentChunk:
+    """A chunk that waits for its acknowledgement."""
+
+    position: int
+    rows: int
+    sent_at: float
+
+
+class Window:
+    """The account of one consumer: never more outstanding than granted."""
+
+    def __init__(self, position: int) -> None:
+        self.chunks = 0
+        self.bytes = 0
+        self.position = position
+        self.acked = position
+        self._outstanding: deque[SentChunk] = deque()
+        self._progress_at = 0.0
+
+    def grant(self, chunks: int, size: int) -> None:
+        """Add credit.
+
+        Raises:
+            InvalidRequest: If it is negative or beyond reason.
+        """
+        if chunks < 0 or size < 0 or self.chunks + chunks > MOST or self.bytes + size > MOST:
+            raise InvalidRequest(f"credit of {chunks} chunks and {size} bytes cannot be granted")
+        self.chunks += chunks
+        self.bytes += size
+
+    def allows(self, size: int) -> bool:
+        """Tell whether a chunk whose message has ``size`` bytes may go."""
+        return self.chunks >= 1 and self.bytes >= size
+
+    def send(self, size: int, *, position: int, rows: int, now: float) -> None:
+        """Account for a chunk that goes out now."""
+        self.chunks -= 1
+        self.bytes -= size
+        self.position = position
+        if not self._outstanding:
+            self._progress_at = now
+        self._outstanding.append(SentChunk(position, rows, now))
+
+    def announce(self, position: int) -> None:
+        """Account for an end of log."""
+        self.position = position
+
+    def ack(self, position: int, *, now: float) -> int:
+        """Take an acknowledgement and give how many rows it covers anew; an old one covers none.
+
+        Raises:
+            InvalidRequest: If that position was never sent.
+        """
+        if position > self.position:
+            raise InvalidRequest(f"position {position} cannot be acknowledged: only up to {self.position} was sent")
+        rows = 0
+        while self._outstanding and self._outstanding[0].position <= position:
+            rows += self._outstanding.popleft().rows
+            self._progress_at = now
+        self.acked = max(self.acked, position)
+        return rows
+
+    def overdue_at(self, deadline_s: float) -> float | None:
+        """Give when the consumer will have acknowledged nothing for too long; None while nothing is outstanding."""
+        return self._progress_at + deadline_s if self._outstanding else None

@@ -1,0 +1,395 @@
+"""The acknowledged stream: credit, acknowledgements, resuming, tail, tombstones, fencing."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import grpc
+import grpc.aio
+import pytest
+
+from pc_worker.gateway import metrics
+from pc_worker.generated import embedding_stream_pb2 as pb
+from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway, until
+from tests.integration.gateway.consumer import Consumer, consuming
+from tests.integration.gateway.logfile import DomainLog
+from tests.integration.gateway.servers import Servers
+
+CODE = grpc.StatusCode
+
+
+def _fill(log: DomainLog, rows: int, *, push: bool = True, text_bytes: int = 20) -> None:
+    for start in range(0, rows, 100):
+        log.write(range(start, start + 100), push=push, text_bytes=text_bytes)
+
+
+def _joined(consumer: Consumer, start: int = 0) -> bool:
+    ends = [start, *(chunk.position for chunk in consumer.chunks)]
+    return [chunk.after_position for chunk in consumer.chunks] == ends[:-1]
+
+
+@pytest.mark.parametrize("push", [pytest.param(True, id="from the queue"), pytest.param(False, id="from the log")])
+async def test_catch_up_gives_every_row_and_then_the_totals(neighbours: Neighbours, gateway: str, push: bool) -> None:
+    log = neighbours.log("law")
+    _fill(log, 500, push=push)
+    log.write(range(50, 60), version=2, push=push)
+    log.forget([3, 450])
+
+    async with consuming(gateway) as consumer:
+        opened = await consumer.until("opened")
+        end = await consumer.until("end_of_log")
+
+    assert (opened.position, opened.head, opened.model, opened.chunk_rows) == (0, 512, "mini@1", 300)
+    assert consumer.rows == log.rows
+    assert _joined(consumer)
+    dead = [(tomb.row_id, tomb.position) for chunk in consumer.chunks for tomb in chunk.tombstones]
+    assert dead == [(log.row_id(3), 511), (log.row_id(450), 512)]
+    assert (end.position, end.rows, end.tombstones, end.chunks) == (512, 498, 2, len(consumer.chunks))
+    assert end.checksum == consumer.checksum
+
+
+async def test_chunks_name_model_epoch_and_job(neighbours: Neighbours, gateway: str) -> None:
+    log = neighbours.log("law")
+    entry = log.write(range(100))
+    log.write(range(100, 110), push=False)
+
+    async with consuming(gateway) as consumer:
+        await consumer.until("end_of_log")
+
+    assert [chunk.model for chunk in consumer.chunks] == ["mini@1"] * 2
+    assert [chunk.epoch for chunk in consumer.chunks] == [str(entry.epoch)] * 2
+    assert [list(chunk.job_ids) for chunk in consumer.chunks] == [["job-1"], ["job-1"]]
+
+
+async def test_rows_of_several_jobs_name_each(neighbours: Neighbours, gateway: str) -> None:
+    log = neighbours.log("law")
+    for number in range(3):
+        log.write([number])
+    with log.connection, log.connection.cursor() as cursor:
+        cursor.execute("UPDATE log_batches SET job_id = 'job-' || first_position")
+
+    async with consuming(gateway) as consumer:
+        await consumer.until("end_of_log")
+
+    assert [list(chunk.job_ids) for chunk in consumer.chunks] == [["job-1", "job-2", "job-3"]]
+
+
+async def test_what_is_committed_later_follows_at_once(neighbours: Neighbours, gateway: str) -> None:
+    """Heartbeats are a minute apart: only the notification can bring it within the test's time."""
+    log = neighbours.log("law")
+    log.write(range(10))
+
+    async with consuming(gateway, heartbeat_s=60) as consumer:
+        await consumer.until("end_of_log")
+        log.write(range(10, 20))
+        log.forget([5])
+        while not any(chunk.tombstones for chunk in consumer.chunks):
+            await consumer.until("end_of_log")
+
+    kept = [sent for sent in consumer.rows if sent.row_id != log.row_id(5)]
+    assert kept == log.rows
+    assert _joined(consumer)
+
+
+async def test_never_more_chunks_are_outstanding_than_granted(neighbours: Neighbours, gateway: str) -> None:
+    log = neighbours.log("law")
+    _fill(log, 700)
+    two = pb.ConsumeCredit(chunks=2, bytes=10_000_000)
+
+    async with consuming(gateway, credit=two, chunk_rows=100, heartbeat_s=1) as consumer:
+        waiting = await consumer.until("heartbeat")
+        first = len(consumer.chunks)
+        await consumer.say(credit=pb.ConsumeCredit(chunks=3))
+        await consumer.until("heartbeat")
+
+    assert (first, len(consumer.chunks)) == (2, 5)
+    assert (waiting.credit_chunks, waiting.position, waiting.head) == (0, 200, 700)
+    assert waiting.needed_bytes > 0
+
+
+async def test_never_more_bytes_are_outstanding_than_granted(neighbours: Neighbours, gateway: str) -> None:
+    log = neighbours.log("law")
+    _fill(log, 700, text_bytes=1000)
+    some = pb.ConsumeCredit(chunks=1000, bytes=250_000)
+
+    async with consuming(gateway, credit=some, heartbeat_s=1, frame_bytes=100_000) as consumer:
+        waiting = await consumer.until("heartbeat")
+        spent = sum(answer.ByteSize() for answer in consumer.answers if answer.HasField("chunk"))
+        await consumer.say(credit=pb.ConsumeCredit(bytes=waiting.needed_bytes - waiting.credit_bytes))
+        await consumer.until("chunk")
+
+    assert spent == 250_000 - waiting.credit_bytes
+    assert 0 < spent <= 250_000 < spent + waiting.needed_bytes
+    assert max(answer.ByteSize() for answer in consumer.answers) <= 100_000
+
+
+async def test_small_credit_makes_small_frames(neighbours: Neighbours, gateway: str) -> None:
+    log = neighbours.log("law")
+    _fill(log, 300, text_bytes=1000)
+
+    async with consuming(gateway, credit=pb.ConsumeCredit(chunks=9, bytes=70_000), heartbeat_s=1) as consumer:
+        await consumer.until("heartbeat")
+
+    assert len(consumer.chunks) >= 1
+
+
+async def test_a_reconnect_resumes_after_the_last_acknowledgement(neighbours: Neighbours, gateway: str) -> None:
+    log = neighbours.log("law")
+    _fill(log, 500)
+
+    async with consuming(gateway, chunk_rows=100) as first:
+        await first.until("end_of_log")
+        await first.ack(200)
+        await first.ack(100)
+        trailers = await first.close()
+    async with consuming(gateway) as second:
+        opened = await second.until("opened")
+        await second.until("end_of_log")
+
+    assert trailers == {"pcw-rows": "500", "pcw-acked-position": "200", "pcw-head": "500"}
+    assert opened.position == 200
+    assert second.rows == log.rows[200:]
+
+
+async def test_an_acknowledgement_counts_though_the_client_vanishes(neighbours: Neighbours, gateway: str) -> None:
+    log = neighbours.log("law")
+    _fill(log, 200)
+
+    async with consuming(gateway) as first:
+        await first.until("end_of_log")
+        await first.ack(100)
+        await until(lambda: _position_is(log, 100))
+    async with consuming(gateway) as second:
+        opened = await second.until("opened")
+
+    assert opened.position == 100
+
+
+async def _position_is(log: DomainLog, position: int) -> bool:
+    await asyncio.sleep(0)
+    with log.connection, log.connection.cursor() as cursor:
+        cursor.execute("SELECT position FROM subscriptions WHERE domain = %s AND name = 's'", (log.domain,))
+        return cursor.fetchone() == (position,)
+
+
+@pytest.mark.parametrize("start", [{"after_position": 120}, {"after_uuid": 119}])
+async def test_a_client_may_say_where_it_stands(neighbours: Neighbours, gateway: str, start: dict[str, Any]) -> None:
+    log = neighbours.log("law")
+    _fill(log, 300)
+    given: dict[str, Any] = {key: log.row_id(value) if key == "after_uuid" else value for key, value in start.items()}
+
+    async with consuming(gateway) as first:
+        await first.until("end_of_log")
+        await first.ack(300)
+        await first.close()
+    async with consuming(gateway, **given) as second:
+        await second.until("end_of_log")
+
+    assert second.rows == log.rows[120:]
+    assert _joined(second, start=120)
+
+
+@pytest.mark.parametrize("gateways", [1, 2])
+async def test_a_second_consumer_ends_the_first(neighbours: Neighbours, gateway: str, gateways: int) -> None:
+    log = neighbours.log("law")
+    _fill(log, 200)
+
+    async with running_gateway(config_for(neighbours)) as other, consuming(gateway) as first:
+        await first.until("end_of_log")
+        async with consuming(other if gateways == 2 else gateway) as second:
+            await second.until("end_of_log")
+            ended = await first.ended()
+            await second.ack(100)
+            await second.close()
+
+    assert ended == CODE.ABORTED
+    assert await _position_is(log, 100)
+
+
+async def test_a_second_consumer_may_ask_to_be_refused(neighbours: Neighbours, gateway: str) -> None:
+    log = neighbours.log("law")
+    _fill(log, 100)
+
+    async with consuming(gateway) as first:
+        await first.until("end_of_log")
+        async with consuming(gateway, refuse_if_held=True) as second:
+            refused = await second.ended()
+        log.write([1000])
+        await first.until("chunk")
+        await first.close()
+    async with consuming(gateway, refuse_if_held=True) as third:
+        await third.until("opened")
+
+    assert refused == CODE.RESOURCE_EXHAUSTED
+
+
+async def test_a_dropped_subscription_ends_its_consumer(neighbours: Neighbours, gateway: str) -> None:
+    log = neighbours.log("law")
+    _fill(log, 100)
+
+    async with consuming(gateway) as consumer:
+        await consumer.until("end_of_log")
+        with log.connection, log.connection.cursor() as cursor:
+            cursor.execute("DELETE FROM subscriptions")
+        await consumer.ack(100)
+        ended = await consumer.ended()
+
+    assert ended == CODE.ABORTED
+
+
+async def test_a_consumer_that_never_acknowledges_is_let_go(neighbours: Neighbours, gateway: str) -> None:
+    log = neighbours.log("law")
+    _fill(log, 100)
+
+    async with consuming(gateway, ack_deadline_s=1) as consumer:
+        ended = await consumer.ended()
+    async with consuming(gateway, refuse_if_held=True) as second:
+        opened = await second.until("opened")
+
+    assert ended == CODE.DEADLINE_EXCEEDED
+    assert opened.position == 0
+
+
+async def test_a_consumer_that_acknowledged_everything_may_stay(neighbours: Neighbours, gateway: str) -> None:
+    log = neighbours.log("law")
+    _fill(log, 100)
+
+    async with consuming(gateway, ack_deadline_s=1, heartbeat_s=1) as consumer:
+        await consumer.until("end_of_log")
+        await consumer.ack(100)
+        for _ in range(3):
+            beat = await consumer.until("heartbeat")
+
+    assert (beat.acked_position, beat.head) == (100, 100)
+
+
+async def test_frames_keep_to_the_bytes_asked_for(neighbours: Neighbours, gateway: str) -> None:
+    log = neighbours.log("law")
+    _fill(log, 300, text_bytes=5_000)
+    log.write([900], text_bytes=200_000)
+    log.write([901], text_bytes=3_900_000)
+
+    async with consuming(gateway, frame_bytes=65_536) as consumer:
+        await consumer.until("end_of_log")
+
+    assert consumer.rows == log.rows
+    sizes = [answer.ByteSize() for answer in consumer.answers]
+    assert max(sizes[:-3]) <= 65_536
+    assert max(sizes) <= 4 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("opening", "code"),
+    [
+        pytest.param({"subscription": ""}, CODE.INVALID_ARGUMENT, id="no name"),
+        pytest.param({"subscription": "a/b"}, CODE.INVALID_ARGUMENT, id="bad name"),
+        pytest.param({"domain": "nowhere"}, CODE.INVALID_ARGUMENT, id="unknown domain"),
+        pytest.param({"domain": "recruit"}, CODE.UNAVAILABLE, id="domain without a log"),
+        pytest.param({"chunk_rows": 1001}, CODE.INVALID_ARGUMENT, id="chunk too large"),
+        pytest.param({"frame_bytes": 1}, CODE.INVALID_ARGUMENT, id="frame too small"),
+        pytest.param({"heartbeat_s": 61}, CODE.INVALID_ARGUMENT, id="heartbeat too rare"),
+        pytest.param({"ack_deadline_s": -1}, CODE.INVALID_ARGUMENT, id="negative deadline"),
+        pytest.param({"after_position": 11}, CODE.INVALID_ARGUMENT, id="beyond the head"),
+        pytest.param({"after_uuid": "x"}, CODE.INVALID_ARGUMENT, id="bad uuid"),
+        pytest.param({"after_uuid": "0b6a1e3c-58f1-5b0e-9a57-0d5f1a2b3c4d"}, CODE.NOT_FOUND, id="unknown uuid"),
+        pytest.param({"credit": pb.ConsumeCredit(chunks=-1)}, CODE.INVALID_ARGUMENT, id="negative credit"),
+    ],
+)
+async def test_a_wrong_opening_is_refused(
+    neighbours: Neighbours, gateway: str, opening: dict[str, Any], code: grpc.StatusCode
+) -> None:
+    neighbours.log("law").write(range(10))
+
+    async with consuming(gateway, **({"domain": "law"} | opening)) as consumer:
+        assert await consumer.ended() == code
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param({"ack": pb.ConsumeAck(position=11)}, id="ack of what was never sent"),
+        pytest.param({"credit": pb.ConsumeCredit(bytes=-5)}, id="negative credit"),
+        pytest.param({"open": pb.ConsumeOpen()}, id="opened twice"),
+        pytest.param({}, id="empty"),
+    ],
+)
+async def test_a_message_out_of_place_ends_the_call(
+    neighbours: Neighbours, gateway: str, message: dict[str, Any]
+) -> None:
+    neighbours.log("law").write(range(10))
+
+    async with consuming(gateway) as consumer:
+        await consumer.until("end_of_log")
+        await consumer.say(**message)
+
+        assert await consumer.ended() == CODE.INVALID_ARGUMENT
+
+
+async def test_a_call_that_is_not_opened_is_refused(neighbours: Neighbours, gateway: str) -> None:
+    async with grpc.aio.insecure_channel(gateway) as channel:
+        call = channel.stream_stream("/com.alpha.backend.grpc.EmbeddingStreamService/Consume")()
+        await call.done_writing()
+
+        assert await call.code() == CODE.INVALID_ARGUMENT
+
+
+async def test_a_stopping_gateway_tells_where_to_resume(neighbours: Neighbours) -> None:
+    log = neighbours.log("law")
+    _fill(log, 500)
+
+    async with running_gateway(config_for(neighbours)) as address:
+        stopping = consuming(address, chunk_rows=100, credit=pb.ConsumeCredit(chunks=2, bytes=10**8))
+        consumer = await stopping.__aenter__()
+        while len(consumer.chunks) < 2:
+            await consumer.hear()
+    closing = await consumer.until("closing")
+    ended = await consumer.ended()
+    await stopping.__aexit__(None, None, None)
+
+    assert closing.resume_after == 200
+    assert ended == CODE.UNAVAILABLE
+
+
+@pytest.mark.parametrize("name", ["redis", "postgres"])
+async def test_a_neighbour_killed_in_the_middle_costs_nothing(
+    servers: Servers, neighbours: Neighbours, gateway: str, name: str
+) -> None:
+    log = neighbours.log("law")
+    _fill(log, 1000)
+
+    async with consuming(gateway, chunk_rows=50, credit=pb.ConsumeCredit(chunks=5, bytes=10**9)) as consumer:
+        while len(consumer.chunks) < 5:
+            await consumer.hear()
+        await consumer.ack(consumer.chunks[-1].position)
+        servers.kill(name)
+        await consumer.say(credit=pb.ConsumeCredit(chunks=1000))
+        end = await consumer.until("end_of_log")
+        await consumer.ack(end.position)
+        await consumer.close()
+
+    servers.bring_back()
+    log = neighbours.log("law") if name == "postgres" else log
+    assert [sent.position for sent in consumer.rows] == list(range(1, 1001))
+    assert _joined(consumer)
+    assert await _position_is(log, 1000)
+
+
+async def test_metrics_of_a_consumer_live_as_long_as_it_does(neighbours: Neighbours, gateway: str) -> None:
+    log = neighbours.log("law")
+    _fill(log, 100)
+
+    async with consuming(gateway) as consumer:
+        await consumer.until("end_of_log")
+        assert ("law", "s") in metrics.ACKED._metrics
+        await consumer.close()
+
+    assert ("law", "s") not in metrics.ACKED._metrics
+
+
+async def test_the_error_of_a_call_is_told(neighbours: Neighbours, gateway: str) -> None:
+    neighbours.log("law").write(range(10))
+
+    async with consuming(gateway, after_position=99) as consumer:
+        with pytest.raises(grpc.aio.AioRpcError, match="99 is not within 0 to the log's head, 10"):
+            await consumer.hear()

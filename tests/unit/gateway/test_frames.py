@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pc_worker.gateway.frames import extend_checksum, frames, parse_request
+from pc_worker.gateway.reading import Piece
+from pc_worker.generated import embedding_stream_pb2 as pb
+from pc_worker.queue import build_block
+from pc_worker.store.delivery import Tombstone
+
+EPOCH = UUID(int=3)
+
+
+def _piece(positions: list[int], dead: list[int], upto: int, start: int = 0, *, jobs: int = 1) -> Piece:
+    rows = [(str(UUID(int=at)), pb.DocumentRow(key="x" * (at % 50)).SerializeToString()) for at in positions]
+    block = build_block("document", positions, rows)
+    names = [f"job-{at}" for at in positions] if jobs > 1 else ["job"]
+    tombstones = [Tombstone(at, str(UUID(int=at))) for at in dead]
+    return Piece(block, start, upto, False, "m@1", EPOCH, names, tombstones)
+
+
+def _chunks(piece: Piece, **limits: int) -> list[pb.ConsumeChunk]:
+    made = frames(piece, **({"after": 0, "max_rows": 300, "max_bytes": 10**6} | limits))
+    return [pb.ConsumeResponse.FromString(frame.message).chunk for frame in made]
+
+
+@given(st.sets(st.integers(1, 300), min_size=1, max_size=60), st.data())
+def test_frames_join_without_gaps_and_hold_everything_once(entries: set[int], data: st.DataObject) -> None:
+    dead = data.draw(st.sets(st.sampled_from(sorted(entries)), max_size=len(entries)))
+    alive = sorted(entries - dead)
+    upto = max(entries) + data.draw(st.integers(0, 5))
+    start = data.draw(st.integers(0, len(alive)))
+    piece = _piece(alive, sorted(dead), upto, start, jobs=data.draw(st.integers(1, 2)))
+
+    chunks = _chunks(piece, max_rows=data.draw(st.integers(1, 20)))
+
+    if chunks:
+        ends = [0, *(chunk.position for chunk in chunks)]
+        assert [chunk.after_position for chunk in chunks] == ends[:-1]
+        assert ends[-1] == upto
+    assert [at for chunk in chunks for at in chunk.rows.positions] == alive[start:]
+    assert [tomb.position for chunk in chunks for tomb in chunk.tombstones] == sorted(dead)
+    for chunk in chunks:
+        places = [*chunk.rows.positions, *(tomb.position for tomb in chunk.tombstones)]
+        assert all(chunk.after_position < at <= chunk.position for at in places) or start
+        assert len(chunk.job_ids) in (1, len(chunk.rows.positions))
+
+
+def test_frames_keep_to_their_bytes() -> None:
+    piece = _piece(list(range(1, 200)), [300, 301], 301)
+
+    made = list(frames(piece, after=0, max_rows=1000, max_bytes=5000))
+
+    assert len(made) > 1
+    assert max(len(frame.message) for frame in made) <= 5000
+
+
+def test_the_checksum_is_of_uuid_and_position_alone() -> None:
+    one, other = _piece([1, 2, 3], [4], 4), _piece([1, 2, 3], [4], 4)
+
+    whole = [extend_checksum(0, frame) for frame in frames(one, after=0, max_rows=300, max_bytes=10**6)]
+    parts = 0
+    for frame in frames(other, after=0, max_rows=1, max_bytes=10**6):
+        parts = extend_checksum(parts, frame)
+
+    assert whole == [parts]
+
+
+def test_a_closed_side_is_no_message() -> None:
+    assert parse_request(object()) is None
