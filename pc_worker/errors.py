@@ -2,7 +2,8 @@
 
 PcWorkerError
 ├── InvalidRequest    the request is wrong: correct it              exit 2,  INVALID_ARGUMENT
-│   └── NotFound      it names something that is not there          exit 2,  NOT_FOUND
+│   ├── NotFound      it names something that is not there          exit 2,  NOT_FOUND
+│   └── NotServable   it is sound, but not as things stand here     exit 2,  FAILED_PRECONDITION
 ├── InputRefused      the source is wrong and stays wrong           exit 65, INVALID_ARGUMENT
 ├── Unavailable       a neighbour is down: try again later          exit 69, UNAVAILABLE
 ├── Conflict          somebody else was faster: do the work anew    (never leaves a worker)
@@ -30,6 +31,10 @@ class InvalidRequest(PcWorkerError):
 
 class NotFound(InvalidRequest):
     """The request names a job, row or subscription that does not exist."""
+
+
+class NotServable(InvalidRequest):
+    """The request is sound, but what it needs is not set up here."""
 
 
 class InputRefused(PcWorkerError):

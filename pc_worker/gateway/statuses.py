@@ -15,6 +15,7 @@ from pc_worker.errors import (
     InputRefused,
     InvalidRequest,
     NotFound,
+    NotServable,
     PcWorkerError,
     Unavailable,
 )
@@ -39,6 +40,7 @@ STATUSES: tuple[tuple[type[PcWorkerError], grpc.StatusCode], ...] = (
     (NotAcknowledged, grpc.StatusCode.DEADLINE_EXCEEDED),
     (Conflict, grpc.StatusCode.ABORTED),
     (NotFound, grpc.StatusCode.NOT_FOUND),
+    (NotServable, grpc.StatusCode.FAILED_PRECONDITION),
     (InvalidRequest, grpc.StatusCode.INVALID_ARGUMENT),
     (InputRefused, grpc.StatusCode.INVALID_ARGUMENT),
     (Unavailable, grpc.StatusCode.UNAVAILABLE),

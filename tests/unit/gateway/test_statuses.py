@@ -13,6 +13,7 @@ from pc_worker.gateway.statuses import NotAcknowledged, TooManyStreams, status_o
     [
         (errors.InvalidRequest, "INVALID_ARGUMENT"),
         (errors.NotFound, "NOT_FOUND"),
+        (errors.NotServable, "FAILED_PRECONDITION"),
         (errors.InputRefused, "INVALID_ARGUMENT"),
         (errors.Unavailable, "UNAVAILABLE"),
         (errors.ContractBroken, "FAILED_PRECONDITION"),
