@@ -58,6 +58,7 @@ def _frame(w: Walker, pos: int) -> int:
         raise broken("a frame is longer than the file")
     w.places.frames.append(w.base + pos)
     w.frame_end = start + length
+    w.set_stop()
     return pos + 9
 
 

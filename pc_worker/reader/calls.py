@@ -56,7 +56,7 @@ def stack_global(w: Walker, pos: int) -> int:
 
 
 def _push(w: Walker, address: int, pos: int, value: Any) -> Special:
-    w.places.add_special(address & OFFSET, w.base + pos)
+    w.places.add_special(w.base + pos, w.base + pos)
     node = Special(address, value, plain=is_plain(value), weight=w.base + pos - (address & OFFSET) + 32)
     node.finish = w.base + pos + 1
     w.push(node)
@@ -78,7 +78,7 @@ def reduce(w: Walker, pos: int) -> int:
         fields = Fields(address_of(function), w.referred)
         fields.finish = w.base + pos + 1
         w.push(fields)
-        w.places.add_special(address_of(function) & OFFSET, w.base + pos)
+        w.places.add_special(w.base + pos, w.base + pos)
         return pos + 1
     node = _push(w, address_of(function), pos, value)
     return _maybe_repeat(w, node, _first(args), pos + 1)
@@ -147,7 +147,7 @@ def build(w: Walker, pos: int) -> int:
     if isinstance(state, Node):
         target.depth = state.depth + 1
         w.memo.close_node(state)
-    w.places.add_special(target.address & OFFSET, w.base + pos)
+    w.places.add_special(w.base + pos, w.base + pos)
     return _maybe_repeat(w, target, _last(state), pos + 1)
 
 

@@ -38,9 +38,9 @@ class Cells:
         """Items ``start`` up to ``stop`` of ``listing``."""
         if start >= stop:
             return []
-        first = start // listing.stride
-        last = -(-stop // listing.stride)
-        skip = start - first * listing.stride
+        first = bisect_right(listing.firsts, start) - 1
+        last = bisect_left(listing.firsts, stop)
+        skip = start - listing.firsts[first]
         return self._stretch(listing, first, last)[skip : skip + stop - start]
 
     def _stretch(self, listing: Listing, first: int, last: int) -> list[Any]:

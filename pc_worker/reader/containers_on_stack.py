@@ -13,6 +13,7 @@ from pc_worker.reader.nodes import (
     Group,
     Items,
     Node,
+    Run,
     Special,
 )
 from pc_worker.reader.realise import key_of
@@ -48,6 +49,8 @@ def since_mark(w: Walker, *, joins_list: bool = False) -> tuple[list[Entry], int
         w.bulk = None
     entries = w.stack[start:]
     del w.stack[start:]
+    if not joins_list:
+        entries = [item for entry in entries for item in w.expand(entry)] if w.bulk else entries
     return entries, address, referred
 
 
@@ -87,7 +90,7 @@ def settle(w: Walker, entries: list[Entry]) -> tuple[bool, int]:
     """``entries`` become part of another value: whether all may be cells, and how deep they nest."""
     plain, depth, limits = True, 0, w.limits
     for entry in entries:
-        if type(entry) is int:
+        if type(entry) is int or type(entry) is Run:
             continue
         node: Node = entry  # type: ignore[assignment]  # an entry that is no int is a node
         w.memo.close_node(node)
@@ -102,7 +105,7 @@ def settle(w: Walker, entries: list[Entry]) -> tuple[bool, int]:
 
 def _long(node: Node) -> bool:
     """Whether ``node`` is a column or a block rather than a cell."""
-    return isinstance(node, Items) and node.sealed or isinstance(node, Special)
+    return (isinstance(node, Items) and node.sealed) or isinstance(node, Special)
 
 
 def tuple_from_mark(w: Walker, pos: int) -> int:
@@ -192,7 +195,7 @@ def extend(w: Walker, node: Items, entries: list[Entry], *, batched: bool) -> No
     node.plain, node.depth = node.plain and plain, max(node.depth, depth)
     if w.bulk is not None:
         node.entries = None
-        node.count += len(entries)
+        node.count += sum(entry.count if isinstance(entry, Run) else 1 for entry in entries)
     else:
         if not node.plain and node.sealed:
             raise _no_cell(w, node, entries)

@@ -40,7 +40,7 @@ class _Stream:
     def __init__(self, walker: Walker) -> None:
         self._walker = walker
         self._parts: list[Part] = []
-        self._rows = Listing(0, STRIDE, 0, False, 0, longs(), longs(), b"")
+        self._rows = Listing(0, 0, False, 0, longs(), longs(), longs(), b"")
         self._keys: dict[Any, None] = {}
         self._rows_only = True
 
@@ -58,7 +58,8 @@ class _Stream:
 
     def _add_row(self, result: Any, start: int) -> None:
         rows, w = self._rows, self._walker
-        if rows.count % rows.stride == 0:
+        if rows.count % STRIDE == 0:
+            rows.firsts.append(rows.count)
             rows.offsets.append(start)
             rows.memos.append(0)
         rows.count, rows.dicts, rows.end = rows.count + 1, rows.dicts + 1, w.offset
@@ -92,8 +93,8 @@ def part_of(w: Walker, result: Entry, number: int) -> Part:
 def listing_of(node: Items, number: int) -> Listing:
     """Where the items of ``node`` lie."""
     return Listing(
-        node.count, node.stride, node.end & OFFSET, node.left_open, node.end >> SHIFT,
-        node.offsets, node.memos, bytes(node.batched), tuple(node.keys), node.dicts, number,
+        node.count, node.end & OFFSET, node.left_open, node.end >> SHIFT,
+        node.firsts, node.offsets, node.memos, bytes(node.batched), tuple(node.keys), node.dicts, number,
     )  # fmt: skip
 
 

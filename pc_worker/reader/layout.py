@@ -18,11 +18,11 @@ class Listing:
 
     Attributes:
         count: Number of items.
-        stride: Items between marks.
         end: Byte offset after the last item.
         left_open: Whether the items before ``end`` stand in a batch that is not closed there.
         memo_end: Memo entries made before ``end``.
-        offsets: Byte offset of every ``stride``-th item.
+        firsts: Number of each marked item, the first 0; about every 64th is marked.
+        offsets: Byte offset of each of them.
         memos: Memo entries made before each of them.
         batched: For each of them, 1 if it stands in a batch.
         keys: Keys of the dicts among the items, in order of first appearance.
@@ -31,10 +31,10 @@ class Listing:
     """
 
     count: int
-    stride: int
     end: int
     left_open: bool
     memo_end: int
+    firsts: array[int]
     offsets: array[int]
     memos: array[int]
     batched: bytes

@@ -17,6 +17,7 @@ OPEN = 254
 SPECIAL = 255
 #: Short texts and numbers: up to 2**8 bytes.
 SHORT = 8
+_SHORT_BYTES = 1 << SHORT
 _DEEP = 3
 _RECENT = 512
 _FILL = bytes([SHORT]) * 4096
@@ -53,12 +54,17 @@ class Memo:
 
     def note(self, index: int, code: int) -> None:
         """Set the code of entry ``index``, which is the newest or an earlier one."""
-        self.fill(index + 1)
-        self.codes[index] = code
+        missing = index - len(self.codes)
+        if missing < 0:
+            self.codes[index] = code
+            return
+        if missing > 0:
+            self.fill(index)
+        self.codes.append(code)
 
     def note_scalar(self, index: int, length: int) -> None:
         """The newest entry is a scalar of ``length`` bytes."""
-        self.note(index, max(SHORT, length.bit_length()))
+        self.note(index, length.bit_length() if length > _SHORT_BYTES else SHORT)
 
     def open_node(self, index: int, node: Node) -> None:
         """The newest entry is ``node``, whose content may still come."""

@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 SHIFT = 48
 ONE = 1 << SHIFT
 OFFSET = ONE - 1
-#: Items between two marks of a list: a chunk starts to decode at most this many items early.
-STRIDE = 64
+#: Items between two marks of a list, or a few more: a chunk starts to decode at most so many items early.
+STRIDE = 25
 
 
 class Node:
@@ -37,6 +37,21 @@ class Node:
 
 
 Entry: TypeAlias = int | Node
+
+
+class Run(Node):
+    """Several plain items one after another on the stack, in one entry.
+
+    Attributes:
+        count: Number of items.
+        memos: Memo entries they made.
+    """
+
+    __slots__ = ("count", "memos")
+
+    def __init__(self, address: int, count: int, finish: int, memos: int) -> None:
+        super().__init__(address)
+        self.count, self.finish, self.memos = count, finish, memos
 
 
 class Special(Node):
@@ -96,11 +111,12 @@ class Bag(Node):
 
 
 class Items(Node):
-    """A list, of any length: its first entries, and marks at every ``STRIDE``-th item so that slices can be read.
+    """A list, of any length: its first entries, and marks here and there so that slices can be read.
 
     Attributes:
         count: Number of items.
         entries: The items, while there are at most ``STRIDE`` of them or one is not plain; else None.
+        firsts: Number of each marked item.
         offsets: Byte offset of each marked item.
         memos: Memo entries made before each marked item.
         batched: For each mark, 1 if the item stands in a batch (after MARK), 0 if APPEND follows it.
@@ -112,19 +128,29 @@ class Items(Node):
     """
 
     __slots__ = (
-        "batched", "count", "dicts", "end", "entries", "keys", "kept_from",
-        "left_open", "memos", "offsets", "referred", "stride",
-    )  # fmt: skip
+        "batched",
+        "count",
+        "dicts",
+        "end",
+        "entries",
+        "firsts",
+        "kept_from",
+        "keys",
+        "left_open",
+        "memos",
+        "offsets",
+        "referred",
+    )
 
     def __init__(self, address: int, referred: int) -> None:
         super().__init__(address, depth=1)
         self.referred = referred
         self.count = self.dicts = 0
         self.entries: list[Entry] | None = []
-        self.offsets, self.memos, self.batched = array("Q"), array("Q"), bytearray()
+        self.firsts, self.offsets, self.memos = array("Q"), array("Q"), array("Q")
+        self.batched = bytearray()
         self.end, self.kept_from = address, address >> SHIFT
         self.left_open = False
-        self.stride = STRIDE
         self.keys: dict[Any, None] = {}
 
     def __len__(self) -> int:
@@ -136,14 +162,21 @@ class Items(Node):
         return self.entries is None
 
     def add(self, entries: list[Entry], *, batched: bool) -> None:
-        """Append ``entries`` and mark every ``STRIDE``-th item."""
-        for number in range(-self.count % self.stride, len(entries), self.stride):
-            entry = entries[number]
-            address = entry if type(entry) is int else entry.address  # type: ignore[union-attr]  # int or Node
-            self.offsets.append(address & OFFSET)
-            self.memos.append(address >> SHIFT)
-            self.batched.append(batched)
-        self.count += len(entries)
+        """Append ``entries``, and mark an item wherever the last mark is ``STRIDE`` items back."""
+        count = self.count
+        # Past two million items the marks grow sparser, so that they never fill the memory.
+        stride = max(STRIDE, count >> 16)
+        due = self.firsts[-1] + stride if self.firsts else 0
+        for entry in entries:
+            if count >= due:
+                address = entry if type(entry) is int else entry.address  # type: ignore[union-attr]  # int or Node
+                self.firsts.append(count)
+                self.offsets.append(address & OFFSET)
+                self.memos.append(address >> SHIFT)
+                self.batched.append(batched)
+                due = count + stride
+            count += entry.count if type(entry) is Run else 1
+        self.count = count
 
 
 def address_of(entry: Entry) -> int:

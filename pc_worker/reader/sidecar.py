@@ -15,7 +15,7 @@ from pc_worker.reader import skeleton
 from pc_worker.reader.layout import Layout, Listing, Part, longs
 
 #: Changes with every change of what an index holds or how it is written.
-VERSION = 1
+VERSION = 2
 _MAGIC = b"PCWINDEX"
 _HEAD = 8 + 8 + 4
 
@@ -145,10 +145,10 @@ def _layout_json(layout: Layout, blobs: list[bytes]) -> dict[str, Any]:
 
 def _listing_json(listing: Listing, blobs: list[bytes], writer: skeleton.Writer) -> dict[str, Any]:
     return {
-        "numbers": [listing.count, listing.stride, listing.end, listing.memo_end, listing.dicts, listing.part],
+        "numbers": [listing.count, listing.end, listing.memo_end, listing.dicts, listing.part],
         "left_open": listing.left_open,
         "keys": writer.write_all(listing.keys),
-        "blobs": [_put(blobs, listing.offsets), _put(blobs, listing.memos), _put(blobs, listing.batched)],
+        "blobs": [_put(blobs, listing.firsts), _put(blobs, listing.offsets), _put(blobs, listing.memos), _put(blobs, listing.batched)],
     }
 
 
@@ -168,9 +168,9 @@ def _layout_of(value: dict[str, Any], blobs: list[bytes]) -> Layout:
 
 
 def _listing_of(value: dict[str, Any], blobs: list[bytes]) -> Listing:
-    count, stride, end, memo_end, dicts, part = value["numbers"]
-    offsets, memos, batched = (blobs[number] for number in value["blobs"])
+    count, end, memo_end, dicts, part = value["numbers"]
+    firsts, offsets, memos, batched = (blobs[number] for number in value["blobs"])
     keys = tuple(skeleton.read(key, []) for key in value["keys"])
     return Listing(
-        count, stride, end, value["left_open"], memo_end, _longs(offsets), _longs(memos), batched, keys, dicts, part
-    )
+        count, end, value["left_open"], memo_end, _longs(firsts), _longs(offsets), _longs(memos), batched, keys, dicts, part,
+    )  # fmt: skip

@@ -9,16 +9,20 @@ from dataclasses import dataclass, field
 
 from pc_worker.reader import opcodes as op
 from pc_worker.reader.errors import Refused, broken, over_limit
+from pc_worker.reader.flat_lists import OPENING, Flat
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.memo import SCALAR, SHORT, Memo
-from pc_worker.reader.nodes import OFFSET, ONE, SHIFT, Entry, Items, Node
+from pc_worker.reader.nodes import OFFSET, ONE, SHIFT, Entry, Items, Node, Run
 from pc_worker.reader.scalars import text
 from pc_worker.reader.source import Source
+from pc_worker.reader.stretches import Stretches, expanded
 
 #: Bytes read at a time. Small enough to stay in the processor's cache, large enough to make the calls rare.
 WINDOW = 1 << 20
 #: Every opcode with a short argument that begins before the window's last bytes lies wholly in it.
 _SLACK = 320
+#: Opcodes with which runs begin.
+_RUNS = frozenset({op.SHORT_BINUNICODE, op.LONG_BINGET, op.BINGET, op.EMPTY_LIST})
 _U32 = struct.Struct("<I").unpack_from
 
 Action = Callable[["Walker", int], int]
@@ -31,7 +35,7 @@ class Places:
     Attributes:
         frames: FRAME opcodes.
         gets: Opcodes that refer to the memo.
-        specials: Pairs (first, last) around stretches with names, calls or states.
+        specials: Pairs (first, last) around the opcodes that make names, calls or states.
     """
 
     frames: array[int] = field(default_factory=lambda: array("Q"))
@@ -39,11 +43,10 @@ class Places:
     specials: array[int] = field(default_factory=lambda: array("Q"))
 
     def add_special(self, first: int, last: int) -> None:
-        """Note a stretch; one that begins near the end of the last is joined to it."""
+        """Note a stretch after all others; one that begins near the end of the last is joined to it."""
         places = self.specials
         if places and first <= places[-1] + _NEAR:
-            places[-1] = max(places[-1], last)
-            places[-2] = min(places[-2], first)
+            places[-1] = last
         else:
             places.extend((first, last))
 
@@ -56,7 +59,7 @@ class Places:
             del self.specials[-2:]
 
 
-_NEAR = 1024
+_NEAR = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Walker:
     def __init__(self, source: Source, limits: Limits, actions: list[Action]) -> None:
         self.source, self.limits, self._actions = source, limits, actions
         self.size = source.size
-        self.base, self.buf, self.acting = 0, b"", 0
+        self.base, self.buf, self.acting, self.stop, self.limit = 0, b"", 0, 0, 0
         self.places = Places()
         self.lists: list[Items] = []
         self.protocol = 0
@@ -108,6 +111,8 @@ class Walker:
         self.mispredicted: set[int] = set()
         self.result: Entry | None = None
         self.lists = []
+        self._flat = Flat(self.memo, self.places.gets)
+        self._stretches = Stretches(self.memo, self.places.gets)
 
     def walk(self) -> Entry:
         """Walk to the next STOP and give what the pickle is.
@@ -117,10 +122,9 @@ class Walker:
         """
         pos = self._refill(self.offset)
         while self.result is None:
-            stop = self._stop()
-            if pos < stop:
-                pos = self._scan(pos, stop)
-            if pos >= stop:
+            if pos < self.stop:
+                pos = self._scan(pos, self.stop)
+            if pos >= self.stop:
                 pos = self._pass_boundary(self.base + pos)
             else:
                 pos = self._act(pos)
@@ -143,13 +147,15 @@ class Walker:
         except IndexError as error:
             raise broken("an opcode finds too few values on the stack", self.base + pos) from error
 
-    def _stop(self) -> int:
-        """Up to where opcodes may begin before the window or the frame ends."""
+    def set_stop(self) -> None:
+        """Work out up to where opcodes may begin before the window or the frame ends."""
         last = self.base + len(self.buf) >= self.size + _SLACK
         stop = self.size - self.base if last else len(self.buf) - _SLACK
         if self.frame_end:
             stop = min(stop, self.frame_end - self.base)
-        return stop
+        self.stop = stop
+        end = min(len(self.buf), self.size - self.base)
+        self.limit = min(end, self.frame_end - self.base) if self.frame_end else end
 
     def _pass_boundary(self, offset: int) -> int:
         """Go on at ``offset``, where the window or the frame ends; gives the place in the new window."""
@@ -165,6 +171,7 @@ class Walker:
 
     def _refill(self, offset: int) -> int:
         if self.base <= offset and offset + _SLACK < self.base + len(self.buf):
+            self.set_stop()
             return offset - self.base
         length = min(WINDOW, self.size - offset)
         data = self.source.read(offset, max(length, 0))
@@ -172,6 +179,7 @@ class Walker:
             # Zeros are no opcode: what reads past the end is found out at the next step.
             data += bytes(_SLACK)
         self.base, self.buf = offset, data
+        self.set_stop()
         return 0
 
     def _scan(self, pos: int, stop: int) -> int:
@@ -181,6 +189,12 @@ class Walker:
         here = (self.count << SHIFT) + self.base
         while pos < stop:
             code = buf[pos]
+            if kept is None and code in _RUNS and (runs := self._stretches.runs(buf, pos, self.limit, here)):
+                self.stack += runs
+                self.referred += self._stretches.referred
+                here += runs[-1].memos << SHIFT
+                pos = runs[-1].finish - self.base
+                continue
             if code == op.SHORT_BINUNICODE:
                 push(here + pos)
                 end = pos + 2 + buf[pos + 1]
@@ -210,6 +224,15 @@ class Walker:
                 push(here + pos)
                 if end - pos > 1 << SHORT and buf[end] == op.MEMOIZE:
                     self.memo.note_scalar(here >> SHIFT, end - pos)
+            elif code == op.EMPTY_LIST and kept is None and buf.startswith(OPENING, pos):
+                end = self._flat.skip(buf, pos, stop, self.base, here >> SHIFT)
+                if end < 0:
+                    break
+                push(here + pos)
+                self.referred += self._flat.referred
+                here += (self._flat.count << SHIFT) - (here >> SHIFT << SHIFT)
+                pos = end
+                continue
             else:
                 break
             if buf[end] == op.MEMOIZE:
@@ -238,20 +261,28 @@ class Walker:
 
     def pop(self) -> Entry:
         """Take the top off the stack, but nothing from below the newest MARK."""
-        if self.marks and len(self.stack) <= self.marks[-1]:
-            raise broken("an opcode reaches below a MARK")
+        self.top()
         return self.stack.pop()
 
     def top(self) -> Entry:
         """The top of the stack, which must stand above the newest MARK."""
         if not self.stack or (self.marks and len(self.stack) <= self.marks[-1]):
             raise broken("an opcode reaches below a MARK")
+        if type(self.stack[-1]) is Run:
+            self.stack += self.expand(self.stack.pop())
         return self.stack[-1]
+
+    def expand(self, entry: Entry) -> list[Entry]:
+        """``entry``, or the items it stands for if it is a run."""
+        if not isinstance(entry, Run):
+            return [entry]
+        start = entry.address & OFFSET
+        return [*expanded(entry, self.bytes_at(start, entry.finish - start))]
 
     def bytes_at(self, offset: int, length: int) -> bytes:
         """Up to ``length`` bytes at ``offset`` of the file, from the window where possible."""
         start = offset - self.base
-        if 0 <= start and start + length <= len(self.buf):
+        if start >= 0 and start + length <= len(self.buf):
             return self.buf[start : start + length]
         return self.source.read(offset, min(length, self.size - offset))
 

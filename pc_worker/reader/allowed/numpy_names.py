@@ -67,7 +67,7 @@ def _structure(names: object, fields: object, size: int) -> np.dtype[Any]:
 
 
 def _plain(dtype: object) -> np.dtype[Any]:
-    if not isinstance(dtype, Described) or dtype.dtype.itemsize == 0 and dtype.dtype.kind not in "SUV":
+    if not isinstance(dtype, Described) or (dtype.dtype.itemsize == 0 and dtype.dtype.kind not in "SUV"):
         raise broken("an array's type is not a numpy type")
     return dtype.dtype
 

@@ -77,7 +77,7 @@ class Numbers(Reader):
         values = self.raw(start, stop)
         if self._dtype.kind in "mM":
             return clock_values(values, None)
-        if self._dtype.kind in "V" or self._dtype.itemsize > 8 and self._dtype.kind in "fc":
+        if self._dtype.kind in "V" or (self._dtype.itemsize > 8 and self._dtype.kind in "fc"):
             return list(values)
         return values.tolist()  # type: ignore[no-any-return]  # numpy types tolist() as Any
 
@@ -90,10 +90,22 @@ def clock_values(values: np.ndarray, zone: dt.tzinfo | None) -> list[Any]:
     if unit not in ("s", "ms", "us", "ns") or step != 1:
         unit = "s" if unit in ("Y", "M", "W", "D", "h", "m", "s") else "ns"
         values = values.astype(f"{values.dtype.str[:3]}[{unit}]")
-    ticks = values.astype(values.dtype.newbyteorder("=")).view(np.int64).tolist()
+    native = values.astype(values.dtype.newbyteorder("="), copy=False)
+    if unit == "ns" and not (native.view(np.int64) % 1000).any():
+        # NaT is no multiple of 1000, so it takes the slow path, which knows it.
+        native, unit = native.astype(f"{native.dtype.str[1:3]}[us]"), "us"
+    if zone is None and unit != "ns" and (cells := _exact(native)) is not None:
+        return cells
+    ticks = native.view(np.int64).tolist()
     if values.dtype.kind == "M":
         return [moment(tick, unit, zone) for tick in ticks]
     return [span(tick, unit) for tick in ticks]
+
+
+def _exact(values: np.ndarray) -> list[Any] | None:
+    """The cells by numpy's own conversion, where it gives ``datetime`` or ``timedelta`` for all but NaT."""
+    cells: list[Any] = values.astype(f"{values.dtype.str[1:3]}[us]").tolist()
+    return None if any(type(cell) is int for cell in cells) else cells
 
 
 class Moments(Reader):

@@ -19,7 +19,6 @@ from pc_worker.reader.shapes.names import column_names, index_names
 from pc_worker.reader.store import Store
 
 
-
 @dataclass(frozen=True, slots=True)
 class Shape:
     """A table: its columns by name, in normal-form order, or its rows as one list of dicts.
