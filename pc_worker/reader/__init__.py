@@ -6,6 +6,7 @@ A library of its own: it imports nothing from the rest of the package. See ``doc
 from __future__ import annotations
 
 from pc_worker.reader.errors import Refused, SourceChanged
+from pc_worker.reader.inspection import ColumnReport, Inspection, inspect_file
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.normal import Json, normal
 from pc_worker.reader.opening import open_table
@@ -17,7 +18,9 @@ __all__ = [
     "MISSING",
     "Batch",
     "Column",
+    "ColumnReport",
     "Fingerprint",
+    "Inspection",
     "Interval",
     "Json",
     "Limits",
@@ -27,6 +30,7 @@ __all__ = [
     "Table",
     "Timedelta",
     "Timestamp",
+    "inspect_file",
     "normal",
     "open_table",
 ]

@@ -44,14 +44,18 @@ def global_line(w: Walker, pos: int) -> int:
         raise broken("a name is not written as two lines")
     module = w.buf[pos + 1 : middle].decode("ascii", "replace")
     name = w.buf[middle + 1 : end].decode("ascii", "replace")
+    w.names.add(f"{module}.{name}")
     _push(w, w.here(pos), pos, allowed.admitted(module, name)).finish = w.base + end + 1
     return end + 1
 
 
 def stack_global(w: Walker, pos: int) -> int:
     """STACK_GLOBAL: module and name from the stack."""
-    name, module = w.pop(), w.pop()
-    _push(w, address_of(module), pos, allowed.admitted(real(w, module), real(w, name)))
+    last, first = w.pop(), w.pop()
+    module, name = real(w, first), real(w, last)
+    value = allowed.admitted(module, name)
+    w.names.add(f"{module}.{name}")
+    _push(w, address_of(first), pos, value)
     return pos + 1
 
 

@@ -43,9 +43,20 @@ class Cells:
         skip = start - listing.firsts[first]
         return self._stretch(listing, first, last)[skip : skip + stop - start]
 
+    def stored_bytes(self, listing: Listing, start: int, stop: int) -> int:
+        """About how many bytes of the file items ``start`` to ``stop`` take."""
+        if start >= stop:
+            return 0
+        last = bisect_left(listing.firsts, stop)
+        end = listing.offsets[last] if last < len(listing.offsets) else listing.end
+        return int(end - listing.offsets[bisect_right(listing.firsts, start) - 1])
+
     def _stretch(self, listing: Listing, first: int, last: int) -> list[Any]:
         """The items from one mark to another."""
         begin, end = listing.offsets[first], listing.end
+        if listing is self._layout.rows:
+            end = listing.offsets[last] if last < len(listing.offsets) else end
+            return Decoder(self._source.read(begin, end - begin), 0, self._no_memo, in_batch=False).run()
         closing = b"e." if listing.left_open else b"."
         if last < len(listing.offsets):
             end = listing.offsets[last]
@@ -55,6 +66,9 @@ class Cells:
             return self._fast(listing, first, begin, end, b"](" if in_batch else b"]", closing)
         decoder = self.decoder(listing.part, begin, end, listing.memos[first], in_batch=in_batch)
         return decode_arrays(decoder)
+
+    def _no_memo(self, index: int) -> Any:
+        raise broken(f"the memo entry {index} is not where the index says")
 
     def decoder(self, part: int, begin: int, end: int, memos: int, *, in_batch: bool) -> Decoder:
         """A decoder for the bytes from ``begin`` to ``end``, before which ``memos`` entries were made."""

@@ -247,6 +247,18 @@ def _finished(value: Any) -> Any:
     return {} if isinstance(value, Container) else value
 
 
+def _stop(d: Decoder, pos: int) -> int:
+    """The end of one pickle of a stream: its value is an item, and the memo starts anew."""
+    d.items.append(d.stack.pop())
+    d.memo.clear()
+    d.late.clear()
+    return pos + 1
+
+
+def _proto(d: Decoder, pos: int) -> int:
+    return pos + 2
+
+
 def _frame(d: Decoder, pos: int) -> int:
     return pos + 9
 
@@ -286,6 +298,8 @@ _ACTIONS: dict[int, Callable[[Decoder, int], int]] = {
     op.NEWOBJ: _newobj,
     op.BUILD: _build,
     op.FRAME: _frame,
+    op.PROTO: _proto,
+    op.STOP: _stop,
 }
 _SCALAR_TABLE = [SCALARS.get(code) for code in range(256)]
 _ACTION_TABLE = [_ACTIONS.get(code, _refused) for code in range(256)]

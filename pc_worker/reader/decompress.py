@@ -101,9 +101,14 @@ def _opened(source: Source, kind: Format) -> Iterator[IO[bytes]]:
         with _zstd(raw) as stream:
             yield stream
     else:
-        openers = {"gzip": gzip.GzipFile, "bz2": bz2.BZ2File, "xz": lzma.LZMAFile}
-        with openers[kind](raw) as stream:  # type: ignore[abstract]  # the three classes share no typed base
-            yield cast(IO[bytes], stream)
+        with _stream(raw, kind) as stream:
+            yield stream
+
+
+def _stream(raw: io.BufferedReader, kind: Format) -> IO[bytes]:
+    if kind == "gzip":
+        return cast(IO[bytes], gzip.GzipFile(fileobj=raw))
+    return cast(IO[bytes], bz2.BZ2File(raw) if kind == "bz2" else lzma.LZMAFile(raw))
 
 
 @contextmanager

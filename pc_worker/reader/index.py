@@ -78,7 +78,8 @@ class _Stream:
             rows.keys = tuple(self._keys)
         places = w.places
         return Layout(
-            self._parts, rows, places.frames, places.gets, places.specials, w.protocol, bytes(w.transcoded)
+            self._parts, rows, places.frames, places.gets, places.specials, w.protocol, bytes(w.transcoded),
+            tuple(sorted(w.names)),
         )
 
 

@@ -72,6 +72,7 @@ class Layout:
         frames, gets, specials: See ``walker.Places``.
         protocol: The highest pickle protocol in the file.
         transcoded: Bytes that the file holds as text.
+        names: The allow-listed names that the file mentions, ``module.name``.
     """
 
     parts: list[Part]
@@ -81,3 +82,4 @@ class Layout:
     specials: array[int]
     protocol: int
     transcoded: bytes = b""
+    names: tuple[str, ...] = ()

@@ -46,6 +46,16 @@ class PickledRows:
         if self.rows > limits.rows or len(self.names) > limits.columns:
             raise over_limit(f"the table has {self.rows} rows and {len(self.names)} columns")
 
+        self.writer: str | None = writer_of(layout.names)
+
+    def stored_bytes(self) -> dict[str, int]:
+        """About how many bytes of the file each column takes; rows that are dicts are not told apart."""
+        sizes = dict.fromkeys(self.names, 0)
+        for shape in self._shapes:
+            for name, reader in shape.columns.items():
+                sizes[name] += reader.stored_bytes()
+        return sizes
+
     def _found(self, layout: Layout, limits: Limits) -> list[Shape]:
         if layout.rows is not None:
             return [Shape("dicts", len(layout.rows), {}, layout.rows, layout.rows.keys)]
@@ -101,6 +111,19 @@ class PickledRows:
     def close(self) -> None:
         """Give back the descriptor."""
         self._source.close()
+
+
+def writer_of(names: Sequence[str]) -> str | None:
+    """A guess at what wrote a file that mentions ``names``."""
+    of = {name.rpartition(".")[0] for name in names}
+    numpy = "numpy 2" if any(module.startswith("numpy._core") for module in of) else None
+    numpy = "numpy 1" if any(module.startswith("numpy.core") for module in of) else numpy
+    pandas = None
+    if any(module.startswith("pandas") for module in of):
+        pandas = "pandas 2" if numpy == "numpy 2" else "pandas 1 or 2"
+        pandas = "pandas 3" if "pandas.DataFrame" in names or "pandas.Series" in names else pandas
+        pandas = "pandas 1" if "pandas.core.indexes.numeric" in of else pandas
+    return " with ".join(part for part in (pandas, numpy) if part) or None
 
 
 def _names(shape: Shape) -> Sequence[Any]:

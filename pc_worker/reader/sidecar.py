@@ -15,7 +15,7 @@ from pc_worker.reader import skeleton
 from pc_worker.reader.layout import Layout, Listing, Part, longs
 
 #: Changes with every change of what an index holds or how it is written.
-VERSION = 2
+VERSION = 3
 _MAGIC = b"PCWINDEX"
 _HEAD = 8 + 8 + 4
 
@@ -140,6 +140,7 @@ def _layout_json(layout: Layout, blobs: list[bytes]) -> dict[str, Any]:
         "places": places,
         "protocol": layout.protocol,
         "transcoded": _put(blobs, layout.transcoded),
+        "names": list(layout.names),
     }
 
 
@@ -164,7 +165,8 @@ def _layout_of(value: dict[str, Any], blobs: list[bytes]) -> Layout:
     ]
     rows = None if value["rows"] is None else lists[value["rows"]]
     frames, gets, specials = (_longs(blobs[number]) for number in value["places"])
-    return Layout(parts, rows, frames, gets, specials, value["protocol"], blobs[value["transcoded"]])
+    transcoded, names = blobs[value["transcoded"]], tuple(value["names"])
+    return Layout(parts, rows, frames, gets, specials, value["protocol"], transcoded, names)
 
 
 def _listing_of(value: dict[str, Any], blobs: list[bytes]) -> Listing:

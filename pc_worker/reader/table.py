@@ -58,6 +58,11 @@ class Rows(Protocol):
     """Where a table's cells come from."""
 
     rows: int
+    writer: str | None
+
+    def stored_bytes(self) -> dict[str, int]:
+        """About how many bytes of the file each column takes."""
+        ...
 
     def read(self, start: int, stop: int, columns: Sequence[str]) -> dict[str, Sequence[object]]:
         """Cells of rows ``start`` up to ``stop`` of the named columns."""
@@ -114,6 +119,15 @@ class Table:
             raise
         self._source.check_unchanged(self.fingerprint.digest)
         return Batch(start, cells, max(0, stop - start))
+
+    @property
+    def writer(self) -> str | None:
+        """A guess at what wrote the file, such as ``pandas 2 with numpy 2``."""
+        return self._rows.writer
+
+    def stored_bytes(self) -> dict[str, int]:
+        """About how many bytes of the (decompressed) file each column takes."""
+        return self._rows.stored_bytes()
 
     def close(self) -> None:
         """Give back the descriptors; reading is an error afterwards."""

@@ -96,6 +96,7 @@ class Walker:
         self.protocol = 0
         self.frame_end = 0
         self.transcoded = bytearray()
+        self.names: set[str] = set()
         self.begin(0)
 
     def begin(self, offset: int) -> None:

@@ -47,6 +47,10 @@ class Chunks(Reader):
     def __len__(self) -> int:
         return int(self._ends[-1]) if self._ends else 0
 
+    def stored_bytes(self) -> int:
+        """Bytes of all parts."""
+        return sum(part.stored_bytes() for part in self._parts)
+
     def prove(self) -> None:
         """Check every part."""
         for part in self._parts:
@@ -92,6 +96,11 @@ def buffer(store: Store, buffers: list[Any], number: int, start: int, stop: int)
     return store.read(part.args[0], start, stop - start)
 
 
+def buffer_bytes(buffers: list[Any]) -> int:
+    """Bytes of all buffers of an array."""
+    return sum(len(part.args[0]) for part in buffers if isinstance(part, Call))
+
+
 class Text(Reader):
     """Texts or bytes: a buffer of offsets, a buffer of data, perhaps a bit for each row that is not null."""
 
@@ -112,6 +121,10 @@ class Text(Reader):
                 raise broken("an Arrow column's texts do not follow one another")
             if self._text and not data.isascii():
                 self._prove_text(places, data, present)
+
+    def stored_bytes(self) -> int:
+        """Bytes of the buffers."""
+        return buffer_bytes(self._buffers)
 
     def _prove_text(self, places: np.ndarray, data: bytes, present: np.ndarray | None) -> None:
         for number, (first, last) in enumerate(zip(places[:-1].tolist(), places[1:].tolist(), strict=True)):

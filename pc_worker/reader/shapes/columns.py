@@ -42,6 +42,10 @@ class Reader:
     def prove(self) -> None:
         """Check once, while indexing, what the walk over the opcodes cannot see."""
 
+    def stored_bytes(self) -> int:
+        """About how many bytes of the file the column takes; 0 where it has none of its own."""
+        return 0
+
 
 class Numbers(Reader):
     """One row of a numpy block: ``rows`` elements, the first at ``first``, each ``step`` elements after the last.
@@ -62,6 +66,10 @@ class Numbers(Reader):
 
     def __len__(self) -> int:
         return self._rows
+
+    def stored_bytes(self) -> int:
+        """Bytes of the elements."""
+        return self._rows * self._dtype.itemsize
 
     def raw(self, start: int, stop: int) -> np.ndarray:
         """The elements as a numpy array."""
@@ -119,6 +127,10 @@ class Moments(Reader):
     def __len__(self) -> int:
         return len(self._numbers)
 
+    def stored_bytes(self) -> int:
+        """Bytes of what it is made of."""
+        return self._numbers.stored_bytes()
+
     def read(self, start: int, stop: int) -> Sequence[Any]:
         """Cells of rows ``start`` up to ``stop``."""
         return clock_values(self._numbers.raw(start, stop), self._zone)
@@ -138,6 +150,10 @@ class Subarrays(Reader):
     def __len__(self) -> int:
         return self._rows
 
+    def stored_bytes(self) -> int:
+        """Bytes of what it is made of."""
+        return self._numbers.stored_bytes()
+
     def read(self, start: int, stop: int) -> Sequence[Any]:
         """Cells of rows ``start`` up to ``stop``."""
         flat = self._numbers.raw(start * self._size, stop * self._size)
@@ -154,6 +170,10 @@ class Objects(Reader):
 
     def __len__(self) -> int:
         return self._rows
+
+    def stored_bytes(self) -> int:
+        """Bytes of the items, to the next mark."""
+        return self._store.cells.stored_bytes(self._listing, self._first, self._first + self._rows)
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
         """Cells of rows ``start`` up to ``stop``."""
@@ -211,6 +231,10 @@ class Coded(Reader):
     def __len__(self) -> int:
         return len(self._codes)
 
+    def stored_bytes(self) -> int:
+        """Bytes of what it is made of."""
+        return self._codes.stored_bytes()
+
     def read(self, start: int, stop: int) -> Sequence[Any]:
         """Cells of rows ``start`` up to ``stop``."""
         return [None if code < 0 else self._categories[code] for code in self._codes.read(start, stop)]
@@ -225,6 +249,10 @@ class Masked(Reader):
 
     def __len__(self) -> int:
         return len(self._numbers)
+
+    def stored_bytes(self) -> int:
+        """Bytes of what it is made of."""
+        return self._numbers.stored_bytes()
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
         """Cells of rows ``start`` up to ``stop``."""
@@ -242,6 +270,10 @@ class Periods(Reader):
 
     def __len__(self) -> int:
         return len(self._ordinals)
+
+    def stored_bytes(self) -> int:
+        """Bytes of what it is made of."""
+        return self._ordinals.stored_bytes()
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
         """Cells of rows ``start`` up to ``stop``."""

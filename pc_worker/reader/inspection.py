@@ -1,0 +1,144 @@
+"""Says what a person wants to know of a file before ingesting it, without loading or executing it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pc_worker.reader.errors import Refused
+from pc_worker.reader.limits import Limits
+from pc_worker.reader.normal import Json, normal
+from pc_worker.reader.opening import open_table
+from pc_worker.reader.table import Column, Table
+from pc_worker.reader.values import MISSING
+
+_DEFAULT_LIMITS = Limits()
+_SAMPLES, _SAMPLE_ROWS = 3, 50
+_SHOWN = 80
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnReport:
+    """What is known of one column.
+
+    Attributes:
+        column: Name, kind and dimension.
+        samples: Up to three different cells that are not null, in normal form, cut to be read at a glance.
+        stored_bytes: About how many bytes of the file it takes; 0 where columns cannot be told apart.
+    """
+
+    column: Column
+    samples: tuple[Json, ...]
+    stored_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a file holds.
+
+    Attributes:
+        verdict: ``readable``, or why it is refused in one line.
+        refusal: The refusal, None if the file is readable.
+        container, rows, protocol, writer: See ``Table``; None or 0 if refused.
+        columns: The columns in order.
+    """
+
+    path: str
+    size: int
+    verdict: str
+    refusal: Refused | None = None
+    container: str | None = None
+    rows: int = 0
+    protocol: int | None = None
+    writer: str | None = None
+    columns: tuple[ColumnReport, ...] = ()
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names of the columns, to find the domain that fits."""
+        return tuple(report.column.name for report in self.columns)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as one JSON document."""
+        return {
+            "path": self.path,
+            "size": self.size,
+            "verdict": self.verdict,
+            "refused": None if self.refusal is None else _refusal(self.refusal),
+            "container": self.container,
+            "rows": self.rows,
+            "protocol": self.protocol,
+            "writer": self.writer,
+            "columns": [_column(report) for report in self.columns],
+            "vectors": {r.column.name: r.column.dimension for r in self.columns if r.column.kind == "vector"},
+        }
+
+
+def _refusal(error: Refused) -> dict[str, Json]:
+    return {
+        "kind": error.kind,
+        "reason": error.reason,
+        "offset": error.offset,
+        "column": error.column,
+        "row": error.row,
+    }
+
+
+def _column(report: ColumnReport) -> dict[str, Any]:
+    column = report.column
+    return {
+        "name": column.name,
+        "kind": column.kind,
+        "dimension": column.dimension,
+        "samples": list(report.samples),
+        "bytes": report.stored_bytes,
+    }
+
+
+def inspect_file(
+    path: str | os.PathLike[str], *, spool: Path, limits: Limits = _DEFAULT_LIMITS, fd: int | None = None
+) -> Inspection:
+    """What the file at ``path`` holds; a refused file is an answer here, not an error.
+
+    Raises:
+        SourceChanged: If the file changes meanwhile.
+        OSError: If the file cannot be read.
+    """
+    name = os.fspath(path)
+    size = os.stat(name if fd is None else fd).st_size
+    try:
+        with open_table(path, spool=spool, limits=limits, fd=fd) as table:
+            return Inspection(
+                name, size, "readable", None, table.container, table.rows, table.protocol, table.writer, _reports(table)
+            )
+    except Refused as error:
+        return Inspection(name, size, f"refused: {error}", error)
+
+
+def _reports(table: Table) -> tuple[ColumnReport, ...]:
+    batch, sizes = table.read(0, _SAMPLE_ROWS), table.stored_bytes()
+    return tuple(
+        ColumnReport(column, _samples(batch.columns[column.name]), sizes.get(column.name, 0))
+        for column in table.columns
+    )
+
+
+def _samples(cells: Any) -> tuple[Json, ...]:
+    samples: list[Json] = []
+    for cell in cells:
+        value = None if cell is MISSING else _cut(normal(cell))
+        if value is not None and value not in samples:
+            samples.append(value)
+        if len(samples) == _SAMPLES:
+            break
+    return tuple(samples)
+
+
+def _cut(value: Json) -> Json:
+    if isinstance(value, str) and len(value) > _SHOWN:
+        return value[: _SHOWN - 1] + "…"
+    if isinstance(value, list) and len(value) > _SAMPLES:
+        return [*(_cut(item) for item in value[:_SAMPLES]), "…"]
+    return value
