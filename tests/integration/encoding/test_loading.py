@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pc_worker.encoding import Encoder, ModelUnavailable, load_encoder
+from pc_worker.encoding import ModelUnavailable, load_encoder
 from tests.support.waiting import eventually
 
 LOAD = """
@@ -130,10 +129,3 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 def test_an_encoder_with_threads_survives_a_fork(cache: Path) -> None:
     assert subprocess.run([sys.executable, "-c", FORK, str(cache)], timeout=120, check=False).returncode == 0
-
-
-def test_a_torch_encoder_says_that_it_does_not_survive_a_fork(torch: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "getpid", lambda: 1)
-
-    with pytest.raises(ModelUnavailable, match="load it after"):
-        torch.encode(["a"])
