@@ -13,7 +13,7 @@ from pc_worker.errors import InvalidRequest
 
 PROJECT = Path(__file__).resolve().parent.parent
 
-Backend = Literal["auto", "torch", "onnx", "onnx-int8", "openvino"]
+Backend = Literal["auto", "torch", "onnx", "onnx-int8"]
 
 
 def split_address(address: str) -> tuple[str, int]:
