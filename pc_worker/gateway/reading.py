@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from uuid import UUID
 
 from pc_worker.errors import ContractBroken, Unavailable
+from pc_worker.gateway.ahead import one_ahead
 from pc_worker.gateway.healing import Patience
 from pc_worker.gateway.plan import Step, plan
 from pc_worker.queue import MESSAGE_BYTES, AsyncQueue, Entry, RowBlock, WirePassage, build_block, row_message
@@ -18,6 +20,7 @@ from pc_worker.store.delivery import Delivery, LogBatch, LoggedRows, Tombstone
 WINDOW_BATCHES = 256
 #: A row may change or be forgotten meanwhile; a slow reader must not be given old entries for long.
 PLAN_S = 5.0
+NO_EPOCH = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Piece:
     queued: bool
     model: str
     epoch: UUID
-    jobs: Sequence[str] = ()
+    jobs: tuple[str, ...] = ()
     tombstones: Sequence[Tombstone] = ()
 
 
@@ -54,7 +57,7 @@ class Range:
 
 
 class LogReader:
-    """Reads one range in order, surviving a database or queue that goes away meanwhile."""
+    """Reads one range in order, one read ahead, surviving a database or queue that goes away meanwhile."""
 
     def __init__(self, delivery: Delivery, queue: AsyncQueue | None, wanted: Range, *, heal_s: float) -> None:
         self._delivery, self._queue, self._wanted, self._heal_s = delivery, queue, wanted, heal_s
@@ -79,13 +82,13 @@ class LogReader:
 
     async def _window(self) -> AsyncIterator[Piece]:
         expires = time.monotonic() + PLAN_S
-        for step in await self._plan():
-            async for piece in self._queued(step) if step.batch else self._logged(step):
+        async with aclosing(one_ahead(self._reads(await self._plan()))) as reads:
+            async for step, found in reads:
+                piece = self._piece(step, found)
                 self._cursor = piece.upto
                 yield piece
-            self._cursor = step.upto
-            if time.monotonic() > expires:
-                break
+                if time.monotonic() > expires:
+                    break
         await self._check_end()
 
     async def _check_end(self) -> None:
@@ -108,15 +111,17 @@ class LogReader:
             held = await self._queue.firsts(wanted.domain, batches[0].first, batches[-1].first)
         return plan(batches, held, cursor=self._cursor, upto=min(upto, wanted.head))
 
-    async def _queued(self, step: Step) -> AsyncIterator[Piece]:
-        entry = await self._entry(step)
-        if entry is None or step.batch is None:
-            async for piece in self._logged(step):
-                yield piece
-            return
-        batch = step.batch
-        start = step.after + 1 - entry.first
-        yield Piece(entry.block, start, step.upto, True, batch.model, batch.epoch, jobs=(batch.job_id or "",))
+    async def _reads(self, steps: Sequence[Step]) -> AsyncGenerator[tuple[Step, Entry | LoggedRows | None], None]:
+        for step in steps:
+            entry = await self._entry(step)
+            if entry is not None:
+                yield step, entry
+                continue
+            cursor = step.after
+            while (read := await self._rows(cursor, step.upto)) is not None:
+                yield step, read
+                cursor = read.upto
+            yield step, None
 
     async def _entry(self, step: Step) -> Entry | None:
         batch = step.batch
@@ -127,34 +132,40 @@ class LogReader:
             return None
         return entry
 
-    async def _logged(self, step: Step) -> AsyncIterator[Piece]:
-        cursor = step.after
-        while cursor < step.upto:
-            read = await self._delivery.rows(
-                self._wanted.domain,
-                after=cursor,
-                upto=step.upto,
-                head=self._wanted.head,
-                max_rows=self._wanted.max_rows,
-                max_bytes=MESSAGE_BYTES,
-                tombstones=self._wanted.consumer,
-            )
-            if read is None:
-                return
-            cursor = read.upto
-            block = self._block(read)
-            jobs = self._jobs(block) if self._wanted.consumer else ()
-            yield Piece(block, 0, cursor, False, read.model, read.epoch, jobs, read.tombstones)
+    async def _rows(self, after: int, upto: int) -> LoggedRows | None:
+        if after == upto:
+            return None
+        return await self._delivery.rows(
+            self._wanted.domain,
+            after=after,
+            upto=upto,
+            head=self._wanted.head,
+            max_rows=self._wanted.max_rows,
+            max_bytes=MESSAGE_BYTES,
+            tombstones=self._wanted.consumer,
+        )
 
-    def _jobs(self, block: RowBlock) -> Sequence[str]:
+    def _piece(self, step: Step, found: Entry | LoggedRows | None) -> Piece:
+        match found:
+            case Entry(block=block, epoch=epoch) if step.batch is not None:
+                batch, start = step.batch, step.after + 1 - found.first
+                return Piece(block, start, step.upto, True, batch.model, epoch, jobs=(batch.job_id or "",))
+            case LoggedRows():
+                block = self._block(found)
+                jobs = self._jobs(block) if self._wanted.consumer else ()
+                return Piece(block, 0, found.upto, False, found.model, found.epoch, jobs, found.tombstones)
+            case _:
+                return Piece(build_block(self._wanted.arm, [], []), 0, step.upto, False, "", NO_EPOCH)
+
+    def _jobs(self, block: RowBlock) -> tuple[str, ...]:
         firsts = [batch.first for batch in self._batches]
         places = (bisect_right(firsts, position) - 1 for position in block.positions)
-        jobs = [self._batches[place].job_id or "" if place >= 0 else "" for place in places]
+        jobs = tuple(self._batches[place].job_id or "" if place >= 0 else "" for place in places)
         return jobs if len(set(jobs)) > 1 else jobs[:1]
 
     def _block(self, read: LoggedRows) -> RowBlock:
         rows = []
         for row in read.rows:
-            passages = [WirePassage(passage.start, passage.end, passage.vector) for passage in row.passages]
+            passages = [WirePassage(*passage) for passage in row.passages]
             rows.append((row.row_id, row_message(self._wanted.arm, row.head, passages, read.model)))
         return build_block(self._wanted.arm, [row.position for row in read.rows], rows)

@@ -13,7 +13,6 @@ import grpc.aio
 
 from pc_worker.errors import Fenced, InvalidRequest, Unavailable
 from pc_worker.gateway import metrics
-from pc_worker.gateway.ahead import one_ahead
 from pc_worker.gateway.credit import Window
 from pc_worker.gateway.frames import Frame, extend_checksum, frames, parse_request
 from pc_worker.gateway.healing import healed
@@ -72,6 +71,7 @@ class Session:
             await first_of(
                 self._send(end), self._receive(), self._renew(fenced), self._guard(), self._stop(), self._measure()
             )
+        await self._healed_keep()
 
     async def keep(self) -> None:
         """Store what was acknowledged, and renew the hold.
@@ -112,7 +112,7 @@ class Session:
             await self._wait_for(self._grown)
 
     async def _catch_up(self) -> None:
-        async with aclosing(one_ahead(self._frames())) as upcoming:
+        async with aclosing(self._frames()) as upcoming:
             async for frame in upcoming:
                 await self._wait_for_credit(len(frame.message))
                 if self._half_closed:
@@ -206,11 +206,14 @@ class Session:
                 await any_set(self._acked, fenced, timeout_s=RENEW_S)
                 self._acked.clear()
                 fenced.clear()
-                await healed(self.keep, heal_s=self._parts.config.heal_s, what=f"consumer {self._hold.name}")
+                await self._healed_keep()
                 await asyncio.sleep(KEEP_EVERY_S)
         except Fenced:
             metrics.FENCED.labels(self._hold.domain).inc()
             raise
+
+    async def _healed_keep(self) -> None:
+        await healed(self.keep, heal_s=self._parts.config.heal_s, what=f"consumer {self._hold.name}")
 
     async def _guard(self) -> None:
         deadline_s = self._terms.ack_deadline_s

@@ -14,7 +14,6 @@ from google.protobuf.message import DecodeError
 
 from pc_worker.errors import InvalidRequest, Unavailable
 from pc_worker.gateway import metrics
-from pc_worker.gateway.ahead import one_ahead
 from pc_worker.gateway.checks import checked_position, chunk_rows
 from pc_worker.gateway.parts import Parts
 from pc_worker.gateway.reading import LogReader, Range
@@ -93,7 +92,7 @@ class EmbeddingStream:
             self._record(wanted, progress)
 
     async def _send(self, wanted: Range, progress: Progress, context: grpc.aio.ServicerContext) -> None:
-        async with aclosing(one_ahead(self._messages(wanted))) as messages:
+        async with aclosing(self._messages(wanted)) as messages:
             async for outgoing in messages:
                 if self._parts.streams.closing:
                     raise Unavailable(f"the gateway is stopping: resume after position {progress.last_position}")

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from pc_worker.queue.wire import ARMS, LENGTH_DELIMITED, tagged, varint
+from pc_worker.generated import embedding_stream_pb2 as pb
+from pc_worker.queue.wire import ARMS, prefix, tagged
 
 #: What a stock client of gRPC takes, less the five bytes that frame a message.
 MESSAGE_BYTES = 4 * 1024 * 1024 - 5
 #: A UUID of 36 characters with its tag and length.
 ROW_ID_BYTES = 38
-ROW_ID_TAG = varint(14 << 3 | LENGTH_DELIMITED) + varint(36)
-POSITIONS_FIELD = 15
+ROW_ID_TAG = prefix(14, 36)
 #: Beside its rows, ids and positions: tags and lengths of the arm and of the positions.
 FRAME_BYTES = 16
 #: The longest varint of a position.
@@ -60,8 +60,8 @@ class RowBlock:
             return self.whole
         body = self.data[self.offsets[start] : self.offsets[end]]
         ids = self.ids[start * ROW_ID_BYTES : end * ROW_ID_BYTES]
-        positions = b"".join(map(varint, self.positions[start:end]))
-        return b"".join((arm_prefix(self.arm, len(body)), body, ids, tagged(POSITIONS_FIELD, positions)))
+        positions = pb.RowChunk(positions=self.positions[start:end]).SerializeToString()
+        return b"".join((arm_prefix(self.arm, len(body)), body, ids, positions))
 
     def cuts(self, start: int = 0, *, max_rows: int, max_bytes: int = MESSAGE_BYTES) -> Iterator[tuple[int, int]]:
         """Yield (start, end) of the fewest messages for the rows from ``start`` on, each within both limits.
@@ -81,7 +81,7 @@ class RowBlock:
 
 def arm_prefix(arm: str, body_bytes: int) -> bytes:
     """Give tag and length of the oneof's field around ``body_bytes`` of rows."""
-    return varint(ARMS[arm].number << 3 | LENGTH_DELIMITED) + varint(body_bytes)
+    return prefix(ARMS[arm].number, body_bytes)
 
 
 def build_block(arm: str, positions: Sequence[int], rows: Sequence[tuple[str, bytes]]) -> RowBlock:

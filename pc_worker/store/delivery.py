@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -32,31 +31,26 @@ ORDER BY b.first_position LIMIT $4
 #: row as it is now; a deleted row has none, or its tombstone if $7. At most $5 rows and $6 bytes (100 a
 #: row and 40 a passage for what the wire adds), but always one row.
 ROWS = """
-WITH active AS MATERIALIZED (
-    SELECT d.model_id, m.name || '@' || m.revision AS model, d.epoch
-    FROM domains d JOIN models m USING (model_id) WHERE d.domain = $1
-), placed AS MATERIALIZED (
-    SELECT l.position, l.row_id, l.kind, r.wire,
-           sum(coalesce(octet_length(r.wire), 0) + v.bytes + 100) OVER (ORDER BY l.position ROWS UNBOUNDED PRECEDING)
-               AS total,
-           coalesce(octet_length(r.wire), 0) + v.bytes + 100 AS own
-    FROM log l
+SELECT position, row_id::text, kind, wire, start_char, end_char, vector_send(vector) AS vector, model, epoch
+FROM (
+    SELECT l.position, l.row_id, l.kind, r.wire, e.passage, e.start_char, e.end_char, e.vector,
+           m.name || '@' || m.revision AS model, d.epoch,
+           dense_rank() OVER place AS nth,
+           sum(coalesce(4 * e.dimension, 0) + 40
+               + CASE WHEN coalesce(e.passage, 0) = 0 THEN coalesce(octet_length(r.wire), 0) + 100 ELSE 0 END
+           ) OVER place AS total
+    FROM domains d
+    JOIN models m USING (model_id)
+    JOIN log l ON l.domain = d.domain
     LEFT JOIN rows r ON r.domain = l.domain AND r.row_id = l.row_id AND l.kind = 0
-    CROSS JOIN LATERAL (
-        SELECT coalesce(sum(4 * e.dimension + 40), 0) AS bytes FROM embeddings e
-        WHERE e.domain = $1 AND e.row_id = l.row_id AND e.model_id = (SELECT model_id FROM active)) v
-    WHERE l.domain = $1 AND l.position > $2 AND l.position <= $3
+    LEFT JOIN embeddings e ON e.domain = r.domain AND e.row_id = r.row_id AND e.model_id = d.model_id
+    WHERE d.domain = $1 AND l.position > $2 AND l.position <= $3
       AND (l.superseded_by IS NULL OR l.superseded_by > $4)
       AND (r.row_id IS NOT NULL OR (l.kind = 1 AND $7))
-    ORDER BY l.position LIMIT $5
-)
-SELECT p.position, p.row_id::text, p.kind, p.wire, e.start_char, e.end_char, vector_send(e.vector) AS vector,
-       a.model, a.epoch
-FROM placed p
-CROSS JOIN active a
-LEFT JOIN embeddings e ON e.domain = $1 AND e.row_id = p.row_id AND e.model_id = a.model_id
-WHERE p.total <= $6 OR p.total = p.own
-ORDER BY p.position, e.passage
+    WINDOW place AS (ORDER BY l.position) -- by whole rows: all passages of a row are peers
+) placed
+WHERE nth <= $5 AND (nth = 1 OR total <= $6)
+ORDER BY position, passage
 """
 
 #: Every read is a short range by primary key: nested loops are right whatever the statistics say, and one plan serves
@@ -111,8 +105,7 @@ class LogBatch:
     model: str
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedPassage:
+class LoggedPassage(NamedTuple):
     """A passage's place in characters and its vector, little-endian float32."""
 
     start: int
@@ -120,14 +113,13 @@ class LoggedPassage:
     vector: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedRow:
+class LoggedRow(NamedTuple):
     """A row at its place in the log: its message without vectors, and its passages."""
 
     position: int
     row_id: str
     head: bytes
-    passages: Sequence[LoggedPassage]
+    passages: list[LoggedPassage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,12 +223,13 @@ def _rows(records: Sequence[Any]) -> list[LoggedRow]:
     if missing is not None:
         raise ContractBroken(f"row {missing['row_id']} has no vector of {missing['model']}: finish the model's switch")
     vectors = _little_endian([record["vector"] for record in records])
-    rows = []
-    for _, group in groupby(zip(records, vectors, strict=True), key=lambda pair: pair[0]["position"]):
-        pairs = list(group)
-        passages = [LoggedPassage(record["start_char"], record["end_char"], vector) for record, vector in pairs]
-        first = pairs[0][0]
-        rows.append(LoggedRow(first["position"], first["row_id"], first["wire"], passages))
+    rows: list[LoggedRow] = []
+    for (position, row_id, _, head, start, end, *_), vector in zip(records, vectors, strict=True):
+        passage = LoggedPassage(start, end, vector)
+        if rows and rows[-1].position == position:
+            rows[-1].passages.append(passage)
+        else:
+            rows.append(LoggedRow(position, row_id, head, [passage]))
     return rows
 
 

@@ -17,7 +17,7 @@ EPOCH = UUID(int=3)
 def _piece(positions: list[int], dead: list[int], upto: int, start: int = 0, *, jobs: int = 1) -> Piece:
     rows = [(str(UUID(int=at)), pb.DocumentRow(key="x" * (at % 50)).SerializeToString()) for at in positions]
     block = build_block("document", positions, rows)
-    names = [f"job-{at}" for at in positions] if jobs > 1 else ["job"]
+    names = tuple(f"job-{at}" for at in positions) if jobs > 1 else ("job",)
     tombstones = [Tombstone(at, str(UUID(int=at))) for at in dead]
     return Piece(block, start, upto, False, "m@1", EPOCH, names, tombstones)
 
