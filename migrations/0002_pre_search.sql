@@ -11,7 +11,7 @@ CREATE TABLE search_statistics (
     refreshed_at timestamptz NOT NULL DEFAULT now()
 );
 
--- In how many rows of the domain a word occurs.
+-- In how many rows of the domain a word, or a facet of very many rows, occurs.
 CREATE TABLE term_statistics (
     domain    text    NOT NULL,
     term      integer NOT NULL,

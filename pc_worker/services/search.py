@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pc_worker.domains import get_domain
 from pc_worker.encoding import Encoder
-from pc_worker.errors import ContractBroken, InvalidRequest, NotFound
+from pc_worker.errors import ContractBroken, InvalidRequest, NotFound, NotServable
 from pc_worker.services.recent_queries import RecentQueries
 from pc_worker.store.connection import Cursor, Database
 from pc_worker.store.search_fusion import Lists, RankedRow, ranked
@@ -38,15 +38,15 @@ Mode = Literal["hybrid", "vector", "text"]
 
 MAX_K = 100
 MAX_OFFSET = 1_000
-#: Rows of each list that fusion sees at least.
-DEPTH = 50
+#: Rows of each list that fusion sees at least: more found nothing better on the labelled set, and cost more.
+DEPTH = 20
 
 #: One a process, shared by its threads: 1.5 kB a query of 384 dimensions.
 RECENT = RecentQueries(1024)
 NO_WORDS = Words(Collection(0, 0.0, 1.2, 0.75))
 
 
-class NoQueryModel(InvalidRequest):
+class NoQueryModel(NotServable):
     """The domain's vectors come from its source, by a model we do not have: FAILED_PRECONDITION on the wire."""
 
 
@@ -183,7 +183,7 @@ def _hits(
     cursor: Cursor, request: SearchRequest, mode: Mode, profile: Profile, encoder: Callable[[Model], Encoder]
 ) -> list[RankedRow]:
     wanted = request.k + request.offset
-    limit = max(DEPTH, 2 * wanted)
+    limit = max(DEPTH, 2 * wanted) if mode == "hybrid" else wanted
     vector = None if mode == "text" else _vector(cursor, request, profile, encoder)
     scope = Scope(profile=profile, conditions=request.where, without=_row(request) or NO_ROW)
     words, near, text = NO_WORDS, None, None

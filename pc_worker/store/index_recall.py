@@ -12,8 +12,6 @@ from pc_worker.store.search_scope import Candidates, Profile, Scope, VectorIndex
 from pc_worker.store.values import Model
 
 TOP = 10
-#: As long as the lists that search asks for.
-LIMIT = 50
 #: Rows as near as the tenth count as found, whichever of them the index gave.
 TIE = 1e-6
 
@@ -74,5 +72,4 @@ def _nearest(
         encodable=False,
     )
     profile = Profile(domain=state.domain, model=model, collection=None, index=index)
-    found = nearest(cursor, Scope(profile=profile, without=row_id), vector, limit=LIMIT, wanted=TOP)
-    return Candidates(found.ids[:TOP], found.scores[:TOP])
+    return nearest(cursor, Scope(profile=profile, without=row_id), vector, limit=TOP, wanted=TOP)

@@ -25,7 +25,7 @@ WITH near AS (
 )
 SELECT r.row_id, fused.score, passage.similarity, bm25.score, r.payload, passage.start_char, passage.end_char,
        substr(r.text, passage.start_char + 1, passage.end_char - passage.start_char)
-FROM fused JOIN rows r ON r.domain = %(domain)s AND r.row_id = fused.row_id
+FROM fused JOIN rows r ON r.domain = %(domain)s AND r.row_id = fused.row_id AND {where}
 LEFT JOIN LATERAL (
     SELECT 1 - (e.vector <=> %(vector)s::vector) AS similarity, e.start_char, e.end_char FROM embeddings e
     WHERE e.domain = r.domain AND e.row_id = r.row_id AND e.model_id = %(model_id)s AND %(vector)s IS NOT NULL
@@ -78,6 +78,6 @@ def ranked(
     values |= {"near_ids": near.ids, "near_scores": near.scores, "text_ids": text.ids, "text_scores": text.scores}
     values |= {"near_weight": lists.near_weight, "text_weight": lists.text_weight, "rrf_k": RRF_K}
     values |= {"vector": vector, "k": k, "offset": offset}
-    cursor.execute(RANKED.format(fused=lists.score_sql, bm25=bm25), scope.parameters | values)
+    cursor.execute(RANKED.format(fused=lists.score_sql, bm25=bm25, where=scope.where), scope.parameters | values)
     names = ("row_id", "score", "similarity", "text_score", "payload", "start", "end", "passage")
     return [RankedRow(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]

@@ -6,8 +6,11 @@ from uuid import UUID
 
 from pc_worker.store.connection import Cursor
 from pc_worker.store.search_scope import Candidates, Profile, Scope, VectorIndex, read_candidates
+from pc_worker.store.search_statistics import rows_left
 
-#: Filters that leave at most so many rows are answered exactly: quicker than to meet them among all neighbours.
+#: To meet one row through the index costs as much as to compare so many that the filter has chosen.
+NEIGHBOUR_COST = 8
+#: Without statistics, filters that leave at most so many rows are answered by comparing those.
 EXACT_ROWS = 2_000
 
 COUNT_FILTERED = """
@@ -42,7 +45,7 @@ def nearest(cursor: Cursor, scope: Scope, vector: str, *, limit: int, wanted: in
         wanted: If the index finds fewer, all vectors are compared: so many are found when so many exist.
     """
     index = scope.profile.index
-    if index is not None and not _is_selective(cursor, scope):
+    if index is not None and not _is_selective(cursor, scope, limit * index.passages_per_row):
         found = _through_index(cursor, scope, vector, index, limit)
         if len(found.ids) >= wanted:
             return found
@@ -50,10 +53,17 @@ def nearest(cursor: Cursor, scope: Scope, vector: str, *, limit: int, wanted: in
     return read_candidates(cursor)
 
 
-def _is_selective(cursor: Cursor, scope: Scope) -> bool:
-    """Whether the filter surely leaves few rows; ranges alone never tell."""
+def _is_selective(cursor: Cursor, scope: Scope, passages: int) -> bool:
+    """Whether the filter leaves so few rows that comparing them all is cheaper; ranges alone never tell.
+
+    Among the neighbours only ``left`` of all rows meet the filter: ``passages · all / left`` have to be looked at.
+    """
+    collection = scope.profile.collection
     if not scope.facets:
         return False
+    if collection is not None and collection.documents:
+        left = rows_left(cursor, scope.profile.domain, scope.facets, collection)
+        return left * left <= NEIGHBOUR_COST * passages * collection.documents
     cursor.execute(COUNT_FILTERED, scope.parameters | {"limit": EXACT_ROWS + 1})
     (count,) = cursor.fetchone() or (0,)
     return bool(count <= EXACT_ROWS)
@@ -68,7 +78,7 @@ def _through_index(cursor: Cursor, scope: Scope, vector: str, index: VectorIndex
 
 
 def _filter(scope: Scope) -> str:
-    return f"{FACETS} {scope.payload_filter}" if scope.facets else scope.payload_filter
+    return f"{FACETS} {scope.candidate_filter}" if scope.facets else scope.candidate_filter
 
 
 def vector_of_row(cursor: Cursor, profile: Profile, row_id: UUID) -> str | None:

@@ -20,9 +20,9 @@ MAX_EF_SEARCH = 1_000
 #: Of work_mem: with once (4 MB) a filtered scan ends before the 20,000 tuples that it may look at.
 SCAN_MEMORY = 8
 
-# No answer mixes two models or two states of a row.
+# No answer mixes two models or two states of a row. Searches are many and short: helpers would only get in their way.
 SNAPSHOT = """
-SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL max_parallel_workers_per_gather = 0;
 SELECT set_config('role', rolname, true) FROM pg_roles
 WHERE rolname = 'pcw_reader' AND pg_has_role(oid, 'MEMBER') AND has_table_privilege(oid, 'rows', 'SELECT')
 """

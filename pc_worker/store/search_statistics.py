@@ -1,4 +1,4 @@
-"""BM25's collection statistics: how many rows a domain has, how long they are, and in how many a word occurs.
+"""Collection statistics of search: how many rows a domain has, how long they are, in how many a term occurs.
 
 They are counted after loads and read by every search. Writers of rows never touch them, so nobody waits for them; words
 that are newer than the last count weigh as much as a word that no row holds.
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log
+from math import log, prod
 
 from pc_worker.store.connection import Cursor, Database
 
+#: Facets of more rows are counted like words: a filter by such a one leaves many rows.
+COMMON_FACET = 1_000
 #: Rows that stand for the domain until its statistics are counted for the first time.
 SAMPLE_ROWS = 5_000
 
@@ -23,7 +25,7 @@ FROM domains d LEFT JOIN search_statistics s USING (domain) WHERE domain = %s
 COUNT = """
 WITH counted AS MATERIALIZED (
     SELECT term, count(*)::integer AS documents FROM row_terms, unnest(terms) AS term
-    WHERE domain = %(domain)s AND term > 0 GROUP BY term
+    WHERE domain = %(domain)s GROUP BY term HAVING term > 0 OR count(*) > %(common)s
 ), gone AS (
     DELETE FROM term_statistics s
     WHERE domain = %(domain)s AND NOT EXISTS (SELECT FROM counted WHERE counted.term = s.term)
@@ -84,7 +86,7 @@ def refresh_statistics(database: Database, domain: str, *, drift: float = 0.0) -
         if not (never or changed > drift * documents):
             return False
         cursor.execute("SET LOCAL work_mem = '64MB'")  # one hash table of all words
-        cursor.execute(COUNT, {"domain": domain})
+        cursor.execute(COUNT, {"domain": domain, "common": COMMON_FACET})
         cursor.execute(FLUSH)
         return True
 
@@ -99,6 +101,14 @@ def set_bm25(database: Database, domain: str, *, k1: float = 1.2, b: float = 0.7
             "ON CONFLICT (domain) DO UPDATE SET k1 = excluded.k1, b = excluded.b",
             (domain, k1, b),
         )
+
+
+def rows_left(cursor: Cursor, domain: str, facets: Sequence[int], collection: Collection) -> float:
+    """Estimate how many rows hold all ``facets``, as if they knew nothing of each other; too many if in doubt."""
+    cursor.execute(KNOWN, (domain, list(facets)))
+    common = dict(cursor.fetchall())
+    shares = [common.get(facet, COMMON_FACET) / max(collection.documents, 1) for facet in set(facets)]
+    return collection.documents * prod(shares)
 
 
 def word_frequencies(

@@ -97,6 +97,6 @@ def matching(cursor: Cursor, scope: Scope, words: Words, *, limit: int, wanted: 
 def _score(cursor: Cursor, scope: Scope, words: Words, candidates: Sequence[int], limit: int) -> Candidates:
     score, values = words.score_sql()
     facets = "AND e.terms @> %(facets)s::integer[]" if scope.facets else ""
-    statement = MATCHING.format(score=score, filter=scope.payload_filter, facets=facets)
+    statement = MATCHING.format(score=score, filter=scope.candidate_filter, facets=facets)
     cursor.execute(statement, scope.parameters | values | {"candidates": list(candidates), "limit": limit})
     return read_candidates(cursor)
