@@ -26,7 +26,9 @@ def mark(w: Walker, pos: int) -> int:
     """MARK: remember the height of the stack; after a long list, expect its next batch."""
     top = w.stack[-1] if w.stack else None
     offset = w.base + pos
-    if w.bulk is None and isinstance(top, Items) and top.sealed and offset not in w.mispredicted:
+    # Protocol 0 appends items one by one; there, MARK begins an item.
+    in_batches = isinstance(top, Items) and top.sealed and bool(top.batched[-1])
+    if w.bulk is None and in_batches and offset not in w.mispredicted:
         w.bulk = Bulk(offset, w.count, len(w.marks), len(w.stack), w.referred, w.frame_end)
     w.marks.append(len(w.stack))
     w.mark_info.append((w.here(pos), w.referred))

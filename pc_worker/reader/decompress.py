@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
-from pc_worker.reader.errors import Refused, broken, not_a_table, over_limit
+from pc_worker.reader.errors import broken, not_a_table, over_limit
 from pc_worker.reader.formats import Format
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.source import Source
@@ -59,7 +59,7 @@ def _next(stream: IO[bytes]) -> bytes:
     except OSError as error:
         if error.errno is not None:
             raise
-        # bz2 reports damaged data as an OSError without a number.
+        # bz2 and Arrow report damaged data as an OSError without a number.
         raise broken(f"the compressed file is damaged: {error}") from error
 
 
@@ -126,11 +126,7 @@ def _zip_member(raw: io.BufferedReader) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _zstd(raw: io.BufferedReader) -> Iterator[IO[bytes]]:
-    import zstandard  # only needed for such files
+    import pyarrow as pa  # large, and only needed for such files; notices a cut stream, which zstandard does not
 
-    # 2**27 bytes is the largest window that zstd itself unpacks without being asked to.
-    reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(raw, read_across_frames=True)
-    try:
-        yield cast(IO[bytes], reader)
-    except zstandard.ZstdError as error:
-        raise Refused("broken", f"the compressed file is damaged: {error}") from error
+    with pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd") as stream:
+        yield cast(IO[bytes], stream)

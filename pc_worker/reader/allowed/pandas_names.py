@@ -223,6 +223,7 @@ CALLS: dict[Key, Rule] = {
     (f"{_CORE}.internals.blocks", "new_block"): _part("Block", 3),
     (f"{_CORE}.indexes.base", "_new_Index"): _new_index,
     (f"{_CORE}.indexes.datetimes", "_new_DatetimeIndex"): _new_index,
+    (f"{_CORE}.indexes.timedeltas", "_new_TimedeltaIndex"): _new_index,
     (f"{_CORE}.indexes.period", "_new_PeriodIndex"): _new_index,
     (f"{_CORE}.indexes.interval", "_new_IntervalIndex"): _new_index,
     (f"{_CORE}.indexes.frozen", "FrozenList"): lambda args: args[0],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -127,9 +128,15 @@ def _periods(dtype: Any, numbers: Reader) -> Reader:
     offset = dtype.args[0] if isinstance(dtype, Call) and dtype.args else None
     if isinstance(dtype, Call) and isinstance(dtype.state, dict):
         offset = dtype.state.get("_freq") or dtype.state.get("freq")
+    if isinstance(offset, str) and (named := _PERIOD.fullmatch(offset)):
+        return Periods(numbers, named[1])
     if not isinstance(offset, Call) or offset.kind != "Offset":
         raise broken("a column of periods has no frequency")
     return Periods(numbers, frequency_name(offset))
+
+
+#: How pandas since 2.2 writes a period's type.
+_PERIOD = re.compile(r"period\[(\d{0,6}[A-Za-z]{1,4}(?:-[A-Z]{3})?)\]")
 
 
 #: Extension arrays that are one numpy array and a type.
@@ -186,6 +193,8 @@ def _categorical(store: Store, value: Call) -> Reader:
 
 def coded(store: Store, codes: Any, categories: list[Any]) -> Reader:
     """A column of ``codes`` into ``categories``."""
+    if isinstance(codes, np.ndarray) and codes.ndim == 1 and codes.dtype.kind == "i":
+        return Coded(Values(codes.tolist(), "int"), categories)
     if not isinstance(codes, Array) or codes.dtype is None or codes.dtype.kind != "i":
         raise broken("a categorical's codes are not whole numbers")
     return Coded(rows_of(store, codes, 1)[0], categories)

@@ -42,7 +42,7 @@ def _range(state: dict[Any, Any]) -> range:
 
 
 def _multi(store: Store, state: dict[Any, Any]) -> Levels:
-    levels, codes = sequence(store, state.get("levels")), _described(state.get("codes"))
+    levels, codes = sequence(store, state.get("levels")), sequence(store, state.get("codes"))
     names = sequence(store, state.get("names"))
     if not len(levels) == len(codes) == len(names):
         raise broken("a MultiIndex has not as many codes and names as levels")
@@ -50,12 +50,6 @@ def _multi(store: Store, state: dict[Any, Any]) -> Levels:
         (name, coded(store, code, _labels(store, level)))
         for name, code, level in zip(names, codes, levels, strict=True)
     ]
-
-
-def _described(codes: Any) -> list[Any]:
-    if not isinstance(codes, list | tuple):
-        raise broken("a MultiIndex has no list of codes")
-    return list(codes)
 
 
 def _labels(store: Store, level: Any) -> list[Any]:
