@@ -32,7 +32,9 @@ _STEP = 1 << 20
 def is_plain(value: Any) -> bool:
     """Whether what a call gave may be a cell."""
     if isinstance(value, Array):
-        return value.dtype is not None and (not isinstance(value.data, Items) or value.data.plain)
+        if value.dtype is None:
+            return False
+        return not value.dtype.hasobject or (isinstance(value.data, Items) and value.data.plain)
     return isinstance(value, _VALUES) or type(value).__name__ in _INERT
 
 

@@ -19,11 +19,14 @@ from pc_worker.reader.nodes import (
 from pc_worker.reader.realise import key_of
 from pc_worker.reader.walker import Action, Bulk, Mispredicted, Walker
 
-_MAX_KEYS_SEEN = 20_000
+#: A list, its dict, the dict's tuple: a level of nesting opens a few marks at most.
+_MARKS_PER_LEVEL = 4
 
 
 def mark(w: Walker, pos: int) -> int:
     """MARK: remember the height of the stack; after a long list, expect its next batch."""
+    if len(w.marks) > _MARKS_PER_LEVEL * w.limits.depth:
+        raise over_limit(f"values nest more than {w.limits.depth} deep")
     top = w.stack[-1] if w.stack else None
     offset = w.base + pos
     # Protocol 0 appends items one by one; there, MARK begins an item.

@@ -104,7 +104,7 @@ class _Freed:
 
     def __init__(self, w: Walker, number: int, known: dict[int, Listing]) -> None:
         self._w, self._number, self._known = w, number, known
-        self._left = w.limits.skeleton_opcodes
+        self._left = w.limits.opcodes
 
     def free(self, value: Any, depth: int) -> Any:
         """``value`` with every list as a Listing."""

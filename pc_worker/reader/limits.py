@@ -28,13 +28,12 @@ class Limits:
     text_bytes: int = 64 * MiB
     #: Bytes of one cell with everything it refers to counted as often as it is referred to.
     cell_bytes: int = 64 * MiB
-    #: Opcodes inside one cell: bounds the memory that one cell costs while it is judged.
-    cell_opcodes: int = 2_000_000
-    #: Opcodes outside the cells: what a frame's skeleton (blocks, axes, names) may cost.
-    skeleton_opcodes: int = 5_000_000
+    #: Opcodes that are no plain scalars, between two batches of rows: what one cell, or a frame's skeleton
+    #: (blocks, axes, names), may cost.
+    opcodes: int = 3_000_000
     #: Nesting of lists, tuples and dicts in a cell, and of parts in the skeleton.
     depth: int = 60
-    #: Open marks plus values on the machine's stack. Writers batch by 1,000.
+    #: Values that wait to be put together. Writers batch by 1,000.
     stack: int = 2_000_000
     #: Values the file memoizes. Each costs one byte while the file is indexed.
     memo: int = 2_000_000_000

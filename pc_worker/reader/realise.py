@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
+import uuid
 from bisect import bisect_right
 from typing import Any
+
+import numpy as np
 
 from pc_worker.reader import opcodes as op
 from pc_worker.reader.decoder import Decoder
@@ -16,13 +21,13 @@ from pc_worker.reader.nodes import (
     Fields,
     Group,
     Items,
-    Node,
     Ref,
     Special,
     address_of,
 )
 from pc_worker.reader.parts import Payload
 from pc_worker.reader.scalars import SCALARS, counted
+from pc_worker.reader.values import Interval, Period, Timedelta, Timestamp
 from pc_worker.reader.walker import Walker
 
 #: Payloads up to this many bytes are read; longer ones become a Payload.
@@ -79,8 +84,15 @@ def key_of(w: Walker, entry: Entry) -> Any:
     return key
 
 
+#: Types that a key may be of; none computes its hash by code that the file could choose.
+_KEYS = (
+    type(None), bool, int, float, complex, str, bytes, dt.date, dt.time, dt.timedelta, decimal.Decimal, uuid.UUID,
+    np.generic, Timestamp, Timedelta, Interval, Period,
+)  # fmt: skip
+
+
 def _check_key(key: object) -> None:
-    if isinstance(key, Payload | Items | Node | list | dict | tuple | bytearray) or type(key).__hash__ is None:
+    if not isinstance(key, _KEYS):
         raise unsafe("a key is not a text, a number or a date")
 
 

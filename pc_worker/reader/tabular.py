@@ -68,7 +68,10 @@ def _arrow_rows(source: Source, content: Source, kind: Format, place: Place, lim
     try:
         _copy(_batches(content, kind), copy, limits)
         rows = ArrowRows(content, copy)
-    except (pa.ArrowException, ValueError) as error:
+    except (pa.ArrowException, ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        # Arrow reports damaged data as an OSError without a number.
         raise broken(f"the {_CONTAINERS[kind]} is damaged: {_first_line(error)}") from error
     finally:
         digest.wait()

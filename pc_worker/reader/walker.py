@@ -134,7 +134,7 @@ class Walker:
 
     def _act(self, pos: int) -> int:
         self.spent += 1
-        if self.spent > self.limits.skeleton_opcodes:
+        if self.spent > self.limits.opcodes:
             raise over_limit("one stretch of the file takes too many opcodes", self.base + pos)
         self.acting = pos
         try:
