@@ -1,24 +1,48 @@
-"""Having the next item ready while the present one is being used: one, never more."""
+"""Reading ahead: the next reads run while the present one is used, in order, and can be given up."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from typing import TypeVar
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Generic, TypeVar
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
-async def one_ahead(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-    """Yield ``items``, fetching the next one meanwhile; closes them when it is closed itself."""
-    upcoming = asyncio.ensure_future(anext(items, None))
-    try:
-        while (item := await upcoming) is not None:
-            upcoming = asyncio.ensure_future(anext(items, None))
-            yield item
-    finally:
-        upcoming.cancel()
-        await asyncio.wait([upcoming])
-        if not upcoming.cancelled():
-            upcoming.exception()  # looked at, or asyncio complains: nobody wants the item any more
-        await items.aclose()
+class ReadAhead(Generic[S, T]):
+    """Gives ``read(step)`` for each of ``steps``, with at most ``depth`` reads beyond the one that is asked for."""
+
+    def __init__(self, steps: Sequence[S], read: Callable[[S], Coroutine[Any, Any, T]], *, depth: int) -> None:
+        self._steps, self._read, self._depth = steps, read, depth
+        self._taken = 0
+        self._running: deque[asyncio.Task[T]] = deque()
+
+    async def take(self) -> tuple[S, T] | None:
+        """Give the next step with what it reads; None after the last.
+
+        Raises:
+            Exception: Whatever that read raises.
+        """
+        if self._taken == len(self._steps):
+            return None
+        for step in self._steps[self._taken + len(self._running) : self._taken + 1 + self._depth]:
+            self._running.append(asyncio.create_task(self._read(step)))
+        found = await self._running[0]
+        self._running.popleft()
+        self._taken += 1
+        return self._steps[self._taken - 1], found
+
+    def drop(self) -> None:
+        """Give up what was read ahead; it is read again when asked for."""
+        while self._running:
+            task = self._running.pop()
+            task.cancel()
+            task.add_done_callback(_look_away)
+
+
+def _look_away(task: asyncio.Task[Any]) -> None:
+    # Asyncio complains of an error that nobody has looked at.
+    if not task.cancelled():
+        task.exception()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from pc_worker.store.delivery import LogBatch
@@ -21,29 +21,20 @@ class Step:
 
 
 def plan(batches: Sequence[LogBatch], held: Container[int], *, cursor: int, upto: int) -> list[Step]:
-    """Cover every position beyond ``cursor``, up to ``upto``, with as few steps as possible.
+    """Cover every position beyond ``cursor``, up to ``upto``.
 
-    A batch comes from the queue if it is intact, whole within the range, and ``held`` there. Whatever no batch
-    covers comes from the log, which knows best.
+    An intact batch is one step: a chunk as it was committed, from the queue if it is ``held`` there. Whatever else
+    lies between is read from the log in one stretch, however many batches it spans, for most of it may be superseded.
     """
     steps: list[Step] = []
-    for batch in _from_queue(batches, held, upto):
+    for batch in batches:
+        if not batch.intact or batch.last > upto or batch.last - batch.first + 1 < SMALL_BATCH:
+            continue
         if batch.first > cursor + 1:
             steps.append(Step(cursor, batch.first - 1))
             cursor = batch.first - 1
-        steps.append(Step(cursor, batch.last, batch))
+        steps.append(Step(cursor, batch.last, batch if batch.first in held else None))
         cursor = batch.last
     if cursor < upto:
         steps.append(Step(cursor, upto))
     return steps
-
-
-def _from_queue(batches: Iterable[LogBatch], held: Container[int], upto: int) -> list[LogBatch]:
-    return [
-        batch
-        for batch in batches
-        if batch.intact
-        and batch.first in held
-        and batch.last <= upto
-        and batch.last - batch.first + 1 >= SMALL_BATCH
-    ]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from bisect import bisect_right
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
 from pc_worker.errors import ContractBroken, Unavailable
-from pc_worker.gateway.ahead import one_ahead
+from pc_worker.gateway.ahead import ReadAhead
 from pc_worker.gateway.healing import Patience
 from pc_worker.gateway.plan import Step, plan
 from pc_worker.queue import MESSAGE_BYTES, AsyncQueue, Entry, RowBlock, WirePassage, build_block, row_message
@@ -20,7 +21,21 @@ from pc_worker.store.delivery import Delivery, LogBatch, LoggedRows, Tombstone
 WINDOW_BATCHES = 256
 #: A row may change or be forgotten meanwhile; a slow reader must not be given old entries for long.
 PLAN_S = 5.0
+#: Two chunks beyond the present one: Redis and PostgreSQL then work while the present one is sent.
+READ_AHEAD = 2
+#: A client that takes no message for so long is slow.
+BLOCKED_S = 1.0
 NO_EPOCH = UUID(int=0)
+
+
+@contextmanager
+def resting_when_blocked(reader: LogReader) -> Iterator[None]:
+    """Have ``reader`` give up what it read ahead if the block, a write, lasts: a client costs its one message then."""
+    timer = asyncio.get_running_loop().call_later(BLOCKED_S, reader.rest)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +72,13 @@ class Range:
 
 
 class LogReader:
-    """Reads one range in order, one read ahead, surviving a database or queue that goes away meanwhile."""
+    """Reads one range in order, a little ahead, surviving a database or queue that goes away meanwhile."""
 
     def __init__(self, delivery: Delivery, queue: AsyncQueue | None, wanted: Range, *, heal_s: float) -> None:
         self._delivery, self._queue, self._wanted, self._heal_s = delivery, queue, wanted, heal_s
         self._cursor = wanted.after
         self._batches: Sequence[LogBatch] = ()
+        self._ahead: ReadAhead[Step, Entry | LoggedRows | None] = ReadAhead((), self._read, depth=0)
 
     async def pieces(self) -> AsyncIterator[Piece]:
         """Yield the range's rows; complete when it ends.
@@ -80,16 +96,28 @@ class LogReader:
             except Unavailable as exc:
                 await patience.endure(exc, f"stream of {self._wanted.domain}")
 
+    def rest(self) -> None:
+        """Give up what was read ahead: its client does not take what it has."""
+        self._ahead.drop()
+
     async def _window(self) -> AsyncIterator[Piece]:
         expires = time.monotonic() + PLAN_S
-        async with aclosing(one_ahead(self._reads(await self._plan()))) as reads:
-            async for step, found in reads:
-                piece = self._piece(step, found)
-                self._cursor = piece.upto
-                yield piece
-                if time.monotonic() > expires:
-                    break
+        self._ahead = ReadAhead(await self._plan(), self._read, depth=READ_AHEAD)
+        try:
+            while time.monotonic() < expires and (taken := await self._ahead.take()) is not None:
+                async for piece in self._pieces(*taken):
+                    self._cursor = piece.upto
+                    yield piece
+        finally:
+            self._ahead.drop()
         await self._check_end()
+
+    async def _pieces(self, step: Step, found: Entry | LoggedRows | None) -> AsyncIterator[Piece]:
+        piece = self._piece(step, found)
+        yield piece
+        while piece.upto < step.upto:
+            piece = self._piece(step, await self._rows(piece.upto, step.upto))
+            yield piece
 
     async def _check_end(self) -> None:
         # After reading: what a restored database no longer has looks like rows that were deleted.
@@ -111,17 +139,8 @@ class LogReader:
             held = await self._queue.firsts(wanted.domain, batches[0].first, batches[-1].first)
         return plan(batches, held, cursor=self._cursor, upto=min(upto, wanted.head))
 
-    async def _reads(self, steps: Sequence[Step]) -> AsyncGenerator[tuple[Step, Entry | LoggedRows | None], None]:
-        for step in steps:
-            entry = await self._entry(step)
-            if entry is not None:
-                yield step, entry
-                continue
-            cursor = step.after
-            while (read := await self._rows(cursor, step.upto)) is not None:
-                yield step, read
-                cursor = read.upto
-            yield step, None
+    async def _read(self, step: Step) -> Entry | LoggedRows | None:
+        return await self._entry(step) or await self._rows(step.after, step.upto)
 
     async def _entry(self, step: Step) -> Entry | None:
         batch = step.batch
@@ -133,8 +152,6 @@ class LogReader:
         return entry
 
     async def _rows(self, after: int, upto: int) -> LoggedRows | None:
-        if after == upto:
-            return None
         return await self._delivery.rows(
             self._wanted.domain,
             after=after,

@@ -18,7 +18,7 @@ from pc_worker.gateway.frames import Frame, extend_checksum, frames, parse_reque
 from pc_worker.gateway.healing import healed
 from pc_worker.gateway.parts import Parts
 from pc_worker.gateway.racing import any_set, first_of
-from pc_worker.gateway.reading import LogReader, Range
+from pc_worker.gateway.reading import LogReader, Range, resting_when_blocked
 from pc_worker.gateway.statuses import NotAcknowledged
 from pc_worker.generated import embedding_stream_pb2 as pb
 from pc_worker.queue import arm_of
@@ -112,19 +112,22 @@ class Session:
             await self._wait_for(self._grown)
 
     async def _catch_up(self) -> None:
-        async with aclosing(self._frames()) as upcoming:
+        reader = self._reader()
+        async with aclosing(self._frames(reader)) as upcoming:
             async for frame in upcoming:
-                await self._wait_for_credit(len(frame.message))
-                if self._half_closed:
-                    return
-                await self._write(frame)
+                with resting_when_blocked(reader):
+                    await self._wait_for_credit(len(frame.message))
+                    if self._half_closed:
+                        return
+                    await self._write(frame)
 
-    async def _frames(self) -> AsyncGenerator[Frame, None]:
-        after, domain, terms = self._window.position, self._hold.domain, self._terms
-        wanted = Range(
-            domain=domain, arm=arm_of(domain), after=after, head=self._head, max_rows=terms.max_rows, consumer=True
-        )
-        reader = LogReader(self._parts.delivery, self._parts.queue, wanted, heal_s=self._parts.config.heal_s)
+    def _reader(self) -> LogReader:
+        after, domain, rows = self._window.position, self._hold.domain, self._terms.max_rows
+        wanted = Range(domain=domain, arm=arm_of(domain), after=after, head=self._head, max_rows=rows, consumer=True)
+        return LogReader(self._parts.delivery, self._parts.queue, wanted, heal_s=self._parts.config.heal_s)
+
+    async def _frames(self, reader: LogReader) -> AsyncGenerator[Frame, None]:
+        after, terms = self._window.position, self._terms
         async for piece in reader.pieces():
             for frame in frames(piece, after=after, max_rows=terms.max_rows, max_bytes=terms.max_bytes):
                 yield frame

@@ -16,7 +16,7 @@ from pc_worker.errors import InvalidRequest, Unavailable
 from pc_worker.gateway import metrics
 from pc_worker.gateway.checks import checked_position, chunk_rows
 from pc_worker.gateway.parts import Parts
-from pc_worker.gateway.reading import LogReader, Range
+from pc_worker.gateway.reading import LogReader, Range, resting_when_blocked
 from pc_worker.gateway.statuses import call_edge
 from pc_worker.generated import embedding_stream_pb2 as pb
 from pc_worker.queue import arm_of
@@ -92,23 +92,15 @@ class EmbeddingStream:
             self._record(wanted, progress)
 
     async def _send(self, wanted: Range, progress: Progress, context: grpc.aio.ServicerContext) -> None:
-        async with aclosing(self._messages(wanted)) as messages:
+        reader = LogReader(self._parts.delivery, self._parts.queue, wanted, heal_s=self._parts.config.heal_s)
+        async with aclosing(_messages(reader, wanted.max_rows)) as messages:
             async for outgoing in messages:
                 if self._parts.streams.closing:
                     raise Unavailable(f"the gateway is stopping: resume after position {progress.last_position}")
-                await self._write(outgoing, wanted.domain, context)
+                with resting_when_blocked(reader):
+                    await self._write(outgoing, wanted.domain, context)
                 progress.rows += outgoing.rows
                 progress.last_uuid, progress.last_position = outgoing.last_uuid, outgoing.last_position
-
-    async def _messages(self, wanted: Range) -> AsyncGenerator[Outgoing, None]:
-        reader = LogReader(self._parts.delivery, self._parts.queue, wanted, heal_s=self._parts.config.heal_s)
-        async for piece in reader.pieces():
-            block = piece.block
-            source = "queue" if piece.queued else "log"
-            for start, end in block.cuts(piece.start, max_rows=wanted.max_rows):
-                last = end - 1
-                message = block.message(start, end)
-                yield Outgoing(message, end - start, block.row_id(last), block.positions[last], source)
 
     async def _write(self, outgoing: Outgoing, domain: str, context: grpc.aio.ServicerContext) -> None:
         before = time.monotonic()
@@ -133,6 +125,14 @@ class EmbeddingStream:
             last_position=progress.last_position,
             head=wanted.head,
         )
+
+
+async def _messages(reader: LogReader, max_rows: int) -> AsyncGenerator[Outgoing, None]:
+    async for piece in reader.pieces():
+        block, source = piece.block, "queue" if piece.queued else "log"
+        for start, end in block.cuts(piece.start, max_rows=max_rows):
+            last = end - 1
+            yield Outgoing(block.message(start, end), end - start, block.row_id(last), block.positions[last], source)
 
 
 def _parse(raw: bytes) -> pb.StreamEmbeddingRequest:

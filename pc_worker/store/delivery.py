@@ -31,11 +31,13 @@ ORDER BY b.first_position LIMIT $4
 #: row as it is now; a deleted row has none, or its tombstone if $7. At most $5 rows and $6 bytes (100 a
 #: row and 40 a passage for what the wire adds), but always one row.
 ROWS = """
-SELECT position, row_id::text, kind, wire, start_char, end_char, vector_send(vector) AS vector, model, epoch
+SELECT position, row_id::text, kind, wire, start_char, end_char, vector_send(vector) AS vector, model, epoch,
+       next IS NOT NULL AS more
 FROM (
     SELECT l.position, l.row_id, l.kind, r.wire, e.passage, e.start_char, e.end_char, e.vector,
            m.name || '@' || m.revision AS model, d.epoch,
            dense_rank() OVER place AS nth,
+           lead(l.position) OVER place AS next,
            sum(coalesce(4 * e.dimension, 0) + 40
                + CASE WHEN coalesce(e.passage, 0) = 0 THEN coalesce(octet_length(r.wire), 0) + 100 ELSE 0 END
            ) OVER place AS total
@@ -132,7 +134,7 @@ class Tombstone:
 
 @dataclass(frozen=True, slots=True)
 class LoggedRows:
-    """Consecutive entries of a log up to ``upto``, all rows of one model (name@revision)."""
+    """All entries of a stretch of a log up to ``upto``; the rows are of one model (name@revision)."""
 
     model: str
     epoch: UUID
@@ -183,7 +185,7 @@ class Delivery:
         """
         async with self.connection() as connection:
             records = await connection.fetch(ROWS, domain, after, upto, head, max_rows, max_bytes, tombstones)
-        return _logged(records) if records else None
+        return _logged(records, upto) if records else None
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
@@ -211,11 +213,11 @@ async def open_pool(database_url: str, *, connections: int) -> asyncpg.Pool:
     )
 
 
-def _logged(records: Sequence[Any]) -> LoggedRows:
+def _logged(records: Sequence[Any], upto: int) -> LoggedRows:
     last = records[-1]
     tombstones = [Tombstone(record["position"], record["row_id"]) for record in records if record["kind"]]
     rows = _rows([record for record in records if not record["kind"]])
-    return LoggedRows(last["model"], last["epoch"], last["position"], rows, tombstones)
+    return LoggedRows(last["model"], last["epoch"], last["position"] if last["more"] else upto, rows, tombstones)
 
 
 def _rows(records: Sequence[Any]) -> list[LoggedRow]:

@@ -1,49 +1,67 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 
 import pytest
 
-from pc_worker.gateway.ahead import one_ahead
+from pc_worker.gateway.ahead import ReadAhead
 
 
-async def _numbers(made: list[int], *, upto: int = 100, fail_at: int = -1) -> AsyncGenerator[int, None]:
-    try:
-        for number in range(1, upto + 1):
-            if number == fail_at:
-                raise ValueError("broken")
-            made.append(number)
-            yield number
-            await asyncio.sleep(0)
-    finally:
-        made.append(0)
+class Reads:
+    """Counts reads begun; ends each when told, at once by default."""
+
+    def __init__(self, *, fail_at: int = -1) -> None:
+        self.begun: list[int] = []
+        self._fail_at = fail_at
+
+    async def __call__(self, step: int) -> int:
+        self.begun.append(step)
+        await asyncio.sleep(0)
+        if step == self._fail_at:
+            raise ValueError("broken")
+        return step * 10
 
 
-async def test_gives_everything_in_order() -> None:
-    assert [number async for number in one_ahead(_numbers([], upto=9))] == list(range(1, 10))
+async def _settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
-async def test_is_never_more_than_one_ahead() -> None:
-    made: list[int] = []
+async def test_gives_every_step_in_order() -> None:
+    ahead = ReadAhead(range(5), Reads(), depth=2)
 
-    async with aclosing(one_ahead(_numbers(made))) as numbers:
-        async for number in numbers:
-            for _ in range(5):
-                await asyncio.sleep(0)
-            assert made[-1] <= number + 1
-            if number == 10:
-                break
+    taken = [await ahead.take() for _ in range(6)]
 
-    assert made[-1] == 0
+    assert taken == [(0, 0), (1, 10), (2, 20), (3, 30), (4, 40), None]
 
 
-async def test_an_error_comes_after_what_was_made_before_it() -> None:
-    numbers = one_ahead(_numbers([], fail_at=4))
+@pytest.mark.parametrize("depth", [0, 1, 3])
+async def test_reads_no_further_ahead_than_its_depth(depth: int) -> None:
+    reads = Reads()
+    ahead = ReadAhead(range(20), reads, depth=depth)
 
-    seen = [await anext(numbers) for _ in range(3)]
+    for taken in range(1, 10):
+        await ahead.take()
+        await _settle()
+        assert reads.begun == list(range(taken + depth))
 
-    assert seen == [1, 2, 3]
+
+async def test_what_was_dropped_is_read_again() -> None:
+    reads = Reads()
+    ahead = ReadAhead(range(4), reads, depth=2)
+    await ahead.take()
+    await _settle()
+
+    ahead.drop()
+
+    assert [await ahead.take() for _ in range(3)] == [(1, 10), (2, 20), (3, 30)]
+    assert reads.begun == [0, 1, 2, 1, 2, 3]
+
+
+async def test_an_error_comes_in_its_turn() -> None:
+    ahead = ReadAhead(range(4), Reads(fail_at=2), depth=3)
+
+    assert [await ahead.take(), await ahead.take()] == [(0, 0), (1, 10)]
     with pytest.raises(ValueError, match="broken"):
-        await anext(numbers)
+        await ahead.take()
+    ahead.drop()

@@ -19,8 +19,12 @@ def test_held_and_intact_batches_come_from_the_queue() -> None:
     assert plan(batches, {1, 101}, cursor=0, upto=200) == [Step(0, 100, batches[0]), Step(100, 200, batches[1])]
 
 
-def test_neighbouring_gaps_become_one_step() -> None:
-    batches = [_batch(1, intact=False), _batch(101), _batch(201)]
+def test_an_intact_batch_that_is_not_held_is_a_step_of_its_own() -> None:
+    assert plan([_batch(1), _batch(101)], {101}, cursor=0, upto=200) == [Step(0, 100), Step(100, 200, _batch(101))]
+
+
+def test_neighbouring_batches_that_are_not_intact_become_one_step() -> None:
+    batches = [_batch(1, intact=False), _batch(101, intact=False), _batch(201)]
 
     assert plan(batches, {1, 201}, cursor=0, upto=300) == [Step(0, 200), Step(200, 300, batches[2])]
 
