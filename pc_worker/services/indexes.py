@@ -21,7 +21,7 @@ from pc_worker.store.index_catalog import (
     record_index,
     record_recall,
 )
-from pc_worker.store.index_recall import Recall, measure_recall, sample_questions
+from pc_worker.store.index_recall import Question, Recall, measure_recall, sample_questions
 from pc_worker.store.search_scope import MAX_EF_SEARCH, Method
 
 log = structlog.get_logger(__name__)
@@ -36,6 +36,8 @@ MAX_DIMENSION = {"vector": 2_000, "halfvec": 4_000}
 OUTGROWN = 3.0
 #: Queries that recall is measured with.
 QUESTIONS = 40
+#: No query should lose more than half of its neighbours, if a breadth up to so many times larger prevents that.
+LEAST, PATIENCE = 0.5, 4
 EF_STEPS = (40, 60, 80, 120, 160, 240, 320, 480, 640, MAX_EF_SEARCH)
 
 
@@ -93,7 +95,9 @@ def maintain_indexes(database: Database) -> list[str]:
     with database.transaction() as cursor:
         forget_missing(cursor)
         states = index_states(cursor)
-    plans = {state: plan for state in states if (plan := _due(state)) is not None}
+    active = {state.domain: state.rows for state in states if state.active}
+    complete = [state for state in states if state.rows >= active[state.domain]]  # others are being backfilled
+    plans = {state: plan for state in complete if (plan := _due(state)) is not None}
     return _build(database, plans, patient=True)
 
 
@@ -150,14 +154,26 @@ def _tune(database: Database, state: IndexState, target: float) -> Tuned | None:
         questions = sample_questions(cursor, state, QUESTIONS)
         if not questions:
             return None
-        for breadth in _steps(state):
-            found = measure_recall(cursor, state, questions, breadth=breadth)
-            if found.mean >= target:
-                break
+        breadth, found = _choose(cursor, state, questions, target)
         record_recall(cursor, state, breadth=breadth, target=target, mean=found.mean, least=found.least)
     tuned = Tuned(state.domain, breadth, found, found.mean >= target)
     _report(tuned, target)
     return tuned
+
+
+def _choose(cursor: Cursor, state: IndexState, questions: list[Question], target: float) -> tuple[int, Recall]:
+    """Give the least breadth that reaches the target in the mean, or one not much larger that loses no query."""
+    enough: tuple[int, Recall] | None = None
+    for breadth in _steps(state):
+        found = measure_recall(cursor, state, questions, breadth=breadth)
+        if found.mean < target:
+            continue
+        enough = enough or (breadth, found)
+        if found.least >= LEAST:
+            return breadth, found
+        if breadth >= PATIENCE * enough[0]:
+            break
+    return enough or (breadth, found)
 
 
 def _steps(state: IndexState) -> Iterator[int]:

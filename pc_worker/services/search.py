@@ -225,7 +225,7 @@ def _vector(
 
 def _query_vector(query: str, model: Model, encoder: Encoder) -> str:
     identity = encoder.identity
-    if (identity.name, identity.revision, identity.dimension) != (model.name, model.revision, model.dimension):
+    if (identity.revision, identity.dimension) != (model.revision, model.dimension):
         raise ContractBroken(
             f"the domain's model is {model.label}, but this process has {identity.name}@{identity.revision}: "
             "set PC_WORKER_MODEL to the domain's model"

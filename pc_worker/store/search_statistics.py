@@ -108,7 +108,7 @@ def rows_left(cursor: Cursor, domain: str, facets: Sequence[int], collection: Co
     cursor.execute(KNOWN, (domain, list(facets)))
     common = dict(cursor.fetchall())
     shares = [common.get(facet, COMMON_FACET) / max(collection.documents, 1) for facet in set(facets)]
-    return collection.documents * prod(shares)
+    return float(collection.documents * prod(shares))
 
 
 def word_frequencies(

@@ -11,6 +11,7 @@ import pytest
 from pc_worker.errors import ContractBroken, InvalidRequest, NotFound
 from pc_worker.services.search import NoQueryModel, SearchRequest, SearchResult, parse_where, search, warm_search
 from pc_worker.store.connection import Database
+from pc_worker.store.models import register_model
 from pc_worker.store.search_scope import begin_search
 from pc_worker.store.values import Model
 from tests.integration.search.shelf import Shelf, WordEncoder, embed, open_shelf
@@ -206,10 +207,10 @@ def test_a_known_domain_without_rows_has_no_hits(ask: Callable[..., SearchResult
 def test_another_model_than_the_domains_is_refused(shelf: Shelf) -> None:
     def other(model: Model) -> WordEncoder:
         encoder = WordEncoder(model)
-        encoder.identity = type(encoder.identity)(name="other", revision="1", dimension=model.dimension)
+        encoder.identity = type(encoder.identity)(name="other", revision="2", dimension=model.dimension)
         return encoder
 
-    with pytest.raises(ContractBroken, match="other@1"):
+    with pytest.raises(ContractBroken, match="other@2"):
         search(shelf.database, SearchRequest(query="coffee", domain="document"), encoder=other)
 
 
@@ -223,7 +224,7 @@ def test_a_query_is_encoded_once_however_often_it_is_asked(shelf: Shelf) -> None
 
 
 def test_warming_loads_the_models_that_can_encode(shelf: Shelf, database: Database) -> None:
-    open_shelf(database, "recruit", encodable=False)
+    open_shelf(database, "candidate", encodable=False)
     loaded: list[WordEncoder] = []
 
     def load(model: Model) -> WordEncoder:
@@ -234,7 +235,41 @@ def test_warming_loads_the_models_that_can_encode(shelf: Shelf, database: Databa
 
     warm = {encoder.identity.name for encoder in loaded if encoder.queries}
     assert "words-document" in warm
-    assert "words-recruit" not in warm
+    assert "words-candidate" not in warm
+
+
+def test_after_a_switch_the_new_models_vectors_and_encoder_answer(database: Database) -> None:
+    shelf = open_shelf(database, "recruit")
+    row_id = shelf.add("old words")
+    other = register(database, "another", 32)
+    with database.transaction() as cursor:
+        cursor.execute(
+            "INSERT INTO embeddings (domain, row_id, model_id, passage, dimension, start_char, end_char, vector) "
+            "VALUES ('recruit', %s, %s, 0, 32, 0, 9, %s::vector)",
+            (str(row_id), other.model_id, str(embed("new words", 32).tolist())),
+        )
+    asked: list[str] = []
+
+    def load(model: Model) -> WordEncoder:
+        asked.append(model.name)
+        return WordEncoder(model)
+
+    request = SearchRequest(query="new words", domain="recruit", mode="vector")
+    before = search(database, request, encoder=load).hits[0].vector_score
+    with database.transaction() as cursor:
+        cursor.execute("UPDATE domains SET model_id = %s WHERE domain = 'recruit'", (other.model_id,))
+    after = search(database, request, encoder=load).hits[0].vector_score
+
+    assert asked == ["words-recruit", "another"]
+    assert before == pytest.approx(float(embed("old words") @ embed("new words")), abs=1e-6)
+    assert after == pytest.approx(1.0, abs=1e-6)
+
+
+def register(database: Database, name: str, dimension: int) -> Model:
+    with database.transaction() as cursor:
+        return register_model(
+            cursor, name=name, revision="1", dimension=dimension, normalised=True, encodable=True
+        )
 
 
 def test_the_best_passage_of_a_row_is_shown(shelf: Shelf, ask: Callable[..., SearchResult]) -> None:
