@@ -34,7 +34,9 @@ def is_plain(value: Any) -> bool:
     if isinstance(value, Array):
         if value.dtype is None:
             return False
-        return not value.dtype.hasobject or (isinstance(value.data, Items) and value.data.plain)
+        # A list stands for one that was passed over because it held nothing but short scalars.
+        plain = value.data.plain if isinstance(value.data, Items) else isinstance(value.data, list)
+        return not value.dtype.hasobject or plain
     return isinstance(value, _VALUES) or type(value).__name__ in _INERT
 
 

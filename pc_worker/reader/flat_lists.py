@@ -65,3 +65,19 @@ class Flat:
             else:
                 return -1
         return -1
+
+
+def length_of(data: bytes) -> int:
+    """How many of ``data``'s bytes the flat list at its start takes; -1 if it does not end within them."""
+    at = len(OPENING)
+    while at < len(data):
+        code = data[at]
+        if code == op.APPENDS:
+            return at + 1
+        if code in (op.LONG_BINGET, op.BINGET):
+            at += 5 if code == op.LONG_BINGET else 2
+        elif code == op.SHORT_BINUNICODE:
+            at += 2 + (data[at + 1] if at + 1 < len(data) else 0)
+        else:
+            at += op.FIXED[code] or 1
+    return -1

@@ -13,6 +13,7 @@ import numpy as np
 from pc_worker.reader import opcodes as op
 from pc_worker.reader.decoder import Decoder
 from pc_worker.reader.errors import broken, over_limit, unsafe
+from pc_worker.reader.flat_lists import length_of
 from pc_worker.reader.nodes import (
     OFFSET,
     SHIFT,
@@ -114,9 +115,22 @@ def scalar(w: Walker, address: int) -> Any:
         if length > INLINE:
             return Payload(offset + start, length, text=code in op.TEXT)
         return SCALARS[code](w.bytes_at(offset, start + length), 0)[0]
+    if code == op.EMPTY_LIST:  # a flat list that was passed over as if it were a scalar
+        return _flat_list(w, address)
     if code in op.LINES:
         return SCALARS[code](_whole_line(w, offset), 0)[0]
     return SCALARS[code](head, 0)[0]
+
+
+def _flat_list(w: Walker, address: int) -> list[Any]:
+    offset, room = address & OFFSET, INLINE
+    while (length := length_of(data := w.bytes_at(offset, room))) < 0:
+        if offset + room >= w.size:
+            raise broken("a list does not end")
+        room *= 4
+    if length > w.limits.cell_bytes:
+        raise over_limit("a list that is used as an argument is too long")
+    return _decoded_list(w, data[:length], address >> SHIFT)
 
 
 def _whole_line(w: Walker, offset: int) -> bytes:
@@ -174,8 +188,11 @@ def listed(w: Walker, node: Items | Bag) -> list[Any]:
     end = node.end & OFFSET
     if end - start > w.limits.cell_bytes:
         raise over_limit("a list that is used as an argument is too long")
-    data = w.source.read(start, end - start)
-    items = Decoder(data, node.address >> SHIFT, lambda index: resolve(w, index), in_batch=False).run()
+    return _decoded_list(w, w.source.read(start, end - start), node.address >> SHIFT)
+
+
+def _decoded_list(w: Walker, data: bytes, memos: int) -> list[Any]:
+    items = Decoder(data, memos, lambda index: resolve(w, index), in_batch=False).run()
     if len(items) != 1 or not isinstance(items[0], list):
         raise broken("a list is not written in one piece")
     return items[0]

@@ -1,0 +1,38 @@
+"""Columns beyond the length at which the index pass changes gear."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pc_worker.reader import open_table
+
+ROWS = 3000
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param(lambda n: np.array(["x", "y", "z"][: n % 4], dtype=object), id="arrays of few texts"),
+        pytest.param(lambda n: np.array([f"s{n}", f"y{n % 7}"], dtype=object), id="arrays of many texts"),
+        pytest.param(lambda n: np.array([n, None, "t"], dtype=object), id="arrays of mixed objects"),
+        pytest.param(lambda n: ["x", "y", "z"][: n % 4], id="lists"),
+        pytest.param(lambda n: {"k": ["x", "y"], "n": n}, id="dicts of lists"),
+        pytest.param(lambda n: [["x", "y"], [n]], id="lists of lists"),
+        pytest.param(lambda n: np.full(8, n, np.float32), id="vectors"),
+    ],
+)
+def test_every_cell_of_a_long_column_is_read(tmp_path: Path, cell: Any) -> None:
+    frame = pd.DataFrame({"a": [cell(n) for n in range(ROWS)], "n": range(ROWS)})
+    frame.to_pickle(tmp_path / "long.pkl")
+
+    with open_table(tmp_path / "long.pkl", spool=tmp_path) as table:
+        batch = table.read(0, ROWS)
+        rows = [batch.normal_row(i) for i in range(ROWS)]
+
+    plain = [value.tolist() if isinstance(value, np.ndarray) else value for value in frame["a"]]
+    assert rows == [{"a": value, "n": n} for n, value in enumerate(plain)]
