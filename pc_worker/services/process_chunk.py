@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -10,7 +11,7 @@ import structlog
 from pc_worker.domains import Plan, get_domain
 from pc_worker.errors import Conflict, ContractBroken, Fenced, InputRefused, PcWorkerError, Unavailable
 from pc_worker.metrics import count_rows
-from pc_worker.reader import Table
+from pc_worker.reader import Json, Table
 from pc_worker.services.parts import Parts
 from pc_worker.services.prepare import RowForm, clean_rows
 from pc_worker.services.push_written import push_written
@@ -75,34 +76,29 @@ def _write(parts: Parts, claim: Claim) -> Written:
     table = parts.sources.open(job.source, job.fingerprint)
     with refusals(job.source):
         batch = table.read(claim.first_row, claim.first_row + claim.row_count, plan.columns)
-        cleaned = clean_rows(
-            domain,
-            plan,
-            batch,
-            superseded=claim.superseded,
-            occurrences=claim.occurrences,
-            form=row_form(table),
-        )
-        work = Work(
-            job=job,
-            domain=domain,
-            plan=plan,
-            model=model,
-            chunk_no=claim.chunk_no,
-            cleaned=cleaned,
-            form=row_form(table),
-        )
+    form = row_form(table, job.source)
+    cleaned = clean_rows(
+        domain, plan, batch, superseded=claim.superseded, occurrences=claim.occurrences, form=form
+    )
+    work = Work(
+        job=job, domain=domain, plan=plan, model=model, chunk_no=claim.chunk_no, cleaned=cleaned, form=form
+    )
 
-        def book(cursor: Cursor, tally: Tally) -> bool:
-            _check_all_accounted(claim, tally)
-            return ledger.finish_chunk(cursor, job.job_id, claim.chunk_no, attempt=claim.attempt, tally=tally)
+    def book(cursor: Cursor, tally: Tally) -> bool:
+        _check_all_accounted(claim, tally)
+        return ledger.finish_chunk(cursor, job.job_id, claim.chunk_no, attempt=claim.attempt, tally=tally)
 
-        return write_rows(parts, work, book=book)
+    return write_rows(parts, work, book=book)
 
 
-def row_form(table: Table) -> RowForm:
+def row_form(table: Table, source: str) -> RowForm:
     """Give rows' normal forms from the table, all columns."""
-    return lambda row_no: table.read(row_no, row_no + 1).normal_row(0)
+
+    def form(row_no: int) -> Mapping[str, Json]:
+        with refusals(source):
+            return table.read(row_no, row_no + 1).normal_row(0)
+
+    return form
 
 
 def _check_all_accounted(claim: Claim, tally: Tally) -> None:

@@ -24,6 +24,8 @@ WHAT_TO_DO = {
     errno.ELOOP: "its symbolic links go in a circle",
 }
 
+UNFORESEEN = (LookupError, ValueError, TypeError, ArithmeticError, AttributeError, RecursionError, AssertionError)
+
 
 class Sources:
     """Opens tables under ``roots``; keeps the newest few open, since chunks of one job follow each other.
@@ -90,6 +92,8 @@ def refusals(path: str) -> Iterator[None]:
         if exc.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise InputRefused(f"{path}: {exc.strerror or exc}") from exc
+    except UNFORESEEN as exc:  # a file that surprises the reader is not to be trusted either
+        raise InputRefused(f"{path}: the reader cannot make sense of it ({type(exc).__name__}: {exc})") from exc
 
 
 def open_under(path: str, roots: Sequence[Path]) -> int:
