@@ -135,11 +135,12 @@ def search(database: Database, request: SearchRequest, *, encoder: Callable[[Mod
     with database.transaction() as cursor:
         begin_search(cursor)
         profile = read_profile(cursor, request.domain)
-        if profile is None:
-            get_domain(request.domain)  # unknown, or known and empty
-        else:
-            mode = _possible(mode, profile, request)
+        encodable = get_domain(request.domain).embedded_here if profile is None else profile.model.encodable
+        mode = _possible(mode, request, encodable=encodable)
+        if profile is not None:
             hits = _hits(cursor, request, mode, profile, encoder)
+        elif request.like is not None:
+            raise _no_row(request)
     return SearchResult(
         query=request.query,
         domain=request.domain,
@@ -167,13 +168,13 @@ def _check(request: SearchRequest) -> None:
         raise InvalidRequest("neighbours of a row are found by its vectors: give neither a query nor mode text")
 
 
-def _possible(mode: Mode, profile: Profile, request: SearchRequest) -> Mode:
+def _possible(mode: Mode, request: SearchRequest, *, encodable: bool) -> Mode:
     """Give the mode that can answer: without a model for queries that is text, or none."""
-    if profile.model.encodable or request.like is not None or mode == "text":
+    if encodable or request.like is not None or mode == "text":
         return mode
     if mode == "vector":
         raise NoQueryModel(
-            f"the vectors of domain {profile.domain} come from its source and their model is not here: "
+            f"the vectors of domain {request.domain} come from its source and their model is not here: "
             "search it with mode text, or for the like of a row"
         )
     return "text"
@@ -219,8 +220,12 @@ def _vector(
         return _query_vector(request.query, profile.model, encoder(profile.model))
     vector = vector_of_row(cursor, profile, row_id)
     if vector is None:
-        raise NotFound(f"domain {profile.domain} has no row {row_id} with a vector")
+        raise _no_row(request)
     return vector
+
+
+def _no_row(request: SearchRequest) -> NotFound:
+    return NotFound(f"domain {request.domain} has no row {request.like} with a vector")
 
 
 def _query_vector(query: str, model: Model, encoder: Encoder) -> str:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
-import psycopg2
 import pytest
 
 from pc_worker.embedded import start_services
 from pc_worker.settings import PROJECT
 from pc_worker.store.connection import Database
 from pc_worker.store.migrations import migrate, read_migrations
+from tests.integration.search.databases import fresh_database
 
 
 @pytest.fixture(scope="session")
@@ -25,13 +24,7 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def database_url(server_url: str) -> str:
-    name = f"search_{uuid4().hex}"
-    connection = psycopg2.connect(server_url)
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {name}")
-    connection.close()
-    return server_url.rpartition("/")[0] + f"/{name}"
+    return fresh_database(server_url)
 
 
 @pytest.fixture(scope="module")

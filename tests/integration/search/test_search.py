@@ -10,10 +10,13 @@ import pytest
 
 from pc_worker.errors import ContractBroken, InvalidRequest, NotFound
 from pc_worker.services.search import NoQueryModel, SearchRequest, SearchResult, parse_where, search, warm_search
+from pc_worker.settings import PROJECT
 from pc_worker.store.connection import Database
+from pc_worker.store.migrations import migrate, read_migrations
 from pc_worker.store.models import register_model
 from pc_worker.store.search_scope import begin_search
 from pc_worker.store.values import Model
+from tests.integration.search.databases import fresh_database
 from tests.integration.search.shelf import Shelf, WordEncoder, embed, open_shelf
 
 TEXTS = {
@@ -200,8 +203,20 @@ def test_what_cannot_be_meant_is_refused(ask: Callable[..., SearchResult], optio
         ask(**{"query": "coffee", **options})
 
 
-def test_a_known_domain_without_rows_has_no_hits(ask: Callable[..., SearchResult]) -> None:
-    assert ask("coffee", domain="recruit").hits == ()
+def test_a_known_domain_without_rows_answers_as_it_would_with_rows(server_url: str) -> None:
+    empty = Database(fresh_database(server_url))
+    migrate(empty, read_migrations(PROJECT / "migrations"))
+
+    def ask(query: str = "", **options: object) -> SearchResult:
+        request = SearchRequest(query=query, domain="recruit", **options)  # type: ignore[arg-type] # the test's
+        return search(empty, request, encoder=WordEncoder)
+
+    assert (ask("coffee").mode, ask("coffee").hits) == ("text", ())
+    with pytest.raises(NoQueryModel):
+        ask("coffee", mode="vector")
+    with pytest.raises(NotFound):
+        ask(like=str(uuid4()))
+    empty.close()
 
 
 def test_another_model_than_the_domains_is_refused(shelf: Shelf) -> None:

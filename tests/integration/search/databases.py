@@ -1,0 +1,18 @@
+"""Databases of their own for tests that must not see each other's rows."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import psycopg2
+
+
+def fresh_database(server_url: str) -> str:
+    """Make an empty database on the server and give its URL."""
+    name = f"search_{uuid4().hex}"
+    connection = psycopg2.connect(server_url)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+    connection.close()
+    return server_url.rpartition("/")[0] + f"/{name}"
