@@ -98,7 +98,7 @@ def _roots(settings: Settings) -> list[Finding]:
 
 def _model(settings: Settings) -> Finding:
     def look() -> str:
-        identity = identify_model(settings.model)
+        identity = identify_model(settings.model, backend=settings.encoder, cache=settings.models)
         return f"{identity.name}@{identity.revision}, {identity.dimension} dimensions"
 
     return _checked("PC_WORKER_MODEL", "name an installed model, or unset it for the built-in one", look)

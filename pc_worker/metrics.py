@@ -8,6 +8,7 @@ from pc_worker.store.values import Tally
 
 ROWS = Counter("pcw_rows_total", "Rows by outcome.", ["domain", "outcome"])
 TEXTS_ENCODED = Counter("pcw_texts_encoded_total", "Texts that a model really saw.", ["domain"])
+TEXTS_TRUNCATED = Counter("pcw_texts_truncated_total", "Texts cut to the model's window.", ["domain"])
 CHUNK_SECONDS = Histogram(
     "pcw_chunk_seconds",
     "Seconds of one chunk, from claim to queue.",

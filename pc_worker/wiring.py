@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from pc_worker.embedded import read_addresses
-from pc_worker.encoding import Encoder, load_encoder
+from pc_worker.encoding import Encoder, identify_model, load_encoder
 from pc_worker.errors import ContractBroken, InvalidRequest, Unavailable
 from pc_worker.queue import Queue
 from pc_worker.reader import Limits
@@ -89,6 +89,7 @@ def parts(settings: Settings, *, application: str = "pc_worker") -> Parts:
         queue=Queue(redis_client(where.redis_url), max_bytes=settings.queue_max_bytes),
         sources=Sources(settings.roots, spool=settings.spool, limits=limits),
         encoder=encoders(settings),
+        identify=functools.partial(identify_model, backend=settings.encoder, cache=settings.models),
         default_model=settings.model,
         lease_s=settings.lease_s,
         chunks_in_flight=settings.chunks_in_flight,

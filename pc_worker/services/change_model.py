@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pc_worker.domains import Domain, Record, get_domain
-from pc_worker.encoding import identify_model
 from pc_worker.errors import InvalidRequest
 from pc_worker.services.embed import Embedder
 from pc_worker.services.parts import Parts
@@ -57,7 +56,7 @@ def register(parts: Parts, name: str) -> Model:
     Raises:
         ModelUnavailable: If it is not on this machine.
     """
-    identity = identify_model(name)
+    identity = parts.identify(name)
     with parts.database.transaction() as cursor:
         return models.register_model(
             cursor,

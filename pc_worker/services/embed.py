@@ -23,12 +23,14 @@ class Embedder:
 
     Attributes:
         texts_encoded: Texts that the model really saw.
+        texts_truncated: How many of them were longer than its window.
     """
 
     parts: Parts
     model: Model
     split_long: bool
     texts_encoded: int = 0
+    texts_truncated: int = 0
     _made: dict[bytes, NDArray[np.float32] | Exception] = field(default_factory=dict)
 
     def embed(self, records: Sequence[Record]) -> dict[int, Passages | str]:
@@ -64,7 +66,9 @@ class Embedder:
             self._made.update(known_vectors(cursor, model_id=self.model.model_id, hashes=wanted))
         new = [(digest, piece) for digest, piece in wanted.items() if digest not in self._made]
         self.texts_encoded += len(new)
+        truncated = encoder.truncated_texts
         vectors = encode_isolating(encoder, [piece for _, piece in new])
+        self.texts_truncated += encoder.truncated_texts - truncated
         self._made.update((digest, vector) for (digest, _), vector in zip(new, vectors, strict=True))
 
     def _row(self, pieces: Sequence[tuple[int, int, str]], hashed: dict[str, bytes]) -> Passages | str:

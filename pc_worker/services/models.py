@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pc_worker.domains import Domain, domain_names, get_domain
-from pc_worker.encoding import identify_model
 from pc_worker.services.parts import Parts
 from pc_worker.store import models
 from pc_worker.store.connection import Cursor
@@ -38,7 +37,7 @@ def seed_domain(cursor: Cursor, domain: Domain, parts: Parts) -> None:
             encodable=False,
         )
     else:
-        seed = identify_model(parts.default_model)
+        seed = parts.identify(parts.default_model)
         model = models.register_model(
             cursor,
             name=seed.name,

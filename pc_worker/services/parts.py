@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pc_worker.encoding import Encoder
+from pc_worker.encoding import Encoder, ModelIdentity
 from pc_worker.queue import Queue
 from pc_worker.services.sources import Sources
 from pc_worker.store.connection import Database
@@ -22,6 +22,7 @@ class Parts:
         queue: The hot end of the delivery log; disposable.
         sources: Opens files under the data roots.
         encoder: Gives the loaded encoder of a registered model.
+        identify: Tells a model's identity by name or path, for the encoder that is configured; loads no weights.
         default_model: Name or path that seeds the active model of domains embedded here.
         lease_s: Seconds a chunk's lease lasts.
         chunks_in_flight: Chunks of one job that may be with the broker at once.
@@ -31,6 +32,7 @@ class Parts:
     queue: Queue
     sources: Sources
     encoder: Callable[[Model], Encoder]
+    identify: Callable[[str], ModelIdentity]
     default_model: str
     lease_s: float = 330.0
     chunks_in_flight: int = 32

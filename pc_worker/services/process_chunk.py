@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -10,7 +11,7 @@ import structlog
 
 from pc_worker.domains import Plan, get_domain
 from pc_worker.errors import Conflict, ContractBroken, Fenced, InputRefused, PcWorkerError, Unavailable
-from pc_worker.metrics import count_rows
+from pc_worker.metrics import CHUNK_SECONDS, count_rows
 from pc_worker.reader import Json, Table
 from pc_worker.services.parts import Parts
 from pc_worker.services.prepare import RowForm, clean_rows
@@ -47,6 +48,7 @@ def process_chunk(
     )
     if isinstance(claim, str):
         return {"result": claim}
+    began = time.monotonic()
     try:
         written = _write(parts, claim)
     except Fenced:
@@ -63,6 +65,7 @@ def process_chunk(
     finally:
         _unlock(parts, claim)
     push_written(parts, get_domain(claim.job.domain), written)
+    CHUNK_SECONDS.labels(domain=claim.job.domain).observe(time.monotonic() - began)
     count_rows(claim.job.domain, written.outcome.tally)
     return {"result": "done", "job_finished": written.outcome.job_finished, **asdict(written.outcome.tally)}
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
+from pc_worker import metrics
 from pc_worker.domains import Domain, Plan, Record, content_hash
 from pc_worker.errors import Conflict, Fenced, ModelSwitched
 from pc_worker.queue import WirePassage, row_head, row_message
@@ -108,6 +109,7 @@ def _write_once(parts: Parts, work: Work, embedder: Embedder, book: Book) -> Wri
     seq = work.job.seq or 0
     wanted = [c for c in candidates if verdict(c, stored.get(c.row_id), seq=seq) == "write"]
     ready = _made_ready(work, wanted, embedder.embed([c.record for c in wanted]))
+    metrics.TEXTS_TRUNCATED.labels(domain=work.domain.name).inc(embedder.texts_truncated)
     with parts.database.transaction() as cursor:
         return _commit(cursor, work, candidates, ready, book, texts_encoded=embedder.texts_encoded)
 

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from pc_worker.embedded import start_services
-from pc_worker.encoding import load_encoder
+from pc_worker.encoding import identify_model, load_encoder
 from pc_worker.errors import InputRefused
 from pc_worker.queue import Queue
 from pc_worker.reader import Limits
@@ -76,6 +76,7 @@ def documentation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
         queue=Queue(redis.Redis.from_url(services.redis_url), max_bytes=1 << 20),
         sources=Sources((home,), spool=home / "spool", limits=Limits()),
         encoder=lambda _: encoder,
+        identify=identify_model,
         default_model="",
     )
     sample = write_python_docs(home)
