@@ -4,13 +4,14 @@
 set -eu
 
 # javac is asked for by name: any JDK from 17 on will do, and one that is there already is kept.
-packages="protobuf-compiler protobuf-compiler-grpc-java-plugin libgrpc-java libprotobuf-java libnetty-java libperfmark-java
-    libguava-java libgeronimo-annotation-1.3-spec-java libpostgresql-jdbc-java"
+packages="protobuf-compiler protobuf-compiler-grpc-java-plugin libgrpc-java libprotobuf-java libnetty-java libnetty-tcnative-java
+    libnetty-tcnative-jni libperfmark-java libguava-java libgeronimo-annotation-1.3-spec-java libpostgresql-jdbc-java"
 command -v javac >/dev/null || packages="$packages openjdk-17-jdk-headless"
 
 is_complete() {
     command -v javac >/dev/null && command -v protoc >/dev/null && command -v grpc_java_plugin >/dev/null &&
-        [ -e /usr/share/java/grpc-netty.jar ] && [ -e /usr/share/java/geronimo-annotation-1.3-spec.jar ] &&
+        [ -e /usr/share/java/grpc-netty.jar ] && [ -e /usr/share/java/netty-tcnative.jar ] &&
+        [ -e /usr/share/java/geronimo-annotation-1.3-spec.jar ] &&
         [ -e /usr/share/java/postgresql.jar ]
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the client and its sample with Debian's packages alone (scripts/java_packages.sh installs them), into build/ or
-# the folder given: pcworker-client.jar, and `classpath` with all that running it needs.
+# the folder given: pcworker-client.jar, `classpath` with all that running it needs, and `native`, which TLS needs too.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
@@ -12,7 +12,7 @@ jar_list() { for name in "$@"; do printf ':%s/%s.jar' "$jars" "$name"; done; }
 compile=$(jar_list protobuf grpc-api grpc-stub grpc-core grpc-protobuf guava geronimo-annotation-1.3-spec)
 run=$(jar_list protobuf grpc-api grpc-stub grpc-core grpc-protobuf grpc-protobuf-lite grpc-context grpc-netty guava \
     perfmark-api netty-buffer netty-codec netty-codec-http netty-codec-http2 netty-common netty-handler netty-resolver \
-    netty-transport postgresql)
+    netty-transport netty-tcnative postgresql)
 
 rm -rf "$out/generated" "$out/classes"
 mkdir -p "$out/generated" "$out/classes"
@@ -26,3 +26,8 @@ $javac -Xlint:all,-processing -Werror -cp "$out/classes$compile" $(find "$here/s
 
 jar --create --file "$out/pcworker-client.jar" -C "$out/classes" .
 printf '%s%s\n' "$out/pcworker-client.jar" "$run" >"$out/classpath"
+
+# Debian's netty has no TLS of its own that HTTP/2 can use, and looks for the library that has under another name than
+# the one Debian gives it; a link would not do, for the library insists on its own file's name.
+mkdir -p "$out/native"
+cp /usr/lib/*/jni/libnetty-tcnative.so "$out/native/libnetty_tcnative.so"

@@ -134,22 +134,27 @@ class FakeGateway(EmbeddingStreamServiceServicer):
         self.address = ""
         self._server = grpc.server(ThreadPoolExecutor(8))
 
-    def start(self) -> None:
-        """Listen on a free port."""
+    def start(self, credentials: grpc.ServerCredentials | None = None) -> None:
+        """Listen on a free port, with TLS where there are credentials."""
         add_EmbeddingStreamServiceServicer_to_server(self, self._server)
-        self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        anywhere = "127.0.0.1:0"
+        if credentials is None:
+            port = self._server.add_insecure_port(anywhere)
+        else:
+            port = self._server.add_secure_port(anywhere, credentials)
+        self.address = f"127.0.0.1:{port}"
         self._server.start()
 
     def stop(self) -> None:
         """End at once."""
         self._server.stop(None).wait()
 
-    def StreamEmbedding(self, request: pb.StreamEmbeddingRequest, context: grpc.ServicerContext) -> Any:  # noqa: N802 - gRPC's name
+    def StreamEmbedding(self, request: pb.StreamEmbeddingRequest, context: grpc.ServicerContext) -> Any:
         """Serve a plain stream."""
         assert self.plain is not None
         yield from self.plain(request, context)
 
-    def Consume(self, request_iterator: Iterator[pb.ConsumeRequest], context: grpc.ServicerContext) -> Any:  # noqa: N802 - gRPC's name
+    def Consume(self, request_iterator: Iterator[pb.ConsumeRequest], context: grpc.ServicerContext) -> Any:
         """Serve an acknowledged stream."""
         opening = next(request_iterator).open
         seen = Seen(opening, granted_chunks=opening.credit.chunks, granted_bytes=opening.credit.bytes)

@@ -1,4 +1,4 @@
-"""The Java client on a real stack: every row, true nulls, exact resumption, tombstones, tokens' absence of surprises."""
+"""The Java client on a real stack: every row, true nulls, exact resumption, tombstones."""
 
 from __future__ import annotations
 

@@ -27,10 +27,11 @@ class Java:
     """A built client; its programs are run by class name."""
 
     classpath: str
+    native: Path
 
     def command(self, program: str, *arguments: str) -> list[str]:
         """Give the command line of a program."""
-        return [*JVM, "-cp", self.classpath, program, *arguments]
+        return [*JVM, f"-Djava.library.path={self.native}", "-cp", self.classpath, program, *arguments]
 
     def run(self, program: str, *arguments: str, timeout_s: float = 90) -> subprocess.CompletedProcess[str]:
         """Run a program to its end."""
@@ -46,7 +47,7 @@ def build(folder: Path, *sources: Path) -> Java:
     """Build the client in ``folder``, and further source files against it."""
     subprocess.run([str(CLIENT / "build.sh"), str(folder)], check=True, timeout=300)
     classpath = (folder / "classpath").read_text().strip()
-    return Java(compile_sources(folder / "tests", classpath, *sources))
+    return Java(compile_sources(folder / "tests", classpath, *sources), folder / "native")
 
 
 def compile_sources(folder: Path, classpath: str, *sources: Path) -> str:

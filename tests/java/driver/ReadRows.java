@@ -25,8 +25,8 @@ import java.util.Properties;
 /**
  * Reads a domain and prints a line an entry, `end` at the end, or the error's class and message. Arguments: NAME=VALUE of
  * gateway, domain; state (a file), subscription (none = plain stream), checkpoint, commit (every so many entries), limit
- * (entries, then drop dead), chunk (rows), credit (chunks), patience (s), token, authority (a PEM file), follow,
- * standby.
+ * (entries, then drop dead), chunk (rows), credit (chunks), patience (s), token, authority with
+ * certificate and key (PEM files), follow, standby.
  */
 public final class ReadRows {
 
@@ -44,7 +44,8 @@ public final class ReadRows {
             settings = settings.withToken(options.get("token"));
         }
         if (options.containsKey("authority")) {
-            settings = settings.withTls(GatewaySettings.Tls.trusting(Path.of(options.get("authority"))));
+            settings = settings.withTls(GatewaySettings.Tls.trusting(Path.of(options.get("authority")))
+                    .presenting(Path.of(options.get("certificate")), Path.of(options.get("key"))));
         }
         try (Gateway gateway = new Gateway(settings);
                 RowReader reader = reader(gateway, options)) {

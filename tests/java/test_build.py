@@ -1,0 +1,45 @@
+"""What a Java engineer is given builds, and its README tells the truth."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from tests.support.java import CLIENT, Java, compile_sources
+
+pytestmark = pytest.mark.java
+
+SETTINGS = ("GatewaySettings", "SubscriptionSettings", "StreamSettings")
+
+
+def test_the_readmes_example_compiles(java: Java, tmp_path: Path) -> None:
+    blocks = re.findall(r"```java\n(.*?)```", (CLIENT / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) == 1
+    (tmp_path / "Example.java").write_text(blocks[0])
+
+    compile_sources(tmp_path / "classes", java.classpath, tmp_path / "Example.java")
+
+    assert (tmp_path / "classes" / "Example.class").exists()
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_setting_is_in_the_readme(name: str) -> None:
+    source = (CLIENT / f"src/main/java/com/alpha/pcworker/client/{name}.java").read_text()
+    options = re.findall(rf"public {name} (\w+)\(", source)
+
+    assert options
+    assert [option for option in options if option not in (CLIENT / "README.md").read_text()] == []
+
+
+def test_maven_generates_from_the_only_copy_of_the_wire() -> None:
+    pom = ET.parse(CLIENT / "pom.xml")
+    root = pom.find(".//{*}protoSourceRoot")
+    assert root is not None
+    assert root.text is not None
+
+    folder = Path(root.text.replace("${project.basedir}", str(CLIENT)))
+
+    assert [file.name for file in folder.glob("*.proto")] == ["embedding_stream.proto"]
