@@ -191,7 +191,8 @@ def _hits(
     if mode != "vector":
         terms = query_terms(profile.domain, request.query)
         words = weigh(cursor, profile.domain, terms, profile.collection)
-        text = matching(cursor, scope, words, limit=limit, wanted=wanted)
+        certain = wanted if mode == "text" else 1  # ranks further down hardly move a fusion, and cost much to prove
+        text = matching(cursor, scope, words, limit=limit, wanted=wanted, certain=certain)
     if vector is not None:
         near = _near_enough(nearest(cursor, scope, vector, limit=limit, wanted=wanted), request.min_similarity)
     lists = Lists(near=near, text=text, near_weight=request.vector_weight, text_weight=request.text_weight)

@@ -77,18 +77,20 @@ def weigh(cursor: Cursor, domain: str, terms: Sequence[int], known: Collection |
     return Words(collection, tuple(Word(term, count, collection.idf(count)) for count, term in counts))
 
 
-def matching(cursor: Cursor, scope: Scope, words: Words, *, limit: int, wanted: int) -> Candidates:
-    """Give up to ``limit`` rows by score; the best ``wanted`` are exactly the best of the domain.
+def matching(
+    cursor: Cursor, scope: Scope, words: Words, *, limit: int, wanted: int, certain: int
+) -> Candidates:
+    """Give up to ``limit`` rows by score, ``wanted`` if so many match; the best ``certain`` are exactly the best.
 
     Only rows that hold one of the rarest words are scored at first. A row that holds none of them cannot score more
-    than all other words weigh together; while the last row wanted scores less than that, more words are looked for.
+    than all other words weigh together; while the last certain row scores less than that, more words are looked for.
     """
     found, rows, taken = Candidates(), RARE_ROWS, 0
     while taken < len(words.words):
         rarest, bound = words.rarest(rows)
         if len(rarest) > taken:
             found, taken = _score(cursor, scope, words, rarest, limit), len(rarest)
-            if len(found.ids) >= wanted and found.scores[wanted - 1] >= bound:
+            if len(found.ids) >= wanted and found.scores[certain - 1] >= bound:
                 break
         rows *= WIDER
     return found
