@@ -1,4 +1,4 @@
-"""The Java client on a real stack: every row, true nulls, exact resumption, tombstones."""
+"""The Java client on a real stack: every row, true nulls, exact resumption."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.java.reading import read_rows
-from tests.support.frames import row_uuid, vector, write_documents, write_recruit
+from tests.support.frames import row_uuid, vector, write_recruit
 from tests.support.java import Java
 from tests.support.stack import LiveStack
 
@@ -53,17 +53,6 @@ def test_nulls_are_null_and_vectors_exact(java: Java, recruits: LiveStack) -> No
     assert float(fields[row_uuid(4)]["first"]) == pytest.approx(float(vector(4)[0]), abs=1e-6)
 
 
-def test_documents_come_with_key_and_model(java: Java, stack: LiveStack, tmp_path: Path) -> None:
-    source = write_documents(tmp_path / "java_notes.pkl", [f"a note about thing {n}" for n in range(20)])
-    assert stack.ingest(source, "document")["state"] == "completed"
-
-    read = read_rows(java, gateway=stack.addresses.gateway, domain="document")
-
-    assert read.end == "end"
-    assert {f"doc-{n}" for n in range(20)} <= {fields["key"] for fields in read.fields}
-    assert all("@" in fields["model"] and int(fields["dimension"]) > 0 for fields in read.fields)
-
-
 @pytest.mark.parametrize("subscription", [None, "java-resume"])
 def test_a_reader_killed_mid_way_goes_on_exactly_where_it_committed(
     java: Java, recruits: LiveStack, tmp_path: Path, subscription: str | None
@@ -101,17 +90,3 @@ def test_the_gateway_keeps_the_checkpoint_of_a_client_that_does_not(java: Java, 
     ]
     assert checkpoint == [(head,)]
     assert (second.lines, second.end) == ([], "end")
-
-
-def test_a_forgotten_row_comes_as_a_tombstone(java: Java, stack: LiveStack, tmp_path: Path) -> None:
-    source = write_documents(tmp_path / "java_gone.pkl", ["a note to forget", "a note to keep"])
-    assert stack.ingest(source, "document")["state"] == "completed"
-    options = {"gateway": stack.addresses.gateway, "domain": "document", "subscription": "java-gone"}
-    before = read_rows(java, **options, state=tmp_path / "state")
-    gone = stack.query("SELECT row_id::text FROM rows WHERE source = 'java_gone.pkl' AND key = 'doc-0'")[0][0]
-    assert stack.run("forget", "--domain", "document", "--id", gone).code == 0
-
-    after = read_rows(java, **options, state=tmp_path / "state")
-
-    assert gone in before.ids
-    assert [(line[0], line[2]) for line in after.lines] == [("gone", gone)]

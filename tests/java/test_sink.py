@@ -90,18 +90,21 @@ def test_the_table_equals_the_source_whatever_is_killed(java: Java, own_stack: L
     own_stack.run("ingest", str(source), "--domain", "recruit", "--json")
     with (tmp_path / "sink.log").open("wb") as log:
         sink = Sink(java, own_stack, log)
+        interrupted = 0
 
         try:
             for number in range(KILLS):
                 wanted = number * ROWS // KILLS + chance.randrange(1, ROWS // KILLS)
                 sink.keep_running()
                 wait_for_rows(own_stack, wanted)
+                interrupted += stored(own_stack) < ROWS
                 sink.kill() if number % 2 == 0 or chance.random() < 0.3 else kill_gateway(own_stack)
             sink.keep_running()
             wait_for_rows(own_stack, ROWS)
         finally:
             sink.kill()
 
+        assert interrupted >= KILLS // 2
         assert own_stack.query(DIFFERENCES) == [(0,)]
 
         changed = write_recruit(tmp_path / "r.pkl", ROWS, changes={n: {"Position": "Changed"} for n in range(50)})

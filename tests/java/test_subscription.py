@@ -92,6 +92,18 @@ def test_a_lost_connection_is_taken_up_after_the_last_commit_without_repeating_r
     assert fake.calls[1].acks == [40, 60, 80, 100]
 
 
+def test_rows_that_the_gateway_repeats_after_a_lost_connection_are_given_once(java: Java, fake: FakeGateway) -> None:
+    fake.scripts = [breaks_at_35, to_100]
+    options = {"subscription": "s", "checkpoint": "GATEWAY"}
+
+    read = read_rows(java, gateway=fake.address, domain="recruit", commit=20, **options)
+
+    assert (read.positions, read.end) == (list(range(1, 101)), "end")
+    # This gateway has forgotten the acknowledgement and begins at the start.
+    assert fake.calls[1].half_closed.wait(30)
+    assert fake.calls[1].acks == [10, 20, 40, 60, 80, 100]
+
+
 def test_a_gateway_that_falls_silent_is_left(java: Java, fake: FakeGateway) -> None:
     fake.heartbeat_s = 1
     fake.scripts = [falls_silent, to_100]

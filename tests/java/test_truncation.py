@@ -1,4 +1,4 @@
-"""A plain stream that ends before its rows are all there is an error to the Java client, never an end."""
+"""The plain reader against a wicked gateway: a stream cut short is an error, never an end."""
 
 from __future__ import annotations
 
@@ -23,6 +23,14 @@ def whole(request: pb.StreamEmbeddingRequest, context: grpc.ServicerContext) -> 
     yield rows(1, 10)
     yield rows(11, 20)
     trailers(context, 20, 20)
+
+
+def documents(request: pb.StreamEmbeddingRequest, context: grpc.ServicerContext) -> Iterator[pb.RowChunk]:
+    document = pb.DocumentRow(id=row_id(1), key="note-1", model="small@2", payload_json="{}")
+    document.passages.add(start=0, end=5, vector=[0.5, 0.5, 0.5])
+    document.passages.add(start=5, end=9, vector=[1, 0, 0])
+    yield pb.RowChunk(document=pb.DocumentRowChunk(rows=[document]), row_ids=[row_id(1)], positions=[1])
+    trailers(context, 1, 1)
 
 
 def too_short(request: pb.StreamEmbeddingRequest, context: grpc.ServicerContext) -> Iterator[pb.RowChunk]:
@@ -65,6 +73,17 @@ def test_a_whole_stream_ends(java: Java, fake: FakeGateway) -> None:
     read = read_rows(java, gateway=fake.address, domain="recruit")
 
     assert (read.positions, read.end) == (list(range(1, 21)), "end")
+
+
+def test_documents_come_with_key_model_and_passages(java: Java, fake: FakeGateway) -> None:
+    fake.plain = documents
+
+    read = read_rows(java, gateway=fake.address, domain="notes")
+
+    assert read.end == "end"
+    assert read.fields == [
+        {"key": "note-1", "vectors": "2", "dimension": "3", "first": "0.5", "model": "small@2", "job": ""}
+    ]
 
 
 @pytest.mark.parametrize(

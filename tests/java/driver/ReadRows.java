@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
@@ -103,9 +104,18 @@ public final class ReadRows {
         if (!(entry instanceof Row row)) {
             return "gone %d %s".formatted(entry.position(), entry.id());
         }
-        float[] vector = row.vectors().get(0);
-        return "row %d %s %s dimension=%d first=%s model=%s job=%s"
-                .formatted(row.position(), row.id(), fields(row), vector.length, vector[0], row.model(), row.job());
+        List<float[]> vectors = row.vectors();
+        float[] first = vectors.get(0);
+        return "row %d %s %s vectors=%d dimension=%d first=%s model=%s job=%s"
+                .formatted(
+                        row.position(),
+                        row.id(),
+                        fields(row),
+                        vectors.size(),
+                        first.length,
+                        first[0],
+                        row.model(),
+                        row.job());
     }
 
     private static String fields(Row row) {

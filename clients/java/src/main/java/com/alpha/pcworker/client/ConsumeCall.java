@@ -62,10 +62,11 @@ final class ConsumeCall implements AutoCloseable {
         throw Statuses.exception(event.status(), event.trailers());
     }
 
-    /** Book the answer to the opening. */
-    void opened(ConsumeOpened opened) {
+    /** Book the answer to the opening; {@code before} is what was committed in earlier calls. */
+    void opened(ConsumeOpened opened, long before) {
         ledger.opened(opened.getPosition());
         acked = opened.getPosition();
+        committed = before;
         silence = Duration.ofSeconds((long) SILENT_HEARTBEATS * opened.getHeartbeatS());
     }
 

@@ -53,6 +53,10 @@ public final class Gateway implements AutoCloseable {
         channel.shutdownNow();
     }
 
+    boolean isClosed() {
+        return channel.isShutdown();
+    }
+
     /** Do not wait out the channel's own backoff, which grows to minutes, before the next call connects. */
     void reconnectNow() {
         channel.resetConnectBackoff();

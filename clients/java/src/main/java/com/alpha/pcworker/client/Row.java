@@ -7,7 +7,6 @@ import com.alpha.backend.grpc.RecruitRow;
 import com.alpha.backend.grpc.SkillEmbeddingDicRow;
 import com.google.protobuf.Message;
 import java.util.List;
-import java.util.function.IntFunction;
 
 /**
  * A row of a domain as it is now.
@@ -39,11 +38,16 @@ public record Row(long position, String id, Message message, String model, Strin
         return floats(passage.getVectorCount(), passage::getVector);
     }
 
-    private static float[] floats(int count, IntFunction<Float> at) {
+    private static float[] floats(int count, FloatAt source) {
         float[] values = new float[count];
         for (int i = 0; i < count; i++) {
-            values[i] = at.apply(i);
+            values[i] = source.at(i);
         }
         return values;
+    }
+
+    /** An {@code IntFunction} that boxes nothing: there are thousands of these a row. */
+    private interface FloatAt {
+        float at(int index);
     }
 }

@@ -154,11 +154,11 @@ final class SubscriptionReader implements RowReader {
             restartAfter(0);
             return;
         }
-        call.opened(opened);
         if (isOtherLog || given < opened.getPosition()) {
             restartAfter(opened.getPosition());
         }
         received = given;
+        call.opened(opened, committed);
     }
 
     private void chunk(ConsumeResponse response) {
@@ -227,7 +227,8 @@ final class SubscriptionReader implements RowReader {
         if (failingSince == null) {
             failingSince = now;
         }
-        if (Duration.between(failingSince, now).compareTo(settings.patience()) >= 0) {
+        boolean isTooLong = Duration.between(failingSince, now).compareTo(settings.patience()) >= 0;
+        if (isTooLong || gateway.isClosed()) {
             isOpen = false;
             throw failure;
         }

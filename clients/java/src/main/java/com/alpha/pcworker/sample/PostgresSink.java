@@ -54,8 +54,7 @@ public final class PostgresSink {
         } catch (GatewayException e) {
             fail(e.isRetryable() ? 69 : 1, e.getMessage());
         } catch (SQLException e) {
-            boolean isAway = e.getSQLState() != null && e.getSQLState().startsWith("08");
-            fail(isAway ? 69 : 1, e.getMessage());
+            fail(isAway(e.getSQLState()) ? 69 : 1, e.getMessage());
         }
     }
 
@@ -92,6 +91,11 @@ public final class PostgresSink {
             statement.setString(1, "pcw:" + subscription.domain() + ":" + subscription.name());
             statement.execute();
         }
+    }
+
+    /** Connection lost (08) or taken away by an operator or a crash (57). */
+    private static boolean isAway(String sqlState) {
+        return sqlState != null && (sqlState.startsWith("08") || sqlState.startsWith("57"));
     }
 
     private static void fail(int code, String message) {

@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.StringJoiner;
 
 /**
  * What the sample's command line says.
@@ -24,6 +25,7 @@ record SinkOptions(GatewaySettings gateway, SubscriptionSettings subscription, S
                                 [--subscription NAME] [--batch ROWS] [--follow]
             The bearer token, where the gateway wants one, is read from PC_WORKER_TOKEN.""";
 
+    private static final int POSTGRES_PORT = 5432;
     private static final Set<String> NAMES =
             Set.of("--gateway", "--database", "--domain", "--subscription", "--batch", "--follow");
 
@@ -37,7 +39,7 @@ record SinkOptions(GatewaySettings gateway, SubscriptionSettings subscription, S
                 token == null ? gateway : gateway.withToken(token),
                 values.containsKey("--follow") ? subscription.following() : subscription,
                 jdbcUrl(required(values, "--database")),
-                Integer.parseInt(values.getOrDefault("--batch", "500")));
+                positive("--batch", values.getOrDefault("--batch", "500")));
     }
 
     private static Map<String, String> values(List<String> arguments) {
@@ -56,6 +58,13 @@ record SinkOptions(GatewaySettings gateway, SubscriptionSettings subscription, S
         return values;
     }
 
+    private static int positive(String name, String value) {
+        if (!value.matches("[1-9][0-9]{0,8}")) {
+            throw new IllegalArgumentException("%s %s is not a positive number".formatted(name, value));
+        }
+        return Integer.parseInt(value);
+    }
+
     private static String required(Map<String, String> values, String name) {
         if (!values.containsKey(name)) {
             throw new IllegalArgumentException(name + " is missing");
@@ -69,13 +78,17 @@ record SinkOptions(GatewaySettings gateway, SubscriptionSettings subscription, S
             return url;
         }
         URI uri = URI.create(url);
-        String place = "jdbc:postgresql://%s:%d%s".formatted(uri.getHost(), uri.getPort(), uri.getPath());
-        if (uri.getUserInfo() == null) {
-            return place;
+        StringJoiner parameters = new StringJoiner("&", "?", "").setEmptyValue("");
+        if (uri.getUserInfo() != null) {
+            String[] user = uri.getUserInfo().split(":", 2);
+            parameters.add("user=" + encoded(user[0]));
+            parameters.add("password=" + (user.length == 1 ? "" : encoded(user[1])));
         }
-        String[] user = uri.getUserInfo().split(":", 2);
-        String login = place + "?user=" + encoded(user[0]);
-        return user.length == 1 ? login : login + "&password=" + encoded(user[1]);
+        if (uri.getRawQuery() != null) {
+            parameters.add(uri.getRawQuery());
+        }
+        int port = uri.getPort() < 0 ? POSTGRES_PORT : uri.getPort();
+        return "jdbc:postgresql://%s:%d%s%s".formatted(uri.getHost(), port, uri.getPath(), parameters);
     }
 
     private static String encoded(String text) {
