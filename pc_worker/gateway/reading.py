@@ -14,7 +14,7 @@ from pc_worker.errors import ContractBroken, Unavailable
 from pc_worker.gateway.ahead import ReadAhead
 from pc_worker.gateway.healing import Patience
 from pc_worker.gateway.plan import Step, plan
-from pc_worker.queue import MESSAGE_BYTES, AsyncQueue, Entry, RowBlock, WirePassage, build_block, row_message
+from pc_worker.queue import MESSAGE_BYTES, AsyncQueue, Entry, RowBlock, build_block, row_message
 from pc_worker.store.delivery import Delivery, LogBatch, LoggedRows, Tombstone
 
 #: Batches looked up at once: about 77,000 rows, so that checking them costs nothing a chunk.
@@ -183,6 +183,5 @@ class LogReader:
     def _block(self, read: LoggedRows) -> RowBlock:
         rows = []
         for row in read.rows:
-            passages = [WirePassage(*passage) for passage in row.passages]
-            rows.append((row.row_id, row_message(self._wanted.arm, row.head, passages, read.model)))
+            rows.append((row.row_id, row_message(self._wanted.arm, row.head, row.passages, read.model)))
         return build_block(self._wanted.arm, [row.position for row in read.rows], rows)

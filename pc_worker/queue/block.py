@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from pc_worker.generated import embedding_stream_pb2 as pb
-from pc_worker.queue.wire import ARMS, prefix, tagged
+from pc_worker.queue.wire import ARMS, prefix
 
 #: What a stock client of gRPC takes, less the five bytes that frame a message.
 MESSAGE_BYTES = 4 * 1024 * 1024 - 5
 #: A UUID of 36 characters with its tag and length.
 ROW_ID_BYTES = 38
-ROW_ID_TAG = prefix(14, 36)
+ROW_ID_MARK = prefix(14, 36).decode("ascii")
 #: Beside its rows, ids and positions: tags and lengths of the arm and of the positions.
 FRAME_BYTES = 16
 #: The longest varint of a position.
@@ -86,11 +86,11 @@ def arm_prefix(arm: str, body_bytes: int) -> bytes:
 
 def build_block(arm: str, positions: Sequence[int], rows: Sequence[tuple[str, bytes]]) -> RowBlock:
     """Put (row_id, row message) pairs together; ``positions`` has one for each, rising."""
-    elements = [tagged(1, message) for _, message in rows]
+    starts = [prefix(1, len(message)) for _, message in rows]
     return RowBlock(
         arm=arm,
         positions=positions,
-        data=b"".join(elements),
-        offsets=list(accumulate(map(len, elements), initial=0)),
-        ids=b"".join(ROW_ID_TAG + row_id.encode("ascii") for row_id, _ in rows),
+        data=b"".join(part for start, (_, message) in zip(starts, rows, strict=True) for part in (start, message)),
+        offsets=list(accumulate((len(s) + len(row[1]) for s, row in zip(starts, rows, strict=True)), initial=0)),
+        ids="".join(ROW_ID_MARK + row_id for row_id, _ in rows).encode("ascii"),
     )

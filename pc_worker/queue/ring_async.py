@@ -21,7 +21,7 @@ T = TypeVar("T")
 #: After a failure Redis is left alone this long, so that a dead one slows no reader down more than once.
 PAUSE_S = 1.0
 #: Reading megabytes in threads leaves the event loop to its clients: measured 1.4 times as fast as in the loop.
-THREADS = 4
+THREADS = 2
 
 
 class AsyncQueue:

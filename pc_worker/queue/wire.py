@@ -92,22 +92,25 @@ def row_head(arm: str, *, row_id: str, key: str, source: str, payload: Mapping[s
     return row(**fields).SerializeToString()
 
 
-def row_message(arm: str, head: bytes, passages: Sequence[WirePassage], model: str) -> bytes:
+def row_message(arm: str, head: bytes, passages: Sequence[tuple[int, int, bytes]], model: str) -> bytes:
     """Give the row's whole message: ``head`` with its vectors; in a document also each passage's place and the model.
 
-    ``model`` is ``name@revision``. Appending fields to a serialised message is valid protobuf, and several times
-    cheaper than filling message objects with floats.
+    ``passages`` are WirePassages, or tuples like them; ``model`` is ``name@revision``. Appending fields to a serialised
+    message is valid protobuf, and several times cheaper than filling message objects with floats.
 
     Raises:
         ValueError: If a stock arm is given other than one passage.
     """
     field = ARMS[arm].vector_field
     if arm == "document":
-        pieces = [_passage_start(field, *passage[:2], len(passage.vector)) + passage.vector for passage in passages]
-        return b"".join((head, *pieces, _model_field(model)))
+        pieces = [head]
+        for start, end, vector in passages:
+            pieces += (_passage_start(field, start, end, len(vector)), vector)
+        pieces.append(_model_field(model))
+        return b"".join(pieces)
     if len(passages) != 1:
         raise ValueError(f"a {arm} row has one vector, not {len(passages)}")
-    vector = passages[0].vector
+    _, _, vector = passages[0]
     return b"".join((head, prefix(field, len(vector)), vector))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -30,12 +31,13 @@ ORDER BY b.first_position LIMIT $4
 #: Entries beyond $2, up to $3, as they stand in a log that ends at $4: a row's newest entry up to there carries the
 #: row as it is now; a deleted row has none, or its tombstone if $7. At most $5 rows and $6 bytes (100 a
 #: row and 40 a passage for what the wire adds), but always one row.
+#: Unsorted, and model and epoch with the first row only: what else each row costs shows in the gateway's rate.
 ROWS = """
-SELECT position, row_id::text, kind, wire, start_char, end_char, vector_send(vector) AS vector, model, epoch,
-       next IS NOT NULL AS more
+SELECT position, passage, kind, row_id::text, wire, start_char, end_char, vector_send(vector),
+       next IS NOT NULL, CASE WHEN nth = 1 THEN model END, CASE WHEN nth = 1 THEN epoch END
 FROM (
-    SELECT l.position, l.row_id, l.kind, r.wire, e.passage, e.start_char, e.end_char, e.vector,
-           m.name || '@' || m.revision AS model, d.epoch,
+    SELECT l.position, l.row_id, l.kind, r.wire, e.passage, e.start_char, e.end_char, e.vector, d.epoch,
+           m.name || '@' || m.revision AS model,
            dense_rank() OVER place AS nth,
            lead(l.position) OVER place AS next,
            sum(coalesce(4 * e.dimension, 0) + 40
@@ -52,7 +54,6 @@ FROM (
     WINDOW place AS (ORDER BY l.position) -- by whole rows: all passages of a row are peers
 ) placed
 WHERE nth <= $5 AND (nth = 1 OR total <= $6)
-ORDER BY position, passage
 """
 
 #: Every read is a short range by primary key: nested loops are right whatever the statistics say, and one plan serves
@@ -81,6 +82,8 @@ AWAY = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.UndefinedTableError,
 )
+#: Position and passage of a record of ROWS.
+PLACE = itemgetter(0, 1)
 #: pgvector's binary form begins with the dimension and an unused number, both int16.
 VECTOR_HEADER_BYTES = 4
 
@@ -214,24 +217,27 @@ async def open_pool(database_url: str, *, connections: int) -> asyncpg.Pool:
 
 
 def _logged(records: Sequence[Any], upto: int) -> LoggedRows:
-    last = records[-1]
-    tombstones = [Tombstone(record["position"], record["row_id"]) for record in records if record["kind"]]
-    rows = _rows([record for record in records if not record["kind"]])
-    return LoggedRows(last["model"], last["epoch"], last["position"] if last["more"] else upto, rows, tombstones)
+    records = sorted(records, key=PLACE)
+    *_, model, epoch = records[0]
+    position, *_, more, _, _ = records[-1]
+    tombstones = [Tombstone(at, row_id) for at, _, kind, row_id, *_ in records if kind]
+    rows = _rows([record for record in records if not record[2]] if tombstones else records, model)
+    return LoggedRows(model, epoch, position if more else upto, rows, tombstones)
 
 
-def _rows(records: Sequence[Any]) -> list[LoggedRow]:
-    missing = next((record for record in records if record["vector"] is None), None)
-    if missing is not None:
-        raise ContractBroken(f"row {missing['row_id']} has no vector of {missing['model']}: finish the model's switch")
-    vectors = _little_endian([record["vector"] for record in records])
+def _rows(records: Sequence[Any], model: str) -> list[LoggedRow]:
+    sent = [record[7] for record in records]
+    if None in sent:
+        row_id = records[sent.index(None)][3]
+        raise ContractBroken(f"row {row_id} has no vector of {model}: finish the model's switch first")
     rows: list[LoggedRow] = []
-    for (position, row_id, _, head, start, end, *_), vector in zip(records, vectors, strict=True):
-        passage = LoggedPassage(start, end, vector)
-        if rows and rows[-1].position == position:
-            rows[-1].passages.append(passage)
+    last = None
+    for (position, _, _, row_id, head, start, end, *_), vector in zip(records, _little_endian(sent), strict=True):
+        if position == last:
+            rows[-1].passages.append(LoggedPassage(start, end, vector))
         else:
-            rows.append(LoggedRow(position, row_id, head, [passage]))
+            rows.append(LoggedRow(position, row_id, head, [LoggedPassage(start, end, vector)]))
+            last = position
     return rows
 
 
