@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pc_worker.reader.errors import broken, over_limit, unsafe
 from pc_worker.reader.memo import CONTAINER
 from pc_worker.reader.nodes import (
@@ -13,10 +15,12 @@ from pc_worker.reader.nodes import (
     Group,
     Items,
     Node,
+    Ref,
     Run,
     Special,
 )
-from pc_worker.reader.realise import key_of
+from pc_worker.reader.normal import label_text
+from pc_worker.reader.realise import key_of, resolve
 from pc_worker.reader.walker import Action, Bulk, Mispredicted, Walker
 
 #: A list, its dict, the dict's tuple: a level of nesting opens a few marks at most.
@@ -204,8 +208,9 @@ def extend(w: Walker, node: Items, entries: list[Entry], *, batched: bool) -> No
     else:
         if not node.plain and node.sealed:
             raise _no_cell(w, node, entries)
+        if node.dicts == node.count:
+            _note_dicts(w, node, entries)
         node.add(entries, batched=batched)
-        _note_dicts(w, node, entries)
         _keep(w, node, entries)
     node.weight = w.base + w.acting - (node.address & OFFSET) + w.referred - node.referred
     node.finish = w.base + w.acting + 1
@@ -238,13 +243,28 @@ def _keep(w: Walker, node: Items, entries: list[Entry]) -> None:
 
 
 def _note_dicts(w: Walker, node: Items, entries: list[Entry]) -> None:
+    batch = {entry.index: entry for entry in entries if isinstance(entry, Fields)}
     for entry in entries:
-        if isinstance(entry, Fields):
-            node.dicts += 1
-            for key in entry.entries[::2]:
-                node.keys.setdefault(key_of(w, key))
-            if len(node.keys) > w.limits.columns:
-                raise over_limit(f"the rows have more than {w.limits.columns} different keys")
+        keys = _keys_of_row(w, node, entry, batch)
+        if keys is None:
+            return
+        node.dicts += 1
+        # As text: 1, 1.0 and True are one key to Python, and three columns.
+        node.keys.update(dict.fromkeys(map(label_text, keys)))
+        if len(node.keys) > w.limits.columns:
+            raise over_limit(f"the rows have more than {w.limits.columns} different keys")
+
+
+def _keys_of_row(w: Walker, node: Items, entry: Entry, batch: dict[int, Fields]) -> list[Any] | None:
+    """The keys of a row of ``node``, which may be one that stood before; None if it is no dict."""
+    row: Entry | None = entry
+    if isinstance(entry, Ref):
+        row = entry.node or batch.get(entry.target)
+        # Only after a dict: columns of other things must not be looked up in the file one by one.
+        if row is None and node.dicts:
+            value = resolve(w, entry.target)
+            return list(value) if isinstance(value, dict) else None
+    return [key_of(w, key) for key in row.entries[::2]] if isinstance(row, Fields) else None
 
 
 def dict_from_mark(w: Walker, pos: int) -> int:

@@ -11,6 +11,7 @@ from pc_worker.reader.errors import broken, not_a_table, over_limit
 from pc_worker.reader.layout import Layout, Listing, Part, longs
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.nodes import OFFSET, SHIFT, STRIDE, Entry, Fields, Items, Node
+from pc_worker.reader.normal import label_text
 from pc_worker.reader.parts import Array, Call
 from pc_worker.reader.realise import key_of, real
 from pc_worker.reader.scalars import counted
@@ -64,7 +65,7 @@ class _Stream:
             rows.memos.append(0)
         rows.count, rows.dicts, rows.end = rows.count + 1, rows.dicts + 1, w.offset
         for key in result.entries[::2]:
-            self._keys.setdefault(key_of(w, key))
+            self._keys.setdefault(label_text(key_of(w, key)))
         if len(self._keys) > w.limits.columns:
             raise over_limit(f"the rows have more than {w.limits.columns} different keys")
 
@@ -78,7 +79,13 @@ class _Stream:
             rows.keys = tuple(self._keys)
         places = w.places
         return Layout(
-            self._parts, rows, places.frames, places.gets, places.specials, w.protocol, bytes(w.transcoded),
+            self._parts,
+            rows,
+            places.frames,
+            places.gets,
+            places.specials,
+            w.protocol,
+            bytes(w.transcoded),
             tuple(sorted(w.names)),
         )
 

@@ -26,7 +26,7 @@ class Listing:
         memos: Memo entries made before each of them.
         batched: For each of them, 1 if it stands in a batch.
         keys: Keys of the dicts among the items, in order of first appearance.
-        dicts: Number of dicts among the items.
+        dicts: Number of items at its start that are dicts.
         part: Number of the pickle in the file.
     """
 

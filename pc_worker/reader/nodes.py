@@ -123,8 +123,8 @@ class Items(Node):
         end: Address after the last opcode of the list.
         left_open: Whether the items before ``end`` stand in a batch that is not closed there.
         kept_from: First memo entry whose value the memo may still keep.
-        keys: Keys of the items that are dicts, in order of first appearance.
-        dicts: Number of items that are dicts.
+        keys: Keys of the items that are dicts, as text, in order of first appearance.
+        dicts: Number of items at its start that are dicts.
     """
 
     __slots__ = (

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from pc_worker.reader.values import MISSING, Interval, Period, Timedelta, Timestamp, moment, span, span_text
+from pc_worker.reader.values import MISSING, Interval, Period, Timedelta, Timestamp, moment, span, span_text, words
 
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
 
@@ -80,9 +80,7 @@ def _key(key: object) -> str:
 
 def label_text(label: object) -> str:
     """A label (column name or dict key) as text: what ``str`` gives for the value pandas would hold."""
-    if isinstance(label, dt.datetime | Timestamp):
-        return label.isoformat().replace("T", " ", 1)
-    return str(label)
+    return words(label)
 
 
 def _array(value: np.ndarray) -> Json:

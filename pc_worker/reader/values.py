@@ -96,10 +96,11 @@ class Interval:
         """The text that ``str(pandas.Interval)`` gives."""
         opening = "[" if self.closed in ("left", "both") else "("
         closing = "]" if self.closed in ("right", "both") else ")"
-        return f"{opening}{_bound(self.left)}, {_bound(self.right)}{closing}"
+        return f"{opening}{words(self.left)}, {words(self.right)}{closing}"
 
 
-def _bound(value: object) -> str:
+def words(value: object) -> str:
+    """What ``str`` gives for the value that pandas would hold."""
     if isinstance(value, dt.datetime | Timestamp):
         return value.isoformat().replace("T", " ", 1)
     if isinstance(value, Timedelta):

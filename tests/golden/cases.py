@@ -8,11 +8,10 @@ from __future__ import annotations
 import collections
 import datetime as dt
 
-import numpy as np
-import pandas as pd
-
 import cells
 import dtypes
+import numpy as np
+import pandas as pd
 
 LONG = 2300  # more than two of pickle's batches of 1,000
 
@@ -67,7 +66,7 @@ def containers():
         "columns_of_series": {"s": pd.Series([1, 2, 3]), "x": pd.Series(["a", "b", "c"]), "l": [1, 2, 3]},
         "rows_of_dicts": rows,
         "rows_ragged": ragged,
-        "rows_number_keys": [{1: "a", 2.5: "b", None: "c", True: "d"}, {1: "e"}],
+        "rows_number_keys": [{2: "a", 2.5: "b", None: "c", True: "d"}, {1: "e"}],
         "rows_ordered": [collections.OrderedDict(b=1, a=2), collections.OrderedDict(a=3)],
         "row_single": [{"only": 1}],
         "stream_of_dicts": Stream(rows),

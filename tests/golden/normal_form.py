@@ -22,7 +22,7 @@ def rows_of(container):
     if isinstance(container, pd.Series):
         return frame_rows(container.to_frame())
     if isinstance(container, list):
-        return [{str(key): normal(value) for key, value in row.items()} for row in container]
+        return in_one_order([{str(key): normal(value) for key, value in row.items()} for row in container])
     if isinstance(container.get("data_frame"), pd.DataFrame):
         return frame_rows(container["data_frame"])
     return column_rows([str(label) for label in container], [list(column) for column in container.values()])
@@ -32,7 +32,13 @@ def stream_rows(items):
     """The rows of several pickles: a plain dict among plain dicts is one row, everything else a table."""
     if all(isinstance(item, dict) for item in items):
         return rows_of(items)
-    return [row for item in items for row in rows_of(item)]
+    return in_one_order([row for item in items for row in rows_of(item)])
+
+
+def in_one_order(rows):
+    """Each row with its own keys, in the order in which the table first has them."""
+    keys = dict.fromkeys(key for row in rows for key in row)
+    return [{key: row[key] for key in keys if key in row} for row in rows]
 
 
 def frame_rows(frame):
@@ -99,7 +105,15 @@ def normal(value):
         return None if value.is_nan() else str(value)
     if value is None or value is pd.NA or value is pd.NaT:
         return None
+    if isinstance(value, pd.Interval):
+        return interval(value)
     return scalar(value)
+
+
+def interval(value):
+    """As pandas 2 and 3 have it; 1.5 leaves midnight out."""
+    opening, closing = "[" if value.closed_left else "(", "]" if value.closed_right else ")"
+    return "%s%s, %s%s" % (opening, value.left, value.right, closing)
 
 
 def ordered(items):
@@ -124,7 +138,7 @@ def scalar(value):
         return number(float(value))
     if isinstance(value, (bytes, bytearray)):
         return base64.b64encode(value).decode("ascii")
-    return str(value)  # text, UUID, Period, Interval
+    return str(value)  # text, UUID, Period
 
 
 def moment(value):

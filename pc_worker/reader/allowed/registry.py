@@ -98,6 +98,8 @@ def _reconstructed(args: tuple[Any, ...]) -> Any:
     match args:
         case (Symbol() as cls, Symbol() as base, None) if (base.module, base.name) in _OBJECT:
             return construct(cls, ())
+        case (Symbol("dateutil.tz.tz") as cls, Symbol("datetime", "tzinfo"), Blank("tzinfo")):
+            return construct(cls, ())
     raise unsafe("copyreg._reconstructor is used for something else than a plain object")
 
 
@@ -112,4 +114,4 @@ def _applied(rule: Rule, args: tuple[Any, ...], name: str) -> Any:
 
 
 def _shown(text: str) -> str:
-    return text[:80].encode("unicode_escape").decode("ascii")
+    return ascii(text[:80])[1:-1]

@@ -17,9 +17,7 @@ _MAX_TEXT = 2500  # digits of a decimal; as many as the largest integer we take
 
 def _exact(*kinds: type) -> Callable[[tuple[Any, ...]], bool]:
     def fits(args: tuple[Any, ...]) -> bool:
-        return len(args) == len(kinds) and all(
-            type(arg) is kind for arg, kind in zip(args, kinds, strict=True)
-        )
+        return len(args) == len(kinds) and all(type(arg) is kind for arg, kind in zip(args, kinds, strict=True))
 
     return fits
 
@@ -32,7 +30,7 @@ def _need(fits: bool, name: str) -> None:
 def _encode(args: tuple[Any, ...]) -> bytes:
     """Protocols 0 to 2 write bytes as text whose characters are the byte values."""
     _need(len(args) == 2 and isinstance(args[0], str) and args[1] in ("latin1", "latin-1"), "_codecs.encode")
-    return args[0].encode("latin-1")
+    return str(args[0]).encode("latin-1")
 
 
 def _bytes(args: tuple[Any, ...]) -> bytes:
@@ -60,7 +58,8 @@ def _complex(args: tuple[Any, ...]) -> complex:
 def _datetime(args: tuple[Any, ...]) -> dt.datetime:
     _need(1 <= len(args) <= 2 and type(args[0]) is bytes and len(args[0]) == 10, "datetime")
     zone = _tzinfo(args[1]) if len(args) == 2 else None
-    return dt.datetime(args[0], zone)  # type: ignore[arg-type, call-overload, no-any-return]  # the pickle form
+    made: Any = dt.datetime  # the form that only pickles use: the ten bytes of its state
+    return made(args[0], zone)  # type: ignore[no-any-return]  # a datetime
 
 
 def _tzinfo(zone: object) -> dt.tzinfo | None:
@@ -73,13 +72,15 @@ def _tzinfo(zone: object) -> dt.tzinfo | None:
 
 def _date(args: tuple[Any, ...]) -> dt.date:
     _need(_exact(bytes)(args) and len(args[0]) == 4, "date")
-    return dt.date(args[0])  # type: ignore[call-arg, arg-type]  # the pickle form
+    made: Any = dt.date  # the form that only pickles use
+    return made(args[0])  # type: ignore[no-any-return]  # a date
 
 
 def _time(args: tuple[Any, ...]) -> dt.time:
     _need(1 <= len(args) <= 2 and type(args[0]) is bytes and len(args[0]) == 6, "time")
     zone = _tzinfo(args[1]) if len(args) == 2 else None
-    return dt.time(args[0], zone)  # type: ignore[arg-type, call-overload, no-any-return]  # the pickle form
+    made: Any = dt.time  # the form that only pickles use
+    return made(args[0], zone)  # type: ignore[no-any-return]  # a time
 
 
 def _timedelta(args: tuple[Any, ...]) -> dt.timedelta:
@@ -157,11 +158,33 @@ def _blank_uuid(args: tuple[Any, ...]) -> Blank:
     return Blank("uuid")
 
 
-def blank_with_state(blank: Blank, state: object) -> uuid.UUID:
-    """The UUID whose state is ``{'int': n}``; ``is_safe`` may stand beside it and says nothing about the value."""
+def _blank_zone(args: tuple[Any, ...]) -> Blank:
+    _need(args == (), "tzoffset")
+    return Blank("zone")
+
+
+def blank_with_state(blank: Blank, state: object) -> uuid.UUID | Zone:
+    """What ``blank`` becomes by its state: a UUID, or dateutil's fixed offset.
+
+    A UUID's state is ``{'int': n}``; ``is_safe`` may stand beside it and says nothing about the value.
+    """
+    if blank.kind == "zone":
+        return _zone_with_state(state)
     if not isinstance(state, dict) or not set(state) <= {"int", "is_safe"} or type(state.get("int")) is not int:
         raise unsafe(f"a {blank.kind} is given a state that no known writer gives it")
     return uuid.UUID(int=state["int"])
+
+
+def _zone_with_state(state: object) -> Zone:
+    if not isinstance(state, dict) or set(state) != {"_name", "_offset"}:
+        raise unsafe("a tzoffset is given a state that no known writer gives it")
+    return _tzoffset((state["_name"], state["_offset"]))
+
+
+def _tzoffset(args: tuple[Any, ...]) -> Zone:
+    """dateutil's fixed offset: called by Python 3.11 and later, created and given a state before."""
+    _need(_exact(str, dt.timedelta)(args) or _exact(type(None), dt.timedelta)(args), "tzoffset")
+    return Zone(None, args[1].total_seconds())
 
 
 _BUILTINS = ("builtins", "__builtin__")
@@ -178,6 +201,8 @@ CALLS: dict[tuple[str, str], Callable[[tuple[Any, ...]], Any]] = {
     ("pytz", "_UTC"): _nothing(Zone("UTC"), "pytz._UTC"),
     ("pytz", "FixedOffset"): _pytz_offset,
     ("dateutil.tz.tz", "tzutc"): _nothing(Zone("UTC"), "tzutc"),
+    ("dateutil.tz.tz", "tzoffset"): _tzoffset,
+    ("datetime", "tzinfo"): _nothing(Blank("tzinfo"), "tzinfo"),
     ("collections", "OrderedDict"): _ordered,
     ("collections", "defaultdict"): _defaultdict,
     **{(module, "bytes"): _bytes for module in _BUILTINS},
@@ -191,6 +216,7 @@ CALLS: dict[tuple[str, str], Callable[[tuple[Any, ...]], Any]] = {
 CLASSES: dict[tuple[str, str], Callable[[tuple[Any, ...]], Any]] = {
     ("uuid", "UUID"): _blank_uuid,
     ("dateutil.tz.tz", "tzutc"): _nothing(Zone("UTC"), "tzutc"),
+    ("dateutil.tz.tz", "tzoffset"): _blank_zone,
 }
 #: What defaultdict is given, and what getattr is asked of.
 ARGUMENTS = frozenset(

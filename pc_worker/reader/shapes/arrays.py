@@ -153,12 +153,14 @@ _WRAPPERS: dict[str, Callable[[Any, Reader], Reader]] = {
 
 def _wrapped(store: Store, value: Call) -> Reader:
     backing = _backing(value)
-    if backing is None:
+    if backing is not None:
+        dtype, array = backing
+    else:
         state = fields_of(value)
-        backing = (state.get("_dtype"), state.get("_ndarray", state.get("_data")))
-    if not isinstance(backing[1], Array):
+        dtype, array = state.get("_dtype"), state.get("_ndarray", state.get("_data"))
+    if not isinstance(array, Array):
         raise broken(f"a {value.kind} has no array")
-    return _WRAPPERS[value.kind](backing[0], rows_of(store, backing[1], 1)[0])
+    return _WRAPPERS[value.kind](dtype, rows_of(store, array, 1)[0])
 
 
 def fields_of(value: Call) -> dict[Any, Any]:
@@ -177,18 +179,21 @@ def fields_of(value: Call) -> dict[Any, Any]:
 
 def _categorical(store: Store, value: Call) -> Reader:
     """Codes and categories, in the state of either era."""
-    match value.state:
-        case (Call() as dtype, Array() as codes, *_) | (Array() as codes, Call() as dtype, *_):
-            pass
-        case dict():
-            fields = fields_of(value)
-            dtype, codes = fields.get("_dtype"), fields.get("_codes", fields.get("_ndarray"))
-        case _:
-            raise broken("a categorical has a state that no known writer gives it")
+    dtype, codes = _categorical_parts(value)
     if not isinstance(dtype, Call) or not isinstance(codes, Array):
         raise broken("a categorical has no categories or no codes")
     categories = whole_column(store, index_data(fields_of(dtype).get("categories")))
     return coded(store, codes, categories)
+
+
+def _categorical_parts(value: Call) -> tuple[Any, Any]:
+    match value.state:
+        case (Call() as dtype, Array() as codes, *_) | (Array() as codes, Call() as dtype, *_):
+            return dtype, codes
+        case dict():
+            fields = fields_of(value)
+            return fields.get("_dtype"), fields.get("_codes", fields.get("_ndarray"))
+    raise broken("a categorical has a state that no known writer gives it")
 
 
 def coded(store: Store, codes: Any, categories: list[Any]) -> Reader:
@@ -212,9 +217,8 @@ def whole_column(store: Store, value: Any) -> list[Any]:
     if isinstance(value, Call) and value.kind == "RangeIndex":
         state = value.state
         return list(range(state["start"], state["stop"], state["step"]))
-    if isinstance(value, Call) and value.kind == "IntervalIndex":
-        return list(intervals(store, value.state).read(0, _MAX_LABELS))
-    reader = column(store, value)
+    is_intervals = isinstance(value, Call) and value.kind == "IntervalIndex"
+    reader = intervals(store, value.state) if is_intervals else column(store, value)
     if len(reader) > _MAX_LABELS:
         raise broken(f"labels or categories have more than {_MAX_LABELS} elements")
     return list(reader.read(0, len(reader)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -62,7 +63,10 @@ def _labels(store: Store, level: Any) -> list[Any]:
 def is_default(levels: Levels, rows: int) -> bool:
     """Whether the row labels are only the row numbers, which are not part of a row's normal form."""
     reader = levels[0][1]
-    return len(levels) == 1 and isinstance(reader, Range) and reader.numbers == range(rows)
+    if len(levels) != 1 or not isinstance(reader, Range):
+        return False
+    # By its start and step: an empty or one-row range equals others that are not the default.
+    return (reader.numbers.start, reader.numbers.step, len(reader)) == (0, 1, rows)
 
 
 def labels_of(store: Store, index: Any, limit: int) -> list[Any]:
@@ -74,5 +78,14 @@ def labels_of(store: Store, index: Any, limit: int) -> list[Any]:
     levels = levels_of(store, index)
     if len(levels[0][1]) > limit:
         raise over_limit(f"the table has more than {limit} columns")
-    values: Sequence[Sequence[Any]] = [reader.read(0, len(reader)) for _, reader in levels]
+    values: Sequence[Sequence[Any]] = [_as_labels(reader) for _, reader in levels]
     return list(values[0]) if len(values) == 1 else list(zip(*values, strict=True))
+
+
+def _as_labels(reader: Reader) -> Sequence[Any]:
+    """Cells as pandas writes them in a label: a null of anything but Python objects is nan, or NaT."""
+    cells = reader.read(0, len(reader))
+    if reader.kind == "mixed":
+        return cells
+    null = "NaT" if reader.kind in ("datetime", "timedelta", "period") else math.nan
+    return [null if cell is None else cell for cell in cells]
