@@ -82,6 +82,7 @@ task_routes = {
     "pc_worker.purge": {"queue": "pcw.upkeep"},
     "pc_worker.scan_inbox": {"queue": "pcw.upkeep"},
     "pc_worker.maintain_indexes": {"queue": "pcw.indexes"},
+    "pc_worker.check_recall": {"queue": "pcw.indexes"},
     "pc_worker.push_to_batch_server": {"queue": "pcw.delivery"},
 }
 
@@ -89,6 +90,7 @@ timezone = "UTC"
 beat_schedule: dict[str, dict[str, Any]] = {
     "reconcile": {"task": "pc_worker.reconcile", "schedule": timedelta(seconds=_settings.reconcile_s)},
     "purge": {"task": "pc_worker.purge", "schedule": timedelta(hours=1)},
+    "check_recall": {"task": "pc_worker.check_recall", "schedule": timedelta(hours=1)},
     "maintain_indexes": {
         "task": "pc_worker.maintain_indexes",
         "schedule": timedelta(seconds=_settings.maintain_indexes_s),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from pc_worker.store.values import Tally
 
@@ -15,6 +15,7 @@ CHUNK_SECONDS = Histogram(
     ["domain"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
 )
+RECALL = Gauge("pcw_recall", "Mean recall@10 of a domain's vector index.", ["domain"], multiprocess_mode="mostrecent")
 QUEUE_PUSH_FAILURES = Counter("pcw_queue_push_failures_total", "Entries that Redis did not take.", ["domain"])
 MESSAGES_RESENT = Counter("pcw_messages_resent_total", "Messages sent again by reconcile.", ["task"])
 

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import structlog
+
 from pc_worker.domains import domain_names
+from pc_worker.encoding import Encoder
+from pc_worker.errors import PcWorkerError
 from pc_worker.gateway import GatewayConfig, SearchFunction, read_tokens
-from pc_worker.services.search import SearchRequest, parse_where, search
+from pc_worker.services.search import SearchRequest, parse_where, search, warm_search
 from pc_worker.settings import Settings
 from pc_worker.store.connection import Database
+from pc_worker.store.values import Model
 from pc_worker.wiring import encoders, endpoints, search_mode
+
+log = structlog.get_logger(__name__)
+
+
+@functools.lru_cache(maxsize=1)
+def shared_encoders(settings: Settings) -> Callable[[Model], Encoder]:
+    """Give the one loader of encoders that all threads of the gateway share."""
+    return encoders(settings)
 
 
 def gateway_config(settings: Settings) -> GatewayConfig:
@@ -38,7 +52,7 @@ def gateway_config(settings: Settings) -> GatewayConfig:
 
 def search_function(settings: Settings) -> SearchFunction:
     """Give the search service as the gateway calls it: in threads, each with a connection of its own."""
-    url, encoder, local = endpoints(settings).database_url, encoders(settings), threading.local()
+    url, encoder, local = endpoints(settings).database_url, shared_encoders(settings), threading.local()
 
     def call(
         *, query: str, domain: str, k: int, mode: str, where: Sequence[str], like: str | None
@@ -51,3 +65,17 @@ def search_function(settings: Settings) -> SearchFunction:
         return search(local.database, request, encoder=encoder).to_dict()
 
     return call
+
+
+def warm_in_background(settings: Settings) -> None:
+    """Load the search models beside the start: no first query waits for one, and no start does either."""
+
+    def warm() -> None:
+        try:
+            database = Database(endpoints(settings).database_url, application="pc_worker search", read_only=True)
+            warm_search(database, shared_encoders(settings))
+            database.close()
+        except PcWorkerError as exc:  # the first query meets it again, and says so to its caller
+            log.warning("search_not_warmed", reason=str(exc))
+
+    threading.Thread(target=warm, name="warm-search", daemon=True).start()

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from pc_worker import metrics
 from pc_worker.domains import domain_names
+from pc_worker.services.indexes import check_recall as measure_recall
 from pc_worker.services.indexes import maintain_indexes as build_what_is_due
 from pc_worker.services.purge import purge as do_purge
 from pc_worker.services.reconcile import ingest_arguments
@@ -15,6 +16,8 @@ from pc_worker.store.search_statistics import refresh_statistics
 from tasks.app import PatientTask, app, worker
 from tasks.ingest import ingest_file, process_chunk
 
+#: Words are counted anew when this share of a domain's rows has changed; a job's end counts in any case.
+STATISTICS_DRIFT = 0.02
 WORK_QUEUES = ("pcw.split", "pcw.embed")
 
 
@@ -43,8 +46,17 @@ def maintain_indexes() -> dict[str, list[str]]:
     """Build, rebuild and check vector indexes, and refresh the statistics of text search."""
     database = worker.parts.database
     for domain in domain_names():
-        refresh_statistics(database, domain)
+        refresh_statistics(database, domain, drift=STATISTICS_DRIFT)
     return {"built": build_what_is_due(database)}
+
+
+@app.task(name="pc_worker.check_recall", base=PatientTask)
+def check_recall() -> dict[str, float]:
+    """Measure what the vector indexes find of the true nearest rows; a domain below its target is warned about."""
+    found = {domain: recall.mean for domain, recall in measure_recall(worker.parts.database).items()}
+    for domain, mean in found.items():
+        metrics.RECALL.labels(domain=domain).set(mean)
+    return found
 
 
 @app.task(name="pc_worker.scan_inbox", base=PatientTask)

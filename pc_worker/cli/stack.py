@@ -91,9 +91,10 @@ def gateway_command() -> None:
     """Run the gRPC gateway."""
     settings = long_running()
     from pc_worker.gateway import serve
-    from pc_worker.wiring_gateway import gateway_config, search_function
+    from pc_worker.wiring_gateway import gateway_config, search_function, warm_in_background
 
     config = gateway_config(settings)
+    warm_in_background(settings)
     asyncio.run(serve(config, search=search_function(settings), on_ready=_print_addresses))
 
 

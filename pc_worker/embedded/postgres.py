@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -19,7 +20,8 @@ SETTINGS = {
     # Loopback with a password is the only way in: no socket file to guard, to leak or to have too long a path.
     "unix_socket_directories": "",
     "max_connections": "100",
-    "shared_buffers": "128MB",
+    # An eighth of the memory, 1 GB at most: vector searches live on it. Only what is touched is taken.
+    "shared_buffers": f"{min(1024, os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') // 8 // 1024**2)}MB",
     "work_mem": "16MB",
     "maintenance_work_mem": "256MB",  # vector indexes build fast only while they fit
     "effective_cache_size": "1GB",
