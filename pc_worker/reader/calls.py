@@ -21,7 +21,7 @@ from pc_worker.reader.walker import Walker
 #: Types of call results that a cell may hold.
 _VALUES = (
     type(None), bool, int, float, complex, str, bytes, bytearray, set, frozenset,
-    dt.date, dt.time, dt.timedelta, decimal.Decimal, uuid.UUID, np.generic,
+    dt.date, dt.time, dt.timedelta, decimal.Decimal, uuid.UUID, np.generic, Payload,
 )  # fmt: skip
 _INERT = frozenset({"Timestamp", "Timedelta", "Interval", "Period"})
 #: Calls that take a list as it is, however plain its items.
@@ -34,10 +34,15 @@ def is_plain(value: Any) -> bool:
     if isinstance(value, Array):
         if value.dtype is None:
             return False
-        # A list stands for one that was passed over because it held nothing but short scalars.
-        plain = value.data.plain if isinstance(value.data, Items) else isinstance(value.data, list)
-        return not value.dtype.hasobject or plain
+        return not value.dtype.hasobject or _holds_plain(value.data)
     return isinstance(value, _VALUES) or type(value).__name__ in _INERT
+
+
+def _holds_plain(items: Any) -> bool:
+    """Whether an array's items may be cells; a list is one that was passed over, or one that holds a name."""
+    if isinstance(items, list):
+        return all(map(is_plain, items))
+    return isinstance(items, Items) and items.plain
 
 
 def global_line(w: Walker, pos: int) -> int:
@@ -75,8 +80,8 @@ def reduce(w: Walker, pos: int) -> int:
     """REDUCE: a call, described and never made."""
     args, function = w.pop(), w.pop()
     symbol = real(w, function)
-    if symbol == _ENCODE:
-        value = _encoded(w, real(w, args))
+    if symbol in _ENCODES:
+        value = _encoded(w, symbol, real(w, args))
     else:
         value = allowed.call(symbol, _arguments(w, symbol, args))
     for entry in (function, args):
@@ -92,7 +97,8 @@ def reduce(w: Walker, pos: int) -> int:
     return _maybe_repeat(w, node, _first(args), pos + 1)
 
 
-_ENCODE = Symbol("_codecs", "encode")
+#: What protocols 0 to 2 write bytes with: ``encode(text, 'latin1')``.
+_ENCODES = frozenset({Symbol("_codecs", "encode"), Symbol("builtins", "bytearray"), Symbol("__builtin__", "bytearray")})
 
 
 def _arguments(w: Walker, symbol: Any, args: Entry) -> Any:
@@ -102,15 +108,19 @@ def _arguments(w: Walker, symbol: Any, args: Entry) -> Any:
     return values
 
 
-def _encoded(w: Walker, args: Any) -> Any:
-    """Bytes that protocols 0 to 2 write as text; long ones are decoded once, next to the index."""
+def _encoded(w: Walker, symbol: Symbol, args: Any) -> Any:
+    """Bytes that are written as text; long ones outside cells are decoded once, next to the index."""
     match args:
-        case (Payload() as payload, "latin1" | "latin-1"):
+        case (Payload(text=True) as payload, "latin1" | "latin-1"):
+            pieces = [_latin(w, payload, offset) for offset in range(0, payload.length, _STEP)]
+            if w.bulk is not None:
+                return b"".join(pieces)
             start = len(w.transcoded)
-            for offset in range(0, payload.length, _STEP):
-                w.transcoded += _latin(w, payload, offset)
+            w.transcoded += b"".join(pieces)
             return Payload(start, len(w.transcoded) - start, in_sidecar=True)
-    return allowed.call(_ENCODE, args)
+        case (Payload(text=False) as payload,):
+            return payload
+    return allowed.call(symbol, args)
 
 
 def _latin(w: Walker, payload: Payload, offset: int) -> bytes:

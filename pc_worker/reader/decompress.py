@@ -93,7 +93,7 @@ class _Positioned(io.RawIOBase):
 
 @contextmanager
 def _opened(source: Source, kind: Format) -> Iterator[IO[bytes]]:
-    raw = io.BufferedReader(_Positioned(source), _STEP)
+    raw = cast(IO[bytes], io.BufferedReader(_Positioned(source), _STEP))
     if kind == "zip":
         with _zip_member(raw) as member:
             yield member
@@ -105,14 +105,14 @@ def _opened(source: Source, kind: Format) -> Iterator[IO[bytes]]:
             yield stream
 
 
-def _stream(raw: io.BufferedReader, kind: Format) -> IO[bytes]:
+def _stream(raw: IO[bytes], kind: Format) -> IO[bytes]:
     if kind == "gzip":
         return cast(IO[bytes], gzip.GzipFile(fileobj=raw))
     return cast(IO[bytes], bz2.BZ2File(raw) if kind == "bz2" else lzma.LZMAFile(raw))
 
 
 @contextmanager
-def _zip_member(raw: io.BufferedReader) -> Iterator[IO[bytes]]:
+def _zip_member(raw: IO[bytes]) -> Iterator[IO[bytes]]:
     try:
         with zipfile.ZipFile(raw) as archive:
             names = [info for info in archive.infolist() if not info.is_dir()]
@@ -125,7 +125,7 @@ def _zip_member(raw: io.BufferedReader) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _zstd(raw: io.BufferedReader) -> Iterator[IO[bytes]]:
+def _zstd(raw: IO[bytes]) -> Iterator[IO[bytes]]:
     import pyarrow as pa  # large, and only needed for such files; notices a cut stream, which zstandard does not
 
     with pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd") as stream:

@@ -149,7 +149,12 @@ def _listing_json(listing: Listing, blobs: list[bytes], writer: skeleton.Writer)
         "numbers": [listing.count, listing.end, listing.memo_end, listing.dicts, listing.part],
         "left_open": listing.left_open,
         "keys": writer.write_all(listing.keys),
-        "blobs": [_put(blobs, listing.firsts), _put(blobs, listing.offsets), _put(blobs, listing.memos), _put(blobs, listing.batched)],
+        "blobs": [
+            _put(blobs, listing.firsts),
+            _put(blobs, listing.offsets),
+            _put(blobs, listing.memos),
+            _put(blobs, listing.batched),
+        ],
     }
 
 
@@ -173,6 +178,5 @@ def _listing_of(value: dict[str, Any], blobs: list[bytes]) -> Listing:
     count, end, memo_end, dicts, part = value["numbers"]
     firsts, offsets, memos, batched = (blobs[number] for number in value["blobs"])
     keys = tuple(skeleton.read(key, []) for key in value["keys"])
-    return Listing(
-        count, end, value["left_open"], memo_end, _longs(firsts), _longs(offsets), _longs(memos), batched, keys, dicts, part,
-    )  # fmt: skip
+    marks = _longs(firsts), _longs(offsets), _longs(memos)
+    return Listing(count, end, value["left_open"], memo_end, *marks, batched, keys, dicts, part)

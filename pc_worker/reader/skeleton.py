@@ -72,7 +72,7 @@ def _dtype(dtype: np.dtype[Any] | None) -> Any:
         return None
     if dtype.names is None:
         return [dtype.str]
-    fields = dtype.fields or {}
+    fields: Any = dtype.fields or {}
     places = [[name, _dtype(fields[name][0]), fields[name][1]] for name in dtype.names]
     return [None, places, dtype.itemsize]
 
@@ -81,11 +81,12 @@ def _read_dtype(value: Any) -> np.dtype[Any] | None:
     if value is None:
         return None
     if value[0] is not None:
-        return np.dtype(value[0])
+        plain: np.dtype[Any] = np.dtype(value[0])
+        return plain
     names, formats, offsets = zip(*((name, _read_dtype(form), offset) for name, form, offset in value[1]), strict=True)
-    return np.dtype(
-        {"names": list(names), "formats": list(formats), "offsets": list(offsets), "itemsize": value[2]}
-    )  # type: ignore[call-overload, no-any-return]  # numpy's stubs know only literal keys
+    form: Any = {"names": list(names), "formats": list(formats), "offsets": list(offsets), "itemsize": value[2]}
+    dtype: np.dtype[Any] = np.dtype(form)
+    return dtype
 
 
 def read(value: Any, lists: list[Listing]) -> Any:

@@ -124,7 +124,11 @@ class Stretches:
         index = raw[at + 1].astype(np.int64)
         long = raw[at] == op.LONG_BINGET
         more = at[long] + 2
-        index[long] |= raw[more].astype(np.int64) << 8 | raw[more + 1].astype(np.int64) << 16 | raw[more + 2].astype(np.int64) << 24
+        index[long] |= (
+            raw[more].astype(np.int64) << 8
+            | raw[more + 1].astype(np.int64) << 16
+            | raw[more + 2].astype(np.int64) << 24
+        )
         if int(index.max()) >= len(self._memo.codes):
             return None
         codes = np.frombuffer(self._memo.codes, np.uint8)[index]

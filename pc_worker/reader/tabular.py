@@ -39,10 +39,7 @@ def open_tabular(source: Source, content: Source, kind: Format, place: Place, li
         OSError: If the file cannot be read or the spool not written.
     """
     try:
-        if kind == "jsonl":
-            rows, notes = json_lines.opened(source, content, place, limits)
-        else:
-            rows, notes = _arrow_rows(source, content, kind, place, limits)
+        rows, notes = _rows(source, content, kind, place, limits)
     except BaseException:
         content.close()
         raise
@@ -54,6 +51,12 @@ def open_tabular(source: Source, content: Source, kind: Format, place: Place, li
         protocol=None,
         rows=rows,
     )
+
+
+def _rows(source: Source, content: Source, kind: Format, place: Place, limits: Limits) -> tuple[Rows, Notes]:
+    if kind == "jsonl":
+        return json_lines.opened(source, content, place, limits)
+    return _arrow_rows(source, content, kind, place, limits)
 
 
 def _arrow_rows(source: Source, content: Source, kind: Format, place: Place, limits: Limits) -> tuple[Rows, Notes]:

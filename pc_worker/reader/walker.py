@@ -125,10 +125,7 @@ class Walker:
         while self.result is None:
             if pos < self.stop:
                 pos = self._scan(pos, self.stop)
-            if pos >= self.stop:
-                pos = self._pass_boundary(self.base + pos)
-            else:
-                pos = self._act(pos)
+            pos = self._pass_boundary(self.base + pos) if pos >= self.stop else self._act(pos)
         self.offset = self.base + pos
         return self.result
 
@@ -183,7 +180,7 @@ class Walker:
         self.set_stop()
         return 0
 
-    def _scan(self, pos: int, stop: int) -> int:
+    def _scan(self, pos: int, stop: int) -> int:  # noqa: C901 - one loop, because a call for each opcode would double its time
         """Pass over plain scalars, nearly all of a file; gives where another opcode stands, or ``stop`` or more."""
         buf, push, codes, fixed = self.buf, self.stack.append, self.memo.codes, op.FIXED
         kept = self.memo.kept if self.bulk is None else None

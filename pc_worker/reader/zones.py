@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib.util
 import re
 import zoneinfo
 from functools import lru_cache
@@ -55,8 +56,6 @@ def of_text(text: str) -> dt.tzinfo:
 
 def _roots() -> list[Path]:
     roots = [Path(path) for path in zoneinfo.TZPATH]
-    try:
-        import tzdata  # the fallback database, where the system has none
-    except ImportError:
-        return roots
-    return [*roots, Path(tzdata.__file__).parent / "zoneinfo"] if tzdata.__file__ else roots
+    # The package tzdata is the fallback database, where the system has none.
+    package = importlib.util.find_spec("tzdata")
+    return [*roots, Path(package.origin).parent / "zoneinfo"] if package is not None and package.origin else roots

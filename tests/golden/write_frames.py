@@ -325,7 +325,7 @@ def arrow_frames(n):
         yield "arrow_chunks", pd.concat([frame[["i", "li", "ls"]]] * 3, ignore_index=True)
 
 
-def normal(v):
+def normal(v):  # noqa: C901 - one question for each type that the contract names
     if v is None or v is pd.NaT or v is pd.NA:
         return None
     if isinstance(v, (bool, np.bool_)):

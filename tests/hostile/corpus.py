@@ -180,7 +180,10 @@ def arguments() -> Iterator[tuple[str, bytes]]:
     yield "frombuffer-negative", cell(buffer + b"(C\x04abcd" + f4 + b"J\xff\xff\xff\xff\x85" + text("C") + b"tR")
     yield "frombuffer-objects", cell(buffer + b"(C\x08abcdefgh" + objects + b"K\x01\x85" + text("C") + b"tR")
     yield "frombuffer-order", cell(buffer + b"(C\x04abcd" + f4 + b"K\x01\x85" + text("Z") + b"tR")
-    yield "frombuffer-overflow", cell(buffer + b"(C\x00" + f4 + b"\x8a\x08" + bytes(7) + b"\x40K\x04\x86" + text("C") + b"tR")
+    yield (
+        "frombuffer-overflow",
+        cell(buffer + b"(C\x00" + f4 + b"\x8a\x08" + bytes(7) + b"\x40K\x04\x86" + text("C") + b"tR"),
+    )
     state = b"(K\x01K\x02\x85" + objects + b"\x89"
     made = array + stack_global("numpy", "ndarray") + b"K\x00\x85C\x01b\x87R"
     yield "object-array-too-few", cell(made + state + b"]K\x01atb")
@@ -192,14 +195,50 @@ def arguments() -> Iterator[tuple[str, bytes]]:
     yield "scalar-object", cell(stack_global("numpy._core.multiarray", "scalar") + objects + b"C\x08abcdefgh\x86R")
     yield "decimal-of-nonsense", cell(stack_global("decimal", "Decimal") + text("one") + b"\x85R")
     yield "decimal-huge", cell(stack_global("decimal", "Decimal") + text("9" * 3000) + b"\x85R")
-    yield "datetime-month-13", cell(stack_global("datetime", "datetime") + b"C\x0a\x07\xe5\x0d\x01" + bytes(6) + b"\x85R")
+    yield (
+        "datetime-month-13",
+        cell(stack_global("datetime", "datetime") + b"C\x0a\x07\xe5\x0d\x01" + bytes(6) + b"\x85R"),
+    )
     yield "datetime-year", cell(stack_global("datetime", "datetime") + b"M\xe5\x07K\x01K\x01\x87R")
-    yield "datetime-zone-symbol", cell(stack_global("datetime", "datetime") + b"C\x0a\x07\xe5\x01\x01" + bytes(6) + stack_global("numpy", "ndarray") + b"\x86R")
-    yield "timedelta-of-texts", cell(stack_global("datetime", "timedelta") + text("1") + text("2") + text("3") + b"\x87R")
-    yield "timezone-of-days", cell(stack_global("datetime", "timezone") + stack_global("datetime", "timedelta") + b"K\x63K\x00K\x00\x87R\x85R")
-    yield "zone-path", cell(stack_global("datetime", "datetime") + b"C\x0a\x07\xe5\x01\x01" + bytes(6) + stack_global("pytz", "_p") + text("../../etc/passwd") + b"\x85R\x86R")
-    yield "getattr-anything", cell(stack_global("builtins", "getattr") + stack_global("datetime", "datetime") + text("__class__") + b"\x86R")
-    yield "getattr-zoneinfo-init", cell(stack_global("builtins", "getattr") + stack_global("zoneinfo", "ZoneInfo") + text("__init__") + b"\x86R")
+    yield (
+        "datetime-zone-symbol",
+        cell(
+            stack_global("datetime", "datetime")
+            + b"C\x0a\x07\xe5\x01\x01"
+            + bytes(6)
+            + stack_global("numpy", "ndarray")
+            + b"\x86R"
+        ),
+    )
+    yield (
+        "timedelta-of-texts",
+        cell(stack_global("datetime", "timedelta") + text("1") + text("2") + text("3") + b"\x87R"),
+    )
+    yield (
+        "timezone-of-days",
+        cell(
+            stack_global("datetime", "timezone") + stack_global("datetime", "timedelta") + b"K\x63K\x00K\x00\x87R\x85R"
+        ),
+    )
+    yield (
+        "zone-path",
+        cell(
+            stack_global("datetime", "datetime")
+            + b"C\x0a\x07\xe5\x01\x01"
+            + bytes(6)
+            + stack_global("pytz", "_p")
+            + text("../../etc/passwd")
+            + b"\x85R\x86R"
+        ),
+    )
+    yield (
+        "getattr-anything",
+        cell(stack_global("builtins", "getattr") + stack_global("datetime", "datetime") + text("__class__") + b"\x86R"),
+    )
+    yield (
+        "getattr-zoneinfo-init",
+        cell(stack_global("builtins", "getattr") + stack_global("zoneinfo", "ZoneInfo") + text("__init__") + b"\x86R"),
+    )
     yield "bytes-of-number", cell(stack_global("builtins", "bytes") + b"J\xff\xff\xff\x7f\x85R")
     yield "bytearray-of-number", cell(stack_global("builtins", "bytearray") + b"J\xff\xff\xff\x7f\x85R")
     yield "codecs-zlib", cell(stack_global("_codecs", "encode") + text("x") + text("zlib") + b"\x86R")
@@ -209,17 +248,53 @@ def arguments() -> Iterator[tuple[str, bytes]]:
     yield "dtype-as-cell", cell(f4, before=100)
     yield "frame-as-cell", cell(unframed(pd.DataFrame({"a": [1]}))[2:-1])
     yield "uuid-without-int", cell(stack_global("uuid", "UUID") + b")\x81}" + text("hex") + text("x") + b"sb")
-    yield "uuid-too-large", cell(stack_global("uuid", "UUID") + b")\x81}" + text("int") + b"\x8a\x12" + b"\xff" * 17 + b"\x00sb")
+    yield (
+        "uuid-too-large",
+        cell(stack_global("uuid", "UUID") + b")\x81}" + text("int") + b"\x8a\x12" + b"\xff" * 17 + b"\x00sb"),
+    )
     yield "uuid-never-built", cell(stack_global("uuid", "UUID") + b")\x81")
-    yield "reconstructor-of-module", cell(stack_global("copyreg", "_reconstructor") + stack_global("uuid", "UUID") + stack_global("uuid", "UUID") + b"N\x87R")
+    yield (
+        "reconstructor-of-module",
+        cell(
+            stack_global("copyreg", "_reconstructor")
+            + stack_global("uuid", "UUID")
+            + stack_global("uuid", "UUID")
+            + b"N\x87R"
+        ),
+    )
     yield "set-of-lists", cell(b"\x8f(]e\x90")
     yield "key-is-a-list", pickled(b"](}]K\x01se")
     yield "key-is-an-array", cell(b"}" + buffer + b"(C\x04abcd" + f4 + b"K\x01\x85" + text("C") + b"tRK\x01s")
-    yield "timestamp-unit", cell(stack_global("pandas._libs.tslibs.timestamps", "_unpickle_timestamp") + b"(K\x01NNK\x63tR")
-    yield "timestamp-huge", cell(stack_global("pandas._libs.tslibs.timestamps", "_unpickle_timestamp") + b"(\x8a\x0a" + b"\xff" * 9 + b"\x00NNK\x0atR")
-    yield "interval-of-frames", cell(stack_global("pandas", "Interval") + stack_global("pandas", "DataFrame") + b"K\x01" + text("left") + b"\x87R")
+    yield (
+        "timestamp-unit",
+        cell(stack_global("pandas._libs.tslibs.timestamps", "_unpickle_timestamp") + b"(K\x01NNK\x63tR"),
+    )
+    yield (
+        "timestamp-huge",
+        cell(
+            stack_global("pandas._libs.tslibs.timestamps", "_unpickle_timestamp")
+            + b"(\x8a\x0a"
+            + b"\xff" * 9
+            + b"\x00NNK\x0atR"
+        ),
+    )
+    yield (
+        "interval-of-frames",
+        cell(
+            stack_global("pandas", "Interval")
+            + stack_global("pandas", "DataFrame")
+            + b"K\x01"
+            + text("left")
+            + b"\x87R"
+        ),
+    )
     yield "period-frequency", cell(stack_global("pandas", "Period") + b"NNK\x01\x87R")
-    yield "index-class", pickled(stack_global("pandas.core.indexes.base", "_new_Index") + stack_global("pandas", "DataFrame") + b"}\x86R")
+    yield (
+        "index-class",
+        pickled(
+            stack_global("pandas.core.indexes.base", "_new_Index") + stack_global("pandas", "DataFrame") + b"}\x86R"
+        ),
+    )
     yield "block-manager-empty", pickled(stack_global("pandas.core.internals.managers", "BlockManager") + b")]\x86R")
     yield "arrow-buffer-of-number", pickled(stack_global("pyarrow.lib", "py_buffer") + b"K\x05\x85R")
     yield "arrow-type-of-call", pickled(stack_global("pyarrow.lib", "type_for_alias") + b"]\x85R")
@@ -237,7 +312,12 @@ def memo() -> Iterator[tuple[str, bytes]]:
     yield "row-in-itself", pickled(b"](}\x94" + text("a") + b"h\x00se")
     yield "change-after-get", pickled(b"](}" + text("a") + b"]\x94s}" + text("a") + b"h\x00K\x01ase")
     yield "memo-of-nothing", pickled(b"\x94N")
-    chain = b"]" + text("x") + b"\x94a\x94" + b"".join(b"h" + bytes([i]) + b"h" + bytes([i]) + b"\x86\x94" for i in range(1, 60))
+    chain = (
+        b"]"
+        + text("x")
+        + b"\x94a\x94"
+        + b"".join(b"h" + bytes([i]) + b"h" + bytes([i]) + b"\x86\x94" for i in range(1, 60))
+    )
     yield "doubling", pickled(b"](}" + text("a") + chain[1:] + b"se")
     doubled = text("x") + b"\x94" + b"".join(b"h" + bytes([i]) + b"h" + bytes([i]) + b"\x86\x94" for i in range(60))
     yield "doubling-tuple", pickled(b"](}" + text("a") + b"(" + doubled + b"tse")
@@ -270,7 +350,14 @@ def sizes() -> Iterator[tuple[str, bytes]]:
     yield "wide-cell", cell(b"(" + b")" * 6_000_000 + b"t")
     numbers = b"".join(b"\x8a\x0a" + (k * (2**61 - 1)).to_bytes(10, "little") + b"N" for k in range(1, 30_000))
     yield "colliding-keys", cell(b"}(" + numbers + b"u")
-    yield "colliding-set", cell(b"\x8f(" + b"".join(b"\x8a\x0a" + (k * (2**61 - 1)).to_bytes(10, "little") for k in range(1, 30_000)) + b"\x90")
+    yield (
+        "colliding-set",
+        cell(
+            b"\x8f("
+            + b"".join(b"\x8a\x0a" + (k * (2**61 - 1)).to_bytes(10, "little") for k in range(1, 30_000))
+            + b"\x90"
+        ),
+    )
     yield "many-columns", pickled(b"](}(" + b"".join(text(f"c{k}") + b"N" for k in range(30_000)) + b"ue")
     yield "gzip-bomb", gzip.compress(bytes(400 << 20), 9)
     yield "gzip-twice", gzip.compress(gzip.compress(b"\x80\x04]."))
@@ -320,7 +407,9 @@ def broken() -> Iterator[tuple[str, bytes]]:
 
 def skeletons() -> Iterator[tuple[str, bytes]]:
     """Frames whose parts do not fit."""
-    plain = pd.DataFrame({"a": [1, 2, 3], "b": pd.Series(["x", "y", "z"], dtype=object), "c": pd.Categorical(list("xyx"))})
+    plain = pd.DataFrame(
+        {"a": [1, 2, 3], "b": pd.Series(["x", "y", "z"], dtype=object), "c": pd.Categorical(list("xyx"))}
+    )
     data = unframed(plain)
     yield "frame-one-column-twice", data.replace(b"K\x01K\x02K\x01\x87", b"K\x00K\x01K\x01\x87", 1)
     yield "frame-place-beyond", data.replace(b"K\x01K\x02K\x01\x87", b"K\x09K\x0aK\x01\x87", 1)

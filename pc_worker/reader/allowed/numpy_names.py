@@ -14,7 +14,7 @@ from pc_worker.reader.parts import Array, Call, Payload, Symbol, check_filled, c
 
 _TYPE = re.compile(r"[|<>=]?([biufcmMSUOV])(\d{0,9})")
 _UNITS = frozenset({"generic", "Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"})
-_MAX_SCALAR = 1 << 20
+_MAX_SCALAR = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,16 @@ def dtype_with_state(described: Described, state: object) -> Described:
     """The type with the byte order, the unit (dates) or the fields (structures) of its pickled state."""
     match state:
         case (3 | 4, str() as order, None, names, fields, int() as size, int(), int(), *rest) if order in "<>|=":
-            dtype = _structure(names, fields, size) if names is not None else described.dtype.newbyteorder(order)
+            dtype = _structure(names, fields, size) if names is not None else _ordered(described.dtype, order)
         case _:
             raise broken("a numpy type has a state that no known writer gives it")
     if dtype.kind in "mM" and rest and rest[0] is not None:
         return Described(_with_unit(dtype, rest[0]))
     return Described(dtype)
+
+
+def _ordered(dtype: np.dtype[Any], order: str) -> np.dtype[Any]:
+    return dtype.newbyteorder(">") if order == ">" else dtype.newbyteorder("<") if order == "<" else dtype
 
 
 def _with_unit(dtype: np.dtype[Any], metadata: object) -> np.dtype[Any]:
@@ -108,9 +112,13 @@ def array_with_state(array: Array, state: object) -> Array:
 
 def _scalar(args: tuple[Any, ...]) -> Any:
     """One number, text or date: ``(dtype, bytes)``."""
-    if len(args) != 2 or not isinstance(args[1], bytes | str) or len(args[1]) > _MAX_SCALAR:
+    if len(args) != 2 or not isinstance(args[1], bytes | str | Payload) or len(args[1]) > _MAX_SCALAR:
         raise unsafe("numpy's scalar is called with arguments that no known writer gives it")
     dtype = _plain(args[0])
+    if isinstance(args[1], Payload) and dtype.kind in "SUV" and len(args[1]) == dtype.itemsize:
+        return args[1]
+    if isinstance(args[1], Payload):
+        raise broken("a numpy scalar's bytes do not suit its type")
     raw = args[1].encode("latin-1") if isinstance(args[1], str) else args[1]
     if dtype.hasobject or len(raw) != dtype.itemsize:
         raise broken("a numpy scalar's bytes do not suit its type")

@@ -198,10 +198,7 @@ INDEX_CLASSES = _named(
         "IntervalIndex": (f"{_CORE}.indexes.interval", "pandas"),
         "CategoricalIndex": (f"{_CORE}.indexes.category", "pandas"),
         "MultiIndex": (f"{_CORE}.indexes.multi", "pandas"),
-        **{
-            name: (f"{_CORE}.indexes.numeric", "pandas")
-            for name in ("Int64Index", "UInt64Index", "Float64Index")
-        },
+        **{name: (f"{_CORE}.indexes.numeric", "pandas") for name in ("Int64Index", "UInt64Index", "Float64Index")},
     }
 )
 FRAME_CLASSES = _named(
@@ -242,9 +239,7 @@ CALLS: dict[Key, Rule] = {
     **{(f"{_LIBS}.tslibs.offsets", name): _offset(name) for name in (*_FREQUENCIES, *_OTHER_OFFSETS)},
 }
 CLASSES: dict[Key, Rule] = {
-    key: _part(kind, 0)
-    for table in (DTYPE_CLASSES, ARRAY_CLASSES, FRAME_CLASSES)
-    for key, kind in table.items()
+    key: _part(kind, 0) for table in (DTYPE_CLASSES, ARRAY_CLASSES, FRAME_CLASSES) for key, kind in table.items()
 }
 ARGUMENTS = frozenset({*INDEX_CLASSES, *ARRAY_CLASSES})
 CONSTANTS: dict[Key, Any] = {(f"{_LIBS}.missing", "NA"): None, ("pandas", "NA"): None, ("pandas", "NaT"): None}

@@ -152,12 +152,11 @@ _WRAPPERS: dict[str, Callable[[Any, Reader], Reader]] = {
 
 
 def _wrapped(store: Store, value: Call) -> Reader:
-    backing = _backing(value)
-    if backing is not None:
-        dtype, array = backing
-    else:
+    backing: tuple[Any, Any] | None = _backing(value)
+    if backing is None:
         state = fields_of(value)
-        dtype, array = state.get("_dtype"), state.get("_ndarray", state.get("_data"))
+        backing = state.get("_dtype"), state.get("_ndarray", state.get("_data"))
+    dtype, array = backing
     if not isinstance(array, Array):
         raise broken(f"a {value.kind} has no array")
     return _WRAPPERS[value.kind](dtype, rows_of(store, array, 1)[0])

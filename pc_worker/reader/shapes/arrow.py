@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from pc_worker.reader.parts import Call
 from pc_worker.reader.shapes.columns import Reader
 from pc_worker.reader.store import Store
 
-_TEXT = {
+_TEXT: dict[str, tuple[np.dtype[Any], bool]] = {
     "string": (np.dtype("<i4"), True), "utf8": (np.dtype("<i4"), True), "large_string": (np.dtype("<i8"), True),
     "large_utf8": (np.dtype("<i8"), True), "binary": (np.dtype("<i4"), False), "large_binary": (np.dtype("<i8"), False),
 }  # fmt: skip
@@ -147,7 +148,7 @@ class Text(Reader):
             return []
         places, data, present = self._raw(start, stop)
         at = places.tolist()
-        pieces: list[Any] = [data[first:last] for first, last in zip(at[:-1], at[1:], strict=True)]
+        pieces: list[Any] = [data[first:last] for first, last in pairwise(at)]
         if self._text:
             pieces = [_decoded(piece) for piece in pieces]
         if present is not None:

@@ -73,7 +73,10 @@ def python_values(array: Any, kind: str) -> list[Any]:
         zone = getattr(array.type, "tz", None)
         return clock_values(ticks.view(f"{letter}8[{array.type.unit}]"), zones.of_text(zone) if zone else None)
     if kind == "vector":
-        return [None if row is None else np.asarray(row, array.type.value_type.to_pandas_dtype()) for row in array.to_pylist()]
+        return [
+            None if row is None else np.asarray(row, array.type.value_type.to_pandas_dtype())
+            for row in array.to_pylist()
+        ]
     return array.to_pylist()  # type: ignore[no-any-return]  # pyarrow publishes no types
 
 

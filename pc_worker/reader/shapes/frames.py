@@ -189,5 +189,3 @@ def _series(store: Store, series: Call) -> Shape:
 
 def _series_values(store: Store, series: Call) -> Reader:
     return list(_series(store, series).columns.values())[-1]
-
-
