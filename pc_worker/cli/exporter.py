@@ -1,4 +1,4 @@
-"""Metrics of all processes of a stack on one address; the processes write them to files under HOME."""
+"""Metrics on an address: of all processes of a stack or a worker, which write them to files, or of this one alone."""
 
 from __future__ import annotations
 
@@ -6,18 +6,46 @@ import os
 import shutil
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, start_http_server
+import structlog
+from prometheus_client import REGISTRY, CollectorRegistry, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from pc_worker.settings import split_address
+from pc_worker.settings import Settings, split_address
+
+log = structlog.get_logger(__name__)
+
+#: Where processes write their metrics; set by whoever serves them, read by the library when it is imported.
+FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def export_metrics(address: str, folder: Path) -> None:
     """Serve the metrics that processes write to ``folder``; what an earlier run left there is cleared."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    os.environ[FOLDER_VARIABLE] = str(folder)
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]  # the library publishes no type
+    _serve(address, registry)
+
+
+def export_part(settings: Settings, *, pool: bool) -> None:
+    """Serve the metrics of a part that runs alone; under `up` it is `up` that serves them.
+
+    Args:
+        settings: Where to, and where a pool's processes write theirs.
+        pool: Whether the part counts in child processes.
+    """
+    if FOLDER_VARIABLE in os.environ:
+        return
+    try:
+        if pool:
+            export_metrics(settings.metrics_address, settings.home / "metrics-worker")
+        else:
+            _serve(settings.metrics_address, REGISTRY)
+    except OSError as exc:  # a part works without being measured
+        log.warning("metrics_not_served", address=settings.metrics_address, reason=str(exc))
+
+
+def _serve(address: str, registry: CollectorRegistry) -> None:
     host, port = split_address(address)
     start_http_server(port, addr=host, registry=registry)

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from pc_worker.cli.exporter import export_part
 from pc_worker.cli.running import running_stack, secret_of, until_signalled
 from pc_worker.errors import InvalidRequest
 from pc_worker.logs import set_up_logs
@@ -48,6 +49,7 @@ def worker_command(concurrency: int | None, queues: str | None) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, str(settings.threads))
+    export_part(settings, pool=True)
     from tasks.app import app
 
     processes = concurrency or settings.worker_processes
@@ -94,6 +96,7 @@ def gateway_command() -> None:
     from pc_worker.wiring_gateway import gateway_config, search_function, warm_in_background
 
     config = gateway_config(settings)
+    export_part(settings, pool=False)
     warm_in_background(settings)
     asyncio.run(serve(config, search=search_function(settings), on_ready=_print_addresses))
 
