@@ -91,7 +91,7 @@ class Cells:
         if low < high:
             places = np.array(gets[low:high], dtype=np.int64) - begin
             data, wanted = _renumbered(data, places, listing.memos[first])
-            values = [self._memos[listing.part].value(index) for index in wanted]
+            values = self._memos[listing.part].values(wanted)
         stream = _preset(len(values)) + opening + self._without_frames(data, begin) + closing
         return _Nameless(stream, values).load()  # type: ignore[no-any-return]  # a list, by its first opcode
 
@@ -146,12 +146,30 @@ def _renumbered(data: bytes, places: np.ndarray, memos: int) -> tuple[bytes, lis
     long = places[~short]
     for byte in range(1, 4):
         index[~short] |= raw[long + 1 + byte].astype(np.int64) << (8 * byte)
-    earlier = np.unique(index[index < memos])
-    fresh = np.where(index < memos, np.searchsorted(earlier, index), index - memos + len(earlier))
+    earlier, fresh = _counted_anew(index, memos)
     raw[places + 1] = fresh & 0xFF
     for byte in range(1, 4):
         raw[long + 1 + byte] = (fresh[~short] >> (8 * byte)) & 0xFF
     return raw.tobytes(), earlier.tolist()
+
+
+def _counted_anew(index: np.ndarray, memos: int) -> tuple[np.ndarray, np.ndarray]:
+    """The entries before ``memos`` that ``index`` names, ascending, and what number each of ``index`` gets."""
+    before = index < memos
+    named = index[before]
+    low = int(named.min()) if named.size else 0
+    if not named.size or int(named.max()) - low > _FEW:
+        earlier = np.unique(named)
+        return earlier, np.where(before, np.searchsorted(earlier, index), index - memos + len(earlier))
+    # Close together, as words of a vocabulary are: a table is far quicker than sorting.
+    present = np.zeros(_FEW + 1, dtype=np.int64)
+    present[named - low] = 1
+    ranks = np.cumsum(present) - 1
+    earlier = np.flatnonzero(present) + low
+    return earlier, np.where(before, ranks[np.where(before, index - low, 0)], index - memos + len(earlier))
+
+
+_FEW = 8192
 
 
 class _MemoOf:
@@ -163,6 +181,13 @@ class _MemoOf:
         self._roots = {index: (begin, memos, end) for index, begin, memos, end in rows}
         self._starts = [listing.memos[0] if listing.memos else 0 for listing in part.lists]
         self._found: dict[int, Any] = {}
+
+    def values(self, indexes: list[int]) -> list[Any]:
+        """The values of entries ``indexes``."""
+        try:
+            return [self._found[index] for index in indexes]
+        except KeyError:
+            return [self.value(index) for index in indexes]
 
     def value(self, index: int) -> Any:
         """The value of entry ``index``."""

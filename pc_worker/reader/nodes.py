@@ -55,13 +55,17 @@ class Run(Node):
 
 
 class Special(Node):
-    """A value that took more than one opcode: a name, a call's result, an array."""
+    """A value that took more than one opcode: a name, a call's result, an array.
 
-    __slots__ = ("value",)
+    Attributes:
+        made: Memo entries that its own opcodes made, once somebody counted them.
+    """
+
+    __slots__ = ("made", "value")
 
     def __init__(self, address: int, value: Any, *, plain: bool, weight: int) -> None:
         super().__init__(address, plain=plain, depth=1, weight=weight)
-        self.value = value
+        self.value, self.made = value, 0
 
 
 class Ref(Node):

@@ -15,7 +15,7 @@ import numpy as np
 
 from pc_worker.reader.values import MISSING, Interval, Period, Timedelta, Timestamp, moment, span, span_text, words
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
 def normal(value: object) -> Json:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from array import array
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -31,7 +32,7 @@ def patterns() -> tuple[re.Pattern[bytes], re.Pattern[bytes], re.Pattern[bytes],
     one = rb"\]\x94\((?:j.{4}){2,}+e"
     texts = re.compile(rb"(?:\x8c" + _short_text() + rb"\x94){1,%d}+" % MOST, re.DOTALL)
     references = re.compile(rb"(?:j.{4}|h.){2,%d}+" % _MOST_REFERENCES, re.DOTALL)
-    lists = re.compile(rb"(?:" + one + rb"){1,%d}+" % MOST, re.DOTALL)
+    lists = re.compile(rb"(?:" + one + rb"){1,%d}+" % _MOST_REFERENCES, re.DOTALL)
     return texts, references, lists, re.compile(one, re.DOTALL)
 
 
@@ -91,13 +92,7 @@ class Stretches:
         places = _places(buf, pos, found.end())
         if self._note(buf[pos : found.end()], places, pos, here & OFFSET) is None:
             return []
-        firsts = [*places[::MOST].tolist(), found.end()]
-        counts = [MOST] * (len(firsts) - 2) + [len(places) - MOST * (len(firsts) - 2)]
-        base = here & OFFSET
-        return [
-            Run(here + first, count, base + end, 0)
-            for first, end, count in zip(firsts[:-1], firsts[1:], counts, strict=True)
-        ]
+        return _runs_of(here, [*places[::MOST].tolist(), found.end()], len(places), 0)
 
     def _run_of_lists(self, buf: bytes, pos: int, stop: int, here: int) -> list[Run]:
         found = self._lists.match(buf, pos, stop)
@@ -115,7 +110,7 @@ class Stretches:
         codes = bytes([CONTAINER + heaviest.bit_length()]) * len(ends)
         self._memo.fill(here + pos >> SHIFT)
         self._memo.codes += codes
-        return [Run(here + pos, len(ends), (here & OFFSET) + end, len(ends))]
+        return _runs_of(here, [*starts[::MOST].tolist(), end], len(ends), 1)
 
     def _note(self, data: bytes, places: np.ndarray, pos: int, base: int) -> np.ndarray | None:
         """Check and note the references at ``places``; gives what each refers to, in bytes."""
@@ -144,6 +139,16 @@ class Stretches:
         kept = self._memo.kept
         if kept:
             self._memo.roots.update(kept.keys() & set(index.tolist()))
+
+
+def _runs_of(here: int, firsts: list[int], count: int, memos: int) -> list[Run]:
+    """``count`` items as runs that begin at ``firsts`` (the last is the end), each item making ``memos`` entries."""
+    base, runs = here & OFFSET, []
+    for number, (first, end) in enumerate(pairwise(firsts)):
+        size = min(MOST, count - number * MOST)
+        address = here + first + (number * MOST * memos << SHIFT)
+        runs.append(Run(address, size, base + end, size * memos))
+    return runs
 
 
 def _places(buf: bytes, pos: int, end: int) -> np.ndarray:

@@ -152,7 +152,7 @@ class Walker:
         if self.frame_end:
             stop = min(stop, self.frame_end - self.base)
         self.stop = stop
-        end = min(len(self.buf), self.size - self.base)
+        end = self.limit_of_window()
         self.limit = min(end, self.frame_end - self.base) if self.frame_end else end
 
     def _pass_boundary(self, offset: int) -> int:
@@ -190,7 +190,7 @@ class Walker:
             if kept is None and code in _RUNS and (runs := self._stretches.runs(buf, pos, self.limit, here)):
                 self.stack += runs
                 self.referred += self._stretches.referred
-                here += runs[-1].memos << SHIFT
+                here += sum(run.memos for run in runs) << SHIFT
                 pos = runs[-1].finish - self.base
                 continue
             if code == op.SHORT_BINUNICODE:
@@ -221,7 +221,7 @@ class Walker:
                     self.check_text(raw, pos)
                 push(here + pos)
                 if end - pos > 1 << SHORT and buf[end] == op.MEMOIZE:
-                    self.memo.note_scalar(here >> SHIFT, end - pos)
+                    self.memo.note(here >> SHIFT, (end - pos).bit_length())
             elif code == op.EMPTY_LIST and kept is None and buf.startswith(OPENING, pos):
                 end = self._flat.skip(buf, pos, stop, self.base, here >> SHIFT)
                 if end < 0:
@@ -252,6 +252,10 @@ class Walker:
     def here(self, pos: int) -> int:
         """The address of the opcode at ``pos`` of the window."""
         return (self.count << SHIFT) + self.base + pos
+
+    def limit_of_window(self) -> int:
+        """Where the bytes of the file end in the window."""
+        return min(len(self.buf), self.size - self.base)
 
     def push(self, entry: Entry) -> None:
         """Put ``entry`` on the stack."""
