@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
@@ -89,8 +90,10 @@ class Cells:
         low, high = bisect_left(gets, begin), bisect_left(gets, end)
         values: list[Any] = []
         if low < high:
-            places = np.array(gets[low:high], dtype=np.int64) - begin
-            data, wanted = _renumbered(data, places, listing.memos[first])
+            found = _references(data, np.frombuffer(gets[low:high], dtype=np.uint64).astype(np.int64) - begin)
+            if found.are_all(data) and int(found.index.max()) < listing.memos[first]:
+                return self._memos[listing.part].values(found.index.tolist())
+            data, wanted = found.renumbered(data, listing.memos[first])
             values = self._memos[listing.part].values(wanted)
         stream = _preset(len(values)) + opening + self._without_frames(data, begin) + closing
         return _Nameless(stream, values).load()  # type: ignore[no-any-return]  # a list, by its first opcode
@@ -135,22 +138,49 @@ def _preset(count: int) -> bytes:
     return _PRESETS[: count * _PERSID_STEP] if count <= 1024 else _presets(count)
 
 
-def _renumbered(data: bytes, places: np.ndarray, memos: int) -> tuple[bytes, list[int]]:
-    """``data`` with its references counted anew, and the earlier entries that come first in the new count.
+@dataclass(frozen=True, slots=True)
+class _References:
+    """The references in a stretch: where they stand, whether each is a long one, the entries they name."""
 
-    The new numbers are never larger than the old ones, so each fits where the old one stood.
-    """
-    raw = np.frombuffer(data, dtype=np.uint8).copy()
-    short = raw[places] == op.BINGET
+    places: np.ndarray
+    long: np.ndarray
+    index: np.ndarray
+
+    def are_all(self, data: bytes) -> bool:
+        """Whether ``data`` holds nothing but references and the opcodes between batches."""
+        ends = self.places + np.where(self.long, 5, 2)
+        if int(self.places[0]) or int(ends[-1]) != len(data):
+            return False
+        gaps = np.flatnonzero(self.places[1:] != ends[:-1])
+        starts, stops = ends[gaps].tolist(), self.places[gaps + 1].tolist()
+        return all(data[start:stop] == _BETWEEN for start, stop in zip(starts, stops, strict=True))
+
+    def renumbered(self, data: bytes, memos: int) -> tuple[bytes, list[int]]:
+        """``data`` with its references counted anew, and the earlier entries that come first in the new count.
+
+        The new numbers are never larger than the old ones, so each fits where the old one stood.
+        """
+        raw = np.frombuffer(data, dtype=np.uint8).copy()
+        earlier, fresh = _counted_anew(self.index, memos)
+        raw[self.places + 1] = fresh & 0xFF
+        long, wide = self.places[self.long] + 2, fresh[self.long]
+        for byte in range(3):
+            raw[long + byte] = (wide >> (8 * byte + 8)) & 0xFF
+        return raw.tobytes(), earlier.tolist()
+
+
+#: What stands between two batches of items.
+_BETWEEN = bytes([op.APPENDS, op.MARK])
+
+
+def _references(data: bytes, places: np.ndarray) -> _References:
+    raw = np.frombuffer(data, dtype=np.uint8)
+    long = raw[places] == op.LONG_BINGET
     index = raw[places + 1].astype(np.int64)
-    long = places[~short]
-    for byte in range(1, 4):
-        index[~short] |= raw[long + 1 + byte].astype(np.int64) << (8 * byte)
-    earlier, fresh = _counted_anew(index, memos)
-    raw[places + 1] = fresh & 0xFF
-    for byte in range(1, 4):
-        raw[long + 1 + byte] = (fresh[~short] >> (8 * byte)) & 0xFF
-    return raw.tobytes(), earlier.tolist()
+    more = places[long] + 2
+    index[long] |= raw[more].astype(np.int64) << 8 | raw[more + 1].astype(np.int64) << 16
+    index[long] |= raw[more + 2].astype(np.int64) << 24
+    return _References(places, long, index)
 
 
 def _counted_anew(index: np.ndarray, memos: int) -> tuple[np.ndarray, np.ndarray]:
