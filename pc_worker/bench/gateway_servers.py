@@ -13,6 +13,7 @@ import grpc
 import grpc.aio
 
 from pc_worker.gateway import GatewayConfig, serve
+from pc_worker.logs import set_up_logs
 
 SERVICE = "com.alpha.backend.grpc.EmbeddingStreamService"
 
@@ -32,7 +33,8 @@ def own_process(target: Callable[..., None], *arguments: Any) -> Iterator[str]:
 
 
 def run_gateway(config: GatewayConfig, pipe: Connection) -> None:
-    """Serve the real gateway until the process is ended."""
+    """Serve the real gateway until the process is ended; quietly, for the result goes to the same terminal."""
+    set_up_logs(log_format="console", level="ERROR")
     asyncio.run(serve(config, on_ready=lambda addresses: pipe.send(addresses[0])))
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import grpc
 import grpc.aio
-import redis
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2_grpc
@@ -26,7 +25,7 @@ from pc_worker.gateway.search import SearchCall
 from pc_worker.gateway.stream import EmbeddingStream
 from pc_worker.gateway.watch import Watch
 from pc_worker.generated import embedding_stream_pb2 as pb
-from pc_worker.queue import AsyncQueue, Queue
+from pc_worker.queue import AsyncQueue, open_queue
 from pc_worker.store.delivery import Delivery, open_pool
 from pc_worker.store.delivery_subscriptions import Subscriptions
 
@@ -89,11 +88,7 @@ async def _parts(config: GatewayConfig, watch: Watch, stack: AsyncExitStack) -> 
 
 
 def _queue(redis_url: str, stack: AsyncExitStack) -> AsyncQueue:
-    client = redis.Redis.from_url(
-        redis_url, socket_timeout=QUEUE_TIMEOUT_S, socket_connect_timeout=QUEUE_TIMEOUT_S, socket_read_size=1 << 20
-    )
-    stack.callback(client.close)
-    queue = AsyncQueue(Queue(client, max_bytes=0))
+    queue = AsyncQueue(open_queue(redis_url, max_bytes=0, timeout_s=QUEUE_TIMEOUT_S))
     stack.callback(queue.close)
     return queue
 

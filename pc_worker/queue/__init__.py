@@ -6,6 +6,7 @@ from pc_worker.queue.block import MESSAGE_BYTES, RowBlock, build_block
 from pc_worker.queue.entry import Entry, build_entry
 from pc_worker.queue.ring import Queue
 from pc_worker.queue.ring_async import AsyncQueue
+from pc_worker.queue.ring_direct import open_queue
 from pc_worker.queue.wire import WirePassage, arm_of, row_head, row_message, tagged
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "arm_of",
     "build_block",
     "build_entry",
+    "open_queue",
     "row_head",
     "row_message",
     "tagged",

@@ -19,8 +19,6 @@ MAGIC = b"PCW1"
 #: row's bytes as uint32, the message, the checksum.
 HEADER = struct.Struct("<4s16sqqIBH")
 CHECKSUM = struct.Struct("<I")
-#: The crc32c of anything followed by its own crc32c: checks an entry without copying the checksum off its end.
-RESIDUE = 0x48674BC7
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +52,41 @@ class Entry:
             MAGIC, self.epoch.bytes, self.nonce, self.first, len(block), ARMS[block.arm].number, len(name)
         )
         lengths = np.diff(block.offsets).astype("<u4").tobytes()
-        content = b"".join((header, name, lengths, self.message()))
-        return content + CHECKSUM.pack(google_crc32c.value(content))
+        front, message = b"".join((header, name, lengths)), self.message()
+        return b"".join((front, message, _checksum(front, message)))
 
     @classmethod
     def from_bytes(cls, stored: bytes) -> Entry | None:
         """Read an entry; None when it is truncated, altered or not an entry at all."""
-        if len(stored) < HEADER.size + CHECKSUM.size or google_crc32c.value(stored) != RESIDUE:
+        front = front_bytes(stored[: HEADER.size], len(stored))
+        if front is None:
             return None
-        magic, epoch, nonce, first, rows, number, name_bytes = HEADER.unpack_from(stored)
-        if magic != MAGIC:
+        return cls.from_parts(stored[:front], stored[front : -CHECKSUM.size], stored[-CHECKSUM.size :])
+
+    @classmethod
+    def from_parts(cls, front: bytes, message: bytes, checksum: bytes) -> Entry | None:
+        """Read an entry whose front, as long as ``front_bytes`` says, message and checksum lie apart."""
+        if _checksum(front, message) != checksum:
             return None
+        _, epoch, nonce, first, rows, number, name_bytes = HEADER.unpack_from(front)
         name_end = HEADER.size + name_bytes
-        lengths = np.frombuffer(stored, "<u4", count=rows, offset=name_end).tolist()
+        lengths = np.frombuffer(front, "<u4", count=rows, offset=name_end).tolist()
         arm = next(arm for arm, spec in ARMS.items() if spec.number == number)
-        message = stored[name_end + 4 * rows : -CHECKSUM.size]
         block = _ready_block(arm, range(first, first + rows), lengths, message)
-        return cls(stored[HEADER.size : name_end].decode(), UUID(bytes=epoch), nonce, block)
+        return cls(front[HEADER.size : name_end].decode(), UUID(bytes=epoch), nonce, block)
+
+
+def front_bytes(header: bytes, total: int) -> int | None:
+    """Give how many of an entry's ``total`` bytes lie before its message; None if ``header`` is not an entry's."""
+    if len(header) < HEADER.size:
+        return None
+    magic, _, _, _, rows, _, name_bytes = HEADER.unpack(header)
+    front = HEADER.size + name_bytes + 4 * rows
+    return front if magic == MAGIC and front + CHECKSUM.size <= total else None
+
+
+def _checksum(front: bytes, message: bytes) -> bytes:
+    return CHECKSUM.pack(google_crc32c.extend(google_crc32c.value(front), message))
 
 
 def build_entry(

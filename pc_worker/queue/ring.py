@@ -78,13 +78,11 @@ class Queue:
             stored = self._client.hget(queue_keys(domain)[0], str(first))
         except redis.RedisError as exc:
             raise Unavailable(f"the queue of {domain} does not answer: {exc}") from exc
-        if not isinstance(stored, bytes):
-            return None
-        entry = Entry.from_bytes(stored)
-        if entry is None or (entry.domain, entry.first) != (domain, first):
-            log.warning("queue_entry_damaged", domain=domain, first=first, bytes=len(stored))
-            return None
-        return entry
+        return checked_entry(Entry.from_bytes(stored), domain, first) if isinstance(stored, bytes) else None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
 
     def _arguments(self, entry: Entry) -> list[str | int | bytes]:
         return [str(entry.epoch), entry.first, entry.to_bytes(), self._max_bytes]
@@ -113,3 +111,11 @@ class Queue:
         except redis.RedisError as exc:
             raise Unavailable(f"the queue of {domain} does not answer: {exc}") from exc
         return int(entries), int(held or 0)
+
+
+def checked_entry(entry: Entry | None, domain: str, first: int) -> Entry | None:
+    """Give ``entry`` if it is whole and stands where it belongs; None, and a word about it, if not."""
+    if entry is None or (entry.domain, entry.first) != (domain, first):
+        log.warning("queue_entry_damaged", domain=domain, first=first)
+        return None
+    return entry

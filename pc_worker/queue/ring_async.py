@@ -42,8 +42,9 @@ class AsyncQueue:
         return await self._ask(lambda: self._queue.get(domain, first))
 
     def close(self) -> None:
-        """Let the threads end."""
+        """Close the connections and let the threads end."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._queue.close()
 
     async def _ask(self, question: Callable[[], T]) -> T | None:
         if self._clock() < self._paused_until:
