@@ -80,7 +80,7 @@ def reduce(w: Walker, pos: int) -> int:
     """REDUCE: a call, described and never made."""
     args, function = w.pop(), w.pop()
     symbol = real(w, function)
-    if symbol in _ENCODES:
+    if isinstance(symbol, Symbol) and symbol in _ENCODES:
         value = _encoded(w, symbol, real(w, args))
     else:
         value = allowed.call(symbol, _arguments(w, symbol, args))
@@ -94,7 +94,15 @@ def reduce(w: Walker, pos: int) -> int:
         w.places.add_special(w.base + pos, w.base + pos)
         return pos + 1
     node = _push(w, address_of(function), pos, value)
+    _count_in(node, args)
     return _maybe_repeat(w, node, _first(args), pos + 1)
+
+
+def _count_in(node: Special, part: Entry) -> None:
+    """``node`` holds ``part``: it is deeper than that, and weighs as much with all that ``part`` refers to."""
+    if isinstance(part, Node):
+        node.depth = max(node.depth, part.depth + 1)
+        node.weight += part.weight
 
 
 #: What protocols 0 to 2 write bytes with: ``encode(text, 'latin1')``.
@@ -144,7 +152,7 @@ def newobj(w: Walker, pos: int) -> int:
     for entry in (args, cls):
         if isinstance(entry, Node):
             w.memo.close_node(entry)
-    _push(w, address_of(cls), pos, value)
+    _count_in(_push(w, address_of(cls), pos, value), args)
     return pos + 1
 
 
@@ -162,8 +170,8 @@ def build(w: Walker, pos: int) -> int:
     target.plain = is_plain(target.value)
     target.weight = w.base + pos - (target.address & OFFSET)
     target.finish = w.base + pos + 1
+    _count_in(target, state)
     if isinstance(state, Node):
-        target.depth = state.depth + 1
         w.memo.close_node(state)
     w.places.add_special(w.base + pos, w.base + pos)
     return _maybe_repeat(w, target, _last(state), pos + 1)

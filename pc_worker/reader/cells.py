@@ -21,6 +21,8 @@ from pc_worker.reader.vectors import decode_arrays
 _REMEMBERED = 100_000
 _MAX_STRETCH = 64 << 20
 _PERSID_STEP = 8
+#: Items of this many bytes are decoded one by one: the C unpickler would copy each of them twice more.
+_LARGE = 4096
 
 
 class Cells:
@@ -63,7 +65,8 @@ class Cells:
             end = listing.offsets[last]
             closing = b"e." if listing.batched[last] else b"."
         in_batch = bool(listing.batched[first])
-        if self._plain(begin, end):
+        items = (listing.firsts[last] if last < len(listing.firsts) else listing.count) - listing.firsts[first]
+        if self._plain(begin, end) and end - begin < _LARGE * items:
             return self._fast(listing, first, begin, end, b"](" if in_batch else b"]", closing)
         decoder = self.decoder(listing.part, begin, end, listing.memos[first], in_batch=in_batch)
         return decode_arrays(decoder)

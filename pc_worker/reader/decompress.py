@@ -7,13 +7,14 @@ import gzip
 import io
 import lzma
 import os
+import struct
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Self, cast
 
 from pc_worker.reader.errors import broken, not_a_table, over_limit
 from pc_worker.reader.formats import Format
@@ -54,8 +55,8 @@ def _copy(stream: IO[bytes], out: IO[bytes], source: Source, limits: Limits) -> 
 def _next(stream: IO[bytes]) -> bytes:
     try:
         return stream.read(_STEP)
-    except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
-        raise broken(f"the compressed file is damaged: {error}") from error
+    except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, *_ZIP_ERRORS) as error:
+        raise broken(f"the compressed file is damaged: {str(error)[:100]}") from error
     except OSError as error:
         if error.errno is not None:
             raise
@@ -108,7 +109,52 @@ def _opened(source: Source, kind: Format) -> Iterator[IO[bytes]]:
 def _stream(raw: IO[bytes], kind: Format) -> IO[bytes]:
     if kind == "gzip":
         return cast(IO[bytes], gzip.GzipFile(fileobj=raw))
-    return cast(IO[bytes], bz2.BZ2File(raw) if kind == "bz2" else lzma.LZMAFile(raw))
+    return cast(IO[bytes], bz2.BZ2File(raw) if kind == "bz2" else Xz(raw))
+
+
+#: What unpacking xz may take. The largest preset takes 65 MiB; a file can ask for 4 GiB.
+_XZ_MEMORY = 128 << 20
+
+
+class Xz:
+    """The content of an xz file, which may consist of several one after another.
+
+    Args:
+        raw: The file.
+    """
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw = raw
+        self._stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._raw.close()
+
+    def read(self, size: int) -> bytes:
+        """Up to ``size`` bytes, none at the end.
+
+        Raises:
+            EOFError, lzma.LZMAError: If the file is cut or damaged, or asks for too much memory.
+        """
+        while True:
+            data = b""
+            if self._stream.eof:
+                # Streams are padded with zeros.
+                data = (self._stream.unused_data or self._raw.read(_STEP)).lstrip(b"\0")
+                if not data:
+                    return b""
+                self._stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+            elif self._stream.needs_input and not (data := self._raw.read(_STEP)):
+                raise EOFError("it ends too early")
+            if out := self._stream.decompress(data, size):
+                return out
+
+
+#: LZMA in a zip file could ask for any amount of memory.
+_ZIP_TYPES = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 
 
 @contextmanager
@@ -118,6 +164,8 @@ def _zip_member(raw: IO[bytes]) -> Iterator[IO[bytes]]:
             names = [info for info in archive.infolist() if not info.is_dir()]
             if len(names) != 1:
                 raise not_a_table(f"the zip archive holds {len(names)} files; exactly one is read")
+            if names[0].compress_type not in _ZIP_TYPES:
+                raise not_a_table("the zip archive is packed in a way that is not read; pack it again")
             with archive.open(names[0]) as member:
                 yield member
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:

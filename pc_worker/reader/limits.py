@@ -22,6 +22,10 @@ class Limits:
     ratio_free_bytes: int = 256 * MiB
     #: Rows of the table.
     rows: int = 2_000_000_000
+    #: Rows per byte of the file, once the rows are past ``rows_free``: ranges, sparse and null columns cost no bytes.
+    rows_per_byte: int = 64
+    #: Rows that are never held against the file's size.
+    rows_free: int = 10_000_000
     #: Columns of the table. PostgreSQL holds 1,600, pandas is unusable long before this.
     columns: int = 20_000
     #: Bytes of one text or bytes cell. Longer ones cannot reach any consumer (4 MB a message).
@@ -45,5 +49,9 @@ class Limits:
     expansion: int = 1000
     #: Expansion that is never held against the file.
     expansion_free_bytes: int = 64 * GiB
+    #: Bytes read again because a value refers back to one that is no longer known, per byte of the file.
+    replay: int = 16
+    #: Reading again that is never held against the file.
+    replay_free_bytes: int = 1 * GiB
     #: Pickles one after another in one file that are not themselves rows.
     pickles: int = 100_000

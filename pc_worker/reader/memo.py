@@ -19,7 +19,8 @@ SPECIAL = 255
 SHORT = 8
 _SHORT_BYTES = 1 << SHORT
 _DEEP = 3
-_RECENT = 512
+#: Values that were found again and are kept at hand: some of any size, and as many keys as wide rows may have.
+_RECENT, _RECENT_TEXTS = 512, 32_768
 _FILL = bytes([SHORT]) * 4096
 
 
@@ -32,6 +33,7 @@ class Memo:
         open: Containers that are still being filled.
         roots: Entries of ``kept`` that cells refer to.
         recent: Values that were found again in the file, the newest few.
+        texts: The same for texts, of which keys are made.
     """
 
     def __init__(self, max_entries: int) -> None:
@@ -40,6 +42,7 @@ class Memo:
         self.open: dict[int, Node] = {}
         self.roots: set[int] = set()
         self.recent: dict[int, tuple[Any]] = {}
+        self.texts: dict[int, tuple[str]] = {}
         self._deep: dict[int, int] = {}
         self._max_entries = max_entries
 
@@ -99,9 +102,10 @@ class Memo:
 
     def remember(self, index: int, value: Any) -> None:
         """Keep ``value`` of entry ``index`` at hand for a while."""
-        self.recent[index] = (value,)
-        if len(self.recent) > _RECENT:
-            del self.recent[next(iter(self.recent))]
+        recent, most = (self.texts, _RECENT_TEXTS) if isinstance(value, str) else (self.recent, _RECENT)
+        recent[index] = (value,)
+        if len(recent) > most:
+            del recent[next(iter(recent))]
 
     def forget(self, start: int, stop: int) -> None:
         """Drop the values of entries from ``start`` up to ``stop``; their codes stay."""

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from pc_worker.reader import sidecar
 from pc_worker.reader.decompress import decompress
-from pc_worker.reader.errors import Refused, SourceChanged, over_limit
+from pc_worker.reader.errors import Refused, SourceChanged, broken, over_limit
 from pc_worker.reader.formats import COMPRESSED, Format, format_of
 from pc_worker.reader.index import index_pickles
+from pc_worker.reader.layout import Layout
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.pickled import PickledRows
 from pc_worker.reader.sidecar import Notes
@@ -130,15 +131,25 @@ def _indexed(source: Source, content: Source, place: Place, limits: Limits) -> t
     digest = Digest(source)
     try:
         layout = index_pickles(content, limits)
-        rows = PickledRows(content, layout, limits)
-        rows.prove()
-        columns = rows.notes()
+        rows, columns = _proved(content, layout, limits)
     finally:
         digest.wait()
     source.check_unchanged()
     notes = notes_of(source, digest.result(), columns)
     sidecar.save(place.file("index"), layout, notes)
     return rows, notes, layout.protocol
+
+
+def _proved(
+    content: Source, layout: Layout, limits: Limits
+) -> tuple[PickledRows, tuple[sidecar.ColumnNote, ...]]:
+    """The rows, checked once; what numpy or Python itself refuses about how the parts fit is a broken file."""
+    try:
+        rows = PickledRows(content, layout, limits)
+        rows.prove()
+        return rows, rows.notes()
+    except (TypeError, ValueError, OverflowError, ArithmeticError, LookupError, AttributeError) as error:
+        raise broken(f"the parts of the table do not fit together ({type(error).__name__}: {error})") from error
 
 
 def notes_of(source: Source, digest: str, columns: tuple[sidecar.ColumnNote, ...]) -> Notes:

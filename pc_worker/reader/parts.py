@@ -65,7 +65,8 @@ class Array:
             for index, item in enumerate(self.data):
                 flat[index] = item
             return flat.reshape(self.shape)
-        shaped = np.frombuffer(self.data, dtype=self.dtype).reshape(self.shape, order="F" if self.order == "F" else "C")
+        check_texts(flat := np.frombuffer(self.data, dtype=self.dtype))
+        shaped = flat.reshape(self.shape, order="F" if self.order == "F" else "C")
         return shaped if self.axes is None else shaped.transpose(self.axes)
 
 
@@ -109,6 +110,19 @@ def product(shape: tuple[int, ...]) -> int:
     return count
 
 
+def check_texts(elements: np.ndarray) -> None:
+    """Check that fixed-width texts consist of characters; numpy itself takes any number for one.
+
+    Raises:
+        Refused: If a number stands for no character.
+    """
+    if elements.dtype.kind != "U":
+        return
+    codes = elements.view(np.dtype("u4").newbyteorder(elements.dtype.byteorder))
+    if codes.size and int(codes.max()) > 0x10FFFF:
+        raise broken("a fixed-width text holds something else than characters")
+
+
 def check_shape(shape: object) -> tuple[int, ...]:
     """``shape`` as a tuple of lengths that a numpy array may have.
 
@@ -119,7 +133,13 @@ def check_shape(shape: object) -> tuple[int, ...]:
         raise broken("an array's shape is not a tuple of up to 32 lengths")
     if not all(type(length) is int and 0 <= length < 2**62 for length in shape):
         raise broken("an array's shape holds something else than lengths")
+    if 0 in shape and product(tuple(filter(None, shape))) > _EMPTY:
+        raise broken(f"an array of shape {shape} holds nothing in too many rows")
     return shape
+
+
+#: Rows of an array whose rows are empty: they cost memory once they are lists, and no byte in the file.
+_EMPTY = 1 << 20
 
 
 def check_filled(array: Array) -> Array:
@@ -131,6 +151,8 @@ def check_filled(array: Array) -> Array:
     if array.dtype is None:
         raise broken("an array has no type")
     needed = array.size if array.dtype.hasobject else array.size * array.dtype.itemsize
+    if isinstance(array.data, bytes | bytearray) and not array.dtype.hasobject and len(array.data) == needed:
+        check_texts(np.frombuffer(array.data, array.dtype))
     if len(array.data) != needed:
         unit = "items" if array.dtype.hasobject else "bytes"
         raise Refused("broken", f"an array of shape {array.shape} needs {needed} {unit} and has {len(array.data)}")

@@ -43,6 +43,8 @@ class PickledRows:
         if len(self._shapes) > 1:
             self.container = f"{len(self._shapes)} pickles: {self.container}"
         self.names = tuple(dict.fromkeys(name for shape in self._shapes for name in _names(shape)))
+        if self.rows > max(limits.rows_free, limits.rows_per_byte * source.size):
+            raise over_limit(f"the table claims {self.rows} rows in {source.size} bytes")
         if self.rows > limits.rows or len(self.names) > limits.columns:
             raise over_limit(f"the table has {self.rows} rows and {len(self.names)} columns")
 

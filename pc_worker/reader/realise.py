@@ -35,6 +35,8 @@ from pc_worker.reader.walker import Walker
 INLINE = 4096
 _GETS = {op.BINGET: 1, op.LONG_BINGET: 4}
 _LINE = 8192
+#: Texts up to this many characters are remembered as likely keys.
+_KEY = 256
 
 
 def real(w: Walker, entry: Entry, depth: int = 0) -> Any:
@@ -147,23 +149,30 @@ def resolve(w: Walker, index: int) -> Any:
         if isinstance(kept, int) and kept >> SHIFT != index:
             raise broken("a memo entry refers to another")
         return real(w, kept)
-    cached = w.memo.recent.get(index)
+    cached = w.memo.texts.get(index) or w.memo.recent.get(index)
     if cached is not None:
         return cached[0]
-    value = _replayed(w, index)
-    w.memo.remember(index, value)
-    return value
+    return _replayed(w, index)
 
 
 def _replayed(w: Walker, index: int) -> Any:
     start, memos, end = _stretch_of(w, index)
     if end - start > w.limits.cell_bytes:
         raise over_limit("a value refers to one that lies in too large a cell")
+    w.replayed += end - start
+    if w.replayed > w.limits.replay * w.size + w.limits.replay_free_bytes:
+        raise over_limit("values refer back to earlier ones too often")
     decoder = Decoder(w.source.read(start, end - start), memos, lambda earlier: resolve(w, earlier), in_batch=True)
     decoder.run()
     if index - memos >= len(decoder.memo):
         raise broken("a value refers to one that cannot be found again")
-    return decoder.memo[index - memos]
+    # The next one asked for often stands beside it: the keys of wide rows.
+    for number, value in enumerate(decoder.memo, memos):
+        if isinstance(value, str) and len(value) <= _KEY:
+            w.memo.remember(number, value)
+    value = decoder.memo[index - memos]
+    w.memo.remember(index, value)
+    return value
 
 
 def _stretch_of(w: Walker, index: int) -> tuple[int, int, int]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pc_worker.reader.errors import SourceChanged, broken, not_a_table
 
 #: Bytes hashed at a time. Each step waits for the interpreter once, so they must not be many.
-_DIGEST_STEP = 8 << 20
+_DIGEST_STEP = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)

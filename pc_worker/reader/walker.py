@@ -93,7 +93,7 @@ class Walker:
         self.base, self.buf, self.acting, self.stop, self.limit = 0, b"", 0, 0, 0
         self.places = Places()
         self.lists: list[Items] = []
-        self.protocol = 0
+        self.protocol = self.replayed = 0
         self.frame_end = 0
         self.transcoded = bytearray()
         self.names: set[str] = set()

@@ -12,6 +12,7 @@ from pathlib import Path
 from pc_worker.reader.errors import Refused
 
 _NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}")
+_MAX_NAME = 80
 _MAX_OFFSET_S = 24 * 3600
 
 
@@ -24,13 +25,16 @@ def named(name: str) -> dt.tzinfo:
     """
     if name == "UTC":
         return dt.UTC
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or len(name) > _MAX_NAME:
         raise Refused("broken", f"{name[:60]!r} is not the name of a time zone")
     for root in _roots():
         path = root / name
         if path.is_file():
-            with path.open("rb") as file:
-                return zoneinfo.ZoneInfo.from_file(file, key=name)
+            try:
+                with path.open("rb") as file:
+                    return zoneinfo.ZoneInfo.from_file(file, key=name)
+            except ValueError as error:  # such as the list of leap seconds, which lies beside the zones
+                raise Refused("broken", f"{name!r} is not the name of a time zone") from error
     raise Refused("broken", f"the time zone {name!r} is unknown here; install the tzdata package")
 
 

@@ -71,16 +71,23 @@ def _structure(names: object, fields: object, size: int) -> np.dtype[Any]:
 
 
 def _plain(dtype: object) -> np.dtype[Any]:
-    if not isinstance(dtype, Described) or (dtype.dtype.itemsize == 0 and dtype.dtype.kind not in "SUV"):
+    if not isinstance(dtype, Described):
         raise broken("an array's type is not a numpy type")
     return dtype.dtype
+
+
+def _of_array(dtype: object) -> np.dtype[Any]:
+    plain = _plain(dtype)
+    if plain.itemsize == 0:
+        raise broken("an array's elements have no bytes")
+    return plain
 
 
 def _frombuffer(args: tuple[Any, ...]) -> Array:
     """Protocol 5: ``(bytes, dtype, shape, order[, axes])``."""
     if len(args) not in (4, 5) or args[3] not in ("C", "F", "K") or isinstance(args[0], str):
         raise unsafe("_frombuffer is called with arguments that no known writer gives it")
-    dtype, shape = _plain(args[1]), check_shape(args[2])
+    dtype, shape = _of_array(args[1]), check_shape(args[2])
     if dtype.hasobject:
         raise unsafe("an array of objects is made from raw bytes")
     axes = args[4] if len(args) == 5 else None
@@ -100,7 +107,7 @@ def array_with_state(array: Array, state: object) -> Array:
     """The array that ``(version, shape, dtype, fortran, data)`` describes."""
     match state:
         case (1, shape, dtype, bool() | 0 | 1 as fortran, data) if array.dtype is None:
-            plain = _plain(dtype)
+            plain = _of_array(dtype)
         case _:
             raise broken("an array has a state that no known writer gives it")
     if plain.hasobject == isinstance(data, bytes | bytearray | Payload) or isinstance(data, str | None):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from pc_worker.reader import zones
 from pc_worker.reader.errors import unsafe
 from pc_worker.reader.parts import Array, Call, Symbol, Zone
-from pc_worker.reader.values import NAT, Interval, Period, moment, span
+from pc_worker.reader.values import NAT, Interval, Period, Timedelta, Timestamp, moment, span
 
 Key = tuple[str, str]
 Rule = Callable[[tuple[Any, ...]], Any]
@@ -90,21 +93,33 @@ def _nat(args: tuple[Any, ...]) -> None:
 
 def _period(args: tuple[Any, ...]) -> Period:
     match args:
-        case (None, Call() as frequency, int() as ordinal) if frequency.kind == "Offset":
+        case (None, Call() as frequency, int() as ordinal) if frequency.kind == "Offset" and _is_tick(ordinal):
             return Period(ordinal, frequency_name(frequency))
     raise unsafe("a Period is made in a way that no known writer uses")
 
 
+def _is_tick(number: object) -> bool:
+    return type(number) is int and NAT <= number < 2**63
+
+
+def is_interval(left: object, right: object, closed: object) -> bool:
+    """Whether these are the bounds of an interval and a side that it is closed on."""
+    return closed in ("left", "right", "both", "neither") and all(
+        isinstance(bound, int | float | np.generic | dt.date | dt.timedelta | Timestamp | Timedelta | None)
+        for bound in (left, right)
+    )
+
+
 def _interval(args: tuple[Any, ...]) -> Interval:
     match args:
-        case (left, right, "left" | "right" | "both" | "neither" as closed) if not isinstance(left, Call | Symbol):
+        case (left, right, str() as closed) if is_interval(left, right, closed):
             return Interval(left, right, closed)
     raise unsafe("an Interval is made in a way that no known writer uses")
 
 
 def _offset(name: str) -> Rule:
     def rule(args: tuple[Any, ...]) -> Call:
-        if not 1 <= len(args) <= 4 or type(args[0]) is not int:
+        if not 1 <= len(args) <= 4 or type(args[0]) is not int or not 0 < args[0] < 2**31:
             raise unsafe(f"a frequency {name} is made in a way that no known writer uses")
         return Call("Offset", (name, *args))
 
@@ -141,10 +156,16 @@ def frequency_name(offset: Call) -> str:
     if base is None:
         raise unsafe(f"periods of frequency {name} are not read")
     if name == "Week":
-        base += f"-{_DAYS[rest[1] % 7]}" if len(rest) > 1 and rest[1] is not None else ""
+        base += f"-{_DAYS[_number(rest, 0, 6)]}" if len(rest) > 1 and rest[1] is not None else ""
     elif name in ("QuarterEnd", "YearEnd"):
-        base += f"-{_MONTHS[rest[1] % 13]}"
+        base += f"-{_MONTHS[_number(rest, 1, 12)]}"
     return base if step == 1 else f"{step}{base}"
+
+
+def _number(rest: list[Any], low: int, high: int) -> int:
+    if len(rest) < 2 or type(rest[1]) is not int or not low <= rest[1] <= high:
+        raise unsafe("a frequency is anchored at no day or month")
+    return rest[1]
 
 
 def _named(kinds: dict[str, tuple[str, ...]]) -> dict[Key, str]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pc_worker.reader import zones
-from pc_worker.reader.allowed.pandas_names import frequency_name
+from pc_worker.reader.allowed.pandas_names import frequency_name, is_interval
 from pc_worker.reader.errors import broken, not_a_table
 from pc_worker.reader.layout import Listing
 from pc_worker.reader.parts import Array, Call, Zone
@@ -23,6 +23,7 @@ from pc_worker.reader.shapes.columns import (
     Numbers,
     Objects,
     Periods,
+    Range,
     Reader,
     Sparse,
     Strided,
@@ -213,17 +214,32 @@ def index_data(index: Any) -> Any:
 
 def whole_column(store: Store, value: Any) -> list[Any]:
     """All cells of a small column, such as categories."""
-    if isinstance(value, Call) and value.kind == "RangeIndex":
-        state = value.state
-        return list(range(state["start"], state["stop"], state["step"]))
-    is_intervals = isinstance(value, Call) and value.kind == "IntervalIndex"
-    reader = intervals(store, value.state) if is_intervals else column(store, value)
+    match value:
+        case Call(kind="RangeIndex"):
+            reader: Reader = Range(range_of(value.state))
+        case Call(kind="IntervalIndex", state=dict() as state):
+            reader = intervals(store, state)
+        case _:
+            reader = column(store, value)
     if len(reader) > _MAX_LABELS:
         raise broken(f"labels or categories have more than {_MAX_LABELS} elements")
     return list(reader.read(0, len(reader)))
 
 
 _MAX_LABELS = 5_000_000
+
+
+def range_of(state: Any) -> range:
+    """The numbers of a RangeIndex.
+
+    Raises:
+        Refused: If its state gives none, or more than a table can have rows.
+    """
+    match state:
+        case {"start": int() as start, "stop": int() as stop, "step": int() as step} if step != 0:
+            if max(abs(start), abs(stop), abs(step)) < 2**62:
+                return range(start, stop, step)
+    raise broken("a RangeIndex has no start, stop and step")
 
 
 def _masked(store: Store, value: Call) -> Reader:
@@ -242,7 +258,10 @@ def _interval_array(store: Store, value: Call) -> Reader:
 def intervals(store: Store, state: dict[str, Any]) -> Reader:
     """The intervals between ``left`` and ``right``."""
     left, right = (column(store, index_data(state.get(side))) for side in ("left", "right"))
-    return Intervals(left, right, str(state.get("closed", "right")))
+    closed = state.get("closed", "right")
+    if len(left) != len(right) or not is_interval(None, None, closed):
+        raise broken("intervals have not as many left as right bounds, or are closed on no side")
+    return Intervals(left, right, closed)
 
 
 def _sparse(store: Store, value: Call) -> Reader:
@@ -252,11 +271,19 @@ def _sparse(store: Store, value: Call) -> Reader:
         raise not_a_table("a sparse column is stored in a form that is not read; store it dense")
     dtype = state.get("_dtype")
     fill = fields_of(dtype).get("_fill_value") if isinstance(dtype, Call) else None
+    if not isinstance(fill, int | float | complex | str | np.generic | None):
+        raise broken("a sparse column is filled with something else than a plain value")
     length, places = index.args
-    places = np.asarray(store.whole(places))
-    if places.size and (np.any(np.diff(places) <= 0) or places[0] < 0 or places[-1] >= length):
+    return Sparse(store.array(values), _sparse_places(store, places, length, values.size), fill, length)
+
+
+def _sparse_places(store: Store, described: Any, length: object, count: int) -> np.ndarray:
+    places = np.asarray(store.whole(described))
+    if type(length) is not int or places.dtype.kind != "i" or places.shape != (count,):
+        raise broken("a sparse column has not one place for each value")
+    if count and (np.any(np.diff(places) <= 0) or places[0] < 0 or places[-1] >= length):
         raise broken("a sparse column's places are not ascending rows")
-    return Sparse(store.array(values), places, fill, length)
+    return places
 
 
 _EXTENSIONS: dict[str, Callable[[Store, Call], Reader]] = {

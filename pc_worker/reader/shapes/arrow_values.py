@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from pc_worker.reader import zones
-from pc_worker.reader.errors import Refused, broken
+from pc_worker.reader.errors import Refused, broken, over_limit
 from pc_worker.reader.parts import Call
 from pc_worker.reader.shapes.arrow import buffer, sequence
 from pc_worker.reader.shapes.columns import Reader, clock_values
@@ -30,6 +31,8 @@ class ArrowValues(Reader):
     def __init__(self, store: Store, chunk: Call) -> None:
         self._store, self._chunk = store, chunk
         self._type = arrow_type(store, chunk.args[0])
+        if pa.types.is_timestamp(self._type) and self._type.tz:
+            zones.of_text(self._type.tz)
         self.kind = kind_of(self._type)
         self.dimension = self._type.list_size if self.kind == "vector" else None
 
@@ -37,9 +40,12 @@ class ArrowValues(Reader):
         return int(self._chunk.args[1])
 
     def prove(self) -> None:
-        """Read everything once in steps."""
+        """Read everything once in steps; what may hold no Python value is also made into values."""
+        convert = pa.types.is_nested(self._type) or self.kind in ("date", "time", "category", "mixed")
         for start in range(0, len(self), _STEP):
-            self._slice(start, min(start + _STEP, len(self)))
+            array = self._slice(start, min(start + _STEP, len(self)))
+            if convert:
+                _converted(array, self.kind)
 
     def _slice(self, start: int, stop: int) -> Any:
         try:
@@ -51,7 +57,14 @@ class ArrowValues(Reader):
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
         """Cells of rows ``start`` up to ``stop``."""
-        return python_values(self._slice(start, stop), self.kind)
+        return _converted(self._slice(start, stop), self.kind)
+
+
+def _converted(array: Any, kind: str) -> list[Any]:
+    try:
+        return python_values(array, kind)
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        raise broken(f"an Arrow column holds what is no value ({type(error).__name__})") from error
 
 
 def kind_of(kind: Any) -> str:
@@ -72,6 +85,9 @@ def python_values(array: Any, kind: str) -> list[Any]:
         ticks = array.cast(pa.int64()).fill_null(-(2**63)).to_numpy(zero_copy_only=False)
         zone = getattr(array.type, "tz", None)
         return clock_values(ticks.view(f"{letter}8[{array.type.unit}]"), zones.of_text(zone) if zone else None)
+    if kind == "category":
+        words = python_values(array.dictionary, "mixed")
+        return [None if code is None else words[code] for code in array.indices.to_pylist()]
     if kind == "vector":
         return [
             None if row is None else np.asarray(row, array.type.value_type.to_pandas_dtype())
@@ -92,18 +108,53 @@ def arrow_type(store: Store, described: Any) -> Any:
     if name == "struct":
         args = [[arrow_type(store, field) for field in sequence(store, args[0])]]
     args = [arrow_type(store, arg) if isinstance(arg, Call) else arg for arg in args]
-    if name == "field":
-        args = args[:3]
+    _check_arguments(name, args)
     try:
-        return getattr(pa, name)(*args)
+        return getattr(pa, name)(*args[:3])
     except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
         raise Refused("broken", f"an Arrow type is not one ({type(error).__name__})") from error
+
+
+#: Types that pyarrow pickles by their name, and whose values have a normal form.
+_ALIASES = re.compile(
+    r"null|bool|u?int(8|16|32|64)|float|halffloat|double|(large_)?(string|utf8|binary)|"
+    r"date(32|64)(\[(day|ms)\])?|(time(32|64)|timestamp|duration)\[(s|ms|us|ns)\]"
+)
+
+
+def _check_arguments(name: str, args: list[Any]) -> None:
+    """Check what pyarrow itself does not: it may end the process over a negative size."""
+    inner = args[0] if name == "struct" else args
+    if name == "struct" and len({field.name for field in inner}) != len(inner):
+        raise broken("two fields of an Arrow struct have one name")
+    if any(type(arg) is int and name in ("binary", "list_") and arg < 0 for arg in args):
+        raise broken("an Arrow type has a negative size")
+    if name == "type_for_alias" and not _ALIASES.fullmatch(args[0]):
+        raise broken(f"the Arrow type {args[0][:40]!r} is not read")
+    types = [part.type if isinstance(part, pa.Field) else part for part in inner]
+    if any(isinstance(part, pa.DataType) and pa.types.is_dictionary(part) for part in types):
+        raise broken("an Arrow dictionary inside another type is not read")
+
+
+def _costs_nothing(kind: Any) -> bool:
+    """Whether values of this type take no bytes, so that any number of them fits into any file."""
+    if pa.types.is_struct(kind):
+        return all(_costs_nothing(kind.field(number).type) for number in range(kind.num_fields))
+    if pa.types.is_fixed_size_list(kind):
+        return kind.list_size == 0 or _costs_nothing(kind.value_type)
+    return bool(pa.types.is_null(kind))
+
+
+#: Values without bytes in one slice; each is a Python object in the end.
+_FREE_VALUES = 1 << 20
 
 
 def _piece(store: Store, kind: Any, args: Any, start: int, stop: int) -> Any:
     """Rows ``start`` up to ``stop`` of a described array, as a pyarrow array that is not yet checked."""
     if not isinstance(args, tuple) or len(args) != 7 or not 0 <= start <= stop <= args[1]:
         raise broken("an Arrow array has fewer rows than its column")
+    if stop - start > _FREE_VALUES and _costs_nothing(kind):
+        raise over_limit("an Arrow column holds too many values that take no bytes")
     _, _, _, offset, buffers, children, dictionary = args
     buffers, children = sequence(store, buffers), sequence(store, children)
     # Bits are cut at whole bytes, so everything begins at a multiple of eight.

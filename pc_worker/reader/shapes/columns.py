@@ -10,6 +10,7 @@ import numpy as np
 
 from pc_worker.reader.errors import broken
 from pc_worker.reader.layout import Listing
+from pc_worker.reader.parts import check_texts
 from pc_worker.reader.store import Store
 from pc_worker.reader.values import NAT, Interval, Period, moment, span
 
@@ -70,6 +71,12 @@ class Numbers(Reader):
     def stored_bytes(self) -> int:
         """Bytes of the elements."""
         return self._rows * self._dtype.itemsize
+
+    def prove(self) -> None:
+        """Check that texts consist of characters."""
+        if self._dtype.kind == "U":
+            for start in range(0, self._rows, _PROVE_STEP):
+                check_texts(np.ascontiguousarray(self.raw(start, min(start + _PROVE_STEP, self._rows))))
 
     def raw(self, start: int, stop: int) -> np.ndarray:
         """The elements as a numpy array."""

@@ -14,7 +14,7 @@ from pc_worker.reader.parts import Array, Call, check_filled
 from pc_worker.reader.shapes.arrays import block_columns, column, fields_of, index_data
 from pc_worker.reader.shapes.arrow import sequence
 from pc_worker.reader.shapes.columns import Reader
-from pc_worker.reader.shapes.indexes import Levels, is_default, labels_of, levels_of
+from pc_worker.reader.shapes.indexes import Levels, is_default, labels_of, levels_of, name_of
 from pc_worker.reader.shapes.names import column_names, index_names
 from pc_worker.reader.store import Store
 
@@ -164,7 +164,7 @@ def _place(store: Store, block: tuple[Any, Any], readers: list[Reader | None], r
 
 
 def _places(store: Store, places: Any, columns: int) -> list[int]:
-    if isinstance(places, slice):
+    if isinstance(places, slice) and places.step != 0:
         numbers = list(range(*places.indices(columns)))
     elif isinstance(places, Array) and places.dtype is not None and places.dtype.kind == "i":
         numbers = store.array(check_filled(places)).ravel().tolist()
@@ -181,7 +181,7 @@ def _series(store: Store, series: Call) -> Shape:
     if len(axes) != 1 or len(blocks) != 1:
         raise broken("a Series has not one block and one axis")
     levels = levels_of(store, axes[0])
-    name = state.get("name", state.get("_name"))
+    name = name_of(state.get("name", state.get("_name")))
     label = "0" if name is None else label_text(name)
     rows = len(levels[0][1])
     return Shape("Series", rows, _named(levels, rows, [label], [column(store, blocks[0][0])]))

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from pc_worker.reader.errors import broken, over_limit
-from pc_worker.reader.parts import Call
-from pc_worker.reader.shapes.arrays import coded, column, intervals, whole_column
+from pc_worker.reader.layout import Listing
+from pc_worker.reader.parts import Array, Call, Payload, Symbol
+from pc_worker.reader.shapes.arrays import coded, column, intervals, range_of, whole_column
 from pc_worker.reader.shapes.arrow import sequence
 from pc_worker.reader.shapes.columns import Range, Reader
 from pc_worker.reader.store import Store
@@ -27,30 +28,34 @@ def levels_of(store: Store, index: Any) -> Levels:
         raise broken("a table has no row labels")
     state = index.state
     if index.kind == "RangeIndex":
-        return [(state.get("name"), Range(_range(state)))]
+        return [(name_of(state.get("name")), Range(range_of(state)))]
     if index.kind == "MultiIndex":
         return _multi(store, state)
     if index.kind == "IntervalIndex" and "left" in state:
-        return [(state.get("name"), intervals(store, state))]
-    return [(state.get("name"), column(store, state.get("data")))]
+        return [(name_of(state.get("name")), intervals(store, state))]
+    return [(name_of(state.get("name")), column(store, state.get("data")))]
 
 
-def _range(state: dict[Any, Any]) -> range:
-    match state:
-        case {"start": int() as start, "stop": int() as stop, "step": int() as step} if step != 0:
-            return range(start, stop, step)
-    raise broken("a RangeIndex has no start, stop and step")
+def name_of(label: Any) -> Any:
+    """``label`` if it can be a name: a scalar, or a tuple of scalars."""
+    for part in label if type(label) is tuple else (label,):
+        if isinstance(part, Array | Call | Listing | Payload | Symbol | list | dict | tuple):
+            raise broken("a column or index is named by something else than a text, a number or a date")
+    return label
 
 
 def _multi(store: Store, state: dict[Any, Any]) -> Levels:
     levels, codes = sequence(store, state.get("levels")), sequence(store, state.get("codes"))
     names = sequence(store, state.get("names"))
-    if not len(levels) == len(codes) == len(names):
+    if not 0 < len(levels) == len(codes) == len(names):
         raise broken("a MultiIndex has not as many codes and names as levels")
-    return [
-        (name, coded(store, code, _labels(store, level)))
+    found = [
+        (name_of(name), coded(store, code, _labels(store, level)))
         for name, code, level in zip(names, codes, levels, strict=True)
     ]
+    if len({len(reader) for _, reader in found}) != 1:
+        raise broken("the levels of a MultiIndex are not of one length")
+    return found
 
 
 def _labels(store: Store, level: Any) -> list[Any]:
@@ -84,6 +89,7 @@ def labels_of(store: Store, index: Any, limit: int) -> list[Any]:
 
 def _as_labels(reader: Reader) -> Sequence[Any]:
     """Cells as pandas writes them in a label: a null of anything but Python objects is nan, or NaT."""
+    reader.prove()
     cells = reader.read(0, len(reader))
     if reader.kind == "mixed":
         return cells
