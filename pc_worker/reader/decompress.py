@@ -157,19 +157,24 @@ class Xz:
 _ZIP_TYPES = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 
 
+#: What ``zipfile`` raises for archives that are damaged, encrypted, or packed in a way it does not know.
+_ZIP_ERRORS = (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, IndexError, struct.error)
+
+
 @contextmanager
 def _zip_member(raw: IO[bytes]) -> Iterator[IO[bytes]]:
     try:
-        with zipfile.ZipFile(raw) as archive:
-            names = [info for info in archive.infolist() if not info.is_dir()]
-            if len(names) != 1:
-                raise not_a_table(f"the zip archive holds {len(names)} files; exactly one is read")
-            if names[0].compress_type not in _ZIP_TYPES:
-                raise not_a_table("the zip archive is packed in a way that is not read; pack it again")
-            with archive.open(names[0]) as member:
-                yield member
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise broken(f"the zip archive is damaged or encrypted: {error}") from error
+        archive = zipfile.ZipFile(raw)
+        names = [info for info in archive.infolist() if info.filename and not info.is_dir()]
+        if len(names) != 1:
+            raise not_a_table(f"the zip archive holds {len(names)} files; exactly one is read")
+        if names[0].compress_type not in _ZIP_TYPES:
+            raise not_a_table("the zip archive is packed in a way that is not read; pack it again")
+        member = archive.open(names[0])
+    except _ZIP_ERRORS as error:
+        raise broken(f"the zip archive is damaged or encrypted: {str(error)[:100]}") from error
+    with archive, member:
+        yield member
 
 
 @contextmanager

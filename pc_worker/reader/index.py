@@ -15,6 +15,7 @@ from pc_worker.reader.normal import label_text
 from pc_worker.reader.parts import Array, Call
 from pc_worker.reader.realise import key_of, real
 from pc_worker.reader.scalars import counted
+from pc_worker.reader.shapes.frames import is_columns
 from pc_worker.reader.source import Source
 from pc_worker.reader.walker import Walker
 
@@ -36,14 +37,14 @@ def index_pickles(source: Source, limits: Limits) -> Layout:
 
 
 class _Stream:
-    """Collects the pickles of a file; dicts that are rows join one long list."""
+    """Collects the pickles of a file; dicts join one long list of rows, unless all are dicts of columns."""
 
     def __init__(self, walker: Walker) -> None:
         self._walker = walker
         self._parts: list[Part] = []
         self._rows = Listing(0, 0, False, 0, longs(), longs(), longs(), b"")
         self._keys: dict[Any, None] = {}
-        self._rows_only = True
+        self._rows_only = self._tables_only = True
 
     def add(self, result: Entry, start: int) -> None:
         """Take what one pickle, which starts at byte ``start``, is."""
@@ -52,10 +53,11 @@ class _Stream:
         if is_dict:
             self._add_row(result, start)
         self._rows_only = self._rows_only and is_dict
-        if len(self._parts) < STRIDE or not self._rows_only:
+        if len(self._parts) < STRIDE or not self._rows_only or self._tables_only:
             if len(self._parts) >= w.limits.pickles or self._rows.count > len(self._parts) + w.limits.pickles:
                 raise over_limit(f"the file holds more than {w.limits.pickles} tables")
             self._parts.append(part_of(w, result, len(self._parts)))
+            self._tables_only = self._tables_only and is_columns(self._parts[-1].tree)
 
     def _add_row(self, result: Any, start: int) -> None:
         rows, w = self._rows, self._walker
@@ -72,7 +74,7 @@ class _Stream:
     def layout(self) -> Layout:
         """The index of all pickles taken."""
         w = self._walker
-        rows = self._rows if self._rows_only and self._rows.count > 1 else None
+        rows = self._rows if self._rows_only and not self._tables_only and self._rows.count > 1 else None
         if rows is None and self._rows.count > len(self._parts):
             raise not_a_table("the file holds rows and tables one after another")
         if rows is not None:

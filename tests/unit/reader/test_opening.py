@@ -294,3 +294,12 @@ def test_a_long_list_beside_a_tuple_is_read_again_from_its_mark(tmp_path: Path) 
 
     assert rows == rows_of(open_table(tmp_path / "table", spool=tmp_path))
     assert len(rows) == 30
+
+
+def test_dicts_of_columns_one_after_another_are_one_table(tmp_path: Path) -> None:
+    data = b"".join(pickle.dumps({"a": [n, n + 1], "b": ["x", "y"]}) for n in range(100))
+
+    rows = read_bytes(data, tmp_path)
+
+    assert len(rows) == 200
+    assert rows[199] == {"a": 100, "b": "y"}
