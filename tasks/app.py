@@ -75,10 +75,12 @@ def _leave_pid(**_: Any) -> None:
 
 @signals.worker_process_init.connect
 def _start(**_: Any) -> None:
+    sys.set_int_max_str_digits(0)  # integers of any size are data; the reader bounds what a file may hold
+    if os.environ.get(WORKER_PID) == str(os.getpid()):
+        return  # a solo pool: the worker itself
     die_with_parent()
     if os.environ.get(WORKER_PID, str(os.getppid())) != str(os.getppid()):
         os._exit(1)  # the worker died before the line above, and no signal would ever come
-    sys.set_int_max_str_digits(0)  # integers of any size are data; the reader bounds what a file may hold
 
 
 @signals.worker_process_shutdown.connect
