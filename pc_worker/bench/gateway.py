@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from queue import SimpleQueue
+from statistics import median
 from tempfile import TemporaryDirectory
 
 import grpc
@@ -26,7 +27,7 @@ MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 #: dimension → rows: some 250 MB each, so that a call's fixed 30 ms hardly count.
 SIZES = {384: 108_000, 1536: 36_000}
 QUEUE_BYTES = 1024**3
-REPEATS = 3
+REPEATS = 5
 CROWD = 20
 #: Chunks a consumer has outstanding at most.
 WINDOW_CHUNKS = 8
@@ -39,7 +40,7 @@ BESIDE_OTHERS = (0.9, 1.0)
 def run(*, scale: float = 1.0) -> BenchResult:
     """Measure on servers of its own, in a temporary home; ``scale`` multiplies the rows.
 
-    Each figure is the best of three runs, ours and the baseline's taken in turn.
+    Each figure is the median of five runs, ours and the baseline's taken in turn.
     """
     figures: list[Figure] = []
     with _services() as services:
@@ -56,7 +57,7 @@ def _measure(services: Services, dimension: int, rows: int) -> list[Figure]:
         bare = stack.enter_context(own_process(run_bare, [chunk.entry.message() for chunk in chunks]))
         queue = stack.enter_context(own_process(run_gateway, _config(services, services.redis_url)))
         log = stack.enter_context(own_process(run_gateway, _config(services, None)))
-        rates = _best(
+        rates = _median(
             {
                 "bare": lambda: _streamed(bare, domain),
                 "queue": lambda: _streamed(queue, domain),
@@ -66,7 +67,7 @@ def _measure(services: Services, dimension: int, rows: int) -> list[Figure]:
             rows,
         )
         with _clients_that_do_not_read(queue, domain):
-            crowded = _best({"queue": lambda: _streamed(queue, domain)}, rows)
+            crowded = _median({"queue": lambda: _streamed(queue, domain)}, rows)
     return [
         _figure(f"{dimension}-d from the queue", rates["queue"], rates["bare"], FROM_QUEUE),
         _figure(f"{dimension}-d from PostgreSQL", rates["log"], rates["bare"], FROM_LOG),
@@ -79,12 +80,12 @@ def _figure(label: str, ours: float, baseline: float, wanted: tuple[float | None
     return Figure(label, round(ours), round(baseline), round(ours / baseline, 3), *wanted, unit="rows/s")
 
 
-def _best(calls: Mapping[str, Callable[[], float]], rows: int) -> dict[str, float]:
-    rates = dict.fromkeys(calls, 0.0)
+def _median(calls: Mapping[str, Callable[[], float]], rows: int) -> dict[str, float]:
+    rates: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(REPEATS):
         for name, call in calls.items():
-            rates[name] = max(rates[name], rows / call())
-    return rates
+            rates[name].append(rows / call())
+    return {name: median(measured) for name, measured in rates.items()}
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from grpc_reflection.v1alpha import reflection_pb2_grpc
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.gateway.access import Access
+from pc_worker.gateway.allocation import keep_freed_memory
 from pc_worker.gateway.config import GatewayConfig, OnReady, SearchFunction
 from pc_worker.gateway.consume import ConsumeCall
 from pc_worker.gateway.listening import SERVER_OPTIONS, open_addresses
@@ -51,6 +52,7 @@ async def serve(
         InvalidRequest: If an address, TLS file or token setting is no good.
         Unavailable: If an address is taken.
     """
+    keep_freed_memory()
     async with AsyncExitStack() as stack:
         state = health.aio.HealthServicer()
         await _set_serving(state, False)
