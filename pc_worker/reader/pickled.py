@@ -77,16 +77,18 @@ class PickledRows:
 
     def notes(self) -> tuple[ColumnNote, ...]:
         """The columns with their kinds; looks at a sample of the rows."""
-        return tuple(ColumnNote(name, *self._judged(name)) for name in self.names)
-
-    def _judged(self, name: str) -> tuple[str, int | None]:
-        readers = [shape.columns.get(name) for shape in self._shapes]
-        if len(readers) == 1 and readers[0] is not None and readers[0].kind != "mixed":
-            return readers[0].kind, readers[0].dimension
-        cells: list[object] = []
+        known = {name: kind for name in self.names if (kind := self._kind(name)) is not None}
+        cells: dict[str, list[object]] = {name: [] for name in self.names if name not in known}
+        # All columns at once: a row that is a dict is decoded whole for any of its keys.
         for start, stop in sample_ranges(self.rows):
-            cells += self.read(start, stop, (name,))[name]
-        return judge(cells)
+            for name, found in self.read(start, stop, tuple(cells)).items():
+                cells[name] += found
+        return tuple(ColumnNote(name, *(known.get(name) or judge(cells[name]))) for name in self.names)
+
+    def _kind(self, name: str) -> tuple[str, int | None] | None:
+        """The kind of a column whose type tells it."""
+        reader = self._shapes[0].columns.get(name) if len(self._shapes) == 1 else None
+        return None if reader is None or reader.kind == "mixed" else (reader.kind, reader.dimension)
 
     def read(self, start: int, stop: int, columns: Sequence[str]) -> dict[str, Sequence[object]]:
         """Cells of rows ``start`` up to ``stop`` of the named columns."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pc_worker.reader.cells import Cells
-from pc_worker.reader.errors import broken
+from pc_worker.reader.errors import broken, over_limit
 from pc_worker.reader.layout import Layout, Listing
 from pc_worker.reader.parts import Array, Payload
 from pc_worker.reader.source import Source
@@ -27,6 +27,7 @@ class Store:
     def __init__(self, source: Source, layout: Layout) -> None:
         self.source, self.layout = source, layout
         self.cells = Cells(source, layout)
+        self._held = 0
 
     def read(self, data: Any, offset: int, length: int) -> bytes:
         """``length`` bytes from ``offset`` of ``data``, a Payload or bytes.
@@ -62,6 +63,15 @@ class Store:
             return self.array(value)
         return value
 
+    def hold(self, count: int) -> None:
+        """Count so many labels or categories that stay in memory.
+
+        Raises:
+            Refused: If all that are held, of all columns together, are too many.
+        """
+        self._held += count
+        self._check(self._held)
+
     def array(self, value: Array) -> np.ndarray:
         """A numpy array with all its elements in memory."""
         if isinstance(value.data, Listing):
@@ -71,4 +81,4 @@ class Store:
 
     def _check(self, count: int) -> None:
         if count > _WHOLE:
-            raise broken(f"labels or categories have more than {_WHOLE} elements")
+            raise over_limit(f"the table's labels and categories are more than {_WHOLE} elements")

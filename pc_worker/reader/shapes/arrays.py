@@ -221,12 +221,8 @@ def whole_column(store: Store, value: Any) -> list[Any]:
             reader = intervals(store, state)
         case _:
             reader = column(store, value)
-    if len(reader) > _MAX_LABELS:
-        raise broken(f"labels or categories have more than {_MAX_LABELS} elements")
+    store.hold(len(reader))
     return list(reader.read(0, len(reader)))
-
-
-_MAX_LABELS = 5_000_000
 
 
 def range_of(state: Any) -> range:

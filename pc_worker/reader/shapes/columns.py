@@ -12,7 +12,7 @@ from pc_worker.reader.errors import broken
 from pc_worker.reader.layout import Listing
 from pc_worker.reader.parts import check_texts
 from pc_worker.reader.store import Store
-from pc_worker.reader.values import NAT, Interval, Period, moment, span
+from pc_worker.reader.values import NAT, TICKS, Interval, Period, moment, span
 
 #: Kinds of numpy types, by their letter. Objects are "mixed" until cells were looked at.
 KINDS = {
@@ -119,6 +119,9 @@ def clock_values(values: np.ndarray, zone: dt.tzinfo | None) -> list[Any]:
 
 def _exact(values: np.ndarray) -> list[Any] | None:
     """The cells by numpy's own conversion, where it gives ``datetime`` or ``timedelta`` for all but NaT."""
+    ticks, most = values.view(np.int64), 2**63 // (TICKS["us"] // TICKS[np.datetime_data(values.dtype)[0]])
+    if most < 2**63 and bool(((ticks >= most) | (ticks <= -most) & (ticks != NAT)).any()):
+        return None  # numpy would go round in a circle
     cells: list[Any] = values.astype(f"{values.dtype.str[1:3]}[us]").tolist()
     return None if any(type(cell) is int for cell in cells) else cells
 
