@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pc_worker.reader import allowed
+from pc_worker.reader import allowed, object_cells
 from pc_worker.reader.errors import broken, unsafe
 from pc_worker.reader.nodes import OFFSET, Entry, Fields, Group, Items, Node, Special, address_of
 from pc_worker.reader.parts import Array, Container, Payload, Symbol
@@ -174,6 +174,7 @@ def build(w: Walker, pos: int) -> int:
     if isinstance(state, Node):
         w.memo.close_node(state)
     w.places.add_special(w.base + pos, w.base + pos)
+    object_cells.learn(w, target, state, pos)
     return _maybe_repeat(w, target, _last(state), pos + 1)
 
 

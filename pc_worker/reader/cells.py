@@ -69,7 +69,7 @@ class Cells:
         if self._plain(begin, end) and end - begin < _LARGE * items:
             return self._fast(listing, first, begin, end, b"](" if in_batch else b"]", closing)
         decoder = self.decoder(listing.part, begin, end, listing.memos[first], in_batch=in_batch)
-        return decode_arrays(decoder)
+        return decode_arrays(decoder, self._layout.parts[listing.part].forms)
 
     def _no_memo(self, index: int) -> Any:
         raise broken(f"the memo entry {index} is not where the index says")

@@ -73,6 +73,25 @@ class Decoder:
         del self.stack[1:]
         return self.items
 
+    def fetched(self, pos: int) -> Any:
+        """What the reference at ``pos`` refers to."""
+        width = 4 if self.data[pos] == op.LONG_BINGET else 1
+        return self.entry(int.from_bytes(self.data[pos + 1 : pos + 1 + width], "little"))
+
+    def entry(self, index: int) -> Any:
+        """The value of memo entry ``index``.
+
+        Raises:
+            EntryLost: If it was passed over.
+        """
+        own = index - self.memo_start
+        if own >= len(self.memo):
+            raise broken("a value refers to one that comes later")
+        value = self.memo[own] if own >= 0 else self.resolve(index)
+        if value is LOST:
+            raise EntryLost
+        return value
+
     def replace_top(self, value: object) -> None:
         """Put ``value`` in the place of the top, also where the memo refers to it."""
         old = self.stack[-1]
@@ -113,13 +132,7 @@ def _put_line(d: Decoder, pos: int) -> int:
 
 
 def _fetch(d: Decoder, index: int) -> None:
-    own = index - d.memo_start
-    if own >= len(d.memo):
-        raise broken("a value refers to one that comes later")
-    value = d.memo[own] if own >= 0 else d.resolve(index)
-    if value is LOST:
-        raise EntryLost
-    d.stack.append(value)
+    d.stack.append(d.entry(index))
 
 
 def _get(width: int) -> Callable[[Decoder, int], int]:

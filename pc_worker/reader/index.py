@@ -97,7 +97,7 @@ def part_of(w: Walker, result: Entry, number: int) -> Part:
     lists = [listing_of(node, number) for node in w.lists]
     known = {id(node): listing for node, listing in zip(w.lists, lists, strict=True)}
     tree = _Freed(w, number, known).free(real(w, result), 0)
-    return Part(tree, _roots(w), lists)
+    return Part(tree, _roots(w), lists, tuple(w.forms))
 
 
 def listing_of(node: Items, number: int) -> Listing:

@@ -6,6 +6,8 @@ from array import array
 from dataclasses import dataclass, field
 from typing import Any
 
+from pc_worker.reader.forms import Form
+
 
 def longs() -> array[int]:
     """An empty array of unsigned 64-bit integers."""
@@ -55,11 +57,13 @@ class Part:
         roots: Four numbers for each memo entry outside lists that cells refer to: entry, byte offset, memo
             entries made before it, end.
         lists: The lists whose items may hold memo entries, in file order.
+        forms: How array cells of references are written.
     """
 
     tree: Any
     roots: array[int] = field(default_factory=longs)
     lists: list[Listing] = field(default_factory=list)
+    forms: tuple[Form, ...] = ()
 
 
 @dataclass(slots=True)

@@ -34,7 +34,7 @@ class Limits:
     cell_bytes: int = 64 * MiB
     #: Opcodes that are no plain scalars, between two batches of rows: what one cell, or a frame's skeleton
     #: (blocks, axes, names), may cost.
-    opcodes: int = 3_000_000
+    opcodes: int = 1_500_000
     #: Nesting of lists, tuples and dicts in a cell, and of parts in the skeleton.
     depth: int = 60
     #: Values that wait to be put together. Writers batch by 1,000.

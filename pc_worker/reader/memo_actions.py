@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pc_worker.reader import object_cells
 from pc_worker.reader import opcodes as op
 from pc_worker.reader.errors import broken
 from pc_worker.reader.memo import CONTAINER, OPEN, SCALAR, SPECIAL
@@ -75,6 +76,10 @@ def get(width: int) -> Action:
     """GET with a binary index of ``width`` bytes."""
 
     def action(w: Walker, pos: int) -> int:
+        if w.forms and w.bulk is not None and len(w.marks) == w.bulk.marks + 1:
+            end = object_cells.skip(w, pos)
+            if end > pos:
+                return end
         _get(w, pos, int.from_bytes(w.buf[pos + 1 : pos + 1 + width], "little"))
         return pos + 1 + width
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from pc_worker.reader import skeleton
+from pc_worker.reader.forms import Form
 from pc_worker.reader.layout import Layout, Listing, Part, longs
 
 #: Changes with every change of what an index holds or how it is written.
-VERSION = 3
+VERSION = 4
 _MAGIC = b"PCWINDEX"
 _HEAD = 8 + 8 + 4
 
@@ -127,6 +128,7 @@ def _layout_json(layout: Layout, blobs: list[bytes]) -> dict[str, Any]:
             "tree": writer.write(part.tree),
             "roots": _put(blobs, part.roots),
             "lists": [writer.number(listing) for listing in part.lists],
+            "forms": [writer.write_all((f.head, f.middle, f.tail, f.made, f.own)) for f in part.forms],
         }
         for part in layout.parts
     ]
@@ -165,6 +167,7 @@ def _layout_of(value: dict[str, Any], blobs: list[bytes]) -> Layout:
             skeleton.read(part["tree"], lists),
             _longs(blobs[part["roots"]]),
             [lists[number] for number in part["lists"]],
+            tuple(Form(*(skeleton.read(value, []) for value in form)) for form in part["forms"]),
         )
         for part in value["parts"]
     ]

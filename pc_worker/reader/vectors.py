@@ -8,16 +8,17 @@ import numpy as np
 
 from pc_worker.reader import opcodes as op
 from pc_worker.reader.decoder import LOST, Decoder, EntryLost
+from pc_worker.reader.forms import Form, patterns, places_in
 from pc_worker.reader.runs import Mould
 from pc_worker.reader.scalars import counted
 
 _BYTES = frozenset({op.SHORT_BINBYTES, op.BINBYTES, op.BINBYTES8, op.BYTEARRAY8})
 
 
-def decode_arrays(fresh: Decoder) -> list[Any]:
+def decode_arrays(fresh: Decoder, forms: tuple[Form, ...] = ()) -> list[Any]:
     """The items of the bytes of ``fresh``, as its ``run`` gives them, faster where they are arrays of one form."""
     try:
-        return _Runs(fresh.copy()).decode()
+        return _Runs(fresh.copy(), forms).decode()
     except EntryLost:
         return fresh.run()
 
@@ -25,8 +26,8 @@ def decode_arrays(fresh: Decoder) -> list[Any]:
 class _Runs:
     """Steps through a stretch, knowing where each item of the outermost list began."""
 
-    def __init__(self, decoder: Decoder) -> None:
-        self._decoder = decoder
+    def __init__(self, decoder: Decoder, forms: tuple[Form, ...]) -> None:
+        self._decoder, self._forms = decoder, forms
         self._base = len(decoder.marks)
         self._starts: list[tuple[int, int]] = []
         self._mould: Mould | None = None
@@ -39,8 +40,10 @@ class _Runs:
         while pos < end:
             if self._mould is not None and data.startswith(self._mould.head, pos):
                 pos += self._pour(pos)
-                if pos >= end:
-                    break
+            if self._forms and len(decoder.marks) == self._base:
+                pos = self._pour_objects(pos)
+            if pos >= end:
+                break
             code, at = data[pos], (pos, len(decoder.memo))
             if code == op.MARK and len(decoder.marks) == self._base:
                 opened = at
@@ -73,6 +76,23 @@ class _Runs:
         if len(own) == 1 and array.dtype.kind != "O" and length > 0:
             self._mould = Mould(decoder.data[start:at], length, decoder.data[at + length : pos])
             self._memos, self._dtype = (len(decoder.memo) - memos, own[0] - memos), array.dtype
+        return pos
+
+    def _pour_objects(self, pos: int) -> int:
+        """Add all the cells from ``pos`` on that fit one of the forms; gives where they end."""
+        decoder = self._decoder
+        if len(decoder.stack) - 1 != len(self._starts):
+            return pos
+        for form in self._forms:
+            one = patterns(form)[0]
+            while cell := one.match(decoder.data, pos):
+                items = np.empty(cell[1][0], dtype=object)
+                items[:] = [decoder.fetched(place) for place in places_in(decoder.data, *cell.span(2))]
+                self._starts.append((pos, len(decoder.memo)))
+                decoder.memo += [LOST] * form.made
+                decoder.memo[form.own - form.made] = items
+                decoder.stack.append(items)
+                pos = cell.end()
         return pos
 
     def _pour(self, pos: int) -> int:

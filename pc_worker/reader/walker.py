@@ -6,6 +6,7 @@ import struct
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from pc_worker.reader import opcodes as op
 from pc_worker.reader.errors import Refused, broken, over_limit
@@ -97,6 +98,8 @@ class Walker:
         self.frame_end = 0
         self.transcoded = bytearray()
         self.names: set[str] = set()
+        self.forms: list[Any] = []
+        self.candidate: Any = None
         self.begin(0)
 
     def begin(self, offset: int) -> None:
@@ -112,6 +115,7 @@ class Walker:
         self.mispredicted: set[int] = set()
         self.result: Entry | None = None
         self.lists = []
+        self.forms, self.candidate = [], None
         self._flat = Flat(self.memo, self.places.gets)
         self._stretches = Stretches(self.memo, self.places.gets)
 
