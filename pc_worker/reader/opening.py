@@ -140,9 +140,7 @@ def _indexed(source: Source, content: Source, place: Place, limits: Limits) -> t
     return rows, notes, layout.protocol
 
 
-def _proved(
-    content: Source, layout: Layout, limits: Limits
-) -> tuple[PickledRows, tuple[sidecar.ColumnNote, ...]]:
+def _proved(content: Source, layout: Layout, limits: Limits) -> tuple[PickledRows, tuple[sidecar.ColumnNote, ...]]:
     """The rows, checked once; what numpy or Python itself refuses about how the parts fit is a broken file."""
     try:
         rows = PickledRows(content, layout, limits)
