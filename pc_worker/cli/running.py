@@ -188,6 +188,8 @@ def answers(url: str) -> bool:
 
 def gateway_serves(address: str, settings: Settings) -> bool:
     """Tell whether the gateway's health service says SERVING."""
+    # This process forks later, to start parts again: gRPC's own fork handlers must stay out of that.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
