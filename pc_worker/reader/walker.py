@@ -186,16 +186,13 @@ class Walker:
 
     def _scan(self, pos: int, stop: int) -> int:  # noqa: C901 - one loop, because a call for each opcode would double its time
         """Pass over plain scalars, nearly all of a file; gives where another opcode stands, or ``stop`` or more."""
-        buf, push, codes, fixed = self.buf, self.stack.append, self.memo.codes, op.FIXED
+        buf, push, fixed = self.buf, self.stack.append, op.FIXED
         kept = self.memo.kept if self.bulk is None else None
         here = (self.count << SHIFT) + self.base
         while pos < stop:
             code = buf[pos]
-            if kept is None and code in _RUNS and (runs := self._stretches.runs(buf, pos, self.limit, here)):
-                self.stack += runs
-                self.referred += self._stretches.referred
-                here += sum(run.memos for run in runs) << SHIFT
-                pos = runs[-1].finish - self.base
+            if kept is None and code in _RUNS and (end := self._pass_run(pos, stop, here)) > pos:
+                here, pos = (self.count << SHIFT) + self.base, end
                 continue
             if code == op.SHORT_BINUNICODE:
                 push(here + pos)
@@ -207,14 +204,9 @@ class Walker:
                 pos += fixed[code]
                 continue
             elif code == op.BINGET or code == op.LONG_BINGET:
-                index = buf[pos + 1] if code == op.BINGET else _U32(buf, pos + 1)[0]
-                if index >= len(codes) or codes[index] > SCALAR:
+                if not self._pass_reference(pos, code):
                     break
-                if index in self.memo.kept:
-                    self.memo.roots.add(index)
                 push(here + pos)
-                self.places.gets.append(self.base + pos)
-                self.referred += 1 << codes[index]
                 pos += 2 if code == op.BINGET else 5
                 continue
             elif code == op.BINUNICODE:
@@ -226,15 +218,6 @@ class Walker:
                 push(here + pos)
                 if end - pos > 1 << SHORT and buf[end] == op.MEMOIZE:
                     self.memo.note(here >> SHIFT, (end - pos).bit_length())
-            elif code == op.EMPTY_LIST and kept is None and buf.startswith(OPENING, pos):
-                end = self._flat.skip(buf, pos, stop, self.base, here >> SHIFT)
-                if end < 0:
-                    break
-                push(here + pos)
-                self.referred += self._flat.referred
-                here += (self._flat.count << SHIFT) - (here >> SHIFT << SHIFT)
-                pos = end
-                continue
             else:
                 break
             if buf[end] == op.MEMOIZE:
@@ -245,6 +228,36 @@ class Walker:
             pos = end
         self.count = here >> SHIFT
         return pos
+
+    def _pass_reference(self, pos: int, code: int) -> bool:
+        """Note the reference at ``pos``; False if it is not to a plain scalar that is known already."""
+        index = self.buf[pos + 1] if code == op.BINGET else _U32(self.buf, pos + 1)[0]
+        codes = self.memo.codes
+        if index >= len(codes) or codes[index] > SCALAR:
+            return False
+        if index in self.memo.kept:
+            self.memo.roots.add(index)
+        self.places.gets.append(self.base + pos)
+        self.referred += 1 << codes[index]
+        return True
+
+    def _pass_run(self, pos: int, stop: int, here: int) -> int:
+        """Pass over the alike items, or the flat list, that begin at ``pos``; gives where they end, or -1."""
+        self.count = here >> SHIFT
+        runs = self._stretches.runs(self.buf, pos, self.limit, here)
+        if runs:
+            self.stack += runs
+            self.referred += self._stretches.referred
+            self.count += sum(run.memos for run in runs)
+            return runs[-1].finish - self.base
+        if not self.buf.startswith(OPENING, pos):
+            return -1
+        end = self._flat.skip(self.buf, pos, stop, self.base, self.count)
+        if end > 0:
+            self.push(here + pos)
+            self.referred += self._flat.referred
+            self.count = self._flat.count
+        return end
 
     def check_text(self, raw: bytes, pos: int) -> None:
         """Check that ``raw``, whose opcode stands at ``pos`` of the window, is text."""

@@ -135,12 +135,16 @@ class Text(Reader):
     def _raw(self, start: int, stop: int) -> tuple[np.ndarray, bytes, np.ndarray | None]:
         size, first, last = self._width.itemsize, self._offset + start, self._offset + stop
         raw = buffer(self._store, self._buffers, 1, first * size, (last + 1) * size) if stop > start else b""
+        if raw is None:
+            raise broken("an Arrow column of texts has no offsets")
         places = np.frombuffer(raw or bytes(size), self._width).astype(np.int64)
         low, high = int(places[0]), int(places[-1])
         if not 0 <= low <= high:
             raise broken("an Arrow column's texts do not follow one another")
         data = buffer(self._store, self._buffers, 2, low, high) if high > low else b""
-        return places - low, data or b"", validity(self._store, self._buffers, first, last)
+        if data is None:
+            raise broken("an Arrow column of texts has no data")
+        return places - low, data, validity(self._store, self._buffers, first, last)
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
         """Cells of rows ``start`` up to ``stop``."""

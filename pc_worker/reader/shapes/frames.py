@@ -109,7 +109,7 @@ def _frame(store: Store, frame: Call, limits: Limits, container: str) -> Shape:
     blocks, axes = _manager(store, fields_of(frame))
     if len(axes) != 2:
         raise broken("a DataFrame has not two axes")
-    labels = [label_text(label) for label in labels_of(store, axes[0], limits.columns)]
+    labels = [label_text(name_of(label)) for label in labels_of(store, axes[0], limits.columns)]
     levels = levels_of(store, axes[1])
     rows = len(levels[0][1])
     readers: list[Reader | None] = [None] * len(labels)

@@ -39,7 +39,7 @@ def levels_of(store: Store, index: Any) -> Levels:
 def name_of(label: Any) -> Any:
     """``label`` if it can be a name: a scalar, or a tuple of scalars."""
     for part in label if type(label) is tuple else (label,):
-        if isinstance(part, Array | Call | Listing | Payload | Symbol | list | dict | tuple):
+        if isinstance(part, Array | Call | Listing | Payload | Symbol | tuple) or type(part).__hash__ is None:
             raise broken("a column or index is named by something else than a text, a number or a date")
     return label
 
