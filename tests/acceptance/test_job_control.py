@@ -8,7 +8,7 @@ from tests.support.frames import row_uuid, write_recruit
 from tests.support.stack import LiveStack
 from tests.support.waiting import eventually
 
-ROWS = 3000
+ROWS = 4500
 
 
 def state(stack: LiveStack, job: str) -> str:
@@ -18,8 +18,7 @@ def state(stack: LiveStack, job: str) -> str:
 def cancelled_in_the_middle(stack: LiveStack, source: Path) -> str:
     """A job of which some chunks are done and some are not."""
     job = str(stack.run("ingest", str(source), "--domain", "recruit", "--json").json()["job_id"])
-    eventually(lambda: stack.query("SELECT 1 FROM chunks WHERE state = 'done'"), what="a first chunk")
-    with stack.paused_worker():
+    with stack.paused_worker(when=lambda: stack.query("SELECT 1 FROM chunks WHERE state = 'done'")):
         assert stack.run("cancel", job, "--json").json()["state"] == "cancelled"
     assert stack.query("SELECT 1 FROM chunks WHERE state <> 'done'"), "the job was over too soon"
     return job

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,9 +136,10 @@ class LiveStack:
             connection.close()
 
     @contextmanager
-    def paused_worker(self) -> Iterator[None]:
-        """Freeze the worker inside the block, so that a job stays where it is."""
-        family = self.family("worker")
+    def paused_worker(self, when: Callable[[], object] = lambda: True) -> Iterator[None]:
+        """Freeze the worker inside the block, as soon as ``when`` holds, so that a job stays where it is."""
+        family = self.family("worker")  # found before: what is waited for may hold for a moment only
+        eventually(when, what="the moment to freeze the worker")
         for process in family:
             process.suspend()
         yield
