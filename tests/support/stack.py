@@ -140,11 +140,28 @@ class LiveStack:
         """Freeze the worker inside the block, as soon as ``when`` holds, so that a job stays where it is."""
         family = self.family("worker")  # found before: what is waited for may hold for a moment only
         eventually(when, what="the moment to freeze the worker")
-        for process in family:
-            process.suspend()
+        eventually(lambda: self._frozen(family), what="a moment without an open transaction")
         yield
         for process in family:
             process.resume()
+
+    def _frozen(self, family: list[psutil.Process]) -> bool:
+        """Freeze these; not inside a transaction, whose locks would keep everybody else waiting."""
+        for process in family:
+            process.suspend()
+        if not self._in_transaction():
+            return True
+        for process in family:
+            process.resume()
+        return False
+
+    def _in_transaction(self) -> bool:
+        return bool(
+            self.query(
+                "SELECT 1 FROM pg_stat_activity WHERE backend_type = 'client backend' AND xact_start IS NOT NULL"
+                " AND pid <> pg_backend_pid()"
+            )
+        )
 
     def family(self, part: str) -> list[psutil.Process]:
         """A part's process and its children."""
