@@ -10,6 +10,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+#: Columns of a table that is not on a terminal: wide enough for any cell.
+WIDEST = 100_000
+
 
 def print_json(value: Any) -> None:
     """Print one JSON document."""
@@ -28,7 +31,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(("" if cell is None else str(cell)) for cell in row))
-    Console(soft_wrap=False).print(table, markup=False)
+    # Where nobody looks, in a pipe or a file, no line is folded: `grep` and `awk` see whole cells.
+    width = None if sys.stdout.isatty() else WIDEST
+    Console(width=width).print(table, markup=False)
 
 
 def _text(value: Any, indent: int | None = None) -> str:

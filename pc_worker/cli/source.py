@@ -9,7 +9,7 @@ import click
 from pc_worker.cli.context import one_shot
 from pc_worker.cli.output import print_json, print_json_line, print_table
 from pc_worker.domains import Options, SchemaMismatch, domain_names, get_domain, resolve
-from pc_worker.reader import Limits, Table, inspect_file
+from pc_worker.reader import Limits, Table
 from pc_worker.services.sources import Sources, refusals
 
 ROWS_AT_ONCE = 300
@@ -23,9 +23,7 @@ def inspect_command(file: str, as_json: bool) -> None:
     settings = one_shot()
     path = os.path.abspath(file)
     sources = Sources(settings.roots, spool=settings.spool, limits=Limits())
-    sources.check(path)
-    with refusals(path):
-        found = inspect_file(path, spool=settings.spool, limits=Limits()).to_dict()
+    found = sources.inspect(path).to_dict()
     found["domains"] = _fitting(sources.open(path), path)
     if as_json:
         print_json(found)

@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from pc_worker.errors import InputRefused
-from pc_worker.reader import Fingerprint, Limits, Refused, SourceChanged, Table, open_table
+from pc_worker.reader import (
+    Fingerprint,
+    Inspection,
+    Limits,
+    Refused,
+    SourceChanged,
+    Table,
+    inspect_file,
+    open_table,
+)
 
 #: Enough for the jobs that one process alternates between.
 TABLES_KEPT = 2
@@ -48,6 +57,17 @@ class Sources:
         """
         os.close(open_under(path, self._roots))
 
+    def inspect(self, path: str) -> Inspection:
+        """Say what a source holds, without loading it.
+
+        Raises:
+            InputRefused: If the path is refused; a refused content is part of the report.
+        """
+        self.check(path)
+        with refusals(path):
+            self._make_spool()
+            return inspect_file(path, spool=self._spool, limits=self._limits)
+
     def open(self, path: str, expected: dict[str, Any] | None = None) -> Table:
         """Give the table of a source; ``expected`` = the fingerprint that its job was planned with.
 
@@ -70,10 +90,13 @@ class Sources:
         descriptor = open_under(path, self._roots)
         try:
             with refusals(path):
-                self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._make_spool()
                 return open_table(path, spool=self._spool, limits=self._limits, fd=descriptor)
         finally:
             os.close(descriptor)
+
+    def _make_spool(self) -> None:
+        self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def close(self) -> None:
         """Close every table."""

@@ -23,6 +23,23 @@ def assert_one_line(result: Result, code: int, *words: str) -> None:
         assert word in lines[0]
 
 
+def test_the_first_command_of_a_new_home_may_be_inspect(tmp_path: Path) -> None:
+    source = write_recruit(tmp_path / "r.pkl", 3)
+
+    result = run_command("inspect", str(source), env=environment(tmp_path / "new", PC_WORKER_DATA_ROOTS=str(tmp_path)))
+
+    assert (result.code, result.err) == (0, "")
+    assert "readable" in result.out
+
+
+def test_a_table_in_a_pipe_has_a_line_a_job(stack: LiveStack, tmp_path: Path) -> None:
+    job = stack.ingest(write_recruit(tmp_path / "r.pkl", 3), "recruit")
+
+    [line] = [line for line in stack.run("jobs").out.splitlines() if job["job_id"] in line]
+
+    assert job["source"] in line
+
+
 def test_what_is_wrong_with_a_path_is_said_before_anything_is_stored(stack: LiveStack, tmp_path: Path) -> None:
     before = len(stack.run("jobs", "--json").json())
     (tmp_path / "folder").mkdir()
