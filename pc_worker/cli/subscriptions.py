@@ -17,13 +17,13 @@ def subscriptions_command() -> None:
 @subscriptions_command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def list_command(as_json: bool) -> None:
-    """List them with their acknowledged positions."""
+    """List them with their acknowledged positions, and who consumes them now."""
     with connected().database.transaction() as cursor:
         found = list_subscriptions(cursor)
     if as_json:
         print_json(found)
     else:
-        names = ("domain", "name", "position", "head", "lag", "updated_at")
+        names = ("domain", "name", "position", "head", "lag", "updated_at", "held_by", "held_until")
         print_table(names, [[entry[name] for name in names] for entry in found])
 
 

@@ -8,13 +8,14 @@ from contextlib import suppress
 import grpc.aio
 import structlog
 
-from pc_worker.errors import InvalidRequest, PcWorkerError, Unavailable
+from pc_worker.errors import InvalidRequest, PcWorkerError
 from pc_worker.gateway import metrics
 from pc_worker.gateway.checks import checked_position, chunk_rows
 from pc_worker.gateway.frames import parse_request
 from pc_worker.gateway.parts import Parts
 from pc_worker.gateway.session import Session, Terms
 from pc_worker.gateway.statuses import TooManyStreams, call_edge
+from pc_worker.gateway.unopened import UnopenedSession
 from pc_worker.generated import embedding_stream_pb2 as pb
 from pc_worker.queue import MESSAGE_BYTES
 from pc_worker.store.delivery import LogHead
@@ -48,7 +49,9 @@ class ConsumeCall:
         terms = _terms(opening)
         end = await self._parts.head(opening.domain)
         if end is None:
-            raise Unavailable(f"domain {opening.domain} has no log yet: come again once something was ingested")
+            await self._start(opening, 0)
+            await UnopenedSession(self._parts, context, terms, opening.domain).run()
+            return
         hold = await self._claim(opening, end, context.peer())
         session = Session(self._parts, context, terms, hold)
         ended = "cut"
@@ -89,9 +92,8 @@ class ConsumeCall:
             await session.keep()
             await self._parts.subscriptions.release(hold)
         metrics.ENDED.labels(hold.domain, ended).inc()
-        for metric in metrics.OF_CONSUMER:
-            with suppress(KeyError):
-                metric.remove(hold.domain, hold.name)
+        for credit in metrics.CREDIT:
+            credit.labels(hold.domain, hold.name).set(0)
         log.info("consumer_ended", domain=hold.domain, subscription=hold.name, outcome=ended, **session.summary())
 
 
