@@ -14,7 +14,7 @@ from pc_worker.cli.exporter import export_part
 from pc_worker.cli.running import running_stack, secret_of, until_signalled
 from pc_worker.errors import InvalidRequest
 from pc_worker.logs import set_up_logs
-from pc_worker.settings import Settings, read_settings, split_address
+from pc_worker.settings import PROJECT, Settings, read_settings, split_address
 
 
 def long_running() -> Settings:
@@ -82,8 +82,7 @@ def flower_command() -> None:
             f"--address={host}",
             f"--port={port}",
             f"--basic-auth={secret_of(settings)}",
-            "--max-tasks=5000",  # the default of 100,000 grows without use
-            "--persistent=False",
+            f"--conf={PROJECT / 'flowerconfig.py'}",
         ],
     )
 

@@ -1,0 +1,42 @@
+"""Flower's settings, each with its reason; the address and the password come from ``./run flower``."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection
+from typing import Any
+
+max_tasks = 5_000  # the default of 100,000 grows for weeks
+max_workers = 200
+purge_offline_workers = 3_600  # seconds; a container that was replaced has another name
+persistent = False  # what happened is in the ledger: `jobs`, `status`
+
+# Flower shows; `cancel` and `resume` steer. A message revoked here would only be sent again by `reconcile`.
+read_only = True
+
+tasks_columns = "name,kwargs,result,state,runtime,received,worker"
+
+
+#: Shown first: a cell of Flower's table ends after some 50 characters.
+FIRST = ("chunk_no", "domain", "path", "result")
+
+
+def format_task(task: Any) -> Any:
+    """Show arguments and results as words; of a search, only how much it found."""
+    task.kwargs = _readable(task.kwargs, without=(None, []))
+    task.result = _readable(task.result, without=(None, [], 0))
+    return task
+
+
+def _readable(shown: str | None, *, without: Collection[object]) -> str | None:
+    """Give ``a=1, b=2`` for the text of a dict; any other text stays as it is."""
+    try:
+        values = ast.literal_eval(shown or "")
+    except (ValueError, SyntaxError):
+        return "(cut short)" if "'hits':" in (shown or "") else shown
+    if not isinstance(values, dict):
+        return shown
+    if "hits" in values:
+        values["hits"] = len(values["hits"])
+    names = [name for name in FIRST if name in values] + [name for name in values if name not in FIRST]
+    return ", ".join(f"{name}={values[name]}" for name in names if values[name] not in without)
