@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterable, Sequence
+from itertools import accumulate, chain, pairwise
 from uuid import UUID
 
 import numpy as np
@@ -18,8 +19,11 @@ from pc_worker.store.connection import Cursor
 
 HEADER = b"PGCOPY\n\xff\r\n\x00" + struct.pack(">ii", 0, 0)
 TRAILER = struct.pack(">h", -1)
+SIZE = struct.Struct(">i")
 NULL = struct.pack(">i", -1)
 INT4_OID = 23
+ARRAY = struct.Struct(">iiiii")
+NO_ITEMS = struct.pack(">iii", 0, 0, INT4_OID)
 ARRAY_ITEM = np.dtype([("size", ">i4"), ("value", ">i4")])
 
 Field = bytes | None
@@ -57,16 +61,34 @@ def uuid(value: UUID) -> Field:
 
 def int4_array(values: Sequence[int]) -> Field:
     """integer[], one dimension from 1."""
-    if not values:
-        return struct.pack(">iii", 0, 0, INT4_OID)
-    items = np.empty(len(values), ARRAY_ITEM)
-    items["size"], items["value"] = 4, values
-    return struct.pack(">iiiii", 1, 0, INT4_OID, len(values), 1) + items.tobytes()
+    return int4_arrays([values])[0]
+
+
+def int4_arrays(arrays: Sequence[Sequence[int]]) -> list[bytes]:
+    """Many integer[], one dimension from 1 each."""
+    flat = np.fromiter(chain.from_iterable(arrays), np.int64)
+    items = np.empty(len(flat), ARRAY_ITEM)
+    items["size"], items["value"] = 4, flat
+    pieces = cut(items.tobytes(), [ARRAY_ITEM.itemsize * len(array) for array in arrays])
+    return [(ARRAY.pack(1, 0, INT4_OID, len(piece) // 8, 1) if piece else NO_ITEMS) + piece for piece in pieces]
 
 
 def vector(value: NDArray[np.float32]) -> Field:
     """Vector of pgvector from a float32 array of shape (dimension,)."""
-    return struct.pack(">hh", len(value), 0) + value.astype(">f4").tobytes()
+    return vectors(value[np.newaxis])[0]
+
+
+def vectors(values: NDArray[np.float32]) -> list[bytes]:
+    """Vectors of pgvector from a float32 array of shape (n, dimension)."""
+    count, dimension = values.shape
+    head = struct.pack(">hh", dimension, 0)
+    return [head + piece for piece in cut(values.astype(">f4").tobytes(), [4 * dimension] * count)]
+
+
+def cut(data: bytes, sizes: Iterable[int]) -> list[bytes]:
+    """Cut ``data`` into pieces of these sizes, in order."""
+    ends = list(accumulate(sizes, initial=0))
+    return [data[start:end] for start, end in pairwise(ends)]
 
 
 def read_vector(data: bytes | memoryview) -> NDArray[np.float32]:
@@ -77,13 +99,14 @@ def read_vector(data: bytes | memoryview) -> NDArray[np.float32]:
 def copy_rows(cursor: Cursor, table: str, columns: Sequence[str], rows: Iterable[Sequence[Field]]) -> None:
     """COPY ``rows`` into ``table``; table and column names are ours, never a user's."""
     parts = [HEADER]
-    width = struct.pack(">h", len(columns))
+    width, size_of = struct.pack(">h", len(columns)), SIZE.pack
     for row in rows:
         parts.append(width)
         for field in row:
-            parts.append(NULL if field is None else struct.pack(">i", len(field)))
-            if field is not None:
-                parts.append(field)
+            if field is None:
+                parts.append(NULL)
+            else:
+                parts += (size_of(len(field)), field)
     parts.append(TRAILER)
     statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT binary)"
     cursor.copy_expert(statement, io.BytesIO(b"".join(parts)))

@@ -65,9 +65,7 @@ def lock_rows(cursor: Cursor, domain: str, ids: Sequence[UUID]) -> list[UUID]:
     return [UUID(row_id) for (row_id,) in cursor.fetchall()]
 
 
-def lock_rows_of_source(
-    cursor: Cursor, domain: str, source: str, *, before: int | None, limit: int
-) -> list[UUID]:
+def lock_rows_of_source(cursor: Cursor, domain: str, source: str, *, before: int | None, limit: int) -> list[UUID]:
     """Give rows of a source, locked; with ``before`` only those that no job from that sequence number on has seen."""
     cursor.execute(LOCK_SOURCE, {"domain": domain, "source": source, "before": before, "limit": limit})
     return [UUID(row_id) for (row_id,) in cursor.fetchall()]

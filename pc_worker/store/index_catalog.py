@@ -138,9 +138,7 @@ def record_index(
     )
 
 
-def record_recall(
-    cursor: Cursor, state: IndexState, *, breadth: int, target: float, mean: float, least: float
-) -> None:
+def record_recall(cursor: Cursor, state: IndexState, *, breadth: int, target: float, mean: float, least: float) -> None:
     """Keep what was measured; search uses ``breadth`` from now on."""
     cursor.execute(MEASURED, (breadth, target, mean, least, state.domain, state.model_id))
 

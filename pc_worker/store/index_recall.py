@@ -60,9 +60,7 @@ def measure_recall(cursor: Cursor, state: IndexState, questions: list[Question],
     return Recall(sum(shares) / len(shares), min(shares))
 
 
-def _nearest(
-    cursor: Cursor, state: IndexState, row_id: UUID, vector: str, index: VectorIndex | None
-) -> Candidates:
+def _nearest(cursor: Cursor, state: IndexState, row_id: UUID, vector: str, index: VectorIndex | None) -> Candidates:
     model = Model(
         model_id=state.model_id,
         name=state.model,

@@ -77,9 +77,7 @@ def weigh(cursor: Cursor, domain: str, terms: Sequence[int], known: Collection |
     return Words(collection, tuple(Word(term, count, collection.idf(count)) for count, term in counts))
 
 
-def matching(
-    cursor: Cursor, scope: Scope, words: Words, *, limit: int, wanted: int, certain: int
-) -> Candidates:
+def matching(cursor: Cursor, scope: Scope, words: Words, *, limit: int, wanted: int, certain: int) -> Candidates:
     """Give up to ``limit`` rows by score, ``wanted`` if so many match; the best ``certain`` are exactly the best.
 
     Only rows that hold one of the rarest words are scored at first. A row that holds none of them cannot score more

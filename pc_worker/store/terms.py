@@ -16,13 +16,16 @@ import re
 import struct
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 
 import numpy as np
 from snowballstemmer.english_stemmer import EnglishStemmer
 from snowballstemmer.russian_stemmer import RussianStemmer
+
+from pc_worker.store.copy import cut
 
 #: Ids are 1..10⁹: the largest dimension pgvector's `sparsevec` has. 10⁵ words then share an id in 5 cases.
 DIMENSION = 1_000_000_000
@@ -33,6 +36,7 @@ MAX_WORD_CHARS = 64
 #: Longer values are text, which nobody filters for by equality; `where` compares them without the index.
 MAX_FACET_CHARS = 200
 MAX_FACETS = 256
+SPARSEVEC = struct.Struct(">iii")
 
 # Hangul, kana, Han: scripts whose words carry endings or are not separated by blanks.
 NGRAM_SCRIPTS = "가-힣ᄀ-ᇿ㄰-㆏\u3040-\u30ff\u31f0-\u31ff々㐀-䶿一-鿿豈-\ufaff\U00020000-\U0003ffff"
@@ -81,14 +85,22 @@ def facet_term(domain: str, field: str, value: str) -> int | None:
 
 
 def sparsevec_binary(terms: Terms) -> bytes:
-    """Give the words' counts in the binary form of `sparsevec`, for COPY.
+    """Give the words' counts in the binary form of `sparsevec`, for COPY."""
+    return sparsevecs_binary([terms])[0]
+
+
+def sparsevecs_binary(rows: Sequence[Terms]) -> list[bytes]:
+    """Give each row's counts of words in the binary form of `sparsevec`, for COPY.
 
     Facts: ``sparsevec_recv`` of pgvector: int32 dimension, number of elements and zero, then int32 indices from 0,
     ascending, and float4 values.
     """
-    words = np.array(terms.ids[len(terms.ids) - len(terms.counts) :], dtype=">i4")
-    head = struct.pack(">iii", DIMENSION, len(terms.counts), 0)
-    return head + (words - 1).astype(">i4").tobytes() + np.array(terms.counts, dtype=">f4").tobytes()
+    words = chain.from_iterable(terms.ids[len(terms.ids) - len(terms.counts) :] for terms in rows)
+    indices = (np.fromiter(words, np.int64) - 1).astype(">i4").tobytes()
+    values = np.fromiter(chain.from_iterable(terms.counts for terms in rows), ">f4").tobytes()
+    sizes = [4 * len(terms.counts) for terms in rows]
+    pieces = zip(sizes, cut(indices, sizes), cut(values, sizes), strict=True)
+    return [SPARSEVEC.pack(DIMENSION, size // 4, 0) + index + value for size, index, value in pieces]
 
 
 def _row_words(text: str) -> Iterator[str]:
