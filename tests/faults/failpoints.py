@@ -1,0 +1,64 @@
+"""The harness's side of the failpoints: arm a point, see what fired, and which points a process has passed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+INSIDE = Path(__file__).parent / "inside"
+
+
+@dataclass(frozen=True, slots=True)
+class Failpoints:
+    """Points of all processes of a stack that was started with ``PCW_FAULTS`` set to ``folder``."""
+
+    folder: Path
+
+    def prepare(self) -> None:
+        """Make the folders."""
+        for name in ("armed", "fired", "seen"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+
+    def arm(self, point: str, action: str) -> None:
+        """Have the next process that passes ``point`` do ``action``, once."""
+        (self.folder / "armed" / point).write_text(action)
+
+    def disarm(self) -> int:
+        """Take back what has not fired; give how many those were."""
+        armed = list((self.folder / "armed").iterdir())
+        for file in armed:
+            file.unlink(missing_ok=True)
+        return len(armed)
+
+    def armed(self) -> set[str]:
+        """The points that wait to fire."""
+        return {file.name for file in (self.folder / "armed").iterdir()}
+
+    def fired(self) -> list[tuple[str, int]]:
+        """(point, pid) of all that ever fired."""
+        parts = (file.name.split("~") for file in (self.folder / "fired").iterdir())
+        return [(point, int(pid)) for point, pid, _ in parts]
+
+    def seen(self, role: str, kinds: Iterable[str]) -> list[str]:
+        """The points of these kinds that a process of this role has passed, sorted."""
+        prefixes = tuple(f"{role}.{kind}@" for kind in kinds)
+        return sorted(file.name for file in (self.folder / "seen").iterdir() if file.name.startswith(prefixes))
+
+    def tune(self, **tuning: Any) -> None:
+        """Change what the product fixes, for processes started from now on: ``celery``, ``clock_shift_s`` by role."""
+        (self.folder / "tuning.json").write_text(json.dumps(tuning))
+
+    def poison(self, job_id: str, row: int) -> None:
+        """Have every process that works on this row crash."""
+        (self.folder / "poison.json").write_text(json.dumps({"job": job_id, "row": row}))
+
+    def heal(self) -> list[str]:
+        """Take the poison back; give a line for each crash it caused."""
+        (self.folder / "poison.json").unlink(missing_ok=True)
+        crashes = self.folder / "poisoned"
+        lines = crashes.read_text().splitlines() if crashes.exists() else []
+        crashes.unlink(missing_ok=True)
+        return lines

@@ -1,0 +1,250 @@
+"""Failpoints in a process under test: an import hook wraps the product's functions, so that no product code knows it.
+
+A point is named ``ROLE.before@module.function`` (or ``after``, ``sql``, ``commit-before``, ``commit-after``). It fires
+when a file of its name stands in ``FOLDER/armed``: the file is moved to ``FOLDER/fired`` first, so that exactly one
+process fires, once. Each point that is passed leaves its name in ``FOLDER/seen``. ``FOLDER/tuning.json`` changes
+settings that the product fixes, as Celery's time limits.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import functools
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import inspect
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import Any
+
+#: Every function defined in these gets a point before and one after it.
+WRAPPED = (
+    "tasks.ingest", "pc_worker.services.process_chunk", "pc_worker.services.write_rows", "pc_worker.services.embed",
+    "pc_worker.services.push_written", "pc_worker.services.split", "pc_worker.services.sources",
+    "pc_worker.services.reconcile", "pc_worker.services.after_job", "pc_worker.services.duplicates",
+    "pc_worker.store.ledger", "pc_worker.store.jobs", "pc_worker.store.merge", "pc_worker.store.identities",
+    "pc_worker.store.copy", "pc_worker.queue.ring", "pc_worker.reader.sidecar", "pc_worker.reader.opening",
+    "pc_worker.gateway.stream", "pc_worker.gateway.consume", "pc_worker.gateway.session", "pc_worker.gateway.reading",
+    "pc_worker.gateway.ahead", "pc_worker.gateway.plan", "pc_worker.store.delivery",
+    "pc_worker.store.delivery_subscriptions",
+)  # fmt: skip
+#: These methods of others: (module, class, method).
+METHODS = (
+    ("kombu.transport.redis", "QoS", "append"),
+    ("kombu.transport.redis", "QoS", "ack"),
+    ("celery.app.task", "Task", "apply_async"),
+)
+#: Called thousands of times a chunk: a point there would only cost time.
+HOT = {"_row", "_vectors", "int2", "int4", "int4_array", "text", "uuid", "jsonb", "vector", "verdict", "copy_rows"}
+
+
+class Points:
+    """The failpoints of this process."""
+
+    def __init__(self, folder: Path, role: str) -> None:
+        self.folder, self.role = folder, role
+        self._seen: set[str] = set()
+        self._leaked: list[bytearray] = []
+
+    def passed(self, point: str) -> None:
+        """Fire if the point is armed."""
+        name = f"{self.role}.{point}"
+        if name not in self._seen:
+            self._seen.add(name)
+            (self.folder / "seen" / name).touch()
+        fired = self.folder / "fired" / f"{name}~{os.getpid()}~{time.monotonic_ns()}"
+        try:
+            os.rename(self.folder / "armed" / name, fired)
+        except FileNotFoundError:
+            return
+        self._act(*fired.read_text().split(":"))
+
+    def _act(self, action: str, argument: str = "") -> None:
+        match action:
+            case "exit":
+                os._exit(99)
+            case "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "stop":
+                os.kill(os.getpid(), signal.SIGSTOP)
+            case "segv":
+                ctypes.string_at(0)
+            case "hang":  # with the interpreter's lock held, as native code may: no signal handler of Python's runs
+                ctypes.PyDLL(None).sleep(3600)
+            case "sleep":
+                time.sleep(float(argument))
+            case "leak":
+                self._leaked.append(bytearray(b"x" * int(argument)))
+            case "error":
+                number = getattr(errno, argument)
+                raise OSError(number, os.strerror(number))
+
+    def poisoned(self, claim: Any) -> None:
+        """Crash in native code if the claimed chunk holds the poisoned row."""
+        try:
+            poison = json.loads((self.folder / "poison.json").read_bytes())
+        except FileNotFoundError:
+            return
+        row = int(poison["row"]) - claim.first_row
+        if claim.job.job_id == poison["job"] and 0 <= row < claim.row_count:
+            with (self.folder / "poisoned").open("a") as file:
+                file.write(f"{claim.chunk_no} {claim.row_count}\n")
+            ctypes.string_at(0)
+
+
+def install(folder: str, argv: Sequence[str]) -> None:
+    """Wrap, from now on, whatever is imported."""
+    points = Points(Path(folder), _role(argv))
+    tuning = _tuning(points)
+    shift = float(tuning.get("clock_shift_s", {}).get(points.role, 0))
+    if shift:
+        real = time.time
+        time.time = lambda: real() + shift
+    sys.meta_path.insert(0, Hook(points, tuning))
+
+
+def _role(argv: Sequence[str]) -> str:
+    if "pc_worker" in argv:
+        return argv[argv.index("pc_worker") + 1]
+    return "child" if any("spawn_main" in word for word in argv) else "other"
+
+
+def _tuning(points: Points) -> dict[str, Any]:
+    try:
+        return dict(json.loads((points.folder / "tuning.json").read_bytes()))
+    except FileNotFoundError:
+        return {}
+
+
+class Hook(importlib.abc.MetaPathFinder):
+    """Finds modules as usual, and has the interesting ones changed once they are executed."""
+
+    def __init__(self, points: Points, tuning: dict[str, Any]) -> None:
+        self._changes: dict[str, Callable[[ModuleType], None]] = {
+            **{name: functools.partial(wrap_module, points) for name in WRAPPED},
+            **{name: functools.partial(wrap_methods, points) for name, _, _ in METHODS},
+            "psycopg2": functools.partial(wrap_driver, points),
+            "celeryconfig": functools.partial(tune_celery, tuning.get("celery", {})),
+            "pc_worker.embedded.backoff": cut_backoff,
+        }
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        """Find the module's own way, then hook into its execution."""
+        change = self._changes.pop(fullname, None)
+        if change is None:
+            return None
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                execute(module)
+                change(module)
+
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign]  # this one module's loader only
+        return spec
+
+
+def wrap_module(points: Points, module: ModuleType) -> None:
+    """Give every function and method that the module defines its two points."""
+    for name, value in list(vars(module).items()):
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and name not in HOT:
+            setattr(module, name, wrapped(points, value, f"{module.__name__}.{name}"))
+        elif inspect.isclass(value) and value.__module__ == module.__name__:
+            for method, function in list(vars(value).items()):
+                if inspect.isfunction(function) and not method.startswith("__"):
+                    setattr(value, method, wrapped(points, function, f"{module.__name__}.{name}.{method}"))
+    if module.__name__ == "pc_worker.services.process_chunk":
+        write = module._write
+
+        @functools.wraps(write)
+        def poisonable(parts: Any, claim: Any, *rest: Any) -> Any:
+            points.poisoned(claim)
+            return write(parts, claim, *rest)
+
+        vars(module)["_write"] = poisonable
+
+
+def wrap_methods(points: Points, module: ModuleType) -> None:
+    """Give the listed methods their points."""
+    for name, owner, method in METHODS:
+        if name == module.__name__:
+            holder = getattr(module, owner)
+            setattr(holder, method, wrapped(points, getattr(holder, method), f"{name}.{owner}.{method}"))
+
+
+def wrapped(points: Points, function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """The function with a point before and one after it."""
+    before, after = f"before@{name}", f"after@{name}"
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def awaited(*args: Any, **kwargs: Any) -> Any:
+            points.passed(before)
+            result = await function(*args, **kwargs)
+            points.passed(after)
+            return result
+
+        return awaited
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        return function
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        points.passed(before)
+        result = function(*args, **kwargs)
+        points.passed(after)
+        return result
+
+    return called
+
+
+def wrap_driver(points: Points, driver: ModuleType) -> None:
+    """Give every statement and commit of psycopg2 its points, named by the function and line that runs them."""
+    from psycopg2.extensions import connection, cursor
+
+    class Cursor(cursor):
+        def execute(self, *args: Any, **kwargs: Any) -> None:
+            points.passed(f"sql@{_caller()}")
+            super().execute(*args, **kwargs)
+
+    class Connection(connection):
+        def cursor(self, *args: Any, **kwargs: Any) -> Any:
+            return super().cursor(*args, **{"cursor_factory": Cursor, **kwargs})
+
+        def commit(self) -> None:
+            caller = _caller()
+            points.passed(f"commit-before@{caller}")
+            super().commit()
+            points.passed(f"commit-after@{caller}")
+
+    vars(driver)["connect"] = functools.partial(vars(driver)["connect"], connection_factory=Connection)
+
+
+def _caller() -> str:
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module.startswith(("pc_worker.", "tasks.")) and module != "pc_worker.store.connection":
+            return f"{module}.{frame.f_code.co_name}:{frame.f_lineno}"
+        frame = frame.f_back
+    return "elsewhere"
+
+
+def tune_celery(settings: dict[str, Any], module: ModuleType) -> None:
+    """Change Celery's settings."""
+    vars(module).update(settings)
+
+
+def cut_backoff(module: ModuleType) -> None:
+    """Start killed parts again within a second, however often they are killed."""
+    delay_s = module.Backoff.delay_s
+    module.Backoff.delay_s = lambda self, deaths: min(1.0, delay_s(self, deaths))

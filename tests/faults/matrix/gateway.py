@@ -1,0 +1,198 @@
+"""The gateway killed in the middle of streams, clients that freeze or crawl, and damaged entries in its queue."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import psutil
+
+from tests.faults.consumer import Reading, read_all
+from tests.faults.drill import Drill, Fault
+from tests.faults.load import DOMAIN
+from tests.faults.rig import Rig
+from tests.support.waiting import eventually
+
+CRAWLER = Path(__file__).parent.parent / "crawler.py"
+CLIENTS = 10
+#: A stream may hold a few megabytes; ten that stand still, ten times that.
+MOST_GROWTH = 64e6
+
+
+def settled_log(drill: Drill) -> None:
+    """Bring rows into the log, to have something to stream."""
+    work = drill.rig.begin(rows=900, chunk_size=50)
+    drill.note(drill.rig.finish(work))
+
+
+class Reader(threading.Thread):
+    """Reads the log once through, beside what happens."""
+
+    def __init__(self, rig: Rig) -> None:
+        super().__init__(name="reader", daemon=True)
+        self._rig = rig
+        self.reading: Reading | None = None
+
+    def run(self) -> None:
+        """Read."""
+        self.reading = read_all(self._rig.gateway)
+
+
+def interrupted(drill: Drill, number: int | None) -> None:
+    """Read everything while the gateway is ended by a signal, or at a failpoint that is armed."""
+    rig = drill.rig
+    main = rig.main_of("gateway")
+    known = len(rig.points.fired())
+    reader = Reader(rig)
+    reader.start()
+    if number is not None:
+        time.sleep(rig.random.uniform(0.02, 0.2))
+        main.send_signal(number)
+    since = time.monotonic()
+    reader.join(120)
+    drill.moved_s.append(time.monotonic() - since)
+    drill.injected += 1 if number is not None else len(rig.points.fired()) - known
+    found = reader.reading
+    drill.expect(found is not None, "a reading did not end")
+    if found is not None:
+        missing = rig.truth.missing(found.texts)
+        drill.expect(not missing, f"a reading misses {len(missing)} rows")
+        drill.expect(not found.disordered, f"a reading has {found.disordered} rows out of order")
+
+
+def killed(drill: Drill) -> None:
+    """SIGKILL in the middle of streams; clients come again after their last position."""
+    settled_log(drill)
+    while drill.injected < drill.times:
+        interrupted(drill, signal.SIGKILL)
+    drill.check()
+
+
+def asked_to_stop(drill: Drill) -> None:
+    """SIGTERM in the middle of streams."""
+    settled_log(drill)
+    while drill.injected < drill.times:
+        interrupted(drill, signal.SIGTERM)
+    drill.check()
+
+
+def at_failpoints(drill: Drill) -> None:
+    """Crash at each await of the gateway in turn."""
+    settled_log(drill)
+    drill.check()
+    points = drill.rig.points.seen("gateway", ("before", "after"))
+    drill.rig.random.shuffle(points)
+    for point in points:
+        if drill.injected >= drill.times:
+            break
+        drill.rig.points.arm(point, "kill")
+        interrupted(drill, None)
+        drill.rig.points.disarm()
+    drill.check()
+
+
+def damaged_queue(drill: Drill) -> None:
+    """Turn bits of entries in the queue: the gateway must notice and read the rows from the log."""
+    rig = drill.rig
+    while drill.injected < drill.times:
+        settled_log(drill)
+        since = time.monotonic()
+        with rig.redis_client() as client:
+            entries = _entries(rig)
+            chosen = rig.random.sample(sorted(entries), k=min(10, len(entries)))
+            for field in chosen:
+                value = bytearray(entries[field])
+                value[rig.random.randrange(len(value))] ^= 1 << rig.random.randrange(8)
+                client.hset(_key(rig), field, bytes(value))
+        drill.injected += len(chosen)
+        drill.check()
+        drill.settled_s.append(time.monotonic() - since)
+
+
+def _key(rig: Rig) -> str:
+    with rig.redis_client() as client:
+        hashes = [key.decode() for key in client.scan_iter(f"pcw:*{DOMAIN}*") if client.type(key) == b"hash"]
+    return str(max(hashes, key=lambda key: _size(rig, key)))
+
+
+def _size(rig: Rig, key: str) -> int:
+    with rig.redis_client() as client:
+        return int(client.memory_usage(key) or 0)
+
+
+def _entries(rig: Rig) -> dict[bytes, bytes]:
+    with rig.redis_client() as client:
+        return dict(client.hgetall(_key(rig)))
+
+
+def standing_clients(drill: Drill) -> None:
+    """Freeze ten clients in the middle of their streams: others are served, and memory stays."""
+    clients_at(drill, pause_s=0, freeze=True)
+
+
+def crawling_clients(drill: Drill) -> None:
+    """Let ten clients take one message a second."""
+    clients_at(drill, pause_s=1, freeze=False)
+
+
+def clients_at(drill: Drill, *, pause_s: float, freeze: bool) -> None:
+    """Run ten clients, hurt them, and read beside them."""
+    rig = drill.rig
+    settled_log(drill)
+    drill.check()
+    main = rig.main_of("gateway")
+    before = main.memory_info().rss
+    with ExitStack() as held:
+        command = [sys.executable, str(CRAWLER), rig.gateway, DOMAIN, str(pause_s)]
+        clients = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(CLIENTS)]
+        for client in clients:
+            held.callback(_end, client)
+        for client in clients:
+            assert client.stdout is not None
+            client.stdout.readline()  # the first message has arrived
+            if freeze:
+                client.send_signal(signal.SIGSTOP)
+            drill.injected += 1
+        since = time.monotonic()
+        drill.check()
+        drill.settled_s.append(time.monotonic() - since)
+        grown = main.memory_info().rss - before
+        drill.notes.append(f"gateway +{grown / 1e6:.0f} MB with {CLIENTS} of them")
+        drill.expect(grown < MOST_GROWTH, f"the gateway grew by {grown / 1e6:.0f} MB")
+    eventually(lambda: main.is_running(), what="the gateway")
+    drill.check()
+
+
+def _end(client: subprocess.Popen[bytes]) -> None:
+    with suppress(psutil.NoSuchProcess):
+        client.kill()
+    client.wait()
+    if client.stdout is not None:
+        client.stdout.close()
+
+
+FAULTS = (
+    Fault(name="gateway-kill", matrix="16, 22", what="gateway SIGKILL in the middle of streams", times=10, run=killed),
+    Fault(
+        name="gateway-term", matrix="22", what="gateway SIGTERM in the middle of streams", times=4, run=asked_to_stop
+    ),
+    Fault(
+        name="gateway-awaits", matrix="22", what="gateway crashes at each of its awaits", times=40, run=at_failpoints
+    ),
+    Fault(name="queue-bits", matrix="31", what="bits turned in queue entries", times=30, run=damaged_queue),
+    Fault(
+        name="frozen-clients",
+        matrix="24",
+        what="clients frozen in the middle of a stream",
+        times=10,
+        run=standing_clients,
+    ),
+    Fault(
+        name="slow-clients", matrix="23", what="clients that take a message a second", times=10, run=crawling_clients
+    ),
+)

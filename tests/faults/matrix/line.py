@@ -1,0 +1,116 @@
+"""Crashes and errors at every statement, commit and step of the line, by failpoints that a first job has passed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from tests.faults.drill import Drill, Fault
+from tests.support.waiting import eventually
+
+KINDS = ("before", "after", "sql", "commit-before", "commit-after")
+#: At once, so that no chunk can meet so many that a healthy row of it is taken for poisonous.
+AT_ONCE = 6
+SPLIT = ("services.split", "services.duplicates", "store.jobs", "reader.")
+
+
+def passed(drill: Drill, role: str, kinds: Sequence[str] = KINDS) -> list[str]:
+    """Give the points that a worker passes in a job, after one that is not hurt."""
+    work = drill.rig.begin(rows=60)
+    drill.settle(work, since=time.monotonic())
+    drill.settled_s.clear()  # nothing was injected
+    return drill.rig.points.seen(role, kinds)
+
+
+def at_points(choose: Callable[[Drill], list[str]], action: str) -> Callable[[Drill], None]:
+    """Give a drill that has the worker do ``action`` at each of the chosen points, in an order of chance."""
+
+    def run(drill: Drill) -> None:
+        points = choose(drill)
+        drill.rig.random.shuffle(points)
+        points = points[: drill.times]
+        for start in range(0, len(points), AT_ONCE):
+            fire(drill, points[start : start + AT_ONCE], action)
+
+    return run
+
+
+def fire(drill: Drill, points: Sequence[str], action: str, *, rows: int = 200) -> None:
+    """Arm points, run a job through them, and count those that fired."""
+    rig = drill.rig
+    known = len(rig.points.fired())
+    for point in points:
+        rig.points.arm(point, action)
+    work = rig.begin(rows=rows)
+    last = time.monotonic()
+
+    def over() -> bool:
+        nonlocal known, last
+        fired = len(rig.points.fired())
+        if fired > known:
+            drill.injected += fired - known
+            known, last = fired, time.monotonic()
+            drill.look()
+        return rig.done(work) == -1
+
+    eventually(over, within_s=240, what="the end of the job")
+    rig.points.disarm()
+    drill.settle(work, since=last)
+
+
+def every(drill: Drill) -> list[str]:
+    """All points of a pool process."""
+    return passed(drill, "child")
+
+
+def of_the_split(drill: Drill) -> list[str]:
+    """The points that only splitting passes."""
+    return [point for point in passed(drill, "child") if any(part in point for part in SPLIT)]
+
+
+def of_a_chunk(drill: Drill) -> list[str]:
+    """The points inside a chunk's work where an error can come about."""
+    return [
+        point
+        for point in passed(drill, "child", ("before", "sql"))
+        if any(part in point for part in ("write_rows", "store.merge", "services.embed", "store.identities"))
+    ]
+
+
+def after_the_commit(drill: Drill) -> list[str]:
+    """The points between a chunk's commit and its message's acknowledgement, several times over."""
+    wanted = ("commit-after@pc_worker.services.write_rows", "services.push_written", "tasks.ingest.send_chunks")
+    points = [point for point in passed(drill, "child") if any(part in point for part in wanted)]
+    return points * (drill.times // len(points) + 1)
+
+
+FAULTS = (
+    Fault(
+        name="failpoints",
+        matrix="1, 8",
+        what="pool process ends at each statement, commit and step of the line in turn",
+        times=150,
+        run=at_points(every, "kill"),
+    ),
+    Fault(
+        name="after-commit",
+        matrix="8",
+        what="crash after the commit, before the acknowledgement",
+        times=12,
+        run=at_points(after_the_commit, "exit"),
+    ),
+    Fault(
+        name="splitter",
+        matrix="29",
+        what="crash of the splitter at each of its steps",
+        times=12,
+        run=at_points(of_the_split, "segv"),
+    ),
+    Fault(
+        name="errors",
+        matrix="20",
+        what="no space left, at steps inside a chunk",
+        times=12,
+        run=at_points(of_a_chunk, "error:ENOSPC"),
+    ),
+)

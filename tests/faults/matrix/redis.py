@@ -1,0 +1,178 @@
+"""Redis killed, emptied, filled, frozen, cut short, and messages lost or doubled."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import redis
+from celery import Celery
+
+from tests.faults.drill import Drill, Fault
+from tests.faults.rig import Rig, Work
+from tests.support.waiting import eventually
+
+
+def killed(drill: Drill) -> None:
+    """Kill the server; it is started again on its append-only file."""
+
+    def inject(_: Work) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(drill.rig.servers.pid("redis"), signal.SIGKILL)
+
+    drill.under_load(inject, rows=900)
+
+
+def truncated(drill: Drill) -> None:
+    """Kill it and cut the end off its append-only file, as a loss of power does."""
+
+    def inject(_: Work) -> None:
+        rig = drill.rig
+        server, keeper = rig.servers.pid("redis"), rig.servers.process
+        assert keeper is not None
+        keeper.send_signal(signal.SIGSTOP)  # so that nobody starts it again too soon
+        os.kill(server, signal.SIGKILL)
+        eventually(lambda: psutil.Process(server).status() == psutil.STATUS_ZOMBIE, what="its end")
+        newest = max(_append_only(rig), key=lambda path: path.stat().st_mtime)
+        size = newest.stat().st_size
+        os.truncate(newest, max(0, size - rig.random.randrange(1, max(2, min(size, 20_000)))))
+        keeper.send_signal(signal.SIGCONT)
+
+    drill.under_load(inject, most_a_job=2)
+
+
+def _append_only(rig: Rig) -> list[Path]:
+    return list((rig.servers.home / "valkey" / "appendonlydir").glob("*.incr.aof"))
+
+
+def emptied(drill: Drill) -> None:
+    """FLUSHALL."""
+
+    def inject(_: Work) -> None:
+        with drill.rig.redis_client() as client:
+            client.flushall()
+
+    drill.under_load(inject, most_a_job=2)
+
+
+def messages_lost(drill: Drill) -> None:
+    """Delete what waits in the queues and what is unacknowledged."""
+
+    def inject(_: Work) -> None:
+        with drill.rig.redis_client() as client:
+            client.delete("pcw.embed", "pcw.split", "unacked", "unacked_index")
+
+    drill.under_load(inject, most_a_job=3)
+
+
+def messages_doubled(drill: Drill) -> None:
+    """Send every message of a running job a second time."""
+
+    def inject(work: Work) -> int:
+        with Celery(broker=drill.rig.servers.redis_url, set_as_current=False) as app:
+            kwargs = {"path": str(work.source), "domain": "recruit", "chunk_size": 5, "job_id": work.job_id}
+            app.send_task("pc_worker.ingest_file", kwargs=kwargs, queue="pcw.split")
+            for number in range(20):
+                kwargs = {"job_id": work.job_id, "chunk_no": number}
+                app.send_task("pc_worker.process_chunk", kwargs=kwargs, queue="pcw.embed")
+        return 21
+
+    drill.under_load(inject, rows=300)
+
+
+@contextlib.contextmanager
+def full(rig: Rig) -> Iterator[None]:
+    """Have the server refuse writes for want of memory."""
+    with rig.redis_client() as client:
+        client.config_set("maxmemory", "1mb")
+        try:
+            yield
+        finally:
+            eventually(lambda: _relieved(rig), what="Redis with memory again")
+
+
+def _relieved(rig: Rig) -> bool:
+    try:
+        with rig.redis_client() as client:
+            return bool(client.config_set("maxmemory", "0"))
+    except redis.RedisError:
+        return False
+
+
+def out_of_memory(drill: Drill) -> None:
+    """Let it be full for 5 s."""
+
+    def inject(_: Work) -> None:
+        with full(drill.rig):
+            time.sleep(5)
+
+    drill.under_load(inject, rows=900)
+
+
+def frozen(drill: Drill) -> None:
+    """Freeze it for 3 to 12 s."""
+
+    def inject(_: Work) -> None:
+        server = psutil.Process(drill.rig.servers.pid("redis"))
+        server.suspend()
+        time.sleep(drill.rig.random.uniform(3, 12))
+        server.resume()
+
+    drill.under_load(inject, rows=900)
+
+
+def clients_killed(drill: Drill) -> None:
+    """CLIENT KILL of every connection."""
+
+    def inject(_: Work) -> None:
+        with drill.rig.redis_client() as client:
+            client.client_kill_filter(_type="normal", skipme=True)
+
+    drill.under_load(inject, rows=900)
+
+
+def disk_full(drill: Drill) -> None:
+    """Fill the volume under its append-only file for 4 s."""
+
+    def inject(_: Work) -> None:
+        with filled(drill.rig.mounts["redis"]):
+            time.sleep(4)
+
+    drill.under_load(inject, rows=900, most_a_job=1)
+
+
+@contextlib.contextmanager
+def filled(volume: Path) -> Iterator[None]:
+    """Leave no byte free on a small volume."""
+    ballast = volume / "ballast"
+    with ballast.open("wb") as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(1 << 20))
+            file.flush()
+    with ballast.open("ab", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    try:
+        yield
+    finally:
+        ballast.unlink()
+
+
+FAULTS = (
+    Fault(name="redis-kill", matrix="10", what="Redis SIGKILL and restart", times=10, run=killed),
+    Fault(name="redis-aof", matrix="11", what="Redis loses the end of its append-only file", times=4, run=truncated),
+    Fault(name="redis-flush", matrix="12", what="FLUSHALL", times=6, run=emptied),
+    Fault(
+        name="messages-lost", matrix="9", what="queued and unacknowledged messages deleted", times=6, run=messages_lost
+    ),
+    Fault(name="messages-twice", matrix="15", what="messages sent twice", times=105, run=messages_doubled),
+    Fault(name="redis-oom", matrix="13", what="Redis at maxmemory for 5 s", times=3, run=out_of_memory),
+    Fault(name="redis-freeze", matrix="14", what="Redis frozen for 3 to 12 s", times=4, run=frozen),
+    Fault(name="redis-clients", matrix="15", what="CLIENT KILL of all connections", times=20, run=clients_killed),
+    Fault(name="redis-disk", matrix="20", what="disk of Redis full for 4 s", times=3, run=disk_full, volume="redis"),
+)

@@ -1,0 +1,17 @@
+"""Every row of the fault table, in the order in which a full run takes them."""
+
+from __future__ import annotations
+
+from tests.faults.drill import Fault
+from tests.faults.matrix import beat, gateway, line, network, postgres, redis, sources, worker
+
+FAULTS: tuple[Fault, ...] = (
+    *line.FAULTS,
+    *worker.FAULTS,
+    *redis.FAULTS,
+    *network.FAULTS,
+    *postgres.FAULTS,
+    *gateway.FAULTS,
+    *sources.FAULTS,
+    *beat.FAULTS,
+)

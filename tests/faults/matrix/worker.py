@@ -1,0 +1,183 @@
+"""Workers that are killed, asked to stop, frozen, hung, leaking or poisoned."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+
+import psutil
+
+from tests.faults.drill import Drill, Fault
+from tests.faults.matrix.line import passed
+from tests.faults.rig import Work
+from tests.support.waiting import eventually
+
+WRITE = "child.before@pc_worker.services.write_rows.write_rows"
+EMBED = "child.before@pc_worker.services.embed.Embedder.embed"
+LEAKED_BYTES = 100_000_000
+
+
+def children_killed(drill: Drill) -> None:
+    """Kill a pool process, again and again."""
+
+    def inject(_: Work) -> None:
+        with suppress(psutil.NoSuchProcess):
+            drill.rig.a_child().kill()
+
+    drill.under_load(inject, rows=900)
+
+
+def crashes_in_native_code(drill: Drill) -> None:
+    """Have a pool process read address 0 while it embeds."""
+
+    def inject(_: Work) -> None:
+        drill.rig.points.arm(EMBED, "segv")
+        eventually(lambda: not drill.rig.points.armed(), what="the crash")
+
+    drill.under_load(inject)
+
+
+def group_killed(drill: Drill) -> None:
+    """Kill the worker with its pool; the supervisor starts another."""
+
+    def inject(_: Work) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(drill.rig.main_of("worker").pid, signal.SIGKILL)
+
+    drill.under_load(inject, rows=900)
+
+
+def stopped_under_load(drill: Drill) -> None:
+    """Ask the worker to stop, as a deployment does: it must end within its grace, with nothing lost."""
+
+    def inject(_: Work) -> None:
+        main = drill.rig.main_of("worker")
+        began = time.monotonic()
+        main.terminate()
+        with suppress(psutil.NoSuchProcess):
+            eventually(lambda: _ended(main), within_s=90, what="the worker's end")
+        drill.expect(time.monotonic() - began < 45, "the worker took more than 45 s to stop")
+
+    drill.under_load(inject, rows=900)
+
+
+def _ended(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def zombies(drill: Drill) -> None:
+    """Freeze a pool process that holds a lease; thaw it when others have done its chunk: its commit must be refused."""
+    commits = [p for p in passed(drill, "child", ("commit-before",)) if "write_rows._write_once" in p]
+    places = [WRITE, EMBED, commits[0]]
+    while drill.injected < drill.times:
+        freeze(drill, places[drill.injected % len(places)])
+
+
+def freeze(drill: Drill, point: str) -> None:
+    """Freeze whoever passes ``point`` until the job is over."""
+    rig = drill.rig
+    known = len(rig.points.fired())
+    rig.points.arm(point, "stop")
+    work = rig.begin(rows=200)
+    eventually(lambda: len(rig.points.fired()) > known, what="the freezing")
+    drill.injected += 1
+    frozen, since = psutil.Process(rig.points.fired()[-1][1]), time.monotonic()
+    for _, pid in rig.points.fired():
+        with suppress(psutil.NoSuchProcess):
+            frozen = psutil.Process(pid) if psutil.Process(pid).status() == psutil.STATUS_STOPPED else frozen
+    try:
+        eventually(lambda: rig.done(work) == -1, within_s=240, what="the end of the job without the frozen process")
+        drill.moved_s.append(time.monotonic() - since)
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            frozen.resume()
+    drill.settle(work, since=since)
+
+
+def hangs(drill: Drill) -> None:
+    """Hang in native code with the interpreter's lock held; the hard time limit, lowered to 6 s, must end it."""
+    rig = drill.rig
+    rig.points.tune(celery={"task_soft_time_limit": 4, "task_time_limit": 6})
+    rig.restart_worker()
+
+    def inject(_: Work) -> None:
+        rig.points.arm(EMBED, "hang")
+        eventually(lambda: not rig.points.armed(), what="the hang")
+
+    try:
+        drill.under_load(inject, most_a_job=2)
+    finally:
+        rig.points.tune()
+        rig.restart_worker()
+
+
+def leaks(drill: Drill) -> None:
+    """Leak 100 MB in a task; a process is replaced after 20 tasks (200 in production), so memory stays bounded."""
+    rig = drill.rig
+    rig.points.tune(celery={"worker_max_tasks_per_child": 20})
+    rig.restart_worker()
+
+    def inject(_: Work) -> None:
+        rig.points.arm(EMBED, f"leak:{LEAKED_BYTES}")
+        eventually(lambda: not rig.points.armed(), what="the leak")
+
+    try:
+        drill.under_load(inject)
+        work = rig.begin(rows=600)
+        drill.settle(work, since=time.monotonic())
+        used = max(child.memory_info().rss for child in rig.children())
+        drill.expect(used < 800e6, f"a pool process holds {used / 1e6:.0f} MB after {drill.injected} leaks of 100 MB")
+    finally:
+        rig.points.tune()
+        rig.restart_worker()
+
+
+def poisoned(drill: Drill) -> None:
+    """Let one row crash whoever touches it: that row alone must end as a dead letter."""
+    rig = drill.rig
+    while drill.injected < drill.times:
+        rig.points.poison("", 0)
+        work = rig.begin(rows=60)
+        row = rig.random.randrange(60)
+        rig.points.poison(work.job_id, row)
+        drill.injected += 1
+        since = time.monotonic()
+        eventually(lambda work=work: rig.done(work) == -1, within_s=280, what="the end of the poisoned job")  # type: ignore[misc]
+        crashes = rig.points.heal()
+        drill.settled_s.append(time.monotonic() - since)
+        state = rig.query("SELECT state, rows_written, rows_dead FROM jobs WHERE job_id = %s", (work.job_id,))[0]
+        dead = rig.query("SELECT row_no FROM dead_letters WHERE job_id = %s", (work.job_id,))
+        drill.expect(
+            state == ("partial", 59, 1) and dead == [(row,)], f"one row was poisoned, but: {state}, dead {dead[:5]}"
+        )
+        rig.truth.settle([n for at, n in enumerate(work.numbers) if at != row], work.generation)
+        rig.truth.maybe.pop(work.numbers[row], None)
+        if work.numbers[row] not in rig.truth.generations:
+            rig.truth.numbers.pop(next(i for i, n in rig.truth.numbers.items() if n == work.numbers[row]))
+        drill.notes.append(f"{len(crashes)} crashes until row {row} stood alone")
+        drill.check()
+
+
+def lost_between_pop_and_ack(drill: Drill) -> None:
+    """End the worker between taking a message off the queue and noting it as unacknowledged."""
+
+    def inject(_: Work) -> None:
+        drill.rig.points.arm("worker.before@kombu.transport.redis.QoS.append", "exit")
+        eventually(lambda: not drill.rig.points.armed(), what="the loss")
+
+    drill.under_load(inject, most_a_job=4)
+
+
+FAULTS = (
+    Fault(name="child-kill", matrix="1", what="pool process SIGKILL", times=30, run=children_killed),
+    Fault(name="segv", matrix="1", what="crash in native code while embedding", times=8, run=crashes_in_native_code),
+    Fault(name="poison", matrix="2", what="a row that crashes every process that touches it", times=2, run=poisoned),
+    Fault(name="group-kill", matrix="3", what="worker and its pool SIGKILL", times=5, run=group_killed),
+    Fault(name="sigterm", matrix="4", what="worker SIGTERM under load", times=6, run=stopped_under_load),
+    Fault(name="zombie", matrix="5", what="pool process frozen past its lease, then thawed", times=3, run=zombies),
+    Fault(name="hang", matrix="6", what="hang in native code (hard limit set to 6 s)", times=2, run=hangs),
+    Fault(name="leak", matrix="7", what="100 MB leaked in a task", times=8, run=leaks),
+    Fault(name="pop-ack", matrix="9", what="crash between BRPOP and unacked", times=4, run=lost_between_pop_and_ack),
+)

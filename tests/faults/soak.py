@@ -1,0 +1,200 @@
+"""The soak: ingest, search and consumption under random faults: ``-m tests.faults.soak --minutes N --seed S``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import psutil
+import psycopg2
+import redis
+from rich.console import Console
+from rich.table import Table
+
+from pc_worker.generated import embedding_stream_pb2 as pb
+from pc_worker.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
+from tests.faults.blows import BLOWS
+from tests.faults.consumer import OPTIONS
+from tests.faults.oracle import Findings
+from tests.faults.rig import Rig, Work, running_rig, temporary_folder
+
+#: Everything is compared this often; between, what must hold at any instant.
+SETTLE_EVERY_S = 120.0
+PARTS = ("worker", "beat", "gateway", "flower")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Soak and print the figures; 0 if nothing was lost or doubled."""
+    options = parsed(arguments)
+    console = Console(width=140)
+    with temporary_folder() as folder, running_rig(folder, seed=options.seed) as rig:
+        soak = Soak(rig, console)
+        soak.run(options.minutes * 60)
+        soak.report(options)
+    if options.json:
+        options.json.write_text(json.dumps(soak.as_json(options), indent=1))
+    return int(bool(soak.findings.words))
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--json", type=Path, help="Also write the figures there.")
+    return parser.parse_args(arguments)
+
+
+class Searcher(threading.Thread):
+    """Searches for ever; only being away is forgiven."""
+
+    def __init__(self, rig: Rig) -> None:
+        super().__init__(name="searcher", daemon=True)
+        self._rig, self.stopping = rig, threading.Event()
+        self.answered = self.away = 0
+        self.wrong: list[str] = []
+
+    def run(self) -> None:
+        """Search."""
+        while not self.stopping.wait(0.2):
+            try:
+                with grpc.insecure_channel(self._rig.gateway, OPTIONS) as channel:
+                    request = pb.SearchRequest(query="engineer generation", domain="recruit", k=5, mode="text")
+                    found = EmbeddingStreamServiceStub(channel).Search(request, timeout=15)
+                self.answered += 1
+                if len({hit.id for hit in found.hits}) != len(found.hits):
+                    self.wrong.append("a search gave a row twice")
+            except grpc.RpcError as exc:
+                self._refused(exc)
+            except AssertionError:  # the stack's addresses are not there just now
+                self.away += 1
+
+    def _refused(self, exc: grpc.RpcError) -> None:
+        if exc.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+            self.away += 1
+        else:
+            self.wrong.append(f"a search ended with {exc.code().name}: {exc.details()}")
+
+
+@dataclass(slots=True)
+class Soak:
+    """One soak and what it has come to."""
+
+    rig: Rig
+    console: Console
+    faults: Counter[str] = field(default_factory=Counter)
+    findings: Findings = field(default_factory=Findings)
+    jobs: int = 0
+    rows: int = 0
+    settlings: int = 0
+    memory: dict[str, tuple[int, int]] = field(default_factory=dict)
+    searcher: Searcher | None = None
+
+    def run(self, seconds: float) -> None:
+        """Ingest, search and consume for so long, and hurt everything meanwhile."""
+        self._one_job(lambda: None)  # a first one, so that every process has done its work once
+        before = memory_of(self.rig)
+        self.searcher = Searcher(self.rig)
+        self.searcher.start()
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            until = min(end, time.monotonic() + SETTLE_EVERY_S)
+            while time.monotonic() < until:
+                self._one_job(self._blow)
+            self._settle()
+        self.searcher.stopping.set()
+        self.searcher.join(30)
+        for word in self.searcher.wrong:
+            self.findings.add(word, lost=1)
+        after = memory_of(self.rig)
+        self.memory = {name: (before.get(name, 0), after.get(name, 0)) for name in sorted(before | after)}
+
+    def _one_job(self, blow: Callable[[], None]) -> None:
+        chance = self.rig.random
+        work = self.rig.begin(rows=chance.choice((100, 300, 900)), chunk_size=chance.choice((3, 10, 30)))
+        while self.rig.done(work) != -1:
+            blow()
+            with suppress(AssertionError):  # a lost message is found in 20 s; blows go on meanwhile
+                self.rig.moved(work, self.rig.done(work), within_s=chance.uniform(0.2, 5))
+        self._account(work)
+
+    def _account(self, work: Work) -> None:
+        found = self.rig.finish(work)
+        self._note(found)
+        self.jobs += 1
+        self.rows += len(work.numbers)
+
+    def _blow(self) -> None:
+        name = self.rig.random.choice(sorted(BLOWS))
+        self.faults[name] += 1
+        with suppress(psutil.NoSuchProcess, ProcessLookupError, psycopg2.OperationalError, redis.RedisError):
+            BLOWS[name](self.rig)
+        self._note(self.rig.check_now())
+
+    def _settle(self) -> None:
+        self._note(self.rig.check_settled())
+        self.rig.query("CHECKPOINT")
+        self.settlings += 1
+        faults = sum(self.faults.values())
+        self.console.print(f"{self.jobs} jobs, {self.rows} rows, {faults} faults, wrong: {self.findings.words[:3]}")
+
+    def _note(self, found: Findings) -> None:
+        self.findings.lost += found.lost
+        self.findings.doubled += found.doubled
+        self.findings.words += found.words
+
+    def report(self, options: argparse.Namespace) -> None:
+        """Print the figures."""
+        self.console.print_json(json.dumps(self.as_json(options)))
+        table = Table("process", "MB at the start", "MB at the end", title="memory (proportional set size)")
+        for name, (before, after) in self.memory.items():
+            table.add_row(name, f"{before / 1e6:.0f}", f"{after / 1e6:.0f}")
+        self.console.print(table)
+
+    def as_json(self, options: argparse.Namespace) -> dict[str, object]:
+        """The same for machines."""
+        assert self.searcher is not None
+        return {
+            "minutes": options.minutes, "seed": options.seed, "jobs": self.jobs, "rows": self.rows,
+            "faults": sum(self.faults.values()), "by fault": dict(sorted(self.faults.items())),
+            "lost": self.findings.lost, "doubled": self.findings.doubled, "wrong": self.findings.words[:20],
+            "full comparisons": self.settlings, "searches": self.searcher.answered, "searches away": self.searcher.away,
+            "rows consumed": self.rig.follower.rows, "consumer connections": self.rig.follower.connections,
+            "memory": self.memory,
+        }  # fmt: skip
+
+
+def memory_of(rig: Rig) -> dict[str, int]:
+    """Proportional set size by process: each shared page is counted once."""
+    found = {}
+    for part in PARTS:
+        main = rig.main_of(part)
+        found[part] = main.memory_full_info().pss
+        for number, child in enumerate(child for child in main.children() if child.is_running()):
+            with suppress(psutil.NoSuchProcess):
+                found[f"{part} child {number + 1}"] = child.memory_full_info().pss
+    for server in ("postgres", "redis"):
+        process = psutil.Process(rig.servers.pid(server))
+        family = [process, *process.children(recursive=True)]
+        found[server] = sum(_pss(each) for each in family)
+    return found
+
+
+def _pss(process: psutil.Process) -> int:
+    with suppress(psutil.NoSuchProcess):
+        return int(process.memory_full_info().pss)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
