@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from kombu import Queue
@@ -10,6 +9,7 @@ from kombu import Queue
 from pc_worker.push import stock_domains
 from pc_worker.settings import read_settings
 from pc_worker.wiring import endpoints
+from tasks.every import Every
 
 _settings = read_settings()
 
@@ -83,31 +83,31 @@ task_routes = {
     "pc_worker.scan_inbox": {"queue": "pcw.upkeep"},
     "pc_worker.maintain_indexes": {"queue": "pcw.indexes"},
     "pc_worker.check_recall": {"queue": "pcw.indexes"},
+    "pc_worker.check_ledger": {"queue": "pcw.upkeep"},
     "pc_worker.push_to_batch_server": {"queue": "pcw.delivery"},
 }
 
 timezone = "UTC"
-beat_schedule: dict[str, dict[str, Any]] = {
-    "reconcile": {"task": "pc_worker.reconcile", "schedule": timedelta(seconds=_settings.reconcile_s)},
-    "purge": {"task": "pc_worker.purge", "schedule": timedelta(hours=1)},
-    "check_recall": {"task": "pc_worker.check_recall", "schedule": timedelta(hours=1)},
-    "maintain_indexes": {
-        "task": "pc_worker.maintain_indexes",
-        "schedule": timedelta(seconds=_settings.maintain_indexes_s),
-    },
+beat_max_loop_interval = 30  # how late beat notices that the clock was set
+_every: dict[str, float] = {
+    "reconcile": _settings.reconcile_s,
+    "maintain_indexes": _settings.maintain_indexes_s,
+    "check_recall": _settings.check_recall_s,
+    "check_ledger": _settings.check_ledger_s,
+    "purge": _settings.purge_s,
 }
 if _settings.inbox is not None:
-    beat_schedule["scan_inbox"] = {
-        "task": "pc_worker.scan_inbox",
-        "schedule": timedelta(seconds=_settings.scan_inbox_s),
-    }
+    _every["scan_inbox"] = _settings.scan_inbox_s
+beat_schedule: dict[str, dict[str, Any]] = {
+    name: {"task": f"pc_worker.{name}", "schedule": Every(seconds)} for name, seconds in _every.items()
+}
 if _settings.batch_servers:
     for _domain in stock_domains():
         beat_schedule[f"push {_domain}"] = {
             "task": "pc_worker.push_to_batch_server",
             "kwargs": {"domain": _domain},
-            "schedule": timedelta(seconds=_settings.push_s),
+            "schedule": Every(_settings.push_s),
         }
 # An upkeep message that waited for a whole period is worth nothing: the next one does its work.
 for _entry in beat_schedule.values():
-    _entry["options"] = {"expires": _entry["schedule"].total_seconds()}
+    _entry["options"] = {"expires": _entry["schedule"].run_every.total_seconds()}

@@ -76,10 +76,18 @@ class Settings(BaseSettings):
     scan_inbox_s: float = Field(default=10.0, ge=1.0)
     #: Seconds between two looks at the vector indexes.
     maintain_indexes_s: float = Field(default=600.0, ge=1.0)
+    #: Seconds between two purges of what is past its retention.
+    purge_s: float = Field(default=3600.0, ge=1.0)
+    #: Seconds between two measurements of the vector indexes' recall.
+    check_recall_s: float = Field(default=3600.0, ge=1.0)
+    #: Seconds between two looks for jobs that do not add up and rows without vectors.
+    check_ledger_s: float = Field(default=300.0, ge=1.0)
     #: Seconds that superseded log entries stay.
     log_retention_s: float = Field(default=7 * 86400.0, ge=0.0)
     #: Seconds that ended jobs with their dead letters stay.
     job_retention_s: float = Field(default=90 * 86400.0, ge=0.0)
+    #: Seconds that the vectors of a model stay after the last domain has left it.
+    model_retention_s: float = Field(default=30 * 86400.0, ge=0.0)
     #: Push targets HOST:PORT, comma-separated; the first is the default; unset = push is off.
     batch_servers: Annotated[tuple[str, ...], NoDecode] = ()
     #: Seconds between two pushes of a domain to the default target, and after which one makes way for other work.

@@ -16,6 +16,7 @@ from pc_worker.encoding import Encoder, identify_model, load_encoder
 from pc_worker.errors import ContractBroken, InvalidRequest, Unavailable
 from pc_worker.queue import Queue
 from pc_worker.reader import Limits
+from pc_worker.services.line_metrics import LineMetrics
 from pc_worker.services.parts import Parts
 from pc_worker.services.search import Mode
 from pc_worker.services.sources import Sources
@@ -95,6 +96,16 @@ def parts(settings: Settings, *, application: str = "pc_worker") -> Parts:
         chunks_in_flight=settings.chunks_in_flight,
         spool=settings.spool,
     )
+
+
+def line_metrics(settings: Settings) -> LineMetrics:
+    """Put together what measures the line as a whole, with connections of its own.
+
+    Raises:
+        Unavailable: If no servers are configured and none run under this HOME.
+    """
+    own = parts(settings, application="pc_worker metrics")
+    return LineMetrics(own.database, own.queue)
 
 
 def search_mode(mode: str) -> Mode:

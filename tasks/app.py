@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from celery import Celery, Task, signals
 
+from pc_worker import metrics
 from pc_worker.embedded import die_with_parent
 from pc_worker.errors import Conflict, Unavailable
 from pc_worker.logs import set_up_logs
@@ -92,6 +93,16 @@ def _stop(**_: Any) -> None:
 def _bind(task_id: str, task: Task, kwargs: dict[str, Any], **_: Any) -> None:
     ids = {name: kwargs[name] for name in ("job_id", "chunk_no", "domain") if name in kwargs}
     structlog.contextvars.bind_contextvars(task=task.name, task_id=task_id, **ids)
+
+
+@signals.task_retry.connect
+def _count_retry(sender: Task, **_: Any) -> None:
+    metrics.RETRIES.labels(task=sender.name).inc()
+
+
+@signals.task_failure.connect
+def _count_failure(sender: Task, **_: Any) -> None:
+    metrics.TASKS_FAILED.labels(task=sender.name).inc()
 
 
 @signals.task_postrun.connect

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 from pc_worker import metrics
 from pc_worker.domains import domain_names
+from pc_worker.services.check_ledger import check_ledger as find_violations
 from pc_worker.services.indexes import check_recall as measure_recall
 from pc_worker.services.indexes import maintain_indexes as build_what_is_due
 from pc_worker.services.purge import purge as do_purge
@@ -21,7 +23,15 @@ STATISTICS_DRIFT = 0.02
 WORK_QUEUES = ("pcw.split", "pcw.embed")
 
 
-@app.task(name="pc_worker.reconcile", base=PatientTask)
+class UpkeepTask(PatientTask):
+    """Tells when it last ended well."""
+
+    def on_success(self, retval: Any, task_id: str, args: Any, kwargs: Any) -> None:
+        """Note the moment, for the alert on upkeep that has stopped."""
+        metrics.UPKEEP_DONE.labels(task=self.name.removeprefix("pc_worker.")).set_to_current_time()
+
+
+@app.task(name="pc_worker.reconcile", base=UpkeepTask)
 def reconcile() -> dict[str, int]:
     """Send again what a lost message left behind."""
     missing = find_missing(worker.parts, broker_is_empty=broker_is_empty())
@@ -37,7 +47,7 @@ def reconcile() -> dict[str, int]:
 # Acknowledged at once and with limits of its own: a build may outlast the visibility timeout, and beat sends it again.
 @app.task(
     name="pc_worker.maintain_indexes",
-    base=PatientTask,
+    base=UpkeepTask,
     acks_late=False,
     soft_time_limit=6 * 3600,
     time_limit=7 * 3600,
@@ -50,16 +60,23 @@ def maintain_indexes() -> dict[str, list[str]]:
     return {"built": build_what_is_due(database)}
 
 
-@app.task(name="pc_worker.check_recall", base=PatientTask)
+@app.task(name="pc_worker.check_recall", base=UpkeepTask)
 def check_recall() -> dict[str, float]:
     """Measure what the vector indexes find of the true nearest rows; a domain below its target is warned about."""
-    found = {domain: recall.mean for domain, recall in measure_recall(worker.parts.database).items()}
-    for domain, mean in found.items():
-        metrics.RECALL.labels(domain=domain).set(mean)
-    return found
+    return {domain: recall.mean for domain, recall in measure_recall(worker.parts.database).items()}
 
 
-@app.task(name="pc_worker.scan_inbox", base=PatientTask)
+@app.task(name="pc_worker.check_ledger", base=UpkeepTask)
+def check_ledger() -> dict[str, int]:
+    """Look for ended jobs that do not add up, and, in a sample, for written rows without vectors."""
+    found = find_violations(worker.parts.database)
+    for kind, checked in found.items():
+        metrics.CHECKED.labels(kind=kind).inc(checked.looked_at)
+        metrics.VIOLATIONS.labels(kind=kind).inc(checked.wrong)
+    return {kind: checked.wrong for kind, checked in found.items()}
+
+
+@app.task(name="pc_worker.scan_inbox", base=UpkeepTask)
 def scan_inbox() -> dict[str, int]:
     """Make jobs of complete files in the inbox, where one is set."""
     inbox = worker.settings.inbox
@@ -69,7 +86,7 @@ def scan_inbox() -> dict[str, int]:
     return {"jobs": len(job_ids)}
 
 
-@app.task(name="pc_worker.purge", base=PatientTask)
+@app.task(name="pc_worker.purge", base=UpkeepTask)
 def purge() -> dict[str, int]:
     """Remove what is past its retention."""
     settings = worker.settings

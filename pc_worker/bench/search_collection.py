@@ -123,6 +123,7 @@ class CollectionEncoder:
     backend = "bench"
     max_tokens = 256
     truncated_texts = 0
+    encoded_tokens = 0
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection

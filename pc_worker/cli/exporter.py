@@ -9,38 +9,48 @@ from pathlib import Path
 import structlog
 from prometheus_client import REGISTRY, CollectorRegistry, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
+from pc_worker.measuring import FOLDER_VARIABLE
 from pc_worker.settings import Settings, split_address
 
 log = structlog.get_logger(__name__)
 
-#: Where processes write their metrics; set by whoever serves them, read by the library when it is imported.
-FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
+def export_metrics(address: str, folder: Path, *, line: Collector | None = None) -> None:
+    """Serve the metrics that processes write to ``folder``; what an earlier run left there is cleared.
 
-def export_metrics(address: str, folder: Path) -> None:
-    """Serve the metrics that processes write to ``folder``; what an earlier run left there is cleared."""
+    Args:
+        address: HOST:PORT.
+        folder: Where the processes write.
+        line: What measures the line as a whole; one part of an installation has it.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     os.environ[FOLDER_VARIABLE] = str(folder)
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]  # the library publishes no type
+    if line is not None:
+        registry.register(line)
     _serve(address, registry)
 
 
-def export_part(settings: Settings, *, pool: bool) -> None:
+def export_part(settings: Settings, *, pool: bool, line: Collector | None = None) -> None:
     """Serve the metrics of a part that runs alone; under `up` it is `up` that serves them.
 
     Args:
         settings: Where to, and where a pool's processes write theirs.
         pool: Whether the part counts in child processes.
+        line: What measures the line as a whole.
     """
     if FOLDER_VARIABLE in os.environ:
         return
     try:
         if pool:
-            export_metrics(settings.metrics_address, settings.home / "metrics-worker")
+            export_metrics(settings.metrics_address, settings.home / "metrics-worker", line=line)
         else:
+            if line is not None:
+                REGISTRY.register(line)
             _serve(settings.metrics_address, REGISTRY)
     except OSError as exc:  # a part works without being measured
         log.warning("metrics_not_served", address=settings.metrics_address, reason=str(exc))

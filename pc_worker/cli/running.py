@@ -116,7 +116,8 @@ class Stack:
         migrate(parts.database, read_migrations(wiring.MIGRATIONS))
         seed_domains(parts)
         parts.database.close()
-        export_metrics(self._addresses["metrics"], self._settings.home / "metrics")
+        line = wiring.line_metrics(self.settings)
+        export_metrics(self._addresses["metrics"], self._settings.home / "metrics", line=line)
         for name in PARTS:
             argv = (sys.executable, "-m", "pc_worker", name)
             # If this process is killed, the servers go too, so nothing is left to end gently: a worker that was only

@@ -61,8 +61,10 @@ def worker_command(concurrency: int | None, queues: str | None) -> None:
 def beat_command() -> None:
     """Run the scheduler of upkeep tasks."""
     settings = long_running()
+    from pc_worker.wiring import line_metrics
     from tasks.app import app
 
+    export_part(settings, pool=False, line=line_metrics(settings))
     folder = settings.home / "beat"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _run_celery(app, ["beat", f"--schedule={folder / 'schedule'}", "--pidfile=", "--loglevel=INFO"])

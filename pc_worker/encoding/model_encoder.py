@@ -54,13 +54,18 @@ class ModelEncoder:
         self.backend = backend
         self.max_tokens = folder.max_tokens
         self._folder, self._tokens, self._forward, self._sizes = folder, tokens, forward, sizes
-        self._truncated = 0
+        self._truncated, self._seen = 0, 0
         self._counting = Lock()
 
     @property
     def truncated_texts(self) -> int:
         """How many distinct texts per call, added up since the start, were cut to the window."""
         return self._truncated
+
+    @property
+    def encoded_tokens(self) -> int:
+        """How many tokens the model has seen since the start, padding left out."""
+        return self._seen
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Give one vector per text, in order; equal texts (see ``normalised_text``) are encoded once."""
@@ -108,6 +113,7 @@ class ModelEncoder:
         cut = list(self._tokens.ids(texts))
         with self._counting:
             self._truncated += sum(truncated for _, truncated in cut)
+            self._seen += sum(len(row) for row, _ in cut)
         return [row for row, _ in cut]
 
     def _checked(self, rows: Sequence[TokenIds]) -> Vectors:

@@ -67,6 +67,10 @@ class Encoder(Protocol):
     def truncated_texts(self) -> int:
         """How many distinct texts per call, added up since the start, were cut to the window."""
 
+    @property
+    def encoded_tokens(self) -> int:
+        """How many tokens the model has seen since the start, padding left out."""
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Give one vector per text, in order; equal texts (see ``normalised_text``) are encoded once.
 

@@ -230,20 +230,9 @@ class Session:
     async def _measure(self) -> None:
         labels = (self._hold.domain, self._hold.name)
         while True:
-            metrics.POSITION.labels(*labels).set(self._window.position)
-            metrics.ACKED.labels(*labels).set(self._window.acked)
-            metrics.HEAD.labels(*labels).set(self._head)
-            metrics.LAG_ROWS.labels(*labels).set(self._head - self._window.acked)
             metrics.CREDIT_CHUNKS.labels(*labels).set(self._window.chunks)
             metrics.CREDIT_BYTES.labels(*labels).set(self._window.bytes)
-            metrics.LAG_SECONDS.labels(*labels).set(await self._lag_s())
             await asyncio.sleep(MEASURE_S)
-
-    async def _lag_s(self) -> float:
-        subscriptions, domain = self._parts.subscriptions, self._hold.domain
-        return await healed(
-            lambda: subscriptions.lag_s(domain, self._window.acked), heal_s=self._parts.config.heal_s, what="metrics"
-        )
 
     async def _look(self) -> None:
         delivery, domain = self._parts.delivery, self._hold.domain

@@ -112,6 +112,18 @@ class Queue:
             raise Unavailable(f"the queue of {domain} does not answer: {exc}") from exc
         return int(entries), int(held or 0)
 
+    def oldest(self, domain: str) -> int | None:
+        """Give the first position of the oldest entry held of ``domain``; None if there is none.
+
+        Raises:
+            Unavailable: If Redis does not answer.
+        """
+        try:
+            members = self._client.zrange(queue_keys(domain)[1], 0, 0)
+        except redis.RedisError as exc:
+            raise Unavailable(f"the queue of {domain} does not answer: {exc}") from exc
+        return next((int(member) for member in members if isinstance(member, bytes)), None)
+
 
 def checked_entry(entry: Entry | None, domain: str, first: int) -> Entry | None:
     """Give ``entry`` if it is whole and stands where it belongs; None, and a word about it, if not."""

@@ -87,7 +87,9 @@ def backfill(parts: Parts, domain_name: str, model: Model, *, after: UUID = FIRS
         Record(row_no=number, key="", payload={}, text=row.text, vector=None, search_text="")
         for number, row in enumerate(rows)
     ]
-    embedded = Embedder(parts, model, split_long=domain.any_table is not None).embed(records)
+    embedder = Embedder(parts, model, split_long=domain.any_table is not None)
+    embedded = embedder.embed(records)
+    embedder.count(domain_name)
     made = [(row, passages) for n, row in enumerate(rows) if not isinstance(passages := embedded[n], str)]
 
     def work(cursor: Cursor) -> None:

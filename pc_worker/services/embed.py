@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pc_worker import metrics
 from pc_worker.domains import Record
 from pc_worker.encoding import Encoder, encode_isolating, text_hash
 from pc_worker.services.parts import Parts
@@ -24,6 +26,10 @@ class Embedder:
     Attributes:
         texts_encoded: Texts that the model really saw.
         texts_truncated: How many of them were longer than its window.
+        texts_known: Texts whose vectors existed already.
+        tokens: Tokens that the model really saw.
+        seconds: How long it was at work.
+        loading: How long it took to load, which only a process's first texts wait for.
     """
 
     parts: Parts
@@ -31,6 +37,10 @@ class Embedder:
     split_long: bool
     texts_encoded: int = 0
     texts_truncated: int = 0
+    texts_known: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    loading: float = 0.0
     _made: dict[bytes, NDArray[np.float32] | Exception] = field(default_factory=dict)
 
     def embed(self, records: Sequence[Record]) -> dict[int, Passages | str]:
@@ -45,8 +55,24 @@ class Embedder:
             result.update(self._embed_texts(texts))
         return result
 
+    def take_loading(self) -> float:
+        """Give the seconds that loading took since this was last asked."""
+        seconds, self.loading = self.loading, 0.0
+        return seconds
+
+    def count(self, domain: str) -> None:
+        """Hand what was counted to Prometheus; once, when all is embedded."""
+        metrics.TEXTS_ENCODED.labels(domain=domain).inc(self.texts_encoded)
+        metrics.TEXTS_TRUNCATED.labels(domain=domain).inc(self.texts_truncated)
+        metrics.TOKENS.labels(domain=domain).inc(self.tokens)
+        metrics.ENCODER_SECONDS.labels(domain=domain).inc(self.seconds)
+        metrics.CACHE.labels(domain=domain, result="hit").inc(self.texts_known)
+        metrics.CACHE.labels(domain=domain, result="miss").inc(self.texts_encoded)
+
     def _embed_texts(self, texts: dict[int, str]) -> dict[int, Passages | str]:
+        began = perf_counter()
         encoder = self.parts.encoder(self.model)
+        self.loading += perf_counter() - began
         spans = {row: self._spans(encoder, text) for row, text in texts.items()}
         pieces = {
             row: [(start, end, texts[row][start:end]) for start, end in row_spans] for row, row_spans in spans.items()
@@ -66,9 +92,12 @@ class Embedder:
             self._made.update(known_vectors(cursor, model_id=self.model.model_id, hashes=wanted))
         new = [(digest, piece) for digest, piece in wanted.items() if digest not in self._made]
         self.texts_encoded += len(new)
-        truncated = encoder.truncated_texts
+        self.texts_known += len(wanted) - len(new)
+        truncated, tokens, began = encoder.truncated_texts, encoder.encoded_tokens, perf_counter()
         vectors = encode_isolating(encoder, [piece for _, piece in new])
         self.texts_truncated += encoder.truncated_texts - truncated
+        self.tokens += encoder.encoded_tokens - tokens
+        self.seconds += perf_counter() - began
         self._made.update((digest, vector) for (digest, _), vector in zip(new, vectors, strict=True))
 
     def _row(self, pieces: Sequence[tuple[int, int, str]], hashed: dict[str, bytes]) -> Passages | str:

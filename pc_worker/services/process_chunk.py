@@ -11,7 +11,7 @@ import structlog
 
 from pc_worker.domains import Plan, get_domain
 from pc_worker.errors import Conflict, ContractBroken, Fenced, InputRefused, PcWorkerError, Unavailable
-from pc_worker.metrics import CHUNK_SECONDS, count_rows
+from pc_worker.metrics import CHUNK_SECONDS, CHUNKS_FAILED, Stage, StageClock, count_rows
 from pc_worker.reader import Json, Table
 from pc_worker.services.parts import Parts
 from pc_worker.services.prepare import RowForm, clean_rows
@@ -20,9 +20,12 @@ from pc_worker.services.sources import refusals
 from pc_worker.services.write_rows import Work, Written, write_rows
 from pc_worker.store import jobs, ledger, models
 from pc_worker.store.connection import Cursor
-from pc_worker.store.values import Claim, Tally
+from pc_worker.store.values import Claim, Stages, Tally
 
 log = structlog.get_logger(__name__)
+
+#: Stages whose seconds stay with the chunk: what comes after its transaction cannot.
+BOOKED: tuple[Stage, ...] = ("read", "clean", "embed", "write")
 
 
 def process_chunk(
@@ -48,9 +51,9 @@ def process_chunk(
     )
     if isinstance(claim, str):
         return {"result": claim}
-    began = time.monotonic()
+    began, clock = time.monotonic(), StageClock()
     try:
-        written = _write(parts, claim)
+        written = _write(parts, claim, clock)
     except Fenced:
         return {"result": "gone"}
     except InputRefused as exc:
@@ -58,40 +61,48 @@ def process_chunk(
             jobs.fail_job(cursor, job_id, str(exc))
         raise
     except Exception as exc:
+        CHUNKS_FAILED.labels(domain=claim.job.domain).inc()
         # A chunk that needs too much keeps its lease, so that the next attempt counts this one as a crash.
         if not isinstance(exc, (MemoryError, *overruns)):
             _release(parts, claim, exc)
         raise
     finally:
         _unlock(parts, claim)
-    push_written(parts, get_domain(claim.job.domain), written)
+    with clock.stage("push"):
+        push_written(parts, get_domain(claim.job.domain), written)
+    clock.observe(claim.job.domain)
     CHUNK_SECONDS.labels(domain=claim.job.domain).observe(time.monotonic() - began)
     count_rows(claim.job.domain, written.outcome.tally)
     return {"result": "done", "job_finished": written.outcome.job_finished, **asdict(written.outcome.tally)}
 
 
-def _write(parts: Parts, claim: Claim) -> Written:
+def _write(parts: Parts, claim: Claim, clock: StageClock) -> Written:
     job = claim.job
     domain, plan = get_domain(job.domain), Plan.from_dict(job.plan or {})
     with parts.database.transaction() as cursor:
         job = jobs.pin_active_model(cursor, job)
         model = models.find_model(cursor, job.model_id or 0)
-    table = parts.sources.open(job.source, job.fingerprint)
-    with refusals(job.source):
-        batch = table.read(claim.first_row, claim.first_row + claim.row_count, plan.columns)
+    with clock.stage("read"):
+        table = parts.sources.open(job.source, job.fingerprint)
+        with refusals(job.source):
+            batch = table.read(claim.first_row, claim.first_row + claim.row_count, plan.columns)
     form = row_form(table, job.source)
-    cleaned = clean_rows(
-        domain, plan, batch, superseded=claim.superseded, occurrences=claim.occurrences, form=form
-    )
+    with clock.stage("clean"):
+        cleaned = clean_rows(
+            domain, plan, batch, superseded=claim.superseded, occurrences=claim.occurrences, form=form
+        )
     work = Work(
         job=job, domain=domain, plan=plan, model=model, chunk_no=claim.chunk_no, cleaned=cleaned, form=form
     )
 
     def book(cursor: Cursor, tally: Tally) -> bool:
         _check_all_accounted(claim, tally)
-        return ledger.finish_chunk(cursor, job.job_id, claim.chunk_no, attempt=claim.attempt, tally=tally)
+        stages = Stages(**{name: clock.so_far(name) for name in BOOKED})
+        return ledger.finish_chunk(
+            cursor, job.job_id, claim.chunk_no, attempt=claim.attempt, tally=tally, stages=stages
+        )
 
-    return write_rows(parts, work, book=book)
+    return write_rows(parts, work, book=book, clock=clock)
 
 
 def row_form(table: Table, source: str) -> RowForm:

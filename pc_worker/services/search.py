@@ -9,9 +9,10 @@ from math import inf
 from typing import Any, Literal
 from uuid import UUID
 
-from pc_worker.domains import get_domain
+from pc_worker import metrics
+from pc_worker.domains import domain_names, get_domain
 from pc_worker.encoding import Encoder
-from pc_worker.errors import ContractBroken, InvalidRequest, NotFound, NotServable
+from pc_worker.errors import ContractBroken, InvalidRequest, NotFound, NotServable, PcWorkerError
 from pc_worker.services.recent_queries import RecentQueries
 from pc_worker.store.connection import Cursor, Database
 from pc_worker.store.search_fusion import Lists, RankedRow, ranked
@@ -128,6 +129,17 @@ def search(database: Database, request: SearchRequest, *, encoder: Callable[[Mod
         NotFound: If the row of ``like`` is not there.
         Unavailable: If PostgreSQL does not answer.
     """
+    try:
+        found = _search(database, request, encoder=encoder)
+    except PcWorkerError:
+        if request.domain in domain_names():  # what callers make up is no label
+            metrics.SEARCHES_FAILED.labels(domain=request.domain).inc()
+        raise
+    metrics.SEARCH_SECONDS.labels(domain=request.domain, mode=found.mode).observe(found.took_ms / 1000)
+    return found
+
+
+def _search(database: Database, request: SearchRequest, *, encoder: Callable[[Model], Encoder]) -> SearchResult:
     started = time.perf_counter()
     _check(request)
     mode: Mode = "vector" if request.like is not None else request.mode

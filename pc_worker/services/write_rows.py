@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from pc_worker import metrics
 from pc_worker.domains import Domain, Plan, Record, content_hash
 from pc_worker.errors import Conflict, Fenced, ModelSwitched
+from pc_worker.metrics import StageClock
 from pc_worker.queue import WirePassage, row_head, row_message
 from pc_worker.services.embed import Embedder, Passages
 from pc_worker.services.parts import Parts
@@ -71,8 +71,14 @@ class Written:
     messages: Sequence[tuple[str, bytes]]
 
 
-def write_rows(parts: Parts, work: Work, *, book: Book) -> Written:
+def write_rows(parts: Parts, work: Work, *, book: Book, clock: StageClock | None = None) -> Written:
     """Write rows with everything that belongs to them, in one transaction, however often it must be tried.
+
+    Args:
+        parts: This process's connections and encoder.
+        work: The cleaned rows.
+        book: Books the tally to the ledger.
+        clock: Where the seconds of embedding and writing are counted.
 
     Raises:
         Fenced: If the right to write was lost; nothing is written then.
@@ -82,7 +88,9 @@ def write_rows(parts: Parts, work: Work, *, book: Book) -> Written:
     embedder = Embedder(parts, work.model, split_long=work.domain.any_table is not None)
     for attempt in range(1, CONFLICTS_ALLOWED + 1):
         try:
-            return _write_once(parts, work, embedder, book)
+            written = _write_once(parts, work, embedder, book, clock or StageClock())
+            embedder.count(work.domain.name)
+            return written
         except Conflict as exc:
             if isinstance(exc, Fenced | ModelSwitched) or attempt == CONFLICTS_ALLOWED:
                 raise
@@ -104,14 +112,15 @@ def verdict(candidate: Candidate, stored: StoredRow | None, *, seq: int) -> Verd
     return "unchanged" if stored.embedded and stored.content_hash == candidate.content_hash else "write"
 
 
-def _write_once(parts: Parts, work: Work, embedder: Embedder, book: Book) -> Written:
-    candidates, stored = _identified(parts, work)
-    seq = work.job.seq or 0
-    wanted = [c for c in candidates if verdict(c, stored.get(c.row_id), seq=seq) == "write"]
-    ready = _made_ready(work, wanted, embedder.embed([c.record for c in wanted]))
-    metrics.TEXTS_TRUNCATED.labels(domain=work.domain.name).inc(embedder.texts_truncated)
-    with parts.database.transaction() as cursor:
-        return _commit(cursor, work, candidates, ready, book, texts_encoded=embedder.texts_encoded)
+def _write_once(parts: Parts, work: Work, embedder: Embedder, book: Book, clock: StageClock) -> Written:
+    with clock.stage("embed"):
+        candidates, stored = _identified(parts, work)
+        seq = work.job.seq or 0
+        wanted = [c for c in candidates if verdict(c, stored.get(c.row_id), seq=seq) == "write"]
+        ready = made_ready(work, wanted, embedder.embed([c.record for c in wanted]))
+    clock.leave_out("embed", embedder.take_loading())
+    with clock.stage("write"), parts.database.transaction() as cursor:
+        return _commit(cursor, work, candidates, ready, book, made=embedder)
 
 
 def _identified(parts: Parts, work: Work) -> tuple[list[Candidate], dict[UUID, StoredRow]]:
@@ -124,7 +133,8 @@ def _identified(parts: Parts, work: Work) -> tuple[list[Candidate], dict[UUID, S
     return [Candidate(record=r, row_id=ids[r.key], content_hash=content_hash(r)) for r in records], stored
 
 
-def _made_ready(work: Work, wanted: Sequence[Candidate], embedded: Mapping[int, Passages | str]) -> Ready:
+def made_ready(work: Work, wanted: Sequence[Candidate], embedded: Mapping[int, Passages | str]) -> Ready:
+    """Make rows ready to write from their vectors; those that cannot be encoded or are too large become letters."""
     writes: dict[int, RowWrite] = {}
     messages: dict[int, bytes] = {}
     letters: dict[int, DeadLetter] = {}
@@ -171,7 +181,7 @@ def _message(work: Work, write: RowWrite) -> bytes:
 
 
 def _commit(
-    cursor: Cursor, work: Work, candidates: Sequence[Candidate], ready: Ready, book: Book, *, texts_encoded: int
+    cursor: Cursor, work: Work, candidates: Sequence[Candidate], ready: Ready, book: Book, *, made: Embedder
 ) -> Written:
     job, domain = work.job, work.domain.name
     ids = [c.row_id for c in candidates]
@@ -189,7 +199,8 @@ def _commit(
         unchanged=len(by_verdict["unchanged"]),
         skipped=work.cleaned.skipped + len(by_verdict["superseded"]),
         dead=len(letters),
-        texts_encoded=texts_encoded,
+        texts_encoded=made.texts_encoded,
+        tokens_encoded=made.tokens,
     )
     merge.mark_seen(cursor, job=job, ids=[c.row_id for c in by_verdict["unchanged"]])
     if rows:

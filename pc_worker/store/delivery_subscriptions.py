@@ -31,12 +31,6 @@ RETURNING position
 RELEASE = """
 UPDATE subscriptions SET held_until = NULL, held_by = NULL WHERE domain = $1 AND name = $2 AND generation = $3
 """
-#: How long ago the oldest entry beyond $2 was committed; 0 at the end of the log.
-LAG = """
-SELECT coalesce((
-    SELECT extract(epoch FROM now() - committed_at)::float8 FROM log_batches
-    WHERE domain = $1 AND last_position > $2 ORDER BY first_position LIMIT 1), 0)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +49,7 @@ class Subscriptions:
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
 
-    async def claim(
-        self, domain: str, name: str, *, after: int | None, only_free: bool, holder: str
-    ) -> Hold | None:
+    async def claim(self, domain: str, name: str, *, after: int | None, only_free: bool, holder: str) -> Hold | None:
         """Take a subscription, made if new, and end the consumer before; ``after`` moves its position.
 
         None = it is held and ``only_free`` was asked for, or the domain has no log yet.
@@ -73,9 +65,7 @@ class Subscriptions:
             Fenced: If another consumer has it now, or it was dropped.
         """
         async with self._delivery.connection() as connection:
-            kept = await connection.fetchval(
-                KEEP, hold.domain, hold.name, hold.generation, position, rows, HOLD_S
-            )
+            kept = await connection.fetchval(KEEP, hold.domain, hold.name, hold.generation, position, rows, HOLD_S)
         if kept is None:
             raise Fenced(f"subscription {hold.name} of {hold.domain} was taken over by another consumer, or dropped")
 
@@ -83,9 +73,3 @@ class Subscriptions:
         """Give it back, so that the next consumer need not wait; without effect if somebody has it already."""
         async with self._delivery.connection() as connection:
             await connection.execute(RELEASE, hold.domain, hold.name, hold.generation)
-
-    async def lag_s(self, domain: str, position: int) -> float:
-        """Give how many seconds ago the oldest entry beyond ``position`` was committed; 0 = there is none."""
-        async with self._delivery.connection() as connection:
-            lag: float = await connection.fetchval(LAG, domain, position)
-        return lag

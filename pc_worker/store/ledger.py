@@ -12,7 +12,7 @@ from typing import Literal
 from pc_worker.errors import Fenced
 from pc_worker.store.connection import Cursor
 from pc_worker.store.jobs import find_job, judge_job
-from pc_worker.store.values import Claim, Job, Tally
+from pc_worker.store.values import Claim, Job, Stages, Tally
 
 #: Attempts of a chunk that may end without a word before it is halved; a single row is then dead.
 CRASHES_ALLOWED = 3
@@ -34,7 +34,8 @@ WHERE job_id = %s AND chunk_no = %s
 """
 FINISH = """
 UPDATE chunks SET state = 'done', lease_until = NULL, error = NULL,
-    written = %s, unchanged = %s, skipped = %s, dead = %s, texts_encoded = texts_encoded + %s
+    written = %s, unchanged = %s, skipped = %s, dead = %s, texts_encoded = texts_encoded + %s,
+    tokens_encoded = %s, stage_seconds = %s, done_at = clock_timestamp()
 WHERE job_id = %s AND chunk_no = %s AND attempt = %s AND state IN ('waiting', 'enqueued') RETURNING chunk_no
 """
 COUNT = """
@@ -138,14 +139,17 @@ def _bury(cursor: Cursor, job: Job, chunk_no: int, *, row_no: int, attempt: int,
     finish_chunk(cursor, job.job_id, chunk_no, attempt=attempt, tally=tally)
 
 
-def finish_chunk(cursor: Cursor, job_id: str, chunk_no: int, *, attempt: int, tally: Tally) -> bool:
-    """Book the chunk as done and its rows to the job; True if the job has ended with it.
+def finish_chunk(
+    cursor: Cursor, job_id: str, chunk_no: int, *, attempt: int, tally: Tally, stages: Stages | None = None
+) -> bool:
+    """Book the chunk as done and its rows to the job, with what it took; True if the job has ended with it.
 
     Raises:
         Fenced: If a newer attempt has the chunk, or the job is no longer running.
     """
     counts = (tally.written, tally.unchanged, tally.skipped, tally.dead, tally.texts_encoded)
-    cursor.execute(FINISH, (*counts, job_id, chunk_no, attempt))
+    seconds = None if stages is None else [stages.read, stages.clean, stages.embed, stages.write]
+    cursor.execute(FINISH, (*counts, tally.tokens_encoded, seconds, job_id, chunk_no, attempt))
     if cursor.fetchone() is None:
         raise Fenced(f"chunk {chunk_no} of job {job_id} belongs to a newer attempt")
     cursor.execute(COUNT, (*counts, job_id))
@@ -178,4 +182,3 @@ def take_lost(cursor: Cursor, job_id: str, *, older_than_s: float) -> list[int]:
     """Give chunks that were sent long ago and that nobody works on, and mark them as sent again now."""
     cursor.execute(TAKE_LOST, (job_id, older_than_s))
     return sorted(chunk_no for (chunk_no,) in cursor.fetchall())
-

@@ -140,6 +140,22 @@ class Tally:
     skipped: int = 0
     dead: int = 0
     texts_encoded: int = 0
+    tokens_encoded: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stages:
+    """Seconds that chunks spent in each stage; ``write`` without the commit itself."""
+
+    read: float = 0.0
+    clean: float = 0.0
+    embed: float = 0.0
+    write: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return self.read + self.clean + self.embed + self.write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

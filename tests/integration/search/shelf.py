@@ -38,6 +38,7 @@ class WordEncoder:
     backend = "words"
     max_tokens = 256
     truncated_texts = 0
+    encoded_tokens = 0
 
     def __init__(self, model: Model) -> None:
         self.identity = ModelIdentity(name=model.name, revision=model.revision, dimension=model.dimension)
