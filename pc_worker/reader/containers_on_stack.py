@@ -31,11 +31,11 @@ def mark(w: Walker, pos: int) -> int:
     """MARK: remember the height of the stack; after a long list, expect its next batch."""
     if len(w.marks) > _MARKS_PER_LEVEL * w.limits.depth:
         raise over_limit(f"values nest more than {w.limits.depth} deep")
-    top = w.stack[-1] if w.stack else None
+    top = w.stack[-1] if w.stack and w.bulk is None else None
     offset = w.base + pos
     # Protocol 0 appends items one by one; there, MARK begins an item.
     in_batches = isinstance(top, Items) and top.sealed and bool(top.batched[-1])
-    if w.bulk is None and in_batches and offset not in w.mispredicted:
+    if in_batches and offset not in w.mispredicted:
         w.bulk = Bulk(offset, w.count, len(w.marks), len(w.stack), w.referred, w.frame_end)
     w.marks.append(len(w.stack))
     w.mark_info.append((w.here(pos), w.referred))

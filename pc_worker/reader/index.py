@@ -10,7 +10,7 @@ from pc_worker.reader.actions import ACTIONS
 from pc_worker.reader.errors import broken, not_a_table, over_limit
 from pc_worker.reader.layout import Layout, Listing, Part, longs
 from pc_worker.reader.limits import Limits
-from pc_worker.reader.nodes import OFFSET, SHIFT, STRIDE, Entry, Fields, Items, Node
+from pc_worker.reader.nodes import OFFSET, SHIFT, STRIDE, Entry, Fields, Group, Items, Node, Ref
 from pc_worker.reader.normal import label_text
 from pc_worker.reader.parts import Array, Call
 from pc_worker.reader.realise import key_of, real
@@ -96,8 +96,25 @@ def part_of(w: Walker, result: Entry, number: int) -> Part:
     """The pickle that has just been walked, freed from the walker's state."""
     lists = [listing_of(node, number) for node in w.lists]
     known = {id(node): listing for node, listing in zip(w.lists, lists, strict=True)}
-    tree = _Freed(w, number, known).free(real(w, result), 0)
-    return Part(tree, _roots(w), lists, tuple(w.forms))
+    value = _with_columns(w, result) if isinstance(result, Fields) else real(w, result)
+    return Part(_Freed(w, number, known).free(value, 0), _roots(w), lists, tuple(w.forms))
+
+
+def _with_columns(w: Walker, fields: Fields) -> dict[Any, Any]:
+    pairs = zip(fields.entries[::2], fields.entries[1::2], strict=True)
+    return {key_of(w, key): _column_or_value(w, value) for key, value in pairs}
+
+
+def _column_or_value(w: Walker, entry: Entry) -> Any:
+    """What stands under a key of a dict; a tuple of cells is a column, whose items are read like a list's."""
+    node = entry.node if isinstance(entry, Ref) else entry
+    if not isinstance(node, Group) or not node.plain or not node.entries:
+        return real(w, entry)
+    column = Items(node.address, w.referred)
+    column.add(node.entries, batched=True)
+    # The opcode that makes the tuple is left out: the items are those of a batch that is not closed.
+    column.end, column.left_open = node.finish - 1, True
+    return column
 
 
 def listing_of(node: Items, number: int) -> Listing:

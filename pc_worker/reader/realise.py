@@ -63,7 +63,7 @@ def real(w: Walker, entry: Entry, depth: int = 0) -> Any:
                 return [real(w, item, depth + 1) for item in entry.entries]
             return entry
         case Bag():
-            return listed(w, entry)
+            return _decoded(w, entry, entry.finish)
     raise unsafe("a value of unknown kind")
 
 
@@ -132,7 +132,8 @@ def _flat_list(w: Walker, address: int) -> list[Any]:
         room *= 4
     if length > w.limits.cell_bytes:
         raise over_limit("a list that is used as an argument is too long")
-    return _decoded_list(w, data[:length], address >> SHIFT)
+    found: list[Any] = _one_value(w, data[:length], address >> SHIFT, list)
+    return found
 
 
 def _whole_line(w: Walker, offset: int) -> bytes:
@@ -189,19 +190,22 @@ def _stretch_of(w: Walker, index: int) -> tuple[int, int, int]:
     return address & OFFSET, address >> SHIFT, w.base + w.acting
 
 
-def listed(w: Walker, node: Items | Bag) -> list[Any]:
-    """The items of a plain list or set, decoded."""
-    if isinstance(node, Bag):
-        raise unsafe("a set is used as an argument")
+def listed(w: Walker, node: Items) -> list[Any]:
+    """The items of a plain list, decoded."""
+    found: list[Any] = _decoded(w, node, node.end & OFFSET)
+    return found
+
+
+def _decoded(w: Walker, node: Items | Bag, end: int) -> Any:
     start = node.address & OFFSET
-    end = node.end & OFFSET
     if end - start > w.limits.cell_bytes:
-        raise over_limit("a list that is used as an argument is too long")
-    return _decoded_list(w, w.source.read(start, end - start), node.address >> SHIFT)
+        raise over_limit("a list or set that is used as an argument is too long")
+    kind = list if isinstance(node, Items) else set | frozenset
+    return _one_value(w, w.source.read(start, end - start), node.address >> SHIFT, kind)
 
 
-def _decoded_list(w: Walker, data: bytes, memos: int) -> list[Any]:
+def _one_value(w: Walker, data: bytes, memos: int, kind: Any) -> Any:
     items = Decoder(data, memos, lambda index: resolve(w, index), in_batch=False).run()
-    if len(items) != 1 or not isinstance(items[0], list):
-        raise broken("a list is not written in one piece")
+    if len(items) != 1 or not isinstance(items[0], kind):
+        raise broken("a list or set is not written in one piece")
     return items[0]

@@ -17,45 +17,59 @@ import pandas as pd
 
 def rows_of(container):
     """All rows of a container, each a dict of JSON values in column order."""
-    if isinstance(container, pd.DataFrame):
-        return frame_rows(container)
-    if isinstance(container, pd.Series):
-        return frame_rows(container.to_frame())
     if isinstance(container, list):
-        return in_one_order([{str(key): normal(value) for key, value in row.items()} for row in container])
-    if isinstance(container.get("data_frame"), pd.DataFrame):
-        return frame_rows(container["data_frame"])
-    return column_rows([str(label) for label in container], [list(column) for column in container.values()])
+        rows = [{str(key): normal(value) for key, value in row.items()} for row in container]
+        return in_one_order(rows, names_of(container))
+    names, columns, count = columns_of(container)
+    if not columns:
+        return [{} for _ in range(count)]
+    return [dict(zip(names, (normal(cell) for cell in row))) for row in zip(*columns)]
 
 
 def stream_rows(items):
-    """The rows of several pickles: a plain dict among plain dicts is one row, everything else a table."""
-    if all(isinstance(item, dict) for item in items):
+    """The rows of several pickles: where all are dicts, each is one row, unless all are dicts of columns."""
+    if all(isinstance(item, dict) for item in items) and not all(map(is_dict_of_columns, items)):
         return rows_of(items)
-    return in_one_order([row for item in items for row in rows_of(item)])
+    names = dict.fromkeys(name for item in items for name in names_of(item))
+    return in_one_order([row for item in items for row in rows_of(item)], names)
 
 
-def in_one_order(rows):
-    """Each row with its own keys, in the order in which the table first has them."""
-    keys = dict.fromkeys(key for row in rows for key in row)
+def is_dict_of_columns(item):
+    """Whether all values of a dict are lists, arrays or series, and of one length."""
+    kinds = (list, tuple, np.ndarray, pd.Series, pd.Index)
+    columns = [value for value in item.values() if isinstance(value, kinds) and getattr(value, "shape", None) != ()]
+    return bool(item) and len(columns) == len(item) and len(set(map(len, columns))) == 1
+
+
+def names_of(container):
+    """The names of a container's columns, also of one without rows."""
+    if isinstance(container, list):
+        return list(dict.fromkeys(str(key) for row in container for key in row))
+    return columns_of(container)[0]
+
+
+def in_one_order(rows, keys):
+    """Each row with its own keys, in the order of ``keys``."""
     return [{key: row[key] for key in keys if key in row} for row in rows]
 
 
-def frame_rows(frame):
-    """The rows of a frame, its index first unless that is 0, 1, 2, …"""
-    names = unique([str(label) for label in frame.columns])
-    columns = [list(frame.iloc[:, number]) for number in range(len(names))]
-    if not is_default(frame.index):
-        levels = index_names(frame.index, names)
-        cells = [list(frame.index.get_level_values(number)) for number in range(frame.index.nlevels)]
+def columns_of(container):
+    """The names and cells of a table's columns, its index first unless that is 0, 1, 2, …, and its number of rows."""
+    if isinstance(container, dict):
+        if isinstance(container.get("data_frame"), pd.DataFrame):
+            return columns_of(container["data_frame"])
+        columns = [list(column) for column in container.values()]
+        return [str(label) for label in container], columns, len(columns[0])
+    if isinstance(container, pd.Series):
+        names, columns = ["0" if container.name is None else str(container.name)], [list(container)]
+    else:
+        names = unique([str(label) for label in container.columns])
+        columns = [list(container.iloc[:, number]) for number in range(len(names))]
+    if not is_default(container.index):
+        levels = index_names(container.index, names)
+        cells = [list(container.index.get_level_values(number)) for number in range(container.index.nlevels)]
         names, columns = levels + names, cells + columns
-    if not columns:
-        return [{} for _ in range(len(frame))]
-    return column_rows(names, columns)
-
-
-def column_rows(names, columns):
-    return [dict(zip(names, (normal(cell) for cell in row))) for row in zip(*columns)]
+    return names, columns, len(container)
 
 
 def is_default(index):

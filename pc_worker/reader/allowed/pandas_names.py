@@ -119,7 +119,7 @@ def _interval(args: tuple[Any, ...]) -> Interval:
 
 def _offset(name: str) -> Rule:
     def rule(args: tuple[Any, ...]) -> Call:
-        if not 1 <= len(args) <= 4 or type(args[0]) is not int or not 0 < args[0] < 2**31:
+        if not 1 <= len(args) <= 4 or type(args[0]) is not int:
             raise unsafe(f"a frequency {name} is made in a way that no known writer uses")
         return Call("Offset", (name, *args))
 
@@ -153,8 +153,8 @@ def frequency_name(offset: Call) -> str:
     """
     name, step, *rest = offset.args
     base = _FREQUENCIES.get(name)
-    if base is None:
-        raise unsafe(f"periods of frequency {name} are not read")
+    if base is None or not 0 < step < 2**31:
+        raise unsafe(f"periods of frequency {step} {name} are not read")
     if name == "Week":
         base += f"-{_DAYS[_number(rest, 0, 6)]}" if len(rest) > 1 and rest[1] is not None else ""
     elif name in ("QuarterEnd", "YearEnd"):

@@ -16,6 +16,7 @@ from pc_worker.reader.layout import Listing
 from pc_worker.reader.parts import Array, Call, Zone
 from pc_worker.reader.shapes.arrow import arrow_column
 from pc_worker.reader.shapes.columns import (
+    KINDS,
     Coded,
     Intervals,
     Masked,
@@ -42,8 +43,12 @@ def column(store: Store, value: Any) -> Reader:
     match value:
         case Listing():
             return Objects(store, value, 0, len(value))
+        case () | []:
+            return Values([])
         case tuple() | list():
-            return Values(list(value))
+            raise not_a_table("a list or tuple of a dict of columns holds something that is no cell")
+        case np.ndarray():  # in a list of nothing but cells, as an empty Series has its array
+            return Values(list(value), KINDS[value.dtype.kind])
         case Array() if len(value.shape) > 1 and value.dtype is not None and not value.dtype.hasobject:
             if value.order == "F" or value.axes is not None:
                 return Values(list(store.array(value)))

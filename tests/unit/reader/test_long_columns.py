@@ -36,3 +36,11 @@ def test_every_cell_of_a_long_column_is_read(tmp_path: Path, cell: Any) -> None:
 
     plain = [value.tolist() if isinstance(value, np.ndarray) else value for value in frame["a"]]
     assert rows == [{"a": value, "n": n} for n, value in enumerate(plain)]
+
+
+def test_a_list_before_a_set_in_a_long_column_is_two_cells(tmp_path: Path) -> None:
+    cells: list[Any] = [[None], frozenset({1})] * ROWS
+    pd.DataFrame({"a": cells}).to_pickle(tmp_path / "long.pkl")
+
+    with open_table(tmp_path / "long.pkl", spool=tmp_path) as table:
+        assert list(table.read(0, table.rows).columns["a"]) == cells

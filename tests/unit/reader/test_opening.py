@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import datetime as dt
 import gzip
 import io
 import json
@@ -303,3 +304,29 @@ def test_dicts_of_columns_one_after_another_are_one_table(tmp_path: Path) -> Non
 
     assert len(rows) == 200
     assert rows[199] == {"a": 100, "b": "y"}
+
+
+def test_columns_that_are_tuples_hold_cells_of_any_kind(tmp_path: Path) -> None:
+    words = tuple([f"w{n}"] for n in range(100))
+    column = ("x" * 5000, dt.timedelta(1), {"a"}, [[]]) * 25
+
+    rows = read_bytes(pickle.dumps({"a": words, "b": column, "again": column, "c": [*range(100)]}, 0), tmp_path)
+
+    assert rows[3] == {"a": ["w3"], "b": [[]], "again": [[]], "c": 3}
+    assert rows[97] == {"a": ["w97"], "b": "P1DT0H0M0S", "again": "P1DT0H0M0S", "c": 97}
+
+
+def test_a_dict_of_columns_whose_cells_are_tables_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "table").write_bytes(pickle.dumps({"a": (pd.Series([1]),)}))
+
+    with pytest.raises(Refused, match="no cell"):
+        open_table(tmp_path / "table", spool=tmp_path)
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_sets_stand_in_rows_of_a_stream_and_beside_a_frame(protocol: int, tmp_path: Path) -> None:
+    stream = b"".join(pickle.dumps({"n": n, "tags": {n}, "none": frozenset()}, protocol) for n in range(40))
+    assert read_bytes(stream, tmp_path)[39] == {"n": 39, "tags": [39], "none": []}
+
+    wrapped = pickle.dumps({"data_frame": frame(3), "tags": {"a", "b"}}, protocol)
+    assert len(read_bytes(wrapped, tmp_path)) == 3
