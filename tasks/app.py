@@ -62,6 +62,9 @@ class PatientTask(Task):
     retry_backoff = 1
     retry_backoff_max = 30
     retry_jitter = True
+    #: Seconds until the message of a process that died comes again; Celery's own three minutes would leave it to
+    #: `reconcile`.
+    default_retry_delay = 1
 
 
 @signals.setup_logging.connect

@@ -60,7 +60,7 @@ class Drill:
                 count = inject(work)
                 last = time.monotonic()
                 self.injected += 1 if count is None else count
-                done = self.rig.moved(work, self.rig.done(work)) if self.rig.done(work) != -1 else -1
+                done = self.rig.moved(work, self.rig.done(work))
                 self.moved_s.append(time.monotonic() - last)
                 self.look()
             self.settle(work, since=last)

@@ -99,7 +99,7 @@ class Rig:
 
         def look() -> int | None:
             now = self.done(work)
-            return now if now != since else None
+            return now if now != since or now == -1 else None
 
         return eventually(look, within_s=within_s, what=f"progress beyond {since} chunks") or 0
 

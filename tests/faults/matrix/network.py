@@ -63,7 +63,7 @@ def silent(drill: Drill) -> None:
 
 
 def commit_lost(*, arrives: bool) -> Callable[[Drill], None]:
-    """Give a drill that cuts a connection on COMMIT: before it is passed on, or so late that only its answer is lost."""
+    """Give a drill that cuts a connection on COMMIT: before it arrives, or so late that only its answer is lost."""
 
     def run(drill: Drill) -> None:
         def inject(_: Work) -> None:
