@@ -6,6 +6,7 @@ import asyncio
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -18,15 +19,24 @@ from pc_worker.logs import set_up_logs
 SERVICE = "com.alpha.backend.grpc.EmbeddingStreamService"
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server in a process of its own."""
+
+    address: str
+    pid: int
+
+
 @contextmanager
-def own_process(target: Callable[..., None], *arguments: Any) -> Iterator[str]:
-    """Run ``target(*arguments, pipe)``, which sends its address on the pipe, and give the address."""
+def own_process(target: Callable[..., None], *arguments: Any) -> Iterator[Server]:
+    """Run ``target(*arguments, pipe)``, which sends its address on the pipe."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=target, args=(*arguments, theirs), daemon=True)
     process.start()
+    theirs.close()  # a process that ends before it serves is an end of file, not a wait for ever
     try:
-        yield ours.recv()
+        yield Server(ours.recv(), process.pid or 0)
     finally:
         process.terminate()
         process.join()

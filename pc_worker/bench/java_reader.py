@@ -1,0 +1,105 @@
+"""The Java client in a process that reads when it is told to, for measurements."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+CLIENT = Path(__file__).resolve().parents[2] / "clients" / "java"
+PROGRAM = CLIENT / "src" / "bench" / "java" / "ReadOnCommand.java"
+#: What `clients/java/build.sh` builds with; `scripts/java_packages.sh` installs it.
+PROGRAMS = ("java", "javac", "protoc", "grpc_java_plugin")
+GRPC = Path("/usr/share/java/grpc-netty.jar")
+
+
+class JavaFailed(RuntimeError):
+    """The Java program ended where it should have answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one read gave: entries, the seconds it took, and the position of the last entry so far."""
+
+    entries: int
+    seconds: float
+    position: int
+
+
+class JavaReader:
+    """One connection at a time."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def open(self, kind: str, address: str, domain: str) -> None:
+        """Connect: ``kind`` is ``stream`` or ``consume``.
+
+        Raises:
+            JavaFailed: If the program ended.
+        """
+        self._ask(f"open {kind} {address} {domain}")
+
+    def read(self, entries: int) -> Reading:
+        """Read so many entries, or to the log's end; in between two reads nothing is taken or acknowledged.
+
+        Raises:
+            JavaFailed: If the program ended, as it does where positions do not rise.
+        """
+        count, nanoseconds, position = map(int, self._ask(f"read {entries}").split())
+        return Reading(count, nanoseconds / 1e9, position)
+
+    def close(self) -> None:
+        """End the connection.
+
+        Raises:
+            JavaFailed: If the program ended.
+        """
+        self._ask("close")
+
+    def _ask(self, command: str) -> str:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise JavaFailed("the Java reader has no pipes")
+        stdin.write(command + "\n")
+        stdin.flush()
+        answer = stdout.readline()
+        if not answer:
+            raise JavaFailed(f"the Java reader ended at `{command}`: it says why above")
+        return answer
+
+
+def why_no_java() -> str | None:
+    """Say what the Java client cannot be built for want of; None = nothing."""
+    missing = [program for program in PROGRAMS if shutil.which(program) is None]
+    if not GRPC.exists():
+        missing.append(str(GRPC))
+    return f"no {', '.join(missing)}: scripts/java_packages.sh installs it" if missing else None
+
+
+@contextmanager
+def java_reader(classpath: str) -> Iterator[JavaReader]:
+    """Run the program; its errors go to this process's."""
+    # Started from its source: one file is not worth a build of its own.
+    command = ["java", "-Xmx512m", "-cp", classpath, str(PROGRAM)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield JavaReader(process)
+        finally:
+            process.kill()
+
+
+@contextmanager
+def built_client() -> Iterator[str]:
+    """Build the client in a temporary folder, and give its class path.
+
+    Raises:
+        subprocess.CalledProcessError: If it does not build.
+    """
+    with TemporaryDirectory(prefix="pcw-bench-java-") as folder:
+        subprocess.run([CLIENT / "build.sh", folder], check=True, capture_output=True)
+        yield (Path(folder) / "classpath").read_text(encoding="utf-8").strip()
