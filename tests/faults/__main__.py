@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import random
+import signal
 import sys
 import time
 import traceback
@@ -25,6 +26,7 @@ COLUMNS = ("fault", "matrix", "injected", "lost", "doubled", "next chunk s", "se
 def main(arguments: Sequence[str]) -> int:
     """Run the asked rows and print the table; 0 if nothing was lost or doubled."""
     options = parsed(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing is left running
     chosen = [fault for fault in FAULTS if not options.only or fault.name in options.only]
     console = Console(width=160)
     began = time.monotonic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import signal
 import sys
 import threading
 import time
@@ -36,6 +37,7 @@ PARTS = ("worker", "beat", "gateway", "flower")
 def main(arguments: Sequence[str]) -> int:
     """Soak and print the figures; 0 if nothing was lost or doubled."""
     options = parsed(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing is left running
     console = Console(width=140)
     with temporary_folder() as folder, running_rig(folder, seed=options.seed) as rig:
         soak = Soak(rig, console)

@@ -177,14 +177,14 @@ def _end(client: subprocess.Popen[bytes]) -> None:
 
 
 FAULTS = (
-    Fault(name="gateway-kill", matrix="16, 22", what="gateway SIGKILL in the middle of streams", times=10, run=killed),
+    Fault(name="gateway-kill", matrix="16, 22", what="gateway SIGKILL in the middle of streams", times=8, run=killed),
     Fault(
-        name="gateway-term", matrix="22", what="gateway SIGTERM in the middle of streams", times=4, run=asked_to_stop
+        name="gateway-term", matrix="22", what="gateway SIGTERM in the middle of streams", times=3, run=asked_to_stop
     ),
     Fault(
-        name="gateway-awaits", matrix="22", what="gateway crashes at each of its awaits", times=40, run=at_failpoints
+        name="gateway-awaits", matrix="22", what="gateway crashes at each of its awaits", times=20, run=at_failpoints
     ),
-    Fault(name="queue-bits", matrix="31", what="bits turned in queue entries", times=30, run=damaged_queue),
+    Fault(name="queue-bits", matrix="31", what="bits turned in queue entries", times=20, run=damaged_queue),
     Fault(
         name="frozen-clients",
         matrix="24",

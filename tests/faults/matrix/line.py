@@ -89,7 +89,7 @@ FAULTS = (
         name="failpoints",
         matrix="1, 8",
         what="pool process ends at each statement, commit and step of the line in turn",
-        times=150,
+        times=100,
         run=at_points(every, "kill"),
     ),
     Fault(

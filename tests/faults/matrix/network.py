@@ -22,7 +22,7 @@ def cut(drill: Drill) -> None:
     def inject(_: Work) -> None:
         both(drill).cut()
 
-    drill.under_load(inject, rows=900)
+    drill.under_load(inject, rows=400)
 
 
 def cut_mid_frame(drill: Drill) -> None:
@@ -33,7 +33,7 @@ def cut_mid_frame(drill: Drill) -> None:
         proxy.cut_after = drill.rig.random.randrange(500, 20_000)
         eventually(lambda: proxy.cut_after is None, what="the cut")
 
-    drill.under_load(inject, rows=900)
+    drill.under_load(inject, rows=400)
 
 
 def slow(drill: Drill) -> None:
@@ -45,7 +45,7 @@ def slow(drill: Drill) -> None:
         time.sleep(2)
         proxy.delay_s = 0
 
-    drill.under_load(inject, rows=900)
+    drill.under_load(inject, rows=400)
 
 
 def silent(drill: Drill) -> None:
@@ -59,7 +59,7 @@ def silent(drill: Drill) -> None:
             proxy.cut()
         proxy.speak()
 
-    drill.under_load(inject, rows=900)
+    drill.under_load(inject, rows=400)
 
 
 def commit_lost(*, arrives: bool) -> Callable[[Drill], None]:
@@ -72,30 +72,30 @@ def commit_lost(*, arrives: bool) -> Callable[[Drill], None]:
             proxy.commits_to_lose.append(arrives)
             eventually(lambda: proxy.commits_lost > lost, what="a lost commit")
 
-        drill.under_load(inject, rows=900)
+        drill.under_load(inject, rows=400)
 
     return run
 
 
 FAULTS = (
-    Fault(name="cut", matrix="14, 15", what="all connections to a server reset", times=20, run=cut),
+    Fault(name="cut", matrix="14, 15", what="all connections to a server reset", times=16, run=cut),
     Fault(
-        name="cut-mid-frame", matrix="18", what="connection cut in the middle of an answer", times=12, run=cut_mid_frame
+        name="cut-mid-frame", matrix="18", what="connection cut in the middle of an answer", times=10, run=cut_mid_frame
     ),
     Fault(
         name="commit-unsent",
         matrix="18",
         what="connection cut before COMMIT arrives",
-        times=15,
+        times=12,
         run=commit_lost(arrives=False),
     ),
     Fault(
         name="commit-unheard",
         matrix="18",
         what="connection cut before COMMIT's answer arrives",
-        times=15,
+        times=12,
         run=commit_lost(arrives=True),
     ),
-    Fault(name="slow-network", matrix="14", what="every block delayed by 5 to 50 ms", times=4, run=slow),
-    Fault(name="half-open", matrix="14", what="nothing passed on for 3 to 8 s", times=6, run=silent),
+    Fault(name="slow-network", matrix="14", what="every block delayed by 5 to 50 ms", times=3, run=slow),
+    Fault(name="half-open", matrix="14", what="nothing passed on for 3 to 8 s", times=4, run=silent),
 )

@@ -33,7 +33,7 @@ def stopped(drill: Drill) -> None:
         with suppress(ProcessLookupError):
             os.kill(drill.rig.servers.pid("postgres"), signal.SIGQUIT)
 
-    drill.under_load(inject, rows=900)
+    drill.under_load(inject, rows=400)
 
 
 def backend_killed(drill: Drill) -> None:
@@ -44,7 +44,7 @@ def backend_killed(drill: Drill) -> None:
         with suppress(ProcessLookupError):
             os.kill(drill.rig.random.choice(found or [(drill.rig.servers.pid("postgres"),)])[0], signal.SIGKILL)
 
-    drill.under_load(inject, rows=900)
+    drill.under_load(inject, rows=400)
 
 
 def terminated(drill: Drill) -> None:
@@ -53,7 +53,7 @@ def terminated(drill: Drill) -> None:
     def inject(_: Work) -> None:
         drill.rig.query(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {TASKS}")
 
-    drill.under_load(inject, rows=900)
+    drill.under_load(inject, rows=400)
 
 
 def terminated_in_commit(drill: Drill) -> None:
@@ -80,7 +80,7 @@ def locked(drill: Drill) -> None:
             time.sleep(3)
             connection.rollback()
 
-    drill.under_load(inject, rows=900)
+    drill.under_load(inject, rows=400)
 
 
 def deadlocked(drill: Drill) -> None:
@@ -96,7 +96,7 @@ def deadlocked(drill: Drill) -> None:
                 cursor.execute("SELECT 1 FROM rows WHERE domain = %s FOR UPDATE", (DOMAIN,))
             connection.rollback()
 
-    drill.under_load(inject, rows=900)
+    drill.under_load(inject, rows=400)
 
 
 def same_rows(drill: Drill) -> None:
@@ -135,7 +135,7 @@ def out_of_connections(drill: Drill) -> None:
                 except psycopg2.OperationalError:
                     time.sleep(0.05)
 
-    drill.under_load(inject, rows=900)
+    drill.under_load(inject, rows=400)
 
 
 def disk_full(drill: Drill) -> None:
@@ -145,7 +145,7 @@ def disk_full(drill: Drill) -> None:
         with filled(drill.rig.mounts["postgres"]):
             time.sleep(4)
 
-    drill.under_load(inject, rows=900, most_a_job=1)
+    drill.under_load(inject, rows=400, most_a_job=1)
 
 
 def frozen(drill: Drill) -> None:
@@ -162,7 +162,7 @@ def frozen(drill: Drill) -> None:
             with suppress(psutil.NoSuchProcess):
                 process.resume()
 
-    drill.under_load(inject, rows=900)
+    drill.under_load(inject, rows=400)
 
 
 def index_build_killed(drill: Drill) -> None:
@@ -201,17 +201,17 @@ def _end_build(rig: Rig) -> bool:
 
 
 FAULTS = (
-    Fault(name="pg-stop", matrix="17", what="PostgreSQL immediate stop and restart", times=10, run=stopped),
-    Fault(name="pg-backend-kill", matrix="17", what="backend SIGKILL, recovery of all", times=5, run=backend_killed),
-    Fault(name="pg-terminate", matrix="18", what="sessions terminated anywhere", times=20, run=terminated),
-    Fault(name="pg-commit", matrix="18", what="session terminated inside COMMIT", times=10, run=terminated_in_commit),
-    Fault(name="pg-lock", matrix="19", what="tables locked for 3 s", times=4, run=locked),
-    Fault(name="pg-deadlock", matrix="19", what="deadlock with a stranger's transaction", times=6, run=deadlocked),
+    Fault(name="pg-stop", matrix="17", what="PostgreSQL immediate stop and restart", times=6, run=stopped),
+    Fault(name="pg-backend-kill", matrix="17", what="backend SIGKILL, recovery of all", times=4, run=backend_killed),
+    Fault(name="pg-terminate", matrix="18", what="sessions terminated anywhere", times=15, run=terminated),
+    Fault(name="pg-commit", matrix="18", what="session terminated inside COMMIT", times=8, run=terminated_in_commit),
+    Fault(name="pg-lock", matrix="19", what="tables locked for 3 s", times=3, run=locked),
+    Fault(name="pg-deadlock", matrix="19", what="deadlock with a stranger's transaction", times=4, run=deadlocked),
     Fault(name="same-rows", matrix="19", what="two jobs at once over the same rows", times=3, run=same_rows),
-    Fault(name="pg-connections", matrix="20", what="no connection left for 4 s", times=3, run=out_of_connections),
+    Fault(name="pg-connections", matrix="20", what="no connection left for 4 s", times=2, run=out_of_connections),
     Fault(
-        name="pg-disk", matrix="20", what="disk of PostgreSQL full for 4 s", times=3, run=disk_full, volume="postgres"
+        name="pg-disk", matrix="20", what="disk of PostgreSQL full for 4 s", times=2, run=disk_full, volume="postgres"
     ),
-    Fault(name="pg-freeze", matrix="14", what="PostgreSQL frozen for 3 to 8 s", times=4, run=frozen),
+    Fault(name="pg-freeze", matrix="14", what="PostgreSQL frozen for 3 to 8 s", times=3, run=frozen),
     Fault(name="pg-index", matrix="21", what="concurrent index build ended half-way", times=2, run=index_build_killed),
 )

@@ -25,7 +25,7 @@ def killed(drill: Drill) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(drill.rig.servers.pid("redis"), signal.SIGKILL)
 
-    drill.under_load(inject, rows=900)
+    drill.under_load(inject, rows=400)
 
 
 def truncated(drill: Drill) -> None:
@@ -111,7 +111,7 @@ def out_of_memory(drill: Drill) -> None:
         with full(drill.rig):
             time.sleep(5)
 
-    drill.under_load(inject, rows=900)
+    drill.under_load(inject, rows=400)
 
 
 def frozen(drill: Drill) -> None:
@@ -123,7 +123,7 @@ def frozen(drill: Drill) -> None:
         time.sleep(drill.rig.random.uniform(3, 12))
         server.resume()
 
-    drill.under_load(inject, rows=900)
+    drill.under_load(inject, rows=400)
 
 
 def clients_killed(drill: Drill) -> None:
@@ -133,7 +133,7 @@ def clients_killed(drill: Drill) -> None:
         with drill.rig.redis_client() as client:
             client.client_kill_filter(_type="normal", skipme=True)
 
-    drill.under_load(inject, rows=900)
+    drill.under_load(inject, rows=400)
 
 
 def disk_full(drill: Drill) -> None:
@@ -143,7 +143,7 @@ def disk_full(drill: Drill) -> None:
         with filled(drill.rig.mounts["redis"]):
             time.sleep(4)
 
-    drill.under_load(inject, rows=900, most_a_job=1)
+    drill.under_load(inject, rows=400, most_a_job=1)
 
 
 @contextlib.contextmanager
@@ -164,15 +164,15 @@ def filled(volume: Path) -> Iterator[None]:
 
 
 FAULTS = (
-    Fault(name="redis-kill", matrix="10", what="Redis SIGKILL and restart", times=10, run=killed),
+    Fault(name="redis-kill", matrix="10", what="Redis SIGKILL and restart", times=8, run=killed),
     Fault(name="redis-aof", matrix="11", what="Redis loses the end of its append-only file", times=4, run=truncated),
-    Fault(name="redis-flush", matrix="12", what="FLUSHALL", times=6, run=emptied),
+    Fault(name="redis-flush", matrix="12", what="FLUSHALL", times=5, run=emptied),
     Fault(
-        name="messages-lost", matrix="9", what="queued and unacknowledged messages deleted", times=6, run=messages_lost
+        name="messages-lost", matrix="9", what="queued and unacknowledged messages deleted", times=5, run=messages_lost
     ),
-    Fault(name="messages-twice", matrix="15", what="messages sent twice", times=105, run=messages_doubled),
-    Fault(name="redis-oom", matrix="13", what="Redis at maxmemory for 5 s", times=3, run=out_of_memory),
-    Fault(name="redis-freeze", matrix="14", what="Redis frozen for 3 to 12 s", times=4, run=frozen),
-    Fault(name="redis-clients", matrix="15", what="CLIENT KILL of all connections", times=20, run=clients_killed),
-    Fault(name="redis-disk", matrix="20", what="disk of Redis full for 4 s", times=3, run=disk_full, volume="redis"),
+    Fault(name="messages-twice", matrix="15", what="messages sent twice", times=42, run=messages_doubled),
+    Fault(name="redis-oom", matrix="13", what="Redis at maxmemory for 5 s", times=2, run=out_of_memory),
+    Fault(name="redis-freeze", matrix="14", what="Redis frozen for 3 to 12 s", times=3, run=frozen),
+    Fault(name="redis-clients", matrix="15", what="CLIENT KILL of all connections", times=15, run=clients_killed),
+    Fault(name="redis-disk", matrix="20", what="disk of Redis full for 4 s", times=2, run=disk_full, volume="redis"),
 )

@@ -40,7 +40,7 @@ def hurt_source(hurt: Callable[[Path], None]) -> Callable[[Drill], None]:
     def run(drill: Drill) -> None:
         rig = drill.rig
         while drill.injected < drill.times:
-            work = rig.begin(rows=900)
+            work = rig.begin(rows=400)
             rig.moved(work, 0)
             hurt(work.source)
             forget_tables(rig)
@@ -97,7 +97,7 @@ def damaged_indexes(drill: Drill) -> None:
             spoil(rig, path)
         forget_tables(rig)
 
-    drill.under_load(inject, rows=900, most_a_job=4)
+    drill.under_load(inject, rows=400, most_a_job=4)
 
 
 def spoil(rig: Rig, path: Path) -> None:
@@ -172,28 +172,28 @@ FAULTS = (
         times=60,
         run=spoiled_cells,
     ),
-    Fault(name="cut-files", matrix="28", what="files cut off anywhere", times=20, run=truncated_files),
+    Fault(name="cut-files", matrix="28", what="files cut off anywhere", times=15, run=truncated_files),
     Fault(
         name="bad-index",
         matrix="31",
         what="index sidecars damaged, workers made to read them",
-        times=6,
+        times=4,
         run=damaged_indexes,
     ),
     Fault(
         name="source-changed",
         matrix="29",
         what="a byte of the source changed during its job",
-        times=3,
+        times=2,
         run=hurt_source(change),
     ),
     Fault(
-        name="source-cut", matrix="29", what="the source cut in half during its job", times=3, run=hurt_source(shrink)
+        name="source-cut", matrix="29", what="the source cut in half during its job", times=2, run=hurt_source(shrink)
     ),
     Fault(
-        name="source-gone", matrix="29", what="the source deleted during its job", times=3, run=hurt_source(Path.unlink)
+        name="source-gone", matrix="29", what="the source deleted during its job", times=2, run=hurt_source(Path.unlink)
     ),
     Fault(
-        name="spool-full", matrix="20", what="disk of the spool full for 4 s", times=3, run=full_spool, volume="spool"
+        name="spool-full", matrix="20", what="disk of the spool full for 4 s", times=2, run=full_spool, volume="spool"
     ),
 )

@@ -26,7 +26,7 @@ def children_killed(drill: Drill) -> None:
         with suppress(psutil.NoSuchProcess):
             drill.rig.a_child().kill()
 
-    drill.under_load(inject, rows=900)
+    drill.under_load(inject, rows=400)
 
 
 def crashes_in_native_code(drill: Drill) -> None:
@@ -46,7 +46,7 @@ def group_killed(drill: Drill) -> None:
         with suppress(ProcessLookupError):
             os.killpg(drill.rig.main_of("worker").pid, signal.SIGKILL)
 
-    drill.under_load(inject, rows=900)
+    drill.under_load(inject, rows=400)
 
 
 def stopped_under_load(drill: Drill) -> None:
@@ -60,7 +60,7 @@ def stopped_under_load(drill: Drill) -> None:
             eventually(lambda: _ended(main), within_s=90, what="the worker's end")
         drill.expect(time.monotonic() - began < 45, "the worker took more than 45 s to stop")
 
-    drill.under_load(inject, rows=900)
+    drill.under_load(inject, rows=400)
 
 
 def _ended(process: psutil.Process) -> bool:
@@ -171,13 +171,13 @@ def lost_between_pop_and_ack(drill: Drill) -> None:
 
 
 FAULTS = (
-    Fault(name="child-kill", matrix="1", what="pool process SIGKILL", times=30, run=children_killed),
-    Fault(name="segv", matrix="1", what="crash in native code while embedding", times=8, run=crashes_in_native_code),
+    Fault(name="child-kill", matrix="1", what="pool process SIGKILL", times=25, run=children_killed),
+    Fault(name="segv", matrix="1", what="crash in native code while embedding", times=6, run=crashes_in_native_code),
     Fault(name="poison", matrix="2", what="a row that crashes every process that touches it", times=2, run=poisoned),
-    Fault(name="group-kill", matrix="3", what="worker and its pool SIGKILL", times=5, run=group_killed),
-    Fault(name="sigterm", matrix="4", what="worker SIGTERM under load", times=6, run=stopped_under_load),
+    Fault(name="group-kill", matrix="3", what="worker and its pool SIGKILL", times=4, run=group_killed),
+    Fault(name="sigterm", matrix="4", what="worker SIGTERM under load", times=4, run=stopped_under_load),
     Fault(name="zombie", matrix="5", what="pool process frozen past its lease, then thawed", times=3, run=zombies),
     Fault(name="hang", matrix="6", what="hang in native code (hard limit set to 6 s)", times=2, run=hangs),
-    Fault(name="leak", matrix="7", what="100 MB leaked in a task", times=8, run=leaks),
+    Fault(name="leak", matrix="7", what="100 MB leaked in a task", times=6, run=leaks),
     Fault(name="pop-ack", matrix="9", what="crash between BRPOP and unacked", times=4, run=lost_between_pop_and_ack),
 )
