@@ -48,7 +48,7 @@ class Failpoints:
         return sorted(file.name for file in (self.folder / "seen").iterdir() if file.name.startswith(prefixes))
 
     def tune(self, **tuning: Any) -> None:
-        """Change what the product fixes, for processes started from now on: ``celery``, ``clock_shift_s`` by role."""
+        """Change what is fixed, from the next start on: ``celery``, ``clock_shift_s`` by role, ``constants``."""
         (self.folder / "tuning.json").write_text(json.dumps(tuning))
 
     def poison(self, job_id: str, row: int) -> None:

@@ -132,8 +132,9 @@ class Hook(importlib.abc.MetaPathFinder):
             **{name: functools.partial(wrap_module, points) for name in WRAPPED},
             **{name: functools.partial(wrap_methods, points) for name, _, _ in METHODS},
             "psycopg2": functools.partial(wrap_driver, points),
-            "celeryconfig": functools.partial(tune_celery, tuning.get("celery", {})),
+            "celeryconfig": functools.partial(_set, tuning.get("celery", {})),
             "pc_worker.embedded.backoff": cut_backoff,
+            **{name: functools.partial(_set, values) for name, values in tuning.get("constants", {}).items()},
         }
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
@@ -239,9 +240,8 @@ def _caller() -> str:
     return "elsewhere"
 
 
-def tune_celery(settings: dict[str, Any], module: ModuleType) -> None:
-    """Change Celery's settings."""
-    vars(module).update(settings)
+def _set(values: dict[str, Any], module: ModuleType) -> None:
+    vars(module).update(values)
 
 
 def cut_backoff(module: ModuleType) -> None:
