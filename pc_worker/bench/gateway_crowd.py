@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ FROZEN = SLOW = 10
 #: How often a slow client takes a row.
 SLOW_S = 1.0
 MIB = 1024 * 1024
+#: A gateway that used no more of a core than 5 % in half a second is idle; a tick is 10 ms.
+IDLE_S = 0.5
+IDLE_TICKS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,22 @@ def measure_crowd(address: str, pid: int, domain: str, call: Callable[[], float]
     for _ in range(repeats):
         alone.append(call())
         with crowd(address, domain):
+            _settle(pid)
             beside.append(call())
     return CrowdCost(median(alone), median(beside), memory_mib(pid, "VmHWM") - base)
+
+
+def _settle(pid: int) -> None:
+    """Wait until the crowd's buffers are full: until then even a client that does not read is served at full speed."""
+    before = -1
+    while (now := _cpu_ticks(pid)) - before > IDLE_TICKS:
+        before = now
+        time.sleep(IDLE_S)
+
+
+def _cpu_ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def memory_mib(pid: int, field: str) -> float:

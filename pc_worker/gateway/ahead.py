@@ -12,7 +12,11 @@ T = TypeVar("T")
 
 
 class ReadAhead(Generic[S, T]):
-    """Gives ``read(step)`` for each of ``steps``, with at most ``depth`` reads beyond the one that is asked for."""
+    """Gives ``read(step)`` for each of ``steps``, with at most ``depth`` reads beyond the one that is asked for.
+
+    It begins with none and reads further ahead the more it is asked: a client that freezes at its start, where the
+    transport's buffers take the first message, costs one read and no more.
+    """
 
     def __init__(self, steps: Sequence[S], read: Callable[[S], Coroutine[Any, Any, T]], *, depth: int) -> None:
         self._steps, self._read, self._depth = steps, read, depth
@@ -27,7 +31,8 @@ class ReadAhead(Generic[S, T]):
         """
         if self._taken == len(self._steps):
             return None
-        for step in self._steps[self._taken + len(self._running) : self._taken + 1 + self._depth]:
+        beyond = min(self._depth, self._taken // 2)
+        for step in self._steps[self._taken + len(self._running) : self._taken + 1 + beyond]:
             self._running.append(asyncio.create_task(self._read(step)))
         found = await self._running[0]
         self._running.popleft()

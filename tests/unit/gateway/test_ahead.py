@@ -36,26 +36,27 @@ async def test_gives_every_step_in_order() -> None:
 
 
 @pytest.mark.parametrize("depth", [0, 1, 3])
-async def test_reads_no_further_ahead_than_its_depth(depth: int) -> None:
+async def test_reads_ahead_half_of_what_was_taken_and_no_further_than_its_depth(depth: int) -> None:
     reads = Reads()
     ahead = ReadAhead(range(20), reads, depth=depth)
 
     for taken in range(1, 10):
         await ahead.take()
         await _settle()
-        assert reads.begun == list(range(taken + depth))
+        assert reads.begun == list(range(taken + min(depth, (taken - 1) // 2)))
 
 
 async def test_what_was_dropped_is_read_again() -> None:
     reads = Reads()
-    ahead = ReadAhead(range(4), reads, depth=2)
-    await ahead.take()
+    ahead = ReadAhead(range(7), reads, depth=2)
+    for _ in range(5):
+        await ahead.take()
     await _settle()
 
     ahead.drop()
 
-    assert [await ahead.take() for _ in range(3)] == [(1, 10), (2, 20), (3, 30)]
-    assert reads.begun == [0, 1, 2, 1, 2, 3]
+    assert [await ahead.take() for _ in range(2)] == [(5, 50), (6, 60)]
+    assert reads.begun == [0, 1, 2, 3, 4, 5, 6, 5, 6]
 
 
 async def test_an_error_comes_in_its_turn() -> None:
