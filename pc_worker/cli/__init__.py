@@ -23,6 +23,7 @@ COMMANDS = {
     "doctor": "doctor",
     "inspect": "source",
     "rows": "source",
+    "plan": "plan",
     "ingest": "ingest",
     "jobs": "jobs",
     "status": "jobs",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from pc_worker.cli.context import connected
-from pc_worker.cli.output import print_json, print_table
+from pc_worker.cli.output import duration, print_json, print_table
 from pc_worker.services import job_control
 from pc_worker.services.job_control import status_document
+from pc_worker.services.progress import job_progress
 from pc_worker.store.values import Job
 
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
@@ -29,8 +30,19 @@ def jobs_command(as_json: bool) -> None:
 @click.argument("job")
 @JSON
 def status_command(job: str, as_json: bool) -> None:
-    """Show one job."""
-    show_job(job_control.job_status(connected(), job), as_json=as_json)
+    """Show one job: what became of its rows, where its time goes, and when it will be done at its present pace."""
+    found, progress = job_progress(connected(), job)
+    if as_json:
+        print_json(status_document(found) | progress.to_dict())
+        return
+    stages = progress.stages
+    shown = {
+        "seconds by stage": f"read {stages.read:.1f}, clean {stages.clean:.1f}, "
+        f"embed {stages.embed:.1f}, write {stages.write:.1f} (all workers)",
+        "rows/s": None if progress.rows_per_s is None else f"{progress.rows_per_s:,.0f}",
+        "left": None if progress.eta_s is None else f"about {duration(progress.eta_s)} at the newest chunks' pace",
+    }
+    print_table(("", ""), list((status_document(found) | shown).items()))
 
 
 @click.command("cancel")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterator
 
 from pc_worker.domains import Domain, Options, Plan, SchemaMismatch, get_domain, resolve, row_keys
 from pc_worker.errors import InputRefused, InvalidRequest, PcWorkerError
@@ -53,7 +54,7 @@ def _plan(parts: Parts, job: Job) -> bool:
     table = parts.sources.open(job.source)
     options = Options.from_dict(job.request["options"])
     with refusals(job.source):
-        plan = _resolve(domain, options, table, job)
+        plan = resolve_source(domain, options, table, job.source)
         chunks = _chunks(domain, plan, table, chunk_size=int(job.request["chunk_size"]))
     model = active_model_of(parts, domain)
     with parts.database.transaction() as cursor:
@@ -68,29 +69,39 @@ def _plan(parts: Parts, job: Job) -> bool:
         )
 
 
-def _resolve(domain: Domain, options: Options, table: Table, job: Job) -> Plan:
+def resolve_source(domain: Domain, options: Options, table: Table, path: str) -> Plan:
+    """Decide how a source's columns are read.
+
+    Raises:
+        InputRefused: If they do not fit the domain.
+    """
     sample = table.read(0, min(table.rows, 300))
-    name = job.source.rpartition("/")[2]
     try:
-        return resolve(domain, options, table.columns, sample, name)
+        return resolve(domain, options, table.columns, sample, path.rpartition("/")[2])
     except SchemaMismatch as exc:
-        raise InputRefused(f"{job.source}: {exc}") from exc
+        raise InputRefused(f"{path}: {exc}") from exc
 
 
-def _chunks(domain: Domain, plan: Plan, table: Table, *, chunk_size: int) -> list[ChunkPlan]:
-    superseded: dict[int, list[int]] = defaultdict(list)
-    occurrences: dict[int, dict[int, int]] = defaultdict(dict)
+def equal_keys(domain: Domain, plan: Plan, table: Table) -> Iterator[list[int]]:
+    """Yield the row numbers of every key that stands on several rows, ascending."""
     with tempfile.TemporaryFile() as file, KeyIndex(file) as index:
         for start in range(0, table.rows, KEYS_AT_ONCE):
             batch = table.read(start, min(table.rows, start + KEYS_AT_ONCE), plan.key_columns)
             index.add(row_keys(domain, plan, batch))
         for group in index.groups():
-            if plan.key is not None:  # the last row of a key wins
-                for row in group[:-1].tolist():
-                    superseded[row // chunk_size].append(row)
-            else:  # equal rows without a key are told apart by their number
-                for number, row in enumerate(group.tolist()):
-                    occurrences[row // chunk_size][row] = number
+            yield group.tolist()
+
+
+def _chunks(domain: Domain, plan: Plan, table: Table, *, chunk_size: int) -> list[ChunkPlan]:
+    superseded: dict[int, list[int]] = defaultdict(list)
+    occurrences: dict[int, dict[int, int]] = defaultdict(dict)
+    for group in equal_keys(domain, plan, table):
+        if plan.key is not None:  # the last row of a key wins
+            for row in group[:-1]:
+                superseded[row // chunk_size].append(row)
+        else:  # equal rows without a key are told apart by their number
+            for number, row in enumerate(group):
+                occurrences[row // chunk_size][row] = number
     return [
         ChunkPlan(
             chunk_no=number,

@@ -37,6 +37,13 @@ def as_uuid(key: str) -> UUID | None:
     return UUID(key) if CANONICAL.fullmatch(key) else None
 
 
+def known_row_ids(cursor: Cursor, domain: str, scope: str, keys: Sequence[str]) -> dict[str, UUID]:
+    """Give the row id of each key that has one; changes nothing."""
+    ids = {key: known for key in keys if (known := as_uuid(key)) is not None}
+    cursor.execute(RECALL, (domain, scope, sorted({key for key in keys if key not in ids})))
+    return ids | {key: UUID(row_id) for key, row_id in cursor.fetchall()}
+
+
 def row_ids(cursor: Cursor, domain: str, scope: str, keys: Sequence[str]) -> dict[str, UUID]:
     """Give the row id of each key, making and remembering those that are new."""
     ids = {key: known for key in keys if (known := as_uuid(key)) is not None}
