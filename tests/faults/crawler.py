@@ -1,4 +1,4 @@
-"""A client to be hurt: reads a domain with a pause after each message. ``crawler.py ADDRESS DOMAIN PAUSE_S``."""
+"""A client to be hurt: reads a domain with a pause after each message. ``crawler ADDRESS DOMAIN PAUSE_S``."""
 
 from __future__ import annotations
 

@@ -8,17 +8,16 @@ import sys
 import threading
 import time
 from contextlib import ExitStack, suppress
-from pathlib import Path
 
 import psutil
 
+from pc_worker.settings import PROJECT
 from tests.faults.consumer import Reading, read_all
 from tests.faults.drill import Drill, Fault
 from tests.faults.load import DOMAIN
 from tests.faults.rig import Rig
 from tests.support.waiting import eventually
 
-CRAWLER = Path(__file__).parent.parent / "crawler.py"
 CLIENTS = 10
 #: A stream may hold a few megabytes; ten that stand still, ten times that.
 MOST_GROWTH = 64e6
@@ -148,13 +147,13 @@ def clients_at(drill: Drill, *, pause_s: float, freeze: bool) -> None:
     main = rig.main_of("gateway")
     before = main.memory_info().rss
     with ExitStack() as held:
-        command = [sys.executable, str(CRAWLER), rig.gateway, DOMAIN, str(pause_s)]
-        clients = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(CLIENTS)]
+        command = [sys.executable, "-m", "tests.faults.crawler", rig.gateway, DOMAIN, str(pause_s)]
+        clients = [subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT) for _ in range(CLIENTS)]
         for client in clients:
             held.callback(_end, client)
         for client in clients:
             assert client.stdout is not None
-            client.stdout.readline()  # the first message has arrived
+            assert client.stdout.readline(), "the client ended without a message"
             if freeze:
                 client.send_signal(signal.SIGSTOP)
             drill.injected += 1

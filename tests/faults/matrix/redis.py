@@ -65,7 +65,7 @@ def messages_lost(drill: Drill) -> None:
 
     def inject(_: Work) -> None:
         with drill.rig.redis_client() as client:
-            client.delete("pcw.embed", "pcw.split", "unacked", "unacked_index")
+            client.delete(*client.keys("pcw.embed*"), *client.keys("pcw.split*"), "unacked", "unacked_index")
 
     drill.under_load(inject, most_a_job=3)
 
