@@ -17,10 +17,12 @@ from pc_worker.reader.layout import Layout, Listing, Part
 from pc_worker.reader.source import Source
 from pc_worker.reader.vectors import decode_arrays
 
-#: Memo entries found again and kept at hand, and the most bytes one stretch of the file may have for that.
-_REMEMBERED = 100_000
+#: Memo entries found again and kept at hand, and their bytes in the file, about; one stretch may have more of those.
+_REMEMBERED, _REMEMBERED_BYTES = 100_000, 16 << 20
 _MAX_STRETCH = 64 << 20
 _PERSID_STEP = 8
+#: Bytes decoded at a time.
+_PIECE = 1 << 19
 #: Items of this many bytes are decoded one by one: the C unpickler would copy each of them twice more.
 _LARGE = 4096
 
@@ -43,8 +45,19 @@ class Cells:
             return []
         first = bisect_right(listing.firsts, start) - 1
         last = bisect_left(listing.firsts, stop)
-        skip = start - listing.firsts[first]
-        return self._stretch(listing, first, last)[skip : skip + stop - start]
+        found: list[Any] = []
+        while first < last:
+            upto = self._piece_end(listing, first, last)
+            skip = max(0, start - listing.firsts[first])
+            found += self._stretch(listing, first, upto)[skip : stop - listing.firsts[first]]
+            first = upto
+        return found
+
+    def _piece_end(self, listing: Listing, first: int, last: int) -> int:
+        """The mark up to which to read at once: large items in pieces that stay in the processor's cache."""
+        most = listing.offsets[first] + _PIECE
+        end = listing.offsets[last] if last < len(listing.offsets) else listing.end
+        return last if end <= most else max(first + 1, bisect_right(listing.offsets, most, first, last) - 1)
 
     def stored_bytes(self, listing: Listing, start: int, stop: int) -> int:
         """About how many bytes of the file items ``start`` to ``stop`` take."""
@@ -66,8 +79,11 @@ class Cells:
             closing = b"e." if listing.batched[last] else b"."
         in_batch = bool(listing.batched[first])
         items = (listing.firsts[last] if last < len(listing.firsts) else listing.count) - listing.firsts[first]
-        if self._plain(begin, end) and end - begin < _LARGE * items:
-            return self._fast(listing, first, begin, end, b"](" if in_batch else b"]", closing)
+        if self._plain(begin, end):
+            if end - begin < _LARGE * items:
+                return self._fast(listing, first, begin, end, b"](" if in_batch else b"]", closing)
+            data = self._source.read(begin, end - begin)
+            return Decoder(data, listing.memos[first], self._memos[listing.part].value, in_batch=in_batch).run()
         decoder = self.decoder(listing.part, begin, end, listing.memos[first], in_batch=in_batch)
         return decode_arrays(decoder, self._layout.parts[listing.part].forms)
 
@@ -214,6 +230,7 @@ class _MemoOf:
         self._roots = {index: (begin, memos, end) for index, begin, memos, end in rows}
         self._starts = [listing.memos[0] if listing.memos else 0 for listing in part.lists]
         self._found: dict[int, Any] = {}
+        self._found_bytes = 0
 
     def values(self, indexes: list[int]) -> list[Any]:
         """The values of entries ``indexes``."""
@@ -231,8 +248,7 @@ class _MemoOf:
             raise over_limit("a cell refers to a value that lies in too large a cell", begin)
         decoder = self._cells.decoder(self._number, begin, end, memos, in_batch=in_batch)
         items = decoder.run()
-        if len(self._found) > _REMEMBERED:
-            self._found.clear()
+        self._make_room(end - begin)
         if index in self._roots:
             self._found[index] = items[0]
         else:
@@ -240,6 +256,12 @@ class _MemoOf:
         if index not in self._found:
             raise broken(f"the memo entry {index} is not where the index says", begin)
         return self._found[index]
+
+    def _make_room(self, length: int) -> None:
+        if len(self._found) > _REMEMBERED or self._found_bytes + length > _REMEMBERED_BYTES:
+            self._found.clear()
+            self._found_bytes = 0
+        self._found_bytes += length
 
     def _place(self, index: int) -> tuple[int, int, int, bool]:
         """Where to decode to find ``index``: begin, memo entries before it, end, whether in a batch."""

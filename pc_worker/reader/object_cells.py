@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pc_worker.reader import opcodes as op
-from pc_worker.reader.forms import MOST_FORMS, REFERENCES, Form, patterns, places_in
+from pc_worker.reader.forms import MOST_FORMS, REFERENCES, Form, pattern, references_in
 from pc_worker.reader.memo import CONTAINER, SCALAR, SPECIAL
 from pc_worker.reader.nodes import OFFSET, ONE, SHIFT, Entry, Group, Items, Special
 from pc_worker.reader.parts import Array
@@ -20,6 +20,8 @@ from pc_worker.reader.walker import Walker
 
 #: The length of such a cell is one byte.
 _MOST_ITEMS = 255
+#: Cells passed over at a time, so that their references are checked together.
+_MOST_CELLS = 1024
 _ITEMS = re.compile(REFERENCES, re.DOTALL)
 
 
@@ -61,46 +63,41 @@ def skip(w: Walker, pos: int) -> int:
     """Pass over the cells of a known form that begin at ``pos``; gives where they end, or ``pos``."""
     for form in w.forms:
         if w.buf.startswith(form.head, pos):
-            one, many = patterns(form)
-            found = many.match(w.buf, pos, w.limit)
-            if found is not None:
-                return _skip_cells(w, form, pos, [*one.finditer(w.buf, pos, found.end())])
+            end = _skip_cells(w, form, pos)
+            if end > pos:
+                return end
     return pos
 
 
-def _skip_cells(w: Walker, form: Form, pos: int, cells: list[re.Match[bytes]]) -> int:
-    places: list[int] = []
+def _skip_cells(w: Walker, form: Form, pos: int) -> int:
+    one, end, longest = pattern(form).match, pos, 0
+    indexes: list[int] = []
     starts: list[int] = []
-    for cell in cells:
-        own = places_in(w.buf, *cell.span(2))
+    while (cell := one(w.buf, end, w.limit)) and len(starts) < _MOST_CELLS:
+        own = references_in(w.buf, cell)
         if len(own) != cell[1][0]:
             break
-        starts.append(cell.start())
-        places += own
-    weight = _weights(w, np.array(places, dtype=np.int64))
+        starts.append(end)
+        indexes += own
+        longest, end = max(longest, cell.end() - end), cell.end()
+    weight = _weights(w, np.array(indexes, dtype=np.int64))
     if not starts or weight is None:
         return pos
-    end = cells[len(starts) - 1].end()
     # An upper bound for every cell: the longest cell, and as many of the heaviest references as fit one.
     heaviest = int(weight.max()) * _MOST_ITEMS if len(weight) else 0
-    _add(w, form, starts, max(len(cell[0]) for cell in cells) + heaviest, end)
+    _add(w, form, starts, longest + heaviest, end)
     w.referred += int(weight.sum())
     return end
 
 
-def _weights(w: Walker, places: np.ndarray) -> np.ndarray | None:
-    """What the references at ``places`` refer to, in bytes; None if one is not to a plain scalar."""
-    if not len(places):
-        return places
-    raw, codes = np.frombuffer(w.buf, np.uint8), w.memo.codes
-    index = raw[places + 1].astype(np.int64)
-    more = places[raw[places] == op.LONG_BINGET] + 2
-    high = raw[more].astype(np.int64) << 8 | raw[more + 1].astype(np.int64) << 16 | raw[more + 2].astype(np.int64) << 24
-    index[raw[places] == op.LONG_BINGET] |= high
+def _weights(w: Walker, index: np.ndarray) -> np.ndarray | None:
+    """What the entries ``index`` weigh, in bytes; None if one is no plain scalar."""
+    if not len(index):
+        return index
     w.memo.fill(w.count)
     if int(index.max()) >= w.count:
         return None
-    found = np.frombuffer(codes, np.uint8)[index]
+    found = np.frombuffer(w.memo.codes, np.uint8)[index]
     if int(found.max()) > SCALAR:
         return None
     w.memo.roots.update(w.memo.kept.keys() & set(index.tolist()))

@@ -11,6 +11,8 @@ from pc_worker.reader.errors import broken, over_limit
 #: Given the bytes and where the opcode stands: the value and where the next opcode stands.
 Decode = Callable[[bytes, int], tuple[object, int]]
 _DOUBLE = struct.Struct(">d").unpack_from
+#: Texts from this many bytes on are not copied before they are decoded.
+_LONG_TEXT = 1024
 #: The longest line of text that stands for a number: as long as the largest integer we take.
 MAX_LINE = 4300
 
@@ -22,7 +24,7 @@ def counted(data: bytes, pos: int) -> tuple[int, int]:
     return start, int.from_bytes(data[pos + 1 : start], "little")
 
 
-def text(raw: bytes) -> str:
+def text(raw: bytes | memoryview) -> str:
     """``raw`` as pickle writes text: UTF-8 in which lone surrogates may stand.
 
     Raises:
@@ -43,8 +45,12 @@ def _payload(data: bytes, pos: int) -> tuple[bytes, int]:
 
 
 def _text(data: bytes, pos: int) -> tuple[object, int]:
-    raw, end = _payload(data, pos)
-    return text(raw), end
+    start, length = counted(data, pos)
+    if length > len(data) - start:
+        raise broken("the file ends inside a value")
+    if length < _LONG_TEXT:
+        return text(data[start : start + length]), start + length
+    return text(memoryview(data)[start : start + length]), start + length
 
 
 def _bytearray(data: bytes, pos: int) -> tuple[object, int]:

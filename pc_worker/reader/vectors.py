@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from pc_worker.reader import opcodes as op
 from pc_worker.reader.decoder import LOST, Decoder, EntryLost
-from pc_worker.reader.forms import Form, patterns, places_in
+from pc_worker.reader.forms import Form, pattern, references_in
 from pc_worker.reader.runs import Mould
 from pc_worker.reader.scalars import counted
 
@@ -33,6 +34,7 @@ class _Runs:
         self._mould: Mould | None = None
         self._memos: tuple[int, int] = (0, 0)
         self._dtype: np.dtype[Any] = np.dtype("u1")
+        self._words: dict[int, Any] = {}
 
     def decode(self) -> list[Any]:
         decoder, pos, payload, opened = self._decoder, 0, -1, (0, 0)
@@ -84,16 +86,25 @@ class _Runs:
         if len(decoder.stack) - 1 != len(self._starts):
             return pos
         for form in self._forms:
-            one = patterns(form)[0]
-            while cell := one.match(decoder.data, pos):
+            one = pattern(form).match
+            while cell := one(decoder.data, pos):
                 items = np.empty(cell[1][0], dtype=object)
-                items[:] = [decoder.fetched(place) for place in places_in(decoder.data, *cell.span(2))]
+                items[:] = self._fetched(references_in(decoder.data, cell))
                 self._starts.append((pos, len(decoder.memo)))
                 decoder.memo += [LOST] * form.made
                 decoder.memo[form.own - form.made] = items
                 decoder.stack.append(items)
                 pos = cell.end()
         return pos
+
+    def _fetched(self, indexes: Sequence[int]) -> list[Any]:
+        """What the references to ``indexes`` refer to."""
+        words = self._words
+        try:
+            return [words[index] for index in indexes]
+        except KeyError:
+            words.update((index, self._decoder.entry(index)) for index in indexes)
+            return [words[index] for index in indexes]
 
     def _pour(self, pos: int) -> int:
         """Add all the cells from ``pos`` on that fit the mould; gives how many bytes they take."""

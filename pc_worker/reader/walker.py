@@ -151,13 +151,13 @@ class Walker:
 
     def set_stop(self) -> None:
         """Work out up to where opcodes may begin before the window or the frame ends."""
-        last = self.base + len(self.buf) >= self.size + _SLACK
-        stop = self.size - self.base if last else len(self.buf) - _SLACK
+        length, rest = len(self.buf), self.size - self.base
+        stop = rest if length >= rest + _SLACK else length - _SLACK
+        limit = min(length, rest)
         if self.frame_end:
-            stop = min(stop, self.frame_end - self.base)
-        self.stop = stop
-        end = self.limit_of_window()
-        self.limit = min(end, self.frame_end - self.base) if self.frame_end else end
+            inside = self.frame_end - self.base
+            stop, limit = min(stop, inside), min(limit, inside)
+        self.stop, self.limit = stop, limit
 
     def _pass_boundary(self, offset: int) -> int:
         """Go on at ``offset``, where the window or the frame ends; gives the place in the new window."""

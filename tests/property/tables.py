@@ -181,7 +181,8 @@ RECORDS = st.lists(st.dictionaries(TEXTS | st.integers(0, 3), CELLS, max_size=4)
 
 def sequences(cells: list[Any]) -> st.SearchStrategy[Any]:
     """``cells`` as one of the things that a column in a dict may be."""
-    return st.sampled_from([list, tuple, objects]).map(lambda kind: kind(cells))
+    kinds: list[Callable[[list[Any]], Any]] = [list, tuple, objects]
+    return st.sampled_from(kinds).map(lambda kind: kind(cells))
 
 
 @st.composite
