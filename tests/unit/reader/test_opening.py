@@ -15,6 +15,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -308,7 +309,7 @@ def test_dicts_of_columns_one_after_another_are_one_table(tmp_path: Path) -> Non
 
 def test_columns_that_are_tuples_hold_cells_of_any_kind(tmp_path: Path) -> None:
     words = tuple([f"w{n}"] for n in range(100))
-    column = ("x" * 5000, dt.timedelta(1), {"a"}, [[]]) * 25
+    column: tuple[Any, ...] = ("x" * 5000, dt.timedelta(1), {"a"}, [[]]) * 25
 
     rows = read_bytes(pickle.dumps({"a": words, "b": column, "again": column, "c": [*range(100)]}, 0), tmp_path)
 
