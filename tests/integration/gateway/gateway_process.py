@@ -1,4 +1,4 @@
-"""A gateway in a process of its own, for what only a process shows: signals, exit codes, memory."""
+"""A gateway in a process of its own, for what only a process shows: signals, exit codes, memory, its log."""
 
 from __future__ import annotations
 
@@ -9,17 +9,25 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from pc_worker.gateway import GatewayConfig, serve
+from pc_worker.logs import set_up_logs
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 @contextmanager
-def gateway_process(config: GatewayConfig) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Start one; gives the process and its address."""
+def gateway_process(
+    config: GatewayConfig, *, log: IO[bytes] | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start one; gives the process and its address. What it logs goes to ``log``, or to this process's errors."""
     process = subprocess.Popen(
-        [sys.executable, "-m", __name__, pickle.dumps(config).hex()], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", __name__, pickle.dumps(config).hex()],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
     )
     assert process.stdout is not None
     try:
@@ -34,6 +42,7 @@ def gateway_process(config: GatewayConfig) -> Iterator[tuple[subprocess.Popen[st
 def main() -> None:
     """Serve as the first argument says."""
     config = pickle.loads(bytes.fromhex(sys.argv[1]))
+    set_up_logs(log_format="json", level="INFO")
     asyncio.run(serve(config, on_ready=lambda addresses: print(f"ready {addresses[0]}", flush=True)))  # noqa: T201
 
 
