@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,9 +28,12 @@ from tests.faults.blows import BLOWS
 from tests.faults.consumer import OPTIONS
 from tests.faults.oracle import Findings
 from tests.faults.rig import Rig, Work, running_rig, temporary_folder
+from tests.support.waiting import eventually
 
 #: Everything is compared this often; between, what must hold at any instant.
 SETTLE_EVERY_S = 120.0
+#: A blow falls about this often while a job runs.
+EVERY_S = 3.0
 PARTS = ("worker", "beat", "gateway", "flower")
 
 
@@ -104,7 +107,7 @@ class Soak:
 
     def run(self, seconds: float) -> None:
         """Ingest, search and consume for so long, and hurt everything meanwhile."""
-        self._one_job(lambda: None)  # a first one, so that every process has done its work once
+        self._one_job(blows_until=0)  # a first one, unhurt, so that every process has done its work once
         before = memory_of(self.rig)
         self.searcher = Searcher(self.rig)
         self.searcher.start()
@@ -112,7 +115,7 @@ class Soak:
         while time.monotonic() < end:
             until = min(end, time.monotonic() + SETTLE_EVERY_S)
             while time.monotonic() < until:
-                self._one_job(self._blow)
+                self._one_job(blows_until=until)
             self._settle()
         self.searcher.stopping.set()
         self.searcher.join(30)
@@ -121,13 +124,13 @@ class Soak:
         after = memory_of(self.rig)
         self.memory = {name: (before.get(name, 0), after.get(name, 0)) for name in sorted(before | after)}
 
-    def _one_job(self, blow: Callable[[], None]) -> None:
+    def _one_job(self, *, blows_until: float) -> None:
         chance = self.rig.random
-        work = self.rig.begin(rows=chance.choice((100, 300, 900)), chunk_size=chance.choice((3, 10, 30)))
-        while self.rig.done(work) != -1:
-            blow()
-            with suppress(AssertionError):  # a lost message is found in 20 s; blows go on meanwhile
-                self.rig.moved(work, self.rig.done(work), within_s=chance.uniform(0.2, 5))
+        work = self.rig.begin(rows=chance.choice((100, 300, 600)), chunk_size=chance.choice((5, 10, 30)))
+        while self.rig.done(work) != -1 and time.monotonic() < blows_until:
+            self._blow()
+            with suppress(AssertionError):  # the next blow comes while the last one is being mended, or soon after
+                eventually(lambda: self.rig.done(work) == -1, within_s=chance.uniform(0, 2 * EVERY_S))
         self._account(work)
 
     def _account(self, work: Work) -> None:
@@ -177,7 +180,8 @@ class Soak:
 
 
 def memory_of(rig: Rig) -> dict[str, int]:
-    """Proportional set size by process: each shared page is counted once."""
+    """Proportional set size by process, once the gateway has exported its model: each shared page is counted once."""
+    eventually(lambda: not rig.main_of("gateway").children(), within_s=240, what="the end of the model's export")
     found = {}
     for part in PARTS:
         main = rig.main_of(part)

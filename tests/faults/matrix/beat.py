@@ -56,7 +56,7 @@ def absent(drill: Drill) -> None:
         beat = rig.main_of("beat")
         beat.suspend()
         with rig.redis_client() as client:
-            client.delete("pcw.embed")
+            client.delete("pcw.embed", *client.keys("pcw.embed.*"))
         time.sleep(20)
         beat.resume()
 
