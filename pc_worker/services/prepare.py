@@ -13,11 +13,15 @@ from pc_worker.store.values import DeadLetter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cleaned:
-    """A stretch of rows after the cleaning rules: every row is in exactly one part."""
+    """A stretch of rows after the cleaning rules: every row is in exactly one part.
+
+    ``skipped_keys`` are those of the skipped rows that have one: their source holds them all the same.
+    """
 
     records: tuple[Record, ...]
     letters: tuple[DeadLetter, ...]
     skipped: int
+    skipped_keys: tuple[str, ...] = ()
 
 
 #: Gives the normal form of a row by its number in the source: all its columns, not only those a domain reads.
@@ -41,6 +45,9 @@ def clean_rows(
         records=tuple(outcome for outcome in outcomes if isinstance(outcome, Record)),
         letters=tuple(letter(row.row_no, row.reason, form) for row in dead),
         skipped=sum(isinstance(outcome, Skipped) for outcome in outcomes),
+        skipped_keys=tuple(
+            key for key, outcome in zip(keys, outcomes, strict=True) if isinstance(outcome, Skipped) and key is not None
+        ),
     )
 
 

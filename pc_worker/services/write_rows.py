@@ -18,7 +18,7 @@ from pc_worker.services.parts import Parts
 from pc_worker.services.prepare import Cleaned, RowForm, json_text, letter
 from pc_worker.store import merge
 from pc_worker.store.connection import Cursor
-from pc_worker.store.identities import row_ids
+from pc_worker.store.identities import known_row_ids, row_ids
 from pc_worker.store.terms import row_terms
 from pc_worker.store.values import DeadLetter, Job, Model, Outcome, RowWrite, StoredRow, Tally
 
@@ -184,7 +184,8 @@ def _commit(
     cursor: Cursor, work: Work, candidates: Sequence[Candidate], ready: Ready, book: Book, *, made: Embedder
 ) -> Written:
     job, domain = work.job, work.domain.name
-    ids = [c.row_id for c in candidates]
+    skipped = set(known_row_ids(cursor, domain, work.plan.scope, work.cleaned.skipped_keys).values())
+    ids = [*(c.row_id for c in candidates), *skipped]
     stored = merge.read_stored(cursor, domain=domain, model_id=work.model.model_id, ids=ids, lock=True)
     by_verdict: dict[Verdict, list[Candidate]] = {"write": [], "unchanged": [], "superseded": []}
     for candidate in candidates:
@@ -202,7 +203,8 @@ def _commit(
         texts_encoded=made.texts_encoded,
         tokens_encoded=made.tokens,
     )
-    merge.mark_seen(cursor, job=job, ids=[c.row_id for c in by_verdict["unchanged"]])
+    # A skipped row leaves its older version as it is, but it has not vanished from its source.
+    merge.mark_seen(cursor, job=job, ids=[*(c.row_id for c in by_verdict["unchanged"]), *skipped])
     if rows:
         fresh = {row.row_id for row in rows if row.row_id not in stored}
         merge.write_rows(cursor, job=job, source=work.plan.source, rows=rows, fresh=fresh)

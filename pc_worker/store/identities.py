@@ -40,7 +40,10 @@ def as_uuid(key: str) -> UUID | None:
 def known_row_ids(cursor: Cursor, domain: str, scope: str, keys: Sequence[str]) -> dict[str, UUID]:
     """Give the row id of each key that has one; changes nothing."""
     ids = {key: known for key in keys if (known := as_uuid(key)) is not None}
-    cursor.execute(RECALL, (domain, scope, sorted({key for key in keys if key not in ids})))
+    others = sorted({key for key in keys if key not in ids})
+    if not others:
+        return ids
+    cursor.execute(RECALL, (domain, scope, others))
     return ids | {key: UUID(row_id) for key, row_id in cursor.fetchall()}
 
 
