@@ -93,7 +93,13 @@ def _torch(folder: ModelFolder, threads: int) -> Forward:
     # Here, because PyTorch takes seconds and 300 MB that the other backends do without.
     from pc_worker.encoding.torch_backend import torch_forward
 
-    return torch_forward(folder, threads=threads)
+    try:
+        return torch_forward(folder, threads=threads)
+    except ModuleNotFoundError as error:
+        raise ModelUnavailable(
+            f"the model {folder.name} is not exported yet, and PyTorch, which does that, is not installed here: let a"
+            " worker that has it embed something first"
+        ) from error
 
 
 def _has_gpu() -> bool:

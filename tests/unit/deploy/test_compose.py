@@ -1,4 +1,4 @@
-"""docker-compose.yml is valid by the compose specification's schema, and keeps our promises about secrets."""
+"""The compose files are valid by the compose specification's schema, and keep our promises about secrets."""
 
 from __future__ import annotations
 
@@ -12,19 +12,27 @@ import yaml
 
 from pc_worker.settings import PROJECT, Settings
 
-TEXT = (PROJECT / "docker-compose.yml").read_text(encoding="utf-8")
+FILES = [(PROJECT / name).read_text(encoding="utf-8") for name in ("docker-compose.yml", "deploy/watch.yml")]
+TEXT = "".join(FILES)
+
+
+#: Services of other makers, which bring commands and health checks of their own.
+NOT_OURS = ("postgres", "redis", "prometheus", "grafana")
 
 
 @pytest.fixture
 def compose() -> dict[str, Any]:
-    document: dict[str, Any] = yaml.safe_load(TEXT)
-    return document
+    """Both files as one, as Docker Compose puts them together."""
+    main, beside = map(yaml.safe_load, FILES)
+    services: dict[str, Any] = main["services"] | beside["services"]
+    return {**main, "services": services}
 
 
-def test_it_is_valid_by_the_compose_specification(compose: dict[str, Any]) -> None:
+@pytest.mark.parametrize("text", FILES, ids=["the system", "what watches it"])
+def test_it_is_valid_by_the_compose_specification(text: str) -> None:
     schema = json.loads((PROJECT / "tests/data/compose-spec.json").read_text(encoding="utf-8"))
 
-    jsonschema.Draft7Validator(schema).validate(compose)
+    jsonschema.Draft7Validator(schema).validate(yaml.safe_load(text))
 
 
 def test_no_secret_has_a_default() -> None:
@@ -36,7 +44,7 @@ def test_every_part_has_a_health_check_and_starts_a_known_command(compose: dict[
     from pc_worker.cli import COMMANDS
 
     for name, service in compose["services"].items():
-        if name in ("postgres", "redis"):
+        if name in NOT_OURS:
             continue
         assert service["command"][0] in COMMANDS
         assert "healthcheck" in service or name == "migrate", name
@@ -46,3 +54,46 @@ def test_every_setting_in_it_exists() -> None:
     known = {f"PC_WORKER_{name.upper()}" for name in Settings.model_fields} | {"PC_WORKER_DATA"}
 
     assert set(re.findall(r"PC_WORKER_[A-Z_]+", TEXT)) <= known
+
+
+def test_every_container_is_read_only_bounded_and_without_new_privileges(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        assert service["read_only"] is True, name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert "memory" in service["deploy"]["resources"]["limits"], name
+        assert service["logging"]["options"]["max-size"], name
+        assert ":" in service["image"], name
+
+
+def test_no_part_of_ours_runs_as_root_or_with_capabilities(compose: dict[str, Any]) -> None:
+    dockerfile = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
+    created = re.findall(r"useradd --uid (\d+)", dockerfile)
+
+    for name, service in compose["services"].items():
+        if name not in NOT_OURS:
+            assert [service["user"]] == created, name
+            assert service["cap_drop"] == ["ALL"], name
+
+
+def test_only_what_people_call_is_reachable_and_only_from_this_machine(compose: dict[str, Any]) -> None:
+    open_to_people = {name for name, service in compose["services"].items() if "ports" in service}
+
+    assert open_to_people == {"gateway", "flower", "grafana"}
+    assert compose["networks"]["inside"]["internal"] is True
+    for name, service in compose["services"].items():
+        assert ("outside" in service["networks"]) == (name in open_to_people), name
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+
+
+def test_every_file_that_is_mounted_exists(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        for volume in service.get("volumes", []):
+            source = volume.partition(":")[0]
+            assert not source.startswith("./") or (PROJECT / source).exists(), source
+
+
+def test_every_target_of_a_build_is_in_the_dockerfile(compose: dict[str, Any]) -> None:
+    stages = set(re.findall(r"^FROM \S+ AS (\w+)$", (PROJECT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE))
+    targets = {service["build"]["target"] for service in compose["services"].values() if "build" in service}
+
+    assert targets == {"slim", "full"} <= stages
