@@ -58,10 +58,12 @@ def _cpu_ticks(pid: int) -> int:
 
 
 def memory_mib(pid: int, field: str) -> float:
-    """Read ``VmRSS``, the memory a process has now, or ``VmHWM``, the most it ever had, in MiB."""
-    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
-    (line,) = (line for line in lines if line.startswith(field + ":"))
-    return int(line.split()[1]) * 1024 / MIB
+    """Read ``VmRSS``, the memory a process has now, or ``VmHWM``, the most it ever had, in MiB; 0 = it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return sum(int(line.split()[1]) * 1024 / MIB for line in lines if line.startswith(field + ":"))
 
 
 @contextmanager

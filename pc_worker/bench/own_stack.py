@@ -94,5 +94,8 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _family(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []  # it has ended
     return [pid, *(each for child in children for each in _family(int(child)))]
