@@ -208,7 +208,8 @@ def _counted_anew(index: np.ndarray, memos: int) -> tuple[np.ndarray, np.ndarray
     named = index[before]
     low = int(named.min()) if named.size else 0
     if not named.size or int(named.max()) - low > _FEW:
-        earlier = np.unique(named)
+        # Not numpy's unique, for which numpy would import its masked arrays.
+        earlier = np.array(sorted(set(named.tolist())), dtype=np.int64)
         return earlier, np.where(before, np.searchsorted(earlier, index), index - memos + len(earlier))
     # Close together, as words of a vocabulary are: a table is far quicker than sorting.
     present = np.zeros(_FEW + 1, dtype=np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -21,6 +22,8 @@ from pc_worker.reader.source import Fingerprint, Source
 from pc_worker.reader.table import Column, Table
 
 _DEFAULT_LIMITS = Limits()
+#: What the spool may hold of one source.
+ENDINGS = ("index", "unpacked", "arrow")
 
 
 def open_table(
@@ -53,8 +56,14 @@ def open_table(
 def _opened(source: Source, spool: Path, limits: Limits) -> Table:
     if source.size > limits.file_bytes:
         raise over_limit(f"the file has {source.size} bytes and the limit is {limits.file_bytes}")
-    kind = format_of(source)
     place = Place(source, spool)
+    table = _open_at(place, source, limits)
+    place.mark_used()
+    return table
+
+
+def _open_at(place: Place, source: Source, limits: Limits) -> Table:
+    kind = format_of(source)
     if kind in COMPRESSED:
         content = _unpacked(source, kind, place, limits)
         kind = format_of(content)
@@ -84,13 +93,21 @@ class Place:
         name = hashlib.blake2b(os.fsencode(key), digest_size=16).hexdigest()
         return self.spool / f"{name}.{ending}"
 
+    def mark_used(self) -> None:
+        """Give the spool's files of this source the time of now, by which those that nobody uses are told."""
+        for ending in ENDINGS:
+            with contextlib.suppress(FileNotFoundError, PermissionError):  # removed, or another user's
+                os.utime(self.file(ending))
+
 
 def _unpacked(source: Source, kind: Format, place: Place, limits: Limits) -> Source:
     target = place.file("unpacked")
-    if not target.exists():
+    try:
+        return Source(target)
+    except FileNotFoundError:
         decompress(source, kind, target, limits)
         source.check_unchanged()
-    return Source(target)
+        return Source(target)
 
 
 def _pickled(source: Source, content: Source, place: Place, limits: Limits) -> Table:

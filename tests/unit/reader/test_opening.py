@@ -165,7 +165,47 @@ def test_two_processes_share_an_index(path: Path, tmp_path: Path) -> None:
     )
 
     assert done.stdout.strip() == "500"
-    assert sidecar.stat().st_mtime_ns == before.st_mtime_ns
+    assert sidecar.stat().st_ino == before.st_ino
+
+
+@pytest.mark.parametrize(
+    ("write", "endings"),
+    [
+        pytest.param(lambda path: frame().to_pickle(path, compression="gzip"), {".index", ".unpacked"}, id="gzip"),
+        pytest.param(lambda path: frame()[["key"]].to_csv(path), {".index", ".arrow"}, id="csv"),
+    ],
+)
+def test_opening_a_table_renews_what_the_spool_holds_of_it(
+    write: Callable[[Path], None], endings: set[str], tmp_path: Path
+) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    write(tmp_path / "table")
+    open_table(tmp_path / "table", spool=spool).close()
+    files = [*spool.iterdir()]
+    assert {file.suffix for file in files} == endings
+    for file in files:
+        os.utime(file, (0, 0))
+    kept = {file: file.stat().st_ino for file in files}
+
+    open_table(tmp_path / "table", spool=spool).close()
+
+    assert {file: file.stat().st_ino for file in spool.iterdir()} == kept
+    assert all(file.stat().st_mtime > 0 for file in files)
+
+
+def test_an_open_table_outlives_its_files_in_the_spool(tmp_path: Path) -> None:
+    frame().to_pickle(tmp_path / "table", compression="gzip")
+    spool = tmp_path / "spool"
+    spool.mkdir()
+
+    with open_table(tmp_path / "table", spool=spool) as table:
+        expected = rows_of(table)
+        for file in spool.iterdir():
+            file.unlink()
+        assert rows_of(table) == expected
+
+    assert read_twice(tmp_path / "table", spool) == expected
 
 
 def test_a_file_that_grows_while_read_is_noticed(path: Path, tmp_path: Path) -> None:
