@@ -1,5 +1,6 @@
 """How the reader's time and memory grow with the file, against pandas: a table and a picture, by one command.
 
+Each point is the best of three readings by each, in turn, every one in a fresh process.
 ``python -m pc_worker.bench.reader_growth FOLDER`` writes ``reader-growth.csv`` and ``reader-growth.png``.
 """
 
@@ -11,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pc_worker.bench.reader import made, probed
+from pc_worker.bench.reader import REPEATS, compared, made
 from pc_worker.bench.reader_files import CANDIDATE_ROWS
 from pc_worker.bench.reader_probe import Cost
 
@@ -32,7 +33,7 @@ def main() -> None:
 def _measured(count: int) -> Row:
     with tempfile.TemporaryDirectory(prefix="pcw-bench-") as name:
         path = made("candidate", count, Path(name))
-        row = path.stat().st_size / 1e9, probed("ours", path), probed("pandas", path)
+        row = path.stat().st_size / 1e9, *compared(path, REPEATS)
     print(f"{row[0]:.2f} GB: ours {row[1]}, pandas {row[2]}", file=sys.stderr)  # noqa: T201 - minutes pass meanwhile
     return row
 

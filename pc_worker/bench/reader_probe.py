@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import json
+import os
+import select
+import subprocess
 import sys
-import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,31 +26,40 @@ class Cost:
     rows: int
 
 
-def anonymous_mib() -> float:
-    """This process's anonymous memory now (RssAnon), in MiB."""
-    with open("/proc/self/status", encoding="ascii") as file:
+def anonymous_mib(process: int) -> float:
+    """Anonymous memory of a process now (RssAnon), in MiB."""
+    with open(f"/proc/{process}/status", encoding="ascii") as file:
         line = next(line for line in file if line.startswith("RssAnon"))
     return int(line.split()[1]) / 1024
 
 
 class Peak:
-    """Watches anonymous memory beside the work."""
+    """Anonymous memory beside the work, watched by another process: a thread would hold up the interpreter."""
 
     def __init__(self) -> None:
-        self.start_mib = self.peak_mib = anonymous_mib()
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
+        command = [sys.executable, "-m", "pc_worker.bench.reader_probe", "watch", str(os.getpid())]
+        self._watcher = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._start_mib = float(self._line())
 
-    def _watch(self) -> None:
-        while not self._done.wait(_SAMPLE_S):
-            self.peak_mib = max(self.peak_mib, anonymous_mib())
+    def _line(self) -> str:
+        return "" if self._watcher.stdout is None else self._watcher.stdout.readline()
 
     def grown_mib(self) -> float:
         """How far it grew at most."""
-        self._done.set()
-        self._thread.join()
-        return max(self.peak_mib, anonymous_mib()) - self.start_mib
+        if self._watcher.stdin is not None:
+            self._watcher.stdin.close()
+        peak = float(self._line())
+        self._watcher.wait()
+        return peak - self._start_mib
+
+
+def watch(process: int) -> None:
+    """Print the anonymous memory of ``process`` now, and the most it had once standard input ends."""
+    peak = anonymous_mib(process)
+    print(peak, flush=True)  # noqa: T201 - for the process that waits for it
+    while not select.select([sys.stdin], [], [], _SAMPLE_S)[0]:
+        peak = max(peak, anonymous_mib(process))
+    print(max(peak, anonymous_mib(process)), flush=True)  # noqa: T201 - as above
 
 
 def ours(path: Path, spool: Path) -> Cost:
@@ -80,6 +91,9 @@ def pandas(path: Path, spool: Path) -> Cost:
 
 def main() -> None:
     """``python -m pc_worker.bench.reader_probe ours|pandas PATH SPOOL``."""
+    if sys.argv[1] == "watch":
+        watch(int(sys.argv[2]))
+        return
     probe = {"ours": ours, "pandas": pandas}[sys.argv[1]]
     sys.stdout.write(json.dumps(asdict(probe(Path(sys.argv[2]), Path(sys.argv[3])))))
 
