@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -30,8 +31,14 @@ def main(arguments: Sequence[str]) -> int:
     chosen = [fault for fault in FAULTS if not options.only or fault.name in options.only]
     console = Console(width=160)
     began = time.monotonic()
-    with temporary_folder() as folder, running_rig(folder, seed=options.seed) as rig:
-        drills = [drilled(rig, fault, options, console) for fault in chosen]
+    drills: list[Drill] = []
+    with (
+        suppress(KeyboardInterrupt),  # what has been done is told
+        temporary_folder() as folder,
+        running_rig(folder, seed=options.seed) as rig,
+    ):
+        for fault in chosen:
+            drills.append(drilled(rig, fault, options, console))
     console.print(table(drills, seed=options.seed, took_s=time.monotonic() - began))
     for drill in drills:
         for word in [*drill.findings.words, *drill.notes]:

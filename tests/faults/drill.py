@@ -39,6 +39,8 @@ class Drill:
     rig: Rig
     fault: Fault
     times: int
+    #: Jobs are no larger than this.
+    most_rows: int = 1000
     injected: int = 0
     #: Seconds from an injection to the next chunk done …
     moved_s: list[float] = field(default_factory=list)
@@ -52,7 +54,7 @@ class Drill:
     ) -> None:
         """Inject while jobs run, after every chunk at most once; ``inject`` gives how many it injected (None = 1)."""
         while self.injected < self.times:
-            work = self.rig.begin(rows=rows, chunk_size=chunk_size)
+            work = self.rig.begin(rows=min(rows, self.most_rows), chunk_size=chunk_size)
             last, before = time.monotonic(), self.injected
             done = self.rig.moved(work, 0)
             while done != -1 and self.injected < min(self.times, before + most_a_job):

@@ -134,13 +134,13 @@ class Hook(importlib.abc.MetaPathFinder):
             "psycopg2": functools.partial(wrap_driver, points),
             "celeryconfig": functools.partial(_set, tuning.get("celery", {})),
             "pc_worker.embedded.backoff": cut_backoff,
-            **{name: functools.partial(_set, values) for name, values in tuning.get("constants", {}).items()},
         }
+        self._constants: dict[str, dict[str, Any]] = tuning.get("constants", {})
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
         """Find the module's own way, then hook into its execution."""
-        change = self._changes.pop(fullname, None)
-        if change is None:
+        change, constants = self._changes.pop(fullname, None), self._constants.pop(fullname, {})
+        if change is None and not constants:
             return None
         spec = importlib.util.find_spec(fullname)
         if spec is not None and spec.loader is not None:
@@ -148,7 +148,9 @@ class Hook(importlib.abc.MetaPathFinder):
 
             def exec_module(module: ModuleType) -> None:
                 execute(module)
-                change(module)
+                vars(module).update(constants)
+                if change is not None:
+                    change(module)
 
             spec.loader.exec_module = exec_module  # type: ignore[method-assign]  # this one module's loader only
         return spec
