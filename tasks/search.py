@@ -10,7 +10,8 @@ from pc_worker.wiring import search_mode
 from tasks.app import PatientTask, app, worker
 
 
-@app.task(name="pc_worker.search", base=PatientTask)
+# Its result is rows: they are for the caller, and neither for the worker's log nor for Flower.
+@app.task(name="pc_worker.search", base=PatientTask, resultrepr_maxsize=1)
 def search(
     query: str, domain: str, k: int = 10, mode: str = "hybrid", where: list[str] | None = None
 ) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import structlog
@@ -39,7 +41,7 @@ def export_part(settings: Settings, *, pool: bool, line: Collector | None = None
     """Serve the metrics of a part that runs alone; under `up` it is `up` that serves them.
 
     Args:
-        settings: Where to, and where a pool's processes write theirs.
+        settings: Where to.
         pool: Whether the part counts in child processes.
         line: What measures the line as a whole.
     """
@@ -47,13 +49,20 @@ def export_part(settings: Settings, *, pool: bool, line: Collector | None = None
         return
     try:
         if pool:
-            export_metrics(settings.metrics_address, settings.home / "metrics-worker", line=line)
+            export_metrics(settings.metrics_address, _own_folder(), line=line)
         else:
             if line is not None:
                 REGISTRY.register(line)
             _serve(settings.metrics_address, REGISTRY)
     except OSError as exc:  # a part works without being measured
         log.warning("metrics_not_served", address=settings.metrics_address, reason=str(exc))
+
+
+def _own_folder() -> Path:
+    """Give a folder of this part's own: workers may share a HOME, and must not clear each other's counts."""
+    folder = Path(tempfile.mkdtemp(prefix="pcw-metrics-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _serve(address: str, registry: CollectorRegistry) -> None:

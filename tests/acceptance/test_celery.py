@@ -66,6 +66,9 @@ def test_search_is_a_task(stack: LiveStack, client: celery.Celery, tmp_path: Pat
     answer = found.get(timeout=60)
     assert answer["mode"] == "hybrid"
     assert answer["hits"][0]["payload"]["text"] == "zebras graze"
+    log = stack.home / "logs" / "worker.log"
+    eventually(lambda: f"pc_worker.search[{found.id}] succeeded" in log.read_text(), what="the task's line in the log")
+    assert "zebras graze" not in log.read_text()
 
 
 def test_upkeep_tasks_may_run_at_any_time(stack: LiveStack, client: celery.Celery) -> None:
