@@ -7,7 +7,8 @@ import re
 from pc_worker.settings import PROJECT
 
 LOCK = (PROJECT / "requirements.lock").read_text(encoding="utf-8")
-ENTRY = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>[^\s;]+)[^\n]*(?:\\\n +--hash=sha256:[0-9a-f]{64} ?)+", re.MULTILINE)
+HASHES = r"(?:\\\n +--hash=sha256:[0-9a-f]{64} ?)+"
+ENTRY = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>[^\s;]+)[^\n]*" + HASHES, re.MULTILINE)
 LEFT_OUT = re.compile(r"[(|'](torch(?:\|[\w-]+)+)")
 
 

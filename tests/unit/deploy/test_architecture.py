@@ -1,0 +1,42 @@
+"""What the documents say of the code is there: files, the functions named with them, and each room's face."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+from pc_worker.settings import PROJECT
+
+DOCUMENTS = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+#: `store/merge.py`, `tasks/queues.py: FORMER`
+PLACE = re.compile(r"`((?:[a-z_]+/)+[\w.-]+\.(?:py|sql|yml|sh|json|proto|csv|png))(?:: (\w+))?`")
+ROOM = re.compile(r"^\| `(\w+)/` \|.*\|(.*)\|$", re.MULTILINE)
+ARCHITECTURE = (PROJECT / "docs/architecture.md").read_text(encoding="utf-8")
+
+
+def found(place: str) -> Path | None:
+    """Where a place is; rooms and their files are named without `pc_worker/`."""
+    return next((root / place for root in (PROJECT, PROJECT / "pc_worker") if (root / place).exists()), None)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(PROJECT)))
+def test_every_file_and_function_that_is_named_exists(document: Path) -> None:
+    for place, name in PLACE.findall(document.read_text(encoding="utf-8")):
+        path = found(place)
+
+        assert path is not None, place
+        assert not name or re.search(rf"^(?:async )?(?:def |class )?{name}\b", path.read_text(), re.MULTILINE), name
+
+
+def test_every_room_is_described_and_has_the_face_that_is_shown() -> None:
+    rooms = dict(ROOM.findall(ARCHITECTURE))
+    folders = {folder.parent.name for folder in (PROJECT / "pc_worker").glob("*/__init__.py")}
+
+    assert folders - {"generated"} == set(rooms)
+    for room, face in rooms.items():
+        module = importlib.import_module(f"pc_worker.{room}")
+        for name in re.findall(r"`(\w+)`", face):
+            assert hasattr(module, name), f"{room}: {name}"
