@@ -14,6 +14,8 @@ import pytest
 from tests.integration.gateway.client import SERVICE, stream
 from tests.integration.gateway.conftest import Neighbours
 
+#: For both ends of a thousand connections, and what else is open.
+ENOUGH_FILES = 2200
 GARBAGE = [
     b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
     b"\x16\x03\x01\x02\x00",
@@ -25,7 +27,10 @@ GARBAGE = [
 @pytest.fixture
 def connections() -> int:
     """As many as this process may open, a thousand at most; both ends live in it."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < ENOUGH_FILES:
+        soft = ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(hard, ENOUGH_FILES)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     return min(1000, (soft - 200) // 2)
 
 
