@@ -38,7 +38,8 @@ def main(arguments: Sequence[str]) -> int:
         running_rig(folder, seed=options.seed) as rig,
     ):
         for fault in chosen:
-            drills.append(drilled(rig, fault, options, console))
+            drills.append(Drill(rig, fault, min(options.times or fault.times, fault.times)))
+            run(drills[-1], seed=options.seed, console=console)
     console.print(table(drills, seed=options.seed, took_s=time.monotonic() - began))
     for drill in drills:
         for word in [*drill.findings.words, *drill.notes]:
@@ -58,14 +59,14 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def drilled(rig: Rig, fault: Fault, options: argparse.Namespace, console: Console) -> Drill:
+def run(drill: Drill, *, seed: int, console: Console) -> None:
     """Run one row; what breaks the harness itself is a finding of the row, and the others go on."""
-    drill = Drill(rig, fault, min(options.times or fault.times, fault.times))
+    rig, fault = drill.rig, drill.fault
     if fault.volume and fault.volume not in rig.mounts:
         drill.notes.append("left out: small volumes need root")
-        return drill
+        return
     began = time.monotonic()
-    rig.random.seed(f"{options.seed} {fault.name}")  # a row alone meets the same chances as in a full run
+    rig.random.seed(f"{seed} {fault.name}")  # a row alone meets the same chances as in a full run
     try:
         fault.run(drill)
     except (AssertionError, OSError, LookupError, ValueError) as exc:
@@ -76,7 +77,6 @@ def drilled(rig: Rig, fault: Fault, options: argparse.Namespace, console: Consol
     rig.query("CHECKPOINT")
     wrong = f"WRONG: {drill.findings.words[0]}" if drill.findings.words else "ok"
     console.print(f"{fault.name}: {drill.injected} in {time.monotonic() - began:.0f} s, {wrong}")
-    return drill
 
 
 def table(drills: Sequence[Drill], *, seed: int, took_s: float) -> Table:

@@ -92,7 +92,7 @@ def restart(rig: Rig) -> None:
 
 
 FAULTS = (
-    Fault(name="two-beats", matrix="30", what="second beat, pool processes killed", times=8, run=two_beats),
+    Fault(name="two-beats", matrix="30", what="second beat, pool processes killed", times=5, run=two_beats),
     Fault(name="beat-kill", matrix="30", what="beat SIGKILL", times=5, run=killed),
     Fault(name="beat-absent", matrix="30", what="beat frozen for 20 s, messages lost meanwhile", times=1, run=absent),
     Fault(name="clock", matrix="30", what="clocks of beat and workers jump by an hour", times=2, run=clock_jumps),

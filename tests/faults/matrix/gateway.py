@@ -181,7 +181,7 @@ FAULTS = (
         name="gateway-term", matrix="22", what="gateway SIGTERM in the middle of streams", times=3, run=asked_to_stop
     ),
     Fault(
-        name="gateway-awaits", matrix="22", what="gateway crashes at each of its awaits", times=20, run=at_failpoints
+        name="gateway-awaits", matrix="22", what="gateway crashes at each of its awaits", times=15, run=at_failpoints
     ),
     Fault(name="queue-bits", matrix="31", what="bits turned in queue entries", times=20, run=damaged_queue),
     Fault(

@@ -86,13 +86,6 @@ def after_the_commit(drill: Drill) -> list[str]:
 
 FAULTS = (
     Fault(
-        name="failpoints",
-        matrix="1, 8",
-        what="pool process ends at each statement, commit and step of the line in turn",
-        times=100,
-        run=at_points(every, "kill"),
-    ),
-    Fault(
         name="after-commit",
         matrix="8",
         what="crash after the commit, before the acknowledgement",
@@ -112,5 +105,12 @@ FAULTS = (
         what="no space left, at steps inside a chunk",
         times=12,
         run=at_points(of_a_chunk, "error:ENOSPC"),
+    ),
+    Fault(
+        name="failpoints",
+        matrix="1, 8",
+        what="pool process ends at each statement, commit and step of the line in turn",
+        times=100,
+        run=at_points(every, "kill"),
     ),
 )

@@ -96,6 +96,6 @@ FAULTS = (
         times=12,
         run=commit_lost(arrives=True),
     ),
-    Fault(name="slow-network", matrix="14", what="every block delayed by 5 to 50 ms", times=3, run=slow),
+    Fault(name="slow-network", matrix="14", what="every block delayed by 5 to 50 ms", times=2, run=slow),
     Fault(name="half-open", matrix="14", what="nothing passed on for 3 to 8 s", times=4, run=silent),
 )

@@ -211,13 +211,13 @@ FAULTS = (
     Fault(name="pg-backend-kill", matrix="17", what="backend SIGKILL, recovery of all", times=4, run=backend_killed),
     Fault(name="pg-terminate", matrix="18", what="sessions terminated anywhere", times=15, run=terminated),
     Fault(name="pg-commit", matrix="18", what="session terminated inside COMMIT", times=8, run=terminated_in_commit),
-    Fault(name="pg-lock", matrix="19", what="tables locked for 3 s", times=3, run=locked),
-    Fault(name="pg-deadlock", matrix="19", what="deadlock with a stranger's transaction", times=4, run=deadlocked),
-    Fault(name="same-rows", matrix="19", what="two jobs at once over the same rows", times=3, run=same_rows),
+    Fault(name="pg-lock", matrix="19", what="tables locked for 3 s", times=2, run=locked),
+    Fault(name="pg-deadlock", matrix="19", what="deadlock with a stranger's transaction", times=3, run=deadlocked),
+    Fault(name="same-rows", matrix="19", what="two jobs at once over the same rows", times=2, run=same_rows),
     Fault(name="pg-connections", matrix="20", what="no connection left for 4 s", times=2, run=out_of_connections),
     Fault(
         name="pg-disk", matrix="20", what="disk of PostgreSQL full for 4 s", times=2, run=disk_full, volume="postgres"
     ),
-    Fault(name="pg-freeze", matrix="14", what="PostgreSQL frozen for 3 to 8 s", times=3, run=frozen),
+    Fault(name="pg-freeze", matrix="14", what="PostgreSQL frozen for 3 to 8 s", times=2, run=frozen),
     Fault(name="pg-index", matrix="21", what="concurrent index build ended half-way", times=2, run=index_builds_killed),
 )

@@ -172,7 +172,7 @@ FAULTS = (
     ),
     Fault(name="messages-twice", matrix="15", what="messages sent twice", times=42, run=messages_doubled),
     Fault(name="redis-oom", matrix="13", what="Redis at maxmemory for 5 s", times=2, run=out_of_memory),
-    Fault(name="redis-freeze", matrix="14", what="Redis frozen for 3 to 12 s", times=3, run=frozen),
+    Fault(name="redis-freeze", matrix="14", what="Redis frozen for 3 to 12 s", times=2, run=frozen),
     Fault(name="redis-clients", matrix="15", what="CLIENT KILL of all connections", times=15, run=clients_killed),
     Fault(name="redis-disk", matrix="20", what="disk of Redis full for 4 s", times=2, run=disk_full, volume="redis"),
 )

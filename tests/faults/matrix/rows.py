@@ -6,7 +6,6 @@ from tests.faults.drill import Fault
 from tests.faults.matrix import beat, gateway, line, network, postgres, redis, sources, worker
 
 FAULTS: tuple[Fault, ...] = (
-    *line.FAULTS,
     *worker.FAULTS,
     *redis.FAULTS,
     *network.FAULTS,
@@ -14,4 +13,5 @@ FAULTS: tuple[Fault, ...] = (
     *gateway.FAULTS,
     *sources.FAULTS,
     *beat.FAULTS,
+    *line.FAULTS,
 )

@@ -184,16 +184,16 @@ FAULTS = (
         name="source-changed",
         matrix="29",
         what="a byte of the source changed during its job",
-        times=2,
+        times=1,
         run=hurt_source(change),
     ),
     Fault(
-        name="source-cut", matrix="29", what="the source cut in half during its job", times=2, run=hurt_source(shrink)
+        name="source-cut", matrix="29", what="the source cut in half during its job", times=1, run=hurt_source(shrink)
     ),
     Fault(
-        name="source-gone", matrix="29", what="the source deleted during its job", times=2, run=hurt_source(Path.unlink)
+        name="source-gone", matrix="29", what="the source deleted during its job", times=1, run=hurt_source(Path.unlink)
     ),
     Fault(
-        name="spool-full", matrix="20", what="disk of the spool full for 4 s", times=2, run=full_spool, volume="spool"
+        name="spool-full", matrix="20", what="disk of the spool full for 4 s", times=1, run=full_spool, volume="spool"
     ),
 )

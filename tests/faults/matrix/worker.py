@@ -171,13 +171,13 @@ def lost_between_pop_and_ack(drill: Drill) -> None:
 
 
 FAULTS = (
-    Fault(name="child-kill", matrix="1", what="pool process SIGKILL", times=25, run=children_killed),
+    Fault(name="child-kill", matrix="1", what="pool process SIGKILL", times=20, run=children_killed),
     Fault(name="segv", matrix="1", what="crash in native code while embedding", times=6, run=crashes_in_native_code),
-    Fault(name="poison", matrix="2", what="a row that crashes every process that touches it", times=2, run=poisoned),
-    Fault(name="group-kill", matrix="3", what="worker and its pool SIGKILL", times=4, run=group_killed),
-    Fault(name="sigterm", matrix="4", what="worker SIGTERM under load", times=4, run=stopped_under_load),
+    Fault(name="poison", matrix="2", what="a row that crashes every process that touches it", times=1, run=poisoned),
+    Fault(name="group-kill", matrix="3", what="worker and its pool SIGKILL", times=3, run=group_killed),
+    Fault(name="sigterm", matrix="4", what="worker SIGTERM under load", times=3, run=stopped_under_load),
     Fault(name="zombie", matrix="5", what="pool process frozen past its lease, then thawed", times=3, run=zombies),
     Fault(name="hang", matrix="6", what="hang in native code (hard limit set to 6 s)", times=2, run=hangs),
-    Fault(name="leak", matrix="7", what="100 MB leaked in a task", times=6, run=leaks),
+    Fault(name="leak", matrix="7", what="100 MB leaked in a task", times=3, run=leaks),
     Fault(name="pop-ack", matrix="9", what="crash between BRPOP and unacked", times=4, run=lost_between_pop_and_ack),
 )
