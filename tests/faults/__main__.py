@@ -17,9 +17,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.faults.drill import Drill, Fault, spread
+from tests.faults.drill import Drill, spread
 from tests.faults.matrix.rows import FAULTS
-from tests.faults.rig import Rig, running_rig, temporary_folder
+from tests.faults.rig import running_rig, temporary_folder
 
 COLUMNS = ("fault", "matrix", "injected", "lost", "doubled", "next chunk s", "settled s", "what")
 
