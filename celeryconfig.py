@@ -10,6 +10,7 @@ from pc_worker.push import stock_domains
 from pc_worker.settings import read_settings
 from pc_worker.wiring import endpoints
 from tasks.every import Every
+from tasks.queues import DEFAULT, all_queues
 
 _settings = read_settings()
 
@@ -31,6 +32,7 @@ broker_transport_options: dict[str, Any] = {
     "socket_keepalive": True,
     "health_check_interval": 25,
     "queue_order_strategy": "round_robin",  # no kind of work waits for all of another
+    "priority_steps": [0],  # fairness is the queues': four lists each would make every look four times as long
 }
 result_backend_transport_options = {"visibility_timeout": visibility_timeout}
 redis_socket_keepalive = True
@@ -67,16 +69,11 @@ worker_send_task_events = True  # Flower lives on them
 task_send_sent_event = True
 task_track_started = True
 
-# Own queues for splitting, embedding and upkeep, so that none waits behind another kind; `celery` is where a plain
-# client's messages arrive.
-task_default_queue = "celery"
-task_queues = [
-    Queue(name)
-    for name in ("celery", "pcw.split", "pcw.embed", "pcw.search", "pcw.upkeep", "pcw.indexes", "pcw.delivery")
-]
+# Own queues for each kind of work and each domain, so that none waits behind another (tasks/queues.py); without a route
+# here, a message goes where its sender says, or to `celery`.
+task_default_queue = DEFAULT
+task_queues = [Queue(name) for name in all_queues()]
 task_routes = {
-    "pc_worker.ingest_file": {"queue": "pcw.split"},
-    "pc_worker.process_chunk": {"queue": "pcw.embed"},
     "pc_worker.search": {"queue": "pcw.search"},
     "pc_worker.reconcile": {"queue": "pcw.upkeep"},
     "pc_worker.purge": {"queue": "pcw.upkeep"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -12,6 +13,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pc_worker.errors import InvalidRequest
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+RATE = re.compile(r"[0-9]{1,9}([.][0-9]{1,9})?")
 
 Backend = Literal["auto", "torch", "onnx", "onnx-int8"]
 
@@ -68,6 +71,8 @@ class Settings(BaseSettings):
     queue_max_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
     #: Chunks of one job in the broker at once: keeps the broker small and small jobs quick.
     chunks_in_flight: int = Field(default=32, ge=1, le=10_000)
+    #: DOMAIN=ROWS_A_SECOND, comma-separated: what a domain is held to; others are not limited.
+    rate_limits: Annotated[tuple[tuple[str, float], ...], NoDecode] = ()
     #: Seconds a chunk's lease lasts: longer than the hard time limit of a task, 300 s.
     lease_s: float = Field(default=330.0, ge=1.0)
     #: Seconds between two runs of `reconcile`.
@@ -128,6 +133,19 @@ class Settings(BaseSettings):
         for part in parts:
             split_address(part)
         return parts
+
+    @field_validator("rate_limits", mode="before")
+    @classmethod
+    def _rates(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        rates = []
+        for part in filter(None, (part.strip() for part in value.split(","))):
+            domain, _, rate = part.partition("=")
+            if not domain or not RATE.fullmatch(rate) or not float(rate):
+                raise ValueError(f"{part!r} is not DOMAIN=ROWS_A_SECOND")
+            rates.append((domain, float(rate)))
+        return tuple(rates)
 
     @field_validator("gateway_address", "flower_address", "metrics_address")
     @classmethod

@@ -11,6 +11,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from pc_worker.domains import get_domain
 from pc_worker.embedded import read_addresses
 from pc_worker.encoding import Encoder, identify_model, load_encoder
 from pc_worker.errors import ContractBroken, InvalidRequest, Unavailable
@@ -81,8 +82,11 @@ def parts(settings: Settings, *, application: str = "pc_worker") -> Parts:
     """Put together what services work with; nothing is connected before it is used.
 
     Raises:
+        InvalidRequest: If a setting names an unknown domain.
         Unavailable: If no servers are configured and none run under this HOME.
     """
+    for name, _ in settings.rate_limits:
+        get_domain(name)
     where = endpoints(settings)
     limits = Limits()
     return Parts(
@@ -94,6 +98,7 @@ def parts(settings: Settings, *, application: str = "pc_worker") -> Parts:
         default_model=settings.model,
         lease_s=settings.lease_s,
         chunks_in_flight=settings.chunks_in_flight,
+        rate_limits=dict(settings.rate_limits),
         spool=settings.spool,
     )
 

@@ -99,8 +99,9 @@ def _bind(task_id: str, task: Task, kwargs: dict[str, Any], **_: Any) -> None:
 
 
 @signals.task_retry.connect
-def _count_retry(sender: Task, **_: Any) -> None:
-    metrics.RETRIES.labels(task=sender.name).inc()
+def _count_retry(sender: Task, reason: Any, **_: Any) -> None:
+    if getattr(reason, "exc", None) is not None:  # else it only moves to another queue
+        metrics.RETRIES.labels(task=sender.name).inc()
 
 
 @signals.task_failure.connect

@@ -11,9 +11,11 @@ from pc_worker.errors import PcWorkerError
 from pc_worker.services import split as split_service
 from pc_worker.services.after_job import after_job
 from pc_worker.services.process_chunk import process_chunk as do_chunk
-from pc_worker.services.reconcile import next_chunks
+from pc_worker.services.reconcile import ingest_arguments
+from pc_worker.services.send_chunks import ChunkMessage, next_chunks
 from pc_worker.services.submit import IngestRequest, submit
 from tasks.app import PatientTask, app, worker
+from tasks.queues import DEFAULT, chunk_queue, split_queue
 
 
 # Indexing a file of many gigabytes takes its time; a second message meets the split's lock and goes away.
@@ -43,6 +45,8 @@ def ingest_file(
         path=path, domain=domain, chunk_size=chunk_size, max_dead=max_dead, options=options
     )
     submit(worker.parts, request, job)
+    if (self.request.delivery_info or {}).get("routing_key") == DEFAULT:  # so that it waits its turn among its domain's
+        raise self.retry(queue=split_queue(domain), countdown=0, throw=False)
     split_service.split(worker.parts, job)
     send_chunks(job)
     return {"job_id": job}
@@ -60,7 +64,22 @@ def process_chunk(job_id: str, chunk_no: int) -> dict[str, Any]:
     return summary
 
 
+def send_ingest(job_id: str, *, task_id: str | None = None) -> None:
+    """Send a job's ingest message; one that is sent again gets an id of its own, as the first may be at work."""
+    kwargs = ingest_arguments(worker.parts, job_id)
+    ingest_file.apply_async(kwargs=kwargs, task_id=task_id, queue=split_queue(str(kwargs["domain"])))
+
+
 def send_chunks(job_id: str) -> None:
     """Send the chunks of a job that may go to the broker now."""
-    for chunk_no in next_chunks(worker.parts, job_id):
-        process_chunk.apply_async(kwargs={"job_id": job_id, "chunk_no": chunk_no})
+    for chunk in next_chunks(worker.parts, job_id):
+        send_chunk(chunk)
+
+
+def send_chunk(chunk: ChunkMessage) -> None:
+    """Send one chunk to the queue it belongs in."""
+    process_chunk.apply_async(
+        kwargs={"job_id": chunk.job_id, "chunk_no": chunk.chunk_no},
+        queue=chunk_queue(chunk.domain, small=chunk.small),
+        countdown=chunk.delay_s or None,
+    )

@@ -6,9 +6,11 @@ from kombu.exceptions import OperationalError
 
 from pc_worker.errors import Unavailable
 from pc_worker.services.parts import Parts
-from pc_worker.services.reconcile import ingest_arguments, next_chunks
+from pc_worker.services.reconcile import ingest_arguments
+from pc_worker.services.send_chunks import next_chunks
 from pc_worker.store.values import Job
 from tasks.app import app
+from tasks.queues import chunk_queue, split_queue
 
 #: One quick try: what is not sent now is sent by `reconcile`.
 RETRY = {"max_retries": 1, "interval_start": 0.2}
@@ -36,10 +38,21 @@ def send_job(parts: Parts, job: Job) -> None:
     try:
         if job.state == "queued":
             kwargs = ingest_arguments(parts, job.job_id)
-            app.send_task("pc_worker.ingest_file", kwargs=kwargs, task_id=job.job_id, retry_policy=RETRY)
+            app.send_task(
+                "pc_worker.ingest_file",
+                kwargs=kwargs,
+                task_id=job.job_id,
+                queue=split_queue(job.domain),
+                retry_policy=RETRY,
+            )
         else:
-            for chunk_no in next_chunks(parts, job.job_id):
-                kwargs = {"job_id": job.job_id, "chunk_no": chunk_no}
-                app.send_task("pc_worker.process_chunk", kwargs=kwargs, retry_policy=RETRY)
+            for chunk in next_chunks(parts, job.job_id):
+                app.send_task(
+                    "pc_worker.process_chunk",
+                    kwargs={"job_id": chunk.job_id, "chunk_no": chunk.chunk_no},
+                    queue=chunk_queue(chunk.domain, small=chunk.small),
+                    countdown=chunk.delay_s or None,
+                    retry_policy=RETRY,
+                )
     except (OperationalError, OSError) as exc:
         raise Unavailable(f"Redis does not answer: {exc}") from exc

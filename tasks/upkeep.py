@@ -10,17 +10,17 @@ from pc_worker.domains import domain_names
 from pc_worker.services.check_ledger import check_ledger as find_violations
 from pc_worker.services.indexes import check_recall as measure_recall
 from pc_worker.services.indexes import maintain_indexes as build_what_is_due
+from pc_worker.services.purge import Retention
 from pc_worker.services.purge import purge as do_purge
-from pc_worker.services.reconcile import ingest_arguments
 from pc_worker.services.reconcile import reconcile as find_missing
 from pc_worker.services.scan_inbox import scan_inbox as find_files
 from pc_worker.store.search_statistics import refresh_statistics
 from tasks.app import PatientTask, app, worker
-from tasks.ingest import ingest_file, process_chunk
+from tasks.ingest import send_chunk, send_ingest
+from tasks.queues import work_queues
 
 #: Words are counted anew when this share of a domain's rows has changed; a job's end counts in any case.
 STATISTICS_DRIFT = 0.02
-WORK_QUEUES = ("pcw.split", "pcw.embed")
 
 
 class UpkeepTask(PatientTask):
@@ -36,11 +36,11 @@ def reconcile() -> dict[str, int]:
     """Send again what a lost message left behind."""
     missing = find_missing(worker.parts, broker_is_empty=broker_is_empty())
     for job_id in missing.ingests:
-        ingest_file.apply_async(kwargs=ingest_arguments(worker.parts, job_id))
-    for job_id, chunk_no in missing.chunks:
-        process_chunk.apply_async(kwargs={"job_id": job_id, "chunk_no": chunk_no})
+        send_ingest(job_id)
+    for chunk in missing.chunks:
+        send_chunk(chunk)
     metrics.MESSAGES_RESENT.labels(task="ingest_file").inc(len(missing.ingests))
-    metrics.MESSAGES_RESENT.labels(task="process_chunk").inc(len(missing.chunks))
+    metrics.MESSAGES_RESENT.labels(task="process_chunk").inc(missing.lost)
     return {"ingests": len(missing.ingests), "chunks": len(missing.chunks)}
 
 
@@ -82,7 +82,7 @@ def scan_inbox() -> dict[str, int]:
     inbox = worker.settings.inbox
     job_ids = [] if inbox is None else find_files(worker.parts, inbox)
     for job_id in job_ids:
-        ingest_file.apply_async(kwargs=ingest_arguments(worker.parts, job_id), task_id=job_id)
+        send_ingest(job_id, task_id=job_id)
     return {"jobs": len(job_ids)}
 
 
@@ -90,15 +90,14 @@ def scan_inbox() -> dict[str, int]:
 def purge() -> dict[str, int]:
     """Remove what is past its retention."""
     settings = worker.settings
-    return asdict(
-        do_purge(
-            worker.parts, job_retention_s=settings.job_retention_s, log_retention_s=settings.log_retention_s
-        )
+    retention = Retention(
+        job_s=settings.job_retention_s, log_s=settings.log_retention_s, model_s=settings.model_retention_s
     )
+    return asdict(do_purge(worker.parts, retention))
 
 
 def broker_is_empty() -> bool:
     """Tell whether no work waits in the broker, so that a message not at work must be lost."""
     with app.connection_for_read() as connection:
         client = connection.default_channel.client
-        return not any(client.llen(queue) for queue in WORK_QUEUES)
+        return not any(client.llen(queue) for queue in work_queues())

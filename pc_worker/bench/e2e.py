@@ -25,7 +25,7 @@ from pc_worker.samples import write_samples
 from pc_worker.services.models import active_model_of, seed_domains
 from pc_worker.services.parts import Parts
 from pc_worker.services.process_chunk import process_chunk
-from pc_worker.services.reconcile import next_chunks
+from pc_worker.services.send_chunks import next_chunks
 from pc_worker.services.split import split
 from pc_worker.services.submit import IngestRequest, submit
 from pc_worker.settings import Settings
@@ -97,8 +97,8 @@ def _ingest(parts: Parts, source: Path) -> Callable[[], None]:
         submit(parts, IngestRequest(path=str(source), domain="document"), job_id)
         split(parts, job_id)
         while chunks := next_chunks(parts, job_id):
-            for chunk_no in chunks:
-                process_chunk(parts, job_id, chunk_no)
+            for chunk in chunks:
+                process_chunk(parts, job_id, chunk.chunk_no)
 
     return work
 

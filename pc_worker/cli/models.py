@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from dataclasses import asdict
+from uuid import UUID
 
 import click
 from rich.console import Console
@@ -45,16 +48,19 @@ def list_command(as_json: bool) -> None:
 @DOMAIN
 @MODEL
 def backfill_command(domain: str, model: str) -> None:
-    """Embed a domain's rows with another model, beside the active one."""
+    """Embed a domain's rows with another model, beside the active one; files that arrive meanwhile go first."""
+    os.nice(10)
     parts = connected()
     registered = _find(parts, model)
     before = change_model.coverage(parts, domain, registered)
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         line = progress.add_task(f"{domain} → {registered.label}", total=before.lacking)
-        after = change_model.backfill(parts, domain, registered)
+        after: UUID | None = change_model.FIRST
         while after is not None:
-            progress.advance(line, change_model.BATCH)
+            began = time.monotonic()
             after = change_model.backfill(parts, domain, registered, after=after)
+            progress.advance(line, change_model.BATCH if after is not None else 0)
+            time.sleep(change_model.rest_s(parts.database, worked_s=time.monotonic() - began))
     left = change_model.coverage(parts, domain, registered)
     print(f"{left.rows - left.lacking} of {left.rows} rows of {domain} have vectors of {registered.label}")
 

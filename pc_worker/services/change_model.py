@@ -16,8 +16,8 @@ from pc_worker.domains import Domain, Record, get_domain
 from pc_worker.errors import InvalidRequest
 from pc_worker.services.embed import Embedder
 from pc_worker.services.parts import Parts
-from pc_worker.store import model_switch, models
-from pc_worker.store.connection import Cursor
+from pc_worker.store import jobs, model_switch, models
+from pc_worker.store.connection import Cursor, Database
 from pc_worker.store.model_sample import sample_vectors
 from pc_worker.store.values import Model
 
@@ -27,6 +27,10 @@ BATCH = 300
 SAMPLE = 1000
 NEIGHBOURS = 10
 FIRST = UUID(int=0)
+#: While files are ingested, a backfill rests so many times as long as it works.
+REST = 4.0
+#: Batches of 3,000 rows that one purge drops of a model: what is left goes with the next.
+BATCHES_A_PURGE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +84,8 @@ def backfill(parts: Parts, domain_name: str, model: Model, *, after: UUID = FIRS
     """Embed the next 300 rows that lack the model's vectors; gives where to go on, None at the end."""
     domain = _embedded(domain_name)
     with parts.database.transaction() as cursor:
+        if after == FIRST:
+            model_switch.keep_vectors(cursor, model.model_id)
         rows = model_switch.rows_lacking(cursor, domain_name, model.model_id, after=after, limit=BATCH)
     if not rows:
         return None
@@ -99,6 +105,15 @@ def backfill(parts: Parts, domain_name: str, model: Model, *, after: UUID = FIRS
     return rows[-1].row_id
 
 
+def rest_s(database: Database, *, worked_s: float) -> float:
+    """Give how long a backfill rests after a batch that took ``worked_s`` seconds: files that arrive go first.
+
+    Some of it goes on in any case, or it would never end where files arrive all the time.
+    """
+    with database.transaction() as cursor:
+        return REST * worked_s if jobs.running_jobs(cursor) else 0.0
+
+
 def switch(parts: Parts, domain_name: str, model: Model) -> int:
     """Make the model active, atomically, and deliver every row anew; gives how many rows.
 
@@ -109,6 +124,7 @@ def switch(parts: Parts, domain_name: str, model: Model) -> int:
     with parts.database.transaction() as cursor:
         if model_switch.lock_domain(cursor, domain_name) == model.model_id:
             raise InvalidRequest(f"{model.label} is the model of {domain_name} already")
+        model_switch.lock_model(cursor, model.model_id)
         _, lacking = model_switch.count_rows(cursor, domain_name, model.model_id)
         if lacking:
             raise InvalidRequest(f"{lacking} rows lack vectors of {model.label}: run `models backfill` first")
@@ -132,18 +148,38 @@ def drop(parts: Parts, model: Model) -> int:
     Raises:
         InvalidRequest: If a domain uses it.
     """
-    with parts.database.transaction() as cursor:
-        cursor.execute("SELECT domain FROM domains WHERE model_id = %s", (model.model_id,))
-        users = [domain for (domain,) in cursor.fetchall()]
-    if users:
-        raise InvalidRequest(f"{model.label} is the model of {', '.join(users)}: switch first")
     dropped = 0
-    while True:
-        with parts.database.transaction() as cursor:
-            gone = model_switch.drop_vectors(cursor, model.model_id, limit=BATCH * 10)
+    while gone := _drop_some(parts.database, model.model_id, model.label):
         dropped += gone
+    return dropped
+
+
+def drop_retired(database: Database, *, older_than_s: float) -> int:
+    """Delete vectors of models that no domain has used for so long, a bounded number a call; gives how many."""
+    with database.transaction() as cursor:
+        retired = model_switch.retired_models(cursor, older_than_s=older_than_s)
+    dropped = 0
+    for model_id in retired:
+        for _ in range(BATCHES_A_PURGE):
+            try:
+                gone = _drop_some(database, model_id, f"model {model_id}")
+            except InvalidRequest:  # it came into use again: nothing more of it goes
+                break
+            dropped += gone
+            if not gone:
+                break
+    return dropped
+
+
+def _drop_some(database: Database, model_id: int, label: str) -> int:
+    with database.transaction() as cursor:
+        users = model_switch.lock_model(cursor, model_id)
+        if users:
+            raise InvalidRequest(f"{label} is the model of {', '.join(users)}: switch first")
+        gone = model_switch.drop_vectors(cursor, model_id, limit=BATCH * 10)
         if not gone:
-            return dropped
+            model_switch.keep_vectors(cursor, model_id)
+        return gone
 
 
 def _embedded(domain_name: str) -> Domain:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pc_worker.encoding import Encoder, ModelIdentity
@@ -26,6 +26,7 @@ class Parts:
         default_model: Name or path that seeds the active model of domains embedded here.
         lease_s: Seconds a chunk's lease lasts.
         chunks_in_flight: Chunks of one job that may be with the broker at once.
+        rate_limits: Rows a second that domains are held to.
     """
 
     database: Database
@@ -36,4 +37,5 @@ class Parts:
     default_model: str
     lease_s: float = 330.0
     chunks_in_flight: int = 32
+    rate_limits: Mapping[str, float] = field(default_factory=dict)
     spool: Path = Path()

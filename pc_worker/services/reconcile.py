@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pc_worker.services.parts import Parts
+from pc_worker.services.send_chunks import ChunkMessage, messages, next_chunks
 from pc_worker.store import jobs, ledger
 
 #: Seconds after which a message counts as lost while the broker's queue is empty …
@@ -15,10 +16,11 @@ LOST_AFTER_WAITING_S = 900.0
 
 @dataclass(frozen=True, slots=True)
 class ToSend:
-    """Messages to send: whole ingests, and chunks as (job id, chunk number)."""
+    """Messages to send: whole ingests by job id, and chunks, of which ``lost`` were lost; the others' turn has come."""
 
     ingests: list[str]
-    chunks: list[tuple[str, int]]
+    chunks: list[ChunkMessage]
+    lost: int
 
 
 def reconcile(parts: Parts, *, broker_is_empty: bool) -> ToSend:
@@ -27,19 +29,15 @@ def reconcile(parts: Parts, *, broker_is_empty: bool) -> ToSend:
     with parts.database.transaction() as cursor:
         ingests = jobs.stale_queued_jobs(cursor, older_than_s=lost_after_s)
         running = jobs.running_jobs(cursor)
-    chunks: list[tuple[str, int]] = []
+    chunks: list[ChunkMessage] = []
+    found_lost = 0
     for job_id in running:
         with parts.database.transaction() as cursor:
+            job = jobs.find_job(cursor, job_id)
             lost = ledger.take_lost(cursor, job_id, older_than_s=lost_after_s)
-            waiting = ledger.take_waiting(cursor, job_id, window=parts.chunks_in_flight)
-        chunks += [(job_id, chunk_no) for chunk_no in (*lost, *waiting)]
-    return ToSend(ingests, chunks)
-
-
-def next_chunks(parts: Parts, job_id: str) -> list[int]:
-    """Give the chunks of a job to send next; they count as sent from now on."""
-    with parts.database.transaction() as cursor:
-        return ledger.take_waiting(cursor, job_id, window=parts.chunks_in_flight)
+        chunks += [*messages(job, lost), *next_chunks(parts, job_id)]
+        found_lost += len(lost)
+    return ToSend(ingests, chunks, found_lost)
 
 
 def ingest_arguments(parts: Parts, job_id: str) -> dict[str, object]:

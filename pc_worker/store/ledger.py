@@ -66,7 +66,8 @@ INSERT INTO dead_letters (job_id, row_no, chunk_no, domain, reason) VALUES (%s, 
 TAKE_WAITING = """
 WITH next AS MATERIALIZED (
     SELECT chunk_no FROM chunks WHERE job_id = %(job_id)s AND state = 'waiting' ORDER BY chunk_no
-    LIMIT greatest(0, %(window)s - (SELECT count(*) FROM chunks WHERE job_id = %(job_id)s AND state = 'enqueued'))
+    LIMIT greatest(0, least(%(at_most)s, %(window)s - (
+        SELECT count(*) FROM chunks WHERE job_id = %(job_id)s AND state = 'enqueued')))
     FOR UPDATE SKIP LOCKED
 )
 UPDATE chunks SET state = 'enqueued', enqueued_at = now()
@@ -172,9 +173,10 @@ def unlock_chunk(cursor: Cursor, claim: Claim) -> None:
     cursor.execute(f"SELECT pg_advisory_unlock({LOCK_KEY})", key)
 
 
-def take_waiting(cursor: Cursor, job_id: str, *, window: int) -> list[int]:
-    """Give the chunks to send next, so that at most ``window`` of the job are with the broker."""
-    cursor.execute(TAKE_WAITING, {"job_id": job_id, "window": window})
+def take_waiting(cursor: Cursor, job_id: str, *, window: int, at_most: int | None = None) -> list[int]:
+    """Give the chunks to send next, ``at_most`` so many, so that at most ``window`` of the job are with the broker."""
+    values = {"job_id": job_id, "window": window, "at_most": window if at_most is None else at_most}
+    cursor.execute(TAKE_WAITING, values)
     return sorted(chunk_no for (chunk_no,) in cursor.fetchall())
 
 

@@ -65,6 +65,19 @@ INSERT INTO log_batches (domain, first_position, last_position, epoch, nonce, mo
 SELECT %(domain)s, first, least(first + 299, %(head)s), %(epoch)s, (random() * 9e18)::bigint, %(model_id)s
 FROM generate_series(%(base)s + 1, %(head)s, 300) AS first
 """
+# Whoever drops a model's vectors and whoever switches to it take turns; writers of vectors do not mind.
+LOCK_MODEL = "SELECT 1 FROM models WHERE model_id = %s FOR NO KEY UPDATE"
+USERS = "SELECT domain FROM domains WHERE model_id = %s ORDER BY domain"
+RETIRE = """
+UPDATE models SET retired_at = CASE WHEN model_id = %(old)s THEN now() END WHERE model_id IN (%(old)s, %(new)s)
+"""
+WANTED = "UPDATE models SET retired_at = NULL WHERE model_id = %s AND retired_at IS NOT NULL"
+RETIRED = """
+SELECT model_id FROM models m
+WHERE retired_at < now() - make_interval(secs => %s)
+  AND NOT EXISTS (SELECT FROM domains d WHERE d.model_id = m.model_id)
+ORDER BY model_id
+"""
 DROP = """
 DELETE FROM embeddings WHERE model_id = %(model_id)s AND (domain, row_id) IN (
     SELECT domain, row_id FROM embeddings WHERE model_id = %(model_id)s LIMIT %(limit)s)
@@ -134,8 +147,8 @@ def switch_model(cursor: Cursor, domain: str, model_id: int) -> int:
 
     The domain must be locked, and every row must have the model's vectors.
     """
-    cursor.execute("SELECT head FROM domains WHERE domain = %s", (domain,))
-    (base,) = cursor.fetchone() or (0,)
+    cursor.execute("SELECT head, model_id FROM domains WHERE domain = %s", (domain,))
+    base, former = cursor.fetchone() or (0, 0)
     cursor.execute(RELOG, {"domain": domain, "base": base})
     rows, epoch = cursor.rowcount, str(uuid4())
     cursor.execute(OLD_BATCHES, (domain,))
@@ -143,8 +156,27 @@ def switch_model(cursor: Cursor, domain: str, model_id: int) -> int:
         NEW_BATCHES, {"domain": domain, "base": base, "head": base + rows, "epoch": epoch, "model_id": model_id}
     )
     cursor.execute(SWITCH, (model_id, epoch, rows, domain))
+    cursor.execute(RETIRE, {"old": former, "new": model_id})
     cursor.execute("SELECT pg_notify('pcw_log', %s)", (domain,))
     return rows
+
+
+def lock_model(cursor: Cursor, model_id: int) -> list[str]:
+    """Keep a model from being switched to or dropped by others until the transaction ends; gives its domains."""
+    cursor.execute(LOCK_MODEL, (model_id,))
+    cursor.execute(USERS, (model_id,))  # a statement of its own: it sees what was committed while we waited
+    return [domain for (domain,) in cursor.fetchall()]
+
+
+def retired_models(cursor: Cursor, *, older_than_s: float) -> list[int]:
+    """Give models that no domain has used for so long; never one that was not active yet: it may be being filled."""
+    cursor.execute(RETIRED, (older_than_s,))
+    return [model_id for (model_id,) in cursor.fetchall()]
+
+
+def keep_vectors(cursor: Cursor, model_id: int) -> None:
+    """Note that a model is no longer retired: it is being filled anew, or has nothing left to drop."""
+    cursor.execute(WANTED, (model_id,))
 
 
 def drop_vectors(cursor: Cursor, model_id: int, *, limit: int) -> int:

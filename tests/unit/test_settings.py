@@ -23,6 +23,9 @@ from pc_worker.settings import is_loopback, read_settings, split_address
         ("REDIS_URL", "redis://h", "PC_WORKER_DATA_ROOTS"),
         ("TLS_CERT", "/c.pem", "PC_WORKER_TLS_KEY"),
         ("TLS_CLIENT_CA", "/c.pem", "PC_WORKER_TLS_CERT"),
+        ("RATE_LIMITS", "document", "DOMAIN=ROWS_A_SECOND"),
+        ("RATE_LIMITS", "document=nan", "DOMAIN=ROWS_A_SECOND"),
+        ("RATE_LIMITS", "document=0", "DOMAIN=ROWS_A_SECOND"),
     ],
 )
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str) -> None:
@@ -33,6 +36,13 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
 
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_rate_limits_are_rows_a_second_by_domain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PC_WORKER_RATE_LIMITS", "document=200, recruit=12.5,")
+
+    assert read_settings().rate_limits == (("document", 200.0), ("recruit", 12.5))
+    assert hash(read_settings())
 
 
 def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:

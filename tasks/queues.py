@@ -1,0 +1,38 @@
+"""The broker's queues. A worker takes from each in turn, so what has a queue of its own waits for nobody else's work.
+
+Each domain has its own, so none starves another; in it small jobs have their own, so none waits behind a huge one.
+"""
+
+from __future__ import annotations
+
+from pc_worker.domains import domain_names
+
+#: Where a plain client's messages arrive.
+DEFAULT = "celery"
+#: Of the version before; what still waits in them is done.
+FORMER = ("pcw.split", "pcw.embed")
+
+
+def split_queue(domain: str) -> str:
+    """Give the queue of a domain's ``ingest_file`` messages."""
+    return f"pcw.split.{domain}"
+
+
+def chunk_queue(domain: str, *, small: bool) -> str:
+    """Give the queue of the chunks of a domain's small, or of its other jobs."""
+    return f"pcw.embed.{domain}.small" if small else f"pcw.embed.{domain}"
+
+
+def work_queues() -> list[str]:
+    """Give every queue that holds work of the ledger."""
+    own = [
+        queue
+        for domain in domain_names()
+        for queue in (split_queue(domain), chunk_queue(domain, small=True), chunk_queue(domain, small=False))
+    ]
+    return [*own, *FORMER]
+
+
+def all_queues() -> list[str]:
+    """Give the queues that a worker takes from."""
+    return [DEFAULT, *work_queues(), "pcw.search", "pcw.upkeep", "pcw.indexes", "pcw.delivery"]

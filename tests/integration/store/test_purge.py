@@ -1,0 +1,110 @@
+"""What purge removes, and what it never does: what a resume, a checkpoint or a way back to a model needs."""
+
+from __future__ import annotations
+
+import uuid
+
+from pc_worker.services.change_model import drop_retired
+from pc_worker.store import jobs, model_switch
+from pc_worker.store.connection import Database
+from pc_worker.store.log import purge_superseded
+from pc_worker.store.values import Job, Model
+from tests.integration.store.rows import make_job, row, write
+from tests.integration.store.test_model_switch import backfilled, filled, other_model
+
+ROWS = 5
+AT_ONCE = 0.0
+A_DAY = 86_400.0
+
+
+def switched(database: Database) -> tuple[Job, Model]:
+    """A domain that has left its first model for another."""
+    job, model = filled(database, ROWS), other_model(database)
+    backfilled(database, job, model)
+    switch(database, job, model.model_id)
+    return job, model
+
+
+def switch(database: Database, job: Job, model_id: int) -> None:
+    with database.transaction() as cursor:
+        model_switch.lock_domain(cursor, job.domain)
+        model_switch.switch_model(cursor, job.domain, model_id)
+
+
+def vectors(database: Database, job: Job, model_id: int | None) -> int:
+    with database.transaction() as cursor:
+        cursor.execute("SELECT count(*) FROM embeddings WHERE domain = %s AND model_id = %s", (job.domain, model_id))
+        (count,) = cursor.fetchone() or (0,)
+    return int(count)
+
+
+def only_domain(database: Database, job: Job) -> None:
+    """Leave this domain alone in the database: others use the same models."""
+    with database.transaction() as cursor:
+        for table in ("embeddings", "rows", "log", "log_batches", "domains"):
+            cursor.execute(f"DELETE FROM {table} WHERE domain <> %s", (job.domain,))
+
+
+def test_vectors_of_a_model_that_no_domain_uses_go_after_their_retention(database: Database) -> None:
+    job, model = switched(database)
+    only_domain(database, job)
+
+    assert drop_retired(database, older_than_s=A_DAY) == 0
+    assert vectors(database, job, job.model_id) == ROWS
+
+    assert drop_retired(database, older_than_s=AT_ONCE) == ROWS
+    assert (vectors(database, job, job.model_id), vectors(database, job, model.model_id)) == (0, ROWS)
+    assert drop_retired(database, older_than_s=AT_ONCE) == 0
+
+
+def test_a_model_that_another_domain_uses_stays(database: Database) -> None:
+    job, _ = switched(database)
+    filled(database, ROWS)
+
+    assert drop_retired(database, older_than_s=AT_ONCE) == 0
+    assert vectors(database, job, job.model_id) == ROWS
+
+
+def test_a_model_that_is_being_filled_is_not_taken_for_an_old_one(database: Database) -> None:
+    job, model = filled(database, ROWS), other_model(database)
+    only_domain(database, job)
+    backfilled(database, job, model)
+
+    assert drop_retired(database, older_than_s=AT_ONCE) == 0
+    assert vectors(database, job, model.model_id) == ROWS
+
+
+def test_after_the_way_back_it_is_the_other_model_that_is_old(database: Database) -> None:
+    job, model = switched(database)
+    only_domain(database, job)
+    switch(database, job, job.model_id or 0)
+
+    assert drop_retired(database, older_than_s=AT_ONCE) == ROWS
+    assert (vectors(database, job, job.model_id), vectors(database, job, model.model_id)) == (ROWS, 0)
+
+
+def test_jobs_that_can_be_resumed_stay(database: Database) -> None:
+    failed, cancelled, empty = make_job(database), make_job(database), make_job(database, rows=0)
+    with database.transaction() as cursor:
+        jobs.fail_job(cursor, failed.job_id, "a reason")
+        jobs.cancel_job(cursor, cancelled.job_id)
+
+    with database.transaction() as cursor:
+        gone = jobs.purge_jobs(cursor, older_than_s=-1)
+
+    assert empty.job_id in gone
+    assert not {failed.job_id, cancelled.job_id} & set(gone)
+
+
+def test_superseded_entries_go_but_the_first_and_the_newest_of_a_row_stay(database: Database) -> None:
+    job, same = make_job(database), uuid.uuid4()
+    for content in ("a", "b", "c", "d"):
+        with database.transaction() as cursor:
+            write(cursor, job, [row(0, same, content=content)])
+
+    with database.transaction() as cursor:
+        purge_superseded(cursor, older_than_s=-1)
+        cursor.execute("SELECT position FROM log WHERE domain = %s ORDER BY position", (job.domain,))
+        left = [position for (position,) in cursor.fetchall()]
+
+    assert left == [1, 4]
