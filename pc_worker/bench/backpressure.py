@@ -2,7 +2,7 @@
 
 ``python -m pc_worker.bench.backpressure FOLDER [ROWS]`` writes ``backpressure.csv``, ``backpressure.png`` and
 ``backpressure.json``. ROWS, 200,000 unless given, are ingested while two clients stand still, one on each kind of
-stream; a fifth as many before they come and after they have gone, for comparison.
+stream. How fast ingest is beside such clients is measured afterwards, file by file, in turn with and without them.
 """
 
 from __future__ import annotations
@@ -19,13 +19,16 @@ from statistics import median
 
 import pandas as pd
 
-from pc_worker.bench.backpressure_picture import Sample, draw, write_table
+from pc_worker.bench.backpressure_picture import PARTS, Sample, draw, write_table
 from pc_worker.bench.gateway_crowd import memory_mib
 from pc_worker.bench.java_reader import JavaReader, built_client, java_reader, why_no_java
 from pc_worker.bench.own_stack import OwnStack, own_stack
 
 ROWS = 200_000
 FILE_ROWS = 20_000
+#: Files with and without clients that stand still, taken in turn.
+PAIRS = 5
+PAIR_ROWS = 10_000
 #: Each distinct text is embedded once, so that it is not the encoder that is measured.
 TEXTS = 500
 #: What a client has read when it stops: some chunks, so that all is under way.
@@ -36,26 +39,28 @@ DOMAIN = "document"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it: rates are medians over files, in rows/s; memory is in MiB.
+    """What came of it; memory in MiB, rates in rows/s.
 
     Attributes:
-        ingest_ratio: Rate beside the clients that stand still ÷ rate without them.
-        stalled_s: How long they stood still.
-        gateway_growth_mib: The gateway's memory at its most during the stall, less what it was when the stall began.
+        stalled_s: How long the clients stood still.
+        gateway_growth: The gateway's memory at its most during the stall, less what it was when the stall began.
         read_rows: What the client of the acknowledged stream read in all, in order.
         read_s: How long it took for what it had missed.
+        ingest_alone: Rates of files ingested without clients.
+        ingest_beside: Rates of files ingested beside two that stand still.
+        ingest_ratio: Median beside ÷ median alone.
     """
 
     rows: int
-    alone_rate: float
-    stalled_rate: float
-    ingest_ratio: float
     stalled_s: float
-    gateway_growth_mib: float
-    workers_growth_mib: float
-    redis_most_mib: float
+    gateway_growth: float
+    workers_growth: float
+    redis_growth: float
     read_rows: int
     read_s: float
+    ingest_alone: list[float]
+    ingest_beside: list[float]
+    ingest_ratio: float
 
 
 class Watcher:
@@ -83,11 +88,11 @@ class Watcher:
 
     def _watch(self) -> None:
         while not self._done.wait(SAMPLE_S):
-            gateway, workers, redis = (self._memory(part) for part in ("gateway", "worker", "redis"))
-            self.samples.append(Sample(time.monotonic() - self._began, self.phase, gateway, workers, redis))
-
-    def _memory(self, part: str) -> float:
-        return sum(memory_mib(pid, "VmRSS") for pid in self._stack.pids(part))
+            pids = self._stack.addresses.pids
+            # Not the child that Redis has while it rewrites its file: it shares all its memory.
+            families = (self._stack.family("gateway"), self._stack.family("worker"), [pids["redis"]])
+            memory = (sum(memory_mib(pid, "VmRSS") for pid in family) for family in families)
+            self.samples.append(Sample(time.monotonic() - self._began, self.phase, *memory))
 
 
 class Sources:
@@ -96,11 +101,11 @@ class Sources:
     def __init__(self, folder: Path) -> None:
         self._folder, self._number = folder, 0
 
-    def next(self) -> Path:
+    def next(self, rows: int) -> Path:
         """Write another file."""
         self._number += 1
         path = self._folder / f"source-{self._number}.pkl"
-        numbers = range(FILE_ROWS)
+        numbers = range(rows)
         texts = [f"Document {number % TEXTS} of a long series." for number in numbers]
         pd.DataFrame({"id": list(numbers), "text": texts, "file": self._number}).to_pickle(path)
         return path
@@ -126,40 +131,53 @@ def main() -> None:
 def measure(stack: OwnStack, watcher: Watcher, classpath: str, rows: int) -> Outcome:
     """Go through the phases."""
     sources, files = Sources(stack.folder), max(1, rows // FILE_ROWS)
-    around = max(1, files // 5)
-    _ingest(stack, sources, 1)  # the model is loaded, every text embedded
-    alone = _ingest(stack, sources, around)
-    with ExitStack() as held:
-        stalled = {kind: held.enter_context(java_reader(classpath)) for kind in ("stream", "consume")}
-        for kind, client in stalled.items():
-            client.open(kind, stack.addresses.gateway, DOMAIN)
-            client.read(READ_FIRST)
+    _ingest(stack, sources.next(FILE_ROWS))  # the model is loaded, every text embedded
+    with _standing_still(stack, classpath) as clients:
         watcher.phase, began = "stalled", time.monotonic()
-        beside = _ingest(stack, sources, files)
+        for _ in range(files):
+            _ingest(stack, sources.next(FILE_ROWS))
         stalled_s = time.monotonic() - began
         watcher.phase = "reading"
-        at_open = (1 + around) * FILE_ROWS
-        read_rows, read_s = _read_on(stalled, at_open, at_open + files * FILE_ROWS)
-    watcher.phase = "after"
-    alone += _ingest(stack, sources, around)
-    during = watcher.of("stalled")
+        read_rows, read_s = _read_on(clients, FILE_ROWS, (1 + files) * FILE_ROWS)
+    watcher.phase = "in turn"
+    alone, beside = [], []
+    for _ in range(PAIRS):
+        alone.append(_ingest(stack, sources.next(PAIR_ROWS)))
+        with _standing_still(stack, classpath):
+            beside.append(_ingest(stack, sources.next(PAIR_ROWS)))
+    growth = {part: _growth(watcher.of("stalled"), part) for part in PARTS}
     return Outcome(
         rows=files * FILE_ROWS,
-        alone_rate=median(alone),
-        stalled_rate=median(beside),
-        ingest_ratio=median(beside) / median(alone),
         stalled_s=stalled_s,
-        gateway_growth_mib=max(sample.gateway for sample in during) - during[0].gateway,
-        workers_growth_mib=max(sample.workers for sample in during) - during[0].workers,
-        redis_most_mib=max(sample.redis for sample in during),
+        gateway_growth=growth["gateway"],
+        workers_growth=growth["workers"],
+        redis_growth=growth["redis"],
         read_rows=read_rows,
         read_s=read_s,
+        ingest_alone=alone,
+        ingest_beside=beside,
+        ingest_ratio=median(beside) / median(alone),
     )
 
 
-def _ingest(stack: OwnStack, sources: Sources, files: int) -> list[float]:
-    options = ("--domain", DOMAIN, "--id-column", "id", "--text-column", "text")
-    return [stack.ingest(sources.next(), *options) for _ in range(files)]
+def _growth(samples: list[Sample], part: str) -> float:
+    memory = [float(getattr(sample, part)) for sample in samples]
+    return max(memory) - memory[0]
+
+
+def _ingest(stack: OwnStack, source: Path) -> float:
+    return stack.ingest(source, "--domain", DOMAIN, "--id-column", "id", "--text-column", "text")
+
+
+@contextmanager
+def _standing_still(stack: OwnStack, classpath: str) -> Iterator[dict[str, JavaReader]]:
+    """Hold a client on each kind of stream that has begun to read from the log's start and has stopped."""
+    with ExitStack() as held:
+        clients = {kind: held.enter_context(java_reader(classpath)) for kind in ("stream", "consume")}
+        for kind, client in clients.items():
+            client.open(kind, stack.addresses.gateway, DOMAIN)
+            client.read(READ_FIRST)
+        yield clients
 
 
 def _read_on(stalled: dict[str, JavaReader], at_open: int, now: int) -> tuple[int, float]:

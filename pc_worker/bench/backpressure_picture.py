@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+PARTS = ("gateway", "workers", "redis")
 #: Phase → its colour and what happens in it.
 SHADES = {
     "stalled": ("orange", "clients stand still, ingest goes on"),
@@ -46,7 +47,7 @@ def draw(samples: Sequence[Sample], path: Path) -> None:
     figure: Any
     figure, panels = plt.subplots(3, 1, figsize=(9, 7), sharex=True, layout="constrained")
     seconds = [sample.seconds for sample in samples]
-    for axes, part in zip(panels, ("gateway", "workers", "redis"), strict=True):
+    for axes, part in zip(panels, PARTS, strict=True):
         axes.plot(seconds, [getattr(sample, part) for sample in samples])
         axes.set(ylabel=f"{part}, MiB", ylim=(0, None))
         for phase, mine in groupby(samples, key=lambda sample: sample.phase):

@@ -48,7 +48,7 @@ class OwnStack:
         started, finished = (datetime.fromisoformat(status[name]) for name in ("started_at", "finished_at"))
         return float(status["rows_written"] / (finished - started).total_seconds())
 
-    def pids(self, part: str) -> list[int]:
+    def family(self, part: str) -> list[int]:
         """Give a part's process and its children."""
         return _family(self.addresses.pids[part])
 
