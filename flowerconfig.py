@@ -17,12 +17,14 @@ read_only = True
 tasks_columns = "name,kwargs,result,state,runtime,received,worker"
 
 
+#: A result that its task keeps to itself: a search's.
+CUT_SHORT = "{, ...}"
 #: Shown first: a cell of Flower's table ends after some 50 characters.
-FIRST = ("chunk_no", "domain", "path", "result")
+FIRST = ("chunk_no", "domain", "path", "result", "written", "unchanged", "skipped", "dead")
 
 
 def format_task(task: Any) -> Any:
-    """Show arguments and results as words; of a search, only how much it found."""
+    """Show arguments and results as words."""
     task.kwargs = _readable(task.kwargs, without=(None, []))
     task.result = _readable(task.result, without=(None, [], 0))
     return task
@@ -33,10 +35,8 @@ def _readable(shown: str | None, *, without: Collection[object]) -> str | None:
     try:
         values = ast.literal_eval(shown or "")
     except (ValueError, SyntaxError):
-        return "(cut short)" if "'hits':" in (shown or "") else shown
+        return "(rows, for its caller)" if shown == CUT_SHORT else shown
     if not isinstance(values, dict):
         return shown
-    if "hits" in values:
-        values["hits"] = len(values["hits"])
     names = [name for name in FIRST if name in values] + [name for name in values if name not in FIRST]
     return ", ".join(f"{name}={values[name]}" for name in names if values[name] not in without)
