@@ -15,6 +15,7 @@ from rich.progress import Progress
 from pc_worker.cli.context import connected
 from pc_worker.cli.output import print_json, print_table
 from pc_worker.services import change_model
+from pc_worker.services.indexes import maintain_indexes
 from pc_worker.services.parts import Parts
 from pc_worker.store import models as stored
 from pc_worker.store.values import Model
@@ -62,6 +63,8 @@ def backfill_command(domain: str, model: str) -> None:
             progress.advance(line, change_model.BATCH if after is not None else 0)
             time.sleep(change_model.rest_s(parts.database, worked_s=time.monotonic() - began))
     left = change_model.coverage(parts, domain, registered)
+    if not left.lacking:
+        maintain_indexes(parts.database)  # now: after the switch searches would compare all vectors until the next turn
     print(f"{left.rows - left.lacking} of {left.rows} rows of {domain} have vectors of {registered.label}")
 
 

@@ -61,7 +61,6 @@ def process_chunk(
             jobs.fail_job(cursor, job_id, str(exc))
         raise
     except Exception as exc:
-        CHUNKS_FAILED.labels(domain=claim.job.domain).inc()
         # A chunk that needs too much keeps its lease, so that the next attempt counts this one as a crash.
         if not isinstance(exc, (MemoryError, *overruns)):
             _release(parts, claim, exc)
@@ -72,8 +71,14 @@ def process_chunk(
         push_written(parts, get_domain(claim.job.domain), written)
     clock.observe(claim.job.domain)
     CHUNK_SECONDS.labels(domain=claim.job.domain).observe(time.monotonic() - began)
-    count_rows(claim.job.domain, written.outcome.tally)
-    return {"result": "done", "job_finished": written.outcome.job_finished, **asdict(written.outcome.tally)}
+    return _summary(claim, written)
+
+
+def _summary(claim: Claim, written: Written) -> dict[str, Any]:
+    """Count what was done, and say it."""
+    outcome = written.outcome
+    count_rows(claim.job.domain, outcome.tally)
+    return {"result": "done", "job_finished": outcome.job_finished, **asdict(outcome.tally)}
 
 
 def _write(parts: Parts, claim: Claim, clock: StageClock) -> Written:
@@ -123,6 +128,7 @@ def _check_all_accounted(claim: Claim, tally: Tally) -> None:
 
 def _release(parts: Parts, claim: Claim, error: Exception) -> None:
     """Book the failure; if PostgreSQL is away the lease ends with the connection instead."""
+    CHUNKS_FAILED.labels(domain=claim.job.domain).inc()
     own_fault = not isinstance(error, (Unavailable, Conflict, OSError))
     text = str(error) if isinstance(error, PcWorkerError) else f"{type(error).__name__}: {error}"
     try:
