@@ -13,6 +13,7 @@ import structlog
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from pc_worker.domains import domain_names
 from pc_worker.errors import PcWorkerError, Unavailable
 from pc_worker.queue import Queue
 from pc_worker.store import line_state
@@ -72,14 +73,14 @@ class LineMetrics(Collector):
         """Measure."""
         families = _families()
         with self._one_at_a_time:
-            heads = self._measure_database(families)
-            self._measure_queue(families, heads)
+            self._measure_database(families)
+            self._measure_queue(families)
         yield from (family for family in families.values() if family.samples)
 
-    def _measure_database(self, families: dict[str, Family]) -> list[str]:
+    def _measure_database(self, families: dict[str, Family]) -> None:
         try:
             with self._database.transaction() as cursor:
-                heads = _log(cursor, families)
+                _log(cursor, families)
                 _jobs(cursor, families)
                 _consumers(cursor, families)
                 _sizes(cursor, families)
@@ -87,42 +88,42 @@ class LineMetrics(Collector):
             log.warning("line_not_measured", reason=str(exc))
             families.update(_families())  # half a picture would be a wrong one
             families["pcw_postgres_up"].add_metric((), 0)
-            return []
+            return
         families["pcw_postgres_up"].add_metric((), 1)
-        return heads
 
-    def _measure_queue(self, families: dict[str, Family], domains: list[str]) -> None:
+    def _measure_queue(self, families: dict[str, Family]) -> None:
         try:
-            found = {domain: (*self._queue.depth(domain), self._queue.oldest(domain)) for domain in domains}
-            ages = {domain: self._age(domain, oldest) for domain, (_, _, oldest) in found.items()}
+            found = {domain: (*self._queue.depth(domain), self._queue.oldest(domain)) for domain in domain_names()}
         except Unavailable as exc:
             log.warning("queue_not_measured", reason=str(exc))
             families["pcw_queue_up"].add_metric((), 0)
             return
         families["pcw_queue_up"].add_metric((), 1)
-        for domain, (entries, held, _) in found.items():
+        for domain, (entries, held, oldest) in found.items():
             families["pcw_queue_entries"].add_metric((domain,), entries)
             families["pcw_queue_bytes"].add_metric((domain,), held)
-            families["pcw_queue_age_seconds"].add_metric((domain,), ages[domain])
+            if (age := self._age(domain, oldest)) is not None:
+                families["pcw_queue_age_seconds"].add_metric((domain,), age)
 
-    def _age(self, domain: str, oldest: int | None) -> float:
+    def _age(self, domain: str, oldest: int | None) -> float | None:
         if oldest is None:
             return 0.0
-        with self._database.transaction() as cursor:
-            return line_state.age_of_position(cursor, domain, oldest) or 0.0
+        try:
+            with self._database.transaction() as cursor:
+                return line_state.age_of_position(cursor, domain, oldest)
+        except PcWorkerError:  # said by pcw_postgres_up
+            return None
 
 
 def _families() -> dict[str, Family]:
     return {name: Family(name, text, labels=labels) for name, (text, labels) in GAUGES.items()}
 
 
-def _log(cursor: Cursor, families: dict[str, Family]) -> list[str]:
-    heads = line_state.log_heads(cursor)
-    for domain, head, depth, age in heads:
+def _log(cursor: Cursor, families: dict[str, Family]) -> None:
+    for domain, head, depth, age in line_state.log_heads(cursor):
         families["pcw_log_head"].add_metric((domain,), head)
         families["pcw_log_depth"].add_metric((domain,), depth)
         families["pcw_log_age_seconds"].add_metric((domain,), float(age))
-    return [domain for domain, *_ in heads]
 
 
 def _jobs(cursor: Cursor, families: dict[str, Family]) -> None:

@@ -1,0 +1,89 @@
+"""The line as a whole, measured: what does not answer is said so, and never guessed."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+import redis
+
+from pc_worker.embedded import Services
+from pc_worker.queue import Queue
+from pc_worker.services.line_metrics import GAUGES, LineMetrics
+from pc_worker.store import jobs
+from pc_worker.store.connection import Database
+from tests.integration.store.rows import make_job, row, write
+
+AWAY_PORT = 1
+
+
+def queue(url: str) -> Queue:
+    return Queue(redis.Redis.from_url(url, socket_connect_timeout=2), max_bytes=1_000_000)
+
+
+def measured(database: Database, its_queue: Queue) -> dict[tuple[str, ...], float]:
+    """Name and label values → value."""
+    families = LineMetrics(database, its_queue).collect()
+    return {
+        (sample.name, *sample.labels.values()): sample.value for family in families for sample in family.samples
+    }
+
+
+@pytest.fixture
+def redis_url(services: Services) -> str:
+    assert services.redis_url is not None
+    return services.redis_url
+
+
+def test_jobs_log_and_consumers_are_told(database: Database, redis_url: str) -> None:
+    job, failed = make_job(database, rows=10, chunk=5), make_job(database)
+    with database.transaction() as cursor:
+        write(cursor, job, [row(n) for n in range(3)])
+        jobs.fail_job(cursor, failed.job_id, "a reason")
+        cursor.execute(
+            "INSERT INTO subscriptions (domain, name, position, epoch) VALUES (%s, 'sink', 1, %s)",
+            (job.domain, str(uuid.uuid4())),
+        )
+
+    found = measured(database, queue(redis_url))
+
+    assert found["pcw_postgres_up",] == found["pcw_queue_up",] == 1
+    assert found["pcw_jobs", job.domain, "running"] == found["pcw_jobs", failed.domain, "failed"] == 1
+    assert found["pcw_jobs", job.domain, "failed"] == 0
+    assert found["pcw_chunks_open", job.domain] == 2
+    assert found["pcw_log_head", job.domain] == found["pcw_log_depth", job.domain] == 3
+    assert found["pcw_subscription_lag_rows", job.domain, "sink"] == 2
+    assert found["pcw_subscription_lag_seconds", job.domain, "sink"] > 0
+    assert found["pcw_subscription_consumed", job.domain, "sink"] == 0
+    assert {name for name, *_ in found} <= set(GAUGES)
+
+
+def test_a_consumer_that_has_everything_lags_by_nothing(database: Database, redis_url: str) -> None:
+    job = make_job(database)
+    with database.transaction() as cursor:
+        write(cursor, job, [row(n) for n in range(3)])
+        cursor.execute(
+            "INSERT INTO subscriptions (domain, name, position, epoch) VALUES (%s, 'sink', 3, %s)",
+            (job.domain, str(uuid.uuid4())),
+        )
+
+    found = measured(database, queue(redis_url))
+
+    assert found["pcw_subscription_lag_rows", job.domain, "sink"] == 0
+    assert found["pcw_subscription_lag_seconds", job.domain, "sink"] == 0
+
+
+def test_without_postgresql_only_that_and_the_queue_are_told(redis_url: str) -> None:
+    found = measured(Database(f"postgresql://127.0.0.1:{AWAY_PORT}/none"), queue(redis_url))
+
+    assert (found["pcw_postgres_up",], found["pcw_queue_up",]) == (0, 1)
+    assert not any(name.startswith(("pcw_jobs", "pcw_log")) for name, *_ in found)
+
+
+def test_without_redis_the_rest_is_told(database: Database) -> None:
+    make_job(database)
+
+    found = measured(database, queue(f"redis://127.0.0.1:{AWAY_PORT}/0"))
+
+    assert (found["pcw_postgres_up",], found["pcw_queue_up",]) == (1, 0)
+    assert any(name == "pcw_jobs" for name, *_ in found)
