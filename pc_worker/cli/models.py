@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from dataclasses import asdict
@@ -50,7 +49,6 @@ def list_command(as_json: bool) -> None:
 @MODEL
 def backfill_command(domain: str, model: str) -> None:
     """Embed a domain's rows with another model, beside the active one; files that arrive meanwhile go first."""
-    os.nice(10)
     parts = connected()
     registered = _find(parts, model)
     before = change_model.coverage(parts, domain, registered)
