@@ -27,6 +27,7 @@ from tests.support.stack import LiveStack
 
 #: The row that the README searches the neighbours of.
 NEIGHBOUR = "0190a5d4-7b1e-7c3a-9f5e-3f2b1c0d9e8f"
+EXAMPLES = [block for document in WITH_COMMANDS for block in blocks(document, "sh", "python") if not block.by_hand]
 RUN = f"""#!/bin/sh
 exec {shlex.quote(sys.executable)} -m pc_worker "$@"
 """
@@ -86,13 +87,11 @@ def names(documents: list[Path]) -> list[str]:
     return [str(document.relative_to(PROJECT)) for document in documents]
 
 
-@pytest.mark.parametrize("document", WITH_COMMANDS, ids=names(WITH_COMMANDS))
-def test_every_example_works_in_the_order_it_is_read(document: Path, reader: Reader) -> None:
-    for block in blocks(document, "sh", "python"):
-        if not block.by_hand:
-            done = reader.follow(block)
+@pytest.mark.parametrize("block", EXAMPLES, ids=str)
+def test_every_example_works_in_the_order_it_is_read(block: Block, reader: Reader) -> None:
+    done = reader.follow(block)
 
-            assert done.returncode == 0, f"{block}\n{block.text}\n{done.stdout[-1000:]}\n{done.stderr[-1000:]}"
+    assert done.returncode == 0, f"{block.text}\n{done.stdout[-1000:]}\n{done.stderr[-1000:]}"
 
 
 @pytest.mark.parametrize("document", WITH_COMMANDS, ids=names(WITH_COMMANDS))
