@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
@@ -104,7 +103,7 @@ def plan_file(parts: Parts, request: IngestRequest, *, processes: int) -> FilePl
         seconds=keys_s + seconds,
         basis=cost.basis,
         processes=processes,
-        memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 * processes,
+        memory_bytes=_peak_bytes() * processes,
         disk_bytes=round(sample.stored_bytes / max(sample.written, 1) * counts["rows_written"]),
         index_bytes=_index_bytes(vectors, new_vectors, subject.model.dimension),
         spool_bytes=_bytes_below(parts.spool) - before,
@@ -165,6 +164,13 @@ def _index_bytes(vectors: int, new: int, dimension: int) -> int:
     """Give what the vector index grows by; upkeep builds it after the load."""
     plan = plan_index(vectors + new, dimension)
     return 0 if plan is None else hnsw_bytes(new, dimension, half=plan.half)
+
+
+def _peak_bytes() -> int:
+    """Give the most memory this process has had: what a worker needs to do the same."""
+    # Not getrusage: its peak is also that of whoever started us.
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
 
 
 def _bytes_below(folder: Path) -> int:
