@@ -14,6 +14,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import grpc
+import psutil
+import psycopg2
+import redis
 from rich.console import Console
 from rich.table import Table
 
@@ -21,6 +25,10 @@ from tests.faults.drill import Drill, spread
 from tests.faults.matrix.rows import FAULTS
 from tests.faults.rig import running_rig, temporary_folder
 
+#: What may break the harness itself: a service or process that is not there when it is needed.
+BROKEN = (
+    AssertionError, OSError, LookupError, ValueError, psutil.Error, psycopg2.Error, redis.RedisError, grpc.RpcError,
+)  # fmt: skip
 COLUMNS = ("fault", "matrix", "injected", "lost", "doubled", "next chunk s", "settled s", "what")
 
 
@@ -69,7 +77,7 @@ def run(drill: Drill, *, seed: int, console: Console) -> None:
     rig.random.seed(f"{seed} {fault.name}")  # a row alone meets the same chances as in a full run
     try:
         fault.run(drill)
-    except (AssertionError, OSError, LookupError, ValueError) as exc:
+    except BROKEN as exc:
         drill.findings.add(f"the drill broke off: {exc}", lost=1)
         console.print("".join(traceback.format_exception(exc)[-6:]))
         rig.points.disarm()

@@ -11,7 +11,7 @@ import psutil
 
 from tests.faults.drill import Drill, Fault
 from tests.faults.matrix.line import passed
-from tests.faults.rig import Work
+from tests.faults.rig import Rig, Work
 from tests.support.waiting import eventually
 
 WRITE = "child.before@pc_worker.services.write_rows.write_rows"
@@ -83,10 +83,7 @@ def freeze(drill: Drill, point: str) -> None:
     work = rig.begin(rows=200)
     eventually(lambda: len(rig.points.fired()) > known, what="the freezing")
     drill.injected += 1
-    frozen, since = psutil.Process(rig.points.fired()[-1][1]), time.monotonic()
-    for _, pid in rig.points.fired():
-        with suppress(psutil.NoSuchProcess):
-            frozen = psutil.Process(pid) if psutil.Process(pid).status() == psutil.STATUS_STOPPED else frozen
+    since, frozen = time.monotonic(), eventually(lambda: stopped_children(rig), what="a frozen process")[0]
     try:
         eventually(lambda: rig.done(work) == -1, within_s=240, what="the end of the job without the frozen process")
         drill.moved_s.append(time.monotonic() - since)
@@ -94,6 +91,11 @@ def freeze(drill: Drill, point: str) -> None:
         with suppress(psutil.NoSuchProcess):
             frozen.resume()
     drill.settle(work, since=since)
+
+
+def stopped_children(rig: Rig) -> list[psutil.Process]:
+    """The pool processes that are frozen."""
+    return [child for child in rig.children() if child.status() == psutil.STATUS_STOPPED]
 
 
 def hangs(drill: Drill) -> None:
