@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from dataclasses import dataclass
-
-from blake3 import blake3
 
 from pc_worker.reader.errors import SourceChanged, broken, not_a_table
 
@@ -16,7 +15,7 @@ _DIGEST_STEP = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What a file was when it was indexed: size in bytes, time of change in ns, BLAKE3 of its content in hex."""
+    """What a file was when it was indexed: size in bytes, time of change in ns, SHA-256 of its content in hex."""
 
     size: int
     mtime_ns: int
@@ -86,8 +85,8 @@ class Source:
         return b"".join(parts)
 
     def digest(self) -> str:
-        """BLAKE3 of the content, in hex; reads the whole file in steps."""
-        state, room = blake3(), memoryview(bytearray(min(_DIGEST_STEP, self.size)))
+        """SHA-256 of the content, in hex; reads the whole file in steps."""
+        state, room = hashlib.sha256(), memoryview(bytearray(min(_DIGEST_STEP, self.size)))
         for offset in range(0, self.size, _DIGEST_STEP):
             piece = room[: self.size - offset]
             if os.preadv(self._fd, [piece], offset) != len(piece):
