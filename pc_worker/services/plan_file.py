@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from pc_worker.domains import get_domain
 from pc_worker.services.indexes import plan_index
+from pc_worker.services.own_time import OwnTime
 from pc_worker.services.parts import Parts
 from pc_worker.services.plan_pace import Basis, costs
 from pc_worker.services.plan_rehearsal import Subject
@@ -119,7 +119,7 @@ def _look(parts: Parts, request: IngestRequest) -> tuple[Subject, int, float]:
     looked_at = {row for stretch in stretches(table.rows) for row in stretch}
     superseded: set[int] = set()
     occurrences: dict[int, int] = {}
-    duplicates, began = 0, perf_counter()
+    duplicates, own = 0, OwnTime()
     with refusals(request.path):
         plan = resolve_source(domain, request.options, table, request.path)
         for group in equal_keys(domain, plan, table):
@@ -137,7 +137,7 @@ def _look(parts: Parts, request: IngestRequest) -> tuple[Subject, int, float]:
         superseded=superseded,
         occurrences=occurrences,
     )
-    return subject, duplicates, perf_counter() - began
+    return subject, duplicates, own.seconds
 
 
 def _counts(subject: Subject, sample: Sample, duplicates: int) -> dict[str, int]:

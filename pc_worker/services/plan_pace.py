@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Literal
 
+from pc_worker.services.own_time import OwnTime
 from pc_worker.services.parts import Parts
 from pc_worker.services.plan_sample import Sample
 from pc_worker.store.pace import PastJob
@@ -81,9 +82,9 @@ def _token_seconds(parts: Parts, model: Model, texts: Sequence[str]) -> float:
     encoder.encode(texts[:1])  # the first is slower
     step = max(1, len(texts) // 512)
     chosen = texts[::step]
-    tokens, began = encoder.encoded_tokens, perf_counter()
+    tokens, began, own = encoder.encoded_tokens, perf_counter(), OwnTime()
     for start in range(0, len(chosen), TEXTS_AT_ONCE):
         encoder.encode(chosen[start : start + TEXTS_AT_ONCE])
         if perf_counter() - began > CALIBRATION_S:
             break
-    return (perf_counter() - began) / max(encoder.encoded_tokens - tokens, 1)
+    return own.seconds / max(encoder.encoded_tokens - tokens, 1)

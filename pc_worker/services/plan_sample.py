@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from time import perf_counter
 
 from pc_worker.domains import Record, content_hash
 from pc_worker.encoding import Encoder, text_hash
+from pc_worker.services.own_time import OwnTime
 from pc_worker.services.parts import Parts
 from pc_worker.services.plan_rehearsal import STRETCH, Subject, rehearse
 from pc_worker.services.prepare import clean_rows
@@ -85,7 +85,7 @@ def take_sample(parts: Parts, subject: Subject) -> Sample:
 
 
 def _cleaned(subject: Subject, rows: range, sample: Sample) -> Sequence[Record]:
-    began = perf_counter()
+    own = OwnTime()
     with refusals(subject.path):
         batch = subject.table.read(rows.start, rows.stop, subject.plan.columns)
     cleaned = clean_rows(
@@ -96,7 +96,7 @@ def _cleaned(subject: Subject, rows: range, sample: Sample) -> Sequence[Record]:
         occurrences={row: subject.occurrences[row] for row in rows if row in subject.occurrences},
         form=row_form(subject.table, subject.path),
     )
-    sample.seconds["prepare"] += perf_counter() - began
+    sample.seconds["prepare"] += own.seconds
     sample.rows += len(rows)
     sample.skipped += cleaned.skipped
     sample.dead += len(cleaned.letters)
