@@ -62,6 +62,7 @@ def _best(costs: list[Cost]) -> Cost:
     return Cost(
         min(cost.first_s for cost in costs),
         min(cost.total_s for cost in costs),
+        min(cost.cpu_s for cost in costs),
         max(cost.grown_mib for cost in costs),
         costs[0].rows,
     )
@@ -69,9 +70,10 @@ def _best(costs: list[Cost]) -> Cost:
 
 def _figures(ours: Cost, theirs: Cost, what: str) -> list[Figure]:
     total, first = ours.total_s / theirs.total_s, ours.first_s / theirs.total_s
-    memory = ours.grown_mib / theirs.grown_mib
+    memory, cpu = ours.grown_mib / theirs.grown_mib, ours.cpu_s / theirs.cpu_s
     return [
         Figure(f"{what}: full pass ÷ read_pickle + slicing", ours.total_s, theirs.total_s, total, 1.5, 1.0, "s"),
+        Figure(f"{what}: the same in processor seconds, both threads", ours.cpu_s, theirs.cpu_s, cpu, None, None, "s"),
         Figure(f"{what}: first chunk ÷ read_pickle + slicing", ours.first_s, theirs.total_s, first, 0.7, None, "s"),
         Figure(f"{what}: growth of memory", ours.grown_mib, theirs.grown_mib, memory, MEMORY_MUST_MIB, None, "MiB"),
     ]

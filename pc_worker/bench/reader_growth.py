@@ -41,10 +41,11 @@ def _measured(count: int) -> Row:
 def _write_table(rows: list[Row], path: Path) -> None:
     with path.open("w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["file_gb", "ours_s", "ours_first_chunk_s", "ours_grown_mib", "pandas_s", "pandas_grown_mib"])
-        for size, ours, theirs in rows:
-            values = (size, ours.total_s, ours.first_s, ours.grown_mib, theirs.total_s, theirs.grown_mib)
-            table.writerow([f"{value:.3f}" for value in values])
+        kinds = ("s", "first_chunk_s", "cpu_s", "grown_mib")
+        table.writerow(["file_gb", *(f"{whose}_{kind}" for whose in ("ours", "pandas") for kind in kinds)])
+        for size, *costs in rows:
+            values = (value for cost in costs for value in (cost.total_s, cost.first_s, cost.cpu_s, cost.grown_mib))
+            table.writerow([f"{value:.3f}" for value in (size, *values)])
 
 
 def _draw(rows: list[Row], path: Path) -> None:

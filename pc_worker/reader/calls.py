@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,10 @@ import numpy as np
 from pc_worker.reader import allowed, object_cells
 from pc_worker.reader.errors import broken, unsafe
 from pc_worker.reader.nodes import OFFSET, Entry, Fields, Group, Items, Node, Special, address_of
-from pc_worker.reader.parts import Array, Container, Payload, Symbol
+from pc_worker.reader.parts import Array, Container, Marks, Payload, Symbol
 from pc_worker.reader.realise import listed, real
 from pc_worker.reader.runs import repeat
-from pc_worker.reader.scalars import text
+from pc_worker.reader.scalars import latin
 from pc_worker.reader.walker import Walker
 
 #: Types of call results that a cell may hold.
@@ -26,7 +27,8 @@ _VALUES = (
 _INERT = frozenset({"Timestamp", "Timedelta", "Interval", "Period"})
 #: Calls that take a list as it is, however plain its items.
 _TAKE_LISTS = frozenset({"set", "frozenset", "FrozenList", "struct", "chunked_array"})
-_STEP = 1 << 20
+#: Bytes of text between two marks: a slice decodes so many more than it needs.
+_STEP = 1 << 15
 
 
 def is_plain(value: Any) -> bool:
@@ -117,32 +119,37 @@ def _arguments(w: Walker, symbol: Any, args: Entry) -> Any:
 
 
 def _encoded(w: Walker, symbol: Symbol, args: Any) -> Any:
-    """Bytes that are written as text; long ones outside cells are decoded once, next to the index."""
+    """Bytes that are written as text; of long ones outside cells only marks are kept."""
     match args:
         case (Payload(text=True) as payload, "latin1" | "latin-1"):
-            pieces = [_latin(w, payload, offset) for offset in range(0, payload.length, _STEP)]
-            if w.bulk is not None:
-                return b"".join(pieces)
-            start = len(w.transcoded)
-            w.transcoded += b"".join(pieces)
-            return Payload(start, len(w.transcoded) - start, in_sidecar=True)
+            w.count_replay(payload.length)
+            pieces = (_piece(w, payload, offset) for offset in range(0, payload.length, _STEP))
+            return _marked(payload, pieces) if w.bulk is None else b"".join(piece for _, piece in pieces)
         case (Payload(text=False) as payload,):
             return payload
     return allowed.call(symbol, args)
 
 
-def _latin(w: Walker, payload: Payload, offset: int) -> bytes:
-    """The bytes that one stretch of text stands for; a character cut at its start belongs to the stretch before."""
+def _marked(payload: Payload, pieces: Iterator[tuple[int, bytes]]) -> Payload:
+    numbers, offsets, count = [], [], 0
+    for offset, piece in pieces:
+        numbers.append(count)
+        offsets.append(offset)
+        count += len(piece)
+    end = payload.start + payload.length
+    return Payload(payload.start, count, marks=Marks(tuple(numbers), tuple(offsets), end))
+
+
+def _piece(w: Walker, payload: Payload, offset: int) -> tuple[int, bytes]:
+    """Where one stretch of text begins, and its bytes; a character cut at its start belongs to the stretch before."""
     length = min(_STEP + 1, payload.length - offset)
-    raw = w.source.read(payload.start + offset, length)
-    if offset and raw[0] & 0xC0 == 0x80:
-        raw = raw[1:]
+    start = payload.start + offset
+    raw = w.source.read(start, length)
     if length > _STEP and raw[-1] & 0xC0 != 0x80:
         raw = raw[:-1]
-    try:
-        return text(raw).encode("latin-1")
-    except UnicodeEncodeError as error:
-        raise unsafe("_codecs.encode is used for something else than bytes") from error
+    if offset and raw[0] & 0xC0 == 0x80:
+        return start + 1, latin(raw[1:])
+    return start, latin(raw)
 
 
 def newobj(w: Walker, pos: int) -> int:

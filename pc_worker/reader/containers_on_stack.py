@@ -171,6 +171,8 @@ def append(w: Walker, pos: int) -> int:
     node = _open_list(w)
     extend(w, node, [entry], batched=False)
     node.end, node.left_open = w.here(pos + 1), False
+    if node.sealed:  # protocol 0 has no batches
+        w.spent = 0
     return pos + 1
 
 

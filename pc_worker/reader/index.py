@@ -87,7 +87,6 @@ class _Stream:
             places.gets,
             places.specials,
             w.protocol,
-            bytes(w.transcoded),
             tuple(sorted(w.names)),
         )
 

@@ -75,7 +75,6 @@ class Layout:
         rows: The stream's dicts as one list, if the file is a stream of dicts.
         frames, gets, specials: See ``walker.Places``.
         protocol: The highest pickle protocol in the file.
-        transcoded: Bytes that the file holds as text.
         names: The allow-listed names that the file mentions, ``module.name``.
     """
 
@@ -85,5 +84,4 @@ class Layout:
     gets: array[int]
     specials: array[int]
     protocol: int
-    transcoded: bytes = b""
     names: tuple[str, ...] = ()

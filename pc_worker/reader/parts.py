@@ -22,16 +22,27 @@ class Symbol:
 
 
 @dataclass(frozen=True, slots=True)
-class Payload:
-    """Bytes that stay where they are: ``length`` of them from byte ``start`` of the file, or of the sidecar.
+class Marks:
+    """Where bytes lie that the file holds as text: number ``numbers[i]`` of them at byte ``offsets[i]`` of the file."""
 
-    ``text`` = they are UTF-8 text, which only protocols 0 to 2 use for arrays.
+    numbers: tuple[int, ...]
+    offsets: tuple[int, ...]
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """Bytes that stay where they are: ``length`` of them from byte ``start`` of the file.
+
+    Attributes:
+        text: They are UTF-8 text, which only protocols 0 to 2 use for arrays.
+        marks: They are written as text of one character a byte, and found by these.
     """
 
     start: int
     length: int
     text: bool = False
-    in_sidecar: bool = False
+    marks: Marks | None = None
 
     def __len__(self) -> int:
         return self.length

@@ -160,9 +160,7 @@ def _replayed(w: Walker, index: int) -> Any:
     start, memos, end = _stretch_of(w, index)
     if end - start > w.limits.cell_bytes:
         raise over_limit("a value refers to one that lies in too large a cell")
-    w.replayed += end - start
-    if w.replayed > w.limits.replay * w.size + w.limits.replay_free_bytes:
-        raise over_limit("values refer back to earlier ones too often")
+    w.count_replay(end - start)
     decoder = Decoder(w.source.read(start, end - start), memos, lambda earlier: resolve(w, earlier), in_batch=True)
     decoder.run()
     if index - memos >= len(decoder.memo):

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 
 from pc_worker.reader import opcodes as op
-from pc_worker.reader.errors import broken, over_limit
+from pc_worker.reader.errors import broken, over_limit, unsafe
 
 #: Given the bytes and where the opcode stands: the value and where the next opcode stands.
 Decode = Callable[[bytes, int], tuple[object, int]]
@@ -34,6 +34,18 @@ def text(raw: bytes | memoryview) -> str:
         return str(raw, "utf-8", "surrogatepass")
     except UnicodeDecodeError as error:
         raise broken(f"a text is not valid UTF-8 ({error.reason})") from error
+
+
+def latin(raw: bytes) -> bytes:
+    """The bytes that the text ``raw`` stands for, a character each, as protocols 0 to 2 write them.
+
+    Raises:
+        Refused: If it is not that.
+    """
+    try:
+        return text(raw).encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise unsafe("_codecs.encode is used for something else than bytes") from error
 
 
 def _payload(data: bytes, pos: int) -> tuple[bytes, int]:

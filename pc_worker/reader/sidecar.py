@@ -16,7 +16,7 @@ from pc_worker.reader.forms import Form
 from pc_worker.reader.layout import Layout, Listing, Part, longs
 
 #: Changes with every change of what an index holds or how it is written.
-VERSION = 5
+VERSION = 6
 _MAGIC = b"PCWINDEX"
 _HEAD = 8 + 8 + 4
 
@@ -141,7 +141,6 @@ def _layout_json(layout: Layout, blobs: list[bytes]) -> dict[str, Any]:
         "lists": lists,
         "places": places,
         "protocol": layout.protocol,
-        "transcoded": _put(blobs, layout.transcoded),
         "names": list(layout.names),
     }
 
@@ -173,8 +172,7 @@ def _layout_of(value: dict[str, Any], blobs: list[bytes]) -> Layout:
     ]
     rows = None if value["rows"] is None else lists[value["rows"]]
     frames, gets, specials = (_longs(blobs[number]) for number in value["places"])
-    transcoded, names = blobs[value["transcoded"]], tuple(value["names"])
-    return Layout(parts, rows, frames, gets, specials, value["protocol"], transcoded, names)
+    return Layout(parts, rows, frames, gets, specials, value["protocol"], tuple(value["names"]))
 
 
 def _listing_of(value: dict[str, Any], blobs: list[bytes]) -> Listing:

@@ -11,7 +11,7 @@ import numpy as np
 from pc_worker.reader.allowed.numpy_names import Described
 from pc_worker.reader.layout import Listing
 from pc_worker.reader.normal import label_text
-from pc_worker.reader.parts import Array, Call, Payload, Symbol, Zone
+from pc_worker.reader.parts import Array, Call, Marks, Payload, Symbol, Zone
 
 
 class Writer:
@@ -50,7 +50,8 @@ _RULES: tuple[tuple[Any, str, Any], ...] = (
     (list, "list", lambda w, v: w.write_all(v)),
     (dict, "dict", lambda w, v: [[w.write(key), w.write(item)] for key, item in v.items()]),
     (Listing, "items", lambda w, v: [w.number(v)]),
-    (Payload, "payload", lambda w, v: [v.start, v.length, v.text, v.in_sidecar]),
+    (Payload, "payload", lambda w, v: [v.start, v.length, v.text, w.write(v.marks)]),
+    (Marks, "marks", lambda w, v: [list(v.numbers), list(v.offsets), v.end]),
     (Symbol, "symbol", lambda w, v: [v.module, v.name]),
     (Zone, "zone", lambda w, v: [v.name, v.offset_s]),
     (dt.timezone, "zone", lambda w, v: [None, v.utcoffset(None).total_seconds()]),
@@ -123,7 +124,8 @@ _READERS: dict[str, Any] = {
     "list": _all,
     "dict": lambda v, lists: {read(key, lists): read(item, lists) for key, item in v},
     "items": lambda v, lists: lists[v[0]],
-    "payload": lambda v, lists: Payload(*v),
+    "payload": lambda v, lists: Payload(v[0], v[1], v[2], read(v[3], lists)),
+    "marks": lambda v, lists: Marks(tuple(v[0]), tuple(v[1]), v[2]),
     "symbol": lambda v, lists: Symbol(*v),
     "zone": lambda v, lists: Zone(*v),
     "moment": lambda v, lists: dt.datetime.fromisoformat(v[0]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 from pc_worker.reader.cells import Cells
 from pc_worker.reader.errors import broken, over_limit
 from pc_worker.reader.layout import Layout, Listing
-from pc_worker.reader.parts import Array, Payload
+from pc_worker.reader.parts import Array, Marks, Payload
+from pc_worker.reader.scalars import latin
 from pc_worker.reader.source import Source
 
 #: Arrays and lists up to this many elements may be held whole: labels, categories, levels.
@@ -38,12 +40,19 @@ class Store:
         if isinstance(data, Payload):
             if offset < 0 or offset + length > data.length:
                 raise broken("a column is shorter than its index says", data.start)
-            if data.in_sidecar:
-                return self.layout.transcoded[data.start + offset : data.start + offset + length]
+            if data.marks is not None:
+                return self._read_text(data.marks, offset, length)
             return self.source.read(data.start + offset, length)
         if not isinstance(data, bytes | bytearray) or offset < 0 or offset + length > len(data):
             raise broken("a column is shorter than its index says")
         return bytes(data[offset : offset + length])
+
+    def _read_text(self, marks: Marks, offset: int, length: int) -> bytes:
+        first, last = bisect_right(marks.numbers, offset) - 1, bisect_left(marks.numbers, offset + length)
+        begin = marks.offsets[first]
+        end = marks.offsets[last] if last < len(marks.offsets) else marks.end
+        skip = offset - marks.numbers[first]
+        return latin(self.source.read(begin, end - begin))[skip : skip + length]
 
     def items(self, listing: Listing, start: int, stop: int) -> list[Any]:
         """Items of a list."""

@@ -96,7 +96,6 @@ class Walker:
         self.lists: list[Items] = []
         self.protocol = self.replayed = 0
         self.frame_end = 0
-        self.transcoded = bytearray()
         self.names: set[str] = set()
         self.forms: list[Any] = []
         self.candidate: Any = None
@@ -258,6 +257,12 @@ class Walker:
             self.referred += self._flat.referred
             self.count = self._flat.count
         return end
+
+    def count_replay(self, length: int) -> None:
+        """Count ``length`` bytes that are read although they were walked over before."""
+        self.replayed += length
+        if self.replayed > self.limits.replay * self.size + self.limits.replay_free_bytes:
+            raise over_limit("values refer back to earlier ones too often")
 
     def check_text(self, raw: bytes, pos: int) -> None:
         """Check that ``raw``, whose opcode stands at ``pos`` of the window, is text."""

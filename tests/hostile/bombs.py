@@ -37,6 +37,9 @@ def doublings() -> Iterator[Case]:
     made = b"h\x01h\x02K\x00\x85C\x01b\x87R(K\x01K\x02\x85h\x00\x89]("
     arrays = b"".join(made + (b"h" + bytes([3 + n])) * 2 + b"etb\x94" for n in range(45))
     yield "doubling-object-arrays", row(b"(" + parts + arrays + b"t")
+    megabytes = (assemble(part) + b"\x94" for part in (Name("_codecs", "encode"), "x" * (8 << 20), "latin1"))
+    encoded = b"h\0h\1h\2\x86R" * 200
+    yield "8-megabytes-of-text-as-bytes-200-times", b"\x80\x04(" + b"".join(megabytes) + encoded + b"t."
     frozen = assemble(Name("builtins", "frozenset")) + b"\x94" + text
     chain = b"".join(b"h\x00](h" + bytes([n + 1]) + assemble(str(n)) + b"e\x85R\x94" for n in range(70))
     yield "chain-of-frozensets", row(b"(" + frozen + chain + b"t")

@@ -49,7 +49,8 @@ def made(kind: str, **state: Any) -> Call:
 
 def cases() -> Iterator[Case]:
     """All of them by name."""
-    for family in (arrays, structures, categories, extensions, zones, periods, sparse, indexes, blocks, calls):
+    plain = (arrays, structures, categories, blocks, calls)
+    for family in (*plain, extensions, zones, periods, sparse, sparse_stretches, indexes):
         yield from family()
 
 
@@ -205,6 +206,24 @@ def sparse() -> Iterator[Case]:
     kind = Call(Name("pandas", "SparseDtype"), (), {"_fill_value": 0}, new=True)
     column = made("SparseArray", _sparse_index=spread, _sparse_values=one, _dtype=kind)
     yield "sparse-billions-of-rows", pickled(frame(column, rows=range_index(2 * 10**9)))
+
+
+def sparse_stretches() -> Iterator[Case]:
+    """Sparse columns whose stretches are no stretches."""
+    two, places = array(I8, (2,), bytes(16)), dtype("i4")
+    zero, one, huge = (array(places, (1,), raw) for raw in (bytes(4), b"\1\0\0\0", b"\xff\xff\xff\x7f"))
+    for name, firsts, lengths in (
+        ("too-short", zero, one),
+        ("huge", zero, huge),
+        ("empty", zero, zero),
+        ("floats", zero, array(F4, (1,), bytes(4))),
+        ("one-length-for-two", array(places, (2,), bytes(8)), one),
+        ("on-one-another", array(places, (2,), bytes(8)), array(places, (2,), b"\1\0\0\0\1\0\0\0")),
+    ):
+        spread = Name("pandas._libs.sparse", "BlockIndex")(3, firsts, lengths)
+        kind = Call(Name("pandas", "SparseDtype"), (), {"_fill_value": 0}, new=True)
+        column = made("SparseArray", _sparse_index=spread, _sparse_values=two, _dtype=kind)
+        yield f"sparse-stretches-{name}", pickled(frame(column))
 
 
 def multi(*levels: tuple[Any, Any]) -> Call:

@@ -86,7 +86,8 @@ def test_nothing_is_opened_loaded_or_run(name: str, reports: dict[str, dict[str,
 
 #: The file by its descriptor, what stands in the test's own folder, and zones; regular files, closed at the end.
 READING = re.compile(
-    r"(open|os\.remove|os\.rename|tempfile\.mkstemp) (\d+$|\S*/hostile\d*/(files|spool)/\S+$|\S*/zoneinfo/[\w/+-]+$)"
+    r"(open|os\.(remove|rename|utime)|tempfile\.mkstemp)"
+    r" (\d+$|\S*/hostile\d*/(files|spool)/\S+$|\S*/zoneinfo/[\w/+-]+$)"
 )
 
 

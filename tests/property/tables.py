@@ -116,6 +116,7 @@ TYPED: dict[str, Callable[[pd.Series], Any]] = {
     "period": lambda n: pd.PeriodIndex.from_ordinals(n.abs(), freq="M"),
     "interval": lambda n: pd.IntervalIndex.from_arrays(n, n + 1, closed="left"),
     "sparse": lambda n: pd.arrays.SparseArray(n.where(n % 3 == 0, 0), fill_value=0),
+    "sparse stretches": lambda n: pd.arrays.SparseArray(n.where(n % 9 > 3, 0), fill_value=0, kind="block"),
     "complex": lambda n: (n * 1j).to_numpy(),
 }
 

@@ -257,6 +257,7 @@ CALLS: dict[Key, Rule] = {
     (f"{_LIBS}.interval", "Interval"): _interval,
     ("pandas", "Interval"): _interval,
     (f"{_LIBS}.sparse", "IntIndex"): _part("IntIndex", 2),
+    (f"{_LIBS}.sparse", "BlockIndex"): _part("BlockIndex", 3),
     **{(f"{_LIBS}.tslibs.offsets", name): _offset(name) for name in (*_FREQUENCIES, *_OTHER_OFFSETS)},
 }
 CLASSES: dict[Key, Rule] = {

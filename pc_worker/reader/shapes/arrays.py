@@ -26,11 +26,11 @@ from pc_worker.reader.shapes.columns import (
     Periods,
     Range,
     Reader,
-    Sparse,
     Strided,
     Subarrays,
     Values,
 )
+from pc_worker.reader.shapes.sparse import sparse_column
 from pc_worker.reader.store import Store
 
 
@@ -267,24 +267,9 @@ def intervals(store: Store, state: dict[str, Any]) -> Reader:
 
 def _sparse(store: Store, value: Call) -> Reader:
     state = fields_of(value)
-    index, values = state.get("_sparse_index"), state.get("_sparse_values")
-    if not isinstance(index, Call) or index.kind != "IntIndex" or not isinstance(values, Array):
-        raise not_a_table("a sparse column is stored in a form that is not read; store it dense")
     dtype = state.get("_dtype")
     fill = fields_of(dtype).get("_fill_value") if isinstance(dtype, Call) else None
-    if not isinstance(fill, int | float | complex | str | np.generic | None):
-        raise broken("a sparse column is filled with something else than a plain value")
-    length, places = index.args
-    return Sparse(store.array(values), _sparse_places(store, places, length, values.size), fill, length)
-
-
-def _sparse_places(store: Store, described: Any, length: object, count: int) -> np.ndarray:
-    places = np.asarray(store.whole(described))
-    if type(length) is not int or places.dtype.kind != "i" or places.shape != (count,):
-        raise broken("a sparse column has not one place for each value")
-    if count and (np.any(np.diff(places) <= 0) or places[0] < 0 or places[-1] >= length):
-        raise broken("a sparse column's places are not ascending rows")
-    return places
+    return sparse_column(store, state.get("_sparse_values"), state.get("_sparse_index"), fill)
 
 
 _EXTENSIONS: dict[str, Callable[[Store, Call], Reader]] = {
