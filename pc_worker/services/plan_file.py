@@ -36,7 +36,7 @@ class FilePlan:
         tokens: What the model would see.
         token_histogram: Rows by the tokens of their text: ``up_to`` (null = more) and ``rows``.
         seconds: From the first chunk to the last; ``basis`` = from past jobs, or from a calibration.
-        memory_bytes: Of all worker processes together, at their peak.
+        memory_bytes: Of all worker processes together, without the pages of the source that the kernel keeps for them.
         disk_bytes: In the database, indexes for look-ups included; ``index_bytes`` = the vector index beside it.
         spool_bytes: The reader's sidecars of this file.
     """
@@ -103,7 +103,7 @@ def plan_file(parts: Parts, request: IngestRequest, *, processes: int) -> FilePl
         seconds=keys_s + seconds,
         basis=cost.basis,
         processes=processes,
-        memory_bytes=_peak_bytes() * processes,
+        memory_bytes=_own_bytes() * processes,
         disk_bytes=round(sample.stored_bytes / max(sample.written, 1) * counts["rows_written"]),
         index_bytes=_index_bytes(vectors, new_vectors, subject.model.dimension),
         spool_bytes=_bytes_below(parts.spool) - before,
@@ -166,10 +166,10 @@ def _index_bytes(vectors: int, new: int, dimension: int) -> int:
     return 0 if plan is None else hnsw_bytes(new, dimension, half=plan.half)
 
 
-def _peak_bytes() -> int:
-    """Give the most memory this process has had: what a worker needs to do the same."""
-    # Not getrusage: its peak is also that of whoever started us.
-    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
+def _own_bytes() -> int:
+    """Give the memory this process has now that it has done what a worker does, without pages of mapped files."""
+    # Not the peak: that counts the source's pages too, which the kernel takes back at need.
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon:"))
     return int(line.split()[1]) * 1024
 
 

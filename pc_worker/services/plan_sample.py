@@ -121,9 +121,7 @@ def _changed(parts: Parts, subject: Subject, records: Sequence[Record], sample: 
     return changed
 
 
-def _look_at_texts(
-    parts: Parts, subject: Subject, records: Sequence[Record], sample: Sample, seen: set[bytes]
-) -> None:
+def _look_at_texts(parts: Parts, subject: Subject, records: Sequence[Record], sample: Sample, seen: set[bytes]) -> None:
     encoder = parts.encoder(subject.model)
     texts = [record.text or "" for record in records]
     for tokens in encoder.count_tokens(texts):
