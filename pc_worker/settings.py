@@ -40,9 +40,7 @@ def is_loopback(address: str) -> bool:
 class Settings(BaseSettings):
     """Everything that can be set; each field's variable is its name in capitals after ``PC_WORKER_``."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="PC_WORKER_", env_ignore_empty=True, frozen=True, extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_prefix="PC_WORKER_", env_ignore_empty=True, frozen=True, extra="ignore")
 
     #: State: servers' data, models, spool, logs, generated secrets.
     home: Path = PROJECT / ".pcw"

@@ -56,7 +56,9 @@ def costs_of(stack: LiveStack, sample: Sample) -> dict[str, float]:
     }
     for table, size in table_bytes(stack).items():
         found[f"{table}_bytes_a_row"] = (size - sizes[table]) / rows
-    found["vectors_a_row"] = stack.query("SELECT count(*) FROM embeddings WHERE domain = %s", sample.domain)[0][0] / rows
+    found["vectors_a_row"] = (
+        stack.query("SELECT count(*) FROM embeddings WHERE domain = %s", sample.domain)[0][0] / rows
+    )
     return found | delivery_of(stack, sample.domain)
 
 

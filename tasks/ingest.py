@@ -41,9 +41,7 @@ def ingest_file(
     """Split a source into chunks and send the first; a message that comes again continues the same job."""
     job = job_id or str(self.request.id)
     options = Options(source, id_column, tuple(text_columns or ()))
-    request = IngestRequest(
-        path=path, domain=domain, chunk_size=chunk_size, max_dead=max_dead, options=options
-    )
+    request = IngestRequest(path=path, domain=domain, chunk_size=chunk_size, max_dead=max_dead, options=options)
     submit(worker.parts, request, job)
     if (self.request.delivery_info or {}).get("routing_key") == DEFAULT:  # so that it waits its turn among its domain's
         raise self.retry(queue=split_queue(domain), countdown=0, throw=False)

@@ -94,9 +94,7 @@ class Collection:
 
 
 def _register(cursor: Cursor) -> Model:
-    model = register_model(
-        cursor, name="bench", revision="1", dimension=DIMENSION, normalised=True, encodable=True
-    )
+    model = register_model(cursor, name="bench", revision="1", dimension=DIMENSION, normalised=True, encodable=True)
     ensure_domain(cursor, DOMAIN, model)
     return model
 

@@ -142,5 +142,3 @@ def _line(job: Job) -> str:
         f"{job.job_id}  {job.state}  {job.source}: {job.rows_total} rows, {job.rows_written} written, "
         f"{job.rows_unchanged} unchanged, {job.rows_skipped} skipped, {job.rows_dead} dead"
     )
-
-

@@ -66,9 +66,7 @@ class Watch:
         failures = 0
         while True:
             try:
-                await listen(
-                    self._database_url, ready=self._ready, heard=self._heard, probe_every_s=PROBE_EVERY_S
-                )
+                await listen(self._database_url, ready=self._ready, heard=self._heard, probe_every_s=PROBE_EVERY_S)
             except Unavailable as exc:
                 failures = 0 if self._serving else failures + 1
                 log.warning("database_away", error=str(exc))

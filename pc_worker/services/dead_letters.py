@@ -101,9 +101,7 @@ def _retry(parts: Parts, letter: StoredLetter) -> Retried:
         return found.whole.normal_row(0)
 
     cleaned = clean_rows(domain, plan, found.batch, superseded=(), occurrences={letter.row_no: number}, form=form)
-    work = Work(
-        job=job, domain=domain, plan=plan, model=model, chunk_no=letter.chunk_no, cleaned=cleaned, form=form
-    )
+    work = Work(job=job, domain=domain, plan=plan, model=model, chunk_no=letter.chunk_no, cleaned=cleaned, form=form)
     written = write_rows(parts, work, book=_booking(letter))
     push_written(parts, domain, written)
     fate = _fate(written.outcome.tally)

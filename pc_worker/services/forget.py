@@ -61,9 +61,7 @@ def forget_ids(database: Database, domain: str, ids: Sequence[UUID]) -> Forgotte
     return Forgotten(rows, dropped)
 
 
-def forget_source(
-    database: Database, domain: str, source: str, *, missing_from: str | None = None
-) -> Forgotten:
+def forget_source(database: Database, domain: str, source: str, *, missing_from: str | None = None) -> Forgotten:
     """Forget all rows of a source with its dead letters, or only the rows that a newer job did not find in it.
 
     Args:

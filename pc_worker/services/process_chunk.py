@@ -46,9 +46,7 @@ def process_chunk(
         Unavailable: If PostgreSQL is away: run it again later.
         PcWorkerError: If the chunk failed; it is booked, and given up after five such failures.
     """
-    claim = parts.database.repeat(
-        lambda cursor: ledger.claim_chunk(cursor, job_id, chunk_no, lease_s=parts.lease_s)
-    )
+    claim = parts.database.repeat(lambda cursor: ledger.claim_chunk(cursor, job_id, chunk_no, lease_s=parts.lease_s))
     if isinstance(claim, str):
         return {"result": claim}
     began, clock = time.monotonic(), StageClock()
@@ -93,12 +91,8 @@ def _write(parts: Parts, claim: Claim, clock: StageClock) -> Written:
             batch = table.read(claim.first_row, claim.first_row + claim.row_count, plan.columns)
     form = row_form(table, job.source)
     with clock.stage("clean"):
-        cleaned = clean_rows(
-            domain, plan, batch, superseded=claim.superseded, occurrences=claim.occurrences, form=form
-        )
-    work = Work(
-        job=job, domain=domain, plan=plan, model=model, chunk_no=claim.chunk_no, cleaned=cleaned, form=form
-    )
+        cleaned = clean_rows(domain, plan, batch, superseded=claim.superseded, occurrences=claim.occurrences, form=form)
+    work = Work(job=job, domain=domain, plan=plan, model=model, chunk_no=claim.chunk_no, cleaned=cleaned, form=form)
 
     def book(cursor: Cursor, tally: Tally) -> bool:
         _check_all_accounted(claim, tally)

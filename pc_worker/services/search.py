@@ -225,9 +225,7 @@ def _row(request: SearchRequest) -> UUID | None:
         raise InvalidRequest(f"{request.like!r} is no UUID") from exc
 
 
-def _vector(
-    cursor: Cursor, request: SearchRequest, profile: Profile, encoder: Callable[[Model], Encoder]
-) -> str:
+def _vector(cursor: Cursor, request: SearchRequest, profile: Profile, encoder: Callable[[Model], Encoder]) -> str:
     row_id = _row(request)
     if row_id is None:
         return _query_vector(request.query, profile.model, encoder(profile.model))

@@ -57,7 +57,7 @@ def migrate(database: Database, migrations: Sequence[Migration]) -> list[str]:
     def work(cursor: Cursor) -> list[str]:
         cursor.execute("SET LOCAL lock_timeout = 0")  # waiting for another `migrate` is what the lock is for
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-        # A change of a table waits for whoever uses it, and everybody else waits behind it: rather give up and try again.
+        # A change of a table waits for whoever uses it, and everybody else waits behind it: rather try again later.
         cursor.execute("SET LOCAL lock_timeout = '5s'")
         cursor.execute(CREATE_RECORD)
         cursor.execute("SELECT name, checksum FROM schema_migrations")

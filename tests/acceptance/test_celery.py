@@ -76,9 +76,7 @@ def test_upkeep_tasks_may_run_at_any_time(stack: LiveStack, client: celery.Celer
         assert client.send_task(f"pc_worker.{name}").get(timeout=60) is not None
 
 
-def test_a_file_dropped_into_the_inbox_is_ingested_once(
-    own_stack_with_inbox: LiveStack, tmp_path: Path
-) -> None:
+def test_a_file_dropped_into_the_inbox_is_ingested_once(own_stack_with_inbox: LiveStack, tmp_path: Path) -> None:
     inbox = tmp_path / "inbox" / "recruit"
     write_recruit(inbox / "unfinished.part", 5)
     source = write_recruit(inbox / "r.pkl", 30)

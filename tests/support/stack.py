@@ -141,9 +141,11 @@ class LiveStack:
         family = self.family("worker")  # found before: what is waited for may hold for a moment only
         eventually(when, what="the moment to freeze the worker")
         eventually(lambda: self._frozen(family), what="a moment without an open transaction")
-        yield
-        for process in family:
-            process.resume()
+        try:
+            yield
+        finally:
+            for process in family:
+                process.resume()
 
     def _frozen(self, family: list[psutil.Process]) -> bool:
         """Freeze these; not inside a transaction, whose locks would keep everybody else waiting."""

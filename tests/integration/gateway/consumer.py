@@ -95,5 +95,3 @@ async def consuming(
             yield consumer
         finally:
             call.cancel()
-
-

@@ -38,9 +38,7 @@ def connections() -> int:
 def intruders(gateway: str, connections: int) -> Iterator[list[socket.socket]]:
     host, _, port = gateway.rpartition(":")
     with ExitStack() as stack:
-        yield [
-            stack.enter_context(socket.create_connection((host, int(port)), timeout=30)) for _ in range(connections)
-        ]
+        yield [stack.enter_context(socket.create_connection((host, int(port)), timeout=30)) for _ in range(connections)]
 
 
 async def test_a_thousand_connections_and_garbage_disturb_nobody(

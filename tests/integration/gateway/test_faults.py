@@ -114,9 +114,7 @@ async def test_an_entry_with_the_right_nonce_is_forwarded_without_reading_its_ro
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_whatever_is_in_the_queue_the_stream_is_the_log(
-    neighbours: Neighbours, gateway: str, seed: int
-) -> None:
+async def test_whatever_is_in_the_queue_the_stream_is_the_log(neighbours: Neighbours, gateway: str, seed: int) -> None:
     """Writes, changes, deletions, batches of any size, entries missing, damaged and out of order; any start."""
     chance = random.Random(seed)
     log = neighbours.log("law")
@@ -260,9 +258,7 @@ async def _is_away(address: str) -> bool:
     return await _health(address) == int(health_pb2.HealthCheckResponse.NOT_SERVING)
 
 
-async def test_a_restored_log_that_ends_earlier_is_not_taken_for_complete(
-    neighbours: Neighbours, gateway: str
-) -> None:
+async def test_a_restored_log_that_ends_earlier_is_not_taken_for_complete(neighbours: Neighbours, gateway: str) -> None:
     log = neighbours.log("law")
     _fill(log, 1000, push=False, text_bytes=WIDE)
 

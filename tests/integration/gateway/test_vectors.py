@@ -17,8 +17,10 @@ async def test_both_ways_of_reading_vectors_give_the_same_rows(
     with log.connection, log.connection.cursor() as cursor:
         if not cast:
             cursor.execute("DROP CAST (vector AS bytea)")
-        cursor.execute("SELECT count(*) FROM pg_cast WHERE casttarget = 'bytea'::regtype AND castmethod = 'b'"
-                       " AND castsource = 'vector'::regtype")
+        cursor.execute(
+            "SELECT count(*) FROM pg_cast WHERE casttarget = 'bytea'::regtype AND castmethod = 'b'"
+            " AND castsource = 'vector'::regtype"
+        )
         assert cursor.fetchone() == (int(cast),)
 
     received = await stream(gateway, domain="law")

@@ -22,7 +22,7 @@ def server() -> Iterator[StockBatchServer]:
 def new_log(database: Database) -> Callable[[str], DomainLog]:
     """Makes the log of a domain; the module's database is emptied first."""
     with database.transaction() as cursor:
-        cursor.execute("TRUNCATE domains, jobs, models CASCADE")
+        cursor.execute("TRUNCATE domains, log, rows, jobs, models CASCADE")
     return lambda domain: DomainLog(database, domain)
 
 

@@ -132,9 +132,7 @@ class Shelf:
         return Job(**none)
 
 
-def open_shelf(
-    database: Database, domain: str, *, encodable: bool = True, dimension: int = DIMENSION
-) -> Shelf:
+def open_shelf(database: Database, domain: str, *, encodable: bool = True, dimension: int = DIMENSION) -> Shelf:
     def work(cursor: Cursor) -> Model:
         model = register_model(
             cursor,

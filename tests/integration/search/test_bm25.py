@@ -80,9 +80,7 @@ def rare_rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("query", QUERIES)
 @pytest.mark.parametrize("k", [1, 10, 100])
-def test_the_best_rows_are_found_however_common_their_words(
-    shelf: Shelf, rare_rows: int, query: str, k: int
-) -> None:
+def test_the_best_rows_are_found_however_common_their_words(shelf: Shelf, rare_rows: int, query: str, k: int) -> None:
     found = [hit.score for hit in by_words(shelf, query, k=k).hits]
 
     assert found == pytest.approx(sorted(textbook(shelf, query).values(), reverse=True)[:k], rel=1e-6)

@@ -27,7 +27,7 @@ TEXTS = {
     "korean": "우리는 프로젝트를 시작했다",
     "chinese": "北京大学的图书馆很大",
     "japanese": "東京タワーの高さは三百三十三メートルです",
-    "signs": "discount of 100% on C++ books & \"quotes\"",
+    "signs": 'discount of 100% on C++ books & "quotes"',
 }
 
 
@@ -282,9 +282,7 @@ def test_after_a_switch_the_new_models_vectors_and_encoder_answer(database: Data
 
 def register(database: Database, name: str, dimension: int) -> Model:
     with database.transaction() as cursor:
-        return register_model(
-            cursor, name=name, revision="1", dimension=dimension, normalised=True, encodable=True
-        )
+        return register_model(cursor, name=name, revision="1", dimension=dimension, normalised=True, encodable=True)
 
 
 def test_the_best_passage_of_a_row_is_shown(shelf: Shelf, ask: Callable[..., SearchResult]) -> None:

@@ -20,9 +20,7 @@ def make_job(database: Database, *, rows: int = 10, chunk: int = 5, domain: str 
     """A running job of a domain of its own, with its chunks."""
     name, job_id = domain or f"d{next(_numbers)}", f"job{next(_numbers)}"
     with database.transaction() as cursor:
-        model = models.register_model(
-            cursor, name="test", revision="1", dimension=3, normalised=True, encodable=True
-        )
+        model = models.register_model(cursor, name="test", revision="1", dimension=3, normalised=True, encodable=True)
         models.ensure_domain(cursor, name, model)
         jobs.create_job(cursor, job_id=job_id, domain=name, source="/f", request={}, max_dead=0)
         jobs.start_job(cursor, job_id)
@@ -31,9 +29,7 @@ def make_job(database: Database, *, rows: int = 10, chunk: int = 5, domain: str 
             ChunkPlan(chunk_no=i, first_row=first, row_count=min(chunk, rows - first), superseded=[], occurrences=None)
             for i, first in enumerate(starts)
         ]
-        jobs.plan_job(
-            cursor, job_id, plan={}, fingerprint={}, model_id=model.model_id, rows_total=rows, chunks=chunks
-        )
+        jobs.plan_job(cursor, job_id, plan={}, fingerprint={}, model_id=model.model_id, rows_total=rows, chunks=chunks)
         return jobs.find_job(cursor, job_id)
 
 
@@ -73,6 +69,4 @@ def write(cursor: Cursor, job: Job, rows: Sequence[RowWrite]) -> Stretch | None:
 def finish(database: Database, held: Claim, tally: Tally) -> bool:
     """Book a chunk as done; True if the job has ended."""
     with database.transaction() as cursor:
-        return ledger.finish_chunk(
-            cursor, held.job.job_id, held.chunk_no, attempt=held.attempt, tally=tally
-        )
+        return ledger.finish_chunk(cursor, held.job.job_id, held.chunk_no, attempt=held.attempt, tally=tally)

@@ -86,9 +86,7 @@ def test_the_last_chunk_ends_the_job(database: Database, tally: Tally, state: st
         assert jobs.find_job(cursor, job.job_id).state == state
 
 
-def test_a_chunk_that_kills_its_workers_is_halved_until_the_row_is_found(
-    database: Database, database_url: str
-) -> None:
+def test_a_chunk_that_kills_its_workers_is_halved_until_the_row_is_found(database: Database, database_url: str) -> None:
     job = make_job(database, rows=8, chunk=8)
     poison, deaths = 5, 0
     while True:

@@ -24,9 +24,7 @@ def queue(url: str) -> Queue:
 def measured(database: Database, its_queue: Queue) -> dict[tuple[str, ...], float]:
     """Name and label values → value."""
     families = LineMetrics(database, its_queue).collect()
-    return {
-        (sample.name, *sample.labels.values()): sample.value for family in families for sample in family.samples
-    }
+    return {(sample.name, *sample.labels.values()): sample.value for family in families for sample in family.samples}
 
 
 @pytest.fixture

@@ -33,9 +33,7 @@ def test_rows_get_gap_free_positions_in_file_order(database: Database) -> None:
 
     assert stretch is not None
     assert (stretch.first, stretch.last) == (1, 5)
-    assert [(p, i) for p, i, _, _ in entries(database, job)] == [
-        (n + 1, str(r.row_id)) for n, r in enumerate(rows)
-    ]
+    assert [(p, i) for p, i, _, _ in entries(database, job)] == [(n + 1, str(r.row_id)) for n, r in enumerate(rows)]
 
 
 def test_a_changed_row_moves_to_a_new_position_and_keeps_its_first(database: Database) -> None:

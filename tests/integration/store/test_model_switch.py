@@ -15,9 +15,7 @@ from tests.integration.store.rows import make_job, row, write
 
 def other_model(database: Database) -> Model:
     with database.transaction() as cursor:
-        return models.register_model(
-            cursor, name="other", revision="1", dimension=3, normalised=True, encodable=True
-        )
+        return models.register_model(cursor, name="other", revision="1", dimension=3, normalised=True, encodable=True)
 
 
 def filled(database: Database, rows: int) -> Job:
@@ -90,6 +88,4 @@ def test_a_chunk_that_was_embedded_with_the_old_model_is_refused_after_the_switc
         model_switch.switch_model(cursor, job.domain, model.model_id)
 
     with pytest.raises(ModelSwitched), database.transaction() as cursor:
-        merge.append_log(
-            cursor, domain=job.domain, ids=[uuid.uuid4()], job_id=job.job_id, model_id=job.model_id or 0
-        )
+        merge.append_log(cursor, domain=job.domain, ids=[uuid.uuid4()], job_id=job.job_id, model_id=job.model_id or 0)

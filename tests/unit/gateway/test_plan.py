@@ -48,9 +48,7 @@ def test_small_batches_are_read_together() -> None:
     st.integers(0, 300),
     st.integers(0, 300),
 )
-def test_steps_cover_every_position_once(
-    layout: list[tuple[int, int, bool, bool]], cursor: int, length: int
-) -> None:
+def test_steps_cover_every_position_once(layout: list[tuple[int, int, bool, bool]], cursor: int, length: int) -> None:
     batches, held, first = [], set(), 1
     for rows, gap, intact, there in layout:
         batches.append(_batch(first, rows, intact=intact))
