@@ -42,12 +42,14 @@ class ConsumeCall:
             if opening is None or not opening.HasField("open"):
                 raise InvalidRequest("the first message of Consume must be `open`")
             self._parts.access.check(context.invocation_metadata(), opening.open.domain)
-            with self._parts.streams.hold(opening.open.domain, "Consume"):
-                await self._serve(opening.open, context)
+            with self._parts.streams.hold():
+                terms, end = _terms(opening.open), await self._parts.head(opening.open.domain)
+                with metrics.stream_open(opening.open.domain, "Consume"):
+                    await self._serve(opening.open, terms, end, context)
 
-    async def _serve(self, opening: pb.ConsumeOpen, context: grpc.aio.ServicerContext) -> None:
-        terms = _terms(opening)
-        end = await self._parts.head(opening.domain)
+    async def _serve(
+        self, opening: pb.ConsumeOpen, terms: Terms, end: LogHead | None, context: grpc.aio.ServicerContext
+    ) -> None:
         if end is None:
             await self._start(opening, 0)
             await UnopenedSession(self._parts, context, terms, opening.domain).run()

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pc_worker.errors import InvalidRequest, NotFound
-from pc_worker.gateway import metrics
 from pc_worker.gateway.access import Access
 from pc_worker.gateway.checks import checked_row_id
 from pc_worker.gateway.config import GatewayConfig
@@ -32,8 +31,8 @@ class Streams:
         self.ending = asyncio.Event()
 
     @contextmanager
-    def hold(self, domain: str, call: str) -> Iterator[None]:
-        """Count a stream while it lasts.
+    def hold(self) -> Iterator[None]:
+        """Take one of the places while a stream lasts.
 
         Raises:
             TooManyStreams: If there are as many as may be.
@@ -42,11 +41,9 @@ class Streams:
             raise TooManyStreams(f"{self._open} streams are open, no more are served at once: try again later")
         self._open += 1
         self._idle.clear()
-        metrics.STREAMS.labels(domain, call).inc()
         try:
             yield
         finally:
-            metrics.STREAMS.labels(domain, call).dec()
             self._open -= 1
             if not self._open:
                 self._idle.set()

@@ -64,8 +64,10 @@ class EmbeddingStream:
         async with call_edge(context, "StreamEmbedding"):
             request = _parse(raw)
             self._parts.access.check(context.invocation_metadata(), request.domain)
-            with self._parts.streams.hold(request.domain, "StreamEmbedding"):
-                await self._serve(await self._start(request), context)
+            with self._parts.streams.hold():
+                start = await self._start(request)
+                with metrics.stream_open(request.domain, "StreamEmbedding"):
+                    await self._serve(start, context)
 
     async def _start(self, request: pb.StreamEmbeddingRequest) -> Start:
         max_rows = chunk_rows(request.chunk_size)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import urllib.request
 from pathlib import Path
 
+import grpc
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from pc_worker.generated import embedding_stream_pb2 as pb
+from pc_worker.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
 from tests.support.frames import write_documents, write_recruit
 from tests.support.stack import LiveStack
 from tests.support.waiting import eventually
@@ -82,6 +86,12 @@ def test_the_ledger_is_checked_and_a_row_without_vector_is_found(own_stack: Live
 
 def test_a_domain_name_that_a_caller_makes_up_is_no_label(stack: LiveStack) -> None:
     assert stack.run("search", "x", "--domain", "made-up").code == 2
+    with grpc.insecure_channel(stack.addresses.gateway) as channel:
+        stub = EmbeddingStreamServiceStub(channel)
+        opening = pb.ConsumeRequest(open=pb.ConsumeOpen(domain="made-up", subscription="s"))
+        for call in (stub.StreamEmbedding(pb.StreamEmbeddingRequest(domain="made-up")), stub.Consume(iter([opening]))):
+            with pytest.raises(grpc.RpcError, match="no domain"):
+                next(call)
     labels = {dict(labels).get("domain") for name, labels in samples(stack) if name.startswith("pcw_")}
 
     assert labels <= {None, "candidate", "document", "recruit", "skill_dic"}

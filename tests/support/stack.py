@@ -20,6 +20,8 @@ from pc_worker.embedded import Addresses, read_addresses
 from pc_worker.settings import PROJECT
 from tests.support.waiting import eventually
 
+SHARED_MODELS = PROJECT / ".pytest_cache" / "models"
+
 
 def environment(home: Path, **settings: str) -> dict[str, str]:
     """The environment of a command with this HOME: nothing of ours is inherited."""
@@ -89,6 +91,7 @@ class LiveStack:
     def start(self) -> None:
         """Start it and wait until everything answers."""
         self.home.mkdir(parents=True, exist_ok=True)
+        self._share_models()
         with (self.home / "up.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "pc_worker", "up"], env=self.env, stdout=log, stderr=log, cwd=self.home
@@ -101,6 +104,13 @@ class LiveStack:
             return read_addresses(self.home) is not None
 
         eventually(ready, within_s=120, what="the stack's start")
+
+    def _share_models(self) -> None:
+        """Use the exports of other stacks: each takes ten seconds of all cores, and a test of its own makes one."""
+        models = self.home / "models"
+        if not models.exists():
+            SHARED_MODELS.mkdir(parents=True, exist_ok=True)
+            models.symlink_to(SHARED_MODELS)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Ask it to stop and give its exit code."""
