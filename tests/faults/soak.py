@@ -107,10 +107,11 @@ class Soak:
 
     def run(self, seconds: float) -> None:
         """Ingest, search and consume for so long, and hurt everything meanwhile."""
-        self._one_job(blows_until=0)  # a first one, unhurt, so that every process has done its work once
-        before = memory_of(self.rig)
         self.searcher = Searcher(self.rig)
         self.searcher.start()
+        self._one_job(blows_until=0)  # a first one, unhurt, so that every process has done its work once
+        eventually(lambda: self.searcher is not None and self.searcher.answered > 10, within_s=240, what="searches")
+        before = memory_of(self.rig)
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             until = min(end, time.monotonic() + SETTLE_EVERY_S)
