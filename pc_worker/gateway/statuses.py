@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import grpc
 import grpc.aio
@@ -63,5 +63,8 @@ async def call_edge(context: grpc.aio.ServicerContext, method: str) -> AsyncIter
         log.info("call_refused", method=method, peer=context.peer(), status=status_of(exc).name, error=str(exc))
         await context.abort(status_of(exc), str(exc))
     except grpc.aio.InternalError:
-        # What a write raises once the peer has reset the stream.
+        # What a write raises once the peer has reset the stream. Should it be there after all, an OK would tell it that
+        # it has everything.
         log.info("client_went_away", method=method, peer=context.peer())
+        with suppress(grpc.aio.InternalError):
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the stream broke off: resume after the last row")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from typing import NoReturn
 
 import grpc.aio
@@ -12,7 +10,7 @@ from pc_worker.errors import InvalidRequest, Unavailable
 from pc_worker.gateway.frames import parse_request
 from pc_worker.gateway.healing import healed
 from pc_worker.gateway.parts import Parts
-from pc_worker.gateway.racing import first_of
+from pc_worker.gateway.racing import any_set, first_of
 from pc_worker.gateway.session import Terms
 from pc_worker.generated import embedding_stream_pb2 as pb
 
@@ -40,7 +38,7 @@ class UnopenedSession:
         )
         await self._say(pb.ConsumeResponse(opened=opened))
         await self._say(pb.ConsumeResponse(end_of_log=pb.ConsumeEndOfLog()))
-        await first_of(self._receive(), self._wait_for_log(), self._stop())
+        await first_of(self._receive(), self._follow())
         self._context.set_trailing_metadata((("pcw-rows", "0"), ("pcw-acked-position", "0"), ("pcw-head", "0")))
 
     async def _receive(self) -> None:
@@ -50,19 +48,17 @@ class UnopenedSession:
             if request.ack.position:
                 raise InvalidRequest(f"position {request.ack.position} cannot be acknowledged: nothing was sent")
 
-    async def _wait_for_log(self) -> NoReturn:
-        delivery, heal_s = self._parts.delivery, self._parts.config.heal_s
+    async def _follow(self) -> NoReturn:
+        # All that is said after the start is said here: gRPC takes one message of a call at a time.
+        delivery, ending, heal_s = self._parts.delivery, self._parts.streams.ending, self._parts.config.heal_s
         with self._parts.watch.growth(self._domain) as grown:
             while await healed(lambda: delivery.head(self._domain), heal_s=heal_s, what="consumer") is None:
                 grown.clear()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(grown.wait(), self._terms.heartbeat_s)
+                await any_set(grown, ending, timeout_s=self._terms.heartbeat_s)
+                if ending.is_set():
+                    await self._close("the gateway is stopping: come again")
                 await self._say(pb.ConsumeResponse(heartbeat=pb.ConsumeHeartbeat()))
         await self._close(f"the log of {self._domain} has opened: come again")
-
-    async def _stop(self) -> NoReturn:
-        await self._parts.streams.ending.wait()
-        await self._close("the gateway is stopping: come again")
 
     async def _close(self, why: str) -> NoReturn:
         await self._say(pb.ConsumeResponse(closing=pb.ConsumeClosing()))
