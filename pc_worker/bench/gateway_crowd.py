@@ -7,16 +7,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
 
 import grpc
 
 from pc_worker.bench.gateway_calls import open_channel, start_stream
+from pc_worker.bench.gateway_servers import own_process
 
 FROZEN = SLOW = 10
 #: How often a slow client takes a row.
 SLOW_S = 1.0
+#: One call may be over in a tenth of a second.
+CALLS = 10
 MIB = 1024 * 1024
 #: A gateway that used no more of a core than 5 % in half a second is idle; a tick is 10 ms.
 IDLE_S = 0.5
@@ -37,11 +41,17 @@ def measure_crowd(address: str, pid: int, domain: str, call: Callable[[], float]
     base = memory_mib(pid, "VmRSS")
     alone, beside = [], []
     for _ in range(repeats):
-        alone.append(call())
-        with crowd(address, domain):
+        alone.append(_mean(call))
+        # In a process of its own: a client that shares the crowd's interpreter is slowed down by that.
+        with own_process(run_crowd, address, domain):
             _settle(pid)
-            beside.append(call())
+            beside.append(_mean(call))
     return CrowdCost(median(alone), median(beside), memory_mib(pid, "VmHWM") - base)
+
+
+def _mean(call: Callable[[], float]) -> float:
+    """Call for so long that the crowd comes by."""
+    return sum(call() for _ in range(CALLS)) / CALLS
 
 
 def _settle(pid: int) -> None:
@@ -64,6 +74,13 @@ def memory_mib(pid: int, field: str) -> float:
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
     return sum(int(line.split()[1]) * 1024 / MIB for line in lines if line.startswith(field + ":"))
+
+
+def run_crowd(address: str, domain: str, pipe: Connection) -> None:
+    """Be the crowd until the process is ended."""
+    with crowd(address, domain):
+        pipe.send("")
+        threading.Event().wait()
 
 
 @contextmanager

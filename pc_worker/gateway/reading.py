@@ -146,8 +146,8 @@ class LogReader:
         batch = step.batch
         if batch is None or self._queue is None:
             return None
-        entry = await self._queue.get(self._wanted.domain, batch.first)
-        if entry is None or (entry.epoch, entry.nonce, entry.last) != (batch.epoch, batch.nonce, batch.last):
+        entry = await self._queue.get(self._wanted.domain, batch.first, batch.nonce)
+        if entry is None or (entry.epoch, entry.last) != (batch.epoch, batch.last):
             return None
         return entry
 

@@ -21,7 +21,7 @@ HEADER = struct.Struct("<4s16sqqIBH")
 CHECKSUM = struct.Struct("<I")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Entry:
     """One committed chunk; good only while its batch in the log has the same epoch and nonce and is intact."""
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -31,15 +32,24 @@ class AsyncQueue:
         self._queue, self._clock = queue, clock
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="queue")
         self._paused_until = 0.0
+        #: What some reader still has: readers of the same rows share their bytes, however many they are.
+        self._read: WeakValueDictionary[tuple[str, int, int], Entry] = WeakValueDictionary()
 
     async def firsts(self, domain: str, start: int, end: int) -> frozenset[int]:
         """Give the first positions, ``start`` to ``end`` inclusive, of the entries held just now."""
         held = await self._ask(lambda: self._queue.firsts(domain, start, end))
         return frozenset() if held is None else held
 
-    async def get(self, domain: str, first: int) -> Entry | None:
-        """Give the entry that starts at ``first``; None if it is not there, damaged, or Redis is away."""
-        return await self._ask(lambda: self._queue.get(domain, first))
+    async def get(self, domain: str, first: int, nonce: int) -> Entry | None:
+        """Give the entry that starts at ``first`` and has this nonce, from Redis or from whoever read it before.
+
+        None if it is not there, another one, damaged, or Redis is away.
+        """
+        key = (domain, first, nonce)
+        entry = self._read.get(key) or await self._ask(lambda: self._queue.get(domain, first))
+        if entry is None or entry.nonce != nonce:
+            return None
+        return self._read.setdefault(key, entry)
 
     def close(self) -> None:
         """Close the connections and let the threads end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import UUID, uuid4
 
 import pytest
@@ -133,14 +134,44 @@ async def test_a_dead_server_is_left_alone_for_a_while(neighbours: Neighbours) -
     dead = open_queue("redis://127.0.0.1:1/0", max_bytes=1, timeout_s=1)
     queue = AsyncQueue(dead, clock=lambda: now[0])
 
-    assert await queue.get("law", 1) is None
+    assert await queue.get("law", 1, 1) is None
     queue._queue = open_queue(neighbours.redis_url, max_bytes=10_000, timeout_s=5)
     queue._queue.push(_entry(1))
-    paused = await queue.get("law", 1)
+    paused = await queue.get("law", 1, 1)
     now[0] = 1.5
-    back = await queue.get("law", 1)
+    back = await queue.get("law", 1, 1)
     queue.close()
 
     assert paused is None
     assert back is not None
     assert await AsyncQueue(queue._queue).firsts("law", 0, 5) == {1}
+
+
+async def test_an_entry_is_shared_while_a_reader_has_it_and_never_by_its_place_alone(
+    neighbours: Neighbours,
+) -> None:
+    queue = AsyncQueue(open_queue(neighbours.redis_url, max_bytes=10_000, timeout_s=5))
+    queue._queue.push(_entry(1))
+    one = await queue.get("law", 1, 1)
+    queue._queue.push(_entry(1, nonce=2))  # a log that began anew
+    same, new = await queue.get("law", 1, 1), await queue.get("law", 1, 2)
+    shared = same is one is not None
+    del one, same
+    gone = await queue.get("law", 1, 1)
+    queue.close()
+
+    assert shared
+    assert new is not None
+    assert new.nonce == 2
+    assert gone is None
+
+
+async def test_an_entry_is_read_once_for_many(neighbours: Neighbours) -> None:
+    queue = AsyncQueue(open_queue(neighbours.redis_url, max_bytes=10_000, timeout_s=5))
+    queue._queue.push(_entry(1))
+
+    one, other = await asyncio.gather(queue.get("law", 1, 1), queue.get("law", 1, 1))
+    queue.close()
+
+    assert one is not None
+    assert one is other
