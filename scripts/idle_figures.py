@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import psutil
 
+from pc_worker.bench.own_folder import own_folder
 from pc_worker.embedded import read_addresses
 
 #: A stack warms its models once: it is idle when all of it uses less than this in so many seconds, or never.
@@ -25,8 +25,8 @@ SETTLED_CPU_S, SETTLE_S, PATIENCE_S = 0.2, 10, 300
 
 def main(seconds: float) -> None:
     """Measure and print."""
-    with tempfile.TemporaryDirectory(prefix="pcw-idle-") as folder:
-        home = Path(folder) / "home"
+    with own_folder() as folder:
+        home = folder / "home"
         for start in ("first start", "second start"):
             process, ready_s = start_stack(home)
             print(f"{start}: ready after {ready_s:.1f} s")

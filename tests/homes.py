@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pc_worker.embedded import remove_home
+
 
 @contextmanager
 def temporary_home() -> Iterator[Path]:
@@ -27,14 +29,6 @@ def _quick_folder() -> str | None:
     if not os.access(memory, os.W_OK) or os.statvfs(memory).f_flag & os.ST_NOEXEC:
         return None
     return memory if shutil.disk_usage(memory).free > 4 * 1024**3 else None
-
-
-def remove_home(home: Path) -> None:
-    """Remove a home whose servers are stopped, and the folder outside that it may link to."""
-    place = home / "postgres"
-    if place.is_symlink():
-        shutil.rmtree(os.path.realpath(place), ignore_errors=True)
-    shutil.rmtree(home, ignore_errors=True)
 
 
 def remove_places_below(folder: Path) -> None:

@@ -28,7 +28,7 @@ ROWS = 200_000
 FILE_ROWS = 20_000
 #: Files with and without clients that stand still, taken in turn.
 PAIRS = 5
-PAIR_ROWS = 10_000
+PAIR_ROWS = 40_000
 #: Each distinct text is embedded once, so that it is not the encoder that is measured.
 TEXTS = 500
 #: What a client has read when it stops: some chunks, so that all is under way.

@@ -7,7 +7,6 @@ changed, which the usual script does not know.
 
 from __future__ import annotations
 
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from psycopg2.extras import execute_values
 
 from pc_worker import wiring
 from pc_worker.bench import BenchResult, Figure
+from pc_worker.bench.own_folder import own_folder
 from pc_worker.domains import get_domain
 from pc_worker.embedded import start_services
 from pc_worker.samples import write_samples
@@ -42,8 +42,8 @@ ON CONFLICT (id) DO UPDATE SET payload = excluded.payload, vector = excluded.vec
 
 def run() -> BenchResult:
     """Measure 300 rows of documentation, new and unchanged."""
-    with tempfile.TemporaryDirectory() as folder, _parts(Path(folder)) as parts:
-        source = _source(Path(folder))
+    with own_folder() as folder, _parts(folder) as parts:
+        source = _source(folder)
         script = _script(parts, source)
         ingest = _ingest(parts, source)
         parts.encoder(active_model_of(parts, get_domain("document"))).encode(["warm"])

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 
 import redis
 
@@ -17,6 +16,7 @@ from pc_worker.bench.gateway_java import java_calls
 from pc_worker.bench.gateway_log import Chunk, make_chunks, store_chunks
 from pc_worker.bench.gateway_servers import own_process, run_bare, run_gateway
 from pc_worker.bench.java_reader import why_no_java
+from pc_worker.bench.own_folder import own_folder
 from pc_worker.embedded import Services, start_services
 from pc_worker.gateway import GatewayConfig
 from pc_worker.queue import Queue
@@ -139,8 +139,8 @@ def _config(services: Services, redis_url: str | None) -> GatewayConfig:
 
 @contextmanager
 def _services() -> Iterator[Services]:
-    with TemporaryDirectory(prefix="pcw-bench-") as home:
-        services = start_services(Path(home))
+    with own_folder() as folder:
+        services = start_services(folder / "home")
         try:
             database = Database(services.database_url)
             migrate(database, read_migrations(MIGRATIONS))

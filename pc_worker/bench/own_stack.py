@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from pc_worker.bench.own_folder import own_folder
 from pc_worker.embedded import Addresses, read_addresses
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -60,9 +60,7 @@ def own_stack() -> Iterator[OwnStack]:
     Raises:
         StackFailed: If it does not start.
     """
-    with tempfile.TemporaryDirectory(prefix="pcw-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o711)  # root's database server runs as another user
+    with own_folder() as folder:
         log = folder / "up.log"
         with log.open("wb") as output:
             process = subprocess.Popen(_argv("up"), env=_environment(folder), stdout=output, stderr=output)

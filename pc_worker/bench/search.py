@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
 from pc_worker.bench import BenchResult, Figure
+from pc_worker.bench.own_folder import own_folder
 from pc_worker.bench.search_collection import DOMAIN, TOPICS, Collection, CollectionEncoder
 from pc_worker.embedded import start_services
 from pc_worker.services.indexes import build_indexes, index_status
@@ -62,8 +61,8 @@ def run(*, rows: int = ROWS) -> BenchResult:
 @contextmanager
 def database_server() -> Iterator[str]:
     """Run a PostgreSQL of our own, migrated, for the time of a benchmark."""
-    with tempfile.TemporaryDirectory() as folder:
-        services = start_services(Path(folder) / "home", need_redis=False)
+    with own_folder() as folder:
+        services = start_services(folder / "home", need_redis=False)
         try:
             database = Database(services.database_url, application="bench")
             migrate(database, read_migrations(PROJECT / "migrations"))

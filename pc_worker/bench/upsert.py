@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 from psycopg2.extras import execute_values
 
 from pc_worker.bench import BenchResult, Figure
+from pc_worker.bench.own_folder import own_folder
 from pc_worker.embedded import start_services
 from pc_worker.settings import PROJECT
 from pc_worker.store import copy, jobs, ledger, merge, models
@@ -52,8 +51,8 @@ def _rate(work: Callable[[], None], rows: Sequence[RowWrite]) -> float:
 
 @contextmanager
 def _database() -> Iterator[Database]:
-    with tempfile.TemporaryDirectory() as folder:
-        services = start_services(Path(folder) / "home", need_redis=False)
+    with own_folder() as folder:
+        services = start_services(folder / "home", need_redis=False)
         try:
             database = Database(services.database_url, application="bench")
             migrate(database, read_migrations(PROJECT / "migrations"))

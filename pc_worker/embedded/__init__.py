@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pc_worker.embedded.addresses import Addresses, read_addresses, remove_addresses, write_addresses
 from pc_worker.embedded.errors import HomeInUse, HomeUnusable, ServiceFailed
+from pc_worker.embedded.placement import remove_home
 from pc_worker.embedded.process import Command, Process
 from pc_worker.embedded.services import Services, start_services
 from pc_worker.embedded.supervisor import Supervisor
@@ -21,6 +22,7 @@ __all__ = [
     "die_with_parent",
     "read_addresses",
     "remove_addresses",
+    "remove_home",
     "start_services",
     "write_addresses",
 ]

@@ -35,6 +35,14 @@ def place_for(home: Path, account: Account | None, *, outside: Sequence[str] = O
     return _made(place)
 
 
+def remove_home(home: Path) -> None:
+    """Remove a home whose servers are stopped, with the folder outside that it may link to."""
+    place = home / NAME
+    if place.is_symlink():
+        shutil.rmtree(place.resolve(), ignore_errors=True)
+    shutil.rmtree(home, ignore_errors=True)
+
+
 def _followed(link: Path) -> Path:
     target = link.resolve()
     if not target.is_dir():

@@ -80,6 +80,7 @@ def run(drill: Drill, *, seed: int, console: Console) -> None:
     except BROKEN as exc:
         drill.findings.add(f"the drill broke off: {exc}", lost=1)
         console.print("".join(traceback.format_exception(exc)[-6:]))
+        console.print(rig.worker_log(), markup=False, highlight=False)
         rig.points.disarm()
         rig.points.heal()
     rig.query("CHECKPOINT")

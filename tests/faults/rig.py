@@ -20,6 +20,7 @@ import redis
 from celery import Celery
 
 from pc_worker.domains import Options
+from pc_worker.embedded import remove_home
 from pc_worker.store import jobs
 from tests.faults.consumer import Follower, read_all
 from tests.faults.failpoints import INSIDE, Failpoints
@@ -27,7 +28,6 @@ from tests.faults.load import DOMAIN, Truth, new_job_id, write_source
 from tests.faults.oracle import ALWAYS, Findings, caught_up, check_settled, check_statements
 from tests.faults.proxy import Proxy
 from tests.faults.servers import Servers
-from tests.homes import remove_home
 from tests.support.stack import LiveStack
 from tests.support.waiting import eventually
 
@@ -189,6 +189,11 @@ class Rig:
     def a_child(self) -> psutil.Process:
         """One of them by chance, once there is one."""
         return self.random.choice(eventually(self.children, within_s=90, what="a pool process"))
+
+    def worker_log(self, *, last_bytes: int = 8000) -> str:
+        """The end of what the worker logged: why a drill broke off."""
+        logs = sorted((self.folder / "home" / "logs").glob("worker*"))
+        return "".join(log.read_bytes()[-last_bytes:].decode(errors="replace") for log in logs)
 
     def restart_worker(self) -> None:
         """End the worker cleanly; the supervisor starts it again, with the present tuning."""
