@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import click
@@ -46,11 +46,11 @@ def demo_command() -> int:
     """Start everything, ingest the samples, stream them back, search them, stop."""
     settings = read_settings()
     set_up_logs(log_format=settings.log_format, level="ERROR")
-    with _stack(settings) as (inside, addresses):
+    with _stack(settings) as (inside, addresses, tend):
         parts = wiring.parts(inside, application="pc_worker demo")
         _say(f"the stack answers: gateway {addresses.gateway}, Flower http://{addresses.flower}")
         samples = write_samples(settings.home / "samples")
-        jobs = _ingest(parts, samples)
+        jobs = _ingest(parts, samples, tend)
         complete = _report(inside, addresses, samples, jobs)
         _search(parts)
         flower = answers(f"http://{addresses.flower}/healthcheck")
@@ -61,19 +61,19 @@ def demo_command() -> int:
 
 
 @contextmanager
-def _stack(settings: Settings) -> Iterator[tuple[Settings, Addresses]]:
-    """Use the stack that runs under this HOME, else one of our own."""
+def _stack(settings: Settings) -> Iterator[tuple[Settings, Addresses, Callable[[], None]]]:
+    """Use the stack that runs under this HOME, else one of our own, which we tend: what dies is started again."""
     running = read_addresses(settings.home)
     if running is not None:
-        yield settings, running
+        yield settings, running, lambda: None
         return
     _say("starting PostgreSQL, Redis, worker, beat, gateway and Flower")
     with running_stack(settings, any_port=True) as stack:
-        yield stack.settings, stack.addresses
+        yield stack.settings, stack.addresses, stack.tend
         _say("stopping what was started")
 
 
-def _ingest(parts: Parts, samples: Sequence[Sample]) -> list[Job]:
+def _ingest(parts: Parts, samples: Sequence[Sample], tend: Callable[[], None]) -> list[Job]:
     requests = [
         IngestRequest(
             path=str(sample.path),
@@ -84,7 +84,7 @@ def _ingest(parts: Parts, samples: Sequence[Sample]) -> list[Job]:
         for sample in samples
     ]
     _say(f"ingesting {', '.join(sample.path.name for sample in samples)}")
-    return watch(parts, [job.job_id for job in enqueue(parts, requests)])
+    return watch(parts, [job.job_id for job in enqueue(parts, requests)], tend=tend)
 
 
 def _report(settings: Settings, addresses: Addresses, samples: Sequence[Sample], jobs: Sequence[Job]) -> bool:

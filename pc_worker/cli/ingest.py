@@ -6,7 +6,7 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import click
 from rich.console import Console
@@ -103,8 +103,8 @@ def enqueue(parts: Parts, requests: Sequence[IngestRequest]) -> list[Job]:
     return jobs
 
 
-def watch(parts: Parts, job_ids: Sequence[str]) -> list[Job]:
-    """Wait until all jobs have ended, with progress on a terminal."""
+def watch(parts: Parts, job_ids: Sequence[str], *, tend: Callable[[], None] = lambda: None) -> list[Job]:
+    """Wait until all jobs have ended, with progress on a terminal; ``tend`` is called at each look."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -116,7 +116,7 @@ def watch(parts: Parts, job_ids: Sequence[str]) -> list[Job]:
         lines = {job_id: progress.add_task(job_id[:8], total=None, pace="-") for job_id in job_ids}
         began = time.monotonic()
         while True:
-            jobs = [_patiently(parts, job_id) for job_id in job_ids]
+            jobs = [_patiently(parts, job_id, tend) for job_id in job_ids]
             for job in jobs:
                 done = job.rows_written + job.rows_unchanged + job.rows_skipped + job.rows_dead
                 pace = f"{done / max(time.monotonic() - began, 0.001):,.0f}"
@@ -126,9 +126,10 @@ def watch(parts: Parts, job_ids: Sequence[str]) -> list[Job]:
             time.sleep(POLL_S)
 
 
-def _patiently(parts: Parts, job_id: str) -> Job:
+def _patiently(parts: Parts, job_id: str, tend: Callable[[], None]) -> Job:
     deadline = time.monotonic() + PATIENCE_S
     while True:
+        tend()
         try:
             return job_status(parts, job_id)
         except Unavailable:

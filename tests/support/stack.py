@@ -91,7 +91,7 @@ class LiveStack:
     def start(self) -> None:
         """Start it and wait until everything answers."""
         self.home.mkdir(parents=True, exist_ok=True)
-        self._share_models()
+        self.share_models()
         with (self.home / "up.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "pc_worker", "up"], env=self.env, stdout=log, stderr=log, cwd=self.home
@@ -105,7 +105,7 @@ class LiveStack:
 
         eventually(ready, within_s=120, what="the stack's start")
 
-    def _share_models(self) -> None:
+    def share_models(self) -> None:
         """Use the exports of other stacks: each takes ten seconds of all cores, and a test of its own makes one."""
         models = self.home / "models"
         if not models.exists():
