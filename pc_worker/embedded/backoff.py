@@ -12,9 +12,9 @@ class Backoff:
     first_s: float = 0.5
     factor: float = 2.0
     #: A dead server is looked at again at least this often.
-    most_s: float = 30.0
+    most_s: float = 5.0
     #: Having lived this long, a process has recovered, and its next death counts as the first.
-    calm_s: float = 60.0
+    calm_s: float = 20.0
 
     def delay_s(self, deaths: int) -> float:
         """Give the wait after the ``deaths``-th death in a row, counted from 1."""

@@ -20,6 +20,7 @@ from pc_worker.services.sources import refusals
 from pc_worker.services.write_rows import Work, Written, write_rows
 from pc_worker.store import jobs, ledger, models
 from pc_worker.store.connection import Cursor
+from pc_worker.store.planner_statistics import renew_as_it_grows
 from pc_worker.store.values import Claim, Stages, Tally
 
 log = structlog.get_logger(__name__)
@@ -67,6 +68,7 @@ def process_chunk(
         _unlock(parts, claim)
     with clock.stage("push"):
         push_written(parts, get_domain(claim.job.domain), written)
+    renew_as_it_grows(parts.database, written.outcome.stretch)
     clock.observe(claim.job.domain)
     CHUNK_SECONDS.labels(domain=claim.job.domain).observe(time.monotonic() - began)
     return _summary(claim, written)

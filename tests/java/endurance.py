@@ -141,7 +141,7 @@ class Endurance:
             self._count_sent()
             if found := look():
                 return found
-            assert time.monotonic() < deadline, f"{what} did not come about within {PATIENCE_S} s"
+            assert time.monotonic() < deadline, f"{what} did not come about within {PATIENCE_S} s; {self._newest}"
             time.sleep(SAMPLE_S)
 
     def _keep_running(self) -> None:
