@@ -17,8 +17,9 @@ from pc_worker.settings import PROJECT
 from pc_worker.store import copy, jobs, ledger, merge, models
 from pc_worker.store.connection import Cursor, Database
 from pc_worker.store.migrations import migrate, read_migrations
+from pc_worker.store.planner_statistics import renew_as_it_grows
 from pc_worker.store.terms import row_terms
-from pc_worker.store.values import ChunkPlan, Claim, Job, PassageVector, RowWrite, Tally
+from pc_worker.store.values import ChunkPlan, Claim, Job, PassageVector, RowWrite, Stretch, Tally
 
 CHUNK = 300
 #: dimension → rows: of the built-in model, and of the vectors that the stock domains bring.
@@ -91,15 +92,16 @@ def _ours(database: Database, rows: Sequence[RowWrite]) -> None:
         claim = database.repeat(lambda cursor, n=number: ledger.claim_chunk(cursor, job.job_id, n, lease_s=60))  # type: ignore[misc]  # binds the loop's value
         assert isinstance(claim, Claim)  # noqa: S101 - a bench of our own chunks
         with database.transaction() as cursor:
-            _write(cursor, job, claim, rows[number * CHUNK : (number + 1) * CHUNK])
+            stretch = _write(cursor, job, claim, rows[number * CHUNK : (number + 1) * CHUNK])
+        renew_as_it_grows(database, stretch)
 
 
-def _write(cursor: Cursor, job: Job, claim: Claim, rows: Sequence[RowWrite]) -> None:
+def _write(cursor: Cursor, job: Job, claim: Claim, rows: Sequence[RowWrite]) -> Stretch | None:
     ids, model_id = [row.row_id for row in rows], job.model_id or 0
     stored = merge.read_stored(cursor, domain=job.domain, model_id=model_id, ids=ids, lock=True)
     merge.write_rows(cursor, job=job, source="bench", rows=rows, fresh=set(ids) - set(stored))
     ledger.finish_chunk(cursor, job.job_id, claim.chunk_no, attempt=claim.attempt, tally=Tally(written=len(rows)))
-    merge.append_log(cursor, domain=job.domain, ids=ids, job_id=job.job_id, model_id=model_id)
+    return merge.append_log(cursor, domain=job.domain, ids=ids, job_id=job.job_id, model_id=model_id)
 
 
 def _job(database: Database, rows: Sequence[RowWrite]) -> Job:

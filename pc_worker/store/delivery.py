@@ -61,8 +61,8 @@ ROWS_PLAIN = ROWS.replace("vector_send(vector)", "substring(vector::bytea FROM 5
 PLAIN = "SELECT substring('[1,2]'::vector::bytea FROM 5)"
 ONE_TWO = struct.pack("<2f", 1, 2)
 
-#: Every read is a short range by primary key: nested loops are right whatever the statistics say, and one plan serves
-#: all. A statement that runs for a minute is stuck.
+#: Every read is a short range by primary key: nested loops are right, and one plan serves all. One that was made for an
+#: empty log ends with the first rows: see `planner_statistics`. A statement that runs for a minute is stuck.
 SESSION = {
     "application_name": "pcw_gateway",
     "jit": "off",
