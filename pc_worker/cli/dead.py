@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import click
 
 from pc_worker.cli.context import connected
-from pc_worker.cli.output import print_json, print_table
+from pc_worker.cli.output import print_json, print_json_array, print_table
+from pc_worker.reader import Json
 from pc_worker.services import dead_letters, push_refusals
 from pc_worker.services.parts import Parts
 from pc_worker.settings import read_settings
@@ -30,12 +32,14 @@ def dead_command() -> None:
 @JSON
 def list_letters(job: str | None, as_json: bool) -> None:
     """List them."""
-    documents = _documents(connected(), job)
+    parts = connected()
     if as_json:
-        print_json(documents)
-    else:
-        rows = [(x["job_id"], x["row_no"], x["domain"], x["reason"]) for x in documents]
-        print_table(("job", "row", "domain", "reason"), rows)
+        print_json_array(_documents(parts, job))
+        return
+    letters, refused = dead_letters.list_dead(parts, job), push_refusals.list_refused(parts.database, job)
+    rows: list[tuple[object, ...]] = [(x.job_id, x.row_no, x.domain, x.reason) for x in letters]
+    rows += [(x.job_id, None, x.domain, _refused_because(x)) for x in refused]
+    print_table(("job", "row", "domain", "reason"), rows)
 
 
 @dead_command.command("show")
@@ -45,11 +49,10 @@ def show_letters(job: str | None, as_json: bool) -> None:
     """Show them with their rows."""
     documents = _documents(connected(), job)
     if as_json:
-        print_json(documents)
+        print_json_array(documents)
         return
     for document in documents:
-        place = "" if document["row_no"] is None else f" row {document['row_no']}"
-        print(f"{document['job_id']}{place}: {document['reason']}")
+        print(f"{_place(document)}: {document['reason']}")
         print(json.dumps(document["row"], indent=2))
 
 
@@ -59,17 +62,19 @@ def show_letters(job: str | None, as_json: bool) -> None:
 def retry_letters(job: str | None, as_json: bool) -> int:
     """Try them again: from their unchanged source, else from their stored form; or at the batch server."""
     parts = connected()
-    results = [asdict(result) for result in dead_letters.retry_dead(parts, job)]
-    results += [_pushed_document(again) for again in _push_again(parts, job)]
+    outcomes: set[str] = set()
+
+    def results() -> Iterator[dict[str, Any]]:
+        for result in _retried(parts, job):
+            outcomes.add(result["outcome"])
+            yield result
+
     if as_json:
-        print_json(results)
+        print_json_array(results())
     else:
-        for result in results:
-            place = "" if result["row_no"] is None else f" row {result['row_no']}"
-            source = " (from its stored form: the source has changed)" if result["from_stored_form"] else ""
-            reason = f": {result['reason']}" if result["reason"] else ""
-            print(f"{result['job_id']}{place} {result['outcome']}{reason}{source}")
-    return 0 if all(result["outcome"] != "dead" for result in results) else 1
+        for result in results():
+            print(_told(result))
+    return 1 if "dead" in outcomes else 0
 
 
 @dead_command.command("drop")
@@ -85,23 +90,43 @@ def drop_letters(job: str | None, as_json: bool) -> None:
         print(f"{dropped} dropped")
 
 
-def _documents(parts: Parts, job: str | None) -> list[dict[str, Any]]:
+def _documents(parts: Parts, job: str | None) -> Iterator[dict[str, Any]]:
     letters = dead_letters.list_dead(parts, job)
-    refused = push_refusals.list_refused(parts.database, job)
-    return [*map(_document, letters), *map(_refusal_document, refused)]
+    yield from map(_document, letters, dead_letters.letter_rows(parts, letters))
+    yield from map(_refusal_document, push_refusals.list_refused(parts.database, job))
+
+
+def _retried(parts: Parts, job: str | None) -> Iterator[dict[str, Any]]:
+    yield from map(asdict, dead_letters.retry_dead(parts, job))
+    yield from map(_pushed_document, _push_again(parts, job))
+
+
+def _place(document: Mapping[str, Any]) -> str:
+    row = "" if document["row_no"] is None else f" row {document['row_no']}"
+    return f"{document['job_id']}{row}"
+
+
+def _told(result: Mapping[str, Any]) -> str:
+    source = " (from its stored form: the source has changed)" if result["from_stored_form"] else ""
+    reason = f": {result['reason']}" if result["reason"] else ""
+    return f"{_place(result)} {result['outcome']}{reason}{source}"
+
+
+def _refused_because(refusal: StoredRefusal) -> str:
+    return f"batch server {refusal.address}: {refusal.reason}"
 
 
 def _push_again(parts: Parts, job: str | None) -> list[push_refusals.PushedAgain]:
     return push_refusals.retry_refused(parts.database, job, servers=read_settings().batch_servers)
 
 
-def _document(letter: StoredLetter) -> dict[str, Any]:
+def _document(letter: StoredLetter, row: Json) -> dict[str, Any]:
     return {
         "job_id": letter.job_id,
         "row_no": letter.row_no,
         "domain": letter.domain,
         "reason": letter.reason,
-        "row": None if letter.normal_form is None else json.loads(letter.normal_form),
+        "row": row,
         "created_at": letter.created_at.isoformat(),
     }
 
@@ -112,7 +137,7 @@ def _refusal_document(refusal: StoredRefusal) -> dict[str, Any]:
         "job_id": refusal.job_id,
         "row_no": None,
         "domain": refusal.domain,
-        "reason": f"batch server {refusal.address}: {refusal.reason}",
+        "reason": _refused_because(refusal),
         "row": json.loads(refusal.payload),
         "created_at": refusal.refused_at.isoformat(),
     }

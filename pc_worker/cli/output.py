@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from textwrap import indent
 from typing import Any
 
 from rich.console import Console
@@ -17,6 +18,15 @@ WIDEST = 100_000
 def print_json(value: Any) -> None:
     """Print one JSON document."""
     print(_text(value, indent=2))
+
+
+def print_json_array(values: Iterable[Any]) -> None:
+    """Print one JSON document, an array, item by item: it may be larger than memory."""
+    separator = "["
+    for value in values:
+        sys.stdout.write(f"{separator}\n{indent(_text(value, indent=2), '  ')}")
+        separator = ","
+    print("[]" if separator == "[" else "\n]")
 
 
 def print_json_line(value: Any) -> None:

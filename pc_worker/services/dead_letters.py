@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pc_worker.domains import BatchView, Plan, get_domain
-from pc_worker.errors import InputRefused
+from pc_worker.errors import Fenced, InputRefused
 from pc_worker.reader import Json
 from pc_worker.services.parts import Parts
 from pc_worker.services.prepare import clean_rows
@@ -18,6 +18,9 @@ from pc_worker.store import dead_letters, jobs, models
 from pc_worker.store.connection import Cursor
 from pc_worker.store.dead_letters import Fate, StoredLetter
 from pc_worker.store.values import Job, Tally
+
+#: Letters read with their rows at once.
+PAGE = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,18 +66,24 @@ def list_dead(parts: Parts, job_id: str | None) -> list[StoredLetter]:
         return dead_letters.list_letters(cursor, job_id)
 
 
+def letter_rows(parts: Parts, letters: Sequence[StoredLetter]) -> Iterator[Json]:
+    """Give the letters' rows in normal form, None where there is none, few at a time: a row may have megabytes."""
+    for job_id, row_nos in dead_letters.by_job([(letter.job_id, letter.row_no) for letter in letters], PAGE):
+        with parts.database.transaction() as cursor:
+            forms = dead_letters.normal_forms(cursor, job_id, row_nos)
+        for row_no in row_nos:
+            yield json.loads(forms.get(row_no) or "null")
+
+
 def drop_dead(parts: Parts, job_id: str | None) -> int:
     """Give letters up: their rows count as skipped from now on. Gives how many."""
-    letters = list_dead(parts, job_id)
-    for letter in letters:
-        with parts.database.transaction() as cursor:
-            dead_letters.move_letter(cursor, letter.job_id, letter.row_no, fate="skipped")
-    return len(letters)
+    return dead_letters.drop_letters(parts.database, [(x.job_id, x.row_no) for x in list_dead(parts, job_id)])
 
 
-def retry_dead(parts: Parts, job_id: str | None) -> list[Retried]:
+def retry_dead(parts: Parts, job_id: str | None) -> Iterator[Retried]:
     """Try letters again, each in a transaction of its own; what is refused again stays with its new reason."""
-    return [_retry(parts, letter) for letter in list_dead(parts, job_id)]
+    for letter in list_dead(parts, job_id):
+        yield _retry(parts, letter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +102,7 @@ def _retry(parts: Parts, letter: StoredLetter) -> Retried:
     domain, plan = get_domain(job.domain), Plan.from_dict(job.plan or {})
     found = _from_source(parts, job, plan, letter)
     stored_form = found is None
-    found = found or _from_letter(letter)
+    found = found or _from_letter(parts, letter)
     if found is None:
         return _told(letter, "dead", "the source has changed and the row's form is not known", stored_form)
 
@@ -112,23 +121,23 @@ def _from_source(parts: Parts, job: Job, plan: Plan, letter: StoredLetter) -> Fo
     try:
         table = parts.sources.open(job.source, job.fingerprint)
         with refusals(job.source):
-            row = range(letter.row_no, letter.row_no + 2)
-            return FoundRow(table.read(row[0], row[1], plan.columns), table.read(row[0], row[1]))
+            first, end = letter.row_no, letter.row_no + 1
+            return FoundRow(table.read(first, end, plan.columns), table.read(first, end))
     except InputRefused:
         return None
 
 
-def _from_letter(letter: StoredLetter) -> FoundRow | None:
-    if letter.normal_form is None:
+def _from_letter(parts: Parts, letter: StoredLetter) -> FoundRow | None:
+    (form,) = letter_rows(parts, [letter])
+    if not isinstance(form, dict):
         return None
-    row = StoredRow(letter.row_no, json.loads(letter.normal_form))
+    row = StoredRow(letter.row_no, form)
     return FoundRow(row, row)
 
 
 def _reason_now(parts: Parts, letter: StoredLetter) -> str:
     with parts.database.transaction() as cursor:
-        letters = dead_letters.list_letters(cursor, letter.job_id)
-    return next((other.reason for other in letters if other.row_no == letter.row_no), letter.reason)
+        return dead_letters.reason(cursor, letter.job_id, letter.row_no) or letter.reason
 
 
 def _booking(letter: StoredLetter) -> Book:
@@ -136,7 +145,9 @@ def _booking(letter: StoredLetter) -> Book:
         fate = _fate(tally)
         if fate is not None:
             encoded = tally.texts_encoded
-            dead_letters.move_letter(cursor, letter.job_id, letter.row_no, fate=fate, texts_encoded=encoded)
+            moved = dead_letters.move_letters(cursor, letter.job_id, [letter.row_no], fate=fate, texts_encoded=encoded)
+            if not moved:
+                raise Fenced(f"row {letter.row_no} of job {letter.job_id} is no dead letter any more")
         return False
 
     return book

@@ -9,11 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from pc_worker.domains import get_domain
-from pc_worker.errors import Fenced, InvalidRequest, NotFound
+from pc_worker.errors import InvalidRequest, NotFound
 from pc_worker.services.prepare import json_text
 from pc_worker.store import forgetting
 from pc_worker.store.connection import Cursor, Database
-from pc_worker.store.dead_letters import move_letter
+from pc_worker.store.dead_letters import drop_letters
 from pc_worker.store.forgetting import Key, Suspect
 from pc_worker.store.jobs import find_job
 from pc_worker.store.merge import append_log
@@ -54,9 +54,9 @@ def forget_ids(database: Database, domain: str, ids: Sequence[UUID]) -> Forgotte
     if unknown:
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         raise NotFound(f"domain {domain} has no row {unknown[0]}{more}: nothing was forgotten")
-    dropped = _drop_letters(database, [(job_id, row_no) for job_id, row_no, _ in letters])
+    dropped = drop_letters(database, [(job_id, row_no) for job_id, row_no, _ in letters])
     batches = [unique[start : start + BATCH] for start in range(0, len(unique), BATCH)]
-    rows = sum(_forget_batch(database, domain, _taking(domain, batch), named=batch) for batch in batches)
+    rows = sum(len(_forget_batch(database, domain, _taking(domain, batch), named=batch)) for batch in batches)
     refresh_statistics(database, domain, drift=DRIFT)
     return Forgotten(rows, dropped)
 
@@ -80,16 +80,25 @@ def forget_source(database: Database, domain: str, source: str, *, missing_from:
             raise NotFound(f"domain {domain} has no source {source!r}")
         before = None if missing_from is None else _sequence(cursor, domain, source, missing_from)
         letters = forgetting.letters_of_source(cursor, domain, source) if missing_from is None else []
-    dropped = _drop_letters(database, letters)
-
-    def take(cursor: Cursor) -> list[UUID]:
-        return forgetting.lock_rows_of_source(cursor, domain, source, before=before, limit=BATCH)
+    dropped = drop_letters(database, letters)
 
     rows = 0
-    while taken := _forget_batch(database, domain, take):
-        rows += taken
+    while found := _forget_pass(database, domain, source, before):  # until none has come behind its back
+        rows += found
     refresh_statistics(database, domain, drift=DRIFT)
     return Forgotten(rows, dropped)
+
+
+def _forget_pass(database: Database, domain: str, source: str, before: int | None) -> int:
+    """Go through the source's rows once, in id order: no batch looks at those again that are gone."""
+    rows, after = 0, None
+
+    def take(cursor: Cursor) -> list[UUID]:
+        return forgetting.lock_rows_of_source(cursor, domain, source, before=before, after=after, limit=BATCH)
+
+    while ids := _forget_batch(database, domain, take):
+        rows, after = rows + len(ids), ids[-1]
+    return rows
 
 
 def _sequence(cursor: Cursor, domain: str, source: str, job_id: str) -> int:
@@ -111,34 +120,21 @@ def _taking(domain: str, ids: Sequence[UUID]) -> Take:
     return lambda cursor: forgetting.lock_rows(cursor, domain, ids)
 
 
-def _forget_batch(database: Database, domain: str, take: Take, *, named: Sequence[UUID] = ()) -> int:
-    """Remove one batch under the chunk's own rules: rows locked in order, positions taken last.
+def _forget_batch(database: Database, domain: str, take: Take, *, named: Sequence[UUID] = ()) -> list[UUID]:
+    """Remove one batch under the chunk's own rules: rows locked in order, positions taken last. Gives their ids.
 
     Keys of ``named`` rows are forgotten even if no such row is stored.
     """
 
-    def work(cursor: Cursor) -> int:
+    def work(cursor: Cursor) -> list[UUID]:
         ids = take(cursor)
         forgetting.delete_rows(cursor, domain, [*ids, *named])
         if ids:
             model = active_model(cursor, domain)
             append_log(cursor, domain=domain, ids=ids, job_id=None, model_id=model.model_id, tombstones=True)
-        return len(ids)
+        return ids
 
     return database.repeat(work)
-
-
-def _drop_letters(database: Database, letters: Sequence[tuple[str, int]]) -> int:
-    """Remove dead letters; their rows count as skipped, as when they are dropped by hand."""
-    dropped = 0
-    for job_id, row_no in letters:
-        try:
-            with database.transaction() as cursor:
-                move_letter(cursor, job_id, row_no, fate="skipped")
-        except Fenced:
-            continue  # retried or dropped by somebody else at this moment
-        dropped += 1
-    return dropped
 
 
 def _letters_of_rows(cursor: Cursor, domain: str, ids: Sequence[UUID]) -> list[tuple[str, int, UUID]]:

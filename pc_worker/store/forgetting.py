@@ -13,6 +13,7 @@ LOCK_ROWS = "SELECT row_id FROM rows WHERE domain = %s AND row_id = ANY (%s::uui
 LOCK_SOURCE = """
 SELECT row_id FROM rows WHERE domain = %(domain)s AND source = %(source)s
                           AND (%(before)s::bigint IS NULL OR seen_seq < %(before)s)
+                          AND (%(after)s::uuid IS NULL OR row_id > %(after)s::uuid)
 ORDER BY row_id LIMIT %(limit)s FOR UPDATE
 """
 # The rest of a row goes with it, by cascade.
@@ -65,9 +66,15 @@ def lock_rows(cursor: Cursor, domain: str, ids: Sequence[UUID]) -> list[UUID]:
     return [UUID(row_id) for (row_id,) in cursor.fetchall()]
 
 
-def lock_rows_of_source(cursor: Cursor, domain: str, source: str, *, before: int | None, limit: int) -> list[UUID]:
-    """Give rows of a source, locked; with ``before`` only those that no job from that sequence number on has seen."""
-    cursor.execute(LOCK_SOURCE, {"domain": domain, "source": source, "before": before, "limit": limit})
+def lock_rows_of_source(
+    cursor: Cursor, domain: str, source: str, *, before: int | None, after: UUID | None, limit: int
+) -> list[UUID]:
+    """Give the source's next rows beyond ``after``, in id order, locked.
+
+    With ``before`` only those that no job from that sequence number on has seen.
+    """
+    values = {"domain": domain, "source": source, "before": before, "limit": limit, "after": after and str(after)}
+    cursor.execute(LOCK_SOURCE, values)
     return [UUID(row_id) for (row_id,) in cursor.fetchall()]
 
 
