@@ -7,6 +7,7 @@ for the unchanged rows of a chunk. ANALYZE also ends the plans that the gateway 
 
 from __future__ import annotations
 
+import psycopg2
 import structlog
 
 from pc_worker.errors import Conflict, Unavailable
@@ -34,7 +35,7 @@ def renew_as_it_grows(database: Database, stretch: Stretch | None) -> None:
     try:
         with database.transaction() as cursor:
             cursor.execute(ANALYZE)
-    except (Conflict, Unavailable) as exc:
+    except (Conflict, Unavailable, psycopg2.Error) as exc:  # the chunk is done: nothing of it may fail for this
         log.info("planner_statistics_not_renewed", reason=str(exc))
 
 
