@@ -59,8 +59,7 @@ task_store_errors_even_if_ignored = False
 result_expires = 3600  # results are for people: nothing is decided by one
 worker_eta_task_limit = 100
 
-worker_soft_shutdown_timeout = 30  # with SIGTERM as SIGQUIT (set by the worker command): a chunk ends, then we go
-worker_enable_soft_shutdown_on_idle = False  # True waits all of it with nothing to do; what is held comes back
+worker_soft_shutdown_timeout = 0  # it sleeps all of its time: tasks/stopping.py sets the limit to an orderly end
 worker_max_tasks_per_child = 200
 worker_pool_start_method = "spawn"  # no fork into torch's or the tokenizer's threads
 worker_proc_alive_timeout = 60

@@ -20,7 +20,10 @@ from pc_worker.wiring import parts as put_together
 #: Tells a pool process who its parent was when it was started.
 WORKER_PID = "PCW_POOL_PARENT"
 
-app = Celery("pc_worker", include=["tasks.ingest", "tasks.upkeep", "tasks.search", "tasks.delivery"])
+app = Celery(
+    "pc_worker",
+    include=["tasks.ingest", "tasks.upkeep", "tasks.search", "tasks.delivery", "tasks.watchdog", "tasks.stopping"],
+)
 app.config_from_object("celeryconfig")
 
 

@@ -5,6 +5,10 @@ Each domain has its own, so none starves another; in it small jobs have their ow
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from kombu import Connection
+
 from pc_worker.domains import domain_names
 
 #: Where a plain client's messages arrive.
@@ -36,3 +40,9 @@ def work_queues() -> list[str]:
 def all_queues() -> list[str]:
     """Give the queues that a worker takes from."""
     return [DEFAULT, *work_queues(), "pcw.search", "pcw.upkeep", "pcw.indexes", "pcw.delivery"]
+
+
+def any_waiting(connection: Connection, queues: Iterable[str]) -> bool:
+    """Tell whether a message waits in any of the queues."""
+    client = connection.default_channel.client
+    return any(client.llen(queue) for queue in queues)

@@ -17,7 +17,7 @@ from pc_worker.services.scan_inbox import scan_inbox as find_files
 from pc_worker.store.search_statistics import refresh_statistics
 from tasks.app import PatientTask, app, worker
 from tasks.ingest import send_chunk, send_ingest
-from tasks.queues import work_queues
+from tasks.queues import any_waiting, work_queues
 
 #: Words are counted anew when this share of a domain's rows has changed; a job's end counts in any case.
 STATISTICS_DRIFT = 0.02
@@ -99,5 +99,4 @@ def purge() -> dict[str, int]:
 def broker_is_empty() -> bool:
     """Tell whether no work waits in the broker, so that a message not at work must be lost."""
     with app.connection_for_read() as connection:
-        client = connection.default_channel.client
-        return not any(client.llen(queue) for queue in work_queues())
+        return not any_waiting(connection, work_queues())

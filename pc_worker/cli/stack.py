@@ -44,8 +44,7 @@ def up_command() -> None:
 def worker_command(concurrency: int | None, queues: str | None) -> None:
     """Run a Celery worker."""
     settings = long_running()
-    # Before Celery is imported: SIGTERM then begins the soft shutdown, and no library starts more threads than cores.
-    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
+    # Before Celery is imported: no library starts more threads than cores.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, str(settings.threads))

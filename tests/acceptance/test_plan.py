@@ -99,7 +99,7 @@ def test_a_running_job_has_an_estimate_that_grows_when_it_stands_still(own_stack
 
     with own_stack.paused_worker(when=lambda: own_stack.query(several)):
         first, second = (own_stack.run("status", job, "--json").json() for _ in range(2))
+        assert own_stack.run("cancel", job).code == 0
 
     assert first["state"] == "running"
     assert 0 < first["eta_s"] < second["eta_s"]
-    assert own_stack.run("cancel", job).code == 0

@@ -53,14 +53,40 @@ def stopped_under_load(drill: Drill) -> None:
     """Ask the worker to stop, as a deployment does: it must end within its grace, with nothing lost."""
 
     def inject(_: Work) -> None:
-        main = drill.rig.main_of("worker")
-        began = time.monotonic()
-        main.terminate()
-        with suppress(psutil.NoSuchProcess):
-            eventually(lambda: _ended(main), within_s=90, what="the worker's end")
-        drill.expect(time.monotonic() - began < 45, "the worker took more than 45 s to stop")
+        _stop(drill)
 
     drill.under_load(inject, rows=400)
+
+
+def stopped_in_trouble(drill: Drill) -> None:
+    """Ask the worker to stop while a pool process hangs in native code, Redis is silent, or PostgreSQL is."""
+    rig = drill.rig
+
+    def inject(_: Work) -> None:
+        trouble = drill.injected % 3
+        if trouble == 0:
+            rig.points.arm(EMBED, "hang")
+            eventually(lambda: not rig.points.armed(), what="the hang")
+            _stop(drill)
+            return
+        proxy = (rig.to_redis, rig.to_postgres)[trouble - 1]
+        proxy.silence()
+        try:
+            _stop(drill)
+        finally:
+            proxy.cut()
+            proxy.speak()
+
+    drill.under_load(inject, rows=400, most_a_job=1)
+
+
+def _stop(drill: Drill) -> None:
+    main = drill.rig.main_of("worker")
+    began = time.monotonic()
+    main.terminate()
+    with suppress(psutil.NoSuchProcess):
+        eventually(lambda: _ended(main), within_s=90, what="the worker's end")
+    drill.expect(time.monotonic() - began < 45, "the worker took more than 45 s to stop")
 
 
 def _ended(process: psutil.Process) -> bool:
@@ -172,14 +198,44 @@ def lost_between_pop_and_ack(drill: Drill) -> None:
     drill.under_load(inject, most_a_job=4)
 
 
+def main_loop_stands_still(drill: Drill) -> None:
+    """Have the worker's main loop stop for good with a message in its hands; the watchdog must end the worker.
+
+    It looks every second instead of every 15, and the messages of several jobs keep waiting.
+    """
+    rig = drill.rig
+    rig.points.tune(constants={"tasks.watchdog": {"CHECK_S": 1.0}})
+    rig.restart_worker()
+
+    def inject(_: Work) -> None:
+        stuck = rig.main_of("worker")
+        rig.points.arm("worker.before@kombu.transport.redis.QoS.append", "sleep:3600")
+        eventually(lambda: not rig.points.armed(), what="the standstill")
+        eventually(lambda: _ended(stuck), within_s=60, what="the watchdog's end of the worker")
+
+    try:
+        drill.under_load(inject, most_a_job=1)
+    finally:
+        rig.points.tune()
+        rig.restart_worker()
+
+
 FAULTS = (
     Fault(name="child-kill", matrix="1", what="pool process SIGKILL", times=20, run=children_killed),
     Fault(name="segv", matrix="1", what="crash in native code while embedding", times=6, run=crashes_in_native_code),
     Fault(name="poison", matrix="2", what="a row that crashes every process that touches it", times=1, run=poisoned),
     Fault(name="group-kill", matrix="3", what="worker and its pool SIGKILL", times=3, run=group_killed),
     Fault(name="sigterm", matrix="4", what="worker SIGTERM under load", times=3, run=stopped_under_load),
+    Fault(
+        name="sigterm-trouble",
+        matrix="4",
+        what="worker SIGTERM while a process hangs, or a server is silent",
+        times=3,
+        run=stopped_in_trouble,
+    ),
     Fault(name="zombie", matrix="5", what="pool process frozen past its lease, then thawed", times=3, run=zombies),
     Fault(name="hang", matrix="6", what="hang in native code (hard limit set to 6 s)", times=2, run=hangs),
     Fault(name="leak", matrix="7", what="100 MB leaked in a task", times=3, run=leaks),
     Fault(name="pop-ack", matrix="9", what="crash between BRPOP and unacked", times=4, run=lost_between_pop_and_ack),
+    Fault(name="stall", matrix="9", what="the worker's main loop stops for good", times=2, run=main_loop_stands_still),
 )
