@@ -14,7 +14,8 @@ from pc_worker.store.values import Stretch
 from tests.integration.gateway.conftest import Neighbours
 from tests.integration.gateway.logfile import DomainLog
 
-KEPT = "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%JOIN rows%'"
+# In two pieces, or it would find itself.
+KEPT = "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%LEFT JOIN ' || 'rows%'"
 
 
 @pytest.fixture
