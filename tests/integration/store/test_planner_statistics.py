@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from structlog.testing import capture_logs
+
 from pc_worker.store import merge, planner_statistics
 from pc_worker.store.connection import Database
 from pc_worker.store.values import Job
@@ -38,10 +40,11 @@ def test_rows_of_a_second_domain_are_found_by_their_ids(database: Database) -> N
 def test_a_table_that_is_locked_is_left_to_autovacuum(database: Database, database_url: str) -> None:
     other = Database(database_url)
     job = make_job(database, rows=ROWS)
-    with other.transaction() as cursor:
+    with other.transaction() as cursor, capture_logs() as logs:
         cursor.execute("LOCK TABLE log_batches IN SHARE UPDATE EXCLUSIVE MODE")
         _write(database, job)
     other.close()
+    assert [line["event"] for line in logs] == ["planner_statistics_not_renewed"]
 
 
 def _index_conditions(plan: str) -> str:
