@@ -27,19 +27,15 @@ def chunk_queue(domain: str, *, small: bool) -> str:
     return f"pcw.embed.{domain}.small" if small else f"pcw.embed.{domain}"
 
 
-def work_queues() -> list[str]:
-    """Give every queue that holds work of the ledger."""
-    own = [
-        queue
-        for domain in domain_names()
-        for queue in (split_queue(domain), chunk_queue(domain, small=True), chunk_queue(domain, small=False))
-    ]
-    return [*own, *FORMER]
+def work_queues(domain: str) -> list[str]:
+    """Give the queues that hold work of a domain, and of no other."""
+    return [split_queue(domain), chunk_queue(domain, small=True), chunk_queue(domain, small=False)]
 
 
 def all_queues() -> list[str]:
     """Give the queues that a worker takes from."""
-    return [DEFAULT, *work_queues(), "pcw.search", "pcw.upkeep", "pcw.indexes", "pcw.delivery"]
+    work = [queue for domain in domain_names() for queue in work_queues(domain)]
+    return [DEFAULT, *work, *FORMER, "pcw.search", "pcw.upkeep", "pcw.indexes", "pcw.delivery"]
 
 
 def any_waiting(connection: Connection, queues: Iterable[str]) -> bool:

@@ -17,7 +17,7 @@ from pc_worker.services.scan_inbox import scan_inbox as find_files
 from pc_worker.store.search_statistics import refresh_statistics
 from tasks.app import PatientTask, app, worker
 from tasks.ingest import send_chunk, send_ingest
-from tasks.queues import any_waiting, work_queues
+from tasks.queues import FORMER, any_waiting, work_queues
 
 #: Words are counted anew when this share of a domain's rows has changed; a job's end counts in any case.
 STATISTICS_DRIFT = 0.02
@@ -34,7 +34,10 @@ class UpkeepTask(PatientTask):
 @app.task(name="pc_worker.reconcile", base=UpkeepTask)
 def reconcile() -> dict[str, int]:
     """Send again what a lost message left behind."""
-    missing = find_missing(worker.parts, broker_is_empty=broker_is_empty())
+    with app.connection_for_read() as connection:
+        missing = find_missing(
+            worker.parts, is_waiting=lambda domain: any_waiting(connection, [*work_queues(domain), *FORMER])
+        )
     for job_id in missing.ingests:
         send_ingest(job_id)
     for chunk in missing.chunks:
@@ -94,9 +97,3 @@ def purge() -> dict[str, int]:
         job_s=settings.job_retention_s, log_s=settings.log_retention_s, model_s=settings.model_retention_s
     )
     return asdict(do_purge(worker.parts, retention))
-
-
-def broker_is_empty() -> bool:
-    """Tell whether no work waits in the broker, so that a message not at work must be lost."""
-    with app.connection_for_read() as connection:
-        return not any_waiting(connection, work_queues())

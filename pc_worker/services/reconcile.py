@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pc_worker.services.parts import Parts
 from pc_worker.services.send_chunks import ChunkMessage, messages, next_chunks
 from pc_worker.store import jobs, ledger
 
-#: Seconds after which a message counts as lost while the broker's queue is empty …
+#: Seconds after which a message counts as lost while its domain's queues are empty …
 LOST_AFTER_S = 20.0
-#: … and while it is not: then the message most likely waits its turn.
+#: … and while they are not: then the message most likely waits its turn.
 LOST_AFTER_WAITING_S = 900.0
 
 
@@ -23,18 +24,30 @@ class ToSend:
     lost: int
 
 
-def reconcile(parts: Parts, *, broker_is_empty: bool) -> ToSend:
-    """Give the messages that are missing; they count as sent from now on."""
-    lost_after_s = LOST_AFTER_S if broker_is_empty else LOST_AFTER_WAITING_S
+def reconcile(parts: Parts, *, is_waiting: Callable[[str], bool]) -> ToSend:
+    """Give the messages that are missing; they count as sent from now on.
+
+    Args:
+        parts: This process's connections.
+        is_waiting: Tells whether work of a domain waits in the broker.
+    """
     with parts.database.transaction() as cursor:
-        ingests = jobs.stale_queued_jobs(cursor, older_than_s=lost_after_s)
+        domains = jobs.open_domains(cursor)
+    lost_after_s = {domain: LOST_AFTER_WAITING_S if is_waiting(domain) else LOST_AFTER_S for domain in domains}
+    with parts.database.transaction() as cursor:
+        ingests = [
+            job_id
+            for domain, seconds in lost_after_s.items()
+            for job_id in jobs.stale_queued_jobs(cursor, domain, older_than_s=seconds)
+        ]
         running = jobs.running_jobs(cursor)
     chunks: list[ChunkMessage] = []
     found_lost = 0
     for job_id in running:
         with parts.database.transaction() as cursor:
             job = jobs.find_job(cursor, job_id)
-            lost = ledger.take_lost(cursor, job_id, older_than_s=lost_after_s)
+            seconds = lost_after_s.get(job.domain, LOST_AFTER_WAITING_S)
+            lost = ledger.take_lost(cursor, job_id, older_than_s=seconds)
         chunks += [*messages(job, lost), *next_chunks(parts, job_id)]
         found_lost += len(lost)
     return ToSend(ingests, chunks, found_lost)

@@ -173,12 +173,18 @@ def reopen_job(cursor: Cursor, job: Job) -> None:
     )
 
 
-def stale_queued_jobs(cursor: Cursor, *, older_than_s: float) -> list[str]:
-    """Give jobs whose ingest message may be lost, and mark them as sent again now."""
+def open_domains(cursor: Cursor) -> list[str]:
+    """Give the domains that have jobs which have not ended."""
+    cursor.execute("SELECT DISTINCT domain FROM jobs WHERE state IN ('queued', 'splitting', 'running') ORDER BY domain")
+    return [domain for (domain,) in cursor.fetchall()]
+
+
+def stale_queued_jobs(cursor: Cursor, domain: str, *, older_than_s: float) -> list[str]:
+    """Give a domain's jobs whose ingest message may be lost, and mark them as sent again now."""
     cursor.execute(
-        "UPDATE jobs SET enqueued_at = now() WHERE state IN ('queued', 'splitting') "
+        "UPDATE jobs SET enqueued_at = now() WHERE state IN ('queued', 'splitting') AND domain = %s "
         "AND enqueued_at < now() - make_interval(secs => %s) RETURNING job_id",
-        (older_than_s,),
+        (domain, older_than_s),
     )
     return [job_id for (job_id,) in cursor.fetchall()]
 

@@ -1,0 +1,70 @@
+"""What is lost is found soon in a domain whose queues are empty, however busy another domain is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from pc_worker.services.parts import Parts
+from pc_worker.services.reconcile import LOST_AFTER_S, LOST_AFTER_WAITING_S, reconcile
+from pc_worker.settings import Settings
+from pc_worker.store import jobs, ledger
+from pc_worker.store.connection import Database
+from pc_worker.store.values import Job
+from pc_worker.wiring import parts as put_together
+from tests.integration.store.rows import make_job
+
+
+@pytest.fixture
+def parts(database_url: str, tmp_path: Path) -> Parts:
+    unused = SecretStr("redis://127.0.0.1:1/0")
+    settings = Settings(home=tmp_path, database_url=SecretStr(database_url), redis_url=unused, data_roots=(tmp_path,))
+    return put_together(settings, application="test")
+
+
+def _age(database: Database, job_id: str, *, by_s: float) -> None:
+    with database.transaction() as cursor:
+        for table in ("jobs", "chunks"):
+            cursor.execute(
+                f"UPDATE {table} SET enqueued_at = now() - make_interval(secs => %s) WHERE job_id = %s", (by_s, job_id)
+            )
+
+
+def _sent_long_ago(database: Database, domain: str, *, by_s: float) -> Job:
+    job = make_job(database, rows=10, chunk=5, domain=domain)
+    with database.transaction() as cursor:
+        ledger.take_waiting(cursor, job.job_id, window=10)
+    _age(database, job.job_id, by_s=by_s)
+    return job
+
+
+def _queued_long_ago(database: Database, domain: str, job_id: str, *, by_s: float) -> None:
+    with database.transaction() as cursor:
+        jobs.create_job(cursor, job_id=job_id, domain=domain, source="/f", request={}, max_dead=0)
+    _age(database, job_id, by_s=by_s)
+
+
+def test_a_busy_domain_hides_no_other_domains_loss(database: Database, parts: Parts) -> None:
+    quiet, busy = (_sent_long_ago(database, name, by_s=LOST_AFTER_S + 5) for name in ("quiet", "busy"))
+    _queued_long_ago(database, "quiet", "lost-ingest", by_s=LOST_AFTER_S + 5)
+    _queued_long_ago(database, "busy", "waiting-ingest", by_s=LOST_AFTER_S + 5)
+
+    found = reconcile(parts, is_waiting=lambda domain: domain == "busy")
+
+    assert {(chunk.job_id, chunk.chunk_no) for chunk in found.chunks} == {(quiet.job_id, 0), (quiet.job_id, 1)}
+    assert found.lost == 2
+    assert "lost-ingest" in found.ingests
+    assert "waiting-ingest" not in found.ingests
+
+    _age(database, busy.job_id, by_s=LOST_AFTER_WAITING_S + 5)
+    again = reconcile(parts, is_waiting=lambda domain: domain == "busy")
+    assert {chunk.job_id for chunk in again.chunks} == {busy.job_id}
+
+
+def test_what_was_sent_again_is_not_sent_twice(database: Database, parts: Parts) -> None:
+    job = _sent_long_ago(database, "quiet", by_s=LOST_AFTER_S + 5)
+
+    assert [chunk.job_id for chunk in reconcile(parts, is_waiting=lambda _: False).chunks].count(job.job_id) == 2
+    assert reconcile(parts, is_waiting=lambda _: False).chunks == []
