@@ -13,6 +13,8 @@ from tests.faults.rig import Rig, running_rig, temporary_folder
 #: Row of the table → how often here.
 QUICK = {
     "child-kill": 2,
+    "sigterm": 1,
+    "stall": 1,
     "redis-clients": 2,
     "cut": 4,
     "commit-unsent": 2,

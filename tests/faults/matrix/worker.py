@@ -53,7 +53,7 @@ def stopped_under_load(drill: Drill) -> None:
     """Ask the worker to stop, as a deployment does: it must end within its grace, with nothing lost."""
 
     def inject(_: Work) -> None:
-        _stop(drill)
+        _stop(drill, within_s=20)
 
     drill.under_load(inject, rows=400)
 
@@ -67,12 +67,12 @@ def stopped_in_trouble(drill: Drill) -> None:
         if trouble == 0:
             rig.points.arm(EMBED, "hang")
             eventually(lambda: not rig.points.armed(), what="the hang")
-            _stop(drill)
+            _stop(drill, within_s=45)
             return
         proxy = (rig.to_redis, rig.to_postgres)[trouble - 1]
         proxy.silence()
         try:
-            _stop(drill)
+            _stop(drill, within_s=45)
         finally:
             proxy.cut()
             proxy.speak()
@@ -80,13 +80,13 @@ def stopped_in_trouble(drill: Drill) -> None:
     drill.under_load(inject, rows=400, most_a_job=1)
 
 
-def _stop(drill: Drill) -> None:
+def _stop(drill: Drill, *, within_s: float) -> None:
     main = drill.rig.main_of("worker")
     began = time.monotonic()
     main.terminate()
     with suppress(psutil.NoSuchProcess):
         eventually(lambda: _ended(main), within_s=90, what="the worker's end")
-    drill.expect(time.monotonic() - began < 45, "the worker took more than 45 s to stop")
+    drill.expect(time.monotonic() - began < within_s, f"the worker took more than {within_s} s to stop")
 
 
 def _ended(process: psutil.Process) -> bool:
