@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from time import perf_counter
 
 import numpy as np
@@ -17,6 +18,19 @@ from pc_worker.store.cache import known_vectors
 from pc_worker.store.values import Model, PassageVector
 
 Passages = tuple[PassageVector, ...]
+#: Start and end in the row's text, in characters, and what stands there.
+Piece = tuple[int, int, str]
+
+#: Texts that the model is given at once, in whole rows: all of a usual chunk, and half a minute of long ones.
+GROUP = 512
+
+
+class OutOfTime(Exception):
+    """The time is up before row ``row_no``; all rows before it are embedded, and remembered."""
+
+    def __init__(self, row_no: int) -> None:
+        super().__init__(f"there was no time to embed row {row_no}")
+        self.row_no = row_no
 
 
 @dataclass(slots=True)
@@ -29,6 +43,7 @@ class Embedder:
         texts_known: Texts whose vectors existed already.
         tokens: Tokens that the model really saw.
         seconds: How long it was at work.
+        patience_s: How long it may be at work before it begins no further group of rows.
         loading: How long it took to load, which only a process's first texts wait for.
     """
 
@@ -41,10 +56,15 @@ class Embedder:
     tokens: int = 0
     seconds: float = 0.0
     loading: float = 0.0
+    patience_s: float = inf
     _made: dict[bytes, NDArray[np.float32] | Exception] = field(default_factory=dict)
 
     def embed(self, records: Sequence[Record]) -> dict[int, Passages | str]:
-        """Give each row's passages by row number, or the reason why its text cannot be encoded."""
+        """Give each row's passages by row number, or the reason why its text cannot be encoded.
+
+        Raises:
+            OutOfTime: If its patience ended before the last row; the first rows are always done.
+        """
         result: dict[int, Passages | str] = {
             record.row_no: (PassageVector(0, 0, None, record.vector),)
             for record in records
@@ -73,34 +93,53 @@ class Embedder:
         began = perf_counter()
         encoder = self.parts.encoder(self.model)
         self.loading += perf_counter() - began
-        spans = {row: self._spans(encoder, text) for row, text in texts.items()}
-        pieces = {
-            row: [(start, end, texts[row][start:end]) for start, end in row_spans] for row, row_spans in spans.items()
-        }
-        hashed = {piece: text_hash(piece) for row in pieces.values() for _, _, piece in row}
-        self._make(encoder, hashed)
-        return {row: self._row(row_pieces, hashed) for row, row_pieces in pieces.items()}
+        result: dict[int, Passages | str] = {}
+        for rows in self._groups(encoder, texts):
+            hashed = {piece: text_hash(piece) for pieces in rows.values() for _, _, piece in pieces}
+            wanted = self._unknown(hashed)
+            if wanted and result and self.seconds >= self.patience_s:
+                raise OutOfTime(next(iter(rows)))
+            self._make(encoder, wanted)
+            result.update((row, self._row(pieces, hashed)) for row, pieces in rows.items())
+        return result
+
+    def _groups(self, encoder: Encoder, texts: dict[int, str]) -> Iterator[dict[int, list[Piece]]]:
+        """Give rows with their pieces, as many at once as make a group."""
+        group: dict[int, list[Piece]] = {}
+        count = 0
+        for row, text in texts.items():
+            group[row] = [(start, end, text[start:end]) for start, end in self._spans(encoder, text)]
+            count += len(group[row])
+            if count >= GROUP:
+                yield group
+                group, count = {}, 0
+        if group:
+            yield group
 
     def _spans(self, encoder: Encoder, text: str) -> list[tuple[int, int]]:
         if not self.split_long:
             return [(0, len(text))]
         return [(span.start, span.end) for span in encoder.passages(text)]
 
-    def _make(self, encoder: Encoder, hashed: dict[str, bytes]) -> None:
+    def _unknown(self, hashed: dict[str, bytes]) -> dict[bytes, str]:
+        """Give the texts that have no vector yet, by their hash; those that have one are remembered."""
         wanted = {digest: piece for piece, digest in hashed.items() if digest not in self._made}
         with self.parts.database.transaction() as cursor:
             self._made.update(known_vectors(cursor, model_id=self.model.model_id, hashes=wanted))
-        new = [(digest, piece) for digest, piece in wanted.items() if digest not in self._made]
-        self.texts_encoded += len(new)
+        new = {digest: piece for digest, piece in wanted.items() if digest not in self._made}
         self.texts_known += len(wanted) - len(new)
+        return new
+
+    def _make(self, encoder: Encoder, new: dict[bytes, str]) -> None:
+        self.texts_encoded += len(new)
         truncated, tokens, began = encoder.truncated_texts, encoder.encoded_tokens, perf_counter()
-        vectors = encode_isolating(encoder, [piece for _, piece in new])
+        vectors = encode_isolating(encoder, list(new.values()))
         self.texts_truncated += encoder.truncated_texts - truncated
         self.tokens += encoder.encoded_tokens - tokens
         self.seconds += perf_counter() - began
-        self._made.update((digest, vector) for (digest, _), vector in zip(new, vectors, strict=True))
+        self._made.update(zip(new, vectors, strict=True))
 
-    def _row(self, pieces: Sequence[tuple[int, int, str]], hashed: dict[str, bytes]) -> Passages | str:
+    def _row(self, pieces: Sequence[Piece], hashed: dict[str, bytes]) -> Passages | str:
         passages = []
         for start, end, piece in pieces:
             vector = self._made[hashed[piece]]

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from math import inf
 from typing import Any
 
 import structlog
 
-from pc_worker.domains import Plan, get_domain
+from pc_worker.domains import Domain, Plan, get_domain
 from pc_worker.errors import Conflict, ContractBroken, Fenced, InputRefused, PcWorkerError, Unavailable
 from pc_worker.metrics import CHUNK_SECONDS, CHUNKS_FAILED, Stage, StageClock, count_rows
 from pc_worker.reader import Json, Table
+from pc_worker.services.embed import OutOfTime
 from pc_worker.services.parts import Parts
 from pc_worker.services.prepare import RowForm, clean_rows
 from pc_worker.services.push_written import push_written
 from pc_worker.services.sources import refusals
-from pc_worker.services.write_rows import Work, Written, write_rows
+from pc_worker.services.write_rows import Book, Work, Written, embedder_of, write_rows
 from pc_worker.store import jobs, ledger, models
 from pc_worker.store.connection import Cursor
 from pc_worker.store.planner_statistics import renew_as_it_grows
-from pc_worker.store.values import Claim, Stages, Tally
+from pc_worker.store.values import Claim, Job, Model, Stages, Tally
 
 log = structlog.get_logger(__name__)
 
+#: Seconds of embedding after which a chunk is cut, far below a task's limit of 240 s: a row of a long text may have
+#: hundreds of passages.
+PATIENCE_S = 60.0
 #: Stages whose seconds stay with the chunk: what comes after its transaction cannot.
 BOOKED: tuple[Stage, ...] = ("read", "clean", "embed", "write")
 
@@ -82,28 +87,75 @@ def _summary(claim: Claim, written: Written) -> dict[str, Any]:
 
 
 def _write(parts: Parts, claim: Claim, clock: StageClock) -> Written:
+    """Write the chunk; of one that takes too long the rows that are embedded in time, and the rest is another chunk."""
+    opened = _open(parts, claim, clock)
+    work = opened.work(claim, clock)
+    embedder = embedder_of(parts, work, patience_s=PATIENCE_S)
+    try:
+        return write_rows(parts, work, book=_booking(claim, clock), clock=clock, embedder=embedder)
+    except OutOfTime as exc:
+        keep = exc.row_no - claim.first_row
+    with parts.database.transaction() as cursor:
+        claim = ledger.cut_chunk(cursor, claim, keep=keep)
+    log.info("chunk_cut", job_id=claim.job.job_id, chunk_no=claim.chunk_no, rows=keep)
+    embedder.patience_s = inf
+    return write_rows(parts, opened.work(claim, clock), book=_booking(claim, clock), clock=clock, embedder=embedder)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A job's source and what its chunks are made with."""
+
+    job: Job
+    domain: Domain
+    plan: Plan
+    model: Model
+    table: Table
+
+    def work(self, claim: Claim, clock: StageClock) -> Work:
+        """Read and clean the claimed rows."""
+        with clock.stage("read"), refusals(self.job.source):
+            batch = self.table.read(claim.first_row, claim.first_row + claim.row_count, self.plan.columns)
+        form = row_form(self.table, self.job.source)
+        with clock.stage("clean"):
+            cleaned = clean_rows(
+                self.domain,
+                self.plan,
+                batch,
+                superseded=claim.superseded,
+                occurrences=claim.occurrences,
+                form=form,
+            )
+        return Work(
+            job=self.job,
+            domain=self.domain,
+            plan=self.plan,
+            model=self.model,
+            chunk_no=claim.chunk_no,
+            cleaned=cleaned,
+            form=form,
+        )
+
+
+def _open(parts: Parts, claim: Claim, clock: StageClock) -> Opened:
     job = claim.job
-    domain, plan = get_domain(job.domain), Plan.from_dict(job.plan or {})
     with parts.database.transaction() as cursor:
         job = jobs.pin_active_model(cursor, job)
         model = models.find_model(cursor, job.model_id or 0)
     with clock.stage("read"):
         table = parts.sources.open(job.source, job.fingerprint)
-        with refusals(job.source):
-            batch = table.read(claim.first_row, claim.first_row + claim.row_count, plan.columns)
-    form = row_form(table, job.source)
-    with clock.stage("clean"):
-        cleaned = clean_rows(domain, plan, batch, superseded=claim.superseded, occurrences=claim.occurrences, form=form)
-    work = Work(job=job, domain=domain, plan=plan, model=model, chunk_no=claim.chunk_no, cleaned=cleaned, form=form)
+    return Opened(job, get_domain(job.domain), Plan.from_dict(job.plan or {}), model, table)
 
+
+def _booking(claim: Claim, clock: StageClock) -> Book:
     def book(cursor: Cursor, tally: Tally) -> bool:
         _check_all_accounted(claim, tally)
         stages = Stages(**{name: clock.so_far(name) for name in BOOKED})
         return ledger.finish_chunk(
-            cursor, job.job_id, claim.chunk_no, attempt=claim.attempt, tally=tally, stages=stages
+            cursor, claim.job.job_id, claim.chunk_no, attempt=claim.attempt, tally=tally, stages=stages
         )
 
-    return write_rows(parts, work, book=book, clock=clock)
+    return book
 
 
 def row_form(table: Table, source: str) -> RowForm:

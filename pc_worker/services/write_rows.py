@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 from uuid import UUID
 
@@ -71,7 +72,9 @@ class Written:
     messages: Sequence[tuple[str, bytes]]
 
 
-def write_rows(parts: Parts, work: Work, *, book: Book, clock: StageClock | None = None) -> Written:
+def write_rows(
+    parts: Parts, work: Work, *, book: Book, clock: StageClock | None = None, embedder: Embedder | None = None
+) -> Written:
     """Write rows with everything that belongs to them, in one transaction, however often it must be tried.
 
     Args:
@@ -79,13 +82,15 @@ def write_rows(parts: Parts, work: Work, *, book: Book, clock: StageClock | None
         work: The cleaned rows.
         book: Books the tally to the ledger.
         clock: Where the seconds of embedding and writing are counted.
+        embedder: One that may have vectors of these rows already; else one of its own.
 
     Raises:
+        OutOfTime: If the embedder's patience ended; nothing is written then.
         Fenced: If the right to write was lost; nothing is written then.
         Conflict: If other writers of the same rows never gave way.
         Unavailable: If PostgreSQL went away; the ledger tells later whether the commit took place.
     """
-    embedder = Embedder(parts, work.model, split_long=work.domain.any_table is not None)
+    embedder = embedder or embedder_of(parts, work)
     for attempt in range(1, CONFLICTS_ALLOWED + 1):
         try:
             written = _write_once(parts, work, embedder, book, clock or StageClock())
@@ -96,6 +101,11 @@ def write_rows(parts: Parts, work: Work, *, book: Book, clock: StageClock | None
                 raise
             time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, no secret
     raise AssertionError("unreachable")
+
+
+def embedder_of(parts: Parts, work: Work, *, patience_s: float = inf) -> Embedder:
+    """Give an embedder for these rows."""
+    return Embedder(parts, work.model, split_long=work.domain.any_table is not None, patience_s=patience_s)
 
 
 def verdict(candidate: Candidate, stored: StoredRow | None, *, seq: int) -> Verdict:

@@ -7,6 +7,7 @@ refuses that worker's commit if it thaws.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from pc_worker.errors import Fenced
@@ -47,17 +48,21 @@ RELEASE = """
 UPDATE chunks SET lease_until = NULL, failures = failures + %s, error = %s
 WHERE job_id = %s AND chunk_no = %s AND attempt = %s AND state = 'enqueued' RETURNING failures
 """
-HALVE = """
-WITH half AS (
-    UPDATE chunks SET row_count = row_count / 2, crashes = 0, halved = true
-    WHERE job_id = %(job_id)s AND chunk_no = %(chunk_no)s RETURNING first_row + row_count AS middle
+# The rest becomes a chunk of its own. Nothing is changed where the attempt is no longer the newest.
+SPLIT = """
+WITH kept AS (
+    UPDATE chunks SET row_count = %(keep)s, halved = halved OR %(halved)s
+    WHERE job_id = %(job_id)s AND chunk_no = %(chunk_no)s AND attempt = %(attempt)s AND state <> 'done'
+      AND row_count > %(keep)s
+    RETURNING first_row + row_count AS middle, halved
 ), counted AS (
-    UPDATE jobs SET chunks_total = chunks_total + 1 WHERE job_id = %(job_id)s RETURNING chunks_total - 1 AS chunk_no
+    UPDATE jobs SET chunks_total = chunks_total + 1 FROM kept WHERE job_id = %(job_id)s
+    RETURNING chunks_total - 1 AS chunk_no
 )
 INSERT INTO chunks (job_id, chunk_no, first_row, row_count, superseded, occurrences, halved)
-SELECT c.job_id, counted.chunk_no, half.middle, c.first_row + c.row_count - half.middle,
-       c.superseded, c.occurrences, true
-FROM chunks c, half, counted WHERE c.job_id = %(job_id)s AND c.chunk_no = %(chunk_no)s
+SELECT c.job_id, counted.chunk_no, kept.middle, c.first_row + c.row_count - kept.middle,
+       c.superseded, c.occurrences, kept.halved
+FROM chunks c, kept, counted WHERE c.job_id = %(job_id)s AND c.chunk_no = %(chunk_no)s RETURNING chunk_no
 """
 BURY = """
 INSERT INTO dead_letters (job_id, row_no, chunk_no, domain, reason) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
@@ -105,21 +110,49 @@ def claim_chunk(cursor: Cursor, job_id: str, chunk_no: int, *, lease_s: float) -
         if row_count == 1:
             _bury(cursor, job, chunk_no, row_no=first_row, attempt=attempt, superseded=first_row in superseded)
             return "gone"
-        cursor.execute(HALVE, {"job_id": job_id, "chunk_no": chunk_no})
         row_count, crashes = row_count // 2, 0
+        _split(cursor, job_id, chunk_no, attempt=attempt, keep=row_count, halved=True)
     attempt += 1
     cursor.execute(f"SELECT pg_advisory_lock({LOCK_KEY})", (job_id, str(chunk_no), str(attempt)))
     cursor.execute(TAKE, (attempt, crashes, lease_s, job_id, chunk_no))
-    rows = range(first_row, first_row + row_count)
-    return Claim(
-        job=job,
-        chunk_no=chunk_no,
-        first_row=first_row,
-        row_count=row_count,
-        superseded=frozenset(n for n in superseded if n in rows),
-        occurrences={int(n): count for n, count in (occurrences or {}).items() if int(n) in rows},
-        attempt=attempt,
+    return _of_rows(
+        Claim(
+            job=job,
+            chunk_no=chunk_no,
+            first_row=first_row,
+            row_count=row_count,
+            superseded=frozenset(superseded),
+            occurrences={int(n): count for n, count in (occurrences or {}).items()},
+            attempt=attempt,
+        )
     )
+
+
+def _of_rows(claim: Claim) -> Claim:
+    """Leave out what the claim says of rows that it has no longer."""
+    rows = range(claim.first_row, claim.first_row + claim.row_count)
+    return replace(
+        claim,
+        superseded=frozenset(n for n in claim.superseded if n in rows),
+        occurrences={n: count for n, count in claim.occurrences.items() if n in rows},
+    )
+
+
+def cut_chunk(cursor: Cursor, claim: Claim, *, keep: int) -> Claim:
+    """Keep a chunk's first ``keep`` rows; the rest becomes a chunk that waits. Gives the claim on what is kept.
+
+    Raises:
+        Fenced: If a newer attempt has the chunk.
+    """
+    _split(cursor, claim.job.job_id, claim.chunk_no, attempt=claim.attempt, keep=keep, halved=False)
+    return _of_rows(replace(claim, row_count=keep))
+
+
+def _split(cursor: Cursor, job_id: str, chunk_no: int, *, attempt: int, keep: int, halved: bool) -> None:
+    values = {"job_id": job_id, "chunk_no": chunk_no, "attempt": attempt, "keep": keep, "halved": halved}
+    cursor.execute(SPLIT, values)
+    if cursor.fetchone() is None:
+        raise Fenced(f"chunk {chunk_no} of job {job_id} belongs to a newer attempt")
 
 
 def _lock_is_free(cursor: Cursor, job_id: str, chunk_no: int, attempt: int) -> bool:

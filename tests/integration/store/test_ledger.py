@@ -9,6 +9,7 @@ from pc_worker.store import jobs, ledger
 from pc_worker.store.connection import Database
 from pc_worker.store.values import Claim, Tally
 from tests.integration.store.rows import claim, finish, make_job
+from tests.support.waiting import eventually
 
 
 def claimed(database: Database, *args: object, **kwargs: object) -> Claim:
@@ -33,8 +34,11 @@ def test_a_dead_holders_chunk_is_free_at_once(database: Database, database_url: 
     first = claimed(holder, job, 0)
     holder.close()  # as the kernel does for a killed process
 
-    second = claimed(database, job, 0)
+    def free() -> list[Claim]:  # once the server has seen it
+        got = claim(database, job, 0)
+        return [got] if isinstance(got, Claim) else []
 
+    (second,) = eventually(free, what="the chunk")
     assert second.attempt == first.attempt + 1
 
 
@@ -152,3 +156,34 @@ def test_given_up_failures_are_counted_and_crashes_are_not_failures(database: Da
     with database.transaction() as cursor:
         cursor.execute("SELECT crashes FROM chunks WHERE job_id = %s AND chunk_no = 0", (job.job_id,))
         assert cursor.fetchone() == (0,)
+
+
+def test_a_chunk_is_cut_and_its_rest_waits(database: Database) -> None:
+    job = make_job(database, rows=10, chunk=10)
+    held = claimed(database, job, 0)
+
+    with database.transaction() as cursor:
+        kept = ledger.cut_chunk(cursor, held, keep=3)
+
+    assert (kept.first_row, kept.row_count, kept.attempt) == (0, 3, held.attempt)
+    assert not finish(database, kept, Tally(written=3))
+    rest = claimed(database, job, 1)
+    assert (rest.first_row, rest.row_count) == (3, 7)
+    assert finish(database, rest, Tally(written=7))
+    with database.transaction() as cursor:
+        ended = jobs.find_job(cursor, job.job_id)
+    assert (ended.state, ended.chunks_total, ended.rows_written) == ("completed", 2, 10)
+
+
+def test_whoever_lost_a_chunk_does_not_cut_it(database: Database, database_url: str) -> None:
+    job = make_job(database, rows=10, chunk=10)
+    zombie = Database(database_url)
+    held = claimed(zombie, job, 0, lease_s=0.0)
+    claimed(database, job, 0)
+
+    with pytest.raises(Fenced), zombie.transaction() as cursor:
+        ledger.cut_chunk(cursor, held, keep=3)
+
+    with database.transaction() as cursor:
+        assert jobs.find_job(cursor, job.job_id).chunks_total == 1
+    zombie.close()
