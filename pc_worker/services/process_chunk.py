@@ -87,7 +87,7 @@ def _summary(claim: Claim, written: Written) -> dict[str, Any]:
 
 
 def _write(parts: Parts, claim: Claim, clock: StageClock) -> Written:
-    """Write the chunk; of one that takes too long the rows that are embedded in time, and the rest is another chunk."""
+    """Write the chunk; of one that takes too long the rows that are embedded in time; the rest are other chunks."""
     opened = _open(parts, claim, clock)
     work = opened.work(claim, clock)
     embedder = embedder_of(parts, work, patience_s=PATIENCE_S)

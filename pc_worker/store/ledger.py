@@ -8,6 +8,7 @@ refuses that worker's commit if it thaws.
 from __future__ import annotations
 
 from dataclasses import replace
+from math import ceil
 from typing import Literal
 
 from pc_worker.errors import Fenced
@@ -48,21 +49,22 @@ RELEASE = """
 UPDATE chunks SET lease_until = NULL, failures = failures + %s, error = %s
 WHERE job_id = %s AND chunk_no = %s AND attempt = %s AND state = 'enqueued' RETURNING failures
 """
-# The rest becomes a chunk of its own. Nothing is changed where the attempt is no longer the newest.
+# The rest becomes chunks of their own. Nothing is changed where the attempt is no longer the newest.
 SPLIT = """
 WITH kept AS (
     UPDATE chunks SET row_count = %(keep)s, halved = halved OR %(halved)s
     WHERE job_id = %(job_id)s AND chunk_no = %(chunk_no)s AND attempt = %(attempt)s AND state <> 'done'
-      AND row_count > %(keep)s
     RETURNING first_row + row_count AS middle, halved
 ), counted AS (
-    UPDATE jobs SET chunks_total = chunks_total + 1 FROM kept WHERE job_id = %(job_id)s
-    RETURNING chunks_total - 1 AS chunk_no
+    UPDATE jobs SET chunks_total = chunks_total + %(pieces)s FROM kept WHERE job_id = %(job_id)s
+    RETURNING chunks_total - %(pieces)s AS first_no
 )
 INSERT INTO chunks (job_id, chunk_no, first_row, row_count, superseded, occurrences, halved)
-SELECT c.job_id, counted.chunk_no, kept.middle, c.first_row + c.row_count - kept.middle,
+SELECT c.job_id, counted.first_no + n - 1, start, least(%(piece)s, c.first_row + c.row_count - start),
        c.superseded, c.occurrences, kept.halved
-FROM chunks c, kept, counted WHERE c.job_id = %(job_id)s AND c.chunk_no = %(chunk_no)s RETURNING chunk_no
+FROM chunks c, kept, counted,
+     generate_series(kept.middle, c.first_row + c.row_count - 1, %(piece)s) WITH ORDINALITY AS g (start, n)
+WHERE c.job_id = %(job_id)s AND c.chunk_no = %(chunk_no)s RETURNING chunk_no
 """
 BURY = """
 INSERT INTO dead_letters (job_id, row_no, chunk_no, domain, reason) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
@@ -110,8 +112,11 @@ def claim_chunk(cursor: Cursor, job_id: str, chunk_no: int, *, lease_s: float) -
         if row_count == 1:
             _bury(cursor, job, chunk_no, row_no=first_row, attempt=attempt, superseded=first_row in superseded)
             return "gone"
-        row_count, crashes = row_count // 2, 0
-        _split(cursor, job_id, chunk_no, attempt=attempt, keep=row_count, halved=True)
+        half = row_count // 2
+        _split(
+            cursor, job_id, chunk_no, attempt=attempt, rows=row_count, keep=half, piece=row_count - half, halved=True
+        )
+        row_count, crashes = half, 0
     attempt += 1
     cursor.execute(f"SELECT pg_advisory_lock({LOCK_KEY})", (job_id, str(chunk_no), str(attempt)))
     cursor.execute(TAKE, (attempt, crashes, lease_s, job_id, chunk_no))
@@ -139,17 +144,28 @@ def _of_rows(claim: Claim) -> Claim:
 
 
 def cut_chunk(cursor: Cursor, claim: Claim, *, keep: int) -> Claim:
-    """Keep a chunk's first ``keep`` rows; the rest becomes a chunk that waits. Gives the claim on what is kept.
+    """Keep a chunk's first ``keep`` rows; the rest waits in chunks of so many. Gives the claim on what is kept.
 
     Raises:
         Fenced: If a newer attempt has the chunk.
     """
-    _split(cursor, claim.job.job_id, claim.chunk_no, attempt=claim.attempt, keep=keep, halved=False)
+    job_id, rows = claim.job.job_id, claim.row_count
+    _split(cursor, job_id, claim.chunk_no, attempt=claim.attempt, rows=rows, keep=keep, piece=keep, halved=False)
     return _of_rows(replace(claim, row_count=keep))
 
 
-def _split(cursor: Cursor, job_id: str, chunk_no: int, *, attempt: int, keep: int, halved: bool) -> None:
-    values = {"job_id": job_id, "chunk_no": chunk_no, "attempt": attempt, "keep": keep, "halved": halved}
+def _split(
+    cursor: Cursor, job_id: str, chunk_no: int, *, attempt: int, rows: int, keep: int, piece: int, halved: bool
+) -> None:
+    values = {
+        "job_id": job_id,
+        "chunk_no": chunk_no,
+        "attempt": attempt,
+        "keep": keep,
+        "piece": piece,
+        "pieces": ceil((rows - keep) / piece),
+        "halved": halved,
+    }
     cursor.execute(SPLIT, values)
     if cursor.fetchone() is None:
         raise Fenced(f"chunk {chunk_no} of job {job_id} belongs to a newer attempt")

@@ -167,12 +167,12 @@ def test_a_chunk_is_cut_and_its_rest_waits(database: Database) -> None:
 
     assert (kept.first_row, kept.row_count, kept.attempt) == (0, 3, held.attempt)
     assert not finish(database, kept, Tally(written=3))
-    rest = claimed(database, job, 1)
-    assert (rest.first_row, rest.row_count) == (3, 7)
-    assert finish(database, rest, Tally(written=7))
+    rest = [claimed(database, job, chunk_no) for chunk_no in (1, 2, 3)]
+    assert [(piece.first_row, piece.row_count) for piece in rest] == [(3, 3), (6, 3), (9, 1)]
+    assert [finish(database, piece, Tally(written=piece.row_count)) for piece in rest] == [False, False, True]
     with database.transaction() as cursor:
         ended = jobs.find_job(cursor, job.job_id)
-    assert (ended.state, ended.chunks_total, ended.rows_written) == ("completed", 2, 10)
+    assert (ended.state, ended.chunks_total, ended.rows_written) == ("completed", 4, 10)
 
 
 def test_whoever_lost_a_chunk_does_not_cut_it(database: Database, database_url: str) -> None:
