@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from pc_worker.errors import InvalidRequest
 
+PREFIX = "PC_WORKER_"
 PROJECT = Path(__file__).resolve().parent.parent
 
 RATE = re.compile(r"[0-9]{1,9}([.][0-9]{1,9})?")
@@ -37,10 +37,10 @@ def is_loopback(address: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything that can be set; each field's variable is its name in capitals after ``PC_WORKER_``."""
 
-    model_config = SettingsConfigDict(env_prefix="PC_WORKER_", env_ignore_empty=True, frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, validate_default=True)
 
     #: State: servers' data, models, spool, logs, generated secrets.
     home: Path = PROJECT / ".pcw"
@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     #: user:password of Flower; unset = generated and kept under HOME.
     flower_auth: SecretStr | None = None
     #: Folders that sources may lie in, colon-separated.
-    data_roots: Annotated[tuple[Path, ...] | None, NoDecode] = None
+    data_roots: tuple[Path, ...] | None = None
     #: Folder that beat scans for INBOX/<domain>/<file>; unset = no scan.
     inbox: Path | None = None
     #: Name or path that seeds the active model; empty = the built-in one.
@@ -70,7 +70,7 @@ class Settings(BaseSettings):
     #: Chunks of one job in the broker at once: keeps the broker small and small jobs quick.
     chunks_in_flight: int = Field(default=32, ge=1, le=10_000)
     #: DOMAIN=ROWS_A_SECOND, comma-separated: what a domain is held to; others are not limited.
-    rate_limits: Annotated[tuple[tuple[str, float], ...], NoDecode] = ()
+    rate_limits: tuple[tuple[str, float], ...] = ()
     #: Seconds a chunk's lease lasts: longer than the hard time limit of a task, 300 s.
     lease_s: float = Field(default=330.0, ge=1.0)
     #: Seconds between two runs of `reconcile`.
@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     #: Seconds that the vectors of a model stay after the last domain has left it.
     model_retention_s: float = Field(default=30 * 86400.0, ge=0.0)
     #: Push targets HOST:PORT, comma-separated; the first is the default; unset = push is off.
-    batch_servers: Annotated[tuple[str, ...], NoDecode] = ()
+    batch_servers: tuple[str, ...] = ()
     #: Seconds between two pushes of a domain to the default target, and after which one makes way for other work.
     push_s: float = Field(default=60.0, ge=1.0)
     #: A bearer token for all domains.
@@ -208,16 +208,17 @@ class Settings(BaseSettings):
 
 
 def read_settings() -> Settings:
-    """Read and check the environment.
+    """Read and check the environment; an empty variable is an unset one.
 
     Raises:
         InvalidRequest: Naming the variable and what is wrong with it.
     """
+    variables = {name: os.environ.get(f"{PREFIX}{name.upper()}") for name in Settings.model_fields}
     try:
-        return Settings()
+        return Settings.model_validate({name: value for name, value in variables.items() if value})
     except ValidationError as exc:
         first = exc.errors()[0]
         message = first["msg"].removeprefix("Value error, ")
         if not first["loc"]:
             raise InvalidRequest(message) from exc
-        raise InvalidRequest(f"PC_WORKER_{str(first['loc'][0]).upper()}: {message}") from exc
+        raise InvalidRequest(f"{PREFIX}{str(first['loc'][0]).upper()}: {message}") from exc

@@ -1,29 +1,29 @@
-"""The one place that puts the parts together: endpoints from settings or the running stack, then services' parts."""
+"""The one place that puts the parts together: endpoints from settings or the running stack, then services' parts.
+
+What a part is made of is imported when the part is made: most commands need only the database, and start at once.
+"""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import get_args
+from typing import TYPE_CHECKING
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
-from pc_worker.domains import get_domain
 from pc_worker.embedded import read_addresses
-from pc_worker.encoding import Encoder, identify_model, load_encoder
-from pc_worker.errors import ContractBroken, InvalidRequest, Unavailable
-from pc_worker.queue import Queue
-from pc_worker.reader import Limits
-from pc_worker.services.line_metrics import LineMetrics
+from pc_worker.errors import ContractBroken, Unavailable
 from pc_worker.services.parts import Parts
-from pc_worker.services.search import Mode
-from pc_worker.services.sources import Sources
 from pc_worker.settings import PROJECT, Settings
 from pc_worker.store.connection import Database
 from pc_worker.store.values import Model
+
+if TYPE_CHECKING:
+    import redis
+
+    from pc_worker.encoding import Encoder, ModelIdentity
+    from pc_worker.queue import Queue
+    from pc_worker.services.line_metrics import LineMetrics
+    from pc_worker.services.sources import Sources
 
 MIGRATIONS = PROJECT / "migrations"
 
@@ -54,6 +54,10 @@ def endpoints(settings: Settings) -> Endpoints:
 
 def redis_client(url: str) -> redis.Redis:
     """Give a client that answers or fails within seconds: what it carries is disposable or sent again."""
+    import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
     return redis.Redis.from_url(
         url, socket_timeout=10, socket_connect_timeout=5, retry=Retry(NoBackoff(), 1), health_check_interval=25
     )
@@ -67,6 +71,8 @@ def encoders(settings: Settings) -> Callable[[Model], Encoder]:
 
     @functools.lru_cache(maxsize=2)
     def encoder(model: Model) -> Encoder:
+        from pc_worker.encoding import load_encoder
+
         loaded = load_encoder(model.location, backend=settings.encoder, cache=settings.models, threads=settings.threads)
         if loaded.identity.revision != model.revision or loaded.identity.dimension != model.dimension:
             raise ContractBroken(
@@ -85,16 +91,14 @@ def parts(settings: Settings, *, application: str = "pc_worker") -> Parts:
         InvalidRequest: If a setting names an unknown domain.
         Unavailable: If no servers are configured and none run under this HOME.
     """
-    for name, _ in settings.rate_limits:
-        get_domain(name)
+    _check_rate_limits(settings)
     where = endpoints(settings)
-    limits = Limits()
     return Parts(
         database=Database(where.database_url, application=application),
-        queue=Queue(redis_client(where.redis_url), max_bytes=settings.queue_max_bytes),
-        sources=Sources(settings.roots, spool=settings.spool, limits=limits),
+        make_queue=functools.partial(_queue, where.redis_url, max_bytes=settings.queue_max_bytes),
+        make_sources=functools.partial(sources, settings),
         encoder=encoders(settings),
-        identify=functools.partial(identify_model, backend=settings.encoder, cache=settings.models),
+        identify=functools.partial(_identified, settings=settings),
         default_model=settings.model,
         lease_s=settings.lease_s,
         chunks_in_flight=settings.chunks_in_flight,
@@ -103,23 +107,41 @@ def parts(settings: Settings, *, application: str = "pc_worker") -> Parts:
     )
 
 
+def sources(settings: Settings) -> Sources:
+    """Put together what opens files under the data roots."""
+    from pc_worker.reader import Limits
+    from pc_worker.services.sources import Sources
+
+    return Sources(settings.roots, spool=settings.spool, limits=Limits())
+
+
+def _check_rate_limits(settings: Settings) -> None:
+    if settings.rate_limits:
+        from pc_worker.domains import get_domain
+
+        for name, _ in settings.rate_limits:
+            get_domain(name)
+
+
+def _queue(redis_url: str, *, max_bytes: int) -> Queue:
+    from pc_worker.queue import Queue
+
+    return Queue(redis_client(redis_url), max_bytes=max_bytes)
+
+
+def _identified(model: str, *, settings: Settings) -> ModelIdentity:
+    from pc_worker.encoding import identify_model
+
+    return identify_model(model, backend=settings.encoder, cache=settings.models)
+
+
 def line_metrics(settings: Settings) -> LineMetrics:
     """Put together what measures the line as a whole, with connections of its own.
 
     Raises:
         Unavailable: If no servers are configured and none run under this HOME.
     """
+    from pc_worker.services.line_metrics import LineMetrics
+
     own = parts(settings, application="pc_worker metrics")
     return LineMetrics(own.database, own.queue)
-
-
-def search_mode(mode: str) -> Mode:
-    """Give the mode of this name.
-
-    Raises:
-        InvalidRequest: If there is none.
-    """
-    for known in get_args(Mode):
-        if mode == known:
-            return known  # type: ignore[no-any-return]  # get_args forgets what the literals are
-    raise InvalidRequest(f"mode {mode!r} is none of {', '.join(get_args(Mode))}")

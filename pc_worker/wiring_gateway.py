@@ -13,11 +13,11 @@ from pc_worker.domains import domain_names
 from pc_worker.encoding import Encoder
 from pc_worker.errors import PcWorkerError
 from pc_worker.gateway import GatewayConfig, SearchFunction, read_tokens
-from pc_worker.services.search import SearchRequest, parse_where, search, warm_search
+from pc_worker.services.search import SearchRequest, parse_where, search, search_mode, warm_search
 from pc_worker.settings import Settings
 from pc_worker.store.connection import Database
 from pc_worker.store.values import Model
-from pc_worker.wiring import encoders, endpoints, search_mode
+from pc_worker.wiring import encoders, endpoints
 
 log = structlog.get_logger(__name__)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 from psycopg2.extras import execute_values
+from pydantic import SecretStr
 
 from pc_worker import wiring
 from pc_worker.bench import BenchResult, Figure
@@ -70,8 +71,8 @@ def _parts(folder: Path) -> Iterator[Parts]:
     try:
         settings = Settings(
             home=folder / "home",
-            database_url=services.database_url,  # type: ignore[arg-type]  # pydantic makes it a secret
-            redis_url=services.redis_url,  # type: ignore[arg-type]  # pydantic makes it a secret
+            database_url=SecretStr(services.database_url),
+            redis_url=SecretStr(services.redis_url),
             data_roots=(folder.resolve(),),
             concurrency=1,
         )

@@ -11,33 +11,33 @@ import click
 
 from pc_worker.errors import PcWorkerError
 
-#: Command → the module that has it; loaded only when it is run, so that `--help` and small commands start at once.
+#: Command → the module that has it, loaded only when it is run, and its line in `--help`, which loads none of them.
 COMMANDS = {
-    "up": "stack",
-    "demo": "demo",
-    "worker": "stack",
-    "beat": "stack",
-    "gateway": "stack",
-    "flower": "stack",
-    "migrate": "migrate",
-    "doctor": "doctor",
-    "inspect": "source",
-    "rows": "source",
-    "plan": "plan",
-    "ingest": "ingest",
-    "jobs": "jobs",
-    "status": "jobs",
-    "cancel": "jobs",
-    "resume": "jobs",
-    "stream": "stream",
-    "search": "search",
-    "dead": "dead",
-    "forget": "forget",
-    "subscriptions": "subscriptions",
-    "index": "index",
-    "models": "models",
-    "eval": "evaluate",
-    "bench": "bench",
+    "up": ("stack", "Run everything in the foreground until Ctrl-C."),
+    "demo": ("demo", "Start everything, ingest the samples, stream them back, search them, stop."),
+    "worker": ("stack", "Run a Celery worker."),
+    "beat": ("stack", "Run the scheduler of upkeep tasks."),
+    "gateway": ("stack", "Run the gRPC gateway."),
+    "flower": ("stack", "Run the Flower dashboard, behind a password."),
+    "migrate": ("migrate", "Apply the migrations this database lacks; safe to run again, and by several at once."),
+    "doctor": ("doctor", "Check this installation; exits with 1 if something is wrong."),
+    "inspect": ("source", "Tell what FILE holds: container, rows, columns, verdict; nothing of it is executed."),
+    "rows": ("source", "Print the rows of FILE as JSON Lines, in normal form."),
+    "plan": ("plan", "Foresee the ingest of FILE: rows, texts, tokens, time, memory and disk; nothing is written."),
+    "ingest": ("ingest", "Enqueue FILES; each becomes a job."),
+    "jobs": ("jobs", "List the jobs, newest first."),
+    "status": ("jobs", "Show one job: what became of its rows, where its time goes, when it will be done."),
+    "cancel": ("jobs", "Cancel a job: what is stored stays, nothing more is written."),
+    "resume": ("jobs", "Set a failed or cancelled job going again from where it was."),
+    "stream": ("stream", "Print every row of a domain's log as JSON Lines: the wire's fields and the row's position."),
+    "search": ("search", "Find rows of a domain."),
+    "dead": ("dead", "Refused rows, each with its reason."),
+    "forget": ("forget", "Remove rows with their vectors, terms and dead letters; consumers are told by tombstones."),
+    "subscriptions": ("subscriptions", "Named consumers of the acknowledged stream."),
+    "index": ("index", "See, build and tune the vector indexes."),
+    "models": ("models", "Models beside each other: backfill, compare, switch (back), drop."),
+    "eval": ("evaluate", "Measure every mode of search with the judged queries of FILE (JSON Lines or TREC)."),
+    "bench": ("bench", "Measure NAME against its baseline, both in this run."),
 }
 
 INTERRUPTED = 130
@@ -52,11 +52,18 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and give a command."""
-        module = COMMANDS.get(cmd_name)
-        if module is None:
+        if cmd_name not in COMMANDS:
             return None
+        module, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(f"pc_worker.cli.{module}"), f"{cmd_name}_command")
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing any."""
+        room = formatter.width - 6 - max(map(len, COMMANDS))
+        lines = {name: click.Command(name, help=line) for name, (_, line) in COMMANDS.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line.get_short_help_str(room)) for name, line in lines.items()])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

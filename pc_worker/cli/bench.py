@@ -17,7 +17,10 @@ NAMES = ("reader", "encode", "upsert", "gateway", "search", "e2e")
 @click.argument("name", type=click.Choice(NAMES))
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def bench_command(name: str, as_json: bool) -> None:
-    """Measure NAME against its baseline, both in this run: absolute times say nothing about another machine."""
+    """Measure NAME against its baseline, both in this run.
+
+    Absolute times say nothing about another machine.
+    """
     one_shot()
     try:
         module = importlib.import_module(f"pc_worker.bench.{name}")

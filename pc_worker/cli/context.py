@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pc_worker.logs import set_up_logs
+from pc_worker.logs import set_up_logs_when_needed
 from pc_worker.services.parts import Parts
 from pc_worker.settings import Settings, read_settings
 from pc_worker.wiring import parts
@@ -11,7 +11,7 @@ from pc_worker.wiring import parts
 def one_shot() -> Settings:
     """Read the settings of a command that ends by itself; it logs only what a user must know."""
     settings = read_settings()
-    set_up_logs(log_format=settings.log_format, level="ERROR")
+    set_up_logs_when_needed(log_format=settings.log_format, level="ERROR")
     return settings
 
 

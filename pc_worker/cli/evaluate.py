@@ -19,7 +19,10 @@ from pc_worker.services.judgements import read_judgements
 @click.option("--png", type=click.Path(path_type=Path), help="Draw the measures into this file.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def eval_command(file: Path, domain: str, png: Path | None, as_json: bool) -> None:
-    """Measure every mode of search with the judged queries of FILE (JSON Lines, or TREC with a .queries file)."""
+    """Measure every mode of search with the judged queries of FILE (JSON Lines or TREC).
+
+    TREC judgements need a .queries file beside them.
+    """
     judged = read_judgements(file)
     parts = connected()
     result = evaluate(parts.database, domain, judged, encoder=parts.encoder)

@@ -8,15 +8,15 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import structlog
 from prometheus_client import REGISTRY, CollectorRegistry, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from pc_worker.logs import get_logger
 from pc_worker.measuring import FOLDER_VARIABLE
 from pc_worker.settings import Settings, split_address
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 def export_metrics(address: str, folder: Path, *, line: Collector | None = None) -> None:

@@ -30,7 +30,10 @@ def jobs_command(as_json: bool) -> None:
 @click.argument("job")
 @JSON
 def status_command(job: str, as_json: bool) -> None:
-    """Show one job: what became of its rows, where its time goes, and when it will be done at its present pace."""
+    """Show one job: what became of its rows, where its time goes, when it will be done.
+
+    The end is foreseen from its present pace.
+    """
     found, progress = job_progress(connected(), job)
     if as_json:
         print_json(status_document(found) | progress.to_dict())

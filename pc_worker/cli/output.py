@@ -8,9 +8,6 @@ from collections.abc import Iterable, Sequence
 from textwrap import indent
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 #: Columns of a table that is not on a terminal: wide enough for any cell.
 WIDEST = 100_000
 
@@ -36,6 +33,9 @@ def print_json_line(value: Any) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table for people."""
+    from rich.console import Console  # not loaded for a JSON document
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 
-import structlog
 from pydantic import SecretStr
 
 from pc_worker import wiring
@@ -30,11 +29,12 @@ from pc_worker.embedded import (
     write_addresses,
 )
 from pc_worker.errors import Unavailable
+from pc_worker.logs import get_logger
 from pc_worker.services.models import seed_domains
 from pc_worker.settings import PROJECT, Settings
 from pc_worker.store.migrations import migrate, read_migrations
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 PARTS = ("worker", "beat", "gateway", "flower")
 #: Longer than the worker's soft shutdown (30 s), so that a chunk at work can end.

@@ -19,7 +19,7 @@ ROWS_AT_ONCE = 300
 @click.argument("file")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def inspect_command(file: str, as_json: bool) -> None:
-    """Tell what FILE holds: container, rows, columns, verdict; nothing of it is executed or loaded."""
+    """Tell what FILE holds: container, rows, columns, verdict; nothing of it is executed."""
     settings = one_shot()
     path = os.path.abspath(file)
     sources = Sources(settings.roots, spool=settings.spool, limits=Limits())

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import structlog
-
 from pc_worker.encoding.agreement import CLOSE, EXACT
 from pc_worker.encoding.identity import INT8, identify_folder
 from pc_worker.encoding.model_encoder import OVERLAP_TOKENS, TOKENS_PER_BATCH, Forward, ModelEncoder, Sizes
@@ -15,12 +13,13 @@ from pc_worker.encoding.onnx_backend import OnnxForward
 from pc_worker.encoding.onnx_cache import exported
 from pc_worker.encoding.protocol import Encoder, EncodingFailed, ModelIdentity, ModelUnavailable
 from pc_worker.encoding.tokens import load_tokens
+from pc_worker.logs import get_logger
 
 TORCH, ONNX = "torch", "onnx"
 BACKENDS = ("auto", TORCH, ONNX, INT8)
 NVIDIA_DRIVER = Path("/dev/nvidiactl")
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 def load_encoder(

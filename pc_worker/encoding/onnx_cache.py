@@ -14,17 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import structlog
-
 from pc_worker.encoding.agreement import Agreement
 from pc_worker.encoding.model_folder import ModelFolder
 from pc_worker.encoding.protocol import ModelIdentity, ModelUnavailable
+from pc_worker.logs import get_logger
 
 GENERATION = 1  # rises when exports made by older code must not be used any more
 GRAPH = "model.onnx"
 AGREEMENT = "agreement.json"
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

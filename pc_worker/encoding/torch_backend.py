@@ -6,15 +6,15 @@ import os
 from typing import Any
 
 import numpy as np
-import structlog
 
 from pc_worker.encoding.agreement import EXACT, compared, probe_texts
 from pc_worker.encoding.batches import Ids
 from pc_worker.encoding.model_encoder import Forward
 from pc_worker.encoding.model_folder import ModelFolder
 from pc_worker.encoding.protocol import EncodingFailed, ModelUnavailable, Vectors
+from pc_worker.logs import get_logger
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 def load_reference(folder: ModelFolder, *, device: str = "cpu") -> Any:

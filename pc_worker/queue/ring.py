@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import redis
-import structlog
 
 from pc_worker.errors import Unavailable
+from pc_worker.logs import get_logger
 from pc_worker.queue.entry import Entry
 from pc_worker.queue.keys import queue_keys
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 #: KEYS: entries, order, state. ARGV: epoch, first position, entry, bound in bytes. One script, so that bytes and
 #: entries never disagree. Entries of another epoch are useless and go at once. Answers 1 if the entry was stored.

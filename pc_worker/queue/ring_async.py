@@ -9,13 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
-import structlog
-
 from pc_worker.errors import Unavailable
+from pc_worker.logs import get_logger
 from pc_worker.queue.entry import Entry
 from pc_worker.queue.ring import Queue
 
-log = structlog.get_logger()
+log = get_logger(__name__)
 
 T = TypeVar("T")
 

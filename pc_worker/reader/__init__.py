@@ -1,18 +1,25 @@
 """Reads tables out of files nobody has to trust: by chunk, in flat memory, executing nothing.
 
 A library of its own: it imports nothing from the rest of the package. See ``docs/reader.md``.
+
+What opens files is loaded when it is first asked for: whoever only looks at values does without.
 """
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from pc_worker.reader.errors import Refused, SourceChanged
-from pc_worker.reader.inspection import ColumnReport, Inspection, inspect_file
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.normal import Json, normal
-from pc_worker.reader.opening import open_table
-from pc_worker.reader.source import Fingerprint
-from pc_worker.reader.table import Batch, Column, Table
 from pc_worker.reader.values import MISSING, Interval, Period, Timedelta, Timestamp
+
+if TYPE_CHECKING:
+    from pc_worker.reader.inspection import ColumnReport, Inspection, inspect_file
+    from pc_worker.reader.opening import open_table
+    from pc_worker.reader.source import Fingerprint
+    from pc_worker.reader.table import Batch, Column, Table
 
 __all__ = [
     "MISSING",
@@ -34,3 +41,17 @@ __all__ = [
     "normal",
     "open_table",
 ]
+
+_LATER = {
+    **dict.fromkeys(("ColumnReport", "Inspection", "inspect_file"), "inspection"),
+    **dict.fromkeys(("Batch", "Column", "Table"), "table"),
+    "Fingerprint": "source",
+    "open_table": "opening",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for: the file that has it, with all that this one needs."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)

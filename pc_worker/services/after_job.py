@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import structlog
-
+from pc_worker.logs import get_logger
 from pc_worker.services.job_control import job_status
 from pc_worker.services.parts import Parts
 from pc_worker.store.search_statistics import refresh_statistics
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 def after_job(parts: Parts, job_id: str) -> None:

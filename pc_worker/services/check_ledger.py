@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import structlog
-
+from pc_worker.logs import get_logger
 from pc_worker.store import ledger_check
 from pc_worker.store.connection import Database
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: Rows of a domain that one check looks at, at a random place of its log: some milliseconds.
 SAMPLE = 1_000

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import sqrt
 
-import structlog
-
 from pc_worker.domains import get_domain
 from pc_worker.errors import InvalidRequest
+from pc_worker.logs import get_logger
 from pc_worker.store.connection import Cursor, Database
 from pc_worker.store.index_build import IndexPlan, build_index, drop_index, hnsw_bytes, maintenance
 from pc_worker.store.index_catalog import (
@@ -24,7 +23,7 @@ from pc_worker.store.index_catalog import (
 from pc_worker.store.index_recall import Question, Recall, measure_recall, sample_questions
 from pc_worker.store.search_scope import MAX_EF_SEARCH, Method
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: Below this, comparing all vectors takes about 10 ms and finds everything.
 MIN_VECTORS = 5_000

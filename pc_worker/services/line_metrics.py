@@ -9,18 +9,18 @@ from collections.abc import Iterable, Iterator
 from threading import Lock
 from typing import get_args
 
-import structlog
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from pc_worker.domains import domain_names
 from pc_worker.errors import PcWorkerError, Unavailable
+from pc_worker.logs import get_logger
 from pc_worker.queue import Queue
 from pc_worker.store import line_state
 from pc_worker.store.connection import Cursor, Database
 from pc_worker.store.values import OPEN_STATES, JobState
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 Family = GaugeMetricFamily
 DOMAIN = ("domain",)

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pc_worker.encoding import Encoder, ModelIdentity
-from pc_worker.queue import Queue
-from pc_worker.services.sources import Sources
-from pc_worker.store.connection import Database
-from pc_worker.store.values import Model
+if TYPE_CHECKING:  # only types: a command that asks the ledger loads no reader, no Redis client and no encoder
+    from pc_worker.encoding import Encoder, ModelIdentity
+    from pc_worker.queue import Queue
+    from pc_worker.services.sources import Sources
+    from pc_worker.store.connection import Database
+    from pc_worker.store.values import Model
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Parts:
     """One process's connections and its encoder.
 
     Attributes:
         database: Its connection to PostgreSQL.
-        queue: The hot end of the delivery log; disposable.
-        sources: Opens files under the data roots.
+        make_queue: Gives ``queue`` when it is first used.
+        make_sources: Gives ``sources`` when they are first used.
         encoder: Gives the loaded encoder of a registered model.
         identify: Tells a model's identity by name or path, for the encoder that is configured; loads no weights.
         default_model: Name or path that seeds the active model of domains embedded here.
@@ -30,8 +33,8 @@ class Parts:
     """
 
     database: Database
-    queue: Queue
-    sources: Sources
+    make_queue: Callable[[], Queue]
+    make_sources: Callable[[], Sources]
     encoder: Callable[[Model], Encoder]
     identify: Callable[[str], ModelIdentity]
     default_model: str
@@ -39,3 +42,13 @@ class Parts:
     chunks_in_flight: int = 32
     rate_limits: Mapping[str, float] = field(default_factory=dict)
     spool: Path = Path()
+
+    @cached_property
+    def queue(self) -> Queue:
+        """The hot end of the delivery log; disposable."""
+        return self.make_queue()
+
+    @cached_property
+    def sources(self) -> Sources:
+        """Opens files under the data roots."""
+        return self.make_sources()

@@ -8,10 +8,9 @@ from dataclasses import asdict, dataclass
 from math import inf
 from typing import Any
 
-import structlog
-
 from pc_worker.domains import Domain, Plan, get_domain
 from pc_worker.errors import Conflict, ContractBroken, Fenced, InputRefused, PcWorkerError, Unavailable
+from pc_worker.logs import get_logger
 from pc_worker.metrics import CHUNK_SECONDS, CHUNKS_FAILED, Stage, StageClock, count_rows
 from pc_worker.reader import Json, Table
 from pc_worker.services.embed import OutOfTime
@@ -25,7 +24,7 @@ from pc_worker.store.connection import Cursor
 from pc_worker.store.planner_statistics import renew_as_it_grows
 from pc_worker.store.values import Claim, Job, Model, Stages, Tally
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: Seconds of embedding after which a chunk is cut, far below a task's limit of 240 s: a row of a long text may have
 #: hundreds of passages.

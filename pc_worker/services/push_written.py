@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import structlog
-
 from pc_worker import metrics
 from pc_worker.domains import Domain
 from pc_worker.errors import Unavailable
+from pc_worker.logs import get_logger
 from pc_worker.queue import build_entry
 from pc_worker.services.parts import Parts
 from pc_worker.services.write_rows import Written
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 def push_written(parts: Parts, domain: Domain, written: Written) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-from pc_worker.encoding import Encoder, ModelIdentity
+    from pc_worker.encoding import Encoder, ModelIdentity
 
 
 class RecentQueries:

@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 from uuid import UUID
 
 from pc_worker import metrics
 from pc_worker.domains import domain_names, get_domain
-from pc_worker.encoding import Encoder
 from pc_worker.errors import ContractBroken, InvalidRequest, NotFound, NotServable, PcWorkerError
 from pc_worker.services.recent_queries import RecentQueries
 from pc_worker.store.connection import Cursor, Database
@@ -24,6 +23,9 @@ from pc_worker.store.search_where import Condition, parse_where
 from pc_worker.store.terms import query_terms
 from pc_worker.store.values import Model
 
+if TYPE_CHECKING:  # only a type: what a search by words does not need is not loaded
+    from pc_worker.encoding import Encoder
+
 __all__ = [
     "Condition",
     "NoQueryModel",
@@ -32,6 +34,7 @@ __all__ = [
     "SearchResult",
     "parse_where",
     "search",
+    "search_mode",
     "warm_search",
 ]
 
@@ -113,6 +116,18 @@ class SearchResult:
         """Give it as `search --json` prints it."""
         names = ("query", "domain", "mode", "took_ms")
         return {name: getattr(self, name) for name in names} | {"hits": [hit.to_dict() for hit in self.hits]}
+
+
+def search_mode(mode: str) -> Mode:
+    """Give the mode of this name.
+
+    Raises:
+        InvalidRequest: If there is none.
+    """
+    for known in get_args(Mode):
+        if mode == known:
+            return known  # type: ignore[no-any-return]  # get_args forgets what the literals are
+    raise InvalidRequest(f"mode {mode!r} is none of {', '.join(get_args(Mode))}")
 
 
 def search(database: Database, request: SearchRequest, *, encoder: Callable[[Model], Encoder]) -> SearchResult:

@@ -8,13 +8,13 @@ for the unchanged rows of a chunk. ANALYZE also ends the plans that the gateway 
 from __future__ import annotations
 
 import psycopg2
-import structlog
 
 from pc_worker.errors import Conflict, Unavailable
+from pc_worker.logs import get_logger
 from pc_worker.store.connection import Database
 from pc_worker.store.values import Stretch
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 #: Entries of a log at which statistics are renewed: the first, and each ``GROWTH`` times the one before.
 FIRST = 256

@@ -22,8 +22,6 @@ from decimal import Decimal
 from itertools import chain
 
 import numpy as np
-from snowballstemmer.english_stemmer import EnglishStemmer
-from snowballstemmer.russian_stemmer import RussianStemmer
 
 from pc_worker.store.copy import cut
 
@@ -135,8 +133,12 @@ def _pairs(token: str) -> Iterator[str]:
 @functools.lru_cache(maxsize=100_000)  # a stemmer takes 20 µs a word, and texts repeat their words
 def _stem(word: str) -> str:
     if LATIN.fullmatch(word):
+        from snowballstemmer.english_stemmer import EnglishStemmer  # its package loads those of 30 languages
+
         return str(EnglishStemmer().stemWord(word))  # a stemmer has state: one a call is safe in threads
     if CYRILLIC.fullmatch(word):
+        from snowballstemmer.russian_stemmer import RussianStemmer
+
         return str(RussianStemmer().stemWord(word))
     return word
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # only types: whoever reads the ledger loads neither numpy nor stemmers
+    import numpy as np
+    from numpy.typing import NDArray
 
-from pc_worker.store.terms import Terms
+    from pc_worker.store.terms import Terms
 
 JobState = Literal["queued", "splitting", "running", "completed", "partial", "failed", "cancelled"]
 

@@ -73,8 +73,8 @@ def documentation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
     encoder = load_encoder("", cache=home / "models", threads=2)
     parts = Parts(
         database=database,
-        queue=Queue(redis.Redis.from_url(services.redis_url), max_bytes=1 << 20),
-        sources=Sources((home,), spool=home / "spool", limits=Limits()),
+        make_queue=lambda: Queue(redis.Redis.from_url(services.redis_url), max_bytes=1 << 20),
+        make_sources=lambda: Sources((home,), spool=home / "spool", limits=Limits()),
         encoder=lambda _: encoder,
         identify=identify_model,
         default_model="",

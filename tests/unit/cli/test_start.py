@@ -1,0 +1,67 @@
+"""Commands start at once: none loads what it does not need."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import click
+import pytest
+
+from pc_worker.cli import COMMANDS, cli
+
+HEAVY = {
+    "grpc",
+    "onnxruntime",
+    "pandas",
+    "pyarrow",
+    "sentence_transformers",
+    "tokenizers",
+    "torch",
+    "transformers",
+}
+#: What only asks the ledger does without these, too.
+LEDGER = HEAVY | {"celery", "numpy", "prometheus_client", "redis", "structlog", "pc_worker.reader"}
+#: Nothing answers on the ports: a command loads all it needs, and finds that out then.
+AWAY = {
+    "PC_WORKER_DATABASE_URL": "postgresql://u:p@127.0.0.1:1/none",
+    "PC_WORKER_REDIS_URL": "redis://127.0.0.1:1",
+    "PC_WORKER_DATA_ROOTS": "/",
+}
+RUN = "import json, sys; from pc_worker.cli import main; code = main(); print(json.dumps([code, sorted(sys.modules)]))"
+
+
+def loaded(*arguments: str) -> tuple[int, set[str]]:
+    """Run a command and give its exit code and every module it loaded."""
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, *arguments], env=os.environ | AWAY, capture_output=True, text=True, check=True
+    )
+    code, modules = json.loads(done.stdout.splitlines()[-1])
+    return code, set(modules)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "without"),
+    [
+        (("--help",), 0, LEDGER | {"pydantic", "psycopg2", "rich"}),
+        (("jobs",), 69, LEDGER),
+        (("status", "a"), 69, LEDGER),
+        (("search", "words", "--domain", "document"), 69, HEAVY | {"celery", "redis", "structlog"}),
+    ],
+)
+def test_a_command_loads_only_what_it_needs(arguments: tuple[str, ...], code: int, without: set[str]) -> None:
+    ended, modules = loaded(*arguments)
+
+    assert ended == code
+    assert modules & without == set()
+
+
+def test_the_help_shows_what_the_commands_say_of_themselves() -> None:
+    context = click.Context(cli)
+    commands = {name: cli.get_command(context, name) for name in COMMANDS}
+
+    own = {name: command.get_short_help_str(limit=1000) for name, command in commands.items() if command is not None}
+
+    assert own == {name: line for name, (_, line) in COMMANDS.items()}
