@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from pc_worker.bench.processor import processor
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +23,11 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class BenchResult:
-    """The figures of one benchmark."""
+    """The figures of one benchmark, and the processor that they were measured on."""
 
     name: str
     figures: list[Figure]
+    processor: str = field(default_factory=processor)
 
     def to_dict(self) -> dict[str, Any]:
         """Give the result as plain JSON values."""

@@ -31,4 +31,5 @@ def bench_command(name: str, as_json: bool) -> None:
         print_json(result.to_dict())
     else:
         rows = [(f.label, f.ours, f.baseline, f.ratio, f.must, f.target, f.unit) for f in result.figures]
+        click.echo(f"processor: {result.processor}")
         print_table(("what", "ours", "baseline", "ratio", "must", "target", "unit"), rows)

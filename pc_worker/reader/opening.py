@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,16 +146,25 @@ def is_of(notes: Notes, source: Source) -> bool:
 
 
 def _indexed(source: Source, content: Source, place: Place, limits: Limits) -> tuple[PickledRows, Notes, int]:
-    digest = Digest(source)
-    try:
-        layout = index_pickles(content, limits)
-        rows, columns = _proved(content, layout, limits)
-    finally:
-        digest.wait()
+    digest = _digest_beside(source, content)
+    layout = index_pickles(content, limits)
+    rows, columns = _proved(content, layout, limits)
+    found = digest()
     source.check_unchanged()
-    notes = notes_of(source, digest.result(), columns)
+    notes = notes_of(source, found, columns)
     sidecar.save(place.file("index"), layout, notes)
     return rows, notes, layout.protocol
+
+
+def _digest_beside(source: Source, content: Source) -> Callable[[], str]:
+    """What gives the digest of ``source`` once ``content`` was walked over.
+
+    Each byte is read once: the walk's own bytes are hashed. What was unpacked is another file than its source.
+    """
+    if content.stamp == source.stamp:
+        content.begin_digest()
+        return content.end_digest
+    return source.digest
 
 
 def _proved(content: Source, layout: Layout, limits: Limits) -> tuple[PickledRows, tuple[sidecar.ColumnNote, ...]]:

@@ -16,7 +16,7 @@ from pc_worker.reader.forms import Form
 from pc_worker.reader.layout import Layout, Listing, Part, longs
 
 #: Changes with every change of what an index holds or how it is written.
-VERSION = 6
+VERSION = 7
 _MAGIC = b"PCWINDEX"
 _HEAD = 8 + 8 + 4
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pc_worker.reader.digest import ALGORITHM, Hash
 from pc_worker.reader.errors import SourceChanged, broken, not_a_table
 
 #: Bytes hashed at a time: few, to stay in the processor's cache; many, as each step waits for the interpreter.
@@ -15,7 +16,7 @@ _DIGEST_STEP = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What a file was when it was indexed: size in bytes, time of change in ns, SHA-256 of its content in hex."""
+    """What a file was when it was indexed: size in bytes, time of change in ns, digest of its content."""
 
     size: int
     mtime_ns: int
@@ -53,6 +54,8 @@ class Source:
             os.close(self._fd)
             raise
         self.size = self.stamp.size
+        self._hash: Hash | None = None
+        self._hashed = 0
 
     def _stamp_now(self) -> Stamp:
         status = os.fstat(self._fd)
@@ -74,6 +77,12 @@ class Source:
         """
         if offset < 0 or length < 0 or offset + length > self.size:
             raise broken("the file ends inside a value", min(max(offset, 0), self.size))
+        data = self._read(offset, length)
+        if self._hash is not None and offset + length > self._hashed:
+            self._hash_on(offset, data)
+        return data
+
+    def _read(self, offset: int, length: int) -> bytes:
         data = os.pread(self._fd, length, offset)
         if len(data) == length:
             return data
@@ -84,15 +93,43 @@ class Source:
                 raise SourceChanged(self.path, "it is shorter than it was")
         return b"".join(parts)
 
-    def digest(self) -> str:
-        """SHA-256 of the content, in hex; reads the whole file in steps."""
-        state, room = hashlib.sha256(), memoryview(bytearray(min(_DIGEST_STEP, self.size)))
-        for offset in range(0, self.size, _DIGEST_STEP):
-            piece = room[: self.size - offset]
+    def begin_digest(self) -> None:
+        """From now on hash what is read, so that a pass over the file gives its digest without a second one."""
+        self._hash, self._hashed = Hash(), 0
+
+    def end_digest(self) -> str:
+        """The digest of the whole content; reads what nobody read since ``begin_digest``."""
+        state, self._hash = self._hash or Hash(), None
+        self._hash_file(state, self._hashed, self.size)
+        return state.text()
+
+    def _hash_on(self, offset: int, data: bytes) -> None:
+        """Hash ``data``, which was read at ``offset``, and first what was passed over before it."""
+        state, self._hash = self._hash, None
+        if state is None:
+            return
+        self._hash_file(state, self._hashed, offset)
+        state.update(memoryview(data)[max(0, self._hashed - offset) :])
+        self._hash, self._hashed = state, offset + len(data)
+
+    def digest(self, algorithm: str = ALGORITHM) -> str:
+        """The digest of the content; reads the whole file in steps."""
+        state = Hash(algorithm)
+        self._hash_file(state, 0, self.size)
+        return state.text()
+
+    def _hash_file(self, state: Hash, start: int, stop: int) -> None:
+        for piece in self._pieces(start, stop):
+            state.update(piece)
+
+    def _pieces(self, start: int, stop: int) -> Iterator[memoryview]:
+        """The bytes from ``start`` to ``stop`` in steps; each piece is valid until the next."""
+        room = memoryview(bytearray(max(0, min(_DIGEST_STEP, stop - start))))
+        for offset in range(start, stop, _DIGEST_STEP):
+            piece = room[: stop - offset]
             if os.preadv(self._fd, [piece], offset) != len(piece):
                 raise SourceChanged(self.path, "it is shorter than it was")
-            state.update(piece)
-        return state.hexdigest()
+            yield piece
 
     def check_unchanged(self, digest: str | None = None) -> None:
         """Check that nobody wrote to the file since it was opened.

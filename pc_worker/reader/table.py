@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from pc_worker.reader.digest import algorithm_of
 from pc_worker.reader.errors import Refused
 from pc_worker.reader.normal import Json, label_text, normal
 from pc_worker.reader.source import Fingerprint, Source
@@ -98,6 +99,7 @@ class Table:
         self.fingerprint, self.columns, self.container, self.protocol = fingerprint, columns, container, protocol
         self.rows = rows.rows
         self._names = tuple(column.name for column in columns)
+        self._digests = {fingerprint.digest}
 
     def read(self, start: int, stop: int, columns: Collection[str] | None = None) -> Batch:
         """Rows ``start`` up to ``stop`` (cut to the table), of all columns or of those named.
@@ -119,6 +121,19 @@ class Table:
             raise
         self._source.check_unchanged(self.fingerprint.digest)
         return Batch(start, cells, max(0, stop - start))
+
+    def is_of(self, expected: Fingerprint) -> bool:
+        """Whether the file is the one that ``expected`` was taken of, also if its digest is of another algorithm.
+
+        Raises:
+            OSError, SourceChanged: If the file has to be read for it and cannot be.
+        """
+        own = self.fingerprint
+        if (own.size, own.mtime_ns) != (expected.size, expected.mtime_ns):
+            return False
+        if expected.digest not in self._digests and (algorithm := algorithm_of(expected.digest)) is not None:
+            self._digests.add(self._source.digest(algorithm))
+        return expected.digest in self._digests
 
     @property
     def writer(self) -> str | None:

@@ -75,14 +75,14 @@ class Sources:
             InputRefused: If the path or its content is refused, or the source has changed since.
         """
         kept = self._tables.pop(path, None)
-        if kept is None or expected is None or as_dict(kept.fingerprint) != expected:
+        if kept is None or expected is None or not _is_planned(kept, expected):
             if kept is not None:
                 kept.close()
             kept = self._open(path)
         self._tables[path] = kept
         while len(self._tables) > TABLES_KEPT:
             self._tables.pop(next(iter(self._tables))).close()
-        if expected is not None and as_dict(kept.fingerprint) != expected:
+        if expected is not None and not _is_planned(kept, expected):
             raise InputRefused(f"{path}: the source changed after the job began: ingest it again")
         return kept
 
@@ -148,6 +148,11 @@ def _check_opened(path: str, descriptor: int, roots: Sequence[Path]) -> None:
     if not any(real.is_relative_to(root) for root in roots):
         allowed = ", ".join(map(str, roots))
         raise InputRefused(f"{path}: it lies outside the data roots ({allowed}); set PC_WORKER_DATA_ROOTS")
+
+
+def _is_planned(table: Table, expected: dict[str, Any]) -> bool:
+    """Whether a table is of the file that a job was planned with, also if an earlier version planned it."""
+    return table.is_of(Fingerprint(**expected))
 
 
 def as_dict(fingerprint: Fingerprint) -> dict[str, Any]:

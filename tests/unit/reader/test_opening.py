@@ -94,7 +94,7 @@ def test_columns_say_what_they_hold(path: Path, tmp_path: Path) -> None:
     with open_table(path, spool=tmp_path) as table:
         assert table.columns == (Column("key", "text"), Column("vector", "vector", 4), Column("count", "int"))
         assert (table.rows, table.container, table.protocol) == (500, "DataFrame", 5)
-        assert (table.fingerprint.size, len(table.fingerprint.digest)) == (path.stat().st_size, 64)
+        assert table.fingerprint.size == path.stat().st_size
 
 
 def test_a_batch_gives_cells_by_column(path: Path, tmp_path: Path) -> None:

@@ -1,0 +1,31 @@
+"""What processor figures were measured on: name, number of cores, and the extensions that make a difference."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+#: Extensions that hashing, vectors and int8 models run on; the names are those of /proc/cpuinfo.
+_TOLD = ("sha_ni", "sha2", "aes", "avx2", "avx512f", "avx512_vnni", "asimd", "sve")
+_CPUINFO = Path("/proc/cpuinfo")
+
+
+def processor() -> str:
+    """The processor in one line, such as ``AMD EPYC, 2 cores, with sha_ni avx2``."""
+    name = _field("model name") or platform.processor() or platform.machine()
+    flags = [flag for flag in _TOLD if flag in extensions()]
+    return f"{name}, {os.cpu_count()} cores, " + (f"with {' '.join(flags)}" if flags else "extensions unknown")
+
+
+def extensions() -> frozenset[str]:
+    """The processor's extensions; none where the system does not tell."""
+    return frozenset((_field("flags") or _field("Features")).split())
+
+
+def _field(name: str) -> str:
+    try:
+        lines = _CPUINFO.read_text().splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.partition("\t")[0].strip() == name), "")
