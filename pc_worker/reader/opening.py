@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pc_worker.reader import sidecar
-from pc_worker.reader.decompress import decompress
 from pc_worker.reader.errors import Refused, SourceChanged, broken, over_limit
-from pc_worker.reader.formats import COMPRESSED, Format, format_of
+from pc_worker.reader.formats.compression import decompress
+from pc_worker.reader.formats.pickle import PickledRows
+from pc_worker.reader.formats.sniff import COMPRESSED, Format, format_of
 from pc_worker.reader.index import index_pickles
 from pc_worker.reader.layout import Layout
 from pc_worker.reader.limits import Limits
-from pc_worker.reader.pickled import PickledRows
 from pc_worker.reader.sidecar import Notes
 from pc_worker.reader.source import Fingerprint, Source
 from pc_worker.reader.table import Column, Table
@@ -75,7 +75,7 @@ def _open_at(place: Place, source: Source, limits: Limits) -> Table:
         content = Source(source.path, source.descriptor)
     if kind == "pickle":
         return _pickled(source, content, place, limits)
-    from pc_worker.reader.tabular import open_tabular  # pyarrow is large; most files are pickles
+    from pc_worker.reader.formats.arrow_copy import open_tabular  # pyarrow is large; most files are pickles
 
     return open_tabular(source, content, kind, place, limits)
 

@@ -26,8 +26,6 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-import pc_worker.reader.shapes.arrow_values
-import pc_worker.reader.tabular  # noqa: F401 - the reader loads it with the first file that needs it
 from pc_worker.reader import Refused, open_table
 
 #: What a file may cost beyond the idle process. Processor time is far above what any file needs on any machine.

@@ -22,7 +22,7 @@ WATCHED = """
 import json, sys
 from pathlib import Path
 from pc_worker.reader import Refused, open_table
-import pc_worker.reader.tabular, pc_worker.reader.inspection, pc_worker.reader.shapes.arrow_values
+import pc_worker.reader.formats.arrow_copy, pc_worker.reader.inspection, pc_worker.reader.shapes.arrow_values
 import encodings.raw_unicode_escape, encodings.cp437, encodings.latin_1
 folder, spool, seen, watching = Path(sys.argv[1]), Path(sys.argv[2]), [], False
 QUIET = ("sys", "gc", "code", "marshal", "array", "cpython", "builtins", "_thread", "threading")

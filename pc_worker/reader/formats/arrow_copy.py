@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from pc_worker.reader import json_lines, sidecar
+from pc_worker.reader import sidecar
 from pc_worker.reader.errors import Refused, broken, over_limit
-from pc_worker.reader.formats import Format
+from pc_worker.reader.formats import json_lines
+from pc_worker.reader.formats.sniff import Format
 from pc_worker.reader.kinds import judge, sample_ranges
 from pc_worker.reader.layout import Layout, longs
 from pc_worker.reader.limits import Limits

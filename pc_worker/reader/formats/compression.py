@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Self, cast
 
 from pc_worker.reader.errors import broken, not_a_table, over_limit
-from pc_worker.reader.formats import Format
+from pc_worker.reader.formats.sniff import Format
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.source import Source
 
