@@ -59,6 +59,8 @@ class Rows(Protocol):
     """Where a table's cells come from."""
 
     rows: int
+    container: str
+    protocol: int | None
     writer: str | None
 
     def stored_bytes(self) -> dict[str, int]:
@@ -91,13 +93,11 @@ class Table:
         source: Source,
         fingerprint: Fingerprint,
         columns: tuple[Column, ...],
-        container: str,
-        protocol: int | None,
         rows: Rows,
     ) -> None:
         self._source, self._rows = source, rows
-        self.fingerprint, self.columns, self.container, self.protocol = fingerprint, columns, container, protocol
-        self.rows = rows.rows
+        self.fingerprint, self.columns = fingerprint, columns
+        self.rows, self.container, self.protocol = rows.rows, rows.container, rows.protocol
         self._names = tuple(column.name for column in columns)
         self._digests = {fingerprint.digest}
 

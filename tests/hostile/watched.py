@@ -27,6 +27,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pc_worker.reader import Refused, open_table
+from pc_worker.reader.formats.base import Format, table_format
 
 #: What a file may cost beyond the idle process. Processor time is far above what any file needs on any machine.
 MEMORY, SECONDS = 1 << 30, 40
@@ -72,6 +73,8 @@ def _load_lazy_parts() -> None:
     str(pd.Period("2020-01-05", "W-TUE"))
     zoneinfo.ZoneInfo("Europe/Berlin")
     pa.array(["a"]).to_pylist()
+    for kind in Format:
+        table_format(kind)
 
 
 def _in_child(path: Path, spool: Path, writing: int) -> None:

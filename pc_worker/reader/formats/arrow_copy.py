@@ -1,116 +1,68 @@
-"""Parquet, CSV and JSON Lines: streamed once into Arrow batches in the spool, then read by row like any table."""
+"""Formats that are streamed once into Arrow batches in the spool, then read by row like any table."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 
-from pc_worker.reader import sidecar
 from pc_worker.reader.errors import Refused, broken, over_limit
-from pc_worker.reader.formats import json_lines
-from pc_worker.reader.formats.sniff import Format
+from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
 from pc_worker.reader.kinds import judge, sample_ranges
-from pc_worker.reader.layout import Layout, longs
 from pc_worker.reader.limits import Limits
-from pc_worker.reader.opening import Digest, Place, is_of, notes_of
 from pc_worker.reader.shapes.arrow_values import kind_of, python_values
 from pc_worker.reader.shapes.names import column_names
-from pc_worker.reader.sidecar import ColumnNote, Notes
-from pc_worker.reader.source import Fingerprint, Source
-from pc_worker.reader.table import Column, Rows, Table
+from pc_worker.reader.sidecar import ColumnNote, Damaged
+from pc_worker.reader.source import Source
 
-_BATCH_ROWS = 1024
-_CSV_BLOCK = 1 << 20
-_CONTAINERS = {"parquet": "Parquet table", "csv": "CSV table", "jsonl": "JSON Lines"}
+#: Rows of a batch in the spool.
+BATCH_ROWS = 1024
 
 
-def open_tabular(source: Source, content: Source, kind: Format, place: Place, limits: Limits) -> Table:
-    """The table in a file that is no pickle.
+def copied_format(container: str, batches: Callable[[Opening], Iterable[Any]]) -> TableFormat:
+    """Return the format whose files ``batches`` gives as record batches, the first at least with the schema."""
 
-    Raises:
-        Refused: If the file is broken or over a limit.
-        OSError: If the file cannot be read or the spool not written.
-    """
+    def index(opening: Opening) -> Indexed:
+        copy = opening.place.file("arrow")
+        with damage_named(container):
+            _copy(batches(opening), copy, opening.limits)
+            rows = ArrowRows(opening.content, copy, container)
+        return Indexed(Index(), rows, rows.notes())
+
+    def reopen(opening: Opening, index: Index) -> ArrowRows:
+        del index  # all of it stands in the copy
+        try:
+            return ArrowRows(opening.content, opening.place.file("arrow"), container)
+        except pa.ArrowException as error:
+            raise Damaged from error
+
+    return TableFormat(index, reopen)
+
+
+@contextmanager
+def damage_named(container: str) -> Iterator[None]:
+    """Turn what Arrow says of damaged data into a refusal."""
     try:
-        rows, notes = _rows(source, content, kind, place, limits)
-    except BaseException:
-        content.close()
-        raise
-    return Table(
-        source=source,
-        fingerprint=Fingerprint(notes.size, notes.mtime_ns, notes.digest),
-        columns=tuple(Column(note.name, note.kind, note.dimension) for note in notes.columns),
-        container=_CONTAINERS[kind],
-        protocol=None,
-        rows=rows,
-    )
-
-
-def _rows(source: Source, content: Source, kind: Format, place: Place, limits: Limits) -> tuple[Rows, Notes]:
-    if kind == "jsonl":
-        return json_lines.opened(source, content, place, limits)
-    return _arrow_rows(source, content, kind, place, limits)
-
-
-def _arrow_rows(source: Source, content: Source, kind: Format, place: Place, limits: Limits) -> tuple[Rows, Notes]:
-    copy = place.file("arrow")
-    try:
-        _, notes = sidecar.load(place.file("index"))
-        if is_of(notes, source) and copy.exists():
-            return ArrowRows(content, copy), notes
-    except (FileNotFoundError, sidecar.Damaged):
-        pass
-    digest = Digest(source)
-    try:
-        _copy(_batches(content, kind), copy, limits)
-        rows = ArrowRows(content, copy)
+        yield
     except (pa.ArrowException, ValueError, OSError) as error:
+        # Arrow reports damaged data as an OSError without a number.
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        # Arrow reports damaged data as an OSError without a number.
-        raise broken(f"the {_CONTAINERS[kind]} is damaged: {_first_line(error)}") from error
-    finally:
-        digest.wait()
-    source.check_unchanged()
-    notes = notes_of(source, digest.result(), rows.notes())
-    sidecar.save(place.file("index"), Layout([], None, longs(), longs(), longs(), 0), notes)
-    return rows, notes
+        raise broken(f"the {container} is damaged: {str(error).partition(chr(10))[0][:200]}") from error
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0][:200]
-
-
-def _batches(content: Source, kind: Format) -> Iterator[Any]:
+@contextmanager
+def file_of(content: Source) -> Iterator[Any]:
+    """Open ``content`` as a binary file of its own, at its start."""
     with os.fdopen(os.dup(content.descriptor), "rb") as file:
         file.seek(0)
-        if kind == "parquet":
-            yield from _parquet(file)
-            return
-        names = pyarrow.csv.open_csv(file, read_options=pyarrow.csv.ReadOptions(block_size=_CSV_BLOCK)).schema.names
-    with os.fdopen(os.dup(content.descriptor), "rb") as file:
-        file.seek(0)
-        # Every cell stays text: a type guessed from the first rows would fail on a later one.
-        convert = pyarrow.csv.ConvertOptions(
-            column_types={name: pa.string() for name in names}, strings_can_be_null=True, null_values=[""]
-        )
-        options = pyarrow.csv.ReadOptions(block_size=_CSV_BLOCK)
-        parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
-        yield from pyarrow.csv.open_csv(file, read_options=options, parse_options=parse, convert_options=convert)
-
-
-def _parquet(file: Any) -> Iterator[Any]:
-    table = pyarrow.parquet.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False)
-    yield pa.RecordBatch.from_pylist([], schema=table.schema_arrow)
-    yield from table.iter_batches(batch_size=_BATCH_ROWS)
+        yield file
 
 
 def _copy(batches: Iterable[Any], target: Path, limits: Limits) -> None:
@@ -125,8 +77,8 @@ def _copy(batches: Iterable[Any], target: Path, limits: Limits) -> None:
                 if rows > limits.rows or batch.num_columns > limits.columns or file.tell() > limits.output_bytes:
                     raise over_limit("the table has more rows, columns or bytes than the limits allow")
                 writer = writer or pa.ipc.new_file(file, batch.schema)
-                for start in range(0, batch.num_rows, _BATCH_ROWS):
-                    writer.write_batch(batch.slice(start, _BATCH_ROWS))
+                for start in range(0, batch.num_rows, BATCH_ROWS):
+                    writer.write_batch(batch.slice(start, BATCH_ROWS))
             if writer is None:
                 raise Refused("not a table", "the file has no columns")
             writer.close()
@@ -139,10 +91,11 @@ def _copy(batches: Iterable[Any], target: Path, limits: Limits) -> None:
 class ArrowRows:
     """Rows of an Arrow file that we wrote, mapped: its pages are the file's, not this process's memory."""
 
+    protocol: int | None = None
     writer: str | None = None
 
-    def __init__(self, content: Source, path: Path) -> None:
-        self._content = content
+    def __init__(self, content: Source, path: Path, container: str) -> None:
+        self._content, self.container = content, container
         self._map = pa.memory_map(str(path))
         self._file = pa.ipc.open_file(self._map)
         self._ends: list[int] = []

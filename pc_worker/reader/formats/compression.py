@@ -12,19 +12,19 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import IO, Self, cast
+from typing import IO, Any, Self, assert_never, cast
 
 from pc_worker.reader.errors import broken, not_a_table, over_limit
-from pc_worker.reader.formats.sniff import Format
+from pc_worker.reader.formats.base import Packing
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.source import Source
 
 _STEP = 1 << 20
 
 
-def decompress(source: Source, kind: Format, target: Path, limits: Limits) -> None:
+def decompress(source: Source, packing: Packing, target: Path, limits: Limits) -> None:
     """Write what ``source`` holds to ``target``, whole or not at all.
 
     Raises:
@@ -33,7 +33,7 @@ def decompress(source: Source, kind: Format, target: Path, limits: Limits) -> No
     """
     handle, name = tempfile.mkstemp(prefix=".unpacking-", dir=target.parent)
     try:
-        with os.fdopen(handle, "wb") as out, _opened(source, kind) as stream:
+        with os.fdopen(handle, "wb") as out, _opened(source, packing) as stream:
             _copy(stream, out, source, limits)
         os.replace(name, target)
     except BaseException:
@@ -93,23 +93,23 @@ class _Positioned(io.RawIOBase):
 
 
 @contextmanager
-def _opened(source: Source, kind: Format) -> Iterator[IO[bytes]]:
+def _opened(source: Source, packing: Packing) -> Iterator[IO[bytes]]:
     raw = cast(IO[bytes], io.BufferedReader(_Positioned(source), _STEP))
-    if kind == "zip":
-        with _zip_member(raw) as member:
-            yield member
-    elif kind == "zstd":
-        with _zstd(raw) as stream:
-            yield stream
-    else:
-        with _stream(raw, kind) as stream:
-            yield stream
-
-
-def _stream(raw: IO[bytes], kind: Format) -> IO[bytes]:
-    if kind == "gzip":
-        return cast(IO[bytes], gzip.GzipFile(fileobj=raw))
-    return cast(IO[bytes], bz2.BZ2File(raw) if kind == "bz2" else Xz(raw))
+    match packing:
+        case Packing.GZIP:
+            opened: AbstractContextManager[Any] = gzip.GzipFile(fileobj=raw)
+        case Packing.BZ2:
+            opened = bz2.BZ2File(raw)
+        case Packing.XZ:
+            opened = Xz(raw)
+        case Packing.ZSTD:
+            opened = _zstd(raw)
+        case Packing.ZIP:
+            opened = _zip_member(raw)
+        case _:
+            assert_never(packing)
+    with opened as stream:
+        yield stream
 
 
 #: What unpacking xz may take. The largest preset takes 65 MiB; a file can ask for 4 GiB.

@@ -8,43 +8,17 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pc_worker.reader import sidecar
 from pc_worker.reader.errors import Refused, broken, over_limit
+from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
 from pc_worker.reader.kinds import judge, sample_ranges
 from pc_worker.reader.layout import Layout, Listing, longs
 from pc_worker.reader.limits import Limits
-from pc_worker.reader.opening import Digest, Place, is_of, notes_of
-from pc_worker.reader.sidecar import ColumnNote, Notes
+from pc_worker.reader.sidecar import ColumnNote, Damaged
 from pc_worker.reader.source import Source
 from pc_worker.reader.table import dict_cells
 
 _STEP = 1 << 20
 _STRIDE = 64
-
-
-def opened(source: Source, content: Source, place: Place, limits: Limits) -> tuple[JsonRows, Notes]:
-    """The rows of a JSON Lines file, and what its index says.
-
-    Raises:
-        Refused: If a line is no JSON object, with its row and offset.
-    """
-    try:
-        layout, notes = sidecar.load(place.file("index"))
-        if is_of(notes, source) and layout.rows is not None:
-            return JsonRows(content, layout.rows), notes
-    except (FileNotFoundError, sidecar.Damaged):
-        pass
-    digest = Digest(source)
-    try:
-        listing = _indexed(content, limits)
-        rows = JsonRows(content, listing)
-        columns = rows.notes()
-    finally:
-        digest.wait()
-    source.check_unchanged()
-    notes = notes_of(source, digest.result(), columns)
-    sidecar.save(place.file("index"), Layout([], listing, longs(), longs(), longs(), 0), notes)
-    return rows, notes
 
 
 def lines(content: Source, start: int, limits: Limits) -> Iterator[tuple[int, bytes]]:
@@ -78,7 +52,19 @@ def parsed(line: bytes, offset: int, row: int) -> dict[str, Any]:
     return value
 
 
-def _indexed(content: Source, limits: Limits) -> Listing:
+def _index(opening: Opening) -> Indexed:
+    listing = _listing(opening.content, opening.limits)
+    rows = JsonRows(opening.content, listing, opening.limits)
+    return Indexed(Index(Layout([], listing, longs(), longs(), longs(), 0)), rows, rows.notes())
+
+
+def _open(opening: Opening, index: Index) -> JsonRows:
+    if index.layout.rows is None:
+        raise Damaged
+    return JsonRows(opening.content, index.layout.rows, opening.limits)
+
+
+def _listing(content: Source, limits: Limits) -> Listing:
     firsts, offsets, keys, count = longs(), longs(), dict[str, None](), 0
     for offset, line in lines(content, 0, limits):
         if count % _STRIDE == 0:
@@ -96,10 +82,12 @@ def _indexed(content: Source, limits: Limits) -> Listing:
 class JsonRows:
     """Rows of a JSON Lines file."""
 
+    container = "JSON Lines"
+    protocol: int | None = None
     writer: str | None = None
 
-    def __init__(self, content: Source, listing: Listing) -> None:
-        self._content, self._listing = content, listing
+    def __init__(self, content: Source, listing: Listing, limits: Limits) -> None:
+        self._content, self._listing, self._limits = content, listing, limits
         self.rows = listing.count
         self.names = tuple(str(key) for key in listing.keys)
 
@@ -121,7 +109,7 @@ class JsonRows:
         if start < stop:
             mark = bisect_right(self._listing.firsts, start) - 1
             number = self._listing.firsts[mark]
-            for offset, line in lines(self._content, self._listing.offsets[mark], Limits()):
+            for offset, line in lines(self._content, self._listing.offsets[mark], self._limits):
                 if number >= start:
                     rows.append(parsed(line, offset, number))
                 number += 1
@@ -132,3 +120,6 @@ class JsonRows:
     def close(self) -> None:
         """Give back the descriptor."""
         self._content.close()
+
+
+FORMAT = TableFormat(_index, _open)

@@ -6,7 +6,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
-from pc_worker.reader.errors import not_a_table, over_limit
+from pc_worker.reader.errors import broken, not_a_table, over_limit
+from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
+from pc_worker.reader.index import index_pickles
 from pc_worker.reader.kinds import judge, sample_ranges
 from pc_worker.reader.layout import Layout
 from pc_worker.reader.limits import Limits
@@ -42,6 +44,7 @@ class PickledRows:
         self.container = self._shapes[0].container if layout.rows is None else "stream of dicts"
         if len(self._shapes) > 1:
             self.container = f"{len(self._shapes)} pickles: {self.container}"
+        self.protocol: int | None = layout.protocol
         self.names = tuple(dict.fromkeys(name for shape in self._shapes for name in _names(shape)))
         if self.rows > max(limits.rows_free, limits.rows_per_byte * source.size):
             raise over_limit(f"the table claims {self.rows} rows in {source.size} bytes")
@@ -134,3 +137,21 @@ def _names(shape: Shape) -> Sequence[Any]:
     if shape.dicts is not None:
         return tuple(dict.fromkeys(label_text(key) for key in shape.keys))
     return tuple(shape.columns)
+
+
+def _index(opening: Opening) -> Indexed:
+    layout = index_pickles(opening.content, opening.limits)
+    try:
+        rows = PickledRows(opening.content, layout, opening.limits)
+        rows.prove()
+        return Indexed(Index(layout), rows, rows.notes())
+    # What numpy or Python itself refuses about how the parts fit is a broken file.
+    except (TypeError, ValueError, OverflowError, ArithmeticError, LookupError, AttributeError) as error:
+        raise broken(f"the parts of the table do not fit together ({type(error).__name__}: {error})") from error
+
+
+def _open(opening: Opening, index: Index) -> PickledRows:
+    return PickledRows(opening.content, index.layout, opening.limits)
+
+
+FORMAT = TableFormat(_index, _open)

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pc_worker.reader import opcodes as op
 from pc_worker.reader.errors import not_a_table
+from pc_worker.reader.formats.base import Format, Packing
 from pc_worker.reader.source import Source
 
-Format = Literal["pickle", "gzip", "bz2", "xz", "zstd", "zip", "parquet", "jsonl", "csv"]
-COMPRESSED: tuple[Format, ...] = ("gzip", "bz2", "xz", "zstd", "zip")
-_MAGIC: tuple[tuple[bytes, Format], ...] = (
-    (b"\x1f\x8b", "gzip"),
-    (b"BZh", "bz2"),
-    (b"\xfd7zXZ\x00", "xz"),
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"PK\x03\x04", "zip"),
-    (b"PAR1", "parquet"),
+_PACKINGS: tuple[tuple[bytes, Packing], ...] = (
+    (b"\x1f\x8b", Packing.GZIP),
+    (b"BZh", Packing.BZ2),
+    (b"\xfd7zXZ\x00", Packing.XZ),
+    (b"\x28\xb5\x2f\xfd", Packing.ZSTD),
+    (b"PK\x03\x04", Packing.ZIP),
 )
 _HEAD = 4096
 #: What protocols 0 and 1 begin with where the file holds a frame, a list, a dict or a call.
 _OLD_STARTS = frozenset({op.MARK, op.EMPTY_LIST, op.EMPTY_DICT, op.GLOBAL})
 
 
+def packing_of(source: Source) -> Packing | None:
+    """Return how ``source`` is compressed, None if it is not."""
+    head = source.read(0, min(8, source.size))
+    return next((packing for magic, packing in _PACKINGS if head.startswith(magic)), None)
+
+
 def format_of(source: Source) -> Format:
-    """What ``source`` holds.
+    """Return what ``source`` holds.
 
     Raises:
         Refused: If it is empty, or nothing that is read.
@@ -32,21 +34,20 @@ def format_of(source: Source) -> Format:
     head = source.read(0, min(_HEAD, source.size))
     if not head:
         raise not_a_table("the file is empty")
-    for magic, name in _MAGIC:
-        if head.startswith(magic):
-            return name
+    if head.startswith(b"PAR1"):
+        return Format.PARQUET
     if head[0] == op.PROTO or (head[0] in _OLD_STARTS and not _is_text_table(head)):
-        return "pickle"
+        return Format.PICKLE
     stripped = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if stripped.startswith(b"{"):
-        return "jsonl"
+        return Format.JSON_LINES
     if _is_text(head) and b"," in head.partition(b"\n")[0]:
-        return "csv"
+        return Format.CSV
     raise not_a_table("the file is no pickle, Parquet, CSV or JSON Lines, nor one of them compressed")
 
 
 def _is_text_table(head: bytes) -> bool:
-    """Text such as ``category,name`` also begins with a letter that is an opcode."""
+    """Return whether this is text such as ``category,name``, which also begins with a letter that is an opcode."""
     if head[0] == op.GLOBAL:
         first, _, rest = head[1:].partition(b"\n")
         second = rest.partition(b"\n")[0]

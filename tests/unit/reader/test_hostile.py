@@ -22,7 +22,9 @@ WATCHED = """
 import json, sys
 from pathlib import Path
 from pc_worker.reader import Refused, open_table
-import pc_worker.reader.formats.arrow_copy, pc_worker.reader.inspection, pc_worker.reader.shapes.arrow_values
+import pc_worker.reader.inspection, pc_worker.reader.shapes.arrow_values
+from pc_worker.reader.formats.base import Format, table_format
+[table_format(kind) for kind in Format]
 import encodings.raw_unicode_escape, encodings.cp437, encodings.latin_1
 folder, spool, seen, watching = Path(sys.argv[1]), Path(sys.argv[2]), [], False
 QUIET = ("sys", "gc", "code", "marshal", "array", "cpython", "builtins", "_thread", "threading")

@@ -285,6 +285,19 @@ def test_a_broken_json_line_is_refused_with_its_row(tmp_path: Path) -> None:
     assert (caught.value.row, caught.value.offset) == (1, 10)
 
 
+def test_limits_hold_while_json_lines_are_read_too(tmp_path: Path) -> None:
+    """Not only while the index is made: rows of another opening have limits of their own."""
+    file = tmp_path / "f"
+    file.write_bytes(b'{"a": "' + b"x" * (3 << 20) + b'"}\n')
+    open_table(file, spool=tmp_path).close()
+
+    with (
+        open_table(file, spool=tmp_path, limits=Limits(cell_bytes=1 << 20)) as table,
+        pytest.raises(Refused, match="longer than 1048576 bytes"),
+    ):
+        table.read(0, 1)
+
+
 def test_a_folder_is_no_table(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="not a regular file"):
         open_table(tmp_path, spool=tmp_path)

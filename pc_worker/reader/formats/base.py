@@ -1,0 +1,114 @@
+"""What a file format is to the reader: something that is indexed once and then opened as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import assert_never
+
+from pc_worker.reader.layout import Layout, longs
+from pc_worker.reader.limits import Limits
+from pc_worker.reader.sidecar import ColumnNote
+from pc_worker.reader.source import Source
+from pc_worker.reader.spool import Place
+from pc_worker.reader.table import Rows
+
+
+class Format(Enum):
+    """Formats of tables."""
+
+    PICKLE = "pickle"
+    PARQUET = "parquet"
+    CSV = "csv"
+    JSON_LINES = "json lines"
+
+
+class Packing(Enum):
+    """Formats that hold one file in a compressed form."""
+
+    GZIP = "gzip"
+    BZ2 = "bz2"
+    XZ = "xz"
+    ZSTD = "zstd"
+    ZIP = "zip"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """One opening of a file.
+
+    Attributes:
+        source: The file as it was given.
+        content: The same, decompressed; whoever opens it closes it.
+        place: Where its index and copies stand in the spool.
+        limits: The budgets.
+    """
+
+    source: Source
+    content: Source
+    place: Place
+    limits: Limits
+
+
+def no_layout() -> Layout:
+    """Return the layout of a format whose rows stand in the spool."""
+    return Layout([], None, longs(), longs(), longs(), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What is kept of one pass over a file: where things lie."""
+
+    layout: Layout = field(default_factory=no_layout)
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What one pass over a file gives.
+
+    Attributes:
+        index: What is kept.
+        rows: The rows, open.
+        columns: The columns with their kinds.
+    """
+
+    index: Index
+    rows: Rows
+    columns: tuple[ColumnNote, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TableFormat:
+    """How files of one format become rows.
+
+    Attributes:
+        index: Pass over the file once and prove it sound; may leave copies in the spool. Raises ``Refused``.
+        open: Return the rows by an index. Raises ``sidecar.Damaged`` or ``FileNotFoundError`` if what it needs is gone
+            from the spool: the file is then indexed again.
+    """
+
+    index: Callable[[Opening], Indexed]
+    open: Callable[[Opening, Index], Rows]
+
+
+def table_format(kind: Format) -> TableFormat:
+    """Return how ``kind`` is read. Modules are loaded when first needed: pyarrow is large, most files are pickles."""
+    match kind:
+        case Format.PICKLE:
+            from pc_worker.reader.formats import pickle
+
+            return pickle.FORMAT
+        case Format.PARQUET:
+            from pc_worker.reader.formats import parquet
+
+            return parquet.FORMAT
+        case Format.CSV:
+            from pc_worker.reader.formats import csv
+
+            return csv.FORMAT
+        case Format.JSON_LINES:
+            from pc_worker.reader.formats import json_lines
+
+            return json_lines.FORMAT
+    assert_never(kind)
