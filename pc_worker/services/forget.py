@@ -11,12 +11,13 @@ from uuid import UUID
 from pc_worker.domains import get_domain
 from pc_worker.errors import InvalidRequest, NotFound
 from pc_worker.services.prepare import json_text
-from pc_worker.store import forgetting
+from pc_worker.store import forgetting, forgotten
 from pc_worker.store.connection import Cursor, Database
 from pc_worker.store.dead_letters import drop_letters
 from pc_worker.store.forgetting import Key, Suspect
 from pc_worker.store.jobs import find_job
 from pc_worker.store.merge import append_log
+from pc_worker.store.model_switch import lock_domain
 from pc_worker.store.models import active_model
 from pc_worker.store.search_statistics import refresh_statistics
 
@@ -37,7 +38,7 @@ class Forgotten:
 
 
 def forget_ids(database: Database, domain: str, ids: Sequence[UUID]) -> Forgotten:
-    """Forget rows by their UUIDs; forgetting one again does nothing.
+    """Forget rows by their UUIDs; forgetting one again does nothing. No job that began before brings them back.
 
     Raises:
         InvalidRequest: If the domain is unknown or no row is named.
@@ -54,15 +55,41 @@ def forget_ids(database: Database, domain: str, ids: Sequence[UUID]) -> Forgotte
     if unknown:
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         raise NotFound(f"domain {domain} has no row {unknown[0]}{more}: nothing was forgotten")
+    before = _mark_rows(database, domain, unique)
+    with database.transaction() as cursor:  # once more: from now on no older job can add any
+        letters = _letters_of_rows(cursor, domain, unique)
     dropped = drop_letters(database, [(job_id, row_no) for job_id, row_no, _ in letters])
     batches = [unique[start : start + BATCH] for start in range(0, len(unique), BATCH)]
-    rows = sum(len(_forget_batch(database, domain, _taking(domain, batch), named=batch)) for batch in batches)
+    taking = [_taking(domain, batch, before=before) for batch in batches]
+    rows = sum(
+        len(_forget_batch(database, domain, take, before=before, named=batch))
+        for take, batch in zip(taking, batches, strict=True)
+    )
     refresh_statistics(database, domain, drift=DRIFT)
     return Forgotten(rows, dropped)
 
 
+def _mark_rows(database: Database, domain: str, ids: Sequence[UUID]) -> int:
+    """Keep every job that has begun from writing these rows; gives the number that tells such jobs."""
+
+    def work(cursor: Cursor) -> int:
+        lock_domain(cursor, domain)
+        number = forgotten.next_number(cursor)
+        _note(cursor, domain, ids, number)
+        return number
+
+    return database.repeat(work)
+
+
+def _note(cursor: Cursor, domain: str, ids: Sequence[UUID], number: int) -> None:
+    keys = [forgotten.key_mark(key.scope or "", key.text) for key in forgetting.keys_of(cursor, domain, ids)]
+    forgotten.note_marks(cursor, domain, {*keys, *map(forgotten.row_mark, ids)}, number)
+
+
 def forget_source(database: Database, domain: str, source: str, *, missing_from: str | None = None) -> Forgotten:
     """Forget all rows of a source with its dead letters, or only the rows that a newer job did not find in it.
+
+    No job of the source that began before (before the newer job, if one is named) writes any more of it.
 
     Args:
         database: Where the domain is.
@@ -78,25 +105,36 @@ def forget_source(database: Database, domain: str, source: str, *, missing_from:
     with database.transaction() as cursor:
         if not forgetting.source_is_known(cursor, domain, source):
             raise NotFound(f"domain {domain} has no source {source!r}")
-        before = None if missing_from is None else _sequence(cursor, domain, source, missing_from)
-        letters = forgetting.letters_of_source(cursor, domain, source) if missing_from is None else []
+        last = None if missing_from is None else _sequence(cursor, domain, source, missing_from)
+    before = _mark_source(database, domain, source, last)
+    with database.transaction() as cursor:
+        letters = forgetting.letters_of_source(cursor, domain, source, before=before) if last is None else []
     dropped = drop_letters(database, letters)
-
-    rows = 0
-    while found := _forget_pass(database, domain, source, before):  # until none has come behind its back
-        rows += found
+    rows = _forget_pass(database, domain, source, before)
     refresh_statistics(database, domain, drift=DRIFT)
     return Forgotten(rows, dropped)
 
 
-def _forget_pass(database: Database, domain: str, source: str, before: int | None) -> int:
+def _mark_source(database: Database, domain: str, source: str, last: int | None) -> int:
+    """Keep every job of the source that has begun, or began before number ``last``, from writing; gives the number."""
+
+    def work(cursor: Cursor) -> int:
+        lock_domain(cursor, domain)
+        number = forgotten.next_number(cursor) if last is None else last
+        forgotten.note_marks(cursor, domain, [forgotten.source_mark(source)], number)
+        return number
+
+    return database.repeat(work)
+
+
+def _forget_pass(database: Database, domain: str, source: str, before: int) -> int:
     """Go through the source's rows once, in id order: no batch looks at those again that are gone."""
     rows, after = 0, None
 
     def take(cursor: Cursor) -> list[UUID]:
         return forgetting.lock_rows_of_source(cursor, domain, source, before=before, after=after, limit=BATCH)
 
-    while ids := _forget_batch(database, domain, take):
+    while ids := _forget_batch(database, domain, take, before=before):
         rows, after = rows + len(ids), ids[-1]
     return rows
 
@@ -116,22 +154,28 @@ def _sequence(cursor: Cursor, domain: str, source: str, job_id: str) -> int:
     return job.seq
 
 
-def _taking(domain: str, ids: Sequence[UUID]) -> Take:
-    return lambda cursor: forgetting.lock_rows(cursor, domain, ids)
+def _taking(domain: str, ids: Sequence[UUID], *, before: int) -> Take:
+    return lambda cursor: forgetting.lock_rows(cursor, domain, ids, before=before)
 
 
-def _forget_batch(database: Database, domain: str, take: Take, *, named: Sequence[UUID] = ()) -> list[UUID]:
+def _forget_batch(
+    database: Database, domain: str, take: Take, *, before: int, named: Sequence[UUID] = ()
+) -> list[UUID]:
     """Remove one batch under the chunk's own rules: rows locked in order, positions taken last. Gives their ids.
 
-    Keys of ``named`` rows are forgotten even if no such row is stored.
+    Keys of ``named`` rows are forgotten even if no such row is stored. Jobs that began before number ``before`` cannot
+    write any of them again, whatever source they read.
     """
 
     def work(cursor: Cursor) -> list[UUID]:
         ids = take(cursor)
+        _note(cursor, domain, ids, before)
         forgetting.delete_rows(cursor, domain, [*ids, *named])
         if ids:
             model = active_model(cursor, domain)
             append_log(cursor, domain=domain, ids=ids, job_id=None, model_id=model.model_id, tombstones=True)
+        else:
+            lock_domain(cursor, domain)  # a chunk that is at work must see that keys are gone
         return ids
 
     return database.repeat(work)

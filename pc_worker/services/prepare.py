@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pc_worker.domains import BatchView, Dead, Domain, Plan, Record, Skipped, clean, row_keys
 from pc_worker.reader import Json
@@ -15,13 +15,15 @@ from pc_worker.store.values import DeadLetter
 class Cleaned:
     """A stretch of rows after the cleaning rules: every row is in exactly one part.
 
-    ``skipped_keys`` are those of the skipped rows that have one: their source holds them all the same.
+    ``skipped_keys`` are those of the skipped rows that have one: their source holds them all the same. ``letter_keys``
+    are those of the dead rows that have one, by row number.
     """
 
     records: tuple[Record, ...]
     letters: tuple[DeadLetter, ...]
     skipped: int
     skipped_keys: tuple[str, ...] = ()
+    letter_keys: Mapping[int, str] = field(default_factory=dict)
 
 
 #: Gives the normal form of a row by its number in the source: all its columns, not only those a domain reads.
@@ -48,6 +50,11 @@ def clean_rows(
         skipped_keys=tuple(
             key for key, outcome in zip(keys, outcomes, strict=True) if isinstance(outcome, Skipped) and key is not None
         ),
+        letter_keys={
+            outcome.row_no: key
+            for key, outcome in zip(keys, outcomes, strict=True)
+            if isinstance(outcome, Dead) and key is not None
+        },
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from pc_worker.services.change_model import drop_retired
 from pc_worker.services.parts import Parts
 from pc_worker.store import jobs
+from pc_worker.store.forgotten import purge_marks
 from pc_worker.store.log import purge_superseded
 
 #: Every opening of a source renews the time of its sidecars and copies; those of old are made again when needed.
@@ -38,6 +39,7 @@ def purge(parts: Parts, retention: Retention) -> Purged:
     """Remove what is past its retention; never what a resume, a checkpoint or a way back to a model needs."""
     with parts.database.transaction() as cursor:
         ended = jobs.purge_jobs(cursor, older_than_s=retention.job_s)
+        purge_marks(cursor)
     with parts.database.transaction() as cursor:
         entries = purge_superseded(cursor, older_than_s=retention.log_s)
     vectors = drop_retired(parts.database, older_than_s=retention.model_s)

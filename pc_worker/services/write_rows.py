@@ -17,11 +17,13 @@ from pc_worker.queue import WirePassage, row_head, row_message
 from pc_worker.services.embed import Embedder, Passages
 from pc_worker.services.parts import Parts
 from pc_worker.services.prepare import Cleaned, RowForm, json_text, letter
+from pc_worker.services.still_wanted import check_still_wanted, forgotten_keys
 from pc_worker.store import merge
 from pc_worker.store.connection import Cursor
 from pc_worker.store.identities import known_row_ids, row_ids
+from pc_worker.store.model_switch import lock_domain
 from pc_worker.store.terms import row_terms
-from pc_worker.store.values import DeadLetter, Job, Model, Outcome, RowWrite, StoredRow, Tally
+from pc_worker.store.values import DeadLetter, Job, Model, Outcome, RowWrite, StoredRow, Stretch, Tally
 
 #: A larger row cannot travel: one message holds 4 MiB with all framing.
 WIRE_LIMIT = 4_000_000
@@ -53,6 +55,16 @@ class Candidate:
     record: Record
     row_id: UUID
     content_hash: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Rows with their identities, what is stored of them, and the dead ones; ``gone`` = how many were forgotten."""
+
+    candidates: Sequence[Candidate]
+    stored: Mapping[UUID, StoredRow]
+    letters: Sequence[DeadLetter]
+    gone: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,23 +136,32 @@ def verdict(candidate: Candidate, stored: StoredRow | None, *, seq: int) -> Verd
 
 def _write_once(parts: Parts, work: Work, embedder: Embedder, book: Book, clock: StageClock) -> Written:
     with clock.stage("embed"):
-        candidates, stored = _identified(parts, work)
+        found = _found(parts, work)
         seq = work.job.seq or 0
-        wanted = [c for c in candidates if verdict(c, stored.get(c.row_id), seq=seq) == "write"]
+        wanted = [c for c in found.candidates if verdict(c, found.stored.get(c.row_id), seq=seq) == "write"]
         ready = made_ready(work, wanted, embedder.embed([c.record for c in wanted]))
     clock.leave_out("embed", embedder.take_loading())
     with clock.stage("write"), parts.database.transaction() as cursor:
-        return _commit(cursor, work, candidates, ready, book, made=embedder)
+        return _commit(cursor, work, found, ready, book, made=embedder)
 
 
-def _identified(parts: Parts, work: Work) -> tuple[list[Candidate], dict[UUID, StoredRow]]:
-    records = work.cleaned.records
+def _found(parts: Parts, work: Work) -> Found:
+    domain, plan, cleaned = work.domain.name, work.plan, work.cleaned
     with parts.database.transaction() as cursor:
-        ids = row_ids(cursor, work.domain.name, work.plan.scope, [record.key for record in records])
+        keys = [*(record.key for record in cleaned.records), *cleaned.letter_keys.values()]
+        gone = forgotten_keys(cursor, plan, keys, seq=work.job.seq or 0)
+        records = [record for record in cleaned.records if record.key not in gone]
+        ids = row_ids(cursor, domain, plan.scope, [record.key for record in records])
         stored = merge.read_stored(
-            cursor, domain=work.domain.name, model_id=work.model.model_id, ids=[ids[r.key] for r in records]
+            cursor, domain=domain, model_id=work.model.model_id, ids=[ids[record.key] for record in records]
         )
-    return [Candidate(record=r, row_id=ids[r.key], content_hash=content_hash(r)) for r in records], stored
+    letters = [x for x in cleaned.letters if cleaned.letter_keys.get(x.row_no) not in gone]
+    return Found(
+        candidates=[Candidate(record=r, row_id=ids[r.key], content_hash=content_hash(r)) for r in records],
+        stored=stored,
+        letters=letters,
+        gone=len(cleaned.records) - len(records) + len(cleaned.letters) - len(letters),
+    )
 
 
 def made_ready(work: Work, wanted: Sequence[Candidate], embedded: Mapping[int, Passages | str]) -> Ready:
@@ -190,25 +211,23 @@ def _message(work: Work, write: RowWrite) -> bytes:
     return row_message(work.domain.arm, write.wire, passages, work.model.label)
 
 
-def _commit(
-    cursor: Cursor, work: Work, candidates: Sequence[Candidate], ready: Ready, book: Book, *, made: Embedder
-) -> Written:
-    job, domain = work.job, work.domain.name
+def _commit(cursor: Cursor, work: Work, found: Found, ready: Ready, book: Book, *, made: Embedder) -> Written:
+    job, domain, seq = work.job, work.domain.name, work.job.seq or 0
     skipped = set(known_row_ids(cursor, domain, work.plan.scope, work.cleaned.skipped_keys).values())
-    ids = [*(c.row_id for c in candidates), *skipped]
+    ids = [*(c.row_id for c in found.candidates), *skipped]
     stored = merge.read_stored(cursor, domain=domain, model_id=work.model.model_id, ids=ids, lock=True)
     by_verdict: dict[Verdict, list[Candidate]] = {"write": [], "unchanged": [], "superseded": []}
-    for candidate in candidates:
-        by_verdict[verdict(candidate, stored.get(candidate.row_id), seq=job.seq or 0)].append(candidate)
+    for candidate in found.candidates:
+        by_verdict[verdict(candidate, stored.get(candidate.row_id), seq=seq)].append(candidate)
     numbers = [c.record.row_no for c in by_verdict["write"]]
     if any(n not in ready.writes and n not in ready.letters for n in numbers):
         raise Conflict("a row that was unchanged has changed meanwhile")
     rows = [ready.writes[n] for n in numbers if n in ready.writes]
-    letters = [*work.cleaned.letters, *(ready.letters[n] for n in numbers if n in ready.letters)]
+    letters = [*found.letters, *(ready.letters[n] for n in numbers if n in ready.letters)]
     tally = Tally(
         written=len(rows),
         unchanged=len(by_verdict["unchanged"]),
-        skipped=work.cleaned.skipped + len(by_verdict["superseded"]),
+        skipped=work.cleaned.skipped + len(by_verdict["superseded"]) + found.gone,
         dead=len(letters),
         texts_encoded=made.texts_encoded,
         tokens_encoded=made.tokens,
@@ -221,7 +240,18 @@ def _commit(
     merge.bury(cursor, job=job, chunk_no=work.chunk_no, letters=letters)
     finished = book(cursor, tally)
     # Last: from here to the commit the domain's other writers wait.
-    ids = [row.row_id for row in rows]
-    stretch = merge.append_log(cursor, domain=domain, ids=ids, job_id=job.job_id, model_id=work.model.model_id)
+    stretch = _log(cursor, work, rows, letters)
     outcome = Outcome(tally=tally, stretch=stretch, job_finished=finished)
     return Written(outcome=outcome, messages=[(str(row.row_id), ready.messages[row.row_no]) for row in rows])
+
+
+def _log(cursor: Cursor, work: Work, rows: Sequence[RowWrite], letters: Sequence[DeadLetter]) -> Stretch | None:
+    """Take positions, and look under the domain's lock whether what is written was forgotten meanwhile."""
+    domain, ids = work.domain.name, [row.row_id for row in rows]
+    stretch = merge.append_log(cursor, domain=domain, ids=ids, job_id=work.job.job_id, model_id=work.model.model_id)
+    written: dict[str, UUID | None] = {row.key: row.row_id for row in rows}
+    written |= {key: None for x in letters if (key := work.cleaned.letter_keys.get(x.row_no)) is not None}
+    if written and stretch is None:
+        lock_domain(cursor, domain)
+    check_still_wanted(cursor, work.plan, written, seq=work.job.seq or 0)
+    return stretch

@@ -9,16 +9,21 @@ from uuid import UUID
 
 from pc_worker.store.connection import Cursor
 
-LOCK_ROWS = "SELECT row_id FROM rows WHERE domain = %s AND row_id = ANY (%s::uuid[]) ORDER BY row_id FOR UPDATE"
+LOCK_ROWS = """
+SELECT row_id FROM rows WHERE domain = %s AND row_id = ANY (%s::uuid[]) AND seen_seq < %s ORDER BY row_id FOR UPDATE
+"""
 LOCK_SOURCE = """
 SELECT row_id FROM rows WHERE domain = %(domain)s AND source = %(source)s
-                          AND (%(before)s::bigint IS NULL OR seen_seq < %(before)s)
+                          AND seen_seq < %(before)s
                           AND (%(after)s::uuid IS NULL OR row_id > %(after)s::uuid)
 ORDER BY row_id LIMIT %(limit)s FOR UPDATE
 """
 # The rest of a row goes with it, by cascade.
 DELETE_ROWS = "DELETE FROM rows WHERE domain = %s AND row_id = ANY (%s::uuid[])"
-DELETE_IDENTITIES = "DELETE FROM identities WHERE domain = %s AND row_id = ANY (%s::uuid[])"
+DELETE_IDENTITIES = """
+DELETE FROM identities i WHERE i.domain = %s AND i.row_id = ANY (%s::uuid[])
+    AND NOT EXISTS (SELECT FROM rows r WHERE r.domain = i.domain AND r.row_id = i.row_id)
+"""
 LOGGED = "SELECT DISTINCT row_id FROM log WHERE domain = %s AND row_id = ANY (%s::uuid[])"
 KEYS = "SELECT row_id, scope, key FROM identities WHERE domain = %s AND row_id = ANY (%s::uuid[])"
 # A letter holds its row's normal form only: those that hold the key's text somewhere are looked at closely.
@@ -31,7 +36,7 @@ ORDER BY d.job_id, d.row_no
 """
 LETTERS_OF_SOURCE = """
 SELECT d.job_id, d.row_no FROM dead_letters d JOIN jobs j USING (job_id)
-WHERE d.domain = %s AND j.plan ->> 'source' = %s ORDER BY d.job_id, d.row_no
+WHERE d.domain = %s AND j.plan ->> 'source' = %s AND j.seq < %s ORDER BY d.job_id, d.row_no
 """
 SOURCE_KNOWN = """
 SELECT EXISTS (SELECT FROM rows WHERE domain = %(domain)s AND source = %(source)s)
@@ -60,26 +65,23 @@ class Suspect:
     scope: str | None
 
 
-def lock_rows(cursor: Cursor, domain: str, ids: Sequence[UUID]) -> list[UUID]:
-    """Give those of ``ids`` that are stored, locked until the transaction ends."""
-    cursor.execute(LOCK_ROWS, (domain, _texts(ids)))
+def lock_rows(cursor: Cursor, domain: str, ids: Sequence[UUID], *, before: int) -> list[UUID]:
+    """Give those of ``ids`` that are stored and that no job from number ``before`` on has seen, locked."""
+    cursor.execute(LOCK_ROWS, (domain, _texts(ids), before))
     return [UUID(row_id) for (row_id,) in cursor.fetchall()]
 
 
 def lock_rows_of_source(
-    cursor: Cursor, domain: str, source: str, *, before: int | None, after: UUID | None, limit: int
+    cursor: Cursor, domain: str, source: str, *, before: int, after: UUID | None, limit: int
 ) -> list[UUID]:
-    """Give the source's next rows beyond ``after``, in id order, locked.
-
-    With ``before`` only those that no job from that sequence number on has seen.
-    """
+    """Give the source's next rows beyond ``after`` by id, locked; none that a job from ``before`` on has seen."""
     values = {"domain": domain, "source": source, "before": before, "limit": limit, "after": after and str(after)}
     cursor.execute(LOCK_SOURCE, values)
     return [UUID(row_id) for (row_id,) in cursor.fetchall()]
 
 
 def delete_rows(cursor: Cursor, domain: str, ids: Sequence[UUID]) -> None:
-    """Delete rows with their vectors and terms, and the memory of which key they had."""
+    """Delete rows with their vectors and terms, and the memory of which key they had unless they are still stored."""
     cursor.execute(DELETE_ROWS, (domain, _texts(ids)))
     cursor.execute(DELETE_IDENTITIES, (domain, _texts(ids)))
 
@@ -113,9 +115,9 @@ def _suspect(job_id: str, row_no: int, row_id: str | None, *rest: Any) -> Suspec
     return Suspect(job_id, row_no, None if row_id is None else UUID(row_id), *rest)
 
 
-def letters_of_source(cursor: Cursor, domain: str, source: str) -> list[tuple[str, int]]:
-    """Give job and row number of every dead letter of a source."""
-    cursor.execute(LETTERS_OF_SOURCE, (domain, source))
+def letters_of_source(cursor: Cursor, domain: str, source: str, *, before: int) -> list[tuple[str, int]]:
+    """Give job and row number of every dead letter that jobs before this number have of a source."""
+    cursor.execute(LETTERS_OF_SOURCE, (domain, source, before))
     return [(job_id, row_no) for job_id, row_no in cursor.fetchall()]
 
 

@@ -21,6 +21,7 @@ def shelf(database: Database) -> Shelf:
     with database.transaction() as cursor:
         for table in ("rows", "log_batches", "log", "jobs", "identities", "search_statistics", "domains"):
             cursor.execute(f"DELETE FROM {table}")
+        cursor.execute("SELECT setval('job_sequence', 1000)")  # jobs here have lower numbers of their own
     return open_shelf(database, "document")
 
 

@@ -1,0 +1,176 @@
+"""What was forgotten stays so for every job that began before, and may be written again by one that begins later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from pc_worker.services.dead_letters import retry_dead
+from pc_worker.services.forget import forget_ids, forget_source
+from pc_worker.services.purge import Retention, purge
+from pc_worker.store import merge
+from tests.model.line import DOMAIN, Line, Row
+
+UUID_KEY = "0197a000-0000-7000-8000-00000000000a"
+AT_ONCE = Retention(job_s=0, log_s=0, model_s=0)
+
+
+def rows(*keys: str, text: str) -> list[Row]:
+    return [{"id": key, "text": f"{text} of {key}"} for key in keys]
+
+
+def forget(line: Line, key: str) -> None:
+    assert forget_ids(line.database, DOMAIN, [UUID(str(line.row_id(key)))]).rows == 1
+
+
+@pytest.mark.parametrize("key", ["plain", UUID_KEY])
+def test_a_resumed_older_job_does_not_bring_a_forgotten_row_back(line: Line, key: str) -> None:
+    old = line.begin(rows("other", key, text="old"), chunk_size=1)
+    line.cancel(old)
+    line.ingest(rows(key, text="new"))
+    forget(line, key)
+
+    resumed = line.resume(old)
+
+    assert line.texts() == {"other": "old of other"}
+    assert (resumed.state, resumed.rows_written, resumed.rows_skipped) == ("completed", 1, 1)
+    assert line.query("SELECT key FROM identities WHERE key = %s", key) == [], "its key is not remembered again"
+
+
+@pytest.mark.parametrize("key", ["plain", UUID_KEY])
+def test_a_job_that_starts_after_the_forget_may_write_it_again(line: Line, key: str) -> None:
+    line.ingest(rows(key, text="old"))
+    forget(line, key)
+
+    assert line.ingest(rows(key, text="new")).rows_written == 1
+    assert line.texts() == {key: f"new of {key}"}
+
+
+def test_a_running_older_job_skips_it_in_the_chunks_that_are_left(line: Line) -> None:
+    line.ingest(rows("a", "b", text="first"))
+    running = line.begin(rows("a", "b", text="second"), chunk_size=1)
+    line.work(running, 0)
+    forget(line, "b")
+
+    assert line.finish(running).rows_skipped == 1
+    assert line.texts() == {"a": "second of a"}
+
+
+def test_a_whole_source_stays_away_also_rows_that_were_never_stored(line: Line) -> None:
+    old = line.begin(rows("a", "b", UUID_KEY, text="old"), chunk_size=1)
+    line.work(old, 0)
+    line.cancel(old)
+    elsewhere = line.begin(rows(UUID_KEY, text="elsewhere"), source="another")
+    line.ingest(rows(UUID_KEY, text="new"))
+    line.ingest(rows("kept", text="kept"), source="third")
+
+    assert forget_source(line.database, DOMAIN, "shelf").rows == 2
+
+    assert line.resume(old).rows_skipped == 2
+    assert line.finish(elsewhere).rows_skipped == 1, "the row is forgotten, whichever source an older job has it from"
+    assert line.texts() == {"kept": "kept of kept"}
+    assert line.ingest(rows("a", text="again")).rows_written == 1
+
+
+def test_what_a_newer_file_lacks_stays_away_but_a_still_newer_one_may_bring_it(line: Line) -> None:
+    old = line.begin(rows("stays", "gone", "never stored", text="old"), chunk_size=1)
+    line.work(old, 0)
+    line.work(old, 1)
+    line.cancel(old)
+    newer = line.ingest(rows("stays", text="new"))
+    newest = line.begin(rows("gone", text="newest"))
+
+    assert forget_source(line.database, DOMAIN, "shelf", missing_from=newer.job_id).rows == 1
+
+    assert line.resume(old).rows_skipped == 1
+    assert line.finish(newest).rows_written == 1
+    assert line.texts() == {"stays": "new of stays", "gone": "newest of gone"}
+
+
+def test_a_dead_letter_of_an_older_job_does_not_bring_it_back(line: Line) -> None:
+    old = line.begin([*rows("a", text="old"), {"id": "b", "text": "nul \0"}], chunk_size=1)
+    line.finish(old)
+    line.ingest(rows("b", text="new"))
+    letters = line.query("SELECT * FROM dead_letters")
+    forget(line, "b")
+    assert (len(letters), line.query("SELECT * FROM dead_letters")) == (1, [])
+
+
+def test_a_chunk_of_an_older_job_leaves_no_dead_letter_of_a_forgotten_row(line: Line) -> None:
+    old = line.begin([*rows("a", text="old"), {"id": "b", "text": "nul \0"}], chunk_size=1)
+    line.cancel(old)
+    line.ingest(rows("b", text="new"))
+    forget(line, "b")
+
+    resumed = line.resume(old)
+
+    assert (resumed.rows_written, resumed.rows_skipped, resumed.rows_dead) == (1, 1, 0)
+
+
+def test_a_letter_of_a_forgotten_source_that_is_tried_again_is_skipped(line: Line) -> None:
+    old = line.finish(line.begin([{"id": "b", "text": "nul \0"}, *rows("a", text="old")], chunk_size=1))
+    newer = line.ingest(rows("a", text="new"))
+    forget_source(line.database, DOMAIN, "shelf", missing_from=newer.job_id)
+    line.query("UPDATE dead_letters SET normal_form = %s RETURNING 1", '{"id": "b", "text": "mended"}')
+    (line.folder / "f0.jsonl").write_text('{"id": "b", "text": "changed"}\n')
+
+    (told,) = retry_dead(line.parts, old.job_id)
+
+    assert (told.outcome, told.from_stored_form) == ("skipped", True)
+    assert line.texts() == {"a": "new of a"}
+
+
+def test_marks_stay_as_long_as_an_older_job_can_go_on_and_no_longer(line: Line) -> None:
+    old = line.begin(rows("a", text="old"))
+    line.cancel(old)
+    line.ingest(rows("a", text="new"))
+    forget(line, "a")
+
+    purge(line.parts, AT_ONCE)
+    assert line.resume(old).rows_skipped == 1
+    assert line.texts() == {}
+    assert line.query("SELECT count(*) FROM forgotten")[0][0] > 0
+    purge(line.parts, AT_ONCE)
+    assert line.query("SELECT count(*) FROM forgotten") == [(0,)]
+
+
+def once(monkeypatch: pytest.MonkeyPatch, name: str, do: Callable[[], object]) -> list[None]:
+    """Have something happen, on other connections, the next time that a chunk comes to a function of the store."""
+    called, happened = getattr(merge, name), list[None]()
+
+    def step(*args: Any, **kwargs: Any) -> Any:
+        if not happened:
+            happened.append(None)
+            do()
+        return called(*args, **kwargs)
+
+    monkeypatch.setattr(merge, name, step)
+    return happened
+
+
+def test_a_forget_between_a_chunks_writing_and_its_commit_wins(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, elsewhere = line.begin(rows("a", text="old")), line.aside()
+    happened = once(monkeypatch, "append_log", lambda: forget_source(elsewhere, DOMAIN, "shelf"))
+
+    assert line.finish(old).rows_skipped == 1
+    assert (len(happened), line.texts()) == (1, {})
+
+
+def test_a_key_that_is_forgotten_while_a_later_job_writes_it_keeps_one_row(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line.ingest(rows("a", text="old"))
+    row_id, elsewhere, later = UUID(str(line.row_id("a"))), line.aside(), line.begin(rows("a", text="new"))
+    line.query("UPDATE jobs SET seq = 1000000 WHERE job_id = %s", later)  # it began after the forget took its number
+    once(monkeypatch, "read_stored", lambda: forget_ids(elsewhere, DOMAIN, [row_id]))
+    line.finish(later)
+    line.query("UPDATE rows SET job_seq = 1, seen_seq = 1")
+
+    line.ingest(rows("a", text="newest"))
+
+    assert line.query("SELECT text, i.row_id = r.row_id FROM rows r JOIN identities i USING (domain, key)") == [
+        ("newest of a", True)
+    ]
