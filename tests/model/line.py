@@ -68,8 +68,8 @@ def parts_for(database_url: str, redis_url: str, folder: Path, *, queue_bytes: i
     folder.mkdir(parents=True, exist_ok=True)
     return Parts(
         database=Database(database_url, application="model"),
-        queue=Queue(redis.Redis.from_url(redis_url), max_bytes=queue_bytes),
-        sources=Sources([folder], spool=folder / "spool", limits=Limits()),
+        make_queue=lambda: Queue(redis.Redis.from_url(redis_url), max_bytes=queue_bytes),
+        make_sources=lambda: Sources([folder], spool=folder / "spool", limits=Limits()),
         encoder=lambda model: TinyEncoder(identify(model.name)),
         identify=identify,
         default_model=FIRST_MODEL,
