@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 
-from pc_worker.cli import main
+#: What runs until it is stopped, and ends with 0 then, however early that is.
+PARTS = ("up", "worker", "beat", "gateway", "flower")
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
+
 
 if __name__ == "__main__":
+    # Before anything is imported, which takes a second; each part has handlers of its own once it runs.
+    if sys.argv[1:2] and sys.argv[1] in PARTS:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _end)
+
+    from pc_worker.cli import main
+
     sys.exit(main())

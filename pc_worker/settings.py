@@ -102,6 +102,14 @@ class Settings(BaseModel):
     tls_cert: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
+    #: Calls that the gateway serves at once, of all clients; of one token; of one host.
+    max_streams: int = Field(default=256, ge=1, le=10_000)
+    streams_per_token: int = Field(default=64, ge=1, le=10_000)
+    streams_per_host: int = Field(default=192, ge=1, le=10_000)
+    #: Named consumers of one domain.
+    max_subscriptions: int = Field(default=256, ge=1, le=100_000)
+    #: Seconds that a named consumer's position stays after it was last there; 0 = for ever.
+    subscription_retention_s: float = Field(default=90 * 86400.0, ge=0.0)
     #: 1 = the gateway may listen beyond loopback without TLS or tokens.
     insecure: bool = False
     log_format: Literal["console", "json"] = "console"

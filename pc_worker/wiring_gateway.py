@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,15 +12,19 @@ import structlog
 
 from pc_worker.domains import domain_names
 from pc_worker.encoding import Encoder
-from pc_worker.errors import PcWorkerError
-from pc_worker.gateway import GatewayConfig, SearchFunction, read_tokens
+from pc_worker.errors import PcWorkerError, Unavailable
+from pc_worker.gateway import GatewayConfig, SearchFunction, read_tokens, supervised_thread
 from pc_worker.services.search import SearchRequest, parse_where, search, search_mode, warm_search
 from pc_worker.settings import Settings
 from pc_worker.store.connection import Database
+from pc_worker.store.search_stop import Stop
 from pc_worker.store.values import Model
 from pc_worker.wiring import encoders, endpoints
 
 log = structlog.get_logger(__name__)
+
+#: Until the database is there, which at the start of everything takes some seconds.
+WARM_AGAIN_S = 5.0
 
 
 @functools.lru_cache(maxsize=1)
@@ -47,6 +52,10 @@ def gateway_config(settings: Settings) -> GatewayConfig:
         tls_key=settings.tls_key,
         tls_client_ca=settings.tls_client_ca,
         insecure=settings.insecure,
+        max_streams=settings.max_streams,
+        streams_per_token=settings.streams_per_token,
+        streams_per_host=settings.streams_per_host,
+        max_subscriptions=settings.max_subscriptions,
     )
 
 
@@ -55,27 +64,37 @@ def search_function(settings: Settings) -> SearchFunction:
     url, encoder, local = endpoints(settings).database_url, shared_encoders(settings), threading.local()
 
     def call(
-        *, query: str, domain: str, k: int, mode: str, where: Sequence[str], like: str | None
+        *, query: str, domain: str, k: int, mode: str, where: Sequence[str], like: str | None, stop: Stop
     ) -> Mapping[str, Any]:
-        if not hasattr(local, "database"):
-            local.database = Database(url, application="pc_worker search", read_only=True)
         request = SearchRequest(
             query=query, domain=domain, like=like, mode=search_mode(mode), k=k, where=tuple(parse_where(where))
         )
-        return search(local.database, request, encoder=encoder).to_dict()
+        if not hasattr(local, "database"):
+            local.database = Database(url, application="pc_worker search", read_only=True)
+        with stop.watching(local.database):
+            return search(local.database, request, encoder=encoder, timeout_s=stop.left_s()).to_dict()
 
     return call
 
 
 def warm_in_background(settings: Settings) -> None:
     """Load the search models beside the start: no first query waits for one, and no start does either."""
+    supervised_thread("warm-search", lambda: _warm(settings))
 
-    def warm() -> None:
+
+def _warm(settings: Settings) -> None:
+    """Warm, as soon as the database lets us; what else is missing the first query meets again, and says so."""
+    url = endpoints(settings).database_url
+    while True:
+        database = Database(url, application="pc_worker search", read_only=True)
         try:
-            database = Database(endpoints(settings).database_url, application="pc_worker search", read_only=True)
             warm_search(database, shared_encoders(settings))
-            database.close()
-        except PcWorkerError as exc:  # the first query meets it again, and says so to its caller
+            return
+        except Unavailable as exc:
+            log.warning("search_not_warmed", reason=str(exc), again_in_s=WARM_AGAIN_S)
+            time.sleep(WARM_AGAIN_S)
+        except PcWorkerError as exc:
             log.warning("search_not_warmed", reason=str(exc))
-
-    threading.Thread(target=warm, name="warm-search", daemon=True).start()
+            return
+        finally:
+            database.close()

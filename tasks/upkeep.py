@@ -94,6 +94,9 @@ def purge() -> dict[str, int]:
     """Remove what is past its retention."""
     settings = worker.settings
     retention = Retention(
-        job_s=settings.job_retention_s, log_s=settings.log_retention_s, model_s=settings.model_retention_s
+        job_s=settings.job_retention_s,
+        log_s=settings.log_retention_s,
+        model_s=settings.model_retention_s,
+        subscription_s=settings.subscription_retention_s,
     )
     return asdict(do_purge(worker.parts, retention))

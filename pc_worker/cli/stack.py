@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from pc_worker.cli.ending import end_now
 from pc_worker.cli.exporter import export_part
 from pc_worker.cli.running import running_stack, secret_of, until_signalled
 from pc_worker.errors import InvalidRequest
@@ -97,12 +98,13 @@ def gateway_command() -> None:
 
     config = gateway_config(settings)
     export_part(settings, pool=False)
-    warm_in_background(settings)
-    asyncio.run(serve(config, search=search_function(settings), on_ready=_print_addresses))
 
+    def ready(addresses: Sequence[str]) -> None:
+        print(f"gateway listens on {', '.join(addresses)}", file=sys.stderr, flush=True)
+        warm_in_background(settings)  # not before: what fails to start ends by itself, with no thread at work
 
-def _print_addresses(addresses: Sequence[str]) -> None:
-    print(f"gateway listens on {', '.join(addresses)}", file=sys.stderr, flush=True)
+    asyncio.run(serve(config, search=search_function(settings), on_ready=ready))
+    end_now(0)
 
 
 def _run_celery(app: Any, arguments: Sequence[str]) -> None:

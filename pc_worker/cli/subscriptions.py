@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-from pc_worker.cli.context import connected
+from pc_worker.cli.context import connected, one_shot
 from pc_worker.cli.output import print_json, print_table
-from pc_worker.store.subscriptions import drop_subscription, list_subscriptions
+from pc_worker.store.subscriptions import NAMES, drop_subscription, list_subscriptions
+from pc_worker.wiring import parts
 
 
 @click.group("subscriptions")
@@ -17,14 +18,14 @@ def subscriptions_command() -> None:
 @subscriptions_command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def list_command(as_json: bool) -> None:
-    """List them with their acknowledged positions, and who consumes them now."""
-    with connected().database.transaction() as cursor:
-        found = list_subscriptions(cursor)
+    """List them with their acknowledged positions, who consumes them now, and when they go if nobody comes."""
+    settings = one_shot()
+    with parts(settings, application="pc_worker cli").database.transaction() as cursor:
+        found = list_subscriptions(cursor, retention_s=settings.subscription_retention_s)
     if as_json:
         print_json(found)
     else:
-        names = ("domain", "name", "position", "head", "lag", "updated_at", "held_by", "held_until")
-        print_table(names, [[entry[name] for name in names] for entry in found])
+        print_table(NAMES, [[entry[name] for name in NAMES] for entry in found])
 
 
 @subscriptions_command.command("drop")

@@ -5,5 +5,6 @@ from __future__ import annotations
 from pc_worker.gateway.access import read_tokens
 from pc_worker.gateway.config import GatewayConfig, OnReady, SearchFunction
 from pc_worker.gateway.server import serve
+from pc_worker.gateway.supervision import supervised_thread
 
-__all__ = ["GatewayConfig", "OnReady", "SearchFunction", "read_tokens", "serve"]
+__all__ = ["GatewayConfig", "OnReady", "SearchFunction", "read_tokens", "serve", "supervised_thread"]

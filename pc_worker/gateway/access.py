@@ -7,11 +7,12 @@ import hmac
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pc_worker.errors import InvalidRequest, PcWorkerError
 
-SHA256 = re.compile(r"^[0-9a-f]{64}$")
+SHA256 = re.compile(r"[0-9a-f]{64}")
 SCHEME = "bearer "
 
 
@@ -21,6 +22,26 @@ class Unauthenticated(PcWorkerError):
 
 class Forbidden(PcWorkerError):
     """The token is good, but for other domains."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a call may read: the sha256 of its token, None without one, and the token's domains, None = all."""
+
+    token: str | None
+    domains: frozenset[str] | None
+
+    def check(self, domain: str) -> None:
+        """Let the call pass.
+
+        Raises:
+            Forbidden: If its token is not for ``domain``.
+        """
+        if self.domains is not None and domain not in self.domains:
+            raise Forbidden(f"this token is not for domain {domain[:80]!r}")
+
+
+EVERYTHING = Grant(None, None)
 
 
 class Access:
@@ -38,25 +59,20 @@ class Access:
         """Whether calls need a token."""
         return bool(self._domains)
 
-    def check(self, metadata: Iterable[tuple[str, str | bytes]] | None, domain: str | None) -> None:
-        """Let the call pass; ``domain`` None = any good token will do.
+    def grant(self, metadata: Iterable[tuple[str, str | bytes]] | None) -> Grant:
+        """Give what the call's token opens; everything where no tokens are given out.
 
         Raises:
             Unauthenticated: If a token is needed and the call has none that is known.
-            Forbidden: If its token is not for ``domain``.
         """
         if not self.required:
-            return
-        domains = self._find(_digest(_token(metadata or ())))
-        if domains is not None and domain is not None and domain not in domains:
-            raise Forbidden(f"this token is not for domain {domain!r}")
-
-    def _find(self, digest: bytes) -> frozenset[str] | None:
+            return EVERYTHING
+        digest = _digest(_token(metadata or ()))
         # Compared with every known one, each in constant time: how long it takes says nothing about a guess.
         found = [domains for known, domains in self._domains.items() if hmac.compare_digest(known, digest)]
         if not found:
             raise Unauthenticated("a known token is needed: send metadata `authorization: Bearer TOKEN`")
-        return found[0]
+        return Grant(digest.hex(), found[0])
 
 
 def read_tokens(path: Path) -> dict[str, frozenset[str]]:
@@ -75,7 +91,7 @@ def read_tokens(path: Path) -> dict[str, frozenset[str]]:
 
 
 def _checked_digest(path: Path, digest: str) -> str:
-    if not SHA256.match(digest.lower()):
+    if not SHA256.fullmatch(digest.lower()):
         raise InvalidRequest(f"PC_WORKER_TOKENS_FILE: {path}: {digest[:12]!r}… is not a sha256 in hexadecimal")
     return digest.lower()
 

@@ -11,10 +11,10 @@ import structlog
 from pc_worker.errors import InvalidRequest, PcWorkerError
 from pc_worker.gateway import metrics
 from pc_worker.gateway.checks import checked_position, chunk_rows
+from pc_worker.gateway.door import Call
 from pc_worker.gateway.frames import parse_request
 from pc_worker.gateway.parts import Parts
 from pc_worker.gateway.session import Session, Terms
-from pc_worker.gateway.statuses import TooManyStreams, call_edge
 from pc_worker.gateway.unopened import UnopenedSession
 from pc_worker.generated import embedding_stream_pb2 as pb
 from pc_worker.queue import MESSAGE_BYTES
@@ -23,7 +23,7 @@ from pc_worker.store.delivery_subscriptions import Hold
 
 log = structlog.get_logger()
 
-NAME = re.compile(r"^[A-Za-z0-9._-]{1,100}$")
+NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 LEAST_FRAME_BYTES, DEFAULT_FRAME_BYTES = 65_536, 1_000_000
 MOST_HEARTBEAT_S, DEFAULT_HEARTBEAT_S = 60, 10
 MOST_DEADLINE_S, DEFAULT_DEADLINE_S = 3600, 60
@@ -35,17 +35,19 @@ class ConsumeCall:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def __call__(self, requests: object, context: grpc.aio.ServicerContext) -> None:
-        """Serve one call; ``requests`` is what gRPC passes, the session reads from ``context``."""
-        async with call_edge(context, "Consume"):
-            opening = parse_request(await context.read())
-            if opening is None or not opening.HasField("open"):
-                raise InvalidRequest("the first message of Consume must be `open`")
-            self._parts.access.check(context.invocation_metadata(), opening.open.domain)
-            with self._parts.streams.hold():
-                terms, end = _terms(opening.open), await self._parts.head(opening.open.domain)
-                with metrics.stream_open(opening.open.domain, "Consume"):
-                    await self._serve(opening.open, terms, end, context)
+    async def serve(self, call: Call) -> None:
+        """Serve one call.
+
+        Raises:
+            PcWorkerError: Turned into a status.
+        """
+        opening = parse_request(call.first)
+        if opening is None or not opening.HasField("open"):
+            raise InvalidRequest("the first message of Consume must be `open`")
+        call.grant.check(opening.open.domain)
+        terms, end = _terms(opening.open), await self._parts.head(opening.open.domain)
+        with metrics.stream_open(opening.open.domain, "Consume"):
+            await self._serve(opening.open, terms, end, call.context)
 
     async def _serve(
         self, opening: pb.ConsumeOpen, terms: Terms, end: LogHead | None, context: grpc.aio.ServicerContext
@@ -70,8 +72,6 @@ class ConsumeCall:
         hold = await self._parts.subscriptions.claim(
             opening.domain, name, after=after, only_free=only_free, holder=holder
         )
-        if hold is None:
-            raise TooManyStreams(f"subscription {name} of {opening.domain} is held by another consumer")
         if hold.position > end.position:
             raise InvalidRequest(
                 f"subscription {name} stands at {hold.position}, beyond the log's head, {end.position}: the log was"
@@ -94,13 +94,11 @@ class ConsumeCall:
             await session.keep()
             await self._parts.subscriptions.release(hold)
         metrics.ENDED.labels(hold.domain, ended).inc()
-        for credit in metrics.CREDIT:
-            credit.labels(hold.domain, hold.name).set(0)
         log.info("consumer_ended", domain=hold.domain, subscription=hold.name, outcome=ended, **session.summary())
 
 
 def _terms(opening: pb.ConsumeOpen) -> Terms:
-    if not NAME.match(opening.subscription):
+    if not NAME.fullmatch(opening.subscription):
         raise InvalidRequest(f"{opening.subscription[:80]!r} is no subscription's name: 1 to 100 of A-Z a-z 0-9 . _ -")
     frame_bytes = _within("frame_bytes", opening.frame_bytes, LEAST_FRAME_BYTES, 4 * 1024 * 1024) or DEFAULT_FRAME_BYTES
     return Terms(

@@ -3,58 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pc_worker.errors import InvalidRequest, NotFound
-from pc_worker.gateway.access import Access
 from pc_worker.gateway.checks import checked_row_id
 from pc_worker.gateway.config import GatewayConfig
-from pc_worker.gateway.statuses import TooManyStreams
+from pc_worker.gateway.places import Places
 from pc_worker.gateway.watch import Watch
 from pc_worker.queue import AsyncQueue
 from pc_worker.store.delivery import Delivery, LogHead
 from pc_worker.store.delivery_subscriptions import Subscriptions
+from pc_worker.store.texts import storable
 
 
-class Streams:
-    """The streams open now: at most so many, and none once the gateway is closing."""
+class Closing:
+    """How far the gateway has come in ending."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._open = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self.closing = False
+    def __init__(self) -> None:
+        #: Streams stop after their present frame.
+        self.stopping = False
         #: Set as soon as the gateway is asked to end: for streams that never end by themselves.
-        self.ending = asyncio.Event()
+        self.asked = asyncio.Event()
 
-    @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Take one of the places while a stream lasts.
-
-        Raises:
-            TooManyStreams: If there are as many as may be.
-        """
-        if self._open >= self._most:
-            raise TooManyStreams(f"{self._open} streams are open, no more are served at once: try again later")
-        self._open += 1
-        self._idle.clear()
-        try:
-            yield
-        finally:
-            self._open -= 1
-            if not self._open:
-                self._idle.set()
-
-    async def close(self, patience_s: float) -> None:
+    async def wait_for(self, streams: Places, patience_s: float) -> None:
         """Let streams come to their end for ``patience_s``, then have them stop after their present frame."""
-        self.ending.set()
+        self.asked.set()
         try:
-            await asyncio.wait_for(self._idle.wait(), patience_s)
+            await asyncio.wait_for(streams.emptied(), patience_s)
         except TimeoutError:
-            self.closing = True
+            self.stopping = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +43,7 @@ class Parts:
     subscriptions: Subscriptions
     watch: Watch
     queue: AsyncQueue | None
-    access: Access
-    streams: Streams
+    closing: Closing
 
     async def head(self, domain: str) -> LogHead | None:
         """Give where the domain's log ends; None if it has no row yet.
@@ -76,7 +52,7 @@ class Parts:
             InvalidRequest: If there is no such domain.
             Unavailable: If the database is away.
         """
-        head = await self.delivery.head(domain)
+        head = await self.delivery.head(domain) if storable(domain) else None
         if head is None and domain not in self.config.domains:
             raise InvalidRequest(f"there is no domain {domain[:80]!r}")
         return head

@@ -5,27 +5,37 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-import grpc.aio
+from google.protobuf.message import DecodeError
+from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection import SERVICE_NAME, aio
 
-from pc_worker.gateway.access import Access
-from pc_worker.gateway.statuses import call_edge
+from pc_worker.errors import InvalidRequest
+from pc_worker.gateway.door import Call
 
-__all__ = ["SERVICE_NAME", "GuardedReflection"]
+__all__ = ["SERVICE_NAME", "Reflection"]
 
 
-class GuardedReflection(aio.ReflectionServicer):  # type: ignore[misc] # grpc publishes no types
-    """Answers only calls with a good token, where tokens are set."""
+class Reflection:
+    """Describes the services: gRPC's own answers, on bytes."""
 
-    def __init__(self, services: tuple[str, ...], access: Access) -> None:
-        super().__init__(services)
-        self._access = access
+    def __init__(self, services: tuple[str, ...]) -> None:
+        self._servicer = aio.ReflectionServicer(services)
 
-    async def ServerReflectionInfo(
-        self, request_iterator: AsyncIterator[Any], context: grpc.aio.ServicerContext
-    ) -> AsyncIterator[Any]:
-        """Describe the services."""
-        async with call_edge(context, "ServerReflectionInfo"):
-            self._access.check(context.invocation_metadata(), None)
-            async for answer in super().ServerReflectionInfo(request_iterator, context):
-                yield answer
+    async def serve(self, call: Call) -> None:
+        """Answer until the caller ends.
+
+        Raises:
+            InvalidRequest: If a request is something else.
+        """
+        async for answer in self._servicer.ServerReflectionInfo(_requests(call), call.context):
+            await call.context.write(answer.SerializeToString())
+
+
+async def _requests(call: Call) -> AsyncIterator[Any]:
+    raw: object = call.first
+    while isinstance(raw, bytes):
+        try:
+            yield reflection_pb2.ServerReflectionRequest.FromString(raw)
+        except DecodeError as exc:
+            raise InvalidRequest("the message is not a ServerReflectionRequest") from exc
+        raw = await call.context.read()

@@ -1,47 +1,123 @@
-"""`Search`: the search service, called in a thread, as a unary call."""
+"""`Search`: the search service, called in threads, by turns, and ended when its caller goes."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-import grpc.aio
 from google.protobuf.message import DecodeError
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.gateway.config import SearchFunction
+from pc_worker.gateway.door import Call
 from pc_worker.gateway.parts import Parts
-from pc_worker.gateway.statuses import call_edge
+from pc_worker.gateway.places import Caller
+from pc_worker.gateway.statuses import TooLate
 from pc_worker.generated import embedding_stream_pb2 as pb
+from pc_worker.store.search_stop import Stop
 
 DEFAULT_K = 10
+#: A statement that begins just when it is to be cancelled is missed: it is cancelled again.
+ASK_AGAIN_S = 0.2
+
+
+class Turns:
+    """At most so many at work at once of each caller; the others wait in the order in which they came."""
+
+    def __init__(self, per_caller: int) -> None:
+        self._per_caller = per_caller
+        self._gates: dict[str, tuple[asyncio.Semaphore, int]] = {}
+
+    @asynccontextmanager
+    async def take(self, caller: Caller) -> AsyncIterator[None]:
+        """Wait for a turn, and have it for the block."""
+        key = caller.key
+        gate, users = self._gates.get(key, (asyncio.Semaphore(self._per_caller), 0))
+        self._gates[key] = (gate, users + 1)
+        try:
+            async with gate:
+                yield
+        finally:
+            gate, users = self._gates.pop(key)
+            if users > 1:
+                self._gates[key] = (gate, users - 1)
 
 
 class SearchCall:
     """The handler; takes and gives bytes."""
 
     def __init__(self, parts: Parts, search: SearchFunction) -> None:
-        self._parts, self._search = parts, search
+        config = parts.config
+        self._search, self._search_s = search, config.search_s
+        self._turns = Turns(config.searches_per_caller)
+        self._endings: set[asyncio.Task[None]] = set()
+        self._threads = ThreadPoolExecutor(config.searches, thread_name_prefix="search")
 
-    async def __call__(self, raw: bytes, context: grpc.aio.ServicerContext) -> bytes:
-        """Serve one call."""
-        answer = b""
-        async with call_edge(context, "Search"):
-            request = _parse(raw)
-            self._parts.access.check(context.invocation_metadata(), request.domain)
-            found = await asyncio.to_thread(
-                self._search,
-                query=request.query,
-                domain=request.domain,
-                k=request.k or DEFAULT_K,
-                mode=request.mode or "hybrid",
-                where=tuple(request.where),
-                like=request.like or None,
-            )
-            answer = _response(found).SerializeToString()
-        return answer
+    async def serve(self, call: Call) -> None:
+        """Serve one call.
+
+        Raises:
+            PcWorkerError: Turned into a status.
+        """
+        request = _parse(call.first)
+        call.grant.check(request.domain)
+        try:
+            async with asyncio.timeout(self._search_s), self._turns.take(call.caller):
+                answer = await self._run(request)
+        except TimeoutError as exc:
+            raise TooLate(
+                f"the search was not answered within {self._search_s:g} s: ask for less, or try again later"
+            ) from exc
+        await call.context.write(answer)
+
+    async def _run(self, request: pb.SearchRequest) -> bytes:
+        stop = Stop(within_s=self._search_s)
+        work = self._threads.submit(self._answer, request, stop)
+        answer = asyncio.wrap_future(work)
+        try:
+            return await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            answer.add_done_callback(_look_away)
+            ending = asyncio.create_task(_end(work, stop))
+            self._endings.add(ending)
+            ending.add_done_callback(self._endings.discard)
+            await asyncio.shield(ending)  # its turn is taken until it has ended
+            raise
+
+    def _answer(self, request: pb.SearchRequest, stop: Stop) -> bytes:
+        found = self._search(
+            query=request.query,
+            domain=request.domain,
+            k=request.k or DEFAULT_K,
+            mode=request.mode or "hybrid",
+            where=tuple(request.where),
+            like=request.like or None,
+            stop=stop,
+        )
+        return _response(found).SerializeToString()
+
+
+def _look_away(answer: asyncio.Future[bytes]) -> None:
+    # Asyncio complains of an error that nobody has looked at.
+    if not answer.cancelled():
+        answer.exception()
+
+
+async def _end(work: Future[bytes], stop: Stop) -> None:
+    """Have a search end, and wait until it has."""
+    if work.cancel():
+        return
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    work.add_done_callback(lambda _: loop.call_soon_threadsafe(over.set))
+    while not work.done():
+        await asyncio.to_thread(stop.ask)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), ASK_AGAIN_S)
 
 
 def _parse(raw: bytes) -> pb.SearchRequest:

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
 
 import grpc
 import grpc.aio
 import structlog
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2_grpc
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.gateway.access import Access
 from pc_worker.gateway.allocation import keep_freed_memory
 from pc_worker.gateway.config import GatewayConfig, OnReady, SearchFunction
 from pc_worker.gateway.consume import ConsumeCall
+from pc_worker.gateway.door import Door, Serve
+from pc_worker.gateway.health import SERVICE_NAME as HEALTH
+from pc_worker.gateway.health import Health
 from pc_worker.gateway.listening import SERVER_OPTIONS, open_addresses
-from pc_worker.gateway.parts import Parts, Streams
-from pc_worker.gateway.reflection import SERVICE_NAME, GuardedReflection
+from pc_worker.gateway.parts import Closing, Parts
+from pc_worker.gateway.places import Places, Shares
+from pc_worker.gateway.reflection import SERVICE_NAME as REFLECTION
+from pc_worker.gateway.reflection import Reflection
 from pc_worker.gateway.search import SearchCall
 from pc_worker.gateway.stream import EmbeddingStream
 from pc_worker.gateway.watch import Watch
@@ -53,20 +55,24 @@ async def serve(
         Unavailable: If an address is taken.
     """
     keep_freed_memory()
+    asked = _stop_asked()
     async with AsyncExitStack() as stack:
-        state = health.aio.HealthServicer()
-        await _set_serving(state, False)
-        watch = Watch(config.database_url, lambda serving: _set_serving(state, serving))
+        health = Health((SERVICE,))
+        watch = Watch(config.database_url, health.set)
         parts = await _parts(config, watch, stack)
+        access = Access(token=config.token, tokens=config.tokens)
+        streams = Places(_shares(config))
         server = grpc.aio.server(options=SERVER_OPTIONS)
-        addresses = open_addresses(server, config, parts.access)
-        _register(server, parts, state, search)
+        addresses = open_addresses(server, config, access)
+        door = Door(access, first_message_s=config.first_message_s)
+        _register(server, door, _calls(parts, search), streams)
+        _register_beside(server, door, health, config)
         await server.start()
         log.info("gateway_listening", addresses=addresses)
-        async with watch.running(), _stopping_cleanly(server, parts, state):
+        async with watch.running(), _stopping_cleanly(server, parts, health, streams):
             if on_ready is not None:
                 on_ready(addresses)
-            await _stop_signal()
+            await asked.wait()
 
 
 async def _parts(config: GatewayConfig, watch: Watch, stack: AsyncExitStack) -> Parts:
@@ -76,16 +82,14 @@ async def _parts(config: GatewayConfig, watch: Watch, stack: AsyncExitStack) -> 
     except ValueError as exc:
         raise InvalidRequest(f"PC_WORKER_DATABASE_URL or PC_WORKER_REDIS_URL is not a URL: {exc}") from exc
     stack.callback(pool.terminate)
-    access = Access(token=config.token, tokens=config.tokens)
     delivery = Delivery(pool)
     return Parts(
         config=config,
         delivery=delivery,
-        subscriptions=Subscriptions(delivery),
+        subscriptions=Subscriptions(delivery, most=config.max_subscriptions),
         watch=watch,
         queue=queue,
-        access=access,
-        streams=Streams(config.max_streams),
+        closing=Closing(),
     )
 
 
@@ -95,50 +99,59 @@ def _queue(redis_url: str, stack: AsyncExitStack) -> AsyncQueue:
     return queue
 
 
-def _register(
-    server: grpc.aio.Server, parts: Parts, state: health.aio.HealthServicer, search: SearchFunction | None
-) -> None:
-    # Without serialisers gRPC hands bytes through: no message object is made of what is already bytes.
-    calls: dict[str, Any] = {
-        "StreamEmbedding": grpc.unary_stream_rpc_method_handler(EmbeddingStream(parts).__call__),
-        "Consume": grpc.stream_stream_rpc_method_handler(ConsumeCall(parts).__call__),
+def _shares(config: GatewayConfig) -> Shares:
+    return Shares(most=config.max_streams, per_token=config.streams_per_token, per_host=config.streams_per_host)
+
+
+def _calls(parts: Parts, search: SearchFunction | None) -> dict[str, Serve]:
+    calls: dict[str, Serve] = {
+        "StreamEmbedding": EmbeddingStream(parts).serve,
+        "Consume": ConsumeCall(parts).serve,
     }
-    if search is not None:
-        calls["Search"] = grpc.unary_unary_rpc_method_handler(SearchCall(parts, search).__call__)
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, calls),))
-    health_pb2_grpc.add_HealthServicer_to_server(state, server)
-    services = (SERVICE, health.SERVICE_NAME, SERVICE_NAME)
-    reflection_pb2_grpc.add_ServerReflectionServicer_to_server(GuardedReflection(services, parts.access), server)
+    return calls if search is None else {**calls, "Search": SearchCall(parts, search).serve}
 
 
-async def _set_serving(state: health.aio.HealthServicer, serving: bool) -> None:
-    statuses = health_pb2.HealthCheckResponse
-    status = statuses.SERVING if serving else statuses.NOT_SERVING
-    for service in ("", SERVICE):
-        await state.set(service, status)
+def _register(server: grpc.aio.Server, door: Door, calls: Mapping[str, Serve], streams: Places) -> None:
+    handlers = {name: door.handler(name, serve, streams) for name, serve in calls.items()}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+
+
+def _register_beside(server: grpc.aio.Server, door: Door, health: Health, config: GatewayConfig) -> None:
+    # With places of their own: who watches over the gateway must get in when all others are taken.
+    one = config.side_calls_per_caller
+    places = Places(Shares(most=config.side_calls, per_token=one, per_host=one), what="health and reflection calls")
+    asked = {
+        "Check": door.handler("Check", health.check, places, known=False),
+        "Watch": door.handler("Watch", health.watch, places, known=False),
+    }
+    reflection = Reflection((SERVICE, HEALTH, REFLECTION))
+    described = {"ServerReflectionInfo": door.handler("ServerReflectionInfo", reflection.serve, places)}
+    server.add_generic_rpc_handlers(
+        (
+            grpc.method_handlers_generic_handler(HEALTH, asked),
+            grpc.method_handlers_generic_handler(REFLECTION, described),
+        )
+    )
 
 
 @asynccontextmanager
 async def _stopping_cleanly(
-    server: grpc.aio.Server, parts: Parts, state: health.aio.HealthServicer
+    server: grpc.aio.Server, parts: Parts, health: Health, streams: Places
 ) -> AsyncIterator[None]:
     try:
         yield
     finally:
         log.info("gateway_stopping")
-        await state.enter_graceful_shutdown()
+        health.end()
         patience_s = parts.config.drain_s
-        await asyncio.gather(server.stop(patience_s + CUT_S), parts.streams.close(patience_s))
+        await asyncio.gather(server.stop(patience_s + CUT_S), parts.closing.wait_for(streams, patience_s))
         log.info("gateway_stopped")
 
 
-async def _stop_signal() -> None:
+def _stop_asked() -> asyncio.Event:
+    # The handlers stay to the end: being asked again while streams come to theirs must not kill the process.
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, asked.set)
-    try:
-        await asked.wait()
-    finally:
-        for number in STOP_SIGNALS:
-            loop.remove_signal_handler(number)
+    return asked

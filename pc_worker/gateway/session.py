@@ -154,15 +154,15 @@ class Session:
         began = time.monotonic()
         while not self._half_closed:
             self._credited.clear()
-            if self._window.allows(size) and not self._parts.streams.ending.is_set():
+            if self._window.allows(size) and not self._parts.closing.asked.is_set():
                 break
             await self._wait_for(self._credited, needed_bytes=size)
-        metrics.WAITED.labels(self._hold.domain, self._hold.name).inc(time.monotonic() - began)
+        metrics.WAITED.labels(self._hold.domain).inc(time.monotonic() - began)
 
     async def _wait_for(self, event: asyncio.Event, *, needed_bytes: int = 0) -> None:
         if self._half_closed:
             return
-        if self._parts.streams.ending.is_set():
+        if self._parts.closing.asked.is_set():
             await self._say_goodbye()
         try:
             async with asyncio.timeout(self._terms.heartbeat_s):
@@ -193,7 +193,7 @@ class Session:
         await self._wake_sender()
 
     async def _stop(self) -> None:
-        await self._parts.streams.ending.wait()
+        await self._parts.closing.asked.wait()
         await self._wake_sender()
 
     async def _wake_sender(self) -> NoReturn:
@@ -228,11 +228,13 @@ class Session:
             await asyncio.sleep(min(left, deadline_s / 4))
 
     async def _measure(self) -> None:
-        labels = (self._hold.domain, self._hold.name)
-        while True:
-            metrics.CREDIT_CHUNKS.labels(*labels).set(self._window.chunks)
-            metrics.CREDIT_BYTES.labels(*labels).set(self._window.bytes)
-            await asyncio.sleep(MEASURE_S)
+        shown = metrics.CreditShown(self._hold.domain)
+        try:
+            while True:
+                shown.show(self._window.chunks, self._window.bytes)
+                await asyncio.sleep(MEASURE_S)
+        finally:
+            shown.show(0, 0)
 
     async def _look(self) -> None:
         delivery, domain = self._parts.delivery, self._hold.domain

@@ -20,16 +20,22 @@ from pc_worker.errors import (
     Unavailable,
 )
 from pc_worker.gateway.access import Forbidden, Unauthenticated
+from pc_worker.gateway.places import TooManyStreams
+from pc_worker.store.delivery_subscriptions import HeldByAnother, TooManySubscriptions
 
 log = structlog.get_logger()
 
-
-class TooManyStreams(PcWorkerError):
-    """As many streams as the gateway serves are open: try again when one has ended."""
+UNFORESEEN = "the gateway met an error of its own, which is in its log: try again, and tell its operator if it stays"
+#: Characters; details travel as a header, and many clients take no more than 8 KiB of those.
+MOST_DETAILS = 1000
 
 
 class NotAcknowledged(PcWorkerError):
     """A consumer read but did not acknowledge anything for too long."""
+
+
+class TooLate(PcWorkerError):
+    """The call took longer than it may, to say something or to be answered."""
 
 
 #: The first class that fits counts, so subclasses stand before their bases.
@@ -37,7 +43,10 @@ STATUSES: tuple[tuple[type[PcWorkerError], grpc.StatusCode], ...] = (
     (Unauthenticated, grpc.StatusCode.UNAUTHENTICATED),
     (Forbidden, grpc.StatusCode.PERMISSION_DENIED),
     (TooManyStreams, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (TooManySubscriptions, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (HeldByAnother, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (NotAcknowledged, grpc.StatusCode.DEADLINE_EXCEEDED),
+    (TooLate, grpc.StatusCode.DEADLINE_EXCEEDED),
     (Conflict, grpc.StatusCode.ABORTED),
     (NotFound, grpc.StatusCode.NOT_FOUND),
     (NotServable, grpc.StatusCode.FAILED_PRECONDITION),
@@ -56,15 +65,29 @@ def status_of(error: PcWorkerError) -> grpc.StatusCode:
 
 @asynccontextmanager
 async def call_edge(context: grpc.aio.ServicerContext, method: str) -> AsyncIterator[None]:
-    """Turn an error of ours into its status; a client that has gone away needs none."""
+    """Turn every error into a status with one sentence; a client that has gone away needs none."""
     try:
         yield
     except PcWorkerError as exc:
         log.info("call_refused", method=method, peer=context.peer(), status=status_of(exc).name, error=str(exc))
-        await context.abort(status_of(exc), str(exc))
-    except grpc.aio.InternalError:
-        # What a write raises once the peer has reset the stream. Should it be there after all, an OK would tell it that
-        # it has everything.
+        await _abort(context, status_of(exc), str(exc))
+    except grpc.aio.AbortError:
+        raise  # it has its status
+    except grpc.aio.BaseError:
+        # What a read or write raises once the peer has reset the stream. Should it be there after all, an OK would tell
+        # it that it has everything.
         log.info("client_went_away", method=method, peer=context.peer())
-        with suppress(grpc.aio.InternalError):
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "the stream broke off: resume after the last row")
+        await _abort(context, grpc.StatusCode.UNAVAILABLE, "the stream broke off: resume after the last row")
+    except Exception as exc:
+        log.error("call_failed", method=method, peer=context.peer(), error=str(exc), exc_info=exc)
+        await _abort(context, grpc.StatusCode.INTERNAL, UNFORESEEN)
+
+
+async def _abort(context: grpc.aio.ServicerContext, status: grpc.StatusCode, sentence: str) -> None:
+    # What raises here, but the abort itself, says that nobody is there to hear the status.
+    with suppress(grpc.aio.InternalError, grpc.aio.UsageError):
+        await context.abort(status, _one_line(sentence))
+
+
+def _one_line(sentence: str) -> str:
+    return " ".join(sentence.split())[:MOST_DETAILS].encode("utf-8", "replace").decode()

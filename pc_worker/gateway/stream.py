@@ -15,9 +15,9 @@ from google.protobuf.message import DecodeError
 from pc_worker.errors import InvalidRequest, Unavailable
 from pc_worker.gateway import metrics
 from pc_worker.gateway.checks import checked_position, chunk_rows
+from pc_worker.gateway.door import Call
 from pc_worker.gateway.parts import Parts
 from pc_worker.gateway.reading import LogReader, Range, resting_when_blocked
-from pc_worker.gateway.statuses import call_edge
 from pc_worker.generated import embedding_stream_pb2 as pb
 from pc_worker.queue import arm_of
 
@@ -59,15 +59,17 @@ class EmbeddingStream:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def __call__(self, raw: bytes, context: grpc.aio.ServicerContext) -> None:
-        """Serve one call."""
-        async with call_edge(context, "StreamEmbedding"):
-            request = _parse(raw)
-            self._parts.access.check(context.invocation_metadata(), request.domain)
-            with self._parts.streams.hold():
-                start = await self._start(request)
-                with metrics.stream_open(request.domain, "StreamEmbedding"):
-                    await self._serve(start, context)
+    async def serve(self, call: Call) -> None:
+        """Serve one call.
+
+        Raises:
+            PcWorkerError: Turned into a status.
+        """
+        request = _parse(call.first)
+        call.grant.check(request.domain)
+        start = await self._start(request)
+        with metrics.stream_open(request.domain, "StreamEmbedding"):
+            await self._serve(start, call.context)
 
     async def _start(self, request: pb.StreamEmbeddingRequest) -> Start:
         max_rows = chunk_rows(request.chunk_size)
@@ -97,7 +99,7 @@ class EmbeddingStream:
         reader = LogReader(self._parts.delivery, self._parts.queue, wanted, heal_s=self._parts.config.heal_s)
         async with aclosing(_messages(reader, wanted.max_rows)) as messages:
             async for outgoing in messages:
-                if self._parts.streams.closing:
+                if self._parts.closing.stopping:
                     raise Unavailable(f"the gateway is stopping: resume after position {progress.last_position}")
                 with resting_when_blocked(reader):
                     await self._write(outgoing, wanted.domain, context)

@@ -50,7 +50,7 @@ class UnopenedSession:
 
     async def _follow(self) -> NoReturn:
         # All that is said after the start is said here: gRPC takes one message of a call at a time.
-        delivery, ending, heal_s = self._parts.delivery, self._parts.streams.ending, self._parts.config.heal_s
+        delivery, ending, heal_s = self._parts.delivery, self._parts.closing.asked, self._parts.config.heal_s
         with self._parts.watch.growth(self._domain) as grown:
             while await healed(lambda: delivery.head(self._domain), heal_s=heal_s, what="consumer") is None:
                 grown.clear()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import structlog
 
 from pc_worker.errors import Unavailable
+from pc_worker.gateway.supervision import supervised
 from pc_worker.store.delivery_notice import FENCE, GROWTH, listen
 
 log = structlog.get_logger()
@@ -21,22 +22,20 @@ RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 class Watch:
     """Tells whether the database serves, and wakes whoever waits for news."""
 
-    def __init__(self, database_url: str, on_change: Callable[[bool], Awaitable[None]]) -> None:
+    def __init__(self, database_url: str, on_change: Callable[[bool], None]) -> None:
         self._database_url, self._on_change = database_url, on_change
         self._waiting: dict[tuple[str, str], set[asyncio.Event]] = {}
-        self._serving = False
-        self._states: asyncio.Queue[bool] = asyncio.Queue()
+        self._served = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Watch until the block ends."""
-        tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._report())]
+        task = asyncio.create_task(supervised("watch", self._listen))
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+            task.cancel()
+            await asyncio.wait([task])
 
     @contextmanager
     def growth(self, domain: str) -> Iterator[asyncio.Event]:
@@ -66,15 +65,22 @@ class Watch:
         failures = 0
         while True:
             try:
-                await listen(self._database_url, ready=self._ready, heard=self._heard, probe_every_s=PROBE_EVERY_S)
+                await self._attend()
             except Unavailable as exc:
-                failures = 0 if self._serving else failures + 1
+                failures = 0 if self._served else failures + 1
                 log.warning("database_away", error=str(exc))
-                self._say(False)
                 await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
 
+    async def _attend(self) -> None:
+        self._served = False
+        try:
+            await listen(self._database_url, ready=self._ready, heard=self._heard, probe_every_s=PROBE_EVERY_S)
+        finally:
+            self._on_change(False)
+
     def _ready(self) -> None:
-        self._say(True)
+        self._served = True
+        self._on_change(True)
         # Whatever was committed while nobody listened was not heard.
         for channel, payload in list(self._waiting):
             self._heard(channel, payload)
@@ -82,11 +88,3 @@ class Watch:
     def _heard(self, channel: str, payload: str) -> None:
         for event in self._waiting.get((channel, payload), ()):
             event.set()
-
-    def _say(self, serving: bool) -> None:
-        self._serving = serving
-        self._states.put_nowait(serving)
-
-    async def _report(self) -> None:
-        while True:
-            await self._on_change(await self._states.get())

@@ -13,7 +13,6 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from pc_worker.domains import domain_names
-from pc_worker.errors import PcWorkerError, Unavailable
 from pc_worker.logs import get_logger
 from pc_worker.queue import Queue
 from pc_worker.store import line_state
@@ -84,7 +83,7 @@ class LineMetrics(Collector):
                 _jobs(cursor, families)
                 _consumers(cursor, families)
                 _sizes(cursor, families)
-        except PcWorkerError as exc:
+        except Exception as exc:  # whatever it is, a scrape has an answer
             log.warning("line_not_measured", reason=str(exc))
             families.update(_families())  # half a picture would be a wrong one
             families["pcw_postgres_up"].add_metric((), 0)
@@ -94,7 +93,7 @@ class LineMetrics(Collector):
     def _measure_queue(self, families: dict[str, Family]) -> None:
         try:
             found = {domain: (*self._queue.depth(domain), self._queue.oldest(domain)) for domain in domain_names()}
-        except Unavailable as exc:
+        except Exception as exc:  # whatever it is, a scrape has an answer
             log.warning("queue_not_measured", reason=str(exc))
             families["pcw_queue_up"].add_metric((), 0)
             return
@@ -111,7 +110,7 @@ class LineMetrics(Collector):
         try:
             with self._database.transaction() as cursor:
                 return line_state.age_of_position(cursor, domain, oldest)
-        except PcWorkerError:  # said by pcw_postgres_up
+        except Exception:  # said by pcw_postgres_up
             return None
 
 

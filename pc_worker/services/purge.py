@@ -1,4 +1,4 @@
-"""Purge what nobody needs any more: ended jobs, superseded log entries, vectors of old models, old sidecars."""
+"""Purge what nobody needs any more: ended jobs, superseded log entries, vectors of old models, consumers, sidecars."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from pc_worker.logs import get_logger
 from pc_worker.services.change_model import drop_retired
 from pc_worker.services.parts import Parts
 from pc_worker.store import jobs
 from pc_worker.store.forgotten import purge_marks
 from pc_worker.store.log import purge_superseded
+from pc_worker.store.subscriptions import purge_subscriptions
+
+log = get_logger(__name__)
 
 #: Every opening of a source renews the time of its sidecars and copies; those of old are made again when needed.
 SPOOL_RETENTION_S = 7 * 86400.0
@@ -24,15 +28,19 @@ class Purged:
     log_entries: int
     spool_files: int
     vectors: int
+    subscriptions: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """Seconds that things stay: ended jobs, superseded log entries, vectors of models that no domain uses any more."""
+    """Seconds that things stay: ended jobs, superseded log entries, vectors of models that no domain uses any more, and
+    named consumers that nobody is any more (0 = for ever).
+    """
 
     job_s: float
     log_s: float
     model_s: float
+    subscription_s: float
 
 
 def purge(parts: Parts, retention: Retention) -> Purged:
@@ -42,8 +50,18 @@ def purge(parts: Parts, retention: Retention) -> Purged:
         purge_marks(cursor)
     with parts.database.transaction() as cursor:
         entries = purge_superseded(cursor, older_than_s=retention.log_s)
+    with parts.database.transaction() as cursor:
+        expired = purge_subscriptions(cursor, retention_s=retention.subscription_s)
+    for gone in expired:  # whoever comes again under this name can be told where it stood
+        log.warning(
+            "subscription_expired",
+            domain=gone.domain,
+            subscription=gone.name,
+            position=gone.position,
+            used_at=gone.used_at.isoformat(),
+        )
     vectors = drop_retired(parts.database, older_than_s=retention.model_s)
-    return Purged(len(ended), entries, _purge_spool(parts.spool), vectors)
+    return Purged(len(ended), entries, _purge_spool(parts.spool), vectors, len(expired))
 
 
 def _purge_spool(spool: Path) -> int:

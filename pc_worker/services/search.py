@@ -16,11 +16,21 @@ from pc_worker.services.recent_queries import RecentQueries
 from pc_worker.store.connection import Cursor, Database
 from pc_worker.store.search_fusion import Lists, RankedRow, ranked
 from pc_worker.store.search_near import nearest, vector_of_row
-from pc_worker.store.search_scope import NO_ROW, Candidates, Profile, Scope, active_models, begin_search, read_profile
+from pc_worker.store.search_scope import (
+    NO_ROW,
+    STATEMENT_S,
+    Candidates,
+    Profile,
+    Scope,
+    active_models,
+    begin_search,
+    read_profile,
+)
 from pc_worker.store.search_statistics import Collection
 from pc_worker.store.search_text import Words, matching, weigh
-from pc_worker.store.search_where import Condition, parse_where
+from pc_worker.store.search_where import Condition, check_number, parse_where
 from pc_worker.store.terms import query_terms
+from pc_worker.store.texts import storable
 from pc_worker.store.values import Model
 
 if TYPE_CHECKING:  # only a type: what a search by words does not need is not loaded
@@ -42,6 +52,9 @@ Mode = Literal["hybrid", "vector", "text"]
 
 MAX_K = 100
 MAX_OFFSET = 1_000
+#: More is a document, for which there is ``like``; models look at some hundred words of it.
+MAX_QUERY_CHARS = 16_384
+MAX_DOMAIN_CHARS = 200
 #: Rows of each list that fusion sees at least: more found nothing better on the labelled set, and cost more.
 DEPTH = 20
 
@@ -127,16 +140,19 @@ def search_mode(mode: str) -> Mode:
     for known in get_args(Mode):
         if mode == known:
             return known  # type: ignore[no-any-return]  # get_args forgets what the literals are
-    raise InvalidRequest(f"mode {mode!r} is none of {', '.join(get_args(Mode))}")
+    raise InvalidRequest(f"mode {mode[:80]!r} is none of {', '.join(get_args(Mode))}")
 
 
-def search(database: Database, request: SearchRequest, *, encoder: Callable[[Model], Encoder]) -> SearchResult:
+def search(
+    database: Database, request: SearchRequest, *, encoder: Callable[[Model], Encoder], timeout_s: float = STATEMENT_S
+) -> SearchResult:
     """Answer a request from one read-only snapshot of the domain.
 
     Args:
         database: A connection of the calling thread.
         request: What to look for.
         encoder: Gives the encoder of a domain's active model; asked only when a query must be encoded.
+        timeout_s: How long one of its statements may take.
 
     Raises:
         InvalidRequest: If the domain is unknown or a value is out of its bounds.
@@ -145,7 +161,7 @@ def search(database: Database, request: SearchRequest, *, encoder: Callable[[Mod
         Unavailable: If PostgreSQL does not answer.
     """
     try:
-        found = _search(database, request, encoder=encoder)
+        found = _search(database, request, encoder=encoder, timeout_s=timeout_s)
     except PcWorkerError:
         if request.domain in domain_names():  # what callers make up is no label
             metrics.SEARCHES_FAILED.labels(domain=request.domain).inc()
@@ -154,13 +170,15 @@ def search(database: Database, request: SearchRequest, *, encoder: Callable[[Mod
     return found
 
 
-def _search(database: Database, request: SearchRequest, *, encoder: Callable[[Model], Encoder]) -> SearchResult:
+def _search(
+    database: Database, request: SearchRequest, *, encoder: Callable[[Model], Encoder], timeout_s: float
+) -> SearchResult:
     started = time.perf_counter()
     _check(request)
     mode: Mode = "vector" if request.like is not None else request.mode
     hits: list[RankedRow] = []
     with database.transaction() as cursor:
-        begin_search(cursor)
+        begin_search(cursor, timeout_s=timeout_s)
         profile = read_profile(cursor, request.domain)
         encodable = get_domain(request.domain).embedded_here if profile is None else profile.model.encodable
         mode = _possible(mode, request, encodable=encodable)
@@ -178,12 +196,13 @@ def _search(database: Database, request: SearchRequest, *, encoder: Callable[[Mo
 
 
 def _check(request: SearchRequest) -> None:
+    _check_size(request)
     if not 1 <= request.k <= MAX_K:
         raise InvalidRequest(f"k is {request.k}: it must be 1 to {MAX_K}")
     if not 0 <= request.offset <= MAX_OFFSET:
         raise InvalidRequest(f"offset is {request.offset}: it must be 0 to {MAX_OFFSET}")
     if request.mode not in ("hybrid", "vector", "text"):
-        raise InvalidRequest(f"mode {request.mode!r} is none of hybrid, vector and text")
+        raise InvalidRequest(f"mode {request.mode[:80]!r} is none of hybrid, vector and text")
     if request.min_similarity is not None and not -1 <= request.min_similarity <= 1:
         raise InvalidRequest(f"the least similarity is {request.min_similarity}: it must be -1 to 1")
     weights = (request.vector_weight, request.text_weight)
@@ -193,6 +212,15 @@ def _check(request: SearchRequest) -> None:
         raise InvalidRequest("the query is empty: say what to look for, or name a row to find its like")
     if request.like is not None and (request.query or request.mode == "text"):
         raise InvalidRequest("neighbours of a row are found by its vectors: give neither a query nor mode text")
+
+
+def _check_size(request: SearchRequest) -> None:
+    # Here, once for all faces: what one request may cost everybody else.
+    check_number(request.where)
+    if len(request.query) > MAX_QUERY_CHARS:
+        raise InvalidRequest(f"the query has {len(request.query):,} characters: it may have {MAX_QUERY_CHARS:,}")
+    if len(request.domain) > MAX_DOMAIN_CHARS or not storable(request.domain):
+        raise InvalidRequest(f"there is no domain {request.domain[:80]!r}")
 
 
 def _possible(mode: Mode, request: SearchRequest, *, encodable: bool) -> Mode:
@@ -237,7 +265,7 @@ def _row(request: SearchRequest) -> UUID | None:
     try:
         return UUID(request.like)
     except ValueError as exc:
-        raise InvalidRequest(f"{request.like!r} is no UUID") from exc
+        raise InvalidRequest(f"{request.like[:80]!r} is no UUID") from exc
 
 
 def _vector(cursor: Cursor, request: SearchRequest, profile: Profile, encoder: Callable[[Model], Encoder]) -> str:

@@ -13,7 +13,8 @@ from uuid import UUID
 import asyncpg
 import numpy as np
 
-from pc_worker.errors import ContractBroken, Unavailable
+from pc_worker.errors import ContractBroken
+from pc_worker.store.driver_errors import mapped
 
 HEAD = """
 SELECT d.head, d.epoch, m.name || '@' || m.revision AS model
@@ -74,19 +75,6 @@ SESSION = {
 }
 CONNECT_S = 5.0
 COMMAND_S = 65.0
-#: What a server says that is away, full, stopping, or not set up yet: the same call may succeed later.
-AWAY = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-    asyncpg.UndefinedTableError,
-)
 #: Position and passage of a record of ROWS.
 PLACE = itemgetter(0, 1)
 #: pgvector's binary form begins with the dimension and an unused number, both int16.
@@ -204,13 +192,14 @@ class Delivery:
         """Lend a connection for a statement or two.
 
         Raises:
-            Unavailable: If the database is away.
+            Unavailable: If the database is away, or not as it must be.
+            DatabaseFailed: If it answers with an error that nobody foresaw.
         """
         try:
             async with self._pool.acquire(timeout=CONNECT_S) as connection:
                 yield connection
-        except AWAY as exc:
-            raise Unavailable(f"the database is away: {str(exc) or type(exc).__name__}") from exc
+        except Exception as exc:
+            raise mapped(exc) from exc
 
 
 async def open_pool(database_url: str, *, connections: int) -> asyncpg.Pool:

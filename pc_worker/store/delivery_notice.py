@@ -9,8 +9,8 @@ from typing import Any
 
 import asyncpg
 
-from pc_worker.errors import Unavailable
-from pc_worker.store.delivery import AWAY, CONNECT_S
+from pc_worker.store.delivery import CONNECT_S
+from pc_worker.store.driver_errors import mapped
 
 #: What a committed chunk notifies, with its domain as payload; what taking a subscription over does, domain/name.
 GROWTH, FENCE = "pcw_log", "pcw_fence"
@@ -25,22 +25,21 @@ async def listen(
     """Call ``ready`` once the database serves, then ``heard`` with channel and payload of each news, until it is away.
 
     Raises:
-        Unavailable: When the database cannot be reached, goes away or does not answer in time; in the end it always
-            does.
+        Unavailable: When the database cannot be reached, goes away, does not answer in time or is not as it must be; in
+            the end it always does.
+        DatabaseFailed: When it answers with an error that nobody foresaw.
     """
     try:
         connection = await asyncpg.connect(
             database_url, timeout=CONNECT_S, server_settings={"application_name": "pcw_gateway_notice"}
         )
-    except AWAY as exc:
-        raise Unavailable(f"the database is away: {str(exc) or type(exc).__name__}") from exc
-    try:
-        await _attend(connection, ready, heard, probe_every_s)
-    except AWAY as exc:
-        raise Unavailable(f"the database is away: {str(exc) or type(exc).__name__}") from exc
-    finally:
-        with suppress(*AWAY):
-            await connection.close(timeout=1)
+        try:
+            await _attend(connection, ready, heard, probe_every_s)
+        finally:
+            with suppress(Exception):  # it may be broken in any way; what broke it is told
+                await connection.close(timeout=1)
+    except Exception as exc:
+        raise mapped(exc) from exc
 
 
 async def _attend(

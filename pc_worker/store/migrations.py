@@ -11,7 +11,7 @@ from pathlib import Path
 from pc_worker.errors import ContractBroken
 from pc_worker.store.connection import Cursor, Database
 
-NAME = re.compile(r"^\d{4}_(pre|post)_[a-z0-9_]+\.sql$")
+NAME = re.compile(r"[0-9]{4}_(pre|post)_[a-z0-9_]+\.sql")
 LOCK = 0x70637764  # any number, the same for everyone: serialises `migrate` run by several at once
 
 CREATE_RECORD = """
@@ -37,7 +37,7 @@ def read_migrations(folder: Path) -> list[Migration]:
     """
     paths = sorted(folder.glob("*.sql"))
     for path in paths:
-        if not NAME.match(path.name):
+        if not NAME.fullmatch(path.name):
             raise ContractBroken(f"{path.name} is not named NNNN_{{pre|post}}_what.sql")
     texts = [path.read_text(encoding="utf-8") for path in paths]
     return [

@@ -17,12 +17,15 @@ Method = Literal["hnsw", "ivfflat"]
 NO_ROW = UUID(int=0)
 #: pgvector's bound of hnsw.ef_search.
 MAX_EF_SEARCH = 1_000
+#: Seconds; a search's statements take milliseconds.
+STATEMENT_S = 30.0
 #: Of work_mem: with once (4 MB) a filtered scan ends before the 20,000 tuples that it may look at.
 SCAN_MEMORY = 8
 
 # No answer mixes two models or two states of a row. Searches are many and short: helpers would only get in their way.
 SNAPSHOT = """
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL max_parallel_workers_per_gather = 0;
+SET LOCAL statement_timeout = %(timeout_ms)s;
 SELECT set_config('role', rolname, true) FROM pg_roles
 WHERE rolname = 'pcw_reader' AND pg_has_role(oid, 'MEMBER') AND has_table_privilege(oid, 'rows', 'SELECT')
 """
@@ -119,9 +122,12 @@ def read_candidates(cursor: Cursor) -> Candidates:
     return Candidates([row_id for row_id, _ in rows], [float(score) for _, score in rows])
 
 
-def begin_search(cursor: Cursor) -> None:
-    """Make this transaction a read-only snapshot, under the role that can only read where the server has it."""
-    cursor.execute(SNAPSHOT)
+def begin_search(cursor: Cursor, *, timeout_s: float = STATEMENT_S) -> None:
+    """Make this transaction a read-only snapshot, under the role that can only read where the server has it.
+
+    None of its statements runs for longer than ``timeout_s``.
+    """
+    cursor.execute(SNAPSHOT, {"timeout_ms": max(1, round(timeout_s * 1000))})
 
 
 def read_profile(cursor: Cursor, domain: str) -> Profile | None:

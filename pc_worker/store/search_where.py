@@ -10,6 +10,7 @@ from typing import Literal
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.store.terms import facet_term
+from pc_worker.store.texts import storable
 
 Operator = Literal["=", ">=", "<="]
 Parameters = dict[str, object]
@@ -17,6 +18,10 @@ Parameters = dict[str, object]
 CONDITION = re.compile(r"(?P<field>[^=<>]+)(?P<operator>>=|<=|=)(?P<value>.*)", re.DOTALL)
 NUMBER = re.compile(r"[+-]?\d{1,255}(\.\d{1,255})?")
 DATE_CHARS = 10
+#: More than anybody means; each condition is looked at for each candidate.
+MAX_CONDITIONS = 64
+#: Characters of one condition.
+MAX_CONDITION_CHARS = 4_096
 
 EQUAL = """
 CASE jsonb_typeof(r.payload -> %({name}_field)s)
@@ -42,26 +47,36 @@ def parse_where(texts: Sequence[str]) -> list[Condition]:
     """Give the conditions that ``FIELD=VALUE``, ``FIELD>=VALUE`` and ``FIELD<=VALUE`` stand for.
 
     Raises:
-        InvalidRequest: If one has another form, or a range's end is neither a number nor an ISO 8601 date.
+        InvalidRequest: If one has another form, a range's end is neither a number nor an ISO 8601 date, or there are
+            too many, or too long ones.
     """
+    check_number(texts)
     return [_parse(text) for text in texts]
 
 
+def check_number(conditions: Sequence[object]) -> None:
+    """Let as many conditions pass as a search may have.
+
+    Raises:
+        InvalidRequest: If there are more.
+    """
+    if len(conditions) > MAX_CONDITIONS:
+        raise InvalidRequest(f"{len(conditions)} filters are too many: a search may have {MAX_CONDITIONS}")
+
+
 def _parse(text: str) -> Condition:
+    if len(text) > MAX_CONDITION_CHARS:
+        raise InvalidRequest(f"filter {text[:40]!r}… has {len(text):,} characters: it may have {MAX_CONDITION_CHARS:,}")
     match = CONDITION.fullmatch(text)
     if match is None or not match["field"].strip():
         raise InvalidRequest(f"filter {text!r} is not FIELD=VALUE, FIELD>=VALUE or FIELD<=VALUE")
-    if "\0" in text or not _is_unicode(text):
+    if not storable(text):
         raise InvalidRequest(f"filter {text!r} holds characters that no stored value can have")
     operator: Operator = ">=" if match["operator"] == ">=" else "<=" if match["operator"] == "<=" else "="
     condition = Condition(match["field"].strip(), operator, match["value"])
     if operator != "=" and not NUMBER.fullmatch(condition.value.strip()):
         _time(condition)
     return condition
-
-
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def facets(domain: str, conditions: Sequence[Condition]) -> list[int]:

@@ -174,8 +174,8 @@ async def _position_is(log: DomainLog, position: int) -> bool:
 
 
 async def _has_credit() -> bool:
-    """Whether the gateway says that consumer ``s`` of ``law`` may be sent chunks."""
-    labels = {"domain": "law", "subscription": "s"}
+    """Whether the gateway says that a consumer of ``law`` may be sent chunks."""
+    labels = {"domain": "law"}
     return bool(REGISTRY.get_sample_value("pcw_gateway_consumer_credit_chunks", labels))
 
 

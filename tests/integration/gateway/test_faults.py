@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import grpc
 import grpc.aio
+import psycopg2
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -19,6 +20,7 @@ from pc_worker.queue import build_entry
 from pc_worker.queue.keys import queue_keys
 from tests.integration.gateway.client import Received, call, finish, stream
 from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway, until
+from tests.integration.gateway.consumer import consuming
 from tests.integration.gateway.logfile import DomainLog
 from tests.integration.gateway.servers import Servers
 
@@ -300,3 +302,64 @@ async def test_a_client_that_goes_away_frees_its_stream(neighbours: Neighbours, 
 async def _no_stream() -> bool:
     await asyncio.sleep(0)
     return bool(metrics.STREAMS.labels("law", "StreamEmbedding")._value.get() == 0)
+
+
+MAKE_ROLE = """
+CREATE ROLE {role} LOGIN PASSWORD 'right';
+GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {role}
+"""
+END_CONNECTIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'"
+#: What is done to the database or to the gateway's role, and what undoes it.
+SPOILED = {
+    "it takes no connections": (
+        "ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false",
+        "ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true",
+    ),
+    "the role may not log in": ("ALTER ROLE {role} NOLOGIN", "ALTER ROLE {role} LOGIN"),
+    "the role has no connection left": (
+        "ALTER ROLE {role} CONNECTION LIMIT 0",
+        "ALTER ROLE {role} CONNECTION LIMIT -1",
+    ),
+    "its password is another": ("ALTER ROLE {role} PASSWORD 'other'", "ALTER ROLE {role} PASSWORD 'right'"),
+    "a table is revoked": ("REVOKE ALL ON domains FROM {role}", "GRANT ALL ON domains TO {role}"),
+    "a column is renamed": (
+        "ALTER TABLE domains RENAME head TO tail",
+        "ALTER TABLE domains RENAME tail TO head",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", SPOILED)
+async def test_whatever_the_database_says_the_gateway_is_back_when_it_is_mended(
+    neighbours: Neighbours, fault: str
+) -> None:
+    log = neighbours.log("law")
+    log.write(range(10))
+    server, _, name = neighbours.database_url.rpartition("/")
+    role = f"r{uuid4().hex}"
+    where = f"{server}/template1" if "DATABASE" in SPOILED[fault][0] else neighbours.database_url
+    spoil, mend = (statement.format(name=name, role=role) for statement in SPOILED[fault])
+    _as_owner(neighbours.database_url, MAKE_ROLE.format(role=role))
+    own_url = f"postgresql://{role}:right@{server.rpartition('@')[2]}/{name}"
+    async with running_gateway(config_for(neighbours, database_url=own_url)) as address:
+        await until(lambda: _is_serving(address))
+        _as_owner(where, spoil)
+        _as_owner(where, END_CONNECTIONS.format(role=role))
+        await until(lambda: _is_away(address))
+        meanwhile = await stream(address, domain="law")
+        _as_owner(where, mend)
+        await until(lambda: _is_serving(address))
+        async with consuming(address, heartbeat_s=60) as tail:
+            await tail.until("end_of_log")
+            log.write(range(10, 20))  # only a notification can bring it within the test's time
+            await tail.until("chunk")
+
+    assert (meanwhile.code, "<class" in meanwhile.details) == (grpc.StatusCode.UNAVAILABLE, False)
+
+
+def _as_owner(url: str, statement: str) -> None:
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    connection.close()

@@ -15,7 +15,7 @@ from pc_worker.store import merge
 from tests.model.line import DOMAIN, Line, Row
 
 UUID_KEY = "0197a000-0000-7000-8000-00000000000a"
-AT_ONCE = Retention(job_s=0, log_s=0, model_s=0)
+AT_ONCE = Retention(job_s=0, log_s=0, model_s=0, subscription_s=0)
 
 
 def rows(*keys: str, text: str) -> list[Row]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pc_worker.store.connection import Cursor, Database
-from pc_worker.store.subscriptions import list_subscriptions
+from pc_worker.store.subscriptions import list_subscriptions, purge_subscriptions
 
 FIXTURE = """
 WITH model AS (
     INSERT INTO models (name, revision, dimension, normalised, encodable) VALUES ('m', '1', 8, true, false)
-    RETURNING model_id
+    ON CONFLICT (name, revision, dimension, normalised) DO UPDATE SET encodable = false RETURNING model_id
 )
-INSERT INTO domains (domain, head, epoch, model_id) SELECT 'law', 100, gen_random_uuid(), model_id FROM model;
+INSERT INTO domains (domain, head, epoch, model_id) SELECT 'law', 100, gen_random_uuid(), model_id FROM model
+ON CONFLICT DO NOTHING;
+DELETE FROM subscriptions;
 INSERT INTO subscriptions (domain, name, position, epoch, held_by, held_until)
 SELECT 'law', name, 40, epoch, by, now() + until
 FROM domains, (VALUES ('dead', 'ipv4:10.0.0.1:1', interval '-1 s'), ('free', NULL, NULL),
@@ -18,10 +22,14 @@ FROM domains, (VALUES ('dead', 'ipv4:10.0.0.1:1', interval '-1 s'), ('free', NUL
 """
 
 
+@pytest.fixture(autouse=True)
+def _filled(database: Database) -> None:
+    database.repeat(lambda cursor: cursor.execute(FIXTURE))
+
+
 def test_who_holds_a_subscription_is_told_while_it_lives(database: Database) -> None:
     def work(cursor: Cursor) -> list[dict[str, object]]:
-        cursor.execute(FIXTURE)
-        return list_subscriptions(cursor)
+        return list_subscriptions(cursor, retention_s=0)
 
     found = database.repeat(work)
 
@@ -31,3 +39,40 @@ def test_who_holds_a_subscription_is_told_while_it_lives(database: Database) -> 
         ("held", 60, "ipv4:10.0.0.2:2"),
     ]
     assert [one["held_until"] is None for one in found] == [True, True, False]
+
+
+#: Name → days since it was last consumed, whether it ever acknowledged anything, whether it is held.
+VISITORS = {
+    "never acked, yesterday": (0.9, False, False),
+    "never acked, long ago": (1.1, False, False),
+    "acked, last month": (29, True, False),
+    "acked, long ago": (31, True, False),
+    "acked, long ago, held": (31, True, True),
+    "acked by the version before": (31, None, False),
+}
+ADD_VISITOR = """
+INSERT INTO subscriptions (domain, name, position, epoch, rows_acked, updated_at, used_at, acked_at, held_until)
+SELECT domain, %(name)s, 40, epoch, %(rows)s, now() - interval '99 days',
+       now() - make_interval(secs => %(days)s * 86400),
+       CASE WHEN %(acked)s THEN now() - interval '99 days' END, CASE WHEN %(held)s THEN now() + interval '30 s' END
+FROM domains
+"""
+
+
+def test_what_nobody_consumes_goes_in_the_end_and_its_end_is_told_before(database: Database) -> None:
+    def work(cursor: Cursor) -> tuple[set[str], set[str], set[str]]:
+        cursor.execute("DELETE FROM subscriptions")
+        for name, (days, acked, held) in VISITORS.items():
+            rows = 5 if acked is None else 0
+            values = {"name": name, "days": days, "acked": bool(acked), "held": held, "rows": rows}
+            cursor.execute(ADD_VISITOR, values)
+        listed = list_subscriptions(cursor, retention_s=30 * 86_400)
+        told = {entry["name"] for entry in listed if entry["expires_at"] is not None}
+        kept_for_ever = {expired.name for expired in purge_subscriptions(cursor, retention_s=0)}
+        return told, kept_for_ever, {expired.name for expired in purge_subscriptions(cursor, retention_s=30 * 86_400)}
+
+    told, without_retention, gone = database.repeat(work)
+
+    assert told == set(VISITORS) - {"acked, long ago, held"}
+    assert without_retention == {"never acked, long ago"}
+    assert gone == {"acked, long ago", "acked by the version before"}

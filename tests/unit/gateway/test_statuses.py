@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import grpc
 import grpc.aio
 import pytest
 
 from pc_worker import errors
 from pc_worker.gateway.access import Forbidden, Unauthenticated
-from pc_worker.gateway.statuses import NotAcknowledged, TooManyStreams, call_edge, status_of
+from pc_worker.gateway.places import TooManyStreams
+from pc_worker.gateway.statuses import MOST_DETAILS, UNFORESEEN, NotAcknowledged, TooLate, call_edge, status_of
+from pc_worker.store.delivery_subscriptions import HeldByAnother, TooManySubscriptions
+from pc_worker.store.driver_errors import DatabaseFailed
 
 
 @pytest.mark.parametrize(
@@ -24,10 +29,66 @@ from pc_worker.gateway.statuses import NotAcknowledged, TooManyStreams, call_edg
         (Unauthenticated, "UNAUTHENTICATED"),
         (Forbidden, "PERMISSION_DENIED"),
         (TooManyStreams, "RESOURCE_EXHAUSTED"),
+        (TooManySubscriptions, "RESOURCE_EXHAUSTED"),
+        (HeldByAnother, "RESOURCE_EXHAUSTED"),
+        (TooLate, "DEADLINE_EXCEEDED"),
+        (DatabaseFailed, "INTERNAL"),
     ],
 )
 def test_every_error_has_the_status_that_tells_what_to_do(kind: type[errors.PcWorkerError], status: str) -> None:
     assert status_of(kind("what")) is grpc.StatusCode[status]
+
+
+async def _serve_one(behaviour: Callable[[bytes, grpc.aio.ServicerContext], Awaitable[None]]) -> grpc.aio.AioRpcError:
+    """Serve one call with ``behaviour`` inside the edge, and give how it ended."""
+
+    async def edged(raw: bytes, context: grpc.aio.ServicerContext) -> None:
+        async with call_edge(context, "Edged"):
+            await behaviour(raw, context)
+
+    server = grpc.aio.server()
+    handlers = {"Edged": grpc.unary_stream_rpc_method_handler(edged)}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("S", handlers),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as ended:
+            await channel.unary_stream("/S/Edged")(b"").read()
+    await server.stop(None)
+    return ended.value
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("x"), RecursionError(), MemoryError(), ValueError("a\nb"), AssertionError()]
+)
+async def test_what_nobody_foresaw_is_one_sentence_and_in_the_log(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fails(_: bytes, __: grpc.aio.ServicerContext) -> None:
+        raise error
+
+    ended = await _serve_one(fails)
+
+    assert (ended.code(), ended.details()) == (grpc.StatusCode.INTERNAL, UNFORESEEN)
+    assert "call_failed" in capsys.readouterr().out
+
+
+async def test_a_sentence_reaches_the_client_in_one_short_line_whatever_it_quotes() -> None:
+    async def refuses(_: bytes, __: grpc.aio.ServicerContext) -> None:
+        raise errors.InvalidRequest("no \ud800 \0 such\nthing " + "x" * 100_000)
+
+    ended = await _serve_one(refuses)
+
+    assert ended.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert len(ended.details() or "") == MOST_DETAILS
+    assert "\n" not in (ended.details() or "")
+
+
+async def test_an_abort_of_its_own_keeps_its_status() -> None:
+    async def aborts(_: bytes, context: grpc.aio.ServicerContext) -> None:
+        await context.abort(grpc.StatusCode.NOT_FOUND, "not here")
+
+    assert (await _serve_one(aborts)).code() is grpc.StatusCode.NOT_FOUND
 
 
 async def test_a_stream_that_breaks_never_ends_well_for_a_client_that_is_still_there() -> None:

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from pc_worker.gateway.places import Caller, Places, Shares, TooManyStreams, host_of
+
+SHARES = Shares(most=10, per_token=3, per_host=6)
+
+
+def hold(places: Places, stack: ExitStack, caller: Caller) -> int:
+    """Take places until there are no more, and give how many."""
+    for taken in range(100):
+        try:
+            stack.enter_context(places.hold(caller))
+        except TooManyStreams:
+            return taken
+    raise AssertionError("no end")
+
+
+def test_a_token_has_its_share_and_leaves_the_rest_to_others() -> None:
+    places = Places(SHARES)
+    with ExitStack() as stack:
+        first, second = (hold(places, stack, Caller("10.0.0.1", token)) for token in "ab")
+        third = hold(places, stack, Caller("10.0.0.2", "c"))
+
+    assert (first, second, third) == (3, 3, 3)
+
+
+def test_a_host_has_its_share_whatever_tokens_it_shows() -> None:
+    places = Places(SHARES)
+    with ExitStack() as stack:
+        taken = [hold(places, stack, Caller("10.0.0.1", token)) for token in "abcd"]
+
+    assert taken == [3, 3, 0, 0]
+
+
+def test_nobody_gets_more_than_there_are() -> None:
+    places = Places(SHARES)
+    with ExitStack() as stack:
+        taken = [hold(places, stack, Caller(f"10.0.0.{host}")) for host in range(3)]
+
+    assert taken == [6, 4, 0]
+
+
+async def test_what_ended_makes_room_and_is_forgotten() -> None:
+    places = Places(SHARES)
+    for number in range(1000):
+        with places.hold(Caller(f"10.0.{number}.1", f"token {number}")):
+            pass
+
+    await places.emptied()
+    assert not places._held
+
+
+@pytest.mark.parametrize(
+    ("peer", "host"),
+    [
+        ("ipv4:10.0.0.1:4711", "10.0.0.1"),
+        ("ipv6:%5B2001:db8:1:2:3:4:5:6%5D:4711", "2001:db8:1:2::/64"),
+        ("ipv6:[2001:db8:1:2::9]:4711", "2001:db8:1:2::/64"),
+        ("ipv6:[::ffff:10.0.0.1]:4711", "10.0.0.1"),
+        ("ipv6:[fe80::1%25eth0]:1", "fe80::/64"),
+        ("unix:", "unix:"),
+        ("ipv4:nonsense:1", "nonsense"),
+    ],
+)
+def test_a_host_is_told_from_its_port(peer: str, host: str) -> None:
+    assert host_of(peer) == host

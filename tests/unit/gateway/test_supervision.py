@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+import pytest
+from prometheus_client import REGISTRY
+
+from pc_worker.gateway import supervision
+from pc_worker.gateway.supervision import Deaths, supervised, supervised_thread
+
+
+def deaths(task: str) -> float:
+    return REGISTRY.get_sample_value("pcw_gateway_background_deaths_total", {"task": task}) or 0.0
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervision, "PAUSES_S", (0.0,))
+
+
+async def test_a_task_begins_again_however_it_ended() -> None:
+    begun, third = [0], asyncio.Event()
+
+    async def work() -> None:
+        begun[0] += 1
+        if begun[0] == 1:
+            raise KeyError("nobody foresaw it")
+        if begun[0] == 3:
+            third.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(supervised("one that dies", work))
+    await third.wait()
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert task.cancelled()
+    assert deaths("one that dies") == 2
+
+
+def test_a_thread_begins_again_until_it_has_ended_well() -> None:
+    tries: list[int] = []
+    done = threading.Event()
+
+    def work() -> None:
+        tries.append(1)
+        if len(tries) < 3:
+            raise MemoryError
+        done.set()
+
+    supervised_thread("a thread that dies", work)
+
+    assert done.wait(30)
+    assert (len(tries), deaths("a thread that dies")) == (3, 2)
+
+
+def test_pauses_grow_and_begin_anew_after_a_long_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervision, "PAUSES_S", (1.0, 2.0, 3.0))
+    now = [0.0]
+    tell: Callable[[], float] = lambda: now[0]  # noqa: E731
+    row = Deaths("growing", clock=tell)
+
+    pauses = [row.pause_s(None) for _ in range(4)]
+    row.begin()
+    now[0] += supervision.LASTED_S
+    pauses.append(row.pause_s(ValueError("x")))
+
+    assert pauses == [1, 2, 3, 3, 1]

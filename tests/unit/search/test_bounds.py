@@ -1,0 +1,47 @@
+"""What one search may cost everybody else, checked once for the command line, Celery and gRPC."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pc_worker.errors import InvalidRequest
+from pc_worker.services.search import MAX_QUERY_CHARS, SearchRequest, parse_where, search
+from pc_worker.store.connection import Database
+from pc_worker.store.search_where import MAX_CONDITION_CHARS, MAX_CONDITIONS, Condition
+
+AWAY = Database("postgresql://nobody@127.0.0.1:1/none")
+CONDITION = Condition("a", "=", "b")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"query": "x" * (MAX_QUERY_CHARS + 1)}, "16,385 characters"),
+        ({"where": (CONDITION,) * (MAX_CONDITIONS + 1)}, "65 filters are too many"),
+        ({"domain": "law\0"}, "there is no domain"),
+        ({"domain": "\ud800"}, "there is no domain"),
+        ({"domain": "x" * 1000}, "there is no domain"),
+    ],
+)
+def test_a_search_beyond_its_bounds_is_refused_before_anything_is_done(changes: dict[str, Any], says: str) -> None:
+    request = SearchRequest(**({"query": "q", "domain": "document"} | changes))
+
+    with pytest.raises(InvalidRequest, match=says):
+        search(AWAY, request, encoder=lambda _: pytest.fail("nothing is encoded"))
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        pytest.param(["a=b"] * 20_000, id="many"),
+        pytest.param(["a=" + "x" * MAX_CONDITION_CHARS], id="long value"),
+        pytest.param(["x" * 1_000_000 + "=a"], id="long field"),
+    ],
+)
+def test_filters_beyond_their_bounds_are_refused_in_a_short_sentence(texts: list[str]) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        parse_where(texts)
+
+    assert len(str(refused.value)) < 200

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import asyncpg
+import psycopg2
+import pytest
+
+from pc_worker.errors import Fenced, PcWorkerError, Unavailable
+from pc_worker.store.driver_errors import DatabaseFailed, mapped
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.ObjectNotInPrerequisiteStateError('database "x" is not currently accepting connections'),
+        asyncpg.InsufficientPrivilegeError("permission denied for table rows"),
+        asyncpg.UndefinedColumnError("column d.head does not exist"),
+        asyncpg.UndefinedTableError("relation does not exist"),
+        asyncpg.InvalidPasswordError("password authentication failed"),
+        asyncpg.InvalidAuthorizationSpecificationError("role does not exist"),
+        asyncpg.InvalidCatalogNameError("database does not exist"),
+        asyncpg.TooManyConnectionsError("sorry, too many clients already"),
+        asyncpg.ProtocolViolationError("unexpected message"),
+        asyncpg.InvalidCachedStatementError("cached statement plan is invalid"),
+        asyncpg.ReadOnlySQLTransactionError("cannot execute INSERT in a read-only transaction"),
+        asyncpg.IdleInTransactionSessionTimeoutError("terminating connection"),
+        asyncpg.DiskFullError("no space left on device"),
+        asyncpg.LockNotAvailableError("canceling statement due to lock timeout"),
+        asyncpg.InterfaceError("connection is closed"),
+        asyncpg.InternalClientError("got result for unknown protocol state 3"),
+        asyncpg.exceptions.OutdatedSchemaCacheError("cached statement plan is invalid"),
+        psycopg2.OperationalError("server closed the connection unexpectedly"),
+        psycopg2.InterfaceError("connection already closed"),
+        ConnectionResetError("reset"),
+        TimeoutError(),
+    ],
+)
+def test_the_state_of_server_and_schema_is_unavailable(error: Exception) -> None:
+    found = mapped(error)
+
+    assert isinstance(found, Unavailable)
+    assert "\n" not in str(found)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.IndexCorruptedError("could not read block 5"),
+        asyncpg.DataError("invalid input for query argument $1"),
+        asyncpg.DivisionByZeroError("division by zero\nCONTEXT: SQL function"),
+        KeyError("what nobody foresaw"),
+    ],
+)
+def test_anything_else_is_a_failure_in_one_sentence(error: Exception) -> None:
+    found = mapped(error)
+
+    assert isinstance(found, DatabaseFailed)
+    assert not isinstance(found, Unavailable)
+    assert "\n" not in str(found)
+
+
+@pytest.mark.parametrize("error", [Fenced("taken over"), PcWorkerError("ours")])
+def test_our_own_errors_stay(error: PcWorkerError) -> None:
+    assert mapped(error) is error
