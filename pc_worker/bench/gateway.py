@@ -124,12 +124,12 @@ def _median(calls: Mapping[str, Callable[[], float]], rows: int) -> dict[str, fl
 
 def _fill(services: Services, domain: str, chunks: list[Chunk]) -> None:
     database = Database(services.database_url)
-    store_chunks(database, domain, chunks)
+    key = store_chunks(database, domain, chunks)
     database.close()
     client = redis.Redis.from_url(services.redis_url)
     queue = Queue(client, max_bytes=QUEUE_BYTES)
     for chunk in chunks:
-        queue.push(chunk.entry)
+        queue.push(chunk.entry, key)
     client.close()
 
 

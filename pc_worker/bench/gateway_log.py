@@ -64,18 +64,21 @@ def make_chunks(domain: str, *, rows: int, dimension: int) -> Iterator[Chunk]:
         yield Chunk(entry, row_ids, heads, vectors)
 
 
-def store_chunks(database: Database, domain: str, chunks: list[Chunk]) -> None:
-    """Write them as if they had been ingested."""
+def store_chunks(database: Database, domain: str, chunks: list[Chunk]) -> bytes:
+    """Write them as if they had been ingested, and give the key that seals their queue entries."""
     dimension = chunks[0].vectors.shape[1]
 
-    def work(cursor: Cursor) -> None:
+    def work(cursor: Cursor) -> bytes:
         cursor.execute(ADD_MODEL, (dimension,))
         (model_id,) = cursor.fetchone() or (0,)
         cursor.execute(ADD_DOMAIN, (domain, chunks[-1].entry.last, str(EPOCH), model_id))
         for chunk in chunks:
             _store(cursor, domain, chunk, model_id)
+        cursor.execute("SELECT key FROM queue_keys WHERE domain = %s", (domain,))
+        ((key,),) = cursor.fetchall()
+        return bytes(key)
 
-    database.repeat(work)
+    return database.repeat(work)
 
 
 def _store(cursor: Cursor, domain: str, chunk: Chunk, model_id: int) -> None:

@@ -136,7 +136,7 @@ class LogReader:
         upto = batches[-1].last if len(batches) == WINDOW_BATCHES else wanted.head
         held: frozenset[int] = frozenset()
         if self._queue is not None and batches:
-            held = await self._queue.firsts(wanted.domain, batches[0].first, batches[-1].first)
+            held = await self._queue.held(wanted.domain, [batch.first for batch in batches])
         return plan(batches, held, cursor=self._cursor, upto=min(upto, wanted.head))
 
     async def _read(self, step: Step) -> Entry | LoggedRows | None:
@@ -146,7 +146,7 @@ class LogReader:
         batch = step.batch
         if batch is None or self._queue is None:
             return None
-        entry = await self._queue.get(self._wanted.domain, batch.first, batch.nonce)
+        entry = await self._queue.get(self._wanted.domain, batch.first, batch.nonce, batch.queue_key)
         if entry is None or (entry.epoch, entry.last) != (batch.epoch, batch.last):
             return None
         return entry

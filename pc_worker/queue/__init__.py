@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pc_worker.queue.block import MESSAGE_BYTES, RowBlock, build_block
 from pc_worker.queue.entry import Entry, build_entry
-from pc_worker.queue.ring import Queue
+from pc_worker.queue.ring import Queue, QueueDamaged
 from pc_worker.queue.ring_async import AsyncQueue
 from pc_worker.queue.ring_direct import open_queue
 from pc_worker.queue.wire import WirePassage, arm_of, row_head, row_message, tagged
@@ -14,6 +14,7 @@ __all__ = [
     "AsyncQueue",
     "Entry",
     "Queue",
+    "QueueDamaged",
     "RowBlock",
     "WirePassage",
     "arm_of",

@@ -1,4 +1,7 @@
-"""What the queue holds of one committed chunk: its ready message, and enough beside it to check and to cut it."""
+"""What the queue holds of one committed chunk: its ready message, and enough beside it to check and to cut it.
+
+Redis is not trusted: an entry is read only if its seal, made with the domain's key, holds over all of it.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,18 @@ from dataclasses import dataclass
 from itertools import accumulate
 from uuid import UUID
 
-import google_crc32c
 import numpy as np
 
 from pc_worker.queue.block import ROW_ID_BYTES, RowBlock, arm_prefix, build_block
+from pc_worker.queue.seal import SEAL_BYTES, is_sealed, make_seal
 from pc_worker.queue.wire import ARMS
 
-MAGIC = b"PCW1"
+MAGIC = b"PCW2"
 #: magic, epoch, nonce, first position, rows, arm's field number, bytes of the domain's name; then the name, each
-#: row's bytes as uint32, the message, the checksum.
+#: row's bytes as uint32, the message, the seal.
 HEADER = struct.Struct("<4s16sqqIBH")
-CHECKSUM = struct.Struct("<I")
+#: No entry is larger; what is, was not made by us, and is not read into memory.
+ENTRY_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -44,8 +48,8 @@ class Entry:
         """Give the ready ``RowChunk``."""
         return self.block.message(0, len(self.block))
 
-    def to_bytes(self) -> bytes:
-        """Serialise; ``from_bytes`` gives it back."""
+    def to_bytes(self, key: bytes) -> bytes:
+        """Serialise, sealed with the domain's key; ``from_bytes`` gives it back."""
         name = self.domain.encode()
         block = self.block
         header = HEADER.pack(
@@ -53,20 +57,20 @@ class Entry:
         )
         lengths = np.diff(block.offsets).astype("<u4").tobytes()
         front, message = b"".join((header, name, lengths)), self.message()
-        return b"".join((front, message, _checksum(front, message)))
+        return b"".join((front, message, make_seal(key, front, message)))
 
     @classmethod
-    def from_bytes(cls, stored: bytes) -> Entry | None:
-        """Read an entry; None when it is truncated, altered or not an entry at all."""
+    def from_bytes(cls, stored: bytes, key: bytes) -> Entry | None:
+        """Read an entry; None when it is truncated, altered, sealed with another key, or not an entry at all."""
         front = front_bytes(stored[: HEADER.size], len(stored))
         if front is None:
             return None
-        return cls.from_parts(stored[:front], stored[front : -CHECKSUM.size], stored[-CHECKSUM.size :])
+        return cls.from_parts(stored[:front], stored[front:-SEAL_BYTES], stored[-SEAL_BYTES:], key)
 
     @classmethod
-    def from_parts(cls, front: bytes, message: bytes, checksum: bytes) -> Entry | None:
-        """Read an entry whose front, as long as ``front_bytes`` says, message and checksum lie apart."""
-        if _checksum(front, message) != checksum:
+    def from_parts(cls, front: bytes, message: bytes, seal: bytes, key: bytes) -> Entry | None:
+        """Read an entry whose front, as long as ``front_bytes`` says, message and seal lie apart."""
+        if not is_sealed(key, seal, front, message):
             return None
         _, epoch, nonce, first, rows, number, name_bytes = HEADER.unpack_from(front)
         name_end = HEADER.size + name_bytes
@@ -78,15 +82,11 @@ class Entry:
 
 def front_bytes(header: bytes, total: int) -> int | None:
     """Give how many of an entry's ``total`` bytes lie before its message; None if ``header`` is not an entry's."""
-    if len(header) < HEADER.size:
+    if len(header) < HEADER.size or total > ENTRY_BYTES:
         return None
     magic, _, _, _, rows, _, name_bytes = HEADER.unpack(header)
     front = HEADER.size + name_bytes + 4 * rows
-    return front if magic == MAGIC and front + CHECKSUM.size <= total else None
-
-
-def _checksum(front: bytes, message: bytes) -> bytes:
-    return CHECKSUM.pack(google_crc32c.extend(google_crc32c.value(front), message))
+    return front if magic == MAGIC and front + SEAL_BYTES <= total else None
 
 
 def build_entry(

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 from typing import Any
 
 import redis
 from redis.connection import parse_url
 
-from pc_worker.errors import Unavailable
-from pc_worker.queue.entry import CHECKSUM, HEADER, Entry, front_bytes
+from pc_worker.queue.entry import HEADER, Entry, front_bytes
 from pc_worker.queue.keys import queue_keys
-from pc_worker.queue.ring import Queue, checked_entry
+from pc_worker.queue.ring import Queue, QueueDamaged, asking, checked_entry
+from pc_worker.queue.seal import SEAL_BYTES
 
 #: A reply's first line: a type, a length, an end.
 LINE_BYTES = 512
+#: Its bytes may come one by one, but not for ever.
+LINE_S = 2.0
 END = b"\r\n"
 
 
@@ -30,20 +33,19 @@ class DirectQueue(Queue):
         self._target, self._timeout_s = target, timeout_s
         self._idle: list[socket.socket] = []
 
-    def get(self, domain: str, first: int) -> Entry | None:
-        """Give the entry that starts at ``first``; None if it is not there or damaged.
+    def get(self, domain: str, first: int, key: bytes) -> Entry | None:
+        """Give the entry that starts at ``first``; None if it is not there.
 
         Raises:
+            QueueDamaged: If what is there is not an entry of ours.
             Unavailable: If Redis does not answer.
         """
-        try:
+        with asking(domain):
             try:
-                entry = self._get(self._idle.pop(), domain, first)
+                parts = self._get(self._idle.pop(), domain, first)
             except (IndexError, OSError):  # none is kept, or the server closed it meanwhile
-                entry = self._get(self._connect(), domain, first)
-        except OSError as exc:
-            raise Unavailable(f"the queue of {domain} does not answer: {exc}") from exc
-        return entry
+                parts = self._get(self._connect(), domain, first)
+            return None if parts is None else checked_entry(Entry.from_parts(*parts, key), domain, first)
 
     def close(self) -> None:
         """Close the connections."""
@@ -51,15 +53,16 @@ class DirectQueue(Queue):
         while self._idle:
             self._idle.pop().close()
 
-    def _get(self, connection: socket.socket, domain: str, first: int) -> Entry | None:
+    def _get(self, connection: socket.socket, domain: str, first: int) -> tuple[bytes, bytes, bytes] | None:
+        """Give an entry's front, message and seal as they arrive; None if there is no entry."""
         try:
             length = _ask(connection, b"HGET", queue_keys(domain)[0].encode(), b"%d" % first)
-            entry = None if length < 0 else checked_entry(_read_entry(connection, length), domain, first)
-        except OSError:
+            parts = None if length < 0 else _receive_entry(connection, length)
+        except BaseException:  # what the server has still to say is not read
             connection.close()
             raise
         self._idle.append(connection)
-        return entry
+        return parts
 
     def _connect(self) -> socket.socket:
         target = self._target
@@ -72,7 +75,7 @@ class DirectQueue(Queue):
             connection.setsockopt(socket.SOL_SOCKET, option, limit)
         try:
             self._greet(connection)
-        except OSError:
+        except BaseException:
             connection.close()
             raise
         return connection
@@ -109,27 +112,29 @@ def _ask(connection: socket.socket, *words: bytes) -> int:
             return int(line[1:])
         case b"+":
             return 0
+        case b"-":
+            raise redis.ResponseError(line[1:].decode("utf-8", "replace"))
         case _:
-            raise ConnectionError(line.decode("utf-8", "replace"))
+            raise ValueError(f"it answers {line[:80]!r}")
 
 
-def _read_entry(connection: socket.socket, length: int) -> Entry | None:
+def _receive_entry(connection: socket.socket, length: int) -> tuple[bytes, bytes, bytes]:
     header = _receive(connection, min(length, HEADER.size))
     front = front_bytes(header, length)
     if front is None:
-        _receive(connection, length - len(header) + len(END))
-        return None
+        raise QueueDamaged("what Redis holds there is no entry")
     rest = _receive(connection, front - HEADER.size)
-    message = _receive(connection, length - front - CHECKSUM.size)
-    tail = _receive(connection, CHECKSUM.size + len(END))
-    return Entry.from_parts(header + rest, message, tail[: CHECKSUM.size])
+    message = _receive(connection, length - front - SEAL_BYTES)
+    tail = _receive(connection, SEAL_BYTES + len(END))
+    return header + rest, message, tail[:SEAL_BYTES]
 
 
 def _receive_line(connection: socket.socket) -> bytes:
+    patience = time.monotonic() + LINE_S
     seen = connection.recv(LINE_BYTES, socket.MSG_PEEK)
     while (end := seen.find(END)) < 0:
         more = connection.recv(len(seen) + 1, socket.MSG_PEEK | socket.MSG_WAITALL)
-        if not seen or len(more) <= len(seen) or len(more) > LINE_BYTES:
+        if not seen or len(more) <= len(seen) or len(more) > LINE_BYTES or time.monotonic() > patience:
             raise ConnectionError("it closed the connection, or what it says is not Redis")
         seen = more
     return _receive(connection, end + len(END))[:end]

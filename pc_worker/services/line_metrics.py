@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from pc_worker.domains import domain_names
 from pc_worker.logs import get_logger
-from pc_worker.queue import Queue
+from pc_worker.queue import Queue, QueueDamaged
 from pc_worker.store import line_state
 from pc_worker.store.connection import Cursor, Database
 from pc_worker.store.values import OPEN_STATES, JobState
@@ -91,12 +91,16 @@ class LineMetrics(Collector):
         families["pcw_postgres_up"].add_metric((), 1)
 
     def _measure_queue(self, families: dict[str, Family]) -> None:
-        try:
-            found = {domain: (*self._queue.depth(domain), self._queue.oldest(domain)) for domain in domain_names()}
-        except Exception as exc:  # whatever it is, a scrape has an answer
-            log.warning("queue_not_measured", reason=str(exc))
-            families["pcw_queue_up"].add_metric((), 0)
-            return
+        found: dict[str, tuple[int, int, int | None]] = {}
+        for domain in domain_names():
+            try:
+                found[domain] = (*self._queue.depth(domain), self._queue.oldest(domain))
+            except QueueDamaged as exc:  # this domain's alone: the others are told
+                log.warning("queue_not_measured", domain=domain, reason=str(exc))
+            except Exception as exc:  # whatever it is, a scrape has an answer
+                log.warning("queue_not_measured", reason=str(exc))
+                families["pcw_queue_up"].add_metric((), 0)
+                return
         families["pcw_queue_up"].add_metric((), 1)
         for domain, (entries, held, oldest) in found.items():
             families["pcw_queue_entries"].add_metric((domain,), entries)

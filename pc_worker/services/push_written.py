@@ -27,7 +27,7 @@ def push_written(parts: Parts, domain: Domain, written: Written) -> None:
         rows=written.messages,
     )
     try:
-        parts.queue.push(entry)
+        parts.queue.push(entry, stretch.queue_key)
     except Unavailable as exc:
         metrics.QUEUE_PUSH_FAILURES.labels(domain=domain.name).inc()
         log.warning("queue_push_failed", domain=domain.name, reason=str(exc))

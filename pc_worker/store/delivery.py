@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -21,10 +21,11 @@ SELECT d.head, d.epoch, m.name || '@' || m.revision AS model
 FROM domains d JOIN models m USING (model_id) WHERE d.domain = $1
 """
 FIRST_POSITION = "SELECT first_position FROM log WHERE domain = $1 AND row_id = $2 LIMIT 1"
-#: The batches that hold positions beyond $2, up to $3, and the log's head beside each.
+#: The batches that hold positions beyond $2, up to $3, each with the key of its epoch's queue entries.
 BATCHES = """
-SELECT b.first_position, b.last_position, b.epoch, b.nonce, b.intact, b.job_id, m.name || '@' || m.revision AS model
-FROM log_batches b JOIN models m USING (model_id)
+SELECT b.first_position, b.last_position, b.epoch, b.nonce, b.intact, b.job_id, m.name || '@' || m.revision AS model,
+       k.key
+FROM log_batches b JOIN models m USING (model_id) LEFT JOIN queue_keys k USING (domain, epoch)
 WHERE b.domain = $1 AND b.last_position > $2 AND b.first_position <= $3
   AND b.first_position >= coalesce(
       (SELECT max(first_position) FROM log_batches WHERE domain = $1 AND first_position <= $2 + 1), 0)
@@ -92,7 +93,10 @@ class LogHead:
 
 @dataclass(frozen=True, slots=True)
 class LogBatch:
-    """A stretch of the log that was committed together; positions inclusive, ``intact`` as long as no row changed."""
+    """A stretch of the log that was committed together; positions inclusive, ``intact`` as long as no row changed.
+
+    ``queue_key`` seals its queue entry; None for one of an epoch that is over.
+    """
 
     first: int
     last: int
@@ -101,6 +105,7 @@ class LogBatch:
     intact: bool
     job_id: str | None
     model: str
+    queue_key: bytes | None = field(default=None, repr=False)
 
 
 class LoggedPassage(NamedTuple):

@@ -48,7 +48,10 @@ WHERE domain = %(domain)s AND job_seq < %(seq)s AND row_id IN (
     SELECT row_id FROM rows WHERE domain = %(domain)s AND row_id = ANY (%(ids)s::uuid[]) ORDER BY row_id FOR UPDATE)
 """
 # Only under the model that the rows were embedded with: a switch that came between must not be undone.
-TAKE_POSITIONS = "UPDATE domains SET head = head + %s WHERE domain = %s AND model_id = %s RETURNING head, epoch"
+TAKE_POSITIONS = """
+UPDATE domains d SET head = head + %s WHERE domain = %s AND model_id = %s
+RETURNING head, epoch, (SELECT key FROM queue_keys k WHERE k.domain = d.domain AND k.epoch = d.epoch)
+"""
 # One look-up a row, whatever the planner believes of the log's size: LIMIT keeps it from reading a whole domain.
 NEWEST = """
 SELECT s.ordinal, l.position, l.first_position
@@ -150,13 +153,14 @@ def append_log(
     taken = cursor.fetchone()
     if taken is None:
         raise ModelSwitched(f"{domain} has another model now")
-    head, epoch = taken
+    head, epoch, key = taken
     base = head - len(ids)
     _append(cursor, domain, ids, base, kind=int(tombstones))
     nonce = secrets.randbits(63)
     cursor.execute(ADD_BATCH, (domain, base + 1, head, epoch, nonce, job_id, model_id))
     cursor.execute(NOTIFY, (domain,))
-    return Stretch(epoch=UUID(epoch), nonce=nonce, first=base + 1, last=head)
+    queue_key = None if key is None else bytes(key)
+    return Stretch(epoch=UUID(epoch), nonce=nonce, first=base + 1, last=head, queue_key=queue_key)
 
 
 def _append(cursor: Cursor, domain: str, ids: Sequence[UUID], base: int, *, kind: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
@@ -161,12 +161,13 @@ class Stages:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stretch:
-    """A stretch of the log that was committed together; positions are inclusive."""
+    """A stretch of the log that was committed together; positions inclusive, ``queue_key`` seals its queue entry."""
 
     epoch: UUID
     nonce: int
     first: int
     last: int
+    queue_key: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

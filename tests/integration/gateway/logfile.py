@@ -66,6 +66,7 @@ class DomainLog:
         self._database_url = database_url
         self._newest: dict[str, Sent] = {}
         self.entries: list[Entry] = []
+        self.key: bytes | None = None
 
     @cached_property
     def connection(self) -> psycopg2.extensions.connection:
@@ -105,6 +106,7 @@ class DomainLog:
             vectors = [self._vector(row.row_id, model_id, n, p) for row in rows for n, p in enumerate(row.passages)]
             psycopg2.extras.execute_batch(cursor, INSERT_VECTOR, vectors, page_size=300)
             stretch = self._append(cursor, [row.row_id for row in rows], model_id)
+        self.key = stretch.queue_key
         for position, row in enumerate(rows, start=stretch.first):
             self._newest[row.row_id] = Sent(position, row.row_id, row.message)
         entry = build_entry(
@@ -117,7 +119,7 @@ class DomainLog:
         )
         self.entries.append(entry)
         if push:
-            self.queue.push(entry)
+            self.queue.push(entry, self.key)
         return entry
 
     def forget(self, numbers: Sequence[int]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import uuid4
 
 import grpc
@@ -17,6 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pc_worker.gateway import metrics
 from pc_worker.generated import embedding_stream_pb2 as pb
 from pc_worker.queue import build_entry
+from pc_worker.queue.entry import HEADER
 from pc_worker.queue.keys import queue_keys
 from tests.integration.gateway.client import Received, call, finish, stream
 from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway, until
@@ -57,18 +59,48 @@ def _truncate(log: DomainLog) -> None:
         log.redis.hset(key, field, entry[:100])
 
 
-def _lie(log: DomainLog, *, nonce: int | None = None, epoch: bool = False, shift: int = 0) -> None:
+def _lie(
+    log: DomainLog, key: bytes, *, nonce: int | None = None, epoch: bool = False, shift: int = 0, arm: str | None = None
+) -> None:
+    """Put entries of made-up rows where the true ones stand; sealed with ``key``."""
     for entry in log.entries:
         rows = [(entry.block.row_id(at), log.make(999_999, 1, 20).message) for at in range(len(entry.block))]
         lie = build_entry(
-            log.arm,
+            arm or log.arm,
             domain=log.domain,
             epoch=uuid4() if epoch else entry.epoch,
             nonce=entry.nonce if nonce is None else nonce,
             first_position=entry.first,
             rows=rows[shift:],
         )
-        log.redis.hset(queue_keys(log.domain)[0], str(entry.first), lie.to_bytes())
+        log.redis.hset(queue_keys(log.domain)[0], str(entry.first), lie.to_bytes(key))
+
+
+def _own_lie(log: DomainLog, **changes: Any) -> None:
+    assert log.key is not None
+    _lie(log, log.key, **changes)
+
+
+def _unknown_arm(log: DomainLog) -> None:
+    key = queue_keys(log.domain)[0]
+    for field, entry in log.redis.hgetall(key).items():
+        forged = bytearray(entry)  # type: ignore[arg-type] # a client that does not decode gives bytes
+        forged[HEADER.size - 3] = 99
+        log.redis.hset(key, field, bytes(forged))
+
+
+def _swapped(log: DomainLog) -> None:
+    one, other, *_ = log.entries
+    key = queue_keys(log.domain)[0]
+    stored = log.redis.hget(key, str(one.first))
+    log.redis.hset(key, str(other.first), stored)
+
+
+def _odd_members(log: DomainLog) -> None:
+    order = queue_keys(log.domain)[1]
+    odd: dict[Any, float] = {"no number": 1, "": 2, "NaN": 3, b"\xff\xfe": 4, "1.5": 5}
+    log.redis.zadd(order, odd)
+    log.redis.zadd(order, {f"x{number}": number for number in range(5000)})
 
 
 def _wrong_type(log: DomainLog) -> None:
@@ -77,16 +109,33 @@ def _wrong_type(log: DomainLog) -> None:
         log.redis.set(key, "nonsense")
 
 
+def _lists(log: DomainLog) -> None:
+    log.redis.flushall()
+    for key in queue_keys(log.domain):
+        log.redis.rpush(key, "1", "2")
+
+
+def _no_key(log: DomainLog) -> None:
+    with log.connection, log.connection.cursor() as cursor:
+        cursor.execute("DELETE FROM queue_keys")
+
+
 @pytest.mark.parametrize(
     "damage",
     [
         pytest.param(_flush, id="flushed"),
         pytest.param(_corrupt, id="one bit changed"),
         pytest.param(_truncate, id="truncated"),
-        pytest.param(lambda log: _lie(log, nonce=1), id="wrong nonce"),
-        pytest.param(lambda log: _lie(log, epoch=True), id="wrong epoch"),
-        pytest.param(lambda log: _lie(log, shift=1), id="other extent"),
+        pytest.param(lambda log: _lie(log, b"k" * 32), id="made up by one without the key"),
+        pytest.param(_unknown_arm, id="unknown arm"),
+        pytest.param(_swapped, id="a true entry in another's place"),
+        pytest.param(lambda log: _own_lie(log, nonce=1), id="wrong nonce"),
+        pytest.param(lambda log: _own_lie(log, epoch=True), id="wrong epoch"),
+        pytest.param(lambda log: _own_lie(log, shift=1), id="other extent"),
+        pytest.param(_odd_members, id="odd members in the order"),
         pytest.param(_wrong_type, id="keys of another type"),
+        pytest.param(_lists, id="keys that are lists"),
+        pytest.param(_no_key, id="no key"),
     ],
 )
 async def test_a_queue_that_cannot_be_trusted_changes_nothing(
@@ -106,7 +155,7 @@ async def test_an_entry_with_the_right_nonce_is_forwarded_without_reading_its_ro
 ) -> None:
     log = neighbours.log("recruit")
     _fill(log, 300)
-    _lie(log)
+    _own_lie(log)
     before = _from_queue("recruit")
 
     received = await stream(gateway, domain="recruit")
@@ -141,7 +190,7 @@ def _one_step(log: DomainLog, chance: random.Random) -> None:
             stored = {sent.row_id for sent in log.rows}
             log.forget([number for number in known if log.row_id(number) in stored][: chance.randint(1, 20)])
         case "push" if log.entries:
-            log.queue.push(chance.choice(log.entries))
+            log.queue.push(chance.choice(log.entries), log.key)
         case "damage" if log.entries:
             first = chance.choice(log.entries).first
             log.redis.hset(queue_keys(log.domain)[0], str(first), chance.randbytes(200))

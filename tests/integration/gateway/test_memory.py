@@ -37,10 +37,10 @@ def test_ten_frozen_and_ten_slow_clients_cost_little(neighbours: Neighbours) -> 
 def _fill(neighbours: Neighbours) -> None:
     chunks = list(make_chunks("law", rows=ROWS, dimension=384))
     database = Database(neighbours.database_url)
-    store_chunks(database, "law", chunks)
+    key = store_chunks(database, "law", chunks)
     database.close()
     client = redis.Redis.from_url(neighbours.redis_url)
     queue = Queue(client, max_bytes=256 * MIB)
     for chunk in chunks:
-        queue.push(chunk.entry)
+        queue.push(chunk.entry, key)
     client.close()

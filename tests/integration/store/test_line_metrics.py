@@ -9,6 +9,7 @@ import redis
 
 from pc_worker.embedded import Services
 from pc_worker.queue import Queue
+from pc_worker.queue.keys import queue_keys
 from pc_worker.services.line_metrics import GAUGES, LineMetrics
 from pc_worker.store import jobs
 from pc_worker.store.connection import Database
@@ -85,3 +86,19 @@ def test_without_redis_the_rest_is_told(database: Database) -> None:
 
     assert (found["pcw_postgres_up",], found["pcw_queue_up",]) == (1, 0)
     assert any(name == "pcw_jobs" for name, *_ in found)
+
+
+def test_a_domain_whose_queue_is_none_is_left_out_and_the_others_are_told(database: Database, redis_url: str) -> None:
+    client = redis.Redis.from_url(redis_url)
+    client.rpush(queue_keys("recruit")[0], "a list")
+    client.zadd(queue_keys("candidate")[1], {"no number": 1})
+    client.hset(queue_keys("skill_dic")[2], "bytes", "many")
+
+    found = measured(database, queue(redis_url))
+    for domain in ("recruit", "candidate", "skill_dic"):
+        client.delete(*queue_keys(domain))
+
+    assert found["pcw_queue_up",] == 1
+    assert found["pcw_queue_entries", "document"] == 0
+    assert ("pcw_queue_entries", "candidate") not in found
+    assert ("pcw_queue_bytes", "skill_dic") not in found

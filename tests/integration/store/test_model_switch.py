@@ -9,7 +9,7 @@ import pytest
 from pc_worker.errors import ModelSwitched
 from pc_worker.store import merge, model_switch, models
 from pc_worker.store.connection import Database
-from pc_worker.store.values import Job, Model
+from pc_worker.store.values import Job, Model, Stretch
 from tests.integration.store.rows import make_job, row, write
 
 
@@ -89,3 +89,37 @@ def test_a_chunk_that_was_embedded_with_the_old_model_is_refused_after_the_switc
 
     with pytest.raises(ModelSwitched), database.transaction() as cursor:
         merge.append_log(cursor, domain=job.domain, ids=[uuid.uuid4()], job_id=job.job_id, model_id=job.model_id or 0)
+
+
+def test_a_new_epoch_has_a_new_key_for_the_queue_which_search_cannot_read(database: Database) -> None:
+    job, model = filled(database, 2), other_model(database)
+    backfilled(database, job, model)
+    before = stretch_of(database, job)
+
+    with database.transaction() as cursor:
+        model_switch.lock_domain(cursor, job.domain)
+        model_switch.switch_model(cursor, job.domain, model.model_id)
+    after = stretch_of(database, job)
+
+    assert before.queue_key is not None
+    assert after.queue_key is not None
+    assert len(before.queue_key) == len(after.queue_key) == 32
+    assert before.queue_key != after.queue_key
+    assert before.queue_key.hex() not in repr(before)
+    with database.transaction() as cursor:
+        cursor.execute("SELECT epoch FROM queue_keys WHERE domain = %s", (job.domain,))
+        assert cursor.fetchall() == [(str(after.epoch),)]
+        cursor.execute("SELECT has_table_privilege('pcw_reader', 'queue_keys', 'SELECT')")
+        assert cursor.fetchall() == [(False,)]
+
+
+def stretch_of(database: Database, job: Job) -> Stretch:
+    """Log one row more, under the domain's model of now."""
+    with database.transaction() as cursor:
+        cursor.execute("SELECT model_id FROM domains WHERE domain = %s", (job.domain,))
+        ((model_id,),) = cursor.fetchall()
+        stretch = merge.append_log(
+            cursor, domain=job.domain, ids=[uuid.uuid4()], job_id=None, model_id=model_id, tombstones=True
+        )
+    assert stretch is not None
+    return stretch

@@ -15,7 +15,8 @@ from prometheus_client import REGISTRY
 # Importing the modules registers their metrics.
 import pc_worker.gateway.metrics
 import pc_worker.metrics
-import pc_worker.push.metrics  # noqa: F401  # registers its metrics too
+import pc_worker.push.metrics
+import pc_worker.queue.metrics  # noqa: F401  # registers its metrics too
 from pc_worker.measuring import Counter, Gauge, Histogram
 from pc_worker.services.line_metrics import GAUGES
 from pc_worker.settings import PROJECT

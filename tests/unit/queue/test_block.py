@@ -42,7 +42,7 @@ def test_any_cut_gives_the_same_rows_within_both_limits(
 
 def _stored(block: RowBlock, first: int, rows: list[tuple[str, bytes]]) -> RowBlock:
     entry = build_entry("document", domain="d", epoch=EPOCH, nonce=1, first_position=first, rows=rows)
-    read = type(entry).from_bytes(entry.to_bytes())
+    read = type(entry).from_bytes(entry.to_bytes(bytes(32)), bytes(32))
     assert read is not None
     return read.block
 

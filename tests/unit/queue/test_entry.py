@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from pc_worker.generated import embedding_stream_pb2 as pb
 from pc_worker.queue import Entry, build_entry
 
+KEY = bytes(range(32))
+
 
 def _entry(rows: int = 3) -> Entry:
     messages = [(str(UUID(int=n)), pb.SkillEmbeddingDicRow(skill=f"s{n}").SerializeToString()) for n in range(rows)]
@@ -18,7 +20,7 @@ def _entry(rows: int = 3) -> Entry:
 def test_an_entry_survives_its_bytes() -> None:
     entry = _entry()
 
-    read = Entry.from_bytes(entry.to_bytes())
+    read = Entry.from_bytes(entry.to_bytes(KEY), KEY)
 
     assert read is not None
     assert (read.domain, read.epoch, read.nonce, read.first, read.last) == ("skill_dic", UUID(int=5), -9, 11, 13)
@@ -29,15 +31,27 @@ def test_an_entry_survives_its_bytes() -> None:
 @given(st.data())
 def test_a_damaged_entry_is_none(data: st.DataObject) -> None:
     """Any single changed bit, any truncation, any foreign bytes."""
-    stored = bytearray(_entry().to_bytes())
+    stored = bytearray(_entry().to_bytes(KEY))
     at = data.draw(st.integers(0, len(stored) - 1))
 
     cut = bytes(stored[:at])
     stored[at] ^= 1 << data.draw(st.integers(0, 7))
 
-    assert Entry.from_bytes(bytes(stored)) is None
-    assert Entry.from_bytes(cut) is None
-    assert Entry.from_bytes(data.draw(st.binary(max_size=200))) is None
+    assert Entry.from_bytes(bytes(stored), KEY) is None
+    assert Entry.from_bytes(cut, KEY) is None
+    assert Entry.from_bytes(data.draw(st.binary(max_size=200)), KEY) is None
+
+
+def test_an_entry_is_read_only_with_the_key_that_sealed_it() -> None:
+    stored = _entry().to_bytes(KEY)
+
+    assert Entry.from_bytes(stored, bytes(32)) is None
+    assert _entry().to_bytes(KEY) != stored, "a nonce came twice"
+    for short in (b"", KEY[:16]):
+        with pytest.raises(ValueError, match="key"):
+            _entry().to_bytes(short)
+        with pytest.raises(ValueError, match="key"):
+            Entry.from_bytes(stored, short)
 
 
 def test_an_entry_of_no_rows_is_refused() -> None:
