@@ -35,7 +35,7 @@ def identify_folder(folder: ModelFolder, *, backend: str, cache: Path | None) ->
 
 
 def _revision(folder: ModelFolder, cache: Path | None) -> str:
-    stamps = [[str(file), (stat := file.stat()).st_size, stat.st_mtime_ns] for file in folder.shaping_files]
+    stamps = [_stamp(file) for file in folder.shaping_files]
     if cache is None:
         return _content_hash(folder)
     memory = cache / "revisions" / f"{sha256(json.dumps(stamps).encode()).hexdigest()[:32]}"
@@ -44,6 +44,12 @@ def _revision(folder: ModelFolder, cache: Path | None) -> str:
     revision = _content_hash(folder)
     write_atomically(memory, revision.encode("ascii"))
     return revision
+
+
+def _stamp(file: Path) -> list[str | int]:
+    # A file that is put in another's place may have its size and time: the time of that change it cannot have.
+    found = file.stat()
+    return [str(file), found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 
 
 def _content_hash(folder: ModelFolder) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pc_worker.reader import sidecar
 from pc_worker.reader.errors import over_limit
-from pc_worker.reader.formats.base import Format, Index, Indexed, Opening, Packing, table_format
+from pc_worker.reader.formats.base import Format, Index, Indexed, Opening, table_format
 from pc_worker.reader.formats.compression import decompress
 from pc_worker.reader.formats.sniff import format_of, packing_of
 from pc_worker.reader.limits import Limits
@@ -51,77 +52,97 @@ def _opened(source: Source, spool: Path, limits: Limits) -> Table:
     if source.size > limits.file_bytes:
         raise over_limit(f"the file has {source.size} bytes and the limit is {limits.file_bytes}")
     place = Place(source, spool)
-    content = _content(source, place, limits)
+    return _kept(place, limits) or _made(place.with_new_copies(), limits)
+
+
+def _kept(place: Place, limits: Limits) -> Table | None:
+    """Return the table by the index in the spool, if there is a sound one of this very content."""
     try:
-        table = _table(Opening(source=source, content=content, place=place, limits=limits))
+        layout, notes = sidecar.load(place.index)
+    except (FileNotFoundError, sidecar.Damaged):
+        return None
+    place = place.with_copies(notes.copies)
+    if not is_of(notes, place.source):
+        place.remove_copies()
+        return None
+    try:
+        packed = packing_of(place.source) is not None
+        opening = _opening(place, Source(place.copy("unpacked")) if packed else _itself(place.source), limits)
+    except FileNotFoundError:
+        return None
+    with _closing_in_trouble(opening.content):
+        try:
+            rows = table_format(Format(notes.format)).open(opening, Index(layout))
+        except (FileNotFoundError, sidecar.Damaged):
+            opening.content.close()
+            return None
+        place.mark_used()
+        return _table(opening, rows, notes)
+
+
+def _made(place: Place, limits: Limits) -> Table:
+    """Pass over the file once, and keep what was found in the spool."""
+    try:
+        content, digest = _content(place, limits)
+        with _closing_in_trouble(content):
+            return _indexed(_opening(place, content, limits), digest)
+    except BaseException:
+        place.remove_copies()
+        raise
+
+
+def _opening(place: Place, content: Source, limits: Limits) -> Opening:
+    return Opening(source=place.source, content=content, place=place, limits=limits)
+
+
+def _itself(source: Source) -> Source:
+    return Source(source.path, source.descriptor)
+
+
+@contextmanager
+def _closing_in_trouble(content: Source) -> Iterator[None]:
+    try:
+        yield
     except BaseException:
         content.close()
         raise
-    place.mark_used()
-    return table
 
 
-def _content(source: Source, place: Place, limits: Limits) -> Source:
-    """Return the file to read: the source itself, or its unpacked copy in the spool."""
+def _content(place: Place, limits: Limits) -> tuple[Source, Callable[[], str]]:
+    """Return the file to read, the source itself or its unpacked copy, and what gives the source's digest after it.
+
+    Each byte is read once: what the pass over the content, or the unpacking, reads is hashed.
+    """
+    source = place.source
     packing = packing_of(source)
     if packing is None:
-        return Source(source.path, source.descriptor)
-    content = _unpacked(source, packing, place, limits)
+        content = _itself(source)
+        content.begin_digest()
+        return content, content.end_digest
+    source.begin_digest()
+    decompress(source, packing, place.copy("unpacked"), limits)
+    digest = source.end_digest()
+    source.check_unchanged()
+    content = Source(place.copy("unpacked"))
     if packing_of(content) is not None:
         content.close()
         raise over_limit("the file is compressed more than once; unpack it")
-    return content
+    return content, lambda: digest
 
 
-def _unpacked(source: Source, packing: Packing, place: Place, limits: Limits) -> Source:
-    target = place.file("unpacked")
-    try:
-        return Source(target)
-    except FileNotFoundError:
-        decompress(source, packing, target, limits)
-        source.check_unchanged()
-        return Source(target)
+def _indexed(opening: Opening, digest: Callable[[], str]) -> Table:
+    kind = format_of(opening.content)
+    found: Indexed = table_format(kind).index(opening)
+    notes = notes_of(opening.place, digest(), kind.value, found.columns)
+    opening.source.check_unchanged()
+    sidecar.save(opening.place.index, found.index.layout, notes)
+    return _table(opening, found.rows, notes)
 
 
-def _table(opening: Opening) -> Table:
-    rows, notes = _kept(opening) or _indexed(opening)
+def _table(opening: Opening, rows: Rows, notes: Notes) -> Table:
     return Table(
         source=opening.source,
         fingerprint=Fingerprint(notes.size, notes.mtime_ns, notes.digest),
         columns=tuple(Column(note.name, note.kind, note.dimension) for note in notes.columns),
         rows=rows,
     )
-
-
-def _kept(opening: Opening) -> tuple[Rows, Notes] | None:
-    """Return the rows by the index in the spool, if there is a sound one of this very file."""
-    try:
-        layout, notes = sidecar.load(opening.place.file("index"))
-        if not is_of(notes, opening.source):
-            return None
-        return table_format(Format(notes.format)).open(opening, Index(layout)), notes
-    except (FileNotFoundError, sidecar.Damaged):
-        return None
-
-
-def _indexed(opening: Opening) -> tuple[Rows, Notes]:
-    """Pass over the file once, and keep what was found in the spool."""
-    source, kind = opening.source, format_of(opening.content)
-    digest = _digest_beside(source, opening.content)
-    found: Indexed = table_format(kind).index(opening)
-    content_digest = digest()
-    source.check_unchanged()
-    notes = notes_of(source, content_digest, kind.value, found.columns)
-    sidecar.save(opening.place.file("index"), found.index.layout, notes)
-    return found.rows, notes
-
-
-def _digest_beside(source: Source, content: Source) -> Callable[[], str]:
-    """Return what gives the digest of ``source`` once ``content`` was passed over.
-
-    Each byte is read once: what the pass reads is hashed. What was unpacked is another file than its source.
-    """
-    if content.stamp == source.stamp:
-        content.begin_digest()
-        return content.end_digest
-    return source.digest

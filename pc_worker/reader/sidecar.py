@@ -16,7 +16,7 @@ from pc_worker.reader.forms import Form
 from pc_worker.reader.layout import Layout, Listing, Part, longs
 
 #: Changes with every change of what an index holds or how it is written.
-VERSION = 8
+VERSION = 9
 _MAGIC = b"PCWINDEX"
 _HEAD = 8 + 8 + 4
 
@@ -32,13 +32,17 @@ class ColumnNote:
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """What an index says besides the layout: what file it is of, in what format, and what was seen of its columns."""
+    """What an index says besides the layout: what file it is of, in what format, and what was seen of its columns.
+
+    ``copies`` is how the copies that were made together with it are called in the spool.
+    """
 
     size: int
     mtime_ns: int
     ctime_ns: int
     inode: int
     digest: str
+    copies: str
     format: str
     columns: tuple[ColumnNote, ...]
 

@@ -29,7 +29,7 @@ def copied_format(container: str, batches: Callable[[Opening], Iterable[Any]]) -
     """Return the format whose files ``batches`` gives as record batches, the first at least with the schema."""
 
     def index(opening: Opening) -> Indexed:
-        copy = opening.place.file("arrow")
+        copy = opening.place.copy("arrow")
         with damage_named(container):
             _copy(batches(opening), copy, opening.limits)
             rows = ArrowRows(opening.content, copy, container)
@@ -38,7 +38,7 @@ def copied_format(container: str, batches: Callable[[Opening], Iterable[Any]]) -
     def reopen(opening: Opening, index: Index) -> ArrowRows:
         del index  # all of it stands in the copy
         try:
-            return ArrowRows(opening.content, opening.place.file("arrow"), container)
+            return ArrowRows(opening.content, opening.place.copy("arrow"), container)
         except pa.ArrowException as error:
             raise Damaged from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -65,6 +66,19 @@ def test_a_remembered_revision_equals_a_fresh_one(tmp_path: Path) -> None:
     revisions = [identify_model(model, cache=cache).revision for cache in (None, tmp_path, tmp_path)]
 
     assert len(set(revisions)) == 1
+
+
+def test_a_file_of_the_same_size_and_time_in_anothers_place_is_another_revision(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    before = identify_model(str(tmp_path), cache=tmp_path / "cache")
+    file = max(tmp_path.rglob("*.safetensors"))
+    found, data = file.stat(), bytearray(file.read_bytes())
+
+    data[-1] ^= 1
+    file.write_bytes(data)
+    os.utime(file, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+    assert identify_model(str(tmp_path), cache=tmp_path / "cache").revision != before.revision
 
 
 def test_int8_vectors_have_an_identity_of_their_own(tmp_path: Path) -> None:

@@ -251,6 +251,74 @@ def test_a_rewritten_file_gets_an_index_of_its_own(path: Path, tmp_path: Path) -
     assert len(read_twice(path, tmp_path)) == 20
 
 
+def plain(data: bytes) -> bytes:
+    return data
+
+
+def of_one_size(pack: Callable[[bytes], bytes], made: Callable[[int], bytes]) -> tuple[bytes, bytes]:
+    """Two files of different content and the same size."""
+    seen: dict[int, bytes] = {}
+    for number in range(10_000, 20_000):
+        data = pack(made(number))
+        if len(data) in seen:
+            return seen[len(data)], data
+        seen[len(data)] = data
+    raise AssertionError("no two of one size")
+
+
+def pickled(number: int) -> bytes:
+    return pickle.dumps([{"key": f"k{number}", "count": number}] * 3)
+
+
+def comma_separated(number: int) -> bytes:
+    return f"key,count\nk{number},{number}\n".encode()
+
+
+@pytest.mark.parametrize("pack", [plain, *PACKERS], ids=["plain", "gzip", "bz2", "xz", "zstd", "zip"])
+@pytest.mark.parametrize("made", [pickled, comma_separated])
+@pytest.mark.parametrize("in_place", [True, False])
+def test_a_file_replaced_by_one_of_its_size_and_time_gives_its_own_rows(
+    pack: Callable[[bytes], bytes], made: Callable[[int], bytes], in_place: bool, tmp_path: Path
+) -> None:
+    spool, file, new = tmp_path / "spool", tmp_path / "table", tmp_path / "new"
+    spool.mkdir()
+    one, other = of_one_size(pack, made)
+    file.write_bytes(one)
+    os.utime(file, ns=(0, 10**18))
+    old_rows = read_twice(file, spool)
+
+    (file if in_place else new).write_bytes(other)
+    os.utime(file if in_place else new, ns=(0, 10**18))
+    if not in_place:
+        new.rename(file)
+    rows = read_twice(file, spool)
+
+    assert rows == read_bytes(other, tmp_path)
+    assert rows != old_rows
+    assert len({found.name.partition("-")[0].partition(".")[0] for found in spool.iterdir()}) == 1
+    assert len({found.suffix for found in spool.iterdir()}) == len([*spool.iterdir()]), "an old copy is kept"
+
+
+def test_a_refused_file_leaves_no_copy_in_the_spool(tmp_path: Path) -> None:
+    spool, file = tmp_path / "spool", tmp_path / "table"
+    spool.mkdir()
+    file.write_bytes(gzip.compress(b"cos\nsystem\n(S'true'\ntR."))
+
+    with pytest.raises(Refused):
+        open_table(file, spool=spool)
+
+    assert [*spool.iterdir()] == []
+
+
+def test_a_copy_that_is_gone_is_made_again(tmp_path: Path) -> None:
+    frame().to_pickle(tmp_path / "table", compression="gzip")
+    expected = read_twice(tmp_path / "table", tmp_path)
+    for copy in tmp_path.glob("*.unpacked"):
+        copy.unlink()
+
+    assert read_twice(tmp_path / "table", tmp_path) == expected
+
+
 @pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
 def test_other_tables_come_through_the_same_door(ending: str, tmp_path: Path) -> None:
     file = tmp_path / "no-ending"
