@@ -1,4 +1,4 @@
-"""``dead``: list, show, retry or drop rows that were refused, by us or by a batch server."""
+"""``dead``: list, show, retry or drop rows that were refused, by us, for a model, or by a batch server."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import click
 from pc_worker.cli.context import connected
 from pc_worker.cli.output import print_json, print_json_array, print_table
 from pc_worker.reader import Json
-from pc_worker.services import dead_letters, push_refusals
+from pc_worker.services import change_model, dead_letters, push_refusals
 from pc_worker.services.parts import Parts
+from pc_worker.services.write_rows import WIRE_LIMIT
 from pc_worker.settings import read_settings
 from pc_worker.store.dead_letters import StoredLetter
+from pc_worker.store.model_refusals import StoredTooLarge
 from pc_worker.store.push_refusals import StoredRefusal
 
 JOB = click.option("--job", help="Only the letters of this job.")
@@ -39,6 +41,7 @@ def list_letters(job: str | None, as_json: bool) -> None:
     letters, refused = dead_letters.list_dead(parts, job), push_refusals.list_refused(parts.database, job)
     rows: list[tuple[object, ...]] = [(x.job_id, x.row_no, x.domain, x.reason) for x in letters]
     rows += [(x.job_id, None, x.domain, _refused_because(x)) for x in refused]
+    rows += [(x.job_id, None, x.domain, _too_large_because(x)) for x in change_model.too_large_rows(parts, job)]
     print_table(("job", "row", "domain", "reason"), rows)
 
 
@@ -94,6 +97,7 @@ def _documents(parts: Parts, job: str | None) -> Iterator[dict[str, Any]]:
     letters = dead_letters.list_dead(parts, job)
     yield from map(_document, letters, dead_letters.letter_rows(parts, letters))
     yield from map(_refusal_document, push_refusals.list_refused(parts.database, job))
+    yield from map(_too_large_document, change_model.too_large_rows(parts, job))
 
 
 def _retried(parts: Parts, job: str | None) -> Iterator[dict[str, Any]]:
@@ -140,6 +144,25 @@ def _refusal_document(refusal: StoredRefusal) -> dict[str, Any]:
         "reason": _refused_because(refusal),
         "row": json.loads(refusal.payload),
         "created_at": refusal.refused_at.isoformat(),
+    }
+
+
+def _too_large_because(note: StoredTooLarge) -> str:
+    return (
+        f"model {note.model}: row {note.row_id} is {note.wire_bytes:,} bytes on the wire with its vectors: "
+        f"{WIRE_LIMIT:,} is the most"
+    )
+
+
+def _too_large_document(note: StoredTooLarge) -> dict[str, Any]:
+    """A row that a model's vectors make too large; it is stored, so its number in the source is not kept."""
+    return {
+        "job_id": note.job_id,
+        "row_no": None,
+        "domain": note.domain,
+        "reason": _too_large_because(note),
+        "row": json.loads(note.payload),
+        "created_at": note.refused_at.isoformat(),
     }
 
 

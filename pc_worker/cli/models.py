@@ -63,7 +63,10 @@ def backfill_command(domain: str, model: str) -> None:
     left = change_model.coverage(parts, domain, registered)
     if not left.lacking:
         maintain_indexes(parts.database)  # now: after the switch searches would compare all vectors until the next turn
-    print(f"{left.rows - left.lacking} of {left.rows} rows of {domain} have vectors of {registered.label}")
+    embedded = left.rows - left.lacking - left.too_large
+    print(f"{embedded} of {left.rows} rows of {domain} have vectors of {registered.label}")
+    if left.too_large:
+        print(f"{left.too_large} rows are too large for the wire with them: `dead list` names them")
 
 
 @models_command.command("compare")
@@ -83,11 +86,17 @@ def compare_command(domain: str, model: str, as_json: bool) -> None:
 @models_command.command("switch")
 @DOMAIN
 @MODEL
-def switch_command(domain: str, model: str) -> None:
+@click.option(
+    "--max-dead",
+    type=click.IntRange(min=0),
+    default=0,
+    help="So many rows may be too large for the wire with this model's vectors: no longer delivered, nor found.",
+)
+def switch_command(domain: str, model: str, max_dead: int) -> None:
     """Make a model active, at once for everybody; every row is delivered anew. Back again = roll back."""
     parts = connected()
     registered = _find(parts, model)
-    rows = change_model.switch(parts, domain, registered)
+    rows = change_model.switch(parts, domain, registered, max_dead=max_dead)
     print(f"{domain} uses {registered.label}; {rows} rows are delivered anew")
 
 

@@ -26,6 +26,8 @@ READ_AHEAD = 2
 #: A client that takes no message for so long is slow.
 BLOCKED_S = 1.0
 NO_EPOCH = UUID(int=0)
+#: A row alone in a message, with all framing of `Consume`.
+MOST_ROW_BYTES = MESSAGE_BYTES - 65_536
 
 
 @contextmanager
@@ -183,5 +185,11 @@ class LogReader:
     def _block(self, read: LoggedRows) -> RowBlock:
         rows = []
         for row in read.rows:
-            rows.append((row.row_id, row_message(self._wanted.arm, row.head, row.passages, read.model)))
+            message = row_message(self._wanted.arm, row.head, row.passages, read.model)
+            if len(message) > MOST_ROW_BYTES:  # no client could take it: each would fail here again and again
+                raise ContractBroken(
+                    f"row {row.row_id} at position {row.position} of {self._wanted.domain} is {len(message):,} bytes "
+                    f"on the wire; {MOST_ROW_BYTES:,} is the most: switch the domain's model back, or forget the row"
+                )
+            rows.append((row.row_id, message))
         return build_block(self._wanted.arm, [row.position for row in read.rows], rows)

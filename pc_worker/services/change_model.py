@@ -6,6 +6,7 @@ Rolling back is switching to the old model again. Only these verbs change what i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,10 +15,13 @@ from numpy.typing import NDArray
 
 from pc_worker.domains import Domain, Record, get_domain
 from pc_worker.errors import InvalidRequest
+from pc_worker.queue import row_message
 from pc_worker.services.embed import Embedder
 from pc_worker.services.parts import Parts
-from pc_worker.store import jobs, model_switch, models
+from pc_worker.services.write_rows import WIRE_LIMIT
+from pc_worker.store import jobs, model_refusals, model_switch, models
 from pc_worker.store.connection import Cursor, Database
+from pc_worker.store.model_refusals import StoredTooLarge, TooLarge
 from pc_worker.store.model_sample import sample_vectors
 from pc_worker.store.values import Model
 
@@ -41,17 +45,23 @@ class Coverage:
     model: str
     rows: int
     lacking: int
+    too_large: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """How much two models agree on who is near whom: the mean share of common nearest neighbours."""
+    """How much two models agree on who is near whom: the mean share of common nearest neighbours.
+
+    ``lacking`` rows have no vectors of the candidate yet; ``too_large`` ones cannot be delivered with them.
+    """
 
     domain: str
     active: str
     candidate: str
     rows: int
     overlap: float
+    lacking: int
+    too_large: int
 
 
 def register(parts: Parts, name: str) -> Model:
@@ -74,14 +84,18 @@ def register(parts: Parts, name: str) -> Model:
 
 
 def coverage(parts: Parts, domain: str, model: Model) -> Coverage:
-    """Tell how many rows of the domain lack vectors of the model."""
+    """Tell how many rows of the domain lack vectors of the model, and how many are too large with them."""
     with parts.database.transaction() as cursor:
         rows, lacking = model_switch.count_rows(cursor, domain, model.model_id)
-    return Coverage(domain=domain, model=model.label, rows=rows, lacking=lacking)
+        too_large = model_refusals.count_too_large(cursor, domain, model.model_id)
+    return Coverage(domain=domain, model=model.label, rows=rows, lacking=lacking, too_large=too_large)
 
 
 def backfill(parts: Parts, domain_name: str, model: Model, *, after: UUID = FIRST) -> UUID | None:
-    """Embed the next 300 rows that lack the model's vectors; gives where to go on, None at the end."""
+    """Embed the next 300 rows that lack the model's vectors; gives where to go on, None at the end.
+
+    A row that is too large for the wire with these vectors keeps none: it is noted, and `dead list` names it.
+    """
     domain = _embedded(domain_name)
     with parts.database.transaction() as cursor:
         if after == FIRST:
@@ -97,12 +111,37 @@ def backfill(parts: Parts, domain_name: str, model: Model, *, after: UUID = FIRS
     embedded = embedder.embed(records)
     embedder.count(domain_name)
     made = [(row, passages) for n, row in enumerate(rows) if not isinstance(passages := embedded[n], str)]
+    sizes = [_size(domain, model, row.wire_bytes, [(p.start, p.end) for p in passages]) for row, passages in made]
+    fitting = [pair for pair, size in zip(made, sizes, strict=True) if size <= WIRE_LIMIT]
+    too_large = [
+        TooLarge(row_id=row.row_id, content_hash=row.content_hash, wire_bytes=size)
+        for (row, _), size in zip(made, sizes, strict=True)
+        if size > WIRE_LIMIT
+    ]
 
     def work(cursor: Cursor) -> None:
-        model_switch.add_vectors(cursor, domain_name, model.model_id, made)
+        model_switch.add_vectors(cursor, domain_name, model.model_id, fitting)
+        model_refusals.note_too_large(cursor, domain_name, model.model_id, too_large)
 
     parts.database.repeat(work)
     return rows[-1].row_id
+
+
+def _size(domain: Domain, model: Model, row_bytes: int, places: Sequence[tuple[int, int]]) -> int:
+    """Give a row's bytes on the wire."""
+    vector = bytes(4 * model.dimension)
+    return row_bytes + len(row_message(domain.arm, b"", [(start, end, vector) for start, end in places], model.label))
+
+
+def _stored_too_large(cursor: Cursor, domain: Domain, model: Model) -> list[TooLarge]:
+    """Give rows whose stored vectors of the model make them too large, however they came there."""
+    found = model_refusals.suspects(cursor, domain.name, model.model_id, dimension=model.dimension, limit=WIRE_LIMIT)
+    sizes = [_size(domain, model, row.wire_bytes, row.places) for row in found]
+    return [
+        TooLarge(row_id=row.row_id, content_hash=row.content_hash, wire_bytes=size)
+        for row, size in zip(found, sizes, strict=True)
+        if size > WIRE_LIMIT
+    ]
 
 
 def rest_s(database: Database, *, worked_s: float) -> float:
@@ -114,21 +153,37 @@ def rest_s(database: Database, *, worked_s: float) -> float:
         return REST * worked_s if jobs.running_jobs(cursor) else 0.0
 
 
-def switch(parts: Parts, domain_name: str, model: Model) -> int:
+def switch(parts: Parts, domain_name: str, model: Model, *, max_dead: int = 0) -> int:
     """Make the model active, atomically, and deliver every row anew; gives how many rows.
 
+    Rows too large for the wire under it, at most ``max_dead``, are neither delivered nor found while it serves.
+
     Raises:
-        InvalidRequest: If it is active already, or rows still lack its vectors.
+        InvalidRequest: If it is active already, rows still lack its vectors, or more are too large.
     """
-    _embedded(domain_name)
+    domain = _embedded(domain_name)
     with parts.database.transaction() as cursor:
-        if model_switch.lock_domain(cursor, domain_name) == model.model_id:
-            raise InvalidRequest(f"{model.label} is the model of {domain_name} already")
+        _check_not_active(models.active_model(cursor, domain_name).model_id, domain_name, model)
+        # In a transaction of its own: the notes stay if the switch is refused for them.
+        model_refusals.note_too_large(cursor, domain_name, model.model_id, _stored_too_large(cursor, domain, model))
+    with parts.database.transaction() as cursor:
+        _check_not_active(model_switch.lock_domain(cursor, domain_name), domain_name, model)
         model_switch.lock_model(cursor, model.model_id)
         _, lacking = model_switch.count_rows(cursor, domain_name, model.model_id)
         if lacking:
             raise InvalidRequest(f"{lacking} rows lack vectors of {model.label}: run `models backfill` first")
+        too_large = model_refusals.count_too_large(cursor, domain_name, model.model_id)
+        if too_large > max_dead:
+            raise InvalidRequest(
+                f"{too_large} rows are over {WIRE_LIMIT:,} bytes on the wire with vectors of {model.label} "
+                f"(`dead list` names them): to switch and neither deliver nor find them, say `--max-dead {too_large}`"
+            )
         return model_switch.switch_model(cursor, domain_name, model.model_id)
+
+
+def _check_not_active(active_id: int, domain_name: str, model: Model) -> None:
+    if active_id == model.model_id:
+        raise InvalidRequest(f"{model.label} is the model of {domain_name} already")
 
 
 def compare(parts: Parts, domain_name: str, model: Model) -> Comparison:
@@ -136,9 +191,18 @@ def compare(parts: Parts, domain_name: str, model: Model) -> Comparison:
     with parts.database.transaction() as cursor:
         active = models.active_model(cursor, domain_name)
         ours = sample_vectors(cursor, domain_name, active.model_id, model.model_id, limit=SAMPLE)
+        _, lacking = model_switch.count_rows(cursor, domain_name, model.model_id)
+        too_large = model_refusals.count_too_large(cursor, domain_name, model.model_id)
+        too_large += len(_stored_too_large(cursor, get_domain(domain_name), model))
     overlap = _overlap(*ours) if len(ours[0]) > NEIGHBOURS else 1.0
     return Comparison(
-        domain=domain_name, active=active.label, candidate=model.label, rows=len(ours[0]), overlap=overlap
+        domain=domain_name,
+        active=active.label,
+        candidate=model.label,
+        rows=len(ours[0]),
+        overlap=overlap,
+        lacking=lacking,
+        too_large=too_large,
     )
 
 
@@ -179,6 +243,7 @@ def _drop_some(database: Database, model_id: int, label: str) -> int:
         gone = model_switch.drop_vectors(cursor, model_id, limit=BATCH * 10)
         if not gone:
             model_switch.keep_vectors(cursor, model_id)
+            model_refusals.forget_notes(cursor, model_id)
         return gone
 
 
@@ -193,3 +258,9 @@ def _overlap(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
     near = [np.argsort(-(vectors @ vectors.T), axis=1)[:, 1 : NEIGHBOURS + 1] for vectors in (first, second)]
     common = [len(set(a) & set(b)) for a, b in zip(*near, strict=True)]
     return float(np.mean(common)) / NEIGHBOURS
+
+
+def too_large_rows(parts: Parts, job_id: str | None) -> list[StoredTooLarge]:
+    """Give the rows that are too large for the wire with some model's vectors, or those that one job wrote."""
+    with parts.database.transaction() as cursor:
+        return model_refusals.list_too_large(cursor, job_id)

@@ -96,7 +96,7 @@ class FoundRow:
 
 def _retry(parts: Parts, letter: StoredLetter) -> Retried:
     with parts.database.transaction() as cursor:
-        job = jobs.find_job(cursor, letter.job_id)
+        job = jobs.pin_active_model(cursor, jobs.find_job(cursor, letter.job_id))
         model = models.find_model(cursor, job.model_id or 0)
         number = dead_letters.occurrence(cursor, job.job_id, letter.row_no)
     domain, plan = get_domain(job.domain), Plan.from_dict(job.plan or {})

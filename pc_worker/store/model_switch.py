@@ -8,21 +8,19 @@ from uuid import UUID, uuid4
 
 from pc_worker.store import copy
 from pc_worker.store.connection import Cursor
+from pc_worker.store.model_refusals import REFUSED, move_terms
 from pc_worker.store.values import PassageVector
 
-LACKING = """
-SELECT r.row_id, r.text, r.content_hash FROM rows r
-WHERE r.domain = %(domain)s AND r.row_id > %(after)s::uuid AND NOT EXISTS (
-    SELECT 1 FROM embeddings e
-    WHERE e.domain = r.domain AND e.row_id = r.row_id AND e.model_id = %(model_id)s)
+LACKS = f"""
+NOT EXISTS (SELECT 1 FROM embeddings e
+            WHERE e.domain = r.domain AND e.row_id = r.row_id AND e.model_id = %(model_id)s) AND NOT {REFUSED}
+"""
+LACKING = f"""
+SELECT r.row_id, r.text, r.content_hash, octet_length(r.wire) FROM rows r
+WHERE r.domain = %(domain)s AND r.row_id > %(after)s::uuid AND {LACKS}
 ORDER BY r.row_id LIMIT %(limit)s
 """
-COUNT_LACKING = """
-SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (
-    SELECT 1 FROM embeddings e
-    WHERE e.domain = r.domain AND e.row_id = r.row_id AND e.model_id = %(model_id)s))
-FROM rows r WHERE r.domain = %(domain)s
-"""
+COUNT_LACKING = f"SELECT count(*), count(*) FILTER (WHERE {LACKS}) FROM rows r WHERE r.domain = %(domain)s"
 STAGE = """
 CREATE TEMP TABLE IF NOT EXISTS stage_backfill (
     row_id uuid, content_hash bytea, passage smallint, start_char integer, end_char integer, text_hash bytea,
@@ -47,17 +45,20 @@ ON CONFLICT DO NOTHING
 """
 LOCK_DOMAIN = "SELECT head, model_id FROM domains WHERE domain = %s FOR UPDATE"
 SWITCH = "UPDATE domains SET model_id = %s, epoch = %s, head = head + %s WHERE domain = %s"
-# Every live row again, in its present order; the old entries stay for those who are still reading them.
-RELOG = """
+# Every row again, in its present order; the old entries stay for those who are still reading them. A row that is too
+# large under this model gets a tombstone instead; one that was too large under the model before comes back.
+RELOG = f"""
 WITH live AS MATERIALIZED (
-    SELECT row_id, position, first_position, row_number() OVER (ORDER BY position) AS ordinal
-    FROM log WHERE domain = %(domain)s AND superseded_by IS NULL AND kind = 0
+    SELECT l.row_id, l.position, l.first_position, {REFUSED} AS refused,
+           row_number() OVER (ORDER BY l.position) AS ordinal
+    FROM log l JOIN rows r USING (domain, row_id)
+    WHERE l.domain = %(domain)s AND l.superseded_by IS NULL AND (l.kind = 0 OR NOT {REFUSED})
 ), superseded AS (
     UPDATE log SET superseded_by = %(base)s + live.ordinal
     FROM live WHERE log.domain = %(domain)s AND log.position = live.position
 )
 INSERT INTO log (domain, position, row_id, kind, first_position)
-SELECT %(domain)s, %(base)s + ordinal, row_id, 0, first_position FROM live ORDER BY ordinal
+SELECT %(domain)s, %(base)s + ordinal, row_id, refused::integer, first_position FROM live ORDER BY ordinal
 """
 OLD_BATCHES = "UPDATE log_batches SET intact = false WHERE domain = %s AND intact"
 NEW_BATCHES = """
@@ -86,11 +87,12 @@ DELETE FROM embeddings WHERE model_id = %(model_id)s AND (domain, row_id) IN (
 
 @dataclass(frozen=True, slots=True)
 class LackingRow:
-    """A row without vectors of a model; ``content_hash`` tells later whether it changed meanwhile."""
+    """A row without vectors of a model, its bytes on the wire as it is; ``content_hash`` tells later if it changed."""
 
     row_id: UUID
     text: str
     content_hash: bytes
+    wire_bytes: int
 
 
 def rows_lacking(cursor: Cursor, domain: str, model_id: int, *, after: UUID, limit: int) -> list[LackingRow]:
@@ -98,12 +100,13 @@ def rows_lacking(cursor: Cursor, domain: str, model_id: int, *, after: UUID, lim
     values = {"domain": domain, "model_id": model_id, "after": str(after), "limit": limit}
     cursor.execute(LACKING, values)
     return [
-        LackingRow(UUID(row_id), text or "", bytes(content_hash)) for row_id, text, content_hash in cursor.fetchall()
+        LackingRow(UUID(row_id), text or "", bytes(content_hash), wire_bytes)
+        for row_id, text, content_hash, wire_bytes in cursor.fetchall()
     ]
 
 
 def count_rows(cursor: Cursor, domain: str, model_id: int) -> tuple[int, int]:
-    """Give the domain's rows, and how many of them lack vectors of the model."""
+    """Give the domain's rows, and how many of them lack vectors of the model without being too large for it."""
     cursor.execute(COUNT_LACKING, {"domain": domain, "model_id": model_id})
     total, lacking = cursor.fetchone() or (0, 0)
     return total, lacking
@@ -145,11 +148,12 @@ def lock_domain(cursor: Cursor, domain: str) -> int:
 def switch_model(cursor: Cursor, domain: str, model_id: int) -> int:
     """Make the model active and begin a new epoch in which every row is delivered anew; gives how many rows.
 
-    The domain must be locked, and every row must have the model's vectors.
+    The domain must be locked, and every row must have the model's vectors or be noted as too large for it: such a one
+    leaves the log, and the searches, until another switch.
     """
     cursor.execute("SELECT head, model_id FROM domains WHERE domain = %s", (domain,))
     base, former = cursor.fetchone() or (0, 0)
-    cursor.execute(RELOG, {"domain": domain, "base": base})
+    cursor.execute(RELOG, {"domain": domain, "base": base, "model_id": model_id})
     rows, epoch = cursor.rowcount, str(uuid4())
     cursor.execute(OLD_BATCHES, (domain,))
     cursor.execute(
@@ -157,8 +161,10 @@ def switch_model(cursor: Cursor, domain: str, model_id: int) -> int:
     )
     cursor.execute(SWITCH, (model_id, epoch, rows, domain))
     cursor.execute(RETIRE, {"old": former, "new": model_id})
+    move_terms(cursor, domain, model_id)
     cursor.execute("SELECT pg_notify('pcw_log', %s)", (domain,))
-    return rows
+    cursor.execute("SELECT count(*) FROM log WHERE domain = %s AND position > %s AND kind = 0", (domain, base))
+    return int((cursor.fetchone() or (0,))[0])
 
 
 def lock_model(cursor: Cursor, model_id: int) -> list[str]:

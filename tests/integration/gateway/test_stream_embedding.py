@@ -203,3 +203,17 @@ async def test_null_and_zero_arrive_as_what_they_are(neighbours: Neighbours, gat
     null, zero = received.chunks[0].recruit.rows
     assert (null.HasField("experience_years"), zero.HasField("experience_years")) == (False, True)
     assert isinstance(received.chunks[0], pb.RowChunk)
+
+
+async def test_a_row_that_no_message_can_carry_is_refused_by_name_on_our_side(
+    neighbours: Neighbours, gateway: str
+) -> None:
+    log = neighbours.log("law")
+    log.write(range(3))
+    entry = log.write([7], text_bytes=4_400_000, push=False)
+
+    received = await stream(gateway, domain="law")
+
+    assert received.code == grpc.StatusCode.FAILED_PRECONDITION
+    assert entry.block.row_id(0) in received.details
+    assert max(map(len, received.messages)) < 4 * 1024 * 1024
