@@ -20,6 +20,7 @@ from pc_worker.reader.nodes import (
     Special,
 )
 from pc_worker.reader.normal import label_text
+from pc_worker.reader.parts import Call
 from pc_worker.reader.realise import key_of, resolve
 from pc_worker.reader.walker import Action, Bulk, Mispredicted, Walker
 
@@ -233,7 +234,7 @@ def _no_cell(w: Walker, node: Items, entries: list[Entry]) -> Exception:
 def _keep(w: Walker, node: Items, entries: list[Entry]) -> None:
     if node.entries is not None:
         node.entries += entries
-        if not node.plain or len(node.entries) <= STRIDE:
+        if not node.plain or len(node.entries) <= STRIDE or _is_of_blocks(w, node):
             return
         node.entries = None
     # The list's own entry stays: it was made before its first item.
@@ -242,6 +243,20 @@ def _keep(w: Walker, node: Items, entries: list[Entry]) -> None:
     while w.lists and w.lists[-1].address >= node.address:
         w.lists.pop()
     w.lists.append(node)
+
+
+def _is_of_blocks(w: Walker, node: Items) -> bool:
+    """Whether ``node`` lists a frame's blocks, as pandas before 1.4 wrote them: they are the columns, not cells of one.
+
+    Raises:
+        Refused: If they are more than a table may have columns.
+    """
+    below = w.stack[w.marks[-1] - 1] if w.marks and w.marks[-1] > 0 else None
+    if not isinstance(below, Special) or not isinstance(below.value, Call) or below.value.kind != "BlockManager":
+        return False
+    if node.count > w.limits.columns:
+        raise over_limit(f"the table has more than {w.limits.columns} blocks of columns")
+    return True
 
 
 def _note_dicts(w: Walker, node: Items, entries: list[Entry]) -> None:

@@ -34,6 +34,15 @@ ENVIRONMENTS = (
     ("pandas-2.3.3-numpy-2.3", "3.11", ("pandas==2.3.3", "numpy==2.3.5", "pyarrow==18.1.0")),
     ("pandas-3.0.0-numpy-2.4", "3.11", ("pandas==3.0.0", "numpy==2.4.6", "pyarrow==26.0.1")),
 )
+#: What pandas was before: ``former.py`` writes what changed since, one archive each in ``former/``.
+FORMER = (
+    ("pandas-0.25.3", "3.7", ("pandas==0.25.3", "numpy==1.17.5")),
+    ("pandas-1.0.5", "3.8", ("pandas==1.0.5", "numpy==1.18.5")),
+    ("pandas-1.1.5", "3.8", ("pandas==1.1.5", "numpy==1.19.5")),
+    ("pandas-1.2.5", "3.8", ("pandas==1.2.5", "numpy==1.20.3")),
+    ("pandas-1.3.5", "3.8", ("pandas==1.3.5", "numpy==1.21.6")),
+    ("pandas-1.4.4", "3.10", ("pandas==1.4.4", "numpy==1.22.4")),
+)
 ALSO = ("python-dateutil", "pytz", "zstandard")
 
 
@@ -45,6 +54,9 @@ def main(arguments):
         for name, version, packages in ENVIRONMENTS:
             python = environment(Path(folder) / name, version, packages)
             run(python, str(Path(__file__).resolve()), "--write", str(HERE / "archives" / (name + ".tar.xz")))
+        for name, version, packages in FORMER:
+            python = environment(Path(folder) / name, version, packages)
+            run(python, str(HERE / "former.py"), str(HERE / "former" / (name + ".tar.xz")))
 
 
 def environment(folder, version, packages):

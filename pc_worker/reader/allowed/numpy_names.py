@@ -96,9 +96,13 @@ def _frombuffer(args: tuple[Any, ...]) -> Array:
     return check_filled(Array(dtype, shape, args[3], args[0], axes))
 
 
+#: numpy's arrays, and the read-only ones in which pandas before 1 kept an index's codes.
+_ARRAYS = frozenset({Symbol("numpy", "ndarray"), Symbol("pandas.core.indexes.frozen", "FrozenNDArray")})
+
+
 def _reconstruct(args: tuple[Any, ...]) -> Array:
     match args:
-        case (Symbol("numpy", "ndarray"), (0,), b"b"):
+        case (Symbol() as cls, (0,), b"b") if cls in _ARRAYS:
             return Array(None)
     raise unsafe("_reconstruct is called for something else than a plain numpy array")
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pc_worker.reader import zones
+from pc_worker.reader.allowed.frequencies import OFFSETS, frequency_name, offset
 from pc_worker.reader.errors import unsafe
 from pc_worker.reader.parts import Array, Call, Symbol, Zone
 from pc_worker.reader.values import NAT, Interval, Period, Timedelta, Timestamp, moment, span
@@ -20,7 +21,7 @@ UNITS = {7: "s", 8: "ms", 9: "us", 10: "ns"}
 _CORE, _LIBS = "pandas.core", "pandas._libs"
 
 
-def _part(kind: str, *arities: int) -> Rule:
+def part(kind: str, *arities: int) -> Rule:
     """A rule that keeps the arguments for the shapes to judge, if there are as many as a writer gives."""
 
     def rule(args: tuple[Any, ...]) -> Call:
@@ -39,7 +40,7 @@ def _new_index(args: tuple[Any, ...]) -> Call:
     raise unsafe("_new_Index is called with arguments that no known writer gives it")
 
 
-def _backed(args: tuple[Any, ...]) -> Call:
+def backed(args: tuple[Any, ...]) -> Call:
     """``__pyx_unpickle_NDArrayBacked(class, checksum, None)``; the state follows with BUILD."""
     match args:
         case (Symbol() as cls, int(), None) if (cls.module, cls.name) in ARRAY_CLASSES:
@@ -69,7 +70,7 @@ def _zone(zone: object) -> Any:
     raise unsafe("a timestamp has something else than a time zone")
 
 
-def _timestamp(args: tuple[Any, ...]) -> Any:
+def timestamp(args: tuple[Any, ...]) -> Any:
     """``(value, freq, zone[, unit])``; pandas before 2 always counts nanoseconds."""
     match args:
         case (int() as ticks, _, zone) if -(2**63) <= ticks < 2**63:
@@ -81,8 +82,19 @@ def _timestamp(args: tuple[Any, ...]) -> Any:
 
 def _timedelta(args: tuple[Any, ...]) -> Any:
     match args:
-        case (int() as ticks, int() as unit) if unit in UNITS and NAT <= ticks < 2**63:
-            return span(ticks, UNITS[unit])
+        case (int() as ticks, int() as unit):
+            return span_of(ticks, unit)
+    raise unsafe("a Timedelta is made in a way that no known writer uses")
+
+
+def span_of(ticks: int, unit: int) -> Any:
+    """The span of so many ticks of a unit, by numpy's number for it.
+
+    Raises:
+        Refused: If pandas has no such span.
+    """
+    if unit in UNITS and NAT <= ticks < 2**63:
+        return span(ticks, UNITS[unit])
     raise unsafe("a Timedelta is made in a way that no known writer uses")
 
 
@@ -115,57 +127,6 @@ def _interval(args: tuple[Any, ...]) -> Interval:
         case (left, right, str() as closed) if is_interval(left, right, closed):
             return Interval(left, right, closed)
     raise unsafe("an Interval is made in a way that no known writer uses")
-
-
-def _offset(name: str) -> Rule:
-    def rule(args: tuple[Any, ...]) -> Call:
-        if not 1 <= len(args) <= 4 or type(args[0]) is not int:
-            raise unsafe(f"a frequency {name} is made in a way that no known writer uses")
-        return Call("Offset", (name, *args))
-
-    return rule
-
-
-_MONTHS = ("", "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-_DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
-_FREQUENCIES = {
-    "Day": "D",
-    "Hour": "h",
-    "Minute": "min",
-    "Second": "s",
-    "Milli": "ms",
-    "Micro": "us",
-    "Nano": "ns",
-    "MonthEnd": "M",
-    "BusinessDay": "B",
-    "Week": "W",
-    "QuarterEnd": "Q",
-    "YearEnd": "Y",
-}
-_OTHER_OFFSETS = ("MonthBegin", "BusinessMonthEnd", "BusinessMonthBegin", "QuarterBegin", "YearBegin", "BusinessHour")
-
-
-def frequency_name(offset: Call) -> str:
-    """pandas' name of the frequency that ``offset`` describes, such as ``2W-TUE``.
-
-    Raises:
-        Refused: If periods have no such frequency.
-    """
-    name, step, *rest = offset.args
-    base = _FREQUENCIES.get(name)
-    if base is None or not 0 < step < 2**31:
-        raise unsafe(f"periods of frequency {step} {name} are not read")
-    if name == "Week":
-        base += f"-{_DAYS[_number(rest, 0, 6)]}" if len(rest) > 1 and rest[1] is not None else ""
-    elif name in ("QuarterEnd", "YearEnd"):
-        base += f"-{_MONTHS[_number(rest, 1, 12)]}"
-    return base if step == 1 else f"{step}{base}"
-
-
-def _number(rest: list[Any], low: int, high: int) -> int:
-    if len(rest) < 2 or type(rest[1]) is not int or not low <= rest[1] <= high:
-        raise unsafe("a frequency is anchored at no day or month")
-    return rest[1]
 
 
 def _named(kinds: dict[str, tuple[str, ...]]) -> dict[Key, str]:
@@ -229,26 +190,33 @@ FRAME_CLASSES = _named(
         "SingleBlockManager": (f"{_CORE}.internals.managers", f"{_CORE}.internals"),
     }
 )
-STATEFUL = frozenset({*ARRAY_CLASSES.values(), *DTYPE_CLASSES.values(), *FRAME_CLASSES.values(), "Offset", "IntIndex"})
+STATEFUL = frozenset(
+    {
+        *ARRAY_CLASSES.values(),
+        *DTYPE_CLASSES.values(),
+        *FRAME_CLASSES.values(),
+        *("Offset", "IntIndex", "BlockManager", "BlockMaker"),
+    }
+)
 
 CALLS: dict[Key, Rule] = {
     **{
-        (module, "BlockManager"): _part("BlockManager", 2)
+        (module, "BlockManager"): part("BlockManager", 2)
         for module in (f"{_CORE}.internals.managers", f"{_CORE}.internals")
     },
-    (f"{_CORE}.internals.managers", "SingleBlockManager"): _part("SingleBlockManager", 2),
-    (f"{_LIBS}.internals", "_unpickle_block"): _part("Block", 3),
-    (f"{_CORE}.internals.blocks", "new_block"): _part("Block", 3),
+    (f"{_CORE}.internals.managers", "SingleBlockManager"): part("SingleBlockManager", 2),
+    (f"{_LIBS}.internals", "_unpickle_block"): part("Block", 3),
+    (f"{_CORE}.internals.blocks", "new_block"): part("Block", 3),
     (f"{_CORE}.indexes.base", "_new_Index"): _new_index,
     (f"{_CORE}.indexes.datetimes", "_new_DatetimeIndex"): _new_index,
     (f"{_CORE}.indexes.timedeltas", "_new_TimedeltaIndex"): _new_index,
     (f"{_CORE}.indexes.period", "_new_PeriodIndex"): _new_index,
     (f"{_CORE}.indexes.interval", "_new_IntervalIndex"): _new_index,
     (f"{_CORE}.indexes.frozen", "FrozenList"): lambda args: args[0],
-    (f"{_LIBS}.arrays", "__pyx_unpickle_NDArrayBacked"): _backed,
-    (f"{_LIBS}.interval", "__pyx_unpickle_IntervalMixin"): _backed,
-    **{key: _part(kind, 1, 2) for key, kind in DTYPE_CLASSES.items()},
-    (f"{_LIBS}.tslibs.timestamps", "_unpickle_timestamp"): _timestamp,
+    (f"{_LIBS}.arrays", "__pyx_unpickle_NDArrayBacked"): backed,
+    (f"{_LIBS}.interval", "__pyx_unpickle_IntervalMixin"): backed,
+    **{key: part(kind, 1, 2) for key, kind in DTYPE_CLASSES.items()},
+    (f"{_LIBS}.tslibs.timestamps", "_unpickle_timestamp"): timestamp,
     (f"{_LIBS}.tslibs.timedeltas", "_timedelta_unpickle"): _timedelta,
     (f"{_LIBS}.tslibs.nattype", "_nat_unpickle"): _nat,
     (f"{_LIBS}.tslibs.nattype", "__nat_unpickle"): _nat,
@@ -256,12 +224,12 @@ CALLS: dict[Key, Rule] = {
     ("pandas", "Period"): _period,
     (f"{_LIBS}.interval", "Interval"): _interval,
     ("pandas", "Interval"): _interval,
-    (f"{_LIBS}.sparse", "IntIndex"): _part("IntIndex", 2),
-    (f"{_LIBS}.sparse", "BlockIndex"): _part("BlockIndex", 3),
-    **{(f"{_LIBS}.tslibs.offsets", name): _offset(name) for name in (*_FREQUENCIES, *_OTHER_OFFSETS)},
+    (f"{_LIBS}.sparse", "IntIndex"): part("IntIndex", 2),
+    (f"{_LIBS}.sparse", "BlockIndex"): part("BlockIndex", 3),
+    **{(f"{_LIBS}.tslibs.offsets", name): offset(name) for name in OFFSETS},
 }
 CLASSES: dict[Key, Rule] = {
-    key: _part(kind, 0) for table in (DTYPE_CLASSES, ARRAY_CLASSES, FRAME_CLASSES) for key, kind in table.items()
+    key: part(kind, 0) for table in (DTYPE_CLASSES, ARRAY_CLASSES, FRAME_CLASSES) for key, kind in table.items()
 }
 ARGUMENTS = frozenset({*INDEX_CLASSES, *ARRAY_CLASSES})
 CONSTANTS: dict[Key, Any] = {(f"{_LIBS}.missing", "NA"): None, ("pandas", "NA"): None, ("pandas", "NaT"): None}

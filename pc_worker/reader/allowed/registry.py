@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pc_worker.reader.allowed import arrow_names, numpy_names, pandas_names, standard_names
+from pc_worker.reader.allowed import arrow_names, former_pandas, numpy_names, pandas_names, standard_names
 from pc_worker.reader.errors import Refused, broken, unsafe
 from pc_worker.reader.parts import Array, Blank, Call, Symbol
 
 Rule = Callable[[tuple[Any, ...]], Any]
 Key = tuple[str, str]
 
-_TABLES = (standard_names, numpy_names, pandas_names, arrow_names)
+_TABLES = (standard_names, numpy_names, pandas_names, former_pandas, arrow_names)
 #: name → what REDUCE of it with a tuple of arguments gives.
 CALLS: dict[Key, Rule] = {key: rule for table in _TABLES for key, rule in table.CALLS.items()}
 #: name → what NEWOBJ of it gives.
@@ -38,6 +38,8 @@ def admitted(module: object, name: object) -> Any:
     if key in CONSTANTS:
         return CONSTANTS[key]
     if key not in _NAMES:
+        if (refusal := former_pandas.too_old(module, name)) is not None:
+            raise refusal
         raise unsafe(f"the file names {_shown(module)}.{_shown(name)}, which is not on the allow-list")
     return Symbol(module, name)
 
@@ -48,6 +50,8 @@ def call(function: object, args: object) -> Any:
     Raises:
         Refused: If the pair of name and arguments is not one that a known writer produces.
     """
+    if isinstance(function, Call):
+        return former_pandas.block_made(function, args)
     if not isinstance(function, Symbol) or not isinstance(args, tuple):
         raise unsafe("something else than an allow-listed name is called")
     key = (function.module, function.name)

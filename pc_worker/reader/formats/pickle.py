@@ -130,7 +130,15 @@ def writer_of(names: Sequence[str]) -> str | None:
         pandas = "pandas 2" if numpy == "numpy 2" else "pandas 1 or 2"
         pandas = "pandas 3" if "pandas.DataFrame" in names or "pandas.Series" in names else pandas
         pandas = "pandas 1" if "pandas.core.indexes.numeric" in of else pandas
+        pandas = "pandas before 1.4" if _is_former(names) else pandas
     return " with ".join(part for part in (pandas, numpy) if part) or None
+
+
+def _is_former(names: Sequence[str]) -> bool:
+    """Whether blocks are placed and no later pandas' function makes them."""
+    return any(name.endswith("__.slice") or name == "builtins.slice" for name in names) and not (
+        {"pandas._libs.internals._unpickle_block", "pandas.DataFrame", "pandas.Series"} & {*names}
+    )
 
 
 def _names(shape: Shape) -> Sequence[Any]:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from pc_worker.reader import zones
-from pc_worker.reader.allowed.pandas_names import frequency_name, is_interval
+from pc_worker.reader.allowed.frequencies import frequency_name
+from pc_worker.reader.allowed.pandas_names import is_interval
 from pc_worker.reader.errors import broken, not_a_table
 from pc_worker.reader.layout import Listing
 from pc_worker.reader.parts import Array, Call, Zone
@@ -95,7 +96,7 @@ def rows_of(store: Store, array: Array, count: int) -> list[Reader]:
 
 def _backing(value: Call) -> tuple[Any, Array] | None:
     """The type and the numpy array of an extension array that is backed by one."""
-    if value.kind not in _WRAPPERS or not isinstance(value.state, tuple):
+    if value.kind not in _WRAPPERS or not isinstance(value.state, tuple) or len(value.state) == 1:
         return None
     match value.state:
         case (Array() as array, dtype, *_) | (dtype, Array() as array, *_):

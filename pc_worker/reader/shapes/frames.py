@@ -140,10 +140,10 @@ def _manager(store: Store, state: dict[Any, Any]) -> tuple[list[tuple[Any, Any]]
             return [_block(block) for block in sequence(store, blocks)], sequence(store, axes)
         case Call(kind="SingleBlockManager", args=(block, axis)):
             return [_block(block)], [axis]
-        case Call(kind="SingleBlockManager", state=(*_, {"0.14.1": {"axes": axes, "blocks": blocks}})):
+        case Call(kind="BlockManager" | "SingleBlockManager", state=(*_, {"0.14.1": {"axes": axes, "blocks": blocks}})):
             found = [(block["values"], block["mgr_locs"]) for block in sequence(store, blocks)]
             return found, sequence(store, axes)
-    raise broken("a table's content is stored in a form that no pandas from 1.5 to 3 writes")
+    raise broken("a table's content is stored in a form that no pandas from 0.25 to 3 writes")
 
 
 def _block(block: Any) -> tuple[Any, Any]:
