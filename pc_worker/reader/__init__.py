@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pc_worker.reader.errors import Refused, SourceChanged
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.normal import Json, normal
+from pc_worker.reader.options import ReadOptions
 from pc_worker.reader.values import MISSING, Interval, Period, Timedelta, Timestamp
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ __all__ = [
     "Json",
     "Limits",
     "Period",
+    "ReadOptions",
     "Refused",
     "SourceChanged",
     "Table",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from pc_worker.reader.errors import Refused
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.normal import Json, normal
 from pc_worker.reader.opening import open_table
+from pc_worker.reader.options import ReadOptions
 from pc_worker.reader.table import Column, Table
 from pc_worker.reader.values import MISSING
 
 _DEFAULT_LIMITS = Limits()
+_NO_OPTIONS = ReadOptions()
 _SAMPLES, _SAMPLE_ROWS = 3, 50
 _SHOWN = 80
 
@@ -43,6 +46,7 @@ class Inspection:
         refusal: The refusal, None if the file is readable.
         container, rows, protocol, writer: See ``Table``; None or 0 if refused.
         columns: The columns in order.
+        details: See ``Table``.
     """
 
     path: str
@@ -54,6 +58,7 @@ class Inspection:
     protocol: int | None = None
     writer: str | None = None
     columns: tuple[ColumnReport, ...] = ()
+    details: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -71,6 +76,7 @@ class Inspection:
             "rows": self.rows,
             "protocol": self.protocol,
             "writer": self.writer,
+            **{name: self.details.get(name) for name in ("encoding", "delimiter", "certainty", "sheet", "note")},
             "columns": [_column(report) for report in self.columns],
             "vectors": {r.column.name: r.column.dimension for r in self.columns if r.column.kind == "vector"},
         }
@@ -98,7 +104,12 @@ def _column(report: ColumnReport) -> dict[str, Any]:
 
 
 def inspect_file(
-    path: str | os.PathLike[str], *, spool: Path, limits: Limits = _DEFAULT_LIMITS, fd: int | None = None
+    path: str | os.PathLike[str],
+    *,
+    spool: Path,
+    limits: Limits = _DEFAULT_LIMITS,
+    fd: int | None = None,
+    options: ReadOptions = _NO_OPTIONS,
 ) -> Inspection:
     """What the file at ``path`` holds; a refused file is an answer here, not an error.
 
@@ -109,9 +120,17 @@ def inspect_file(
     name = os.fspath(path)
     size = os.stat(name if fd is None else fd).st_size
     try:
-        with open_table(path, spool=spool, limits=limits, fd=fd) as table:
+        with open_table(path, spool=spool, limits=limits, fd=fd, options=options) as table:
             return Inspection(
-                name, size, "readable", None, table.container, table.rows, table.protocol, table.writer, _reports(table)
+                name,
+                size,
+                "readable",
+                container=table.container,
+                rows=table.rows,
+                protocol=table.protocol,
+                writer=table.writer,
+                columns=_reports(table),
+                details=table.details,
             )
     except Refused as error:
         return Inspection(name, size, f"refused: {error}", error)

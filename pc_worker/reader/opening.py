@@ -13,16 +13,24 @@ from pc_worker.reader.formats.base import Format, Index, Indexed, Opening, table
 from pc_worker.reader.formats.compression import decompress
 from pc_worker.reader.formats.sniff import format_of, packing_of
 from pc_worker.reader.limits import Limits
+from pc_worker.reader.options import ReadOptions
 from pc_worker.reader.sidecar import Notes
 from pc_worker.reader.source import Fingerprint, Source
 from pc_worker.reader.spool import Place, is_of, notes_of
 from pc_worker.reader.table import Column, Rows, Table
 
 _DEFAULT_LIMITS = Limits()
+_NO_OPTIONS = ReadOptions()
+_PACKED_ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
 
 def open_table(
-    path: str | os.PathLike[str], *, spool: Path, limits: Limits = _DEFAULT_LIMITS, fd: int | None = None
+    path: str | os.PathLike[str],
+    *,
+    spool: Path,
+    limits: Limits = _DEFAULT_LIMITS,
+    fd: int | None = None,
+    options: ReadOptions = _NO_OPTIONS,
 ) -> Table:
     """Open the table in the file at ``path``; nothing in it is executed or imported.
 
@@ -34,6 +42,7 @@ def open_table(
         spool: An existing folder for indexes and unpacked files, readable by whoever may read the tables.
         limits: Budgets; passing one refuses the file.
         fd: An open descriptor of the file, used instead of opening ``path``; the caller keeps its own.
+        options: What is said about the file instead of being found out.
 
     Raises:
         Refused: If the file is unsafe, broken, no table, or over a limit; before any row is given.
@@ -42,20 +51,20 @@ def open_table(
     """
     source = Source(path, fd)
     try:
-        return _opened(source, spool, limits)
+        return _opened(source, spool, limits, options)
     except BaseException:
         source.close()
         raise
 
 
-def _opened(source: Source, spool: Path, limits: Limits) -> Table:
+def _opened(source: Source, spool: Path, limits: Limits, options: ReadOptions) -> Table:
     if source.size > limits.file_bytes:
         raise over_limit(f"the file has {source.size} bytes and the limit is {limits.file_bytes}")
-    place = Place(source, spool)
-    return _kept(place, limits) or _made(place.with_new_copies(), limits)
+    place = Place(source, spool, variant="" if options == _NO_OPTIONS else repr(options))
+    return _kept(place, limits, options) or _made(place.with_new_copies(), limits, options)
 
 
-def _kept(place: Place, limits: Limits) -> Table | None:
+def _kept(place: Place, limits: Limits, options: ReadOptions) -> Table | None:
     """Return the table by the index in the spool, if there is a sound one of this very content."""
     try:
         layout, notes = sidecar.load(place.index)
@@ -67,12 +76,13 @@ def _kept(place: Place, limits: Limits) -> Table | None:
         return None
     try:
         packed = packing_of(place.source) is not None
-        opening = _opening(place, Source(place.copy("unpacked")) if packed else _itself(place.source), limits)
+        content = Source(place.copy("unpacked")) if packed else _itself(place.source)
+        opening = _opening(place, content, limits, options)
     except FileNotFoundError:
         return None
     with _closing_in_trouble(opening.content):
         try:
-            rows = table_format(Format(notes.format)).open(opening, Index(layout))
+            rows = table_format(Format(notes.format)).open(opening, Index(layout, notes.details))
         except (FileNotFoundError, sidecar.Damaged):
             opening.content.close()
             return None
@@ -80,19 +90,32 @@ def _kept(place: Place, limits: Limits) -> Table | None:
         return _table(opening, rows, notes)
 
 
-def _made(place: Place, limits: Limits) -> Table:
+def _made(place: Place, limits: Limits, options: ReadOptions) -> Table:
     """Pass over the file once, and keep what was found in the spool."""
     try:
         content, digest = _content(place, limits)
         with _closing_in_trouble(content):
-            return _indexed(_opening(place, content, limits), digest)
+            return _indexed(_opening(place, content, limits, options), digest)
     except BaseException:
         place.remove_copies()
         raise
 
 
-def _opening(place: Place, content: Source, limits: Limits) -> Opening:
-    return Opening(source=place.source, content=content, place=place, limits=limits)
+def _opening(place: Place, content: Source, limits: Limits, options: ReadOptions) -> Opening:
+    return Opening(
+        source=place.source,
+        content=content,
+        place=place,
+        limits=limits,
+        options=options,
+        name=_name(place.source.path),
+    )
+
+
+def _name(path: str) -> str:
+    """Return a file's name without the ending of what it is packed in."""
+    stem, ending = os.path.splitext(os.path.basename(path))
+    return stem if ending.lower() in _PACKED_ENDINGS else stem + ending
 
 
 def _itself(source: Source) -> Source:
@@ -131,9 +154,9 @@ def _content(place: Place, limits: Limits) -> tuple[Source, Callable[[], str]]:
 
 
 def _indexed(opening: Opening, digest: Callable[[], str]) -> Table:
-    kind = format_of(opening.content)
+    kind = format_of(opening.content, opening.options)
     found: Indexed = table_format(kind).index(opening)
-    notes = notes_of(opening.place, digest(), kind.value, found.columns)
+    notes = notes_of(opening.place, digest(), kind.value, found.columns, found.index.details)
     opening.source.check_unchanged()
     sidecar.save(opening.place.index, found.index.layout, notes)
     return _table(opening, found.rows, notes)
@@ -145,4 +168,5 @@ def _table(opening: Opening, rows: Rows, notes: Notes) -> Table:
         fingerprint=Fingerprint(notes.size, notes.mtime_ns, notes.digest),
         columns=tuple(Column(note.name, note.kind, note.dimension) for note in notes.columns),
         rows=rows,
+        details=notes.details,
     )

@@ -7,6 +7,7 @@ import os
 import tempfile
 import zlib
 from array import array
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from pc_worker.reader.forms import Form
 from pc_worker.reader.layout import Layout, Listing, Part, longs
 
 #: Changes with every change of what an index holds or how it is written.
-VERSION = 9
+VERSION = 10
 _MAGIC = b"PCWINDEX"
 _HEAD = 8 + 8 + 4
 
@@ -45,6 +46,7 @@ class Notes:
     copies: str
     format: str
     columns: tuple[ColumnNote, ...]
+    details: Mapping[str, str]
 
 
 class Damaged(Exception):

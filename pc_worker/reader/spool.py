@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,12 +23,14 @@ class Place:
 
     Path, size and time tell which index to look at, not whether it is of the file as it is now: that is checked, by
     content if need be. Copies are found through an index only: ``copies`` is its own name for them, so that none is
-    ever taken for a copy of what stood at the same path before.
+    ever taken for a copy of what stood at the same path before. ``variant`` tells readings of one file apart: by
+    other options, or of another member of an archive.
     """
 
     source: Source
     spool: Path
     copies: str = ""
+    variant: str = ""
 
     def with_copies(self, name: str) -> Place:
         """Return the place whose copies have this name."""
@@ -48,7 +51,7 @@ class Place:
 
     def _name(self) -> str:
         stamp = self.source.stamp
-        key = f"{os.path.abspath(self.source.path)}\0{stamp.size}\0{stamp.mtime_ns}"
+        key = f"{os.path.abspath(self.source.path)}\0{stamp.size}\0{stamp.mtime_ns}\0{self.variant}"
         return hashlib.blake2b(os.fsencode(key), digest_size=16).hexdigest()
 
     def mark_used(self) -> None:
@@ -72,7 +75,19 @@ def is_of(notes: Notes, source: Source) -> bool:
     return (notes.ctime_ns, notes.inode) == (stamp.ctime_ns, stamp.inode) or source.digest() == notes.digest
 
 
-def notes_of(place: Place, digest: str, kind: str, columns: tuple[ColumnNote, ...]) -> Notes:
+def notes_of(
+    place: Place, digest: str, kind: str, columns: tuple[ColumnNote, ...], details: Mapping[str, str]
+) -> Notes:
     """Return what an index says of the source at ``place``."""
     stamp = place.source.stamp
-    return Notes(stamp.size, stamp.mtime_ns, stamp.ctime_ns, stamp.inode, digest, place.copies, kind, columns)
+    return Notes(
+        size=stamp.size,
+        mtime_ns=stamp.mtime_ns,
+        ctime_ns=stamp.ctime_ns,
+        inode=stamp.inode,
+        digest=digest,
+        copies=place.copies,
+        format=kind,
+        columns=columns,
+        details=details,
+    )

@@ -84,6 +84,7 @@ class Table:
         columns: In normal-form order: index levels first, unless the index is 0, 1, 2, …
         container: What the file holds, in words.
         protocol: The highest pickle protocol, None for other formats.
+        details: How the file was read, where that was found out: encoding, delimiter and their certainty; sheet.
         fingerprint: What the file was when it was indexed.
     """
 
@@ -94,9 +95,10 @@ class Table:
         fingerprint: Fingerprint,
         columns: tuple[Column, ...],
         rows: Rows,
+        details: Mapping[str, str],
     ) -> None:
         self._source, self._rows = source, rows
-        self.fingerprint, self.columns = fingerprint, columns
+        self.fingerprint, self.columns, self.details = fingerprint, columns, details
         self.rows, self.container, self.protocol = rows.rows, rows.container, rows.protocol
         self._names = tuple(column.name for column in columns)
         self._digests = {fingerprint.digest}

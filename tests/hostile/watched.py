@@ -9,6 +9,7 @@ all the reader's own libraries are loaded, so that what is loaded later is the f
 
 from __future__ import annotations
 
+import codecs
 import encodings.cp437
 import encodings.idna
 import encodings.raw_unicode_escape
@@ -28,6 +29,7 @@ import pyarrow as pa
 
 from pc_worker.reader import Refused, open_table
 from pc_worker.reader.formats.base import Format, table_format
+from pc_worker.reader.options import ENCODINGS
 
 #: What a file may cost beyond the idle process. Processor time is far above what any file needs on any machine.
 MEMORY, SECONDS = 1 << 30, 40
@@ -75,6 +77,8 @@ def _load_lazy_parts() -> None:
     pa.array(["a"]).to_pylist()
     for kind in Format:
         table_format(kind)
+    for name in ENCODINGS:
+        codecs.lookup(name)
 
 
 def _in_child(path: Path, spool: Path, writing: int) -> None:

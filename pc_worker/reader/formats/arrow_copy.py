@@ -27,13 +27,20 @@ BATCH_ROWS = 1024
 
 def copied_format(container: str, batches: Callable[[Opening], Iterable[Any]]) -> TableFormat:
     """Return the format whose files ``batches`` gives as record batches, the first at least with the schema."""
+    return TableFormat(lambda opening: copied(opening, container, batches(opening)), reopener(container))
 
-    def index(opening: Opening) -> Indexed:
-        copy = opening.place.copy("arrow")
-        with damage_named(container):
-            _copy(batches(opening), copy, opening.limits)
-            rows = ArrowRows(opening.content, copy, container)
-        return Indexed(Index(), rows, rows.notes())
+
+def copied(opening: Opening, container: str, batches: Iterable[Any]) -> Indexed:
+    """Write ``batches`` to the spool, and return their rows."""
+    copy = opening.place.copy("arrow")
+    with damage_named(container):
+        _copy(batches, copy, opening.limits)
+        rows = ArrowRows(opening.content, copy, container)
+    return Indexed(Index(), rows, rows.notes())
+
+
+def reopener(container: str) -> Callable[[Opening, Index], ArrowRows]:
+    """Return what opens the rows that ``copied`` wrote."""
 
     def reopen(opening: Opening, index: Index) -> ArrowRows:
         del index  # all of it stands in the copy
@@ -42,7 +49,7 @@ def copied_format(container: str, batches: Callable[[Opening], Iterable[Any]]) -
         except pa.ArrowException as error:
             raise Damaged from error
 
-    return TableFormat(index, reopen)
+    return reopen
 
 
 @contextmanager

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import assert_never
 
 from pc_worker.reader.layout import Layout, longs
 from pc_worker.reader.limits import Limits
+from pc_worker.reader.options import ReadOptions
 from pc_worker.reader.sidecar import ColumnNote
 from pc_worker.reader.source import Source
 from pc_worker.reader.spool import Place
@@ -22,6 +23,7 @@ class Format(Enum):
     PARQUET = "parquet"
     CSV = "csv"
     JSON_LINES = "json lines"
+    JSON_ARRAY = "json array"
 
 
 class Packing(Enum):
@@ -43,12 +45,16 @@ class Opening:
         content: The same, decompressed; whoever opens it closes it.
         place: Where its index and copies stand in the spool.
         limits: The budgets.
+        options: What the user said about the file.
+        name: The file's name without endings such as ``.gz``; for messages, and to break ties.
     """
 
     source: Source
     content: Source
     place: Place
     limits: Limits
+    options: ReadOptions
+    name: str
 
 
 def no_layout() -> Layout:
@@ -58,9 +64,15 @@ def no_layout() -> Layout:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """What is kept of one pass over a file: where things lie."""
+    """What is kept of one pass over a file.
+
+    Attributes:
+        layout: Where things lie; empty if the rows stand in the spool.
+        details: How the file was read, such as its encoding, in words for a person.
+    """
 
     layout: Layout = field(default_factory=no_layout)
+    details: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,4 +123,8 @@ def table_format(kind: Format) -> TableFormat:
             from pc_worker.reader.formats import json_lines
 
             return json_lines.FORMAT
+        case Format.JSON_ARRAY:
+            from pc_worker.reader.formats import json_array
+
+            return json_array.FORMAT
     assert_never(kind)

@@ -1,11 +1,18 @@
-"""Tells what a file is by its first bytes, never by its name."""
+"""Tells what a file is by its content; its name breaks ties and never more."""
 
 from __future__ import annotations
+
+import pickletools
+import re
+from typing import IO, cast
 
 from pc_worker.reader import opcodes as op
 from pc_worker.reader.errors import not_a_table
 from pc_worker.reader.formats.base import Format, Packing
+from pc_worker.reader.formats.foreign import foreign
+from pc_worker.reader.options import ReadOptions
 from pc_worker.reader.source import Source
+from pc_worker.reader.text.dialect import decoded_sample, encoding_of
 
 _PACKINGS: tuple[tuple[bytes, Packing], ...] = (
     (b"\x1f\x8b", Packing.GZIP),
@@ -13,10 +20,17 @@ _PACKINGS: tuple[tuple[bytes, Packing], ...] = (
     (b"\xfd7zXZ\x00", Packing.XZ),
     (b"\x28\xb5\x2f\xfd", Packing.ZSTD),
     (b"PK\x03\x04", Packing.ZIP),
+    (b"PK\x05\x06", Packing.ZIP),  # without a member
 )
-_HEAD = 4096
+_TABLES: tuple[tuple[bytes, Format], ...] = ((b"PAR1", Format.PARQUET),)
+_HEAD = 1 << 16
 #: What protocols 0 and 1 begin with where the file holds a frame, a list, a dict or a call.
 _OLD_STARTS = frozenset({op.MARK, op.EMPTY_LIST, op.EMPTY_DICT, op.GLOBAL})
+_PICKLE_HEAD = 2048
+_DOTTED = re.compile(r"[^\W\d][\w.]*( [^\W\d][\w.]*)?")
+#: Opcodes that a text would have to spell by accident to be taken for a pickle.
+_ENOUGH_OPCODES = 6
+_RAN_OUT = re.compile("exhausted|expected .* bytes|only .* remain|no newline found|not enough data")
 
 
 def packing_of(source: Source) -> Packing | None:
@@ -25,39 +39,86 @@ def packing_of(source: Source) -> Packing | None:
     return next((packing for magic, packing in _PACKINGS if head.startswith(magic)), None)
 
 
-def format_of(source: Source) -> Format:
-    """Return what ``source`` holds.
+def format_of(content: Source, options: ReadOptions) -> Format:
+    """Return what ``content`` holds.
 
     Raises:
-        Refused: If it is empty, or nothing that is read.
+        Refused: If it is empty, or nothing that is read; by its name where that is known.
     """
-    head = source.read(0, min(_HEAD, source.size))
+    head = content.read(0, min(_HEAD, content.size))
     if not head:
         raise not_a_table("the file is empty")
-    if head.startswith(b"PAR1"):
-        return Format.PARQUET
-    if head[0] == op.PROTO or (head[0] in _OLD_STARTS and not _is_text_table(head)):
+    for magic, kind in _TABLES:
+        if head.startswith(magic):
+            return kind
+    refusal = foreign(head)
+    if refusal is not None:
+        raise refusal
+    if is_pickle(head):
         return Format.PICKLE
-    stripped = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if stripped.startswith(b"{"):
-        return Format.JSON_LINES
-    if _is_text(head) and b"," in head.partition(b"\n")[0]:
+    return _text_format(head, options, whole=len(head) == content.size)
+
+
+def _text_format(head: bytes, options: ReadOptions, *, whole: bool) -> Format:
+    found = encoding_of(head, options)
+    text = decoded_sample(head, found.encoding, whole=whole)
+    if is_binary(text):
+        raise not_a_table("the file is binary, and of no format that is known")
+    start = text.lstrip(" \t\r\n\ufeff")
+    if not start:
+        raise not_a_table("the file is blank")
+    if options.delimiter is not None or not _JSON.match(start):
         return Format.CSV
-    raise not_a_table("the file is no pickle, Parquet, CSV or JSON Lines, nor one of them compressed")
+    if found.encoding != "utf-8":
+        raise not_a_table(
+            f"the text is JSON in {found.encoding}, and JSON is read as UTF-8 only: convert it with iconv"
+        )
+    return Format.JSON_LINES if start[0] == "{" else Format.JSON_ARRAY
 
 
-def _is_text_table(head: bytes) -> bool:
-    """Return whether this is text such as ``category,name``, which also begins with a letter that is an opcode."""
-    if head[0] == op.GLOBAL:
-        first, _, rest = head[1:].partition(b"\n")
-        second = rest.partition(b"\n")[0]
-        return b"," in first or b"," in second
-    return False
+#: An object, or an array of anything, but no ``[section]`` of settings and no ``[2024-01-31 …]`` of a log.
+_JSON = re.compile(r'\{|\[\s*(?:[\[{\]"]|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\s*[,\]]|(?:true|false|null)\s*[,\]])')
 
 
-def _is_text(head: bytes) -> bool:
-    cut = head[: head.rfind(b"\n") + 1] or head
+def is_binary(text: str) -> bool:
+    """Return whether more than a tenth of ``text`` is control characters; a few NULs only cost their rows."""
+    controls = sum(c < " " and c not in "\t\r\n\f\x1b" for c in text) + text.count("\x7f")
+    return controls * 10 > len(text)
+
+
+def is_pickle(head: bytes) -> bool:
+    """Return whether a file that begins with ``head`` is a pickle, sound or not, and no text that begins like one."""
+    if head[0] == op.PROTO:
+        return len(head) > 1 and head[1] < 32 and head[1] not in b"\t\n\r"
+    start = head[:_PICKLE_HEAD]
+    return head[0] in _OLD_STARTS and _names_are_names(start) and _opcodes_run(start)
+
+
+def _names_are_names(head: bytes) -> bool:
     try:
-        return "\x00" not in cut.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
+        for opcode, argument, _ in pickletools.genops(head):
+            if opcode.name in ("GLOBAL", "INST"):
+                return _DOTTED.fullmatch(str(argument)) is not None
+    except ValueError:
+        pass
+    return True
+
+
+class _Count:
+    """Counts the opcodes that ``pickletools.dis`` writes, a line each."""
+
+    lines = 0
+
+    def write(self, text: str) -> int:
+        self.lines += text.endswith("\n") or text == "\n"
+        return len(text)
+
+
+def _opcodes_run(head: bytes) -> bool:
+    """Return whether the opcodes find what they need on the stack and in the memo; nothing is loaded or run."""
+    count = _Count()
+    try:
+        pickletools.dis(head, cast(IO[str], count))
+    except (ValueError, IndexError, KeyError, OverflowError) as error:
+        return count.lines >= (2 if _RAN_OUT.search(str(error)) else _ENOUGH_OPCODES)
+    return count.lines > 1

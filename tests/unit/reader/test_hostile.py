@@ -24,7 +24,8 @@ from pathlib import Path
 from pc_worker.reader import Refused, open_table
 import pc_worker.reader.inspection, pc_worker.reader.shapes.arrow_values
 from pc_worker.reader.formats.base import Format, table_format
-[table_format(kind) for kind in Format]
+from pc_worker.reader.options import ENCODINGS
+[table_format(kind) for kind in Format], ["".encode(name) for name in ENCODINGS]
 import encodings.raw_unicode_escape, encodings.cp437, encodings.latin_1
 folder, spool, seen, watching = Path(sys.argv[1]), Path(sys.argv[2]), [], False
 QUIET = ("sys", "gc", "code", "marshal", "array", "cpython", "builtins", "_thread", "threading")

@@ -1,0 +1,137 @@
+"""A JSON array of objects, in one line or many: decoded object by object, never whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from pc_worker.reader.errors import Refused, broken, over_limit
+from pc_worker.reader.formats.json_rows import check_depth, json_format, too_deep
+from pc_worker.reader.limits import Limits
+from pc_worker.reader.source import Source
+
+_STEP = 1 << 20
+_BLANK = " \t\r\n"
+_MARK = b"\xef\xbb\xbf"
+_decode = json.JSONDecoder().raw_decode
+
+
+class _Text:
+    """A window of the file as text, of which a part is used up.
+
+    Args:
+        content: The file.
+        start: The byte to begin at.
+        limits: The budgets.
+    """
+
+    def __init__(self, content: Source, start: int, limits: Limits) -> None:
+        self._content, self._limits = content, limits
+        self._base = self._end = start
+        self._rest = b""
+        self.text, self.at = "", 0
+
+    def offset(self) -> int:
+        """Return the byte offset of the place."""
+        used = self.text[: self.at]
+        return self._base + (self.at if used.isascii() else len(used.encode("utf-8")))
+
+    def more(self) -> bool:
+        """Drop what is used, and read on, at least as much as is kept; False at the end of the file."""
+        length = min(max(_STEP, len(self.text) - self.at), self._content.size - self._end)
+        if length <= 0:
+            return False
+        if len(self.text) - self.at > self._limits.cell_bytes:
+            raise over_limit(f"an object is longer than {self._limits.cell_bytes} bytes", self.offset())
+        self._base = self.offset()
+        data = self._rest + self._content.read(self._end, length)
+        self._end += length
+        self.text = self.text[self.at :] + self._decoded(data)
+        self.at = 0
+        return True
+
+    def _decoded(self, data: bytes) -> str:
+        try:
+            self._rest = b""
+            return data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            if error.reason == "unexpected end of data" and self._end < self._content.size:
+                self._rest = data[error.start :]
+                return data[: error.start].decode("utf-8")
+            offset = self._end - len(data) + error.start
+            raise broken(f"byte 0x{data[error.start]:02x} is not UTF-8", offset) from error
+
+    def next_mark(self) -> str:
+        """Return the next character that is not blank, without using it; nothing at the end of the file."""
+        while True:
+            while self.at < len(self.text) and self.text[self.at] in _BLANK:
+                self.at += 1
+            if self.at < len(self.text):
+                return self.text[self.at]
+            if not self.more():
+                return ""
+
+    def value(self, row: int) -> Any:
+        """Return the next value, and use it.
+
+        Raises:
+            Refused: If it is no JSON, or cut.
+        """
+        while True:
+            try:
+                value, end = _decode(self.text, self.at)
+            except RecursionError as error:
+                raise too_deep(self._limits, self.offset(), row) from error
+            except ValueError as error:
+                if self.more():
+                    continue
+                raise Refused("broken", f"an object is not JSON: {str(error)[:100]}", self.offset(), row=row) from error
+            if end < len(self.text) or not self.more():  # a number may go on in the next window
+                held = self.text.count("[", self.at, end) + self.text.count("{", self.at, end)
+                if held > self._limits.depth:
+                    check_depth(value, self._limits, self.offset(), row)
+                self.at = end
+                return value
+
+
+def _objects(content: Source, start: int, row: int, limits: Limits) -> Iterator[tuple[int, dict[str, Any]]]:
+    text = _Text(content, start or _after_mark(content), limits)
+    if start == 0:
+        text.next_mark()
+        text.at += 1
+        if text.next_mark() == "]":
+            text.at += 1
+            return _check_end(text, row)
+    while True:
+        mark, offset = text.next_mark(), text.offset()
+        if mark != "{":
+            raise _no_object(mark, offset, row)
+        yield offset, text.value(row)
+        row += 1
+        mark = text.next_mark()
+        if mark not in (",", "]") or not mark:
+            raise _no_object(mark, text.offset(), row)
+        text.at += 1
+        if mark == "]":
+            return _check_end(text, row)
+
+
+def _after_mark(content: Source) -> int:
+    return len(_MARK) if content.read(0, min(3, content.size)) == _MARK else 0
+
+
+def _no_object(mark: str, offset: int, row: int) -> Refused:
+    if not mark:
+        return Refused("broken", "the array is not closed: the file is cut", offset, row=row)
+    if mark in '["-0123456789tfn':
+        return Refused("not a table", "an item of the array is no object", offset, row=row)
+    return Refused("broken", f"the array has {mark!r} where an object or its end is due", offset, row=row)
+
+
+def _check_end(text: _Text, row: int) -> None:
+    if text.next_mark():
+        raise Refused("broken", "something follows the end of the array", text.offset(), row=row)
+
+
+FORMAT = json_format("JSON array", _objects)

@@ -1,0 +1,119 @@
+"""Rows that are JSON objects in a file, found again by the offset of every few hundredth one."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from pc_worker.reader.errors import Refused, not_a_table, over_limit
+from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
+from pc_worker.reader.kinds import judge, sample_ranges
+from pc_worker.reader.layout import Layout, Listing, longs
+from pc_worker.reader.limits import Limits
+from pc_worker.reader.sidecar import ColumnNote, Damaged
+from pc_worker.reader.source import Source
+from pc_worker.reader.table import dict_cells
+
+_STRIDE = 64
+#: Yields the objects of a file from a byte on, each with its offset; told the number of the first, for messages.
+Objects = Callable[[Source, int, int, Limits], Iterator[tuple[int, dict[str, Any]]]]
+
+
+def json_format(container: str, objects: Objects) -> TableFormat:
+    """Return the format whose files ``objects`` reads."""
+
+    def index(opening: Opening) -> Indexed:
+        listing = _listing(opening.content, objects, opening.limits)
+        rows = JsonRows(opening.content, listing, opening.limits, objects, container)
+        return Indexed(Index(Layout([], listing, longs(), longs(), longs(), 0)), rows, rows.notes())
+
+    def reopen(opening: Opening, index: Index) -> JsonRows:
+        if index.layout.rows is None:
+            raise Damaged
+        return JsonRows(opening.content, index.layout.rows, opening.limits, objects, container)
+
+    return TableFormat(index, reopen)
+
+
+def _listing(content: Source, objects: Objects, limits: Limits) -> Listing:
+    firsts, offsets, keys, count = longs(), longs(), dict[str, None](), 0
+    for offset, value in objects(content, 0, 0, limits):
+        if count % _STRIDE == 0:
+            firsts.append(count)
+            offsets.append(offset)
+        keys.update(dict.fromkeys(value))
+        count += 1
+        if count > limits.rows or len(keys) > limits.columns:
+            raise over_limit("the table has more rows or columns than the limits allow", offset)
+    if count == 0:
+        raise not_a_table("the file has no object")
+    return Listing(count, content.size, False, 0, firsts, offsets, array("Q"), b"", tuple(keys), count)
+
+
+class JsonRows:
+    """Rows of a file of JSON objects."""
+
+    protocol: int | None = None
+    writer: str | None = None
+
+    def __init__(self, content: Source, listing: Listing, limits: Limits, objects: Objects, container: str) -> None:
+        self._content, self._listing, self._limits, self._objects = content, listing, limits, objects
+        self.container, self.rows = container, listing.count
+        self.names = tuple(str(key) for key in listing.keys)
+
+    def notes(self) -> tuple[ColumnNote, ...]:
+        """Return the columns with their kinds; looks at a sample of the rows."""
+        cells: dict[str, list[object]] = {name: [] for name in self.names}
+        for start, stop in sample_ranges(self.rows):
+            for name, some in self.read(start, stop, self.names).items():
+                cells[name] += some
+        return tuple(ColumnNote(name, *judge(cells[name])) for name in self.names)
+
+    def stored_bytes(self) -> dict[str, int]:
+        """Return nothing: objects do not tell columns apart."""
+        return {}
+
+    def read(self, start: int, stop: int, columns: Sequence[str]) -> dict[str, Sequence[object]]:
+        """Return the cells of rows ``start`` up to ``stop`` of the named columns."""
+        rows: list[dict[str, Any]] = []
+        if start < stop:
+            mark = bisect_right(self._listing.firsts, start) - 1
+            first = self._listing.firsts[mark]
+            found = self._objects(self._content, self._listing.offsets[mark], first, self._limits)
+            for number, (_, value) in enumerate(found, first):
+                if number >= start:
+                    rows.append(value)
+                if number + 1 >= stop:
+                    break
+        return dict_cells(rows, columns)
+
+    def close(self) -> None:
+        """Give back the descriptor."""
+        self._content.close()
+
+
+def too_deep(limits: Limits, offset: int, row: int) -> Refused:
+    """Return the refusal of an object whose values nest too deep."""
+    return Refused("over a limit", f"a value nests deeper than {limits.depth} levels", offset, row=row)
+
+
+def check_depth(value: object, limits: Limits, offset: int, row: int) -> None:
+    """Check that the values of an object do not nest too deep.
+
+    Raises:
+        Refused: If they do.
+    """
+    level = [value]
+    for _ in range(limits.depth + 1):
+        level = [item for held in level for item in _items(held)]
+        if not level:
+            return
+    raise too_deep(limits, offset, row)
+
+
+def _items(value: object) -> Sequence[object]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else ()
