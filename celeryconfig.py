@@ -8,14 +8,15 @@ from kombu import Queue
 
 from pc_worker.push import stock_domains
 from pc_worker.settings import read_settings
-from pc_worker.wiring import endpoints
+from pc_worker.wiring import broker
 from tasks.every import Every
 from tasks.queues import DEFAULT, all_queues
 
 _settings = read_settings()
 
-broker_url = endpoints(_settings).redis_url
-result_backend = broker_url
+_broker = broker(_settings)
+broker_url = result_backend = _broker.for_celery
+broker_use_ssl = redis_backend_use_ssl = _broker.tls_for_celery
 
 # The hard limit ends a hang in native code; leases (330 s) and the visibility timeout (1200 s) outlast it, so that
 # neither a second attempt nor a redelivery meets a live first one.

@@ -6,6 +6,7 @@ PcWorkerError
 │   └── NotServable   it is sound, but not as things stand here     exit 2,  FAILED_PRECONDITION
 ├── InputRefused      the source is wrong and stays wrong           exit 65, INVALID_ARGUMENT
 ├── Unavailable       a neighbour is down: try again later          exit 69, UNAVAILABLE
+│   └── ReadOnlyServer    it answers, but takes no writes now       exit 69, UNAVAILABLE
 ├── Conflict          somebody else was faster: do the work anew    (never leaves a worker)
 └── ContractBroken    model, dimension or schema disagree: stop     exit 1,  FAILED_PRECONDITION
 
@@ -47,6 +48,10 @@ class Unavailable(PcWorkerError):
     """A service this one needs does not answer; the same call may succeed later."""
 
     exit_code = 69
+
+
+class ReadOnlyServer(Unavailable):
+    """A server answers, but takes no writes: a standby or replica, before or after a failover."""
 
 
 class Conflict(PcWorkerError):

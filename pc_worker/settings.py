@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from pc_worker.errors import InvalidRequest
+from pc_worker.secret_files import secrets_in_files
+from pc_worker.urls import WrongUrl, read_database_url, read_redis_url
 
 PREFIX = "PC_WORKER_"
 PROJECT = Path(__file__).resolve().parent.parent
@@ -40,14 +43,20 @@ def is_loopback(address: str) -> bool:
 class Settings(BaseModel):
     """Everything that can be set; each field's variable is its name in capitals after ``PC_WORKER_``."""
 
-    model_config = ConfigDict(frozen=True, validate_default=True)
+    #: A wrong value is not repeated: it may be a secret.
+    model_config = ConfigDict(frozen=True, validate_default=True, hide_input_in_errors=True)
 
     #: State: servers' data, models, spool, logs, generated secrets.
     home: Path = PROJECT / ".pcw"
-    #: postgresql://…; unset = the embedded server of `up` under HOME.
+    #: postgresql://…, with the user and password that are set apart; unset = the embedded server of `up` under HOME.
     database_url: SecretStr | None = None
-    #: redis://…; unset = the embedded server of `up` under HOME.
+    #: Who logs in there, where the URL does not say.
+    database_user: str | None = None
+    database_password: SecretStr | None = None
+    #: redis://…, with the user and password that are set apart; unset = the embedded server of `up` under HOME.
     redis_url: SecretStr | None = None
+    redis_user: str | None = None
+    redis_password: SecretStr | None = None
     #: Where the gateway listens: HOST:PORT, several with commas, port 0 = any free one.
     gateway_address: str = "127.0.0.1:50051"
     flower_address: str = "127.0.0.1:5555"
@@ -114,6 +123,15 @@ class Settings(BaseModel):
     insecure: bool = False
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _logins(cls, values: dict[str, Any]) -> dict[str, Any]:
+        for name, read in (("database", read_database_url), ("redis", read_redis_url)):
+            url = _whole_url(name, read, values)
+            if url is not None:
+                values = {**values, f"{name}_url": SecretStr(url)}
+        return values
 
     @field_validator("home", "inbox", "tokens_file", "tls_cert", "tls_key", "tls_client_ca", mode="after")
     @classmethod
@@ -215,6 +233,34 @@ class Settings(BaseModel):
         return self.home / "models"
 
 
+#: Settings that may stand in files.
+SECRETS = tuple(name for name, field in Settings.model_fields.items() if SecretStr in get_args(field.annotation))
+
+
+def _whole_url(name: str, read: Callable[..., Any], values: Mapping[str, Any]) -> str | None:
+    """Put what is set apart into the URL; each client reads it from there."""
+    url, user, password = (_plain(values.get(f"{name}_{part}")) for part in ("url", "user", "password"))
+    variable = f"{PREFIX}{name.upper()}"
+    if url is None:
+        if user is not None or password is not None:
+            raise ValueError(f"{variable}_USER and {variable}_PASSWORD need {variable}_URL")
+        return None
+    try:
+        server = read(url, user=user, password=password)
+    except WrongUrl as exc:
+        raise ValueError(f"{variable}_URL {exc}") from None
+    for parameter, path in server.all_files.items():
+        if not os.access(path, os.R_OK):
+            raise ValueError(f"{variable}_URL names a file in {parameter} that cannot be read")
+    return str(server.url)
+
+
+def _plain(value: object) -> str | None:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return None if value is None else str(value)
+
+
 def read_settings() -> Settings:
     """Read and check the environment; an empty variable is an unset one.
 
@@ -222,11 +268,12 @@ def read_settings() -> Settings:
         InvalidRequest: Naming the variable and what is wrong with it.
     """
     variables = {name: os.environ.get(f"{PREFIX}{name.upper()}") for name in Settings.model_fields}
+    given = {name: value for name, value in variables.items() if value}
     try:
-        return Settings.model_validate({name: value for name, value in variables.items() if value})
+        return Settings.model_validate(given | secrets_in_files(PREFIX, SECRETS))
     except ValidationError as exc:
         first = exc.errors()[0]
         message = first["msg"].removeprefix("Value error, ")
         if not first["loc"]:
-            raise InvalidRequest(message) from exc
-        raise InvalidRequest(f"{PREFIX}{str(first['loc'][0]).upper()}: {message}") from exc
+            raise InvalidRequest(message) from None
+        raise InvalidRequest(f"{PREFIX}{str(first['loc'][0]).upper()}: {message}") from None

@@ -16,6 +16,7 @@ from pc_worker.services.parts import Parts
 from pc_worker.settings import PROJECT, Settings
 from pc_worker.store.connection import Database
 from pc_worker.store.values import Model
+from pc_worker.urls import RedisServer, read_redis_url
 
 if TYPE_CHECKING:
     import redis
@@ -52,14 +53,27 @@ def endpoints(settings: Settings) -> Endpoints:
     return Endpoints(database_url=database_url, redis_url=redis_url)
 
 
+def broker(settings: Settings) -> RedisServer:
+    """Give the Redis that Celery works through.
+
+    Raises:
+        Unavailable: If no servers are configured and none run under this HOME.
+    """
+    return read_redis_url(endpoints(settings).redis_url)
+
+
 def redis_client(url: str) -> redis.Redis:
     """Give a client that answers or fails within seconds: what it carries is disposable or sent again."""
     import redis
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
-    return redis.Redis.from_url(
-        url, socket_timeout=10, socket_connect_timeout=5, retry=Retry(NoBackoff(), 1), health_check_interval=25
+    return redis.Redis(
+        **read_redis_url(url).for_redis_py(),
+        socket_timeout=10,
+        socket_connect_timeout=5,
+        retry=Retry(NoBackoff(), 1),
+        health_check_interval=25,
     )
 
 

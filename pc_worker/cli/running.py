@@ -33,6 +33,7 @@ from pc_worker.logs import get_logger
 from pc_worker.services.models import seed_domains
 from pc_worker.settings import PROJECT, Settings
 from pc_worker.store.migrations import migrate, read_migrations
+from pc_worker.urls import read_redis_url
 
 log = get_logger(__name__)
 
@@ -136,17 +137,19 @@ class Stack:
 
     def _environment(self) -> dict[str, str]:
         path = os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))
+        # Of a server that is not ours, each part reads the settings itself: they may be in files.
+        ours = {"PC_WORKER_DATABASE_URL": self._services.database_url, "PC_WORKER_REDIS_URL": self._services.redis_url}
+        if self._settings.flower_auth is None:
+            ours["PC_WORKER_FLOWER_AUTH"] = self._flower_auth
         return {
             **os.environ,
             "PYTHONPATH": path,
             "PC_WORKER_HOME": str(self._settings.home),
-            "PC_WORKER_DATABASE_URL": self.database_url,
-            "PC_WORKER_REDIS_URL": self.redis_url,
+            **{name: value for name, value in ours.items() if value},
             "PC_WORKER_DATA_ROOTS": ":".join(map(str, self._settings.roots)),
             "PC_WORKER_GATEWAY_ADDRESS": self._addresses["gateway"],
             "PC_WORKER_FLOWER_ADDRESS": self._addresses["flower"],
             "PC_WORKER_METRICS_ADDRESS": self._addresses["metrics"],
-            "PC_WORKER_FLOWER_AUTH": self._flower_auth,
             "PROMETHEUS_MULTIPROC_DIR": str(self._settings.home / "metrics"),
         }
 
@@ -208,7 +211,9 @@ def worker_answers(redis_url: str) -> bool:
     """Tell whether a worker answers a ping through the broker."""
     import celery
 
-    with celery.Celery(broker=redis_url, set_as_current=False) as app:
+    server = read_redis_url(redis_url)
+    with celery.Celery(broker=server.for_celery, set_as_current=False) as app:
+        app.conf.broker_use_ssl = server.tls_for_celery
         return bool(app.control.ping(timeout=1))
 
 

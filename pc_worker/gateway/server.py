@@ -11,7 +11,6 @@ import grpc
 import grpc.aio
 import structlog
 
-from pc_worker.errors import InvalidRequest
 from pc_worker.gateway.access import Access
 from pc_worker.gateway.allocation import keep_freed_memory
 from pc_worker.gateway.config import GatewayConfig, OnReady, SearchFunction
@@ -76,11 +75,8 @@ async def serve(
 
 
 async def _parts(config: GatewayConfig, watch: Watch, stack: AsyncExitStack) -> Parts:
-    try:
-        pool = await open_pool(config.database_url, connections=config.database_connections)
-        queue = None if config.redis_url is None else _queue(config.redis_url, stack)
-    except ValueError as exc:
-        raise InvalidRequest(f"PC_WORKER_DATABASE_URL or PC_WORKER_REDIS_URL is not a URL: {exc}") from exc
+    pool = await open_pool(config.database_url, connections=config.database_connections)
+    queue = None if config.redis_url is None else _queue(config.redis_url, stack)
     stack.callback(pool.terminate)
     delivery = Delivery(pool)
     return Parts(

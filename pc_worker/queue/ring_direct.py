@@ -11,12 +11,14 @@ import time
 from typing import Any
 
 import redis
-from redis.connection import parse_url
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from pc_worker.queue.entry import HEADER, Entry, front_bytes
 from pc_worker.queue.keys import queue_keys
 from pc_worker.queue.ring import Queue, QueueDamaged, asking, checked_entry
 from pc_worker.queue.seal import SEAL_BYTES
+from pc_worker.urls import read_redis_url
 
 #: A reply's first line: a type, a length, an end.
 LINE_BYTES = 512
@@ -95,11 +97,14 @@ def open_queue(redis_url: str, *, max_bytes: int, timeout_s: float) -> Queue:
     Raises:
         ValueError: If that is no URL of Redis.
     """
-    client = redis.Redis.from_url(redis_url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s)
-    target = parse_url(redis_url)  # type: ignore[no-untyped-call] # redis-py gives it no types
-    if "connection_class" in target:
+    server = read_redis_url(redis_url)
+    target = server.for_redis_py()
+    client = redis.Redis(
+        **target, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 1)
+    )
+    if server.path or server.tls:
         return Queue(client, max_bytes=max_bytes)
-    return DirectQueue(client, max_bytes=max_bytes, target=dict(target), timeout_s=timeout_s)
+    return DirectQueue(client, max_bytes=max_bytes, target=target, timeout_s=timeout_s)
 
 
 def _ask(connection: socket.socket, *words: bytes) -> int:

@@ -12,13 +12,15 @@ import psycopg2
 import psycopg2.errors
 import psycopg2.extensions
 
-from pc_worker.errors import Conflict, ContractBroken, Unavailable
+from pc_worker.errors import Conflict, ContractBroken, NotServable, ReadOnlyServer, Unavailable
+from pc_worker.store.session import STATE, TELL, ServerState, told
+from pc_worker.urls import DatabaseServer, read_database_url
 
 Cursor = psycopg2.extensions.cursor
 T = TypeVar("T")
 
 #: A lock that is not had in 20 s is somebody's fault; a transaction left open for 60 s is nobody's.
-GUARDS = "-c lock_timeout=20000 -c idle_in_transaction_session_timeout=60000"
+GUARDS = {"lock_timeout": "20000", "idle_in_transaction_session_timeout": "60000"}
 KEEPALIVE: dict[str, Any] = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
@@ -67,14 +69,12 @@ class Database:
         return self._connection
 
     def _open(self) -> psycopg2.extensions.connection:
+        server = read_database_url(self._url)
+        connection, _ = open_session(server, self._application)
         try:
-            connection: psycopg2.extensions.connection = psycopg2.connect(
-                self._url, connect_timeout=5, application_name=self._application, options=GUARDS, **KEEPALIVE
-            )
-        except psycopg2.OperationalError as exc:
+            connection.set_session(readonly=self._read_only, autocommit=False)
+        except AWAY as exc:
             raise Unavailable(f"PostgreSQL does not answer: {first_line(exc)}") from exc
-        if self._read_only:
-            connection.set_session(readonly=True)
         return connection
 
     @contextmanager
@@ -93,6 +93,11 @@ class Database:
         except RETRYABLE as exc:
             self._undo()
             raise Conflict(first_line(exc)) from exc
+        except psycopg2.errors.ReadOnlySqlTransaction as exc:
+            self.close()  # the next one finds out what the server is now
+            if self._read_only:
+                raise
+            raise ReadOnlyServer(f"PostgreSQL takes no writes: {first_line(exc)}") from exc
         except psycopg2.errors.UndefinedTable as exc:
             self._undo()
             raise ContractBroken(f"the schema is not there, run `migrate`: {first_line(exc)}") from exc
@@ -132,6 +137,40 @@ class Database:
             with suppress(psycopg2.Error):
                 self._connection.close()
             self._connection = None
+
+
+def open_session(server: DatabaseServer, application: str) -> tuple[psycopg2.extensions.connection, ServerState]:
+    """Open a session outside transactions and tell it our settings; gives it with the state of its server.
+
+    Raises:
+        Unavailable: If the server does not answer, or takes no writes.
+        NotServable: If it is none that the line can work with.
+    """
+    try:
+        connection = psycopg2.connect(**server.for_psycopg2(), application_name=application, **KEEPALIVE)
+    except AWAY as exc:
+        raise Unavailable(f"PostgreSQL does not answer: {first_line(exc)}") from exc
+    try:
+        state = _settled(connection, server)
+        state.check()
+    except BaseException:
+        connection.close()
+        raise
+    return connection, state
+
+
+def _settled(connection: psycopg2.extensions.connection, server: DatabaseServer) -> ServerState:
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f"{TELL.format('%s', '%s')}; {STATE}", told(GUARDS, server.session))
+            return ServerState(*(cursor.fetchone() or ()))
+    except AWAY as exc:
+        raise Unavailable(f"PostgreSQL does not answer: {first_line(exc)}") from exc
+    except psycopg2.Error as exc:
+        raise NotServable(
+            f"the session cannot be set up as PC_WORKER_DATABASE_URL wants it: {first_line(exc)}"
+        ) from exc
 
 
 def first_line(exc: BaseException) -> str:

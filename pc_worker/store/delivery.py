@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -15,6 +15,8 @@ import numpy as np
 
 from pc_worker.errors import ContractBroken
 from pc_worker.store.driver_errors import mapped
+from pc_worker.store.session import STATE, TELL, ServerState, told
+from pc_worker.urls import DatabaseServer, read_database_url
 
 HEAD = """
 SELECT d.head, d.epoch, m.name || '@' || m.revision AS model
@@ -66,7 +68,6 @@ ONE_TWO = struct.pack("<2f", 1, 2)
 #: Every read is a short range by primary key: nested loops are right, and one plan serves all. One that was made for an
 #: empty log ends with the first rows: see `planner_statistics`. A statement that runs for a minute is stuck.
 SESSION = {
-    "application_name": "pcw_gateway",
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
     "enable_hashjoin": "off",
@@ -209,14 +210,34 @@ class Delivery:
 
 async def open_pool(database_url: str, *, connections: int) -> asyncpg.Pool:
     """Open a pool that connects when first used, so that it can be made while the database is away."""
+    server = read_database_url(database_url)
+
+    async def set_up(connection: Any) -> None:
+        await settle(connection, server, SESSION)
+
+    async def keep(_: Any) -> None:
+        """Leave a session as it is: nothing here changes its settings, and asyncpg would take ours back."""
+
     return await asyncpg.create_pool(
-        database_url,
+        **server.for_asyncpg(),
         min_size=0,
         max_size=connections,
-        timeout=CONNECT_S,
         command_timeout=COMMAND_S,
-        server_settings=SESSION,
+        server_settings={"application_name": "pcw_gateway"},
+        init=set_up,
+        reset=keep,
     )
+
+
+async def settle(connection: Any, server: DatabaseServer, own: Mapping[str, str]) -> None:
+    """Tell a new session its settings.
+
+    Raises:
+        Unavailable: If its server takes no writes.
+        NotServable: If it is none that the line can work with.
+    """
+    await connection.fetch(TELL.format("$1", "$2"), *told(own, server.session))
+    ServerState(*await connection.fetchrow(STATE)).check()
 
 
 async def _gives_plain_vectors(connection: Any) -> bool:

@@ -9,9 +9,9 @@ import grpc
 import pytest
 
 from pc_worker.generated import embedding_stream_pb2 as pb
-from tests.integration.gateway.certificates import make_certificates
 from tests.java.fake_gateway import FakeGateway, rows
 from tests.java.reading import read_rows
+from tests.support.certificates import make_certificates
 from tests.support.java import Java
 
 pytestmark = pytest.mark.java

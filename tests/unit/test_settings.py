@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
 import pytest
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.settings import is_loopback, read_settings, split_address
+from pc_worker.settings import Settings, is_loopback, read_settings, split_address
+from pc_worker.urls import read_database_url, read_redis_url
 
 
 @pytest.mark.parametrize(
@@ -21,6 +25,14 @@ from pc_worker.settings import is_loopback, read_settings, split_address
         ("DATA_ROOTS", ":", "names no folder"),
         ("BATCH_SERVERS", "a", "is not HOST:PORT"),
         ("REDIS_URL", "redis://h", "PC_WORKER_DATA_ROOTS"),
+        ("DATABASE_URL", "mysql://u:secret@h/db", "is not a URL like postgresql://"),
+        ("DATABASE_URL", "postgresql://u:se#cret@h/db", "percent-encoded"),
+        ("DATABASE_URL", "postgresql://u@h/db?sslmode=verify-full&sslrootcert=/no/file", "sslrootcert"),
+        ("REDIS_URL", "sentinel://a", "Sentinel"),
+        ("REDIS_URL", "rediss://h?ssl_ca_certs=/no/file", "ssl_ca_certs"),
+        ("DATABASE_PASSWORD", "secret", "PC_WORKER_DATABASE_URL"),
+        ("REDIS_USER", "u", "PC_WORKER_REDIS_URL"),
+        ("TOKEN_FILE", "/no/file", "PC_WORKER_TOKEN_FILE: the file cannot be read"),
         ("TLS_CERT", "/c.pem", "PC_WORKER_TLS_KEY"),
         ("TLS_CLIENT_CA", "/c.pem", "PC_WORKER_TLS_CERT"),
         ("RATE_LIMITS", "document", "DOMAIN=ROWS_A_SECOND"),
@@ -36,6 +48,8 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
 
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
+    shown = traceback.format_exception(refused.value)
+    assert not [line for line in shown if "se#cret" in line or ":secret" in line]
 
 
 def test_rate_limits_are_rows_a_second_by_domain(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,3 +71,54 @@ def test_addresses() -> None:
     assert is_loopback("127.0.0.1:1")
     assert is_loopback("localhost:1")
     assert not is_loopback("0.0.0.0:1")
+
+
+def test_a_login_set_apart_becomes_part_of_the_url(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    password = "p@ss/w#rd %"
+    (tmp_path / "password").write_text(password + "\n")
+    monkeypatch.setenv("PC_WORKER_DATABASE_URL", "postgresql://db.internal/pcw")
+    monkeypatch.setenv("PC_WORKER_DATABASE_USER", "pcw")
+    monkeypatch.setenv("PC_WORKER_DATABASE_PASSWORD_FILE", str(tmp_path / "password"))
+    monkeypatch.setenv("PC_WORKER_REDIS_URL", "rediss://cache.internal")
+    monkeypatch.setenv("PC_WORKER_REDIS_PASSWORD", password)
+    monkeypatch.setenv("PC_WORKER_DATA_ROOTS", "/data")
+
+    settings = read_settings()
+
+    assert settings.database_url is not None
+    assert settings.redis_url is not None
+    database = read_database_url(settings.database_url.get_secret_value())
+    redis = read_redis_url(settings.redis_url.get_secret_value())
+    assert (database.user, database.password, database.database) == ("pcw", password, "pcw")
+    assert (redis.user, redis.password, redis.port) == (None, password, 6379)
+    assert password not in repr(settings) + str(settings.model_dump())
+
+
+@pytest.mark.parametrize("name", [name for name, field in Settings.model_fields.items() if "Secret" in str(field)])
+def test_every_secret_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    values = {"database_url": "postgresql://u:p@h:1/db", "redis_url": "redis://:p@h:1/0", "flower_auth": "u:p"}
+    (tmp_path / "secret").write_text(values.get(name, "p") + "\n")
+    monkeypatch.setenv(f"PC_WORKER_{name.upper()}_FILE", str(tmp_path / "secret"))
+    monkeypatch.setenv("PC_WORKER_DATA_ROOTS", "/data")
+    for server, url in (("database", "postgresql://u@h/db"), ("redis", "redis://h")):
+        if name == f"{server}_password":
+            monkeypatch.setenv(f"PC_WORKER_{server.upper()}_URL", url)
+
+    assert getattr(read_settings(), name).get_secret_value() == values.get(name, "p")
+
+    monkeypatch.setenv(f"PC_WORKER_{name.upper()}", values.get(name, "p"))
+    with pytest.raises(InvalidRequest, match="leave one out"):
+        read_settings()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"", "empty"), (b"\n", "empty"), (b"\xff", "not UTF-8"), (b"x" * 70_000, "too long")]
+)
+def test_a_file_that_holds_no_secret_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes, words: str
+) -> None:
+    (tmp_path / "secret").write_bytes(content)
+    monkeypatch.setenv("PC_WORKER_TOKEN_FILE", str(tmp_path / "secret"))
+
+    with pytest.raises(InvalidRequest, match=words):
+        read_settings()

@@ -14,11 +14,11 @@ import grpc
 import grpc.aio
 
 from pc_worker.generated import embedding_stream_pb2 as pb
-from tests.integration.gateway.certificates import make_certificates
 from tests.integration.gateway.client import SERVICE, call, finish
 from tests.integration.gateway.conftest import Neighbours, config_for
 from tests.integration.gateway.gateway_process import gateway_process
 from tests.integration.gateway.test_abuse import GARBAGE
+from tests.support.certificates import make_certificates
 
 CODE = grpc.StatusCode
 TOKEN = [("authorization", "Bearer right")]

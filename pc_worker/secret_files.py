@@ -1,0 +1,39 @@
+"""Secrets from files: ``PC_WORKER_TOKEN_FILE`` names the file that holds ``PC_WORKER_TOKEN``; so for each secret."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from pc_worker.errors import InvalidRequest
+
+MOST_BYTES = 65_536
+
+
+def secrets_in_files(prefix: str, names: Iterable[str]) -> dict[str, str]:
+    """Give the settings that stand in files, each less the end of its last line.
+
+    Raises:
+        InvalidRequest: If a file cannot be read or is empty, or if the secret is set as well.
+    """
+    variables = {name: f"{prefix}{name.upper()}" for name in names}
+    paths = {name: os.environ.get(f"{variable}_FILE") for name, variable in variables.items()}
+    for name, variable in variables.items():
+        if paths[name] and os.environ.get(variable):
+            raise InvalidRequest(f"{variable} and {variable}_FILE are both set: leave one out")
+    return {name: _read(f"{variables[name]}_FILE", path) for name, path in paths.items() if path}
+
+
+def _read(variable: str, path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        text = content.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise InvalidRequest(f"{variable}: the file is not UTF-8") from None
+    except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "that is no path"
+        raise InvalidRequest(f"{variable}: the file cannot be read ({reason})") from None
+    if not text or len(content) > MOST_BYTES:
+        raise InvalidRequest(f"{variable}: the file is {'empty' if not text else 'too long for a secret'}")
+    return text

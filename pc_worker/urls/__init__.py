@@ -1,0 +1,9 @@
+"""The servers' URLs: read once, by one parser, and handed to every client in that client's own form."""
+
+from __future__ import annotations
+
+from pc_worker.urls.database import DatabaseServer, read_database_url
+from pc_worker.urls.redis import RedisServer, TlsFiles, read_redis_url
+from pc_worker.urls.split import WrongUrl
+
+__all__ = ["DatabaseServer", "RedisServer", "TlsFiles", "WrongUrl", "read_database_url", "read_redis_url"]

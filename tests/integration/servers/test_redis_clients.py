@@ -1,0 +1,131 @@
+"""Redis over TLS and over a Unix socket: all our clients reach it, and none takes a server that cannot prove itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import celery
+import pytest
+from flower.utils.broker import Broker
+
+from pc_worker.embedded import Services
+from pc_worker.queue import open_queue
+from pc_worker.urls import RedisServer, read_redis_url
+from pc_worker.wiring import redis_client
+from tests.integration.servers.redis_fronts import tls_front, unix_server
+from tests.support.certificates import make_certificates
+
+
+def by_redis_py(server: RedisServer) -> None:
+    with redis_client(server.url) as client:
+        assert client.ping()
+
+
+def by_the_gateway(server: RedisServer) -> None:
+    queue = open_queue(server.url, max_bytes=1_000, timeout_s=5)
+    try:
+        assert queue.get("recruit", 1) is None
+    finally:
+        queue.close()
+
+
+@contextmanager
+def app_of(server: RedisServer) -> Iterator[celery.Celery]:
+    """An app with the settings that ours has of its broker."""
+    tls = server.tls_for_celery
+    with celery.Celery(broker=server.for_celery, backend=server.for_celery, set_as_current=False) as app:
+        app.conf.update(broker_use_ssl=tls, redis_backend_use_ssl=tls, redis_retry_on_timeout=False)
+        yield app
+
+
+def by_the_broker(server: RedisServer) -> None:
+    with app_of(server) as app, app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0)
+        connection.default_channel.client.llen("pcw.none")
+
+
+def by_results(server: RedisServer) -> None:
+    with app_of(server) as app:
+        assert app.backend.client.ping()
+
+
+def by_flower(server: RedisServer) -> None:
+    tls = server.tls_for_celery
+    broker = Broker(server.for_celery, broker_use_ssl=tls) if tls else Broker(server.for_celery)
+    assert asyncio.run(broker.queues(["pcw.none"])) == [{"name": "pcw.none", "messages": 0}]
+
+
+UNPROVEN = "(?i)certificate verify failed"
+CLIENTS = [by_redis_py, by_the_gateway, by_the_broker, by_results, by_flower]
+each_client = pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.__name__)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("certificates")
+    make_certificates(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def strangers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("strangers")
+    make_certificates(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def secure(services: Services, certificates: Path) -> Iterator[str]:
+    """A TLS server's URL, less its parameters."""
+    plain = urlsplit(services.redis_url)
+    with tls_front(plain.port or 0, certificates) as port:
+        yield f"rediss://:{plain.password}@localhost:{port}/0"
+
+
+@pytest.fixture(scope="module")
+def elsewhere(services: Services, certificates: Path) -> Iterator[str]:
+    """The same under an address that its certificate does not name."""
+    plain = urlsplit(services.redis_url)
+    with tls_front(plain.port or 0, certificates, host="127.0.0.2") as port:
+        yield f"rediss://:{plain.password}@127.0.0.2:{port}/0"
+
+
+@each_client
+def test_every_client_reaches_a_server_that_proves_itself(
+    secure: str, certificates: Path, client: Callable[[RedisServer], None]
+) -> None:
+    client(read_redis_url(f"{secure}?ssl_ca_certs={certificates / 'ca.pem'}"))
+
+
+@each_client
+def test_no_client_takes_a_certificate_of_strangers(
+    secure: str, strangers: Path, client: Callable[[RedisServer], None]
+) -> None:
+    with pytest.raises(Exception, match=UNPROVEN):
+        client(read_redis_url(f"{secure}?ssl_ca_certs={strangers / 'ca.pem'}"))
+    with pytest.raises(Exception, match=UNPROVEN):
+        client(read_redis_url(secure))
+
+
+@each_client
+def test_no_client_takes_another_servers_name(
+    elsewhere: str, certificates: Path, client: Callable[[RedisServer], None]
+) -> None:
+    with pytest.raises(Exception, match=UNPROVEN):
+        client(read_redis_url(f"{elsewhere}?ssl_ca_certs={certificates / 'ca.pem'}"))
+
+
+@each_client
+def test_verification_is_given_up_only_when_asked(secure: str, client: Callable[[RedisServer], None]) -> None:
+    client(read_redis_url(f"{secure}?ssl_cert_reqs=none"))
+
+
+def test_every_client_reaches_a_unix_socket(tmp_path: Path) -> None:
+    with unix_server(tmp_path) as (path, password):
+        server = read_redis_url(f"unix://:{quote(password, safe='')}@{quote(str(path))}?db=3")
+        for client in CLIENTS:
+            client(server)
