@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import os
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-
-import redis
+from typing import Any
 
 from pc_worker import wiring
 from pc_worker.embedded import read_addresses
 from pc_worker.encoding import identify_model
 from pc_worker.errors import PcWorkerError
+from pc_worker.queue import check_policy, check_version, server_info
 from pc_worker.settings import PROJECT, Settings, split_address
 from pc_worker.store.connection import Database
 from pc_worker.store.migrations import pending, read_migrations
+from pc_worker.store.server import check_postgres, check_sessions, check_vector
 
-#: PostgreSQL and pgvector below these lack what the store relies on (iterative scans, sparsevec).
-OLDEST_POSTGRES, OLDEST_PGVECTOR = 150_000, (0, 8, 0)
-OLDEST_REDIS = (6, 2)
 LEAST_DISK = 2 * 1024**3
 LEAST_QUEUES = 8
 
@@ -52,7 +51,7 @@ def diagnose(settings: Settings) -> list[Finding]:
 def _checked(check: str, mend: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(check, True, look())
-    except (PcWorkerError, OSError, redis.RedisError) as exc:
+    except (PcWorkerError, OSError) as exc:
         return Finding(check, False, str(exc), mend)
 
 
@@ -107,59 +106,38 @@ def _model(settings: Settings) -> Finding:
 def _postgres(url: str) -> Iterator[Finding]:
     database = Database(url, application="pc_worker doctor")
 
-    def version() -> str:
-        with database.transaction() as cursor:
-            cursor.execute("SELECT current_setting('server_version_num')::int, current_setting('server_version')")
-            number, text = cursor.fetchone() or (0, "")
-        if number < OLDEST_POSTGRES:
-            raise PcWorkerError(f"PostgreSQL {text} is too old")
-        return str(text)
-
-    def vector() -> str:
-        with database.transaction() as cursor:
-            cursor.execute("SELECT default_version FROM pg_available_extensions WHERE name = 'vector'")
-            (text,) = cursor.fetchone() or ("0",)
-        if tuple(map(int, text.split("."))) < OLDEST_PGVECTOR:
-            raise PcWorkerError("pgvector is missing" if text == "0" else f"pgvector {text} is too old")
-        return str(text)
-
     def schema() -> str:
         missing = pending(database, read_migrations(wiring.MIGRATIONS))
         if missing:
             raise PcWorkerError(f"lacks {', '.join(missing)}")
         return "up to date"
 
-    yield _checked("PostgreSQL", "set PC_WORKER_DATABASE_URL to PostgreSQL 15 or newer that answers", version)
-    yield _checked("pgvector", "install pgvector 0.8 or newer on the server", vector)
+    for check, mend, look in (
+        ("PostgreSQL", "set PC_WORKER_DATABASE_URL to PostgreSQL 15 or newer that can be written", check_postgres),
+        ("pgvector", "install pgvector 0.8.4 or newer on the server", check_vector),
+        ("PostgreSQL sessions", "connect to the server itself, or by a pooler in session mode", check_sessions),
+    ):
+        yield _checked(check, mend, functools.partial(look, url))
     yield _checked("schema", "run `migrate`", schema)
     database.close()
 
 
 def _redis(url: str, settings: Settings) -> Iterator[Finding]:
-    client = wiring.redis_client(url)
-
-    def version() -> str:
-        info = client.info("server")
-        text = str(info.get("redis_version"))
-        if tuple(map(int, text.split(".")[:2])) < OLDEST_REDIS:
-            raise PcWorkerError(f"Redis {text} is too old")
-        return text
-
-    def policy() -> str:
-        found = str(client.config_get("maxmemory-policy").get("maxmemory-policy", "unknown"))
-        if found.startswith(("allkeys", "volatile")):
-            raise PcWorkerError(f"maxmemory-policy is {found}: Redis may throw the broker's messages away")
-        return found
+    def ask() -> Mapping[str, Any]:
+        with wiring.redis_client(url) as client:
+            return server_info(client)
 
     def budget() -> str:
-        memory = client.info("memory")
+        memory = ask()
         limit, queues = int(memory.get("maxmemory", 0)), LEAST_QUEUES * settings.queue_max_bytes
         if limit and limit < queues:
             raise PcWorkerError(f"maxmemory {limit:,} bytes is less than {LEAST_QUEUES} full queues")
-        return f"{memory.get('used_memory_human')} used"
+        return f"{memory.get('used_memory_human', 'an unknown amount')} used"
 
-    yield _checked("Redis", "set PC_WORKER_REDIS_URL to Redis 6.2 or newer that answers", version)
-    yield _checked("Redis policy", "CONFIG SET maxmemory-policy noeviction", policy)
+    yield _checked(
+        "Redis", "set PC_WORKER_REDIS_URL to Redis 6.2 or newer that can be written", lambda: check_version(ask())
+    )
+    yield _checked("Redis policy", "CONFIG SET maxmemory-policy noeviction", lambda: check_policy(ask()))
     yield _checked("Redis memory", "raise maxmemory, or lower PC_WORKER_QUEUE_MAX_BYTES", budget)
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pc_worker.embedded import read_addresses
-from pc_worker.errors import ContractBroken, Unavailable
+from pc_worker.errors import ContractBroken, ReadOnlyServer, Unavailable
+from pc_worker.logs import get_logger
 from pc_worker.services.parts import Parts
 from pc_worker.settings import PROJECT, Settings
 from pc_worker.store.connection import Database
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from pc_worker.queue import Queue
     from pc_worker.services.line_metrics import LineMetrics
     from pc_worker.services.sources import Sources
+
+log = get_logger(__name__)
 
 MIGRATIONS = PROJECT / "migrations"
 
@@ -75,6 +78,41 @@ def redis_client(url: str) -> redis.Redis:
         retry=Retry(NoBackoff(), 1),
         health_check_interval=25,
     )
+
+
+def check_servers(settings: Settings, *, database: bool = True, broker: bool = True, patient: bool = False) -> None:
+    """Check what the line needs of its servers, so that a wrong one ends the start and not, one by one, the work.
+
+    With ``patient`` a server that does not answer is no reason to end: a part waits for it as long as it runs.
+
+    Raises:
+        Unavailable: If a server does not answer, or takes no writes.
+        NotServable: If somebody must mend it.
+    """
+    from pc_worker.store.server import check_database
+
+    where = endpoints(settings)
+    looks: list[Callable[[], object]] = []
+    if database:
+        looks.append(lambda: check_database(where.database_url))
+    if broker:
+        looks.append(lambda: _check_redis(where.redis_url))
+    for look in looks:
+        try:
+            look()
+        except ReadOnlyServer:
+            raise
+        except Unavailable as exc:
+            if not patient:
+                raise
+            log.warning("server_away", reason=str(exc))
+
+
+def _check_redis(url: str) -> None:
+    from pc_worker.queue import check_redis
+
+    with redis_client(url) as client:
+        check_redis(client)
 
 
 def encoders(settings: Settings) -> Callable[[Model], Encoder]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from pc_worker import wiring
-from pc_worker.cli.context import connected
+from pc_worker.cli.context import one_shot
 from pc_worker.services.models import seed_domains
 from pc_worker.store.migrations import migrate, read_migrations
 
@@ -13,7 +13,9 @@ from pc_worker.store.migrations import migrate, read_migrations
 @click.command("migrate")
 def migrate_command() -> None:
     """Apply the migrations this database lacks; safe to run again, and by several at once."""
-    parts = connected()
+    settings = one_shot()
+    wiring.check_servers(settings, broker=False)
+    parts = wiring.parts(settings, application="pc_worker migrate")
     applied = migrate(parts.database, read_migrations(wiring.MIGRATIONS))
     seed_domains(parts)
     for name in applied:

@@ -113,6 +113,7 @@ class Stack:
         environment = self._environment()
         # From here on this process sees the servers as the parts do.
         os.environ.update({name: environment[name] for name in environment if name.startswith("PC_WORKER_")})
+        wiring.check_servers(self.settings)
         parts = wiring.parts(self.settings, application="pc_worker up")
         migrate(parts.database, read_migrations(wiring.MIGRATIONS))
         seed_domains(parts)

@@ -16,6 +16,7 @@ from pc_worker.cli.running import running_stack, secret_of, until_signalled
 from pc_worker.errors import InvalidRequest
 from pc_worker.logs import set_up_logs
 from pc_worker.settings import PROJECT, Settings, read_settings, split_address
+from pc_worker.wiring import check_servers
 
 
 def long_running() -> Settings:
@@ -45,6 +46,7 @@ def up_command() -> None:
 def worker_command(concurrency: int | None, queues: str | None) -> None:
     """Run a Celery worker."""
     settings = long_running()
+    check_servers(settings, patient=True)
     # Before Celery is imported: no library starts more threads than cores.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -61,6 +63,7 @@ def worker_command(concurrency: int | None, queues: str | None) -> None:
 def beat_command() -> None:
     """Run the scheduler of upkeep tasks."""
     settings = long_running()
+    check_servers(settings, patient=True)
     from pc_worker.wiring import line_metrics
     from tasks.app import app
 
@@ -74,6 +77,7 @@ def beat_command() -> None:
 def flower_command() -> None:
     """Run the Flower dashboard, behind a password."""
     settings = long_running()
+    check_servers(settings, database=False, patient=True)
     host, port = split_address(settings.flower_address)
     from tasks.app import app
 
@@ -93,6 +97,7 @@ def flower_command() -> None:
 def gateway_command() -> None:
     """Run the gRPC gateway."""
     settings = long_running()
+    check_servers(settings, patient=True)
     from pc_worker.gateway import serve
     from pc_worker.wiring_gateway import gateway_config, search_function, warm_in_background
 

@@ -7,6 +7,7 @@ from pc_worker.queue.entry import Entry, build_entry
 from pc_worker.queue.ring import Queue, QueueDamaged
 from pc_worker.queue.ring_async import AsyncQueue
 from pc_worker.queue.ring_direct import open_queue
+from pc_worker.queue.server import check_policy, check_redis, check_version, server_info
 from pc_worker.queue.wire import WirePassage, arm_of, row_head, row_message, tagged
 
 __all__ = [
@@ -20,8 +21,12 @@ __all__ = [
     "arm_of",
     "build_block",
     "build_entry",
+    "check_policy",
+    "check_redis",
+    "check_version",
     "open_queue",
     "row_head",
     "row_message",
+    "server_info",
     "tagged",
 ]

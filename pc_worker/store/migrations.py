@@ -70,7 +70,8 @@ def migrate(database: Database, migrations: Sequence[Migration]) -> list[str]:
 def pending(database: Database, migrations: Sequence[Migration]) -> list[str]:
     """Give the names of the migrations that this database lacks."""
     with database.transaction() as cursor:
-        cursor.execute("SELECT to_regclass('schema_migrations')")
+        # In the schema that `migrate` would make it in: further ones on the search path may be another installation's.
+        cursor.execute("SELECT to_regclass(quote_ident(current_schema()) || '.schema_migrations')")
         if cursor.fetchone() == (None,):
             return [m.name for m in migrations]
         cursor.execute("SELECT name FROM schema_migrations")

@@ -1,0 +1,64 @@
+"""What a part asks of Redis when it starts: a broker that may throw messages away is none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import redis
+
+from pc_worker.errors import NotServable, ReadOnlyServer, Unavailable
+
+OLDEST = (6, 2)
+#: What maxmemory-policy must be: the others forget keys to make room.
+KEEPS_ALL = "noeviction"
+
+
+def check_redis(client: redis.Redis) -> str:
+    """Check everything that the line needs of its Redis; gives its version.
+
+    Raises:
+        Unavailable: If it does not answer; ReadOnlyServer if it is a replica.
+        NotServable: If somebody must mend it.
+    """
+    info = server_info(client)
+    check_policy(info)
+    return check_version(info)
+
+
+def server_info(client: redis.Redis) -> Mapping[str, Any]:
+    """Ask the server about itself; nothing is known of one that does not allow that.
+
+    Raises:
+        Unavailable: If it does not answer.
+    """
+    try:
+        return dict(client.info())
+    except redis.exceptions.NoPermissionError:
+        return {}
+    except (redis.RedisError, OSError) as exc:
+        raise Unavailable(f"Redis does not answer: {exc}") from exc
+
+
+def check_version(info: Mapping[str, Any]) -> str:
+    """Check version and kind; gives the version."""
+    version = str(info.get("redis_version", "unknown"))
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+    if numbers and numbers < OLDEST:
+        raise NotServable(f"Redis {version} is too old: 6.2 or newer is needed")
+    if info.get("redis_mode") in ("sentinel", "cluster") or info.get("cluster_enabled"):
+        raise NotServable("PC_WORKER_REDIS_URL names a Sentinel or a part of a Cluster: name a Redis by itself")
+    if info.get("role") == "slave":
+        raise ReadOnlyServer("Redis is a replica, which takes no writes: promote it, or name the primary")
+    return version
+
+
+def check_policy(info: Mapping[str, Any]) -> str:
+    """Check that nothing is thrown away when memory gets short; gives the policy."""
+    policy = str(info.get("maxmemory_policy", "unknown"))
+    if policy not in (KEEPS_ALL, "unknown"):
+        raise NotServable(
+            f"Redis has maxmemory-policy {policy}, so it may throw the broker's messages away: set it to {KEEPS_ALL}"
+        )
+    return policy

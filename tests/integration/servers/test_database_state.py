@@ -1,0 +1,218 @@
+"""What is wrong with a server is found when a part starts, and by `doctor`, in a sentence that says how to mend it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from pydantic import SecretStr
+
+from pc_worker.doctor import Finding, diagnose
+from pc_worker.embedded import Services
+from pc_worker.errors import NotServable, ReadOnlyServer, Unavailable
+from pc_worker.settings import PROJECT, Settings
+from pc_worker.store.connection import Database
+from pc_worker.store.delivery import Delivery, open_pool
+from pc_worker.store.delivery_notice import listen
+from pc_worker.store.migrations import migrate, pending, read_migrations
+from pc_worker.wiring import check_servers
+from tests.integration.servers.databases import execute, new_database, pgbouncer
+
+MIGRATIONS = read_migrations(PROJECT / "migrations")
+
+
+def settings_of(services: Services, url: str, home: Path) -> Settings:
+    redis = SecretStr(services.redis_url)
+    return Settings(home=home, database_url=SecretStr(url), redis_url=redis, data_roots=(home,))
+
+
+def findings(settings: Settings, check: str) -> Finding:
+    return next(finding for finding in diagnose(settings) if finding.check == check)
+
+
+def delete_jobs(database: Database, *first: str) -> None:
+    with database.transaction() as cursor:
+        for statement in (*first, "DELETE FROM jobs"):
+            cursor.execute(statement)
+
+
+async def heard(url: str) -> None:
+    """Listen as the gateway does, until that ends."""
+    await listen(url, ready=lambda: None, heard=lambda *_: None, probe_every_s=0.1)
+
+
+def test_a_sound_server_is_taken_by_everybody(services: Services, database_url: str, tmp_path: Path) -> None:
+    settings = settings_of(services, database_url, tmp_path)
+
+    check_servers(settings)
+
+    for check in ("PostgreSQL", "pgvector", "PostgreSQL sessions", "schema", "Redis", "Redis policy"):
+        assert findings(settings, check).ok, findings(settings, check)
+
+
+@pytest.mark.parametrize("encoding", ["EUC_KR", "SQL_ASCII", "LATIN1"])
+async def test_another_encoding_is_refused(services: Services, tmp_path: Path, encoding: str) -> None:
+    with new_database(services.database_url, f"ENCODING '{encoding}' TEMPLATE template0") as url:
+        settings = settings_of(services, url, tmp_path)
+        with pytest.raises(NotServable, match=encoding):
+            check_servers(settings, patient=True)
+        with pytest.raises(NotServable, match=encoding):
+            migrate(Database(url), MIGRATIONS)
+        pool = await open_pool(url, connections=1)
+        with pytest.raises(NotServable, match=encoding):
+            await Delivery(pool).head("recruit")
+        pool.terminate()
+        assert not findings(settings, "PostgreSQL").ok
+
+
+async def test_a_server_without_writes_is_told_and_waited_for(services: Services, tmp_path: Path) -> None:
+    with new_database(services.database_url) as url:
+        migrate(Database(url), MIGRATIONS)
+        running = Database(url)
+        with running.transaction() as cursor:
+            cursor.execute("SELECT 1")
+        name = url.rpartition("/")[2]
+        execute(services.database_url, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+
+        settings = settings_of(services, url, tmp_path)
+        with pytest.raises(ReadOnlyServer, match="default_transaction_read_only"):
+            check_servers(settings, patient=True)
+        with pytest.raises(Unavailable, match="takes no writes"):
+            await heard(url)
+        assert "takes no writes" in findings(settings, "PostgreSQL").found
+        with pytest.raises(ReadOnlyServer):  # as on a server that was degraded meanwhile
+            delete_jobs(running, "SET TRANSACTION READ ONLY")
+        with pytest.raises(ReadOnlyServer):
+            delete_jobs(running)
+
+        execute(services.database_url, f"ALTER DATABASE {name} RESET default_transaction_read_only")
+        delete_jobs(running)
+        running.close()
+
+
+async def test_a_listener_notices_that_writes_ended(services: Services) -> None:
+    with new_database(services.database_url) as url:
+        migrate(Database(url), MIGRATIONS)
+        ready: list[str] = []
+
+        def degrade() -> None:
+            ready.append("ready")
+            execute(services.database_url, "ALTER SYSTEM SET default_transaction_read_only = on")
+            execute(services.database_url, "SELECT pg_reload_conf()")
+
+        try:
+            with pytest.raises(Unavailable, match="takes no writes"):
+                await listen(url, ready=degrade, heard=lambda *_: None, probe_every_s=0.05)
+        finally:
+            for statement in (
+                "SET default_transaction_read_only = off",
+                "ALTER SYSTEM RESET default_transaction_read_only",
+                "SELECT pg_reload_conf()",
+            ):
+                execute(f"{services.database_url}", statement)
+        assert ready == ["ready"]
+
+
+def test_an_old_pgvector_in_the_database_is_refused(services: Services, tmp_path: Path) -> None:
+    with new_database(services.database_url) as url:
+        execute(url, "CREATE EXTENSION vector", "UPDATE pg_extension SET extversion = '0.8.1' WHERE extname = 'vector'")
+
+        with pytest.raises(NotServable, match="ALTER EXTENSION vector UPDATE"):
+            check_servers(settings_of(services, url, tmp_path), patient=True)
+
+
+async def test_options_are_obeyed_by_both_drivers(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    with new_database(services.database_url) as url, monkeypatch.context() as environment:
+        execute(url, "CREATE SCHEMA first", "CREATE SCHEMA second", "CREATE EXTENSION vector SCHEMA public")
+        environment.setenv("PGOPTIONS", "-c search_path=nowhere")
+        environment.setenv("PGTARGETSESSIONATTRS", "standby")
+        ours = {name: f"{url}?options=" + quote(f"-c search_path={name},public") for name in ("first", "second")}
+        for name in ours:
+            database = Database(ours[name])
+            assert len(pending(database, MIGRATIONS)) == len(MIGRATIONS), "another installation's are not ours"
+            migrate(database, MIGRATIONS)
+            with database.transaction() as cursor:
+                cursor.execute(
+                    "INSERT INTO models (name, revision, dimension, normalised, encodable) "
+                    "VALUES (%s, '1', 3, true, true)",
+                    (name,),
+                )
+                cursor.execute("INSERT INTO domains (domain, epoch, model_id) VALUES ('d', gen_random_uuid(), 1)")
+            database.close()
+
+        for name in ours:
+            pool = await open_pool(ours[name], connections=1)
+            for _ in range(2):  # a session keeps its settings when it goes back to the pool
+                head = await Delivery(pool).head("d")
+                assert head is not None
+                assert head.model == f"{name}@1"
+            pool.terminate()
+
+
+def test_a_search_path_to_nowhere_is_refused(services: Services, database_url: str, tmp_path: Path) -> None:
+    url = f"{database_url}?options=" + quote("-c search_path=nowhere")
+
+    with pytest.raises(NotServable, match="search_path"):
+        check_servers(settings_of(services, url, tmp_path))
+
+
+def test_pgvector_off_the_search_path_is_refused(services: Services, tmp_path: Path) -> None:
+    with new_database(services.database_url) as url:
+        execute(url, "CREATE SCHEMA ours", "CREATE EXTENSION vector")
+
+        with pytest.raises(NotServable, match="search_path"):
+            check_servers(settings_of(services, f"{url}?options=" + quote("-c search_path=ours"), tmp_path))
+
+
+async def test_a_pooler_in_session_mode_is_as_good_as_the_server(
+    services: Services, database_url: str, tmp_path: Path
+) -> None:
+    with pgbouncer(database_url, mode="session") as url:
+        check_servers(settings_of(services, url, tmp_path))
+        with Database(url).transaction() as cursor:
+            cursor.execute("SHOW lock_timeout")
+            assert cursor.fetchone() == ("20s",)
+        pool = await open_pool(url, connections=2)
+        async with Delivery(pool).connection() as connection:
+            assert await connection.fetchval("SHOW plan_cache_mode") == "force_generic_plan"
+        await pool.close()
+
+
+@pytest.mark.parametrize("mode", ["transaction", "statement"])
+def test_a_pooler_that_gives_sessions_away_is_refused(
+    services: Services, database_url: str, tmp_path: Path, mode: str
+) -> None:
+    with pgbouncer(database_url, mode=mode) as url:
+        settings = settings_of(services, url, tmp_path)
+        with pytest.raises(NotServable, match="transaction mode"):
+            check_servers(settings, patient=True)
+        assert not findings(settings, "PostgreSQL sessions").ok
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
+def test_a_broker_that_forgets_is_refused(services: Services, database_url: str, tmp_path: Path, policy: str) -> None:
+    from pc_worker.wiring import redis_client
+
+    settings = settings_of(services, database_url, tmp_path)
+    with redis_client(services.redis_url) as client:
+        client.config_set("maxmemory-policy", policy)
+        try:
+            with pytest.raises(NotServable, match=policy):
+                check_servers(settings, database=False, patient=True)
+            assert not findings(settings, "Redis policy").ok
+        finally:
+            client.config_set("maxmemory-policy", "noeviction")
+
+
+def test_a_replica_of_redis_is_told(services: Services, database_url: str, tmp_path: Path) -> None:
+    from pc_worker.wiring import redis_client
+
+    settings = settings_of(services, database_url, tmp_path)
+    with redis_client(services.redis_url) as client:
+        client.replicaof("127.0.0.1", 1)
+        try:
+            with pytest.raises(ReadOnlyServer, match="replica"):
+                check_servers(settings, database=False, patient=True)
+        finally:
+            client.replicaof("no", "one")
