@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from pc_worker.services.line_metrics import LineMetrics
     from pc_worker.services.sources import Sources
 
-log = get_logger(__name__)
-
 MIGRATIONS = PROJECT / "migrations"
 
 
@@ -105,7 +103,7 @@ def check_servers(settings: Settings, *, database: bool = True, broker: bool = T
         except Unavailable as exc:
             if not patient:
                 raise
-            log.warning("server_away", reason=str(exc))
+            get_logger(__name__).warning("server_away", reason=str(exc))
 
 
 def _check_redis(url: str) -> None:

@@ -99,12 +99,18 @@ def test_a_wrong_request_exits_with_2(stack: LiveStack, arguments: tuple[str, ..
         ("LOG_LEVEL", "LOUD"),
         ("FLOWER_AUTH", "nocolon"),
         ("REDIS_URL", "redis://127.0.0.1:1"),  # without data roots
+        ("DATABASE_URL", "postgresql+psycopg2://u:Sup3rS3cret@127.0.0.1/x"),
+        ("DATABASE_URL", "postgresql://u:p#Sup3rS3cret@127.0.0.1/x"),
+        ("REDIS_URL", "sentinel://:Sup3rS3cret@127.0.0.1:26379"),
     ],
 )
 def test_a_wrong_setting_exits_with_2(tmp_path: Path, name: str, value: str) -> None:
     env = environment(tmp_path, **{f"PC_WORKER_{name}": value})
 
-    assert_one_line(run_command("jobs", env=env), 2, "PC_WORKER_")
+    result = run_command("jobs", env=env)
+
+    assert_one_line(result, 2, "PC_WORKER_")
+    assert "Sup3rS3cret" not in result.err
 
 
 def test_nothing_runs_under_this_home(tmp_path: Path) -> None:

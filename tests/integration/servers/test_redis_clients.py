@@ -28,7 +28,7 @@ def by_redis_py(server: RedisServer) -> None:
 def by_the_gateway(server: RedisServer) -> None:
     queue = open_queue(server.url, max_bytes=1_000, timeout_s=5)
     try:
-        assert queue.get("recruit", 1) is None
+        assert queue.get("recruit", 1, b"key") is None
     finally:
         queue.close()
 

@@ -1,0 +1,89 @@
+"""Servers that the line cannot work with end the start of every part: one line, and no part of a password in it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pc_worker.embedded import Services, start_services
+from pc_worker.urls import read_database_url, read_redis_url
+from pc_worker.wiring import redis_client
+from tests.integration.servers.databases import execute
+from tests.support.stack import environment
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """Servers of this module's own: it puts them into odd states."""
+    running = start_services(tmp_path_factory.mktemp("unfit"))
+    yield running
+    running.stop()
+
+
+def ends_of(parts: tuple[str, ...], home: Path, servers: Services, database_url: str) -> dict[str, tuple[int, str]]:
+    """Start parts side by side; gives how each ended, and what it said."""
+    database, redis = read_database_url(database_url), read_redis_url(servers.redis_url)
+    [(host, port)] = database.hosts
+    home.mkdir(exist_ok=True)
+    (home / "secret").write_text(f"{database.password}\n")
+    env = environment(
+        home,
+        PC_WORKER_DATABASE_URL=f"postgresql://{host}:{port}/{database.database}",
+        PC_WORKER_DATABASE_USER=database.user,
+        PC_WORKER_DATABASE_PASSWORD_FILE=str(home / "secret"),
+        PC_WORKER_REDIS_URL=f"redis://{redis.host}:{redis.port}",
+        PC_WORKER_REDIS_PASSWORD=redis.password or "",
+        PC_WORKER_DATA_ROOTS=str(home),
+    )
+    started = {
+        part: subprocess.Popen([sys.executable, "-m", "pc_worker", part], env=env, stderr=subprocess.PIPE, text=True)
+        for part in parts
+    }
+    ends = {}
+    for part, process in started.items():
+        said = process.communicate(timeout=60)[1]
+        assert not [secret for secret in (database.password, redis.password) if secret and secret in said], part
+        ends[part] = (process.returncode, said)
+    return ends
+
+
+def assert_one_line(ends: dict[str, tuple[int, str]], code: int, words: str) -> None:
+    for part, (ended, said) in ends.items():
+        assert ended == code, (part, ended, said)
+        assert words in said, (part, said)
+        assert said.startswith("error: "), (part, said)
+        assert said.count("\n") == 1, (part, said)
+
+
+def test_a_database_of_another_encoding(servers: Services, tmp_path: Path) -> None:
+    url = servers.database_url.rpartition("/")[0] + "/hangul"
+    execute(servers.database_url, "CREATE DATABASE hangul ENCODING 'EUC_KR' TEMPLATE template0")
+
+    ends = ends_of(("worker", "beat", "gateway", "migrate", "up"), tmp_path, servers, url)
+
+    assert_one_line(ends, 2, "EUC_KR")
+
+
+def test_a_database_without_writes(servers: Services, tmp_path: Path) -> None:
+    execute(
+        servers.database_url, "CREATE DATABASE fixed", "ALTER DATABASE fixed SET default_transaction_read_only = on"
+    )
+
+    ends = ends_of(("worker", "migrate"), tmp_path, servers, servers.database_url.rpartition("/")[0] + "/fixed")
+
+    assert_one_line(ends, 69, "takes no writes")
+
+
+def test_a_redis_that_forgets(servers: Services, tmp_path: Path) -> None:
+    with redis_client(servers.redis_url) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        try:
+            ends = ends_of(("flower", "beat"), tmp_path, servers, servers.database_url)
+        finally:
+            client.config_set("maxmemory-policy", "noeviction")
+
+    assert_one_line(ends, 2, "allkeys-lru")
