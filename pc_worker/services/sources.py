@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,21 @@ class Sources:
             InputRefused: Saying what is wrong with the path.
         """
         os.close(open_under(path, self._roots))
+
+    @contextmanager
+    def file(self, path: str) -> Iterator[BufferedReader]:
+        """Open a source to read its bytes.
+
+        Raises:
+            InputRefused: Saying what is wrong with the path.
+        """
+        with os.fdopen(open_under(path, self._roots), "rb") as file:
+            yield file
+
+    def is_allowed(self, folder: str) -> bool:
+        """Say whether a folder, its links followed, lies under the data roots."""
+        real = Path(os.path.realpath(folder))
+        return any(real.is_relative_to(root) for root in self._roots)
 
     def inspect(self, path: str) -> Inspection:
         """Say what a source holds, without loading it.

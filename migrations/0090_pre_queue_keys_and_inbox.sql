@@ -19,3 +19,14 @@ CREATE TRIGGER queue_key AFTER INSERT OR UPDATE OF epoch ON domains
 
 INSERT INTO queue_keys (domain, epoch, key)
 SELECT domain, epoch, sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) FROM domains;
+
+-- A file that was put in another's place keeps size and time, but not the time of that change; null = seen before this.
+ALTER TABLE inbox_files ADD COLUMN ctime_ns bigint;
+
+-- Entries of the inbox that cannot be taken up, so that each is told once, and not at every scan.
+CREATE TABLE inbox_troubles (
+    entry_hash bytea PRIMARY KEY,    -- of the path's bytes, which need not be text
+    entry      text NOT NULL,        -- the path, escaped
+    reason     text NOT NULL,
+    told_at    timestamptz NOT NULL DEFAULT now()
+);

@@ -1,0 +1,199 @@
+"""The inbox: each entry is looked at on its own, and a bad one is told once."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
+from pc_worker.services.parts import Parts
+from pc_worker.services.scan_inbox import scan_inbox
+from pc_worker.settings import Settings
+from pc_worker.store.connection import Database
+from pc_worker.wiring import parts as put_together
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    for domain in ("candidate", "document", "recruit"):
+        (tmp_path / "roots" / "inbox" / domain).mkdir(parents=True)
+    return tmp_path / "roots" / "inbox"
+
+
+@pytest.fixture
+def parts(database_url: str, inbox: Path) -> Iterator[Parts]:
+    unused = SecretStr("redis://127.0.0.1:1/0")
+    settings = Settings(
+        home=inbox.parent, database_url=SecretStr(database_url), redis_url=unused, data_roots=(inbox.parent,)
+    )
+    made = put_together(settings, application="test")
+    yield made
+    made.database.close()
+
+
+def scanned(parts: Parts, inbox: Path, times: int = 2) -> tuple[list[str], list[str]]:
+    """Scan until files that lie still are taken up; gives the sources of the new jobs and what was warned about."""
+    with capture_logs() as logs:
+        ids = [job_id for _ in range(times) for job_id in scan_inbox(parts, inbox)]
+    with parts.database.transaction() as cursor:
+        cursor.execute("SELECT source FROM jobs WHERE job_id = ANY (%s)", (ids,))
+        sources = [source for (source,) in cursor.fetchall()]
+    return sorted(sources), [line["entry"] for line in logs if line["event"] == "inbox_entry_refused"]
+
+
+def failed(database: Database, inbox: Path) -> dict[str, str]:
+    """Source, below the inbox, and error of the failed jobs."""
+    with database.transaction() as cursor:
+        cursor.execute(
+            "SELECT source, error FROM jobs WHERE state = 'failed' AND starts_with(source, %s)", (f"{inbox}",)
+        )
+        return {source.removeprefix(f"{inbox}/"): error for source, error in cursor.fetchall()}
+
+
+def write(path: Path) -> str:
+    """Write a file of content that no other test has; gives its path."""
+    path.write_text(f"key\n{path}\n")
+    return str(path)
+
+
+def bad_entries(inbox: Path) -> dict[str, str]:
+    """Put one of each kind into a folder; gives name and a word of the reason."""
+    folder = inbox / "candidate"
+    write(inbox.parent.parent / "outside.csv")
+    (folder / "circle").symlink_to("circle")
+    (folder / "nowhere").symlink_to("nobody")
+    (folder / "outside").symlink_to(inbox.parent.parent / "outside.csv")
+    (folder / "device").symlink_to("/dev/zero")
+    os.mkfifo(folder / "pipe")
+    with socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(os.path.relpath(folder / "socket"))
+    (inbox / "candidate" / os.fsdecode(b"caf\xe9\n.csv")).write_text("key\n1\n")
+    return {
+        "circle": "circle",
+        "nowhere": "nowhere",
+        "outside": "data roots",
+        "device": "no regular file",
+        "pipe": "no regular file",
+        "socket": "no regular file",
+        "caf\\xe9\\x0a.csv": "not UTF-8",
+    }
+
+
+def test_a_bad_entry_is_a_failed_job_once_and_the_others_go_on(
+    parts: Parts, database: Database, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(inbox)  # a socket's path is short
+    good = [write(inbox / "candidate" / "a.csv"), write(inbox / "candidate" / "z\nz.csv")]
+    good.append(write(inbox / "recruit" / "r.csv"))
+    good.append(write(inbox / "document" / ("n" * 251 + ".csv")))
+    bad = bad_entries(inbox)
+
+    sources, warned = scanned(parts, inbox)
+    again = scanned(parts, inbox)
+
+    assert sources == sorted(good)
+    assert sorted(warned) == sorted(f"{inbox}/candidate/{name}" for name in bad)
+    assert again == ([], [])
+    errors = failed(database, inbox)
+    assert {name.removeprefix("candidate/") for name in errors} == set(bad)
+    for name, word in bad.items():
+        assert word in errors[f"candidate/{name}"]
+        assert f"{inbox}/candidate/{name}" in errors[f"candidate/{name}"]
+
+
+def test_an_entry_that_was_mended_is_taken_up_and_one_that_comes_again_is_told_again(parts: Parts, inbox: Path) -> None:
+    link = inbox / "candidate" / "late.csv"
+    link.symlink_to(inbox.parent / "target.csv")
+    assert scanned(parts, inbox) == ([], [str(link)])
+
+    write(inbox.parent / "target.csv")
+    assert scanned(parts, inbox) == ([str(link)], [])
+
+    (inbox.parent / "target.csv").unlink()
+    assert scanned(parts, inbox) == ([], [str(link)])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a.csv.filepart", "a.CRDOWNLOAD", "a.Part", "a.TMP", "a.pkl~", ".a.csv.Xy12", "~$a.xlsx", "a.Partial", "a.SWP"],
+)
+def test_an_unfinished_name_is_left_alone(parts: Parts, inbox: Path, name: str) -> None:
+    write(inbox / "document" / name)
+
+    assert scanned(parts, inbox) == ([], [])
+
+
+def test_folders_that_are_not_read_are_warned_about_once(parts: Parts, database: Database, inbox: Path) -> None:
+    (inbox / "nobodys").mkdir()
+    (inbox / os.fsdecode(b"\xff")).mkdir()
+    write(inbox / "astray.csv")
+    (inbox / ".hidden").mkdir()
+    (inbox / "document" / "done.csv").mkdir()
+    (inbox / "skill_dic").symlink_to("skill_dic")
+    (inbox / "recruit").rmdir()
+    (inbox / "recruit").symlink_to("/proc")
+    good = write(inbox / "document" / "good.csv")
+
+    sources, warned = scanned(parts, inbox)
+
+    assert sources == [good]
+    names = ("\\xff", "astray.csv", "document/done.csv", "nobodys", "recruit", "skill_dic")
+    assert sorted(warned) == [f"{inbox}/{name}" for name in names]
+    assert scanned(parts, inbox) == ([], [])
+    assert failed(database, inbox) == {}
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """Be an account that may read little; a root may read anything."""
+    if os.geteuid():
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_what_may_not_be_read_is_told_and_the_rest_goes_on(parts: Parts, database: Database, inbox: Path) -> None:
+    good = write(inbox / "recruit" / "good.csv")
+    secret = Path(write(inbox / "document" / "secret.csv"))
+    for folder in (inbox.parents[3], *inbox.parents[:3], inbox):
+        folder.chmod(0o755)
+    secret.chmod(0)
+    (inbox / "candidate").chmod(0)
+
+    with nobody():
+        sources, warned = scanned(parts, inbox)
+    (inbox / "candidate").chmod(0o755)
+
+    assert sources == [good]
+    assert sorted(warned) == [str(inbox / "candidate"), str(secret)]
+    assert [*failed(database, inbox)] == ["document/secret.csv"]
+
+
+def test_an_inbox_that_is_not_there_is_told_once(parts: Parts, inbox: Path) -> None:
+    assert scanned(parts, inbox / "none") == ([], [str(inbox / "none")])
+    assert scanned(parts, inbox / "none") == ([], [])
+
+
+def test_a_file_in_anothers_place_with_its_size_and_time_is_taken_up(parts: Parts, inbox: Path) -> None:
+    file, new = inbox / "document" / "same.csv", inbox / "document" / ".same.new"
+    file.write_text(f"key\n{inbox}1\n")
+    new.write_text(f"key\n{inbox}2\n")
+    for path in (file, new):
+        os.utime(path, ns=(0, 10**18))
+    assert scanned(parts, inbox) == ([str(file)], [])
+
+    new.rename(file)
+
+    assert scanned(parts, inbox) == ([str(file)], [])
+    file.chmod(0o600)
+    assert scanned(parts, inbox) == ([], []), "the same content is the same job"
