@@ -17,6 +17,7 @@ from pc_worker.gateway import GatewayConfig, SearchFunction, read_tokens, superv
 from pc_worker.services.search import SearchRequest, parse_where, search, search_mode, warm_search
 from pc_worker.settings import Settings
 from pc_worker.store.connection import Database
+from pc_worker.store.search_scope import STATEMENT_S
 from pc_worker.store.search_stop import Stop
 from pc_worker.store.values import Model
 from pc_worker.wiring import encoders, endpoints
@@ -72,7 +73,7 @@ def search_function(settings: Settings) -> SearchFunction:
         if not hasattr(local, "database"):
             local.database = Database(url, application="pc_worker search", read_only=True)
         with stop.watching(local.database):
-            return search(local.database, request, encoder=encoder, timeout_s=stop.left_s()).to_dict()
+            return search(local.database, request, encoder=encoder, timeout_s=min(stop.left_s(), STATEMENT_S)).to_dict()
 
     return call
 

@@ -42,7 +42,7 @@ class GatewayConfig:
         side_calls_per_caller: … of one host, and of one token.
         searches: Searches at work at once, of all clients; each has a thread and a connection.
         searches_per_caller: … of one token, or of one host where no tokens are given out; others wait their turn.
-        search_s: How long a search may take, its turn included.
+        search_s: How long a search may take, its turn and the loading of its model included.
         first_message_s: How long a call may take to say its first word.
         max_subscriptions: Named consumers of one domain.
         database_connections: Held only while a statement runs, so few serve many streams.
@@ -69,7 +69,7 @@ class GatewayConfig:
     side_calls_per_caller: int = 64
     searches: int = 8
     searches_per_caller: int = 2
-    search_s: float = 30.0
+    search_s: float = 120.0
     first_message_s: float = 10.0
     max_subscriptions: int = 256
     database_connections: int = 8

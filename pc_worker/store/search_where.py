@@ -16,7 +16,7 @@ Operator = Literal["=", ">=", "<="]
 Parameters = dict[str, object]
 
 CONDITION = re.compile(r"(?P<field>[^=<>]+)(?P<operator>>=|<=|=)(?P<value>.*)", re.DOTALL)
-NUMBER = re.compile(r"[+-]?\d{1,255}(\.\d{1,255})?")
+NUMBER = re.compile(r"[+-]?[0-9]{1,255}([.][0-9]{1,255})?")
 DATE_CHARS = 10
 #: More than anybody means; each condition is looked at for each candidate.
 MAX_CONDITIONS = 64

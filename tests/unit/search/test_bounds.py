@@ -45,3 +45,9 @@ def test_filters_beyond_their_bounds_are_refused_in_a_short_sentence(texts: list
         parse_where(texts)
 
     assert len(str(refused.value)) < 200
+
+
+@pytest.mark.parametrize("text", ["n>=٣", "n<=１２", "n>=1²", "n>=۱.۵"])
+def test_a_number_has_the_digits_that_the_database_knows(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="a range ends at a number"):
+        parse_where([text])
