@@ -17,7 +17,7 @@ TEXT = "".join(FILES)
 
 
 #: Services of other makers, which bring commands and health checks of their own.
-NOT_OURS = ("postgres", "redis", "prometheus", "grafana")
+NOT_OURS = ("postgres", "redis", "prometheus", "alertmanager", "grafana")
 
 
 @pytest.fixture
@@ -81,7 +81,8 @@ def test_only_what_people_call_is_reachable_and_only_from_this_machine(compose: 
     assert open_to_people == {"gateway", "flower", "grafana"}
     assert compose["networks"]["inside"]["internal"] is True
     for name, service in compose["services"].items():
-        assert ("outside" in service["networks"]) == (name in open_to_people), name
+        calls_out = name == "alertmanager"  # who is told of alerts
+        assert ("outside" in service["networks"]) == (name in open_to_people or calls_out), name
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
 
 

@@ -25,7 +25,7 @@ DASHBOARD = json.loads((PROJECT / "deploy/grafana/pc_worker.json").read_text(enc
 RULES = yaml.safe_load((PROJECT / "deploy/prometheus/alerts.yml").read_text(encoding="utf-8"))
 SCRAPE = yaml.safe_load((PROJECT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
 #: What Prometheus itself adds.
-OF_PROMETHEUS = {"up": {"job", "instance"}}
+OF_PROMETHEUS = {"up": {"job", "instance", "part"}}
 SUFFIXES = {Counter: ("_total",), Gauge: ("",), Histogram: ("_bucket", "_sum", "_count")}
 
 
@@ -111,7 +111,7 @@ def test_every_alert_leads_to_its_page_of_the_runbook() -> None:
         anchor = re.sub(r"(?<!^)(?=[A-Z])", "-", rule["alert"]).lower()
         assert rule["annotations"]["runbook"] == f"docs/runbook.md#{anchor}"
         assert rule["annotations"]["summary"]
-        assert rule["labels"]["severity"] in ("page", "ticket")
+        assert rule["labels"]["severity"] in ("page", "ticket", "none")
 
 
 def test_the_scrape_reads_the_rules_and_meets_the_parts_of_the_compose_file() -> None:
@@ -120,5 +120,6 @@ def test_the_scrape_reads_the_rules_and_meets_the_parts_of_the_compose_file() ->
     (found,) = job["dns_sd_configs"]
 
     assert SCRAPE["rule_files"] == ["alerts.yml"]
+    assert job["relabel_configs"] == [{"source_labels": ["__meta_dns_name"], "target_label": "part"}]
     assert set(found["names"]) <= set(compose["services"])
     assert compose["x-part"]["environment"]["PC_WORKER_METRICS_ADDRESS"].endswith(f":{found['port']}")
