@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from kombu import Queue
+from kombu.transport import TRANSPORT_ALIASES
 
 from pc_worker.push import stock_domains
 from pc_worker.settings import read_settings
 from pc_worker.wiring import broker
+from tasks.broker import ALIASES
 from tasks.every import Every
 from tasks.queues import DEFAULT, all_queues
 
 _settings = read_settings()
+
+TRANSPORT_ALIASES.update(ALIASES)  # what lies in a queue is checked before kombu and Celery see it
+worker_consumer = "tasks.reception:CarefulConsumer"
 
 _broker = broker(_settings)
 broker_url = result_backend = _broker.for_celery
@@ -51,6 +56,7 @@ result_serializer = "json"
 # still missing is found by the ledger.
 task_acks_late = True
 worker_prefetch_multiplier = 1
+worker_disable_prefetch = True  # taken when a process is free for it: a worker that joins late gets its share
 task_reject_on_worker_lost = True
 task_retry_on_worker_lost = True
 task_acks_on_failure = True
@@ -58,7 +64,6 @@ task_acks_on_timeout = True
 worker_cancel_long_running_tasks_on_connection_loss = False  # True loses running tasks when Redis restarts
 task_store_errors_even_if_ignored = False
 result_expires = 3600  # results are for people: nothing is decided by one
-worker_eta_task_limit = 100
 
 worker_soft_shutdown_timeout = 0  # it sleeps all of its time: tasks/stopping.py sets the limit to an orderly end
 worker_max_tasks_per_child = 200
@@ -75,6 +80,7 @@ task_default_queue = DEFAULT
 task_queues = [Queue(name) for name in all_queues()]
 task_routes = {
     "pc_worker.search": {"queue": "pcw.search"},
+    "pc_worker.send_due": {"queue": "pcw.upkeep"},
     "pc_worker.reconcile": {"queue": "pcw.upkeep"},
     "pc_worker.purge": {"queue": "pcw.upkeep"},
     "pc_worker.scan_inbox": {"queue": "pcw.upkeep"},

@@ -16,7 +16,7 @@ from pc_worker import wiring
 from pc_worker.embedded import read_addresses
 from pc_worker.encoding import identify_model
 from pc_worker.errors import PcWorkerError
-from pc_worker.queue import check_policy, check_version, server_info
+from pc_worker.queue import check_policy, check_version, count_dead, newest_dead, server_info
 from pc_worker.settings import PROJECT, Settings, split_address
 from pc_worker.store.connection import Database
 from pc_worker.store.migrations import pending, read_migrations
@@ -24,6 +24,9 @@ from pc_worker.store.server import check_postgres, check_sessions, check_vector
 
 LEAST_DISK = 2 * 1024**3
 LEAST_QUEUES = 8
+MEND_DEAD_MESSAGES = (
+    "find their sender (`redis-cli LRANGE pcw:dead_messages 0 9` shows them), then `redis-cli DEL pcw:dead_messages`"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +137,20 @@ def _redis(url: str, settings: Settings) -> Iterator[Finding]:
             raise PcWorkerError(f"maxmemory {limit:,} bytes is less than {LEAST_QUEUES} full queues")
         return f"{memory.get('used_memory_human', 'an unknown amount')} used"
 
+    def dead_messages() -> str:
+        with wiring.redis_client(url) as client:
+            dead, newest = count_dead(client), newest_dead(client, limit=1)
+        if dead.kept:
+            words = "".join(f"; the newest in {message.queue}: {message.reason}" for message in newest)
+            raise PcWorkerError(f"{dead.kept} kept of {dead.seen}{words}")
+        return "0"
+
     yield _checked(
         "Redis", "set PC_WORKER_REDIS_URL to Redis 6.2 or newer that can be written", lambda: check_version(ask())
     )
     yield _checked("Redis policy", "CONFIG SET maxmemory-policy noeviction", lambda: check_policy(ask()))
     yield _checked("Redis memory", "raise maxmemory, or lower PC_WORKER_QUEUE_MAX_BYTES", budget)
+    yield _checked("dead messages", MEND_DEAD_MESSAGES, dead_messages)
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:

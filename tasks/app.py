@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -11,11 +12,12 @@ from celery import Celery, Task, signals
 
 from pc_worker import metrics
 from pc_worker.embedded import die_with_parent
-from pc_worker.errors import Conflict, Unavailable
+from pc_worker.errors import Conflict, InvalidRequest, PcWorkerError, Unavailable
 from pc_worker.logs import set_up_logs
 from pc_worker.services.parts import Parts
 from pc_worker.settings import Settings, read_settings
 from pc_worker.wiring import parts as put_together
+from tasks.arguments import Arguments, NoArguments, read_arguments
 
 #: Tells a pool process who its parent was when it was started.
 WORKER_PID = "PCW_POOL_PARENT"
@@ -24,6 +26,7 @@ app = Celery(
     "pc_worker",
     include=["tasks.ingest", "tasks.upkeep", "tasks.search", "tasks.delivery", "tasks.watchdog", "tasks.stopping"],
 )
+app.steps["consumer"].add("tasks.reception:Holding")
 app.config_from_object("celeryconfig")
 
 
@@ -57,9 +60,30 @@ class Worker:
 worker = Worker()
 
 
-class PatientTask(Task):
+class CheckedTask(Task):
+    """Reads its arguments strictly before it begins: a call that is wrong fails at once, with one sentence."""
+
+    #: What it may be called with; it gets an object of this class.
+    arguments: type[Arguments] = NoArguments
+    typing = False  # Celery's own check knows names only, and speaks of Python
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the task; outside of what is tried again, as a wrong call stays wrong."""
+        try:
+            asked = read_arguments(self.name, self.arguments, args, kwargs)
+        except InvalidRequest as exc:
+            self.refuse(args, kwargs, exc)
+            raise
+        return self.run() if isinstance(asked, NoArguments) else self.run(asked)
+
+    def refuse(self, args: Sequence[Any], kwargs: Mapping[str, Any], error: InvalidRequest) -> None:
+        """Do what is due when a call was refused."""
+
+
+class PatientTask(CheckedTask):
     """Retries, with jitter, what may pass later: a service that is away, a conflict; nothing else."""
 
+    throws = (PcWorkerError,)
     autoretry_for = (Unavailable, Conflict)
     max_retries = 20
     retry_backoff = 1
@@ -97,7 +121,8 @@ def _stop(**_: Any) -> None:
 
 @signals.task_prerun.connect
 def _bind(task_id: str, task: Task, kwargs: dict[str, Any], **_: Any) -> None:
-    ids = {name: kwargs[name] for name in ("job_id", "chunk_no", "domain") if name in kwargs}
+    given = {name: kwargs.get(name) for name in ("job_id", "chunk_no", "domain")}  # not yet checked
+    ids = {name: value for name, value in given.items() if isinstance(value, int | str) and str(value).isprintable()}
     structlog.contextvars.bind_contextvars(task=task.name, task_id=task_id, **ids)
 
 

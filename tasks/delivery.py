@@ -8,7 +8,8 @@ from typing import Any
 from pc_worker.errors import PcWorkerError
 from pc_worker.push import Pace
 from pc_worker.services.push import PushRequest, push
-from tasks.app import app, worker
+from tasks.app import CheckedTask, app, worker
+from tasks.arguments import Push
 
 #: Longer than the 40 minutes that one call may take. The broker sends the message again meanwhile: that run finds the
 #: push at work and ends at once.
@@ -17,20 +18,27 @@ LIMIT_S = 2_700
 
 @app.task(
     name="pc_worker.push_to_batch_server",
+    base=CheckedTask,
+    arguments=Push,
     throws=(PcWorkerError,),
     soft_time_limit=LIMIT_S,
     time_limit=LIMIT_S + 60,
 )
-def push_to_batch_server(domain: str, address: str | None = None, after: int | str | None = None) -> dict[str, Any]:
+def push_to_batch_server(asked: Push) -> dict[str, Any]:
     """Push what is new, or what comes after ``after``; what is left when its time is up goes into a message of its own.
 
     Never retried by Celery: the push has its own patience, and beat begins the next one.
     """
-    settings, request = worker.settings, PushRequest(domain=domain, address=address, after=after)
+    settings = worker.settings
+    request = PushRequest(domain=asked.domain, address=asked.address, after=asked.after)
     # By then the next push is due: what waits in the worker's other queues goes first.
     pace = Pace(run_s=settings.push_s)
     done = push(worker.parts.database, request, servers=settings.batch_servers, pace=pace)
     if done.state == "more":
-        rest = {"domain": domain, "address": done.address, "after": None if after is None else done.position}
+        rest = {
+            "domain": asked.domain,
+            "address": done.address,
+            "after": None if asked.after is None else done.position,
+        }
         push_to_batch_server.apply_async(kwargs=rest)
     return asdict(done)

@@ -7,7 +7,7 @@ from kombu.exceptions import OperationalError
 from pc_worker.errors import Unavailable
 from pc_worker.services.parts import Parts
 from pc_worker.services.reconcile import ingest_arguments
-from pc_worker.services.send_chunks import next_chunks
+from pc_worker.services.send_chunks import Sending, next_chunks
 from pc_worker.store.values import Job
 from tasks.app import app
 from tasks.queues import chunk_queue, split_queue
@@ -46,13 +46,23 @@ def send_job(parts: Parts, job: Job) -> None:
                 retry_policy=RETRY,
             )
         else:
-            for chunk in next_chunks(parts, job.job_id):
-                app.send_task(
-                    "pc_worker.process_chunk",
-                    kwargs={"job_id": chunk.job_id, "chunk_no": chunk.chunk_no},
-                    queue=chunk_queue(chunk.domain, small=chunk.small),
-                    countdown=chunk.delay_s or None,
-                    retry_policy=RETRY,
-                )
+            _send_chunks(next_chunks(parts, job.job_id))
     except (OperationalError, OSError) as exc:
         raise Unavailable(f"Redis does not answer: {exc}") from exc
+
+
+def _send_chunks(sending: Sending) -> None:
+    for chunk in sending.chunks:
+        app.send_task(
+            "pc_worker.process_chunk",
+            kwargs={"job_id": chunk.job_id, "chunk_no": chunk.chunk_no},
+            queue=chunk_queue(chunk.domain, small=chunk.small),
+            retry_policy=RETRY,
+        )
+    if sending.again_in_s is not None:
+        app.send_task(
+            "pc_worker.send_due",
+            kwargs={"domain": sending.domain},
+            countdown=sending.again_in_s,
+            retry_policy=RETRY,
+        )

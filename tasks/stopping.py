@@ -9,10 +9,16 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from contextlib import suppress
 from typing import Any
 
 import structlog
 from celery import signals
+from celery.worker import state
+
+from pc_worker.errors import PcWorkerError
+from pc_worker.services.attempts import forgive
+from tasks.app import worker
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +37,16 @@ def _later(seconds: float, function: Any, *arguments: Any) -> None:
 def _cancel_work() -> None:
     log.warning("worker_cancels_work", after_s=PATIENCE_S)
     _later(LAST_S, os._exit, 0)
+    with suppress(PcWorkerError):
+        _forgive_splits()
     os.kill(os.getpid(), signal.SIGQUIT)
+
+
+def _forgive_splits() -> None:
+    """Not count a split that is cancelled now as one that killed its worker."""
+    for request in tuple(state.active_requests):
+        if request.task.name == "pc_worker.ingest_file":
+            forgive(worker.parts, str(request.kwargs.get("job_id") or request.id))
 
 
 @signals.worker_shutting_down.connect

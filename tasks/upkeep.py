@@ -7,6 +7,7 @@ from typing import Any
 
 from pc_worker import metrics
 from pc_worker.domains import domain_names
+from pc_worker.logs import get_logger
 from pc_worker.services.check_ledger import check_ledger as find_violations
 from pc_worker.services.indexes import check_recall as measure_recall
 from pc_worker.services.indexes import maintain_indexes as build_what_is_due
@@ -14,10 +15,13 @@ from pc_worker.services.purge import Retention
 from pc_worker.services.purge import purge as do_purge
 from pc_worker.services.reconcile import reconcile as find_missing
 from pc_worker.services.scan_inbox import scan_inbox as find_files
+from pc_worker.services.submit import give_up_unplanned
 from pc_worker.store.search_statistics import refresh_statistics
 from tasks.app import PatientTask, app, worker
-from tasks.ingest import send_chunk, send_ingest
+from tasks.ingest import send_chunk, send_due, send_ingest
 from tasks.queues import FORMER, any_waiting, work_queues
+
+log = get_logger(__name__)
 
 #: Words are counted anew when this share of a domain's rows has changed; a job's end counts in any case.
 STATISTICS_DRIFT = 0.02
@@ -39,12 +43,23 @@ def reconcile() -> dict[str, int]:
             worker.parts, is_waiting=lambda domain: any_waiting(connection, [*work_queues(domain), *FORMER])
         )
     for job_id in missing.ingests:
-        send_ingest(job_id)
+        _send_again(job_id)
     for chunk in missing.chunks:
         send_chunk(chunk)
+    for domain, seconds in missing.looks.items():
+        send_due.apply_async(kwargs={"domain": domain}, countdown=seconds)
     metrics.MESSAGES_RESENT.labels(task="ingest_file").inc(len(missing.ingests))
     metrics.MESSAGES_RESENT.labels(task="process_chunk").inc(missing.lost)
     return {"ingests": len(missing.ingests), "chunks": len(missing.chunks)}
+
+
+def _send_again(job_id: str) -> None:
+    """Send a job's ingest message; a job whose request cannot be read stops no other."""
+    try:
+        send_ingest(job_id)
+    except (KeyError, TypeError, ValueError) as exc:
+        log.warning("job_not_sent", job_id=job_id, reason=f"its request cannot be read: {exc!r}")
+        give_up_unplanned(worker.parts, job_id, "given up: its request in the ledger cannot be read")
 
 
 # Acknowledged at once and with limits of its own: a build may outlast the visibility timeout, and beat sends it again.

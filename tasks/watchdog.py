@@ -1,8 +1,8 @@
 """A worker that no longer takes work ends itself, so that whoever supervises it starts another.
 
 It goes by what a person would look at: the broker answers and messages wait in the queues that this worker takes from,
-but its main loop no longer turns, or nothing is at work here and nothing has begun for a while. Why, the stacks in its
-log tell.
+but its main loop no longer turns, or nothing is at work here and nothing was taken or begun for a while. Why, the
+stacks in its log tell. A message that may begin later waits in no queue, and one that is buried was taken.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from celery.concurrency import prefork
 from celery.worker import state
 
 from tasks.app import app
+from tasks.broker import INTAKE
 from tasks.queues import any_waiting
 
 log = structlog.get_logger(__name__)
@@ -34,7 +35,7 @@ EXIT_CODE = 70
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What one look shows; turns of the main loop and tasks begun are counted from the worker's start."""
+    """What one look shows; turns of the main loop, and messages taken and tasks begun, are counted from the start."""
 
     turns: int
     begun: int
@@ -96,7 +97,7 @@ class Watchdog(bootsteps.StartStopStep):
         self._turns += 1
 
     def _look(self) -> Sight:
-        begun = sum(list(state.total_count.values()))
+        begun = INTAKE.messages + sum(list(state.total_count.values()))
         return Sight(self._turns, begun, bool(state.active_requests), _messages_wait())
 
     def _watch(self) -> None:

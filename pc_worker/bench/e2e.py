@@ -97,7 +97,7 @@ def _ingest(parts: Parts, source: Path) -> Callable[[], None]:
         job_id = str(uuid.uuid4())
         submit(parts, IngestRequest(path=str(source), domain="document"), job_id)
         split(parts, job_id)
-        while chunks := next_chunks(parts, job_id):
+        while chunks := next_chunks(parts, job_id).chunks:
             for chunk in chunks:
                 process_chunk(parts, job_id, chunk.chunk_no)
 

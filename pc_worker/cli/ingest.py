@@ -16,6 +16,7 @@ from pc_worker.cli.context import connected
 from pc_worker.cli.output import print_json
 from pc_worker.domains import Options
 from pc_worker.errors import Unavailable
+from pc_worker.services.attempts import GIVEN_UP
 from pc_worker.services.job_control import ENDED, job_status, status_document
 from pc_worker.services.parts import Parts
 from pc_worker.services.submit import IngestRequest, submit
@@ -75,7 +76,7 @@ def exit_code(job: Job) -> int:
     """Give the exit code of an ended job: 65 if its source was refused before any row was used."""
     if job.state == "completed":
         return 0
-    refused = job.state == "failed" and job.plan is None
+    refused = job.state == "failed" and job.plan is None and not (job.error or "").startswith(GIVEN_UP)
     for_source = job.error is not None and job.error.startswith(f"{job.source}: ")
     if job.error is not None and job.state == "failed" and (refused or for_source):
         print(f"error: {job.error}", file=sys.stderr)

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 import redis
 
 from pc_worker.errors import Unavailable
+from pc_worker.queue.dead_messages import DeadCount, count_dead
 from pc_worker.queue.entry import ENTRY_BYTES, Entry
+from pc_worker.queue.held_messages import count_held
 from pc_worker.queue.keys import queue_keys
 
 #: KEYS: entries, order, state. ARGV: epoch, first position, entry, bound in bytes. One script, so that bytes and
@@ -95,6 +97,22 @@ class Queue:
             if len(stored) > ENTRY_BYTES:
                 return False
             return self._pushed(entry.domain, [str(entry.epoch), entry.first, stored, self._max_bytes])
+
+    def dead_messages(self) -> DeadCount:
+        """Count the messages that no worker could take in.
+
+        Raises:
+            Unavailable: If Redis does not answer.
+        """
+        return count_dead(self._client)
+
+    def held_messages(self) -> int:
+        """Count the messages that wait for their time.
+
+        Raises:
+            Unavailable: If Redis does not answer.
+        """
+        return count_held(self._client)
 
     def _pushed(self, domain: str, arguments: list[str | int | bytes]) -> bool:
         keys = queue_keys(domain)

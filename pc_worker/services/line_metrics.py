@@ -40,6 +40,8 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "pcw_queue_entries": ("Entries in the queue.", DOMAIN),
     "pcw_queue_bytes": ("Bytes in the queue.", DOMAIN),
     "pcw_queue_age_seconds": ("Age of the queue's oldest entry.", DOMAIN),
+    "pcw_dead_messages": ("Messages that no worker could take in, as far as they are kept.", ()),
+    "pcw_held_messages": ("Messages that wait for their time.", ()),
     "pcw_subscription_lag_rows": ("Positions a consumer has not acknowledged.", CONSUMER),
     "pcw_subscription_lag_seconds": ("Age of the oldest entry a consumer has not acknowledged.", CONSUMER),
     "pcw_subscription_consumed": ("1 = somebody consumes it now.", CONSUMER),
@@ -102,11 +104,21 @@ class LineMetrics(Collector):
                 families["pcw_queue_up"].add_metric((), 0)
                 return
         families["pcw_queue_up"].add_metric((), 1)
+        self._measure_messages(families)
         for domain, (entries, held, oldest) in found.items():
             families["pcw_queue_entries"].add_metric((domain,), entries)
             families["pcw_queue_bytes"].add_metric((domain,), held)
             if (age := self._age(domain, oldest)) is not None:
                 families["pcw_queue_age_seconds"].add_metric((domain,), age)
+
+    def _measure_messages(self, families: dict[str, Family]) -> None:
+        try:
+            dead, held = self._queue.dead_messages().kept, self._queue.held_messages()
+        except Exception as exc:  # whatever it is, a scrape has an answer
+            log.warning("messages_not_measured", reason=str(exc))
+            return
+        families["pcw_dead_messages"].add_metric((), dead)
+        families["pcw_held_messages"].add_metric((), held)
 
     def _age(self, domain: str, oldest: int | None) -> float | None:
         if oldest is None:

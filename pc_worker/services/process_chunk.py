@@ -9,10 +9,11 @@ from math import inf
 from typing import Any
 
 from pc_worker.domains import Domain, Plan, get_domain
-from pc_worker.errors import Conflict, ContractBroken, Fenced, InputRefused, PcWorkerError, Unavailable
+from pc_worker.errors import ContractBroken, Fenced, InputRefused, Unavailable
 from pc_worker.logs import get_logger
 from pc_worker.metrics import CHUNK_SECONDS, CHUNKS_FAILED, Stage, StageClock, count_rows
 from pc_worker.reader import Json, Table
+from pc_worker.services.attempts import GIVEN_UP, as_text, counts
 from pc_worker.services.embed import OutOfTime
 from pc_worker.services.parts import Parts
 from pc_worker.services.prepare import RowForm, clean_rows
@@ -176,13 +177,12 @@ def _check_all_accounted(claim: Claim, tally: Tally) -> None:
 def _release(parts: Parts, claim: Claim, error: Exception) -> None:
     """Book the failure; if PostgreSQL is away the lease ends with the connection instead."""
     CHUNKS_FAILED.labels(domain=claim.job.domain).inc()
-    own_fault = not isinstance(error, (Unavailable, Conflict, OSError))
-    text = str(error) if isinstance(error, PcWorkerError) else f"{type(error).__name__}: {error}"
+    text = as_text(error)
     try:
         with parts.database.transaction() as cursor:
-            failures = ledger.release_chunk(cursor, claim, error=text, counts=own_fault)
+            failures = ledger.release_chunk(cursor, claim, error=text, counts=counts(error))
             if failures >= ledger.FAILURES_ALLOWED:
-                jobs.fail_job(cursor, claim.job.job_id, f"given up at chunk {claim.chunk_no}: {text}")
+                jobs.fail_job(cursor, claim.job.job_id, f"{GIVEN_UP} at chunk {claim.chunk_no}: {text}")
     except Unavailable as exc:
         log.warning("lease_not_released", reason=str(exc))
 

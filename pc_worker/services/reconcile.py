@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from pc_worker.errors import Conflict, Unavailable
+from pc_worker.logs import get_logger
 from pc_worker.services.parts import Parts
 from pc_worker.services.send_chunks import ChunkMessage, messages, next_chunks
 from pc_worker.store import jobs, ledger
+
+log = get_logger(__name__)
 
 #: Seconds after which a message counts as lost while its domain's queues are empty …
 LOST_AFTER_S = 20.0
@@ -17,15 +21,19 @@ LOST_AFTER_WAITING_S = 900.0
 
 @dataclass(frozen=True, slots=True)
 class ToSend:
-    """Messages to send: whole ingests by job id, and chunks, of which ``lost`` were lost; the others' turn has come."""
+    """What to send: ingests by job id, chunks of which ``lost`` were lost, the others' turn has come; and looks.
+
+    ``looks`` = in how many seconds to look for chunks of a limited domain again.
+    """
 
     ingests: list[str]
     chunks: list[ChunkMessage]
     lost: int
+    looks: dict[str, float]
 
 
 def reconcile(parts: Parts, *, is_waiting: Callable[[str], bool]) -> ToSend:
-    """Give the messages that are missing; they count as sent from now on.
+    """Give the messages that are missing; they count as sent from now on. A job that cannot be read stops no other.
 
     Args:
         parts: This process's connections.
@@ -41,16 +49,31 @@ def reconcile(parts: Parts, *, is_waiting: Callable[[str], bool]) -> ToSend:
             for job_id in jobs.stale_queued_jobs(cursor, domain, older_than_s=seconds)
         ]
         running = jobs.running_jobs(cursor)
-    chunks: list[ChunkMessage] = []
-    found_lost = 0
+    found = ToSend(ingests, [], 0, {})
     for job_id in running:
-        with parts.database.transaction() as cursor:
-            job = jobs.find_job(cursor, job_id)
-            seconds = lost_after_s.get(job.domain, LOST_AFTER_WAITING_S)
-            lost = ledger.take_lost(cursor, job_id, older_than_s=seconds)
-        chunks += [*messages(job, lost), *next_chunks(parts, job_id)]
-        found_lost += len(lost)
-    return ToSend(ingests, chunks, found_lost)
+        try:
+            found = _with(found, parts, job_id, lost_after_s)
+        except (Unavailable, Conflict):
+            raise
+        except Exception as exc:
+            log.exception("job_not_reconciled", job_id=job_id, reason=str(exc))
+    return found
+
+
+def _with(found: ToSend, parts: Parts, job_id: str, lost_after_s: Mapping[str, float]) -> ToSend:
+    """Add a job's lost chunks, and those whose turn has come."""
+    with parts.database.transaction() as cursor:
+        job = jobs.find_job(cursor, job_id)
+        seconds = lost_after_s.get(job.domain, LOST_AFTER_WAITING_S)
+        lost = ledger.take_lost(cursor, job_id, older_than_s=seconds)
+    following = next_chunks(parts, job_id)
+    looks = {} if following.again_in_s is None else {job.domain: following.again_in_s}
+    return ToSend(
+        found.ingests,
+        [*found.chunks, *messages(job, lost), *following.chunks],
+        found.lost + len(lost),
+        found.looks | looks,
+    )
 
 
 def ingest_arguments(parts: Parts, job_id: str) -> dict[str, object]:

@@ -65,7 +65,7 @@ def _take_up(parts: Parts, file: InboxFile) -> str | None:
     digest = _digest(parts, file.path)
     job_id = str(uuid.uuid5(NAMESPACE, f"{file.domain}\n{digest}"))
     # The job first: were the file noted before, a crash between the two would lose it.
-    is_new = submit(parts, IngestRequest(path=file.path, domain=file.domain), job_id)
+    is_new = submit(parts, IngestRequest(path=file.path, domain=file.domain), job_id, any_path=True)
     with parts.database.transaction() as cursor:
         take_up(cursor, file.path, digest=digest, job_id=job_id)
     return job_id if is_new else None

@@ -23,21 +23,12 @@ KEYS_AT_ONCE = 3000
 def split(parts: Parts, job_id: str) -> bool:
     """Plan a queued job and set it running; a retry continues the same job. False if there is nothing to do.
 
+    One process at a time: the caller holds the job's ``split_attempt``.
+
     Raises:
         InputRefused: If the source is refused; the job has failed then.
         Unavailable: If PostgreSQL is away; nothing is written then.
     """
-    with parts.database.transaction() as cursor:
-        if not jobs.lock_split(cursor, job_id):
-            return False  # another process is at it
-    try:
-        return _split_locked(parts, job_id)
-    finally:
-        with parts.database.transaction() as cursor:
-            jobs.unlock_split(cursor, job_id)
-
-
-def _split_locked(parts: Parts, job_id: str) -> bool:
     with parts.database.transaction() as cursor:
         if jobs.start_job(cursor, job_id) is None:
             return False

@@ -26,8 +26,20 @@ ON CONFLICT (job_id) DO NOTHING
 # The sequence is taken at the first start only: a resumed or redelivered job keeps its place.
 START = """
 UPDATE jobs SET state = 'splitting', seq = coalesce(seq, nextval('job_sequence')),
-                started_at = coalesce(started_at, now()), error = NULL
+                started_at = coalesce(started_at, now()), error = NULL, split_crashes = greatest(split_crashes, 1)
 WHERE job_id = %s AND state IN ('queued', 'splitting') RETURNING seq
+"""
+
+# Counted before anything is done, and taken back at the end: a process that dies cannot count.
+BEGIN_SPLIT = """
+UPDATE jobs SET split_crashes = split_crashes + 1
+WHERE job_id = %s AND state IN ('queued', 'splitting') RETURNING split_crashes
+"""
+END_SPLIT = """
+UPDATE jobs SET split_crashes = split_crashes - 1,
+                split_failures = split_failures + (%(error)s::text IS NOT NULL)::int,
+                error = CASE WHEN state IN ('queued', 'splitting') THEN coalesce(%(error)s, error) ELSE error END
+WHERE job_id = %(job_id)s AND split_crashes > 0 RETURNING split_failures
 """
 
 PLAN = """
@@ -103,6 +115,23 @@ def unlock_split(cursor: Cursor, job_id: str) -> None:
     cursor.execute("SELECT pg_advisory_unlock(hashtextextended('split:' || %s, 0))", (job_id,))
 
 
+def begin_split_attempt(cursor: Cursor, job_id: str) -> int:
+    """Count an attempt as one that ended without a word, until it ends; gives how many such there are now.
+
+    A job that is not there yet, or is split, has none; ``start_job`` counts the first attempt of a new one.
+    """
+    cursor.execute(BEGIN_SPLIT, (job_id,))
+    row = cursor.fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def end_split_attempt(cursor: Cursor, job_id: str, *, error: str | None = None) -> int:
+    """Take the count back; ``error`` = it failed by its own fault. Gives all its failures."""
+    cursor.execute(END_SPLIT, {"job_id": job_id, "error": error})
+    row = cursor.fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def plan_job(
     cursor: Cursor,
     job_id: str,
@@ -163,7 +192,8 @@ def reopen_job(cursor: Cursor, job: Job) -> None:
     """Set a failed or cancelled job going again: what was done stays done, the rest gets fresh attempts."""
     state = "queued" if job.plan is None else "running"
     cursor.execute(
-        "UPDATE jobs SET state = %s, error = NULL, finished_at = NULL, enqueued_at = now() WHERE job_id = %s",
+        "UPDATE jobs SET state = %s, error = NULL, finished_at = NULL, enqueued_at = now(), split_crashes = 0, "
+        "split_failures = 0 WHERE job_id = %s",
         (state, job.job_id),
     )
     cursor.execute(
@@ -193,6 +223,16 @@ def running_jobs(cursor: Cursor) -> list[str]:
     """Give the jobs whose chunks are being worked on."""
     cursor.execute("SELECT job_id FROM jobs WHERE state = 'running' ORDER BY seq")
     return [job_id for (job_id,) in cursor.fetchall()]
+
+
+def waiting_jobs(cursor: Cursor, domain: str, *, limit: int = 100) -> list[Job]:
+    """Give a domain's running jobs that have chunks to be sent."""
+    cursor.execute(
+        f"SELECT {COLUMNS} FROM jobs j WHERE state = 'running' AND domain = %s AND EXISTS ("
+        "SELECT 1 FROM chunks c WHERE c.job_id = j.job_id AND c.state = 'waiting') ORDER BY seq LIMIT %s",
+        (domain, limit),
+    )
+    return [Job(**dict(zip(NAMES, row, strict=True))) for row in cursor.fetchall()]
 
 
 def purge_jobs(cursor: Cursor, *, older_than_s: float) -> list[str]:

@@ -21,13 +21,22 @@ class Failpoints:
 
     def prepare(self) -> None:
         """Make the folders."""
-        for name in ("armed", "fired", "seen"):
+        for name in ("armed", "standing", "fired", "seen"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         self.tune()
 
     def arm(self, point: str, action: str) -> None:
         """Have the next process that passes ``point`` do ``action``, once."""
         (self.folder / "armed" / point).write_text(action)
+
+    def stand(self, point: str, action: str) -> None:
+        """Have every process do ``action`` whenever it passes ``point``."""
+        (self.folder / "standing" / point).write_text(action)
+
+    def fall(self) -> None:
+        """Take back what stands."""
+        for file in (self.folder / "standing").iterdir():
+            file.unlink(missing_ok=True)
 
     def disarm(self) -> int:
         """Take back what has not fired; give how many those were."""

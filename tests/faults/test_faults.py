@@ -16,6 +16,8 @@ QUICK = {
     "sigterm": 1,
     "stall": 1,
     "redis-clients": 2,
+    "foreign-message": 32,
+    "foreign-eta": 150,
     "cut": 4,
     "commit-unsent": 2,
     "commit-unheard": 2,

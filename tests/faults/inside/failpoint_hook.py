@@ -2,8 +2,8 @@
 
 A point is named ``ROLE.before@module.function`` (or ``after``, ``sql``, ``commit-before``, ``commit-after``). It fires
 when a file of its name stands in ``FOLDER/armed``: the file is moved to ``FOLDER/fired`` first, so that exactly one
-process fires, once. Each point that is passed leaves its name in ``FOLDER/seen``. ``FOLDER/tuning.json`` changes
-settings that the product fixes, as Celery's time limits.
+process fires, once; one in ``FOLDER/standing`` fires whenever it is passed. Each point that is passed leaves its name
+in ``FOLDER/seen``. ``FOLDER/tuning.json`` changes settings that the product fixes, as Celery's time limits.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from typing import Any
 WRAPPED = (
     "tasks.ingest", "pc_worker.services.process_chunk", "pc_worker.services.write_rows", "pc_worker.services.embed",
     "pc_worker.services.push_written", "pc_worker.services.split", "pc_worker.services.sources",
+    "pc_worker.services.attempts", "pc_worker.services.submit",
     "pc_worker.services.reconcile", "pc_worker.services.after_job", "pc_worker.services.duplicates",
     "pc_worker.store.ledger", "pc_worker.store.jobs", "pc_worker.store.merge", "pc_worker.store.identities",
     "pc_worker.store.copy", "pc_worker.queue.ring", "pc_worker.reader.sidecar", "pc_worker.reader.opening",
@@ -64,8 +65,17 @@ class Points:
         try:
             os.rename(self.folder / "armed" / name, fired)
         except FileNotFoundError:
+            self._stand(name)
             return
         self._act(*fired.read_text().split(":"))
+
+    def _stand(self, name: str) -> None:
+        try:
+            action = (self.folder / "standing" / name).read_text()
+        except FileNotFoundError:
+            return
+        (self.folder / "fired" / f"{name}~{os.getpid()}~{time.monotonic_ns()}").touch()
+        self._act(*action.split(":"))
 
     def _act(self, action: str, argument: str = "") -> None:
         match action:
@@ -83,6 +93,8 @@ class Points:
                 time.sleep(float(argument))
             case "leak":
                 self._leaked.append(bytearray(b"x" * int(argument)))
+            case "unforeseen":
+                raise ZeroDivisionError("nobody foresaw this")
             case "error":
                 number = getattr(errno, argument)
                 raise OSError(number, os.strerror(number))

@@ -11,7 +11,9 @@ from tests.support.waiting import eventually
 KINDS = ("before", "after", "sql", "commit-before", "commit-after")
 #: At once, so that no chunk can meet so many that a healthy row of it is taken for poisonous.
 AT_ONCE = 6
-SPLIT = ("services.split", "services.duplicates", "store.jobs", "reader.")
+SPLIT = ("services.split", "services.duplicates", "services.attempts", "services.submit", "store.jobs", "reader.")
+#: Of these at once, as a job whose split kills three workers is given up.
+SPLITS_AT_ONCE = 2
 
 
 def passed(drill: Drill, role: str, kinds: Sequence[str] = KINDS) -> list[str]:
@@ -28,11 +30,25 @@ def at_points(choose: Callable[[Drill], list[str]], action: str) -> Callable[[Dr
     def run(drill: Drill) -> None:
         points = choose(drill)
         drill.rig.random.shuffle(points)
-        points = points[: drill.times]
-        for start in range(0, len(points), AT_ONCE):
-            fire(drill, points[start : start + AT_ONCE], action)
+        for group in groups(points[: drill.times]):
+            fire(drill, group, action)
 
     return run
+
+
+def groups(points: Sequence[str]) -> list[list[str]]:
+    """Put together what one job can bear."""
+    found: list[list[str]] = [[]]
+    for point in points:
+        splits = [other for other in [*found[-1], point] if _is_split(other)]
+        if len(found[-1]) == AT_ONCE or len(splits) > SPLITS_AT_ONCE:
+            found.append([])
+        found[-1].append(point)
+    return found
+
+
+def _is_split(point: str) -> bool:
+    return any(part in point for part in SPLIT)
 
 
 def fire(drill: Drill, points: Sequence[str], action: str, *, rows: int = 200) -> None:
@@ -65,7 +81,7 @@ def every(drill: Drill) -> list[str]:
 
 def of_the_split(drill: Drill) -> list[str]:
     """The points that only splitting passes."""
-    return [point for point in passed(drill, "child") if any(part in point for part in SPLIT)]
+    return [point for point in passed(drill, "child") if _is_split(point)]
 
 
 def of_a_chunk(drill: Drill) -> list[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from tests.faults.drill import Fault
-from tests.faults.matrix import beat, gateway, line, network, postgres, redis, sources, worker
+from tests.faults.matrix import beat, foreign, gateway, line, network, postgres, redis, sources, worker
 
 FAULTS: tuple[Fault, ...] = (
     *worker.FAULTS,
     *redis.FAULTS,
+    *foreign.FAULTS,
     *network.FAULTS,
     *postgres.FAULTS,
     *gateway.FAULTS,

@@ -1,0 +1,192 @@
+"""What each task may be called with: one strict model a task, and one sentence for what is wrong."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from pc_worker.domains import Options
+from pc_worker.errors import InvalidRequest
+from pc_worker.services.submit import MOST_DEAD, MOST_ROWS_A_CHUNK, IngestRequest
+
+LARGEST = 2**63 - 1
+LONGEST_PATH = 4096
+LONGEST_TEXT = 100_000
+#: Schemes of sources that are no files.
+SCHEMES: tuple[str, ...] = ()
+
+_shown = reprlib.Repr()
+_shown.maxstring = _shown.maxother = 80
+_shown.maxlong = 40
+
+
+def _sound(text: str) -> str:
+    """Give what PostgreSQL can store."""
+    if "\0" in text:
+        raise ValueError("holds NUL")
+    text.encode()  # unpaired surrogates: a ValueError, too
+    return text
+
+
+def _place(path: str) -> str:
+    if not path.startswith(("/", *SCHEMES)):
+        raise ValueError("is relative")
+    return path
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable() or " " in text:
+        raise ValueError("holds characters that cannot be seen")
+    return text
+
+
+def _distinct(names: list[str]) -> list[str]:
+    if len(set(names)) < len(names):
+        raise ValueError("holds a name twice")
+    return names
+
+
+Text = Annotated[str, Field(max_length=1000), AfterValidator(_sound)]
+LongText = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_sound)]
+Filled = Annotated[Text, Field(min_length=1)]
+JobId = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+Path = Annotated[str, Field(min_length=1, max_length=LONGEST_PATH), AfterValidator(_sound), AfterValidator(_place)]
+
+TEXT = "text of at most 1,000 characters without NUL and unpaired surrogates"
+FILLED = TEXT.replace("text of at most", "text of 1 to")
+DOMAIN = "the name of a domain"
+JOB_ID = "text of 1 to 200 characters that can be seen"
+
+
+class Arguments(BaseModel):
+    """A task's arguments; each field's description completes "must be …"."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class NoArguments(Arguments):
+    """For tasks that take none."""
+
+
+class Ingest(Arguments):
+    """Arguments of ``pc_worker.ingest_file``."""
+
+    path: Path = Field(description="an absolute path without NUL and unpaired surrogates")
+    domain: Filled = Field(description=DOMAIN)
+    chunk_size: int = Field(
+        300, ge=1, le=MOST_ROWS_A_CHUNK, description=f"a whole number from 1 to {MOST_ROWS_A_CHUNK}"
+    )
+    job_id: JobId | None = Field(None, description=JOB_ID)
+    max_dead: int = Field(0, ge=0, le=MOST_DEAD, description=f"a whole number from 0 to {MOST_DEAD}")
+    source: Filled | None = Field(None, description=FILLED)
+    id_column: Text | None = Field(None, description=TEXT)
+    text_columns: Annotated[list[Text], AfterValidator(_distinct)] | None = Field(
+        None, description="a list of different column names"
+    )
+
+    def request(self) -> IngestRequest:
+        """What is asked for, as the service takes it."""
+        options = Options(self.source, self.id_column, tuple(self.text_columns or ()))
+        return IngestRequest(
+            path=self.path,
+            domain=self.domain,
+            chunk_size=self.chunk_size,
+            max_dead=self.max_dead,
+            options=options,
+        )
+
+
+class Chunk(Arguments):
+    """Arguments of ``pc_worker.process_chunk``."""
+
+    job_id: JobId = Field(description=JOB_ID)
+    chunk_no: int = Field(ge=0, lt=2**31, description="a whole number from 0 to 2147483647")
+
+
+class Push(Arguments):
+    """Arguments of ``pc_worker.push_to_batch_server``."""
+
+    domain: Filled = Field(description=DOMAIN)
+    address: Filled | None = Field(None, description="the address of a batch server")
+    after: Annotated[int, Field(ge=0, le=LARGEST)] | Filled | None = Field(
+        None, description=f"a position from 0 to {LARGEST}, or a row's UUID"
+    )
+
+
+class Search(Arguments):
+    """Arguments of ``pc_worker.search``; the service says what it makes of them."""
+
+    query: LongText = Field(
+        description=f"text of at most {LONGEST_TEXT:,} characters without NUL and unpaired surrogates"
+    )
+    domain: Filled = Field(description=DOMAIN)
+    k: int = Field(10, ge=1, le=LARGEST, description="a whole number from 1 on")
+    mode: Filled = Field("hybrid", description="hybrid, vector or text")
+    where: list[LongText] | None = Field(None, description="a list of conditions as FIELD=VALUE")
+
+
+class Due(Arguments):
+    """Arguments of ``pc_worker.send_due``."""
+
+    domain: Filled = Field(description=DOMAIN)
+
+
+AnyArguments = TypeVar("AnyArguments", bound=Arguments)
+
+
+def read_arguments(
+    task: str, model: type[AnyArguments], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> AnyArguments:
+    """Give a call's arguments.
+
+    Raises:
+        InvalidRequest: Naming the first argument that is wrong.
+    """
+    given = _by_name(task, model, args, kwargs)
+    try:
+        return model.model_validate(given)
+    except ValidationError as exc:
+        fault = exc.errors(include_url=False, include_context=False, include_input=False)[0]
+        raise InvalidRequest(f"{task}: {_sentence(model, str(fault['loc'][0]), fault['type'], given)}") from exc
+
+
+def lenient(model: type[Arguments], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Give arguments by name, as far as they have one."""
+    return dict(zip(model.model_fields, args, strict=False)) | dict(kwargs)
+
+
+def _by_name(task: str, model: type[Arguments], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    names = list(model.model_fields)
+    if len(args) > len(names):
+        raise InvalidRequest(f"{task}: it takes {len(names)} arguments at most, not {len(args)}")
+    if twice := set(names[: len(args)]) & kwargs.keys():
+        raise InvalidRequest(f"{task}: {min(twice)} is given twice")
+    return lenient(model, args, kwargs)
+
+
+def _sentence(model: type[Arguments], name: str, fault: str, given: Mapping[str, Any]) -> str:
+    if fault == "missing":
+        return f"{name} is missing"
+    if name not in model.model_fields:
+        known = ", ".join(model.model_fields) or "none"
+        return f"there is no argument {_shown.repr(name)}; it takes {known}"
+    return f"{name} must be {model.model_fields[name].description}, not {_shown.repr(given[name])}"
+
+
+def usable_job_id(value: Any) -> str | None:
+    """Give a value that may stand for a job; None for any other."""
+    try:
+        return TypeAdapter(JobId).validate_python(value, strict=True)
+    except ValidationError:
+        return None
+
+
+def text_or_nothing(value: Any) -> str:
+    """Give a value that can be stored as text, shortened; nothing for any other."""
+    try:
+        return TypeAdapter(Annotated[str, AfterValidator(_sound)]).validate_python(value, strict=True)[:LONGEST_PATH]
+    except ValidationError:
+        return ""

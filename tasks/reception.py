@@ -1,0 +1,167 @@
+"""How a worker takes messages in: what Celery cannot carry out is buried, and what may begin later is put aside.
+
+Celery keeps a message with an ETA in the worker's memory, unacknowledged: a hundred of them and the worker takes
+nothing from any queue. Here it waits in Redis, and goes back into its queue when its time has come.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from celery import bootsteps
+from celery.exceptions import InvalidTaskError
+from celery.worker import state
+from celery.worker.consumer import Consumer
+from kombu.utils.json import dumps
+
+from pc_worker.queue import hold, is_away, release
+from tasks.broker import bury_message
+from tasks.envelope import Unfit, due_at, from_protocol_1, read_body, read_fields
+
+#: How long a message may wait for its release where the worker that put it aside has ended.
+SWEEP_S = 10.0
+
+
+class CarefulConsumer(Consumer):
+    """Celery's consumer; no message ends it, and none stays with it before its time."""
+
+    def create_task_handler(self, *arguments: Any, **options: Any) -> Callable[[Any], None]:
+        """Give what is called with each message of the work queues."""
+        take = super().create_task_handler(*arguments, **options)
+
+        def receive(message: Any) -> None:
+            try:
+                due = self._prepare(message)
+                if due is not None and due > time.time():
+                    self._put_aside(message, due)
+                else:
+                    take(message)
+            except Exception as exc:
+                if is_away(exc):
+                    raise
+                self._refuse(message, str(exc) if isinstance(exc, Unfit) else f"{type(exc).__name__}: {exc}")
+
+        return receive
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        """Bury a message whose body cannot be read."""
+        self._refuse(message, f"its body cannot be read: {type(exc).__name__}")
+
+    def on_unknown_message(self, body: Any, message: Any) -> None:
+        """Bury what is no task message."""
+        self._refuse(message, "it is no task message")
+
+    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
+        """Bury a call of a task that is none of ours."""
+        self._refuse(message, f"there is no task {message.headers.get('task')!r}")
+
+    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
+        """Bury a call that Celery refuses."""
+        self._refuse(message, str(exc))
+
+    def _prepare(self, message: Any) -> float | None:
+        """Check a message, leave in it what Celery may see, and give its ETA: that Celery never sees."""
+        try:
+            payload = message.decode()
+        except Exception as exc:
+            raise Unfit(f"its body cannot be read: {type(exc).__name__}") from exc
+        if "task" not in message.headers and isinstance(payload, dict):
+            message.headers, payload = from_protocol_1(payload)
+            _set_body(message, payload)
+        fields = read_fields(message.headers)
+        read_body(payload)
+        if fields["task"] not in self.app.tasks:
+            raise Unfit(f"there is no task {fields['task']!r}")
+        due = due_at(fields)
+        message.headers = fields | {"eta": None}
+        return due
+
+    def _put_aside(self, message: Any, due: float) -> None:
+        envelope = message._raw | {
+            "headers": message.headers,
+            "body": b64encode(_body(message)).decode(),
+            "content-type": message.content_type,
+            "content-encoding": message.content_encoding,
+        }
+        envelope["properties"] |= {"body_encoding": "base64"}
+        with message.channel.conn_or_acquire() as client:
+            hold(client, json.dumps(envelope), queue=message.delivery_info["routing_key"], due=due)
+        message.ack()
+        self.holding.release_at(due)
+
+    def _refuse(self, message: Any, reason: str) -> None:
+        original = json.dumps(message._raw).encode()
+        bury_message(message.channel, original, queue=message.delivery_info["routing_key"], reason=reason)
+        if not message.acknowledged:
+            message.reject()
+        self._forget(message.headers.get("id"), reason)
+
+    def _forget(self, task_id: Any, reason: str) -> None:
+        """Tell whoever waits for the result, and let go of what Celery may hold of the message."""
+        if not isinstance(task_id, str):
+            return
+        if (request := state.requests.pop(task_id, None)) is not None:
+            state.reserved_requests.discard(request)
+        with suppress(Exception):  # the message may be nobody's
+            self.app.backend.mark_as_failure(task_id, InvalidTaskError(reason))
+
+    @property
+    def holding(self) -> Holding:
+        """What releases the messages that were put aside."""
+        return self._holding  # type: ignore[no-any-return]  # Celery's classes are untyped
+
+
+def _body(message: Any) -> bytes:
+    return message.body if isinstance(message.body, bytes) else str(message.body).encode()
+
+
+def _set_body(message: Any, payload: list[Any]) -> None:
+    message.body, message._decoded_cache = dumps(payload).encode(), payload
+    message.content_type, message.content_encoding = "application/json", "utf-8"
+
+
+class Holding(bootsteps.StartStopStep):
+    """Puts held messages back into their queues: at the time of the next one, and every while what others left."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, parent: Any, **kwargs: Any) -> None:
+        super().__init__(parent, **kwargs)
+        self._consumer: Any = parent
+        self._sweep: Any = None
+        self._alarm: Any = None
+        self._alarm_at = float("inf")
+        parent._holding = self
+
+    def start(self, parent: Any) -> None:
+        """Release what is due, and begin to look; after each connection anew."""
+        self._release()
+        self._sweep = parent.timer.call_repeatedly(SWEEP_S, self._release)
+
+    def stop(self, _: Any) -> None:
+        """Look no more."""
+        for timer in (self._sweep, self._alarm):
+            if timer is not None:
+                timer.cancel()
+        self._alarm_at = float("inf")
+
+    def release_at(self, due: float) -> None:
+        """Release at ``due``, unless an earlier time is known."""
+        if due >= self._alarm_at:
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm_at = due
+        self._alarm = self._consumer.timer.call_after(max(0.0, due - time.time()), self._release)
+
+    def _release(self) -> None:
+        self._alarm_at = float("inf")
+        with self._consumer.connection.default_channel.conn_or_acquire() as client:
+            following = release(client, now=time.time())
+        if following is not None:
+            self.release_at(following)

@@ -1,0 +1,81 @@
+"""Messages that may begin later hold up no worker and no queue; a worker that joins late gets its share."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from pc_worker.queue import count_held
+from pc_worker.queue.held_messages import KEY
+from tests.integration.tasks.line import Line
+from tests.support.waiting import eventually
+
+CHUNK, RATE = 5, 50
+QUEUES = ("celery", "pcw.upkeep", "pcw.embed.recruit")
+
+
+def test_what_may_begin_later_holds_up_nothing_and_begins_at_its_time(line: Line) -> None:
+    with line.worker("first"):
+        for queue in QUEUES:
+            for _ in range(60):
+                line.client.send_task("pc_worker.purge", countdown=600, queue=queue)
+        soon = [line.client.send_task("pc_worker.purge", countdown=s) for s in (0.5, 1)]
+        later = line.client.send_task("pc_worker.purge", eta=datetime.now(UTC) + timedelta(seconds=12))
+        line.completes("beside them")
+        assert [sent.get(timeout=30) is not None for sent in soon] == [True, True]
+        eventually(lambda: count_held(line.broker) == 181, what="all others put aside")
+        assert line.broker.hlen("unacked") == sum(line.broker.llen(queue) for queue in QUEUES) == 0
+
+    line.broker.zadd(KEY, {b"\xff": 1.0, b"no line break": 2.0, b"pcw.upkeep\nno message": 3.0, b"odd\nx": 4.0})
+    line.broker.set("odd", "no list")
+    with line.worker("second"):
+        assert later.get(timeout=60) is not None
+    assert count_held(line.broker) == 180
+    line.broker.delete(KEY)
+
+
+def test_a_worker_that_joins_late_gets_its_share(line: Line) -> None:
+    with line.worker("early", concurrency=2):
+        line.broker.rpush("celery", *calls_of_nothing(line, 10_000))
+        with line.worker("late", concurrency=2):
+            eventually(lambda: begun(line, "late") > 4, what="its first ones")
+            before = [begun(line, "early"), begun(line, "late")]
+            eventually(lambda: begun(line, "early") + begun(line, "late") > sum(before) + 300, what="more of them")
+            shares = [begun(line, "early") - before[0], begun(line, "late") - before[1]]
+            assert line.broker.hlen("unacked") <= 4
+            line.broker.delete("celery")
+
+    assert min(shares) > 0.25 * sum(shares)
+
+
+def begun(line: Line, worker: str) -> int:
+    return line.log(worker).count("Task pc_worker.process_chunk[") // 2  # received, and ended
+
+
+def calls_of_nothing(line: Line, count: int) -> list[str]:
+    """Messages of tasks that take milliseconds."""
+    line.client.send_task("pc_worker.process_chunk", kwargs={"job_id": "none", "chunk_no": 0}, queue="a.template")
+    message = json.loads(line.broker.lpop("a.template") or b"")  # type: ignore[arg-type]  # typed for lists too
+    calls = []
+    for number in range(count):
+        message["headers"]["id"] = message["properties"]["delivery_tag"] = f"call-{number}"
+        calls.append(json.dumps(message))
+    return calls
+
+
+def test_a_limited_domain_keeps_its_pace_and_nothing_waits_in_the_broker(line: Line) -> None:
+    rows = 20 * CHUNK
+    with line.worker("paced", concurrency=2, PC_WORKER_RATE_LIMITS=f"recruit={RATE}"):
+        job = line.job("limited", rows=rows, chunk_size=CHUNK)
+        begun = "SELECT 1 FROM jobs WHERE job_id = %s AND chunks_done > 3"
+        eventually(lambda: line.query(begun, job), what="its start")
+        assert count_held(line.broker) <= 1, "only the next look waits"
+        eventually(lambda: line.state(job), what="its end")
+
+    times = [at for (at,) in line.query("SELECT enqueued_at FROM chunks WHERE job_id = %s ORDER BY 1", job)]
+    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
+    assert len(times) == 20
+    assert min(gaps) >= CHUNK / RATE - 0.001
+    assert (times[-1] - times[0]).total_seconds() < 3 * rows / RATE
+    assert line.query("SELECT wake_at FROM domain_pace WHERE domain = 'recruit'") == [(None,)]
