@@ -136,14 +136,14 @@ class Settings(BaseModel):
     @field_validator("home", "inbox", "tokens_file", "tls_cert", "tls_key", "tls_client_ca", mode="after")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
-        return None if path is None else Path(os.path.abspath(path.expanduser()))
+        return None if path is None else _whole(path)
 
     @field_validator("data_roots", mode="before")
     @classmethod
     def _roots(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        roots = tuple(Path(part).expanduser().resolve() for part in value.split(":") if part)
+        roots = tuple(_whole(Path(part)).resolve() for part in value.split(":") if part)
         if not roots:
             raise ValueError("names no folder")
         return roots
@@ -210,7 +210,7 @@ class Settings(BaseModel):
         """The folders that sources may lie in, resolved."""
         if self.data_roots is not None:
             return self.data_roots
-        return tuple(path.resolve() for path in (Path.cwd(), Path.home(), self.home))
+        return (*_found(Path.cwd), *_found(Path.home), self.home.resolve())
 
     @property
     def worker_processes(self) -> int:
@@ -259,6 +259,21 @@ def _plain(value: object) -> str | None:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     return None if value is None else str(value)
+
+
+def _whole(path: Path) -> Path:
+    try:
+        return Path(os.path.abspath(path.expanduser()))
+    except (OSError, RuntimeError) as exc:  # a working directory that is gone, a user who is not known
+        raise ValueError(f"{path} cannot be resolved: {exc}") from exc
+
+
+def _found(folder: Callable[[], Path]) -> tuple[Path, ...]:
+    """Give the working directory or the user's home, if there is one."""
+    try:
+        return (folder().resolve(),)
+    except (OSError, RuntimeError):
+        return ()
 
 
 def read_settings() -> Settings:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
 import click
 
-from pc_worker.errors import PcWorkerError
+from pc_worker.cli import edge
+from pc_worker.cli.arguments import strict
 
 #: Command → the module that has it, loaded only when it is run, and its line in `--help`, which loads none of them.
 COMMANDS = {
@@ -40,8 +40,6 @@ COMMANDS = {
     "bench": ("bench", "Measure NAME against its baseline, both in this run."),
 }
 
-INTERRUPTED = 130
-
 
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are asked for."""
@@ -56,7 +54,7 @@ class LazyGroup(click.Group):
             return None
         module, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(importlib.import_module(f"pc_worker.cli.{module}"), f"{cmd_name}_command")
-        return command
+        return strict(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing any."""
@@ -74,22 +72,11 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code; whatever a user can meet is one line on stderr."""
     sys.set_int_max_str_digits(0)  # integers of any size are data; the reader bounds what a file may hold
-    try:
-        result = cli.main(args=arguments, prog_name="pc_worker", standalone_mode=False)
-        code = result if isinstance(result, int) else 0
-        sys.stdout.flush()
-    except click.ClickException as exc:
-        return _fail(exc.format_message(), exc.exit_code)
-    except PcWorkerError as exc:
-        return _fail(str(exc), exc.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has gone, as `head` does: nothing is wrong
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return code
+    words = list(sys.argv[1:] if arguments is None else arguments)
 
+    def work() -> object:
+        # Not `cli.main`, which turns a reader that has gone into an exit code of its own.
+        with cli.make_context("pc_worker", words) as context:
+            return cli.invoke(context)
 
-def _fail(message: str, code: int) -> int:
-    print("error: " + " ".join(message.split()), file=sys.stderr)
-    return code
+    return edge.run(work)

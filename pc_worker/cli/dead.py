@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from pc_worker.cli.context import connected
-from pc_worker.cli.output import print_json, print_json_array, print_table
+from pc_worker.cli.output import print_json, print_json_array, print_table, visible
 from pc_worker.reader import Json
 from pc_worker.services import change_model, dead_letters, push_refusals
 from pc_worker.services.parts import Parts
@@ -55,7 +55,7 @@ def show_letters(job: str | None, as_json: bool) -> None:
         print_json_array(documents)
         return
     for document in documents:
-        print(f"{_place(document)}: {document['reason']}")
+        print(visible(f"{_place(document)}: {document['reason']}"))
         print(json.dumps(document["row"], indent=2))
 
 
@@ -76,7 +76,7 @@ def retry_letters(job: str | None, as_json: bool) -> int:
         print_json_array(results())
     else:
         for result in results():
-            print(_told(result))
+            print(visible(_told(result)))
     return 1 if "dead" in outcomes else 0
 
 

@@ -10,8 +10,9 @@ import click
 import grpc
 
 from pc_worker import wiring
+from pc_worker.cli.edge import fail
 from pc_worker.cli.ingest import enqueue, watch
-from pc_worker.cli.output import print_table
+from pc_worker.cli.output import print_table, visible
 from pc_worker.cli.running import answers, running_stack
 from pc_worker.cli.stream import channel, credentials
 from pc_worker.embedded import Addresses, read_addresses
@@ -95,11 +96,11 @@ def _report(settings: Settings, addresses: Addresses, samples: Sequence[Sample],
         counts = (job.rows_written, job.rows_unchanged, job.rows_skipped, job.rows_dead, streamed)
         table.append((job.domain, job.state, job.rows_total, *counts))
         if job.error is not None:
-            print(f"error: {job.error}", file=sys.stderr)
+            fail(job.error, 1)
     print()
     print_table(("domain", "job", "rows in", "written", "unchanged", "skipped", "dead", "streamed back"), table)
     if not complete:
-        print("error: a job is not complete, or its rows did not all come back", file=sys.stderr)
+        fail("a job is not complete, or its rows did not all come back", 1)
     return complete
 
 
@@ -125,7 +126,7 @@ def _search(parts: Parts) -> None:
         print(f"\n{query}  ({result.mode}, {result.took_ms:.0f} ms)")
         for hit in result.hits:
             first_line = (hit.passage or "").strip().splitlines()[:1]
-            print(f"  {hit.score:.4f}  {hit.payload.get('id', hit.id)}: {''.join(first_line)[:80]}")
+            print(visible(f"  {hit.score:.4f}  {hit.payload.get('id', hit.id)}: {''.join(first_line)[:80]}"))
 
 
 def _say(text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from pc_worker.cli.context import connected
-from pc_worker.cli.output import print_table
+from pc_worker.cli.output import print_table, visible
 from pc_worker.services import indexes
 from pc_worker.store.index_catalog import IndexState
 from pc_worker.store.search_scope import Method
@@ -34,12 +34,12 @@ def show_status(domain: str | None) -> None:
 def build(domain: str | None, method: Method | None, half: bool) -> None:
     """Build anew where an index is worth it, replacing the old ones without stopping anyone, and tune."""
     built = indexes.build_indexes(connected().database, domain, method=method, half=half)
-    print(f"built: {', '.join(built)}" if built else f"nothing to build below {indexes.MIN_VECTORS:,} vectors")
+    print(visible(f"built: {', '.join(built)}") if built else f"nothing to build below {indexes.MIN_VECTORS:,} vectors")
 
 
 @index_command.command("tune")
 @DOMAIN
-@click.option("--recall", type=float, default=0.95, show_default=True, help="Mean recall@10 to reach.")
+@click.option("--recall", type=click.FloatRange(0, 1), default=0.95, show_default=True, help="Mean recall@10 to reach.")
 def tune(domain: str | None, recall: float) -> int:
     """Choose the least breadth of search that reaches the recall, and use it."""
     tuned = indexes.tune_indexes(connected().database, domain, recall=recall)

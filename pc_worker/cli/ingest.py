@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 import uuid
@@ -12,8 +11,10 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from pc_worker.cli.arguments import FILE, storable
 from pc_worker.cli.context import connected
-from pc_worker.cli.output import print_json
+from pc_worker.cli.edge import fail
+from pc_worker.cli.output import print_json, visible
 from pc_worker.domains import Options
 from pc_worker.errors import Unavailable
 from pc_worker.services.attempts import GIVEN_UP
@@ -28,7 +29,7 @@ PATIENCE_S = 60.0
 
 
 @click.command("ingest")
-@click.argument("files", nargs=-1, required=True)
+@click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option("--domain", required=True, help="Which kind of record the files hold.")
 @click.option("--max-dead", type=click.IntRange(min=0), default=0, help="Dead rows that still count as completed.")
 @click.option("--source", help="Scope of the keys (document); default: the file's name.")
@@ -48,9 +49,7 @@ def ingest_command(
 ) -> int:
     """Enqueue FILES; each becomes a job."""
     options = Options(source, id_column, tuple(text_columns))
-    requests = [
-        IngestRequest(path=os.path.abspath(file), domain=domain, max_dead=max_dead, options=options) for file in files
-    ]
+    requests = [IngestRequest(path=storable(file), domain=domain, max_dead=max_dead, options=options) for file in files]
     for request in requests:
         request.check()
     parts = connected()
@@ -64,7 +63,7 @@ def ingest_command(
         print_json(documents if len(documents) > 1 else documents[0])
     else:
         for job in jobs:
-            print(_line(job))
+            print(visible(_line(job)))
     return max((exit_code(job) for job in jobs), key=SEVERITY.index) if wait else 0
 
 
@@ -79,11 +78,8 @@ def exit_code(job: Job) -> int:
     refused = job.state == "failed" and job.plan is None and not (job.error or "").startswith(GIVEN_UP)
     for_source = job.error is not None and job.error.startswith(f"{job.source}: ")
     if job.error is not None and job.state == "failed" and (refused or for_source):
-        print(f"error: {job.error}", file=sys.stderr)
-        return 65
-    if job.error is not None:
-        print(f"error: {job.error}", file=sys.stderr)
-    return 1
+        return fail(job.error, 65)
+    return 1 if job.error is None else fail(job.error, 1)
 
 
 def enqueue(parts: Parts, requests: Sequence[IngestRequest]) -> list[Job]:

@@ -9,10 +9,11 @@ from uuid import UUID
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 
 from pc_worker.cli.context import connected
-from pc_worker.cli.output import print_json, print_table
+from pc_worker.cli.output import print_json, print_table, visible
 from pc_worker.services import change_model
 from pc_worker.services.indexes import maintain_indexes
 from pc_worker.services.parts import Parts
@@ -53,7 +54,7 @@ def backfill_command(domain: str, model: str) -> None:
     registered = _find(parts, model)
     before = change_model.coverage(parts, domain, registered)
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        line = progress.add_task(f"{domain} → {registered.label}", total=before.lacking)
+        line = progress.add_task(escape(visible(f"{domain} → {registered.label}")), total=before.lacking)
         after: UUID | None = change_model.FIRST
         while after is not None:
             began = time.monotonic()
@@ -64,9 +65,9 @@ def backfill_command(domain: str, model: str) -> None:
     if not left.lacking:
         maintain_indexes(parts.database)  # now: after the switch searches would compare all vectors until the next turn
     embedded = left.rows - left.lacking - left.too_large
-    print(f"{embedded} of {left.rows} rows of {domain} have vectors of {registered.label}")
+    print(visible(f"{embedded} of {left.rows} rows of {domain} have vectors of {registered.label}"))
     if left.too_large:
-        print(f"{left.too_large} rows are too large for the wire with them: `dead list` names them")
+        print(visible(f"{left.too_large} rows are too large for the wire with them: `dead list` names them"))
 
 
 @models_command.command("compare")
@@ -97,7 +98,7 @@ def switch_command(domain: str, model: str, max_dead: int) -> None:
     parts = connected()
     registered = _find(parts, model)
     rows = change_model.switch(parts, domain, registered, max_dead=max_dead)
-    print(f"{domain} uses {registered.label}; {rows} rows are delivered anew")
+    print(visible(f"{domain} uses {registered.label}; {rows} rows are delivered anew"))
 
 
 @models_command.command("drop")
@@ -106,7 +107,7 @@ def drop_command(model: str) -> None:
     """Delete the vectors of a model that no domain uses."""
     parts = connected()
     registered = _find(parts, model)
-    print(f"{change_model.drop(parts, registered)} vectors of {registered.label} dropped")
+    print(visible(f"{change_model.drop(parts, registered)} vectors of {registered.label} dropped"))
 
 
 def _find(parts: Parts, name: str) -> Model:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from textwrap import indent
@@ -10,6 +11,24 @@ from typing import Any
 
 #: Columns of a table that is not on a terminal: wide enough for any cell.
 WIDEST = 100_000
+
+#: What would act on a terminal, or turn round what stands beside it; bytes that are not UTF-8 come as surrogates.
+UNSEEN = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+#: Of them, those that JSON leaves as they are, and that act on a terminal or have no UTF-8.
+BARE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    """Show control characters as escapes: what names, rows and errors hold never acts on a terminal."""
+    return UNSEEN.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a name that is not UTF-8
+        code -= 0xDC00
+    return {9: "\\t", 10: "\\n", 13: "\\r"}.get(code, f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
 
 
 def print_json(value: Any) -> None:
@@ -35,15 +54,16 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     """Print a table for people."""
     from rich.console import Console  # not loaded for a JSON document
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(Text(column), overflow="fold")
     for row in rows:
-        table.add_row(*(("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text("" if cell is None else visible(str(cell))) for cell in row))
     # Where nobody looks, in a pipe or a file, no line is folded: `grep` and `awk` see whole cells.
     width = None if sys.stdout.isatty() else WIDEST
-    Console(width=width).print(table, markup=False)
+    Console(width=width).print(table)
 
 
 def duration(seconds: float) -> str:
@@ -66,8 +86,4 @@ def size(count: float) -> str:
 
 def _text(value: Any, indent: int | None = None) -> str:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # a lone surrogate has no UTF-8: escape it
-        return json.dumps(value, allow_nan=False, indent=indent)
-    return text
+    return BARE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import click
 
+from pc_worker.cli.arguments import FILE, storable
 from pc_worker.cli.context import one_shot
 from pc_worker.cli.output import duration, print_json, print_table, size
 from pc_worker.domains import Options
@@ -16,7 +17,7 @@ from pc_worker.wiring import parts
 
 
 @click.command("plan")
-@click.argument("file")
+@click.argument("file", type=FILE)
 @click.option("--domain", required=True, help="Which kind of record the file holds.")
 @click.option("--source", help="Scope of the keys (document); default: the file's name.")
 @click.option("--id-column", help="Column that holds the key (document).")
@@ -37,7 +38,7 @@ def plan_command(
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, str(settings.threads))  # as workers have it: its pace is to be theirs
     options = Options(source, id_column, tuple(text_columns))
-    request = IngestRequest(path=os.path.abspath(file), domain=domain, options=options)
+    request = IngestRequest(path=storable(file), domain=domain, options=options)
     found = plan_file(
         parts(settings, application="pc_worker cli"), request, processes=processes or settings.worker_processes
     )

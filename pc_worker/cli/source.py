@@ -6,6 +6,7 @@ import os
 
 import click
 
+from pc_worker.cli.arguments import FILE, absolute
 from pc_worker.cli.context import one_shot
 from pc_worker.cli.output import print_json, print_json_line, print_table
 from pc_worker.domains import Options, SchemaMismatch, domain_names, get_domain, resolve
@@ -16,12 +17,12 @@ ROWS_AT_ONCE = 300
 
 
 @click.command("inspect")
-@click.argument("file")
+@click.argument("file", type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def inspect_command(file: str, as_json: bool) -> None:
     """Tell what FILE holds: container, rows, columns, verdict; nothing of it is executed."""
     settings = one_shot()
-    path = os.path.abspath(file)
+    path = absolute(file)
     sources = Sources(settings.roots, spool=settings.spool, limits=Limits())
     found = sources.inspect(path).to_dict()
     found["domains"] = _fitting(sources.open(path), path)
@@ -34,12 +35,12 @@ def inspect_command(file: str, as_json: bool) -> None:
 
 
 @click.command("rows")
-@click.argument("file")
+@click.argument("file", type=FILE)
 @click.option("--limit", type=click.IntRange(min=0), help="Rows at most.")
 def rows_command(file: str, limit: int | None) -> None:
     """Print the rows of FILE as JSON Lines, in normal form."""
     settings = one_shot()
-    path = os.path.abspath(file)
+    path = absolute(file)
     table = Sources(settings.roots, spool=settings.spool, limits=Limits()).open(path)
     end = table.rows if limit is None else min(limit, table.rows)
     with refusals(path):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import click
 import grpc
 
+from pc_worker.cli.arguments import LARGEST
 from pc_worker.cli.context import one_shot
 from pc_worker.cli.output import print_json_line
 from pc_worker.embedded import read_addresses
@@ -24,10 +26,14 @@ ERRORS: dict[grpc.StatusCode, type[PcWorkerError]] = {
 }
 
 
+#: What cannot be a UUID, and so is meant as a position.
+POSITION = re.compile(r"[+-]?[0-9]+")
+
+
 @click.command("stream")
 @click.option("--domain", required=True)
 @click.option("--after", help="Resume after this row's UUID, or after this position of the log.")
-@click.option("--chunk-size", type=int, help="Rows a message, 1 to 1000; default 300.")
+@click.option("--chunk-size", type=click.IntRange(0, 1000), help="Rows a message, 1 to 1000; default 300.")
 @click.option("--limit", type=click.IntRange(min=0), help="Rows at most.")
 @click.option("--address", help="HOST:PORT of the gateway; default: the running stack's.")
 def stream_command(
@@ -36,8 +42,8 @@ def stream_command(
     """Print every row of a domain's log as JSON Lines: the wire's fields and the row's position."""
     settings = one_shot()
     request = pb.StreamEmbeddingRequest(domain=domain, chunk_size=chunk_size)
-    if after is not None and after.isdigit():
-        request.after_position = int(after)
+    if after is not None and POSITION.fullmatch(after):
+        request.after_position = position_of(after)
     elif after is not None:
         request.last_processed_uuid = after
     with channel(settings, address) as connection:
@@ -47,6 +53,18 @@ def stream_command(
                 call.cancel()
                 break
             print_json_line(row)
+
+
+def position_of(text: str) -> int:
+    """Give a position of the log.
+
+    Raises:
+        InvalidRequest: If no log can have it.
+    """
+    position = int(text)
+    if not 0 <= position <= LARGEST:
+        raise InvalidRequest(f"--after {text}: a position is 0 to {LARGEST}")
+    return position
 
 
 def channel(settings: Settings, address: str | None) -> grpc.Channel:

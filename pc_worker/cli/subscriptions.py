@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from pc_worker.cli.context import connected, one_shot
-from pc_worker.cli.output import print_json, print_table
+from pc_worker.cli.output import print_json, print_table, visible
 from pc_worker.store.subscriptions import NAMES, drop_subscription, list_subscriptions
 from pc_worker.wiring import parts
 
@@ -35,4 +35,4 @@ def drop_command(domain: str, name: str) -> None:
     """Forget a consumer: if it comes again it starts at the beginning."""
     with connected().database.transaction() as cursor:
         drop_subscription(cursor, domain, name)
-    print(f"{domain}/{name} dropped")
+    print(visible(f"{domain}/{name} dropped"))

@@ -11,7 +11,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-from pc_worker.errors import InputRefused
+from pc_worker.errors import InputRefused, InvalidRequest
 from pc_worker.reader import (
     Fingerprint,
     Inspection,
@@ -80,8 +80,8 @@ class Sources:
             InputRefused: If the path is refused; a refused content is part of the report.
         """
         self.check(path)
+        self._make_spool()
         with refusals(path):
-            self._make_spool()
             return inspect_file(path, spool=self._spool, limits=self._limits)
 
     def open(self, path: str, expected: dict[str, Any] | None = None) -> Table:
@@ -105,14 +105,20 @@ class Sources:
     def _open(self, path: str) -> Table:
         descriptor = open_under(path, self._roots)
         try:
+            self._make_spool()
             with refusals(path):
-                self._make_spool()
                 return open_table(path, spool=self._spool, limits=self._limits, fd=descriptor)
         finally:
             os.close(descriptor)
 
     def _make_spool(self) -> None:
-        self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+            usable = os.access(self._spool, os.R_OK | os.W_OK | os.X_OK)
+        except (PermissionError, FileExistsError, NotADirectoryError):
+            usable = False
+        if not usable:
+            raise InvalidRequest(f"{self._spool} cannot be written: set PC_WORKER_HOME to a folder of your own")
 
     def close(self) -> None:
         """Close every table."""

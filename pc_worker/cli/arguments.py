@@ -1,0 +1,134 @@
+"""What every argument is held to, whichever command it belongs to."""
+
+from __future__ import annotations
+
+import os
+from math import isfinite
+from typing import Any
+
+import click
+from click.types import FloatParamType, IntParamType, StringParamType
+
+from pc_worker.errors import InputRefused, InvalidRequest
+
+#: What PostgreSQL and the wire hold at most.
+LARGEST = 2**63 - 1
+
+
+class Words(StringParamType):
+    """Text that can be stored and sent: valid UTF-8 without NUL."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Give the text.
+
+        Raises:
+            BadParameter: If it is not UTF-8 or holds NUL.
+        """
+        text = super().convert(value, param, ctx)
+        if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text):
+            self.fail(f"'{text}' is not UTF-8 text", param, ctx)
+        return text
+
+
+class FileName(click.Path):
+    """A file: unlike all other text, its name may hold any bytes but NUL."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Give the name.
+
+        Raises:
+            BadParameter: If it is empty or holds NUL.
+        """
+        if not value or "\0" in value or not _is_name(value):
+            self.fail(f"'{value}' is no file name", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def _is_name(text: str) -> bool:
+    try:
+        return bool(os.fsencode(text))
+    except UnicodeEncodeError:  # surrogates that stand for no byte
+        return False
+
+
+FILE = FileName()
+
+
+class Number(click.IntRange):
+    """A whole number in plain digits, and within 64 bits."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Give the number.
+
+        Raises:
+            BadParameter: If it is none, or out of its range.
+        """
+        if isinstance(value, str) and not value.strip().removeprefix("-").removeprefix("+").isascii():
+            self.fail(f"{value!r} is not a valid integer: write it in the digits 0 to 9", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Measure(click.FloatRange):
+    """A finite number within its range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Give the number.
+
+        Raises:
+            BadParameter: If it is none, not finite, or out of its range.
+        """
+        number = super().convert(value, param, ctx)
+        if not isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
+
+
+def strict(command: click.Command) -> click.Command:
+    """Hold a command's arguments, and its subcommands', to what every argument is held to."""
+    for parameter in command.params:
+        parameter.type = _strict_type(parameter.type)
+    if isinstance(command, click.Group):
+        for subcommand in command.commands.values():
+            strict(subcommand)
+    return command
+
+
+def _strict_type(kind: click.ParamType[Any]) -> click.ParamType[Any]:
+    if type(kind) is StringParamType:
+        return Words()
+    if type(kind) is click.IntRange:
+        return Number(kind.min, LARGEST if kind.max is None else kind.max)
+    if type(kind) is click.Path:
+        return FileName(path_type=kind.type)
+    if type(kind) is click.FloatRange:
+        return Measure(kind.min, kind.max)
+    if type(kind) is FloatParamType:
+        return Measure()
+    if type(kind) is IntParamType:
+        return Number(-LARGEST - 1, LARGEST)
+    return kind
+
+
+def absolute(file: str) -> str:
+    """Give the whole path of a file argument.
+
+    Raises:
+        InvalidRequest: If it is relative to a folder that is gone.
+    """
+    try:
+        return os.path.abspath(file)
+    except OSError as exc:
+        raise InvalidRequest(f"the working directory cannot be used ({exc.strerror}): change to another one") from exc
+
+
+def storable(file: str) -> str:
+    """Give the whole path of a file that a job is to name.
+
+    Raises:
+        InvalidRequest: If it is relative to a folder that is gone.
+        InputRefused: If its name is not UTF-8: the ledger could not keep it.
+    """
+    path = absolute(file)
+    if any("\ud800" <= char <= "\udfff" for char in path):
+        raise InputRefused(f"{path}: its name is not UTF-8: rename it")
+    return path

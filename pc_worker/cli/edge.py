@@ -1,0 +1,109 @@
+"""The one edge of the command line: whatever ends a command becomes an exit code and one line on stderr."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from pc_worker.cli.output import visible
+from pc_worker.errors import PcWorkerError
+
+INTERRUPTED = 130
+#: An argument may have 128 KiB; what is wrong with it is said in less.
+MOST_CHARS = 5_000
+#: Tracebacks of what nobody foresaw are kept below HOME, the newest ones up to this size.
+LOG = Path("logs", "errors.log")
+LOG_BYTES = 1 << 20
+CREDENTIALS = re.compile(r"://\S*@")
+
+
+def run(work: Callable[[], object]) -> int:
+    """Do a command's work and give its exit code; whatever a user can meet is one line on stderr."""
+    _mend_streams()
+    code = _ended(work)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_stdout()
+    except OSError as exc:
+        _forget_stdout()
+        return fail(f"the output cannot be written: {exc.strerror}", 1)
+    return code
+
+
+def fail(message: str, code: int) -> int:
+    """Say on stderr why a command failed, and give its exit code."""
+    line = CREDENTIALS.sub("://***@", " ".join(message.split()))
+    print("error: " + visible(line if len(line) <= MOST_CHARS else line[:MOST_CHARS] + " …"), file=sys.stderr)
+    return code
+
+
+def _ended(work: Callable[[], object]) -> int:
+    try:
+        result = work()
+    except click.exceptions.NoArgsIsHelpError as exc:
+        return fail(f"a command is missing: `{exc.ctx.command_path if exc.ctx else 'pc_worker'} --help` lists them", 2)
+    except click.ClickException as exc:
+        return fail(exc.format_message(), exc.exit_code)
+    except PcWorkerError as exc:
+        return fail(str(exc), exc.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except click.exceptions.Exit as exc:  # `--help`
+        return exc.exit_code
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does: nothing is wrong
+        _forget_stdout()
+        return 0
+    except Exception as exc:
+        return fail(f"{_told(exc)} ({_kept(exc)})", 1)
+    return result if isinstance(result, int) else 0
+
+
+def _told(exc: Exception) -> str:
+    if isinstance(exc, OSError) and exc.strerror:
+        return f"{exc.strerror}: {exc.filename}" if exc.filename else exc.strerror
+    return f"not foreseen: {type(exc).__name__}: {str(exc).strip().partition(chr(10))[0]}"
+
+
+def _kept(exc: Exception) -> str:
+    """Keep the traceback where whoever mends it finds it, and say where that is."""
+    text = CREDENTIALS.sub("://***@", "".join(traceback.format_exception(exc)))
+    path = Path(os.environ.get("PC_WORKER_HOME") or Path(__file__).parents[2] / ".pcw") / LOG
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        full = path.exists() and path.stat().st_size > LOG_BYTES
+        mode = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if full else os.O_APPEND)
+        with open(os.open(path, mode, 0o600), "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError:
+        return "its traceback could not be kept: set PC_WORKER_HOME to a folder that can be written"
+    return f"traceback in {path}"
+
+
+def _mend_streams() -> None:
+    """Give closed streams somewhere to write to, and let no character be one that a stream cannot take."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            _reopen(number, name)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            encoding = None if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
+
+
+def _reopen(number: int, name: str) -> None:
+    descriptor = os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, so that no file of ours gets it
+    setattr(sys, name, os.fdopen(descriptor, "r" if number == 0 else "w", encoding="utf-8"))
+
+
+def _forget_stdout() -> None:
+    """Let nothing be written at the end of the process, which would fail again."""
+    stdout = sys.stdout
+    if stdout is sys.__stdout__ and stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())

@@ -1,0 +1,138 @@
+"""Whatever ends a command is one line and an exit code, also where streams, folders and names are odd."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import pytest
+
+from pc_worker.cli import edge, main
+from pc_worker.errors import InputRefused
+
+
+def raising(exc: BaseException) -> Callable[[], NoReturn]:
+    def work() -> NoReturn:
+        raise exc
+
+    return work
+
+
+@pytest.mark.parametrize(
+    ("exc", "code", "line"),
+    [
+        (InputRefused("f\x1b[31m: bad\nline"), 65, "error: f\\x1b[31m: bad line"),
+        (click.UsageError("no '\udcff'"), 2, "error: no '\\xff'"),
+        (InputRefused("at redis://u:p@ss@h:1 it is"), 65, "error: at redis://***@h:1 it is"),
+        (InputRefused("x" * 9_999), 65, "error: " + "x" * 5_000 + " …"),
+        (KeyboardInterrupt(), 130, ""),
+        (click.Abort(), 130, ""),
+        (BrokenPipeError(), 0, ""),
+    ],
+)
+def test_what_ends_a_command(exc: BaseException, code: int, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert edge.run(raising(exc)) == code
+    assert capsys.readouterr().err.removesuffix("\n") == line
+
+
+@pytest.mark.parametrize("exc", [ZeroDivisionError("by\nzero"), RecursionError(), MemoryError("postgresql://u:p@h/d")])
+def test_what_nobody_foresaw_is_one_line_and_a_kept_traceback(
+    exc: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PC_WORKER_HOME", str(tmp_path))
+
+    assert edge.run(raising(exc)) == 1
+
+    (line,) = capsys.readouterr().err.splitlines()
+    log = tmp_path / "logs" / "errors.log"
+    assert line.startswith(f"error: not foreseen: {type(exc).__name__}")
+    assert str(log) in line
+    assert "raise exc" in log.read_text()
+    assert "u:p@" not in log.read_text() + line
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_kept_tracebacks_do_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PC_WORKER_HOME", str(tmp_path))
+    log = tmp_path / "logs" / "errors.log"
+    log.parent.mkdir()
+    log.write_bytes(b"x" * (edge.LOG_BYTES + 1))
+
+    edge.run(raising(ZeroDivisionError()))
+
+    assert log.stat().st_size < 10_000
+
+
+def run_in(folder: Path, script: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    """Run a line of shell in which ``$PCW`` is the command line."""
+    pcw = f'"{sys.executable}" -m pc_worker'
+    environment = os.environ | {"PC_WORKER_HOME": str(folder / "home")} | more
+    script = script.replace("$PCW", pcw)
+    return subprocess.run(
+        ["bash", "-c", script], env=environment, cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "error"),
+    [
+        ("$PCW --help >&-", 0, ""),
+        ("$PCW --help 2>&- <&-", 0, ""),
+        ("$PCW jobs >&- 2>&-", 69, ""),
+        ("$PCW --help >/dev/full", 1, "No space left on device"),
+        ("$PCW --help | true; exit ${PIPESTATUS[0]}", 0, ""),
+        ("mkdir gone; cd gone; rmdir ../gone; $PCW rows ../a.csv", 2, "the working directory cannot be used"),
+        ("mkdir gone; cd gone; rmdir ../gone; $PCW doctor", 1, ""),
+        ("touch home; $PCW rows a.csv", 2, "set PC_WORKER_HOME"),
+        ("PC_WORKER_HOME='~nobody-here/x' $PCW jobs", 2, "PC_WORKER_HOME: "),
+        (
+            "LC_ALL=C PYTHONCOERCECLOCALE=0 PYTHONUTF8=0 $PCW inspect $'caf\\xe9.csv'",  # ASCII streams
+            65,
+            "caf\\xe9.csv: there is no such file",
+        ),
+        ("PYTHONIOENCODING=ascii $PCW inspect 가", 65, "/가: there is no such file"),
+        ("$PCW rows $'\\x1b[31m.csv'", 65, "\\x1b[31m.csv: there is no such file"),
+        ("$PCW ingest $'\\xff.csv' --domain document", 65, "\\xff.csv: its name is not UTF-8"),
+        ("$PCW status $'\\xff'", 2, "'\\xff' is not UTF-8 text"),
+    ],
+)
+def test_odd_surroundings(script: str, code: int, error: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,text\n1,a\n")
+
+    done = run_in(tmp_path, script)
+
+    assert done.returncode == code, done.stderr
+    assert error in done.stderr
+    assert all(line.startswith("error: ") for line in done.stderr.splitlines())
+    assert len(done.stderr.splitlines()) == bool(error)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["search", "a", "--domain", "document", "-k", "３"], "the digits 0 to 9"),
+        (["search", "a", "--domain", "document", "-k", str(10**30)], "range"),
+        (["search", "a\0", "--domain", "document"], "not UTF-8 text"),
+        (["search", "a", "--domain", "document", "--where", "year>=٣"], "a number or an ISO 8601 date"),
+        (["ingest", "a", "--domain", "document", "--max-dead", str(2**63)], "range"),
+        (["stream", "--domain", "document", "--after", str(2**63)], "a position is 0 to"),
+        (["stream", "--domain", "document", "--chunk-size", str(2**31)], "range"),
+        (["index", "tune", "--recall", "nan"], "not a finite number"),
+        (["rows", ""], "no file name"),
+        (["jobs", "--json\x1b[2J"], "\\x1b[2J"),
+    ],
+)
+def test_odd_words_are_refused_in_one_line(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert words in line
+    assert "\x1b" not in line
