@@ -37,7 +37,7 @@ def mark(w: Walker, pos: int) -> int:
     # Protocol 0 appends items one by one; there, MARK begins an item.
     in_batches = isinstance(top, Items) and top.sealed and bool(top.batched[-1])
     if in_batches and offset not in w.mispredicted:
-        w.bulk = Bulk(offset, w.count, len(w.marks), len(w.stack), w.referred, w.frame_end)
+        w.bulk = Bulk(offset, w.count, len(w.marks), len(w.stack), w.referred, w.frame_end, w.nodes)
     w.marks.append(len(w.stack))
     w.mark_info.append((w.here(pos), w.referred))
     return pos + 1
@@ -67,6 +67,7 @@ def since_mark(w: Walker, *, joins_list: bool = False) -> tuple[list[Entry], int
 def empty_list(w: Walker, pos: int) -> int:
     """EMPTY_LIST."""
     node = Items(w.here(pos), w.referred)
+    node.nodes = w.nodes
     node.end, node.finish = w.here(pos + 1), w.base + pos + 1
     w.push(node)
     return pos + 1
@@ -160,6 +161,7 @@ def list_from_mark(w: Walker, pos: int) -> int:
     before = w.here(pos)
     entries, address, referred = since_mark(w)
     node = Items(address, referred)
+    node.nodes = w.nodes
     w.push(node)
     extend(w, node, entries, batched=True)
     node.end, node.left_open = (before, True) if entries else (w.here(pos + 1), False)
@@ -208,6 +210,7 @@ def extend(w: Walker, node: Items, entries: list[Entry], *, batched: bool) -> No
     if w.bulk is not None:
         node.entries = None
         node.count += sum(entry.count if isinstance(entry, Run) else 1 for entry in entries)
+        w.nodes = node.nodes + 1
     else:
         if not node.plain and node.sealed:
             raise _no_cell(w, node, entries)
@@ -240,6 +243,7 @@ def _keep(w: Walker, node: Items, entries: list[Entry]) -> None:
     # The list's own entry stays: it was made before its first item.
     w.memo.forget(max(node.kept_from, node.memos[0]), w.count)
     node.kept_from = w.count
+    w.nodes = node.nodes + 1
     while w.lists and w.lists[-1].address >= node.address:
         w.lists.pop()
     w.lists.append(node)
@@ -281,7 +285,7 @@ def _keys_of_row(w: Walker, node: Items, entry: Entry, batch: dict[int, Fields])
         if row is None and node.dicts:
             value = resolve(w, entry.target)
             return list(value) if isinstance(value, dict) else None
-    return [key_of(w, key) for key in row.entries[::2]] if isinstance(row, Fields) else None
+    return row.keys if isinstance(row, Fields) else None
 
 
 def dict_from_mark(w: Walker, pos: int) -> int:
@@ -318,16 +322,14 @@ def _fill(w: Walker, node: Fields, entries: list[Entry]) -> None:
     _check_open(node)
     if len(entries) % 2:
         raise broken("a dict has a key without a value")
-    odd = 0
-    for key in entries[::2]:
-        if isinstance(key, Node) or not isinstance(key_of(w, key), str):
-            key_of(w, key)
-            odd += 1
+    keys = [key_of(w, key) for key in entries[::2]]
+    odd = sum(isinstance(entry, Node) or type(key) is not str for entry, key in zip(entries[::2], keys, strict=True))
     if odd > w.limits.plain_keys or (odd and len(node.entries) > 2 * w.limits.plain_keys):
         raise over_limit(f"a dict has more than {w.limits.plain_keys} keys that are not text")
     plain, depth = settle(w, entries)
     node.plain, node.depth = node.plain and plain, max(node.depth, depth)
     node.entries += entries
+    node.keys += keys
     node.weight = w.base + w.acting - (node.address & OFFSET) + w.referred - node.referred
     node.finish = w.base + w.acting + 1
 

@@ -66,8 +66,7 @@ class _Stream:
             rows.offsets.append(start)
             rows.memos.append(0)
         rows.count, rows.dicts, rows.end = rows.count + 1, rows.dicts + 1, w.offset
-        for key in result.entries[::2]:
-            self._keys.setdefault(label_text(key_of(w, key)))
+        self._keys.update(dict.fromkeys(map(label_text, result.keys)))
         if len(self._keys) > w.limits.columns:
             raise over_limit(f"the rows have more than {w.limits.columns} different keys")
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pc_worker.reader.shapes.columns import KINDS
+from pc_worker.reader.table import SparseCells
 from pc_worker.reader.values import MISSING, Interval, Period, Timedelta, Timestamp
 
 _FIRST, _BLOCKS, _BLOCK = 256, 8, 32
@@ -32,18 +33,56 @@ def sample_ranges(rows: int) -> list[tuple[int, int]]:
     return ranges
 
 
-def judge(cells: Iterable[Any]) -> tuple[str, int | None]:
-    """The kind of a column with these cells, and the length of its vectors if it is one of vectors."""
-    present = [cell for cell in cells if not _is_null(cell)]
-    kinds = {_kind(cell) for cell in present}
-    if not kinds:
-        return "null", None
-    if kinds == {"list"}:
-        dimension = _dimension(present)
-        return ("vector", dimension) if dimension else ("list", None)
-    if kinds == {"int", "float"}:
-        return "float", None
-    return (kinds.pop() if len(kinds) == 1 else "mixed"), None
+def judge_columns(names: Sequence[str], rows: int, read: ReadCells) -> dict[str, tuple[str, int | None]]:
+    """The kind of each named column, and the length of its vectors if it is one of vectors.
+
+    All columns are read at once, as a row that is a dict is decoded whole for any of its keys, but of a wide table only
+    a few rows at a time.
+    """
+    sights = {name: _Sight() for name in names}
+    step = max(1, _CELLS // max(1, len(names)))
+    for first, last in sample_ranges(rows) if names else []:
+        for start in range(first, last, step):
+            for name, cells in read(start, min(last, start + step), names).items():
+                if cells.__class__ is not SparseCells:
+                    sights[name].add(cells)
+                elif cells.there:
+                    sights[name].add(cells.there.values())
+    return {name: sight.verdict() for name, sight in sights.items()}
+
+
+#: Reads the cells of rows ``start`` up to ``stop`` of the named columns.
+ReadCells = Callable[[int, int, Sequence[str]], Mapping[str, Sequence[object]]]
+#: Cells that are looked at together.
+_CELLS = 1 << 18
+
+
+class _Sight:
+    """What was seen of a column so far."""
+
+    __slots__ = ("_kinds", "_lengths")
+
+    def __init__(self) -> None:
+        self._kinds: set[str] = set()
+        self._lengths: set[int] = set()
+
+    def add(self, cells: Iterable[Any]) -> None:
+        for cell in cells:
+            if not _is_null(cell):
+                self._kinds.add(kind := _kind(cell))
+                if kind == "list":
+                    self._lengths.add(len(cell) if _is_vector(cell) else 0)
+
+    def verdict(self) -> tuple[str, int | None]:
+        kinds, lengths = self._kinds, self._lengths
+        if not kinds:
+            return "null", None
+        if kinds == {"list"}:
+            length = max(lengths)
+            return ("vector", length) if len(lengths) == 1 and length >= 2 else ("list", None)
+        if kinds == {"int", "float"}:
+            return "float", None
+        return (next(iter(kinds)) if len(kinds) == 1 else "mixed"), None
 
 
 def _is_null(cell: Any) -> bool:
@@ -56,12 +95,6 @@ def _kind(cell: Any) -> str:
     if isinstance(cell, np.generic):
         return KINDS[cell.dtype.kind]
     return _TYPES.get(type(cell), "mixed")
-
-
-def _dimension(cells: Sequence[Any]) -> int | None:
-    lengths = {len(cell) if _is_vector(cell) else 0 for cell in cells}
-    length = lengths.pop()
-    return length if not lengths and length >= 2 else None
 
 
 def _is_vector(cell: Any) -> bool:

@@ -35,6 +35,10 @@ class Limits:
     #: Opcodes that are no plain scalars, between two batches of rows: what one cell, or a frame's skeleton
     #: (blocks, axes, names), may cost.
     opcodes: int = 1_500_000
+    #: Lists, tuples, dicts, references and parts that are held at once while the file is indexed: 0.8 kB each at most.
+    nodes: int = 300_000
+    #: Streams without content that a compressed file may consist of: each costs time and gives nothing.
+    empty_streams: int = 1000
     #: Nesting of lists, tuples and dicts in a cell, and of parts in the skeleton.
     depth: int = 60
     #: Values that wait to be put together. Writers batch by 1,000.

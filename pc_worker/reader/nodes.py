@@ -94,13 +94,19 @@ class Group(Node):
 
 
 class Fields(Node):
-    """A dict; ``entries`` holds key, value, key, value, …"""
+    """A dict.
 
-    __slots__ = ("entries", "referred")
+    Attributes:
+        entries: key, value, key, value, …
+        keys: The keys themselves.
+    """
+
+    __slots__ = ("entries", "keys", "referred")
 
     def __init__(self, address: int, referred: int) -> None:
         super().__init__(address, depth=1)
         self.entries: list[Entry] = []
+        self.keys: list[Any] = []
         self.referred = referred
 
 
@@ -127,6 +133,7 @@ class Items(Node):
         end: Address after the last opcode of the list.
         left_open: Whether the items before ``end`` stand in a batch that is not closed there.
         kept_from: First memo entry whose value the memo may still keep.
+        nodes: Nodes that the walker held when the list began: so many are left once its items are passed over.
         keys: Keys of the items that are dicts, as text, in order of first appearance.
         dicts: Number of items at its start that are dicts.
     """
@@ -142,6 +149,7 @@ class Items(Node):
         "keys",
         "left_open",
         "memos",
+        "nodes",
         "offsets",
         "referred",
     )
@@ -155,6 +163,7 @@ class Items(Node):
         self.batched = bytearray()
         self.end, self.kept_from = address, address >> SHIFT
         self.left_open = False
+        self.nodes = 0
         self.keys: dict[Any, None] = {}
 
     def __len__(self) -> int:

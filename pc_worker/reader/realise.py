@@ -145,15 +145,23 @@ def _whole_line(w: Walker, offset: int) -> bytes:
 
 def resolve(w: Walker, index: int) -> Any:
     """The value of memo entry ``index``."""
+    text = w.memo.texts.get(index)  # first: keys of rows are nearly all that is asked for
+    if text is not None:
+        return text[0]
     kept = w.memo.kept.get(index)
     if kept is not None:
-        if isinstance(kept, int) and kept >> SHIFT != index:
-            raise broken("a memo entry refers to another")
-        return real(w, kept)
-    cached = w.memo.texts.get(index) or w.memo.recent.get(index)
-    if cached is not None:
-        return cached[0]
-    return _replayed(w, index)
+        return _kept(w, index, kept)
+    recent = w.memo.recent.get(index)
+    return recent[0] if recent is not None else _replayed(w, index)
+
+
+def _kept(w: Walker, index: int, kept: Entry) -> Any:
+    if isinstance(kept, int) and kept >> SHIFT != index:
+        raise broken("a memo entry refers to another")
+    value = real(w, kept)
+    if isinstance(value, str) and len(value) <= _KEY:
+        w.memo.remember(index, value)
+    return value
 
 
 def _replayed(w: Walker, index: int) -> Any:

@@ -45,12 +45,15 @@ class Batch:
     start: int
     columns: Mapping[str, Sequence[object]]
     _rows: int
+    _by_row: Sequence[Sequence[tuple[str, object]]] | None = None
 
     def __len__(self) -> int:
         return self._rows
 
     def normal_row(self, i: int) -> dict[str, Json]:
         """Row ``i`` of this batch (from 0) in normal form; keys that the row lacks are left out."""
+        if self._by_row is not None:
+            return {name: normal(cell) for name, cell in self._by_row[i] if cell is not MISSING}
         cells = ((name, cells[i]) for name, cells in self.columns.items())
         return {name: normal(cell) for name, cell in cells if cell is not MISSING}
 
@@ -112,9 +115,7 @@ class Table:
             OSError: If the file cannot be read.
         """
         start, stop = max(0, start), max(0, min(stop, self.rows))
-        names = self._names if columns is None else tuple(name for name in self._names if name in columns)
-        if columns is not None and len(names) < len(set(columns)):
-            raise KeyError(f"no column named {sorted(set(columns) - set(self._names))[0]!r}")
+        names = self._names if columns is None else self._named(set(columns))
         try:
             cells = self._rows.read(start, max(start, stop), names)
         except Refused:
@@ -122,7 +123,14 @@ class Table:
             self._source.check_unchanged(self.fingerprint.digest)
             raise
         self._source.check_unchanged(self.fingerprint.digest)
-        return Batch(start, cells, max(0, stop - start))
+        rows = max(0, stop - start)
+        return Batch(start, cells, rows, _by_row(cells, rows))
+
+    def _named(self, wanted: set[str]) -> tuple[str, ...]:
+        names = tuple(name for name in self._names if name in wanted)
+        if len(names) < len(wanted):
+            raise KeyError(f"no column named {sorted(wanted.difference(names))[0]!r}")
+        return names
 
     def is_of(self, expected: Fingerprint) -> bool:
         """Whether the file is the one that ``expected`` was taken of, also if its digest is of another algorithm.
@@ -160,9 +168,59 @@ class Table:
         self.close()
 
 
+class SparseCells(Sequence[object]):
+    """The cells of a column that few of some rows have: ``MISSING`` but for those at ``there``."""
+
+    __slots__ = ("_rows", "there")
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self.there: dict[int, object] = {}
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return [self.there.get(number, MISSING) for number in range(*place.indices(self._rows))]
+        return self.there.get(range(self._rows)[place], MISSING)
+
+
 def dict_cells(rows: Sequence[Any], names: Sequence[str]) -> dict[str, Sequence[object]]:
-    """Rows that are dicts as cells by column; keys that are no text are matched by their text."""
-    if all(type(key) is str for row in rows for key in row):
+    """Rows that are dicts as cells by column; keys that are no text are matched by their text.
+
+    The work grows with the cells that the rows have, not with rows times columns: each row may have keys of its own.
+    """
+    if not all(type(key) is str for row in rows for key in row):
+        rows = [{label_text(key): value for key, value in row.items()} for row in rows]
+    if len(rows) * len(names) <= _MOSTLY_PRESENT * sum(map(len, rows)):
         return {name: [row.get(name, MISSING) for row in rows] for name in names}
-    texts = [{label_text(key): value for key, value in row.items()} for row in rows]
-    return {name: [row.get(name, MISSING) for row in texts] for name in names}
+    absent = SparseCells(len(rows))
+    cells = dict.fromkeys(names, absent)
+    for number, row in enumerate(rows):
+        for key, value in row.items():
+            column = cells.get(key)
+            if column is absent:
+                column = cells[key] = SparseCells(len(rows))
+            if column is not None:
+                column.there[number] = value
+    return dict(cells)
+
+
+def _by_row(cells: Mapping[str, Sequence[object]], rows: int) -> list[list[tuple[str, object]]] | None:
+    """The cells of each row that has them, by name; None unless most rows lack most of their columns."""
+    if not any(found.__class__ is SparseCells for found in cells.values()):
+        return None
+    by_row: list[list[tuple[str, object]]] = [[] for _ in range(rows)]
+    for name, found in cells.items():
+        if found.__class__ is not SparseCells:
+            for number, cell in enumerate(found):
+                by_row[number].append((name, cell))
+        elif found.there:
+            for number, cell in found.there.items():
+                by_row[number].append((name, cell))
+    return by_row
+
+
+#: Cells of the table for each that is there, up to which looking for each is faster than going by row.
+_MOSTLY_PRESENT = 4

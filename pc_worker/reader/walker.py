@@ -73,6 +73,7 @@ class Bulk:
     height: int
     referred: int
     frame_end: int
+    nodes: int
 
 
 class Mispredicted(Exception):
@@ -108,7 +109,7 @@ class Walker:
         self.marks: list[int] = []
         self.mark_info: list[tuple[int, int]] = []
         self.memo = Memo(self.limits.memo)
-        self.count = self.referred = self.spent = 0
+        self.count = self.referred = self.spent = self.nodes = 0
         self.frame_end = 0
         self.bulk: Bulk | None = None
         self.mispredicted: set[int] = set()
@@ -280,8 +281,16 @@ class Walker:
         return min(len(self.buf), self.size - self.base)
 
     def push(self, entry: Entry) -> None:
-        """Put ``entry`` on the stack."""
+        """Put ``entry`` on the stack.
+
+        Raises:
+            Refused: If more values are held at once than the limits allow.
+        """
         self.stack.append(entry)
+        if type(entry) is not int:
+            self.nodes += 1
+            if self.nodes > self.limits.nodes:
+                raise over_limit(f"cells that belong together are made of more than {self.limits.nodes} parts")
 
     def pop(self) -> Entry:
         """Take the top off the stack, but nothing from below the newest MARK."""
@@ -321,6 +330,7 @@ class Walker:
             raise over_limit("the file's structure misleads the reader too often")
         self.mispredicted.add(bulk.offset)
         self.bulk, self.count, self.referred, self.frame_end = None, bulk.count, bulk.referred, bulk.frame_end
+        self.nodes = bulk.nodes
         del self.stack[bulk.height :], self.marks[bulk.marks :], self.mark_info[bulk.marks :]
         del self.memo.codes[bulk.count :]
         for index in [index for index in self.memo.open if index >= bulk.count]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pc_worker.reader.errors import Refused, broken, over_limit
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
-from pc_worker.reader.kinds import judge, sample_ranges
+from pc_worker.reader.kinds import judge_columns
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.shapes.arrow_values import kind_of, python_values
 from pc_worker.reader.shapes.names import column_names
@@ -110,19 +110,15 @@ class ArrowRows:
             self._ends.append(self._file.get_batch(number).num_rows + (self._ends[-1] if self._ends else 0))
         self.rows = self._ends[-1] if self._ends else 0
         self.names = tuple(column_names(self._file.schema.names))
+        self._numbers = {name: number for number, name in enumerate(self.names)}
 
     def notes(self) -> tuple[ColumnNote, ...]:
         """The columns with their kinds; looks at a sample of the rows where the type does not tell."""
-        return tuple(self._note(number, name) for number, name in enumerate(self.names))
-
-    def _note(self, number: int, name: str) -> ColumnNote:
-        kind = kind_of(self._file.schema.types[number])
-        if kind not in ("mixed", "list", "category"):
-            return ColumnNote(name, kind, getattr(self._file.schema.types[number], "list_size", None))
-        cells: list[Any] = []
-        for start, stop in sample_ranges(self.rows):
-            cells += self.read(start, stop, (name,))[name]
-        return ColumnNote(name, *judge(cells))
+        types = dict(zip(self.names, self._file.schema.types, strict=True))
+        told = {name: (kind_of(of), getattr(of, "list_size", None)) for name, of in types.items()}
+        asked = tuple(name for name, (kind, _) in told.items() if kind in ("mixed", "list", "category"))
+        told.update(judge_columns(asked, self.rows, self.read))
+        return tuple(ColumnNote(name, *told[name]) for name in self.names)
 
     def stored_bytes(self) -> dict[str, int]:
         """Nothing is known of the original file's bytes by column."""
@@ -137,7 +133,7 @@ class ArrowRows:
             first = end - batch.num_rows
             piece = batch.slice(start - first, min(stop, end) - start)
             for name in columns:
-                array = piece.column(self.names.index(name))
+                array = piece.column(self._numbers[name])
                 cells[name] += python_values(array, kind_of(array.type))
             start, place = end, place + 1
         return dict(cells)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bz2
-import gzip
 import io
 import lzma
 import os
@@ -11,10 +10,10 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import IO, Any, Self, assert_never, cast
+from typing import IO, Any, Protocol, Self, assert_never, cast
 
 from pc_worker.reader.errors import broken, not_a_table, over_limit
 from pc_worker.reader.formats.base import Packing
@@ -33,7 +32,7 @@ def decompress(source: Source, packing: Packing, target: Path, limits: Limits) -
     """
     handle, name = tempfile.mkstemp(prefix=".unpacking-", dir=target.parent)
     try:
-        with os.fdopen(handle, "wb") as out, _opened(source, packing) as stream:
+        with os.fdopen(handle, "wb") as out, _opened(source, packing, limits) as stream:
             _copy(stream, out, source, limits)
         os.replace(name, target)
     except BaseException:
@@ -55,7 +54,7 @@ def _copy(stream: IO[bytes], out: IO[bytes], source: Source, limits: Limits) -> 
 def _next(stream: IO[bytes]) -> bytes:
     try:
         return stream.read(_STEP)
-    except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, *_ZIP_ERRORS) as error:
+    except (EOFError, lzma.LZMAError, zlib.error, *_ZIP_ERRORS) as error:
         raise broken(f"the compressed file is damaged: {str(error)[:100]}") from error
     except OSError as error:
         if error.errno is not None:
@@ -93,15 +92,15 @@ class _Positioned(io.RawIOBase):
 
 
 @contextmanager
-def _opened(source: Source, packing: Packing) -> Iterator[IO[bytes]]:
+def _opened(source: Source, packing: Packing, limits: Limits) -> Iterator[IO[bytes]]:
     raw = cast(IO[bytes], io.BufferedReader(_Positioned(source), _STEP))
     match packing:
         case Packing.GZIP:
-            opened: AbstractContextManager[Any] = gzip.GzipFile(fileobj=raw)
+            opened: AbstractContextManager[Any] = Streams(raw, _Gzip, limits)
         case Packing.BZ2:
-            opened = bz2.BZ2File(raw)
+            opened = Streams(raw, bz2.BZ2Decompressor, limits)
         case Packing.XZ:
-            opened = Xz(raw)
+            opened = Streams(raw, _xz, limits)
         case Packing.ZSTD:
             opened = _zstd(raw)
         case Packing.ZIP:
@@ -114,18 +113,62 @@ def _opened(source: Source, packing: Packing) -> Iterator[IO[bytes]]:
 
 #: What unpacking xz may take. The largest preset takes 65 MiB; a file can ask for 4 GiB.
 _XZ_MEMORY = 128 << 20
+#: Bytes that a new stream is given at first. It is given twice as many each time, as what it leaves over is copied.
+_FIRST = 4096
 
 
-class Xz:
-    """The content of an xz file, which may consist of several one after another.
+def _xz() -> lzma.LZMADecompressor:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+
+
+class _Gzip:
+    """One gzip stream, by the methods that the decompressors of bz2 and lzma have."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
+
+    @property
+    def eof(self) -> bool:
+        return self._stream.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._stream.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._stream.unused_data
+
+    def decompress(self, data: bytes, size: int) -> bytes:
+        return self._stream.decompress(self._stream.unconsumed_tail + data, size)
+
+
+class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, size: int) -> bytes: ...
+
+
+class Streams:
+    """The content of a compressed file, which may consist of several streams one after another.
 
     Args:
         raw: The file.
+        new_stream: Makes what decompresses one stream.
+        limits: How many streams may hold nothing.
     """
 
-    def __init__(self, raw: IO[bytes]) -> None:
-        self._raw = raw
-        self._stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+    def __init__(self, raw: IO[bytes], new_stream: Callable[[], _Decompressor], limits: Limits) -> None:
+        self._raw, self._new, self._empty_left = raw, new_stream, limits.empty_streams
+        self._stream, self._given = new_stream(), _FIRST
+        self._buffer, self._at = b"", 0
+        self._is_empty = True
+        #: Bytes that were handed to decompressors, those again that a stream left over.
+        self.fed = 0
 
     def __enter__(self) -> Self:
         return self
@@ -137,20 +180,52 @@ class Xz:
         """Up to ``size`` bytes, none at the end.
 
         Raises:
-            EOFError, lzma.LZMAError: If the file is cut or damaged, or asks for too much memory.
+            EOFError, lzma.LZMAError, zlib.error: If the file is cut or damaged, or asks for too much memory.
+            Refused: If too many streams hold nothing.
         """
         while True:
-            data = b""
-            if self._stream.eof:
-                # Streams are padded with zeros.
-                data = (self._stream.unused_data or self._raw.read(_STEP)).lstrip(b"\0")
-                if not data:
-                    return b""
-                self._stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
-            elif self._stream.needs_input and not (data := self._raw.read(_STEP)):
+            if self._stream.eof and not self._begin_next():
+                return b""
+            data = self._next_piece() if self._stream.needs_input else b""
+            if self._stream.needs_input and not data:
                 raise EOFError("it ends too early")
             if out := self._stream.decompress(data, size):
+                self._is_empty = False
                 return out
+
+    def _begin_next(self) -> bool:
+        """Begin the stream after one that has ended; False if there is none."""
+        self._at -= len(self._stream.unused_data)
+        if not self._skip_padding():
+            return False
+        self._empty_left -= self._is_empty
+        if self._empty_left < 0:
+            raise over_limit("the compressed file consists of too many streams that hold nothing")
+        self._stream, self._given, self._is_empty = self._new(), _FIRST, True
+        return True
+
+    def _skip_padding(self) -> bool:
+        """Pass over zeros, with which streams are padded; False if nothing else follows."""
+        while piece := self._take(_FIRST):
+            rest = len(piece.lstrip(b"\0"))
+            self._at -= rest
+            if rest:
+                return True
+        return False
+
+    def _next_piece(self) -> bytes:
+        piece = self._take(self._given)
+        self._given = min(2 * self._given, _STEP)
+        self.fed += len(piece)
+        return piece
+
+    def _take(self, most: int) -> bytes:
+        """The next bytes of the file, up to ``most``, none at its end."""
+        if self._at >= len(self._buffer):
+            self._buffer, self._at = self._raw.read(_STEP), 0
+        piece = self._buffer[self._at : self._at + most]
+        self._at += len(piece)
+        return piece
 
 
 #: LZMA in a zip file could ask for any amount of memory.

@@ -9,7 +9,7 @@ from typing import Any
 
 from pc_worker.reader.errors import Refused, not_a_table, over_limit
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
-from pc_worker.reader.kinds import judge, sample_ranges
+from pc_worker.reader.kinds import judge_columns
 from pc_worker.reader.layout import Layout, Listing, longs
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.sidecar import ColumnNote, Damaged
@@ -65,11 +65,8 @@ class JsonRows:
 
     def notes(self) -> tuple[ColumnNote, ...]:
         """Return the columns with their kinds; looks at a sample of the rows."""
-        cells: dict[str, list[object]] = {name: [] for name in self.names}
-        for start, stop in sample_ranges(self.rows):
-            for name, some in self.read(start, stop, self.names).items():
-                cells[name] += some
-        return tuple(ColumnNote(name, *judge(cells[name])) for name in self.names)
+        judged = judge_columns(self.names, self.rows, self.read)
+        return tuple(ColumnNote(name, *judged[name]) for name in self.names)
 
     def stored_bytes(self) -> dict[str, int]:
         """Return nothing: objects do not tell columns apart."""

@@ -15,7 +15,8 @@ from pc_worker.reader.formats.base import Opening
 def _batches(opening: Opening) -> Iterator[Any]:
     with file_of(opening.content) as file:
         table = pyarrow.parquet.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False)
-        yield pa.RecordBatch.from_pylist([], schema=table.schema_arrow)
+        schema = table.schema_arrow
+        yield pa.record_batch([pa.array([], type=kind) for kind in schema.types], schema=schema)
         yield from table.iter_batches(batch_size=BATCH_ROWS)
 
 

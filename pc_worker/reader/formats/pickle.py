@@ -9,7 +9,7 @@ from typing import Any
 from pc_worker.reader.errors import broken, not_a_table, over_limit
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
 from pc_worker.reader.index import index_pickles
-from pc_worker.reader.kinds import judge, sample_ranges
+from pc_worker.reader.kinds import judge_columns
 from pc_worker.reader.layout import Layout
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.normal import label_text
@@ -81,12 +81,8 @@ class PickledRows:
     def notes(self) -> tuple[ColumnNote, ...]:
         """The columns with their kinds; looks at a sample of the rows."""
         known = {name: kind for name in self.names if (kind := self._kind(name)) is not None}
-        cells: dict[str, list[object]] = {name: [] for name in self.names if name not in known}
-        # All columns at once: a row that is a dict is decoded whole for any of its keys.
-        for start, stop in sample_ranges(self.rows):
-            for name, found in self.read(start, stop, tuple(cells)).items():
-                cells[name] += found
-        return tuple(ColumnNote(name, *(known.get(name) or judge(cells[name]))) for name in self.names)
+        known.update(judge_columns(tuple(name for name in self.names if name not in known), self.rows, self.read))
+        return tuple(ColumnNote(name, *known[name]) for name in self.names)
 
     def _kind(self, name: str) -> tuple[str, int | None] | None:
         """The kind of a column whose type tells it."""
