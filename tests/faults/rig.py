@@ -221,7 +221,7 @@ def temporary_folder() -> Iterator[Path]:
 def running_rig(folder: Path, *, seed: int, concurrency: int = 2, **settings: str) -> Iterator[Rig]:
     """Start everything below ``folder`` and stop it at the end."""
     folder.chmod(0o711)
-    (folder / "sources").mkdir()
+    (folder / "sources" / "inbox").mkdir(parents=True)
     points = Failpoints(folder / "faults")
     points.prepare()
     with ExitStack() as held:
@@ -240,6 +240,8 @@ def running_rig(folder: Path, *, seed: int, concurrency: int = 2, **settings: st
             "PC_WORKER_DATA_ROOTS": str(folder / "sources"),
             "PC_WORKER_CONCURRENCY": str(concurrency),
             "PC_WORKER_RECONCILE_S": "1",
+            "PC_WORKER_INBOX": str(folder / "sources" / "inbox"),
+            "PC_WORKER_SCAN_INBOX_S": "1",
             "PC_WORKER_LEASE_S": str(LEASE_S),
             **settings,
         }

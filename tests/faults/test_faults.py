@@ -23,8 +23,12 @@ QUICK = {
     "commit-unheard": 2,
     "gateway-kill": 1,
     "queue-bits": 10,
+    "queue-forged": 10,
+    "queue-types": 3,
     "spoiled-cells": 30,
     "cut-files": 3,
+    "source-replaced": 1,
+    "inbox-entries": 5,
 }
 BY_NAME = {fault.name: fault for fault in FAULTS}
 

@@ -1,4 +1,4 @@
-"""The gateway killed in the middle of streams, clients that freeze or crawl, and damaged entries in its queue."""
+"""The gateway killed in the middle of streams, clients that freeze or crawl, and bad entries in its queue."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ import sys
 import threading
 import time
 from contextlib import ExitStack, suppress
+from typing import Any
 
 import psutil
 
+from pc_worker.queue.entry import HEADER, front_bytes
+from pc_worker.queue.keys import queue_keys
+from pc_worker.queue.seal import SEAL_BYTES, make_seal
 from pc_worker.settings import PROJECT
 from tests.faults.consumer import Reading, read_all
 from tests.faults.drill import Drill, Fault
@@ -113,6 +117,32 @@ def damaged_queue(drill: Drill) -> None:
         drill.settled_s.append(time.monotonic() - since)
 
 
+def forged_queue(drill: Drill) -> None:
+    """Put made-up rows into entries, as one does who can write to Redis and knows their form, but not the key."""
+    rig = drill.rig
+    while drill.injected < drill.times:
+        settled_log(drill)
+        since = time.monotonic()
+        with rig.redis_client() as client:
+            entries = _entries(rig)
+            chosen = rig.random.sample(sorted(entries), k=min(10, len(entries)))
+            for number, field in enumerate(chosen):
+                client.hset(_key(rig), field, _forged(entries[field], arm=number % 3 == 0))
+            odd: dict[Any, float] = {"no number": 1, "": 7, b"\xff": 30}
+            client.zadd(queue_keys(DOMAIN)[1], odd)
+        drill.injected += len(chosen)
+        drill.check()
+        drill.settled_s.append(time.monotonic() - since)
+
+
+def _forged(entry: bytes, *, arm: bool) -> bytes:
+    front = front_bytes(entry[: HEADER.size], len(entry)) or 0
+    head, message = bytearray(entry[:front]), entry[front:-SEAL_BYTES].replace(b"Engineer", b"Impostor")
+    if arm:
+        head[HEADER.size - 3] = 77  # an arm that there is not
+    return bytes(head) + message + make_seal(bytes(32), bytes(head), message)
+
+
 def _key(rig: Rig) -> str:
     with rig.redis_client() as client:
         hashes = [key.decode() for key in client.scan_iter(f"pcw:*{DOMAIN}*") if client.type(key) == b"hash"]
@@ -184,6 +214,7 @@ FAULTS = (
         name="gateway-awaits", matrix="22", what="gateway crashes at each of its awaits", times=15, run=at_failpoints
     ),
     Fault(name="queue-bits", matrix="31", what="bits turned in queue entries", times=20, run=damaged_queue),
+    Fault(name="queue-forged", matrix="31", what="made-up rows in queue entries", times=20, run=forged_queue),
     Fault(
         name="frozen-clients",
         matrix="24",

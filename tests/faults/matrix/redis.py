@@ -13,7 +13,9 @@ import psutil
 import redis
 from celery import Celery
 
+from pc_worker.queue.keys import queue_keys
 from tests.faults.drill import Drill, Fault
+from tests.faults.load import DOMAIN
 from tests.faults.rig import Rig, Work
 from tests.support.waiting import eventually
 
@@ -83,6 +85,32 @@ def messages_doubled(drill: Drill) -> None:
         return 21
 
     drill.under_load(inject, rows=300)
+
+
+def foreign_keys(drill: Drill) -> None:
+    """Put something of another type where a queue is, key by key; chunks go on, and the next push mends it."""
+    rig, wrong = drill.rig, ("list", "text", "set", "odd members", "odd bytes")
+
+    def inject(_: Work) -> None:
+        key, kind = rig.random.choice(queue_keys(DOMAIN)), rig.random.choice(wrong)
+        with rig.redis_client() as client:
+            client.delete(key)
+            match kind:
+                case "list":
+                    client.rpush(key, "1", "2")
+                case "text":
+                    client.set(key, "nonsense")
+                case "set":
+                    client.sadd(key, "1")
+                case "odd members":
+                    client.zadd(key, {"no number": 1, "nan": 2})
+                case _:
+                    client.hset(key, mapping={"epoch": "none", "bytes": "many"})
+
+    drill.under_load(inject, rows=400)
+    with rig.redis_client() as client:
+        kinds = [client.type(key) for key in queue_keys(DOMAIN)]
+        drill.expect(kinds == [b"hash", b"zset", b"hash"], f"the queue's keys are {kinds}")
 
 
 @contextlib.contextmanager
@@ -171,6 +199,7 @@ FAULTS = (
         name="messages-lost", matrix="9", what="queued and unacknowledged messages deleted", times=5, run=messages_lost
     ),
     Fault(name="messages-twice", matrix="15", what="messages sent twice", times=42, run=messages_doubled),
+    Fault(name="queue-types", matrix="31", what="other types at a queue's keys", times=12, run=foreign_keys),
     Fault(name="redis-oom", matrix="13", what="Redis at maxmemory for 5 s", times=2, run=out_of_memory),
     Fault(name="redis-freeze", matrix="14", what="Redis frozen for 3 to 12 s", times=2, run=frozen),
     Fault(name="redis-clients", matrix="15", what="CLIENT KILL of all connections", times=15, run=clients_killed),

@@ -1,12 +1,13 @@
-"""Sources that change, vanish or shrink during their job, spoiled cells, damaged indexes and a full spool."""
+"""Sources that change, vanish or shrink during their job or are replaced, an inbox, spoiled cells, a full spool."""
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import psutil
 
 from tests.faults.drill import Drill, Fault
-from tests.faults.load import VECTORS, write_source
+from tests.faults.load import DOMAIN, VECTORS, new_job_id, write_source
 from tests.faults.matrix.redis import filled
 from tests.faults.rig import Rig, Work
 from tests.support.waiting import eventually
@@ -152,6 +153,69 @@ def truncated_files(drill: Drill) -> None:
     drill.check()
 
 
+def replaced_source(drill: Drill) -> None:
+    """Put another file in a compressed source's place, of its name, size and time: its own rows must come."""
+    rig = drill.rig
+    while drill.injected < drill.times:
+        numbers = range(300)
+        path = rig.folder / "sources" / "replaced.pkl.gz"
+        versions = [_packed(rig, numbers) for _ in range(2)]
+        size = max(len(data) for _, data in versions)
+        for generation, data in versions:
+            path.write_bytes(data.ljust(size, b"\0"))  # gzip's own padding
+            os.utime(path, ns=(0, 10**18))
+            work = Work(new_job_id(), numbers, generation, path)
+            rig.truth.doubt(numbers, generation)
+            rig.submit(work, 50)
+            drill.settle(work, since=time.monotonic())
+        drill.injected += 1
+
+
+def _packed(rig: Rig, numbers: Sequence[int]) -> tuple[int, bytes]:
+    rig.generation += 1
+    plain = write_source(rig.folder / "sources" / "plain.pkl", numbers, rig.generation)
+    return rig.generation, gzip.compress(plain.read_bytes(), 1, mtime=0)
+
+
+def bad_inbox_entries(drill: Drill) -> None:
+    """Put entries into the inbox that cannot be taken up: each is told as a failed job, a file goes on."""
+    rig = drill.rig
+    folder = rig.folder / "sources" / "inbox" / DOMAIN
+    folder.mkdir(exist_ok=True)
+    while drill.injected < drill.times:
+        rig.generation += 1
+        numbers, good = range(100), folder / f"{rig.generation}.pkl"
+        bad = _bad_entries(folder, f"{rig.generation}")
+        write_source(folder / ".unfinished", numbers, rig.generation).rename(good)
+        rig.truth.doubt(numbers, rig.generation)
+        since = time.monotonic()
+        job_id = eventually(lambda good=good: _job_of(rig, good), what="the good file's job")  # type: ignore[misc]
+        drill.injected += len(bad)
+        drill.settle(Work(job_id, numbers, rig.generation, good), since=since)
+        failed = "SELECT count(*) FROM jobs WHERE state = 'failed' AND source LIKE %s"
+        ((told,),) = rig.query(failed, (f"{folder}/{rig.generation}-bad%",))
+        drill.expect(told == len(bad), f"{told} of {len(bad)} bad entries are told")
+        for entry in bad:
+            os.unlink(entry)
+
+
+def _bad_entries(folder: Path, mark: str) -> list[bytes]:
+    paths = [os.fsencode(folder / f"{mark}-bad{number}") for number in range(4)] + [
+        os.fsencode(folder / f"{mark}-bad") + b"\xff.pkl"
+    ]
+    os.symlink(paths[0], paths[0])
+    os.symlink(b"/nowhere", paths[1])
+    os.symlink(b"/etc/passwd", paths[2])
+    os.mkfifo(paths[3])
+    Path(os.fsdecode(paths[4])).touch()
+    return paths
+
+
+def _job_of(rig: Rig, path: Path) -> str:
+    found = rig.query("SELECT job_id FROM jobs WHERE source = %s", (str(path),))
+    return str(found[0][0]) if found else ""
+
+
 def full_spool(drill: Drill) -> None:
     """Fill the spool's volume while files are split."""
     rig = drill.rig
@@ -192,6 +256,20 @@ FAULTS = (
     ),
     Fault(
         name="source-gone", matrix="29", what="the source deleted during its job", times=1, run=hurt_source(Path.unlink)
+    ),
+    Fault(
+        name="source-replaced",
+        matrix="29",
+        what="a compressed source replaced, same size and time",
+        times=2,
+        run=replaced_source,
+    ),
+    Fault(
+        name="inbox-entries",
+        matrix="28",
+        what="links in circles, FIFOs, names not UTF-8 in the inbox",
+        times=10,
+        run=bad_inbox_entries,
     ),
     Fault(
         name="spool-full", matrix="20", what="disk of the spool full for 4 s", times=1, run=full_spool, volume="spool"
