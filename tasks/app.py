@@ -65,6 +65,7 @@ class CheckedTask(Task):
 
     #: What it may be called with; it gets an object of this class.
     arguments: type[Arguments] = NoArguments
+    Request = "tasks.reception:CarefulRequest"
     typing = False  # Celery's own check knows names only, and speaks of Python
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

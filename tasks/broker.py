@@ -25,6 +25,10 @@ log = get_logger(__name__)
 LONGEST_SHOWN = 1024
 
 
+#: What comes before the name of a key that is no list, and was found in a queue's place.
+PUT_ASIDE = "pcw:no_queue:"
+
+
 class Intake:
     """Counts every message that this process took off a queue, whatever it was: a worker that takes is not stalled."""
 
@@ -109,6 +113,9 @@ class Channel(kombu_redis.Channel):
             except self.connection_errors:
                 self.client.connection.disconnect()
                 raise
+            except self.ResponseError as exc:
+                self._clear_the_way(exc)
+                popped = None
             if not popped:
                 raise kombu_redis.Empty
             queue = bytes_to_str(popped[0]).rsplit(self.sep, 1)[0]
@@ -118,6 +125,19 @@ class Channel(kombu_redis.Channel):
         finally:
             self._in_poll = None
             self._flush_brpop_reauth()
+
+    def _clear_the_way(self, error: Exception) -> None:
+        """Put aside what stands in a queue's place and is no list: nothing could be taken from any queue."""
+        found = []
+        with self.conn_or_acquire() as client:
+            for queue in self.active_queues:
+                if (kind := bytes_to_str(client.type(queue))) not in ("list", "none"):
+                    client.rename(queue, f"{PUT_ASIDE}{queue}")
+                    found.append((queue, kind))
+        if not found:
+            raise error
+        for queue, kind in found:
+            bury_message(self, b"", queue=queue, reason=f"a {kind} stood in its place: it is {PUT_ASIDE}{queue} now")
 
     def _take(self, item: bytes, queue: str) -> None:
         """Deliver what an entry of a queue holds, or bury the entry."""

@@ -13,10 +13,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from billiard.einfo import ExceptionInfo
 from celery import bootsteps
-from celery.exceptions import InvalidTaskError
+from celery.exceptions import InvalidTaskError, TaskError
 from celery.worker import state
 from celery.worker.consumer import Consumer
+from celery.worker.request import Request
 from kombu.utils.json import dumps
 
 from pc_worker.queue import hold, is_away, release
@@ -114,6 +116,24 @@ class CarefulConsumer(Consumer):
     def holding(self) -> Holding:
         """What releases the messages that were put aside."""
         return self._holding  # type: ignore[no-any-return]  # Celery's classes are untyped
+
+
+class CarefulRequest(Request):
+    """Celery's request; a task that needs too much memory fails alone, where Celery would end the whole worker."""
+
+    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
+        """Book a failed task."""
+        error = getattr(exc_info.exception, "exc", exc_info.exception)
+        if isinstance(error, MemoryError):
+            exc_info = _as_failure(f"it needs more memory than there is: {error}")
+        return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
+
+
+def _as_failure(text: str) -> ExceptionInfo:
+    try:
+        raise TaskError(text)
+    except TaskError:
+        return ExceptionInfo()
 
 
 def _body(message: Any) -> bytes:

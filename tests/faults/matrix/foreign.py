@@ -91,7 +91,7 @@ def split_that_raises(drill: Drill) -> None:
     """Have each attempt to split a file raise an error that nobody foresaw: the job is given up, and can be resumed."""
     rig = drill.rig
     while drill.injected < drill.times:
-        rig.points.stand(PLAN, "unforeseen")
+        rig.points.stand(PLAN, "error:ZeroDivisionError")
         work = rig.begin(rows=60)
         since = time.monotonic()
         eventually(lambda work=work: rig.done(work) == -1, within_s=240, what="the job given up")  # type: ignore[misc]

@@ -219,6 +219,17 @@ def test_a_spoilt_unacknowledged_message_does_not_stop_those_behind_it(line: Lin
     eventually(lambda: not line.broker.hlen("unacked"), what="the sound one's acknowledgement")
 
 
+def test_what_is_no_queue_in_a_queues_place_is_put_aside(line: Line) -> None:
+    line.broker.set("pcw.delivery", "a note")
+    line.broker.hset("pcw.indexes", "a", "1")
+
+    line.completes("after them")
+
+    eventually(lambda: line.broker.get("pcw:no_queue:pcw.delivery") == b"a note", what="the note put aside")
+    eventually(lambda: line.broker.hgetall("pcw:no_queue:pcw.indexes") == {b"a": b"1"}, what="the hash put aside")
+    assert line.log().count(" ready.") == 1
+
+
 def test_a_foreign_broadcast_is_passed_over(line: Line) -> None:
     for message in (b"\xff", b"{}", b"[1]", b"null", json.dumps(envelope(headers=None)).encode()):
         assert line.broker.publish(f"/{line.redis_url.rpartition('/')[2]}.celery.pidbox", message) == 1

@@ -58,7 +58,7 @@ def reconciled(line: Line, job: str) -> str | None:
 
 @pytest.mark.parametrize("place", ["split.split", "split._plan", "submit.submit", "submit._differences"])
 def test_an_unforeseen_error_is_tried_five_times(line: Line, points: Failpoints, place: str) -> None:
-    points.stand(f"child.before@pc_worker.services.{place}", "unforeseen")
+    points.stand(f"child.before@pc_worker.services.{place}", "error:ZeroDivisionError")
     before, job = len(points.fired()), queued_job(line)
 
     assert eventually(lambda: reconciled(line, job), what="the end of the job") == "failed"
@@ -90,8 +90,18 @@ def test_what_passes_is_waited_out(line: Line, points: Failpoints) -> None:
     assert eventually(lambda: reconciled(line, job), what="the end of the job") == "completed"
 
 
+def test_what_needs_too_much_memory_does_not_end_the_worker(line: Line, points: Failpoints) -> None:
+    points.arm("child.before@pc_worker.services.split._plan", "error:MemoryError")
+    job = queued_job(line)
+
+    assert eventually(lambda: reconciled(line, job), what="the end of the job") == "completed"
+
+    assert points.armed() == set()
+    assert line.log().count(" ready.") == 1, "the worker began anew"
+
+
 def test_a_resumed_job_begins_to_count_anew(line: Line, points: Failpoints) -> None:
-    points.stand("child.before@pc_worker.services.split._plan", "unforeseen")
+    points.stand("child.before@pc_worker.services.split._plan", "error:ZeroDivisionError")
     job = queued_job(line)
     eventually(lambda: reconciled(line, job), what="the end of the job")
     points.fall()
