@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from pc_worker import wiring
 from pc_worker.cli.exporter import export_metrics
+from pc_worker.cli.health import gateway_serves
 from pc_worker.cli.ports import settled
 from pc_worker.embedded import (
     Addresses,
@@ -189,23 +190,6 @@ def answers(url: str) -> bool:
             return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False
-
-
-def gateway_serves(address: str, settings: Settings) -> bool:
-    """Tell whether the gateway's health service says SERVING."""
-    # This process forks later, to start parts again: gRPC's own fork handlers must stay out of that.
-    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-    import grpc
-    from grpc_health.v1 import health_pb2, health_pb2_grpc
-
-    from pc_worker.cli.stream import channel
-
-    with channel(settings, address) as connection:
-        try:
-            reply = health_pb2_grpc.HealthStub(connection).Check(health_pb2.HealthCheckRequest(), timeout=2)
-        except grpc.RpcError:
-            return False
-    return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)
 
 
 def worker_answers(redis_url: str) -> bool:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+import redis
 import yaml
 
+from pc_worker.embedded.software import redis_program
 from pc_worker.settings import PROJECT, Settings
+from tests.support.waiting import eventually
 
 FILES = [(PROJECT / name).read_text(encoding="utf-8") for name in ("docker-compose.yml", "deploy/watch.yml")]
 TEXT = "".join(FILES)
@@ -51,9 +58,42 @@ def test_every_part_has_a_health_check_and_starts_a_known_command(compose: dict[
 
 
 def test_every_setting_in_it_exists() -> None:
-    known = {f"PC_WORKER_{name.upper()}" for name in Settings.model_fields} | {"PC_WORKER_DATA"}
+    known = {f"PC_WORKER_{name.upper()}" for name in Settings.model_fields} | {"PC_WORKER_DATA", "PC_WORKER_"}
 
-    assert set(re.findall(r"PC_WORKER_[A-Z_]+", TEXT)) <= known
+    assert set(re.findall(r"PC_WORKER_[A-Z_]*", TEXT)) <= known
+
+
+def test_no_password_is_pasted_into_a_url_or_into_arguments(compose: dict[str, Any]) -> None:
+    assert not re.findall(r"://\S*\$\{", TEXT)
+    for name, service in compose["services"].items():
+        words = " ".join([*service.get("command", []), *service.get("healthcheck", {}).get("test", [])])
+        assert not re.findall(r"(?:-a|--requirepass|--pass)\s", words), name
+
+
+def test_redis_takes_any_password_and_shows_none(compose: dict[str, Any], tmp_path: Path) -> None:
+    password, path, real = "p'\"$x` @/#é", tmp_path / "redis.sock", redis_program()
+    (tmp_path / "valkey-server").write_text(
+        f'#!/bin/sh\necho "$@" > arguments\n{{ cat; printf "port 0\\nunixsocket {path}\\n"; }} | exec {real} -\n'
+    )
+    (tmp_path / "valkey-server").chmod(0o755)
+    argv = [word.replace("$$", "$") for word in compose["services"]["redis"]["command"]]
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "REDIS_PASSWORD": password}
+    with subprocess.Popen(argv, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, start_new_session=True) as server:
+        try:
+            eventually(path.exists, what="Redis")
+            with redis.Redis(unix_socket_path=str(path), password=password) as client:
+                assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+            with pytest.raises(redis.AuthenticationError):
+                redis.Redis(unix_socket_path=str(path)).ping()
+            assert (tmp_path / "arguments").read_text() == "-\n"
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+
+
+def test_postgresql_is_asked_where_only_the_finished_server_listens(compose: dict[str, Any]) -> None:
+    probe = compose["services"]["postgres"]["healthcheck"]["test"]
+
+    assert probe[probe.index("-h") + 1] == "127.0.0.1", "initdb's own server has no TCP port"
 
 
 def test_every_container_is_read_only_bounded_and_without_new_privileges(compose: dict[str, Any]) -> None:
