@@ -17,6 +17,7 @@ from pc_worker.embedded import read_addresses
 from pc_worker.encoding import identify_model
 from pc_worker.errors import PcWorkerError
 from pc_worker.queue import check_policy, check_version, count_dead, newest_dead, server_info
+from pc_worker.services.declarations import odd_domains
 from pc_worker.settings import PROJECT, Settings, split_address
 from pc_worker.store.connection import Database
 from pc_worker.store.migrations import pending, read_migrations
@@ -121,7 +122,16 @@ def _postgres(url: str) -> Iterator[Finding]:
         ("PostgreSQL sessions", "connect to the server itself, or by a pooler in session mode", check_sessions),
     ):
         yield _checked(check, mend, functools.partial(look, url))
+
+    def declared() -> str:
+        odd = odd_domains(database)
+        changed = [state.sentence for state in odd if state.state == "changed"]
+        if changed:
+            raise PcWorkerError("; ".join(changed))
+        return ", ".join(["as their logs were made", *(f"{state.domain} is declared no longer" for state in odd)])
+
     yield _checked("schema", "run `migrate`", schema)
+    yield _checked("domains", "see `domains list`", declared)
     database.close()
 
 

@@ -5,13 +5,14 @@ What a part is made of is imported when the part is made: most commands need onl
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pc_worker.embedded import read_addresses
-from pc_worker.errors import ContractBroken, ReadOnlyServer, Unavailable
+from pc_worker.errors import ContractBroken, PcWorkerError, ReadOnlyServer, Unavailable
 from pc_worker.logs import get_logger
 from pc_worker.services.parts import Parts
 from pc_worker.settings import PROJECT, Settings
@@ -104,6 +105,17 @@ def check_servers(settings: Settings, *, database: bool = True, broker: bool = T
             if not patient:
                 raise
             get_logger(__name__).warning("server_away", reason=str(exc))
+
+
+def warn_of_odd_domains(settings: Settings) -> None:
+    """Warn of domains whose declaration changed or went; nothing is said while the database cannot be asked."""
+    from pc_worker.services.declarations import odd_domains
+
+    database = Database(endpoints(settings).database_url, application="pc_worker start")
+    with contextlib.suppress(PcWorkerError):
+        for state in odd_domains(database):
+            get_logger(__name__).warning("domain_odd", domain=state.domain, state=state.state, what=state.what)
+    database.close()
 
 
 def _check_redis(url: str) -> None:

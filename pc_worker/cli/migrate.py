@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from pc_worker import wiring
 from pc_worker.cli.context import one_shot
-from pc_worker.services.models import seed_domains
+from pc_worker.services.declarations import open_domains
 from pc_worker.store.migrations import migrate, read_migrations
 
 
@@ -17,7 +19,8 @@ def migrate_command() -> None:
     wiring.check_servers(settings, broker=False)
     parts = wiring.parts(settings, application="pc_worker migrate")
     applied = migrate(parts.database, read_migrations(wiring.MIGRATIONS))
-    seed_domains(parts)
+    for state in open_domains(parts):
+        print(f"warning: {state.sentence}", file=sys.stderr)
     for name in applied:
         print(f"applied {name}")
     if not applied:

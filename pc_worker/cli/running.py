@@ -31,7 +31,7 @@ from pc_worker.embedded import (
 )
 from pc_worker.errors import Unavailable
 from pc_worker.logs import get_logger
-from pc_worker.services.models import seed_domains
+from pc_worker.services.declarations import open_domains
 from pc_worker.settings import PROJECT, Settings
 from pc_worker.store.migrations import migrate, read_migrations
 from pc_worker.urls import read_redis_url
@@ -117,7 +117,8 @@ class Stack:
         wiring.check_servers(self.settings)
         parts = wiring.parts(self.settings, application="pc_worker up")
         migrate(parts.database, read_migrations(wiring.MIGRATIONS))
-        seed_domains(parts)
+        for state in open_domains(parts):
+            log.warning("domain_odd", domain=state.domain, state=state.state, what=state.what)
         parts.database.close()
         line = wiring.line_metrics(self.settings)
         export_metrics(self._addresses["metrics"], self._settings.home / "metrics", line=line)

@@ -16,13 +16,26 @@ from pc_worker.cli.running import running_stack, secret_of, until_signalled
 from pc_worker.errors import InvalidRequest
 from pc_worker.logs import set_up_logs
 from pc_worker.settings import PROJECT, Settings, read_settings, split_address
-from pc_worker.wiring import check_servers
+from pc_worker.wiring import check_servers, warn_of_odd_domains
 
 
 def long_running() -> Settings:
     """Read the settings of a part that runs until it is stopped, and set its logs up."""
     settings = read_settings()
     set_up_logs(log_format=settings.log_format, level=settings.log_level)
+    return settings
+
+
+def line_part() -> Settings:
+    """Read the settings of a part that works with both servers; a server that does not fit ends it here.
+
+    Raises:
+        Unavailable: If a server takes no writes.
+        NotServable: If somebody must mend one.
+    """
+    settings = long_running()
+    check_servers(settings, patient=True)
+    warn_of_odd_domains(settings)
     return settings
 
 
@@ -45,8 +58,7 @@ def up_command() -> None:
 @click.option("--queues", help="Comma-separated; default: all.")
 def worker_command(concurrency: int | None, queues: str | None) -> None:
     """Run a Celery worker."""
-    settings = long_running()
-    check_servers(settings, patient=True)
+    settings = line_part()
     # Before Celery is imported: no library starts more threads than cores.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -62,8 +74,7 @@ def worker_command(concurrency: int | None, queues: str | None) -> None:
 @click.command("beat")
 def beat_command() -> None:
     """Run the scheduler of upkeep tasks."""
-    settings = long_running()
-    check_servers(settings, patient=True)
+    settings = line_part()
     from pc_worker.wiring import line_metrics
     from tasks.app import app
 
@@ -96,8 +107,7 @@ def flower_command() -> None:
 @click.command("gateway")
 def gateway_command() -> None:
     """Run the gRPC gateway."""
-    settings = long_running()
-    check_servers(settings, patient=True)
+    settings = line_part()
     from pc_worker.gateway import serve
     from pc_worker.wiring_gateway import gateway_config, search_function, warm_in_background
 

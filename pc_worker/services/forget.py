@@ -14,6 +14,7 @@ from pc_worker.services.prepare import json_text
 from pc_worker.store import forgetting, forgotten
 from pc_worker.store.connection import Cursor, Database
 from pc_worker.store.dead_letters import drop_letters
+from pc_worker.store.declarations import sources_of, stored_domains
 from pc_worker.store.forgetting import Key, Suspect
 from pc_worker.store.jobs import find_job
 from pc_worker.store.merge import append_log
@@ -44,11 +45,11 @@ def forget_ids(database: Database, domain: str, ids: Sequence[UUID]) -> Forgotte
         InvalidRequest: If the domain is unknown or no row is named.
         NotFound: If the domain never had one of the rows; nothing is forgotten then.
     """
-    get_domain(domain)
     if not ids:
         raise InvalidRequest("no row is named: give at least one UUID")
     unique = sorted(set(ids))
     with database.transaction() as cursor:
+        _check_known(cursor, domain)
         letters = _letters_of_rows(cursor, domain, unique)
         known = forgetting.logged_rows(cursor, domain, unique) | {row_id for _, _, row_id in letters}
     unknown = [str(row_id) for row_id in unique if row_id not in known]
@@ -101,8 +102,8 @@ def forget_source(database: Database, domain: str, source: str, *, missing_from:
         InvalidRequest: If the domain is unknown, or the job cannot tell which rows are missing.
         NotFound: If there is no such source or job.
     """
-    get_domain(domain)
     with database.transaction() as cursor:
+        _check_known(cursor, domain)
         if not forgetting.source_is_known(cursor, domain, source):
             raise NotFound(f"domain {domain} has no source {source!r}")
         last = None if missing_from is None else _sequence(cursor, domain, source, missing_from)
@@ -113,6 +114,29 @@ def forget_source(database: Database, domain: str, source: str, *, missing_from:
     rows = _forget_pass(database, domain, source, before)
     refresh_statistics(database, domain, drift=DRIFT)
     return Forgotten(rows, dropped)
+
+
+def forget_all(database: Database, domain: str) -> Forgotten:
+    """Forget every row of a domain, and its dead letters, one source after another.
+
+    Raises:
+        InvalidRequest: If the domain is unknown.
+    """
+    with database.transaction() as cursor:
+        _check_known(cursor, domain)
+        sources = sources_of(cursor, domain)
+    gone = [forget_source(database, domain, source) for source in sources]
+    return Forgotten(sum(part.rows for part in gone), sum(part.dead_letters for part in gone))
+
+
+def _check_known(cursor: Cursor, domain: str) -> None:
+    """Let a domain that is declared no longer be forgotten as long as it has a log.
+
+    Raises:
+        UnknownDomain: If it is neither declared nor in the database.
+    """
+    if not stored_domains(cursor, domain):
+        get_domain(domain)
 
 
 def _mark_source(database: Database, domain: str, source: str, last: int | None) -> int:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pc_worker.domains import Domain, domain_names, get_domain
 from pc_worker.services.parts import Parts
 from pc_worker.store import models
 from pc_worker.store.connection import Cursor
+from pc_worker.store.declarations import note_declaration
 from pc_worker.store.values import Model
 
 
@@ -19,7 +23,8 @@ def active_model_of(parts: Parts, domain: Domain) -> Model:
 def seed_domains(parts: Parts) -> None:
     """Open the log of every domain that has none."""
     for name in domain_names():
-        active_model_of(parts, get_domain(name))
+        with parts.database.transaction() as cursor:
+            seed_domain(cursor, get_domain(name), parts)
 
 
 def seed_domain(cursor: Cursor, domain: Domain, parts: Parts) -> None:
@@ -27,8 +32,19 @@ def seed_domain(cursor: Cursor, domain: Domain, parts: Parts) -> None:
     cursor.execute("SELECT 1 FROM domains WHERE domain = %s", (domain.name,))
     if cursor.fetchone() is not None:
         return
+    models.ensure_domain(cursor, domain.name, declared_model(cursor, domain, parts))
+    note_declaration(cursor, domain.name, declared_form(domain))
+
+
+def declared_form(domain: Domain) -> Mapping[str, Any]:
+    """Give what is noted of a declaration; the dimension is the model's."""
+    return {"arm": domain.arm, "key": list(domain.key)}
+
+
+def declared_model(cursor: Cursor, domain: Domain, parts: Parts) -> Model:
+    """Give the model that a domain's log begins with, as it is declared."""
     if domain.vector is not None:
-        model = models.register_model(
+        return models.register_model(
             cursor,
             name=f"source:{domain.name}",
             revision="as delivered",
@@ -36,15 +52,13 @@ def seed_domain(cursor: Cursor, domain: Domain, parts: Parts) -> None:
             normalised=False,
             encodable=False,
         )
-    else:
-        seed = parts.identify(parts.default_model)
-        model = models.register_model(
-            cursor,
-            name=seed.name,
-            revision=seed.revision,
-            dimension=seed.dimension,
-            normalised=seed.normalised,
-            encodable=True,
-            location=parts.default_model,
-        )
-    models.ensure_domain(cursor, domain.name, model)
+    seed = parts.identify(parts.default_model)
+    return models.register_model(
+        cursor,
+        name=seed.name,
+        revision=seed.revision,
+        dimension=seed.dimension,
+        normalised=seed.normalised,
+        encodable=True,
+        location=parts.default_model,
+    )

@@ -9,11 +9,12 @@ from math import inf
 from typing import Any
 
 from pc_worker.domains import Domain, Plan, get_domain
-from pc_worker.errors import ContractBroken, Fenced, InputRefused, Unavailable
+from pc_worker.errors import ContractBroken, Fenced, InputRefused, InvalidRequest, Unavailable
 from pc_worker.logs import get_logger
 from pc_worker.metrics import CHUNK_SECONDS, CHUNKS_FAILED, Stage, StageClock, count_rows
 from pc_worker.reader import Json, Table
 from pc_worker.services.attempts import GIVEN_UP, as_text, counts
+from pc_worker.services.declarations import check_unchanged
 from pc_worker.services.embed import OutOfTime
 from pc_worker.services.parts import Parts
 from pc_worker.services.prepare import RowForm, clean_rows
@@ -60,7 +61,7 @@ def process_chunk(
         written = _write(parts, claim, clock)
     except Fenced:
         return {"result": "gone"}
-    except InputRefused as exc:
+    except (InputRefused, InvalidRequest) as exc:  # neither passes by itself
         with parts.database.transaction() as cursor:
             jobs.fail_job(cursor, job_id, str(exc))
         raise
@@ -140,6 +141,7 @@ class Opened:
 def _open(parts: Parts, claim: Claim, clock: StageClock) -> Opened:
     job = claim.job
     with parts.database.transaction() as cursor:
+        check_unchanged(cursor, get_domain(job.domain))
         job = jobs.pin_active_model(cursor, job)
         model = models.find_model(cursor, job.model_id or 0)
     with clock.stage("read"):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pc_worker.domains import Domain, Options, Plan, SchemaMismatch, get_domain, resolve, row_keys
 from pc_worker.errors import InputRefused, InvalidRequest, PcWorkerError
 from pc_worker.reader import Table
+from pc_worker.services.declarations import check_unchanged
 from pc_worker.services.duplicates import KeyIndex
 from pc_worker.services.models import active_model_of
 from pc_worker.services.parts import Parts
@@ -42,6 +43,8 @@ def split(parts: Parts, job_id: str) -> bool:
 
 def _plan(parts: Parts, job: Job) -> bool:
     domain = get_domain(job.domain)
+    with parts.database.transaction() as cursor:
+        check_unchanged(cursor, domain)
     table = parts.sources.open(job.source)
     options = Options.from_dict(job.request["options"])
     with refusals(job.source):

@@ -1,0 +1,142 @@
+"""Domains as they are declared, beside domains as the database has them: what changed, and how it is mended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pc_worker.domains import Domain, domain_names, get_domain
+from pc_worker.errors import NotServable
+from pc_worker.services.models import declared_form, declared_model, seed_domains
+from pc_worker.services.parts import Parts
+from pc_worker.store import declarations
+from pc_worker.store.connection import Cursor, Database
+from pc_worker.store.declarations import StoredDomain
+from pc_worker.store.model_switch import lock_domain, switch_model
+
+State = Literal["ok", "changed", "removed", "new"]
+
+
+@dataclass(frozen=True, slots=True)
+class DomainState:
+    """A domain that is declared, in the database, or both; ``what`` differs and what to do, if anything does."""
+
+    domain: str
+    state: State
+    what: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The domain and what is to say about it."""
+        return f"domain {self.domain} {self.what}"
+
+
+def domain_states(database: Database) -> list[DomainState]:
+    """Compare every declaration with the database."""
+    with database.transaction() as cursor:
+        stored = {found.name: found for found in declarations.stored_domains(cursor)}
+    return [_state(name, stored.get(name)) for name in sorted({*stored, *domain_names()})]
+
+
+def _state(name: str, stored: StoredDomain | None) -> DomainState:
+    if name not in domain_names():
+        return DomainState(
+            name,
+            "removed",
+            "is declared no longer: what it holds can be read and forgotten, nothing can be added; "
+            f"`forget --domain {name} --all` takes it out",
+        )
+    if stored is None:
+        return DomainState(name, "new", "has no log yet: run `migrate`")
+    what = difference(get_domain(name), stored)
+    return DomainState(name, "changed", what) if what else DomainState(name, "ok")
+
+
+def difference(domain: Domain, stored: StoredDomain) -> str:
+    """Say what a declaration and the domain's log disagree in, and what mends it; "" if nothing."""
+    found = "; ".join(_differences(domain, stored))
+    if not found:
+        return ""
+    forget = f"`forget --domain {domain.name} --all`, then " if stored.has_rows else ""
+    return f"is declared otherwise than its log was made: {found}; take the change back, or run {forget}`domains " + (
+        f"redeclare {domain.name}`"
+    )
+
+
+def _differences(domain: Domain, stored: StoredDomain) -> list[str]:
+    found = []
+    if domain.vector is None and not stored.encodable:
+        found.append("its vectors are to be made here, the log's came with their sources")
+    elif domain.vector is not None and stored.encodable:
+        found.append("its vectors are to come with their sources, the log's were made here")
+    elif domain.vector is not None and domain.vector.dimension != stored.dimension:
+        found.append(f"{domain.vector.dimension} dimensions, the log has {stored.dimension}")
+    if stored.declaration is None:
+        return found
+    if stored.declaration["arm"] != domain.arm:
+        found.append(f"wire arm {domain.arm}, the log has {stored.declaration['arm']}")
+    lost = [column for column in stored.declaration["key"] if column not in domain.key]
+    if lost:
+        found.append(f"key columns without {', '.join(lost)}, which the log's rows are named by")
+    return found
+
+
+def open_domains(parts: Parts) -> list[DomainState]:
+    """Open the log of every domain that has none; gives the domains that changed or are declared no longer."""
+    seed_domains(parts)
+    _note_declarations(parts.database)
+    return odd_domains(parts.database)
+
+
+def odd_domains(database: Database) -> list[DomainState]:
+    """Give the domains that changed or are declared no longer."""
+    return [state for state in domain_states(database) if state.state in ("changed", "removed")]
+
+
+def _note_declarations(database: Database) -> None:
+    """Note the declaration of every domain whose log agrees with it and has none noted."""
+    with database.transaction() as cursor:
+        for stored in declarations.stored_domains(cursor):
+            if stored.declaration is None and stored.name in domain_names():
+                domain = get_domain(stored.name)
+                if not _differences(domain, stored):
+                    declarations.note_declaration(cursor, stored.name, declared_form(domain))
+
+
+def check_unchanged(cursor: Cursor, domain: Domain) -> None:
+    """Refuse to write to a log that was made by another declaration.
+
+    Raises:
+        NotServable: Saying what differs and what mends it.
+    """
+    for stored in declarations.stored_domains(cursor, domain.name):
+        what = difference(domain, stored)
+        if what:
+            raise NotServable(f"domain {domain.name} {what}")
+
+
+def redeclare(parts: Parts, name: str) -> str:
+    """Let an empty log follow its domain's declaration: a new model, a new epoch; says what is new.
+
+    Raises:
+        UnknownDomain: If the domain is not declared.
+        NotServable: If it has rows, or a job that has not ended.
+    """
+    domain = get_domain(name)
+    with parts.database.transaction() as cursor:
+        lock_domain(cursor, name)
+        stored = next(iter(declarations.stored_domains(cursor, name)), None)
+        if stored is None:
+            return "has no log yet: `migrate` opens it"
+        if not _differences(domain, stored):
+            declarations.replace_declaration(cursor, name, declared_form(domain))
+            return "is as its log was made: nothing changed"
+        if stored.has_rows:
+            raise NotServable(f"domain {name} still has rows: run `forget --domain {name} --all` first")
+        job = declarations.open_job(cursor, name)
+        if job is not None:
+            raise NotServable(f"job {job} of domain {name} has not ended: wait for it, or run `cancel {job}`")
+        model = declared_model(cursor, domain, parts)
+        switch_model(cursor, name, model.model_id)
+        declarations.replace_declaration(cursor, name, declared_form(domain))
+    return f"has an empty log of {model.name} with {model.dimension} dimensions now: ingest its sources again"
