@@ -86,6 +86,9 @@ class Ingest(Arguments):
     text_columns: Annotated[list[Text], AfterValidator(_distinct)] | None = Field(
         None, description="a list of different column names"
     )
+    delimiter: Filled | None = Field(None, description="one character between cells, or comma, semicolon, tab or pipe")
+    encoding: Filled | None = Field(None, description="the name of an encoding")
+    sheet: Filled | None = Field(None, description="the name or number of a sheet")
 
     def request(self) -> IngestRequest:
         """What is asked for, as the service takes it."""
@@ -96,6 +99,9 @@ class Ingest(Arguments):
             chunk_size=self.chunk_size,
             max_dead=self.max_dead,
             options=options,
+            delimiter=self.delimiter,
+            encoding=self.encoding,
+            sheet=self.sheet,
         )
 
 

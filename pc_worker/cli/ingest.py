@@ -15,6 +15,7 @@ from pc_worker.cli.arguments import FILE, storable
 from pc_worker.cli.context import connected
 from pc_worker.cli.edge import fail
 from pc_worker.cli.output import print_json, visible
+from pc_worker.cli.reading import reading_options
 from pc_worker.domains import Options
 from pc_worker.errors import Unavailable
 from pc_worker.services.attempts import GIVEN_UP
@@ -35,6 +36,7 @@ PATIENCE_S = 60.0
 @click.option("--source", help="Scope of the keys (document); default: the file's name.")
 @click.option("--id-column", help="Column that holds the key (document).")
 @click.option("--text-column", "text_columns", multiple=True, help="Column to embed (document); repeatable.")
+@reading_options
 @click.option("--wait", is_flag=True, help="Show progress, and exit by the outcome.")
 @click.option("--json", "as_json", is_flag=True, help="One status document, an array for several files.")
 def ingest_command(
@@ -44,12 +46,26 @@ def ingest_command(
     source: str | None,
     id_column: str | None,
     text_columns: Sequence[str],
+    delimiter: str | None,
+    encoding: str | None,
+    sheet: str | None,
     wait: bool,
     as_json: bool,
 ) -> int:
     """Enqueue FILES; each becomes a job."""
     options = Options(source, id_column, tuple(text_columns))
-    requests = [IngestRequest(path=storable(file), domain=domain, max_dead=max_dead, options=options) for file in files]
+    requests = [
+        IngestRequest(
+            path=storable(file),
+            domain=domain,
+            max_dead=max_dead,
+            options=options,
+            delimiter=delimiter,
+            encoding=encoding,
+            sheet=sheet,
+        )
+        for file in files
+    ]
     for request in requests:
         request.check()
     parts = connected()

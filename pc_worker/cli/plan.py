@@ -10,6 +10,7 @@ import click
 from pc_worker.cli.arguments import FILE, storable
 from pc_worker.cli.context import one_shot
 from pc_worker.cli.output import duration, print_json, print_table, size
+from pc_worker.cli.reading import reading_options
 from pc_worker.domains import Options
 from pc_worker.services.plan_file import FilePlan, plan_file
 from pc_worker.services.submit import IngestRequest
@@ -22,6 +23,7 @@ from pc_worker.wiring import parts
 @click.option("--source", help="Scope of the keys (document); default: the file's name.")
 @click.option("--id-column", help="Column that holds the key (document).")
 @click.option("--text-column", "text_columns", multiple=True, help="Column to embed (document); repeatable.")
+@reading_options
 @click.option("--processes", type=click.IntRange(min=1), help="Worker processes; default: those of one worker here.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def plan_command(
@@ -30,6 +32,9 @@ def plan_command(
     source: str | None,
     id_column: str | None,
     text_columns: Sequence[str],
+    delimiter: str | None,
+    encoding: str | None,
+    sheet: str | None,
     processes: int | None,
     as_json: bool,
 ) -> None:
@@ -38,7 +43,9 @@ def plan_command(
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, str(settings.threads))  # as workers have it: its pace is to be theirs
     options = Options(source, id_column, tuple(text_columns))
-    request = IngestRequest(path=storable(file), domain=domain, options=options)
+    request = IngestRequest(
+        path=storable(file), domain=domain, options=options, delimiter=delimiter, encoding=encoding, sheet=sheet
+    )
     found = plan_file(
         parts(settings, application="pc_worker cli"), request, processes=processes or settings.worker_processes
     )

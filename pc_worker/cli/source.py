@@ -9,23 +9,26 @@ import click
 from pc_worker.cli.arguments import FILE, absolute
 from pc_worker.cli.context import one_shot
 from pc_worker.cli.output import print_json, print_json_line, print_table
+from pc_worker.cli.reading import reading_options
 from pc_worker.domains import Options, SchemaMismatch, domain_names, get_domain, resolve
 from pc_worker.reader import Limits, Table
-from pc_worker.services.sources import Sources, refusals
+from pc_worker.services.sources import Sources, read_options, refusals
 
 ROWS_AT_ONCE = 300
 
 
 @click.command("inspect")
 @click.argument("file", type=FILE)
+@reading_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def inspect_command(file: str, as_json: bool) -> None:
+def inspect_command(file: str, delimiter: str | None, encoding: str | None, sheet: str | None, as_json: bool) -> None:
     """Tell what FILE holds: container, rows, columns, verdict; nothing of it is executed."""
+    options = read_options(delimiter, encoding, sheet)
     settings = one_shot()
     path = absolute(file)
     sources = Sources(settings.roots, spool=settings.spool, limits=Limits())
-    found = sources.inspect(path).to_dict()
-    found["domains"] = _fitting(sources.open(path), path)
+    found = sources.inspect(path, options).to_dict()
+    found["domains"] = _fitting(sources.open(path, options=options), path)
     if as_json:
         print_json(found)
         return
@@ -36,12 +39,14 @@ def inspect_command(file: str, as_json: bool) -> None:
 
 @click.command("rows")
 @click.argument("file", type=FILE)
+@reading_options
 @click.option("--limit", type=click.IntRange(min=0), help="Rows at most.")
-def rows_command(file: str, limit: int | None) -> None:
+def rows_command(file: str, delimiter: str | None, encoding: str | None, sheet: str | None, limit: int | None) -> None:
     """Print the rows of FILE as JSON Lines, in normal form."""
+    options = read_options(delimiter, encoding, sheet)
     settings = one_shot()
     path = absolute(file)
-    table = Sources(settings.roots, spool=settings.spool, limits=Limits()).open(path)
+    table = Sources(settings.roots, spool=settings.spool, limits=Limits()).open(path, options=options)
     end = table.rows if limit is None else min(limit, table.rows)
     with refusals(path):
         for start in range(0, end, ROWS_AT_ONCE):

@@ -6,9 +6,12 @@ import contextlib
 import hashlib
 import os
 import secrets
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 from pc_worker.reader.sidecar import ColumnNote, Notes
 from pc_worker.reader.source import Source
@@ -91,3 +94,16 @@ def notes_of(
         columns=columns,
         details=details,
     )
+
+
+@contextmanager
+def written(target: Path) -> Iterator[IO[bytes]]:
+    """Open a new file that takes the place of ``target`` when it is whole; in trouble nothing is left of it."""
+    handle, name = tempfile.mkstemp(prefix=".writing-", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+        os.replace(name, target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -12,7 +12,7 @@ from pc_worker.reader import Json
 from pc_worker.services.parts import Parts
 from pc_worker.services.prepare import clean_rows
 from pc_worker.services.push_written import push_written
-from pc_worker.services.sources import refusals
+from pc_worker.services.sources import kept_options, refusals
 from pc_worker.services.write_rows import Book, Work, write_rows
 from pc_worker.store import dead_letters, jobs, models
 from pc_worker.store.connection import Cursor
@@ -119,7 +119,7 @@ def _retry(parts: Parts, letter: StoredLetter) -> Retried:
 
 def _from_source(parts: Parts, job: Job, plan: Plan, letter: StoredLetter) -> FoundRow | None:
     try:
-        table = parts.sources.open(job.source, job.fingerprint)
+        table = parts.sources.open(job.source, job.fingerprint, options=kept_options(job.request))
         with refusals(job.source):
             first, end = letter.row_no, letter.row_no + 1
             return FoundRow(table.read(first, end, plan.columns), table.read(first, end))

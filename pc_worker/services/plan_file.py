@@ -13,7 +13,7 @@ from pc_worker.services.parts import Parts
 from pc_worker.services.plan_pace import Basis, costs
 from pc_worker.services.plan_rehearsal import Subject
 from pc_worker.services.plan_sample import CLASSES, Sample, stretches, take_sample
-from pc_worker.services.sources import refusals
+from pc_worker.services.sources import read_options, refusals
 from pc_worker.services.split import equal_keys, resolve_source
 from pc_worker.services.submit import IngestRequest
 from pc_worker.store import models
@@ -115,7 +115,8 @@ def _look(parts: Parts, request: IngestRequest) -> tuple[Subject, int, float]:
     domain = get_domain(request.domain)
     with parts.database.transaction() as cursor:
         model = models.active_model(cursor, domain.name)
-    table = parts.sources.open(request.path)
+    reading = read_options(request.delimiter, request.encoding, request.sheet)
+    table = parts.sources.open(request.path, options=reading)
     looked_at = {row for stretch in stretches(table.rows) for row in stretch}
     superseded: set[int] = set()
     occurrences: dict[int, int] = {}

@@ -19,7 +19,7 @@ from pc_worker.services.embed import OutOfTime
 from pc_worker.services.parts import Parts
 from pc_worker.services.prepare import RowForm, clean_rows
 from pc_worker.services.push_written import push_written
-from pc_worker.services.sources import refusals
+from pc_worker.services.sources import kept_options, refusals
 from pc_worker.services.write_rows import Book, Work, Written, embedder_of, write_rows
 from pc_worker.store import jobs, ledger, models
 from pc_worker.store.connection import Cursor
@@ -145,7 +145,7 @@ def _open(parts: Parts, claim: Claim, clock: StageClock) -> Opened:
         job = jobs.pin_active_model(cursor, job)
         model = models.find_model(cursor, job.model_id or 0)
     with clock.stage("read"):
-        table = parts.sources.open(job.source, job.fingerprint)
+        table = parts.sources.open(job.source, job.fingerprint, options=kept_options(job.request))
     return Opened(job, get_domain(job.domain), Plan.from_dict(job.plan or {}), model, table)
 
 

@@ -80,7 +80,7 @@ def ingest_arguments(parts: Parts, job_id: str) -> dict[str, object]:
     """Give the keyword arguments of a job's ingest message."""
     with parts.database.transaction() as cursor:
         job = jobs.find_job(cursor, job_id)
-    options = job.request["options"]
+    options, reading = job.request["options"], job.request.get("reading") or {}
     return {
         "path": job.source,
         "domain": job.domain,
@@ -90,4 +90,7 @@ def ingest_arguments(parts: Parts, job_id: str) -> dict[str, object]:
         "source": options["source"],
         "id_column": options["id_column"],
         "text_columns": options["text_columns"],
+        "delimiter": reading.get("delimiter"),
+        "encoding": reading.get("encoding"),
+        "sheet": reading.get("sheet"),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
@@ -16,6 +16,7 @@ from pc_worker.reader import (
     Fingerprint,
     Inspection,
     Limits,
+    ReadOptions,
     Refused,
     SourceChanged,
     Table,
@@ -25,6 +26,7 @@ from pc_worker.reader import (
 
 #: Enough for the jobs that one process alternates between.
 TABLES_KEPT = 2
+NO_OPTIONS = ReadOptions()
 
 WHAT_TO_DO = {
     errno.ENOENT: "there is no such file",
@@ -48,7 +50,7 @@ class Sources:
 
     def __init__(self, roots: Sequence[Path], *, spool: Path, limits: Limits) -> None:
         self._roots, self._spool, self._limits = tuple(roots), spool, limits
-        self._tables: dict[str, Table] = {}
+        self._tables: dict[tuple[str, ReadOptions], Table] = {}
 
     def check(self, path: str) -> None:
         """Check that ``path`` may be ingested, without reading it.
@@ -73,8 +75,8 @@ class Sources:
         real = Path(os.path.realpath(folder))
         return any(real.is_relative_to(root) for root in self._roots)
 
-    def inspect(self, path: str) -> Inspection:
-        """Say what a source holds, without loading it.
+    def inspect(self, path: str, options: ReadOptions = NO_OPTIONS) -> Inspection:
+        """Say what a source holds, without loading it; ``options`` = what is said about it instead of being found out.
 
         Raises:
             InputRefused: If the path is refused; a refused content is part of the report.
@@ -82,32 +84,38 @@ class Sources:
         self.check(path)
         self._make_spool()
         with refusals(path):
-            return inspect_file(path, spool=self._spool, limits=self._limits)
+            return inspect_file(path, spool=self._spool, limits=self._limits, options=options)
 
-    def open(self, path: str, expected: dict[str, Any] | None = None) -> Table:
-        """Give the table of a source; ``expected`` = the fingerprint that its job was planned with.
+    def open(self, path: str, expected: dict[str, Any] | None = None, *, options: ReadOptions = NO_OPTIONS) -> Table:
+        """Give the table of a source.
+
+        Args:
+            path: The source.
+            expected: The fingerprint that its job was planned with.
+            options: What is said about the file instead of being found out.
 
         Raises:
             InputRefused: If the path or its content is refused, or the source has changed since.
         """
-        kept = self._tables.pop(path, None)
+        key = (path, options)
+        kept = self._tables.pop(key, None)
         if kept is None or expected is None or not _is_planned(kept, expected):
             if kept is not None:
                 kept.close()
-            kept = self._open(path)
-        self._tables[path] = kept
+            kept = self._open(path, options)
+        self._tables[key] = kept
         while len(self._tables) > TABLES_KEPT:
             self._tables.pop(next(iter(self._tables))).close()
         if expected is not None and not _is_planned(kept, expected):
             raise InputRefused(f"{path}: the source changed after the job began: ingest it again")
         return kept
 
-    def _open(self, path: str) -> Table:
+    def _open(self, path: str, options: ReadOptions) -> Table:
         descriptor = open_under(path, self._roots)
         try:
             self._make_spool()
             with refusals(path):
-                return open_table(path, spool=self._spool, limits=self._limits, fd=descriptor)
+                return open_table(path, spool=self._spool, limits=self._limits, fd=descriptor, options=options)
         finally:
             os.close(descriptor)
 
@@ -124,6 +132,23 @@ class Sources:
         """Close every table."""
         while self._tables:
             self._tables.popitem()[1].close()
+
+
+def read_options(delimiter: str | None, encoding: str | None, sheet: str | None) -> ReadOptions:
+    """Give what a user said about a file.
+
+    Raises:
+        InvalidRequest: If a value is impossible for any file.
+    """
+    try:
+        return ReadOptions(delimiter=delimiter, encoding=encoding, sheet=sheet)
+    except ValueError as exc:
+        raise InvalidRequest(str(exc)) from exc
+
+
+def kept_options(request: Mapping[str, Any]) -> ReadOptions:
+    """Give what a user said about a job's file, from the request as the ledger keeps it."""
+    return ReadOptions.from_dict(request.get("reading") or {})
 
 
 @contextmanager

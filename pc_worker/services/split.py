@@ -13,7 +13,7 @@ from pc_worker.services.declarations import check_unchanged
 from pc_worker.services.duplicates import KeyIndex
 from pc_worker.services.models import active_model_of
 from pc_worker.services.parts import Parts
-from pc_worker.services.sources import as_dict, refusals
+from pc_worker.services.sources import as_dict, kept_options, refusals
 from pc_worker.store import jobs
 from pc_worker.store.values import ChunkPlan, Job
 
@@ -45,7 +45,7 @@ def _plan(parts: Parts, job: Job) -> bool:
     domain = get_domain(job.domain)
     with parts.database.transaction() as cursor:
         check_unchanged(cursor, domain)
-    table = parts.sources.open(job.source)
+    table = parts.sources.open(job.source, options=kept_options(job.request))
     options = Options.from_dict(job.request["options"])
     with refusals(job.source):
         plan = resolve_source(domain, options, table, job.source)

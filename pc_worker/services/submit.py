@@ -12,6 +12,7 @@ from typing import Any
 from pc_worker.domains import Options, check_options, get_domain
 from pc_worker.errors import InvalidRequest, PcWorkerError
 from pc_worker.services.parts import Parts
+from pc_worker.services.sources import read_options
 from pc_worker.store import jobs
 from pc_worker.store.values import Job
 
@@ -21,13 +22,22 @@ MOST_DEAD = 2**63 - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestRequest:
-    """What is asked of one ingest; ``max_dead`` = dead rows that still count as completed."""
+    """What is asked of one ingest.
+
+    Attributes:
+        path, domain, chunk_size, options: The source, and how its rows are understood.
+        max_dead: Dead rows that still count as completed.
+        delimiter, encoding, sheet: What is said about the file instead of being found out; see ``ReadOptions``.
+    """
 
     path: str
     domain: str
     chunk_size: int = 300
     max_dead: int = 0
     options: Options = field(default_factory=Options)
+    delimiter: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
 
     def check(self) -> None:
         """Check everything that can be known without the file.
@@ -36,6 +46,7 @@ class IngestRequest:
             InvalidRequest: Naming what is wrong.
         """
         check_options(get_domain(self.domain), self.options)
+        read_options(self.delimiter, self.encoding, self.sheet)
         if not 1 <= self.chunk_size <= MOST_ROWS_A_CHUNK:
             raise InvalidRequest(f"chunk_size must be 1 to {MOST_ROWS_A_CHUNK}, not {self.chunk_size}")
         if not 0 <= self.max_dead <= MOST_DEAD:
@@ -43,7 +54,8 @@ class IngestRequest:
 
     def to_dict(self) -> dict[str, Any]:
         """As the ledger keeps it."""
-        return {"chunk_size": self.chunk_size, "options": self.options.to_dict()}
+        reading = {"delimiter": self.delimiter, "encoding": self.encoding, "sheet": self.sheet}
+        return {"chunk_size": self.chunk_size, "options": self.options.to_dict(), "reading": reading}
 
 
 def submit(parts: Parts, request: IngestRequest, job_id: str, *, any_path: bool = False) -> bool:
@@ -107,4 +119,4 @@ def _differences(job: Job, request: IngestRequest, *, any_path: bool) -> list[st
 
 
 def _flat(request: dict[str, Any]) -> dict[str, Any]:
-    return {"chunk_size": request.get("chunk_size"), **request.get("options", {})}
+    return {"chunk_size": request.get("chunk_size"), **request.get("options", {}), **(request.get("reading") or {})}

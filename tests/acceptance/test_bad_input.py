@@ -84,6 +84,8 @@ def test_a_symbolic_link_out_of_the_data_roots_is_refused(stack: LiveStack, tmp_
         pytest.param(("search", "x", "--domain", "recruit", "--mode", "vector"), id="vector search without a model"),
         pytest.param(("dead", "list", "--job", "nope"), id="dead letters of an unknown job"),
         pytest.param(("bench", "nope"), id="unknown bench"),
+        pytest.param(("ingest", "x.csv", "--domain", "document", "--delimiter", "ab"), id="delimiter"),
+        pytest.param(("rows", "x.csv", "--encoding", "rot13"), id="encoding"),
     ],
 )
 def test_a_wrong_request_exits_with_2(stack: LiveStack, arguments: tuple[str, ...]) -> None:
@@ -177,3 +179,23 @@ def test_dead_rows_beyond_max_dead_make_the_job_partial(stack: LiveStack, tmp_pa
 
     assert (partial.code, partial.json()["state"], partial.json()["rows_dead"]) == (1, "partial", 2)
     assert (allowed.code, allowed.json()["state"]) == (0, "completed")
+
+
+def test_what_is_said_about_a_file_holds_for_its_whole_job(stack: LiveStack, tmp_path: Path) -> None:
+    """Told by nobody this text is refused: its encoding and its delimiter could be several."""
+    path = tmp_path / "told.txt"
+    rows = ["text,note;more", "žluťoučký kůň,a;b", "nu\0l,c;d", "x" * 4_500_000 + ",e;f"]
+    path.write_bytes("\n".join(rows).encode("cp1250"))
+    said = ("--encoding", "windows-1250", "--delimiter", ";")
+
+    assert_one_line(stack.run("ingest", str(path), "--domain", "document", "--wait"), 65, "--encoding")
+    result = stack.run("ingest", str(path), "--domain", "document", *said, "--wait", "--json")
+
+    status = result.json()
+    assert (result.code, status["state"], status["rows_written"], status["rows_dead"]) == (1, "partial", 1, 2)
+    retried = stack.run("dead", "retry", "--job", status["job_id"], "--json").json()
+    assert [letter["from_stored_form"] for letter in retried] == [False, False]
+    shown = stack.run("rows", str(path), *said, "--limit", "1").json()
+    assert shown == {"text,note": "žluťoučký kůň,a", "more": "b"}
+    report = stack.run("inspect", str(path), *said, "--json").json()
+    assert (report["encoding"], report["delimiter"]) == ("cp1250", "semicolon")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from pc_worker.reader.shapes.arrow_values import kind_of, python_values
 from pc_worker.reader.shapes.names import column_names
 from pc_worker.reader.sidecar import ColumnNote, Damaged
 from pc_worker.reader.source import Source
+from pc_worker.reader.spool import written
 
 #: Rows of a batch in the spool.
 BATCH_ROWS = 1024
@@ -57,8 +57,8 @@ def damage_named(container: str) -> Iterator[None]:
     """Turn what Arrow says of damaged data into a refusal."""
     try:
         yield
-    except (pa.ArrowException, ValueError, OSError) as error:
-        # Arrow reports damaged data as an OSError without a number.
+    except (pa.ArrowException, ValueError, OSError, MemoryError) as error:
+        # Arrow reports damaged data as an OSError without a number, and lengths that cannot be as a lack of memory.
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise broken(f"the {container} is damaged: {str(error).partition(chr(10))[0][:200]}") from error
@@ -74,25 +74,27 @@ def file_of(content: Source) -> Iterator[Any]:
 
 def _copy(batches: Iterable[Any], target: Path, limits: Limits) -> None:
     """Write ``batches`` to an Arrow file, whole or not at all."""
-    handle, name = tempfile.mkstemp(prefix=".writing-", dir=target.parent)
     rows = 0
-    try:
-        with os.fdopen(handle, "wb") as file:
-            writer = None
-            for batch in batches:
-                rows += batch.num_rows
-                if rows > limits.rows or batch.num_columns > limits.columns or file.tell() > limits.output_bytes:
-                    raise over_limit("the table has more rows, columns or bytes than the limits allow")
-                writer = writer or pa.ipc.new_file(file, batch.schema)
-                for start in range(0, batch.num_rows, BATCH_ROWS):
-                    writer.write_batch(batch.slice(start, BATCH_ROWS))
-            if writer is None:
-                raise Refused("not a table", "the file has no columns")
-            writer.close()
-        os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with written(target) as file:
+        writer = None
+        for batch in batches:
+            rows += batch.num_rows
+            if rows > limits.rows or batch.num_columns > limits.columns or file.tell() > limits.output_bytes:
+                raise over_limit("the table has more rows, columns or bytes than the limits allow")
+            writer = writer or pa.ipc.new_file(file, batch.schema)
+            for start in range(0, batch.num_rows, BATCH_ROWS):
+                writer.write_batch(batch.slice(start, BATCH_ROWS))
+        if writer is None:
+            raise Refused("not a table", "the file has no columns")
+        writer.close()
+
+
+def without_dictionaries(batch: Any) -> Any:
+    """Return a batch with plain columns in place of dictionary-encoded ones, whose words may differ by batch."""
+    columns = [
+        column.dictionary_decode() if pa.types.is_dictionary(column.type) else column for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
 class ArrowRows:

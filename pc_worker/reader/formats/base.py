@@ -24,6 +24,11 @@ class Format(Enum):
     CSV = "csv"
     JSON_LINES = "json lines"
     JSON_ARRAY = "json array"
+    ARROW_FILE = "arrow file"
+    ARROW_STREAM = "arrow stream"
+    ORC = "orc"
+    EXCEL = "excel"
+    ZIPPED = "zip of tables"
 
 
 class Packing(Enum):
@@ -127,4 +132,20 @@ def table_format(kind: Format) -> TableFormat:
             from pc_worker.reader.formats import json_array
 
             return json_array.FORMAT
+        case Format.ARROW_FILE | Format.ARROW_STREAM:
+            from pc_worker.reader.formats import arrow_ipc
+
+            return arrow_ipc.FORMATS[kind]
+        case Format.ORC:
+            from pc_worker.reader.formats import orc
+
+            return orc.FORMAT
+        case Format.EXCEL:
+            from pc_worker.reader.formats import excel
+
+            return excel.FORMAT
+        case Format.ZIPPED:
+            from pc_worker.reader.formats import zip_tables
+
+            return zip_tables.FORMAT
     assert_never(kind)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import bz2
-import io
 import lzma
-import os
-import struct
-import tempfile
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol, Self, assert_never, cast
 
-from pc_worker.reader.errors import broken, not_a_table, over_limit
+from pc_worker.reader.errors import broken, over_limit
 from pc_worker.reader.formats.base import Packing
+from pc_worker.reader.formats.streams import stream_of
+from pc_worker.reader.formats.zipped import ERRORS as ZIP_ERRORS
+from pc_worker.reader.formats.zipped import opened_member
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.source import Source
+from pc_worker.reader.spool import written
 
 _STEP = 1 << 20
 
@@ -30,23 +29,22 @@ def decompress(source: Source, packing: Packing, target: Path, limits: Limits) -
         Refused: If it is damaged, or expands beyond the limits.
         OSError: If the spool cannot be written.
     """
-    handle, name = tempfile.mkstemp(prefix=".unpacking-", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as out, _opened(source, packing, limits) as stream:
-            _copy(stream, out, source, limits)
-        os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with written(target) as out, _opened(source, packing, limits) as stream:
+        copy_within(stream, out, source, limits)
 
 
-def _copy(stream: IO[bytes], out: IO[bytes], source: Source, limits: Limits) -> None:
-    written = 0
+def copy_within(stream: IO[bytes], out: IO[bytes], source: Source, limits: Limits) -> None:
+    """Copy ``stream``, which ``source`` expands to.
+
+    Raises:
+        Refused: If it is damaged, or expands beyond the limits.
+    """
+    size = 0
     while piece := _next(stream):
-        written += len(piece)
-        if written > limits.output_bytes:
+        size += len(piece)
+        if size > limits.output_bytes:
             raise over_limit(f"the file expands to more than {limits.output_bytes} bytes")
-        if written > limits.ratio_free_bytes and written > limits.ratio * source.size:
+        if size > limits.ratio_free_bytes and size > limits.ratio * source.size:
             raise over_limit(f"the file expands to more than {limits.ratio} times its size")
         out.write(piece)
 
@@ -54,7 +52,7 @@ def _copy(stream: IO[bytes], out: IO[bytes], source: Source, limits: Limits) -> 
 def _next(stream: IO[bytes]) -> bytes:
     try:
         return stream.read(_STEP)
-    except (EOFError, lzma.LZMAError, zlib.error, *_ZIP_ERRORS) as error:
+    except (EOFError, lzma.LZMAError, zlib.error, *ZIP_ERRORS) as error:
         raise broken(f"the compressed file is damaged: {str(error)[:100]}") from error
     except OSError as error:
         if error.errno is not None:
@@ -63,37 +61,9 @@ def _next(stream: IO[bytes]) -> bytes:
         raise broken(f"the compressed file is damaged: {error}") from error
 
 
-class _Positioned(io.RawIOBase):
-    """A source as a seekable stream of its own."""
-
-    def __init__(self, source: Source) -> None:
-        self._source, self._at = source, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        base = (0, self._at, self._source.size)[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def readinto(self, target: object) -> int:
-        view = memoryview(cast(bytearray, target))
-        length = max(0, min(len(view), self._source.size - self._at))
-        view[:length] = self._source.read(self._at, length)
-        self._at += length
-        return length
-
-
 @contextmanager
 def _opened(source: Source, packing: Packing, limits: Limits) -> Iterator[IO[bytes]]:
-    raw = cast(IO[bytes], io.BufferedReader(_Positioned(source), _STEP))
+    raw = stream_of(source)
     match packing:
         case Packing.GZIP:
             opened: AbstractContextManager[Any] = Streams(raw, _Gzip, limits)
@@ -104,7 +74,7 @@ def _opened(source: Source, packing: Packing, limits: Limits) -> Iterator[IO[byt
         case Packing.ZSTD:
             opened = _zstd(raw)
         case Packing.ZIP:
-            opened = _zip_member(raw)
+            opened = opened_member(source)
         case _:
             assert_never(packing)
     with opened as stream:
@@ -226,30 +196,6 @@ class Streams:
         piece = self._buffer[self._at : self._at + most]
         self._at += len(piece)
         return piece
-
-
-#: LZMA in a zip file could ask for any amount of memory.
-_ZIP_TYPES = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
-
-
-#: What ``zipfile`` raises for archives that are damaged, encrypted, or packed in a way it does not know.
-_ZIP_ERRORS = (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, IndexError, struct.error)
-
-
-@contextmanager
-def _zip_member(raw: IO[bytes]) -> Iterator[IO[bytes]]:
-    try:
-        archive = zipfile.ZipFile(raw)
-        names = [info for info in archive.infolist() if info.filename and not info.is_dir()]
-        if len(names) != 1:
-            raise not_a_table(f"the zip archive holds {len(names)} files; exactly one is read")
-        if names[0].compress_type not in _ZIP_TYPES:
-            raise not_a_table("the zip archive is packed in a way that is not read; pack it again")
-        member = archive.open(names[0])
-    except _ZIP_ERRORS as error:
-        raise broken(f"the zip archive is damaged or encrypted: {str(error)[:100]}") from error
-    with archive, member:
-        yield member
 
 
 @contextmanager

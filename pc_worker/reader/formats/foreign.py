@@ -13,6 +13,7 @@ _LOAD = "load it where it was made, and save its table as Parquet or as a pickle
 _STARTS: tuple[tuple[bytes, str, str], ...] = (
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file", "read it with pandas.read_hdf or h5py, and save it as Parquet"),
     (b"\x93NUMPY", "a NumPy array file (npy)", "put the array into a DataFrame, and save that as Parquet or a pickle"),
+    (b"FEA1", "a Feather file of version 1", "load it with pandas.read_feather, and save it as Feather or Parquet"),
     (b"Obj\x01", "an Avro file", "convert it to Parquet"),
     (b"SQLite format 3\x00", "an SQLite database", _EXPORT),
     (b"%PDF-", "a PDF document", "extract its tables as CSV"),
@@ -24,7 +25,11 @@ _STARTS: tuple[tuple[bytes, str, str], ...] = (
     (b"LZIP", "an lzip archive", "unpack it with lzip -d"),
     (b"\x1f\x9d", "a file packed with compress (.Z)", "unpack it with gzip -d"),
     (b"\x89LZO\x00\r\n\x1a\n", "an lzop archive", "unpack it with lzop -d"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a file of old Microsoft Office (such as xls)", "save it as xlsx or CSV"),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "a file of old Microsoft Office (such as xls)",
+        "save it as xlsx without a password, or as CSV",
+    ),
     (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer", "fetch the file itself with git lfs pull"),
     (b"ZF", "a compressed joblib file", _LOAD),
     (b"\x89PNG\r\n\x1a\n", "a PNG image", "give a table"),

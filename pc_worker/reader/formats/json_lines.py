@@ -30,7 +30,8 @@ def _lines(content: Source, start: int, limits: Limits) -> Iterator[tuple[int, b
         yield at, kept
 
 
-def _objects(content: Source, start: int, row: int, limits: Limits) -> Iterator[tuple[int, dict[str, Any]]]:
+def objects(content: Source, start: int, row: int, limits: Limits) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the objects from byte ``start`` on, each with its offset; ``row`` is the number of the first."""
     for number, (offset, line) in enumerate(_lines(content, start, limits), row):
         try:
             value = json.loads(line.removeprefix(b"\xef\xbb\xbf"))
@@ -54,4 +55,4 @@ def _no_json(line: bytes, error: ValueError, offset: int, row: int) -> Refused:
     return Refused("broken", f"a line is not JSON: {str(error)[:100]}", offset, row=row)
 
 
-FORMAT = json_format("JSON Lines", _objects)
+FORMAT = json_format("JSON Lines", objects)

@@ -25,9 +25,9 @@ def json_format(container: str, objects: Objects) -> TableFormat:
     """Return the format whose files ``objects`` reads."""
 
     def index(opening: Opening) -> Indexed:
-        listing = _listing(opening.content, objects, opening.limits)
-        rows = JsonRows(opening.content, listing, opening.limits, objects, container)
-        return Indexed(Index(Layout([], listing, longs(), longs(), longs(), 0)), rows, rows.notes())
+        index = index_objects(opening.content, objects, opening.limits)
+        rows = reopen(opening, index)
+        return Indexed(index, rows, rows.notes())
 
     def reopen(opening: Opening, index: Index) -> JsonRows:
         if index.layout.rows is None:
@@ -37,8 +37,13 @@ def json_format(container: str, objects: Objects) -> TableFormat:
     return TableFormat(index, reopen)
 
 
-def _listing(content: Source, objects: Objects, limits: Limits) -> Listing:
-    firsts, offsets, keys, count = longs(), longs(), dict[str, None](), 0
+def index_objects(content: Source, objects: Objects, limits: Limits, names: Sequence[str] = ()) -> Index:
+    """Return where the objects of ``content`` stand; with ``names`` of columns there may be none.
+
+    Raises:
+        Refused: If one is not sound, there is none, or a limit is passed.
+    """
+    firsts, offsets, keys, count = longs(), longs(), dict.fromkeys(names), 0
     for offset, value in objects(content, 0, 0, limits):
         if count % _STRIDE == 0:
             firsts.append(count)
@@ -47,9 +52,10 @@ def _listing(content: Source, objects: Objects, limits: Limits) -> Listing:
         count += 1
         if count > limits.rows or len(keys) > limits.columns:
             raise over_limit("the table has more rows or columns than the limits allow", offset)
-    if count == 0:
+    if count == 0 and not names:
         raise not_a_table("the file has no object")
-    return Listing(count, content.size, False, 0, firsts, offsets, array("Q"), b"", tuple(keys), count)
+    listing = Listing(count, content.size, False, 0, firsts, offsets, array("Q"), b"", tuple(keys), count)
+    return Index(Layout([], listing, longs(), longs(), longs(), 0))
 
 
 class JsonRows:

@@ -10,6 +10,7 @@ from pc_worker.reader import opcodes as op
 from pc_worker.reader.errors import not_a_table
 from pc_worker.reader.formats.base import Format, Packing
 from pc_worker.reader.formats.foreign import foreign
+from pc_worker.reader.formats.zipped import is_workbook, table_members
 from pc_worker.reader.options import ReadOptions
 from pc_worker.reader.source import Source
 from pc_worker.reader.text.dialect import decoded_sample, encoding_of
@@ -22,7 +23,11 @@ _PACKINGS: tuple[tuple[bytes, Packing], ...] = (
     (b"PK\x03\x04", Packing.ZIP),
     (b"PK\x05\x06", Packing.ZIP),  # without a member
 )
-_TABLES: tuple[tuple[bytes, Format], ...] = ((b"PAR1", Format.PARQUET),)
+_TABLES: tuple[tuple[bytes, Format], ...] = (
+    (b"PAR1", Format.PARQUET),
+    (b"ARROW1\x00\x00", Format.ARROW_FILE),
+    (b"ORC", Format.ORC),
+)
 _HEAD = 1 << 16
 #: What protocols 0 and 1 begin with where the file holds a frame, a list, a dict or a call.
 _OLD_STARTS = frozenset({op.MARK, op.EMPTY_LIST, op.EMPTY_DICT, op.GLOBAL})
@@ -36,7 +41,15 @@ _RAN_OUT = re.compile("exhausted|expected .* bytes|only .* remain|no newline fou
 def packing_of(source: Source) -> Packing | None:
     """Return how ``source`` is compressed, None if it is not."""
     head = source.read(0, min(8, source.size))
-    return next((packing for magic, packing in _PACKINGS if head.startswith(magic)), None)
+    packing = next((packing for magic, packing in _PACKINGS if head.startswith(magic)), None)
+    return None if packing is Packing.ZIP and _zip_format(source) is not None else packing
+
+
+def _zip_format(source: Source) -> Format | None:
+    """Return the format of a zip archive that is not just one file packed."""
+    if is_workbook(source):
+        return Format.EXCEL
+    return Format.ZIPPED if len(table_members(source)) > 1 else None
 
 
 def format_of(content: Source, options: ReadOptions) -> Format:
@@ -51,12 +64,23 @@ def format_of(content: Source, options: ReadOptions) -> Format:
     for magic, kind in _TABLES:
         if head.startswith(magic):
             return kind
+    if _is_arrow_stream(head):
+        return Format.ARROW_STREAM
+    zipped = _zip_format(content) if head.startswith((b"PK\x03\x04", b"PK\x05\x06")) else None
+    if zipped is not None:
+        return zipped
     refusal = foreign(head)
     if refusal is not None:
         raise refusal
     if is_pickle(head):
         return Format.PICKLE
     return _text_format(head, options, whole=len(head) == content.size)
+
+
+def _is_arrow_stream(head: bytes) -> bool:
+    """Return whether this is a message of Arrow's stream format: a mark, the length of a schema, and the schema."""
+    length = int.from_bytes(head[4:8], "little", signed=True)
+    return head.startswith(b"\xff\xff\xff\xff") and 16 <= length < 1 << 28 and length % 8 == 0
 
 
 def _text_format(head: bytes, options: ReadOptions, *, whole: bool) -> Format:

@@ -1,0 +1,40 @@
+"""Arrow's own formats: IPC files, which Feather is, and IPC streams; read batch by batch, each checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from pc_worker.reader.errors import broken
+from pc_worker.reader.formats.arrow_copy import copied_format, file_of, without_dictionaries
+from pc_worker.reader.formats.base import Format, Opening
+
+
+def _file(opening: Opening) -> Iterator[Any]:
+    with file_of(opening.content) as file:
+        reader = pa.ipc.open_file(file)
+        yield from _checked(reader.schema, (reader.get_batch(n) for n in range(reader.num_record_batches)))
+
+
+def _stream(opening: Opening) -> Iterator[Any]:
+    with file_of(opening.content) as file:
+        reader = pa.ipc.open_stream(file)
+        yield from _checked(reader.schema, reader)
+        if file.read(1):
+            raise broken("something follows the end of the Arrow stream")
+
+
+def _checked(schema: Any, batches: Any) -> Iterator[Any]:
+    """Yield batches whose every offset was checked: reading does not, and using a damaged one ends the process."""
+    yield without_dictionaries(pa.RecordBatch.from_pylist([], schema=schema))
+    for batch in batches:
+        batch.validate(full=True)
+        yield without_dictionaries(batch)
+
+
+FORMATS = {
+    Format.ARROW_FILE: copied_format("Arrow file", _file),
+    Format.ARROW_STREAM: copied_format("Arrow stream", _stream),
+}
