@@ -10,6 +10,7 @@ import psutil
 import redis
 
 from tests.support.frames import row_uuid, write_documents, write_recruit
+from tests.support.processes import each
 from tests.support.stack import LiveStack
 from tests.support.waiting import eventually
 
@@ -48,14 +49,13 @@ def assert_complete(stack: LiveStack, job: str, domain: str, ids: set[str]) -> N
 
 
 def pool_children(stack: LiveStack) -> list[psutil.Process]:
-    return [process for process in stack.family("worker")[1:] if process.is_running()]
+    return stack.family("worker")[1:]
 
 
 def test_killed_children_of_a_worker_lose_and_double_nothing(own_stack: LiveStack, tmp_path: Path) -> None:
     job = started(own_stack, write_recruit(tmp_path / "r.pkl", ROWS), "recruit", done=1)
 
-    for child in pool_children(own_stack):
-        child.kill()
+    each(pool_children(own_stack), psutil.Process.kill)
 
     assert_complete(own_stack, job, "recruit", {row_uuid(n) for n in range(ROWS)})
 
@@ -65,8 +65,7 @@ def test_a_killed_worker_loses_and_doubles_nothing(own_stack: LiveStack, tmp_pat
     job = started(own_stack, write_documents(tmp_path / "d.pkl", texts), "document", done=1)
     family = own_stack.family("worker")
 
-    for process in family:
-        process.kill()
+    each(family, psutil.Process.kill)
 
     assert_complete(own_stack, job, "document", {str(n) for n in range(1500)})
 

@@ -12,6 +12,7 @@ import psutil
 from tests.faults.matrix.postgres import TASKS
 from tests.faults.matrix.redis import full
 from tests.faults.rig import Rig
+from tests.support.processes import each, thaw
 
 
 def kill_child(rig: Rig) -> None:
@@ -67,9 +68,9 @@ def fill_redis(rig: Rig) -> None:
 def freeze_redis(rig: Rig) -> None:
     """Freeze Redis for 1 to 5 s."""
     server = psutil.Process(rig.servers.pid("redis"))
-    server.suspend()
+    each([server], psutil.Process.suspend)
     time.sleep(rig.random.uniform(1, 5))
-    server.resume()
+    thaw([server])
 
 
 def stop_postgres(rig: Rig) -> None:

@@ -28,6 +28,7 @@ from tests.faults.blows import BLOWS
 from tests.faults.consumer import OPTIONS
 from tests.faults.oracle import Findings
 from tests.faults.rig import Rig, Work, running_rig, temporary_folder
+from tests.support.processes import family_of
 from tests.support.waiting import eventually
 
 #: Everything is compared this often; between, what must hold at any instant.
@@ -186,14 +187,10 @@ def memory_of(rig: Rig) -> dict[str, int]:
     found = {}
     for part in PARTS:
         main = rig.main_of(part)
-        found[part] = main.memory_full_info().pss
-        for number, child in enumerate(child for child in main.children() if child.is_running()):
-            with suppress(psutil.NoSuchProcess):
-                found[f"{part} child {number + 1}"] = child.memory_full_info().pss
+        found[part] = _pss(main)
+        found |= {f"{part} child {number}": _pss(child) for number, child in enumerate(family_of(main.pid)[1:], 1)}
     for server in ("postgres", "redis"):
-        process = psutil.Process(rig.servers.pid(server))
-        family = [process, *process.children(recursive=True)]
-        found[server] = sum(_pss(each) for each in family)
+        found[server] = sum(map(_pss, family_of(rig.servers.pid(server))))
     return found
 
 

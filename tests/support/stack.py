@@ -18,6 +18,7 @@ import psycopg2
 
 from pc_worker.embedded import Addresses, read_addresses
 from pc_worker.settings import PROJECT
+from tests.support.processes import family_of, freeze, thaw
 from tests.support.waiting import eventually
 
 SHARED_MODELS = PROJECT / ".pytest_cache" / "models"
@@ -148,24 +149,21 @@ class LiveStack:
     @contextmanager
     def paused_worker(self, when: Callable[[], object] = lambda: True) -> Iterator[None]:
         """Freeze the worker inside the block, as soon as ``when`` holds, so that a job stays where it is."""
-        family = self.family("worker")  # found before: what is waited for may hold for a moment only
+        pid = self.addresses.pids["worker"]  # found before: what is waited for may hold for a moment only
         eventually(when, what="the moment to freeze the worker")
-        eventually(lambda: self._frozen(family), what="a moment without an open transaction")
+        family = eventually(lambda: self._frozen(pid), what="a moment without an open transaction")
         try:
             yield
         finally:
-            for process in family:
-                process.resume()
+            thaw(family)
 
-    def _frozen(self, family: list[psutil.Process]) -> bool:
-        """Freeze these; not inside a transaction, whose locks would keep everybody else waiting."""
-        for process in family:
-            process.suspend()
+    def _frozen(self, pid: int) -> list[psutil.Process]:
+        """Freeze a process with its children; not inside a transaction, whose locks would keep everybody waiting."""
+        family = freeze(pid)
         if not self._in_transaction():
-            return True
-        for process in family:
-            process.resume()
-        return False
+            return family
+        thaw(family)
+        return []
 
     def _in_transaction(self) -> bool:
         return bool(
@@ -177,5 +175,4 @@ class LiveStack:
 
     def family(self, part: str) -> list[psutil.Process]:
         """A part's process and its children."""
-        parent = psutil.Process(self.addresses.pids[part])
-        return [parent, *parent.children(recursive=True)]
+        return family_of(self.addresses.pids[part])

@@ -13,6 +13,7 @@ import psutil
 from tests.faults.drill import Drill, Fault
 from tests.faults.matrix.worker import children_killed
 from tests.faults.rig import Rig, Work
+from tests.support.processes import each, thaw
 from tests.support.waiting import eventually
 
 HOUR_S = 3600.0
@@ -54,11 +55,11 @@ def absent(drill: Drill) -> None:
 
     def inject(_: Work) -> None:
         beat = rig.main_of("beat")
-        beat.suspend()
+        each([beat], psutil.Process.suspend)
         with rig.redis_client() as client:
             client.delete("pcw.embed", *client.keys("pcw.embed.*"))
         time.sleep(20)
-        beat.resume()
+        thaw([beat])
 
     drill.under_load(inject, rows=400, most_a_job=1)
 

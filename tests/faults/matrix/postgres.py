@@ -15,6 +15,7 @@ from tests.faults.drill import Drill, Fault
 from tests.faults.load import DOMAIN
 from tests.faults.matrix.redis import filled
 from tests.faults.rig import Rig, Work
+from tests.support.processes import each, family_of, thaw
 from tests.support.waiting import eventually
 
 TASKS = "application_name = 'pc_worker task' AND pid <> pg_backend_pid()"
@@ -160,15 +161,10 @@ def frozen(drill: Drill) -> None:
     """Freeze all its processes for 3 to 8 s."""
 
     def inject(_: Work) -> None:
-        main = psutil.Process(drill.rig.servers.pid("postgres"))
-        family = [main, *main.children(recursive=True)]
-        for process in family:
-            with suppress(psutil.NoSuchProcess):
-                process.suspend()
+        family = family_of(drill.rig.servers.pid("postgres"))
+        each(family, psutil.Process.suspend)
         time.sleep(drill.rig.random.uniform(3, 8))
-        for process in family:
-            with suppress(psutil.NoSuchProcess):
-                process.resume()
+        thaw(family)
 
     drill.under_load(inject, rows=400)
 

@@ -17,6 +17,7 @@ from pc_worker.queue.keys import queue_keys
 from tests.faults.drill import Drill, Fault
 from tests.faults.load import DOMAIN
 from tests.faults.rig import Rig, Work
+from tests.support.processes import each, family_of, runs, thaw
 from tests.support.waiting import eventually
 
 
@@ -39,7 +40,7 @@ def truncated(drill: Drill) -> None:
         assert keeper is not None
         keeper.send_signal(signal.SIGSTOP)  # so that nobody starts it again too soon
         os.kill(server, signal.SIGKILL)
-        eventually(lambda: psutil.Process(server).status() == psutil.STATUS_ZOMBIE, what="its end")
+        eventually(lambda: not any(map(runs, family_of(server)[:1])), what="its end")
         newest = max(_append_only(rig), key=lambda path: path.stat().st_mtime)
         size = newest.stat().st_size
         os.truncate(newest, max(0, size - rig.random.randrange(1, max(2, min(size, 20_000)))))
@@ -147,9 +148,9 @@ def frozen(drill: Drill) -> None:
 
     def inject(_: Work) -> None:
         server = psutil.Process(drill.rig.servers.pid("redis"))
-        server.suspend()
+        each([server], psutil.Process.suspend)
         time.sleep(drill.rig.random.uniform(3, 12))
-        server.resume()
+        thaw([server])
 
     drill.under_load(inject, rows=400)
 

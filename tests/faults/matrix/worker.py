@@ -12,6 +12,7 @@ import psutil
 from tests.faults.drill import Drill, Fault
 from tests.faults.matrix.line import passed
 from tests.faults.rig import Rig, Work
+from tests.support.processes import memory_of, runs, status_of, thaw
 from tests.support.waiting import eventually
 
 WRITE = "child.before@pc_worker.services.write_rows.write_rows"
@@ -84,13 +85,8 @@ def _stop(drill: Drill, *, within_s: float) -> None:
     main = drill.rig.main_of("worker")
     began = time.monotonic()
     main.terminate()
-    with suppress(psutil.NoSuchProcess):
-        eventually(lambda: _ended(main), within_s=90, what="the worker's end")
+    eventually(lambda: not runs(main), within_s=90, what="the worker's end")
     drill.expect(time.monotonic() - began < within_s, f"the worker took more than {within_s} s to stop")
-
-
-def _ended(process: psutil.Process) -> bool:
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 def zombies(drill: Drill) -> None:
@@ -114,14 +110,13 @@ def freeze(drill: Drill, point: str) -> None:
         eventually(lambda: rig.done(work) == -1, within_s=240, what="the end of the job without the frozen process")
         drill.moved_s.append(time.monotonic() - since)
     finally:
-        with suppress(psutil.NoSuchProcess):
-            frozen.resume()
+        thaw([frozen])
     drill.settle(work, since=since)
 
 
 def stopped_children(rig: Rig) -> list[psutil.Process]:
     """The pool processes that are frozen."""
-    return [child for child in rig.children() if child.status() == psutil.STATUS_STOPPED]
+    return [child for child in rig.children() if status_of(child) == psutil.STATUS_STOPPED]
 
 
 def hangs(drill: Drill) -> None:
@@ -155,7 +150,7 @@ def leaks(drill: Drill) -> None:
         drill.under_load(inject)
         work = rig.begin(rows=600)
         drill.settle(work, since=time.monotonic())
-        used = max(child.memory_info().rss for child in rig.children())
+        used = max(map(memory_of, rig.children()), default=0)
         drill.expect(used < 800e6, f"a pool process holds {used / 1e6:.0f} MB after {drill.injected} leaks of 100 MB")
     finally:
         rig.points.tune()
@@ -211,7 +206,7 @@ def main_loop_stands_still(drill: Drill) -> None:
         stuck = rig.main_of("worker")
         rig.points.arm("worker.before@kombu.transport.redis.QoS.append", "sleep:3600")
         eventually(lambda: not rig.points.armed(), what="the standstill")
-        eventually(lambda: _ended(stuck), within_s=60, what="the watchdog's end of the worker")
+        eventually(lambda: not runs(stuck), within_s=60, what="the watchdog's end of the worker")
 
     try:
         drill.under_load(inject, most_a_job=1)

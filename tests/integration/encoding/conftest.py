@@ -10,6 +10,7 @@ import pytest
 
 from pc_worker.encoding import Encoder, load_encoder
 from tests.integration.encoding import small_models
+from tests.support.stack import SHARED_MODELS
 
 
 @pytest.fixture(scope="session")
@@ -18,18 +19,25 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def onnx(cache: Path) -> Encoder:
-    return load_encoder(cache=cache, backend="onnx")
+def shared() -> Path:
+    """Where the stacks of all tests keep the built-in model's export, too: it takes twenty seconds of all cores."""
+    SHARED_MODELS.mkdir(parents=True, exist_ok=True)
+    return SHARED_MODELS
 
 
 @pytest.fixture(scope="session")
-def int8(cache: Path) -> Encoder:
-    return load_encoder(cache=cache, backend="onnx-int8")
+def onnx(shared: Path) -> Encoder:
+    return load_encoder(cache=shared, backend="onnx")
 
 
 @pytest.fixture(scope="session")
-def torch(cache: Path) -> Encoder:
-    return load_encoder(cache=cache, backend="torch")
+def int8(shared: Path) -> Encoder:
+    return load_encoder(cache=shared, backend="onnx-int8")
+
+
+@pytest.fixture(scope="session")
+def torch(shared: Path) -> Encoder:
+    return load_encoder(cache=shared, backend="torch")
 
 
 @pytest.fixture(scope="session")

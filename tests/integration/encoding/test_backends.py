@@ -62,9 +62,9 @@ def test_a_texts_vector_does_not_depend_on_its_neighbours(request: pytest.Fixtur
 
 
 def test_exact_backends_share_an_identity_and_int8_has_its_own(
-    onnx: Encoder, torch: Encoder, int8: Encoder, cache: Path
+    onnx: Encoder, torch: Encoder, int8: Encoder, shared: Path
 ) -> None:
-    assert onnx.identity == torch.identity == identify_model("", cache=cache)
+    assert onnx.identity == torch.identity == identify_model("", cache=shared)
     assert int8.identity == identify_model("", backend="onnx-int8")
     assert int8.identity != onnx.identity
 

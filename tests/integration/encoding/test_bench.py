@@ -11,8 +11,8 @@ from pc_worker.encoding import Encoder
 
 
 @pytest.mark.slow
-def test_every_backend_is_measured_against_sentence_transformers(onnx: Encoder, int8: Encoder, cache: Path) -> None:
-    result = run(texts=20, cache=cache)
+def test_every_backend_is_measured_against_sentence_transformers(onnx: Encoder, int8: Encoder, shared: Path) -> None:
+    result = run(texts=20, cache=shared)
 
     assert {figure.label.split(":")[0] for figure in result.figures} == set(BACKENDS)
     for figure in result.figures:

@@ -127,5 +127,5 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
-def test_an_encoder_with_threads_survives_a_fork(cache: Path) -> None:
-    assert subprocess.run([sys.executable, "-c", FORK, str(cache)], timeout=120, check=False).returncode == 0
+def test_an_encoder_with_threads_survives_a_fork(shared: Path) -> None:
+    assert subprocess.run([sys.executable, "-c", FORK, str(shared)], timeout=120, check=False).returncode == 0

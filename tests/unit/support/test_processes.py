@@ -1,0 +1,46 @@
+"""Helpers that look at processes bear that these end between being found and being looked at."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from tests.support import processes
+
+
+@pytest.fixture
+def ended() -> psutil.Process:
+    """A process that was found alive and has ended since."""
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    found = psutil.Process(child.pid)
+    child.communicate(b"\n")
+    return found
+
+
+def test_a_process_that_has_gone_is_no_error(ended: psutil.Process) -> None:
+    processes.each([ended], psutil.Process.suspend)
+    processes.thaw([ended])
+
+    assert processes.family_of(ended.pid) == []
+    assert processes.freeze(ended.pid) == []
+    assert not processes.runs(ended)
+    assert processes.status_of(ended) is None
+    assert processes.command_of(ended) == ""
+    assert processes.memory_of(ended) == 0
+
+
+def test_a_family_is_frozen_and_thawed() -> None:
+    script = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1, flush=True); input()'])"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()  # both run
+
+        frozen = processes.freeze(parent.pid)
+
+        assert [processes.status_of(process) for process in frozen] == [psutil.STATUS_STOPPED] * 2
+        processes.thaw(frozen)
+        assert psutil.STATUS_STOPPED not in map(processes.status_of, frozen)
+        parent.communicate(b"\n")
