@@ -8,7 +8,7 @@ from kombu import Queue
 from kombu.transport import TRANSPORT_ALIASES
 
 from pc_worker.push import stock_domains
-from pc_worker.settings import read_settings
+from pc_worker.settings import TASK_LIMIT_S, read_settings
 from pc_worker.wiring import broker
 from tasks.broker import ALIASES
 from tasks.every import Every
@@ -26,7 +26,7 @@ broker_use_ssl = redis_backend_use_ssl = _broker.tls_for_celery
 # The hard limit ends a hang in native code; leases (330 s) and the visibility timeout (1200 s) outlast it, so that
 # neither a second attempt nor a redelivery meets a live first one.
 task_soft_time_limit = 240
-task_time_limit = 300
+task_time_limit = TASK_LIMIT_S
 visibility_timeout = 1200  # the shortest of all apps on one broker wins, hence in all three places
 
 broker_transport_options: dict[str, Any] = {

@@ -6,6 +6,9 @@ import ast
 from collections.abc import Collection
 from typing import Any
 
+import tornado.web as _web
+from flower.views.monitor import Metrics
+
 max_tasks = 5_000  # the default of 100,000 grows for weeks
 max_workers = 200
 purge_offline_workers = 3_600  # seconds; a container that was replaced has another name
@@ -13,6 +16,10 @@ persistent = False  # what happened is in the ledger: `jobs`, `status`
 
 # Flower shows; `cancel` and `resume` steer. A message revoked here would only be sent again by `reconcile`.
 read_only = True
+
+# Flower leaves its metrics open: they name workers and tasks. `/healthcheck` stays so, for probes without a secret: it
+# says OK and nothing else.
+Metrics.get = _web.authenticated(Metrics.get)
 
 tasks_columns = "name,kwargs,result,state,runtime,received,worker"
 

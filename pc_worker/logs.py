@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 import logging
 import sys
-from typing import TYPE_CHECKING, Any
+import threading
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     import structlog
@@ -44,7 +49,11 @@ class _SetUpLater(logging.Handler):
 
 
 def set_up_logs(*, log_format: str, level: str) -> None:
-    """Send our events and the libraries' records to stderr in one form: ``console`` or ``json``."""
+    """Send our events and the libraries' records to stderr in one form: ``console`` or ``json``.
+
+    With ``json`` every line on stderr is an object: warnings and exceptions that nobody catches become events, and so
+    does whatever else is printed there.
+    """
     import structlog
 
     shared: list[structlog.typing.Processor] = [
@@ -72,8 +81,52 @@ def set_up_logs(*, log_format: str, level: str) -> None:
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(_json_lines() if log_format == "json" else sys.stderr)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+
+
+def _json_lines() -> TextIO:
+    """Let stderr turn what is printed to it into objects; give the stream below, for what is an object already."""
+    if isinstance(sys.stderr, _Printed):
+        return sys.stderr.below
+    below = sys.stderr
+    sys.stderr = _Printed(below)
+    logging.captureWarnings(True)
+    sys.excepthook = _log_exception
+    threading.excepthook = lambda args: _log_exception(args.exc_type, args.exc_value, args.exc_traceback)
+    return below
+
+
+def _log_exception(kind: type[BaseException], exc: BaseException | None, trace: TracebackType | None) -> None:
+    if exc is not None and not issubclass(kind, SystemExit):
+        logging.getLogger("uncaught").critical("exception", exc_info=(kind, exc, trace))
+
+
+class _Printed(io.TextIOBase):
+    """Writes each printed line as an object; whatever goes through logging does not come here."""
+
+    def __init__(self, below: TextIO) -> None:
+        self.below = below
+        self._lock, self._rest = threading.RLock(), ""
+
+    def write(self, text: str) -> int:
+        with self._lock:
+            *lines, self._rest = (self._rest + text).split("\n")
+            for line in filter(str.strip, lines):
+                level = "error" if line.startswith("error: ") else "info"
+                moment = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+                event = {"event": line, "level": level, "logger": "stderr", "timestamp": moment}
+                self.below.write(json.dumps(event) + "\n")
+        return len(text)
+
+    def flush(self) -> None:
+        self.below.flush()
+
+    def fileno(self) -> int:
+        return self.below.fileno()
+
+    def writable(self) -> bool:
+        return True

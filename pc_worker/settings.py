@@ -15,6 +15,8 @@ from pc_worker.secret_files import secrets_in_files
 from pc_worker.urls import WrongUrl, read_database_url, read_redis_url
 
 PREFIX = "PC_WORKER_"
+#: Seconds after which a task is ended from outside.
+TASK_LIMIT_S = 300
 PROJECT = Path(__file__).resolve().parent.parent
 
 RATE = re.compile(r"[0-9]{1,9}([.][0-9]{1,9})?")
@@ -82,6 +84,8 @@ class Settings(BaseModel):
     rate_limits: tuple[tuple[str, float], ...] = ()
     #: Seconds a chunk's lease lasts: longer than the hard time limit of a task, 300 s.
     lease_s: float = Field(default=330.0, ge=1.0)
+    #: 1 = a lease may be shorter than that: for tests, which wait for its end.
+    short_lease: bool = False
     #: Seconds between two runs of `reconcile`.
     reconcile_s: float = Field(default=30.0, ge=1.0)
     #: Seconds between two scans of the inbox: a file must look the same in two of them.
@@ -194,6 +198,8 @@ class Settings(BaseModel):
     def _together(self) -> Self:
         if self.redis_url is not None and self.data_roots is None:
             raise ValueError("PC_WORKER_DATA_ROOTS must be set when PC_WORKER_REDIS_URL is")
+        if self.lease_s <= TASK_LIMIT_S and not self.short_lease:
+            raise ValueError(f"PC_WORKER_LEASE_S must be longer than a task may take, {TASK_LIMIT_S} s")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("PC_WORKER_TLS_CERT and PC_WORKER_TLS_KEY go together")
         if self.tls_client_ca is not None and self.tls_cert is None:

@@ -13,6 +13,7 @@ from celery import Celery, Task, signals
 from pc_worker import metrics
 from pc_worker.embedded import die_with_parent
 from pc_worker.errors import Conflict, InvalidRequest, PcWorkerError, Unavailable
+from pc_worker.exporting import export_part
 from pc_worker.logs import set_up_logs
 from pc_worker.services.parts import Parts
 from pc_worker.settings import Settings, read_settings
@@ -93,6 +94,19 @@ class PatientTask(CheckedTask):
     #: Seconds until the message of a process that died comes again; Celery's own three minutes would leave it to
     #: `reconcile`.
     default_retry_delay = 1
+
+
+@signals.celeryd_init.connect
+def _serve_metrics(**_: Any) -> None:
+    """Serve the worker's metrics, however it was started."""
+    _logs()
+    export_part(worker.settings, pool=True)
+
+
+@signals.celeryd_after_setup.connect
+def _no_other_log(**_: Any) -> None:
+    """Let pool processes not begin with a log of Celery's own form."""
+    os.environ.pop("_MP_FORK_LOGLEVEL_", None)
 
 
 @signals.setup_logging.connect

@@ -7,10 +7,11 @@ stacks in its log tell. A message that may begin later waits in no queue, and on
 
 from __future__ import annotations
 
-import faulthandler
 import os
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -102,9 +103,16 @@ class Watchdog(bootsteps.StartStopStep):
 
     def _watch(self) -> None:
         looks = watch(self._look)
-        log.critical("worker_stalled", seconds=round(looks * CHECK_S), does="ends, to be started again")
-        faulthandler.dump_traceback(all_threads=True)
+        does = "ends, to be started again"
+        log.critical("worker_stalled", seconds=round(looks * CHECK_S), does=does, threads=_stacks())
         os._exit(EXIT_CODE)  # an orderly end is the main loop's
+
+
+def _stacks() -> dict[str, list[str]]:
+    """Tell where each thread stands."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    frames = sys._current_frames().items()
+    return {names.get(ident, str(ident)): traceback.format_stack(frame) for ident, frame in frames}
 
 
 def _messages_wait() -> bool:

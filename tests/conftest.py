@@ -38,7 +38,12 @@ def own_stack(tmp_path: Path) -> Iterator[LiveStack]:
     """A stack of one test's own, to be hurt."""
     live = LiveStack(
         tmp_path / "home",
-        {"PC_WORKER_DATA_ROOTS": str(tmp_path), "PC_WORKER_RECONCILE_S": "1", "PC_WORKER_LEASE_S": "20"},
+        {
+            "PC_WORKER_DATA_ROOTS": str(tmp_path),
+            "PC_WORKER_RECONCILE_S": "1",
+            "PC_WORKER_LEASE_S": "20",
+            "PC_WORKER_SHORT_LEASE": "1",
+        },
     )
     live.start()
     yield live

@@ -33,8 +33,12 @@ def show_status(domain: str | None) -> None:
 @click.option("--half", is_flag=True, help="Half precision: half the size.")
 def build(domain: str | None, method: Method | None, half: bool) -> None:
     """Build anew where an index is worth it, replacing the old ones without stopping anyone, and tune."""
-    built = indexes.build_indexes(connected().database, domain, method=method, half=half)
-    print(visible(f"built: {', '.join(built)}") if built else f"nothing to build below {indexes.MIN_VECTORS:,} vectors")
+    database = connected().database
+    built = indexes.build_indexes(database, domain, method=method, half=half)
+    told = (
+        f"built: {', '.join(built)}" if built else indexes.why_nothing_was_built(indexes.index_status(database, domain))
+    )
+    print(visible(told))
 
 
 @index_command.command("tune")

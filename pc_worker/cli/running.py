@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import sys
 import threading
@@ -17,7 +16,7 @@ from types import FrameType
 from pydantic import SecretStr
 
 from pc_worker import wiring
-from pc_worker.cli.exporter import export_metrics
+from pc_worker.cli.flower_password import flower_password
 from pc_worker.cli.health import gateway_serves
 from pc_worker.cli.ports import settled
 from pc_worker.embedded import (
@@ -30,6 +29,7 @@ from pc_worker.embedded import (
     write_addresses,
 )
 from pc_worker.errors import Unavailable
+from pc_worker.exporting import export_metrics
 from pc_worker.logs import get_logger
 from pc_worker.services.declarations import open_domains
 from pc_worker.settings import PROJECT, Settings
@@ -54,7 +54,7 @@ def running_stack(settings: Settings, *, any_port: bool = False) -> Iterator[Sta
         Unavailable: If a server or part does not come up.
     """
     with ExitStack() as held:
-        flower_auth = secret_of(settings)
+        flower_auth = flower_password(settings)
         addresses = {
             name: settled(value, variable=f"PC_WORKER_{name.upper()}_ADDRESS", else_any=any_port)
             for name, value in (
@@ -71,21 +71,6 @@ def running_stack(settings: Settings, *, any_port: bool = False) -> Iterator[Sta
         held.callback(stack.stop)
         stack.start()
         yield stack
-
-
-def secret_of(settings: Settings) -> str:
-    """Give Flower's user:password: the configured one, else one that is generated once and kept under HOME."""
-    if settings.flower_auth is not None:
-        return settings.flower_auth.get_secret_value()
-    path = settings.home / "flower_auth"
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        settings.home.mkdir(parents=True, exist_ok=True)
-        secret = f"pcw:{secrets.token_urlsafe(18)}"
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(secret)
-        return secret
 
 
 class Stack:

@@ -11,9 +11,10 @@ from typing import Any
 import click
 
 from pc_worker.cli.ending import end_now
-from pc_worker.cli.exporter import export_part
-from pc_worker.cli.running import running_stack, secret_of, until_signalled
+from pc_worker.cli.flower_password import flower_password
+from pc_worker.cli.running import running_stack, until_signalled
 from pc_worker.errors import InvalidRequest
+from pc_worker.exporting import export_part
 from pc_worker.logs import set_up_logs
 from pc_worker.settings import PROJECT, Settings, read_settings, split_address
 from pc_worker.wiring import check_servers, warn_of_odd_domains
@@ -21,8 +22,12 @@ from pc_worker.wiring import check_servers, warn_of_odd_domains
 
 def long_running() -> Settings:
     """Read the settings of a part that runs until it is stopped, and set its logs up."""
+    if os.environ.get("PC_WORKER_LOG_FORMAT") == "json":  # so that a wrong setting is told in that form, too
+        set_up_logs(log_format="json", level="INFO")
     settings = read_settings()
     set_up_logs(log_format=settings.log_format, level=settings.log_level)
+    if settings.log_format == "json":
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's native part knows plain lines only
     return settings
 
 
@@ -63,7 +68,6 @@ def worker_command(concurrency: int | None, queues: str | None) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, str(settings.threads))
-    export_part(settings, pool=True)
     from tasks.app import app
 
     processes = concurrency or settings.worker_processes
@@ -81,6 +85,7 @@ def beat_command() -> None:
     export_part(settings, pool=False, line=line_metrics(settings))
     folder = settings.home / "beat"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    app.conf.include = ()  # it sends tasks by name: loading them would take half of its start
     _run_celery(app, ["beat", f"--schedule={folder / 'schedule'}", "--pidfile=", "--loglevel=INFO"])
 
 
@@ -92,13 +97,14 @@ def flower_command() -> None:
     host, port = split_address(settings.flower_address)
     from tasks.app import app
 
+    app.conf.include = ()  # it only shows tasks
     _run_celery(
         app,
         [
             "flower",
             f"--address={host}",
             f"--port={port}",
-            f"--basic-auth={secret_of(settings)}",
+            f"--basic-auth={flower_password(settings)}",
             f"--conf={PROJECT / 'flowerconfig.py'}",
         ],
     )
@@ -123,9 +129,9 @@ def gateway_command() -> None:
 
 
 def _run_celery(app: Any, arguments: Sequence[str]) -> None:
-    """Run a Celery program in this process; asked to stop is a good end."""
+    """Run a Celery program in this process, without its banner; asked to stop is a good end."""
     try:
-        app.start(list(arguments))
+        app.start(["--quiet", *arguments])
     except SystemExit as exc:
         if exc.code not in (None, 0):
             raise InvalidRequest(f"{arguments[0]} ended with {exc.code}") from exc

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pc_worker.embedded.addresses import Addresses, read_addresses, remove_addresses, write_addresses
 from pc_worker.embedded.errors import HomeInUse, HomeUnusable, ServiceFailed
 from pc_worker.embedded.placement import remove_home
+from pc_worker.embedded.private_file import write_private
 from pc_worker.embedded.process import Command, Process
 from pc_worker.embedded.services import Services, start_services
 from pc_worker.embedded.supervisor import Supervisor
@@ -25,4 +26,5 @@ __all__ = [
     "remove_home",
     "start_services",
     "write_addresses",
+    "write_private",
 ]

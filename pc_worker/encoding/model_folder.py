@@ -107,8 +107,12 @@ def _cached(name: str) -> Path:
 
 
 def _read(path: Path, name: str) -> ModelFolder:
-    config = _json(path / "config.json")
     modules = _modules(path)
+    if modules and "Transformer" not in modules:
+        raise ModelUnavailable(
+            f"the model {name} is made of {', '.join(modules)}: only transformers can be encoded with"
+        )
+    config = _json(path / "config.json")
     sentence = _json(modules.get("Transformer", path) / "sentence_bert_config.json", missing={})
     prompts = _prompts(path)
     return ModelFolder(

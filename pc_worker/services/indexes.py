@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import sqrt
 
@@ -87,6 +87,15 @@ def build_indexes(
     wanted = [state for state in index_status(database, domain) if state.vectors]
     plans = {state: plan_index(state.vectors, state.dimension, method=method, half=half) for state in wanted}
     return _build(database, {state: plan for state, plan in plans.items() if plan is not None}, patient=False)
+
+
+def why_nothing_was_built(states: Iterable[IndexState]) -> str:
+    """Say why no index was built for these."""
+    most = MAX_DIMENSION["halfvec"]
+    wide = [f"{state.domain} ({state.dimension:,})" for state in states if state.vectors and state.dimension > most]
+    if wide:
+        return f"nothing built: an index holds at most {most:,} dimensions, fewer than those of {', '.join(wide)}"
+    return f"nothing to build below {MIN_VECTORS:,} vectors"
 
 
 def maintain_indexes(database: Database) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -22,6 +23,13 @@ def free_address() -> str:
         return f"127.0.0.1:{listener.getsockname()[1]}"
 
 
+def is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
 def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=2) as reply:
@@ -30,8 +38,13 @@ def answers(url: str) -> bool:
         return False
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_every_part_runs_alone_and_ends_with_0(tmp_path: Path, number: signal.Signals) -> None:
+PARTS = ("worker", "beat", "gateway", "flower")
+#: A worker may be started by Celery's own command, too.
+CELERY = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "--concurrency=1", "--loglevel=INFO"]
+
+
+@pytest.mark.parametrize(("number", "log_format"), [(signal.SIGTERM, "console"), (signal.SIGINT, "json")])
+def test_every_part_runs_alone_and_ends_with_0(tmp_path: Path, number: signal.Signals, log_format: str) -> None:
     services = start_services(tmp_path / "servers")
     try:
         env = environment(
@@ -39,18 +52,19 @@ def test_every_part_runs_alone_and_ends_with_0(tmp_path: Path, number: signal.Si
             PC_WORKER_DATABASE_URL=services.database_url,
             PC_WORKER_REDIS_URL=services.redis_url,
             PC_WORKER_DATA_ROOTS=str(tmp_path),
+            PC_WORKER_LOG_FORMAT=log_format,
         )
         assert run_command("migrate", env=env).code == 0
-        addresses = {part: free_address() for part in ("worker", "gateway", "flower")}
+        addresses = {part: free_address() for part in ("worker", "celery", "gateway", "flower")}
         parts = {}
-        for part in ("worker", "beat", "gateway", "flower"):
+        for part in (*PARTS, "celery"):
             own = {**env, "PC_WORKER_METRICS_ADDRESS": addresses.get(part, "127.0.0.1:0")}
             if part == "flower":
                 own["PC_WORKER_FLOWER_ADDRESS"] = addresses[part]
             with (tmp_path / f"{part}.log").open("wb") as log:
-                argv = [sys.executable, "-m", "pc_worker", part]
+                argv = CELERY if part == "celery" else [sys.executable, "-m", "pc_worker", part]
                 parts[part] = subprocess.Popen(argv, env=own, stdout=log, stderr=log)
-        for part in ("worker", "gateway"):
+        for part in ("worker", "celery", "gateway"):
             url = f"http://{addresses[part]}/metrics"
             eventually(lambda url=url: answers(url), what=f"metrics of the {part}")  # type: ignore[misc]
         eventually(lambda: answers(f"http://{addresses['flower']}/healthcheck"), what="Flower")
@@ -64,5 +78,8 @@ def test_every_part_runs_alone_and_ends_with_0(tmp_path: Path, number: signal.Si
         logs = {part: (tmp_path / f"{part}.log").read_text()[-2000:] for part in parts}
         assert ended == dict.fromkeys(parts, 0), logs
         assert not [part for part, text in logs.items() if "Traceback" in text], logs
+        if log_format == "json":
+            lines = [line for part in PARTS for line in (tmp_path / f"{part}.log").read_text().splitlines()]
+            assert not [line for line in lines if not is_object(line)]
     finally:
         services.stop()

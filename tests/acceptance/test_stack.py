@@ -15,26 +15,19 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.processes import command_of, family_of, runs
 from tests.support.stack import LiveStack, environment, run_command
 from tests.support.waiting import eventually
 
 
 def all_processes(stack: LiveStack) -> list[psutil.Process]:
     assert stack.process is not None
-    return psutil.Process(stack.process.pid).children(recursive=True)
+    return family_of(stack.process.pid)[1:]
 
 
 def assert_gone(processes: list[psutil.Process]) -> None:
-    names = {process.pid: " ".join(process.cmdline()[:6]) for process in processes if runs(process)}
+    names = {process.pid: command_of(process) for process in processes if runs(process)}
     eventually(lambda: not any(map(runs, processes)), within_s=45, what=f"the end of all of {names}")
-
-
-def runs(process: psutil.Process) -> bool:
-    """Whether it is more than an entry that its new parent has yet to reap."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def test_addresses_are_published_privately_and_withdrawn(tmp_path: Path) -> None:
@@ -94,6 +87,15 @@ def test_flower_wants_its_password(stack: LiveStack) -> None:
         urllib.request.Request(url, headers={"Authorization": f"Basic {token}"}), timeout=10
     ) as answer:
         assert answer.status == 200
+    assert refused.value.code == 401
+    refused.value.close()
+
+
+def test_flowers_metrics_want_its_password_and_its_health_says_nothing_else(stack: LiveStack) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"http://{stack.addresses.flower}/metrics", timeout=10)
+    with urllib.request.urlopen(f"http://{stack.addresses.flower}/healthcheck", timeout=10) as answer:
+        assert answer.read() == b"OK"
     assert refused.value.code == 401
     refused.value.close()
 

@@ -28,6 +28,7 @@ from tests.faults.load import DOMAIN, Truth, new_job_id, write_source
 from tests.faults.oracle import ALWAYS, Findings, caught_up, check_settled, check_statements
 from tests.faults.proxy import Proxy
 from tests.faults.servers import Servers
+from tests.support.processes import runs
 from tests.support.stack import LiveStack
 from tests.support.waiting import eventually
 
@@ -183,7 +184,7 @@ class Rig:
     def children(self) -> list[psutil.Process]:
         """The worker's pool processes that live."""
         with suppress(psutil.NoSuchProcess):
-            return [p for p in self.main_of("worker").children() if p.is_running() and _is_pool(p)]
+            return [p for p in self.main_of("worker").children() if runs(p) and _is_pool(p)]
         return []
 
     def a_child(self) -> psutil.Process:
@@ -199,7 +200,7 @@ class Rig:
         """End the worker cleanly; the supervisor starts it again, with the present tuning."""
         old = self.main_of("worker")
         old.terminate()
-        eventually(lambda: not old.is_running() or old.status() == psutil.STATUS_ZOMBIE, within_s=90, what="its end")
+        eventually(lambda: not runs(old), within_s=90, what="its end")
         eventually(lambda: self.main_of("worker").pid != old.pid and len(self.children()) >= 2, what="a new worker")
 
 
@@ -243,6 +244,7 @@ def running_rig(folder: Path, *, seed: int, concurrency: int = 2, **settings: st
             "PC_WORKER_INBOX": str(folder / "sources" / "inbox"),
             "PC_WORKER_SCAN_INBOX_S": "1",
             "PC_WORKER_LEASE_S": str(LEASE_S),
+            "PC_WORKER_SHORT_LEASE": "1",
             **settings,
         }
         environment["PYTHONPATH"] += os.pathsep + str(Path(__file__).parents[2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -23,4 +24,28 @@ def test_the_first_event_sets_logs_up(event: str) -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert '"event": "full"' in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        "print('words', file=sys.stderr)",
+        "sys.stderr.write('one\\n\\ntwo\\n')",
+        "import warnings; warnings.warn('old')",
+        "1 / 0",
+        "import threading; thread = threading.Thread(target=lambda: 1 / 0); thread.start(); thread.join()",
+        "logging.getLogger('library').error('full', exc_info=ValueError('a\\nb'))",
+        "get_logger('ours').error('full', of='\\x1b')",
+        "set_up_logs(log_format='json', level='INFO'); logging.getLogger('twice').info('set up')",
+    ],
+)
+def test_every_line_is_an_object_in_json(event: str) -> None:
+    script = f"from pc_worker.logs import set_up_logs; set_up_logs(log_format='json', level='INFO'); {event}"
+
+    done = subprocess.run([sys.executable, "-c", SET_UP + script], capture_output=True, text=True, check=False)
+
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert lines
+    assert all(line["event"] and line["level"] for line in lines)
     assert done.stdout == ""

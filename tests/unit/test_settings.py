@@ -35,6 +35,8 @@ from pc_worker.urls import read_database_url, read_redis_url
         ("TOKEN_FILE", "/no/file", "PC_WORKER_TOKEN_FILE: the file cannot be read"),
         ("TLS_CERT", "/c.pem", "PC_WORKER_TLS_KEY"),
         ("TLS_CLIENT_CA", "/c.pem", "PC_WORKER_TLS_CERT"),
+        ("LEASE_S", "1", "longer than a task may take, 300 s"),
+        ("LEASE_S", "300", "longer than a task may take, 300 s"),
         ("RATE_LIMITS", "document", "DOMAIN=ROWS_A_SECOND"),
         ("RATE_LIMITS", "document=nan", "DOMAIN=ROWS_A_SECOND"),
         ("RATE_LIMITS", "document=0", "DOMAIN=ROWS_A_SECOND"),
@@ -57,6 +59,13 @@ def test_rate_limits_are_rows_a_second_by_domain(monkeypatch: pytest.MonkeyPatch
 
     assert read_settings().rate_limits == (("document", 200.0), ("recruit", 12.5))
     assert hash(read_settings())
+
+
+def test_a_lease_is_short_only_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PC_WORKER_LEASE_S", "1.5")
+    monkeypatch.setenv("PC_WORKER_SHORT_LEASE", "1")
+
+    assert read_settings().lease_s == 1.5
 
 
 def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -106,4 +107,14 @@ def test_a_folder_without_weights_is_no_model(tmp_path: Path) -> None:
 
 def test_a_folder_that_holds_something_else_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match=r"config\.json cannot be read"):
+        identify_model(str(tmp_path))
+
+
+def test_a_model_without_a_transformer_is_refused_for_that(tmp_path: Path) -> None:
+    modules = json.loads((write_model(tmp_path) / "modules.json").read_text())
+    modules[0]["type"] = "sentence_transformers.models.StaticEmbedding"
+    (tmp_path / "modules.json").write_text(json.dumps(modules))
+    (tmp_path / "config.json").unlink()
+
+    with pytest.raises(ModelUnavailable, match="is made of StaticEmbedding, Pooling"):
         identify_model(str(tmp_path))

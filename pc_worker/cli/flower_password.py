@@ -1,0 +1,53 @@
+"""Flower's user and password: what is configured, else what was generated once and is kept under HOME."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pc_worker.embedded import HomeUnusable, write_private
+from pc_worker.settings import Settings
+
+
+def flower_password(settings: Settings) -> str:
+    """Give user:password; what is kept but cannot be used, as an empty file, is replaced.
+
+    Raises:
+        HomeUnusable: If HOME cannot be written.
+    """
+    if settings.flower_auth is not None:
+        return settings.flower_auth.get_secret_value()
+    path = settings.home / "flower_auth"
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        with _alone(settings.home):
+            kept = _kept(path)
+            if kept is None:
+                kept = f"pcw:{secrets.token_urlsafe(18)}"
+                write_private(path, kept)
+            return kept
+    except OSError as exc:
+        raise HomeUnusable(settings.home, f"cannot keep Flower's password ({exc.strerror}): mend that") from exc
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold others off: parts that start together take one password."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _kept(path: Path) -> str | None:
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (FileNotFoundError, PermissionError, UnicodeDecodeError):
+        return None
+    return text if all(text.partition(":")[::2]) and text.isprintable() else None
