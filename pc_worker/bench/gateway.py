@@ -46,7 +46,7 @@ def run(*, scale: float = 1.0) -> BenchResult:
     Each figure is the median of five runs, ours and the baseline's taken in turn. Rates in MB/s are of messages.
     """
     figures: list[Figure] = []
-    with _services() as services:
+    with bench_services() as services:
         for dimension, rows in SIZES.items():
             figures += _measure(services, dimension, int(rows * scale))
     why = why_no_java()
@@ -58,7 +58,7 @@ def run(*, scale: float = 1.0) -> BenchResult:
 def _measure(services: Services, dimension: int, rows: int) -> list[Figure]:
     domain = f"bench{dimension}"
     chunks = list(make_chunks(domain, rows=rows, dimension=dimension))
-    _fill(services, domain, chunks)
+    fill_domain(services, domain, chunks)
     messages = [chunk.entry.message() for chunk in chunks]
     rates, crowd = _rates(services, domain, messages, rows)
     row_mb = sum(map(len, messages)) / rows / MB
@@ -122,7 +122,8 @@ def _median(calls: Mapping[str, Callable[[], float]], rows: int) -> dict[str, fl
     return {name: median(measured) for name, measured in rates.items()}
 
 
-def _fill(services: Services, domain: str, chunks: list[Chunk]) -> None:
+def fill_domain(services: Services, domain: str, chunks: list[Chunk]) -> None:
+    """Store a domain's chunks in the database and on the queue."""
     database = Database(services.database_url)
     key = store_chunks(database, domain, chunks)
     database.close()
@@ -138,7 +139,8 @@ def _config(services: Services, redis_url: str | None) -> GatewayConfig:
 
 
 @contextmanager
-def _services() -> Iterator[Services]:
+def bench_services() -> Iterator[Services]:
+    """Run servers of a benchmark's own, with the schema."""
     with own_folder() as folder:
         services = start_services(folder / "home")
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from queue import SimpleQueue
 
@@ -25,18 +25,20 @@ def open_channel(address: str) -> Iterator[grpc.Channel]:
         yield channel
 
 
-def start_stream(channel: grpc.Channel, domain: str, *, chunk_rows: int = 0) -> Iterator[bytes]:
+def start_stream(
+    channel: grpc.Channel, domain: str, *, chunk_rows: int = 0, metadata: Sequence[tuple[str, str]] = ()
+) -> Iterator[bytes]:
     """Begin to stream the whole log."""
     request = pb.StreamEmbeddingRequest(domain=domain, chunk_size=chunk_rows).SerializeToString()
-    answers: Iterator[bytes] = channel.unary_stream(f"/{SERVICE}/StreamEmbedding")(request)
+    answers: Iterator[bytes] = channel.unary_stream(f"/{SERVICE}/StreamEmbedding")(request, metadata=tuple(metadata))
     return answers
 
 
-def streamed_s(address: str, domain: str) -> float:
+def streamed_s(address: str, domain: str, *, metadata: Sequence[tuple[str, str]] = ()) -> float:
     """Stream the whole log on an open connection, and give the seconds it took."""
     with open_channel(address) as channel:
         started = time.perf_counter()
-        for _ in start_stream(channel, domain):
+        for _ in start_stream(channel, domain, metadata=metadata):
             pass
         return time.perf_counter() - started
 

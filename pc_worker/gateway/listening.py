@@ -32,12 +32,25 @@ SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.keepalive_permit_without_calls", 1),
     # Else two gateways would share a port without a word.
     ("grpc.so_reuseport", 0),
-    ("grpc.max_concurrent_streams", 128),
     # What we are sent is small: requests, credit, acks.
     ("grpc.max_receive_message_length", 1024 * 1024),
     ("grpc.max_metadata_size", 16 * 1024),
     ("grpc.max_send_message_length", -1),
+    # Beyond 1,000 calls that no handler has yet, gRPC would cancel calls by chance, whoever makes them. We refuse those
+    # of the client that makes too many.
+    ("grpc.server.max_pending_requests", 50_000),
+    ("grpc.server.max_pending_requests_hard_limit", 50_000),
 )
+
+
+#: Calls that a connection may have beside the share of streams of its client: for health, reflection, and refusals.
+SPARE_CALLS = 8
+
+
+def server_options(config: GatewayConfig, access: Access) -> tuple[tuple[str, int], ...]:
+    """Give gRPC's options: a connection has no more calls than its client may have, so that a flood waits there."""
+    share = config.streams_per_token if access.required else config.streams_per_host
+    return (*SERVER_OPTIONS, ("grpc.max_concurrent_streams", min(share, config.max_streams) + SPARE_CALLS))
 
 
 def open_addresses(server: grpc.aio.Server, config: GatewayConfig, access: Access) -> tuple[str, ...]:

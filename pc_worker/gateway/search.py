@@ -19,6 +19,7 @@ from pc_worker.gateway.places import Caller
 from pc_worker.gateway.statuses import TooLate
 from pc_worker.generated import embedding_stream_pb2 as pb
 from pc_worker.store.search_stop import Stop
+from pc_worker.store.search_where import check_number
 
 DEFAULT_K = 10
 #: A statement that begins just when it is to be cancelled is missed: it is cancelled again.
@@ -89,6 +90,7 @@ class SearchCall:
             raise
 
     def _answer(self, request: pb.SearchRequest, stop: Stop) -> bytes:
+        check_number(request.where)  # before each becomes an object
         found = self._search(
             query=request.query,
             domain=request.domain,

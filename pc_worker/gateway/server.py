@@ -18,7 +18,7 @@ from pc_worker.gateway.consume import ConsumeCall
 from pc_worker.gateway.door import Door, Serve
 from pc_worker.gateway.health import SERVICE_NAME as HEALTH
 from pc_worker.gateway.health import Health
-from pc_worker.gateway.listening import SERVER_OPTIONS, open_addresses
+from pc_worker.gateway.listening import open_addresses, server_options
 from pc_worker.gateway.parts import Closing, Parts
 from pc_worker.gateway.places import Places, Shares
 from pc_worker.gateway.reflection import SERVICE_NAME as REFLECTION
@@ -61,7 +61,7 @@ async def serve(
         parts = await _parts(config, watch, stack)
         access = Access(token=config.token, tokens=config.tokens)
         streams = Places(_shares(config))
-        server = grpc.aio.server(options=SERVER_OPTIONS)
+        server = grpc.aio.server(options=server_options(config, access))
         addresses = open_addresses(server, config, access)
         door = Door(access, first_message_s=config.first_message_s)
         _register(server, door, _calls(parts, search), streams)
