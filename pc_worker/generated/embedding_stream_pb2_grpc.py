@@ -64,7 +64,9 @@ class EmbeddingStreamServiceServicer:
         Trailing metadata on OK: pcw-rows, pcw-last-uuid, pcw-last-position, pcw-head. The stream never ends with OK
         unless it is complete.
         INVALID_ARGUMENT: unknown domain, a uuid that is not canonical, chunk size beyond 0..1000, position beyond the
-        head. NOT_FOUND: a uuid that is not in the log. UNAVAILABLE: the database is away; try again.
+        head. NOT_FOUND: a uuid that is not in the log. UNAVAILABLE: the database is away; try again. Of every call:
+        RESOURCE_EXHAUSTED: as many calls are open as the gateway serves, or as the token's or host's share allows.
+        DEADLINE_EXCEEDED: no first message within 10 s of the call's start. INTERNAL: an error that nobody foresaw.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -88,7 +90,8 @@ class EmbeddingStreamServiceServicer:
         The client ends it by half-closing: acknowledgements up to there are kept, then OK. Every other end is an error:
         UNAVAILABLE: the database is away or the gateway stops; come again. ABORTED: another consumer has taken the
         subscription over, or it was dropped. DEADLINE_EXCEEDED: nothing was acknowledged for too long.
-        RESOURCE_EXHAUSTED: too many streams, or the subscription is held and the client asked to be refused then.
+        RESOURCE_EXHAUSTED: too many streams, the domain has as many subscriptions as it may, or the subscription is held and
+        the client asked to be refused then.
         INVALID_ARGUMENT, NOT_FOUND: as StreamEmbedding, and for messages out of place.
         Trailing metadata on OK: pcw-rows, pcw-acked-position, pcw-head.
         """
@@ -97,7 +100,8 @@ class EmbeddingStreamServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Search(self, request, context):
-        """Ours: ranked hits, as the command line's `search` gives them.
+        """Ours: ranked hits, as the command line's `search` gives them. At most 64 filters of 4,096 characters and 16,384
+        characters of query. DEADLINE_EXCEEDED: not answered within two minutes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

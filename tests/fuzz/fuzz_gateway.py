@@ -77,6 +77,19 @@ class Target:
 @contextmanager
 def fuzzed_gateway(folder: Path, database_url: str, redis_url: str) -> Iterator[Target]:
     """Fill the database, which is empty, and run the gateway's own command on it."""
+    row_ids = fill(folder, database_url, redis_url)
+    with gateway_command(folder, database_url, redis_url) as (process, address):
+        yield Target(address, process, folder / "gateway.log", row_ids)
+
+
+@contextmanager
+def gateway_command(folder: Path, database_url: str, redis_url: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Run `gateway` until it listens; gives the process and its address, and ends it by SIGTERM."""
+    models = folder / "home" / "models"
+    if not models.exists():
+        models.parent.mkdir(exist_ok=True)
+        SHARED_MODELS.mkdir(parents=True, exist_ok=True)
+        models.symlink_to(SHARED_MODELS)  # its model is exported once
     env = environment(
         folder / "home",
         PC_WORKER_DATABASE_URL=database_url,
@@ -85,17 +98,13 @@ def fuzzed_gateway(folder: Path, database_url: str, redis_url: str) -> Iterator[
         PC_WORKER_TOKEN=TOKEN,
         PC_WORKER_LOG_FORMAT="json",
     )
-    (folder / "home").mkdir(exist_ok=True)
-    SHARED_MODELS.mkdir(parents=True, exist_ok=True)
-    (folder / "home" / "models").symlink_to(SHARED_MODELS)  # its model is exported once
-    row_ids = _fill(folder, database_url, redis_url)
     log = folder / "gateway.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "pc_worker", "gateway"], env=env, stdout=output, stderr=output
         )
     try:
-        yield Target(eventually(lambda: _address(log), what="the gateway"), process, log, row_ids)
+        yield process, eventually(lambda: _address(log), what="the gateway")
     finally:
         process.terminate()
         process.wait(60)
@@ -109,7 +118,8 @@ def _address(log: Path) -> str:
     return ""
 
 
-def _fill(folder: Path, database_url: str, redis_url: str) -> list[str]:
+def fill(folder: Path, database_url: str, redis_url: str) -> list[str]:
+    """Make the schema, open the domains, and store rows of `document`; gives their ids."""
     database = Database(database_url)
     migrate(database, read_migrations(PROJECT / "migrations"))
     settings = Settings(

@@ -7,10 +7,13 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from typing import Any
 
+import grpc
 import psutil
+import psycopg2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from pc_worker.queue.entry import HEADER, front_bytes
 from pc_worker.queue.keys import queue_keys
@@ -19,12 +22,14 @@ from pc_worker.settings import PROJECT
 from tests.faults.consumer import Reading, read_all
 from tests.faults.drill import Drill, Fault
 from tests.faults.load import DOMAIN
-from tests.faults.rig import Rig
+from tests.faults.rig import Rig, Work
 from tests.support.waiting import eventually
 
 CLIENTS = 10
 #: A stream may hold a few megabytes; ten that stand still, ten times that.
 MOST_GROWTH = 64e6
+SILENT_CALLS = 2_000
+END_GATEWAYS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'pcw_gateway%'"
 
 
 def settled_log(drill: Drill) -> None:
@@ -197,6 +202,59 @@ def clients_at(drill: Drill, *, pause_s: float, freeze: bool) -> None:
     drill.check()
 
 
+def silent_crowd(drill: Drill) -> None:
+    """Open thousands of calls that never say a word: others are served, and memory stays."""
+    rig = drill.rig
+    settled_log(drill)
+    drill.check()
+    main = rig.main_of("gateway")
+    before = main.memory_info().rss
+    while drill.injected < drill.times:
+        with ExitStack() as held:
+            command = [sys.executable, "-m", "tests.faults.silent", rig.gateway, str(SILENT_CALLS)]
+            crowd = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT)
+            held.callback(_end, crowd)
+            assert crowd.stdout is not None
+            assert crowd.stdout.readline(), "the crowd ended before it was there"
+            drill.injected += 1
+            since = time.monotonic()
+            drill.check()
+            drill.settled_s.append(time.monotonic() - since)
+    grown = main.memory_info().rss - before
+    drill.notes.append(f"gateway +{grown / 1e6:.0f} MB after {SILENT_CALLS} silent calls")
+    drill.expect(grown < MOST_GROWTH, f"the gateway grew by {grown / 1e6:.0f} MB")
+    drill.expect(main.is_running(), "the gateway has ended")
+
+
+def closed_database(drill: Drill) -> None:
+    """Have the database take no new connection, and end those of the gateway: it comes back with the database."""
+    rig = drill.rig
+    server, _, name = rig.servers.database_url.rpartition("/")
+
+    def inject(_: Work) -> None:
+        with closing(psycopg2.connect(f"{server}/template1")) as elsewhere:
+            elsewhere.autocommit = True
+            with elsewhere.cursor() as cursor:
+                cursor.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS false')
+                try:
+                    cursor.execute(END_GATEWAYS)
+                    eventually(lambda: not _serves(rig), what="a gateway that says it does not serve")
+                finally:
+                    cursor.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS true')
+        eventually(lambda: _serves(rig), what="a gateway that serves again")
+
+    drill.under_load(inject, rows=300)
+
+
+def _serves(rig: Rig) -> bool:
+    with grpc.insecure_channel(rig.gateway) as channel:
+        try:
+            reply = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
+        except grpc.RpcError:
+            return False
+    return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)
+
+
 def _end(client: subprocess.Popen[bytes]) -> None:
     with suppress(psutil.NoSuchProcess):
         client.kill()
@@ -224,5 +282,13 @@ FAULTS = (
     ),
     Fault(
         name="slow-clients", matrix="23", what="clients that take a message a second", times=10, run=crawling_clients
+    ),
+    Fault(name="silent-calls", matrix="24", what="thousands of calls that never say a word", times=3, run=silent_crowd),
+    Fault(
+        name="pg-closed",
+        matrix="17",
+        what="the database takes no connection, the gateway's end",
+        times=3,
+        run=closed_database,
     ),
 )
