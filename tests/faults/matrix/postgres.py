@@ -6,7 +6,8 @@ import os
 import signal
 import threading
 import time
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 
 import psutil
 import psycopg2
@@ -169,6 +170,41 @@ def frozen(drill: Drill) -> None:
     drill.under_load(inject, rows=400)
 
 
+def failed_over(drill: Drill) -> None:
+    """Break every connection and take no writes for 3 s, as a standby does until it is promoted."""
+
+    def inject(_: Work) -> None:
+        with _without_writes(drill.rig):
+            drill.rig.to_postgres.cut()
+            time.sleep(3)
+
+    drill.under_load(inject, rows=400)
+
+
+def read_only(drill: Drill) -> None:
+    """Take no writes for 3 s in sessions that go on."""
+
+    def inject(_: Work) -> None:
+        with _without_writes(drill.rig):
+            time.sleep(3)
+
+    drill.under_load(inject, rows=400)
+
+
+@contextmanager
+def _without_writes(rig: Rig) -> Iterator[None]:
+    with closing(psycopg2.connect(rig.servers.database_url)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True  # a session's own setting wins: this one can turn it off again
+        cursor.execute("SET default_transaction_read_only = off")
+        cursor.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        cursor.execute("SELECT pg_reload_conf()")
+        try:
+            yield
+        finally:
+            cursor.execute("ALTER SYSTEM RESET default_transaction_read_only")
+            cursor.execute("SELECT pg_reload_conf()")
+
+
 def index_builds_killed(drill: Drill) -> None:
     """End concurrent index builds while they wait; the next build must leave a valid index and no invalid one."""
     drill.rig.points.tune(constants={"pc_worker.services.indexes": {"MIN_VECTORS": 100}})
@@ -215,5 +251,7 @@ FAULTS = (
         name="pg-disk", matrix="20", what="disk of PostgreSQL full for 4 s", times=2, run=disk_full, volume="postgres"
     ),
     Fault(name="pg-freeze", matrix="14", what="PostgreSQL frozen for 3 to 8 s", times=2, run=frozen),
+    Fault(name="pg-failover", matrix="17", what="failover: cut, no writes for 3 s", times=2, run=failed_over),
+    Fault(name="pg-read-only", matrix="17", what="no writes for 3 s in open sessions", times=2, run=read_only),
     Fault(name="pg-index", matrix="21", what="concurrent index build ended half-way", times=2, run=index_builds_killed),
 )

@@ -175,6 +175,20 @@ def disk_full(drill: Drill) -> None:
     drill.under_load(inject, rows=400, most_a_job=1)
 
 
+def replica(drill: Drill) -> None:
+    """Make it a replica, which takes no writes, and promote it after 3 s."""
+
+    def inject(_: Work) -> None:
+        with drill.rig.redis_client() as client:
+            client.replicaof("127.0.0.1", 1)
+            try:
+                time.sleep(3)
+            finally:
+                client.replicaof("no", "one")
+
+    drill.under_load(inject, rows=400)
+
+
 @contextlib.contextmanager
 def filled(volume: Path) -> Iterator[None]:
     """Leave no byte free on a small volume."""
@@ -204,5 +218,6 @@ FAULTS = (
     Fault(name="redis-oom", matrix="13", what="Redis at maxmemory for 5 s", times=2, run=out_of_memory),
     Fault(name="redis-freeze", matrix="14", what="Redis frozen for 3 to 12 s", times=2, run=frozen),
     Fault(name="redis-clients", matrix="15", what="CLIENT KILL of all connections", times=15, run=clients_killed),
+    Fault(name="redis-replica", matrix="10", what="Redis a replica for 3 s, promoted", times=2, run=replica),
     Fault(name="redis-disk", matrix="20", what="disk of Redis full for 4 s", times=2, run=disk_full, volume="redis"),
 )
