@@ -16,6 +16,7 @@ QUICK = {
     "sigterm": 1,
     "stall": 1,
     "redis-clients": 2,
+    "pg-failover": 1,
     "foreign-message": 32,
     "foreign-eta": 150,
     "cut": 4,
