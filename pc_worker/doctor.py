@@ -18,6 +18,7 @@ from pc_worker.encoding import identify_model
 from pc_worker.errors import PcWorkerError
 from pc_worker.queue import check_policy, check_version, count_dead, newest_dead, server_info
 from pc_worker.services.declarations import odd_domains
+from pc_worker.services.restored import domains_behind
 from pc_worker.settings import PROJECT, Settings, split_address
 from pc_worker.store.connection import Database
 from pc_worker.store.migrations import pending, read_migrations
@@ -49,6 +50,8 @@ def diagnose(settings: Settings) -> list[Finding]:
         return [*findings, Finding("servers", False, str(exc), "start `up`, or set both URLs"), *_ports(settings)]
     findings += _postgres(where.database_url)
     findings += _redis(where.redis_url, settings)
+    if all(finding.ok for finding in findings if finding.check in ("schema", "PostgreSQL", "Redis")):
+        findings.append(_log(settings))
     return [*findings, *_ports(settings)]
 
 
@@ -161,6 +164,20 @@ def _redis(url: str, settings: Settings) -> Iterator[Finding]:
     yield _checked("Redis policy", "CONFIG SET maxmemory-policy noeviction", lambda: check_policy(ask()))
     yield _checked("Redis memory", "raise maxmemory, or lower PC_WORKER_QUEUE_MAX_BYTES", budget)
     yield _checked("dead messages", MEND_DEAD_MESSAGES, dead_messages)
+
+
+def _log(settings: Settings) -> Finding:
+    def look() -> str:
+        behind = domains_behind(wiring.parts(settings, application="pc_worker doctor"))
+        if behind:
+            first = behind[0]
+            raise PcWorkerError(
+                f"the queue of {first.domain} holds position {first.queued}, its log ends at {first.head}: "
+                "the database was restored to an older state"
+            )
+        return "no queue is ahead of its log"
+
+    return _checked("log", "run `restored`, see docs/backup.md", look)
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:

@@ -35,6 +35,7 @@ COMMANDS = {
     "dead": ("dead", "Refused rows, each with its reason."),
     "forget": ("forget", "Remove rows with their vectors, terms and dead letters; consumers are told by tombstones."),
     "subscriptions": ("subscriptions", "Named consumers of the acknowledged stream."),
+    "restored": ("restored", "Begin new epochs after the database was restored to an older state."),
     "index": ("index", "See, build and tune the vector indexes."),
     "domains": ("domains", "Domains as they are declared, and as the database has them."),
     "models": ("models", "Models beside each other: backfill, compare, switch (back), drop."),

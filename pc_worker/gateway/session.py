@@ -243,6 +243,12 @@ class Session:
         )
         if end is None:
             raise Unavailable(f"domain {domain} has no log any more")
+        if end.position < self._window.position:
+            # What it has is no longer here: rows that come now would take the places of those it would then skip.
+            raise InvalidRequest(
+                f"the log of {domain} ends at {end.position}, this consumer is at {self._window.position}: the log was"
+                " restored; open with after_position"
+            )
         self._head = end.position
 
     def _opened(self, end: LogHead) -> pb.ConsumeOpened:

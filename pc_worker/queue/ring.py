@@ -183,6 +183,17 @@ class Queue:
             members = self._client.zrange(queue_keys(domain)[1], 0, 0)
             return None if not members else _position(members[0])
 
+    def newest(self, domain: str) -> int | None:
+        """Give the first position of the newest entry held of ``domain``; None if there is none.
+
+        Raises:
+            Unavailable: If Redis does not answer.
+        """
+        _, order, _ = queue_keys(domain)
+        with asking(domain):
+            members = self._client.zrange(order, -1, -1)
+            return None if not members else _position(members[0])
+
 
 def _position(member: object) -> int:
     position = int(member) if isinstance(member, bytes) else 0

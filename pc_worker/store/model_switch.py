@@ -151,17 +151,25 @@ def switch_model(cursor: Cursor, domain: str, model_id: int) -> int:
     The domain must be locked, and every row must have the model's vectors or be noted as too large for it: such a one
     leaves the log, and the searches, until another switch.
     """
-    cursor.execute("SELECT head, model_id FROM domains WHERE domain = %s", (domain,))
-    base, former = cursor.fetchone() or (0, 0)
-    cursor.execute(RELOG, {"domain": domain, "base": base, "model_id": model_id})
-    rows, epoch = cursor.rowcount, str(uuid4())
-    cursor.execute(OLD_BATCHES, (domain,))
-    cursor.execute(
-        NEW_BATCHES, {"domain": domain, "base": base, "head": base + rows, "epoch": epoch, "model_id": model_id}
-    )
-    cursor.execute(SWITCH, (model_id, epoch, rows, domain))
+    cursor.execute("SELECT model_id FROM domains WHERE domain = %s", (domain,))
+    (former,) = cursor.fetchone() or (0,)
+    rows = relog(cursor, domain, model_id)
     cursor.execute(RETIRE, {"old": former, "new": model_id})
     move_terms(cursor, domain, model_id)
+    return rows
+
+
+def relog(cursor: Cursor, domain: str, model_id: int) -> int:
+    """Log every row anew, under the model, in a new epoch; gives how many. The domain must be locked."""
+    cursor.execute("SELECT head FROM domains WHERE domain = %s", (domain,))
+    (base,) = cursor.fetchone() or (0,)
+    cursor.execute(RELOG, {"domain": domain, "base": base, "model_id": model_id})
+    entries, epoch = cursor.rowcount, str(uuid4())
+    cursor.execute(OLD_BATCHES, (domain,))
+    cursor.execute(
+        NEW_BATCHES, {"domain": domain, "base": base, "head": base + entries, "epoch": epoch, "model_id": model_id}
+    )
+    cursor.execute(SWITCH, (model_id, epoch, entries, domain))
     cursor.execute("SELECT pg_notify('pcw_log', %s)", (domain,))
     cursor.execute("SELECT count(*) FROM log WHERE domain = %s AND position > %s AND kind = 0", (domain, base))
     return int((cursor.fetchone() or (0,))[0])

@@ -272,6 +272,8 @@ async def read_all(world: World) -> None:
 async def read_on(world: World) -> None:
     """A client goes on from its checkpoint; what it has then must be complete, what was forgotten may be too much."""
     puller = world.random.choice(world.pullers)
+    if world.random.random() < 0.3:
+        return await puller.pull_some(world.random.randint(1, 7))
     await puller.pull(world.random.randint(1, 7))
     have = {ident: text for ident, text in puller.store.rows.values() if ident in world.truth.held}
     compare(world.truth.texts, dict(have), f"a client that reads on by {'uuid' if puller.by_uuid else 'position'}")

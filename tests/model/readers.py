@@ -13,7 +13,7 @@ import grpc
 import grpc.aio
 
 from pc_worker.generated import embedding_stream_pb2 as pb
-from tests.integration.gateway.client import stream
+from tests.integration.gateway.client import call, stream
 from tests.integration.gateway.consumer import Consumer, consuming
 from tests.model.line import DOMAIN
 from tests.model.oracle import Ident, ident_of
@@ -67,11 +67,23 @@ class Puller:
     position: int = 0
     uuid: str = ""
 
+    async def pull_some(self, chunk_size: int) -> None:
+        """Read a chunk or none, and break off; what it has then is its checkpoint."""
+        async with grpc.aio.insecure_channel(self.address) as channel:
+            begun = call(channel, pb.StreamEmbeddingRequest(domain=DOMAIN, chunk_size=chunk_size, **self._start()))
+            message = await begun.read()
+            if message is not grpc.aio.EOF:
+                chunk = pb.RowChunk.FromString(message)
+                self.position = self.store.take(chunk, after=0 if self.by_uuid else self.position)
+                self.uuid = chunk.row_ids[-1]
+            begun.cancel()
+
+    def _start(self) -> dict[str, Any]:
+        return {"last_processed_uuid": self.uuid} if self.by_uuid else {"after_position": self.position}
+
     async def pull(self, chunk_size: int) -> tuple[dict[Ident, str], int]:
         """Read once to the end; what this reading alone gave, and the head it was complete up to."""
-        start: dict[str, Any] = (
-            {"last_processed_uuid": self.uuid} if self.by_uuid else {"after_position": self.position}
-        )
+        start = self._start()
         received = await stream(self.address, domain=DOMAIN, chunk_size=chunk_size, **start)
         if received.code != grpc.StatusCode.OK:
             raise Wrong(f"a stream from {start} ended with {received.code}: {received.details}")
@@ -150,6 +162,7 @@ class Follower:
                 if self.random.random() < 0.5:
                     await consumer.ack(last)
             case "end_of_log":
+                last = max(last, int(answer.end_of_log.position))
                 async with self.moved:
                     self.heads = max(self.heads, answer.end_of_log.position)
                     self.position = max(self.position, answer.end_of_log.position)
