@@ -20,7 +20,7 @@ from pc_worker.reader.nodes import (
     Special,
 )
 from pc_worker.reader.normal import label_text
-from pc_worker.reader.parts import Call
+from pc_worker.reader.parts import Call, class_name
 from pc_worker.reader.realise import key_of, resolve
 from pc_worker.reader.walker import Action, Bulk, Mispredicted, Walker
 
@@ -212,8 +212,8 @@ def extend(w: Walker, node: Items, entries: list[Entry], *, batched: bool) -> No
         node.count += sum(entry.count if isinstance(entry, Run) else 1 for entry in entries)
         w.nodes = node.nodes + 1
     else:
-        if not node.plain and node.sealed:
-            raise _no_cell(w, node, entries)
+        if not node.plain and node.sealed and node.foreign is None:
+            node.foreign = _foreign(w, node, entries)
         if node.dicts == node.count:
             _note_dicts(w, node, entries)
         node.add(entries, batched=batched)
@@ -224,14 +224,28 @@ def extend(w: Walker, node: Items, entries: list[Entry], *, batched: bool) -> No
         raise over_limit("shared values make the table far larger than its file")
 
 
-def _no_cell(w: Walker, node: Items, entries: list[Entry]) -> Exception:
-    for number, entry in enumerate(entries):
+def _foreign(w: Walker, node: Items, entries: list[Entry]) -> tuple[int, str]:
+    """The first of ``entries`` that is no cell: its number and class. Its column's label stands elsewhere in the file.
+
+    Raises:
+        Refused: If it is no object that stands for itself, but a part of one.
+    """
+    number = node.count
+    for entry in entries:
         if isinstance(entry, Node) and not entry.plain:
-            what = type(entry.value).__name__ if isinstance(entry, Special) else type(entry).__name__
-            error = unsafe(f"item {node.count + number} of a list is a {what}, which is no cell")
-            error.offset = w.offset_of(entry)
-            return error
-    return unsafe("a list holds something that is no cell")
+            return number, class_of(entry)
+        number += entry.count if isinstance(entry, Run) else 1
+    raise unsafe("a list holds something that is no cell")
+
+
+def class_of(entry: Entry) -> str:
+    """What an entry is called in messages."""
+    if isinstance(entry, Ref) and entry.node is not None:
+        return class_of(entry.node)
+    if isinstance(entry, Special):
+        return class_name(entry.value)
+    names: tuple[tuple[type, str], ...] = ((Items, "list"), (Fields, "dict"), (Group, "tuple"), (Bag, "set"))
+    return next((name for kind, name in names if isinstance(entry, kind)), "object")
 
 
 def _keep(w: Walker, node: Items, entries: list[Entry]) -> None:

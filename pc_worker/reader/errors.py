@@ -40,6 +40,28 @@ class Refused(Exception):
         return f"{self.kind}: {self.reason}" + (f" (at {where})" if where else "")
 
 
+class NoCell(Refused):
+    """A column of Python objects holds one that is no cell; whoever knows the column's label says so by ``of``.
+
+    Attributes:
+        number: Number of the column in its block.
+    """
+
+    def __init__(self, number: int, row: int, what: str, label: str | None = None) -> None:
+        where = "a column" if label is None else f"column `{label}`"
+        reason = f"{where}, row {row} holds a `{what}`; keep plain values, lists and dicts in cells"
+        super().__init__("not a table", reason, None, label, row)
+        self.number, self.what = number, what
+
+    def __str__(self) -> str:
+        """One clear line; the reason names the place."""
+        return f"{self.kind}: {self.reason}"
+
+    def of(self, label: str) -> NoCell:
+        """The same, for the column of this label."""
+        return NoCell(self.number, self.row or 0, self.what, label)
+
+
 class SourceChanged(Exception):
     """The file is no longer the one that was indexed: ingest it again as a new job."""
 

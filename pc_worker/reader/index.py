@@ -119,7 +119,7 @@ def listing_of(node: Items, number: int) -> Listing:
     """Where the items of ``node`` lie."""
     return Listing(
         node.count, node.end & OFFSET, node.left_open, node.end >> SHIFT,
-        node.firsts, node.offsets, node.memos, bytes(node.batched), tuple(node.keys), node.dicts, number,
+        node.firsts, node.offsets, node.memos, bytes(node.batched), tuple(node.keys), node.dicts, number, node.foreign,
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,11 +136,26 @@ def inspect_file(
         return Inspection(name, size, f"refused: {error}", error)
 
 
+def _cells(table: Table) -> Mapping[str, Sequence[object]]:
+    """The first rows' cells by column; none of a column that cannot be read, which only its use would refuse."""
+    try:
+        return table.read(0, _SAMPLE_ROWS).columns
+    except Refused as error:
+        if error.column is None:
+            raise
+    found: dict[str, Sequence[object]] = {}
+    for column in table.columns:
+        try:
+            found.update(table.read(0, _SAMPLE_ROWS, [column.name]).columns)
+        except Refused:
+            found[column.name] = ()
+    return found
+
+
 def _reports(table: Table) -> tuple[ColumnReport, ...]:
-    batch, sizes = table.read(0, _SAMPLE_ROWS), table.stored_bytes()
+    cells, sizes = _cells(table), table.stored_bytes()
     return tuple(
-        ColumnReport(column, _samples(batch.columns[column.name]), sizes.get(column.name, 0))
-        for column in table.columns
+        ColumnReport(column, _samples(cells[column.name]), sizes.get(column.name, 0)) for column in table.columns
     )
 
 

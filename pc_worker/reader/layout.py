@@ -30,6 +30,7 @@ class Listing:
         keys: Keys of the dicts among the items, in order of first appearance.
         dicts: Number of items at its start that are dicts.
         part: Number of the pickle in the file.
+        foreign: The first item that is no cell, by number and class; the list is then no column.
     """
 
     count: int
@@ -43,6 +44,7 @@ class Listing:
     keys: tuple[Any, ...] = ()
     dicts: int = 0
     part: int = 0
+    foreign: tuple[int, str] | None = None
 
     def __len__(self) -> int:
         return self.count

@@ -133,6 +133,7 @@ class Items(Node):
         end: Address after the last opcode of the list.
         left_open: Whether the items before ``end`` stand in a batch that is not closed there.
         kept_from: First memo entry whose value the memo may still keep.
+        foreign: The first item that is no cell, by number and class, once the entries are gone.
         nodes: Nodes that the walker held when the list began: so many are left once its items are passed over.
         keys: Keys of the items that are dicts, as text, in order of first appearance.
         dicts: Number of items at its start that are dicts.
@@ -145,6 +146,7 @@ class Items(Node):
         "end",
         "entries",
         "firsts",
+        "foreign",
         "kept_from",
         "keys",
         "left_open",
@@ -164,6 +166,7 @@ class Items(Node):
         self.end, self.kept_from = address, address >> SHIFT
         self.left_open = False
         self.nodes = 0
+        self.foreign: tuple[int, str] | None = None
         self.keys: dict[Any, None] = {}
 
     def __len__(self) -> int:

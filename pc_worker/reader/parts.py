@@ -113,6 +113,15 @@ class Container:
     content: Any = field(default_factory=dict)
 
 
+def class_name(value: Any) -> str:
+    """What the class of the object that ``value`` describes is called."""
+    if isinstance(value, Call):
+        return {"ArrowArray": "pyarrow.Array", "ArrowChunks": "pyarrow.ChunkedArray"}.get(value.kind, value.kind)
+    if isinstance(value, Array | np.ndarray):
+        return "numpy.ndarray"
+    return str(value) if isinstance(value, Symbol) else type(value).__name__
+
+
 def product(shape: tuple[int, ...]) -> int:
     """Number of elements of ``shape``, in integers that cannot overflow."""
     count = 1

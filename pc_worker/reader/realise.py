@@ -204,6 +204,8 @@ def listed(w: Walker, node: Items) -> list[Any]:
 
 def _decoded(w: Walker, node: Items | Bag, end: int) -> Any:
     start = node.address & OFFSET
+    if isinstance(node, Items) and node.foreign is not None:
+        raise unsafe("a list that is used as an argument holds something that is no cell")
     if end - start > w.limits.cell_bytes:
         raise over_limit("a list or set that is used as an argument is too long")
     kind = list if isinstance(node, Items) else set | frozenset

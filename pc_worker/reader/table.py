@@ -21,8 +21,8 @@ class Column:
     Attributes:
         name: Its label as text, unique in the table.
         kind: text, int, float, bool, datetime, date, time, timedelta, decimal, bytes, uuid, complex, period,
-            interval, category, list, dict, vector, null (no cell seen that is not null) or mixed. Of columns of
-            Python objects it is judged from a fixed sample of rows.
+            interval, category, list, dict, vector, null (no cell seen that is not null), unreadable (its use is
+            refused) or mixed. Of columns of Python objects it is judged from a fixed sample of rows.
         dimension: Length of the vectors, for kind ``vector``: float arrays or lists of floats of one length ≥ 2.
     """
 

@@ -14,8 +14,7 @@ import pyarrow as pa
 from pc_worker.reader.errors import Refused, broken, over_limit
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
 from pc_worker.reader.kinds import judge_columns
-from pc_worker.reader.limits import Limits
-from pc_worker.reader.shapes.arrow_values import kind_of, python_values
+from pc_worker.reader.shapes.arrow_cells import dimension_of, kind_of, python_values
 from pc_worker.reader.shapes.names import column_names
 from pc_worker.reader.sidecar import ColumnNote, Damaged
 from pc_worker.reader.source import Source
@@ -34,7 +33,7 @@ def copied(opening: Opening, container: str, batches: Iterable[Any]) -> Indexed:
     """Write ``batches`` to the spool, and return their rows."""
     copy = opening.place.copy("arrow")
     with damage_named(container):
-        _copy(batches, copy, opening.limits)
+        _copy(batches, copy, opening)
         rows = ArrowRows(opening.content, copy, container)
     return Indexed(Index(), rows, rows.notes())
 
@@ -72,15 +71,14 @@ def file_of(content: Source) -> Iterator[Any]:
         yield file
 
 
-def _copy(batches: Iterable[Any], target: Path, limits: Limits) -> None:
+def _copy(batches: Iterable[Any], target: Path, opening: Opening) -> None:
     """Write ``batches`` to an Arrow file, whole or not at all."""
     rows = 0
     with written(target) as file:
         writer = None
         for batch in batches:
             rows += batch.num_rows
-            if rows > limits.rows or batch.num_columns > limits.columns or file.tell() > limits.output_bytes:
-                raise over_limit("the table has more rows, columns or bytes than the limits allow")
+            _check_cost(rows, batch.num_columns, file.tell() + batch.nbytes, opening)
             writer = writer or pa.ipc.new_file(file, batch.schema)
             for start in range(0, batch.num_rows, BATCH_ROWS):
                 writer.write_batch(batch.slice(start, BATCH_ROWS))
@@ -95,6 +93,21 @@ def without_dictionaries(batch: Any) -> Any:
         column.dictionary_decode() if pa.types.is_dictionary(column.type) else column for column in batch.columns
     ]
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _check_cost(rows: int, columns: int, written: int, opening: Opening) -> None:
+    """Check the same budgets that hold for pickles and for what is unpacked.
+
+    Raises:
+        Refused: If one is spent.
+    """
+    limits, size = opening.limits, opening.source.size
+    if rows > limits.rows or columns > limits.columns or written > limits.output_bytes:
+        raise over_limit("the table has more rows, columns or bytes than the limits allow")
+    if rows > max(limits.rows_free, limits.rows_per_byte * size):
+        raise over_limit(f"the table has more than {limits.rows_per_byte} rows for each byte of the file")
+    if written > max(limits.ratio_free_bytes, limits.ratio * size):
+        raise over_limit(f"the table expands to more than {limits.ratio} times the size of the file")
 
 
 class ArrowRows:
@@ -112,14 +125,16 @@ class ArrowRows:
             self._ends.append(self._file.get_batch(number).num_rows + (self._ends[-1] if self._ends else 0))
         self.rows = self._ends[-1] if self._ends else 0
         self.names = tuple(column_names(self._file.schema.names))
+        self._unreadable: set[str] = set()
         self._numbers = {name: number for number, name in enumerate(self.names)}
 
     def notes(self) -> tuple[ColumnNote, ...]:
         """The columns with their kinds; looks at a sample of the rows where the type does not tell."""
         types = dict(zip(self.names, self._file.schema.types, strict=True))
-        told = {name: (kind_of(of), getattr(of, "list_size", None)) for name, of in types.items()}
+        told = {name: (kind_of(of), dimension_of(of)) for name, of in types.items()}
         asked = tuple(name for name, (kind, _) in told.items() if kind in ("mixed", "list", "category"))
-        told.update(judge_columns(asked, self.rows, self.read))
+        told.update(judge_columns(asked, self.rows, self._read_what_can_be))
+        told.update({name: ("unreadable", None) for name in asked if name in self._unreadable})
         return tuple(ColumnNote(name, *told[name]) for name in self.names)
 
     def stored_bytes(self) -> dict[str, int]:
@@ -135,10 +150,30 @@ class ArrowRows:
             first = end - batch.num_rows
             piece = batch.slice(start - first, min(stop, end) - start)
             for name in columns:
-                array = piece.column(self._numbers[name])
-                cells[name] += python_values(array, kind_of(array.type))
+                cells[name] += self._cells(piece.column(self._numbers[name]), name)
             start, place = end, place + 1
         return dict(cells)
+
+    def _cells(self, array: Any, name: str) -> list[Any]:
+        try:
+            return python_values(array)
+        except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+            reason = f"column `{name}` holds {str(array.type)[:80]} values that are not read; leave it out"
+            raise Refused("not a table", reason, column=name) from error
+
+    def _read_what_can_be(self, start: int, stop: int, columns: Sequence[str]) -> dict[str, Sequence[object]]:
+        """Like ``read``, without the columns that hold what is not read; those are noted."""
+        try:
+            return self.read(start, stop, columns)
+        except Refused as error:
+            if error.column is None or len(columns) == 1:
+                self._unreadable.update(columns)
+                return {}
+        found: dict[str, Sequence[object]] = {}
+        for name in columns:
+            if name not in self._unreadable:
+                found.update(self._read_what_can_be(start, stop, (name,)))
+        return found
 
     def close(self) -> None:
         """Give back the descriptors."""

@@ -16,7 +16,8 @@ def _batches(opening: Opening) -> Iterator[Any]:
     with file_of(opening.content) as file:
         table = pyarrow.parquet.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False)
         schema = table.schema_arrow
-        yield pa.record_batch([pa.array([], type=kind) for kind in schema.types], schema=schema)
+        # Not pa.array([]), which loads pandas to ask whether the list is a Series.
+        yield pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in schema.types], schema=schema)
         yield from table.iter_batches(batch_size=BATCH_ROWS)
 
 

@@ -12,9 +12,9 @@ import numpy as np
 from pc_worker.reader import zones
 from pc_worker.reader.allowed.frequencies import frequency_name
 from pc_worker.reader.allowed.pandas_names import is_interval
-from pc_worker.reader.errors import broken, not_a_table
+from pc_worker.reader.errors import NoCell, broken, not_a_table
 from pc_worker.reader.layout import Listing
-from pc_worker.reader.parts import Array, Call, Zone
+from pc_worker.reader.parts import Array, Call, Symbol, Zone, class_name
 from pc_worker.reader.shapes.arrow import arrow_column
 from pc_worker.reader.shapes.columns import (
     KINDS,
@@ -43,11 +43,13 @@ def column(store: Store, value: Any) -> Reader:
     """
     match value:
         case Listing():
+            if value.foreign is not None:
+                raise NoCell(0, *value.foreign)
             return Objects(store, value, 0, len(value))
         case () | []:
             return Values([])
         case tuple() | list():
-            raise not_a_table("a list or tuple of a dict of columns holds something that is no cell")
+            raise _no_cell(list(value), len(value), transposed=False)
         case np.ndarray():  # in a list of nothing but cells, as an empty Series has its array
             return Values(list(value), KINDS[value.dtype.kind])
         case Array() if len(value.shape) > 1 and value.dtype is not None and not value.dtype.hasobject:
@@ -58,7 +60,7 @@ def column(store: Store, value: Any) -> Reader:
             return rows_of(store, value, 1)[0]
         case Call() if value.kind in _EXTENSIONS:
             return _EXTENSIONS[value.kind](store, value)
-    raise not_a_table(f"a column is a {getattr(value, 'kind', type(value).__name__)}, which is not read")
+    raise not_a_table(f"a column is a {class_name(value)}, which is not read")
 
 
 def block_columns(store: Store, value: Any, count: int) -> list[Reader]:
@@ -87,11 +89,44 @@ def rows_of(store: Store, array: Array, count: int) -> list[Reader]:
     if not array.dtype.hasobject:
         return [Numbers(store, array.data, array.dtype, first, step, rows) for first, step in places]
     if not isinstance(array.data, Listing):
-        raise broken("an array of objects has no list of items")
+        raise _no_cell(array.data, rows, transposed=fortran)
+    if array.data.foreign is not None:
+        number, kind = array.data.foreign
+        raise NoCell(*_place_of(number, width, rows, transposed=fortran), kind)
     if not fortran:
         return [Objects(store, array.data, first, rows) for first, _ in places]
     objects = Objects(store, array.data, 0, width * rows)
     return [Strided(objects, first, step, rows) for first, step in places]
+
+
+def _no_cell(items: Any, rows: int, *, transposed: bool) -> Exception:
+    """Which of the items, one of which is no cell, it is."""
+    for number, item in enumerate(items if isinstance(items, list) else ()):
+        if not _is_value(item):
+            width = max(1, len(items) // max(1, rows))
+            return NoCell(*_place_of(number, width, rows, transposed=transposed), class_name(item))
+    return not_a_table("a column of Python objects holds something that is no cell")
+
+
+def _is_value(item: Any) -> bool:
+    """Whether what is inside may be in a cell."""
+    match item:
+        case Call() | Symbol():
+            return False
+        case Listing():
+            return item.foreign is None
+        case tuple() | list():
+            return all(map(_is_value, item))
+        case dict():
+            return all(map(_is_value, item.values()))
+        case Array(data=list() as inner):
+            return all(map(_is_value, inner))
+    return True
+
+
+def _place_of(number: int, width: int, rows: int, *, transposed: bool) -> tuple[int, int]:
+    """The column in its block, and the row, of an item of a block's list."""
+    return (number % width, number // width) if transposed else (number // max(1, rows), number % max(1, rows))
 
 
 def _backing(value: Call) -> tuple[Any, Array] | None:

@@ -13,16 +13,11 @@ from pc_worker.reader import zones
 from pc_worker.reader.errors import Refused, broken, over_limit
 from pc_worker.reader.parts import Call
 from pc_worker.reader.shapes.arrow import buffer, sequence
-from pc_worker.reader.shapes.columns import Reader, clock_values
+from pc_worker.reader.shapes.arrow_cells import kind_of, python_values
+from pc_worker.reader.shapes.columns import Reader
 from pc_worker.reader.store import Store
 
 _STEP = 1 << 14
-_KINDS = (
-    ("bool", pa.types.is_boolean), ("int", pa.types.is_integer), ("float", pa.types.is_floating),
-    ("decimal", pa.types.is_decimal), ("date", pa.types.is_date), ("datetime", pa.types.is_timestamp),
-    ("time", pa.types.is_time), ("timedelta", pa.types.is_duration), ("bytes", pa.types.is_binary),
-    ("list", pa.types.is_nested), ("category", pa.types.is_dictionary), ("null", pa.types.is_null),
-)  # fmt: skip
 
 
 class ArrowValues(Reader):
@@ -45,7 +40,7 @@ class ArrowValues(Reader):
         for start in range(0, len(self), _STEP):
             array = self._slice(start, min(start + _STEP, len(self)))
             if convert:
-                _converted(array, self.kind)
+                _converted(array)
 
     def _slice(self, start: int, stop: int) -> Any:
         try:
@@ -57,43 +52,14 @@ class ArrowValues(Reader):
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
         """Cells of rows ``start`` up to ``stop``."""
-        return _converted(self._slice(start, stop), self.kind)
+        return _converted(self._slice(start, stop))
 
 
-def _converted(array: Any, kind: str) -> list[Any]:
+def _converted(array: Any) -> list[Any]:
     try:
-        return python_values(array, kind)
+        return python_values(array)
     except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
         raise broken(f"an Arrow column holds what is no value ({type(error).__name__})") from error
-
-
-def kind_of(kind: Any) -> str:
-    """A column's kind by its Arrow type."""
-    if pa.types.is_fixed_size_list(kind) and pa.types.is_floating(kind.value_type) and kind.list_size >= 2:
-        return "vector"
-    if pa.types.is_struct(kind):
-        return "dict"
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return "text"
-    return next((name for name, is_kind in _KINDS if is_kind(kind)), "mixed")
-
-
-def python_values(array: Any, kind: str) -> list[Any]:
-    """An Arrow array's cells as Python values; moments and spans exact to the nanosecond."""
-    if pa.types.is_timestamp(array.type) or pa.types.is_duration(array.type):
-        letter = "M" if pa.types.is_timestamp(array.type) else "m"
-        ticks = array.cast(pa.int64()).fill_null(-(2**63)).to_numpy(zero_copy_only=False)
-        zone = getattr(array.type, "tz", None)
-        return clock_values(ticks.view(f"{letter}8[{array.type.unit}]"), zones.of_text(zone) if zone else None)
-    if kind == "category":
-        words = python_values(array.dictionary, "mixed")
-        return [None if code is None else words[code] for code in array.indices.to_pylist()]
-    if kind == "vector":
-        return [
-            None if row is None else np.asarray(row, array.type.value_type.to_pandas_dtype())
-            for row in array.to_pylist()
-        ]
-    return array.to_pylist()  # type: ignore[no-any-return]  # pyarrow publishes no types
 
 
 def arrow_type(store: Store, described: Any) -> Any:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pc_worker.reader.errors import broken, not_a_table
+from pc_worker.reader.errors import NoCell, broken, not_a_table
 from pc_worker.reader.layout import Listing
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.normal import label_text
-from pc_worker.reader.parts import Array, Call, check_filled
+from pc_worker.reader.parts import Array, Call, check_filled, class_name
 from pc_worker.reader.shapes.arrays import block_columns, column, fields_of, index_data
 from pc_worker.reader.shapes.arrow import sequence
 from pc_worker.reader.shapes.columns import Reader
@@ -55,7 +55,7 @@ def shape_of(store: Store, value: Any, limits: Limits) -> Shape:
             return _columns(store, value)
         case Listing() if value.dicts == len(value) > 0:
             return Shape("list of dicts", len(value), {}, value, value.keys)
-    what = value.kind if isinstance(value, Call) else type(value).__name__
+    what = class_name(value)
     what = "list of other things than dicts" if isinstance(value, Listing) else what
     raise not_a_table(f"the file holds a {what}; a DataFrame, a Series, a dict of columns or a list of dicts is read")
 
@@ -88,7 +88,10 @@ def _columns(store: Store, value: dict[Any, Any]) -> Shape:
     for label, item in value.items():
         if _length(item) is None:
             raise not_a_table(f"the dict's entry {label_text(label)[:60]!r} is not a column")
-        readers.append(_series_values(store, item) if _is_series(item) else _dict_column(store, item))
+        try:
+            readers.append(_series_values(store, item) if _is_series(item) else _dict_column(store, item))
+        except NoCell as found:
+            raise found.of(label_text(label)) from found
     if not readers or len({len(reader) for reader in readers}) != 1:
         raise not_a_table("the dict's entries are not columns of one length")
     names = column_names([label_text(label) for label in value])
@@ -114,7 +117,7 @@ def _frame(store: Store, frame: Call, limits: Limits, container: str) -> Shape:
     rows = len(levels[0][1])
     readers: list[Reader | None] = [None] * len(labels)
     for block in blocks:
-        _place(store, block, readers, rows)
+        _place(store, block, readers, rows, labels)
     if any(reader is None for reader in readers):
         raise broken("a DataFrame has a column that no block holds")
     found = [reader for reader in readers if reader is not None]
@@ -152,10 +155,16 @@ def _block(block: Any) -> tuple[Any, Any]:
     return block.args[0], block.args[1]
 
 
-def _place(store: Store, block: tuple[Any, Any], readers: list[Reader | None], rows: int) -> None:
+def _place(
+    store: Store, block: tuple[Any, Any], readers: list[Reader | None], rows: int, labels: Sequence[str]
+) -> None:
     values, places = block
     numbers = _places(store, places, len(readers))
-    for number, reader in zip(numbers, block_columns(store, values, len(numbers)), strict=True):
+    try:
+        columns = block_columns(store, values, len(numbers))
+    except NoCell as found:
+        raise found.of(labels[numbers[found.number]]) from found
+    for number, reader in zip(numbers, columns, strict=True):
         if readers[number] is not None:
             raise broken(f"two blocks hold column {number}")
         if len(reader) != rows:
@@ -184,7 +193,11 @@ def _series(store: Store, series: Call) -> Shape:
     name = name_of(state.get("name", state.get("_name")))
     label = "0" if name is None else label_text(name)
     rows = len(levels[0][1])
-    return Shape("Series", rows, _named(levels, rows, [label], [column(store, blocks[0][0])]))
+    try:
+        cells = column(store, blocks[0][0])
+    except NoCell as found:
+        raise found.of(label) from found
+    return Shape("Series", rows, _named(levels, rows, [label], [cells]))
 
 
 def _series_values(store: Store, series: Call) -> Reader:

@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from pc_worker.reader.errors import broken, over_limit
+from pc_worker.reader.errors import NoCell, broken, over_limit
 from pc_worker.reader.layout import Listing
+from pc_worker.reader.normal import label_text
 from pc_worker.reader.parts import Array, Call, Payload, Symbol
 from pc_worker.reader.shapes.arrays import coded, column, intervals, range_of, whole_column
 from pc_worker.reader.shapes.arrow import sequence
@@ -33,7 +34,11 @@ def levels_of(store: Store, index: Any) -> Levels:
         return _multi(store, state)
     if index.kind == "IntervalIndex" and "left" in state:
         return [(name_of(state.get("name")), intervals(store, state))]
-    return [(name_of(state.get("name")), column(store, state.get("data")))]
+    name = name_of(state.get("name"))
+    try:
+        return [(name, column(store, state.get("data")))]
+    except NoCell as found:
+        raise found.of("index" if name is None else label_text(name)) from found
 
 
 def name_of(label: Any) -> Any:

@@ -441,7 +441,7 @@ def test_columns_that_are_tuples_hold_cells_of_any_kind(tmp_path: Path) -> None:
 def test_a_dict_of_columns_whose_cells_are_tables_is_refused(tmp_path: Path) -> None:
     (tmp_path / "table").write_bytes(pickle.dumps({"a": (pd.Series([1]),)}))
 
-    with pytest.raises(Refused, match="no cell"):
+    with pytest.raises(Refused, match="column `a`, row 0 holds a `Series`"):
         open_table(tmp_path / "table", spool=tmp_path)
 
 

@@ -1,0 +1,131 @@
+"""Compares the reader with pyarrow's own reading, on a folder of Parquet and Arrow files: equal, refused, different.
+
+    python scripts/compare_with_pyarrow.py FOLDER [--all]
+
+Files packed by gzip are compared unpacked. A file counts as *equal* if every cell is what pyarrow gives for it, as
+*refused* with the reader's words, else as *different*; as *neither* if pyarrow cannot read it either and the reader
+refuses it, as *ours only* if the reader reads it. Exit 1 if one is different.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pc_worker.reader import Refused, normal, open_table
+
+ENDINGS = (".parquet", ".arrow_file", ".stream", ".arrow", ".feather", ".orc")
+_SHOWN = 300
+
+
+def main() -> int:
+    """Compare every file and print the counts."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--all", action="store_true", help="also print the files that are equal")
+    given = parser.parse_args()
+    counts: Counter[tuple[str, str]] = Counter()
+    for path in sorted(given.folder.rglob("*")):
+        if path.is_file() and path.name.removesuffix(".gz").endswith(ENDINGS):
+            verdict, words = compared(path)
+            counts[path.name.removesuffix(".gz").rpartition(".")[2], verdict] += 1
+            if given.all or verdict != "equal":
+                sys.stdout.write(f"{verdict:10}{path.relative_to(given.folder)}  {words[:_SHOWN]}\n")
+    for (ending, verdict), count in sorted(counts.items()):
+        sys.stdout.write(f"{ending}: {count} {verdict}\n")
+    return int(any(verdict == "different" for _, verdict in counts))
+
+
+def compared(path: Path) -> tuple[str, str]:
+    """The verdict on one file, and why."""
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "file"
+        plain.write_bytes(gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes())
+        try:
+            expected: Any = list(theirs(plain, path.name))
+        except Exception as error:
+            expected = error
+        try:
+            found = list(ours(plain, Path(folder)))
+        except Refused as error:
+            return ("neither" if isinstance(expected, Exception) else "refused"), str(error)
+    if isinstance(expected, Exception):
+        return "ours only", f"pyarrow: {type(expected).__name__}: {expected}"
+    return difference(found, expected)
+
+
+def ours(path: Path, spool: Path) -> Iterator[dict[str, Any]]:
+    """The rows that the reader gives."""
+    with open_table(path, spool=spool) as table:
+        for start in range(0, table.rows, 300):
+            batch = table.read(start, start + 300)
+            yield from (batch.normal_row(number) for number in range(len(batch)))
+
+
+def theirs(path: Path, name: str) -> Iterator[list[Any]]:
+    """The rows that pyarrow gives, as lists of cells: labels that stand twice are no matter here."""
+    if ".parquet" in name:
+        table = pq.ParquetFile(path).read()
+    elif ".orc" in name:
+        import pyarrow.orc
+
+        table = pyarrow.orc.read_table(path)
+    else:
+        opened = pa.ipc.open_stream(path) if ".stream" in name else pa.ipc.open_file(path)
+        table = opened.read_all()
+    columns = [[cell_of(cell) for chunk in column.chunks for cell in chunk] for column in table.columns]
+    yield from map(list, zip(*columns, strict=True)) if columns else ()
+
+
+def cell_of(scalar: Any) -> Any:
+    """A cell in normal form by pyarrow's own conversion; where that fails, by its conversion to text."""
+    try:
+        return normal(plain(scalar.as_py()))
+    except (ValueError, OverflowError, TypeError, pa.ArrowException):
+        return Unsure()
+
+
+def plain(value: Any) -> Any:
+    """Named tuples as tuples, and moments to the nanosecond, also inside."""
+    if hasattr(value, "nanosecond") or (hasattr(value, "nanoseconds") and hasattr(value, "isoformat")):
+        return value.isoformat()  # pandas' own
+    if isinstance(value, tuple):
+        return tuple(map(plain, value))
+    if isinstance(value, list):
+        return [*map(plain, value)]
+    return {key: plain(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+class Unsure:
+    """A cell that pyarrow holds and cannot turn into a Python value: any is as good."""
+
+    def __eq__(self, other: object) -> bool:
+        """Equal to all."""
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def difference(found: list[dict[str, Any]], expected: list[list[Any]]) -> tuple[str, str]:
+    """Whether the rows are equal, and the first that is not."""
+    if len(found) != len(expected):
+        return "different", f"{len(found)} rows instead of {len(expected)}"
+    for number, (row, cells) in enumerate(zip(found, expected, strict=True)):
+        for (name, cell), other in zip(row.items(), cells, strict=True):
+            if other != cell and json.dumps(cell, default=str) != json.dumps(other, default=str):
+                return "different", f"row {number}, column {name}: {cell!r} instead of {other!r}"
+    return "equal", ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""Parquet of every type that pyarrow reads: the same cells, without pandas, within the budgets."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pc_worker.reader import Limits, Refused, inspect_file, open_table
+from tests.unit.reader.reading import read_twice
+
+ROOT = Path(__file__).parents[3]
+FAR = pa.array([10**15, None, -(10**15)]).view(pa.timestamp("ms"))
+COLUMNS: dict[str, tuple[Any, list[Any]]] = {
+    "far": (FAR, ["33658-09-27T01:46:40", None, "-29719-04-05T22:13:20"]),
+    "far in structs": (
+        pa.StructArray.from_arrays([FAR, pa.array([1, 2, 3])], ["when", "n"]),
+        [{"when": "33658-09-27T01:46:40", "n": 1}, {"when": None, "n": 2},
+         {"when": "-29719-04-05T22:13:20", "n": 3}],
+    ),
+    "nanoseconds": (pa.array([1, None, 10**9 + 1]).view(pa.timestamp("ns", "UTC")),
+                    ["1970-01-01T00:00:00.000000001+00:00", None, "1970-01-01T00:00:01.000000001+00:00"]),
+    "times": (pa.array([1, None, 10**9]).view(pa.time64("ns")), ["00:00:00.000000001", None, "00:00:01"]),
+    "days": (pa.array([dt.date(2020, 2, 29), None, dt.date(1, 1, 1)]), ["2020-02-29", None, "0001-01-01"]),
+    "decimals": (pa.array([decimal.Decimal("1.50"), None, decimal.Decimal("-7.25")], pa.decimal128(38, 2)),
+                 ["1.50", None, "-7.25"]),
+    "large texts": (pa.array(["a", None, "c"], pa.large_string()), ["a", None, "c"]),
+    "text views": (pa.array(["a", None, "c" * 40], pa.string_view()), ["a", None, "c" * 40]),
+    "dictionary": (pa.array(["a", None, "a"]).dictionary_encode(), ["a", None, "a"]),
+    "maps": (pa.array([[("k", 1)], None, []], pa.map_(pa.string(), pa.int64())), [[["k", 1]], None, []]),
+    "ids": (pa.ExtensionArray.from_storage(pa.uuid(), pa.array([uuid.UUID(int=1).bytes, None, uuid.UUID(int=2).bytes],
+                                                              pa.binary(16))),
+            [str(uuid.UUID(int=1)), None, str(uuid.UUID(int=2))]),
+    "JSON": (pa.ExtensionArray.from_storage(pa.json_(), pa.array(['{"a":1}', None, "[]"])), ['{"a":1}', None, "[]"]),
+    "vectors": (pa.array([[1.0, 2.0], None, [3.0, 4.5]], pa.list_(pa.float32(), 2)), [[1.0, 2.0], None, [3.0, 4.5]]),
+    "nested": (pa.array([[{"a": [1]}], None, [{"a": None}, None]]), [[{"a": [1]}], None, [{"a": None}, None]]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_what_pyarrow_reads_is_read(name: str, tmp_path: Path) -> None:
+    column, expected = COLUMNS[name]
+    pq.write_table(pa.table({"id": [1, 2, 3], "c": column}), tmp_path / "f", row_group_size=2)
+
+    rows = read_twice(tmp_path / "f", tmp_path, chunk=2)
+
+    assert [row["c"] for row in rows] == expected
+
+
+ARRAYS = {
+    "dictionary in lists": (
+        pa.ListArray.from_arrays([0, 1, 1, 2], pa.array(["a", "b"]).dictionary_encode()), [["a"], [], ["b"]]),
+    "runs": (pa.RunEndEncodedArray.from_arrays([2, 3], pa.array(["a", "b"])), ["a", "a", "b"]),
+    "list views": (pa.array([[1], None, [2, 3]], pa.list_view(pa.int64())), [[1], None, [2, 3]]),
+    "months, days and nanoseconds": (pa.array([(1, 2, 3), None, (0, 0, 0)], pa.month_day_nano_interval()),
+                                     [(1, 2, 3), None, (0, 0, 0)]),
+    "fixed lists of text": (pa.array([["a", "b"], None, ["c", None]], pa.list_(pa.string(), 2)),
+                            [["a", "b"], None, ["c", None]]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_arrow_types_that_parquet_has_not_are_values_too(name: str) -> None:
+    from pc_worker.reader.shapes.arrow_cells import python_values
+
+    array, expected = ARRAYS[name]
+
+    assert [tuple(cell) if "months" in name and cell else cell for cell in python_values(array)] == expected
+    assert len(python_values(array.slice(1, 2))) == 2
+
+
+def unreadable() -> pa.Array:
+    """Lists of times of day that no day has."""
+    return pa.ListArray.from_arrays([0, 1, 1], pa.array([10**18]).view(pa.time64("ns")))
+
+
+def test_a_column_that_is_not_read_is_named_and_refuses_only_its_use(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"id": [1, 2], "odd": unreadable()}), tmp_path / "f")
+
+    with open_table(tmp_path / "f", spool=tmp_path) as table:
+        assert [(column.name, column.kind) for column in table.columns] == [("id", "int"), ("odd", "unreadable")]
+        assert table.read(0, 2, ["id"]).columns["id"] == [1, 2]
+        with pytest.raises(Refused, match=r"column `odd` holds list<.*time64.* that are not read; leave it out"):
+            table.read(0, 2)
+    report = inspect_file(tmp_path / "f", spool=tmp_path)
+    assert (report.verdict, report.columns[1].samples) == ("readable", ())
+
+
+def test_a_table_that_expands_too_far_is_refused_before_it_fills_the_spool(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"c": ["x" * 100_000] * 300}), tmp_path / "f")
+
+    with pytest.raises(Refused, match=r"expands to more than 200 times") as caught:
+        open_table(tmp_path / "f", spool=tmp_path, limits=Limits(ratio_free_bytes=10 << 20))
+
+    assert caught.value.kind == "over a limit"
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+
+
+def test_rows_that_cost_no_bytes_are_held_against_the_size(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"c": pa.nulls(100_000)}), tmp_path / "f")
+
+    with pytest.raises(Refused, match="rows for each byte"):
+        open_table(tmp_path / "f", spool=tmp_path, limits=Limits(rows_free=1000, rows_per_byte=2))
+
+
+def test_reading_parquet_does_not_need_pandas(tmp_path: Path) -> None:
+    columns = {name: column for name, (column, _) in COLUMNS.items()}
+    pq.write_table(pa.table(columns), tmp_path / "f")
+    code = (
+        "import sys; from pathlib import Path; from pc_worker.reader import inspect_file, open_table;"
+        f"where = Path({str(tmp_path)!r}); inspect_file(where / 'f', spool=where);"
+        "t = open_table(where / 'f', spool=where); b = t.read(0, 3); [b.normal_row(n) for n in range(3)];"
+        "print('pandas' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True, timeout=60
+    )
+
+    assert done.stdout.strip() == "False"
