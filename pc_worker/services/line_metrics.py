@@ -146,7 +146,7 @@ def _jobs(cursor: Cursor, families: dict[str, Family]) -> None:
     oldest: dict[str, float] = {}
     open_chunks: dict[str, int] = {}
     counts: dict[tuple[str, str], int] = {}
-    for domain, state, jobs, chunks, rows_dead, age in line_state.jobs_by_state(cursor):
+    for domain, state, jobs, chunks, rows_dead, age in line_state.jobs_by_state(cursor, domain_names()):
         counts |= {(domain, other): counts.get((domain, other), 0) for other in STATES} | {(domain, state): jobs}
         dead[domain] = dead.get(domain, 0) + int(rows_dead)
         if state in OPEN_STATES:

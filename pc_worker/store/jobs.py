@@ -236,9 +236,9 @@ def waiting_jobs(cursor: Cursor, domain: str, *, limit: int = 100) -> list[Job]:
 
 
 def purge_jobs(cursor: Cursor, *, older_than_s: float) -> list[str]:
-    """Delete jobs that ended well long ago, with their chunks and dead letters; what a resume needs stays."""
+    """Delete jobs that ended well long ago, and those that never began; what a resume needs stays."""
     cursor.execute(
-        "DELETE FROM jobs WHERE state IN ('completed', 'partial') "
+        "DELETE FROM jobs WHERE (state IN ('completed', 'partial') OR state = 'failed' AND seq IS NULL) "
         "AND finished_at < now() - make_interval(secs => %s) RETURNING job_id",
         (older_than_s,),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pc_worker.store.connection import Cursor
@@ -9,10 +10,12 @@ from pc_worker.store.connection import Cursor
 #: The consumers that lag most are told one by one; names are the consumers' own, so their number must have a bound.
 MOST_SUBSCRIPTIONS = 100
 
+# Names that callers made up are one: each would be a series for ever.
 JOBS = """
-SELECT domain, state, count(*), sum(chunks_total - chunks_done) FILTER (WHERE state = 'running'), sum(rows_dead),
-       coalesce(extract(epoch FROM now() - min(created_at)), 0)
-FROM jobs GROUP BY domain, state
+SELECT CASE WHEN j.domain = ANY (%s) OR j.domain IN (SELECT domain FROM domains) THEN j.domain ELSE 'unknown' END
+           AS known, state, count(*), sum(chunks_total - chunks_done) FILTER (WHERE state = 'running'),
+       sum(rows_dead), coalesce(extract(epoch FROM now() - min(created_at)), 0)
+FROM jobs j GROUP BY known, state
 """
 # Chunks are sent in order, so a job's first open one has waited longest.
 WAITING = """
@@ -58,9 +61,9 @@ WHERE domain = %s AND first_position <= %s ORDER BY first_position DESC LIMIT 1
 Rows = list[tuple[Any, ...]]
 
 
-def jobs_by_state(cursor: Cursor) -> Rows:
+def jobs_by_state(cursor: Cursor, declared: Sequence[str]) -> Rows:
     """Give (domain, state, jobs, open chunks, dead rows, seconds since the oldest was made)."""
-    return _all(cursor, JOBS)
+    return _all(cursor, JOBS, list(declared))
 
 
 def waiting_chunks(cursor: Cursor) -> Rows:

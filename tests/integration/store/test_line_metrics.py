@@ -57,6 +57,18 @@ def test_jobs_log_and_consumers_are_told(database: Database, redis_url: str) -> 
     assert {name for name, *_ in found} <= set(GAUGES)
 
 
+def test_domains_that_callers_made_up_are_one_series(database: Database, redis_url: str) -> None:
+    with database.transaction() as cursor:
+        for number in range(50):
+            jobs.create_job(cursor, job_id=f"m{number}", domain=f"made up {number}", source="", request={}, max_dead=0)
+            jobs.fail_job(cursor, f"m{number}", "its call was refused")
+
+    found = measured(database, queue(redis_url))
+
+    assert found["pcw_jobs", "unknown", "failed"] == 50
+    assert not [names for names in found if "made up" in "".join(names)]
+
+
 def test_a_consumer_that_has_everything_lags_by_nothing(database: Database, redis_url: str) -> None:
     job = make_job(database)
     with database.transaction() as cursor:

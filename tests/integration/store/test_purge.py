@@ -88,11 +88,13 @@ def test_jobs_that_can_be_resumed_stay(database: Database) -> None:
     with database.transaction() as cursor:
         jobs.fail_job(cursor, failed.job_id, "a reason")
         jobs.cancel_job(cursor, cancelled.job_id)
+        jobs.create_job(cursor, job_id="refused", domain="no", source="", request={}, max_dead=0)
+        jobs.fail_job(cursor, "refused", "its call was refused")
 
     with database.transaction() as cursor:
         gone = jobs.purge_jobs(cursor, older_than_s=-1)
 
-    assert empty.job_id in gone
+    assert {empty.job_id, "refused"} <= set(gone)
     assert not {failed.job_id, cancelled.job_id} & set(gone)
 
 
