@@ -87,6 +87,11 @@ def _copy(batches: Iterable[Any], target: Path, opening: Opening) -> None:
         writer.close()
 
 
+def without_rows(schema: Any) -> Any:
+    """Return a batch of a schema without rows; not of ``pa.array([])``, which loads pandas to ask about the list."""
+    return pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in schema.types], schema=schema)
+
+
 def without_dictionaries(batch: Any) -> Any:
     """Return a batch with plain columns in place of dictionary-encoded ones, whose words may differ by batch."""
     columns = [

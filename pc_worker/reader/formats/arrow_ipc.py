@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from pc_worker.reader.errors import broken
-from pc_worker.reader.formats.arrow_copy import copied_format, file_of, without_dictionaries
+from pc_worker.reader.formats.arrow_copy import copied_format, file_of, without_dictionaries, without_rows
 from pc_worker.reader.formats.base import Format, Opening
 
 
@@ -28,7 +28,7 @@ def _stream(opening: Opening) -> Iterator[Any]:
 
 def _checked(schema: Any, batches: Any) -> Iterator[Any]:
     """Yield batches whose every offset was checked: reading does not, and using a damaged one ends the process."""
-    yield without_dictionaries(pa.RecordBatch.from_pylist([], schema=schema))
+    yield without_dictionaries(without_rows(schema))
     for batch in batches:
         batch.validate(full=True)
         yield without_dictionaries(batch)

@@ -71,7 +71,9 @@ def _batch(cells: Cells, names: list[str]) -> Any:
     buffers = [filled, pa.py_buffer(offsets), pa.py_buffer(cells.data)]
     flat = pa.Array.from_buffers(pa.string(), len(cells.ends), buffers)
     rows, width = len(cells), cells.width
-    by_column = flat.take(pa.array(np.arange(rows * width).reshape(rows, width).T.ravel()))
+    order = np.arange(rows * width).reshape(rows, width).T.ravel()
+    # Not pa.array(order), which loads pandas to ask whether this is one of its own.
+    by_column = flat.take(pa.Array.from_buffers(pa.int64(), len(order), [None, pa.py_buffer(order)]))
     columns = [by_column[number * rows : (number + 1) * rows] for number in range(width)]
     return pa.RecordBatch.from_arrays(columns, names=names)
 

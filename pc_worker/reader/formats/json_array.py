@@ -31,11 +31,14 @@ class _Text:
         self._base = self._end = start
         self._rest = b""
         self.text, self.at = "", 0
+        self._told = 0
 
     def offset(self) -> int:
-        """Return the byte offset of the place."""
-        used = self.text[: self.at]
-        return self._base + (self.at if used.isascii() else len(used.encode("utf-8")))
+        """Return the byte offset of the place; what was passed since it was last asked for is looked at once."""
+        passed = self.text[self._told : self.at]
+        self._base += len(passed) if passed.isascii() else len(passed.encode("utf-8"))
+        self._told = self.at
+        return self._base
 
     def more(self) -> bool:
         """Drop what is used, and read on, at least as much as is kept; False at the end of the file."""
@@ -44,11 +47,11 @@ class _Text:
             return False
         if len(self.text) - self.at > self._limits.cell_bytes:
             raise over_limit(f"an object is longer than {self._limits.cell_bytes} bytes", self.offset())
-        self._base = self.offset()
+        self.offset()
         data = self._rest + self._content.read(self._end, length)
         self._end += length
         self.text = self.text[self.at :] + self._decoded(data)
-        self.at = 0
+        self.at = self._told = 0
         return True
 
     def _decoded(self, data: bytes) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.fs
 import pyarrow.orc
 
 from pc_worker.reader.errors import over_limit
-from pc_worker.reader.formats.arrow_copy import BATCH_ROWS, copied_format, file_of, without_dictionaries
+from pc_worker.reader.formats.arrow_copy import BATCH_ROWS, copied_format, file_of, without_dictionaries, without_rows
 from pc_worker.reader.formats.base import Opening
 
 
@@ -21,7 +20,7 @@ def _batches(opening: Opening) -> Iterator[Any]:
         found = pyarrow.orc.ORCFile(file)
         if found.nrows > max(limits.rows_free, limits.rows_per_byte * opening.content.size):
             raise over_limit(f"the table claims {found.nrows} rows in {opening.content.size} bytes")
-        yield without_dictionaries(pa.RecordBatch.from_pylist([], schema=found.schema))
+        yield without_dictionaries(without_rows(found.schema))
         # Only a dataset reads less than a stripe at a time; the path is the open descriptor, whatever has its name now.
         path, system = f"/proc/self/fd/{file.fileno()}", pyarrow.fs.LocalFileSystem()
         fragment = pyarrow.dataset.OrcFileFormat().make_fragment(path, filesystem=system)

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet
 
-from pc_worker.reader.formats.arrow_copy import BATCH_ROWS, copied_format, file_of
+from pc_worker.reader.formats.arrow_copy import BATCH_ROWS, copied_format, file_of, without_rows
 from pc_worker.reader.formats.base import Opening
 
 
 def _batches(opening: Opening) -> Iterator[Any]:
     with file_of(opening.content) as file:
         table = pyarrow.parquet.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False)
-        schema = table.schema_arrow
-        # Not pa.array([]), which loads pandas to ask whether the list is a Series.
-        yield pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in schema.types], schema=schema)
+        yield without_rows(table.schema_arrow)
         yield from table.iter_batches(batch_size=BATCH_ROWS)
 
 
