@@ -16,6 +16,8 @@ import psycopg2
 import redis
 
 from pc_worker.embedded import start_services
+from tests.support.processes import each, family_of, runs
+from tests.support.waiting import eventually
 
 TICK_S = 0.05
 
@@ -38,6 +40,18 @@ class Servers:
         self._ask("hold")
         try:
             self.kill(name)
+            yield
+        finally:
+            self.bring_back()
+
+    @contextmanager
+    def stopped(self, name: str) -> Iterator[None]:
+        """Stop a server cleanly, with all its processes, and keep it away for the block."""
+        self._ask("hold")
+        try:
+            family = family_of(self._ask("pids")[name])
+            each(family[:1], lambda process: process.send_signal(signal.SIGINT))
+            eventually(lambda: not any(map(runs, family)), what=f"the end of {name}")
             yield
         finally:
             self.bring_back()

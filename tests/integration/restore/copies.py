@@ -42,11 +42,11 @@ class Files:
         self._data = _setting(url, "data_directory")
 
     def take(self) -> None:
-        with self._servers.down("postgres"):
+        with self._servers.stopped("postgres"):
             shutil.copytree(self._data, self._backup, ignore=_no_sockets, symlinks=True)
 
     def restore(self) -> None:
-        with self._servers.down("postgres"):
+        with self._servers.stopped("postgres"):
             owner = self._data.stat()
             for child in self._data.iterdir():
                 _remove(child)
