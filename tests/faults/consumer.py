@@ -150,6 +150,10 @@ class Follower:
                     self.faults.append(f"row {row_id} came again at position {at}")
                 self.row_positions[row_id], self.texts[row_id] = at, row.position
                 self.rows += 1
+        for dead in chunk.tombstones:
+            if dead.position > self.row_positions.get(dead.row_id, 0):
+                self.row_positions[dead.row_id] = dead.position
+                self.texts.pop(dead.row_id, None)
         self.position = chunk.position
 
 

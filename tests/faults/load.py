@@ -69,6 +69,13 @@ class Truth:
             self.numbers[row_uuid(number)] = number
             self.maybe.setdefault(number, set()).add(generation)
 
+    def forget(self, numbers: Sequence[int]) -> None:
+        """These rows must not be there any more."""
+        for number in numbers:
+            self.generations.pop(number, None)
+            self.numbers.pop(row_uuid(number), None)
+            self.maybe.pop(number, None)
+
     def missing(self, found: Mapping[str, str]) -> list[str]:
         """Rows of ``found`` (id → text) that are not there or not in their generation."""
         return [

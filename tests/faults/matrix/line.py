@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 
 from tests.faults.drill import Drill, Fault
+from tests.faults.load import DOMAIN
+from tests.faults.rig import Work
+from tests.support.frames import row_uuid
 from tests.support.waiting import eventually
 
 KINDS = ("before", "after", "sql", "commit-before", "commit-after")
@@ -100,7 +103,39 @@ def after_the_commit(drill: Drill) -> list[str]:
     return points * (drill.times // len(points) + 1)
 
 
+CANCEL = "UPDATE jobs SET state = 'cancelled', finished_at = now() WHERE job_id = %s AND state = 'running' RETURNING 1"
+
+
+def forgotten(drill: Drill) -> None:
+    """Forget rows that a cancelled older job has not written yet, and resume it: it must not bring them back."""
+    rig = drill.rig
+    while drill.injected < drill.times:
+        chance = rig.random.getstate()
+        older = rig.begin(rows=100)
+        rig.moved(older, 0)
+        drill.expect(rig.query(CANCEL, (older.job_id,)) == [(1,)], "the older job was done before it was cancelled")
+        rig.random.setstate(chance)  # the same rows again
+        drill.note(rig.finish(rig.begin(rows=100)))
+        since, victims = time.monotonic(), older.numbers[-5:]
+        forget_and_resume(drill, older, victims)
+        drill.injected += 1
+        drill.check()
+        drill.settled_s.append(time.monotonic() - since)
+
+
+def forget_and_resume(drill: Drill, older: Work, victims: Sequence[int]) -> None:
+    """Forget rows, and let the older job go on to its end."""
+    rig = drill.rig
+    ids = [word for number in victims for word in ("--id", row_uuid(number))]
+    for command in (("forget", "--domain", DOMAIN, *ids), ("resume", older.job_id)):
+        done = rig.stack.run(*command)
+        drill.expect(done.code == 0, f"{command[0]} ended with {done.code}: {done.err.strip()}")
+    rig.truth.forget(victims)
+    eventually(lambda: rig.done(older) == -1, within_s=120, what="the end of the older job")
+
+
 FAULTS = (
+    Fault(name="forget", matrix="19", what="rows forgotten beside an older job, then resumed", times=3, run=forgotten),
     Fault(
         name="after-commit",
         matrix="8",
