@@ -89,10 +89,13 @@ class Ingest(Arguments):
     delimiter: Filled | None = Field(None, description="one character between cells, or comma, semicolon, tab or pipe")
     encoding: Filled | None = Field(None, description="the name of an encoding")
     sheet: Filled | None = Field(None, description="the name or number of a sheet")
+    vector_column: Text | None = Field(
+        None, description="a column of vectors, or a prefix and * for columns of numbers"
+    )
 
     def request(self) -> IngestRequest:
         """What is asked for, as the service takes it."""
-        options = Options(self.source, self.id_column, tuple(self.text_columns or ()))
+        options = Options(self.source, self.id_column, tuple(self.text_columns or ()), self.vector_column)
         return IngestRequest(
             path=self.path,
             domain=self.domain,

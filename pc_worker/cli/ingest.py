@@ -36,6 +36,7 @@ PATIENCE_S = 60.0
 @click.option("--source", help="Scope of the keys (document); default: the file's name.")
 @click.option("--id-column", help="Column that holds the key (document).")
 @click.option("--text-column", "text_columns", multiple=True, help="Column to embed (document); repeatable.")
+@click.option("--vector-column", help="Column of ready vectors, or PREFIX* for columns of one number each.")
 @reading_options
 @click.option("--wait", is_flag=True, help="Show progress, and exit by the outcome.")
 @click.option("--json", "as_json", is_flag=True, help="One status document, an array for several files.")
@@ -46,6 +47,7 @@ def ingest_command(
     source: str | None,
     id_column: str | None,
     text_columns: Sequence[str],
+    vector_column: str | None,
     delimiter: str | None,
     encoding: str | None,
     sheet: str | None,
@@ -53,7 +55,7 @@ def ingest_command(
     as_json: bool,
 ) -> int:
     """Enqueue FILES; each becomes a job."""
-    options = Options(source, id_column, tuple(text_columns))
+    options = Options(source, id_column, tuple(text_columns), vector_column)
     requests = [
         IngestRequest(
             path=storable(file),

@@ -23,6 +23,7 @@ from pc_worker.wiring import parts
 @click.option("--source", help="Scope of the keys (document); default: the file's name.")
 @click.option("--id-column", help="Column that holds the key (document).")
 @click.option("--text-column", "text_columns", multiple=True, help="Column to embed (document); repeatable.")
+@click.option("--vector-column", help="Column of ready vectors, or PREFIX* for columns of one number each.")
 @reading_options
 @click.option("--processes", type=click.IntRange(min=1), help="Worker processes; default: those of one worker here.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
@@ -32,6 +33,7 @@ def plan_command(
     source: str | None,
     id_column: str | None,
     text_columns: Sequence[str],
+    vector_column: str | None,
     delimiter: str | None,
     encoding: str | None,
     sheet: str | None,
@@ -42,7 +44,7 @@ def plan_command(
     settings = one_shot()
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, str(settings.threads))  # as workers have it: its pace is to be theirs
-    options = Options(source, id_column, tuple(text_columns))
+    options = Options(source, id_column, tuple(text_columns), vector_column)
     request = IngestRequest(
         path=storable(file), domain=domain, options=options, delimiter=delimiter, encoding=encoding, sheet=sheet
     )

@@ -32,7 +32,8 @@ def inspect_command(file: str, delimiter: str | None, encoding: str | None, shee
     if as_json:
         print_json(found)
         return
-    columns = found.pop("columns")
+    columns, spread = found.pop("columns"), found.pop("exploded_vectors")
+    found["vectors in columns"] = ", ".join(f"{name} ({length})" for name, length in spread.items()) or None
     print_table(("", ""), [(name, value) for name, value in found.items() if not isinstance(value, dict)])
     print_table(list(columns[0]) if columns else [], [list(column.values()) for column in columns])
 

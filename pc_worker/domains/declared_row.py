@@ -60,15 +60,23 @@ def _value(field: Field, cell: object) -> Json:
 
 def _vector(domain: Domain, plan: Plan, batch: BatchView, i: int) -> tuple[Vector | None, list[str]]:
     """The ready vector, where the domain has one, and what is wrong with it."""
-    if domain.vector is None or plan.vector is None:
+    if domain.vector is None or not (plan.vector or plan.vector_parts):
         return None, []
-    cell = batch.columns[plan.vector][i]
+    cell = _vector_cell(plan, batch, i)
     if is_null(cell):
         raise DropRow(f"{domain.vector.name}: missing")
     try:
         return to_vector(cell, domain.vector.dimension), []
     except BadValue as fault:
         return None, [f"{domain.vector.name}: {fault}"]
+
+
+def _vector_cell(plan: Plan, batch: BatchView, i: int) -> object:
+    """The cell that holds the vector, or one put together; null where all its parts are."""
+    if plan.vector is not None:
+        return batch.columns[plan.vector][i]
+    numbers = [batch.columns[name][i] for name in plan.vector_parts]
+    return None if all(map(is_null, numbers)) else numbers
 
 
 def _text(domain: Domain, payload: dict[str, Json]) -> str | None:

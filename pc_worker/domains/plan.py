@@ -18,6 +18,7 @@ class Plan:
         key: The key column; None = a row's key is made from its content.
         fields: Each payload field with the column it is read from.
         vector: The column that holds the ready vector.
+        vector_parts: In its place, the columns that hold one number of it each.
         text: Columns to embed (``any_table`` domains).
         omitted: Vector columns that stay out of the payload (``any_table`` domains).
         columns: Columns to read for ``clean`` (and ``row_keys``); None = all.
@@ -34,10 +35,14 @@ class Plan:
     omitted: tuple[str, ...] = ()
     columns: tuple[str, ...] | None = None
     key_columns: tuple[str, ...] | None = None
+    vector_parts: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return {name: _as_lists(value) for name, value in asdict(self).items()}
+        values = {name: _as_lists(value) for name, value in asdict(self).items()}
+        if not self.vector_parts:  # the version before does not know it
+            del values["vector_parts"]
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

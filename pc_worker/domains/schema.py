@@ -10,6 +10,7 @@ from pc_worker.domains.plan import Plan
 from pc_worker.domains.table import BatchView, ColumnView
 from pc_worker.domains.text_column import find_text_column
 from pc_worker.errors import InputRefused
+from pc_worker.reader import exploded_columns
 
 # So many names tell a person which file this is; a wide table must not flood the line.
 _NAMES_SHOWN = 20
@@ -40,12 +41,15 @@ def resolve(
     if not columns and not len(sample):  # an empty list of dicts: no row is there to miss a column
         return Plan(domain=domain.name, source=source, columns=(), key_columns=())
     if domain.any_table is None:
-        return _declared(domain, [column.name for column in columns], source)
+        return _declared(domain, [column.name for column in columns], source, options.vector_column)
     return _any_table(domain, domain.any_table, options, columns, sample, source)
 
 
-def _declared(domain: Domain, names: Sequence[str], source: str) -> Plan:
-    vector_choice = domain.vector.columns if domain.vector else ()
+def _declared(domain: Domain, names: Sequence[str], source: str, vector_column: str | None) -> Plan:
+    parts = _vector_parts(domain, vector_column, names)
+    vector_choice = domain.vector.columns if domain.vector and not parts else ()
+    if vector_column is not None and not parts:
+        vector_choice = (vector_column,)
     choices = [domain.key, *(field.columns for field in domain.fields), *filter(None, [vector_choice])]
     missing = [choice for choice in choices if _first(choice, names) is None]
     if missing:
@@ -57,9 +61,22 @@ def _declared(domain: Domain, names: Sequence[str], source: str) -> Plan:
         key=found[0],
         fields=tuple(zip((field.name for field in domain.fields), found[1:], strict=False)),
         vector=_first(vector_choice, names),
-        columns=tuple(dict.fromkeys(found)),
+        vector_parts=parts,
+        columns=tuple(dict.fromkeys([*found, *parts])),
         key_columns=(found[0],),
     )
+
+
+def _vector_parts(domain: Domain, wanted: str | None, names: Sequence[str]) -> tuple[str, ...]:
+    """The columns that hold one number each of the ready vector, where a pattern names them."""
+    if domain.vector is None or wanted is None or not wanted.endswith("*") or wanted in names:
+        return ()
+    parts = exploded_columns(wanted, names)
+    if len(parts) == domain.vector.dimension:
+        return parts
+    found = f"{len(parts)} such columns" if parts else "no such columns with consecutive numbers"
+    needed = f'{domain.vector.dimension} numbers from the columns "{wanted}"'
+    raise SchemaMismatch(f"domain {domain.name} needs {needed}, and the file has {found}")
 
 
 def _first(choice: Iterable[str], names: Sequence[str]) -> str | None:

@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from pc_worker.reader.errors import Refused, SourceChanged
+from pc_worker.reader.exploded import exploded_columns
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.normal import Json, normal
 from pc_worker.reader.options import ReadOptions
@@ -39,6 +40,7 @@ __all__ = [
     "Table",
     "Timedelta",
     "Timestamp",
+    "exploded_columns",
     "inspect_file",
     "normal",
     "open_table",

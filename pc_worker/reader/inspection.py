@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pc_worker.reader.errors import Refused
+from pc_worker.reader.exploded import ExplodedVector, exploded_vectors
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.normal import Json, normal
 from pc_worker.reader.opening import open_table
@@ -65,6 +66,11 @@ class Inspection:
         """Names of the columns, to find the domain that fits."""
         return tuple(report.column.name for report in self.columns)
 
+    @property
+    def exploded(self) -> tuple[ExplodedVector, ...]:
+        """Vectors that are spread over columns."""
+        return exploded_vectors((report.column.name, report.column.kind) for report in self.columns)
+
     def to_dict(self) -> dict[str, Any]:
         """All of it as one JSON document."""
         return {
@@ -78,6 +84,7 @@ class Inspection:
             "writer": self.writer,
             **{name: self.details.get(name) for name in ("encoding", "delimiter", "certainty", "sheet", "note")},
             "columns": [_column(report) for report in self.columns],
+            "exploded_vectors": {found.pattern: len(found.columns) for found in self.exploded},
             "vectors": {r.column.name: r.column.dimension for r in self.columns if r.column.kind == "vector"},
         }
 

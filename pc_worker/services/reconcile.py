@@ -93,4 +93,6 @@ def ingest_arguments(parts: Parts, job_id: str) -> dict[str, object]:
         "delimiter": reading.get("delimiter"),
         "encoding": reading.get("encoding"),
         "sheet": reading.get("sheet"),
+        # Only where it is said: the version before does not know it.
+        **({"vector_column": named} if (named := options.get("vector_column")) is not None else {}),
     }
