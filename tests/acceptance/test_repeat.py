@@ -20,33 +20,33 @@ def test_an_unchanged_file_encodes_nothing_and_delivers_nothing(own_stack: LiveS
     assert own_stack.stream("recruit", "--after", str(head)) == []
 
 
-def test_exactly_the_changed_rows_are_encoded_and_delivered(own_stack: LiveStack, tmp_path: Path) -> None:
-    texts = [f"note {n}" for n in range(900)]
-    first = own_stack.ingest(write_documents(tmp_path / "d.pkl", texts), "document")
-    head = max(row["position"] for row in own_stack.stream("document"))
+def test_exactly_the_changed_rows_are_encoded_and_delivered(stack: LiveStack, tmp_path: Path) -> None:
+    texts = [f"note {n} that is ingested again" for n in range(900)]
+    first = stack.ingest(write_documents(tmp_path / "again.pkl", texts), "document")
+    head = max(row["position"] for row in stack.stream("document"))
     changed = set(range(5, 900, 90))
     for n in changed:
-        texts[n] = f"changed note {n}"
+        texts[n] = f"changed note {n} that is ingested again"
 
-    second = own_stack.ingest(write_documents(tmp_path / "d.pkl", texts), "document")
+    second = stack.ingest(write_documents(tmp_path / "again.pkl", texts), "document")
 
     assert (first["texts_encoded"], second["texts_encoded"]) == (900, 10)
     assert (second["rows_written"], second["rows_unchanged"]) == (10, 890)
-    delivered = own_stack.stream("document", "--after", str(head))
+    delivered = stack.stream("document", "--after", str(head))
     assert {row["key"] for row in delivered} == {f"doc-{n}" for n in changed}
     assert [row["position"] for row in delivered] == list(range(head + 1, head + 11))
-    everything = own_stack.stream("document")
+    everything = [row for row in stack.stream("document") if row["source"] == "again.pkl"]
     assert len(everything) == len({row["id"] for row in everything}) == 900
 
 
-def test_equal_rows_without_an_id_stay_apart_and_come_back_unchanged(own_stack: LiveStack, tmp_path: Path) -> None:
+def test_equal_rows_without_an_id_stay_apart_and_come_back_unchanged(stack: LiveStack, tmp_path: Path) -> None:
     import pandas as pd
 
-    frame = pd.DataFrame({"text": ["same", "other", "same"]})
+    frame = pd.DataFrame({"text": ["the same twin", "another", "the same twin"]})
     frame.to_pickle(tmp_path / "twins.pkl")
 
-    first = own_stack.ingest(tmp_path / "twins.pkl", "document")
-    second = own_stack.ingest(tmp_path / "twins.pkl", "document")
+    first = stack.ingest(tmp_path / "twins.pkl", "document")
+    second = stack.ingest(tmp_path / "twins.pkl", "document")
 
     assert (first["rows_written"], first["texts_encoded"]) == (3, 2)
     assert second["rows_unchanged"] == 3
