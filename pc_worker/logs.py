@@ -105,6 +105,13 @@ def _log_exception(kind: type[BaseException], exc: BaseException | None, trace: 
         logging.getLogger("uncaught").critical("exception", exc_info=(kind, exc, trace))
 
 
+def json_line(text: str) -> str:
+    """Give the line of the log that stands for a printed one."""
+    level = "error" if text.startswith("error: ") else "info"
+    moment = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    return json.dumps({"event": text, "level": level, "logger": "printed", "timestamp": moment}) + "\n"
+
+
 class _Printed(io.TextIOBase):
     """Writes each printed line as an object; whatever goes through logging does not come here."""
 
@@ -116,10 +123,7 @@ class _Printed(io.TextIOBase):
         with self._lock:
             *lines, self._rest = (self._rest + text).split("\n")
             for line in filter(str.strip, lines):
-                level = "error" if line.startswith("error: ") else "info"
-                moment = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-                event = {"event": line, "level": level, "logger": "stderr", "timestamp": moment}
-                self.below.write(json.dumps(event) + "\n")
+                self.below.write(json_line(line))
         return len(text)
 
     def flush(self) -> None:

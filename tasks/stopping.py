@@ -14,9 +14,11 @@ from typing import Any
 
 import structlog
 from celery import signals
+from celery.apps import worker as program
 from celery.worker import state
 
 from pc_worker.errors import PcWorkerError
+from pc_worker.logs import json_line
 from pc_worker.services.attempts import forgive
 from tasks.app import worker
 
@@ -47,6 +49,16 @@ def _forgive_splits() -> None:
     for request in tuple(state.active_requests):
         if request.task.name == "pc_worker.ingest_file":
             forgive(worker.parts, str(request.kwargs.get("job_id") or request.id))
+
+
+@signals.celeryd_init.connect
+def _say_in_json(**_: Any) -> None:
+    if worker.settings.log_format == "json":
+        program.safe_say = _say  # what Celery tells at its end are plain lines
+
+
+def _say(text: str, _: object = None) -> None:
+    os.write(2, json_line(text).encode())  # and not by a log, for whose lock a signal's handler may not wait
 
 
 @signals.worker_shutting_down.connect
