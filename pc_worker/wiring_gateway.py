@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -53,6 +54,8 @@ def gateway_config(settings: Settings) -> GatewayConfig:
         tls_key=settings.tls_key,
         tls_client_ca=settings.tls_client_ca,
         insecure=settings.insecure,
+        searches=max(8, os.cpu_count() or 1),
+        searches_per_caller=max(2, (os.cpu_count() or 1) // 2),
         max_streams=settings.max_streams,
         streams_per_token=settings.streams_per_token,
         streams_per_host=settings.streams_per_host,

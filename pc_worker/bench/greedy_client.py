@@ -22,6 +22,9 @@ AGAIN_S = 1.0
 #: Filters of a search that is beyond all measure; they just fit into the largest request.
 BEYOND_MEASURE = 20_000
 
+#: What the client makes of a call that has been refused while it writes: it does not tell the status that came.
+UNHEARD = "Internal error from Core"
+
 Metadata = Sequence[tuple[str, str]]
 
 
@@ -104,6 +107,7 @@ class GreedyClient:
                     if not heard:
                         heard = True
                         self.opened += what == "idle"
-            self.ended[what, (await call.code()).name] += 1
+            status = "not heard" if await call.details() == UNHEARD else (await call.code()).name
+            self.ended[what, status] += 1
         finally:
             call.cancel()

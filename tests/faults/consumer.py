@@ -21,6 +21,8 @@ OPTIONS = [
     ("grpc.keepalive_time_ms", 10_000),
 ]
 PATIENCE_S = 90.0
+#: Try again later: the gateway is away, or others of this host have its places.
+COME_AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
 
 
 @dataclass(slots=True)
@@ -51,7 +53,7 @@ def read_all(address: str, domain: str = DOMAIN, *, vectors_of: Callable[[str], 
                     position = _take(reading, chunk, position, vectors_of)
                 return reading
             except grpc.RpcError as exc:
-                if exc.code() is not grpc.StatusCode.UNAVAILABLE or time.monotonic() > deadline:
+                if exc.code() not in COME_AGAIN or time.monotonic() > deadline:
                     raise AssertionError(f"the reading ended with {exc.code()}: {exc.details()}") from exc
                 time.sleep(0.2)
 
@@ -105,7 +107,7 @@ class Follower:
                 with grpc.insecure_channel(self._address(), OPTIONS) as channel:
                     self._consume(EmbeddingStreamServiceStub(channel))
             except grpc.RpcError as exc:
-                if exc.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
+                if exc.code() not in (*COME_AGAIN, grpc.StatusCode.CANCELLED):
                     self.faults.append(f"{exc.code().name}: {exc.details()}")
             except (OSError, AssertionError):  # the stack's addresses are not there just now
                 continue
