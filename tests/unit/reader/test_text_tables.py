@@ -204,7 +204,7 @@ def test_the_encoding_is_told_by_content(encoding: str, late: bool, tmp_path: Pa
     report = inspect_file(path, spool=tmp_path).to_dict()
     assert report["delimiter"] == "comma"
     assert report["note"] is None
-    assert 0.3 < float(report["certainty"]) <= 1
+    assert 0.3 < report["certainty"] <= 1
 
 
 @pytest.mark.parametrize(
