@@ -101,13 +101,16 @@ class CarefulConsumer(Consumer):
         bury_message(message.channel, original, queue=message.delivery_info["routing_key"], reason=reason)
         if not message.acknowledged:
             message.reject()
-        self._forget(message.headers.get("id"), reason)
+        self._forget(message, message.headers.get("id"), reason)
 
-    def _forget(self, task_id: Any, reason: str) -> None:
+    def _forget(self, message: Any, task_id: Any, reason: str) -> None:
         """Tell whoever waits for the result, and let go of what Celery may hold of the message."""
         if not isinstance(task_id, str):
             return
-        if (request := state.requests.pop(task_id, None)) is not None:
+        if (request := state.requests.get(task_id)) is not None:
+            if request.message is not message:
+                return  # another message of this id is at work
+            del state.requests[task_id]
             state.reserved_requests.discard(request)
         with suppress(Exception):  # the message may be nobody's
             self.app.backend.mark_as_failure(task_id, InvalidTaskError(reason))
