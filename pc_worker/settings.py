@@ -6,9 +6,10 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.secret_files import secrets_in_files
@@ -42,11 +43,18 @@ def is_loopback(address: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
 
-class Settings(BaseModel):
+class Settings(BaseSettings):
     """Everything that can be set; each field's variable is its name in capitals after ``PC_WORKER_``."""
 
     #: A wrong value is not repeated: it may be a secret.
-    model_config = ConfigDict(frozen=True, validate_default=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        validate_default=True,
+        hide_input_in_errors=True,
+    )
 
     #: State: servers' data, models, spool, logs, generated secrets.
     home: Path = PROJECT / ".pcw"
@@ -66,7 +74,7 @@ class Settings(BaseModel):
     #: user:password of Flower; unset = generated and kept under HOME.
     flower_auth: SecretStr | None = None
     #: Folders that sources may lie in, colon-separated.
-    data_roots: tuple[Path, ...] | None = None
+    data_roots: Annotated[tuple[Path, ...] | None, NoDecode] = None
     #: Folder that beat scans for INBOX/<domain>/<file>; unset = no scan.
     inbox: Path | None = None
     #: Name or path that seeds the active model; empty = the built-in one.
@@ -81,7 +89,7 @@ class Settings(BaseModel):
     #: Chunks of one job in the broker at once: keeps the broker small and small jobs quick.
     chunks_in_flight: int = Field(default=32, ge=1, le=10_000)
     #: DOMAIN=ROWS_A_SECOND, comma-separated: what a domain is held to; others are not limited.
-    rate_limits: tuple[tuple[str, float], ...] = ()
+    rate_limits: Annotated[tuple[tuple[str, float], ...], NoDecode] = ()
     #: Seconds a chunk's lease lasts: longer than the hard time limit of a task, 300 s.
     lease_s: float = Field(default=330.0, ge=1.0)
     #: 1 = a lease may be shorter than that: for tests, which wait for its end.
@@ -105,7 +113,7 @@ class Settings(BaseModel):
     #: Seconds that the vectors of a model stay after the last domain has left it.
     model_retention_s: float = Field(default=30 * 86400.0, ge=0.0)
     #: Push targets HOST:PORT, comma-separated; the first is the default; unset = push is off.
-    batch_servers: tuple[str, ...] = ()
+    batch_servers: Annotated[tuple[str, ...], NoDecode] = ()
     #: Seconds between two pushes of a domain to the default target, and after which one makes way for other work.
     push_s: float = Field(default=60.0, ge=1.0)
     #: A bearer token for all domains.
@@ -288,10 +296,8 @@ def read_settings() -> Settings:
     Raises:
         InvalidRequest: Naming the variable and what is wrong with it.
     """
-    variables = {name: os.environ.get(f"{PREFIX}{name.upper()}") for name in Settings.model_fields}
-    given = {name: value for name, value in variables.items() if value}
     try:
-        return Settings.model_validate(given | secrets_in_files(PREFIX, SECRETS))
+        return Settings(**secrets_in_files(PREFIX, SECRETS))  # type: ignore[arg-type]  # pydantic makes secrets of texts
     except ValidationError as exc:
         first = exc.errors()[0]
         message = first["msg"].removeprefix("Value error, ")

@@ -17,9 +17,12 @@ from pc_worker.services.restored import begin_epochs
     help="The last position that any consumer may have; if it is not given, one that none can have reached.",
 )
 def restored_command(domain: str | None, beyond: int | None) -> None:
-    """Begin new epochs after the database was restored to an older state: every row is delivered anew."""
+    """Begin new epochs after the database was restored to an older state.
+
+    Every row is delivered again.
+    """
     for epoch in begin_epochs(connected(), domain, beyond=beyond):
         print(
-            f"{epoch.domain}: {epoch.rows} rows are delivered anew, beyond position {epoch.base}; "
+            f"{epoch.domain}: {epoch.rows} rows are delivered again, beyond position {epoch.base}; "
             f"the restored log ended at {epoch.former_head}"
         )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 import uuid
+from collections.abc import Iterator
 from decimal import Decimal
 
 import numpy as np
@@ -64,6 +66,16 @@ def test_a_null_key_is_none(cell: object) -> None:
     assert _keys(cell) == [None]
 
 
+@pytest.fixture
+def few_digits() -> Iterator[None]:
+    """Python's own limit on the digits of an integer, which the command line and a worker lift for their process."""
+    lifted = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(sys.int_info.default_max_str_digits)
+    yield
+    sys.set_int_max_str_digits(lifted)
+
+
+@pytest.mark.usefixtures("few_digits")
 def test_a_row_without_json_text_still_gets_a_key_of_its_own() -> None:
     domain = get_domain("document")
     batch = ABatch([{"text": "x", "n": 10**6000}] * 2, start=300)
