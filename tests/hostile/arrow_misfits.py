@@ -129,7 +129,6 @@ def texts() -> Iterator[Case]:
 
 def values() -> Iterator[Case]:
     """Numbers that are no dates, and lengths that are no numbers."""
-    yield "date-beyond-python", column(kind("date32"), 3, [None, ints(MOST, -MOST, 0)])
     yield "date-within-a-day", column(kind("date64"), 3, [None, longs(2**62, -(2**62), 5)])
     yield "time-of-no-day", column(kind("time64[us]"), 3, [None, longs(2**62, -5, 0)])
     yield "numbers-short", column(kind("int64"), 3, [None, longs(1, 2)])

@@ -14,6 +14,7 @@ import encodings.cp437
 import encodings.idna
 import encodings.raw_unicode_escape
 import encodings.unicode_escape  # noqa: F401 - codecs are loaded on first use, here before any file
+import importlib
 import json
 import os
 import resource
@@ -72,6 +73,7 @@ def main(folder: Path, spool: Path) -> None:
 
 def _load_lazy_parts() -> None:
     """What pandas, Arrow and the time zones load on first use, loaded now."""
+    importlib.import_module("pc_worker.reader.shapes.arrow_values")
     str(pd.Period("2020-01-05", "W-TUE"))
     zoneinfo.ZoneInfo("Europe/Berlin")
     pa.array(["a"]).to_pylist()

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pc_worker.reader import Limits, Refused, inspect_file, open_table
+from pc_worker.reader import Limits, Refused, Timestamp, inspect_file, open_table
 from tests.unit.reader.reading import read_twice
 
 ROOT = Path(__file__).parents[3]
@@ -56,6 +56,8 @@ def test_what_pyarrow_reads_is_read(name: str, tmp_path: Path) -> None:
 
 
 ARRAYS = {
+    "days beyond Python's": (pa.array([2**31 - 1, None, 0], pa.int32()).view(pa.date32()),
+                             [Timestamp((2**31 - 1) * 86_400, "s"), None, dt.date(1970, 1, 1)]),
     "dictionary in lists": (
         pa.ListArray.from_arrays([0, 1, 1, 2], pa.array(["a", "b"]).dictionary_encode()), [["a"], [], ["b"]]),
     "runs": (pa.RunEndEncodedArray.from_arrays([2, 3], pa.array(["a", "b"])), ["a", "a", "b"]),
