@@ -1,7 +1,8 @@
 """What the reader does with each format: ``python -m pc_worker.bench.reader_formats [MEGABYTES]`` prints a table.
 
 Each file is read whole by chunks in a fresh process with an empty spool, and by pandas; then it is cut at several
-places, and each cut must be refused, or in formats of lines be a table without the cut rows. Times are the best of two.
+places, and each cut must be refused, or in formats of lines be a table without the cut rows. Times are the best of two;
+memory is anonymous memory, without the pages of files.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pc_worker.bench.processor import processor
+from pc_worker.bench.reader_probe import Peak
 
 _CHUNK = 300
 _CUTS = 12
@@ -109,21 +111,10 @@ def pass_over(reader: str, name: str, path: Path) -> dict[str, float]:
     import pyarrow  # noqa: F401 - what is measured is the reading, not what both readers load
 
     importlib.import_module("pandas" if reader == "pandas" else "pc_worker.reader.opening")
-    before, began = _peak_mib(), time.perf_counter()
+    peak, began = Peak(), time.perf_counter()
     opened, rows = _theirs(name, path) if reader == "pandas" else _ours(path)
-    return {
-        "opened": opened - began,
-        "seconds": time.perf_counter() - began,
-        "rows": rows,
-        "grown_mib": _peak_mib() - before,
-    }
-
-
-def _peak_mib() -> float:
-    """Return the most memory so far, and begin to measure anew."""
-    status = Path("/proc/self/status").read_text()
-    Path("/proc/self/clear_refs").write_text("5")
-    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+    seconds = time.perf_counter() - began
+    return {"opened": opened - began, "seconds": seconds, "rows": rows, "grown_mib": peak.grown_mib()}
 
 
 def _theirs(name: str, path: Path) -> tuple[float, int]:
