@@ -233,7 +233,8 @@ def _commit(cursor: Cursor, work: Work, found: Found, ready: Ready, book: Book, 
         tokens_encoded=made.tokens,
     )
     # A skipped row leaves its older version as it is, but it has not vanished from its source.
-    merge.mark_seen(cursor, job=job, ids=[*(c.row_id for c in by_verdict["unchanged"]), *skipped])
+    merge.mark_seen(cursor, job=job, ids=skipped, same=False)
+    merge.mark_seen(cursor, job=job, ids=[c.row_id for c in by_verdict["unchanged"]], same=True)
     if rows:
         fresh = {row.row_id for row in rows if row.row_id not in stored}
         merge.write_rows(cursor, job=job, source=work.plan.source, rows=rows, fresh=fresh)

@@ -43,8 +43,9 @@ DELETE_OLD = """
 DELETE FROM {table} o USING stage_rows s WHERE o.domain = %(domain)s AND o.row_id = s.row_id
 """
 SEEN = """
-UPDATE rows SET job_seq = %(seq)s, seen_seq = greatest(seen_seq, %(seq)s)
-WHERE domain = %(domain)s AND job_seq < %(seq)s AND row_id IN (
+UPDATE rows SET job_seq = CASE WHEN %(same)s THEN greatest(job_seq, %(seq)s) ELSE job_seq END,
+                seen_seq = greatest(seen_seq, %(seq)s)
+WHERE domain = %(domain)s AND (seen_seq < %(seq)s OR %(same)s AND job_seq < %(seq)s) AND row_id IN (
     SELECT row_id FROM rows WHERE domain = %(domain)s AND row_id = ANY (%(ids)s::uuid[]) ORDER BY row_id FOR UPDATE)
 """
 # Only under the model that the rows were embedded with: a switch that came between must not be undone.
@@ -131,10 +132,14 @@ def _change(cursor: Cursor, job: Job, source: str, rows: Sequence[RowWrite]) -> 
     cursor.execute(DELETE_OLD.format(table="row_terms"), values)
 
 
-def mark_seen(cursor: Cursor, *, job: Job, ids: Collection[UUID]) -> None:
-    """Note that this job's source holds these unchanged rows, so that an older job cannot change them."""
+def mark_seen(cursor: Cursor, *, job: Job, ids: Collection[UUID], same: bool) -> None:
+    """Note that this job's source holds these rows; with the ``same`` content, so that an older job cannot change them.
+
+    Without: what is stored stays that of its own job. Were it this one's, it would depend on the order of chunks
+    whether a third job between the two can still write the row.
+    """
     if ids:
-        cursor.execute(SEEN, {"domain": job.domain, "seq": job.seq, "ids": _literal(ids)})
+        cursor.execute(SEEN, {"domain": job.domain, "seq": job.seq, "ids": _literal(ids), "same": same})
 
 
 def append_log(

@@ -84,16 +84,16 @@ class Truth:
             return
         held = self.held.get(ident)
         if loses or not row["text"]:
-            if held is not None and held.seq < job.seq:
-                held.seq = held.seen = job.seq
+            if held is not None:
+                held.seen = max(held.seen, job.seq)
         elif "\0" in row["text"]:
             job.letters[row_no] = ident
         elif held is None:
             self.held[ident] = Held(row["text"], job.seq, job.seq, job.source)
         elif held.seq <= job.seq and held.text == row["text"]:
-            held.seq = held.seen = job.seq
+            held.seq, held.seen = job.seq, max(held.seen, job.seq)
         elif held.seq <= job.seq:
-            self.held[ident] = Held(row["text"], job.seq, job.seq, job.source)
+            self.held[ident] = Held(row["text"], job.seq, max(held.seen, job.seq), job.source)
 
     def may_change(self, ident: Ident) -> bool:
         """Whether a job that has not ended may still write the row: its present text may then be the older one."""
