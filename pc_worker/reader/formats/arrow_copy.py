@@ -88,8 +88,19 @@ def _copy(batches: Iterable[Any], target: Path, opening: Opening) -> None:
 
 
 def without_rows(schema: Any) -> Any:
-    """Return a batch of a schema without rows; not of ``pa.array([])``, which loads pandas to ask about the list."""
-    return pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in schema.types], schema=schema)
+    """Return a batch of a schema without rows; not of ``pa.array([])``, which loads pandas to ask about the list.
+
+    Raises:
+        Refused: If pyarrow has no class for a column's type.
+    """
+    columns = []
+    for name, kind in zip(schema.names, schema.types, strict=True):
+        try:
+            columns.append(pa.nulls(0, kind))
+        except (KeyError, pa.ArrowNotImplementedError) as error:
+            reason = f"column `{name}` holds {str(kind)[:80]} values that are not read; leave it out"
+            raise Refused("not a table", reason, column=name) from error
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def without_dictionaries(batch: Any) -> Any:
