@@ -21,4 +21,5 @@ def line(database_url: str, services: Services, tmp_path: Path) -> Iterator[Line
     seed_domains(line.parts)
     line.parts.queue.clear("document")
     yield line
+    line.parts.queue.clear("document")  # Redis is shared with other tests
     line.database.close()
