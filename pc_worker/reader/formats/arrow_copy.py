@@ -96,11 +96,21 @@ def without_rows(schema: Any) -> Any:
     columns = []
     for name, kind in zip(schema.names, schema.types, strict=True):
         try:
+            if _holds_union(kind):  # pyarrow may end the process over one
+                raise KeyError(name)
             columns.append(pa.nulls(0, kind))
         except (KeyError, pa.ArrowNotImplementedError) as error:
             reason = f"column `{name}` holds {str(kind)[:80]} values that are not read; leave it out"
             raise Refused("not a table", reason, column=name) from error
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _holds_union(kind: Any) -> bool:
+    """Whether a type is a union, or holds one at any depth."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return _holds_union(kind.storage_type)
+    inner = [kind.field(number).type for number in range(kind.num_fields)]
+    return bool(pa.types.is_union(kind)) or any(map(_holds_union, inner))
 
 
 def without_dictionaries(batch: Any) -> Any:
