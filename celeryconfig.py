@@ -13,13 +13,15 @@ from pc_worker.wiring import broker
 from tasks.broker import ALIASES
 from tasks.every import Every
 from tasks.queues import DEFAULT, all_queues
+from tasks.starting import ended_in_one_line
 
-_settings = read_settings()
+with ended_in_one_line():
+    _settings = read_settings()
+    _broker = broker(_settings)
 
 TRANSPORT_ALIASES.update(ALIASES)  # what lies in a queue is checked before kombu and Celery see it
 worker_consumer = "tasks.reception:CarefulConsumer"
 
-_broker = broker(_settings)
 broker_url = result_backend = _broker.for_celery
 broker_use_ssl = redis_backend_use_ssl = _broker.tls_for_celery
 

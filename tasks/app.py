@@ -17,8 +17,10 @@ from pc_worker.exporting import export_part
 from pc_worker.logs import set_up_logs
 from pc_worker.services.parts import Parts
 from pc_worker.settings import Settings, read_settings
+from pc_worker.wiring import check_servers
 from pc_worker.wiring import parts as put_together
 from tasks.arguments import Arguments, NoArguments, read_arguments
+from tasks.starting import ended_in_one_line
 
 #: Tells a pool process who its parent was when it was started.
 WORKER_PID = "PCW_POOL_PARENT"
@@ -97,9 +99,11 @@ class PatientTask(CheckedTask):
 
 
 @signals.celeryd_init.connect
-def _serve_metrics(**_: Any) -> None:
-    """Serve the worker's metrics, however it was started."""
+def _begin(**_: Any) -> None:
+    """Check the servers and serve the worker's metrics, however it was started."""
     _logs()
+    with ended_in_one_line():
+        check_servers(worker.settings, patient=True)
     export_part(worker.settings, pool=True)
 
 

@@ -116,12 +116,12 @@ def _stacks() -> dict[str, list[str]]:
 
 
 def _messages_wait() -> bool:
-    """Tell whether messages wait for this worker; False while the broker does not answer."""
-    connection = app.connection_for_read()
+    """Tell whether messages wait for this worker; False while the broker does not answer, whatever it says then."""
     try:
-        with connection:
+        with app.connection_for_read() as connection:
             return any_waiting(connection, list(app.amqp.queues.consume_from))
-    except (*connection.connection_errors, *connection.channel_errors):
+    except Exception as exc:  # kombu wraps some errors and passes others on; the thread must outlive them all
+        log.info("watchdog_cannot_look", reason=f"{type(exc).__name__}: {exc}")
         return False
 
 

@@ -24,6 +24,13 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     running.stop()
 
 
+def command_of(part: str) -> list[str]:
+    """Give the command that starts a part; a worker can be started by Celery's own, too."""
+    if part == "celery":
+        return [sys.executable, "-m", "celery", "-A", "tasks", "worker", "--concurrency=1"]
+    return [sys.executable, "-m", "pc_worker", part]
+
+
 def ends_of(parts: tuple[str, ...], home: Path, servers: Services, database_url: str) -> dict[str, tuple[int, str]]:
     """Start parts side by side; gives how each ended, and what it said."""
     database, redis = read_database_url(database_url), read_redis_url(servers.redis_url)
@@ -39,10 +46,7 @@ def ends_of(parts: tuple[str, ...], home: Path, servers: Services, database_url:
         PC_WORKER_REDIS_PASSWORD=redis.password or "",
         PC_WORKER_DATA_ROOTS=str(home),
     )
-    started = {
-        part: subprocess.Popen([sys.executable, "-m", "pc_worker", part], env=env, stderr=subprocess.PIPE, text=True)
-        for part in parts
-    }
+    started = {part: subprocess.Popen(command_of(part), env=env, stderr=subprocess.PIPE, text=True) for part in parts}
     ends = {}
     for part, process in started.items():
         said = process.communicate(timeout=60)[1]
@@ -73,7 +77,8 @@ def test_a_database_without_writes(servers: Services, tmp_path: Path) -> None:
         servers.database_url, "CREATE DATABASE fixed", "ALTER DATABASE fixed SET default_transaction_read_only = on"
     )
 
-    ends = ends_of(("worker", "migrate"), tmp_path, servers, servers.database_url.rpartition("/")[0] + "/fixed")
+    url = servers.database_url.rpartition("/")[0] + "/fixed"
+    ends = ends_of(("worker", "celery", "migrate"), tmp_path, servers, url)
 
     assert_one_line(ends, 69, "takes no writes")
 
@@ -87,3 +92,12 @@ def test_a_redis_that_forgets(servers: Services, tmp_path: Path) -> None:
             client.config_set("maxmemory-policy", "noeviction")
 
     assert_one_line(ends, 2, "allkeys-lru")
+
+
+def test_a_wrong_url_is_one_line_of_celerys_own_command_too(tmp_path: Path) -> None:
+    env = environment(tmp_path, PC_WORKER_DATABASE_URL="mysql://me:hidden@db/x", PC_WORKER_DATA_ROOTS=str(tmp_path))
+
+    ended = subprocess.run(command_of("celery"), env=env, capture_output=True, text=True, timeout=60)
+
+    assert_one_line({"celery": (ended.returncode, ended.stderr)}, 2, "PC_WORKER_DATABASE_URL")
+    assert "hidden" not in ended.stderr

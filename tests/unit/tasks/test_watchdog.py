@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import count, repeat
+from typing import Any
 
 import pytest
+from kombu.exceptions import OperationalError
 
 from tasks import watchdog
 from tasks.watchdog import Sight, watch
@@ -69,3 +71,13 @@ def test_looks_in_a_row_count() -> None:
     moving = (replace(STILL, turns=next(numbers), begun=n) for n in range(5))
 
     assert watch(_played([STILL, STILL, *moving, *repeat(STILL, 9)])) == 3
+
+
+@pytest.mark.parametrize("error", [OperationalError("away"), OSError("cut"), ValueError("not foreseen")], ids=repr)
+def test_nothing_waits_while_the_broker_cannot_be_asked(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail() -> Any:
+        raise error
+
+    monkeypatch.setattr("tasks.watchdog.app.connection_for_read", fail)
+
+    assert not watchdog._messages_wait()
