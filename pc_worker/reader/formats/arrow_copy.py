@@ -6,10 +6,12 @@ import os
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pc_worker.reader.errors import Refused, broken, over_limit
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
@@ -22,6 +24,8 @@ from pc_worker.reader.spool import written
 
 #: Rows of a batch in the spool.
 BATCH_ROWS = 1024
+#: Bytes that rows whose dictionaries are resolved may take at a time.
+_PIECE_BYTES = 64 << 20
 
 
 def copied_format(container: str, batches: Callable[[Opening], Iterable[Any]]) -> TableFormat:
@@ -31,9 +35,9 @@ def copied_format(container: str, batches: Callable[[Opening], Iterable[Any]]) -
 
 def copied(opening: Opening, container: str, batches: Iterable[Any]) -> Indexed:
     """Write ``batches`` to the spool, and return their rows."""
-    copy = opening.place.copy("arrow")
-    with damage_named(container):
-        _copy(batches, copy, opening)
+    copy, progress = opening.place.copy("arrow"), Progress()
+    with damage_named(container, progress):
+        _copy(batches, copy, opening, progress)
         rows = ArrowRows(opening.content, copy, container)
     return Indexed(Index(), rows, rows.notes())
 
@@ -51,16 +55,25 @@ def reopener(container: str) -> Callable[[Opening, Index], ArrowRows]:
     return reopen
 
 
+@dataclass(slots=True)
+class Progress:
+    """How much of a file has been read."""
+
+    rows: int = 0
+
+
 @contextmanager
-def damage_named(container: str) -> Iterator[None]:
-    """Turn what Arrow says of damaged data into a refusal."""
+def damage_named(container: str, progress: Progress) -> Iterator[None]:
+    """Turn what Arrow says of damaged data into a refusal that says where it is."""
     try:
         yield
     except (pa.ArrowException, ValueError, OSError, MemoryError) as error:
         # Arrow reports damaged data as an OSError without a number, and lengths that cannot be as a lack of memory.
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise broken(f"the {container} is damaged: {str(error).partition(chr(10))[0][:200]}") from error
+        where = f"after its first {progress.rows} rows" if progress.rows else "before its first row"
+        reason = f"the {container} is damaged or cut short {where}: copy the file again, or export it again"
+        raise broken(reason) from error
 
 
 @contextmanager
@@ -71,17 +84,16 @@ def file_of(content: Source) -> Iterator[Any]:
         yield file
 
 
-def _copy(batches: Iterable[Any], target: Path, opening: Opening) -> None:
+def _copy(batches: Iterable[Any], target: Path, opening: Opening, progress: Progress) -> None:
     """Write ``batches`` to an Arrow file, whole or not at all."""
-    rows = 0
     with written(target) as file:
         writer = None
         for batch in batches:
-            rows += batch.num_rows
-            _check_cost(rows, batch.num_columns, file.tell() + batch.nbytes, opening)
+            _check_cost(progress.rows + batch.num_rows, batch.num_columns, file.tell() + batch.nbytes, opening)
             writer = writer or pa.ipc.new_file(file, batch.schema)
             for start in range(0, batch.num_rows, BATCH_ROWS):
                 writer.write_batch(batch.slice(start, BATCH_ROWS))
+            progress.rows += batch.num_rows
         if writer is None:
             raise Refused("not a table", "the file has no columns")
         writer.close()
@@ -109,16 +121,33 @@ def _holds_union(kind: Any) -> bool:
     """Whether a type is a union, or holds one at any depth."""
     if isinstance(kind, pa.BaseExtensionType):
         return _holds_union(kind.storage_type)
+    if pa.types.is_dictionary(kind):
+        return _holds_union(kind.value_type)
     inner = [kind.field(number).type for number in range(kind.num_fields)]
     return bool(pa.types.is_union(kind)) or any(map(_holds_union, inner))
 
 
-def without_dictionaries(batch: Any) -> Any:
-    """Return a batch with plain columns in place of dictionary-encoded ones, whose words may differ by batch."""
-    columns = [
-        column.dictionary_decode() if pa.types.is_dictionary(column.type) else column for column in batch.columns
-    ]
-    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+def without_dictionaries(batch: Any) -> Iterator[Any]:
+    """Yield a batch with plain columns in place of dictionary-encoded ones, whose words may differ by batch.
+
+    In pieces of bounded size: a long word costs a byte for each row that refers to it.
+    """
+    longest = sum(_longest(column.dictionary) for column in batch.columns if pa.types.is_dictionary(column.type))
+    step = max(1, _PIECE_BYTES // longest) if longest else max(1, batch.num_rows)
+    for start in range(0, max(1, batch.num_rows), step):
+        piece = batch.slice(start, step)
+        columns = [
+            column.dictionary_decode() if pa.types.is_dictionary(column.type) else column for column in piece.columns
+        ]
+        yield pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _longest(words: Any) -> int:
+    """Return a bound of the bytes that one of ``words`` takes."""
+    kinds = pa.types
+    if kinds.is_string(words.type) or kinds.is_large_string(words.type) or kinds.is_large_binary(words.type):
+        return int(pc.max(pc.binary_length(words)).as_py() or 0) + 8
+    return min(int(words.nbytes), 16) if kinds.is_primitive(words.type) else int(words.nbytes)
 
 
 def _check_cost(rows: int, columns: int, written: int, opening: Opening) -> None:

@@ -9,29 +9,32 @@ import pyarrow as pa
 
 from pc_worker.reader.errors import broken
 from pc_worker.reader.formats.arrow_copy import copied_format, file_of, without_dictionaries, without_rows
+from pc_worker.reader.formats.arrow_messages import check_file, check_stream
 from pc_worker.reader.formats.base import Format, Opening
 
 
 def _file(opening: Opening) -> Iterator[Any]:
+    check_file(opening)
     with file_of(opening.content) as file:
         reader = pa.ipc.open_file(file)
         yield from _checked(reader.schema, (reader.get_batch(n) for n in range(reader.num_record_batches)))
 
 
 def _stream(opening: Opening) -> Iterator[Any]:
+    check_stream(opening)
     with file_of(opening.content) as file:
         reader = pa.ipc.open_stream(file)
         yield from _checked(reader.schema, reader)
         if file.read(1):
-            raise broken("something follows the end of the Arrow stream")
+            raise broken("something follows the end of the Arrow stream: cut it off, or export the table again")
 
 
 def _checked(schema: Any, batches: Any) -> Iterator[Any]:
     """Yield batches whose every offset was checked: reading does not, and using a damaged one ends the process."""
-    yield without_dictionaries(without_rows(schema))
+    yield from without_dictionaries(without_rows(schema))
     for batch in batches:
         batch.validate(full=True)
-        yield without_dictionaries(batch)
+        yield from without_dictionaries(batch)
 
 
 FORMATS = {

@@ -20,7 +20,7 @@ def _batches(opening: Opening) -> Iterator[Any]:
         found = pyarrow.orc.ORCFile(file)
         if found.nrows > max(limits.rows_free, limits.rows_per_byte * opening.content.size):
             raise over_limit(f"the table claims {found.nrows} rows in {opening.content.size} bytes")
-        yield without_dictionaries(without_rows(found.schema))
+        yield from without_dictionaries(without_rows(found.schema))
         # Only a dataset reads less than a stripe at a time; the path is the open descriptor, whatever has its name now.
         path, system = f"/proc/self/fd/{file.fileno()}", pyarrow.fs.LocalFileSystem()
         fragment = pyarrow.dataset.OrcFileFormat().make_fragment(path, filesystem=system)
@@ -29,7 +29,7 @@ def _batches(opening: Opening) -> Iterator[Any]:
         )
         for batch in scanner.to_batches():
             batch.validate(full=True)
-            yield without_dictionaries(batch)
+            yield from without_dictionaries(batch)
 
 
 FORMAT = copied_format("ORC table", _batches)

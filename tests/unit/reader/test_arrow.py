@@ -1,0 +1,171 @@
+"""Arrow's own formats: types that are not read are named, and nothing small unpacks to much before it is refused."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pc_worker.reader import Limits, Refused, open_table
+from tests.unit.reader.reading import read_twice
+
+WRITERS = {"file": pa.ipc.new_file, "stream": pa.ipc.new_stream}
+MiB = 1 << 20
+
+
+def written(table: pa.Table, form: str, compression: str | None = None) -> bytes:
+    target = io.BytesIO()
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    with WRITERS[form](target, table.schema, options=options) as writer:
+        writer.write_table(table)
+    return target.getvalue()
+
+
+def refusal(data: bytes, folder: Path, **limits: int) -> Refused:
+    (folder / "f").write_bytes(data)
+    with pytest.raises(Refused) as caught:
+        open_table(folder / "f", spool=folder, limits=Limits(**limits))
+    assert [path.name for path in folder.iterdir()] == ["f"]
+    return caught.value
+
+
+class Tagged(pa.ExtensionType):  # type: ignore[misc]  # pyarrow has no types
+    """A type of another program's, stored as a union."""
+
+    def __init__(self) -> None:
+        super().__init__(SPARSE.type, "test.tagged")
+
+    def __arrow_ext_serialize__(self) -> bytes:
+        return b""
+
+
+KINDS = pa.array([0, 1], pa.int8())
+PLACES = pa.array([0, 0], pa.int32())
+SPARSE = pa.UnionArray.from_sparse(KINDS, [pa.array([1, 2]), pa.array(["x", "y"])])
+DENSE = pa.UnionArray.from_dense(KINDS, PLACES, [pa.array([1]), pa.array(["x"])])
+UNIONS: dict[str, Any] = {
+    "sparse": SPARSE,
+    "dense": DENSE,
+    "in lists": pa.ListArray.from_arrays([0, 1, 2], DENSE),
+    "in large lists": pa.LargeListArray.from_arrays([0, 1, 2], SPARSE),
+    "in fixed lists": pa.FixedSizeListArray.from_arrays(SPARSE, 1),
+    "in list views": pa.ListViewArray.from_arrays([0, 1], [1, 1], SPARSE),
+    "in structs": pa.StructArray.from_arrays([DENSE], ["x"]),
+    "in maps": pa.MapArray.from_arrays([0, 1, 2], pa.array(["a", "b"]), SPARSE),
+    "in runs": pa.RunEndEncodedArray.from_arrays([1, 2], SPARSE),
+    "in dictionaries": pa.DictionaryArray.from_arrays(pa.array([0, 1]), SPARSE),
+    "in lists of structs": pa.ListArray.from_arrays([0, 1, 2], pa.StructArray.from_arrays([SPARSE], ["x"])),
+    "in an extension": pa.ExtensionArray.from_storage(Tagged(), SPARSE),
+}
+
+
+@pytest.mark.parametrize("form", WRITERS)
+@pytest.mark.parametrize("name", UNIONS)
+def test_a_column_with_a_union_at_any_depth_is_named(name: str, form: str, tmp_path: Path) -> None:
+    error = refusal(written(pa.table({"id": [1, 2], "either": UNIONS[name]}), form), tmp_path)
+
+    assert (error.kind, error.column) == ("not a table", "either")
+    assert "column `either` holds " in error.reason
+    assert error.reason.endswith(" values that are not read; leave it out")
+
+
+def interval_in_months() -> Iterator[bytes]:
+    """A stream with a type that Arrow has and pyarrow has no class for: one that it has, with another unit."""
+    data = written(pa.table({"id": [1], "span": pa.array([(1, 2, 3)], pa.month_day_nano_interval())}), "stream")
+    for place in range(len(data)):
+        changed = data[:place] + b"\0" + data[place + 1 :]
+        if data[place : place + 2] == b"\2\0":
+            try:
+                if "span: month_interval" in str(pa.ipc.open_stream(changed).schema):
+                    yield changed
+            except (pa.ArrowException, OSError):
+                continue
+
+
+def test_a_type_that_pyarrow_has_no_class_for_is_named(tmp_path: Path) -> None:
+    error = refusal(next(interval_in_months()), tmp_path)
+
+    assert (error.kind, error.column) == ("not a table", "span")
+    assert "column `span` holds month_interval values that are not read; leave it out" in error.reason
+
+
+@pytest.mark.parametrize("compression", ["zstd", "lz4"])
+@pytest.mark.parametrize("form", WRITERS)
+def test_a_small_file_that_unpacks_to_much_is_refused_before_it_does(
+    form: str, compression: str, tmp_path: Path
+) -> None:
+    data = written(pa.table({"id": [1], "zeros": [bytes(40 * MiB)]}), form, compression)
+    before = pa.total_allocated_bytes()
+    assert len(data) < 200_000
+
+    error = refusal(data, tmp_path, ratio_free_bytes=32 * MiB)
+
+    assert error.kind == "over a limit"
+    assert "a batch unpacks to 41943" in error.reason
+    assert pa.total_allocated_bytes() - before < MiB
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_the_length_that_a_buffer_claims_is_held_against_the_limits(form: str, tmp_path: Path) -> None:
+    length = 5 * MiB
+    data = written(pa.table({"zeros": [bytes(length)]}), form, "zstd")
+    claimed = data.replace(struct.pack("<q", length), struct.pack("<q", 1 << 60))
+    assert claimed != data
+
+    error = refusal(claimed, tmp_path)
+
+    assert error.kind == "over a limit"
+    assert f"unpacks to {(1 << 60) + 8} bytes" in error.reason
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_dictionaries_count_too(form: str, tmp_path: Path) -> None:
+    words = pa.DictionaryArray.from_arrays(pa.array([0], pa.int8()), pa.array([bytes(40 * MiB)]))
+
+    error = refusal(written(pa.table({"word": words}), form, "zstd"), tmp_path, ratio_free_bytes=32 * MiB)
+
+    assert "a batch unpacks to 41943" in error.reason
+
+
+@pytest.mark.parametrize("word", ["x" * 100_000, b"x" * 100_000, ["x" * 50_000] * 2], ids=["text", "bytes", "list"])
+@pytest.mark.parametrize("form", WRITERS)
+def test_a_long_word_that_many_rows_refer_to_is_not_written_out_for_all(form: str, word: Any, tmp_path: Path) -> None:
+    words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(200_000, "i1")), pa.array([word]))
+
+    error = refusal(written(pa.table({"word": words}), form, "zstd"), tmp_path, ratio_free_bytes=32 * MiB)
+
+    assert "expands to more than 200 times" in error.reason
+
+
+@pytest.mark.parametrize("compression", ["zstd", "lz4", None])
+@pytest.mark.parametrize("form", WRITERS)
+def test_what_is_within_the_limits_is_read(form: str, compression: str | None, tmp_path: Path) -> None:
+    words = pa.DictionaryArray.from_arrays(pa.array([n % 3 for n in range(5000)], pa.int8()), ["a" * 9000, "b", None])
+    table = pa.table({"n": range(5000), "word": words, "none": pa.nulls(5000)})
+    (tmp_path / "f").write_bytes(written(table, form, compression))
+
+    assert read_twice(tmp_path / "f", tmp_path, chunk=5000) == table.to_pylist()
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_any_damage_of_the_metadata_is_a_refusal(form: str, tmp_path: Path) -> None:
+    """Every 7th byte turned over, in a folder of its own each: read or refused, and never another error."""
+    data = written(pa.table({"id": [1, 2], "text": ["a" * 200, "b"]}), form, "zstd")
+    ended, told = set(), ""
+    for place in range(8, len(data), 7):
+        (tmp_path / f"{place}").write_bytes(data[:place] + bytes([data[place] ^ 255]) + data[place + 1 :])
+        try:
+            open_table(tmp_path / f"{place}", spool=tmp_path).close()
+            ended.add("read")
+        except Refused as error:
+            ended.add(error.kind)
+            told += str(error)
+
+    assert "broken" in ended
+    assert "flatbuffer" not in told
