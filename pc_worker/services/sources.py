@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BufferedReader
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pc_worker.errors import InputRefused, InvalidRequest
+from pc_worker.logs import get_logger
 from pc_worker.reader import (
     Fingerprint,
     Inspection,
@@ -162,8 +164,19 @@ def refusals(path: str) -> Iterator[None]:
         if exc.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise InputRefused(f"{path}: {exc.strerror or exc}") from exc
-    except UNFORESEEN as exc:  # a file that surprises the reader is not to be trusted either
-        raise InputRefused(f"{path}: the reader cannot make sense of it ({type(exc).__name__}: {exc})") from exc
+    except UNFORESEEN as exc:  # trying again would meet the same mistake
+        get_logger(__name__).exception("reader_mistaken", source=path)
+        raise InputRefused(f"{path}: {mistake(exc)}") from exc
+
+
+def mistake(exc: Exception) -> str:
+    """Return what to tell of an error that the reader should not have raised: it is ours, not the file's."""
+    *_, last = traceback.extract_tb(exc.__traceback__)
+    place = f"{type(exc).__name__} in {Path(last.filename).name}, line {last.lineno}"
+    return (
+        f"pc_worker itself made a mistake while reading it ({place}; more is in the log): report it with the file; "
+        "until it is mended, load the table with pandas and save it as Parquet"
+    )
 
 
 def open_under(path: str, roots: Sequence[Path]) -> int:

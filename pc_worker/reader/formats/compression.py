@@ -40,7 +40,7 @@ def copy_within(stream: IO[bytes], out: IO[bytes], source: Source, limits: Limit
         Refused: If it is damaged, or expands beyond the limits.
     """
     size = 0
-    while piece := _next(stream):
+    while piece := _next(stream, size):
         size += len(piece)
         if size > limits.output_bytes:
             raise over_limit(f"the file expands to more than {limits.output_bytes} bytes")
@@ -49,16 +49,17 @@ def copy_within(stream: IO[bytes], out: IO[bytes], source: Source, limits: Limit
         out.write(piece)
 
 
-def _next(stream: IO[bytes]) -> bytes:
+def _next(stream: IO[bytes], done: int) -> bytes:
     try:
         return stream.read(_STEP)
-    except (EOFError, lzma.LZMAError, zlib.error, *ZIP_ERRORS) as error:
-        raise broken(f"the compressed file is damaged: {str(error)[:100]}") from error
-    except OSError as error:
-        if error.errno is not None:
-            raise
-        # bz2 and Arrow report damaged data as an OSError without a number.
-        raise broken(f"the compressed file is damaged: {error}") from error
+    except (EOFError, lzma.LZMAError, zlib.error, OSError, *ZIP_ERRORS) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # bz2 and Arrow report damaged data as an OSError without a number
+        if isinstance(error, lzma.LZMAError) and "usage limit" in str(error):
+            reason = f"unpacking the xz file takes more than {_XZ_MEMORY >> 20} MiB of memory"
+            raise over_limit(f"{reason}: pack it with xz -9 or less") from error
+        where = f"after {done} unpacked bytes" if done else "at its beginning"
+        raise broken(f"the compressed file is damaged or cut short {where}: copy it again, or pack it again") from error
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def _index(opening: Opening) -> Indexed:
             _check_parts(file, opening)
             book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
         except _DAMAGE as error:
-            raise _damaged(error) from error
+            raise _damaged("") from error
         sheet = _chosen(book.worksheets, opening.options.sheet)
         names = _write(_records(sheet), opening)
     with closing(Source(opening.place.copy("unpacked"))) as copy:
@@ -135,7 +135,7 @@ def _records(sheet: Any) -> Iterator[tuple[int, list[Json]]]:
         try:
             values = next(rows, None)
         except _DAMAGE as error:
-            raise _damaged(error) from error
+            raise _damaged(f" after row {number}" if number else "") from error
         if values is None:
             return
         number += 1
@@ -166,8 +166,8 @@ def _cell(value: Any) -> Json:
     return normal(value)
 
 
-def _damaged(error: BaseException) -> Refused:
-    return broken(f"the workbook is damaged: {str(error).partition(chr(10))[0][:100] or type(error).__name__}")
+def _damaged(where: str) -> Refused:
+    return broken(f"the workbook is damaged{where}: open it in a spreadsheet program, and save it again as xlsx")
 
 
 FORMAT = TableFormat(_index, _open)

@@ -151,7 +151,8 @@ def _index(opening: Opening) -> Indexed:
         return Indexed(Index(layout), rows, rows.notes())
     # What numpy or Python itself refuses about how the parts fit is a broken file.
     except (TypeError, ValueError, OverflowError, ArithmeticError, LookupError, AttributeError) as error:
-        raise broken(f"the parts of the table do not fit together ({type(error).__name__}: {error})") from error
+        reason = "the table's columns, index and arrays do not fit together"
+        raise broken(f"{reason}: load the file with pandas, and save it again") from error
 
 
 def _open(opening: Opening, index: Index) -> PickledRows:

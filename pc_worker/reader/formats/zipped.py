@@ -20,6 +20,9 @@ from pc_worker.reader.source import Source
 _TYPES = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 #: What ``zipfile`` raises for archives that are damaged, encrypted, or packed in a way it does not know.
 ERRORS = (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, IndexError, struct.error)
+_DAMAGED = "the zip archive is damaged or cut short: copy it again, or pack the file again"
+#: The flag of a member that is read with a password only.
+_ENCRYPTED = 1
 _MOST_MEMBERS = 1000
 #: Bytes of an archive's list of members, which is held in memory.
 _MOST_LIST = 16 << 20
@@ -90,6 +93,8 @@ def opened_member(source: Source, member: zipfile.ZipInfo | None = None) -> Iter
     chosen = member or table_members(source)[0]
     if chosen.compress_type not in _TYPES:
         raise not_a_table("the zip archive is packed in a way that is not read; pack it again")
+    if chosen.flag_bits & _ENCRYPTED:
+        raise not_a_table("the zip archive is encrypted: unpack it with its password, and give the file in it")
     with _archive(source) as archive, archive.open(chosen) as stream:
         yield stream
 
@@ -100,12 +105,12 @@ def _archive(source: Source) -> Iterator[zipfile.ZipFile]:
     try:
         archive = zipfile.ZipFile(stream_of(source))
     except ERRORS as error:
-        raise broken(f"the zip archive is damaged: {str(error)[:100]}") from error
+        raise broken(_DAMAGED) from error
     with archive:
         try:
             yield archive
         except ERRORS as error:
-            raise broken(f"the zip archive is damaged or encrypted: {str(error)[:100]}") from error
+            raise broken(_DAMAGED) from error
 
 
 def _check_list(source: Source) -> None:

@@ -47,7 +47,8 @@ class ArrowValues(Reader):
             array = _piece(self._store, self._type, self._chunk.args, start, stop)
             array.validate(full=True)
         except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
-            raise broken(f"an Arrow column is damaged ({type(error).__name__})") from error
+            reason = f"an Arrow column is damaged in its rows {start} to {stop}"
+            raise broken(f"{reason}: load the file with pandas, and save it again") from error
         return array
 
     def read(self, start: int, stop: int) -> Sequence[Any]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+import lzma
 import pickle
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +15,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pc_worker.errors import InputRefused
 from pc_worker.reader import Refused, open_table
+from pc_worker.services.sources import refusals
 
 ODD: dict[str, tuple[Any, str]] = {
     "Series": (pd.Series([1]), "Series"),
@@ -80,7 +86,105 @@ def test_objects_beside_a_table_do_not_refuse_it(tmp_path: Path) -> None:
         assert table.rows == 1
 
 
-def test_no_message_is_a_catch_all_or_names_a_library_option() -> None:
-    sources = "".join(path.read_text() for path in Path("pc_worker/reader").rglob("*.py"))
+def test_no_message_is_a_catch_all() -> None:
+    sources = "".join(path.read_text() for path in Path("pc_worker").rglob("*.py"))
 
-    assert not re.search(r"cannot make sense|something went wrong", sources)
+    assert not re.search(r"make sense of|something went wrong|unexpected error|unknown error", sources)
+
+
+FRAME = pd.DataFrame({"id": range(3000), "text": [f"text {n * 7919}" for n in range(3000)]})
+
+
+def parquet() -> bytes:
+    data = bytearray(FRAME.to_parquet(index=False, row_group_size=1500))
+    data[len(data) // 2 : len(data) // 2 + 300] = b"\xff" * 300
+    return bytes(data)
+
+
+def workbook() -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("xl/workbook.xml", "<workbook")
+        archive.writestr("[Content_Types].xml", "<Types")
+    return target.getvalue()
+
+
+def encrypted() -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("a.csv", "a,b\n1,2\n")
+    data = bytearray(target.getvalue())
+    data[6] |= 1
+    data[data.index(b"PK\1\2") + 8] |= 1
+    return bytes(data)
+
+
+def arrow() -> bytes:
+    target = io.BytesIO()
+    FRAME.to_feather(target, compression="lz4", chunksize=1000)
+    data = bytearray(target.getvalue())
+    for at in range(len(data) // 2, len(data) // 2 + 300, 8):  # lengths of buffers, and what is packed in them
+        data[at] ^= 255
+    return bytes(data)
+
+
+DAMAGED = {
+    "parquet": (
+        parquet,
+        r"the Parquet table is damaged or cut short (after its first \d+ rows|before its first row): ",
+    ),
+    "parquet cut": (
+        lambda: FRAME.to_parquet()[:-5],
+        "the Parquet table is damaged or cut short before its first row: ",
+    ),
+    "arrow": (arrow, r"the Arrow file is damaged or cut short (after|before) .*: copy|an Arrow file of this size"),
+    "gzip": (
+        lambda: gzip.compress(pickle.dumps(FRAME))[:-9],
+        r"compressed file is damaged .* after \d+ unpacked bytes: ",
+    ),
+    "xz": (
+        lambda: lzma.compress(pickle.dumps(FRAME))[:30],
+        "compressed file is damaged or cut short at its beginning: ",
+    ),
+    "zip": (lambda: b"PK\3\4" + bytes(90), "the zip archive is damaged or cut short: "),
+    "encrypted": (encrypted, "the zip archive is encrypted: unpack it with its password"),
+    "workbook": (workbook, "the workbook is damaged: open it in a spreadsheet program"),
+}
+#: What pyarrow, zlib, lzma, zipfile and openpyxl say, and names of options that no user of pc_worker can set.
+FOREIGN_WORDS = re.compile(
+    r"thrift|flatbuffer|malloc|magic|footer|deserializ|Error -?\d|codec|central directory|decompress|EOF|"
+    r"\b(low_memory|on_bad_lines|thrift_\w+|block_size|use_threads|ignore_errors|allow_pickle|pwd)\b",
+    re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damage_is_told_in_our_words_with_the_format_the_place_and_what_to_do(name: str, tmp_path: Path) -> None:
+    make, words = DAMAGED[name]
+    (tmp_path / "f").write_bytes(make())
+
+    with pytest.raises(Refused, match=words) as caught:
+        open_table(tmp_path / "f", spool=tmp_path)
+
+    assert not FOREIGN_WORDS.search(str(caught.value))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_xz_file_that_asks_for_much_memory_is_not_called_damaged(tmp_path: Path) -> None:
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 512 << 20}]
+    (tmp_path / "f").write_bytes(lzma.compress(b"a,b\n1,2\n", filters=filters))
+
+    with pytest.raises(Refused, match="unpacking the xz file takes more than 128 MiB of memory") as caught:
+        open_table(tmp_path / "f", spool=tmp_path)
+
+    assert caught.value.kind == "over a limit"
+
+
+def test_a_mistake_of_the_reader_is_called_ours_and_not_the_files() -> None:
+    with pytest.raises(InputRefused) as caught, refusals("/data/a.pkl"):
+        [][1]
+
+    assert re.fullmatch(
+        r"/data/a\.pkl: pc_worker itself made a mistake while reading it \(IndexError in test_words\.py, line \d+; .*",
+        str(caught.value),
+    )
