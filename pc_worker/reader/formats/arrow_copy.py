@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pc_worker.reader.errors import Refused, broken, over_limit
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
 from pc_worker.reader.kinds import judge_columns
-from pc_worker.reader.shapes.arrow_cells import dimension_of, kind_of, python_values
+from pc_worker.reader.shapes.arrow_cells import converter, dimension_of, kind_of
 from pc_worker.reader.shapes.names import column_names
 from pc_worker.reader.sidecar import ColumnNote, Damaged
 from pc_worker.reader.source import Source
@@ -181,7 +181,11 @@ class ArrowRows:
         self.rows = self._ends[-1] if self._ends else 0
         self.names = tuple(column_names(self._file.schema.names))
         self._unreadable: set[str] = set()
-        self._numbers = {name: number for number, name in enumerate(self.names)}
+        self._columns = {
+            name: (number, converter(kind))
+            for number, (name, kind) in enumerate(zip(self.names, self._file.schema.types, strict=True))
+        }
+        self._last: tuple[int, Any] = (-1, None)
 
     def notes(self) -> tuple[ColumnNote, ...]:
         """The columns with their kinds; looks at a sample of the rows where the type does not tell."""
@@ -201,17 +205,25 @@ class ArrowRows:
         cells: dict[str, list[object]] = {name: [] for name in columns}
         place = bisect_right(self._ends, start)
         while start < stop:
-            batch, end = self._file.get_batch(place), self._ends[place]
+            batch, end = self._batch(place), self._ends[place]
             first = end - batch.num_rows
             piece = batch.slice(start - first, min(stop, end) - start)
             for name in columns:
-                cells[name] += self._cells(piece.column(self._numbers[name]), name)
+                cells[name] += self._cells(piece, name)
             start, place = end, place + 1
         return dict(cells)
 
-    def _cells(self, array: Any, name: str) -> list[Any]:
+    def _batch(self, place: int) -> Any:
+        """A batch of the file; the last is kept, as the next rows are most likely in it too."""
+        if self._last[0] != place:
+            self._last = place, self._file.get_batch(place)
+        return self._last[1]
+
+    def _cells(self, piece: Any, name: str) -> list[Any]:
+        number, convert = self._columns[name]
+        array = piece.column(number)
         try:
-            return python_values(array)
+            return convert(array)
         except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
             reason = f"column `{name}` holds {str(array.type)[:80]} values that are not read; leave it out"
             raise Refused("not a table", reason, column=name) from error
@@ -232,5 +244,6 @@ class ArrowRows:
 
     def close(self) -> None:
         """Give back the descriptors."""
+        self._last = -1, None
         self._map.close()
         self._content.close()

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pc_worker.reader import zones
-from pc_worker.reader.shapes.columns import clock_values
+from pc_worker.reader.shapes.clocks import clock_values
 from pc_worker.reader.values import NAT, Timestamp
 
 _types = pa.types
@@ -52,11 +52,39 @@ def python_values(array: Any) -> list[Any]:
     Raises:
         pa.ArrowException, ValueError, OverflowError, TypeError: If a cell stands for no Python value.
     """
-    kind = array.type
+    return converter(array.type)(array)
+
+
+def converter(kind: Any) -> Callable[[Any], list[Any]]:
+    """What makes Python values of arrays of one type; worth keeping where many arrays have it."""
     if isinstance(kind, pa.BaseExtensionType) and kind.extension_name != "arrow.uuid":
-        return python_values(array.storage)
-    rule = next((rule for is_kind, rule in _RULES if is_kind(kind)), None)
-    return rule(array) if rule is not None else array.to_pylist()
+        return _of_storage
+    if _is_plain(kind):
+        return _plain
+    return next((rule for is_kind, rule in _RULES if is_kind(kind)), _plain)
+
+
+def _of_storage(array: Any) -> list[Any]:
+    return python_values(array.storage)
+
+
+def _is_plain(kind: Any) -> bool:
+    """Whether pyarrow's own conversion, which is much faster, gives the values that are wanted, also inside."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return False
+    if _types.is_struct(kind):
+        fields = [kind.field(number) for number in range(kind.num_fields)]
+        return len({field.name for field in fields}) == len(fields) > 0 and all(_is_plain(f.type) for f in fields)
+    if _types.is_map(kind):
+        return _is_plain(kind.key_type) and _is_plain(kind.item_type)
+    if _types.is_list(kind) or _types.is_large_list(kind):
+        return _is_plain(kind.value_type)
+    return any(is_plain(kind) for is_plain in _PLAIN)
+
+
+def _plain(array: Any) -> list[Any]:
+    cells: list[Any] = array.to_pylist()
+    return cells
 
 
 def _moments(array: Any) -> list[Any]:
@@ -166,6 +194,8 @@ def _structs(array: Any) -> list[Any]:
 
 
 def _categories(array: Any) -> list[Any]:
+    if len(array.dictionary) > len(array):
+        return python_values(array.dictionary_decode())
     words = python_values(array.dictionary)
     return [None if code is None else words[code] for code in array.indices.to_pylist()]
 
@@ -179,6 +209,10 @@ def _spans_of_three(array: Any) -> list[Any]:
     return [None if cell is None else list(cell) for cell in array.to_pylist()]
 
 
+_PLAIN = (
+    _types.is_null, _types.is_boolean, _types.is_integer, _types.is_floating, _types.is_decimal,
+    _types.is_string, _types.is_large_string, _types.is_binary, _types.is_large_binary,
+)  # fmt: skip
 _RULES: tuple[tuple[Callable[[Any], bool], Callable[[Any], list[Any]]], ...] = (
     (_types.is_timestamp, _moments),
     (_types.is_duration, _moments),

@@ -11,8 +11,9 @@ import numpy as np
 from pc_worker.reader.errors import broken
 from pc_worker.reader.layout import Listing
 from pc_worker.reader.parts import check_texts
+from pc_worker.reader.shapes.clocks import clock_values
 from pc_worker.reader.store import Store
-from pc_worker.reader.values import NAT, TICKS, Interval, Period, moment, span
+from pc_worker.reader.values import NAT, Interval, Period
 
 #: Kinds of numpy types, by their letter. Objects are "mixed" until cells were looked at.
 KINDS = {
@@ -95,35 +96,6 @@ class Numbers(Reader):
         if self._dtype.kind in "V" or (self._dtype.itemsize > 8 and self._dtype.kind in "fc"):
             return list(values)
         return values.tolist()  # type: ignore[no-any-return]  # numpy types tolist() as Any
-
-
-def clock_values(values: np.ndarray, zone: dt.tzinfo | None) -> list[Any]:
-    """Moments (in ``zone``) or spans as Python values, None for NaT."""
-    unit, step = np.datetime_data(values.dtype)
-    if unit == "generic":
-        return [None] * len(values)
-    if unit not in ("s", "ms", "us", "ns") or step != 1:
-        unit = "s" if unit in ("Y", "M", "W", "D", "h", "m", "s") else "ns"
-        values = values.astype(f"{values.dtype.str[:3]}[{unit}]")
-    native = values.astype(values.dtype.newbyteorder("="), copy=False)
-    if unit == "ns" and not (native.view(np.int64) % 1000).any():
-        # NaT is no multiple of 1000, so it takes the slow path, which knows it.
-        native, unit = native.astype(f"{native.dtype.str[1:3]}[us]"), "us"
-    if zone is None and unit != "ns" and (cells := _exact(native)) is not None:
-        return cells
-    ticks = native.view(np.int64).tolist()
-    if values.dtype.kind == "M":
-        return [moment(tick, unit, zone) for tick in ticks]
-    return [span(tick, unit) for tick in ticks]
-
-
-def _exact(values: np.ndarray) -> list[Any] | None:
-    """The cells by numpy's own conversion, where it gives ``datetime`` or ``timedelta`` for all but NaT."""
-    ticks, most = values.view(np.int64), 2**63 // (TICKS["us"] // TICKS[np.datetime_data(values.dtype)[0]])
-    if most < 2**63 and bool(((ticks >= most) | (ticks <= -most) & (ticks != NAT)).any()):
-        return None  # numpy would go round in a circle
-    cells: list[Any] = values.astype(f"{values.dtype.str[1:3]}[us]").tolist()
-    return None if any(type(cell) is int for cell in cells) else cells
 
 
 class Moments(Reader):

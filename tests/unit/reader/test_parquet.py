@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pc_worker.reader import Limits, Refused, Timestamp, inspect_file, open_table
+from pc_worker.reader.values import NAT, moment
 from tests.unit.reader.reading import read_twice
 
 ROOT = Path(__file__).parents[3]
@@ -60,6 +61,8 @@ ARRAYS = {
                              [Timestamp((2**31 - 1) * 86_400, "s"), None, dt.date(1970, 1, 1)]),
     "dictionary in lists": (
         pa.ListArray.from_arrays([0, 1, 1, 2], pa.array(["a", "b"]).dictionary_encode()), [["a"], [], ["b"]]),
+    "categories of more words than cells": (
+        pa.DictionaryArray.from_arrays([1, None, 3], pa.array([*"abcdef"])), ["b", None, "d"]),
     "runs": (pa.RunEndEncodedArray.from_arrays([2, 3], pa.array(["a", "b"])), ["a", "a", "b"]),
     "list views": (pa.array([[1], None, [2, 3]], pa.list_view(pa.int64())), [[1], None, [2, 3]]),
     "months, days and nanoseconds": (pa.array([(1, 2, 3), None, (0, 0, 0)], pa.month_day_nano_interval()),
@@ -77,6 +80,58 @@ def test_arrow_types_that_parquet_has_not_are_values_too(name: str) -> None:
 
     assert [tuple(cell) if "months" in name and cell else cell for cell in python_values(array)] == expected
     assert len(python_values(array.slice(1, 2))) == 2
+
+
+def words(prefix: str) -> pa.Array:
+    return pa.array([f"{prefix}{number}" for number in range(8)]).dictionary_encode()
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow stream"])
+def test_categories_whose_words_differ_by_row_group_are_read(kind: str, tmp_path: Path) -> None:
+    parts = [pa.table({"c": words(prefix)}) for prefix in "xyz"]
+    path, schema = tmp_path / "f", parts[0].schema
+    with pq.ParquetWriter(path, schema) if kind == "parquet" else pa.ipc.new_stream(str(path), schema) as writer:
+        for part in parts:
+            writer.write_table(part)
+
+    with open_table(path, spool=tmp_path) as table:
+        cells = table.read(0, table.rows).columns["c"]
+
+    assert cells == pa.concat_tables(parts)["c"].to_pylist()
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Seoul", "America/New_York", "+09:30"])
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_moments_in_a_zone_are_those_of_the_zone_also_at_the_ends_of_the_calendar(unit: str, zone: str) -> None:
+    from pc_worker.reader import zones
+    from pc_worker.reader.shapes.arrow_cells import python_values
+
+    ends = [-62_135_596_800, 253_402_300_799] if unit != "ns" else [-9_000_000_000, 9_000_000_000]
+    summer = [1_711_846_799, 1_711_846_800, 1_730_613_600, 1_730_617_200]
+    ticks = [None, *[second * {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit] for second in ends + summer]]
+
+    found = python_values(pa.array(ticks, pa.timestamp(unit, zone)))
+
+    assert found == [moment(NAT if tick is None else tick, unit, zones.of_text(zone)) for tick in ticks]
+
+
+@pytest.mark.parametrize("name", ["far in structs", "nested", "maps"])
+def test_nested_cells_are_the_same_by_pyarrows_conversion_and_by_ours(name: str) -> None:
+    from pc_worker.reader.shapes import arrow_cells
+
+    column = COLUMNS[name][0]
+
+    by_ours = next(rule for is_kind, rule in arrow_cells._RULES if is_kind(column.type))(column)
+
+    assert arrow_cells.python_values(column) == by_ours
+
+
+def test_a_struct_with_two_fields_of_one_name_is_read(tmp_path: Path) -> None:
+    column = pa.StructArray.from_arrays([pa.array([1, 2]), pa.array([3, 4])], ["a", "a"])
+    with pa.ipc.new_stream(str(tmp_path / "f"), pa.schema([("c", column.type)])) as writer:
+        writer.write_batch(pa.record_batch([column], ["c"]))
+
+    assert read_twice(tmp_path / "f", tmp_path) == [{"c": {"a": 3}}, {"c": {"a": 4}}]
 
 
 def unreadable() -> pa.Array:
