@@ -2,9 +2,11 @@
 
     python scripts/compare_with_pyarrow.py FOLDER [--all]
 
-Files packed by gzip are compared unpacked. A file counts as *equal* if every cell is what pyarrow gives for it, as
-*refused* with the reader's words, else as *different*; as *neither* if pyarrow cannot read it either and the reader
-refuses it, as *ours only* if the reader reads it. Exit 1 if one is different.
+Files packed by gzip are compared unpacked; files whose path has ``fuzz`` in it are taken for what they begin like. A
+file counts as *equal* if every cell is what pyarrow gives for it, as *refused* with the reader's words, else as
+*different*; as *neither* if pyarrow cannot read it either and the reader refuses it, as *ours only* if the reader reads
+it. A moment or span of -2^63 counts as null: for pandas it is ``NaT``. Files are read in another process, as
+pyarrow may be ended by a damaged one; if the reader is, that is *ended*. Exit 1 if one is different or ended.
 """
 
 from __future__ import annotations
@@ -16,6 +18,10 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +29,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pc_worker.reader import Refused, normal, open_table
+from pc_worker.reader.values import NAT
 
 ENDINGS = (".parquet", ".arrow_file", ".stream", ".arrow", ".feather", ".orc")
+OTHER_ENDINGS = (".md", ".csv", ".json", ".py")
 _SHOWN = 300
 
 
@@ -35,28 +43,80 @@ def main() -> int:
     parser.add_argument("--all", action="store_true", help="also print the files that are equal")
     given = parser.parse_args()
     counts: Counter[tuple[str, str]] = Counter()
+    apart = Apart()
     for path in sorted(given.folder.rglob("*")):
-        if path.is_file() and path.name.removesuffix(".gz").endswith(ENDINGS):
-            verdict, words = compared(path)
-            counts[path.name.removesuffix(".gz").rpartition(".")[2], verdict] += 1
+        if path.is_file() and is_compared(path.relative_to(given.folder)):
+            verdict, words = apart.verdict(path)
+            counts[form_of(path), verdict] += 1
             if given.all or verdict != "equal":
                 sys.stdout.write(f"{verdict:10}{path.relative_to(given.folder)}  {words[:_SHOWN]}\n")
     for (ending, verdict), count in sorted(counts.items()):
         sys.stdout.write(f"{ending}: {count} {verdict}\n")
-    return int(any(verdict == "different" for _, verdict in counts))
+    return int(any(verdict in ("different", "ended") for _, verdict in counts))
+
+
+def is_compared(path: Path) -> bool:
+    """Whether this is a table of pyarrow's, by its name or as a fuzzer's finding."""
+    known = path.name.removesuffix(".gz").endswith(ENDINGS)
+    return known or ("fuzz" in str(path) and path.suffix not in OTHER_ENDINGS and "csv" not in path.parts)
+
+
+def form_of(path: Path) -> str:
+    """The format as which pyarrow is to read a file."""
+    name = path.name.removesuffix(".gz")
+    if name.endswith(ENDINGS):
+        return {"arrow": "arrow_file", "feather": "arrow_file"}.get(ending := name.rpartition(".")[2], ending)
+    head = path.read_bytes()[:6]
+    return "parquet" if head[:4] == b"PAR1" else "arrow_file" if head == b"ARROW1" else "stream"
+
+
+class Apart:
+    """Reads files in a process of its own, which is another after a file that ended it."""
+
+    def __init__(self) -> None:
+        self._pool = self._new()
+
+    @staticmethod
+    def _new() -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+
+    def verdict(self, path: Path) -> tuple[str, str]:
+        """The verdict on one file, and why."""
+        for reader in (compared, by_ours_alone):
+            try:
+                return self._pool.submit(reader, path).result()
+            except BrokenProcessPool:
+                self._pool = self._new()
+        return "ended", "the process of the reader"
+
+
+def by_ours_alone(path: Path) -> tuple[str, str]:
+    """The verdict on a file that ended pyarrow's process."""
+    with unpacked(path) as plain:
+        try:
+            return "ours only", f"pyarrow ended its process; {len(list(ours(plain, plain.parent)))} rows"
+        except Refused as error:
+            return "neither", f"pyarrow ended its process; {error}"
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """The file as it is without gzip, in a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "file"
+        plain.write_bytes(gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes())
+        yield plain
 
 
 def compared(path: Path) -> tuple[str, str]:
     """The verdict on one file, and why."""
-    with tempfile.TemporaryDirectory() as folder:
-        plain = Path(folder) / "file"
-        plain.write_bytes(gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes())
+    with unpacked(path) as plain:
         try:
-            expected: Any = list(theirs(plain, path.name))
+            expected: Any = list(theirs(plain, form_of(path)))
         except Exception as error:
             expected = error
         try:
-            found = list(ours(plain, Path(folder)))
+            found = list(ours(plain, plain.parent))
         except Refused as error:
             return ("neither" if isinstance(expected, Exception) else "refused"), str(error)
     if isinstance(expected, Exception):
@@ -72,16 +132,16 @@ def ours(path: Path, spool: Path) -> Iterator[dict[str, Any]]:
             yield from (batch.normal_row(number) for number in range(len(batch)))
 
 
-def theirs(path: Path, name: str) -> Iterator[list[Any]]:
+def theirs(path: Path, form: str) -> Iterator[list[Any]]:
     """The rows that pyarrow gives, as lists of cells: labels that stand twice are no matter here."""
-    if ".parquet" in name:
+    if form == "parquet":
         table = pq.ParquetFile(path).read()
-    elif ".orc" in name:
+    elif form == "orc":
         import pyarrow.orc
 
         table = pyarrow.orc.read_table(path)
     else:
-        opened = pa.ipc.open_stream(path) if ".stream" in name else pa.ipc.open_file(path)
+        opened = pa.ipc.open_stream(path) if form == "stream" else pa.ipc.open_file(path)
         table = opened.read_all()
     columns = [[cell_of(cell) for chunk in column.chunks for cell in chunk] for column in table.columns]
     yield from map(list, zip(*columns, strict=True)) if columns else ()
@@ -89,6 +149,11 @@ def theirs(path: Path, name: str) -> Iterator[list[Any]]:
 
 def cell_of(scalar: Any) -> Any:
     """A cell in normal form by pyarrow's own conversion; where that fails, by its conversion to text."""
+    if isinstance(scalar, pa.TimestampScalar | pa.DurationScalar) and scalar.value == NAT:
+        return None
+    if isinstance(scalar, pa.Time64Scalar) and scalar.is_valid:
+        text = str(scalar.cast(pa.string()))  # as_py cuts nanoseconds off
+        return text if text[15:].strip("0") else normal(scalar.as_py())
     try:
         return normal(plain(scalar.as_py()))
     except (ValueError, OverflowError, TypeError, pa.ArrowException):

@@ -14,6 +14,7 @@ _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - the arithmetic is on wall-clo
 _SECONDS_PER_DAY = 86_400
 #: The Gregorian calendar repeats after 400 years of this many days.
 _CYCLE_DAYS, _CYCLE_YEARS = 146_097, 400
+_FIRST_DAY, _LAST_DAY = (day.toordinal() - 719_163 for day in (dt.date.min, dt.date.max))
 
 
 class _Missing(enum.Enum):
@@ -43,7 +44,7 @@ class Timestamp:
         seconds, ticks = divmod(self.ticks, TICKS[self.unit])
         nanoseconds = ticks * (TICKS["ns"] // TICKS[self.unit])
         days, second = divmod(seconds, _SECONDS_PER_DAY)
-        cycles, day = divmod(days, _CYCLE_DAYS)
+        cycles, day = _within_calendar(days)
         base = _EPOCH + dt.timedelta(days=day, seconds=second)
         offset = ""
         if self.zone is not None:
@@ -51,6 +52,15 @@ class Timestamp:
             offset = base.isoformat()[19:]
         year = base.year + cycles * _CYCLE_YEARS
         return f"{year:04d}{base.isoformat()[4:19]}{_fraction(nanoseconds)}{offset}"
+
+
+def _within_calendar(days: int) -> tuple[int, int]:
+    """Days since 1970 as whole cycles and a day that ``datetime`` holds, in the same age of time zones if it can be."""
+    if _FIRST_DAY < days < _LAST_DAY:
+        return 0, days
+    start = 0 if days > 0 else _FIRST_DAY + _CYCLE_DAYS  # zones had no rules yet in the years 401 to 800
+    cycles, day = divmod(days - start, _CYCLE_DAYS)
+    return cycles, start + day
 
 
 def _fraction(nanoseconds: int) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from pc_worker.reader.errors import broken
+from pc_worker.reader.formats.arrow_checks import check
 from pc_worker.reader.formats.arrow_copy import copied_format, file_of, without_dictionaries, without_rows
 from pc_worker.reader.formats.arrow_messages import check_file, check_stream
 from pc_worker.reader.formats.base import Format, Opening
@@ -33,7 +34,7 @@ def _checked(schema: Any, batches: Any) -> Iterator[Any]:
     """Yield batches whose every offset was checked: reading does not, and using a damaged one ends the process."""
     yield from without_dictionaries(without_rows(schema))
     for batch in batches:
-        batch.validate(full=True)
+        check(batch)
         yield from without_dictionaries(batch)
 
 

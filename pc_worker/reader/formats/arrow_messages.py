@@ -16,7 +16,7 @@ from pc_worker.reader.source import Source
 
 _CONTINUES = b"\xff\xff\xff\xff"
 _FILE_END = b"ARROW1"
-_DICTIONARY, _BATCH = 2, 3
+_SCHEMA, _DICTIONARY, _BATCH = 1, 2, 3
 #: Numbers of fields, in the order of Arrow's schema files.
 _KIND, _HEADER, _BODY_LENGTH = 1, 2, 3
 _BUFFERS, _COMPRESSION, _DATA = 2, 3, 1
@@ -50,6 +50,16 @@ def check_stream(opening: Opening) -> None:
         Refused: If that is over the limits, or the stream is damaged.
     """
     _check(_of_stream(opening.content), opening)
+
+
+def is_schema(metadata: bytes) -> bool:
+    """Return whether this is how the metadata of a message with a schema begins."""
+    try:
+        root = _reference(metadata, 0)
+        at = _field(metadata, root, _KIND)
+        return bool(at) and metadata[at] == _SCHEMA and 0 < _table(metadata, root, _HEADER) < len(metadata)
+    except (struct.error, IndexError):
+        return False
 
 
 def _check(messages: Iterator[Message], opening: Opening) -> None:

@@ -10,6 +10,7 @@ import pyarrow.fs
 import pyarrow.orc
 
 from pc_worker.reader.errors import over_limit
+from pc_worker.reader.formats.arrow_checks import check
 from pc_worker.reader.formats.arrow_copy import BATCH_ROWS, copied_format, file_of, without_dictionaries, without_rows
 from pc_worker.reader.formats.base import Opening
 
@@ -28,7 +29,7 @@ def _batches(opening: Opening) -> Iterator[Any]:
             schema=found.schema, batch_size=BATCH_ROWS, batch_readahead=0, fragment_readahead=0, use_threads=False
         )
         for batch in scanner.to_batches():
-            batch.validate(full=True)
+            check(batch)
             yield from without_dictionaries(batch)
 
 

@@ -8,6 +8,7 @@ from typing import IO, cast
 
 from pc_worker.reader import opcodes as op
 from pc_worker.reader.errors import not_a_table
+from pc_worker.reader.formats.arrow_messages import is_schema
 from pc_worker.reader.formats.base import Format, Packing
 from pc_worker.reader.formats.foreign import foreign
 from pc_worker.reader.formats.zipped import is_workbook, table_members
@@ -78,9 +79,15 @@ def format_of(content: Source, options: ReadOptions) -> Format:
 
 
 def _is_arrow_stream(head: bytes) -> bool:
-    """Return whether this is a message of Arrow's stream format: a mark, the length of a schema, and the schema."""
-    length = int.from_bytes(head[4:8], "little", signed=True)
-    return head.startswith(b"\xff\xff\xff\xff") and 16 <= length < 1 << 28 and length % 8 == 0
+    """Return whether this is a message of Arrow's stream format: a mark, the length of a schema, and the schema.
+
+    Before version 0.15 there was no mark: the message itself must be one of a schema then.
+    """
+    if head.startswith(b"\xff\xff\xff\xff"):
+        length = int.from_bytes(head[4:8], "little", signed=True)
+        return 16 <= length < 1 << 28 and length % 8 == 0
+    length = int.from_bytes(head[:4], "little", signed=True)
+    return 16 <= length < 1 << 28 and length % 4 == 0 and is_schema(head[4 : 4 + length])
 
 
 def _text_format(head: bytes, options: ReadOptions, *, whole: bool) -> Format:

@@ -95,6 +95,77 @@ def test_a_type_that_pyarrow_has_no_class_for_is_named(tmp_path: Path) -> None:
     assert "column `span` holds month_interval values that are not read; leave it out" in error.reason
 
 
+def legacy(table: pa.Table) -> bytes:
+    target = io.BytesIO()
+    options = pa.ipc.IpcWriteOptions(use_legacy_format=True)
+    with pa.ipc.new_stream(target, table.schema, options=options) as writer:
+        writer.write_table(table)
+    return target.getvalue()
+
+
+@pytest.mark.parametrize("columns", [1, 3, 3000])
+def test_a_stream_as_it_was_before_version_0_15_is_read(columns: int, tmp_path: Path) -> None:
+    table = pa.table({f"a column called {number}": [1, 2, None] for number in range(columns)})
+    data = legacy(table)
+    assert data[:4] != b"\xff\xff\xff\xff"
+    (tmp_path / "f").write_bytes(data)
+
+    assert read_twice(tmp_path / "f", tmp_path) == table.to_pylist()
+
+
+def test_what_only_begins_like_such_a_stream_is_none(tmp_path: Path) -> None:
+    data = legacy(pa.table({"id": [1]}))
+
+    error = refusal(data[:4] + bytes(8) + data[12:], tmp_path)
+
+    assert error.kind == "not a table"
+
+
+HOURS = pa.array([86_400_000 + 5, None, 5], pa.int64()).view(pa.date64())
+LONG = pa.array([10**9, None, -7], pa.int32()).view(pa.decimal32(3, 2))
+ODD: dict[str, tuple[Any, list[Any]]] = {
+    "hours of a day": (HOURS, ["1970-01-02", None, "1970-01-01"]),
+    "long decimals": (LONG, ["10000000.00", None, "-0.07"]),
+    "in structs": (pa.StructArray.from_arrays([LONG], ["x"]), [{"x": "10000000.00"}, {"x": None}, {"x": "-0.07"}]),
+    "in lists": (pa.ListArray.from_arrays([0, 1, 2, 3], HOURS), [["1970-01-02"], [None], ["1970-01-01"]]),
+    "in large lists": (pa.LargeListArray.from_arrays([0, 1, 2, 3], LONG), [["10000000.00"], [None], ["-0.07"]]),
+    "in fixed lists": (pa.FixedSizeListArray.from_arrays(LONG, 1), [["10000000.00"], [None], ["-0.07"]]),
+    "in maps": (pa.MapArray.from_arrays([0, 0, 1, 3], pa.array(["a", "b", "c"]), HOURS),
+                [[], [["a", "1970-01-02"]], [["b", None], ["c", "1970-01-01"]]]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", WRITERS)
+@pytest.mark.parametrize("name", ODD)
+def test_dates_and_decimals_that_their_types_forbid_are_values(name: str, form: str, tmp_path: Path) -> None:
+    column, expected = ODD[name]
+    (tmp_path / "f").write_bytes(written(pa.table({"c": column}), form))
+
+    assert [row["c"] for row in read_twice(tmp_path / "f", tmp_path)] == expected
+
+
+@pytest.mark.parametrize("kind", [pa.time32("s"), pa.time32("ms"), pa.time64("us"), pa.time64("ns")], ids=str)
+@pytest.mark.parametrize("form", WRITERS)
+def test_a_time_that_no_day_has_costs_its_column_only(form: str, kind: pa.DataType, tmp_path: Path) -> None:
+    times = pa.array([0, -1], pa.int32() if pa.types.is_time32(kind) else pa.int64()).view(kind)
+    (tmp_path / "f").write_bytes(written(pa.table({"id": [1, 2], "t": times}), form))
+
+    with open_table(tmp_path / "f", spool=tmp_path) as table:
+        assert table.read(0, 2, ["id"]).columns["id"] == [1, 2]
+        with pytest.raises(Refused, match="column `t` holds time"):
+            table.read(0, 2)
+
+
+def test_a_damaged_offset_beside_them_is_damage(tmp_path: Path) -> None:
+    data = written(pa.table({"text": ["abc", "d", "e"], "c": HOURS}), "file")
+    offsets = np.array([0, 3, 4, 5], np.int32).tobytes()
+    assert data.count(offsets) == 1
+
+    error = refusal(data.replace(offsets, np.array([0, 2**30, 4, 5], np.int32).tobytes()), tmp_path)
+
+    assert error.kind == "broken"
+
+
 @pytest.mark.parametrize("compression", ["zstd", "lz4"])
 @pytest.mark.parametrize("form", WRITERS)
 def test_a_small_file_that_unpacks_to_much_is_refused_before_it_does(

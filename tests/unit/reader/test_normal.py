@@ -6,6 +6,7 @@ import datetime as dt
 import decimal
 import json
 import uuid
+import zoneinfo
 
 import numpy as np
 import pandas as pd
@@ -105,3 +106,24 @@ def test_a_repeated_label_gets_the_next_free_suffix() -> None:
 def test_index_levels_make_way_for_columns() -> None:
     assert index_names([None], ["index"]) == ["index.1"]
     assert index_names([None, "k", None], ["k"]) == ["level_0", "k.1", "level_2"]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Seoul", "America/New_York", "Europe/Berlin", "Asia/Kolkata"])
+@pytest.mark.parametrize(
+    "when",
+    ["1700-01-02", "1897-05-22", "1918-07-01", "1944-08-01", "1955-06-01", "1969-12-31", "1970-01-01", "2200-07-01"],
+)
+def test_nanoseconds_in_a_zone_have_the_offset_of_their_own_time(when: str, zone: str) -> None:
+    expected = pd.Timestamp(f"{when}T20:40:04.383667698Z").tz_convert(zone)
+
+    found = Timestamp(expected.as_unit("ns").value, "ns", zoneinfo.ZoneInfo(zone)).isoformat()
+
+    assert found == expected.isoformat()
+
+
+@pytest.mark.parametrize("days", [-(10**7), -719_163, -719_162, -719_161, 2_932_895, 2_932_896, 2_932_897, 10**7])
+def test_a_moment_beyond_the_calendar_differs_by_whole_cycles_of_it(days: int) -> None:
+    far, next_cycle = (Timestamp((days + more) * 86_400 + 3661, "s", dt.UTC).isoformat() for more in (0, 146_097))
+
+    assert int(next_cycle[: next_cycle.index("-", 1)]) - int(far[: far.index("-", 1)]) == 400
+    assert far[far.index("-", 1) :] == next_cycle[next_cycle.index("-", 1) :]
