@@ -1,6 +1,6 @@
 """How the reader's time grows with the columns of a table: a table and a picture, by one command.
 
-Each point is the best of three openings of a file of 50 rows with an empty spool, each with the reading of all its rows
+Each point is the best of two openings of a file of 20 rows with an empty spool, each with the reading of all its rows
 as one chunk, in a fresh process; in processor seconds, which other work on the machine does not change.
 ``python -m pc_worker.bench.reader_width FOLDER`` writes ``reader-width.csv`` and ``reader-width.png``.
 """
@@ -21,8 +21,8 @@ from pc_worker.bench.reader_formats import KINDS
 
 _FORMATS = ("pickle", "parquet", "csv", "json lines")
 _STEPS = (100, 500, 1000, 2000, 5000, 10_000, 20_000)
-_ROWS = 50
-_REPEATS = 3
+_ROWS = 20
+_REPEATS = 2
 
 
 def main() -> None:
