@@ -9,17 +9,16 @@ archive: ``CASE.pN.pkl`` (N = protocol) and ``CASE.jsonl``.
 from __future__ import annotations
 
 import datetime as dt
-import io
-import json
 import pickle
 import sys
-import tarfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 if not hasattr(pd, "NA"):
     pd.NA = object()  # before 1.0; ``normal_form`` asks whether a value is it
+import generate
 import normal_form
 
 ROWS = 30  # more than are kept of a list that could be a column's
@@ -110,7 +109,7 @@ def made(case):
         rows = normal_form.rows_of(pickle.loads(forms[4]))
     except (AttributeError, TypeError, ValueError, ImportError):
         return None
-    return forms, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
+    return forms, generate.lines(rows)
 
 
 def main():
@@ -121,12 +120,8 @@ def main():
             continue
         for protocol, data in found[0].items():
             members["%s.p%d.pkl" % (case, protocol)] = data
-        members[case + ".jsonl"] = found[1].encode("ascii")
-    with tarfile.open(sys.argv[1], "w:xz") as archive:
-        for name in sorted(members):
-            info = tarfile.TarInfo(name)
-            info.size = len(members[name])
-            archive.addfile(info, io.BytesIO(members[name]))
+        members[case + ".jsonl"] = found[1]
+    generate.save(Path(sys.argv[1]), members)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,13 @@ ENVIRONMENTS = (
     ("pandas-2.3.3-numpy-2.3", "3.11", ("pandas==2.3.3", "numpy==2.3.5", "pyarrow==18.1.0")),
     ("pandas-3.0.0-numpy-2.4", "3.11", ("pandas==3.0.0", "numpy==2.4.6", "pyarrow==26.0.1")),
 )
-#: What pandas was before: ``former.py`` writes what changed since, one archive each in ``former/``.
+#: Each kind of frame, by ``frames.py``: the oldest pandas that is promised, one between, and the newest.
+FRAMES = (
+    ("pandas-1.5.3", "3.9", ("pandas==1.5.3", "numpy==1.23.5", "pyarrow==12.0.1")),
+    ("pandas-2.2.3", "3.11", ("pandas==2.2.3", "numpy==1.26.4", "pyarrow==15.0.2")),
+    ("pandas-3.1.1", "3.11", ("pandas==3.1.1", "numpy==2.4.6", "pyarrow==26.0.1")),
+)
+#: What pandas was before: ``former.py`` writes what changed since.
 FORMER = (
     ("pandas-0.25.3", "3.7", ("pandas==0.25.3", "numpy==1.17.5")),
     ("pandas-1.0.5", "3.8", ("pandas==1.0.5", "numpy==1.18.5")),
@@ -54,9 +60,11 @@ def main(arguments):
         for name, version, packages in ENVIRONMENTS:
             python = environment(Path(folder) / name, version, packages)
             run(python, str(Path(__file__).resolve()), "--write", str(HERE / "archives" / (name + ".tar.xz")))
-        for name, version, packages in FORMER:
-            python = environment(Path(folder) / name, version, packages)
-            run(python, str(HERE / "former.py"), str(HERE / "former" / (name + ".tar.xz")))
+        for kind, environments in (("frames", FRAMES), ("former", FORMER)):
+            for name, version, packages in environments:
+                name = kind + "-" + name
+                python = environment(Path(folder) / name, version, packages)
+                run(python, str(HERE / (kind + ".py")), str(HERE / "archives" / (name + ".tar.xz")))
 
 
 def environment(folder, version, packages):

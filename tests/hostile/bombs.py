@@ -6,8 +6,11 @@ import lzma
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
+from typing import Any
+
+import pyarrow as pa
 
 from tests.hostile.assembler import NDARRAY, OBJECT, RECONSTRUCT, Name, assemble, pickled
 
@@ -16,7 +19,7 @@ Case = tuple[str, bytes]
 
 def cases() -> Iterator[Case]:
     """All of them by name."""
-    for family in (doublings, archives, opcodes):
+    for family in (doublings, arrow_files, archives, opcodes):
         yield from family()
 
 
@@ -55,6 +58,28 @@ def doublings() -> Iterator[Case]:
             + b"e."
         ),
     )
+
+
+def arrow_files() -> Iterator[Case]:
+    """Arrow batches and dictionaries that take little in the file and much in memory."""
+    word = pa.DictionaryArray.from_arrays(pa.array([0] * (1 << 17), pa.int8()), pa.array(["x" * (1 << 20)]))
+    yield "arrow-file-of-one-word", arrow_file(word, pa.ipc.new_file)
+    size = 1 << 20
+    for name, new in (("file", pa.ipc.new_file), ("stream", pa.ipc.new_stream)):
+        claims = struct.pack("<q", size), struct.pack("<q", 1 << 32)
+        yield f"arrow-{name}-that-claims-4-gigabytes", arrow_file(pa.array([bytes(size)]), new).replace(*claims)
+        yield f"arrow-{name}-of-a-union", arrow_file(UNION, new)
+
+
+UNION = pa.UnionArray.from_sparse(pa.array([0, 1], pa.int8()), [pa.array([1, 2]), pa.array(["x", "y"])])
+
+
+def arrow_file(column: Any, new: Callable[..., Any]) -> bytes:
+    """A file of one column, with compressed buffers."""
+    target, table = BytesIO(), pa.table({"a": column})
+    with new(target, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)
+    return target.getvalue()
 
 
 def archives() -> Iterator[Case]:

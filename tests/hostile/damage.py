@@ -40,10 +40,10 @@ def good_files() -> dict[str, bytes]:
 
 def cut(data: bytes) -> Iterator[tuple[str, bytes]]:
     """``data`` up to every opcode, and up to one byte after it."""
-    for opcode, _, place in pickletools.genops(data):
-        for end in (place or 0, (place or 0) + 1):
-            if end < len(data):
-                yield f"cut at {end} ({opcode.name})", data[:end]
+    ends = {end: opcode.name for opcode, _, at in pickletools.genops(data) for end in ((at or 0) + 1, at or 0)}
+    for end, name in ends.items():
+        if end < len(data):
+            yield f"cut at {end} ({name})", data[:end]
 
 
 def turned(data: bytes, step: int) -> Iterator[tuple[str, bytes]]:

@@ -12,10 +12,14 @@ import pandas as pd
 from hypothesis import strategies as st
 
 #: Around the marks that an index keeps (every 25th item), pickle's batches (1,000), and nothing.
-LENGTHS = st.sampled_from([0, 1, 2, 5, 24, 25, 26, 51, 100, 999, 1001, 1300])
-TEXTS = st.text(max_size=8) | st.sampled_from(["", "é" * 130, "x" * 256, "\ud800", "a\x00b", "같은"])
-WHOLE = st.integers(-(2**63), 2**64 - 1) | st.integers(-300, 300) | st.sampled_from([2**200, -(2**200)])
+SHORT, LONG = [0, 1, 2, 5, 24, 25, 26, 51, 63, 70, 100, 130], [999, 1000, 1001, 1003, 1300, 1777]
+LENGTHS = st.sampled_from(SHORT * 2 + LONG)
+TEXTS = st.text(max_size=12) | st.sampled_from(
+    ["", "é" * 130, "x" * 256, "a" * 300, "ㄱ" * 100, "\ud800", "a\x00b", "같은"]
+)
+WHOLE = st.integers(-(2**70), 2**70) | st.integers(-300, 300) | st.sampled_from([2**200, -(2**200)])
 REAL = st.floats() | st.sampled_from([0.1, -0.0])
+ANY_MOMENTS = st.datetimes()
 MOMENTS = st.datetimes(dt.datetime(1700, 1, 1), dt.datetime(2200, 1, 1))  # noqa: DTZ001 - naive moments are meant
 SPANS = st.timedeltas(dt.timedelta(days=-10_000), dt.timedelta(days=10_000))
 PLAIN = (
@@ -26,11 +30,13 @@ PLAIN = (
     | TEXTS
     | st.binary(max_size=6)
     | MOMENTS
+    | ANY_MOMENTS
     | SPANS
     | st.dates()
     | st.times()
     | st.uuids()
     | st.decimals(allow_nan=False)
+    | st.decimals(allow_nan=False, allow_infinity=False, places=3)
     | st.complex_numbers(allow_nan=False, allow_infinity=False)
     | MOMENTS.map(pd.Timestamp)
     | MOMENTS.map(lambda moment: pd.Timestamp(moment, tz="Asia/Seoul"))
@@ -43,7 +49,10 @@ PLAIN = (
     | REAL.map(np.float32)
     | st.integers(-128, 127).map(np.int8)
 )
-ARRAYS = st.builds(
+FLAT_ARRAYS = st.lists(st.none() | st.booleans() | WHOLE | REAL | TEXTS | st.dates() | MOMENTS, max_size=3).map(
+    lambda items: np.array([*items, None], dtype=object)[:-1]
+)
+ARRAYS = FLAT_ARRAYS | st.builds(
     lambda shape, kind, seed: np.random.default_rng(seed).integers(0, 9, shape).astype(kind),
     st.lists(st.integers(0, 4), min_size=1, max_size=3).map(tuple),
     st.sampled_from(["f4", "f8", "f2", "i1", "u8", ">i4", "?", "c8", "U3", "S2", "M8[s]", "m8[ms]"]),
@@ -52,7 +61,7 @@ ARRAYS = st.builds(
 CELLS = st.recursive(
     PLAIN | ARRAYS,
     lambda inner: (
-        st.lists(inner, max_size=4)
+        st.lists(inner, max_size=5)
         | st.lists(inner, max_size=4).map(tuple)
         | st.dictionaries(TEXTS | st.integers(0, 9), inner, max_size=3)
         | st.frozensets(st.integers(0, 9) | TEXTS, max_size=4)
@@ -78,12 +87,46 @@ def repeated(draw: st.DrawFn, cells: st.SearchStrategy[Any], rows: int) -> list[
     return [pool[row * step % len(pool)] for row in range(rows)]
 
 
+@st.composite
+def vectors(draw: st.DrawFn, rows: int) -> list[Any]:
+    """Vectors of one length, some of them missing."""
+    length, holes = draw(st.integers(1, 5)), draw(st.integers(2, 400))
+    return [None if row % holes == 0 else np.full(length, row, "f4") for row in scattered(draw, rows)]
+
+
+@st.composite
+def skills(draw: st.DrawFn, rows: int) -> list[Any]:
+    """Lists of words out of a vocabulary; more words than one index mark apart."""
+    words = [f"w{number}" for number in range(draw(st.integers(1, 300)))]
+    return [[words[(row + place) % len(words)] for place in range(row % 5)] for row in scattered(draw, rows)]
+
+
+@st.composite
+def phrases(draw: st.DrawFn, rows: int) -> Any:
+    """Texts that are mostly different, in each way that pandas keeps texts."""
+    words = draw(st.lists(st.none() | TEXTS.filter(str.isprintable), min_size=1, max_size=8))
+    chosen = [(words[row % len(words)], row % 50) for row in scattered(draw, rows)]
+    kind = draw(st.sampled_from(["object", "str", "string[python]", "string[pyarrow]"]))
+    return pd.Series([None if word is None else word + str(number) for word, number in chosen], dtype=kind)
+
+
+def scattered(draw: st.DrawFn, rows: int) -> list[int]:
+    """One number for each row, in no order."""
+    chooser = draw(st.integers(1, 10**6))
+    return [chooser * (row + 3) * 2654435761 >> 7 for row in range(rows)]
+
+
 def _arrow(values: list[Any]) -> Any:
     return pd.array(values, dtype=pd.ArrowDtype(__import__("pyarrow").int32()))
 
 
 def _zoned(values: pd.Series, zone: str) -> Any:
     return pd.to_datetime(values, unit="s", utc=True).dt.tz_convert(zone)
+
+
+def _moments(unit: str, zone: str | None, numbers: pd.Series) -> Any:
+    moments = pd.to_datetime(numbers % 1000 * 4_000_000 + 10**9, unit="s").dt.as_unit(unit).dt.tz_localize(zone)
+    return moments.where(numbers % 7 > 0)
 
 
 def _plain(kind: str, numbers: pd.Series) -> Any:
@@ -100,12 +143,18 @@ TYPED: dict[str, Callable[[pd.Series], Any]] = {
     **{kind: partial(_plain, kind) for kind in ("int8", "uint16", "int64", ">i2", "bool")},
     **{kind: partial(_with_nulls, kind) for kind in ("float16", "float32", "float64")},
     **{kind: partial(_with_nulls, kind) for kind in ("M8[s]", "M8[ms]", "M8[us]", "M8[ns]", "m8[s]", "m8[ns]")},
+    **{
+        f"{unit} {zone}": partial(_moments, unit, zone)
+        for unit in ("s", "ms", "us", "ns")
+        for zone in (None, "UTC", "Asia/Seoul")
+    },
     "zone": lambda n: _zoned(n * 3600, "America/New_York"),
     "fixed": lambda n: _zoned(n, "+05:30"),
     "category": lambda n: ("c" + (n % 9).astype(str)).where(n % 7 > 0).astype("category"),
     "number category": lambda n: pd.Categorical(n % 5, ordered=True),
     "cut": lambda n: pd.cut(n, bins=[-(10**9), 0, 50, 10**9]),
     "Int64": lambda n: n.astype("Int64").where(n % 7 > 0),
+    "Int32": lambda n: n.astype("Int32").where(n % 3 > 0),
     "UInt8": lambda n: (n % 200).abs().astype("UInt8"),
     "Float32": lambda n: (n / 3).astype("Float32").where(n % 7 > 0),
     "boolean": lambda n: (n % 2 == 0).astype("boolean").where(n % 7 > 0),
@@ -124,8 +173,15 @@ TYPED: dict[str, Callable[[pd.Series], Any]] = {
 @st.composite
 def columns(draw: st.DrawFn, rows: int) -> Any:
     """One column."""
-    if draw(st.booleans()):
-        return objects(draw(repeated(CELLS, rows)))
+    match draw(st.sampled_from(["cells"] * 4 + ["typed"] * 4 + ["vectors", "skills", "phrases"])):
+        case "cells":
+            return objects(draw(repeated(CELLS, rows)))
+        case "vectors":
+            return objects(draw(vectors(rows)))
+        case "skills":
+            return objects(draw(skills(rows)))
+        case "phrases":
+            return draw(phrases(rows))
     start, step = draw(st.integers(-50, 50)), draw(st.integers(1, 3))
     numbers = pd.Series(np.arange(start, start + rows * step, step), dtype="int64")
     return TYPED[draw(st.sampled_from(sorted(TYPED)))](numbers)
@@ -158,6 +214,7 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
     """A frame, perhaps cut, turned or put together."""
     rows = draw(LENGTHS)
     made = [draw(columns(rows)) for _ in range(draw(st.integers(0, 4)))]
+    made += made[:1] if draw(st.booleans()) else []  # the same objects once more
     frame = pd.DataFrame(dict(enumerate(made)), index=pd.RangeIndex(rows))
     labels = draw(st.lists(LABELS, min_size=len(made), max_size=len(made)))
     frame.columns = pd.Index(labels, dtype=object, tupleize_cols=False)
@@ -175,8 +232,12 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
     return shapes[draw(st.sampled_from(sorted(shapes)))]()
 
 
-RECORDS = st.lists(st.dictionaries(TEXTS | st.integers(0, 3), CELLS, max_size=4), min_size=1, max_size=5).flatmap(
-    lambda pool: LENGTHS.filter(bool).map(lambda rows: [pool[row % len(pool)] for row in range(rows)])
+RECORDS = st.lists(st.dictionaries(TEXTS | st.integers(0, 3), CELLS, max_size=4), min_size=1, max_size=6).flatmap(
+    lambda pool: st.builds(
+        lambda rows, named: [pool[row % len(pool)] | ({"n": row} if named else {}) for row in range(rows)],
+        LENGTHS.filter(bool),
+        st.booleans(),
+    )
 )
 
 
@@ -189,7 +250,7 @@ def sequences(cells: list[Any]) -> st.SearchStrategy[Any]:
 @st.composite
 def containers(draw: st.DrawFn) -> Any:
     """A frame, a series, or one of the containers of plain Python objects."""
-    kind = draw(st.sampled_from(["frame"] * 4 + ["series", "wrapped", "records", "dict of columns"]))
+    kind = draw(st.sampled_from(["frame"] * 5 + ["records"] * 2 + ["series", "wrapped", "dict of columns"]))
     if kind == "frame":
         return draw(frames())
     if kind == "wrapped":

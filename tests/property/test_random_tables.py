@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import datetime as dt
 import gzip
 import io
 import json
@@ -10,6 +11,7 @@ import lzma
 import pickle
 import pickletools
 import tempfile
+import uuid
 import zipfile
 from collections.abc import Callable
 from itertools import pairwise
@@ -26,7 +28,7 @@ from pc_worker.reader import Table, open_table
 from tests.golden import normal_form
 from tests.property.tables import RECORDS, containers, frames
 
-OFTEN = settings(max_examples=220, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+OFTEN = settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 SOMETIMES = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 # pandas warns of a few of these frames that it will treat them differently one day.
 pytestmark = pytest.mark.filterwarnings(
@@ -80,8 +82,8 @@ def rows_of(table: Table, start: int, stop: int) -> list[str]:
     return [json.dumps(batch.normal_row(number), allow_nan=False) for number in range(len(batch))]
 
 
-def assert_reads(data: bytes, expected: list[dict[str, Any]], cuts: list[int]) -> None:
-    """All rows by a new index, then slices by the index that was kept."""
+def assert_reads(data: bytes, expected: list[dict[str, Any]], cuts: list[int], chunk: int = 0) -> None:
+    """All rows by a new index, then slices, and all rows in chunks, by the index that was kept."""
     wanted = [json.dumps(row, allow_nan=False) for row in expected]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table"
@@ -93,6 +95,10 @@ def assert_reads(data: bytes, expected: list[dict[str, Any]], cuts: list[int]) -
             for start, stop in pairwise(cuts):
                 start, stop = sorted((start % (len(wanted) + 1), stop % (len(wanted) + 1)))
                 assert rows_of(table, start, stop) == wanted[start:stop]
+            if chunk:
+                step = chunk if len(wanted) < 70 else max(chunk, 97)
+                chunks = (rows_of(table, start, start + step) for start in range(0, len(wanted), step))
+                assert [row for rows in chunks for row in rows] == wanted
 
 
 @OFTEN
@@ -101,14 +107,17 @@ def assert_reads(data: bytes, expected: list[dict[str, Any]], cuts: list[int]) -
     protocol=st.integers(0, 5),
     writer=st.sampled_from(sorted(WRITERS)),
     cuts=st.lists(st.integers(0, 2000), max_size=6),
+    chunk=st.sampled_from([0, 0, 0, 1, 7, 300, 5000]),
 )
-def test_a_random_table_reads_as_pandas_reads_it(table: Any, protocol: int, writer: str, cuts: list[int]) -> None:
+def test_a_random_table_reads_as_pandas_reads_it(
+    table: Any, protocol: int, writer: str, cuts: list[int], chunk: int
+) -> None:
     try:
         data = WRITERS[writer](table, protocol)
     except AssertionError:  # the pickler in Python fails on objects whose state brings them into its memo
         data = pickle.dumps(table, protocol)
 
-    assert_reads(data, normal_form.rows_of(pd.read_pickle(io.BytesIO(data))), cuts)
+    assert_reads(data, normal_form.rows_of(pd.read_pickle(io.BytesIO(data))), cuts, chunk)
 
 
 @SOMETIMES
@@ -121,6 +130,14 @@ def test_random_pickles_one_after_another_are_one_table(tables: list[Any], proto
     data = b"".join(pickle.dumps(table, protocol) for table in tables)
 
     assert_reads(data, normal_form.stream_rows(tables), cuts)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_stream_of_pickled_dicts_is_one_table(protocol: int) -> None:
+    rows = [{"id": str(uuid.UUID(int=n)), "v": [n * 0.5] * 3, "d": dt.date(2020, 1, 1)} for n in range(200)]
+    data = b"".join(pickle.dumps(row, protocol) for row in rows)
+
+    assert_reads(data, normal_form.stream_rows(rows), [0, 30, 199], 300)
 
 
 @SOMETIMES
