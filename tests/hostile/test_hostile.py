@@ -86,7 +86,7 @@ def test_the_file_is_refused_and_costs_and_touches_nothing(name: str, reports: d
 
 def test_a_refused_file_leaves_no_index_and_runs_nothing(run: Path) -> None:
     left = []
-    for name in corpus.cases():
+    for name in CASES:
         with closing(Source(run / "files" / name)) as source:
             left += [name] if Place(source, run / "spool").index.exists() else []
 

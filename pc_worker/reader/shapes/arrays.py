@@ -281,7 +281,10 @@ def range_of(state: Any) -> range:
 
 def _masked(store: Store, value: Call) -> Reader:
     state = fields_of(value)
-    return Masked(column(store, state.get("_data")), column(store, state.get("_mask")))
+    numbers, mask = (column(store, state.get(part)) for part in ("_data", "_mask"))
+    if len(numbers) != len(mask):
+        raise broken(f"a {value.kind} has {len(numbers)} numbers, and tells of {len(mask)} whether they are null")
+    return Masked(numbers, mask)
 
 
 def _interval_array(store: Store, value: Call) -> Reader:
