@@ -7,9 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.homes import remove_places_below
 from tests.support.stack import LiveStack
+
+# How long an example takes is the machine's matter, and no claim of a test.
+settings.register_profile("ours", deadline=None)
+settings.load_profile("ours")
 
 
 @pytest.fixture(autouse=True, scope="session")

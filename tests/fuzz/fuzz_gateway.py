@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import subprocess
 import sys
 import tempfile
@@ -111,11 +112,8 @@ def gateway_command(folder: Path, database_url: str, redis_url: str) -> Iterator
 
 
 def _address(log: Path) -> str:
-    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
-        _, found, rest = line.partition("gateway listens on ")
-        if found:
-            return rest.strip(' "}').split(",")[0]
-    return ""
+    found = re.search(r"gateway listens on ([0-9.]+:[0-9]+)", log.read_text(encoding="utf-8", errors="replace"))
+    return found[1] if found else ""
 
 
 def fill(folder: Path, database_url: str, redis_url: str) -> list[str]:
@@ -178,7 +176,8 @@ async def _judge(channel: grpc.aio.Channel, number: int, given: Input, findings:
 
 async def _call(channel: grpc.aio.Channel, given: Input) -> tuple[grpc.StatusCode, str]:
     call = channel.stream_stream(given.method)(metadata=given.metadata)
-    with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):  # it may have ended: its status tells why
+    # It may have ended: its status tells why.
+    with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError, grpc.aio.InternalError):
         for message in given.messages:
             await call.write(message)
         if given.half_closes:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
+from unittest import mock
 from uuid import uuid4
 
 import psycopg2
@@ -42,9 +43,8 @@ async def run(servers: Servers, folder: Path, *, seed: int, operations: int) -> 
     """
     random, done = Random(seed), Counter[str]()
     metrics.ROWS.clear()
-    plan.SMALL_BATCH = LEAST_BATCH
     redis.Redis.from_url(servers.redis_url).flushall()
-    with fresh_database(servers.database_url) as url:
+    with mock.patch.object(plan, "SMALL_BATCH", LEAST_BATCH), fresh_database(servers.database_url) as url:
         config = GatewayConfig(
             addresses=("127.0.0.1:0",),
             database_url=url,

@@ -5,8 +5,10 @@ from collections.abc import Awaitable, Callable
 import grpc
 import grpc.aio
 import pytest
+from structlog.testing import CapturingLogger
 
 from pc_worker import errors
+from pc_worker.gateway import statuses
 from pc_worker.gateway.access import Forbidden, Unauthenticated
 from pc_worker.gateway.places import TooManyStreams
 from pc_worker.gateway.statuses import MOST_DETAILS, UNFORESEEN, NotAcknowledged, TooLate, call_edge, status_of
@@ -62,15 +64,18 @@ async def _serve_one(behaviour: Callable[[bytes, grpc.aio.ServicerContext], Awai
     "error", [KeyError("x"), RecursionError(), MemoryError(), ValueError("a\nb"), AssertionError()]
 )
 async def test_what_nobody_foresaw_is_one_sentence_and_in_the_log(
-    error: Exception, capsys: pytest.CaptureFixture[str]
+    error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    told = CapturingLogger()
+    monkeypatch.setattr(statuses, "log", told)
+
     async def fails(_: bytes, __: grpc.aio.ServicerContext) -> None:
         raise error
 
     ended = await _serve_one(fails)
 
     assert (ended.code(), ended.details()) == (grpc.StatusCode.INTERNAL, UNFORESEEN)
-    assert "call_failed" in capsys.readouterr().out
+    assert [call.args for call in told.calls] == [("call_failed",)]
 
 
 async def test_a_sentence_reaches_the_client_in_one_short_line_whatever_it_quotes() -> None:
