@@ -25,6 +25,7 @@ from pc_worker.gateway.reflection import SERVICE_NAME as REFLECTION
 from pc_worker.gateway.reflection import Reflection
 from pc_worker.gateway.search import SearchCall
 from pc_worker.gateway.stream import EmbeddingStream
+from pc_worker.gateway.supervision import tell_unheard
 from pc_worker.gateway.watch import Watch
 from pc_worker.generated import embedding_stream_pb2 as pb
 from pc_worker.queue import AsyncQueue, open_queue
@@ -54,6 +55,7 @@ async def serve(
         Unavailable: If an address is taken.
     """
     keep_freed_memory()
+    asyncio.get_running_loop().set_exception_handler(tell_unheard)
     asked = _stop_asked()
     async with AsyncExitStack() as stack:
         health = Health((SERVICE,))

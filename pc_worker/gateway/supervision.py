@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
 
@@ -67,3 +68,15 @@ def supervised_thread(name: str, work: Callable[[], None]) -> None:
                 time.sleep(deaths.pause_s(exc))
 
     threading.Thread(target=repeat, name=name, daemon=True).start()
+
+
+def tell_unheard(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log an error that nobody waited for; a lost connection in one line.
+
+    asyncpg leaves one behind when a call is cancelled in the middle of a statement.
+    """
+    error = context.get("exception")
+    if isinstance(error, ConnectionError):
+        log.info("connection_lost_unheard", reason=str(error))
+    else:
+        loop.default_exception_handler(context)

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 from prometheus_client import REGISTRY
+from structlog.testing import CapturingLogger
 
 from pc_worker.gateway import supervision
-from pc_worker.gateway.supervision import Deaths, supervised, supervised_thread
+from pc_worker.gateway.supervision import Deaths, supervised, supervised_thread, tell_unheard
 
 
 def deaths(task: str) -> float:
@@ -68,3 +69,24 @@ def test_pauses_grow_and_begin_anew_after_a_long_life(monkeypatch: pytest.Monkey
     pauses.append(row.pause_s(ValueError("x")))
 
     assert pauses == [1, 2, 3, 3, 1]
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "told_by_asyncio"),
+    [(ConnectionResetError("cut"), [("connection_lost_unheard",)], 0), (KeyError("nobody foresaw it"), [], 1)],
+    ids=repr,
+)
+async def test_a_lost_connection_that_nobody_waits_for_is_one_line(
+    error: Exception,
+    words: list[tuple[str]],
+    told_by_asyncio: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    told = CapturingLogger()
+    monkeypatch.setattr(supervision, "log", told)
+
+    tell_unheard(asyncio.get_running_loop(), {"message": "never retrieved", "exception": error})
+
+    assert [call.args for call in told.calls] == words
+    assert len(caplog.records) == told_by_asyncio
