@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 from typing import Any
 
@@ -106,24 +107,24 @@ def at_failpoints(drill: Drill) -> None:
 
 def damaged_queue(drill: Drill) -> None:
     """Turn bits of entries in the queue: the gateway must notice and read the rows from the log."""
-    rig = drill.rig
-    while drill.injected < drill.times:
-        settled_log(drill)
-        since = time.monotonic()
-        with rig.redis_client() as client:
-            entries = _entries(rig)
-            chosen = rig.random.sample(sorted(entries), k=min(10, len(entries)))
-            for field in chosen:
-                value = bytearray(entries[field])
-                value[rig.random.randrange(len(value))] ^= 1 << rig.random.randrange(8)
-                client.hset(_key(rig), field, bytes(value))
-        drill.injected += len(chosen)
-        drill.check()
-        drill.settled_s.append(time.monotonic() - since)
+
+    def flipped(entry: bytes, _: int) -> bytes:
+        value = bytearray(entry)
+        value[drill.rig.random.randrange(len(value))] ^= 1 << drill.rig.random.randrange(8)
+        return bytes(value)
+
+    _with_spoilt_entries(drill, flipped)
 
 
 def forged_queue(drill: Drill) -> None:
     """Put made-up rows into entries, as one does who can write to Redis and knows their form, but not the key."""
+    odd: dict[Any, float] = {"no number": 1, "": 7, b"\xff": 30}
+    _with_spoilt_entries(drill, lambda entry, number: _forged(entry, arm=number % 3 == 0), odd_members=odd)
+
+
+def _with_spoilt_entries(
+    drill: Drill, spoil: Callable[[bytes, int], bytes], *, odd_members: dict[Any, float] | None = None
+) -> None:
     rig = drill.rig
     while drill.injected < drill.times:
         settled_log(drill)
@@ -132,9 +133,9 @@ def forged_queue(drill: Drill) -> None:
             entries = _entries(rig)
             chosen = rig.random.sample(sorted(entries), k=min(10, len(entries)))
             for number, field in enumerate(chosen):
-                client.hset(_key(rig), field, _forged(entries[field], arm=number % 3 == 0))
-            odd: dict[Any, float] = {"no number": 1, "": 7, b"\xff": 30}
-            client.zadd(queue_keys(DOMAIN)[1], odd)
+                client.hset(_key(rig), field, spoil(entries[field], number))
+            if odd_members:
+                client.zadd(queue_keys(DOMAIN)[1], odd_members)
         drill.injected += len(chosen)
         drill.check()
         drill.settled_s.append(time.monotonic() - since)
