@@ -59,8 +59,8 @@ def held(line: Line, worker: str) -> int:
 
 
 def ended(line: Line, worker: str) -> int:
-    """Messages that a worker has done."""
-    return len(re.findall(r"Task pc_worker\.process_chunk\[\S+\] succeeded", line.log(worker)))
+    """Messages that a worker has done: there is no such job."""
+    return len(re.findall(r"Task pc_worker\.process_chunk\[\S+\] raised expected: NotFound", line.log(worker)))
 
 
 def calls_of_nothing(line: Line, count: int) -> list[str]:
