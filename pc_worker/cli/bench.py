@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from importlib.util import find_spec
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from pc_worker.cli.context import one_shot
 from pc_worker.cli.output import print_json, print_table
 
 NAMES = ("reader", "encode", "upsert", "gateway", "search", "e2e")
+AGAINST_REFERENCE = ("encode", "e2e")
 
 
 @click.command("bench")
@@ -22,6 +24,10 @@ def bench_command(name: str, as_json: bool) -> None:
     Absolute times say nothing about another machine.
     """
     one_shot()
+    if name in AGAINST_REFERENCE and find_spec("sentence_transformers") is None:
+        from pc_worker.encoding.torch_backend import NOT_INSTALLED
+
+        raise click.UsageError(NOT_INSTALLED)
     try:
         module = importlib.import_module(f"pc_worker.bench.{name}")
     except ModuleNotFoundError as exc:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 from pc_worker.encoding.agreement import CLOSE, EXACT
@@ -13,6 +14,7 @@ from pc_worker.encoding.onnx_backend import OnnxForward
 from pc_worker.encoding.onnx_cache import exported
 from pc_worker.encoding.protocol import Encoder, EncodingFailed, ModelIdentity, ModelUnavailable
 from pc_worker.encoding.tokens import load_tokens
+from pc_worker.encoding.torch_backend import torch_forward
 from pc_worker.logs import get_logger
 
 TORCH, ONNX = "torch", "onnx"
@@ -63,15 +65,15 @@ def _forward(
     if backend not in BACKENDS:
         raise ModelUnavailable(f"there is no encoder {backend!r}: choose one of {', '.join(BACKENDS)}")
     if backend == TORCH or (backend == "auto" and _has_gpu()):
-        return TORCH, _torch(folder, threads)
+        return TORCH, torch_forward(folder, threads=threads)
     kind = INT8 if backend == INT8 else ONNX
     try:
         return kind, _onnx(folder, identity, kind=kind, cache=cache, threads=threads)
     except ModelUnavailable as error:
-        if backend != "auto":
+        if backend != "auto" or find_spec("torch") is None:
             raise
         log.warning("onnx_refused", model=folder.name, reason=str(error), instead=TORCH)
-        return TORCH, _torch(folder, threads)
+        return TORCH, torch_forward(folder, threads=threads)
 
 
 def _onnx(folder: ModelFolder, identity: ModelIdentity, *, kind: str, cache: Path, threads: int) -> Forward:
@@ -88,21 +90,8 @@ def _onnx(folder: ModelFolder, identity: ModelIdentity, *, kind: str, cache: Pat
     return OnnxForward(export.graph, threads=threads)
 
 
-def _torch(folder: ModelFolder, threads: int) -> Forward:
-    # Here, because PyTorch takes seconds and 300 MB that the other backends do without.
-    from pc_worker.encoding.torch_backend import torch_forward
-
-    try:
-        return torch_forward(folder, threads=threads)
-    except ModuleNotFoundError as error:
-        raise ModelUnavailable(
-            f"the model {folder.name} is not exported yet, and PyTorch, which does that, is not installed here: let a"
-            " worker that has it embed something first"
-        ) from error
-
-
 def _has_gpu() -> bool:
-    if not NVIDIA_DRIVER.exists():
+    if not NVIDIA_DRIVER.exists() or find_spec("torch") is None:
         return False
     import torch
 

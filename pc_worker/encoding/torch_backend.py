@@ -14,6 +14,11 @@ from pc_worker.encoding.model_folder import ModelFolder
 from pc_worker.encoding.protocol import EncodingFailed, ModelUnavailable, Vectors
 from pc_worker.logs import get_logger
 
+NOT_INSTALLED = (
+    "PyTorch and sentence-transformers are not installed here: pip install 'pc-worker[models]', in a checkout"
+    " `.venv/bin/pip install -r requirements.txt`, or let a worker that has them embed something first"
+)
+
 log = get_logger(__name__)
 
 
@@ -21,11 +26,13 @@ def load_reference(folder: ModelFolder, *, device: str = "cpu") -> Any:
     """Give the ``SentenceTransformer`` of ``folder``; nothing is downloaded, no code of the model's runs.
 
     Raises:
-        ModelUnavailable: If sentence-transformers cannot load it.
+        ModelUnavailable: If sentence-transformers is not installed, or cannot load it.
     """
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
-
+    try:
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
+    except ModuleNotFoundError as error:
+        raise ModelUnavailable(f"the model {folder.name} cannot be loaded: {NOT_INSTALLED}") from error
     logging.disable_progress_bar()
     try:
         return SentenceTransformer(str(folder.path), device=device, local_files_only=True).eval()
@@ -45,9 +52,14 @@ def torch_forward(folder: ModelFolder, *, threads: int) -> Forward:
     """Load ``folder`` on the GPU, or without one on ``threads`` threads of the CPU.
 
     The number of threads is the whole process's: that is how PyTorch counts.
-    """
-    import torch
 
+    Raises:
+        ModelUnavailable: If PyTorch is not installed, or the model cannot be loaded.
+    """
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        raise ModelUnavailable(f"the model {folder.name} cannot be loaded: {NOT_INSTALLED}") from error
     torch.set_num_threads(threads)
     on_gpu = torch.cuda.is_available()
     model = load_reference(folder, device="cuda" if on_gpu else "cpu")
