@@ -177,7 +177,7 @@ def _log(settings: Settings) -> Finding:
             )
         return "no queue is ahead of its log"
 
-    return _checked("log", "run `restored`, see docs/backup.md", look)
+    return _checked("log", "run `restored`, see docs/how-to/back-up-and-restore.md", look)
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:

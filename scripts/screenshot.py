@@ -1,6 +1,6 @@
 """Takes a picture of Flower's list of tasks, from the stack that runs under HOME, with headless Chromium.
 
-Usage: ``PYTHONPATH=. .venv/bin/python scripts/screenshot.py docs/flower.png`` while ``./run up`` runs and has something
+Usage: ``PYTHONPATH=. .venv/bin/python scripts/screenshot.py docs/images/flower.png`` while ``./run up`` runs and has something
 to show. Needs Chromium (Debian: ``apt-get install chromium``).
 """
 

@@ -1,6 +1,6 @@
 """Reads tables out of files nobody has to trust: by chunk, in flat memory, executing nothing.
 
-A library of its own: it imports nothing from the rest of the package. See ``docs/reader.md``.
+A library of its own: it imports nothing from the rest of the package. See ``docs/explanation/reader.md``.
 
 What opens files is loaded when it is first asked for: whoever only looks at values does without.
 """

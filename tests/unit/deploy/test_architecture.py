@@ -14,7 +14,7 @@ DOCUMENTS = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJEC
 #: `store/merge.py`, `tasks/queues.py: FORMER`
 PLACE = re.compile(r"`((?:[a-z_]+/)+[\w.-]+\.(?:py|sql|yml|sh|json|proto|csv|png))(?:: (\w+))?`")
 ROOM = re.compile(r"^\| `(\w+)/` \|.*\|(.*)\|$", re.MULTILINE)
-ARCHITECTURE = (PROJECT / "docs/architecture.md").read_text(encoding="utf-8")
+ARCHITECTURE = (PROJECT / "docs/explanation/architecture.md").read_text(encoding="utf-8")
 
 
 def found(place: str) -> Path | None:
