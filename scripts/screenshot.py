@@ -1,7 +1,7 @@
-"""Takes a picture of Flower's list of tasks, from the stack that runs under HOME, with headless Chromium.
+"""Take a picture of Flower's list of tasks, from the stack that runs under HOME, with headless Chromium.
 
-Usage: ``PYTHONPATH=. .venv/bin/python scripts/screenshot.py docs/images/flower.png`` while ``./run up`` runs and has something
-to show. Needs Chromium (Debian: ``apt-get install chromium``).
+Usage: ``PYTHONPATH=. .venv/bin/python scripts/screenshot.py docs/images/flower.png`` while ``./run up`` runs and has
+tasks to show. Needs Chromium (Debian: ``apt-get install chromium``).
 """
 
 from __future__ import annotations
