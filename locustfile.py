@@ -16,10 +16,10 @@ import grpc
 import grpc.experimental.gevent
 from locust import User, between, constant, task
 
-from pc_worker.cli.stream import channel, credentials
-from pc_worker.generated import embedding_stream_pb2 as wire
-from pc_worker.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
+from pc_worker.cli.commands.stream import channel, credentials
 from pc_worker.settings import read_settings
+from pc_worker.wire.generated import embedding_stream_pb2 as wire
+from pc_worker.wire.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
 
 # Locust's users are greenlets: without this, one user's call would stop all others.
 grpc.experimental.gevent.init_gevent()

@@ -16,13 +16,13 @@ from pc_worker import wiring
 from pc_worker.embedded import read_addresses
 from pc_worker.encoding import identify_model
 from pc_worker.errors import PcWorkerError
-from pc_worker.queue import check_policy, check_version, count_dead, newest_dead, server_info
+from pc_worker.hot_buffer import check_policy, check_version, count_dead, newest_dead, server_info
 from pc_worker.services.declarations import odd_domains
-from pc_worker.services.restored import domains_behind
+from pc_worker.services.maintenance.restored import domains_behind
 from pc_worker.settings import PROJECT, Settings, split_address
-from pc_worker.store.connection import Database
-from pc_worker.store.migrations import pending, read_migrations
-from pc_worker.store.server import check_postgres, check_sessions, check_vector
+from pc_worker.store.db.connection import Database
+from pc_worker.store.db.migrations import pending, read_migrations
+from pc_worker.store.db.server import check_postgres, check_sessions, check_vector
 
 LEAST_DISK = 2 * 1024**3
 LEAST_QUEUES = 8

@@ -21,7 +21,7 @@ BASELINE = PROJECT / "scripts" / "prose_baseline.txt"
 CHECKED = ("pc_worker", "tasks", "scripts", "tests", "docs", "README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 #: Generated code, files made by others, and the lists of the words themselves.
 EXEMPT = (
-    "pc_worker/generated",
+    "pc_worker/wire/generated",
     "pc_worker/wire/generated",
     "tests/hostile/files",
     "docs/glossary.md",

@@ -15,9 +15,9 @@ import grpc
 import psutil
 import redis
 
-from pc_worker.generated import embedding_stream_pb2 as wire
-from pc_worker.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
 from pc_worker.samples import Sample, write_samples
+from pc_worker.wire.generated import embedding_stream_pb2 as wire
+from pc_worker.wire.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
 from tests.homes import temporary_home
 from tests.support.frames import write_documents
 from tests.support.stack import LiveStack

@@ -10,12 +10,12 @@ from typing import Any
 import structlog
 from celery import Celery, Task, signals
 
-from pc_worker import metrics
 from pc_worker.embedded import die_with_parent
 from pc_worker.errors import Conflict, InvalidRequest, PcWorkerError, Unavailable
-from pc_worker.exporting import export_part
 from pc_worker.logs import set_up_logs
-from pc_worker.services.parts import Parts
+from pc_worker.metrics import line as metrics
+from pc_worker.metrics.exporting import export_part
+from pc_worker.services.context import Parts
 from pc_worker.settings import Settings, read_settings
 from pc_worker.wiring import check_servers
 from pc_worker.wiring import parts as put_together

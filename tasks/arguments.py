@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from pc_worker.domains import Options
 from pc_worker.errors import InvalidRequest
-from pc_worker.services.submit import MOST_DEAD, MOST_ROWS_A_CHUNK, IngestRequest
+from pc_worker.services.ingest.submit import MOST_DEAD, MOST_ROWS_A_CHUNK, IngestRequest
 
 LARGEST = 2**63 - 1
 LONGEST_PATH = 4096

@@ -14,8 +14,8 @@ from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
 from pydantic import ValidationError
 
+from pc_worker.hot_buffer import bury, is_away
 from pc_worker.logs import get_logger
-from pc_worker.queue import bury, is_away
 from tasks.envelope import MOST_BYTES, Envelope, Unfit, check_shallow, first_fault
 
 log = get_logger(__name__)

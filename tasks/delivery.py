@@ -7,7 +7,7 @@ from typing import Any
 
 from pc_worker.errors import PcWorkerError
 from pc_worker.push import Pace
-from pc_worker.services.push import PushRequest, push
+from pc_worker.services.push.push import PushRequest, push
 from tasks.app import CheckedTask, app, worker
 from tasks.arguments import Push
 

@@ -9,13 +9,13 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from pc_worker.errors import InvalidRequest, Unavailable
 from pc_worker.logs import get_logger
-from pc_worker.services.after_job import after_job
-from pc_worker.services.attempts import split_attempt
-from pc_worker.services.process_chunk import process_chunk as do_chunk
-from pc_worker.services.reconcile import ingest_arguments
-from pc_worker.services.send_chunks import ChunkMessage, Sending, due_chunks, next_chunks
-from pc_worker.services.split import split
-from pc_worker.services.submit import give_up_unplanned, refuse, submit
+from pc_worker.services.ingest.after_job import after_job
+from pc_worker.services.ingest.attempts import split_attempt
+from pc_worker.services.ingest.process_chunk import process_chunk as do_chunk
+from pc_worker.services.ingest.reconcile import ingest_arguments
+from pc_worker.services.ingest.send_chunks import ChunkMessage, Sending, due_chunks, next_chunks
+from pc_worker.services.ingest.split import split
+from pc_worker.services.ingest.submit import give_up_unplanned, refuse, submit
 from tasks.app import PatientTask, app, worker
 from tasks.arguments import Chunk, Due, Ingest, lenient, read_arguments, text_or_nothing, usable_job_id
 from tasks.queues import DEFAULT, chunk_queue, split_queue

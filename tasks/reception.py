@@ -21,7 +21,7 @@ from celery.worker.consumer import Consumer
 from celery.worker.request import Request
 from kombu.utils.json import dumps
 
-from pc_worker.queue import hold, is_away, release
+from pc_worker.hot_buffer import hold, is_away, release
 from tasks.broker import bury_message
 from tasks.envelope import Unfit, due_at, from_protocol_1, read_body, read_fields
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pc_worker.services.search import SearchRequest, parse_where, search_mode
-from pc_worker.services.search import search as do_search
+from pc_worker.services.search.search import SearchRequest, parse_where, search_mode
+from pc_worker.services.search.search import search as do_search
 from tasks.app import PatientTask, app, worker
 from tasks.arguments import Search
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from kombu.exceptions import OperationalError
 
 from pc_worker.errors import Unavailable
-from pc_worker.services.parts import Parts
-from pc_worker.services.reconcile import ingest_arguments
-from pc_worker.services.send_chunks import Sending, next_chunks
-from pc_worker.store.values import Job
+from pc_worker.model import Job
+from pc_worker.services.context import Parts
+from pc_worker.services.ingest.reconcile import ingest_arguments
+from pc_worker.services.ingest.send_chunks import Sending, next_chunks
 from tasks.app import app
 from tasks.queues import chunk_queue, split_queue
 

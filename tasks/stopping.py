@@ -19,7 +19,7 @@ from celery.worker import state
 
 from pc_worker.errors import PcWorkerError
 from pc_worker.logs import json_line
-from pc_worker.services.attempts import forgive
+from pc_worker.services.ingest.attempts import forgive
 from tasks.app import worker
 
 log = structlog.get_logger(__name__)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from pc_worker import metrics
 from pc_worker.domains import domain_names
 from pc_worker.logs import get_logger
-from pc_worker.services.check_ledger import check_ledger as find_violations
-from pc_worker.services.indexes import check_recall as measure_recall
-from pc_worker.services.indexes import maintain_indexes as build_what_is_due
-from pc_worker.services.purge import Retention
-from pc_worker.services.purge import purge as do_purge
-from pc_worker.services.reconcile import reconcile as find_missing
-from pc_worker.services.scan_inbox import scan_inbox as find_files
-from pc_worker.services.submit import give_up_unplanned
-from pc_worker.store.search_statistics import refresh_statistics
+from pc_worker.metrics import line as metrics
+from pc_worker.services.ingest.reconcile import reconcile as find_missing
+from pc_worker.services.ingest.scan_inbox import scan_inbox as find_files
+from pc_worker.services.ingest.submit import give_up_unplanned
+from pc_worker.services.maintenance.check_ledger import check_ledger as find_violations
+from pc_worker.services.maintenance.purge import Retention
+from pc_worker.services.maintenance.purge import purge as do_purge
+from pc_worker.services.search.indexes import check_recall as measure_recall
+from pc_worker.services.search.indexes import maintain_indexes as build_what_is_due
+from pc_worker.store.search.statistics import refresh_statistics
 from tasks.app import PatientTask, app, worker
 from tasks.ingest import send_chunk, send_due, send_ingest
 from tasks.queues import FORMER, any_waiting, work_queues

@@ -22,16 +22,16 @@ from pc_worker.bench import BenchResult, Figure
 from pc_worker.bench.own_folder import own_folder
 from pc_worker.domains import get_domain
 from pc_worker.embedded import start_services
-from pc_worker.encoding.model_folder import find_model
+from pc_worker.encoding.models.folder import find_model
 from pc_worker.samples import write_samples
-from pc_worker.services.models import active_model_of, seed_domains
-from pc_worker.services.parts import Parts
-from pc_worker.services.process_chunk import process_chunk
-from pc_worker.services.send_chunks import next_chunks
-from pc_worker.services.split import split
-from pc_worker.services.submit import IngestRequest, submit
+from pc_worker.services.context import Parts
+from pc_worker.services.ingest.process_chunk import process_chunk
+from pc_worker.services.ingest.send_chunks import next_chunks
+from pc_worker.services.ingest.split import split
+from pc_worker.services.ingest.submit import IngestRequest, submit
+from pc_worker.services.models.seed import active_model_of, seed_domains
 from pc_worker.settings import Settings
-from pc_worker.store.migrations import migrate, read_migrations
+from pc_worker.store.db.migrations import migrate, read_migrations
 
 ROWS = 300
 

@@ -13,13 +13,16 @@ from psycopg2.extras import execute_values
 from pc_worker.bench import BenchResult, Figure
 from pc_worker.bench.own_folder import own_folder
 from pc_worker.embedded import start_services
+from pc_worker.model import ChunkPlan, Claim, Job, PassageVector, RowWrite, Stretch, Tally
 from pc_worker.settings import PROJECT
-from pc_worker.store import copy, jobs, ledger, merge, models
-from pc_worker.store.connection import Cursor, Database
-from pc_worker.store.migrations import migrate, read_migrations
-from pc_worker.store.planner_statistics import renew_as_it_grows
-from pc_worker.store.terms import row_terms
-from pc_worker.store.values import ChunkPlan, Claim, Job, PassageVector, RowWrite, Stretch, Tally
+from pc_worker.store.db import copy
+from pc_worker.store.db.connection import Cursor, Database
+from pc_worker.store.db.migrations import migrate, read_migrations
+from pc_worker.store.db.statistics import renew_as_it_grows
+from pc_worker.store.ledger import jobs, leases
+from pc_worker.store.models import registry
+from pc_worker.store.rows import merge
+from pc_worker.store.search.terms import row_terms
 
 CHUNK = 300
 #: dimension → rows: of the built-in model, and of the vectors that the stock domains bring.
@@ -89,7 +92,7 @@ def _rows(count: int, dimension: int) -> list[RowWrite]:
 def _ours(database: Database, rows: Sequence[RowWrite]) -> None:
     job = _job(database, rows)
     for number in range(len(rows) // CHUNK):
-        claim = database.repeat(lambda cursor, n=number: ledger.claim_chunk(cursor, job.job_id, n, lease_s=60))  # type: ignore[misc]  # binds the loop's value
+        claim = database.repeat(lambda cursor, n=number: leases.claim_chunk(cursor, job.job_id, n, lease_s=60))  # type: ignore[misc]  # binds the loop's value
         assert isinstance(claim, Claim)  # noqa: S101 - a bench of our own chunks
         with database.transaction() as cursor:
             stretch = _write(cursor, job, claim, rows[number * CHUNK : (number + 1) * CHUNK])
@@ -100,13 +103,13 @@ def _write(cursor: Cursor, job: Job, claim: Claim, rows: Sequence[RowWrite]) -> 
     ids, model_id = [row.row_id for row in rows], job.model_id or 0
     stored = merge.read_stored(cursor, domain=job.domain, model_id=model_id, ids=ids, lock=True)
     merge.write_rows(cursor, job=job, source="bench", rows=rows, fresh=set(ids) - set(stored))
-    ledger.finish_chunk(cursor, job.job_id, claim.chunk_no, attempt=claim.attempt, tally=Tally(written=len(rows)))
+    leases.finish_chunk(cursor, job.job_id, claim.chunk_no, attempt=claim.attempt, tally=Tally(written=len(rows)))
     return merge.append_log(cursor, domain=job.domain, ids=ids, job_id=job.job_id, model_id=model_id)
 
 
 def _job(database: Database, rows: Sequence[RowWrite]) -> Job:
     with database.transaction() as cursor:
-        model = models.register_model(
+        model = registry.register_model(
             cursor,
             name="bench",
             revision="1",
@@ -114,7 +117,7 @@ def _job(database: Database, rows: Sequence[RowWrite]) -> Job:
             normalised=False,
             encodable=False,
         )
-        models.ensure_domain(cursor, "bench", model)
+        registry.ensure_domain(cursor, "bench", model)
         jobs.create_job(cursor, job_id="bench", domain="bench", source="/bench", request={}, max_dead=0)
         jobs.start_job(cursor, "bench")
         chunks = [

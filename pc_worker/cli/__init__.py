@@ -56,7 +56,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(f"pc_worker.cli.{module}"), f"{cmd_name}_command")
+        loaded = importlib.import_module(f"pc_worker.cli.commands.{module}")
+        command: click.Command = getattr(loaded, f"{cmd_name}_command")
         return strict(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

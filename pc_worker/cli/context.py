@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pc_worker.logs import set_up_logs_when_needed
-from pc_worker.services.parts import Parts
+from pc_worker.services.context import Parts
 from pc_worker.settings import Settings, read_settings
 from pc_worker.wiring import parts
 

@@ -16,8 +16,8 @@ from types import FrameType
 from pydantic import SecretStr
 
 from pc_worker import wiring
+from pc_worker.cli.commands.health import gateway_serves
 from pc_worker.cli.flower_password import flower_password
-from pc_worker.cli.health import gateway_serves
 from pc_worker.cli.ports import settled
 from pc_worker.embedded import (
     Addresses,
@@ -29,11 +29,11 @@ from pc_worker.embedded import (
     write_addresses,
 )
 from pc_worker.errors import Unavailable
-from pc_worker.exporting import export_metrics
 from pc_worker.logs import get_logger
+from pc_worker.metrics.exporting import export_metrics
 from pc_worker.services.declarations import open_domains
 from pc_worker.settings import PROJECT, Settings
-from pc_worker.store.migrations import migrate, read_migrations
+from pc_worker.store.db.migrations import migrate, read_migrations
 from pc_worker.urls import read_redis_url
 
 log = get_logger(__name__)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pc_worker.domains.declaration import Domain, Field, SourceVector
-from pc_worker.domains.rules import rounded_years, text, texts
+from pc_worker.domains.cleaning.rules import rounded_years, text, texts
+from pc_worker.domains.declaration.domain import Domain, Field, SourceVector
 
 DOMAIN = Domain(
     name="candidate",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pc_worker.domains.declaration import AnyTable, Domain
+from pc_worker.domains.declaration.domain import AnyTable, Domain
 
 DOMAIN = Domain(
     name="document",

@@ -8,7 +8,7 @@ import pkgutil
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from pc_worker.domains.declaration import Domain
+from pc_worker.domains.declaration.domain import Domain
 from pc_worker.errors import InvalidRequest
 
 

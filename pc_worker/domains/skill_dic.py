@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pc_worker.domains.declaration import Domain, Field, SourceVector
-from pc_worker.domains.rules import filled_text
+from pc_worker.domains.cleaning.rules import filled_text
+from pc_worker.domains.declaration.domain import Domain, Field, SourceVector
 
 DOMAIN = Domain(
     name="skill_dic",

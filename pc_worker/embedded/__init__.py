@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pc_worker.embedded.addresses import Addresses, read_addresses, remove_addresses, write_addresses
 from pc_worker.embedded.errors import HomeInUse, HomeUnusable, ServiceFailed
-from pc_worker.embedded.placement import remove_home
-from pc_worker.embedded.private_file import write_private
-from pc_worker.embedded.process import Command, Process
+from pc_worker.embedded.home.addresses import Addresses, read_addresses, remove_addresses, write_addresses
+from pc_worker.embedded.home.placement import remove_home
+from pc_worker.embedded.home.private_file import write_private
+from pc_worker.embedded.processes.parent_death import die_with_parent
+from pc_worker.embedded.processes.process import Command, Process
+from pc_worker.embedded.processes.supervisor import Supervisor
 from pc_worker.embedded.services import Services, start_services
-from pc_worker.embedded.supervisor import Supervisor
-from pc_worker.embedded.tether import die_with_parent
 
 __all__ = [
     "Addresses",

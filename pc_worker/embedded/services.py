@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 from pc_worker.embedded.errors import HomeUnusable, ServiceFailed
-from pc_worker.embedded.launch import Server, launch, settle
-from pc_worker.embedded.ownership import own_home
-from pc_worker.embedded.postgres import Postgres
-from pc_worker.embedded.state import ServerState, new_state, read_state, write_state
-from pc_worker.embedded.supervisor import Supervisor
-from pc_worker.embedded.valkey import Valkey
+from pc_worker.embedded.home.ownership import own_home
+from pc_worker.embedded.home.state import ServerState, new_state, read_state, write_state
+from pc_worker.embedded.processes.supervisor import Supervisor
+from pc_worker.embedded.servers.launch import Server, launch, settle
+from pc_worker.embedded.servers.postgres import Postgres
+from pc_worker.embedded.servers.valkey import Valkey
 
 #: A clean stop writes at most the 128 MB of shared buffers.
 STOP_GRACE_S = 30.0

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pc_worker.encoding.agreement import Agreement, compared
-from pc_worker.encoding.identity import identify_model
 from pc_worker.encoding.isolating import encode_isolating
 from pc_worker.encoding.loading import BACKENDS, load_encoder
+from pc_worker.encoding.models.identity import identify_model
 from pc_worker.encoding.protocol import (
     Encoder,
     EncodingFailed,
@@ -15,7 +15,7 @@ from pc_worker.encoding.protocol import (
     Vector,
     Vectors,
 )
-from pc_worker.encoding.texts import normalised_text, text_hash
+from pc_worker.encoding.text.normalise import normalised_text, text_hash
 
 __all__ = [
     "BACKENDS",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pc_worker.bisect import bisect
+from pc_worker.encoding.bisect import bisect
 from pc_worker.encoding.protocol import Encoder, EncodingFailed, Vector
 
 

@@ -7,14 +7,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from pc_worker.encoding.agreement import CLOSE, EXACT
-from pc_worker.encoding.identity import INT8, identify_folder
-from pc_worker.encoding.model_encoder import OVERLAP_TOKENS, TOKENS_PER_BATCH, Forward, ModelEncoder, Sizes
-from pc_worker.encoding.model_folder import ModelFolder, find_model
-from pc_worker.encoding.onnx_backend import OnnxForward
-from pc_worker.encoding.onnx_cache import exported
+from pc_worker.encoding.backends.onnx_backend import OnnxForward
+from pc_worker.encoding.backends.torch_backend import torch_forward
+from pc_worker.encoding.encoder import OVERLAP_TOKENS, TOKENS_PER_BATCH, Forward, ModelEncoder, Sizes
+from pc_worker.encoding.export.onnx_cache import exported
+from pc_worker.encoding.models.folder import ModelFolder, find_model
+from pc_worker.encoding.models.identity import INT8, identify_folder
 from pc_worker.encoding.protocol import Encoder, EncodingFailed, ModelIdentity, ModelUnavailable
-from pc_worker.encoding.tokens import load_tokens
-from pc_worker.encoding.torch_backend import torch_forward
+from pc_worker.encoding.text.tokens import load_tokens
 from pc_worker.logs import get_logger
 
 TORCH, ONNX = "torch", "onnx"

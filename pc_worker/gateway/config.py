@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from pc_worker.store.search_stop import Stop
+from pc_worker.store.search.cancel import Stop
 
 
 class SearchFunction(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pc_worker.measuring import Counter, Gauge
+from pc_worker.metrics.multiprocess import Counter, Gauge
 
 STREAMS = Gauge("pcw_gateway_streams", "Streams open now", ["domain", "call"], multiprocess_mode="livesum")
 ROWS = Counter("pcw_gateway_rows", "Rows sent, by where they were read", ["domain", "source"])
@@ -13,8 +13,8 @@ BYTES = Counter("pcw_gateway_bytes", "Message bytes sent", ["domain"])
 BLOCKED = Counter("pcw_gateway_blocked_seconds", "Time streams waited for their clients to read", ["domain"])
 ENDED = Counter("pcw_gateway_streams_ended", "Streams ended, complete or cut short", ["domain", "outcome"])
 # By domain only: names of subscriptions are their clients' own, and a series cannot be taken back where several
-# processes share them. How far each consumer has acknowledged is in the database: services/line_metrics.py tells it,
-# also of absent ones, for as long as the subscription exists.
+# processes share them. How far each consumer has acknowledged is in the database:
+# services/maintenance/line_metrics.py tells it, also of absent ones, for as long as the subscription exists.
 CREDIT_CHUNKS = Gauge(
     "pcw_gateway_consumer_credit_chunks", "Chunks consumers may still be sent", ["domain"], multiprocess_mode="livesum"
 )

@@ -11,26 +11,26 @@ import grpc
 import grpc.aio
 import structlog
 
-from pc_worker.gateway.access import Access
-from pc_worker.gateway.allocation import keep_freed_memory
+from pc_worker.gateway.auth import Access
+from pc_worker.gateway.calls.consume.call import ConsumeCall
+from pc_worker.gateway.calls.health import SERVICE_NAME as HEALTH
+from pc_worker.gateway.calls.health import Health
+from pc_worker.gateway.calls.reflection import SERVICE_NAME as REFLECTION
+from pc_worker.gateway.calls.reflection import Reflection
+from pc_worker.gateway.calls.search import SearchCall
+from pc_worker.gateway.calls.stream_embedding import EmbeddingStream
 from pc_worker.gateway.config import GatewayConfig, OnReady, SearchFunction
-from pc_worker.gateway.consume import ConsumeCall
-from pc_worker.gateway.door import Door, Serve
-from pc_worker.gateway.health import SERVICE_NAME as HEALTH
-from pc_worker.gateway.health import Health
-from pc_worker.gateway.listening import open_addresses, server_options
-from pc_worker.gateway.parts import Closing, Parts
-from pc_worker.gateway.places import Places, Shares
-from pc_worker.gateway.reflection import SERVICE_NAME as REFLECTION
-from pc_worker.gateway.reflection import Reflection
-from pc_worker.gateway.search import SearchCall
-from pc_worker.gateway.stream import EmbeddingStream
+from pc_worker.gateway.context import Closing, Parts
+from pc_worker.gateway.limits.allocation import keep_freed_memory
+from pc_worker.gateway.limits.door import Door, Serve
+from pc_worker.gateway.limits.places import Places, Shares
+from pc_worker.gateway.listen import open_addresses, server_options
+from pc_worker.gateway.log.notify import Watch
 from pc_worker.gateway.supervision import tell_unheard
-from pc_worker.gateway.watch import Watch
-from pc_worker.generated import embedding_stream_pb2 as pb
-from pc_worker.queue import AsyncQueue, open_queue
-from pc_worker.store.delivery import Delivery, open_pool
-from pc_worker.store.delivery_subscriptions import Subscriptions
+from pc_worker.hot_buffer import AsyncQueue, open_queue
+from pc_worker.store.log.read import Delivery, open_pool
+from pc_worker.store.log.subscription_leases import Subscriptions
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
 log = structlog.get_logger()
 

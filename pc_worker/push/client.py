@@ -9,8 +9,8 @@ from typing import Self
 import grpc
 
 from pc_worker.errors import ContractBroken, Unavailable
-from pc_worker.generated import embedding_stream_pb2 as pb
-from pc_worker.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
+from pc_worker.wire.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
 
 #: The server answers only after its commits, and a slow one takes up to 35 minutes over a full load.
 DEADLINE_S = 2_400.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pc_worker.measuring import Counter, Gauge
+from pc_worker.metrics.multiprocess import Counter, Gauge
 
 ROWS = Counter("pcw_push_rows_total", "Rows sent to batch servers, by outcome.", ["domain", "outcome"])
 LAG = Gauge(

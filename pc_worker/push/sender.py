@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pc_worker.bisect import bisect
+from pc_worker.encoding.bisect import bisect
 from pc_worker.errors import Unavailable
 from pc_worker.push.chunks import chunked
 from pc_worker.push.client import BatchServer, Refused, TimedOut

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pc_worker.reader.shapes.columns import KINDS
+from pc_worker.reader.pickle.shapes.columns import KINDS
 from pc_worker.reader.table import SparseCells
 from pc_worker.reader.values import MISSING, Interval, Period, Timedelta, Timestamp
 

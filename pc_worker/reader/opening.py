@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pc_worker.reader import sidecar
 from pc_worker.reader.errors import over_limit
 from pc_worker.reader.formats.base import Format, Index, Indexed, Opening, table_format
 from pc_worker.reader.formats.compression import decompress
 from pc_worker.reader.formats.sniff import format_of, packing_of
+from pc_worker.reader.index import sidecar
+from pc_worker.reader.index.sidecar import Notes
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.options import ReadOptions
-from pc_worker.reader.sidecar import Notes
 from pc_worker.reader.source import Fingerprint, Source
 from pc_worker.reader.spool import Place, is_of, notes_of
 from pc_worker.reader.table import Column, Rows, Table

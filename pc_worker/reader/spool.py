@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from pc_worker.reader.sidecar import ColumnNote, Notes
+from pc_worker.reader.index.sidecar import ColumnNote, Notes
 from pc_worker.reader.source import Source
 
 #: What the spool may hold of one source beside its index.

@@ -7,12 +7,12 @@ from typing import Literal
 
 from pc_worker.domains import Domain, domain_names, get_domain
 from pc_worker.errors import NotServable
-from pc_worker.services.models import declared_form, declared_model, seed_domains
-from pc_worker.services.parts import Parts
-from pc_worker.store import declarations
-from pc_worker.store.connection import Cursor, Database
-from pc_worker.store.declarations import StoredDomain
-from pc_worker.store.model_switch import lock_domain, switch_model
+from pc_worker.services.context import Parts
+from pc_worker.services.models.seed import declared_form, declared_model, seed_domains
+from pc_worker.store.db.connection import Cursor, Database
+from pc_worker.store.ledger import declarations
+from pc_worker.store.ledger.declarations import StoredDomain
+from pc_worker.store.models.model_switch import lock_domain, switch_model
 
 State = Literal["ok", "changed", "removed", "new"]
 

@@ -10,17 +10,17 @@ from uuid import UUID
 
 from pc_worker.domains import get_domain
 from pc_worker.errors import InvalidRequest, NotFound
-from pc_worker.services.prepare import json_text
-from pc_worker.store import forgetting, forgotten
-from pc_worker.store.connection import Cursor, Database
-from pc_worker.store.dead_letters import drop_letters
-from pc_worker.store.declarations import sources_of, stored_domains
-from pc_worker.store.forgetting import Key, Suspect
-from pc_worker.store.jobs import find_job
-from pc_worker.store.merge import append_log
-from pc_worker.store.model_switch import lock_domain
-from pc_worker.store.models import active_model
-from pc_worker.store.search_statistics import refresh_statistics
+from pc_worker.services.ingest.prepare import json_text
+from pc_worker.store.db.connection import Cursor, Database
+from pc_worker.store.ledger.dead_letters import drop_letters
+from pc_worker.store.ledger.declarations import sources_of, stored_domains
+from pc_worker.store.ledger.jobs import find_job
+from pc_worker.store.models.model_switch import lock_domain
+from pc_worker.store.models.registry import active_model
+from pc_worker.store.rows import forget, forgotten
+from pc_worker.store.rows.forget import Key, Suspect
+from pc_worker.store.rows.merge import append_log
+from pc_worker.store.search.statistics import refresh_statistics
 
 #: Rows a transaction, as many as a chunk writes: writers of the domain wait no longer than for one.
 BATCH = 300
@@ -51,7 +51,7 @@ def forget_ids(database: Database, domain: str, ids: Sequence[UUID]) -> Forgotte
     with database.transaction() as cursor:
         _check_known(cursor, domain)
         letters = _letters_of_rows(cursor, domain, unique)
-        known = forgetting.logged_rows(cursor, domain, unique) | {row_id for _, _, row_id in letters}
+        known = forget.logged_rows(cursor, domain, unique) | {row_id for _, _, row_id in letters}
     unknown = [str(row_id) for row_id in unique if row_id not in known]
     if unknown:
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
@@ -83,7 +83,7 @@ def _mark_rows(database: Database, domain: str, ids: Sequence[UUID]) -> int:
 
 
 def _note(cursor: Cursor, domain: str, ids: Sequence[UUID], number: int) -> None:
-    keys = [forgotten.key_mark(key.scope or "", key.text) for key in forgetting.keys_of(cursor, domain, ids)]
+    keys = [forgotten.key_mark(key.scope or "", key.text) for key in forget.keys_of(cursor, domain, ids)]
     forgotten.note_marks(cursor, domain, {*keys, *map(forgotten.row_mark, ids)}, number)
 
 
@@ -104,12 +104,12 @@ def forget_source(database: Database, domain: str, source: str, *, missing_from:
     """
     with database.transaction() as cursor:
         _check_known(cursor, domain)
-        if not forgetting.source_is_known(cursor, domain, source):
+        if not forget.source_is_known(cursor, domain, source):
             raise NotFound(f"domain {domain} has no source {source!r}")
         last = None if missing_from is None else _sequence(cursor, domain, source, missing_from)
     before = _mark_source(database, domain, source, last)
     with database.transaction() as cursor:
-        letters = forgetting.letters_of_source(cursor, domain, source, before=before) if last is None else []
+        letters = forget.letters_of_source(cursor, domain, source, before=before) if last is None else []
     dropped = drop_letters(database, letters)
     rows = _forget_pass(database, domain, source, before)
     refresh_statistics(database, domain, drift=DRIFT)
@@ -156,7 +156,7 @@ def _forget_pass(database: Database, domain: str, source: str, before: int) -> i
     rows, after = 0, None
 
     def take(cursor: Cursor) -> list[UUID]:
-        return forgetting.lock_rows_of_source(cursor, domain, source, before=before, after=after, limit=BATCH)
+        return forget.lock_rows_of_source(cursor, domain, source, before=before, after=after, limit=BATCH)
 
     while ids := _forget_batch(database, domain, take, before=before):
         rows, after = rows + len(ids), ids[-1]
@@ -179,7 +179,7 @@ def _sequence(cursor: Cursor, domain: str, source: str, job_id: str) -> int:
 
 
 def _taking(domain: str, ids: Sequence[UUID], *, before: int) -> Take:
-    return lambda cursor: forgetting.lock_rows(cursor, domain, ids, before=before)
+    return lambda cursor: forget.lock_rows(cursor, domain, ids, before=before)
 
 
 def _forget_batch(
@@ -194,7 +194,7 @@ def _forget_batch(
     def work(cursor: Cursor) -> list[UUID]:
         ids = take(cursor)
         _note(cursor, domain, ids, before)
-        forgetting.delete_rows(cursor, domain, [*ids, *named])
+        forget.delete_rows(cursor, domain, [*ids, *named])
         if ids:
             model = active_model(cursor, domain)
             append_log(cursor, domain=domain, ids=ids, job_id=None, model_id=model.model_id, tombstones=True)
@@ -206,10 +206,10 @@ def _forget_batch(
 
 
 def _letters_of_rows(cursor: Cursor, domain: str, ids: Sequence[UUID]) -> list[tuple[str, int, UUID]]:
-    keys = forgetting.keys_of(cursor, domain, ids)
+    keys = forget.keys_of(cursor, domain, ids)
     texts = [json_text(key.text)[1:-1] for key in keys]
     found = []
-    for letter in forgetting.suspect_letters(cursor, domain, ids, texts):
+    for letter in forget.suspect_letters(cursor, domain, ids, texts):
         row_id = letter.row_id if letter.row_id in ids else _row_of(letter, keys)
         if row_id is not None:
             found.append((letter.job_id, letter.row_no, row_id))

@@ -108,7 +108,7 @@ def test_a_limited_domain_keeps_to_its_limit(busy: LiveStack, tmp_path: Path) ->
 
 
 def test_a_backfill_rests_while_files_are_ingested(busy: LiveStack, tmp_path: Path) -> None:
-    from pc_worker.services.change_model import REST, rest_s
+    from pc_worker.services.models.change_model import REST, rest_s
     from pc_worker.settings import Settings
     from pc_worker.wiring import parts
 

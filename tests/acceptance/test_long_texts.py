@@ -22,7 +22,10 @@ def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveS
     points = Failpoints(tmp_path / "points")
     points.prepare()
     points.tune(
-        constants={"pc_worker.services.process_chunk": {"PATIENCE_S": 0.0}, "pc_worker.services.embed": {"GROUP": 20}}
+        constants={
+            "pc_worker.services.ingest.process_chunk": {"PATIENCE_S": 0.0},
+            "pc_worker.services.ingest.embed": {"GROUP": 20},
+        }
     )
     monkeypatch.setenv("PYTHONPATH", str(INSIDE))
     monkeypatch.setenv("PCW_FAULTS", str(points.folder))

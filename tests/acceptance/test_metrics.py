@@ -9,8 +9,8 @@ import grpc
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pc_worker.generated import embedding_stream_pb2 as pb
-from pc_worker.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
+from pc_worker.wire.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
 from tests.support.frames import write_documents, write_recruit
 from tests.support.stack import LiveStack
 from tests.support.waiting import eventually

@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from pc_worker.embedded import Services, start_services
-from pc_worker.services.job_control import ENDED
+from pc_worker.services.jobs.job_control import ENDED
 from pc_worker.settings import PROJECT
-from pc_worker.store.connection import Database
-from pc_worker.store.migrations import pending, read_migrations
+from pc_worker.store.db.connection import Database
+from pc_worker.store.db.migrations import pending, read_migrations
 from tests.support.frames import write_documents, write_recruit
 from tests.support.stack import Result, environment, run_command
 from tests.support.waiting import eventually

@@ -11,8 +11,8 @@ from typing import Any
 
 import grpc
 
-from pc_worker.generated import embedding_stream_pb2 as pb
-from pc_worker.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
+from pc_worker.wire.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
 from tests.faults.load import DOMAIN
 
 OPTIONS = [

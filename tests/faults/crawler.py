@@ -7,8 +7,8 @@ import time
 
 import grpc
 
-from pc_worker.generated import embedding_stream_pb2 as pb
-from pc_worker.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
+from pc_worker.wire.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
 
 
 def main(address: str, domain: str, pause_s: float) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 INSIDE = Path(__file__).parent / "inside"
 #: A message counts as lost after 5 s instead of 20: more faults in the same time.
-SOONER: dict[str, dict[str, Any]] = {"pc_worker.services.reconcile": {"LOST_AFTER_S": 5.0}}
+SOONER: dict[str, dict[str, Any]] = {"pc_worker.services.ingest.reconcile": {"LOST_AFTER_S": 5.0}}
 
 
 @dataclass(frozen=True, slots=True)

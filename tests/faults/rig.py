@@ -21,7 +21,7 @@ from celery import Celery
 
 from pc_worker.domains import Options
 from pc_worker.embedded import remove_home
-from pc_worker.store import jobs
+from pc_worker.store.ledger import jobs
 from tests.faults.consumer import Follower, read_all
 from tests.faults.failpoints import INSIDE, Failpoints
 from tests.faults.load import DOMAIN, Truth, new_job_id, write_source

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from pc_worker.bench.greedy_client import Greed, GreedyClient
+from pc_worker.bench.gateway.greedy_client import Greed, GreedyClient
 from tests.faults.load import DOMAIN
 
 

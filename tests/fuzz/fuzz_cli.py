@@ -32,10 +32,10 @@ from pc_worker.cli import COMMANDS, cli, main
 from pc_worker.cli.ports import settled
 from pc_worker.embedded import start_services
 from pc_worker.errors import PcWorkerError
-from pc_worker.services.job_control import job_status
-from pc_worker.services.process_chunk import process_chunk
-from pc_worker.services.split import split
-from pc_worker.services.submit import IngestRequest, submit
+from pc_worker.services.ingest.process_chunk import process_chunk
+from pc_worker.services.ingest.split import split
+from pc_worker.services.ingest.submit import IngestRequest, submit
+from pc_worker.services.jobs.job_control import job_status
 from pc_worker.settings import Settings, read_settings
 from tests.fuzz.odd_words import Words
 from tests.homes import temporary_home

@@ -25,12 +25,12 @@ from grpc_health.v1 import health_pb2
 from pydantic import SecretStr
 
 from pc_worker.embedded import start_services
-from pc_worker.generated import embedding_stream_pb2 as pb
-from pc_worker.services.models import seed_domains
+from pc_worker.services.models.seed import seed_domains
 from pc_worker.settings import PROJECT, Settings
-from pc_worker.store.connection import Database
-from pc_worker.store.migrations import migrate, read_migrations
-from pc_worker.store.search_scope import active_models
+from pc_worker.store.db.connection import Database
+from pc_worker.store.db.migrations import migrate, read_migrations
+from pc_worker.store.search.scope import active_models
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from pc_worker.wiring import parts
 from tests.fuzz.grpc_inputs import SERVICE, Input, Inputs
 from tests.integration.search.shelf import Shelf

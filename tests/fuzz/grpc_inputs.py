@@ -11,7 +11,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
-from pc_worker.generated import embedding_stream_pb2 as pb
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
 SERVICE = "/com.alpha.backend.grpc.EmbeddingStreamService"
 #: Method → its request.

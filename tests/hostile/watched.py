@@ -73,7 +73,7 @@ def main(folder: Path, spool: Path) -> None:
 
 def _load_lazy_parts() -> None:
     """What pandas, Arrow and the time zones load on first use, loaded now."""
-    importlib.import_module("pc_worker.reader.shapes.arrow_values")
+    importlib.import_module("pc_worker.reader.pickle.shapes.arrow_values")
     str(pd.Period("2020-01-05", "W-TUE"))
     zoneinfo.ZoneInfo("Europe/Berlin")
     pa.array(["a"]).to_pylist()

@@ -9,8 +9,8 @@ import pytest
 
 from pc_worker.embedded import Services, start_services
 from pc_worker.settings import PROJECT
-from pc_worker.store.connection import Database
-from pc_worker.store.migrations import migrate, read_migrations
+from pc_worker.store.db.connection import Database
+from pc_worker.store.db.migrations import migrate, read_migrations
 
 
 @pytest.fixture(scope="session")

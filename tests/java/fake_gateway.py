@@ -12,8 +12,8 @@ from typing import Any
 import google_crc32c
 import grpc
 
-from pc_worker.generated import embedding_stream_pb2 as pb
-from pc_worker.generated.embedding_stream_pb2_grpc import (
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
+from pc_worker.wire.generated.embedding_stream_pb2_grpc import (
     EmbeddingStreamServiceServicer,
     add_EmbeddingStreamServiceServicer_to_server,
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from pc_worker.generated import embedding_stream_pb2 as pb
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.java.fake_gateway import FakeGateway, rows
 from tests.java.reading import read_rows
 from tests.support.certificates import make_certificates

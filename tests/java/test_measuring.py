@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import grpc
 import pytest
 
-from pc_worker.bench.java_reader import JavaFailed, java_reader
-from pc_worker.generated import embedding_stream_pb2 as pb
+from pc_worker.bench.gateway.java_reader import JavaFailed, java_reader
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.java.fake_gateway import FakeGateway, rows
 from tests.support.java import Java
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import grpc
 import pytest
 
-from pc_worker.generated import embedding_stream_pb2 as pb
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.java.fake_gateway import FakeGateway, row_id, rows
 from tests.java.reading import read_rows
 from tests.support.java import Java

@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 from pc_worker.domains import Options
 from pc_worker.encoding import ModelIdentity
 from pc_worker.encoding.protocol import Span
-from pc_worker.queue import Queue
+from pc_worker.hot_buffer import Queue
+from pc_worker.model import Job, Model
 from pc_worker.reader import Limits
-from pc_worker.services import job_control
-from pc_worker.services.parts import Parts
-from pc_worker.services.process_chunk import process_chunk
+from pc_worker.services.context import Parts
+from pc_worker.services.ingest.process_chunk import process_chunk
+from pc_worker.services.ingest.split import split
+from pc_worker.services.ingest.submit import IngestRequest, submit
+from pc_worker.services.jobs import job_control
 from pc_worker.services.sources import Sources
-from pc_worker.services.split import split
-from pc_worker.services.submit import IngestRequest, submit
-from pc_worker.store.connection import Database
-from pc_worker.store.values import Job, Model
+from pc_worker.store.db.connection import Database
 
 DOMAIN = "document"
 FIRST_MODEL = "tiny-4"
@@ -160,6 +160,6 @@ class Line:
 
     def model(self, name: str) -> Model:
         """A registered model."""
-        from pc_worker.services.change_model import register
+        from pc_worker.services.models.change_model import register
 
         return register(self.parts, name)

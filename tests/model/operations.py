@@ -13,12 +13,12 @@ from uuid import UUID
 import redis
 
 from pc_worker.errors import Conflict, InvalidRequest
-from pc_worker.queue.keys import queue_keys
-from pc_worker.services import change_model
-from pc_worker.services.dead_letters import drop_dead, retry_dead
+from pc_worker.hot_buffer.keys import queue_keys
 from pc_worker.services.forget import forget_ids, forget_source
-from pc_worker.services.process_chunk import process_chunk
-from pc_worker.services.purge import Retention, purge
+from pc_worker.services.ingest.process_chunk import process_chunk
+from pc_worker.services.jobs.dead_letters import drop_dead, retry_dead
+from pc_worker.services.maintenance.purge import Retention, purge
+from pc_worker.services.models import change_model
 from tests.model.checks import check, compare, complete
 from tests.model.line import DOMAIN, Line, Row
 from tests.model.oracle import Begun, Ident, Truth, ident_of
@@ -176,7 +176,7 @@ async def cancel(world: World) -> None:
 
 async def resume(world: World) -> None:
     """A cancelled job goes on where it was."""
-    from pc_worker.services import job_control
+    from pc_worker.services.jobs import job_control
 
     if cancelled := world.jobs("cancelled"):
         job = world.random.choice(cancelled)

@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from pc_worker.generated import embedding_stream_pb2 as pb
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.integration.gateway.client import call, stream
 from tests.integration.gateway.consumer import Consumer, consuming
 from tests.model.line import DOMAIN

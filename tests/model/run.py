@@ -13,11 +13,12 @@ from uuid import uuid4
 import psycopg2
 import redis
 
-from pc_worker.gateway import GatewayConfig, metrics, plan
-from pc_worker.services.models import seed_domains
+from pc_worker.gateway import GatewayConfig, metrics
+from pc_worker.gateway.log import read_plan
+from pc_worker.services.models.seed import seed_domains
 from pc_worker.settings import PROJECT
-from pc_worker.store.connection import Database
-from pc_worker.store.migrations import migrate, read_migrations
+from pc_worker.store.db.connection import Database
+from pc_worker.store.db.migrations import migrate, read_migrations
 from tests.integration.gateway.conftest import running_gateway
 from tests.integration.gateway.servers import Servers
 from tests.model.checks import check
@@ -44,7 +45,7 @@ async def run(servers: Servers, folder: Path, *, seed: int, operations: int) -> 
     random, done = Random(seed), Counter[str]()
     metrics.ROWS.clear()
     redis.Redis.from_url(servers.redis_url).flushall()
-    with mock.patch.object(plan, "SMALL_BATCH", LEAST_BATCH), fresh_database(servers.database_url) as url:
+    with mock.patch.object(read_plan, "SMALL_BATCH", LEAST_BATCH), fresh_database(servers.database_url) as url:
         config = GatewayConfig(
             addresses=("127.0.0.1:0",),
             database_url=url,

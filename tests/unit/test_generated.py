@@ -17,7 +17,7 @@ def test_generated_code_has_not_drifted(tmp_path: Path) -> None:
             sys.executable,
             "-m",
             "grpc_tools.protoc",
-            "-Ipc_worker/generated=proto",
+            "-Ipc_worker/wire/generated=proto",
             f"--python_out={tmp_path}",
             f"--pyi_out={tmp_path}",
             f"--grpc_python_out={tmp_path}",
@@ -28,5 +28,5 @@ def test_generated_code_has_not_drifted(tmp_path: Path) -> None:
     )
 
     for name in FILES:
-        made = (tmp_path / "pc_worker/generated" / name).read_text()
-        assert made == (PROJECT / "pc_worker/generated" / name).read_text(), name
+        made = (tmp_path / "pc_worker/wire/generated" / name).read_text()
+        assert made == (PROJECT / "pc_worker/wire/generated" / name).read_text(), name

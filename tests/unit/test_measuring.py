@@ -9,11 +9,11 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from pc_worker.measuring import FOLDER_VARIABLE
+from pc_worker.metrics.multiprocess import FOLDER_VARIABLE
 from pc_worker.settings import PROJECT
 
 COUNT = """
-from pc_worker.measuring import Counter, Gauge
+from pc_worker.metrics.multiprocess import Counter, Gauge
 Counter("pcw_runs_total", "Runs.").inc()
 Gauge("pcw_open", "Open now.", multiprocess_mode="livesum").inc()
 Gauge("pcw_last", "The last.", multiprocess_mode="mostrecent").set(7)

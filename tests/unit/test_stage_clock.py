@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pc_worker import metrics
-from pc_worker.metrics import StageClock
+from pc_worker.metrics import line as metrics
+from pc_worker.metrics.line import StageClock
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ import pyarrow.compute as pc
 
 from pc_worker.reader.errors import Refused, broken, over_limit
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
+from pc_worker.reader.index.sidecar import ColumnNote, Damaged
 from pc_worker.reader.kinds import judge_columns
-from pc_worker.reader.shapes.arrow_cells import converter, dimension_of, kind_of
-from pc_worker.reader.shapes.names import column_names
-from pc_worker.reader.sidecar import ColumnNote, Damaged
+from pc_worker.reader.pickle.shapes.arrow_cells import converter, dimension_of, kind_of
+from pc_worker.reader.pickle.shapes.names import column_names
 from pc_worker.reader.source import Source
 from pc_worker.reader.spool import written
 

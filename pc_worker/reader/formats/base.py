@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import assert_never
 
-from pc_worker.reader.layout import Layout, longs
+from pc_worker.reader.index.layout import Layout, longs
+from pc_worker.reader.index.sidecar import ColumnNote
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.options import ReadOptions
-from pc_worker.reader.sidecar import ColumnNote
 from pc_worker.reader.source import Source
 from pc_worker.reader.spool import Place
 from pc_worker.reader.table import Rows

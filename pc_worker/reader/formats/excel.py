@@ -20,11 +20,11 @@ from pc_worker.reader.formats import json_lines
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
 from pc_worker.reader.formats.json_rows import JsonRows, index_objects
 from pc_worker.reader.formats.streams import stream_of
-from pc_worker.reader.layout import Listing
+from pc_worker.reader.index.layout import Listing
+from pc_worker.reader.index.sidecar import Damaged
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.normal import Json, label_text, normal
-from pc_worker.reader.shapes.names import column_names
-from pc_worker.reader.sidecar import Damaged
+from pc_worker.reader.pickle.shapes.names import column_names
 from pc_worker.reader.source import Source
 from pc_worker.reader.spool import written
 

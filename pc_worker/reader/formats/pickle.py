@@ -8,16 +8,16 @@ from typing import Any
 
 from pc_worker.reader.errors import broken, not_a_table, over_limit
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
-from pc_worker.reader.index import index_pickles
+from pc_worker.reader.index.build import index_pickles
+from pc_worker.reader.index.layout import Layout
+from pc_worker.reader.index.sidecar import ColumnNote
+from pc_worker.reader.index.store import Store
 from pc_worker.reader.kinds import judge_columns
-from pc_worker.reader.layout import Layout
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.normal import label_text
-from pc_worker.reader.shapes.columns import Reader
-from pc_worker.reader.shapes.frames import Shape, shape_of
-from pc_worker.reader.sidecar import ColumnNote
+from pc_worker.reader.pickle.shapes.columns import Reader
+from pc_worker.reader.pickle.shapes.frames import Shape, shape_of
 from pc_worker.reader.source import Source
-from pc_worker.reader.store import Store
 from pc_worker.reader.table import dict_cells
 from pc_worker.reader.values import MISSING
 

@@ -17,7 +17,7 @@ from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
 from pc_worker.reader.formats.compression import copy_within
 from pc_worker.reader.formats.sniff import packing_of
 from pc_worker.reader.formats.zipped import check_sizes, is_workbook, opened_member, table_members
-from pc_worker.reader.sidecar import ColumnNote
+from pc_worker.reader.index.sidecar import ColumnNote
 from pc_worker.reader.source import Source
 from pc_worker.reader.spool import written
 from pc_worker.reader.table import Column, Table

@@ -28,15 +28,16 @@ from typing import Any
 
 #: Every function defined in these gets a point before and one after it.
 WRAPPED = (
-    "tasks.ingest", "pc_worker.services.process_chunk", "pc_worker.services.write_rows", "pc_worker.services.embed",
-    "pc_worker.services.push_written", "pc_worker.services.split", "pc_worker.services.sources",
-    "pc_worker.services.attempts", "pc_worker.services.submit",
-    "pc_worker.services.reconcile", "pc_worker.services.after_job", "pc_worker.services.duplicates",
-    "pc_worker.store.ledger", "pc_worker.store.jobs", "pc_worker.store.merge", "pc_worker.store.identities",
-    "pc_worker.store.copy", "pc_worker.queue.ring", "pc_worker.reader.sidecar", "pc_worker.reader.opening",
-    "pc_worker.gateway.stream", "pc_worker.gateway.consume", "pc_worker.gateway.session", "pc_worker.gateway.reading",
-    "pc_worker.gateway.ahead", "pc_worker.gateway.plan", "pc_worker.store.delivery",
-    "pc_worker.store.delivery_subscriptions",
+    "tasks.ingest", "pc_worker.services.ingest.process_chunk", "pc_worker.services.ingest.write_rows",
+    "pc_worker.services.ingest.embed", "pc_worker.services.ingest.publish", "pc_worker.services.ingest.split",
+    "pc_worker.services.sources", "pc_worker.services.ingest.attempts", "pc_worker.services.ingest.submit",
+    "pc_worker.services.ingest.reconcile", "pc_worker.services.ingest.after_job",
+    "pc_worker.services.ingest.duplicates", "pc_worker.store.ledger.leases", "pc_worker.store.ledger.jobs",
+    "pc_worker.store.rows.merge", "pc_worker.store.rows.identities", "pc_worker.store.db.copy",
+    "pc_worker.hot_buffer.ring", "pc_worker.reader.index.sidecar", "pc_worker.reader.opening",
+    "pc_worker.gateway.calls.stream_embedding", "pc_worker.gateway.calls.consume.call",
+    "pc_worker.gateway.calls.consume.session", "pc_worker.gateway.log.delivery", "pc_worker.gateway.log.read_ahead",
+    "pc_worker.gateway.log.read_plan", "pc_worker.store.log.read", "pc_worker.store.log.subscription_leases",
 )  # fmt: skip
 #: These methods of others: (module, class, method).
 METHODS = (
@@ -151,7 +152,7 @@ class Hook(importlib.abc.MetaPathFinder):
             **{name: functools.partial(wrap_methods, points) for name, _, _ in METHODS},
             "psycopg2": functools.partial(wrap_driver, points),
             "celeryconfig": functools.partial(_set, tuning.get("celery", {})),
-            "pc_worker.embedded.backoff": cut_backoff,
+            "pc_worker.embedded.processes.backoff": cut_backoff,
         }
         self._constants: dict[str, dict[str, Any]] = tuning.get("constants", {})
 
@@ -183,7 +184,7 @@ def wrap_module(points: Points, module: ModuleType) -> None:
             for method, function in list(vars(value).items()):
                 if inspect.isfunction(function) and not method.startswith("__"):
                     setattr(value, method, wrapped(points, function, f"{module.__name__}.{name}.{method}"))
-    if module.__name__ == "pc_worker.services.process_chunk":
+    if module.__name__ == "pc_worker.services.ingest.process_chunk":
         write = module._write
 
         @functools.wraps(write)
@@ -254,7 +255,7 @@ def _caller() -> str:
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
-        if module.startswith(("pc_worker.", "tasks.")) and module != "pc_worker.store.connection":
+        if module.startswith(("pc_worker.", "tasks.")) and module != "pc_worker.store.db.connection":
             return f"{module}.{frame.f_code.co_name}:{frame.f_lineno}"
         frame = frame.f_back
     return "elsewhere"

@@ -12,15 +12,15 @@ from typing import Any
 import psycopg2
 from celery import Celery
 
-from pc_worker.queue import count_dead, count_held
-from pc_worker.queue.held_messages import KEY as HELD
-from pc_worker.store import jobs
+from pc_worker.hot_buffer import count_dead, count_held
+from pc_worker.hot_buffer.held_messages import KEY as HELD
+from pc_worker.store.ledger import jobs
 from tests.faults.drill import Drill, Fault
 from tests.faults.load import DOMAIN
 from tests.faults.rig import Work
 from tests.support.waiting import eventually
 
-PLAN = "child.before@pc_worker.services.split._plan"
+PLAN = "child.before@pc_worker.services.ingest.split._plan"
 QUEUES = ("celery", "pcw.upkeep", f"pcw.split.{DOMAIN}", f"pcw.embed.{DOMAIN}")
 CROWD = 150
 

@@ -16,9 +16,9 @@ import psutil
 import psycopg2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from pc_worker.queue.entry import HEADER, front_bytes
-from pc_worker.queue.keys import queue_keys
-from pc_worker.queue.seal import SEAL_BYTES, make_seal
+from pc_worker.hot_buffer.entry import HEADER, front_bytes
+from pc_worker.hot_buffer.keys import queue_keys
+from pc_worker.hot_buffer.seal import SEAL_BYTES, make_seal
 from pc_worker.settings import PROJECT
 from tests.faults.consumer import Reading, read_all
 from tests.faults.drill import Drill, Fault

@@ -98,7 +98,7 @@ def of_a_chunk(drill: Drill) -> list[str]:
 
 def after_the_commit(drill: Drill) -> list[str]:
     """The points between a chunk's commit and its message's acknowledgement, several times over."""
-    wanted = ("commit-after@pc_worker.services.write_rows", "services.push_written", "tasks.ingest.send_chunks")
+    wanted = ("commit-after@pc_worker.services.ingest.write_rows", "services.push_written", "tasks.ingest.send_chunks")
     points = [point for point in passed(drill, "child") if any(part in point for part in wanted)]
     return points * (drill.times // len(points) + 1)
 

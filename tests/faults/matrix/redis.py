@@ -13,7 +13,7 @@ import psutil
 import redis
 from celery import Celery
 
-from pc_worker.queue.keys import queue_keys
+from pc_worker.hot_buffer.keys import queue_keys
 from tests.faults.drill import Drill, Fault
 from tests.faults.load import DOMAIN
 from tests.faults.rig import Rig, Work

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from pc_worker.embedded import Command, Supervisor
-from pc_worker.embedded.backoff import Backoff
-from pc_worker.embedded.identity import started_at
+from pc_worker.embedded.processes.backoff import Backoff
+from pc_worker.embedded.processes.identity import started_at
 from tests.integration.embedded.owners import ROOT, eventually
 
 MakeSupervisor = Callable[[], Supervisor]

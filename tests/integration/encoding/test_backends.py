@@ -13,7 +13,7 @@ import pytest
 
 from pc_worker.encoding import Encoder, EncodingFailed, Vectors, compared, encode_isolating, identify_model
 from pc_worker.encoding.agreement import probe_texts
-from pc_worker.encoding.reference_vectors import stored_reference
+from pc_worker.encoding.export.reference_vectors import stored_reference
 
 # What sentence-transformers itself makes of texts, printed by a process that has nothing of ours.
 REFERENCE = """

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pc_worker.bench.encode import BACKENDS, run
+from pc_worker.bench.encode.compare import BACKENDS, run
 from pc_worker.encoding import Encoder
 
 

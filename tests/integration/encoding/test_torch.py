@@ -7,8 +7,8 @@ import os
 import pytest
 
 from pc_worker.encoding import Encoder, ModelUnavailable
-from pc_worker.encoding.model_folder import find_model
-from pc_worker.encoding.torch_backend import halved_where_equal, load_reference
+from pc_worker.encoding.backends.torch_backend import halved_where_equal, load_reference
+from pc_worker.encoding.models.folder import find_model
 
 
 @pytest.mark.slow

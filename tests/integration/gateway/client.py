@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from pc_worker.generated import embedding_stream_pb2 as pb
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.integration.gateway.logfile import Sent
 
 SERVICE = "/com.alpha.backend.grpc.EmbeddingStreamService"

@@ -15,8 +15,8 @@ import pytest
 import redis
 
 from pc_worker.gateway import GatewayConfig, SearchFunction, serve
-from pc_worker.store.connection import Database
-from pc_worker.store.migrations import migrate, read_migrations
+from pc_worker.store.db.connection import Database
+from pc_worker.store.db.migrations import migrate, read_migrations
 from tests.integration.gateway.logfile import DomainLog
 from tests.integration.gateway.servers import Servers, running_servers
 

@@ -11,7 +11,7 @@ import google_crc32c
 import grpc
 import grpc.aio
 
-from pc_worker.generated import embedding_stream_pb2 as pb
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.integration.gateway.client import SERVICE, Received
 from tests.integration.gateway.logfile import Sent
 

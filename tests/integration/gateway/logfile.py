@@ -14,9 +14,10 @@ import psycopg2
 import psycopg2.extras
 import redis
 
-from pc_worker.queue import Entry, Queue, WirePassage, arm_of, build_entry, row_head, row_message
-from pc_worker.store.merge import append_log
-from pc_worker.store.values import Stretch
+from pc_worker.hot_buffer import Entry, Queue, build_entry
+from pc_worker.model import Stretch
+from pc_worker.store.rows.merge import append_log
+from pc_worker.wire import WirePassage, arm_of, row_head, row_message
 
 NAMESPACE = UUID("9f1c6f0e-0000-5000-8000-000000000000")
 UPSERT_ROW = """

@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from pc_worker.generated import embedding_stream_pb2 as pb
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.integration.gateway.client import SERVICE, call, finish
 from tests.integration.gateway.conftest import Neighbours, config_for
 from tests.integration.gateway.gateway_process import gateway_process

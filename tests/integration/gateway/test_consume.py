@@ -10,7 +10,7 @@ import grpc.aio
 import pytest
 from prometheus_client import REGISTRY
 
-from pc_worker.generated import embedding_stream_pb2 as pb
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway, until
 from tests.integration.gateway.consumer import Consumer, consuming
 from tests.integration.gateway.logfile import DomainLog

@@ -16,10 +16,10 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from pc_worker.gateway import metrics
-from pc_worker.generated import embedding_stream_pb2 as pb
-from pc_worker.queue import build_entry
-from pc_worker.queue.entry import HEADER
-from pc_worker.queue.keys import queue_keys
+from pc_worker.hot_buffer import build_entry
+from pc_worker.hot_buffer.entry import HEADER
+from pc_worker.hot_buffer.keys import queue_keys
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.integration.gateway.client import Received, call, finish, stream
 from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway, until
 from tests.integration.gateway.consumer import consuming

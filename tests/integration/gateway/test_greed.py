@@ -1,4 +1,4 @@
-"""One client takes whatever it can get, another streams: in small, what ``pc_worker.bench.gateway_greedy`` measures."""
+"""One client takes whatever it can get, another streams: in small, what ``pc_worker.bench.gateway.greedy`` measures."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health_pb2
 
-from pc_worker.bench.greedy_client import Greed, GreedyClient
-from pc_worker.services.search import SearchRequest, parse_where, search, search_mode
-from pc_worker.store.connection import Database
-from pc_worker.store.search_stop import Stop
+from pc_worker.bench.gateway.greedy_client import Greed, GreedyClient
+from pc_worker.services.search.search import SearchRequest, parse_where, search, search_mode
+from pc_worker.store.db.connection import Database
+from pc_worker.store.search.cancel import Stop
 from tests.integration.gateway.client import stream
 from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway, until
 

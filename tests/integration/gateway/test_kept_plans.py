@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from pc_worker.store.connection import Database
-from pc_worker.store.delivery import Delivery, open_pool
-from pc_worker.store.planner_statistics import renew_as_it_grows
-from pc_worker.store.values import Stretch
+from pc_worker.model import Stretch
+from pc_worker.store.db.connection import Database
+from pc_worker.store.db.statistics import renew_as_it_grows
+from pc_worker.store.log.read import Delivery, open_pool
 from tests.integration.gateway.conftest import Neighbours
 from tests.integration.gateway.logfile import DomainLog
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import redis
 
-from pc_worker.bench.gateway_calls import open_channel, start_stream
-from pc_worker.bench.gateway_crowd import crowd, memory_mib
-from pc_worker.bench.gateway_log import make_chunks, store_chunks
-from pc_worker.generated import embedding_stream_pb2 as pb
-from pc_worker.queue import Queue
-from pc_worker.store.connection import Database
+from pc_worker.bench.gateway.calls import open_channel, start_stream
+from pc_worker.bench.gateway.crowd import crowd, memory_mib
+from pc_worker.bench.gateway.log import make_chunks, store_chunks
+from pc_worker.hot_buffer import Queue
+from pc_worker.store.db.connection import Database
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.integration.gateway.conftest import Neighbours, config_for
 from tests.integration.gateway.gateway_process import gateway_process
 

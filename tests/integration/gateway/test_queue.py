@@ -15,11 +15,11 @@ import redis
 from structlog.testing import capture_logs
 
 from pc_worker.errors import Unavailable
-from pc_worker.generated import embedding_stream_pb2 as pb
-from pc_worker.queue import AsyncQueue, Entry, Queue, QueueDamaged, build_entry, open_queue
-from pc_worker.queue.entry import ENTRY_BYTES, HEADER
-from pc_worker.queue.keys import queue_keys
-from pc_worker.queue.metrics import UNUSABLE
+from pc_worker.hot_buffer import AsyncQueue, Entry, Queue, QueueDamaged, build_entry, open_queue
+from pc_worker.hot_buffer.entry import ENTRY_BYTES, HEADER
+from pc_worker.hot_buffer.keys import queue_keys
+from pc_worker.hot_buffer.metrics import UNUSABLE
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.integration.gateway.servers import Servers
 
 EPOCH = uuid4()

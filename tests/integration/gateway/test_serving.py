@@ -18,8 +18,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from pc_worker.errors import InvalidRequest, NotFound, Unavailable
-from pc_worker.generated import embedding_stream_pb2 as pb
-from pc_worker.generated import embedding_stream_pb2_grpc as pb_grpc
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
+from pc_worker.wire.generated import embedding_stream_pb2_grpc as pb_grpc
 from tests.integration.gateway.client import call, finish, stream
 from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway, until
 from tests.integration.gateway.gateway_process import gateway_process

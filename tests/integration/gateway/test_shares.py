@@ -17,9 +17,9 @@ from grpc_health.v1 import health_pb2
 from prometheus_client import REGISTRY, generate_latest
 
 from pc_worker.gateway import GatewayConfig
-from pc_worker.generated import embedding_stream_pb2 as pb
-from pc_worker.store.connection import Database
-from pc_worker.store.search_stop import Stop
+from pc_worker.store.db.connection import Database
+from pc_worker.store.search.cancel import Stop
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.integration.gateway.client import SERVICE, stream
 from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway, until
 from tests.integration.gateway.consumer import Consumer, consuming

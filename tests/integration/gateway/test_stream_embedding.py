@@ -6,11 +6,11 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from pc_worker.generated import embedding_stream_pb2 as pb
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.integration.gateway.client import SERVICE, stream
 from tests.integration.gateway.conftest import Neighbours
 from tests.integration.gateway.logfile import DomainLog
-from tests.unit.queue.stock import stock_messages
+from tests.unit.hot_buffer.stock import stock_messages
 
 OK = grpc.StatusCode.OK
 INVALID = grpc.StatusCode.INVALID_ARGUMENT

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
-from pc_worker.generated import embedding_stream_pb2 as pb
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway
 from tests.integration.gateway.consumer import consuming
 

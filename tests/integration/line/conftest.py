@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pc_worker.embedded import Services
-from pc_worker.services.models import seed_domains
+from pc_worker.services.models.seed import seed_domains
 from tests.model.line import Line, parts_for
 
 TABLES = "rows, log, log_batches, jobs, identities, domains, subscriptions, push_checkpoints, models, forgotten"

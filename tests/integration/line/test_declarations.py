@@ -16,10 +16,10 @@ from pc_worker.doctor import diagnose
 from pc_worker.domains import SourceVector, UnknownDomain, get_domain, registry
 from pc_worker.embedded import Services
 from pc_worker.errors import InvalidRequest, NotServable
-from pc_worker.services import job_control
 from pc_worker.services.declarations import domain_states, open_domains, redeclare
 from pc_worker.services.forget import forget_all, forget_ids
-from pc_worker.services.search import SearchRequest, search
+from pc_worker.services.jobs import job_control
+from pc_worker.services.search.search import SearchRequest, search
 from pc_worker.settings import Settings
 from tests.model.line import Line
 

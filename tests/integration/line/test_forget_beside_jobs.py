@@ -8,10 +8,10 @@ from uuid import UUID
 
 import pytest
 
-from pc_worker.services.dead_letters import retry_dead
 from pc_worker.services.forget import forget_ids, forget_source
-from pc_worker.services.purge import Retention, purge
-from pc_worker.store import merge
+from pc_worker.services.jobs.dead_letters import retry_dead
+from pc_worker.services.maintenance.purge import Retention, purge
+from pc_worker.store.rows import merge
 from tests.model.line import DOMAIN, Line, Row
 
 UUID_KEY = "0197a000-0000-7000-8000-00000000000a"

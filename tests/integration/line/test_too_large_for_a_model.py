@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.services import change_model
-from pc_worker.services.dead_letters import retry_dead
+from pc_worker.model import Model
 from pc_worker.services.forget import forget_ids
-from pc_worker.store.values import Model
+from pc_worker.services.jobs.dead_letters import retry_dead
+from pc_worker.services.models import change_model
 from tests.model.line import DOMAIN, FIRST_MODEL, Line, Row
 
 #: 1,500 passages: 6.2 MB at 1,024 dimensions, 60 kB at 4.

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pc_worker.services import push as service
-from pc_worker.store.connection import Database
+from pc_worker.services.push import push as service
+from pc_worker.store.db.connection import Database
 from tests.integration.push.domain_log import DomainLog
 from tests.support.batch_server import StockBatchServer
 

@@ -10,10 +10,12 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import numpy as np
 
-from pc_worker.store import jobs, merge, models
-from pc_worker.store.connection import Cursor, Database
-from pc_worker.store.terms import row_terms
-from pc_worker.store.values import Job, Model, PassageVector, RowWrite, Stretch
+from pc_worker.model import Job, Model, PassageVector, RowWrite, Stretch
+from pc_worker.store.db.connection import Cursor, Database
+from pc_worker.store.ledger import jobs
+from pc_worker.store.models import registry
+from pc_worker.store.rows import merge
+from pc_worker.store.search.terms import row_terms
 from tests.support.batch_tables import Row, Tables
 
 DIMENSION = 1536
@@ -95,7 +97,7 @@ class DomainLog:
             del self.rows[number]
 
     def _model(self, cursor: Cursor) -> Model:
-        model = models.register_model(
+        model = registry.register_model(
             cursor,
             name=f"source:{self.domain}",
             revision="as delivered",
@@ -103,7 +105,7 @@ class DomainLog:
             normalised=False,
             encodable=False,
         )
-        models.ensure_domain(cursor, self.domain, model)
+        registry.ensure_domain(cursor, self.domain, model)
         return model
 
     def _job(self, cursor: Cursor) -> Job:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pc_worker.push import Pace
-from pc_worker.services.push import Pushed, PushRequest
-from pc_worker.services.push import push as do_push
-from pc_worker.store.connection import Database
+from pc_worker.services.push.push import Pushed, PushRequest
+from pc_worker.services.push.push import push as do_push
+from pc_worker.store.db.connection import Database
 from tests.integration.push.domain_log import DomainLog
 from tests.support.batch_server import StockBatchServer
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from pc_worker.errors import Unavailable
-from pc_worker.services.push_refusals import drop_refused, list_refused, retry_refused
-from pc_worker.store.connection import Database
+from pc_worker.services.push.refusals import drop_refused, list_refused, retry_refused
+from pc_worker.store.db.connection import Database
 from tests.integration.push.domain_log import assert_stored, row_id
 from tests.integration.push.pushing import QUICK, NewLog, checkpoint, push
 from tests.support.batch_server import StockBatchServer

@@ -9,12 +9,12 @@ import pytest
 
 from pc_worker.errors import ContractBroken, InvalidRequest, NotFound
 from pc_worker.push import stock_domains
-from pc_worker.services import push as service
-from pc_worker.services.push import PushRequest
-from pc_worker.services.push import push as do_push
-from pc_worker.store import push_log
-from pc_worker.store.connection import Database
-from pc_worker.store.push_checkpoints import only_push
+from pc_worker.services.push import push as service
+from pc_worker.services.push.push import PushRequest
+from pc_worker.services.push.push import push as do_push
+from pc_worker.store.db.connection import Database
+from pc_worker.store.log import push_log
+from pc_worker.store.log.push_checkpoints import only_push
 from tests.integration.push.domain_log import DomainLog, assert_stored, row_id
 from tests.integration.push.pushing import QUICK, NewLog, checkpoint, push
 from tests.support.batch_server import StockBatchServer

@@ -9,8 +9,8 @@ from typing import Any
 import grpc
 import pytest
 
-from pc_worker.generated import embedding_stream_pb2 as pb
-from pc_worker.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
+from pc_worker.wire.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
 from tests.integration.push.domain_log import payload_of
 from tests.support.batch_server import StockBatchServer
 

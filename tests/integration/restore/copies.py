@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import psycopg2
 
-from pc_worker.embedded.software import POSTGRES_FOLDERS, postgres_programs
+from pc_worker.embedded.servers.software import POSTGRES_FOLDERS, postgres_programs
 from tests.integration.gateway.servers import Servers
 
 #: The embedded server's own tools: they fit its version, wherever the tests run.

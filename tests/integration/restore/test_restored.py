@@ -13,11 +13,11 @@ import pytest
 import redis
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.gateway import plan
-from pc_worker.services.models import seed_domains
-from pc_worker.services.restored import Behind, begin_epochs, domains_behind
-from pc_worker.store.push_checkpoints import move_checkpoint, read_checkpoint
-from pc_worker.store.push_log import read_end
+from pc_worker.gateway.log import read_plan
+from pc_worker.services.maintenance.restored import Behind, begin_epochs, domains_behind
+from pc_worker.services.models.seed import seed_domains
+from pc_worker.store.log.push_checkpoints import move_checkpoint, read_checkpoint
+from pc_worker.store.log.push_log import read_end
 from tests.integration.gateway.client import Received, stream
 from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway, servers
 from tests.integration.gateway.consumer import consuming
@@ -82,7 +82,7 @@ async def scene(
     request: pytest.FixtureRequest, servers: Servers, line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Scene]:
     """Two rows and half a job are in the backup; the rest of the job, a change and two rows are lost with it."""
-    monkeypatch.setattr(plan, "SMALL_BATCH", 1)
+    monkeypatch.setattr(read_plan, "SMALL_BATCH", 1)
     make: Backup = request.param
     backup = make(servers, line.database_url, tmp_path)
     line.ingest(rows("a", "b", number=1))

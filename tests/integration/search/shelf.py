@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pc_worker.encoding import ModelIdentity
-from pc_worker.store.connection import Cursor, Database
-from pc_worker.store.merge import append_log, write_rows
-from pc_worker.store.models import ensure_domain, register_model
-from pc_worker.store.terms import row_terms
-from pc_worker.store.values import Job, Model, PassageVector, RowWrite
+from pc_worker.model import Job, Model, PassageVector, RowWrite
+from pc_worker.store.db.connection import Cursor, Database
+from pc_worker.store.models.registry import ensure_domain, register_model
+from pc_worker.store.rows.merge import append_log, write_rows
+from pc_worker.store.search.terms import row_terms
 
 DIMENSION = 64
 

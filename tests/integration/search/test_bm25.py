@@ -9,10 +9,10 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from pc_worker.services.search import SearchRequest, SearchResult, search
-from pc_worker.store import search_text
-from pc_worker.store.connection import Database
-from pc_worker.store.search_statistics import refresh_statistics, set_bm25
+from pc_worker.services.search.search import SearchRequest, SearchResult, search
+from pc_worker.store.db.connection import Database
+from pc_worker.store.search import bm25
+from pc_worker.store.search.statistics import refresh_statistics, set_bm25
 from tests.integration.search.shelf import Shelf, WordEncoder, open_shelf
 
 ROWS = 1_500
@@ -74,7 +74,7 @@ def test_scores_equal_the_textbook(shelf: Shelf, query: str) -> None:
 @pytest.fixture(params=[10, 100, 5_000], ids=lambda rows: f"{rows} rare rows")
 def rare_rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """How many rows of rare words are looked at first: far fewer than there are, and more than there are."""
-    monkeypatch.setattr(search_text, "RARE_ROWS", request.param)
+    monkeypatch.setattr(bm25, "RARE_ROWS", request.param)
     return int(request.param)
 
 

@@ -14,23 +14,23 @@ import redis
 from pc_worker.embedded import start_services
 from pc_worker.encoding import identify_model, load_encoder
 from pc_worker.errors import InputRefused
-from pc_worker.queue import Queue
+from pc_worker.hot_buffer import Queue
 from pc_worker.reader import Limits
 from pc_worker.samples.python_docs import write_python_docs
-from pc_worker.services.after_job import after_job
-from pc_worker.services.evaluate import draw, evaluate
-from pc_worker.services.job_control import job_status
-from pc_worker.services.judgements import Judged, read_judgements
-from pc_worker.services.parts import Parts
-from pc_worker.services.process_chunk import process_chunk
-from pc_worker.services.search import SearchRequest, search
+from pc_worker.services.context import Parts
+from pc_worker.services.ingest.after_job import after_job
+from pc_worker.services.ingest.process_chunk import process_chunk
+from pc_worker.services.ingest.split import split
+from pc_worker.services.ingest.submit import IngestRequest, submit
+from pc_worker.services.jobs.job_control import job_status
+from pc_worker.services.search.evaluate import draw, evaluate
+from pc_worker.services.search.judgements import Judged, read_judgements
+from pc_worker.services.search.search import SearchRequest, search
 from pc_worker.services.sources import Sources
-from pc_worker.services.split import split
-from pc_worker.services.submit import IngestRequest, submit
 from pc_worker.settings import PROJECT
-from pc_worker.store.connection import Database
-from pc_worker.store.migrations import migrate, read_migrations
-from pc_worker.store.terms import query_terms
+from pc_worker.store.db.connection import Database
+from pc_worker.store.db.migrations import migrate, read_migrations
+from pc_worker.store.search.terms import query_terms
 from tests.integration.search.shelf import WordEncoder, open_shelf
 
 LABELLED = Path(__file__).parent / "data" / "python_docs.jsonl"

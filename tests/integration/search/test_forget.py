@@ -9,9 +9,9 @@ import pytest
 
 from pc_worker.errors import InvalidRequest, NotFound
 from pc_worker.services.forget import BATCH, Forgotten, forget_ids, forget_source
-from pc_worker.services.search import SearchRequest, search
-from pc_worker.store.connection import Database
-from pc_worker.store.identities import row_ids
+from pc_worker.services.search.search import SearchRequest, search
+from pc_worker.store.db.connection import Database
+from pc_worker.store.rows.identities import row_ids
 from tests.integration.search.shelf import Shelf, WordEncoder, open_shelf
 
 

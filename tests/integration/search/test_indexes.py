@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.services import indexes
-from pc_worker.services.indexes import (
+from pc_worker.services.search import indexes
+from pc_worker.services.search.indexes import (
     build_indexes,
     check_recall,
     index_status,
@@ -17,14 +17,14 @@ from pc_worker.services.indexes import (
     plan_index,
     tune_indexes,
 )
-from pc_worker.services.search import SearchRequest, parse_where, search
-from pc_worker.store.connection import Database
-from pc_worker.store.index_catalog import PREFIX, IndexState
-from pc_worker.store.models import register_model
-from pc_worker.store.search_near import INDEXED
-from pc_worker.store.search_scope import Scope, begin_search, read_profile
-from pc_worker.store.search_statistics import refresh_statistics
-from pc_worker.store.search_text import MATCHING
+from pc_worker.services.search.search import SearchRequest, parse_where, search
+from pc_worker.store.db.connection import Database
+from pc_worker.store.models.registry import register_model
+from pc_worker.store.search.bm25 import MATCHING
+from pc_worker.store.search.index.catalog import PREFIX, IndexState
+from pc_worker.store.search.nearest import INDEXED
+from pc_worker.store.search.scope import Scope, begin_search, read_profile
+from pc_worker.store.search.statistics import refresh_statistics
 from tests.integration.search.shelf import Shelf, WordEncoder, embed, open_shelf
 
 ROWS = 6_000  # above what is worth an index

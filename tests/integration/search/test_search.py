@@ -9,13 +9,20 @@ import psycopg2.errors
 import pytest
 
 from pc_worker.errors import ContractBroken, InvalidRequest, NotFound
-from pc_worker.services.search import NoQueryModel, SearchRequest, SearchResult, parse_where, search, warm_search
+from pc_worker.model import Model
+from pc_worker.services.search.search import (
+    NoQueryModel,
+    SearchRequest,
+    SearchResult,
+    parse_where,
+    search,
+    warm_search,
+)
 from pc_worker.settings import PROJECT
-from pc_worker.store.connection import Database
-from pc_worker.store.migrations import migrate, read_migrations
-from pc_worker.store.models import register_model
-from pc_worker.store.search_scope import begin_search
-from pc_worker.store.values import Model
+from pc_worker.store.db.connection import Database
+from pc_worker.store.db.migrations import migrate, read_migrations
+from pc_worker.store.models.registry import register_model
+from pc_worker.store.search.scope import begin_search
 from tests.integration.search.databases import fresh_database
 from tests.integration.search.shelf import Shelf, WordEncoder, embed, open_shelf
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pc_worker.embedded.software import redis_program
+from pc_worker.embedded.servers.software import redis_program
 from tests.support.waiting import eventually
 
 BLOCK = 65_536

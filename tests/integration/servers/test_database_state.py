@@ -12,10 +12,10 @@ from pc_worker.doctor import Finding, diagnose
 from pc_worker.embedded import Services
 from pc_worker.errors import NotServable, ReadOnlyServer, Unavailable
 from pc_worker.settings import PROJECT, Settings
-from pc_worker.store.connection import Database
-from pc_worker.store.delivery import Delivery, open_pool
-from pc_worker.store.delivery_notice import listen
-from pc_worker.store.migrations import migrate, pending, read_migrations
+from pc_worker.store.db.connection import Database
+from pc_worker.store.db.migrations import migrate, pending, read_migrations
+from pc_worker.store.log.notifications import listen
+from pc_worker.store.log.read import Delivery, open_pool
 from pc_worker.wiring import check_servers
 from tests.integration.servers.databases import execute, new_database, pgbouncer
 

@@ -13,7 +13,7 @@ import pytest
 from flower.utils.broker import Broker
 
 from pc_worker.embedded import Services
-from pc_worker.queue import open_queue
+from pc_worker.hot_buffer import open_queue
 from pc_worker.urls import RedisServer, read_redis_url
 from pc_worker.wiring import redis_client
 from tests.integration.servers.redis_fronts import tls_front, unix_server

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pc_worker.store import jobs, ledger, merge, models
-from pc_worker.store.connection import Cursor, Database
-from pc_worker.store.terms import row_terms
-from pc_worker.store.values import ChunkPlan, Claim, Job, PassageVector, RowWrite, Stretch, Tally
+from pc_worker.model import ChunkPlan, Claim, Job, PassageVector, RowWrite, Stretch, Tally
+from pc_worker.store.db.connection import Cursor, Database
+from pc_worker.store.ledger import jobs, leases
+from pc_worker.store.models import registry
+from pc_worker.store.rows import merge
+from pc_worker.store.search.terms import row_terms
 
 _numbers = itertools.count()
 
@@ -20,8 +22,8 @@ def make_job(database: Database, *, rows: int = 10, chunk: int = 5, domain: str 
     """A running job of a domain of its own, with its chunks."""
     name, job_id = domain or f"d{next(_numbers)}", f"job{next(_numbers)}"
     with database.transaction() as cursor:
-        model = models.register_model(cursor, name="test", revision="1", dimension=3, normalised=True, encodable=True)
-        models.ensure_domain(cursor, name, model)
+        model = registry.register_model(cursor, name="test", revision="1", dimension=3, normalised=True, encodable=True)
+        registry.ensure_domain(cursor, name, model)
         jobs.create_job(cursor, job_id=job_id, domain=name, source="/f", request={}, max_dead=0)
         jobs.start_job(cursor, job_id)
         starts = range(0, rows, chunk)
@@ -35,7 +37,7 @@ def make_job(database: Database, *, rows: int = 10, chunk: int = 5, domain: str 
 
 def claim(database: Database, job: Job, chunk_no: int, *, lease_s: float = 60.0) -> Claim | str:
     """Claim a chunk in a transaction of its own."""
-    return database.repeat(lambda cursor: ledger.claim_chunk(cursor, job.job_id, chunk_no, lease_s=lease_s))
+    return database.repeat(lambda cursor: leases.claim_chunk(cursor, job.job_id, chunk_no, lease_s=lease_s))
 
 
 def row(row_no: int, row_id: uuid.UUID | None = None, content: str = "a") -> RowWrite:
@@ -69,4 +71,4 @@ def write(cursor: Cursor, job: Job, rows: Sequence[RowWrite]) -> Stretch | None:
 def finish(database: Database, held: Claim, tally: Tally) -> bool:
     """Book a chunk as done; True if the job has ended."""
     with database.transaction() as cursor:
-        return ledger.finish_chunk(cursor, held.job.job_id, held.chunk_no, attempt=held.attempt, tally=tally)
+        return leases.finish_chunk(cursor, held.job.job_id, held.chunk_no, attempt=held.attempt, tally=tally)

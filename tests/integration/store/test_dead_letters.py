@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pc_worker.store import dead_letters, jobs, merge
-from pc_worker.store.connection import Database
-from pc_worker.store.values import Claim, DeadLetter, Job, Tally
+from pc_worker.model import Claim, DeadLetter, Job, Tally
+from pc_worker.store.db.connection import Database
+from pc_worker.store.ledger import dead_letters, jobs
+from pc_worker.store.rows import merge
 from tests.integration.store.rows import claim, finish, make_job
 
 

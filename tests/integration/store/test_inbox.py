@@ -14,10 +14,10 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from pc_worker.services.parts import Parts
-from pc_worker.services.scan_inbox import scan_inbox
+from pc_worker.services.context import Parts
+from pc_worker.services.ingest.scan_inbox import scan_inbox
 from pc_worker.settings import Settings
-from pc_worker.store.connection import Database
+from pc_worker.store.db.connection import Database
 from pc_worker.wiring import parts as put_together
 
 

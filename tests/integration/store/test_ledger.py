@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pc_worker.errors import Fenced
-from pc_worker.store import jobs, ledger
-from pc_worker.store.connection import Database
-from pc_worker.store.values import Claim, Tally
+from pc_worker.model import Claim, Tally
+from pc_worker.store.db.connection import Database
+from pc_worker.store.ledger import jobs, leases
 from tests.integration.store.rows import claim, finish, make_job
 from tests.support.waiting import eventually
 
@@ -121,11 +121,11 @@ def test_at_most_a_window_of_chunks_is_with_the_broker(database: Database) -> No
     job = make_job(database, rows=50, chunk=5)
 
     with database.transaction() as cursor:
-        first = ledger.take_waiting(cursor, job.job_id, window=4)
-        again = ledger.take_waiting(cursor, job.job_id, window=4)
+        first = leases.take_waiting(cursor, job.job_id, window=4)
+        again = leases.take_waiting(cursor, job.job_id, window=4)
     finish(database, claimed(database, job, 0), Tally(written=5))
     with database.transaction() as cursor:
-        after = ledger.take_waiting(cursor, job.job_id, window=4)
+        after = leases.take_waiting(cursor, job.job_id, window=4)
 
     assert (first, again, after) == ([0, 1, 2, 3], [], [4])
 
@@ -133,13 +133,13 @@ def test_at_most_a_window_of_chunks_is_with_the_broker(database: Database) -> No
 def test_a_message_is_lost_when_nobody_works_on_its_chunk(database: Database, database_url: str) -> None:
     job = make_job(database)
     with database.transaction() as cursor:
-        ledger.take_waiting(cursor, job.job_id, window=2)
+        leases.take_waiting(cursor, job.job_id, window=2)
     at_work = Database(database_url)
     claimed(at_work, job, 0)
 
     with database.transaction() as cursor:
         cursor.execute("UPDATE chunks SET enqueued_at = now() - interval '1 hour' WHERE job_id = %s", (job.job_id,))
-        lost = ledger.take_lost(cursor, job.job_id, older_than_s=60)
+        lost = leases.take_lost(cursor, job.job_id, older_than_s=60)
 
     assert lost == [1]
     at_work.close()
@@ -150,8 +150,8 @@ def test_given_up_failures_are_counted_and_crashes_are_not_failures(database: Da
     for expected in (1, 2):
         held = claimed(database, job, 0)
         with database.transaction() as cursor:
-            assert ledger.release_chunk(cursor, held, error="bad", counts=True) == expected
-            ledger.unlock_chunk(cursor, held)
+            assert leases.release_chunk(cursor, held, error="bad", counts=True) == expected
+            leases.unlock_chunk(cursor, held)
 
     with database.transaction() as cursor:
         cursor.execute("SELECT crashes FROM chunks WHERE job_id = %s AND chunk_no = 0", (job.job_id,))
@@ -163,7 +163,7 @@ def test_a_chunk_is_cut_and_its_rest_waits(database: Database) -> None:
     held = claimed(database, job, 0)
 
     with database.transaction() as cursor:
-        kept = ledger.cut_chunk(cursor, held, keep=3)
+        kept = leases.cut_chunk(cursor, held, keep=3)
 
     assert (kept.first_row, kept.row_count, kept.attempt) == (0, 3, held.attempt)
     assert not finish(database, kept, Tally(written=3))
@@ -182,7 +182,7 @@ def test_whoever_lost_a_chunk_does_not_cut_it(database: Database, database_url: 
     claimed(database, job, 0)
 
     with pytest.raises(Fenced), zombie.transaction() as cursor:
-        ledger.cut_chunk(cursor, held, keep=3)
+        leases.cut_chunk(cursor, held, keep=3)
 
     with database.transaction() as cursor:
         assert jobs.find_job(cursor, job.job_id).chunks_total == 1

@@ -8,11 +8,11 @@ import pytest
 import redis
 
 from pc_worker.embedded import Services
-from pc_worker.queue import Queue
-from pc_worker.queue.keys import queue_keys
-from pc_worker.services.line_metrics import GAUGES, LineMetrics
-from pc_worker.store import jobs
-from pc_worker.store.connection import Database
+from pc_worker.hot_buffer import Queue
+from pc_worker.hot_buffer.keys import queue_keys
+from pc_worker.services.maintenance.line_metrics import GAUGES, LineMetrics
+from pc_worker.store.db.connection import Database
+from pc_worker.store.ledger import jobs
 from tests.integration.store.rows import make_job, row, write
 
 AWAY_PORT = 1

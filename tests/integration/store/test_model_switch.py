@@ -7,15 +7,16 @@ import uuid
 import pytest
 
 from pc_worker.errors import ModelSwitched
-from pc_worker.store import merge, model_switch, models
-from pc_worker.store.connection import Database
-from pc_worker.store.values import Job, Model, Stretch
+from pc_worker.model import Job, Model, Stretch
+from pc_worker.store.db.connection import Database
+from pc_worker.store.models import model_switch, registry
+from pc_worker.store.rows import merge
 from tests.integration.store.rows import make_job, row, write
 
 
 def other_model(database: Database) -> Model:
     with database.transaction() as cursor:
-        return models.register_model(cursor, name="other", revision="1", dimension=3, normalised=True, encodable=True)
+        return registry.register_model(cursor, name="other", revision="1", dimension=3, normalised=True, encodable=True)
 
 
 def filled(database: Database, rows: int) -> Job:
@@ -40,7 +41,7 @@ def test_backfill_covers_every_row_and_leaves_the_active_vectors(database: Datab
     with database.transaction() as cursor:
         assert model_switch.count_rows(cursor, job.domain, model.model_id) == (7, 0)
         assert model_switch.count_rows(cursor, job.domain, job.model_id or 0) == (7, 0)
-        assert models.active_model(cursor, job.domain).model_id == job.model_id
+        assert registry.active_model(cursor, job.domain).model_id == job.model_id
 
 
 def test_a_row_that_changed_meanwhile_is_not_given_vectors_of_its_old_text(database: Database) -> None:

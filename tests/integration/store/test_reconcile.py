@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from pc_worker.services.parts import Parts
-from pc_worker.services.reconcile import LOST_AFTER_S, LOST_AFTER_WAITING_S, reconcile
+from pc_worker.model import Job
+from pc_worker.services.context import Parts
+from pc_worker.services.ingest.reconcile import LOST_AFTER_S, LOST_AFTER_WAITING_S, reconcile
 from pc_worker.settings import Settings
-from pc_worker.store import jobs, ledger
-from pc_worker.store.connection import Database
-from pc_worker.store.values import Job
+from pc_worker.store.db.connection import Database
+from pc_worker.store.ledger import jobs, leases
 from pc_worker.wiring import parts as put_together
 from tests.integration.store.rows import make_job
 
@@ -35,7 +35,7 @@ def _age(database: Database, job_id: str, *, by_s: float) -> None:
 def _sent_long_ago(database: Database, domain: str, *, by_s: float) -> Job:
     job = make_job(database, rows=10, chunk=5, domain=domain)
     with database.transaction() as cursor:
-        ledger.take_waiting(cursor, job.job_id, window=10)
+        leases.take_waiting(cursor, job.job_id, window=10)
     _age(database, job.job_id, by_s=by_s)
     return job
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pc_worker.store.connection import Cursor, Database
-from pc_worker.store.subscriptions import list_subscriptions, purge_subscriptions
+from pc_worker.store.db.connection import Cursor, Database
+from pc_worker.store.log.subscriptions import list_subscriptions, purge_subscriptions
 
 FIXTURE = """
 WITH model AS (

@@ -15,7 +15,7 @@ import celery
 import psutil
 import redis
 
-from pc_worker.store.connection import Database
+from pc_worker.store.db.connection import Database
 from tests.support.frames import write_recruit
 from tests.support.stack import SHARED_MODELS, environment
 from tests.support.waiting import eventually

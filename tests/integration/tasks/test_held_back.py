@@ -7,8 +7,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from pc_worker.queue import count_held
-from pc_worker.queue.held_messages import KEY
+from pc_worker.hot_buffer import count_held
+from pc_worker.hot_buffer.held_messages import KEY
 from tests.integration.tasks.line import Line
 from tests.support.waiting import eventually
 

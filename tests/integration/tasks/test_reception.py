@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pc_worker.queue import count_dead, newest_dead
+from pc_worker.hot_buffer import count_dead, newest_dead
 from tests.integration.tasks.line import Line
 from tests.support.stack import run_command
 from tests.support.waiting import eventually

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from pc_worker.domains import Options
-from pc_worker.queue import count_held
+from pc_worker.hot_buffer import count_held
 from pc_worker.settings import PROJECT
-from pc_worker.store import jobs
-from pc_worker.store.ledger import CRASHES_ALLOWED, FAILURES_ALLOWED
+from pc_worker.store.ledger import jobs
+from pc_worker.store.ledger.leases import CRASHES_ALLOWED, FAILURES_ALLOWED
 from tests.faults.failpoints import INSIDE, Failpoints
 from tests.integration.tasks.line import Line
 from tests.support.frames import write_recruit
@@ -79,7 +79,7 @@ def test_a_split_that_kills_its_worker_is_tried_three_times(line: Line, points: 
 
 
 def test_what_passes_is_waited_out(line: Line, points: Failpoints) -> None:
-    points.stand("child.before@pc_worker.services.split._plan", "error:ENOSPC")
+    points.stand("child.before@pc_worker.services.ingest.split._plan", "error:ENOSPC")
     before, job = len(points.fired()), queued_job(line)
 
     eventually(
@@ -91,7 +91,7 @@ def test_what_passes_is_waited_out(line: Line, points: Failpoints) -> None:
 
 
 def test_what_needs_too_much_memory_does_not_end_the_worker(line: Line, points: Failpoints) -> None:
-    points.arm("child.before@pc_worker.services.split._plan", "error:MemoryError")
+    points.arm("child.before@pc_worker.services.ingest.split._plan", "error:MemoryError")
     job = queued_job(line)
 
     assert eventually(lambda: reconciled(line, job), what="the end of the job") == "completed"
@@ -101,7 +101,7 @@ def test_what_needs_too_much_memory_does_not_end_the_worker(line: Line, points: 
 
 
 def test_a_resumed_job_begins_to_count_anew(line: Line, points: Failpoints) -> None:
-    points.stand("child.before@pc_worker.services.split._plan", "error:ZeroDivisionError")
+    points.stand("child.before@pc_worker.services.ingest.split._plan", "error:ZeroDivisionError")
     job = queued_job(line)
     eventually(lambda: reconciled(line, job), what="the end of the job")
     points.fall()

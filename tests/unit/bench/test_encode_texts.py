@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pc_worker.bench.encode_texts import mixed_texts, skills_texts
+from pc_worker.bench.encode.texts import mixed_texts, skills_texts
 
 
 def test_three_in_ten_mixed_texts_are_repeats_of_very_different_lengths() -> None:

@@ -15,7 +15,7 @@ import pytest
 import redis
 import yaml
 
-from pc_worker.embedded.software import redis_program
+from pc_worker.embedded.servers.software import redis_program
 from pc_worker.settings import PROJECT, Settings
 from tests.support.waiting import eventually
 

@@ -14,11 +14,11 @@ from prometheus_client import REGISTRY
 
 # Importing the modules registers their metrics.
 import pc_worker.gateway.metrics
-import pc_worker.metrics
-import pc_worker.push.metrics
-import pc_worker.queue.metrics  # noqa: F401  # registers its metrics too
-from pc_worker.measuring import Counter, Gauge, Histogram
-from pc_worker.services.line_metrics import GAUGES
+import pc_worker.hot_buffer.metrics
+import pc_worker.metrics.line
+import pc_worker.push.metrics  # noqa: F401
+from pc_worker.metrics.multiprocess import Counter, Gauge, Histogram
+from pc_worker.services.maintenance.line_metrics import GAUGES
 from pc_worker.settings import PROJECT
 
 DASHBOARD = json.loads((PROJECT / "deploy/grafana/pc_worker.json").read_text(encoding="utf-8"))

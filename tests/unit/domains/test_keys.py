@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pc_worker.domains import Options, clean, get_domain, resolve, row_keys
-from pc_worker.domains.records import Skipped
+from pc_worker.domains.cleaning.records import Skipped
 from tests.unit.domains.tables import ABatch, columns_of
 
 _UUID = "0b5f0d1c-6a3f-5f57-9d4f-0c3a5b8e7f11"

@@ -8,9 +8,9 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from pc_worker.domains import rules
-from pc_worker.domains.cells import BadValue, DropRow
-from pc_worker.domains.declaration import Rule
+from pc_worker.domains.cleaning import rules
+from pc_worker.domains.cleaning.cells import BadValue, DropRow
+from pc_worker.domains.declaration.domain import Rule
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from pc_worker.domains.cells import BadValue
-from pc_worker.domains.vectors import to_vector
+from pc_worker.domains.cleaning.cells import BadValue
+from pc_worker.domains.cleaning.vectors import to_vector
 
 _GOOD = [0.5, -1.25, 3.0]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pc_worker.embedded.account import Account
+from pc_worker.embedded.home.account import Account
 
 #: An account that owns nothing here.
 STRANGER = Account(uid=4_000_000, gid=4_000_000)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pc_worker.embedded.backoff import Backoff
+from pc_worker.embedded.processes.backoff import Backoff
 
 
 def test_the_first_death_is_mended_at_once() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pc_worker.embedded.logfile import LogFile, telling_line
+from pc_worker.embedded.processes.logfile import LogFile, telling_line
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pc_worker.embedded import HomeInUse, HomeUnusable
-from pc_worker.embedded.ownership import own_home
+from pc_worker.embedded.home.ownership import own_home
 
 
 def test_a_second_owner_is_refused_and_told_by_whom(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_a_released_home_is_free(tmp_path: Path) -> None:
 
 def test_an_owner_killed_by_9_leaves_the_home_free(tmp_path: Path) -> None:
     script = (
-        "import os, sys, pathlib; from pc_worker.embedded.ownership import own_home;"
+        "import os, sys, pathlib; from pc_worker.embedded.home.ownership import own_home;"
         "owned = own_home(pathlib.Path(sys.argv[1])); os.kill(os.getpid(), 9)"
     )
     assert subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False).returncode == -9

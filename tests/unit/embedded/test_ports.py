@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from pc_worker.embedded.ports import free_port
+from pc_worker.embedded.servers.ports import free_port
 
 
 def test_a_free_port_is_kept() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pc_worker.encoding.batches import padded, token_batches
+from pc_worker.encoding.text.batches import padded, token_batches
 
 LENGTHS = st.lists(st.integers(min_value=1, max_value=256))
 

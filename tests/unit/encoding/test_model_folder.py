@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pc_worker.encoding import ModelIdentity, ModelUnavailable, identify_model
-from pc_worker.encoding.model_folder import find_model
+from pc_worker.encoding.models.folder import find_model
 from tests.unit.encoding.models import write_model
 
 

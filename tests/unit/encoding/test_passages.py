@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pc_worker.encoding.passages import split_passages
 from pc_worker.encoding.protocol import Span
+from pc_worker.encoding.text.passages import split_passages
 
 
 def words(texts: Sequence[str]) -> list[int]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pc_worker.encoding.sentences import sentences
+from pc_worker.encoding.text.sentences import sentences
 
 
 def split(text: str) -> list[str]:

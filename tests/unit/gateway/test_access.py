@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.gateway.access import Access, Forbidden, Unauthenticated, read_tokens
+from pc_worker.gateway.auth import Access, Forbidden, Unauthenticated, read_tokens
 
 DIGEST = hashlib.sha256(b"narrow").hexdigest()
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from pc_worker.gateway.ahead import ReadAhead
+from pc_worker.gateway.log.read_ahead import ReadAhead
 
 
 class Reads:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.gateway.credit import Window
+from pc_worker.gateway.calls.consume.credit import Window
 
 
 def _window(*, chunks: int = 10, size: int = 1000) -> Window:

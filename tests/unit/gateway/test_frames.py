@@ -5,11 +5,11 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pc_worker.gateway.frames import extend_checksum, frames, parse_request
-from pc_worker.gateway.reading import Piece
-from pc_worker.generated import embedding_stream_pb2 as pb
-from pc_worker.queue import build_block
-from pc_worker.store.delivery import Tombstone
+from pc_worker.gateway.calls.consume.frames import extend_checksum, frames, parse_request
+from pc_worker.gateway.log.delivery import Piece
+from pc_worker.store.log.read import Tombstone
+from pc_worker.wire import build_block
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
 EPOCH = UUID(int=3)
 

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from pc_worker.gateway.places import Caller, Places, Shares, TooManyStreams, host_of
+from pc_worker.gateway.limits.places import Caller, Places, Shares, TooManyStreams, host_of
 
 SHARES = Shares(most=10, per_token=3, per_host=6)
 

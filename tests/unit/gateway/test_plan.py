@@ -5,8 +5,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pc_worker.gateway.plan import SMALL_BATCH, Step, plan
-from pc_worker.store.delivery import LogBatch
+from pc_worker.gateway.log.read_plan import SMALL_BATCH, Step, plan
+from pc_worker.store.log.read import LogBatch
 
 
 def _batch(first: int, rows: int = 100, *, intact: bool = True) -> LogBatch:

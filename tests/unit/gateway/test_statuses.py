@@ -8,12 +8,12 @@ import pytest
 from structlog.testing import CapturingLogger
 
 from pc_worker import errors
-from pc_worker.gateway import statuses
-from pc_worker.gateway.access import Forbidden, Unauthenticated
-from pc_worker.gateway.places import TooManyStreams
-from pc_worker.gateway.statuses import MOST_DETAILS, UNFORESEEN, NotAcknowledged, TooLate, call_edge, status_of
-from pc_worker.store.delivery_subscriptions import HeldByAnother, TooManySubscriptions
-from pc_worker.store.driver_errors import DatabaseFailed
+from pc_worker.gateway import status as statuses
+from pc_worker.gateway.auth import Forbidden, Unauthenticated
+from pc_worker.gateway.limits.places import TooManyStreams
+from pc_worker.gateway.status import MOST_DETAILS, UNFORESEEN, NotAcknowledged, TooLate, call_edge, status_of
+from pc_worker.store.db.driver_errors import DatabaseFailed
+from pc_worker.store.log.subscription_leases import HeldByAnother, TooManySubscriptions
 
 
 @pytest.mark.parametrize(

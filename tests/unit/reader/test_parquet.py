@@ -74,7 +74,7 @@ ARRAYS = {
 
 @pytest.mark.parametrize("name", ARRAYS)
 def test_arrow_types_that_parquet_has_not_are_values_too(name: str) -> None:
-    from pc_worker.reader.shapes.arrow_cells import python_values
+    from pc_worker.reader.pickle.shapes.arrow_cells import python_values
 
     array, expected = ARRAYS[name]
 
@@ -104,7 +104,7 @@ def test_categories_whose_words_differ_by_row_group_are_read(kind: str, tmp_path
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_moments_in_a_zone_are_those_of_the_zone_also_at_the_ends_of_the_calendar(unit: str, zone: str) -> None:
     from pc_worker.reader import zones
-    from pc_worker.reader.shapes.arrow_cells import python_values
+    from pc_worker.reader.pickle.shapes.arrow_cells import python_values
 
     ends = [-62_135_596_800, 253_402_300_799] if unit != "ns" else [-9_000_000_000, 9_000_000_000]
     summer = [1_711_846_799, 1_711_846_800, 1_730_613_600, 1_730_617_200]
@@ -117,7 +117,7 @@ def test_moments_in_a_zone_are_those_of_the_zone_also_at_the_ends_of_the_calenda
 
 @pytest.mark.parametrize("name", ["far in structs", "nested", "maps"])
 def test_nested_cells_are_the_same_by_pyarrows_conversion_and_by_ours(name: str) -> None:
-    from pc_worker.reader.shapes import arrow_cells
+    from pc_worker.reader.pickle.shapes import arrow_cells
 
     column = COLUMNS[name][0]
 

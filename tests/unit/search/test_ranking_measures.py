@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pc_worker.errors import InputRefused
-from pc_worker.services import ranking_measures
-from pc_worker.services.judgements import Judged, read_judgements
-from pc_worker.services.ranking_measures import ndcg, recall, reciprocal_rank
+from pc_worker.services.search import ranking_measures
+from pc_worker.services.search.judgements import Judged, read_judgements
+from pc_worker.services.search.ranking_measures import ndcg, recall, reciprocal_rank
 
 GRADES = {"a": 2.0, "b": 1.0}
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pc_worker.services.recent_queries import RecentQueries
-from pc_worker.store.values import Model
+from pc_worker.model import Model
+from pc_worker.services.search.recent_queries import RecentQueries
 from tests.integration.search.shelf import WordEncoder
 
 

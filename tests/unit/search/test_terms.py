@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pc_worker.store.terms import (
+from pc_worker.store.search.terms import (
     DIMENSION,
     MAX_FACETS,
     MAX_WORDS,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.store.search_where import Condition, parse_where, where_sql
+from pc_worker.store.search.filters import Condition, parse_where, where_sql
 
 
 @pytest.mark.parametrize(

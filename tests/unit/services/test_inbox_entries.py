@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pc_worker.services.inbox_entries import Trouble, look_through, shown
+from pc_worker.services.ingest.inbox_entries import Trouble, look_through, shown
 
 
 def test_what_vanishes_between_two_looks_is_no_trouble(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pc_worker.services.indexes import why_nothing_was_built
-from pc_worker.store.index_catalog import IndexState
+from pc_worker.services.search.indexes import why_nothing_was_built
+from pc_worker.store.search.index.catalog import IndexState
 
 
 @pytest.mark.parametrize(

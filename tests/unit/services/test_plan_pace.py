@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pc_worker.services.parts import Parts
-from pc_worker.services.plan_pace import Costs, costs
-from pc_worker.services.plan_sample import STRETCHES, Sample, stretches
-from pc_worker.store.pace import PastJob
-from pc_worker.store.values import Model, Stages
+from pc_worker.model import Model, Stages
+from pc_worker.services.context import Parts
+from pc_worker.services.estimate.pace import Costs, costs
+from pc_worker.services.estimate.sample import STRETCHES, Sample, stretches
+from pc_worker.store.ledger.pace import PastJob
 
 MODEL = Model(model_id=1, name="m", revision="1", dimension=3, normalised=True, encodable=True)
 

@@ -5,7 +5,7 @@ import psycopg2
 import pytest
 
 from pc_worker.errors import Fenced, PcWorkerError, Unavailable
-from pc_worker.store.driver_errors import DatabaseFailed, mapped
+from pc_worker.store.db.driver_errors import DatabaseFailed, mapped
 
 
 @pytest.mark.parametrize(

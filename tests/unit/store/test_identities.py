@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from pc_worker.store.identities import as_uuid, uuid7
+from pc_worker.store.rows.identities import as_uuid, uuid7
 
 
 def test_uuid7_carries_its_millisecond_version_and_variant() -> None:

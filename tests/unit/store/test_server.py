@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pc_worker.errors import NotServable, ReadOnlyServer
-from pc_worker.queue import check_policy, check_version
-from pc_worker.store.server import usable_vector
-from pc_worker.store.session import ServerState
+from pc_worker.hot_buffer import check_policy, check_version
+from pc_worker.store.db.server import usable_vector
+from pc_worker.store.db.session import ServerState
 
 
 def state(**changes: object) -> ServerState:

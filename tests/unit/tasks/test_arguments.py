@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.services.submit import IngestRequest
+from pc_worker.services.ingest.submit import IngestRequest
 from tasks.arguments import Arguments, Chunk, Ingest, NoArguments, Push, Search, read_arguments, usable_job_id
 
 SOUND = {"path": "/a/b.pkl", "domain": "document"}

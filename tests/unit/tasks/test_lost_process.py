@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pc_worker.services.reconcile import LOST_AFTER_S
+from pc_worker.services.ingest.reconcile import LOST_AFTER_S
 from tasks.app import PatientTask
 
 

@@ -1,0 +1,195 @@
+"""Memory and ingest while a Java client has stopped reading, then the client reads on: a table and a picture.
+
+``python -m pc_worker.bench.gateway.backpressure FOLDER [ROWS]`` writes ``backpressure.csv``, ``backpressure.png`` and
+``backpressure.json``. ROWS, 200,000 unless given, are ingested while two clients stand still, one on each kind of
+stream. How fast ingest is beside such clients is measured afterwards, file by file, in turn with and without them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+import pandas as pd
+
+from pc_worker.bench.gateway.backpressure_picture import PARTS, Sample, draw, write_table
+from pc_worker.bench.gateway.crowd import memory_mib
+from pc_worker.bench.gateway.java_reader import JavaReader, built_client, java_reader, why_no_java
+from pc_worker.bench.own_stack import OwnStack, own_stack
+
+ROWS = 200_000
+FILE_ROWS = 20_000
+#: Files with and without clients that stand still, taken in turn.
+PAIRS = 5
+PAIR_ROWS = 40_000
+#: Each distinct text is embedded once, so that it is not the encoder that is measured.
+TEXTS = 500
+#: What a client has read when it stops: some chunks, so that all is under way.
+READ_FIRST = 1_000
+SAMPLE_S = 0.5
+DOMAIN = "document"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it; memory in MiB, rates in rows/s.
+
+    Attributes:
+        stalled_s: How long the clients stood still.
+        gateway_growth: The gateway's memory at its most during the stall, less what it was when the stall began.
+        read_rows: What the client of the acknowledged stream read in all, in order.
+        read_s: How long it took for what it had missed.
+        ingest_alone: Rates of files ingested without clients.
+        ingest_beside: Rates of files ingested beside two that stand still.
+        ingest_ratio: Median beside ÷ median alone.
+    """
+
+    rows: int
+    stalled_s: float
+    gateway_growth: float
+    workers_growth: float
+    redis_growth: float
+    read_rows: int
+    read_s: float
+    ingest_alone: list[float]
+    ingest_beside: list[float]
+    ingest_ratio: float
+
+
+class Watcher:
+    """Samples memory beside the work."""
+
+    def __init__(self, stack: OwnStack) -> None:
+        self.samples: list[Sample] = []
+        self.phase = "before"
+        self._stack, self._began, self._done = stack, time.monotonic(), threading.Event()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Sample until the block ends."""
+        thread = threading.Thread(target=self._watch)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._done.set()
+            thread.join()
+
+    def of(self, phase: str) -> list[Sample]:
+        """Give a phase's samples."""
+        return [sample for sample in self.samples if sample.phase == phase]
+
+    def _watch(self) -> None:
+        while not self._done.wait(SAMPLE_S):
+            pids = self._stack.addresses.pids
+            # Not the child that Redis has while it rewrites its file: it shares all its memory.
+            families = (self._stack.family("gateway"), self._stack.family("worker"), [pids["redis"]])
+            memory = (sum(memory_mib(pid, "VmRSS") for pid in family) for family in families)
+            self.samples.append(Sample(time.monotonic() - self._began, self.phase, *memory))
+
+
+class Sources:
+    """Files of documents, none of them twice."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._number = folder, 0
+
+    def next(self, rows: int) -> Path:
+        """Write another file."""
+        self._number += 1
+        path = self._folder / f"source-{self._number}.pkl"
+        numbers = range(rows)
+        texts = [f"Document {number % TEXTS} of a long series." for number in numbers]
+        pd.DataFrame({"id": list(numbers), "text": texts, "file": self._number}).to_pickle(path)
+        return path
+
+
+def main() -> None:
+    """Measure, then write the table, the picture and the figures."""
+    folder, rows = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else ROWS
+    why = why_no_java()
+    if why is not None:
+        sys.exit(f"error: the Java client cannot be built: {why}")
+    folder.mkdir(parents=True, exist_ok=True)
+    with own_stack() as stack, built_client() as classpath:
+        watcher = Watcher(stack)
+        with watcher.watching():
+            outcome = measure(stack, watcher, classpath, rows)
+    write_table(watcher.samples, folder / "backpressure.csv")
+    draw(watcher.samples, folder / "backpressure.png")
+    (folder / "backpressure.json").write_text(json.dumps(asdict(outcome), indent=1) + "\n", encoding="utf-8")
+    print(outcome, file=sys.stderr)  # noqa: T201 - the figures, for whoever waited for them
+
+
+def measure(stack: OwnStack, watcher: Watcher, classpath: str, rows: int) -> Outcome:
+    """Go through the phases."""
+    sources, files = Sources(stack.folder), max(1, rows // FILE_ROWS)
+    _ingest(stack, sources.next(FILE_ROWS))  # the model is loaded, every text embedded
+    with _standing_still(stack, classpath) as clients:
+        watcher.phase, began = "stalled", time.monotonic()
+        for _ in range(files):
+            _ingest(stack, sources.next(FILE_ROWS))
+        stalled_s = time.monotonic() - began
+        watcher.phase = "reading"
+        read_rows, read_s = _read_on(clients, FILE_ROWS, (1 + files) * FILE_ROWS)
+    watcher.phase = "in turn"
+    alone, beside = [], []
+    for _ in range(PAIRS):
+        alone.append(_ingest(stack, sources.next(PAIR_ROWS)))
+        with _standing_still(stack, classpath):
+            beside.append(_ingest(stack, sources.next(PAIR_ROWS)))
+    growth = {part: _growth(watcher.of("stalled"), part) for part in PARTS}
+    return Outcome(
+        rows=files * FILE_ROWS,
+        stalled_s=stalled_s,
+        gateway_growth=growth["gateway"],
+        workers_growth=growth["workers"],
+        redis_growth=growth["redis"],
+        read_rows=read_rows,
+        read_s=read_s,
+        ingest_alone=alone,
+        ingest_beside=beside,
+        ingest_ratio=median(beside) / median(alone),
+    )
+
+
+def _growth(samples: list[Sample], part: str) -> float:
+    memory = [float(getattr(sample, part)) for sample in samples]
+    return max(memory) - memory[0]
+
+
+def _ingest(stack: OwnStack, source: Path) -> float:
+    return stack.ingest(source, "--domain", DOMAIN, "--id-column", "id", "--text-column", "text")
+
+
+@contextmanager
+def _standing_still(stack: OwnStack, classpath: str) -> Iterator[dict[str, JavaReader]]:
+    """Hold a client on each kind of stream that has begun to read from the log's start and has stopped."""
+    with ExitStack() as held:
+        clients = {kind: held.enter_context(java_reader(classpath)) for kind in ("stream", "consume")}
+        for kind, client in clients.items():
+            client.open(kind, stack.addresses.gateway, DOMAIN)
+            client.read(READ_FIRST)
+        yield clients
+
+
+def _read_on(stalled: dict[str, JavaReader], at_open: int, now: int) -> tuple[int, float]:
+    """Read the rest: the plain stream what was there when it was opened, the acknowledged one what is there now."""
+    plain = stalled["stream"].read(now)
+    if READ_FIRST + plain.entries != at_open:
+        raise RuntimeError(f"the plain stream gave {READ_FIRST + plain.entries} rows instead of {at_open}")
+    acknowledged = stalled["consume"].read(now - READ_FIRST)
+    if acknowledged.position != now:
+        raise RuntimeError(f"the acknowledged stream ended at {acknowledged.position} instead of {now}")
+    return READ_FIRST + acknowledged.entries, acknowledged.seconds
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""``python -m pc_worker.bench.gateway.greedy``: what one client's greed costs another one, and the gateway's memory.
+
+One token opens 256 idle calls, 5,000 that never say a word, and keeps 8 searches going, half of them with 20,000
+filters; another streams 100,000 rows, alone and beside it in turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import json
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
+from statistics import median
+from typing import Any
+
+from pc_worker.bench.gateway.calls import streamed_s
+from pc_worker.bench.gateway.compare import bench_services, fill_domain
+from pc_worker.bench.gateway.crowd import memory_mib, settle
+from pc_worker.bench.gateway.greedy_client import Greed, GreedyClient
+from pc_worker.bench.gateway.log import make_chunks
+from pc_worker.bench.gateway.servers import own_process
+from pc_worker.embedded import Services
+from pc_worker.gateway import GatewayConfig, serve
+from pc_worker.logs import set_up_logs
+from pc_worker.services.search.search import SearchRequest, parse_where, search, search_mode
+from pc_worker.store.db.connection import Database
+from pc_worker.store.search.cancel import Stop
+
+DOMAIN = "bench384"
+DIMENSION = 384
+CALLS = 10
+GREEDY, MODEST = ([("authorization", f"Bearer {name}")] for name in ("greedy", "modest"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GreedCost:
+    """Rows a second of the modest client, alone and beside the greedy one, and what the gateway grew by."""
+
+    rows: int
+    alone: float
+    beside: float
+    ratio: float
+    grown_mib: float
+    greedy_opened: int
+    greedy_ended: dict[str, int]
+
+
+def run(*, rows: int, repeats: int, greed: Greed) -> GreedCost:
+    """Measure on servers of its own; the median of ``repeats`` turns, each with ten readings of the whole log."""
+    with bench_services() as services:
+        chunks = list(make_chunks(DOMAIN, rows=rows, dimension=DIMENSION))
+        fill_domain(services, DOMAIN, chunks)
+        like = str(chunks[0].row_ids[0])
+        with own_process(run_searching_gateway, _config(services)) as gateway:
+            base = memory_mib(gateway.pid, "VmRSS")
+            alone, beside = [], []
+            for _ in range(repeats):
+                alone.append(_mean(lambda: streamed_s(gateway.address, DOMAIN, metadata=MODEST)))
+                with own_process(run_greedy, gateway.address, like, greed) as crowd:
+                    settle(gateway.pid)
+                    beside.append(_mean(lambda: streamed_s(gateway.address, DOMAIN, metadata=MODEST)))
+            ended = json.loads(crowd.address)
+            fast, slow = rows / median(alone), rows / median(beside)
+            return GreedCost(
+                rows=rows,
+                alone=round(fast),
+                beside=round(slow),
+                ratio=round(slow / fast, 3),
+                grown_mib=round(memory_mib(gateway.pid, "VmHWM") - base, 1),
+                greedy_opened=ended.pop("opened"),
+                greedy_ended=ended,
+            )
+
+
+def _mean(call: Callable[[], float]) -> float:
+    return sum(call() for _ in range(CALLS)) / CALLS
+
+
+def _config(services: Services) -> GatewayConfig:
+    tokens = {hashlib.sha256(name.encode()).hexdigest(): frozenset({DOMAIN}) for name in ("greedy", "modest")}
+    return GatewayConfig(
+        addresses=("127.0.0.1:0",),
+        database_url=services.database_url,
+        redis_url=services.redis_url,
+        tokens=tokens,
+    )
+
+
+def run_searching_gateway(config: GatewayConfig, pipe: Connection) -> None:
+    """Serve the real gateway with the real search until the process is ended."""
+    set_up_logs(log_format="console", level="CRITICAL")
+    local = threading.local()
+
+    def answer(
+        *, domain: str, k: int, mode: str, where: Sequence[str], like: str | None, stop: Stop, query: str
+    ) -> Mapping[str, Any]:
+        conditions = tuple(parse_where(where))
+        request = SearchRequest(query=query, domain=domain, like=like, mode=search_mode(mode), k=k, where=conditions)
+        if not hasattr(local, "database"):
+            local.database = Database(config.database_url, read_only=True)
+        with stop.watching(local.database):
+            return search(local.database, request, encoder=_no_encoder, timeout_s=stop.left_s()).to_dict()
+
+    asyncio.run(serve(config, search=answer, on_ready=lambda addresses: pipe.send(addresses[0])))
+
+
+def _no_encoder(_model: object) -> Any:
+    raise AssertionError("the neighbours of a row need no encoder")
+
+
+def run_greedy(address: str, like: str, greed: Greed, pipe: Connection) -> None:
+    """Be the greedy client until the process is ended; tells how its calls have ended once all have been tried."""
+    asyncio.run(_be_greedy(address, like, greed, pipe))
+
+
+async def _be_greedy(address: str, like: str, greed: Greed, pipe: Connection) -> None:
+    client = GreedyClient(address, DOMAIN, like=like, metadata=GREEDY, greed=greed)
+    async with client.at_work():
+        while sum(client.ended.values()) + client.opened < (greed.idle + greed.silent) * 0.9:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+        ended = {f"{what} {status}": number for (what, status), number in sorted(client.ended.items())}
+        pipe.send(json.dumps({"opened": client.opened, **ended}))
+        await asyncio.Event().wait()
+
+
+def main(arguments: list[str]) -> int:
+    """Measure and print the figures as JSON; 1 if the modest client got less than 0.8 of its rate, or memory grew."""
+    parser = argparse.ArgumentParser(prog="python -m pc_worker.bench.gateway.greedy", description=__doc__)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--repeats", type=int, default=5)
+    for name, number in asdict(Greed()).items():
+        parser.add_argument(f"--{name}", type=int, default=number)
+    options = parser.parse_args(arguments)
+    greed = Greed(idle=options.idle, silent=options.silent, searches=options.searches)
+    cost = run(rows=options.rows, repeats=options.repeats, greed=greed)
+    sys.stdout.write(json.dumps(asdict(cost), indent=1) + "\n")
+    return int(cost.ratio < 0.8 or cost.grown_mib > 64)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Search against PostgreSQL without our indexes, and as rows grow."""

@@ -1,0 +1,144 @@
+"""A collection for ``bench search``: rows whose vectors come from their words, so that meaning and words agree."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pc_worker.encoding import ModelIdentity, Span
+from pc_worker.model import Model
+from pc_worker.store.db import copy
+from pc_worker.store.db.connection import Cursor, Database
+from pc_worker.store.models.registry import ensure_domain, register_model
+from pc_worker.store.search.terms import row_terms, sparsevec_binary
+
+DOMAIN = "document"
+DIMENSION = 384
+WORDS = 30_000
+#: Rows talk about one of so many subjects: their words, and so their vectors, gather around them.
+SUBJECTS = 2_000
+TOPICS = 10
+BATCH = 1_000
+
+ROW_COLUMNS = ("domain", "row_id", "source", "key", "payload", "text", "content_hash", "wire", "job_seq", "seen_seq")
+VECTOR_COLUMNS = ("domain", "row_id", "model_id", "passage", "dimension", "start_char", "end_char", "vector")
+TERM_COLUMNS = ("domain", "row_id", "terms", "counts", "length")
+
+
+@dataclass(slots=True)
+class Collection:
+    """Makes rows and queries; the same seed makes the same ones."""
+
+    seed: int = 7
+    size: int = 0
+    words: NDArray[np.float32] = field(init=False)
+    _random: np.random.Generator = field(init=False)
+    _common: NDArray[np.float64] = field(init=False)
+    _subjects: NDArray[np.int64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Draw the language: how common each word is, which ones a subject uses, what each means."""
+        self._random = np.random.default_rng(self.seed)
+        weights = 1 / np.arange(1, WORDS + 1)  # as common as words of a language are
+        self._common = np.cumsum(weights / weights.sum())
+        self._subjects = self._random.integers(200, WORDS, (SUBJECTS, 40))
+        self.words = self._random.standard_normal((WORDS, DIMENSION), dtype=np.float32)
+        self.words[:200] *= 0.1  # the commonest words mean little
+
+    def texts(self, count: int) -> Iterator[tuple[str, NDArray[np.float32]]]:
+        """Give texts of 20 to 90 words with their unit vectors."""
+        for _ in range(count):
+            length = int(self._random.integers(20, 90))
+            language = np.searchsorted(self._common, self._random.random(length))
+            subject = self._random.choice(self._subjects[self._random.integers(SUBJECTS)], length)
+            chosen = np.where(self._random.random(length) < 0.5, language, subject)
+            yield " ".join(f"w{n}" for n in chosen), self.vector(chosen)
+
+    def vector(self, numbers: NDArray[np.int64] | Sequence[int]) -> NDArray[np.float32]:
+        """Give the unit vector of words: the sum of what they mean."""
+        total = self.words[numbers].sum(axis=0)
+        return np.asarray(total / np.linalg.norm(total), np.float32)
+
+    def queries(self, count: int) -> list[str]:
+        """Give queries of 2 to 6 words that stand together in some text."""
+        texts = [text.split() for text, _ in self.texts(count)]
+        return [" ".join(self._random.choice(words, int(self._random.integers(2, 7)))) for words in texts]
+
+    def add(self, database: Database, count: int) -> Model:
+        """Store ``count`` more rows, by COPY: how they are written is measured elsewhere."""
+        model = database.repeat(_register)
+        for start in range(0, count, BATCH):
+            texts = list(self.texts(min(BATCH, count - start)))
+            ids = [UUID(bytes=self._random.bytes(16)) for _ in texts]
+            with database.transaction() as cursor:
+                self._write(cursor, model, ids, texts)
+        return model
+
+    def _write(
+        self, cursor: Cursor, model: Model, ids: Sequence[UUID], texts: Sequence[tuple[str, NDArray[np.float32]]]
+    ) -> None:
+        payloads = [{"topic": f"t{(self.size + n) % TOPICS}", "n": self.size + n} for n in range(len(ids))]
+        self.size += len(ids)
+        rows = [_row(row_id, payload, text) for row_id, payload, (text, _) in zip(ids, payloads, texts, strict=True)]
+        vectors = [_vector(row_id, model, vector) for row_id, (_, vector) in zip(ids, texts, strict=True)]
+        terms = [_terms(row_id, payload, text) for row_id, payload, (text, _) in zip(ids, payloads, texts, strict=True)]
+        copy.copy_rows(cursor, "rows", ROW_COLUMNS, rows)
+        copy.copy_rows(cursor, "embeddings", VECTOR_COLUMNS, vectors)
+        copy.copy_rows(cursor, "row_terms", TERM_COLUMNS, terms)
+        cursor.execute("UPDATE domains SET head = head + %s WHERE domain = %s", (len(ids), DOMAIN))
+
+
+def _register(cursor: Cursor) -> Model:
+    model = register_model(cursor, name="bench", revision="1", dimension=DIMENSION, normalised=True, encodable=True)
+    ensure_domain(cursor, DOMAIN, model)
+    return model
+
+
+def _row(row_id: UUID, payload: dict[str, object], text: str) -> tuple[copy.Field, ...]:
+    own = (copy.text(DOMAIN), copy.uuid(row_id), copy.text("bench"), copy.text(str(row_id)))
+    return *own, copy.jsonb(json.dumps(payload | {"text": text})), copy.text(text), b"", b"", copy.int8(1), copy.int8(1)
+
+
+def _vector(row_id: UUID, model: Model, vector: NDArray[np.float32]) -> tuple[copy.Field, ...]:
+    place = (copy.int2(0), copy.int4(DIMENSION), copy.int4(0), copy.int4(0))
+    return copy.text(DOMAIN), copy.uuid(row_id), copy.int4(model.model_id), *place, copy.vector(vector)
+
+
+def _terms(row_id: UUID, payload: dict[str, object], text: str) -> tuple[copy.Field, ...]:
+    terms = row_terms(DOMAIN, text, payload)
+    binary = (copy.int4_array(terms.ids), sparsevec_binary(terms), copy.int4(terms.length))
+    return copy.text(DOMAIN), copy.uuid(row_id), *binary
+
+
+class CollectionEncoder:
+    """Encodes queries of the collection's words; takes next to no time, so that search itself is measured."""
+
+    backend = "bench"
+    max_tokens = 256
+    truncated_texts = 0
+    encoded_tokens = 0
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+        self.identity = ModelIdentity(name="bench", revision="1", dimension=DIMENSION)
+
+    def encode_query(self, text: str) -> NDArray[np.float32]:
+        """Give the unit vector of the query's words."""
+        return self._collection.vector([int(word[1:]) for word in text.split()])
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Give the unit vectors of texts, one a row."""
+        return np.stack([self.encode_query(text) for text in texts])
+
+    def passages(self, text: str) -> list[Span]:
+        """Give the whole text."""
+        return [Span(0, len(text))]
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Give the words of each text."""
+        return [len(text.split()) for text in texts]

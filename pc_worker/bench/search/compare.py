@@ -1,0 +1,169 @@
+"""``bench search``: latency of each mode, alone and under load, against PostgreSQL without our indexes and scores."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+
+import numpy as np
+
+from pc_worker.bench import BenchResult, Figure
+from pc_worker.bench.own_folder import own_folder
+from pc_worker.bench.search.collection import DOMAIN, TOPICS, Collection, CollectionEncoder
+from pc_worker.embedded import start_services
+from pc_worker.services.search.indexes import build_indexes, index_status
+from pc_worker.services.search.search import Mode, SearchRequest, parse_where, search
+from pc_worker.settings import PROJECT
+from pc_worker.store.db.connection import Database
+from pc_worker.store.db.migrations import migrate, read_migrations
+from pc_worker.store.search.statistics import refresh_statistics
+
+ROWS = 100_000
+QUERIES = 200
+BASELINE_QUERIES = 20
+MODES: tuple[Mode, ...] = ("vector", "text", "hybrid")
+#: Milliseconds at concurrency 1 and 8 alike.
+MUST_P50, MUST_P99, TARGET_P99 = 50.0, 200.0, 50.0
+RECALL = 0.95
+
+# What one would write first: no vector index, and PostgreSQL's own rank over a GIN of tsvector, OR of all words.
+COMPARE_ALL = """
+SELECT e.row_id FROM embeddings e JOIN rows r USING (domain, row_id)
+WHERE e.domain = %(domain)s AND r.payload @> %(filter)s ORDER BY e.vector <=> %(vector)s::vector LIMIT 10
+"""
+PLAIN_RANK = """
+SELECT row_id FROM plain_text, to_tsquery('english', %(words)s) AS query
+WHERE words @@ query ORDER BY ts_rank_cd(words, query) DESC LIMIT 10
+"""
+PLAIN_TEXT = """
+CREATE TABLE plain_text AS SELECT row_id, to_tsvector('english', text) AS words FROM rows;
+CREATE INDEX ON plain_text USING gin (words)
+"""
+
+
+def run(*, rows: int = ROWS) -> BenchResult:
+    """Measure ``rows`` rows of 384 dimensions; half of all queries are filtered to one of ten topics."""
+    collection = Collection()
+    with database_server() as url:
+        database = Database(url, application="bench")
+        fill(database, collection, rows)
+        figures = [*_latencies(url, collection), *_recall(database)]
+        _prepare_baseline(database)
+        figures = [*figures, *_against_plain(url, database, collection)]
+        database.close()
+    return BenchResult("search", figures)
+
+
+@contextmanager
+def database_server() -> Iterator[str]:
+    """Run a PostgreSQL of our own, migrated, for the time of a benchmark."""
+    with own_folder() as folder:
+        services = start_services(folder / "home", need_redis=False)
+        try:
+            database = Database(services.database_url, application="bench")
+            migrate(database, read_migrations(PROJECT / "migrations"))
+            database.close()
+            yield services.database_url
+        finally:
+            services.stop()
+
+
+def fill(database: Database, collection: Collection, rows: int) -> None:
+    """Add rows until there are ``rows``, then do what follows a load: statistics, index, tuning."""
+    collection.add(database, rows - collection.size)
+    with database.transaction() as cursor:
+        cursor.execute("ANALYZE rows; ANALYZE embeddings; ANALYZE row_terms")
+    refresh_statistics(database, DOMAIN)
+    build_indexes(database, DOMAIN)
+
+
+def _latencies(url: str, collection: Collection) -> list[Figure]:
+    figures = []
+    for mode in MODES:
+        for clients in (1, 8):
+            times = latencies(url, collection, mode, clients=clients)
+            for percent, must, target in ((50, MUST_P50, None), (99, MUST_P99, TARGET_P99)):
+                value = float(np.percentile(times, percent))
+                label = f"{mode} P{percent}, {clients} at once, ÷ the most allowed"
+                figures.append(Figure(label, value, must, value / must, must, target, "ms, less is better"))
+    return figures
+
+
+def latencies(url: str, collection: Collection, mode: Mode, *, clients: int) -> list[float]:
+    """Give the milliseconds of each of 200 searches, asked by ``clients`` at once, each with its own connection."""
+    encoder, local = CollectionEncoder(collection), threading.local()
+
+    def ask(number: int, query: str) -> float:
+        if not hasattr(local, "database"):
+            local.database = Database(url, application="bench", read_only=True)
+            search(local.database, _request(query, mode, 0), encoder=lambda _: encoder)
+        began = time.perf_counter()
+        search(local.database, _request(query, mode, number), encoder=lambda _: encoder)
+        return (time.perf_counter() - began) * 1000
+
+    with ThreadPoolExecutor(clients) as pool:
+        return list(pool.map(ask, range(QUERIES), collection.queries(QUERIES)))
+
+
+def _request(query: str, mode: Mode, number: int) -> SearchRequest:
+    where = [f"topic=t{number % TOPICS}"] if number % 2 else []
+    return SearchRequest(query=query, domain=DOMAIN, mode=mode, where=tuple(parse_where(where)))
+
+
+def _recall(database: Database) -> list[Figure]:
+    (built,) = [state.built for state in index_status(database, DOMAIN)]
+    if built is None or built.recall_mean is None or built.recall_min is None:
+        return []
+    name = f"recall@10 of {built.method} at breadth {built.breadth}"
+    return [
+        Figure(f"{name}, mean", built.recall_mean, 1.0, built.recall_mean, RECALL, None, "of exact search"),
+        Figure(f"{name}, worst query", built.recall_min, 1.0, built.recall_min, None, None, "of exact search"),
+    ]
+
+
+def _prepare_baseline(database: Database) -> None:
+    with database.transaction() as cursor:
+        cursor.execute("SET LOCAL maintenance_work_mem = '256MB'")
+        cursor.execute(PLAIN_TEXT)
+        cursor.execute("ANALYZE plain_text")
+
+
+def _against_plain(url: str, database: Database, collection: Collection) -> list[Figure]:
+    queries = collection.queries(BASELINE_QUERIES)
+    plain: dict[Mode, Callable[[str], object]] = {
+        "vector": partial(_compare_all, database, CollectionEncoder(collection)),
+        "text": partial(_plain_rank, database),
+    }
+    figures = []
+    for mode, ask in plain.items():
+        ours = float(np.median(latencies(url, collection, mode, clients=1)))
+        baseline = _median_ms(ask, queries)
+        name = {"vector": "comparing all vectors", "text": "ts_rank_cd over GIN"}[mode]
+        figures.append(Figure(f"{name} ÷ our {mode} search, P50", ours, baseline, baseline / ours, None, None, "ms"))
+    return figures
+
+
+def _median_ms(ask: Callable[[str], object], queries: Sequence[str]) -> float:
+    times = []
+    for query in queries:
+        began = time.perf_counter()
+        ask(query)
+        times.append((time.perf_counter() - began) * 1000)
+    return float(np.median(times))
+
+
+def _compare_all(database: Database, encoder: CollectionEncoder, query: str) -> None:
+    vector = str(encoder.encode_query(query).tolist())
+    with database.transaction() as cursor:
+        cursor.execute(COMPARE_ALL, {"domain": DOMAIN, "vector": vector, "filter": '{"topic": "t1"}'})
+        cursor.fetchall()
+
+
+def _plain_rank(database: Database, query: str) -> None:
+    with database.transaction() as cursor:
+        cursor.execute(PLAIN_RANK, {"words": " | ".join(query.split())})
+        cursor.fetchall()

@@ -1,0 +1,49 @@
+"""``bench``: each measures us and a named baseline in one run, and prints the ratio."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.util import find_spec
+from typing import Any
+
+import click
+
+from pc_worker.cli.context import one_shot
+from pc_worker.cli.output import print_json, print_table
+
+#: Benchmark → its module.
+NAMES = {
+    "reader": "reader.compare",
+    "encode": "encode.compare",
+    "upsert": "upsert",
+    "gateway": "gateway.compare",
+    "search": "search.compare",
+    "e2e": "e2e",
+}
+AGAINST_REFERENCE = ("encode", "e2e")
+
+
+@click.command("bench")
+@click.argument("name", type=click.Choice(list(NAMES)))
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def bench_command(name: str, as_json: bool) -> None:
+    """Measure NAME against its baseline, both in this run.
+
+    Absolute times say nothing about another machine.
+    """
+    one_shot()
+    if name in AGAINST_REFERENCE and find_spec("sentence_transformers") is None:
+        from pc_worker.encoding.backends.torch_backend import NOT_INSTALLED
+
+        raise click.UsageError(NOT_INSTALLED)
+    try:
+        module = importlib.import_module(f"pc_worker.bench.{NAMES[name]}")
+    except ModuleNotFoundError as exc:
+        raise click.UsageError(f"bench {name} is not part of this version") from exc
+    result: Any = module.run()
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        rows = [(f.label, f.ours, f.baseline, f.ratio, f.must, f.target, f.unit) for f in result.figures]
+        click.echo(f"processor: {result.processor}")
+        print_table(("what", "ours", "baseline", "ratio", "must", "target", "unit"), rows)

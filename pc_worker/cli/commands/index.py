@@ -1,0 +1,63 @@
+"""``index``: the vector indexes, built after loads and tuned to a recall."""
+
+from __future__ import annotations
+
+import click
+
+from pc_worker.cli.context import connected
+from pc_worker.cli.output import print_table, visible
+from pc_worker.services.search import indexes
+from pc_worker.store.search.index.catalog import IndexState
+from pc_worker.store.search.scope import Method
+
+DOMAIN = click.option("--domain", help="Only this domain.")
+COLUMNS = ("domain", "model", "vectors", "index", "built with", "size", "breadth", "recall@10 mean", "min")
+MB = 1 << 20
+
+
+@click.group("index")
+def index_command() -> None:
+    """See, build and tune the vector indexes."""
+
+
+@index_command.command("status")
+@DOMAIN
+def show_status(domain: str | None) -> None:
+    """Show what exists, and how well it finds."""
+    print_table(COLUMNS, [_cells(state) for state in indexes.index_status(connected().database, domain)])
+
+
+@index_command.command("build")
+@DOMAIN
+@click.option("--method", type=click.Choice(["hnsw", "ivfflat"]), help="Instead of the choice by size and memory.")
+@click.option("--half", is_flag=True, help="Half precision: half the size.")
+def build(domain: str | None, method: Method | None, half: bool) -> None:
+    """Build anew where an index is worth it, replacing the old ones without stopping anyone, and tune."""
+    database = connected().database
+    built = indexes.build_indexes(database, domain, method=method, half=half)
+    told = (
+        f"built: {', '.join(built)}" if built else indexes.why_nothing_was_built(indexes.index_status(database, domain))
+    )
+    print(visible(told))
+
+
+@index_command.command("tune")
+@DOMAIN
+@click.option("--recall", type=click.FloatRange(0, 1), default=0.95, show_default=True, help="Mean recall@10 to reach.")
+def tune(domain: str | None, recall: float) -> int:
+    """Choose the least breadth of search that reaches the recall, and use it."""
+    tuned = indexes.tune_indexes(connected().database, domain, recall=recall)
+    rows = [(t.domain, t.breadth, f"{t.recall.mean:.4f}", f"{t.recall.least:.2f}", t.reached) for t in tuned]
+    print_table(("domain", "breadth", "recall@10 mean", "min", "reached"), rows)
+    return 0 if all(t.reached for t in tuned) else 1
+
+
+def _cells(state: IndexState) -> tuple[object, ...]:
+    model = state.model if state.active else f"{state.model} (not active)"
+    own = (state.domain, model, f"{state.vectors:,}")
+    built = state.built
+    if built is None:
+        return *own, "none: all vectors are compared", None, None, None, None, None
+    method = built.method + (", half" if built.half else "") + (f", {built.lists} lists" if built.lists else "")
+    recall = [None if value is None else f"{value:.4f}" for value in (built.recall_mean, built.recall_min)]
+    return *own, method, f"{built.vectors:,}", f"{built.size_bytes / MB:.0f} MB", built.breadth, *recall

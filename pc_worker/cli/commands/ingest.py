@@ -1,0 +1,160 @@
+"""``ingest``: enqueue files, and wait for them where asked to."""
+
+from __future__ import annotations
+
+import sys
+import time
+import uuid
+from collections.abc import Callable, Sequence
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from pc_worker.cli.arguments import FILE, storable
+from pc_worker.cli.context import connected
+from pc_worker.cli.edge import fail
+from pc_worker.cli.output import print_json, visible
+from pc_worker.cli.reading import reading_options
+from pc_worker.domains import Options
+from pc_worker.errors import Unavailable
+from pc_worker.model import Job
+from pc_worker.services.context import Parts
+from pc_worker.services.ingest.attempts import GIVEN_UP
+from pc_worker.services.ingest.submit import IngestRequest, submit
+from pc_worker.services.jobs.job_control import ENDED, job_status, status_document
+
+POLL_S = 0.2
+#: Seconds that a watcher bears with a PostgreSQL that is away: a restart, not an outage.
+PATIENCE_S = 60.0
+
+
+@click.command("ingest")
+@click.argument("files", nargs=-1, required=True, type=FILE)
+@click.option("--domain", required=True, help="Which kind of record the files hold.")
+@click.option("--max-dead", type=click.IntRange(min=0), default=0, help="Dead rows that still count as completed.")
+@click.option("--source", help="Scope of the keys (document); default: the file's name.")
+@click.option("--id-column", help="Column that holds the key (document).")
+@click.option("--text-column", "text_columns", multiple=True, help="Column to embed (document); repeatable.")
+@click.option("--vector-column", help="Column of ready vectors, or PREFIX* for columns of one number each.")
+@reading_options
+@click.option("--wait", is_flag=True, help="Show progress, and exit by the outcome.")
+@click.option("--json", "as_json", is_flag=True, help="One status document, an array for several files.")
+def ingest_command(
+    files: Sequence[str],
+    domain: str,
+    max_dead: int,
+    source: str | None,
+    id_column: str | None,
+    text_columns: Sequence[str],
+    vector_column: str | None,
+    delimiter: str | None,
+    encoding: str | None,
+    sheet: str | None,
+    wait: bool,
+    as_json: bool,
+) -> int:
+    """Enqueue FILES; each becomes a job."""
+    options = Options(source, id_column, tuple(text_columns), vector_column)
+    requests = [
+        IngestRequest(
+            path=storable(file),
+            domain=domain,
+            max_dead=max_dead,
+            options=options,
+            delimiter=delimiter,
+            encoding=encoding,
+            sheet=sheet,
+        )
+        for file in files
+    ]
+    for request in requests:
+        request.check()
+    parts = connected()
+    for request in requests:
+        parts.sources.check(request.path)
+    jobs = enqueue(parts, requests)
+    if wait:
+        jobs = watch(parts, [job.job_id for job in jobs])
+    documents = [status_document(job) for job in jobs]
+    if as_json:
+        print_json(documents if len(documents) > 1 else documents[0])
+    else:
+        for job in jobs:
+            print(visible(_line(job)))
+    return max((exit_code(job) for job in jobs), key=SEVERITY.index) if wait else 0
+
+
+#: Exit codes from best to worst.
+SEVERITY = (0, 1, 65, 69)
+
+
+def exit_code(job: Job) -> int:
+    """Give the exit code of an ended job: 65 if its source was refused before any row was used."""
+    if job.state == "completed":
+        return 0
+    refused = job.state == "failed" and job.plan is None and not (job.error or "").startswith(GIVEN_UP)
+    for_source = job.error is not None and job.error.startswith(f"{job.source}: ")
+    if job.error is not None and job.state == "failed" and (refused or for_source):
+        return fail(job.error, 65)
+    return 1 if job.error is None else fail(job.error, 1)
+
+
+def enqueue(parts: Parts, requests: Sequence[IngestRequest]) -> list[Job]:
+    """Write the jobs and send their messages.
+
+    Raises:
+        Unavailable: If a server does not answer; nothing is enqueued then.
+    """
+    from tasks.send import check_broker, send_job
+
+    check_broker()
+    jobs = []
+    for request in requests:
+        job_id = str(uuid.uuid4())
+        submit(parts, request, job_id)
+        jobs.append(job_status(parts, job_id))
+        send_job(parts, jobs[-1])
+    return jobs
+
+
+def watch(parts: Parts, job_ids: Sequence[str], *, tend: Callable[[], None] = lambda: None) -> list[Job]:
+    """Wait until all jobs have ended, with progress on a terminal; ``tend`` is called at each look."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[pace]} rows/s"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        lines = {job_id: progress.add_task(job_id[:8], total=None, pace="-") for job_id in job_ids}
+        began = time.monotonic()
+        while True:
+            jobs = [_patiently(parts, job_id, tend) for job_id in job_ids]
+            for job in jobs:
+                done = job.rows_written + job.rows_unchanged + job.rows_skipped + job.rows_dead
+                pace = f"{done / max(time.monotonic() - began, 0.001):,.0f}"
+                progress.update(lines[job.job_id], total=job.rows_total or None, completed=done, pace=pace)
+            if all(job.state in ENDED for job in jobs):
+                return jobs
+            time.sleep(POLL_S)
+
+
+def _patiently(parts: Parts, job_id: str, tend: Callable[[], None]) -> Job:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        tend()
+        try:
+            return job_status(parts, job_id)
+        except Unavailable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_S)
+
+
+def _line(job: Job) -> str:
+    return (
+        f"{job.job_id}  {job.state}  {job.source}: {job.rows_total} rows, {job.rows_written} written, "
+        f"{job.rows_unchanged} unchanged, {job.rows_skipped} skipped, {job.rows_dead} dead"
+    )

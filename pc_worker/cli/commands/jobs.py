@@ -1,0 +1,78 @@
+"""``jobs``, ``status``, ``cancel``, ``resume``: see and steer the ledger."""
+
+from __future__ import annotations
+
+import click
+
+from pc_worker.cli.context import connected
+from pc_worker.cli.output import duration, print_json, print_table
+from pc_worker.model import Job
+from pc_worker.services.jobs import job_control
+from pc_worker.services.jobs.job_control import status_document
+from pc_worker.services.jobs.progress import job_progress
+
+JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+
+
+@click.command("jobs")
+@JSON
+def jobs_command(as_json: bool) -> None:
+    """List the jobs, newest first."""
+    found = [status_document(job) for job in job_control.all_jobs(connected())]
+    if as_json:
+        print_json(found)
+        return
+    names = ("job_id", "domain", "state", "rows_total", "rows_written", "rows_dead", "started_at", "source")
+    print_table(names, [[document[name] for name in names] for document in found])
+
+
+@click.command("status")
+@click.argument("job")
+@JSON
+def status_command(job: str, as_json: bool) -> None:
+    """Show one job: what became of its rows, where its time goes, when it will be done.
+
+    The end is foreseen from its present pace.
+    """
+    found, progress = job_progress(connected(), job)
+    if as_json:
+        print_json(status_document(found) | progress.to_dict())
+        return
+    stages = progress.stages
+    shown = {
+        "seconds by stage": f"read {stages.read:.1f}, clean {stages.clean:.1f}, "
+        f"embed {stages.embed:.1f}, write {stages.write:.1f} (all workers)",
+        "rows/s": None if progress.rows_per_s is None else f"{progress.rows_per_s:,.0f}",
+        "left": None if progress.eta_s is None else f"about {duration(progress.eta_s)} at the newest chunks' pace",
+    }
+    print_table(("", ""), list((status_document(found) | shown).items()))
+
+
+@click.command("cancel")
+@click.argument("job")
+@JSON
+def cancel_command(job: str, as_json: bool) -> None:
+    """Cancel a job: what is stored stays, nothing more is written."""
+    show_job(job_control.cancel(connected(), job), as_json=as_json)
+
+
+@click.command("resume")
+@click.argument("job")
+@JSON
+def resume_command(job: str, as_json: bool) -> None:
+    """Set a failed or cancelled job going again from where it was."""
+    from tasks.send import send_job
+
+    parts = connected()
+    resumed = job_control.resume(parts, job)
+    send_job(parts, resumed)
+    show_job(job_control.job_status(parts, job), as_json=as_json)
+
+
+def show_job(job: Job, *, as_json: bool) -> None:
+    """Print a job's status."""
+    document = status_document(job)
+    if as_json:
+        print_json(document)
+    else:
+        print_table(("", ""), list(document.items()))

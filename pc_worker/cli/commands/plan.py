@@ -1,0 +1,77 @@
+"""``plan``: what an ingest would do and take, before anything is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import click
+
+from pc_worker.cli.arguments import FILE, storable
+from pc_worker.cli.context import one_shot
+from pc_worker.cli.output import duration, print_json, print_table, size
+from pc_worker.cli.reading import reading_options
+from pc_worker.domains import Options
+from pc_worker.services.estimate.estimate import FilePlan, plan_file
+from pc_worker.services.ingest.submit import IngestRequest
+from pc_worker.wiring import parts
+
+
+@click.command("plan")
+@click.argument("file", type=FILE)
+@click.option("--domain", required=True, help="Which kind of record the file holds.")
+@click.option("--source", help="Scope of the keys (document); default: the file's name.")
+@click.option("--id-column", help="Column that holds the key (document).")
+@click.option("--text-column", "text_columns", multiple=True, help="Column to embed (document); repeatable.")
+@click.option("--vector-column", help="Column of ready vectors, or PREFIX* for columns of one number each.")
+@reading_options
+@click.option("--processes", type=click.IntRange(min=1), help="Worker processes; default: those of one worker here.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def plan_command(
+    file: str,
+    domain: str,
+    source: str | None,
+    id_column: str | None,
+    text_columns: Sequence[str],
+    vector_column: str | None,
+    delimiter: str | None,
+    encoding: str | None,
+    sheet: str | None,
+    processes: int | None,
+    as_json: bool,
+) -> None:
+    """Foresee the ingest of FILE: rows, texts, tokens, time, memory and disk; nothing is written."""
+    settings = one_shot()
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(variable, str(settings.threads))  # as workers have it: its pace is to be theirs
+    options = Options(source, id_column, tuple(text_columns), vector_column)
+    request = IngestRequest(
+        path=storable(file), domain=domain, options=options, delimiter=delimiter, encoding=encoding, sheet=sheet
+    )
+    found = plan_file(
+        parts(settings, application="pc_worker cli"), request, processes=processes or settings.worker_processes
+    )
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        _show(found)
+
+
+def _show(found: FilePlan) -> None:
+    about = "" if found.sampled_rows == found.rows else "about "
+    basis = "pace of past jobs" if found.basis == "measured" else "a quick calibration: no job of the domain was timed"
+    rows = [
+        ("file", found.file),
+        ("rows", f"{found.rows:,} ({found.sampled_rows:,} of them looked at)"),
+        ("written", f"{about}{found.rows_written:,}"),
+        ("unchanged", f"{about}{found.rows_unchanged:,}"),
+        ("skipped", f"{about}{found.rows_skipped:,}, {found.duplicates:,} of them duplicates"),
+        ("dead", f"{about}{found.rows_dead:,}"),
+        ("texts", f"{about}{found.texts:,}, {found.texts_known:,} of them embedded before"),
+        ("tokens", f"{about}{found.tokens:,}"),
+        *((f"  up to {end or 'more'}", f"{count:,} rows") for end, count in found.token_histogram),
+        ("time", f"about {duration(found.seconds)} with {found.processes} processes ({basis})"),
+        ("memory", f"about {size(found.memory_bytes)} for all of them"),
+        ("disk", f"about {size(found.disk_bytes)}, and {size(found.index_bytes)} for the vector index"),
+    ]
+    print_table(("", ""), rows)

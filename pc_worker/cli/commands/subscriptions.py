@@ -1,0 +1,38 @@
+"""``subscriptions``: named consumers and how far they have come."""
+
+from __future__ import annotations
+
+import click
+
+from pc_worker.cli.context import connected, one_shot
+from pc_worker.cli.output import print_json, print_table, visible
+from pc_worker.store.log.subscriptions import NAMES, drop_subscription, list_subscriptions
+from pc_worker.wiring import parts
+
+
+@click.group("subscriptions")
+def subscriptions_command() -> None:
+    """Named consumers of the acknowledged stream."""
+
+
+@subscriptions_command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def list_command(as_json: bool) -> None:
+    """List them with their acknowledged positions, who consumes them now, and when they go if nobody comes."""
+    settings = one_shot()
+    with parts(settings, application="pc_worker cli").database.transaction() as cursor:
+        found = list_subscriptions(cursor, retention_s=settings.subscription_retention_s)
+    if as_json:
+        print_json(found)
+    else:
+        print_table(NAMES, [[entry[name] for name in NAMES] for entry in found])
+
+
+@subscriptions_command.command("drop")
+@click.option("--domain", required=True)
+@click.argument("name")
+def drop_command(domain: str, name: str) -> None:
+    """Forget a consumer: if it comes again it starts at the beginning."""
+    with connected().database.transaction() as cursor:
+        drop_subscription(cursor, domain, name)
+    print(visible(f"{domain}/{name} dropped"))

@@ -1,0 +1,95 @@
+"""Makes the record of a domain that declares its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pc_worker.domains.cleaning.cells import BadValue, DropRow, is_null
+from pc_worker.domains.cleaning.records import Record, Vector
+from pc_worker.domains.cleaning.vectors import to_vector
+from pc_worker.domains.declaration.column_mapping import Plan
+from pc_worker.domains.declaration.domain import Domain, Field
+from pc_worker.domains.declaration.table import BatchView
+from pc_worker.reader import Json
+
+
+def declared_record(domain: Domain, plan: Plan, batch: BatchView, i: int, key: str) -> Record:
+    """The record of row ``i`` of ``batch``.
+
+    Raises:
+        DropRow: If a rule drops the row, whatever else is wrong with it.
+        BadValue: If a value cannot be stored; names the first such field.
+    """
+    payload, faults = _payload(domain, plan, batch, i, key)
+    vector, vector_faults = _vector(domain, plan, batch, i)
+    if faults or vector_faults:
+        raise BadValue((faults + vector_faults)[0])
+    return Record(
+        row_no=batch.start + i,
+        key=key,
+        payload=payload,
+        text=_text(domain, payload),
+        vector=vector,
+        search_text="\n".join(_words(payload[name] for name in domain.search)),
+    )
+
+
+def _payload(domain: Domain, plan: Plan, batch: BatchView, i: int, key: str) -> tuple[dict[str, Json], list[str]]:
+    """The fields by name, and what is wrong with the others."""
+    payload: dict[str, Json] = {domain.key_field: key} if domain.key_field else {}
+    faults = []
+    for field, (_, column) in zip(domain.fields, plan.fields, strict=True):
+        try:
+            payload[field.name] = _value(field, batch.columns[column][i])
+        except BadValue as fault:
+            faults.append(f"{field.name}: {fault}")
+        except DropRow as reason:
+            raise DropRow(f"{field.name}: {reason}") from reason
+    return payload, faults
+
+
+def _value(field: Field, cell: object) -> Json:
+    if not is_null(cell):
+        return field.rule(cell)
+    if field.when_null == "dead":
+        raise BadValue("missing")
+    if field.when_null == "skip":
+        raise DropRow("missing")
+    return field.default
+
+
+def _vector(domain: Domain, plan: Plan, batch: BatchView, i: int) -> tuple[Vector | None, list[str]]:
+    """The ready vector, where the domain has one, and what is wrong with it."""
+    if domain.vector is None or not (plan.vector or plan.vector_parts):
+        return None, []
+    cell = _vector_cell(plan, batch, i)
+    if is_null(cell):
+        raise DropRow(f"{domain.vector.name}: missing")
+    try:
+        return to_vector(cell, domain.vector.dimension), []
+    except BadValue as fault:
+        return None, [f"{domain.vector.name}: {fault}"]
+
+
+def _vector_cell(plan: Plan, batch: BatchView, i: int) -> object:
+    """The cell that holds the vector, or one put together; null where all its parts are."""
+    if plan.vector is not None:
+        return batch.columns[plan.vector][i]
+    numbers = [batch.columns[name][i] for name in plan.vector_parts]
+    return None if all(map(is_null, numbers)) else numbers
+
+
+def _text(domain: Domain, payload: dict[str, Json]) -> str | None:
+    """What to embed: the filled ones of the domain's text fields, joined by blank lines."""
+    if not domain.embedded_here:
+        return None
+    text = "\n\n".join(_words(payload[name] for name in domain.text))
+    if not text:
+        raise DropRow(f"{', '.join(domain.text)}: no text to embed")
+    return text
+
+
+def _words(values: Iterable[Json]) -> list[str]:
+    """The values that hold words, lists of texts as one text."""
+    texts = [" ".join(filter(None, map(str, value))) if isinstance(value, list) else value for value in values]
+    return [text for text in texts if isinstance(text, str) and text.strip()]

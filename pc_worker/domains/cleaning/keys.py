@@ -1,0 +1,68 @@
+"""The key of each row: what tells whether two rows are the same record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+
+from pc_worker.domains.cleaning.cells import BadValue, checked_text, is_null
+from pc_worker.domains.cleaning.records import canonical_json
+from pc_worker.domains.declaration.column_mapping import Plan
+from pc_worker.domains.declaration.domain import Domain
+from pc_worker.domains.declaration.table import BatchView
+from pc_worker.reader import normal
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+# Keys live in a B-tree, whose entries PostgreSQL limits to a third of its 8 kB page.
+_MOST_BYTES = 2_000
+
+
+def row_keys(domain: Domain, plan: Plan, batch: BatchView) -> list[str | None]:
+    """The key text of each row of ``batch``, read from ``plan.key_columns``; None for a null key.
+
+    A valid UUID is given in its canonical lower case, any other value as text. Without a key column it is
+    the hex digest of the row's normal form: equal rows share it, and the caller appends ``:n`` for the
+    n-th of them. A key may hold a lone surrogate; ``clean`` refuses that row.
+    """
+    if plan.key is None:
+        return [_digest(batch, i) for i in range(len(batch))]
+    return [_key_text(cell, batch.start + i) for i, cell in enumerate(batch.columns[plan.key])]
+
+
+def is_uuid(key: str) -> bool:
+    """Whether ``key`` is a UUID of 36 characters, in either case."""
+    return _UUID.fullmatch(key) is not None
+
+
+def check_key(key: str) -> None:
+    """Refuse a key that cannot be stored.
+
+    Raises:
+        BadValue: If it has a NUL character or a lone surrogate, or is too long.
+    """
+    try:
+        checked_text(key)
+    except BadValue as fault:
+        raise BadValue(f"the key {fault}") from fault
+    if len(key.encode()) > _MOST_BYTES:
+        raise BadValue(f"the key is longer than {_MOST_BYTES:,} bytes")
+
+
+def _digest(batch: BatchView, i: int) -> str:
+    try:
+        content = canonical_json(batch.normal_row(i))
+    except (ValueError, RecursionError):  # no JSON text for it: ``clean`` refuses the row, its place names it
+        content = b"row %d" % (batch.start + i)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _key_text(cell: object, row_no: int) -> str | None:
+    if is_null(cell):
+        return None
+    form = cell if isinstance(cell, str) else normal(cell)
+    try:
+        key = str(form) if isinstance(form, str) else json.dumps(form, ensure_ascii=False)
+    except (ValueError, RecursionError):  # an integer of thousands of digits: too long for a key, so is this
+        return str(row_no).zfill(_MOST_BYTES + 1)
+    return key.lower() if is_uuid(key) else key

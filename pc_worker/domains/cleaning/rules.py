@@ -1,0 +1,137 @@
+"""The cleaning rules that fields name: each turns one cell that is not null into its clean value."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import numpy as np
+
+from pc_worker.domains.cleaning.cells import BadValue, DropRow, checked_text, is_null, quoted
+from pc_worker.reader import Json, normal
+
+_YEARS = re.compile(r"\s*([0-9]+)y?\s*")
+_MOST_YEARS = 2**31 - 1  # the wire's field is an int32
+_MOMENT = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d)"
+    r"(?:[T ](?P<time>\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)\s?(?P<offset>Z|[+-]\d\d(?::?\d\d)?)?)?",
+    re.ASCII,
+)
+_MOST_OFFSET = timedelta(hours=18)  # Java's ZoneOffset goes no further
+
+
+def text(cell: object) -> str:
+    """Text as it stands."""
+    if not isinstance(cell, str):
+        raise BadValue(f"{quoted(cell)} is no text")
+    return checked_text(str(cell))
+
+
+def filled_text(cell: object) -> str:
+    """Text that is not blank: for a field without which a stock batch server drops the row in silence."""
+    if not text(cell).strip():
+        raise BadValue("blank")
+    return text(cell)
+
+
+def texts(cell: object) -> list[Json]:
+    """A list, tuple or 1-D array of texts, each kept once, in the order they come.
+
+    An empty one drops the row: a record without skills has nothing to be matched by.
+    """
+    items = cell.tolist() if isinstance(cell, np.ndarray) else cell
+    if not isinstance(items, list | tuple):
+        raise BadValue(f"{quoted(cell)} is no list of texts")
+    if not items:
+        raise DropRow("empty")
+    # A stock batch server's upsert fails as a whole when a row names a skill twice.
+    return list(dict.fromkeys(_element(item) for item in items))
+
+
+def _element(item: object) -> str:
+    if is_null(item):
+        raise BadValue("a null inside the list")
+    if not isinstance(item, str):
+        raise BadValue(f"{quoted(item)} inside the list is no text")
+    return checked_text(str(item))
+
+
+def positive_years(cell: object) -> int | None:
+    """Whole years; ``no_exp`` and 0 are null, since the batch server's table takes null or more than 0."""
+    years = _years(cell)
+    if isinstance(years, float):
+        raise BadValue(f"{quoted(cell)} is no whole number of years")
+    return years or None
+
+
+def rounded_years(cell: object) -> int | None:
+    """Years rounded half to even; ``no_exp`` is null."""
+    years = _years(cell)
+    return None if years is None else round(years)
+
+
+def _years(cell: object) -> int | float | None:
+    """The number in ``cell``: an int where it is whole, None for ``no_exp``."""
+    if isinstance(cell, str):
+        return _years_in_text(cell)
+    if isinstance(cell, bool) or not isinstance(cell, int | float | Decimal | np.integer | np.floating):
+        raise BadValue(f"{quoted(cell)} is no number of years")
+    if not 0 <= cell <= _MOST_YEARS:
+        raise BadValue(f"{quoted(cell)} is no possible number of years")
+    number = float(cell)
+    return int(number) if number.is_integer() else number
+
+
+def _years_in_text(cell: str) -> int | None:
+    if cell == "no_exp":
+        return None
+    # Ten digits hold every int32, and a longer text need not be turned into a number.
+    match = _YEARS.fullmatch(cell) if len(cell) < 20 else None
+    if match is None or int(match[1]) > _MOST_YEARS:
+        raise BadValue(f"{quoted(cell)} is no number of years")
+    return int(match[1])
+
+
+def moment(cell: object) -> str | None:
+    """A point in time as ISO 8601 text with ``T`` and offset; without one it is UTC, a date is its midnight.
+
+    Takes such text (also with a blank for the ``T``) and date and time cells. Blank text is null.
+    """
+    form = cell if isinstance(cell, str) else normal(cell)
+    if not isinstance(form, str):
+        raise BadValue(f"{quoted(cell)} is no date or time")
+    if not form.strip():
+        return None
+    match = _MOMENT.fullmatch(form.strip())
+    if match is None:
+        raise BadValue(f"{quoted(form)} is no ISO 8601 date or time")
+    return _existing(f"{match['date']}T{_clock(match['time'])}{_offset(match['offset'])}", form)
+
+
+def _clock(time: str | None) -> str:
+    if time is None:
+        return "00:00:00"
+    whole, _, fraction = time.replace(",", ".").partition(".")
+    # Java reads nine digits of a second at most.
+    return f"{whole}.{fraction[:9]}" if fraction else whole
+
+
+def _offset(offset: str | None) -> str:
+    if offset is None:
+        return "+00:00"
+    digits = offset[1:].replace(":", "")
+    return offset if offset == "Z" else f"{offset[0]}{digits[:2]}:{digits[2:] or '00'}"
+
+
+def _existing(moment_text: str, form: str) -> str:
+    """``moment_text`` if there is such a moment in the calendar and such an offset on earth."""
+    try:
+        if moment_text[11:13] == "24":  # newer interpreters take it, PostgreSQL and Java would each read another day
+            raise ValueError
+        offset = datetime.fromisoformat(moment_text).utcoffset()
+    except ValueError as fault:
+        raise BadValue(f"{quoted(form)} is no date or time that exists") from fault
+    if offset is None or abs(offset) > _MOST_OFFSET:
+        raise BadValue(f"{quoted(form)} has no offset that exists")
+    return moment_text

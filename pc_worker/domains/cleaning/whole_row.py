@@ -1,0 +1,100 @@
+"""Makes the record of a domain that takes any table: the source row itself is the payload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from pc_worker.domains.cleaning.cells import BadValue, DropRow, checked_text, is_null, printable, quoted
+from pc_worker.domains.cleaning.records import Record
+from pc_worker.domains.declaration.column_mapping import Plan
+from pc_worker.domains.declaration.table import BatchView
+from pc_worker.reader import Json, normal
+
+# Deeper nesting ends in the recursion limit of one JSON parser or another on the way to the consumer.
+_MOST_LEVELS = 100
+# About 3,900 decimal digits: Python writes no longer integers as text, by default.
+_MOST_INTEGER_BITS = 13_000
+
+
+def whole_row_record(plan: Plan, batch: BatchView, i: int, key: str) -> Record:
+    """The record of row ``i`` of ``batch``; its vector columns stay out of the payload.
+
+    Raises:
+        DropRow: If there is no text to embed.
+        BadValue: If a value cannot be stored; names the first such column.
+    """
+    text = _text(plan, batch, i)
+    payload = {name: value for name, value in batch.normal_row(i).items() if name not in plan.omitted}
+    for name, value in payload.items():
+        _check(name, value)
+    return Record(
+        row_no=batch.start + i,
+        key=key,
+        payload=payload,
+        text=text,
+        vector=None,
+        search_text="\n".join([text, *_other_texts(payload, plan.text)]),
+    )
+
+
+def _text(plan: Plan, batch: BatchView, i: int) -> str:
+    """What to embed: the filled text columns, joined by blank lines."""
+    parts = [_part(name, batch.columns[name][i]) for name in plan.text]
+    text = "\n\n".join(part for part in parts if part.strip())
+    if not text:
+        raise DropRow(f"{printable(', '.join(plan.text))}: no text to embed")
+    return text
+
+
+def _part(name: str, cell: object) -> str:
+    """The text of a cell; numbers and dates as they are written, so that a year may stand beside a title."""
+    if isinstance(cell, str):
+        return str(cell)
+    if is_null(cell):
+        return ""
+    form = None if isinstance(cell, bytes | list | tuple | dict | np.ndarray) else normal(cell)
+    if not isinstance(form, str | int | float):
+        raise BadValue(f"{printable(name)}: {quoted(cell)} is no text")
+    _check(name, form)  # before str(), which refuses to write a huge integer
+    return str(form)
+
+
+def _check(name: str, value: Json) -> None:
+    try:
+        checked_text(name)
+        _check_value(value, _MOST_LEVELS)
+    except BadValue as fault:
+        raise BadValue(f"{printable(name)}: {fault}") from fault
+
+
+def _check_value(value: Json, levels: int) -> None:
+    if isinstance(value, str):
+        checked_text(value)
+    elif isinstance(value, int) and value.bit_length() > _MOST_INTEGER_BITS:
+        raise BadValue("an integer of thousands of digits")
+    elif isinstance(value, list | dict):
+        if not levels:
+            raise BadValue(f"nested deeper than {_MOST_LEVELS} levels")
+        for inner in _inside(value):
+            _check_value(inner, levels - 1)
+
+
+def _inside(value: list[Json] | dict[str, Json]) -> Iterator[Json]:
+    if isinstance(value, dict):
+        yield from value
+        yield from value.values()
+    else:
+        yield from value
+
+
+def _other_texts(payload: dict[str, Json], embedded: tuple[str, ...]) -> Iterator[str]:
+    """The row's other words: a title or a name finds its row too."""
+    for name, value in payload.items():
+        if name in embedded:
+            continue
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, list):
+            yield from (item for item in value if isinstance(item, str))

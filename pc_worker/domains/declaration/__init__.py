@@ -1,0 +1,1 @@
+"""How a domain is declared, and how it meets a source's columns."""

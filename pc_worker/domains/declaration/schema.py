@@ -1,0 +1,149 @@
+"""Matches a domain with the columns that a source really has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pc_worker.domains.declaration.column_mapping import Plan
+from pc_worker.domains.declaration.domain import AnyTable, Domain
+from pc_worker.domains.declaration.options import Options, check_options
+from pc_worker.domains.declaration.table import BatchView, ColumnView
+from pc_worker.domains.declaration.text_column import find_text_column
+from pc_worker.errors import InputRefused
+from pc_worker.reader import exploded_columns
+
+# So many names tell a person which file this is; a wide table must not flood the line.
+_NAMES_SHOWN = 20
+
+
+class SchemaMismatch(InputRefused):
+    """The source lacks a column that its domain needs; the message names it and what the source has."""
+
+
+def resolve(
+    domain: Domain, options: Options, columns: Sequence[ColumnView], sample: BatchView, source_name: str
+) -> Plan:
+    """Decide which columns of a source are read, and as what.
+
+    Args:
+        domain: The job's domain.
+        options: What the user said.
+        columns: The source's columns.
+        sample: Some of its first rows, all columns; empty only when the source has no rows.
+        source_name: The file's name, which stands for a source that the user did not name.
+
+    Raises:
+        SchemaMismatch: If a needed column is missing.
+        UnusableOption: If the domain has no use for the options.
+    """
+    check_options(domain, options)
+    source = source_name if options.source is None else options.source
+    if not columns and not len(sample):  # an empty list of dicts: no row is there to miss a column
+        return Plan(domain=domain.name, source=source, columns=(), key_columns=())
+    if domain.any_table is None:
+        return _declared(domain, [column.name for column in columns], source, options.vector_column)
+    return _any_table(domain, domain.any_table, options, columns, sample, source)
+
+
+def _declared(domain: Domain, names: Sequence[str], source: str, vector_column: str | None) -> Plan:
+    parts = _vector_parts(domain, vector_column, names)
+    vector_choice = domain.vector.columns if domain.vector and not parts else ()
+    if vector_column is not None and not parts:
+        vector_choice = (vector_column,)
+    choices = [domain.key, *(field.columns for field in domain.fields), *filter(None, [vector_choice])]
+    missing = [choice for choice in choices if _first(choice, names) is None]
+    if missing:
+        raise SchemaMismatch(_lacks(domain, missing, names))
+    found = [name for choice in choices if (name := _first(choice, names)) is not None]
+    return Plan(
+        domain=domain.name,
+        source=source,
+        key=found[0],
+        fields=tuple(zip((field.name for field in domain.fields), found[1:], strict=False)),
+        vector=_first(vector_choice, names),
+        vector_parts=parts,
+        columns=tuple(dict.fromkeys([*found, *parts])),
+        key_columns=(found[0],),
+    )
+
+
+def _vector_parts(domain: Domain, wanted: str | None, names: Sequence[str]) -> tuple[str, ...]:
+    """The columns that hold one number each of the ready vector, where a pattern names them."""
+    if domain.vector is None or wanted is None or not wanted.endswith("*") or wanted in names:
+        return ()
+    parts = exploded_columns(wanted, names)
+    if len(parts) == domain.vector.dimension:
+        return parts
+    found = f"{len(parts)} such columns" if parts else "no such columns with consecutive numbers"
+    needed = f'{domain.vector.dimension} numbers from the columns "{wanted}"'
+    raise SchemaMismatch(f"domain {domain.name} needs {needed}, and the file has {found}")
+
+
+def _first(choice: Iterable[str], names: Sequence[str]) -> str | None:
+    return next((name for name in choice if name in names), None)
+
+
+def _any_table(
+    domain: Domain,
+    table: AnyTable,
+    options: Options,
+    columns: Sequence[ColumnView],
+    sample: BatchView,
+    source: str,
+) -> Plan:
+    names = [column.name for column in columns]
+    _require(domain, [*options.text_columns, *filter(None, [options.id_column])], names)
+    key = options.id_column or _first(domain.key, names)
+    omitted = tuple(column.name for column in columns if column.kind == "vector" and column.name != key)
+    text = options.text_columns or _default_text(domain, table, columns, sample, key)
+    _refuse_vectors_as_text(text, omitted)
+    return Plan(
+        domain=domain.name,
+        source=source,
+        scope=source,
+        key=key,
+        text=tuple(dict.fromkeys(text)),
+        omitted=omitted,
+        # A key made from the content needs every column, also those that stay out of the payload.
+        columns=None if key is None else tuple(name for name in names if name not in omitted),
+        key_columns=None if key is None else (key,),
+    )
+
+
+def _require(domain: Domain, wanted: Sequence[str], names: Sequence[str]) -> None:
+    missing = [(name,) for name in wanted if name not in names]
+    if missing:
+        raise SchemaMismatch(_lacks(domain, missing, names))
+
+
+def _default_text(
+    domain: Domain, table: AnyTable, columns: Sequence[ColumnView], sample: BatchView, key: str | None
+) -> tuple[str, ...]:
+    found = find_text_column(columns, sample, preferred=table.text_columns, key=key)
+    if found is not None:
+        return (found,)
+    if not len(sample):  # without rows nothing shows what a column holds, and nothing is there to embed
+        return ()
+    kinds = _listed([f'"{column.name}" ({column.kind})' for column in columns])
+    raise SchemaMismatch(
+        f"domain {domain.name} needs a column of text, and the file has {kinds}; "
+        "if one of them is meant, name it with --text-column"
+    )
+
+
+def _refuse_vectors_as_text(text: Sequence[str], vectors: Sequence[str]) -> None:
+    wrong = _first(text, vectors)
+    if wrong is not None:
+        raise SchemaMismatch(f'the text column "{wrong}" holds vectors; name a column of text')
+
+
+def _lacks(domain: Domain, missing: Iterable[Sequence[str]], names: Sequence[str]) -> str:
+    needed = ", ".join(" or ".join(f'"{name}"' for name in choice) for choice in missing)
+    present = _listed([f'"{name}"' for name in names])
+    return f"domain {domain.name} needs the column {needed}, and the file has {present}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NAMES_SHOWN])
+    more = len(names) - _NAMES_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown or "no columns"

@@ -1,0 +1,1 @@
+"""A home folder: its place, its owner, what it keeps."""

@@ -1,0 +1,129 @@
+"""The encoder: what all backends share around the one step that differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import cast
+
+import numpy as np
+
+from pc_worker.encoding.models.folder import ModelFolder
+from pc_worker.encoding.protocol import EncodingFailed, ModelIdentity, ModelUnavailable, Span, Vector, Vectors
+from pc_worker.encoding.text.batches import Ids, TokenIds, padded, token_batches
+from pc_worker.encoding.text.normalise import normalised_text
+from pc_worker.encoding.text.passages import split_passages
+from pc_worker.encoding.text.tokens import Tokens
+
+PASSAGE_TOKENS = 256
+TOKENS_PER_BATCH = 512  # more is no faster on a CPU, and takes more memory
+OVERLAP_TOKENS = 32
+
+#: Token ids and attention mask, each (texts, longest), to vectors (texts, dim).
+Forward = Callable[[Ids, Ids], Vectors]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How much at once.
+
+    Attributes:
+        tokens_per_batch: What the model sees at once, padding included; peak memory follows it.
+        overlap_tokens: What neighbouring passages share at most.
+    """
+
+    tokens_per_batch: int = TOKENS_PER_BATCH
+    overlap_tokens: int = OVERLAP_TOKENS
+
+
+class ModelEncoder:
+    """An ``Encoder`` around a backend's ``Forward``."""
+
+    def __init__(
+        self,
+        folder: ModelFolder,
+        tokens: Tokens,
+        forward: Forward,
+        *,
+        identity: ModelIdentity,
+        backend: str,
+        sizes: Sizes,
+    ) -> None:
+        self.identity = identity
+        self.backend = backend
+        self.max_tokens = folder.max_tokens
+        self._folder, self._tokens, self._forward, self._sizes = folder, tokens, forward, sizes
+        self._truncated, self._seen = 0, 0
+        self._counting = Lock()
+
+    @property
+    def truncated_texts(self) -> int:
+        """How many distinct texts per call, added up since the start, were cut to the window."""
+        return self._truncated
+
+    @property
+    def encoded_tokens(self) -> int:
+        """How many tokens the model has seen since the start, padding left out."""
+        return self._seen
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Give one vector per text, in order; equal texts (see ``normalised_text``) are encoded once."""
+        return self._encode(texts, prompt=self._folder.document_prompt)
+
+    def encode_query(self, text: str) -> Vector:
+        """Give the vector of a search query, with the model's query prompt."""
+        (vector,) = self._encode([text], prompt=self._folder.query_prompt)
+        return cast("Vector", vector)
+
+    def passages(self, text: str) -> list[Span]:
+        """Give the whole text when it fits the window, else overlapping pieces that each do."""
+        prompt = self._folder.document_prompt
+        ((_, cut),) = self._tokens.ids([prompt + text])
+        if not cut:
+            return [Span(0, len(text))]
+        overhead = self._tokens.count([prompt])[0]
+        return split_passages(
+            text,
+            count=self._content_tokens,
+            max_tokens=max(1, min(PASSAGE_TOKENS, self.max_tokens) - overhead),
+            overlap_tokens=self._sizes.overlap_tokens,
+        )
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Give per text how many tokens it has as a document, were there no window."""
+        prompt = self._folder.document_prompt
+        return self._tokens.count([prompt + normalised_text(text) for text in texts])
+
+    def _content_tokens(self, texts: Sequence[str]) -> list[int]:
+        (special,) = self._tokens.count([""])
+        return [tokens - special for tokens in self._tokens.count(texts)]
+
+    def _encode(self, texts: Sequence[str], *, prompt: str) -> Vectors:
+        normalised = [prompt + normalised_text(text) for text in texts]
+        places = {text: place for place, text in enumerate(dict.fromkeys(normalised))}
+        rows = self._rows(list(places))
+        distinct = np.empty((len(rows), self.identity.dimension), dtype=np.float32)
+        lengths = [len(row) for row in rows]
+        for batch in token_batches(lengths, tokens_per_batch=self._sizes.tokens_per_batch):
+            distinct[batch] = self._checked([rows[index] for index in batch])
+        return distinct[[places[text] for text in normalised]]
+
+    def _rows(self, texts: Sequence[str]) -> list[TokenIds]:
+        cut = list(self._tokens.ids(texts))
+        with self._counting:
+            self._truncated += sum(truncated for _, truncated in cut)
+            self._seen += sum(len(row) for row, _ in cut)
+        return [row for row, _ in cut]
+
+    def _checked(self, rows: Sequence[TokenIds]) -> Vectors:
+        vectors = self._forward(*padded(rows, padding=self._folder.padding))
+        if vectors.shape != (len(rows), self.identity.dimension):
+            raise ModelUnavailable(
+                f"{self._folder.path} gives vectors of shape {vectors.shape}, its configuration "
+                f"says {self.identity.dimension} dimensions: copy the model's folder anew"
+            )
+        # Also false where a length is NaN.
+        if not np.all(np.abs(np.linalg.norm(vectors, axis=1) - 1) < 1e-3):
+            raise EncodingFailed("the model gives no finite vector of length 1 for a text: look at the text")
+        return vectors

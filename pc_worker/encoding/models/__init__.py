@@ -1,0 +1,1 @@
+"""A model on disk: its files and its identity."""

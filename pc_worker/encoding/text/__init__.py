@@ -1,0 +1,1 @@
+"""Texts before they are encoded: normal form, sentences, passages, tokens, batches."""

@@ -1,0 +1,111 @@
+"""A long text as overlapping passages that each fit the model's window."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pc_worker.encoding.protocol import Span
+from pc_worker.encoding.text.sentences import sentences
+
+# A sentence that no passage can hold is cut into pieces of at most a quarter of one, so that
+# passages made of them are full to three quarters at least.
+PIECES_PER_PASSAGE = 4
+# What is tokenized at once, however long a text without any sentence end is.
+CHARACTERS_AT_ONCE = 2048
+# How far from the middle a better place to cut is looked for.
+REACH = 200  # characters
+
+BREAKS = (re.compile(r"\n"), re.compile(r"[,;:、，；：]\s*"), re.compile(r"\s"))
+# Marks, variation selectors, skin tones and joiners stay with the character before them.
+ATTACHED = re.compile(r"[\u0300-\u036f\u3099\u309a\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]|(?<=\u200d).")
+
+Count = Callable[[Sequence[str]], list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A span that is not cut any more, and its length in tokens."""
+
+    span: Span
+    tokens: int
+
+
+def split_passages(text: str, *, count: Count, max_tokens: int, overlap_tokens: int) -> list[Span]:
+    """Cut ``text`` into spans of at most ``max_tokens`` tokens, at sentence ends where that can be.
+
+    Args:
+        text: Of any length.
+        count: Gives the number of tokens of each text, special ones not counted.
+        max_tokens: What a passage may have, special ones not counted.
+        overlap_tokens: How much of a passage's end the next repeats at most, in whole sentences.
+
+    Returns:
+        Spans in order, without white space at their ends; only white space lies outside them.
+    """
+    fine = max(1, max_tokens // PIECES_PER_PASSAGE)
+    pieces = [piece for span in sentences(text) for piece in _pieces(text, span, count, max_tokens, fine)]
+    budget = max_tokens
+    while True:
+        spans = [_stripped(text, span) for span in _packed(pieces, budget=budget, overlap=overlap_tokens)]
+        spans = [span for span in spans if span.start < span.end]
+        excess = max(count([text[span.start : span.end] for span in spans]), default=0) - max_tokens
+        if excess <= 0 or budget == 0:
+            return spans
+        # Some tokenizers need more tokens for a whole than for its pieces.
+        budget = max(0, budget - excess)
+
+
+def _packed(pieces: Sequence[Piece], *, budget: int, overlap: int) -> Iterator[Span]:
+    held: list[Piece] = []
+    for piece in pieces:
+        if held and _tokens(held) + piece.tokens > budget:
+            yield Span(held[0].span.start, held[-1].span.end)
+            held = _tail(held, min(overlap, budget - piece.tokens))
+        held.append(piece)
+    if held:
+        yield Span(held[0].span.start, held[-1].span.end)
+
+
+def _tail(pieces: Sequence[Piece], room: int) -> list[Piece]:
+    """Give the last of ``pieces`` that together have at most ``room`` tokens."""
+    start = len(pieces)
+    while start and _tokens(pieces[start - 1 :]) <= room:
+        start -= 1
+    return list(pieces[start:])
+
+
+def _tokens(pieces: Sequence[Piece]) -> int:
+    return sum(piece.tokens for piece in pieces)
+
+
+def _pieces(text: str, span: Span, count: Count, limit: int, fine: int) -> Iterator[Piece]:
+    """Yield ``span`` itself when it has at most ``limit`` tokens, else parts of at most ``fine``."""
+    length = span.end - span.start
+    if length <= CHARACTERS_AT_ONCE:
+        (tokens,) = count([text[span.start : span.end]])
+        if tokens <= limit or length == 1:
+            yield Piece(span, tokens)
+            return
+    middle = _middle(text, span)
+    for half in (Span(span.start, middle), Span(middle, span.end)):
+        yield from _pieces(text, half, count, fine, fine)
+
+
+def _middle(text: str, span: Span) -> int:
+    """Give the best place to cut near the middle: a line's end, a clause's, a word's, else anywhere."""
+    centre = (span.start + span.end) // 2
+    reach = min(REACH, (span.end - span.start) // 4)
+    for kind in BREAKS:
+        if places := [found.end() for found in kind.finditer(text, centre - reach, centre + reach)]:
+            return min(places, key=lambda place: abs(place - centre))
+    while centre < span.end - 1 and ATTACHED.match(text, centre):
+        centre += 1
+    return centre
+
+
+def _stripped(text: str, span: Span) -> Span:
+    piece = text[span.start : span.end]
+    start = span.start + len(piece) - len(piece.lstrip())
+    return Span(start, max(start, span.start + len(piece.rstrip())))

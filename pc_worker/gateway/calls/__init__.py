@@ -1,0 +1,1 @@
+"""The calls of the gRPC service, one module each."""

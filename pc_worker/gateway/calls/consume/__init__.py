@@ -1,0 +1,1 @@
+"""The Consume call: acknowledged delivery with credit."""

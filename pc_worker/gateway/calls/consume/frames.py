@@ -1,0 +1,108 @@
+"""A consumer's messages: its own read; pieces of the log cut to its limits and framed without decoding their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import google_crc32c
+import numpy as np
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+
+from pc_worker.errors import InvalidRequest
+from pc_worker.gateway.log.delivery import Piece
+from pc_worker.store.log.read import Tombstone
+from pc_worker.wire import MESSAGE_BYTES, RowBlock, tagged
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
+
+#: The frame's own fields: positions, model, epoch, tags and lengths.
+FRAME_BYTES = 512
+#: A tombstone's UUID and position with their tags.
+TOMBSTONE_BYTES = 60
+RESPONSE_CHUNK = pb.ConsumeResponse.CHUNK_FIELD_NUMBER
+CHUNK_ROWS = pb.ConsumeChunk.ROWS_FIELD_NUMBER
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A ready ConsumeResponse with a chunk, and what it holds."""
+
+    message: bytes
+    position: int
+    rows: int
+    tombstones: int
+    identity: bytes
+    queued: bool
+
+
+def frames(piece: Piece, *, after: int, max_rows: int, max_bytes: int) -> Iterator[Frame]:
+    """Yield the piece as frames that join without gaps from ``after`` on."""
+    waiting = list(piece.tombstones)
+    cuts = list(piece.block.cuts(piece.start, max_rows=max_rows, max_bytes=_room(piece, max_bytes)))
+    if not cuts and waiting:
+        cuts = [(0, 0)]
+    for start, end in cuts:
+        upto = piece.upto if end in (0, cuts[-1][1]) else piece.block.positions[end - 1]
+        buried = [tombstone for tombstone in waiting if tombstone.position <= upto]
+        waiting = waiting[len(buried) :]
+        yield _frame(piece, start, end, after, upto, buried)
+        after = upto
+
+
+def extend_checksum(checksum: int, frame: Frame) -> int:
+    """Go on with the crc32c of everything sent, as the end of log reports it."""
+    return int(google_crc32c.extend(checksum, frame.identity))
+
+
+def parse_request(raw: object) -> pb.ConsumeRequest | None:
+    """Read a consumer's message; None = it has half-closed.
+
+    Raises:
+        InvalidRequest: If it is something else.
+    """
+    if not isinstance(raw, bytes):
+        return None
+    try:
+        return pb.ConsumeRequest.FromString(raw)
+    except DecodeError as exc:
+        raise InvalidRequest("the message is not a ConsumeRequest") from exc
+
+
+def _room(piece: Piece, max_bytes: int) -> int:
+    jobs = sum(len(job.encode()) + 3 for job in piece.jobs)
+    return min(max_bytes, MESSAGE_BYTES) - FRAME_BYTES - TOMBSTONE_BYTES * len(piece.tombstones) - jobs
+
+
+def _frame(piece: Piece, start: int, end: int, after: int, upto: int, buried: Sequence[Tombstone]) -> Frame:
+    chunk = pb.ConsumeChunk(
+        after_position=after,
+        position=upto,
+        tombstones=[pb.ConsumeTombstone(row_id=dead.row_id, position=dead.position) for dead in buried],
+        model=piece.model,
+        epoch=str(piece.epoch),
+        job_ids=piece.jobs[start:end] if len(piece.jobs) > 1 else piece.jobs,
+    ).SerializeToString()
+    if end > start:
+        chunk += tagged(CHUNK_ROWS, piece.block.message(start, end))
+    message = tagged(RESPONSE_CHUNK, chunk)
+    identity = _row_identity(piece.block, start, end) + _tombstone_identity(buried)
+    return Frame(message, upto, end - start, len(buried), identity, piece.queued)
+
+
+def _row_identity(block: RowBlock, start: int, end: int) -> bytes:
+    positions = np.array(block.positions[start:end], dtype=">i8")
+    row_ids = np.frombuffer(block.uuid_bytes(start, end), dtype="V16")
+    return _interleaved(row_ids, positions)
+
+
+def _tombstone_identity(buried: Sequence[Tombstone]) -> bytes:
+    raw = bytes.fromhex("".join(dead.row_id for dead in buried).replace("-", ""))
+    return _interleaved(np.frombuffer(raw, dtype="V16"), np.array([dead.position for dead in buried], dtype=">i8"))
+
+
+def _interleaved(row_ids: NDArray[Any], positions: NDArray[Any]) -> bytes:
+    table = np.empty(len(row_ids), dtype=[("row_id", "V16"), ("position", ">i8")])
+    table["row_id"], table["position"] = row_ids, positions
+    return table.tobytes()

@@ -1,0 +1,274 @@
+"""One consumer's session: catch-up, then live tail; credit and acknowledgements; checkpoints and heartbeats."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import grpc.aio
+
+from pc_worker.errors import Fenced, InvalidRequest, Unavailable
+from pc_worker.gateway import metrics
+from pc_worker.gateway.calls.consume.credit import Window
+from pc_worker.gateway.calls.consume.first_completed import any_set, first_of
+from pc_worker.gateway.calls.consume.frames import Frame, extend_checksum, frames, parse_request
+from pc_worker.gateway.context import Parts
+from pc_worker.gateway.log.delivery import LogReader, Range, resting_when_blocked
+from pc_worker.gateway.log.retry import healed
+from pc_worker.gateway.status import NotAcknowledged
+from pc_worker.store.log.read import LogHead
+from pc_worker.store.log.subscription_leases import HOLD_S, Hold
+from pc_worker.wire import arm_of
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
+
+RENEW_S = HOLD_S / 3
+#: Acknowledgements that come faster are kept together.
+KEEP_EVERY_S = 0.05
+MEASURE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the consumer asked for: limits of a frame, seconds of silence and without acknowledgement."""
+
+    max_rows: int
+    max_bytes: int
+    heartbeat_s: int
+    ack_deadline_s: int
+
+
+class Session:
+    """Sends, receives and keeps at the same time; whatever ends first ends all."""
+
+    def __init__(self, parts: Parts, context: grpc.aio.ServicerContext, terms: Terms, hold: Hold) -> None:
+        self._parts, self._context, self._terms, self._hold = parts, context, terms, hold
+        self._window = Window(hold.position)
+        self._sent = pb.ConsumeEndOfLog()
+        self._head = hold.position
+        self._kept = hold.position
+        self._unkept_rows = 0
+        self._half_closed = False
+        self._credited = asyncio.Event()
+        self._acked = asyncio.Event()
+        self._grown = asyncio.Event()
+
+    async def run(self, end: LogHead, credit: pb.ConsumeCredit) -> None:
+        """Serve until the consumer half-closes.
+
+        Raises:
+            Unavailable: If the database stays away, or the gateway stops.
+            Fenced: If another consumer has the subscription now.
+            NotAcknowledged: If nothing was acknowledged for too long.
+            InvalidRequest: If the consumer says something out of place.
+        """
+        self._window.grant(credit.chunks, credit.bytes)
+        watch, hold = self._parts.watch, self._hold
+        with watch.growth(hold.domain) as self._grown, watch.fence(hold.domain, hold.name) as fenced:
+            await first_of(
+                self._send(end), self._receive(), self._renew(fenced), self._guard(), self._stop(), self._measure()
+            )
+        await self._healed_keep()
+
+    async def keep(self) -> None:
+        """Store what was acknowledged, and renew the hold.
+
+        Raises:
+            Fenced: If another consumer has the subscription now.
+            Unavailable: If the database is away.
+        """
+        position, rows = self._window.acked, self._unkept_rows
+        await self._parts.subscriptions.keep(self._hold, position=position, rows=rows)
+        self._unkept_rows -= rows
+        self._kept = position
+
+    def trailers(self) -> tuple[tuple[str, str], ...]:
+        """Give the trailing metadata of a good end."""
+        return (
+            ("pcw-rows", str(self._sent.rows)),
+            ("pcw-acked-position", str(self._kept)),
+            ("pcw-head", str(self._head)),
+        )
+
+    def summary(self) -> dict[str, Any]:
+        """Give what the session did, for the log."""
+        return {"rows": self._sent.rows, "sent_position": self._window.position, "acked_position": self._kept}
+
+    async def _send(self, end: LogHead) -> None:
+        await self._say(opened=self._opened(end))
+        at_end = False
+        while not self._half_closed:
+            self._grown.clear()
+            await self._look()
+            if self._head > self._window.position:
+                await self._catch_up()
+                at_end = False
+            if not at_end and not self._half_closed:
+                await self._say_end_of_log()
+                at_end = True
+            await self._wait_for(self._grown)
+
+    async def _catch_up(self) -> None:
+        reader = self._reader()
+        async with aclosing(self._frames(reader)) as upcoming:
+            async for frame in upcoming:
+                with resting_when_blocked(reader):
+                    await self._wait_for_credit(len(frame.message))
+                    if self._half_closed:
+                        return
+                    await self._write(frame)
+
+    def _reader(self) -> LogReader:
+        after, domain, rows = self._window.position, self._hold.domain, self._terms.max_rows
+        wanted = Range(domain=domain, arm=arm_of(domain), after=after, head=self._head, max_rows=rows, consumer=True)
+        return LogReader(self._parts.delivery, self._parts.queue, wanted, heal_s=self._parts.config.heal_s)
+
+    async def _frames(self, reader: LogReader) -> AsyncGenerator[Frame, None]:
+        after, terms = self._window.position, self._terms
+        async for piece in reader.pieces():
+            for frame in frames(piece, after=after, max_rows=terms.max_rows, max_bytes=terms.max_bytes):
+                yield frame
+                after = frame.position
+
+    async def _write(self, frame: Frame) -> None:
+        size = len(frame.message)
+        # Accounted for before it goes: its acknowledgement may come before the write returns.
+        self._window.send(size, position=frame.position, rows=frame.rows, now=time.monotonic())
+        self._sent.rows += frame.rows
+        self._sent.tombstones += frame.tombstones
+        self._sent.chunks += 1
+        self._sent.checksum = extend_checksum(self._sent.checksum, frame)
+        await self._context.write(frame.message)
+        metrics.ROWS.labels(self._hold.domain, "queue" if frame.queued else "log").inc(frame.rows)
+        metrics.BYTES.labels(self._hold.domain).inc(size)
+
+    async def _say_end_of_log(self) -> None:
+        self._window.announce(self._head)
+        self._sent.position = self._head
+        await self._say(end_of_log=self._sent)
+
+    async def _wait_for_credit(self, size: int) -> None:
+        began = time.monotonic()
+        while not self._half_closed:
+            self._credited.clear()
+            if self._window.allows(size) and not self._parts.closing.asked.is_set():
+                break
+            await self._wait_for(self._credited, needed_bytes=size)
+        metrics.WAITED.labels(self._hold.domain).inc(time.monotonic() - began)
+
+    async def _wait_for(self, event: asyncio.Event, *, needed_bytes: int = 0) -> None:
+        if self._half_closed:
+            return
+        if self._parts.closing.asked.is_set():
+            await self._say_goodbye()
+        try:
+            async with asyncio.timeout(self._terms.heartbeat_s):
+                await event.wait()
+        except TimeoutError:
+            await self._say(heartbeat=self._heartbeat(needed_bytes))
+
+    async def _say_goodbye(self) -> NoReturn:
+        position = self._window.position
+        await self._say(closing=pb.ConsumeClosing(resume_after=position))
+        raise Unavailable(f"the gateway is stopping: resume after position {position}")
+
+    async def _say(self, **message: Any) -> None:
+        await self._context.write(pb.ConsumeResponse(**message).SerializeToString())
+
+    async def _receive(self) -> None:
+        while (request := parse_request(await self._context.read())) is not None:
+            match request.WhichOneof("request"):
+                case "credit":
+                    self._window.grant(request.credit.chunks, request.credit.bytes)
+                    self._credited.set()
+                case "ack":
+                    self._unkept_rows += self._window.ack(request.ack.position, now=time.monotonic())
+                    self._acked.set()
+                case _:
+                    raise InvalidRequest("after `open` only credit and acknowledgements may come")
+        self._half_closed = True
+        await self._wake_sender()
+
+    async def _stop(self) -> None:
+        await self._parts.closing.asked.wait()
+        await self._wake_sender()
+
+    async def _wake_sender(self) -> NoReturn:
+        # The sender ends the session, between two messages.
+        self._credited.set()
+        self._grown.set()
+        while True:
+            await asyncio.Event().wait()
+
+    async def _renew(self, fenced: asyncio.Event) -> None:
+        try:
+            while True:
+                await any_set(self._acked, fenced, timeout_s=RENEW_S)
+                self._acked.clear()
+                fenced.clear()
+                await self._healed_keep()
+                await asyncio.sleep(KEEP_EVERY_S)
+        except Fenced:
+            metrics.FENCED.labels(self._hold.domain).inc()
+            raise
+
+    async def _healed_keep(self) -> None:
+        await healed(self.keep, heal_s=self._parts.config.heal_s, what=f"consumer {self._hold.name}")
+
+    async def _guard(self) -> None:
+        deadline_s = self._terms.ack_deadline_s
+        while True:
+            overdue_at = self._window.overdue_at(deadline_s)
+            left = deadline_s if overdue_at is None else overdue_at - time.monotonic()
+            if left <= 0:
+                raise NotAcknowledged(f"nothing was acknowledged for {deadline_s} s: resume after {self._window.acked}")
+            await asyncio.sleep(min(left, deadline_s / 4))
+
+    async def _measure(self) -> None:
+        shown = metrics.CreditShown(self._hold.domain)
+        try:
+            while True:
+                shown.show(self._window.chunks, self._window.bytes)
+                await asyncio.sleep(MEASURE_S)
+        finally:
+            shown.show(0, 0)
+
+    async def _look(self) -> None:
+        delivery, domain = self._parts.delivery, self._hold.domain
+        end = await healed(
+            lambda: delivery.head(domain), heal_s=self._parts.config.heal_s, what=f"consumer {self._hold.name}"
+        )
+        if end is None:
+            raise Unavailable(f"domain {domain} has no log any more")
+        if end.position < self._window.position:
+            # What it has is no longer here: rows that come now would take the places of those it would then skip.
+            raise InvalidRequest(
+                f"the log of {domain} ends at {end.position}, this consumer is at {self._window.position}: the log was"
+                " restored; open with after_position"
+            )
+        self._head = end.position
+
+    def _opened(self, end: LogHead) -> pb.ConsumeOpened:
+        return pb.ConsumeOpened(
+            position=self._hold.position,
+            head=end.position,
+            epoch=str(end.epoch),
+            model=end.model,
+            chunk_rows=self._terms.max_rows,
+            frame_bytes=self._terms.max_bytes,
+            heartbeat_s=self._terms.heartbeat_s,
+            ack_deadline_s=self._terms.ack_deadline_s,
+        )
+
+    def _heartbeat(self, needed_bytes: int) -> pb.ConsumeHeartbeat:
+        return pb.ConsumeHeartbeat(
+            head=self._head,
+            position=self._window.position,
+            acked_position=self._window.acked,
+            credit_chunks=min(self._window.chunks, 2**31 - 1),
+            credit_bytes=self._window.bytes,
+            needed_bytes=needed_bytes,
+        )

@@ -1,0 +1,82 @@
+"""`grpc.health.v1.Health`: whether the gateway serves, asked once or watched; it needs no token."""
+
+from __future__ import annotations
+
+import asyncio
+
+from google.protobuf.message import DecodeError
+from grpc_health.v1 import health_pb2
+
+from pc_worker.errors import InvalidRequest, NotFound
+from pc_worker.gateway.limits.door import Call
+
+SERVICE_NAME = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+SERVING, NOT_SERVING, SERVICE_UNKNOWN = (
+    health_pb2.HealthCheckResponse.ServingStatus.Value(name) for name in ("SERVING", "NOT_SERVING", "SERVICE_UNKNOWN")
+)
+
+
+class Health:
+    """One state for all of ``services``. Each watcher is woken by itself: one that does not read delays nobody."""
+
+    def __init__(self, services: tuple[str, ...]) -> None:
+        self._services = frozenset(services) | {""}
+        self._serving = False
+        self._ended = False
+        self._watchers: set[asyncio.Event] = set()
+
+    def set(self, serving: bool) -> None:
+        """Say whether the gateway serves; without effect once it is ending."""
+        self._serving = serving and not self._ended
+        for watcher in self._watchers:
+            watcher.set()
+
+    def end(self) -> None:
+        """Say for good that it does not serve any more."""
+        self._ended = True
+        self.set(False)
+
+    async def check(self, call: Call) -> None:
+        """Answer once.
+
+        Raises:
+            InvalidRequest: If the request is something else.
+            NotFound: If there is no such service.
+        """
+        service = _service(call)
+        if service not in self._services:
+            raise NotFound(f"there is no service {service[:80]!r}")
+        await self._say(call, self._status(service))
+
+    async def watch(self, call: Call) -> None:
+        """Answer now and at every change, until the caller ends.
+
+        Raises:
+            InvalidRequest: If the request is something else.
+        """
+        service, said, changed = _service(call), None, asyncio.Event()
+        self._watchers.add(changed)
+        try:
+            while True:
+                changed.clear()
+                if (status := self._status(service)) != said:
+                    await self._say(call, status)
+                    said = status
+                await changed.wait()
+        finally:
+            self._watchers.discard(changed)
+
+    def _status(self, service: str) -> int:
+        if service not in self._services:
+            return int(SERVICE_UNKNOWN)
+        return int(SERVING if self._serving else NOT_SERVING)
+
+    async def _say(self, call: Call, status: int) -> None:
+        await call.context.write(health_pb2.HealthCheckResponse(status=status).SerializeToString())
+
+
+def _service(call: Call) -> str:
+    try:
+        return str(health_pb2.HealthCheckRequest.FromString(call.first).service)
+    except DecodeError as exc:
+        raise InvalidRequest("the request is not a HealthCheckRequest") from exc

@@ -1,0 +1,41 @@
+"""Server reflection, for whoever may call anything at all."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from google.protobuf.message import DecodeError
+from grpc_reflection.v1alpha import reflection_pb2
+from grpc_reflection.v1alpha.reflection import SERVICE_NAME, aio
+
+from pc_worker.errors import InvalidRequest
+from pc_worker.gateway.limits.door import Call
+
+__all__ = ["SERVICE_NAME", "Reflection"]
+
+
+class Reflection:
+    """Describes the services: gRPC's own answers, on bytes."""
+
+    def __init__(self, services: tuple[str, ...]) -> None:
+        self._servicer = aio.ReflectionServicer(services)
+
+    async def serve(self, call: Call) -> None:
+        """Answer until the caller ends.
+
+        Raises:
+            InvalidRequest: If a request is something else.
+        """
+        async for answer in self._servicer.ServerReflectionInfo(_requests(call), call.context):
+            await call.context.write(answer.SerializeToString())
+
+
+async def _requests(call: Call) -> AsyncIterator[Any]:
+    raw: object = call.first
+    while isinstance(raw, bytes):
+        try:
+            yield reflection_pb2.ServerReflectionRequest.FromString(raw)
+        except DecodeError as exc:
+            raise InvalidRequest("the message is not a ServerReflectionRequest") from exc
+        raw = await call.context.read()

@@ -1,0 +1,149 @@
+"""`Search`: the search service, called in threads, by turns, and ended when its caller goes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from pc_worker.errors import InvalidRequest
+from pc_worker.gateway.config import SearchFunction
+from pc_worker.gateway.context import Parts
+from pc_worker.gateway.limits.door import Call
+from pc_worker.gateway.limits.places import Caller
+from pc_worker.gateway.status import TooLate
+from pc_worker.store.search.cancel import Stop
+from pc_worker.store.search.filters import check_number
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
+
+DEFAULT_K = 10
+#: A statement that begins just when it is to be cancelled is missed: it is cancelled again.
+ASK_AGAIN_S = 0.2
+
+
+class Turns:
+    """At most so many at work at once of each caller; the others wait in the order in which they came."""
+
+    def __init__(self, per_caller: int) -> None:
+        self._per_caller = per_caller
+        self._gates: dict[str, tuple[asyncio.Semaphore, int]] = {}
+
+    @asynccontextmanager
+    async def take(self, caller: Caller) -> AsyncIterator[None]:
+        """Wait for a turn, and have it for the block."""
+        key = caller.key
+        gate, users = self._gates.get(key, (asyncio.Semaphore(self._per_caller), 0))
+        self._gates[key] = (gate, users + 1)
+        try:
+            async with gate:
+                yield
+        finally:
+            gate, users = self._gates.pop(key)
+            if users > 1:
+                self._gates[key] = (gate, users - 1)
+
+
+class SearchCall:
+    """The handler; takes and gives bytes."""
+
+    def __init__(self, parts: Parts, search: SearchFunction) -> None:
+        config = parts.config
+        self._search, self._search_s = search, config.search_s
+        self._turns = Turns(config.searches_per_caller)
+        self._endings: set[asyncio.Task[None]] = set()
+        self._threads = ThreadPoolExecutor(config.searches, thread_name_prefix="search")
+
+    async def serve(self, call: Call) -> None:
+        """Serve one call.
+
+        Raises:
+            PcWorkerError: Turned into a status.
+        """
+        request = _parse(call.first)
+        call.grant.check(request.domain)
+        try:
+            async with asyncio.timeout(self._search_s), self._turns.take(call.caller):
+                answer = await self._run(request)
+        except TimeoutError as exc:
+            raise TooLate(
+                f"the search was not answered within {self._search_s:g} s: ask for less, or try again later"
+            ) from exc
+        await call.context.write(answer)
+
+    async def _run(self, request: pb.SearchRequest) -> bytes:
+        stop = Stop(within_s=self._search_s)
+        work = self._threads.submit(self._answer, request, stop)
+        answer = asyncio.wrap_future(work)
+        try:
+            return await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            answer.add_done_callback(_look_away)
+            ending = asyncio.create_task(_end(work, stop))
+            self._endings.add(ending)
+            ending.add_done_callback(self._endings.discard)
+            await asyncio.shield(ending)  # its turn is taken until it has ended
+            raise
+
+    def _answer(self, request: pb.SearchRequest, stop: Stop) -> bytes:
+        check_number(request.where)  # before each becomes an object
+        found = self._search(
+            query=request.query,
+            domain=request.domain,
+            k=request.k or DEFAULT_K,
+            mode=request.mode or "hybrid",
+            where=tuple(request.where),
+            like=request.like or None,
+            stop=stop,
+        )
+        return _response(found).SerializeToString()
+
+
+def _look_away(answer: asyncio.Future[bytes]) -> None:
+    # Asyncio complains of an error that nobody has looked at.
+    if not answer.cancelled():
+        answer.exception()
+
+
+async def _end(work: Future[bytes], stop: Stop) -> None:
+    """Have a search end, and wait until it has."""
+    if work.cancel():
+        return
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    work.add_done_callback(lambda _: loop.call_soon_threadsafe(over.set))
+    while not work.done():
+        await asyncio.to_thread(stop.ask)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), ASK_AGAIN_S)
+
+
+def _parse(raw: bytes) -> pb.SearchRequest:
+    try:
+        return pb.SearchRequest.FromString(raw)
+    except DecodeError as exc:
+        raise InvalidRequest("the request is not a SearchRequest") from exc
+
+
+def _response(found: Mapping[str, Any]) -> pb.SearchResponse:
+    return pb.SearchResponse(
+        query=found["query"] or "",
+        domain=found["domain"],
+        mode=found["mode"],
+        took_ms=found["took_ms"],
+        hits=[_hit(hit) for hit in found["hits"]],
+    )
+
+
+def _hit(hit: Mapping[str, Any]) -> pb.SearchHit:
+    return pb.SearchHit(
+        id=hit["id"],
+        score=hit["score"],
+        vector_score=hit["vector_score"],
+        text_score=hit["text_score"],
+        payload_json=json.dumps(hit["payload"], ensure_ascii=False, separators=(",", ":")),
+    )

@@ -1,0 +1,155 @@
+"""`StreamEmbedding`: every row up to the log's head at the call, then OK; never OK unless complete."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import grpc.aio
+import structlog
+from google.protobuf.message import DecodeError
+
+from pc_worker.errors import InvalidRequest, Unavailable
+from pc_worker.gateway import metrics
+from pc_worker.gateway.calls.checks import checked_position, chunk_rows
+from pc_worker.gateway.context import Parts
+from pc_worker.gateway.limits.door import Call
+from pc_worker.gateway.log.delivery import LogReader, Range, resting_when_blocked
+from pc_worker.wire import arm_of
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a call begins: the range it reads and the uuid it was given, empty if none."""
+
+    wanted: Range
+    given_uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message ready to go, with its last row and where its rows were read."""
+
+    message: bytes
+    rows: int
+    last_uuid: str
+    last_position: int
+    source: str
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a call has delivered so far."""
+
+    last_uuid: str
+    last_position: int
+    rows: int = 0
+    complete: bool = False
+
+
+class EmbeddingStream:
+    """The handler; takes and gives bytes."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def serve(self, call: Call) -> None:
+        """Serve one call.
+
+        Raises:
+            PcWorkerError: Turned into a status.
+        """
+        request = _parse(call.first)
+        call.grant.check(request.domain)
+        start = await self._start(request)
+        with metrics.stream_open(request.domain, "StreamEmbedding"):
+            await self._serve(start, call.context)
+
+    async def _start(self, request: pb.StreamEmbeddingRequest) -> Start:
+        max_rows = chunk_rows(request.chunk_size)
+        end = await self._parts.head(request.domain)
+        head = 0 if end is None else end.position
+        given = "" if request.HasField("after_position") else request.last_processed_uuid
+        if request.HasField("after_position"):
+            after = checked_position(request.after_position, head)
+        else:
+            after = await self._parts.resolve(request.domain, given) if given else 0
+        arm = arm_of(request.domain)
+        return Start(Range(domain=request.domain, arm=arm, after=after, head=head, max_rows=max_rows), given)
+
+    async def _serve(self, start: Start, context: grpc.aio.ServicerContext) -> None:
+        wanted = start.wanted
+        progress = Progress(start.given_uuid, wanted.after)
+        await context.send_initial_metadata(())
+        await asyncio.sleep(self._parts.config.first_chunk_delay_s)
+        try:
+            await self._send(wanted, progress, context)
+            progress.complete = True
+            context.set_trailing_metadata(_trailers(progress, wanted.head))
+        finally:
+            self._record(wanted, progress)
+
+    async def _send(self, wanted: Range, progress: Progress, context: grpc.aio.ServicerContext) -> None:
+        reader = LogReader(self._parts.delivery, self._parts.queue, wanted, heal_s=self._parts.config.heal_s)
+        async with aclosing(_messages(reader, wanted.max_rows)) as messages:
+            async for outgoing in messages:
+                if self._parts.closing.stopping:
+                    raise Unavailable(f"the gateway is stopping: resume after position {progress.last_position}")
+                with resting_when_blocked(reader):
+                    await self._write(outgoing, wanted.domain, context)
+                progress.rows += outgoing.rows
+                progress.last_uuid, progress.last_position = outgoing.last_uuid, outgoing.last_position
+
+    async def _write(self, outgoing: Outgoing, domain: str, context: grpc.aio.ServicerContext) -> None:
+        before = time.monotonic()
+        try:
+            async with asyncio.timeout(self._parts.config.stall_s):
+                await context.write(outgoing.message)
+        except TimeoutError as exc:
+            raise Unavailable("the client took no message for too long: resume after the last row it has") from exc
+        metrics.BLOCKED.labels(domain).inc(time.monotonic() - before)
+        metrics.ROWS.labels(domain, outgoing.source).inc(outgoing.rows)
+        metrics.BYTES.labels(domain).inc(len(outgoing.message))
+
+    def _record(self, wanted: Range, progress: Progress) -> None:
+        # The stock reader takes a broken stream for its end: only our record tells that it was cut short.
+        metrics.ENDED.labels(wanted.domain, "complete" if progress.complete else "cut").inc()
+        report = log.info if progress.complete else log.warning
+        report(
+            "stream_ended",
+            domain=wanted.domain,
+            complete=progress.complete,
+            rows=progress.rows,
+            last_position=progress.last_position,
+            head=wanted.head,
+        )
+
+
+async def _messages(reader: LogReader, max_rows: int) -> AsyncGenerator[Outgoing, None]:
+    async for piece in reader.pieces():
+        block, source = piece.block, "queue" if piece.queued else "log"
+        for start, end in block.cuts(piece.start, max_rows=max_rows):
+            last = end - 1
+            yield Outgoing(block.message(start, end), end - start, block.row_id(last), block.positions[last], source)
+
+
+def _parse(raw: bytes) -> pb.StreamEmbeddingRequest:
+    try:
+        return pb.StreamEmbeddingRequest.FromString(raw)
+    except DecodeError as exc:
+        raise InvalidRequest("the request is not a StreamEmbeddingRequest") from exc
+
+
+def _trailers(progress: Progress, head: int) -> tuple[tuple[str, str], ...]:
+    return (
+        ("pcw-rows", str(progress.rows)),
+        ("pcw-last-uuid", progress.last_uuid),
+        ("pcw-last-position", str(progress.last_position)),
+        ("pcw-head", str(head)),
+    )

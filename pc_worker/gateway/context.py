@@ -1,0 +1,71 @@
+"""What all calls of one gateway share."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from pc_worker.errors import InvalidRequest, NotFound
+from pc_worker.gateway.calls.checks import checked_row_id
+from pc_worker.gateway.config import GatewayConfig
+from pc_worker.gateway.limits.places import Places
+from pc_worker.gateway.log.notify import Watch
+from pc_worker.hot_buffer import AsyncQueue
+from pc_worker.store.db.texts import storable
+from pc_worker.store.log.read import Delivery, LogHead
+from pc_worker.store.log.subscription_leases import Subscriptions
+
+
+class Closing:
+    """How far the gateway has come in ending."""
+
+    def __init__(self) -> None:
+        #: Streams stop after their present frame.
+        self.stopping = False
+        #: Set as soon as the gateway is asked to end: for streams that never end by themselves.
+        self.asked = asyncio.Event()
+
+    async def wait_for(self, streams: Places, patience_s: float) -> None:
+        """Let streams come to their end for ``patience_s``, then have them stop after their present frame."""
+        self.asked.set()
+        try:
+            await asyncio.wait_for(streams.emptied(), patience_s)
+        except TimeoutError:
+            self.stopping = True
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The neighbours and limits that every call works with."""
+
+    config: GatewayConfig
+    delivery: Delivery
+    subscriptions: Subscriptions
+    watch: Watch
+    queue: AsyncQueue | None
+    closing: Closing
+
+    async def head(self, domain: str) -> LogHead | None:
+        """Give where the domain's log ends; None if it has no row yet.
+
+        Raises:
+            InvalidRequest: If there is no such domain.
+            Unavailable: If the database is away.
+        """
+        head = await self.delivery.head(domain) if storable(domain) else None
+        if head is None and domain not in self.config.domains:
+            raise InvalidRequest(f"there is no domain {domain[:80]!r}")
+        return head
+
+    async def resolve(self, domain: str, given: str) -> int:
+        """Give the position that a checkpoint by uuid stands for.
+
+        Raises:
+            InvalidRequest: If it is no UUID in canonical form.
+            NotFound: If that row is not in the log.
+            Unavailable: If the database is away.
+        """
+        position = await self.delivery.first_position(domain, checked_row_id(given))
+        if position is None:
+            raise NotFound(f"row {given} is not in the log of {domain}: start without a checkpoint, or use a position")
+        return position

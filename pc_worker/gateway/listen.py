@@ -1,0 +1,129 @@
+"""Where the gateway listens, how it is secured there, and how it treats connections."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import ssl
+from pathlib import Path
+
+import grpc
+import grpc.aio
+import structlog
+
+from pc_worker.errors import InvalidRequest, Unavailable
+from pc_worker.gateway.auth import Access
+from pc_worker.gateway.config import GatewayConfig
+from pc_worker.settings import is_loopback, split_address
+
+log = structlog.get_logger()
+
+#: Re-tested on each upgrade of grpcio: three of these are not in its documentation.
+SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
+    # A dead or frozen peer is noticed after 3 + 9 s; the default is two hours. A JVM may well pause for some seconds.
+    ("grpc.keepalive_time_ms", 3_000),
+    ("grpc.keepalive_timeout_ms", 9_000),
+    # Its default of 60 s would win over the timeout above.
+    ("grpc.http2.ping_timeout_ms", 9_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    # Clients may ping as often, also between calls; by default the third ping within 5 minutes ends the connection.
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # Else two gateways would share a port without a word.
+    ("grpc.so_reuseport", 0),
+    # What we are sent is small: requests, credit, acks.
+    ("grpc.max_receive_message_length", 1024 * 1024),
+    ("grpc.max_metadata_size", 16 * 1024),
+    ("grpc.max_send_message_length", -1),
+    # Beyond 1,000 calls that no handler has yet, gRPC would cancel calls by chance, whoever makes them. We refuse those
+    # of the client that makes too many.
+    ("grpc.server.max_pending_requests", 50_000),
+    ("grpc.server.max_pending_requests_hard_limit", 50_000),
+)
+
+
+#: Calls that a connection may have beside the share of streams of its client: for health, reflection, and refusals.
+SPARE_CALLS = 8
+
+
+def server_options(config: GatewayConfig, access: Access) -> tuple[tuple[str, int], ...]:
+    """Give gRPC's options: a connection has no more calls than its client may have, so that a flood waits there."""
+    share = config.streams_per_token if access.required else config.streams_per_host
+    return (*SERVER_OPTIONS, ("grpc.max_concurrent_streams", min(share, config.max_streams) + SPARE_CALLS))
+
+
+def open_addresses(server: grpc.aio.Server, config: GatewayConfig, access: Access) -> tuple[str, ...]:
+    """Bind every address and give them with their real ports.
+
+    Raises:
+        InvalidRequest: If an address may not be used without TLS and credentials, or a TLS file is no good.
+        Unavailable: If an address is taken or not of this machine.
+    """
+    credentials = _credentials(config)
+    for address in config.addresses:
+        _check_exposure(address, config, access)
+    return tuple(_open(server, address, credentials) for address in config.addresses)
+
+
+def _check_exposure(address: str, config: GatewayConfig, access: Access) -> None:
+    known = access.required or config.tls_client_ca is not None
+    if is_loopback(address) or (config.tls_cert is not None and known):
+        return
+    if not config.insecure:
+        raise InvalidRequest(
+            f"the gateway may not listen on {address} without TLS and tokens or client certificates: set"
+            " PC_WORKER_TLS_CERT, PC_WORKER_TLS_KEY and PC_WORKER_TOKEN or PC_WORKER_TLS_CLIENT_CA,"
+            " or PC_WORKER_INSECURE=1 on a safe network"
+        )
+    log.warning("gateway_insecure", address=address, tls=config.tls_cert is not None, credentials=known)
+
+
+def _open(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> str:
+    try:
+        port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
+    except RuntimeError as exc:
+        raise Unavailable(_why_not(address)) from exc
+    if not port:
+        raise Unavailable(_why_not(address))
+    return f"{address.rpartition(':')[0]}:{port}"
+
+
+def _why_not(address: str) -> str:
+    # gRPC does not say; the operating system does.
+    host, port = split_address(address)
+    try:
+        family, kind, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.bind(where)
+            probe.listen()
+    except OSError as exc:
+        if exc.errno == errno.EADDRINUSE:
+            return f"{address} is taken: stop what listens there, or set PC_WORKER_GATEWAY_ADDRESS (port 0 = any)"
+        return f"cannot listen on {address}: {exc.strerror}: set PC_WORKER_GATEWAY_ADDRESS to one of this machine"
+    return f"cannot listen on {address}: set PC_WORKER_GATEWAY_ADDRESS to another address"
+
+
+def _credentials(config: GatewayConfig) -> grpc.ServerCredentials | None:
+    if config.tls_cert is None or config.tls_key is None:
+        return None
+    pair = (_read("PC_WORKER_TLS_KEY", config.tls_key), _read("PC_WORKER_TLS_CERT", config.tls_cert))
+    _check_pair(config.tls_cert, config.tls_key)
+    roots = None if config.tls_client_ca is None else _read("PC_WORKER_TLS_CLIENT_CA", config.tls_client_ca)
+    return grpc.ssl_server_credentials([pair], root_certificates=roots, require_client_auth=roots is not None)
+
+
+def _check_pair(cert: Path, key: Path) -> None:
+    # gRPC would take a broken pair and then fail every handshake.
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
+    except ssl.SSLError as exc:
+        message = f"PC_WORKER_TLS_CERT {cert} and PC_WORKER_TLS_KEY {key} do not work: {exc.reason}"
+        raise InvalidRequest(message) from exc
+
+
+def _read(variable: str, path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise InvalidRequest(f"{variable}: cannot read {path}: {os.strerror(exc.errno or 0)}") from exc

@@ -1,0 +1,1 @@
+"""Reading a delivery log for clients: read plan, read-ahead, notification."""

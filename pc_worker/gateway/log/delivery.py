@@ -1,0 +1,196 @@
+"""A cursor over a domain's log: the rows up to a head, from the queue where it can be trusted, else from PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from pc_worker.errors import ContractBroken, Unavailable
+from pc_worker.gateway.log.read_ahead import ReadAhead
+from pc_worker.gateway.log.read_plan import Step, plan
+from pc_worker.gateway.log.retry import Patience
+from pc_worker.hot_buffer import AsyncQueue, Entry
+from pc_worker.store.log.read import Delivery, LogBatch, LoggedRows, Tombstone
+from pc_worker.wire import MESSAGE_BYTES, RowBlock, build_block, row_message
+
+#: Batches looked up at once: about 77,000 rows, so that checking them costs nothing a chunk.
+WINDOW_BATCHES = 256
+#: A row may change or be forgotten meanwhile; a slow reader must not be given old entries for long.
+PLAN_S = 5.0
+#: Two chunks beyond the present one: Redis and PostgreSQL then work while the present one is sent.
+READ_AHEAD = 2
+#: A client that takes no message for so long is slow.
+BLOCKED_S = 1.0
+NO_EPOCH = UUID(int=0)
+#: A row alone in a message, with all framing of `Consume`.
+MOST_ROW_BYTES = MESSAGE_BYTES - 65_536
+
+
+@contextmanager
+def resting_when_blocked(reader: LogReader) -> Iterator[None]:
+    """Have ``reader`` give up what it read ahead if the block, a write, lasts: a client costs its one message then."""
+    timer = asyncio.get_running_loop().call_later(BLOCKED_S, reader.rest)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Rows of a block from ``start`` on, and deleted ones; after them the log is read up to ``upto``.
+
+    ``jobs`` logged the rows, one for each or one for all, empty = unknown; they and ``tombstones`` are filled in for
+    consumers only.
+    """
+
+    block: RowBlock
+    start: int
+    upto: int
+    queued: bool
+    model: str
+    epoch: UUID
+    jobs: tuple[str, ...] = ()
+    tombstones: Sequence[Tombstone] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """What to read: rows of ``domain`` beyond ``after``, as they stand in a log that ends at ``head``.
+
+    ``consumer`` = with tombstones and jobs.
+    """
+
+    domain: str
+    arm: str
+    after: int
+    head: int
+    max_rows: int
+    consumer: bool = False
+
+
+class LogReader:
+    """Reads one range in order, a little ahead, surviving a database or queue that goes away meanwhile."""
+
+    def __init__(self, delivery: Delivery, queue: AsyncQueue | None, wanted: Range, *, heal_s: float) -> None:
+        self._delivery, self._queue, self._wanted, self._heal_s = delivery, queue, wanted, heal_s
+        self._cursor = wanted.after
+        self._batches: Sequence[LogBatch] = ()
+        self._ahead: ReadAhead[Step, Entry | LoggedRows | None] = ReadAhead((), self._read, depth=0)
+
+    async def pieces(self) -> AsyncIterator[Piece]:
+        """Yield the range's rows; complete when it ends.
+
+        Raises:
+            Unavailable: If the database stays away for ``heal_s``.
+            ContractBroken: If a row cannot be read as the schema promises.
+        """
+        patience = Patience(self._heal_s)
+        while self._cursor < self._wanted.head:
+            try:
+                async for piece in self._window():
+                    patience.succeed()
+                    yield piece
+            except Unavailable as exc:
+                await patience.endure(exc, f"stream of {self._wanted.domain}")
+
+    def rest(self) -> None:
+        """Give up what was read ahead: its client does not take what it has."""
+        self._ahead.drop()
+
+    async def _window(self) -> AsyncIterator[Piece]:
+        expires = time.monotonic() + PLAN_S
+        self._ahead = ReadAhead(await self._plan(), self._read, depth=READ_AHEAD)
+        try:
+            while time.monotonic() < expires and (taken := await self._ahead.take()) is not None:
+                async for piece in self._pieces(*taken):
+                    self._cursor = piece.upto
+                    yield piece
+        finally:
+            self._ahead.drop()
+        await self._check_end()
+
+    async def _pieces(self, step: Step, found: Entry | LoggedRows | None) -> AsyncIterator[Piece]:
+        piece = self._piece(step, found)
+        yield piece
+        while piece.upto < step.upto:
+            piece = self._piece(step, await self._rows(piece.upto, step.upto))
+            yield piece
+
+    async def _check_end(self) -> None:
+        # After reading: what a restored database no longer has looks like rows that were deleted.
+        end = await self._delivery.head(self._wanted.domain)
+        if end is None or end.position < self._wanted.head:
+            raise ContractBroken(
+                f"the log of {self._wanted.domain} no longer reaches {self._wanted.head}, it was restored: start again"
+            )
+
+    async def _plan(self) -> list[Step]:
+        wanted = self._wanted
+        batches = await self._delivery.batches(
+            wanted.domain, after=self._cursor, upto=wanted.head, limit=WINDOW_BATCHES
+        )
+        self._batches = batches
+        upto = batches[-1].last if len(batches) == WINDOW_BATCHES else wanted.head
+        held: frozenset[int] = frozenset()
+        if self._queue is not None and batches:
+            held = await self._queue.held(wanted.domain, [batch.first for batch in batches])
+        return plan(batches, held, cursor=self._cursor, upto=min(upto, wanted.head))
+
+    async def _read(self, step: Step) -> Entry | LoggedRows | None:
+        return await self._entry(step) or await self._rows(step.after, step.upto)
+
+    async def _entry(self, step: Step) -> Entry | None:
+        batch = step.batch
+        if batch is None or self._queue is None:
+            return None
+        entry = await self._queue.get(self._wanted.domain, batch.first, batch.nonce, batch.queue_key)
+        if entry is None or (entry.epoch, entry.last) != (batch.epoch, batch.last):
+            return None
+        return entry
+
+    async def _rows(self, after: int, upto: int) -> LoggedRows | None:
+        return await self._delivery.rows(
+            self._wanted.domain,
+            after=after,
+            upto=upto,
+            head=self._wanted.head,
+            max_rows=self._wanted.max_rows,
+            max_bytes=MESSAGE_BYTES,
+            tombstones=self._wanted.consumer,
+        )
+
+    def _piece(self, step: Step, found: Entry | LoggedRows | None) -> Piece:
+        match found:
+            case Entry(block=block, epoch=epoch) if step.batch is not None:
+                batch, start = step.batch, step.after + 1 - found.first
+                return Piece(block, start, step.upto, True, batch.model, epoch, jobs=(batch.job_id or "",))
+            case LoggedRows():
+                block = self._block(found)
+                jobs = self._jobs(block) if self._wanted.consumer else ()
+                return Piece(block, 0, found.upto, False, found.model, found.epoch, jobs, found.tombstones)
+            case _:
+                return Piece(build_block(self._wanted.arm, [], []), 0, step.upto, False, "", NO_EPOCH)
+
+    def _jobs(self, block: RowBlock) -> tuple[str, ...]:
+        firsts = [batch.first for batch in self._batches]
+        places = (bisect_right(firsts, position) - 1 for position in block.positions)
+        jobs = tuple(self._batches[place].job_id or "" if place >= 0 else "" for place in places)
+        return jobs if len(set(jobs)) > 1 else jobs[:1]
+
+    def _block(self, read: LoggedRows) -> RowBlock:
+        rows = []
+        for row in read.rows:
+            message = row_message(self._wanted.arm, row.head, row.passages, read.model)
+            if len(message) > MOST_ROW_BYTES:  # no client could take it: each would fail here again and again
+                raise ContractBroken(
+                    f"row {row.row_id} at position {row.position} of {self._wanted.domain} is {len(message):,} bytes "
+                    f"on the wire; {MOST_ROW_BYTES:,} is the most: switch the domain's model back, or forget the row"
+                )
+            rows.append((row.row_id, message))
+        return build_block(self._wanted.arm, [row.position for row in read.rows], rows)

@@ -1,0 +1,101 @@
+"""The queue for an event loop: gives entries while Redis answers, and nothing, quickly, while it does not."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+from weakref import WeakValueDictionary
+
+from pc_worker.hot_buffer.entry import Entry
+from pc_worker.hot_buffer.metrics import UNUSABLE
+from pc_worker.hot_buffer.ring import Queue, QueueDamaged
+from pc_worker.logs import get_logger
+
+log = get_logger(__name__)
+
+T = TypeVar("T")
+
+#: After a failure Redis is left alone this long, so that a dead one slows no reader down more than once; twice as long
+#: after each further one.
+PAUSE_S, LONGEST_PAUSE_S = 1.0, 8.0
+#: An entry is at most a few MB and next door: slower than this is as good as away.
+ANSWER_S = 3.0
+#: Trouble is told once and then no more often than this; how often it was met, the metric tells.
+TOLD_EVERY_S = 60.0
+#: Reading megabytes in threads leaves the event loop to its clients: measured 1.4 times as fast as in the loop.
+THREADS = 2
+
+
+class AsyncQueue:
+    """Reads entries without consuming them. Whatever is wrong with Redis, or with what it holds, never raises here.
+
+    What the queue cannot give is read from the log.
+    """
+
+    def __init__(self, queue: Queue, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._queue, self._clock = queue, clock
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="queue")
+        self._pause_s, self._paused_until = PAUSE_S, 0.0
+        self._told: dict[tuple[str, str], float] = {}
+        #: What some reader still has: readers of the same rows share their bytes, however many they are.
+        self._read: WeakValueDictionary[tuple[str, int, int], Entry] = WeakValueDictionary()
+
+    async def held(self, domain: str, firsts: Sequence[int]) -> frozenset[int]:
+        """Give those of ``firsts`` at which an entry begins that is held just now."""
+        found = await self._ask(domain, lambda: self._queue.held(domain, firsts))
+        return frozenset() if found is None else found
+
+    async def get(self, domain: str, first: int, nonce: int, key: bytes | None) -> Entry | None:
+        """Give the entry that starts at ``first`` and has this nonce, from Redis or from whoever read it before.
+
+        None if it is not there, another one, not sealed with ``key``, or Redis is away.
+        """
+        if key is None:
+            return None
+        place = (domain, first, nonce)
+        entry = self._read.get(place) or await self._ask(domain, lambda: self._queue.get(domain, first, key))
+        if entry is None or entry.nonce != nonce:
+            return None
+        return self._read.setdefault(place, entry)
+
+    def close(self) -> None:
+        """Close the connections and let the threads end."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._queue.close()
+
+    async def _ask(self, domain: str, question: Callable[[], T]) -> T | None:
+        """Ask Redis; None for any failure whatever, or while it is left alone after one."""
+        if self._clock() < self._paused_until:
+            return None
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                answer = await asyncio.get_running_loop().run_in_executor(self._threads, _answer, question)
+        except TimeoutError:
+            answer = TimeoutError(f"it takes longer than {ANSWER_S:g} s")
+        if isinstance(answer, Exception):
+            self._note(domain, answer)
+            return None
+        self._pause_s = PAUSE_S
+        return answer
+
+    def _note(self, domain: str, error: Exception) -> None:
+        reason = "damaged" if isinstance(error, QueueDamaged) else "away"
+        UNUSABLE.labels(domain, reason).inc()
+        now = self._clock()
+        if reason == "away":
+            self._paused_until = now + self._pause_s
+            self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+        if now >= self._told.get((domain, reason), now):
+            self._told[domain, reason] = now + TOLD_EVERY_S
+            log.warning("queue_unusable", domain=domain, reason=reason, error=str(error)[:300])
+
+
+def _answer(question: Callable[[], T]) -> T | Exception:
+    # Given, not raised: a StopIteration that a thread raises never reaches the one who awaits it.
+    try:
+        return question()
+    except Exception as exc:
+        return exc

@@ -1,0 +1,154 @@
+"""The queue read straight off the socket: an entry's message arrives in the very bytes that go on to the client.
+
+A Redis client copies a value four times on its way to the caller; of megabytes, that costs more than sending them.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from pc_worker.hot_buffer.entry import HEADER, Entry, front_bytes
+from pc_worker.hot_buffer.keys import queue_keys
+from pc_worker.hot_buffer.ring import Queue, QueueDamaged, asking, checked_entry
+from pc_worker.hot_buffer.seal import SEAL_BYTES
+from pc_worker.urls import read_redis_url
+
+#: A reply's first line: a type, a length, an end.
+LINE_BYTES = 512
+#: Its bytes may come one by one, but not for ever.
+LINE_S = 2.0
+END = b"\r\n"
+
+
+class DirectQueue(Queue):
+    """A queue over plain TCP whose entries are read without copies. Connections are kept, one a thread that reads."""
+
+    def __init__(self, client: redis.Redis, *, max_bytes: int, target: dict[str, Any], timeout_s: float) -> None:
+        super().__init__(client, max_bytes=max_bytes)
+        self._target, self._timeout_s = target, timeout_s
+        self._idle: list[socket.socket] = []
+
+    def get(self, domain: str, first: int, key: bytes) -> Entry | None:
+        """Give the entry that starts at ``first``; None if it is not there.
+
+        Raises:
+            QueueDamaged: If what is there is not an entry of ours.
+            Unavailable: If Redis does not answer.
+        """
+        with asking(domain):
+            try:
+                parts = self._get(self._idle.pop(), domain, first)
+            except (IndexError, OSError):  # none is kept, or the server closed it meanwhile
+                parts = self._get(self._connect(), domain, first)
+            return None if parts is None else checked_entry(Entry.from_parts(*parts, key), domain, first)
+
+    def close(self) -> None:
+        """Close the connections."""
+        super().close()
+        while self._idle:
+            self._idle.pop().close()
+
+    def _get(self, connection: socket.socket, domain: str, first: int) -> tuple[bytes, bytes, bytes] | None:
+        """Give an entry's front, message and seal as they arrive; None if there is no entry."""
+        try:
+            length = _ask(connection, b"HGET", queue_keys(domain)[0].encode(), b"%d" % first)
+            parts = None if length < 0 else _receive_entry(connection, length)
+        except BaseException:  # what the server has still to say is not read
+            connection.close()
+            raise
+        self._idle.append(connection)
+        return parts
+
+    def _connect(self) -> socket.socket:
+        target = self._target
+        where = (target.get("host", "localhost"), target.get("port", 6379))
+        connection = socket.create_connection(where, timeout=self._timeout_s)
+        # Blocking, with the kernel's own time limits: only so does one call receive a whole message.
+        connection.setblocking(True)
+        limit = struct.pack("ll", int(self._timeout_s), int(self._timeout_s % 1 * 1_000_000))
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            connection.setsockopt(socket.SOL_SOCKET, option, limit)
+        try:
+            self._greet(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _greet(self, connection: socket.socket) -> None:
+        target = self._target
+        if target.get("password"):
+            user = [target["username"].encode()] if target.get("username") else []
+            _ask(connection, b"AUTH", *user, target["password"].encode())
+        if target.get("db"):
+            _ask(connection, b"SELECT", b"%d" % target["db"])
+
+
+def open_queue(redis_url: str, *, max_bytes: int, timeout_s: float) -> Queue:
+    """Give the queue of a server; over plain TCP its entries are read directly.
+
+    Raises:
+        ValueError: If that is no URL of Redis.
+    """
+    server = read_redis_url(redis_url)
+    target = server.for_redis_py()
+    client = redis.Redis(
+        **target, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 1)
+    )
+    if server.path or server.tls:
+        return Queue(client, max_bytes=max_bytes)
+    return DirectQueue(client, max_bytes=max_bytes, target=target, timeout_s=timeout_s)
+
+
+def _ask(connection: socket.socket, *words: bytes) -> int:
+    """Send a command; give the length of the string it answers with, -1 for none, 0 for OK."""
+    parts = [b"*%d" % len(words), *(part for word in words for part in (b"$%d" % len(word), word)), b""]
+    connection.sendall(END.join(parts))
+    line = _receive_line(connection)
+    match line[:1]:
+        case b"$":
+            return int(line[1:])
+        case b"+":
+            return 0
+        case b"-":
+            raise redis.ResponseError(line[1:].decode("utf-8", "replace"))
+        case _:
+            raise ValueError(f"it answers {line[:80]!r}")
+
+
+def _receive_entry(connection: socket.socket, length: int) -> tuple[bytes, bytes, bytes]:
+    header = _receive(connection, min(length, HEADER.size))
+    front = front_bytes(header, length)
+    if front is None:
+        raise QueueDamaged("what Redis holds there is no entry")
+    rest = _receive(connection, front - HEADER.size)
+    message = _receive(connection, length - front - SEAL_BYTES)
+    tail = _receive(connection, SEAL_BYTES + len(END))
+    return header + rest, message, tail[:SEAL_BYTES]
+
+
+def _receive_line(connection: socket.socket) -> bytes:
+    patience = time.monotonic() + LINE_S
+    seen = connection.recv(LINE_BYTES, socket.MSG_PEEK)
+    while (end := seen.find(END)) < 0:
+        more = connection.recv(len(seen) + 1, socket.MSG_PEEK | socket.MSG_WAITALL)
+        if not seen or len(more) <= len(seen) or len(more) > LINE_BYTES or time.monotonic() > patience:
+            raise ConnectionError("it closed the connection, or what it says is not Redis")
+        seen = more
+    return _receive(connection, end + len(END))[:end]
+
+
+def _receive(connection: socket.socket, size: int) -> bytes:
+    if not size:
+        return b""
+    received = connection.recv(size, socket.MSG_WAITALL)
+    if len(received) < size:
+        raise ConnectionError("it broke off in the middle of an entry")
+    return received

@@ -1,0 +1,1 @@
+"""Prometheus metrics: of the line, of several processes, and where they are exported."""

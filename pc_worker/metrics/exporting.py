@@ -1,0 +1,70 @@
+"""Metrics on an address: of all processes of a stack or a worker, which write them to files, or of this one alone."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from prometheus_client import REGISTRY, CollectorRegistry, start_http_server
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from pc_worker.logs import get_logger
+from pc_worker.metrics.multiprocess import FOLDER_VARIABLE
+from pc_worker.settings import Settings, split_address
+
+log = get_logger(__name__)
+
+
+def export_metrics(address: str, folder: Path, *, line: Collector | None = None) -> None:
+    """Serve the metrics that processes write to ``folder``; what an earlier run left there is cleared.
+
+    Args:
+        address: HOST:PORT.
+        folder: Where the processes write.
+        line: What measures the line as a whole; one part of an installation has it.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    os.environ[FOLDER_VARIABLE] = str(folder)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]  # the library publishes no type
+    if line is not None:
+        registry.register(line)
+    _serve(address, registry)
+
+
+def export_part(settings: Settings, *, pool: bool, line: Collector | None = None) -> None:
+    """Serve the metrics of a part that runs alone; under `up` it is `up` that serves them.
+
+    Args:
+        settings: Where to.
+        pool: Whether the part counts in child processes.
+        line: What measures the line as a whole.
+    """
+    if FOLDER_VARIABLE in os.environ:
+        return
+    try:
+        if pool:
+            export_metrics(settings.metrics_address, _own_folder(), line=line)
+        else:
+            if line is not None:
+                REGISTRY.register(line)
+            _serve(settings.metrics_address, REGISTRY)
+    except OSError as exc:  # a part works without being measured
+        log.warning("metrics_not_served", address=settings.metrics_address, reason=str(exc))
+
+
+def _own_folder() -> Path:
+    """Give a folder of this part's own: workers may share a HOME, and must not clear each other's counts."""
+    folder = Path(tempfile.mkdtemp(prefix="pcw-metrics-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _serve(address: str, registry: CollectorRegistry) -> None:
+    host, port = split_address(address)
+    start_http_server(port, addr=host, registry=registry)

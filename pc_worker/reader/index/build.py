@@ -1,0 +1,179 @@
+"""Indexes a file of pickles: one walk, after which every slice of every list can be read on its own."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+from pc_worker.reader.errors import broken, not_a_table, over_limit
+from pc_worker.reader.index.layout import Layout, Listing, Part, longs
+from pc_worker.reader.limits import Limits
+from pc_worker.reader.normal import label_text
+from pc_worker.reader.pickle import opcodes as op
+from pc_worker.reader.pickle.decode.scalars import counted
+from pc_worker.reader.pickle.described import Array, Call
+from pc_worker.reader.pickle.shapes.frames import is_columns
+from pc_worker.reader.pickle.walk.actions import ACTIONS
+from pc_worker.reader.pickle.walk.nodes import OFFSET, SHIFT, STRIDE, Entry, Fields, Group, Items, Node, Ref
+from pc_worker.reader.pickle.walk.realise import key_of, real
+from pc_worker.reader.pickle.walk.walker import Walker
+from pc_worker.reader.source import Source
+
+
+def index_pickles(source: Source, limits: Limits) -> Layout:
+    """The index of ``source``; every opcode of it has been judged when this returns.
+
+    Raises:
+        Refused: If anything in the file is unsafe, broken or over a limit.
+        SourceChanged: If the file shrank meanwhile.
+    """
+    walker = Walker(source, limits, ACTIONS)
+    stream = _Stream(walker)
+    while walker.offset < source.size:
+        start = walker.offset
+        walker.begin(start)
+        stream.add(walker.walk(), start)
+    return stream.layout()
+
+
+class _Stream:
+    """Collects the pickles of a file; dicts join one long list of rows, unless all are dicts of columns."""
+
+    def __init__(self, walker: Walker) -> None:
+        self._walker = walker
+        self._parts: list[Part] = []
+        self._rows = Listing(0, 0, False, 0, longs(), longs(), longs(), b"")
+        self._keys: dict[Any, None] = {}
+        self._rows_only = self._tables_only = True
+
+    def add(self, result: Entry, start: int) -> None:
+        """Take what one pickle, which starts at byte ``start``, is."""
+        w = self._walker
+        is_dict = isinstance(result, Fields) and result.plain
+        if is_dict:
+            self._add_row(result, start)
+        self._rows_only = self._rows_only and is_dict
+        if len(self._parts) < STRIDE or not self._rows_only or self._tables_only:
+            if len(self._parts) >= w.limits.pickles or self._rows.count > len(self._parts) + w.limits.pickles:
+                raise over_limit(f"the file holds more than {w.limits.pickles} tables")
+            self._parts.append(part_of(w, result, len(self._parts)))
+            self._tables_only = self._tables_only and is_columns(self._parts[-1].tree)
+
+    def _add_row(self, result: Any, start: int) -> None:
+        rows, w = self._rows, self._walker
+        if rows.count % STRIDE == 0:
+            rows.firsts.append(rows.count)
+            rows.offsets.append(start)
+            rows.memos.append(0)
+        rows.count, rows.dicts, rows.end = rows.count + 1, rows.dicts + 1, w.offset
+        self._keys.update(dict.fromkeys(map(label_text, result.keys)))
+        if len(self._keys) > w.limits.columns:
+            raise over_limit(f"the rows have more than {w.limits.columns} different keys")
+
+    def layout(self) -> Layout:
+        """The index of all pickles taken."""
+        w = self._walker
+        rows = self._rows if self._rows_only and not self._tables_only and self._rows.count > 1 else None
+        if rows is None and self._rows.count > len(self._parts):
+            raise not_a_table("the file holds rows and tables one after another")
+        if rows is not None:
+            rows.keys = tuple(self._keys)
+        places = w.places
+        return Layout(
+            self._parts,
+            rows,
+            places.frames,
+            places.gets,
+            places.specials,
+            w.protocol,
+            tuple(sorted(w.names)),
+        )
+
+
+def part_of(w: Walker, result: Entry, number: int) -> Part:
+    """The pickle that has just been walked, freed from the walker's state."""
+    lists = [listing_of(node, number) for node in w.lists]
+    known = {id(node): listing for node, listing in zip(w.lists, lists, strict=True)}
+    value = _with_columns(w, result) if isinstance(result, Fields) else real(w, result)
+    return Part(_Freed(w, number, known).free(value, 0), _roots(w), lists, tuple(w.forms))
+
+
+def _with_columns(w: Walker, fields: Fields) -> dict[Any, Any]:
+    pairs = zip(fields.entries[::2], fields.entries[1::2], strict=True)
+    return {key_of(w, key): _column_or_value(w, value) for key, value in pairs}
+
+
+def _column_or_value(w: Walker, entry: Entry) -> Any:
+    """What stands under a key of a dict; a tuple of cells is a column, whose items are read like a list's."""
+    node = entry.node if isinstance(entry, Ref) else entry
+    if not isinstance(node, Group) or not node.plain or not node.entries:
+        return real(w, entry)
+    column = Items(node.address, w.referred)
+    column.add(node.entries, batched=True)
+    # The opcode that makes the tuple is left out: the items are those of a batch that is not closed.
+    column.end, column.left_open = node.finish - 1, True
+    return column
+
+
+def listing_of(node: Items, number: int) -> Listing:
+    """Where the items of ``node`` lie."""
+    return Listing(
+        node.count, node.end & OFFSET, node.left_open, node.end >> SHIFT,
+        node.firsts, node.offsets, node.memos, bytes(node.batched), tuple(node.keys), node.dicts, number, node.foreign,
+    )  # fmt: skip
+
+
+class _Freed:
+    """Turns a value that may hold the walker's lists into one that holds listings."""
+
+    def __init__(self, w: Walker, number: int, known: dict[int, Listing]) -> None:
+        self._w, self._number, self._known = w, number, known
+        self._left = w.limits.opcodes
+
+    def free(self, value: Any, depth: int) -> Any:
+        """``value`` with every list as a Listing."""
+        self._left -= 1
+        if depth > 2 * self._w.limits.depth or self._left < 0:
+            raise over_limit("the parts of the table nest too deep or are too many")
+        match value:
+            case Items():
+                return self._known.setdefault(id(value), listing_of(value, self._number))
+            case tuple():
+                return tuple(self.free(item, depth + 1) for item in value)
+            case list():
+                return [self.free(item, depth + 1) for item in value]
+            case dict():
+                return {key: self.free(item, depth + 1) for key, item in value.items()}
+            case Call():
+                return Call(value.kind, self.free(value.args, depth + 1), self.free(value.state, depth + 1))
+            case Array():
+                return Array(value.dtype, value.shape, value.order, self.free(value.data, depth + 1), value.axes)
+        return value
+
+
+def _roots(w: Walker) -> array[int]:
+    numbers = longs()
+    for index in sorted(w.memo.roots):
+        entry = w.memo.kept.get(index)
+        if entry is None:
+            continue
+        address = entry.address if isinstance(entry, Node) else entry
+        numbers.extend((index, address & OFFSET, address >> SHIFT, _end_of(w, entry)))
+    return numbers
+
+
+def _end_of(w: Walker, entry: Entry) -> int:
+    if isinstance(entry, Node):
+        return entry.finish
+    offset = entry & OFFSET
+    head = w.bytes_at(offset, 9)
+    if head[0] in op.COUNTED:
+        start, length = counted(head, 0)
+        return offset + start + length
+    if head[0] in op.FIXED:
+        return offset + op.FIXED[head[0]]
+    data = w.source.read(offset, min(1 << 20, w.size - offset))
+    end = data.find(b"\n")
+    if end < 0:
+        raise broken("a value refers to a line of text that is too long")
+    return offset + end + 1

@@ -1,0 +1,1 @@
+"""Pickles: one walk that proves a file sound, then cells by position; nothing is executed."""

@@ -1,0 +1,1 @@
+"""Cells of a pickle that the walk has proved sound."""

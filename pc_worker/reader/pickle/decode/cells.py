@@ -1,0 +1,277 @@
+"""Reads slices of lists: only the asked-for stretch of the file is read, and only its items are decoded."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+
+from pc_worker.reader.errors import broken, over_limit, unsafe
+from pc_worker.reader.index.layout import Layout, Listing, Part
+from pc_worker.reader.pickle import opcodes as op
+from pc_worker.reader.pickle.decode.decoder import Decoder
+from pc_worker.reader.pickle.decode.vectors import decode_arrays
+from pc_worker.reader.source import Source
+
+#: Memo entries found again and kept at hand, and their bytes in the file, about; one stretch may have more of those.
+_REMEMBERED, _REMEMBERED_BYTES = 100_000, 16 << 20
+_MAX_STRETCH = 64 << 20
+_PERSID_STEP = 8
+#: Bytes decoded at a time.
+_PIECE = 1 << 19
+#: Items of this many bytes are decoded one by one: the C unpickler would copy each of them twice more.
+_LARGE = 4096
+
+
+class Cells:
+    """Decodes items of the lists of one file.
+
+    Args:
+        source: The file.
+        layout: Its index.
+    """
+
+    def __init__(self, source: Source, layout: Layout) -> None:
+        self._source, self._layout = source, layout
+        self._memos = [_MemoOf(self, part, number) for number, part in enumerate(layout.parts)]
+
+    def items(self, listing: Listing, start: int, stop: int) -> list[Any]:
+        """Items ``start`` up to ``stop`` of ``listing``."""
+        if start >= stop:
+            return []
+        first = bisect_right(listing.firsts, start) - 1
+        last = bisect_left(listing.firsts, stop)
+        found: list[Any] = []
+        while first < last:
+            upto = self._piece_end(listing, first, last)
+            skip = max(0, start - listing.firsts[first])
+            found += self._stretch(listing, first, upto)[skip : stop - listing.firsts[first]]
+            first = upto
+        return found
+
+    def _piece_end(self, listing: Listing, first: int, last: int) -> int:
+        """The mark up to which to read at once: large items in pieces that stay in the processor's cache."""
+        most = listing.offsets[first] + _PIECE
+        end = listing.offsets[last] if last < len(listing.offsets) else listing.end
+        return last if end <= most else max(first + 1, bisect_right(listing.offsets, most, first, last) - 1)
+
+    def stored_bytes(self, listing: Listing, start: int, stop: int) -> int:
+        """About how many bytes of the file items ``start`` to ``stop`` take."""
+        if start >= stop:
+            return 0
+        last = bisect_left(listing.firsts, stop)
+        end = listing.offsets[last] if last < len(listing.offsets) else listing.end
+        return int(end - listing.offsets[bisect_right(listing.firsts, start) - 1])
+
+    def _stretch(self, listing: Listing, first: int, last: int) -> list[Any]:
+        """The items from one mark to another."""
+        begin, end = listing.offsets[first], listing.end
+        if listing is self._layout.rows:
+            end = listing.offsets[last] if last < len(listing.offsets) else end
+            return Decoder(self._source.read(begin, end - begin), 0, self._no_memo, in_batch=False).run()
+        closing = b"e." if listing.left_open else b"."
+        if last < len(listing.offsets):
+            end = listing.offsets[last]
+            closing = b"e." if listing.batched[last] else b"."
+        in_batch = bool(listing.batched[first])
+        items = (listing.firsts[last] if last < len(listing.firsts) else listing.count) - listing.firsts[first]
+        if self._plain(begin, end):
+            if end - begin < _LARGE * items:
+                return self._fast(listing, first, begin, end, b"](" if in_batch else b"]", closing)
+            data = self._source.read(begin, end - begin)
+            return Decoder(data, listing.memos[first], self._memos[listing.part].value, in_batch=in_batch).run()
+        decoder = self.decoder(listing.part, begin, end, listing.memos[first], in_batch=in_batch)
+        return decode_arrays(decoder, self._layout.parts[listing.part].forms)
+
+    def _no_memo(self, index: int) -> Any:
+        raise broken(f"the memo entry {index} is not where the index says")
+
+    def decoder(self, part: int, begin: int, end: int, memos: int, *, in_batch: bool) -> Decoder:
+        """A decoder for the bytes from ``begin`` to ``end``, before which ``memos`` entries were made."""
+        data = self._without_frames(self._source.read(begin, end - begin), begin)
+        return Decoder(data, memos, self._memos[part].value, in_batch=in_batch)
+
+    def _plain(self, begin: int, end: int) -> bool:
+        """Whether the walk has proved that no name, call or state stands between ``begin`` and ``end``."""
+        specials = self._layout.specials
+        place = bisect_right(specials, begin)
+        inside = place % 2 == 1 or (place < len(specials) and specials[place] < end)
+        return not inside and self._layout.protocol >= 4
+
+    def _fast(self, listing: Listing, first: int, begin: int, end: int, opening: bytes, closing: bytes) -> list[Any]:
+        """Decode a plain stretch with the C unpickler, to which every name is refused."""
+        data = self._source.read(begin, end - begin)
+        gets = self._layout.gets
+        low, high = bisect_left(gets, begin), bisect_left(gets, end)
+        values: list[Any] = []
+        if low < high:
+            found = _references(data, np.frombuffer(gets[low:high], dtype=np.uint64).astype(np.int64) - begin)
+            if found.are_all(data) and int(found.index.max()) < listing.memos[first]:
+                return self._memos[listing.part].values(found.index.tolist())
+            data, wanted = found.renumbered(data, listing.memos[first])
+            values = self._memos[listing.part].values(wanted)
+        stream = _preset(len(values)) + opening + self._without_frames(data, begin) + closing
+        return _Nameless(stream, values).load()  # type: ignore[no-any-return]  # a list, by its first opcode
+
+    def _without_frames(self, data: bytes, begin: int) -> bytes:
+        frames = self._layout.frames
+        low, high = bisect_left(frames, begin), bisect_left(frames, begin + len(data))
+        if low == high:
+            return data
+        pieces, at = [], 0
+        for frame in frames[low:high]:
+            pieces.append(data[at : frame - begin])
+            at = frame - begin + 9
+        pieces.append(data[at:])
+        return b"".join(pieces)
+
+
+class _Nameless(pickle.Unpickler):
+    """Gives plain values only: names are refused, persistent ids are our own."""
+
+    def __init__(self, stream: bytes, values: list[Any]) -> None:
+        super().__init__(io.BytesIO(stream))
+        self._values = values
+
+    def find_class(self, module: str, name: str) -> NoReturn:
+        raise unsafe(f"the name {module}.{name} stands where only plain values were found before")
+
+    def persistent_load(self, number: int) -> Any:
+        return self._values[number]
+
+
+def _presets(count: int) -> bytes:
+    """Opcodes that put ``count`` values, known by number, into the first memo entries."""
+    put = bytes([op.BINPERSID, op.MEMOIZE, op.POP])
+    return b"".join(b"J" + number.to_bytes(4, "little") + put for number in range(count))
+
+
+_PRESETS = _presets(1024)
+
+
+def _preset(count: int) -> bytes:
+    return _PRESETS[: count * _PERSID_STEP] if count <= 1024 else _presets(count)
+
+
+@dataclass(frozen=True, slots=True)
+class _References:
+    """The references in a stretch: where they stand, whether each is a long one, the entries they name."""
+
+    places: np.ndarray
+    long: np.ndarray
+    index: np.ndarray
+
+    def are_all(self, data: bytes) -> bool:
+        """Whether ``data`` holds nothing but references and the opcodes between batches."""
+        ends = self.places + np.where(self.long, 5, 2)
+        if int(self.places[0]) or int(ends[-1]) != len(data):
+            return False
+        gaps = np.flatnonzero(self.places[1:] != ends[:-1])
+        starts, stops = ends[gaps].tolist(), self.places[gaps + 1].tolist()
+        return all(data[start:stop] == _BETWEEN for start, stop in zip(starts, stops, strict=True))
+
+    def renumbered(self, data: bytes, memos: int) -> tuple[bytes, list[int]]:
+        """``data`` with its references counted anew, and the earlier entries that come first in the new count.
+
+        The new numbers are never larger than the old ones, so each fits where the old one stood.
+        """
+        raw = np.frombuffer(data, dtype=np.uint8).copy()
+        earlier, fresh = _counted_anew(self.index, memos)
+        raw[self.places + 1] = fresh & 0xFF
+        long, wide = self.places[self.long] + 2, fresh[self.long]
+        for byte in range(3):
+            raw[long + byte] = (wide >> (8 * byte + 8)) & 0xFF
+        return raw.tobytes(), earlier.tolist()
+
+
+#: What stands between two batches of items.
+_BETWEEN = bytes([op.APPENDS, op.MARK])
+
+
+def _references(data: bytes, places: np.ndarray) -> _References:
+    raw = np.frombuffer(data, dtype=np.uint8)
+    long = raw[places] == op.LONG_BINGET
+    index = raw[places + 1].astype(np.int64)
+    more = places[long] + 2
+    index[long] |= raw[more].astype(np.int64) << 8 | raw[more + 1].astype(np.int64) << 16
+    index[long] |= raw[more + 2].astype(np.int64) << 24
+    return _References(places, long, index)
+
+
+def _counted_anew(index: np.ndarray, memos: int) -> tuple[np.ndarray, np.ndarray]:
+    """The entries before ``memos`` that ``index`` names, ascending, and what number each of ``index`` gets."""
+    before = index < memos
+    named = index[before]
+    low = int(named.min()) if named.size else 0
+    if not named.size or int(named.max()) - low > _FEW:
+        # Not numpy's unique, for which numpy would import its masked arrays.
+        earlier = np.array(sorted(set(named.tolist())), dtype=np.int64)
+        return earlier, np.where(before, np.searchsorted(earlier, index), index - memos + len(earlier))
+    # Close together, as words of a vocabulary are: a table is far quicker than sorting.
+    present = np.zeros(_FEW + 1, dtype=np.int64)
+    present[named - low] = 1
+    ranks = np.cumsum(present) - 1
+    earlier = np.flatnonzero(present) + low
+    return earlier, np.where(before, ranks[np.where(before, index - low, 0)], index - memos + len(earlier))
+
+
+_FEW = 8192
+
+
+class _MemoOf:
+    """Finds the memo entries of one pickle again."""
+
+    def __init__(self, cells: Cells, part: Part, number: int) -> None:
+        self._cells, self._part, self._number = cells, part, number
+        rows = [part.roots[at : at + 4] for at in range(0, len(part.roots), 4)]
+        self._roots = {index: (begin, memos, end) for index, begin, memos, end in rows}
+        self._starts = [listing.memos[0] if listing.memos else 0 for listing in part.lists]
+        self._found: dict[int, Any] = {}
+        self._found_bytes = 0
+
+    def values(self, indexes: list[int]) -> list[Any]:
+        """The values of entries ``indexes``."""
+        try:
+            return [self._found[index] for index in indexes]
+        except KeyError:
+            return [self.value(index) for index in indexes]
+
+    def value(self, index: int) -> Any:
+        """The value of entry ``index``."""
+        if index in self._found:
+            return self._found[index]
+        begin, memos, end, in_batch = self._place(index)
+        if end - begin > _MAX_STRETCH:
+            raise over_limit("a cell refers to a value that lies in too large a cell", begin)
+        decoder = self._cells.decoder(self._number, begin, end, memos, in_batch=in_batch)
+        items = decoder.run()
+        self._make_room(end - begin)
+        if index in self._roots:
+            self._found[index] = items[0]
+        else:
+            self._found.update(enumerate(decoder.memo, memos))
+        if index not in self._found:
+            raise broken(f"the memo entry {index} is not where the index says", begin)
+        return self._found[index]
+
+    def _make_room(self, length: int) -> None:
+        if len(self._found) > _REMEMBERED or self._found_bytes + length > _REMEMBERED_BYTES:
+            self._found.clear()
+            self._found_bytes = 0
+        self._found_bytes += length
+
+    def _place(self, index: int) -> tuple[int, int, int, bool]:
+        """Where to decode to find ``index``: begin, memo entries before it, end, whether in a batch."""
+        if index in self._roots:
+            return (*self._roots[index], False)
+        place = bisect_right(self._starts, index) - 1
+        if place < 0 or index >= self._part.lists[place].memo_end:
+            raise broken(f"the memo entry {index} is not where the index says")
+        listing = self._part.lists[place]
+        mark = bisect_right(listing.memos, index) - 1
+        end = listing.offsets[mark + 1] if mark + 1 < len(listing.offsets) else listing.end
+        return listing.offsets[mark], listing.memos[mark], end, bool(listing.batched[mark])

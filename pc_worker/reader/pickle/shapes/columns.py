@@ -1,0 +1,319 @@
+"""Columns: each gives its cells from one row to another, and says of what kind they are."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pc_worker.reader.errors import broken
+from pc_worker.reader.index.layout import Listing
+from pc_worker.reader.index.store import Store
+from pc_worker.reader.pickle.described import check_texts
+from pc_worker.reader.pickle.shapes.clocks import clock_values
+from pc_worker.reader.values import NAT, Interval, Period
+
+#: Kinds of numpy types, by their letter. Objects are "mixed" until cells were looked at.
+KINDS = {
+    "b": "bool", "i": "int", "u": "int", "f": "float", "c": "complex", "M": "datetime", "m": "timedelta",
+    "S": "bytes", "U": "text", "V": "list", "O": "mixed",
+}  # fmt: skip
+_PROVE_STEP = 1 << 16
+
+
+class Reader:
+    """One column's cells.
+
+    Attributes:
+        kind: What its cells are, see ``table.Column``; "mixed" = only a look at the cells can tell.
+        dimension: Of a column of vectors, where the type tells.
+    """
+
+    kind: str = "mixed"
+    dimension: int | None = None
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def read(self, start: int, stop: int) -> Sequence[Any]:
+        """Cells of rows ``start`` up to ``stop``."""
+        raise NotImplementedError
+
+    def prove(self) -> None:
+        """Check once, while indexing, what the walk over the opcodes cannot see."""
+
+    def stored_bytes(self) -> int:
+        """About how many bytes of the file the column takes; 0 where it has none of its own."""
+        return 0
+
+
+class Numbers(Reader):
+    """One row of a numpy block: ``rows`` elements, the first at ``first``, each ``step`` elements after the last.
+
+    Args:
+        store: Where the bytes are.
+        data: The whole block's bytes.
+        dtype: The element type.
+        first: Number of the column's first element in the block.
+        step: 1 in C order, the number of the block's columns in Fortran order.
+        rows: Number of rows.
+    """
+
+    def __init__(self, store: Store, data: Any, dtype: np.dtype[Any], first: int, step: int, rows: int) -> None:
+        self._store, self._data, self._dtype = store, data, dtype
+        self._first, self._step, self._rows = first, step, rows
+        self.kind = KINDS[dtype.kind]
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def stored_bytes(self) -> int:
+        """Bytes of the elements."""
+        return self._rows * self._dtype.itemsize
+
+    def prove(self) -> None:
+        """Check that texts consist of characters."""
+        if self._dtype.kind == "U":
+            for start in range(0, self._rows, _PROVE_STEP):
+                check_texts(np.ascontiguousarray(self.raw(start, min(start + _PROVE_STEP, self._rows))))
+
+    def raw(self, start: int, stop: int) -> np.ndarray:
+        """The elements as a numpy array."""
+        if start >= stop:
+            return np.empty(0, self._dtype)
+        size = self._dtype.itemsize
+        first, last = self._first + start * self._step, self._first + (stop - 1) * self._step
+        data = self._store.read(self._data, first * size, (last - first + 1) * size)
+        return np.frombuffer(data, dtype=self._dtype)[:: self._step]
+
+    def read(self, start: int, stop: int) -> Sequence[Any]:
+        """Python values; dates and spans as ``datetime`` where that is exact."""
+        values = self.raw(start, stop)
+        if self._dtype.kind in "mM":
+            return clock_values(values, None)
+        if self._dtype.kind in "V" or (self._dtype.itemsize > 8 and self._dtype.kind in "fc"):
+            return list(values)
+        return values.tolist()  # type: ignore[no-any-return]  # numpy types tolist() as Any
+
+
+class Moments(Reader):
+    """Moments in a time zone."""
+
+    kind = "datetime"
+
+    def __init__(self, numbers: Numbers, zone: dt.tzinfo | None) -> None:
+        self._numbers, self._zone = numbers, zone
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def stored_bytes(self) -> int:
+        """Bytes of what it is made of."""
+        return self._numbers.stored_bytes()
+
+    def read(self, start: int, stop: int) -> Sequence[Any]:
+        """Cells of rows ``start`` up to ``stop``."""
+        return clock_values(self._numbers.raw(start, stop), self._zone)
+
+
+class Subarrays(Reader):
+    """An array of more dimensions whose first is the rows: each cell is an array."""
+
+    def __init__(self, store: Store, data: Any, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+        self._rows, self._shape = shape[0], shape[1:]
+        size = int(np.prod(self._shape))
+        self._size = size
+        self._numbers = Numbers(store, data, dtype, 0, 1, shape[0] * size)
+        self.kind = "vector" if dtype.kind == "f" and len(shape) == 2 and size >= 2 else "list"
+        self.dimension = size if self.kind == "vector" else None
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def stored_bytes(self) -> int:
+        """Bytes of what it is made of."""
+        return self._numbers.stored_bytes()
+
+    def read(self, start: int, stop: int) -> Sequence[Any]:
+        """Cells of rows ``start`` up to ``stop``."""
+        flat = self._numbers.raw(start * self._size, stop * self._size)
+        return list(flat.reshape(stop - start, *self._shape))
+
+
+class Objects(Reader):
+    """A stretch of a list: one column of an object block, or a list that is a column."""
+
+    kind = "mixed"
+
+    def __init__(self, store: Store, listing: Listing, first: int, rows: int) -> None:
+        self._store, self._listing, self._first, self._rows = store, listing, first, rows
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def stored_bytes(self) -> int:
+        """Bytes of the items, to the next mark."""
+        return self._store.cells.stored_bytes(self._listing, self._first, self._first + self._rows)
+
+    def read(self, start: int, stop: int) -> Sequence[Any]:
+        """Cells of rows ``start`` up to ``stop``."""
+        return self._store.items(self._listing, self._first + start, self._first + stop)
+
+
+class Strided(Reader):
+    """Every ``step``-th element of a list that is small or Fortran-ordered."""
+
+    kind = "mixed"
+
+    def __init__(self, objects: Objects, first: int, step: int, rows: int) -> None:
+        self._objects, self._first, self._step, self._rows = objects, first, step, rows
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def read(self, start: int, stop: int) -> Sequence[Any]:
+        """Cells of rows ``start`` up to ``stop``."""
+        if start >= stop:
+            return []
+        first = self._first + start * self._step
+        return self._objects.read(first, first + (stop - 1 - start) * self._step + 1)[:: self._step]
+
+
+class Values(Reader):
+    """Values that are in memory already."""
+
+    def __init__(self, values: Sequence[Any], kind: str = "mixed") -> None:
+        self._values, self.kind = values, kind
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def read(self, start: int, stop: int) -> Sequence[Any]:
+        """Cells of rows ``start`` up to ``stop``."""
+        return self._values[start:stop]
+
+
+class Coded(Reader):
+    """Categories: a number for each row, and what each number stands for; -1 = null."""
+
+    kind = "category"
+
+    def __init__(self, codes: Reader, categories: Sequence[Any]) -> None:
+        self._codes, self._categories = codes, categories
+
+    def prove(self) -> None:
+        """Check that every code stands for a category."""
+        for start in range(0, len(self), _PROVE_STEP):
+            codes = np.asarray(self._codes.read(start, min(start + _PROVE_STEP, len(self))))
+            if int(codes.max()) >= len(self._categories) or int(codes.min()) < -1:
+                raise broken("a categorical's code stands for no category")
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def stored_bytes(self) -> int:
+        """Bytes of what it is made of."""
+        return self._codes.stored_bytes()
+
+    def read(self, start: int, stop: int) -> Sequence[Any]:
+        """Cells of rows ``start`` up to ``stop``."""
+        return [None if code < 0 else self._categories[code] for code in self._codes.read(start, stop)]
+
+
+class Masked(Reader):
+    """Numbers of which some are null."""
+
+    def __init__(self, numbers: Reader, mask: Reader) -> None:
+        self._numbers, self._mask = numbers, mask
+        self.kind = numbers.kind
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def stored_bytes(self) -> int:
+        """Bytes of what it is made of."""
+        return self._numbers.stored_bytes()
+
+    def read(self, start: int, stop: int) -> Sequence[Any]:
+        """Cells of rows ``start`` up to ``stop``."""
+        pairs = zip(self._numbers.read(start, stop), self._mask.read(start, stop), strict=True)
+        return [None if null else number for number, null in pairs]
+
+
+class Periods(Reader):
+    """Periods, by their number since 1970."""
+
+    kind = "period"
+
+    def __init__(self, ordinals: Reader, frequency: str) -> None:
+        self._ordinals, self._frequency = ordinals, frequency
+
+    def __len__(self) -> int:
+        return len(self._ordinals)
+
+    def stored_bytes(self) -> int:
+        """Bytes of what it is made of."""
+        return self._ordinals.stored_bytes()
+
+    def read(self, start: int, stop: int) -> Sequence[Any]:
+        """Cells of rows ``start`` up to ``stop``."""
+        ordinals = self._ordinals.read(start, stop)
+        return [None if ordinal == NAT else Period(ordinal, self._frequency) for ordinal in ordinals]
+
+
+class Intervals(Reader):
+    """Intervals, by their bounds."""
+
+    kind = "interval"
+
+    def __init__(self, left: Reader, right: Reader, closed: str) -> None:
+        self._left, self._right, self._closed = left, right, closed
+
+    def __len__(self) -> int:
+        return len(self._left)
+
+    def read(self, start: int, stop: int) -> Sequence[Any]:
+        """Cells of rows ``start`` up to ``stop``."""
+        pairs = zip(self._left.read(start, stop), self._right.read(start, stop), strict=True)
+        return [None if _null(left) else Interval(left, right, self._closed) for left, right in pairs]
+
+
+def _null(value: Any) -> bool:
+    return value is None or value != value
+
+
+class Range(Reader):
+    """The numbers of a RangeIndex."""
+
+    kind = "int"
+
+    def __init__(self, numbers: range) -> None:
+        self.numbers = numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def read(self, start: int, stop: int) -> Sequence[Any]:
+        """Cells of rows ``start`` up to ``stop``."""
+        return list(self.numbers[start:stop])
+
+
+class Sparse(Reader):
+    """A value here and there, a fill value elsewhere."""
+
+    def __init__(self, values: np.ndarray, places: np.ndarray, fill: Any, rows: int) -> None:
+        self._values, self._places, self._fill, self._rows = values, places, fill, rows
+        self.kind = KINDS[values.dtype.kind]
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def read(self, start: int, stop: int) -> Sequence[Any]:
+        """Cells of rows ``start`` up to ``stop``."""
+        low, high = np.searchsorted(self._places, [start, stop])
+        cells = [self._fill] * (stop - start)
+        for place, value in zip(self._places[low:high].tolist(), self._values[low:high].tolist(), strict=True):
+            cells[place - start] = value
+        return cells

@@ -1,0 +1,1 @@
+"""The walk over a pickle: a rule for each opcode."""

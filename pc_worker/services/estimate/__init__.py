@@ -1,0 +1,1 @@
+"""What an ingest would cost, before it is started."""

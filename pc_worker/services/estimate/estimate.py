@@ -1,0 +1,178 @@
+"""Plan an ingest before anything is written: its rows, texts and tokens, and the time, memory and disk it will take."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pc_worker.domains import get_domain
+from pc_worker.services.context import Parts
+from pc_worker.services.estimate.dry_run import Subject
+from pc_worker.services.estimate.own_time import OwnTime
+from pc_worker.services.estimate.pace import Basis, costs
+from pc_worker.services.estimate.sample import CLASSES, Sample, stretches, take_sample
+from pc_worker.services.ingest.split import equal_keys, resolve_source
+from pc_worker.services.ingest.submit import IngestRequest
+from pc_worker.services.search.indexes import plan_index
+from pc_worker.services.sources import read_options, refusals
+from pc_worker.store.ledger.pace import past_jobs
+from pc_worker.store.models import registry
+from pc_worker.store.rows.row_count import count_vectors
+from pc_worker.store.search.index.build import hnsw_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilePlan:
+    """What an ingest of a file would do.
+
+    Where ``sampled_rows`` is less than ``rows``, all counts but ``rows`` and ``duplicates`` are estimates.
+
+    Attributes:
+        rows: All rows of the file.
+        duplicates: Rows that lose to a later row of the same key; they count as skipped.
+        sampled_rows: Rows that were looked at.
+        texts: Passages to have vectors for; ``texts_known`` of them have them already.
+        tokens: What the model would see.
+        token_histogram: Rows by the tokens of their text: ``up_to`` (null = more) and ``rows``.
+        seconds: From the first chunk to the last; ``basis`` = from past jobs, or from a calibration.
+        memory_bytes: Of all worker processes together, without the pages of the source that the kernel keeps for them.
+        disk_bytes: In the database, indexes for look-ups included; ``index_bytes`` = the vector index beside it.
+        spool_bytes: The reader's sidecars of this file.
+    """
+
+    file: str
+    domain: str
+    rows: int
+    duplicates: int
+    sampled_rows: int
+    rows_written: int
+    rows_unchanged: int
+    rows_skipped: int
+    rows_dead: int
+    texts: int
+    texts_known: int
+    tokens: int
+    token_histogram: tuple[tuple[int | None, int], ...]
+    seconds: float
+    basis: Basis
+    processes: int
+    memory_bytes: int
+    disk_bytes: int
+    index_bytes: int
+    spool_bytes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `plan --json` prints it."""
+        histogram = [{"up_to": end, "rows": rows} for end, rows in self.token_histogram]
+        return asdict(self) | {"token_histogram": histogram, "seconds": round(self.seconds, 1)}
+
+
+def plan_file(parts: Parts, request: IngestRequest, *, processes: int) -> FilePlan:
+    """Look at a file and foresee its ingest; writes nothing but the reader's sidecars.
+
+    Args:
+        parts: This process's connections and encoder.
+        request: What would be ingested, and how.
+        processes: Worker processes that would share the work.
+
+    Raises:
+        InvalidRequest: If the domain is unknown or an option is not for it.
+        InputRefused: If the file is refused.
+        Unavailable: If PostgreSQL does not answer.
+    """
+    request.check()
+    before = _bytes_below(parts.spool)
+    subject, duplicates, keys_s = _look(parts, request)
+    sample = take_sample(parts, subject)
+    with parts.database.transaction() as cursor:
+        past = past_jobs(cursor, request.domain)
+        vectors = count_vectors(cursor, request.domain, subject.model.model_id)
+    counts = _counts(subject, sample, duplicates)
+    cost = costs(parts, subject.model, sample, past, processes=processes)
+    seconds = cost.seconds(rows=counts["rows"], tokens=counts["tokens"], written=counts["rows_written"])
+    new_vectors = counts["texts"] if subject.domain.vector is None else counts["rows_written"]
+    scale = counts["rows"] / max(sample.rows, 1)
+    return FilePlan(
+        file=request.path,
+        domain=request.domain,
+        **counts,
+        token_histogram=tuple(
+            (end or None, round(sample.histogram[end] * scale)) for end in (*CLASSES, 0) if sample.histogram[end]
+        ),
+        seconds=keys_s + seconds,
+        basis=cost.basis,
+        processes=processes,
+        memory_bytes=_own_bytes() * processes,
+        disk_bytes=round(sample.stored_bytes / max(sample.written, 1) * counts["rows_written"]),
+        index_bytes=_index_bytes(vectors, new_vectors, subject.model.dimension),
+        spool_bytes=_bytes_below(parts.spool) - before,
+    )
+
+
+def _look(parts: Parts, request: IngestRequest) -> tuple[Subject, int, float]:
+    """Open the file and read its keys; gives the seconds of the latter, which the ingest takes too."""
+    domain = get_domain(request.domain)
+    with parts.database.transaction() as cursor:
+        model = registry.active_model(cursor, domain.name)
+    reading = read_options(request.delimiter, request.encoding, request.sheet)
+    table = parts.sources.open(request.path, options=reading)
+    looked_at = {row for stretch in stretches(table.rows) for row in stretch}
+    superseded: set[int] = set()
+    occurrences: dict[int, int] = {}
+    duplicates, own = 0, OwnTime()
+    with refusals(request.path):
+        plan = resolve_source(domain, request.options, table, request.path)
+        for group in equal_keys(domain, plan, table):
+            if plan.key is not None:
+                duplicates += len(group) - 1
+                superseded.update(looked_at.intersection(group[:-1]))
+            else:
+                occurrences.update((row, number) for number, row in enumerate(group) if row in looked_at)
+    subject = Subject(
+        path=request.path,
+        domain=domain,
+        plan=plan,
+        table=table,
+        model=model,
+        superseded=superseded,
+        occurrences=occurrences,
+    )
+    return subject, duplicates, own.seconds
+
+
+def _counts(subject: Subject, sample: Sample, duplicates: int) -> dict[str, int]:
+    """Give how all rows would end and what texts they have: what the sample says, of as many rows as there are."""
+    rows = subject.table.rows
+    scale = rows / max(sample.rows, 1)
+    unchanged, dead = round(sample.unchanged * scale), round(sample.dead * scale)
+    skipped = max(duplicates, round(sample.skipped * scale))
+    return {
+        "rows": rows,
+        "duplicates": duplicates,
+        "sampled_rows": sample.rows,
+        "rows_written": max(0, rows - unchanged - skipped - dead),
+        "rows_unchanged": unchanged,
+        "rows_skipped": skipped,
+        "rows_dead": dead,
+        "texts": round(sample.texts * scale),
+        "texts_known": round(sample.texts_known * scale),
+        "tokens": round(sample.tokens * scale),
+    }
+
+
+def _index_bytes(vectors: int, new: int, dimension: int) -> int:
+    """Give what the vector index grows by; upkeep builds it after the load."""
+    plan = plan_index(vectors + new, dimension)
+    return 0 if plan is None else hnsw_bytes(new, dimension, half=plan.half)
+
+
+def _own_bytes() -> int:
+    """Give the memory this process has now that it has done what a worker does, without pages of mapped files."""
+    # Not the peak: that counts the source's pages too, which the kernel takes back at need.
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon:"))
+    return int(line.split()[1]) * 1024
+
+
+def _bytes_below(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("*") if path.is_file())

@@ -1,0 +1,198 @@
+"""Process a chunk: lease it, read and clean its rows, write them in one transaction, hand their bytes to the queue."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import inf
+from typing import Any
+
+from pc_worker.domains import Domain, Plan, get_domain
+from pc_worker.errors import ContractBroken, Fenced, InputRefused, InvalidRequest, Unavailable
+from pc_worker.logs import get_logger
+from pc_worker.metrics.line import CHUNK_SECONDS, CHUNKS_FAILED, Stage, StageClock, count_rows
+from pc_worker.model import Claim, Job, Model, Stages, Tally
+from pc_worker.reader import Json, Table
+from pc_worker.services.context import Parts
+from pc_worker.services.declarations import check_unchanged
+from pc_worker.services.ingest.attempts import GIVEN_UP, as_text, counts
+from pc_worker.services.ingest.embed import OutOfTime
+from pc_worker.services.ingest.prepare import RowForm, clean_rows
+from pc_worker.services.ingest.publish import push_written
+from pc_worker.services.ingest.write_rows import Book, Work, Written, embedder_of, write_rows
+from pc_worker.services.sources import kept_options, refusals
+from pc_worker.store.db.connection import Cursor
+from pc_worker.store.db.statistics import renew_as_it_grows
+from pc_worker.store.ledger import jobs, leases
+from pc_worker.store.models import registry
+
+log = get_logger(__name__)
+
+#: Seconds of embedding after which a chunk is cut, far below a task's limit of 240 s: a row of a long text may have
+#: hundreds of passages.
+PATIENCE_S = 60.0
+#: Stages whose seconds stay with the chunk: what comes after its transaction cannot.
+BOOKED: tuple[Stage, ...] = ("read", "clean", "embed", "write")
+
+
+def process_chunk(
+    parts: Parts, job_id: str, chunk_no: int, *, overruns: tuple[type[Exception], ...] = ()
+) -> dict[str, Any]:
+    """Do one chunk, or nothing if it is done, cancelled or in other hands; safe to run any number of times.
+
+    Args:
+        parts: This process's connections and encoder.
+        job_id: The job.
+        chunk_no: Which of its chunks.
+        overruns: What the caller raises when the chunk takes too long: like a crash it halves the chunk in the end.
+
+    Returns:
+        A small summary: ``result`` is ``done``, ``gone`` (nothing to do) or ``busy``, with the counts of a done one.
+
+    Raises:
+        Unavailable: If PostgreSQL is away: run it again later.
+        PcWorkerError: If the chunk failed; it is booked, and given up after five such failures.
+    """
+    claim = parts.database.repeat(lambda cursor: leases.claim_chunk(cursor, job_id, chunk_no, lease_s=parts.lease_s))
+    if isinstance(claim, str):
+        return {"result": claim}
+    began, clock = time.monotonic(), StageClock()
+    try:
+        written = _write(parts, claim, clock)
+    except Fenced:
+        return {"result": "gone"}
+    except (InputRefused, InvalidRequest) as exc:  # neither passes by itself
+        with parts.database.transaction() as cursor:
+            jobs.fail_job(cursor, job_id, str(exc))
+        raise
+    except Exception as exc:
+        # A chunk that needs too much keeps its lease, so that the next attempt counts this one as a crash.
+        if not isinstance(exc, (MemoryError, *overruns)):
+            _release(parts, claim, exc)
+        raise
+    finally:
+        _unlock(parts, claim)
+    with clock.stage("push"):
+        push_written(parts, get_domain(claim.job.domain), written)
+    renew_as_it_grows(parts.database, written.outcome.stretch)
+    clock.observe(claim.job.domain)
+    CHUNK_SECONDS.labels(domain=claim.job.domain).observe(time.monotonic() - began)
+    return _summary(claim, written)
+
+
+def _summary(claim: Claim, written: Written) -> dict[str, Any]:
+    """Count what was done, and say it."""
+    outcome = written.outcome
+    count_rows(claim.job.domain, outcome.tally)
+    return {"result": "done", "job_finished": outcome.job_finished, **asdict(outcome.tally)}
+
+
+def _write(parts: Parts, claim: Claim, clock: StageClock) -> Written:
+    """Write the chunk; of one that takes too long the rows that are embedded in time; the rest are other chunks."""
+    opened = _open(parts, claim, clock)
+    work = opened.work(claim, clock)
+    embedder = embedder_of(parts, work, patience_s=PATIENCE_S)
+    try:
+        return write_rows(parts, work, book=_booking(claim, clock), clock=clock, embedder=embedder)
+    except OutOfTime as exc:
+        keep = exc.row_no - claim.first_row
+    with parts.database.transaction() as cursor:
+        claim = leases.cut_chunk(cursor, claim, keep=keep)
+    log.info("chunk_cut", job_id=claim.job.job_id, chunk_no=claim.chunk_no, rows=keep)
+    embedder.patience_s = inf
+    return write_rows(parts, opened.work(claim, clock), book=_booking(claim, clock), clock=clock, embedder=embedder)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A job's source and what its chunks are made with."""
+
+    job: Job
+    domain: Domain
+    plan: Plan
+    model: Model
+    table: Table
+
+    def work(self, claim: Claim, clock: StageClock) -> Work:
+        """Read and clean the claimed rows."""
+        with clock.stage("read"), refusals(self.job.source):
+            batch = self.table.read(claim.first_row, claim.first_row + claim.row_count, self.plan.columns)
+        form = row_form(self.table, self.job.source)
+        with clock.stage("clean"):
+            cleaned = clean_rows(
+                self.domain,
+                self.plan,
+                batch,
+                superseded=claim.superseded,
+                occurrences=claim.occurrences,
+                form=form,
+            )
+        return Work(
+            job=self.job,
+            domain=self.domain,
+            plan=self.plan,
+            model=self.model,
+            chunk_no=claim.chunk_no,
+            cleaned=cleaned,
+            form=form,
+        )
+
+
+def _open(parts: Parts, claim: Claim, clock: StageClock) -> Opened:
+    job = claim.job
+    with parts.database.transaction() as cursor:
+        check_unchanged(cursor, get_domain(job.domain))
+        job = jobs.pin_active_model(cursor, job)
+        model = registry.find_model(cursor, job.model_id or 0)
+    with clock.stage("read"):
+        table = parts.sources.open(job.source, job.fingerprint, options=kept_options(job.request))
+    return Opened(job, get_domain(job.domain), Plan.from_dict(job.plan or {}), model, table)
+
+
+def _booking(claim: Claim, clock: StageClock) -> Book:
+    def book(cursor: Cursor, tally: Tally) -> bool:
+        _check_all_accounted(claim, tally)
+        stages = Stages(**{name: clock.so_far(name) for name in BOOKED})
+        return leases.finish_chunk(
+            cursor, claim.job.job_id, claim.chunk_no, attempt=claim.attempt, tally=tally, stages=stages
+        )
+
+    return book
+
+
+def row_form(table: Table, source: str) -> RowForm:
+    """Give rows' normal forms from the table, all columns."""
+
+    def form(row_no: int) -> Mapping[str, Json]:
+        with refusals(source):
+            return table.read(row_no, row_no + 1).normal_row(0)
+
+    return form
+
+
+def _check_all_accounted(claim: Claim, tally: Tally) -> None:
+    total = tally.written + tally.unchanged + tally.skipped + tally.dead
+    if total != claim.row_count:
+        raise ContractBroken(f"chunk {claim.chunk_no}: {total} of {claim.row_count} rows are accounted for")
+
+
+def _release(parts: Parts, claim: Claim, error: Exception) -> None:
+    """Book the failure; if PostgreSQL is away the lease ends with the connection instead."""
+    CHUNKS_FAILED.labels(domain=claim.job.domain).inc()
+    text = as_text(error)
+    try:
+        with parts.database.transaction() as cursor:
+            failures = leases.release_chunk(cursor, claim, error=text, counts=counts(error))
+            if failures >= leases.FAILURES_ALLOWED:
+                jobs.fail_job(cursor, claim.job.job_id, f"{GIVEN_UP} at chunk {claim.chunk_no}: {text}")
+    except Unavailable as exc:
+        log.warning("lease_not_released", reason=str(exc))
+
+
+def _unlock(parts: Parts, claim: Claim) -> None:
+    try:
+        with parts.database.transaction() as cursor:
+            leases.unlock_chunk(cursor, claim)
+    except Unavailable as exc:
+        log.warning("lock_not_released", reason=str(exc))

@@ -1,0 +1,33 @@
+"""Hand the bytes of freshly committed rows to the domain's queue; that this fails loses nothing."""
+
+from __future__ import annotations
+
+from pc_worker.domains import Domain
+from pc_worker.errors import Unavailable
+from pc_worker.hot_buffer import build_entry
+from pc_worker.logs import get_logger
+from pc_worker.metrics import line as metrics
+from pc_worker.services.context import Parts
+from pc_worker.services.ingest.write_rows import Written
+
+log = get_logger(__name__)
+
+
+def push_written(parts: Parts, domain: Domain, written: Written) -> None:
+    """Push one committed stretch of the log; without Redis the gateway reads it from PostgreSQL."""
+    stretch = written.outcome.stretch
+    if stretch is None:
+        return
+    entry = build_entry(
+        domain.arm,
+        domain=domain.name,
+        epoch=stretch.epoch,
+        nonce=stretch.nonce,
+        first_position=stretch.first,
+        rows=written.messages,
+    )
+    try:
+        parts.queue.push(entry, stretch.queue_key)
+    except Unavailable as exc:
+        metrics.QUEUE_PUSH_FAILURES.labels(domain=domain.name).inc()
+        log.warning("queue_push_failed", domain=domain.name, reason=str(exc))

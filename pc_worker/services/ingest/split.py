@@ -1,0 +1,113 @@
+"""Split a source: open it without executing it, decide how it is read, write its plan and chunks to the ledger."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+
+from pc_worker.domains import Domain, Options, Plan, SchemaMismatch, get_domain, resolve, row_keys
+from pc_worker.errors import InputRefused, InvalidRequest, PcWorkerError
+from pc_worker.model import ChunkPlan, Job
+from pc_worker.reader import Table
+from pc_worker.services.context import Parts
+from pc_worker.services.declarations import check_unchanged
+from pc_worker.services.ingest.duplicates import KeyIndex
+from pc_worker.services.models.seed import active_model_of
+from pc_worker.services.sources import as_dict, kept_options, refusals
+from pc_worker.store.ledger import jobs
+
+#: Rows read at once while only keys are wanted.
+KEYS_AT_ONCE = 3000
+
+
+def split(parts: Parts, job_id: str) -> bool:
+    """Plan a queued job and set it running; a retry continues the same job. False if there is nothing to do.
+
+    One process at a time: the caller holds the job's ``split_attempt``.
+
+    Raises:
+        InputRefused: If the source is refused; the job has failed then.
+        Unavailable: If PostgreSQL is away; nothing is written then.
+    """
+    with parts.database.transaction() as cursor:
+        if jobs.start_job(cursor, job_id) is None:
+            return False
+        job = jobs.find_job(cursor, job_id)
+    try:
+        return _plan(parts, job)
+    except (InputRefused, InvalidRequest) as exc:
+        _fail(parts, job_id, exc)
+        raise
+
+
+def _plan(parts: Parts, job: Job) -> bool:
+    domain = get_domain(job.domain)
+    with parts.database.transaction() as cursor:
+        check_unchanged(cursor, domain)
+    table = parts.sources.open(job.source, options=kept_options(job.request))
+    options = Options.from_dict(job.request["options"])
+    with refusals(job.source):
+        plan = resolve_source(domain, options, table, job.source)
+        chunks = _chunks(domain, plan, table, chunk_size=int(job.request["chunk_size"]))
+    model = active_model_of(parts, domain)
+    with parts.database.transaction() as cursor:
+        return jobs.plan_job(
+            cursor,
+            job.job_id,
+            plan=plan.to_dict(),
+            fingerprint=as_dict(table.fingerprint),
+            model_id=model.model_id,
+            rows_total=table.rows,
+            chunks=chunks,
+        )
+
+
+def resolve_source(domain: Domain, options: Options, table: Table, path: str) -> Plan:
+    """Decide how a source's columns are read.
+
+    Raises:
+        InputRefused: If they do not fit the domain.
+    """
+    sample = table.read(0, min(table.rows, 300))
+    try:
+        return resolve(domain, options, table.columns, sample, path.rpartition("/")[2])
+    except SchemaMismatch as exc:
+        raise InputRefused(f"{path}: {exc}") from exc
+
+
+def equal_keys(domain: Domain, plan: Plan, table: Table) -> Iterator[list[int]]:
+    """Yield the row numbers of every key that stands on several rows, ascending."""
+    with tempfile.TemporaryFile() as file, KeyIndex(file) as index:
+        for start in range(0, table.rows, KEYS_AT_ONCE):
+            batch = table.read(start, min(table.rows, start + KEYS_AT_ONCE), plan.key_columns)
+            index.add(row_keys(domain, plan, batch))
+        for group in index.groups():
+            yield group.tolist()
+
+
+def _chunks(domain: Domain, plan: Plan, table: Table, *, chunk_size: int) -> list[ChunkPlan]:
+    superseded: dict[int, list[int]] = defaultdict(list)
+    occurrences: dict[int, dict[int, int]] = defaultdict(dict)
+    for group in equal_keys(domain, plan, table):
+        if plan.key is not None:  # the last row of a key wins
+            for row in group[:-1]:
+                superseded[row // chunk_size].append(row)
+        else:  # equal rows without a key are told apart by their number
+            for number, row in enumerate(group):
+                occurrences[row // chunk_size][row] = number
+    return [
+        ChunkPlan(
+            chunk_no=number,
+            first_row=first,
+            row_count=min(chunk_size, table.rows - first),
+            superseded=sorted(superseded[number]),
+            occurrences=occurrences.get(number),
+        )
+        for number, first in enumerate(range(0, table.rows, chunk_size))
+    ]
+
+
+def _fail(parts: Parts, job_id: str, error: PcWorkerError) -> None:
+    with parts.database.transaction() as cursor:
+        jobs.fail_job(cursor, job_id, str(error))

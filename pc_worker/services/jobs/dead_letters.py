@@ -1,0 +1,172 @@
+"""Dead letters: list them, try them again from the source or their stored form, or drop them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pc_worker.domains import BatchView, Plan, get_domain
+from pc_worker.errors import Fenced, InputRefused
+from pc_worker.model import Job, Tally
+from pc_worker.reader import Json
+from pc_worker.services.context import Parts
+from pc_worker.services.ingest.prepare import clean_rows
+from pc_worker.services.ingest.publish import push_written
+from pc_worker.services.ingest.write_rows import Book, Work, write_rows
+from pc_worker.services.sources import kept_options, refusals
+from pc_worker.store.db.connection import Cursor
+from pc_worker.store.ledger import dead_letters, jobs
+from pc_worker.store.ledger.dead_letters import Fate, StoredLetter
+from pc_worker.store.models import registry
+
+#: Letters read with their rows at once.
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retried:
+    """What became of one letter; ``from_stored_form`` = its source is gone or has changed."""
+
+    job_id: str
+    row_no: int
+    outcome: Fate | str
+    reason: str | None
+    from_stored_form: bool
+
+
+class StoredRow:
+    """One row in normal form, seen as a batch of a source."""
+
+    def __init__(self, row_no: int, form: Mapping[str, Json]) -> None:
+        self.start = row_no
+        self._form = dict(form)
+
+    def __len__(self) -> int:
+        return 1
+
+    @property
+    def columns(self) -> Mapping[str, Sequence[object]]:
+        """The cells, by column name."""
+        return {name: [cell] for name, cell in self._form.items()}
+
+    def normal_row(self, i: int) -> dict[str, Json]:
+        """The row itself."""
+        return self._form
+
+
+def list_dead(parts: Parts, job_id: str | None) -> list[StoredLetter]:
+    """Give all letters, or those of one job.
+
+    Raises:
+        NotFound: If the job is not there.
+    """
+    with parts.database.transaction() as cursor:
+        if job_id is not None:
+            jobs.find_job(cursor, job_id)
+        return dead_letters.list_letters(cursor, job_id)
+
+
+def letter_rows(parts: Parts, letters: Sequence[StoredLetter]) -> Iterator[Json]:
+    """Give the letters' rows in normal form, None where there is none, few at a time: a row may have megabytes."""
+    for job_id, row_nos in dead_letters.by_job([(letter.job_id, letter.row_no) for letter in letters], PAGE):
+        with parts.database.transaction() as cursor:
+            forms = dead_letters.normal_forms(cursor, job_id, row_nos)
+        for row_no in row_nos:
+            yield json.loads(forms.get(row_no) or "null")
+
+
+def drop_dead(parts: Parts, job_id: str | None) -> int:
+    """Give letters up: their rows count as skipped from now on. Gives how many."""
+    return dead_letters.drop_letters(parts.database, [(x.job_id, x.row_no) for x in list_dead(parts, job_id)])
+
+
+def retry_dead(parts: Parts, job_id: str | None) -> Iterator[Retried]:
+    """Try letters again, each in a transaction of its own; what is refused again stays with its new reason."""
+    for letter in list_dead(parts, job_id):
+        yield _retry(parts, letter)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRow:
+    """A refused row found again: the cells its domain reads, and the whole row."""
+
+    batch: BatchView
+    whole: BatchView
+
+
+def _retry(parts: Parts, letter: StoredLetter) -> Retried:
+    with parts.database.transaction() as cursor:
+        job = jobs.pin_active_model(cursor, jobs.find_job(cursor, letter.job_id))
+        model = registry.find_model(cursor, job.model_id or 0)
+        number = dead_letters.occurrence(cursor, job.job_id, letter.row_no)
+    domain, plan = get_domain(job.domain), Plan.from_dict(job.plan or {})
+    found = _from_source(parts, job, plan, letter)
+    stored_form = found is None
+    found = found or _from_letter(parts, letter)
+    if found is None:
+        return _told(letter, "dead", "the source has changed and the row's form is not known", stored_form)
+
+    def form(_: int) -> Mapping[str, Json]:
+        return found.whole.normal_row(0)
+
+    cleaned = clean_rows(domain, plan, found.batch, superseded=(), occurrences={letter.row_no: number}, form=form)
+    work = Work(job=job, domain=domain, plan=plan, model=model, chunk_no=letter.chunk_no, cleaned=cleaned, form=form)
+    written = write_rows(parts, work, book=_booking(letter))
+    push_written(parts, domain, written)
+    fate = _fate(written.outcome.tally)
+    return _told(letter, fate or "dead", None if fate else _reason_now(parts, letter), stored_form)
+
+
+def _from_source(parts: Parts, job: Job, plan: Plan, letter: StoredLetter) -> FoundRow | None:
+    try:
+        table = parts.sources.open(job.source, job.fingerprint, options=kept_options(job.request))
+        with refusals(job.source):
+            first, end = letter.row_no, letter.row_no + 1
+            return FoundRow(table.read(first, end, plan.columns), table.read(first, end))
+    except InputRefused:
+        return None
+
+
+def _from_letter(parts: Parts, letter: StoredLetter) -> FoundRow | None:
+    (form,) = letter_rows(parts, [letter])
+    if not isinstance(form, dict):
+        return None
+    row = StoredRow(letter.row_no, form)
+    return FoundRow(row, row)
+
+
+def _reason_now(parts: Parts, letter: StoredLetter) -> str:
+    with parts.database.transaction() as cursor:
+        return dead_letters.reason(cursor, letter.job_id, letter.row_no) or letter.reason
+
+
+def _booking(letter: StoredLetter) -> Book:
+    def book(cursor: Cursor, tally: Tally) -> bool:
+        fate = _fate(tally)
+        if fate is not None:
+            encoded = tally.texts_encoded
+            moved = dead_letters.move_letters(cursor, letter.job_id, [letter.row_no], fate=fate, texts_encoded=encoded)
+            if not moved:
+                raise Fenced(f"row {letter.row_no} of job {letter.job_id} is no dead letter any more")
+        return False
+
+    return book
+
+
+def _fate(tally: Tally) -> Fate | None:
+    if tally.written:
+        return "written"
+    if tally.unchanged:
+        return "unchanged"
+    return "skipped" if tally.skipped else None
+
+
+def _told(letter: StoredLetter, outcome: str, reason: str | None, stored_form: bool) -> Retried:
+    return Retried(
+        job_id=letter.job_id,
+        row_no=letter.row_no,
+        outcome=outcome,
+        reason=reason,
+        from_stored_form=stored_form,
+    )

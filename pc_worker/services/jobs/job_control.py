@@ -1,0 +1,84 @@
+"""See and steer jobs: status, list, cancel, resume."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pc_worker.errors import InvalidRequest
+from pc_worker.model import Job, JobState
+from pc_worker.services.context import Parts
+from pc_worker.store.ledger import jobs
+
+ENDED: frozenset[JobState] = frozenset(("completed", "partial", "failed", "cancelled"))
+
+
+def job_status(parts: Parts, job_id: str) -> Job:
+    """Give a job as the ledger has it now.
+
+    Raises:
+        NotFound: If there is no such job.
+    """
+    with parts.database.transaction() as cursor:
+        return jobs.find_job(cursor, job_id)
+
+
+def all_jobs(parts: Parts) -> list[Job]:
+    """Give the newest jobs first."""
+    with parts.database.transaction() as cursor:
+        return jobs.list_jobs(cursor)
+
+
+def cancel(parts: Parts, job_id: str) -> Job:
+    """Cancel an open job: what is committed stays, nothing more is written.
+
+    Raises:
+        NotFound: If there is no such job.
+        InvalidRequest: If it has ended already.
+    """
+    with parts.database.transaction() as cursor:
+        job = jobs.find_job(cursor, job_id, lock=True)
+        if not jobs.cancel_job(cursor, job_id):
+            raise InvalidRequest(f"job {job_id} has ended already: it is {job.state}")
+        return jobs.find_job(cursor, job_id)
+
+
+def resume(parts: Parts, job_id: str) -> Job:
+    """Set a failed or cancelled job going again from where it was; its rows still lose to later jobs.
+
+    Raises:
+        NotFound: If there is no such job.
+        InvalidRequest: If it neither failed nor was cancelled.
+    """
+    with parts.database.transaction() as cursor:
+        job = jobs.find_job(cursor, job_id, lock=True)
+        if job.state not in ("failed", "cancelled"):
+            raise InvalidRequest(f"job {job_id} is {job.state}: only failed and cancelled jobs are resumed")
+        jobs.reopen_job(cursor, job)
+        jobs.judge_job(cursor, job_id)
+        return jobs.find_job(cursor, job_id)
+
+
+def status_document(job: Job) -> dict[str, Any]:
+    """Give the contract's status document."""
+    return {
+        "job_id": job.job_id,
+        "domain": job.domain,
+        "source": job.source,
+        "state": job.state,
+        "rows_total": job.rows_total,
+        "rows_written": job.rows_written,
+        "rows_unchanged": job.rows_unchanged,
+        "rows_skipped": job.rows_skipped,
+        "rows_dead": job.rows_dead,
+        "texts_encoded": job.texts_encoded,
+        "chunks_total": job.chunks_total,
+        "chunks_done": job.chunks_done,
+        "started_at": _utc(job.started_at),
+        "finished_at": _utc(job.finished_at),
+        "error": job.error,
+    }
+
+
+def _utc(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

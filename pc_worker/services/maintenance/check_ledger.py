@@ -1,0 +1,39 @@
+"""Check the first invariant on what is stored: jobs add up, and written rows have vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pc_worker.logs import get_logger
+from pc_worker.store.db.connection import Database
+from pc_worker.store.ledger import checks
+
+log = get_logger(__name__)
+
+#: Rows of a domain that one check looks at, at a random place of its log: some milliseconds.
+SAMPLE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How much was looked at, and how much of it was wrong."""
+
+    looked_at: int
+    wrong: int
+
+
+def check_ledger(database: Database) -> dict[str, Checked]:
+    """Give what was found by kind: ``sums`` of ended jobs, ``row_without_vector``. Changes nothing.
+
+    Raises:
+        Unavailable: If PostgreSQL does not answer.
+    """
+    with database.transaction() as cursor:
+        found = {
+            "sums": Checked(*checks.count_sums(cursor)),
+            "row_without_vector": Checked(*checks.count_vectors(cursor, sample=SAMPLE)),
+        }
+    for kind, checked in found.items():
+        if checked.wrong:
+            log.error("ledger_violated", kind=kind, wrong=checked.wrong, looked_at=checked.looked_at)
+    return found

@@ -1,0 +1,72 @@
+"""Purge what nobody needs any more: ended jobs, superseded log entries, vectors of old models, consumers, sidecars."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from pc_worker.logs import get_logger
+from pc_worker.services.context import Parts
+from pc_worker.services.models.change_model import drop_retired
+from pc_worker.store.ledger import jobs
+from pc_worker.store.log.compact import purge_superseded
+from pc_worker.store.log.subscriptions import purge_subscriptions
+from pc_worker.store.rows.forgotten import purge_marks
+
+log = get_logger(__name__)
+
+#: Every opening of a source renews the time of its sidecars and copies; those of old are made again when needed.
+SPOOL_RETENTION_S = 7 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """How much was removed."""
+
+    jobs: int
+    log_entries: int
+    spool_files: int
+    vectors: int
+    subscriptions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """Seconds that things stay: ended jobs, superseded log entries, vectors of models that no domain uses any more, and
+    named consumers that nobody is any more (0 = for ever).
+    """
+
+    job_s: float
+    log_s: float
+    model_s: float
+    subscription_s: float
+
+
+def purge(parts: Parts, retention: Retention) -> Purged:
+    """Remove what is past its retention; never what a resume, a checkpoint or a way back to a model needs."""
+    with parts.database.transaction() as cursor:
+        ended = jobs.purge_jobs(cursor, older_than_s=retention.job_s)
+        purge_marks(cursor)
+    with parts.database.transaction() as cursor:
+        entries = purge_superseded(cursor, older_than_s=retention.log_s)
+    with parts.database.transaction() as cursor:
+        expired = purge_subscriptions(cursor, retention_s=retention.subscription_s)
+    for gone in expired:  # whoever comes again under this name can be told where it stood
+        log.warning(
+            "subscription_expired",
+            domain=gone.domain,
+            subscription=gone.name,
+            position=gone.position,
+            used_at=gone.used_at.isoformat(),
+        )
+    vectors = drop_retired(parts.database, older_than_s=retention.model_s)
+    return Purged(len(ended), entries, _purge_spool(parts.spool), vectors, len(expired))
+
+
+def _purge_spool(spool: Path) -> int:
+    oldest = time.time() - SPOOL_RETENTION_S
+    old = [path for path in spool.glob("*") if path.is_file() and path.stat().st_mtime < oldest]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)

@@ -1,0 +1,77 @@
+"""After a restore: new generations of the logs, so that no consumer takes what is here for what was lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pc_worker.domains import get_domain
+from pc_worker.errors import Unavailable
+from pc_worker.logs import get_logger
+from pc_worker.services.context import Parts
+from pc_worker.store.log import epochs
+from pc_worker.store.log.epochs import NewEpoch
+
+log = get_logger(__name__)
+
+#: More than any log can have grown since the backup; and 2^63 positions are enough for nine thousand million restores.
+LEAP = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A domain whose queue holds rows that its log does not know: the database was restored to an older state."""
+
+    domain: str
+    head: int
+    queued: int
+
+
+def begin_epochs(parts: Parts, domain: str | None, *, beyond: int | None) -> list[NewEpoch]:
+    """Begin a new epoch of one domain, or of all: every row is delivered anew, beyond any position that was given out.
+
+    Args:
+        parts: This process's connections.
+        domain: None = every domain that has a log.
+        beyond: The last position that any consumer may have; None = a position that none can have reached.
+
+    Raises:
+        InvalidRequest: If the domain is unknown, or its log is beyond that position already.
+    """
+    if domain is not None:
+        get_domain(domain)
+    with parts.database.transaction() as cursor:
+        names = [name for name in epochs.opened_domains(cursor) if domain in (None, name)]
+    begun = []
+    for name in names:
+        begun.append(_begin(parts, name, beyond))
+        _clear_queue(parts, name)
+    return begun
+
+
+def _begin(parts: Parts, name: str, beyond: int | None) -> NewEpoch:
+    return parts.database.repeat(lambda cursor: epochs.begin_epoch(cursor, name, base=beyond, leap=LEAP))
+
+
+def _clear_queue(parts: Parts, name: str) -> None:
+    try:
+        parts.queue.clear(name)
+    except Unavailable as exc:  # it is of another epoch now: nobody takes anything from it
+        log.info("queue_not_cleared", domain=name, reason=str(exc))
+
+
+def domains_behind(parts: Parts) -> list[Behind]:
+    """Give the domains whose queue is ahead of their log.
+
+    Raises:
+        Unavailable: If PostgreSQL or Redis does not answer.
+    """
+    with parts.database.transaction() as cursor:
+        names = epochs.opened_domains(cursor)
+    found = []
+    for name in names:
+        queued = parts.queue.newest(name) or 0  # first: the log may grow meanwhile
+        with parts.database.transaction() as cursor:
+            head = epochs.head_of(cursor, name)
+        if queued > head:
+            found.append(Behind(name, head, queued))
+    return found

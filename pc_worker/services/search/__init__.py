@@ -1,0 +1,1 @@
+"""Search, its indexes, and how well it does."""

@@ -1,0 +1,114 @@
+"""Measure how well each mode of search finds what judged queries ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any, get_args
+
+from pc_worker.encoding import Encoder
+from pc_worker.errors import InputRefused, InvalidRequest
+from pc_worker.model import Model
+from pc_worker.services.search.judgements import Judged
+from pc_worker.services.search.ranking_measures import ndcg, recall, reciprocal_rank
+from pc_worker.services.search.search import MAX_K, Mode, SearchRequest, search
+from pc_worker.store.db.connection import Database
+from pc_worker.store.rows.row_names import row_names
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Means over all queries, each 0..1."""
+
+    ndcg_10: float
+    recall_10: float
+    recall_100: float
+    mrr: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """How well each mode did; judgements of rows that the domain lacks do not count, and are counted."""
+
+    domain: str
+    queries: int
+    judgements: int
+    missing: int
+    modes: dict[Mode, Quality]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as `eval --json` prints it."""
+        return asdict(self)
+
+
+def evaluate(
+    database: Database, domain: str, judged: Sequence[Judged], *, encoder: Callable[[Model], Encoder]
+) -> Evaluation:
+    """Ask every query in every mode and compare the hits with the judgements.
+
+    Raises:
+        InvalidRequest: If the domain is unknown.
+        InputRefused: If the domain has no row that is judged relevant.
+    """
+    ids = _resolved(database, domain, judged)
+    wanted = [Judged(one.query, _by_id(one, ids)) for one in judged]
+    asked = [one for one in wanted if one.grades]
+    if not asked:
+        raise InputRefused(f"domain {domain} has none of the judged rows: ingest the collection they are of")
+    total = sum(len(one.grades) for one in judged)
+    return Evaluation(
+        domain=domain,
+        queries=len(asked),
+        judgements=total,
+        missing=total - sum(len(one.grades) for one in asked),
+        modes={mode: _quality(database, domain, asked, mode, encoder) for mode in get_args(Mode)},
+    )
+
+
+def _resolved(database: Database, domain: str, judged: Sequence[Judged]) -> dict[str, list[str]]:
+    names = sorted({name for one in judged for name in one.grades})
+    with database.transaction() as cursor:
+        return row_names(cursor, domain, names)
+
+
+def _by_id(one: Judged, ids: dict[str, list[str]]) -> dict[str, float]:
+    return {row_id: grade for name, grade in one.grades.items() for row_id in ids.get(name, ())}
+
+
+def _quality(
+    database: Database, domain: str, judged: Sequence[Judged], mode: Mode, encoder: Callable[[Model], Encoder]
+) -> Quality:
+    measured = []
+    for one in judged:
+        request = SearchRequest(query=one.query, domain=domain, mode=mode, k=MAX_K)
+        found = [hit.id for hit in search(database, request, encoder=encoder).hits]
+        recalls = (recall(found, one.grades, depth=10), recall(found, one.grades, depth=100))
+        measured.append((ndcg(found, one.grades, depth=10), *recalls, reciprocal_rank(found, one.grades)))
+    return Quality(*(fmean(column) for column in zip(*measured, strict=True)))
+
+
+def draw(evaluation: Evaluation, path: Path) -> None:
+    """Draw the measures of all modes as bars, into a PNG.
+
+    Raises:
+        InvalidRequest: If matplotlib is not installed, or the file cannot be written.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as exc:
+        raise InvalidRequest("drawing needs matplotlib: `pip install matplotlib`, or leave --png out") from exc
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for place, (mode, quality) in enumerate(evaluation.modes.items()):
+        bars = axes.bar([n + 0.27 * place for n in range(4)], list(asdict(quality).values()), 0.25, label=mode)
+        axes.bar_label(bars, fmt="%.2f", fontsize=8)
+    axes.set_xticks([n + 0.27 for n in range(4)], ["nDCG@10", "recall@10", "recall@100", "MRR"])
+    axes.set_ylim(0, 1.05)
+    axes.set_title(f"{evaluation.domain}: {evaluation.queries} judged queries")
+    axes.legend()
+    try:
+        figure.savefig(path, format="png", dpi=120)
+    except OSError as exc:
+        raise InvalidRequest(f"{path}: cannot be written: {exc}") from exc

@@ -1,0 +1,229 @@
+"""Keeps each domain's vector index: built after the load, tuned to a recall, rebuilt when outgrown, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from math import sqrt
+
+from pc_worker.domains import get_domain
+from pc_worker.errors import InvalidRequest
+from pc_worker.logs import get_logger
+from pc_worker.store.db.connection import Cursor, Database
+from pc_worker.store.search.index.build import IndexPlan, build_index, drop_index, hnsw_bytes, maintenance
+from pc_worker.store.search.index.catalog import (
+    Built,
+    IndexState,
+    forget_missing,
+    index_states,
+    leftover_indexes,
+    record_index,
+    record_recall,
+)
+from pc_worker.store.search.index.recall import Question, Recall, measure_recall, sample_questions
+from pc_worker.store.search.scope import MAX_EF_SEARCH, Method
+
+log = get_logger(__name__)
+
+#: Below this, comparing all vectors takes about 10 ms and finds everything.
+MIN_VECTORS = 5_000
+#: What a build may take of the database server's memory; larger graphs are left to ivfflat.
+BUILD_MEMORY = 1 << 30
+#: pgvector's bounds of what an index can hold.
+MAX_DIMENSION = {"vector": 2_000, "halfvec": 4_000}
+#: IVFFlat's centres stay where the data were: with this many times more or fewer they no longer fit.
+OUTGROWN = 3.0
+#: Queries that recall is measured with.
+QUESTIONS = 40
+#: No query should lose more than half of its neighbours, if a breadth up to so many times larger prevents that.
+LEAST, PATIENCE = 0.5, 4
+EF_STEPS = (40, 60, 80, 120, 160, 240, 320, 480, 640, MAX_EF_SEARCH)
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What tuning chose for a domain; ``reached`` = the mean recall is the target's or better."""
+
+    domain: str
+    breadth: int
+    recall: Recall
+    reached: bool
+
+
+def index_status(database: Database, domain: str | None = None) -> list[IndexState]:
+    """Give the vectors and indexes of all domains, or of one.
+
+    Raises:
+        InvalidRequest: If the domain is unknown.
+    """
+    if domain is not None:
+        get_domain(domain)
+    with database.transaction() as cursor:
+        return index_states(cursor, domain)
+
+
+def plan_index(vectors: int, dimension: int, *, method: Method | None = None, half: bool = False) -> IndexPlan | None:
+    """Choose an index by size and memory; None where comparing all vectors is as good, or the only way."""
+    half = half or dimension > MAX_DIMENSION["vector"]
+    if vectors < MIN_VECTORS or dimension > MAX_DIMENSION["halfvec"]:
+        return None
+    if method is None:
+        method = "hnsw" if hnsw_bytes(vectors, dimension, half=half) <= BUILD_MEMORY else "ivfflat"
+    if method == "hnsw":
+        return IndexPlan("hnsw", half)
+    lists = vectors // 1000 if vectors <= 1_000_000 else round(sqrt(vectors))
+    return IndexPlan("ivfflat", half, max(1, lists))
+
+
+def build_indexes(
+    database: Database, domain: str | None = None, *, method: Method | None = None, half: bool = False
+) -> list[str]:
+    """Build anew what is worth an index, replace the old ones, and tune; gives the domains that have new ones.
+
+    Raises:
+        InvalidRequest: If the domain is unknown, or others are at work on the indexes.
+        Unavailable: If PostgreSQL does not answer.
+    """
+    wanted = [state for state in index_status(database, domain) if state.vectors]
+    plans = {state: plan_index(state.vectors, state.dimension, method=method, half=half) for state in wanted}
+    return _build(database, {state: plan for state, plan in plans.items() if plan is not None}, patient=False)
+
+
+def why_nothing_was_built(states: Iterable[IndexState]) -> str:
+    """Say why no index was built for these."""
+    most = MAX_DIMENSION["halfvec"]
+    wide = [f"{state.domain} ({state.dimension:,})" for state in states if state.vectors and state.dimension > most]
+    if wide:
+        return f"nothing built: an index holds at most {most:,} dimensions, fewer than those of {', '.join(wide)}"
+    return f"nothing to build below {MIN_VECTORS:,} vectors"
+
+
+def maintain_indexes(database: Database) -> list[str]:
+    """Do what is due and give the domains with new indexes; run it as often as you like, also twice at once."""
+    with database.transaction() as cursor:
+        forget_missing(cursor)
+        states = index_states(cursor)
+    active = {state.domain: state.rows for state in states if state.active}
+    complete = [state for state in states if state.rows >= active[state.domain]]  # others are being backfilled
+    plans = {state: plan for state in complete if (plan := _due(state)) is not None}
+    return _build(database, plans, patient=True)
+
+
+def _due(state: IndexState) -> IndexPlan | None:
+    """Give what to build: nothing during a first load, nor while the index there is fits."""
+    if state.built is None:
+        return None if state.loading else plan_index(state.vectors, state.dimension)
+    if state.built.method == "hnsw":
+        return None
+    grown = state.vectors / max(state.built.vectors, 1)
+    if 1 / OUTGROWN < grown < OUTGROWN:
+        return None
+    return plan_index(state.vectors, state.dimension, half=state.built.half)
+
+
+def _build(database: Database, plans: dict[IndexState, IndexPlan], *, patient: bool) -> list[str]:
+    with maintenance(database) as cursor:
+        if cursor is None:
+            if patient:
+                return []
+            raise InvalidRequest("another process is building indexes: wait until it is done")
+        for name in leftover_indexes(cursor):
+            log.info("vector_index_dropped", index=name)
+            drop_index(cursor, name)
+        for state, plan in plans.items():
+            _replace(cursor, state, plan)
+    for state in plans:
+        tune_indexes(database, state.domain)
+    return sorted({state.domain for state in plans})
+
+
+def _replace(cursor: Cursor, state: IndexState, plan: IndexPlan) -> None:
+    name = build_index(cursor, state, plan, memory_bytes=BUILD_MEMORY)
+    record_index(cursor, state, name, method=plan.method, half=plan.half, lists=plan.lists)
+    if state.built is not None:
+        drop_index(cursor, state.built.name)
+    log.info("vector_index_built", domain=state.domain, index=name, method=plan.method, vectors=state.vectors)
+
+
+def tune_indexes(database: Database, domain: str | None = None, *, recall: float = 0.95) -> list[Tuned]:
+    """Find for each index the least breadth whose mean recall@10 reaches ``recall``, and make search use it.
+
+    Raises:
+        InvalidRequest: If the domain is unknown, or ``recall`` is not between 0 and 1.
+    """
+    if not 0 < recall <= 1:
+        raise InvalidRequest(f"recall is {recall}: it must be above 0 and at most 1")
+    states = [state for state in index_status(database, domain) if state.built is not None]
+    return [tuned for state in states if (tuned := _tune(database, state, recall)) is not None]
+
+
+def _tune(database: Database, state: IndexState, target: float) -> Tuned | None:
+    with database.transaction() as cursor:
+        questions = sample_questions(cursor, state, QUESTIONS)
+        if not questions:
+            return None
+        breadth, found = _choose(cursor, state, questions, target)
+        record_recall(cursor, state, breadth=breadth, target=target, mean=found.mean, least=found.least)
+    tuned = Tuned(state.domain, breadth, found, found.mean >= target)
+    _report(tuned, target)
+    return tuned
+
+
+def _choose(cursor: Cursor, state: IndexState, questions: list[Question], target: float) -> tuple[int, Recall]:
+    """Give the least breadth that reaches the target in the mean, or one not much larger that loses no query."""
+    enough: tuple[int, Recall] | None = None
+    for breadth in _steps(state):
+        found = measure_recall(cursor, state, questions, breadth=breadth)
+        if found.mean < target:
+            continue
+        enough = enough or (breadth, found)
+        if found.least >= LEAST:
+            return breadth, found
+        if breadth >= PATIENCE * enough[0]:
+            break
+    return enough or (breadth, found)
+
+
+def _steps(state: IndexState) -> Iterator[int]:
+    lists = state.built.lists if state.built is not None else None
+    if lists is None:
+        yield from EF_STEPS
+        return
+    probes = 1
+    while probes < lists:
+        yield probes
+        probes = max(probes + 1, round(probes * 1.5))
+    yield lists
+
+
+def check_recall(database: Database, *, questions: int = 20) -> dict[str, Recall]:
+    """Measure every index as it is searched now; a domain below its target is warned about.
+
+    Gives recall@10 by domain, of the active models.
+    """
+    found: dict[str, Recall] = {}
+    for state in index_status(database):
+        if state.built is not None and state.active:
+            found |= _check(database, state, state.built, questions)
+    return found
+
+
+def _check(database: Database, state: IndexState, built: Built, count: int) -> dict[str, Recall]:
+    breadth, target = built.breadth, built.target
+    with database.transaction() as cursor:
+        questions = sample_questions(cursor, state, count)
+        if not questions:
+            return {}
+        found = measure_recall(cursor, state, questions, breadth=breadth)
+        record_recall(cursor, state, breadth=breadth, target=target, mean=found.mean, least=found.least)
+    _report(Tuned(state.domain, breadth, found, found.mean >= target), target)
+    return {state.domain: found}
+
+
+def _report(tuned: Tuned, target: float) -> None:
+    values = {"domain": tuned.domain, "mean": round(tuned.recall.mean, 4), "least": round(tuned.recall.least, 4)}
+    if tuned.reached:
+        log.info("recall_measured", breadth=tuned.breadth, **values)
+        return
+    advice = f"run `index tune --domain {tuned.domain}`; if that is not enough, `index build --domain {tuned.domain}`"
+    log.warning("recall_below_target", target=target, advice=advice, **values)

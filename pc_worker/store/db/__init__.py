@@ -1,0 +1,1 @@
+"""One PostgreSQL connection: sessions, COPY, migrations, driver errors."""

@@ -1,0 +1,178 @@
+"""One psycopg2 connection, opened when first needed and anew after it broke; the driver's errors end here."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+
+import psycopg2
+import psycopg2.errors
+import psycopg2.extensions
+
+from pc_worker.errors import Conflict, ContractBroken, NotServable, ReadOnlyServer, Unavailable
+from pc_worker.store.db.session import STATE, TELL, ServerState, told
+from pc_worker.urls import DatabaseServer, read_database_url
+
+Cursor = psycopg2.extensions.cursor
+T = TypeVar("T")
+
+#: A lock that is not had in 20 s is somebody's fault; a transaction left open for 60 s is nobody's.
+GUARDS = {"lock_timeout": "20000", "idle_in_transaction_session_timeout": "60000"}
+KEEPALIVE: dict[str, Any] = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # ms
+}
+
+#: What a transaction may meet through no fault of its own: run it again, at once or nearly.
+RETRYABLE = (
+    psycopg2.errors.DeadlockDetected,
+    psycopg2.errors.SerializationFailure,
+    psycopg2.errors.LockNotAvailable,
+)
+#: The server is there but cannot serve now: full, starting, stopping, out of connections.
+AWAY = (
+    psycopg2.OperationalError,
+    psycopg2.InterfaceError,
+    psycopg2.errors.AdminShutdown,
+    psycopg2.errors.CrashShutdown,
+    psycopg2.errors.CannotConnectNow,
+)
+
+
+class Database:
+    """A lazily opened connection to PostgreSQL; one a process or thread, never shared.
+
+    Args:
+        url: ``postgresql://…``.
+        application: Shown in ``pg_stat_activity``.
+        read_only: Every transaction is read-only and runs as the role that can only read.
+    """
+
+    def __init__(self, url: str, *, application: str = "pc_worker", read_only: bool = False) -> None:
+        self._url, self._application, self._read_only = url, application, read_only
+        self._connection: psycopg2.extensions.connection | None = None
+
+    @property
+    def connection(self) -> psycopg2.extensions.connection:
+        """The open connection.
+
+        Raises:
+            Unavailable: If the server does not answer.
+        """
+        if self._connection is None or self._connection.closed:
+            self._connection = self._open()
+        return self._connection
+
+    def _open(self) -> psycopg2.extensions.connection:
+        server = read_database_url(self._url)
+        connection, _ = open_session(server, self._application)
+        try:
+            connection.set_session(readonly=self._read_only, autocommit=False)
+        except AWAY as exc:
+            raise Unavailable(f"PostgreSQL does not answer: {first_line(exc)}") from exc
+        return connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Cursor]:
+        """Run one transaction: commits at the end, rolls back on any error.
+
+        Raises:
+            Unavailable: If the server went away; whether a commit took place is then unknown.
+            Conflict: If the server asks for the transaction to be run again.
+        """
+        connection = self.connection
+        try:
+            with connection.cursor() as cursor:
+                yield cursor
+            connection.commit()
+        except RETRYABLE as exc:
+            self._undo()
+            raise Conflict(first_line(exc)) from exc
+        except psycopg2.errors.ReadOnlySqlTransaction as exc:
+            self.close()  # the next one finds out what the server is now
+            if self._read_only:
+                raise
+            raise ReadOnlyServer(f"PostgreSQL takes no writes: {first_line(exc)}") from exc
+        except psycopg2.errors.UndefinedTable as exc:
+            self._undo()
+            raise ContractBroken(f"the schema is not there, run `migrate`: {first_line(exc)}") from exc
+        except AWAY as exc:
+            self.close()
+            raise Unavailable(f"PostgreSQL does not answer: {first_line(exc)}") from exc
+        except BaseException:
+            self._undo()
+            raise
+
+    def _undo(self) -> None:
+        if self._connection is not None and not self._connection.closed:
+            try:
+                self._connection.rollback()
+            except psycopg2.Error:
+                self.close()
+
+    def repeat(self, work: Callable[[Cursor], T], *, attempts: int = 5) -> T:
+        """Run ``work`` in a transaction; again, after a short random pause, when the server asks for it.
+
+        Raises:
+            Conflict: After ``attempts`` runs.
+        """
+        for attempt in range(1, attempts + 1):
+            try:
+                with self.transaction() as cursor:
+                    return work(cursor)
+            except Conflict as exc:
+                if attempt == attempts or type(exc) is not Conflict:
+                    raise
+                time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, no secret
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Close the connection; the next use opens a new one."""
+        if self._connection is not None:
+            with suppress(psycopg2.Error):
+                self._connection.close()
+            self._connection = None
+
+
+def open_session(server: DatabaseServer, application: str) -> tuple[psycopg2.extensions.connection, ServerState]:
+    """Open a session outside transactions and tell it our settings; gives it with the state of its server.
+
+    Raises:
+        Unavailable: If the server does not answer, or takes no writes.
+        NotServable: If it is none that the line can work with.
+    """
+    try:
+        connection = psycopg2.connect(**server.for_psycopg2(), application_name=application, **KEEPALIVE)
+    except AWAY as exc:
+        raise Unavailable(f"PostgreSQL does not answer: {first_line(exc)}") from exc
+    try:
+        state = _settled(connection, server)
+        state.check()
+    except BaseException:
+        connection.close()
+        raise
+    return connection, state
+
+
+def _settled(connection: psycopg2.extensions.connection, server: DatabaseServer) -> ServerState:
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(f"{TELL.format('%s', '%s')}; {STATE}", told(GUARDS, server.session))
+            return ServerState(*(cursor.fetchone() or ()))
+    except AWAY as exc:
+        raise Unavailable(f"PostgreSQL does not answer: {first_line(exc)}") from exc
+    except psycopg2.Error as exc:
+        raise NotServable(
+            f"the session cannot be set up as PC_WORKER_DATABASE_URL wants it: {first_line(exc)}"
+        ) from exc
+
+
+def first_line(exc: BaseException) -> str:
+    """Give the first line of an error's text: the driver adds details and positions below it."""
+    return (str(exc).strip() or type(exc).__name__).splitlines()[0]

@@ -1,0 +1,91 @@
+"""Migrations: the files of ``migrations/``, applied in order, once, under a lock, recorded with checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pc_worker.errors import ContractBroken
+from pc_worker.store.db.connection import Cursor, Database
+
+NAME = re.compile(r"[0-9]{4}_(pre|post)_[a-z0-9_]+\.sql")
+LOCK = 0x70637764  # any number, the same for everyone: serialises `migrate` run by several at once
+
+CREATE_RECORD = """
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One forward-only step; ``checksum`` is the sha256 of its text."""
+
+    name: str
+    sql: str
+    checksum: str
+
+
+def read_migrations(folder: Path) -> list[Migration]:
+    """Give the migrations of ``folder`` in order.
+
+    Raises:
+        ContractBroken: If a file's name is not NNNN_{pre|post}_what.sql.
+    """
+    paths = sorted(folder.glob("*.sql"))
+    for path in paths:
+        if not NAME.fullmatch(path.name):
+            raise ContractBroken(f"{path.name} is not named NNNN_{{pre|post}}_what.sql")
+    texts = [path.read_text(encoding="utf-8") for path in paths]
+    return [
+        Migration(path.name, text, hashlib.sha256(text.encode()).hexdigest())
+        for path, text in zip(paths, texts, strict=True)
+    ]
+
+
+def migrate(database: Database, migrations: Sequence[Migration]) -> list[str]:
+    """Apply what is missing and give its names; running it again, or twice at once, does nothing more.
+
+    Raises:
+        ContractBroken: If an applied migration's text has changed since.
+        Unavailable: If PostgreSQL does not answer.
+    """
+
+    def work(cursor: Cursor) -> list[str]:
+        cursor.execute("SET LOCAL lock_timeout = 0")  # waiting for another `migrate` is what the lock is for
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        # A change of a table waits for whoever uses it, and everybody else waits behind it: rather try again later.
+        cursor.execute("SET LOCAL lock_timeout = '5s'")
+        cursor.execute(CREATE_RECORD)
+        cursor.execute("SELECT name, checksum FROM schema_migrations")
+        applied = dict(cursor.fetchall())
+        return [m.name for m in migrations if _apply(cursor, m, applied)]
+
+    return database.repeat(work)
+
+
+def pending(database: Database, migrations: Sequence[Migration]) -> list[str]:
+    """Give the names of the migrations that this database lacks."""
+    with database.transaction() as cursor:
+        # In the schema that `migrate` would make it in: further ones on the search path may be another installation's.
+        cursor.execute("SELECT to_regclass(quote_ident(current_schema()) || '.schema_migrations')")
+        if cursor.fetchone() == (None,):
+            return [m.name for m in migrations]
+        cursor.execute("SELECT name FROM schema_migrations")
+        applied = {name for (name,) in cursor.fetchall()}
+    return [m.name for m in migrations if m.name not in applied]
+
+
+def _apply(cursor: Cursor, migration: Migration, applied: dict[str, str]) -> bool:
+    known = applied.get(migration.name)
+    if known == migration.checksum:
+        return False
+    if known is not None:
+        raise ContractBroken(f"{migration.name} was changed after it was applied: write a new one instead")
+    cursor.execute(migration.sql)
+    record = "INSERT INTO schema_migrations (name, checksum) VALUES (%s, %s)"
+    cursor.execute(record, (migration.name, migration.checksum))
+    return True

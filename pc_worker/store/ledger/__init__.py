@@ -1,0 +1,1 @@
+"""The ledger: jobs, chunks and their leases, dead letters, the inbox."""

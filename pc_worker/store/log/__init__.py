@@ -1,0 +1,1 @@
+"""The delivery log: read, acknowledge, notify, push."""

@@ -1,0 +1,74 @@
+"""Hearing of news in the database: a connection that listens, and by living tells that the database does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import asyncpg
+
+from pc_worker.errors import NotServable, ReadOnlyServer, Unavailable
+from pc_worker.store.db.driver_errors import mapped
+from pc_worker.store.db.session import CANNOT_BE_WRITTEN
+from pc_worker.store.log.read import settle
+from pc_worker.urls import read_database_url
+
+#: What a committed chunk notifies, with its domain as payload; what taking a subscription over does, domain/name.
+GROWTH, FENCE = "pcw_log", "pcw_fence"
+#: Fails until the migrations have run, and when the server is stuck.
+PROBE = f"SELECT {CANNOT_BE_WRITTEN}, (SELECT head FROM domains LIMIT 1)"
+PROBE_S = 5.0
+
+
+async def listen(
+    database_url: str, *, ready: Callable[[], None], heard: Callable[[str, str], None], probe_every_s: float
+) -> None:
+    """Call ``ready`` once the database serves, then ``heard`` with channel and payload of each news, until it is away.
+
+    Raises:
+        Unavailable: When the database cannot be reached, goes away, does not answer in time or is not as it must be; in
+            the end it always does.
+        DatabaseFailed: When it answers with an error that nobody foresaw.
+    """
+    server = read_database_url(database_url)
+    try:
+        connection = await asyncpg.connect(
+            **server.for_asyncpg(), server_settings={"application_name": "pcw_gateway_notice"}
+        )
+        try:
+            await settle(connection, server, {})
+            await _attend(connection, ready, heard, probe_every_s)
+        finally:
+            with suppress(Exception):  # it may be broken in any way; what broke it is told
+                await connection.close(timeout=1)
+    except NotServable as exc:  # another server has taken the place of the one that was checked at the start
+        raise Unavailable(str(exc)) from exc
+    except Exception as exc:
+        raise mapped(exc) from exc
+
+
+async def _attend(
+    connection: Any, ready: Callable[[], None], heard: Callable[[str, str], None], probe_every_s: float
+) -> None:
+    def on_notify(*message: Any) -> None:
+        heard(*message[-2:])
+
+    ended = asyncio.Event()
+    connection.add_termination_listener(lambda _: ended.set())
+    for channel in (GROWTH, FENCE):
+        await connection.add_listener(channel, on_notify)
+    await _probe(connection)
+    ready()
+    while not ended.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), probe_every_s)
+            break
+        await _probe(connection)
+    raise ConnectionError("it closed the connection")
+
+
+async def _probe(connection: Any) -> None:
+    if (await connection.fetchrow(PROBE, timeout=PROBE_S))[0]:
+        raise ReadOnlyServer("PostgreSQL takes no writes now")

@@ -1,0 +1,283 @@
+"""Reading a domain's delivery log for the gateway: heads, batches and rows, without blocking the event loop."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import asyncpg
+import numpy as np
+
+from pc_worker.errors import ContractBroken
+from pc_worker.store.db.driver_errors import mapped
+from pc_worker.store.db.session import STATE, TELL, ServerState, told
+from pc_worker.urls import DatabaseServer, read_database_url
+
+HEAD = """
+SELECT d.head, d.epoch, m.name || '@' || m.revision AS model
+FROM domains d JOIN models m USING (model_id) WHERE d.domain = $1
+"""
+FIRST_POSITION = "SELECT first_position FROM log WHERE domain = $1 AND row_id = $2 LIMIT 1"
+#: The batches that hold positions beyond $2, up to $3, each with the key of its epoch's queue entries.
+BATCHES = """
+SELECT b.first_position, b.last_position, b.epoch, b.nonce, b.intact, b.job_id, m.name || '@' || m.revision AS model,
+       k.key
+FROM log_batches b JOIN models m USING (model_id) LEFT JOIN queue_keys k USING (domain, epoch)
+WHERE b.domain = $1 AND b.last_position > $2 AND b.first_position <= $3
+  AND b.first_position >= coalesce(
+      (SELECT max(first_position) FROM log_batches WHERE domain = $1 AND first_position <= $2 + 1), 0)
+ORDER BY b.first_position LIMIT $4
+"""
+#: Entries beyond $2, up to $3, as they stand in a log that ends at $4: a row's newest entry up to there carries the
+#: row as it is now; a deleted row has none, or its tombstone if $7. At most $5 rows and $6 bytes (100 a
+#: row and 40 a passage for what the wire adds), but always one row.
+#: Unsorted, and model and epoch with the first row only: what else each row costs shows in the gateway's rate.
+ROWS = """
+SELECT position, passage, kind, row_id::text, wire, start_char, end_char, vector_send(vector), next IS NOT NULL,
+       CASE WHEN nth = 1 THEN (
+           SELECT m.name || '@' || m.revision FROM domains d JOIN models m USING (model_id) WHERE d.domain = $1) END,
+       CASE WHEN nth = 1 THEN (SELECT epoch FROM domains WHERE domain = $1) END
+FROM (
+    SELECT l.position, l.row_id, l.kind, r.wire, e.passage, e.start_char, e.end_char, e.vector,
+           dense_rank() OVER place AS nth,
+           lead(l.position) OVER place AS next,
+           sum(coalesce(4 * e.dimension, 0) + 40
+               + CASE WHEN coalesce(e.passage, 0) = 0 THEN coalesce(octet_length(r.wire), 0) + 100 ELSE 0 END
+           ) OVER place AS total
+    FROM log l
+    LEFT JOIN rows r ON r.domain = $1 AND r.row_id = l.row_id AND l.kind = 0
+    LEFT JOIN embeddings e ON e.domain = $1 AND e.row_id = r.row_id
+        AND e.model_id = (SELECT model_id FROM domains WHERE domain = $1)
+    WHERE l.domain = $1 AND l.position > $2 AND l.position <= $3
+      AND (l.superseded_by IS NULL OR l.superseded_by > $4)
+      AND (r.row_id IS NOT NULL OR (l.kind = 1 AND $7))
+    WINDOW place AS (ORDER BY l.position) -- by whole rows: all passages of a row are peers
+) placed
+WHERE nth <= $5 AND (nth = 1 OR total <= $6)
+"""
+#: Where migration 0031 could make the cast: a vector's own bytes, after its dimension, are what the wire needs.
+ROWS_PLAIN = ROWS.replace("vector_send(vector)", "substring(vector::bytea FROM 5)")
+PLAIN = "SELECT substring('[1,2]'::vector::bytea FROM 5)"
+ONE_TWO = struct.pack("<2f", 1, 2)
+
+#: Every read is a short range by primary key: nested loops are right, and one plan serves all. One that was made for an
+#: empty log ends with the first rows: see `planner_statistics`. A statement that runs for a minute is stuck.
+SESSION = {
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "statement_timeout": "60000",
+    "idle_in_transaction_session_timeout": "60000",
+}
+CONNECT_S = 5.0
+COMMAND_S = 65.0
+#: Position and passage of a record of ROWS.
+PLACE = itemgetter(0, 1)
+#: pgvector's binary form begins with the dimension and an unused number, both int16.
+VECTOR_HEADER_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LogHead:
+    """The end of a domain's log: its newest position, the log's generation and the active model (name@revision)."""
+
+    position: int
+    epoch: UUID
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogBatch:
+    """A stretch of the log that was committed together; positions inclusive, ``intact`` as long as no row changed.
+
+    ``queue_key`` seals its queue entry; None for one of an epoch that is over.
+    """
+
+    first: int
+    last: int
+    epoch: UUID
+    nonce: int
+    intact: bool
+    job_id: str | None
+    model: str
+    queue_key: bytes | None = field(default=None, repr=False)
+
+
+class LoggedPassage(NamedTuple):
+    """A passage's place in characters and its vector, little-endian float32."""
+
+    start: int
+    end: int
+    vector: bytes
+
+
+class LoggedRow(NamedTuple):
+    """A row at its place in the log: its message without vectors, and its passages."""
+
+    position: int
+    row_id: str
+    head: bytes
+    passages: list[LoggedPassage]
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """A row that was deleted, at its place in the log."""
+
+    position: int
+    row_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRows:
+    """All entries of a stretch of a log up to ``upto``; the rows are of one model (name@revision)."""
+
+    model: str
+    epoch: UUID
+    upto: int
+    rows: Sequence[LoggedRow]
+    tombstones: Sequence[Tombstone]
+
+
+class Delivery:
+    """The log's readers share a few connections, each held only while a statement runs.
+
+    Every method raises Unavailable when the database is away; nothing is kept between calls, so the same call may be
+    made again.
+    """
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+        self._plain: bool | None = None
+
+    async def head(self, domain: str) -> LogHead | None:
+        """Give where the domain's log ends now; None for a domain that has none."""
+        async with self.connection() as connection:
+            record = await connection.fetchrow(HEAD, domain)
+        return None if record is None else LogHead(record["head"], record["epoch"], record["model"])
+
+    async def first_position(self, domain: str, row_id: UUID) -> int | None:
+        """Give the first position that a row, also a deleted one, ever had; None if it is not in the log."""
+        async with self.connection() as connection:
+            position: int | None = await connection.fetchval(FIRST_POSITION, domain, row_id)
+        return position
+
+    async def batches(self, domain: str, *, after: int, upto: int, limit: int) -> list[LogBatch]:
+        """Give the first ``limit`` batches that hold positions beyond ``after``, up to ``upto``."""
+        async with self.connection() as connection:
+            records = await connection.fetch(BATCHES, domain, after, upto, limit)
+        return [LogBatch(*record.values()) for record in records]
+
+    async def rows(
+        self, domain: str, *, after: int, upto: int, head: int, max_rows: int, max_bytes: int, tombstones: bool = False
+    ) -> LoggedRows | None:
+        """Give rows beyond ``after``, up to ``upto``, of a log read up to ``head``, in order; None = no more there.
+
+        With ``tombstones`` also what was deleted. A row that has moved beyond ``head`` is given at its newest place up
+        to there, as it is now. The rows together make no more than ``max_bytes`` on the wire, or are one row.
+
+        Raises:
+            Unavailable: If the database is away.
+            ContractBroken: If a row has no vector of the active model.
+        """
+        async with self.connection() as connection:
+            if self._plain is None:
+                self._plain = await _gives_plain_vectors(connection)
+            statement = ROWS_PLAIN if self._plain else ROWS
+            records = await connection.fetch(statement, domain, after, upto, head, max_rows, max_bytes, tombstones)
+        return _logged(records, upto, plain=self._plain) if records else None
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        """Lend a connection for a statement or two.
+
+        Raises:
+            Unavailable: If the database is away, or not as it must be.
+            DatabaseFailed: If it answers with an error that nobody foresaw.
+        """
+        try:
+            async with self._pool.acquire(timeout=CONNECT_S) as connection:
+                yield connection
+        except Exception as exc:
+            raise mapped(exc) from exc
+
+
+async def open_pool(database_url: str, *, connections: int) -> asyncpg.Pool:
+    """Open a pool that connects when first used, so that it can be made while the database is away."""
+    server = read_database_url(database_url)
+
+    async def set_up(connection: Any) -> None:
+        await settle(connection, server, SESSION)
+
+    async def keep(_: Any) -> None:
+        """Leave a session as it is: nothing here changes its settings, and asyncpg would take ours back."""
+
+    return await asyncpg.create_pool(
+        **server.for_asyncpg(),
+        min_size=0,
+        max_size=connections,
+        command_timeout=COMMAND_S,
+        server_settings={"application_name": "pcw_gateway"},
+        init=set_up,
+        reset=keep,
+    )
+
+
+async def settle(connection: Any, server: DatabaseServer, own: Mapping[str, str]) -> None:
+    """Tell a new session its settings.
+
+    Raises:
+        Unavailable: If its server takes no writes.
+        NotServable: If it is none that the line can work with.
+    """
+    await connection.fetch(TELL.format("$1", "$2"), *told(own, server.session))
+    ServerState(*await connection.fetchrow(STATE)).check()
+
+
+async def _gives_plain_vectors(connection: Any) -> bool:
+    try:
+        return bool(await connection.fetchval(PLAIN) == ONE_TWO)
+    except asyncpg.CannotCoerceError:
+        return False
+
+
+def _logged(records: Sequence[Any], upto: int, *, plain: bool) -> LoggedRows:
+    records = sorted(records, key=PLACE)
+    *_, model, epoch = records[0]
+    position, *_, more, _, _ = records[-1]
+    tombstones = [Tombstone(at, row_id) for at, _, kind, row_id, *_ in records if kind]
+    rows = _rows([record for record in records if not record[2]] if tombstones else records, model, plain)
+    return LoggedRows(model, epoch, position if more else upto, rows, tombstones)
+
+
+def _rows(records: Sequence[Any], model: str, plain: bool) -> list[LoggedRow]:
+    sent = [record[7] for record in records]
+    if None in sent:
+        row_id = records[sent.index(None)][3]
+        raise ContractBroken(f"row {row_id} has no vector of {model}: finish the model's switch first")
+    vectors = sent if plain else _little_endian(sent)
+    rows: list[LoggedRow] = []
+    last = None
+    for (position, _, _, row_id, head, start, end, *_), vector in zip(records, vectors, strict=True):
+        if position == last:
+            rows[-1].passages.append(LoggedPassage(start, end, vector))
+        else:
+            rows.append(LoggedRow(position, row_id, head, [LoggedPassage(start, end, vector)]))
+            last = position
+    return rows
+
+
+def _little_endian(sent: Sequence[bytes]) -> list[bytes]:
+    """Turn vectors of one dimension from pgvector's binary form into plain little-endian float32."""
+    if not sent:
+        return []
+    width = len(sent[0]) - VECTOR_HEADER_BYTES
+    table = np.frombuffer(b"".join(sent), dtype=np.uint8).reshape(len(sent), -1)
+    swapped = np.ascontiguousarray(table[:, VECTOR_HEADER_BYTES:]).view(">f4").astype("<f4").tobytes()
+    return [swapped[start : start + width] for start in range(0, len(swapped), width)]

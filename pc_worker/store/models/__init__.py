@@ -1,0 +1,1 @@
+"""The models of each domain, and the switch from one to the next."""

@@ -1,0 +1,163 @@
+"""Rows that are too large for the wire with a model's vectors: noted when embedded, out of the log while it serves.
+
+A note holds for one content of its row; of a row that has changed since, nothing is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from pc_worker.store.db.connection import Cursor
+
+# Through `rows`, locked: a row that changed or went meanwhile is not noted.
+NOTE = """
+INSERT INTO model_refusals (domain, row_id, model_id, content_hash, wire_bytes)
+SELECT r.domain, r.row_id, %(model_id)s, r.content_hash, n.wire_bytes
+FROM unnest(%(ids)s::uuid[], %(hashes)s::bytea[], %(sizes)s::bigint[]) AS n (row_id, content_hash, wire_bytes)
+JOIN rows r ON r.domain = %(domain)s AND r.row_id = n.row_id AND r.content_hash = n.content_hash
+ORDER BY r.row_id FOR SHARE OF r
+ON CONFLICT (domain, row_id, model_id)
+DO UPDATE SET content_hash = excluded.content_hash, wire_bytes = excluded.wire_bytes, refused_at = now()
+"""
+DROP_VECTORS = """
+DELETE FROM embeddings e USING model_refusals x
+WHERE e.domain = %(domain)s AND e.model_id = %(model_id)s AND x.row_id = ANY (%(ids)s::uuid[])
+  AND (x.domain, x.row_id, x.model_id) = (e.domain, e.row_id, e.model_id)
+"""
+#: Of a row `r`: whether it is noted for the model, with its present content.
+REFUSED = """
+EXISTS (SELECT FROM model_refusals x WHERE (x.domain, x.row_id) = (r.domain, r.row_id)
+        AND x.model_id = %(model_id)s AND x.content_hash = r.content_hash)
+"""
+COUNT = f"SELECT count(*) FROM rows r WHERE domain = %(domain)s AND {REFUSED}"
+# Only rows with many passages or a large message can be too large: one of the two makes half of the limit.
+SUSPECTS = """
+SELECT r.row_id, r.content_hash, octet_length(r.wire),
+       array_agg(e.start_char ORDER BY e.passage), array_agg(e.end_char ORDER BY e.passage)
+FROM rows r JOIN embeddings e USING (domain, row_id)
+WHERE r.domain = %(domain)s AND e.model_id = %(model_id)s AND r.row_id IN (
+    SELECT row_id FROM embeddings WHERE domain = %(domain)s AND model_id = %(model_id)s AND passage >= %(many)s
+    UNION SELECT row_id FROM rows WHERE domain = %(domain)s AND octet_length(wire) > %(half)s)
+GROUP BY r.domain, r.row_id ORDER BY r.row_id
+"""
+LIST = """
+SELECT x.domain, x.row_id::text, m.name || '@' || m.revision, x.wire_bytes, j.job_id, r.payload::text, x.refused_at
+FROM model_refusals x JOIN models m USING (model_id) JOIN rows r USING (domain, row_id, content_hash)
+LEFT JOIN jobs j ON j.seq = r.job_seq
+WHERE %s::text IS NULL OR j.job_id = %s ORDER BY x.domain, x.model_id, x.row_id
+"""
+FORGET_MODEL = "DELETE FROM model_refusals WHERE model_id = %s"
+#: A passage's place, tags and lengths, at most.
+PASSAGE_BYTES = 40
+PARK = f"""
+WITH refused AS (
+    SELECT r.domain, r.row_id, r.content_hash FROM rows r WHERE r.domain = %(domain)s AND {REFUSED}
+), gone AS (
+    DELETE FROM row_terms t USING refused WHERE (t.domain, t.row_id) = (refused.domain, refused.row_id) RETURNING t.*
+)
+INSERT INTO parked_terms (domain, row_id, terms, counts, length, content_hash)
+SELECT gone.domain, gone.row_id, gone.terms, gone.counts, gone.length, refused.content_hash
+FROM gone JOIN refused USING (domain, row_id)
+ON CONFLICT (domain, row_id) DO UPDATE SET terms = excluded.terms, counts = excluded.counts,
+    length = excluded.length, content_hash = excluded.content_hash
+"""
+UNPARK = f"""
+WITH back AS (
+    DELETE FROM parked_terms p USING rows r
+    WHERE p.domain = %(domain)s AND (r.domain, r.row_id) = (p.domain, p.row_id) AND NOT {REFUSED}
+    RETURNING p.domain, p.row_id, p.terms, p.counts, p.length, p.content_hash = r.content_hash AS same
+)
+INSERT INTO row_terms (domain, row_id, terms, counts, length)
+SELECT domain, row_id, terms, counts, length FROM back WHERE same ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooLarge:
+    """A row that no message can carry with a model's vectors."""
+
+    row_id: UUID
+    content_hash: bytes
+    wire_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """A row that may be too large: its bytes without vectors, and its passages' places."""
+
+    row_id: UUID
+    content_hash: bytes
+    wire_bytes: int
+    places: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTooLarge:
+    """A note as it is kept; ``job_id`` wrote the row, if it is still known; ``payload`` is JSON text."""
+
+    domain: str
+    row_id: str
+    model: str
+    wire_bytes: int
+    job_id: str | None
+    payload: str
+    refused_at: datetime
+
+
+def note_too_large(cursor: Cursor, domain: str, model_id: int, rows: Sequence[TooLarge]) -> None:
+    """Keep rows that are too large with a model's vectors, and drop such vectors where they are stored."""
+    if not rows:
+        return
+    values = {
+        "domain": domain,
+        "model_id": model_id,
+        "ids": [str(row.row_id) for row in rows],
+        "hashes": [row.content_hash for row in rows],
+        "sizes": [row.wire_bytes for row in rows],
+    }
+    cursor.execute(NOTE, values)
+    cursor.execute(DROP_VECTORS, values)
+
+
+def count_too_large(cursor: Cursor, domain: str, model_id: int) -> int:
+    """Give how many of the domain's rows are noted for the model, with their present content."""
+    cursor.execute(COUNT, {"domain": domain, "model_id": model_id})
+    (count,) = cursor.fetchone() or (0,)
+    return int(count)
+
+
+def suspects(cursor: Cursor, domain: str, model_id: int, *, dimension: int, limit: int) -> list[Suspect]:
+    """Give rows with vectors of the model whose message may be larger than ``limit``."""
+    many = limit // 2 // (4 * dimension + PASSAGE_BYTES)
+    cursor.execute(SUSPECTS, {"domain": domain, "model_id": model_id, "many": many, "half": limit // 2})
+    return [
+        Suspect(
+            row_id=UUID(row_id),
+            content_hash=bytes(content_hash),
+            wire_bytes=wire_bytes,
+            places=list(zip(starts, ends, strict=True)),
+        )
+        for row_id, content_hash, wire_bytes, starts, ends in cursor.fetchall()
+    ]
+
+
+def move_terms(cursor: Cursor, domain: str, model_id: int) -> None:
+    """Have searches find what is delivered under the model, and nothing else."""
+    values = {"domain": domain, "model_id": model_id}
+    cursor.execute(UNPARK, values)
+    cursor.execute(PARK, values)
+
+
+def list_too_large(cursor: Cursor, job_id: str | None = None) -> list[StoredTooLarge]:
+    """Give all notes, or those of rows that one job wrote."""
+    cursor.execute(LIST, (job_id, job_id))
+    names = ("domain", "row_id", "model", "wire_bytes", "job_id", "payload", "refused_at")
+    return [StoredTooLarge(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+
+
+def forget_notes(cursor: Cursor, model_id: int) -> None:
+    """Remove the notes of a model whose vectors are gone."""
+    cursor.execute(FORGET_MODEL, (model_id,))

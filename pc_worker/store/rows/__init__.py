@@ -1,0 +1,1 @@
+"""Rows and what belongs to them: identities, vectors, terms, deletion."""

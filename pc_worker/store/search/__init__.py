@@ -1,0 +1,1 @@
+"""Search in SQL: words, vectors, filters, fusion, indexes."""

@@ -1,0 +1,154 @@
+"""Which vector indexes there are, what they were built with, and how well they find."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+from pc_worker.store.db.connection import Cursor
+from pc_worker.store.search.scope import Method, VectorIndex
+
+#: All our vector indexes begin so; one that the catalog does not name is a leftover.
+PREFIX = "embeddings_ann_"
+
+STATES = """
+WITH counted AS (
+    SELECT domain, model_id, count(*) AS vectors, count(*) FILTER (WHERE passage = 0) AS rows
+    FROM embeddings WHERE domain = coalesce(%(domain)s, domain) GROUP BY domain, model_id
+)
+SELECT d.domain, m.model_id, m.name || '@' || m.revision, m.dimension, m.model_id = d.model_id,
+       coalesce(c.rows, 0), coalesce(c.vectors, 0),
+       EXISTS (SELECT FROM jobs j WHERE j.domain = d.domain AND j.state IN ('queued', 'splitting', 'running')),
+       i.index_name, i.method, i.half, i.lists, i.breadth, i.rows, i.vectors, i.target, i.recall_mean, i.recall_min,
+       i.measured_at, i.built_at, coalesce(pg_relation_size(to_regclass(quote_ident(i.index_name))), 0)
+FROM domains d
+JOIN models m ON m.model_id = d.model_id
+              OR EXISTS (SELECT FROM counted c WHERE c.domain = d.domain AND c.model_id = m.model_id)
+LEFT JOIN counted c ON c.domain = d.domain AND c.model_id = m.model_id
+LEFT JOIN vector_indexes i ON i.domain = d.domain AND i.model_id = m.model_id
+WHERE d.domain = coalesce(%(domain)s, d.domain) ORDER BY d.domain, m.model_id
+"""
+RECORD = """
+INSERT INTO vector_indexes (domain, model_id, index_name, method, half, lists, rows, vectors, breadth)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (domain, model_id) DO UPDATE SET
+    index_name = excluded.index_name, method = excluded.method, half = excluded.half, lists = excluded.lists,
+    rows = excluded.rows, vectors = excluded.vectors, breadth = excluded.breadth,
+    recall_mean = NULL, recall_min = NULL, measured_at = NULL, built_at = now()
+"""
+MEASURED = """
+UPDATE vector_indexes SET breadth = %s, target = %s, recall_mean = %s, recall_min = %s, measured_at = now()
+WHERE domain = %s AND model_id = %s
+"""
+# Of a build that failed or was killed, of a model that is gone, or replaced; not one that is being built now.
+LEFTOVERS = """
+SELECT c.relname FROM pg_class c JOIN pg_index x ON x.indexrelid = c.oid
+WHERE x.indrelid = 'embeddings'::regclass AND starts_with(c.relname, %s)
+  AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = c.oid)
+  AND NOT EXISTS (SELECT FROM vector_indexes i WHERE i.index_name = c.relname AND x.indisvalid)
+"""
+FORGET_MISSING = """
+DELETE FROM vector_indexes i
+WHERE NOT EXISTS (SELECT FROM pg_class c JOIN pg_index x ON x.indexrelid = c.oid
+                  WHERE c.relname = i.index_name AND x.indrelid = 'embeddings'::regclass AND x.indisvalid)
+   OR NOT EXISTS (SELECT FROM embeddings e WHERE e.domain = i.domain AND e.model_id = i.model_id)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A vector index; ``vectors`` and ``rows`` when it was built, ``breadth``: ef_search of hnsw, probes of ivfflat."""
+
+    name: str
+    method: Method
+    half: bool
+    lists: int | None
+    breadth: int
+    rows: int
+    vectors: int
+    target: float
+    recall_mean: float | None
+    recall_min: float | None
+    measured_at: datetime | None
+    built_at: datetime
+    size_bytes: int
+
+
+BUILT_FIELDS = tuple(field.name for field in fields(Built))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexState:
+    """The vectors of a domain under one model, and their index if there is one; ``loading`` = a job is open."""
+
+    domain: str
+    model_id: int
+    model: str
+    dimension: int
+    active: bool
+    rows: int
+    vectors: int
+    loading: bool
+    built: Built | None
+
+    @property
+    def searched_by(self) -> VectorIndex | None:
+        """The index as search uses it."""
+        if self.built is None:
+            return None
+        return VectorIndex(
+            method=self.built.method,
+            type=vector_type(self.dimension, half=self.built.half),
+            breadth=self.built.breadth,
+            passages_per_row=-(-self.built.vectors // max(self.built.rows, 1)),
+        )
+
+
+def vector_type(dimension: int, *, half: bool) -> str:
+    """Give the SQL type that an index holds: its expression, and what a query must cast to."""
+    return f"{'halfvec' if half else 'vector'}({dimension})"
+
+
+def index_states(cursor: Cursor, domain: str | None = None) -> list[IndexState]:
+    """Give every (domain, model) that is active or has vectors."""
+    cursor.execute(STATES, {"domain": domain})
+    return [_state(row) for row in cursor.fetchall()]
+
+
+def _state(row: Sequence[object]) -> IndexState:
+    names = ("domain", "model_id", "model", "dimension", "active", "rows", "vectors", "loading")
+    own = dict(zip(names, row[: len(names)], strict=True))
+    return IndexState(**own, built=_built(row[len(names) :]))  # type: ignore[arg-type] # the driver knows no types
+
+
+def _built(row: Sequence[object]) -> Built | None:
+    if row[0] is None:
+        return None
+    return Built(**dict(zip(BUILT_FIELDS, row, strict=True)))  # type: ignore[arg-type] # the driver knows no types
+
+
+def record_index(
+    cursor: Cursor, state: IndexState, name: str, *, method: Method, half: bool, lists: int | None
+) -> None:
+    """Make search use the index ``name``, with a middling breadth until it is tuned."""
+    breadth = 80 if lists is None else max(1, round(lists**0.5))
+    cursor.execute(
+        RECORD, (state.domain, state.model_id, name, method, half, lists, state.rows, state.vectors, breadth)
+    )
+
+
+def record_recall(cursor: Cursor, state: IndexState, *, breadth: int, target: float, mean: float, least: float) -> None:
+    """Keep what was measured; search uses ``breadth`` from now on."""
+    cursor.execute(MEASURED, (breadth, target, mean, least, state.domain, state.model_id))
+
+
+def forget_missing(cursor: Cursor) -> None:
+    """Strike indexes off that do not exist, are broken, or have no vectors any more."""
+    cursor.execute(FORGET_MISSING)
+
+
+def leftover_indexes(cursor: Cursor) -> list[str]:
+    """Give the names of vector indexes that nobody uses or builds."""
+    cursor.execute(LEFTOVERS, (PREFIX,))
+    return [name for (name,) in cursor.fetchall()]

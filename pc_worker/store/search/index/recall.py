@@ -1,0 +1,73 @@
+"""Recall of a vector index: how many of the ten nearest rows, told exactly, does it find."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from pc_worker.model import Model
+from pc_worker.store.db.connection import Cursor
+from pc_worker.store.search.index.catalog import IndexState
+from pc_worker.store.search.nearest import nearest
+from pc_worker.store.search.scope import Candidates, Profile, Scope, VectorIndex
+
+TOP = 10
+#: Rows as near as the tenth count as found, whichever of them the index gave.
+TIE = 1e-6
+
+# Blocks, not rows: a sample of a huge table must not read it. Small tables are read whole.
+SAMPLE = """
+SELECT row_id, vector::text FROM embeddings TABLESAMPLE SYSTEM ((
+    SELECT least(100, 100.0 * 20000 / greatest(reltuples, 1)) FROM pg_class WHERE oid = 'embeddings'::regclass))
+WHERE domain = %s AND model_id = %s ORDER BY random() LIMIT %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A stored vector as a query, with the similarities of its true neighbours, nearest first."""
+
+    row_id: UUID
+    vector: str
+    truth: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Recall@10 over a sample: the mean, and the worst query's."""
+
+    mean: float
+    least: float
+
+
+def sample_questions(cursor: Cursor, state: IndexState, count: int) -> list[Question]:
+    """Choose stored vectors at random and find their true neighbours by comparing all; none in an empty domain."""
+    cursor.execute(SAMPLE, (state.domain, state.model_id, count))
+    asked = [(UUID(row_id), vector) for row_id, vector in cursor.fetchall()]
+    truths = [_nearest(cursor, state, row_id, vector, None).scores for row_id, vector in asked]
+    return [Question(*pair, truth) for pair, truth in zip(asked, truths, strict=True) if truth]
+
+
+def measure_recall(cursor: Cursor, state: IndexState, questions: list[Question], *, breadth: int) -> Recall:
+    """Ask the index with this breadth; in a transaction, whose settings it changes."""
+    index = state.searched_by
+    searched = None if index is None else replace(index, breadth=breadth)
+    shares = []
+    for question in questions:
+        found = _nearest(cursor, state, question.row_id, question.vector, searched)
+        least = question.truth[-1] - TIE
+        shares.append(sum(score >= least for score in found.scores) / len(question.truth))
+    return Recall(sum(shares) / len(shares), min(shares))
+
+
+def _nearest(cursor: Cursor, state: IndexState, row_id: UUID, vector: str, index: VectorIndex | None) -> Candidates:
+    model = Model(
+        model_id=state.model_id,
+        name=state.model,
+        revision="",
+        dimension=state.dimension,
+        normalised=True,
+        encodable=False,
+    )
+    profile = Profile(domain=state.domain, model=model, collection=None, index=index)
+    return nearest(cursor, Scope(profile=profile, without=row_id), vector, limit=TOP, wanted=TOP)

@@ -1,0 +1,88 @@
+"""The rows whose passages are nearest to a vector: through the index, or by comparing all where that is surer."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from pc_worker.store.db.connection import Cursor
+from pc_worker.store.search.scope import Candidates, Profile, Scope, VectorIndex, read_candidates
+from pc_worker.store.search.statistics import rows_left
+
+#: To meet one row through the index costs as much as to compare so many that the filter has chosen.
+NEIGHBOUR_COST = 8
+#: Without statistics, filters that leave at most so many rows are answered by comparing those.
+EXACT_ROWS = 2_000
+
+COUNT_FILTERED = """
+SELECT count(*) FROM (SELECT FROM row_terms WHERE domain = %(domain)s AND terms @> %(facets)s::integer[]
+                      LIMIT %(limit)s) AS filtered
+"""
+# The cast is the index's expression: without it no index fits. Similarity is always that of the full vectors.
+INDEXED = """
+SELECT row_id, max(similarity) AS similarity FROM (
+    SELECT e.row_id, 1 - (e.vector <=> %(vector)s::vector) AS similarity FROM embeddings e {filter}
+    WHERE e.domain = %(domain)s AND e.model_id = %(model_id)s AND e.row_id <> %(without)s
+    ORDER BY e.vector::{type} <=> %(vector)s::{type} LIMIT %(passages)s) AS passages
+GROUP BY row_id ORDER BY similarity DESC, row_id LIMIT %(limit)s
+"""
+EXACT = """
+SELECT e.row_id, 1 - min(e.vector <=> %(vector)s::vector) AS similarity FROM embeddings e {filter}
+WHERE e.domain = %(domain)s AND e.model_id = %(model_id)s AND e.row_id <> %(without)s
+GROUP BY e.row_id ORDER BY similarity DESC, e.row_id LIMIT %(limit)s
+"""
+FACETS = "JOIN row_terms f ON (f.domain, f.row_id) = (e.domain, e.row_id) AND f.terms @> %(facets)s::integer[]"
+MEAN = "SELECT avg(vector)::text FROM embeddings WHERE domain = %s AND row_id = %s AND model_id = %s"
+
+
+def nearest(cursor: Cursor, scope: Scope, vector: str, *, limit: int, wanted: int) -> Candidates:
+    """Give up to ``limit`` rows by the cosine similarity of their nearest passage.
+
+    Args:
+        cursor: In the search's transaction.
+        scope: Which rows count.
+        vector: The query's vector as pgvector's text.
+        limit: Length of the list.
+        wanted: If the index finds fewer, all vectors are compared: so many are found when so many exist.
+    """
+    index = scope.profile.index
+    if index is not None and not _is_selective(cursor, scope, limit * index.passages_per_row):
+        found = _through_index(cursor, scope, vector, index, limit)
+        if len(found.ids) >= wanted:
+            return found
+    cursor.execute(EXACT.format(filter=_filter(scope)), scope.parameters | {"vector": vector, "limit": limit})
+    return read_candidates(cursor)
+
+
+def _is_selective(cursor: Cursor, scope: Scope, passages: int) -> bool:
+    """Whether the filter leaves so few rows that comparing them all is cheaper; ranges alone never tell.
+
+    Among the neighbours only ``left`` of all rows meet the filter: ``passages · all / left`` have to be looked at.
+    """
+    collection = scope.profile.collection
+    if not scope.facets:
+        return False
+    if collection is not None and collection.documents:
+        left = rows_left(cursor, scope.profile.domain, scope.facets, collection)
+        return left * left <= NEIGHBOUR_COST * passages * collection.documents
+    cursor.execute(COUNT_FILTERED, scope.parameters | {"limit": EXACT_ROWS + 1})
+    (count,) = cursor.fetchone() or (0,)
+    return bool(count <= EXACT_ROWS)
+
+
+def _through_index(cursor: Cursor, scope: Scope, vector: str, index: VectorIndex, limit: int) -> Candidates:
+    passages = limit * index.passages_per_row
+    cursor.execute(index.settings(passages))
+    values = {"vector": vector, "passages": passages, "limit": limit}
+    cursor.execute(INDEXED.format(filter=_filter(scope), type=index.type), scope.parameters | values)
+    return read_candidates(cursor)
+
+
+def _filter(scope: Scope) -> str:
+    return f"{FACETS} {scope.candidate_filter}" if scope.facets else scope.candidate_filter
+
+
+def vector_of_row(cursor: Cursor, profile: Profile, row_id: UUID) -> str | None:
+    """Give the mean of a row's vectors as pgvector's text; None if it has none of the active model."""
+    cursor.execute(MEAN, (profile.domain, str(row_id), profile.model.model_id))
+    (vector,) = cursor.fetchone() or (None,)
+    return None if vector is None else str(vector)

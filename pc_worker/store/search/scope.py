@@ -1,0 +1,161 @@
+"""What a search looks at: the domain with its model, statistics and vector index, in one read-only snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from uuid import UUID
+
+from pc_worker.model import Model
+from pc_worker.store.db.connection import Cursor
+from pc_worker.store.search.filters import Condition, Parameters, facets, where_sql
+from pc_worker.store.search.statistics import Collection
+
+Method = Literal["hnsw", "ivfflat"]
+
+NO_ROW = UUID(int=0)
+#: pgvector's bound of hnsw.ef_search.
+MAX_EF_SEARCH = 1_000
+#: Seconds; a search's statements take milliseconds.
+STATEMENT_S = 30.0
+#: Of work_mem: with once (4 MB) a filtered scan ends before the 20,000 tuples that it may look at.
+SCAN_MEMORY = 8
+
+# No answer mixes two models or two states of a row. Searches are many and short: helpers would only get in their way.
+SNAPSHOT = """
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL max_parallel_workers_per_gather = 0;
+SET LOCAL statement_timeout = %(timeout_ms)s;
+SELECT set_config('role', rolname, true) FROM pg_roles
+WHERE rolname = 'pcw_reader' AND pg_has_role(oid, 'MEMBER') AND has_table_privilege(oid, 'rows', 'SELECT')
+"""
+PROFILE = """
+SELECT m.model_id, m.name, m.revision, m.dimension, m.normalised, m.encodable, m.location,
+       s.documents, s.mean_length, s.k1, s.b,
+       i.method, i.half, i.breadth, ceil(i.vectors / greatest(i.rows, 1)::float8)::integer
+FROM domains d JOIN models m USING (model_id)
+LEFT JOIN search_statistics s ON s.domain = d.domain
+LEFT JOIN vector_indexes i ON i.domain = d.domain AND i.model_id = d.model_id
+WHERE d.domain = %s
+"""
+ACTIVE = """
+SELECT DISTINCT m.model_id, m.name, m.revision, m.dimension, m.normalised, m.encodable, m.location
+FROM domains d JOIN models m USING (model_id) ORDER BY m.model_id
+"""
+PAYLOAD = "JOIN rows r ON (r.domain, r.row_id) = (e.domain, e.row_id) AND {where}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VectorIndex:
+    """An index to search by; ``breadth`` is ef_search of hnsw, probes of ivfflat."""
+
+    method: Method
+    type: str
+    breadth: int
+    passages_per_row: int
+
+    def settings(self, passages: int) -> str:
+        """Give the statements that make this transaction look for ``passages`` neighbours, filtered or not."""
+        if self.method == "ivfflat":
+            return f"SET LOCAL ivfflat.probes = {self.breadth}; SET LOCAL ivfflat.iterative_scan = relaxed_order"
+        breadth = min(max(self.breadth, passages), MAX_EF_SEARCH)
+        return (
+            f"SET LOCAL hnsw.ef_search = {breadth}; SET LOCAL hnsw.iterative_scan = relaxed_order; "
+            f"SET LOCAL hnsw.scan_mem_multiplier = {SCAN_MEMORY}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A domain as search sees it; ``collection`` is None until its statistics were counted."""
+
+    domain: str
+    model: Model
+    collection: Collection | None
+    index: VectorIndex | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Which rows count: the domain's, those that meet all conditions, less the row whose neighbours are sought."""
+
+    profile: Profile
+    conditions: Sequence[Condition] = ()
+    without: UUID = NO_ROW
+
+    @property
+    def parameters(self) -> Parameters:
+        """The values that all statements share."""
+        own = {"domain": self.profile.domain, "model_id": self.profile.model.model_id, "without": str(self.without)}
+        return own | where_sql(self.conditions)[1] | {"facets": self.facets}
+
+    @property
+    def facets(self) -> list[int]:
+        """Terms that every such row holds."""
+        return facets(self.profile.domain, self.conditions)
+
+    @property
+    def where(self) -> str:
+        """The SQL that a row ``r`` meets all conditions."""
+        return where_sql(self.conditions)[0]
+
+    @property
+    def candidate_filter(self) -> str:
+        """The join of ``e`` with the rows' payloads; nothing where the facets alone choose the candidates.
+
+        A facet is a hash: hits are compared with the payload itself once more, candidates need not be.
+        """
+        return "" if len(self.facets) == len(self.conditions) else PAYLOAD.format(where=self.where)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Row ids, best first, with their scores in the list's own measure."""
+
+    ids: list[str] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+
+
+def read_candidates(cursor: Cursor) -> Candidates:
+    """Give what a statement selected as (row_id, score)."""
+    rows = cursor.fetchall()
+    return Candidates([row_id for row_id, _ in rows], [float(score) for _, score in rows])
+
+
+def begin_search(cursor: Cursor, *, timeout_s: float = STATEMENT_S) -> None:
+    """Make this transaction a read-only snapshot, under the role that can only read where the server has it.
+
+    None of its statements runs for longer than ``timeout_s``.
+    """
+    cursor.execute(SNAPSHOT, {"timeout_ms": max(1, round(timeout_s * 1000))})
+
+
+def read_profile(cursor: Cursor, domain: str) -> Profile | None:
+    """Give what search must know of a domain; None if it has no log, so no rows."""
+    cursor.execute(PROFILE, (domain,))
+    row = cursor.fetchone()
+    if row is None:
+        return None
+    model, (documents, mean_length, k1, b) = _model(row), row[7:11]
+    collection = None if documents is None else Collection(documents, mean_length, k1, b)
+    return Profile(domain=domain, model=model, collection=collection, index=_index(model.dimension, *row[11:]))
+
+
+def active_models(cursor: Cursor) -> list[Model]:
+    """Give the models that searches are answered with."""
+    cursor.execute(ACTIVE)
+    return [_model(row) for row in cursor.fetchall()]
+
+
+def _model(row: Sequence[Any]) -> Model:
+    names = ("model_id", "name", "revision", "dimension", "normalised", "encodable", "location")
+    return Model(**dict(zip(names, row, strict=False)))
+
+
+def _index(
+    dimension: int, method: Method | None, half: bool, breadth: int, passages_per_row: int
+) -> VectorIndex | None:
+    if method is None:
+        return None
+    kind = f"{'halfvec' if half else 'vector'}({dimension})"
+    return VectorIndex(method=method, type=kind, breadth=breadth, passages_per_row=passages_per_row)

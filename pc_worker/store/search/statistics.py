@@ -1,0 +1,125 @@
+"""Collection statistics of search: how many rows a domain has, how long they are, in how many a term occurs.
+
+They are counted after loads and read by every search. Writers of rows never touch them, so nobody waits for them; words
+that are newer than the last count weigh as much as a word that no row holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import log, prod
+
+from pc_worker.store.db.connection import Cursor, Database
+
+#: Facets of more rows are counted like words: a filter by such a one leaves many rows.
+COMMON_FACET = 1_000
+#: Rows that stand for the domain until its statistics are counted for the first time.
+SAMPLE_ROWS = 5_000
+
+TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('search statistics:' || %s, 0))"
+DRIFT = """
+SELECT d.head - coalesce(s.head, 0), coalesce(s.documents, 0), s.domain IS NULL
+FROM domains d LEFT JOIN search_statistics s USING (domain) WHERE domain = %s
+"""
+COUNT = """
+WITH counted AS MATERIALIZED (
+    SELECT term, count(*)::integer AS documents FROM row_terms, unnest(terms) AS term
+    WHERE domain = %(domain)s GROUP BY term HAVING term > 0 OR count(*) > %(common)s
+), gone AS (
+    DELETE FROM term_statistics s
+    WHERE domain = %(domain)s AND NOT EXISTS (SELECT FROM counted WHERE counted.term = s.term)
+), changed AS (
+    INSERT INTO term_statistics AS s (domain, term, documents) SELECT %(domain)s, term, documents FROM counted
+    ON CONFLICT (domain, term) DO UPDATE SET documents = excluded.documents WHERE s.documents <> excluded.documents
+)
+INSERT INTO search_statistics (domain, documents, mean_length, head)
+SELECT %(domain)s, count(*), coalesce(avg(length), 0), (SELECT head FROM domains WHERE domain = %(domain)s)
+FROM row_terms WHERE domain = %(domain)s
+ON CONFLICT (domain) DO UPDATE SET documents = excluded.documents, mean_length = excluded.mean_length,
+                                   head = excluded.head, refreshed_at = now()
+"""
+# What inserts left unsorted in the index is read by every search: sort it in now rather than at the next vacuum.
+FLUSH = "SELECT gin_clean_pending_list('row_terms_any')"
+SAMPLE = """
+WITH sample AS MATERIALIZED (SELECT terms, length FROM row_terms WHERE domain = %(domain)s LIMIT %(rows)s)
+SELECT (SELECT count(*) FROM sample), (SELECT coalesce(avg(length), 0) FROM sample),
+       (SELECT array_agg((SELECT count(*) FROM sample WHERE terms @> ARRAY[term]) ORDER BY term)
+        FROM unnest(%(terms)s::integer[]) AS term)
+"""
+KNOWN = "SELECT term, documents FROM term_statistics WHERE domain = %s AND term = ANY (%s)"
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A domain's statistics: rows, mean words a row, and BM25's settings."""
+
+    documents: int
+    mean_length: float
+    k1: float
+    b: float
+
+    def idf(self, documents: int) -> float:
+        """Weigh a word that occurs in ``documents`` rows: Lucene's form, never negative."""
+        total = max(self.documents, documents)
+        return log(1 + (total - documents + 0.5) / (documents + 0.5))
+
+
+def refresh_statistics(database: Database, domain: str, *, drift: float = 0.0) -> bool:
+    """Count the domain's rows and words anew; False if nothing (or too little) changed or another is counting.
+
+    Args:
+        database: Where the domain is.
+        domain: One that has a log.
+        drift: Leave it while fewer than this share of the rows has changed; 0 = any change counts.
+
+    Raises:
+        Unavailable: If PostgreSQL does not answer.
+    """
+
+    def work(cursor: Cursor) -> bool:
+        cursor.execute(TRY_LOCK, (domain,))
+        if cursor.fetchone() != (True,):
+            return False
+        cursor.execute(DRIFT, (domain,))
+        changed, documents, never = cursor.fetchone() or (0, 0, False)
+        if not (never or changed > drift * documents):
+            return False
+        cursor.execute("SET LOCAL work_mem = '64MB'")  # one hash table of all words
+        cursor.execute(COUNT, {"domain": domain, "common": COMMON_FACET})
+        cursor.execute(FLUSH)
+        return True
+
+    return database.repeat(work)
+
+
+def set_bm25(database: Database, domain: str, *, k1: float = 1.2, b: float = 0.75) -> None:
+    """Set how much repetition (``k1`` ≥ 0) and length (``b`` 0..1) count in the domain's text scores."""
+    with database.transaction() as cursor:
+        cursor.execute(
+            "INSERT INTO search_statistics (domain, documents, mean_length, head, k1, b) VALUES (%s, 0, 0, -1, %s, %s) "
+            "ON CONFLICT (domain) DO UPDATE SET k1 = excluded.k1, b = excluded.b",
+            (domain, k1, b),
+        )
+
+
+def rows_left(cursor: Cursor, domain: str, facets: Sequence[int], collection: Collection) -> float:
+    """Estimate how many rows hold all ``facets``, as if they knew nothing of each other; too many if in doubt."""
+    cursor.execute(KNOWN, (domain, list(facets)))
+    common = dict(cursor.fetchall())
+    shares = [common.get(facet, COMMON_FACET) / max(collection.documents, 1) for facet in set(facets)]
+    return float(collection.documents * prod(shares))
+
+
+def word_frequencies(
+    cursor: Cursor, domain: str, terms: Sequence[int], collection: Collection | None
+) -> tuple[Collection, Mapping[int, int]]:
+    """Give the collection and in how many rows each of ``terms`` occurs; from a sample before the first count."""
+    if collection is not None and collection.documents:
+        cursor.execute(KNOWN, (domain, list(terms)))
+        return collection, dict(cursor.fetchall())
+    cursor.execute(SAMPLE, {"domain": domain, "rows": SAMPLE_ROWS, "terms": list(terms)})
+    documents, mean_length, counts = cursor.fetchone() or (0, 0, None)
+    k1, b = (1.2, 0.75) if collection is None else (collection.k1, collection.b)
+    found = dict(zip(sorted(terms), counts or (), strict=False))
+    return Collection(documents, float(mean_length), k1, b), found

@@ -1,0 +1,167 @@
+"""Text to search terms: words stemmed by their script, n-grams where words are not told apart by blanks, and facets.
+
+A term is an integer: a hash of the domain and the word, so that each domain has posting lists of its own in one index.
+Words are positive. A payload field with its value is a *facet*, a negative id beside them: the same index then answers
+`FIELD=VALUE`.
+
+Stemming goes by script, never by guessing a text's language, so that a query and a row always agree: Latin letters take
+the English stemmer, Cyrillic ones the Russian, all others stay as they are.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+import struct
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from itertools import chain
+
+import numpy as np
+
+from pc_worker.model import Terms
+from pc_worker.store.db.copy import cut
+
+#: Ids are 1..10⁹: the largest dimension pgvector's `sparsevec` has. 10⁵ words then share an id in 5 cases.
+DIMENSION = 1_000_000_000
+#: The most distinct words a row keeps, the first ones: all that a `sparsevec` holds.
+MAX_WORDS = 16_000
+#: Beyond this a "word" is data (base64, hashes): its beginning tells it apart well enough.
+MAX_WORD_CHARS = 64
+#: Longer values are text, which nobody filters for by equality; `where` compares them without the index.
+MAX_FACET_CHARS = 200
+MAX_FACETS = 256
+SPARSEVEC = struct.Struct(">iii")
+
+# Hangul, kana, Han: scripts whose words carry endings or are not separated by blanks.
+NGRAM_SCRIPTS = "가-힣ᄀ-ᇿ㄰-㆏\u3040-\u30ff\u31f0-\u31ff々㐀-䶿一-鿿豈-\ufaff\U00020000-\U0003ffff"
+# `c++`, `c#` and `don't` are words of their own.
+TOKEN = re.compile(rf"([{NGRAM_SCRIPTS}]+)|[^\W_{NGRAM_SCRIPTS}]+(?:'[^\W_{NGRAM_SCRIPTS}]+)*(?:\+\+|#)?")
+LATIN = re.compile(r"[a-z']+")
+CYRILLIC = re.compile(r"[а-яё]+")
+
+
+def row_terms(domain: str, text: str, payload: Mapping[str, object]) -> Terms:
+    """Give the terms of a row: the words of ``text`` and the facets of ``payload``."""
+    occurrences = Counter(_row_words(text))
+    counts: dict[int, int] = {}
+    for word, count in list(occurrences.items())[:MAX_WORDS]:
+        term = _word_id(domain, word)
+        counts[term] = counts.get(term, 0) + count
+    ids = sorted(counts)
+    return Terms(_facets(domain, payload) + ids, [counts[term] for term in ids], occurrences.total())
+
+
+def query_terms(domain: str, text: str) -> list[int]:
+    """Give the sorted, unique ids of a query's words; every character is just a character."""
+    return sorted({_word_id(domain, word) for word in _query_words(text)})
+
+
+def facet_term(domain: str, field: str, value: str) -> int | None:
+    """Give the id of ``field`` = ``value``; None if the value is too long to have one."""
+    if len(value) > MAX_FACET_CHARS:
+        return None
+    return -_hash(domain, field, value)
+
+
+def sparsevec_binary(terms: Terms) -> bytes:
+    """Give the words' counts in the binary form of `sparsevec`, for COPY."""
+    return sparsevecs_binary([terms])[0]
+
+
+def sparsevecs_binary(rows: Sequence[Terms]) -> list[bytes]:
+    """Give each row's counts of words in the binary form of `sparsevec`, for COPY.
+
+    Facts: ``sparsevec_recv`` of pgvector: int32 dimension, number of elements and zero, then int32 indices from 0,
+    ascending, and float4 values.
+    """
+    words = chain.from_iterable(terms.ids[len(terms.ids) - len(terms.counts) :] for terms in rows)
+    indices = (np.fromiter(words, np.int64) - 1).astype(">i4").tobytes()
+    values = np.fromiter(chain.from_iterable(terms.counts for terms in rows), ">f4").tobytes()
+    sizes = [4 * len(terms.counts) for terms in rows]
+    pieces = zip(sizes, cut(indices, sizes), cut(values, sizes), strict=True)
+    return [SPARSEVEC.pack(DIMENSION, size // 4, 0) + index + value for size, index, value in pieces]
+
+
+def _row_words(text: str) -> Iterator[str]:
+    for token, ngrams in _tokens(text):
+        if not ngrams:
+            yield _stem(token)
+            continue
+        yield from token  # single characters too: a word of one syllable is found inside longer ones
+        yield from _pairs(token)
+
+
+def _query_words(text: str) -> Iterator[str]:
+    for token, ngrams in _tokens(text):
+        if not ngrams:
+            yield _stem(token)
+        else:
+            yield from _pairs(token) if len(token) > 1 else token
+
+
+def _tokens(text: str) -> Iterator[tuple[str, bool]]:
+    """Give each token, and whether it is to be cut into n-grams."""
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
+    for match in TOKEN.finditer(folded):
+        ngrams = match.group(1) is not None
+        yield (match.group() if ngrams else match.group()[:MAX_WORD_CHARS]), ngrams
+
+
+def _pairs(token: str) -> Iterator[str]:
+    return (token[i : i + 2] for i in range(len(token) - 1))
+
+
+@functools.lru_cache(maxsize=100_000)  # a stemmer takes 20 µs a word, and texts repeat their words
+def _stem(word: str) -> str:
+    if LATIN.fullmatch(word):
+        from snowballstemmer.english_stemmer import EnglishStemmer  # its package loads those of 30 languages
+
+        return str(EnglishStemmer().stemWord(word))  # a stemmer has state: one a call is safe in threads
+    if CYRILLIC.fullmatch(word):
+        from snowballstemmer.russian_stemmer import RussianStemmer
+
+        return str(RussianStemmer().stemWord(word))
+    return word
+
+
+@functools.lru_cache(maxsize=100_000)
+def _word_id(domain: str, word: str) -> int:
+    return _hash(domain, word)
+
+
+def _hash(*parts: str) -> int:
+    data = "\0".join(parts).encode("utf-8", "surrogatepass")
+    return 1 + int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big") % DIMENSION
+
+
+def _facets(domain: str, payload: Mapping[str, object]) -> list[int]:
+    """Give the ids of the payload's short values, sorted; each item of an array counts."""
+    ids: set[int] = set()
+    for field, value in payload.items():
+        for item in value if isinstance(value, list) else (value,):
+            text = _value_text(item)
+            term = None if text is None else facet_term(domain, field, text)
+            if term is not None:
+                ids.add(term)
+            if len(ids) == MAX_FACETS:
+                return sorted(ids)
+    return sorted(ids)
+
+
+def _value_text(value: object) -> str | None:
+    """Give a value's text as PostgreSQL's ``->>`` does; None for null and for what is not one short value."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int() if value.bit_length() < 1000:
+            return str(value)
+        case float():
+            return format(Decimal(repr(value or abs(value))), "f")  # jsonb has neither exponents nor -0.0
+        case _:
+            return None

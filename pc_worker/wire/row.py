@@ -1,0 +1,128 @@
+"""The wire form of one row: its protobuf message, put together from stored parts without decoding them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
+
+from google.protobuf.message import Message
+
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
+
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+
+LENGTH_DELIMITED = 2
+VARINT = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """How a domain's rows travel: the oneof's field number, the row's message and where its vector goes."""
+
+    number: int
+    row: type[Message]
+    id_field: str | None
+    vector_field: int
+
+
+#: Stock arms carry one vector as a field of the row; a document carries passages instead.
+ARMS: Mapping[str, Arm] = {
+    "recruit": Arm(1, pb.RecruitRow, "id", 11),
+    "candidate": Arm(2, pb.CandidateRow, "candidate_id", 6),
+    "skill_dic": Arm(3, pb.SkillEmbeddingDicRow, None, 3),
+    "document": Arm(4, pb.DocumentRow, "id", 5),
+}
+
+
+class WirePassage(NamedTuple):
+    """A piece of a row's text, ``start`` to ``end`` in characters, and its vector as little-endian float32."""
+
+    start: int
+    end: int
+    vector: bytes
+
+
+def arm_of(domain: str) -> str:
+    """Give the arm that serves ``domain``: its own for the three stock ones, else ``document``."""
+    return domain if domain in ARMS else "document"
+
+
+def varint(number: int) -> bytes:
+    """Encode a number ≥ 0 as protobuf does."""
+    if number < 0x80:
+        return bytes((number,))
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+@lru_cache(maxsize=8192)
+def prefix(field: int, length: int) -> bytes:
+    """Give tag and length of a length-delimited field. Cached: rows of a domain are much alike."""
+    return varint(field << 3 | LENGTH_DELIMITED) + varint(length)
+
+
+def tagged(field: int, content: bytes) -> bytes:
+    """Encode a length-delimited field."""
+    return prefix(field, len(content)) + content
+
+
+def row_head(arm: str, *, row_id: str, key: str, source: str, payload: Mapping[str, Json]) -> bytes:
+    """Serialise a row without its vectors and model: what the store keeps as ``rows.wire``.
+
+    A payload value of None leaves its field unset; payload fields that the arm's message does not have stay behind.
+    Stock arms carry neither ``key`` nor ``source``.
+
+    Raises:
+        TypeError, ValueError: If a value is not of its field's type; cleaning must have seen to that.
+    """
+    row = ARMS[arm].row
+    if arm == "document":
+        text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return row(id=row_id, key=key, source=source, payload_json=text).SerializeToString()
+    fields = {name: value for name in row.DESCRIPTOR.fields_by_name if (value := payload.get(name)) is not None}
+    if (id_field := ARMS[arm].id_field) is not None:
+        fields[id_field] = row_id
+    return row(**fields).SerializeToString()
+
+
+def row_message(arm: str, head: bytes, passages: Sequence[tuple[int, int, bytes]], model: str) -> bytes:
+    """Give the row's whole message: ``head`` with its vectors; in a document also each passage's place and the model.
+
+    ``passages`` are WirePassages, or tuples like them; ``model`` is ``name@revision``. Appending fields to a serialised
+    message is valid protobuf, and several times cheaper than filling message objects with floats.
+
+    Raises:
+        ValueError: If a stock arm is given other than one passage.
+    """
+    field = ARMS[arm].vector_field
+    if arm == "document":
+        pieces = [head]
+        for start, end, vector in passages:
+            pieces += (_passage_start(field, start, end, len(vector)), vector)
+        pieces.append(_model_field(model))
+        return b"".join(pieces)
+    if len(passages) != 1:
+        raise ValueError(f"a {arm} row has one vector, not {len(passages)}")
+    _, _, vector = passages[0]
+    return b"".join((head, prefix(field, len(vector)), vector))
+
+
+@lru_cache(maxsize=8192)
+def _passage_start(field: int, start: int, end: int, vector_bytes: int) -> bytes:
+    # A passage up to its vector's bytes. Zeros are left out as protobuf's own serialiser does.
+    place = varint(1 << 3 | VARINT) + varint(start) if start else b""
+    place += varint(2 << 3 | VARINT) + varint(end) if end else b""
+    place += prefix(3, vector_bytes)
+    return prefix(field, len(place) + vector_bytes) + place
+
+
+@lru_cache(maxsize=64)
+def _model_field(model: str) -> bytes:
+    return tagged(pb.DocumentRow.MODEL_FIELD_NUMBER, model.encode())

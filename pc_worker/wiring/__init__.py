@@ -1,0 +1,209 @@
+"""The one place that puts the parts together: endpoints from settings or the running stack, then services' parts.
+
+What a part is made of is imported when the part is made: most commands need only the database, and start at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pc_worker.embedded import read_addresses
+from pc_worker.errors import ContractBroken, PcWorkerError, ReadOnlyServer, Unavailable
+from pc_worker.logs import get_logger
+from pc_worker.model import Model
+from pc_worker.services.context import Parts
+from pc_worker.settings import PROJECT, Settings
+from pc_worker.store.db.connection import Database
+from pc_worker.urls import RedisServer, read_redis_url
+
+if TYPE_CHECKING:
+    import redis
+
+    from pc_worker.encoding import Encoder, ModelIdentity
+    from pc_worker.hot_buffer import Queue
+    from pc_worker.services.maintenance.line_metrics import LineMetrics
+    from pc_worker.services.sources import Sources
+
+MIGRATIONS = PROJECT / "migrations"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """Where the two servers are."""
+
+    database_url: str
+    redis_url: str
+
+
+def endpoints(settings: Settings) -> Endpoints:
+    """Give the servers that are configured, else those of the stack that runs under this HOME.
+
+    Raises:
+        Unavailable: If neither is there.
+    """
+    database_url = settings.database_url.get_secret_value() if settings.database_url else None
+    redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    if database_url is None or redis_url is None:
+        running = read_addresses(settings.home)
+        if running is None:
+            raise Unavailable(f"nothing runs under {settings.home}: start it with `up`")
+        database_url, redis_url = database_url or running.database_url, redis_url or running.redis_url
+    return Endpoints(database_url=database_url, redis_url=redis_url)
+
+
+def broker(settings: Settings) -> RedisServer:
+    """Give the Redis that Celery works through.
+
+    Raises:
+        Unavailable: If no servers are configured and none run under this HOME.
+    """
+    return read_redis_url(endpoints(settings).redis_url)
+
+
+def redis_client(url: str) -> redis.Redis:
+    """Give a client that answers or fails within seconds: what it carries is disposable or sent again."""
+    import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    return redis.Redis(
+        **read_redis_url(url).for_redis_py(),
+        socket_timeout=10,
+        socket_connect_timeout=5,
+        retry=Retry(NoBackoff(), 1),
+        health_check_interval=25,
+    )
+
+
+def check_servers(settings: Settings, *, database: bool = True, broker: bool = True, patient: bool = False) -> None:
+    """Check what the line needs of its servers, so that a wrong one ends the start and not, one by one, the work.
+
+    With ``patient`` a server that does not answer is no reason to end: a part waits for it as long as it runs.
+
+    Raises:
+        Unavailable: If a server does not answer, or takes no writes.
+        NotServable: If somebody must mend it.
+    """
+    from pc_worker.store.db.server import check_database
+
+    where = endpoints(settings)
+    looks: list[Callable[[], object]] = []
+    if database:
+        looks.append(lambda: check_database(where.database_url))
+    if broker:
+        looks.append(lambda: _check_redis(where.redis_url))
+    for look in looks:
+        try:
+            look()
+        except ReadOnlyServer:
+            raise
+        except Unavailable as exc:
+            if not patient:
+                raise
+            get_logger(__name__).warning("server_away", reason=str(exc))
+
+
+def warn_of_odd_domains(settings: Settings) -> None:
+    """Warn of domains whose declaration changed or went; nothing is said while the database cannot be asked."""
+    from pc_worker.services.declarations import odd_domains
+
+    database = Database(endpoints(settings).database_url, application="pc_worker start")
+    with contextlib.suppress(PcWorkerError):
+        for state in odd_domains(database):
+            get_logger(__name__).warning("domain_odd", domain=state.domain, state=state.state, what=state.what)
+    database.close()
+
+
+def _check_redis(url: str) -> None:
+    from pc_worker.hot_buffer import check_redis
+
+    with redis_client(url) as client:
+        check_redis(client)
+
+
+def encoders(settings: Settings) -> Callable[[Model], Encoder]:
+    """Give what loads the encoder of a registered model, once a process.
+
+    The result raises ContractBroken if the model at hand is not the registered one.
+    """
+
+    @functools.lru_cache(maxsize=2)
+    def encoder(model: Model) -> Encoder:
+        from pc_worker.encoding import load_encoder
+
+        loaded = load_encoder(model.location, backend=settings.encoder, cache=settings.models, threads=settings.threads)
+        if loaded.identity.revision != model.revision or loaded.identity.dimension != model.dimension:
+            raise ContractBroken(
+                f"model {model.name} here is {loaded.identity.revision}, the domain's is {model.revision}: "
+                "install the same model on every worker"
+            )
+        return loaded
+
+    return encoder
+
+
+def parts(settings: Settings, *, application: str = "pc_worker") -> Parts:
+    """Put together what services work with; nothing is connected before it is used.
+
+    Raises:
+        InvalidRequest: If a setting names an unknown domain.
+        Unavailable: If no servers are configured and none run under this HOME.
+    """
+    _check_rate_limits(settings)
+    where = endpoints(settings)
+    return Parts(
+        database=Database(where.database_url, application=application),
+        make_queue=functools.partial(_queue, where.redis_url, max_bytes=settings.queue_max_bytes),
+        make_sources=functools.partial(sources, settings),
+        encoder=encoders(settings),
+        identify=functools.partial(_identified, settings=settings),
+        default_model=settings.model,
+        lease_s=settings.lease_s,
+        chunks_in_flight=settings.chunks_in_flight,
+        rate_limits=dict(settings.rate_limits),
+        spool=settings.spool,
+    )
+
+
+def sources(settings: Settings) -> Sources:
+    """Put together what opens files under the data roots."""
+    from pc_worker.reader import Limits
+    from pc_worker.services.sources import Sources
+
+    return Sources(settings.roots, spool=settings.spool, limits=Limits())
+
+
+def _check_rate_limits(settings: Settings) -> None:
+    if settings.rate_limits:
+        from pc_worker.domains import get_domain
+
+        for name, _ in settings.rate_limits:
+            get_domain(name)
+
+
+def _queue(redis_url: str, *, max_bytes: int) -> Queue:
+    from pc_worker.hot_buffer import Queue
+
+    return Queue(redis_client(redis_url), max_bytes=max_bytes)
+
+
+def _identified(model: str, *, settings: Settings) -> ModelIdentity:
+    from pc_worker.encoding import identify_model
+
+    return identify_model(model, backend=settings.encoder, cache=settings.models)
+
+
+def line_metrics(settings: Settings) -> LineMetrics:
+    """Put together what measures the line as a whole, with connections of its own.
+
+    Raises:
+        Unavailable: If no servers are configured and none run under this HOME.
+    """
+    from pc_worker.services.maintenance.line_metrics import LineMetrics
+
+    own = parts(settings, application="pc_worker metrics")
+    return LineMetrics(own.database, own.queue)

@@ -1,0 +1,104 @@
+"""Puts the gateway together; apart from ``wiring``, so that workers do not load what only the gateway needs."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from pc_worker.domains import domain_names
+from pc_worker.encoding import Encoder
+from pc_worker.errors import PcWorkerError, Unavailable
+from pc_worker.gateway import GatewayConfig, SearchFunction, read_tokens, supervised_thread
+from pc_worker.model import Model
+from pc_worker.services.search.search import SearchRequest, parse_where, search, search_mode, warm_search
+from pc_worker.settings import Settings
+from pc_worker.store.db.connection import Database
+from pc_worker.store.search.cancel import Stop
+from pc_worker.store.search.scope import STATEMENT_S
+from pc_worker.wiring import encoders, endpoints
+
+log = structlog.get_logger(__name__)
+
+#: Until the database is there, which at the start of everything takes some seconds.
+WARM_AGAIN_S = 5.0
+
+
+@functools.lru_cache(maxsize=1)
+def shared_encoders(settings: Settings) -> Callable[[Model], Encoder]:
+    """Give the one loader of encoders that all threads of the gateway share."""
+    return encoders(settings)
+
+
+def gateway_config(settings: Settings) -> GatewayConfig:
+    """Give the gateway's configuration.
+
+    Raises:
+        InvalidRequest: If the tokens file is no good.
+        Unavailable: If no servers are configured and none run under this HOME.
+    """
+    where = endpoints(settings)
+    return GatewayConfig(
+        addresses=settings.gateway_addresses,
+        database_url=where.database_url,
+        redis_url=where.redis_url,
+        domains=frozenset(domain_names()),
+        token=settings.token.get_secret_value() if settings.token else None,
+        tokens=read_tokens(settings.tokens_file) if settings.tokens_file else {},
+        tls_cert=settings.tls_cert,
+        tls_key=settings.tls_key,
+        tls_client_ca=settings.tls_client_ca,
+        insecure=settings.insecure,
+        searches=max(8, os.cpu_count() or 1),
+        searches_per_caller=max(2, (os.cpu_count() or 1) // 2),
+        max_streams=settings.max_streams,
+        streams_per_token=settings.streams_per_token,
+        streams_per_host=settings.streams_per_host,
+        max_subscriptions=settings.max_subscriptions,
+    )
+
+
+def search_function(settings: Settings) -> SearchFunction:
+    """Give the search service as the gateway calls it: in threads, each with a connection of its own."""
+    url, encoder, local = endpoints(settings).database_url, shared_encoders(settings), threading.local()
+
+    def call(
+        *, query: str, domain: str, k: int, mode: str, where: Sequence[str], like: str | None, stop: Stop
+    ) -> Mapping[str, Any]:
+        request = SearchRequest(
+            query=query, domain=domain, like=like, mode=search_mode(mode), k=k, where=tuple(parse_where(where))
+        )
+        if not hasattr(local, "database"):
+            local.database = Database(url, application="pc_worker search", read_only=True)
+        with stop.watching(local.database):
+            return search(local.database, request, encoder=encoder, timeout_s=min(stop.left_s(), STATEMENT_S)).to_dict()
+
+    return call
+
+
+def warm_in_background(settings: Settings) -> None:
+    """Load the search models beside the start: no first query waits for one, and no start does either."""
+    supervised_thread("warm-search", lambda: _warm(settings))
+
+
+def _warm(settings: Settings) -> None:
+    """Warm, as soon as the database lets us; what else is missing the first query meets again, and says so."""
+    url = endpoints(settings).database_url
+    while True:
+        database = Database(url, application="pc_worker search", read_only=True)
+        try:
+            warm_search(database, shared_encoders(settings))
+            return
+        except Unavailable as exc:
+            log.warning("search_not_warmed", reason=str(exc), again_in_s=WARM_AGAIN_S)
+            time.sleep(WARM_AGAIN_S)
+        except PcWorkerError as exc:
+            log.warning("search_not_warmed", reason=str(exc))
+            return
+        finally:
+            database.close()
