@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pc_worker.reader.errors import Refused, broken, over_limit
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
@@ -24,8 +23,6 @@ from pc_worker.reader.spool import written
 
 #: Rows of a batch in the spool.
 BATCH_ROWS = 1024
-#: Bytes that rows whose dictionaries are resolved may take at a time.
-_PIECE_BYTES = 64 << 20
 
 
 def copied_format(container: str, batches: Callable[[Opening], Iterable[Any]]) -> TableFormat:
@@ -125,29 +122,6 @@ def _holds_union(kind: Any) -> bool:
         return _holds_union(kind.value_type)
     inner = [kind.field(number).type for number in range(kind.num_fields)]
     return bool(pa.types.is_union(kind)) or any(map(_holds_union, inner))
-
-
-def without_dictionaries(batch: Any) -> Iterator[Any]:
-    """Yield a batch with plain columns in place of dictionary-encoded ones, whose words may differ by batch.
-
-    In pieces of bounded size: a long word costs a byte for each row that refers to it.
-    """
-    longest = sum(_longest(column.dictionary) for column in batch.columns if pa.types.is_dictionary(column.type))
-    step = max(1, _PIECE_BYTES // longest) if longest else max(1, batch.num_rows)
-    for start in range(0, max(1, batch.num_rows), step):
-        piece = batch.slice(start, step)
-        columns = [
-            column.dictionary_decode() if pa.types.is_dictionary(column.type) else column for column in piece.columns
-        ]
-        yield pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
-
-
-def _longest(words: Any) -> int:
-    """Return a bound of the bytes that one of ``words`` takes."""
-    kinds = pa.types
-    if kinds.is_string(words.type) or kinds.is_large_string(words.type) or kinds.is_large_binary(words.type):
-        return int(pc.max(pc.binary_length(words)).as_py() or 0) + 8
-    return min(int(words.nbytes), 16) if kinds.is_primitive(words.type) else int(words.nbytes)
 
 
 def _check_cost(rows: int, columns: int, written: int, opening: Opening) -> None:

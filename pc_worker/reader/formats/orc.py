@@ -11,7 +11,8 @@ import pyarrow.orc
 
 from pc_worker.reader.errors import over_limit
 from pc_worker.reader.formats.arrow_checks import check
-from pc_worker.reader.formats.arrow_copy import BATCH_ROWS, copied_format, file_of, without_dictionaries, without_rows
+from pc_worker.reader.formats.arrow_copy import BATCH_ROWS, copied_format, file_of, without_rows
+from pc_worker.reader.formats.arrow_dictionaries import without_dictionaries
 from pc_worker.reader.formats.base import Opening
 
 
@@ -21,7 +22,7 @@ def _batches(opening: Opening) -> Iterator[Any]:
         found = pyarrow.orc.ORCFile(file)
         if found.nrows > max(limits.rows_free, limits.rows_per_byte * opening.content.size):
             raise over_limit(f"the table claims {found.nrows} rows in {opening.content.size} bytes")
-        yield from without_dictionaries(without_rows(found.schema))
+        yield from without_dictionaries(without_rows(found.schema), opening.limits)
         # Only a dataset reads less than a stripe at a time; the path is the open descriptor, whatever has its name now.
         path, system = f"/proc/self/fd/{file.fileno()}", pyarrow.fs.LocalFileSystem()
         fragment = pyarrow.dataset.OrcFileFormat().make_fragment(path, filesystem=system)
@@ -30,7 +31,7 @@ def _batches(opening: Opening) -> Iterator[Any]:
         )
         for batch in scanner.to_batches():
             check(batch)
-            yield from without_dictionaries(batch)
+            yield from without_dictionaries(batch, opening.limits)
 
 
 FORMAT = copied_format("ORC table", _batches)
