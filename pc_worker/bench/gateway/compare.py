@@ -23,7 +23,7 @@ from pc_worker.hot_buffer import Queue
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, read_migrations
 
-MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+MIGRATIONS = Path(__file__).resolve().parents[3] / "migrations"
 #: dimension → rows: some 250 MB each, so that a call's fixed 30 ms hardly count.
 SIZES = {384: 108_000, 1536: 36_000}
 QUEUE_BYTES = 1024**3

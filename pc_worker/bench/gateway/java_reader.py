@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-CLIENT = Path(__file__).resolve().parents[2] / "clients" / "java"
+CLIENT = Path(__file__).resolve().parents[3] / "clients" / "java"
 PROGRAM = CLIENT / "src" / "bench" / "java" / "ReadOnCommand.java"
 #: What `clients/java/build.sh` builds with; `scripts/java_packages.sh` installs it.
 PROGRAMS = ("java", "javac", "protoc", "grpc_java_plugin")

@@ -79,7 +79,7 @@ def _export(folder: ModelFolder, place: Path, *, backend: str) -> None:
 
 def _environment() -> dict[str, str]:
     """Give our environment, with this package importable wherever we were started."""
-    package_root = str(Path(__file__).parents[2])
+    package_root = str(Path(__file__).parents[3])
     paths = [package_root, *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "HF_HUB_OFFLINE": "1"}
 
