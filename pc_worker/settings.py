@@ -56,84 +56,102 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    #: State: servers' data, models, spool, logs, generated secrets.
+    #: Folder of all state: data of the embedded servers, models, spool, logs, generated secrets.
     home: Path = PROJECT / ".pcw"
-    #: postgresql://…, with the user and password that are set apart; unset = the embedded server of `up` under HOME.
+    #: `postgresql://…` of a PostgreSQL ≥ 15 with pgvector ≥ 0.8.4, encoding UTF8. Unset: the embedded server of `up`.
     database_url: SecretStr | None = None
-    #: Who logs in there, where the URL does not say.
+    #: User for the database if the URL has none. Needs no percent-encoding.
     database_user: str | None = None
+    #: Password for the database if the URL has none. Needs no percent-encoding.
     database_password: SecretStr | None = None
-    #: redis://…, with the user and password that are set apart; unset = the embedded server of `up` under HOME.
+    #: `redis://…`, `rediss://…` (TLS) or `unix://…` of a Redis ≥ 6.2 or Valkey with `maxmemory-policy noeviction`.
+    #: Unset: the embedded server of `up`.
     redis_url: SecretStr | None = None
+    #: User for Redis if the URL has none.
     redis_user: str | None = None
+    #: Password for Redis if the URL has none.
     redis_password: SecretStr | None = None
-    #: Where the gateway listens: HOST:PORT, several with commas, port 0 = any free one.
+    #: Addresses of the gateway, `HOST:PORT`, comma-separated. Port 0: any free port.
     gateway_address: str = "127.0.0.1:50051"
+    #: Address of Flower.
     flower_address: str = "127.0.0.1:5555"
+    #: Address of the Prometheus metrics.
     metrics_address: str = "127.0.0.1:9464"
-    #: user:password of Flower; unset = generated and kept under HOME.
+    #: `USER:PASSWORD` of Flower. Unset: generated and kept in `HOME/flower_auth`.
     flower_auth: SecretStr | None = None
-    #: Folders that sources may lie in, colon-separated.
+    #: Folders in which sources may lie, colon-separated. Unset: the working directory, the user's home and HOME.
+    #: Required if the Redis URL is set.
     data_roots: Annotated[tuple[Path, ...] | None, NoDecode] = None
-    #: Folder that beat scans for INBOX/<domain>/<file>; unset = no scan.
+    #: Folder that beat scans for `INBOX/<domain>/<file>`. Unset: no scan. Names of unfinished files (`.tmp`, `.part`,
+    #: `.filepart`, `.crdownload`, …, a leading dot, a trailing `~`) are ignored. A file that cannot be ingested becomes
+    #: a failed job with the reason.
     inbox: Path | None = None
-    #: Name or path that seeds the active model; empty = the built-in one.
+    #: Name or path of the model for new domains. Unset: the built-in model. The active model is stored in the database.
     model: str = ""
+    #: `auto`, `torch`, `onnx` or `onnx-int8`. `auto` is ONNX if it agrees with torch; int8 is a model of its own.
     encoder: Backend = "auto"
-    #: Threads of one encoder; 0 = cores ÷ worker processes.
+    #: Threads of one encoder. 0: cores ÷ worker processes.
     encoder_threads: int = Field(default=0, ge=0, le=256)
-    #: Worker processes; 0 = one a core, four at most.
+    #: Processes of one worker. 0: one per core, at most 4.
     concurrency: int = Field(default=0, ge=0, le=256)
-    #: Bytes a domain's queue may hold in Redis: about 40 chunks of 1536-d rows.
+    #: Most bytes of a domain's queue in Redis. The default is about 40 chunks of rows with 1,536 dimensions.
     queue_max_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
-    #: Chunks of one job in the broker at once: keeps the broker small and small jobs quick.
+    #: Most chunks of one job in the broker at once. Keeps the broker small and small jobs quick.
     chunks_in_flight: int = Field(default=32, ge=1, le=10_000)
-    #: DOMAIN=ROWS_A_SECOND, comma-separated: what a domain is held to; others are not limited.
+    #: `DOMAIN=ROWS_PER_SECOND`, comma-separated: rate limits. Other domains have none.
     rate_limits: Annotated[tuple[tuple[str, float], ...], NoDecode] = ()
-    #: Seconds a chunk's lease lasts: longer than the hard time limit of a task, 300 s.
+    #: Seconds until a chunk's lease expires. Must be longer than the hard time limit of a task, 300 s.
     lease_s: float = Field(default=330.0, ge=1.0)
-    #: 1 = a lease may be shorter than that: for tests, which wait for its end.
+    #: 1: a lease may be shorter than that. For tests, which wait until it expires.
     short_lease: bool = False
-    #: Seconds between two runs of `reconcile`.
+    #: Seconds between two searches for lost messages.
     reconcile_s: float = Field(default=30.0, ge=1.0)
-    #: Seconds between two scans of the inbox: a file must look the same in two of them.
+    #: Seconds between two scans of the inbox. A file is ingested if two scans find it unchanged.
     scan_inbox_s: float = Field(default=10.0, ge=1.0)
-    #: Seconds between two looks at the vector indexes.
+    #: Seconds between two checks of the vector indexes.
     maintain_indexes_s: float = Field(default=600.0, ge=1.0)
-    #: Seconds between two purges of what is past its retention.
+    #: Seconds between two purges of expired data.
     purge_s: float = Field(default=3600.0, ge=1.0)
-    #: Seconds between two measurements of the vector indexes' recall.
+    #: Seconds between two measurements of the recall of the vector indexes.
     check_recall_s: float = Field(default=3600.0, ge=1.0)
-    #: Seconds between two looks for jobs that do not add up and rows without vectors.
+    #: Seconds between two checks for jobs whose rows do not add up and rows without vectors.
     check_ledger_s: float = Field(default=300.0, ge=1.0)
-    #: Seconds that superseded log entries stay.
+    #: Seconds that superseded log entries are kept.
     log_retention_s: float = Field(default=7 * 86400.0, ge=0.0)
-    #: Seconds that ended jobs with their dead letters stay.
+    #: Seconds that ended jobs and their dead letters are kept. Failed and cancelled jobs are kept for `resume`, unless
+    #: they never began.
     job_retention_s: float = Field(default=90 * 86400.0, ge=0.0)
-    #: Seconds that the vectors of a model stay after the last domain has left it.
+    #: Seconds that the vectors of a model are kept after the last domain switched to another.
     model_retention_s: float = Field(default=30 * 86400.0, ge=0.0)
-    #: Push targets HOST:PORT, comma-separated; the first is the default; unset = push is off.
+    #: Push targets, `HOST:PORT`, comma-separated. The first is the default. Unset: no push.
     batch_servers: Annotated[tuple[str, ...], NoDecode] = ()
-    #: Seconds between two pushes of a domain to the default target, and after which one makes way for other work.
+    #: Seconds between two pushes of a stock domain, and the time after which a push yields to other work.
     push_s: float = Field(default=60.0, ge=1.0)
     #: A bearer token for all domains.
     token: SecretStr | None = None
     #: JSON file: sha256 of a token → list of domains.
     tokens_file: Path | None = None
+    #: The gateway's certificate (PEM).
     tls_cert: Path | None = None
+    #: The gateway's private key (PEM).
     tls_key: Path | None = None
+    #: CA certificate (PEM). Clients must present a certificate that it signed.
     tls_client_ca: Path | None = None
-    #: Calls that the gateway serves at once, of all clients; of one token; of one host.
+    #: Most concurrent calls of all clients. More are denied with `RESOURCE_EXHAUSTED`.
     max_streams: int = Field(default=256, ge=1, le=10_000)
+    #: Most concurrent calls of one token.
     streams_per_token: int = Field(default=64, ge=1, le=10_000)
+    #: Most concurrent calls of one host (IPv6: of one /64). Raise it to the total if all clients use one proxy.
     streams_per_host: int = Field(default=192, ge=1, le=10_000)
-    #: Named consumers of one domain.
+    #: Most subscriptions of one domain.
     max_subscriptions: int = Field(default=256, ge=1, le=100_000)
-    #: Seconds that a named consumer's position stays after it was last there; 0 = for ever.
+    #: Seconds that the position of a subscription is kept after its last use. 0: without limit.
     subscription_retention_s: float = Field(default=90 * 86400.0, ge=0.0)
-    #: 1 = the gateway may listen beyond loopback without TLS or tokens.
+    #: 1: the gateway may listen beyond loopback without TLS or tokens.
     insecure: bool = False
+    #: `console` or `json`. With `json` every line on stderr is a JSON object.
     log_format: Literal["console", "json"] = "console"
+    #: `DEBUG`, `INFO`, `WARNING` or `ERROR`.
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @model_validator(mode="before")

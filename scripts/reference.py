@@ -1,0 +1,174 @@
+"""Write the reference pages: command line, settings (in the README), Celery tasks and metrics, from the code itself.
+
+``python -m scripts.reference`` writes them; ``--check`` changes nothing and exits with 1 if a page is not current.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import os
+import pkgutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+from prometheus_client import REGISTRY
+
+import pc_worker
+from pc_worker import settings
+from pc_worker.cli import cli
+from pc_worker.metrics.multiprocess import Counter, Gauge, Histogram
+
+PROJECT = settings.PROJECT
+PAGES = PROJECT / "docs" / "reference"
+NOTE = "<!-- Written by `python -m scripts.reference`: change the code, then run it. -->\n"
+NO_SERVERS = {
+    "PC_WORKER_DATABASE_URL": "postgresql://localhost/none",
+    "PC_WORKER_REDIS_URL": "redis://localhost:1/0",
+    "PC_WORKER_DATA_ROOTS": "/tmp",  # noqa: S108 - nothing is read there
+}
+CLI_HEAD = (
+    "# Command line",
+    "",
+    "`./run`, `pc-worker` and `python -m pc_worker` are the same program. Data goes to stdout, all else to stderr.",
+    "The [exit codes](../../README.md#exit-codes) are the same for all commands.",
+    "",
+)
+BEGIN, END = "<!-- settings: begin -->\n", "<!-- settings: end -->\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or only compare them; return the exit code."""
+    stale = [path for path, text in pages().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    if arguments == ["--check"]:
+        for path in stale:
+            print(f"{path.relative_to(PROJECT)} is not current: run python -m scripts.reference")
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(pages()[path], encoding="utf-8")
+    return 0
+
+
+def pages() -> dict[Path, str]:
+    """Return the text of each generated page."""
+    readme = PROJECT / "README.md"
+    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    return {
+        readme: before + BEGIN + settings_table() + END + rest.partition(END)[2],
+        PAGES / "cli.md": NOTE + "\n".join([*CLI_HEAD, *_command_lines(cli, "pc-worker")]),
+        PAGES / "tasks.md": NOTE + tasks_page(),
+        PAGES / "metrics.md": NOTE + metrics_page(),
+    }
+
+
+def settings_table() -> str:
+    """Return a table of every setting, with its default and the comment that describes it in the code."""
+    meanings = _field_comments(settings)
+    rows = []
+    for name, field in settings.Settings.model_fields.items():
+        variable = f"`{settings.PREFIX}{name.upper()}`"
+        if name in settings.SECRETS:
+            variable += f", `{settings.PREFIX}{name.upper()}_FILE`"
+        rows.append(f"| {variable} | {_default(field.default)} | {meanings[name]} |")
+    return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows, ""])
+
+
+def tasks_page() -> str:
+    """Return a table of the Celery tasks: arguments, queue and what they do."""
+    os.environ.update(NO_SERVERS)  # Celery's configuration wants a broker's address; nothing connects to it
+    from celeryconfig import task_routes
+    from tasks.app import app
+
+    app.loader.import_default_modules()
+    rows = []
+    for name, task in sorted(app.tasks.items()):
+        if name.startswith("pc_worker."):
+            queue = task_routes.get(name, {}).get("queue")
+            arguments = [_argument(*item) for item in task.arguments.model_fields.items()]
+            shown = f"`{queue}`" if queue else "of the domain"
+            rows.append(f"| `{name}` | {', '.join(arguments)} | {shown} | {_summary(task.run)} |")
+    head = (
+        "# Celery tasks",
+        "",
+        "Call them by name with keyword arguments, as JSON. An argument without a default is required.",
+        "",
+        "| task | arguments | queue | what it does |",
+        "|---|---|---|---|",
+    )
+    return "\n".join([*head, *rows, ""])
+
+
+def metrics_page() -> str:
+    """Return a table of the Prometheus metrics with kind, labels and meaning."""
+    found: dict[str, tuple[str, tuple[str, ...], str]] = {}
+    for module in _metric_modules():
+        for name, (meaning, labels) in getattr(module, "GAUGES", {}).items():
+            found[name] = ("gauge", labels, meaning)
+    for metric in set(REGISTRY._names_to_collectors.values()):
+        if isinstance(metric, Counter | Gauge | Histogram) and metric._name.startswith("pcw_"):
+            name = metric._name + ("_total" if isinstance(metric, Counter) else "")
+            found[name] = (metric._type, tuple(metric._labelnames), metric._documentation)
+    rows = [
+        f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels)} | {meaning.rstrip('.')} |"
+        for name, (kind, labels, meaning) in sorted(found.items())
+    ]
+    return "\n".join(["# Metrics", "", "| metric | kind | labels | meaning |", "|---|---|---|---|", *rows, ""])
+
+
+def _metric_modules() -> Iterator[ModuleType]:
+    """Import every module of metrics, which registers them."""
+    for module in pkgutil.walk_packages(pc_worker.__path__, "pc_worker."):
+        if "metrics" in module.name:
+            yield importlib.import_module(module.name)
+
+
+def _command_lines(command: click.Command, path: str, level: int = 2) -> Iterator[str]:
+    context = click.Context(command, info_name=path, max_content_width=100, terminal_width=100)
+    if not isinstance(command, click.Group) or level > 2:
+        yield from (f"{'#' * (level - 1)} `{path}`", "", "```text", command.get_help(context), "```", "")
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            sub = command.get_command(context, name)
+            if sub is not None and not sub.hidden:
+                yield from _command_lines(sub, f"{path} {name}", level + 1)
+
+
+def _field_comments(module: ModuleType) -> dict[str, str]:
+    """Return the ``#:`` comment above each field of ``Settings``."""
+    source = inspect.getsource(module)
+    lines = source.splitlines()
+    (fields,) = (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == "Settings")
+    found = {}
+    for node in fields.body:
+        if isinstance(node, ast.AnnAssign):
+            first = node.lineno - 1
+            while lines[first - 1].strip().startswith("#:"):
+                first -= 1
+            comment = " ".join(line.strip().removeprefix("#:").strip() for line in lines[first : node.lineno - 1])
+            found[ast.unparse(node.target)] = comment.replace("|", "\\|")
+    return found
+
+
+def _default(value: Any) -> str:
+    if value in (None, "", ()):
+        return "unset"
+    if isinstance(value, Path):
+        return f"`{os.path.relpath(value, PROJECT)}`"
+    return f"`{int(value) if isinstance(value, bool | float) else value}`"
+
+
+def _argument(name: str, field: Any) -> str:
+    return f"`{name}`" if field.is_required() else f"`{name}={field.default!r}`"
+
+
+def _summary(function: Callable[..., object]) -> str:
+    return (inspect.getdoc(function) or "").partition("\n\n")[0].replace("\n", " ")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
