@@ -49,19 +49,27 @@ def open_table(
         SourceChanged: If the file changes meanwhile.
         OSError: If the file cannot be read or the spool not written.
     """
-    source = Source(path, fd)
+    variant = "" if options == _NO_OPTIONS else repr(options)
+    return _opened(Place(Source(path, fd), spool, variant=variant), limits, options)
+
+
+def open_part(path: Path, *, limits: Limits, options: ReadOptions) -> Table:
+    """Open the table in a copy that another table's opening made in the spool; what is kept of it goes with the copy.
+
+    Raises:
+        Refused, OSError: As ``open_table``.
+    """
+    return _opened(Place(Source(path), path.parent, part_of=path.name), limits, options)
+
+
+def _opened(place: Place, limits: Limits, options: ReadOptions) -> Table:
     try:
-        return _opened(source, spool, limits, options)
+        if place.source.size > limits.file_bytes:
+            raise over_limit(f"the file has {place.source.size} bytes and the limit is {limits.file_bytes}")
+        return _kept(place, limits, options) or _made(place, limits, options)
     except BaseException:
-        source.close()
+        place.source.close()
         raise
-
-
-def _opened(source: Source, spool: Path, limits: Limits, options: ReadOptions) -> Table:
-    if source.size > limits.file_bytes:
-        raise over_limit(f"the file has {source.size} bytes and the limit is {limits.file_bytes}")
-    place = Place(source, spool, variant="" if options == _NO_OPTIONS else repr(options))
-    return _kept(place, limits, options) or _made(place.with_new_copies(), limits, options)
 
 
 def _kept(place: Place, limits: Limits, options: ReadOptions) -> Table | None:
@@ -92,13 +100,10 @@ def _kept(place: Place, limits: Limits, options: ReadOptions) -> Table | None:
 
 def _made(place: Place, limits: Limits, options: ReadOptions) -> Table:
     """Pass over the file once, and keep what was found in the spool."""
-    try:
-        content, digest = _content(place, limits)
+    with place.new_copies() as made:
+        content, digest = _content(made, limits)
         with _closing_in_trouble(content):
-            return _indexed(_opening(place, content, limits, options), digest)
-    except BaseException:
-        place.remove_copies()
-        raise
+            return _indexed(_opening(made, content, limits, options), digest)
 
 
 def _opening(place: Place, content: Source, limits: Limits, options: ReadOptions) -> Opening:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import secrets
@@ -18,6 +19,12 @@ from pc_worker.reader.source import Source
 
 #: What the spool may hold of one source beside its index.
 COPIES = ("unpacked", "arrow")
+#: Letters of the name that the copies of one making have.
+_TOKEN = 16
+#: The ending of the file that is locked while copies are made.
+_LOCK = "lock"
+#: What the names of files begin with that are being written.
+_WRITING = ".writing-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,22 +33,64 @@ class Place:
 
     Path, size and time tell which index to look at, not whether it is of the file as it is now: that is checked, by
     content if need be. Copies are found through an index only: ``copies`` is its own name for them, so that none is
-    ever taken for a copy of what stood at the same path before. ``variant`` tells readings of one file apart: by
-    other options, or of another member of an archive.
+    ever taken for a copy of what stood at the same path before. ``variant`` tells readings of one file by different
+    options apart. ``part_of`` is the file name of the copy that the source itself is: what is kept of it has names that
+    begin with it, so that it is found and removed together with the copy.
     """
 
     source: Source
     spool: Path
     copies: str = ""
     variant: str = ""
+    part_of: str = ""
 
     def with_copies(self, name: str) -> Place:
         """Return the place whose copies have this name."""
         return replace(self, copies=name)
 
-    def with_new_copies(self) -> Place:
-        """Return the place for copies that are about to be made."""
-        return self.with_copies(secrets.token_hex(8))
+    @contextmanager
+    def new_copies(self) -> Iterator[Place]:
+        """Yield the place for copies that are about to be made; if that fails, none of them is left.
+
+        A locked file tells other processes that the copies are being made. What a process left that was killed
+        meanwhile is not locked, and is removed here.
+        """
+        self._remove_leftovers()
+        place = self.with_copies(secrets.token_hex(_TOKEN // 2))
+        lock = os.open(place.copy(_LOCK), os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield place
+        except BaseException:
+            place.remove_copies()
+            raise
+        finally:
+            place.copy(_LOCK).unlink(missing_ok=True)
+            os.close(lock)
+
+    def _remove_leftovers(self) -> None:
+        name = f"{self._name()}-"
+        found = {path.name.removeprefix(_WRITING) for path in self.spool.iterdir()}
+        for copies in {file[len(name) : len(name) + _TOKEN] for file in found if file.startswith(name)}:
+            place = self.with_copies(copies)
+            if not place.is_being_made():
+                place.remove_copies()
+
+    def is_being_made(self) -> bool:
+        """Return whether a process that lives is making these copies."""
+        try:
+            lock = os.open(self.copy(_LOCK), os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        except PermissionError:  # another user's
+            return True
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(lock)
+        return False
 
     @property
     def index(self) -> Path:
@@ -53,6 +102,8 @@ class Place:
         return self.spool / f"{self._name()}-{self.copies}.{ending}"
 
     def _name(self) -> str:
+        if self.part_of:
+            return self.part_of
         stamp = self.source.stamp
         key = f"{os.path.abspath(self.source.path)}\0{stamp.size}\0{stamp.mtime_ns}\0{self.variant}"
         return hashlib.blake2b(os.fsencode(key), digest_size=16).hexdigest()
@@ -65,9 +116,11 @@ class Place:
 
     def remove_copies(self) -> None:
         """Remove copies that no index will lead to; who has one open keeps it."""
-        for path in map(self.copy, COPIES):
-            with contextlib.suppress(FileNotFoundError, PermissionError):
-                path.unlink()
+        name = f"{self._name()}-{self.copies}."
+        for path in self.spool.iterdir():
+            if path.name.removeprefix(_WRITING).startswith(name):
+                with contextlib.suppress(FileNotFoundError, PermissionError):
+                    path.unlink()
 
 
 def is_of(notes: Notes, source: Source) -> bool:
@@ -99,7 +152,7 @@ def notes_of(
 @contextmanager
 def written(target: Path) -> Iterator[IO[bytes]]:
     """Open a new file that takes the place of ``target`` when it is whole; in trouble nothing is left of it."""
-    handle, name = tempfile.mkstemp(prefix=".writing-", dir=target.parent)
+    handle, name = tempfile.mkstemp(prefix=f"{_WRITING}{target.name}.", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file

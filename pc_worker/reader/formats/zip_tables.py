@@ -39,12 +39,7 @@ def _index(opening: Opening) -> Indexed:
     members = table_members(opening.content)
     check_sizes(members, opening.content, opening.limits)
     parts: list[_Part] = []
-    try:
-        columns = _unpacked(opening, members, parts)
-    except BaseException:
-        for number in range(len(members)):
-            opening.place.copy(_ending(number, members[number].filename)).unlink(missing_ok=True)
-        raise
+    columns = _unpacked(opening, members, parts)
     index = Index(details={"parts": json.dumps([[part.member, part.ending, part.rows] for part in parts])})
     notes = tuple(ColumnNote(column.name, column.kind, column.dimension) for column in columns)
     return Indexed(index, _Rows(opening, parts), notes)
@@ -89,10 +84,9 @@ def _ending(number: int, name: str) -> str:
 
 
 def _table(opening: Opening, ending: str) -> Table:
-    from pc_worker.reader.opening import open_table  # it opens this format too
+    from pc_worker.reader.opening import open_part  # it opens this format too
 
-    path, place = opening.place.copy(ending), opening.place
-    return open_table(path, spool=place.spool, limits=opening.limits, options=opening.options)
+    return open_part(opening.place.copy(ending), limits=opening.limits, options=opening.options)
 
 
 def _joined(before: tuple[Column, ...], now: tuple[Column, ...], first: str, member: str) -> tuple[Column, ...]:

@@ -67,12 +67,12 @@ def save(path: Path, layout: Layout, notes: Notes) -> None:
     for blob in blobs:
         check = zlib.crc32(blob, check)
     head = _MAGIC + len(text).to_bytes(8, "little") + check.to_bytes(4, "little")
-    write_atomically(path, [head, text, *blobs])
+    _write(path, [head, text, *blobs], f".writing-{path.stem}-{notes.copies}.")
 
 
-def write_atomically(path: Path, pieces: list[bytes]) -> None:
-    """Write ``pieces`` to a new file that takes the place of ``path`` at once."""
-    handle, name = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+def _write(path: Path, pieces: list[bytes], prefix: str) -> None:
+    """Write ``pieces`` to a new file that replaces ``path`` at once; until then its name begins with ``prefix``."""
+    handle, name = tempfile.mkstemp(prefix=prefix, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             for piece in pieces:
