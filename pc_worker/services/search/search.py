@@ -19,7 +19,7 @@ from pc_worker.store.db.texts import storable
 from pc_worker.store.search.bm25 import Words, matching, weigh
 from pc_worker.store.search.filters import Condition, check_number, parse_where
 from pc_worker.store.search.fusion import Lists, RankedRow, ranked
-from pc_worker.store.search.nearest import nearest, vector_of_row
+from pc_worker.store.search.nearest import nearest, vector_of_row, vector_text
 from pc_worker.store.search.scope import (
     NO_ROW,
     STATEMENT_S,
@@ -290,7 +290,7 @@ def _query_vector(query: str, model: Model, encoder: Encoder) -> str:
             "set PC_WORKER_MODEL to the domain's model"
         )
     clean = query.encode("utf-8", "replace").decode()  # a lone surrogate is no character to any model
-    return "[" + ",".join(map(repr, RECENT.vector(encoder, clean).tolist())) + "]"
+    return vector_text(RECENT.vector(encoder, clean))
 
 
 def warm_search(database: Database, encoder: Callable[[Model], Encoder]) -> None:

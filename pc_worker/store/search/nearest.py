@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import UUID
+
+from pgvector import Vector
 
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.scope import Candidates, Profile, Scope, VectorIndex, read_candidates
 from pc_worker.store.search.statistics import rows_left
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 #: To meet one row through the index costs as much as to compare so many that the filter has chosen.
 NEIGHBOUR_COST = 8
@@ -32,6 +39,11 @@ GROUP BY e.row_id ORDER BY similarity DESC, e.row_id LIMIT %(limit)s
 """
 FACETS = "JOIN row_terms f ON (f.domain, f.row_id) = (e.domain, e.row_id) AND f.terms @> %(facets)s::integer[]"
 MEAN = "SELECT avg(vector)::text FROM embeddings WHERE domain = %s AND row_id = %s AND model_id = %s"
+
+
+def vector_text(vector: NDArray[np.float32]) -> str:
+    """Return a vector, shape (dimension,), as pgvector's text, which keeps each float32 exactly."""
+    return Vector(vector).to_text()
 
 
 def nearest(cursor: Cursor, scope: Scope, vector: str, *, limit: int, wanted: int) -> Candidates:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
 from decimal import Decimal
 
 import pytest
@@ -17,7 +16,6 @@ from pc_worker.store.search.terms import (
     facet_term,
     query_terms,
     row_terms,
-    sparsevec_binary,
 )
 
 
@@ -84,16 +82,6 @@ def test_a_row_keeps_no_more_words_than_a_sparsevec_holds() -> None:
 
     assert len(terms.counts) == MAX_WORDS
     assert terms.length == MAX_WORDS + 500
-
-
-def test_the_binary_form_is_pgvectors() -> None:
-    terms = row_terms("d", "tea tea coffee", {"kind": "drink"})
-
-    data = sparsevec_binary(terms)
-
-    assert struct.unpack(">iii", data[:12]) == (DIMENSION, 2, 0)
-    assert [index + 1 for index in struct.unpack(">2i", data[12:20])] == [term for term in terms.ids if term > 0]
-    assert list(struct.unpack(">2f", data[20:])) == terms.counts
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,64 @@
+"""The binary forms that we write and read are those of pgvector's own types: the independent reference."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pgvector import SparseVector, Vector
+
+from pc_worker.model import Terms
+from pc_worker.store.db import copy
+from pc_worker.store.log.read import _little_endian
+from pc_worker.store.search.terms import DIMENSION, sparsevec_binary, sparsevecs_binary
+
+#: Signed zero, the smallest and largest numbers, and one whose float32 differs from its float64.
+EXTREMES = np.asarray([0.0, -0.0, 1e-45, -3.4028235e38, 3.4028235e38, 0.1, 1 / 3], np.float32)
+
+
+def random_vectors(count: int, dimension: int) -> NDArray[np.float32]:
+    return np.random.default_rng(dimension).standard_normal((count, dimension), dtype=np.float32)
+
+
+VECTORS = [
+    pytest.param(EXTREMES[np.newaxis], id="extremes"),
+    pytest.param(random_vectors(3, 1), id="one dimension"),
+    pytest.param(random_vectors(4, 768)[::2], id="not contiguous"),
+    pytest.param(np.asfortranarray(random_vectors(3, 5)), id="column order"),
+    pytest.param(random_vectors(2, 16_000), id="largest dimension"),
+]
+
+
+@pytest.mark.parametrize("vectors", VECTORS)
+def test_vectors_are_written_as_pgvector_writes_them(vectors: NDArray[np.float32]) -> None:
+    expected = [Vector(vector).to_binary() for vector in vectors]
+
+    assert copy.vectors(vectors) == expected
+    assert [copy.vector(vector) for vector in vectors] == expected
+
+
+@pytest.mark.parametrize("vectors", VECTORS)
+def test_vectors_are_read_as_pgvector_reads_them(vectors: NDArray[np.float32]) -> None:
+    sent = [Vector(vector).to_binary() for vector in vectors]
+
+    read = np.stack([copy.read_vector(data) for data in sent])
+
+    assert read.tobytes() == vectors.tobytes()
+    assert _little_endian(sent) == [Vector.from_binary(data).to_numpy().astype("<f4").tobytes() for data in sent]
+
+
+def test_term_counts_are_written_as_pgvector_writes_them() -> None:
+    rows = [
+        Terms(ids=[-7, 1, 500, DIMENSION], counts=[3, 1, 2_000_000], length=2_000_004),
+        Terms(ids=[-9, -7], counts=[], length=0),
+        Terms(ids=[12], counts=[1], length=1),
+    ]
+
+    vectors = [
+        SparseVector({1 - 1: 3, 500 - 1: 1, DIMENSION - 1: 2_000_000}, DIMENSION),
+        SparseVector({}, DIMENSION),
+        SparseVector({12 - 1: 1}, DIMENSION),
+    ]
+    expected = [vector.to_binary() for vector in vectors]
+    assert sparsevecs_binary(rows) == expected
+    assert [sparsevec_binary(row) for row in rows] == expected
