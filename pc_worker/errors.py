@@ -1,70 +1,233 @@
-"""What can go wrong, by what to do about it.
+"""Every error that this system raises on purpose, by what its receiver does about it.
 
-PcWorkerError
-├── InvalidRequest    the request is wrong: correct it              exit 2,  INVALID_ARGUMENT
-│   ├── NotFound      it names something that is not there          exit 2,  NOT_FOUND
-│   └── NotServable   it is sound, but not as things stand here     exit 2,  FAILED_PRECONDITION
-├── InputRefused      the source is wrong and stays wrong           exit 65, INVALID_ARGUMENT
-├── Unavailable       a neighbour is down: try again later          exit 69, UNAVAILABLE
-│   └── ReadOnlyServer    it answers, but takes no writes now       exit 69, UNAVAILABLE
-├── Conflict          somebody else was faster: do the work anew    (never leaves a worker)
-└── ContractBroken    model, dimension or schema disagree: stop     exit 1,  FAILED_PRECONDITION
+::
 
-Every class keeps all its arguments in ``args``: Celery rebuilds errors from them.
+    PcWorkerError                                                           exit  gRPC status
+    ├── InvalidRequest          the request is wrong: correct it              2   INVALID_ARGUMENT
+    │   ├── UnknownDomain       it names a domain that is not declared        2   INVALID_ARGUMENT
+    │   ├── InvalidOption       an option does not fit the domain             2   INVALID_ARGUMENT
+    │   ├── ModelUnavailable    the model is not installed or not usable      2   INVALID_ARGUMENT
+    │   ├── HomeInUse           another process owns the home folder          2   INVALID_ARGUMENT
+    │   ├── HomeUnusable        the home folder cannot hold our state         2   INVALID_ARGUMENT
+    │   ├── NotFound            it names something that does not exist        2   NOT_FOUND
+    │   └── NotServable         what it needs is not set up here              2   FAILED_PRECONDITION
+    │       └── NoQueryModel    the domain has no model for queries           2   FAILED_PRECONDITION
+    ├── SourceRejected          the source is wrong and stays wrong          65   INVALID_ARGUMENT
+    │   ├── SchemaMismatch      it lacks a column that the domain needs      65   INVALID_ARGUMENT
+    │   └── EncodingFailed      a text of it cannot be encoded               65   INVALID_ARGUMENT
+    ├── Unavailable             a server does not answer: try again later    69   UNAVAILABLE
+    │   ├── ReadOnlyServer      it answers but accepts no writes             69   UNAVAILABLE
+    │   ├── ServiceFailed       an embedded server did not start             69   UNAVAILABLE
+    │   ├── HotBufferDamaged    Redis holds no valid entry at our keys       69   UNAVAILABLE
+    │   ├── BatchServerTimeout  a batch server accepted a call only          69   UNAVAILABLE
+    │   └── SearchCancelled     the caller has gone, or time is up           69   UNAVAILABLE
+    ├── Conflict                the state changed meanwhile: do it again      1   ABORTED
+    │   ├── ModelSwitched       the domain has another model now              1   ABORTED
+    │   └── Fenced              a newer attempt or holder has the lease       1   ABORTED
+    ├── Denied                  the caller may not, or not now                1   (its subclasses')
+    │   ├── Unauthenticated     no token, or an unknown one                   1   UNAUTHENTICATED
+    │   ├── PermissionDenied    the token is for other domains                1   PERMISSION_DENIED
+    │   ├── QuotaExceeded       too many calls or subscriptions               1   RESOURCE_EXHAUSTED
+    │   └── LeaseHeld           another consumer holds the subscription       1   RESOURCE_EXHAUSTED
+    ├── DeadlineExceeded        the caller or the answer took too long        1   DEADLINE_EXCEEDED
+    ├── ContractBroken          model, dimension or schema disagree: stop     1   FAILED_PRECONDITION
+    ├── AttemptsExhausted       the job has failed for good                   1   INTERNAL
+    └── DatabaseFailed          PostgreSQL reports an internal error          1   INTERNAL
+
+The table is checked by a test. ``code`` is a class's name for machines, in snake case; it is stored with a failed job.
+Errors that never leave their module (a bad cell, a damaged sidecar) stay there; the reader, a library of its own, has
+``pc_worker.reader.errors``, which ``services.sources`` translates. Every class keeps all its arguments in ``args``:
+Celery rebuilds errors from them.
 """
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import ClassVar
 
 
 class PcWorkerError(Exception):
-    """Base of every error this system raises on purpose; ``str()`` is one clear sentence."""
+    """Base of every error this system raises on purpose; ``str()`` is one clear sentence.
+
+    Attributes:
+        exit_code: What a command exits with.
+        grpc_status: Name of the gRPC status that a call ends with.
+        code: The class's name in snake case.
+    """
 
     exit_code: ClassVar[int] = 1
+    grpc_status: ClassVar[str] = "INTERNAL"
+    code: ClassVar[str] = "internal"
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.code = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
 
 class InvalidRequest(PcWorkerError):
     """The request is wrong: an unknown domain, option or value."""
 
     exit_code = 2
+    grpc_status = "INVALID_ARGUMENT"
+
+
+class UnknownDomain(InvalidRequest):
+    """There is no domain of that name; the message names the known ones."""
+
+
+class InvalidOption(InvalidRequest):
+    """An option does not fit the domain it was given for."""
+
+
+class ModelUnavailable(InvalidRequest):
+    """The requested model is not installed, or not usable; the message says which and what to do."""
+
+
+class HomeInUse(InvalidRequest):
+    """Another process owns this home; two owners would run two servers on one set of data."""
+
+    def __init__(self, home: Path, owner: str) -> None:
+        super().__init__(home, owner)
+        self.home, self.owner = home, owner
+
+    def __str__(self) -> str:
+        return f"{self.home} is in use by {self.owner}: stop it, or set PC_WORKER_HOME to another folder"
+
+
+class HomeUnusable(InvalidRequest):
+    """This home cannot hold our state: it belongs to another user, or is not writable."""
+
+    def __init__(self, home: Path, reason: str) -> None:
+        super().__init__(home, reason)
+        self.home, self.reason = home, reason
+
+    def __str__(self) -> str:
+        return f"{self.home} {self.reason}, or set PC_WORKER_HOME to a folder of your own"
 
 
 class NotFound(InvalidRequest):
     """The request names a job, row or subscription that does not exist."""
 
+    grpc_status = "NOT_FOUND"
+
 
 class NotServable(InvalidRequest):
-    """The request is sound, but what it needs is not set up here."""
+    """The request is valid, but what it needs is not set up here."""
+
+    grpc_status = "FAILED_PRECONDITION"
 
 
-class InputRefused(PcWorkerError):
-    """The source is unsafe, broken, no table, of the wrong schema, missing or out of bounds."""
+class NoQueryModel(NotServable):
+    """The domain's vectors come from its source, made by a model that is not configured here."""
+
+
+class SourceRejected(PcWorkerError):
+    """The source is unsafe, broken, not a table, of the wrong schema, missing or over a limit."""
 
     exit_code = 65
+    grpc_status = "INVALID_ARGUMENT"
+
+
+class SchemaMismatch(SourceRejected):
+    """The source lacks a column that its domain needs; the message names it and what the source has."""
+
+
+class EncodingFailed(SourceRejected):
+    """At least one of these texts cannot be encoded, now or later: isolate it, do not retry."""
 
 
 class Unavailable(PcWorkerError):
-    """A service this one needs does not answer; the same call may succeed later."""
+    """A server that is needed does not answer; the same call may succeed later."""
 
     exit_code = 69
+    grpc_status = "UNAVAILABLE"
 
 
 class ReadOnlyServer(Unavailable):
-    """A server answers, but takes no writes: a standby or replica, before or after a failover."""
+    """A server answers but accepts no writes: a standby or replica, before or after a failover."""
+
+
+class ServiceFailed(Unavailable):
+    """An embedded server did not start; ``reason`` is the last relevant line of its output."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name, self.reason = name, reason
+
+    def __str__(self) -> str:
+        return f"the embedded {self.name} did not start: {self.reason}"
+
+
+class HotBufferDamaged(Unavailable):
+    """Redis answers, but what it holds at a domain's keys is not a valid entry."""
+
+
+class BatchServerTimeout(Unavailable):
+    """A batch server accepted a call and never answered it."""
+
+
+class SearchCancelled(Unavailable):
+    """The search ended early: its caller has gone, or its time is up."""
 
 
 class Conflict(PcWorkerError):
-    """State changed between reading and writing; nothing was written, do the work anew."""
+    """State changed between reading and writing; nothing was written: do the work again."""
+
+    grpc_status = "ABORTED"
 
 
 class ModelSwitched(Conflict):
-    """The domain's model is no longer the one the work was done with: do it with the new one."""
+    """The domain's model is no longer the one that the work was done with: do it with the new one."""
 
 
 class Fenced(Conflict):
-    """A newer attempt owns the work now: stop without a trace."""
+    """A newer attempt or holder has the lease: stop without writing."""
+
+
+class Denied(PcWorkerError):
+    """The caller may not do this, or not now."""
+
+
+class Unauthenticated(Denied):
+    """The call carries no token, or an unknown one."""
+
+    grpc_status = "UNAUTHENTICATED"
+
+
+class PermissionDenied(Denied):
+    """The token is valid, but for other domains."""
+
+    grpc_status = "PERMISSION_DENIED"
+
+
+class QuotaExceeded(Denied):
+    """The gateway's, the client's or the domain's limit of open calls or subscriptions is reached: try again later."""
+
+    grpc_status = "RESOURCE_EXHAUSTED"
+
+
+class LeaseHeld(Denied):
+    """Another consumer holds the subscription, and the caller asked to be denied in that case."""
+
+    grpc_status = "RESOURCE_EXHAUSTED"
+
+
+class DeadlineExceeded(PcWorkerError):
+    """The caller took too long to send or acknowledge something, or its answer took too long."""
+
+    grpc_status = "DEADLINE_EXCEEDED"
 
 
 class ContractBroken(PcWorkerError):
     """Model, dimension or schema disagree with what is stored: an operator must look."""
+
+    grpc_status = "FAILED_PRECONDITION"
+
+
+class AttemptsExhausted(PcWorkerError):
+    """The job has used all its attempts and has failed."""
+
+
+class DatabaseFailed(PcWorkerError):
+    """PostgreSQL reports an error that neither its state nor the request explains."""

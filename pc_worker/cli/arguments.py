@@ -9,7 +9,7 @@ from typing import Any
 import click
 from click.types import FloatParamType, IntParamType, StringParamType
 
-from pc_worker.errors import InputRefused, InvalidRequest
+from pc_worker.errors import InvalidRequest, SourceRejected
 
 #: What PostgreSQL and the wire hold at most.
 LARGEST = 2**63 - 1
@@ -126,9 +126,9 @@ def storable(file: str) -> str:
 
     Raises:
         InvalidRequest: If it is relative to a folder that is gone.
-        InputRefused: If its name is not UTF-8: the ledger could not keep it.
+        SourceRejected: If its name is not UTF-8: the ledger could not keep it.
     """
     path = absolute(file)
     if any("\ud800" <= char <= "\udfff" for char in path):
-        raise InputRefused(f"{path}: its name is not UTF-8: rename it")
+        raise SourceRejected(f"{path}: its name is not UTF-8: rename it")
     return path

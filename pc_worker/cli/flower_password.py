@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pc_worker.embedded import HomeUnusable, write_private
+from pc_worker.embedded import write_private
+from pc_worker.errors import HomeUnusable
 from pc_worker.settings import Settings
 
 

@@ -7,10 +7,11 @@ from pc_worker.domains.cleaning.keys import is_uuid, row_keys
 from pc_worker.domains.cleaning.records import Dead, Outcome, Record, Skipped, content_hash
 from pc_worker.domains.declaration.column_mapping import Plan
 from pc_worker.domains.declaration.domain import AnyTable, Domain, Field, SourceVector
-from pc_worker.domains.declaration.options import Options, UnusableOption, check_options
-from pc_worker.domains.declaration.schema import SchemaMismatch, resolve
+from pc_worker.domains.declaration.options import Options, check_options
+from pc_worker.domains.declaration.schema import resolve
 from pc_worker.domains.declaration.table import BatchView, ColumnView
-from pc_worker.domains.registry import UnknownDomain, domain_names, get_domain
+from pc_worker.domains.registry import domain_names, get_domain
+from pc_worker.errors import InvalidOption, SchemaMismatch, UnknownDomain
 from pc_worker.reader import Json
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Dead",
     "Domain",
     "Field",
+    "InvalidOption",
     "Json",
     "Options",
     "Outcome",
@@ -29,7 +31,6 @@ __all__ = [
     "Skipped",
     "SourceVector",
     "UnknownDomain",
-    "UnusableOption",
     "check_options",
     "clean",
     "content_hash",

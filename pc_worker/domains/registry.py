@@ -9,11 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from pc_worker.domains.declaration.domain import Domain
-from pc_worker.errors import InvalidRequest
-
-
-class UnknownDomain(InvalidRequest):
-    """There is no domain of that name; the message names the known ones."""
+from pc_worker.errors import UnknownDomain
 
 
 def get_domain(name: str) -> Domain:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pc_worker.embedded.errors import HomeInUse, HomeUnusable, ServiceFailed
 from pc_worker.embedded.home.addresses import Addresses, read_addresses, remove_addresses, write_addresses
 from pc_worker.embedded.home.placement import remove_home
 from pc_worker.embedded.home.private_file import write_private
@@ -10,6 +9,7 @@ from pc_worker.embedded.processes.parent_death import die_with_parent
 from pc_worker.embedded.processes.process import Command, Process
 from pc_worker.embedded.processes.supervisor import Supervisor
 from pc_worker.embedded.services import Services, start_services
+from pc_worker.errors import HomeInUse, HomeUnusable, ServiceFailed
 
 __all__ = [
     "Addresses",

@@ -6,13 +6,13 @@ import contextlib
 import sys
 from pathlib import Path
 
-from pc_worker.embedded.errors import HomeUnusable, ServiceFailed
 from pc_worker.embedded.home.ownership import own_home
 from pc_worker.embedded.home.state import ServerState, new_state, read_state, write_state
 from pc_worker.embedded.processes.supervisor import Supervisor
 from pc_worker.embedded.servers.launch import Server, launch, settle
 from pc_worker.embedded.servers.postgres import Postgres
 from pc_worker.embedded.servers.valkey import Valkey
+from pc_worker.errors import HomeUnusable, ServiceFailed
 
 #: A clean stop writes at most the 128 MB of shared buffers.
 STOP_GRACE_S = 30.0

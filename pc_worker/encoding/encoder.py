@@ -10,11 +10,12 @@ from typing import cast
 import numpy as np
 
 from pc_worker.encoding.models.folder import ModelFolder
-from pc_worker.encoding.protocol import EncodingFailed, ModelIdentity, ModelUnavailable, Span, Vector, Vectors
+from pc_worker.encoding.protocol import ModelIdentity, Span, Vector, Vectors
 from pc_worker.encoding.text.batches import Ids, TokenIds, padded, token_batches
 from pc_worker.encoding.text.normalise import normalised_text
 from pc_worker.encoding.text.passages import split_passages
 from pc_worker.encoding.text.tokens import Tokens
+from pc_worker.errors import EncodingFailed, ModelUnavailable
 
 PASSAGE_TOKENS = 256
 TOKENS_PER_BATCH = 512  # more is no faster on a CPU, and takes more memory

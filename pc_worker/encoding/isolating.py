@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pc_worker.encoding.bisect import bisect
-from pc_worker.encoding.protocol import Encoder, EncodingFailed, Vector
+from pc_worker.encoding.protocol import Encoder, Vector
+from pc_worker.errors import EncodingFailed
 
 
 def encode_isolating(encoder: Encoder, texts: Sequence[str]) -> list[Vector | EncodingFailed]:

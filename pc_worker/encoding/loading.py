@@ -13,8 +13,9 @@ from pc_worker.encoding.encoder import OVERLAP_TOKENS, TOKENS_PER_BATCH, Forward
 from pc_worker.encoding.export.onnx_cache import exported
 from pc_worker.encoding.models.folder import ModelFolder, find_model
 from pc_worker.encoding.models.identity import INT8, identify_folder
-from pc_worker.encoding.protocol import Encoder, EncodingFailed, ModelIdentity, ModelUnavailable
+from pc_worker.encoding.protocol import Encoder, ModelIdentity
 from pc_worker.encoding.text.tokens import load_tokens
+from pc_worker.errors import EncodingFailed, ModelUnavailable
 from pc_worker.logs import get_logger
 
 TORCH, ONNX = "torch", "onnx"

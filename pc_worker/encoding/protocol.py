@@ -9,18 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pc_worker.errors import InputRefused, InvalidRequest
-
 Vectors = NDArray[np.float32]  # shape (n, dim), L2-normalised
 Vector = NDArray[np.float32]  # shape (dim,), L2-normalised
-
-
-class ModelUnavailable(InvalidRequest):
-    """The model asked for is not here, or cannot be used; the message says which and what to do."""
-
-
-class EncodingFailed(InputRefused):
-    """At least one of these texts cannot be encoded, now or later: never retry, isolate it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

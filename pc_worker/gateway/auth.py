@@ -10,18 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pc_worker.errors import InvalidRequest, PcWorkerError
+from pc_worker.errors import InvalidRequest, PermissionDenied, Unauthenticated
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 SCHEME = "bearer "
-
-
-class Unauthenticated(PcWorkerError):
-    """The call carries no token, or one that nobody gave out."""
-
-
-class Forbidden(PcWorkerError):
-    """The token is good, but for other domains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +27,10 @@ class Grant:
         """Let the call pass.
 
         Raises:
-            Forbidden: If its token is not for ``domain``.
+            PermissionDenied: If its token is not for ``domain``.
         """
         if self.domains is not None and domain not in self.domains:
-            raise Forbidden(f"this token is not for domain {domain[:80]!r}")
+            raise PermissionDenied(f"this token is not for domain {domain[:80]!r}")
 
 
 EVERYTHING = Grant(None, None)

@@ -1,4 +1,4 @@
-"""The one table from errors to gRPC statuses, and the edge at which a call's errors become one."""
+"""The edge of every gRPC call: its errors become a status and one sentence."""
 
 from __future__ import annotations
 
@@ -10,18 +10,8 @@ import grpc.aio
 import structlog
 
 from pc_worker.errors import (
-    Conflict,
-    ContractBroken,
-    InputRefused,
-    InvalidRequest,
-    NotFound,
-    NotServable,
     PcWorkerError,
-    Unavailable,
 )
-from pc_worker.gateway.auth import Forbidden, Unauthenticated
-from pc_worker.gateway.limits.places import TooManyStreams
-from pc_worker.store.log.subscription_leases import HeldByAnother, TooManySubscriptions
 
 log = structlog.get_logger()
 
@@ -30,37 +20,10 @@ UNFORESEEN = "the gateway met an error of its own, which is in its log: try agai
 MOST_DETAILS = 1000
 
 
-class NotAcknowledged(PcWorkerError):
-    """A consumer read but did not acknowledge anything for too long."""
-
-
-class TooLate(PcWorkerError):
-    """The call took longer than it may, to say something or to be answered."""
-
-
-#: The first class that fits counts, so subclasses stand before their bases.
-STATUSES: tuple[tuple[type[PcWorkerError], grpc.StatusCode], ...] = (
-    (Unauthenticated, grpc.StatusCode.UNAUTHENTICATED),
-    (Forbidden, grpc.StatusCode.PERMISSION_DENIED),
-    (TooManyStreams, grpc.StatusCode.RESOURCE_EXHAUSTED),
-    (TooManySubscriptions, grpc.StatusCode.RESOURCE_EXHAUSTED),
-    (HeldByAnother, grpc.StatusCode.RESOURCE_EXHAUSTED),
-    (NotAcknowledged, grpc.StatusCode.DEADLINE_EXCEEDED),
-    (TooLate, grpc.StatusCode.DEADLINE_EXCEEDED),
-    (Conflict, grpc.StatusCode.ABORTED),
-    (NotFound, grpc.StatusCode.NOT_FOUND),
-    (NotServable, grpc.StatusCode.FAILED_PRECONDITION),
-    (InvalidRequest, grpc.StatusCode.INVALID_ARGUMENT),
-    (InputRefused, grpc.StatusCode.INVALID_ARGUMENT),
-    (Unavailable, grpc.StatusCode.UNAVAILABLE),
-    (ContractBroken, grpc.StatusCode.FAILED_PRECONDITION),
-    (PcWorkerError, grpc.StatusCode.INTERNAL),
-)
-
-
 def status_of(error: PcWorkerError) -> grpc.StatusCode:
-    """Give the status that tells a client what to do about ``error``."""
-    return next(status for kind, status in STATUSES if isinstance(error, kind))
+    """Return the status that tells a client what to do about ``error``."""
+    status: grpc.StatusCode = grpc.StatusCode[error.grpc_status]
+    return status
 
 
 @asynccontextmanager

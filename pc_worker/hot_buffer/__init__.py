@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pc_worker.errors import HotBufferDamaged
 from pc_worker.hot_buffer.dead_messages import DeadCount, DeadMessage, bury, count_dead, is_away, newest_dead
 from pc_worker.hot_buffer.entry import Entry, build_entry
 from pc_worker.hot_buffer.held_messages import count_held, hold, release
-from pc_worker.hot_buffer.ring import Queue, QueueDamaged
+from pc_worker.hot_buffer.ring import Queue
 from pc_worker.hot_buffer.ring_async import AsyncQueue
 from pc_worker.hot_buffer.ring_direct import open_queue
 from pc_worker.hot_buffer.server import check_policy, check_redis, check_version, server_info
@@ -15,8 +16,8 @@ __all__ = [
     "DeadCount",
     "DeadMessage",
     "Entry",
+    "HotBufferDamaged",
     "Queue",
-    "QueueDamaged",
     "build_entry",
     "bury",
     "check_policy",

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import redis
 
-from pc_worker.errors import Unavailable
+from pc_worker.errors import HotBufferDamaged, Unavailable
 from pc_worker.hot_buffer.dead_messages import DeadCount, count_dead
 from pc_worker.hot_buffer.entry import ENTRY_BYTES, Entry
 from pc_worker.hot_buffer.held_messages import count_held
@@ -42,16 +42,12 @@ return redis.call('HEXISTS', entries, first)
 NO_QUEUE = ("WRONGTYPE", "not an integer", "would overflow")
 
 
-class QueueDamaged(Unavailable):
-    """Redis answers, but what it holds at a domain's keys is no queue, or no entry of ours."""
-
-
 @contextmanager
 def asking(domain: str) -> Iterator[None]:
     """Turn whatever asking Redis raises into two errors: nobody beyond needs to know what can go wrong with it.
 
     Raises:
-        QueueDamaged: If it answers with what cannot be used.
+        HotBufferDamaged: If it answers with what cannot be used.
         Unavailable: If it does not answer, or refuses to.
     """
     try:
@@ -61,9 +57,9 @@ def asking(domain: str) -> Iterator[None]:
     except (redis.RedisError, OSError) as exc:
         if not is_damage(exc):
             raise Unavailable(f"the queue of {domain} does not answer: {exc}") from exc
-        raise QueueDamaged(f"what Redis holds of {domain} is no queue: {exc}") from exc
+        raise HotBufferDamaged(f"what Redis holds of {domain} is no queue: {exc}") from exc
     except Exception as exc:
-        raise QueueDamaged(f"what Redis holds of {domain} is no queue ({type(exc).__name__}: {exc})") from exc
+        raise HotBufferDamaged(f"what Redis holds of {domain} is no queue ({type(exc).__name__}: {exc})") from exc
 
 
 def is_damage(error: Exception) -> bool:
@@ -92,7 +88,7 @@ class Queue:
         """
         with asking(entry.domain):
             if key is None:
-                raise QueueDamaged(f"{entry.domain} has no key to seal its queue with")
+                raise HotBufferDamaged(f"{entry.domain} has no key to seal its queue with")
             stored = entry.to_bytes(key)
             if len(stored) > ENTRY_BYTES:
                 return False
@@ -140,13 +136,13 @@ class Queue:
         """Give the entry that starts at ``first``; None if it is not there.
 
         Raises:
-            QueueDamaged: If what is there is not an entry of ours.
+            HotBufferDamaged: If what is there is not an entry of ours.
             Unavailable: If Redis does not answer.
         """
         with asking(domain):
             keys, field = queue_keys(domain), str(first)
             if self._client.hstrlen(keys[0], field) > ENTRY_BYTES:
-                raise QueueDamaged(f"what Redis holds of {domain} at {first} is too large to be an entry")
+                raise HotBufferDamaged(f"what Redis holds of {domain} at {first} is too large to be an entry")
             stored = self._client.hget(keys[0], field)
             return checked_entry(Entry.from_bytes(stored, key), domain, first) if isinstance(stored, bytes) else None
 
@@ -206,8 +202,8 @@ def checked_entry(entry: Entry | None, domain: str, first: int) -> Entry:
     """Give ``entry`` if it is whole, ours, and stands where it belongs.
 
     Raises:
-        QueueDamaged: If it is not.
+        HotBufferDamaged: If it is not.
     """
     if entry is None or (entry.domain, entry.first) != (domain, first):
-        raise QueueDamaged(f"what Redis holds of {domain} at {first} is not an entry with our seal")
+        raise HotBufferDamaged(f"what Redis holds of {domain} at {first} is not an entry with our seal")
     return entry

@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
+from pc_worker.errors import HotBufferDamaged
 from pc_worker.hot_buffer.entry import Entry
 from pc_worker.hot_buffer.metrics import UNUSABLE
-from pc_worker.hot_buffer.ring import Queue, QueueDamaged
+from pc_worker.hot_buffer.ring import Queue
 from pc_worker.logs import get_logger
 
 log = get_logger(__name__)
@@ -82,7 +83,7 @@ class AsyncQueue:
         return answer
 
     def _note(self, domain: str, error: Exception) -> None:
-        reason = "damaged" if isinstance(error, QueueDamaged) else "away"
+        reason = "damaged" if isinstance(error, HotBufferDamaged) else "away"
         UNUSABLE.labels(domain, reason).inc()
         now = self._clock()
         if reason == "away":

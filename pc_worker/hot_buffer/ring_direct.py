@@ -14,9 +14,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from pc_worker.errors import HotBufferDamaged
 from pc_worker.hot_buffer.entry import HEADER, Entry, front_bytes
 from pc_worker.hot_buffer.keys import queue_keys
-from pc_worker.hot_buffer.ring import Queue, QueueDamaged, asking, checked_entry
+from pc_worker.hot_buffer.ring import Queue, asking, checked_entry
 from pc_worker.hot_buffer.seal import SEAL_BYTES
 from pc_worker.urls import read_redis_url
 
@@ -39,7 +40,7 @@ class DirectQueue(Queue):
         """Give the entry that starts at ``first``; None if it is not there.
 
         Raises:
-            QueueDamaged: If what is there is not an entry of ours.
+            HotBufferDamaged: If what is there is not an entry of ours.
             Unavailable: If Redis does not answer.
         """
         with asking(domain):
@@ -127,7 +128,7 @@ def _receive_entry(connection: socket.socket, length: int) -> tuple[bytes, bytes
     header = _receive(connection, min(length, HEADER.size))
     front = front_bytes(header, length)
     if front is None:
-        raise QueueDamaged("what Redis holds there is no entry")
+        raise HotBufferDamaged("what Redis holds there is no entry")
     rest = _receive(connection, front - HEADER.size)
     message = _receive(connection, length - front - SEAL_BYTES)
     tail = _receive(connection, SEAL_BYTES + len(END))

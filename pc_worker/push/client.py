@@ -8,7 +8,7 @@ from typing import Self
 
 import grpc
 
-from pc_worker.errors import ContractBroken, Unavailable
+from pc_worker.errors import BatchServerTimeout, ContractBroken, Unavailable
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from pc_worker.wire.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
 
@@ -30,10 +30,6 @@ REASON_CHARACTERS = 500
 
 class Refused(Exception):
     """The server did not take what it was sent; whether that or the server is at fault, its answer does not tell."""
-
-
-class TimedOut(Unavailable):
-    """The server took a call and never answered it."""
 
 
 class BatchServer:
@@ -83,7 +79,7 @@ class BatchServer:
         if code is grpc.StatusCode.UNAVAILABLE:
             return Unavailable(f"the batch server {self.address} does not answer: {words}")
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-            return TimedOut(f"the batch server {self.address} gave no answer within {self._deadline_s:.0f} s")
+            return BatchServerTimeout(f"the batch server {self.address} gave no answer within {self._deadline_s:.0f} s")
         if code in (
             grpc.StatusCode.UNIMPLEMENTED,
             grpc.StatusCode.UNAUTHENTICATED,

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pc_worker.encoding.bisect import bisect
-from pc_worker.errors import Unavailable
+from pc_worker.errors import BatchServerTimeout, Unavailable
 from pc_worker.push.chunks import chunked
-from pc_worker.push.client import BatchServer, Refused, TimedOut
+from pc_worker.push.client import BatchServer, Refused
 from pc_worker.push.rows import StockRow
 from pc_worker.push.tables import StockTable
 
@@ -122,7 +122,7 @@ class Sender:
                 self._server.ingest(self._table.domain, self._table.dimension, chunks)
                 break
             except Unavailable as exc:
-                if isinstance(exc, TimedOut) or attempt == self._pace.away_attempts:
+                if isinstance(exc, BatchServerTimeout) or attempt == self._pace.away_attempts:
                     raise
                 self._pause(attempt)
         self._taken = rows[-1]

@@ -12,7 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-from pc_worker.errors import InputRefused, InvalidRequest
+from pc_worker.errors import InvalidRequest, SourceRejected
 from pc_worker.logs import get_logger
 from pc_worker.reader import (
     Fingerprint,
@@ -58,7 +58,7 @@ class Sources:
         """Check that ``path`` may be ingested, without reading it.
 
         Raises:
-            InputRefused: Saying what is wrong with the path.
+            SourceRejected: Saying what is wrong with the path.
         """
         os.close(open_under(path, self._roots))
 
@@ -67,7 +67,7 @@ class Sources:
         """Open a source to read its bytes.
 
         Raises:
-            InputRefused: Saying what is wrong with the path.
+            SourceRejected: Saying what is wrong with the path.
         """
         with os.fdopen(open_under(path, self._roots), "rb") as file:
             yield file
@@ -81,7 +81,7 @@ class Sources:
         """Say what a source holds, without loading it; ``options`` = what is said about it instead of being found out.
 
         Raises:
-            InputRefused: If the path is refused; a refused content is part of the report.
+            SourceRejected: If the path is refused; a refused content is part of the report.
         """
         self.check(path)
         self._make_spool()
@@ -97,7 +97,7 @@ class Sources:
             options: What is said about the file instead of being found out.
 
         Raises:
-            InputRefused: If the path or its content is refused, or the source has changed since.
+            SourceRejected: If the path or its content is refused, or the source has changed since.
         """
         key = (path, options)
         kept = self._tables.pop(key, None)
@@ -109,7 +109,7 @@ class Sources:
         while len(self._tables) > TABLES_KEPT:
             self._tables.pop(next(iter(self._tables))).close()
         if expected is not None and not _is_planned(kept, expected):
-            raise InputRefused(f"{path}: the source changed after the job began: ingest it again")
+            raise SourceRejected(f"{path}: the source changed after the job began: ingest it again")
         return kept
 
     def _open(self, path: str, options: ReadOptions) -> Table:
@@ -159,14 +159,14 @@ def refusals(path: str) -> Iterator[None]:
     try:
         yield
     except (Refused, SourceChanged) as exc:
-        raise InputRefused(f"{path}: {exc}") from exc
+        raise SourceRejected(f"{path}: {exc}") from exc
     except OSError as exc:
         if exc.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise InputRefused(f"{path}: {exc.strerror or exc}") from exc
+        raise SourceRejected(f"{path}: {exc.strerror or exc}") from exc
     except UNFORESEEN as exc:  # trying again would meet the same mistake
         get_logger(__name__).exception("reader_mistaken", source=path)
-        raise InputRefused(f"{path}: {mistake(exc)}") from exc
+        raise SourceRejected(f"{path}: {mistake(exc)}") from exc
 
 
 def mistake(exc: Exception) -> str:
@@ -183,13 +183,13 @@ def open_under(path: str, roots: Sequence[Path]) -> int:
     """Open a regular file for reading and give its descriptor; what was opened is what is checked.
 
     Raises:
-        InputRefused: If it is missing, unreadable, no regular file, or outside ``roots``.
+        SourceRejected: If it is missing, unreadable, no regular file, or outside ``roots``.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, ValueError) as exc:
         reason = WHAT_TO_DO.get(getattr(exc, "errno", None) or 0) or getattr(exc, "strerror", None) or str(exc)
-        raise InputRefused(f"{path}: {reason}") from exc
+        raise SourceRejected(f"{path}: {reason}") from exc
     try:
         _check_opened(path, descriptor, roots)
     except BaseException:
@@ -201,13 +201,13 @@ def open_under(path: str, roots: Sequence[Path]) -> int:
 def _check_opened(path: str, descriptor: int, roots: Sequence[Path]) -> None:
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISDIR(mode):
-        raise InputRefused(f"{path}: it is a directory")
+        raise SourceRejected(f"{path}: it is a directory")
     if not stat.S_ISREG(mode):
-        raise InputRefused(f"{path}: it is no regular file")
+        raise SourceRejected(f"{path}: it is no regular file")
     real = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
     if not any(real.is_relative_to(root) for root in roots):
         allowed = ", ".join(map(str, roots))
-        raise InputRefused(f"{path}: it lies outside the data roots ({allowed}); set PC_WORKER_DATA_ROOTS")
+        raise SourceRejected(f"{path}: it lies outside the data roots ({allowed}); set PC_WORKER_DATA_ROOTS")
 
 
 def _is_planned(table: Table, expected: dict[str, Any]) -> bool:

@@ -10,7 +10,8 @@ from pc_worker.cli.arguments import FILE, absolute
 from pc_worker.cli.context import one_shot
 from pc_worker.cli.output import print_json, print_json_line, print_table
 from pc_worker.cli.reading import reading_options
-from pc_worker.domains import Options, SchemaMismatch, domain_names, get_domain, resolve
+from pc_worker.domains import Options, domain_names, get_domain, resolve
+from pc_worker.errors import SchemaMismatch
 from pc_worker.reader import Limits, Table
 from pc_worker.services.sources import Sources, read_options, refusals
 

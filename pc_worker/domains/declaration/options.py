@@ -7,11 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from pc_worker.domains.declaration.domain import Domain
-from pc_worker.errors import InvalidRequest
-
-
-class UnusableOption(InvalidRequest):
-    """An option was given to a domain that has no use for it."""
+from pc_worker.errors import InvalidOption
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +46,11 @@ def check_options(domain: Domain, options: Options) -> None:
     """Refuse options that the domain has no use for.
 
     Raises:
-        UnusableOption: If one is given to another domain.
+        InvalidOption: If one is given to another domain.
     """
     if options.vector_column is not None and domain.vector is None:
-        raise UnusableOption(f"domain {domain.name} makes its vectors from text: leave out --vector-column")
+        raise InvalidOption(f"domain {domain.name} makes its vectors from text: leave out --vector-column")
     if domain.any_table is None and options != Options(vector_column=options.vector_column):
-        raise UnusableOption(
+        raise InvalidOption(
             f"domain {domain.name} has fixed columns: leave out --source, --id-column and --text-column"
         )

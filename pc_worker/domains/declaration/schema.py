@@ -9,15 +9,11 @@ from pc_worker.domains.declaration.domain import AnyTable, Domain
 from pc_worker.domains.declaration.options import Options, check_options
 from pc_worker.domains.declaration.table import BatchView, ColumnView
 from pc_worker.domains.declaration.text_column import find_text_column
-from pc_worker.errors import InputRefused
+from pc_worker.errors import SchemaMismatch
 from pc_worker.reader import exploded_columns
 
 # So many names tell a person which file this is; a wide table must not flood the line.
 _NAMES_SHOWN = 20
-
-
-class SchemaMismatch(InputRefused):
-    """The source lacks a column that its domain needs; the message names it and what the source has."""
 
 
 def resolve(
@@ -34,7 +30,7 @@ def resolve(
 
     Raises:
         SchemaMismatch: If a needed column is missing.
-        UnusableOption: If the domain has no use for the options.
+        InvalidOption: If the domain has no use for the options.
     """
     check_options(domain, options)
     source = source_name if options.source is None else options.source

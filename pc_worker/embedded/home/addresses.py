@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-from pc_worker.embedded.errors import HomeUnusable
 from pc_worker.embedded.home.ownership import why_unusable
 from pc_worker.embedded.home.private_file import write_private
 from pc_worker.embedded.processes.identity import started_at
+from pc_worker.errors import HomeUnusable
 
 FILE_NAME = "addresses.json"
 #: The name in ``pids`` of the process that writes the file and keeps the others running.

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pc_worker.embedded.errors import HomeInUse, HomeUnusable
 from pc_worker.embedded.home.account import name_of
+from pc_worker.errors import HomeInUse, HomeUnusable
 
 LOCK_NAME = "owner.lock"
 

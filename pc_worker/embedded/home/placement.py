@@ -8,8 +8,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from pc_worker.embedded.errors import ServiceFailed
 from pc_worker.embedded.home.account import Account
+from pc_worker.errors import ServiceFailed
 
 NAME = "postgres"
 #: Each followed by a random name that the home's link remembers.

@@ -7,8 +7,8 @@ import secrets
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from pc_worker.embedded.errors import HomeUnusable
 from pc_worker.embedded.home.private_file import write_private
+from pc_worker.errors import HomeUnusable
 
 FILE_NAME = "embedded.json"
 

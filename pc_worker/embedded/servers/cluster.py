@@ -9,10 +9,10 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pc_worker.embedded.errors import ServiceFailed
 from pc_worker.embedded.home.account import Account
 from pc_worker.embedded.processes.logfile import telling_line
 from pc_worker.embedded.processes.parent_death import tether
+from pc_worker.errors import ServiceFailed
 
 #: The superuser's name and its database's.
 ROLE = "pc_worker"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
-from pc_worker.embedded.errors import ServiceFailed
 from pc_worker.embedded.home.ownership import Ownership
 from pc_worker.embedded.processes.process import Command
 from pc_worker.embedded.processes.supervisor import Supervisor
 from pc_worker.embedded.servers.ports import free_port
+from pc_worker.errors import ServiceFailed
 
 #: Recovery after a crash reads at most 2 GB of log; a server that takes longer than this is stuck.
 TIMEOUT_S = 120.0

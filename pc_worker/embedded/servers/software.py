@@ -8,8 +8,8 @@ import platform
 import shutil
 from pathlib import Path
 
-from pc_worker.embedded.errors import ServiceFailed
 from pc_worker.embedded.home.account import Account
+from pc_worker.errors import ServiceFailed
 
 #: PostgreSQL's major versions in the wheel → their folders there; the first is the one for new data.
 POSTGRES_FOLDERS = {"18": "pginstall18", "16": "pginstall"}

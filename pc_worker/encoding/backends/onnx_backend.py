@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pc_worker.encoding.protocol import EncodingFailed, ModelUnavailable, Vectors
+from pc_worker.encoding.protocol import Vectors
 from pc_worker.encoding.text.batches import Ids
+from pc_worker.errors import EncodingFailed, ModelUnavailable
 
 
 class OnnxForward:

@@ -10,8 +10,9 @@ import numpy as np
 from pc_worker.encoding.agreement import EXACT, compared, probe_texts
 from pc_worker.encoding.encoder import Forward
 from pc_worker.encoding.models.folder import ModelFolder
-from pc_worker.encoding.protocol import EncodingFailed, ModelUnavailable, Vectors
+from pc_worker.encoding.protocol import Vectors
 from pc_worker.encoding.text.batches import Ids
+from pc_worker.errors import EncodingFailed, ModelUnavailable
 from pc_worker.logs import get_logger
 
 NOT_INSTALLED = (

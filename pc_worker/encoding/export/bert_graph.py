@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pc_worker.encoding.models.folder import ModelFolder
-from pc_worker.encoding.protocol import ModelUnavailable
+from pc_worker.errors import ModelUnavailable
 
 OPSET = 17  # the first with LayerNormalization; every ONNX Runtime since 2022 has it
 IR_VERSION = 8  # of the same age

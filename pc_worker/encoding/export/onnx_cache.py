@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 
 from pc_worker.encoding.agreement import Agreement
 from pc_worker.encoding.models.folder import ModelFolder
-from pc_worker.encoding.protocol import ModelIdentity, ModelUnavailable
+from pc_worker.encoding.protocol import ModelIdentity
+from pc_worker.errors import ModelUnavailable
 from pc_worker.logs import get_logger
 
 GENERATION = 2  # rises when exports made by older code must not be used any more

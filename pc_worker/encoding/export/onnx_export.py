@@ -21,8 +21,9 @@ from pc_worker.encoding.export.int8 import quantise
 from pc_worker.encoding.export.reference_vectors import stored_reference
 from pc_worker.encoding.models.folder import ModelFolder, find_model
 from pc_worker.encoding.models.identity import INT8, identify_folder
-from pc_worker.encoding.protocol import ModelIdentity, ModelUnavailable, Vectors
+from pc_worker.encoding.protocol import ModelIdentity, Vectors
 from pc_worker.encoding.text.tokens import load_tokens
+from pc_worker.errors import ModelUnavailable
 
 GRAPH = "model.onnx"
 AGREEMENT = "agreement.json"

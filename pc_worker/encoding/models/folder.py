@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from pc_worker.encoding.protocol import ModelUnavailable
+from pc_worker.errors import ModelUnavailable
 
 BUILT_IN = "all-MiniLM-L6-v2"
 DOCUMENT_PROMPTS = ("document", "passage", "corpus")  # as sentence-transformers looks for them

@@ -8,8 +8,8 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from pc_worker.encoding.models.folder import ModelFolder
-from pc_worker.encoding.protocol import EncodingFailed, ModelUnavailable
 from pc_worker.encoding.text.batches import TokenIds
+from pc_worker.errors import EncodingFailed, ModelUnavailable
 
 # A text's tokens take a hundred times its own memory, so no more of it is looked at than the window
 # needs (English: 4 to 5 characters a token), and not all texts at once.

@@ -11,12 +11,11 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from pc_worker.errors import InvalidRequest
+from pc_worker.errors import DeadlineExceeded, InvalidRequest
 from pc_worker.gateway.config import SearchFunction
 from pc_worker.gateway.context import Parts
 from pc_worker.gateway.limits.door import Call
 from pc_worker.gateway.limits.places import Caller
-from pc_worker.gateway.status import TooLate
 from pc_worker.store.search.cancel import Stop
 from pc_worker.store.search.filters import check_number
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
@@ -70,7 +69,7 @@ class SearchCall:
             async with asyncio.timeout(self._search_s), self._turns.take(call.caller):
                 answer = await self._run(request)
         except TimeoutError as exc:
-            raise TooLate(
+            raise DeadlineExceeded(
                 f"the search was not answered within {self._search_s:g} s: ask for less, or try again later"
             ) from exc
         await call.context.write(answer)

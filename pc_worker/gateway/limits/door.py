@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import grpc
 import grpc.aio
 
-from pc_worker.errors import InvalidRequest
+from pc_worker.errors import DeadlineExceeded, InvalidRequest
 from pc_worker.gateway.auth import EVERYTHING, Access, Grant
 from pc_worker.gateway.limits.places import Caller, Places, host_of
-from pc_worker.gateway.status import TooLate, call_edge
+from pc_worker.gateway.status import call_edge
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Door:
             async with asyncio.timeout(self._first_message_s):
                 first = await context.read()
         except TimeoutError as exc:
-            raise TooLate(f"the call said nothing for {self._first_message_s:g} s after its start") from exc
+            raise DeadlineExceeded(f"the call said nothing for {self._first_message_s:g} s after its start") from exc
         if not isinstance(first, bytes):
             raise InvalidRequest("the call ended before its first message")
         return first

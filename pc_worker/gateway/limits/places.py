@@ -10,14 +10,10 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import unquote
 
-from pc_worker.errors import PcWorkerError
+from pc_worker.errors import QuotaExceeded
 
 #: A network of IPv6 is given out whole: whoever has one of its addresses has them all.
 IPV6_NETWORK_BITS = 64
-
-
-class TooManyStreams(PcWorkerError):
-    """As many calls as the gateway serves, or as its client's share allows, are open: try again later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +53,7 @@ class Places:
         """Take one of the places while a call lasts.
 
         Raises:
-            TooManyStreams: If there are as many as may be, or as many of this caller's.
+            QuotaExceeded: If there are as many as may be, or as many of this caller's.
         """
         keys = [f"host {caller.host}", *([] if caller.token is None else [caller.key])]
         self._check(caller, keys)
@@ -78,11 +74,11 @@ class Places:
         shares = self._shares
         for key, most, whose in zip(keys, (shares.per_host, shares.per_token), ("host", "token"), strict=False):
             if self._held[key] >= most:
-                raise TooManyStreams(
+                raise QuotaExceeded(
                     f"{most} {self._what} of this {whose} are open, its share: end one, or try again later"
                 )
         if self._open >= shares.most:
-            raise TooManyStreams(f"{self._open} {self._what} are open, no more are served at once: try again later")
+            raise QuotaExceeded(f"{self._open} {self._what} are open, no more are served at once: try again later")
 
     def _leave(self, keys: list[str]) -> None:
         for key in keys:

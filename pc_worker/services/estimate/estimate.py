@@ -78,7 +78,7 @@ def plan_file(parts: Parts, request: IngestRequest, *, processes: int) -> FilePl
 
     Raises:
         InvalidRequest: If the domain is unknown or an option is not for it.
-        InputRefused: If the file is refused.
+        SourceRejected: If the file is refused.
         Unavailable: If PostgreSQL does not answer.
     """
     request.check()

@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pc_worker.errors import Conflict, InputRefused, InvalidRequest, PcWorkerError, Unavailable
+from pc_worker.errors import AttemptsExhausted, Conflict, InvalidRequest, PcWorkerError, SourceRejected, Unavailable
 from pc_worker.logs import get_logger
 from pc_worker.services.context import Parts
 from pc_worker.store.ledger import jobs
@@ -20,10 +20,6 @@ PASSING = frozenset(
 )
 #: How the error of a job begins that has used its attempts up: no verdict on its source.
 GIVEN_UP = "given up"
-
-
-class GivenUp(PcWorkerError):
-    """The job has used up its attempts; it has failed."""
 
 
 def counts(error: Exception) -> bool:
@@ -51,7 +47,7 @@ def split_attempt(parts: Parts, job_id: str, *, overruns: tuple[type[Exception],
         overruns: What the caller raises when the attempt takes too long.
 
     Raises:
-        GivenUp: If there were too many already; the job has failed then.
+        AttemptsExhausted: If there were too many already; the job has failed then.
     """
     with parts.database.transaction() as cursor:
         is_free = jobs.lock_split(cursor, job_id)
@@ -86,12 +82,13 @@ def _begin(parts: Parts, job_id: str) -> None:
         if given_up:
             jobs.fail_job(cursor, job_id, text)
     if given_up:
-        raise GivenUp(f"job {job_id} is {text}")
+        raise AttemptsExhausted(f"job {job_id} is {text}")
 
 
 def _book(parts: Parts, job_id: str, error: Exception) -> None:
     """Book how an attempt ended; while PostgreSQL is away it counts as one that ended without a word."""
-    text, is_refusal = as_text(error), isinstance(error, (InvalidRequest, InputRefused))  # ends the job, or is no job's
+    # Ends the job, or is not the error of a job.
+    text, is_refusal = as_text(error), isinstance(error, (InvalidRequest, SourceRejected))
     try:
         with parts.database.transaction() as cursor:
             its_own = counts(error) and not is_refusal

@@ -9,7 +9,7 @@ from math import inf
 from typing import Any
 
 from pc_worker.domains import Domain, Plan, get_domain
-from pc_worker.errors import ContractBroken, Fenced, InputRefused, InvalidRequest, Unavailable
+from pc_worker.errors import ContractBroken, Fenced, InvalidRequest, SourceRejected, Unavailable
 from pc_worker.logs import get_logger
 from pc_worker.metrics.line import CHUNK_SECONDS, CHUNKS_FAILED, Stage, StageClock, count_rows
 from pc_worker.model import Claim, Job, Model, Stages, Tally
@@ -62,7 +62,7 @@ def process_chunk(
         written = _write(parts, claim, clock)
     except Fenced:
         return {"result": "gone"}
-    except (InputRefused, InvalidRequest) as exc:  # neither passes by itself
+    except (SourceRejected, InvalidRequest) as exc:  # neither passes by itself
         with parts.database.transaction() as cursor:
             jobs.fail_job(cursor, job_id, str(exc))
         raise

@@ -6,8 +6,8 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 
-from pc_worker.domains import Domain, Options, Plan, SchemaMismatch, get_domain, resolve, row_keys
-from pc_worker.errors import InputRefused, InvalidRequest, PcWorkerError
+from pc_worker.domains import Domain, Options, Plan, get_domain, resolve, row_keys
+from pc_worker.errors import InvalidRequest, PcWorkerError, SchemaMismatch, SourceRejected
 from pc_worker.model import ChunkPlan, Job
 from pc_worker.reader import Table
 from pc_worker.services.context import Parts
@@ -27,7 +27,7 @@ def split(parts: Parts, job_id: str) -> bool:
     One process at a time: the caller holds the job's ``split_attempt``.
 
     Raises:
-        InputRefused: If the source is refused; the job has failed then.
+        SourceRejected: If the source is refused; the job has failed then.
         Unavailable: If PostgreSQL is away; nothing is written then.
     """
     with parts.database.transaction() as cursor:
@@ -36,7 +36,7 @@ def split(parts: Parts, job_id: str) -> bool:
         job = jobs.find_job(cursor, job_id)
     try:
         return _plan(parts, job)
-    except (InputRefused, InvalidRequest) as exc:
+    except (SourceRejected, InvalidRequest) as exc:
         _fail(parts, job_id, exc)
         raise
 
@@ -67,13 +67,13 @@ def resolve_source(domain: Domain, options: Options, table: Table, path: str) ->
     """Decide how a source's columns are read.
 
     Raises:
-        InputRefused: If they do not fit the domain.
+        SourceRejected: If they do not fit the domain.
     """
     sample = table.read(0, min(table.rows, 300))
     try:
         return resolve(domain, options, table.columns, sample, path.rpartition("/")[2])
     except SchemaMismatch as exc:
-        raise InputRefused(f"{path}: {exc}") from exc
+        raise SourceRejected(f"{path}: {exc}") from exc
 
 
 def equal_keys(domain: Domain, plan: Plan, table: Table) -> Iterator[list[int]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pc_worker.domains import BatchView, Plan, get_domain
-from pc_worker.errors import Fenced, InputRefused
+from pc_worker.errors import Fenced, SourceRejected
 from pc_worker.model import Job, Tally
 from pc_worker.reader import Json
 from pc_worker.services.context import Parts
@@ -124,7 +124,7 @@ def _from_source(parts: Parts, job: Job, plan: Plan, letter: StoredLetter) -> Fo
         with refusals(job.source):
             first, end = letter.row_no, letter.row_no + 1
             return FoundRow(table.read(first, end, plan.columns), table.read(first, end))
-    except InputRefused:
+    except SourceRejected:
         return None
 
 

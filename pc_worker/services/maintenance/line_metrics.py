@@ -13,7 +13,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from pc_worker.domains import domain_names
-from pc_worker.hot_buffer import Queue, QueueDamaged
+from pc_worker.errors import HotBufferDamaged
+from pc_worker.hot_buffer import Queue
 from pc_worker.logs import get_logger
 from pc_worker.model import OPEN_STATES, JobState
 from pc_worker.store.db.connection import Cursor, Database
@@ -97,7 +98,7 @@ class LineMetrics(Collector):
         for domain in domain_names():
             try:
                 found[domain] = (*self._queue.depth(domain), self._queue.oldest(domain))
-            except QueueDamaged as exc:  # this domain's alone: the others are told
+            except HotBufferDamaged as exc:  # this domain's alone: the others are told
                 log.warning("queue_not_measured", domain=domain, reason=str(exc))
             except Exception as exc:  # whatever it is, a scrape has an answer
                 log.warning("queue_not_measured", reason=str(exc))

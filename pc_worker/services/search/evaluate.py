@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any, get_args
 
 from pc_worker.encoding import Encoder
-from pc_worker.errors import InputRefused, InvalidRequest
+from pc_worker.errors import InvalidRequest, SourceRejected
 from pc_worker.model import Model
 from pc_worker.services.search.judgements import Judged
 from pc_worker.services.search.ranking_measures import ndcg, recall, reciprocal_rank
@@ -50,13 +50,13 @@ def evaluate(
 
     Raises:
         InvalidRequest: If the domain is unknown.
-        InputRefused: If the domain has no row that is judged relevant.
+        SourceRejected: If the domain has no row that is judged relevant.
     """
     ids = _resolved(database, domain, judged)
     wanted = [Judged(one.query, _by_id(one, ids)) for one in judged]
     asked = [one for one in wanted if one.grades]
     if not asked:
-        raise InputRefused(f"domain {domain} has none of the judged rows: ingest the collection they are of")
+        raise SourceRejected(f"domain {domain} has none of the judged rows: ingest the collection they are of")
     total = sum(len(one.grades) for one in judged)
     return Evaluation(
         domain=domain,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pc_worker.errors import InputRefused
+from pc_worker.errors import SourceRejected
 
 #: Beside a TREC file of judgements: `qid<TAB>query` lines under the same name.
 QUERIES_SUFFIX = ".queries"
@@ -31,17 +31,17 @@ def read_judgements(path: Path) -> list[Judged]:
     lines are ``qid<TAB>query``.
 
     Raises:
-        InputRefused: Naming the file and the line at fault; or if there is no query with anything relevant.
+        SourceRejected: Naming the file and the line at fault; or if there is no query with anything relevant.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
         first = next((line for line in lines if line.strip()), "")
         judged = list(_json_lines(path, lines) if first.lstrip().startswith("{") else _trec(path, lines))
     except (OSError, UnicodeDecodeError) as exc:
-        raise InputRefused(f"{path}: cannot be read: {exc}") from exc
+        raise SourceRejected(f"{path}: cannot be read: {exc}") from exc
     useful = [one for one in judged if one.grades]
     if not useful:
-        raise InputRefused(f"{path}: holds no query with anything relevant to it")
+        raise SourceRejected(f"{path}: holds no query with anything relevant to it")
     return useful
 
 
@@ -52,7 +52,7 @@ def _json_lines(path: Path, lines: list[str]) -> Iterator[Judged]:
         try:
             yield _judged(json.loads(line))
         except (ValueError, KeyError, TypeError, AttributeError) as exc:
-            raise InputRefused(f'{path} line {number}: is not {{"query": …, "relevant": …}}') from exc
+            raise SourceRejected(f'{path} line {number}: is not {{"query": …, "relevant": …}}') from exc
 
 
 def _judged(value: Any) -> Judged:
@@ -73,7 +73,7 @@ def _trec(path: Path, lines: list[str]) -> Iterator[Judged]:
             if float(grade) > 0:
                 grades[query_id][key] = float(grade)
         except ValueError as exc:
-            raise InputRefused(f"{path} line {number}: is not `qid 0 key grade`, nor JSON") from exc
+            raise SourceRejected(f"{path} line {number}: is not `qid 0 key grade`, nor JSON") from exc
     beside = path.with_suffix(QUERIES_SUFFIX)
     pairs = [line.partition("\t") for line in beside.read_text(encoding="utf-8").splitlines() if line.strip()]
     return (Judged(query.strip(), grades.get(query_id.strip(), {})) for query_id, _, query in pairs if query.strip())

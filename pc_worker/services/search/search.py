@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from uuid import UUID
 
 from pc_worker.domains import domain_names, get_domain
-from pc_worker.errors import ContractBroken, InvalidRequest, NotFound, NotServable, PcWorkerError
+from pc_worker.errors import ContractBroken, InvalidRequest, NoQueryModel, NotFound, PcWorkerError
 from pc_worker.metrics import line as metrics
 from pc_worker.model import Model
 from pc_worker.services.search.recent_queries import RecentQueries
@@ -38,7 +38,6 @@ if TYPE_CHECKING:  # only a type: what a search by words does not need is not lo
 
 __all__ = [
     "Condition",
-    "NoQueryModel",
     "SearchHit",
     "SearchRequest",
     "SearchResult",
@@ -61,10 +60,6 @@ DEPTH = 20
 #: One a process, shared by its threads: 1.5 kB a query of 384 dimensions.
 RECENT = RecentQueries(1024)
 NO_WORDS = Words(Collection(0, 0.0, 1.2, 0.75))
-
-
-class NoQueryModel(NotServable):
-    """The domain's vectors come from its source, by a model we do not have: FAILED_PRECONDITION on the wire."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,15 +5,11 @@ from __future__ import annotations
 import asyncpg
 import psycopg2
 
-from pc_worker.errors import PcWorkerError, Unavailable
+from pc_worker.errors import DatabaseFailed, PcWorkerError, Unavailable
 from pc_worker.logs import get_logger
 from pc_worker.store.db.connection import first_line
 
 log = get_logger(__name__)
-
-
-class DatabaseFailed(PcWorkerError):
-    """The database answered with an error that is neither its state nor the request's fault: INTERNAL on the wire."""
 
 
 #: Without a SQLSTATE: the connection broke, could not be made, did not answer, or is in no state to be used.

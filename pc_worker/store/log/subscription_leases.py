@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pc_worker.errors import Fenced, PcWorkerError
+from pc_worker.errors import Fenced, LeaseHeld, QuotaExceeded
 from pc_worker.store.log.read import Delivery
 
 #: A consumer that has not renewed its hold for so long is taken for dead.
@@ -39,14 +39,6 @@ WHERE domain = $1 AND name = $2 AND generation = $3
 """
 
 
-class TooManySubscriptions(PcWorkerError):
-    """The domain has as many named consumers as it may have."""
-
-
-class HeldByAnother(PcWorkerError):
-    """Somebody else consumes the subscription, and the caller asked to be refused then."""
-
-
 @dataclass(frozen=True, slots=True)
 class Hold:
     """The right to consume a subscription, until a newer generation takes it."""
@@ -67,8 +59,8 @@ class Subscriptions:
         """Take a subscription, made if new, and end the consumer before; ``after`` moves its position.
 
         Raises:
-            HeldByAnother: If it is held and ``only_free`` was asked for.
-            TooManySubscriptions: If it is new, and the domain has as many as it may have.
+            LeaseHeld: If it is held and ``only_free`` was asked for.
+            QuotaExceeded: If it is new, and the domain has as many as it may have.
         """
         async with self._delivery.connection() as connection:
             record = await connection.fetchrow(CLAIM, domain, name, after, only_free, HOLD_S, holder, self._most)
@@ -76,8 +68,8 @@ class Subscriptions:
         if record is not None:
             return Hold(domain, name, record["generation"], record["position"])
         if known:
-            raise HeldByAnother(f"subscription {name} of {domain} is held by another consumer")
-        raise TooManySubscriptions(
+            raise LeaseHeld(f"subscription {name} of {domain} is held by another consumer")
+        raise QuotaExceeded(
             f"domain {domain} has {self._most} subscriptions, as many as it may: drop one that is not needed"
             " (`subscriptions list`, `subscriptions drop`), or raise PC_WORKER_MAX_SUBSCRIPTIONS"
         )

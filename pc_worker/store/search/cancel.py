@@ -10,13 +10,9 @@ from contextlib import contextmanager, suppress
 import psycopg2
 import psycopg2.extensions
 
-from pc_worker.errors import Unavailable
+from pc_worker.errors import SearchCancelled, Unavailable
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.driver_errors import mapped
-
-
-class Stopped(Unavailable):
-    """The search was ended: its caller has gone, or its time is over."""
 
 
 class Stop:
@@ -47,11 +43,11 @@ class Stop:
         """Give how much of its time the search has left.
 
         Raises:
-            Stopped: If it has none, or was asked to end.
+            SearchCancelled: If it has none, or was asked to end.
         """
         left_s = self._ends_at - time.monotonic()
         if self._asked or left_s <= 0:
-            raise Stopped("the search was ended: its time is over, or its caller has gone")
+            raise SearchCancelled("the search was ended: its time is over, or its caller has gone")
         return left_s
 
     @contextmanager
@@ -59,7 +55,7 @@ class Stop:
         """Let what the block does with ``database`` be ended; the drivers' errors end here.
 
         Raises:
-            Stopped: If it was ended.
+            SearchCancelled: If it was ended.
             Unavailable: If the database is away, or not as it must be.
         """
         self.left_s()

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from pc_worker.embedded import HomeInUse, ServiceFailed, Supervisor, remove_home, start_services
+from pc_worker.embedded import Supervisor, remove_home, start_services
 from pc_worker.embedded.processes.identity import started_at
 from pc_worker.embedded.servers.launch import settle
 from pc_worker.embedded.servers.postgres import Postgres
 from pc_worker.embedded.servers.valkey import Valkey
+from pc_worker.errors import HomeInUse, ServiceFailed
 from tests.integration.embedded.owners import eventually, interpreter, owner_of, refusal, start_owner
 from tests.integration.embedded.test_services import answers, query, running
 

@@ -17,7 +17,8 @@ import psycopg2
 import pytest
 import redis
 
-from pc_worker.embedded import HomeInUse, ServiceFailed, Services, start_services
+from pc_worker.embedded import Services, start_services
+from pc_worker.errors import HomeInUse, ServiceFailed
 from tests.homes import temporary_home
 from tests.integration.embedded.owners import eventually
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pc_worker.encoding import Encoder, EncodingFailed, Vectors, compared, encode_isolating, identify_model
+from pc_worker.encoding import Encoder, Vectors, compared, encode_isolating, identify_model
 from pc_worker.encoding.agreement import probe_texts
 from pc_worker.encoding.export.reference_vectors import stored_reference
+from pc_worker.errors import EncodingFailed
 
 # What sentence-transformers itself makes of texts, printed by a process that has nothing of ours.
 REFERENCE = """

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pc_worker.encoding import ModelUnavailable, load_encoder
+from pc_worker.encoding import load_encoder
+from pc_worker.errors import ModelUnavailable
 from tests.support.waiting import eventually
 
 LOAD = """

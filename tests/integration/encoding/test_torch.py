@@ -6,9 +6,10 @@ import os
 
 import pytest
 
-from pc_worker.encoding import Encoder, ModelUnavailable
+from pc_worker.encoding import Encoder
 from pc_worker.encoding.backends.torch_backend import halved_where_equal, load_reference
 from pc_worker.encoding.models.folder import find_model
+from pc_worker.errors import ModelUnavailable
 
 
 @pytest.mark.slow

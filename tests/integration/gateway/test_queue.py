@@ -14,8 +14,8 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from pc_worker.errors import Unavailable
-from pc_worker.hot_buffer import AsyncQueue, Entry, Queue, QueueDamaged, build_entry, open_queue
+from pc_worker.errors import HotBufferDamaged, Unavailable
+from pc_worker.hot_buffer import AsyncQueue, Entry, Queue, build_entry, open_queue
 from pc_worker.hot_buffer.entry import ENTRY_BYTES, HEADER
 from pc_worker.hot_buffer.keys import queue_keys
 from pc_worker.hot_buffer.metrics import UNUSABLE
@@ -133,7 +133,7 @@ def test_what_is_no_entry_of_ours_is_damage_and_the_next_read_is_right(
     queue.push(_entry(1), KEY)
     redis.Redis.from_url(redis_url).hset(queue_keys("law")[0], "11", stored)
 
-    with pytest.raises(QueueDamaged):
+    with pytest.raises(HotBufferDamaged):
         queue.get("law", 11, KEY)
     assert queue.get("law", 1, KEY) is not None
 
@@ -150,7 +150,7 @@ def test_a_key_of_another_type_is_damage_and_a_push_mends_it(
     client.execute_command(kind, key, *arguments.get(kind, ("x",)))  # type: ignore[no-untyped-call]
 
     for ask in (lambda: queue.get("law", 1, KEY), lambda: queue.held("law", [1]), lambda: queue.depth("law")):
-        with suppress(QueueDamaged):
+        with suppress(HotBufferDamaged):
             ask()
     pushed = queue.push(_entry(11), KEY)
 
@@ -177,7 +177,7 @@ def test_odd_members_of_the_order_are_not_looked_at(queue: Queue, redis_url: str
     redis.Redis.from_url(redis_url).zadd(queue_keys("law")[1], odd)
 
     assert queue.held("law", range(1, 20)) == {1}
-    with pytest.raises(QueueDamaged):
+    with pytest.raises(HotBufferDamaged):
         queue.oldest("law")
 
 

@@ -13,9 +13,9 @@ import pytest
 from pydantic import SecretStr
 
 from pc_worker.doctor import diagnose
-from pc_worker.domains import SourceVector, UnknownDomain, get_domain, registry
+from pc_worker.domains import SourceVector, get_domain, registry
 from pc_worker.embedded import Services
-from pc_worker.errors import InvalidRequest, NotServable
+from pc_worker.errors import InvalidRequest, NotServable, UnknownDomain
 from pc_worker.services.declarations import domain_states, open_domains, redeclare
 from pc_worker.services.forget import forget_all, forget_ids
 from pc_worker.services.jobs import job_control

@@ -13,7 +13,7 @@ import redis
 
 from pc_worker.embedded import start_services
 from pc_worker.encoding import identify_model, load_encoder
-from pc_worker.errors import InputRefused
+from pc_worker.errors import SourceRejected
 from pc_worker.hot_buffer import Queue
 from pc_worker.reader import Limits
 from pc_worker.samples.python_docs import write_python_docs
@@ -50,7 +50,7 @@ def test_a_search_that_finds_everything_first_scores_one(database: Database) -> 
 
 
 def test_judgements_of_another_collection_are_refused(database: Database) -> None:
-    with pytest.raises(InputRefused, match="none of the judged rows"):
+    with pytest.raises(SourceRejected, match="none of the judged rows"):
         evaluate(database, "document", [Judged("tea", {"elsewhere": 1.0})], encoder=WordEncoder)
 
 

@@ -8,10 +8,9 @@ from uuid import UUID, uuid4
 import psycopg2.errors
 import pytest
 
-from pc_worker.errors import ContractBroken, InvalidRequest, NotFound
+from pc_worker.errors import ContractBroken, InvalidRequest, NoQueryModel, NotFound
 from pc_worker.model import Model
 from pc_worker.services.search.search import (
-    NoQueryModel,
     SearchRequest,
     SearchResult,
     parse_where,

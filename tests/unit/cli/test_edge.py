@@ -13,7 +13,7 @@ import click
 import pytest
 
 from pc_worker.cli import edge, main
-from pc_worker.errors import InputRefused
+from pc_worker.errors import SourceRejected
 
 
 def raising(exc: BaseException) -> Callable[[], NoReturn]:
@@ -26,10 +26,10 @@ def raising(exc: BaseException) -> Callable[[], NoReturn]:
 @pytest.mark.parametrize(
     ("exc", "code", "line"),
     [
-        (InputRefused("f\x1b[31m: bad\nline"), 65, "error: f\\x1b[31m: bad line"),
+        (SourceRejected("f\x1b[31m: bad\nline"), 65, "error: f\\x1b[31m: bad line"),
         (click.UsageError("no '\udcff'"), 2, "error: no '\\xff'"),
-        (InputRefused("at redis://u:p@ss@h:1 it is"), 65, "error: at redis://***@h:1 it is"),
-        (InputRefused("x" * 9_999), 65, "error: " + "x" * 5_000 + " …"),
+        (SourceRejected("at redis://u:p@ss@h:1 it is"), 65, "error: at redis://***@h:1 it is"),
+        (SourceRejected("x" * 9_999), 65, "error: " + "x" * 5_000 + " …"),
         (KeyboardInterrupt(), 130, ""),
         (click.Abort(), 130, ""),
         (BrokenPipeError(), 0, ""),

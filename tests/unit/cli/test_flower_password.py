@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from pc_worker.cli.flower_password import flower_password
-from pc_worker.embedded import HomeUnusable
+from pc_worker.errors import HomeUnusable
 from pc_worker.settings import Settings
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pc_worker.domains import AnyTable, Domain, Field, Record, SourceVector, UnknownDomain, domain_names, get_domain
+from pc_worker.domains import AnyTable, Domain, Field, Record, SourceVector, domain_names, get_domain
 from pc_worker.domains.cleaning.rules import moment, text, texts
+from pc_worker.errors import UnknownDomain
 from tests.unit.domains.tables import clean_rows
 
 _NEWS = Domain(

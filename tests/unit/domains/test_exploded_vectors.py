@@ -10,17 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pc_worker.domains import (
-    Dead,
-    Options,
-    Plan,
-    Record,
-    SchemaMismatch,
-    Skipped,
-    UnusableOption,
-    check_options,
-    get_domain,
-)
+from pc_worker.domains import Dead, Options, Plan, Record, Skipped, check_options, get_domain
+from pc_worker.errors import InvalidOption, SchemaMismatch
 from pc_worker.reader import inspect_file
 from pc_worker.reader.exploded import exploded_columns
 from tests.unit.domains.tables import DIMENSION, a_vector, clean_rows, recruit_row
@@ -75,7 +66,7 @@ def test_what_does_not_fit_is_refused(cells: dict[str, object], wanted: str, wor
 
 
 def test_a_domain_that_embeds_text_has_no_use_for_it() -> None:
-    with pytest.raises(UnusableOption, match="leave out --vector-column"):
+    with pytest.raises(InvalidOption, match="leave out --vector-column"):
         check_options(get_domain("document"), Options(vector_column="e*"))
 
 

@@ -8,16 +8,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from pc_worker.domains import (
-    Options,
-    Plan,
-    SchemaMismatch,
-    UnusableOption,
-    check_options,
-    domain_names,
-    get_domain,
-    resolve,
-)
+from pc_worker.domains import Options, Plan, check_options, domain_names, get_domain, resolve
+from pc_worker.errors import InvalidOption, SchemaMismatch
 from tests.unit.domains.tables import ABatch, AColumn, candidate_row, columns_of, recruit_row, skill_row
 
 
@@ -149,7 +141,7 @@ def test_the_source_is_the_file_name_unless_it_is_given() -> None:
 
 @pytest.mark.parametrize("options", [Options(source="s"), Options(id_column="id"), Options(text_columns=("CV",))])
 def test_domains_of_fixed_columns_refuse_options(options: Options) -> None:
-    with pytest.raises(UnusableOption, match="recruit"):
+    with pytest.raises(InvalidOption, match="recruit"):
         check_options(get_domain("recruit"), options)
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pc_worker.embedded import HomeInUse, HomeUnusable, ServiceFailed
-from pc_worker.errors import PcWorkerError
+from pc_worker.errors import HomeInUse, HomeUnusable, PcWorkerError, ServiceFailed
 
 ERRORS = [
     HomeInUse(Path("/h"), "process 7"),

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pc_worker.embedded import HomeInUse, HomeUnusable
 from pc_worker.embedded.home.ownership import own_home
+from pc_worker.errors import HomeInUse, HomeUnusable
 
 
 def test_a_second_owner_is_refused_and_told_by_whom(tmp_path: Path) -> None:

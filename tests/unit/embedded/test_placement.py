@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pc_worker.embedded import ServiceFailed
 from pc_worker.embedded.home.account import Account
 from pc_worker.embedded.home.placement import place_for
+from pc_worker.errors import ServiceFailed
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs its server as somebody else")
 NOBODY = Account(65534, 65534)

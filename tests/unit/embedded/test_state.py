@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pc_worker.embedded import HomeUnusable
 from pc_worker.embedded.home.state import ServerState, new_state, read_state, write_state
+from pc_worker.errors import HomeUnusable
 
 
 def test_a_new_home_remembers_nothing(tmp_path: Path) -> None:

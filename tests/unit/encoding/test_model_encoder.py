@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pc_worker.encoding import EncodingFailed, ModelUnavailable, Span, Vectors, encode_isolating, identify_model
+from pc_worker.encoding import Span, Vectors, encode_isolating, identify_model
 from pc_worker.encoding.encoder import Forward, ModelEncoder, Sizes
 from pc_worker.encoding.models.folder import find_model
 from pc_worker.encoding.text.batches import Ids
 from pc_worker.encoding.text.tokens import load_tokens
+from pc_worker.errors import EncodingFailed, ModelUnavailable
 from tests.unit.encoding.models import write_model
 
 POISON = 499 + 10  # the id of the word "499"

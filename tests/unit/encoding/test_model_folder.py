@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pc_worker.encoding import ModelIdentity, ModelUnavailable, identify_model
+from pc_worker.encoding import ModelIdentity, identify_model
 from pc_worker.encoding.models.folder import find_model
+from pc_worker.errors import ModelUnavailable
 from tests.unit.encoding.models import write_model
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pc_worker.errors import InvalidRequest
-from pc_worker.gateway.auth import Access, Forbidden, Unauthenticated, read_tokens
+from pc_worker.errors import InvalidRequest, PermissionDenied, Unauthenticated
+from pc_worker.gateway.auth import Access, read_tokens
 
 DIGEST = hashlib.sha256(b"narrow").hexdigest()
 
@@ -38,7 +38,7 @@ def test_tokens_are_told_apart_without_being_kept() -> None:
 
 
 def test_a_narrow_token_opens_nothing_else() -> None:
-    with pytest.raises(Forbidden, match="law"):
+    with pytest.raises(PermissionDenied, match="law"):
         _access().grant(_metadata("Bearer narrow")).check("law")
 
 

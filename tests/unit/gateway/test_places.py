@@ -4,7 +4,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from pc_worker.gateway.limits.places import Caller, Places, Shares, TooManyStreams, host_of
+from pc_worker.errors import QuotaExceeded
+from pc_worker.gateway.limits.places import Caller, Places, Shares, host_of
 
 SHARES = Shares(most=10, per_token=3, per_host=6)
 
@@ -14,7 +15,7 @@ def hold(places: Places, stack: ExitStack, caller: Caller) -> int:
     for taken in range(100):
         try:
             stack.enter_context(places.hold(caller))
-        except TooManyStreams:
+        except QuotaExceeded:
             return taken
     raise AssertionError("no end")
 

@@ -8,12 +8,16 @@ import pytest
 from structlog.testing import CapturingLogger
 
 from pc_worker import errors
+from pc_worker.errors import (
+    DatabaseFailed,
+    DeadlineExceeded,
+    LeaseHeld,
+    PermissionDenied,
+    QuotaExceeded,
+    Unauthenticated,
+)
 from pc_worker.gateway import status as statuses
-from pc_worker.gateway.auth import Forbidden, Unauthenticated
-from pc_worker.gateway.limits.places import TooManyStreams
-from pc_worker.gateway.status import MOST_DETAILS, UNFORESEEN, NotAcknowledged, TooLate, call_edge, status_of
-from pc_worker.store.db.driver_errors import DatabaseFailed
-from pc_worker.store.log.subscription_leases import HeldByAnother, TooManySubscriptions
+from pc_worker.gateway.status import MOST_DETAILS, UNFORESEEN, call_edge, status_of
 
 
 @pytest.mark.parametrize(
@@ -22,18 +26,16 @@ from pc_worker.store.log.subscription_leases import HeldByAnother, TooManySubscr
         (errors.InvalidRequest, "INVALID_ARGUMENT"),
         (errors.NotFound, "NOT_FOUND"),
         (errors.NotServable, "FAILED_PRECONDITION"),
-        (errors.InputRefused, "INVALID_ARGUMENT"),
+        (errors.SourceRejected, "INVALID_ARGUMENT"),
         (errors.Unavailable, "UNAVAILABLE"),
         (errors.ContractBroken, "FAILED_PRECONDITION"),
         (errors.Fenced, "ABORTED"),
         (errors.PcWorkerError, "INTERNAL"),
-        (NotAcknowledged, "DEADLINE_EXCEEDED"),
+        (DeadlineExceeded, "DEADLINE_EXCEEDED"),
         (Unauthenticated, "UNAUTHENTICATED"),
-        (Forbidden, "PERMISSION_DENIED"),
-        (TooManyStreams, "RESOURCE_EXHAUSTED"),
-        (TooManySubscriptions, "RESOURCE_EXHAUSTED"),
-        (HeldByAnother, "RESOURCE_EXHAUSTED"),
-        (TooLate, "DEADLINE_EXCEEDED"),
+        (PermissionDenied, "PERMISSION_DENIED"),
+        (QuotaExceeded, "RESOURCE_EXHAUSTED"),
+        (LeaseHeld, "RESOURCE_EXHAUSTED"),
         (DatabaseFailed, "INTERNAL"),
     ],
 )

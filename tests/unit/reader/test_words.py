@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pc_worker.errors import InputRefused
+from pc_worker.errors import SourceRejected
 from pc_worker.reader import Refused, open_table
 from pc_worker.services.sources import refusals
 
@@ -181,7 +181,7 @@ def test_an_xz_file_that_asks_for_much_memory_is_not_called_damaged(tmp_path: Pa
 
 
 def test_a_mistake_of_the_reader_is_called_ours_and_not_the_files() -> None:
-    with pytest.raises(InputRefused) as caught, refusals("/data/a.pkl"):
+    with pytest.raises(SourceRejected) as caught, refusals("/data/a.pkl"):
         [][1]
 
     assert re.fullmatch(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pc_worker.errors import InputRefused
+from pc_worker.errors import SourceRejected
 from pc_worker.services.search import ranking_measures
 from pc_worker.services.search.judgements import Judged, read_judgements
 from pc_worker.services.search.ranking_measures import ndcg, recall, reciprocal_rank
@@ -69,5 +69,5 @@ def test_a_broken_file_is_refused_with_its_line(tmp_path: Path, text: str, messa
     path = tmp_path / "broken"
     path.write_text(text)
 
-    with pytest.raises(InputRefused, match=message):
+    with pytest.raises(SourceRejected, match=message):
         read_judgements(path)

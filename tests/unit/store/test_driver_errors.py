@@ -4,8 +4,8 @@ import asyncpg
 import psycopg2
 import pytest
 
-from pc_worker.errors import Fenced, PcWorkerError, Unavailable
-from pc_worker.store.db.driver_errors import DatabaseFailed, mapped
+from pc_worker.errors import DatabaseFailed, Fenced, PcWorkerError, Unavailable
+from pc_worker.store.db.driver_errors import mapped
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import grpc.aio
 
-from pc_worker.errors import Fenced, InvalidRequest, Unavailable
+from pc_worker.errors import DeadlineExceeded, Fenced, InvalidRequest, Unavailable
 from pc_worker.gateway import metrics
 from pc_worker.gateway.calls.consume.credit import Window
 from pc_worker.gateway.calls.consume.first_completed import any_set, first_of
@@ -19,7 +19,6 @@ from pc_worker.gateway.calls.consume.frames import Frame, extend_checksum, frame
 from pc_worker.gateway.context import Parts
 from pc_worker.gateway.log.delivery import LogReader, Range, resting_when_blocked
 from pc_worker.gateway.log.retry import healed
-from pc_worker.gateway.status import NotAcknowledged
 from pc_worker.store.log.read import LogHead
 from pc_worker.store.log.subscription_leases import HOLD_S, Hold
 from pc_worker.wire import arm_of
@@ -62,7 +61,7 @@ class Session:
         Raises:
             Unavailable: If the database stays away, or the gateway stops.
             Fenced: If another consumer has the subscription now.
-            NotAcknowledged: If nothing was acknowledged for too long.
+            DeadlineExceeded: If nothing was acknowledged for too long.
             InvalidRequest: If the consumer says something out of place.
         """
         self._window.grant(credit.chunks, credit.bytes)
@@ -224,7 +223,9 @@ class Session:
             overdue_at = self._window.overdue_at(deadline_s)
             left = deadline_s if overdue_at is None else overdue_at - time.monotonic()
             if left <= 0:
-                raise NotAcknowledged(f"nothing was acknowledged for {deadline_s} s: resume after {self._window.acked}")
+                raise DeadlineExceeded(
+                    f"nothing was acknowledged for {deadline_s} s: resume after {self._window.acked}"
+                )
             await asyncio.sleep(min(left, deadline_s / 4))
 
     async def _measure(self) -> None:
