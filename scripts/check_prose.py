@@ -77,7 +77,7 @@ WORDS = {
     "tether(?:s|ed)?": "parent-death signal",
     "unforeseen": "unexpected",
     "unopened": "empty stream",
-    "upkeep": "maintenance",
+    "upkeep(?! stopped)": "maintenance",  # the alert `UpkeepStopped` has a section in the runbook
     "what (?:became|becomes|came) of": "the outcome of",
     "whatever": "any",
     "whoever|whomever|whosoever": "any caller, the process that",
