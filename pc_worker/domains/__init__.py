@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pc_worker.domains.cleaning.clean import clean
-from pc_worker.domains.cleaning.keys import is_uuid, row_keys
+from pc_worker.domains.cleaning.keys import row_keys
 from pc_worker.domains.cleaning.records import Dead, Outcome, Record, Skipped, content_hash
 from pc_worker.domains.declaration.column_mapping import Plan
 from pc_worker.domains.declaration.domain import AnyTable, Domain, Field, SourceVector
@@ -36,7 +36,6 @@ __all__ = [
     "content_hash",
     "domain_names",
     "get_domain",
-    "is_uuid",
     "resolve",
     "row_keys",
 ]

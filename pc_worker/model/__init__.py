@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pc_worker.model.ids import is_uuid, read_canonical_uuid, read_uuid
 from pc_worker.model.values import (
     OPEN_STATES,
     ChunkPlan,
@@ -36,4 +37,7 @@ __all__ = [
     "Stretch",
     "Tally",
     "Terms",
+    "is_uuid",
+    "read_canonical_uuid",
+    "read_uuid",
 ]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pc_worker.atomic_files import replacing
 from pc_worker.domains import Options
 
 Outcome = Literal["written", "skipped", "dead"]
@@ -50,7 +50,5 @@ def count(outcomes: Iterable[Outcome]) -> Expected:
 
 def write_pickle(value: object, path: Path) -> None:
     """Pickle ``value`` to ``path``, which changes in one step."""
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
+    with replacing(path, mode=0o644) as file:
         pickle.dump(value, file, protocol=5)
-    os.replace(partial, path)

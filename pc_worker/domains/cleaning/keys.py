@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 
 from pc_worker.domains.cleaning.cells import BadValue, checked_text, is_null
 from pc_worker.domains.cleaning.records import canonical_json
 from pc_worker.domains.declaration.column_mapping import Plan
 from pc_worker.domains.declaration.domain import Domain
 from pc_worker.domains.declaration.table import BatchView
+from pc_worker.model import is_uuid
 from pc_worker.reader import normal
 
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 # Keys live in a B-tree, whose entries PostgreSQL limits to a third of its 8 kB page.
 _MOST_BYTES = 2_000
 
@@ -28,11 +27,6 @@ def row_keys(domain: Domain, plan: Plan, batch: BatchView) -> list[str | None]:
     if plan.key is None:
         return [_digest(batch, i) for i in range(len(batch))]
     return [_key_text(cell, batch.start + i) for i, cell in enumerate(batch.columns[plan.key])]
-
-
-def is_uuid(key: str) -> bool:
-    """Whether ``key`` is a UUID of 36 characters, in either case."""
-    return _UUID.fullmatch(key) is not None
 
 
 def check_key(key: str) -> None:

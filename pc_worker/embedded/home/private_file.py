@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
+
+from pc_worker.atomic_files import replacing
 
 
 def write_private(path: Path, text: str) -> None:
@@ -13,13 +13,5 @@ def write_private(path: Path, text: str) -> None:
     Raises:
         OSError: If the folder cannot be written or is full; the old text stays.
     """
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # made with mode 0600
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path, sync=True) as file:
+        file.write(text.encode())

@@ -6,7 +6,7 @@ import json
 from hashlib import file_digest, sha256
 from pathlib import Path
 
-from pc_worker.encoding.atomic import write_atomically
+from pc_worker.atomic_files import replacing
 from pc_worker.encoding.models.folder import ModelFolder, find_model
 from pc_worker.encoding.protocol import ModelIdentity
 
@@ -42,7 +42,9 @@ def _revision(folder: ModelFolder, cache: Path | None) -> str:
     if memory.is_file():
         return memory.read_text(encoding="ascii")
     revision = _content_hash(folder)
-    write_atomically(memory, revision.encode("ascii"))
+    memory.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(memory) as file:
+        file.write(revision.encode("ascii"))
     return revision
 
 

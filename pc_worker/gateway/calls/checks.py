@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from pc_worker.errors import InvalidRequest
+from pc_worker.model import read_canonical_uuid
 
 DEFAULT_CHUNK_ROWS = 300
 MAX_CHUNK_ROWS = 1000
@@ -27,12 +28,9 @@ def checked_row_id(given: str) -> UUID:
     Raises:
         InvalidRequest: If it is something else.
     """
-    try:
-        row_id = UUID(given)
-    except ValueError as exc:
-        raise InvalidRequest(f"{given[:80]!r} is not a UUID") from exc
-    if str(row_id) != given:
-        raise InvalidRequest(f"{given[:80]!r} is not a UUID in canonical form, which is {row_id}")
+    row_id = read_canonical_uuid(given)
+    if row_id is None:
+        raise InvalidRequest(f"{given[:80]!r} is not a UUID in canonical form: 36 characters in lower case")
     return row_id
 
 

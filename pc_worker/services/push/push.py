@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import UUID
 
 from pc_worker.errors import ContractBroken, InvalidRequest, NotFound
+from pc_worker.model import read_canonical_uuid
 from pc_worker.push import BatchServer, Pace, Sender, StockRow, StockTable, Unfit, metrics, stock_row, stock_table
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.log.push_checkpoints import move_checkpoint, only_push, read_checkpoint
@@ -169,10 +169,10 @@ def _position(cursor: Cursor, domain: str, head: int, after: int | str) -> int:
 
 
 def _canonical(text: str) -> UUID:
-    with suppress(ValueError):
-        if str(UUID(text)) == text:
-            return UUID(text)
-    raise InvalidRequest(f"{text!r} is neither a position nor a UUID of 36 lower-case characters")
+    row_id = read_canonical_uuid(text)
+    if row_id is None:
+        raise InvalidRequest(f"{text!r} is neither a position nor a UUID of 36 lower-case characters")
+    return row_id
 
 
 def _follow(database: Database, course: Course, server: BatchServer, pace: Pace) -> Pushed:

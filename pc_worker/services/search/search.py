@@ -12,7 +12,7 @@ from uuid import UUID
 from pc_worker.domains import domain_names, get_domain
 from pc_worker.errors import ContractBroken, InvalidRequest, NoQueryModel, NotFound, PcWorkerError
 from pc_worker.metrics import line as metrics
-from pc_worker.model import Model
+from pc_worker.model import Model, read_uuid
 from pc_worker.services.search.recent_queries import RecentQueries
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.db.texts import storable
@@ -257,10 +257,10 @@ def _near_enough(near: Candidates, least: float | None) -> Candidates:
 def _row(request: SearchRequest) -> UUID | None:
     if request.like is None:
         return None
-    try:
-        return UUID(request.like)
-    except ValueError as exc:
-        raise InvalidRequest(f"{request.like[:80]!r} is no UUID") from exc
+    row_id = read_uuid(request.like)
+    if row_id is None:
+        raise InvalidRequest(f"{request.like[:80]!r} is not a UUID")
+    return row_id
 
 
 def _vector(cursor: Cursor, request: SearchRequest, profile: Profile, encoder: Callable[[Model], Encoder]) -> str:

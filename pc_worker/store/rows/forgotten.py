@@ -10,8 +10,8 @@ import hashlib
 from collections.abc import Collection
 from uuid import UUID
 
+from pc_worker.model import read_uuid
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.rows.identities import as_uuid
 
 #: Longer than a chunk is at work, from looking its keys up to its commit.
 LATELY_S = 900.0
@@ -47,7 +47,7 @@ def row_mark(row_id: UUID) -> bytes:
 
 def key_mark(scope: str, key: str) -> bytes:
     """Give the mark of a key as it stands in a source: a UUID's is the row's."""
-    known = as_uuid(key)
+    known = read_uuid(key)
     return _mark("key", scope, key) if known is None else row_mark(known)
 
 

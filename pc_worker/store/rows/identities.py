@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Sequence
 from uuid import UUID
 
+from pc_worker.model import read_uuid
 from pc_worker.store.db.connection import Cursor
-
-CANONICAL = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
 # Sorted, so that two transactions that meet take their locks in the same order.
 REMEMBER = """
@@ -31,15 +29,9 @@ def uuid7(*, now_ms: int | None = None) -> UUID:
     return UUID(int=value)
 
 
-def as_uuid(key: str) -> UUID | None:
-    """Give the UUID that a key is, in its form of 36 characters only; else None."""
-    # UUID() itself takes underscores and digits of other scripts, which are keys like any other here.
-    return UUID(key) if CANONICAL.fullmatch(key) else None
-
-
 def known_row_ids(cursor: Cursor, domain: str, scope: str, keys: Sequence[str]) -> dict[str, UUID]:
     """Give the row id of each key that has one; changes nothing."""
-    ids = {key: known for key in keys if (known := as_uuid(key)) is not None}
+    ids = {key: known for key in keys if (known := read_uuid(key)) is not None}
     others = sorted({key for key in keys if key not in ids})
     if not others:
         return ids
@@ -49,7 +41,7 @@ def known_row_ids(cursor: Cursor, domain: str, scope: str, keys: Sequence[str]) 
 
 def row_ids(cursor: Cursor, domain: str, scope: str, keys: Sequence[str]) -> dict[str, UUID]:
     """Give the row id of each key, making and remembering those that are new."""
-    ids = {key: known for key in keys if (known := as_uuid(key)) is not None}
+    ids = {key: known for key in keys if (known := read_uuid(key)) is not None}
     others = sorted({key for key in keys if key not in ids})
     if not others:
         return ids

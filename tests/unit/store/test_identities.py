@@ -6,7 +6,8 @@ import uuid
 
 import pytest
 
-from pc_worker.store.rows.identities import as_uuid, uuid7
+from pc_worker.model import read_uuid
+from pc_worker.store.rows.identities import uuid7
 
 
 def test_uuid7_carries_its_millisecond_version_and_variant() -> None:
@@ -33,10 +34,10 @@ def test_uuid7s_of_one_millisecond_differ() -> None:
     ],
 )
 def test_what_is_no_canonical_uuid_is_a_key_like_any_other(key: str) -> None:
-    assert as_uuid(key) is None
+    assert read_uuid(key) is None
 
 
 def test_a_canonical_uuid_is_the_row_id() -> None:
     made = uuid.uuid5(uuid.NAMESPACE_DNS, "a")
 
-    assert as_uuid(str(made)) == made
+    assert read_uuid(str(made)) == made
