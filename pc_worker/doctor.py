@@ -168,7 +168,7 @@ def _redis(url: str, settings: Settings) -> Iterator[Finding]:
 
 def _log(settings: Settings) -> Finding:
     def look() -> str:
-        behind = domains_behind(wiring.parts(settings, application="pc_worker doctor"))
+        behind = domains_behind(wiring.make_services(settings, application="pc_worker doctor"))
         if behind:
             first = behind[0]
             raise PcWorkerError(

@@ -1,4 +1,4 @@
-"""The Celery app, its per-process parts, and what every task has in common."""
+"""The Celery app, its per-process services, and what every task has in common."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from pc_worker.errors import Conflict, InvalidRequest, PcWorkerError, Unavailabl
 from pc_worker.logs import set_up_logs
 from pc_worker.metrics import line as metrics
 from pc_worker.metrics.exporting import export_part
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.settings import Settings, read_settings
-from pc_worker.wiring import check_servers
-from pc_worker.wiring import parts as put_together
+from pc_worker.wiring import check_servers, make_services
 from tasks.arguments import Arguments, NoArguments, read_arguments
 from tasks.starting import ended_in_one_line
 
@@ -34,11 +33,11 @@ app.config_from_object("celeryconfig")
 
 
 class Worker:
-    """This process's settings and parts, made when first needed: the only mutable object of the module."""
+    """This process's settings and services, made on first use: the only mutable object of the module."""
 
     def __init__(self) -> None:
         self._settings: Settings | None = None
-        self._parts: Parts | None = None
+        self._services: Services | None = None
 
     @property
     def settings(self) -> Settings:
@@ -47,17 +46,17 @@ class Worker:
         return self._settings
 
     @property
-    def parts(self) -> Parts:
+    def services(self) -> Services:
         """The connections and the encoder."""
-        self._parts = self._parts or put_together(self.settings, application="pc_worker task")
-        return self._parts
+        self._services = self._services or make_services(self.settings, application="pc_worker task")
+        return self._services
 
     def close(self) -> None:
         """Close the connections."""
-        if self._parts is not None:
-            self._parts.sources.close()
-            self._parts.database.close()
-            self._parts = None
+        if self._services is not None:
+            self._services.sources.close()
+            self._services.database.close()
+            self._services = None
 
 
 worker = Worker()

@@ -33,7 +33,7 @@ def push_to_batch_server(asked: Push) -> dict[str, Any]:
     request = PushRequest(domain=asked.domain, address=asked.address, after=asked.after)
     # By then the next push is due: what waits in the worker's other queues goes first.
     pace = Pace(run_s=settings.push_s)
-    done = push(worker.parts.database, request, servers=settings.batch_servers, pace=pace)
+    done = push(worker.services.database, request, servers=settings.batch_servers, pace=pace)
     if done.state == "more":
         rest = {
             "domain": asked.domain,

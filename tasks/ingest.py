@@ -39,7 +39,7 @@ class IngestTask(PatientTask):
             return
         domain, source = text_or_nothing(given.get("domain")), text_or_nothing(given.get("path"))
         try:
-            if not refuse(worker.parts, job_id, domain=domain, source=source, error=str(error)):
+            if not refuse(worker.services, job_id, domain=domain, source=source, error=str(error)):
                 self._end_if_it_is_wrong_itself(job_id)
         except Unavailable as exc:
             log.warning("refusal_not_noted", job_id=job_id, reason=str(exc))
@@ -47,9 +47,9 @@ class IngestTask(PatientTask):
     def _end_if_it_is_wrong_itself(self, job_id: str) -> None:
         """A job that was resumed, or written by an older program, would be sent for ever."""
         try:
-            read_arguments(self.name, Ingest, (), ingest_arguments(worker.parts, job_id))
+            read_arguments(self.name, Ingest, (), ingest_arguments(worker.services, job_id))
         except InvalidRequest as exc:
-            give_up_unplanned(worker.parts, job_id, str(exc))
+            give_up_unplanned(worker.services, job_id, str(exc))
 
 
 # Indexing a file of many gigabytes takes its time; a second message meets the split's lock and goes away.
@@ -66,10 +66,10 @@ def ingest_file(self: PatientTask, asked: Ingest) -> dict[str, str]:
     job = asked.job_id or str(self.request.id)
     # So that it waits its turn among its domain's.
     must_move = (self.request.delivery_info or {}).get("routing_key") == DEFAULT
-    with split_attempt(worker.parts, job, overruns=(SoftTimeLimitExceeded,)) as is_free:
-        submit(worker.parts, asked.request(), job)
+    with split_attempt(worker.services, job, overruns=(SoftTimeLimitExceeded,)) as is_free:
+        submit(worker.services, asked.request(), job)
         if is_free and not must_move:
-            split(worker.parts, job)
+            split(worker.services, job)
     if must_move:
         raise self.retry(queue=split_queue(asked.domain), countdown=0, throw=False, **IngestTask.retry_kwargs)
     send_chunks(job)
@@ -80,31 +80,31 @@ def ingest_file(self: PatientTask, asked: Ingest) -> dict[str, str]:
 def process_chunk(asked: Chunk) -> dict[str, Any]:
     """Clean, embed and store one chunk, then send the job's next ones."""
     try:
-        summary = do_chunk(worker.parts, asked.job_id, asked.chunk_no, overruns=(SoftTimeLimitExceeded,))
+        summary = do_chunk(worker.services, asked.job_id, asked.chunk_no, overruns=(SoftTimeLimitExceeded,))
     finally:
         send_chunks(asked.job_id)
     if summary.get("job_finished"):
-        after_job(worker.parts, asked.job_id)
+        after_job(worker.services, asked.job_id)
     return summary
 
 
 @app.task(name="pc_worker.send_due", base=PatientTask, arguments=Due, ignore_result=True)
 def send_due(asked: Due) -> dict[str, int]:
     """Send the chunks of a rate-limited domain whose time has come."""
-    sending = due_chunks(worker.parts, asked.domain)
+    sending = due_chunks(worker.services, asked.domain)
     send_now(sending)
     return {"chunks": len(sending.chunks)}
 
 
 def send_ingest(job_id: str, *, task_id: str | None = None) -> None:
     """Send a job's ingest message; one that is sent again gets an id of its own, as the first may be at work."""
-    kwargs = ingest_arguments(worker.parts, job_id)
+    kwargs = ingest_arguments(worker.services, job_id)
     ingest_file.apply_async(kwargs=kwargs, task_id=task_id, queue=split_queue(str(kwargs["domain"])))
 
 
 def send_chunks(job_id: str) -> None:
     """Send the chunks of a job that may go to the broker now."""
-    send_now(next_chunks(worker.parts, job_id))
+    send_now(next_chunks(worker.services, job_id))
 
 
 def send_now(sending: Sending) -> None:

@@ -18,4 +18,4 @@ def search(asked: Search) -> dict[str, Any]:
     request = SearchRequest(
         query=asked.query, domain=asked.domain, k=asked.k, mode=search_mode(asked.mode), where=conditions
     )
-    return do_search(worker.parts.database, request, encoder=worker.parts.encoder).to_dict()
+    return do_search(worker.services.database, request, encoder=worker.services.encoder).to_dict()

@@ -6,7 +6,7 @@ from kombu.exceptions import OperationalError
 
 from pc_worker.errors import Unavailable
 from pc_worker.model import Job
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.reconcile import ingest_arguments
 from pc_worker.services.ingest.send_chunks import Sending, next_chunks
 from tasks.app import app
@@ -29,7 +29,7 @@ def check_broker() -> None:
         raise Unavailable(f"Redis does not answer: {exc}") from exc
 
 
-def send_job(parts: Parts, job: Job) -> None:
+def send_job(services: Services, job: Job) -> None:
     """Send what a job needs next: its ingest message, or its next chunks.
 
     Raises:
@@ -37,7 +37,7 @@ def send_job(parts: Parts, job: Job) -> None:
     """
     try:
         if job.state == "queued":
-            kwargs = ingest_arguments(parts, job.job_id)
+            kwargs = ingest_arguments(services, job.job_id)
             app.send_task(
                 "pc_worker.ingest_file",
                 kwargs=kwargs,
@@ -46,7 +46,7 @@ def send_job(parts: Parts, job: Job) -> None:
                 retry_policy=RETRY,
             )
         else:
-            _send_chunks(next_chunks(parts, job.job_id))
+            _send_chunks(next_chunks(services, job.job_id))
     except (OperationalError, OSError) as exc:
         raise Unavailable(f"Redis does not answer: {exc}") from exc
 

@@ -48,7 +48,7 @@ def _forgive_splits() -> None:
     """Not count a split that is cancelled now as one that killed its worker."""
     for request in tuple(state.active_requests):
         if request.task.name == "pc_worker.ingest_file":
-            forgive(worker.parts, str(request.kwargs.get("job_id") or request.id))
+            forgive(worker.services, str(request.kwargs.get("job_id") or request.id))
 
 
 @signals.celeryd_init.connect

@@ -40,7 +40,7 @@ def reconcile() -> dict[str, int]:
     """Send again what a lost message left behind."""
     with app.connection_for_read() as connection:
         missing = find_missing(
-            worker.parts, is_waiting=lambda domain: any_waiting(connection, [*work_queues(domain), *FORMER])
+            worker.services, is_waiting=lambda domain: any_waiting(connection, [*work_queues(domain), *FORMER])
         )
     for job_id in missing.ingests:
         _send_again(job_id)
@@ -59,7 +59,7 @@ def _send_again(job_id: str) -> None:
         send_ingest(job_id)
     except (KeyError, TypeError, ValueError) as exc:
         log.warning("job_not_sent", job_id=job_id, reason=f"its request cannot be read: {exc!r}")
-        give_up_unplanned(worker.parts, job_id, "given up: its request in the ledger cannot be read")
+        give_up_unplanned(worker.services, job_id, "given up: its request in the ledger cannot be read")
 
 
 # Acknowledged at once and with limits of its own: a build may outlast the visibility timeout, and beat sends it again.
@@ -72,7 +72,7 @@ def _send_again(job_id: str) -> None:
 )
 def maintain_indexes() -> dict[str, list[str]]:
     """Build, rebuild and check vector indexes, and refresh the statistics of text search."""
-    database = worker.parts.database
+    database = worker.services.database
     for domain in domain_names():
         refresh_statistics(database, domain, drift=STATISTICS_DRIFT)
     return {"built": build_what_is_due(database)}
@@ -81,13 +81,13 @@ def maintain_indexes() -> dict[str, list[str]]:
 @app.task(name="pc_worker.check_recall", base=UpkeepTask)
 def check_recall() -> dict[str, float]:
     """Measure what the vector indexes find of the true nearest rows; a domain below its target is warned about."""
-    return {domain: recall.mean for domain, recall in measure_recall(worker.parts.database).items()}
+    return {domain: recall.mean for domain, recall in measure_recall(worker.services.database).items()}
 
 
 @app.task(name="pc_worker.check_ledger", base=UpkeepTask)
 def check_ledger() -> dict[str, int]:
     """Look for ended jobs that do not add up, and, in a sample, for written rows without vectors."""
-    found = find_violations(worker.parts.database)
+    found = find_violations(worker.services.database)
     for kind, checked in found.items():
         metrics.CHECKED.labels(kind=kind).inc(checked.looked_at)
         metrics.VIOLATIONS.labels(kind=kind).inc(checked.wrong)
@@ -98,7 +98,7 @@ def check_ledger() -> dict[str, int]:
 def scan_inbox() -> dict[str, int]:
     """Make jobs of complete files in the inbox, where one is set."""
     inbox = worker.settings.inbox
-    job_ids = [] if inbox is None else find_files(worker.parts, inbox)
+    job_ids = [] if inbox is None else find_files(worker.services, inbox)
     for job_id in job_ids:
         send_ingest(job_id, task_id=job_id)
     return {"jobs": len(job_ids)}
@@ -114,4 +114,4 @@ def purge() -> dict[str, int]:
         model_s=settings.model_retention_s,
         subscription_s=settings.subscription_retention_s,
     )
-    return asdict(do_purge(worker.parts, retention))
+    return asdict(do_purge(worker.services, retention))

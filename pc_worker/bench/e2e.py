@@ -21,10 +21,10 @@ from pc_worker import wiring
 from pc_worker.bench import BenchResult, Figure
 from pc_worker.bench.own_folder import own_folder
 from pc_worker.domains import get_domain
-from pc_worker.embedded import start_services
+from pc_worker.embedded import start_servers
 from pc_worker.encoding.models.folder import find_model
 from pc_worker.samples import write_samples
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.process_chunk import process_chunk
 from pc_worker.services.ingest.send_chunks import next_chunks
 from pc_worker.services.ingest.split import split
@@ -44,11 +44,11 @@ ON CONFLICT (id) DO UPDATE SET payload = excluded.payload, vector = excluded.vec
 
 def run() -> BenchResult:
     """Measure 300 rows of documentation, new and unchanged."""
-    with own_folder() as folder, _parts(folder) as parts:
+    with own_folder() as folder, _services(folder) as services:
         source = _source(folder)
-        script = _script(parts, source)
-        ingest = _ingest(parts, source)
-        parts.encoder(active_model_of(parts, get_domain("document"))).encode(["warm"])
+        script = _script(services, source)
+        ingest = _ingest(services, source)
+        services.encoder(active_model_of(services, get_domain("document"))).encode(["warm"])
         first, plain_first = _rate(ingest), _rate(script)
         again, plain_again = _rate(ingest), _rate(script)
     return BenchResult(
@@ -67,23 +67,23 @@ def _rate(work: Callable[[], None]) -> float:
 
 
 @contextmanager
-def _parts(folder: Path) -> Iterator[Parts]:
-    services = start_services(folder / "home")
+def _services(folder: Path) -> Iterator[Services]:
+    servers = start_servers(folder / "home")
     try:
         settings = Settings(
             home=folder / "home",
-            database_url=SecretStr(services.database_url),
-            redis_url=SecretStr(services.redis_url),
+            database_url=SecretStr(servers.database_url),
+            redis_url=SecretStr(servers.redis_url),
             data_roots=(folder.resolve(),),
             concurrency=1,
         )
-        parts = wiring.parts(settings, application="bench")
-        migrate(parts.database, read_migrations(wiring.MIGRATIONS))
-        seed_domains(parts)
-        yield parts
-        parts.database.close()
+        services = wiring.make_services(settings, application="bench")
+        migrate(services.database, read_migrations(wiring.MIGRATIONS))
+        seed_domains(services)
+        yield services
+        services.database.close()
     finally:
-        services.stop()
+        servers.stop()
 
 
 def _source(folder: Path) -> Path:
@@ -93,19 +93,19 @@ def _source(folder: Path) -> Path:
     return path
 
 
-def _ingest(parts: Parts, source: Path) -> Callable[[], None]:
+def _ingest(services: Services, source: Path) -> Callable[[], None]:
     def work() -> None:
         job_id = str(uuid.uuid4())
-        submit(parts, IngestRequest(path=str(source), domain="document"), job_id)
-        split(parts, job_id)
-        while chunks := next_chunks(parts, job_id).chunks:
+        submit(services, IngestRequest(path=str(source), domain="document"), job_id)
+        split(services, job_id)
+        while chunks := next_chunks(services, job_id).chunks:
             for chunk in chunks:
-                process_chunk(parts, job_id, chunk.chunk_no)
+                process_chunk(services, job_id, chunk.chunk_no)
 
     return work
 
 
-def _script(parts: Parts, source: Path) -> Callable[[], None]:
+def _script(services: Services, source: Path) -> Callable[[], None]:
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(str(find_model("").path), device="cpu")
@@ -118,7 +118,7 @@ def _script(parts: Parts, source: Path) -> Callable[[], None]:
             (str(row["id"]), pd.Series(row).to_json(), str(vector.tolist()))
             for (_, row), vector in zip(frame.iterrows(), vectors, strict=True)
         ]
-        with parts.database.transaction() as cursor:
+        with services.database.transaction() as cursor:
             cursor.execute(PLAIN)
             execute_values(cursor, UPSERT, rows)
 

@@ -12,7 +12,7 @@ from psycopg2.extras import execute_values
 
 from pc_worker.bench import BenchResult, Figure
 from pc_worker.bench.own_folder import own_folder
-from pc_worker.embedded import start_services
+from pc_worker.embedded import start_servers
 from pc_worker.model import ChunkPlan, Claim, Job, PassageVector, RowWrite, Stretch, Tally
 from pc_worker.settings import PROJECT
 from pc_worker.store.db import copy
@@ -56,14 +56,14 @@ def _rate(work: Callable[[], None], rows: Sequence[RowWrite]) -> float:
 @contextmanager
 def _database() -> Iterator[Database]:
     with own_folder() as folder:
-        services = start_services(folder / "home", need_redis=False)
+        servers = start_servers(folder / "home", need_redis=False)
         try:
-            database = Database(services.database_url, application="bench")
+            database = Database(servers.database_url, application="bench")
             migrate(database, read_migrations(PROJECT / "migrations"))
             yield database
             database.close()
         finally:
-            services.stop()
+            servers.stop()
 
 
 def _rows(count: int, dimension: int) -> list[RowWrite]:

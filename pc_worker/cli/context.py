@@ -1,11 +1,11 @@
-"""What commands start from: checked settings, quiet logs, and the services' parts."""
+"""What commands start from: checked settings, quiet logs, and the services."""
 
 from __future__ import annotations
 
 from pc_worker.logs import set_up_logs_when_needed
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.settings import Settings, read_settings
-from pc_worker.wiring import parts
+from pc_worker.wiring import make_services
 
 
 def one_shot() -> Settings:
@@ -15,10 +15,10 @@ def one_shot() -> Settings:
     return settings
 
 
-def connected() -> Parts:
-    """Give the parts of a one-shot command.
+def connected() -> Services:
+    """Return the services of a one-shot command.
 
     Raises:
         Unavailable: If nothing runs under this HOME and no servers are configured.
     """
-    return parts(one_shot(), application="pc_worker cli")
+    return make_services(one_shot(), application="pc_worker cli")

@@ -22,10 +22,10 @@ from pc_worker.cli.ports import settled
 from pc_worker.embedded import (
     Addresses,
     Command,
-    Services,
+    EmbeddedServers,
     Supervisor,
     remove_addresses,
-    start_services,
+    start_servers,
     write_addresses,
 )
 from pc_worker.errors import Unavailable
@@ -63,11 +63,11 @@ def running_stack(settings: Settings, *, any_port: bool = False) -> Iterator[Sta
                 ("metrics", settings.metrics_address),
             )
         }
-        services = start_services(
+        servers = start_servers(
             settings.home, need_postgres=settings.database_url is None, need_redis=settings.redis_url is None
         )
-        held.callback(services.stop)
-        stack = Stack(settings, services, addresses, flower_auth)
+        held.callback(servers.stop)
+        stack = Stack(settings, servers, addresses, flower_auth)
         held.callback(stack.stop)
         stack.start()
         yield stack
@@ -76,12 +76,14 @@ def running_stack(settings: Settings, *, any_port: bool = False) -> Iterator[Sta
 class Stack:
     """The parts of one stack; made by ``running_stack``."""
 
-    def __init__(self, settings: Settings, services: Services, addresses: dict[str, str], flower_auth: str) -> None:
-        self._settings, self._services, self._flower_auth = settings, services, flower_auth
+    def __init__(
+        self, settings: Settings, servers: EmbeddedServers, addresses: dict[str, str], flower_auth: str
+    ) -> None:
+        self._settings, self._servers, self._flower_auth = settings, servers, flower_auth
         self._addresses = addresses
         self._supervisor = Supervisor(settings.home / "logs")
-        self.database_url = services.database_url or _secret(settings.database_url)
-        self.redis_url = services.redis_url or _secret(settings.redis_url)
+        self.database_url = servers.database_url or _secret(settings.database_url)
+        self.redis_url = servers.redis_url or _secret(settings.redis_url)
 
     @property
     def addresses(self) -> Addresses:
@@ -91,7 +93,7 @@ class Stack:
             flower_auth=self._flower_auth,
             database_url=self.database_url,
             redis_url=self.redis_url,
-            pids={**self._services.pids, **self._supervisor.pids},
+            pids={**self._servers.pids, **self._supervisor.pids},
         )
 
     def start(self) -> None:
@@ -100,11 +102,11 @@ class Stack:
         # From here on this process sees the servers as the parts do.
         os.environ.update({name: environment[name] for name in environment if name.startswith("PC_WORKER_")})
         wiring.check_servers(self.settings)
-        parts = wiring.parts(self.settings, application="pc_worker up")
-        migrate(parts.database, read_migrations(wiring.MIGRATIONS))
-        for state in open_domains(parts):
+        services = wiring.make_services(self.settings, application="pc_worker up")
+        migrate(services.database, read_migrations(wiring.MIGRATIONS))
+        for state in open_domains(services):
             log.warning("domain_odd", domain=state.domain, state=state.state, what=state.what)
-        parts.database.close()
+        services.database.close()
         line = wiring.line_metrics(self.settings)
         export_metrics(self._addresses["metrics"], self._settings.home / "metrics", line=line)
         for name in PARTS:
@@ -126,7 +128,7 @@ class Stack:
     def _environment(self) -> dict[str, str]:
         path = os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))
         # Of a server that is not ours, each part reads the settings itself: they may be in files.
-        ours = {"PC_WORKER_DATABASE_URL": self._services.database_url, "PC_WORKER_REDIS_URL": self._services.redis_url}
+        ours = {"PC_WORKER_DATABASE_URL": self._servers.database_url, "PC_WORKER_REDIS_URL": self._servers.redis_url}
         if self._settings.flower_auth is None:
             ours["PC_WORKER_FLOWER_AUTH"] = self._flower_auth
         return {
@@ -153,7 +155,7 @@ class Stack:
 
     def tend(self) -> None:
         """Start again what died; new pids are published."""
-        restarted = [*self._services.watch(), *self._supervisor.watch()]
+        restarted = [*self._servers.watch(), *self._supervisor.watch()]
         for name in restarted:
             log.warning("part_restarted", part=name)
         if restarted and (self._settings.home / "addresses.json").exists():

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+from pc_worker.embedded.embedded_servers import EmbeddedServers, start_servers
 from pc_worker.embedded.home.addresses import Addresses, read_addresses, remove_addresses, write_addresses
 from pc_worker.embedded.home.placement import remove_home
 from pc_worker.embedded.home.private_file import write_private
 from pc_worker.embedded.processes.parent_death import die_with_parent
 from pc_worker.embedded.processes.process import Command, Process
 from pc_worker.embedded.processes.supervisor import Supervisor
-from pc_worker.embedded.services import Services, start_services
 from pc_worker.errors import HomeInUse, HomeUnusable, ServiceFailed
 
 __all__ = [
     "Addresses",
     "Command",
+    "EmbeddedServers",
     "HomeInUse",
     "HomeUnusable",
     "Process",
     "ServiceFailed",
-    "Services",
     "Supervisor",
     "die_with_parent",
     "read_addresses",
     "remove_addresses",
     "remove_home",
-    "start_services",
+    "start_servers",
     "write_addresses",
     "write_private",
 ]

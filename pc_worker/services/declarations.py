@@ -7,7 +7,7 @@ from typing import Literal
 
 from pc_worker.domains import Domain, domain_names, get_domain
 from pc_worker.errors import NotServable
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.models.seed import declared_form, declared_model, seed_domains
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger import declarations
@@ -81,11 +81,11 @@ def _differences(domain: Domain, stored: StoredDomain) -> list[str]:
     return found
 
 
-def open_domains(parts: Parts) -> list[DomainState]:
+def open_domains(services: Services) -> list[DomainState]:
     """Open the log of every domain that has none; gives the domains that changed or are declared no longer."""
-    seed_domains(parts)
-    _note_declarations(parts.database)
-    return odd_domains(parts.database)
+    seed_domains(services)
+    _note_declarations(services.database)
+    return odd_domains(services.database)
 
 
 def odd_domains(database: Database) -> list[DomainState]:
@@ -115,7 +115,7 @@ def check_unchanged(cursor: Cursor, domain: Domain) -> None:
             raise NotServable(f"domain {domain.name} {what}")
 
 
-def redeclare(parts: Parts, name: str) -> str:
+def redeclare(services: Services, name: str) -> str:
     """Let an empty log follow its domain's declaration: a new model, a new epoch; says what is new.
 
     Raises:
@@ -123,7 +123,7 @@ def redeclare(parts: Parts, name: str) -> str:
         NotServable: If it has rows, or a job that has not ended.
     """
     domain = get_domain(name)
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         lock_domain(cursor, name)
         stored = next(iter(declarations.stored_domains(cursor, name)), None)
         if stored is None:
@@ -136,7 +136,7 @@ def redeclare(parts: Parts, name: str) -> str:
         job = declarations.open_job(cursor, name)
         if job is not None:
             raise NotServable(f"job {job} of domain {name} has not ended: wait for it, or run `cancel {job}`")
-        model = declared_model(cursor, domain, parts)
+        model = declared_model(cursor, domain, services)
         switch_model(cursor, name, model.model_id)
         declarations.replace_declaration(cursor, name, declared_form(domain))
     return f"has an empty log of {model.name} with {model.dimension} dimensions now: ingest its sources again"

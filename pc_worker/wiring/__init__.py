@@ -1,4 +1,4 @@
-"""The one place that puts the parts together: endpoints from settings or the running stack, then services' parts.
+"""The composition root: endpoints from settings or the running stack, then the services' dependencies.
 
 What a part is made of is imported when the part is made: most commands need only the database, and start at once.
 """
@@ -15,7 +15,7 @@ from pc_worker.embedded import read_addresses
 from pc_worker.errors import ContractBroken, PcWorkerError, ReadOnlyServer, Unavailable
 from pc_worker.logs import get_logger
 from pc_worker.model import Model
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.settings import PROJECT, Settings
 from pc_worker.store.db.connection import Database
 from pc_worker.urls import RedisServer, read_redis_url
@@ -146,8 +146,8 @@ def encoders(settings: Settings) -> Callable[[Model], Encoder]:
     return encoder
 
 
-def parts(settings: Settings, *, application: str = "pc_worker") -> Parts:
-    """Put together what services work with; nothing is connected before it is used.
+def make_services(settings: Settings, *, application: str = "pc_worker") -> Services:
+    """Return the shared dependencies of a process; nothing is connected before it is used.
 
     Raises:
         InvalidRequest: If a setting names an unknown domain.
@@ -155,7 +155,7 @@ def parts(settings: Settings, *, application: str = "pc_worker") -> Parts:
     """
     _check_rate_limits(settings)
     where = endpoints(settings)
-    return Parts(
+    return Services(
         database=Database(where.database_url, application=application),
         make_queue=functools.partial(_queue, where.redis_url, max_bytes=settings.queue_max_bytes),
         make_sources=functools.partial(sources, settings),
@@ -205,5 +205,5 @@ def line_metrics(settings: Settings) -> LineMetrics:
     """
     from pc_worker.services.maintenance.line_metrics import LineMetrics
 
-    own = parts(settings, application="pc_worker metrics")
+    own = make_services(settings, application="pc_worker metrics")
     return LineMetrics(own.database, own.queue)

@@ -110,7 +110,7 @@ def test_a_limited_domain_keeps_to_its_limit(busy: LiveStack, tmp_path: Path) ->
 def test_a_backfill_rests_while_files_are_ingested(busy: LiveStack, tmp_path: Path) -> None:
     from pc_worker.services.models.change_model import REST, rest_s
     from pc_worker.settings import Settings
-    from pc_worker.wiring import parts
+    from pc_worker.wiring import make_services
 
     where = busy.addresses
     settings = Settings(
@@ -119,7 +119,7 @@ def test_a_backfill_rests_while_files_are_ingested(busy: LiveStack, tmp_path: Pa
         redis_url=SecretStr(where.redis_url),
         data_roots=(tmp_path,),
     )
-    database = parts(settings).database
+    database = make_services(settings).database
     assert rest_s(database, worked_s=2.0) == 0
     job = send(busy, write_recruit(tmp_path / "r.pkl", 4000, changes={0: {"Position": "last"}}), "recruit")
 

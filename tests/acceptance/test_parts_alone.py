@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pc_worker.embedded import start_services
+from pc_worker.embedded import start_servers
 from tests.support.stack import environment, run_command
 from tests.support.waiting import eventually
 
@@ -45,12 +45,12 @@ CELERY = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "--concurrenc
 
 @pytest.mark.parametrize(("number", "log_format"), [(signal.SIGTERM, "console"), (signal.SIGINT, "json")])
 def test_every_part_runs_alone_and_ends_with_0(tmp_path: Path, number: signal.Signals, log_format: str) -> None:
-    services = start_services(tmp_path / "servers")
+    servers = start_servers(tmp_path / "servers")
     try:
         env = environment(
             tmp_path / "home",
-            PC_WORKER_DATABASE_URL=services.database_url,
-            PC_WORKER_REDIS_URL=services.redis_url,
+            PC_WORKER_DATABASE_URL=servers.database_url,
+            PC_WORKER_REDIS_URL=servers.redis_url,
             PC_WORKER_DATA_ROOTS=str(tmp_path),
             PC_WORKER_LOG_FORMAT=log_format,
         )
@@ -83,4 +83,4 @@ def test_every_part_runs_alone_and_ends_with_0(tmp_path: Path, number: signal.Si
             lines = [line for part in PARTS for line in (tmp_path / f"{part}.log").read_text().splitlines()]
             assert not [line for line in lines if not is_object(line)]
     finally:
-        services.stop()
+        servers.stop()

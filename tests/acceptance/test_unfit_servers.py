@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pc_worker.embedded import Services, start_services
+from pc_worker.embedded import EmbeddedServers, start_servers
 from pc_worker.urls import read_database_url, read_redis_url
 from pc_worker.wiring import redis_client
 from tests.integration.servers.databases import execute
@@ -17,9 +17,9 @@ from tests.support.stack import environment
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServers]:
     """Servers of this module's own: it puts them into odd states."""
-    running = start_services(tmp_path_factory.mktemp("unfit"))
+    running = start_servers(tmp_path_factory.mktemp("unfit"))
     yield running
     running.stop()
 
@@ -31,7 +31,9 @@ def command_of(part: str) -> list[str]:
     return [sys.executable, "-m", "pc_worker", part]
 
 
-def ends_of(parts: tuple[str, ...], home: Path, servers: Services, database_url: str) -> dict[str, tuple[int, str]]:
+def ends_of(
+    parts: tuple[str, ...], home: Path, servers: EmbeddedServers, database_url: str
+) -> dict[str, tuple[int, str]]:
     """Start parts side by side; gives how each ended, and what it said."""
     database, redis = read_database_url(database_url), read_redis_url(servers.redis_url)
     [(host, port)] = database.hosts
@@ -63,7 +65,7 @@ def assert_one_line(ends: dict[str, tuple[int, str]], code: int, words: str) -> 
         assert said.count("\n") == 1, (part, said)
 
 
-def test_a_database_of_another_encoding(servers: Services, tmp_path: Path) -> None:
+def test_a_database_of_another_encoding(servers: EmbeddedServers, tmp_path: Path) -> None:
     url = servers.database_url.rpartition("/")[0] + "/hangul"
     execute(servers.database_url, "CREATE DATABASE hangul ENCODING 'EUC_KR' TEMPLATE template0")
 
@@ -72,7 +74,7 @@ def test_a_database_of_another_encoding(servers: Services, tmp_path: Path) -> No
     assert_one_line(ends, 2, "EUC_KR")
 
 
-def test_a_database_without_writes(servers: Services, tmp_path: Path) -> None:
+def test_a_database_without_writes(servers: EmbeddedServers, tmp_path: Path) -> None:
     execute(
         servers.database_url, "CREATE DATABASE fixed", "ALTER DATABASE fixed SET default_transaction_read_only = on"
     )
@@ -83,7 +85,7 @@ def test_a_database_without_writes(servers: Services, tmp_path: Path) -> None:
     assert_one_line(ends, 69, "takes no writes")
 
 
-def test_a_redis_that_forgets(servers: Services, tmp_path: Path) -> None:
+def test_a_redis_that_forgets(servers: EmbeddedServers, tmp_path: Path) -> None:
     with redis_client(servers.redis_url) as client:
         client.config_set("maxmemory-policy", "allkeys-lru")
         try:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from pc_worker.embedded import Services, start_services
+from pc_worker.embedded import EmbeddedServers, start_servers
 from pc_worker.services.jobs.job_control import ENDED
 from pc_worker.settings import PROJECT
 from pc_worker.store.db.connection import Database
@@ -34,15 +34,15 @@ class Site:
     """One installation, by URLs as in production, on which two versions meet."""
 
     folder: Path
-    services: Services
+    servers: EmbeddedServers
     database: Database
 
     def env(self, version: Path) -> dict[str, str]:
         """The environment of a part of this version; all share one HOME, as containers share a volume."""
         ours = environment(
             self.folder / "home",
-            PC_WORKER_DATABASE_URL=self.services.database_url,
-            PC_WORKER_REDIS_URL=self.services.redis_url,
+            PC_WORKER_DATABASE_URL=self.servers.database_url,
+            PC_WORKER_REDIS_URL=self.servers.redis_url,
             PC_WORKER_DATA_ROOTS=str(self.folder),
             PC_WORKER_ENCODER="torch",  # no export of the model first
         )
@@ -95,11 +95,11 @@ def previous(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    services = start_services(tmp_path / "servers")
-    database = Database(services.database_url, application="test")
-    yield Site(tmp_path, services, database)
+    servers = start_servers(tmp_path / "servers")
+    database = Database(servers.database_url, application="test")
+    yield Site(tmp_path, servers, database)
     database.close()
-    services.stop()
+    servers.stop()
 
 
 @contextmanager

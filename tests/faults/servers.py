@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from pc_worker.embedded import start_services
+from pc_worker.embedded import start_servers
 from pc_worker.settings import PROJECT
 from tests.support.waiting import eventually
 
@@ -22,12 +22,12 @@ def main(home: Path) -> None:
     """Run the servers until SIGTERM; their URLs and pids stand in ``HOME/servers.json``."""
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: stopping.append(number))
-    services = start_services(home)
+    servers = start_servers(home)
     try:
         published: object = None
         while not stopping:
-            services.watch()
-            found = {"database": services.database_url, "redis": services.redis_url, "pids": services.pids}
+            servers.watch()
+            found = {"database": servers.database_url, "redis": servers.redis_url, "pids": servers.pids}
             if found != published:
                 scratch = home / f"{FILE}.new"
                 scratch.write_text(json.dumps(found))
@@ -35,7 +35,7 @@ def main(home: Path) -> None:
                 published = found
             time.sleep(0.1)
     finally:
-        services.stop()
+        servers.stop()
 
 
 @dataclass(slots=True)

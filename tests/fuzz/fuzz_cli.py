@@ -30,7 +30,7 @@ import click
 from pc_worker import wiring
 from pc_worker.cli import COMMANDS, cli, main
 from pc_worker.cli.ports import settled
-from pc_worker.embedded import start_services
+from pc_worker.embedded import start_servers
 from pc_worker.errors import PcWorkerError
 from pc_worker.services.ingest.process_chunk import process_chunk
 from pc_worker.services.ingest.split import split
@@ -229,12 +229,12 @@ def _main() -> int:
 @contextmanager
 def running_services(home: Path) -> Iterator[list[Path]]:
     """Run what commands need, let the environment name it, and give files to read."""
-    services = start_services(home)
+    servers = start_servers(home)
     try:
-        with prepared(home, services.database_url, services.redis_url) as files:
+        with prepared(home, servers.database_url, servers.redis_url) as files:
             yield files
     finally:
-        services.stop()
+        servers.stop()
 
 
 @contextmanager
@@ -284,16 +284,16 @@ def some_files(folder: Path) -> list[Path]:
 
 def stored(file: Path) -> None:
     """Store rows, a dead letter and a job that failed, all with characters that act on a terminal."""
-    parts = wiring.parts(read_settings(), application="fuzz")
+    services = wiring.make_services(read_settings(), application="fuzz")
     for job_id, source in (("done", file), ("failed", file.parent / "broken.pkl")):
-        submit(parts, IngestRequest(path=str(source), domain="document", max_dead=1), job_id)
+        submit(services, IngestRequest(path=str(source), domain="document", max_dead=1), job_id)
         with suppress(PcWorkerError):
-            split(parts, job_id)
-        for chunk_no in range(job_status(parts, job_id).chunks_total):
-            process_chunk(parts, job_id, chunk_no)
-    with parts.database.transaction() as cursor:
+            split(services, job_id)
+        for chunk_no in range(job_status(services, job_id).chunks_total):
+            process_chunk(services, job_id, chunk_no)
+    with services.database.transaction() as cursor:
         cursor.execute("UPDATE jobs SET error = %s WHERE job_id = 'failed'", ["\x1b[31mred\nand \x9b2J"])
-    parts.database.close()
+    services.database.close()
 
 
 if __name__ == "__main__":

@@ -24,14 +24,14 @@ import grpc.aio
 from grpc_health.v1 import health_pb2
 from pydantic import SecretStr
 
-from pc_worker.embedded import start_services
+from pc_worker.embedded import start_servers
 from pc_worker.services.models.seed import seed_domains
 from pc_worker.settings import PROJECT, Settings
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, read_migrations
 from pc_worker.store.search.scope import active_models
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
-from pc_worker.wiring import parts
+from pc_worker.wiring import make_services
 from tests.fuzz.grpc_inputs import SERVICE, Input, Inputs
 from tests.integration.search.shelf import Shelf
 from tests.support.stack import SHARED_MODELS, environment
@@ -126,7 +126,7 @@ def fill(folder: Path, database_url: str, redis_url: str) -> list[str]:
         redis_url=SecretStr(redis_url),
         data_roots=(folder,),
     )
-    seed_domains(parts(settings))
+    seed_domains(make_services(settings))
     with database.transaction() as cursor:
         (model,) = (model for model in active_models(cursor) if model.encodable)
     shelf = Shelf(database, "document", model)
@@ -223,12 +223,12 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="pcw-fuzz-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o711)
-        services = start_services(folder / "servers")
+        servers = start_servers(folder / "servers")
         try:
-            with fuzzed_gateway(folder, services.database_url, services.redis_url) as target:
+            with fuzzed_gateway(folder, servers.database_url, servers.redis_url) as target:
                 findings = asyncio.run(fuzz(target, seed=options.seed, inputs=options.inputs))
         finally:
-            services.stop()
+            servers.stop()
     _tell(findings, options)
     return int(bool(findings.words))
 

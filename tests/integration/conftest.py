@@ -7,31 +7,31 @@ from collections.abc import Iterator
 import psycopg2
 import pytest
 
-from pc_worker.embedded import Services, start_services
+from pc_worker.embedded import EmbeddedServers, start_servers
 from pc_worker.settings import PROJECT
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, read_migrations
 
 
 @pytest.fixture(scope="session")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+def embedded_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServers]:
     """The two servers, without any of our parts."""
-    running = start_services(tmp_path_factory.mktemp("services"))
+    running = start_servers(tmp_path_factory.mktemp("servers"))
     yield running
     running.stop()
 
 
 @pytest.fixture(scope="module")
-def database_url(services: Services, request: pytest.FixtureRequest) -> Iterator[str]:
+def database_url(embedded_servers: EmbeddedServers, request: pytest.FixtureRequest) -> Iterator[str]:
     """A database of this test module's own, migrated."""
     name = request.module.__name__.replace(".", "_")[-60:].lower()
-    _administer(services.database_url, f'CREATE DATABASE "{name}"')
-    url = f"{services.database_url.rpartition('/')[0]}/{name}"
+    _administer(embedded_servers.database_url, f'CREATE DATABASE "{name}"')
+    url = f"{embedded_servers.database_url.rpartition('/')[0]}/{name}"
     database = Database(url)
     migrate(database, read_migrations(PROJECT / "migrations"))
     database.close()
     yield url
-    _administer(services.database_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+    _administer(embedded_servers.database_url, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture

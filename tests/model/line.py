@@ -20,7 +20,7 @@ from pc_worker.encoding.protocol import Span
 from pc_worker.hot_buffer import Queue
 from pc_worker.model import Job, Model
 from pc_worker.reader import Limits
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.process_chunk import process_chunk
 from pc_worker.services.ingest.split import split
 from pc_worker.services.ingest.submit import IngestRequest, submit
@@ -63,10 +63,10 @@ def identify(name: str) -> ModelIdentity:
     return ModelIdentity(name=name, revision="1", dimension=int(name.rpartition("-")[2]))
 
 
-def parts_for(database_url: str, redis_url: str, folder: Path, *, queue_bytes: int = 1 << 20) -> Parts:
+def services_for(database_url: str, redis_url: str, folder: Path, *, queue_bytes: int = 1 << 20) -> Services:
     """What services work with, on these servers."""
     folder.mkdir(parents=True, exist_ok=True)
-    return Parts(
+    return Services(
         database=Database(database_url, application="model"),
         make_queue=lambda: Queue(redis.Redis.from_url(redis_url), max_bytes=queue_bytes),
         make_sources=lambda: Sources([folder], spool=folder / "spool", limits=Limits()),
@@ -84,14 +84,14 @@ Row = dict[str, Any]
 class Line:
     """Ingests step by step: ``begin`` plans a job, ``work`` does one of its chunks, ``finish`` all that are left."""
 
-    parts: Parts
+    services: Services
     folder: Path
     database_url: str = field(repr=False)
     numbers: itertools.count[int] = field(default_factory=itertools.count)
 
     @property
     def database(self) -> Database:
-        return self.parts.database
+        return self.services.database
 
     def aside(self) -> Database:
         """Another connection to the same database."""
@@ -105,13 +105,13 @@ class Line:
         options = Options(source=source, id_column="id", text_columns=("text",)) if domain == DOMAIN else Options()
         request = IngestRequest(path=str(path), domain=domain, chunk_size=chunk_size, options=options)
         job_id = f"job-{number}"
-        submit(self.parts, request, job_id)
-        split(self.parts, job_id)
+        submit(self.services, request, job_id)
+        split(self.services, job_id)
         return job_id
 
     def work(self, job_id: str, chunk_no: int) -> str:
         """Do one chunk; what became of it."""
-        return str(process_chunk(self.parts, job_id, chunk_no)["result"])
+        return str(process_chunk(self.services, job_id, chunk_no)["result"])
 
     def open_chunks(self, job_id: str) -> list[int]:
         """The chunks that are not done."""
@@ -125,18 +125,18 @@ class Line:
         """Do what is left of a job."""
         while open_chunks := self.open_chunks(job_id):
             self.work(job_id, open_chunks[0])
-        return job_control.job_status(self.parts, job_id)
+        return job_control.job_status(self.services, job_id)
 
     def ingest(self, rows: Sequence[Row], **how: Any) -> Job:
         """Do a job whole."""
         return self.finish(self.begin(rows, **how))
 
     def cancel(self, job_id: str) -> None:
-        job_control.cancel(self.parts, job_id)
+        job_control.cancel(self.services, job_id)
 
     def resume(self, job_id: str) -> Job:
         """Resume a job and do what is left."""
-        job_control.resume(self.parts, job_id)
+        job_control.resume(self.services, job_id)
         return self.finish(job_id)
 
     def texts(self, domain: str = DOMAIN) -> dict[str, str]:
@@ -162,4 +162,4 @@ class Line:
         """A registered model."""
         from pc_worker.services.models.change_model import register
 
-        return register(self.parts, name)
+        return register(self.services, name)

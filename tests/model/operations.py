@@ -135,7 +135,7 @@ def _equal_rows(chosen: list[tuple[Begun, int]]) -> bool:
 
 def _try(line: Line, job_id: str, number: int) -> str:
     try:
-        return str(process_chunk(line.parts, job_id, number)["result"])
+        return str(process_chunk(line.services, job_id, number)["result"])
     except Conflict:
         return "conflict"
 
@@ -180,7 +180,7 @@ async def resume(world: World) -> None:
 
     if cancelled := world.jobs("cancelled"):
         job = world.random.choice(cancelled)
-        await asyncio.to_thread(job_control.resume, world.line.parts, job.job_id)
+        await asyncio.to_thread(job_control.resume, world.line.services, job.job_id)
         job.state = "running"
 
 
@@ -191,10 +191,10 @@ async def switch(world: World) -> None:
 
     def fill_and_switch() -> str:
         after = change_model.FIRST
-        while (reached := change_model.backfill(world.line.parts, DOMAIN, model, after=after)) is not None:
+        while (reached := change_model.backfill(world.line.services, DOMAIN, model, after=after)) is not None:
             after = reached
         try:
-            change_model.switch(world.line.parts, DOMAIN, model)
+            change_model.switch(world.line.services, DOMAIN, model)
         except InvalidRequest:  # the chunk brought rows that lack its vectors
             return "refused"
         return "switched"
@@ -209,7 +209,7 @@ async def switch(world: World) -> None:
 
 async def purge_all(world: World) -> None:
     """Everything that need not stay goes at once."""
-    await asyncio.to_thread(purge, world.line.parts, AT_ONCE)
+    await asyncio.to_thread(purge, world.line.services, AT_ONCE)
     for job in world.jobs("completed", "partial"):
         del world.truth.jobs[job.job_id]
 
@@ -217,11 +217,11 @@ async def purge_all(world: World) -> None:
 async def dead_letters(world: World) -> None:
     """Dead letters are tried again from the unchanged source, or dropped."""
     if world.random.random() < 0.5:
-        for told in await asyncio.to_thread(lambda: list(retry_dead(world.line.parts, None))):
+        for told in await asyncio.to_thread(lambda: list(retry_dead(world.line.services, None))):
             if told.outcome != "dead":
                 world.truth.drop(world.truth.jobs[told.job_id], [told.row_no])
     else:
-        await asyncio.to_thread(drop_dead, world.line.parts, None)
+        await asyncio.to_thread(drop_dead, world.line.services, None)
         for job in world.truth.jobs.values():
             world.truth.drop(job, list(job.letters))
 

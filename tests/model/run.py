@@ -22,7 +22,7 @@ from pc_worker.store.db.migrations import migrate, read_migrations
 from tests.integration.gateway.conftest import running_gateway
 from tests.integration.gateway.servers import Servers
 from tests.model.checks import check
-from tests.model.line import DOMAIN, Line, parts_for
+from tests.model.line import DOMAIN, Line, services_for
 from tests.model.operations import RACERS, WEIGHTS, World
 from tests.model.readers import Wrong
 
@@ -55,9 +55,9 @@ async def run(servers: Servers, folder: Path, *, seed: int, operations: int) -> 
             first_chunk_delay_s=0.0,
         )
         async with running_gateway(config) as address:
-            lines = [Line(parts_for(url, servers.redis_url, folder / f"{seed}"), folder / f"{seed}", url)]
+            lines = [Line(services_for(url, servers.redis_url, folder / f"{seed}"), folder / f"{seed}", url)]
             lines += [
-                Line(parts_for(url, servers.redis_url, folder / f"{seed}"), folder / f"{seed}", url)
+                Line(services_for(url, servers.redis_url, folder / f"{seed}"), folder / f"{seed}", url)
                 for _ in range(RACERS)
             ]
             world = World(lines[0], lines[1:], redis.Redis.from_url(servers.redis_url), address, random)
@@ -71,7 +71,7 @@ async def run(servers: Servers, folder: Path, *, seed: int, operations: int) -> 
 
 
 async def _operate(world: World, done: Counter[str], *, seed: int, operations: int) -> None:
-    seed_domains(world.line.parts)
+    seed_domains(world.line.services)
     world.follower.start(own_position=True)
     for number in range(1, operations + 1):
         last = number == operations

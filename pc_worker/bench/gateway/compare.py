@@ -17,7 +17,7 @@ from pc_worker.bench.gateway.java_reader import why_no_java
 from pc_worker.bench.gateway.log import Chunk, make_chunks, store_chunks
 from pc_worker.bench.gateway.servers import own_process, run_bare, run_gateway
 from pc_worker.bench.own_folder import own_folder
-from pc_worker.embedded import Services, start_services
+from pc_worker.embedded import EmbeddedServers, start_servers
 from pc_worker.gateway import GatewayConfig
 from pc_worker.hot_buffer import Queue
 from pc_worker.store.db.connection import Database
@@ -46,21 +46,21 @@ def run(*, scale: float = 1.0) -> BenchResult:
     Each figure is the median of five runs, ours and the baseline's taken in turn. Rates in MB/s are of messages.
     """
     figures: list[Figure] = []
-    with bench_services() as services:
+    with bench_servers() as servers:
         for dimension, rows in SIZES.items():
-            figures += _measure(services, dimension, int(rows * scale))
+            figures += _measure(servers, dimension, int(rows * scale))
     why = why_no_java()
     if why is not None:
         figures.append(Figure(f"the Java client: left out, {why}", 0, 0, 0, None, None, unit="rows/s"))
     return BenchResult("gateway", figures)
 
 
-def _measure(services: Services, dimension: int, rows: int) -> list[Figure]:
+def _measure(servers: EmbeddedServers, dimension: int, rows: int) -> list[Figure]:
     domain = f"bench{dimension}"
     chunks = list(make_chunks(domain, rows=rows, dimension=dimension))
-    fill_domain(services, domain, chunks)
+    fill_domain(servers, domain, chunks)
     messages = [chunk.entry.message() for chunk in chunks]
-    rates, crowd = _rates(services, domain, messages, rows)
+    rates, crowd = _rates(servers, domain, messages, rows)
     row_mb = sum(map(len, messages)) / rows / MB
     figures: list[Figure] = []
     for label, ours, baseline, wanted in (
@@ -75,16 +75,18 @@ def _measure(services: Services, dimension: int, rows: int) -> list[Figure]:
     return [*figures, *_crowd_figures(dimension, crowd, rows)]
 
 
-def _rates(services: Services, domain: str, messages: list[bytes], rows: int) -> tuple[dict[str, float], CrowdCost]:
+def _rates(
+    servers: EmbeddedServers, domain: str, messages: list[bytes], rows: int
+) -> tuple[dict[str, float], CrowdCost]:
     with ExitStack() as stack:
         bare = stack.enter_context(own_process(run_bare, messages))
-        queue = stack.enter_context(own_process(run_gateway, _config(services, services.redis_url)))
-        log = stack.enter_context(own_process(run_gateway, _config(services, None)))
+        queue = stack.enter_context(own_process(run_gateway, _config(servers, servers.redis_url)))
+        log = stack.enter_context(own_process(run_gateway, _config(servers, None)))
         crowd = measure_crowd(
             queue.address, queue.pid, domain, lambda: streamed_s(queue.address, domain), repeats=REPEATS
         )
-        servers = {"bare": bare.address, "queue": queue.address, "log": log.address}
-        java = stack.enter_context(java_calls(servers, domain, rows))
+        addresses = {"bare": bare.address, "queue": queue.address, "log": log.address}
+        java = stack.enter_context(java_calls(addresses, domain, rows))
         for call in java.values():
             call()
         calls: dict[str, Callable[[], float]] = {
@@ -122,31 +124,31 @@ def _median(calls: Mapping[str, Callable[[], float]], rows: int) -> dict[str, fl
     return {name: median(measured) for name, measured in rates.items()}
 
 
-def fill_domain(services: Services, domain: str, chunks: list[Chunk]) -> None:
+def fill_domain(servers: EmbeddedServers, domain: str, chunks: list[Chunk]) -> None:
     """Store a domain's chunks in the database and on the queue."""
-    database = Database(services.database_url)
+    database = Database(servers.database_url)
     key = store_chunks(database, domain, chunks)
     database.close()
-    client = redis.Redis.from_url(services.redis_url)
+    client = redis.Redis.from_url(servers.redis_url)
     queue = Queue(client, max_bytes=QUEUE_BYTES)
     for chunk in chunks:
         queue.push(chunk.entry, key)
     client.close()
 
 
-def _config(services: Services, redis_url: str | None) -> GatewayConfig:
-    return GatewayConfig(addresses=("127.0.0.1:0",), database_url=services.database_url, redis_url=redis_url)
+def _config(servers: EmbeddedServers, redis_url: str | None) -> GatewayConfig:
+    return GatewayConfig(addresses=("127.0.0.1:0",), database_url=servers.database_url, redis_url=redis_url)
 
 
 @contextmanager
-def bench_services() -> Iterator[Services]:
+def bench_servers() -> Iterator[EmbeddedServers]:
     """Run servers of a benchmark's own, with the schema."""
     with own_folder() as folder:
-        services = start_services(folder / "home")
+        servers = start_servers(folder / "home")
         try:
-            database = Database(services.database_url)
+            database = Database(servers.database_url)
             migrate(database, read_migrations(MIGRATIONS))
             database.close()
-            yield services
+            yield servers
         finally:
-            services.stop()
+            servers.stop()

@@ -19,12 +19,12 @@ from statistics import median
 from typing import Any
 
 from pc_worker.bench.gateway.calls import streamed_s
-from pc_worker.bench.gateway.compare import bench_services, fill_domain
+from pc_worker.bench.gateway.compare import bench_servers, fill_domain
 from pc_worker.bench.gateway.crowd import memory_mib, settle
 from pc_worker.bench.gateway.greedy_client import Greed, GreedyClient
 from pc_worker.bench.gateway.log import make_chunks
 from pc_worker.bench.gateway.servers import own_process
-from pc_worker.embedded import Services
+from pc_worker.embedded import EmbeddedServers
 from pc_worker.gateway import GatewayConfig, serve
 from pc_worker.logs import set_up_logs
 from pc_worker.services.search.search import SearchRequest, parse_where, search, search_mode
@@ -52,11 +52,11 @@ class GreedCost:
 
 def run(*, rows: int, repeats: int, greed: Greed) -> GreedCost:
     """Measure on servers of its own; the median of ``repeats`` turns, each with ten readings of the whole log."""
-    with bench_services() as services:
+    with bench_servers() as servers:
         chunks = list(make_chunks(DOMAIN, rows=rows, dimension=DIMENSION))
-        fill_domain(services, DOMAIN, chunks)
+        fill_domain(servers, DOMAIN, chunks)
         like = str(chunks[0].row_ids[0])
-        with own_process(run_searching_gateway, _config(services)) as gateway:
+        with own_process(run_searching_gateway, _config(servers)) as gateway:
             base = memory_mib(gateway.pid, "VmRSS")
             alone, beside = [], []
             for _ in range(repeats):
@@ -81,12 +81,12 @@ def _mean(call: Callable[[], float]) -> float:
     return sum(call() for _ in range(CALLS)) / CALLS
 
 
-def _config(services: Services) -> GatewayConfig:
+def _config(servers: EmbeddedServers) -> GatewayConfig:
     tokens = {hashlib.sha256(name.encode()).hexdigest(): frozenset({DOMAIN}) for name in ("greedy", "modest")}
     return GatewayConfig(
         addresses=("127.0.0.1:0",),
-        database_url=services.database_url,
-        redis_url=services.redis_url,
+        database_url=servers.database_url,
+        redis_url=servers.redis_url,
         tokens=tokens,
     )
 

@@ -14,7 +14,7 @@ import numpy as np
 from pc_worker.bench import BenchResult, Figure
 from pc_worker.bench.own_folder import own_folder
 from pc_worker.bench.search.collection import DOMAIN, TOPICS, Collection, CollectionEncoder
-from pc_worker.embedded import start_services
+from pc_worker.embedded import start_servers
 from pc_worker.services.search.indexes import build_indexes, index_status
 from pc_worker.services.search.search import Mode, SearchRequest, parse_where, search
 from pc_worker.settings import PROJECT
@@ -62,14 +62,14 @@ def run(*, rows: int = ROWS) -> BenchResult:
 def database_server() -> Iterator[str]:
     """Run a PostgreSQL of our own, migrated, for the time of a benchmark."""
     with own_folder() as folder:
-        services = start_services(folder / "home", need_redis=False)
+        servers = start_servers(folder / "home", need_redis=False)
         try:
-            database = Database(services.database_url, application="bench")
+            database = Database(servers.database_url, application="bench")
             migrate(database, read_migrations(PROJECT / "migrations"))
             database.close()
-            yield services.database_url
+            yield servers.database_url
         finally:
-            services.stop()
+            servers.stop()
 
 
 def fill(database: Database, collection: Collection, rows: int) -> None:

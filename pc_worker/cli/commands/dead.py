@@ -12,7 +12,7 @@ import click
 from pc_worker.cli.context import connected
 from pc_worker.cli.output import print_json, print_json_array, print_table, visible
 from pc_worker.reader import Json
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.write_rows import WIRE_LIMIT
 from pc_worker.services.jobs import dead_letters
 from pc_worker.services.models import change_model
@@ -36,14 +36,14 @@ def dead_command() -> None:
 @JSON
 def list_letters(job: str | None, as_json: bool) -> None:
     """List them."""
-    parts = connected()
+    services = connected()
     if as_json:
-        print_json_array(_documents(parts, job))
+        print_json_array(_documents(services, job))
         return
-    letters, refused = dead_letters.list_dead(parts, job), refusals.list_refused(parts.database, job)
+    letters, refused = dead_letters.list_dead(services, job), refusals.list_refused(services.database, job)
     rows: list[tuple[object, ...]] = [(x.job_id, x.row_no, x.domain, x.reason) for x in letters]
     rows += [(x.job_id, None, x.domain, _refused_because(x)) for x in refused]
-    rows += [(x.job_id, None, x.domain, _too_large_because(x)) for x in change_model.too_large_rows(parts, job)]
+    rows += [(x.job_id, None, x.domain, _too_large_because(x)) for x in change_model.too_large_rows(services, job)]
     print_table(("job", "row", "domain", "reason"), rows)
 
 
@@ -66,11 +66,11 @@ def show_letters(job: str | None, as_json: bool) -> None:
 @JSON
 def retry_letters(job: str | None, as_json: bool) -> int:
     """Try them again: from their unchanged source, else from their stored form; or at the batch server."""
-    parts = connected()
+    services = connected()
     outcomes: set[str] = set()
 
     def results() -> Iterator[dict[str, Any]]:
-        for result in _retried(parts, job):
+        for result in _retried(services, job):
             outcomes.add(result["outcome"])
             yield result
 
@@ -87,24 +87,24 @@ def retry_letters(job: str | None, as_json: bool) -> int:
 @JSON
 def drop_letters(job: str | None, as_json: bool) -> None:
     """Give them up: their rows count as skipped; what only a batch server refused stays stored here."""
-    parts = connected()
-    dropped = dead_letters.drop_dead(parts, job) + refusals.drop_refused(parts.database, job)
+    services = connected()
+    dropped = dead_letters.drop_dead(services, job) + refusals.drop_refused(services.database, job)
     if as_json:
         print_json({"dropped": dropped})
     else:
         print(f"{dropped} dropped")
 
 
-def _documents(parts: Parts, job: str | None) -> Iterator[dict[str, Any]]:
-    letters = dead_letters.list_dead(parts, job)
-    yield from map(_document, letters, dead_letters.letter_rows(parts, letters))
-    yield from map(_refusal_document, refusals.list_refused(parts.database, job))
-    yield from map(_too_large_document, change_model.too_large_rows(parts, job))
+def _documents(services: Services, job: str | None) -> Iterator[dict[str, Any]]:
+    letters = dead_letters.list_dead(services, job)
+    yield from map(_document, letters, dead_letters.letter_rows(services, letters))
+    yield from map(_refusal_document, refusals.list_refused(services.database, job))
+    yield from map(_too_large_document, change_model.too_large_rows(services, job))
 
 
-def _retried(parts: Parts, job: str | None) -> Iterator[dict[str, Any]]:
-    yield from map(asdict, dead_letters.retry_dead(parts, job))
-    yield from map(_pushed_document, _push_again(parts, job))
+def _retried(services: Services, job: str | None) -> Iterator[dict[str, Any]]:
+    yield from map(asdict, dead_letters.retry_dead(services, job))
+    yield from map(_pushed_document, _push_again(services, job))
 
 
 def _place(document: Mapping[str, Any]) -> str:
@@ -122,8 +122,8 @@ def _refused_because(refusal: StoredRefusal) -> str:
     return f"batch server {refusal.address}: {refusal.reason}"
 
 
-def _push_again(parts: Parts, job: str | None) -> list[refusals.PushedAgain]:
-    return refusals.retry_refused(parts.database, job, servers=read_settings().batch_servers)
+def _push_again(services: Services, job: str | None) -> list[refusals.PushedAgain]:
+    return refusals.retry_refused(services.database, job, servers=read_settings().batch_servers)
 
 
 def _document(letter: StoredLetter, row: Json) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from pc_worker.errors import PcWorkerError
 from pc_worker.logs import set_up_logs
 from pc_worker.model import Job
 from pc_worker.samples import Sample, write_samples
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.submit import IngestRequest
 from pc_worker.services.search.search import SearchRequest, search
 from pc_worker.settings import Settings, read_settings
@@ -48,15 +48,15 @@ def demo_command() -> int:
     settings = read_settings()
     set_up_logs(log_format=settings.log_format, level="ERROR")
     with _stack(settings) as (inside, addresses, tend):
-        parts = wiring.parts(inside, application="pc_worker demo")
+        services = wiring.make_services(inside, application="pc_worker demo")
         _say(f"the stack answers: gateway {addresses.gateway}, Flower http://{addresses.flower}")
         samples = write_samples(settings.home / "samples")
-        jobs = _ingest(parts, samples, tend)
+        jobs = _ingest(services, samples, tend)
         complete = _report(inside, addresses, samples, jobs)
-        _search(parts)
+        _search(services)
         flower = answers(f"http://{addresses.flower}/healthcheck")
         print(f"\nFlower http://{addresses.flower}: {'answered' if flower else 'did not answer'}\n")
-        parts.database.close()
+        services.database.close()
     print(NEXT)
     return 0 if complete and flower else 1
 
@@ -74,7 +74,7 @@ def _stack(settings: Settings) -> Iterator[tuple[Settings, Addresses, Callable[[
         _say("stopping what was started")
 
 
-def _ingest(parts: Parts, samples: Sequence[Sample], tend: Callable[[], None]) -> list[Job]:
+def _ingest(services: Services, samples: Sequence[Sample], tend: Callable[[], None]) -> list[Job]:
     requests = [
         IngestRequest(
             path=str(sample.path),
@@ -85,7 +85,7 @@ def _ingest(parts: Parts, samples: Sequence[Sample], tend: Callable[[], None]) -
         for sample in samples
     ]
     _say(f"ingesting {', '.join(sample.path.name for sample in samples)}")
-    return watch(parts, [job.job_id for job in enqueue(parts, requests)], tend=tend)
+    return watch(services, [job.job_id for job in enqueue(services, requests)], tend=tend)
 
 
 def _report(settings: Settings, addresses: Addresses, samples: Sequence[Sample], jobs: Sequence[Job]) -> bool:
@@ -119,10 +119,10 @@ def streamed_rows(settings: Settings, address: str, domain: str) -> int:
             raise PcWorkerError(f"streaming {domain} broke: {exc.details()}") from exc
 
 
-def _search(parts: Parts) -> None:
+def _search(services: Services) -> None:
     for query in QUERIES:
         request = SearchRequest(query=query, domain="document", k=3)
-        result = search(parts.database, request, encoder=parts.encoder)
+        result = search(services.database, request, encoder=services.encoder)
         print(f"\n{query}  ({result.mode}, {result.took_ms:.0f} ms)")
         for hit in result.hits:
             first_line = (hit.passage or "").strip().splitlines()[:1]

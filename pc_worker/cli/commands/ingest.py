@@ -19,7 +19,7 @@ from pc_worker.cli.reading import reading_options
 from pc_worker.domains import Options
 from pc_worker.errors import Unavailable
 from pc_worker.model import Job
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.attempts import GIVEN_UP
 from pc_worker.services.ingest.submit import IngestRequest, submit
 from pc_worker.services.jobs.job_control import ENDED, job_status, status_document
@@ -70,12 +70,12 @@ def ingest_command(
     ]
     for request in requests:
         request.check()
-    parts = connected()
+    services = connected()
     for request in requests:
-        parts.sources.check(request.path)
-    jobs = enqueue(parts, requests)
+        services.sources.check(request.path)
+    jobs = enqueue(services, requests)
     if wait:
-        jobs = watch(parts, [job.job_id for job in jobs])
+        jobs = watch(services, [job.job_id for job in jobs])
     documents = [status_document(job) for job in jobs]
     if as_json:
         print_json(documents if len(documents) > 1 else documents[0])
@@ -100,7 +100,7 @@ def exit_code(job: Job) -> int:
     return 1 if job.error is None else fail(job.error, 1)
 
 
-def enqueue(parts: Parts, requests: Sequence[IngestRequest]) -> list[Job]:
+def enqueue(services: Services, requests: Sequence[IngestRequest]) -> list[Job]:
     """Write the jobs and send their messages.
 
     Raises:
@@ -112,13 +112,13 @@ def enqueue(parts: Parts, requests: Sequence[IngestRequest]) -> list[Job]:
     jobs = []
     for request in requests:
         job_id = str(uuid.uuid4())
-        submit(parts, request, job_id)
-        jobs.append(job_status(parts, job_id))
-        send_job(parts, jobs[-1])
+        submit(services, request, job_id)
+        jobs.append(job_status(services, job_id))
+        send_job(services, jobs[-1])
     return jobs
 
 
-def watch(parts: Parts, job_ids: Sequence[str], *, tend: Callable[[], None] = lambda: None) -> list[Job]:
+def watch(services: Services, job_ids: Sequence[str], *, tend: Callable[[], None] = lambda: None) -> list[Job]:
     """Wait until all jobs have ended, with progress on a terminal; ``tend`` is called at each look."""
     columns = (
         TextColumn("{task.description}"),
@@ -131,7 +131,7 @@ def watch(parts: Parts, job_ids: Sequence[str], *, tend: Callable[[], None] = la
         lines = {job_id: progress.add_task(job_id[:8], total=None, pace="-") for job_id in job_ids}
         began = time.monotonic()
         while True:
-            jobs = [_patiently(parts, job_id, tend) for job_id in job_ids]
+            jobs = [_patiently(services, job_id, tend) for job_id in job_ids]
             for job in jobs:
                 done = job.rows_written + job.rows_unchanged + job.rows_skipped + job.rows_dead
                 pace = f"{done / max(time.monotonic() - began, 0.001):,.0f}"
@@ -141,12 +141,12 @@ def watch(parts: Parts, job_ids: Sequence[str], *, tend: Callable[[], None] = la
             time.sleep(POLL_S)
 
 
-def _patiently(parts: Parts, job_id: str, tend: Callable[[], None]) -> Job:
+def _patiently(services: Services, job_id: str, tend: Callable[[], None]) -> Job:
     deadline = time.monotonic() + PATIENCE_S
     while True:
         tend()
         try:
-            return job_status(parts, job_id)
+            return job_status(services, job_id)
         except Unavailable:
             if time.monotonic() > deadline:
                 raise

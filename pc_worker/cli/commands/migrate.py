@@ -17,9 +17,9 @@ def migrate_command() -> None:
     """Apply the migrations this database lacks; safe to run again, and by several at once."""
     settings = one_shot()
     wiring.check_servers(settings, broker=False)
-    parts = wiring.parts(settings, application="pc_worker migrate")
-    applied = migrate(parts.database, read_migrations(wiring.MIGRATIONS))
-    for state in open_domains(parts):
+    services = wiring.make_services(settings, application="pc_worker migrate")
+    applied = migrate(services.database, read_migrations(wiring.MIGRATIONS))
+    for state in open_domains(services):
         print(f"warning: {state.sentence}", file=sys.stderr)
     for name in applied:
         print(f"applied {name}")

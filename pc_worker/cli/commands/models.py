@@ -15,7 +15,7 @@ from rich.progress import Progress
 from pc_worker.cli.context import connected
 from pc_worker.cli.output import print_json, print_table, visible
 from pc_worker.model import Model
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.models import change_model
 from pc_worker.services.search.indexes import maintain_indexes
 from pc_worker.store.models import registry as stored
@@ -50,20 +50,22 @@ def list_command(as_json: bool) -> None:
 @MODEL
 def backfill_command(domain: str, model: str) -> None:
     """Embed a domain's rows with another model, beside the active one; files that arrive meanwhile go first."""
-    parts = connected()
-    registered = _find(parts, model)
-    before = change_model.coverage(parts, domain, registered)
+    services = connected()
+    registered = _find(services, model)
+    before = change_model.coverage(services, domain, registered)
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         line = progress.add_task(escape(visible(f"{domain} → {registered.label}")), total=before.lacking)
         after: UUID | None = change_model.FIRST
         while after is not None:
             began = time.monotonic()
-            after = change_model.backfill(parts, domain, registered, after=after)
+            after = change_model.backfill(services, domain, registered, after=after)
             progress.advance(line, change_model.BATCH if after is not None else 0)
-            time.sleep(change_model.rest_s(parts.database, worked_s=time.monotonic() - began))
-    left = change_model.coverage(parts, domain, registered)
+            time.sleep(change_model.rest_s(services.database, worked_s=time.monotonic() - began))
+    left = change_model.coverage(services, domain, registered)
     if not left.lacking:
-        maintain_indexes(parts.database)  # now: after the switch searches would compare all vectors until the next turn
+        maintain_indexes(
+            services.database
+        )  # now: after the switch searches would compare all vectors until the next turn
     embedded = left.rows - left.lacking - left.too_large
     print(visible(f"{embedded} of {left.rows} rows of {domain} have vectors of {registered.label}"))
     if left.too_large:
@@ -76,8 +78,8 @@ def backfill_command(domain: str, model: str) -> None:
 @JSON
 def compare_command(domain: str, model: str, as_json: bool) -> None:
     """Tell how much another model agrees with the active one on a sample of rows."""
-    parts = connected()
-    found = asdict(change_model.compare(parts, domain, _find(parts, model)))
+    services = connected()
+    found = asdict(change_model.compare(services, domain, _find(services, model)))
     if as_json:
         print_json(found)
     else:
@@ -95,9 +97,9 @@ def compare_command(domain: str, model: str, as_json: bool) -> None:
 )
 def switch_command(domain: str, model: str, max_dead: int) -> None:
     """Make a model active, at once for everybody; every row is delivered anew. Back again = roll back."""
-    parts = connected()
-    registered = _find(parts, model)
-    rows = change_model.switch(parts, domain, registered, max_dead=max_dead)
+    services = connected()
+    registered = _find(services, model)
+    rows = change_model.switch(services, domain, registered, max_dead=max_dead)
     print(visible(f"{domain} uses {registered.label}; {rows} rows are delivered anew"))
 
 
@@ -105,13 +107,13 @@ def switch_command(domain: str, model: str, max_dead: int) -> None:
 @MODEL
 def drop_command(model: str) -> None:
     """Delete the vectors of a model that no domain uses."""
-    parts = connected()
-    registered = _find(parts, model)
-    print(visible(f"{change_model.drop(parts, registered)} vectors of {registered.label} dropped"))
+    services = connected()
+    registered = _find(services, model)
+    print(visible(f"{change_model.drop(services, registered)} vectors of {registered.label} dropped"))
 
 
-def _find(parts: Parts, name: str) -> Model:
+def _find(services: Services, name: str) -> Model:
     """Give a model by the label that `models list` shows, else by name or path on this machine."""
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         known = {model.label: model for model, _ in stored.list_models(cursor)}
-    return known.get(name) or change_model.register(parts, name)
+    return known.get(name) or change_model.register(services, name)

@@ -14,7 +14,7 @@ from pc_worker.cli.reading import reading_options
 from pc_worker.domains import Options
 from pc_worker.services.estimate.estimate import FilePlan, plan_file
 from pc_worker.services.ingest.submit import IngestRequest
-from pc_worker.wiring import parts
+from pc_worker.wiring import make_services
 
 
 @click.command("plan")
@@ -49,7 +49,7 @@ def plan_command(
         path=storable(file), domain=domain, options=options, delimiter=delimiter, encoding=encoding, sheet=sheet
     )
     found = plan_file(
-        parts(settings, application="pc_worker cli"), request, processes=processes or settings.worker_processes
+        make_services(settings, application="pc_worker cli"), request, processes=processes or settings.worker_processes
     )
     if as_json:
         print_json(found.to_dict())

@@ -7,7 +7,7 @@ import click
 from pc_worker.cli.context import connected, one_shot
 from pc_worker.cli.output import print_json, print_table, visible
 from pc_worker.store.log.subscriptions import NAMES, drop_subscription, list_subscriptions
-from pc_worker.wiring import parts
+from pc_worker.wiring import make_services
 
 
 @click.group("subscriptions")
@@ -20,7 +20,7 @@ def subscriptions_command() -> None:
 def list_command(as_json: bool) -> None:
     """List them with their acknowledged positions, who consumes them now, and when they go if nobody comes."""
     settings = one_shot()
-    with parts(settings, application="pc_worker cli").database.transaction() as cursor:
+    with make_services(settings, application="pc_worker cli").database.transaction() as cursor:
         found = list_subscriptions(cursor, retention_s=settings.subscription_retention_s)
     if as_json:
         print_json(found)

@@ -13,7 +13,7 @@ from pc_worker.domains import Domain, Plan, Record, content_hash
 from pc_worker.encoding import text_hash
 from pc_worker.model import Job, Model, PassageVector
 from pc_worker.reader import Table
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.embed import Passages
 from pc_worker.services.ingest.prepare import Cleaned
 from pc_worker.services.ingest.process_chunk import row_form
@@ -48,21 +48,21 @@ class Rehearsed:
     stored_bytes: int
 
 
-def rehearse(parts: Parts, subject: Subject, records: Sequence[Record]) -> Rehearsed:
+def rehearse(services: Services, subject: Subject, records: Sequence[Record]) -> Rehearsed:
     """Write rows with any vectors of the right shape into copies of the tables, and roll back."""
     if not records:
         return Rehearsed(0.0, 0)
     seconds = 0.0
-    with rehearsal(parts.database, subject.domain.name) as cursor:
+    with rehearsal(services.database, subject.domain.name) as cursor:
         empty = rehearsed_bytes(cursor)
         for start in range(0, len(records), STRETCH):
             began = perf_counter()
-            _write(cursor, subject, _ready(parts, subject, records[start : start + STRETCH], cursor))
+            _write(cursor, subject, _ready(services, subject, records[start : start + STRETCH], cursor))
             seconds += perf_counter() - began
         return Rehearsed(seconds, rehearsed_bytes(cursor) - empty)
 
 
-def _ready(parts: Parts, subject: Subject, records: Sequence[Record], cursor: Cursor) -> Ready:
+def _ready(services: Services, subject: Subject, records: Sequence[Record], cursor: Cursor) -> Ready:
     ids = row_ids(cursor, subject.domain.name, subject.plan.scope, [record.key for record in records])
     wanted = [Candidate(record=r, row_id=ids[r.key], content_hash=content_hash(r)) for r in records]
     work = Work(
@@ -74,7 +74,7 @@ def _ready(parts: Parts, subject: Subject, records: Sequence[Record], cursor: Cu
         cleaned=Cleaned(records=(), letters=(), skipped=0),
         form=row_form(subject.table, subject.path),
     )
-    return made_ready(work, wanted, {record.row_no: _passages(parts, subject, record) for record in records})
+    return made_ready(work, wanted, {record.row_no: _passages(services, subject, record) for record in records})
 
 
 def _write(cursor: Cursor, subject: Subject, ready: Ready) -> None:
@@ -84,13 +84,13 @@ def _write(cursor: Cursor, subject: Subject, ready: Ready) -> None:
     merge.append_log(cursor, domain=subject.domain.name, ids=ids, job_id=None, model_id=subject.model.model_id)
 
 
-def _passages(parts: Parts, subject: Subject, record: Record) -> Passages:
+def _passages(services: Services, subject: Subject, record: Record) -> Passages:
     if record.vector is not None:
         return (PassageVector(0, 0, None, record.vector),)
     text = record.text or ""
     spans = [(0, len(text))]
     if subject.domain.any_table is not None:
-        spans = [(span.start, span.end) for span in parts.encoder(subject.model).passages(text)]
+        spans = [(span.start, span.end) for span in services.encoder(subject.model).passages(text)]
     vector = np.full(subject.model.dimension, subject.model.dimension**-0.5, dtype=np.float32)
     return tuple(PassageVector(start, end, text_hash(text[start:end]), vector) for start, end in spans)
 

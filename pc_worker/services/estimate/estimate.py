@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pc_worker.domains import get_domain
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.estimate.dry_run import Subject
 from pc_worker.services.estimate.own_time import OwnTime
 from pc_worker.services.estimate.pace import Basis, costs
@@ -68,11 +68,11 @@ class FilePlan:
         return asdict(self) | {"token_histogram": histogram, "seconds": round(self.seconds, 1)}
 
 
-def plan_file(parts: Parts, request: IngestRequest, *, processes: int) -> FilePlan:
+def plan_file(services: Services, request: IngestRequest, *, processes: int) -> FilePlan:
     """Look at a file and foresee its ingest; writes nothing but the reader's sidecars.
 
     Args:
-        parts: This process's connections and encoder.
+        services: This process's connections and encoder.
         request: What would be ingested, and how.
         processes: Worker processes that would share the work.
 
@@ -82,14 +82,14 @@ def plan_file(parts: Parts, request: IngestRequest, *, processes: int) -> FilePl
         Unavailable: If PostgreSQL does not answer.
     """
     request.check()
-    before = _bytes_below(parts.spool)
-    subject, duplicates, keys_s = _look(parts, request)
-    sample = take_sample(parts, subject)
-    with parts.database.transaction() as cursor:
+    before = _bytes_below(services.spool)
+    subject, duplicates, keys_s = _look(services, request)
+    sample = take_sample(services, subject)
+    with services.database.transaction() as cursor:
         past = past_jobs(cursor, request.domain)
         vectors = count_vectors(cursor, request.domain, subject.model.model_id)
     counts = _counts(subject, sample, duplicates)
-    cost = costs(parts, subject.model, sample, past, processes=processes)
+    cost = costs(services, subject.model, sample, past, processes=processes)
     seconds = cost.seconds(rows=counts["rows"], tokens=counts["tokens"], written=counts["rows_written"])
     new_vectors = counts["texts"] if subject.domain.vector is None else counts["rows_written"]
     scale = counts["rows"] / max(sample.rows, 1)
@@ -106,17 +106,17 @@ def plan_file(parts: Parts, request: IngestRequest, *, processes: int) -> FilePl
         memory_bytes=_own_bytes() * processes,
         disk_bytes=round(sample.stored_bytes / max(sample.written, 1) * counts["rows_written"]),
         index_bytes=_index_bytes(vectors, new_vectors, subject.model.dimension),
-        spool_bytes=_bytes_below(parts.spool) - before,
+        spool_bytes=_bytes_below(services.spool) - before,
     )
 
 
-def _look(parts: Parts, request: IngestRequest) -> tuple[Subject, int, float]:
+def _look(services: Services, request: IngestRequest) -> tuple[Subject, int, float]:
     """Open the file and read its keys; gives the seconds of the latter, which the ingest takes too."""
     domain = get_domain(request.domain)
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         model = registry.active_model(cursor, domain.name)
     reading = read_options(request.delimiter, request.encoding, request.sheet)
-    table = parts.sources.open(request.path, options=reading)
+    table = services.sources.open(request.path, options=reading)
     looked_at = {row for stretch in stretches(table.rows) for row in stretch}
     superseded: set[int] = set()
     occurrences: dict[int, int] = {}

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Literal
 
 from pc_worker.model import Model
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.estimate.own_time import OwnTime
 from pc_worker.services.estimate.sample import Sample
 from pc_worker.store.ledger.pace import PastJob
@@ -40,9 +40,9 @@ class Costs:
         return busy / self.at_once
 
 
-def costs(parts: Parts, model: Model, sample: Sample, past: Sequence[PastJob], *, processes: int) -> Costs:
+def costs(services: Services, model: Model, sample: Sample, past: Sequence[PastJob], *, processes: int) -> Costs:
     """Give what the stages cost here; of a stage that no past job tells of, what the sample took."""
-    calibrated = _calibrated(parts, model, sample, processes=processes, needs_token=not any(p.tokens for p in past))
+    calibrated = _calibrated(services, model, sample, processes=processes, needs_token=not any(p.tokens for p in past))
     rows, written = sum(p.rows for p in past), sum(p.written for p in past)
     if not written:
         return calibrated
@@ -66,19 +66,19 @@ def _at_once(past: Sequence[PastJob], processes: int) -> float | None:
     return sum(p.stages.total for p in large) / wall if wall else None
 
 
-def _calibrated(parts: Parts, model: Model, sample: Sample, *, processes: int, needs_token: bool) -> Costs:
+def _calibrated(services: Services, model: Model, sample: Sample, *, processes: int, needs_token: bool) -> Costs:
     return Costs(
         basis="calibrated",
         prepare_row=sample.seconds["prepare"] / max(sample.rows, 1),
-        token=_token_seconds(parts, model, sample.new_texts) if needs_token and sample.new_texts else 0.0,
+        token=_token_seconds(services, model, sample.new_texts) if needs_token and sample.new_texts else 0.0,
         written_row=WRITE_FACTOR * sample.seconds["write"] / max(sample.written, 1),
         at_once=max(0.5, EFFICIENCY * min(processes, os.cpu_count() or 1)),
     )
 
 
-def _token_seconds(parts: Parts, model: Model, texts: Sequence[str]) -> float:
+def _token_seconds(services: Services, model: Model, texts: Sequence[str]) -> float:
     """Encode some texts and give the seconds a token; texts spread over the sample, as lengths go by place."""
-    encoder = parts.encoder(model)
+    encoder = services.encoder(model)
     encoder.encode(texts[:1])  # the first is slower
     step = max(1, len(texts) // 512)
     chosen = texts[::step]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pc_worker.domains import Record, content_hash
 from pc_worker.encoding import Encoder, text_hash
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.estimate.dry_run import STRETCH, Subject, rehearse
 from pc_worker.services.estimate.own_time import OwnTime
 from pc_worker.services.ingest.prepare import clean_rows
@@ -68,18 +68,18 @@ def stretches(rows: int) -> list[range]:
     return [range(round(n * step), round(n * step) + STRETCH) for n in range(STRETCHES)]
 
 
-def take_sample(parts: Parts, subject: Subject) -> Sample:
+def take_sample(services: Services, subject: Subject) -> Sample:
     """Look at the sample's rows; what would be written is rehearsed and undone."""
     sample = Sample()
     seen: set[bytes] = set()
     wanted: list[Record] = []
     for rows in stretches(subject.table.rows):
-        records = _changed(parts, subject, _cleaned(subject, rows, sample), sample)
+        records = _changed(services, subject, _cleaned(subject, rows, sample), sample)
         wanted += records
         if subject.domain.vector is None:
-            _look_at_texts(parts, subject, records, sample, seen)
+            _look_at_texts(services, subject, records, sample, seen)
     sample.written = len(wanted)
-    written = rehearse(parts, subject, wanted)
+    written = rehearse(services, subject, wanted)
     sample.seconds["write"], sample.stored_bytes = written.seconds, written.stored_bytes
     return sample
 
@@ -103,9 +103,9 @@ def _cleaned(subject: Subject, rows: range, sample: Sample) -> Sequence[Record]:
     return cleaned.records
 
 
-def _changed(parts: Parts, subject: Subject, records: Sequence[Record], sample: Sample) -> list[Record]:
+def _changed(services: Services, subject: Subject, records: Sequence[Record], sample: Sample) -> list[Record]:
     name = subject.domain.name
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         ids = known_row_ids(cursor, name, subject.plan.scope, [record.key for record in records])
         stored = merge.read_stored(cursor, domain=name, model_id=subject.model.model_id, ids=list(ids.values()))
 
@@ -121,15 +121,17 @@ def _changed(parts: Parts, subject: Subject, records: Sequence[Record], sample: 
     return changed
 
 
-def _look_at_texts(parts: Parts, subject: Subject, records: Sequence[Record], sample: Sample, seen: set[bytes]) -> None:
-    encoder = parts.encoder(subject.model)
+def _look_at_texts(
+    services: Services, subject: Subject, records: Sequence[Record], sample: Sample, seen: set[bytes]
+) -> None:
+    encoder = services.encoder(subject.model)
     texts = [record.text or "" for record in records]
     for tokens in encoder.count_tokens(texts):
         sample.histogram[next((end for end in CLASSES if tokens <= end), 0)] += 1
     pieces = {text_hash(piece): piece for text in texts for piece in _pieces(subject, encoder, text)}
     fresh = {digest: piece for digest, piece in pieces.items() if digest not in seen}
     seen |= fresh.keys()
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         known = known_vectors(cursor, model_id=subject.model.model_id, hashes=fresh)
     new = [piece for digest, piece in fresh.items() if digest not in known]
     sample.texts += len(fresh)

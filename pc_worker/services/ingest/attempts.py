@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from pc_worker.errors import AttemptsExhausted, Conflict, InvalidRequest, PcWorkerError, SourceRejected, Unavailable
 from pc_worker.logs import get_logger
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.store.ledger import jobs
 from pc_worker.store.ledger.leases import CRASHES_ALLOWED, FAILURES_ALLOWED
 
@@ -35,47 +35,47 @@ def as_text(error: Exception) -> str:
 
 
 @contextmanager
-def split_attempt(parts: Parts, job_id: str, *, overruns: tuple[type[Exception], ...] = ()) -> Iterator[bool]:
+def split_attempt(services: Services, job_id: str, *, overruns: tuple[type[Exception], ...] = ()) -> Iterator[bool]:
     """Count what is done inside as one attempt to split a job; gives False while another process is at it.
 
     An attempt that ends without a word, or that needs too much, counts as a crash; one that ends with an error of its
     own as a failure. As a chunk, a job has three of the former and five of the latter.
 
     Args:
-        parts: This process's connections.
+        services: This process's connections.
         job_id: The job; it may not be there yet.
         overruns: What the caller raises when the attempt takes too long.
 
     Raises:
         AttemptsExhausted: If there were too many already; the job has failed then.
     """
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         is_free = jobs.lock_split(cursor, job_id)
     if not is_free:
         yield False
         return
     try:
-        _begin(parts, job_id)
+        _begin(services, job_id)
         try:
             yield True
         except Exception as exc:
             if not isinstance(exc, (MemoryError, *overruns)):
-                _book(parts, job_id, exc)
+                _book(services, job_id, exc)
             raise
-        with parts.database.transaction() as cursor:
+        with services.database.transaction() as cursor:
             jobs.end_split_attempt(cursor, job_id)
     finally:
-        _unlock(parts, job_id)
+        _unlock(services, job_id)
 
 
-def forgive(parts: Parts, job_id: str) -> None:
+def forgive(services: Services, job_id: str) -> None:
     """Take back that an attempt to split a job was cut off: whoever asks its worker to stop is not the file's fault."""
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         jobs.end_split_attempt(cursor, job_id)
 
 
-def _begin(parts: Parts, job_id: str) -> None:
-    with parts.database.transaction() as cursor:
+def _begin(services: Services, job_id: str) -> None:
+    with services.database.transaction() as cursor:
         crashes = jobs.begin_split_attempt(cursor, job_id)
         given_up = crashes > CRASHES_ALLOWED
         text = f"{GIVEN_UP} at the split: the worker died {CRASHES_ALLOWED} times while it read the source"
@@ -85,12 +85,12 @@ def _begin(parts: Parts, job_id: str) -> None:
         raise AttemptsExhausted(f"job {job_id} is {text}")
 
 
-def _book(parts: Parts, job_id: str, error: Exception) -> None:
+def _book(services: Services, job_id: str, error: Exception) -> None:
     """Book how an attempt ended; while PostgreSQL is away it counts as one that ended without a word."""
     # Ends the job, or is not the error of a job.
     text, is_refusal = as_text(error), isinstance(error, (InvalidRequest, SourceRejected))
     try:
-        with parts.database.transaction() as cursor:
+        with services.database.transaction() as cursor:
             its_own = counts(error) and not is_refusal
             failures = jobs.end_split_attempt(cursor, job_id, error=text if its_own else None)
             if failures >= FAILURES_ALLOWED:
@@ -99,9 +99,9 @@ def _book(parts: Parts, job_id: str, error: Exception) -> None:
         log.warning("split_attempt_not_booked", job_id=job_id, reason=str(exc))
 
 
-def _unlock(parts: Parts, job_id: str) -> None:
+def _unlock(services: Services, job_id: str) -> None:
     try:
-        with parts.database.transaction() as cursor:
+        with services.database.transaction() as cursor:
             jobs.unlock_split(cursor, job_id)
     except Unavailable as exc:  # the lock has gone with the connection
         log.warning("split_not_unlocked", job_id=job_id, reason=str(exc))

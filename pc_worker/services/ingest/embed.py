@@ -14,7 +14,7 @@ from pc_worker.domains import Record
 from pc_worker.encoding import Encoder, encode_isolating, text_hash
 from pc_worker.metrics import line as metrics
 from pc_worker.model import Model, PassageVector
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.store.rows.vector_cache import known_vectors
 
 Passages = tuple[PassageVector, ...]
@@ -48,7 +48,7 @@ class Embedder:
         loading: How long it took to load, which only a process's first texts wait for.
     """
 
-    parts: Parts
+    services: Services
     model: Model
     split_long: bool
     texts_encoded: int = 0
@@ -92,7 +92,7 @@ class Embedder:
 
     def _embed_texts(self, texts: dict[int, str]) -> dict[int, Passages | str]:
         began = perf_counter()
-        encoder = self.parts.encoder(self.model)
+        encoder = self.services.encoder(self.model)
         self.loading += perf_counter() - began
         result: dict[int, Passages | str] = {}
         for rows in self._groups(encoder, texts):
@@ -125,7 +125,7 @@ class Embedder:
     def _unknown(self, hashed: dict[str, bytes]) -> dict[bytes, str]:
         """Give the texts that have no vector yet, by their hash; those that have one are remembered."""
         wanted = {digest: piece for piece, digest in hashed.items() if digest not in self._made}
-        with self.parts.database.transaction() as cursor:
+        with self.services.database.transaction() as cursor:
             self._made.update(known_vectors(cursor, model_id=self.model.model_id, hashes=wanted))
         new = {digest: piece for digest, piece in wanted.items() if digest not in self._made}
         self.texts_known += len(wanted) - len(new)

@@ -14,8 +14,8 @@ from pc_worker.logs import get_logger
 from pc_worker.metrics.line import CHUNK_SECONDS, CHUNKS_FAILED, Stage, StageClock, count_rows
 from pc_worker.model import Claim, Job, Model, Stages, Tally
 from pc_worker.reader import Json, Table
-from pc_worker.services.context import Parts
 from pc_worker.services.declarations import check_unchanged
+from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.attempts import GIVEN_UP, as_text, counts
 from pc_worker.services.ingest.embed import OutOfTime
 from pc_worker.services.ingest.prepare import RowForm, clean_rows
@@ -37,12 +37,12 @@ BOOKED: tuple[Stage, ...] = ("read", "clean", "embed", "write")
 
 
 def process_chunk(
-    parts: Parts, job_id: str, chunk_no: int, *, overruns: tuple[type[Exception], ...] = ()
+    services: Services, job_id: str, chunk_no: int, *, overruns: tuple[type[Exception], ...] = ()
 ) -> dict[str, Any]:
     """Do one chunk, or nothing if it is done, cancelled or in other hands; safe to run any number of times.
 
     Args:
-        parts: This process's connections and encoder.
+        services: This process's connections and encoder.
         job_id: The job.
         chunk_no: Which of its chunks.
         overruns: What the caller raises when the chunk takes too long: like a crash it halves the chunk in the end.
@@ -54,28 +54,30 @@ def process_chunk(
         Unavailable: If PostgreSQL is away: run it again later.
         PcWorkerError: If the chunk failed; it is booked, and given up after five such failures.
     """
-    claim = parts.database.repeat(lambda cursor: leases.claim_chunk(cursor, job_id, chunk_no, lease_s=parts.lease_s))
+    claim = services.database.repeat(
+        lambda cursor: leases.claim_chunk(cursor, job_id, chunk_no, lease_s=services.lease_s)
+    )
     if isinstance(claim, str):
         return {"result": claim}
     began, clock = time.monotonic(), StageClock()
     try:
-        written = _write(parts, claim, clock)
+        written = _write(services, claim, clock)
     except Fenced:
         return {"result": "gone"}
     except (SourceRejected, InvalidRequest) as exc:  # neither passes by itself
-        with parts.database.transaction() as cursor:
+        with services.database.transaction() as cursor:
             jobs.fail_job(cursor, job_id, str(exc))
         raise
     except Exception as exc:
         # A chunk that needs too much keeps its lease, so that the next attempt counts this one as a crash.
         if not isinstance(exc, (MemoryError, *overruns)):
-            _release(parts, claim, exc)
+            _release(services, claim, exc)
         raise
     finally:
-        _unlock(parts, claim)
+        _unlock(services, claim)
     with clock.stage("push"):
-        push_written(parts, get_domain(claim.job.domain), written)
-    renew_as_it_grows(parts.database, written.outcome.stretch)
+        push_written(services, get_domain(claim.job.domain), written)
+    renew_as_it_grows(services.database, written.outcome.stretch)
     clock.observe(claim.job.domain)
     CHUNK_SECONDS.labels(domain=claim.job.domain).observe(time.monotonic() - began)
     return _summary(claim, written)
@@ -88,20 +90,20 @@ def _summary(claim: Claim, written: Written) -> dict[str, Any]:
     return {"result": "done", "job_finished": outcome.job_finished, **asdict(outcome.tally)}
 
 
-def _write(parts: Parts, claim: Claim, clock: StageClock) -> Written:
+def _write(services: Services, claim: Claim, clock: StageClock) -> Written:
     """Write the chunk; of one that takes too long the rows that are embedded in time; the rest are other chunks."""
-    opened = _open(parts, claim, clock)
+    opened = _open(services, claim, clock)
     work = opened.work(claim, clock)
-    embedder = embedder_of(parts, work, patience_s=PATIENCE_S)
+    embedder = embedder_of(services, work, patience_s=PATIENCE_S)
     try:
-        return write_rows(parts, work, book=_booking(claim, clock), clock=clock, embedder=embedder)
+        return write_rows(services, work, book=_booking(claim, clock), clock=clock, embedder=embedder)
     except OutOfTime as exc:
         keep = exc.row_no - claim.first_row
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         claim = leases.cut_chunk(cursor, claim, keep=keep)
     log.info("chunk_cut", job_id=claim.job.job_id, chunk_no=claim.chunk_no, rows=keep)
     embedder.patience_s = inf
-    return write_rows(parts, opened.work(claim, clock), book=_booking(claim, clock), clock=clock, embedder=embedder)
+    return write_rows(services, opened.work(claim, clock), book=_booking(claim, clock), clock=clock, embedder=embedder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +141,14 @@ class Opened:
         )
 
 
-def _open(parts: Parts, claim: Claim, clock: StageClock) -> Opened:
+def _open(services: Services, claim: Claim, clock: StageClock) -> Opened:
     job = claim.job
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         check_unchanged(cursor, get_domain(job.domain))
         job = jobs.pin_active_model(cursor, job)
         model = registry.find_model(cursor, job.model_id or 0)
     with clock.stage("read"):
-        table = parts.sources.open(job.source, job.fingerprint, options=kept_options(job.request))
+        table = services.sources.open(job.source, job.fingerprint, options=kept_options(job.request))
     return Opened(job, get_domain(job.domain), Plan.from_dict(job.plan or {}), model, table)
 
 
@@ -177,12 +179,12 @@ def _check_all_accounted(claim: Claim, tally: Tally) -> None:
         raise ContractBroken(f"chunk {claim.chunk_no}: {total} of {claim.row_count} rows are accounted for")
 
 
-def _release(parts: Parts, claim: Claim, error: Exception) -> None:
+def _release(services: Services, claim: Claim, error: Exception) -> None:
     """Book the failure; if PostgreSQL is away the lease ends with the connection instead."""
     CHUNKS_FAILED.labels(domain=claim.job.domain).inc()
     text = as_text(error)
     try:
-        with parts.database.transaction() as cursor:
+        with services.database.transaction() as cursor:
             failures = leases.release_chunk(cursor, claim, error=text, counts=counts(error))
             if failures >= leases.FAILURES_ALLOWED:
                 jobs.fail_job(cursor, claim.job.job_id, f"{GIVEN_UP} at chunk {claim.chunk_no}: {text}")
@@ -190,9 +192,9 @@ def _release(parts: Parts, claim: Claim, error: Exception) -> None:
         log.warning("lease_not_released", reason=str(exc))
 
 
-def _unlock(parts: Parts, claim: Claim) -> None:
+def _unlock(services: Services, claim: Claim) -> None:
     try:
-        with parts.database.transaction() as cursor:
+        with services.database.transaction() as cursor:
             leases.unlock_chunk(cursor, claim)
     except Unavailable as exc:
         log.warning("lock_not_released", reason=str(exc))

@@ -7,13 +7,13 @@ from pc_worker.errors import Unavailable
 from pc_worker.hot_buffer import build_entry
 from pc_worker.logs import get_logger
 from pc_worker.metrics import line as metrics
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.write_rows import Written
 
 log = get_logger(__name__)
 
 
-def push_written(parts: Parts, domain: Domain, written: Written) -> None:
+def push_written(services: Services, domain: Domain, written: Written) -> None:
     """Push one committed stretch of the log; without Redis the gateway reads it from PostgreSQL."""
     stretch = written.outcome.stretch
     if stretch is None:
@@ -27,7 +27,7 @@ def push_written(parts: Parts, domain: Domain, written: Written) -> None:
         rows=written.messages,
     )
     try:
-        parts.queue.push(entry, stretch.queue_key)
+        services.queue.push(entry, stretch.queue_key)
     except Unavailable as exc:
         metrics.QUEUE_PUSH_FAILURES.labels(domain=domain.name).inc()
         log.warning("queue_push_failed", domain=domain.name, reason=str(exc))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pc_worker.errors import Conflict, Unavailable
 from pc_worker.logs import get_logger
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.send_chunks import ChunkMessage, messages, next_chunks
 from pc_worker.store.ledger import jobs, leases
 
@@ -32,17 +32,17 @@ class ToSend:
     looks: dict[str, float]
 
 
-def reconcile(parts: Parts, *, is_waiting: Callable[[str], bool]) -> ToSend:
+def reconcile(services: Services, *, is_waiting: Callable[[str], bool]) -> ToSend:
     """Give the messages that are missing; they count as sent from now on. A job that cannot be read stops no other.
 
     Args:
-        parts: This process's connections.
+        services: This process's connections.
         is_waiting: Tells whether work of a domain waits in the broker.
     """
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         domains = jobs.open_domains(cursor)
     lost_after_s = {domain: LOST_AFTER_WAITING_S if is_waiting(domain) else LOST_AFTER_S for domain in domains}
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         ingests = [
             job_id
             for domain, seconds in lost_after_s.items()
@@ -52,7 +52,7 @@ def reconcile(parts: Parts, *, is_waiting: Callable[[str], bool]) -> ToSend:
     found = ToSend(ingests, [], 0, {})
     for job_id in running:
         try:
-            found = _with(found, parts, job_id, lost_after_s)
+            found = _with(found, services, job_id, lost_after_s)
         except (Unavailable, Conflict):
             raise
         except Exception as exc:
@@ -60,13 +60,13 @@ def reconcile(parts: Parts, *, is_waiting: Callable[[str], bool]) -> ToSend:
     return found
 
 
-def _with(found: ToSend, parts: Parts, job_id: str, lost_after_s: Mapping[str, float]) -> ToSend:
+def _with(found: ToSend, services: Services, job_id: str, lost_after_s: Mapping[str, float]) -> ToSend:
     """Add a job's lost chunks, and those whose turn has come."""
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         job = jobs.find_job(cursor, job_id)
         seconds = lost_after_s.get(job.domain, LOST_AFTER_WAITING_S)
         lost = leases.take_lost(cursor, job_id, older_than_s=seconds)
-    following = next_chunks(parts, job_id)
+    following = next_chunks(services, job_id)
     looks = {} if following.again_in_s is None else {job.domain: following.again_in_s}
     return ToSend(
         found.ingests,
@@ -76,9 +76,9 @@ def _with(found: ToSend, parts: Parts, job_id: str, lost_after_s: Mapping[str, f
     )
 
 
-def ingest_arguments(parts: Parts, job_id: str) -> dict[str, object]:
+def ingest_arguments(services: Services, job_id: str) -> dict[str, object]:
     """Give the keyword arguments of a job's ingest message."""
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         job = jobs.find_job(cursor, job_id)
     options, reading = job.request["options"], job.request.get("reading") or {}
     return {

@@ -10,7 +10,7 @@ from pathlib import Path
 from pc_worker.domains import domain_names
 from pc_worker.errors import Conflict, PcWorkerError, Unavailable
 from pc_worker.logs import get_logger
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.inbox_entries import Trouble, look_through, shown, what_is_wrong
 from pc_worker.services.ingest.submit import IngestRequest, submit
 from pc_worker.store.db.connection import Cursor
@@ -23,30 +23,30 @@ log = get_logger(__name__)
 NAMESPACE = uuid.UUID("6f1f3f34-9d43-4a0e-8f43-0d7c1a2b5e11")
 
 
-def scan_inbox(parts: Parts, inbox: Path) -> list[str]:
+def scan_inbox(services: Services, inbox: Path) -> list[str]:
     """Give the ids of the jobs to send for files that are new and, between two scans, unchanged.
 
     An entry that cannot be taken up is told once, and as a failed job if it lies where a file does; the others go on.
     """
     job_ids: list[str] = []
     troubles: list[bytes] = []
-    for found in look_through(inbox, domain_names(), parts.sources.is_allowed):
-        outcome = found if isinstance(found, Trouble) else _tried(parts, found)
+    for found in look_through(inbox, domain_names(), services.sources.is_allowed):
+        outcome = found if isinstance(found, Trouble) else _tried(services, found)
         if isinstance(outcome, Trouble):
-            troubles.append(_tell(parts, outcome))
+            troubles.append(_tell(services, outcome))
         elif outcome is not None:
             job_ids.append(outcome)
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         forget_troubles(cursor, shown(os.fspath(inbox)), still=troubles)
     return job_ids
 
 
-def _tried(parts: Parts, file: InboxFile) -> str | Trouble | None:
+def _tried(services: Services, file: InboxFile) -> str | Trouble | None:
     """Give the job that a file becomes now, if it becomes one."""
     try:
-        with parts.database.transaction() as cursor:
+        with services.database.transaction() as cursor:
             ready = see_file(cursor, file)
-        return _take_up(parts, file) if ready else None
+        return _take_up(services, file) if ready else None
     except (Unavailable, Conflict):
         raise
     except Exception as exc:  # whatever it is, it is this file's
@@ -61,26 +61,26 @@ def _sentence(error: Exception) -> str:
     return str(error) if isinstance(error, PcWorkerError) else f"{type(error).__name__}: {error}"
 
 
-def _take_up(parts: Parts, file: InboxFile) -> str | None:
-    digest = _digest(parts, file.path)
+def _take_up(services: Services, file: InboxFile) -> str | None:
+    digest = _digest(services, file.path)
     job_id = str(uuid.uuid5(NAMESPACE, f"{file.domain}\n{digest}"))
     # The job first: were the file noted before, a crash between the two would lose it.
-    is_new = submit(parts, IngestRequest(path=file.path, domain=file.domain), job_id, any_path=True)
-    with parts.database.transaction() as cursor:
+    is_new = submit(services, IngestRequest(path=file.path, domain=file.domain), job_id, any_path=True)
+    with services.database.transaction() as cursor:
         take_up(cursor, file.path, digest=digest, job_id=job_id)
     return job_id if is_new else None
 
 
-def _digest(parts: Parts, path: str) -> str:
-    with parts.sources.file(path) as file:
+def _digest(services: Services, path: str) -> str:
+    with services.sources.file(path) as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
 
 
-def _tell(parts: Parts, trouble: Trouble) -> bytes:
+def _tell(services: Services, trouble: Trouble) -> bytes:
     """Tell of an entry unless that was done; gives what it is remembered by."""
     path, reason = shown(trouble.path), shown(trouble.reason)
     mark = hashlib.sha256(os.fsencode(trouble.path)).digest()
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         if not note_trouble(cursor, mark, entry=path, reason=reason):
             return mark
         if trouble.domain is not None:

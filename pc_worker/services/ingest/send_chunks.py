@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from pc_worker.model import Job
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger import jobs, leases, rate_limit
 
@@ -33,25 +33,25 @@ class Sending:
     again_in_s: float | None = None
 
 
-def next_chunks(parts: Parts, job_id: str) -> Sending:
+def next_chunks(services: Services, job_id: str) -> Sending:
     """Give the chunks of a job to send next; they count as sent from now on.
 
     At most ``chunks_in_flight`` of a job are with the broker at once; of a limited domain those whose time has come.
     """
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         job = jobs.find_job(cursor, job_id)
-        if job.domain in parts.rate_limits:
-            return _due(cursor, parts, job.domain)
-        numbers = leases.take_waiting(cursor, job_id, window=parts.chunks_in_flight)
+        if job.domain in services.rate_limits:
+            return _due(cursor, services, job.domain)
+        numbers = leases.take_waiting(cursor, job_id, window=services.chunks_in_flight)
         return Sending(domain=job.domain, chunks=messages(job, numbers))
 
 
-def due_chunks(parts: Parts, domain: str) -> Sending:
+def due_chunks(services: Services, domain: str) -> Sending:
     """Give the chunks of a rate-limited domain whose time has come; they count as sent from now on."""
-    if domain not in parts.rate_limits:
+    if domain not in services.rate_limits:
         return Sending(domain=domain, chunks=[])
-    with parts.database.transaction() as cursor:
-        return _due(cursor, parts, domain)
+    with services.database.transaction() as cursor:
+        return _due(cursor, services, domain)
 
 
 def messages(job: Job, numbers: list[int]) -> list[ChunkMessage]:
@@ -60,14 +60,14 @@ def messages(job: Job, numbers: list[int]) -> list[ChunkMessage]:
     return [ChunkMessage(job_id=job.job_id, chunk_no=n, domain=job.domain, small=small) for n in numbers]
 
 
-def _due(cursor: Cursor, parts: Parts, domain: str) -> Sending:
+def _due(cursor: Cursor, services: Services, domain: str) -> Sending:
     """Hand each slot of the domain's time that has come to one of its jobs by chance: none waits for all of another."""
-    rate, chunks = parts.rate_limits[domain], []
+    rate, chunks = services.rate_limits[domain], []
     behind_s = rate_limit.seconds_behind(cursor, domain)
     waiting = jobs.waiting_jobs(cursor, domain)
     while behind_s >= 0 and waiting:
         job = random.choice(waiting)  # noqa: S311 - fairness, no secret
-        numbers = leases.take_waiting(cursor, job.job_id, window=parts.chunks_in_flight, at_most=1)
+        numbers = leases.take_waiting(cursor, job.job_id, window=services.chunks_in_flight, at_most=1)
         if not numbers:
             waiting.remove(job)
             continue

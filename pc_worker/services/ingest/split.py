@@ -10,8 +10,8 @@ from pc_worker.domains import Domain, Options, Plan, get_domain, resolve, row_ke
 from pc_worker.errors import InvalidRequest, PcWorkerError, SchemaMismatch, SourceRejected
 from pc_worker.model import ChunkPlan, Job
 from pc_worker.reader import Table
-from pc_worker.services.context import Parts
 from pc_worker.services.declarations import check_unchanged
+from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.duplicates import KeyIndex
 from pc_worker.services.models.seed import active_model_of
 from pc_worker.services.sources import as_dict, kept_options, refusals
@@ -21,7 +21,7 @@ from pc_worker.store.ledger import jobs
 KEYS_AT_ONCE = 3000
 
 
-def split(parts: Parts, job_id: str) -> bool:
+def split(services: Services, job_id: str) -> bool:
     """Plan a queued job and set it running; a retry continues the same job. False if there is nothing to do.
 
     One process at a time: the caller holds the job's ``split_attempt``.
@@ -30,28 +30,28 @@ def split(parts: Parts, job_id: str) -> bool:
         SourceRejected: If the source is refused; the job has failed then.
         Unavailable: If PostgreSQL is away; nothing is written then.
     """
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         if jobs.start_job(cursor, job_id) is None:
             return False
         job = jobs.find_job(cursor, job_id)
     try:
-        return _plan(parts, job)
+        return _plan(services, job)
     except (SourceRejected, InvalidRequest) as exc:
-        _fail(parts, job_id, exc)
+        _fail(services, job_id, exc)
         raise
 
 
-def _plan(parts: Parts, job: Job) -> bool:
+def _plan(services: Services, job: Job) -> bool:
     domain = get_domain(job.domain)
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         check_unchanged(cursor, domain)
-    table = parts.sources.open(job.source, options=kept_options(job.request))
+    table = services.sources.open(job.source, options=kept_options(job.request))
     options = Options.from_dict(job.request["options"])
     with refusals(job.source):
         plan = resolve_source(domain, options, table, job.source)
         chunks = _chunks(domain, plan, table, chunk_size=int(job.request["chunk_size"]))
-    model = active_model_of(parts, domain)
-    with parts.database.transaction() as cursor:
+    model = active_model_of(services, domain)
+    with services.database.transaction() as cursor:
         return jobs.plan_job(
             cursor,
             job.job_id,
@@ -108,6 +108,6 @@ def _chunks(domain: Domain, plan: Plan, table: Table, *, chunk_size: int) -> lis
     ]
 
 
-def _fail(parts: Parts, job_id: str, error: PcWorkerError) -> None:
-    with parts.database.transaction() as cursor:
+def _fail(services: Services, job_id: str, error: PcWorkerError) -> None:
+    with services.database.transaction() as cursor:
         jobs.fail_job(cursor, job_id, str(error))

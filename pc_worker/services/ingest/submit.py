@@ -12,7 +12,7 @@ from typing import Any
 from pc_worker.domains import Options, check_options, get_domain
 from pc_worker.errors import InvalidRequest, PcWorkerError
 from pc_worker.model import Job
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.sources import read_options
 from pc_worker.store.ledger import jobs
 
@@ -58,11 +58,11 @@ class IngestRequest:
         return {"chunk_size": self.chunk_size, "options": self.options.to_dict(), "reading": reading}
 
 
-def submit(parts: Parts, request: IngestRequest, job_id: str, *, any_path: bool = False) -> bool:
+def submit(services: Services, request: IngestRequest, job_id: str, *, any_path: bool = False) -> bool:
     """Write the job as queued; False if it is there already: it is left as it is, so a message may come again.
 
     Args:
-        parts: This process's connections.
+        services: This process's connections.
         request: What is asked for.
         job_id: The job's id.
         any_path: The id stands for the source's content: another path with it is the same request.
@@ -71,7 +71,7 @@ def submit(parts: Parts, request: IngestRequest, job_id: str, *, any_path: bool 
         InvalidRequest: If the request is wrong; the job is kept as failed, with the reason. If the id is another
             request's; that job stays as it is.
     """
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         is_new = jobs.create_job(
             cursor,
             job_id=job_id,
@@ -86,23 +86,23 @@ def submit(parts: Parts, request: IngestRequest, job_id: str, *, any_path: bool 
     try:
         request.check()
     except PcWorkerError as exc:
-        with parts.database.transaction() as cursor:
+        with services.database.transaction() as cursor:
             jobs.fail_job(cursor, job_id, str(exc))
         raise
     return is_new
 
 
-def refuse(parts: Parts, job_id: str, *, domain: str, source: str, error: str) -> bool:
+def refuse(services: Services, job_id: str, *, domain: str, source: str, error: str) -> bool:
     """Leave a failed job for a call that was refused; False if the id is taken: that job stays as it is."""
     request = IngestRequest(path=source, domain=domain).to_dict()
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         is_new = jobs.create_job(cursor, job_id=job_id, domain=domain, source=source, request=request, max_dead=0)
         return is_new and jobs.fail_job(cursor, job_id, error)
 
 
-def give_up_unplanned(parts: Parts, job_id: str, error: str) -> bool:
+def give_up_unplanned(services: Services, job_id: str, error: str) -> bool:
     """End a job that has not been split as failed; False if it has been, or has ended."""
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         return jobs.find_job(cursor, job_id, lock=True).plan is None and jobs.fail_job(cursor, job_id, error)
 
 

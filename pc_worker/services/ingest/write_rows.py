@@ -14,7 +14,7 @@ from pc_worker.domains import Domain, Plan, Record, content_hash
 from pc_worker.errors import Conflict, Fenced, ModelSwitched
 from pc_worker.metrics.line import StageClock
 from pc_worker.model import DeadLetter, Job, Model, Outcome, RowWrite, StoredRow, Stretch, Tally
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.embed import Embedder, Passages
 from pc_worker.services.ingest.prepare import Cleaned, RowForm, json_text, letter
 from pc_worker.services.ingest.still_wanted import check_still_wanted, forgotten_keys
@@ -85,12 +85,12 @@ class Written:
 
 
 def write_rows(
-    parts: Parts, work: Work, *, book: Book, clock: StageClock | None = None, embedder: Embedder | None = None
+    services: Services, work: Work, *, book: Book, clock: StageClock | None = None, embedder: Embedder | None = None
 ) -> Written:
     """Write rows with everything that belongs to them, in one transaction, however often it must be tried.
 
     Args:
-        parts: This process's connections and encoder.
+        services: This process's connections and encoder.
         work: The cleaned rows.
         book: Books the tally to the ledger.
         clock: Where the seconds of embedding and writing are counted.
@@ -102,10 +102,10 @@ def write_rows(
         Conflict: If other writers of the same rows never gave way.
         Unavailable: If PostgreSQL went away; the ledger tells later whether the commit took place.
     """
-    embedder = embedder or embedder_of(parts, work)
+    embedder = embedder or embedder_of(services, work)
     for attempt in range(1, CONFLICTS_ALLOWED + 1):
         try:
-            written = _write_once(parts, work, embedder, book, clock or StageClock())
+            written = _write_once(services, work, embedder, book, clock or StageClock())
             embedder.count(work.domain.name)
             return written
         except Conflict as exc:
@@ -115,9 +115,9 @@ def write_rows(
     raise AssertionError("unreachable")
 
 
-def embedder_of(parts: Parts, work: Work, *, patience_s: float = inf) -> Embedder:
+def embedder_of(services: Services, work: Work, *, patience_s: float = inf) -> Embedder:
     """Give an embedder for these rows."""
-    return Embedder(parts, work.model, split_long=work.domain.any_table is not None, patience_s=patience_s)
+    return Embedder(services, work.model, split_long=work.domain.any_table is not None, patience_s=patience_s)
 
 
 def verdict(candidate: Candidate, stored: StoredRow | None, *, seq: int) -> Verdict:
@@ -134,20 +134,20 @@ def verdict(candidate: Candidate, stored: StoredRow | None, *, seq: int) -> Verd
     return "unchanged" if stored.embedded and stored.content_hash == candidate.content_hash else "write"
 
 
-def _write_once(parts: Parts, work: Work, embedder: Embedder, book: Book, clock: StageClock) -> Written:
+def _write_once(services: Services, work: Work, embedder: Embedder, book: Book, clock: StageClock) -> Written:
     with clock.stage("embed"):
-        found = _found(parts, work)
+        found = _found(services, work)
         seq = work.job.seq or 0
         wanted = [c for c in found.candidates if verdict(c, found.stored.get(c.row_id), seq=seq) == "write"]
         ready = made_ready(work, wanted, embedder.embed([c.record for c in wanted]))
     clock.leave_out("embed", embedder.take_loading())
-    with clock.stage("write"), parts.database.transaction() as cursor:
+    with clock.stage("write"), services.database.transaction() as cursor:
         return _commit(cursor, work, found, ready, book, made=embedder)
 
 
-def _found(parts: Parts, work: Work) -> Found:
+def _found(services: Services, work: Work) -> Found:
     domain, plan, cleaned = work.domain.name, work.plan, work.cleaned
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         keys = [*(record.key for record in cleaned.records), *cleaned.letter_keys.values()]
         gone = forgotten_keys(cursor, plan, keys, seq=work.job.seq or 0)
         records = [record for record in cleaned.records if record.key not in gone]

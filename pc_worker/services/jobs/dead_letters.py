@@ -10,7 +10,7 @@ from pc_worker.domains import BatchView, Plan, get_domain
 from pc_worker.errors import Fenced, SourceRejected
 from pc_worker.model import Job, Tally
 from pc_worker.reader import Json
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.prepare import clean_rows
 from pc_worker.services.ingest.publish import push_written
 from pc_worker.services.ingest.write_rows import Book, Work, write_rows
@@ -55,36 +55,36 @@ class StoredRow:
         return self._form
 
 
-def list_dead(parts: Parts, job_id: str | None) -> list[StoredLetter]:
+def list_dead(services: Services, job_id: str | None) -> list[StoredLetter]:
     """Give all letters, or those of one job.
 
     Raises:
         NotFound: If the job is not there.
     """
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         if job_id is not None:
             jobs.find_job(cursor, job_id)
         return dead_letters.list_letters(cursor, job_id)
 
 
-def letter_rows(parts: Parts, letters: Sequence[StoredLetter]) -> Iterator[Json]:
+def letter_rows(services: Services, letters: Sequence[StoredLetter]) -> Iterator[Json]:
     """Give the letters' rows in normal form, None where there is none, few at a time: a row may have megabytes."""
     for job_id, row_nos in dead_letters.by_job([(letter.job_id, letter.row_no) for letter in letters], PAGE):
-        with parts.database.transaction() as cursor:
+        with services.database.transaction() as cursor:
             forms = dead_letters.normal_forms(cursor, job_id, row_nos)
         for row_no in row_nos:
             yield json.loads(forms.get(row_no) or "null")
 
 
-def drop_dead(parts: Parts, job_id: str | None) -> int:
+def drop_dead(services: Services, job_id: str | None) -> int:
     """Give letters up: their rows count as skipped from now on. Gives how many."""
-    return dead_letters.drop_letters(parts.database, [(x.job_id, x.row_no) for x in list_dead(parts, job_id)])
+    return dead_letters.drop_letters(services.database, [(x.job_id, x.row_no) for x in list_dead(services, job_id)])
 
 
-def retry_dead(parts: Parts, job_id: str | None) -> Iterator[Retried]:
+def retry_dead(services: Services, job_id: str | None) -> Iterator[Retried]:
     """Try letters again, each in a transaction of its own; what is refused again stays with its new reason."""
-    for letter in list_dead(parts, job_id):
-        yield _retry(parts, letter)
+    for letter in list_dead(services, job_id):
+        yield _retry(services, letter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +95,15 @@ class FoundRow:
     whole: BatchView
 
 
-def _retry(parts: Parts, letter: StoredLetter) -> Retried:
-    with parts.database.transaction() as cursor:
+def _retry(services: Services, letter: StoredLetter) -> Retried:
+    with services.database.transaction() as cursor:
         job = jobs.pin_active_model(cursor, jobs.find_job(cursor, letter.job_id))
         model = registry.find_model(cursor, job.model_id or 0)
         number = dead_letters.occurrence(cursor, job.job_id, letter.row_no)
     domain, plan = get_domain(job.domain), Plan.from_dict(job.plan or {})
-    found = _from_source(parts, job, plan, letter)
+    found = _from_source(services, job, plan, letter)
     stored_form = found is None
-    found = found or _from_letter(parts, letter)
+    found = found or _from_letter(services, letter)
     if found is None:
         return _told(letter, "dead", "the source has changed and the row's form is not known", stored_form)
 
@@ -112,15 +112,15 @@ def _retry(parts: Parts, letter: StoredLetter) -> Retried:
 
     cleaned = clean_rows(domain, plan, found.batch, superseded=(), occurrences={letter.row_no: number}, form=form)
     work = Work(job=job, domain=domain, plan=plan, model=model, chunk_no=letter.chunk_no, cleaned=cleaned, form=form)
-    written = write_rows(parts, work, book=_booking(letter))
-    push_written(parts, domain, written)
+    written = write_rows(services, work, book=_booking(letter))
+    push_written(services, domain, written)
     fate = _fate(written.outcome.tally)
-    return _told(letter, fate or "dead", None if fate else _reason_now(parts, letter), stored_form)
+    return _told(letter, fate or "dead", None if fate else _reason_now(services, letter), stored_form)
 
 
-def _from_source(parts: Parts, job: Job, plan: Plan, letter: StoredLetter) -> FoundRow | None:
+def _from_source(services: Services, job: Job, plan: Plan, letter: StoredLetter) -> FoundRow | None:
     try:
-        table = parts.sources.open(job.source, job.fingerprint, options=kept_options(job.request))
+        table = services.sources.open(job.source, job.fingerprint, options=kept_options(job.request))
         with refusals(job.source):
             first, end = letter.row_no, letter.row_no + 1
             return FoundRow(table.read(first, end, plan.columns), table.read(first, end))
@@ -128,16 +128,16 @@ def _from_source(parts: Parts, job: Job, plan: Plan, letter: StoredLetter) -> Fo
         return None
 
 
-def _from_letter(parts: Parts, letter: StoredLetter) -> FoundRow | None:
-    (form,) = letter_rows(parts, [letter])
+def _from_letter(services: Services, letter: StoredLetter) -> FoundRow | None:
+    (form,) = letter_rows(services, [letter])
     if not isinstance(form, dict):
         return None
     row = StoredRow(letter.row_no, form)
     return FoundRow(row, row)
 
 
-def _reason_now(parts: Parts, letter: StoredLetter) -> str:
-    with parts.database.transaction() as cursor:
+def _reason_now(services: Services, letter: StoredLetter) -> str:
+    with services.database.transaction() as cursor:
         return dead_letters.reason(cursor, letter.job_id, letter.row_no) or letter.reason
 
 

@@ -7,50 +7,50 @@ from typing import Any
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.model import Job, JobState
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.store.ledger import jobs
 
 ENDED: frozenset[JobState] = frozenset(("completed", "partial", "failed", "cancelled"))
 
 
-def job_status(parts: Parts, job_id: str) -> Job:
+def job_status(services: Services, job_id: str) -> Job:
     """Give a job as the ledger has it now.
 
     Raises:
         NotFound: If there is no such job.
     """
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         return jobs.find_job(cursor, job_id)
 
 
-def all_jobs(parts: Parts) -> list[Job]:
+def all_jobs(services: Services) -> list[Job]:
     """Give the newest jobs first."""
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         return jobs.list_jobs(cursor)
 
 
-def cancel(parts: Parts, job_id: str) -> Job:
+def cancel(services: Services, job_id: str) -> Job:
     """Cancel an open job: what is committed stays, nothing more is written.
 
     Raises:
         NotFound: If there is no such job.
         InvalidRequest: If it has ended already.
     """
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         job = jobs.find_job(cursor, job_id, lock=True)
         if not jobs.cancel_job(cursor, job_id):
             raise InvalidRequest(f"job {job_id} has ended already: it is {job.state}")
         return jobs.find_job(cursor, job_id)
 
 
-def resume(parts: Parts, job_id: str) -> Job:
+def resume(services: Services, job_id: str) -> Job:
     """Set a failed or cancelled job going again from where it was; its rows still lose to later jobs.
 
     Raises:
         NotFound: If there is no such job.
         InvalidRequest: If it neither failed nor was cancelled.
     """
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         job = jobs.find_job(cursor, job_id, lock=True)
         if job.state not in ("failed", "cancelled"):
             raise InvalidRequest(f"job {job_id} is {job.state}: only failed and cancelled jobs are resumed")

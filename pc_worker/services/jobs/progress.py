@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pc_worker.model import Job, Stages
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.jobs.job_control import ENDED
 from pc_worker.store.ledger import jobs, pace
 
@@ -34,13 +34,13 @@ class Progress:
         }
 
 
-def job_progress(parts: Parts, job_id: str) -> tuple[Job, Progress]:
+def job_progress(services: Services, job_id: str) -> tuple[Job, Progress]:
     """Give a job and its pace.
 
     Raises:
         NotFound: If there is no such job.
     """
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         job = jobs.find_job(cursor, job_id)
         stages = pace.job_stages(cursor, job_id)
         rows_per_s = _mean(job) if job.state in ENDED else pace.recent_rows_per_s(cursor, job)

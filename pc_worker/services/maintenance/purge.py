@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pc_worker.logs import get_logger
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.models.change_model import drop_retired
 from pc_worker.store.ledger import jobs
 from pc_worker.store.log.compact import purge_superseded
@@ -43,14 +43,14 @@ class Retention:
     subscription_s: float
 
 
-def purge(parts: Parts, retention: Retention) -> Purged:
+def purge(services: Services, retention: Retention) -> Purged:
     """Remove what is past its retention; never what a resume, a checkpoint or a way back to a model needs."""
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         ended = jobs.purge_jobs(cursor, older_than_s=retention.job_s)
         purge_marks(cursor)
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         entries = purge_superseded(cursor, older_than_s=retention.log_s)
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         expired = purge_subscriptions(cursor, retention_s=retention.subscription_s)
     for gone in expired:  # whoever comes again under this name can be told where it stood
         log.warning(
@@ -60,8 +60,8 @@ def purge(parts: Parts, retention: Retention) -> Purged:
             position=gone.position,
             used_at=gone.used_at.isoformat(),
         )
-    vectors = drop_retired(parts.database, older_than_s=retention.model_s)
-    return Purged(len(ended), entries, _purge_spool(parts.spool), vectors, len(expired))
+    vectors = drop_retired(services.database, older_than_s=retention.model_s)
+    return Purged(len(ended), entries, _purge_spool(services.spool), vectors, len(expired))
 
 
 def _purge_spool(spool: Path) -> int:

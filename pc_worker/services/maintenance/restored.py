@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pc_worker.domains import get_domain
 from pc_worker.errors import Unavailable
 from pc_worker.logs import get_logger
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.store.log import epochs
 from pc_worker.store.log.epochs import NewEpoch
 
@@ -26,11 +26,11 @@ class Behind:
     queued: int
 
 
-def begin_epochs(parts: Parts, domain: str | None, *, beyond: int | None) -> list[NewEpoch]:
+def begin_epochs(services: Services, domain: str | None, *, beyond: int | None) -> list[NewEpoch]:
     """Begin a new epoch of one domain, or of all: every row is delivered anew, beyond any position that was given out.
 
     Args:
-        parts: This process's connections.
+        services: This process's connections.
         domain: None = every domain that has a log.
         beyond: The last position that any consumer may have; None = a position that none can have reached.
 
@@ -39,38 +39,38 @@ def begin_epochs(parts: Parts, domain: str | None, *, beyond: int | None) -> lis
     """
     if domain is not None:
         get_domain(domain)
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         names = [name for name in epochs.opened_domains(cursor) if domain in (None, name)]
     begun = []
     for name in names:
-        begun.append(_begin(parts, name, beyond))
-        _clear_queue(parts, name)
+        begun.append(_begin(services, name, beyond))
+        _clear_queue(services, name)
     return begun
 
 
-def _begin(parts: Parts, name: str, beyond: int | None) -> NewEpoch:
-    return parts.database.repeat(lambda cursor: epochs.begin_epoch(cursor, name, base=beyond, leap=LEAP))
+def _begin(services: Services, name: str, beyond: int | None) -> NewEpoch:
+    return services.database.repeat(lambda cursor: epochs.begin_epoch(cursor, name, base=beyond, leap=LEAP))
 
 
-def _clear_queue(parts: Parts, name: str) -> None:
+def _clear_queue(services: Services, name: str) -> None:
     try:
-        parts.queue.clear(name)
+        services.queue.clear(name)
     except Unavailable as exc:  # it is of another epoch now: nobody takes anything from it
         log.info("queue_not_cleared", domain=name, reason=str(exc))
 
 
-def domains_behind(parts: Parts) -> list[Behind]:
+def domains_behind(services: Services) -> list[Behind]:
     """Give the domains whose queue is ahead of their log.
 
     Raises:
         Unavailable: If PostgreSQL or Redis does not answer.
     """
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         names = epochs.opened_domains(cursor)
     found = []
     for name in names:
-        queued = parts.queue.newest(name) or 0  # first: the log may grow meanwhile
-        with parts.database.transaction() as cursor:
+        queued = services.queue.newest(name) or 0  # first: the log may grow meanwhile
+        with services.database.transaction() as cursor:
             head = epochs.head_of(cursor, name)
         if queued > head:
             found.append(Behind(name, head, queued))

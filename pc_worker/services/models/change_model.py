@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pc_worker.domains import Domain, Record, get_domain
 from pc_worker.errors import InvalidRequest
 from pc_worker.model import Model
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.embed import Embedder
 from pc_worker.services.ingest.write_rows import WIRE_LIMIT
 from pc_worker.store.db.connection import Cursor, Database
@@ -65,14 +65,14 @@ class Comparison:
     too_large: int
 
 
-def register(parts: Parts, name: str) -> Model:
+def register(services: Services, name: str) -> Model:
     """Register a model by name or path, the same on every worker, without loading its weights.
 
     Raises:
         ModelUnavailable: If it is not on this machine.
     """
-    identity = parts.identify(name)
-    with parts.database.transaction() as cursor:
+    identity = services.identify(name)
+    with services.database.transaction() as cursor:
         return registry.register_model(
             cursor,
             name=identity.name,
@@ -84,21 +84,21 @@ def register(parts: Parts, name: str) -> Model:
         )
 
 
-def coverage(parts: Parts, domain: str, model: Model) -> Coverage:
+def coverage(services: Services, domain: str, model: Model) -> Coverage:
     """Tell how many rows of the domain lack vectors of the model, and how many are too large with them."""
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         rows, lacking = model_switch.count_rows(cursor, domain, model.model_id)
         too_large = refusals.count_too_large(cursor, domain, model.model_id)
     return Coverage(domain=domain, model=model.label, rows=rows, lacking=lacking, too_large=too_large)
 
 
-def backfill(parts: Parts, domain_name: str, model: Model, *, after: UUID = FIRST) -> UUID | None:
+def backfill(services: Services, domain_name: str, model: Model, *, after: UUID = FIRST) -> UUID | None:
     """Embed the next 300 rows that lack the model's vectors; gives where to go on, None at the end.
 
     A row that is too large for the wire with these vectors keeps none: it is noted, and `dead list` names it.
     """
     domain = _embedded(domain_name)
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         if after == FIRST:
             model_switch.keep_vectors(cursor, model.model_id)
         rows = model_switch.rows_lacking(cursor, domain_name, model.model_id, after=after, limit=BATCH)
@@ -108,7 +108,7 @@ def backfill(parts: Parts, domain_name: str, model: Model, *, after: UUID = FIRS
         Record(row_no=number, key="", payload={}, text=row.text, vector=None, search_text="")
         for number, row in enumerate(rows)
     ]
-    embedder = Embedder(parts, model, split_long=domain.any_table is not None)
+    embedder = Embedder(services, model, split_long=domain.any_table is not None)
     embedded = embedder.embed(records)
     embedder.count(domain_name)
     made = [(row, passages) for n, row in enumerate(rows) if not isinstance(passages := embedded[n], str)]
@@ -124,7 +124,7 @@ def backfill(parts: Parts, domain_name: str, model: Model, *, after: UUID = FIRS
         model_switch.add_vectors(cursor, domain_name, model.model_id, fitting)
         refusals.note_too_large(cursor, domain_name, model.model_id, too_large)
 
-    parts.database.repeat(work)
+    services.database.repeat(work)
     return rows[-1].row_id
 
 
@@ -154,7 +154,7 @@ def rest_s(database: Database, *, worked_s: float) -> float:
         return REST * worked_s if jobs.running_jobs(cursor) else 0.0
 
 
-def switch(parts: Parts, domain_name: str, model: Model, *, max_dead: int = 0) -> int:
+def switch(services: Services, domain_name: str, model: Model, *, max_dead: int = 0) -> int:
     """Make the model active, atomically, and deliver every row anew; gives how many rows.
 
     Rows too large for the wire under it, at most ``max_dead``, are neither delivered nor found while it serves.
@@ -163,11 +163,11 @@ def switch(parts: Parts, domain_name: str, model: Model, *, max_dead: int = 0) -
         InvalidRequest: If it is active already, rows still lack its vectors, or more are too large.
     """
     domain = _embedded(domain_name)
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         _check_not_active(registry.active_model(cursor, domain_name).model_id, domain_name, model)
         # In a transaction of its own: the notes stay if the switch is refused for them.
         refusals.note_too_large(cursor, domain_name, model.model_id, _stored_too_large(cursor, domain, model))
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         _check_not_active(model_switch.lock_domain(cursor, domain_name), domain_name, model)
         model_switch.lock_model(cursor, model.model_id)
         _, lacking = model_switch.count_rows(cursor, domain_name, model.model_id)
@@ -187,9 +187,9 @@ def _check_not_active(active_id: int, domain_name: str, model: Model) -> None:
         raise InvalidRequest(f"{model.label} is the model of {domain_name} already")
 
 
-def compare(parts: Parts, domain_name: str, model: Model) -> Comparison:
+def compare(services: Services, domain_name: str, model: Model) -> Comparison:
     """Compare the active model with another on a sample of rows that have vectors of both."""
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         active = registry.active_model(cursor, domain_name)
         ours = sample_vectors(cursor, domain_name, active.model_id, model.model_id, limit=SAMPLE)
         _, lacking = model_switch.count_rows(cursor, domain_name, model.model_id)
@@ -207,14 +207,14 @@ def compare(parts: Parts, domain_name: str, model: Model) -> Comparison:
     )
 
 
-def drop(parts: Parts, model: Model) -> int:
+def drop(services: Services, model: Model) -> int:
     """Delete a model's vectors; gives how many.
 
     Raises:
         InvalidRequest: If a domain uses it.
     """
     dropped = 0
-    while gone := _drop_some(parts.database, model.model_id, model.label):
+    while gone := _drop_some(services.database, model.model_id, model.label):
         dropped += gone
     return dropped
 
@@ -261,7 +261,7 @@ def _overlap(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
     return float(np.mean(common)) / NEIGHBOURS
 
 
-def too_large_rows(parts: Parts, job_id: str | None) -> list[StoredTooLarge]:
+def too_large_rows(services: Services, job_id: str | None) -> list[StoredTooLarge]:
     """Give the rows that are too large for the wire with some model's vectors, or those that one job wrote."""
-    with parts.database.transaction() as cursor:
+    with services.database.transaction() as cursor:
         return refusals.list_too_large(cursor, job_id)

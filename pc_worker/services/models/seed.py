@@ -7,32 +7,32 @@ from typing import Any
 
 from pc_worker.domains import Domain, domain_names, get_domain
 from pc_worker.model import Model
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger.declarations import note_declaration
 from pc_worker.store.models import registry
 
 
-def active_model_of(parts: Parts, domain: Domain) -> Model:
+def active_model_of(services: Services, domain: Domain) -> Model:
     """Give the domain's active model, opening its log with the seed model when it has none yet."""
-    with parts.database.transaction() as cursor:
-        seed_domain(cursor, domain, parts)
+    with services.database.transaction() as cursor:
+        seed_domain(cursor, domain, services)
         return registry.active_model(cursor, domain.name)
 
 
-def seed_domains(parts: Parts) -> None:
+def seed_domains(services: Services) -> None:
     """Open the log of every domain that has none."""
     for name in domain_names():
-        with parts.database.transaction() as cursor:
-            seed_domain(cursor, get_domain(name), parts)
+        with services.database.transaction() as cursor:
+            seed_domain(cursor, get_domain(name), services)
 
 
-def seed_domain(cursor: Cursor, domain: Domain, parts: Parts) -> None:
+def seed_domain(cursor: Cursor, domain: Domain, services: Services) -> None:
     """Open a domain's log; its vectors come from its sources or from the seed model."""
     cursor.execute("SELECT 1 FROM domains WHERE domain = %s", (domain.name,))
     if cursor.fetchone() is not None:
         return
-    registry.ensure_domain(cursor, domain.name, declared_model(cursor, domain, parts))
+    registry.ensure_domain(cursor, domain.name, declared_model(cursor, domain, services))
     note_declaration(cursor, domain.name, declared_form(domain))
 
 
@@ -41,7 +41,7 @@ def declared_form(domain: Domain) -> Mapping[str, Any]:
     return {"arm": domain.arm, "key": list(domain.key)}
 
 
-def declared_model(cursor: Cursor, domain: Domain, parts: Parts) -> Model:
+def declared_model(cursor: Cursor, domain: Domain, services: Services) -> Model:
     """Give the model that a domain's log begins with, as it is declared."""
     if domain.vector is not None:
         return registry.register_model(
@@ -52,7 +52,7 @@ def declared_model(cursor: Cursor, domain: Domain, parts: Parts) -> Model:
             normalised=False,
             encodable=False,
         )
-    seed = parts.identify(parts.default_model)
+    seed = services.identify(services.default_model)
     return registry.register_model(
         cursor,
         name=seed.name,
@@ -60,5 +60,5 @@ def declared_model(cursor: Cursor, domain: Domain, parts: Parts) -> Model:
         dimension=seed.dimension,
         normalised=seed.normalised,
         encodable=True,
-        location=parts.default_model,
+        location=services.default_model,
     )

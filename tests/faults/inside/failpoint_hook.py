@@ -188,9 +188,9 @@ def wrap_module(points: Points, module: ModuleType) -> None:
         write = module._write
 
         @functools.wraps(write)
-        def poisonable(parts: Any, claim: Any, *rest: Any) -> Any:
+        def poisonable(services: Any, claim: Any, *rest: Any) -> Any:
             points.poisoned(claim)
-            return write(parts, claim, *rest)
+            return write(services, claim, *rest)
 
         vars(module)["_write"] = poisonable
 

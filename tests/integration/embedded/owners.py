@@ -18,15 +18,15 @@ ROOT = Path(__file__).resolve().parents[3]
 
 _OWN = """
 import json, pathlib, signal, sys
-from pc_worker.embedded import start_services
+from pc_worker.embedded import start_servers
 from pc_worker.errors import PcWorkerError
 try:
-    services = start_services(pathlib.Path(sys.argv[1]))
+    servers = start_servers(pathlib.Path(sys.argv[1]))
 except PcWorkerError as exc:
     print(f"error: {exc}", file=sys.stderr)
     sys.exit(exc.exit_code)
-signal.signal(signal.SIGTERM, lambda *_: (services.stop(), sys.exit(0)))
-print(json.dumps({"pids": services.pids, "urls": [services.database_url, services.redis_url]}), flush=True)
+signal.signal(signal.SIGTERM, lambda *_: (servers.stop(), sys.exit(0)))
+print(json.dumps({"pids": servers.pids, "urls": [servers.database_url, servers.redis_url]}), flush=True)
 while True:
     signal.pause()
 """

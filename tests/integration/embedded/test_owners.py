@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from pc_worker.embedded import Supervisor, remove_home, start_services
+from pc_worker.embedded import Supervisor, remove_home, start_servers
 from pc_worker.embedded.processes.identity import started_at
 from pc_worker.embedded.servers.launch import settle
 from pc_worker.embedded.servers.postgres import Postgres
 from pc_worker.embedded.servers.valkey import Valkey
 from pc_worker.errors import HomeInUse, ServiceFailed
 from tests.integration.embedded.owners import eventually, interpreter, owner_of, refusal, start_owner
-from tests.integration.embedded.test_services import answers, query, running
+from tests.integration.embedded.test_embedded_servers import answers, query, running
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
 #: An account that exists everywhere, for want of a person's.
@@ -39,16 +39,16 @@ def test_kill_9_of_the_owner_leaves_no_server_and_no_data_is_lost(home: Path) ->
         owner.kill()
         eventually(lambda: not alive(dict(owner.pids)))
 
-    with running(home) as services:
-        assert query(services.database_url, "SELECT value FROM kept") == 42
+    with running(home) as servers:
+        assert query(servers.database_url, "SELECT value FROM kept") == 42
 
 
 def test_a_new_owner_may_follow_a_killed_one_at_once(home: Path) -> None:
     for _ in range(3):
         with owner_of(home) as owner:
             owner.kill()
-    with running(home) as services:
-        assert answers(services.database_url)
+    with running(home) as servers:
+        assert answers(servers.database_url)
 
 
 def test_an_owner_killed_while_it_starts_leaves_nothing_in_the_way(home: Path) -> None:
@@ -57,8 +57,8 @@ def test_an_owner_killed_while_it_starts_leaves_nothing_in_the_way(home: Path) -
             eventually((home / wait_for).exists)
             process.kill()
 
-    with running(home) as services:
-        assert answers(services.database_url)
+    with running(home) as servers:
+        assert answers(servers.database_url)
 
 
 def test_a_second_owner_is_refused_in_one_line_and_the_first_goes_on(home: Path) -> None:
@@ -75,12 +75,12 @@ def test_a_second_owner_is_refused_in_one_line_and_the_first_goes_on(home: Path)
 
 
 def test_two_homes_that_share_one_folder_outside_are_never_served_at_once(home: Path, other_home: Path) -> None:
-    with running(home, need_redis=False) as services:
+    with running(home, need_redis=False) as servers:
         (other_home / "postgres").symlink_to(home / "postgres")
 
         with pytest.raises(HomeInUse):
-            start_services(other_home, need_redis=False)
-        assert answers(services.database_url)
+            start_servers(other_home, need_redis=False)
+        assert answers(servers.database_url)
 
 
 @contextmanager
@@ -95,11 +95,11 @@ def _small_files_only() -> Iterator[None]:
 
 def test_a_database_that_cannot_be_written_is_one_clear_sentence_and_is_made_anew_later(home: Path) -> None:
     with _small_files_only(), pytest.raises(ServiceFailed, match=r"did not start: .*[Ff]ile") as caught:
-        start_services(home)
+        start_servers(home)
     assert "\n" not in str(caught.value)
 
-    with running(home, need_redis=False) as services:
-        assert answers(services.database_url)
+    with running(home, need_redis=False) as servers:
+        assert answers(servers.database_url)
 
 
 @ROOT_ONLY
@@ -132,8 +132,8 @@ def test_a_users_home_is_refused_to_root_and_roots_to_a_user(home: Path, other_h
 
 @ROOT_ONLY
 def test_root_runs_the_database_as_nobody(home: Path) -> None:
-    with running(home, need_redis=False) as services:
-        status = Path(f"/proc/{services.pids['postgres']}/status").read_text()
+    with running(home, need_redis=False) as servers:
+        status = Path(f"/proc/{servers.pids['postgres']}/status").read_text()
 
         ids = {line.split()[0]: line.split()[1:] for line in status.splitlines() if line}
         nobody = pwd.getpwnam("nobody")
@@ -148,10 +148,10 @@ def test_a_home_below_a_private_folder_works_and_nothing_is_loosened(home: Path)
     below = home / "project" / ".pcw"
 
     try:
-        with running(below, need_redis=False) as services:
-            query(services.database_url, "CREATE TABLE kept AS SELECT 42 AS value")
-        with running(below, need_redis=False) as services:
-            assert query(services.database_url, "SELECT value FROM kept") == 42
+        with running(below, need_redis=False) as servers:
+            query(servers.database_url, "CREATE TABLE kept AS SELECT 42 AS value")
+        with running(below, need_redis=False) as servers:
+            assert query(servers.database_url, "SELECT value FROM kept") == 42
         assert home.stat().st_mode & 0o777 == 0o700
     finally:
         remove_home(below)
@@ -169,22 +169,22 @@ def test_programs_below_a_private_folder_are_run_from_a_copy(home: Path, monkeyp
         shutil.copytree(package.with_name(name), private / name)
     monkeypatch.syspath_prepend(str(private))
 
-    with running(home, need_redis=False) as services:
-        program = Path(os.readlink(f"/proc/{services.pids['postgres']}/exe"))
+    with running(home, need_redis=False) as servers:
+        program = Path(os.readlink(f"/proc/{servers.pids['postgres']}/exe"))
 
         assert program.is_relative_to(home / "postgres")
-        query(services.database_url, "CREATE EXTENSION vector")
+        query(servers.database_url, "CREATE EXTENSION vector")
         assert private.stat().st_mode & 0o777 == 0o700
 
 
 @ROOT_ONLY
 def test_a_home_that_becomes_private_keeps_its_data(home: Path) -> None:
-    with running(home, need_redis=False) as services:
-        query(services.database_url, "CREATE TABLE kept AS SELECT 42 AS value")
+    with running(home, need_redis=False) as servers:
+        query(servers.database_url, "CREATE TABLE kept AS SELECT 42 AS value")
     home.chmod(0o700)
 
-    with running(home, need_redis=False) as services:
-        assert query(services.database_url, "SELECT value FROM kept") == 42
+    with running(home, need_redis=False) as servers:
+        assert query(servers.database_url, "SELECT value FROM kept") == 42
     assert (home / "postgres").is_symlink()
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg2
 import redis
 
-from pc_worker.embedded import start_services
+from pc_worker.embedded import start_servers
 from tests.support.processes import each, family_of, runs
 from tests.support.waiting import eventually
 
@@ -90,18 +90,18 @@ def running_servers(home: Path) -> Iterator[Servers]:
 
 
 def _own(home: Path, pipe: Connection) -> None:
-    services = start_services(home)
+    servers = start_servers(home)
     held = False
     try:
-        pipe.send((services.database_url, services.redis_url))
+        pipe.send((servers.database_url, servers.redis_url))
         while True:
             if not held:
-                services.watch()
+                servers.watch()
             if pipe.poll(TICK_S):
                 question = pipe.recv()
                 held = {"hold": True, "watch": False}.get(question, held)
-                pipe.send(services.pids)
+                pipe.send(servers.pids)
     except EOFError:
         pass  # the tests are over
     finally:
-        services.stop()
+        servers.stop()

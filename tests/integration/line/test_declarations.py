@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from pc_worker.doctor import diagnose
 from pc_worker.domains import SourceVector, get_domain, registry
-from pc_worker.embedded import Services
+from pc_worker.embedded import EmbeddedServers
 from pc_worker.errors import InvalidRequest, NotServable, UnknownDomain
 from pc_worker.services.declarations import domain_states, open_domains, redeclare
 from pc_worker.services.forget import forget_all, forget_ids
@@ -48,7 +48,7 @@ def line(line: Line, declare: Declare) -> Line:
     """The line with a `skill_dic` of three dimensions."""
     line.query("DELETE FROM domains WHERE domain = %s", NAME)
     declare(dimension=3)
-    assert open_domains(line.parts) == []
+    assert open_domains(line.services) == []
     return line
 
 
@@ -89,12 +89,12 @@ def test_a_changed_declaration_is_said_and_mended(
     assert words in what
     assert f"`forget --domain {NAME} --all`, then `domains redeclare {NAME}`" in what
     assert words in refused
-    assert [found.domain for found in open_domains(line.parts)] == [NAME], "`migrate` warns of it"
+    assert [found.domain for found in open_domains(line.services)] == [NAME], "`migrate` warns of it"
     with pytest.raises(NotServable, match="still has rows"):
-        redeclare(line.parts, NAME)
+        redeclare(line.services, NAME)
 
     assert forget_all(line.database, NAME).rows == 2
-    assert "ingest its sources again" in redeclare(line.parts, NAME)
+    assert "ingest its sources again" in redeclare(line.services, NAME)
 
     assert state_of(line) == ("ok", "")
     done = line.ingest(skills("c", dimension=dimension), domain=NAME)
@@ -120,7 +120,7 @@ def test_a_job_that_was_running_fails_with_the_reason(line: Line, declare: Decla
     with pytest.raises(NotServable, match="2 dimensions"):
         line.work(job, 1)
 
-    status = job_control.job_status(line.parts, job)
+    status = job_control.job_status(line.services, job)
     assert status.state == "failed"
     assert "2 dimensions" in (status.error or "")
 
@@ -128,7 +128,7 @@ def test_a_job_that_was_running_fails_with_the_reason(line: Line, declare: Decla
 def test_a_log_of_before_is_noted_when_it_agrees(line: Line, declare: Declare) -> None:
     line.query("UPDATE domains SET declaration = NULL")
 
-    open_domains(line.parts)
+    open_domains(line.services)
 
     assert line.query("SELECT domain FROM domains WHERE declaration IS NULL") == []
 
@@ -138,7 +138,7 @@ def test_an_open_job_keeps_a_domain_from_being_redeclared(line: Line, declare: D
     declare(dimension=2)
 
     with pytest.raises(NotServable, match=f"cancel {job}"):
-        redeclare(line.parts, NAME)
+        redeclare(line.services, NAME)
 
 
 def test_a_removed_domain_can_be_read_and_forgotten_but_not_added_to(line: Line, declare: Declare) -> None:
@@ -148,7 +148,7 @@ def test_a_removed_domain_can_be_read_and_forgotten_but_not_added_to(line: Line,
 
     state, what = state_of(line)
     found = search(
-        line.database, SearchRequest(query="b", domain=NAME, mode="text"), encoder=line.parts.encoder
+        line.database, SearchRequest(query="b", domain=NAME, mode="text"), encoder=line.services.encoder
     ).to_dict()
 
     assert (state, "forget" in what) == ("removed", True)
@@ -162,8 +162,8 @@ def test_a_removed_domain_can_be_read_and_forgotten_but_not_added_to(line: Line,
         forget_all(line.database, "never heard of")
 
 
-def test_doctor_says_so(line: Line, declare: Declare, services: Services, tmp_path: Path) -> None:
-    urls = {"database_url": SecretStr(line.database_url), "redis_url": SecretStr(services.redis_url)}
+def test_doctor_says_so(line: Line, declare: Declare, embedded_servers: EmbeddedServers, tmp_path: Path) -> None:
+    urls = {"database_url": SecretStr(line.database_url), "redis_url": SecretStr(embedded_servers.redis_url)}
     settings = Settings(home=tmp_path, data_roots=(tmp_path,), **urls)  # type: ignore[arg-type]
     declare(dimension=2)
     changed = next(finding for finding in diagnose(settings) if finding.check == "domains")

@@ -117,7 +117,7 @@ def test_a_letter_of_a_forgotten_source_that_is_tried_again_is_skipped(line: Lin
     line.query("UPDATE dead_letters SET normal_form = %s RETURNING 1", '{"id": "b", "text": "mended"}')
     (line.folder / "f0.jsonl").write_text('{"id": "b", "text": "changed"}\n')
 
-    (told,) = retry_dead(line.parts, old.job_id)
+    (told,) = retry_dead(line.services, old.job_id)
 
     assert (told.outcome, told.from_stored_form) == ("skipped", True)
     assert line.texts() == {"a": "new of a"}
@@ -129,11 +129,11 @@ def test_marks_stay_as_long_as_an_older_job_can_go_on_and_no_longer(line: Line) 
     line.ingest(rows("a", text="new"))
     forget(line, "a")
 
-    purge(line.parts, AT_ONCE)
+    purge(line.services, AT_ONCE)
     assert line.resume(old).rows_skipped == 1
     assert line.texts() == {}
     assert line.query("SELECT count(*) FROM forgotten")[0][0] > 0
-    purge(line.parts, AT_ONCE)
+    purge(line.services, AT_ONCE)
     assert line.query("SELECT count(*) FROM forgotten") == [(0,)]
 
 

@@ -20,9 +20,9 @@ SHORT: list[Row] = [{"id": "short", "text": "short"}]
 
 def backfill(line: Line, model: Model) -> change_model.Coverage:
     after = change_model.FIRST
-    while (reached := change_model.backfill(line.parts, DOMAIN, model, after=after)) is not None:
+    while (reached := change_model.backfill(line.services, DOMAIN, model, after=after)) is not None:
         after = reached
-    return change_model.coverage(line.parts, DOMAIN, model)
+    return change_model.coverage(line.services, DOMAIN, model)
 
 
 def delivered(line: Line) -> dict[str, int]:
@@ -44,17 +44,17 @@ def wide(line: Line) -> Model:
 
 
 def test_the_backfill_notes_it_compare_counts_it_and_the_switch_is_refused(line: Line, wide: Model) -> None:
-    assert change_model.compare(line.parts, DOMAIN, wide).lacking == 2
+    assert change_model.compare(line.services, DOMAIN, wide).lacking == 2
     covered = backfill(line, wide)
-    compared = change_model.compare(line.parts, DOMAIN, wide)
+    compared = change_model.compare(line.services, DOMAIN, wide)
 
     assert (covered.lacking, covered.too_large) == (0, 1)
     assert (compared.lacking, compared.too_large) == (0, 1)
     with pytest.raises(InvalidRequest, match=r"^1 rows are over 4,000,000 bytes .*--max-dead 1"):
-        change_model.switch(line.parts, DOMAIN, wide)
-    (note,) = change_model.too_large_rows(line.parts, None)
+        change_model.switch(line.services, DOMAIN, wide)
+    (note,) = change_model.too_large_rows(line.services, None)
     assert (note.job_id, note.wire_bytes > 6_000_000) == ("job-0", True)
-    assert change_model.backfill(line.parts, DOMAIN, wide) is None, "it is not embedded again and again"
+    assert change_model.backfill(line.services, DOMAIN, wide) is None, "it is not embedded again and again"
 
 
 def test_a_switch_that_is_told_leaves_it_out_of_the_log_and_of_searches_and_the_way_back_brings_it(
@@ -62,12 +62,12 @@ def test_a_switch_that_is_told_leaves_it_out_of_the_log_and_of_searches_and_the_
 ) -> None:
     backfill(line, wide)
 
-    assert change_model.switch(line.parts, DOMAIN, wide, max_dead=1) == 1
+    assert change_model.switch(line.services, DOMAIN, wide, max_dead=1) == 1
     assert delivered(line) == {"short": 0, "long": 1}
     assert (found(line, "a passag"), found(line, "short")) == ([], ["short"])
 
     first = line.model(FIRST_MODEL)
-    assert change_model.switch(line.parts, DOMAIN, first) == 2
+    assert change_model.switch(line.services, DOMAIN, first) == 2
     assert delivered(line) == {"short": 0, "long": 0}
     assert found(line, "a passag") == ["long"]
 
@@ -76,58 +76,58 @@ def test_what_is_stored_already_is_looked_at_again_at_the_switch(line: Line, wid
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(change_model, "WIRE_LIMIT", 10_000_000)
         assert backfill(line, wide).too_large == 0
-    assert change_model.compare(line.parts, DOMAIN, wide).too_large == 1
+    assert change_model.compare(line.services, DOMAIN, wide).too_large == 1
 
     with pytest.raises(InvalidRequest, match="--max-dead 1"):
-        change_model.switch(line.parts, DOMAIN, wide)
+        change_model.switch(line.services, DOMAIN, wide)
 
-    assert change_model.coverage(line.parts, DOMAIN, wide).too_large == 1
-    assert change_model.switch(line.parts, DOMAIN, wide, max_dead=1) == 1
+    assert change_model.coverage(line.services, DOMAIN, wide).too_large == 1
+    assert change_model.switch(line.services, DOMAIN, wide, max_dead=1) == 1
 
 
 def test_a_newer_version_that_fits_is_delivered_and_one_that_does_not_is_dead(line: Line, wide: Model) -> None:
     backfill(line, wide)
-    change_model.switch(line.parts, DOMAIN, wide, max_dead=1)
+    change_model.switch(line.services, DOMAIN, wide, max_dead=1)
 
     refused = line.ingest([{"id": "long", "text": LONG}])
     assert (refused.state, refused.rows_dead) == ("partial", 1)
     assert delivered(line)["long"] == 1
     assert line.ingest([{"id": "long", "text": "now short"}]).rows_written == 1
     assert (delivered(line), found(line, "now")) == ({"short": 0, "long": 0}, ["long"])
-    assert change_model.too_large_rows(line.parts, None) == []
+    assert change_model.too_large_rows(line.services, None) == []
 
     first = line.model(FIRST_MODEL)
     assert backfill(line, first).lacking == 0
-    assert change_model.switch(line.parts, DOMAIN, first) == 2
+    assert change_model.switch(line.services, DOMAIN, first) == 2
     assert line.query("SELECT count(*) FROM row_terms") == [(2,)]
 
 
 def test_forgetting_it_takes_the_note_along(line: Line, wide: Model) -> None:
     backfill(line, wide)
-    change_model.switch(line.parts, DOMAIN, wide, max_dead=1)
+    change_model.switch(line.services, DOMAIN, wide, max_dead=1)
     forget_ids(line.database, DOMAIN, [UUID(str(line.row_id("long")))])
 
-    assert change_model.too_large_rows(line.parts, None) == []
+    assert change_model.too_large_rows(line.services, None) == []
     assert line.query("SELECT count(*) FROM parked_terms") == [(0,)]
-    assert change_model.switch(line.parts, DOMAIN, line.model(FIRST_MODEL)) == 1
+    assert change_model.switch(line.services, DOMAIN, line.model(FIRST_MODEL)) == 1
 
 
 def test_dropping_the_model_takes_its_notes_along(line: Line, wide: Model) -> None:
     backfill(line, wide)
-    assert change_model.drop(line.parts, wide) == 1
-    assert change_model.too_large_rows(line.parts, None) == []
-    assert change_model.coverage(line.parts, DOMAIN, wide).lacking == 2
+    assert change_model.drop(line.services, wide) == 1
+    assert change_model.too_large_rows(line.services, None) == []
+    assert change_model.coverage(line.services, DOMAIN, wide).lacking == 2
 
 
 def test_a_dead_letter_is_tried_again_under_the_model_that_is_active_now(line: Line) -> None:
     old = line.ingest([*SHORT, {"id": "bad", "text": "nul \0"}], chunk_size=1)
     model = line.model("tiny-8")
     backfill(line, model)
-    change_model.switch(line.parts, DOMAIN, model)
+    change_model.switch(line.services, DOMAIN, model)
     line.query("UPDATE dead_letters SET normal_form = %s RETURNING 1", '{"id": "bad", "text": "mended"}')
     (line.folder / "f0.jsonl").write_text("{}\n")
 
-    (told,) = retry_dead(line.parts, old.job_id)
+    (told,) = retry_dead(line.services, old.job_id)
 
     assert told.outcome == "written"
     assert line.query("SELECT DISTINCT model_id FROM embeddings e JOIN rows r USING (row_id) WHERE key = 'bad'") == [

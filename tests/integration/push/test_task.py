@@ -13,7 +13,7 @@ from typing import Any
 import celery
 import pytest
 
-from pc_worker.embedded import Services
+from pc_worker.embedded import EmbeddedServers
 from tests.integration.push.domain_log import DomainLog, assert_stored
 from tests.support.batch_server import StockBatchServer
 from tests.support.stack import environment
@@ -23,13 +23,15 @@ TASK = "pc_worker.push_to_batch_server"
 
 
 @contextmanager
-def worker(home: Path, services: Services, database_url: str, *, servers: str) -> Iterator[celery.Celery]:
+def worker(
+    home: Path, embedded_servers: EmbeddedServers, database_url: str, *, servers: str
+) -> Iterator[celery.Celery]:
     """A worker of the delivery queue alone; gives a client of its broker that knows nothing but task names."""
-    assert services.redis_url is not None
+    assert embedded_servers.redis_url is not None
     env = environment(
         home,
         PC_WORKER_DATABASE_URL=database_url,
-        PC_WORKER_REDIS_URL=services.redis_url,
+        PC_WORKER_REDIS_URL=embedded_servers.redis_url,
         PC_WORKER_DATA_ROOTS=str(home),
         PC_WORKER_BATCH_SERVERS=servers,
         PC_WORKER_PUSH_S="1",
@@ -37,7 +39,7 @@ def worker(home: Path, services: Services, database_url: str, *, servers: str) -
     arguments = ["worker", "--pool=solo", "--queues=pcw.delivery", "--without-gossip", "--without-mingle"]
     with (home / "worker.log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "celery", "-A", "tasks", *arguments], env=env, stderr=log)
-    client = celery.Celery(broker=services.redis_url, backend=services.redis_url, set_as_current=False)
+    client = celery.Celery(broker=embedded_servers.redis_url, backend=embedded_servers.redis_url, set_as_current=False)
     try:
         yield client
     finally:
@@ -65,7 +67,7 @@ def slow_server(server: StockBatchServer) -> StockBatchServer:
 
 def test_a_push_goes_on_in_further_messages_until_everything_is_there(
     tmp_path: Path,
-    services: Services,
+    embedded_servers: EmbeddedServers,
     database_url: str,
     slow_server: StockBatchServer,
     new_log: Callable[..., DomainLog],
@@ -74,7 +76,7 @@ def test_a_push_goes_on_in_further_messages_until_everything_is_there(
     for first in range(0, 1500, 300):
         log.write(range(first, first + 300))
 
-    with worker(tmp_path, services, database_url, servers=slow_server.address) as client:
+    with worker(tmp_path, embedded_servers, database_url, servers=slow_server.address) as client:
         first_run = result_of(client, domain="skill_dic")
         eventually(lambda: len(slow_server.tables.skill_embedding_dic) == 1500, what="the rest")
         assert result_of(client, domain="skill_dic")["position"] == 1500
@@ -84,10 +86,10 @@ def test_a_push_goes_on_in_further_messages_until_everything_is_there(
 
 
 def test_without_allowed_servers_push_is_off(
-    tmp_path: Path, services: Services, database_url: str, server: StockBatchServer
+    tmp_path: Path, embedded_servers: EmbeddedServers, database_url: str, server: StockBatchServer
 ) -> None:
     with (
-        worker(tmp_path, services, database_url, servers="") as client,
+        worker(tmp_path, embedded_servers, database_url, servers="") as client,
         pytest.raises(Exception, match="push is off"),
     ):
         result_of(client, domain="recruit", address=server.address)

@@ -23,7 +23,7 @@ from tests.integration.gateway.conftest import Neighbours, config_for, running_g
 from tests.integration.gateway.consumer import consuming
 from tests.integration.gateway.servers import Servers
 from tests.integration.restore.copies import Backup, Dump, Files
-from tests.model.line import DOMAIN, Line, Row, parts_for
+from tests.model.line import DOMAIN, Line, Row, services_for
 from tests.model.readers import Puller, Store
 from tests.model.run import fresh_database
 
@@ -71,8 +71,8 @@ def keys_of(received: Received) -> dict[str, str]:
 def line(servers: Servers, tmp_path: Path) -> Iterator[Line]:
     redis.Redis.from_url(servers.redis_url).flushall()
     with fresh_database(servers.database_url) as url:
-        line = Line(parts_for(url, servers.redis_url, tmp_path / "files"), tmp_path / "files", url)
-        seed_domains(line.parts)
+        line = Line(services_for(url, servers.redis_url, tmp_path / "files"), tmp_path / "files", url)
+        seed_domains(line.services)
         yield line
         line.database.close()
 
@@ -122,9 +122,9 @@ async def opening(gateway: str, *, after_position: int) -> grpc.StatusCode:
 async def test_nobody_is_given_what_was_lost_or_steps_over_what_comes(scene: Scene) -> None:
     await who_is_ahead_is_told_so(scene)
     await the_lost_rows_places_are_free(scene)
-    begun = {epoch.domain: epoch for epoch in begin_epochs(scene.line.parts, None, beyond=None)}
+    begun = {epoch.domain: epoch for epoch in begin_epochs(scene.line.services, None, beyond=None)}
     assert (begun[DOMAIN].former_head, begun[DOMAIN].rows) == (4, 4)
-    assert domains_behind(scene.line.parts) == []
+    assert domains_behind(scene.line.services) == []
     assert scene.line.finish(scene.running).rows_written == 2, "the job that ran goes on where it was"
     await everybody_gets_everything(scene)
 
@@ -135,7 +135,7 @@ async def who_is_ahead_is_told_so(scene: Scene) -> None:
     assert await opening(scene.gateway, after_position=scene.head) == INVALID
     unknown = await stream(scene.gateway, domain=DOMAIN, last_processed_uuid=scene.lost_uuid)
     assert unknown.code == grpc.StatusCode.NOT_FOUND
-    assert domains_behind(scene.line.parts) == [Behind(DOMAIN, 3, 5)]
+    assert domains_behind(scene.line.services) == [Behind(DOMAIN, 3, 5)]
 
 
 async def the_lost_rows_places_are_free(scene: Scene) -> None:
@@ -163,7 +163,7 @@ async def everybody_gets_everything(scene: Scene) -> None:
 async def test_the_new_epoch_begins_where_it_is_told_to(servers: Servers, line: Line) -> None:
     line.ingest(rows("a", "b", number=1))
 
-    (epoch,) = begin_epochs(line.parts, DOMAIN, beyond=7)
+    (epoch,) = begin_epochs(line.services, DOMAIN, beyond=7)
 
     assert (epoch.base, epoch.former_head) == (7, 2)
     async with running_gateway(config_for(Neighbours(line.database_url, servers.redis_url))) as gateway:
@@ -171,7 +171,7 @@ async def test_the_new_epoch_begins_where_it_is_told_to(servers: Servers, line: 
     assert keys_of(received) == line.texts()
     assert [row.position for row in received.rows] == [8, 9]
     with pytest.raises(InvalidRequest, match="beyond 7"):
-        begin_epochs(line.parts, DOMAIN, beyond=7)
+        begin_epochs(line.services, DOMAIN, beyond=7)
 
 
 async def test_a_consumer_that_stayed_connected_does_not_go_on_as_if_nothing_were(servers: Servers, line: Line) -> None:

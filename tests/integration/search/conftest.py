@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pc_worker.embedded import start_services
+from pc_worker.embedded import start_servers
 from pc_worker.settings import PROJECT
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, read_migrations
@@ -17,9 +17,9 @@ from tests.integration.search.databases import fresh_database
 @pytest.fixture(scope="session")
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home: Path = tmp_path_factory.mktemp("search_home")
-    services = start_services(home, need_redis=False)
-    yield services.database_url
-    services.stop()
+    embedded_servers = start_servers(home, need_redis=False)
+    yield embedded_servers.database_url
+    embedded_servers.stop()
 
 
 @pytest.fixture(scope="module")

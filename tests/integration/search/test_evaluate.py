@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import redis
 
-from pc_worker.embedded import start_services
+from pc_worker.embedded import start_servers
 from pc_worker.encoding import identify_model, load_encoder
 from pc_worker.errors import SourceRejected
 from pc_worker.hot_buffer import Queue
 from pc_worker.reader import Limits
 from pc_worker.samples.python_docs import write_python_docs
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.after_job import after_job
 from pc_worker.services.ingest.process_chunk import process_chunk
 from pc_worker.services.ingest.split import split
@@ -64,34 +64,34 @@ def test_the_drawing_is_a_png(database: Database, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def documentation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+def documentation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """The sample documentation, ingested with the built-in model."""
     home = tmp_path_factory.mktemp("documentation")
-    services = start_services(home)
-    database = Database(services.database_url)
+    embedded_servers = start_servers(home)
+    database = Database(embedded_servers.database_url)
     migrate(database, read_migrations(PROJECT / "migrations"))
     encoder = load_encoder("", cache=home / "models", threads=2)
-    parts = Parts(
+    services = Services(
         database=database,
-        make_queue=lambda: Queue(redis.Redis.from_url(services.redis_url), max_bytes=1 << 20),
+        make_queue=lambda: Queue(redis.Redis.from_url(embedded_servers.redis_url), max_bytes=1 << 20),
         make_sources=lambda: Sources((home,), spool=home / "spool", limits=Limits()),
         encoder=lambda _: encoder,
         identify=identify_model,
         default_model="",
     )
     sample = write_python_docs(home)
-    submit(parts, IngestRequest(path=str(sample.path), domain="document"), "documentation")
-    split(parts, "documentation")
-    for chunk_no in range(job_status(parts, "documentation").chunks_total):
-        process_chunk(parts, "documentation", chunk_no)
-    after_job(parts, "documentation")
-    yield parts
+    submit(services, IngestRequest(path=str(sample.path), domain="document"), "documentation")
+    split(services, "documentation")
+    for chunk_no in range(job_status(services, "documentation").chunks_total):
+        process_chunk(services, "documentation", chunk_no)
+    after_job(services, "documentation")
+    yield services
     database.close()
-    services.stop()
+    embedded_servers.stop()
 
 
 @pytest.mark.slow
-def test_hybrid_beats_both_of_its_parts_on_the_labelled_set(documentation: Parts) -> None:
+def test_hybrid_beats_both_of_its_parts_on_the_labelled_set(documentation: Services) -> None:
     judged = read_judgements(LABELLED)
     assert len(judged) >= 60
 
@@ -109,7 +109,7 @@ def test_hybrid_beats_both_of_its_parts_on_the_labelled_set(documentation: Parts
 
 
 @pytest.mark.slow
-def test_bm25_is_the_textbooks_on_the_labelled_set(documentation: Parts) -> None:
+def test_bm25_is_the_textbooks_on_the_labelled_set(documentation: Services) -> None:
     with documentation.database.transaction() as cursor:
         cursor.execute("SELECT row_id, counts::text, length FROM row_terms WHERE domain = 'document'")
         rows = [(row_id, _counts(counts), length) for row_id, counts, length in cursor.fetchall()]

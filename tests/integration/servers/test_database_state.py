@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from pc_worker.doctor import Finding, diagnose
-from pc_worker.embedded import Services
+from pc_worker.embedded import EmbeddedServers
 from pc_worker.errors import NotServable, ReadOnlyServer, Unavailable
 from pc_worker.settings import PROJECT, Settings
 from pc_worker.store.db.connection import Database
@@ -22,8 +22,8 @@ from tests.integration.servers.databases import execute, new_database, pgbouncer
 MIGRATIONS = read_migrations(PROJECT / "migrations")
 
 
-def settings_of(services: Services, url: str, home: Path) -> Settings:
-    redis = SecretStr(services.redis_url)
+def settings_of(embedded_servers: EmbeddedServers, url: str, home: Path) -> Settings:
+    redis = SecretStr(embedded_servers.redis_url)
     return Settings(home=home, database_url=SecretStr(url), redis_url=redis, data_roots=(home,))
 
 
@@ -42,8 +42,10 @@ async def heard(url: str) -> None:
     await listen(url, ready=lambda: None, heard=lambda *_: None, probe_every_s=0.1)
 
 
-def test_a_sound_server_is_taken_by_everybody(services: Services, database_url: str, tmp_path: Path) -> None:
-    settings = settings_of(services, database_url, tmp_path)
+def test_a_sound_server_is_taken_by_everybody(
+    embedded_servers: EmbeddedServers, database_url: str, tmp_path: Path
+) -> None:
+    settings = settings_of(embedded_servers, database_url, tmp_path)
 
     check_servers(settings)
 
@@ -52,9 +54,9 @@ def test_a_sound_server_is_taken_by_everybody(services: Services, database_url: 
 
 
 @pytest.mark.parametrize("encoding", ["EUC_KR", "SQL_ASCII", "LATIN1"])
-async def test_another_encoding_is_refused(services: Services, tmp_path: Path, encoding: str) -> None:
-    with new_database(services.database_url, f"ENCODING '{encoding}' TEMPLATE template0") as url:
-        settings = settings_of(services, url, tmp_path)
+async def test_another_encoding_is_refused(embedded_servers: EmbeddedServers, tmp_path: Path, encoding: str) -> None:
+    with new_database(embedded_servers.database_url, f"ENCODING '{encoding}' TEMPLATE template0") as url:
+        settings = settings_of(embedded_servers, url, tmp_path)
         with pytest.raises(NotServable, match=encoding):
             check_servers(settings, patient=True)
         with pytest.raises(NotServable, match=encoding):
@@ -66,16 +68,18 @@ async def test_another_encoding_is_refused(services: Services, tmp_path: Path, e
         assert not findings(settings, "PostgreSQL").ok
 
 
-async def test_a_server_without_writes_is_told_and_waited_for(services: Services, tmp_path: Path) -> None:
-    with new_database(services.database_url) as url:
+async def test_a_server_without_writes_is_told_and_waited_for(
+    embedded_servers: EmbeddedServers, tmp_path: Path
+) -> None:
+    with new_database(embedded_servers.database_url) as url:
         migrate(Database(url), MIGRATIONS)
         running = Database(url)
         with running.transaction() as cursor:
             cursor.execute("SELECT 1")
         name = url.rpartition("/")[2]
-        execute(services.database_url, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        execute(embedded_servers.database_url, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
 
-        settings = settings_of(services, url, tmp_path)
+        settings = settings_of(embedded_servers, url, tmp_path)
         with pytest.raises(ReadOnlyServer, match="default_transaction_read_only"):
             check_servers(settings, patient=True)
         with pytest.raises(Unavailable, match="takes no writes"):
@@ -86,20 +90,20 @@ async def test_a_server_without_writes_is_told_and_waited_for(services: Services
         with pytest.raises(ReadOnlyServer):
             delete_jobs(running)
 
-        execute(services.database_url, f"ALTER DATABASE {name} RESET default_transaction_read_only")
+        execute(embedded_servers.database_url, f"ALTER DATABASE {name} RESET default_transaction_read_only")
         delete_jobs(running)
         running.close()
 
 
-async def test_a_listener_notices_that_writes_ended(services: Services) -> None:
-    with new_database(services.database_url) as url:
+async def test_a_listener_notices_that_writes_ended(embedded_servers: EmbeddedServers) -> None:
+    with new_database(embedded_servers.database_url) as url:
         migrate(Database(url), MIGRATIONS)
         ready: list[str] = []
 
         def degrade() -> None:
             ready.append("ready")
-            execute(services.database_url, "ALTER SYSTEM SET default_transaction_read_only = on")
-            execute(services.database_url, "SELECT pg_reload_conf()")
+            execute(embedded_servers.database_url, "ALTER SYSTEM SET default_transaction_read_only = on")
+            execute(embedded_servers.database_url, "SELECT pg_reload_conf()")
 
         try:
             with pytest.raises(Unavailable, match="takes no writes"):
@@ -110,20 +114,22 @@ async def test_a_listener_notices_that_writes_ended(services: Services) -> None:
                 "ALTER SYSTEM RESET default_transaction_read_only",
                 "SELECT pg_reload_conf()",
             ):
-                execute(f"{services.database_url}", statement)
+                execute(f"{embedded_servers.database_url}", statement)
         assert ready == ["ready"]
 
 
-def test_an_old_pgvector_in_the_database_is_refused(services: Services, tmp_path: Path) -> None:
-    with new_database(services.database_url) as url:
+def test_an_old_pgvector_in_the_database_is_refused(embedded_servers: EmbeddedServers, tmp_path: Path) -> None:
+    with new_database(embedded_servers.database_url) as url:
         execute(url, "CREATE EXTENSION vector", "UPDATE pg_extension SET extversion = '0.8.1' WHERE extname = 'vector'")
 
         with pytest.raises(NotServable, match="ALTER EXTENSION vector UPDATE"):
-            check_servers(settings_of(services, url, tmp_path), patient=True)
+            check_servers(settings_of(embedded_servers, url, tmp_path), patient=True)
 
 
-async def test_options_are_obeyed_by_both_drivers(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    with new_database(services.database_url) as url, monkeypatch.context() as environment:
+async def test_options_are_obeyed_by_both_drivers(
+    embedded_servers: EmbeddedServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with new_database(embedded_servers.database_url) as url, monkeypatch.context() as environment:
         execute(url, "CREATE SCHEMA first", "CREATE SCHEMA second", "CREATE EXTENSION vector SCHEMA public")
         environment.setenv("PGOPTIONS", "-c search_path=nowhere")
         environment.setenv("PGTARGETSESSIONATTRS", "standby")
@@ -150,26 +156,28 @@ async def test_options_are_obeyed_by_both_drivers(services: Services, monkeypatc
             pool.terminate()
 
 
-def test_a_search_path_to_nowhere_is_refused(services: Services, database_url: str, tmp_path: Path) -> None:
+def test_a_search_path_to_nowhere_is_refused(
+    embedded_servers: EmbeddedServers, database_url: str, tmp_path: Path
+) -> None:
     url = f"{database_url}?options=" + quote("-c search_path=nowhere")
 
     with pytest.raises(NotServable, match="search_path"):
-        check_servers(settings_of(services, url, tmp_path))
+        check_servers(settings_of(embedded_servers, url, tmp_path))
 
 
-def test_pgvector_off_the_search_path_is_refused(services: Services, tmp_path: Path) -> None:
-    with new_database(services.database_url) as url:
+def test_pgvector_off_the_search_path_is_refused(embedded_servers: EmbeddedServers, tmp_path: Path) -> None:
+    with new_database(embedded_servers.database_url) as url:
         execute(url, "CREATE SCHEMA ours", "CREATE EXTENSION vector")
 
         with pytest.raises(NotServable, match="search_path"):
-            check_servers(settings_of(services, f"{url}?options=" + quote("-c search_path=ours"), tmp_path))
+            check_servers(settings_of(embedded_servers, f"{url}?options=" + quote("-c search_path=ours"), tmp_path))
 
 
 async def test_a_pooler_in_session_mode_is_as_good_as_the_server(
-    services: Services, database_url: str, tmp_path: Path
+    embedded_servers: EmbeddedServers, database_url: str, tmp_path: Path
 ) -> None:
     with pgbouncer(database_url, mode="session") as url:
-        check_servers(settings_of(services, url, tmp_path))
+        check_servers(settings_of(embedded_servers, url, tmp_path))
         with Database(url).transaction() as cursor:
             cursor.execute("SHOW lock_timeout")
             assert cursor.fetchone() == ("20s",)
@@ -181,21 +189,23 @@ async def test_a_pooler_in_session_mode_is_as_good_as_the_server(
 
 @pytest.mark.parametrize("mode", ["transaction", "statement"])
 def test_a_pooler_that_gives_sessions_away_is_refused(
-    services: Services, database_url: str, tmp_path: Path, mode: str
+    embedded_servers: EmbeddedServers, database_url: str, tmp_path: Path, mode: str
 ) -> None:
     with pgbouncer(database_url, mode=mode) as url:
-        settings = settings_of(services, url, tmp_path)
+        settings = settings_of(embedded_servers, url, tmp_path)
         with pytest.raises(NotServable, match="transaction mode"):
             check_servers(settings, patient=True)
         assert not findings(settings, "PostgreSQL sessions").ok
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
-def test_a_broker_that_forgets_is_refused(services: Services, database_url: str, tmp_path: Path, policy: str) -> None:
+def test_a_broker_that_forgets_is_refused(
+    embedded_servers: EmbeddedServers, database_url: str, tmp_path: Path, policy: str
+) -> None:
     from pc_worker.wiring import redis_client
 
-    settings = settings_of(services, database_url, tmp_path)
-    with redis_client(services.redis_url) as client:
+    settings = settings_of(embedded_servers, database_url, tmp_path)
+    with redis_client(embedded_servers.redis_url) as client:
         client.config_set("maxmemory-policy", policy)
         try:
             with pytest.raises(NotServable, match=policy):
@@ -205,11 +215,11 @@ def test_a_broker_that_forgets_is_refused(services: Services, database_url: str,
             client.config_set("maxmemory-policy", "noeviction")
 
 
-def test_a_replica_of_redis_is_told(services: Services, database_url: str, tmp_path: Path) -> None:
+def test_a_replica_of_redis_is_told(embedded_servers: EmbeddedServers, database_url: str, tmp_path: Path) -> None:
     from pc_worker.wiring import redis_client
 
-    settings = settings_of(services, database_url, tmp_path)
-    with redis_client(services.redis_url) as client:
+    settings = settings_of(embedded_servers, database_url, tmp_path)
+    with redis_client(embedded_servers.redis_url) as client:
         client.replicaof("127.0.0.1", 1)
         try:
             with pytest.raises(ReadOnlyServer, match="replica"):

@@ -12,7 +12,7 @@ import celery
 import pytest
 from flower.utils.broker import Broker
 
-from pc_worker.embedded import Services
+from pc_worker.embedded import EmbeddedServers
 from pc_worker.hot_buffer import open_queue
 from pc_worker.urls import RedisServer, read_redis_url
 from pc_worker.wiring import redis_client
@@ -79,17 +79,17 @@ def strangers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def secure(services: Services, certificates: Path) -> Iterator[str]:
+def secure(embedded_servers: EmbeddedServers, certificates: Path) -> Iterator[str]:
     """A TLS server's URL, less its parameters."""
-    plain = urlsplit(services.redis_url)
+    plain = urlsplit(embedded_servers.redis_url)
     with tls_front(plain.port or 0, certificates) as port:
         yield f"rediss://:{plain.password}@localhost:{port}/0"
 
 
 @pytest.fixture(scope="module")
-def elsewhere(services: Services, certificates: Path) -> Iterator[str]:
+def elsewhere(embedded_servers: EmbeddedServers, certificates: Path) -> Iterator[str]:
     """The same under an address that its certificate does not name."""
-    plain = urlsplit(services.redis_url)
+    plain = urlsplit(embedded_servers.redis_url)
     with tls_front(plain.port or 0, certificates, host="127.0.0.2") as port:
         yield f"rediss://:{plain.password}@127.0.0.2:{port}/0"
 

@@ -14,11 +14,11 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.scan_inbox import scan_inbox
 from pc_worker.settings import Settings
 from pc_worker.store.db.connection import Database
-from pc_worker.wiring import parts as put_together
+from pc_worker.wiring import make_services
 
 
 @pytest.fixture
@@ -29,21 +29,21 @@ def inbox(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def parts(database_url: str, inbox: Path) -> Iterator[Parts]:
+def services(database_url: str, inbox: Path) -> Iterator[Services]:
     unused = SecretStr("redis://127.0.0.1:1/0")
     settings = Settings(
         home=inbox.parent, database_url=SecretStr(database_url), redis_url=unused, data_roots=(inbox.parent,)
     )
-    made = put_together(settings, application="test")
+    made = make_services(settings, application="test")
     yield made
     made.database.close()
 
 
-def scanned(parts: Parts, inbox: Path, times: int = 2) -> tuple[list[str], list[str]]:
+def scanned(services: Services, inbox: Path, times: int = 2) -> tuple[list[str], list[str]]:
     """Scan until files that lie still are taken up; gives the sources of the new jobs and what was warned about."""
     with capture_logs() as logs:
-        ids = [job_id for _ in range(times) for job_id in scan_inbox(parts, inbox)]
-    with parts.database.transaction() as cursor:
+        ids = [job_id for _ in range(times) for job_id in scan_inbox(services, inbox)]
+    with services.database.transaction() as cursor:
         cursor.execute("SELECT source FROM jobs WHERE job_id = ANY (%s)", (ids,))
         sources = [source for (source,) in cursor.fetchall()]
     return sorted(sources), [line["entry"] for line in logs if line["event"] == "inbox_entry_refused"]
@@ -88,7 +88,7 @@ def bad_entries(inbox: Path) -> dict[str, str]:
 
 
 def test_a_bad_entry_is_a_failed_job_once_and_the_others_go_on(
-    parts: Parts, database: Database, inbox: Path, monkeypatch: pytest.MonkeyPatch
+    services: Services, database: Database, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(inbox)  # a socket's path is short
     good = [write(inbox / "candidate" / "a.csv"), write(inbox / "candidate" / "z\nz.csv")]
@@ -96,8 +96,8 @@ def test_a_bad_entry_is_a_failed_job_once_and_the_others_go_on(
     good.append(write(inbox / "document" / ("n" * 251 + ".csv")))
     bad = bad_entries(inbox)
 
-    sources, warned = scanned(parts, inbox)
-    again = scanned(parts, inbox)
+    sources, warned = scanned(services, inbox)
+    again = scanned(services, inbox)
 
     assert sources == sorted(good)
     assert sorted(warned) == sorted(f"{inbox}/candidate/{name}" for name in bad)
@@ -109,29 +109,31 @@ def test_a_bad_entry_is_a_failed_job_once_and_the_others_go_on(
         assert f"{inbox}/candidate/{name}" in errors[f"candidate/{name}"]
 
 
-def test_an_entry_that_was_mended_is_taken_up_and_one_that_comes_again_is_told_again(parts: Parts, inbox: Path) -> None:
+def test_an_entry_that_was_mended_is_taken_up_and_one_that_comes_again_is_told_again(
+    services: Services, inbox: Path
+) -> None:
     link = inbox / "candidate" / "late.csv"
     link.symlink_to(inbox.parent / "target.csv")
-    assert scanned(parts, inbox) == ([], [str(link)])
+    assert scanned(services, inbox) == ([], [str(link)])
 
     write(inbox.parent / "target.csv")
-    assert scanned(parts, inbox) == ([str(link)], [])
+    assert scanned(services, inbox) == ([str(link)], [])
 
     (inbox.parent / "target.csv").unlink()
-    assert scanned(parts, inbox) == ([], [str(link)])
+    assert scanned(services, inbox) == ([], [str(link)])
 
 
 @pytest.mark.parametrize(
     "name",
     ["a.csv.filepart", "a.CRDOWNLOAD", "a.Part", "a.TMP", "a.pkl~", ".a.csv.Xy12", "~$a.xlsx", "a.Partial", "a.SWP"],
 )
-def test_an_unfinished_name_is_left_alone(parts: Parts, inbox: Path, name: str) -> None:
+def test_an_unfinished_name_is_left_alone(services: Services, inbox: Path, name: str) -> None:
     write(inbox / "document" / name)
 
-    assert scanned(parts, inbox) == ([], [])
+    assert scanned(services, inbox) == ([], [])
 
 
-def test_folders_that_are_not_read_are_warned_about_once(parts: Parts, database: Database, inbox: Path) -> None:
+def test_folders_that_are_not_read_are_warned_about_once(services: Services, database: Database, inbox: Path) -> None:
     (inbox / "nobodys").mkdir()
     (inbox / os.fsdecode(b"\xff")).mkdir()
     write(inbox / "astray.csv")
@@ -142,12 +144,12 @@ def test_folders_that_are_not_read_are_warned_about_once(parts: Parts, database:
     (inbox / "recruit").symlink_to("/proc")
     good = write(inbox / "document" / "good.csv")
 
-    sources, warned = scanned(parts, inbox)
+    sources, warned = scanned(services, inbox)
 
     assert sources == [good]
     names = ("\\xff", "astray.csv", "document/done.csv", "nobodys", "recruit", "skill_dic")
     assert sorted(warned) == [f"{inbox}/{name}" for name in names]
-    assert scanned(parts, inbox) == ([], [])
+    assert scanned(services, inbox) == ([], [])
     assert failed(database, inbox) == {}
 
 
@@ -164,7 +166,7 @@ def nobody() -> Iterator[None]:
         os.seteuid(0)
 
 
-def test_what_may_not_be_read_is_told_and_the_rest_goes_on(parts: Parts, database: Database, inbox: Path) -> None:
+def test_what_may_not_be_read_is_told_and_the_rest_goes_on(services: Services, database: Database, inbox: Path) -> None:
     good = write(inbox / "recruit" / "good.csv")
     secret = Path(write(inbox / "document" / "secret.csv"))
     for folder in (inbox, *takewhile(lambda folder: folder != Path(tempfile.gettempdir()), inbox.parents)):
@@ -173,7 +175,7 @@ def test_what_may_not_be_read_is_told_and_the_rest_goes_on(parts: Parts, databas
     (inbox / "candidate").chmod(0)
 
     with nobody():
-        sources, warned = scanned(parts, inbox)
+        sources, warned = scanned(services, inbox)
     (inbox / "candidate").chmod(0o755)
 
     assert sources == [good]
@@ -181,21 +183,21 @@ def test_what_may_not_be_read_is_told_and_the_rest_goes_on(parts: Parts, databas
     assert [*failed(database, inbox)] == ["document/secret.csv"]
 
 
-def test_an_inbox_that_is_not_there_is_told_once(parts: Parts, inbox: Path) -> None:
-    assert scanned(parts, inbox / "none") == ([], [str(inbox / "none")])
-    assert scanned(parts, inbox / "none") == ([], [])
+def test_an_inbox_that_is_not_there_is_told_once(services: Services, inbox: Path) -> None:
+    assert scanned(services, inbox / "none") == ([], [str(inbox / "none")])
+    assert scanned(services, inbox / "none") == ([], [])
 
 
-def test_a_file_in_anothers_place_with_its_size_and_time_is_taken_up(parts: Parts, inbox: Path) -> None:
+def test_a_file_in_anothers_place_with_its_size_and_time_is_taken_up(services: Services, inbox: Path) -> None:
     file, new = inbox / "document" / "same.csv", inbox / "document" / ".same.new"
     file.write_text(f"key\n{inbox}1\n")
     new.write_text(f"key\n{inbox}2\n")
     for path in (file, new):
         os.utime(path, ns=(0, 10**18))
-    assert scanned(parts, inbox) == ([str(file)], [])
+    assert scanned(services, inbox) == ([str(file)], [])
 
     new.rename(file)
 
-    assert scanned(parts, inbox) == ([str(file)], [])
+    assert scanned(services, inbox) == ([str(file)], [])
     file.chmod(0o600)
-    assert scanned(parts, inbox) == ([], []), "the same content is the same job"
+    assert scanned(services, inbox) == ([], []), "the same content is the same job"

@@ -7,7 +7,7 @@ import uuid
 import pytest
 import redis
 
-from pc_worker.embedded import Services
+from pc_worker.embedded import EmbeddedServers
 from pc_worker.hot_buffer import Queue
 from pc_worker.hot_buffer.keys import queue_keys
 from pc_worker.services.maintenance.line_metrics import GAUGES, LineMetrics
@@ -29,9 +29,9 @@ def measured(database: Database, its_queue: Queue) -> dict[tuple[str, ...], floa
 
 
 @pytest.fixture
-def redis_url(services: Services) -> str:
-    assert services.redis_url is not None
-    return services.redis_url
+def redis_url(embedded_servers: EmbeddedServers) -> str:
+    assert embedded_servers.redis_url is not None
+    return embedded_servers.redis_url
 
 
 def test_jobs_log_and_consumers_are_told(database: Database, redis_url: str) -> None:

@@ -8,20 +8,20 @@ import pytest
 from pydantic import SecretStr
 
 from pc_worker.model import Job
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.reconcile import LOST_AFTER_S, LOST_AFTER_WAITING_S, reconcile
 from pc_worker.settings import Settings
 from pc_worker.store.db.connection import Database
 from pc_worker.store.ledger import jobs, leases
-from pc_worker.wiring import parts as put_together
+from pc_worker.wiring import make_services
 from tests.integration.store.rows import make_job
 
 
 @pytest.fixture
-def parts(database_url: str, tmp_path: Path) -> Parts:
+def services(database_url: str, tmp_path: Path) -> Services:
     unused = SecretStr("redis://127.0.0.1:1/0")
     settings = Settings(home=tmp_path, database_url=SecretStr(database_url), redis_url=unused, data_roots=(tmp_path,))
-    return put_together(settings, application="test")
+    return make_services(settings, application="test")
 
 
 def _age(database: Database, job_id: str, *, by_s: float) -> None:
@@ -46,12 +46,12 @@ def _queued_long_ago(database: Database, domain: str, job_id: str, *, by_s: floa
     _age(database, job_id, by_s=by_s)
 
 
-def test_a_busy_domain_hides_no_other_domains_loss(database: Database, parts: Parts) -> None:
+def test_a_busy_domain_hides_no_other_domains_loss(database: Database, services: Services) -> None:
     quiet, busy = (_sent_long_ago(database, name, by_s=LOST_AFTER_S + 5) for name in ("quiet", "busy"))
     _queued_long_ago(database, "quiet", "lost-ingest", by_s=LOST_AFTER_S + 5)
     _queued_long_ago(database, "busy", "waiting-ingest", by_s=LOST_AFTER_S + 5)
 
-    found = reconcile(parts, is_waiting=lambda domain: domain == "busy")
+    found = reconcile(services, is_waiting=lambda domain: domain == "busy")
 
     assert {(chunk.job_id, chunk.chunk_no) for chunk in found.chunks} == {(quiet.job_id, 0), (quiet.job_id, 1)}
     assert found.lost == 2
@@ -59,12 +59,12 @@ def test_a_busy_domain_hides_no_other_domains_loss(database: Database, parts: Pa
     assert "waiting-ingest" not in found.ingests
 
     _age(database, busy.job_id, by_s=LOST_AFTER_WAITING_S + 5)
-    again = reconcile(parts, is_waiting=lambda domain: domain == "busy")
+    again = reconcile(services, is_waiting=lambda domain: domain == "busy")
     assert {chunk.job_id for chunk in again.chunks} == {busy.job_id}
 
 
-def test_what_was_sent_again_is_not_sent_twice(database: Database, parts: Parts) -> None:
+def test_what_was_sent_again_is_not_sent_twice(database: Database, services: Services) -> None:
     job = _sent_long_ago(database, "quiet", by_s=LOST_AFTER_S + 5)
 
-    assert [chunk.job_id for chunk in reconcile(parts, is_waiting=lambda _: False).chunks].count(job.job_id) == 2
-    assert reconcile(parts, is_waiting=lambda _: False).chunks == []
+    assert [chunk.job_id for chunk in reconcile(services, is_waiting=lambda _: False).chunks].count(job.job_id) == 2
+    assert reconcile(services, is_waiting=lambda _: False).chunks == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pc_worker.model import Model, Stages
-from pc_worker.services.context import Parts
+from pc_worker.services.dependencies import Services
 from pc_worker.services.estimate.pace import Costs, costs
 from pc_worker.services.estimate.sample import STRETCHES, Sample, stretches
 from pc_worker.store.ledger.pace import PastJob
@@ -14,8 +14,8 @@ MODEL = Model(model_id=1, name="m", revision="1", dimension=3, normalised=True, 
 
 
 def found(sample: Sample, past: list[PastJob]) -> Costs:
-    no_parts: Parts = None  # type: ignore[assignment]  # nothing is encoded here
-    return costs(no_parts, MODEL, sample, past, processes=2)
+    no_services: Services = None  # type: ignore[assignment]  # nothing is encoded here
+    return costs(no_services, MODEL, sample, past, processes=2)
 
 
 def job(*, chunks: int = 100, stages: Stages, wall_s: float, tokens: int = 0) -> PastJob:

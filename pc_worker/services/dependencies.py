@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # only types: a command that asks the ledger loads no reader,
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class Services:
     """One process's connections and its encoder.
 
     Attributes:

@@ -18,7 +18,7 @@ from pc_worker.errors import HomeUnusable, ServiceFailed
 STOP_GRACE_S = 30.0
 
 
-class Services:
+class EmbeddedServers:
     """Running servers. Use it from the main thread, whose end they are tied to; ``kill -9`` stops them, too."""
 
     def __init__(self, supervisor: Supervisor, urls: dict[str, str], held: contextlib.ExitStack) -> None:
@@ -51,7 +51,7 @@ class Services:
         self._held.close()
 
 
-def start_services(home: Path, *, need_postgres: bool = True, need_redis: bool = True) -> Services:
+def start_servers(home: Path, *, need_postgres: bool = True, need_redis: bool = True) -> EmbeddedServers:
     """Own ``home`` and start its servers, each on the port it had last if that is still free.
 
     The home is owned even if no server is needed. A first start takes about 2 seconds, later ones a fraction of one.
@@ -73,7 +73,7 @@ def start_services(home: Path, *, need_postgres: bool = True, need_redis: bool =
             urls, supervisor = _start(home, servers, held)
         except OSError as exc:
             raise HomeUnusable(home, f"cannot hold the servers' data ({exc}): mend that") from exc
-        return Services(supervisor, urls, held.pop_all())
+        return EmbeddedServers(supervisor, urls, held.pop_all())
 
 
 def _start(home: Path, servers: list[Server], held: contextlib.ExitStack) -> tuple[dict[str, str], Supervisor]:

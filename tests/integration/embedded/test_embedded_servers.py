@@ -17,26 +17,26 @@ import psycopg2
 import pytest
 import redis
 
-from pc_worker.embedded import Services, start_services
+from pc_worker.embedded import EmbeddedServers, start_servers
 from pc_worker.errors import HomeInUse, ServiceFailed
 from tests.homes import temporary_home
 from tests.integration.embedded.owners import eventually
 
 
 @contextmanager
-def running(home: Path, **options: bool) -> Iterator[Services]:
-    services = start_services(home, **options)
+def running(home: Path, **options: bool) -> Iterator[EmbeddedServers]:
+    servers = start_servers(home, **options)
     try:
-        yield services
+        yield servers
     finally:
-        services.stop()
+        servers.stop()
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Services]:
+def shared() -> Iterator[EmbeddedServers]:
     """Servers for tests that only look."""
-    with temporary_home() as folder, running(folder) as services:
-        yield services
+    with temporary_home() as folder, running(folder) as servers:
+        yield servers
 
 
 def query(url: str, sql: str) -> Any:
@@ -61,7 +61,7 @@ def port_of(url: str) -> int:
     return int(url.rpartition(":")[2].partition("/")[0])
 
 
-def test_both_servers_answer_as_they_were_set_up(shared: Services) -> None:
+def test_both_servers_answer_as_they_were_set_up(shared: EmbeddedServers) -> None:
     query(shared.database_url, "CREATE EXTENSION vector")
     assert query(shared.database_url, "SELECT '[1,2]'::vector <=> '[1,2]'") == 0
     assert query(shared.database_url, "SHOW data_checksums") == "on"
@@ -72,7 +72,7 @@ def test_both_servers_answer_as_they_were_set_up(shared: Services) -> None:
         assert connection.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
 
 
-def test_nobody_gets_in_without_the_password(shared: Services) -> None:
+def test_nobody_gets_in_without_the_password(shared: EmbeddedServers) -> None:
     host = shared.database_url.rpartition("@")[2]
     with pytest.raises(psycopg2.OperationalError, match="authentication failed"):
         psycopg2.connect(f"postgresql://pc_worker:wrong@{host}")
@@ -83,7 +83,7 @@ def test_nobody_gets_in_without_the_password(shared: Services) -> None:
         connection.ping()
 
 
-def test_both_listen_on_loopback_alone(shared: Services) -> None:
+def test_both_listen_on_loopback_alone(shared: EmbeddedServers) -> None:
     for port in (port_of(shared.database_url), port_of(shared.redis_url)):
         listening = f":{port:04X} 00000000:0000 0A"
         lines = [line for line in Path("/proc/net/tcp").read_text().splitlines() if listening in line]
@@ -91,9 +91,9 @@ def test_both_listen_on_loopback_alone(shared: Services) -> None:
 
 
 def test_no_secret_is_seen_in_process_lists_or_readable_files(home: Path) -> None:
-    with running(home) as services:
-        secrets = [url.split("@")[0].rpartition(":")[2] for url in (services.database_url, services.redis_url)]
-        for pid in services.pids.values():
+    with running(home) as servers:
+        secrets = [url.split("@")[0].rpartition(":")[2] for url in (servers.database_url, servers.redis_url)]
+        for pid in servers.pids.values():
             shown = Path(f"/proc/{pid}/cmdline").read_text() + Path(f"/proc/{pid}/environ").read_text()
             assert not any(secret in shown for secret in secrets)
         for path in (path for path in home.rglob("*") if path.is_file() and path.stat().st_mode & 0o077):
@@ -101,38 +101,38 @@ def test_no_secret_is_seen_in_process_lists_or_readable_files(home: Path) -> Non
 
 
 def test_data_passwords_and_ports_are_kept_between_runs(home: Path) -> None:
-    with running(home) as services:
-        before = (services.database_url, services.redis_url)
-        query(services.database_url, "CREATE TABLE kept AS SELECT 42 AS value")
-        with client(services.redis_url) as connection:
+    with running(home) as servers:
+        before = (servers.database_url, servers.redis_url)
+        query(servers.database_url, "CREATE TABLE kept AS SELECT 42 AS value")
+        with client(servers.redis_url) as connection:
             connection.set("pcw:kept", "42")
 
-    with running(home) as services:
-        assert (services.database_url, services.redis_url) == before
-        assert query(services.database_url, "SELECT value FROM kept") == 42
-        with client(services.redis_url) as connection:
+    with running(home) as servers:
+        assert (servers.database_url, servers.redis_url) == before
+        assert query(servers.database_url, "SELECT value FROM kept") == 42
+        with client(servers.redis_url) as connection:
             assert connection.get("pcw:kept") == b"42"
 
 
 def test_a_port_that_was_taken_meanwhile_is_replaced(home: Path) -> None:
-    with running(home) as services:
-        port = port_of(services.database_url)
-    with socket.create_server(("127.0.0.1", port)), running(home) as services:
-        assert port_of(services.database_url) != port
-        assert answers(services.database_url)
+    with running(home) as servers:
+        port = port_of(servers.database_url)
+    with socket.create_server(("127.0.0.1", port)), running(home) as servers:
+        assert port_of(servers.database_url) != port
+        assert answers(servers.database_url)
 
 
 def test_only_what_is_needed_is_started(home: Path) -> None:
-    with running(home, need_postgres=False) as services:
-        assert set(services.pids) == {"redis"}
-        assert services.database_url == ""
+    with running(home, need_postgres=False) as servers:
+        assert set(servers.pids) == {"redis"}
+        assert servers.database_url == ""
 
 
 def test_a_home_is_owned_even_where_no_server_is_needed(home: Path) -> None:
-    with running(home, need_postgres=False, need_redis=False) as services:
-        assert services.pids == {}
+    with running(home, need_postgres=False, need_redis=False) as servers:
+        assert servers.pids == {}
         with pytest.raises(HomeInUse):
-            start_services(home)
+            start_servers(home)
 
 
 def test_two_homes_run_side_by_side(home: Path, other_home: Path) -> None:
@@ -144,19 +144,19 @@ def test_two_homes_run_side_by_side(home: Path, other_home: Path) -> None:
 
 @pytest.mark.parametrize("name", ["postgres", "redis"])
 def test_a_server_that_dies_is_started_again_on_its_port_with_its_data(home: Path, name: str) -> None:
-    with running(home) as services:
-        query(services.database_url, "CREATE TABLE kept AS SELECT 42 AS value")
-        pid = services.pids[name]
+    with running(home) as servers:
+        query(servers.database_url, "CREATE TABLE kept AS SELECT 42 AS value")
+        pid = servers.pids[name]
         os.kill(pid, signal.SIGKILL)
 
-        eventually(lambda: services.watch() == [name])
+        eventually(lambda: servers.watch() == [name])
 
-        assert services.pids[name] != pid
-        eventually(lambda: answers(services.database_url))
-        assert query(services.database_url, "SELECT value FROM kept") == 42
-        with client(services.redis_url) as connection:
+        assert servers.pids[name] != pid
+        eventually(lambda: answers(servers.database_url))
+        assert query(servers.database_url, "SELECT value FROM kept") == 42
+        with client(servers.redis_url) as connection:
             eventually(lambda: _pings(connection))
-        assert services.watch() == []
+        assert servers.watch() == []
 
 
 def _pings(connection: redis.Redis) -> bool:
@@ -167,14 +167,14 @@ def _pings(connection: redis.Redis) -> bool:
 
 
 def test_stopping_twice_is_harmless_and_leaves_no_process(home: Path) -> None:
-    services = start_services(home)
-    pids = services.pids
-    services.stop()
-    services.stop()
+    servers = start_servers(home)
+    pids = servers.pids
+    servers.stop()
+    servers.stop()
 
     assert not [pid for pid in pids.values() if os.path.exists(f"/proc/{pid}")]
-    assert services.watch() == []
-    assert services.pids == {}
+    assert servers.watch() == []
+    assert servers.pids == {}
 
 
 def test_a_stale_pid_file_that_names_a_living_stranger_is_survived(home: Path) -> None:
@@ -183,8 +183,8 @@ def test_a_stale_pid_file_that_names_a_living_stranger_is_survived(home: Path) -
     pid_file = home / "postgres" / "data" / "postmaster.pid"
     pid_file.write_text(f"{os.getppid()}\n{pid_file.parent}\n0\n5432\n\n127.0.0.1\n\nready\n")
 
-    with running(home) as services:
-        assert answers(services.database_url)
+    with running(home) as servers:
+        assert answers(servers.database_url)
 
 
 def test_a_cluster_half_made_is_made_anew(home: Path) -> None:
@@ -192,18 +192,18 @@ def test_a_cluster_half_made_is_made_anew(home: Path) -> None:
     partial.mkdir(parents=True)
     (partial / "PG_VERSION").write_text("18")
 
-    with running(home, need_redis=False) as services:
-        assert answers(services.database_url)
+    with running(home, need_redis=False) as servers:
+        assert answers(servers.database_url)
     assert not partial.exists()
 
 
 def test_a_lost_password_file_costs_no_data(home: Path) -> None:
-    with running(home) as services:
-        query(services.database_url, "CREATE TABLE kept AS SELECT 42 AS value")
+    with running(home) as servers:
+        query(servers.database_url, "CREATE TABLE kept AS SELECT 42 AS value")
     (home / "embedded.json").unlink()
 
-    with running(home) as services:
-        assert query(services.database_url, "SELECT value FROM kept") == 42
+    with running(home) as servers:
+        assert query(servers.database_url, "SELECT value FROM kept") == 42
 
 
 def test_a_folder_that_is_no_database_is_named_and_left_alone(home: Path) -> None:
@@ -212,7 +212,7 @@ def test_a_folder_that_is_no_database_is_named_and_left_alone(home: Path) -> Non
     (data / "precious").touch()
 
     with pytest.raises(ServiceFailed, match="is no database: move it away"):
-        start_services(home)
+        start_servers(home)
     assert (data / "precious").exists()
 
 
@@ -223,7 +223,7 @@ def test_a_damaged_database_is_one_clear_sentence_and_the_home_is_free_again(hom
 
     for _ in range(2):
         with pytest.raises(ServiceFailed, match=r"the embedded postgres did not start: .*FATAL.*pg_wal"):
-            start_services(home)
+            start_servers(home)
 
 
 def test_servers_are_started_from_the_main_thread_alone(home: Path) -> None:
@@ -231,7 +231,7 @@ def test_servers_are_started_from_the_main_thread_alone(home: Path) -> None:
 
     def start() -> None:
         try:
-            start_services(home)
+            start_servers(home)
         except RuntimeError as exc:
             caught.append(exc)
 
@@ -243,14 +243,14 @@ def test_servers_are_started_from_the_main_thread_alone(home: Path) -> None:
 
 
 def test_a_server_that_outlived_its_owner_is_ended_before_a_new_one_starts(home: Path) -> None:
-    with running(home) as services:
-        query(services.database_url, "CREATE TABLE kept AS SELECT 42 AS value")
-        argv = Path(f"/proc/{services.pids['postgres']}/cmdline").read_text().rstrip("\0").split("\0")
-        uid = Path(f"/proc/{services.pids['postgres']}").stat().st_uid
+    with running(home) as servers:
+        query(servers.database_url, "CREATE TABLE kept AS SELECT 42 AS value")
+        argv = Path(f"/proc/{servers.pids['postgres']}/cmdline").read_text().rstrip("\0").split("\0")
+        uid = Path(f"/proc/{servers.pids['postgres']}").stat().st_uid
     survivor = subprocess.Popen(argv, user=uid, stderr=subprocess.DEVNULL)
     pid_file = home / "postgres" / "data" / "postmaster.pid"
     eventually(lambda: pid_file.exists() and "ready" in pid_file.read_text())
 
-    with running(home) as services:
+    with running(home) as servers:
         assert survivor.wait(timeout=10) == 0
-        assert query(services.database_url, "SELECT value FROM kept") == 42
+        assert query(servers.database_url, "SELECT value FROM kept") == 42
