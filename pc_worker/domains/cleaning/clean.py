@@ -9,14 +9,14 @@ from pc_worker.domains.cleaning.declared_row import declared_record
 from pc_worker.domains.cleaning.keys import check_key
 from pc_worker.domains.cleaning.records import Dead, Outcome, Record, Skipped
 from pc_worker.domains.cleaning.whole_row import whole_row_record
-from pc_worker.domains.declaration.column_mapping import Plan
+from pc_worker.domains.declaration.column_mapping import ColumnMapping
 from pc_worker.domains.declaration.domain import Domain
 from pc_worker.domains.declaration.table import BatchView
 
 
 def clean(
     domain: Domain,
-    plan: Plan,
+    mapping: ColumnMapping,
     batch: BatchView,
     *,
     keys: Sequence[str | None],
@@ -29,32 +29,34 @@ def clean(
 
     Args:
         domain: Whose rules apply.
-        plan: What ``resolve`` decided for this source.
-        batch: Rows read with ``plan.columns``.
+        mapping: What ``resolve`` decided for this source.
+        batch: Rows read with ``mapping.columns``.
         keys: ``row_keys`` of this batch, with their occurrence numbers where there is no key column.
         superseded: Row numbers (in the source) that lose to a later row of the same key.
     """
     return [
-        _outcome(domain, plan, batch, i, key, superseded=batch.start + i in superseded) for i, key in enumerate(keys)
+        _outcome(domain, mapping, batch, i, key, superseded=batch.start + i in superseded) for i, key in enumerate(keys)
     ]
 
 
-def _outcome(domain: Domain, plan: Plan, batch: BatchView, i: int, key: str | None, *, superseded: bool) -> Outcome:
+def _outcome(
+    domain: Domain, mapping: ColumnMapping, batch: BatchView, i: int, key: str | None, *, superseded: bool
+) -> Outcome:
     row_no = batch.start + i
     if superseded:
         return Skipped(row_no, "a later row of the file has the same key")
     if key is None:
         return Dead(row_no, "the key is null")
     try:
-        return _record(domain, plan, batch, i, key)
+        return _record(domain, mapping, batch, i, key)
     except DropRow as reason:
         return Skipped(row_no, str(reason))
     except BadValue as reason:
         return Dead(row_no, str(reason))
 
 
-def _record(domain: Domain, plan: Plan, batch: BatchView, i: int, key: str) -> Record:
+def _record(domain: Domain, mapping: ColumnMapping, batch: BatchView, i: int, key: str) -> Record:
     check_key(key)
     if domain.any_table is not None:
-        return whole_row_record(plan, batch, i, key)
-    return declared_record(domain, plan, batch, i, key)
+        return whole_row_record(mapping, batch, i, key)
+    return declared_record(domain, mapping, batch, i, key)

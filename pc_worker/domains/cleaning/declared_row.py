@@ -7,21 +7,21 @@ from collections.abc import Iterable
 from pc_worker.domains.cleaning.cells import BadValue, DropRow, is_null
 from pc_worker.domains.cleaning.records import Record, Vector
 from pc_worker.domains.cleaning.vectors import to_vector
-from pc_worker.domains.declaration.column_mapping import Plan
+from pc_worker.domains.declaration.column_mapping import ColumnMapping
 from pc_worker.domains.declaration.domain import Domain, Field
 from pc_worker.domains.declaration.table import BatchView
 from pc_worker.reader import Json
 
 
-def declared_record(domain: Domain, plan: Plan, batch: BatchView, i: int, key: str) -> Record:
+def declared_record(domain: Domain, mapping: ColumnMapping, batch: BatchView, i: int, key: str) -> Record:
     """The record of row ``i`` of ``batch``.
 
     Raises:
         DropRow: If a rule drops the row, whatever else is wrong with it.
         BadValue: If a value cannot be stored; names the first such field.
     """
-    payload, faults = _payload(domain, plan, batch, i, key)
-    vector, vector_faults = _vector(domain, plan, batch, i)
+    payload, faults = _payload(domain, mapping, batch, i, key)
+    vector, vector_faults = _vector(domain, mapping, batch, i)
     if faults or vector_faults:
         raise BadValue((faults + vector_faults)[0])
     return Record(
@@ -34,11 +34,13 @@ def declared_record(domain: Domain, plan: Plan, batch: BatchView, i: int, key: s
     )
 
 
-def _payload(domain: Domain, plan: Plan, batch: BatchView, i: int, key: str) -> tuple[dict[str, Json], list[str]]:
+def _payload(
+    domain: Domain, mapping: ColumnMapping, batch: BatchView, i: int, key: str
+) -> tuple[dict[str, Json], list[str]]:
     """The fields by name, and what is wrong with the others."""
     payload: dict[str, Json] = {domain.key_field: key} if domain.key_field else {}
     faults = []
-    for field, (_, column) in zip(domain.fields, plan.fields, strict=True):
+    for field, (_, column) in zip(domain.fields, mapping.fields, strict=True):
         try:
             payload[field.name] = _value(field, batch.columns[column][i])
         except BadValue as fault:
@@ -58,11 +60,11 @@ def _value(field: Field, cell: object) -> Json:
     return field.default
 
 
-def _vector(domain: Domain, plan: Plan, batch: BatchView, i: int) -> tuple[Vector | None, list[str]]:
+def _vector(domain: Domain, mapping: ColumnMapping, batch: BatchView, i: int) -> tuple[Vector | None, list[str]]:
     """The ready vector, where the domain has one, and what is wrong with it."""
-    if domain.vector is None or not (plan.vector or plan.vector_parts):
+    if domain.vector is None or not (mapping.vector or mapping.vector_parts):
         return None, []
-    cell = _vector_cell(plan, batch, i)
+    cell = _vector_cell(mapping, batch, i)
     if is_null(cell):
         raise DropRow(f"{domain.vector.name}: missing")
     try:
@@ -71,11 +73,11 @@ def _vector(domain: Domain, plan: Plan, batch: BatchView, i: int) -> tuple[Vecto
         return None, [f"{domain.vector.name}: {fault}"]
 
 
-def _vector_cell(plan: Plan, batch: BatchView, i: int) -> object:
+def _vector_cell(mapping: ColumnMapping, batch: BatchView, i: int) -> object:
     """The cell that holds the vector, or one put together; null where all its parts are."""
-    if plan.vector is not None:
-        return batch.columns[plan.vector][i]
-    numbers = [batch.columns[name][i] for name in plan.vector_parts]
+    if mapping.vector is not None:
+        return batch.columns[mapping.vector][i]
+    numbers = [batch.columns[name][i] for name in mapping.vector_parts]
     return None if all(map(is_null, numbers)) else numbers
 
 

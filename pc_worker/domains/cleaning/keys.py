@@ -7,7 +7,7 @@ import json
 
 from pc_worker.domains.cleaning.cells import BadValue, checked_text, is_null
 from pc_worker.domains.cleaning.records import canonical_json
-from pc_worker.domains.declaration.column_mapping import Plan
+from pc_worker.domains.declaration.column_mapping import ColumnMapping
 from pc_worker.domains.declaration.domain import Domain
 from pc_worker.domains.declaration.table import BatchView
 from pc_worker.model import is_uuid
@@ -17,16 +17,16 @@ from pc_worker.reader import normal
 _MOST_BYTES = 2_000
 
 
-def row_keys(domain: Domain, plan: Plan, batch: BatchView) -> list[str | None]:
-    """The key text of each row of ``batch``, read from ``plan.key_columns``; None for a null key.
+def row_keys(domain: Domain, mapping: ColumnMapping, batch: BatchView) -> list[str | None]:
+    """The key text of each row of ``batch``, read from ``mapping.key_columns``; None for a null key.
 
     A valid UUID is given in its canonical lower case, any other value as text. Without a key column it is
     the hex digest of the row's normal form: equal rows share it, and the caller appends ``:n`` for the
     n-th of them. A key may hold a lone surrogate; ``clean`` refuses that row.
     """
-    if plan.key is None:
+    if mapping.key is None:
         return [_digest(batch, i) for i in range(len(batch))]
-    return [_key_text(cell, batch.start + i) for i, cell in enumerate(batch.columns[plan.key])]
+    return [_key_text(cell, batch.start + i) for i, cell in enumerate(batch.columns[mapping.key])]
 
 
 def check_key(key: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pc_worker.domains.cleaning.cells import BadValue, DropRow, checked_text, is_null, printable, quoted
 from pc_worker.domains.cleaning.records import Record
-from pc_worker.domains.declaration.column_mapping import Plan
+from pc_worker.domains.declaration.column_mapping import ColumnMapping
 from pc_worker.domains.declaration.table import BatchView
 from pc_worker.reader import Json, normal
 
@@ -18,15 +18,15 @@ _MOST_LEVELS = 100
 _MOST_INTEGER_BITS = 13_000
 
 
-def whole_row_record(plan: Plan, batch: BatchView, i: int, key: str) -> Record:
+def whole_row_record(mapping: ColumnMapping, batch: BatchView, i: int, key: str) -> Record:
     """The record of row ``i`` of ``batch``; its vector columns stay out of the payload.
 
     Raises:
         DropRow: If there is no text to embed.
         BadValue: If a value cannot be stored; names the first such column.
     """
-    text = _text(plan, batch, i)
-    payload = {name: value for name, value in batch.normal_row(i).items() if name not in plan.omitted}
+    text = _text(mapping, batch, i)
+    payload = {name: value for name, value in batch.normal_row(i).items() if name not in mapping.omitted}
     for name, value in payload.items():
         _check(name, value)
     return Record(
@@ -35,16 +35,16 @@ def whole_row_record(plan: Plan, batch: BatchView, i: int, key: str) -> Record:
         payload=payload,
         text=text,
         vector=None,
-        search_text="\n".join([text, *_other_texts(payload, plan.text)]),
+        search_text="\n".join([text, *_other_texts(payload, mapping.text)]),
     )
 
 
-def _text(plan: Plan, batch: BatchView, i: int) -> str:
+def _text(mapping: ColumnMapping, batch: BatchView, i: int) -> str:
     """What to embed: the filled text columns, joined by blank lines."""
-    parts = [_part(name, batch.columns[name][i]) for name in plan.text]
+    parts = [_part(name, batch.columns[name][i]) for name in mapping.text]
     text = "\n\n".join(part for part in parts if part.strip())
     if not text:
-        raise DropRow(f"{printable(', '.join(plan.text))}: no text to embed")
+        raise DropRow(f"{printable(', '.join(mapping.text))}: no text to embed")
     return text
 
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class ColumnMapping:
     """Which source column is read as what.
 
     Attributes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pc_worker.domains.declaration.column_mapping import Plan
+from pc_worker.domains.declaration.column_mapping import ColumnMapping
 from pc_worker.domains.declaration.domain import AnyTable, Domain
 from pc_worker.domains.declaration.options import Options, check_options
 from pc_worker.domains.declaration.table import BatchView, ColumnView
@@ -18,7 +18,7 @@ _NAMES_SHOWN = 20
 
 def resolve(
     domain: Domain, options: Options, columns: Sequence[ColumnView], sample: BatchView, source_name: str
-) -> Plan:
+) -> ColumnMapping:
     """Decide which columns of a source are read, and as what.
 
     Args:
@@ -35,13 +35,13 @@ def resolve(
     check_options(domain, options)
     source = source_name if options.source is None else options.source
     if not columns and not len(sample):  # an empty list of dicts: no row is there to miss a column
-        return Plan(domain=domain.name, source=source, columns=(), key_columns=())
+        return ColumnMapping(domain=domain.name, source=source, columns=(), key_columns=())
     if domain.any_table is None:
         return _declared(domain, [column.name for column in columns], source, options.vector_column)
     return _any_table(domain, domain.any_table, options, columns, sample, source)
 
 
-def _declared(domain: Domain, names: Sequence[str], source: str, vector_column: str | None) -> Plan:
+def _declared(domain: Domain, names: Sequence[str], source: str, vector_column: str | None) -> ColumnMapping:
     parts = _vector_parts(domain, vector_column, names)
     vector_choice = domain.vector.columns if domain.vector and not parts else ()
     if vector_column is not None and not parts:
@@ -51,7 +51,7 @@ def _declared(domain: Domain, names: Sequence[str], source: str, vector_column: 
     if missing:
         raise SchemaMismatch(_lacks(domain, missing, names))
     found = [name for choice in choices if (name := _first(choice, names)) is not None]
-    return Plan(
+    return ColumnMapping(
         domain=domain.name,
         source=source,
         key=found[0],
@@ -86,14 +86,14 @@ def _any_table(
     columns: Sequence[ColumnView],
     sample: BatchView,
     source: str,
-) -> Plan:
+) -> ColumnMapping:
     names = [column.name for column in columns]
     _require(domain, [*options.text_columns, *filter(None, [options.id_column])], names)
     key = options.id_column or _first(domain.key, names)
     omitted = tuple(column.name for column in columns if column.kind == "vector" and column.name != key)
     text = options.text_columns or _default_text(domain, table, columns, sample, key)
     _refuse_vectors_as_text(text, omitted)
-    return Plan(
+    return ColumnMapping(
         domain=domain.name,
         source=source,
         scope=source,

@@ -9,7 +9,7 @@ from time import perf_counter
 
 import numpy as np
 
-from pc_worker.domains import Domain, Plan, Record, content_hash
+from pc_worker.domains import ColumnMapping, Domain, Record, content_hash
 from pc_worker.encoding import text_hash
 from pc_worker.model import Job, Model, PassageVector
 from pc_worker.reader import Table
@@ -33,7 +33,7 @@ class Subject:
 
     path: str
     domain: Domain
-    plan: Plan
+    mapping: ColumnMapping
     table: Table
     model: Model
     superseded: Collection[int]
@@ -63,12 +63,12 @@ def rehearse(services: Services, subject: Subject, records: Sequence[Record]) ->
 
 
 def _ready(services: Services, subject: Subject, records: Sequence[Record], cursor: Cursor) -> Ready:
-    ids = row_ids(cursor, subject.domain.name, subject.plan.scope, [record.key for record in records])
+    ids = row_ids(cursor, subject.domain.name, subject.mapping.scope, [record.key for record in records])
     wanted = [Candidate(record=r, row_id=ids[r.key], content_hash=content_hash(r)) for r in records]
     work = Work(
         job=_job(subject),
         domain=subject.domain,
-        plan=subject.plan,
+        mapping=subject.mapping,
         model=subject.model,
         chunk_no=0,
         cleaned=Cleaned(records=(), letters=(), skipped=0),
@@ -80,7 +80,7 @@ def _ready(services: Services, subject: Subject, records: Sequence[Record], curs
 def _write(cursor: Cursor, subject: Subject, ready: Ready) -> None:
     rows = list(ready.writes.values())
     ids = [row.row_id for row in rows]
-    merge.write_rows(cursor, job=_job(subject), source=subject.plan.source, rows=rows, fresh=ids)
+    merge.write_rows(cursor, job=_job(subject), source=subject.mapping.source, rows=rows, fresh=ids)
     merge.append_log(cursor, domain=subject.domain.name, ids=ids, job_id=None, model_id=subject.model.model_id)
 
 
@@ -103,7 +103,7 @@ def _job(subject: Subject) -> Job:
         domain=subject.domain.name,
         source=subject.path,
         request={},
-        plan=subject.plan.to_dict(),
+        plan=subject.mapping.to_dict(),
         fingerprint=None,
         model_id=subject.model.model_id,
         state="running",

@@ -122,9 +122,9 @@ def _look(services: Services, request: IngestRequest) -> tuple[Subject, int, flo
     occurrences: dict[int, int] = {}
     duplicates, own = 0, OwnTime()
     with refusals(request.path):
-        plan = resolve_source(domain, request.options, table, request.path)
-        for group in equal_keys(domain, plan, table):
-            if plan.key is not None:
+        mapping = resolve_source(domain, request.options, table, request.path)
+        for group in equal_keys(domain, mapping, table):
+            if mapping.key is not None:
                 duplicates += len(group) - 1
                 superseded.update(looked_at.intersection(group[:-1]))
             else:
@@ -132,7 +132,7 @@ def _look(services: Services, request: IngestRequest) -> tuple[Subject, int, flo
     subject = Subject(
         path=request.path,
         domain=domain,
-        plan=plan,
+        mapping=mapping,
         table=table,
         model=model,
         superseded=superseded,
@@ -163,8 +163,8 @@ def _counts(subject: Subject, sample: Sample, duplicates: int) -> dict[str, int]
 
 def _index_bytes(vectors: int, new: int, dimension: int) -> int:
     """Give what the vector index grows by; upkeep builds it after the load."""
-    plan = plan_index(vectors + new, dimension)
-    return 0 if plan is None else hnsw_bytes(new, dimension, half=plan.half)
+    spec = plan_index(vectors + new, dimension)
+    return 0 if spec is None else hnsw_bytes(new, dimension, half=spec.half)
 
 
 def _own_bytes() -> int:

@@ -87,10 +87,10 @@ def take_sample(services: Services, subject: Subject) -> Sample:
 def _cleaned(subject: Subject, rows: range, sample: Sample) -> Sequence[Record]:
     own = OwnTime()
     with refusals(subject.path):
-        batch = subject.table.read(rows.start, rows.stop, subject.plan.columns)
+        batch = subject.table.read(rows.start, rows.stop, subject.mapping.columns)
     cleaned = clean_rows(
         subject.domain,
-        subject.plan,
+        subject.mapping,
         batch,
         superseded=[row for row in rows if row in subject.superseded],
         occurrences={row: subject.occurrences[row] for row in rows if row in subject.occurrences},
@@ -106,7 +106,7 @@ def _cleaned(subject: Subject, rows: range, sample: Sample) -> Sequence[Record]:
 def _changed(services: Services, subject: Subject, records: Sequence[Record], sample: Sample) -> list[Record]:
     name = subject.domain.name
     with services.database.transaction() as cursor:
-        ids = known_row_ids(cursor, name, subject.plan.scope, [record.key for record in records])
+        ids = known_row_ids(cursor, name, subject.mapping.scope, [record.key for record in records])
         stored = merge.read_stored(cursor, domain=name, model_id=subject.model.model_id, ids=list(ids.values()))
 
     def is_new(record: Record) -> bool:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pc_worker.domains import BatchView, Dead, Domain, Plan, Record, Skipped, clean, row_keys
+from pc_worker.domains import BatchView, ColumnMapping, Dead, Domain, Record, Skipped, clean, row_keys
 from pc_worker.model import DeadLetter
 from pc_worker.reader import Json
 
@@ -32,16 +32,16 @@ RowForm = Callable[[int], Mapping[str, Json]]
 
 def clean_rows(
     domain: Domain,
-    plan: Plan,
+    mapping: ColumnMapping,
     batch: BatchView,
     *,
     superseded: Collection[int],
     occurrences: Mapping[int, int],
     form: RowForm,
 ) -> Cleaned:
-    """Apply the domain's rules to a batch read with ``plan.columns``."""
-    keys = _numbered(row_keys(domain, plan, batch), plan, batch.start, occurrences)
-    outcomes = clean(domain, plan, batch, keys=keys, superseded=superseded)
+    """Apply the domain's rules to a batch read with ``mapping.columns``."""
+    keys = _numbered(row_keys(domain, mapping, batch), mapping, batch.start, occurrences)
+    outcomes = clean(domain, mapping, batch, keys=keys, superseded=superseded)
     dead = [outcome for outcome in outcomes if isinstance(outcome, Dead)]
     return Cleaned(
         records=tuple(outcome for outcome in outcomes if isinstance(outcome, Record)),
@@ -59,10 +59,10 @@ def clean_rows(
 
 
 def _numbered(
-    keys: Sequence[str | None], plan: Plan, first: int, occurrences: Mapping[int, int]
+    keys: Sequence[str | None], mapping: ColumnMapping, first: int, occurrences: Mapping[int, int]
 ) -> Sequence[str | None]:
     """Add to keys that are content hashes the number of the row among its equals."""
-    if plan.key is not None:
+    if mapping.key is not None:
         return keys
     return [f"{key}:{occurrences.get(first + i, 0)}" for i, key in enumerate(keys)]
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from math import inf
 from typing import Any
 
-from pc_worker.domains import Domain, Plan, get_domain
+from pc_worker.domains import ColumnMapping, Domain, get_domain
 from pc_worker.errors import ContractBroken, Fenced, InvalidRequest, SourceRejected, Unavailable
 from pc_worker.logs import get_logger
 from pc_worker.metrics.line import CHUNK_SECONDS, CHUNKS_FAILED, Stage, StageClock, count_rows
@@ -112,19 +112,19 @@ class Opened:
 
     job: Job
     domain: Domain
-    plan: Plan
+    mapping: ColumnMapping
     model: Model
     table: Table
 
     def work(self, claim: Claim, clock: StageClock) -> Work:
         """Read and clean the claimed rows."""
         with clock.stage("read"), refusals(self.job.source):
-            batch = self.table.read(claim.first_row, claim.first_row + claim.row_count, self.plan.columns)
+            batch = self.table.read(claim.first_row, claim.first_row + claim.row_count, self.mapping.columns)
         form = row_form(self.table, self.job.source)
         with clock.stage("clean"):
             cleaned = clean_rows(
                 self.domain,
-                self.plan,
+                self.mapping,
                 batch,
                 superseded=claim.superseded,
                 occurrences=claim.occurrences,
@@ -133,7 +133,7 @@ class Opened:
         return Work(
             job=self.job,
             domain=self.domain,
-            plan=self.plan,
+            mapping=self.mapping,
             model=self.model,
             chunk_no=claim.chunk_no,
             cleaned=cleaned,
@@ -149,7 +149,7 @@ def _open(services: Services, claim: Claim, clock: StageClock) -> Opened:
         model = registry.find_model(cursor, job.model_id or 0)
     with clock.stage("read"):
         table = services.sources.open(job.source, job.fingerprint, options=kept_options(job.request))
-    return Opened(job, get_domain(job.domain), Plan.from_dict(job.plan or {}), model, table)
+    return Opened(job, get_domain(job.domain), ColumnMapping.from_dict(job.plan or {}), model, table)
 
 
 def _booking(claim: Claim, clock: StageClock) -> Book:

@@ -6,7 +6,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 
-from pc_worker.domains import Domain, Options, Plan, get_domain, resolve, row_keys
+from pc_worker.domains import ColumnMapping, Domain, Options, get_domain, resolve, row_keys
 from pc_worker.errors import InvalidRequest, PcWorkerError, SchemaMismatch, SourceRejected
 from pc_worker.model import ChunkPlan, Job
 from pc_worker.reader import Table
@@ -48,14 +48,14 @@ def _plan(services: Services, job: Job) -> bool:
     table = services.sources.open(job.source, options=kept_options(job.request))
     options = Options.from_dict(job.request["options"])
     with refusals(job.source):
-        plan = resolve_source(domain, options, table, job.source)
-        chunks = _chunks(domain, plan, table, chunk_size=int(job.request["chunk_size"]))
+        mapping = resolve_source(domain, options, table, job.source)
+        chunks = _chunks(domain, mapping, table, chunk_size=int(job.request["chunk_size"]))
     model = active_model_of(services, domain)
     with services.database.transaction() as cursor:
         return jobs.plan_job(
             cursor,
             job.job_id,
-            plan=plan.to_dict(),
+            plan=mapping.to_dict(),
             fingerprint=as_dict(table.fingerprint),
             model_id=model.model_id,
             rows_total=table.rows,
@@ -63,7 +63,7 @@ def _plan(services: Services, job: Job) -> bool:
         )
 
 
-def resolve_source(domain: Domain, options: Options, table: Table, path: str) -> Plan:
+def resolve_source(domain: Domain, options: Options, table: Table, path: str) -> ColumnMapping:
     """Decide how a source's columns are read.
 
     Raises:
@@ -76,21 +76,21 @@ def resolve_source(domain: Domain, options: Options, table: Table, path: str) ->
         raise SourceRejected(f"{path}: {exc}") from exc
 
 
-def equal_keys(domain: Domain, plan: Plan, table: Table) -> Iterator[list[int]]:
+def equal_keys(domain: Domain, mapping: ColumnMapping, table: Table) -> Iterator[list[int]]:
     """Yield the row numbers of every key that stands on several rows, ascending."""
     with tempfile.TemporaryFile() as file, KeyIndex(file) as index:
         for start in range(0, table.rows, KEYS_AT_ONCE):
-            batch = table.read(start, min(table.rows, start + KEYS_AT_ONCE), plan.key_columns)
-            index.add(row_keys(domain, plan, batch))
+            batch = table.read(start, min(table.rows, start + KEYS_AT_ONCE), mapping.key_columns)
+            index.add(row_keys(domain, mapping, batch))
         for group in index.groups():
             yield group.tolist()
 
 
-def _chunks(domain: Domain, plan: Plan, table: Table, *, chunk_size: int) -> list[ChunkPlan]:
+def _chunks(domain: Domain, mapping: ColumnMapping, table: Table, *, chunk_size: int) -> list[ChunkPlan]:
     superseded: dict[int, list[int]] = defaultdict(list)
     occurrences: dict[int, dict[int, int]] = defaultdict(dict)
-    for group in equal_keys(domain, plan, table):
-        if plan.key is not None:  # the last row of a key wins
+    for group in equal_keys(domain, mapping, table):
+        if mapping.key is not None:  # the last row of a key wins
             for row in group[:-1]:
                 superseded[row // chunk_size].append(row)
         else:  # equal rows without a key are told apart by their number

@@ -10,7 +10,7 @@ from math import inf
 from typing import Literal
 from uuid import UUID
 
-from pc_worker.domains import Domain, Plan, Record, content_hash
+from pc_worker.domains import ColumnMapping, Domain, Record, content_hash
 from pc_worker.errors import Conflict, Fenced, ModelSwitched
 from pc_worker.metrics.line import StageClock
 from pc_worker.model import DeadLetter, Job, Model, Outcome, RowWrite, StoredRow, Stretch, Tally
@@ -41,7 +41,7 @@ class Work:
 
     job: Job
     domain: Domain
-    plan: Plan
+    mapping: ColumnMapping
     model: Model
     chunk_no: int
     cleaned: Cleaned
@@ -146,12 +146,12 @@ def _write_once(services: Services, work: Work, embedder: Embedder, book: Book, 
 
 
 def _found(services: Services, work: Work) -> Found:
-    domain, plan, cleaned = work.domain.name, work.plan, work.cleaned
+    domain, mapping, cleaned = work.domain.name, work.mapping, work.cleaned
     with services.database.transaction() as cursor:
         keys = [*(record.key for record in cleaned.records), *cleaned.letter_keys.values()]
-        gone = forgotten_keys(cursor, plan, keys, seq=work.job.seq or 0)
+        gone = forgotten_keys(cursor, mapping, keys, seq=work.job.seq or 0)
         records = [record for record in cleaned.records if record.key not in gone]
-        ids = row_ids(cursor, domain, plan.scope, [record.key for record in records])
+        ids = row_ids(cursor, domain, mapping.scope, [record.key for record in records])
         stored = merge.read_stored(
             cursor, domain=domain, model_id=work.model.model_id, ids=[ids[record.key] for record in records]
         )
@@ -190,7 +190,7 @@ def _row_write(work: Work, candidate: Candidate, passages: Passages) -> RowWrite
         work.domain.arm,
         row_id=str(candidate.row_id),
         key=record.key,
-        source=work.plan.source,
+        source=work.mapping.source,
         payload=record.payload,
     )
     return RowWrite(
@@ -213,7 +213,7 @@ def _message(work: Work, write: RowWrite) -> bytes:
 
 def _commit(cursor: Cursor, work: Work, found: Found, ready: Ready, book: Book, *, made: Embedder) -> Written:
     job, domain, seq = work.job, work.domain.name, work.job.seq or 0
-    skipped = set(known_row_ids(cursor, domain, work.plan.scope, work.cleaned.skipped_keys).values())
+    skipped = set(known_row_ids(cursor, domain, work.mapping.scope, work.cleaned.skipped_keys).values())
     ids = [*(c.row_id for c in found.candidates), *skipped]
     stored = merge.read_stored(cursor, domain=domain, model_id=work.model.model_id, ids=ids, lock=True)
     by_verdict: dict[Verdict, list[Candidate]] = {"write": [], "unchanged": [], "superseded": []}
@@ -237,7 +237,7 @@ def _commit(cursor: Cursor, work: Work, found: Found, ready: Ready, book: Book, 
     merge.mark_seen(cursor, job=job, ids=[c.row_id for c in by_verdict["unchanged"]], same=True)
     if rows:
         fresh = {row.row_id for row in rows if row.row_id not in stored}
-        merge.write_rows(cursor, job=job, source=work.plan.source, rows=rows, fresh=fresh)
+        merge.write_rows(cursor, job=job, source=work.mapping.source, rows=rows, fresh=fresh)
     merge.bury(cursor, job=job, chunk_no=work.chunk_no, letters=letters)
     finished = book(cursor, tally)
     # Last: from here to the commit the domain's other writers wait.
@@ -254,5 +254,5 @@ def _log(cursor: Cursor, work: Work, rows: Sequence[RowWrite], letters: Sequence
     written |= {key: None for x in letters if (key := work.cleaned.letter_keys.get(x.row_no)) is not None}
     if written and stretch is None:
         lock_domain(cursor, domain)
-    check_still_wanted(cursor, work.plan, written, seq=work.job.seq or 0)
+    check_still_wanted(cursor, work.mapping, written, seq=work.job.seq or 0)
     return stretch

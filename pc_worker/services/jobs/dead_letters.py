@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pc_worker.domains import BatchView, Plan, get_domain
+from pc_worker.domains import BatchView, ColumnMapping, get_domain
 from pc_worker.errors import Fenced, SourceRejected
 from pc_worker.model import Job, Tally
 from pc_worker.reader import Json
@@ -100,8 +100,8 @@ def _retry(services: Services, letter: StoredLetter) -> Retried:
         job = jobs.pin_active_model(cursor, jobs.find_job(cursor, letter.job_id))
         model = registry.find_model(cursor, job.model_id or 0)
         number = dead_letters.occurrence(cursor, job.job_id, letter.row_no)
-    domain, plan = get_domain(job.domain), Plan.from_dict(job.plan or {})
-    found = _from_source(services, job, plan, letter)
+    domain, mapping = get_domain(job.domain), ColumnMapping.from_dict(job.plan or {})
+    found = _from_source(services, job, mapping, letter)
     stored_form = found is None
     found = found or _from_letter(services, letter)
     if found is None:
@@ -110,20 +110,22 @@ def _retry(services: Services, letter: StoredLetter) -> Retried:
     def form(_: int) -> Mapping[str, Json]:
         return found.whole.normal_row(0)
 
-    cleaned = clean_rows(domain, plan, found.batch, superseded=(), occurrences={letter.row_no: number}, form=form)
-    work = Work(job=job, domain=domain, plan=plan, model=model, chunk_no=letter.chunk_no, cleaned=cleaned, form=form)
+    cleaned = clean_rows(domain, mapping, found.batch, superseded=(), occurrences={letter.row_no: number}, form=form)
+    work = Work(
+        job=job, domain=domain, mapping=mapping, model=model, chunk_no=letter.chunk_no, cleaned=cleaned, form=form
+    )
     written = write_rows(services, work, book=_booking(letter))
     push_written(services, domain, written)
     fate = _fate(written.outcome.tally)
     return _told(letter, fate or "dead", None if fate else _reason_now(services, letter), stored_form)
 
 
-def _from_source(services: Services, job: Job, plan: Plan, letter: StoredLetter) -> FoundRow | None:
+def _from_source(services: Services, job: Job, mapping: ColumnMapping, letter: StoredLetter) -> FoundRow | None:
     try:
         table = services.sources.open(job.source, job.fingerprint, options=kept_options(job.request))
         with refusals(job.source):
             first, end = letter.row_no, letter.row_no + 1
-            return FoundRow(table.read(first, end, plan.columns), table.read(first, end))
+            return FoundRow(table.read(first, end, mapping.columns), table.read(first, end))
     except SourceRejected:
         return None
 

@@ -52,8 +52,8 @@ def clean_rows(domain: str | Domain, *rows: Mapping[str, object], **options: Any
     """The outcomes of a table of ``rows``, planned and keyed as a job does it."""
     declared = get_domain(domain) if isinstance(domain, str) else domain
     batch = ABatch(rows)
-    plan = resolve(declared, Options(**options), columns_of(batch), batch, "rows.pkl")
-    return clean(declared, plan, batch, keys=row_keys(declared, plan, batch), superseded=())
+    mapping = resolve(declared, Options(**options), columns_of(batch), batch, "rows.pkl")
+    return clean(declared, mapping, batch, keys=row_keys(declared, mapping, batch), superseded=())
 
 
 def a_vector(seed: int = 0) -> np.ndarray[Any, np.dtype[np.float32]]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pc_worker.domains import Dead, Options, Plan, Record, Skipped, check_options, get_domain
+from pc_worker.domains import ColumnMapping, Dead, Options, Record, Skipped, check_options, get_domain
 from pc_worker.errors import InvalidOption, SchemaMismatch
 from pc_worker.reader import inspect_file
 from pc_worker.reader.exploded import exploded_columns
@@ -85,11 +85,11 @@ def test_numbers_are_in_order_and_without_gaps(names: list[str], found: tuple[st
 
 
 def test_a_plan_without_them_is_written_as_the_version_before_reads_it() -> None:
-    plan = Plan(domain="recruit", source="s")
+    mapping = ColumnMapping(domain="recruit", source="s")
 
-    assert "vector_parts" not in plan.to_dict()
-    parts = Plan(domain="recruit", source="s", vector_parts=("e0", "e1"))
-    assert Plan.from_dict(parts.to_dict()) == parts
+    assert "vector_parts" not in mapping.to_dict()
+    parts = ColumnMapping(domain="recruit", source="s", vector_parts=("e0", "e1"))
+    assert ColumnMapping.from_dict(parts.to_dict()) == parts
 
 
 def test_inspect_names_them(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ _UUID = "0b5f0d1c-6a3f-5f57-9d4f-0c3a5b8e7f11"
 def _keys(*cells: object) -> list[str | None]:
     batch = ABatch([{"id": cell, "text": "x"} for cell in cells])
     domain = get_domain("document")
-    plan = resolve(domain, Options(), columns_of(batch, id="mixed"), batch, "f.pkl")
-    return row_keys(domain, plan, batch)
+    mapping = resolve(domain, Options(), columns_of(batch, id="mixed"), batch, "f.pkl")
+    return row_keys(domain, mapping, batch)
 
 
 @pytest.mark.parametrize("cell", [_UUID, _UUID.upper(), uuid.UUID(_UUID)], ids=repr)
@@ -79,9 +79,9 @@ def few_digits() -> Iterator[None]:
 def test_a_row_without_json_text_still_gets_a_key_of_its_own() -> None:
     domain = get_domain("document")
     batch = ABatch([{"text": "x", "n": 10**6000}] * 2, start=300)
-    plan = resolve(domain, Options(), columns_of(batch), batch, "f.pkl")
+    mapping = resolve(domain, Options(), columns_of(batch), batch, "f.pkl")
 
-    first, second = row_keys(domain, plan, batch)
+    first, second = row_keys(domain, mapping, batch)
 
     assert first != second
 
@@ -89,9 +89,9 @@ def test_a_row_without_json_text_still_gets_a_key_of_its_own() -> None:
 def test_the_digest_does_not_depend_on_the_order_of_columns_nor_on_surrogates() -> None:
     domain = get_domain("document")
     batch = ABatch([{"text": "\ud800", "n": 1}, {"n": 1, "text": "\ud800"}])
-    plan = resolve(domain, Options(), columns_of(batch), batch, "f.pkl")
+    mapping = resolve(domain, Options(), columns_of(batch), batch, "f.pkl")
 
-    first, second = row_keys(domain, plan, batch)
+    first, second = row_keys(domain, mapping, batch)
 
     assert first == second
 
@@ -99,9 +99,9 @@ def test_the_digest_does_not_depend_on_the_order_of_columns_nor_on_surrogates() 
 def test_a_superseded_row_is_skipped_before_anything_else_is_judged() -> None:
     domain = get_domain("document")
     batch = ABatch([{"id": None, "text": None}, {"id": "b", "text": "x"}], start=600)
-    plan = resolve(domain, Options(), columns_of(batch), batch, "f.pkl")
+    mapping = resolve(domain, Options(), columns_of(batch), batch, "f.pkl")
 
-    outcomes = clean(domain, plan, batch, keys=[None, "b"], superseded={600})
+    outcomes = clean(domain, mapping, batch, keys=[None, "b"], superseded={600})
 
     assert outcomes[0] == Skipped(600, "a later row of the file has the same key")
     assert outcomes[1].row_no == 601

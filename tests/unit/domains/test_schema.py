@@ -1,4 +1,4 @@
-"""Matching a domain with a source's columns, and the plan that comes of it."""
+"""Matching a domain with a source's columns, and the column mapping that results."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from collections.abc import Mapping
 
 import pytest
 
-from pc_worker.domains import Options, Plan, check_options, domain_names, get_domain, resolve
+from pc_worker.domains import ColumnMapping, Options, check_options, domain_names, get_domain, resolve
 from pc_worker.errors import InvalidOption, SchemaMismatch
 from tests.unit.domains.tables import ABatch, AColumn, candidate_row, columns_of, recruit_row, skill_row
 
 
-def _plan(domain: str, *rows: Mapping[str, object], options: Options | None = None) -> Plan:
+def _mapping(domain: str, *rows: Mapping[str, object], options: Options | None = None) -> ColumnMapping:
     batch = ABatch(rows)
     return resolve(get_domain(domain), options or Options(), columns_of(batch), batch, "rows.pkl")
 
 
 def test_a_stock_plan_reads_the_mapped_columns_only() -> None:
-    plan = _plan("recruit", recruit_row(normalized_skills="dropped", db_id=3))
+    mapping = _mapping("recruit", recruit_row(normalized_skills="dropped", db_id=3))
 
-    assert plan.columns == tuple(recruit_row())
-    assert (plan.key, plan.key_columns, plan.vector, plan.scope) == ("id", ("id",), "skill_vector", "")
+    assert mapping.columns == tuple(recruit_row())
+    assert (mapping.key, mapping.key_columns, mapping.vector, mapping.scope) == ("id", ("id",), "skill_vector", "")
 
 
 @pytest.mark.parametrize(
@@ -32,12 +32,12 @@ def test_each_missing_mapped_column_is_a_mismatch_that_names_it(domain: str, row
     for column in row:
         rest = {name: value for name, value in row.items() if name != column}
         with pytest.raises(SchemaMismatch, match=f'domain {domain} needs the column .*"{column}".* and the file has "'):
-            _plan(domain, rest)
+            _mapping(domain, rest)
 
 
 def test_all_missing_columns_are_named_at_once_with_their_alternatives() -> None:
     with pytest.raises(SchemaMismatch) as mismatch:
-        _plan("skill_dic", {"category": "x", "b": 1})
+        _mapping("skill_dic", {"category": "x", "b": 1})
 
     assert str(mismatch.value) == (
         'domain skill_dic needs the column "name" or "skill", '
@@ -47,18 +47,18 @@ def test_all_missing_columns_are_named_at_once_with_their_alternatives() -> None
 
 def test_a_wide_table_is_listed_in_part() -> None:
     with pytest.raises(SchemaMismatch, match=r'"c19" and 280 more$'):
-        _plan("recruit", {f"c{n}": n for n in range(300)})
+        _mapping("recruit", {f"c{n}": n for n in range(300)})
 
 
 def test_an_empty_list_of_dicts_fits_every_domain() -> None:
     for name in domain_names():
-        assert _plan(name).columns == ()
+        assert _mapping(name).columns == ()
 
 
 def test_an_empty_frame_fits_document_without_any_text_column() -> None:
-    plan = resolve(get_domain("document"), Options(), [AColumn("id", "null")], ABatch([]), "empty.pkl")
+    mapping = resolve(get_domain("document"), Options(), [AColumn("id", "null")], ABatch([]), "empty.pkl")
 
-    assert (plan.key, plan.text) == ("id", ())
+    assert (mapping.key, mapping.text) == ("id", ())
 
 
 def test_an_empty_frame_of_other_columns_does_not_fit_recruit() -> None:
@@ -68,52 +68,52 @@ def test_an_empty_frame_of_other_columns_does_not_fit_recruit() -> None:
 
 @pytest.mark.parametrize("name", ["text", "content", "body", "document", "description", "docstring"])
 def test_the_text_column_is_found_by_its_name_before_length(name: str) -> None:
-    assert _plan("document", {"longer": "a longer text by far", name: "x"}).text == (name,)
+    assert _mapping("document", {"longer": "a longer text by far", name: "x"}).text == (name,)
 
 
 def test_names_are_tried_in_their_order() -> None:
-    assert _plan("document", {"body": "the longer one", "content": "c"}).text == ("content",)
+    assert _mapping("document", {"body": "the longer one", "content": "c"}).text == ("content",)
 
 
 def test_a_column_of_numbers_called_text_is_passed_over() -> None:
-    assert _plan("document", {"text": 3, "words": "hello"}).text == ("words",)
+    assert _mapping("document", {"text": 3, "words": "hello"}).text == ("words",)
 
 
 def test_a_column_called_text_without_a_single_value_is_still_the_text() -> None:
-    assert _plan("document", {"text": None, "url": "http://example.org"}).text == ("text",)
+    assert _mapping("document", {"text": None, "url": "http://example.org"}).text == ("text",)
 
 
 def test_without_a_known_name_the_longest_text_on_average_is_taken() -> None:
     rows = [{"title": "a somewhat long title", "story": "x"}, {"title": "t", "story": "y" * 100}]
 
-    assert _plan("document", *rows).text == ("story",)
+    assert _mapping("document", *rows).text == ("story",)
 
 
 def test_json_text_is_not_taken_for_the_longest_prose() -> None:
-    assert _plan("document", {"vector": "[" + "0.25," * 100 + "1]", "story": "Once."}).text == ("story",)
+    assert _mapping("document", {"vector": "[" + "0.25," * 100 + "1]", "story": "Once."}).text == ("story",)
 
 
 def test_the_key_column_is_not_taken_for_text() -> None:
-    assert _plan("document", {"id": "a-very-long-identifier", "t": "x"}).text == ("t",)
+    assert _mapping("document", {"id": "a-very-long-identifier", "t": "x"}).text == ("t",)
 
 
 def test_a_table_without_text_is_a_mismatch_that_shows_the_kinds() -> None:
     with pytest.raises(SchemaMismatch, match=r'needs a column of text, and the file has "a" \(int\), "b" \(float\)'):
-        _plan("document", {"a": 1, "b": 2.0})
+        _mapping("document", {"a": 1, "b": 2.0})
 
 
 def test_options_name_id_text_and_source() -> None:
     options = Options(source="wiki", id_column="url", text_columns=("title", "body", "title"))
 
-    plan = _plan("document", {"id": 1, "url": "u", "title": "t", "body": "b"}, options=options)
+    mapping = _mapping("document", {"id": 1, "url": "u", "title": "t", "body": "b"}, options=options)
 
-    assert (plan.key, plan.text, plan.source, plan.scope) == ("url", ("title", "body"), "wiki", "wiki")
+    assert (mapping.key, mapping.text, mapping.source, mapping.scope) == ("url", ("title", "body"), "wiki", "wiki")
 
 
 @pytest.mark.parametrize("options", [Options(id_column="nope"), Options(text_columns=("text", "nope"))])
 def test_an_option_that_names_no_column_is_a_mismatch(options: Options) -> None:
     with pytest.raises(SchemaMismatch, match='"nope"'):
-        _plan("document", {"text": "x"}, options=options)
+        _mapping("document", {"text": "x"}, options=options)
 
 
 def test_a_vector_column_cannot_be_the_text() -> None:
@@ -135,8 +135,8 @@ def test_vector_columns_are_not_read_unless_a_key_needs_them() -> None:
 
 
 def test_the_source_is_the_file_name_unless_it_is_given() -> None:
-    assert _plan("document", {"text": "x"}).scope == "rows.pkl"
-    assert _plan("recruit", recruit_row()).scope == ""
+    assert _mapping("document", {"text": "x"}).scope == "rows.pkl"
+    assert _mapping("recruit", recruit_row()).scope == ""
 
 
 @pytest.mark.parametrize("options", [Options(source="s"), Options(id_column="id"), Options(text_columns=("CV",))])
@@ -155,6 +155,10 @@ def test_options_that_were_never_given_need_not_be_there() -> None:
 
 
 def test_plans_survive_json_and_pickle() -> None:
-    for plan in (_plan("recruit", recruit_row()), _plan("document", {"id": 1, "text": "x"}), _plan("document")):
-        assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
-        assert pickle.loads(pickle.dumps(plan)) == plan
+    for mapping in (
+        _mapping("recruit", recruit_row()),
+        _mapping("document", {"id": 1, "text": "x"}),
+        _mapping("document"),
+    ):
+        assert ColumnMapping.from_dict(json.loads(json.dumps(mapping.to_dict()))) == mapping
+        assert pickle.loads(pickle.dumps(mapping)) == mapping
