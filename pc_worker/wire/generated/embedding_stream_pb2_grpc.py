@@ -60,39 +60,40 @@ class EmbeddingStreamServiceServicer:
     """Missing associated documentation comment in .proto file."""
 
     def StreamEmbedding(self, request, context):
-        """Every row that was in the domain's log at the call, after the checkpoint, in log order; then OK.
+        """Send every row that was in the domain's log at the time of the call, after the checkpoint, in log order; then OK.
         Trailing metadata on OK: pcw-rows, pcw-last-uuid, pcw-last-position, pcw-head. The stream never ends with OK
         unless it is complete.
         INVALID_ARGUMENT: unknown domain, a uuid that is not canonical, chunk size beyond 0..1000, position beyond the
         head. NOT_FOUND: a uuid that is not in the log. UNAVAILABLE: the database is away; try again. Of every call:
-        RESOURCE_EXHAUSTED: as many calls are open as the gateway serves, or as the token's or host's share allows.
-        DEADLINE_EXCEEDED: no first message within 10 s of the call's start. INTERNAL: an error that nobody foresaw.
+        RESOURCE_EXHAUSTED: the limit of open calls of the gateway, of the token or of the host is reached.
+        DEADLINE_EXCEEDED: no first message within 10 s of the call's start. INTERNAL: an unexpected error.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def IngestDataStream(self, request_iterator, context):
-        """Answered by the batch server; this system is its client.
+        """Served by the batch server; pc_worker is its client.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Consume(self, request_iterator, context):
-        """Ours: the acknowledged stream. A named subscription follows a domain's log: first what it has missed, then what is
-        committed, for as long as the call lasts. The client opens it, grants credit, and acknowledges positions once it has
-        stored their rows; the last acknowledged position is kept here, and is where the subscription goes on.
+        """Ours: the acknowledged stream. A named subscription follows a domain's log: first the rows that it has missed, then new
+        rows as they are committed, as long as the call lasts. The client opens it, grants credit, and acknowledges positions when
+        it has stored their rows. The gateway stores the last acknowledged position; the subscription resumes there.
 
-        A client is exact, whoever is killed when, if it stores a chunk's rows and the chunk's `position` in one transaction
-        and opens with that position: rows may be sent again, none is left out, and a repeated row is the same or newer.
+        A client applies each row exactly once in effect, no matter which process is killed when, if it stores a chunk's rows and
+        the chunk's `position` in one transaction and opens with that position. Rows may be sent again, none is omitted, and a
+        repeated row is the same or newer.
 
-        The client ends it by half-closing: acknowledgements up to there are kept, then OK. Every other end is an error:
-        UNAVAILABLE: the database is away or the gateway stops; come again. ABORTED: another consumer has taken the
+        The client ends it by half-closing: earlier acknowledgements are stored, then OK. Every other end is an error:
+        UNAVAILABLE: the database is away or the gateway stops; reconnect. ABORTED: another consumer has taken the
         subscription over, or it was dropped. DEADLINE_EXCEEDED: nothing was acknowledged for too long.
-        RESOURCE_EXHAUSTED: too many streams, the domain has as many subscriptions as it may, or the subscription is held and
-        the client asked to be refused then.
-        INVALID_ARGUMENT, NOT_FOUND: as StreamEmbedding, and for messages out of place.
+        RESOURCE_EXHAUSTED: too many streams, the domain's limit of subscriptions is reached, or the subscription is held and
+        the client set `refuse_if_held`.
+        INVALID_ARGUMENT, NOT_FOUND: as StreamEmbedding, and for messages in a wrong order.
         Trailing metadata on OK: pcw-rows, pcw-acked-position, pcw-head.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -100,7 +101,7 @@ class EmbeddingStreamServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Search(self, request, context):
-        """Ours: ranked hits, as the command line's `search` gives them. At most 64 filters of 4,096 characters and 16,384
+        """Ours: return ranked hits, like the command line's `search`. At most 64 filters of 4,096 characters and 16,384
         characters of query. DEADLINE_EXCEEDED: not answered within two minutes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
