@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +13,16 @@ from hypothesis import settings
 from tests.homes import remove_places_below
 from tests.support.stack import LiveStack
 
+# The tests start hundreds of processes: none of them compiles our modules again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # How long an example takes is the machine's matter, and no claim of a test.
 settings.register_profile("ours", deadline=None)
 settings.load_profile("ours")
+
+#: What died is noticed in seconds.
+QUICK_RECOVERY = {"PC_WORKER_RECONCILE_S": "1", "PC_WORKER_LEASE_S": "20", "PC_WORKER_SHORT_LEASE": "1"}
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -38,18 +46,32 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
     assert live.stop() == 0
 
 
-@pytest.fixture
-def own_stack(tmp_path: Path) -> Iterator[LiveStack]:
-    """A stack of one test's own, to be hurt."""
+@pytest.fixture(scope="session")
+def hurt_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
+    """One real stack for tests that kill, freeze or empty a part of it: it recovers from each, in time for the next.
+
+    Each test uses rows of its own (``first`` of ``write_recruit``) and asks for its own jobs only.
+    """
+    root = tmp_path_factory.getbasetemp()
+    (root / "inbox" / "recruit").mkdir(parents=True)
     live = LiveStack(
-        tmp_path / "home",
-        {
-            "PC_WORKER_DATA_ROOTS": str(tmp_path),
-            "PC_WORKER_RECONCILE_S": "1",
-            "PC_WORKER_LEASE_S": "20",
-            "PC_WORKER_SHORT_LEASE": "1",
+        tmp_path_factory.mktemp("hurt"),
+        QUICK_RECOVERY
+        | {
+            "PC_WORKER_DATA_ROOTS": str(root),
+            "PC_WORKER_INBOX": str(root / "inbox"),
+            "PC_WORKER_SCAN_INBOX_S": "1",
         },
     )
+    live.start()
+    yield live
+    live.stop()
+
+
+@pytest.fixture
+def own_stack(tmp_path: Path) -> Iterator[LiveStack]:
+    """A stack of one test's own, for what no other test could bear."""
+    live = LiveStack(tmp_path / "home", QUICK_RECOVERY | {"PC_WORKER_DATA_ROOTS": str(tmp_path)})
     live.start()
     yield live
     live.stop()

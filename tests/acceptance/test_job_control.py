@@ -18,43 +18,51 @@ def state(stack: LiveStack, job: str) -> str:
 def cancelled_in_the_middle(stack: LiveStack, source: Path) -> str:
     """A job of which some chunks are done and some are not."""
     job = str(stack.run("ingest", str(source), "--domain", "recruit", "--json").json()["job_id"])
-    with stack.paused_worker(when=lambda: stack.query("SELECT 1 FROM chunks WHERE state = 'done'")):
+    done = "SELECT 1 FROM chunks WHERE job_id = %s AND state = 'done'"
+    with stack.paused_worker(when=lambda: stack.query(done, job)):
         assert stack.run("cancel", job, "--json").json()["state"] == "cancelled"
-    assert stack.query("SELECT 1 FROM chunks WHERE state <> 'done'"), "the job was over too soon"
+    not_done = "SELECT 1 FROM chunks WHERE job_id = %s AND state <> 'done'"
+    assert stack.query(not_done, job), "the job was over too soon"
     return job
 
 
-def test_a_cancelled_job_stops_and_a_resumed_one_ends_complete(own_stack: LiveStack, tmp_path: Path) -> None:
-    job = cancelled_in_the_middle(own_stack, write_recruit(tmp_path / "r.pkl", ROWS))
-
-    assert own_stack.run("cancel", job).code == 2
-    assert own_stack.run("resume", job).code == 0
-
-    eventually(lambda: state(own_stack, job) == "completed", within_s=90, what="the job's end")
-    assert len({row["id"] for row in own_stack.stream("recruit")}) == ROWS
-    assert own_stack.run("resume", job).code == 2
+def head(stack: LiveStack) -> str:
+    return str(stack.query("SELECT head FROM domains WHERE domain = 'recruit'")[0][0])
 
 
-def test_a_resumed_older_job_does_not_overwrite_a_later_one(own_stack: LiveStack, tmp_path: Path) -> None:
-    job = cancelled_in_the_middle(own_stack, write_recruit(tmp_path / "old.pkl", ROWS))
-    new = write_recruit(tmp_path / "new.pkl", ROWS, changes={n: {"Position": "newer"} for n in range(ROWS)})
-    own_stack.ingest(new, "recruit")
+def test_a_cancelled_job_stops_and_a_resumed_one_ends_complete(hurt_stack: LiveStack, tmp_path: Path) -> None:
+    before = head(hurt_stack)
+    job = cancelled_in_the_middle(hurt_stack, write_recruit(tmp_path / "r.pkl", ROWS, first=110_000))
 
-    own_stack.run("resume", job)
+    assert hurt_stack.run("cancel", job).code == 2
+    assert hurt_stack.run("resume", job).code == 0
 
-    eventually(lambda: state(own_stack, job) == "completed", within_s=90, what="the older job's end")
-    rows = own_stack.stream("recruit")
-    assert {row["id"] for row in rows} == {row_uuid(n) for n in range(ROWS)}
+    eventually(lambda: state(hurt_stack, job) == "completed", within_s=90, what="the job's end")
+    assert len({row["id"] for row in hurt_stack.stream("recruit", "--after", before)}) == ROWS
+    assert hurt_stack.run("resume", job).code == 2
+
+
+def test_a_resumed_older_job_does_not_overwrite_a_later_one(hurt_stack: LiveStack, tmp_path: Path) -> None:
+    before, changes = head(hurt_stack), {n: {"Position": "newer"} for n in range(ROWS)}
+    job = cancelled_in_the_middle(hurt_stack, write_recruit(tmp_path / "old.pkl", ROWS, first=120_000))
+    new = write_recruit(tmp_path / "new.pkl", ROWS, first=120_000, changes=changes)
+    hurt_stack.ingest(new, "recruit")
+
+    hurt_stack.run("resume", job)
+
+    eventually(lambda: state(hurt_stack, job) == "completed", within_s=90, what="the older job's end")
+    rows = hurt_stack.stream("recruit", "--after", before)
+    assert {row["id"] for row in rows} == {row_uuid(120_000 + n) for n in range(ROWS)}
     assert {row["position.1"] for row in rows} == {"newer"}
-    assert own_stack.query("SELECT count(*) FROM rows WHERE payload ->> 'position' = 'newer'") == [(ROWS,)]
+    assert hurt_stack.query("SELECT count(*) FROM rows WHERE payload ->> 'position' = 'newer'") == [(ROWS,)]
 
 
-def test_a_source_that_changed_fails_its_job_and_says_so(own_stack: LiveStack, tmp_path: Path) -> None:
-    source = write_recruit(tmp_path / "r.pkl", ROWS)
-    job = cancelled_in_the_middle(own_stack, source)
-    write_recruit(source, 20)
+def test_a_source_that_changed_fails_its_job_and_says_so(hurt_stack: LiveStack, tmp_path: Path) -> None:
+    source = write_recruit(tmp_path / "r.pkl", ROWS, first=130_000)
+    job = cancelled_in_the_middle(hurt_stack, source)
+    write_recruit(source, 20, first=130_000)
 
-    own_stack.run("resume", job)
+    hurt_stack.run("resume", job)
 
-    eventually(lambda: state(own_stack, job) == "failed", what="the job's end")
-    assert "changed" in own_stack.run("status", job, "--json").json()["error"]
+    eventually(lambda: state(hurt_stack, job) == "failed", what="the job's end")
+    assert "changed" in hurt_stack.run("status", job, "--json").json()["error"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -18,32 +19,44 @@ ROWS = 3000
 ENDED = ("completed", "partial", "failed", "cancelled")
 
 
-def started(stack: LiveStack, source: Path, domain: str, *, done: int) -> str:
+@dataclass(frozen=True)
+class Started:
+    """A job at work, and how long the domain's log was before it."""
+
+    job: str
+    domain: str
+    head: int
+
+
+def started(stack: LiveStack, source: Path, domain: str, *, done: int) -> Started:
     """Enqueue a file and wait until some of its chunks are done."""
+    ((head,),) = stack.query("SELECT head FROM domains WHERE domain = %s", domain)
     job = stack.run("ingest", str(source), "--domain", domain, "--json").json()["job_id"]
     eventually(lambda: chunks_done(stack, job) >= done, what=f"{done} chunks done")
-    return str(job)
+    return Started(str(job), domain, int(head))
 
 
 def chunks_done(stack: LiveStack, job: str) -> int:
     return int(stack.query("SELECT chunks_done FROM jobs WHERE job_id = %s", job)[0][0])
 
 
-def assert_complete(stack: LiveStack, job: str, domain: str, ids: set[str]) -> None:
+def assert_complete(stack: LiveStack, started: Started, ids: set[str]) -> None:
     """The oracle: job, rows, vectors, log and stream agree with the source."""
+    domain = started.domain
 
     def ended() -> bool:
-        return str(stack.query("SELECT state FROM jobs WHERE job_id = %s", job)[0][0]) in ENDED
+        return str(stack.query("SELECT state FROM jobs WHERE job_id = %s", started.job)[0][0]) in ENDED
 
     eventually(ended, within_s=150, what="the job's end")
-    status = stack.run("status", job, "--json").json()
+    status = stack.run("status", started.job, "--json").json()
     assert status["state"] == "completed", status
     assert status["rows_written"] + status["rows_unchanged"] == status["rows_total"] == len(ids)
-    rows = stack.stream(domain)
+    rows = stack.stream(domain, "--after", str(started.head))
     assert [row["position"] for row in rows] == sorted(row["position"] for row in rows)
     assert len(rows) == len(ids)
     assert {row["id"] for row in rows} == ids or domain == "document"
-    assert stack.query("SELECT count(DISTINCT row_id) FROM embeddings WHERE domain = %s", domain) == [(len(ids),)]
+    with_vector = "SELECT count(DISTINCT row_id) FROM embeddings WHERE domain = %s AND row_id::text = ANY (%s)"
+    assert stack.query(with_vector, domain, [row["id"] for row in rows]) == [(len(ids),)]
     head = stack.query("SELECT head FROM domains WHERE domain = %s", domain)[0][0]
     assert stack.query("SELECT count(*) FROM log WHERE domain = %s", domain) == [(head,)]
 
@@ -52,57 +65,74 @@ def pool_children(stack: LiveStack) -> list[psutil.Process]:
     return stack.family("worker")[1:]
 
 
-def test_killed_children_of_a_worker_lose_and_double_nothing(own_stack: LiveStack, tmp_path: Path) -> None:
-    job = started(own_stack, write_recruit(tmp_path / "r.pkl", ROWS), "recruit", done=1)
+def recruits(folder: Path, number: int) -> tuple[Path, set[str]]:
+    """A file with rows that only the test of this number has, and their ids."""
+    first = number * 10_000
+    source = write_recruit(folder / f"kill-{number}.pkl", ROWS, first=first)
+    return source, {row_uuid(n) for n in range(first, first + ROWS)}
 
-    each(pool_children(own_stack), psutil.Process.kill)
 
-    assert_complete(own_stack, job, "recruit", {row_uuid(n) for n in range(ROWS)})
+def documents(folder: Path, kind: str, rows: int) -> tuple[Path, set[str]]:
+    """A file with texts that only the test of this kind has, and as many names."""
+    texts = [f"the text of {kind} number {n}" for n in range(rows)]
+    return write_documents(folder / f"{kind}.pkl", texts), {str(n) for n in range(rows)}
 
 
-def test_a_killed_worker_loses_and_doubles_nothing(own_stack: LiveStack, tmp_path: Path) -> None:
-    texts = [f"the text of note number {n}" for n in range(1500)]
-    job = started(own_stack, write_documents(tmp_path / "d.pkl", texts), "document", done=1)
-    family = own_stack.family("worker")
+def test_killed_children_of_a_worker_lose_and_double_nothing(hurt_stack: LiveStack, tmp_path: Path) -> None:
+    source, ids = recruits(tmp_path, 1)
+    job = started(hurt_stack, source, "recruit", done=1)
+
+    each(pool_children(hurt_stack), psutil.Process.kill)
+
+    assert_complete(hurt_stack, job, ids)
+
+
+def test_a_killed_worker_loses_and_doubles_nothing(hurt_stack: LiveStack, tmp_path: Path) -> None:
+    source, ids = documents(tmp_path, "killed", 1500)
+    job = started(hurt_stack, source, "document", done=1)
+    family = hurt_stack.family("worker")
 
     each(family, psutil.Process.kill)
 
-    assert_complete(own_stack, job, "document", {str(n) for n in range(1500)})
+    assert_complete(hurt_stack, job, ids)
 
 
-def test_a_killed_redis_loses_and_doubles_nothing(own_stack: LiveStack, tmp_path: Path) -> None:
-    job = started(own_stack, write_recruit(tmp_path / "r.pkl", ROWS), "recruit", done=1)
+def test_a_killed_redis_loses_and_doubles_nothing(hurt_stack: LiveStack, tmp_path: Path) -> None:
+    source, ids = recruits(tmp_path, 2)
+    job = started(hurt_stack, source, "recruit", done=1)
 
-    os.kill(own_stack.addresses.pids["redis"], signal.SIGKILL)
+    os.kill(hurt_stack.addresses.pids["redis"], signal.SIGKILL)
 
-    assert_complete(own_stack, job, "recruit", {row_uuid(n) for n in range(ROWS)})
-
-
-def test_a_killed_postgres_loses_and_doubles_nothing(own_stack: LiveStack, tmp_path: Path) -> None:
-    job = started(own_stack, write_recruit(tmp_path / "r.pkl", ROWS), "recruit", done=1)
-
-    os.kill(own_stack.addresses.pids["postgres"], signal.SIGQUIT)
-
-    eventually(lambda: own_stack.run("jobs", "--json").code == 0, what="PostgreSQL's return")
-    assert_complete(own_stack, job, "recruit", {row_uuid(n) for n in range(ROWS)})
+    assert_complete(hurt_stack, job, ids)
 
 
-def test_an_emptied_redis_loses_nothing(own_stack: LiveStack, tmp_path: Path) -> None:
-    job = started(own_stack, write_recruit(tmp_path / "r.pkl", ROWS), "recruit", done=2)
+def test_a_killed_postgres_loses_and_doubles_nothing(hurt_stack: LiveStack, tmp_path: Path) -> None:
+    source, ids = recruits(tmp_path, 3)
+    job = started(hurt_stack, source, "recruit", done=1)
 
-    with redis.Redis.from_url(own_stack.addresses.redis_url) as client:
+    os.kill(hurt_stack.addresses.pids["postgres"], signal.SIGQUIT)
+
+    eventually(lambda: hurt_stack.run("jobs", "--json").code == 0, what="PostgreSQL's return")
+    assert_complete(hurt_stack, job, ids)
+
+
+def test_an_emptied_redis_loses_nothing(hurt_stack: LiveStack, tmp_path: Path) -> None:
+    source, ids = recruits(tmp_path, 4)
+    job = started(hurt_stack, source, "recruit", done=2)
+
+    with redis.Redis.from_url(hurt_stack.addresses.redis_url) as client:
         client.flushall()
 
-    assert_complete(own_stack, job, "recruit", {row_uuid(n) for n in range(ROWS)})
+    assert_complete(hurt_stack, job, ids)
 
 
-def test_a_frozen_worker_is_replaced_and_fenced(own_stack: LiveStack, tmp_path: Path) -> None:
-    texts = [f"the text of note number {n}" for n in range(1200)]
-    job = started(own_stack, write_documents(tmp_path / "d.pkl", texts), "document", done=1)
-    frozen = pool_children(own_stack)[0]
+def test_a_frozen_worker_is_replaced_and_fenced(hurt_stack: LiveStack, tmp_path: Path) -> None:
+    source, ids = documents(tmp_path, "frozen", 1200)
+    started_job = started(hurt_stack, source, "document", done=1)
+    frozen = pool_children(hurt_stack)[0]
     frozen.suspend()
     try:
-        assert_complete(own_stack, job, "document", {str(n) for n in range(1200)})
+        assert_complete(hurt_stack, started_job, ids)
     finally:
         frozen.resume()
-    assert own_stack.run("status", job, "--json").json()["state"] == "completed"
+    assert hurt_stack.run("status", started_job.job, "--json").json()["state"] == "completed"

@@ -92,14 +92,14 @@ def test_the_status_of_a_job_tells_its_stages_and_its_pace(stack: LiveStack, tmp
     assert "seconds by stage" in stack.run("status", job["job_id"]).out
 
 
-def test_a_running_job_has_an_estimate_that_grows_when_it_stands_still(own_stack: LiveStack, tmp_path: Path) -> None:
-    source = write_recruit(tmp_path / "r.pkl", 6000)
-    job = own_stack.run("ingest", str(source), "--domain", "recruit", "--json").json()["job_id"]
-    several = "SELECT 1 FROM jobs WHERE chunks_done > 2"
+def test_a_running_job_has_an_estimate_that_grows_when_it_stands_still(hurt_stack: LiveStack, tmp_path: Path) -> None:
+    source = write_recruit(tmp_path / "r.pkl", 6000, first=140_000)
+    job = hurt_stack.run("ingest", str(source), "--domain", "recruit", "--json").json()["job_id"]
+    several = "SELECT 1 FROM jobs WHERE job_id = %s AND chunks_done > 2"
 
-    with own_stack.paused_worker(when=lambda: own_stack.query(several)):
-        first, second = (own_stack.run("status", job, "--json").json() for _ in range(2))
-        assert own_stack.run("cancel", job).code == 0
+    with hurt_stack.paused_worker(when=lambda: hurt_stack.query(several, job)):
+        first, second = (hurt_stack.run("status", job, "--json").json() for _ in range(2))
+        assert hurt_stack.run("cancel", job).code == 0
 
     assert first["state"] == "running"
     assert 0 < first["eta_s"] < second["eta_s"]

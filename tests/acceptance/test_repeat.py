@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.frames import write_documents, write_recruit
+from tests.support.frames import row_uuid, write_documents, write_recruit
 from tests.support.stack import LiveStack
 
+#: The first of ids that only one test here has.
+FIRST = 220_000
 
-def test_an_unchanged_file_encodes_nothing_and_delivers_nothing(own_stack: LiveStack, tmp_path: Path) -> None:
-    source = write_recruit(tmp_path / "r.pkl", 700)
 
-    first = own_stack.ingest(source, "recruit")
-    head = own_stack.stream("recruit")[-1]["position"]
-    second = own_stack.ingest(source, "recruit")
+def test_an_unchanged_file_encodes_nothing_and_delivers_nothing(stack: LiveStack, tmp_path: Path) -> None:
+    source = write_recruit(tmp_path / "r.pkl", 700, first=210_000)
+
+    first = stack.ingest(source, "recruit")
+    head = stack.stream("recruit")[-1]["position"]
+    second = stack.ingest(source, "recruit")
 
     assert (first["state"], first["rows_written"]) == ("completed", 700)
     assert (second["rows_unchanged"], second["rows_written"], second["texts_encoded"]) == (700, 0, 0)
-    assert own_stack.stream("recruit", "--after", str(head)) == []
+    assert stack.stream("recruit", "--after", str(head)) == []
 
 
 def test_exactly_the_changed_rows_are_encoded_and_delivered(stack: LiveStack, tmp_path: Path) -> None:
@@ -52,24 +55,19 @@ def test_equal_rows_without_an_id_stay_apart_and_come_back_unchanged(stack: Live
     assert second["rows_unchanged"] == 3
 
 
-def test_the_last_row_of_a_key_wins(own_stack: LiveStack, tmp_path: Path) -> None:
+def test_the_last_row_of_a_key_wins(stack: LiveStack, tmp_path: Path) -> None:
     first = {"Position": "first"}
     source = write_recruit(
         tmp_path / "r.pkl",
         650,
-        changes={0: first, 320: {"id": None}, 640: {"Position": "last", "id": _upper_id_of_row_0()}},
+        first=FIRST,
+        changes={0: first, 320: {"id": None}, 640: {"Position": "lastofitskey", "id": row_uuid(FIRST).upper()}},
     )
 
-    status = own_stack.ingest(source, "recruit")
+    status = stack.ingest(source, "recruit")
 
     assert (status["rows_written"], status["rows_skipped"], status["rows_dead"]) == (648, 1, 1)
-    rows = [row for row in own_stack.stream("recruit") if row["id"] == _upper_id_of_row_0().lower()]
+    rows = [row for row in stack.stream("recruit") if row["id"] == row_uuid(FIRST)]
     assert [row["position"] for row in rows]
-    streamed = own_stack.run("search", "last", "--domain", "recruit", "--mode", "text", "--json").json()
-    assert streamed["hits"][0]["payload"]["position"] == "last"
-
-
-def _upper_id_of_row_0() -> str:
-    from tests.support.frames import row_uuid
-
-    return row_uuid(0).upper()
+    streamed = stack.run("search", "lastofitskey", "--domain", "recruit", "--mode", "text", "--json").json()
+    assert streamed["hits"][0]["payload"]["position"] == "lastofitskey"

@@ -20,7 +20,10 @@ ROWS = 2000
 CLIENT = Path(__file__).parent.parent / "support" / "stock_client.py"
 
 
-def pull(address: str, domain: str, after: str | None = None) -> tuple[list[dict[str, Any]], dict[str, str]]:
+Pulled = tuple[list[dict[str, Any]], dict[str, str]]
+
+
+def pull(address: str, domain: str, after: str | None = None) -> Pulled:
     """Rows, and the status with trailers."""
     arguments = [sys.executable, str(CLIENT), address, domain, *([after] if after else [])]
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
@@ -41,8 +44,14 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Any:
     live.stop()
 
 
-def test_every_row_and_field_arrives(address: str) -> None:
-    rows, end = pull(address, "recruit")
+@pytest.fixture(scope="module")
+def pulled(address: str) -> Pulled:
+    """All of the domain."""
+    return pull(address, "recruit")
+
+
+def test_every_row_and_field_arrives(pulled: Pulled) -> None:
+    rows, end = pulled
 
     assert end == {
         "status": "OK",
@@ -68,8 +77,8 @@ def test_every_row_and_field_arrives(address: str) -> None:
     assert np.allclose(rows[7]["skills_vector"], vector(numbers[rows[7]["id"]]), atol=1e-6)
 
 
-def test_rows_of_a_chunk_come_in_file_order(address: str) -> None:
-    rows, _ = pull(address, "recruit")
+def test_rows_of_a_chunk_come_in_file_order(pulled: Pulled) -> None:
+    rows, _ = pulled
     numbers = {row_uuid(n): n for n in range(ROWS)}
     order = [numbers[row["id"]] for row in rows]
 
@@ -78,8 +87,8 @@ def test_rows_of_a_chunk_come_in_file_order(address: str) -> None:
         assert stretch == sorted(stretch)
 
 
-def test_resuming_after_a_row_gives_exactly_the_rest(address: str) -> None:
-    rows, _ = pull(address, "recruit")
+def test_resuming_after_a_row_gives_exactly_the_rest(address: str, pulled: Pulled) -> None:
+    rows, _ = pulled
 
     rest, end = pull(address, "recruit", rows[1233]["id"])
 
@@ -87,12 +96,8 @@ def test_resuming_after_a_row_gives_exactly_the_rest(address: str) -> None:
     assert end["pcw-rows"] == str(ROWS - 1234)
 
 
-def test_an_unknown_uuid_is_not_found_and_a_bad_one_invalid(address: str) -> None:
+def test_an_unknown_uuid_is_not_found_and_a_bad_one_invalid(address: str, pulled: Pulled) -> None:
+    not_canonical = pulled[0][0]["id"].upper()
     assert pull(address, "recruit", str(uuid.uuid4())) == ([], {"status": "NOT_FOUND"})
-    assert pull(address, "recruit", rows_upper(address)) == ([], {"status": "INVALID_ARGUMENT"})
+    assert pull(address, "recruit", not_canonical) == ([], {"status": "INVALID_ARGUMENT"})
     assert pull(address, "nope") == ([], {"status": "INVALID_ARGUMENT"})
-
-
-def rows_upper(address: str) -> str:
-    """A uuid of the log, but not in canonical form."""
-    return str(pull(address, "recruit")[0][0]["id"]).upper()

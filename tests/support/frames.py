@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,11 @@ def vector(number: int) -> np.ndarray[Any, np.dtype[np.float32]]:
     return values / np.float32(np.linalg.norm(values))
 
 
+@lru_cache(maxsize=4096)
+def _vector_text(number: int) -> str:
+    return json.dumps(np.round(vector(number).astype(np.float64), 6).tolist())
+
+
 def recruit_row(number: int, **changes: Any) -> dict[str, Any]:
     """A good row of the `recruit` source."""
     row = {
@@ -38,15 +44,17 @@ def recruit_row(number: int, **changes: Any) -> dict[str, Any]:
         "skills": np.array(["python", f"skill{number % 11}"], dtype=object),
         "Long Description": f"We look for engineer {number}.",
         "Long Description_lang": "en",
-        "skill_vector": json.dumps([round(float(x), 6) for x in vector(number)]),
+        "skill_vector": _vector_text(number),
         "__index_level_0__": number,
     }
     return row | changes
 
 
-def write_recruit(path: Path, rows: int, *, changes: dict[int, dict[str, Any]] | None = None) -> Path:
-    """A dict-wrapped frame of recruits; ``changes`` by row number."""
-    frame = pd.DataFrame([recruit_row(n, **(changes or {}).get(n, {})) for n in range(rows)])
+def write_recruit(path: Path, rows: int, *, first: int = 0, changes: dict[int, dict[str, Any]] | None = None) -> Path:
+    """A dict-wrapped frame of recruits, their ids from that of row ``first`` on; ``changes`` by row number."""
+    frame = pd.DataFrame(
+        [recruit_row(n, **{"id": row_uuid(first + n), **(changes or {}).get(n, {})}) for n in range(rows)]
+    )
     pd.to_pickle({"data_frame": frame, "metadata": {"rows": rows}}, path)
     return path
 
