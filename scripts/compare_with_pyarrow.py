@@ -1,12 +1,12 @@
-"""Compares the reader with pyarrow's own reading, on a folder of Parquet and Arrow files: equal, refused, different.
+"""Compare the reader with pyarrow's own reading, on a folder of Parquet and Arrow files: equal, refused, different.
 
     python scripts/compare_with_pyarrow.py FOLDER [--all]
 
-Files packed by gzip are compared unpacked; files whose path has ``fuzz`` in it are taken for what they begin like. A
-file counts as *equal* if every cell is what pyarrow gives for it, as *refused* with the reader's words, else as
-*different*; as *neither* if pyarrow cannot read it either and the reader refuses it, as *ours only* if the reader reads
-it. A moment or span of -2^63 counts as null: for pandas it is ``NaT``. Files are read in another process, as
-pyarrow may be ended by a damaged one; if the reader is, that is *ended*. Exit 1 if one is different or ended.
+Gzip files are compared decompressed. Files with ``fuzz`` in their path are identified by their first bytes. A file is
+*equal* if every cell equals pyarrow's, *refused* if only the reader rejects it, *neither* if
+both do, *ours only* if only the reader reads it, else *different*. A timestamp or duration of -2^63 counts as null: for
+pandas it is ``NaT``. Files are read in another process, because a damaged one may crash pyarrow; if the reader crashes,
+the file is *ended*. Exit with 1 if a file is different or ended.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ def main() -> int:
 
 
 def is_compared(path: Path) -> bool:
-    """Whether this is a table of pyarrow's, by its name or as a fuzzer's finding."""
+    """Return whether this is a table for pyarrow, by its name or as a fuzzer's finding."""
     known = path.name.removesuffix(".gz").endswith(ENDINGS)
     return known or ("fuzz" in str(path) and path.suffix not in OTHER_ENDINGS and "csv" not in path.parts)
 
 
 def form_of(path: Path) -> str:
-    """The format as which pyarrow is to read a file."""
+    """Return the format as which pyarrow must read a file."""
     name = path.name.removesuffix(".gz")
     if name.endswith(ENDINGS):
         return {"arrow": "arrow_file", "feather": "arrow_file"}.get(ending := name.rpartition(".")[2], ending)
@@ -81,7 +81,7 @@ class Apart:
         return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
 
     def verdict(self, path: Path) -> tuple[str, str]:
-        """The verdict on one file, and why."""
+        """Return the verdict on one file, and the reason."""
         for reader in (compared, by_ours_alone):
             try:
                 return self._pool.submit(reader, path).result()
@@ -91,7 +91,7 @@ class Apart:
 
 
 def by_ours_alone(path: Path) -> tuple[str, str]:
-    """The verdict on a file that ended pyarrow's process."""
+    """Return the verdict on a file that crashed pyarrow's process."""
     with unpacked(path) as plain:
         try:
             return "ours only", f"pyarrow ended its process; {len(list(ours(plain, plain.parent)))} rows"
@@ -101,7 +101,7 @@ def by_ours_alone(path: Path) -> tuple[str, str]:
 
 @contextmanager
 def unpacked(path: Path) -> Iterator[Path]:
-    """The file as it is without gzip, in a folder of its own."""
+    """Yield the decompressed file, in a temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "file"
         plain.write_bytes(gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes())
@@ -109,7 +109,7 @@ def unpacked(path: Path) -> Iterator[Path]:
 
 
 def compared(path: Path) -> tuple[str, str]:
-    """The verdict on one file, and why."""
+    """Return the verdict on one file, and the reason."""
     with unpacked(path) as plain:
         try:
             expected: Any = list(theirs(plain, form_of(path)))
@@ -125,7 +125,7 @@ def compared(path: Path) -> tuple[str, str]:
 
 
 def ours(path: Path, spool: Path) -> Iterator[dict[str, Any]]:
-    """The rows that the reader gives."""
+    """Return the rows of the reader."""
     with open_table(path, spool=spool) as table:
         for start in range(0, table.rows, 300):
             batch = table.read(start, start + 300)
@@ -133,7 +133,7 @@ def ours(path: Path, spool: Path) -> Iterator[dict[str, Any]]:
 
 
 def theirs(path: Path, form: str) -> Iterator[list[Any]]:
-    """The rows that pyarrow gives, as lists of cells: labels that stand twice are no matter here."""
+    """Return the rows of pyarrow as lists of cells: repeated labels are allowed here."""
     if form == "parquet":
         table = pq.ParquetFile(path).read()
     elif form == "orc":
@@ -148,7 +148,7 @@ def theirs(path: Path, form: str) -> Iterator[list[Any]]:
 
 
 def cell_of(scalar: Any) -> Any:
-    """A cell in normal form by pyarrow's own conversion; where that fails, by its conversion to text."""
+    """Return a cell in normal form by pyarrow's own conversion; if that fails, by its conversion to text."""
     if isinstance(scalar, pa.TimestampScalar | pa.DurationScalar) and scalar.value == NAT:
         return None
     if isinstance(scalar, pa.Time64Scalar) and scalar.is_valid:
@@ -161,7 +161,7 @@ def cell_of(scalar: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Named tuples as tuples, and moments to the nanosecond, also inside."""
+    """Return named tuples as tuples, and timestamps to the nanosecond, also inside."""
     if hasattr(value, "nanosecond") or (hasattr(value, "nanoseconds") and hasattr(value, "isoformat")):
         return value.isoformat()  # pandas' own
     if isinstance(value, tuple):
@@ -175,14 +175,14 @@ class Unsure:
     """A cell that pyarrow holds and cannot turn into a Python value: any is as good."""
 
     def __eq__(self, other: object) -> bool:
-        """Equal to all."""
+        """Return True: equal to all."""
         return True
 
     __hash__ = None  # type: ignore[assignment]
 
 
 def difference(found: list[dict[str, Any]], expected: list[list[Any]]) -> tuple[str, str]:
-    """Whether the rows are equal, and the first that is not."""
+    """Return whether the rows are equal, and the first that is not."""
     if len(found) != len(expected):
         return "different", f"{len(found)} rows instead of {len(expected)}"
     for number, (row, cells) in enumerate(zip(found, expected, strict=True)):

@@ -1,4 +1,4 @@
-"""Starts the stack in a home of its own and prints how soon it is ready, and what it costs while nothing happens.
+"""Start the stack in its own home; print how soon it is ready, and what it costs while idle.
 
 Usage: python scripts/idle_figures.py [SECONDS]; needs psutil (requirements-test.txt). CPU is the time that each process
 itself used, so other load on the machine does not count, though it makes start and wake-ups slower.
@@ -19,7 +19,7 @@ import psutil
 from pc_worker.bench.own_folder import own_folder
 from pc_worker.embedded import read_addresses
 
-#: A stack warms its models once: it is idle when all of it uses less than this in so many seconds, or never.
+#: A stack loads its models once: it is idle when all of it uses less than this in this many seconds.
 SETTLED_CPU_S, SETTLE_S, PATIENCE_S = 0.2, 10, 300
 
 
@@ -38,7 +38,7 @@ def main(seconds: float) -> None:
 
 
 def start_stack(home: Path) -> tuple[subprocess.Popen[bytes], float]:
-    """Start `up` and wait until it has published its addresses; gives the seconds that took."""
+    """Start `up` and wait until it has published its addresses; return the seconds that took."""
     ports = {f"PC_WORKER_{name}_ADDRESS": "127.0.0.1:0" for name in ("GATEWAY", "FLOWER", "METRICS")}
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PC_WORKER_")}
     began = time.monotonic()
@@ -85,7 +85,7 @@ def report(up: subprocess.Popen[bytes], home: Path, seconds: float) -> None:
 
 
 def family(pid: int, *, alone: bool) -> Iterator[psutil.Process]:
-    """Give a process and, unless ``alone``, all that it started."""
+    """Return a process and, unless ``alone``, all that it started."""
     process = psutil.Process(pid)
     yield process
     if not alone:
@@ -93,7 +93,7 @@ def family(pid: int, *, alone: bool) -> Iterator[psutil.Process]:
 
 
 def cpu_s(pid: int, *, alone: bool) -> float:
-    """Give the seconds of CPU that a part has used so far; of children that have ended too."""
+    """Return the CPU seconds that a component has used so far, including children that have ended."""
     used = 0.0 if alone else sum(psutil.Process(pid).cpu_times()[2:4])
     for process in family(pid, alone=alone):
         with suppress(psutil.NoSuchProcess):

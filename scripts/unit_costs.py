@@ -1,8 +1,8 @@
-"""Measures what a row costs, on a stack of its own: the figures that docs/scale.md calculates with.
+"""Measure the cost of a row, on a separate stack: the figures of docs/scale.md.
 
-Usage: ``PYTHONPATH=. .venv/bin/python scripts/unit_costs.py``. Prints one JSON document. ``recruit`` brings vectors of
-1,536 numbers, ``document`` is embedded here; both files are the demo's samples. CPU seconds depend little on what else
-the machine does; rates do.
+Usage: ``PYTHONPATH=. .venv/bin/python scripts/unit_costs.py``. Prints one JSON document. ``recruit`` has vectors of
+1,536 numbers, ``document`` is embedded here; both files are the demo's samples. CPU seconds depend little on other load
+of the machine; rates do.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def costs_of(stack: LiveStack, sample: Sample) -> dict[str, float]:
-    """Give the costs of one domain's rows: bytes and CPU seconds, per row or per 1,000 rows by name."""
+    """Return the costs of one domain's rows: bytes and CPU seconds, per row or per 1,000 rows by name."""
     wal, sizes = wal_bytes(stack), table_bytes(stack)
     worker, postgres = cpu_s(stack, "worker"), cpu_s(stack, "postgres")
     status = stack.ingest(sample.path, sample.domain, "--max-dead", "100000")
@@ -73,7 +73,7 @@ def delivery_of(stack: LiveStack, domain: str) -> dict[str, float]:
 
 
 def stream(stack: LiveStack, domain: str, way: str) -> dict[str, float]:
-    """Read a domain once and give the rate and the servers' CPU seconds."""
+    """Read a domain once; return the rate and the servers' CPU seconds."""
     request = wire.StreamEmbeddingRequest(domain=domain, chunk_size=300)
     gateway, postgres, began = cpu_s(stack, "gateway"), cpu_s(stack, "postgres"), time.perf_counter()
     rows = size = 0
@@ -90,17 +90,17 @@ def stream(stack: LiveStack, domain: str, way: str) -> dict[str, float]:
 
 
 def wal_bytes(stack: LiveStack) -> int:
-    """Bytes of write-ahead log so far."""
+    """Return the bytes of write-ahead log so far."""
     return int(stack.query("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn")[0][0])
 
 
 def table_bytes(stack: LiveStack) -> dict[str, int]:
-    """Bytes of each table with its indexes and its long values."""
+    """Return the bytes of each table with its indexes and its TOAST values."""
     return {table: int(stack.query("SELECT pg_total_relation_size(%s)", table)[0][0]) for table in TABLES}
 
 
 def cpu_s(stack: LiveStack, part: str) -> float:
-    """CPU seconds of a part with its children, also of those that are gone."""
+    """Return the CPU seconds of a component with its children, including those that have ended."""
     return float(sum(sum(process.cpu_times()[:4]) for process in stack.family(part)))
 
 

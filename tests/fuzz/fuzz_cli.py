@@ -1,4 +1,4 @@
-"""Fuzzing of the whole command line, in this process: whatever the words, one line and an exit code of the contract.
+"""Fuzz the whole command line in this process: any arguments end with one line and an exit code of the contract.
 
 Commands and options are those of the command line's own tree. Real servers of its own answer: PostgreSQL, Redis, a
 gateway. A short run is part of ``./test`` (``tests/integration/cli``):
@@ -44,7 +44,7 @@ from tests.support.waiting import eventually
 CODES = {0, 1, 2, 65, 69, 130}
 #: Run until they are stopped, or for minutes: their words are parsed, and nothing more.
 ONLY_PARSED = {"up", "demo", "worker", "beat", "gateway", "flower", "bench"}
-#: Waits for work that nobody does here.
+#: Waits for work that no worker does here.
 NEVER = {"--wait"}
 #: Acts on a terminal: C0 without the line's end, DEL, C1, and what turns text round.
 CONTROLS = re.compile("[\0-\t\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -135,7 +135,7 @@ class Fuzz:
         self._leaves = list(leaves())
 
     def line(self) -> list[str]:
-        """Give the words of one call."""
+        """Return the arguments of one call."""
         path, command = self._random.choice(self._leaves)
         words = list(itertools.chain.from_iterable(map(self._parameter, command.params)))
         match self._random.randrange(20):
@@ -150,7 +150,7 @@ class Fuzz:
         return [word for word in (*path, *words) if word not in NEVER]
 
     def settings(self) -> dict[str, str]:
-        """Give, now and then, a setting that is odd."""
+        """Return an invalid setting in some of the calls."""
         if self._random.random() > 0.05:
             return {}
         name = self._random.choice(sorted(set(Settings.model_fields) - KEPT_SETTINGS))
@@ -171,7 +171,7 @@ class Fuzz:
 
 
 def fuzz(inputs: int, seed: int, *, files: Sequence[Path]) -> tuple[Counter[int], list[str]]:
-    """Run so many lines; give how often each code came, and every fault with its line."""
+    """Run this many command lines; return the count of each exit code, and every fault with its line."""
     source, codes, faults = Fuzz(seed, files=files), Counter[int](), list[str]()
     with _long_ones_only_parsed():
         for number in range(inputs):
@@ -228,7 +228,7 @@ def _main() -> int:
 
 @contextmanager
 def running_services(home: Path) -> Iterator[list[Path]]:
-    """Run what commands need, let the environment name it, and give files to read."""
+    """Run the servers that commands need, set the environment, and yield files to read."""
     servers = start_servers(home)
     try:
         with prepared(home, servers.database_url, servers.redis_url) as files:
@@ -239,7 +239,7 @@ def running_services(home: Path) -> Iterator[list[Path]]:
 
 @contextmanager
 def prepared(home: Path, database_url: str, redis_url: str) -> Iterator[list[Path]]:
-    """Migrate, start a gateway, let the environment name everything, and give files to read."""
+    """Migrate, start a gateway, set the environment, and yield files to read."""
     address = settled("127.0.0.1:0", variable="")
     settings = {
         "PC_WORKER_HOME": str(home),

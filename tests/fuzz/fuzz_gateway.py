@@ -1,7 +1,7 @@
 """A fuzz of every gRPC request against a real gateway: ``python -m tests.fuzz.fuzz_gateway --seed N --inputs 10000``.
 
-Whatever comes in, a call ends with a status of the contract, the log has no traceback, and the gateway serves on. The
-exit code is 1 if not; a finding tells the number of its input, which the seed makes again.
+For any input a call ends with a status of the contract, the log has no traceback, and the gateway continues. The exit
+code is 1 if not; a finding has the number of its input, which the seed reproduces.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ EXPECTED = {
 }  # fmt: skip
 #: Moreover, where another consumer may take the subscription over.
 EXPECTED_OF_CONSUME = EXPECTED | {Status.ABORTED}
-#: Lines of the log that nothing a client says may bring about.
+#: Lines of the log that no message of a client may cause.
 ALARMS = ("Traceback", "Unexpected", "call_failed", "database_failed", "background_task_died", "exception was never")
-#: What the client makes of a call that has ended while it writes: it does not tell the status that came. The server's
-#: log tells what it did not foresee.
+#: What the client reports for a call that ended while it was writing: it hides the status. The server's log has
+#: unexpected errors.
 UNHEARD = "Internal error from Core"
 MOST_ANSWERS = 4
 AT_ONCE = 24
@@ -85,7 +85,7 @@ def fuzzed_gateway(folder: Path, database_url: str, redis_url: str) -> Iterator[
 
 @contextmanager
 def gateway_command(folder: Path, database_url: str, redis_url: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """Run `gateway` until it listens; gives the process and its address, and ends it by SIGTERM."""
+    """Run `gateway` until it listens; yield the process and its address, and end it with SIGTERM."""
     models = folder / "home" / "models"
     if not models.exists():
         models.parent.mkdir(exist_ok=True)
@@ -117,7 +117,7 @@ def _address(log: Path) -> str:
 
 
 def fill(folder: Path, database_url: str, redis_url: str) -> list[str]:
-    """Make the schema, open the domains, and store rows of `document`; gives their ids."""
+    """Create the schema, open the domains, and store rows of `document`; return their ids."""
     database = Database(database_url)
     migrate(database, read_migrations(PROJECT / "migrations"))
     settings = Settings(
@@ -176,7 +176,7 @@ async def _judge(channel: grpc.aio.Channel, number: int, given: Input, findings:
 
 async def _call(channel: grpc.aio.Channel, given: Input) -> tuple[grpc.StatusCode, str]:
     call = channel.stream_stream(given.method)(metadata=given.metadata)
-    # It may have ended: its status tells why.
+    # It may have ended: its status has the reason.
     with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError, grpc.aio.InternalError):
         for message in given.messages:
             await call.write(message)

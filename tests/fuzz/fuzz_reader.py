@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of the reader: whatever bytes come in, only typed errors may come out.
+"""Coverage-guided fuzzing of the reader: any bytes may only lead to typed errors.
 
 Needs ``pip install atheris`` (and the product's own requirements). Not part of ``./test``:
 

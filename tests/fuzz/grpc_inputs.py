@@ -1,4 +1,4 @@
-"""Inputs for the gateway, from one seed: valid messages, mutated ones, random bytes, sequences, odd metadata."""
+"""Inputs for the gateway, from one seed: valid messages, mutated ones, random bytes, sequences, invalid metadata."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ SMALL = (FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_SINT32)
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One call: its messages, what it is said with, and whether the client says that it has ended."""
+    """One call: its messages, its method, and whether the client half-closes it."""
 
     method: str
     messages: tuple[bytes, ...]
@@ -116,7 +116,7 @@ class Inputs:
                     data[at:at] = chance.randbytes(chance.choice((1, 2, 9)))
                 case 3:
                     data += data[: at // 2]
-                case 4:  # a field that nobody knows, of each wire type
+                case 4:  # an unknown field of each wire type
                     data += bytes([0xF8 | chance.choice((0, 1, 2, 5)) & 7, 0x07]) + chance.randbytes(9)
                 case _:  # what is no UTF-8
                     data[at:at] = b"\x0a\x02\xed\xa0"

@@ -1,4 +1,4 @@
-"""Words for a command line: what its options expect, and what nobody expects."""
+"""Arguments for a command line: what its options expect, and invalid ones."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Words:
         self._random, self._files = source, [str(file) for file in files]
 
     def odd(self) -> str:
-        """Give a word that nobody expects."""
+        """Return an unexpected argument."""
         match self._random.randrange(4):
             case 0:
                 return str(self._random.choice(NUMBERS))
@@ -48,7 +48,7 @@ class Words:
                 return self._random.choice(ODD)
 
     def word(self, parameter: click.Parameter) -> str:
-        """Give a value for a parameter: in two of three cases one that it could have."""
+        """Return a value for a parameter: a possible one in two of three cases."""
         if self._random.randrange(3) == 0:
             return self.odd()
         if isinstance(parameter.type, click.Choice):

@@ -15,7 +15,7 @@ DRIVER = Path(__file__).parent / "driver" / "ReadRows.java"
 
 @pytest.fixture(scope="session")
 def java(tmp_path_factory: pytest.TempPathFactory) -> Java:
-    """The client and the test's driver, built."""
+    """Build the client and the test's driver."""
     reason = missing_packages()
     if reason is not None:
         pytest.skip(f"THE JAVA CLIENT IS NOT TESTED HERE: {reason}")
@@ -24,7 +24,7 @@ def java(tmp_path_factory: pytest.TempPathFactory) -> Java:
 
 @pytest.fixture
 def fake() -> Iterator[FakeGateway]:
-    """A gateway that does what a test tells it to."""
+    """Yield a gateway that a test controls."""
     gateway = FakeGateway()
     gateway.start()
     yield gateway

@@ -1,4 +1,4 @@
-"""A stack and the Java sample in it, killed part by part, with the books of what that cost."""
+"""A stack with the Java sample, killed component by component, and the record of what that cost."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class Standing:
 class Kill:
     """One part killed when ``position`` was stored: how long it was away, and from its return until new rows came.
 
-    Rows that the sink had in hand are no new ones, and while it has them it does not call. Nobody waits for Redis: the
-    time counts from the kill then.
+    Rows that the sink had already received do not count as new, and while it stores them it does not call. No process
+    waits for Redis: then the time counts from the kill.
     """
 
     victim: str
@@ -94,7 +94,7 @@ class Endurance:
         _execute(self._stack.addresses.database_url, INSTRUMENTS)
 
     def reach(self, position: int) -> None:
-        """Wait until so much is stored."""
+        """Wait until this many rows are stored."""
         self._until(lambda: (found := self._look()) and found.position >= position, f"position {position}")
 
     def kill(self, victim: str) -> Kill:
@@ -120,10 +120,10 @@ class Endurance:
             self._sink.wait(30)
 
     def claims(self) -> list[Claim]:
-        """Every call after the first, with what it was sent again.
+        """Return every call after the first, with the number of rows that were sent again.
 
-        Between a call's end and the next nothing is sent: all that had been sent by then, less what was stored and what
-        earlier calls were sent again, is what this one is sent again.
+        Nothing is sent between two calls. So a call gets again all rows that were sent before, minus those that were
+        stored and those that earlier calls got again.
         """
         found = self._stack.query("SELECT position, extract(epoch FROM at)::float8 FROM claims ORDER BY generation")
         claims, before = [], 0
@@ -193,7 +193,7 @@ class Endurance:
 
 
 def report(kills: list[Kill], claims: list[Claim], *, seed: int, rows: int, seconds: float) -> str:
-    """Say what happened."""
+    """Return the report as text."""
     lines = [f"seed {seed}, {rows} rows, {len(kills)} kills in {seconds:.0f} s, {len(claims)} calls opened again"]
     for victim in VICTIMS:
         mine = [kill for kill in kills if kill.victim == victim]

@@ -24,12 +24,12 @@ MODEL = "model@1"
 
 
 def row_id(position: int) -> str:
-    """The id of the row at a position."""
+    """Return the id of the row at a position."""
     return str(uuid.UUID(int=position))
 
 
 def rows(first: int, last: int) -> pb.RowChunk:
-    """Rows at these positions."""
+    """Return the rows at these positions."""
     chunk = pb.RowChunk()
     for position in range(first, last + 1):
         chunk.recruit.rows.add(id=row_id(position), position="x", skills_vector=[1.0, 0.0])
@@ -68,13 +68,13 @@ class Seen:
             self.changed.notify_all()
 
     def wait(self, condition: Callable[[], bool], what: str) -> None:
-        """Wait until the client has said enough."""
+        """Wait until the client has sent enough."""
         with self.changed:
             assert self.changed.wait_for(condition, timeout=30), what
 
 
 class Delivery:
-    """Sends a call's messages, keeping the books that the client's must agree with."""
+    """Sends the messages of a call and records the totals that the client's must equal."""
 
     def __init__(self, seen: Seen, after: int) -> None:
         self.seen, self.position = seen, after
@@ -83,7 +83,7 @@ class Delivery:
         self.bytes = 0
 
     def chunk(self, last: int, *, gone: tuple[int, ...] = (), epoch: str = EPOCH) -> pb.ConsumeResponse:
-        """Give the chunk up to ``last``, once there is credit for it."""
+        """Return the chunk up to ``last``, once there is credit for it."""
         body = pb.ConsumeChunk(after_position=self.position, position=last, model=MODEL, epoch=epoch, job_ids=["job"])
         for position in range(self.position + 1, last + 1):
             if position not in gone:
@@ -96,7 +96,7 @@ class Delivery:
         return response
 
     def end(self, *, checksum: int | None = None) -> pb.ConsumeResponse:
-        """Give the end of the log."""
+        """Return the end of the log."""
         value = int.from_bytes(self.checksum.digest(), "big") if checksum is None else checksum
         totals = {"rows": self.rows, "tombstones": self.tombstones, "chunks": self.chunks, "checksum": value}
         return pb.ConsumeResponse(end_of_log=pb.ConsumeEndOfLog(position=self.position, **totals))

@@ -35,7 +35,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def mutual(certificates: Path) -> Iterator[FakeGateway]:
-    """A gateway that shows a certificate, asks for one, and for a token."""
+    """Yield a gateway that presents a certificate, requires one, and a token."""
     key, chain, ca = ((certificates / name).read_bytes() for name in ("server.key", "server.pem", "ca.pem"))
     gateway = FakeGateway()
     gateway.plain = guarded

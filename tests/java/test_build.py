@@ -1,4 +1,4 @@
-"""What a Java engineer is given builds, and its README tells the truth."""
+"""What a Java engineer gets can be built, and its README is correct."""
 
 from __future__ import annotations
 

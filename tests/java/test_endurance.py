@@ -1,4 +1,4 @@
-"""Exactly once in effect, at size: every process between the rows and their table is killed, at random moments.
+"""Exactly once in effect, at size: every process between the rows and their table is killed at random times.
 
 ``ENDURANCE_ROWS``, ``ENDURANCE_KILLS`` (of each part), ``ENDURANCE_SEED`` and ``ENDURANCE_REPORT`` (a folder) set it:
 ``ENDURANCE_REPORT=/tmp/report ./test -m slow tests/java/test_endurance.py``.

@@ -20,7 +20,7 @@ CHANGES: dict[int, dict[str, Any]] = {3: {"Exp Years": None}, 4: {"Primary Keywo
 
 @pytest.fixture(scope="module")
 def recruits(stack: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> LiveStack:
-    """The session's stack with recruits; others may have put more there."""
+    """Return the session's stack with recruits; other tests may have added more."""
     source = write_recruit(tmp_path_factory.mktemp("recruits") / "r.pkl", ROWS, changes=CHANGES)
     assert stack.ingest(source, "recruit")["state"] == "completed"
     return stack

@@ -1,4 +1,4 @@
-"""The reader that benchmarks measure with does what it is told, and no more."""
+"""The reader that benchmarks use does exactly what it is asked to do."""
 
 from __future__ import annotations
 

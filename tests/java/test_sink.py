@@ -1,4 +1,4 @@
-"""The sample sink's table equals the source, whatever was killed on the way."""
+"""The sample sink's table equals the source after any process was killed."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Sink:
             self._process = self._java.start(SINK, *self.arguments, "--follow", log=self._log)
 
     def kill(self) -> None:
-        """Kill it in the middle of whatever it does."""
+        """Kill it in the middle of its work."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(30)

@@ -49,7 +49,7 @@ NEVER = {
 
 
 async def check(world: World) -> None:
-    """Everything that must hold, in the database, in a reading from 0 and with the live consumer."""
+    """Check all invariants: in the database, in a read from position 0, and at the live consumer."""
     found = world.line.query("SELECT source, key, text FROM rows")
     stored = {ident_of(source, key): text for source, key, text in found}
     compare(world.truth.texts, stored, "the rows")

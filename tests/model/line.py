@@ -59,12 +59,12 @@ class TinyEncoder:
 
 
 def identify(name: str) -> ModelIdentity:
-    """``tiny-N`` is a model of N dimensions."""
+    """Return the model ``tiny-N``, with N dimensions."""
     return ModelIdentity(name=name, revision="1", dimension=int(name.rpartition("-")[2]))
 
 
 def services_for(database_url: str, redis_url: str, folder: Path, *, queue_bytes: int = 1 << 20) -> Services:
-    """What services work with, on these servers."""
+    """Return the services on these servers."""
     folder.mkdir(parents=True, exist_ok=True)
     return Services(
         database=Database(database_url, application="model"),
@@ -94,11 +94,11 @@ class Line:
         return self.services.database
 
     def aside(self) -> Database:
-        """Another connection to the same database."""
+        """Return another connection to the same database."""
         return Database(self.database_url, application="aside")
 
     def begin(self, rows: Sequence[Row], *, source: str = "shelf", chunk_size: int = 3, domain: str = DOMAIN) -> str:
-        """A running job over these rows."""
+        """Return a running job over these rows."""
         number = next(self.numbers)
         path = self.folder / f"f{number}.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -110,11 +110,11 @@ class Line:
         return job_id
 
     def work(self, job_id: str, chunk_no: int) -> str:
-        """Do one chunk; what became of it."""
+        """Process one chunk and return its outcome."""
         return str(process_chunk(self.services, job_id, chunk_no)["result"])
 
     def open_chunks(self, job_id: str) -> list[int]:
-        """The chunks that are not done."""
+        """Return the chunks that are not done."""
         with self.database.transaction() as cursor:
             cursor.execute(
                 "SELECT chunk_no FROM chunks WHERE job_id = %s AND state <> 'done' ORDER BY chunk_no", (job_id,)
@@ -140,26 +140,26 @@ class Line:
         return self.finish(job_id)
 
     def texts(self, domain: str = DOMAIN) -> dict[str, str]:
-        """What is stored, by key."""
+        """Return the stored rows by key."""
         with self.database.transaction() as cursor:
             cursor.execute("SELECT key, text FROM rows WHERE domain = %s", (domain,))
             return dict(cursor.fetchall())
 
     def row_id(self, key: str) -> Any:
-        """The UUID that a key has."""
+        """Return the UUID of a key."""
         with self.database.transaction() as cursor:
             cursor.execute("SELECT row_id FROM rows WHERE key = %s", (key,))
             (found,) = cursor.fetchone() or (None,)
         return found
 
     def query(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Rows of a statement."""
+        """Return the rows of a statement."""
         with self.database.transaction() as cursor:
             cursor.execute(statement, values)
             return list(cursor.fetchall()) if cursor.description else []
 
     def model(self, name: str) -> Model:
-        """A registered model."""
+        """Return a registered model."""
         from pc_worker.services.models.change_model import register
 
         return register(self.services, name)

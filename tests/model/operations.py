@@ -58,12 +58,12 @@ class World:
         return [(job, number) for job in running for number in sorted(job.open)]
 
     def jobs(self, *states: str) -> list[Begun]:
-        """Jobs in one of these states."""
+        """Return the jobs in one of these states."""
         return [job for job in self.truth.jobs.values() if job.state in states]
 
 
 async def begin(world: World) -> None:
-    """A file arrives: new rows, changed ones, unchanged ones, some skipped, some dead, some twice."""
+    """Ingest a file: new rows, changed ones, unchanged ones, some skipped, some dead, some twice."""
     source, number = world.random.choice(SOURCES), world.truth.number + 1
     if world.random.random() < 0.2:  # chunks that the gateway takes from the queue
         rows = [_row(world, source, number, KEYS) for _ in range(world.random.randint(33, 80))]
@@ -87,7 +87,7 @@ def _row(world: World, source: str, number: int, keys: list[str]) -> Row:
 
 
 async def work(world: World) -> None:
-    """A chunk of some running job is done; once in a while a second time."""
+    """Process a chunk of a running job; sometimes twice."""
     if not world.open_chunks:
         return await begin(world)
     job, number = world.random.choice(world.open_chunks)
@@ -100,14 +100,14 @@ async def work(world: World) -> None:
 
 
 async def finish(world: World) -> None:
-    """A job is worked to its end, and must add up."""
+    """Finish a job; its rows must add up."""
     for job, number in world.open_chunks[: 1 + len(world.open_chunks) // 2]:
         await asyncio.to_thread(world.line.work, job.job_id, number)
         world.truth.done(job, number)
 
 
 async def race(world: World) -> None:
-    """Chunks of several jobs at once, and perhaps a forget: what comes of it must not depend on who is first."""
+    """Process chunks of several jobs at once, perhaps with a forget: the result must not depend on their order."""
     chosen = world.random.sample(world.open_chunks, min(RACERS, len(world.open_chunks)))
     if len(chosen) < RACERS or _equal_rows(chosen):
         return await work(world)
@@ -128,7 +128,7 @@ async def race(world: World) -> None:
 
 
 def _equal_rows(chosen: list[tuple[Begun, int]]) -> bool:
-    """Whether two chunks hold the same row with the same text: whose source it then has is a matter of luck."""
+    """Return whether two chunks have the same row with the same text: its source then depends on their order."""
     rows = [{(ident_of(j.source, row["id"]), row["text"]) for _, row in j.chunk(n)} for j, n in chosen]
     return bool(rows[0] & rows[1]) or chosen[0] == chosen[1]
 
@@ -141,7 +141,7 @@ def _try(line: Line, job_id: str, number: int) -> str:
 
 
 async def forget_rows(world: World) -> None:
-    """Some rows are forgotten by their UUIDs."""
+    """Forget some rows by their UUIDs."""
     victims = world.random.sample(sorted(world.truth.held), min(len(world.truth.held), world.random.randint(1, 3)))
     if victims:
         await asyncio.to_thread(forget_ids, world.line.database, DOMAIN, _row_ids(world, victims))
@@ -155,7 +155,7 @@ def _row_ids(world: World, idents: list[Ident]) -> list[UUID]:
 
 
 async def forget_a_source(world: World) -> None:
-    """A source is forgotten whole, or what a job of it did not see."""
+    """Forget a whole source, or the rows that a job of it did not contain."""
     able = [job for job in world.jobs("completed") if not job.letters]
     if able and world.random.random() < 0.7:
         job = world.random.choice(able)
@@ -167,7 +167,7 @@ async def forget_a_source(world: World) -> None:
 
 
 async def cancel(world: World) -> None:
-    """A running job is cancelled."""
+    """Cancel a running job."""
     if running := world.jobs("running"):
         job = world.random.choice(running)
         await asyncio.to_thread(world.line.cancel, job.job_id)
@@ -175,7 +175,7 @@ async def cancel(world: World) -> None:
 
 
 async def resume(world: World) -> None:
-    """A cancelled job goes on where it was."""
+    """Resume a cancelled job."""
     from pc_worker.services.jobs import job_control
 
     if cancelled := world.jobs("cancelled"):
@@ -185,7 +185,7 @@ async def resume(world: World) -> None:
 
 
 async def switch(world: World) -> None:
-    """The other model is filled, and made the active one, perhaps while a chunk is at work."""
+    """Backfill the other model and switch to it, perhaps while a chunk is processed."""
     active = world.line.query("SELECT m.name FROM domains d JOIN models m USING (model_id) WHERE domain = %s", DOMAIN)
     model = world.line.model(next(name for name in MODELS if (name,) not in active))
 
@@ -208,14 +208,14 @@ async def switch(world: World) -> None:
 
 
 async def purge_all(world: World) -> None:
-    """Everything that need not stay goes at once."""
+    """Purge everything that is not needed."""
     await asyncio.to_thread(purge, world.line.services, AT_ONCE)
     for job in world.jobs("completed", "partial"):
         del world.truth.jobs[job.job_id]
 
 
 async def dead_letters(world: World) -> None:
-    """Dead letters are tried again from the unchanged source, or dropped."""
+    """Retry dead letters from the unchanged source, or drop them."""
     if world.random.random() < 0.5:
         for told in await asyncio.to_thread(lambda: list(retry_dead(world.line.services, None))):
             if told.outcome != "dead":
@@ -227,12 +227,12 @@ async def dead_letters(world: World) -> None:
 
 
 async def flush(world: World) -> None:
-    """Redis loses everything."""
+    """Empty Redis."""
     world.redis.flushall()
 
 
 async def forge(world: World) -> None:
-    """Somebody writes into the queue: spoiled, foreign, old or misplaced entries, and things that are none."""
+    """Write into the hot buffer: damaged, foreign, old or misplaced entries, and data that is no entry."""
     with suppress(redis.ResponseError):  # a key that was spoiled before
         _forge(world)
 
@@ -265,12 +265,12 @@ def _forge(world: World) -> None:
 
 
 async def read_all(world: World) -> None:
-    """A new client reads everything."""
+    """Read everything with a new client."""
     await complete(world, Puller(world.address, by_uuid=world.random.random() < 0.5))
 
 
 async def read_on(world: World) -> None:
-    """A client goes on from its checkpoint; what it has then must be complete, what was forgotten may be too much."""
+    """Resume a client at its checkpoint: its rows must then be complete, and may include forgotten ones."""
     puller = world.random.choice(world.pullers)
     if world.random.random() < 0.3:
         return await puller.pull_some(world.random.randint(1, 7))
@@ -280,7 +280,7 @@ async def read_on(world: World) -> None:
 
 
 async def read_beside(world: World) -> None:
-    """A client reads while a chunk is done."""
+    """Read with a client while a chunk is processed."""
     before = world.truth.texts
     (texts, _), _ = await asyncio.gather(Puller(world.address, by_uuid=False).pull(3), work(world))
     after = world.truth.texts
@@ -290,7 +290,7 @@ async def read_beside(world: World) -> None:
 
 
 async def cut_follower(world: World) -> None:
-    """The live consumer loses its connection and comes back."""
+    """Disconnect and reconnect the live consumer."""
     await world.follower.cut()
     world.follower.start(own_position=world.random.random() < 0.5)
 

@@ -1,4 +1,4 @@
-"""The contract in memory: which rows there must be after what was done, whatever the order in which chunks ended."""
+"""The contract in memory: which rows must exist after the operations, for any order in which chunks ended."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Ident = tuple[str, str]
 
 
 def ident_of(source: str, key: str) -> Ident:
-    """The identity of a key in a source; keys that are UUIDs have 36 characters here, the others are shorter."""
+    """Return the identity of a key in a source; UUID keys have 36 characters here, others are shorter."""
     return ("", key) if len(key) == 36 else (source, key)
 
 
@@ -40,7 +40,7 @@ class Begun:
     letters: dict[int, Ident] = field(default_factory=dict)
 
     def chunk(self, number: int) -> list[tuple[int, Row]]:
-        """The rows of a chunk with their numbers."""
+        """Return the rows of a chunk with their numbers."""
         start = number * self.chunk_size
         return list(enumerate(self.rows))[start : start + self.chunk_size]
 
@@ -50,7 +50,7 @@ class Begun:
             self.state = "partial" if self.letters else "completed"
 
     def loses(self, row_no: int) -> bool:
-        """Whether a later row of the file has the same key."""
+        """Return whether a later row of the file has the same key."""
         return any(row["id"] == self.rows[row_no]["id"] for row in self.rows[row_no + 1 :])
 
 
@@ -65,14 +65,14 @@ class Truth:
     sources: dict[str, int] = field(default_factory=dict)
 
     def begin(self, job_id: str, source: str, rows: Sequence[Row], chunk_size: int) -> Begun:
-        """A job starts: it takes the next number."""
+        """Start a job with the next sequence number."""
         self.number += 1
         chunks = set(range(-(-len(rows) // chunk_size)))
         self.jobs[job_id] = Begun(job_id, self.number, source, rows, chunk_size, chunks)
         return self.jobs[job_id]
 
     def done(self, job: Begun, number: int) -> None:
-        """A chunk has been written."""
+        """Record a written chunk."""
         job.open.discard(number)
         for row_no, row in job.chunk(number):
             self._row(job, row_no, row, loses=job.loses(row_no))
@@ -96,12 +96,12 @@ class Truth:
             self.held[ident] = Held(row["text"], job.seq, max(held.seen, job.seq), job.source)
 
     def may_change(self, ident: Ident) -> bool:
-        """Whether a job that has not ended may still write the row: its present text may then be the older one."""
+        """Return whether an open job may still write the row: its current text may then be the older one."""
         rest = [(job, number) for job in self.jobs.values() for number in job.open]
         return any(ident_of(job.source, row["id"]) == ident for job, number in rest for _, row in job.chunk(number))
 
     def forget(self, idents: Iterable[Ident]) -> None:
-        """Rows are forgotten with their dead letters: no job that began before brings them back."""
+        """Forget rows with their dead letters: no job that began before brings them back."""
         self.number += 1
         gone = list(idents)
         self._forget(gone, self.number)
@@ -114,13 +114,13 @@ class Truth:
             self.forgotten[ident] = max(self.forgotten.get(ident, 0), number)
 
     def drop(self, job: Begun, row_nos: Iterable[int]) -> None:
-        """Dead letters of a job are no longer there."""
+        """Remove dead letters of a job."""
         for row_no in list(row_nos):
             del job.letters[row_no]
         job.judge()
 
     def forget_source(self, source: str, missing_from: Begun | None) -> None:
-        """A source is forgotten, or what a newer job did not see of it."""
+        """Forget a source, or its rows that a newer job did not contain."""
         if missing_from is None:
             self.number += 1
         number = self.number if missing_from is None else missing_from.seq

@@ -45,7 +45,7 @@ class Store:
         return after
 
     def texts(self) -> dict[Ident, str]:
-        """Rows by identity; two of one identity are one too many."""
+        """Return rows by identity; fail if one identity has two."""
         texts = dict(self.rows.values())
         if len(texts) != len(self.rows):
             raise Wrong(f"{len(self.rows)} rows of {len(texts)} identities")
@@ -53,7 +53,7 @@ class Store:
 
 
 def _version(text: str) -> int:
-    """The job's number, which each text begins with."""
+    """Return the job's number, with which each text begins."""
     return int(text.split()[0])
 
 
@@ -82,7 +82,7 @@ class Puller:
         return {"last_processed_uuid": self.uuid} if self.by_uuid else {"after_position": self.position}
 
     async def pull(self, chunk_size: int) -> tuple[dict[Ident, str], int]:
-        """Read once to the end; what this reading alone gave, and the head it was complete up to."""
+        """Read once to the end; return the rows of this read, and the head up to which it is complete."""
         start = self._start()
         received = await stream(self.address, domain=DOMAIN, chunk_size=chunk_size, **start)
         if received.code != grpc.StatusCode.OK:

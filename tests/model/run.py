@@ -26,7 +26,7 @@ from tests.model.line import DOMAIN, Line, services_for
 from tests.model.operations import RACERS, WEIGHTS, World
 from tests.model.readers import Wrong
 
-#: Rows of a batch that is worth a look into the queue.
+#: Rows of a batch from which the hot buffer is read.
 LEAST_BATCH = 2
 
 
@@ -35,9 +35,9 @@ class Failed(AssertionError):
 
 
 async def run(servers: Servers, folder: Path, *, seed: int, operations: int) -> Counter[str]:
-    """Run so many operations; gives how often each was done, and how many rows came from the queue.
+    """Run this many operations; return the count of each, and of the rows from the hot buffer.
 
-    The gateway takes smaller batches from the queue than in production, so that the queue has its part in it.
+    The gateway reads smaller batches from the hot buffer than in production, so that the buffer is used at all.
 
     Raises:
         Failed: With the seed and the number of the operation after which something was wrong.
@@ -88,7 +88,7 @@ async def _operate(world: World, done: Counter[str], *, seed: int, operations: i
 
 @contextmanager
 def fresh_database(server_url: str) -> Iterator[str]:
-    """A migrated database of its own."""
+    """Yield a new migrated database."""
     name = f"model_{uuid4().hex}"
     _administer(server_url, f"CREATE DATABASE {name}")
     url = f"{server_url.rpartition('/')[0]}/{name}"

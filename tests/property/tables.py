@@ -20,7 +20,7 @@ TEXTS = st.text(max_size=12) | st.sampled_from(
 WHOLE = st.integers(-(2**70), 2**70) | st.integers(-300, 300) | st.sampled_from([2**200, -(2**200)])
 REAL = st.floats() | st.sampled_from([0.1, -0.0])
 ANY_MOMENTS = st.datetimes()
-MOMENTS = st.datetimes(dt.datetime(1700, 1, 1), dt.datetime(2200, 1, 1))  # noqa: DTZ001 - naive moments are meant
+MOMENTS = st.datetimes(dt.datetime(1700, 1, 1), dt.datetime(2200, 1, 1))  # noqa: DTZ001 - naive timestamps are meant
 SPANS = st.timedeltas(dt.timedelta(days=-10_000), dt.timedelta(days=10_000))
 PLAIN = (
     st.none()
@@ -72,7 +72,7 @@ CELLS = st.recursive(
 
 
 def objects(cells: list[Any]) -> Any:
-    """A column of these Python objects, whatever they are."""
+    """Return a column of these Python objects, of any types."""
     column = np.empty(len(cells), dtype=object)
     for number, cell in enumerate(cells):
         column[number] = cell
@@ -81,7 +81,7 @@ def objects(cells: list[Any]) -> Any:
 
 @st.composite
 def repeated(draw: st.DrawFn, cells: st.SearchStrategy[Any], rows: int) -> list[Any]:
-    """``rows`` cells out of a few; equal ones are one object, as the memo has them."""
+    """Draw ``rows`` cells from a few; equal ones are one object, as in the memo."""
     pool = draw(st.lists(cells, min_size=1, max_size=6))
     step = draw(st.integers(1, 5))
     return [pool[row * step % len(pool)] for row in range(rows)]
@@ -89,21 +89,21 @@ def repeated(draw: st.DrawFn, cells: st.SearchStrategy[Any], rows: int) -> list[
 
 @st.composite
 def vectors(draw: st.DrawFn, rows: int) -> list[Any]:
-    """Vectors of one length, some of them missing."""
+    """Draw vectors of one length, some of them missing."""
     length, holes = draw(st.integers(1, 5)), draw(st.integers(2, 400))
     return [None if row % holes == 0 else np.full(length, row, "f4") for row in scattered(draw, rows)]
 
 
 @st.composite
 def skills(draw: st.DrawFn, rows: int) -> list[Any]:
-    """Lists of words out of a vocabulary; more words than one index mark apart."""
+    """Draw lists of words from a vocabulary with more words than the distance of index marks."""
     words = [f"w{number}" for number in range(draw(st.integers(1, 300)))]
     return [[words[(row + place) % len(words)] for place in range(row % 5)] for row in scattered(draw, rows)]
 
 
 @st.composite
 def phrases(draw: st.DrawFn, rows: int) -> Any:
-    """Texts that are mostly different, in each way that pandas keeps texts."""
+    """Draw mostly different texts, in each way that pandas stores texts."""
     words = draw(st.lists(st.none() | TEXTS.filter(str.isprintable), min_size=1, max_size=8))
     chosen = [(words[row % len(words)], row % 50) for row in scattered(draw, rows)]
     kind = draw(st.sampled_from(["object", "str", "string[python]", "string[pyarrow]"]))
@@ -111,7 +111,7 @@ def phrases(draw: st.DrawFn, rows: int) -> Any:
 
 
 def scattered(draw: st.DrawFn, rows: int) -> list[int]:
-    """One number for each row, in no order."""
+    """Draw one number for each row, in any order."""
     chooser = draw(st.integers(1, 10**6))
     return [chooser * (row + 3) * 2654435761 >> 7 for row in range(rows)]
 
@@ -172,7 +172,7 @@ TYPED: dict[str, Callable[[pd.Series], Any]] = {
 
 @st.composite
 def columns(draw: st.DrawFn, rows: int) -> Any:
-    """One column."""
+    """Draw one column."""
     match draw(st.sampled_from(["cells"] * 4 + ["typed"] * 4 + ["vectors", "skills", "phrases"])):
         case "cells":
             return objects(draw(repeated(CELLS, rows)))
@@ -189,7 +189,7 @@ def columns(draw: st.DrawFn, rows: int) -> Any:
 
 @st.composite
 def indexes(draw: st.DrawFn, rows: int) -> pd.Index:
-    """Row labels."""
+    """Draw row labels."""
     numbers = pd.RangeIndex(rows)
     kinds: dict[str, Callable[[], pd.Index]] = {
         "default": lambda: numbers,
@@ -211,7 +211,7 @@ LABELS = st.sampled_from(["c0", "c1", "a", "index", "level_1", "a.1", 0, 1, 2.5,
 
 @st.composite
 def frames(draw: st.DrawFn) -> pd.DataFrame:
-    """A frame, perhaps cut, turned or put together."""
+    """Draw a frame, perhaps sliced, transposed or concatenated."""
     rows = draw(LENGTHS)
     made = [draw(columns(rows)) for _ in range(draw(st.integers(0, 4)))]
     made += made[:1] if draw(st.booleans()) else []  # the same objects once more
@@ -242,14 +242,14 @@ RECORDS = st.lists(st.dictionaries(TEXTS | st.integers(0, 3), CELLS, max_size=4)
 
 
 def sequences(cells: list[Any]) -> st.SearchStrategy[Any]:
-    """``cells`` as one of the things that a column in a dict may be."""
+    """Return a strategy for ``cells`` as each type that a column in a dict may have."""
     kinds: list[Callable[[list[Any]], Any]] = [list, tuple, objects]
     return st.sampled_from(kinds).map(lambda kind: kind(cells))
 
 
 @st.composite
 def containers(draw: st.DrawFn) -> Any:
-    """A frame, a series, or one of the containers of plain Python objects."""
+    """Draw a frame, a series, or one of the containers of plain Python objects."""
     kind = draw(st.sampled_from(["frame"] * 5 + ["records"] * 2 + ["series", "wrapped", "dict of columns"]))
     if kind == "frame":
         return draw(frames())

@@ -39,14 +39,14 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 def by_python(value: Any, protocol: int) -> bytes:
-    """``value`` by the pickler that is written in Python."""
+    """Return ``value`` pickled by the pickler written in Python."""
     out = io.BytesIO()
     pickle._Pickler(out, protocol).dump(value)
     return out.getvalue()
 
 
 def zipped(data: bytes) -> bytes:
-    """A zip file of one member."""
+    """Return a zip file with one member."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("table.pkl", data)
@@ -54,7 +54,7 @@ def zipped(data: bytes) -> bytes:
 
 
 def zstandard(data: bytes) -> bytes:
-    """By pyarrow, which the reader unpacks it with."""
+    """Compress with pyarrow, with which the reader decompresses."""
     target = pa.BufferOutputStream()
     with pa.CompressedOutputStream(target, "zstd") as stream:
         stream.write(data)
@@ -77,13 +77,13 @@ WRAPPERS: dict[str, Callable[[bytes], bytes]] = {
 
 
 def rows_of(table: Table, start: int, stop: int) -> list[str]:
-    """Rows of ``table`` as JSON text, which tells types and the order of keys apart."""
+    """Return the rows of ``table`` as JSON text, which distinguishes types and the order of keys."""
     batch = table.read(start, stop)
     return [json.dumps(batch.normal_row(number), allow_nan=False) for number in range(len(batch))]
 
 
 def assert_reads(data: bytes, expected: list[dict[str, Any]], cuts: list[int], chunk: int = 0) -> None:
-    """All rows by a new index, then slices, and all rows in chunks, by the index that was kept."""
+    """Read all rows with a new index, then slices, and all rows in chunks, with the stored index."""
     wanted = [json.dumps(row, allow_nan=False) for row in expected]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table"
