@@ -1,4 +1,4 @@
-"""Checks of one installation: each says what it found and, when that is wrong, how to mend it."""
+"""Checks of one installation: each reports what it found and, if that is wrong, how to fix it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MEND_DEAD_MESSAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check's result."""
+    """The result of one check: its name, whether it passed, what was found, how to fix it."""
 
     check: str
     ok: bool
@@ -42,7 +42,7 @@ class Finding:
 
 
 def diagnose(settings: Settings) -> list[Finding]:
-    """Run every check; one that cannot run is a finding too."""
+    """Run every check; a check that cannot run is a finding too."""
     findings = [_python(), *_packages(), _home(settings), _disk(settings), *_roots(settings), _model(settings)]
     try:
         where = wiring.endpoints(settings)
@@ -182,7 +182,7 @@ def _log(settings: Settings) -> Finding:
 
 def _ports(settings: Settings) -> Iterator[Finding]:
     if read_addresses(settings.home) is not None:
-        return  # the running stack holds them, and says so in its addresses
+        return  # the running stack listens on them
     for name in ("gateway", "flower", "metrics"):
         for address in str(getattr(settings, f"{name}_address")).split(","):
             yield _checked(f"{name} port", f"set PC_WORKER_{name.upper()}_ADDRESS", lambda a=address: _free(a))  # type: ignore[misc]  # binds the loop's value

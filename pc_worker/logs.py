@@ -1,4 +1,4 @@
-"""Logs: structlog, one line an event on stderr, ids bound at the edges, never a row's content."""
+"""Logs: structlog, one line per event on stderr; ids are bound at the entry points; never the content of a row."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
 
 
 def get_logger(name: str) -> Any:
-    """Give a logger of structlog's; the first one carries out a set-up that was put off."""
+    """Return a structlog logger; the first call performs a set-up that was deferred."""
     import structlog
 
     for handler in logging.getLogger().handlers:
-        if isinstance(handler, _SetUpLater):
+        if isinstance(handler, _DeferredSetUp):
             handler.set_up()
     return structlog.get_logger(name)
 
 
 def set_up_logs_when_needed(*, log_format: str, level: str) -> None:
-    """Do what ``set_up_logs`` does at the first event: most commands log nothing, and structlog takes long to load."""
+    """Call ``set_up_logs`` at the first event: most commands log nothing, and structlog is slow to import."""
     if "structlog" in sys.modules:
         set_up_logs(log_format=log_format, level=level)
         return
     root = logging.getLogger()
-    root.handlers = [_SetUpLater(log_format, level)]
+    root.handlers = [_DeferredSetUp(log_format, level)]
     root.setLevel(level)
 
 
-class _SetUpLater(logging.Handler):
+class _DeferredSetUp(logging.Handler):
     def __init__(self, log_format: str, log_level: str) -> None:
         super().__init__()
         self._log_format, self._log_level = log_format, log_level
@@ -49,10 +49,9 @@ class _SetUpLater(logging.Handler):
 
 
 def set_up_logs(*, log_format: str, level: str) -> None:
-    """Send our events and the libraries' records to stderr in one form: ``console`` or ``json``.
+    """Send our events and the libraries' records to stderr in one format: ``console`` or ``json``.
 
-    With ``json`` every line on stderr is an object: warnings and exceptions that nobody catches become events, and so
-    does whatever else is printed there.
+    With ``json`` every line on stderr is an object: warnings, uncaught exceptions and printed text become events.
     """
     import structlog
 
@@ -89,7 +88,7 @@ def set_up_logs(*, log_format: str, level: str) -> None:
 
 
 def _json_lines() -> TextIO:
-    """Let stderr turn what is printed to it into objects; give the stream below, for what is an object already."""
+    """Make stderr turn printed text into objects; return the underlying stream, for lines that are objects already."""
     if isinstance(sys.stderr, _Printed):
         return sys.stderr.below
     below = sys.stderr
@@ -106,14 +105,14 @@ def _log_exception(kind: type[BaseException], exc: BaseException | None, trace: 
 
 
 def json_line(text: str) -> str:
-    """Give the line of the log that stands for a printed one."""
+    """Return the log line for a printed one."""
     level = "error" if text.startswith("error: ") else "info"
-    moment = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    return json.dumps({"event": text, "level": level, "logger": "printed", "timestamp": moment}) + "\n"
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    return json.dumps({"event": text, "level": level, "logger": "printed", "timestamp": now}) + "\n"
 
 
 class _Printed(io.TextIOBase):
-    """Writes each printed line as an object; whatever goes through logging does not come here."""
+    """Writes each printed line as an object; log records do not pass through it."""
 
     def __init__(self, below: TextIO) -> None:
         self.below = below

@@ -11,7 +11,7 @@ MOST_BYTES = 65_536
 
 
 def secrets_in_files(prefix: str, names: Iterable[str]) -> dict[str, str]:
-    """Give the settings that stand in files, each less the end of its last line.
+    """Return the settings that are read from files, each without the end of its last line.
 
     Raises:
         InvalidRequest: If a file cannot be read or is empty, or if the secret is set as well.

@@ -14,7 +14,7 @@ from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
 from pydantic import ValidationError
 
-from pc_worker.hot_buffer import bury, is_away
+from pc_worker.hot_buffer import insert_dead_message, is_away
 from pc_worker.logs import get_logger
 from tasks.envelope import MOST_BYTES, Envelope, Unfit, check_shallow, first_fault
 
@@ -43,7 +43,7 @@ def bury_message(channel: Any, message: bytes, *, queue: str, reason: str) -> No
     """Keep a message that cannot be taken in, and say so once; it is gone from its queue already."""
     log.warning("dead_message", queue=queue, reason=reason, bytes=len(message))
     with channel.conn_or_acquire() as client:
-        bury(client, message, queue=queue, reason=reason)
+        insert_dead_message(client, message, queue=queue, reason=reason)
 
 
 def open_envelope(item: bytes, queue: str) -> dict[str, Any]:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from pc_worker.errors import HotBufferDamaged
-from pc_worker.hot_buffer.dead_messages import DeadCount, DeadMessage, bury, count_dead, is_away, newest_dead
+from pc_worker.hot_buffer.dead_messages import (
+    DeadCount,
+    DeadMessage,
+    count_dead,
+    insert_dead_message,
+    is_away,
+    newest_dead,
+)
 from pc_worker.hot_buffer.entry import Entry, build_entry
 from pc_worker.hot_buffer.held_messages import count_held, hold, release
 from pc_worker.hot_buffer.ring import Queue
@@ -19,13 +26,13 @@ __all__ = [
     "HotBufferDamaged",
     "Queue",
     "build_entry",
-    "bury",
     "check_policy",
     "check_redis",
     "check_version",
     "count_dead",
     "count_held",
     "hold",
+    "insert_dead_message",
     "is_away",
     "newest_dead",
     "open_queue",

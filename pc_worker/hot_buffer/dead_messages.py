@@ -1,4 +1,4 @@
-"""Messages that no worker can take in: taken off their queue, and kept in a bounded list for somebody to look at."""
+"""Messages that no worker can process: removed from their queue and kept in a bounded list for inspection."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import redis
 
 from pc_worker.errors import Unavailable
 
-#: Newest first; what falls off its end is gone.
+#: Newest first; the oldest are dropped.
 KEY = "pcw:dead_messages"
 SEEN_KEY = "pcw:dead_messages:seen"
 MOST_KEPT = 200
-#: Of each message: enough to tell who sent it.
+#: Kept of each message: enough to identify its sender.
 MOST_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadMessage:
-    """A message that was refused: where it stood, why, how long it was, and its beginning as text."""
+    """An invalid message: its queue, the reason, its size in bytes, its beginning as text, and when it was removed."""
 
     queue: str
     reason: str
@@ -32,17 +32,17 @@ class DeadMessage:
 
 @dataclass(frozen=True, slots=True)
 class DeadCount:
-    """How many dead messages are kept, and how many there ever were since the list was last deleted."""
+    """How many dead messages are kept, and how many there were since the list was last deleted."""
 
     kept: int
     seen: int
 
 
-def bury(client: redis.Redis, message: bytes, *, queue: str, reason: str) -> None:
-    """Keep a refused message.
+def insert_dead_message(client: redis.Redis, message: bytes, *, queue: str, reason: str) -> None:
+    """Insert an invalid message into the list of dead messages.
 
     Raises:
-        redis.RedisError: If Redis does not take it.
+        redis.RedisError: If Redis does not accept it.
     """
     dead = DeadMessage(
         queue=queue,
@@ -59,7 +59,7 @@ def bury(client: redis.Redis, message: bytes, *, queue: str, reason: str) -> Non
 
 
 def count_dead(client: redis.Redis) -> DeadCount:
-    """Count them.
+    """Count the dead messages.
 
     Raises:
         Unavailable: If Redis does not answer.
@@ -75,7 +75,7 @@ def count_dead(client: redis.Redis) -> DeadCount:
 
 
 def newest_dead(client: redis.Redis, *, limit: int = 10) -> list[DeadMessage]:
-    """Give the newest ones; an entry of somebody else's is left out."""
+    """Return the newest dead messages; entries of another program are skipped."""
     found = []
     for entry in client.lrange(KEY, 0, limit - 1):
         with suppress(ValueError, TypeError):
@@ -84,5 +84,5 @@ def newest_dead(client: redis.Redis, *, limit: int = 10) -> list[DeadMessage]:
 
 
 def is_away(error: BaseException) -> bool:
-    """Tell whether an error is the broker's or the network's, and no message's."""
+    """Return whether an error was caused by the broker or the network, not by a message."""
     return isinstance(error, (OSError, redis.RedisError)) and not isinstance(error, redis.DataError)

@@ -1,6 +1,6 @@
-"""What the queue holds of one committed chunk: its ready message, and enough beside it to check and to cut it.
+"""An entry of the hot buffer: one committed chunk as a ready message, with what is needed to verify and to slice it.
 
-Redis is not trusted: an entry is read only if its seal, made with the domain's key, holds over all of it.
+Redis is not trusted: an entry is used only if its seal, a GMAC with the domain's key, is valid for all of it.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ MAGIC = b"PCW2"
 #: magic, epoch, nonce, first position, rows, arm's field number, bytes of the domain's name; then the name, each
 #: row's bytes as uint32, the message, the seal.
 HEADER = struct.Struct("<4s16sqqIBH")
-#: No entry is larger; what is, was not made by us, and is not read into memory.
+#: Upper bound of an entry. Anything larger was not written by us and is not read into memory.
 ENTRY_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Entry:
-    """One committed chunk; good only while its batch in the log has the same epoch and nonce and is intact."""
+    """One committed chunk; valid only while its log batch has the same epoch and nonce and is complete."""
 
     domain: str
     epoch: UUID
@@ -36,20 +36,20 @@ class Entry:
 
     @property
     def first(self) -> int:
-        """The position of its first row."""
+        """Position of the first row."""
         return self.block.positions[0]
 
     @property
     def last(self) -> int:
-        """The position of its last row."""
+        """Position of the last row."""
         return self.block.positions[-1]
 
     def message(self) -> bytes:
-        """Give the ready ``RowChunk``."""
+        """Return the serialised ``RowChunk``."""
         return self.block.message(0, len(self.block))
 
     def to_bytes(self, key: bytes) -> bytes:
-        """Serialise, sealed with the domain's key; ``from_bytes`` gives it back."""
+        """Return the entry as bytes, sealed with the domain's key; ``from_bytes`` is the inverse."""
         name = self.domain.encode()
         block = self.block
         header = HEADER.pack(
@@ -69,7 +69,7 @@ class Entry:
 
     @classmethod
     def from_parts(cls, front: bytes, message: bytes, seal: bytes, key: bytes) -> Entry | None:
-        """Read an entry whose front, as long as ``front_bytes`` says, message and seal lie apart."""
+        """Read an entry from its front, its message and its seal; None if the seal is invalid."""
         if not is_sealed(key, seal, front, message):
             return None
         _, epoch, nonce, first, rows, number, name_bytes = HEADER.unpack_from(front)
@@ -81,7 +81,7 @@ class Entry:
 
 
 def front_bytes(header: bytes, total: int) -> int | None:
-    """Give how many of an entry's ``total`` bytes lie before its message; None if ``header`` is not an entry's."""
+    """Return how many of an entry's ``total`` bytes precede its message; None if ``header`` is not an entry's."""
     if len(header) < HEADER.size or total > ENTRY_BYTES:
         return None
     magic, _, _, _, rows, _, name_bytes = HEADER.unpack(header)
@@ -92,7 +92,7 @@ def front_bytes(header: bytes, total: int) -> int | None:
 def build_entry(
     arm: str, *, domain: str, epoch: UUID, nonce: int, first_position: int, rows: Sequence[tuple[str, bytes]]
 ) -> Entry:
-    """Make the entry of a committed chunk from its (row_id, row message) pairs at consecutive positions.
+    """Build the entry of a committed chunk from its (row_id, row message) pairs at consecutive positions.
 
     Raises:
         ValueError: If there are no rows.

@@ -1,4 +1,4 @@
-"""Messages that may begin later: they wait in Redis, in the order of their time, and in no worker's memory."""
+"""Messages with an ETA: they wait in Redis, ordered by it, and not in the memory of a worker."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import redis
 
 from pc_worker.errors import Unavailable
 
-#: Member: the queue's name, a line break, the message. Score: when it may begin, Unix time.
+#: Member: the queue's name, a line break, the message. Score: the ETA, Unix time.
 KEY = "pcw:held_messages"
-#: At once, so that a crowd of due messages does not hold Redis up.
+#: Released by one call, so that many due messages do not block Redis.
 AT_ONCE = 500
 
-# An entry that is none of ours, or whose queue cannot take it, is dropped: it must not stop those behind it.
-# Answers how many were due, and the time of the next.
+# An entry of another program, or one whose queue does not accept it, is deleted: it must not block those after it.
+# Returns how many were due, and the ETA of the next.
 RELEASE = """
 local due = redis.call('ZRANGE', KEYS[1], '-inf', ARGV[1], 'BYSCORE', 'LIMIT', 0, ARGV[2])
 for _, entry in ipairs(due) do
@@ -28,13 +28,13 @@ def hold(client: redis.Redis, message: str, *, queue: str, due: float) -> None:
     """Keep a message until ``due``.
 
     Raises:
-        redis.RedisError: If Redis does not take it.
+        redis.RedisError: If Redis does not accept it.
     """
     client.zadd(KEY, {f"{queue}\n{message}": due})
 
 
 def release(client: redis.Redis, *, now: float) -> float | None:
-    """Put the messages whose time has come back into their queues; give the time of the next one.
+    """Put the messages that are due into their queues; return the ETA of the next one, None if there is none.
 
     Raises:
         redis.RedisError: If Redis does not answer.
@@ -46,7 +46,7 @@ def release(client: redis.Redis, *, now: float) -> float | None:
 
 
 def count_held(client: redis.Redis) -> int:
-    """Count them.
+    """Count the waiting messages.
 
     Raises:
         Unavailable: If Redis does not answer.

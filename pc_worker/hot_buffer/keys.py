@@ -1,10 +1,10 @@
-"""Where a domain's queue lies in Redis."""
+"""The Redis keys of a domain's ring."""
 
 from __future__ import annotations
 
 
 def queue_keys(domain: str) -> tuple[str, str, str]:
-    """Give the keys of a domain's entries (hash: first position → entry), their order (sorted set) and its state.
+    """Return the keys of a domain's entries (hash: first position → entry), their order (sorted set) and its state.
 
     The braces keep a domain's keys on one node of a cluster. State: epoch and bytes held.
     """

@@ -1,4 +1,4 @@
-"""The queue in Redis: a bounded ring per domain, the oldest positions fall out first, reads do not consume."""
+"""The hot buffer in Redis: a bounded ring per domain. The oldest positions are evicted first; reads do not consume."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pc_worker.hot_buffer.entry import ENTRY_BYTES, Entry
 from pc_worker.hot_buffer.held_messages import count_held
 from pc_worker.hot_buffer.keys import queue_keys
 
-#: KEYS: entries, order, state. ARGV: epoch, first position, entry, bound in bytes. One script, so that bytes and
-#: entries never disagree. Entries of another epoch are useless and go at once. Bytes that cannot be right, as somebody
-#: else wrote here, start the ring anew. Answers 1 if the entry was stored.
+#: KEYS: entries, order, state. ARGV: epoch, first position, entry, bound in bytes. One script, so that the byte count
+#: and the entries always agree. Entries of another epoch are useless and are deleted. A byte count that cannot be
+#: right, because another program wrote to these keys, resets the ring. Returns 1 if the entry was stored.
 PUSH = """
 local entries, order, state = KEYS[1], KEYS[2], KEYS[3]
 local epoch, first, entry, bound = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
@@ -38,17 +38,17 @@ while held > bound do
 end
 return redis.call('HEXISTS', entries, first)
 """
-#: What Redis says of keys that hold something else than a queue.
-NO_QUEUE = ("WRONGTYPE", "not an integer", "would overflow")
+#: Redis errors for keys that hold another data type or value.
+NOT_A_RING = ("WRONGTYPE", "not an integer", "would overflow")
 
 
 @contextmanager
 def asking(domain: str) -> Iterator[None]:
-    """Turn whatever asking Redis raises into two errors: nobody beyond needs to know what can go wrong with it.
+    """Translate every error of Redis, or of what it holds, into one of two errors.
 
     Raises:
-        HotBufferDamaged: If it answers with what cannot be used.
-        Unavailable: If it does not answer, or refuses to.
+        HotBufferDamaged: If its answer is not usable.
+        Unavailable: If it does not answer, or answers with an error.
     """
     try:
         yield
@@ -63,14 +63,14 @@ def asking(domain: str) -> Iterator[None]:
 
 
 def is_damage(error: Exception) -> bool:
-    """Say whether the keys are at fault, not the server."""
-    return isinstance(error, redis.ResponseError) and any(words in str(error) for words in NO_QUEUE)
+    """Return whether an error is caused by what the keys hold, not by the server."""
+    return isinstance(error, redis.ResponseError) and any(phrase in str(error) for phrase in NOT_A_RING)
 
 
 class Queue:
-    """A domain's newest committed chunks, at most ``max_bytes`` a domain; losing any of it loses nothing.
+    """The newest committed chunks of each domain, at most ``max_bytes`` a domain. PostgreSQL has every row.
 
-    Every method raises Unavailable, and nothing else, for whatever is wrong with Redis or with what it holds.
+    Every method raises Unavailable, and nothing else, if Redis or what it holds is not usable.
     """
 
     def __init__(self, client: redis.Redis, *, max_bytes: int) -> None:
@@ -79,12 +79,14 @@ class Queue:
         self._max_bytes = max_bytes
 
     def push(self, entry: Entry, key: bytes | None) -> bool:
-        """Store ``entry``, sealed with the domain's key, dropping the oldest over the bound; False = it has no room.
+        """Store ``entry``, sealed with the domain's key, and evict the oldest over the bound.
 
-        Pushing twice stores once. Entries may come in any order. What is no queue is removed first.
+        Return False if the entry itself is too large.
+
+        Pushing twice stores once. Entries may come in any order. Keys of another data type are deleted first.
 
         Raises:
-            Unavailable: If Redis does not take it; nothing is lost by going on.
+            Unavailable: If Redis does not accept it; no row is lost by continuing.
         """
         with asking(entry.domain):
             if key is None:
@@ -95,7 +97,7 @@ class Queue:
             return self._pushed(entry.domain, [str(entry.epoch), entry.first, stored, self._max_bytes])
 
     def dead_messages(self) -> DeadCount:
-        """Count the messages that no worker could take in.
+        """Count the messages that no worker could process.
 
         Raises:
             Unavailable: If Redis does not answer.
@@ -103,7 +105,7 @@ class Queue:
         return count_dead(self._client)
 
     def held_messages(self) -> int:
-        """Count the messages that wait for their time.
+        """Count the messages that wait for their ETA.
 
         Raises:
             Unavailable: If Redis does not answer.
@@ -121,22 +123,22 @@ class Queue:
         return bool(self._push(keys=keys, args=arguments))
 
     def held(self, domain: str, firsts: Sequence[int]) -> frozenset[int]:
-        """Give those of ``firsts`` at which an entry begins that is held just now.
+        """Return those of ``firsts`` at which a stored entry begins.
 
         Raises:
             Unavailable: If Redis does not answer.
         """
         if not firsts:
             return frozenset()
-        with asking(domain):  # by name: what else may lie between them is not looked at
+        with asking(domain):  # by name, so that other members of the set do not matter
             scores = self._client.zmscore(queue_keys(domain)[1], [str(first) for first in firsts])
             return frozenset(first for first, score in zip(firsts, scores, strict=True) if score is not None)
 
     def get(self, domain: str, first: int, key: bytes) -> Entry | None:
-        """Give the entry that starts at ``first``; None if it is not there.
+        """Return the entry that starts at ``first``; None if there is none.
 
         Raises:
-            HotBufferDamaged: If what is there is not an entry of ours.
+            HotBufferDamaged: If the value is not a valid entry.
             Unavailable: If Redis does not answer.
         """
         with asking(domain):
@@ -151,7 +153,7 @@ class Queue:
         self._client.close()
 
     def clear(self, domain: str) -> None:
-        """Drop everything the queue holds of ``domain``.
+        """Delete all entries of ``domain``.
 
         Raises:
             Unavailable: If Redis does not answer.
@@ -160,7 +162,7 @@ class Queue:
             self._client.unlink(*queue_keys(domain))
 
     def depth(self, domain: str) -> tuple[int, int]:
-        """Give the entries and bytes held of ``domain``.
+        """Return the number of stored entries of ``domain``, and their bytes.
 
         Raises:
             Unavailable: If Redis does not answer.
@@ -170,7 +172,7 @@ class Queue:
             return int(self._client.zcard(order)), int(self._client.hget(state, "bytes") or 0)
 
     def oldest(self, domain: str) -> int | None:
-        """Give the first position of the oldest entry held of ``domain``; None if there is none.
+        """Return the first position of the oldest stored entry of ``domain``; None if there is none.
 
         Raises:
             Unavailable: If Redis does not answer.
@@ -180,7 +182,7 @@ class Queue:
             return None if not members else _position(members[0])
 
     def newest(self, domain: str) -> int | None:
-        """Give the first position of the newest entry held of ``domain``; None if there is none.
+        """Return the first position of the newest stored entry of ``domain``; None if there is none.
 
         Raises:
             Unavailable: If Redis does not answer.
@@ -199,7 +201,7 @@ def _position(member: object) -> int:
 
 
 def checked_entry(entry: Entry | None, domain: str, first: int) -> Entry:
-    """Give ``entry`` if it is whole, ours, and stands where it belongs.
+    """Return ``entry`` if it is valid and belongs to this domain and position.
 
     Raises:
         HotBufferDamaged: If it is not.

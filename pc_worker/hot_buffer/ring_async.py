@@ -1,4 +1,4 @@
-"""The queue for an event loop: gives entries while Redis answers, and nothing, quickly, while it does not."""
+"""The hot buffer for an event loop: returns entries while Redis answers, and None without delay while it does not."""
 
 from __future__ import annotations
 
@@ -19,21 +19,20 @@ log = get_logger(__name__)
 
 T = TypeVar("T")
 
-#: After a failure Redis is left alone this long, so that a dead one slows no reader down more than once; twice as long
-#: after each further one.
+#: Pause after a failure, so that a Redis that is away delays a reader only once; doubled by each further failure.
 PAUSE_S, LONGEST_PAUSE_S = 1.0, 8.0
-#: An entry is at most a few MB and next door: slower than this is as good as away.
+#: An entry is at most a few MB, and Redis is near: slower than this counts as away.
 ANSWER_S = 3.0
-#: Trouble is told once and then no more often than this; how often it was met, the metric tells.
+#: Failures are logged at most this often; the metric counts them all.
 TOLD_EVERY_S = 60.0
 #: Reading megabytes in threads leaves the event loop to its clients: measured 1.4 times as fast as in the loop.
 THREADS = 2
 
 
 class AsyncQueue:
-    """Reads entries without consuming them. Whatever is wrong with Redis, or with what it holds, never raises here.
+    """Reads entries without consuming them. Never raises for a failure of Redis or for what it holds.
 
-    What the queue cannot give is read from the log.
+    What is not available here is read from the log in PostgreSQL.
     """
 
     def __init__(self, queue: Queue, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -41,18 +40,18 @@ class AsyncQueue:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="queue")
         self._pause_s, self._paused_until = PAUSE_S, 0.0
         self._told: dict[tuple[str, str], float] = {}
-        #: What some reader still has: readers of the same rows share their bytes, however many they are.
+        #: Entries that some reader still uses: all readers of the same rows share their bytes.
         self._read: WeakValueDictionary[tuple[str, int, int], Entry] = WeakValueDictionary()
 
     async def held(self, domain: str, firsts: Sequence[int]) -> frozenset[int]:
-        """Give those of ``firsts`` at which an entry begins that is held just now."""
+        """Return those of ``firsts`` at which a stored entry begins."""
         found = await self._ask(domain, lambda: self._queue.held(domain, firsts))
         return frozenset() if found is None else found
 
     async def get(self, domain: str, first: int, nonce: int, key: bytes | None) -> Entry | None:
-        """Give the entry that starts at ``first`` and has this nonce, from Redis or from whoever read it before.
+        """Return the entry that starts at ``first`` and has this nonce, from Redis or from another reader here.
 
-        None if it is not there, another one, not sealed with ``key``, or Redis is away.
+        None if there is none, if its nonce or seal does not match, or if Redis is away.
         """
         if key is None:
             return None
@@ -68,7 +67,7 @@ class AsyncQueue:
         self._queue.close()
 
     async def _ask(self, domain: str, question: Callable[[], T]) -> T | None:
-        """Ask Redis; None for any failure whatever, or while it is left alone after one."""
+        """Ask Redis; return None after any failure, and during the pause that follows one."""
         if self._clock() < self._paused_until:
             return None
         try:
@@ -95,7 +94,7 @@ class AsyncQueue:
 
 
 def _answer(question: Callable[[], T]) -> T | Exception:
-    # Given, not raised: a StopIteration that a thread raises never reaches the one who awaits it.
+    # Returned, not raised: a StopIteration raised in a thread never reaches the coroutine that awaits it.
     try:
         return question()
     except Exception as exc:

@@ -1,6 +1,6 @@
-"""The queue read straight off the socket: an entry's message arrives in the very bytes that go on to the client.
+"""The hot buffer read directly from the socket, without copies: the received bytes are forwarded to the client.
 
-A Redis client copies a value four times on its way to the caller; of megabytes, that costs more than sending them.
+The Redis client copies a value four times; for megabytes, that costs more than sending them.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from pc_worker.hot_buffer.ring import Queue, asking, checked_entry
 from pc_worker.hot_buffer.seal import SEAL_BYTES
 from pc_worker.urls import read_redis_url
 
-#: A reply's first line: a type, a length, an end.
+#: Longest first line of a reply: type, length, line end.
 LINE_BYTES = 512
-#: Its bytes may come one by one, but not for ever.
+#: Its bytes may come one by one, within this time.
 LINE_S = 2.0
 END = b"\r\n"
 
 
 class DirectQueue(Queue):
-    """A queue over plain TCP whose entries are read without copies. Connections are kept, one a thread that reads."""
+    """A ring over plain TCP whose entries are read without copies. Keeps one connection per reading thread."""
 
     def __init__(self, client: redis.Redis, *, max_bytes: int, target: dict[str, Any], timeout_s: float) -> None:
         super().__init__(client, max_bytes=max_bytes)
@@ -37,16 +37,16 @@ class DirectQueue(Queue):
         self._idle: list[socket.socket] = []
 
     def get(self, domain: str, first: int, key: bytes) -> Entry | None:
-        """Give the entry that starts at ``first``; None if it is not there.
+        """Return the entry that starts at ``first``; None if there is none.
 
         Raises:
-            HotBufferDamaged: If what is there is not an entry of ours.
+            HotBufferDamaged: If the value is not a valid entry.
             Unavailable: If Redis does not answer.
         """
         with asking(domain):
             try:
                 parts = self._get(self._idle.pop(), domain, first)
-            except (IndexError, OSError):  # none is kept, or the server closed it meanwhile
+            except (IndexError, OSError):  # no idle connection, or the server has closed it
                 parts = self._get(self._connect(), domain, first)
             return None if parts is None else checked_entry(Entry.from_parts(*parts, key), domain, first)
 
@@ -57,11 +57,11 @@ class DirectQueue(Queue):
             self._idle.pop().close()
 
     def _get(self, connection: socket.socket, domain: str, first: int) -> tuple[bytes, bytes, bytes] | None:
-        """Give an entry's front, message and seal as they arrive; None if there is no entry."""
+        """Return an entry's front, message and seal as received; None if there is no entry."""
         try:
             length = _ask(connection, b"HGET", queue_keys(domain)[0].encode(), b"%d" % first)
             parts = None if length < 0 else _receive_entry(connection, length)
-        except BaseException:  # what the server has still to say is not read
+        except BaseException:  # the rest of the reply is not read
             connection.close()
             raise
         self._idle.append(connection)
@@ -71,7 +71,7 @@ class DirectQueue(Queue):
         target = self._target
         where = (target.get("host", "localhost"), target.get("port", 6379))
         connection = socket.create_connection(where, timeout=self._timeout_s)
-        # Blocking, with the kernel's own time limits: only so does one call receive a whole message.
+        # Blocking, with the kernel's own timeouts: only then does one call receive a whole message.
         connection.setblocking(True)
         limit = struct.pack("ll", int(self._timeout_s), int(self._timeout_s % 1 * 1_000_000))
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
@@ -93,10 +93,10 @@ class DirectQueue(Queue):
 
 
 def open_queue(redis_url: str, *, max_bytes: int, timeout_s: float) -> Queue:
-    """Give the queue of a server; over plain TCP its entries are read directly.
+    """Return the hot buffer of a server; over plain TCP its entries are read directly.
 
     Raises:
-        ValueError: If that is no URL of Redis.
+        ValueError: If the URL is not a Redis URL.
     """
     server = read_redis_url(redis_url)
     target = server.for_redis_py()
@@ -109,7 +109,7 @@ def open_queue(redis_url: str, *, max_bytes: int, timeout_s: float) -> Queue:
 
 
 def _ask(connection: socket.socket, *words: bytes) -> int:
-    """Send a command; give the length of the string it answers with, -1 for none, 0 for OK."""
+    """Send a command; return the length of the string in the reply, -1 for none, 0 for OK."""
     parts = [b"*%d" % len(words), *(part for word in words for part in (b"$%d" % len(word), word)), b""]
     connection.sendall(END.join(parts))
     line = _receive_line(connection)

@@ -1,4 +1,4 @@
-"""What a part asks of Redis when it starts: a broker that may throw messages away is none."""
+"""What a component requires of Redis at its start: version, role, and a policy that never evicts messages."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import redis
 from pc_worker.errors import NotServable, ReadOnlyServer, Unavailable
 
 OLDEST = (6, 2)
-#: What maxmemory-policy must be: the others forget keys to make room.
+#: The required maxmemory-policy: all others evict keys.
 KEEPS_ALL = "noeviction"
 
 
 def check_redis(client: redis.Redis) -> str:
-    """Check everything that the line needs of its Redis; gives its version.
+    """Check everything that the pipeline requires of Redis; return its version.
 
     Raises:
         Unavailable: If it does not answer; ReadOnlyServer if it is a replica.
-        NotServable: If somebody must mend it.
+        NotServable: If its configuration or version must be changed.
     """
     info = server_info(client)
     check_policy(info)
@@ -28,7 +28,7 @@ def check_redis(client: redis.Redis) -> str:
 
 
 def server_info(client: redis.Redis) -> Mapping[str, Any]:
-    """Ask the server about itself; nothing is known of one that does not allow that.
+    """Return the server's ``INFO``; empty if this user may not ask for it.
 
     Raises:
         Unavailable: If it does not answer.
@@ -42,7 +42,7 @@ def server_info(client: redis.Redis) -> Mapping[str, Any]:
 
 
 def check_version(info: Mapping[str, Any]) -> str:
-    """Check version and kind; gives the version."""
+    """Check version and role; return the version."""
     version = str(info.get("redis_version", "unknown"))
     numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
     if numbers and numbers < OLDEST:
@@ -55,7 +55,7 @@ def check_version(info: Mapping[str, Any]) -> str:
 
 
 def check_policy(info: Mapping[str, Any]) -> str:
-    """Check that nothing is thrown away when memory gets short; gives the policy."""
+    """Check that no key is evicted when memory is short; return the policy."""
     policy = str(info.get("maxmemory_policy", "unknown"))
     if policy not in (KEEPS_ALL, "unknown"):
         raise NotServable(

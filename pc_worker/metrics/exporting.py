@@ -1,4 +1,4 @@
-"""Metrics on an address: of all processes of a stack or a worker, which write them to files, or of this one alone."""
+"""The HTTP endpoint of the metrics: of all processes of a stack or worker, or of this process only."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ log = get_logger(__name__)
 
 
 def export_metrics(address: str, folder: Path, *, line: Collector | None = None) -> None:
-    """Serve the metrics that processes write to ``folder``; what an earlier run left there is cleared.
+    """Serve the metrics that processes write to ``folder``; the files of an earlier run are deleted.
 
     Args:
         address: HOST:PORT.
         folder: Where the processes write.
-        line: What measures the line as a whole; one part of an installation has it.
+        line: The collector of the whole pipeline; one component of an installation has it.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
@@ -38,12 +38,12 @@ def export_metrics(address: str, folder: Path, *, line: Collector | None = None)
 
 
 def export_part(settings: Settings, *, pool: bool, line: Collector | None = None) -> None:
-    """Serve the metrics of a part that runs alone; under `up` it is `up` that serves them.
+    """Serve the metrics of a component that runs alone; under `up`, `up` serves them.
 
     Args:
-        settings: Where to.
-        pool: Whether the part counts in child processes.
-        line: What measures the line as a whole.
+        settings: With the address.
+        pool: Whether the component counts in child processes.
+        line: The collector of the whole pipeline.
     """
     if FOLDER_VARIABLE in os.environ:
         return
@@ -54,12 +54,12 @@ def export_part(settings: Settings, *, pool: bool, line: Collector | None = None
             if line is not None:
                 REGISTRY.register(line)
             _serve(settings.metrics_address, REGISTRY)
-    except OSError as exc:  # a part works without being measured
+    except OSError as exc:  # a component works without metrics
         log.warning("metrics_not_served", address=settings.metrics_address, reason=str(exc))
 
 
 def _own_folder() -> Path:
-    """Give a folder of this part's own: workers may share a HOME, and must not clear each other's counts."""
+    """Return a folder of this component only: workers may share a HOME and must not delete each other's counts."""
     folder = Path(tempfile.mkdtemp(prefix="pcw-metrics-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

@@ -1,7 +1,7 @@
-"""Prometheus metrics of the line, counted where the work is done; names begin ``pcw_``.
+"""Prometheus metrics of the pipeline, counted where the work is done; names begin with ``pcw_``.
 
-The gateway's own stand in ``gateway/metrics.py``, the push's in ``push/metrics.py``; what the database and the queue
-hold is read when it is asked for (``services/maintenance/line_metrics.py``).
+Those of the gateway are in ``gateway/metrics.py``, those of the push in ``push/metrics.py``; the contents of the
+database and the hot buffer are read at each scrape (``services/maintenance/line_metrics.py``).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def count_rows(domain: str, tally: Tally) -> None:
 
 
 class StageClock:
-    """Adds up the seconds that one chunk spends in each stage, over repeated attempts of a transaction too."""
+    """The seconds that one chunk spends in each stage, summed over repeated transactions."""
 
     def __init__(self) -> None:
         self.seconds: dict[Stage, float] = {}
@@ -78,15 +78,15 @@ class StageClock:
             del self._began[name]
 
     def so_far(self, name: Stage) -> float:
-        """Give the seconds of a stage until now, also from inside it."""
+        """Return the seconds of a stage until now, also from inside it."""
         running = perf_counter() - self._began[name] if name in self._began else 0.0
         return self.seconds.get(name, 0.0) + running
 
     def leave_out(self, name: Stage, seconds: float) -> None:
-        """Take seconds off a stage that were not its own work."""
+        """Subtract seconds from a stage that were not its own work."""
         self.seconds[name] = max(0.0, self.seconds.get(name, 0.0) - seconds)
 
     def observe(self, domain: str) -> None:
-        """Hand what was counted to Prometheus."""
+        """Report the seconds to Prometheus."""
         for name, seconds in self.seconds.items():
             STAGE_SECONDS.labels(domain=domain, stage=name).observe(seconds)

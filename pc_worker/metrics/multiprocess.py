@@ -1,7 +1,7 @@
-"""Prometheus metrics of several processes: files that follow places, not process ids, so that they stay few.
+"""Prometheus metrics of several processes: files named by slot, not by process id, so that their number is bounded.
 
-The library names a process's files after its id and keeps them when it ends, since its counts still count. Pool
-processes are replaced all the time; a new one therefore takes the place of one that has ended, and counts on from it.
+The library names a process's files after its id and keeps them when it ends, because its counts remain. Pool processes
+are replaced often; a new one therefore takes the slot of one that has ended, and continues its counts.
 """
 
 from __future__ import annotations
@@ -13,40 +13,40 @@ from pathlib import Path
 
 from prometheus_client import Counter, Gauge, Histogram, values
 
-__all__ = ["FOLDER_VARIABLE", "Counter", "Gauge", "Histogram", "take_place"]
+__all__ = ["FOLDER_VARIABLE", "Counter", "Gauge", "Histogram", "take_slot"]
 
-#: Where processes write their metrics; set by whoever serves them.
+#: Where processes write their metrics; set by the process that serves them.
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
-def take_place(folder: Path) -> str:
-    """Take the first place that no living process has, until this process ends; its gauges begin anew."""
-    for place in itertools.count():
-        lock = os.open(folder / f"place-{place}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def take_slot(folder: Path) -> str:
+    """Take the first slot that no living process has, until this process ends; its gauges start from zero."""
+    for slot in itertools.count():
+        lock = os.open(folder / f"place-{slot}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held, and open, as long as we live
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held until this process ends
         except BlockingIOError:
             os.close(lock)
             continue
-        for stale in folder.glob(f"gauge_*_{place}.db"):
+        for stale in folder.glob(f"gauge_*_{slot}.db"):
             if not stale.name.startswith("gauge_mostrecent"):
                 stale.unlink(missing_ok=True)
-        return str(place)
+        return str(slot)
     raise AssertionError("unreachable")
 
 
-def _follow_places() -> None:
+def _name_files_by_slot() -> None:
     folder = Path(os.environ.get(FOLDER_VARIABLE, ""))
     if not folder.name or not folder.is_dir():
         return
-    places: dict[int, str] = {}
+    slots: dict[int, str] = {}
 
-    def place() -> str:
-        if os.getpid() not in places:  # after a fork too
-            places[os.getpid()] = take_place(folder)
-        return places[os.getpid()]
+    def slot() -> str:
+        if os.getpid() not in slots:  # after a fork too
+            slots[os.getpid()] = take_slot(folder)
+        return slots[os.getpid()]
 
-    values.ValueClass = values.MultiProcessValue(process_identifier=place)  # type: ignore[no-untyped-call]  # the library publishes no type
+    values.ValueClass = values.MultiProcessValue(process_identifier=slot)  # type: ignore[no-untyped-call]  # the library publishes no type
 
 
-_follow_places()
+_name_files_by_slot()

@@ -1,4 +1,4 @@
-"""The wire form of one row: its protobuf message, put together from stored parts without decoding them."""
+"""The wire form of one row: its protobuf message, joined from stored bytes without decoding them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ VARINT = 0
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """How a domain's rows travel: the oneof's field number, the row's message and where its vector goes."""
+    """How the rows of a domain are sent.
+
+    Attributes:
+        number: The field number in ``RowChunk.chunk_data``.
+        row: The message type of a row.
+        id_field: The field of the row's UUID; None if it has none.
+        vector_field: The field number of the vector, or of the passages.
+    """
 
     number: int
     row: type[Message]
@@ -28,7 +35,7 @@ class Arm:
     vector_field: int
 
 
-#: Stock arms carry one vector as a field of the row; a document carries passages instead.
+#: The rows of stock domains have one vector; a document has passages.
 ARMS: Mapping[str, Arm] = {
     "recruit": Arm(1, pb.RecruitRow, "id", 11),
     "candidate": Arm(2, pb.CandidateRow, "candidate_id", 6),
@@ -38,7 +45,7 @@ ARMS: Mapping[str, Arm] = {
 
 
 class WirePassage(NamedTuple):
-    """A piece of a row's text, ``start`` to ``end`` in characters, and its vector as little-endian float32."""
+    """A passage of a row's text, ``start`` to ``end`` in characters, and its vector as little-endian float32."""
 
     start: int
     end: int
@@ -46,12 +53,12 @@ class WirePassage(NamedTuple):
 
 
 def arm_of(domain: str) -> str:
-    """Give the arm that serves ``domain``: its own for the three stock ones, else ``document``."""
+    """Return the row type of ``domain``: its own for the three stock domains, else ``document``."""
     return domain if domain in ARMS else "document"
 
 
 def varint(number: int) -> bytes:
-    """Encode a number ≥ 0 as protobuf does."""
+    """Encode a number ≥ 0 as a protobuf varint."""
     if number < 0x80:
         return bytes((number,))
     out = bytearray()
@@ -64,23 +71,23 @@ def varint(number: int) -> bytes:
 
 @lru_cache(maxsize=8192)
 def prefix(field: int, length: int) -> bytes:
-    """Give tag and length of a length-delimited field. Cached: rows of a domain are much alike."""
+    """Return tag and length of a length-delimited field. Cached: the rows of a domain have similar lengths."""
     return varint(field << 3 | LENGTH_DELIMITED) + varint(length)
 
 
 def tagged(field: int, content: bytes) -> bytes:
-    """Encode a length-delimited field."""
+    """Encode a length-delimited field with its tag."""
     return prefix(field, len(content)) + content
 
 
 def row_head(arm: str, *, row_id: str, key: str, source: str, payload: Mapping[str, Json]) -> bytes:
     """Serialise a row without its vectors and model: what the store keeps as ``rows.wire``.
 
-    A payload value of None leaves its field unset; payload fields that the arm's message does not have stay behind.
-    Stock arms carry neither ``key`` nor ``source``.
+    A payload value of None leaves its field unset; payload fields that the message type lacks are left out.
+    Stock rows have neither ``key`` nor ``source``.
 
     Raises:
-        TypeError, ValueError: If a value is not of its field's type; cleaning must have seen to that.
+        TypeError, ValueError: If a value is not of its field's type; cleaning ensures that.
     """
     row = ARMS[arm].row
     if arm == "document":
@@ -93,21 +100,21 @@ def row_head(arm: str, *, row_id: str, key: str, source: str, payload: Mapping[s
 
 
 def row_message(arm: str, head: bytes, passages: Sequence[tuple[int, int, bytes]], model: str) -> bytes:
-    """Give the row's whole message: ``head`` with its vectors; in a document also each passage's place and the model.
+    """Return the row's whole message: ``head`` and its vectors; in a document also each passage's span, and the model.
 
-    ``passages`` are WirePassages, or tuples like them; ``model`` is ``name@revision``. Appending fields to a serialised
+    ``passages`` are WirePassages, or equal tuples; ``model`` is ``name@revision``. Appending fields to a serialised
     message is valid protobuf, and several times cheaper than filling message objects with floats.
 
     Raises:
-        ValueError: If a stock arm is given other than one passage.
+        ValueError: If a row of a stock domain has not exactly one passage.
     """
     field = ARMS[arm].vector_field
     if arm == "document":
-        pieces = [head]
+        encoded = [head]
         for start, end, vector in passages:
-            pieces += (_passage_start(field, start, end, len(vector)), vector)
-        pieces.append(_model_field(model))
-        return b"".join(pieces)
+            encoded += (_passage_start(field, start, end, len(vector)), vector)
+        encoded.append(_model_field(model))
+        return b"".join(encoded)
     if len(passages) != 1:
         raise ValueError(f"a {arm} row has one vector, not {len(passages)}")
     _, _, vector = passages[0]
@@ -116,7 +123,7 @@ def row_message(arm: str, head: bytes, passages: Sequence[tuple[int, int, bytes]
 
 @lru_cache(maxsize=8192)
 def _passage_start(field: int, start: int, end: int, vector_bytes: int) -> bytes:
-    # A passage up to its vector's bytes. Zeros are left out as protobuf's own serialiser does.
+    # A passage up to its vector's bytes. Zeros are left out, as protobuf's own serialiser does.
     place = varint(1 << 3 | VARINT) + varint(start) if start else b""
     place += varint(2 << 3 | VARINT) + varint(end) if end else b""
     place += prefix(3, vector_bytes)

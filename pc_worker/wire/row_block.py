@@ -1,4 +1,4 @@
-"""Consecutive rows of a log as message bytes that can be cut anywhere between rows without decoding them."""
+"""Consecutive rows of a log as bytes that can be sliced between any two rows without decoding them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from itertools import accumulate
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from pc_worker.wire.row import ARMS, prefix
 
-#: What a stock client of gRPC takes, less the five bytes that frame a message.
+#: The default limit of gRPC clients, less the five bytes that frame a message.
 MESSAGE_BYTES = 4 * 1024 * 1024 - 5
 #: A UUID of 36 characters with its tag and length.
 ROW_ID_BYTES = 38
 ROW_ID_MARK = prefix(14, 36).decode("ascii")
-#: Beside its rows, ids and positions: tags and lengths of the arm and of the positions.
+#: Bytes of a message in addition to rows, ids and positions: tags and lengths.
 FRAME_BYTES = 16
 #: The longest varint of a position.
 POSITION_BYTES = 9
@@ -22,10 +22,10 @@ POSITION_BYTES = 9
 
 @dataclass(frozen=True, slots=True)
 class RowBlock:
-    """Rows of one arm in log order.
+    """Rows of one row type in log order.
 
-    ``data[offsets[i]:offsets[i + 1]]`` is row i as an element of the arm's ``rows`` field, ``ids`` holds the encoded
-    ``row_ids`` fields, 38 bytes each. ``whole``, where given, is the ready ``RowChunk`` of all rows.
+    ``data[offsets[i]:offsets[i + 1]]`` is row i as an element of the chunk's ``rows`` field, ``ids`` holds the encoded
+    ``row_ids`` fields, 38 bytes each. ``whole`` is the serialised ``RowChunk`` of all rows, if there is one.
     """
 
     arm: str
@@ -39,23 +39,23 @@ class RowBlock:
         return len(self.positions)
 
     def row_id(self, index: int) -> str:
-        """Give row ``index``'s UUID."""
+        """Return the UUID of row ``index``."""
         end = (index % len(self) + 1) * ROW_ID_BYTES
         return self.ids[end - 36 : end].decode("ascii")
 
     def uuid_bytes(self, start: int, end: int) -> bytes:
-        """Give the UUIDs of rows ``start`` to ``end``, exclusive, as 16 bytes each."""
+        """Return the UUIDs of rows ``start`` to ``end``, exclusive, as 16 bytes each."""
         encoded = self.ids[start * ROW_ID_BYTES : end * ROW_ID_BYTES]
         texts = (encoded[at + 2 : at + ROW_ID_BYTES] for at in range(0, len(encoded), ROW_ID_BYTES))
         return bytes.fromhex(b"".join(texts).replace(b"-", b"").decode("ascii"))
 
     def size(self, start: int, end: int) -> int:
-        """Give an upper bound of the bytes of ``message(start, end)``."""
+        """Return an upper bound of the bytes of ``message(start, end)``."""
         rows = end - start
         return self.offsets[end] - self.offsets[start] + rows * (ROW_ID_BYTES + POSITION_BYTES) + FRAME_BYTES
 
     def message(self, start: int, end: int) -> bytes:
-        """Give rows ``start`` to ``end``, exclusive, as the bytes of a ``RowChunk``."""
+        """Return rows ``start`` to ``end``, exclusive, as a serialised ``RowChunk``."""
         if self.whole is not None and start == 0 and end == len(self):
             return self.whole
         body = self.data[self.offsets[start] : self.offsets[end]]
@@ -80,12 +80,12 @@ class RowBlock:
 
 
 def arm_prefix(arm: str, body_bytes: int) -> bytes:
-    """Give tag and length of the oneof's field around ``body_bytes`` of rows."""
+    """Return tag and length of the oneof field around ``body_bytes`` of rows."""
     return prefix(ARMS[arm].number, body_bytes)
 
 
 def build_block(arm: str, positions: Sequence[int], rows: Sequence[tuple[str, bytes]]) -> RowBlock:
-    """Put (row_id, row message) pairs together; ``positions`` has one for each, rising."""
+    """Join (row_id, row message) pairs; ``positions`` has one for each, rising."""
     starts = [prefix(1, len(message)) for _, message in rows]
     return RowBlock(
         arm=arm,

@@ -238,7 +238,7 @@ def _commit(cursor: Cursor, work: Work, found: Found, ready: Ready, book: Book, 
     if rows:
         fresh = {row.row_id for row in rows if row.row_id not in stored}
         merge.write_rows(cursor, job=job, source=work.mapping.source, rows=rows, fresh=fresh)
-    merge.bury(cursor, job=job, chunk_no=work.chunk_no, letters=letters)
+    merge.insert_dead_letters(cursor, job=job, chunk_no=work.chunk_no, letters=letters)
     finished = book(cursor, tally)
     # Last: from here to the commit the domain's other writers wait.
     stretch = _log(cursor, work, rows, letters)

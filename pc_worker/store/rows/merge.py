@@ -183,7 +183,7 @@ def _append(cursor: Cursor, domain: str, ids: Sequence[UUID], base: int, *, kind
     cursor.execute(APPEND, {"domain": domain, "base": base, "kind": kind, "ids": literal, "firsts": firsts})
 
 
-def bury(cursor: Cursor, *, job: Job, chunk_no: int, letters: Sequence[DeadLetter]) -> None:
+def insert_dead_letters(cursor: Cursor, *, job: Job, chunk_no: int, letters: Sequence[DeadLetter]) -> None:
     """Keep refused rows with their reasons; a letter that comes again replaces itself."""
     if letters:
         numbers = [letter.row_no for letter in letters]

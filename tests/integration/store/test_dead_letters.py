@@ -20,7 +20,7 @@ def _partial_job(database: Database, *, dead: int) -> Job:
             for n in range(dead)
         ]
         with database.transaction() as cursor:
-            merge.bury(cursor, job=job, chunk_no=chunk_no, letters=letters)
+            merge.insert_dead_letters(cursor, job=job, chunk_no=chunk_no, letters=letters)
         finish(database, held, Tally(written=5 - dead, dead=dead))
     return job
 
