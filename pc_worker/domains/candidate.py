@@ -7,7 +7,7 @@ from pc_worker.domains.declaration.domain import Domain, Field, SourceVector
 
 DOMAIN = Domain(
     name="candidate",
-    arm="candidate",
+    row_type="candidate",
     key=("id",),
     key_field="candidate_id",
     fields=(

@@ -7,7 +7,7 @@ from pc_worker.domains.declaration.domain import Domain, Field, SourceVector
 
 DOMAIN = Domain(
     name="recruit",
-    arm="recruit",
+    row_type="recruit",
     key=("id",),
     key_field="id",
     fields=(

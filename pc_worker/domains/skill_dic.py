@@ -7,7 +7,7 @@ from pc_worker.domains.declaration.domain import Domain, Field, SourceVector
 
 DOMAIN = Domain(
     name="skill_dic",
-    arm="skill_dic",
+    row_type="skill_dic",
     key=("name", "skill"),
     key_field="skill",
     fields=(Field("position_category", ("category", "position_category"), filled_text, when_null="dead"),),

@@ -10,7 +10,7 @@ from pc_worker.gateway.calls.checks import checked_row_id
 from pc_worker.gateway.config import GatewayConfig
 from pc_worker.gateway.limits.places import Places
 from pc_worker.gateway.log.notify import Watch
-from pc_worker.hot_buffer import AsyncQueue
+from pc_worker.hot_buffer import AsyncHotBuffer
 from pc_worker.store.db.texts import storable
 from pc_worker.store.log.read import Delivery, LogHead
 from pc_worker.store.log.subscription_leases import Subscriptions
@@ -42,7 +42,7 @@ class Parts:
     delivery: Delivery
     subscriptions: Subscriptions
     watch: Watch
-    queue: AsyncQueue | None
+    queue: AsyncHotBuffer | None
     closing: Closing
 
     async def head(self, domain: str) -> LogHead | None:

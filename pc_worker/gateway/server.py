@@ -27,7 +27,7 @@ from pc_worker.gateway.limits.places import Places, Shares
 from pc_worker.gateway.listen import open_addresses, server_options
 from pc_worker.gateway.log.notify import Watch
 from pc_worker.gateway.supervision import tell_unheard
-from pc_worker.hot_buffer import AsyncQueue, open_queue
+from pc_worker.hot_buffer import AsyncHotBuffer, open_hot_buffer
 from pc_worker.store.log.read import Delivery, open_pool
 from pc_worker.store.log.subscription_leases import Subscriptions
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
@@ -91,8 +91,8 @@ async def _parts(config: GatewayConfig, watch: Watch, stack: AsyncExitStack) -> 
     )
 
 
-def _queue(redis_url: str, stack: AsyncExitStack) -> AsyncQueue:
-    queue = AsyncQueue(open_queue(redis_url, max_bytes=0, timeout_s=QUEUE_TIMEOUT_S))
+def _queue(redis_url: str, stack: AsyncExitStack) -> AsyncHotBuffer:
+    queue = AsyncHotBuffer(open_hot_buffer(redis_url, max_bytes=0, timeout_s=QUEUE_TIMEOUT_S))
     stack.callback(queue.close)
     return queue
 

@@ -13,18 +13,18 @@ from pc_worker.hot_buffer.dead_messages import (
 )
 from pc_worker.hot_buffer.entry import Entry, build_entry
 from pc_worker.hot_buffer.held_messages import count_held, hold, release
-from pc_worker.hot_buffer.ring import Queue
-from pc_worker.hot_buffer.ring_async import AsyncQueue
-from pc_worker.hot_buffer.ring_direct import open_queue
+from pc_worker.hot_buffer.ring import HotBuffer
+from pc_worker.hot_buffer.ring_async import AsyncHotBuffer
+from pc_worker.hot_buffer.ring_direct import open_hot_buffer
 from pc_worker.hot_buffer.server import check_policy, check_redis, check_version, server_info
 
 __all__ = [
-    "AsyncQueue",
+    "AsyncHotBuffer",
     "DeadCount",
     "DeadMessage",
     "Entry",
+    "HotBuffer",
     "HotBufferDamaged",
-    "Queue",
     "build_entry",
     "check_policy",
     "check_redis",
@@ -35,7 +35,7 @@ __all__ = [
     "insert_dead_message",
     "is_away",
     "newest_dead",
-    "open_queue",
+    "open_hot_buffer",
     "release",
     "server_info",
 ]

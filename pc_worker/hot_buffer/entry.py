@@ -14,11 +14,11 @@ from uuid import UUID
 import numpy as np
 
 from pc_worker.hot_buffer.seal import SEAL_BYTES, is_sealed, make_seal
-from pc_worker.wire.row import ARMS
-from pc_worker.wire.row_block import ROW_ID_BYTES, RowBlock, arm_prefix, build_block
+from pc_worker.wire.row import ROW_TYPES
+from pc_worker.wire.row_block import ROW_ID_BYTES, RowBlock, build_block, row_type_prefix
 
 MAGIC = b"PCW2"
-#: magic, epoch, nonce, first position, rows, arm's field number, bytes of the domain's name; then the name, each
+#: magic, epoch, nonce, first position, rows, the row type's field number, bytes of the domain's name; then the name, each
 #: row's bytes as uint32, the message, the seal.
 HEADER = struct.Struct("<4s16sqqIBH")
 #: Upper bound of an entry. Anything larger was not written by us and is not read into memory.
@@ -53,7 +53,7 @@ class Entry:
         name = self.domain.encode()
         block = self.block
         header = HEADER.pack(
-            MAGIC, self.epoch.bytes, self.nonce, self.first, len(block), ARMS[block.arm].number, len(name)
+            MAGIC, self.epoch.bytes, self.nonce, self.first, len(block), ROW_TYPES[block.row_type].number, len(name)
         )
         lengths = np.diff(block.offsets).astype("<u4").tobytes()
         front, message = b"".join((header, name, lengths)), self.message()
@@ -75,8 +75,8 @@ class Entry:
         _, epoch, nonce, first, rows, number, name_bytes = HEADER.unpack_from(front)
         name_end = HEADER.size + name_bytes
         lengths = np.frombuffer(front, "<u4", count=rows, offset=name_end).tolist()
-        arm = next(arm for arm, spec in ARMS.items() if spec.number == number)
-        block = _ready_block(arm, range(first, first + rows), lengths, message)
+        row_type = next(row_type for row_type, spec in ROW_TYPES.items() if spec.number == number)
+        block = _ready_block(row_type, range(first, first + rows), lengths, message)
         return cls(front[HEADER.size : name_end].decode(), UUID(bytes=epoch), nonce, block)
 
 
@@ -90,7 +90,7 @@ def front_bytes(header: bytes, total: int) -> int | None:
 
 
 def build_entry(
-    arm: str, *, domain: str, epoch: UUID, nonce: int, first_position: int, rows: Sequence[tuple[str, bytes]]
+    row_type: str, *, domain: str, epoch: UUID, nonce: int, first_position: int, rows: Sequence[tuple[str, bytes]]
 ) -> Entry:
     """Build the entry of a committed chunk from its (row_id, row message) pairs at consecutive positions.
 
@@ -100,11 +100,11 @@ def build_entry(
     if not rows:
         raise ValueError("an entry has at least one row")
     positions = range(first_position, first_position + len(rows))
-    return Entry(domain, epoch, nonce, build_block(arm, positions, rows))
+    return Entry(domain, epoch, nonce, build_block(row_type, positions, rows))
 
 
-def _ready_block(arm: str, positions: range, lengths: list[int], message: bytes) -> RowBlock:
+def _ready_block(row_type: str, positions: range, lengths: list[int], message: bytes) -> RowBlock:
     body = sum(lengths)
-    start = len(arm_prefix(arm, body))
+    start = len(row_type_prefix(row_type, body))
     ids = message[start + body : start + body + ROW_ID_BYTES * len(lengths)]
-    return RowBlock(arm, positions, message, list(accumulate(lengths, initial=start)), ids, whole=message)
+    return RowBlock(row_type, positions, message, list(accumulate(lengths, initial=start)), ids, whole=message)

@@ -11,7 +11,7 @@ from pc_worker.errors import HotBufferDamaged, Unavailable
 from pc_worker.hot_buffer.dead_messages import DeadCount, count_dead
 from pc_worker.hot_buffer.entry import ENTRY_BYTES, Entry
 from pc_worker.hot_buffer.held_messages import count_held
-from pc_worker.hot_buffer.keys import queue_keys
+from pc_worker.hot_buffer.keys import ring_keys
 
 #: KEYS: entries, order, state. ARGV: epoch, first position, entry, bound in bytes. One script, so that the byte count
 #: and the entries always agree. Entries of another epoch are useless and are deleted. A byte count that cannot be
@@ -67,7 +67,7 @@ def is_damage(error: Exception) -> bool:
     return isinstance(error, redis.ResponseError) and any(phrase in str(error) for phrase in NOT_A_RING)
 
 
-class Queue:
+class HotBuffer:
     """The newest committed chunks of each domain, at most ``max_bytes`` a domain. PostgreSQL has every row.
 
     Every method raises Unavailable, and nothing else, if Redis or what it holds is not usable.
@@ -113,7 +113,7 @@ class Queue:
         return count_held(self._client)
 
     def _pushed(self, domain: str, arguments: list[str | int | bytes]) -> bool:
-        keys = queue_keys(domain)
+        keys = ring_keys(domain)
         try:
             return bool(self._push(keys=keys, args=arguments))
         except redis.ResponseError as exc:
@@ -131,7 +131,7 @@ class Queue:
         if not firsts:
             return frozenset()
         with asking(domain):  # by name, so that other members of the set do not matter
-            scores = self._client.zmscore(queue_keys(domain)[1], [str(first) for first in firsts])
+            scores = self._client.zmscore(ring_keys(domain)[1], [str(first) for first in firsts])
             return frozenset(first for first, score in zip(firsts, scores, strict=True) if score is not None)
 
     def get(self, domain: str, first: int, key: bytes) -> Entry | None:
@@ -142,7 +142,7 @@ class Queue:
             Unavailable: If Redis does not answer.
         """
         with asking(domain):
-            keys, field = queue_keys(domain), str(first)
+            keys, field = ring_keys(domain), str(first)
             if self._client.hstrlen(keys[0], field) > ENTRY_BYTES:
                 raise HotBufferDamaged(f"what Redis holds of {domain} at {first} is too large to be an entry")
             stored = self._client.hget(keys[0], field)
@@ -159,7 +159,7 @@ class Queue:
             Unavailable: If Redis does not answer.
         """
         with asking(domain):
-            self._client.unlink(*queue_keys(domain))
+            self._client.unlink(*ring_keys(domain))
 
     def depth(self, domain: str) -> tuple[int, int]:
         """Return the number of stored entries of ``domain``, and their bytes.
@@ -167,7 +167,7 @@ class Queue:
         Raises:
             Unavailable: If Redis does not answer.
         """
-        _, order, state = queue_keys(domain)
+        _, order, state = ring_keys(domain)
         with asking(domain):
             return int(self._client.zcard(order)), int(self._client.hget(state, "bytes") or 0)
 
@@ -178,7 +178,7 @@ class Queue:
             Unavailable: If Redis does not answer.
         """
         with asking(domain):
-            members = self._client.zrange(queue_keys(domain)[1], 0, 0)
+            members = self._client.zrange(ring_keys(domain)[1], 0, 0)
             return None if not members else _position(members[0])
 
     def newest(self, domain: str) -> int | None:
@@ -187,7 +187,7 @@ class Queue:
         Raises:
             Unavailable: If Redis does not answer.
         """
-        _, order, _ = queue_keys(domain)
+        _, order, _ = ring_keys(domain)
         with asking(domain):
             members = self._client.zrange(order, -1, -1)
             return None if not members else _position(members[0])

@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 from pc_worker.errors import HotBufferDamaged
 from pc_worker.hot_buffer.entry import Entry
 from pc_worker.hot_buffer.metrics import UNUSABLE
-from pc_worker.hot_buffer.ring import Queue
+from pc_worker.hot_buffer.ring import HotBuffer
 from pc_worker.logs import get_logger
 
 log = get_logger(__name__)
@@ -29,13 +29,13 @@ TOLD_EVERY_S = 60.0
 THREADS = 2
 
 
-class AsyncQueue:
+class AsyncHotBuffer:
     """Reads entries without consuming them. Never raises for a failure of Redis or for what it holds.
 
     What is not available here is read from the log in PostgreSQL.
     """
 
-    def __init__(self, queue: Queue, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, queue: HotBuffer, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._queue, self._clock = queue, clock
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="queue")
         self._pause_s, self._paused_until = PAUSE_S, 0.0

@@ -16,8 +16,8 @@ from redis.retry import Retry
 
 from pc_worker.errors import HotBufferDamaged
 from pc_worker.hot_buffer.entry import HEADER, Entry, front_bytes
-from pc_worker.hot_buffer.keys import queue_keys
-from pc_worker.hot_buffer.ring import Queue, asking, checked_entry
+from pc_worker.hot_buffer.keys import ring_keys
+from pc_worker.hot_buffer.ring import HotBuffer, asking, checked_entry
 from pc_worker.hot_buffer.seal import SEAL_BYTES
 from pc_worker.urls import read_redis_url
 
@@ -28,7 +28,7 @@ LINE_S = 2.0
 END = b"\r\n"
 
 
-class DirectQueue(Queue):
+class DirectHotBuffer(HotBuffer):
     """A ring over plain TCP whose entries are read without copies. Keeps one connection per reading thread."""
 
     def __init__(self, client: redis.Redis, *, max_bytes: int, target: dict[str, Any], timeout_s: float) -> None:
@@ -59,7 +59,7 @@ class DirectQueue(Queue):
     def _get(self, connection: socket.socket, domain: str, first: int) -> tuple[bytes, bytes, bytes] | None:
         """Return an entry's front, message and seal as received; None if there is no entry."""
         try:
-            length = _ask(connection, b"HGET", queue_keys(domain)[0].encode(), b"%d" % first)
+            length = _ask(connection, b"HGET", ring_keys(domain)[0].encode(), b"%d" % first)
             parts = None if length < 0 else _receive_entry(connection, length)
         except BaseException:  # the rest of the reply is not read
             connection.close()
@@ -92,7 +92,7 @@ class DirectQueue(Queue):
             _ask(connection, b"SELECT", b"%d" % target["db"])
 
 
-def open_queue(redis_url: str, *, max_bytes: int, timeout_s: float) -> Queue:
+def open_hot_buffer(redis_url: str, *, max_bytes: int, timeout_s: float) -> HotBuffer:
     """Return the hot buffer of a server; over plain TCP its entries are read directly.
 
     Raises:
@@ -104,8 +104,8 @@ def open_queue(redis_url: str, *, max_bytes: int, timeout_s: float) -> Queue:
         **target, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 1)
     )
     if server.path or server.tls:
-        return Queue(client, max_bytes=max_bytes)
-    return DirectQueue(client, max_bytes=max_bytes, target=target, timeout_s=timeout_s)
+        return HotBuffer(client, max_bytes=max_bytes)
+    return DirectHotBuffer(client, max_bytes=max_bytes, target=target, timeout_s=timeout_s)
 
 
 def _ask(connection: socket.socket, *words: bytes) -> int:

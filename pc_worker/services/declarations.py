@@ -73,8 +73,8 @@ def _differences(domain: Domain, stored: StoredDomain) -> list[str]:
         found.append(f"{domain.vector.dimension} dimensions, the log has {stored.dimension}")
     if stored.declaration is None:
         return found
-    if stored.declaration["arm"] != domain.arm:
-        found.append(f"wire arm {domain.arm}, the log has {stored.declaration['arm']}")
+    if stored.declaration["arm"] != domain.row_type:
+        found.append(f"wire row type {domain.row_type}, the log has {stored.declaration['row_type']}")
     lost = [column for column in stored.declaration["key"] if column not in domain.key]
     if lost:
         found.append(f"key columns without {', '.join(lost)}, which the log's rows are named by")

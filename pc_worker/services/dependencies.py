@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # only types: a command that asks the ledger loads no reader, no Redis client and no encoder
     from pc_worker.encoding import Encoder, ModelIdentity
-    from pc_worker.hot_buffer import Queue
+    from pc_worker.hot_buffer import HotBuffer
     from pc_worker.model import Model
     from pc_worker.services.sources import Sources
     from pc_worker.store.db.connection import Database
@@ -33,7 +33,7 @@ class Services:
     """
 
     database: Database
-    make_queue: Callable[[], Queue]
+    make_queue: Callable[[], HotBuffer]
     make_sources: Callable[[], Sources]
     encoder: Callable[[Model], Encoder]
     identify: Callable[[str], ModelIdentity]
@@ -44,7 +44,7 @@ class Services:
     spool: Path = Path()
 
     @cached_property
-    def queue(self) -> Queue:
+    def queue(self) -> HotBuffer:
         """The hot end of the delivery log; disposable."""
         return self.make_queue()
 

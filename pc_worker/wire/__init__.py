@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pc_worker.wire.row import WirePassage, arm_of, row_head, row_message, tagged
+from pc_worker.wire.row import WirePassage, row_head, row_message, row_type_of, tagged
 from pc_worker.wire.row_block import MESSAGE_BYTES, RowBlock, build_block
 
 __all__ = [
     "MESSAGE_BYTES",
     "RowBlock",
     "WirePassage",
-    "arm_of",
     "build_block",
     "row_head",
     "row_message",
+    "row_type_of",
     "tagged",
 ]

@@ -19,7 +19,7 @@ VARINT = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Arm:
+class RowType:
     """How the rows of a domain are sent.
 
     Attributes:
@@ -36,11 +36,11 @@ class Arm:
 
 
 #: The rows of stock domains have one vector; a document has passages.
-ARMS: Mapping[str, Arm] = {
-    "recruit": Arm(1, pb.RecruitRow, "id", 11),
-    "candidate": Arm(2, pb.CandidateRow, "candidate_id", 6),
-    "skill_dic": Arm(3, pb.SkillEmbeddingDicRow, None, 3),
-    "document": Arm(4, pb.DocumentRow, "id", 5),
+ROW_TYPES: Mapping[str, RowType] = {
+    "recruit": RowType(1, pb.RecruitRow, "id", 11),
+    "candidate": RowType(2, pb.CandidateRow, "candidate_id", 6),
+    "skill_dic": RowType(3, pb.SkillEmbeddingDicRow, None, 3),
+    "document": RowType(4, pb.DocumentRow, "id", 5),
 }
 
 
@@ -52,9 +52,9 @@ class WirePassage(NamedTuple):
     vector: bytes
 
 
-def arm_of(domain: str) -> str:
+def row_type_of(domain: str) -> str:
     """Return the row type of ``domain``: its own for the three stock domains, else ``document``."""
-    return domain if domain in ARMS else "document"
+    return domain if domain in ROW_TYPES else "document"
 
 
 def varint(number: int) -> bytes:
@@ -80,7 +80,7 @@ def tagged(field: int, content: bytes) -> bytes:
     return prefix(field, len(content)) + content
 
 
-def row_head(arm: str, *, row_id: str, key: str, source: str, payload: Mapping[str, Json]) -> bytes:
+def row_head(row_type: str, *, row_id: str, key: str, source: str, payload: Mapping[str, Json]) -> bytes:
     """Serialise a row without its vectors and model: what the store keeps as ``rows.wire``.
 
     A payload value of None leaves its field unset; payload fields that the message type lacks are left out.
@@ -89,17 +89,17 @@ def row_head(arm: str, *, row_id: str, key: str, source: str, payload: Mapping[s
     Raises:
         TypeError, ValueError: If a value is not of its field's type; cleaning ensures that.
     """
-    row = ARMS[arm].row
-    if arm == "document":
+    row = ROW_TYPES[row_type].row
+    if row_type == "document":
         text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         return row(id=row_id, key=key, source=source, payload_json=text).SerializeToString()
     fields = {name: value for name in row.DESCRIPTOR.fields_by_name if (value := payload.get(name)) is not None}
-    if (id_field := ARMS[arm].id_field) is not None:
+    if (id_field := ROW_TYPES[row_type].id_field) is not None:
         fields[id_field] = row_id
     return row(**fields).SerializeToString()
 
 
-def row_message(arm: str, head: bytes, passages: Sequence[tuple[int, int, bytes]], model: str) -> bytes:
+def row_message(row_type: str, head: bytes, passages: Sequence[tuple[int, int, bytes]], model: str) -> bytes:
     """Return the row's whole message: ``head`` and its vectors; in a document also each passage's span, and the model.
 
     ``passages`` are WirePassages, or equal tuples; ``model`` is ``name@revision``. Appending fields to a serialised
@@ -108,15 +108,15 @@ def row_message(arm: str, head: bytes, passages: Sequence[tuple[int, int, bytes]
     Raises:
         ValueError: If a row of a stock domain has not exactly one passage.
     """
-    field = ARMS[arm].vector_field
-    if arm == "document":
+    field = ROW_TYPES[row_type].vector_field
+    if row_type == "document":
         encoded = [head]
         for start, end, vector in passages:
             encoded += (_passage_start(field, start, end, len(vector)), vector)
         encoded.append(_model_field(model))
         return b"".join(encoded)
     if len(passages) != 1:
-        raise ValueError(f"a {arm} row has one vector, not {len(passages)}")
+        raise ValueError(f"a {row_type} row has one vector, not {len(passages)}")
     _, _, vector = passages[0]
     return b"".join((head, prefix(field, len(vector)), vector))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
-from pc_worker.wire.row import ARMS, prefix
+from pc_worker.wire.row import ROW_TYPES, prefix
 
 #: The default limit of gRPC clients, less the five bytes that frame a message.
 MESSAGE_BYTES = 4 * 1024 * 1024 - 5
@@ -28,7 +28,7 @@ class RowBlock:
     ``row_ids`` fields, 38 bytes each. ``whole`` is the serialised ``RowChunk`` of all rows, if there is one.
     """
 
-    arm: str
+    row_type: str
     positions: Sequence[int]
     data: bytes
     offsets: Sequence[int]
@@ -61,7 +61,7 @@ class RowBlock:
         body = self.data[self.offsets[start] : self.offsets[end]]
         ids = self.ids[start * ROW_ID_BYTES : end * ROW_ID_BYTES]
         positions = pb.RowChunk(positions=self.positions[start:end]).SerializeToString()
-        return b"".join((arm_prefix(self.arm, len(body)), body, ids, positions))
+        return b"".join((row_type_prefix(self.row_type, len(body)), body, ids, positions))
 
     def cuts(self, start: int = 0, *, max_rows: int, max_bytes: int = MESSAGE_BYTES) -> Iterator[tuple[int, int]]:
         """Yield (start, end) of the fewest messages for the rows from ``start`` on, each within both limits.
@@ -79,16 +79,16 @@ class RowBlock:
             start = end
 
 
-def arm_prefix(arm: str, body_bytes: int) -> bytes:
+def row_type_prefix(row_type: str, body_bytes: int) -> bytes:
     """Return tag and length of the oneof field around ``body_bytes`` of rows."""
-    return prefix(ARMS[arm].number, body_bytes)
+    return prefix(ROW_TYPES[row_type].number, body_bytes)
 
 
-def build_block(arm: str, positions: Sequence[int], rows: Sequence[tuple[str, bytes]]) -> RowBlock:
+def build_block(row_type: str, positions: Sequence[int], rows: Sequence[tuple[str, bytes]]) -> RowBlock:
     """Join (row_id, row message) pairs; ``positions`` has one for each, rising."""
     starts = [prefix(1, len(message)) for _, message in rows]
     return RowBlock(
-        arm=arm,
+        row_type=row_type,
         positions=positions,
         data=b"".join(part for start, (_, message) in zip(starts, rows, strict=True) for part in (start, message)),
         offsets=list(accumulate((len(s) + len(row[1]) for s, row in zip(starts, rows, strict=True)), initial=0)),

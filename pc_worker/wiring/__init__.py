@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import redis
 
     from pc_worker.encoding import Encoder, ModelIdentity
-    from pc_worker.hot_buffer import Queue
+    from pc_worker.hot_buffer import HotBuffer
     from pc_worker.services.maintenance.line_metrics import LineMetrics
     from pc_worker.services.sources import Sources
 
@@ -185,10 +185,10 @@ def _check_rate_limits(settings: Settings) -> None:
             get_domain(name)
 
 
-def _queue(redis_url: str, *, max_bytes: int) -> Queue:
-    from pc_worker.hot_buffer import Queue
+def _queue(redis_url: str, *, max_bytes: int) -> HotBuffer:
+    from pc_worker.hot_buffer import HotBuffer
 
-    return Queue(redis_client(redis_url), max_bytes=max_bytes)
+    return HotBuffer(redis_client(redis_url), max_bytes=max_bytes)
 
 
 def _identified(model: str, *, settings: Settings) -> ModelIdentity:

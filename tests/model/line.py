@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pc_worker.domains import Options
 from pc_worker.encoding import ModelIdentity
 from pc_worker.encoding.protocol import Span
-from pc_worker.hot_buffer import Queue
+from pc_worker.hot_buffer import HotBuffer
 from pc_worker.model import Job, Model
 from pc_worker.reader import Limits
 from pc_worker.services.dependencies import Services
@@ -68,7 +68,7 @@ def services_for(database_url: str, redis_url: str, folder: Path, *, queue_bytes
     folder.mkdir(parents=True, exist_ok=True)
     return Services(
         database=Database(database_url, application="model"),
-        make_queue=lambda: Queue(redis.Redis.from_url(redis_url), max_bytes=queue_bytes),
+        make_queue=lambda: HotBuffer(redis.Redis.from_url(redis_url), max_bytes=queue_bytes),
         make_sources=lambda: Sources([folder], spool=folder / "spool", limits=Limits()),
         encoder=lambda model: TinyEncoder(identify(model.name)),
         identify=identify,

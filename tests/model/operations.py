@@ -13,7 +13,7 @@ from uuid import UUID
 import redis
 
 from pc_worker.errors import Conflict, InvalidRequest
-from pc_worker.hot_buffer.keys import queue_keys
+from pc_worker.hot_buffer.keys import ring_keys
 from pc_worker.services.forget import forget_ids, forget_source
 from pc_worker.services.ingest.process_chunk import process_chunk
 from pc_worker.services.jobs.dead_letters import drop_dead, retry_dead
@@ -238,7 +238,7 @@ async def forge(world: World) -> None:
 
 
 def _forge(world: World) -> None:
-    entries, order, state = queue_keys(DOMAIN)
+    entries, order, state = ring_keys(DOMAIN)
     held: dict[bytes, bytes] = world.redis.hgetall(entries) if world.redis.type(entries) == b"hash" else {}  # type: ignore[assignment]
     world.stolen = (world.stolen + list(held.items()))[-50:]
     kind = world.random.randrange(6)

@@ -19,7 +19,7 @@ from pc_worker.bench.gateway.servers import own_process, run_bare, run_gateway
 from pc_worker.bench.own_folder import own_folder
 from pc_worker.embedded import EmbeddedServers, start_servers
 from pc_worker.gateway import GatewayConfig
-from pc_worker.hot_buffer import Queue
+from pc_worker.hot_buffer import HotBuffer
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, read_migrations
 
@@ -130,7 +130,7 @@ def fill_domain(servers: EmbeddedServers, domain: str, chunks: list[Chunk]) -> N
     key = store_chunks(database, domain, chunks)
     database.close()
     client = redis.Redis.from_url(servers.redis_url)
-    queue = Queue(client, max_bytes=QUEUE_BYTES)
+    queue = HotBuffer(client, max_bytes=QUEUE_BYTES)
     for chunk in chunks:
         queue.push(chunk.entry, key)
     client.close()

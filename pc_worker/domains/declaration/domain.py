@@ -11,8 +11,8 @@ from pc_worker.reader import Json
 #: A rule gives the clean value of a cell that is not null, or raises ``BadValue`` or ``DropRow``.
 Rule = Callable[[object], Json]
 
-#: The arm of the wire's ``RowChunk`` that carries a domain; ``document`` serves all but the three stock ones.
-Arm = Literal["recruit", "candidate", "skill_dic", "document"]
+#: The row type of the wire's ``RowChunk`` that carries a domain; ``document`` serves all but the three stock ones.
+RowType = Literal["recruit", "candidate", "skill_dic", "document"]
 
 #: What a null or missing cell does: stays null, kills the row (kept as dead letter), or drops the row.
 WhenNull = Literal["keep", "dead", "skip"]
@@ -78,7 +78,7 @@ class Domain:
         text: Payload fields whose text, joined by blank lines, is embedded here.
         any_table: The payload is the whole source row.
         search: Payload fields whose words are searched; for ``any_table`` all text of the row.
-        arm: The wire arm.
+        row_type: Its row type on the wire.
         revision: Raise it when a change of rules makes other records of the same source.
     """
 
@@ -90,7 +90,7 @@ class Domain:
     text: tuple[str, ...] = ()
     any_table: AnyTable | None = None
     search: tuple[str, ...] = ()
-    arm: Arm = "document"
+    row_type: RowType = "document"
     revision: int = 1
 
     def __post_init__(self) -> None:

@@ -18,7 +18,7 @@ from pc_worker.gateway.calls.checks import checked_position, chunk_rows
 from pc_worker.gateway.context import Parts
 from pc_worker.gateway.limits.door import Call
 from pc_worker.gateway.log.delivery import LogReader, Range, resting_when_blocked
-from pc_worker.wire import arm_of
+from pc_worker.wire import row_type_of
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
 log = structlog.get_logger()
@@ -80,8 +80,8 @@ class EmbeddingStream:
             after = checked_position(request.after_position, head)
         else:
             after = await self._parts.resolve(request.domain, given) if given else 0
-        arm = arm_of(request.domain)
-        return Start(Range(domain=request.domain, arm=arm, after=after, head=head, max_rows=max_rows), given)
+        row_type = row_type_of(request.domain)
+        return Start(Range(domain=request.domain, row_type=row_type, after=after, head=head, max_rows=max_rows), given)
 
     async def _serve(self, start: Start, context: grpc.aio.ServicerContext) -> None:
         wanted = start.wanted

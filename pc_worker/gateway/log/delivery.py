@@ -14,7 +14,7 @@ from pc_worker.errors import ContractBroken, Unavailable
 from pc_worker.gateway.log.read_ahead import ReadAhead
 from pc_worker.gateway.log.read_plan import Step, plan
 from pc_worker.gateway.log.retry import Patience
-from pc_worker.hot_buffer import AsyncQueue, Entry
+from pc_worker.hot_buffer import AsyncHotBuffer, Entry
 from pc_worker.store.log.read import Delivery, LogBatch, LoggedRows, Tombstone
 from pc_worker.wire import MESSAGE_BYTES, RowBlock, build_block, row_message
 
@@ -67,7 +67,7 @@ class Range:
     """
 
     domain: str
-    arm: str
+    row_type: str
     after: int
     head: int
     max_rows: int
@@ -77,7 +77,7 @@ class Range:
 class LogReader:
     """Reads one range in order, a little ahead, surviving a database or queue that goes away meanwhile."""
 
-    def __init__(self, delivery: Delivery, queue: AsyncQueue | None, wanted: Range, *, heal_s: float) -> None:
+    def __init__(self, delivery: Delivery, queue: AsyncHotBuffer | None, wanted: Range, *, heal_s: float) -> None:
         self._delivery, self._queue, self._wanted, self._heal_s = delivery, queue, wanted, heal_s
         self._cursor = wanted.after
         self._batches: Sequence[LogBatch] = ()
@@ -175,7 +175,7 @@ class LogReader:
                 jobs = self._jobs(block) if self._wanted.consumer else ()
                 return Piece(block, 0, found.upto, False, found.model, found.epoch, jobs, found.tombstones)
             case _:
-                return Piece(build_block(self._wanted.arm, [], []), 0, step.upto, False, "", NO_EPOCH)
+                return Piece(build_block(self._wanted.row_type, [], []), 0, step.upto, False, "", NO_EPOCH)
 
     def _jobs(self, block: RowBlock) -> tuple[str, ...]:
         firsts = [batch.first for batch in self._batches]
@@ -186,11 +186,11 @@ class LogReader:
     def _block(self, read: LoggedRows) -> RowBlock:
         rows = []
         for row in read.rows:
-            message = row_message(self._wanted.arm, row.head, row.passages, read.model)
+            message = row_message(self._wanted.row_type, row.head, row.passages, read.model)
             if len(message) > MOST_ROW_BYTES:  # no client could take it: each would fail here again and again
                 raise ContractBroken(
                     f"row {row.row_id} at position {row.position} of {self._wanted.domain} is {len(message):,} bytes "
                     f"on the wire; {MOST_ROW_BYTES:,} is the most: switch the domain's model back, or forget the row"
                 )
             rows.append((row.row_id, message))
-        return build_block(self._wanted.arm, [row.position for row in read.rows], rows)
+        return build_block(self._wanted.row_type, [row.position for row in read.rows], rows)

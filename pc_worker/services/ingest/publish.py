@@ -19,7 +19,7 @@ def push_written(services: Services, domain: Domain, written: Written) -> None:
     if stretch is None:
         return
     entry = build_entry(
-        domain.arm,
+        domain.row_type,
         domain=domain.name,
         epoch=stretch.epoch,
         nonce=stretch.nonce,

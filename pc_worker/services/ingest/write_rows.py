@@ -187,7 +187,7 @@ def made_ready(work: Work, wanted: Sequence[Candidate], embedded: Mapping[int, P
 def _row_write(work: Work, candidate: Candidate, passages: Passages) -> RowWrite:
     record = candidate.record
     head = row_head(
-        work.domain.arm,
+        work.domain.row_type,
         row_id=str(candidate.row_id),
         key=record.key,
         source=work.mapping.source,
@@ -208,7 +208,7 @@ def _row_write(work: Work, candidate: Candidate, passages: Passages) -> RowWrite
 
 def _message(work: Work, write: RowWrite) -> bytes:
     passages = [WirePassage(p.start, p.end, p.vector.astype("<f4", copy=False).tobytes()) for p in write.passages]
-    return row_message(work.domain.arm, write.wire, passages, work.model.label)
+    return row_message(work.domain.row_type, write.wire, passages, work.model.label)
 
 
 def _commit(cursor: Cursor, work: Work, found: Found, ready: Ready, book: Book, *, made: Embedder) -> Written:

@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from pc_worker.domains import domain_names
 from pc_worker.errors import HotBufferDamaged
-from pc_worker.hot_buffer import Queue
+from pc_worker.hot_buffer import HotBuffer
 from pc_worker.logs import get_logger
 from pc_worker.model import OPEN_STATES, JobState
 from pc_worker.store.db.connection import Cursor, Database
@@ -63,7 +63,7 @@ class LineMetrics(Collector):
         queue: Whose depth is told.
     """
 
-    def __init__(self, database: Database, queue: Queue) -> None:
+    def __init__(self, database: Database, queue: HotBuffer) -> None:
         self._database, self._queue = database, queue
         self._one_at_a_time = Lock()
 

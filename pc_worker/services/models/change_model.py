@@ -131,7 +131,8 @@ def backfill(services: Services, domain_name: str, model: Model, *, after: UUID 
 def _size(domain: Domain, model: Model, row_bytes: int, places: Sequence[tuple[int, int]]) -> int:
     """Give a row's bytes on the wire."""
     vector = bytes(4 * model.dimension)
-    return row_bytes + len(row_message(domain.arm, b"", [(start, end, vector) for start, end in places], model.label))
+    passages = [(start, end, vector) for start, end in places]
+    return row_bytes + len(row_message(domain.row_type, b"", passages, model.label))
 
 
 def _stored_too_large(cursor: Cursor, domain: Domain, model: Model) -> list[TooLarge]:

@@ -38,7 +38,7 @@ def seed_domain(cursor: Cursor, domain: Domain, services: Services) -> None:
 
 def declared_form(domain: Domain) -> Mapping[str, Any]:
     """Give what is noted of a declaration; the dimension is the model's."""
-    return {"arm": domain.arm, "key": list(domain.key)}
+    return {"arm": domain.row_type, "key": list(domain.key)}
 
 
 def declared_model(cursor: Cursor, domain: Domain, services: Services) -> Model:

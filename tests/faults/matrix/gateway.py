@@ -17,7 +17,7 @@ import psycopg2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from pc_worker.hot_buffer.entry import HEADER, front_bytes
-from pc_worker.hot_buffer.keys import queue_keys
+from pc_worker.hot_buffer.keys import ring_keys
 from pc_worker.hot_buffer.seal import SEAL_BYTES, make_seal
 from pc_worker.settings import PROJECT
 from tests.faults.consumer import Reading, read_all
@@ -135,7 +135,7 @@ def _with_spoilt_entries(
             for number, field in enumerate(chosen):
                 client.hset(_key(rig), field, spoil(entries[field], number))
             if odd_members:
-                client.zadd(queue_keys(DOMAIN)[1], odd_members)
+                client.zadd(ring_keys(DOMAIN)[1], odd_members)
         drill.injected += len(chosen)
         drill.check()
         drill.settled_s.append(time.monotonic() - since)

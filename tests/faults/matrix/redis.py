@@ -13,7 +13,7 @@ import psutil
 import redis
 from celery import Celery
 
-from pc_worker.hot_buffer.keys import queue_keys
+from pc_worker.hot_buffer.keys import ring_keys
 from tests.faults.drill import Drill, Fault
 from tests.faults.load import DOMAIN
 from tests.faults.rig import Rig, Work
@@ -93,7 +93,7 @@ def foreign_keys(drill: Drill) -> None:
     rig, wrong = drill.rig, ("list", "text", "set", "odd members", "odd bytes")
 
     def inject(_: Work) -> None:
-        key, kind = rig.random.choice(queue_keys(DOMAIN)), rig.random.choice(wrong)
+        key, kind = rig.random.choice(ring_keys(DOMAIN)), rig.random.choice(wrong)
         with rig.redis_client() as client:
             client.delete(key)
             match kind:
@@ -110,7 +110,7 @@ def foreign_keys(drill: Drill) -> None:
 
     drill.under_load(inject, rows=400)
     with rig.redis_client() as client:
-        kinds = [client.type(key) for key in queue_keys(DOMAIN)]
+        kinds = [client.type(key) for key in ring_keys(DOMAIN)]
         drill.expect(kinds == [b"hash", b"zset", b"hash"], f"the queue's keys are {kinds}")
 
 

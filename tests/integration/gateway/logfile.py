@@ -14,10 +14,10 @@ import psycopg2
 import psycopg2.extras
 import redis
 
-from pc_worker.hot_buffer import Entry, Queue, build_entry
+from pc_worker.hot_buffer import Entry, HotBuffer, build_entry
 from pc_worker.model import Stretch
 from pc_worker.store.rows.merge import append_log
-from pc_worker.wire import WirePassage, arm_of, row_head, row_message
+from pc_worker.wire import WirePassage, row_head, row_message, row_type_of
 
 NAMESPACE = UUID("9f1c6f0e-0000-5000-8000-000000000000")
 UPSERT_ROW = """
@@ -61,9 +61,9 @@ class DomainLog:
     """Writes versions of rows, remembers what the log must deliver."""
 
     def __init__(self, database_url: str, redis_url: str, domain: str, *, dimension: int = 8) -> None:
-        self.domain, self.arm, self.dimension = domain, arm_of(domain), dimension
+        self.domain, self.arm, self.dimension = domain, row_type_of(domain), dimension
         self.redis = redis.Redis.from_url(redis_url)
-        self.queue = Queue(self.redis, max_bytes=64 * 1024 * 1024)
+        self.queue = HotBuffer(self.redis, max_bytes=64 * 1024 * 1024)
         self._database_url = database_url
         self._newest: dict[str, Sent] = {}
         self.entries: list[Entry] = []

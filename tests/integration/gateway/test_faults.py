@@ -18,7 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pc_worker.gateway import metrics
 from pc_worker.hot_buffer import build_entry
 from pc_worker.hot_buffer.entry import HEADER
-from pc_worker.hot_buffer.keys import queue_keys
+from pc_worker.hot_buffer.keys import ring_keys
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.integration.gateway.client import Received, call, finish, stream
 from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway, until
@@ -46,7 +46,7 @@ def _flush(log: DomainLog) -> None:
 
 
 def _corrupt(log: DomainLog) -> None:
-    key = queue_keys(log.domain)[0]
+    key = ring_keys(log.domain)[0]
     for field, entry in log.redis.hgetall(key).items():
         damaged = bytearray(entry)  # type: ignore[arg-type] # a client that does not decode gives bytes
         damaged[len(damaged) // 2] ^= 1
@@ -54,7 +54,7 @@ def _corrupt(log: DomainLog) -> None:
 
 
 def _truncate(log: DomainLog) -> None:
-    key = queue_keys(log.domain)[0]
+    key = ring_keys(log.domain)[0]
     for field, entry in log.redis.hgetall(key).items():
         log.redis.hset(key, field, entry[:100])
 
@@ -73,7 +73,7 @@ def _lie(
             first_position=entry.first,
             rows=rows[shift:],
         )
-        log.redis.hset(queue_keys(log.domain)[0], str(entry.first), lie.to_bytes(key))
+        log.redis.hset(ring_keys(log.domain)[0], str(entry.first), lie.to_bytes(key))
 
 
 def _own_lie(log: DomainLog, **changes: Any) -> None:
@@ -82,7 +82,7 @@ def _own_lie(log: DomainLog, **changes: Any) -> None:
 
 
 def _unknown_arm(log: DomainLog) -> None:
-    key = queue_keys(log.domain)[0]
+    key = ring_keys(log.domain)[0]
     for field, entry in log.redis.hgetall(key).items():
         forged = bytearray(entry)  # type: ignore[arg-type] # a client that does not decode gives bytes
         forged[HEADER.size - 3] = 99
@@ -91,13 +91,13 @@ def _unknown_arm(log: DomainLog) -> None:
 
 def _swapped(log: DomainLog) -> None:
     one, other, *_ = log.entries
-    key = queue_keys(log.domain)[0]
+    key = ring_keys(log.domain)[0]
     stored = log.redis.hget(key, str(one.first))
     log.redis.hset(key, str(other.first), stored)
 
 
 def _odd_members(log: DomainLog) -> None:
-    order = queue_keys(log.domain)[1]
+    order = ring_keys(log.domain)[1]
     odd: dict[Any, float] = {"no number": 1, "": 2, "NaN": 3, b"\xff\xfe": 4, "1.5": 5}
     log.redis.zadd(order, odd)
     log.redis.zadd(order, {f"x{number}": number for number in range(5000)})
@@ -105,13 +105,13 @@ def _odd_members(log: DomainLog) -> None:
 
 def _wrong_type(log: DomainLog) -> None:
     log.redis.flushall()
-    for key in queue_keys(log.domain):
+    for key in ring_keys(log.domain):
         log.redis.set(key, "nonsense")
 
 
 def _lists(log: DomainLog) -> None:
     log.redis.flushall()
-    for key in queue_keys(log.domain):
+    for key in ring_keys(log.domain):
         log.redis.rpush(key, "1", "2")
 
 
@@ -193,9 +193,9 @@ def _one_step(log: DomainLog, chance: random.Random) -> None:
             log.queue.push(chance.choice(log.entries), log.key)
         case "damage" if log.entries:
             first = chance.choice(log.entries).first
-            log.redis.hset(queue_keys(log.domain)[0], str(first), chance.randbytes(200))
+            log.redis.hset(ring_keys(log.domain)[0], str(first), chance.randbytes(200))
         case "evict" if log.entries:
-            log.redis.hdel(queue_keys(log.domain)[0], str(chance.choice(log.entries).first))
+            log.redis.hdel(ring_keys(log.domain)[0], str(chance.choice(log.entries).first))
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ import redis
 from pc_worker.bench.gateway.calls import open_channel, start_stream
 from pc_worker.bench.gateway.crowd import crowd, memory_mib
 from pc_worker.bench.gateway.log import make_chunks, store_chunks
-from pc_worker.hot_buffer import Queue
+from pc_worker.hot_buffer import HotBuffer
 from pc_worker.store.db.connection import Database
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.integration.gateway.conftest import Neighbours, config_for
@@ -40,7 +40,7 @@ def _fill(neighbours: Neighbours) -> None:
     key = store_chunks(database, "law", chunks)
     database.close()
     client = redis.Redis.from_url(neighbours.redis_url)
-    queue = Queue(client, max_bytes=256 * MIB)
+    queue = HotBuffer(client, max_bytes=256 * MIB)
     for chunk in chunks:
         queue.push(chunk.entry, key)
     client.close()

@@ -15,9 +15,9 @@ import redis
 from structlog.testing import capture_logs
 
 from pc_worker.errors import HotBufferDamaged, Unavailable
-from pc_worker.hot_buffer import AsyncQueue, Entry, Queue, build_entry, open_queue
+from pc_worker.hot_buffer import AsyncHotBuffer, Entry, HotBuffer, build_entry, open_hot_buffer
 from pc_worker.hot_buffer.entry import ENTRY_BYTES, HEADER
-from pc_worker.hot_buffer.keys import queue_keys
+from pc_worker.hot_buffer.keys import ring_keys
 from pc_worker.hot_buffer.metrics import UNUSABLE
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.integration.gateway.servers import Servers
@@ -41,13 +41,13 @@ def redis_url(servers: Servers) -> Iterator[str]:
 
 
 @pytest.fixture(params=["directly", "through the client"])
-def queue(request: pytest.FixtureRequest, redis_url: str) -> Queue:
+def queue(request: pytest.FixtureRequest, redis_url: str) -> HotBuffer:
     if request.param == "directly":
-        return open_queue(redis_url, max_bytes=10_000, timeout_s=5)
-    return Queue(redis.Redis.from_url(redis_url), max_bytes=10_000)
+        return open_hot_buffer(redis_url, max_bytes=10_000, timeout_s=5)
+    return HotBuffer(redis.Redis.from_url(redis_url), max_bytes=10_000)
 
 
-def test_what_was_pushed_is_read_as_often_as_asked_for(queue: Queue) -> None:
+def test_what_was_pushed_is_read_as_often_as_asked_for(queue: HotBuffer) -> None:
     queue.push(_entry(11), KEY)
 
     read = [queue.get("law", 11, KEY) for _ in range(3)]
@@ -57,7 +57,7 @@ def test_what_was_pushed_is_read_as_often_as_asked_for(queue: Queue) -> None:
     assert queue.get("other", 11, KEY) is None
 
 
-def test_the_oldest_positions_fall_out_over_the_bound(queue: Queue) -> None:
+def test_the_oldest_positions_fall_out_over_the_bound(queue: HotBuffer) -> None:
     for first in (51, 1, 41, 11, 31, 21, 71, 61):
         queue.push(_entry(first), KEY)
 
@@ -69,7 +69,7 @@ def test_the_oldest_positions_fall_out_over_the_bound(queue: Queue) -> None:
     assert queue.held("law", range(41, 62)) == {41, 51, 61}
 
 
-def test_pushing_twice_counts_once(queue: Queue) -> None:
+def test_pushing_twice_counts_once(queue: HotBuffer) -> None:
     queue.push(_entry(1), KEY)
     before = queue.depth("law")
 
@@ -78,14 +78,14 @@ def test_pushing_twice_counts_once(queue: Queue) -> None:
     assert queue.depth("law") == before
 
 
-def test_an_entry_larger_than_the_bound_is_not_stored(queue: Queue) -> None:
+def test_an_entry_larger_than_the_bound_is_not_stored(queue: HotBuffer) -> None:
     queue.push(_entry(1), KEY)
 
     assert not queue.push(_entry(11, size=20_000), KEY)
     assert queue.held("law", range(100)) == {1}
 
 
-def test_another_epoch_clears_the_ring(queue: Queue) -> None:
+def test_another_epoch_clears_the_ring(queue: HotBuffer) -> None:
     queue.push(_entry(1), KEY)
 
     queue.push(_entry(101, epoch=uuid4()), KEY)
@@ -94,7 +94,7 @@ def test_another_epoch_clears_the_ring(queue: Queue) -> None:
     assert queue.depth("law")[0] == 1
 
 
-def test_clear_leaves_nothing(queue: Queue) -> None:
+def test_clear_leaves_nothing(queue: HotBuffer) -> None:
     queue.push(_entry(1), KEY)
 
     queue.clear("law")
@@ -120,7 +120,7 @@ def _unsealed(entry: Entry, *, number: int | None = None) -> bytes:
         pytest.param(b"\x00" * 5000, id="zeros"),
         pytest.param(b"PCW1" + b"\x00" * 5000, id="of the version before"),
         pytest.param(_unsealed(_entry(11)), id="with another key"),
-        pytest.param(_unsealed(_entry(11), number=77), id="of an arm that is not"),
+        pytest.param(_unsealed(_entry(11), number=77), id="of a row type that is not"),
         pytest.param(_entry(21).to_bytes(KEY), id="from another place"),
         pytest.param(_entry(11).to_bytes(KEY)[:-1], id="cut"),
         pytest.param(_entry(11).to_bytes(KEY) + b"x", id="continued"),
@@ -128,10 +128,10 @@ def _unsealed(entry: Entry, *, number: int | None = None) -> bytes:
     ],
 )
 def test_what_is_no_entry_of_ours_is_damage_and_the_next_read_is_right(
-    queue: Queue, redis_url: str, stored: bytes
+    queue: HotBuffer, redis_url: str, stored: bytes
 ) -> None:
     queue.push(_entry(1), KEY)
-    redis.Redis.from_url(redis_url).hset(queue_keys("law")[0], "11", stored)
+    redis.Redis.from_url(redis_url).hset(ring_keys("law")[0], "11", stored)
 
     with pytest.raises(HotBufferDamaged):
         queue.get("law", 11, KEY)
@@ -141,9 +141,9 @@ def test_what_is_no_entry_of_ours_is_damage_and_the_next_read_is_right(
 @pytest.mark.parametrize("number", range(3))
 @pytest.mark.parametrize("kind", ["set", "rpush", "sadd", "hset", "zadd", "xadd"])
 def test_a_key_of_another_type_is_damage_and_a_push_mends_it(
-    queue: Queue, redis_url: str, number: int, kind: str
+    queue: HotBuffer, redis_url: str, number: int, kind: str
 ) -> None:
-    key, client = queue_keys("law")[number], redis.Redis.from_url(redis_url)
+    key, client = ring_keys("law")[number], redis.Redis.from_url(redis_url)
     queue.push(_entry(1), KEY)
     client.delete(key)
     arguments = {"hset": ("epoch", str(EPOCH), "bytes", "many"), "zadd": ("inf", "no number"), "xadd": ("*", "a", "b")}
@@ -160,9 +160,9 @@ def test_a_key_of_another_type_is_damage_and_a_push_mends_it(
 
 
 @pytest.mark.parametrize("held", [-(10**15), 10**15, 2**63 - 5])
-def test_bytes_that_cannot_be_right_start_the_ring_anew(queue: Queue, redis_url: str, held: int) -> None:
+def test_bytes_that_cannot_be_right_start_the_ring_anew(queue: HotBuffer, redis_url: str, held: int) -> None:
     queue.push(_entry(1), KEY)
-    redis.Redis.from_url(redis_url).hset(queue_keys("law")[2], "bytes", held)
+    redis.Redis.from_url(redis_url).hset(ring_keys("law")[2], "bytes", held)
 
     for first in (11, 21, 31):
         queue.push(_entry(first), KEY)
@@ -171,10 +171,10 @@ def test_bytes_that_cannot_be_right_start_the_ring_anew(queue: Queue, redis_url:
     assert size == entries * len(_entry(1).to_bytes(KEY)) > 0
 
 
-def test_odd_members_of_the_order_are_not_looked_at(queue: Queue, redis_url: str) -> None:
+def test_odd_members_of_the_order_are_not_looked_at(queue: HotBuffer, redis_url: str) -> None:
     queue.push(_entry(1), KEY)
     odd: dict[Any, float] = {"no number": 1, "": 1, "-inf": float("-inf"), "1e3": 1000, b"\xff": 5}
-    redis.Redis.from_url(redis_url).zadd(queue_keys("law")[1], odd)
+    redis.Redis.from_url(redis_url).zadd(ring_keys("law")[1], odd)
 
     assert queue.held("law", range(1, 20)) == {1}
     with pytest.raises(HotBufferDamaged):
@@ -218,12 +218,13 @@ def _server_that_says(answer: bytes) -> Iterator[str]:
 async def test_whatever_a_server_says_only_the_queue_is_lost(answer: bytes, directly: bool) -> None:
     with _server_that_says(answer) as url:
         client = redis.Redis.from_url(url, socket_timeout=0.2)
-        queue = open_queue(url, max_bytes=10_000, timeout_s=0.2) if directly else Queue(client, max_bytes=10_000)
-        reader = AsyncQueue(queue)
+        bound = 10_000
+        queue = open_hot_buffer(url, max_bytes=bound, timeout_s=0.2) if directly else HotBuffer(client, max_bytes=bound)
+        reader = AsyncHotBuffer(queue)
         before = _unusable()
 
         assert await reader.get("law", 1, 1, KEY) is None
-        assert await AsyncQueue(queue).held("law", [1]) == frozenset()
+        assert await AsyncHotBuffer(queue).held("law", [1]) == frozenset()
         assert _unusable() >= before + 1
         for ask in (lambda: queue.push(_entry(1), KEY), lambda: queue.depth("law"), lambda: queue.oldest("law")):
             with suppress(Unavailable):
@@ -235,7 +236,7 @@ def _unusable() -> float:
     return float(sum(UNUSABLE.labels("law", reason)._value.get() for reason in ("away", "damaged")))
 
 
-class _Strange(Queue):
+class _Strange(HotBuffer):
     """A queue whose reading raises what nobody foresaw."""
 
     def __init__(self, error: Exception) -> None:
@@ -247,7 +248,7 @@ class _Strange(Queue):
 
 @pytest.mark.parametrize("error", [StopIteration(), MemoryError(), RecursionError(), KeyError(b"\xff"), EOFError()])
 async def test_whatever_is_raised_is_no_entry_and_is_told_once(error: Exception) -> None:
-    reader = AsyncQueue(_Strange(error), clock=lambda: 0.0)
+    reader = AsyncHotBuffer(_Strange(error), clock=lambda: 0.0)
 
     with capture_logs() as logs:
         read = [await reader.get("law", first, 1, KEY) for first in range(5)]
@@ -257,7 +258,7 @@ async def test_whatever_is_raised_is_no_entry_and_is_told_once(error: Exception)
 
 
 def test_a_large_entry_is_read_whole(redis_url: str) -> None:
-    queue = open_queue(redis_url, max_bytes=10**8, timeout_s=5)
+    queue = open_hot_buffer(redis_url, max_bytes=10**8, timeout_s=5)
     entry = _entry(1, size=4_000_000)
     queue.push(entry, KEY)
 
@@ -267,7 +268,7 @@ def test_a_large_entry_is_read_whole(redis_url: str) -> None:
     assert read.message() == entry.message()
 
 
-def test_a_killed_server_is_unavailable_and_then_there_again(servers: Servers, queue: Queue) -> None:
+def test_a_killed_server_is_unavailable_and_then_there_again(servers: Servers, queue: HotBuffer) -> None:
     queue.push(_entry(1), KEY)
     queue.get("law", 1, KEY)
 
@@ -284,16 +285,16 @@ def test_a_wrong_password_is_unavailable(redis_url: str) -> None:
     host = redis_url.rpartition("@")[2]
 
     with pytest.raises(Unavailable):
-        open_queue(f"redis://:wrong@{host}", max_bytes=1, timeout_s=5).get("law", 1, KEY)
+        open_hot_buffer(f"redis://:wrong@{host}", max_bytes=1, timeout_s=5).get("law", 1, KEY)
 
 
 async def test_a_dead_server_is_left_alone_for_a_while(redis_url: str) -> None:
     now = [0.0]
-    dead = open_queue("redis://127.0.0.1:1/0", max_bytes=1, timeout_s=1)
-    queue = AsyncQueue(dead, clock=lambda: now[0])
+    dead = open_hot_buffer("redis://127.0.0.1:1/0", max_bytes=1, timeout_s=1)
+    queue = AsyncHotBuffer(dead, clock=lambda: now[0])
 
     assert await queue.get("law", 1, 1, KEY) is None
-    queue._queue = open_queue(redis_url, max_bytes=10_000, timeout_s=5)
+    queue._queue = open_hot_buffer(redis_url, max_bytes=10_000, timeout_s=5)
     queue._queue.push(_entry(1), KEY)
     paused = await queue.get("law", 1, 1, KEY)
     now[0] = 1.5
@@ -302,13 +303,13 @@ async def test_a_dead_server_is_left_alone_for_a_while(redis_url: str) -> None:
 
     assert paused is None
     assert back is not None
-    assert await AsyncQueue(queue._queue).held("law", range(5)) == {1}
+    assert await AsyncHotBuffer(queue._queue).held("law", range(5)) == {1}
 
 
 async def test_an_entry_is_shared_while_a_reader_has_it_and_never_by_its_place_alone(
     redis_url: str,
 ) -> None:
-    queue = AsyncQueue(open_queue(redis_url, max_bytes=10_000, timeout_s=5))
+    queue = AsyncHotBuffer(open_hot_buffer(redis_url, max_bytes=10_000, timeout_s=5))
     queue._queue.push(_entry(1), KEY)
     one = await queue.get("law", 1, 1, KEY)
     queue._queue.push(_entry(1, nonce=2), KEY)  # a log that began anew
@@ -325,7 +326,7 @@ async def test_an_entry_is_shared_while_a_reader_has_it_and_never_by_its_place_a
 
 
 async def test_an_entry_is_read_once_for_many(redis_url: str) -> None:
-    queue = AsyncQueue(open_queue(redis_url, max_bytes=10_000, timeout_s=5))
+    queue = AsyncHotBuffer(open_hot_buffer(redis_url, max_bytes=10_000, timeout_s=5))
     queue._queue.push(_entry(1), KEY)
 
     one, other = await asyncio.gather(queue.get("law", 1, 1, KEY), queue.get("law", 1, 1, KEY))

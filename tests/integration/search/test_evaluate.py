@@ -14,7 +14,7 @@ import redis
 from pc_worker.embedded import start_servers
 from pc_worker.encoding import identify_model, load_encoder
 from pc_worker.errors import SourceRejected
-from pc_worker.hot_buffer import Queue
+from pc_worker.hot_buffer import HotBuffer
 from pc_worker.reader import Limits
 from pc_worker.samples.python_docs import write_python_docs
 from pc_worker.services.dependencies import Services
@@ -73,7 +73,7 @@ def documentation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services
     encoder = load_encoder("", cache=home / "models", threads=2)
     services = Services(
         database=database,
-        make_queue=lambda: Queue(redis.Redis.from_url(embedded_servers.redis_url), max_bytes=1 << 20),
+        make_queue=lambda: HotBuffer(redis.Redis.from_url(embedded_servers.redis_url), max_bytes=1 << 20),
         make_sources=lambda: Sources((home,), spool=home / "spool", limits=Limits()),
         encoder=lambda _: encoder,
         identify=identify_model,

@@ -13,7 +13,7 @@ import pytest
 from flower.utils.broker import Broker
 
 from pc_worker.embedded import EmbeddedServers
-from pc_worker.hot_buffer import open_queue
+from pc_worker.hot_buffer import open_hot_buffer
 from pc_worker.urls import RedisServer, read_redis_url
 from pc_worker.wiring import redis_client
 from tests.integration.servers.redis_fronts import tls_front, unix_server
@@ -26,7 +26,7 @@ def by_redis_py(server: RedisServer) -> None:
 
 
 def by_the_gateway(server: RedisServer) -> None:
-    queue = open_queue(server.url, max_bytes=1_000, timeout_s=5)
+    queue = open_hot_buffer(server.url, max_bytes=1_000, timeout_s=5)
     try:
         assert queue.get("recruit", 1, b"key") is None
     finally:

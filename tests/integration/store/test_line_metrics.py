@@ -8,8 +8,8 @@ import pytest
 import redis
 
 from pc_worker.embedded import EmbeddedServers
-from pc_worker.hot_buffer import Queue
-from pc_worker.hot_buffer.keys import queue_keys
+from pc_worker.hot_buffer import HotBuffer
+from pc_worker.hot_buffer.keys import ring_keys
 from pc_worker.services.maintenance.line_metrics import GAUGES, LineMetrics
 from pc_worker.store.db.connection import Database
 from pc_worker.store.ledger import jobs
@@ -18,11 +18,11 @@ from tests.integration.store.rows import make_job, row, write
 AWAY_PORT = 1
 
 
-def queue(url: str) -> Queue:
-    return Queue(redis.Redis.from_url(url, socket_connect_timeout=2), max_bytes=1_000_000)
+def queue(url: str) -> HotBuffer:
+    return HotBuffer(redis.Redis.from_url(url, socket_connect_timeout=2), max_bytes=1_000_000)
 
 
-def measured(database: Database, its_queue: Queue) -> dict[tuple[str, ...], float]:
+def measured(database: Database, its_queue: HotBuffer) -> dict[tuple[str, ...], float]:
     """Name and label values → value."""
     families = LineMetrics(database, its_queue).collect()
     return {(sample.name, *sample.labels.values()): sample.value for family in families for sample in family.samples}
@@ -102,13 +102,13 @@ def test_without_redis_the_rest_is_told(database: Database) -> None:
 
 def test_a_domain_whose_queue_is_none_is_left_out_and_the_others_are_told(database: Database, redis_url: str) -> None:
     client = redis.Redis.from_url(redis_url)
-    client.rpush(queue_keys("recruit")[0], "a list")
-    client.zadd(queue_keys("candidate")[1], {"no number": 1})
-    client.hset(queue_keys("skill_dic")[2], "bytes", "many")
+    client.rpush(ring_keys("recruit")[0], "a list")
+    client.zadd(ring_keys("candidate")[1], {"no number": 1})
+    client.hset(ring_keys("skill_dic")[2], "bytes", "many")
 
     found = measured(database, queue(redis_url))
     for domain in ("recruit", "candidate", "skill_dic"):
-        client.delete(*queue_keys(domain))
+        client.delete(*ring_keys(domain))
 
     assert found["pcw_queue_up",] == 1
     assert found["pcw_queue_entries", "document"] == 0

@@ -38,7 +38,7 @@ def test_an_unknown_domain_names_the_known_ones(name: str) -> None:
 def test_stock_domains_have_their_own_arm_and_1536_dimensions() -> None:
     for name in ("recruit", "candidate", "skill_dic"):
         domain = get_domain(name)
-        assert domain.arm == name
+        assert domain.row_type == name
         assert domain.vector is not None
         assert domain.vector.dimension == 1536
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pc_worker.wire import WirePassage, arm_of, row_head, row_message
+from pc_worker.wire import WirePassage, row_head, row_message, row_type_of
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from pc_worker.wire.row import varint
 from tests.unit.hot_buffer.stock import stock_messages
@@ -88,11 +88,11 @@ def test_stock_row_refuses_two_vectors() -> None:
 
 
 @pytest.mark.parametrize(
-    ("domain", "arm"),
+    ("domain", "row_type"),
     [("recruit", "recruit"), ("candidate", "candidate"), ("skill_dic", "skill_dic"), ("law", "document")],
 )
-def test_only_stock_domains_have_arms_of_their_own(domain: str, arm: str) -> None:
-    assert arm_of(domain) == arm
+def test_only_stock_domains_have_row_types_of_their_own(domain: str, row_type: str) -> None:
+    assert row_type_of(domain) == row_type
 
 
 @given(st.integers(min_value=0, max_value=2**63 - 1))

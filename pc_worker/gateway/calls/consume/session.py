@@ -21,7 +21,7 @@ from pc_worker.gateway.log.delivery import LogReader, Range, resting_when_blocke
 from pc_worker.gateway.log.retry import healed
 from pc_worker.store.log.read import LogHead
 from pc_worker.store.log.subscription_leases import HOLD_S, Hold
-from pc_worker.wire import arm_of
+from pc_worker.wire import row_type_of
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
 RENEW_S = HOLD_S / 3
@@ -122,7 +122,8 @@ class Session:
 
     def _reader(self) -> LogReader:
         after, domain, rows = self._window.position, self._hold.domain, self._terms.max_rows
-        wanted = Range(domain=domain, arm=arm_of(domain), after=after, head=self._head, max_rows=rows, consumer=True)
+        row_type = row_type_of(domain)
+        wanted = Range(domain=domain, row_type=row_type, after=after, head=self._head, max_rows=rows, consumer=True)
         return LogReader(self._parts.delivery, self._parts.queue, wanted, heal_s=self._parts.config.heal_s)
 
     async def _frames(self, reader: LogReader) -> AsyncGenerator[Frame, None]:
