@@ -18,8 +18,8 @@ from pc_worker.wire.row import ROW_TYPES
 from pc_worker.wire.row_block import ROW_ID_BYTES, RowBlock, build_block, row_type_prefix
 
 MAGIC = b"PCW2"
-#: magic, epoch, nonce, first position, rows, the row type's field number, bytes of the domain's name; then the name, each
-#: row's bytes as uint32, the message, the seal.
+#: Magic, epoch, nonce, first position, rows, the row type's field number, bytes of the domain's name; then the name,
+#: the bytes of each row as uint32, the message, the seal.
 HEADER = struct.Struct("<4s16sqqIBH")
 #: Upper bound of an entry. Anything larger was not written by us and is not read into memory.
 ENTRY_BYTES = 64 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""What the log of each domain was opened with: its model's dimension, wire row_type and key columns."""
+"""What the log of each domain was opened with: its model's dimension, wire row type and key columns."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_a_domain_that_is_as_it_was_is_ok(line: Line) -> None:
     ("changes", "words"),
     [
         ({"dimension": 2}, "2 dimensions, the log has 3"),
-        ({"dimension": 3, "arm": "document"}, "wire arm document, the log has skill_dic"),
+        ({"dimension": 3, "arm": "document"}, "wire row type document, the log has skill_dic"),
         ({"dimension": 3, "key": ("title", "name")}, "key columns without skill"),
     ],
 )
