@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from tests.support import processes
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -39,8 +40,10 @@ def test_a_family_is_frozen_and_thawed() -> None:
         parent.stdout.readline()  # both run
 
         frozen = processes.freeze(parent.pid)
-
-        assert [processes.status_of(process) for process in frozen] == [psutil.STATUS_STOPPED] * 2
-        processes.thaw(frozen)
-        assert psutil.STATUS_STOPPED not in map(processes.status_of, frozen)
-        parent.communicate(b"\n")
+        try:  # the signal is sent, and takes effect when the process is next scheduled
+            assert len(frozen) == 2
+            eventually(lambda: {processes.status_of(process) for process in frozen} == {psutil.STATUS_STOPPED})
+        finally:
+            processes.thaw(frozen)
+            parent.communicate(b"\n")
+        assert not any(map(processes.runs, frozen))
