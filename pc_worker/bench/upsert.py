@@ -13,12 +13,12 @@ from psycopg2.extras import execute_values
 from pc_worker.bench import BenchResult, Figure
 from pc_worker.bench.own_folder import own_folder
 from pc_worker.embedded import start_servers
-from pc_worker.model import ChunkPlan, Claim, Job, PassageVector, RowWrite, Stretch, Tally
+from pc_worker.model import ChunkSpec, Job, Lease, LogBatch, PassageVector, RowWrite, Tally
 from pc_worker.settings import PROJECT
 from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.db.migrations import migrate, read_migrations
-from pc_worker.store.db.statistics import renew_as_it_grows
+from pc_worker.store.db.statistics import analyze_after_growth
 from pc_worker.store.ledger import jobs, leases
 from pc_worker.store.models import registry
 from pc_worker.store.rows import merge
@@ -92,18 +92,18 @@ def _rows(count: int, dimension: int) -> list[RowWrite]:
 def _ours(database: Database, rows: Sequence[RowWrite]) -> None:
     job = _job(database, rows)
     for number in range(len(rows) // CHUNK):
-        claim = database.repeat(lambda cursor, n=number: leases.claim_chunk(cursor, job.job_id, n, lease_s=60))  # type: ignore[misc]  # binds the loop's value
-        assert isinstance(claim, Claim)  # noqa: S101 - a bench of our own chunks
+        lease = database.repeat(lambda cursor, n=number: leases.acquire_lease(cursor, job.job_id, n, lease_s=60))  # type: ignore[misc]  # binds the loop's value
+        assert isinstance(lease, Lease)  # noqa: S101 - a bench of our own chunks
         with database.transaction() as cursor:
-            stretch = _write(cursor, job, claim, rows[number * CHUNK : (number + 1) * CHUNK])
-        renew_as_it_grows(database, stretch)
+            log_batch = _write(cursor, job, lease, rows[number * CHUNK : (number + 1) * CHUNK])
+        analyze_after_growth(database, log_batch)
 
 
-def _write(cursor: Cursor, job: Job, claim: Claim, rows: Sequence[RowWrite]) -> Stretch | None:
+def _write(cursor: Cursor, job: Job, lease: Lease, rows: Sequence[RowWrite]) -> LogBatch | None:
     ids, model_id = [row.row_id for row in rows], job.model_id or 0
     stored = merge.read_stored(cursor, domain=job.domain, model_id=model_id, ids=ids, lock=True)
     merge.write_rows(cursor, job=job, source="bench", rows=rows, fresh=set(ids) - set(stored))
-    leases.finish_chunk(cursor, job.job_id, claim.chunk_no, attempt=claim.attempt, tally=Tally(written=len(rows)))
+    leases.finish_chunk(cursor, job.job_id, lease.chunk_no, attempt=lease.attempt, tally=Tally(written=len(rows)))
     return merge.append_log(cursor, domain=job.domain, ids=ids, job_id=job.job_id, model_id=model_id)
 
 
@@ -121,7 +121,7 @@ def _job(database: Database, rows: Sequence[RowWrite]) -> Job:
         jobs.create_job(cursor, job_id="bench", domain="bench", source="/bench", request={}, max_dead=0)
         jobs.start_job(cursor, "bench")
         chunks = [
-            ChunkPlan(chunk_no=n, first_row=n * CHUNK, row_count=CHUNK, superseded=[], occurrences=None)
+            ChunkSpec(chunk_no=n, first_row=n * CHUNK, row_count=CHUNK, superseded=[], occurrences=None)
             for n in range(len(rows) // CHUNK)
         ]
         jobs.plan_job(

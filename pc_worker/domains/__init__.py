@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pc_worker.domains.cleaning.clean import clean
 from pc_worker.domains.cleaning.keys import row_keys
-from pc_worker.domains.cleaning.records import Dead, Outcome, Record, Skipped, content_hash
+from pc_worker.domains.cleaning.records import CleanedRow, Dead, Record, Skipped, content_hash
 from pc_worker.domains.declaration.column_mapping import ColumnMapping
 from pc_worker.domains.declaration.domain import AnyTable, Domain, Field, SourceVector
 from pc_worker.domains.declaration.options import Options, check_options
@@ -17,6 +17,7 @@ from pc_worker.reader import Json
 __all__ = [
     "AnyTable",
     "BatchView",
+    "CleanedRow",
     "ColumnMapping",
     "ColumnView",
     "Dead",
@@ -25,7 +26,6 @@ __all__ = [
     "InvalidOption",
     "Json",
     "Options",
-    "Outcome",
     "Record",
     "SchemaMismatch",
     "Skipped",

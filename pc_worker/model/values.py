@@ -63,7 +63,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkPlan:
+class ChunkSpec:
     """A chunk as the split lays it down; ``superseded`` rows lose to a later row of the same key."""
 
     chunk_no: int
@@ -74,7 +74,7 @@ class ChunkPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Lease:
     """The right to write one chunk, until a newer attempt takes it."""
 
     job: Job
@@ -96,7 +96,7 @@ class StoredRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class RowTerms:
     """What search needs of a row.
 
     Attributes:
@@ -131,7 +131,7 @@ class RowWrite:
     text: str | None
     content_hash: bytes
     wire: bytes
-    terms: Terms
+    terms: RowTerms
     passages: tuple[PassageVector, ...]
 
 
@@ -173,7 +173,7 @@ class Stages:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
+class LogBatch:
     """A stretch of the log that was committed together; positions inclusive, ``queue_key`` seals its queue entry."""
 
     epoch: UUID
@@ -184,9 +184,9 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class WriteOutcome:
     """What one transaction did."""
 
     tally: Tally
-    stretch: Stretch | None = None
+    log_batch: LogBatch | None = None
     job_finished: bool = False

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pc_worker.samples.pools import pools
-from pc_worker.samples.sample import Outcome
+from pc_worker.samples.sample import SampleOutcome
 
 T = TypeVar("T")
 Row = dict[str, object]
@@ -54,12 +54,12 @@ class Oddity:
     """Changes to a row that lead to another outcome than being written."""
 
     changes: Mapping[str, object]
-    outcome: Outcome
+    outcome: SampleOutcome
 
 
-def with_oddities(rows: list[Row], oddities: Sequence[Oddity]) -> tuple[list[Row], list[Outcome]]:
+def with_oddities(rows: list[Row], oddities: Sequence[Oddity]) -> tuple[list[Row], list[SampleOutcome]]:
     """The rows with the oddities spread evenly over them, and the outcome of each row."""
-    outcomes: list[Outcome] = ["written"] * len(rows)
+    outcomes: list[SampleOutcome] = ["written"] * len(rows)
     step = len(rows) // (len(oddities) + 1)
     for place, oddity in enumerate(oddities, start=1):
         rows[place * step] |= oddity.changes

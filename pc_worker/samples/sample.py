@@ -11,7 +11,7 @@ from typing import Literal
 from pc_worker.atomic_files import replacing
 from pc_worker.domains import Options
 
-Outcome = Literal["written", "skipped", "dead"]
+SampleOutcome = Literal["written", "skipped", "dead"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Sample:
     expected: Expected
 
 
-def count(outcomes: Iterable[Outcome]) -> Expected:
+def count(outcomes: Iterable[SampleOutcome]) -> Expected:
     """The counts of ``outcomes``, one of each row."""
     seen = list(outcomes)
     return Expected(seen.count("written"), seen.count("skipped"), seen.count("dead"))

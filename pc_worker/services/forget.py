@@ -18,7 +18,7 @@ from pc_worker.store.ledger.jobs import find_job
 from pc_worker.store.models.model_switch import lock_domain
 from pc_worker.store.models.registry import active_model
 from pc_worker.store.rows import forget, forgotten
-from pc_worker.store.rows.forget import Key, Suspect
+from pc_worker.store.rows.forget import Key, LetterCandidate
 from pc_worker.store.rows.merge import append_log
 from pc_worker.store.search.statistics import refresh_statistics
 
@@ -209,14 +209,14 @@ def _letters_of_rows(cursor: Cursor, domain: str, ids: Sequence[UUID]) -> list[t
     keys = forget.keys_of(cursor, domain, ids)
     texts = [json_text(key.text)[1:-1] for key in keys]
     found = []
-    for letter in forget.suspect_letters(cursor, domain, ids, texts):
+    for letter in forget.candidate_letters(cursor, domain, ids, texts):
         row_id = letter.row_id if letter.row_id in ids else _row_of(letter, keys)
         if row_id is not None:
             found.append((letter.job_id, letter.row_no, row_id))
     return found
 
 
-def _row_of(letter: Suspect, keys: Sequence[Key]) -> UUID | None:
+def _row_of(letter: LetterCandidate, keys: Sequence[Key]) -> UUID | None:
     """Give the row whose key a letter's form has, if it is one of these."""
     form: Any = json.loads(letter.normal_form or "null")
     if not isinstance(form, dict) or letter.key_column not in form:

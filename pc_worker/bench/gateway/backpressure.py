@@ -38,7 +38,7 @@ DOMAIN = "document"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class BackpressureResult:
     """What came of it; memory in MiB, rates in rows/s.
 
     Attributes:
@@ -128,7 +128,7 @@ def main() -> None:
     print(outcome, file=sys.stderr)  # noqa: T201 - the figures, for whoever waited for them
 
 
-def measure(stack: OwnStack, watcher: Watcher, classpath: str, rows: int) -> Outcome:
+def measure(stack: OwnStack, watcher: Watcher, classpath: str, rows: int) -> BackpressureResult:
     """Go through the phases."""
     sources, files = Sources(stack.folder), max(1, rows // FILE_ROWS)
     _ingest(stack, sources.next(FILE_ROWS))  # the model is loaded, every text embedded
@@ -146,7 +146,7 @@ def measure(stack: OwnStack, watcher: Watcher, classpath: str, rows: int) -> Out
         with _standing_still(stack, classpath):
             beside.append(_ingest(stack, sources.next(PAIR_ROWS)))
     growth = {part: _growth(watcher.of("stalled"), part) for part in PARTS}
-    return Outcome(
+    return BackpressureResult(
         rows=files * FILE_ROWS,
         stalled_s=stalled_s,
         gateway_growth=growth["gateway"],

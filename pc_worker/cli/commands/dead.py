@@ -19,7 +19,7 @@ from pc_worker.services.models import change_model
 from pc_worker.services.push import refusals
 from pc_worker.settings import read_settings
 from pc_worker.store.ledger.dead_letters import StoredLetter
-from pc_worker.store.log.push_refusals import StoredRefusal
+from pc_worker.store.log.push_refusals import StoredPushRejection
 from pc_worker.store.models.refusals import StoredTooLarge
 
 JOB = click.option("--job", help="Only the letters of this job.")
@@ -118,7 +118,7 @@ def _told(result: Mapping[str, Any]) -> str:
     return f"{_place(result)} {result['outcome']}{reason}{source}"
 
 
-def _refused_because(refusal: StoredRefusal) -> str:
+def _refused_because(refusal: StoredPushRejection) -> str:
     return f"batch server {refusal.address}: {refusal.reason}"
 
 
@@ -137,7 +137,7 @@ def _document(letter: StoredLetter, row: Json) -> dict[str, Any]:
     }
 
 
-def _refusal_document(refusal: StoredRefusal) -> dict[str, Any]:
+def _refusal_document(refusal: StoredPushRejection) -> dict[str, Any]:
     """A row that a batch server refused; it is stored here, so its number in the source is not kept."""
     return {
         "job_id": refusal.job_id,

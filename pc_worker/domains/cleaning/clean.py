@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from pc_worker.domains.cleaning.cells import BadValue, DropRow
 from pc_worker.domains.cleaning.declared_row import declared_record
 from pc_worker.domains.cleaning.keys import check_key
-from pc_worker.domains.cleaning.records import Dead, Outcome, Record, Skipped
+from pc_worker.domains.cleaning.records import CleanedRow, Dead, Record, Skipped
 from pc_worker.domains.cleaning.whole_row import whole_row_record
 from pc_worker.domains.declaration.column_mapping import ColumnMapping
 from pc_worker.domains.declaration.domain import Domain
@@ -21,7 +21,7 @@ def clean(
     *,
     keys: Sequence[str | None],
     superseded: Collection[int],
-) -> list[Outcome]:
+) -> list[CleanedRow]:
     """One outcome per row of ``batch``, in row order.
 
     The first that applies: superseded → skipped, null key → dead, a rule drops the row → skipped, a bad
@@ -41,7 +41,7 @@ def clean(
 
 def _outcome(
     domain: Domain, mapping: ColumnMapping, batch: BatchView, i: int, key: str | None, *, superseded: bool
-) -> Outcome:
+) -> CleanedRow:
     row_no = batch.start + i
     if superseded:
         return Skipped(row_no, "a later row of the file has the same key")

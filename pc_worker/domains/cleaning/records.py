@@ -52,7 +52,7 @@ class Dead:
     reason: str
 
 
-Outcome = Record | Skipped | Dead
+CleanedRow = Record | Skipped | Dead
 
 
 def canonical_json(value: Json) -> bytes:

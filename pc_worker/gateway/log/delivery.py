@@ -15,7 +15,7 @@ from pc_worker.gateway.log.read_ahead import ReadAhead
 from pc_worker.gateway.log.read_plan import Step, plan
 from pc_worker.gateway.log.retry import Patience
 from pc_worker.hot_buffer import AsyncHotBuffer, Entry
-from pc_worker.store.log.read import Delivery, LogBatch, LoggedRows, Tombstone
+from pc_worker.store.log.read import Delivery, LogBatchRecord, LoggedRows, Tombstone
 from pc_worker.wire import MESSAGE_BYTES, RowBlock, build_block, row_message
 
 #: Batches looked up at once: about 77,000 rows, so that checking them costs nothing a chunk.
@@ -80,7 +80,7 @@ class LogReader:
     def __init__(self, delivery: Delivery, queue: AsyncHotBuffer | None, wanted: Range, *, heal_s: float) -> None:
         self._delivery, self._queue, self._wanted, self._heal_s = delivery, queue, wanted, heal_s
         self._cursor = wanted.after
-        self._batches: Sequence[LogBatch] = ()
+        self._batches: Sequence[LogBatchRecord] = ()
         self._ahead: ReadAhead[Step, Entry | LoggedRows | None] = ReadAhead((), self._read, depth=0)
 
     async def pieces(self) -> AsyncIterator[Piece]:

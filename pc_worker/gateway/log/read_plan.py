@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
-from pc_worker.store.log.read import LogBatch
+from pc_worker.store.log.read import LogBatchRecord
 
 #: Fewer rows than this are read from PostgreSQL together with their neighbours at the price of one queue entry.
 SMALL_BATCH = 32
@@ -17,10 +17,10 @@ class Step:
 
     after: int
     upto: int
-    batch: LogBatch | None = None
+    batch: LogBatchRecord | None = None
 
 
-def plan(batches: Sequence[LogBatch], held: Container[int], *, cursor: int, upto: int) -> list[Step]:
+def plan(batches: Sequence[LogBatchRecord], held: Container[int], *, cursor: int, upto: int) -> list[Step]:
     """Cover every position beyond ``cursor``, up to ``upto``.
 
     An intact batch is one step: a chunk as it was committed, from the queue if it is ``held`` there. Whatever else

@@ -20,7 +20,7 @@ from pc_worker.services.ingest.process_chunk import row_form
 from pc_worker.services.ingest.write_rows import Candidate, Ready, Work, made_ready
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.rows import merge
-from pc_worker.store.rows.dry_run import rehearsal, rehearsed_bytes
+from pc_worker.store.rows.dry_run import dry_run_bytes, dry_run_tables
 from pc_worker.store.rows.identities import row_ids
 
 #: Rows that are read and written together, as many as a chunk.
@@ -53,13 +53,13 @@ def rehearse(services: Services, subject: Subject, records: Sequence[Record]) ->
     if not records:
         return Rehearsed(0.0, 0)
     seconds = 0.0
-    with rehearsal(services.database, subject.domain.name) as cursor:
-        empty = rehearsed_bytes(cursor)
+    with dry_run_tables(services.database, subject.domain.name) as cursor:
+        empty = dry_run_bytes(cursor)
         for start in range(0, len(records), STRETCH):
             began = perf_counter()
             _write(cursor, subject, _ready(services, subject, records[start : start + STRETCH], cursor))
             seconds += perf_counter() - began
-        return Rehearsed(seconds, rehearsed_bytes(cursor) - empty)
+        return Rehearsed(seconds, dry_run_bytes(cursor) - empty)
 
 
 def _ready(services: Services, subject: Subject, records: Sequence[Record], cursor: Cursor) -> Ready:

@@ -12,7 +12,7 @@ from pc_worker.domains import ColumnMapping, Domain, get_domain
 from pc_worker.errors import ContractBroken, Fenced, InvalidRequest, SourceRejected, Unavailable
 from pc_worker.logs import get_logger
 from pc_worker.metrics.line import CHUNK_SECONDS, CHUNKS_FAILED, Stage, StageClock, count_rows
-from pc_worker.model import Claim, Job, Model, Stages, Tally
+from pc_worker.model import Job, Lease, Model, Stages, Tally
 from pc_worker.reader import Json, Table
 from pc_worker.services.declarations import check_unchanged
 from pc_worker.services.dependencies import Services
@@ -23,7 +23,7 @@ from pc_worker.services.ingest.publish import push_written
 from pc_worker.services.ingest.write_rows import Book, Work, Written, embedder_of, write_rows
 from pc_worker.services.sources import kept_options, refusals
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.db.statistics import renew_as_it_grows
+from pc_worker.store.db.statistics import analyze_after_growth
 from pc_worker.store.ledger import jobs, leases
 from pc_worker.store.models import registry
 
@@ -54,14 +54,14 @@ def process_chunk(
         Unavailable: If PostgreSQL is away: run it again later.
         PcWorkerError: If the chunk failed; it is booked, and given up after five such failures.
     """
-    claim = services.database.repeat(
-        lambda cursor: leases.claim_chunk(cursor, job_id, chunk_no, lease_s=services.lease_s)
+    lease = services.database.repeat(
+        lambda cursor: leases.acquire_lease(cursor, job_id, chunk_no, lease_s=services.lease_s)
     )
-    if isinstance(claim, str):
-        return {"result": claim}
+    if isinstance(lease, str):
+        return {"result": lease}
     began, clock = time.monotonic(), StageClock()
     try:
-        written = _write(services, claim, clock)
+        written = _write(services, lease, clock)
     except Fenced:
         return {"result": "gone"}
     except (SourceRejected, InvalidRequest) as exc:  # neither passes by itself
@@ -71,39 +71,39 @@ def process_chunk(
     except Exception as exc:
         # A chunk that needs too much keeps its lease, so that the next attempt counts this one as a crash.
         if not isinstance(exc, (MemoryError, *overruns)):
-            _release(services, claim, exc)
+            _release(services, lease, exc)
         raise
     finally:
-        _unlock(services, claim)
+        _unlock(services, lease)
     with clock.stage("push"):
-        push_written(services, get_domain(claim.job.domain), written)
-    renew_as_it_grows(services.database, written.outcome.stretch)
-    clock.observe(claim.job.domain)
-    CHUNK_SECONDS.labels(domain=claim.job.domain).observe(time.monotonic() - began)
-    return _summary(claim, written)
+        push_written(services, get_domain(lease.job.domain), written)
+    analyze_after_growth(services.database, written.outcome.log_batch)
+    clock.observe(lease.job.domain)
+    CHUNK_SECONDS.labels(domain=lease.job.domain).observe(time.monotonic() - began)
+    return _summary(lease, written)
 
 
-def _summary(claim: Claim, written: Written) -> dict[str, Any]:
+def _summary(lease: Lease, written: Written) -> dict[str, Any]:
     """Count what was done, and say it."""
     outcome = written.outcome
-    count_rows(claim.job.domain, outcome.tally)
+    count_rows(lease.job.domain, outcome.tally)
     return {"result": "done", "job_finished": outcome.job_finished, **asdict(outcome.tally)}
 
 
-def _write(services: Services, claim: Claim, clock: StageClock) -> Written:
+def _write(services: Services, lease: Lease, clock: StageClock) -> Written:
     """Write the chunk; of one that takes too long the rows that are embedded in time; the rest are other chunks."""
-    opened = _open(services, claim, clock)
-    work = opened.work(claim, clock)
+    opened = _open(services, lease, clock)
+    work = opened.work(lease, clock)
     embedder = embedder_of(services, work, patience_s=PATIENCE_S)
     try:
-        return write_rows(services, work, book=_booking(claim, clock), clock=clock, embedder=embedder)
+        return write_rows(services, work, book=_booking(lease, clock), clock=clock, embedder=embedder)
     except OutOfTime as exc:
-        keep = exc.row_no - claim.first_row
+        keep = exc.row_no - lease.first_row
     with services.database.transaction() as cursor:
-        claim = leases.cut_chunk(cursor, claim, keep=keep)
-    log.info("chunk_cut", job_id=claim.job.job_id, chunk_no=claim.chunk_no, rows=keep)
+        lease = leases.cut_chunk(cursor, lease, keep=keep)
+    log.info("chunk_cut", job_id=lease.job.job_id, chunk_no=lease.chunk_no, rows=keep)
     embedder.patience_s = inf
-    return write_rows(services, opened.work(claim, clock), book=_booking(claim, clock), clock=clock, embedder=embedder)
+    return write_rows(services, opened.work(lease, clock), book=_booking(lease, clock), clock=clock, embedder=embedder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +116,18 @@ class Opened:
     model: Model
     table: Table
 
-    def work(self, claim: Claim, clock: StageClock) -> Work:
-        """Read and clean the claimed rows."""
+    def work(self, lease: Lease, clock: StageClock) -> Work:
+        """Read and clean the leased rows."""
         with clock.stage("read"), refusals(self.job.source):
-            batch = self.table.read(claim.first_row, claim.first_row + claim.row_count, self.mapping.columns)
+            batch = self.table.read(lease.first_row, lease.first_row + lease.row_count, self.mapping.columns)
         form = row_form(self.table, self.job.source)
         with clock.stage("clean"):
             cleaned = clean_rows(
                 self.domain,
                 self.mapping,
                 batch,
-                superseded=claim.superseded,
-                occurrences=claim.occurrences,
+                superseded=lease.superseded,
+                occurrences=lease.occurrences,
                 form=form,
             )
         return Work(
@@ -135,14 +135,14 @@ class Opened:
             domain=self.domain,
             mapping=self.mapping,
             model=self.model,
-            chunk_no=claim.chunk_no,
+            chunk_no=lease.chunk_no,
             cleaned=cleaned,
             form=form,
         )
 
 
-def _open(services: Services, claim: Claim, clock: StageClock) -> Opened:
-    job = claim.job
+def _open(services: Services, lease: Lease, clock: StageClock) -> Opened:
+    job = lease.job
     with services.database.transaction() as cursor:
         check_unchanged(cursor, get_domain(job.domain))
         job = jobs.pin_active_model(cursor, job)
@@ -152,12 +152,12 @@ def _open(services: Services, claim: Claim, clock: StageClock) -> Opened:
     return Opened(job, get_domain(job.domain), ColumnMapping.from_dict(job.plan or {}), model, table)
 
 
-def _booking(claim: Claim, clock: StageClock) -> Book:
+def _booking(lease: Lease, clock: StageClock) -> Book:
     def book(cursor: Cursor, tally: Tally) -> bool:
-        _check_all_accounted(claim, tally)
+        _check_all_accounted(lease, tally)
         stages = Stages(**{name: clock.so_far(name) for name in BOOKED})
         return leases.finish_chunk(
-            cursor, claim.job.job_id, claim.chunk_no, attempt=claim.attempt, tally=tally, stages=stages
+            cursor, lease.job.job_id, lease.chunk_no, attempt=lease.attempt, tally=tally, stages=stages
         )
 
     return book
@@ -173,28 +173,28 @@ def row_form(table: Table, source: str) -> RowForm:
     return form
 
 
-def _check_all_accounted(claim: Claim, tally: Tally) -> None:
+def _check_all_accounted(lease: Lease, tally: Tally) -> None:
     total = tally.written + tally.unchanged + tally.skipped + tally.dead
-    if total != claim.row_count:
-        raise ContractBroken(f"chunk {claim.chunk_no}: {total} of {claim.row_count} rows are accounted for")
+    if total != lease.row_count:
+        raise ContractBroken(f"chunk {lease.chunk_no}: {total} of {lease.row_count} rows are accounted for")
 
 
-def _release(services: Services, claim: Claim, error: Exception) -> None:
+def _release(services: Services, lease: Lease, error: Exception) -> None:
     """Book the failure; if PostgreSQL is away the lease ends with the connection instead."""
-    CHUNKS_FAILED.labels(domain=claim.job.domain).inc()
+    CHUNKS_FAILED.labels(domain=lease.job.domain).inc()
     text = as_text(error)
     try:
         with services.database.transaction() as cursor:
-            failures = leases.release_chunk(cursor, claim, error=text, counts=counts(error))
+            failures = leases.release_lease(cursor, lease, error=text, counts=counts(error))
             if failures >= leases.FAILURES_ALLOWED:
-                jobs.fail_job(cursor, claim.job.job_id, f"{GIVEN_UP} at chunk {claim.chunk_no}: {text}")
+                jobs.fail_job(cursor, lease.job.job_id, f"{GIVEN_UP} at chunk {lease.chunk_no}: {text}")
     except Unavailable as exc:
         log.warning("lease_not_released", reason=str(exc))
 
 
-def _unlock(services: Services, claim: Claim) -> None:
+def _unlock(services: Services, lease: Lease) -> None:
     try:
         with services.database.transaction() as cursor:
-            leases.unlock_chunk(cursor, claim)
+            leases.unlock_lease(cursor, lease)
     except Unavailable as exc:
         log.warning("lock_not_released", reason=str(exc))

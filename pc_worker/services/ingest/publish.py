@@ -15,19 +15,19 @@ log = get_logger(__name__)
 
 def push_written(services: Services, domain: Domain, written: Written) -> None:
     """Push one committed stretch of the log; without Redis the gateway reads it from PostgreSQL."""
-    stretch = written.outcome.stretch
-    if stretch is None:
+    log_batch = written.outcome.log_batch
+    if log_batch is None:
         return
     entry = build_entry(
         domain.row_type,
         domain=domain.name,
-        epoch=stretch.epoch,
-        nonce=stretch.nonce,
-        first_position=stretch.first,
+        epoch=log_batch.epoch,
+        nonce=log_batch.nonce,
+        first_position=log_batch.first,
         rows=written.messages,
     )
     try:
-        services.queue.push(entry, stretch.queue_key)
+        services.queue.push(entry, log_batch.queue_key)
     except Unavailable as exc:
         metrics.QUEUE_PUSH_FAILURES.labels(domain=domain.name).inc()
         log.warning("queue_push_failed", domain=domain.name, reason=str(exc))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from pc_worker.domains import ColumnMapping, Domain, Options, get_domain, resolve, row_keys
 from pc_worker.errors import InvalidRequest, PcWorkerError, SchemaMismatch, SourceRejected
-from pc_worker.model import ChunkPlan, Job
+from pc_worker.model import ChunkSpec, Job
 from pc_worker.reader import Table
 from pc_worker.services.declarations import check_unchanged
 from pc_worker.services.dependencies import Services
@@ -86,7 +86,7 @@ def equal_keys(domain: Domain, mapping: ColumnMapping, table: Table) -> Iterator
             yield group.tolist()
 
 
-def _chunks(domain: Domain, mapping: ColumnMapping, table: Table, *, chunk_size: int) -> list[ChunkPlan]:
+def _chunks(domain: Domain, mapping: ColumnMapping, table: Table, *, chunk_size: int) -> list[ChunkSpec]:
     superseded: dict[int, list[int]] = defaultdict(list)
     occurrences: dict[int, dict[int, int]] = defaultdict(dict)
     for group in equal_keys(domain, mapping, table):
@@ -97,7 +97,7 @@ def _chunks(domain: Domain, mapping: ColumnMapping, table: Table, *, chunk_size:
             for number, row in enumerate(group):
                 occurrences[row // chunk_size][row] = number
     return [
-        ChunkPlan(
+        ChunkSpec(
             chunk_no=number,
             first_row=first,
             row_count=min(chunk_size, table.rows - first),

@@ -13,7 +13,7 @@ from uuid import UUID
 from pc_worker.domains import ColumnMapping, Domain, Record, content_hash
 from pc_worker.errors import Conflict, Fenced, ModelSwitched
 from pc_worker.metrics.line import StageClock
-from pc_worker.model import DeadLetter, Job, Model, Outcome, RowWrite, StoredRow, Stretch, Tally
+from pc_worker.model import DeadLetter, Job, LogBatch, Model, RowWrite, StoredRow, Tally, WriteOutcome
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.embed import Embedder, Passages
 from pc_worker.services.ingest.prepare import Cleaned, RowForm, json_text, letter
@@ -80,7 +80,7 @@ class Ready:
 class Written:
     """What one transaction did, and the (row id, message) pairs for the queue, in position order."""
 
-    outcome: Outcome
+    outcome: WriteOutcome
     messages: Sequence[tuple[str, bytes]]
 
 
@@ -241,18 +241,18 @@ def _commit(cursor: Cursor, work: Work, found: Found, ready: Ready, book: Book, 
     merge.insert_dead_letters(cursor, job=job, chunk_no=work.chunk_no, letters=letters)
     finished = book(cursor, tally)
     # Last: from here to the commit the domain's other writers wait.
-    stretch = _log(cursor, work, rows, letters)
-    outcome = Outcome(tally=tally, stretch=stretch, job_finished=finished)
+    log_batch = _log(cursor, work, rows, letters)
+    outcome = WriteOutcome(tally=tally, log_batch=log_batch, job_finished=finished)
     return Written(outcome=outcome, messages=[(str(row.row_id), ready.messages[row.row_no]) for row in rows])
 
 
-def _log(cursor: Cursor, work: Work, rows: Sequence[RowWrite], letters: Sequence[DeadLetter]) -> Stretch | None:
+def _log(cursor: Cursor, work: Work, rows: Sequence[RowWrite], letters: Sequence[DeadLetter]) -> LogBatch | None:
     """Take positions, and look under the domain's lock whether what is written was forgotten meanwhile."""
     domain, ids = work.domain.name, [row.row_id for row in rows]
-    stretch = merge.append_log(cursor, domain=domain, ids=ids, job_id=work.job.job_id, model_id=work.model.model_id)
+    log_batch = merge.append_log(cursor, domain=domain, ids=ids, job_id=work.job.job_id, model_id=work.model.model_id)
     written: dict[str, UUID | None] = {row.key: row.row_id for row in rows}
     written |= {key: None for x in letters if (key := work.cleaned.letter_keys.get(x.row_no)) is not None}
-    if written and stretch is None:
+    if written and log_batch is None:
         lock_domain(cursor, domain)
     check_still_wanted(cursor, work.mapping, written, seq=work.job.seq or 0)
-    return stretch
+    return log_batch

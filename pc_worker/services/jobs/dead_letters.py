@@ -17,7 +17,7 @@ from pc_worker.services.ingest.write_rows import Book, Work, write_rows
 from pc_worker.services.sources import kept_options, refusals
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger import dead_letters, jobs
-from pc_worker.store.ledger.dead_letters import Fate, StoredLetter
+from pc_worker.store.ledger.dead_letters import LetterOutcome, StoredLetter
 from pc_worker.store.models import registry
 
 #: Letters read with their rows at once.
@@ -30,12 +30,12 @@ class Retried:
 
     job_id: str
     row_no: int
-    outcome: Fate | str
+    outcome: LetterOutcome | str
     reason: str | None
     from_stored_form: bool
 
 
-class StoredRow:
+class SingleRowBatch:
     """One row in normal form, seen as a batch of a source."""
 
     def __init__(self, row_no: int, form: Mapping[str, Json]) -> None:
@@ -134,7 +134,7 @@ def _from_letter(services: Services, letter: StoredLetter) -> FoundRow | None:
     (form,) = letter_rows(services, [letter])
     if not isinstance(form, dict):
         return None
-    row = StoredRow(letter.row_no, form)
+    row = SingleRowBatch(letter.row_no, form)
     return FoundRow(row, row)
 
 
@@ -148,7 +148,9 @@ def _booking(letter: StoredLetter) -> Book:
         fate = _fate(tally)
         if fate is not None:
             encoded = tally.texts_encoded
-            moved = dead_letters.move_letters(cursor, letter.job_id, [letter.row_no], fate=fate, texts_encoded=encoded)
+            moved = dead_letters.move_letters(
+                cursor, letter.job_id, [letter.row_no], outcome=fate, texts_encoded=encoded
+            )
             if not moved:
                 raise Fenced(f"row {letter.row_no} of job {letter.job_id} is no dead letter any more")
         return False
@@ -156,7 +158,7 @@ def _booking(letter: StoredLetter) -> Book:
     return book
 
 
-def _fate(tally: Tally) -> Fate | None:
+def _fate(tally: Tally) -> LetterOutcome | None:
     if tally.written:
         return "written"
     if tally.unchanged:

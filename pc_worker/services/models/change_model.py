@@ -137,7 +137,9 @@ def _size(domain: Domain, model: Model, row_bytes: int, places: Sequence[tuple[i
 
 def _stored_too_large(cursor: Cursor, domain: Domain, model: Model) -> list[TooLarge]:
     """Give rows whose stored vectors of the model make them too large, however they came there."""
-    found = refusals.suspects(cursor, domain.name, model.model_id, dimension=model.dimension, limit=WIRE_LIMIT)
+    found = refusals.too_large_candidates(
+        cursor, domain.name, model.model_id, dimension=model.dimension, limit=WIRE_LIMIT
+    )
     sizes = [_size(domain, model, row.wire_bytes, row.places) for row in found]
     return [
         TooLarge(row_id=row.row_id, content_hash=row.content_hash, wire_bytes=size)

@@ -14,7 +14,7 @@ from pc_worker.push import BatchServer, Pace, Sender, StockRow, StockTable, Unfi
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.log.push_checkpoints import move_checkpoint, only_push, read_checkpoint
 from pc_worker.store.log.push_log import LogEnd, LoggedPayload, first_position, read_end, read_taken, read_window
-from pc_worker.store.log.push_refusals import Refusal, forget_refusals, record_refusals
+from pc_worker.store.log.push_refusals import PushRejection, delete_rejections, record_rejections
 
 #: What one call carries: three or four messages, about 600 rows of 1536 numbers, ten seconds of a stock server's work.
 CALL_BYTES = 12_000_000
@@ -205,28 +205,32 @@ def _read(database: Database, course: Course, after: int) -> list[LoggedPayload]
         return read_window(cursor, domain, end, after=after, max_rows=CALL_ROWS, max_bytes=CALL_BYTES)
 
 
-def _deliver(sender: Sender, table: StockTable, window: Sequence[LoggedPayload]) -> list[Refusal]:
+def _deliver(sender: Sender, table: StockTable, window: Sequence[LoggedPayload]) -> list[PushRejection]:
     """Send a window; gives the rows that are not fit to be sent, and those that the server does not take."""
     ready, refusals = [], []
     for logged in window:
         try:
             ready.append(ready_row(table, logged))
         except Unfit as fault:
-            refusals.append(Refusal(row_id=logged.row_id, position=logged.position, reason=str(fault)))
+            refusals.append(PushRejection(row_id=logged.row_id, position=logged.position, reason=str(fault)))
     for row, reason in zip(ready, sender.send(ready), strict=True):
         if reason is not None:
-            refusals.append(Refusal(row_id=row.row_id, position=row.position, reason=reason))
+            refusals.append(PushRejection(row_id=row.row_id, position=row.position, reason=reason))
     return refusals
 
 
 def _note(
-    database: Database, course: Course, position: int, window: Sequence[LoggedPayload], refusals: Sequence[Refusal]
+    database: Database,
+    course: Course,
+    position: int,
+    window: Sequence[LoggedPayload],
+    refusals: Sequence[PushRejection],
 ) -> None:
     domain, address = course.table.domain, course.address
     refused = {refusal.row_id for refusal in refusals}
     with database.transaction() as cursor:
-        forget_refusals(cursor, domain, address, {row.row_id for row in window} - refused)
-        record_refusals(cursor, domain, address, refusals)
+        delete_rejections(cursor, domain, address, {row.row_id for row in window} - refused)
+        record_rejections(cursor, domain, address, refusals)
         if course.moves:
             move_checkpoint(cursor, domain, address, course.end.epoch, position)
     metrics.ROWS.labels(domain=domain, outcome="taken").inc(len(window) - len(refused))

@@ -13,12 +13,12 @@ from pc_worker.store.db.connection import Database
 from pc_worker.store.log.push_checkpoints import only_push, read_checkpoint
 from pc_worker.store.log.push_log import LogEnd, read_row
 from pc_worker.store.log.push_refusals import (
-    Refusal,
-    StoredRefusal,
-    drop_refusals,
-    forget_refusals,
-    list_refusals,
-    record_refusals,
+    PushRejection,
+    StoredPushRejection,
+    delete_rejections,
+    drop_rejections,
+    list_rejections,
+    record_rejections,
 )
 
 
@@ -26,20 +26,20 @@ from pc_worker.store.log.push_refusals import (
 class PushedAgain:
     """What became of a refusal; ``reason`` is None when the server took the row."""
 
-    refusal: StoredRefusal
+    refusal: StoredPushRejection
     reason: str | None
 
 
-def list_refused(database: Database, job_id: str | None) -> list[StoredRefusal]:
+def list_refused(database: Database, job_id: str | None) -> list[StoredPushRejection]:
     """Give all refusals, or those of rows that one job wrote."""
     with database.transaction() as cursor:
-        return list_refusals(cursor, job_id)
+        return list_rejections(cursor, job_id)
 
 
 def drop_refused(database: Database, job_id: str | None) -> int:
     """Give refusals up, gives how many; their rows stay stored here, and are not sent again until they change."""
     with database.transaction() as cursor:
-        return drop_refusals(cursor, job_id)
+        return drop_rejections(cursor, job_id)
 
 
 def retry_refused(
@@ -61,7 +61,7 @@ def retry_refused(
 
 
 def _retry(
-    database: Database, table: StockTable, address: str, refusals: Sequence[StoredRefusal], pace: Pace
+    database: Database, table: StockTable, address: str, refusals: Sequence[StoredPushRejection], pace: Pace
 ) -> list[PushedAgain]:
     with only_push(database, table.domain, address) as alone, BatchServer(address) as server:
         if not alone:
@@ -77,7 +77,9 @@ def _retry(
         ]
 
 
-def _send(database: Database, table: StockTable, end: LogEnd, sender: Sender, refusal: StoredRefusal) -> str | None:
+def _send(
+    database: Database, table: StockTable, end: LogEnd, sender: Sender, refusal: StoredPushRejection
+) -> str | None:
     with database.transaction() as cursor:
         logged = read_row(cursor, table.domain, end, refusal.row_id)
     if logged is None:
@@ -88,8 +90,8 @@ def _send(database: Database, table: StockTable, end: LogEnd, sender: Sender, re
         reason = str(fault)
     with database.transaction() as cursor:
         if reason is None:
-            forget_refusals(cursor, table.domain, refusal.address, [refusal.row_id])
+            delete_rejections(cursor, table.domain, refusal.address, [refusal.row_id])
         else:
-            again = Refusal(row_id=refusal.row_id, position=logged.position, reason=reason)
-            record_refusals(cursor, table.domain, refusal.address, [again])
+            again = PushRejection(row_id=refusal.row_id, position=logged.position, reason=reason)
+            record_rejections(cursor, table.domain, refusal.address, [again])
     return reason

@@ -10,9 +10,9 @@ from pc_worker.domains import get_domain
 from pc_worker.errors import InvalidRequest
 from pc_worker.logs import get_logger
 from pc_worker.store.db.connection import Cursor, Database
-from pc_worker.store.search.index.build import IndexPlan, build_index, drop_index, hnsw_bytes, maintenance
+from pc_worker.store.search.index.build import IndexSpec, build_index, drop_index, hnsw_bytes, maintenance
 from pc_worker.store.search.index.catalog import (
-    Built,
+    BuiltIndex,
     IndexState,
     forget_missing,
     index_states,
@@ -20,7 +20,7 @@ from pc_worker.store.search.index.catalog import (
     record_index,
     record_recall,
 )
-from pc_worker.store.search.index.recall import Question, Recall, measure_recall, sample_questions
+from pc_worker.store.search.index.recall import Recall, RecallQuery, measure_recall, sample_queries
 from pc_worker.store.search.scope import MAX_EF_SEARCH, Method
 
 log = get_logger(__name__)
@@ -62,7 +62,7 @@ def index_status(database: Database, domain: str | None = None) -> list[IndexSta
         return index_states(cursor, domain)
 
 
-def plan_index(vectors: int, dimension: int, *, method: Method | None = None, half: bool = False) -> IndexPlan | None:
+def plan_index(vectors: int, dimension: int, *, method: Method | None = None, half: bool = False) -> IndexSpec | None:
     """Choose an index by size and memory; None where comparing all vectors is as good, or the only way."""
     half = half or dimension > MAX_DIMENSION["vector"]
     if vectors < MIN_VECTORS or dimension > MAX_DIMENSION["halfvec"]:
@@ -70,9 +70,9 @@ def plan_index(vectors: int, dimension: int, *, method: Method | None = None, ha
     if method is None:
         method = "hnsw" if hnsw_bytes(vectors, dimension, half=half) <= BUILD_MEMORY else "ivfflat"
     if method == "hnsw":
-        return IndexPlan("hnsw", half)
+        return IndexSpec("hnsw", half)
     lists = vectors // 1000 if vectors <= 1_000_000 else round(sqrt(vectors))
-    return IndexPlan("ivfflat", half, max(1, lists))
+    return IndexSpec("ivfflat", half, max(1, lists))
 
 
 def build_indexes(
@@ -109,7 +109,7 @@ def maintain_indexes(database: Database) -> list[str]:
     return _build(database, plans, patient=True)
 
 
-def _due(state: IndexState) -> IndexPlan | None:
+def _due(state: IndexState) -> IndexSpec | None:
     """Give what to build: nothing during a first load, nor while the index there is fits."""
     if state.built is None:
         return None if state.loading else plan_index(state.vectors, state.dimension)
@@ -121,7 +121,7 @@ def _due(state: IndexState) -> IndexPlan | None:
     return plan_index(state.vectors, state.dimension, half=state.built.half)
 
 
-def _build(database: Database, plans: dict[IndexState, IndexPlan], *, patient: bool) -> list[str]:
+def _build(database: Database, plans: dict[IndexState, IndexSpec], *, patient: bool) -> list[str]:
     with maintenance(database) as cursor:
         if cursor is None:
             if patient:
@@ -137,7 +137,7 @@ def _build(database: Database, plans: dict[IndexState, IndexPlan], *, patient: b
     return sorted({state.domain for state in plans})
 
 
-def _replace(cursor: Cursor, state: IndexState, plan: IndexPlan) -> None:
+def _replace(cursor: Cursor, state: IndexState, plan: IndexSpec) -> None:
     name = build_index(cursor, state, plan, memory_bytes=BUILD_MEMORY)
     record_index(cursor, state, name, method=plan.method, half=plan.half, lists=plan.lists)
     if state.built is not None:
@@ -159,7 +159,7 @@ def tune_indexes(database: Database, domain: str | None = None, *, recall: float
 
 def _tune(database: Database, state: IndexState, target: float) -> Tuned | None:
     with database.transaction() as cursor:
-        questions = sample_questions(cursor, state, QUESTIONS)
+        questions = sample_queries(cursor, state, QUESTIONS)
         if not questions:
             return None
         breadth, found = _choose(cursor, state, questions, target)
@@ -169,7 +169,7 @@ def _tune(database: Database, state: IndexState, target: float) -> Tuned | None:
     return tuned
 
 
-def _choose(cursor: Cursor, state: IndexState, questions: list[Question], target: float) -> tuple[int, Recall]:
+def _choose(cursor: Cursor, state: IndexState, questions: list[RecallQuery], target: float) -> tuple[int, Recall]:
     """Give the least breadth that reaches the target in the mean, or one not much larger that loses no query."""
     enough: tuple[int, Recall] | None = None
     for breadth in _steps(state):
@@ -208,10 +208,10 @@ def check_recall(database: Database, *, questions: int = 20) -> dict[str, Recall
     return found
 
 
-def _check(database: Database, state: IndexState, built: Built, count: int) -> dict[str, Recall]:
+def _check(database: Database, state: IndexState, built: BuiltIndex, count: int) -> dict[str, Recall]:
     breadth, target = built.breadth, built.target
     with database.transaction() as cursor:
-        questions = sample_questions(cursor, state, count)
+        questions = sample_queries(cursor, state, count)
         if not questions:
             return {}
         found = measure_recall(cursor, state, questions, breadth=breadth)

@@ -16,9 +16,9 @@ from pc_worker.model import Model, read_uuid
 from pc_worker.services.search.recent_queries import RecentQueries
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.db.texts import storable
-from pc_worker.store.search.bm25 import Words, matching, weigh
+from pc_worker.store.search.bm25 import QueryTerms, matching, weigh
 from pc_worker.store.search.filters import Condition, check_number, parse_where
-from pc_worker.store.search.fusion import Lists, RankedRow, ranked
+from pc_worker.store.search.fusion import CandidateLists, RankedRow, ranked
 from pc_worker.store.search.nearest import nearest, vector_of_row, vector_text
 from pc_worker.store.search.scope import (
     NO_ROW,
@@ -30,7 +30,7 @@ from pc_worker.store.search.scope import (
     begin_search,
     read_profile,
 )
-from pc_worker.store.search.statistics import Collection
+from pc_worker.store.search.statistics import CollectionStatistics
 from pc_worker.store.search.terms import query_terms
 
 if TYPE_CHECKING:  # only a type: what a search by words does not need is not loaded
@@ -59,7 +59,7 @@ DEPTH = 20
 
 #: One a process, shared by its threads: 1.5 kB a query of 384 dimensions.
 RECENT = RecentQueries(1024)
-NO_WORDS = Words(Collection(0, 0.0, 1.2, 0.75))
+NO_WORDS = QueryTerms(CollectionStatistics(0, 0.0, 1.2, 0.75))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +245,7 @@ def _hits(
         text = matching(cursor, scope, words, limit=limit, wanted=wanted, certain=certain)
     if vector is not None:
         near = _near_enough(nearest(cursor, scope, vector, limit=limit, wanted=wanted), request.min_similarity)
-    lists = Lists(near=near, text=text, near_weight=request.vector_weight, text_weight=request.text_weight)
+    lists = CandidateLists(near=near, text=text, near_weight=request.vector_weight, text_weight=request.text_weight)
     return ranked(cursor, scope, lists, vector=vector, words=words, k=request.k, offset=request.offset)
 
 

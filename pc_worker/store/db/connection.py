@@ -13,7 +13,7 @@ import psycopg2.errors
 import psycopg2.extensions
 
 from pc_worker.errors import Conflict, ContractBroken, NotServable, ReadOnlyServer, Unavailable
-from pc_worker.store.db.session import STATE, TELL, ServerState, told
+from pc_worker.store.db.session import STATE, TELL, DatabaseState, told
 from pc_worker.urls import DatabaseServer, read_database_url
 
 Cursor = psycopg2.extensions.cursor
@@ -139,7 +139,7 @@ class Database:
             self._connection = None
 
 
-def open_session(server: DatabaseServer, application: str) -> tuple[psycopg2.extensions.connection, ServerState]:
+def open_session(server: DatabaseServer, application: str) -> tuple[psycopg2.extensions.connection, DatabaseState]:
     """Open a session outside transactions and tell it our settings; gives it with the state of its server.
 
     Raises:
@@ -159,12 +159,12 @@ def open_session(server: DatabaseServer, application: str) -> tuple[psycopg2.ext
     return connection, state
 
 
-def _settled(connection: psycopg2.extensions.connection, server: DatabaseServer) -> ServerState:
+def _settled(connection: psycopg2.extensions.connection, server: DatabaseServer) -> DatabaseState:
     try:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(f"{TELL.format('%s', '%s')}; {STATE}", told(GUARDS, server.session))
-            return ServerState(*(cursor.fetchone() or ()))
+            return DatabaseState(*(cursor.fetchone() or ()))
     except AWAY as exc:
         raise Unavailable(f"PostgreSQL does not answer: {first_line(exc)}") from exc
     except psycopg2.Error as exc:

@@ -25,7 +25,7 @@ CANNOT_BE_WRITTEN = "pg_is_in_recovery() OR current_setting('default_transaction
 
 
 @dataclass(frozen=True, slots=True)
-class ServerState:
+class DatabaseState:
     """What a session found out about its server: a row of STATE."""
 
     version_number: int

@@ -11,7 +11,7 @@ import psycopg2
 
 from pc_worker.errors import Conflict, Unavailable
 from pc_worker.logs import get_logger
-from pc_worker.model import Stretch
+from pc_worker.model import LogBatch
 from pc_worker.store.db.connection import Database
 
 log = get_logger(__name__)
@@ -28,9 +28,9 @@ ANALYZE rows (domain, row_id, source), embeddings (domain, row_id, model_id, pas
 """
 
 
-def renew_as_it_grows(database: Database, stretch: Stretch | None) -> None:
+def analyze_after_growth(database: Database, log_batch: LogBatch | None) -> None:
     """Renew them if the log has just grown past a mark; where that cannot be now, autovacuum will."""
-    if stretch is None or not passes_a_mark(stretch):
+    if log_batch is None or not passes_a_mark(log_batch):
         return
     try:
         with database.transaction() as cursor:
@@ -39,14 +39,14 @@ def renew_as_it_grows(database: Database, stretch: Stretch | None) -> None:
         log.info("planner_statistics_not_renewed", reason=str(exc))
 
 
-def passes_a_mark(stretch: Stretch) -> bool:
+def passes_a_mark(log_batch: LogBatch) -> bool:
     """Tell whether a mark is in this stretch of a log.
 
     >>> from uuid import UUID
-    >>> [passes_a_mark(Stretch(epoch=UUID(int=0), nonce=1, first=n, last=n + 299)) for n in (1, 301, 601, 901)]
+    >>> [passes_a_mark(LogBatch(epoch=UUID(int=0), nonce=1, first=n, last=n + 299)) for n in (1, 301, 601, 901)]
     [True, False, False, True]
     """
     mark = FIRST
-    while mark < stretch.first:
+    while mark < log_batch.first:
         mark *= GROWTH
-    return mark <= stretch.last
+    return mark <= log_batch.last

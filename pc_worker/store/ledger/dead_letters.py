@@ -12,9 +12,9 @@ from typing import Literal
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger.jobs import judge_job
 
-Fate = Literal["written", "unchanged", "skipped"]
+LetterOutcome = Literal["written", "unchanged", "skipped"]
 #: A letter's job and row number.
-Place = tuple[str, int]
+LetterId = tuple[str, int]
 
 #: Letters moved in one transaction.
 BATCH = 1000
@@ -35,11 +35,11 @@ WITH gone AS (
 ), counted AS (
     SELECT chunk_no, count(*) AS letters FROM gone GROUP BY chunk_no
 ), recounted AS (
-    UPDATE chunks c SET dead = dead - letters, {fate} = {fate} + letters
+    UPDATE chunks c SET dead = dead - letters, {outcome} = {outcome} + letters
     FROM counted WHERE c.job_id = %(job_id)s AND c.chunk_no = counted.chunk_no
 )
 UPDATE jobs
-SET rows_dead = rows_dead - moved, rows_{fate} = rows_{fate} + moved, texts_encoded = texts_encoded + %(texts)s
+SET rows_dead = rows_dead - moved, rows_{outcome} = rows_{outcome} + moved, texts_encoded = texts_encoded + %(texts)s
 FROM (SELECT count(*) AS moved FROM gone) AS sum WHERE job_id = %(job_id)s AND moved > 0 RETURNING moved
 """
 
@@ -82,10 +82,12 @@ def occurrence(cursor: Cursor, job_id: str, row_no: int) -> int:
     return 0 if row is None else int(row[0])
 
 
-def move_letters(cursor: Cursor, job_id: str, row_nos: Sequence[int], *, fate: Fate, texts_encoded: int = 0) -> int:
-    """Take a job's letters out, count their rows as ``fate`` and judge it anew; gives how many there still were."""
+def move_letters(
+    cursor: Cursor, job_id: str, row_nos: Sequence[int], *, outcome: LetterOutcome, texts_encoded: int = 0
+) -> int:
+    """Take a job's letters out, count their rows as ``outcome`` and judge it anew; gives how many there still were."""
     values = {"job_id": job_id, "row_nos": list(row_nos), "texts": texts_encoded}
-    cursor.execute(MOVE.format(fate=fate), values)
+    cursor.execute(MOVE.format(outcome=outcome), values)
     row = cursor.fetchone()
     if row is None:
         return 0
@@ -93,16 +95,16 @@ def move_letters(cursor: Cursor, job_id: str, row_nos: Sequence[int], *, fate: F
     return int(row[0])
 
 
-def drop_letters(database: Database, places: Sequence[Place]) -> int:
+def drop_letters(database: Database, places: Sequence[LetterId]) -> int:
     """Take letters out: their rows count as skipped from now on. Gives how many there still were."""
     return sum(_drop(database, job_id, row_nos) for job_id, row_nos in by_job(places, BATCH))
 
 
 def _drop(database: Database, job_id: str, row_nos: Sequence[int]) -> int:
-    return database.repeat(lambda cursor: move_letters(cursor, job_id, row_nos, fate="skipped"))
+    return database.repeat(lambda cursor: move_letters(cursor, job_id, row_nos, outcome="skipped"))
 
 
-def by_job(places: Sequence[Place], most: int) -> Iterator[tuple[str, list[int]]]:
+def by_job(places: Sequence[LetterId], most: int) -> Iterator[tuple[str, list[int]]]:
     """Give row numbers of one job each, ``most`` at once, in their order.
 
     >>> list(by_job([("a", 1), ("a", 2), ("a", 3), ("b", 1)], 2))

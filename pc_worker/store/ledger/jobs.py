@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from pc_worker.errors import NotFound
-from pc_worker.model import ChunkPlan, Job
+from pc_worker.model import ChunkSpec, Job
 from pc_worker.store.db.connection import Cursor
 
 COLUMNS = (
@@ -140,7 +140,7 @@ def plan_job(
     fingerprint: dict[str, Any],
     model_id: int,
     rows_total: int,
-    chunks: Sequence[ChunkPlan],
+    chunks: Sequence[ChunkSpec],
 ) -> bool:
     """Write the plan with all chunks and set the job running; False if it is no longer splitting."""
     values = (json.dumps(plan), json.dumps(fingerprint), model_id, rows_total, len(chunks), job_id)

@@ -12,7 +12,7 @@ from math import ceil
 from typing import Literal
 
 from pc_worker.errors import Fenced
-from pc_worker.model import Claim, Job, Stages, Tally
+from pc_worker.model import Job, Lease, Stages, Tally
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger.jobs import find_job, judge_job
 
@@ -21,7 +21,7 @@ CRASHES_ALLOWED = 3
 #: Attempts that may end with an error before the job is given up.
 FAILURES_ALLOWED = 5
 
-Refusal = Literal["gone", "busy"]
+NoLease = Literal["gone", "busy"]
 
 READ_CHUNK = """
 SELECT c.state, c.first_row, c.row_count, c.superseded, c.occurrences, c.attempt, c.crashes, c.halved,
@@ -92,7 +92,7 @@ RETURNING chunk_no
 """
 
 
-def claim_chunk(cursor: Cursor, job_id: str, chunk_no: int, *, lease_s: float) -> Claim | Refusal:
+def acquire_lease(cursor: Cursor, job_id: str, chunk_no: int, *, lease_s: float) -> Lease | NoLease:
     """Take the lease of a chunk, or say why not: ``gone`` = nothing to do, ``busy`` = another is at it.
 
     A chunk that killed three workers is halved on the way, down to the row, which is then dead.
@@ -121,7 +121,7 @@ def claim_chunk(cursor: Cursor, job_id: str, chunk_no: int, *, lease_s: float) -
     cursor.execute(f"SELECT pg_advisory_lock({LOCK_KEY})", (job_id, str(chunk_no), str(attempt)))
     cursor.execute(TAKE, (attempt, crashes, lease_s, job_id, chunk_no))
     return _of_rows(
-        Claim(
+        Lease(
             job=job,
             chunk_no=chunk_no,
             first_row=first_row,
@@ -133,25 +133,25 @@ def claim_chunk(cursor: Cursor, job_id: str, chunk_no: int, *, lease_s: float) -
     )
 
 
-def _of_rows(claim: Claim) -> Claim:
-    """Leave out what the claim says of rows that it has no longer."""
-    rows = range(claim.first_row, claim.first_row + claim.row_count)
+def _of_rows(lease: Lease) -> Lease:
+    """Leave out what the lease says of rows that it has no longer."""
+    rows = range(lease.first_row, lease.first_row + lease.row_count)
     return replace(
-        claim,
-        superseded=frozenset(n for n in claim.superseded if n in rows),
-        occurrences={n: count for n, count in claim.occurrences.items() if n in rows},
+        lease,
+        superseded=frozenset(n for n in lease.superseded if n in rows),
+        occurrences={n: count for n, count in lease.occurrences.items() if n in rows},
     )
 
 
-def cut_chunk(cursor: Cursor, claim: Claim, *, keep: int) -> Claim:
-    """Keep a chunk's first ``keep`` rows; the rest waits in chunks of so many. Gives the claim on what is kept.
+def cut_chunk(cursor: Cursor, lease: Lease, *, keep: int) -> Lease:
+    """Keep a chunk's first ``keep`` rows; the rest waits in chunks of so many. Gives the lease on what is kept.
 
     Raises:
         Fenced: If a newer attempt has the chunk.
     """
-    job_id, rows = claim.job.job_id, claim.row_count
-    _split(cursor, job_id, claim.chunk_no, attempt=claim.attempt, rows=rows, keep=keep, piece=keep, halved=False)
-    return _of_rows(replace(claim, row_count=keep))
+    job_id, rows = lease.job.job_id, lease.row_count
+    _split(cursor, job_id, lease.chunk_no, attempt=lease.attempt, rows=rows, keep=keep, piece=keep, halved=False)
+    return _of_rows(replace(lease, row_count=keep))
 
 
 def _split(
@@ -208,17 +208,17 @@ def finish_chunk(
     return judge_job(cursor, job_id)
 
 
-def release_chunk(cursor: Cursor, claim: Claim, *, error: str, counts: bool) -> int:
+def release_lease(cursor: Cursor, lease: Lease, *, error: str, counts: bool) -> int:
     """Give the lease back after an error; ``counts`` = it is the chunk's own failure. Gives all its failures."""
-    job_id, chunk_no = claim.job.job_id, claim.chunk_no
-    cursor.execute(RELEASE, (int(counts), error, job_id, chunk_no, claim.attempt))
+    job_id, chunk_no = lease.job.job_id, lease.chunk_no
+    cursor.execute(RELEASE, (int(counts), error, job_id, chunk_no, lease.attempt))
     row = cursor.fetchone()
     return 0 if row is None else int(row[0])
 
 
-def unlock_chunk(cursor: Cursor, claim: Claim) -> None:
-    """Give the session lock of a claim back."""
-    key = (claim.job.job_id, str(claim.chunk_no), str(claim.attempt))
+def unlock_lease(cursor: Cursor, lease: Lease) -> None:
+    """Give the session lock of a lease back."""
+    key = (lease.job.job_id, str(lease.chunk_no), str(lease.attempt))
     cursor.execute(f"SELECT pg_advisory_unlock({LOCK_KEY})", key)
 
 

@@ -30,7 +30,7 @@ DROP = "DELETE FROM push_refusals WHERE %s::text IS NULL OR job_id = %s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class PushRejection:
     """A row that a server does not take, and why."""
 
     row_id: str
@@ -39,7 +39,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredRefusal:
+class StoredPushRejection:
     """A refusal as it is kept; ``job_id`` wrote the refused version, ``payload`` is JSON text of the present one."""
 
     domain: str
@@ -52,7 +52,7 @@ class StoredRefusal:
     refused_at: datetime
 
 
-def record_refusals(cursor: Cursor, domain: str, address: str, refusals: Sequence[Refusal]) -> None:
+def record_rejections(cursor: Cursor, domain: str, address: str, refusals: Sequence[PushRejection]) -> None:
     """Keep refused rows with their reasons; one that is refused again replaces its reason."""
     if refusals:
         values = {
@@ -65,20 +65,20 @@ def record_refusals(cursor: Cursor, domain: str, address: str, refusals: Sequenc
         cursor.execute(RECORD, values)
 
 
-def forget_refusals(cursor: Cursor, domain: str, address: str, row_ids: Collection[str]) -> None:
+def delete_rejections(cursor: Cursor, domain: str, address: str, row_ids: Collection[str]) -> None:
     """Remove the refusals of rows that the server has taken after all."""
     if row_ids:
         cursor.execute(FORGET, (domain, address, list(row_ids)))
 
 
-def list_refusals(cursor: Cursor, job_id: str | None = None) -> list[StoredRefusal]:
+def list_rejections(cursor: Cursor, job_id: str | None = None) -> list[StoredPushRejection]:
     """Give all refusals, or those of rows that one job wrote, in log order."""
     cursor.execute(LIST, (job_id, job_id))
     names = ("domain", "row_id", "address", "position", "job_id", "reason", "payload", "refused_at")
-    return [StoredRefusal(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+    return [StoredPushRejection(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
 
 
-def drop_refusals(cursor: Cursor, job_id: str | None = None) -> int:
+def drop_rejections(cursor: Cursor, job_id: str | None = None) -> int:
     """Remove all refusals, or those of one job; gives how many. Their rows are not sent again until they change."""
     cursor.execute(DROP, (job_id, job_id))
     return cursor.rowcount

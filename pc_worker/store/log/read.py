@@ -15,7 +15,7 @@ import numpy as np
 
 from pc_worker.errors import ContractBroken
 from pc_worker.store.db.driver_errors import mapped
-from pc_worker.store.db.session import STATE, TELL, ServerState, told
+from pc_worker.store.db.session import STATE, TELL, DatabaseState, told
 from pc_worker.urls import DatabaseServer, read_database_url
 
 HEAD = """
@@ -93,7 +93,7 @@ class LogHead:
 
 
 @dataclass(frozen=True, slots=True)
-class LogBatch:
+class LogBatchRecord:
     """A stretch of the log that was committed together; positions inclusive, ``intact`` as long as no row changed.
 
     ``queue_key`` seals its queue entry; None for one of an epoch that is over.
@@ -168,11 +168,11 @@ class Delivery:
             position: int | None = await connection.fetchval(FIRST_POSITION, domain, row_id)
         return position
 
-    async def batches(self, domain: str, *, after: int, upto: int, limit: int) -> list[LogBatch]:
+    async def batches(self, domain: str, *, after: int, upto: int, limit: int) -> list[LogBatchRecord]:
         """Give the first ``limit`` batches that hold positions beyond ``after``, up to ``upto``."""
         async with self.connection() as connection:
             records = await connection.fetch(BATCHES, domain, after, upto, limit)
-        return [LogBatch(*record.values()) for record in records]
+        return [LogBatchRecord(*record.values()) for record in records]
 
     async def rows(
         self, domain: str, *, after: int, upto: int, head: int, max_rows: int, max_bytes: int, tombstones: bool = False
@@ -237,7 +237,7 @@ async def settle(connection: Any, server: DatabaseServer, own: Mapping[str, str]
         NotServable: If it is none that the line can work with.
     """
     await connection.fetch(TELL.format("$1", "$2"), *told(own, server.session))
-    ServerState(*await connection.fetchrow(STATE)).check()
+    DatabaseState(*await connection.fetchrow(STATE)).check()
 
 
 async def _gives_plain_vectors(connection: Any) -> bool:

@@ -85,7 +85,7 @@ class TooLarge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Suspect:
+class TooLargeCandidate:
     """A row that may be too large: its bytes without vectors, and its passages' places."""
 
     row_id: UUID
@@ -129,12 +129,14 @@ def count_too_large(cursor: Cursor, domain: str, model_id: int) -> int:
     return int(count)
 
 
-def suspects(cursor: Cursor, domain: str, model_id: int, *, dimension: int, limit: int) -> list[Suspect]:
+def too_large_candidates(
+    cursor: Cursor, domain: str, model_id: int, *, dimension: int, limit: int
+) -> list[TooLargeCandidate]:
     """Give rows with vectors of the model whose message may be larger than ``limit``."""
     many = limit // 2 // (4 * dimension + PASSAGE_BYTES)
     cursor.execute(SUSPECTS, {"domain": domain, "model_id": model_id, "many": many, "half": limit // 2})
     return [
-        Suspect(
+        TooLargeCandidate(
             row_id=UUID(row_id),
             content_hash=bytes(content_hash),
             wire_bytes=wire_bytes,

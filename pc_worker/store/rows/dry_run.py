@@ -15,7 +15,7 @@ SIZES = "SELECT sum(pg_total_relation_size('pg_temp.' || name)) FROM unnest(%s) 
 
 
 @contextmanager
-def rehearsal(database: Database, domain: str) -> Iterator[Cursor]:
+def dry_run_tables(database: Database, domain: str) -> Iterator[Cursor]:
     """Run the block in a transaction that writes into copies of the tables, empty ones, and is rolled back."""
     with database.transaction() as cursor:
         for table in TABLES:
@@ -27,7 +27,7 @@ def rehearsal(database: Database, domain: str) -> Iterator[Cursor]:
             cursor.connection.rollback()
 
 
-def rehearsed_bytes(cursor: Cursor) -> int:
+def dry_run_bytes(cursor: Cursor) -> int:
     """Give the bytes of the copies with their indexes."""
     cursor.execute(SIZES, (list(TABLES),))
     (size,) = cursor.fetchone() or (0,)

@@ -54,7 +54,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Suspect:
+class LetterCandidate:
     """A dead letter that may be of a forgotten row: its form, and where the job's plan says the key stands."""
 
     job_id: str
@@ -105,14 +105,14 @@ def keys_of(cursor: Cursor, domain: str, ids: Sequence[UUID]) -> list[Key]:
     return remembered + [Key(row_id, None, str(row_id)) for row_id in ids]
 
 
-def suspect_letters(cursor: Cursor, domain: str, ids: Sequence[UUID], texts: Sequence[str]) -> list[Suspect]:
+def candidate_letters(cursor: Cursor, domain: str, ids: Sequence[UUID], texts: Sequence[str]) -> list[LetterCandidate]:
     """Give dead letters known to be of these rows, or that hold one of ``texts`` in their form."""
     cursor.execute(LETTERS_WITH, {"domain": domain, "ids": _texts(ids), "texts": list(texts)})
     return [_suspect(*row) for row in cursor.fetchall()]
 
 
-def _suspect(job_id: str, row_no: int, row_id: str | None, *rest: Any) -> Suspect:
-    return Suspect(job_id, row_no, None if row_id is None else UUID(row_id), *rest)
+def _suspect(job_id: str, row_no: int, row_id: str | None, *rest: Any) -> LetterCandidate:
+    return LetterCandidate(job_id, row_no, None if row_id is None else UUID(row_id), *rest)
 
 
 def letters_of_source(cursor: Cursor, domain: str, source: str, *, before: int) -> list[tuple[str, int]]:

@@ -16,7 +16,7 @@ from uuid import UUID
 from psycopg2.errors import UniqueViolation
 
 from pc_worker.errors import Conflict, ModelSwitched
-from pc_worker.model import DeadLetter, Job, RowWrite, StoredRow, Stretch
+from pc_worker.model import DeadLetter, Job, LogBatch, RowWrite, StoredRow
 from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.rows import row_copy
@@ -145,7 +145,7 @@ def mark_seen(cursor: Cursor, *, job: Job, ids: Collection[UUID], same: bool) ->
 
 def append_log(
     cursor: Cursor, *, domain: str, ids: Sequence[UUID], job_id: str | None, model_id: int, tombstones: bool = False
-) -> Stretch | None:
+) -> LogBatch | None:
     """Give rows the next positions of their domain, in order, and tell the readers; last in a transaction.
 
     It locks the domain's head until the commit: that is what makes positions gap-free and commit-ordered.
@@ -166,7 +166,7 @@ def append_log(
     cursor.execute(ADD_BATCH, (domain, base + 1, head, epoch, nonce, job_id, model_id))
     cursor.execute(NOTIFY, (domain,))
     queue_key = None if key is None else bytes(key)
-    return Stretch(epoch=UUID(epoch), nonce=nonce, first=base + 1, last=head, queue_key=queue_key)
+    return LogBatch(epoch=UUID(epoch), nonce=nonce, first=base + 1, last=head, queue_key=queue_key)
 
 
 def _append(cursor: Cursor, domain: str, ids: Sequence[UUID], base: int, *, kind: int) -> None:

@@ -9,7 +9,7 @@ from itertools import accumulate
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.filters import Parameters
 from pc_worker.store.search.scope import Candidates, Scope, read_candidates
-from pc_worker.store.search.statistics import Collection, word_frequencies
+from pc_worker.store.search.statistics import CollectionStatistics, word_frequencies
 from pc_worker.store.search.terms import DIMENSION
 
 #: The rarest words of a query count; with more it is a document, for which there is `--like`.
@@ -32,7 +32,7 @@ ORDER BY score DESC, e.row_id LIMIT %(limit)s
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class QueryTerm:
     """A word of the query: its term, in how many rows it occurs, and its weight."""
 
     term: int
@@ -41,11 +41,11 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class QueryTerms:
     """A query's words, the rarest first, weighed by their collection."""
 
-    collection: Collection
-    words: tuple[Word, ...] = ()
+    collection: CollectionStatistics
+    words: tuple[QueryTerm, ...] = ()
 
     def score_sql(self) -> tuple[str, Parameters]:
         """Give the score of ``row_terms e`` as SQL, and its parameters; 0 for a query without words."""
@@ -70,14 +70,14 @@ class Words:
         return [word.term for word in self.words[:taken]], bound
 
 
-def weigh(cursor: Cursor, domain: str, terms: Sequence[int], known: Collection | None) -> Words:
+def weigh(cursor: Cursor, domain: str, terms: Sequence[int], known: CollectionStatistics | None) -> QueryTerms:
     """Weigh a query's terms by how rare they are in the domain."""
     collection, documents = word_frequencies(cursor, domain, terms, known)
     counts = sorted((documents.get(term, 0), term) for term in terms)[:MAX_WORDS]
-    return Words(collection, tuple(Word(term, count, collection.idf(count)) for count, term in counts))
+    return QueryTerms(collection, tuple(QueryTerm(term, count, collection.idf(count)) for count, term in counts))
 
 
-def matching(cursor: Cursor, scope: Scope, words: Words, *, limit: int, wanted: int, certain: int) -> Candidates:
+def matching(cursor: Cursor, scope: Scope, words: QueryTerms, *, limit: int, wanted: int, certain: int) -> Candidates:
     """Give up to ``limit`` rows by score, ``wanted`` if so many match; the best ``certain`` are exactly the best.
 
     Only rows that hold one of the rarest words are scored at first. A row that holds none of them cannot score more
@@ -94,7 +94,7 @@ def matching(cursor: Cursor, scope: Scope, words: Words, *, limit: int, wanted: 
     return found
 
 
-def _score(cursor: Cursor, scope: Scope, words: Words, candidates: Sequence[int], limit: int) -> Candidates:
+def _score(cursor: Cursor, scope: Scope, words: QueryTerms, candidates: Sequence[int], limit: int) -> Candidates:
     score, values = words.score_sql()
     facets = "AND e.terms @> %(facets)s::integer[]" if scope.facets else ""
     statement = MATCHING.format(score=score, filter=scope.candidate_filter, facets=facets)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.search.bm25 import Words
+from pc_worker.store.search.bm25 import QueryTerms
 from pc_worker.store.search.scope import Candidates, Scope
 
 #: The constant of reciprocal rank fusion, as in its paper: how little the first ranks stand out.
@@ -39,7 +39,7 @@ RECIPROCAL = """%(near_weight)s * coalesce(1.0 / (%(rrf_k)s + near.rank), 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lists:
+class CandidateLists:
     """The candidate lists of a search; None = the list has no part in it, else it counts by its weight."""
 
     near: Candidates | None = None
@@ -70,7 +70,7 @@ class RankedRow:
 
 
 def ranked(
-    cursor: Cursor, scope: Scope, lists: Lists, *, vector: str | None, words: Words, k: int, offset: int
+    cursor: Cursor, scope: Scope, lists: CandidateLists, *, vector: str | None, words: QueryTerms, k: int, offset: int
 ) -> list[RankedRow]:
     """Give hits ``offset`` to ``offset + k`` of the fused lists, each with both of its scores."""
     near, text = lists.near or Candidates(), lists.text or Candidates()

@@ -10,7 +10,7 @@ from uuid import UUID
 from pc_worker.model import Model
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.filters import Condition, Parameters, facets, where_sql
-from pc_worker.store.search.statistics import Collection
+from pc_worker.store.search.statistics import CollectionStatistics
 
 Method = Literal["hnsw", "ivfflat"]
 
@@ -71,7 +71,7 @@ class Profile:
 
     domain: str
     model: Model
-    collection: Collection | None
+    collection: CollectionStatistics | None
     index: VectorIndex | None
 
 
@@ -137,7 +137,7 @@ def read_profile(cursor: Cursor, domain: str) -> Profile | None:
     if row is None:
         return None
     model, (documents, mean_length, k1, b) = _model(row), row[7:11]
-    collection = None if documents is None else Collection(documents, mean_length, k1, b)
+    collection = None if documents is None else CollectionStatistics(documents, mean_length, k1, b)
     return Profile(domain=domain, model=model, collection=collection, index=_index(model.dimension, *row[11:]))
 
 

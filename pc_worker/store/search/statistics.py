@@ -51,7 +51,7 @@ KNOWN = "SELECT term, documents FROM term_statistics WHERE domain = %s AND term 
 
 
 @dataclass(frozen=True, slots=True)
-class Collection:
+class CollectionStatistics:
     """A domain's statistics: rows, mean words a row, and BM25's settings."""
 
     documents: int
@@ -103,7 +103,7 @@ def set_bm25(database: Database, domain: str, *, k1: float = 1.2, b: float = 0.7
         )
 
 
-def rows_left(cursor: Cursor, domain: str, facets: Sequence[int], collection: Collection) -> float:
+def rows_left(cursor: Cursor, domain: str, facets: Sequence[int], collection: CollectionStatistics) -> float:
     """Estimate how many rows hold all ``facets``, as if they knew nothing of each other; too many if in doubt."""
     cursor.execute(KNOWN, (domain, list(facets)))
     common = dict(cursor.fetchall())
@@ -112,8 +112,8 @@ def rows_left(cursor: Cursor, domain: str, facets: Sequence[int], collection: Co
 
 
 def word_frequencies(
-    cursor: Cursor, domain: str, terms: Sequence[int], collection: Collection | None
-) -> tuple[Collection, Mapping[int, int]]:
+    cursor: Cursor, domain: str, terms: Sequence[int], collection: CollectionStatistics | None
+) -> tuple[CollectionStatistics, Mapping[int, int]]:
     """Give the collection and in how many rows each of ``terms`` occurs; from a sample before the first count."""
     if collection is not None and collection.documents:
         cursor.execute(KNOWN, (domain, list(terms)))
@@ -122,4 +122,4 @@ def word_frequencies(
     documents, mean_length, counts = cursor.fetchone() or (0, 0, None)
     k1, b = (1.2, 0.75) if collection is None else (collection.k1, collection.b)
     found = dict(zip(sorted(terms), counts or (), strict=False))
-    return Collection(documents, float(mean_length), k1, b), found
+    return CollectionStatistics(documents, float(mean_length), k1, b), found

@@ -22,7 +22,7 @@ from itertools import chain
 
 import numpy as np
 
-from pc_worker.model import Terms
+from pc_worker.model import RowTerms
 from pc_worker.store.db.copy import cut
 
 #: Ids are 1..10⁹: the largest dimension pgvector's `sparsevec` has. 10⁵ words then share an id in 5 cases.
@@ -44,7 +44,7 @@ LATIN = re.compile(r"[a-z']+")
 CYRILLIC = re.compile(r"[а-яё]+")
 
 
-def row_terms(domain: str, text: str, payload: Mapping[str, object]) -> Terms:
+def row_terms(domain: str, text: str, payload: Mapping[str, object]) -> RowTerms:
     """Give the terms of a row: the words of ``text`` and the facets of ``payload``."""
     occurrences = Counter(_row_words(text))
     counts: dict[int, int] = {}
@@ -52,7 +52,7 @@ def row_terms(domain: str, text: str, payload: Mapping[str, object]) -> Terms:
         term = _word_id(domain, word)
         counts[term] = counts.get(term, 0) + count
     ids = sorted(counts)
-    return Terms(_facets(domain, payload) + ids, [counts[term] for term in ids], occurrences.total())
+    return RowTerms(_facets(domain, payload) + ids, [counts[term] for term in ids], occurrences.total())
 
 
 def query_terms(domain: str, text: str) -> list[int]:
@@ -67,12 +67,12 @@ def facet_term(domain: str, field: str, value: str) -> int | None:
     return -_hash(domain, field, value)
 
 
-def sparsevec_binary(terms: Terms) -> bytes:
+def sparsevec_binary(terms: RowTerms) -> bytes:
     """Give the words' counts in the binary form of `sparsevec`, for COPY."""
     return sparsevecs_binary([terms])[0]
 
 
-def sparsevecs_binary(rows: Sequence[Terms]) -> list[bytes]:
+def sparsevecs_binary(rows: Sequence[RowTerms]) -> list[bytes]:
     """Give each row's counts of words in the binary form of `sparsevec`, for COPY.
 
     Facts: ``sparsevec_recv`` of pgvector: int32 dimension, number of elements and zero, then int32 indices from 0,

@@ -98,16 +98,16 @@ class Points:
             case "error":
                 raise _error(argument)
 
-    def poisoned(self, claim: Any) -> None:
-        """Crash in native code if the claimed chunk holds the poisoned row."""
+    def poisoned(self, lease: Any) -> None:
+        """Crash in native code if the leased chunk holds the poisoned row."""
         try:
             poison = json.loads((self.folder / "poison.json").read_bytes())
         except FileNotFoundError:
             return
-        row = int(poison["row"]) - claim.first_row
-        if claim.job.job_id == poison["job"] and 0 <= row < claim.row_count:
+        row = int(poison["row"]) - lease.first_row
+        if lease.job.job_id == poison["job"] and 0 <= row < lease.row_count:
             with (self.folder / "poisoned").open("a") as file:
-                file.write(f"{claim.chunk_no} {claim.row_count}\n")
+                file.write(f"{lease.chunk_no} {lease.row_count}\n")
             ctypes.string_at(0)
 
 
@@ -188,9 +188,9 @@ def wrap_module(points: Points, module: ModuleType) -> None:
         write = module._write
 
         @functools.wraps(write)
-        def poisonable(services: Any, claim: Any, *rest: Any) -> Any:
-            points.poisoned(claim)
-            return write(services, claim, *rest)
+        def poisonable(services: Any, lease: Any, *rest: Any) -> Any:
+            points.poisoned(lease)
+            return write(services, lease, *rest)
 
         vars(module)["_write"] = poisonable
 

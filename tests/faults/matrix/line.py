@@ -14,7 +14,7 @@ from tests.support.waiting import eventually
 KINDS = ("before", "after", "sql", "commit-before", "commit-after")
 #: At once, so that no chunk can meet so many that a healthy row of it is taken for poisonous.
 AT_ONCE = 6
-SPLIT = ("services.split", "services.duplicates", "services.attempts", "services.submit", "store.jobs", "reader.")
+SPLIT = ("ingest.split", "ingest.duplicates", "ingest.attempts", "ingest.submit", "ledger.jobs", "reader.")
 #: Of these at once, as a job whose split kills three workers is given up.
 SPLITS_AT_ONCE = 2
 
@@ -92,13 +92,13 @@ def of_a_chunk(drill: Drill) -> list[str]:
     return [
         point
         for point in passed(drill, "child", ("before", "sql"))
-        if any(part in point for part in ("write_rows", "store.merge", "services.embed", "store.identities"))
+        if any(part in point for part in ("write_rows", "rows.merge", "ingest.embed", "rows.identities"))
     ]
 
 
 def after_the_commit(drill: Drill) -> list[str]:
     """The points between a chunk's commit and its message's acknowledgement, several times over."""
-    wanted = ("commit-after@pc_worker.services.ingest.write_rows", "services.push_written", "tasks.ingest.send_chunks")
+    wanted = ("commit-after@pc_worker.services.ingest.write_rows", "publish.push_written", "tasks.ingest.send_chunks")
     points = [point for point in passed(drill, "child") if any(part in point for part in wanted)]
     return points * (drill.times // len(points) + 1)
 

@@ -15,7 +15,7 @@ import psycopg2.extras
 import redis
 
 from pc_worker.hot_buffer import Entry, HotBuffer, build_entry
-from pc_worker.model import Stretch
+from pc_worker.model import LogBatch
 from pc_worker.store.rows.merge import append_log
 from pc_worker.wire import WirePassage, row_head, row_message, row_type_of
 
@@ -106,16 +106,16 @@ class DomainLog:
             psycopg2.extras.execute_batch(cursor, UPSERT_ROW, heads, page_size=300)
             vectors = [self._vector(row.row_id, model_id, n, p) for row in rows for n, p in enumerate(row.passages)]
             psycopg2.extras.execute_batch(cursor, INSERT_VECTOR, vectors, page_size=300)
-            stretch = self._append(cursor, [row.row_id for row in rows], model_id)
-        self.key = stretch.queue_key
-        for position, row in enumerate(rows, start=stretch.first):
+            log_batch = self._append(cursor, [row.row_id for row in rows], model_id)
+        self.key = log_batch.queue_key
+        for position, row in enumerate(rows, start=log_batch.first):
             self._newest[row.row_id] = Sent(position, row.row_id, row.message)
         entry = build_entry(
             self.arm,
             domain=self.domain,
-            epoch=stretch.epoch,
-            nonce=stretch.nonce,
-            first_position=stretch.first,
+            epoch=log_batch.epoch,
+            nonce=log_batch.nonce,
+            first_position=log_batch.first,
             rows=[(row.row_id, row.message) for row in rows],
         )
         self.entries.append(entry)
@@ -168,8 +168,8 @@ class DomainLog:
 
     def _append(
         self, cursor: psycopg2.extensions.cursor, ids: Sequence[str], model_id: int, *, tombstones: bool = False
-    ) -> Stretch:
-        stretch = append_log(
+    ) -> LogBatch:
+        log_batch = append_log(
             cursor,
             domain=self.domain,
             ids=[UUID(row_id) for row_id in ids],
@@ -177,5 +177,5 @@ class DomainLog:
             model_id=model_id,
             tombstones=tombstones,
         )
-        assert stretch is not None
-        return stretch
+        assert log_batch is not None
+        return log_batch

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pc_worker.model import Stretch
+from pc_worker.model import LogBatch
 from pc_worker.store.db.connection import Database
-from pc_worker.store.db.statistics import renew_as_it_grows
+from pc_worker.store.db.statistics import analyze_after_growth
 from pc_worker.store.log.read import Delivery, open_pool
 from tests.integration.gateway.conftest import Neighbours
 from tests.integration.gateway.logfile import DomainLog
@@ -45,7 +45,7 @@ async def test_rows_are_looked_up_one_by_one_after_growth(neighbours: Neighbours
 def _grow(log: DomainLog, database_url: str) -> None:
     entry = log.write(range(300), push=False)
     database = Database(database_url)
-    renew_as_it_grows(database, Stretch(epoch=entry.epoch, nonce=entry.nonce, first=entry.first, last=entry.last))
+    analyze_after_growth(database, LogBatch(epoch=entry.epoch, nonce=entry.nonce, first=entry.first, last=entry.last))
     database.close()
 
 

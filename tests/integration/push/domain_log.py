@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import numpy as np
 
-from pc_worker.model import Job, Model, PassageVector, RowWrite, Stretch
+from pc_worker.model import Job, LogBatch, Model, PassageVector, RowWrite
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger import jobs
 from pc_worker.store.models import registry
@@ -67,11 +67,11 @@ class DomainLog:
     dimension: int = DIMENSION
     rows: dict[int, dict[str, Any]] = field(default_factory=dict)
 
-    def write(self, numbers: Iterable[int], **changes: Any) -> Stretch:
+    def write(self, numbers: Iterable[int], **changes: Any) -> LogBatch:
         """Commit rows as one job's chunk; ``changes`` go into the payload of each."""
         wanted = {number: payload_of(self.domain, number) | changes for number in numbers}
 
-        def work(cursor: Cursor) -> Stretch | None:
+        def work(cursor: Cursor) -> LogBatch | None:
             job = self._job(cursor)
             ids = [row_id(self.domain, number) for number in wanted]
             stored = merge.read_stored(cursor, domain=self.domain, model_id=job.model_id or 0, ids=ids, lock=True)
@@ -79,10 +79,10 @@ class DomainLog:
             merge.write_rows(cursor, job=job, source="s", rows=writes, fresh={i for i in ids if i not in stored})
             return merge.append_log(cursor, domain=self.domain, ids=ids, job_id=job.job_id, model_id=job.model_id or 0)
 
-        stretch = self.database.repeat(work)
-        assert stretch is not None
+        log_batch = self.database.repeat(work)
+        assert log_batch is not None
         self.rows |= wanted
-        return stretch
+        return log_batch
 
     def forget(self, numbers: Iterable[int]) -> None:
         """Remove rows and log tombstones."""

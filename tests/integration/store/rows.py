@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pc_worker.model import ChunkPlan, Claim, Job, PassageVector, RowWrite, Stretch, Tally
+from pc_worker.model import ChunkSpec, Job, Lease, LogBatch, PassageVector, RowWrite, Tally
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger import jobs, leases
 from pc_worker.store.models import registry
@@ -28,16 +28,16 @@ def make_job(database: Database, *, rows: int = 10, chunk: int = 5, domain: str 
         jobs.start_job(cursor, job_id)
         starts = range(0, rows, chunk)
         chunks = [
-            ChunkPlan(chunk_no=i, first_row=first, row_count=min(chunk, rows - first), superseded=[], occurrences=None)
+            ChunkSpec(chunk_no=i, first_row=first, row_count=min(chunk, rows - first), superseded=[], occurrences=None)
             for i, first in enumerate(starts)
         ]
         jobs.plan_job(cursor, job_id, plan={}, fingerprint={}, model_id=model.model_id, rows_total=rows, chunks=chunks)
         return jobs.find_job(cursor, job_id)
 
 
-def claim(database: Database, job: Job, chunk_no: int, *, lease_s: float = 60.0) -> Claim | str:
-    """Claim a chunk in a transaction of its own."""
-    return database.repeat(lambda cursor: leases.claim_chunk(cursor, job.job_id, chunk_no, lease_s=lease_s))
+def acquire(database: Database, job: Job, chunk_no: int, *, lease_s: float = 60.0) -> Lease | str:
+    """Lease a chunk in a transaction of its own."""
+    return database.repeat(lambda cursor: leases.acquire_lease(cursor, job.job_id, chunk_no, lease_s=lease_s))
 
 
 def row(row_no: int, row_id: uuid.UUID | None = None, content: str = "a") -> RowWrite:
@@ -56,7 +56,7 @@ def row(row_no: int, row_id: uuid.UUID | None = None, content: str = "a") -> Row
     )
 
 
-def write(cursor: Cursor, job: Job, rows: Sequence[RowWrite]) -> Stretch | None:
+def write(cursor: Cursor, job: Job, rows: Sequence[RowWrite]) -> LogBatch | None:
     """Merge rows and give them positions, as a chunk does."""
     stored = merge.read_stored(
         cursor, domain=job.domain, model_id=job.model_id or 0, ids=[r.row_id for r in rows], lock=True
@@ -68,7 +68,7 @@ def write(cursor: Cursor, job: Job, rows: Sequence[RowWrite]) -> Stretch | None:
     )
 
 
-def finish(database: Database, held: Claim, tally: Tally) -> bool:
+def finish(database: Database, held: Lease, tally: Tally) -> bool:
     """Book a chunk as done; True if the job has ended."""
     with database.transaction() as cursor:
         return leases.finish_chunk(cursor, held.job.job_id, held.chunk_no, attempt=held.attempt, tally=tally)

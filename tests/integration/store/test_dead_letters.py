@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from pc_worker.model import Claim, DeadLetter, Job, Tally
+from pc_worker.model import DeadLetter, Job, Lease, Tally
 from pc_worker.store.db.connection import Database
 from pc_worker.store.ledger import dead_letters, jobs
 from pc_worker.store.rows import merge
-from tests.integration.store.rows import claim, finish, make_job
+from tests.integration.store.rows import acquire, finish, make_job
 
 
 def _partial_job(database: Database, *, dead: int) -> Job:
     """A job of two chunks of five rows; of each the first ``dead`` rows are."""
     job = make_job(database, rows=10, chunk=5)
     for chunk_no in range(2):
-        held = claim(database, job, chunk_no)
-        assert isinstance(held, Claim)
+        held = acquire(database, job, chunk_no)
+        assert isinstance(held, Lease)
         letters = [
             DeadLetter(row_no=5 * chunk_no + n, row_id=None, reason="bad", normal_form=f'{{"n": {n}}}')
             for n in range(dead)

@@ -5,38 +5,38 @@ from __future__ import annotations
 import pytest
 
 from pc_worker.errors import Fenced
-from pc_worker.model import Claim, Tally
+from pc_worker.model import Lease, Tally
 from pc_worker.store.db.connection import Database
 from pc_worker.store.ledger import jobs, leases
-from tests.integration.store.rows import claim, finish, make_job
+from tests.integration.store.rows import acquire, finish, make_job
 from tests.support.waiting import eventually
 
 
-def claimed(database: Database, *args: object, **kwargs: object) -> Claim:
-    got = claim(database, *args, **kwargs)  # type: ignore[arg-type]  # passed on as they came
-    assert isinstance(got, Claim)
+def acquired(database: Database, *args: object, **kwargs: object) -> Lease:
+    got = acquire(database, *args, **kwargs)  # type: ignore[arg-type]  # passed on as they came
+    assert isinstance(got, Lease)
     return got
 
 
 def test_a_live_lease_turns_a_duplicate_message_away(database: Database, database_url: str) -> None:
     job = make_job(database)
-    claimed(database, job, 0)
+    acquired(database, job, 0)
 
     other = Database(database_url)
 
-    assert claim(other, job, 0) == "busy"
+    assert acquire(other, job, 0) == "busy"
     other.close()
 
 
 def test_a_dead_holders_chunk_is_free_at_once(database: Database, database_url: str) -> None:
     job = make_job(database)
     holder = Database(database_url)
-    first = claimed(holder, job, 0)
+    first = acquired(holder, job, 0)
     holder.close()  # as the kernel does for a killed process
 
-    def free() -> list[Claim]:  # once the server has seen it
-        got = claim(database, job, 0)
-        return [got] if isinstance(got, Claim) else []
+    def free() -> list[Lease]:  # once the server has seen it
+        got = acquire(database, job, 0)
+        return [got] if isinstance(got, Lease) else []
 
     (second,) = eventually(free, what="the chunk")
     assert second.attempt == first.attempt + 1
@@ -45,9 +45,9 @@ def test_a_dead_holders_chunk_is_free_at_once(database: Database, database_url: 
 def test_an_expired_lease_is_taken_and_its_holder_is_fenced(database: Database, database_url: str) -> None:
     job = make_job(database)
     zombie = Database(database_url)
-    held = claimed(zombie, job, 0, lease_s=0.0)
+    held = acquired(zombie, job, 0, lease_s=0.0)
 
-    taken = claimed(database, job, 0)
+    taken = acquired(database, job, 0)
 
     with pytest.raises(Fenced):
         finish(zombie, held, Tally(written=5))
@@ -57,14 +57,14 @@ def test_an_expired_lease_is_taken_and_its_holder_is_fenced(database: Database, 
 
 def test_a_done_chunk_is_gone(database: Database) -> None:
     job = make_job(database)
-    finish(database, claimed(database, job, 0), Tally(written=5))
+    finish(database, acquired(database, job, 0), Tally(written=5))
 
-    assert claim(database, job, 0) == "gone"
+    assert acquire(database, job, 0) == "gone"
 
 
 def test_a_cancelled_job_refuses_the_commit_of_a_running_chunk(database: Database) -> None:
     job = make_job(database)
-    held = claimed(database, job, 0)
+    held = acquired(database, job, 0)
     with database.transaction() as cursor:
         jobs.cancel_job(cursor, job.job_id)
 
@@ -82,9 +82,9 @@ def test_a_cancelled_job_refuses_the_commit_of_a_running_chunk(database: Databas
 )
 def test_the_last_chunk_ends_the_job(database: Database, tally: Tally, state: str) -> None:
     job = make_job(database)
-    assert not finish(database, claimed(database, job, 0), Tally(written=5))
+    assert not finish(database, acquired(database, job, 0), Tally(written=5))
 
-    assert finish(database, claimed(database, job, 1), tally)
+    assert finish(database, acquired(database, job, 1), tally)
 
     with database.transaction() as cursor:
         assert jobs.find_job(cursor, job.job_id).state == state
@@ -101,10 +101,10 @@ def test_a_chunk_that_kills_its_workers_is_halved_until_the_row_is_found(databas
             break
         for chunk_no in open_chunks:
             worker = Database(database_url)
-            held = claim(worker, job, chunk_no)
-            if isinstance(held, Claim) and poison in range(held.first_row, held.first_row + held.row_count):
+            held = acquire(worker, job, chunk_no)
+            if isinstance(held, Lease) and poison in range(held.first_row, held.first_row + held.row_count):
                 deaths += 1
-            elif isinstance(held, Claim):
+            elif isinstance(held, Lease):
                 finish(worker, held, Tally(written=held.row_count))
             worker.close()
 
@@ -123,7 +123,7 @@ def test_at_most_a_window_of_chunks_is_with_the_broker(database: Database) -> No
     with database.transaction() as cursor:
         first = leases.take_waiting(cursor, job.job_id, window=4)
         again = leases.take_waiting(cursor, job.job_id, window=4)
-    finish(database, claimed(database, job, 0), Tally(written=5))
+    finish(database, acquired(database, job, 0), Tally(written=5))
     with database.transaction() as cursor:
         after = leases.take_waiting(cursor, job.job_id, window=4)
 
@@ -135,7 +135,7 @@ def test_a_message_is_lost_when_nobody_works_on_its_chunk(database: Database, da
     with database.transaction() as cursor:
         leases.take_waiting(cursor, job.job_id, window=2)
     at_work = Database(database_url)
-    claimed(at_work, job, 0)
+    acquired(at_work, job, 0)
 
     with database.transaction() as cursor:
         cursor.execute("UPDATE chunks SET enqueued_at = now() - interval '1 hour' WHERE job_id = %s", (job.job_id,))
@@ -148,10 +148,10 @@ def test_a_message_is_lost_when_nobody_works_on_its_chunk(database: Database, da
 def test_given_up_failures_are_counted_and_crashes_are_not_failures(database: Database) -> None:
     job = make_job(database)
     for expected in (1, 2):
-        held = claimed(database, job, 0)
+        held = acquired(database, job, 0)
         with database.transaction() as cursor:
-            assert leases.release_chunk(cursor, held, error="bad", counts=True) == expected
-            leases.unlock_chunk(cursor, held)
+            assert leases.release_lease(cursor, held, error="bad", counts=True) == expected
+            leases.unlock_lease(cursor, held)
 
     with database.transaction() as cursor:
         cursor.execute("SELECT crashes FROM chunks WHERE job_id = %s AND chunk_no = 0", (job.job_id,))
@@ -160,14 +160,14 @@ def test_given_up_failures_are_counted_and_crashes_are_not_failures(database: Da
 
 def test_a_chunk_is_cut_and_its_rest_waits(database: Database) -> None:
     job = make_job(database, rows=10, chunk=10)
-    held = claimed(database, job, 0)
+    held = acquired(database, job, 0)
 
     with database.transaction() as cursor:
         kept = leases.cut_chunk(cursor, held, keep=3)
 
     assert (kept.first_row, kept.row_count, kept.attempt) == (0, 3, held.attempt)
     assert not finish(database, kept, Tally(written=3))
-    rest = [claimed(database, job, chunk_no) for chunk_no in (1, 2, 3)]
+    rest = [acquired(database, job, chunk_no) for chunk_no in (1, 2, 3)]
     assert [(piece.first_row, piece.row_count) for piece in rest] == [(3, 3), (6, 3), (9, 1)]
     assert [finish(database, piece, Tally(written=piece.row_count)) for piece in rest] == [False, False, True]
     with database.transaction() as cursor:
@@ -178,8 +178,8 @@ def test_a_chunk_is_cut_and_its_rest_waits(database: Database) -> None:
 def test_whoever_lost_a_chunk_does_not_cut_it(database: Database, database_url: str) -> None:
     job = make_job(database, rows=10, chunk=10)
     zombie = Database(database_url)
-    held = claimed(zombie, job, 0, lease_s=0.0)
-    claimed(database, job, 0)
+    held = acquired(zombie, job, 0, lease_s=0.0)
+    acquired(database, job, 0)
 
     with pytest.raises(Fenced), zombie.transaction() as cursor:
         leases.cut_chunk(cursor, held, keep=3)

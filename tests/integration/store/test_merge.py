@@ -30,10 +30,10 @@ def test_rows_get_gap_free_positions_in_file_order(database: Database) -> None:
     rows = [row(n) for n in range(5)]
 
     with database.transaction() as cursor:
-        stretch = write(cursor, job, rows)
+        log_batch = write(cursor, job, rows)
 
-    assert stretch is not None
-    assert (stretch.first, stretch.last) == (1, 5)
+    assert log_batch is not None
+    assert (log_batch.first, log_batch.last) == (1, 5)
     assert [(p, i) for p, i, _, _ in entries(database, job)] == [(n + 1, str(r.row_id)) for n, r in enumerate(rows)]
 
 
@@ -65,10 +65,10 @@ def test_a_rolled_back_chunk_leaves_no_gap(database: Database) -> None:
     with pytest.raises(psycopg2.DataError), database.transaction() as cursor:
         cursor.execute("SELECT 1 / %s", (write_and_fail(cursor, job),))
     with database.transaction() as cursor:
-        stretch = write(cursor, job, [row(0)])
+        log_batch = write(cursor, job, [row(0)])
 
-    assert stretch is not None
-    assert stretch.first == 1
+    assert log_batch is not None
+    assert log_batch.first == 1
 
 
 def test_concurrent_writers_of_one_domain_leave_positions_without_gaps(database: Database, database_url: str) -> None:

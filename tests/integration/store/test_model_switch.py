@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from pc_worker.errors import ModelSwitched
-from pc_worker.model import Job, Model, Stretch
+from pc_worker.model import Job, LogBatch, Model
 from pc_worker.store.db.connection import Database
 from pc_worker.store.models import model_switch, registry
 from pc_worker.store.rows import merge
@@ -95,12 +95,12 @@ def test_a_chunk_that_was_embedded_with_the_old_model_is_refused_after_the_switc
 def test_a_new_epoch_has_a_new_key_for_the_queue_which_search_cannot_read(database: Database) -> None:
     job, model = filled(database, 2), other_model(database)
     backfilled(database, job, model)
-    before = stretch_of(database, job)
+    before = batch_of(database, job)
 
     with database.transaction() as cursor:
         model_switch.lock_domain(cursor, job.domain)
         model_switch.switch_model(cursor, job.domain, model.model_id)
-    after = stretch_of(database, job)
+    after = batch_of(database, job)
 
     assert before.queue_key is not None
     assert after.queue_key is not None
@@ -114,13 +114,13 @@ def test_a_new_epoch_has_a_new_key_for_the_queue_which_search_cannot_read(databa
         assert cursor.fetchall() == [(False,)]
 
 
-def stretch_of(database: Database, job: Job) -> Stretch:
+def batch_of(database: Database, job: Job) -> LogBatch:
     """Log one row more, under the domain's model of now."""
     with database.transaction() as cursor:
         cursor.execute("SELECT model_id FROM domains WHERE domain = %s", (job.domain,))
         ((model_id,),) = cursor.fetchall()
-        stretch = merge.append_log(
+        log_batch = merge.append_log(
             cursor, domain=job.domain, ids=[uuid.uuid4()], job_id=None, model_id=model_id, tombstones=True
         )
-    assert stretch is not None
-    return stretch
+    assert log_batch is not None
+    return log_batch

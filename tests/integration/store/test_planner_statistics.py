@@ -24,8 +24,8 @@ def _plan(database: Database, job: Job) -> str:
 
 def _write(database: Database, job: Job) -> None:
     with database.transaction() as cursor:
-        stretch = write(cursor, job, [row(n) for n in range(ROWS)])
-    statistics.renew_as_it_grows(database, stretch)
+        log_batch = write(cursor, job, [row(n) for n in range(ROWS)])
+    statistics.analyze_after_growth(database, log_batch)
 
 
 def test_rows_of_a_second_domain_are_found_by_their_ids(database: Database) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pc_worker.domains import Domain, Options, Outcome, clean, get_domain, resolve, row_keys
+from pc_worker.domains import CleanedRow, Domain, Options, clean, get_domain, resolve, row_keys
 from pc_worker.reader import MISSING, Json, normal
 
 DIMENSION = 1536
@@ -48,7 +48,7 @@ def _kind(cells: Sequence[object]) -> str:
     return "null" if first is None else known.get(type(first), "mixed")
 
 
-def clean_rows(domain: str | Domain, *rows: Mapping[str, object], **options: Any) -> list[Outcome]:
+def clean_rows(domain: str | Domain, *rows: Mapping[str, object], **options: Any) -> list[CleanedRow]:
     """The outcomes of a table of ``rows``, planned and keyed as a job does it."""
     declared = get_domain(domain) if isinstance(domain, str) else domain
     batch = ABatch(rows)

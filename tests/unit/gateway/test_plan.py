@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pc_worker.gateway.log.read_plan import SMALL_BATCH, Step, plan
-from pc_worker.store.log.read import LogBatch
+from pc_worker.store.log.read import LogBatchRecord
 
 
-def _batch(first: int, rows: int = 100, *, intact: bool = True) -> LogBatch:
-    return LogBatch(first, first + rows - 1, UUID(int=1), 5, intact, None, "m@1")
+def _batch(first: int, rows: int = 100, *, intact: bool = True) -> LogBatchRecord:
+    return LogBatchRecord(first, first + rows - 1, UUID(int=1), 5, intact, None, "m@1")
 
 
 def test_held_and_intact_batches_come_from_the_queue() -> None:

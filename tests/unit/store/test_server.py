@@ -7,10 +7,10 @@ import pytest
 from pc_worker.errors import NotServable, ReadOnlyServer
 from pc_worker.hot_buffer import check_policy, check_version
 from pc_worker.store.db.server import usable_vector
-from pc_worker.store.db.session import ServerState
+from pc_worker.store.db.session import DatabaseState
 
 
-def state(**changes: object) -> ServerState:
+def state(**changes: object) -> DatabaseState:
     sound: dict[str, object] = {
         "version_number": 180_004,
         "version": "18.4",
@@ -20,7 +20,7 @@ def state(**changes: object) -> ServerState:
         "has_schema": True,
         "backend_pid": 1,
     }
-    return ServerState(**(sound | changes))  # type: ignore[arg-type]
+    return DatabaseState(**(sound | changes))  # type: ignore[arg-type]
 
 
 def test_a_sound_server_is_taken() -> None:

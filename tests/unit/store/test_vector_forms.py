@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from pgvector import SparseVector, Vector
 
-from pc_worker.model import Terms
+from pc_worker.model import RowTerms
 from pc_worker.store.db import copy
 from pc_worker.store.log.read import _little_endian
 from pc_worker.store.search.terms import DIMENSION, sparsevec_binary, sparsevecs_binary
@@ -49,9 +49,9 @@ def test_vectors_are_read_as_pgvector_reads_them(vectors: NDArray[np.float32]) -
 
 def test_term_counts_are_written_as_pgvector_writes_them() -> None:
     rows = [
-        Terms(ids=[-7, 1, 500, DIMENSION], counts=[3, 1, 2_000_000], length=2_000_004),
-        Terms(ids=[-9, -7], counts=[], length=0),
-        Terms(ids=[12], counts=[1], length=1),
+        RowTerms(ids=[-7, 1, 500, DIMENSION], counts=[3, 1, 2_000_000], length=2_000_004),
+        RowTerms(ids=[-9, -7], counts=[], length=0),
+        RowTerms(ids=[12], counts=[1], length=1),
     ]
 
     vectors = [

@@ -17,7 +17,7 @@ from pc_worker.gateway.calls.consume.session import Session, Terms
 from pc_worker.gateway.context import Parts
 from pc_worker.gateway.limits.door import Call
 from pc_worker.store.log.read import LogHead
-from pc_worker.store.log.subscription_leases import Hold
+from pc_worker.store.log.subscription_leases import SubscriptionLease
 from pc_worker.wire import MESSAGE_BYTES
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
@@ -56,7 +56,7 @@ class ConsumeCall:
             await self._start(opening, 0)
             await UnopenedSession(self._parts, context, terms, opening.domain).run()
             return
-        hold = await self._claim(opening, end, context.peer())
+        hold = await self._acquire(opening, end, context.peer())
         session = Session(self._parts, context, terms, hold)
         ended = "cut"
         try:
@@ -66,10 +66,10 @@ class ConsumeCall:
             await self._leave(session, hold, ended)
         context.set_trailing_metadata(session.trailers())
 
-    async def _claim(self, opening: pb.ConsumeOpen, end: LogHead, holder: str) -> Hold:
+    async def _acquire(self, opening: pb.ConsumeOpen, end: LogHead, holder: str) -> SubscriptionLease:
         after = await self._start(opening, end.position)
         name, only_free = opening.subscription, opening.refuse_if_held
-        hold = await self._parts.subscriptions.claim(
+        hold = await self._parts.subscriptions.acquire(
             opening.domain, name, after=after, only_free=only_free, holder=holder
         )
         if hold.position > end.position:
@@ -88,7 +88,7 @@ class ConsumeCall:
             case _:
                 return None
 
-    async def _leave(self, session: Session, hold: Hold, ended: str) -> None:
+    async def _leave(self, session: Session, hold: SubscriptionLease, ended: str) -> None:
         # Also when the client has vanished: what it acknowledged before counts, and the next one need not wait.
         with suppress(PcWorkerError):
             await session.keep()

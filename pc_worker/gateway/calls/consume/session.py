@@ -20,11 +20,11 @@ from pc_worker.gateway.context import Parts
 from pc_worker.gateway.log.delivery import LogReader, Range, resting_when_blocked
 from pc_worker.gateway.log.retry import healed
 from pc_worker.store.log.read import LogHead
-from pc_worker.store.log.subscription_leases import HOLD_S, Hold
+from pc_worker.store.log.subscription_leases import LEASE_S, SubscriptionLease
 from pc_worker.wire import row_type_of
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
-RENEW_S = HOLD_S / 3
+RENEW_S = LEASE_S / 3
 #: Acknowledgements that come faster are kept together.
 KEEP_EVERY_S = 0.05
 MEASURE_S = 5.0
@@ -43,7 +43,7 @@ class Terms:
 class Session:
     """Sends, receives and keeps at the same time; whatever ends first ends all."""
 
-    def __init__(self, parts: Parts, context: grpc.aio.ServicerContext, terms: Terms, hold: Hold) -> None:
+    def __init__(self, parts: Parts, context: grpc.aio.ServicerContext, terms: Terms, hold: SubscriptionLease) -> None:
         self._parts, self._context, self._terms, self._hold = parts, context, terms, hold
         self._window = Window(hold.position)
         self._sent = pb.ConsumeEndOfLog()

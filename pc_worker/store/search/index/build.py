@@ -28,7 +28,7 @@ WHERE domain = {domain} AND model_id = {model_id}
 
 
 @dataclass(frozen=True, slots=True)
-class IndexPlan:
+class IndexSpec:
     """What to build; ``lists`` of ivfflat."""
 
     method: Method
@@ -63,7 +63,7 @@ def maintenance(database: Database) -> Iterator[Cursor | None]:
         database.close()  # the lock and the settings go with the session
 
 
-def build_index(cursor: Cursor, state: IndexState, plan: IndexPlan, *, memory_bytes: int) -> str:
+def build_index(cursor: Cursor, state: IndexState, plan: IndexSpec, *, memory_bytes: int) -> str:
     """Build an index beside what there is and give its name; it is not searched until it is recorded."""
     name = f"{PREFIX}{state.model_id}_{secrets.token_hex(6)}"
     needed = hnsw_bytes(state.vectors, state.dimension, half=plan.half)
@@ -78,7 +78,7 @@ def build_index(cursor: Cursor, state: IndexState, plan: IndexPlan, *, memory_by
     return name
 
 
-def _statement(name: str, state: IndexState, plan: IndexPlan) -> sql.Composed:
+def _statement(name: str, state: IndexState, plan: IndexSpec) -> sql.Composed:
     options = f"m = {HNSW_M}, ef_construction = {EF_CONSTRUCTION}" if plan.lists is None else f"lists = {plan.lists}"
     return sql.SQL(CREATE).format(
         name=sql.Identifier(name),

@@ -57,7 +57,7 @@ WHERE NOT EXISTS (SELECT FROM pg_class c JOIN pg_index x ON x.indexrelid = c.oid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
+class BuiltIndex:
     """A vector index; ``vectors`` and ``rows`` when it was built, ``breadth``: ef_search of hnsw, probes of ivfflat."""
 
     name: str
@@ -75,7 +75,7 @@ class Built:
     size_bytes: int
 
 
-BUILT_FIELDS = tuple(field.name for field in fields(Built))
+BUILT_FIELDS = tuple(field.name for field in fields(BuiltIndex))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ class IndexState:
     rows: int
     vectors: int
     loading: bool
-    built: Built | None
+    built: BuiltIndex | None
 
     @property
     def searched_by(self) -> VectorIndex | None:
@@ -122,10 +122,10 @@ def _state(row: Sequence[object]) -> IndexState:
     return IndexState(**own, built=_built(row[len(names) :]))  # type: ignore[arg-type] # the driver knows no types
 
 
-def _built(row: Sequence[object]) -> Built | None:
+def _built(row: Sequence[object]) -> BuiltIndex | None:
     if row[0] is None:
         return None
-    return Built(**dict(zip(BUILT_FIELDS, row, strict=True)))  # type: ignore[arg-type] # the driver knows no types
+    return BuiltIndex(**dict(zip(BUILT_FIELDS, row, strict=True)))  # type: ignore[arg-type] # the driver knows no types
 
 
 def record_index(

@@ -24,7 +24,7 @@ WHERE domain = %s AND model_id = %s ORDER BY random() LIMIT %s
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class RecallQuery:
     """A stored vector as a query, with the similarities of its true neighbours, nearest first."""
 
     row_id: UUID
@@ -40,15 +40,15 @@ class Recall:
     least: float
 
 
-def sample_questions(cursor: Cursor, state: IndexState, count: int) -> list[Question]:
+def sample_queries(cursor: Cursor, state: IndexState, count: int) -> list[RecallQuery]:
     """Choose stored vectors at random and find their true neighbours by comparing all; none in an empty domain."""
     cursor.execute(SAMPLE, (state.domain, state.model_id, count))
     asked = [(UUID(row_id), vector) for row_id, vector in cursor.fetchall()]
     truths = [_nearest(cursor, state, row_id, vector, None).scores for row_id, vector in asked]
-    return [Question(*pair, truth) for pair, truth in zip(asked, truths, strict=True) if truth]
+    return [RecallQuery(*pair, truth) for pair, truth in zip(asked, truths, strict=True) if truth]
 
 
-def measure_recall(cursor: Cursor, state: IndexState, questions: list[Question], *, breadth: int) -> Recall:
+def measure_recall(cursor: Cursor, state: IndexState, questions: list[RecallQuery], *, breadth: int) -> Recall:
     """Ask the index with this breadth; in a transaction, whose settings it changes."""
     index = state.searched_by
     searched = None if index is None else replace(index, breadth=breadth)
