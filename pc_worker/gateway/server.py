@@ -30,6 +30,7 @@ from pc_worker.gateway.supervision import tell_unheard
 from pc_worker.hot_buffer import AsyncHotBuffer, open_hot_buffer
 from pc_worker.store.log.read import Delivery, open_pool
 from pc_worker.store.log.subscription_leases import Subscriptions
+from pc_worker.urls import read_database_url
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
 log = structlog.get_logger()
@@ -80,7 +81,7 @@ async def _parts(config: GatewayConfig, watch: Watch, stack: AsyncExitStack) -> 
     pool = await open_pool(config.database_url, connections=config.database_connections)
     queue = None if config.redis_url is None else _queue(config.redis_url, stack)
     stack.callback(pool.terminate)
-    delivery = Delivery(pool)
+    delivery = Delivery(pool, wait_s=read_database_url(config.database_url).connect_all_s)
     return Parts(
         config=config,
         delivery=delivery,

@@ -105,6 +105,11 @@ class DatabaseServer:
         return f"postgresql://{login}{hosts}/{encoded(self.database)}{written_query(query)}"
 
     @property
+    def connect_all_s(self) -> float:
+        """Seconds that trying every host may take."""
+        return float(self.connect_timeout * len(self.hosts))
+
+    @property
     def all_files(self) -> dict[str, str]:
         """The files that it names, by their parameters."""
         return {name: path for name, path in self.files.items() if path != SYSTEM}

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-import asyncpg
-
 from pc_worker.errors import NotServable, ReadOnlyServer, Unavailable
+from pc_worker.store.db.async_connect import AsyncConnector
 from pc_worker.store.db.driver_errors import mapped
 from pc_worker.store.db.session import CANNOT_BE_WRITTEN
 from pc_worker.store.log.read import settle
@@ -34,9 +33,7 @@ async def listen(
     """
     server = read_database_url(database_url)
     try:
-        connection = await asyncpg.connect(
-            **server.for_asyncpg(), server_settings={"application_name": "pcw_gateway_notice"}
-        )
+        connection = await AsyncConnector(server, application="pcw_gateway_notice")()
         try:
             await settle(connection, server, {})
             await _attend(connection, ready, heard, probe_every_s)

@@ -14,6 +14,7 @@ import asyncpg
 import numpy as np
 
 from pc_worker.errors import ContractBroken
+from pc_worker.store.db.async_connect import AsyncConnector
 from pc_worker.store.db.driver_errors import mapped
 from pc_worker.store.db.session import STATE, TELL, DatabaseState, told
 from pc_worker.urls import DatabaseServer, read_database_url
@@ -150,10 +151,14 @@ class Delivery:
 
     Every method raises Unavailable when the database is away; nothing is kept between calls, so the same call may be
     made again.
+
+    Args:
+        pool: From `open_pool`.
+        wait_s: Timeout for a connection: until one is free, or for trying every host.
     """
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
+    def __init__(self, pool: asyncpg.Pool, *, wait_s: float = CONNECT_S) -> None:
+        self._pool, self._wait_s = pool, wait_s
         self._plain: bool | None = None
 
     async def head(self, domain: str) -> LogHead | None:
@@ -202,7 +207,7 @@ class Delivery:
             DatabaseFailed: If it answers with an error that nobody foresaw.
         """
         try:
-            async with self._pool.acquire(timeout=CONNECT_S) as connection:
+            async with self._pool.acquire(timeout=self._wait_s) as connection:
                 yield connection
         except Exception as exc:
             raise mapped(exc) from exc
@@ -219,11 +224,10 @@ async def open_pool(database_url: str, *, connections: int) -> asyncpg.Pool:
         """Leave a session as it is: nothing here changes its settings, and asyncpg would take ours back."""
 
     return await asyncpg.create_pool(
-        **server.for_asyncpg(),
+        connect=AsyncConnector(server, application="pcw_gateway"),
         min_size=0,
         max_size=connections,
         command_timeout=COMMAND_S,
-        server_settings={"application_name": "pcw_gateway"},
         init=set_up,
         reset=keep,
     )

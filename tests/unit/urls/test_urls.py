@@ -154,6 +154,7 @@ def test_every_client_is_told_the_same_of_postgresql() -> None:
     assert libpq["dbname"] == asyncpg["database"] == "db"
     assert libpq["target_session_attrs"] == asyncpg["target_session_attrs"] == "read-write"
     assert libpq["connect_timeout"] == asyncpg["timeout"] == 9
+    assert server.connect_all_s == 18, "two hosts, one after the other"
     assert (libpq["sslmode"], libpq["sslrootcert"]) == ("verify-ca", "/ca")
     assert asyncpg["dsn"] == "postgresql:///?sslmode=verify-ca&sslrootcert=%2Fca"
     assert server.session == {"search_path": "mine,public"}
