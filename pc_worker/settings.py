@@ -12,13 +12,14 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pc_worker.errors import InvalidRequest
+from pc_worker.installation import CHECKOUT, default_home
 from pc_worker.secret_files import secrets_in_files
 from pc_worker.urls import WrongUrl, read_database_url, read_redis_url
 
 PREFIX = "PC_WORKER_"
 #: Seconds after which a task is ended from outside.
 TASK_LIMIT_S = 300
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = CHECKOUT
 
 RATE = re.compile(r"[0-9]{1,9}([.][0-9]{1,9})?")
 
@@ -56,8 +57,9 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    #: Folder of all state: data of the embedded servers, models, spool, logs, generated secrets.
-    home: Path = PROJECT / ".pcw"
+    #: Folder of all state: data of the embedded servers, models, spool, logs, generated secrets. The default is that of
+    #: a checkout; installed from a wheel it is `pc_worker` in `$XDG_STATE_HOME` or `~/.local/state`.
+    home: Path = default_home()
     #: `postgresql://…` of a PostgreSQL ≥ 15 with pgvector ≥ 0.8.4, encoding UTF8. Unset: the embedded server of `up`.
     database_url: SecretStr | None = None
     #: User for the database if the URL has none. Needs no percent-encoding.

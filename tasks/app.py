@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from celery import Celery, Task, signals
+from celery.loaders.app import AppLoader
 
 from pc_worker.embedded import die_with_parent
 from pc_worker.errors import Conflict, InvalidRequest, PcWorkerError, Unavailable
@@ -24,8 +25,19 @@ from tasks.starting import ended_in_one_line
 #: Tells a pool process who its parent was when it was started.
 WORKER_PID = "PCW_POOL_PARENT"
 
+
+
+class Loader(AppLoader):
+    """Celery's loader, which would import from the working folder: a file of a user there is no module of ours."""
+
+    def import_from_cwd(self, module: str, imp: Any = None, package: str | None = None) -> Any:
+        """Import a module as any other."""
+        return (imp or self.import_module)(module, package=package)
+
+
 app = Celery(
     "pc_worker",
+    loader=Loader,
     include=["tasks.ingest", "tasks.upkeep", "tasks.search", "tasks.delivery", "tasks.watchdog", "tasks.stopping"],
 )
 app.steps["consumer"].add("tasks.reception:Holding")

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from pc_worker.bench.own_folder import own_folder
 from pc_worker.embedded import Addresses, read_addresses
+from pc_worker.installation import child_environment
 
-PROJECT = Path(__file__).resolve().parents[2]
 START_S = 180.0
 STOP_S = 90.0
 
@@ -88,7 +88,7 @@ def _environment(folder: Path) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PC_WORKER_")}
     anywhere = {f"PC_WORKER_{part}_ADDRESS": "127.0.0.1:0" for part in ("GATEWAY", "FLOWER", "METRICS")}
     ours = {"PC_WORKER_HOME": str(folder / "home"), "PC_WORKER_DATA_ROOTS": str(folder)}
-    return {**inherited, **anywhere, **ours, "PYTHONPATH": str(PROJECT)}
+    return child_environment({**inherited, **anywhere, **ours})
 
 
 def _family(pid: int) -> list[int]:

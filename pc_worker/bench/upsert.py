@@ -14,7 +14,6 @@ from pc_worker.bench import BenchResult, Figure
 from pc_worker.bench.own_folder import own_folder
 from pc_worker.embedded import start_servers
 from pc_worker.model import ChunkSpec, Job, Lease, LogBatch, PassageVector, RowWrite, Tally
-from pc_worker.settings import PROJECT
 from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.db.migrations import migrate, read_migrations
@@ -23,6 +22,7 @@ from pc_worker.store.ledger import jobs, leases
 from pc_worker.store.models import registry
 from pc_worker.store.rows import merge
 from pc_worker.store.search.terms import row_terms
+from pc_worker.wiring import MIGRATIONS
 
 CHUNK = 300
 #: dimension → rows: of the built-in model, and of the vectors that the stock domains bring.
@@ -59,7 +59,7 @@ def _database() -> Iterator[Database]:
         servers = start_servers(folder / "home", need_redis=False)
         try:
             database = Database(servers.database_url, application="bench")
-            migrate(database, read_migrations(PROJECT / "migrations"))
+            migrate(database, read_migrations(MIGRATIONS))
             yield database
             database.close()
         finally:

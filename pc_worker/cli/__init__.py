@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import click
 
+from pc_worker import __version__
 from pc_worker.cli import edge
 from pc_worker.cli.arguments import strict
 
@@ -69,6 +70,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="pc_worker")
 def cli() -> None:
     """Take pickle files of records, embed them, keep them searchable, hand them to a Java batch server."""
 

@@ -13,6 +13,7 @@ import click
 
 from pc_worker.cli.output import visible
 from pc_worker.errors import PcWorkerError
+from pc_worker.installation import default_home
 
 INTERRUPTED = 130
 #: An argument may have 128 KiB; what is wrong with it is said in less.
@@ -74,7 +75,7 @@ def _told(exc: Exception) -> str:
 def _kept(exc: Exception) -> str:
     """Keep the traceback where whoever mends it finds it, and say where that is."""
     text = CREDENTIALS.sub("://***@", "".join(traceback.format_exception(exc)))
-    path = Path(os.environ.get("PC_WORKER_HOME") or Path(__file__).parents[2] / ".pcw") / LOG
+    path = Path(os.environ.get("PC_WORKER_HOME") or default_home()) / LOG
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         full = path.exists() and path.stat().st_size > LOG_BYTES

@@ -29,10 +29,11 @@ from pc_worker.embedded import (
     write_addresses,
 )
 from pc_worker.errors import Unavailable
+from pc_worker.installation import child_environment
 from pc_worker.logs import get_logger
 from pc_worker.metrics.exporting import export_metrics
 from pc_worker.services.declarations import open_domains
-from pc_worker.settings import PROJECT, Settings
+from pc_worker.settings import Settings
 from pc_worker.store.db.migrations import migrate, read_migrations
 from pc_worker.urls import read_redis_url
 
@@ -126,14 +127,12 @@ class Stack:
         return self._settings.model_copy(update={**urls, "data_roots": self._settings.roots})
 
     def _environment(self) -> dict[str, str]:
-        path = os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))
         # Of a server that is not ours, each part reads the settings itself: they may be in files.
         ours = {"PC_WORKER_DATABASE_URL": self._servers.database_url, "PC_WORKER_REDIS_URL": self._servers.redis_url}
         if self._settings.flower_auth is None:
             ours["PC_WORKER_FLOWER_AUTH"] = self._flower_auth
         return {
-            **os.environ,
-            "PYTHONPATH": path,
+            **child_environment(os.environ),
             "PC_WORKER_HOME": str(self._settings.home),
             **{name: value for name, value in ours.items() if value},
             "PC_WORKER_DATA_ROOTS": ":".join(map(str, self._settings.roots)),

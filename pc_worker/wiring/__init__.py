@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from pc_worker.embedded import read_addresses
 from pc_worker.errors import ContractBroken, PcWorkerError, ReadOnlyServer, Unavailable
+from pc_worker.installation import project_file
 from pc_worker.logs import get_logger
 from pc_worker.model import Model
 from pc_worker.services.dependencies import Services
-from pc_worker.settings import PROJECT, Settings
+from pc_worker.settings import Settings
 from pc_worker.store.db.connection import Database
 from pc_worker.urls import RedisServer, read_redis_url
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pc_worker.services.maintenance.line_metrics import LineMetrics
     from pc_worker.services.sources import Sources
 
-MIGRATIONS = PROJECT / "migrations"
+MIGRATIONS = project_file("migrations")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from statistics import median
 
 import redis
@@ -22,8 +21,8 @@ from pc_worker.gateway import GatewayConfig
 from pc_worker.hot_buffer import HotBuffer
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, read_migrations
+from pc_worker.wiring import MIGRATIONS
 
-MIGRATIONS = Path(__file__).resolve().parents[3] / "migrations"
 #: dimension → rows: some 250 MB each, so that a call's fixed 30 ms hardly count.
 SIZES = {384: 108_000, 1536: 36_000}
 QUEUE_BYTES = 1024**3

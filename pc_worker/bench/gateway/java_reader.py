@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-CLIENT = Path(__file__).resolve().parents[3] / "clients" / "java"
+from pc_worker.installation import CHECKOUT
+
+CLIENT = CHECKOUT / "clients" / "java"
 PROGRAM = CLIENT / "src" / "bench" / "java" / "ReadOnCommand.java"
 #: What `clients/java/build.sh` builds with; `scripts/java_packages.sh` installs it.
 PROGRAMS = ("java", "javac", "protoc", "grpc_java_plugin")

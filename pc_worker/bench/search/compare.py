@@ -17,10 +17,10 @@ from pc_worker.bench.search.collection import DOMAIN, TOPICS, Collection, Collec
 from pc_worker.embedded import start_servers
 from pc_worker.services.search.indexes import build_indexes, index_status
 from pc_worker.services.search.search import Mode, SearchRequest, parse_where, search
-from pc_worker.settings import PROJECT
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, read_migrations
 from pc_worker.store.search.statistics import refresh_statistics
+from pc_worker.wiring import MIGRATIONS
 
 ROWS = 100_000
 QUERIES = 200
@@ -65,7 +65,7 @@ def database_server() -> Iterator[str]:
         servers = start_servers(folder / "home", need_redis=False)
         try:
             database = Database(servers.database_url, application="bench")
-            migrate(database, read_migrations(PROJECT / "migrations"))
+            migrate(database, read_migrations(MIGRATIONS))
             database.close()
             yield servers.database_url
         finally:

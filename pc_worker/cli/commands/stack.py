@@ -14,9 +14,10 @@ from pc_worker.cli.ending import end_now
 from pc_worker.cli.flower_password import flower_password
 from pc_worker.cli.running import running_stack, until_signalled
 from pc_worker.errors import InvalidRequest
+from pc_worker.installation import project_file
 from pc_worker.logs import set_up_logs
 from pc_worker.metrics.exporting import export_part
-from pc_worker.settings import PROJECT, Settings, read_settings, split_address
+from pc_worker.settings import Settings, read_settings, split_address
 from pc_worker.wiring import check_servers, warn_of_odd_domains
 
 
@@ -105,7 +106,7 @@ def flower_command() -> None:
             f"--address={host}",
             f"--port={port}",
             f"--basic-auth={flower_password(settings)}",
-            f"--conf={PROJECT / 'flowerconfig.py'}",
+            f"--conf={project_file('flowerconfig.py')}",
         ],
     )
 

@@ -18,6 +18,7 @@ from pc_worker.encoding.agreement import Agreement
 from pc_worker.encoding.models.folder import ModelFolder
 from pc_worker.encoding.protocol import ModelIdentity
 from pc_worker.errors import ModelUnavailable
+from pc_worker.installation import child_environment
 from pc_worker.logs import get_logger
 
 GENERATION = 2  # rises when exports made by older code must not be used any more
@@ -70,19 +71,13 @@ def _export(folder: ModelFolder, place: Path, *, backend: str) -> None:
             backend,
             str(target),
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
+        environment = child_environment({**os.environ, "HF_HUB_OFFLINE": "1"})
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         if done.returncode != 0:
             reason = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
             raise ModelUnavailable(f"the model {folder.name} cannot be exported to ONNX: {reason}")
         target.rename(place)
     log.info("model_exported", model=folder.name, backend=backend)
-
-
-def _environment() -> dict[str, str]:
-    """Give our environment, with this package importable wherever we were started."""
-    package_root = str(Path(__file__).parents[3])
-    paths = [package_root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "HF_HUB_OFFLINE": "1"}
 
 
 @contextmanager

