@@ -17,7 +17,7 @@ from pc_worker.model import ChunkSpec, Job, Lease, LogBatch, PassageVector, RowW
 from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.db.migrations import migrate, read_migrations
-from pc_worker.store.db.statistics import analyze_after_growth
+from pc_worker.store.db.planner_statistics import analyze_after_growth
 from pc_worker.store.ledger import jobs, leases
 from pc_worker.store.models import registry
 from pc_worker.store.rows import merge

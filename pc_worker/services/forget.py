@@ -17,7 +17,7 @@ from pc_worker.store.ledger.declarations import sources_of, stored_domains
 from pc_worker.store.ledger.jobs import find_job
 from pc_worker.store.models.model_switch import lock_domain
 from pc_worker.store.models.registry import active_model
-from pc_worker.store.rows import forget, forgotten
+from pc_worker.store.rows import forget, forget_marks
 from pc_worker.store.rows.forget import Key, LetterCandidate
 from pc_worker.store.rows.merge import append_log
 from pc_worker.store.search.statistics import refresh_statistics
@@ -75,7 +75,7 @@ def _mark_rows(database: Database, domain: str, ids: Sequence[UUID]) -> int:
 
     def work(cursor: Cursor) -> int:
         lock_domain(cursor, domain)
-        number = forgotten.next_number(cursor)
+        number = forget_marks.next_number(cursor)
         _note(cursor, domain, ids, number)
         return number
 
@@ -83,8 +83,8 @@ def _mark_rows(database: Database, domain: str, ids: Sequence[UUID]) -> int:
 
 
 def _note(cursor: Cursor, domain: str, ids: Sequence[UUID], number: int) -> None:
-    keys = [forgotten.key_mark(key.scope or "", key.text) for key in forget.keys_of(cursor, domain, ids)]
-    forgotten.note_marks(cursor, domain, {*keys, *map(forgotten.row_mark, ids)}, number)
+    keys = [forget_marks.key_mark(key.scope or "", key.text) for key in forget.keys_of(cursor, domain, ids)]
+    forget_marks.note_marks(cursor, domain, {*keys, *map(forget_marks.row_mark, ids)}, number)
 
 
 def forget_source(database: Database, domain: str, source: str, *, missing_from: str | None = None) -> Forgotten:
@@ -144,8 +144,8 @@ def _mark_source(database: Database, domain: str, source: str, last: int | None)
 
     def work(cursor: Cursor) -> int:
         lock_domain(cursor, domain)
-        number = forgotten.next_number(cursor) if last is None else last
-        forgotten.note_marks(cursor, domain, [forgotten.source_mark(source)], number)
+        number = forget_marks.next_number(cursor) if last is None else last
+        forget_marks.note_marks(cursor, domain, [forget_marks.source_mark(source)], number)
         return number
 
     return database.repeat(work)

@@ -19,8 +19,8 @@ from pc_worker.services.models import change_model
 from pc_worker.services.push import refusals
 from pc_worker.settings import read_settings
 from pc_worker.store.ledger.dead_letters import StoredLetter
-from pc_worker.store.log.push_refusals import StoredPushRejection
-from pc_worker.store.models.refusals import StoredTooLarge
+from pc_worker.store.log.push_state import StoredPushRejection
+from pc_worker.store.models.oversize import StoredTooLarge
 
 JOB = click.option("--job", help="Only the letters of this job.")
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")

@@ -12,7 +12,7 @@ from pc_worker.model import Model
 from pc_worker.services.dependencies import Services
 from pc_worker.services.estimate.own_time import OwnTime
 from pc_worker.services.estimate.sample import Sample
-from pc_worker.store.ledger.pace import PastJob
+from pc_worker.store.ledger.timings import PastJob
 
 #: Seconds of encoding that a calibration takes, and texts at once.
 CALIBRATION_S, TEXTS_AT_ONCE = 3.0, 8

@@ -17,7 +17,7 @@ from pc_worker.services.ingest.write_rows import Candidate, verdict
 from pc_worker.services.sources import refusals
 from pc_worker.store.rows import merge
 from pc_worker.store.rows.identities import known_row_ids
-from pc_worker.store.rows.vector_cache import known_vectors
+from pc_worker.store.rows.vectors import known_vectors
 
 #: How many stretches of a chunk's rows are looked at.
 STRETCHES = 6

@@ -15,7 +15,7 @@ from pc_worker.encoding import Encoder, encode_isolating, text_hash
 from pc_worker.metrics import line as metrics
 from pc_worker.model import Model, PassageVector
 from pc_worker.services.dependencies import Services
-from pc_worker.store.rows.vector_cache import known_vectors
+from pc_worker.store.rows.vectors import known_vectors
 
 Passages = tuple[PassageVector, ...]
 #: Start and end in the row's text, in characters, and what stands there.

@@ -23,7 +23,7 @@ from pc_worker.services.ingest.publish import push_written
 from pc_worker.services.ingest.write_rows import Book, Work, Written, embedder_of, write_rows
 from pc_worker.services.sources import kept_options, refusals
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.db.statistics import analyze_after_growth
+from pc_worker.store.db.planner_statistics import analyze_after_growth
 from pc_worker.store.ledger import jobs, leases
 from pc_worker.store.models import registry
 

@@ -8,17 +8,17 @@ from uuid import UUID
 from pc_worker.domains import ColumnMapping
 from pc_worker.errors import Conflict
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.rows import forgotten
+from pc_worker.store.rows import forget_marks
 from pc_worker.store.rows.identities import known_row_ids
 
 
 def forgotten_keys(cursor: Cursor, mapping: ColumnMapping, keys: Collection[str], *, seq: int) -> set[str]:
     """Give the keys whose rows were forgotten, alone or with their source, after the job of this number began."""
-    if not keys or not forgotten.any_after(cursor, mapping.domain, seq):
+    if not keys or not forget_marks.any_after(cursor, mapping.domain, seq):
         return set()
-    by_mark = {forgotten.key_mark(mapping.scope, key): key for key in keys}
-    source = forgotten.source_mark(mapping.source)
-    found = forgotten.marked(cursor, mapping.domain, [source, *by_mark], seq)
+    by_mark = {forget_marks.key_mark(mapping.scope, key): key for key in keys}
+    source = forget_marks.source_mark(mapping.source)
+    found = forget_marks.marked(cursor, mapping.domain, [source, *by_mark], seq)
     return set(keys) if source in found else {by_mark[mark] for mark in found}
 
 
@@ -34,7 +34,7 @@ def check_still_wanted(cursor: Cursor, mapping: ColumnMapping, written: Mapping[
     Raises:
         Conflict: If something was: look the keys up again.
     """
-    if not written or not forgotten.any_lately(cursor, mapping.domain):
+    if not written or not forget_marks.any_lately(cursor, mapping.domain):
         return
     if forgotten_keys(cursor, mapping, written, seq=seq):
         raise Conflict("a row was forgotten meanwhile")

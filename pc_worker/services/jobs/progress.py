@@ -8,7 +8,7 @@ from typing import Any
 from pc_worker.model import Job, Stages
 from pc_worker.services.dependencies import Services
 from pc_worker.services.jobs.job_control import ENDED
-from pc_worker.store.ledger import jobs, pace
+from pc_worker.store.ledger import jobs, timings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +42,8 @@ def job_progress(services: Services, job_id: str) -> tuple[Job, Progress]:
     """
     with services.database.transaction() as cursor:
         job = jobs.find_job(cursor, job_id)
-        stages = pace.job_stages(cursor, job_id)
-        rows_per_s = _mean(job) if job.state in ENDED else pace.recent_rows_per_s(cursor, job)
+        stages = timings.job_stages(cursor, job_id)
+        rows_per_s = _mean(job) if job.state in ENDED else timings.recent_rows_per_s(cursor, job)
     left = job.rows_total - _accounted(job)
     eta_s = left / rows_per_s if job.state == "running" and rows_per_s else None
     return job, Progress(stages=stages, rows_per_s=rows_per_s, eta_s=eta_s)

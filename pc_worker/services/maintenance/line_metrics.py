@@ -18,7 +18,7 @@ from pc_worker.hot_buffer import HotBuffer
 from pc_worker.logs import get_logger
 from pc_worker.model import OPEN_STATES, JobState
 from pc_worker.store.db.connection import Cursor, Database
-from pc_worker.store.ledger import line_state
+from pc_worker.store.ledger import pipeline_state
 
 log = get_logger(__name__)
 
@@ -126,7 +126,7 @@ class LineMetrics(Collector):
             return 0.0
         try:
             with self._database.transaction() as cursor:
-                return line_state.age_of_position(cursor, domain, oldest)
+                return pipeline_state.age_of_position(cursor, domain, oldest)
         except Exception:  # said by pcw_postgres_up
             return None
 
@@ -136,7 +136,7 @@ def _families() -> dict[str, Family]:
 
 
 def _log(cursor: Cursor, families: dict[str, Family]) -> None:
-    for domain, head, depth, age in line_state.log_heads(cursor):
+    for domain, head, depth, age in pipeline_state.log_heads(cursor):
         families["pcw_log_head"].add_metric((domain,), head)
         families["pcw_log_depth"].add_metric((domain,), depth)
         families["pcw_log_age_seconds"].add_metric((domain,), float(age))
@@ -147,7 +147,7 @@ def _jobs(cursor: Cursor, families: dict[str, Family]) -> None:
     oldest: dict[str, float] = {}
     open_chunks: dict[str, int] = {}
     counts: dict[tuple[str, str], int] = {}
-    for domain, state, jobs, chunks, rows_dead, age in line_state.jobs_by_state(cursor, domain_names()):
+    for domain, state, jobs, chunks, rows_dead, age in pipeline_state.jobs_by_state(cursor, domain_names()):
         counts |= {(domain, other): counts.get((domain, other), 0) for other in STATES} | {(domain, state): jobs}
         dead[domain] = dead.get(domain, 0) + int(rows_dead)
         if state in OPEN_STATES:
@@ -159,21 +159,21 @@ def _jobs(cursor: Cursor, families: dict[str, Family]) -> None:
         families["pcw_dead_letters"].add_metric((domain,), count)
         families["pcw_oldest_open_job_seconds"].add_metric((domain,), oldest.get(domain, 0.0))
         families["pcw_chunks_open"].add_metric((domain,), open_chunks[domain])
-    for domain, waited in line_state.waiting_chunks(cursor):
+    for domain, waited in pipeline_state.waiting_chunks(cursor):
         families["pcw_oldest_waiting_chunk_seconds"].add_metric((domain,), float(waited))
 
 
 def _consumers(cursor: Cursor, families: dict[str, Family]) -> None:
-    for domain, name, lag, age, consumed in line_state.subscription_lags(cursor):
+    for domain, name, lag, age, consumed in pipeline_state.subscription_lags(cursor):
         families["pcw_subscription_lag_rows"].add_metric((domain, name), lag)
         families["pcw_subscription_lag_seconds"].add_metric((domain, name), float(age))
         families["pcw_subscription_consumed"].add_metric((domain, name), int(consumed))
-    for domain, recall, target in line_state.recalls(cursor):
+    for domain, recall, target in pipeline_state.recalls(cursor):
         families["pcw_recall"].add_metric((domain,), recall)
         families["pcw_recall_target"].add_metric((domain,), target)
 
 
 def _sizes(cursor: Cursor, families: dict[str, Family]) -> None:
-    for table, size, rows in line_state.table_sizes(cursor):
+    for table, size, rows in pipeline_state.table_sizes(cursor):
         families["pcw_table_bytes"].add_metric((table,), size)
         families["pcw_table_rows"].add_metric((table,), float(rows))

@@ -10,9 +10,9 @@ from pc_worker.logs import get_logger
 from pc_worker.services.dependencies import Services
 from pc_worker.services.models.change_model import drop_retired
 from pc_worker.store.ledger import jobs
-from pc_worker.store.log.compact import purge_superseded
+from pc_worker.store.log.append import purge_superseded
 from pc_worker.store.log.subscriptions import purge_subscriptions
-from pc_worker.store.rows.forgotten import purge_marks
+from pc_worker.store.rows.forget_marks import purge_marks
 
 log = get_logger(__name__)
 

@@ -21,8 +21,8 @@ from pc_worker.services.ingest.embed import Embedder
 from pc_worker.services.ingest.write_rows import WIRE_LIMIT
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger import jobs
-from pc_worker.store.models import model_switch, refusals, registry
-from pc_worker.store.models.refusals import StoredTooLarge, TooLarge
+from pc_worker.store.models import model_switch, oversize, registry
+from pc_worker.store.models.oversize import StoredTooLarge, TooLarge
 from pc_worker.store.models.sample import sample_vectors
 from pc_worker.wire import row_message
 
@@ -88,7 +88,7 @@ def coverage(services: Services, domain: str, model: Model) -> Coverage:
     """Tell how many rows of the domain lack vectors of the model, and how many are too large with them."""
     with services.database.transaction() as cursor:
         rows, lacking = model_switch.count_rows(cursor, domain, model.model_id)
-        too_large = refusals.count_too_large(cursor, domain, model.model_id)
+        too_large = oversize.count_too_large(cursor, domain, model.model_id)
     return Coverage(domain=domain, model=model.label, rows=rows, lacking=lacking, too_large=too_large)
 
 
@@ -122,7 +122,7 @@ def backfill(services: Services, domain_name: str, model: Model, *, after: UUID 
 
     def work(cursor: Cursor) -> None:
         model_switch.add_vectors(cursor, domain_name, model.model_id, fitting)
-        refusals.note_too_large(cursor, domain_name, model.model_id, too_large)
+        oversize.note_too_large(cursor, domain_name, model.model_id, too_large)
 
     services.database.repeat(work)
     return rows[-1].row_id
@@ -137,7 +137,7 @@ def _size(domain: Domain, model: Model, row_bytes: int, places: Sequence[tuple[i
 
 def _stored_too_large(cursor: Cursor, domain: Domain, model: Model) -> list[TooLarge]:
     """Give rows whose stored vectors of the model make them too large, however they came there."""
-    found = refusals.too_large_candidates(
+    found = oversize.too_large_candidates(
         cursor, domain.name, model.model_id, dimension=model.dimension, limit=WIRE_LIMIT
     )
     sizes = [_size(domain, model, row.wire_bytes, row.places) for row in found]
@@ -169,14 +169,14 @@ def switch(services: Services, domain_name: str, model: Model, *, max_dead: int 
     with services.database.transaction() as cursor:
         _check_not_active(registry.active_model(cursor, domain_name).model_id, domain_name, model)
         # In a transaction of its own: the notes stay if the switch is refused for them.
-        refusals.note_too_large(cursor, domain_name, model.model_id, _stored_too_large(cursor, domain, model))
+        oversize.note_too_large(cursor, domain_name, model.model_id, _stored_too_large(cursor, domain, model))
     with services.database.transaction() as cursor:
         _check_not_active(model_switch.lock_domain(cursor, domain_name), domain_name, model)
         model_switch.lock_model(cursor, model.model_id)
         _, lacking = model_switch.count_rows(cursor, domain_name, model.model_id)
         if lacking:
             raise InvalidRequest(f"{lacking} rows lack vectors of {model.label}: run `models backfill` first")
-        too_large = refusals.count_too_large(cursor, domain_name, model.model_id)
+        too_large = oversize.count_too_large(cursor, domain_name, model.model_id)
         if too_large > max_dead:
             raise InvalidRequest(
                 f"{too_large} rows are over {WIRE_LIMIT:,} bytes on the wire with vectors of {model.label} "
@@ -196,7 +196,7 @@ def compare(services: Services, domain_name: str, model: Model) -> Comparison:
         active = registry.active_model(cursor, domain_name)
         ours = sample_vectors(cursor, domain_name, active.model_id, model.model_id, limit=SAMPLE)
         _, lacking = model_switch.count_rows(cursor, domain_name, model.model_id)
-        too_large = refusals.count_too_large(cursor, domain_name, model.model_id)
+        too_large = oversize.count_too_large(cursor, domain_name, model.model_id)
         too_large += len(_stored_too_large(cursor, get_domain(domain_name), model))
     overlap = _overlap(*ours) if len(ours[0]) > NEIGHBOURS else 1.0
     return Comparison(
@@ -247,7 +247,7 @@ def _drop_some(database: Database, model_id: int, label: str) -> int:
         gone = model_switch.drop_vectors(cursor, model_id, limit=BATCH * 10)
         if not gone:
             model_switch.keep_vectors(cursor, model_id)
-            refusals.forget_notes(cursor, model_id)
+            oversize.forget_notes(cursor, model_id)
         return gone
 
 
@@ -267,4 +267,4 @@ def _overlap(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
 def too_large_rows(services: Services, job_id: str | None) -> list[StoredTooLarge]:
     """Give the rows that are too large for the wire with some model's vectors, or those that one job wrote."""
     with services.database.transaction() as cursor:
-        return refusals.list_too_large(cursor, job_id)
+        return oversize.list_too_large(cursor, job_id)

@@ -14,7 +14,7 @@ from pc_worker.push import BatchServer, Pace, Sender, StockRow, StockTable, Unfi
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.log.push_checkpoints import move_checkpoint, only_push, read_checkpoint
 from pc_worker.store.log.push_log import LogEnd, LoggedPayload, first_position, read_end, read_taken, read_window
-from pc_worker.store.log.push_refusals import PushRejection, delete_rejections, record_rejections
+from pc_worker.store.log.push_state import PushRejection, delete_rejections, record_rejections
 
 #: What one call carries: three or four messages, about 600 rows of 1536 numbers, ten seconds of a stock server's work.
 CALL_BYTES = 12_000_000

@@ -12,7 +12,7 @@ from pc_worker.services.push.push import log_end, ready_row, sender_of
 from pc_worker.store.db.connection import Database
 from pc_worker.store.log.push_checkpoints import only_push, read_checkpoint
 from pc_worker.store.log.push_log import LogEnd, read_row
-from pc_worker.store.log.push_refusals import (
+from pc_worker.store.log.push_state import (
     PushRejection,
     StoredPushRejection,
     delete_rejections,

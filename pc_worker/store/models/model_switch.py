@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from pc_worker.model import PassageVector
 from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.models.refusals import REFUSED, move_terms
+from pc_worker.store.models.oversize import REFUSED, move_terms
 
 LACKS = f"""
 NOT EXISTS (SELECT 1 FROM embeddings e

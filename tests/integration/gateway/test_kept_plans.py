@@ -9,7 +9,7 @@ import pytest
 
 from pc_worker.model import LogBatch
 from pc_worker.store.db.connection import Database
-from pc_worker.store.db.statistics import analyze_after_growth
+from pc_worker.store.db.planner_statistics import analyze_after_growth
 from pc_worker.store.log.read import Delivery, open_pool
 from tests.integration.gateway.conftest import Neighbours
 from tests.integration.gateway.logfile import DomainLog

@@ -13,7 +13,7 @@ from pgvector import SparseVector, Vector
 from pgvector.psycopg2 import register_vector
 
 from pc_worker.store.db.connection import Database
-from pc_worker.store.rows.vector_cache import known_vectors
+from pc_worker.store.rows.vectors import known_vectors
 from pc_worker.store.search.terms import DIMENSION
 from tests.integration.store.rows import make_job, row, write
 

@@ -7,7 +7,7 @@ from typing import Any
 from structlog.testing import capture_logs
 
 from pc_worker.model import Job
-from pc_worker.store.db import statistics
+from pc_worker.store.db import planner_statistics
 from pc_worker.store.db.connection import Database
 from pc_worker.store.rows import merge
 from tests.integration.store.rows import make_job, row, write
@@ -25,7 +25,7 @@ def _plan(database: Database, job: Job) -> str:
 def _write(database: Database, job: Job) -> None:
     with database.transaction() as cursor:
         log_batch = write(cursor, job, [row(n) for n in range(ROWS)])
-    statistics.analyze_after_growth(database, log_batch)
+    planner_statistics.analyze_after_growth(database, log_batch)
 
 
 def test_rows_of_a_second_domain_are_found_by_their_ids(database: Database) -> None:

@@ -8,7 +8,7 @@ from pc_worker.model import Job, Model
 from pc_worker.services.models.change_model import drop_retired
 from pc_worker.store.db.connection import Database
 from pc_worker.store.ledger import jobs
-from pc_worker.store.log.compact import purge_superseded
+from pc_worker.store.log.append import purge_superseded
 from pc_worker.store.models import model_switch
 from tests.integration.store.rows import make_job, row, write
 from tests.integration.store.test_model_switch import backfilled, filled, other_model

@@ -8,7 +8,7 @@ from pc_worker.model import Model, Stages
 from pc_worker.services.dependencies import Services
 from pc_worker.services.estimate.pace import Costs, costs
 from pc_worker.services.estimate.sample import STRETCHES, Sample, stretches
-from pc_worker.store.ledger.pace import PastJob
+from pc_worker.store.ledger.timings import PastJob
 
 MODEL = Model(model_id=1, name="m", revision="1", dimension=3, normalised=True, encodable=True)
 
