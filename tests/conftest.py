@@ -17,7 +17,7 @@ from tests.support.stack import LiveStack
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# How long an example takes is the machine's matter, and no claim of a test.
+# The duration of an example depends on the machine; no test checks it.
 settings.register_profile("ours", deadline=None)
 settings.load_profile("ours")
 
@@ -39,7 +39,7 @@ def _nothing_is_left_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
-    """One real stack for all tests that leave it as they found it; each uses sources of its own."""
+    """Yield one real stack for all tests that leave it unchanged; each uses its own sources."""
     live = LiveStack(tmp_path_factory.mktemp("stack"), {"PC_WORKER_DATA_ROOTS": str(tmp_path_factory.getbasetemp())})
     live.start()
     yield live
@@ -48,7 +48,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
 
 @pytest.fixture(scope="session")
 def hurt_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
-    """One real stack for tests that kill, freeze or empty a part of it: it recovers from each, in time for the next.
+    """Yield one real stack for tests that kill, suspend or empty a component: it recovers before the next test.
 
     Each test uses rows of its own (``first`` of ``write_recruit``) and asks for its own jobs only.
     """
@@ -70,7 +70,7 @@ def hurt_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
 
 @pytest.fixture
 def own_stack(tmp_path: Path) -> Iterator[LiveStack]:
-    """A stack of one test's own, for what no other test could bear."""
+    """Yield a stack for one test, for faults that other tests cannot share."""
     live = LiveStack(tmp_path / "home", QUICK_RECOVERY | {"PC_WORKER_DATA_ROOTS": str(tmp_path)})
     live.start()
     yield live

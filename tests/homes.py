@@ -14,7 +14,7 @@ from pc_worker.embedded import remove_home
 
 @contextmanager
 def temporary_home() -> Iterator[Path]:
-    """A folder that root's database server, which runs as nobody, can reach: unlike those below pytest's own."""
+    """Yield a folder that root's database server, which runs as ``nobody``, can reach, unlike pytest's own."""
     folder = Path(tempfile.mkdtemp(prefix="pcw-home-", dir=_quick_folder()))
     folder.chmod(0o711)
     try:
@@ -24,7 +24,7 @@ def temporary_home() -> Iterator[Path]:
 
 
 def _quick_folder() -> str | None:
-    """Memory where there is plenty: making a cluster is mostly waiting for the disk."""
+    """Return a folder in memory if there is enough: creating a cluster mostly waits for the disk."""
     memory = "/dev/shm"
     if not os.access(memory, os.W_OK) or os.statvfs(memory).f_flag & os.ST_NOEXEC:
         return None

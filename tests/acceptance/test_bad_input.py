@@ -14,7 +14,7 @@ from tests.support.stack import LiveStack, Result, environment, run_command
 
 
 def assert_one_line(result: Result, code: int, *words: str) -> None:
-    """One line on stderr that begins `error: ` and names what is wrong; never a traceback."""
+    """Check for one line on stderr that begins with `error: ` and names the fault; never a traceback."""
     assert result.code == code, (result.code, result.out, result.err)
     lines = result.err.strip().splitlines()
     assert len(lines) == 1, result.err
@@ -182,7 +182,7 @@ def test_dead_rows_beyond_max_dead_make_the_job_partial(stack: LiveStack, tmp_pa
 
 
 def test_what_is_said_about_a_file_holds_for_its_whole_job(stack: LiveStack, tmp_path: Path) -> None:
-    """Told by nobody this text is refused: its encoding and its delimiter could be several."""
+    """Without options this text is rejected: several encodings and delimiters are possible."""
     path = tmp_path / "told.txt"
     rows = ["text,note;more", "žluťoučký kůň,a;b", "nu\0l,c;d", "x" * 4_500_000 + ",e;f"]
     path.write_bytes("\n".join(rows).encode("cp1250"))

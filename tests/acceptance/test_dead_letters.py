@@ -1,4 +1,4 @@
-"""Dead letters: kept with reason and row, tried again from source or stored form, dropped; the job is judged anew."""
+"""Dead letters: kept with reason and row, retried from source or stored form, dropped; the job's state follows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.stack import LiveStack
 
 
 def partial_job(stack: LiveStack, path: Path, first: int) -> str:
-    """A job of 10 rows, two of them dead; ids of its own."""
+    """Return a job of 10 rows, two of them dead; ids of its own."""
     changes: dict[int, dict[str, Any]] = {n: {"id": row_uuid(first + n)} for n in range(10)}
     changes[2] |= {"Exp Years": "many"}
     changes[7] |= {"Position": None}
@@ -40,7 +40,7 @@ def test_retrying_an_unmended_row_keeps_it_dead(stack: LiveStack, tmp_path: Path
 
 
 def test_a_row_whose_cause_is_gone_moves_to_written(stack: LiveStack, tmp_path: Path) -> None:
-    """The cause is taken away in the ledger: the letter of a good row, as after a fault that has passed."""
+    """Remove the cause in the ledger: the letter of a good row, as after a fault that was fixed."""
     path = write_recruit(tmp_path / "r.pkl", 5, changes={n: {"id": row_uuid(30_000 + n)} for n in range(5)})
     job = stack.ingest(path, "recruit")["job_id"]
     stack.query(

@@ -35,7 +35,7 @@ exec {shlex.quote(sys.executable)} -m pc_worker "$@"
 
 @dataclass(frozen=True)
 class Reader:
-    """Somebody who reads the documents, with a folder of files and a stack that runs."""
+    """A reader of the documents, with a folder of files and a running stack."""
 
     folder: Path
     stack: LiveStack
@@ -70,7 +70,7 @@ def reader(stack: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Reader
 
 
 def write_people(path: Path) -> None:
-    """Three hundred people, as a reader of the README may have them."""
+    """Write 300 people, as a reader of the README may have them."""
     topics = ("distributed systems", "compilers", "paediatrics", "Korean cuisine")
     rows = [
         {
@@ -101,7 +101,7 @@ def test_every_command_that_is_spoken_of_exists(document: Path) -> None:
 
 
 def accepts(words: list[str]) -> bool:
-    """Tell whether the command line knows these words; values may be left out."""
+    """Return whether the command line accepts these arguments; values may be omitted."""
     command: click.Command = cli
     while words and isinstance(command, click.Group):
         found = command.get_command(click.Context(command), words[0])

@@ -1,4 +1,4 @@
-"""Nobody waits for all of somebody else's work: small files, other domains, limited domains, backfills."""
+"""No job waits for all work of another: small files, other domains, rate-limited domains, backfills."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LIMIT = 40
 
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
-    """A stack with one worker process, where order shows."""
+    """Yield a stack with one worker process, where order shows."""
     folder = tmp_path_factory.mktemp("fair")
     live = LiveStack(
         folder / "home",
@@ -52,7 +52,7 @@ def ended(stack: LiveStack, *jobs: str) -> bool:
 
 
 def chunks_between(stack: LiveStack, domain: str, job: str) -> int:
-    """How many chunks of a domain's other jobs were done while a job was at work, from its start to its end."""
+    """Return how many chunks of a domain's other jobs were done while a job was at work, from its start to its end."""
     counted: list[tuple[Any, ...]] = stack.query(
         "SELECT count(*) FROM chunks c JOIN jobs o USING (job_id), jobs j WHERE j.job_id = %s AND o.job_id <> %s"
         " AND o.domain = %s AND c.done_at BETWEEN j.started_at AND j.finished_at",
@@ -64,7 +64,7 @@ def chunks_between(stack: LiveStack, domain: str, job: str) -> int:
 
 
 def chunks_of(stack: LiveStack, job: str) -> int:
-    """How many of a job's chunks are done; 0 as well if nobody has begun with it."""
+    """Return how many of a job's chunks are done; 0 as well if no worker has started it."""
     return sum(int(done) for (done,) in stack.query("SELECT chunks_done FROM jobs WHERE job_id = %s", job))
 
 

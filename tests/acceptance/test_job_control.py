@@ -16,7 +16,7 @@ def state(stack: LiveStack, job: str) -> str:
 
 
 def cancelled_in_the_middle(stack: LiveStack, source: Path) -> str:
-    """A job of which some chunks are done and some are not."""
+    """Return a job of which some chunks are done and some are not."""
     job = str(stack.run("ingest", str(source), "--domain", "recruit", "--json").json()["job_id"])
     done = "SELECT 1 FROM chunks WHERE job_id = %s AND state = 'done'"
     with stack.paused_worker(when=lambda: stack.query(done, job)):

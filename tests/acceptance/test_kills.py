@@ -41,7 +41,7 @@ def chunks_done(stack: LiveStack, job: str) -> int:
 
 
 def assert_complete(stack: LiveStack, started: Started, ids: set[str]) -> None:
-    """The oracle: job, rows, vectors, log and stream agree with the source."""
+    """Check that job, rows, vectors, log and stream agree with the source."""
     domain = started.domain
 
     def ended() -> bool:
@@ -66,14 +66,14 @@ def pool_children(stack: LiveStack) -> list[psutil.Process]:
 
 
 def recruits(folder: Path, number: int) -> tuple[Path, set[str]]:
-    """A file with rows that only the test of this number has, and their ids."""
+    """Return a file with rows that only the test of this number has, and their ids."""
     first = number * 10_000
     source = write_recruit(folder / f"kill-{number}.pkl", ROWS, first=first)
     return source, {row_uuid(n) for n in range(first, first + ROWS)}
 
 
 def documents(folder: Path, kind: str, rows: int) -> tuple[Path, set[str]]:
-    """A file with texts that only the test of this kind has, and as many names."""
+    """Return a file with texts that only the test of this kind has, and as many names."""
     texts = [f"the text of {kind} number {n}" for n in range(rows)]
     return write_documents(folder / f"{kind}.pkl", texts), {str(n) for n in range(rows)}
 

@@ -18,7 +18,7 @@ TEXTS = [" ".join(f"word{row}x{n}" for n in range(150)) for row in range(ROWS)]
 
 @pytest.fixture
 def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveStack]:
-    """A stack that finds any second group of rows too long, and groups of 20 passages."""
+    """Yield a stack that finds any second group of rows too long, and groups of 20 passages."""
     points = Failpoints(tmp_path / "points")
     points.prepare()
     points.tune(

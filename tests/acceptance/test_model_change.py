@@ -1,4 +1,4 @@
-"""A model change under a steady search: no failed and no mixed answer, every row delivered anew, and back again."""
+"""A model change under a steady search: no failed and no mixed answer, every row delivered again, and back again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`plan` foresees what an ingest does, and writes nothing; `status` says where its time goes."""
+"""`plan` estimates an ingest and writes nothing; `status` shows where its time goes."""
 
 from __future__ import annotations
 

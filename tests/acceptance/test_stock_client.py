@@ -1,4 +1,4 @@
-"""The stock batch server's pull: every row, every field, in order; resume after a row gives exactly the rest."""
+"""The stock batch server's pull: every row, every field, in order; resume after a row returns exactly the rest."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Pulled = tuple[list[dict[str, Any]], dict[str, str]]
 
 
 def pull(address: str, domain: str, after: str | None = None) -> Pulled:
-    """Rows, and the status with trailers."""
+    """Return rows, and the status with trailers."""
     arguments = [sys.executable, str(CLIENT), address, domain, *([after] if after else [])]
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(arguments, env=env, capture_output=True, text=True, check=True, timeout=120)
@@ -34,7 +34,7 @@ def pull(address: str, domain: str, after: str | None = None) -> Pulled:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A gateway with 2,000 recruits and nothing else."""
+    """Yield a gateway with 2,000 recruits and nothing else."""
     folder = tmp_path_factory.mktemp("stock")
     live = LiveStack(folder / "home", {"PC_WORKER_DATA_ROOTS": str(folder)})
     live.start()
@@ -46,7 +46,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="module")
 def pulled(address: str) -> Pulled:
-    """All of the domain."""
+    """Return all rows of the domain."""
     return pull(address, "recruit")
 
 

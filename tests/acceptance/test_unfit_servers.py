@@ -18,14 +18,14 @@ from tests.support.stack import environment
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServers]:
-    """Servers of this module's own: it puts them into odd states."""
+    """Yield servers of this module: it puts them into invalid states."""
     running = start_servers(tmp_path_factory.mktemp("unfit"))
     yield running
     running.stop()
 
 
 def command_of(part: str) -> list[str]:
-    """Give the command that starts a part; a worker can be started by Celery's own, too."""
+    """Return the command that starts a part; a worker can be started by Celery's own, too."""
     if part == "celery":
         return [sys.executable, "-m", "celery", "-A", "tasks", "worker", "--concurrency=1"]
     return [sys.executable, "-m", "pc_worker", part]
@@ -34,7 +34,7 @@ def command_of(part: str) -> list[str]:
 def ends_of(
     parts: tuple[str, ...], home: Path, servers: EmbeddedServers, database_url: str
 ) -> dict[str, tuple[int, str]]:
-    """Start parts side by side; gives how each ended, and what it said."""
+    """Start components in parallel; return exit code and output of each."""
     database, redis = read_database_url(database_url), read_redis_url(servers.redis_url)
     [(host, port)] = database.hosts
     home.mkdir(exist_ok=True)

@@ -38,7 +38,7 @@ class Site:
     database: Database
 
     def env(self, version: Path) -> dict[str, str]:
-        """The environment of a part of this version; all share one HOME, as containers share a volume."""
+        """Return the environment of a part of this version; all share one HOME, as containers share a volume."""
         ours = environment(
             self.folder / "home",
             PC_WORKER_DATABASE_URL=self.servers.database_url,
@@ -72,16 +72,16 @@ class Site:
             return int(found)
 
     def chunks_done(self, job: str) -> int:
-        """Chunks of a job that are done."""
+        """Return chunks of a job that are done."""
         return self.value("SELECT count(*) FROM chunks WHERE job_id = %s AND state = 'done'", job)
 
     def is_at_work(self, job: str) -> bool:
-        """Whether a chunk of a job is being embedded."""
+        """Return whether a chunk of a job is being embedded."""
         leased = "SELECT count(*) FROM chunks WHERE job_id = %s AND state = 'enqueued' AND lease_until > now()"
         return self.value(leased, job) > 0
 
     def has_ended(self, job: str) -> bool:
-        """Whether a job is over."""
+        """Return whether a job is over."""
         return bool(self.value("SELECT count(*) FROM jobs WHERE job_id = %s AND state = ANY (%s)", job, list(ENDED)))
 
 
@@ -104,7 +104,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 @contextmanager
 def stopped_at_the_end(worker: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """End a worker with the block, whatever becomes of it."""
+    """End a worker with the block, even after an error."""
     try:
         yield worker
     finally:

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     began = time.monotonic()
     drills: list[Drill] = []
     with (
-        suppress(KeyboardInterrupt),  # what has been done is told
+        suppress(KeyboardInterrupt),  # the finished part is reported
         temporary_folder() as folder,
         running_rig(folder, seed=options.seed) as rig,
     ):
@@ -89,7 +89,7 @@ def run(drill: Drill, *, seed: int, console: Console) -> None:
 
 
 def table(drills: Sequence[Drill], *, seed: int, took_s: float) -> Table:
-    """The table of a run; times are median / maximum."""
+    """Return the table of a run; times are median / maximum."""
     total = sum(drill.injected for drill in drills)
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     title = f"{total} injections in {took_s / 60:.0f} min, seed {seed}, load average at the end {load}"
@@ -103,14 +103,14 @@ def table(drills: Sequence[Drill], *, seed: int, took_s: float) -> Table:
 
 
 def cells(drill: Drill) -> tuple[object, ...]:
-    """A row of it."""
+    """Return one row of the table."""
     fault, findings = drill.fault, drill.findings
     times = (spread(drill.moved_s), spread(drill.settled_s))
     return (fault.name, fault.matrix, drill.injected, findings.lost, findings.doubled, *times, fault.what)
 
 
 def as_json(drill: Drill) -> dict[str, object]:
-    """The same for machines."""
+    """Return the results as JSON."""
     return dict(zip(COLUMNS, cells(drill), strict=True)) | {"words": drill.findings.words, "notes": drill.notes}
 
 

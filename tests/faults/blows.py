@@ -60,7 +60,7 @@ def empty_redis(rig: Rig) -> None:
 
 
 def fill_redis(rig: Rig) -> None:
-    """Have Redis refuse writes for 2 s."""
+    """Make Redis refuse writes for 2 s."""
     with full(rig):
         time.sleep(2)
 

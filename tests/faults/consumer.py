@@ -1,4 +1,4 @@
-"""Consumers as a batch server is one: one that reads everything from the start, and one that follows for ever."""
+"""Consumers like a batch server: one that reads everything from the start, and one that follows permanently."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _take(reading: Reading, chunk: Any, position: int, vectors_of: Callable[[str
 
 
 class Follower:
-    """A named subscription that is consumed for ever, in a thread; stores rows and position together, as Java does.
+    """A subscription that is consumed permanently, in a thread; stores rows and position together, as Java does.
 
     Attributes:
         texts: Row id → text, as stored.

@@ -52,7 +52,7 @@ class Drill:
     def under_load(
         self, inject: Callable[[Work], int | None], *, rows: int = 600, chunk_size: int = 5, most_a_job: int = 1000
     ) -> None:
-        """Inject while jobs run, after every chunk at most once; ``inject`` gives how many it injected (None = 1)."""
+        """Inject while jobs run, at most once after each chunk; ``inject`` returns how many it injected (None = 1)."""
         while self.injected < self.times:
             work = self.rig.begin(rows=min(rows, self.most_rows), chunk_size=chunk_size)
             last, before = time.monotonic(), self.injected
@@ -95,5 +95,5 @@ class Drill:
 
 
 def spread(values: list[float]) -> str:
-    """Median and maximum of some times."""
+    """Return median and maximum of some times."""
     return f"{statistics.median(values):.1f} / {max(values):.1f}" if values else "-"

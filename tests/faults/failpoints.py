@@ -26,36 +26,36 @@ class Failpoints:
         self.tune()
 
     def arm(self, point: str, action: str) -> None:
-        """Have the next process that passes ``point`` do ``action``, once."""
+        """Make the next process that passes ``point`` do ``action``, once."""
         (self.folder / "armed" / point).write_text(action)
 
     def stand(self, point: str, action: str) -> None:
-        """Have every process do ``action`` whenever it passes ``point``."""
+        """Make every process do ``action`` whenever it passes ``point``."""
         (self.folder / "standing" / point).write_text(action)
 
     def fall(self) -> None:
-        """Take back what stands."""
+        """Disarm all permanent failpoints."""
         for file in (self.folder / "standing").iterdir():
             file.unlink(missing_ok=True)
 
     def disarm(self) -> int:
-        """Take back what has not fired; give how many those were."""
+        """Disarm what has not fired; return how many those were."""
         armed = list((self.folder / "armed").iterdir())
         for file in armed:
             file.unlink(missing_ok=True)
         return len(armed)
 
     def armed(self) -> set[str]:
-        """The points that wait to fire."""
+        """Return the points that wait to fire."""
         return {file.name for file in (self.folder / "armed").iterdir()}
 
     def fired(self) -> list[tuple[str, int]]:
-        """(point, pid) of all that ever fired."""
+        """Return (point, pid) of all that have fired."""
         parts = (file.name.split("~") for file in (self.folder / "fired").iterdir())
         return [(point, int(pid)) for point, pid, _ in parts]
 
     def seen(self, role: str, kinds: Iterable[str]) -> list[str]:
-        """The points of these kinds that a process of this role has passed, sorted."""
+        """Return the points of these kinds that a process of this role has passed, sorted."""
         prefixes = tuple(f"{role}.{kind}@" for kind in kinds)
         return sorted(file.name for file in (self.folder / "seen").iterdir() if file.name.startswith(prefixes))
 
@@ -65,11 +65,11 @@ class Failpoints:
         (self.folder / "tuning.json").write_text(json.dumps(tuning))
 
     def poison(self, job_id: str, row: int) -> None:
-        """Have every process that works on this row crash."""
+        """Make every process that works on this row crash."""
         (self.folder / "poison.json").write_text(json.dumps({"job": job_id, "row": row}))
 
     def heal(self) -> list[str]:
-        """Take the poison back; give a line for each crash it caused."""
+        """Remove the poison; return a line for each crash that it caused."""
         (self.folder / "poison.json").unlink(missing_ok=True)
         crashes = self.folder / "poisoned"
         lines = crashes.read_text().splitlines() if crashes.exists() else []

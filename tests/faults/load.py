@@ -15,22 +15,22 @@ import pandas as pd
 from tests.support.frames import recruit_row, row_uuid, vector
 
 DOMAIN = "recruit"
-#: Rows share a few vectors, each long enough to be real; which one tells the generation apart as the text does.
+#: Rows share a few vectors, each long enough to be real; they distinguish generations, as the texts do.
 VECTORS = [json.dumps([round(float(x), 3) for x in vector(number)]) for number in range(16)]
 
 
 def title(number: int, generation: int) -> str:
-    """The text that tells which generation of a row one sees."""
+    """Return the text that identifies the generation of a row."""
     return f"Engineer {number} of generation {generation}"
 
 
 def vector_text(number: int, generation: int) -> str:
-    """The vector of a row in a generation, as the source has it."""
+    """Return the vector of a row in a generation, as the source has it."""
     return VECTORS[(number * 5 + generation) % len(VECTORS)]
 
 
 def vector_of(number: int, generation: int) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """The same as numbers."""
+    """Return the same as numbers."""
     return np.array(json.loads(vector_text(number, generation)), dtype=np.float32)
 
 
@@ -57,27 +57,27 @@ class Truth:
     maybe: dict[int, set[int]] = field(default_factory=dict)
 
     def settle(self, numbers: Sequence[int], generation: int) -> None:
-        """These rows are now stored in this generation."""
+        """Record that these rows are now stored in this generation."""
         for number in numbers:
             self.generations[number] = generation
             self.numbers[row_uuid(number)] = number
             self.maybe.pop(number, None)
 
     def doubt(self, numbers: Sequence[int], generation: int) -> None:
-        """These rows may have come to this generation, each for itself."""
+        """Record that each of these rows may have reached this generation."""
         for number in numbers:
             self.numbers[row_uuid(number)] = number
             self.maybe.setdefault(number, set()).add(generation)
 
     def forget(self, numbers: Sequence[int]) -> None:
-        """These rows must not be there any more."""
+        """Record that these rows must not exist any more."""
         for number in numbers:
             self.generations.pop(number, None)
             self.numbers.pop(row_uuid(number), None)
             self.maybe.pop(number, None)
 
     def missing(self, found: Mapping[str, str]) -> list[str]:
-        """Rows of ``found`` (id → text) that are not there or not in their generation."""
+        """Return rows of ``found`` (id → text) that are missing or not in their generation."""
         return [
             f"row {number} is {found.get(row_uuid(number), 'missing')!r} instead of generation {generation}"
             for number, generation in self.generations.items()
@@ -89,10 +89,10 @@ class Truth:
         return text in {title(number, each) for each in allowed}
 
     def unexpected(self, found: Mapping[str, str]) -> list[str]:
-        """Ids of ``found`` that no source ever had."""
+        """Return ids of ``found`` that no source ever had."""
         return [row_id for row_id in found if row_id not in self.numbers]
 
 
 def new_job_id() -> str:
-    """An id for a job."""
+    """Return an id for a job."""
     return str(uuid.uuid4())

@@ -47,7 +47,7 @@ class Proxy:
         self._loop.close()
 
     def cut(self) -> int:
-        """Cut every connection with a reset; give how many there were."""
+        """Cut every connection with a reset; return how many there were."""
         return self._call(self._cut())
 
     def silence(self) -> None:

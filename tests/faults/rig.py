@@ -50,7 +50,7 @@ class Work:
 
 @dataclass(slots=True)
 class Rig:
-    """Everything of one run; ``random`` decides whatever is left to chance."""
+    """Everything of one run; ``random`` decides all that is random."""
 
     folder: Path
     servers: Servers
@@ -91,12 +91,12 @@ class Rig:
             app.send_task("pc_worker.ingest_file", kwargs=kwargs, queue="pcw.split", retry=False)
 
     def done(self, work: Work) -> int:
-        """Chunks done; -1 once the job has ended."""
+        """Return the number of finished chunks; -1 if the job has ended."""
         state, chunks = self.query("SELECT state, chunks_done FROM jobs WHERE job_id = %(j)s", {"j": work.job_id})[0]
         return -1 if state in ENDED else int(chunks)
 
     def moved(self, work: Work, since: int, *, within_s: float = 150) -> int:
-        """Wait until more chunks are done than ``since``, or the job has ended; give the new count."""
+        """Wait until more chunks are done than ``since``, or the job has ended; return the new count."""
 
         def look() -> int | None:
             now = self.done(work)
@@ -142,15 +142,15 @@ class Rig:
             connection.close()
 
     def redis_client(self) -> redis.Redis:
-        """A client straight to Redis."""
+        """Return a client that connects directly to Redis."""
         return redis.Redis.from_url(self.servers.redis_url, socket_timeout=10)
 
     def check_now(self) -> Findings:
-        """What must hold at any instant."""
+        """Check the invariants that hold at any time."""
         return check_statements(self.query, ALWAYS)
 
     def check_settled(self) -> Findings:
-        """What must hold when no job is open."""
+        """Check the invariants that hold when no job is open."""
         findings = Findings()
         if not caught_up(self.query, self.follower):
             findings.add(f"the follower stands still at {self.follower.position}", lost=1)
@@ -171,7 +171,7 @@ class Rig:
     # --- processes
 
     def main_of(self, part: str) -> psutil.Process:
-        """A part's main process, once it runs."""
+        """Return a part's main process, once it runs."""
 
         def look() -> list[psutil.Process]:
             with suppress(psutil.NoSuchProcess, AssertionError, KeyError):
@@ -182,17 +182,17 @@ class Rig:
         return eventually(look, within_s=90, what=f"a running {part}")[0]
 
     def children(self) -> list[psutil.Process]:
-        """The worker's pool processes that live."""
+        """Return the worker's living pool processes."""
         with suppress(psutil.NoSuchProcess):
             return [p for p in self.main_of("worker").children() if runs(p) and _is_pool(p)]
         return []
 
     def a_child(self) -> psutil.Process:
-        """One of them by chance, once there is one."""
+        """Return a random one of them, once there is one."""
         return self.random.choice(eventually(self.children, within_s=90, what="a pool process"))
 
     def worker_log(self, *, last_bytes: int = 8000) -> str:
-        """The end of what the worker logged: why a drill broke off."""
+        """Return the end of the worker's log: the reason why a drill stopped."""
         logs = sorted((self.folder / "home" / "logs").glob("worker*"))
         return "".join(log.read_bytes()[-last_bytes:].decode(errors="replace") for log in logs)
 
@@ -213,7 +213,7 @@ def _is_pool(process: psutil.Process) -> bool:
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder for a rig, gone afterwards with what is left in it."""
+    """Yield a folder for a rig; it is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="pcw-faults-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
@@ -259,7 +259,7 @@ def running_rig(folder: Path, *, seed: int, concurrency: int = 2, **settings: st
 
 
 def _resume(stack: LiveStack) -> None:
-    """Nothing may be left frozen, or stopping would wait for it."""
+    """Continue all suspended processes, because stopping would wait for them."""
     for part in stack.addresses.pids:
         with suppress(psutil.NoSuchProcess):
             for process in stack.family(part):
@@ -277,7 +277,7 @@ def _by(url: str, proxy: Proxy) -> str:
 
 
 def _mounted(folder: Path, held: ExitStack) -> dict[str, Path]:
-    """Small volumes for the servers' data and the spool, where this user may make them: those can be filled."""
+    """Return small volumes for the servers' data and the spool, which can be filled, if this user may create them."""
     wanted = {
         "postgres": (folder / "servers" / "postgres", "3g"),
         "redis": (folder / "servers" / "valkey", "300m"),

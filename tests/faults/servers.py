@@ -19,7 +19,7 @@ FILE = "servers.json"
 
 
 def main(home: Path) -> None:
-    """Run the servers until SIGTERM; their URLs and pids stand in ``HOME/servers.json``."""
+    """Run the servers until SIGTERM; their URLs and pids are in ``HOME/servers.json``."""
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: stopping.append(number))
     servers = start_servers(home)
@@ -75,7 +75,7 @@ class Servers:
         return self._entry("redis")
 
     def pid(self, name: str) -> int:
-        """The pid of ``postgres`` or ``redis``, once it runs."""
+        """Return the pid of ``postgres`` or ``redis``, once it runs."""
 
         def look() -> int:
             return int(json.loads((self.home / FILE).read_bytes())["pids"].get(name, 0))

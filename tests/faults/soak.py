@@ -62,7 +62,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 class Searcher(threading.Thread):
-    """Searches for ever; only being away is forgiven."""
+    """Searches permanently; only an unavailable gateway is accepted."""
 
     def __init__(self, rig: Rig) -> None:
         super().__init__(name="searcher", daemon=True)
@@ -131,7 +131,7 @@ class Soak:
         work = self.rig.begin(rows=chance.choice((100, 300, 600)), chunk_size=chance.choice((5, 10, 30)))
         while self.rig.done(work) != -1 and time.monotonic() < blows_until:
             self._blow()
-            with suppress(AssertionError):  # the next blow comes while the last one is being mended, or soon after
+            with suppress(AssertionError):  # the next fault comes during the recovery from the last one, or soon after
                 eventually(lambda: self.rig.done(work) == -1, within_s=chance.uniform(0, 2 * EVERY_S))
         self._account(work)
 
@@ -169,7 +169,7 @@ class Soak:
         self.console.print(table)
 
     def as_json(self, options: argparse.Namespace) -> dict[str, object]:
-        """The same for machines."""
+        """Return the results as JSON."""
         assert self.searcher is not None
         return {
             "minutes": options.minutes, "seed": options.seed, "jobs": self.jobs, "rows": self.rows,
@@ -182,7 +182,7 @@ class Soak:
 
 
 def memory_of(rig: Rig) -> dict[str, int]:
-    """Proportional set size by process, once the gateway has exported its model: each shared page is counted once."""
+    """Return the proportional set size by process, once the gateway has exported its model."""
     eventually(lambda: not rig.main_of("gateway").children(), within_s=240, what="the end of the model's export")
     found = {}
     for part in PARTS:

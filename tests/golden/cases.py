@@ -21,7 +21,7 @@ class Stream(list):
 
 
 def cases():
-    """All cases of this environment by name."""
+    """Return all cases of this environment by name."""
     found = {}
     for family in (containers, layouts, long_ones, memo, indexes, labels, cells.cases, dtypes.cases):
         for name, value in family().items():
@@ -31,7 +31,7 @@ def cases():
 
 
 def mixed(rows=7, first=0):
-    """A frame as ordinary programs have it."""
+    """Return a frame as ordinary programs have it."""
     numbers = range(first, first + rows)
     return pd.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""What may stand in one cell of a column of Python objects."""
+"""Values of one cell of a column of Python objects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SEOUL = dt.timezone(dt.timedelta(hours=9))
 
 
 def cases():
-    """All cases of cells by name; each is also there as a list of dicts."""
+    """Return all cases of cells by name; each also exists as a list of dicts."""
     columns = {"cells_" + name: cells for name, cells in kinds().items()}
     found = {name: frame_of(cells) for name, cells in columns.items()}
     found["cells_in_dicts"] = [{"c": cell, "kind": name} for name, cells in columns.items() for cell in cells]
@@ -30,7 +30,7 @@ def frame_of(cells):
 
 
 def kinds():
-    """Cells by what they are."""
+    """Return cells by kind."""
     return dict(plain(), **dict(arrays(), **dict(clocks(), **nested())))
 
 

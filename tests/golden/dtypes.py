@@ -1,4 +1,4 @@
-"""Columns of every type that numpy, pandas and Arrow give a column."""
+"""Columns of every column type of numpy, pandas and Arrow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PANDAS = tuple(int(part) for part in pd.__version__.split(".")[:2])
 
 
 def cases():
-    """All cases of column types by name."""
+    """Return all cases of column types by name."""
     found = {}
     for family in (numbers, clocks, zones, categories, nullable, texts, arrow, others):
         found.update(family())
@@ -26,7 +26,7 @@ def frame(**columns):
 
 
 def moments(*texts):
-    """An index of moments; None = NaT."""
+    """Return an index of timestamps; None = NaT."""
     return pd.DatetimeIndex([pd.NaT if text is None else pd.Timestamp(text) for text in texts])
 
 

@@ -26,7 +26,7 @@ DAYS = pd.date_range("2020-01-01 12:00", periods=ROWS, freq="D")
 
 
 def mixed():
-    """A frame of every plain kind of block."""
+    """Return a frame of every plain kind of block."""
     numbers = range(ROWS)
     return pd.DataFrame(
         {
@@ -41,7 +41,7 @@ def mixed():
 
 
 def fragmented():
-    """More blocks than are kept of a list that could be a column's."""
+    """Return more blocks than are kept of a list that could be a column's."""
     frame = mixed()
     for number in range(40):
         frame["n%d" % number] = np.arange(ROWS) * number
@@ -102,7 +102,7 @@ CASES = {
 
 
 def made(case):
-    """What a case holds, and its forms; None if this pandas cannot make it, or not read it back."""
+    """Return what a case contains, and its forms; None if this pandas cannot create it or read it back."""
     try:
         value = CASES[case]()
         forms = {protocol: pickle.dumps(value, protocol) for protocol in (0, 4)}

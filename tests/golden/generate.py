@@ -68,7 +68,7 @@ def main(arguments):
 
 
 def environment(folder, version, packages):
-    """The interpreter of a new environment with ``packages``; ``python3.N`` must be on the PATH."""
+    """Return the interpreter of a new environment with ``packages``; ``python3.N`` must be on the PATH."""
     run("python" + version, "-m", "venv", str(folder))
     python = str(folder / "bin" / "python")
     run(python, "-m", "pip", "install", "--quiet", "--only-binary", ":all:", *packages, *ALSO)
@@ -81,7 +81,7 @@ def run(*command):
 
 
 def write_archive(target):
-    """Every case in every form, into one archive that is the same whenever it is made."""
+    """Write every case in every form into one archive, reproducibly."""
     import cases
     import normal_form
 
@@ -103,7 +103,7 @@ def write_archive(target):
 
 
 def pickled_forms(name, items):
-    """The pickles of ``items``, one after another, in every protocol, and as other writers make them."""
+    """Return the pickles of ``items``, one after another, in every protocol, and as other writers make them."""
     forms = {}
     for protocol in range(6):
         forms["%s.p%d.pkl" % (name, protocol)] = b"".join(pickle.dumps(item, protocol) for item in items)
@@ -115,14 +115,14 @@ def pickled_forms(name, items):
 
 
 def by_python(item):
-    """``item`` by the pickler that is written in Python, which frames a little differently."""
+    """Return ``item`` from the pickler written in Python, which frames a little differently."""
     out = io.BytesIO()
     pickle._Pickler(out, 5).dump(item)
     return out.getvalue()
 
 
 def read_back(data):
-    """All that ``data`` holds, by the writing environment's own pickle."""
+    """Return all that ``data`` contains, by the writing environment's own pickle."""
     stream, items = io.BytesIO(data), []
     while stream.tell() < len(data):
         items.append(pickle.load(stream))
@@ -138,7 +138,7 @@ def lines(rows):
 
 
 def compressed(data):
-    """One pickle in every compression that is told by content."""
+    """Return one pickle in every compression that is detected by content."""
     import zstandard
 
     packed = io.BytesIO()

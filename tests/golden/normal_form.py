@@ -16,7 +16,7 @@ import pandas as pd
 
 
 def rows_of(container):
-    """All rows of a container, each a dict of JSON values in column order."""
+    """Return all rows of a container, each a dict of JSON values in column order."""
     if isinstance(container, list):
         rows = [{str(key): normal(value) for key, value in row.items()} for row in container]
         return in_one_order(rows, names_of(container))
@@ -27,7 +27,7 @@ def rows_of(container):
 
 
 def stream_rows(items):
-    """The rows of several pickles: where all are dicts, each is one row, unless all are dicts of columns."""
+    """Return the rows of several pickles: if all are dicts, each is one row, unless all are dicts of columns."""
     if all(isinstance(item, dict) for item in items) and not all(map(is_dict_of_columns, items)):
         return rows_of(items)
     names = dict.fromkeys(name for item in items for name in names_of(item))
@@ -35,26 +35,26 @@ def stream_rows(items):
 
 
 def is_dict_of_columns(item):
-    """Whether all values of a dict are lists, arrays or series, and of one length."""
+    """Return whether all values of a dict are lists, arrays or series, and of one length."""
     kinds = (list, tuple, np.ndarray, pd.Series, pd.Index)
     columns = [value for value in item.values() if isinstance(value, kinds) and getattr(value, "shape", None) != ()]
     return bool(item) and len(columns) == len(item) and len(set(map(len, columns))) == 1
 
 
 def names_of(container):
-    """The names of a container's columns, also of one without rows."""
+    """Return the names of a container's columns, also of one without rows."""
     if isinstance(container, list):
         return list(dict.fromkeys(str(key) for row in container for key in row))
     return columns_of(container)[0]
 
 
 def in_one_order(rows, keys):
-    """Each row with its own keys, in the order of ``keys``."""
+    """Return each row with its own keys, in the order of ``keys``."""
     return [{key: row[key] for key in keys if key in row} for row in rows]
 
 
 def columns_of(container):
-    """The names and cells of a table's columns, its index first unless that is 0, 1, 2, …, and its number of rows."""
+    """Return names and cells of a table's columns (its index first unless it is 0, 1, 2, …), and its number of rows."""
     if isinstance(container, dict):
         if isinstance(container.get("data_frame"), pd.DataFrame):
             return columns_of(container["data_frame"])
@@ -93,7 +93,7 @@ def unique(labels):
 
 
 def free(name, taken):
-    """``name``, or with the first of ``.1``, ``.2``, … that nobody has."""
+    """Return ``name``, or with the first of ``.1``, ``.2``, … that is free."""
     suffix, found = 0, name
     while found in taken:
         suffix += 1
@@ -102,7 +102,7 @@ def free(name, taken):
 
 
 def normal(value):
-    """One cell as JSON."""
+    """Return one cell as JSON."""
     if isinstance(value, np.ndarray):
         return normal(value[()]) if value.ndim == 0 else [normal(item) for item in value]
     if isinstance(value, (list, tuple)):
@@ -125,7 +125,7 @@ def normal(value):
 
 
 def interval(value):
-    """As pandas 2 and 3 have it; 1.5 leaves midnight out."""
+    """Return the text of pandas 2 and 3; 1.5 omits midnight."""
     opening, closing = "[" if value.closed_left else "(", "]" if value.closed_right else ")"
     return "%s%s, %s%s" % (opening, value.left, value.right, closing)
 

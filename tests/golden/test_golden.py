@@ -1,4 +1,4 @@
-"""The reader gives, row for row, what the pandas that wrote a file says is in it."""
+"""The reader returns, row for row, what the pandas that wrote a file reads from it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DONE: set[tuple[bytes, bytes]] = set()
 
 @cache
 def contents(archive: Path) -> dict[str, bytes]:
-    """The files in ``archive`` by name."""
+    """Return the files in ``archive`` by name."""
     with tarfile.open(archive) as members:
         files = {member.name: members.extractfile(member) for member in members}
         return {name: file.read() for name, file in files.items() if file is not None}
@@ -66,13 +66,13 @@ def rows_are_again(expected: list[str], path: Path) -> None:
 
 
 def slices(count: int) -> list[tuple[int, int]]:
-    """All rows, then single ones, the ends, and cuts beside the marks that the index keeps."""
+    """Return all rows, then single ones, the ends, and slices next to the marks of the index."""
     cuts = [(0, count), (0, 1), (count - 1, count), (1, count - 1), (count // 2, count // 2 + 3), (count, count)]
     long = [(999, 1001), (24, 26), (25, 51), (count - 30, count - 2)]
     return [(start, stop) for start, stop in cuts + long if 0 <= start <= stop <= count]
 
 
 def rows(table: Table, start: int, stop: int) -> list[str]:
-    """Rows of ``table`` as JSON text."""
+    """Return rows of ``table`` as JSON text."""
     batch = table.read(start, stop)
     return [json.dumps(batch.normal_row(i), allow_nan=False) for i in range(len(batch))]

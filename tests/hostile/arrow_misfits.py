@@ -12,25 +12,25 @@ Case = tuple[str, bytes]
 
 
 def arrow(name: str, *arguments: Any) -> Call:
-    """A call of pyarrow's."""
+    """Return a call of pyarrow's."""
     return Call(Name("pyarrow.lib", name), arguments)
 
 
 def kind(alias: str) -> Call:
-    """A type by its name."""
+    """Return a type by its name."""
     return arrow("type_for_alias", alias)
 
 
 def parts(
     of: Any, length: Any, buffers: Sequence[bytes | None], children: Sequence[Any] = (), words: Any = None, at: Any = 0
 ) -> tuple[Any, ...]:
-    """An array: its type, length, offset, buffers, children and dictionary."""
+    """Return an array: its type, length, offset, buffers, children and dictionary."""
     held = [None if data is None else arrow("py_buffer", data) for data in buffers]
     return (of, length, 0, at, held, list(children), words)
 
 
 def column(*array: Any, rows: int = 3) -> bytes:
-    """A frame of one Arrow column."""
+    """Return a frame of one Arrow column."""
     chunks = arrow("chunked_array", [arrow("_restore_array", parts(*array))], None)
     state = {"_pa_array": chunks, "_dtype": None}
     return pickled(
@@ -47,7 +47,7 @@ def longs(*numbers: int) -> bytes:
 
 
 def cases() -> Iterator[Case]:
-    """All of them by name."""
+    """Yield all of them by name."""
     for family in (free_values, types, texts, values, children):
         for name, data in family():
             yield f"arrow-{name}", data
@@ -57,7 +57,7 @@ MOST = 2**31 - 1
 
 
 def free_values() -> Iterator[Case]:
-    """Values that take no bytes: any number of them fits into any file."""
+    """Yield values that take no bytes: any number of them fits into any file."""
     null, empty = kind("null"), arrow("struct", [])
     listed = ints(0, 0, 0, MOST)
     yield "list-of-2g-nulls", column(arrow("list_", null), 3, [None, listed], [parts(null, MOST, [None])])
@@ -74,7 +74,7 @@ def free_values() -> Iterator[Case]:
 
 
 def types() -> Iterator[Case]:
-    """Types that pyarrow refuses, or over which it ends the process."""
+    """Yield types that pyarrow rejects or crashes on."""
     int32 = kind("int32")
     yield "binary-of-negative-size", column(arrow("binary", -7), 3, [None, b"abc"])
     yield "binary-of-2g", column(arrow("binary", MOST), 3, [None, b"abc"])
@@ -103,7 +103,7 @@ def types() -> Iterator[Case]:
 
 
 def texts() -> Iterator[Case]:
-    """Texts whose offsets run backwards or out of the data."""
+    """Yield texts whose offsets run backwards or out of the data."""
     text = kind("string")
     for name, offsets in (
         ("backwards", (0, 3, 1, 3)),
@@ -128,7 +128,7 @@ def texts() -> Iterator[Case]:
 
 
 def values() -> Iterator[Case]:
-    """Numbers that are no dates, and lengths that are no numbers."""
+    """Yield numbers that are not dates, and lengths that are not numbers."""
     yield "date-within-a-day", column(kind("date64"), 3, [None, longs(2**62, -(2**62), 5)])
     yield "time-of-no-day", column(kind("time64[us]"), 3, [None, longs(2**62, -5, 0)])
     yield "numbers-short", column(kind("int64"), 3, [None, longs(1, 2)])
@@ -138,7 +138,7 @@ def values() -> Iterator[Case]:
 
 
 def children() -> Iterator[Case]:
-    """Nested arrays whose children are missing, short or of another length."""
+    """Yield nested arrays whose children are missing, short or of another length."""
     int32, text = kind("int32"), kind("string")
     field = arrow("field", "a", int32, True, None)
     yield "list-without-child", column(arrow("list_", int32), 3, [None, ints(0, 1, 2, 3)])

@@ -16,7 +16,7 @@ class Name:
     name: str
 
     def __call__(self, *args: Any) -> Call:
-        """REDUCE of this name with these arguments."""
+        """Return REDUCE of this name with these arguments."""
         return Call(self, args)
 
 
@@ -38,7 +38,7 @@ class Raw:
 
 
 def assemble(value: Any) -> bytes:
-    """The opcodes that put ``value`` on the stack; nothing is memoized."""
+    """Return the opcodes that put ``value`` on the stack; nothing is memoized."""
     match value:
         case Raw():
             return value.opcodes
@@ -76,12 +76,12 @@ def _scalar(value: Any) -> bytes:
 
 
 def pickled(value: Any, protocol: int = 4) -> bytes:
-    """A whole pickle."""
+    """Return a whole pickle."""
     return b"\x80" + bytes([protocol]) + assemble(value) + b"."
 
 
 def in_a_row(value: Any, before: int = 0) -> bytes:
-    """A list of dicts in whose last row ``value`` is a cell."""
+    """Return a list of dicts in whose last row ``value`` is a cell."""
     return pickled([{"a": 1}] * before + [{"a": value}])
 
 
@@ -98,33 +98,33 @@ I8, F4, B1, I1, OBJECT = (DTYPE(code, False, True) for code in ("i8", "f4", "b1"
 
 
 def array(dtype: Any, shape: tuple[Any, ...], data: bytes) -> Call:
-    """An array of raw bytes."""
+    """Return an array of raw bytes."""
     return FROMBUFFER(data, dtype, shape, "C")
 
 
 def objects(items: list[Any], shape: tuple[Any, ...] | None = None) -> Call:
-    """An array of Python objects."""
+    """Return an array of Python objects."""
     state = (1, (len(items),) if shape is None else shape, OBJECT, False, items)
     return Call(RECONSTRUCT, (NDARRAY, (0,), b"b"), state)
 
 
 def range_index(stop: Any, start: Any = 0, step: Any = 1) -> Call:
-    """A RangeIndex."""
+    """Return a RangeIndex."""
     return NEW_INDEX(Name("pandas", "RangeIndex"), {"name": None, "start": start, "stop": stop, "step": step})
 
 
 def index(data: Any, kind: str = "Index") -> Call:
-    """An index over an array."""
+    """Return an index over an array."""
     return NEW_INDEX(Name("pandas", kind), {"data": data, "name": None})
 
 
 def manager_frame(blocks: tuple[Any, ...], axes: list[Any]) -> Call:
-    """A frame of these blocks and axes."""
+    """Return a frame of these blocks and axes."""
     return Call(FRAME, (), {"_mgr": MANAGER(blocks, axes), "_typ": "dataframe", "_metadata": [], "attrs": {}}, new=True)
 
 
 def frame(*columns: Any, rows: Any = None) -> Call:
-    """A frame of three rows, or of ``rows``, whose columns are these arrays, one block each."""
+    """Return a frame of three rows, or of ``rows``, whose columns are these arrays, one block each."""
     blocks = tuple(BLOCK(values, SLICE(n, n + 1, 1), 1) for n, values in enumerate(columns))
     labels = index(objects([f"c{n}" for n in range(len(columns))]))
     return manager_frame(blocks, [labels, range_index(3) if rows is None else rows])

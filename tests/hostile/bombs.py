@@ -18,18 +18,18 @@ Case = tuple[str, bytes]
 
 
 def cases() -> Iterator[Case]:
-    """All of them by name."""
+    """Yield all of them by name."""
     for family in (doublings, arrow_files, archives, opcodes):
         yield from family()
 
 
 def row(cell: bytes) -> bytes:
-    """A list of one dict whose one value is ``cell``."""
+    """Return a list of one dict whose one value is ``cell``."""
     return b"\x80\x04](}" + assemble("a") + cell + b"se."
 
 
 def doublings() -> Iterator[Case]:
-    """Each value holds the one before it twice: in dicts, arrays, sets and keys."""
+    """Yield values that contain the previous one twice: in dicts, arrays, sets and keys."""
     text = assemble("x" * 100) + b"\x94"
     pairs = b"".join(b"h" + bytes([n]) + b"h" + bytes([n]) + b"\x86\x94" for n in range(40))
     dicts = b"".join(b"}(K\x01h" + bytes([n]) + b"K\x02h" + bytes([n]) + b"u\x94" for n in range(50))
@@ -61,7 +61,7 @@ def doublings() -> Iterator[Case]:
 
 
 def arrow_files() -> Iterator[Case]:
-    """Arrow batches and dictionaries that take little in the file and much in memory."""
+    """Yield Arrow batches and dictionaries that take little in the file and much in memory."""
     word = pa.DictionaryArray.from_arrays(pa.array([0] * (1 << 17), pa.int8()), pa.array(["x" * (1 << 20)]))
     yield "arrow-file-of-one-word", arrow_file(word, pa.ipc.new_file)
     size = 1 << 20
@@ -75,7 +75,7 @@ UNION = pa.UnionArray.from_sparse(pa.array([0, 1], pa.int8()), [pa.array([1, 2])
 
 
 def arrow_file(column: Any, new: Callable[..., Any]) -> bytes:
-    """A file of one column, with compressed buffers."""
+    """Return a file of one column, with compressed buffers."""
     target, table = BytesIO(), pa.table({"a": column})
     with new(target, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
         writer.write_table(table)
@@ -83,7 +83,7 @@ def arrow_file(column: Any, new: Callable[..., Any]) -> bytes:
 
 
 def archives() -> Iterator[Case]:
-    """Compressed files that ask for memory."""
+    """Yield compressed files that need much memory."""
     yield "xz-dictionary-of-4g", xz_with_dictionary(40)
     yield "xz-dictionary-of-1g", xz_with_dictionary(36)
     yield "zip-lzma", zipped(zipfile.ZIP_LZMA)
@@ -92,7 +92,7 @@ def archives() -> Iterator[Case]:
 
 
 def xz_with_dictionary(code: int) -> bytes:
-    """A sound xz file whose header asks for the dictionary size of that code."""
+    """Return a valid xz file whose header asks for the dictionary size of that code."""
     data = bytearray(lzma.compress(b"\x80\x04]." * 10, format=lzma.FORMAT_XZ))
     end = 12 + (data[12] + 1) * 4
     header = data[12 : end - 4]
@@ -102,7 +102,7 @@ def xz_with_dictionary(code: int) -> bytes:
 
 
 def zipped(method: int, data: bytes = b"\x80\x04].") -> bytes:
-    """A zip file of one member."""
+    """Return a zip file of one member."""
     target = BytesIO()
     with zipfile.ZipFile(target, "w", method) as archive:
         archive.writestr("a.pkl", data)
@@ -110,7 +110,7 @@ def zipped(method: int, data: bytes = b"\x80\x04].") -> bytes:
 
 
 def opcodes() -> Iterator[Case]:
-    """Very many of them."""
+    """Yield huge numbers of items."""
     yield "millions-of-nones-in-a-cell", row(b"](" + b"N" * (30 << 20) + b"e")
     yield "millions-of-tuples-in-a-cell", row(b"(" + b")" * 2_500_000 + b"t")
     yield "hundreds-of-thousands-of-tables", b"\x80\x04].\x80\x04]." * 100_000

@@ -24,34 +24,34 @@ COMMAND = f"touch {CANARY}"
 
 
 def text(value: str) -> bytes:
-    """SHORT_BINUNICODE or BINUNICODE."""
+    """Return SHORT_BINUNICODE or BINUNICODE."""
     raw = value.encode("utf-8", "surrogatepass")
     return b"\x8c" + bytes([len(raw)]) + raw if len(raw) < 256 else b"X" + struct.pack("<I", len(raw)) + raw
 
 
 def stack_global(module: str, name: str) -> bytes:
-    """STACK_GLOBAL with its two texts."""
+    """Return STACK_GLOBAL with its two texts."""
     return text(module) + text(name) + b"\x93"
 
 
 def line_global(module: str, name: str) -> bytes:
-    """GLOBAL."""
+    """Return GLOBAL."""
     return b"c" + module.encode() + b"\n" + name.encode() + b"\n"
 
 
 def pickled(body: bytes, protocol: int = 4) -> bytes:
-    """A whole pickle."""
+    """Return a whole pickle."""
     return b"\x80" + bytes([protocol]) + body + b"."
 
 
 def cell(body: bytes, before: int = 0) -> bytes:
-    """A list of dicts of which one value is ``body``, after ``before`` harmless rows."""
+    """Return a list of dicts of which one value is ``body``, after ``before`` harmless rows."""
     row = b"}" + text("a") + b"K\x01s"
     return pickled(b"](" + row * before + b"}" + text("a") + body + b"se")
 
 
 def frame(**changes: bytes) -> bytes:
-    """A small DataFrame's pickle with some of its bytes replaced."""
+    """Return a small DataFrame's pickle with some of its bytes replaced."""
     data = pickle.dumps(pd.DataFrame({"a": [1, 2, 3], "b": pd.Series(["x", "y", "z"], dtype=object)}), protocol=4)
     for old, new in ((key.encode(), value) for key, value in changes.items()):
         data = data.replace(old, new)
@@ -59,7 +59,7 @@ def frame(**changes: bytes) -> bytes:
 
 
 def unframed(value: object, protocol: int = 4) -> bytes:
-    """A pickle without FRAME, so that bytes can be put in and taken out."""
+    """Return a pickle without FRAME, so that bytes can be inserted and removed."""
     data = pickle.dumps(value, protocol=protocol)
     out, pos = data[:2], 2
     for opcode, _, at in __import__("pickletools").genops(data):
@@ -70,7 +70,7 @@ def unframed(value: object, protocol: int = 4) -> bytes:
 
 
 def names() -> Iterator[tuple[str, bytes]]:
-    """Names that are not on the allow-list, called in every way."""
+    """Yield names that are not on the allow-list, called in every way."""
     for module, name, arguments in (
         ("os", "system", text(COMMAND)),
         ("posix", "system", text(COMMAND)),
@@ -117,7 +117,7 @@ def names() -> Iterator[tuple[str, bytes]]:
 
 
 def dotted() -> Iterator[tuple[str, bytes]]:
-    """Names with dots, by which protocol 4 reaches anything from an allowed module."""
+    """Yield names with dots, by which protocol 4 reaches anything from an allowed module."""
     for module, name in (
         ("pandas", "io.common.os.system"),
         ("numpy", "lib._utils_impl.os.system"),
@@ -132,7 +132,7 @@ def dotted() -> Iterator[tuple[str, bytes]]:
 
 
 def opcodes() -> Iterator[tuple[str, bytes]]:
-    """Opcodes that no table needs."""
+    """Yield opcodes that no table needs."""
     command = text(COMMAND)
     yield "inst", pickled(b"(" + command + b"ios\nsystem\n", 2)
     yield "inst-allowed-name", pickled(b"(S'1'\nidecimal\nDecimal\n", 0)
@@ -164,7 +164,7 @@ def opcodes() -> Iterator[tuple[str, bytes]]:
 
 
 def arguments() -> Iterator[tuple[str, bytes]]:
-    """Allowed names with arguments that no writer gives them."""
+    """Yield allowed names with arguments that no writer uses."""
     dtype = stack_global("numpy", "dtype")
     array = stack_global("numpy._core.multiarray", "_reconstruct")
     buffer = stack_global("numpy._core.numeric", "_frombuffer")
@@ -301,7 +301,7 @@ def arguments() -> Iterator[tuple[str, bytes]]:
 
 
 def memo() -> Iterator[tuple[str, bytes]]:
-    """Tricks with the memo."""
+    """Yield tricks with the memo."""
     yield "get-unset", cell(b"h\x63")
     yield "long-get-unset", cell(b"j\xff\xff\xff\xff")
     yield "text-get-unset", pickled(b"](}S'a'\ng99\nse", 0)
@@ -329,7 +329,7 @@ def memo() -> Iterator[tuple[str, bytes]]:
 
 
 def sizes() -> Iterator[tuple[str, bytes]]:
-    """Lengths and depths."""
+    """Yield lengths and depths."""
     yield "binunicode8-2g", cell(b"\x8d" + struct.pack("<Q", 2**31) + b"x")
     yield "binunicode8-max", cell(b"\x8d" + b"\xff" * 8)
     yield "binbytes8-2g", cell(b"\x8e" + struct.pack("<Q", 2**31))
@@ -374,7 +374,7 @@ def _zip(files: dict[str, bytes]) -> bytes:
 
 
 def broken() -> Iterator[tuple[str, bytes]]:
-    """Streams that no writer produces."""
+    """Yield streams that no writer produces."""
     whole = unframed(pd.DataFrame({"a": [1, 2], "b": pd.Series(["x", "y"], dtype=object), "v": [np.ones(3, "f4")] * 2}))
     yield "empty", b""
     yield "only-proto", b"\x80\x04"
@@ -406,7 +406,7 @@ def broken() -> Iterator[tuple[str, bytes]]:
 
 
 def skeletons() -> Iterator[tuple[str, bytes]]:
-    """Frames whose parts do not fit."""
+    """Yield frames whose parts do not fit."""
     plain = pd.DataFrame(
         {"a": [1, 2, 3], "b": pd.Series(["x", "y", "z"], dtype=object), "c": pd.Categorical(list("xyx"))}
     )
@@ -423,7 +423,7 @@ def skeletons() -> Iterator[tuple[str, bytes]]:
 
 
 def cases() -> dict[str, bytes]:
-    """Every file of the corpus, by name."""
+    """Return every file of the corpus, by name."""
     found: dict[str, bytes] = {}
     for group in (names, dotted, opcodes, arguments, memo, sizes, broken, skeletons):
         for name, data in group():

@@ -15,7 +15,7 @@ from tests.hostile.assembler import assemble
 
 
 def good_files() -> dict[str, bytes]:
-    """Small files over most of what a table is made of."""
+    """Return small files over most of what a table is made of."""
     frame = pd.DataFrame(
         {
             "text": pd.Series(["x", None, "z"], dtype=object),
@@ -39,7 +39,7 @@ def good_files() -> dict[str, bytes]:
 
 
 def cut(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """``data`` up to every opcode, and up to one byte after it."""
+    """Yield ``data`` up to every opcode, and up to one byte after it."""
     ends = {end: opcode.name for opcode, _, at in pickletools.genops(data) for end in ((at or 0) + 1, at or 0)}
     for end, name in ends.items():
         if end < len(data):
@@ -47,14 +47,14 @@ def cut(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def turned(data: bytes, step: int) -> Iterator[tuple[str, bytes]]:
-    """``data`` with one bit turned, every ``step`` bits."""
+    """Yield ``data`` with one bit flipped, every ``step`` bits."""
     for bit in range(0, len(data) * 8, step):
         place = bit // 8
         yield f"bit {bit}", data[:place] + bytes([data[place] ^ 1 << bit % 8]) + data[place + 1 :]
 
 
 def framed() -> Iterator[tuple[str, bytes]]:
-    """Frames that end inside an opcode, overlap, or lie about their length; a good one would be read."""
+    """Yield frames that end inside an opcode, overlap, or lie about their length; a good one would be read."""
     body = assemble([{"a": 1, "b": "text"}]) + b"."
 
     def frame(length: int, content: bytes) -> bytes:

@@ -16,7 +16,7 @@ EACH = 6
 
 
 def good_files() -> dict[str, bytes]:
-    """A small file of each format."""
+    """Return a small file of each format."""
     frame = pd.DataFrame(
         {"id": range(30), "text": [f"t{n}" for n in range(30)], "list": [[float(n)] for n in range(30)]}
     )
@@ -36,7 +36,7 @@ def good_files() -> dict[str, bytes]:
 
 
 def cases() -> Iterator[tuple[str, bytes]]:
-    """Each with bits turned, cut, or with a number of eight bytes that cannot be."""
+    """Yield each file with flipped bits, truncated, or with an impossible number of eight bytes."""
     chance = random.Random(7)
     for name, good in good_files().items():
         for number in range(EACH):

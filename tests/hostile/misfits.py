@@ -38,24 +38,24 @@ INDEX_3 = index(THREE)
 
 
 def dtype(code: str) -> Call:
-    """A numpy type."""
+    """Return a numpy type."""
     return DTYPE(code, False, True)
 
 
 def made(kind: str, **state: Any) -> Call:
-    """An extension array with this state."""
+    """Return an extension array with this state."""
     return Call(Name("pandas.arrays", kind), (), state, new=True)
 
 
 def cases() -> Iterator[Case]:
-    """All of them by name."""
+    """Yield all of them by name."""
     plain = (arrays, structures, categories, blocks, calls)
     for family in (*plain, extensions, zones, periods, sparse, sparse_stretches, indexes):
         yield from family()
 
 
 def arrays() -> Iterator[Case]:
-    """Elements without bytes, and numbers that are no characters."""
+    """Yield elements without bytes, and numbers that are not characters."""
     yield "array-empty-and-endless", in_a_row(array(F4, (2**61, 0), b""))
     yield "array-empty-column-endless", pickled({"a": array(F4, (3, 2**60, 0), b"")})
     yield "array-billion-empty-rows", pickled({"a": array(F4, (10**9, 0), b"")})
@@ -72,7 +72,7 @@ def arrays() -> Iterator[Case]:
 
 
 def structures() -> Iterator[Case]:
-    """Structured types whose fields lie outside them or are not fields."""
+    """Yield structured types whose fields lie outside them or are not fields."""
     for name, names, fields, size in (
         ("negative-offset", ("a",), {"a": (I8, -5)}, 8),
         ("field-beyond", ("a",), {"a": (I8, 2**40)}, 8),
@@ -91,13 +91,13 @@ def structures() -> Iterator[Case]:
 
 
 def categorical(codes: Any, categories: Any) -> Call:
-    """A categorical."""
+    """Return a categorical."""
     kind = Call(Name("pandas", "CategoricalDtype"), (), {"categories": categories, "ordered": False}, new=True)
     return made("Categorical", _dtype=kind, _codes=codes)
 
 
 def categories() -> Iterator[Case]:
-    """Codes and categories."""
+    """Yield codes and categories."""
     codes, letters = array(I1, (3,), b"\0\1\0"), index(objects(["a", "b"]))
     for name, values in (
         ("range-without-end", range_index(2**60)),
@@ -121,7 +121,7 @@ def categories() -> Iterator[Case]:
 
 
 def extensions() -> Iterator[Case]:
-    """Masked numbers and intervals whose halves differ."""
+    """Yield masked numbers and intervals whose halves differ."""
     for name, mask in (("short", array(B1, (2,), b"\0\1")), ("missing", None), ("a-number", 5)):
         yield f"mask-{name}", pickled(frame(made("IntegerArray", _data=THREE, _mask=mask)))
     closed = Call(Name("pandas", "IntervalDtype"), ("int64", "right"))
@@ -164,7 +164,7 @@ def zones() -> Iterator[Case]:
 
 
 def periods() -> Iterator[Case]:
-    """Frequencies that pandas itself would fail on later."""
+    """Yield frequencies on which pandas itself would fail later."""
     offsets, backed = "pandas._libs.tslibs.offsets", Name("pandas._libs.arrays", "__pyx_unpickle_NDArrayBacked")
     for name, offset, *arguments in (
         ("step-zero", "Day", 0),
@@ -184,7 +184,7 @@ def periods() -> Iterator[Case]:
 
 
 def sparse() -> Iterator[Case]:
-    """Sparse columns whose places are not places."""
+    """Yield sparse columns with invalid indexes."""
     one, places = array(I8, (1,), bytes(8)), dtype("i4")
     first = array(places, (1,), b"\1\0\0\0")
     for name, where, values, length, fill in (
@@ -209,7 +209,7 @@ def sparse() -> Iterator[Case]:
 
 
 def sparse_stretches() -> Iterator[Case]:
-    """Sparse columns whose stretches are no stretches."""
+    """Yield sparse columns with invalid blocks."""
     two, places = array(I8, (2,), bytes(16)), dtype("i4")
     zero, one, huge = (array(places, (1,), raw) for raw in (bytes(4), b"\1\0\0\0", b"\xff\xff\xff\x7f"))
     for name, firsts, lengths in (
@@ -227,13 +227,13 @@ def sparse_stretches() -> Iterator[Case]:
 
 
 def multi(*levels: tuple[Any, Any]) -> Call:
-    """A MultiIndex of (labels, codes)."""
+    """Return a MultiIndex of (labels, codes)."""
     state = {"levels": [level for level, _ in levels], "codes": [codes for _, codes in levels], "sortorder": None}
     return NEW_INDEX(Name("pandas", "MultiIndex"), {**state, "names": [None] * len(levels)})
 
 
 def indexes() -> Iterator[Case]:
-    """Row and column labels."""
+    """Yield row and column labels."""
     for name, rows in (
         ("billions", range_index(2 * 10**9)),
         ("2-to-the-60", range_index(2**60)),
@@ -267,7 +267,7 @@ def indexes() -> Iterator[Case]:
 
 
 def blocks() -> Iterator[Case]:
-    """Blocks that hold other columns than they say."""
+    """Yield blocks whose columns differ from their declaration."""
     labels = index(objects(["a"]))
     for name, values, places in (
         ("three-dimensions", array(I8, (1, 3, 1), bytes(24)), SLICE(0, 1, 1)),
@@ -290,7 +290,7 @@ def blocks() -> Iterator[Case]:
 
 
 def calls() -> Iterator[Case]:
-    """Values inside one another without a list or tuple between, so that only the calls nest."""
+    """Yield nested values without a list or tuple between, so that only the calls nest."""
     interval, deep = Name("pandas", "Interval"), 50_000
     name = assemble(interval) + b"\x94" + b"h\x00" * (deep - 1)
     yield "interval-in-interval", in_a_row(Raw(name + b"K\x00" + (b"K\x01" + assemble("left") + b"\x87R") * deep))

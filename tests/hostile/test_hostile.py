@@ -38,7 +38,7 @@ STRACE = ["strace", "-f", "-qq", "--seccomp-bpf", "-e", f"trace={CALLS}"]
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the one run in which every file is read, with ``reports`` and, if it can be had, ``calls``."""
+    """Return the folder of the only run that reads every file, with ``reports`` and, if available, ``calls``."""
     folder = tmp_path_factory.mktemp("hostile")
     (folder / "files").mkdir()
     (folder / "spool").mkdir()
@@ -53,7 +53,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @cache
 def can_trace() -> bool:
-    """Whether system calls can be watched here."""
+    """Return whether system calls can be watched here."""
     try:
         return subprocess.run([*STRACE, "-o", os.devnull, "true"], capture_output=True).returncode == 0
     except FileNotFoundError:
@@ -62,7 +62,7 @@ def can_trace() -> bool:
 
 @pytest.fixture(scope="session")
 def reports(run: Path) -> dict[str, dict[str, Any]]:
-    """What reading each file did, by its name."""
+    """Return what reading each file did, by its name."""
     return {report["file"]: report for report in map(json.loads, (run / "reports").read_text().splitlines())}
 
 
@@ -104,7 +104,7 @@ def test_a_damaged_file_is_refused_or_another_table(name: str, reports: dict[str
     assert report["modules"] == []
 
 
-#: The file by its descriptor, what stands in the test's own folder, and zones; regular files, closed at the end.
+#: The file by its descriptor, the test's own folder, and zones; regular files, closed at the end.
 READING = re.compile(
     r"(open|os\.(remove|rename|utime)|tempfile\.mkstemp)"
     r" (\d+$|\S*/hostile\d*/(files|spool)/\S+$|\S*/zoneinfo/[\w/+-]+$)"
@@ -112,7 +112,7 @@ READING = re.compile(
 
 
 def is_reading(event: str) -> bool:
-    """Whether an audit event belongs to reading the file or writing its index."""
+    """Return whether an audit event belongs to reading the file or writing its index."""
     return READING.match(event) is not None
 
 
@@ -147,7 +147,7 @@ def test_the_system_is_asked_for_nothing_else(run: Path) -> None:
 
 
 def between_marks(log: Path) -> Iterator[tuple[str, list[str]]]:
-    """The system calls of each process while it read its file, by the file's name."""
+    """Yield the system calls of each process while it read its file, by the file's name."""
     reading: dict[str, list[str]] = {}
     for line in log.read_text(errors="replace").splitlines():
         process, _, call = line.partition(" ")
@@ -162,7 +162,7 @@ def between_marks(log: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def is_asked_for_reading(call: str) -> bool:
-    """Whether a system call belongs to reading the file or writing its index."""
+    """Return whether a system call belongs to reading the file or writing its index."""
     own = re.search(r'"[^"]*/hostile\d*/(files|spool)[^"]*"|"[^"]*/zoneinfo(/[\w/+-]*)?"', call)
     asks = call.startswith(("stat(", "newfstatat("))
     return own is not None or asks or call.startswith(("+++", "---", "<..."))
@@ -190,7 +190,7 @@ def is_answer(ended: str) -> bool:
 
 
 def endings(files: Iterator[tuple[str, bytes]], folder: Path) -> Iterator[tuple[str, str]]:
-    """How reading each of ``files`` ends; each under a name of its own, as indexes are kept by name."""
+    """Yield how reading each of ``files`` ends; each under a name of its own, as indexes are kept by name."""
     for number, (what, data) in enumerate(files):
         path = folder / f"damaged{number}"
         path.write_bytes(data)

@@ -1,4 +1,4 @@
-"""Reads files one by one, each in a process of its own with little memory, and tells what that did.
+"""Reads files one by one, each in its own process with little memory, and reports what that did.
 
     python -m tests.hostile.watched FOLDER SPOOL
 
@@ -72,7 +72,7 @@ def main(folder: Path, spool: Path) -> None:
 
 
 def _load_lazy_parts() -> None:
-    """What pandas, Arrow and the time zones load on first use, loaded now."""
+    """Load now what pandas, Arrow and the time zones load on first use."""
     importlib.import_module("pc_worker.reader.pickle.shapes.arrow_values")
     str(pd.Period("2020-01-05", "W-TUE"))
     zoneinfo.ZoneInfo("Europe/Berlin")
@@ -84,7 +84,7 @@ def _load_lazy_parts() -> None:
 
 
 def _in_child(path: Path, spool: Path, writing: int) -> None:
-    """Never returns: whatever happens, this process ends here."""
+    """Read one file and exit: this function never returns."""
     try:
         size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, size + MEMORY))
@@ -109,7 +109,7 @@ def _report(path: Path, spool: Path) -> dict[str, Any]:
 
 
 def outcome(path: Path, spool: Path) -> str:
-    """How reading all of ``path`` ended: ``refused: …``, ``read``, or the error that escaped."""
+    """Return how reading all of ``path`` ended: ``refused: …``, ``read``, or the error that escaped."""
     try:
         with open_table(path, spool=spool) as table:
             for start in range(0, min(table.rows, 3000), 300):
@@ -131,7 +131,7 @@ def _marked(path: Path) -> Iterator[None]:
 
 
 def _peak_bytes() -> int:
-    """The highest memory so far; asking again measures from then on."""
+    """Return the highest memory so far; asking again measures from then on."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM"):
             Path("/proc/self/clear_refs").write_text("5")

@@ -1,4 +1,4 @@
-"""A strict stand-in of the stock batch server: it takes and refuses exactly what the notes say the real one does."""
+"""A strict fake of the stock batch server: it accepts and rejects exactly what the real one does."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.waiting import eventually
 
 SERVICE = "com.alpha.backend.grpc.EmbeddingStreamService"
 LARGEST_MESSAGE = 4_194_304
-#: Whatever the fault is, the words help nobody.
+#: The same message for any fault, as the real server sends it.
 WORDS = "데이터 처리 중 오류가 발생했습니다"
 
 
@@ -37,7 +37,7 @@ class Mood:
 
     Attributes:
         ill: Its database is gone: every chunk fails.
-        dies_after: It drops dead once it has taken so many more chunks, before it answers.
+        dies_after: It crashes after this many more chunks, before it answers.
         forgets: It reports fewer chunks than it received.
     """
 
@@ -145,7 +145,7 @@ def _only_field(message: bytes) -> tuple[int, bytes]:
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
-    """The fields of a protobuf message: numbers for varints, bytes for all else that occurs here."""
+    """Yield the fields of a protobuf message: numbers for varints, bytes for all else that occurs here."""
     at = 0
     while at < len(message):
         tag, at = _varint(message, at)

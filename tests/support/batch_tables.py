@@ -1,4 +1,4 @@
-"""The tables behind the stand-in of a stock batch server: its JSON reader and its database's rules, in memory."""
+"""The tables behind the fake of a stock batch server: its JSON reader and its database's rules, in memory."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _no_constant(name: str) -> Any:
 
 
 def read_chunk(domain: str, chunk: bytes) -> list[Row]:
-    """The rows of a chunk as Java reads them; every fault is the whole chunk's."""
+    """Return the rows of a chunk as Java reads them; every fault is the whole chunk's."""
     try:
         document = json.loads(chunk.decode(), parse_constant=_no_constant)
     except ValueError as exc:

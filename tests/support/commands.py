@@ -53,7 +53,7 @@ class Commands:
         self._at_start: dict[str, str] = {}
 
     def suits(self, arguments: Sequence[str], env: Mapping[str, str]) -> bool:
-        """Whether the command would be the same: nothing but its imports happens before it begins."""
+        """Return whether the command would be the same: nothing but its imports happens before it begins."""
         name = arguments[0] if arguments else ""
         if name not in COMMANDS or COMMANDS[name][0] in NOT_HERE:
             return False
@@ -65,7 +65,7 @@ class Commands:
     def run(
         self, arguments: Sequence[str], *, env: Mapping[str, str], cwd: Path | None, timeout_s: float
     ) -> tuple[int, str, str]:
-        """Run a command to its end; return its exit code, its output and what it said on stderr.
+        """Run a command to its end; return its exit code, stdout and stderr.
 
         Raises:
             TimeoutError: If it takes too long; it is killed.
@@ -114,8 +114,8 @@ def _text(file: IO[bytes]) -> str:
 
 
 def serve(control: socket.socket) -> Sequence[str]:
-    """Wait for requests until nobody can make any; return in a child only, with its command's arguments."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
+    """Wait for requests until no process can make any; return in a child only, with its command's arguments."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the children are not waited for
     while True:
         request, fds, _, _ = socket.recv_fds(control, LARGEST_REQUEST, 3)
         if not request:
@@ -132,14 +132,14 @@ def serve(control: socket.socket) -> Sequence[str]:
 
 
 def _watch_a_child(reply: int) -> None:
-    """Go on as a child of this process, which tells its pid and its exit code."""
+    """Continue as a child of this process, which reports its pid and its exit code."""
     pid = os.fork()
     if pid == 0:
         os.close(reply)
         return
     os.write(reply, f"{pid}\n".encode())
     _, status = os.waitpid(pid, 0)
-    with contextlib.suppress(OSError):  # nobody waits any more
+    with contextlib.suppress(OSError):  # no process waits any more
         os.write(reply, f"{os.waitstatus_to_exitcode(status)}\n".encode())
     os._exit(0)
 

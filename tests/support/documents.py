@@ -29,12 +29,12 @@ class Block:
     text: str
 
     def __str__(self) -> str:
-        """Where it stands."""
+        """Return its location."""
         return f"{self.document.relative_to(PROJECT)}:{self.line}"
 
 
 def blocks(document: Path, *languages: str) -> list[Block]:
-    """Give a document's blocks in these languages, in order."""
+    """Return a document's blocks in these languages, in order."""
     text = document.read_text(encoding="utf-8")
     found = []
     for match in FENCE.finditer(text):
@@ -45,18 +45,18 @@ def blocks(document: Path, *languages: str) -> list[Block]:
 
 
 def anchors(document: Path) -> set[str]:
-    """Give the names that links may lead to: its headings as GitHub writes them."""
+    """Return the anchors for links: its headings as GitHub writes them."""
     text = FENCE.sub("", document.read_text(encoding="utf-8"))
     headings = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in HEADING.findall(text))
     return {heading.strip().replace(" ", "-") for heading in headings}
 
 
 def links(document: Path) -> list[str]:
-    """Give the targets of a document's links to files and headings of ours."""
+    """Return the targets of a document's links to files and headings of ours."""
     return LINK.findall(FENCE.sub("", document.read_text(encoding="utf-8")))
 
 
 def commands(document: Path) -> Iterator[str]:
-    """Give what stands behind every ``./run``, in blocks and in the text."""
+    """Yield the arguments after every ``./run``, in blocks and in the text."""
     for match in COMMAND.finditer(document.read_text(encoding="utf-8")):
         yield match["rest"].strip()

@@ -16,12 +16,12 @@ DIMENSION = 1536
 
 
 def row_uuid(number: int) -> str:
-    """The UUIDv5 of a row, as the predecessors' files have it."""
+    """Return the UUIDv5 of a row, as the predecessors' files have it."""
     return str(uuid.uuid5(NAMESPACE, str(number)))
 
 
 def vector(number: int) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """A unit vector that is a row's own."""
+    """Return a unit vector that is a row's own."""
     values = np.random.default_rng(number).standard_normal(DIMENSION).astype(np.float32)
     return values / np.float32(np.linalg.norm(values))
 
@@ -32,7 +32,7 @@ def _vector_text(number: int) -> str:
 
 
 def recruit_row(number: int, **changes: Any) -> dict[str, Any]:
-    """A good row of the `recruit` source."""
+    """Return a good row of the `recruit` source."""
     row = {
         "id": row_uuid(number),
         "Position": f"Engineer {number}",
@@ -51,7 +51,7 @@ def recruit_row(number: int, **changes: Any) -> dict[str, Any]:
 
 
 def write_recruit(path: Path, rows: int, *, first: int = 0, changes: dict[int, dict[str, Any]] | None = None) -> Path:
-    """A dict-wrapped frame of recruits, their ids from that of row ``first`` on; ``changes`` by row number."""
+    """Return a dict-wrapped frame of recruits, their ids from that of row ``first`` on; ``changes`` by row number."""
     frame = pd.DataFrame(
         [recruit_row(n, **{"id": row_uuid(first + n), **(changes or {}).get(n, {})}) for n in range(rows)]
     )
@@ -60,7 +60,7 @@ def write_recruit(path: Path, rows: int, *, first: int = 0, changes: dict[int, d
 
 
 def write_documents(path: Path, texts: list[str], *, ids: bool = True) -> Path:
-    """A frame with a text column, and an id column where asked for."""
+    """Return a frame with a text column, and an id column where asked for."""
     columns: dict[str, Any] = {"id": [f"doc-{n}" for n in range(len(texts))]} if ids else {}
     frame = pd.DataFrame({**columns, "text": texts, "number": range(len(texts))})
     frame.to_pickle(path)

@@ -16,7 +16,7 @@ JVM = ("java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-
 
 
 def missing_packages() -> str | None:
-    """Install what is missing; give why that cannot be done here, or None."""
+    """Install what is missing; return why that is impossible here, or None."""
     script = PROJECT / "scripts" / "java_packages.sh"
     done = subprocess.run(["sh", str(script)], capture_output=True, text=True, timeout=600, check=False)
     return None if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
@@ -30,7 +30,7 @@ class Java:
     native: Path
 
     def command(self, program: str, *arguments: str) -> list[str]:
-        """Give the command line of a program."""
+        """Return the command line of a program."""
         return [*JVM, f"-Djava.library.path={self.native}", "-cp", self.classpath, program, *arguments]
 
     def run(self, program: str, *arguments: str, timeout_s: float = 90) -> subprocess.CompletedProcess[str]:
@@ -52,7 +52,7 @@ def build(folder: Path, *sources: Path) -> Java:
 
 
 def compile_sources(folder: Path, classpath: str, *sources: Path) -> str:
-    """Compile source files into ``folder`` and give the class path with them.
+    """Compile source files into ``folder`` and return the class path with them.
 
     Raises:
         AssertionError: If they do not compile, with what the compiler says.

@@ -9,7 +9,7 @@ import psutil
 
 
 def family_of(pid: int) -> list[psutil.Process]:
-    """Give a process and all that it started; none when it has gone."""
+    """Return a process and all that it started; none when it has gone."""
     with suppress(psutil.NoSuchProcess):
         parent = psutil.Process(pid)
         return [parent, *parent.children(recursive=True)]
@@ -24,33 +24,33 @@ def each(processes: Iterable[psutil.Process], act: Callable[[psutil.Process], ob
 
 
 def runs(process: psutil.Process) -> bool:
-    """Whether it is more than an entry that its parent has yet to reap."""
+    """Return whether it is more than an entry that its parent has yet to reap."""
     return status_of(process) not in (None, psutil.STATUS_ZOMBIE)
 
 
 def status_of(process: psutil.Process) -> str | None:
-    """Give its state; None when it has gone."""
+    """Return its state; None when it has gone."""
     with suppress(psutil.NoSuchProcess):
         return str(process.status()) if process.is_running() else None
     return None
 
 
 def command_of(process: psutil.Process) -> str:
-    """Give the beginning of its command line; nothing when it has gone."""
+    """Return the beginning of its command line; nothing when it has gone."""
     with suppress(psutil.Error):
         return " ".join(process.cmdline()[:6])
     return ""
 
 
 def memory_of(process: psutil.Process) -> int:
-    """Give its resident bytes; none when it has gone."""
+    """Return its resident bytes; none when it has gone."""
     with suppress(psutil.NoSuchProcess):
         return int(process.memory_info().rss)
     return 0
 
 
 def freeze(pid: int) -> list[psutil.Process]:
-    """Freeze a process, then what it started, and give them: a frozen parent starts nobody else meanwhile."""
+    """Suspend a process, then its children, and return them: a suspended parent starts no other meanwhile."""
     frozen: list[psutil.Process] = []
     with suppress(psutil.NoSuchProcess):
         parent = psutil.Process(pid)

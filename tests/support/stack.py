@@ -27,7 +27,7 @@ SHARED_MODELS = PROJECT / ".pytest_cache" / "models"
 
 
 def environment(home: Path, **settings: str) -> dict[str, str]:
-    """The environment of a command with this HOME: nothing of ours is inherited."""
+    """Return the environment of a command with this HOME: nothing of ours is inherited."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PC_WORKER_")}
     ours = {
         "PC_WORKER_HOME": str(home),
@@ -42,18 +42,18 @@ def environment(home: Path, **settings: str) -> dict[str, str]:
 
 @dataclass
 class Result:
-    """What a command said and how it ended."""
+    """The output of a command and its exit code."""
 
     code: int
     out: str
     err: str
 
     def json(self) -> Any:
-        """Its JSON document."""
+        """Return its JSON document."""
         return json.loads(self.out)
 
     def lines(self) -> list[Any]:
-        """Its JSON lines."""
+        """Return its JSON lines."""
         return [json.loads(line) for line in self.out.splitlines()]
 
 
@@ -118,7 +118,7 @@ class LiveStack:
             models.symlink_to(SHARED_MODELS)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Ask it to stop and give its exit code."""
+        """Ask it to stop and return its exit code."""
         assert self.process is not None
         self.process.send_signal(number)
         return self.process.wait(timeout=90)
@@ -128,14 +128,14 @@ class LiveStack:
         return run_command(*arguments, env=self.env, cwd=self.home, timeout_s=timeout_s)
 
     def ingest(self, path: Path, domain: str, *options: str) -> dict[str, Any]:
-        """Ingest a file, wait, and give the status document."""
+        """Ingest a file, wait, and return the status document."""
         result = self.run("ingest", str(path), "--domain", domain, "--wait", "--json", *options)
         assert result.out, result.err
         document: dict[str, Any] = result.json()
         return document
 
     def stream(self, domain: str, *options: str) -> list[dict[str, Any]]:
-        """Stream a domain and give its rows."""
+        """Stream a domain and return its rows."""
         result = self.run("stream", "--domain", domain, *options)
         assert result.code == 0, result.err
         return result.lines()
@@ -153,7 +153,7 @@ class LiveStack:
     @contextmanager
     def paused_worker(self, when: Callable[[], object] = lambda: True) -> Iterator[None]:
         """Freeze the worker inside the block, as soon as ``when`` holds, so that a job stays where it is."""
-        pid = self.addresses.pids["worker"]  # found before: what is waited for may hold for a moment only
+        pid = self.addresses.pids["worker"]  # read before: the awaited condition may be true only briefly
         eventually(when, what="the moment to freeze the worker")
         family = eventually(lambda: self._frozen(pid), what="a moment without an open transaction")
         try:
@@ -178,5 +178,5 @@ class LiveStack:
         )
 
     def family(self, part: str) -> list[psutil.Process]:
-        """A part's process and its children."""
+        """Return a part's process and its children."""
         return family_of(self.addresses.pids[part])

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def eventually(look: Callable[[], T], *, within_s: float = 60.0, what: str = "the condition") -> T:
-    """Give the first truthy result of ``look``; fail when none came in time."""
+    """Return the first truthy result of ``look``; fail when none came in time."""
     deadline = time.monotonic() + within_s
     while True:
         found = look()

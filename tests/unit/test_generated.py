@@ -1,4 +1,4 @@
-"""Generated protobuf code is what protoc makes of the one proto file, and nobody has edited it."""
+"""Generated protobuf code is what protoc makes of the one proto file, without manual edits."""
 
 from __future__ import annotations
 

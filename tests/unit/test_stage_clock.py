@@ -10,7 +10,7 @@ from pc_worker.metrics.line import StageClock
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> StageClock:
-    """A clock whose time goes on by a second at every look."""
+    """Return a clock that advances by a second at every reading."""
     moments = iter(range(1000))
     monkeypatch.setattr(metrics, "perf_counter", lambda: float(next(moments)))
     return StageClock()

@@ -1,7 +1,7 @@
 """Failpoints in a process under test: an import hook wraps the product's functions, so that no product code knows it.
 
 A point is named ``ROLE.before@module.function`` (or ``after``, ``sql``, ``commit-before``, ``commit-after``). It fires
-when a file of its name stands in ``FOLDER/armed``: the file is moved to ``FOLDER/fired`` first, so that exactly one
+when a file of its name is in ``FOLDER/armed``: the file is moved to ``FOLDER/fired`` first, so that exactly one
 process fires, once; one in ``FOLDER/standing`` fires whenever it is passed. Each point that is passed leaves its name
 in ``FOLDER/seen``. ``FOLDER/tuning.json`` changes settings that the product fixes, as Celery's time limits.
 """
@@ -99,7 +99,7 @@ class Points:
                 raise _error(argument)
 
     def poisoned(self, lease: Any) -> None:
-        """Crash in native code if the leased chunk holds the poisoned row."""
+        """Crash in native code if the leased chunk contains the poisoned row."""
         try:
             poison = json.loads((self.folder / "poison.json").read_bytes())
         except FileNotFoundError:
@@ -112,7 +112,7 @@ class Points:
 
 
 def _error(name: str) -> Exception:
-    """The error of this name: one of Python's own, or the system's by its number's name."""
+    """Return the error of this name: one of Python's own, or the system's by its number's name."""
     if (kind := getattr(builtins, name, None)) is not None:
         return kind("nobody foresaw this")  # type: ignore[no-any-return]  # an exception class, by the harness's choice
     number = getattr(errno, name)
@@ -120,7 +120,7 @@ def _error(name: str) -> Exception:
 
 
 def install(folder: str, argv: Sequence[str]) -> None:
-    """Wrap, from now on, whatever is imported."""
+    """Wrap all modules that are imported from now on."""
     points = Points(Path(folder), _role(argv))
     tuning = _tuning(points)
     shift = float(tuning.get("clock_shift_s", {}).get(points.role, 0))
@@ -176,7 +176,7 @@ class Hook(importlib.abc.MetaPathFinder):
 
 
 def wrap_module(points: Points, module: ModuleType) -> None:
-    """Give every function and method that the module defines its two points."""
+    """Add two points to every function and method that the module defines."""
     for name, value in list(vars(module).items()):
         if inspect.isfunction(value) and value.__module__ == module.__name__ and name not in HOT:
             setattr(module, name, wrapped(points, value, f"{module.__name__}.{name}"))
@@ -196,7 +196,7 @@ def wrap_module(points: Points, module: ModuleType) -> None:
 
 
 def wrap_methods(points: Points, module: ModuleType) -> None:
-    """Give the listed methods their points."""
+    """Add points to the listed methods."""
     for name, owner, method in METHODS:
         if name == module.__name__:
             holder = getattr(module, owner)
@@ -204,7 +204,7 @@ def wrap_methods(points: Points, module: ModuleType) -> None:
 
 
 def wrapped(points: Points, function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """The function with a point before and one after it."""
+    """Return the function with a point before and one after it."""
     before, after = f"before@{name}", f"after@{name}"
     if inspect.iscoroutinefunction(function):
 
@@ -230,7 +230,7 @@ def wrapped(points: Points, function: Callable[..., Any], name: str) -> Callable
 
 
 def wrap_driver(points: Points, driver: ModuleType) -> None:
-    """Give every statement and commit of psycopg2 its points, named by the function and line that runs them."""
+    """Add points to every statement and commit of psycopg2, named by the function and line that runs them."""
     from psycopg2.extensions import connection, cursor
 
     class Cursor(cursor):

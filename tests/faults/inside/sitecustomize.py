@@ -6,6 +6,6 @@ import os
 import sys
 
 if os.environ.get("PCW_FAULTS"):
-    import failpoint_hook  # type: ignore[import-not-found]  # found beside this file, wherever that is put
+    import failpoint_hook  # type: ignore[import-not-found]  # found next to this file, wherever it is copied
 
     failpoint_hook.install(os.environ["PCW_FAULTS"], sys.orig_argv)

@@ -21,7 +21,7 @@ HOUR_S = 3600.0
 
 @contextmanager
 def another(rig: Rig, part: str) -> Iterator[None]:
-    """Run one more of a part beside the stack's own."""
+    """Run one more of a component in addition to the stack's own."""
     environment = rig.stack.env | {"PC_WORKER_HOME": str(rig.folder / f"other-{part}")}
     command = [sys.executable, "-m", "pc_worker", part]
     with (rig.folder / f"other-{part}.log").open("ab") as log:
@@ -85,7 +85,7 @@ def clock_jumps(drill: Drill) -> None:
 
 
 def restart(rig: Rig) -> None:
-    """Have beat and worker begin anew, with the present tuning."""
+    """Restart beat and worker with the current tuning."""
     beat = rig.main_of("beat")
     beat.kill()
     eventually(lambda: rig.main_of("beat").pid != beat.pid, what="a new beat")

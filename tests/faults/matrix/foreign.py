@@ -26,7 +26,7 @@ CROWD = 150
 
 
 def message(**changes: Any) -> dict[str, Any]:
-    """A message that would do, but for the changes."""
+    """Return a valid message except for the changes."""
     body = base64.b64encode(json.dumps([[], {}, {}]).encode()).decode()
     properties = {
         "delivery_tag": str(uuid.uuid4()),
@@ -88,7 +88,7 @@ def crowd_of_etas(drill: Drill) -> None:
 
 
 def split_that_raises(drill: Drill) -> None:
-    """Have each attempt to split a file raise an error that nobody foresaw: the job is given up, and can be resumed."""
+    """Make each attempt to split a file raise an unexpected error: the job fails, and can be resumed."""
     rig = drill.rig
     while drill.injected < drill.times:
         rig.points.stand(PLAN, "error:ZeroDivisionError")

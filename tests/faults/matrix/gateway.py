@@ -27,7 +27,7 @@ from tests.faults.rig import Rig, Work
 from tests.support.waiting import eventually
 
 CLIENTS = 10
-#: A stream may hold a few megabytes; ten that stand still, ten times that.
+#: A stream may hold a few megabytes; ten that do not read, ten times that.
 MOST_GROWTH = 64e6
 SILENT_CALLS = 2_000
 END_GATEWAYS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'pcw_gateway%'"
@@ -40,7 +40,7 @@ def settled_log(drill: Drill) -> None:
 
 
 class Reader(threading.Thread):
-    """Reads the log once through, beside what happens."""
+    """Reads the whole log once, during the faults."""
 
     def __init__(self, rig: Rig) -> None:
         super().__init__(name="reader", daemon=True)
@@ -75,7 +75,7 @@ def interrupted(drill: Drill, number: int | None) -> None:
 
 
 def killed(drill: Drill) -> None:
-    """SIGKILL in the middle of streams; clients come again after their last position."""
+    """Send SIGKILL in the middle of streams; clients reconnect after their last position."""
     settled_log(drill)
     while drill.injected < drill.times:
         interrupted(drill, signal.SIGKILL)
@@ -83,7 +83,7 @@ def killed(drill: Drill) -> None:
 
 
 def asked_to_stop(drill: Drill) -> None:
-    """SIGTERM in the middle of streams."""
+    """Send SIGTERM in the middle of streams."""
     settled_log(drill)
     while drill.injected < drill.times:
         interrupted(drill, signal.SIGTERM)
@@ -176,7 +176,7 @@ def crawling_clients(drill: Drill) -> None:
 
 
 def clients_at(drill: Drill, *, pause_s: float, freeze: bool) -> None:
-    """Run ten clients, hurt them, and read beside them."""
+    """Run ten clients, hurt them, and read at the same time."""
     rig = drill.rig
     settled_log(drill)
     drill.check()
@@ -228,7 +228,7 @@ def silent_crowd(drill: Drill) -> None:
 
 
 def closed_database(drill: Drill) -> None:
-    """Have the database take no new connection, and end those of the gateway: it comes back with the database."""
+    """Make the database take no new connection, and end those of the gateway: it comes back with the database."""
     rig = drill.rig
     server, _, name = rig.servers.database_url.rpartition("/")
 

@@ -12,7 +12,7 @@ from tests.support.frames import row_uuid
 from tests.support.waiting import eventually
 
 KINDS = ("before", "after", "sql", "commit-before", "commit-after")
-#: At once, so that no chunk can meet so many that a healthy row of it is taken for poisonous.
+#: At once; few enough that no healthy row of a chunk is taken for poisonous.
 AT_ONCE = 6
 SPLIT = ("ingest.split", "ingest.duplicates", "ingest.attempts", "ingest.submit", "ledger.jobs", "reader.")
 #: Of these at once, as a job whose split kills three workers is given up.
@@ -20,7 +20,7 @@ SPLITS_AT_ONCE = 2
 
 
 def passed(drill: Drill, role: str, kinds: Sequence[str] = KINDS) -> list[str]:
-    """Give the points that a worker passes in a job, after one that is not hurt."""
+    """Return the points that a worker passes in a job, after one job without faults."""
     work = drill.rig.begin(rows=60)
     drill.settle(work, since=time.monotonic())
     drill.settled_s.clear()  # nothing was injected
@@ -28,7 +28,7 @@ def passed(drill: Drill, role: str, kinds: Sequence[str] = KINDS) -> list[str]:
 
 
 def at_points(choose: Callable[[Drill], list[str]], action: str) -> Callable[[Drill], None]:
-    """Give a drill that has the worker do ``action`` at each of the chosen points, in an order of chance."""
+    """Return a drill that makes the worker do ``action`` at each of the chosen points, in random order."""
 
     def run(drill: Drill) -> None:
         points = choose(drill)
@@ -40,7 +40,7 @@ def at_points(choose: Callable[[Drill], list[str]], action: str) -> Callable[[Dr
 
 
 def groups(points: Sequence[str]) -> list[list[str]]:
-    """Put together what one job can bear."""
+    """Group the points so that one job survives each group."""
     found: list[list[str]] = [[]]
     for point in points:
         splits = [other for other in [*found[-1], point] if _is_split(other)]
@@ -78,17 +78,17 @@ def fire(drill: Drill, points: Sequence[str], action: str, *, rows: int = 200) -
 
 
 def every(drill: Drill) -> list[str]:
-    """All points of a pool process."""
+    """Return all points of a pool process."""
     return passed(drill, "child")
 
 
 def of_the_split(drill: Drill) -> list[str]:
-    """The points that only splitting passes."""
+    """Return the points that only splitting passes."""
     return [point for point in passed(drill, "child") if _is_split(point)]
 
 
 def of_a_chunk(drill: Drill) -> list[str]:
-    """The points inside a chunk's work where an error can come about."""
+    """Return the points inside a chunk's work where an error can occur."""
     return [
         point
         for point in passed(drill, "child", ("before", "sql"))
@@ -97,7 +97,7 @@ def of_a_chunk(drill: Drill) -> list[str]:
 
 
 def after_the_commit(drill: Drill) -> list[str]:
-    """The points between a chunk's commit and its message's acknowledgement, several times over."""
+    """Return the points between a chunk's commit and its message's acknowledgement, several times over."""
     wanted = ("commit-after@pc_worker.services.ingest.write_rows", "publish.push_written", "tasks.ingest.send_chunks")
     points = [point for point in passed(drill, "child") if any(part in point for part in wanted)]
     return points * (drill.times // len(points) + 1)

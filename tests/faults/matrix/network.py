@@ -12,7 +12,7 @@ from tests.support.waiting import eventually
 
 
 def both(drill: Drill) -> Proxy:
-    """One of the two proxies, in turn."""
+    """Return one of the two proxies, in turn."""
     return (drill.rig.to_postgres, drill.rig.to_redis)[drill.injected % 2]
 
 
@@ -63,7 +63,7 @@ def silent(drill: Drill) -> None:
 
 
 def commit_lost(*, arrives: bool) -> Callable[[Drill], None]:
-    """Give a drill that cuts a connection on COMMIT: before it arrives, or so late that only its answer is lost."""
+    """Return a drill that cuts a connection on COMMIT: before it arrives, or so late that only its answer is lost."""
 
     def run(drill: Drill) -> None:
         def inject(_: Work) -> None:

@@ -37,7 +37,7 @@ JOIN pg_am a ON a.oid = c.relam WHERE a.amname IN ('hnsw', 'ivfflat')
 
 
 def stopped(drill: Drill) -> None:
-    """Immediate stop; it is started again and recovers."""
+    """Stop it immediately; it is restarted and recovers."""
 
     def inject(_: Work) -> None:
         with suppress(ProcessLookupError):
@@ -99,7 +99,7 @@ def deadlocked(drill: Drill) -> None:
 
     def inject(_: Work) -> None:
         with closing(psycopg2.connect(rig.servers.database_url)) as connection, connection.cursor() as cursor:
-            cursor.execute("SET deadlock_timeout = '10s'")  # so that it is the worker that is made to give way
+            cursor.execute("SET deadlock_timeout = '10s'")  # so that the worker's transaction is the victim
             cursor.execute("SELECT 1 FROM domains WHERE domain = %s FOR UPDATE", (DOMAIN,))
             time.sleep(0.5)  # the workers are now inside their transactions and wait for the head
             with suppress(psycopg2.errors.DeadlockDetected):
@@ -110,7 +110,7 @@ def deadlocked(drill: Drill) -> None:
 
 
 def same_rows(drill: Drill) -> None:
-    """Two jobs at once over the same rows: the later-started one wins every row, whatever the order of chunks."""
+    """Run two jobs at once over the same rows: the later-started one wins every row, for any order of chunks."""
     rig = drill.rig
     while drill.injected < drill.times:
         first = rig.begin(rows=400)
@@ -127,7 +127,7 @@ def same_rows(drill: Drill) -> None:
 
 
 def out_of_connections(drill: Drill) -> None:
-    """Take every connection for 4 s, and make the workers open theirs anew."""
+    """Take every connection for 4 s, and make the workers reconnect."""
     rig = drill.rig
 
     def inject(_: Work) -> None:

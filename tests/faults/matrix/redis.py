@@ -38,7 +38,7 @@ def truncated(drill: Drill) -> None:
         rig = drill.rig
         server, keeper = rig.servers.pid("redis"), rig.servers.process
         assert keeper is not None
-        keeper.send_signal(signal.SIGSTOP)  # so that nobody starts it again too soon
+        keeper.send_signal(signal.SIGSTOP)  # so that the supervisor does not restart it too soon
         os.kill(server, signal.SIGKILL)
         eventually(lambda: not any(map(runs, family_of(server)[:1])), what="its end")
         newest = max(_append_only(rig), key=lambda path: path.stat().st_mtime)
@@ -54,7 +54,7 @@ def _append_only(rig: Rig) -> list[Path]:
 
 
 def emptied(drill: Drill) -> None:
-    """FLUSHALL."""
+    """Run FLUSHALL."""
 
     def inject(_: Work) -> None:
         with drill.rig.redis_client() as client:
@@ -89,7 +89,7 @@ def messages_doubled(drill: Drill) -> None:
 
 
 def foreign_keys(drill: Drill) -> None:
-    """Put something of another type where a queue is, key by key; chunks go on, and the next push mends it."""
+    """Replace the keys of a hot buffer by other types, one by one; chunks continue, and the next push repairs it."""
     rig, wrong = drill.rig, ("list", "text", "set", "odd members", "odd bytes")
 
     def inject(_: Work) -> None:
@@ -116,7 +116,7 @@ def foreign_keys(drill: Drill) -> None:
 
 @contextlib.contextmanager
 def full(rig: Rig) -> Iterator[None]:
-    """Have the server refuse writes for want of memory."""
+    """Make the server reject writes for lack of memory."""
     with rig.redis_client() as client:
         client.config_set("maxmemory", "1mb")
         try:
@@ -156,7 +156,7 @@ def frozen(drill: Drill) -> None:
 
 
 def clients_killed(drill: Drill) -> None:
-    """CLIENT KILL of every connection."""
+    """Run CLIENT KILL for every connection."""
 
     def inject(_: Work) -> None:
         with drill.rig.redis_client() as client:

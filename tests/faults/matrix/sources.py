@@ -36,7 +36,7 @@ SPOILED: tuple[dict[str, Any], ...] = (
 
 
 def hurt_source(hurt: Callable[[Path], None]) -> Callable[[Drill], None]:
-    """Give a drill that hurts a job's source while it runs: it must end as failed, or whole; never half and content."""
+    """Return a drill that damages the source of a running job: the job must fail or be complete, never partly done."""
 
     def run(drill: Drill) -> None:
         rig = drill.rig
@@ -59,7 +59,7 @@ def hurt_source(hurt: Callable[[Path], None]) -> Callable[[Drill], None]:
 
 
 def mend(drill: Drill, work: Work) -> None:
-    """Write the source anew and ingest it again: everything must be there then."""
+    """Write the source again and ingest it: everything must then exist."""
     rig = drill.rig
     rig.generation += 1
     numbers, path = work.numbers, work.source.with_suffix(".again.pkl")
@@ -178,7 +178,7 @@ def _packed(rig: Rig, numbers: Sequence[int]) -> tuple[int, bytes]:
 
 
 def bad_inbox_entries(drill: Drill) -> None:
-    """Put entries into the inbox that cannot be taken up: each is told as a failed job, a file goes on."""
+    """Put invalid entries into the inbox: each becomes a failed job, and a valid file is ingested."""
     rig = drill.rig
     folder = rig.folder / "sources" / "inbox" / DOMAIN
     folder.mkdir(exist_ok=True)

@@ -31,7 +31,7 @@ def children_killed(drill: Drill) -> None:
 
 
 def crashes_in_native_code(drill: Drill) -> None:
-    """Have a pool process read address 0 while it embeds."""
+    """Make a pool process read address 0 while it embeds."""
 
     def inject(_: Work) -> None:
         drill.rig.points.arm(EMBED, "segv")
@@ -98,7 +98,7 @@ def zombies(drill: Drill) -> None:
 
 
 def freeze(drill: Drill, point: str) -> None:
-    """Freeze whoever passes ``point`` until the job is over."""
+    """Suspend any process that passes ``point`` until the job has ended."""
     rig = drill.rig
     known = len(rig.points.fired())
     rig.points.arm(point, "stop")
@@ -115,7 +115,7 @@ def freeze(drill: Drill, point: str) -> None:
 
 
 def stopped_children(rig: Rig) -> list[psutil.Process]:
-    """The pool processes that are frozen."""
+    """Return the pool processes that are frozen."""
     return [child for child in rig.children() if status_of(child) == psutil.STATUS_STOPPED]
 
 
@@ -158,7 +158,7 @@ def leaks(drill: Drill) -> None:
 
 
 def poisoned(drill: Drill) -> None:
-    """Let one row crash whoever touches it: that row alone must end as a dead letter."""
+    """Let one row crash every process that touches it: only that row must become a dead letter."""
     rig = drill.rig
     while drill.injected < drill.times:
         rig.points.poison("", 0)
@@ -194,7 +194,7 @@ def lost_between_pop_and_ack(drill: Drill) -> None:
 
 
 def main_loop_stands_still(drill: Drill) -> None:
-    """Have the worker's main loop stop for good with a message in its hands; the watchdog must end the worker.
+    """Make the worker's main loop stop permanently with a message in progress; the watchdog must end the worker.
 
     It looks every second instead of every 15, and the messages of several jobs keep waiting.
     """

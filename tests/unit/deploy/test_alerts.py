@@ -1,4 +1,4 @@
-"""The alert rules at work: what vanishes with all its series is told, and what is well is not."""
+"""The alert rules: a component that vanishes with all its series fires an alert, a healthy one does not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ALERTMANAGER = yaml.safe_load((PROJECT / "deploy/alertmanager/alertmanager.yml")
 
 @pytest.fixture(scope="module")
 def promtool() -> str:
-    """Where it is, taken from Debian's package if need be."""
+    """Return the path of promtool, from Debian's package if necessary."""
     script = ["sh", str(PROJECT / "scripts/promtool.sh")]
     try:
         done = subprocess.run(script, capture_output=True, text=True, timeout=120, check=False)
@@ -116,7 +116,7 @@ GATEWAY: list[Series] = [{"__name__": "up", "job": "pcw", "part": "gateway"}]
     ],
 )
 def test_a_rule_about_what_is_gone_does_not_compare_with_nothing(left: list[Series], told: set[str]) -> None:
-    """Whatever the values: a rule that has no result when only ``left`` is scraped cannot fire. Needs no promtool."""
+    """For any values: a rule that has no result when only ``left`` is scraped cannot fire. Needs no promtool."""
     rules = {rule["alert"]: rule["expr"] for group in ALERTS["groups"] for rule in group["rules"]}
     before = [*BEAT, *WORKER, *GATEWAY]
 
@@ -127,7 +127,7 @@ def test_a_rule_about_what_is_gone_does_not_compare_with_nothing(left: list[Seri
 
 
 def has_result(node: Any, now: list[Series], before: list[Series]) -> bool:
-    """Say whether a query can have a result with these series now, and these before; any comparison may hold."""
+    """Return whether a query can have a result with these series now, and these before; any comparison may hold."""
     match node:
         case promql_parser.NumberLiteral():
             return True
@@ -150,7 +150,7 @@ def has_result(node: Any, now: list[Series], before: list[Series]) -> bool:
 
 
 def is_selected(selector: Any, series: Series) -> bool:
-    """Say whether a selector takes a series."""
+    """Return whether a selector takes a series."""
     if selector.name != series["__name__"]:
         return False
     for matcher in selector.matchers.matchers:

@@ -1,4 +1,4 @@
-"""What the documents say of the code is there: files, the functions named with them, and each room's face."""
+"""What the documents name exists in the code: files, functions, and the public names of each package."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ARCHITECTURE = (PROJECT / "docs/explanation/architecture.md").read_text(encoding
 
 
 def found(place: str) -> Path | None:
-    """Where a place is; rooms and their files are named without `pc_worker/`."""
+    """Return the path of a place; packages and their files are named without `pc_worker/`."""
     return next((root / place for root in (PROJECT, PROJECT / "pc_worker") if (root / place).exists()), None)
 
 

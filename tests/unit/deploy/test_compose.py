@@ -29,7 +29,7 @@ NOT_OURS = ("postgres", "redis", "prometheus", "alertmanager", "grafana")
 
 @pytest.fixture
 def compose() -> dict[str, Any]:
-    """Both files as one, as Docker Compose puts them together."""
+    """Return both files merged as Docker Compose merges them."""
     main, beside = map(yaml.safe_load, FILES)
     services: dict[str, Any] = main["services"] | beside["services"]
     return {**main, "services": services}
@@ -121,7 +121,7 @@ def test_only_what_people_call_is_reachable_and_only_from_this_machine(compose: 
     assert open_to_people == {"gateway", "flower", "grafana"}
     assert compose["networks"]["inside"]["internal"] is True
     for name, service in compose["services"].items():
-        calls_out = name == "alertmanager"  # who is told of alerts
+        calls_out = name == "alertmanager"  # the receiver of alerts
         assert ("outside" in service["networks"]) == (name in open_to_people or calls_out), name
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
 

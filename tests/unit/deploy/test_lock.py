@@ -13,7 +13,7 @@ LEFT_OUT = re.compile(r"^left_out='(.+)'$", re.MULTILINE)
 
 
 def left_out() -> set[str]:
-    """What the script says that the slim image has not."""
+    """Return the packages that the script excludes from the slim image."""
     found = LEFT_OUT.search((PROJECT / "scripts/lock.sh").read_text(encoding="utf-8"))
     assert found is not None
     return set(found[1].split("|"))

@@ -30,7 +30,7 @@ SUFFIXES = {Counter: ("_total",), Gauge: ("",), Histogram: ("_bucket", "_sum", "
 
 
 def exported() -> dict[str, set[str]]:
-    """Every series' name with its labels."""
+    """Return every series' name with its labels."""
     found = {name: set(labels) for name, (_, labels) in GAUGES.items()}
     for metric in set(REGISTRY._names_to_collectors.values()):
         if isinstance(metric, (Counter, Gauge, Histogram)) and metric._name.startswith("pcw_"):
@@ -91,7 +91,7 @@ def test_every_panel_has_a_query_and_a_place_of_its_own() -> None:
 
 def test_every_metric_is_shown_or_watched() -> None:
     asked = " ".join(QUERIES)
-    # Told beside others that say the same at a glance.
+    # Exported in addition to others that show the same at a glance.
     beside = {
         "pcw_gateway_bytes_total",
         "pcw_gateway_consumer_credit_chunks",

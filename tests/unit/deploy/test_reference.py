@@ -9,7 +9,7 @@ from pc_worker.settings import PROJECT
 
 
 def test_the_reference_is_current() -> None:
-    """In a process of its own: it imports every module and Celery's configuration."""
+    """Run in another process, because it imports every module and Celery's configuration."""
     done = subprocess.run(
         [sys.executable, "-m", "scripts.reference", "--check"], cwd=PROJECT, capture_output=True, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""Helpers that look at processes bear that these end between being found and being looked at."""
+"""Helpers that inspect processes accept that a process ends between being found and being read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.waiting import eventually
 
 @pytest.fixture
 def ended() -> psutil.Process:
-    """A process that was found alive and has ended since."""
+    """Return a process that was found alive and has ended since."""
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     found = psutil.Process(child.pid)
     child.communicate(b"\n")
