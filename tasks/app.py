@@ -26,7 +26,6 @@ from tasks.starting import ended_in_one_line
 WORKER_PID = "PCW_POOL_PARENT"
 
 
-
 class Loader(AppLoader):
     """Celery's loader, which would import from the working folder: a file of a user there is no module of ours."""
 

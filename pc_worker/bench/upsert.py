@@ -124,7 +124,7 @@ def _job(database: Database, rows: Sequence[RowWrite]) -> Job:
             ChunkSpec(chunk_no=n, first_row=n * CHUNK, row_count=CHUNK, superseded=[], occurrences=None)
             for n in range(len(rows) // CHUNK)
         ]
-        jobs.plan_job(
+        jobs.record_split(
             cursor, "bench", plan={}, fingerprint={}, model_id=model.model_id, rows_total=len(rows), chunks=chunks
         )
         return jobs.find_job(cursor, "bench")

@@ -100,7 +100,7 @@ def _note_declarations(database: Database) -> None:
             if stored.declaration is None and stored.name in domain_names():
                 domain = get_domain(stored.name)
                 if not _differences(domain, stored):
-                    declarations.note_declaration(cursor, stored.name, declared_form(domain))
+                    declarations.record_declaration(cursor, stored.name, declared_form(domain))
 
 
 def check_unchanged(cursor: Cursor, domain: Domain) -> None:

@@ -84,7 +84,7 @@ def _mark_rows(database: Database, domain: str, ids: Sequence[UUID]) -> int:
 
 def _note(cursor: Cursor, domain: str, ids: Sequence[UUID], number: int) -> None:
     keys = [forget_marks.key_mark(key.scope or "", key.text) for key in forget.keys_of(cursor, domain, ids)]
-    forget_marks.note_marks(cursor, domain, {*keys, *map(forget_marks.row_mark, ids)}, number)
+    forget_marks.record_marks(cursor, domain, {*keys, *map(forget_marks.row_mark, ids)}, number)
 
 
 def forget_source(database: Database, domain: str, source: str, *, missing_from: str | None = None) -> Forgotten:
@@ -145,7 +145,7 @@ def _mark_source(database: Database, domain: str, source: str, last: int | None)
     def work(cursor: Cursor) -> int:
         lock_domain(cursor, domain)
         number = forget_marks.next_number(cursor) if last is None else last
-        forget_marks.note_marks(cursor, domain, [forget_marks.source_mark(source)], number)
+        forget_marks.record_marks(cursor, domain, [forget_marks.source_mark(source)], number)
         return number
 
     return database.repeat(work)

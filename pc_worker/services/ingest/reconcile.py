@@ -65,7 +65,7 @@ def _with(found: ToSend, services: Services, job_id: str, lost_after_s: Mapping[
     with services.database.transaction() as cursor:
         job = jobs.find_job(cursor, job_id)
         seconds = lost_after_s.get(job.domain, LOST_AFTER_WAITING_S)
-        lost = leases.take_lost(cursor, job_id, older_than_s=seconds)
+        lost = leases.requeue_lost(cursor, job_id, older_than_s=seconds)
     following = next_chunks(services, job_id)
     looks = {} if following.again_in_s is None else {job.domain: following.again_in_s}
     return ToSend(

@@ -15,7 +15,13 @@ from pc_worker.services.ingest.inbox_entries import Trouble, look_through, shown
 from pc_worker.services.ingest.submit import IngestRequest, submit
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger import jobs
-from pc_worker.store.ledger.inbox import InboxFile, forget_troubles, note_trouble, see_file, take_up
+from pc_worker.store.ledger.inbox import (
+    InboxFile,
+    delete_solved_problems,
+    record_file,
+    record_job_of_file,
+    record_problem,
+)
 
 log = get_logger(__name__)
 
@@ -37,7 +43,7 @@ def scan_inbox(services: Services, inbox: Path) -> list[str]:
         elif outcome is not None:
             job_ids.append(outcome)
     with services.database.transaction() as cursor:
-        forget_troubles(cursor, shown(os.fspath(inbox)), still=troubles)
+        delete_solved_problems(cursor, shown(os.fspath(inbox)), still=troubles)
     return job_ids
 
 
@@ -45,7 +51,7 @@ def _tried(services: Services, file: InboxFile) -> str | Trouble | None:
     """Give the job that a file becomes now, if it becomes one."""
     try:
         with services.database.transaction() as cursor:
-            ready = see_file(cursor, file)
+            ready = record_file(cursor, file)
         return _take_up(services, file) if ready else None
     except (Unavailable, Conflict):
         raise
@@ -67,7 +73,7 @@ def _take_up(services: Services, file: InboxFile) -> str | None:
     # The job first: were the file noted before, a crash between the two would lose it.
     is_new = submit(services, IngestRequest(path=file.path, domain=file.domain), job_id, any_path=True)
     with services.database.transaction() as cursor:
-        take_up(cursor, file.path, digest=digest, job_id=job_id)
+        record_job_of_file(cursor, file.path, digest=digest, job_id=job_id)
     return job_id if is_new else None
 
 
@@ -81,7 +87,7 @@ def _tell(services: Services, trouble: Trouble) -> bytes:
     path, reason = shown(trouble.path), shown(trouble.reason)
     mark = hashlib.sha256(os.fsencode(trouble.path)).digest()
     with services.database.transaction() as cursor:
-        if not note_trouble(cursor, mark, entry=path, reason=reason):
+        if not record_problem(cursor, mark, entry=path, reason=reason):
             return mark
         if trouble.domain is not None:
             _fail(cursor, trouble, path, trouble.domain, reason)

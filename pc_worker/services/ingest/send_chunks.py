@@ -42,7 +42,7 @@ def next_chunks(services: Services, job_id: str) -> Sending:
         job = jobs.find_job(cursor, job_id)
         if job.domain in services.rate_limits:
             return _due(cursor, services, job.domain)
-        numbers = leases.take_waiting(cursor, job_id, window=services.chunks_in_flight)
+        numbers = leases.enqueue_waiting(cursor, job_id, window=services.chunks_in_flight)
         return Sending(domain=job.domain, chunks=messages(job, numbers))
 
 
@@ -67,13 +67,13 @@ def _due(cursor: Cursor, services: Services, domain: str) -> Sending:
     waiting = jobs.waiting_jobs(cursor, domain)
     while behind_s >= 0 and waiting:
         job = random.choice(waiting)  # noqa: S311 - fairness, no secret
-        numbers = leases.take_waiting(cursor, job.job_id, window=services.chunks_in_flight, at_most=1)
+        numbers = leases.enqueue_waiting(cursor, job.job_id, window=services.chunks_in_flight, at_most=1)
         if not numbers:
             waiting.remove(job)
             continue
         each_s = int(job.request["chunk_size"]) / rate
-        rate_limit.take_slot(cursor, domain, job.job_id, numbers[0], each_s=each_s)
+        rate_limit.assign_slot(cursor, domain, job.job_id, numbers[0], each_s=each_s)
         behind_s -= each_s
         chunks += messages(job, numbers)
-    again_in_s = rate_limit.promise_look(cursor, domain, needed=bool(waiting))
+    again_in_s = rate_limit.schedule_check(cursor, domain, needed=bool(waiting))
     return Sending(domain=domain, chunks=chunks, again_in_s=again_in_s)

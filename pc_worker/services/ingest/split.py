@@ -52,7 +52,7 @@ def _plan(services: Services, job: Job) -> bool:
         chunks = _chunks(domain, mapping, table, chunk_size=int(job.request["chunk_size"]))
     model = active_model_of(services, domain)
     with services.database.transaction() as cursor:
-        return jobs.plan_job(
+        return jobs.record_split(
             cursor,
             job.job_id,
             plan=mapping.to_dict(),

@@ -34,7 +34,7 @@ def check_still_wanted(cursor: Cursor, mapping: ColumnMapping, written: Mapping[
     Raises:
         Conflict: If something was: look the keys up again.
     """
-    if not written or not forget_marks.any_lately(cursor, mapping.domain):
+    if not written or not forget_marks.any_recently(cursor, mapping.domain):
         return
     if forgotten_keys(cursor, mapping, written, seq=seq):
         raise Conflict("a row was forgotten meanwhile")

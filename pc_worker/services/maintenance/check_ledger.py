@@ -30,8 +30,8 @@ def check_ledger(database: Database) -> dict[str, Checked]:
     """
     with database.transaction() as cursor:
         found = {
-            "sums": Checked(*checks.count_sums(cursor)),
-            "row_without_vector": Checked(*checks.count_vectors(cursor, sample=SAMPLE)),
+            "sums": Checked(*checks.count_unbalanced_jobs(cursor)),
+            "row_without_vector": Checked(*checks.count_missing_vectors(cursor, sample=SAMPLE)),
         }
     for kind, checked in found.items():
         if checked.wrong:

@@ -100,7 +100,7 @@ def backfill(services: Services, domain_name: str, model: Model, *, after: UUID 
     domain = _embedded(domain_name)
     with services.database.transaction() as cursor:
         if after == FIRST:
-            model_switch.keep_vectors(cursor, model.model_id)
+            model_switch.unretire_model(cursor, model.model_id)
         rows = model_switch.rows_lacking(cursor, domain_name, model.model_id, after=after, limit=BATCH)
     if not rows:
         return None
@@ -122,7 +122,7 @@ def backfill(services: Services, domain_name: str, model: Model, *, after: UUID 
 
     def work(cursor: Cursor) -> None:
         model_switch.add_vectors(cursor, domain_name, model.model_id, fitting)
-        oversize.note_too_large(cursor, domain_name, model.model_id, too_large)
+        oversize.record_too_large(cursor, domain_name, model.model_id, too_large)
 
     services.database.repeat(work)
     return rows[-1].row_id
@@ -169,7 +169,7 @@ def switch(services: Services, domain_name: str, model: Model, *, max_dead: int 
     with services.database.transaction() as cursor:
         _check_not_active(registry.active_model(cursor, domain_name).model_id, domain_name, model)
         # In a transaction of its own: the notes stay if the switch is refused for them.
-        oversize.note_too_large(cursor, domain_name, model.model_id, _stored_too_large(cursor, domain, model))
+        oversize.record_too_large(cursor, domain_name, model.model_id, _stored_too_large(cursor, domain, model))
     with services.database.transaction() as cursor:
         _check_not_active(model_switch.lock_domain(cursor, domain_name), domain_name, model)
         model_switch.lock_model(cursor, model.model_id)
@@ -246,8 +246,8 @@ def _drop_some(database: Database, model_id: int, label: str) -> int:
             raise InvalidRequest(f"{label} is the model of {', '.join(users)}: switch first")
         gone = model_switch.drop_vectors(cursor, model_id, limit=BATCH * 10)
         if not gone:
-            model_switch.keep_vectors(cursor, model_id)
-            oversize.forget_notes(cursor, model_id)
+            model_switch.unretire_model(cursor, model_id)
+            oversize.delete_too_large(cursor, model_id)
         return gone
 
 

@@ -9,7 +9,7 @@ from pc_worker.domains import Domain, domain_names, get_domain
 from pc_worker.model import Model
 from pc_worker.services.dependencies import Services
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.ledger.declarations import note_declaration
+from pc_worker.store.ledger.declarations import record_declaration
 from pc_worker.store.models import registry
 
 
@@ -33,7 +33,7 @@ def seed_domain(cursor: Cursor, domain: Domain, services: Services) -> None:
     if cursor.fetchone() is not None:
         return
     registry.ensure_domain(cursor, domain.name, declared_model(cursor, domain, services))
-    note_declaration(cursor, domain.name, declared_form(domain))
+    record_declaration(cursor, domain.name, declared_form(domain))
 
 
 def declared_form(domain: Domain) -> Mapping[str, Any]:

@@ -12,8 +12,8 @@ from pc_worker.errors import ContractBroken, InvalidRequest, NotFound
 from pc_worker.model import read_canonical_uuid
 from pc_worker.push import BatchServer, Pace, Sender, StockRow, StockTable, Unfit, metrics, stock_row, stock_table
 from pc_worker.store.db.connection import Cursor, Database
-from pc_worker.store.log.push_checkpoints import move_checkpoint, only_push, read_checkpoint
-from pc_worker.store.log.push_log import LogEnd, LoggedPayload, first_position, read_end, read_taken, read_window
+from pc_worker.store.log.push_checkpoints import move_checkpoint, push_lock, read_checkpoint
+from pc_worker.store.log.push_log import LogEnd, LoggedPayload, first_position, read_accepted, read_end, read_window
 from pc_worker.store.log.push_state import PushRejection, delete_rejections, record_rejections
 
 #: What one call carries: three or four messages, about 600 rows of 1536 numbers, ten seconds of a stock server's work.
@@ -82,7 +82,7 @@ def push(database: Database, request: PushRequest, *, servers: Sequence[str], pa
         ContractBroken: If the domain's vectors are not what the server stores, or the address is no batch server.
     """
     table, address = stock_table(request.domain), allowed_address(servers, request.address)
-    with only_push(database, table.domain, address) as alone:
+    with push_lock(database, table.domain, address) as alone:
         if not alone:
             return Pushed(domain=table.domain, address=address, state="busy")
         with database.transaction() as cursor:
@@ -124,7 +124,7 @@ def sender_of(
 
     def known_good() -> StockRow | None:
         with database.transaction() as cursor:
-            logged = read_taken(cursor, table.domain, end, address=server.address, position=checkpoint)
+            logged = read_accepted(cursor, table.domain, end, address=server.address, position=checkpoint)
         try:
             return None if logged is None else ready_row(table, logged)
         except Unfit:

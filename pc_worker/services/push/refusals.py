@@ -10,7 +10,7 @@ from pc_worker.errors import Unavailable
 from pc_worker.push import BatchServer, Pace, Sender, StockTable, Unfit, stock_table
 from pc_worker.services.push.push import log_end, ready_row, sender_of
 from pc_worker.store.db.connection import Database
-from pc_worker.store.log.push_checkpoints import only_push, read_checkpoint
+from pc_worker.store.log.push_checkpoints import push_lock, read_checkpoint
 from pc_worker.store.log.push_log import LogEnd, read_row
 from pc_worker.store.log.push_state import (
     PushRejection,
@@ -63,7 +63,7 @@ def retry_refused(
 def _retry(
     database: Database, table: StockTable, address: str, refusals: Sequence[StoredPushRejection], pace: Pace
 ) -> list[PushedAgain]:
-    with only_push(database, table.domain, address) as alone, BatchServer(address) as server:
+    with push_lock(database, table.domain, address) as alone, BatchServer(address) as server:
         if not alone:
             raise Unavailable(f"a push of {table.domain} to {address} is at work: try again when it has ended")
         with database.transaction() as cursor:

@@ -15,7 +15,7 @@ from pc_worker.services.search.judgements import Judged
 from pc_worker.services.search.ranking_measures import ndcg, recall, reciprocal_rank
 from pc_worker.services.search.search import MAX_K, Mode, SearchRequest, search
 from pc_worker.store.db.connection import Database
-from pc_worker.store.rows.row_names import row_names
+from pc_worker.store.rows.row_names import row_ids_by_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def evaluate(
 def _resolved(database: Database, domain: str, judged: Sequence[Judged]) -> dict[str, list[str]]:
     names = sorted({name for one in judged for name in one.grades})
     with database.transaction() as cursor:
-        return row_names(cursor, domain, names)
+        return row_ids_by_name(cursor, domain, names)
 
 
 def _by_id(one: Judged, ids: dict[str, list[str]]) -> dict[str, float]:

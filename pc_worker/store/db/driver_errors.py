@@ -39,7 +39,7 @@ STATES = {
 }
 
 
-def mapped(error: Exception) -> PcWorkerError:
+def translated(error: Exception) -> PcWorkerError:
     """Give the error of ours that stands for ``error``; one of ours stays as it is."""
     if isinstance(error, PcWorkerError):
         return error

@@ -25,14 +25,14 @@ FROM sample s
 """
 
 
-def count_sums(cursor: Cursor) -> tuple[int, int]:
+def count_unbalanced_jobs(cursor: Cursor) -> tuple[int, int]:
     """Give the jobs that ended well, and how many of them do not add up."""
     cursor.execute(SUMS)
     looked_at, wrong = cursor.fetchone() or (0, 0)
     return looked_at, wrong
 
 
-def count_vectors(cursor: Cursor, *, sample: int) -> tuple[int, int]:
+def count_missing_vectors(cursor: Cursor, *, sample: int) -> tuple[int, int]:
     """Give how many rows were looked at, at most ``sample`` a domain, and how many have no vector."""
     cursor.execute(VECTORS, (sample,))
     looked_at, wrong = cursor.fetchone() or (0, 0)

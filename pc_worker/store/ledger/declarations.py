@@ -45,7 +45,7 @@ def stored_domains(cursor: Cursor, domain: str | None = None) -> list[StoredDoma
     ]
 
 
-def note_declaration(cursor: Cursor, domain: str, form: Mapping[str, Any]) -> None:
+def record_declaration(cursor: Cursor, domain: str, form: Mapping[str, Any]) -> None:
     """Note what a domain is declared as, where nothing is noted yet."""
     cursor.execute(NOTE, (json.dumps(form), domain))
 

@@ -39,7 +39,7 @@ class InboxFile:
     ctime_ns: int
 
 
-def see_file(cursor: Cursor, file: InboxFile) -> bool:
+def record_file(cursor: Cursor, file: InboxFile) -> bool:
     """Note a file; True if it is as the last scan saw it and nobody has taken it up yet."""
     values = {
         "path": file.path,
@@ -53,17 +53,17 @@ def see_file(cursor: Cursor, file: InboxFile) -> bool:
     return digest is None and bool(unchanged)
 
 
-def take_up(cursor: Cursor, path: str, *, digest: str, job_id: str) -> None:
+def record_job_of_file(cursor: Cursor, path: str, *, digest: str, job_id: str) -> None:
     """Note which content the file has and which job it became."""
     cursor.execute(TAKE_UP, (digest, job_id, path))
 
 
-def note_trouble(cursor: Cursor, entry_hash: bytes, *, entry: str, reason: str) -> bool:
+def record_problem(cursor: Cursor, entry_hash: bytes, *, entry: str, reason: str) -> bool:
     """Note what is wrong with an entry; False if that was noted before."""
     cursor.execute(NOTE, (entry_hash, entry, reason))
     return cursor.fetchone() is not None
 
 
-def forget_troubles(cursor: Cursor, inbox: str, *, still: Collection[bytes]) -> None:
+def delete_solved_problems(cursor: Cursor, inbox: str, *, still: Collection[bytes]) -> None:
     """Forget the entries below ``inbox`` that are no trouble any more, so that one that comes again is told again."""
     cursor.execute(FORGET, (inbox, list(still)))

@@ -132,7 +132,7 @@ def end_split_attempt(cursor: Cursor, job_id: str, *, error: str | None = None) 
     return 0 if row is None else int(row[0])
 
 
-def plan_job(
+def record_split(
     cursor: Cursor,
     job_id: str,
     *,

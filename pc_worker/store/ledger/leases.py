@@ -222,14 +222,14 @@ def unlock_lease(cursor: Cursor, lease: Lease) -> None:
     cursor.execute(f"SELECT pg_advisory_unlock({LOCK_KEY})", key)
 
 
-def take_waiting(cursor: Cursor, job_id: str, *, window: int, at_most: int | None = None) -> list[int]:
+def enqueue_waiting(cursor: Cursor, job_id: str, *, window: int, at_most: int | None = None) -> list[int]:
     """Give the chunks to send next, ``at_most`` so many, so that at most ``window`` of the job are with the broker."""
     values = {"job_id": job_id, "window": window, "at_most": window if at_most is None else at_most}
     cursor.execute(TAKE_WAITING, values)
     return sorted(chunk_no for (chunk_no,) in cursor.fetchall())
 
 
-def take_lost(cursor: Cursor, job_id: str, *, older_than_s: float) -> list[int]:
+def requeue_lost(cursor: Cursor, job_id: str, *, older_than_s: float) -> list[int]:
     """Give chunks that were sent long ago and that nobody works on, and mark them as sent again now."""
     cursor.execute(TAKE_LOST, (job_id, older_than_s))
     return sorted(chunk_no for (chunk_no,) in cursor.fetchall())

@@ -43,13 +43,13 @@ def seconds_behind(cursor: Cursor, domain: str) -> float:
     return float(seconds)
 
 
-def take_slot(cursor: Cursor, domain: str, job_id: str, chunk_no: int, *, each_s: float) -> None:
+def assign_slot(cursor: Cursor, domain: str, job_id: str, chunk_no: int, *, each_s: float) -> None:
     """Give the domain's next slot, of ``each_s`` seconds, to a chunk."""
     values = {"domain": domain, "job_id": job_id, "chunk_no": chunk_no, "each_s": each_s}
     cursor.execute(TAKE, values)
 
 
-def promise_look(cursor: Cursor, domain: str, *, needed: bool) -> float | None:
+def schedule_check(cursor: Cursor, domain: str, *, needed: bool) -> float | None:
     """Give in how many seconds to look at the domain's clock again; None if nobody needs to, or another does."""
     if not needed:
         cursor.execute(NOTHING_WAITS, (domain,))

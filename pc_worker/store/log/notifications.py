@@ -9,9 +9,9 @@ from typing import Any
 
 from pc_worker.errors import NotServable, ReadOnlyServer, Unavailable
 from pc_worker.store.db.async_connect import AsyncConnector
-from pc_worker.store.db.driver_errors import mapped
+from pc_worker.store.db.driver_errors import translated
 from pc_worker.store.db.session import CANNOT_BE_WRITTEN
-from pc_worker.store.log.read import settle
+from pc_worker.store.log.read import set_up_session
 from pc_worker.urls import read_database_url
 
 #: What a committed chunk notifies, with its domain as payload; what taking a subscription over does, domain/name.
@@ -35,7 +35,7 @@ async def listen(
     try:
         connection = await AsyncConnector(server, application="pcw_gateway_notice")()
         try:
-            await settle(connection, server, {})
+            await set_up_session(connection, server, {})
             await _attend(connection, ready, heard, probe_every_s)
         finally:
             with suppress(Exception):  # it may be broken in any way; what broke it is told
@@ -43,7 +43,7 @@ async def listen(
     except NotServable as exc:  # another server has taken the place of the one that was checked at the start
         raise Unavailable(str(exc)) from exc
     except Exception as exc:
-        raise mapped(exc) from exc
+        raise translated(exc) from exc
 
 
 async def _attend(

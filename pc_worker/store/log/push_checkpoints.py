@@ -22,7 +22,7 @@ SET epoch = excluded.epoch, position = excluded.position, updated_at = clock_tim
 
 
 @contextmanager
-def only_push(database: Database, domain: str, address: str) -> Iterator[bool]:
+def push_lock(database: Database, domain: str, address: str) -> Iterator[bool]:
     """Hold the right to push a domain to an address inside the block; False if another session has it."""
     with database.transaction() as cursor:
         cursor.execute(TAKE, (domain, address))

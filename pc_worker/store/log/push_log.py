@@ -126,7 +126,7 @@ def read_row(cursor: Cursor, domain: str, end: LogEnd, row_id: str) -> LoggedPay
     return None if row is None else _logged(*row)
 
 
-def read_taken(cursor: Cursor, domain: str, end: LogEnd, *, address: str, position: int) -> LoggedPayload | None:
+def read_accepted(cursor: Cursor, domain: str, end: LogEnd, *, address: str, position: int) -> LoggedPayload | None:
     """Give a row that the server at ``address`` took on the way to its checkpoint; None if none is known."""
     values = {"domain": domain, "model_id": end.model_id, "address": address, "position": position}
     cursor.execute(TAKEN, values)

@@ -15,7 +15,7 @@ import numpy as np
 
 from pc_worker.errors import ContractBroken
 from pc_worker.store.db.async_connect import AsyncConnector
-from pc_worker.store.db.driver_errors import mapped
+from pc_worker.store.db.driver_errors import translated
 from pc_worker.store.db.session import STATE, TELL, DatabaseState, told
 from pc_worker.urls import DatabaseServer, read_database_url
 
@@ -210,7 +210,7 @@ class Delivery:
             async with self._pool.acquire(timeout=self._wait_s) as connection:
                 yield connection
         except Exception as exc:
-            raise mapped(exc) from exc
+            raise translated(exc) from exc
 
 
 async def open_pool(database_url: str, *, connections: int) -> asyncpg.Pool:
@@ -218,7 +218,7 @@ async def open_pool(database_url: str, *, connections: int) -> asyncpg.Pool:
     server = read_database_url(database_url)
 
     async def set_up(connection: Any) -> None:
-        await settle(connection, server, SESSION)
+        await set_up_session(connection, server, SESSION)
 
     async def keep(_: Any) -> None:
         """Leave a session as it is: nothing here changes its settings, and asyncpg would take ours back."""
@@ -233,7 +233,7 @@ async def open_pool(database_url: str, *, connections: int) -> asyncpg.Pool:
     )
 
 
-async def settle(connection: Any, server: DatabaseServer, own: Mapping[str, str]) -> None:
+async def set_up_session(connection: Any, server: DatabaseServer, own: Mapping[str, str]) -> None:
     """Tell a new session its settings.
 
     Raises:

@@ -76,7 +76,7 @@ class Subscriptions:
             " (`subscriptions list`, `subscriptions drop`), or raise PC_WORKER_MAX_SUBSCRIPTIONS"
         )
 
-    async def keep(self, hold: SubscriptionLease, *, position: int, rows: int) -> None:
+    async def renew(self, hold: SubscriptionLease, *, position: int, rows: int) -> None:
         """Store ``position`` if it is beyond the stored one, count ``rows`` as acknowledged, and renew the hold.
 
         Raises:

@@ -188,7 +188,7 @@ def retired_models(cursor: Cursor, *, older_than_s: float) -> list[int]:
     return [model_id for (model_id,) in cursor.fetchall()]
 
 
-def keep_vectors(cursor: Cursor, model_id: int) -> None:
+def unretire_model(cursor: Cursor, model_id: int) -> None:
     """Note that a model is no longer retired: it is being filled anew, or has nothing left to drop."""
     cursor.execute(WANTED, (model_id,))
 

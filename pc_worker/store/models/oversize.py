@@ -107,7 +107,7 @@ class StoredTooLarge:
     refused_at: datetime
 
 
-def note_too_large(cursor: Cursor, domain: str, model_id: int, rows: Sequence[TooLarge]) -> None:
+def record_too_large(cursor: Cursor, domain: str, model_id: int, rows: Sequence[TooLarge]) -> None:
     """Keep rows that are too large with a model's vectors, and drop such vectors where they are stored."""
     if not rows:
         return
@@ -160,6 +160,6 @@ def list_too_large(cursor: Cursor, job_id: str | None = None) -> list[StoredTooL
     return [StoredTooLarge(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
 
 
-def forget_notes(cursor: Cursor, model_id: int) -> None:
+def delete_too_large(cursor: Cursor, model_id: int) -> None:
     """Remove the notes of a model whose vectors are gone."""
     cursor.execute(FORGET_MODEL, (model_id,))

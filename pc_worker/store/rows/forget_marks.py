@@ -56,7 +56,7 @@ def source_mark(source: str) -> bytes:
     return _mark("source", source)
 
 
-def note_marks(cursor: Cursor, domain: str, marks: Collection[bytes], seq: int) -> None:
+def record_marks(cursor: Cursor, domain: str, marks: Collection[bytes], seq: int) -> None:
     """Keep marks with the number that they were made under; the domain must be locked before the commit."""
     if marks:
         cursor.execute(NOTE, (domain, seq, list(marks)))
@@ -68,7 +68,7 @@ def any_after(cursor: Cursor, domain: str, seq: int) -> bool:
     return cursor.fetchone() == (True,)
 
 
-def any_lately(cursor: Cursor, domain: str) -> bool:
+def any_recently(cursor: Cursor, domain: str) -> bool:
     """Tell whether anything of the domain was forgotten while a chunk may have been at work."""
     cursor.execute(LATELY, (domain, LATELY_S))
     return cursor.fetchone() == (True,)

@@ -12,7 +12,7 @@ UNION SELECT row_id::text, row_id FROM rows WHERE domain = %(domain)s AND row_id
 """
 
 
-def row_names(cursor: Cursor, domain: str, names: Sequence[str]) -> dict[str, list[str]]:
+def row_ids_by_name(cursor: Cursor, domain: str, names: Sequence[str]) -> dict[str, list[str]]:
     """Give the row ids that each name stands for: a key may occur once in every source."""
     cursor.execute(FIND, {"domain": domain, "names": list(names)})
     found: dict[str, list[str]] = {}

@@ -12,7 +12,7 @@ import psycopg2.extensions
 
 from pc_worker.errors import SearchCancelled, Unavailable
 from pc_worker.store.db.connection import Database
-from pc_worker.store.db.driver_errors import mapped
+from pc_worker.store.db.driver_errors import translated
 
 
 class Stop:
@@ -66,7 +66,7 @@ class Stop:
             yield
         except (psycopg2.Error, Unavailable) as exc:
             self.left_s()
-            raise mapped(exc) from exc
+            raise translated(exc) from exc
         finally:
             with self._lock:  # from here on another search has the connection
                 self._connection = None

@@ -9,7 +9,7 @@ from pgvector import Vector
 
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.scope import Candidates, Profile, Scope, VectorIndex, read_candidates
-from pc_worker.store.search.statistics import rows_left
+from pc_worker.store.search.statistics import estimate_filtered_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,7 +74,7 @@ def _is_selective(cursor: Cursor, scope: Scope, passages: int) -> bool:
     if not scope.facets:
         return False
     if collection is not None and collection.documents:
-        left = rows_left(cursor, scope.profile.domain, scope.facets, collection)
+        left = estimate_filtered_rows(cursor, scope.profile.domain, scope.facets, collection)
         return left * left <= NEIGHBOUR_COST * passages * collection.documents
     cursor.execute(COUNT_FILTERED, scope.parameters | {"limit": EXACT_ROWS + 1})
     (count,) = cursor.fetchone() or (0,)

@@ -103,7 +103,9 @@ def set_bm25(database: Database, domain: str, *, k1: float = 1.2, b: float = 0.7
         )
 
 
-def rows_left(cursor: Cursor, domain: str, facets: Sequence[int], collection: CollectionStatistics) -> float:
+def estimate_filtered_rows(
+    cursor: Cursor, domain: str, facets: Sequence[int], collection: CollectionStatistics
+) -> float:
     """Estimate how many rows hold all ``facets``, as if they knew nothing of each other; too many if in doubt."""
     cursor.execute(KNOWN, (domain, list(facets)))
     common = dict(cursor.fetchall())

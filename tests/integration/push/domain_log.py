@@ -112,7 +112,7 @@ class DomainLog:
         model, job_id = self._model(cursor), f"job-{self.domain}"
         jobs.create_job(cursor, job_id=job_id, domain=self.domain, source="/f", request={}, max_dead=0)
         jobs.start_job(cursor, job_id)
-        jobs.plan_job(cursor, job_id, plan={}, fingerprint={}, model_id=model.model_id, rows_total=1, chunks=[])
+        jobs.record_split(cursor, job_id, plan={}, fingerprint={}, model_id=model.model_id, rows_total=1, chunks=[])
         return jobs.find_job(cursor, job_id)
 
     def _row(self, number: int, payload: dict[str, Any]) -> RowWrite:

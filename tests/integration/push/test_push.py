@@ -14,7 +14,7 @@ from pc_worker.services.push.push import PushRequest
 from pc_worker.services.push.push import push as do_push
 from pc_worker.store.db.connection import Database
 from pc_worker.store.log import push_log
-from pc_worker.store.log.push_checkpoints import only_push
+from pc_worker.store.log.push_checkpoints import push_lock
 from tests.integration.push.domain_log import DomainLog, assert_stored, row_id
 from tests.integration.push.pushing import QUICK, NewLog, checkpoint, push
 from tests.support.batch_server import StockBatchServer
@@ -179,12 +179,12 @@ def test_one_push_at_a_time_of_a_domain_to_an_address(
     DomainLog(database, "candidate").write(range(3))
     other = Database(database_url)
 
-    with only_push(other, "recruit", server.address) as alone:
+    with push_lock(other, "recruit", server.address) as alone:
         assert alone
         assert push(database, server, "recruit").state == "busy"
         assert push(database, server, "candidate").state == "complete"
     assert push(database, server, "recruit").rows == 3
-    with only_push(other, "recruit", server.address):
+    with push_lock(other, "recruit", server.address):
         other.close()
         eventually(lambda: push(database, server, "recruit").state == "complete", what="the lock of a lost connection")
 

@@ -31,7 +31,9 @@ def make_job(database: Database, *, rows: int = 10, chunk: int = 5, domain: str 
             ChunkSpec(chunk_no=i, first_row=first, row_count=min(chunk, rows - first), superseded=[], occurrences=None)
             for i, first in enumerate(starts)
         ]
-        jobs.plan_job(cursor, job_id, plan={}, fingerprint={}, model_id=model.model_id, rows_total=rows, chunks=chunks)
+        jobs.record_split(
+            cursor, job_id, plan={}, fingerprint={}, model_id=model.model_id, rows_total=rows, chunks=chunks
+        )
         return jobs.find_job(cursor, job_id)
 
 

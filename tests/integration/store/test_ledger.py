@@ -121,11 +121,11 @@ def test_at_most_a_window_of_chunks_is_with_the_broker(database: Database) -> No
     job = make_job(database, rows=50, chunk=5)
 
     with database.transaction() as cursor:
-        first = leases.take_waiting(cursor, job.job_id, window=4)
-        again = leases.take_waiting(cursor, job.job_id, window=4)
+        first = leases.enqueue_waiting(cursor, job.job_id, window=4)
+        again = leases.enqueue_waiting(cursor, job.job_id, window=4)
     finish(database, acquired(database, job, 0), Tally(written=5))
     with database.transaction() as cursor:
-        after = leases.take_waiting(cursor, job.job_id, window=4)
+        after = leases.enqueue_waiting(cursor, job.job_id, window=4)
 
     assert (first, again, after) == ([0, 1, 2, 3], [], [4])
 
@@ -133,13 +133,13 @@ def test_at_most_a_window_of_chunks_is_with_the_broker(database: Database) -> No
 def test_a_message_is_lost_when_nobody_works_on_its_chunk(database: Database, database_url: str) -> None:
     job = make_job(database)
     with database.transaction() as cursor:
-        leases.take_waiting(cursor, job.job_id, window=2)
+        leases.enqueue_waiting(cursor, job.job_id, window=2)
     at_work = Database(database_url)
     acquired(at_work, job, 0)
 
     with database.transaction() as cursor:
         cursor.execute("UPDATE chunks SET enqueued_at = now() - interval '1 hour' WHERE job_id = %s", (job.job_id,))
-        lost = leases.take_lost(cursor, job.job_id, older_than_s=60)
+        lost = leases.requeue_lost(cursor, job.job_id, older_than_s=60)
 
     assert lost == [1]
     at_work.close()

@@ -35,7 +35,7 @@ def _age(database: Database, job_id: str, *, by_s: float) -> None:
 def _sent_long_ago(database: Database, domain: str, *, by_s: float) -> Job:
     job = make_job(database, rows=10, chunk=5, domain=domain)
     with database.transaction() as cursor:
-        leases.take_waiting(cursor, job.job_id, window=10)
+        leases.enqueue_waiting(cursor, job.job_id, window=10)
     _age(database, job.job_id, by_s=by_s)
     return job
 

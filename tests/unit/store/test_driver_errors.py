@@ -5,7 +5,7 @@ import psycopg2
 import pytest
 
 from pc_worker.errors import DatabaseFailed, Fenced, PcWorkerError, Unavailable
-from pc_worker.store.db.driver_errors import mapped
+from pc_worker.store.db.driver_errors import translated
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ from pc_worker.store.db.driver_errors import mapped
     ],
 )
 def test_the_state_of_server_and_schema_is_unavailable(error: Exception) -> None:
-    found = mapped(error)
+    found = translated(error)
 
     assert isinstance(found, Unavailable)
     assert "\n" not in str(found)
@@ -51,7 +51,7 @@ def test_the_state_of_server_and_schema_is_unavailable(error: Exception) -> None
     ],
 )
 def test_anything_else_is_a_failure_in_one_sentence(error: Exception) -> None:
-    found = mapped(error)
+    found = translated(error)
 
     assert isinstance(found, DatabaseFailed)
     assert not isinstance(found, Unavailable)
@@ -60,4 +60,4 @@ def test_anything_else_is_a_failure_in_one_sentence(error: Exception) -> None:
 
 @pytest.mark.parametrize("error", [Fenced("taken over"), PcWorkerError("ours")])
 def test_our_own_errors_stay(error: PcWorkerError) -> None:
-    assert mapped(error) is error
+    assert translated(error) is error

@@ -80,7 +80,7 @@ class Session:
             Unavailable: If the database is away.
         """
         position, rows = self._window.acked, self._unkept_rows
-        await self._parts.subscriptions.keep(self._hold, position=position, rows=rows)
+        await self._parts.subscriptions.renew(self._hold, position=position, rows=rows)
         self._unkept_rows -= rows
         self._kept = position
 
