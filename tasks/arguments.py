@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from pc_worker.domains import Options
 from pc_worker.errors import InvalidRequest
-from pc_worker.services.ingest.submit import MOST_DEAD, MOST_ROWS_A_CHUNK, IngestRequest
+from pc_worker.model import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS
+from pc_worker.services.ingest.submit import MOST_DEAD, IngestRequest
 
 LARGEST = 2**63 - 1
 LONGEST_PATH = 4096
@@ -77,7 +78,7 @@ class Ingest(Arguments):
     path: Path = Field(description="an absolute path without NUL and unpaired surrogates")
     domain: Filled = Field(description=DOMAIN)
     chunk_size: int = Field(
-        300, ge=1, le=MOST_ROWS_A_CHUNK, description=f"a whole number from 1 to {MOST_ROWS_A_CHUNK}"
+        DEFAULT_CHUNK_ROWS, ge=1, le=MAX_CHUNK_ROWS, description=f"a whole number from 1 to {MAX_CHUNK_ROWS}"
     )
     job_id: JobId | None = Field(None, description=JOB_ID)
     max_dead: int = Field(0, ge=0, le=MOST_DEAD, description=f"a whole number from 0 to {MOST_DEAD}")

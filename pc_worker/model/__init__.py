@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pc_worker.model.ids import is_uuid, read_canonical_uuid, read_uuid
 from pc_worker.model.values import (
+    DEFAULT_CHUNK_ROWS,
+    MAX_CHUNK_ROWS,
     OPEN_STATES,
     ChunkSpec,
     DeadLetter,
@@ -22,6 +24,8 @@ from pc_worker.model.values import (
 )
 
 __all__ = [
+    "DEFAULT_CHUNK_ROWS",
+    "MAX_CHUNK_ROWS",
     "OPEN_STATES",
     "ChunkSpec",
     "DeadLetter",

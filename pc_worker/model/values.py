@@ -13,6 +13,11 @@ if TYPE_CHECKING:  # only types: whoever reads the ledger loads neither numpy no
 
 JobState = Literal["queued", "splitting", "running", "completed", "partial", "failed", "cancelled"]
 
+#: Rows of a chunk if the caller names no number, for ingest and for the streams.
+DEFAULT_CHUNK_ROWS = 300
+#: Most rows of a chunk that a caller may ask for.
+MAX_CHUNK_ROWS = 1000
+
 OPEN_STATES: tuple[JobState, ...] = ("queued", "splitting", "running")
 
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.model import read_canonical_uuid
-
-DEFAULT_CHUNK_ROWS = 300
-MAX_CHUNK_ROWS = 1000
+from pc_worker.model import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS, read_canonical_uuid
 
 
 def chunk_rows(asked: int) -> int:

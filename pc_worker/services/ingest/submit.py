@@ -11,12 +11,11 @@ from typing import Any
 
 from pc_worker.domains import Options, check_options, get_domain
 from pc_worker.errors import InvalidRequest, PcWorkerError
-from pc_worker.model import Job
+from pc_worker.model import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS, Job
 from pc_worker.services.dependencies import Services
 from pc_worker.services.sources import read_options
 from pc_worker.store.ledger import jobs
 
-MOST_ROWS_A_CHUNK = 1000
 MOST_DEAD = 2**63 - 1
 
 
@@ -32,7 +31,7 @@ class IngestRequest:
 
     path: str
     domain: str
-    chunk_size: int = 300
+    chunk_size: int = DEFAULT_CHUNK_ROWS
     max_dead: int = 0
     options: Options = field(default_factory=Options)
     delimiter: str | None = None
@@ -47,8 +46,8 @@ class IngestRequest:
         """
         check_options(get_domain(self.domain), self.options)
         read_options(self.delimiter, self.encoding, self.sheet)
-        if not 1 <= self.chunk_size <= MOST_ROWS_A_CHUNK:
-            raise InvalidRequest(f"chunk_size must be 1 to {MOST_ROWS_A_CHUNK}, not {self.chunk_size}")
+        if not 1 <= self.chunk_size <= MAX_CHUNK_ROWS:
+            raise InvalidRequest(f"chunk_size must be 1 to {MAX_CHUNK_ROWS}, not {self.chunk_size}")
         if not 0 <= self.max_dead <= MOST_DEAD:
             raise InvalidRequest(f"max_dead must be 0 to {MOST_DEAD}, not {self.max_dead}")
 
