@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pc_worker.errors import InvalidRequest, NotFound
 from pc_worker.gateway.calls.checks import checked_row_id
 from pc_worker.gateway.config import GatewayConfig
-from pc_worker.gateway.limits.places import Places
+from pc_worker.gateway.limits.quota import Places
 from pc_worker.gateway.log.notify import Watch
 from pc_worker.hot_buffer import AsyncHotBuffer
 from pc_worker.store.db.texts import storable

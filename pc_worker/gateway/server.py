@@ -21,9 +21,9 @@ from pc_worker.gateway.calls.search import SearchCall
 from pc_worker.gateway.calls.stream_embedding import EmbeddingStream
 from pc_worker.gateway.config import GatewayConfig, OnReady, SearchFunction
 from pc_worker.gateway.context import Closing, Parts
+from pc_worker.gateway.limits.admission import Door, Serve
 from pc_worker.gateway.limits.allocation import keep_freed_memory
-from pc_worker.gateway.limits.door import Door, Serve
-from pc_worker.gateway.limits.places import Places, Shares
+from pc_worker.gateway.limits.quota import Places, Shares
 from pc_worker.gateway.listen import open_addresses, server_options
 from pc_worker.gateway.log.notify import Watch
 from pc_worker.gateway.supervision import tell_unheard

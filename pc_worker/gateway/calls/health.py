@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2
 
 from pc_worker.errors import InvalidRequest, NotFound
-from pc_worker.gateway.limits.door import Call
+from pc_worker.gateway.limits.admission import Call
 
 SERVICE_NAME = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 SERVING, NOT_SERVING, SERVICE_UNKNOWN = (

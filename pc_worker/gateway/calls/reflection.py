@@ -10,7 +10,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection import SERVICE_NAME, aio
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.gateway.limits.door import Call
+from pc_worker.gateway.limits.admission import Call
 
 __all__ = ["SERVICE_NAME", "Reflection"]
 

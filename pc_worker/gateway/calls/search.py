@@ -14,8 +14,8 @@ from google.protobuf.message import DecodeError
 from pc_worker.errors import DeadlineExceeded, InvalidRequest
 from pc_worker.gateway.config import SearchFunction
 from pc_worker.gateway.context import Parts
-from pc_worker.gateway.limits.door import Call
-from pc_worker.gateway.limits.places import Caller
+from pc_worker.gateway.limits.admission import Call
+from pc_worker.gateway.limits.quota import Caller
 from pc_worker.store.search.cancel import Stop
 from pc_worker.store.search.filters import check_number
 from pc_worker.wire.generated import embedding_stream_pb2 as pb

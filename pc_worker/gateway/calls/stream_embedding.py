@@ -16,7 +16,7 @@ from pc_worker.errors import InvalidRequest, Unavailable
 from pc_worker.gateway import metrics
 from pc_worker.gateway.calls.checks import checked_position, chunk_rows
 from pc_worker.gateway.context import Parts
-from pc_worker.gateway.limits.door import Call
+from pc_worker.gateway.limits.admission import Call
 from pc_worker.gateway.log.delivery import LogReader, Range, resting_when_blocked
 from pc_worker.wire import row_type_of
 from pc_worker.wire.generated import embedding_stream_pb2 as pb

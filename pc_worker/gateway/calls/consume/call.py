@@ -15,7 +15,7 @@ from pc_worker.gateway.calls.consume.empty_stream import UnopenedSession
 from pc_worker.gateway.calls.consume.frames import parse_request
 from pc_worker.gateway.calls.consume.session import Session, Terms
 from pc_worker.gateway.context import Parts
-from pc_worker.gateway.limits.door import Call
+from pc_worker.gateway.limits.admission import Call
 from pc_worker.store.log.read import LogHead
 from pc_worker.store.log.subscription_leases import SubscriptionLease
 from pc_worker.wire import MESSAGE_BYTES

@@ -15,7 +15,7 @@ import grpc.aio
 
 from pc_worker.errors import DeadlineExceeded, InvalidRequest
 from pc_worker.gateway.auth import EVERYTHING, Access, Grant
-from pc_worker.gateway.limits.places import Caller, Places, host_of
+from pc_worker.gateway.limits.quota import Caller, Places, host_of
 from pc_worker.gateway.status import call_edge
 
 

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import pytest
 
 from pc_worker.errors import QuotaExceeded
-from pc_worker.gateway.limits.places import Caller, Places, Shares, host_of
+from pc_worker.gateway.limits.quota import Caller, Places, Shares, host_of
 
 SHARES = Shares(most=10, per_token=3, per_host=6)
 
