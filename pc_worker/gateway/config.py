@@ -46,7 +46,7 @@ class GatewayConfig:
         first_message_s: How long a call may take to say its first word.
         max_subscriptions: Named consumers of one domain.
         database_connections: Held only while a statement runs, so few serve many streams.
-        heal_s: How long a stream waits for a database that went away before it ends with UNAVAILABLE.
+        retry_for_s: How long a stream waits for a database that went away before it ends with UNAVAILABLE.
         stall_s: How long a client may not take a single message before its stream is closed.
         first_chunk_delay_s: The stock Java reader may block on itself if a chunk comes before it has subscribed.
         drain_s: How long running streams may go on after SIGTERM.
@@ -73,7 +73,7 @@ class GatewayConfig:
     first_message_s: float = 10.0
     max_subscriptions: int = 256
     database_connections: int = 8
-    heal_s: float = 30.0
+    retry_for_s: float = 30.0
     stall_s: float = 3600.0
     first_chunk_delay_s: float = 0.03
     drain_s: float = 5.0

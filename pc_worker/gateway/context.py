@@ -8,26 +8,26 @@ from dataclasses import dataclass
 from pc_worker.errors import InvalidRequest, NotFound
 from pc_worker.gateway.calls.checks import checked_row_id
 from pc_worker.gateway.config import GatewayConfig
-from pc_worker.gateway.limits.quota import Places
-from pc_worker.gateway.log.notify import Watch
+from pc_worker.gateway.limits.quota import Quota
+from pc_worker.gateway.log.notify import DatabaseWatch
 from pc_worker.hot_buffer import AsyncHotBuffer
 from pc_worker.store.db.texts import storable
 from pc_worker.store.log.read import Delivery, LogHead
 from pc_worker.store.log.subscription_leases import Subscriptions
 
 
-class Closing:
+class Shutdown:
     """How far the gateway has come in ending."""
 
     def __init__(self) -> None:
         #: Streams stop after their present frame.
         self.stopping = False
         #: Set as soon as the gateway is asked to end: for streams that never end by themselves.
-        self.asked = asyncio.Event()
+        self.requested = asyncio.Event()
 
-    async def wait_for(self, streams: Places, patience_s: float) -> None:
+    async def wait_for(self, streams: Quota, patience_s: float) -> None:
         """Let streams come to their end for ``patience_s``, then have them stop after their present frame."""
-        self.asked.set()
+        self.requested.set()
         try:
             await asyncio.wait_for(streams.emptied(), patience_s)
         except TimeoutError:
@@ -35,15 +35,15 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class GatewayContext:
     """The neighbours and limits that every call works with."""
 
     config: GatewayConfig
     delivery: Delivery
     subscriptions: Subscriptions
-    watch: Watch
+    watch: DatabaseWatch
     queue: AsyncHotBuffer | None
-    closing: Closing
+    shutdown: Shutdown
 
     async def head(self, domain: str) -> LogHead | None:
         """Give where the domain's log ends; None if it has no row yet.

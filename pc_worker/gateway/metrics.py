@@ -24,7 +24,7 @@ CREDIT_BYTES = Gauge(
 WAITED = Counter("pcw_gateway_consumer_waited_seconds", "Time chunks waited for a consumer's credit", ["domain"])
 FENCED = Counter("pcw_gateway_consumers_fenced", "Consumers that lost their subscription to another", ["domain"])
 
-DEATHS = Counter("pcw_gateway_background_deaths", "Background tasks that ended unforeseen, and began again", ["task"])
+RESTARTS = Counter("pcw_gateway_background_deaths", "Background tasks that ended unforeseen, and began again", ["task"])
 
 
 class CreditShown:

@@ -20,13 +20,13 @@ from pc_worker.gateway.calls.reflection import Reflection
 from pc_worker.gateway.calls.search import SearchCall
 from pc_worker.gateway.calls.stream_embedding import EmbeddingStream
 from pc_worker.gateway.config import GatewayConfig, OnReady, SearchFunction
-from pc_worker.gateway.context import Closing, Parts
-from pc_worker.gateway.limits.admission import Door, Serve
+from pc_worker.gateway.context import GatewayContext, Shutdown
+from pc_worker.gateway.limits.admission import Admission, Serve
 from pc_worker.gateway.limits.allocation import keep_freed_memory
-from pc_worker.gateway.limits.quota import Places, Shares
+from pc_worker.gateway.limits.quota import Quota, QuotaLimits
 from pc_worker.gateway.listen import open_addresses, server_options
-from pc_worker.gateway.log.notify import Watch
-from pc_worker.gateway.supervision import tell_unheard
+from pc_worker.gateway.log.notify import DatabaseWatch
+from pc_worker.gateway.supervision import log_unhandled
 from pc_worker.hot_buffer import AsyncHotBuffer, open_hot_buffer
 from pc_worker.store.log.read import Delivery, open_pool
 from pc_worker.store.log.subscription_leases import Subscriptions
@@ -56,39 +56,39 @@ async def serve(
         Unavailable: If an address is taken.
     """
     keep_freed_memory()
-    asyncio.get_running_loop().set_exception_handler(tell_unheard)
+    asyncio.get_running_loop().set_exception_handler(log_unhandled)
     asked = _stop_asked()
     async with AsyncExitStack() as stack:
         health = Health((SERVICE,))
-        watch = Watch(config.database_url, health.set)
-        parts = await _parts(config, watch, stack)
+        watch = DatabaseWatch(config.database_url, health.set)
+        gateway = await _open_context(config, watch, stack)
         access = Access(token=config.token, tokens=config.tokens)
-        streams = Places(_shares(config))
+        streams = Quota(_quota_limits(config))
         server = grpc.aio.server(options=server_options(config, access))
         addresses = open_addresses(server, config, access)
-        door = Door(access, first_message_s=config.first_message_s)
-        _register(server, door, _calls(parts, search), streams)
-        _register_beside(server, door, health, config)
+        admission = Admission(access, first_message_s=config.first_message_s)
+        _register(server, admission, _calls(gateway, search), streams)
+        _register_beside(server, admission, health, config)
         await server.start()
         log.info("gateway_listening", addresses=addresses)
-        async with watch.running(), _stopping_cleanly(server, parts, health, streams):
+        async with watch.running(), _stopping_cleanly(server, gateway, health, streams):
             if on_ready is not None:
                 on_ready(addresses)
             await asked.wait()
 
 
-async def _parts(config: GatewayConfig, watch: Watch, stack: AsyncExitStack) -> Parts:
+async def _open_context(config: GatewayConfig, watch: DatabaseWatch, stack: AsyncExitStack) -> GatewayContext:
     pool = await open_pool(config.database_url, connections=config.database_connections)
     queue = None if config.redis_url is None else _queue(config.redis_url, stack)
     stack.callback(pool.terminate)
     delivery = Delivery(pool, wait_s=read_database_url(config.database_url).connect_all_s)
-    return Parts(
+    return GatewayContext(
         config=config,
         delivery=delivery,
         subscriptions=Subscriptions(delivery, most=config.max_subscriptions),
         watch=watch,
         queue=queue,
-        closing=Closing(),
+        shutdown=Shutdown(),
     )
 
 
@@ -98,33 +98,33 @@ def _queue(redis_url: str, stack: AsyncExitStack) -> AsyncHotBuffer:
     return queue
 
 
-def _shares(config: GatewayConfig) -> Shares:
-    return Shares(most=config.max_streams, per_token=config.streams_per_token, per_host=config.streams_per_host)
+def _quota_limits(config: GatewayConfig) -> QuotaLimits:
+    return QuotaLimits(most=config.max_streams, per_token=config.streams_per_token, per_host=config.streams_per_host)
 
 
-def _calls(parts: Parts, search: SearchFunction | None) -> dict[str, Serve]:
+def _calls(gateway: GatewayContext, search: SearchFunction | None) -> dict[str, Serve]:
     calls: dict[str, Serve] = {
-        "StreamEmbedding": EmbeddingStream(parts).serve,
-        "Consume": ConsumeCall(parts).serve,
+        "StreamEmbedding": EmbeddingStream(gateway).serve,
+        "Consume": ConsumeCall(gateway).serve,
     }
-    return calls if search is None else {**calls, "Search": SearchCall(parts, search).serve}
+    return calls if search is None else {**calls, "Search": SearchCall(gateway, search).serve}
 
 
-def _register(server: grpc.aio.Server, door: Door, calls: Mapping[str, Serve], streams: Places) -> None:
-    handlers = {name: door.handler(name, serve, streams) for name, serve in calls.items()}
+def _register(server: grpc.aio.Server, admission: Admission, calls: Mapping[str, Serve], streams: Quota) -> None:
+    handlers = {name: admission.handler(name, serve, streams) for name, serve in calls.items()}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
 
 
-def _register_beside(server: grpc.aio.Server, door: Door, health: Health, config: GatewayConfig) -> None:
+def _register_beside(server: grpc.aio.Server, admission: Admission, health: Health, config: GatewayConfig) -> None:
     # With places of their own: who watches over the gateway must get in when all others are taken.
     one = config.side_calls_per_caller
-    places = Places(Shares(most=config.side_calls, per_token=one, per_host=one), what="health and reflection calls")
+    places = Quota(QuotaLimits(most=config.side_calls, per_token=one, per_host=one), what="health and reflection calls")
     asked = {
-        "Check": door.handler("Check", health.check, places, known=False),
-        "Watch": door.handler("Watch", health.watch, places, known=False),
+        "Check": admission.handler("Check", health.check, places, known=False),
+        "Watch": admission.handler("Watch", health.watch, places, known=False),
     }
     reflection = Reflection((SERVICE, HEALTH, REFLECTION))
-    described = {"ServerReflectionInfo": door.handler("ServerReflectionInfo", reflection.serve, places)}
+    described = {"ServerReflectionInfo": admission.handler("ServerReflectionInfo", reflection.serve, places)}
     server.add_generic_rpc_handlers(
         (
             grpc.method_handlers_generic_handler(HEALTH, asked),
@@ -135,15 +135,15 @@ def _register_beside(server: grpc.aio.Server, door: Door, health: Health, config
 
 @asynccontextmanager
 async def _stopping_cleanly(
-    server: grpc.aio.Server, parts: Parts, health: Health, streams: Places
+    server: grpc.aio.Server, gateway: GatewayContext, health: Health, streams: Quota
 ) -> AsyncIterator[None]:
     try:
         yield
     finally:
         log.info("gateway_stopping")
         health.end()
-        patience_s = parts.config.drain_s
-        await asyncio.gather(server.stop(patience_s + CUT_S), parts.closing.wait_for(streams, patience_s))
+        patience_s = gateway.config.drain_s
+        await asyncio.gather(server.stop(patience_s + CUT_S), gateway.shutdown.wait_for(streams, patience_s))
         log.info("gateway_stopped")
 
 

@@ -15,7 +15,9 @@ from pc_worker.errors import (
 
 log = structlog.get_logger()
 
-UNFORESEEN = "the gateway met an error of its own, which is in its log: try again, and tell its operator if it stays"
+INTERNAL_ERROR = (
+    "the gateway met an error of its own, which is in its log: try again, and tell its operator if it stays"
+)
 #: Characters; details travel as a header, and many clients take no more than 8 KiB of those.
 MOST_DETAILS = 1000
 
@@ -43,7 +45,7 @@ async def call_edge(context: grpc.aio.ServicerContext, method: str) -> AsyncIter
         await _abort(context, grpc.StatusCode.UNAVAILABLE, "the stream broke off: resume after the last row")
     except Exception as exc:
         log.error("call_failed", method=method, peer=context.peer(), error=str(exc), exc_info=exc)
-        await _abort(context, grpc.StatusCode.INTERNAL, UNFORESEEN)
+        await _abort(context, grpc.StatusCode.INTERNAL, INTERNAL_ERROR)
 
 
 async def _abort(context: grpc.aio.ServicerContext, status: grpc.StatusCode, sentence: str) -> None:

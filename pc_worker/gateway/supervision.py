@@ -19,8 +19,8 @@ PAUSES_S = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 LASTED_S = 60.0
 
 
-class Deaths:
-    """How often a piece of work has died in a row, told to the log and to Prometheus."""
+class Restarts:
+    """How often a task has died in a row, told to the log and to Prometheus."""
 
     def __init__(self, name: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._name, self._clock = name, clock
@@ -37,40 +37,40 @@ class Deaths:
             self._row = 0
         pause_s = PAUSES_S[min(self._row, len(PAUSES_S) - 1)]
         self._row += 1
-        metrics.DEATHS.labels(self._name).inc()
+        metrics.RESTARTS.labels(self._name).inc()
         log.error("background_task_died", task=self._name, error=str(error), again_in_s=pause_s, exc_info=error)
         return pause_s
 
 
 async def supervised(name: str, work: Callable[[], Awaitable[None]]) -> None:
     """Run ``work``, which is to last, until this is cancelled: it begins again, after a pause, however it ended."""
-    deaths = Deaths(name)
+    restarts = Restarts(name)
     while True:
-        deaths.begin()
+        restarts.begin()
         error: Exception | None = None
         try:
             await work()
         except Exception as exc:
             error = exc
-        await asyncio.sleep(deaths.pause_s(error))
+        await asyncio.sleep(restarts.pause_s(error))
 
 
 def supervised_thread(name: str, work: Callable[[], None]) -> None:
     """Run ``work`` beside the caller until it has ended well: it begins again, after a pause, when it failed."""
-    deaths = Deaths(name)
+    restarts = Restarts(name)
 
     def repeat() -> None:
         while True:
-            deaths.begin()
+            restarts.begin()
             try:
                 return work()
             except Exception as exc:
-                time.sleep(deaths.pause_s(exc))
+                time.sleep(restarts.pause_s(exc))
 
     threading.Thread(target=repeat, name=name, daemon=True).start()
 
 
-def tell_unheard(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+def log_unhandled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Log an error that nobody waited for; a lost connection in one line.
 
     asyncpg leaves one behind when a call is cancelled in the middle of a statement.

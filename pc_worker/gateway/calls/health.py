@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2
 
 from pc_worker.errors import InvalidRequest, NotFound
-from pc_worker.gateway.limits.admission import Call
+from pc_worker.gateway.limits.admission import AdmittedCall
 
 SERVICE_NAME = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 SERVING, NOT_SERVING, SERVICE_UNKNOWN = (
@@ -36,7 +36,7 @@ class Health:
         self._ended = True
         self.set(False)
 
-    async def check(self, call: Call) -> None:
+    async def check(self, call: AdmittedCall) -> None:
         """Answer once.
 
         Raises:
@@ -46,9 +46,9 @@ class Health:
         service = _service(call)
         if service not in self._services:
             raise NotFound(f"there is no service {service[:80]!r}")
-        await self._say(call, self._status(service))
+        await self._write(call, self._status(service))
 
-    async def watch(self, call: Call) -> None:
+    async def watch(self, call: AdmittedCall) -> None:
         """Answer now and at every change, until the caller ends.
 
         Raises:
@@ -60,7 +60,7 @@ class Health:
             while True:
                 changed.clear()
                 if (status := self._status(service)) != said:
-                    await self._say(call, status)
+                    await self._write(call, status)
                     said = status
                 await changed.wait()
         finally:
@@ -71,11 +71,11 @@ class Health:
             return int(SERVICE_UNKNOWN)
         return int(SERVING if self._serving else NOT_SERVING)
 
-    async def _say(self, call: Call, status: int) -> None:
+    async def _write(self, call: AdmittedCall, status: int) -> None:
         await call.context.write(health_pb2.HealthCheckResponse(status=status).SerializeToString())
 
 
-def _service(call: Call) -> str:
+def _service(call: AdmittedCall) -> str:
     try:
         return str(health_pb2.HealthCheckRequest.FromString(call.first).service)
     except DecodeError as exc:

@@ -10,7 +10,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection import SERVICE_NAME, aio
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.gateway.limits.admission import Call
+from pc_worker.gateway.limits.admission import AdmittedCall
 
 __all__ = ["SERVICE_NAME", "Reflection"]
 
@@ -21,7 +21,7 @@ class Reflection:
     def __init__(self, services: tuple[str, ...]) -> None:
         self._servicer = aio.ReflectionServicer(services)
 
-    async def serve(self, call: Call) -> None:
+    async def serve(self, call: AdmittedCall) -> None:
         """Answer until the caller ends.
 
         Raises:
@@ -31,7 +31,7 @@ class Reflection:
             await call.context.write(answer.SerializeToString())
 
 
-async def _requests(call: Call) -> AsyncIterator[Any]:
+async def _requests(call: AdmittedCall) -> AsyncIterator[Any]:
     raw: object = call.first
     while isinstance(raw, bytes):
         try:

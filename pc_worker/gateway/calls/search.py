@@ -13,8 +13,8 @@ from google.protobuf.message import DecodeError
 
 from pc_worker.errors import DeadlineExceeded, InvalidRequest
 from pc_worker.gateway.config import SearchFunction
-from pc_worker.gateway.context import Parts
-from pc_worker.gateway.limits.admission import Call
+from pc_worker.gateway.context import GatewayContext
+from pc_worker.gateway.limits.admission import AdmittedCall
 from pc_worker.gateway.limits.quota import Caller
 from pc_worker.store.search.cancel import Stop
 from pc_worker.store.search.filters import check_number
@@ -25,7 +25,7 @@ DEFAULT_K = 10
 ASK_AGAIN_S = 0.2
 
 
-class Turns:
+class CallerLimit:
     """At most so many at work at once of each caller; the others wait in the order in which they came."""
 
     def __init__(self, per_caller: int) -> None:
@@ -33,7 +33,7 @@ class Turns:
         self._gates: dict[str, tuple[asyncio.Semaphore, int]] = {}
 
     @asynccontextmanager
-    async def take(self, caller: Caller) -> AsyncIterator[None]:
+    async def slot(self, caller: Caller) -> AsyncIterator[None]:
         """Wait for a turn, and have it for the block."""
         key = caller.key
         gate, users = self._gates.get(key, (asyncio.Semaphore(self._per_caller), 0))
@@ -50,14 +50,14 @@ class Turns:
 class SearchCall:
     """The handler; takes and gives bytes."""
 
-    def __init__(self, parts: Parts, search: SearchFunction) -> None:
-        config = parts.config
+    def __init__(self, gateway: GatewayContext, search: SearchFunction) -> None:
+        config = gateway.config
         self._search, self._search_s = search, config.search_s
-        self._turns = Turns(config.searches_per_caller)
+        self._caller_limit = CallerLimit(config.searches_per_caller)
         self._endings: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(config.searches, thread_name_prefix="search")
 
-    async def serve(self, call: Call) -> None:
+    async def serve(self, call: AdmittedCall) -> None:
         """Serve one call.
 
         Raises:
@@ -66,7 +66,7 @@ class SearchCall:
         request = _parse(call.first)
         call.grant.check(request.domain)
         try:
-            async with asyncio.timeout(self._search_s), self._turns.take(call.caller):
+            async with asyncio.timeout(self._search_s), self._caller_limit.slot(call.caller):
                 answer = await self._run(request)
         except TimeoutError as exc:
             raise DeadlineExceeded(
@@ -81,7 +81,7 @@ class SearchCall:
         try:
             return await asyncio.shield(answer)
         except asyncio.CancelledError:
-            answer.add_done_callback(_look_away)
+            answer.add_done_callback(_ignore_error)
             ending = asyncio.create_task(_end(work, stop))
             self._endings.add(ending)
             ending.add_done_callback(self._endings.discard)
@@ -102,7 +102,7 @@ class SearchCall:
         return _response(found).SerializeToString()
 
 
-def _look_away(answer: asyncio.Future[bytes]) -> None:
+def _ignore_error(answer: asyncio.Future[bytes]) -> None:
     # Asyncio complains of an error that nobody has looked at.
     if not answer.cancelled():
         answer.exception()

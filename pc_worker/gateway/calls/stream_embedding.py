@@ -15,9 +15,9 @@ from google.protobuf.message import DecodeError
 from pc_worker.errors import InvalidRequest, Unavailable
 from pc_worker.gateway import metrics
 from pc_worker.gateway.calls.checks import checked_position, chunk_rows
-from pc_worker.gateway.context import Parts
-from pc_worker.gateway.limits.admission import Call
-from pc_worker.gateway.log.delivery import LogReader, Range, resting_when_blocked
+from pc_worker.gateway.context import GatewayContext
+from pc_worker.gateway.limits.admission import AdmittedCall
+from pc_worker.gateway.log.delivery import LogRange, LogReader, dropping_read_ahead
 from pc_worker.wire import row_type_of
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
@@ -25,15 +25,15 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StreamStart:
     """Where a call begins: the range it reads and the uuid it was given, empty if none."""
 
-    wanted: Range
+    wanted: LogRange
     given_uuid: str
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class StreamMessage:
     """One message ready to go, with its last row and where its rows were read."""
 
     message: bytes
@@ -44,7 +44,7 @@ class Outgoing:
 
 
 @dataclass(slots=True)
-class Progress:
+class StreamProgress:
     """What a call has delivered so far."""
 
     last_uuid: str
@@ -56,10 +56,10 @@ class Progress:
 class EmbeddingStream:
     """The handler; takes and gives bytes."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, gateway: GatewayContext) -> None:
+        self._gateway = gateway
 
-    async def serve(self, call: Call) -> None:
+    async def serve(self, call: AdmittedCall) -> None:
         """Serve one call.
 
         Raises:
@@ -71,23 +71,25 @@ class EmbeddingStream:
         with metrics.stream_open(request.domain, "StreamEmbedding"):
             await self._serve(start, call.context)
 
-    async def _start(self, request: pb.StreamEmbeddingRequest) -> Start:
+    async def _start(self, request: pb.StreamEmbeddingRequest) -> StreamStart:
         max_rows = chunk_rows(request.chunk_size)
-        end = await self._parts.head(request.domain)
+        end = await self._gateway.head(request.domain)
         head = 0 if end is None else end.position
         given = "" if request.HasField("after_position") else request.last_processed_uuid
         if request.HasField("after_position"):
             after = checked_position(request.after_position, head)
         else:
-            after = await self._parts.resolve(request.domain, given) if given else 0
+            after = await self._gateway.resolve(request.domain, given) if given else 0
         row_type = row_type_of(request.domain)
-        return Start(Range(domain=request.domain, row_type=row_type, after=after, head=head, max_rows=max_rows), given)
+        return StreamStart(
+            LogRange(domain=request.domain, row_type=row_type, after=after, head=head, max_rows=max_rows), given
+        )
 
-    async def _serve(self, start: Start, context: grpc.aio.ServicerContext) -> None:
+    async def _serve(self, start: StreamStart, context: grpc.aio.ServicerContext) -> None:
         wanted = start.wanted
-        progress = Progress(start.given_uuid, wanted.after)
+        progress = StreamProgress(start.given_uuid, wanted.after)
         await context.send_initial_metadata(())
-        await asyncio.sleep(self._parts.config.first_chunk_delay_s)
+        await asyncio.sleep(self._gateway.config.first_chunk_delay_s)
         try:
             await self._send(wanted, progress, context)
             progress.complete = True
@@ -95,21 +97,23 @@ class EmbeddingStream:
         finally:
             self._record(wanted, progress)
 
-    async def _send(self, wanted: Range, progress: Progress, context: grpc.aio.ServicerContext) -> None:
-        reader = LogReader(self._parts.delivery, self._parts.queue, wanted, heal_s=self._parts.config.heal_s)
+    async def _send(self, wanted: LogRange, progress: StreamProgress, context: grpc.aio.ServicerContext) -> None:
+        reader = LogReader(
+            self._gateway.delivery, self._gateway.queue, wanted, retry_for_s=self._gateway.config.retry_for_s
+        )
         async with aclosing(_messages(reader, wanted.max_rows)) as messages:
             async for outgoing in messages:
-                if self._parts.closing.stopping:
+                if self._gateway.shutdown.stopping:
                     raise Unavailable(f"the gateway is stopping: resume after position {progress.last_position}")
-                with resting_when_blocked(reader):
+                with dropping_read_ahead(reader):
                     await self._write(outgoing, wanted.domain, context)
                 progress.rows += outgoing.rows
                 progress.last_uuid, progress.last_position = outgoing.last_uuid, outgoing.last_position
 
-    async def _write(self, outgoing: Outgoing, domain: str, context: grpc.aio.ServicerContext) -> None:
+    async def _write(self, outgoing: StreamMessage, domain: str, context: grpc.aio.ServicerContext) -> None:
         before = time.monotonic()
         try:
-            async with asyncio.timeout(self._parts.config.stall_s):
+            async with asyncio.timeout(self._gateway.config.stall_s):
                 await context.write(outgoing.message)
         except TimeoutError as exc:
             raise Unavailable("the client took no message for too long: resume after the last row it has") from exc
@@ -117,7 +121,7 @@ class EmbeddingStream:
         metrics.ROWS.labels(domain, outgoing.source).inc(outgoing.rows)
         metrics.BYTES.labels(domain).inc(len(outgoing.message))
 
-    def _record(self, wanted: Range, progress: Progress) -> None:
+    def _record(self, wanted: LogRange, progress: StreamProgress) -> None:
         # The stock reader takes a broken stream for its end: only our record tells that it was cut short.
         metrics.ENDED.labels(wanted.domain, "complete" if progress.complete else "cut").inc()
         report = log.info if progress.complete else log.warning
@@ -131,12 +135,14 @@ class EmbeddingStream:
         )
 
 
-async def _messages(reader: LogReader, max_rows: int) -> AsyncGenerator[Outgoing, None]:
-    async for piece in reader.pieces():
-        block, source = piece.block, "queue" if piece.queued else "log"
-        for start, end in block.cuts(piece.start, max_rows=max_rows):
+async def _messages(reader: LogReader, max_rows: int) -> AsyncGenerator[StreamMessage, None]:
+    async for log_slice in reader.slices():
+        block, source = log_slice.block, "queue" if log_slice.queued else "log"
+        for start, end in block.cuts(log_slice.start, max_rows=max_rows):
             last = end - 1
-            yield Outgoing(block.message(start, end), end - start, block.row_id(last), block.positions[last], source)
+            yield StreamMessage(
+                block.message(start, end), end - start, block.row_id(last), block.positions[last], source
+            )
 
 
 def _parse(raw: bytes) -> pb.StreamEmbeddingRequest:
@@ -146,7 +152,7 @@ def _parse(raw: bytes) -> pb.StreamEmbeddingRequest:
         raise InvalidRequest("the request is not a StreamEmbeddingRequest") from exc
 
 
-def _trailers(progress: Progress, head: int) -> tuple[tuple[str, str], ...]:
+def _trailers(progress: StreamProgress, head: int) -> tuple[tuple[str, str], ...]:
     return (
         ("pcw-rows", str(progress.rows)),
         ("pcw-last-uuid", progress.last_uuid),

@@ -1,4 +1,4 @@
-"""The door that every call comes through: who it is, a place, its first word in time, and one status at its end.
+"""The admission that every call comes through: who it is, a place, its first word in time, and one status at its end.
 
 gRPC hands a unary call to its handler only once the request is there, and waits for that without end. So every call is
 taken as a stream here, which looks the same on the wire: it counts, and its time runs, from its first header on.
@@ -15,12 +15,12 @@ import grpc.aio
 
 from pc_worker.errors import DeadlineExceeded, InvalidRequest
 from pc_worker.gateway.auth import EVERYTHING, Access, Grant
-from pc_worker.gateway.limits.quota import Caller, Places, host_of
+from pc_worker.gateway.limits.quota import Caller, Quota, host_of
 from pc_worker.gateway.status import call_edge
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class AdmittedCall:
     """A call that has been let in, and its first message."""
 
     first: bytes
@@ -30,16 +30,16 @@ class Call:
 
 
 #: Answers a call.
-Serve = Callable[[Call], Awaitable[None]]
+Serve = Callable[[AdmittedCall], Awaitable[None]]
 
 
-class Door:
+class Admission:
     """Lets calls in; ``first_message_s`` = how long a call may take to say its first word."""
 
     def __init__(self, access: Access, *, first_message_s: float) -> None:
         self._access, self._first_message_s = access, first_message_s
 
-    def handler(self, method: str, serve: Serve, places: Places, *, known: bool = True) -> grpc.RpcMethodHandler:
+    def handler(self, method: str, serve: Serve, quota: Quota, *, known: bool = True) -> grpc.RpcMethodHandler:
         """Give gRPC's handler of a method, which takes and gives bytes.
 
         Args:
@@ -53,8 +53,8 @@ class Door:
             async with call_edge(context, method):
                 grant = self._access.grant(context.invocation_metadata()) if known else EVERYTHING
                 caller = Caller(host_of(context.peer()), grant.token)
-                with places.hold(caller):
-                    await serve(Call(await self._first_message(context), context, caller, grant))
+                with quota.take(caller):
+                    await serve(AdmittedCall(await self._first_message(context), context, caller, grant))
 
         return grpc.stream_stream_rpc_method_handler(answer)
 

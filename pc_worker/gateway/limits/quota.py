@@ -30,7 +30,7 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shares:
+class QuotaLimits:
     """Calls open at once: of everybody, of one token, and of one host."""
 
     most: int
@@ -38,18 +38,18 @@ class Shares:
     per_host: int
 
 
-class Places:
+class Quota:
     """The calls that are open now."""
 
-    def __init__(self, shares: Shares, *, what: str = "streams") -> None:
-        self._shares, self._what = shares, what
+    def __init__(self, shares: QuotaLimits, *, what: str = "streams") -> None:
+        self._limits, self._what = shares, what
         self._held: Counter[str] = Counter()
         self._open = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
     @contextmanager
-    def hold(self, caller: Caller) -> Iterator[None]:
+    def take(self, caller: Caller) -> Iterator[None]:
         """Take one of the places while a call lasts.
 
         Raises:
@@ -71,7 +71,7 @@ class Places:
         await self._idle.wait()
 
     def _check(self, caller: Caller, keys: list[str]) -> None:
-        shares = self._shares
+        shares = self._limits
         for key, most, whose in zip(keys, (shares.per_host, shares.per_token), ("host", "token"), strict=False):
             if self._held[key] >= most:
                 raise QuotaExceeded(

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from pc_worker.errors import ContractBroken, Unavailable
 from pc_worker.gateway.log.read_ahead import ReadAhead
-from pc_worker.gateway.log.read_plan import Step, plan
-from pc_worker.gateway.log.retry import Patience
+from pc_worker.gateway.log.read_plan import ReadStep, read_plan
+from pc_worker.gateway.log.retry import RetryBudget
 from pc_worker.hot_buffer import AsyncHotBuffer, Entry
 from pc_worker.store.log.read import Delivery, LogBatchRecord, LoggedRows, Tombstone
 from pc_worker.wire import MESSAGE_BYTES, RowBlock, build_block, row_message
@@ -32,9 +32,9 @@ MOST_ROW_BYTES = MESSAGE_BYTES - 65_536
 
 
 @contextmanager
-def resting_when_blocked(reader: LogReader) -> Iterator[None]:
+def dropping_read_ahead(reader: LogReader) -> Iterator[None]:
     """Have ``reader`` give up what it read ahead if the block, a write, lasts: a client costs its one message then."""
-    timer = asyncio.get_running_loop().call_later(BLOCKED_S, reader.rest)
+    timer = asyncio.get_running_loop().call_later(BLOCKED_S, reader.drop_read_ahead)
     try:
         yield
     finally:
@@ -42,7 +42,7 @@ def resting_when_blocked(reader: LogReader) -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class LogSlice:
     """Rows of a block from ``start`` on, and deleted ones; after them the log is read up to ``upto``.
 
     ``jobs`` logged the rows, one for each or one for all, empty = unknown; they and ``tombstones`` are filled in for
@@ -60,7 +60,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
+class LogRange:
     """What to read: rows of ``domain`` beyond ``after``, as they stand in a log that ends at ``head``.
 
     ``consumer`` = with tombstones and jobs.
@@ -77,50 +77,52 @@ class Range:
 class LogReader:
     """Reads one range in order, a little ahead, surviving a database or queue that goes away meanwhile."""
 
-    def __init__(self, delivery: Delivery, queue: AsyncHotBuffer | None, wanted: Range, *, heal_s: float) -> None:
-        self._delivery, self._queue, self._wanted, self._heal_s = delivery, queue, wanted, heal_s
+    def __init__(
+        self, delivery: Delivery, queue: AsyncHotBuffer | None, wanted: LogRange, *, retry_for_s: float
+    ) -> None:
+        self._delivery, self._queue, self._wanted, self._retry_for_s = delivery, queue, wanted, retry_for_s
         self._cursor = wanted.after
         self._batches: Sequence[LogBatchRecord] = ()
-        self._ahead: ReadAhead[Step, Entry | LoggedRows | None] = ReadAhead((), self._read, depth=0)
+        self._ahead: ReadAhead[ReadStep, Entry | LoggedRows | None] = ReadAhead((), self._read, depth=0)
 
-    async def pieces(self) -> AsyncIterator[Piece]:
+    async def slices(self) -> AsyncIterator[LogSlice]:
         """Yield the range's rows; complete when it ends.
 
         Raises:
-            Unavailable: If the database stays away for ``heal_s``.
+            Unavailable: If the database stays away for ``retry_for_s``.
             ContractBroken: If a row cannot be read as the schema promises.
         """
-        patience = Patience(self._heal_s)
+        patience = RetryBudget(self._retry_for_s)
         while self._cursor < self._wanted.head:
             try:
-                async for piece in self._window():
+                async for log_slice in self._window():
                     patience.succeed()
-                    yield piece
+                    yield log_slice
             except Unavailable as exc:
                 await patience.endure(exc, f"stream of {self._wanted.domain}")
 
-    def rest(self) -> None:
+    def drop_read_ahead(self) -> None:
         """Give up what was read ahead: its client does not take what it has."""
         self._ahead.drop()
 
-    async def _window(self) -> AsyncIterator[Piece]:
+    async def _window(self) -> AsyncIterator[LogSlice]:
         expires = time.monotonic() + PLAN_S
         self._ahead = ReadAhead(await self._plan(), self._read, depth=READ_AHEAD)
         try:
             while time.monotonic() < expires and (taken := await self._ahead.take()) is not None:
-                async for piece in self._pieces(*taken):
-                    self._cursor = piece.upto
-                    yield piece
+                async for log_slice in self._slices(*taken):
+                    self._cursor = log_slice.upto
+                    yield log_slice
         finally:
             self._ahead.drop()
         await self._check_end()
 
-    async def _pieces(self, step: Step, found: Entry | LoggedRows | None) -> AsyncIterator[Piece]:
-        piece = self._piece(step, found)
-        yield piece
-        while piece.upto < step.upto:
-            piece = self._piece(step, await self._rows(piece.upto, step.upto))
-            yield piece
+    async def _slices(self, step: ReadStep, found: Entry | LoggedRows | None) -> AsyncIterator[LogSlice]:
+        log_slice = self._slice(step, found)
+        yield log_slice
+        while log_slice.upto < step.upto:
+            log_slice = self._slice(step, await self._rows(log_slice.upto, step.upto))
+            yield log_slice
 
     async def _check_end(self) -> None:
         # After reading: what a restored database no longer has looks like rows that were deleted.
@@ -130,7 +132,7 @@ class LogReader:
                 f"the log of {self._wanted.domain} no longer reaches {self._wanted.head}, it was restored: start again"
             )
 
-    async def _plan(self) -> list[Step]:
+    async def _plan(self) -> list[ReadStep]:
         wanted = self._wanted
         batches = await self._delivery.batches(
             wanted.domain, after=self._cursor, upto=wanted.head, limit=WINDOW_BATCHES
@@ -140,12 +142,12 @@ class LogReader:
         held: frozenset[int] = frozenset()
         if self._queue is not None and batches:
             held = await self._queue.held(wanted.domain, [batch.first for batch in batches])
-        return plan(batches, held, cursor=self._cursor, upto=min(upto, wanted.head))
+        return read_plan(batches, held, cursor=self._cursor, upto=min(upto, wanted.head))
 
-    async def _read(self, step: Step) -> Entry | LoggedRows | None:
+    async def _read(self, step: ReadStep) -> Entry | LoggedRows | None:
         return await self._entry(step) or await self._rows(step.after, step.upto)
 
-    async def _entry(self, step: Step) -> Entry | None:
+    async def _entry(self, step: ReadStep) -> Entry | None:
         batch = step.batch
         if batch is None or self._queue is None:
             return None
@@ -165,17 +167,17 @@ class LogReader:
             tombstones=self._wanted.consumer,
         )
 
-    def _piece(self, step: Step, found: Entry | LoggedRows | None) -> Piece:
+    def _slice(self, step: ReadStep, found: Entry | LoggedRows | None) -> LogSlice:
         match found:
             case Entry(block=block, epoch=epoch) if step.batch is not None:
                 batch, start = step.batch, step.after + 1 - found.first
-                return Piece(block, start, step.upto, True, batch.model, epoch, jobs=(batch.job_id or "",))
+                return LogSlice(block, start, step.upto, True, batch.model, epoch, jobs=(batch.job_id or "",))
             case LoggedRows():
                 block = self._block(found)
                 jobs = self._jobs(block) if self._wanted.consumer else ()
-                return Piece(block, 0, found.upto, False, found.model, found.epoch, jobs, found.tombstones)
+                return LogSlice(block, 0, found.upto, False, found.model, found.epoch, jobs, found.tombstones)
             case _:
-                return Piece(build_block(self._wanted.row_type, [], []), 0, step.upto, False, "", NO_EPOCH)
+                return LogSlice(build_block(self._wanted.row_type, [], []), 0, step.upto, False, "", NO_EPOCH)
 
     def _jobs(self, block: RowBlock) -> tuple[str, ...]:
         firsts = [batch.first for batch in self._batches]

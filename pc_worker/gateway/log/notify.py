@@ -19,7 +19,7 @@ PROBE_EVERY_S = 5.0
 RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
-class Watch:
+class DatabaseWatch:
     """Tells whether the database serves, and wakes whoever waits for news."""
 
     def __init__(self, database_url: str, on_change: Callable[[bool], None]) -> None:

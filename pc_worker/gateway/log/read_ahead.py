@@ -44,10 +44,10 @@ class ReadAhead(Generic[S, T]):
         while self._running:
             task = self._running.pop()
             task.cancel()
-            task.add_done_callback(_look_away)
+            task.add_done_callback(_ignore_error)
 
 
-def _look_away(task: asyncio.Task[Any]) -> None:
+def _ignore_error(task: asyncio.Task[Any]) -> None:
     # Asyncio complains of an error that nobody has looked at.
     if not task.cancelled():
         task.exception()

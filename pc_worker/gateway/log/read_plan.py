@@ -12,7 +12,7 @@ SMALL_BATCH = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ReadStep:
     """Positions beyond ``after``, up to ``upto``; from the queue where ``batch`` is given, else from the log."""
 
     after: int
@@ -20,21 +20,21 @@ class Step:
     batch: LogBatchRecord | None = None
 
 
-def plan(batches: Sequence[LogBatchRecord], held: Container[int], *, cursor: int, upto: int) -> list[Step]:
+def read_plan(batches: Sequence[LogBatchRecord], held: Container[int], *, cursor: int, upto: int) -> list[ReadStep]:
     """Cover every position beyond ``cursor``, up to ``upto``.
 
     An intact batch is one step: a chunk as it was committed, from the queue if it is ``held`` there. Whatever else
     lies between is read from the log in one stretch, however many batches it spans, for most of it may be superseded.
     """
-    steps: list[Step] = []
+    steps: list[ReadStep] = []
     for batch in batches:
         if not batch.intact or batch.last > upto or batch.last - batch.first + 1 < SMALL_BATCH:
             continue
         if batch.first > cursor + 1:
-            steps.append(Step(cursor, batch.first - 1))
+            steps.append(ReadStep(cursor, batch.first - 1))
             cursor = batch.first - 1
-        steps.append(Step(cursor, batch.last, batch if batch.first in held else None))
+        steps.append(ReadStep(cursor, batch.last, batch if batch.first in held else None))
         cursor = batch.last
     if cursor < upto:
-        steps.append(Step(cursor, upto))
+        steps.append(ReadStep(cursor, upto))
     return steps

@@ -17,11 +17,11 @@ T = TypeVar("T")
 RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 
-class Patience:
+class RetryBudget:
     """How long failures in a row have lasted; every success starts it anew."""
 
-    def __init__(self, heal_s: float) -> None:
-        self._heal_s = heal_s
+    def __init__(self, retry_for_s: float) -> None:
+        self._retry_for_s = retry_for_s
         self._failures = 0
         self._deadline = 0.0
 
@@ -36,7 +36,7 @@ class Patience:
             Unavailable: ``error``, once failures have lasted too long.
         """
         if not self._failures:
-            self._deadline = time.monotonic() + self._heal_s
+            self._deadline = time.monotonic() + self._retry_for_s
         if time.monotonic() >= self._deadline:
             raise error
         log.warning("database_waited_for", by=what, error=str(error))
@@ -44,13 +44,13 @@ class Patience:
         self._failures += 1
 
 
-async def healed(call: Callable[[], Awaitable[T]], *, heal_s: float, what: str) -> T:
-    """Give what ``call`` gives, calling it again while the database is away, for ``heal_s`` at most.
+async def healed(call: Callable[[], Awaitable[T]], *, retry_for_s: float, what: str) -> T:
+    """Give what ``call`` gives, calling it again while the database is away, for ``retry_for_s`` at most.
 
     Raises:
         Unavailable: If it stays away.
     """
-    patience = Patience(heal_s)
+    patience = RetryBudget(retry_for_s)
     while True:
         try:
             return await call()

@@ -228,7 +228,7 @@ async def test_a_database_that_stays_away_ends_the_stream_with_unavailable(
     _fill(log, 1000, push=False, text_bytes=WIDE)
 
     async with (
-        running_gateway(config_for(neighbours, heal_s=0.5)) as address,
+        running_gateway(config_for(neighbours, retry_for_s=0.5)) as address,
         _stopped_after_one_chunk(address) as (received, started),
     ):
         with servers.down("postgres"):

@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.gateway.calls.consume.credit import Window
+from pc_worker.gateway.calls.consume.credit import CreditWindow
 
 
-def _window(*, chunks: int = 10, size: int = 1000) -> Window:
-    window = Window(0)
+def _window(*, chunks: int = 10, size: int = 1000) -> CreditWindow:
+    window = CreditWindow(0)
     window.grant(chunks, size)
     return window
 
@@ -67,7 +67,7 @@ def test_the_deadline_runs_from_the_last_progress() -> None:
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 20), st.integers(0, 500)), max_size=60))
 def test_outstanding_never_exceeds_what_was_granted(moves: list[tuple[bool, int, int]]) -> None:
-    window, granted_chunks, granted_bytes, sent_chunks, sent_bytes = Window(0), 0, 0, 0, 0
+    window, granted_chunks, granted_bytes, sent_chunks, sent_bytes = CreditWindow(0), 0, 0, 0, 0
     for is_grant, chunks, size in moves:
         if is_grant:
             window.grant(chunks, size)

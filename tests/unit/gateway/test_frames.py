@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pc_worker.gateway.calls.consume.frames import extend_checksum, frames, parse_request
-from pc_worker.gateway.log.delivery import Piece
+from pc_worker.gateway.log.delivery import LogSlice
 from pc_worker.store.log.read import Tombstone
 from pc_worker.wire import build_block
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
@@ -14,16 +14,16 @@ from pc_worker.wire.generated import embedding_stream_pb2 as pb
 EPOCH = UUID(int=3)
 
 
-def _piece(positions: list[int], dead: list[int], upto: int, start: int = 0, *, jobs: int = 1) -> Piece:
+def _slice(positions: list[int], dead: list[int], upto: int, start: int = 0, *, jobs: int = 1) -> LogSlice:
     rows = [(str(UUID(int=at)), pb.DocumentRow(key="x" * (at % 50)).SerializeToString()) for at in positions]
     block = build_block("document", positions, rows)
     names = tuple(f"job-{at}" for at in positions) if jobs > 1 else ("job",)
     tombstones = [Tombstone(at, str(UUID(int=at))) for at in dead]
-    return Piece(block, start, upto, False, "m@1", EPOCH, names, tombstones)
+    return LogSlice(block, start, upto, False, "m@1", EPOCH, names, tombstones)
 
 
-def _chunks(piece: Piece, **limits: int) -> list[pb.ConsumeChunk]:
-    made = frames(piece, **({"after": 0, "max_rows": 300, "max_bytes": 10**6} | limits))
+def _chunks(log_slice: LogSlice, **limits: int) -> list[pb.ConsumeChunk]:
+    made = frames(log_slice, **({"after": 0, "max_rows": 300, "max_bytes": 10**6} | limits))
     return [pb.ConsumeResponse.FromString(frame.message).chunk for frame in made]
 
 
@@ -33,9 +33,9 @@ def test_frames_join_without_gaps_and_hold_everything_once(entries: set[int], da
     alive = sorted(entries - dead)
     upto = max(entries) + data.draw(st.integers(0, 5))
     start = data.draw(st.integers(0, len(alive)))
-    piece = _piece(alive, sorted(dead), upto, start, jobs=data.draw(st.integers(1, 2)))
+    log_slice = _slice(alive, sorted(dead), upto, start, jobs=data.draw(st.integers(1, 2)))
 
-    chunks = _chunks(piece, max_rows=data.draw(st.integers(1, 20)))
+    chunks = _chunks(log_slice, max_rows=data.draw(st.integers(1, 20)))
 
     if chunks:
         ends = [0, *(chunk.position for chunk in chunks)]
@@ -50,16 +50,16 @@ def test_frames_join_without_gaps_and_hold_everything_once(entries: set[int], da
 
 
 def test_frames_keep_to_their_bytes() -> None:
-    piece = _piece(list(range(1, 200)), [300, 301], 301)
+    log_slice = _slice(list(range(1, 200)), [300, 301], 301)
 
-    made = list(frames(piece, after=0, max_rows=1000, max_bytes=5000))
+    made = list(frames(log_slice, after=0, max_rows=1000, max_bytes=5000))
 
     assert len(made) > 1
     assert max(len(frame.message) for frame in made) <= 5000
 
 
 def test_the_checksum_is_of_uuid_and_position_alone() -> None:
-    one, other = _piece([1, 2, 3], [4], 4), _piece([1, 2, 3], [4], 4)
+    one, other = _slice([1, 2, 3], [4], 4), _slice([1, 2, 3], [4], 4)
 
     whole = [extend_checksum(0, frame) for frame in frames(one, after=0, max_rows=300, max_bytes=10**6)]
     parts = 0

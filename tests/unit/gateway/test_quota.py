@@ -5,54 +5,54 @@ from contextlib import ExitStack
 import pytest
 
 from pc_worker.errors import QuotaExceeded
-from pc_worker.gateway.limits.quota import Caller, Places, Shares, host_of
+from pc_worker.gateway.limits.quota import Caller, Quota, QuotaLimits, host_of
 
-SHARES = Shares(most=10, per_token=3, per_host=6)
+LIMITS = QuotaLimits(most=10, per_token=3, per_host=6)
 
 
-def hold(places: Places, stack: ExitStack, caller: Caller) -> int:
+def take_all(quota: Quota, stack: ExitStack, caller: Caller) -> int:
     """Take places until there are no more, and give how many."""
     for taken in range(100):
         try:
-            stack.enter_context(places.hold(caller))
+            stack.enter_context(quota.take(caller))
         except QuotaExceeded:
             return taken
     raise AssertionError("no end")
 
 
 def test_a_token_has_its_share_and_leaves_the_rest_to_others() -> None:
-    places = Places(SHARES)
+    quota = Quota(LIMITS)
     with ExitStack() as stack:
-        first, second = (hold(places, stack, Caller("10.0.0.1", token)) for token in "ab")
-        third = hold(places, stack, Caller("10.0.0.2", "c"))
+        first, second = (take_all(quota, stack, Caller("10.0.0.1", token)) for token in "ab")
+        third = take_all(quota, stack, Caller("10.0.0.2", "c"))
 
     assert (first, second, third) == (3, 3, 3)
 
 
 def test_a_host_has_its_share_whatever_tokens_it_shows() -> None:
-    places = Places(SHARES)
+    quota = Quota(LIMITS)
     with ExitStack() as stack:
-        taken = [hold(places, stack, Caller("10.0.0.1", token)) for token in "abcd"]
+        taken = [take_all(quota, stack, Caller("10.0.0.1", token)) for token in "abcd"]
 
     assert taken == [3, 3, 0, 0]
 
 
 def test_nobody_gets_more_than_there_are() -> None:
-    places = Places(SHARES)
+    quota = Quota(LIMITS)
     with ExitStack() as stack:
-        taken = [hold(places, stack, Caller(f"10.0.0.{host}")) for host in range(3)]
+        taken = [take_all(quota, stack, Caller(f"10.0.0.{host}")) for host in range(3)]
 
     assert taken == [6, 4, 0]
 
 
 async def test_what_ended_makes_room_and_is_forgotten() -> None:
-    places = Places(SHARES)
+    quota = Quota(LIMITS)
     for number in range(1000):
-        with places.hold(Caller(f"10.0.{number}.1", f"token {number}")):
+        with quota.take(Caller(f"10.0.{number}.1", f"token {number}")):
             pass
 
-    await places.emptied()
-    assert not places._held
+    await quota.emptied()
+    assert not quota._held
 
 
 @pytest.mark.parametrize(

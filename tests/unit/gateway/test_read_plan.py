@@ -5,7 +5,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pc_worker.gateway.log.read_plan import SMALL_BATCH, Step, plan
+from pc_worker.gateway.log.read_plan import SMALL_BATCH, ReadStep, read_plan
 from pc_worker.store.log.read import LogBatchRecord
 
 
@@ -16,31 +16,37 @@ def _batch(first: int, rows: int = 100, *, intact: bool = True) -> LogBatchRecor
 def test_held_and_intact_batches_come_from_the_queue() -> None:
     batches = [_batch(1), _batch(101)]
 
-    assert plan(batches, {1, 101}, cursor=0, upto=200) == [Step(0, 100, batches[0]), Step(100, 200, batches[1])]
+    assert read_plan(batches, {1, 101}, cursor=0, upto=200) == [
+        ReadStep(0, 100, batches[0]),
+        ReadStep(100, 200, batches[1]),
+    ]
 
 
 def test_an_intact_batch_that_is_not_held_is_a_step_of_its_own() -> None:
-    assert plan([_batch(1), _batch(101)], {101}, cursor=0, upto=200) == [Step(0, 100), Step(100, 200, _batch(101))]
+    assert read_plan([_batch(1), _batch(101)], {101}, cursor=0, upto=200) == [
+        ReadStep(0, 100),
+        ReadStep(100, 200, _batch(101)),
+    ]
 
 
 def test_neighbouring_batches_that_are_not_intact_become_one_step() -> None:
     batches = [_batch(1, intact=False), _batch(101, intact=False), _batch(201)]
 
-    assert plan(batches, {1, 201}, cursor=0, upto=300) == [Step(0, 200), Step(200, 300, batches[2])]
+    assert read_plan(batches, {1, 201}, cursor=0, upto=300) == [ReadStep(0, 200), ReadStep(200, 300, batches[2])]
 
 
 def test_a_cursor_inside_a_batch_still_uses_its_entry() -> None:
-    assert plan([_batch(1)], {1}, cursor=40, upto=100) == [Step(40, 100, _batch(1))]
+    assert read_plan([_batch(1)], {1}, cursor=40, upto=100) == [ReadStep(40, 100, _batch(1))]
 
 
 def test_a_batch_beyond_the_end_is_left_to_the_log() -> None:
-    assert plan([_batch(1)], {1}, cursor=0, upto=60) == [Step(0, 60)]
+    assert read_plan([_batch(1)], {1}, cursor=0, upto=60) == [ReadStep(0, 60)]
 
 
 def test_small_batches_are_read_together() -> None:
     batches = [_batch(1 + 3 * n, 3) for n in range(10)]
 
-    assert plan(batches, set(range(100)), cursor=0, upto=30) == [Step(0, 30)]
+    assert read_plan(batches, set(range(100)), cursor=0, upto=30) == [ReadStep(0, 30)]
 
 
 @given(
@@ -56,7 +62,7 @@ def test_steps_cover_every_position_once(layout: list[tuple[int, int, bool, bool
         first += rows + gap
     batches = [batch for batch in batches if batch.last > cursor]
 
-    steps = plan(batches, held, cursor=cursor, upto=cursor + length)
+    steps = read_plan(batches, held, cursor=cursor, upto=cursor + length)
 
     ends = [cursor, *(step.upto for step in steps)]
     assert [step.after for step in steps] == ends[:-1]

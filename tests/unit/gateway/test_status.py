@@ -17,7 +17,7 @@ from pc_worker.errors import (
     Unauthenticated,
 )
 from pc_worker.gateway import status as statuses
-from pc_worker.gateway.status import MOST_DETAILS, UNFORESEEN, call_edge, status_of
+from pc_worker.gateway.status import INTERNAL_ERROR, MOST_DETAILS, call_edge, status_of
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ async def test_what_nobody_foresaw_is_one_sentence_and_in_the_log(
 
     ended = await _serve_one(fails)
 
-    assert (ended.code(), ended.details()) == (grpc.StatusCode.INTERNAL, UNFORESEEN)
+    assert (ended.code(), ended.details()) == (grpc.StatusCode.INTERNAL, INTERNAL_ERROR)
     assert [call.args for call in told.calls] == [("call_failed",)]
 
 

@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 from structlog.testing import CapturingLogger
 
 from pc_worker.gateway import supervision
-from pc_worker.gateway.supervision import Deaths, supervised, supervised_thread, tell_unheard
+from pc_worker.gateway.supervision import Restarts, log_unhandled, supervised, supervised_thread
 
 
 def deaths(task: str) -> float:
@@ -61,7 +61,7 @@ def test_pauses_grow_and_begin_anew_after_a_long_life(monkeypatch: pytest.Monkey
     monkeypatch.setattr(supervision, "PAUSES_S", (1.0, 2.0, 3.0))
     now = [0.0]
     tell: Callable[[], float] = lambda: now[0]  # noqa: E731
-    row = Deaths("growing", clock=tell)
+    row = Restarts("growing", clock=tell)
 
     pauses = [row.pause_s(None) for _ in range(4)]
     row.begin()
@@ -86,7 +86,7 @@ async def test_a_lost_connection_that_nobody_waits_for_is_one_line(
     told = CapturingLogger()
     monkeypatch.setattr(supervision, "log", told)
 
-    tell_unheard(asyncio.get_running_loop(), {"message": "never retrieved", "exception": error})
+    log_unhandled(asyncio.get_running_loop(), {"message": "never retrieved", "exception": error})
 
     assert [call.args for call in told.calls] == words
     assert len(caplog.records) == told_by_asyncio

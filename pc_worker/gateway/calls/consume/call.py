@@ -11,11 +11,11 @@ import structlog
 from pc_worker.errors import InvalidRequest, PcWorkerError
 from pc_worker.gateway import metrics
 from pc_worker.gateway.calls.checks import checked_position, chunk_rows
-from pc_worker.gateway.calls.consume.empty_stream import UnopenedSession
+from pc_worker.gateway.calls.consume.empty_stream import EmptyStream
 from pc_worker.gateway.calls.consume.frames import parse_request
-from pc_worker.gateway.calls.consume.session import Session, Terms
-from pc_worker.gateway.context import Parts
-from pc_worker.gateway.limits.admission import Call
+from pc_worker.gateway.calls.consume.session import ConsumeLimits, ConsumeSession
+from pc_worker.gateway.context import GatewayContext
+from pc_worker.gateway.limits.admission import AdmittedCall
 from pc_worker.store.log.read import LogHead
 from pc_worker.store.log.subscription_leases import SubscriptionLease
 from pc_worker.wire import MESSAGE_BYTES
@@ -32,10 +32,10 @@ MOST_DEADLINE_S, DEFAULT_DEADLINE_S = 3600, 60
 class ConsumeCall:
     """The handler; takes and gives bytes."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, gateway: GatewayContext) -> None:
+        self._gateway = gateway
 
-    async def serve(self, call: Call) -> None:
+    async def serve(self, call: AdmittedCall) -> None:
         """Serve one call.
 
         Raises:
@@ -45,63 +45,63 @@ class ConsumeCall:
         if opening is None or not opening.HasField("open"):
             raise InvalidRequest("the first message of Consume must be `open`")
         call.grant.check(opening.open.domain)
-        terms, end = _terms(opening.open), await self._parts.head(opening.open.domain)
+        limits, end = _limits(opening.open), await self._gateway.head(opening.open.domain)
         with metrics.stream_open(opening.open.domain, "Consume"):
-            await self._serve(opening.open, terms, end, call.context)
+            await self._serve(opening.open, limits, end, call.context)
 
     async def _serve(
-        self, opening: pb.ConsumeOpen, terms: Terms, end: LogHead | None, context: grpc.aio.ServicerContext
+        self, opening: pb.ConsumeOpen, limits: ConsumeLimits, end: LogHead | None, context: grpc.aio.ServicerContext
     ) -> None:
         if end is None:
             await self._start(opening, 0)
-            await UnopenedSession(self._parts, context, terms, opening.domain).run()
+            await EmptyStream(self._gateway, context, limits, opening.domain).run()
             return
-        hold = await self._acquire(opening, end, context.peer())
-        session = Session(self._parts, context, terms, hold)
+        lease = await self._acquire(opening, end, context.peer())
+        session = ConsumeSession(self._gateway, context, limits, lease)
         ended = "cut"
         try:
             await session.run(end, opening.credit)
             ended = "complete"
         finally:
-            await self._leave(session, hold, ended)
+            await self._leave(session, lease, ended)
         context.set_trailing_metadata(session.trailers())
 
     async def _acquire(self, opening: pb.ConsumeOpen, end: LogHead, holder: str) -> SubscriptionLease:
         after = await self._start(opening, end.position)
         name, only_free = opening.subscription, opening.refuse_if_held
-        hold = await self._parts.subscriptions.acquire(
+        lease = await self._gateway.subscriptions.acquire(
             opening.domain, name, after=after, only_free=only_free, holder=holder
         )
-        if hold.position > end.position:
+        if lease.position > end.position:
             raise InvalidRequest(
-                f"subscription {name} stands at {hold.position}, beyond the log's head, {end.position}: the log was"
+                f"subscription {name} stands at {lease.position}, beyond the log's head, {end.position}: the log was"
                 " restored; open with after_position"
             )
-        return hold
+        return lease
 
     async def _start(self, opening: pb.ConsumeOpen, head: int) -> int | None:
         match opening.WhichOneof("start"):
             case "after_position":
                 return checked_position(opening.after_position, head)
             case "after_uuid":
-                return await self._parts.resolve(opening.domain, opening.after_uuid)
+                return await self._gateway.resolve(opening.domain, opening.after_uuid)
             case _:
                 return None
 
-    async def _leave(self, session: Session, hold: SubscriptionLease, ended: str) -> None:
+    async def _leave(self, session: ConsumeSession, lease: SubscriptionLease, ended: str) -> None:
         # Also when the client has vanished: what it acknowledged before counts, and the next one need not wait.
         with suppress(PcWorkerError):
-            await session.keep()
-            await self._parts.subscriptions.release(hold)
-        metrics.ENDED.labels(hold.domain, ended).inc()
-        log.info("consumer_ended", domain=hold.domain, subscription=hold.name, outcome=ended, **session.summary())
+            await session.save_checkpoint()
+            await self._gateway.subscriptions.release(lease)
+        metrics.ENDED.labels(lease.domain, ended).inc()
+        log.info("consumer_ended", domain=lease.domain, subscription=lease.name, outcome=ended, **session.summary())
 
 
-def _terms(opening: pb.ConsumeOpen) -> Terms:
+def _limits(opening: pb.ConsumeOpen) -> ConsumeLimits:
     if not NAME.fullmatch(opening.subscription):
         raise InvalidRequest(f"{opening.subscription[:80]!r} is no subscription's name: 1 to 100 of A-Z a-z 0-9 . _ -")
     frame_bytes = _within("frame_bytes", opening.frame_bytes, LEAST_FRAME_BYTES, 4 * 1024 * 1024) or DEFAULT_FRAME_BYTES
-    return Terms(
+    return ConsumeLimits(
         max_rows=chunk_rows(opening.chunk_rows),
         # A frame that the first credit does not allow would wait for ever.
         max_bytes=min(frame_bytes, MESSAGE_BYTES, max(opening.credit.bytes or MESSAGE_BYTES, LEAST_FRAME_BYTES)),

@@ -20,7 +20,7 @@ class SentChunk:
     sent_at: float
 
 
-class Window:
+class CreditWindow:
     """The account of one consumer: never more outstanding than granted."""
 
     def __init__(self, position: int) -> None:

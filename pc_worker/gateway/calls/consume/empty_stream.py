@@ -9,17 +9,19 @@ import grpc.aio
 from pc_worker.errors import InvalidRequest, Unavailable
 from pc_worker.gateway.calls.consume.first_completed import any_set, first_of
 from pc_worker.gateway.calls.consume.frames import parse_request
-from pc_worker.gateway.calls.consume.session import Terms
-from pc_worker.gateway.context import Parts
+from pc_worker.gateway.calls.consume.session import ConsumeLimits
+from pc_worker.gateway.context import GatewayContext
 from pc_worker.gateway.log.retry import healed
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
 
-class UnopenedSession:
+class EmptyStream:
     """Says that there is nothing, and sends the consumer back in as soon as there may be something."""
 
-    def __init__(self, parts: Parts, context: grpc.aio.ServicerContext, terms: Terms, domain: str) -> None:
-        self._parts, self._context, self._terms, self._domain = parts, context, terms, domain
+    def __init__(
+        self, gateway: GatewayContext, context: grpc.aio.ServicerContext, limits: ConsumeLimits, domain: str
+    ) -> None:
+        self._gateway, self._context, self._limits, self._domain = gateway, context, limits, domain
 
     async def run(self) -> None:
         """Serve until the consumer half-closes.
@@ -29,15 +31,15 @@ class UnopenedSession:
                 stays away.
             InvalidRequest: If the consumer says something out of place.
         """
-        terms = self._terms
+        limits = self._limits
         opened = pb.ConsumeOpened(
-            chunk_rows=terms.max_rows,
-            frame_bytes=terms.max_bytes,
-            heartbeat_s=terms.heartbeat_s,
-            ack_deadline_s=terms.ack_deadline_s,
+            chunk_rows=limits.max_rows,
+            frame_bytes=limits.max_bytes,
+            heartbeat_s=limits.heartbeat_s,
+            ack_deadline_s=limits.ack_deadline_s,
         )
-        await self._say(pb.ConsumeResponse(opened=opened))
-        await self._say(pb.ConsumeResponse(end_of_log=pb.ConsumeEndOfLog()))
+        await self._write(pb.ConsumeResponse(opened=opened))
+        await self._write(pb.ConsumeResponse(end_of_log=pb.ConsumeEndOfLog()))
         await first_of(self._receive(), self._follow())
         self._context.set_trailing_metadata((("pcw-rows", "0"), ("pcw-acked-position", "0"), ("pcw-head", "0")))
 
@@ -50,19 +52,23 @@ class UnopenedSession:
 
     async def _follow(self) -> NoReturn:
         # All that is said after the start is said here: gRPC takes one message of a call at a time.
-        delivery, ending, heal_s = self._parts.delivery, self._parts.closing.asked, self._parts.config.heal_s
-        with self._parts.watch.growth(self._domain) as grown:
-            while await healed(lambda: delivery.head(self._domain), heal_s=heal_s, what="consumer") is None:
+        delivery, ending, retry_for_s = (
+            self._gateway.delivery,
+            self._gateway.shutdown.requested,
+            self._gateway.config.retry_for_s,
+        )
+        with self._gateway.watch.growth(self._domain) as grown:
+            while await healed(lambda: delivery.head(self._domain), retry_for_s=retry_for_s, what="consumer") is None:
                 grown.clear()
-                await any_set(grown, ending, timeout_s=self._terms.heartbeat_s)
+                await any_set(grown, ending, timeout_s=self._limits.heartbeat_s)
                 if ending.is_set():
                     await self._close("the gateway is stopping: come again")
-                await self._say(pb.ConsumeResponse(heartbeat=pb.ConsumeHeartbeat()))
+                await self._write(pb.ConsumeResponse(heartbeat=pb.ConsumeHeartbeat()))
         await self._close(f"the log of {self._domain} has opened: come again")
 
     async def _close(self, why: str) -> NoReturn:
-        await self._say(pb.ConsumeResponse(closing=pb.ConsumeClosing()))
+        await self._write(pb.ConsumeResponse(closing=pb.ConsumeClosing()))
         raise Unavailable(why)
 
-    async def _say(self, message: pb.ConsumeResponse) -> None:
+    async def _write(self, message: pb.ConsumeResponse) -> None:
         await self._context.write(message.SerializeToString())

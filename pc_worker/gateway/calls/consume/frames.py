@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.gateway.log.delivery import Piece
+from pc_worker.gateway.log.delivery import LogSlice
 from pc_worker.store.log.read import Tombstone
 from pc_worker.wire import MESSAGE_BYTES, RowBlock, tagged
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
@@ -37,17 +37,17 @@ class Frame:
     queued: bool
 
 
-def frames(piece: Piece, *, after: int, max_rows: int, max_bytes: int) -> Iterator[Frame]:
-    """Yield the piece as frames that join without gaps from ``after`` on."""
-    waiting = list(piece.tombstones)
-    cuts = list(piece.block.cuts(piece.start, max_rows=max_rows, max_bytes=_room(piece, max_bytes)))
+def frames(log_slice: LogSlice, *, after: int, max_rows: int, max_bytes: int) -> Iterator[Frame]:
+    """Yield the slice as frames that join without gaps from ``after`` on."""
+    waiting = list(log_slice.tombstones)
+    cuts = list(log_slice.block.cuts(log_slice.start, max_rows=max_rows, max_bytes=_room(log_slice, max_bytes)))
     if not cuts and waiting:
         cuts = [(0, 0)]
     for start, end in cuts:
-        upto = piece.upto if end in (0, cuts[-1][1]) else piece.block.positions[end - 1]
+        upto = log_slice.upto if end in (0, cuts[-1][1]) else log_slice.block.positions[end - 1]
         buried = [tombstone for tombstone in waiting if tombstone.position <= upto]
         waiting = waiting[len(buried) :]
-        yield _frame(piece, start, end, after, upto, buried)
+        yield _frame(log_slice, start, end, after, upto, buried)
         after = upto
 
 
@@ -70,25 +70,25 @@ def parse_request(raw: object) -> pb.ConsumeRequest | None:
         raise InvalidRequest("the message is not a ConsumeRequest") from exc
 
 
-def _room(piece: Piece, max_bytes: int) -> int:
-    jobs = sum(len(job.encode()) + 3 for job in piece.jobs)
-    return min(max_bytes, MESSAGE_BYTES) - FRAME_BYTES - TOMBSTONE_BYTES * len(piece.tombstones) - jobs
+def _room(log_slice: LogSlice, max_bytes: int) -> int:
+    jobs = sum(len(job.encode()) + 3 for job in log_slice.jobs)
+    return min(max_bytes, MESSAGE_BYTES) - FRAME_BYTES - TOMBSTONE_BYTES * len(log_slice.tombstones) - jobs
 
 
-def _frame(piece: Piece, start: int, end: int, after: int, upto: int, buried: Sequence[Tombstone]) -> Frame:
+def _frame(log_slice: LogSlice, start: int, end: int, after: int, upto: int, buried: Sequence[Tombstone]) -> Frame:
     chunk = pb.ConsumeChunk(
         after_position=after,
         position=upto,
         tombstones=[pb.ConsumeTombstone(row_id=dead.row_id, position=dead.position) for dead in buried],
-        model=piece.model,
-        epoch=str(piece.epoch),
-        job_ids=piece.jobs[start:end] if len(piece.jobs) > 1 else piece.jobs,
+        model=log_slice.model,
+        epoch=str(log_slice.epoch),
+        job_ids=log_slice.jobs[start:end] if len(log_slice.jobs) > 1 else log_slice.jobs,
     ).SerializeToString()
     if end > start:
-        chunk += tagged(CHUNK_ROWS, piece.block.message(start, end))
+        chunk += tagged(CHUNK_ROWS, log_slice.block.message(start, end))
     message = tagged(RESPONSE_CHUNK, chunk)
-    identity = _row_identity(piece.block, start, end) + _tombstone_identity(buried)
-    return Frame(message, upto, end - start, len(buried), identity, piece.queued)
+    identity = _row_identity(log_slice.block, start, end) + _tombstone_identity(buried)
+    return Frame(message, upto, end - start, len(buried), identity, log_slice.queued)
 
 
 def _row_identity(block: RowBlock, start: int, end: int) -> bytes:

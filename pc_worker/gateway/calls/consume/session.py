@@ -13,11 +13,11 @@ import grpc.aio
 
 from pc_worker.errors import DeadlineExceeded, Fenced, InvalidRequest, Unavailable
 from pc_worker.gateway import metrics
-from pc_worker.gateway.calls.consume.credit import Window
+from pc_worker.gateway.calls.consume.credit import CreditWindow
 from pc_worker.gateway.calls.consume.first_completed import any_set, first_of
 from pc_worker.gateway.calls.consume.frames import Frame, extend_checksum, frames, parse_request
-from pc_worker.gateway.context import Parts
-from pc_worker.gateway.log.delivery import LogReader, Range, resting_when_blocked
+from pc_worker.gateway.context import GatewayContext
+from pc_worker.gateway.log.delivery import LogRange, LogReader, dropping_read_ahead
 from pc_worker.gateway.log.retry import healed
 from pc_worker.store.log.read import LogHead
 from pc_worker.store.log.subscription_leases import LEASE_S, SubscriptionLease
@@ -26,12 +26,12 @@ from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
 RENEW_S = LEASE_S / 3
 #: Acknowledgements that come faster are kept together.
-KEEP_EVERY_S = 0.05
+SAVE_EVERY_S = 0.05
 MEASURE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ConsumeLimits:
     """What the consumer asked for: limits of a frame, seconds of silence and without acknowledgement."""
 
     max_rows: int
@@ -40,16 +40,22 @@ class Terms:
     ack_deadline_s: int
 
 
-class Session:
+class ConsumeSession:
     """Sends, receives and keeps at the same time; whatever ends first ends all."""
 
-    def __init__(self, parts: Parts, context: grpc.aio.ServicerContext, terms: Terms, hold: SubscriptionLease) -> None:
-        self._parts, self._context, self._terms, self._hold = parts, context, terms, hold
-        self._window = Window(hold.position)
+    def __init__(
+        self,
+        gateway: GatewayContext,
+        context: grpc.aio.ServicerContext,
+        limits: ConsumeLimits,
+        lease: SubscriptionLease,
+    ) -> None:
+        self._gateway, self._context, self._limits, self._lease = gateway, context, limits, lease
+        self._window = CreditWindow(lease.position)
         self._sent = pb.ConsumeEndOfLog()
-        self._head = hold.position
-        self._kept = hold.position
-        self._unkept_rows = 0
+        self._head = lease.position
+        self._saved = lease.position
+        self._unsaved_rows = 0
         self._half_closed = False
         self._credited = asyncio.Event()
         self._acked = asyncio.Event()
@@ -65,48 +71,48 @@ class Session:
             InvalidRequest: If the consumer says something out of place.
         """
         self._window.grant(credit.chunks, credit.bytes)
-        watch, hold = self._parts.watch, self._hold
-        with watch.growth(hold.domain) as self._grown, watch.fence(hold.domain, hold.name) as fenced:
+        watch, lease = self._gateway.watch, self._lease
+        with watch.growth(lease.domain) as self._grown, watch.fence(lease.domain, lease.name) as fenced:
             await first_of(
                 self._send(end), self._receive(), self._renew(fenced), self._guard(), self._stop(), self._measure()
             )
-        await self._healed_keep()
+        await self._save_with_retries()
 
-    async def keep(self) -> None:
-        """Store what was acknowledged, and renew the hold.
+    async def save_checkpoint(self) -> None:
+        """Store what was acknowledged, and renew the lease.
 
         Raises:
             Fenced: If another consumer has the subscription now.
             Unavailable: If the database is away.
         """
-        position, rows = self._window.acked, self._unkept_rows
-        await self._parts.subscriptions.renew(self._hold, position=position, rows=rows)
-        self._unkept_rows -= rows
-        self._kept = position
+        position, rows = self._window.acked, self._unsaved_rows
+        await self._gateway.subscriptions.renew(self._lease, position=position, rows=rows)
+        self._unsaved_rows -= rows
+        self._saved = position
 
     def trailers(self) -> tuple[tuple[str, str], ...]:
         """Give the trailing metadata of a good end."""
         return (
             ("pcw-rows", str(self._sent.rows)),
-            ("pcw-acked-position", str(self._kept)),
+            ("pcw-acked-position", str(self._saved)),
             ("pcw-head", str(self._head)),
         )
 
     def summary(self) -> dict[str, Any]:
         """Give what the session did, for the log."""
-        return {"rows": self._sent.rows, "sent_position": self._window.position, "acked_position": self._kept}
+        return {"rows": self._sent.rows, "sent_position": self._window.position, "acked_position": self._saved}
 
     async def _send(self, end: LogHead) -> None:
-        await self._say(opened=self._opened(end))
+        await self._write(opened=self._opened(end))
         at_end = False
         while not self._half_closed:
             self._grown.clear()
-            await self._look()
+            await self._read_head()
             if self._head > self._window.position:
                 await self._catch_up()
                 at_end = False
             if not at_end and not self._half_closed:
-                await self._say_end_of_log()
+                await self._write_end_of_log()
                 at_end = True
             await self._wait_for(self._grown)
 
@@ -114,26 +120,28 @@ class Session:
         reader = self._reader()
         async with aclosing(self._frames(reader)) as upcoming:
             async for frame in upcoming:
-                with resting_when_blocked(reader):
+                with dropping_read_ahead(reader):
                     await self._wait_for_credit(len(frame.message))
                     if self._half_closed:
                         return
-                    await self._write(frame)
+                    await self._write_frame(frame)
 
     def _reader(self) -> LogReader:
-        after, domain, rows = self._window.position, self._hold.domain, self._terms.max_rows
+        after, domain, rows = self._window.position, self._lease.domain, self._limits.max_rows
         row_type = row_type_of(domain)
-        wanted = Range(domain=domain, row_type=row_type, after=after, head=self._head, max_rows=rows, consumer=True)
-        return LogReader(self._parts.delivery, self._parts.queue, wanted, heal_s=self._parts.config.heal_s)
+        wanted = LogRange(domain=domain, row_type=row_type, after=after, head=self._head, max_rows=rows, consumer=True)
+        return LogReader(
+            self._gateway.delivery, self._gateway.queue, wanted, retry_for_s=self._gateway.config.retry_for_s
+        )
 
     async def _frames(self, reader: LogReader) -> AsyncGenerator[Frame, None]:
-        after, terms = self._window.position, self._terms
-        async for piece in reader.pieces():
-            for frame in frames(piece, after=after, max_rows=terms.max_rows, max_bytes=terms.max_bytes):
+        after, limits = self._window.position, self._limits
+        async for log_slice in reader.slices():
+            for frame in frames(log_slice, after=after, max_rows=limits.max_rows, max_bytes=limits.max_bytes):
                 yield frame
                 after = frame.position
 
-    async def _write(self, frame: Frame) -> None:
+    async def _write_frame(self, frame: Frame) -> None:
         size = len(frame.message)
         # Accounted for before it goes: its acknowledgement may come before the write returns.
         self._window.send(size, position=frame.position, rows=frame.rows, now=time.monotonic())
@@ -142,40 +150,40 @@ class Session:
         self._sent.chunks += 1
         self._sent.checksum = extend_checksum(self._sent.checksum, frame)
         await self._context.write(frame.message)
-        metrics.ROWS.labels(self._hold.domain, "queue" if frame.queued else "log").inc(frame.rows)
-        metrics.BYTES.labels(self._hold.domain).inc(size)
+        metrics.ROWS.labels(self._lease.domain, "queue" if frame.queued else "log").inc(frame.rows)
+        metrics.BYTES.labels(self._lease.domain).inc(size)
 
-    async def _say_end_of_log(self) -> None:
+    async def _write_end_of_log(self) -> None:
         self._window.announce(self._head)
         self._sent.position = self._head
-        await self._say(end_of_log=self._sent)
+        await self._write(end_of_log=self._sent)
 
     async def _wait_for_credit(self, size: int) -> None:
         began = time.monotonic()
         while not self._half_closed:
             self._credited.clear()
-            if self._window.allows(size) and not self._parts.closing.asked.is_set():
+            if self._window.allows(size) and not self._gateway.shutdown.requested.is_set():
                 break
             await self._wait_for(self._credited, needed_bytes=size)
-        metrics.WAITED.labels(self._hold.domain).inc(time.monotonic() - began)
+        metrics.WAITED.labels(self._lease.domain).inc(time.monotonic() - began)
 
     async def _wait_for(self, event: asyncio.Event, *, needed_bytes: int = 0) -> None:
         if self._half_closed:
             return
-        if self._parts.closing.asked.is_set():
-            await self._say_goodbye()
+        if self._gateway.shutdown.requested.is_set():
+            await self._write_closing()
         try:
-            async with asyncio.timeout(self._terms.heartbeat_s):
+            async with asyncio.timeout(self._limits.heartbeat_s):
                 await event.wait()
         except TimeoutError:
-            await self._say(heartbeat=self._heartbeat(needed_bytes))
+            await self._write(heartbeat=self._heartbeat(needed_bytes))
 
-    async def _say_goodbye(self) -> NoReturn:
+    async def _write_closing(self) -> NoReturn:
         position = self._window.position
-        await self._say(closing=pb.ConsumeClosing(resume_after=position))
+        await self._write(closing=pb.ConsumeClosing(resume_after=position))
         raise Unavailable(f"the gateway is stopping: resume after position {position}")
 
-    async def _say(self, **message: Any) -> None:
+    async def _write(self, **message: Any) -> None:
         await self._context.write(pb.ConsumeResponse(**message).SerializeToString())
 
     async def _receive(self) -> None:
@@ -185,7 +193,7 @@ class Session:
                     self._window.grant(request.credit.chunks, request.credit.bytes)
                     self._credited.set()
                 case "ack":
-                    self._unkept_rows += self._window.ack(request.ack.position, now=time.monotonic())
+                    self._unsaved_rows += self._window.ack(request.ack.position, now=time.monotonic())
                     self._acked.set()
                 case _:
                     raise InvalidRequest("after `open` only credit and acknowledgements may come")
@@ -193,7 +201,7 @@ class Session:
         await self._wake_sender()
 
     async def _stop(self) -> None:
-        await self._parts.closing.asked.wait()
+        await self._gateway.shutdown.requested.wait()
         await self._wake_sender()
 
     async def _wake_sender(self) -> NoReturn:
@@ -209,17 +217,19 @@ class Session:
                 await any_set(self._acked, fenced, timeout_s=RENEW_S)
                 self._acked.clear()
                 fenced.clear()
-                await self._healed_keep()
-                await asyncio.sleep(KEEP_EVERY_S)
+                await self._save_with_retries()
+                await asyncio.sleep(SAVE_EVERY_S)
         except Fenced:
-            metrics.FENCED.labels(self._hold.domain).inc()
+            metrics.FENCED.labels(self._lease.domain).inc()
             raise
 
-    async def _healed_keep(self) -> None:
-        await healed(self.keep, heal_s=self._parts.config.heal_s, what=f"consumer {self._hold.name}")
+    async def _save_with_retries(self) -> None:
+        await healed(
+            self.save_checkpoint, retry_for_s=self._gateway.config.retry_for_s, what=f"consumer {self._lease.name}"
+        )
 
     async def _guard(self) -> None:
-        deadline_s = self._terms.ack_deadline_s
+        deadline_s = self._limits.ack_deadline_s
         while True:
             overdue_at = self._window.overdue_at(deadline_s)
             left = deadline_s if overdue_at is None else overdue_at - time.monotonic()
@@ -230,7 +240,7 @@ class Session:
             await asyncio.sleep(min(left, deadline_s / 4))
 
     async def _measure(self) -> None:
-        shown = metrics.CreditShown(self._hold.domain)
+        shown = metrics.CreditShown(self._lease.domain)
         try:
             while True:
                 shown.show(self._window.chunks, self._window.bytes)
@@ -238,10 +248,12 @@ class Session:
         finally:
             shown.show(0, 0)
 
-    async def _look(self) -> None:
-        delivery, domain = self._parts.delivery, self._hold.domain
+    async def _read_head(self) -> None:
+        delivery, domain = self._gateway.delivery, self._lease.domain
         end = await healed(
-            lambda: delivery.head(domain), heal_s=self._parts.config.heal_s, what=f"consumer {self._hold.name}"
+            lambda: delivery.head(domain),
+            retry_for_s=self._gateway.config.retry_for_s,
+            what=f"consumer {self._lease.name}",
         )
         if end is None:
             raise Unavailable(f"domain {domain} has no log any more")
@@ -255,14 +267,14 @@ class Session:
 
     def _opened(self, end: LogHead) -> pb.ConsumeOpened:
         return pb.ConsumeOpened(
-            position=self._hold.position,
+            position=self._lease.position,
             head=end.position,
             epoch=str(end.epoch),
             model=end.model,
-            chunk_rows=self._terms.max_rows,
-            frame_bytes=self._terms.max_bytes,
-            heartbeat_s=self._terms.heartbeat_s,
-            ack_deadline_s=self._terms.ack_deadline_s,
+            chunk_rows=self._limits.max_rows,
+            frame_bytes=self._limits.max_bytes,
+            heartbeat_s=self._limits.heartbeat_s,
+            ack_deadline_s=self._limits.ack_deadline_s,
         )
 
     def _heartbeat(self, needed_bytes: int) -> pb.ConsumeHeartbeat:
