@@ -1,4 +1,4 @@
-"""Benchmarks: each measures us and a named baseline in one run and gives the ratio."""
+"""Benchmarks: each measures our code and a named baseline in one run and reports the ratio."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ class BenchResult:
     processor: str = field(default_factory=processor)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the result as plain JSON values."""
+        """Return the result as plain JSON values."""
         return asdict(self)

@@ -89,7 +89,7 @@ def _services(folder: Path) -> Iterator[Services]:
 def _source(folder: Path) -> Path:
     documentation = next(sample.path for sample in write_samples(folder) if sample.domain == "document")
     path = folder / "source.pkl"
-    pd.read_pickle(documentation).head(ROWS).to_pickle(path)  # noqa: S301 - written by us a moment ago
+    pd.read_pickle(documentation).head(ROWS).to_pickle(path)  # noqa: S301 - just written by this process
     return path
 
 

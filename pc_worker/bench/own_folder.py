@@ -12,7 +12,7 @@ from pc_worker.embedded import remove_home
 
 @contextmanager
 def own_folder() -> Iterator[Path]:
-    """Give a folder for sources and for one home, ``home`` in it; whatever runs on that must have ended by then."""
+    """Yield a folder for sources and for one home, ``home`` in it; its processes must end before it is removed."""
     with tempfile.TemporaryDirectory(prefix="pcw-bench-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # root's database server runs as another user

@@ -33,7 +33,7 @@ class OwnStack:
     addresses: Addresses
 
     def ingest(self, source: Path, *options: str) -> float:
-        """Ingest a file to its end, and give the rows a second, from the job's own start and end.
+        """Ingest a file and return the rows per second, from the job's own start and end.
 
         Raises:
             StackFailed: If a row was not written.
@@ -49,7 +49,7 @@ class OwnStack:
         return float(status["rows_written"] / (finished - started).total_seconds())
 
     def family(self, part: str) -> list[int]:
-        """Give a part's process and its children."""
+        """Return the process of a component and its children."""
         return _family(self.addresses.pids[part])
 
 

@@ -12,14 +12,14 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 
 def processor() -> str:
-    """The processor in one line, such as ``AMD EPYC, 2 cores, with sha_ni avx2``."""
+    """Return the processor in one line, such as ``AMD EPYC, 2 cores, with sha_ni avx2``."""
     name = _field("model name") or platform.processor() or platform.machine()
     flags = [flag for flag in _TOLD if flag in extensions()]
     return f"{name}, {os.cpu_count()} cores, " + (f"with {' '.join(flags)}" if flags else "extensions unknown")
 
 
 def extensions() -> frozenset[str]:
-    """The processor's extensions; none where the system does not tell."""
+    """Return the processor's extensions; none where the system does not report them."""
     return frozenset((_field("flags") or _field("Features")).split())
 
 

@@ -151,7 +151,7 @@ ON CONFLICT (domain, row_id) DO UPDATE SET terms = excluded.terms
 
 
 def _execute_values(database: Database, rows: Sequence[RowWrite]) -> None:
-    """The usual way: multi-row upserts of text, one transaction a chunk, into tables with the same indexes."""
+    """Measure the usual way: multi-row upserts of text, one transaction per chunk, into the same tables and indexes."""
     with database.transaction() as cursor:
         cursor.execute(PLAIN_TABLES)
     for start in range(0, len(rows), CHUNK):

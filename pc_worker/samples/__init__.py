@@ -16,7 +16,7 @@ __all__ = ["Expected", "Sample", "write_samples"]
 def write_samples(folder: Path) -> list[Sample]:
     """Write one file a domain into ``folder`` (made if need be) and say what an ingest of each should report.
 
-    The same Python, numpy and pandas give the same files. A file that is there already is replaced at once,
+    The same Python, numpy and pandas produce the same files. An existing file is replaced at once,
     so a reader of the old one keeps it.
 
     Raises:

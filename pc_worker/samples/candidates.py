@@ -72,7 +72,7 @@ def _oddities() -> list[Oddity]:
 
 
 def _years(dice: Dice) -> float | None:
-    """None for a few, 0 for a fifth, else up to 15 in halves."""
+    """Return None for a few, 0 for a fifth, else up to 15 in steps of 0.5."""
     if dice.chance(0.01):
         return None
     return 0.0 if dice.chance(0.19) else dice.number(1, 30) / 2

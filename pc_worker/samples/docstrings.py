@@ -25,7 +25,7 @@ class Entry:
 
 
 def from_source(path: Path, module: str) -> Iterator[Entry]:
-    """The documented public definitions of the source file ``path``, in the order they stand there."""
+    """Yield the documented public definitions of the source file ``path``, in their order."""
     tree = ast.parse(path.read_text("utf-8"))
     text = ast.get_docstring(tree)
     if text:
@@ -60,7 +60,7 @@ def _kind(node: _Definition, owner: str) -> str:
 
 
 def from_builtin(module: ModuleType) -> Iterator[Entry]:
-    """The documented public names of ``module``, which is written in C and has no source to parse."""
+    """Yield the documented public names of ``module``, which is written in C and has no source to parse."""
     prefix = module.__name__
     for name, value in vars(module).items():
         if name.startswith("_") or not callable(value):

@@ -25,24 +25,24 @@ class Dice:
         self._random = np.random.default_rng(seed)
 
     def one(self, choices: Sequence[T]) -> T:
-        """One of ``choices``."""
+        """Return one of ``choices``."""
         return choices[int(self._random.integers(len(choices)))]
 
     def some(self, choices: Sequence[T], least: int, most: int) -> list[T]:
-        """``least`` to ``most`` different ones of ``choices``, in random order."""
+        """Return ``least`` to ``most`` different ones of ``choices``, in random order."""
         number = min(self.number(least, most), len(choices))
         return [choices[int(i)] for i in self._random.permutation(len(choices))[:number]]
 
     def number(self, least: int, most: int) -> int:
-        """A whole number, both ends included."""
+        """Return a whole number, both ends included."""
         return int(self._random.integers(least, most + 1))
 
     def chance(self, probability: float) -> bool:
-        """True in that share of the calls."""
+        """Return True in that share of the calls."""
         return bool(self._random.random() < probability)
 
     def category_and_skills(self) -> tuple[str, list[str]]:
-        """A category with two to nine skills, most of them its own."""
+        """Return a category with two to nine skills, most of them its own."""
         skills_of = pools().skills
         category = self.one(list(skills_of))
         skills = self.some(skills_of[category], 2, 6) + self.some(skills_of[self.one(list(skills_of))], 0, 3)
@@ -58,7 +58,7 @@ class Oddity:
 
 
 def with_oddities(rows: list[Row], oddities: Sequence[Oddity]) -> tuple[list[Row], list[SampleOutcome]]:
-    """The rows with the oddities spread evenly over them, and the outcome of each row."""
+    """Return the rows with the unusual values spread evenly over them, and the outcome of each row."""
     outcomes: list[SampleOutcome] = ["written"] * len(rows)
     step = len(rows) // (len(oddities) + 1)
     for place, oddity in enumerate(oddities, start=1):
@@ -68,19 +68,19 @@ def with_oddities(rows: list[Row], oddities: Sequence[Oddity]) -> tuple[list[Row
 
 
 def row_id(domain: str, number: int) -> str:
-    """The UUID v5 of a made-up row."""
+    """Return the UUID v5 of a made-up row."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"https://sample.invalid/{domain}/{number}"))
 
 
 def object_array(items: Sequence[str | None]) -> NDArray[np.object_]:
-    """An array of texts as the predecessors' files hold them."""
+    """Return an array of texts, shape (len(items),), as the predecessors' files have them."""
     array = np.empty(len(items), dtype=object)
     array[:] = items
     return array
 
 
 def object_frame(rows: Sequence[Row], **dtypes: str) -> pd.DataFrame:
-    """A frame whose columns are all ``object`` but those that ``dtypes`` names."""
+    """Return a frame whose columns are all ``object`` except those that ``dtypes`` names."""
     columns = {name: pd.Series([row[name] for row in rows], dtype=dtypes.get(name, "object")) for name in rows[0]}
     frame = pd.DataFrame(columns)
     frame.columns = pd.Index(list(columns), dtype=object)

@@ -21,5 +21,5 @@ class Pools:
 
 @functools.cache
 def pools() -> Pools:
-    """The pools, read once."""
+    """Return the pools, read once."""
     return Pools(**tomllib.loads(Path(__file__).with_name("pools.toml").read_text("utf-8")))

@@ -31,7 +31,7 @@ def write_python_docs(folder: Path) -> Sample:
 
 
 def _entries() -> list[Entry]:
-    """Every documented name once: of a name defined again (a property's setter, say) the first stays."""
+    """Return every documented name once: of a name defined again (a property's setter, say) the first stays."""
     first: dict[str, Entry] = {}
     for entry in _all_entries():
         first.setdefault(entry.id, entry)
@@ -48,7 +48,7 @@ def _all_entries() -> Iterator[Entry]:
 
 
 def _sources(library: Path, name: str) -> list[Path]:
-    """The module's file, or the public files of its package; none where this Python lacks it."""
+    """Return the module's file, or the public files of its package; none where this Python lacks it."""
     single = library / f"{name}.py"
     if single.exists():
         return [single]

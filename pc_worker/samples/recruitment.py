@@ -80,7 +80,7 @@ def _oddities() -> list[Oddity]:
 
 
 def _years(dice: Dice) -> str | int | None:
-    """As the source writes them: ``no_exp``, ``3y``, now and then a number or nothing."""
+    """Return years as the source writes them: ``no_exp``, ``3y``, sometimes a number or nothing."""
     if dice.chance(0.02):
         return None
     if dice.chance(0.2):

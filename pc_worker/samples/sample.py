@@ -32,7 +32,7 @@ class Sample:
         domain: The domain to ingest it into.
         options: The options to ingest it with.
         rows: How many rows it has.
-        expected: What becomes of them, by the knowledge of who made them.
+        expected: Their outcomes, as known from their generation.
     """
 
     path: Path
@@ -43,7 +43,7 @@ class Sample:
 
 
 def count(outcomes: Iterable[SampleOutcome]) -> Expected:
-    """The counts of ``outcomes``, one of each row."""
+    """Return the counts of ``outcomes``, which has one item per row."""
     seen = list(outcomes)
     return Expected(seen.count("written"), seen.count("skipped"), seen.count("dead"))
 

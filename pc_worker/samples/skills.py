@@ -19,7 +19,7 @@ _CATEGORY_SHARE = 0.5
 
 @functools.cache
 def _directions() -> dict[str, NDArray[np.float64]]:
-    """A unit vector a skill."""
+    """Return a unit vector per skill, shape (DIMENSION,)."""
     random = np.random.default_rng(_SEED)
     directions = {}
     for skills in pools().skills.values():
@@ -31,13 +31,13 @@ def _directions() -> dict[str, NDArray[np.float64]]:
 
 
 def skills_vector(skills: Sequence[str]) -> NDArray[np.float64]:
-    """The unit vector of a set of skills: shape (DIMENSION,)."""
+    """Return the unit vector of a set of skills: shape (DIMENSION,)."""
     directions = _directions()
     return _unit(np.sum([directions[skill] for skill in skills], axis=0))
 
 
 def as_json(vector: NDArray[np.float64]) -> str:
-    """The vector as JSON text with six decimals."""
+    """Return ``vector``, shape (DIMENSION,), as JSON text with six decimals."""
     return msgspec.json.encode(np.round(vector, 6).tolist()).decode()
 
 

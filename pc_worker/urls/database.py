@@ -90,7 +90,7 @@ class DatabaseServer:
 
     @property
     def url(self) -> str:
-        """The URL anew: whatever reads it finds the same in it."""
+        """The URL as text, equivalent to these values for any parser."""
         folder = self.hosts[0][0].startswith("/")
         query = {
             **({"host": self.hosts[0][0], "port": str(self.hosts[0][1])} if folder else {}),
@@ -115,7 +115,7 @@ class DatabaseServer:
         return {name: path for name, path in self.files.items() if path != SYSTEM}
 
     def for_psycopg2(self) -> dict[str, Any]:
-        """Give psycopg2's keyword arguments; whatever libpq would else take from ``PG…`` variables is set."""
+        """Return psycopg2's keyword arguments; they set everything that libpq would read from ``PG…`` variables."""
         login = {} if self.password is None else {"password": self.password}
         return {
             "host": ",".join(host for host, _ in self.hosts),
@@ -133,7 +133,7 @@ class DatabaseServer:
         }
 
     def for_asyncpg(self) -> dict[str, Any]:
-        """Give asyncpg's keyword arguments."""
+        """Return asyncpg's keyword arguments."""
         login = {} if self.password is None else {"password": self.password}
         return {
             **self._tls_for_asyncpg(),
@@ -213,7 +213,7 @@ def _hosts_of_query(query: Mapping[str, str]) -> tuple[Host, ...]:
 
 
 def _default_kind(hosts: tuple[Host, ...]) -> str:
-    """Of several servers, look for the one that can be written."""
+    """Return the session attribute: of several servers, the one that accepts writes."""
     return "any" if len(hosts) == 1 else "read-write"
 
 

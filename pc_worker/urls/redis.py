@@ -73,7 +73,7 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """The URL anew: whatever reads it finds the same in it."""
+        """The URL as text, equivalent to these values for any parser."""
         login = written_login(self.user, self.password)
         if self.path:
             return f"unix://{login}{self.path}?db={self.db}"
@@ -85,14 +85,14 @@ class RedisServer:
         return dict(self.tls.files) if self.tls else {}
 
     def for_redis_py(self) -> dict[str, Any]:
-        """Give redis-py's keyword arguments."""
+        """Return redis-py's keyword arguments."""
         where: dict[str, Any] = {"unix_socket_path": self.path} if self.path else {"host": self.host, "port": self.port}
         tls = {} if self.tls is None else {"ssl": True, **self.tls.arguments}
         return {**where, "db": self.db, "username": self.user, "password": self.password, **tls}
 
     @property
     def for_celery(self) -> str:
-        """The URL of broker and results as Celery and Flower read it; TLS comes beside it."""
+        """The URL of broker and result backend for Celery and Flower; TLS settings are passed separately."""
         login = written_login(self.user, self.password)
         if self.path:
             return f"redis+socket://{login}{self.path}?virtual_host={self.db}"

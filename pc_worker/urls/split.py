@@ -1,4 +1,4 @@
-"""Taking a URL apart. What is said about a wrong one never repeats any of it: it may be the password."""
+"""Parse a URL. An error never repeats any part of it, because that may be the password."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class WrongUrl(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class UrlParts:
-    """What stands in a URL, percent-decoded."""
+    """The components of a URL, percent-decoded."""
 
     scheme: str
     user: str | None
@@ -37,10 +37,10 @@ class UrlParts:
 
 
 def scheme_of(text: str, *, example: str) -> str:
-    """Give what stands before ``://``, in small letters.
+    """Return the scheme, the text before ``://``, in lower case.
 
     Raises:
-        WrongUrl: If nothing does.
+        WrongUrl: If there is none.
     """
     scheme, separator, _ = text.partition("://")
     if not separator:
@@ -171,10 +171,10 @@ def check_parameters(query: Mapping[str, str], *, known: Collection[str], refuse
 
 
 def one_of_two(in_url: str | None, apart: str | None, *, what: str) -> str | None:
-    """Give what the URL says, or what is set apart from it.
+    """Return the value in the URL, or the separate one.
 
     Raises:
-        WrongUrl: If both are there.
+        WrongUrl: If both are set.
     """
     if in_url is not None and apart is not None:
         raise WrongUrl(f"holds a {what}, which is set apart from it too: leave one out")
@@ -182,19 +182,19 @@ def one_of_two(in_url: str | None, apart: str | None, *, what: str) -> str | Non
 
 
 def written_login(user: str | None, password: str | None) -> str:
-    """Write user and password as they stand in a URL, with the '@'."""
+    """Return user and password as text of a URL, with the '@'."""
     login = encoded(user or "") + (f":{encoded(password)}" if password is not None else "")
     return f"{login}@" if login else ""
 
 
 def written_host(host: str, port: int | None) -> str:
-    """Write a host as it stands in a URL."""
+    """Return a host as text of a URL."""
     name = f"[{host}]" if ":" in host else encoded(host)
     return name if port is None else f"{name}:{port}"
 
 
 def written_query(query: Mapping[str, str]) -> str:
-    """Write parameters as they stand in a URL, with the '?'."""
+    """Return parameters as text of a URL, with the '?'."""
     pairs = "&".join(f"{encoded(name)}={encoded(value)}" for name, value in query.items())
     return f"?{pairs}" if pairs else ""
 

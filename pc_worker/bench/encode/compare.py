@@ -49,7 +49,7 @@ def run(*, texts: int = 600, threads: int = 1, cache: Path | None = None) -> Ben
     Args:
         texts: How many of mixed length, 30 % of them repeats.
         threads: CPU threads of each contender, one as in a worker with a process a core.
-        cache: Where exported models are kept; None = exported anew, for this run only.
+        cache: Where exported models are kept; None = exported again, for this run only.
     """
     sets = {MIXED: mixed_texts(texts), SKILLS: skills_texts(CHUNK)}
     with TemporaryDirectory(prefix="pcw-bench-") as scratch:

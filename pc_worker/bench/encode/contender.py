@@ -1,4 +1,4 @@
-"""One contender of `bench encode`: a process that encodes what it is sent and tells how long that took."""
+"""One contender of `bench encode`: a process that encodes texts and reports how long that took."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BATCH = 32
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of one set of texts; ``peak_mb`` is the process's highest memory so far."""
+    """The result for one set of texts; ``peak_mb`` is the process's highest memory so far."""
 
     seconds: float
     vectors: Vectors
@@ -24,7 +24,7 @@ class Answer:
 
 
 def contend(name: str, threads: int, cache: Path, pipe: Connection) -> None:
-    """Say when ready, then answer each list of texts until the other end closes."""
+    """Report when ready, then answer each list of texts until the other end closes."""
     encode = _baseline(threads) if name == BASELINE else _ours(name, threads, cache)
     pipe.send("ready")
     while True:
@@ -59,7 +59,7 @@ def _baseline(threads: int) -> Callable[[list[str]], Vectors]:
 
 
 def _peak_mb() -> float:
-    """Give this program's peak memory; ``getrusage`` would give our parent's if that was higher."""
+    """Return this program's peak memory in MB; ``getrusage`` would return the parent's if that was higher."""
     with Path("/proc/self/status").open(encoding="ascii") as status:
         (line,) = [line for line in status if line.startswith("VmHWM:")]
     return int(line.split()[1]) / 1024

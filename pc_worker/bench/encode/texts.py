@@ -14,11 +14,11 @@ milling tutoring translation accounting designed built led improved measured mig
 documented automated tested delivered reduced for with and of the in on across from within after before
 during a large small distributed reliable international
 """
-SKILLS = 40  # the first so many words
+SKILLS = 40  # this many of the first words
 
 
 def mixed_texts(count: int, *, seed: int = 4) -> list[str]:
-    """Give ``count`` texts of 3 to 220 words, most of them short, 30 % of them repeats, shuffled."""
+    """Return ``count`` texts of 3 to 220 words, most of them short, 30 % of them repeats, shuffled."""
     random = Random(seed)  # noqa: S311  # the same texts each time are the point
     distinct = [_text(random) for _ in range(round(count * (1 - REPEATS)))]
     texts = distinct + random.choices(distinct, k=count - len(distinct))
@@ -27,7 +27,7 @@ def mixed_texts(count: int, *, seed: int = 4) -> list[str]:
 
 
 def skills_texts(count: int, *, seed: int = 4) -> list[str]:
-    """Give ``count`` distinct texts as a candidate's or a job's skills make them."""
+    """Return ``count`` distinct texts as a candidate's or a job's skills make them."""
     random = Random(seed)  # noqa: S311  # as above
     texts: dict[str, None] = {}
     while len(texts) < count:

@@ -1,8 +1,8 @@
 """Memory and ingest while a Java client has stopped reading, then the client reads on: a table and a picture.
 
 ``python -m pc_worker.bench.gateway.backpressure FOLDER [ROWS]`` writes ``backpressure.csv``, ``backpressure.png`` and
-``backpressure.json``. ROWS, 200,000 unless given, are ingested while two clients stand still, one on each kind of
-stream. How fast ingest is beside such clients is measured afterwards, file by file, in turn with and without them.
+``backpressure.json``. ROWS (default 200,000) are ingested while two clients do not read, one on each kind of
+stream. Afterwards the rate of ingest is measured file by file, in turn with and without such clients.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pc_worker.bench.own_stack import OwnStack, own_stack
 
 ROWS = 200_000
 FILE_ROWS = 20_000
-#: Files with and without clients that stand still, taken in turn.
+#: Files with and without clients that do not read, in turn.
 PAIRS = 5
 PAIR_ROWS = 40_000
 #: Each distinct text is embedded once, so that it is not the encoder that is measured.
@@ -39,16 +39,16 @@ DOMAIN = "document"
 
 @dataclass(frozen=True, slots=True)
 class BackpressureResult:
-    """What came of it; memory in MiB, rates in rows/s.
+    """The results; memory in MiB, rates in rows/s.
 
     Attributes:
-        stalled_s: How long the clients stood still.
-        gateway_growth: The gateway's memory at its most during the stall, less what it was when the stall began.
-        read_rows: What the client of the acknowledged stream read in all, in order.
-        read_s: How long it took for what it had missed.
+        stalled_s: Seconds in which the clients did not read.
+        gateway_growth: The gateway's peak memory during the stall minus its memory at the start of the stall.
+        read_rows: Rows that the client of the acknowledged stream read in total, in order.
+        read_s: Seconds that it took to read the missed rows.
         ingest_alone: Rates of files ingested without clients.
-        ingest_beside: Rates of files ingested beside two that stand still.
-        ingest_ratio: Median beside ÷ median alone.
+        ingest_beside: Rates of files ingested while two clients do not read.
+        ingest_ratio: Median with clients ÷ median without.
     """
 
     rows: int
@@ -64,7 +64,7 @@ class BackpressureResult:
 
 
 class Watcher:
-    """Samples memory beside the work."""
+    """Samples memory during the work."""
 
     def __init__(self, stack: OwnStack) -> None:
         self.samples: list[Sample] = []
@@ -83,7 +83,7 @@ class Watcher:
             thread.join()
 
     def of(self, phase: str) -> list[Sample]:
-        """Give a phase's samples."""
+        """Return a phase's samples."""
         return [sample for sample in self.samples if sample.phase == phase]
 
     def _watch(self) -> None:
@@ -125,7 +125,7 @@ def main() -> None:
     write_table(watcher.samples, folder / "backpressure.csv")
     draw(watcher.samples, folder / "backpressure.png")
     (folder / "backpressure.json").write_text(json.dumps(asdict(outcome), indent=1) + "\n", encoding="utf-8")
-    print(outcome, file=sys.stderr)  # noqa: T201 - the figures, for whoever waited for them
+    print(outcome, file=sys.stderr)  # noqa: T201 - the figures, for the caller
 
 
 def measure(stack: OwnStack, watcher: Watcher, classpath: str, rows: int) -> BackpressureResult:

@@ -35,7 +35,7 @@ def start_stream(
 
 
 def streamed_s(address: str, domain: str, *, metadata: Sequence[tuple[str, str]] = ()) -> float:
-    """Stream the whole log on an open connection, and give the seconds it took."""
+    """Stream the whole log on an open connection; return the seconds that it took."""
     with open_channel(address) as channel:
         started = time.perf_counter()
         for _ in start_stream(channel, domain, metadata=metadata):
@@ -44,7 +44,7 @@ def streamed_s(address: str, domain: str, *, metadata: Sequence[tuple[str, str]]
 
 
 def consumed_s(address: str, domain: str, rows: int) -> float:
-    """Consume the whole log from its start, acknowledging each chunk once it is there, and give the seconds."""
+    """Consume the whole log from its start, acknowledging each chunk; return the seconds that it took."""
     requests: SimpleQueue[bytes | None] = SimpleQueue()
     credit = pb.ConsumeCredit(chunks=WINDOW_CHUNKS, bytes=WINDOW_CHUNKS * MESSAGE_BYTES)
     opening = pb.ConsumeOpen(

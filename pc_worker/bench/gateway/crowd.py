@@ -1,4 +1,4 @@
-"""One fast client alone and beside ten frozen and ten slow ones: its rate, and the gateway's memory."""
+"""One fast client alone and together with ten frozen and ten slow ones: its rate, and the gateway's memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ IDLE_TICKS = 2
 
 @dataclass(frozen=True, slots=True)
 class CrowdCost:
-    """Median seconds of the fast client alone and beside the crowd, and what the gateway's memory grew by at most."""
+    """Median seconds of the fast client alone and with the crowd, and the largest growth of the gateway's memory."""
 
     alone_s: float
     beside_s: float
@@ -37,7 +37,7 @@ class CrowdCost:
 
 
 def measure_crowd(address: str, pid: int, domain: str, call: Callable[[], float], *, repeats: int) -> CrowdCost:
-    """Make ``call`` alone and beside the crowd in turn, on a gateway that has served nobody yet."""
+    """Make ``call`` alone and with the crowd in turn, on a gateway that has not served a client yet."""
     base = memory_mib(pid, "VmRSS")
     alone, beside = [], []
     for _ in range(repeats):
@@ -77,7 +77,7 @@ def memory_mib(pid: int, field: str) -> float:
 
 
 def run_crowd(address: str, domain: str, pipe: Connection) -> None:
-    """Be the crowd until the process is ended."""
+    """Run the crowd until the process is ended."""
     with crowd(address, domain):
         pipe.send("")
         threading.Event().wait()

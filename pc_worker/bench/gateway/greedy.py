@@ -1,7 +1,7 @@
-"""``python -m pc_worker.bench.gateway.greedy``: what one client's greed costs another one, and the gateway's memory.
+"""``python -m pc_worker.bench.gateway.greedy``: the effect of one client without limits on another, and on memory.
 
-One token opens 256 idle calls, 5,000 that never say a word, and keeps 8 searches going, half of them with 20,000
-filters; another streams 100,000 rows, alone and beside it in turn.
+One token opens 256 idle calls and 5,000 that never send a message, and keeps 8 searches running, half of them with
+20,000 filters. Another token streams 100,000 rows, alone and together with it in turn.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ GREEDY, MODEST = ([("authorization", f"Bearer {name}")] for name in ("greedy", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GreedCost:
-    """Rows a second of the modest client, alone and beside the greedy one, and what the gateway grew by."""
+    """Rows per second of the normal client, alone and with the unlimited one, and the gateway's memory growth."""
 
     rows: int
     alone: float
@@ -114,7 +114,7 @@ def _no_encoder(_model: object) -> Any:
 
 
 def run_greedy(address: str, like: str, greed: Greed, pipe: Connection) -> None:
-    """Be the greedy client until the process is ended; tells how its calls have ended once all have been tried."""
+    """Run the unlimited client until the process is ended; print how its calls ended once all were tried."""
     asyncio.run(_be_greedy(address, like, greed, pipe))
 
 

@@ -1,4 +1,4 @@
-"""One client that takes whatever it can get: idle calls, silent calls, searches without measure."""
+"""One client without limits: idle calls, silent calls, oversized searches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AGAIN_S = 1.0
 #: Filters of a search that is beyond all measure; they just fit into the largest request.
 BEYOND_MEASURE = 20_000
 
-#: What the client makes of a call that has been refused while it writes: it does not tell the status that came.
+#: What the client reports for a call that was denied while it was writing: it hides the status.
 UNHEARD = "Internal error from Core"
 
 Metadata = Sequence[tuple[str, str]]
@@ -30,11 +30,11 @@ Metadata = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Greed:
-    """How much it asks for.
+    """How much it requests.
 
     Attributes:
-        idle: Calls of `Consume` that follow the log for ever and acknowledge nothing.
-        silent: Calls that never say a word.
+        idle: Calls of `Consume` that follow the log without end and acknowledge nothing.
+        silent: Calls that never send a message.
         searches: Searches at a time; half are beyond the bounds, half at them. Each is asked again a second
             after its end.
     """

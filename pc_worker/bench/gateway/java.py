@@ -10,7 +10,7 @@ from pc_worker.bench.gateway.java_reader import JavaReader, built_client, java_r
 
 @contextmanager
 def java_calls(servers: Mapping[str, str], domain: str, rows: int) -> Iterator[dict[str, Callable[[], float]]]:
-    """Give, for each server by name, a call that streams ``domain`` to the Java client and gives the seconds.
+    """Yield, for each server by name, a call that streams ``domain`` to the Java client and returns the seconds.
 
     One JVM makes all calls; its first is not worth counting. Where the client cannot be built there is no call.
     """

@@ -1,4 +1,4 @@
-"""The Java client in a process that reads when it is told to, for measurements."""
+"""The Java client in a process that reads on request, for measurements."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class JavaFailed(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one read gave: entries, the seconds it took, and the position of the last entry so far."""
+    """The result of one read: entries, the seconds it took, and the position of the last entry so far."""
 
     entries: int
     seconds: float
@@ -47,7 +47,7 @@ class JavaReader:
         self._ask(f"open {kind} {address} {domain}")
 
     def read(self, entries: int) -> Reading:
-        """Read so many entries, or to the log's end; in between two reads nothing is taken or acknowledged.
+        """Read this many entries, or to the log's end; nothing is read or acknowledged between two calls.
 
         Raises:
             JavaFailed: If the program ended, as it does where positions do not rise.
@@ -76,7 +76,7 @@ class JavaReader:
 
 
 def why_no_java() -> str | None:
-    """Say what the Java client cannot be built for want of; None = nothing."""
+    """Return what is missing to build the Java client; None = nothing."""
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if not GRPC.exists():
         missing.append(str(GRPC))
@@ -97,7 +97,7 @@ def java_reader(classpath: str) -> Iterator[JavaReader]:
 
 @contextmanager
 def built_client() -> Iterator[str]:
-    """Build the client in a temporary folder, and give its class path.
+    """Build the client in a temporary folder, and yield its class path.
 
     Raises:
         subprocess.CalledProcessError: If it does not build.

@@ -38,7 +38,7 @@ INSERT INTO log_batches (domain, first_position, last_position, epoch, nonce, mo
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One committed chunk, as rows to store and as queue entry."""
+    """One committed chunk, as rows to store and as an entry of the hot buffer; ``vectors`` has the shape (n, dim)."""
 
     entry: Entry
     row_ids: list[UUID]
@@ -66,7 +66,7 @@ def make_chunks(domain: str, *, rows: int, dimension: int) -> Iterator[Chunk]:
 
 
 def store_chunks(database: Database, domain: str, chunks: list[Chunk]) -> bytes:
-    """Write them as if they had been ingested, and give the key that seals their queue entries."""
+    """Write them as if they had been ingested; return the key that seals their entries in the hot buffer."""
     dimension = chunks[0].vectors.shape[1]
 
     def work(cursor: Cursor) -> bytes:

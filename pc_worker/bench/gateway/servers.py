@@ -34,7 +34,7 @@ def own_process(target: Callable[..., None], *arguments: Any) -> Iterator[Server
     ours, theirs = context.Pipe()
     process = context.Process(target=target, args=(*arguments, theirs), daemon=True)
     process.start()
-    theirs.close()  # a process that ends before it serves is an end of file, not a wait for ever
+    theirs.close()  # a process that ends before it serves is an end of file, not an endless wait
     try:
         yield Server(ours.recv(), process.pid or 0)
     finally:

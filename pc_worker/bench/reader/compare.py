@@ -43,14 +43,14 @@ def _measured(path: Path) -> Iterator[Figure]:
 
 
 def made(kind: str, rows: int, folder: Path) -> Path:
-    """A file of ``rows`` rows, written by a process of its own."""
+    """Return a file of ``rows`` rows, written by another process."""
     path = folder / f"{kind}-{rows}.pkl"
     subprocess.run([sys.executable, "-m", "pc_worker.bench.reader.files", kind, str(rows), str(path)], check=True)
     return path
 
 
 def compared(path: Path, repeats: int, env: Mapping[str, str] | None = None) -> tuple[Cost, Cost]:
-    """The best costs of both readers; every repeat of ours makes its index anew."""
+    """Return the best costs of both readers; every repeat of ours creates its index again."""
     ours, theirs = [], []
     for _ in range(repeats):
         theirs.append(probed("pandas", path, env))
@@ -59,7 +59,7 @@ def compared(path: Path, repeats: int, env: Mapping[str, str] | None = None) -> 
 
 
 def probed(reader: str, path: Path, env: Mapping[str, str] | None = None) -> Cost:
-    """What one reading costs in a fresh process with an empty spool; ``env`` adds to its environment."""
+    """Return what one reading costs in a fresh process with an empty spool; ``env`` adds to its environment."""
     with tempfile.TemporaryDirectory(prefix="pcw-spool-") as spool:
         command = [sys.executable, "-m", "pc_worker.bench.reader.probe", reader, str(path), spool]
         done = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, **(env or {})})

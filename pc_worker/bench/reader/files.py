@@ -16,7 +16,7 @@ _SKILLS, _WORDS, _VECTORS = 300, 5000, 64
 
 
 def recruit_frame(rows: int) -> pd.DataFrame:
-    """Seven text columns, list cells, float32 vectors in cells, numbers, moments: 2.9 kB a row."""
+    """Return seven text columns, list cells, float32 vectors in cells, numbers, timestamps: 2.9 kB per row."""
     rnd, rng = random.Random(1), np.random.default_rng(1)  # noqa: S311 - made-up rows, the same in every run
     words = ["".join(rnd.choices("abcdefghijklmnopqrstuvwxyz", k=rnd.randint(3, 9))) for _ in range(_WORDS)]
     skills = [word.title() for word in words[:_SKILLS]]
@@ -46,7 +46,7 @@ def recruit_frame(rows: int) -> pd.DataFrame:
 
 
 def candidate_frame(rows: int) -> pd.DataFrame:
-    """Long texts and vectors as JSON text: 21 kB a row."""
+    """Return long texts and vectors as JSON text: 21 kB per row."""
     rnd, rng = random.Random(2), np.random.default_rng(2)  # noqa: S311 - made-up rows, the same in every run
     vectors = [
         ", ".join(f"{number:.10f}" for number in row) for row in rng.standard_normal((_VECTORS, TEXT_DIMENSION - 1))
@@ -69,7 +69,7 @@ def candidate_frame(rows: int) -> pd.DataFrame:
 
 
 def main() -> None:
-    """``python -m pc_worker.bench.reader.files recruit|candidate ROWS PATH``: in a process of its own, for memory."""
+    """Run ``python -m pc_worker.bench.reader.files recruit|candidate ROWS PATH``: another process, for memory."""
     kind, rows, path = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     frame = recruit_frame(rows) if kind == "recruit" else candidate_frame(rows)
     frame.to_pickle(path)

@@ -1,4 +1,4 @@
-"""What the reader does with each format: ``python -m pc_worker.bench.reader.formats [MEGABYTES [FORMAT …]]`` tells.
+"""Compare the reader with pandas, per format: ``python -m pc_worker.bench.reader.formats [MEGABYTES [FORMAT …]]``.
 
 Each file is read whole by chunks in a fresh process with an empty spool, and by pandas; then it is cut at several
 places, and each cut must be refused, or in formats of lines be a table without the cut rows. Times are the best of two,
@@ -164,7 +164,7 @@ def line(name: str, megabytes: float) -> str:
     kind = KINDS[name]
     rows = int(min(megabytes, kind.most_mb) * 1e6 / kind.row_bytes)
     with tempfile.TemporaryDirectory(prefix="pcw-bench-") as made:
-        path = Path(made) / "table.csv"  # the name of one that is told by content
+        path = Path(made) / "table.csv"  # detected by content, not by this name
         kind.write(frame(rows), path)
         ours, theirs = _measured("ours", name, path), _measured("pandas", name, path)
         reads = "yes" if ours["rows"] == theirs["rows"] == rows else f"NO: {ours['rows']} of {rows}"

@@ -28,14 +28,14 @@ class Cost:
 
 
 def anonymous_mib(process: int) -> float:
-    """Anonymous memory of a process now (RssAnon), in MiB."""
+    """Return the anonymous memory of a process now (RssAnon), in MiB."""
     with open(f"/proc/{process}/status", encoding="ascii") as file:
         line = next(line for line in file if line.startswith("RssAnon"))
     return int(line.split()[1]) / 1024
 
 
 class Peak:
-    """Anonymous memory beside the work, watched by another process: a thread would hold up the interpreter."""
+    """Anonymous memory during the work, watched by another process: a thread would block the interpreter."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "pc_worker.bench.reader.probe", "watch", str(os.getpid())]
@@ -46,7 +46,7 @@ class Peak:
         return "" if self._watcher.stdout is None else self._watcher.stdout.readline()
 
     def grown_mib(self) -> float:
-        """How far it grew at most."""
+        """Return the largest growth, in MiB."""
         if self._watcher.stdin is not None:
             self._watcher.stdin.close()
         peak = float(self._line())
@@ -79,7 +79,7 @@ def ours(path: Path, spool: Path) -> Cost:
 
 
 def pandas(path: Path, spool: Path) -> Cost:
-    """``pandas.read_pickle``, then every slice."""
+    """Run ``pandas.read_pickle``, then read every slice."""
     import pandas as pd
 
     gc.collect()
@@ -93,7 +93,7 @@ def pandas(path: Path, spool: Path) -> Cost:
 
 
 def main() -> None:
-    """``python -m pc_worker.bench.reader.probe ours|pandas PATH SPOOL``."""
+    """Run ``python -m pc_worker.bench.reader.probe ours|pandas PATH SPOOL``."""
     if sys.argv[1] == "watch":
         watch(int(sys.argv[2]))
         return

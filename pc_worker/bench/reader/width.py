@@ -56,7 +56,7 @@ def _measured(width: int) -> dict[str, float]:
     found = {}
     with tempfile.TemporaryDirectory(prefix="pcw-bench-") as made:
         for name in _FORMATS:
-            path = Path(made) / "table.csv"  # the name of one that is told by content
+            path = Path(made) / "table.csv"  # detected by content, not by this name
             KINDS[name].write(frame, path)
             command = [sys.executable, "-m", "pc_worker.bench.reader.width", "--one", str(path)]
             runs = [subprocess.run(command, check=True, capture_output=True).stdout for _ in range(_REPEATS)]

@@ -20,7 +20,7 @@ from pc_worker.store.search.terms import row_terms, sparsevec_binary
 DOMAIN = "document"
 DIMENSION = 384
 WORDS = 30_000
-#: Rows talk about one of so many subjects: their words, and so their vectors, gather around them.
+#: Number of subjects. Each row has one: its words, and so its vector, cluster around it.
 SUBJECTS = 2_000
 TOPICS = 10
 BATCH = 1_000
@@ -32,7 +32,7 @@ TERM_COLUMNS = ("domain", "row_id", "terms", "counts", "length")
 
 @dataclass(slots=True)
 class Collection:
-    """Makes rows and queries; the same seed makes the same ones."""
+    """Rows and queries, reproducible by their seed; ``words`` has the shape (WORDS, DIMENSION)."""
 
     seed: int = 7
     size: int = 0
@@ -51,7 +51,7 @@ class Collection:
         self.words[:200] *= 0.1  # the commonest words mean little
 
     def texts(self, count: int) -> Iterator[tuple[str, NDArray[np.float32]]]:
-        """Give texts of 20 to 90 words with their unit vectors."""
+        """Yield texts of 20 to 90 words with their unit vectors, shape (DIMENSION,)."""
         for _ in range(count):
             length = int(self._random.integers(20, 90))
             language = np.searchsorted(self._common, self._random.random(length))
@@ -60,12 +60,12 @@ class Collection:
             yield " ".join(f"w{n}" for n in chosen), self.vector(chosen)
 
     def vector(self, numbers: NDArray[np.int64] | Sequence[int]) -> NDArray[np.float32]:
-        """Give the unit vector of words: the sum of what they mean."""
+        """Return the unit vector of words, shape (DIMENSION,): their normalised sum."""
         total = self.words[numbers].sum(axis=0)
         return np.asarray(total / np.linalg.norm(total), np.float32)
 
     def queries(self, count: int) -> list[str]:
-        """Give queries of 2 to 6 words that stand together in some text."""
+        """Return queries of 2 to 6 words that occur together in a text."""
         texts = [text.split() for text, _ in self.texts(count)]
         return [" ".join(self._random.choice(words, int(self._random.integers(2, 7)))) for words in texts]
 
@@ -128,17 +128,17 @@ class CollectionEncoder:
         self.identity = ModelIdentity(name="bench", revision="1", dimension=DIMENSION)
 
     def encode_query(self, text: str) -> NDArray[np.float32]:
-        """Give the unit vector of the query's words."""
+        """Return the unit vector of the query's words, shape (DIMENSION,)."""
         return self._collection.vector([int(word[1:]) for word in text.split()])
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Give the unit vectors of texts, one a row."""
+        """Return the unit vectors of texts, shape (len(texts), DIMENSION)."""
         return np.stack([self.encode_query(text) for text in texts])
 
     def passages(self, text: str) -> list[Span]:
-        """Give the whole text."""
+        """Return one span: the whole text."""
         return [Span(0, len(text))]
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Give the words of each text."""
+        """Return the number of words of each text."""
         return [len(text.split()) for text in texts]

@@ -94,7 +94,7 @@ def _latencies(url: str, collection: Collection) -> list[Figure]:
 
 
 def latencies(url: str, collection: Collection, mode: Mode, *, clients: int) -> list[float]:
-    """Give the milliseconds of each of 200 searches, asked by ``clients`` at once, each with its own connection."""
+    """Return the milliseconds of each of 200 searches, asked by ``clients`` at once, each with its own connection."""
     encoder, local = CollectionEncoder(collection), threading.local()
 
     def ask(number: int, query: str) -> float:

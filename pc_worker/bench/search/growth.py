@@ -29,7 +29,7 @@ class Point:
 
 
 def measure(sizes: Sequence[int] = SIZES) -> list[Point]:
-    """Fill one domain to each size in turn, its index built anew, and measure every mode."""
+    """Fill one domain to each size in turn, rebuild its index, and measure every mode."""
     collection, points = Collection(), []
     with database_server() as url:
         database = Database(url, application="bench")
