@@ -1,4 +1,4 @@
-"""Rows of a source become clean records: one declarative file a domain, the rules it names, and the registry."""
+"""From the rows of a source to clean records: one declarative module per domain, its cleaning rules, the registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The domain ``candidate``: résumés that bring a ready vector of their skills."""
+"""The domain ``candidate``: résumés whose source has a ready vector of their skills."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DOMAIN = Domain(
         Field("experience_years", ("Experience Years",), rounded_years),
         Field("original_resume", ("CV",), text, when_null="dead"),
         Field("skills", ("skills",), texts, when_null="skip"),
-        # The stock wire has no room for these three; search and our own clients do.
+        # The stock wire has no fields for these three; search and our own clients use them.
         Field("resume_lang", ("CV_lang",), text),
         Field("moreinfo", ("Moreinfo",), text),
         Field("looking_for", ("Looking For",), text),

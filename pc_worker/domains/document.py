@@ -1,4 +1,4 @@
-"""The domain ``document``: any table with a text column, embedded here; its rows are their own payload."""
+"""The domain ``document``: any table with a text column, embedded here; the payload is the source row."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The domain ``recruit``: job posts that bring a ready vector of their skills."""
+"""The domain ``recruit``: job posts whose source has a ready vector of their skills."""
 
 from __future__ import annotations
 
-from pc_worker.domains.cleaning.rules import moment, positive_years, text, texts
+from pc_worker.domains.cleaning.rules import positive_years, text, texts, timestamp
 from pc_worker.domains.declaration.domain import Domain, Field, SourceVector
 
 DOMAIN = Domain(
@@ -16,7 +16,7 @@ DOMAIN = Domain(
         Field("experience_years", ("Exp Years",), positive_years),
         Field("primary_keyword", ("Primary Keyword",), text),
         Field("english_level", ("English Level",), text),
-        Field("published_at", ("Published",), moment),
+        Field("published_at", ("Published",), timestamp),
         Field("skills", ("skills",), texts, when_null="skip"),
         Field("long_description", ("Long Description",), text, when_null="dead"),
         Field("description_lang", ("Long Description_lang",), text),

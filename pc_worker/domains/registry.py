@@ -1,4 +1,4 @@
-"""Finds the domains: every module of this folder that declares a ``DOMAIN``."""
+"""The registry of domains: every module of this package that declares a ``DOMAIN``."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pc_worker.errors import UnknownDomain
 
 
 def get_domain(name: str) -> Domain:
-    """The domain called ``name`` (names are case-sensitive).
+    """Return the domain called ``name`` (case-sensitive).
 
     Raises:
-        UnknownDomain: If there is none.
+        UnknownDomain: If no module declares it.
     """
     domain = _declared().get(name)
     if domain is None:
@@ -25,7 +25,7 @@ def get_domain(name: str) -> Domain:
 
 
 def domain_names() -> list[str]:
-    """Names of all domains, sorted."""
+    """Return the names of all domains, sorted."""
     return sorted(_declared())
 
 

@@ -1,4 +1,4 @@
-"""Judging one cell: whether it is null, what is wrong with its text, and how a reason may quote it."""
+"""Checks of one cell: whether it is null, whether its text can be stored, and how a reason quotes it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 
 from pc_worker.reader import MISSING, normal
 
-# 40 characters tell a person which value is meant, and never the whole text of a row.
+# Enough to recognise the value, never the whole text of a row.
 _QUOTED_CHARACTERS = 40
-_QUOTED_BITS = 128  # beyond thousands of digits Python refuses to write an integer at all
+_QUOTED_BITS = 128  # Python does not convert an integer of thousands of digits to text
 
 
 class BadValue(ValueError):
@@ -16,11 +16,11 @@ class BadValue(ValueError):
 
 
 class DropRow(Exception):
-    """The cell says that the row is not wanted: it is skipped. The message is a clause without the field's name."""
+    """The row is not wanted because of this cell: it is skipped. The message is a clause without the field's name."""
 
 
 def is_null(cell: object) -> bool:
-    """Whether the cell is missing, None, NaN, NaT or NA."""
+    """Return whether the cell is missing, None, NaN, NaT or NA."""
     if cell is None or cell is MISSING:
         return True
     if isinstance(cell, float):
@@ -31,7 +31,7 @@ def is_null(cell: object) -> bool:
 
 
 def checked_text(text: str) -> str:
-    """The text itself, where PostgreSQL and protobuf can hold it.
+    """Return the text unchanged if PostgreSQL and protobuf can store it.
 
     Raises:
         BadValue: If it has a NUL character or a lone surrogate.
@@ -47,7 +47,7 @@ def checked_text(text: str) -> str:
 
 
 def quoted(cell: object) -> str:
-    """The cell as a short, printable quotation for a reason."""
+    """Return a short, printable quotation of the cell, for a reason."""
     if isinstance(cell, str):
         return f'"{printable(cell)}"'
     if not isinstance(cell, int | float | np.generic):
@@ -58,6 +58,6 @@ def quoted(cell: object) -> str:
 
 
 def printable(text: str) -> str:
-    """The beginning of ``text``, with escapes for what would upset a terminal."""
+    """Return the beginning of ``text`` with control characters escaped."""
     short = text if len(text) <= _QUOTED_CHARACTERS else text[:_QUOTED_CHARACTERS] + "…"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in short)

@@ -1,4 +1,4 @@
-"""Turns a batch of source rows into outcomes: one record, skipped or dead row each."""
+"""From a batch of source rows to outcomes: a record, a skipped row or a dead row each."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def clean(
     keys: Sequence[str | None],
     superseded: Collection[int],
 ) -> list[CleanedRow]:
-    """One outcome per row of ``batch``, in row order.
+    """Return one outcome per row of ``batch``, in row order.
 
     The first that applies: superseded → skipped, null key → dead, a rule drops the row → skipped, a bad
-    value → dead, else a record. Pure: the same batch gives the same outcomes.
+    value → dead, else a record. Pure: the same batch has the same outcomes.
 
     Args:
-        domain: Whose rules apply.
-        mapping: What ``resolve`` decided for this source.
+        domain: The domain with its rules.
+        mapping: The result of ``resolve`` for this source.
         batch: Rows read with ``mapping.columns``.
-        keys: ``row_keys`` of this batch, with their occurrence numbers where there is no key column.
-        superseded: Row numbers (in the source) that lose to a later row of the same key.
+        keys: ``row_keys`` of this batch, with occurrence numbers if there is no key column.
+        superseded: Numbers, in the source, of rows whose key occurs again later.
     """
     return [
         _outcome(domain, mapping, batch, i, key, superseded=batch.start + i in superseded) for i, key in enumerate(keys)

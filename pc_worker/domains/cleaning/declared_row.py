@@ -1,4 +1,4 @@
-"""Makes the record of a domain that declares its fields."""
+"""The record of a domain that declares its fields."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pc_worker.reader import Json
 
 
 def declared_record(domain: Domain, mapping: ColumnMapping, batch: BatchView, i: int, key: str) -> Record:
-    """The record of row ``i`` of ``batch``.
+    """Return the record of row ``i`` of ``batch``.
 
     Raises:
-        DropRow: If a rule drops the row, whatever else is wrong with it.
+        DropRow: If a rule drops the row; other faults do not matter then.
         BadValue: If a value cannot be stored; names the first such field.
     """
     payload, faults = _payload(domain, mapping, batch, i, key)
@@ -37,7 +37,7 @@ def declared_record(domain: Domain, mapping: ColumnMapping, batch: BatchView, i:
 def _payload(
     domain: Domain, mapping: ColumnMapping, batch: BatchView, i: int, key: str
 ) -> tuple[dict[str, Json], list[str]]:
-    """The fields by name, and what is wrong with the others."""
+    """Return the valid fields by name, and the faults of the others."""
     payload: dict[str, Json] = {domain.key_field: key} if domain.key_field else {}
     faults = []
     for field, (_, column) in zip(domain.fields, mapping.fields, strict=True):
@@ -61,7 +61,7 @@ def _value(field: Field, cell: object) -> Json:
 
 
 def _vector(domain: Domain, mapping: ColumnMapping, batch: BatchView, i: int) -> tuple[Vector | None, list[str]]:
-    """The ready vector, where the domain has one, and what is wrong with it."""
+    """Return the ready vector, if the domain has one, and its faults."""
     if domain.vector is None or not (mapping.vector or mapping.vector_parts):
         return None, []
     cell = _vector_cell(mapping, batch, i)
@@ -74,7 +74,7 @@ def _vector(domain: Domain, mapping: ColumnMapping, batch: BatchView, i: int) ->
 
 
 def _vector_cell(mapping: ColumnMapping, batch: BatchView, i: int) -> object:
-    """The cell that holds the vector, or one put together; null where all its parts are."""
+    """Return the cell of the vector, or the list of its parts; None if all parts are null."""
     if mapping.vector is not None:
         return batch.columns[mapping.vector][i]
     numbers = [batch.columns[name][i] for name in mapping.vector_parts]
@@ -82,7 +82,7 @@ def _vector_cell(mapping: ColumnMapping, batch: BatchView, i: int) -> object:
 
 
 def _text(domain: Domain, payload: dict[str, Json]) -> str | None:
-    """What to embed: the filled ones of the domain's text fields, joined by blank lines."""
+    """Return the text to embed: the non-empty text fields of the domain, joined by blank lines."""
     if not domain.embedded_here:
         return None
     text = "\n\n".join(_words(payload[name] for name in domain.text))
@@ -92,6 +92,6 @@ def _text(domain: Domain, payload: dict[str, Json]) -> str | None:
 
 
 def _words(values: Iterable[Json]) -> list[str]:
-    """The values that hold words, lists of texts as one text."""
+    """Return the values that are text; a list of texts becomes one text."""
     texts = [" ".join(filter(None, map(str, value))) if isinstance(value, list) else value for value in values]
     return [text for text in texts if isinstance(text, str) and text.strip()]

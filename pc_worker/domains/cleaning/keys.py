@@ -1,4 +1,4 @@
-"""The key of each row: what tells whether two rows are the same record."""
+"""The key of each row: equal keys identify the same record."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from pc_worker.domains.declaration.table import BatchView
 from pc_worker.model import is_uuid
 from pc_worker.reader import normal
 
-# Keys live in a B-tree, whose entries PostgreSQL limits to a third of its 8 kB page.
+# Keys are in a B-tree; PostgreSQL limits its entries to a third of an 8 kB page.
 _MOST_BYTES = 2_000
 
 
 def row_keys(domain: Domain, mapping: ColumnMapping, batch: BatchView) -> list[str | None]:
-    """The key text of each row of ``batch``, read from ``mapping.key_columns``; None for a null key.
+    """Return the key of each row of ``batch`` as text, read from ``mapping.key_columns``; None for a null key.
 
-    A valid UUID is given in its canonical lower case, any other value as text. Without a key column it is
-    the hex digest of the row's normal form: equal rows share it, and the caller appends ``:n`` for the
-    n-th of them. A key may hold a lone surrogate; ``clean`` refuses that row.
+    A valid UUID is returned in lower case, any other value as text. Without a key column the key is the hex
+    digest of the row's normal form: equal rows share it, and the caller appends ``:n`` for the n-th of them.
+    A key may hold a lone surrogate; ``clean`` makes that row dead.
     """
     if mapping.key is None:
         return [_digest(batch, i) for i in range(len(batch))]
@@ -30,7 +30,7 @@ def row_keys(domain: Domain, mapping: ColumnMapping, batch: BatchView) -> list[s
 
 
 def check_key(key: str) -> None:
-    """Refuse a key that cannot be stored.
+    """Check that a key can be stored.
 
     Raises:
         BadValue: If it has a NUL character or a lone surrogate, or is too long.
@@ -46,7 +46,7 @@ def check_key(key: str) -> None:
 def _digest(batch: BatchView, i: int) -> str:
     try:
         content = canonical_json(batch.normal_row(i))
-    except (ValueError, RecursionError):  # no JSON text for it: ``clean`` refuses the row, its place names it
+    except (ValueError, RecursionError):  # no JSON text: ``clean`` makes the row dead; its number identifies it
         content = b"row %d" % (batch.start + i)
     return hashlib.sha256(content).hexdigest()
 
@@ -57,6 +57,6 @@ def _key_text(cell: object, row_no: int) -> str | None:
     form = cell if isinstance(cell, str) else normal(cell)
     try:
         key = str(form) if isinstance(form, str) else json.dumps(form, ensure_ascii=False)
-    except (ValueError, RecursionError):  # an integer of thousands of digits: too long for a key, so is this
+    except (ValueError, RecursionError):  # an integer of thousands of digits: too long for a key, as is this text
         return str(row_no).zfill(_MOST_BYTES + 1)
     return key.lower() if is_uuid(key) else key

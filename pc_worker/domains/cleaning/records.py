@@ -1,4 +1,4 @@
-"""What becomes of a row: a record, a skipped row or a dead one; and the hash that tells whether a record changed."""
+"""The outcome of a row: a record, a skipped row or a dead row; and the hash by which changed records are found."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Record:
     """A clean row.
 
     Attributes:
-        row_no: Its place in the source, from 0.
-        key: What identifies it in its domain (and scope).
+        row_no: Its number in the source, from 0.
+        key: Its identity in its domain (and scope).
         payload: Its fields as JSON values, without the vector.
-        text: What to embed; None where the source brings the vector.
-        vector: The source's vector; None where it is embedded here.
-        search_text: The words by which full-text search finds it.
+        text: The text to embed; None if the source has the vector.
+        vector: The source's vector; None if it is embedded here.
+        search_text: The text whose terms are indexed.
     """
 
     row_no: int
@@ -38,7 +38,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A row that a cleaning rule or a later duplicate drops, and why."""
+    """A row that a cleaning rule or a later duplicate drops, with the reason."""
 
     row_no: int
     reason: str
@@ -46,7 +46,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """A row that is refused, and why: one clause that names the field."""
+    """A row that cannot be stored, with the reason: one clause that names the field."""
 
     row_no: int
     reason: str
@@ -56,22 +56,22 @@ CleanedRow = Record | Skipped | Dead
 
 
 def canonical_json(value: Json) -> bytes:
-    """The one JSON text of ``value``: keys sorted, no blanks, UTF-8.
+    """Return the canonical JSON text of ``value``: keys sorted, no blanks, UTF-8.
 
     Raises:
         ValueError: If it holds an integer beyond the interpreter's digit limit.
         RecursionError: If it is nested too deeply.
     """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    # A lone surrogate makes a row dead, yet until then the row needs a key.
+    # A lone surrogate makes a row dead, but that row needs a key too.
     return text.encode("utf-8", "surrogatepass")
 
 
 def content_hash(record: Record) -> bytes:
-    """32 bytes over payload, text and vector: equal content gives equal hashes in every run and process."""
+    """Return 32 bytes over payload, text and vector: equal content has equal hashes in every run and process."""
     digest = hashlib.blake2b(digest_size=32)
     for part in (canonical_json(record.payload), _text_bytes(record.text), _vector_bytes(record.vector)):
-        # Lengths keep neighbours apart: text moved from one part to the next is another content.
+        # Lengths separate the parts: text moved from one part to the next is other content.
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return digest.digest()

@@ -1,4 +1,7 @@
-"""The cleaning rules that fields name: each turns one cell that is not null into its clean value."""
+"""The cleaning rules of fields: each converts one cell that is not null to its clean value.
+
+All raise ``BadValue`` for a cell that cannot be stored, which makes the row dead.
+"""
 
 from __future__ import annotations
 
@@ -13,39 +16,40 @@ from pc_worker.reader import Json, normal
 
 _YEARS = re.compile(r"\s*([0-9]+)y?\s*")
 _MOST_YEARS = 2**31 - 1  # the wire's field is an int32
-_MOMENT = re.compile(
+_TIMESTAMP = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)"
     r"(?:[T ](?P<time>\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)\s?(?P<offset>Z|[+-]\d\d(?::?\d\d)?)?)?",
     re.ASCII,
 )
-_MOST_OFFSET = timedelta(hours=18)  # Java's ZoneOffset goes no further
+_MOST_OFFSET = timedelta(hours=18)  # the limit of Java's ZoneOffset
 
 
 def text(cell: object) -> str:
-    """Text as it stands."""
+    """Return the text unchanged."""
     if not isinstance(cell, str):
         raise BadValue(f"{quoted(cell)} is no text")
     return checked_text(str(cell))
 
 
 def filled_text(cell: object) -> str:
-    """Text that is not blank: for a field without which a stock batch server drops the row in silence."""
+    """Return the text unless it is blank: without this field a stock batch server drops the row silently."""
     if not text(cell).strip():
         raise BadValue("blank")
     return text(cell)
 
 
 def texts(cell: object) -> list[Json]:
-    """A list, tuple or 1-D array of texts, each kept once, in the order they come.
+    """Return the distinct texts of a list, tuple or 1-D array, in their order.
 
-    An empty one drops the row: a record without skills has nothing to be matched by.
+    Raises:
+        DropRow: If it is empty: a record without skills matches nothing.
     """
     items = cell.tolist() if isinstance(cell, np.ndarray) else cell
     if not isinstance(items, list | tuple):
         raise BadValue(f"{quoted(cell)} is no list of texts")
     if not items:
         raise DropRow("empty")
-    # A stock batch server's upsert fails as a whole when a row names a skill twice.
+    # A stock batch server's upsert fails as a whole if a row names a skill twice.
     return list(dict.fromkeys(_element(item) for item in items))
 
 
@@ -58,7 +62,7 @@ def _element(item: object) -> str:
 
 
 def positive_years(cell: object) -> int | None:
-    """Whole years; ``no_exp`` and 0 are null, since the batch server's table takes null or more than 0."""
+    """Return whole years; None for ``no_exp`` and 0: the batch server's table accepts null or more than 0."""
     years = _years(cell)
     if isinstance(years, float):
         raise BadValue(f"{quoted(cell)} is no whole number of years")
@@ -66,13 +70,13 @@ def positive_years(cell: object) -> int | None:
 
 
 def rounded_years(cell: object) -> int | None:
-    """Years rounded half to even; ``no_exp`` is null."""
+    """Return years rounded half to even; None for ``no_exp``."""
     years = _years(cell)
     return None if years is None else round(years)
 
 
 def _years(cell: object) -> int | float | None:
-    """The number in ``cell``: an int where it is whole, None for ``no_exp``."""
+    """Return the number in ``cell``: an int if it is whole, None for ``no_exp``."""
     if isinstance(cell, str):
         return _years_in_text(cell)
     if isinstance(cell, bool) or not isinstance(cell, int | float | Decimal | np.integer | np.floating):
@@ -86,24 +90,24 @@ def _years(cell: object) -> int | float | None:
 def _years_in_text(cell: str) -> int | None:
     if cell == "no_exp":
         return None
-    # Ten digits hold every int32, and a longer text need not be turned into a number.
+    # Every int32 has at most ten digits; a longer text need not be converted.
     match = _YEARS.fullmatch(cell) if len(cell) < 20 else None
     if match is None or int(match[1]) > _MOST_YEARS:
         raise BadValue(f"{quoted(cell)} is no number of years")
     return int(match[1])
 
 
-def moment(cell: object) -> str | None:
-    """A point in time as ISO 8601 text with ``T`` and offset; without one it is UTC, a date is its midnight.
+def timestamp(cell: object) -> str | None:
+    """Return a timestamp as ISO 8601 text with ``T`` and offset; without an offset it is UTC, a date is its midnight.
 
-    Takes such text (also with a blank for the ``T``) and date and time cells. Blank text is null.
+    Accepts such text (also with a blank for the ``T``) and date and time cells. Blank text is null.
     """
     form = cell if isinstance(cell, str) else normal(cell)
     if not isinstance(form, str):
         raise BadValue(f"{quoted(cell)} is no date or time")
     if not form.strip():
         return None
-    match = _MOMENT.fullmatch(form.strip())
+    match = _TIMESTAMP.fullmatch(form.strip())
     if match is None:
         raise BadValue(f"{quoted(form)} is no ISO 8601 date or time")
     return _existing(f"{match['date']}T{_clock(match['time'])}{_offset(match['offset'])}", form)
@@ -113,7 +117,7 @@ def _clock(time: str | None) -> str:
     if time is None:
         return "00:00:00"
     whole, _, fraction = time.replace(",", ".").partition(".")
-    # Java reads nine digits of a second at most.
+    # Java accepts at most nine digits of a second.
     return f"{whole}.{fraction[:9]}" if fraction else whole
 
 
@@ -124,14 +128,14 @@ def _offset(offset: str | None) -> str:
     return offset if offset == "Z" else f"{offset[0]}{digits[:2]}:{digits[2:] or '00'}"
 
 
-def _existing(moment_text: str, form: str) -> str:
-    """``moment_text`` if there is such a moment in the calendar and such an offset on earth."""
+def _existing(timestamp_text: str, form: str) -> str:
+    """Return ``timestamp_text`` if that date, time and offset exist."""
     try:
-        if moment_text[11:13] == "24":  # newer interpreters take it, PostgreSQL and Java would each read another day
+        if timestamp_text[11:13] == "24":  # newer Pythons accept it; PostgreSQL and Java would read different days
             raise ValueError
-        offset = datetime.fromisoformat(moment_text).utcoffset()
+        offset = datetime.fromisoformat(timestamp_text).utcoffset()
     except ValueError as fault:
         raise BadValue(f"{quoted(form)} is no date or time that exists") from fault
     if offset is None or abs(offset) > _MOST_OFFSET:
         raise BadValue(f"{quoted(form)} has no offset that exists")
-    return moment_text
+    return timestamp_text

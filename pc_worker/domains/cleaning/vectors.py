@@ -1,4 +1,4 @@
-"""A source's vector cell becomes one float32 array, or a reason why it cannot."""
+"""From a source's vector cell to one float32 array."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from pc_worker.domains.cleaning.cells import BadValue, is_null, quoted
 from pc_worker.domains.cleaning.records import Vector
 
-# Parsing straight into floats refuses all but numbers on the way, and takes a quarter of the standard
-# library's time for the 34 kB of a 1536-d vector.
+# Parsing directly into floats rejects everything but numbers, and takes a quarter of the time of the standard
+# library for the 34 kB of a 1536-d vector.
 _NUMBERS = msgspec.json.Decoder(list[float])
 
 
 def to_vector(cell: object, dimension: int) -> Vector:
-    """The numbers of ``cell`` (array, list, tuple or JSON text of an array): shape (dimension,), float32.
+    """Return the numbers of ``cell`` (array, list, tuple or JSON text of an array): shape (dimension,), float32.
 
     Raises:
         BadValue: If there are not ``dimension`` finite numbers of non-zero norm.
@@ -43,7 +43,7 @@ def _parsed(text: str) -> NDArray[np.float64] | list[object]:
 
 
 def _parsed_tolerantly(text: str) -> list[object]:
-    """Parse what the strict parser refused, so that the reason can say what is inside."""
+    """Parse what the strict parser rejected, so that the reason can name the fault."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as fault:
@@ -62,14 +62,14 @@ def _as_float32(numbers: NDArray[np.generic] | Sequence[object]) -> Vector:
     else:
         _check_elements(numbers)
     try:
-        with np.errstate(over="ignore"):  # what overflows is found as an infinity
+        with np.errstate(over="ignore"):  # an overflow is found as an infinity
             return np.ascontiguousarray(numbers, dtype=np.float32)
     except OverflowError as fault:  # an int beyond float64
         raise BadValue("a number too large for 32 bits inside") from fault
 
 
 def _check_elements(numbers: Sequence[object]) -> None:
-    """Refuse what numpy would quietly take for a number: None, text, booleans."""
+    """Raise BadValue for what numpy would convert silently: None, text, booleans."""
     strange = {kind for kind in set(map(type, numbers)) if not _is_number(kind)}
     if not strange:
         return
@@ -84,7 +84,7 @@ def _is_number(kind: type) -> bool:
 def _usable(array: Vector, numbers: NDArray[np.generic] | Sequence[object]) -> Vector:
     if not np.isfinite(array).all():
         raise BadValue(_not_finite(numbers))
-    # In float32, as pgvector computes it: a vector so small that its square vanishes has no direction there.
+    # In float32, as pgvector computes it: a vector whose square underflows has no direction there.
     if np.dot(array, array) == 0:
         raise BadValue("of zero norm")
     return array

@@ -1,4 +1,4 @@
-"""Makes the record of a domain that takes any table: the source row itself is the payload."""
+"""The record of a domain that accepts any table: the payload is the source row."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pc_worker.domains.declaration.column_mapping import ColumnMapping
 from pc_worker.domains.declaration.table import BatchView
 from pc_worker.reader import Json, normal
 
-# Deeper nesting ends in the recursion limit of one JSON parser or another on the way to the consumer.
+# Deeper nesting exceeds the recursion limit of some JSON parser on the way to the consumer.
 _MOST_LEVELS = 100
-# About 3,900 decimal digits: Python writes no longer integers as text, by default.
+# About 3,900 decimal digits, the most that Python converts to text by default.
 _MOST_INTEGER_BITS = 13_000
 
 
 def whole_row_record(mapping: ColumnMapping, batch: BatchView, i: int, key: str) -> Record:
-    """The record of row ``i`` of ``batch``; its vector columns stay out of the payload.
+    """Return the record of row ``i`` of ``batch``; its vector columns are left out of the payload.
 
     Raises:
         DropRow: If there is no text to embed.
@@ -40,7 +40,7 @@ def whole_row_record(mapping: ColumnMapping, batch: BatchView, i: int, key: str)
 
 
 def _text(mapping: ColumnMapping, batch: BatchView, i: int) -> str:
-    """What to embed: the filled text columns, joined by blank lines."""
+    """Return the text to embed: the non-empty text columns, joined by blank lines."""
     parts = [_part(name, batch.columns[name][i]) for name in mapping.text]
     text = "\n\n".join(part for part in parts if part.strip())
     if not text:
@@ -49,7 +49,7 @@ def _text(mapping: ColumnMapping, batch: BatchView, i: int) -> str:
 
 
 def _part(name: str, cell: object) -> str:
-    """The text of a cell; numbers and dates as they are written, so that a year may stand beside a title."""
+    """Return the text of a cell; numbers and dates as text, so that a year may accompany a title."""
     if isinstance(cell, str):
         return str(cell)
     if is_null(cell):
@@ -57,7 +57,7 @@ def _part(name: str, cell: object) -> str:
     form = None if isinstance(cell, bytes | list | tuple | dict | np.ndarray) else normal(cell)
     if not isinstance(form, str | int | float):
         raise BadValue(f"{printable(name)}: {quoted(cell)} is no text")
-    _check(name, form)  # before str(), which refuses to write a huge integer
+    _check(name, form)  # before str(), which fails for a huge integer
     return str(form)
 
 
@@ -90,7 +90,7 @@ def _inside(value: list[Json] | dict[str, Json]) -> Iterator[Json]:
 
 
 def _other_texts(payload: dict[str, Json], embedded: tuple[str, ...]) -> Iterator[str]:
-    """The row's other words: a title or a name finds its row too."""
+    """Yield the row's other texts: a title or a name must find its row too."""
     for name, value in payload.items():
         if name in embedded:
             continue

@@ -1,1 +1,1 @@
-"""How a domain is declared, and how it meets a source's columns."""
+"""How a domain is declared, and how its fields are mapped to the columns of a source."""

@@ -1,4 +1,4 @@
-"""How the columns of one source become records: decided once a job, pinned with it as JSON."""
+"""Which columns of a source a job reads, for which field: decided once and stored with the job as JSON."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnMapping:
-    """Which source column is read as what.
+    """Which source column is read for which field.
 
     Attributes:
         domain: The domain's name.
-        source: What the source is called.
-        scope: Keys are unique within it; ``""`` where they are unique in the whole domain.
+        source: The source's name.
+        scope: Keys are unique within it; ``""`` if they are unique in the whole domain.
         key: The key column; None = a row's key is made from its content.
         fields: Each payload field with the column it is read from.
-        vector: The column that holds the ready vector.
-        vector_parts: In its place, the columns that hold one number of it each.
+        vector: The column of the ready vector.
+        vector_parts: Instead of it, the columns that hold one number of the vector each.
         text: Columns to embed (``any_table`` domains).
-        omitted: Vector columns that stay out of the payload (``any_table`` domains).
+        omitted: Vector columns that are left out of the payload (``any_table`` domains).
         columns: Columns to read for ``clean`` (and ``row_keys``); None = all.
-        key_columns: Columns to read where only ``row_keys`` is wanted; None = all.
+        key_columns: Columns to read for ``row_keys`` alone; None = all.
     """
 
     domain: str
@@ -38,15 +38,15 @@ class ColumnMapping:
     vector_parts: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
+        """Return the mapping as JSON values."""
         values = {name: _as_lists(value) for name, value in asdict(self).items()}
-        if not self.vector_parts:  # the version before does not know it
+        if not self.vector_parts:  # unknown to the previous version, which may still run
             del values["vector_parts"]
         return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """From what ``to_dict`` gave, also after a trip through JSON."""
+        """Build the mapping from the result of ``to_dict``, also after it was JSON."""
         return cls(**{name: _as_tuples(value) for name, value in values.items()})
 
 

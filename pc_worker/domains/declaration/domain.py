@@ -8,13 +8,13 @@ from typing import Literal
 
 from pc_worker.reader import Json
 
-#: A rule gives the clean value of a cell that is not null, or raises ``BadValue`` or ``DropRow``.
-Rule = Callable[[object], Json]
+#: Returns the clean value of a cell that is not null; raises ``BadValue`` or ``DropRow``.
+CleaningRule = Callable[[object], Json]
 
-#: The row type of the wire's ``RowChunk`` that carries a domain; ``document`` serves all but the three stock ones.
+#: The field of ``RowChunk`` that carries a domain's rows; ``document`` for all but the three stock domains.
 RowType = Literal["recruit", "candidate", "skill_dic", "document"]
 
-#: What a null or missing cell does: stays null, kills the row (kept as dead letter), or drops the row.
+#: The effect of a null or missing cell: it stays null, makes the row dead, or skips the row.
 WhenNull = Literal["keep", "dead", "skip"]
 
 
@@ -23,28 +23,28 @@ class Field:
     """One field of a record.
 
     Attributes:
-        name: Its name in the payload (on the wire, for the stock arms).
-        columns: Source columns that may hold it; the first one the source has is read, one must be there.
-        rule: Turns a cell into the value.
-        when_null: What a null cell does.
-        default: Stands for null where ``when_null`` is ``keep``.
+        name: Its name in the payload, and on the wire for the stock domains.
+        columns: Source columns that may hold it. The first one that the source has is read; one must exist.
+        rule: Converts a cell to the value.
+        when_null: The effect of a null cell.
+        default: Replaces null if ``when_null`` is ``keep``.
     """
 
     name: str
     columns: tuple[str, ...]
-    rule: Rule
+    rule: CleaningRule
     when_null: WhenNull = "keep"
     default: Json = None
 
 
 @dataclass(frozen=True, slots=True)
 class SourceVector:
-    """The vector a source brings along.
+    """A vector that the source has ready.
 
     Attributes:
-        name: What the wire calls it.
-        columns: Source columns that may hold it; the first one the source has is read.
-        dimension: How many numbers it has.
+        name: Its name on the wire.
+        columns: Source columns that may hold it. The first one that the source has is read.
+        dimension: Its length.
     """
 
     name: str
@@ -54,10 +54,10 @@ class SourceVector:
 
 @dataclass(frozen=True, slots=True)
 class AnyTable:
-    """Takes any table with a text column: the source row is the payload, the job's options may name columns.
+    """Accepts any table with a text column: the source row is the payload, the job's options may name columns.
 
     Attributes:
-        text_columns: Names tried, in this order, for the text to embed.
+        text_columns: Names that are tried for the text to embed, in this order.
     """
 
     text_columns: tuple[str, ...]
@@ -65,21 +65,21 @@ class AnyTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
-    """Everything that sets one kind of record apart; plain data.
+    """The declaration of one kind of record; plain data.
 
-    Exactly one of ``vector``, ``text`` and ``any_table`` says where vectors come from.
+    Exactly one of ``vector``, ``text`` and ``any_table`` defines where vectors come from.
 
     Attributes:
-        name: What users and the wire call it.
-        key: Source columns that may hold the key; the first one the source has is it.
-        key_field: Payload field that shows the key, if any.
+        name: Its name for users and on the wire.
+        key: Source columns that may hold the key; the first one that the source has is used.
+        key_field: Payload field that contains the key, if any.
         fields: The other payload fields; none for ``any_table``.
-        vector: The vector comes ready-made from the source.
+        vector: The source has the vector ready.
         text: Payload fields whose text, joined by blank lines, is embedded here.
         any_table: The payload is the whole source row.
-        search: Payload fields whose words are searched; for ``any_table`` all text of the row.
+        search: Payload fields whose terms are indexed; for ``any_table`` all text of the row.
         row_type: Its row type on the wire.
-        revision: Raise it when a change of rules makes other records of the same source.
+        revision: Increase it if a change of rules changes the records of the same source.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Domain:
     revision: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse a declaration that cannot work, where its author sees it first."""
+        """Raise ValueError for an inconsistent declaration, at import, where its author sees it."""
         sources = [bool(self.vector), bool(self.text), bool(self.any_table)]
         if sources.count(True) != 1:
             raise ValueError(f"domain {self.name}: give exactly one of vector, text and any_table")
@@ -112,5 +112,5 @@ class Domain:
 
     @property
     def embedded_here(self) -> bool:
-        """Whether our model makes the vectors; else the source brings them."""
+        """Whether our model computes the vectors; otherwise the source has them."""
         return self.vector is None

@@ -1,4 +1,4 @@
-"""What a user may say about a source, as it is kept with the job."""
+"""A user's options for a source, as they are stored with the job."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pc_worker.errors import InvalidOption
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a user may say about a source; all but ``vector_column`` is for ``any_table`` domains.
+    """A user's options for a source; all but ``vector_column`` are for ``any_table`` domains.
 
     Attributes:
-        source: Scope of its keys; None = the file's name.
+        source: The scope of its keys; None = the file's name.
         id_column: The key column; None = the domain's own, or none.
-        text_columns: Columns to embed, joined by blank lines; empty = found by name, then by length.
+        text_columns: Columns to embed, joined by blank lines; empty = chosen by name, then by length.
         vector_column: The column of ready vectors, or a prefix and ``*`` for columns that hold one number each; for
-            domains whose vectors come from the source; None = the domain's own.
+            domains with vectors from the source; None = the domain's own.
     """
 
     source: str | None = None
@@ -28,12 +28,12 @@ class Options:
     vector_column: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
+        """Return the options as JSON values."""
         return {**asdict(self), "text_columns": list(self.text_columns)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """From what ``to_dict`` gave; what is left out is as if the user had not said it."""
+        """Build the options from the result of ``to_dict``; a missing value is the default."""
         return cls(
             values.get("source"),
             values.get("id_column"),
@@ -43,10 +43,10 @@ class Options:
 
 
 def check_options(domain: Domain, options: Options) -> None:
-    """Refuse options that the domain has no use for.
+    """Check that the options fit the domain.
 
     Raises:
-        InvalidOption: If one is given to another domain.
+        InvalidOption: If one does not.
     """
     if options.vector_column is not None and domain.vector is None:
         raise InvalidOption(f"domain {domain.name} makes its vectors from text: leave out --vector-column")

@@ -1,4 +1,4 @@
-"""Matches a domain with the columns that a source really has."""
+"""Maps the fields of a domain to the columns that a source has."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from pc_worker.domains.declaration.text_column import find_text_column
 from pc_worker.errors import SchemaMismatch
 from pc_worker.reader import exploded_columns
 
-# So many names tell a person which file this is; a wide table must not flood the line.
+# Enough names to recognise the file; a wide table must not fill the message.
 _NAMES_SHOWN = 20
 
 
 def resolve(
     domain: Domain, options: Options, columns: Sequence[ColumnView], sample: BatchView, source_name: str
 ) -> ColumnMapping:
-    """Decide which columns of a source are read, and as what.
+    """Decide which columns of a source are read, for which field.
 
     Args:
         domain: The job's domain.
-        options: What the user said.
+        options: The user's options.
         columns: The source's columns.
-        sample: Some of its first rows, all columns; empty only when the source has no rows.
-        source_name: The file's name, which stands for a source that the user did not name.
+        sample: Some of its first rows, all columns; empty only if the source has no rows.
+        source_name: The file's name: the source's name unless the options name one.
 
     Raises:
-        SchemaMismatch: If a needed column is missing.
-        InvalidOption: If the domain has no use for the options.
+        SchemaMismatch: If a required column is missing.
+        InvalidOption: If the options do not fit the domain.
     """
     check_options(domain, options)
     source = source_name if options.source is None else options.source
-    if not columns and not len(sample):  # an empty list of dicts: no row is there to miss a column
+    if not columns and not len(sample):  # an empty list of dicts: no row lacks a column
         return ColumnMapping(domain=domain.name, source=source, columns=(), key_columns=())
     if domain.any_table is None:
         return _declared(domain, [column.name for column in columns], source, options.vector_column)
@@ -64,7 +64,7 @@ def _declared(domain: Domain, names: Sequence[str], source: str, vector_column: 
 
 
 def _vector_parts(domain: Domain, wanted: str | None, names: Sequence[str]) -> tuple[str, ...]:
-    """The columns that hold one number each of the ready vector, where a pattern names them."""
+    """Return the columns that hold one number each of the ready vector, if a pattern names them."""
     if domain.vector is None or wanted is None or not wanted.endswith("*") or wanted in names:
         return ()
     parts = exploded_columns(wanted, names)
@@ -92,7 +92,7 @@ def _any_table(
     key = options.id_column or _first(domain.key, names)
     omitted = tuple(column.name for column in columns if column.kind == "vector" and column.name != key)
     text = options.text_columns or _default_text(domain, table, columns, sample, key)
-    _refuse_vectors_as_text(text, omitted)
+    _check_no_vectors(text, omitted)
     return ColumnMapping(
         domain=domain.name,
         source=source,
@@ -100,7 +100,7 @@ def _any_table(
         key=key,
         text=tuple(dict.fromkeys(text)),
         omitted=omitted,
-        # A key made from the content needs every column, also those that stay out of the payload.
+        # A key computed from the content needs every column, also those left out of the payload.
         columns=None if key is None else tuple(name for name in names if name not in omitted),
         key_columns=None if key is None else (key,),
     )
@@ -118,7 +118,7 @@ def _default_text(
     found = find_text_column(columns, sample, preferred=table.text_columns, key=key)
     if found is not None:
         return (found,)
-    if not len(sample):  # without rows nothing shows what a column holds, and nothing is there to embed
+    if not len(sample):  # no rows: nothing to judge a column by, and nothing to embed
         return ()
     kinds = _listed([f'"{column.name}" ({column.kind})' for column in columns])
     raise SchemaMismatch(
@@ -127,7 +127,7 @@ def _default_text(
     )
 
 
-def _refuse_vectors_as_text(text: Sequence[str], vectors: Sequence[str]) -> None:
+def _check_no_vectors(text: Sequence[str], vectors: Sequence[str]) -> None:
     wrong = _first(text, vectors)
     if wrong is not None:
         raise SchemaMismatch(f'the text column "{wrong}" holds vectors; name a column of text')

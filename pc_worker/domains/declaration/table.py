@@ -1,4 +1,4 @@
-"""What this station needs to see of a table: its columns, and the cells of a batch of rows."""
+"""The protocols of a table that this package reads: its columns, and the cells of a batch of rows."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class BatchView(Protocol):
     """Consecutive rows of the source; row ``i`` of the batch is row ``start + i`` of the source."""
 
     def __len__(self) -> int:
-        """How many rows."""
+        """Return the number of rows."""
 
     @property
     def start(self) -> int:
-        """The source's row number of the first row."""
+        """The number, in the source, of the first row."""
 
     @property
     def columns(self) -> Mapping[str, Sequence[object]]:
         """The cells, by column name."""
 
     def normal_row(self, i: int) -> dict[str, Json]:
-        """Row ``i`` of the batch as a JSON object."""
+        """Return row ``i`` of the batch as a JSON object."""

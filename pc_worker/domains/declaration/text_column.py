@@ -1,4 +1,4 @@
-"""Finds the column worth embedding in a table whose owner named none."""
+"""Chooses the column to embed if the user named none."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pc_worker.domains.declaration.table import BatchView, ColumnView
 def find_text_column(
     columns: Sequence[ColumnView], sample: BatchView, *, preferred: Sequence[str], key: str | None
 ) -> str | None:
-    """The first of ``preferred`` that can hold text, else the text column with the longest mean in ``sample``.
+    """Return the first of ``preferred`` that can hold text, else the text column with the longest mean in ``sample``.
 
-    None where no column but the key holds text.
+    None if no column but the key holds text.
     """
     textual = [column.name for column in columns if column.name != key and _holds_text(column, sample)]
     empty = [column.name for column in columns if column.kind == "null"]
@@ -27,6 +27,6 @@ def _holds_text(column: ColumnView, sample: BatchView) -> bool:
 
 
 def _mean_length(cells: Sequence[object]) -> float:
-    # A vector or an object written as JSON is longer than any prose beside it, and no prose.
+    # A vector or an object in JSON is longer than prose, but is not prose.
     prose = [cell for cell in cells if isinstance(cell, str) and not cell.startswith(("[", "{"))]
     return sum(map(len, prose)) / max(len(cells), 1)

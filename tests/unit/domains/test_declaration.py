@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pc_worker.domains import AnyTable, Domain, Field, Record, SourceVector, domain_names, get_domain
-from pc_worker.domains.cleaning.rules import moment, text, texts
+from pc_worker.domains.cleaning.rules import text, texts, timestamp
 from pc_worker.errors import UnknownDomain
 from tests.unit.domains.tables import clean_rows
 
@@ -17,7 +17,7 @@ _NEWS = Domain(
         Field("title", ("Title", "Headline"), text, when_null="dead"),
         Field("body", ("Body",), text),
         Field("tags", ("Tags",), texts),
-        Field("published_at", ("Date",), moment),
+        Field("published_at", ("Date",), timestamp),
     ),
     text=("title", "body", "tags"),
     search=("title", "body"),

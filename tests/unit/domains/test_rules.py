@@ -10,7 +10,7 @@ import pytest
 
 from pc_worker.domains.cleaning import rules
 from pc_worker.domains.cleaning.cells import BadValue, DropRow
-from pc_worker.domains.declaration.domain import Rule
+from pc_worker.domains.declaration.domain import CleaningRule
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from pc_worker.domains.declaration.domain import Rule
     ],
 )
 @pytest.mark.parametrize("rule", [rules.positive_years, rules.rounded_years])
-def test_years_are_read_from_text_and_from_whole_numbers(rule: Rule, cell: object, years: int | None) -> None:
+def test_years_are_read_from_text_and_from_whole_numbers(rule: CleaningRule, cell: object, years: int | None) -> None:
     assert rule(cell) == years
     assert type(rule(cell)) in (int, type(None))
 
@@ -43,7 +43,7 @@ def test_years_are_read_from_text_and_from_whole_numbers(rule: Rule, cell: objec
     ids=lambda cell: ascii(cell)[:20] if not isinstance(cell, int) else "int",
 )  # fmt: skip
 @pytest.mark.parametrize("rule", [rules.positive_years, rules.rounded_years])
-def test_nonsense_and_negative_years_are_bad(rule: Rule, cell: object) -> None:
+def test_nonsense_and_negative_years_are_bad(rule: CleaningRule, cell: object) -> None:
     with pytest.raises(BadValue, match="number of years"):
         rule(cell)
 
@@ -67,7 +67,7 @@ def test_candidate_years_round_half_to_even(cell: float, years: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "moment"),
+    ("cell", "expected"),
     [
         ("2021-07-01T00:00:00+03:00", "2021-07-01T00:00:00+03:00"),
         ("2021-07-01T00:00:00Z", "2021-07-01T00:00:00Z"),
@@ -86,8 +86,8 @@ def test_candidate_years_round_half_to_even(cell: float, years: int) -> None:
     ],
     ids=str,
 )
-def test_moments_come_out_with_t_and_offset_and_utc_where_none_is_given(cell: object, moment: str | None) -> None:
-    assert rules.moment(cell) == moment
+def test_timestamps_have_t_and_offset_and_are_utc_without_one(cell: object, expected: str | None) -> None:
+    assert rules.timestamp(cell) == expected
 
 
 @pytest.mark.parametrize(
@@ -99,9 +99,9 @@ def test_moments_come_out_with_t_and_offset_and_utc_where_none_is_given(cell: ob
     ],
     ids=repr,
 )  # fmt: skip
-def test_what_is_no_moment_is_bad(cell: object) -> None:
+def test_what_is_not_a_timestamp_is_bad(cell: object) -> None:
     with pytest.raises(BadValue):
-        rules.moment(cell)
+        rules.timestamp(cell)
 
 
 @pytest.mark.parametrize(
