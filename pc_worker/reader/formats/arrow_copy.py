@@ -8,21 +8,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 
 from pc_worker.reader.errors import Refused, broken, over_limit
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
+from pc_worker.reader.formats.memory import USUAL_ROWS as BATCH_ROWS
+from pc_worker.reader.formats.memory import memory_is_bounded
 from pc_worker.reader.index.sidecar import ColumnNote, Damaged
 from pc_worker.reader.kinds import judge_columns
 from pc_worker.reader.pickle.shapes.arrow_cells import converter, dimension_of, kind_of
 from pc_worker.reader.pickle.shapes.names import column_names
 from pc_worker.reader.source import Source
 from pc_worker.reader.spool import written
-
-#: Rows of a batch in the spool.
-BATCH_ROWS = 1024
 
 
 def copied_format(container: str, batches: Callable[[Opening], Iterable[Any]]) -> TableFormat:
@@ -32,10 +31,15 @@ def copied_format(container: str, batches: Callable[[Opening], Iterable[Any]]) -
 
 def copied(opening: Opening, container: str, batches: Iterable[Any]) -> Indexed:
     """Write ``batches`` to the spool, and return their rows."""
-    copy, progress = opening.place.copy("arrow"), Progress()
-    with damage_named(container, progress):
-        _copy(batches, copy, opening, progress)
-        rows = ArrowRows(opening.content, copy, container)
+    with written(opening.place.copy("arrow")) as file:
+        write_batches(batches, file, opening, container)
+    return copy_of(opening, container)
+
+
+def copy_of(opening: Opening, container: str) -> Indexed:
+    """Return the rows of the copy that was just written."""
+    with damage_named(container, Progress()):
+        rows = ArrowRows(opening.content, opening.place.copy("arrow"), container)
     return Indexed(Index(), rows, rows.notes())
 
 
@@ -65,6 +69,8 @@ def damage_named(container: str, progress: Progress) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, ValueError, OSError, MemoryError) as error:
+        if memory_is_bounded() and isinstance(error, MemoryError):
+            raise
         # Arrow reports damaged data as an OSError without a number, and lengths that cannot be as a lack of memory.
         if isinstance(error, OSError) and error.errno is not None:
             raise
@@ -81,10 +87,14 @@ def file_of(content: Source) -> Iterator[Any]:
         yield file
 
 
-def _copy(batches: Iterable[Any], target: Path, opening: Opening, progress: Progress) -> None:
-    """Write ``batches`` to an Arrow file, whole or not at all."""
-    with written(target) as file:
-        writer = None
+def write_batches(batches: Iterable[Any], file: IO[bytes], opening: Opening, container: str) -> None:
+    """Write ``batches`` as an Arrow file.
+
+    Raises:
+        Refused: If they are damaged, over a limit, or have no columns.
+    """
+    progress, writer = Progress(), None
+    with damage_named(container, progress):
         for batch in batches:
             _check_cost(progress.rows + batch.num_rows, batch.num_columns, file.tell() + batch.nbytes, opening)
             writer = writer or pa.ipc.new_file(file, batch.schema)

@@ -1,22 +1,28 @@
-"""ORC: streamed once, in batches of rows, into the spool."""
+"""ORC: streamed once, in batches of rows, into the spool; by another process, which a lack of memory may end."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-import pyarrow.dataset
-import pyarrow.fs
-import pyarrow.orc
-
 from pc_worker.reader.errors import over_limit
+from pc_worker.reader.formats.apart import Task, copy_apart
 from pc_worker.reader.formats.arrow_checks import check
-from pc_worker.reader.formats.arrow_copy import BATCH_ROWS, copied_format, file_of, without_rows
+from pc_worker.reader.formats.arrow_copy import copy_of, file_of, reopener, without_rows
 from pc_worker.reader.formats.arrow_dictionaries import without_dictionaries
-from pc_worker.reader.formats.base import Opening
+from pc_worker.reader.formats.base import Indexed, Opening, TableFormat
+from pc_worker.reader.formats.memory import decoded
+from pc_worker.reader.spool import written
+
+_CONTAINER = "ORC table"
 
 
-def _batches(opening: Opening) -> Iterator[Any]:
+def batches(opening: Opening, rows: int) -> Iterator[Any]:
+    """Yield the rows of an ORC file, ``rows`` at a time."""
+    import pyarrow.dataset  # in the process that decodes only
+    import pyarrow.fs
+    import pyarrow.orc
+
     limits = opening.limits
     with file_of(opening.content) as file:
         found = pyarrow.orc.ORCFile(file)
@@ -27,11 +33,20 @@ def _batches(opening: Opening) -> Iterator[Any]:
         path, system = f"/proc/self/fd/{file.fileno()}", pyarrow.fs.LocalFileSystem()
         fragment = pyarrow.dataset.OrcFileFormat().make_fragment(path, filesystem=system)
         scanner = fragment.scanner(
-            schema=found.schema, batch_size=BATCH_ROWS, batch_readahead=0, fragment_readahead=0, use_threads=False
+            schema=found.schema, batch_size=rows, batch_readahead=0, fragment_readahead=0, use_threads=False
         )
         for batch in scanner.to_batches():
             check(batch)
             yield from without_dictionaries(batch, opening.limits)
 
 
-FORMAT = copied_format("ORC table", _batches)
+def _index(opening: Opening) -> Indexed:
+    def decode(rows: int) -> None:
+        with written(opening.place.copy("arrow")) as file:
+            copy_apart(opening, Task("pc_worker.reader.formats.orc", _CONTAINER, rows), file)
+
+    decoded(_CONTAINER, opening.content, decode)
+    return copy_of(opening, _CONTAINER)
+
+
+FORMAT = TableFormat(_index, reopener(_CONTAINER))
