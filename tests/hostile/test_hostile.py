@@ -105,8 +105,8 @@ def test_a_damaged_file_is_refused_or_another_table(name: str, reports: dict[str
     assert report["modules"] == []
 
 
-#: The file by its descriptor, the test's own folder, and zones; regular files, closed at the end. The lock on unfinished
-#: copies, and the limit on memory for decoding.
+#: The file by its descriptor, the test's own folder, and zones; regular files, closed at the end. The lock on
+#: unfinished copies, and the limit on memory for decoding.
 READING = re.compile(
     r"fcntl\.flock \d+$|open /proc/self/statm$|resource\.setrlimit \d+$"
     r"|(open|os\.(remove|rename|utime)|tempfile\.mkstemp)"
