@@ -1,4 +1,4 @@
-"""Where this installation's files are: inside the package when installed from a wheel, beside it in a checkout."""
+"""Where this installation's files are: inside the package when installed from a wheel, next to it in a checkout."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 #: Real folders, not resources of a zip archive: servers and child processes read from them.
 PACKAGE = Path(__file__).resolve().parent
 CHECKOUT = PACKAGE.parent
-#: What a wheel has inside the package, and a checkout beside it.
+#: What a wheel has inside the package, and a checkout next to it.
 IN_WHEEL = "migrations"
 
 

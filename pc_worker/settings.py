@@ -27,7 +27,7 @@ Backend = Literal["auto", "torch", "onnx", "onnx-int8"]
 
 
 def split_address(address: str) -> tuple[str, int]:
-    """Give host and port of ``host:port``; IPv6 hosts stand in brackets.
+    """Return host and port of ``host:port``; IPv6 hosts are in brackets.
 
     Raises:
         ValueError: If there is no port between 0 and 65535.
@@ -39,7 +39,7 @@ def split_address(address: str) -> tuple[str, int]:
 
 
 def is_loopback(address: str) -> bool:
-    """Tell whether ``host:port`` can only be reached from this machine."""
+    """Return whether ``host:port`` can only be reached from this machine."""
     host = split_address(address)[0]
     return host in ("localhost", "::1") or host.startswith("127.")
 
@@ -267,12 +267,12 @@ class Settings(BaseSettings):
         return self.home / "models"
 
 
-#: Settings that may stand in files.
+#: Settings that may be read from files.
 SECRETS = tuple(name for name, field in Settings.model_fields.items() if SecretStr in get_args(field.annotation))
 
 
 def _whole_url(name: str, read: Callable[..., Any], values: Mapping[str, Any]) -> str | None:
-    """Put what is set apart into the URL; each client reads it from there."""
+    """Return the URL with the separate user and password in it; each client reads them from there."""
     url, user, password = (_plain(values.get(f"{name}_{part}")) for part in ("url", "user", "password"))
     variable = f"{PREFIX}{name.upper()}"
     if url is None:
@@ -303,7 +303,7 @@ def _whole(path: Path) -> Path:
 
 
 def _found(folder: Callable[[], Path]) -> tuple[Path, ...]:
-    """Give the working directory or the user's home, if there is one."""
+    """Return the working directory or the user's home, if it exists."""
     try:
         return (folder().resolve(),)
     except (OSError, RuntimeError):

@@ -1,6 +1,6 @@
 """The composition root: endpoints from settings or the running stack, then the services' dependencies.
 
-What a part is made of is imported when the part is made: most commands need only the database, and start at once.
+The modules of a component are imported when it is created: most commands need only the database, and start at once.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class Endpoints:
 
 
 def endpoints(settings: Settings) -> Endpoints:
-    """Give the servers that are configured, else those of the stack that runs under this HOME.
+    """Return the configured servers, else those of the stack that runs under this HOME.
 
     Raises:
-        Unavailable: If neither is there.
+        Unavailable: If there are neither.
     """
     database_url = settings.database_url.get_secret_value() if settings.database_url else None
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
@@ -57,7 +57,7 @@ def endpoints(settings: Settings) -> Endpoints:
 
 
 def broker(settings: Settings) -> RedisServer:
-    """Give the Redis that Celery works through.
+    """Return the Redis server of Celery's broker.
 
     Raises:
         Unavailable: If no servers are configured and none run under this HOME.
@@ -66,7 +66,7 @@ def broker(settings: Settings) -> RedisServer:
 
 
 def redis_client(url: str) -> redis.Redis:
-    """Give a client that answers or fails within seconds: what it carries is disposable or sent again."""
+    """Return a client that answers or fails within seconds: its data is disposable or sent again."""
     import redis
     from redis.backoff import NoBackoff
     from redis.retry import Retry
@@ -81,25 +81,25 @@ def redis_client(url: str) -> redis.Redis:
 
 
 def check_servers(settings: Settings, *, database: bool = True, broker: bool = True, patient: bool = False) -> None:
-    """Check what the line needs of its servers, so that a wrong one ends the start and not, one by one, the work.
+    """Check the requirements on the servers, so that a wrong server fails the start and not each task.
 
-    With ``patient`` a server that does not answer is no reason to end: a part waits for it as long as it runs.
+    With ``patient`` a server that does not answer is accepted: a running component waits for it.
 
     Raises:
         Unavailable: If a server does not answer, or takes no writes.
-        NotServable: If somebody must mend it.
+        NotServable: If a person must fix it.
     """
     from pc_worker.store.db.server import check_database
 
     where = endpoints(settings)
-    looks: list[Callable[[], object]] = []
+    checks: list[Callable[[], object]] = []
     if database:
-        looks.append(lambda: check_database(where.database_url))
+        checks.append(lambda: check_database(where.database_url))
     if broker:
-        looks.append(lambda: _check_redis(where.redis_url))
-    for look in looks:
+        checks.append(lambda: _check_redis(where.redis_url))
+    for check in checks:
         try:
-            look()
+            check()
         except ReadOnlyServer:
             raise
         except Unavailable as exc:
@@ -109,7 +109,7 @@ def check_servers(settings: Settings, *, database: bool = True, broker: bool = T
 
 
 def warn_of_odd_domains(settings: Settings) -> None:
-    """Warn of domains whose declaration changed or went; nothing is said while the database cannot be asked."""
+    """Warn of domains whose declaration changed or was removed; do nothing if the database is unavailable."""
     from pc_worker.services.declarations import odd_domains
 
     database = Database(endpoints(settings).database_url, application="pc_worker start")
@@ -127,9 +127,9 @@ def _check_redis(url: str) -> None:
 
 
 def encoders(settings: Settings) -> Callable[[Model], Encoder]:
-    """Give what loads the encoder of a registered model, once a process.
+    """Return a function that loads the encoder of a registered model, once per process.
 
-    The result raises ContractBroken if the model at hand is not the registered one.
+    The function raises ContractBroken if the local model is not the registered one.
     """
 
     @functools.lru_cache(maxsize=2)
@@ -171,7 +171,7 @@ def make_services(settings: Settings, *, application: str = "pc_worker") -> Serv
 
 
 def sources(settings: Settings) -> Sources:
-    """Put together what opens files under the data roots."""
+    """Return the object that opens files under the data roots."""
     from pc_worker.reader import Limits
     from pc_worker.services.sources import Sources
 
@@ -199,7 +199,7 @@ def _identified(model: str, *, settings: Settings) -> ModelIdentity:
 
 
 def line_metrics(settings: Settings) -> LineMetrics:
-    """Put together what measures the line as a whole, with connections of its own.
+    """Return the collector of the pipeline's metrics, with its own connections.
 
     Raises:
         Unavailable: If no servers are configured and none run under this HOME.

@@ -1,4 +1,4 @@
-"""Puts the gateway together; apart from ``wiring``, so that workers do not load what only the gateway needs."""
+"""Create the gateway; a separate module, so that workers do not import what only the gateway needs."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from pc_worker.wiring import encoders, endpoints
 
 log = structlog.get_logger(__name__)
 
-#: Until the database is there, which at the start of everything takes some seconds.
+#: Delay between two attempts; when everything starts at once, the database takes some seconds.
 WARM_AGAIN_S = 5.0
 
 
 @functools.lru_cache(maxsize=1)
 def shared_encoders(settings: Settings) -> Callable[[Model], Encoder]:
-    """Give the one loader of encoders that all threads of the gateway share."""
+    """Return the loader of encoders that all threads of the gateway share."""
     return encoders(settings)
 
 
 def gateway_config(settings: Settings) -> GatewayConfig:
-    """Give the gateway's configuration.
+    """Return the gateway's configuration.
 
     Raises:
-        InvalidRequest: If the tokens file is no good.
+        InvalidRequest: If the tokens file is invalid.
         Unavailable: If no servers are configured and none run under this HOME.
     """
     where = endpoints(settings)
@@ -64,7 +64,7 @@ def gateway_config(settings: Settings) -> GatewayConfig:
 
 
 def search_function(settings: Settings) -> SearchFunction:
-    """Give the search service as the gateway calls it: in threads, each with a connection of its own."""
+    """Return the search service for the gateway, which calls it in threads; each has its own connection."""
     url, encoder, local = endpoints(settings).database_url, shared_encoders(settings), threading.local()
 
     def call(
@@ -82,12 +82,12 @@ def search_function(settings: Settings) -> SearchFunction:
 
 
 def warm_in_background(settings: Settings) -> None:
-    """Load the search models beside the start: no first query waits for one, and no start does either."""
+    """Load the search models in the background: neither the start nor the first query waits for them."""
     supervised_thread("warm-search", lambda: _warm(settings))
 
 
 def _warm(settings: Settings) -> None:
-    """Warm, as soon as the database lets us; what else is missing the first query meets again, and says so."""
+    """Load the models as soon as the database is available; the first query reports any other error."""
     url = endpoints(settings).database_url
     while True:
         database = Database(url, application="pc_worker search", read_only=True)
