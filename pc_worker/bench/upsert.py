@@ -19,6 +19,7 @@ from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.db.migrations import migrate, read_migrations
 from pc_worker.store.db.planner_statistics import analyze_after_growth
 from pc_worker.store.ledger import jobs, leases
+from pc_worker.store.log import append
 from pc_worker.store.models import registry
 from pc_worker.store.rows import merge
 from pc_worker.store.search.terms import row_terms
@@ -102,9 +103,9 @@ def _ours(database: Database, rows: Sequence[RowWrite]) -> None:
 def _write(cursor: Cursor, job: Job, lease: Lease, rows: Sequence[RowWrite]) -> LogBatch | None:
     ids, model_id = [row.row_id for row in rows], job.model_id or 0
     stored = merge.read_stored(cursor, domain=job.domain, model_id=model_id, ids=ids, lock=True)
-    merge.write_rows(cursor, job=job, source="bench", rows=rows, fresh=set(ids) - set(stored))
+    merge.upsert_rows(cursor, job=job, source="bench", rows=rows, fresh=set(ids) - set(stored))
     leases.finish_chunk(cursor, job.job_id, lease.chunk_no, attempt=lease.attempt, tally=Tally(written=len(rows)))
-    return merge.append_log(cursor, domain=job.domain, ids=ids, job_id=job.job_id, model_id=model_id)
+    return append.append_log(cursor, domain=job.domain, ids=ids, job_id=job.job_id, model_id=model_id)
 
 
 def _job(database: Database, rows: Sequence[RowWrite]) -> Job:

@@ -11,7 +11,7 @@ from pc_worker.gateway.config import GatewayConfig
 from pc_worker.gateway.limits.quota import Quota
 from pc_worker.gateway.log.notify import DatabaseWatch
 from pc_worker.hot_buffer import AsyncHotBuffer
-from pc_worker.store.db.texts import storable
+from pc_worker.store.db.connection import is_storable
 from pc_worker.store.log.read import Delivery, LogHead
 from pc_worker.store.log.subscription_leases import Subscriptions
 
@@ -52,7 +52,7 @@ class GatewayContext:
             InvalidRequest: If there is no such domain.
             Unavailable: If the database is away.
         """
-        head = await self.delivery.head(domain) if storable(domain) else None
+        head = await self.delivery.head(domain) if is_storable(domain) else None
         if head is None and domain not in self.config.domains:
             raise InvalidRequest(f"there is no domain {domain[:80]!r}")
         return head

@@ -15,11 +15,11 @@ from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger.dead_letters import drop_letters
 from pc_worker.store.ledger.declarations import sources_of, stored_domains
 from pc_worker.store.ledger.jobs import find_job
+from pc_worker.store.log.append import append_log
 from pc_worker.store.models.model_switch import lock_domain
 from pc_worker.store.models.registry import active_model
 from pc_worker.store.rows import forget, forget_marks
 from pc_worker.store.rows.forget import Key, LetterCandidate
-from pc_worker.store.rows.merge import append_log
 from pc_worker.store.search.statistics import refresh_statistics
 
 #: Rows a transaction, as many as a chunk writes: writers of the domain wait no longer than for one.

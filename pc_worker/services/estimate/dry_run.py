@@ -19,9 +19,10 @@ from pc_worker.services.ingest.prepare import Cleaned
 from pc_worker.services.ingest.process_chunk import row_form
 from pc_worker.services.ingest.write_rows import Candidate, Ready, Work, made_ready
 from pc_worker.store.db.connection import Cursor
+from pc_worker.store.log import append
 from pc_worker.store.rows import merge
-from pc_worker.store.rows.dry_run import dry_run_bytes, dry_run_tables
 from pc_worker.store.rows.identities import row_ids
+from pc_worker.store.rows.merge import dry_run_bytes, dry_run_tables
 
 #: Rows that are read and written together, as many as a chunk.
 STRETCH = 300
@@ -80,8 +81,8 @@ def _ready(services: Services, subject: Subject, records: Sequence[Record], curs
 def _write(cursor: Cursor, subject: Subject, ready: Ready) -> None:
     rows = list(ready.writes.values())
     ids = [row.row_id for row in rows]
-    merge.write_rows(cursor, job=_job(subject), source=subject.mapping.source, rows=rows, fresh=ids)
-    merge.append_log(cursor, domain=subject.domain.name, ids=ids, job_id=None, model_id=subject.model.model_id)
+    merge.upsert_rows(cursor, job=_job(subject), source=subject.mapping.source, rows=rows, fresh=ids)
+    append.append_log(cursor, domain=subject.domain.name, ids=ids, job_id=None, model_id=subject.model.model_id)
 
 
 def _passages(services: Services, subject: Subject, record: Record) -> Passages:

@@ -18,7 +18,7 @@ from pc_worker.services.search.indexes import plan_index
 from pc_worker.services.sources import read_options, refusals
 from pc_worker.store.ledger.timings import past_jobs
 from pc_worker.store.models import registry
-from pc_worker.store.rows.row_count import count_vectors
+from pc_worker.store.rows.vectors import count_vectors
 from pc_worker.store.search.index.build import hnsw_bytes
 
 

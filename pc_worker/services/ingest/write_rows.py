@@ -19,6 +19,8 @@ from pc_worker.services.ingest.embed import Embedder, Passages
 from pc_worker.services.ingest.prepare import Cleaned, RowForm, json_text, letter
 from pc_worker.services.ingest.still_wanted import check_still_wanted, forgotten_keys
 from pc_worker.store.db.connection import Cursor
+from pc_worker.store.ledger import dead_letters
+from pc_worker.store.log import append
 from pc_worker.store.models.model_switch import lock_domain
 from pc_worker.store.rows import merge
 from pc_worker.store.rows.identities import known_row_ids, row_ids
@@ -237,8 +239,8 @@ def _commit(cursor: Cursor, work: Work, found: Found, ready: Ready, book: Book, 
     merge.mark_seen(cursor, job=job, ids=[c.row_id for c in by_verdict["unchanged"]], same=True)
     if rows:
         fresh = {row.row_id for row in rows if row.row_id not in stored}
-        merge.write_rows(cursor, job=job, source=work.mapping.source, rows=rows, fresh=fresh)
-    merge.insert_dead_letters(cursor, job=job, chunk_no=work.chunk_no, letters=letters)
+        merge.upsert_rows(cursor, job=job, source=work.mapping.source, rows=rows, fresh=fresh)
+    dead_letters.insert_dead_letters(cursor, job=job, chunk_no=work.chunk_no, letters=letters)
     finished = book(cursor, tally)
     # Last: from here to the commit the domain's other writers wait.
     log_batch = _log(cursor, work, rows, letters)
@@ -249,7 +251,7 @@ def _commit(cursor: Cursor, work: Work, found: Found, ready: Ready, book: Book, 
 def _log(cursor: Cursor, work: Work, rows: Sequence[RowWrite], letters: Sequence[DeadLetter]) -> LogBatch | None:
     """Take positions, and look under the domain's lock whether what is written was forgotten meanwhile."""
     domain, ids = work.domain.name, [row.row_id for row in rows]
-    log_batch = merge.append_log(cursor, domain=domain, ids=ids, job_id=work.job.job_id, model_id=work.model.model_id)
+    log_batch = append.append_log(cursor, domain=domain, ids=ids, job_id=work.job.job_id, model_id=work.model.model_id)
     written: dict[str, UUID | None] = {row.key: row.row_id for row in rows}
     written |= {key: None for x in letters if (key := work.cleaned.letter_keys.get(x.row_no)) is not None}
     if written and log_batch is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pc_worker.logs import get_logger
 from pc_worker.store.db.connection import Database
-from pc_worker.store.ledger import checks
+from pc_worker.store.ledger import pipeline_state
 
 log = get_logger(__name__)
 
@@ -30,8 +30,8 @@ def check_ledger(database: Database) -> dict[str, Checked]:
     """
     with database.transaction() as cursor:
         found = {
-            "sums": Checked(*checks.count_unbalanced_jobs(cursor)),
-            "row_without_vector": Checked(*checks.count_missing_vectors(cursor, sample=SAMPLE)),
+            "sums": Checked(*pipeline_state.count_unbalanced_jobs(cursor)),
+            "row_without_vector": Checked(*pipeline_state.count_missing_vectors(cursor, sample=SAMPLE)),
         }
     for kind, checked in found.items():
         if checked.wrong:

@@ -23,7 +23,7 @@ from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger import jobs
 from pc_worker.store.models import model_switch, oversize, registry
 from pc_worker.store.models.oversize import StoredTooLarge, TooLarge
-from pc_worker.store.models.sample import sample_vectors
+from pc_worker.store.rows.vectors import sample_vectors
 from pc_worker.wire import row_message
 
 #: Rows a transaction, as many as a chunk.

@@ -12,9 +12,15 @@ from pc_worker.errors import ContractBroken, InvalidRequest, NotFound
 from pc_worker.model import read_canonical_uuid
 from pc_worker.push import BatchServer, Pace, Sender, StockRow, StockTable, Unfit, metrics, stock_row, stock_table
 from pc_worker.store.db.connection import Cursor, Database
-from pc_worker.store.log.push_checkpoints import move_checkpoint, push_lock, read_checkpoint
 from pc_worker.store.log.push_log import LogEnd, LoggedPayload, first_position, read_accepted, read_end, read_window
-from pc_worker.store.log.push_state import PushRejection, delete_rejections, record_rejections
+from pc_worker.store.log.push_state import (
+    PushRejection,
+    delete_rejections,
+    move_checkpoint,
+    push_lock,
+    read_checkpoint,
+    record_rejections,
+)
 
 #: What one call carries: three or four messages, about 600 rows of 1536 numbers, ten seconds of a stock server's work.
 CALL_BYTES = 12_000_000

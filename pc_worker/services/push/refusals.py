@@ -10,7 +10,6 @@ from pc_worker.errors import Unavailable
 from pc_worker.push import BatchServer, Pace, Sender, StockTable, Unfit, stock_table
 from pc_worker.services.push.push import log_end, ready_row, sender_of
 from pc_worker.store.db.connection import Database
-from pc_worker.store.log.push_checkpoints import push_lock, read_checkpoint
 from pc_worker.store.log.push_log import LogEnd, read_row
 from pc_worker.store.log.push_state import (
     PushRejection,
@@ -18,6 +17,8 @@ from pc_worker.store.log.push_state import (
     delete_rejections,
     drop_rejections,
     list_rejections,
+    push_lock,
+    read_checkpoint,
     record_rejections,
 )
 

@@ -15,7 +15,7 @@ from pc_worker.services.search.judgements import Judged
 from pc_worker.services.search.ranking_measures import ndcg, recall, reciprocal_rank
 from pc_worker.services.search.search import MAX_K, Mode, SearchRequest, search
 from pc_worker.store.db.connection import Database
-from pc_worker.store.rows.row_names import row_ids_by_name
+from pc_worker.store.rows.identities import row_ids_by_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,7 @@ from pc_worker.errors import ContractBroken, InvalidRequest, NoQueryModel, NotFo
 from pc_worker.metrics import line as metrics
 from pc_worker.model import Model, read_uuid
 from pc_worker.services.search.recent_queries import RecentQueries
-from pc_worker.store.db.connection import Cursor, Database
-from pc_worker.store.db.texts import storable
+from pc_worker.store.db.connection import Cursor, Database, is_storable
 from pc_worker.store.search.bm25 import QueryTerms, matching, weigh
 from pc_worker.store.search.filters import Condition, check_number, parse_where
 from pc_worker.store.search.fusion import CandidateLists, RankedRow, ranked
@@ -214,7 +213,7 @@ def _check_size(request: SearchRequest) -> None:
     check_number(request.where)
     if len(request.query) > MAX_QUERY_CHARS:
         raise InvalidRequest(f"the query has {len(request.query):,} characters: it may have {MAX_QUERY_CHARS:,}")
-    if len(request.domain) > MAX_DOMAIN_CHARS or not storable(request.domain):
+    if len(request.domain) > MAX_DOMAIN_CHARS or not is_storable(request.domain):
         raise InvalidRequest(f"there is no domain {request.domain[:80]!r}")
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
+from uuid import UUID
 
 import psycopg2
 import psycopg2.errors
@@ -176,3 +177,13 @@ def _settled(connection: psycopg2.extensions.connection, server: DatabaseServer)
 def first_line(exc: BaseException) -> str:
     """Give the first line of an error's text: the driver adds details and positions below it."""
     return (str(exc).strip() or type(exc).__name__).splitlines()[0]
+
+
+def uuid_array(ids: Collection[UUID]) -> str:
+    """Return UUIDs as one array literal, which the driver passes on without inspecting each."""
+    return f"{{{','.join(map(str, ids))}}}"
+
+
+def is_storable(text: str) -> bool:
+    """Return whether PostgreSQL can store ``text``: it accepts neither NUL nor lone surrogates."""
+    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)

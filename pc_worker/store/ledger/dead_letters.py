@@ -1,4 +1,4 @@
-"""Dead letters in the ledger: found, moved to another outcome, and counted where their rows were counted."""
+"""Dead letters: insert, list, and move to another outcome, with the counts of their chunk and job."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Literal
 
+from pc_worker.model import DeadLetter, Job
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger.jobs import judge_job
 
@@ -20,6 +21,12 @@ LetterId = tuple[str, int]
 BATCH = 1000
 
 NAMES = ("job_id", "row_no", "chunk_no", "domain", "reason", "created_at")
+INSERT = """
+INSERT INTO dead_letters (job_id, row_no, chunk_no, domain, row_id, reason, normal_form)
+SELECT %s, row_no, %s, %s, row_id, reason, normal_form
+FROM unnest(%s::bigint[], %s::uuid[], %s::text[], %s::text[]) AS d (row_no, row_id, reason, normal_form)
+ON CONFLICT (job_id, row_no) DO UPDATE SET reason = excluded.reason, normal_form = excluded.normal_form
+"""
 LIST = f"""
 SELECT {", ".join(NAMES)} FROM dead_letters WHERE %s::text IS NULL OR job_id = %s ORDER BY created_at, job_id, row_no
 """
@@ -46,7 +53,7 @@ FROM (SELECT count(*) AS moved FROM gone) AS sum WHERE job_id = %(job_id)s AND m
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredLetter:
-    """A refused row as it is kept, without its normal form, which may be large: see ``normal_forms``."""
+    """A stored dead letter without its normal form, which may be large: see ``normal_forms``."""
 
     job_id: str
     row_no: int
@@ -56,27 +63,37 @@ class StoredLetter:
     created_at: datetime
 
 
+def insert_dead_letters(cursor: Cursor, *, job: Job, chunk_no: int, letters: Sequence[DeadLetter]) -> None:
+    """Insert dead rows with their reasons; a repeated letter replaces the stored one."""
+    if letters:
+        numbers = [letter.row_no for letter in letters]
+        ids = [None if letter.row_id is None else str(letter.row_id) for letter in letters]
+        reasons = [letter.reason for letter in letters]
+        forms = [letter.normal_form for letter in letters]
+        cursor.execute(INSERT, (job.job_id, chunk_no, job.domain, numbers, ids, reasons, forms))
+
+
 def list_letters(cursor: Cursor, job_id: str | None = None) -> list[StoredLetter]:
-    """Give all dead letters, or those of one job, oldest first."""
+    """Return all dead letters, or those of one job, oldest first."""
     cursor.execute(LIST, (job_id, job_id))
     return [StoredLetter(**dict(zip(NAMES, row, strict=True))) for row in cursor.fetchall()]
 
 
 def normal_forms(cursor: Cursor, job_id: str, row_nos: Sequence[int]) -> dict[int, str | None]:
-    """Give rows of a job as JSON text; None for one that could not even be read, none for a letter that is gone."""
+    """Return rows of a job as JSON text; None for an unreadable row, no entry for a letter that no longer exists."""
     cursor.execute(FORMS, (job_id, list(row_nos)))
     return dict(cursor.fetchall())
 
 
 def reason(cursor: Cursor, job_id: str, row_no: int) -> str | None:
-    """Give why a row is dead now; None if it no longer is."""
+    """Return why a row is dead now; None if it no longer is."""
     cursor.execute(REASON, (job_id, row_no))
     row = cursor.fetchone()
     return None if row is None else str(row[0])
 
 
 def occurrence(cursor: Cursor, job_id: str, row_no: int) -> int:
-    """Give the row's number among its equals, where keys are made from content."""
+    """Return the row's number among rows of equal content, where keys are made from content."""
     cursor.execute(OCCURRENCE, (row_no, job_id, row_no))
     row = cursor.fetchone()
     return 0 if row is None else int(row[0])
@@ -85,7 +102,7 @@ def occurrence(cursor: Cursor, job_id: str, row_no: int) -> int:
 def move_letters(
     cursor: Cursor, job_id: str, row_nos: Sequence[int], *, outcome: LetterOutcome, texts_encoded: int = 0
 ) -> int:
-    """Take a job's letters out, count their rows as ``outcome`` and judge it anew; gives how many there still were."""
+    """Delete a job's letters, count their rows as ``outcome`` and judge the job again; return how many there were."""
     values = {"job_id": job_id, "row_nos": list(row_nos), "texts": texts_encoded}
     cursor.execute(MOVE.format(outcome=outcome), values)
     row = cursor.fetchone()
@@ -95,21 +112,21 @@ def move_letters(
     return int(row[0])
 
 
-def drop_letters(database: Database, places: Sequence[LetterId]) -> int:
-    """Take letters out: their rows count as skipped from now on. Gives how many there still were."""
-    return sum(_drop(database, job_id, row_nos) for job_id, row_nos in by_job(places, BATCH))
+def drop_letters(database: Database, letters: Sequence[LetterId]) -> int:
+    """Delete letters and count their rows as skipped; return how many there were."""
+    return sum(_drop(database, job_id, row_nos) for job_id, row_nos in by_job(letters, BATCH))
 
 
 def _drop(database: Database, job_id: str, row_nos: Sequence[int]) -> int:
     return database.repeat(lambda cursor: move_letters(cursor, job_id, row_nos, outcome="skipped"))
 
 
-def by_job(places: Sequence[LetterId], most: int) -> Iterator[tuple[str, list[int]]]:
-    """Give row numbers of one job each, ``most`` at once, in their order.
+def by_job(letters: Sequence[LetterId], most: int) -> Iterator[tuple[str, list[int]]]:
+    """Yield row numbers of one job at a time, at most ``most``, in their order.
 
     >>> list(by_job([("a", 1), ("a", 2), ("a", 3), ("b", 1)], 2))
     [('a', [1, 2]), ('a', [3]), ('b', [1])]
     """
-    for job_id, group in groupby(places, itemgetter(0)):
+    for job_id, group in groupby(letters, itemgetter(0)):
         while some := list(islice(group, most)):
             yield job_id, [row_no for _, row_no in some]

@@ -1,26 +1,29 @@
-"""The chunk ledger: who may write a chunk, what it did, and what is to be sent to the workers next.
+"""Leases of chunks: which worker may write a chunk, what it did, and which chunks to send to the workers next.
 
-A lease is an attempt number, a deadline and a session lock. The lock dies with its holder's connection, so a killed
-worker's chunk is free at once; the deadline frees the chunk of a worker that is alive but frozen; the attempt number
-refuses that worker's commit if it thaws.
+A lease is an attempt number, a deadline and a session lock. The lock ends with its holder's connection, so the chunk of
+a killed worker is free at once. The deadline frees the chunk of a suspended worker, and the attempt number rejects that
+worker's commit if it continues later.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Literal
 
 from pc_worker.errors import Fenced
-from pc_worker.model import Job, Lease, Stages, Tally
+from pc_worker.model import DeadLetter, Job, Lease, Stages, Tally
 from pc_worker.store.db.connection import Cursor
+from pc_worker.store.ledger.dead_letters import insert_dead_letters
 from pc_worker.store.ledger.jobs import find_job, judge_job
 
-#: Attempts of a chunk that may end without a word before it is halved; a single row is then dead.
+#: Attempts of a chunk whose worker died without releasing its lease, before it is halved; a single row is then dead.
 CRASHES_ALLOWED = 3
-#: Attempts that may end with an error before the job is given up.
+#: Attempts that may end with an error before the job fails.
 FAILURES_ALLOWED = 5
 
+#: Why no lease was acquired: ``gone`` = there is nothing to do, ``busy`` = another worker holds it.
 NoLease = Literal["gone", "busy"]
 
 READ_CHUNK = """
@@ -29,7 +32,7 @@ SELECT c.state, c.first_row, c.row_count, c.superseded, c.occurrences, c.attempt
 FROM chunks c WHERE c.job_id = %s AND c.chunk_no = %s FOR UPDATE
 """
 LOCK_KEY = "hashtextextended(%s || ':' || %s || ':' || %s, 0)"
-TAKE = """
+ACQUIRE = """
 UPDATE chunks SET attempt = %s, crashes = %s, lease_until = clock_timestamp() + make_interval(secs => %s),
                   state = 'enqueued', enqueued_at = coalesce(enqueued_at, now())
 WHERE job_id = %s AND chunk_no = %s
@@ -49,28 +52,25 @@ RELEASE = """
 UPDATE chunks SET lease_until = NULL, failures = failures + %s, error = %s
 WHERE job_id = %s AND chunk_no = %s AND attempt = %s AND state = 'enqueued' RETURNING failures
 """
-# The rest becomes chunks of their own. Nothing is changed where the attempt is no longer the newest.
+# The remaining rows become new chunks. Nothing is changed if the attempt is no longer the newest.
 SPLIT = """
 WITH kept AS (
     UPDATE chunks SET row_count = %(keep)s, halved = halved OR %(halved)s
     WHERE job_id = %(job_id)s AND chunk_no = %(chunk_no)s AND attempt = %(attempt)s AND state <> 'done'
     RETURNING first_row + row_count AS middle, halved
 ), counted AS (
-    UPDATE jobs SET chunks_total = chunks_total + %(pieces)s FROM kept WHERE job_id = %(job_id)s
-    RETURNING chunks_total - %(pieces)s AS first_no
+    UPDATE jobs SET chunks_total = chunks_total + %(count)s FROM kept WHERE job_id = %(job_id)s
+    RETURNING chunks_total - %(count)s AS first_no
 )
 INSERT INTO chunks (job_id, chunk_no, first_row, row_count, superseded, occurrences, halved)
-SELECT c.job_id, counted.first_no + n - 1, start, least(%(piece)s, c.first_row + c.row_count - start),
+SELECT c.job_id, counted.first_no + n - 1, start, least(%(size)s, c.first_row + c.row_count - start),
        c.superseded, c.occurrences, kept.halved
 FROM chunks c, kept, counted,
-     generate_series(kept.middle, c.first_row + c.row_count - 1, %(piece)s) WITH ORDINALITY AS g (start, n)
+     generate_series(kept.middle, c.first_row + c.row_count - 1, %(size)s) WITH ORDINALITY AS g (start, n)
 WHERE c.job_id = %(job_id)s AND c.chunk_no = %(chunk_no)s RETURNING chunk_no
 """
-BURY = """
-INSERT INTO dead_letters (job_id, row_no, chunk_no, domain, reason) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
-"""
-# Materialised: inlined, the planner may run the locking subquery once a row and take more than the window.
-TAKE_WAITING = """
+# Materialised: otherwise the planner may run the locking subquery once per row and take more than the window.
+ENQUEUE_WAITING = """
 WITH next AS MATERIALIZED (
     SELECT chunk_no FROM chunks WHERE job_id = %(job_id)s AND state = 'waiting' ORDER BY chunk_no
     LIMIT greatest(0, least(%(at_most)s, %(window)s - (
@@ -81,7 +81,7 @@ UPDATE chunks SET state = 'enqueued', enqueued_at = now()
 FROM next WHERE chunks.job_id = %(job_id)s AND chunks.chunk_no = next.chunk_no
 RETURNING chunks.chunk_no
 """
-TAKE_LOST = """
+REQUEUE_LOST = """
 UPDATE chunks SET enqueued_at = now()
 WHERE job_id = %s AND state = 'enqueued' AND enqueued_at < now() - make_interval(secs => %s)
   AND (lease_until IS NULL OR lease_until < clock_timestamp()
@@ -92,83 +92,74 @@ RETURNING chunk_no
 """
 
 
-def acquire_lease(cursor: Cursor, job_id: str, chunk_no: int, *, lease_s: float) -> Lease | NoLease:
-    """Take the lease of a chunk, or say why not: ``gone`` = nothing to do, ``busy`` = another is at it.
+@dataclass(frozen=True, slots=True)
+class _StoredChunk:
+    """A row of READ_CHUNK; ``crashes`` counts earlier attempts that did not release their lease."""
 
-    A chunk that killed three workers is halved on the way, down to the row, which is then dead.
+    state: str
+    first_row: int
+    row_count: int
+    superseded: Sequence[int]
+    occurrences: Mapping[str, int] | None
+    attempt: int
+    crashes: int
+    halved: bool
+    leased: bool
+    in_time: bool
+
+    @property
+    def crashes_too_often(self) -> bool:
+        """Whether it is to be halved, or its only row is dead; a half is halved again after one more crash."""
+        return self.crashes + self.leased >= (CRASHES_ALLOWED if self.row_count == 1 or not self.halved else 1)
+
+
+def acquire_lease(cursor: Cursor, job_id: str, chunk_no: int, *, lease_s: float) -> Lease | NoLease:
+    """Acquire the lease of a chunk for ``lease_s`` seconds, or return why that is not possible.
+
+    A chunk whose workers died three times is halved first, repeatedly down to a single row, which is then dead.
     """
     cursor.execute(READ_CHUNK, (job_id, chunk_no))
     row = cursor.fetchone()
-    if row is None or row[0] in ("done", "failed"):
+    if row is None or (chunk := _StoredChunk(*row)).state in ("done", "failed"):
         return "gone"
     job = find_job(cursor, job_id)
     if job.state != "running":
         return "gone"
-    _, first_row, row_count, superseded, occurrences, attempt, crashes, halved, leased, alive = row
-    if leased and alive and not _lock_is_free(cursor, job_id, chunk_no, attempt):
+    if chunk.leased and chunk.in_time and not _lock_is_free(cursor, job_id, chunk_no, chunk.attempt):
         return "busy"
-    crashes += leased  # a lease that nobody gave back
-    if crashes >= (CRASHES_ALLOWED if row_count == 1 or not halved else 1):
-        if row_count == 1:
-            _bury(cursor, job, chunk_no, row_no=first_row, attempt=attempt, superseded=first_row in superseded)
-            return "gone"
-        half = row_count // 2
-        _split(
-            cursor, job_id, chunk_no, attempt=attempt, rows=row_count, keep=half, piece=row_count - half, halved=True
-        )
-        row_count, crashes = half, 0
-    attempt += 1
-    cursor.execute(f"SELECT pg_advisory_lock({LOCK_KEY})", (job_id, str(chunk_no), str(attempt)))
-    cursor.execute(TAKE, (attempt, crashes, lease_s, job_id, chunk_no))
-    return _of_rows(
+    if not chunk.crashes_too_often:
+        return _acquire(cursor, job, chunk_no, replace(chunk, crashes=chunk.crashes + chunk.leased), lease_s)
+    if chunk.row_count == 1:
+        _finish_as_dead(cursor, job, chunk_no, chunk)
+        return "gone"
+    return _acquire(cursor, job, chunk_no, _halve(cursor, job_id, chunk_no, chunk), lease_s)
+
+
+def _acquire(cursor: Cursor, job: Job, chunk_no: int, chunk: _StoredChunk, lease_s: float) -> Lease:
+    attempt = chunk.attempt + 1
+    cursor.execute(f"SELECT pg_advisory_lock({LOCK_KEY})", (job.job_id, str(chunk_no), str(attempt)))
+    cursor.execute(ACQUIRE, (attempt, chunk.crashes, lease_s, job.job_id, chunk_no))
+    return _restricted(
         Lease(
             job=job,
             chunk_no=chunk_no,
-            first_row=first_row,
-            row_count=row_count,
-            superseded=frozenset(superseded),
-            occurrences={int(n): count for n, count in (occurrences or {}).items()},
+            first_row=chunk.first_row,
+            row_count=chunk.row_count,
+            superseded=frozenset(chunk.superseded),
+            occurrences={int(n): count for n, count in (chunk.occurrences or {}).items()},
             attempt=attempt,
         )
     )
 
 
-def _of_rows(lease: Lease) -> Lease:
-    """Leave out what the lease says of rows that it has no longer."""
+def _restricted(lease: Lease) -> Lease:
+    """Return the lease without entries for rows that a split moved to other chunks."""
     rows = range(lease.first_row, lease.first_row + lease.row_count)
     return replace(
         lease,
         superseded=frozenset(n for n in lease.superseded if n in rows),
         occurrences={n: count for n, count in lease.occurrences.items() if n in rows},
     )
-
-
-def cut_chunk(cursor: Cursor, lease: Lease, *, keep: int) -> Lease:
-    """Keep a chunk's first ``keep`` rows; the rest waits in chunks of so many. Gives the lease on what is kept.
-
-    Raises:
-        Fenced: If a newer attempt has the chunk.
-    """
-    job_id, rows = lease.job.job_id, lease.row_count
-    _split(cursor, job_id, lease.chunk_no, attempt=lease.attempt, rows=rows, keep=keep, piece=keep, halved=False)
-    return _of_rows(replace(lease, row_count=keep))
-
-
-def _split(
-    cursor: Cursor, job_id: str, chunk_no: int, *, attempt: int, rows: int, keep: int, piece: int, halved: bool
-) -> None:
-    values = {
-        "job_id": job_id,
-        "chunk_no": chunk_no,
-        "attempt": attempt,
-        "keep": keep,
-        "piece": piece,
-        "pieces": ceil((rows - keep) / piece),
-        "halved": halved,
-    }
-    cursor.execute(SPLIT, values)
-    if cursor.fetchone() is None:
-        raise Fenced(f"chunk {chunk_no} of job {job_id} belongs to a newer attempt")
 
 
 def _lock_is_free(cursor: Cursor, job_id: str, chunk_no: int, attempt: int) -> bool:
@@ -180,19 +171,56 @@ def _lock_is_free(cursor: Cursor, job_id: str, chunk_no: int, attempt: int) -> b
     return free
 
 
-def _bury(cursor: Cursor, job: Job, chunk_no: int, *, row_no: int, attempt: int, superseded: bool) -> None:
-    """End a one-row chunk that kills its workers: its row is dead, unseen."""
+def _finish_as_dead(cursor: Cursor, job: Job, chunk_no: int, chunk: _StoredChunk) -> None:
+    """Finish a chunk of one row that crashes its workers: the row is dead, or skipped if a later row replaces it."""
+    superseded = chunk.first_row in chunk.superseded
     if not superseded:
         reason = f"the worker died {CRASHES_ALLOWED} times on this row"
-        cursor.execute(BURY, (job.job_id, row_no, chunk_no, job.domain, reason))
+        letter = DeadLetter(row_no=chunk.first_row, reason=reason, row_id=None, normal_form=None)
+        insert_dead_letters(cursor, job=job, chunk_no=chunk_no, letters=[letter])
     tally = Tally(skipped=1) if superseded else Tally(dead=1)
-    finish_chunk(cursor, job.job_id, chunk_no, attempt=attempt, tally=tally)
+    finish_chunk(cursor, job.job_id, chunk_no, attempt=chunk.attempt, tally=tally)
+
+
+def _halve(cursor: Cursor, job_id: str, chunk_no: int, chunk: _StoredChunk) -> _StoredChunk:
+    rows, half = chunk.row_count, chunk.row_count // 2
+    attempt = chunk.attempt
+    _split(cursor, job_id, chunk_no, attempt=attempt, rows=rows, keep=half, size=rows - half, halved=True)
+    return replace(chunk, row_count=half, crashes=0)
+
+
+def cut_chunk(cursor: Cursor, lease: Lease, *, keep: int) -> Lease:
+    """Keep a chunk's first ``keep`` rows and put the others into new chunks of that size; return the new lease.
+
+    Raises:
+        Fenced: If a newer attempt has the chunk.
+    """
+    job_id, rows = lease.job.job_id, lease.row_count
+    _split(cursor, job_id, lease.chunk_no, attempt=lease.attempt, rows=rows, keep=keep, size=keep, halved=False)
+    return _restricted(replace(lease, row_count=keep))
+
+
+def _split(
+    cursor: Cursor, job_id: str, chunk_no: int, *, attempt: int, rows: int, keep: int, size: int, halved: bool
+) -> None:
+    values = {
+        "job_id": job_id,
+        "chunk_no": chunk_no,
+        "attempt": attempt,
+        "keep": keep,
+        "size": size,
+        "count": ceil((rows - keep) / size),
+        "halved": halved,
+    }
+    cursor.execute(SPLIT, values)
+    if cursor.fetchone() is None:
+        raise Fenced(f"chunk {chunk_no} of job {job_id} belongs to a newer attempt")
 
 
 def finish_chunk(
     cursor: Cursor, job_id: str, chunk_no: int, *, attempt: int, tally: Tally, stages: Stages | None = None
 ) -> bool:
-    """Book the chunk as done and its rows to the job, with what it took; True if the job has ended with it.
+    """Record the chunk as done, with its tally and duration; return whether the job has ended with it.
 
     Raises:
         Fenced: If a newer attempt has the chunk, or the job is no longer running.
@@ -209,7 +237,7 @@ def finish_chunk(
 
 
 def release_lease(cursor: Cursor, lease: Lease, *, error: str, counts: bool) -> int:
-    """Give the lease back after an error; ``counts`` = it is the chunk's own failure. Gives all its failures."""
+    """Release the lease after an error; return the chunk's failures. ``counts`` = this error is one of them."""
     job_id, chunk_no = lease.job.job_id, lease.chunk_no
     cursor.execute(RELEASE, (int(counts), error, job_id, chunk_no, lease.attempt))
     row = cursor.fetchone()
@@ -217,19 +245,22 @@ def release_lease(cursor: Cursor, lease: Lease, *, error: str, counts: bool) -> 
 
 
 def unlock_lease(cursor: Cursor, lease: Lease) -> None:
-    """Give the session lock of a lease back."""
+    """Release the session lock of a lease."""
     key = (lease.job.job_id, str(lease.chunk_no), str(lease.attempt))
     cursor.execute(f"SELECT pg_advisory_unlock({LOCK_KEY})", key)
 
 
 def enqueue_waiting(cursor: Cursor, job_id: str, *, window: int, at_most: int | None = None) -> list[int]:
-    """Give the chunks to send next, ``at_most`` so many, so that at most ``window`` of the job are with the broker."""
+    """Mark the next chunks as enqueued and return their numbers, ``at_most`` of them.
+
+    At most ``window`` chunks of a job are enqueued at once.
+    """
     values = {"job_id": job_id, "window": window, "at_most": window if at_most is None else at_most}
-    cursor.execute(TAKE_WAITING, values)
+    cursor.execute(ENQUEUE_WAITING, values)
     return sorted(chunk_no for (chunk_no,) in cursor.fetchall())
 
 
 def requeue_lost(cursor: Cursor, job_id: str, *, older_than_s: float) -> list[int]:
-    """Give chunks that were sent long ago and that nobody works on, and mark them as sent again now."""
-    cursor.execute(TAKE_LOST, (job_id, older_than_s))
+    """Return chunks that were sent long ago and that no worker has a lease of, and mark them as sent now."""
+    cursor.execute(REQUEUE_LOST, (job_id, older_than_s))
     return sorted(chunk_no for (chunk_no,) in cursor.fetchall())

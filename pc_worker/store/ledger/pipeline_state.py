@@ -1,4 +1,4 @@
-"""What the database tells of the line as a whole: jobs, log, consumers, recall, sizes; cheap enough for a scrape."""
+"""The state of the whole pipeline, for metrics and for the periodic check: cheap enough for every scrape."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 
 from pc_worker.store.db.connection import Cursor
 
-#: The consumers that lag most are told one by one; names are the consumers' own, so their number must have a bound.
+#: Subscriptions reported, those with the largest lag first. Consumers choose the names, so their number needs a limit.
 MOST_SUBSCRIPTIONS = 100
 
-# Names that callers made up are one: each would be a series for ever.
+# Domain names that callers invented are counted together: each would otherwise be a time series without end.
 JOBS = """
 SELECT CASE WHEN j.domain = ANY (%s) OR j.domain IN (SELECT domain FROM domains) THEN j.domain ELSE 'unknown' END
            AS known, state, count(*), sum(chunks_total - chunks_done) FILTER (WHERE state = 'running'),
        sum(rows_dead), coalesce(extract(epoch FROM now() - min(created_at)), 0)
 FROM jobs j GROUP BY known, state
 """
-# Chunks are sent in order, so a job's first open one has waited longest.
+# Chunks are sent in order, so a job's first open chunk has waited longest.
 WAITING = """
 SELECT j.domain, max(extract(epoch FROM now() - coalesce(c.enqueued_at, j.started_at)))
 FROM jobs j CROSS JOIN LATERAL (
@@ -32,7 +32,7 @@ SELECT d.domain, d.head,
                  WHERE b.domain = d.domain ORDER BY first_position DESC LIMIT 1), 0)
 FROM domains d
 """
-# The age of the oldest entry that a consumer lacks: of the first batch that ends beyond its position.
+# The age of the oldest entry that a consumer has not acknowledged: of the first batch that ends after its position.
 SUBSCRIPTIONS = """
 SELECT s.domain, s.name, d.head - s.position, coalesce((
            SELECT extract(epoch FROM now() - committed_at) FROM log_batches b
@@ -57,44 +57,77 @@ COMMITTED = """
 SELECT extract(epoch FROM now() - committed_at) FROM log_batches
 WHERE domain = %s AND first_position <= %s ORDER BY first_position DESC LIMIT 1
 """
+# A job whose counts do not add up has failed; one that ended otherwise shows a fault in the judgement itself.
+UNBALANCED = """
+SELECT count(*), count(*) FILTER (
+    WHERE rows_written + rows_unchanged + rows_skipped + rows_dead <> rows_total OR chunks_done <> chunks_total)
+FROM jobs WHERE state IN ('completed', 'partial')
+"""
+# A random part of each log: live rows that have no vector of their domain's model.
+MISSING_VECTORS = """
+WITH start_at AS (
+    SELECT domain, model_id, floor(random() * head)::bigint AS start FROM domains
+), sample AS (
+    SELECT p.domain, p.model_id, l.row_id FROM start_at p CROSS JOIN LATERAL (
+        SELECT row_id FROM log WHERE domain = p.domain AND position > p.start AND superseded_by IS NULL AND kind = 0
+        ORDER BY position LIMIT %s) l
+)
+SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (
+    SELECT FROM embeddings e WHERE e.domain = s.domain AND e.row_id = s.row_id AND e.model_id = s.model_id))
+FROM sample s
+"""
 
 Rows = list[tuple[Any, ...]]
 
 
 def jobs_by_state(cursor: Cursor, declared: Sequence[str]) -> Rows:
-    """Give (domain, state, jobs, open chunks, dead rows, seconds since the oldest was made)."""
+    """Return (domain, state, jobs, open chunks, dead rows, seconds since the oldest job was created)."""
     return _all(cursor, JOBS, list(declared))
 
 
 def waiting_chunks(cursor: Cursor) -> Rows:
-    """Give (domain, seconds that its longest waiting chunk has waited)."""
+    """Return (domain, seconds that its longest waiting chunk has waited)."""
     return _all(cursor, WAITING)
 
 
 def log_heads(cursor: Cursor) -> Rows:
-    """Give (domain, head, positions from its oldest entry to the head, seconds since its newest commit)."""
+    """Return (domain, head, positions from its oldest entry to the head, seconds since its newest commit)."""
     return _all(cursor, HEADS)
 
 
 def subscription_lags(cursor: Cursor) -> Rows:
-    """Give (domain, subscription, positions not acknowledged, age of the oldest of them in seconds, consumed now)."""
+    """Return (domain, subscription, unacknowledged positions, age of the oldest of them in seconds, consumed now)."""
     return _all(cursor, SUBSCRIPTIONS, MOST_SUBSCRIPTIONS)
 
 
 def recalls(cursor: Cursor) -> Rows:
-    """Give (domain, mean recall@10 of its vector index as last measured, its target)."""
+    """Return (domain, mean recall@10 of its vector index as last measured, its target)."""
     return _all(cursor, RECALL)
 
 
 def table_sizes(cursor: Cursor) -> Rows:
-    """Give (table, bytes with indexes, rows as the planner estimates them)."""
+    """Return (table, bytes with indexes, rows as the planner estimates them)."""
     return _all(cursor, TABLES)
 
 
 def age_of_position(cursor: Cursor, domain: str, position: int) -> float | None:
-    """Give how many seconds ago a position of the log was committed; None if it is not there."""
+    """Return how many seconds ago a position of the log was committed; None if the log does not have it."""
     found = _all(cursor, COMMITTED, domain, position)
     return float(found[0][0]) if found else None
+
+
+def count_unbalanced_jobs(cursor: Cursor) -> tuple[int, int]:
+    """Return the number of jobs that ended without failure, and of those among them whose counts do not add up."""
+    cursor.execute(UNBALANCED)
+    checked, wrong = cursor.fetchone() or (0, 0)
+    return checked, wrong
+
+
+def count_missing_vectors(cursor: Cursor, *, sample: int) -> tuple[int, int]:
+    """Return the number of rows checked, at most ``sample`` per domain, and of those without a vector."""
+    cursor.execute(MISSING_VECTORS, (sample,))
+    checked, wrong = cursor.fetchone() or (0, 0)
+    return checked, wrong
 
 
 def _all(cursor: Cursor, statement: str, *values: object) -> Rows:

@@ -1,10 +1,50 @@
-"""Upkeep of the delivery log: it is compacted, never truncated."""
+"""Append row versions and tombstones to the delivery log, and remove superseded entries."""
 
 from __future__ import annotations
 
-from pc_worker.store.db.connection import Cursor
+import secrets
+from collections.abc import Sequence
+from uuid import UUID
 
-# A live row's newest and first entries stay: the first is what a checkpoint by uuid stands for.
+from pc_worker.errors import ModelSwitched
+from pc_worker.model import LogBatch
+from pc_worker.store.db.connection import Cursor, uuid_array
+
+# Only under the model that the rows were embedded with: a switch that happened meanwhile must not be undone.
+TAKE_POSITIONS = """
+UPDATE domains d SET head = head + %s WHERE domain = %s AND model_id = %s
+RETURNING head, epoch, (SELECT key FROM queue_keys k WHERE k.domain = d.domain AND k.epoch = d.epoch)
+"""
+# One look-up per row, even if the planner underestimates the log: LIMIT prevents a scan of the whole domain.
+NEWEST = """
+SELECT s.ordinal, l.position, l.first_position
+FROM unnest(%(ids)s::uuid[]) WITH ORDINALITY AS s (row_id, ordinal) CROSS JOIN LATERAL (
+    SELECT position, first_position FROM log
+    WHERE domain = %(domain)s AND row_id = s.row_id AND superseded_by IS NULL LIMIT 1) AS l
+"""
+SUPERSEDE = """
+WITH old AS MATERIALIZED (
+    SELECT * FROM unnest(%(positions)s::bigint[], %(successors)s::bigint[]) AS o (position, successor)
+), stale AS (
+    UPDATE log_batches b SET intact = false
+    WHERE b.domain = %(domain)s AND b.intact AND b.first_position IN (
+        SELECT (SELECT max(first_position) FROM log_batches
+                WHERE domain = %(domain)s AND first_position <= old.position) FROM old)
+)
+UPDATE log SET superseded_by = old.successor
+FROM old WHERE log.domain = %(domain)s AND log.position = old.position
+"""
+APPEND = """
+INSERT INTO log (domain, position, row_id, kind, first_position)
+SELECT %(domain)s, %(base)s + ordinal, row_id, %(kind)s, first_position
+FROM unnest(%(ids)s::uuid[], %(firsts)s::bigint[]) WITH ORDINALITY AS s (row_id, first_position, ordinal)
+"""
+ADD_BATCH = """
+INSERT INTO log_batches (domain, first_position, last_position, epoch, nonce, job_id, model_id)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
+"""
+NOTIFY = "SELECT pg_notify('pcw_log', %s)"
+# A live row's newest and first entries stay: a checkpoint that names a row's UUID refers to the first one.
 PURGE = """
 DELETE FROM log l USING (
     SELECT domain, max(last_position) AS last_old FROM log_batches
@@ -14,7 +54,48 @@ WHERE l.domain = old.domain AND l.superseded_by <= old.last_old AND l.position <
 """
 
 
+def append_log(
+    cursor: Cursor, *, domain: str, ids: Sequence[UUID], job_id: str | None, model_id: int, tombstones: bool = False
+) -> LogBatch | None:
+    """Append entries of these rows at the next positions of their domain, in order, and notify the readers.
+
+    Call it last in a transaction: it locks the domain's head until the commit, so that positions have no gaps and are
+    committed in order. Returns None if there are no rows.
+
+    Raises:
+        ModelSwitched: If the domain's model is no longer the one that the rows are embedded with.
+    """
+    if not ids:
+        return None
+    cursor.execute(TAKE_POSITIONS, (len(ids), domain, model_id))
+    taken = cursor.fetchone()
+    if taken is None:
+        raise ModelSwitched(f"{domain} has another model now")
+    head, epoch, key = taken
+    base = head - len(ids)
+    _append(cursor, domain, ids, base, kind=int(tombstones))
+    nonce = secrets.randbits(63)
+    cursor.execute(ADD_BATCH, (domain, base + 1, head, epoch, nonce, job_id, model_id))
+    cursor.execute(NOTIFY, (domain,))
+    queue_key = None if key is None else bytes(key)
+    return LogBatch(epoch=UUID(epoch), nonce=nonce, first=base + 1, last=head, queue_key=queue_key)
+
+
+def _append(cursor: Cursor, domain: str, ids: Sequence[UUID], base: int, *, kind: int) -> None:
+    """Add the entries after ``base``; mark each row's previous entry as superseded and keep its first position."""
+    literal = uuid_array(ids)
+    cursor.execute(NEWEST, {"domain": domain, "ids": literal})
+    newest = cursor.fetchall()
+    firsts = list(range(base + 1, base + 1 + len(ids)))
+    for ordinal, _, first in newest:
+        firsts[ordinal - 1] = first
+    if newest:
+        positions, successors = [row[1] for row in newest], [base + row[0] for row in newest]
+        cursor.execute(SUPERSEDE, {"domain": domain, "positions": positions, "successors": successors})
+    cursor.execute(APPEND, {"domain": domain, "base": base, "kind": kind, "ids": literal, "firsts": firsts})
+
+
 def purge_superseded(cursor: Cursor, *, older_than_s: float) -> int:
-    """Remove entries whose row has had a newer one for longer than the retention; gives how many."""
+    """Delete entries that were superseded longer ago than the retention; return how many."""
     cursor.execute(PURGE, (older_than_s,))
     return cursor.rowcount

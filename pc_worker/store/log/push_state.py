@@ -1,14 +1,27 @@
-"""Rows that a batch server does not take, kept with the reason until it does."""
+"""State of the push to batch servers: the checkpoint of each server, the lock of a push, and rejected rows."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from pc_worker.store.db.connection import Cursor
+from pc_worker.errors import Unavailable
+from pc_worker.store.db.connection import Cursor, Database
 
-# Through `rows`: a row that was forgotten meanwhile leaves no refusal.
+#: Key of a session lock, which the server releases when the connection of a killed push closes.
+LOCK_KEY = "hashtextextended('push:' || %s || ':' || %s, 0)"
+LOCK = f"SELECT pg_try_advisory_lock({LOCK_KEY})"
+UNLOCK = f"SELECT pg_advisory_unlock({LOCK_KEY})"
+READ_CHECKPOINT = "SELECT position FROM push_checkpoints WHERE domain = %s AND address = %s AND epoch = %s"
+MOVE_CHECKPOINT = """
+INSERT INTO push_checkpoints (domain, address, epoch, position) VALUES (%s, %s, %s, %s)
+ON CONFLICT (domain, address) DO UPDATE
+SET epoch = excluded.epoch, position = excluded.position, updated_at = clock_timestamp()
+"""
+# Joined with `rows`: a row that was deleted meanwhile leaves no rejection.
 RECORD = """
 INSERT INTO push_refusals (domain, row_id, address, position, job_id, reason)
 SELECT r.domain, r.row_id, %(address)s, n.position, (
@@ -20,7 +33,7 @@ ORDER BY r.row_id FOR KEY SHARE OF r
 ON CONFLICT (domain, row_id, address) DO UPDATE
 SET position = excluded.position, job_id = excluded.job_id, reason = excluded.reason, refused_at = clock_timestamp()
 """
-FORGET = "DELETE FROM push_refusals WHERE domain = %s AND address = %s AND row_id = ANY (%s::uuid[])"
+DELETE = "DELETE FROM push_refusals WHERE domain = %s AND address = %s AND row_id = ANY (%s::uuid[])"
 LIST = """
 SELECT p.domain, p.row_id::text, p.address, p.position, p.job_id, p.reason, r.payload::text, p.refused_at
 FROM push_refusals p JOIN rows r USING (domain, row_id)
@@ -31,7 +44,7 @@ DROP = "DELETE FROM push_refusals WHERE %s::text IS NULL OR job_id = %s"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushRejection:
-    """A row that a server does not take, and why."""
+    """A row that a server did not accept, and the reason."""
 
     row_id: str
     position: int
@@ -40,7 +53,7 @@ class PushRejection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPushRejection:
-    """A refusal as it is kept; ``job_id`` wrote the refused version, ``payload`` is JSON text of the present one."""
+    """A stored rejection; ``job_id`` wrote the rejected version, ``payload`` is JSON text of the present one."""
 
     domain: str
     row_id: str
@@ -52,33 +65,60 @@ class StoredPushRejection:
     refused_at: datetime
 
 
-def record_rejections(cursor: Cursor, domain: str, address: str, refusals: Sequence[PushRejection]) -> None:
-    """Keep refused rows with their reasons; one that is refused again replaces its reason."""
-    if refusals:
+@contextmanager
+def push_lock(database: Database, domain: str, address: str) -> Iterator[bool]:
+    """Hold the lock of the push of a domain to an address; yield False if another session holds it."""
+    with database.transaction() as cursor:
+        cursor.execute(LOCK, (domain, address))
+        (alone,) = cursor.fetchone() or (False,)
+    try:
+        yield bool(alone)
+    finally:
+        if alone:
+            # If the connection is lost, the server has released the lock already.
+            with suppress(Unavailable), database.transaction() as cursor:
+                cursor.execute(UNLOCK, (domain, address))
+
+
+def read_checkpoint(cursor: Cursor, domain: str, address: str, epoch: UUID) -> int:
+    """Return the position up to which the server has acknowledged this epoch of the log; 0 = none yet."""
+    cursor.execute(READ_CHECKPOINT, (domain, address, str(epoch)))
+    row = cursor.fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def move_checkpoint(cursor: Cursor, domain: str, address: str, epoch: UUID, position: int) -> None:
+    """Record that the server has acknowledged everything up to ``position``."""
+    cursor.execute(MOVE_CHECKPOINT, (domain, address, str(epoch), position))
+
+
+def record_rejections(cursor: Cursor, domain: str, address: str, rejections: Sequence[PushRejection]) -> None:
+    """Store rejected rows with their reasons; a repeated rejection replaces the reason."""
+    if rejections:
         values = {
             "domain": domain,
             "address": address,
-            "ids": [refusal.row_id for refusal in refusals],
-            "positions": [refusal.position for refusal in refusals],
-            "reasons": [refusal.reason for refusal in refusals],
+            "ids": [rejection.row_id for rejection in rejections],
+            "positions": [rejection.position for rejection in rejections],
+            "reasons": [rejection.reason for rejection in rejections],
         }
         cursor.execute(RECORD, values)
 
 
 def delete_rejections(cursor: Cursor, domain: str, address: str, row_ids: Collection[str]) -> None:
-    """Remove the refusals of rows that the server has taken after all."""
+    """Delete the rejections of rows that the server has accepted since."""
     if row_ids:
-        cursor.execute(FORGET, (domain, address, list(row_ids)))
+        cursor.execute(DELETE, (domain, address, list(row_ids)))
 
 
 def list_rejections(cursor: Cursor, job_id: str | None = None) -> list[StoredPushRejection]:
-    """Give all refusals, or those of rows that one job wrote, in log order."""
+    """Return all rejections, or those of rows that one job wrote, in log order."""
     cursor.execute(LIST, (job_id, job_id))
     names = ("domain", "row_id", "address", "position", "job_id", "reason", "payload", "refused_at")
     return [StoredPushRejection(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
 
 
 def drop_rejections(cursor: Cursor, job_id: str | None = None) -> int:
-    """Remove all refusals, or those of one job; gives how many. Their rows are not sent again until they change."""
+    """Delete all rejections, or those of one job; return how many. Their rows are sent again when they change."""
     cursor.execute(DROP, (job_id, job_id))
     return cursor.rowcount

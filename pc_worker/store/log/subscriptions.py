@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pc_worker.errors import NotFound
-from pc_worker.store.db.connection import Cursor
-from pc_worker.store.db.texts import storable
+from pc_worker.store.db.connection import Cursor, is_storable
 
 #: Seconds after its last use that a subscription stays which has never acknowledged anything: a day.
 UNUSED_S = 86_400.0
@@ -69,7 +68,7 @@ def drop_subscription(cursor: Cursor, domain: str, name: str) -> None:
     Raises:
         NotFound: If there is none of this name.
     """
-    if not (storable(domain) and storable(name)):
+    if not (is_storable(domain) and is_storable(name)):
         raise NotFound(f"no domain or subscription has such a name: {domain!r}, {name!r}")
     cursor.execute("DELETE FROM subscriptions WHERE domain = %s AND name = %s", (domain, name))
     if not cursor.rowcount:

@@ -1,4 +1,4 @@
-"""What is known of rows that are to be forgotten, and their removal."""
+"""Find what is stored of rows that are to be forgotten, and delete it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from pc_worker.store.db.connection import Cursor
+from pc_worker.store.db.connection import Cursor, uuid_array
 
 LOCK_ROWS = """
 SELECT row_id FROM rows WHERE domain = %s AND row_id = ANY (%s::uuid[]) AND seen_seq < %s ORDER BY row_id FOR UPDATE
@@ -18,7 +18,7 @@ SELECT row_id FROM rows WHERE domain = %(domain)s AND source = %(source)s
                           AND (%(after)s::uuid IS NULL OR row_id > %(after)s::uuid)
 ORDER BY row_id LIMIT %(limit)s FOR UPDATE
 """
-# The rest of a row goes with it, by cascade.
+# Vectors and terms are deleted with the row, by cascade.
 DELETE_ROWS = "DELETE FROM rows WHERE domain = %s AND row_id = ANY (%s::uuid[])"
 DELETE_IDENTITIES = """
 DELETE FROM identities i WHERE i.domain = %s AND i.row_id = ANY (%s::uuid[])
@@ -26,7 +26,7 @@ DELETE FROM identities i WHERE i.domain = %s AND i.row_id = ANY (%s::uuid[])
 """
 LOGGED = "SELECT DISTINCT row_id FROM log WHERE domain = %s AND row_id = ANY (%s::uuid[])"
 KEYS = "SELECT row_id, scope, key FROM identities WHERE domain = %s AND row_id = ANY (%s::uuid[])"
-# A letter holds its row's normal form only: those that hold the key's text somewhere are looked at closely.
+# A letter stores only its row's normal form: those that contain the key's text anywhere are candidates.
 LETTERS_WITH = """
 SELECT d.job_id, d.row_no, d.row_id, d.normal_form, j.plan ->> 'key', j.plan ->> 'scope' FROM dead_letters d
 JOIN jobs j USING (job_id)
@@ -46,7 +46,7 @@ SELECT EXISTS (SELECT FROM rows WHERE domain = %(domain)s AND source = %(source)
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What a row is called in sources; ``scope`` = the source, or "" where keys hold for the whole domain."""
+    """The name of a row in sources; ``scope`` = the source, or "" where keys are valid for the whole domain."""
 
     row_id: UUID
     scope: str | None
@@ -55,7 +55,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class LetterCandidate:
-    """A dead letter that may be of a forgotten row: its form, and where the job's plan says the key stands."""
+    """A dead letter that may belong to a forgotten row: its normal form, and the key column of its job."""
 
     job_id: str
     row_no: int
@@ -66,60 +66,56 @@ class LetterCandidate:
 
 
 def lock_rows(cursor: Cursor, domain: str, ids: Sequence[UUID], *, before: int) -> list[UUID]:
-    """Give those of ``ids`` that are stored and that no job from number ``before`` on has seen, locked."""
-    cursor.execute(LOCK_ROWS, (domain, _texts(ids), before))
+    """Lock and return those of ``ids`` that are stored and that no job from number ``before`` on has seen."""
+    cursor.execute(LOCK_ROWS, (domain, uuid_array(ids), before))
     return [UUID(row_id) for (row_id,) in cursor.fetchall()]
 
 
 def lock_rows_of_source(
     cursor: Cursor, domain: str, source: str, *, before: int, after: UUID | None, limit: int
 ) -> list[UUID]:
-    """Give the source's next rows beyond ``after`` by id, locked; none that a job from ``before`` on has seen."""
+    """Lock and return the source's next rows after the id ``after`` that no job from number ``before`` on has seen."""
     values = {"domain": domain, "source": source, "before": before, "limit": limit, "after": after and str(after)}
     cursor.execute(LOCK_SOURCE, values)
     return [UUID(row_id) for (row_id,) in cursor.fetchall()]
 
 
 def delete_rows(cursor: Cursor, domain: str, ids: Sequence[UUID]) -> None:
-    """Delete rows with their vectors and terms, and the memory of which key they had unless they are still stored."""
-    cursor.execute(DELETE_ROWS, (domain, _texts(ids)))
-    cursor.execute(DELETE_IDENTITIES, (domain, _texts(ids)))
+    """Delete rows with their vectors and terms; delete the identities of those that are not stored any more."""
+    cursor.execute(DELETE_ROWS, (domain, uuid_array(ids)))
+    cursor.execute(DELETE_IDENTITIES, (domain, uuid_array(ids)))
 
 
 def logged_rows(cursor: Cursor, domain: str, ids: Sequence[UUID]) -> set[UUID]:
-    """Give those of ``ids`` that are, or once were, in the domain."""
-    cursor.execute(LOGGED, (domain, _texts(ids)))
+    """Return those of ``ids`` that are, or once were, in the domain."""
+    cursor.execute(LOGGED, (domain, uuid_array(ids)))
     return {UUID(row_id) for (row_id,) in cursor.fetchall()}
 
 
 def source_is_known(cursor: Cursor, domain: str, source: str) -> bool:
-    """Tell whether the domain has rows or jobs of a source of this name."""
+    """Return whether the domain has rows or jobs of a source of this name."""
     cursor.execute(SOURCE_KNOWN, {"domain": domain, "source": source})
     return cursor.fetchone() == (True,)
 
 
 def keys_of(cursor: Cursor, domain: str, ids: Sequence[UUID]) -> list[Key]:
-    """Give what sources call these rows: a remembered key, or the UUID itself wherever it stands."""
-    cursor.execute(KEYS, (domain, _texts(ids)))
-    remembered = [Key(UUID(row_id), scope, key) for row_id, scope, key in cursor.fetchall()]
-    return remembered + [Key(row_id, None, str(row_id)) for row_id in ids]
+    """Return the names of these rows in sources: their stored keys, and the UUIDs themselves in any scope."""
+    cursor.execute(KEYS, (domain, uuid_array(ids)))
+    stored = [Key(UUID(row_id), scope, key) for row_id, scope, key in cursor.fetchall()]
+    return stored + [Key(row_id, None, str(row_id)) for row_id in ids]
 
 
 def candidate_letters(cursor: Cursor, domain: str, ids: Sequence[UUID], texts: Sequence[str]) -> list[LetterCandidate]:
-    """Give dead letters known to be of these rows, or that hold one of ``texts`` in their form."""
-    cursor.execute(LETTERS_WITH, {"domain": domain, "ids": _texts(ids), "texts": list(texts)})
-    return [_suspect(*row) for row in cursor.fetchall()]
+    """Return dead letters of these rows, and those whose normal form contains one of ``texts``."""
+    cursor.execute(LETTERS_WITH, {"domain": domain, "ids": uuid_array(ids), "texts": list(texts)})
+    return [_candidate(*row) for row in cursor.fetchall()]
 
 
-def _suspect(job_id: str, row_no: int, row_id: str | None, *rest: Any) -> LetterCandidate:
+def _candidate(job_id: str, row_no: int, row_id: str | None, *rest: Any) -> LetterCandidate:
     return LetterCandidate(job_id, row_no, None if row_id is None else UUID(row_id), *rest)
 
 
 def letters_of_source(cursor: Cursor, domain: str, source: str, *, before: int) -> list[tuple[str, int]]:
-    """Give job and row number of every dead letter that jobs before this number have of a source."""
+    """Return job and row number of every dead letter that jobs before this number have of a source."""
     cursor.execute(LETTERS_OF_SOURCE, (domain, source, before))
     return [(job_id, row_no) for job_id, row_no in cursor.fetchall()]
-
-
-def _texts(ids: Sequence[UUID]) -> list[str]:
-    return [str(row_id) for row_id in ids]

@@ -1,4 +1,4 @@
-"""Row ids: a valid UUID key is the id; any other key gets a UUIDv7 once, remembered per (domain, scope, key)."""
+"""Row ids: a UUID key is the id itself; any other key gets a UUIDv7 once, stored per (domain, scope, key)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from uuid import UUID
 from pc_worker.model import read_uuid
 from pc_worker.store.db.connection import Cursor
 
-# Sorted, so that two transactions that meet take their locks in the same order.
-REMEMBER = """
+# Sorted, so that two concurrent transactions take their locks in the same order.
+INSERT = """
 INSERT INTO identities (domain, scope, key, row_id)
 SELECT %s, %s, key, row_id FROM unnest(%s::text[], %s::uuid[]) AS new (key, row_id) ORDER BY key
 ON CONFLICT DO NOTHING
 """
-RECALL = "SELECT key, row_id FROM identities WHERE domain = %s AND scope = %s AND key = ANY (%s)"
+SELECT = "SELECT key, row_id FROM identities WHERE domain = %s AND scope = %s AND key = ANY (%s)"
+SELECT_BY_NAME = """
+SELECT key, row_id FROM rows WHERE domain = %(domain)s AND key = ANY (%(names)s)
+UNION SELECT row_id::text, row_id FROM rows WHERE domain = %(domain)s AND row_id::text = ANY (%(names)s)
+"""
 
 
 def uuid7(*, now_ms: int | None = None) -> UUID:
@@ -30,26 +34,31 @@ def uuid7(*, now_ms: int | None = None) -> UUID:
 
 
 def known_row_ids(cursor: Cursor, domain: str, scope: str, keys: Sequence[str]) -> dict[str, UUID]:
-    """Give the row id of each key that has one; changes nothing."""
+    """Return the row id of each key that has one; change nothing."""
     ids = {key: known for key in keys if (known := read_uuid(key)) is not None}
     others = sorted({key for key in keys if key not in ids})
-    if not others:
-        return ids
-    cursor.execute(RECALL, (domain, scope, others))
-    return ids | {key: UUID(row_id) for key, row_id in cursor.fetchall()}
+    return ids | _stored(cursor, domain, scope, others) if others else ids
 
 
 def row_ids(cursor: Cursor, domain: str, scope: str, keys: Sequence[str]) -> dict[str, UUID]:
-    """Give the row id of each key, making and remembering those that are new."""
-    ids = {key: known for key in keys if (known := read_uuid(key)) is not None}
-    others = sorted({key for key in keys if key not in ids})
-    if not others:
-        return ids
-    cursor.execute(RECALL, (domain, scope, others))
-    ids.update((key, UUID(row_id)) for key, row_id in cursor.fetchall())
-    missing = [key for key in others if key not in ids]
+    """Return the row id of each key; make and store the ids of new keys."""
+    ids = known_row_ids(cursor, domain, scope, keys)
+    missing = sorted({key for key in keys if key not in ids})
     if missing:
-        cursor.execute(REMEMBER, (domain, scope, missing, [str(uuid7()) for _ in missing]))
-        cursor.execute(RECALL, (domain, scope, missing))
-        ids.update((key, UUID(row_id)) for key, row_id in cursor.fetchall())
+        cursor.execute(INSERT, (domain, scope, missing, [str(uuid7()) for _ in missing]))
+        ids |= _stored(cursor, domain, scope, missing)  # another transaction may have made some of them first
     return ids
+
+
+def _stored(cursor: Cursor, domain: str, scope: str, keys: Sequence[str]) -> dict[str, UUID]:
+    cursor.execute(SELECT, (domain, scope, list(keys)))
+    return {key: UUID(row_id) for key, row_id in cursor.fetchall()}
+
+
+def row_ids_by_name(cursor: Cursor, domain: str, names: Sequence[str]) -> dict[str, list[str]]:
+    """Return the ids of the rows that each name, a key or a UUID, refers to; every source may have a row of a key."""
+    cursor.execute(SELECT_BY_NAME, {"domain": domain, "names": list(names)})
+    found: dict[str, list[str]] = {}
+    for name, row_id in cursor.fetchall():
+        found.setdefault(name, []).append(row_id)
+    return found

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.store.db.texts import storable
+from pc_worker.store.db.connection import is_storable
 from pc_worker.store.search.terms import facet_term
 
 Operator = Literal["=", ">=", "<="]
@@ -70,7 +70,7 @@ def _parse(text: str) -> Condition:
     match = CONDITION.fullmatch(text)
     if match is None or not match["field"].strip():
         raise InvalidRequest(f"filter {text!r} is not FIELD=VALUE, FIELD>=VALUE or FIELD<=VALUE")
-    if not storable(text):
+    if not is_storable(text):
         raise InvalidRequest(f"filter {text!r} holds characters that no stored value can have")
     operator: Operator = ">=" if match["operator"] == ">=" else "<=" if match["operator"] == "<=" else "="
     condition = Condition(match["field"].strip(), operator, match["value"])

@@ -33,7 +33,8 @@ WRAPPED = (
     "pc_worker.services.sources", "pc_worker.services.ingest.attempts", "pc_worker.services.ingest.submit",
     "pc_worker.services.ingest.reconcile", "pc_worker.services.ingest.after_job",
     "pc_worker.services.ingest.duplicates", "pc_worker.store.ledger.leases", "pc_worker.store.ledger.jobs",
-    "pc_worker.store.rows.merge", "pc_worker.store.rows.identities", "pc_worker.store.db.copy",
+    "pc_worker.store.ledger.dead_letters", "pc_worker.store.rows.merge", "pc_worker.store.rows.identities",
+    "pc_worker.store.log.append", "pc_worker.store.db.copy",
     "pc_worker.hot_buffer.ring", "pc_worker.reader.index.sidecar", "pc_worker.reader.opening",
     "pc_worker.gateway.calls.stream_embedding", "pc_worker.gateway.calls.consume.call",
     "pc_worker.gateway.calls.consume.session", "pc_worker.gateway.log.delivery", "pc_worker.gateway.log.read_ahead",
@@ -46,7 +47,20 @@ METHODS = (
     ("celery.app.task", "Task", "apply_async"),
 )
 #: Called thousands of times a chunk: a point there would only cost time.
-HOT = {"_row", "_vectors", "int2", "int4", "int4_array", "text", "uuid", "jsonb", "vector", "verdict", "copy_rows"}
+HOT = {
+    "_row",
+    "_vectors",
+    "_content_fields",
+    "int2",
+    "int4",
+    "int4_array",
+    "text",
+    "uuid",
+    "jsonb",
+    "vector",
+    "verdict",
+    "copy_rows",
+}
 
 
 class Points:

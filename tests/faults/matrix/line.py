@@ -92,7 +92,17 @@ def of_a_chunk(drill: Drill) -> list[str]:
     return [
         point
         for point in passed(drill, "child", ("before", "sql"))
-        if any(part in point for part in ("write_rows", "rows.merge", "ingest.embed", "rows.identities"))
+        if any(
+            part in point
+            for part in (
+                "write_rows",
+                "rows.merge",
+                "log.append",
+                "ledger.dead_letters",
+                "ingest.embed",
+                "rows.identities",
+            )
+        )
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ import pytest
 from pc_worker.services.forget import forget_ids, forget_source
 from pc_worker.services.jobs.dead_letters import retry_dead
 from pc_worker.services.maintenance.purge import Retention, purge
+from pc_worker.store.log import append
 from pc_worker.store.rows import merge
 from tests.model.line import DOMAIN, Line, Row
 
@@ -137,9 +139,9 @@ def test_marks_stay_as_long_as_an_older_job_can_go_on_and_no_longer(line: Line) 
     assert line.query("SELECT count(*) FROM forgotten") == [(0,)]
 
 
-def once(monkeypatch: pytest.MonkeyPatch, name: str, do: Callable[[], object]) -> list[None]:
+def once(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, do: Callable[[], object]) -> list[None]:
     """Have something happen, on other connections, the next time that a chunk comes to a function of the store."""
-    called, happened = getattr(merge, name), list[None]()
+    called, happened = getattr(module, name), list[None]()
 
     def step(*args: Any, **kwargs: Any) -> Any:
         if not happened:
@@ -147,13 +149,13 @@ def once(monkeypatch: pytest.MonkeyPatch, name: str, do: Callable[[], object]) -
             do()
         return called(*args, **kwargs)
 
-    monkeypatch.setattr(merge, name, step)
+    monkeypatch.setattr(module, name, step)
     return happened
 
 
 def test_a_forget_between_a_chunks_writing_and_its_commit_wins(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     old, elsewhere = line.begin(rows("a", text="old")), line.aside()
-    happened = once(monkeypatch, "append_log", lambda: forget_source(elsewhere, DOMAIN, "shelf"))
+    happened = once(monkeypatch, append, "append_log", lambda: forget_source(elsewhere, DOMAIN, "shelf"))
 
     assert line.finish(old).rows_skipped == 1
     assert (len(happened), line.texts()) == (1, {})
@@ -165,7 +167,7 @@ def test_a_key_that_is_forgotten_while_a_later_job_writes_it_keeps_one_row(
     line.ingest(rows("a", text="old"))
     row_id, elsewhere, later = UUID(str(line.row_id("a"))), line.aside(), line.begin(rows("a", text="new"))
     line.query("UPDATE jobs SET seq = 1000000 WHERE job_id = %s", later)  # it began after the forget took its number
-    once(monkeypatch, "read_stored", lambda: forget_ids(elsewhere, DOMAIN, [row_id]))
+    once(monkeypatch, merge, "read_stored", lambda: forget_ids(elsewhere, DOMAIN, [row_id]))
     line.finish(later)
     line.query("UPDATE rows SET job_seq = 1, seen_seq = 1")
 

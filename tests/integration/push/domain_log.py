@@ -13,6 +13,7 @@ import numpy as np
 from pc_worker.model import Job, LogBatch, Model, PassageVector, RowWrite
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger import jobs
+from pc_worker.store.log import append
 from pc_worker.store.models import registry
 from pc_worker.store.rows import merge
 from pc_worker.store.search.terms import row_terms
@@ -76,8 +77,8 @@ class DomainLog:
             ids = [row_id(self.domain, number) for number in wanted]
             stored = merge.read_stored(cursor, domain=self.domain, model_id=job.model_id or 0, ids=ids, lock=True)
             writes = [self._row(number, payload) for number, payload in wanted.items()]
-            merge.write_rows(cursor, job=job, source="s", rows=writes, fresh={i for i in ids if i not in stored})
-            return merge.append_log(cursor, domain=self.domain, ids=ids, job_id=job.job_id, model_id=job.model_id or 0)
+            merge.upsert_rows(cursor, job=job, source="s", rows=writes, fresh={i for i in ids if i not in stored})
+            return append.append_log(cursor, domain=self.domain, ids=ids, job_id=job.job_id, model_id=job.model_id or 0)
 
         log_batch = self.database.repeat(work)
         assert log_batch is not None
@@ -92,7 +93,9 @@ class DomainLog:
             cursor.execute(
                 "DELETE FROM rows WHERE domain = %s AND row_id = ANY (%s::uuid[])", (self.domain, list(map(str, ids)))
             )
-            merge.append_log(cursor, domain=self.domain, ids=ids, job_id=None, model_id=model.model_id, tombstones=True)
+            append.append_log(
+                cursor, domain=self.domain, ids=ids, job_id=None, model_id=model.model_id, tombstones=True
+            )
         for number in numbers:
             del self.rows[number]
 

@@ -14,7 +14,7 @@ from pc_worker.services.push.push import PushRequest
 from pc_worker.services.push.push import push as do_push
 from pc_worker.store.db.connection import Database
 from pc_worker.store.log import push_log
-from pc_worker.store.log.push_checkpoints import push_lock
+from pc_worker.store.log.push_state import push_lock
 from tests.integration.push.domain_log import DomainLog, assert_stored, row_id
 from tests.integration.push.pushing import QUICK, NewLog, checkpoint, push
 from tests.support.batch_server import StockBatchServer

@@ -16,8 +16,8 @@ from pc_worker.errors import InvalidRequest
 from pc_worker.gateway.log import read_plan
 from pc_worker.services.maintenance.restored import Behind, begin_epochs, domains_behind
 from pc_worker.services.models.seed import seed_domains
-from pc_worker.store.log.push_checkpoints import move_checkpoint, read_checkpoint
 from pc_worker.store.log.push_log import read_end
+from pc_worker.store.log.push_state import move_checkpoint, read_checkpoint
 from tests.integration.gateway.client import Received, stream
 from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway, servers
 from tests.integration.gateway.consumer import consuming

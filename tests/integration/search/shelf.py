@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from pc_worker.encoding import ModelIdentity
 from pc_worker.model import Job, Model, PassageVector, RowWrite
 from pc_worker.store.db.connection import Cursor, Database
+from pc_worker.store.log.append import append_log
 from pc_worker.store.models.registry import ensure_domain, register_model
-from pc_worker.store.rows.merge import append_log, write_rows
+from pc_worker.store.rows.merge import upsert_rows
 from pc_worker.store.search.terms import row_terms
 
 DIMENSION = 64
@@ -93,7 +94,7 @@ class Shelf:
         ids = [row.row_id for row in rows]
 
         def work(cursor: Cursor) -> None:
-            write_rows(cursor, job=self._job(), source=source, rows=rows, fresh=set(ids))
+            upsert_rows(cursor, job=self._job(), source=source, rows=rows, fresh=set(ids))
             append_log(cursor, domain=self.domain, ids=ids, job_id=None, model_id=self.model.model_id)
 
         self.database.repeat(work)

@@ -11,6 +11,7 @@ import numpy as np
 from pc_worker.model import ChunkSpec, Job, Lease, LogBatch, PassageVector, RowWrite, Tally
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger import jobs, leases
+from pc_worker.store.log import append
 from pc_worker.store.models import registry
 from pc_worker.store.rows import merge
 from pc_worker.store.search.terms import row_terms
@@ -64,8 +65,8 @@ def write(cursor: Cursor, job: Job, rows: Sequence[RowWrite]) -> LogBatch | None
         cursor, domain=job.domain, model_id=job.model_id or 0, ids=[r.row_id for r in rows], lock=True
     )
     fresh = {r.row_id for r in rows if r.row_id not in stored}
-    merge.write_rows(cursor, job=job, source="s", rows=rows, fresh=fresh)
-    return merge.append_log(
+    merge.upsert_rows(cursor, job=job, source="s", rows=rows, fresh=fresh)
+    return append.append_log(
         cursor, domain=job.domain, ids=[r.row_id for r in rows], job_id=job.job_id, model_id=job.model_id or 0
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pc_worker.model import DeadLetter, Job, Lease, Tally
 from pc_worker.store.db.connection import Database
 from pc_worker.store.ledger import dead_letters, jobs
-from pc_worker.store.rows import merge
 from tests.integration.store.rows import acquire, finish, make_job
 
 
@@ -20,7 +19,7 @@ def _partial_job(database: Database, *, dead: int) -> Job:
             for n in range(dead)
         ]
         with database.transaction() as cursor:
-            merge.insert_dead_letters(cursor, job=job, chunk_no=chunk_no, letters=letters)
+            dead_letters.insert_dead_letters(cursor, job=job, chunk_no=chunk_no, letters=letters)
         finish(database, held, Tally(written=5 - dead, dead=dead))
     return job
 

@@ -9,8 +9,8 @@ import pytest
 from pc_worker.errors import ModelSwitched
 from pc_worker.model import Job, LogBatch, Model
 from pc_worker.store.db.connection import Database
+from pc_worker.store.log import append
 from pc_worker.store.models import model_switch, registry
-from pc_worker.store.rows import merge
 from tests.integration.store.rows import make_job, row, write
 
 
@@ -89,7 +89,7 @@ def test_a_chunk_that_was_embedded_with_the_old_model_is_refused_after_the_switc
         model_switch.switch_model(cursor, job.domain, model.model_id)
 
     with pytest.raises(ModelSwitched), database.transaction() as cursor:
-        merge.append_log(cursor, domain=job.domain, ids=[uuid.uuid4()], job_id=job.job_id, model_id=job.model_id or 0)
+        append.append_log(cursor, domain=job.domain, ids=[uuid.uuid4()], job_id=job.job_id, model_id=job.model_id or 0)
 
 
 def test_a_new_epoch_has_a_new_key_for_the_queue_which_search_cannot_read(database: Database) -> None:
@@ -119,7 +119,7 @@ def batch_of(database: Database, job: Job) -> LogBatch:
     with database.transaction() as cursor:
         cursor.execute("SELECT model_id FROM domains WHERE domain = %s", (job.domain,))
         ((model_id,),) = cursor.fetchall()
-        log_batch = merge.append_log(
+        log_batch = append.append_log(
             cursor, domain=job.domain, ids=[uuid.uuid4()], job_id=None, model_id=model_id, tombstones=True
         )
     assert log_batch is not None
