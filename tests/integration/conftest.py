@@ -15,7 +15,7 @@ from pc_worker.store.db.migrations import migrate, read_migrations
 
 @pytest.fixture(scope="session")
 def embedded_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServers]:
-    """The two servers, without any of our parts."""
+    """Yield the two servers, without any of our components."""
     running = start_servers(tmp_path_factory.mktemp("servers"))
     yield running
     running.stop()
@@ -23,7 +23,7 @@ def embedded_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embed
 
 @pytest.fixture(scope="module")
 def database_url(embedded_servers: EmbeddedServers, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A database of this test module's own, migrated."""
+    """Yield a migrated database for this test module."""
     name = request.module.__name__.replace(".", "_")[-60:].lower()
     _administer(embedded_servers.database_url, f'CREATE DATABASE "{name}"')
     url = f"{embedded_servers.database_url.rpartition('/')[0]}/{name}"
@@ -36,7 +36,7 @@ def database_url(embedded_servers: EmbeddedServers, request: pytest.FixtureReque
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """A connection to the module's database."""
+    """Yield a connection to the module's database."""
     connection = Database(database_url, application="test")
     yield connection
     connection.close()

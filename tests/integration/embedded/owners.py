@@ -1,4 +1,4 @@
-"""Owners of homes in processes of their own, so that they can be killed, doubled or run as somebody else."""
+"""Owners of homes in processes of their own, so that they can be killed, doubled or run as another user."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Owner:
         self.process.wait()
 
     def stop(self) -> int:
-        """Ask it to stop; give its exit code."""
+        """Ask it to stop; return its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=40)
 
@@ -75,7 +75,7 @@ def start_owner(home: Path, *, uid: int | None = None) -> subprocess.Popen[str]:
 
 @contextmanager
 def owner_of(home: Path, *, uid: int | None = None) -> Iterator[Owner]:
-    """An owner whose servers run."""
+    """Yield an owner whose servers run."""
     process = start_owner(home, uid=uid)
     with process:
         assert process.stdout is not None
@@ -88,14 +88,14 @@ def owner_of(home: Path, *, uid: int | None = None) -> Iterator[Owner]:
 
 
 def refusal(home: Path, *, uid: int | None = None) -> tuple[int, str]:
-    """Give exit code and complaint of an owner that cannot start."""
+    """Return exit code and error of an owner that cannot start."""
     process = start_owner(home, uid=uid)
     _, complaint = process.communicate(timeout=60)
     return process.returncode, complaint
 
 
 def interpreter(uid: int | None) -> str:
-    """Give a Python of our version that ``uid`` may run; the one of the tests may lie in a private folder."""
+    """Return a Python of our version that ``uid`` may run; the one of the tests may lie in a private folder."""
     name = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for candidate in (sys.executable, f"/usr/bin/{name}", shutil.which(name)):
         if candidate and os.path.exists(candidate) and _may_run(candidate, uid):

@@ -1,4 +1,4 @@
-"""The two servers of a home: private, kept between runs, mended when they die."""
+"""The two servers of a home: private, kept between runs, restarted when they die."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def running(home: Path, **options: bool) -> Iterator[EmbeddedServers]:
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[EmbeddedServers]:
-    """Servers for tests that only look."""
+    """Yield servers for tests that only look."""
     with temporary_home() as folder, running(folder) as servers:
         yield servers
 

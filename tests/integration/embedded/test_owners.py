@@ -1,4 +1,4 @@
-"""Owners that are killed, doubled, private, or somebody else."""
+"""Owners that are killed, doubled, private, or another user."""
 
 from __future__ import annotations
 

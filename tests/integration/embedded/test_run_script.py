@@ -17,7 +17,7 @@ _MAIN = "import os, sys; print(sys.argv[1:], os.getcwd(), sys.prefix)"
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose environment two runs at once have made."""
+    """Return a project whose environment two runs at once have made."""
     project = tmp_path_factory.mktemp("a project")
     for name in ("run", "scripts/environment.sh"):
         (project / name).parent.mkdir(exist_ok=True)

@@ -20,7 +20,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """Where the stacks of all tests keep the built-in model's export, too: it takes twenty seconds of all cores."""
+    """Return the folder of the built-in model's export, shared by all tests: it takes 20 s of all cores."""
     SHARED_MODELS.mkdir(parents=True, exist_ok=True)
     return SHARED_MODELS
 
@@ -42,7 +42,7 @@ def torch(shared: Path) -> Encoder:
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of small models, made in a process of its own: one that imports PyTorch stays big."""
+    """Return a folder of small models, made in another process, because one that imports PyTorch stays large."""
     target = tmp_path_factory.mktemp("small")
     subprocess.run([sys.executable, "-m", small_models.__name__, str(target)], check=True, capture_output=True)
     return target

@@ -44,7 +44,7 @@ def main(target: Path) -> None:
 
 
 def _transformer(model: Any, *, window: int) -> Transformer:
-    """Give ``model`` with the built-in model's tokenizer as the first module."""
+    """Return ``model`` with the built-in model's tokenizer as the first module."""
     with TemporaryDirectory() as folder:
         model.save_pretrained(folder)
         AutoTokenizer.from_pretrained(str(get_model_path())).save_pretrained(folder)

@@ -48,7 +48,7 @@ TEXTS = [*probe_texts(), *OTHER_TEXTS]
 
 @pytest.fixture(scope="module")
 def reference() -> Vectors:
-    """``TEXTS`` as sentence-transformers alone encodes them."""
+    """Return ``TEXTS`` as sentence-transformers alone encodes them."""
     texts = json.dumps(TEXTS)
     done = subprocess.run([sys.executable, "-c", REFERENCE], input=texts, capture_output=True, text=True, check=True)
     return np.array(json.loads(done.stdout), dtype=np.float32)

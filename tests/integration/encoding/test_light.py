@@ -28,7 +28,7 @@ print(json.dumps([encoder.backend, encoder.identity.revision, encoder.encode(jso
 
 @pytest.fixture(scope="module")
 def light(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of a process that cannot import what the light installation does without."""
+    """Return the environment of a process that cannot import what the light installation does without."""
     folder = tmp_path_factory.mktemp("light")
     (folder / "sitecustomize.py").write_text(BLOCKED)
     path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))

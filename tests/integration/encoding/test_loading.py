@@ -1,4 +1,4 @@
-"""How an encoder is loaded: exported once, whoever comes first, and refused in one clear sentence."""
+"""How an encoder is loaded: exported once by any process, and rejected in one clear sentence."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ SERVICE = "/com.alpha.backend.grpc.EmbeddingStreamService"
 
 @dataclass
 class Received:
-    """What a call gave: raw messages, status and trailers."""
+    """The result of a call: raw messages, status and trailers."""
 
     messages: list[bytes] = field(default_factory=list)
     code: grpc.StatusCode = grpc.StatusCode.OK
@@ -52,7 +52,7 @@ def call(
 
 
 async def finish(started: grpc.aio.UnaryStreamCall) -> Received:
-    """Read a call to its end, whatever the end is."""
+    """Read a call to its end, for any status."""
     received = Received()
     try:
         while (message := await started.read()) is not grpc.aio.EOF:

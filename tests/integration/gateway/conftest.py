@@ -64,7 +64,7 @@ def _execute(url: str, statement: str) -> None:
 
 @asynccontextmanager
 async def running_gateway(config: GatewayConfig, *, search: SearchFunction | None = None) -> AsyncIterator[str]:
-    """A gateway in this process; gives its address."""
+    """Yield the address of a gateway in this process."""
     listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     serving = serve(config, search=search, on_ready=lambda bound: listening.set_result(bound[0]))
     task: asyncio.Future[Any] = asyncio.create_task(serving)
@@ -79,7 +79,7 @@ async def running_gateway(config: GatewayConfig, *, search: SearchFunction | Non
 
 
 def config_for(neighbours: Neighbours, **changes: Any) -> GatewayConfig:
-    """A configuration on a free port of loopback, quick to give up."""
+    """Return a configuration on a free loopback port, with short timeouts."""
     values: dict[str, Any] = {
         "addresses": ("127.0.0.1:0",),
         "database_url": neighbours.database_url,

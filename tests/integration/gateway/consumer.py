@@ -32,7 +32,7 @@ class Consumer:
         await self.say(ack=pb.ConsumeAck(position=position))
 
     async def hear(self) -> pb.ConsumeResponse:
-        """The next answer; raises AioRpcError when the call has ended with an error, EOFError when well."""
+        """Return the next answer; raises AioRpcError when the call has ended with an error, EOFError when well."""
         raw = await self.call.read()
         if raw is grpc.aio.EOF:
             raise EOFError
@@ -40,13 +40,13 @@ class Consumer:
         return self.answers[-1]
 
     async def until(self, kind: str) -> Any:
-        """Hear until an answer of this kind comes, and give it."""
+        """Read until an answer of this kind arrives, and return it."""
         while (answer := await self.hear()).WhichOneof("response") != kind:
             pass
         return getattr(answer, kind)
 
     async def ended(self) -> grpc.StatusCode:
-        """Hear until the call has ended, and give its status."""
+        """Read until the call has ended, and return its status."""
         try:
             while True:
                 await self.hear()
@@ -56,7 +56,7 @@ class Consumer:
             return grpc.StatusCode.OK
 
     async def close(self) -> dict[str, str]:
-        """Half-close, and give the trailers of the good end."""
+        """Half-close, and return the trailers of the OK."""
         await self.call.done_writing()
         assert await self.ended() == grpc.StatusCode.OK
         return {key: str(value) for key, value in (await self.call.trailing_metadata() or ())}

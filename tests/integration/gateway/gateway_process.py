@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def gateway_process(
     config: GatewayConfig, *, log: IO[bytes] | None = None
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Start one; gives the process and its address. What it logs goes to ``log``, or to this process's errors."""
+    """Start one; yield the process and its address. It logs to ``log``, or to this process's stderr."""
     process = subprocess.Popen(
         [sys.executable, "-m", __name__, pickle.dumps(config).hex()],
         cwd=ROOT,

@@ -83,7 +83,7 @@ class DomainLog:
 
     @property
     def rows(self) -> list[Sent]:
-        """What a stream of the whole log must give now, in order."""
+        """The rows that a stream of the whole log must return now, in order."""
         return sorted(self._newest.values(), key=lambda sent: sent.position)
 
     @property

@@ -57,7 +57,7 @@ class Servers:
             self.bring_back()
 
     def bring_back(self) -> None:
-        """Have both servers up and answering."""
+        """Make sure that both servers run and answer."""
         self._ask("watch")
         while not self._answer():
             pass

@@ -1,4 +1,4 @@
-"""What does not speak our protocol is refused, and nobody else notices."""
+"""A client that does not speak our protocol is denied, without effect on others."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GARBAGE = [
 
 @pytest.fixture
 def connections() -> int:
-    """As many as this process may open, a thousand at most; both ends live in it."""
+    """Return as many as this process may open, a thousand at most; both ends live in it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < ENOUGH_FILES:
         soft = ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(hard, ENOUGH_FILES)

@@ -76,7 +76,7 @@ async def test_everything_refused_is_logged_once_and_disturbs_nobody(neighbours:
 
 @contextmanager
 def strangers(address: str) -> Iterator[None]:
-    """Connections that say something else, or nothing."""
+    """Yield connections that send something else, or nothing."""
     host, _, port = address.rpartition(":")
     with ExitStack() as stack:
         for number in range(STRANGERS):
@@ -97,5 +97,5 @@ async def refusal(
 
 
 def events(lines: list[str]) -> list[dict[str, Any]]:
-    """Our own lines; gRPC writes its in another form."""
+    """Return our own lines; gRPC writes its in another form."""
     return [json.loads(line) for line in lines if line.startswith("{")]

@@ -174,7 +174,7 @@ async def _position_is(log: DomainLog, position: int) -> bool:
 
 
 async def _has_credit() -> bool:
-    """Whether the gateway says that a consumer of ``law`` may be sent chunks."""
+    """Return whether the gateway reports credit for a consumer of ``law``."""
     labels = {"domain": "law"}
     return bool(REGISTRY.get_sample_value("pcw_gateway_consumer_credit_chunks", labels))
 

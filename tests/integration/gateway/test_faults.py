@@ -1,4 +1,4 @@
-"""Whatever happens to the queue or the database, a stream gives what PostgreSQL has, or says that it did not."""
+"""For any fault of the hot buffer or the database, a stream returns what PostgreSQL has, or an error."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _flush(log: DomainLog) -> None:
 def _corrupt(log: DomainLog) -> None:
     key = ring_keys(log.domain)[0]
     for field, entry in log.redis.hgetall(key).items():
-        damaged = bytearray(entry)  # type: ignore[arg-type] # a client that does not decode gives bytes
+        damaged = bytearray(entry)  # type: ignore[arg-type] # a client that does not decode returns bytes
         damaged[len(damaged) // 2] ^= 1
         log.redis.hset(key, field, bytes(damaged))
 
@@ -62,7 +62,7 @@ def _truncate(log: DomainLog) -> None:
 def _lie(
     log: DomainLog, key: bytes, *, nonce: int | None = None, epoch: bool = False, shift: int = 0, arm: str | None = None
 ) -> None:
-    """Put entries of made-up rows where the true ones stand; sealed with ``key``."""
+    """Replace the true entries by entries of forged rows, sealed with ``key``."""
     for entry in log.entries:
         rows = [(entry.block.row_id(at), log.make(999_999, 1, 20).message) for at in range(len(entry.block))]
         lie = build_entry(
@@ -84,7 +84,7 @@ def _own_lie(log: DomainLog, **changes: Any) -> None:
 def _unknown_arm(log: DomainLog) -> None:
     key = ring_keys(log.domain)[0]
     for field, entry in log.redis.hgetall(key).items():
-        forged = bytearray(entry)  # type: ignore[arg-type] # a client that does not decode gives bytes
+        forged = bytearray(entry)  # type: ignore[arg-type] # a client that does not decode returns bytes
         forged[HEADER.size - 3] = 99
         log.redis.hset(key, field, bytes(forged))
 

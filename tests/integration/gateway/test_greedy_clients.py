@@ -1,4 +1,4 @@
-"""One client takes whatever it can get, another streams: in small, what ``pc_worker.bench.gateway.greedy`` measures."""
+"""One client without limits, another that streams: the small version of ``pc_worker.bench.gateway.greedy``."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ MIB = 1024 * 1024
 
 @pytest.mark.slow
 def test_ten_frozen_and_ten_slow_clients_cost_little(neighbours: Neighbours) -> None:
-    """At most 64 MB above an idle gateway, at any moment; and a fast client beside them still gets everything."""
+    """At most 64 MB above an idle gateway, at any time; and a fast client still gets everything."""
     _fill(neighbours)
 
     with gateway_process(config_for(neighbours)) as (process, address):

@@ -14,7 +14,7 @@ from pc_worker.store.log.read import Delivery, open_pool
 from tests.integration.gateway.conftest import Neighbours
 from tests.integration.gateway.logfile import DomainLog
 
-# In two pieces, or it would find itself.
+# In two parts, or it would find itself.
 KEPT = "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%LEFT JOIN ' || 'rows%'"
 
 

@@ -34,7 +34,7 @@ def _entry(first: int, *, size: int = 1000, epoch: UUID = EPOCH, nonce: int = 1,
 
 @pytest.fixture
 def redis_url(servers: Servers) -> Iterator[str]:
-    """An empty Redis; no test here needs a database."""
+    """Yield an empty Redis; no test here needs a database."""
     redis.Redis.from_url(servers.redis_url).flushall()
     yield servers.redis_url
     servers.bring_back()
@@ -104,7 +104,7 @@ def test_clear_leaves_nothing(queue: HotBuffer) -> None:
 
 
 def _unsealed(entry: Entry, *, number: int | None = None) -> bytes:
-    """An entry as somebody makes it who knows its form, but not the key."""
+    """Return an entry in the right form, made without the key."""
     forged = bytearray(entry.to_bytes(bytes(32)))
     if number is not None:
         forged[HEADER.size - 3] = number
@@ -183,7 +183,7 @@ def test_odd_members_of_the_order_are_not_looked_at(queue: HotBuffer, redis_url:
 
 @contextmanager
 def _server_that_says(answer: bytes) -> Iterator[str]:
-    """Something on Redis's port; gives its URL."""
+    """Yield the URL of another server on Redis's port."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
@@ -237,7 +237,7 @@ def _unusable() -> float:
 
 
 class _Strange(HotBuffer):
-    """A queue whose reading raises what nobody foresaw."""
+    """A hot buffer whose read raises an unexpected error."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -312,7 +312,7 @@ async def test_an_entry_is_shared_while_a_reader_has_it_and_never_by_its_place_a
     queue = AsyncHotBuffer(open_hot_buffer(redis_url, max_bytes=10_000, timeout_s=5))
     queue._queue.push(_entry(1), KEY)
     one = await queue.get("law", 1, 1, KEY)
-    queue._queue.push(_entry(1, nonce=2), KEY)  # a log that began anew
+    queue._queue.push(_entry(1, nonce=2), KEY)  # a log in a new epoch
     same, new = await queue.get("law", 1, 1, KEY), await queue.get("law", 1, 2, KEY)
     shared = same is one is not None
     del one, same

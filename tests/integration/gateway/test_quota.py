@@ -42,7 +42,7 @@ def nothing_found(*, stop: Stop, **_question: Any) -> Mapping[str, Any]:
 
 
 async def status_of(started: Any) -> tuple[grpc.StatusCode, str]:
-    """Read a call to its end, and give that."""
+    """Read a call to its end, and return its status."""
     try:
         while await started.read() is not grpc.aio.EOF:
             pass
@@ -214,7 +214,7 @@ class Sleeping:
         return nothing_found(stop=stop)
 
     async def none_left(self) -> bool:
-        """Whether PostgreSQL runs none of them any more."""
+        """Return whether PostgreSQL runs none of them any more."""
         await asyncio.sleep(0)
         connection = psycopg2.connect(self._url)
         with connection, connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""The gateway's own command ends with 0, whatever it is at when it is asked to."""
+"""The gateway's own command ends with 0, in any state in which it is asked to stop."""
 
 from __future__ import annotations
 

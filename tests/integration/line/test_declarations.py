@@ -1,4 +1,4 @@
-"""A domain whose declaration changed or went: said at once, mended by a command, never met row by row."""
+"""A domain whose declaration changed or was removed: reported at once, fixed by a command, never row by row."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def declare(monkeypatch: pytest.MonkeyPatch) -> Declare:
 
 @pytest.fixture
 def line(line: Line, declare: Declare) -> Line:
-    """The line with a `skill_dic` of three dimensions."""
+    """Return the line with a `skill_dic` of three dimensions."""
     line.query("DELETE FROM domains WHERE domain = %s", NAME)
     declare(dimension=3)
     assert open_domains(line.services) == []
@@ -104,7 +104,7 @@ def test_a_changed_declaration_is_said_and_mended(
 
 
 def _refused(line: Line, dimension: int) -> str:
-    """Try to ingest; gives the job's error, which must be the caller's too."""
+    """Try to ingest; return the job's error, which must equal the caller's."""
     with pytest.raises(InvalidRequest) as refused:
         line.begin(skills("c", dimension=dimension), domain=NAME)
     [(state, error)] = line.query("SELECT state, error FROM jobs ORDER BY created_at DESC LIMIT 1")

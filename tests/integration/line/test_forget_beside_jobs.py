@@ -140,7 +140,7 @@ def test_marks_stay_as_long_as_an_older_job_can_go_on_and_no_longer(line: Line) 
 
 
 def once(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, do: Callable[[], object]) -> list[None]:
-    """Have something happen, on other connections, the next time that a chunk comes to a function of the store."""
+    """Run something on other connections the next time that a chunk reaches a function of the store."""
     called, happened = getattr(module, name), list[None]()
 
     def step(*args: Any, **kwargs: Any) -> Any:

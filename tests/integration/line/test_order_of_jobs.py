@@ -1,4 +1,4 @@
-"""Which of several jobs over the same rows wins, whatever the order in which their chunks are done."""
+"""Which of several jobs over the same rows wins, for any order of their chunks."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def backfill(line: Line, model: Model) -> change_model.Coverage:
 
 
 def delivered(line: Line) -> dict[str, int]:
-    """Rows by key with the kind of their newest entry."""
+    """Return rows by key with the kind of their newest entry."""
     return dict(
         line.query("SELECT r.key, l.kind FROM log l JOIN rows r USING (domain, row_id) WHERE superseded_by IS NULL")
     )

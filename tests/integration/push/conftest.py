@@ -1,4 +1,4 @@
-"""A stand-in of the stock server, and empty logs of the stock domains on a real PostgreSQL."""
+"""A fake of the stock server, and empty logs of the stock domains on a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def server() -> Iterator[StockBatchServer]:
 
 @pytest.fixture
 def new_log(database: Database) -> Callable[[str], DomainLog]:
-    """Makes the log of a domain; the module's database is emptied first."""
+    """Return a function that returns the log of a domain; the module's database is emptied first."""
     with database.transaction() as cursor:
         cursor.execute("TRUNCATE domains, log, rows, jobs, models CASCADE")
     return lambda domain: DomainLog(database, domain)
@@ -28,5 +28,5 @@ def new_log(database: Database) -> Callable[[str], DomainLog]:
 
 @pytest.fixture
 def short_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few rows a call, so that small logs need many."""
+    """Send few rows per call, so that small logs need many calls."""
     monkeypatch.setattr(service, "CALL_ROWS", 20)

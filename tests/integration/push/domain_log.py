@@ -134,7 +134,7 @@ class DomainLog:
 
 
 def assert_stored(tables: Tables, log: DomainLog, *, except_for: Iterable[int] = ()) -> None:
-    """The server's tables hold exactly the log's rows, but for those it does not take."""
+    """Check that the server's tables have exactly the log's rows, except those that it does not accept."""
     missing = set(except_for)
     expected = {number: payload for number, payload in log.rows.items() if number not in missing}
     found = STORED[log.domain](tables)

@@ -1,4 +1,4 @@
-"""The stand-in refuses what the notes saw the stock server refuse: a push that pleases it pleases the real one."""
+"""The fake rejects what the stock server rejects: a push that it accepts is accepted by the real one."""
 
 from __future__ import annotations
 

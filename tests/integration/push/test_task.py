@@ -26,7 +26,7 @@ TASK = "pc_worker.push_to_batch_server"
 def worker(
     home: Path, embedded_servers: EmbeddedServers, database_url: str, *, servers: str
 ) -> Iterator[celery.Celery]:
-    """A worker of the delivery queue alone; gives a client of its broker that knows nothing but task names."""
+    """Run a worker of the delivery queue alone; yield a client of its broker that knows only task names."""
     assert embedded_servers.redis_url is not None
     env = environment(
         home,
@@ -55,7 +55,7 @@ def result_of(client: celery.Celery, **arguments: Any) -> Any:
 
 @pytest.fixture
 def slow_server(server: StockBatchServer) -> StockBatchServer:
-    """One that takes as long over a call as a push may run before it hands over."""
+    """Return one that takes as long over a call as a push may run before it hands over."""
 
     def takes_its_time(_: object) -> bool:
         time.sleep(0.002)

@@ -81,7 +81,7 @@ def line(servers: Servers, tmp_path: Path) -> Iterator[Line]:
 async def scene(
     request: pytest.FixtureRequest, servers: Servers, line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Scene]:
-    """Two rows and half a job are in the backup; the rest of the job, a change and two rows are lost with it."""
+    """Yield a backup with two rows and half a job; the rest of the job, a change and two rows are lost."""
     monkeypatch.setattr(read_plan, "SMALL_BATCH", 1)
     make: Backup = request.param
     backup = make(servers, line.database_url, tmp_path)

@@ -8,7 +8,7 @@ import psycopg2
 
 
 def fresh_database(server_url: str) -> str:
-    """Make an empty database on the server and give its URL."""
+    """Create an empty database on the server; return its URL."""
     name = f"search_{uuid4().hex}"
     connection = psycopg2.connect(server_url)
     connection.autocommit = True

@@ -25,7 +25,7 @@ DIMENSION = 64
 
 
 def embed(text: str, dimension: int = DIMENSION) -> NDArray[np.float32]:
-    """A unit vector that texts share to the degree in which they share words: plain, and the same everywhere."""
+    """Return a unit vector that texts share to the degree in which they share words: plain, and the same everywhere."""
     total = np.zeros(dimension, np.float32)
     for word in text.lower().split() or [""]:
         seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "big")

@@ -22,7 +22,7 @@ K1, B = 1.2, 0.75
 
 @pytest.fixture(scope="module")
 def shelf(database: Database) -> Shelf:
-    """Texts whose words are as unevenly common as those of a language, and of very uneven length."""
+    """Return texts with the word frequencies of a language, and of very uneven length."""
     shelf = open_shelf(database, "document")
     chosen = np.random.default_rng(11)
     weights = 1 / np.arange(1, WORDS + 1)
@@ -37,7 +37,7 @@ def shelf(database: Database) -> Shelf:
 
 
 def textbook(shelf: Shelf, query: str, *, k1: float = K1, b: float = B) -> dict[UUID, float]:
-    """Robertson and Zaragoza's formula, word for word, over the plain texts; rows without a word are left out."""
+    """Return the scores of Robertson and Zaragoza's formula over the plain texts; rows without a match are left out."""
     counts = {row_id: Counter(text.split()) for row_id, text in shelf.texts.items()}
     mean = sum(count.total() for count in counts.values()) / len(counts)
     scores: dict[UUID, float] = {}
@@ -73,7 +73,7 @@ def test_scores_equal_the_textbook(shelf: Shelf, query: str) -> None:
 
 @pytest.fixture(params=[10, 100, 5_000], ids=lambda rows: f"{rows} rare rows")
 def rare_rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """How many rows of rare words are looked at first: far fewer than there are, and more than there are."""
+    """Return the number of rows of rare words that are examined first: far fewer and more than exist."""
     monkeypatch.setattr(bm25, "RARE_ROWS", request.param)
     return int(request.param)
 

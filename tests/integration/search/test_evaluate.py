@@ -65,7 +65,7 @@ def test_the_drawing_is_a_png(database: Database, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def documentation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    """The sample documentation, ingested with the built-in model."""
+    """Yield the sample documentation, ingested with the built-in model."""
     home = tmp_path_factory.mktemp("documentation")
     embedded_servers = start_servers(home)
     database = Database(embedded_servers.database_url)
@@ -131,6 +131,6 @@ def test_bm25_is_the_textbooks_on_the_labelled_set(documentation: Services) -> N
 
 
 def _counts(sparse: str) -> dict[int, float]:
-    """The elements of a sparsevec's text: `{index:value,…}/dimension`."""
+    """Return the elements of a sparsevec's text: `{index:value,…}/dimension`."""
     inside = sparse.partition("}")[0].removeprefix("{")
     return {int(index): float(value) for index, _, value in (pair.partition(":") for pair in inside.split(",") if pair)}

@@ -17,7 +17,7 @@ from tests.integration.search.shelf import Shelf, WordEncoder, open_shelf
 
 @pytest.fixture
 def shelf(database: Database) -> Shelf:
-    """The document domain, empty."""
+    """Return the document domain, empty."""
     with database.transaction() as cursor:
         for table in ("rows", "log_batches", "log", "jobs", "identities", "search_statistics", "domains"):
             cursor.execute(f"DELETE FROM {table}")

@@ -359,7 +359,7 @@ def test_search_can_only_read(database: Database, statement: str, error: type[Ex
 
 @pytest.fixture(scope="module")
 def sourced(database: Database) -> list[UUID]:
-    """Rows of a domain whose vectors came with the source."""
+    """Return rows of a domain whose vectors came with the source."""
     return open_shelf(database, "candidate", encodable=False).add_all(["java engineer", "java developer", "chef"])
 
 

@@ -32,7 +32,7 @@ pool_mode = {mode}
 
 
 def execute(url: str, *statements: str) -> list[tuple[object, ...]]:
-    """Run statements outside transactions; gives what the last one found."""
+    """Run statements outside transactions; return the result of the last one."""
     with closing(psycopg2.connect(url)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -43,7 +43,7 @@ def execute(url: str, *statements: str) -> list[tuple[object, ...]]:
 
 @contextmanager
 def new_database(server_url: str, options: str = "") -> Iterator[str]:
-    """A database of a test's own."""
+    """Yield a database for one test."""
     name = f"state_{uuid4().hex[:12]}"
     execute(server_url, f"CREATE DATABASE {name} {options}")
     try:
@@ -54,7 +54,7 @@ def new_database(server_url: str, options: str = "") -> Iterator[str]:
 
 @contextmanager
 def pgbouncer(url: str, *, mode: str) -> Iterator[str]:
-    """PgBouncer before a database; gives the URL through it."""
+    """Run PgBouncer in front of a database; yield the URL through it."""
     program = shutil.which("pgbouncer")
     if program is None:
         pytest.skip("pgbouncer is not installed")

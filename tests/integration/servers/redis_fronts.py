@@ -57,7 +57,7 @@ def _pass(source: socket.socket, sink: socket.socket) -> None:
 
 @contextmanager
 def unix_server(folder: Path) -> Iterator[tuple[Path, str]]:
-    """A server that listens on a Unix socket alone; gives the socket and the password."""
+    """Run a server that listens on a Unix socket only; yield the socket and the password."""
     path, password = folder / "redis.sock", secrets.token_hex(8) + "@/ %"
     settings = f'port 0\nunixsocket "{path}"\nrequirepass "{password}"\nsave ""\ndir "{folder}"\n'
     program = [str(redis_program()), "-"]

@@ -1,4 +1,4 @@
-"""What is wrong with a server is found when a part starts, and by `doctor`, in a sentence that says how to mend it."""
+"""An invalid server is reported when a component starts, and by `doctor`, in a sentence that says how to fix it."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def by_the_gateway(server: RedisServer) -> None:
 
 @contextmanager
 def app_of(server: RedisServer) -> Iterator[celery.Celery]:
-    """An app with the settings that ours has of its broker."""
+    """Yield an app with the settings that ours has of its broker."""
     tls = server.tls_for_celery
     with celery.Celery(broker=server.for_celery, backend=server.for_celery, set_as_current=False) as app:
         app.conf.update(broker_use_ssl=tls, redis_backend_use_ssl=tls, redis_retry_on_timeout=False)
@@ -80,7 +80,7 @@ def strangers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def secure(embedded_servers: EmbeddedServers, certificates: Path) -> Iterator[str]:
-    """A TLS server's URL, less its parameters."""
+    """Yield a TLS server's URL, less its parameters."""
     plain = urlsplit(embedded_servers.redis_url)
     with tls_front(plain.port or 0, certificates) as port:
         yield f"rediss://:{plain.password}@localhost:{port}/0"
@@ -88,7 +88,7 @@ def secure(embedded_servers: EmbeddedServers, certificates: Path) -> Iterator[st
 
 @pytest.fixture(scope="module")
 def elsewhere(embedded_servers: EmbeddedServers, certificates: Path) -> Iterator[str]:
-    """The same under an address that its certificate does not name."""
+    """Yield the same under an address that its certificate does not name."""
     plain = urlsplit(embedded_servers.redis_url)
     with tls_front(plain.port or 0, certificates, host="127.0.0.2") as port:
         yield f"rediss://:{plain.password}@127.0.0.2:{port}/0"

@@ -20,7 +20,7 @@ _numbers = itertools.count()
 
 
 def make_job(database: Database, *, rows: int = 10, chunk: int = 5, domain: str | None = None) -> Job:
-    """A running job of a domain of its own, with its chunks."""
+    """Return a running job of a new domain, with its chunks."""
     name, job_id = domain or f"d{next(_numbers)}", f"job{next(_numbers)}"
     with database.transaction() as cursor:
         model = registry.register_model(cursor, name="test", revision="1", dimension=3, normalised=True, encodable=True)
@@ -44,7 +44,7 @@ def acquire(database: Database, job: Job, chunk_no: int, *, lease_s: float = 60.
 
 
 def row(row_no: int, row_id: uuid.UUID | None = None, content: str = "a") -> RowWrite:
-    """A row with one vector."""
+    """Return a row with one vector."""
     vector = np.asarray([1.0, row_no, 0.5], np.float32)
     return RowWrite(
         row_no=row_no,
@@ -60,7 +60,7 @@ def row(row_no: int, row_id: uuid.UUID | None = None, content: str = "a") -> Row
 
 
 def write(cursor: Cursor, job: Job, rows: Sequence[RowWrite]) -> LogBatch | None:
-    """Merge rows and give them positions, as a chunk does."""
+    """Merge rows and assign positions, as a chunk does."""
     stored = merge.read_stored(
         cursor, domain=job.domain, model_id=job.model_id or 0, ids=[r.row_id for r in rows], lock=True
     )
@@ -72,6 +72,6 @@ def write(cursor: Cursor, job: Job, rows: Sequence[RowWrite]) -> LogBatch | None
 
 
 def finish(database: Database, held: Lease, tally: Tally) -> bool:
-    """Book a chunk as done; True if the job has ended."""
+    """Record a chunk as done; return True if the job has ended."""
     with database.transaction() as cursor:
         return leases.finish_chunk(cursor, held.job.job_id, held.chunk_no, attempt=held.attempt, tally=tally)

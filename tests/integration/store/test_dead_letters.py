@@ -9,7 +9,7 @@ from tests.integration.store.rows import acquire, finish, make_job
 
 
 def _partial_job(database: Database, *, dead: int) -> Job:
-    """A job of two chunks of five rows; of each the first ``dead`` rows are."""
+    """Return a job of two chunks of five rows; of each the first ``dead`` rows are."""
     job = make_job(database, rows=10, chunk=5)
     for chunk_no in range(2):
         held = acquire(database, job, chunk_no)

@@ -1,4 +1,4 @@
-"""The inbox: each entry is looked at on its own, and a bad one is told once."""
+"""The inbox: each entry is checked alone, and an invalid one is reported once."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def services(database_url: str, inbox: Path) -> Iterator[Services]:
 
 
 def scanned(services: Services, inbox: Path, times: int = 2) -> tuple[list[str], list[str]]:
-    """Scan until files that lie still are taken up; gives the sources of the new jobs and what was warned about."""
+    """Scan until unchanged files are ingested; return the sources of the new jobs and the warnings."""
     with capture_logs() as logs:
         ids = [job_id for _ in range(times) for job_id in scan_inbox(services, inbox)]
     with services.database.transaction() as cursor:
@@ -50,7 +50,7 @@ def scanned(services: Services, inbox: Path, times: int = 2) -> tuple[list[str],
 
 
 def failed(database: Database, inbox: Path) -> dict[str, str]:
-    """Source, below the inbox, and error of the failed jobs."""
+    """Return source, below the inbox, and error of the failed jobs."""
     with database.transaction() as cursor:
         cursor.execute(
             "SELECT source, error FROM jobs WHERE state = 'failed' AND starts_with(source, %s)", (f"{inbox}",)
@@ -59,13 +59,13 @@ def failed(database: Database, inbox: Path) -> dict[str, str]:
 
 
 def write(path: Path) -> str:
-    """Write a file of content that no other test has; gives its path."""
+    """Write a file of content that no other test has; return its path."""
     path.write_text(f"key\n{path}\n")
     return str(path)
 
 
 def bad_entries(inbox: Path) -> dict[str, str]:
-    """Put one of each kind into a folder; gives name and a word of the reason."""
+    """Put one of each kind into a folder; return name → a word of the reason."""
     folder = inbox / "candidate"
     write(inbox.parent.parent / "outside.csv")
     (folder / "circle").symlink_to("circle")
@@ -155,7 +155,7 @@ def test_folders_that_are_not_read_are_warned_about_once(services: Services, dat
 
 @contextmanager
 def nobody() -> Iterator[None]:
-    """Be an account that may read little; a root may read anything."""
+    """Become an account that may read little, because root may read anything."""
     if os.geteuid():
         yield
         return

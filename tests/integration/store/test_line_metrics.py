@@ -1,4 +1,4 @@
-"""The line as a whole, measured: what does not answer is said so, and never guessed."""
+"""Metrics of the whole pipeline: a server that does not answer is reported, never guessed."""
 
 from __future__ import annotations
 

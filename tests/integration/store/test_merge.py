@@ -55,7 +55,7 @@ def test_a_changed_row_moves_to_a_new_position_and_keeps_its_first(database: Dat
 
 
 def write_and_fail(cursor: Cursor, job: Job) -> int:
-    """Write a row, and give the divisor that makes the transaction fail."""
+    """Write a row, and return the divisor that makes the transaction fail."""
     write(cursor, job, [row(0)])
     return 0
 

@@ -1,4 +1,4 @@
-"""A second model beside the active one, and the switch: atomic, complete, in a new epoch."""
+"""A second model in addition to the active one, and the switch: atomic, complete, in a new epoch."""
 
 from __future__ import annotations
 

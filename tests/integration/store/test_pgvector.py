@@ -20,7 +20,7 @@ from tests.integration.store.rows import make_job, row, write
 
 @pytest.fixture
 def adapted(database: Database, database_url: str) -> Iterator[Any]:
-    """A cursor of a plain psycopg2 connection with pgvector's adapter, in a migrated database."""
+    """Yield a cursor of a plain psycopg2 connection with pgvector's adapter, in a migrated database."""
     connection = psycopg2.connect(database_url)
     connection.autocommit = True
     register_vector(connection)

@@ -19,7 +19,7 @@ A_DAY = 86_400.0
 
 
 def switched(database: Database) -> tuple[Job, Model]:
-    """A domain that has left its first model for another."""
+    """Return a domain that has switched from its first model to another."""
     job, model = filled(database, ROWS), other_model(database)
     backfilled(database, job, model)
     switch(database, job, model.model_id)

@@ -20,7 +20,7 @@ def line(
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
 ) -> Iterator[Line]:
-    """A broker and a database without workers; a module's ``SETTINGS`` are the workers'."""
+    """Yield a broker and a database without workers; a module's ``SETTINGS`` are the workers'."""
     assert embedded_servers.redis_url is not None
     url = f"{embedded_servers.redis_url.rpartition('/')[0]}/{next(_databases)}"
     settings = getattr(request.module, "SETTINGS", {})

@@ -48,7 +48,7 @@ class Line:
 
     @contextmanager
     def worker(self, name: str = "worker", *, concurrency: int = 1, **more: str) -> Iterator[psutil.Popen]:
-        """Run a worker; it stands when it answers."""
+        """Run a worker; it is ready when it answers."""
         command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "--without-gossip", "--without-mingle"]
         command += [f"--concurrency={concurrency}", f"--hostname={name}@%h", "--loglevel=INFO"]
         log = self.folder / f"{name}.log"
@@ -67,7 +67,7 @@ class Line:
                 os.killpg(process.pid, signal.SIGKILL)
 
     def log(self, name: str = "worker") -> str:
-        """What a worker has said."""
+        """Return the output of a worker."""
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
@@ -77,31 +77,31 @@ class Line:
             return list(cursor.fetchall())
 
     def state(self, job_id: str) -> str | None:
-        """A job's state, once it has ended."""
+        """Return a job's state, once it has ended."""
         found = self.query("SELECT state FROM jobs WHERE job_id = %s", job_id)
         return str(found[0][0]) if found and found[0][0] in ENDED else None
 
     def error(self, job_id: str) -> str:
-        """A failed job's error."""
+        """Return a failed job's error."""
         ((state, error),) = self.query("SELECT state, error FROM jobs WHERE job_id = %s", job_id)
         assert state == "failed"
         return str(error)
 
     def job(self, name: str, *, rows: int = 3, **more: Any) -> str:
-        """Send a real job and give its id."""
+        """Send a valid job and return its id."""
         source = write_recruit(self.folder / f"{name}.pkl", rows, changes={0: {"Position": name}})
         kwargs = {"path": str(source), "domain": "recruit"} | more
         return str(self.client.send_task("pc_worker.ingest_file", kwargs=kwargs).id)
 
     def completes(self, name: str) -> None:
-        """A real job is done, whatever came before it."""
+        """Check that a valid job is done after any other message."""
         job = self.job(name)
         assert eventually(lambda: self.state(job), within_s=60, what=f"the end of job {name}") == "completed"
 
 
 @contextmanager
 def running_line(folder: Path, database_url: str, redis_url: str, **settings: str) -> Iterator[Line]:
-    """A line without workers yet."""
+    """Yield a pipeline without workers."""
     SHARED_MODELS.mkdir(parents=True, exist_ok=True)
     (folder / "models").symlink_to(SHARED_MODELS)
     broker = redis.Redis.from_url(redis_url)

@@ -22,7 +22,7 @@ def _worker(line: Line) -> Iterator[None]:
 
 
 def refusal(line: Line, task: str, *args: Any, **kwargs: Any) -> tuple[str, str]:
-    """The task's id and the one sentence that it failed with."""
+    """Return the task's id and the one sentence that it failed with."""
     sent = line.client.send_task(task, args=args, kwargs=kwargs)
     with pytest.raises(Exception, match=r".") as caught:
         sent.get(timeout=30)
@@ -32,7 +32,7 @@ def refusal(line: Line, task: str, *args: Any, **kwargs: Any) -> tuple[str, str]
 
 
 def resent(line: Line) -> int:
-    """Have what is missing sent again; how many ingests that was."""
+    """Send missing messages again; return the number of ingests."""
     return int(line.client.send_task("pc_worker.reconcile").get(timeout=30)["ingests"])
 
 

@@ -54,17 +54,17 @@ def test_a_worker_that_joins_late_gets_its_share(line: Line) -> None:
 
 
 def held(line: Line, worker: str) -> int:
-    """Messages that a worker has taken and not ended."""
+    """Return the number of messages that a worker has taken and not ended."""
     return len(re.findall(r"Task pc_worker\.process_chunk\[\S+\] received", line.log(worker))) - ended(line, worker)
 
 
 def ended(line: Line, worker: str) -> int:
-    """Messages that a worker has done: there is no such job."""
+    """Return the number of messages that a worker has ended: there is no such job."""
     return len(re.findall(r"Task pc_worker\.process_chunk\[\S+\] raised expected: NotFound", line.log(worker)))
 
 
 def calls_of_nothing(line: Line, count: int) -> list[str]:
-    """Messages of tasks that take milliseconds."""
+    """Return messages of tasks that take milliseconds."""
     line.client.send_task("pc_worker.process_chunk", kwargs={"job_id": "none", "chunk_no": 0}, queue="a.template")
     message = json.loads(line.broker.lpop("a.template") or b"")  # type: ignore[arg-type]  # typed for lists too
     calls = []

@@ -1,4 +1,4 @@
-"""A message that Celery cannot take in is buried, and everything beside it goes on."""
+"""A message that Celery cannot process becomes a dead message, and all others continue."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _worker(line: Line) -> Iterator[None]:
 
 
 def envelope(body: Any = None, **changes: Any) -> dict[str, Any]:
-    """A message that would do, but for the changes."""
+    """Return a valid message except for the changes."""
     sound = [[], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
     text = json.dumps(sound if body is None else body).encode()
     whole = {

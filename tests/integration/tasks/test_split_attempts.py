@@ -21,7 +21,7 @@ from tests.support.waiting import eventually
 
 @pytest.fixture(scope="module")
 def points(line: Line) -> Iterator[Failpoints]:
-    """Failpoints of a worker that runs."""
+    """Yield failpoints of a worker that runs."""
     failpoints = Failpoints(line.folder / "faults")
     failpoints.prepare()
     path = os.pathsep.join((str(INSIDE), str(PROJECT)))
@@ -36,7 +36,7 @@ def _nothing_is_left_standing(points: Failpoints) -> Iterator[None]:
 
 
 def queued_job(line: Line) -> str:
-    """A job as the command line writes it; its message is sent by reconcile."""
+    """Return a job as the command line writes it; its message is sent by reconcile."""
     job = f"job-{uuid.uuid4()}"
     source = write_recruit(line.folder / f"{job}.pkl", 3, changes={0: {"Position": job}})
     with line.database.transaction() as cursor:
@@ -46,7 +46,7 @@ def queued_job(line: Line) -> str:
 
 
 def reconciled(line: Line, job: str) -> str | None:
-    """Have the job sent again as if time had passed, unless a message is under way; its state once it has ended."""
+    """Send the job again as if time had passed, unless a message is pending; return its final state."""
     waiting = [queue for queue in ("celery", "pcw.split.recruit", "pcw.upkeep") if line.broker.llen(queue)]
     if waiting or line.broker.hlen("unacked") or count_held(line.broker):
         return line.state(job)

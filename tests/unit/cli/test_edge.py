@@ -1,4 +1,4 @@
-"""Whatever ends a command is one line and an exit code, also where streams, folders and names are odd."""
+"""Any end of a command is one line and an exit code, also with unusual streams, folders and names."""
 
 from __future__ import annotations
 

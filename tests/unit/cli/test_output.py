@@ -1,4 +1,4 @@
-"""An array that is printed item by item is the document that printing it whole gives."""
+"""An array that is printed item by item equals the document printed as a whole."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ RUN = "import json, sys; from pc_worker.cli import main; code = main(); print(js
 
 
 def loaded(*arguments: str) -> tuple[int, set[str]]:
-    """Run a command and give its exit code and every module it loaded."""
+    """Run a command; return its exit code and every module that it loaded."""
     done = subprocess.run(
         [sys.executable, "-c", RUN, *arguments], env=os.environ | AWAY, capture_output=True, text=True, check=True
     )

@@ -67,7 +67,7 @@ def test_what_a_wheel_maps_is_in_the_checkout() -> None:
 
 @pytest.fixture
 def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The package as a wheel lays it out."""
+    """Return the package as a wheel lays it out."""
     package = tmp_path / "site-packages" / "pc_worker"
     (package / "migrations").mkdir(parents=True)
     monkeypatch.setattr(installation, "PACKAGE", package)

@@ -22,7 +22,7 @@ class AColumn:
 
 
 class ABatch:
-    """Rows of dicts as the reader gives them: a key that a row lacks is MISSING in its column."""
+    """Rows of dicts as the reader returns them: a key that a row lacks is MISSING in its column."""
 
     def __init__(self, rows: Sequence[Mapping[str, object]], start: int = 0) -> None:
         self._rows = rows
@@ -38,7 +38,7 @@ class ABatch:
 
 
 def columns_of(batch: ABatch, **kinds: str) -> list[AColumn]:
-    """The batch's columns, of the kind that their first cell shows unless ``kinds`` says otherwise."""
+    """Return the batch's columns, of the kind that their first cell shows unless ``kinds`` says otherwise."""
     return [AColumn(name, kinds.get(name) or _kind(cells)) for name, cells in batch.columns.items()]
 
 
@@ -49,7 +49,7 @@ def _kind(cells: Sequence[object]) -> str:
 
 
 def clean_rows(domain: str | Domain, *rows: Mapping[str, object], **options: Any) -> list[CleanedRow]:
-    """The outcomes of a table of ``rows``, planned and keyed as a job does it."""
+    """Return the outcomes of a table of ``rows``, planned and keyed as a job does it."""
     declared = get_domain(domain) if isinstance(domain, str) else domain
     batch = ABatch(rows)
     mapping = resolve(declared, Options(**options), columns_of(batch), batch, "rows.pkl")

@@ -1,4 +1,4 @@
-"""Whatever the cells hold, every row has exactly one outcome, and a record can be stored."""
+"""For any cells every row has exactly one outcome, and a record can be stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vectors that are spread over columns: told by ``inspect``, used by a domain whose vectors come from the source."""
+"""Vectors that are spread over columns: shown by ``inspect``, used by a domain whose vectors come from the source."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.unit.domains.tables import DIMENSION, a_vector, clean_rows, recruit_r
 
 
 def row(vector: Any, prefix: str = "e") -> dict[str, object]:
-    """A row of recruit whose vector is spread over columns."""
+    """Return a row of recruit whose vector is spread over columns."""
     cells = recruit_row()
     del cells["skill_vector"]
     return {**cells, **{f"{prefix}{n}": number for n, number in enumerate(vector)}}

@@ -68,7 +68,7 @@ def test_a_null_key_is_none(cell: object) -> None:
 
 @pytest.fixture
 def few_digits() -> Iterator[None]:
-    """Python's own limit on the digits of an integer, which the command line and a worker lift for their process."""
+    """Apply Python's own limit on the digits of an integer, which the command line and a worker lift."""
     lifted = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(sys.int_info.default_max_str_digits)
     yield

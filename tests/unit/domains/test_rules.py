@@ -1,4 +1,4 @@
-"""Each rule on each odd value of the contract's table."""
+"""Each rule with each unusual value of the contract's table."""
 
 from __future__ import annotations
 

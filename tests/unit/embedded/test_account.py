@@ -1,4 +1,4 @@
-"""What another account can reach, told from modes alone."""
+"""What another account can reach, computed from modes alone."""
 
 from __future__ import annotations
 

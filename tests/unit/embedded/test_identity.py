@@ -1,4 +1,4 @@
-"""Telling processes apart."""
+"""Distinguishing processes."""
 
 from __future__ import annotations
 

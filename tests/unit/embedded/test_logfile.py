@@ -1,4 +1,4 @@
-"""Logs of children: bounded, private, and telling."""
+"""Logs of children: bounded, private, and useful."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ START, END, UNKNOWN = 1, 2, 3
 
 
 def word_tokenizer() -> Tokenizer:
-    """Give a tokenizer with one token a word, a start and an end; it knows the numbers up to 500."""
+    """Return a tokenizer with one token a word, a start and an end; it knows the numbers up to 500."""
     vocabulary = {"[PAD]": 0, "[CLS]": START, "[SEP]": END, "[UNK]": UNKNOWN}
     vocabulary |= {str(number): number + 10 for number in range(500)}
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))

@@ -1,4 +1,4 @@
-"""Halving a batch until the items at fault stand alone."""
+"""Halving a batch until the items at fault are isolated."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from pc_worker.encoding.text.passages import split_passages
 
 
 def words(texts: Sequence[str]) -> list[int]:
-    """Count as a tokenizer would that gives four letters a token, and blanks none."""
+    """Count like a tokenizer with one token per four letters and none for blanks."""
     return [sum((len(word) + 3) // 4 for word in text.split()) for text in texts]
 
 

@@ -11,7 +11,7 @@ LIMITS = QuotaLimits(most=10, per_token=3, per_host=6)
 
 
 def take_all(quota: Quota, stack: ExitStack, caller: Caller) -> int:
-    """Take places until there are no more, and give how many."""
+    """Take places until there are no more; return how many."""
     for taken in range(100):
         try:
             stack.enter_context(quota.take(caller))

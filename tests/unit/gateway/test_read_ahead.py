@@ -8,7 +8,7 @@ from pc_worker.gateway.log.read_ahead import ReadAhead
 
 
 class Reads:
-    """Counts reads begun; ends each when told, at once by default."""
+    """Counts started reads; ends each on request, at once by default."""
 
     def __init__(self, *, fail_at: int = -1) -> None:
         self.begun: list[int] = []

@@ -44,7 +44,7 @@ def test_every_error_has_the_status_that_tells_what_to_do(kind: type[errors.PcWo
 
 
 async def _serve_one(behaviour: Callable[[bytes, grpc.aio.ServicerContext], Awaitable[None]]) -> grpc.aio.AioRpcError:
-    """Serve one call with ``behaviour`` inside the edge, and give how it ended."""
+    """Serve one call with ``behaviour`` inside the edge; return how it ended."""
 
     async def edged(raw: bytes, context: grpc.aio.ServicerContext) -> None:
         async with call_edge(context, "Edged"):

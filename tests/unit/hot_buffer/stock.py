@@ -81,7 +81,7 @@ def _add(message: descriptor_pb2.DescriptorProto, number: int, name: str, kind: 
 
 
 def stock_messages() -> dict[str, Any]:
-    """Message classes by name, from a descriptor pool of their own."""
+    """Return message classes by name, from a separate descriptor pool."""
     pool = descriptor_pool.DescriptorPool()
     pool.Add(_file())
     return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{PACKAGE}.{name}")) for name in TABLE}

@@ -9,7 +9,7 @@ from pc_worker.reader import Table, open_table
 
 
 def rows_of(table: Table, *, chunk: int = 300) -> list[dict[str, Any]]:
-    """All rows in normal form, read ``chunk`` at a time."""
+    """Return all rows in normal form, read ``chunk`` at a time."""
     rows: list[dict[str, Any]] = []
     for start in range(0, table.rows, chunk):
         batch = table.read(start, start + chunk)
@@ -18,7 +18,7 @@ def rows_of(table: Table, *, chunk: int = 300) -> list[dict[str, Any]]:
 
 
 def read_twice(path: Path, spool: Path, *, chunk: int = 300) -> list[dict[str, Any]]:
-    """All rows; the second reading, by the index that the first one left, must give the same."""
+    """Return all rows; a second reading, with the index that the first one stored, must return the same."""
     with open_table(path, spool=spool) as table:
         first = rows_of(table, chunk=chunk)
     with open_table(path, spool=spool) as table:
@@ -27,7 +27,7 @@ def read_twice(path: Path, spool: Path, *, chunk: int = 300) -> list[dict[str, A
 
 
 def read_bytes(data: bytes, folder: Path, *, chunk: int = 300) -> list[dict[str, Any]]:
-    """All rows of a file that holds ``data``."""
+    """Return all rows of a file that holds ``data``."""
     path = folder / "table"
     path.write_bytes(data)
     return read_twice(path, folder, chunk=chunk)

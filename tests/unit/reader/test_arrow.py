@@ -76,7 +76,7 @@ def test_a_column_with_a_union_at_any_depth_is_named(name: str, form: str, tmp_p
 
 
 def interval_in_months() -> Iterator[bytes]:
-    """A stream with a type that Arrow has and pyarrow has no class for: one that it has, with another unit."""
+    """Yield a stream with a type that Arrow has and pyarrow has no class for: one that it has, with another unit."""
     data = written(pa.table({"id": [1], "span": pa.array([(1, 2, 3)], pa.month_day_nano_interval())}), "stream")
     for place in range(len(data)):
         changed = data[:place] + b"\0" + data[place + 1 :]

@@ -1,4 +1,4 @@
-"""Categories inside lists, structs and maps: the cells that pyarrow gives, also where each batch has its own words."""
+"""Categories inside lists, structs and maps: the cells of pyarrow, also if each batch has its own words."""
 
 from __future__ import annotations
 

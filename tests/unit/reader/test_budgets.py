@@ -29,7 +29,7 @@ CALLS_PER_BYTE, CALLS_FREE = 40, 200_000
 
 
 def calls_of(action: Callable[[], object]) -> int:
-    """How many functions are called, the same in every run."""
+    """Return the number of function calls, the same in every run."""
     count = 0
 
     def note(frame: FrameType, event: str, argument: object) -> None:
@@ -84,7 +84,7 @@ def test_streams_one_after_another_are_one_file_with_padding_between(
 
 
 def fed(streams: int) -> int:
-    """Bytes handed to decompressors for a large stream and so many small ones."""
+    """Return the bytes passed to decompressors for a large stream and this many small ones."""
     raw = io.BytesIO(gzip.compress(np.random.default_rng(1).bytes(3 << 20)) + gzip.compress(b"x") * streams)
     reading = Streams(raw, _gzip(), Limits())
     while reading.read(1 << 20):
@@ -139,7 +139,7 @@ def test_rows_with_keys_of_their_own_cost_what_they_hold() -> None:
 
 
 def hostile(folder: Path) -> dict[str, Path]:
-    """Files of some 100 kB whose structure makes a naive reader go over them again and again."""
+    """Return files of some 100 kB whose structure makes a naive reader go over them again and again."""
     rows = 3000
     found = {
         "keys of their own": pickle.dumps([{f"k{n % 5000}": 1, f"k{(n + 1) % 5000}": 2} for n in range(rows)]),

@@ -26,18 +26,18 @@ MOST = 300 * MiB
 
 
 def words() -> pa.Table:
-    """1,500 times one word of 1 MiB, in a dictionary."""
+    """Return 1,500 times one word of 1 MiB, in a dictionary."""
     return pa.table({"c": pa.DictionaryArray.from_arrays(pa.array([0] * 1500, pa.int32()), pa.array(["x" * MiB]))})
 
 
 def one_row() -> pa.Table:
-    """One row whose list has 40 million numbers, all of them zero."""
+    """Return one row whose list has 40 million numbers, all of them zero."""
     numbers = pa.array(np.zeros(40_000_000, np.float64))
     return pa.table({"id": [1], "c": pa.ListArray.from_arrays([0, len(numbers)], numbers)})
 
 
 def absent() -> pa.Table:
-    """One row whose list has 60 million nulls."""
+    """Return one row whose list has 60 million nulls."""
     return pa.table({"c": pa.ListArray.from_arrays([0, 60_000_000], pa.nulls(60_000_000, pa.int64()))})
 
 

@@ -1,4 +1,4 @@
-"""Pandas before 0.25 is told by name, not called unsafe; what only looks like an old pandas is unsafe."""
+"""Pandas before 0.25 is reported by name, not called unsafe; what only looks like an old pandas is unsafe."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def archive(*members: tuple[str, bytes]) -> bytes:
 
 
 def cut(data: bytes) -> bytes:
-    """A file with the middle damaged and the end there: Parquet and zip files have their lists at the end."""
+    """Return a file with the middle damaged and the end there: Parquet and zip files have their lists at the end."""
     middle = len(data) // 2
     return data[:middle] + bytes(b ^ 0xA5 for b in data[middle : middle + 400]) + data[middle + 400 :]
 
@@ -125,7 +125,7 @@ MADE: dict[str, Callable[[], bytes]] = {
     "xlsx": workbook,
     "zip": lambda: archive(("a.csv", csv()), ("b.csv", csv(5000)), ("c.csv", csv(7))),
 }
-#: Kills the process when it is about to give a file its name for the nth time, or to write an index.
+#: Kills the process when it is about to rename a file for the nth time, or to write an index.
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -178,7 +178,7 @@ def test_a_refused_reading_also_removes_what_a_killed_one_left(tmp_path: Path, s
 
 @pytest.fixture
 def stopped(tmp_path: Path, spool: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that has made the first file of an archive, and waits."""
+    """Yield a process that has made the first file of an archive, and waits."""
     (tmp_path / "f").write_bytes(MADE["zip"]())
     code = KILLED.replace("signal.SIGKILL", "signal.SIGSTOP")
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "f"), str(spool), "3"], cwd=ROOT)

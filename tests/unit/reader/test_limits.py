@@ -1,4 +1,4 @@
-"""Refusals tell where and why, and every limit of the reader refuses clearly."""
+"""Rejections say where and why, and every limit of the reader has a clear message."""
 
 from __future__ import annotations
 

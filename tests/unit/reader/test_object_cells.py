@@ -18,7 +18,7 @@ WORDS = [f"skill {number}" for number in range(400)]
 
 
 def cell(row: int) -> Any:
-    """Arrays of none, one and several shared words; now and then one with a word of its own, a null, or a list."""
+    """Return arrays of none, one and several shared words; some with a unique word, a null, or a list."""
     words: list[Any] = [WORDS[(row * 7 + k) % len(WORDS)] for k in range(row % 6)]
     if row % 97 == 0:
         words.append(f"only in row {row}")

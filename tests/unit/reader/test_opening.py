@@ -256,7 +256,7 @@ def plain(data: bytes) -> bytes:
 
 
 def of_one_size(pack: Callable[[bytes], bytes], made: Callable[[int], bytes]) -> tuple[bytes, bytes]:
-    """Two files of different content and the same size."""
+    """Return two files of different content and the same size."""
     seen: dict[int, bytes] = {}
     for number in range(10_000, 20_000):
         data = pack(made(number))

@@ -135,7 +135,7 @@ def test_a_struct_with_two_fields_of_one_name_is_read(tmp_path: Path) -> None:
 
 
 def unreadable() -> pa.Array:
-    """Lists of times of day that no day has."""
+    """Return lists of invalid times of day."""
     return pa.ListArray.from_arrays([0, 1, 1], pa.array([10**18]).view(pa.time64("ns")))
 
 

@@ -1,4 +1,4 @@
-"""Text tables: nothing is lost silently, dialect and encoding are told by content, and other text is no table."""
+"""Text tables: nothing is lost silently, dialect and encoding are detected by content, and other text is no table."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_removed_quote_never_changes_the_table(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("quoting", [csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC])
 def test_of_a_cut_file_only_the_very_last_cell_may_be_short(quoting: Any, tmp_path: Path) -> None:
-    """A cut between rows or in the last cell of a row cannot be seen in text; it is noted for whoever inspects."""
+    """A cut between rows or in the last cell of a row cannot be seen in text; `inspect` notes it."""
     rows = table(1000)
     data, expected = written(rows, quoting=quoting), as_dicts(rows)
 
@@ -190,7 +190,7 @@ TEXTS = {
 @pytest.mark.parametrize("encoding", TEXTS)
 @pytest.mark.parametrize("late", [False, True])
 def test_the_encoding_is_told_by_content(encoding: str, late: bool, tmp_path: Path) -> None:
-    """Also where the first character that is not ASCII stands far behind the first bytes."""
+    """Also if the first non-ASCII character is far behind the first bytes."""
     rows = [["id", "text"], *([str(n), "plain"] for n in range(200_000 if late else 1))]
     rows += [[f"x{n}", text] for n, text in enumerate(TEXTS[encoding] * 3)]
     path = tmp_path / "table.csv"

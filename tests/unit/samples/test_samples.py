@@ -1,4 +1,4 @@
-"""The sample files: real and shaped as described, the same every time, and what becomes of their rows."""
+"""The sample files: real and shaped as described, the same every time, and the outcomes of their rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why no index was built is told as it is."""
+"""The reason why no index was built is correct."""
 
 from __future__ import annotations
 

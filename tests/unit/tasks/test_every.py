@@ -1,4 +1,4 @@
-"""Beat's schedule keeps its pace whatever becomes of the clock."""
+"""Beat's schedule keeps its rate when the clock is changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of the message of a pool process that died."""
+"""The message of a pool process that died."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The watchdog ends a worker that stands still while work waits, and no other."""
+"""The watchdog ends a worker that makes no progress while work waits, and no other."""
 
 from __future__ import annotations
 

@@ -204,7 +204,7 @@ def test_odd_urls_never_show_the_password() -> None:
 
 
 def said_of(read: Callable[[str], DatabaseServer | RedisServer], text: str) -> str:
-    """What is said about a wrong URL; a right one must come out of itself again."""
+    """Return the error about a wrong URL; a correct one must parse to itself."""
     try:
         server = read(text)
     except WrongUrl as exc:
