@@ -1,27 +1,13 @@
-"""Plain values that every room shares: jobs, chunks, rows, stretches of the log; no I/O."""
+"""Values that every package shares: jobs, chunks, rows, log batches, embedding models and ids. No I/O."""
 
 from __future__ import annotations
 
+from pc_worker.model.chunk import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS, ChunkSpec, Lease, Stages, Tally, WriteOutcome
+from pc_worker.model.embedding_model import Model
 from pc_worker.model.ids import is_uuid, read_canonical_uuid, read_uuid
-from pc_worker.model.values import (
-    DEFAULT_CHUNK_ROWS,
-    MAX_CHUNK_ROWS,
-    OPEN_STATES,
-    ChunkSpec,
-    DeadLetter,
-    Job,
-    JobState,
-    Lease,
-    LogBatch,
-    Model,
-    PassageVector,
-    RowTerms,
-    RowWrite,
-    Stages,
-    StoredRow,
-    Tally,
-    WriteOutcome,
-)
+from pc_worker.model.job import OPEN_STATES, Job, JobState
+from pc_worker.model.log_batch import LogBatch
+from pc_worker.model.row import DeadLetter, PassageVector, RowTerms, RowWrite, StoredRow
 
 __all__ = [
     "DEFAULT_CHUNK_ROWS",

@@ -1,4 +1,4 @@
-"""UUIDs as text: one rule for what is one."""
+"""UUIDs as text: the one rule for what is a UUID."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def is_uuid(text: str) -> bool:
 
 
 def read_uuid(text: str) -> UUID | None:
-    """Return the UUID that ``text`` is in its form of 36 characters, in either case; None if it is not one."""
+    """Return the UUID of a text of 36 characters, in either case; None for any other text."""
     return UUID(text) if is_uuid(text) else None
 
 
 def read_canonical_uuid(text: str) -> UUID | None:
-    """Return the UUID that ``text`` is in its form of 36 lower-case characters; None if it is not one."""
+    """Return the UUID of a text of 36 lower-case characters; None for any other text."""
     return read_uuid(text) if text == text.lower() else None

@@ -1,3 +1,3 @@
-"""PostgreSQL: ledger, merge, log, search; one module a concern. The `delivery*` modules are async, all others sync."""
+"""PostgreSQL by concern. In `log`, the modules that the gateway uses are asynchronous; all others are synchronous."""
 
 from __future__ import annotations

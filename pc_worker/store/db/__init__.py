@@ -1,1 +1,1 @@
-"""One PostgreSQL connection: sessions, COPY, migrations, driver errors."""
+"""Connections to PostgreSQL: sessions, COPY, migrations, driver errors."""

@@ -1,4 +1,4 @@
-"""One psycopg2 connection, opened when first needed and anew after it broke; the driver's errors end here."""
+"""One psycopg2 connection, opened at first use and again after a failure; the driver's errors are translated here."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import psycopg2.errors
 import psycopg2.extensions
 
 from pc_worker.errors import Conflict, ContractBroken, NotServable, ReadOnlyServer, Unavailable
-from pc_worker.store.db.session import STATE, TELL, DatabaseState, told
+from pc_worker.store.db.session import SET_SETTINGS, STATE, DatabaseState, session_settings
 from pc_worker.urls import DatabaseServer, read_database_url
 
 Cursor = psycopg2.extensions.cursor
 T = TypeVar("T")
 
-#: A lock that is not had in 20 s is somebody's fault; a transaction left open for 60 s is nobody's.
+#: Abort lock waits after 20 s and idle transactions after 60 s.
 GUARDS = {"lock_timeout": "20000", "idle_in_transaction_session_timeout": "60000"}
 KEEPALIVE: dict[str, Any] = {
     "keepalives_idle": 30,
@@ -29,13 +29,13 @@ KEEPALIVE: dict[str, Any] = {
     "tcp_user_timeout": 30_000,  # ms
 }
 
-#: What a transaction may meet through no fault of its own: run it again, at once or nearly.
+#: Conflicts with other transactions: the transaction is to be run again.
 RETRYABLE = (
     psycopg2.errors.DeadlockDetected,
     psycopg2.errors.SerializationFailure,
     psycopg2.errors.LockNotAvailable,
 )
-#: The server is there but cannot serve now: full, starting, stopping, out of connections.
+#: The server cannot be reached, or cannot serve now: full, starting, stopping, out of connections.
 AWAY = (
     psycopg2.OperationalError,
     psycopg2.InterfaceError,
@@ -46,12 +46,12 @@ AWAY = (
 
 
 class Database:
-    """A lazily opened connection to PostgreSQL; one a process or thread, never shared.
+    """A connection to PostgreSQL, opened at first use. Each process or thread has its own.
 
     Args:
         url: ``postgresql://…``.
         application: Shown in ``pg_stat_activity``.
-        read_only: Every transaction is read-only and runs as the role that can only read.
+        read_only: Every transaction is read-only.
     """
 
     def __init__(self, url: str, *, application: str = "pc_worker", read_only: bool = False) -> None:
@@ -80,11 +80,13 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:
-        """Run one transaction: commits at the end, rolls back on any error.
+        """Run the block in one transaction: commit at the end, roll back on any error.
 
         Raises:
-            Unavailable: If the server went away; whether a commit took place is then unknown.
-            Conflict: If the server asks for the transaction to be run again.
+            Unavailable: If the connection was lost; whether a commit took place is then unknown.
+            Conflict: If the transaction is to be run again.
+            ReadOnlyServer: If the server accepts no writes.
+            ContractBroken: If the tables do not exist.
         """
         connection = self.connection
         try:
@@ -95,13 +97,13 @@ class Database:
             self._undo()
             raise Conflict(first_line(exc)) from exc
         except psycopg2.errors.ReadOnlySqlTransaction as exc:
-            self.close()  # the next one finds out what the server is now
+            self.close()  # the next session reads the server's state again
             if self._read_only:
                 raise
             raise ReadOnlyServer(f"PostgreSQL takes no writes: {first_line(exc)}") from exc
         except psycopg2.errors.UndefinedTable as exc:
             self._undo()
-            raise ContractBroken(f"the schema is not there, run `migrate`: {first_line(exc)}") from exc
+            raise ContractBroken(f"the tables do not exist, run `migrate`: {first_line(exc)}") from exc
         except AWAY as exc:
             self.close()
             raise Unavailable(f"PostgreSQL does not answer: {first_line(exc)}") from exc
@@ -117,7 +119,7 @@ class Database:
                 self.close()
 
     def repeat(self, work: Callable[[Cursor], T], *, attempts: int = 5) -> T:
-        """Run ``work`` in a transaction; again, after a short random pause, when the server asks for it.
+        """Run ``work`` in a transaction; after a conflict, run it again after a short random pause.
 
         Raises:
             Conflict: After ``attempts`` runs.
@@ -141,18 +143,18 @@ class Database:
 
 
 def open_session(server: DatabaseServer, application: str) -> tuple[psycopg2.extensions.connection, DatabaseState]:
-    """Open a session outside transactions and tell it our settings; gives it with the state of its server.
+    """Open a session in autocommit mode, apply our settings, and return it with the state of its server.
 
     Raises:
-        Unavailable: If the server does not answer, or takes no writes.
-        NotServable: If it is none that the line can work with.
+        Unavailable: If the server does not answer, or accepts no writes.
+        NotServable: If the pipeline cannot work with the server or the database.
     """
     try:
         connection = psycopg2.connect(**server.for_psycopg2(), application_name=application, **KEEPALIVE)
     except AWAY as exc:
         raise Unavailable(f"PostgreSQL does not answer: {first_line(exc)}") from exc
     try:
-        state = _settled(connection, server)
+        state = _set_up(connection, server)
         state.check()
     except BaseException:
         connection.close()
@@ -160,11 +162,12 @@ def open_session(server: DatabaseServer, application: str) -> tuple[psycopg2.ext
     return connection, state
 
 
-def _settled(connection: psycopg2.extensions.connection, server: DatabaseServer) -> DatabaseState:
+def _set_up(connection: psycopg2.extensions.connection, server: DatabaseServer) -> DatabaseState:
     try:
         connection.autocommit = True
         with connection.cursor() as cursor:
-            cursor.execute(f"{TELL.format('%s', '%s')}; {STATE}", told(GUARDS, server.session))
+            settings = session_settings(GUARDS, server.session)
+            cursor.execute(f"{SET_SETTINGS.format('%s', '%s')}; {STATE}", settings)
             return DatabaseState(*(cursor.fetchone() or ()))
     except AWAY as exc:
         raise Unavailable(f"PostgreSQL does not answer: {first_line(exc)}") from exc
@@ -175,7 +178,7 @@ def _settled(connection: psycopg2.extensions.connection, server: DatabaseServer)
 
 
 def first_line(exc: BaseException) -> str:
-    """Give the first line of an error's text: the driver adds details and positions below it."""
+    """Return the first line of an error's text; the driver adds details and positions below it."""
     return (str(exc).strip() or type(exc).__name__).splitlines()[0]
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's binary COPY format: values to bytes, rows to one buffer.
+"""PostgreSQL's binary COPY format: encode values as fields, and rows as one buffer.
 
 Facts: https://www.postgresql.org/docs/current/sql-copy.html (file format) and each type's ``recv`` function;
 ``vector`` is int16 dimension, int16 zero, then big-endian float4.
@@ -30,74 +30,74 @@ Field = bytes | None
 
 
 def text(value: str | None) -> Field:
-    """Text, varchar, json."""
+    """Encode text, varchar or json."""
     return None if value is None else value.encode()
 
 
 def jsonb(value: str) -> Field:
-    """Jsonb from JSON text: a version byte, then the text."""
+    """Encode jsonb from JSON text: a version byte, then the text."""
     return b"\x01" + value.encode()
 
 
 def int2(value: int) -> Field:
-    """Smallint."""
+    """Encode smallint."""
     return struct.pack(">h", value)
 
 
 def int4(value: int) -> Field:
-    """Integer."""
+    """Encode integer."""
     return struct.pack(">i", value)
 
 
 def int8(value: int) -> Field:
-    """Bigint."""
+    """Encode bigint."""
     return struct.pack(">q", value)
 
 
 def uuid(value: UUID) -> Field:
-    """Uuid."""
+    """Encode uuid."""
     return value.bytes
 
 
 def int4_array(values: Sequence[int]) -> Field:
-    """integer[], one dimension from 1."""
+    """Encode a one-dimensional integer[] with lower bound 1."""
     return int4_arrays([values])[0]
 
 
 def int4_arrays(arrays: Sequence[Sequence[int]]) -> list[bytes]:
-    """Many integer[], one dimension from 1 each."""
+    """Encode several one-dimensional integer[] with lower bound 1."""
     flat = np.fromiter(chain.from_iterable(arrays), np.int64)
     items = np.empty(len(flat), ARRAY_ITEM)
     items["size"], items["value"] = 4, flat
-    pieces = cut(items.tobytes(), [ARRAY_ITEM.itemsize * len(array) for array in arrays])
-    return [(ARRAY.pack(1, 0, INT4_OID, len(piece) // 8, 1) if piece else NO_ITEMS) + piece for piece in pieces]
+    parts = cut(items.tobytes(), [ARRAY_ITEM.itemsize * len(array) for array in arrays])
+    return [(ARRAY.pack(1, 0, INT4_OID, len(part) // 8, 1) if part else NO_ITEMS) + part for part in parts]
 
 
 def vector(value: NDArray[np.float32]) -> Field:
-    """Vector of pgvector from a float32 array of shape (dimension,)."""
+    """Encode a pgvector `vector` from an array of shape (dimension,)."""
     return vectors(value[np.newaxis])[0]
 
 
 def vectors(values: NDArray[np.float32]) -> list[bytes]:
-    """Vectors of pgvector from a float32 array of shape (n, dimension)."""
+    """Encode pgvector `vector` values from an array of shape (n, dimension)."""
     count, dimension = values.shape
     head = struct.pack(">hh", dimension, 0)
-    return [head + piece for piece in cut(values.astype(">f4").tobytes(), [4 * dimension] * count)]
+    return [head + part for part in cut(values.astype(">f4").tobytes(), [4 * dimension] * count)]
 
 
 def cut(data: bytes, sizes: Iterable[int]) -> list[bytes]:
-    """Cut ``data`` into pieces of these sizes, in order."""
+    """Cut ``data`` into parts of these sizes in bytes, in order."""
     ends = list(accumulate(sizes, initial=0))
     return [data[start:end] for start, end in pairwise(ends)]
 
 
 def read_vector(data: bytes | memoryview) -> NDArray[np.float32]:
-    """Give the float32 array of what ``vector_send`` returned."""
+    """Decode the result of ``vector_send`` to an array of shape (dimension,)."""
     return np.frombuffer(data, ">f4", offset=4).astype(np.float32)
 
 
 def copy_rows(cursor: Cursor, table: str, columns: Sequence[str], rows: Iterable[Sequence[Field]]) -> None:
-    """COPY ``rows`` into ``table``; table and column names are ours, never a user's."""
+    """Copy ``rows`` into ``table``; table and column names are constants, never input."""
     parts = [HEADER]
     width, size_of = struct.pack(">h", len(columns)), SIZE.pack
     for row in rows:

@@ -1,4 +1,4 @@
-"""Migrations: the files of ``migrations/``, applied in order, once, under a lock, recorded with checksums."""
+"""Migrations: the files of ``migrations/``, applied in order, once, under a lock, and recorded with checksums."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pc_worker.errors import ContractBroken
 from pc_worker.store.db.connection import Cursor, Database
 
 NAME = re.compile(r"[0-9]{4}_(pre|post)_[a-z0-9_]+\.sql")
-LOCK = 0x70637764  # any number, the same for everyone: serialises `migrate` run by several at once
+LOCK = 0x70637764  # an arbitrary constant: it serialises concurrent runs of `migrate`
 
 CREATE_RECORD = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -30,7 +30,7 @@ class Migration:
 
 
 def read_migrations(folder: Path) -> list[Migration]:
-    """Give the migrations of ``folder`` in order.
+    """Return the migrations of ``folder`` in order.
 
     Raises:
         ContractBroken: If a file's name is not NNNN_{pre|post}_what.sql.
@@ -47,7 +47,7 @@ def read_migrations(folder: Path) -> list[Migration]:
 
 
 def migrate(database: Database, migrations: Sequence[Migration]) -> list[str]:
-    """Apply what is missing and give its names; running it again, or twice at once, does nothing more.
+    """Apply the missing migrations and return their names; a repeated or concurrent run applies nothing twice.
 
     Raises:
         ContractBroken: If an applied migration's text has changed since.
@@ -55,9 +55,9 @@ def migrate(database: Database, migrations: Sequence[Migration]) -> list[str]:
     """
 
     def work(cursor: Cursor) -> list[str]:
-        cursor.execute("SET LOCAL lock_timeout = 0")  # waiting for another `migrate` is what the lock is for
+        cursor.execute("SET LOCAL lock_timeout = 0")  # wait for another `migrate` without limit
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
-        # A change of a table waits for whoever uses it, and everybody else waits behind it: rather try again later.
+        # A change of a table waits for its users, and all later statements wait for the change: fail and retry instead.
         cursor.execute("SET LOCAL lock_timeout = '5s'")
         cursor.execute(CREATE_RECORD)
         cursor.execute("SELECT name, checksum FROM schema_migrations")
@@ -68,9 +68,9 @@ def migrate(database: Database, migrations: Sequence[Migration]) -> list[str]:
 
 
 def pending(database: Database, migrations: Sequence[Migration]) -> list[str]:
-    """Give the names of the migrations that this database lacks."""
+    """Return the names of the migrations that this database lacks."""
     with database.transaction() as cursor:
-        # In the schema that `migrate` would make it in: further ones on the search path may be another installation's.
+        # Only in the schema where `migrate` would create it: others on the search path may be those of another one.
         cursor.execute("SELECT to_regclass(quote_ident(current_schema()) || '.schema_migrations')")
         if cursor.fetchone() == (None,):
             return [m.name for m in migrations]

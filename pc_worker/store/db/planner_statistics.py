@@ -1,8 +1,8 @@
-"""PostgreSQL's statistics, renewed while a log grows: autovacuum may come minutes after they are needed.
+"""Update the planner's statistics while a log grows: autovacuum may run minutes after they are needed.
 
-Of a domain that they do not know the planner expects one row. An index that only finds the domain then looks as good as
-the one that finds the row, and each statement reads the domain whole: measured at 100,000 rows, 2.8 s instead of 3 ms
-for the unchanged rows of a chunk. ANALYZE also ends the plans that the gateway made, and kept, while the log was short.
+For a domain that is not in the statistics the planner expects one row. An index on the domain alone then appears as
+good as the one on domain and row, and each statement reads the whole domain: measured at 100,000 rows, 2.8 s instead of
+3 ms for the unchanged rows of a chunk. ANALYZE also discards the plans that the gateway cached while the log was short.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pc_worker.store.db.connection import Database
 
 log = get_logger(__name__)
 
-#: Entries of a log at which statistics are renewed: the first, and each ``GROWTH`` times the one before.
+#: Entries of a log at which statistics are updated: ``FIRST``, and after each growth by the factor ``GROWTH``.
 FIRST = 256
 GROWTH = 4
-# Only what statements look for: the statistics of wide columns would take most of the time.
+# Only columns that statements search by: the statistics of wide columns would take most of the time.
 ANALYZE = """
 SET LOCAL lock_timeout = '3s';
 ANALYZE rows (domain, row_id, source), embeddings (domain, row_id, model_id, passage, text_hash),
@@ -29,24 +29,24 @@ ANALYZE rows (domain, row_id, source), embeddings (domain, row_id, model_id, pas
 
 
 def analyze_after_growth(database: Database, log_batch: LogBatch | None) -> None:
-    """Renew them if the log has just grown past a mark; where that cannot be now, autovacuum will."""
-    if log_batch is None or not passes_a_mark(log_batch):
+    """Update the statistics if the log has just grown past a threshold; after a failure, autovacuum does it later."""
+    if log_batch is None or not crosses_threshold(log_batch):
         return
     try:
         with database.transaction() as cursor:
             cursor.execute(ANALYZE)
-    except (Conflict, Unavailable, psycopg2.Error) as exc:  # the chunk is done: nothing of it may fail for this
+    except (Conflict, Unavailable, psycopg2.Error) as exc:  # the chunk is committed and must not fail because of this
         log.info("planner_statistics_not_renewed", reason=str(exc))
 
 
-def passes_a_mark(log_batch: LogBatch) -> bool:
-    """Tell whether a mark is in this stretch of a log.
+def crosses_threshold(log_batch: LogBatch) -> bool:
+    """Return whether one of the thresholds is in this batch.
 
     >>> from uuid import UUID
-    >>> [passes_a_mark(LogBatch(epoch=UUID(int=0), nonce=1, first=n, last=n + 299)) for n in (1, 301, 601, 901)]
+    >>> [crosses_threshold(LogBatch(epoch=UUID(int=0), nonce=1, first=n, last=n + 299)) for n in (1, 301, 601, 901)]
     [True, False, False, True]
     """
-    mark = FIRST
-    while mark < log_batch.first:
-        mark *= GROWTH
-    return mark <= log_batch.last
+    threshold = FIRST
+    while threshold < log_batch.first:
+        threshold *= GROWTH
+    return threshold <= log_batch.last

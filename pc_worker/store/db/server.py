@@ -1,4 +1,4 @@
-"""What a part asks of PostgreSQL when it starts, beyond what each session finds out by itself."""
+"""Checks of PostgreSQL at the start of a component, in addition to those of each session."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ PID = "SELECT pg_backend_pid()"
 
 
 def check_database(url: str) -> tuple[str, str]:
-    """Check everything that the line needs of its database; gives the versions of PostgreSQL and pgvector.
+    """Check everything that the pipeline needs of its database; return the versions of PostgreSQL and pgvector.
 
     Raises:
-        Unavailable: If it does not answer; ReadOnlyServer if it takes no writes.
-        NotServable: If somebody must mend it.
+        Unavailable: If it does not answer; ReadOnlyServer if it accepts no writes.
+        NotServable: If an operator must fix it.
     """
     version = check_postgres(url)
     vector = check_vector(url)
@@ -35,14 +35,14 @@ def check_database(url: str) -> tuple[str, str]:
 
 
 def check_postgres(url: str) -> str:
-    """Check version, encoding, schema and whether it can be written; gives the version."""
+    """Check version, encoding, schema and whether the server accepts writes; return its version."""
     connection, state = open_session(read_database_url(url), APPLICATION)
     connection.close()
     return state.version
 
 
 def check_vector(url: str) -> str:
-    """Check pgvector's version, on the server and in the database; gives it."""
+    """Check pgvector's version, on the server and in the database; return it."""
     connection, _ = open_session(read_database_url(url), APPLICATION)
     try:
         with connection.cursor() as cursor:
@@ -56,7 +56,7 @@ def check_vector(url: str) -> str:
 
 
 def usable_vector(offered: str | None, installed: str | None, *, found: bool) -> str:
-    """Judge pgvector by the version that the server offers and the one that the database has, if any.
+    """Return the version of pgvector in use, given the server's and the database's version.
 
     Raises:
         NotServable: If one is too old, missing, or not on the search path.
@@ -72,7 +72,7 @@ def usable_vector(offered: str | None, installed: str | None, *, found: bool) ->
     if installed is not None and _numbers(installed) < OLDEST_VECTOR:
         raise NotServable(f"the database is at pgvector {installed}: run ALTER EXTENSION vector UPDATE in it")
     if not found:
-        raise NotServable("pgvector lies in a schema that search_path does not name: add it in PC_WORKER_DATABASE_URL")
+        raise NotServable("pgvector is in a schema that search_path does not name: add it in PC_WORKER_DATABASE_URL")
     return installed or offered
 
 
@@ -81,21 +81,21 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def check_sessions(url: str) -> str:
-    """Check that a session keeps its server's process, as locks, LISTEN and settings of sessions need it.
+    """Check that a session keeps its server process, which session locks, LISTEN and session settings need.
 
     Raises:
-        NotServable: If a pooler gives sessions away between transactions.
+        NotServable: If a pooler assigns server processes per transaction.
     """
     if not keeps_sessions(read_database_url(url)):
         raise NotServable(
-            "a pooler in transaction mode stands before PostgreSQL, and the line needs sessions (locks, LISTEN): name "
+            "PostgreSQL is behind a pooler in transaction mode, and the pipeline needs sessions (locks, LISTEN): name "
             "the server itself in PC_WORKER_DATABASE_URL, or set the pooler to session mode"
         )
     return "kept"
 
 
 def keeps_sessions(server: DatabaseServer) -> bool:
-    """Tell whether two sessions that are open at once are two, and stay the same between transactions."""
+    """Return whether two open sessions have different server processes, and keep them between transactions."""
     first, _ = open_session(server, APPLICATION)
     try:
         before = _pid(first)
@@ -103,7 +103,7 @@ def keeps_sessions(server: DatabaseServer) -> bool:
         try:
             if _pid(second) == before:
                 return False
-            second.autocommit = False  # it holds on to its process from here
+            second.autocommit = False  # from here on it keeps its process
             return _pid(second) != before and _pid(first) == before
         finally:
             second.close()

@@ -1,6 +1,7 @@
-"""What every session is told once it is open, and what the server behind it must be: the same through both drivers.
+"""The settings of every session, and the requirements on its server, for both drivers.
 
-Nothing of it goes into the packet that opens a session: poolers such as PgBouncer refuse what they do not know there.
+Settings are applied after the session is open, because poolers such as PgBouncer reject unknown ones in the startup
+packet.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from dataclasses import dataclass
 
 from pc_worker.errors import NotServable, ReadOnlyServer
 
-#: The store relies on what came with this version.
+#: The store uses features of this version.
 OLDEST = 150_000
 
-#: Names and values of settings, each as an array; the driver's own marks for values take the place of {0} and {1}.
-TELL = "SELECT set_config(name, value, false) FROM unnest({0}::text[], {1}::text[]) AS told (name, value)"
+#: Names and values of settings, each as an array; {0} and {1} are replaced by the driver's placeholders.
+SET_SETTINGS = "SELECT set_config(name, value, false) FROM unnest({0}::text[], {1}::text[]) AS s (name, value)"
 STATE = """
 SELECT current_setting('server_version_num')::int, current_setting('server_version'),
        current_setting('server_encoding'), pg_is_in_recovery(), current_setting('default_transaction_read_only')::bool,
@@ -26,7 +27,7 @@ CANNOT_BE_WRITTEN = "pg_is_in_recovery() OR current_setting('default_transaction
 
 @dataclass(frozen=True, slots=True)
 class DatabaseState:
-    """What a session found out about its server: a row of STATE."""
+    """The state of a session's server: a row of STATE."""
 
     version_number: int
     version: str
@@ -37,11 +38,11 @@ class DatabaseState:
     backend_pid: int
 
     def check(self) -> None:
-        """Refuse a server that the line cannot work with.
+        """Raise an error if the pipeline cannot work with this server.
 
         Raises:
-            NotServable: If somebody must mend it.
-            ReadOnlyServer: If it cannot be written, as a standby until it is promoted.
+            NotServable: If an operator must fix it.
+            ReadOnlyServer: If it accepts no writes, as a standby until it is promoted.
         """
         if self.version_number < OLDEST:
             raise NotServable(f"PostgreSQL {self.version} is too old: 15 or newer is needed")
@@ -64,7 +65,7 @@ class DatabaseState:
             )
 
 
-def told(own: Mapping[str, str], from_url: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """Give names and values for TELL; what the URL sets wins."""
+def session_settings(own: Mapping[str, str], from_url: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Return names and values for SET_SETTINGS; those of the URL take precedence."""
     settings = {**own, **from_url}
     return list(settings), list(settings.values())

@@ -1,4 +1,4 @@
-"""What the log of each domain was opened with: its model's dimension, wire row type and key columns."""
+"""The declaration that each domain's log was created with: dimension, row type and key columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SELECT d.domain, d.declaration, m.dimension, m.encodable, EXISTS (SELECT FROM ro
 FROM domains d JOIN models m USING (model_id)
 WHERE %(domain)s::text IS NULL OR d.domain = %(domain)s ORDER BY d.domain
 """
-NOTE = "UPDATE domains SET declaration = %s WHERE domain = %s AND declaration IS NULL"
+RECORD = "UPDATE domains SET declaration = %s WHERE domain = %s AND declaration IS NULL"
 REPLACE = "UPDATE domains SET declaration = %s WHERE domain = %s"
 OPEN_JOBS = """
 SELECT job_id FROM jobs WHERE domain = %s AND state IN ('queued', 'splitting', 'running') ORDER BY created_at LIMIT 1
@@ -27,7 +27,7 @@ UNION SELECT plan ->> 'source' FROM jobs WHERE domain = %(domain)s AND plan ->> 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredDomain:
-    """One domain of the database; ``declaration`` is None where it was opened before declarations were noted."""
+    """One domain of the database; ``declaration`` is None if its log is older than stored declarations."""
 
     name: str
     declaration: Mapping[str, Any] | None
@@ -37,7 +37,7 @@ class StoredDomain:
 
 
 def stored_domains(cursor: Cursor, domain: str | None = None) -> list[StoredDomain]:
-    """Give every domain that has a log, or the one."""
+    """Return every domain that has a log, or only ``domain``."""
     cursor.execute(STORED, {"domain": domain})
     return [
         StoredDomain(name=name, declaration=form, dimension=dimension, encodable=encodable, has_rows=has_rows)
@@ -46,23 +46,23 @@ def stored_domains(cursor: Cursor, domain: str | None = None) -> list[StoredDoma
 
 
 def record_declaration(cursor: Cursor, domain: str, form: Mapping[str, Any]) -> None:
-    """Note what a domain is declared as, where nothing is noted yet."""
-    cursor.execute(NOTE, (json.dumps(form), domain))
+    """Store a domain's declaration if it has none yet."""
+    cursor.execute(RECORD, (json.dumps(form), domain))
 
 
 def replace_declaration(cursor: Cursor, domain: str, form: Mapping[str, Any]) -> None:
-    """Note what a domain is declared as from now on."""
+    """Replace a domain's stored declaration."""
     cursor.execute(REPLACE, (json.dumps(form), domain))
 
 
 def open_job(cursor: Cursor, domain: str) -> str | None:
-    """Give a job of the domain that has not ended, if there is one."""
+    """Return the id of the domain's oldest open job; None if there is none."""
     cursor.execute(OPEN_JOBS, (domain,))
     found = cursor.fetchone()
     return None if found is None else str(found[0])
 
 
 def sources_of(cursor: Cursor, domain: str) -> Sequence[str]:
-    """Give the names of all sources that the domain has rows or jobs of."""
+    """Return the names of all sources that the domain has rows or jobs of."""
     cursor.execute(SOURCES, {"domain": domain})
     return [source for (source,) in cursor.fetchall()]

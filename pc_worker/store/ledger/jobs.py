@@ -1,4 +1,4 @@
-"""Jobs in the ledger: made once, planned once, judged by what their chunks did."""
+"""Jobs in the ledger: created once, split once, and ended by the results of their chunks."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ INSERT INTO jobs (job_id, domain, source, request, max_dead) VALUES (%s, %s, %s,
 ON CONFLICT (job_id) DO NOTHING
 """
 
-# The sequence is taken at the first start only: a resumed or redelivered job keeps its place.
+# The sequence number is assigned at the first start only: a resumed or redelivered job keeps it.
 START = """
 UPDATE jobs SET state = 'splitting', seq = coalesce(seq, nextval('job_sequence')),
                 started_at = coalesce(started_at, now()), error = NULL, split_crashes = greatest(split_crashes, 1)
 WHERE job_id = %s AND state IN ('queued', 'splitting') RETURNING seq
 """
 
-# Counted before anything is done, and taken back at the end: a process that dies cannot count.
+# The attempt is counted at its start and subtracted at its end: a process that dies cannot count itself.
 BEGIN_SPLIT = """
 UPDATE jobs SET split_crashes = split_crashes + 1
 WHERE job_id = %s AND state IN ('queued', 'splitting') RETURNING split_crashes
@@ -42,7 +42,7 @@ UPDATE jobs SET split_crashes = split_crashes - 1,
 WHERE job_id = %(job_id)s AND split_crashes > 0 RETURNING split_failures
 """
 
-PLAN = """
+RECORD_SPLIT = """
 UPDATE jobs SET state = 'running', plan = %s, fingerprint = %s, model_id = %s, rows_total = %s, chunks_total = %s
 WHERE job_id = %s AND state = 'splitting' RETURNING job_id
 """
@@ -57,7 +57,7 @@ UPDATE jobs SET state = 'failed', error = %s, finished_at = now()
 WHERE job_id = %s AND state IN ('queued', 'splitting', 'running') RETURNING job_id
 """
 
-# All chunks done: the rows must add up, then the dead decide. Also judges a job anew after a dead letter moved.
+# When all chunks are done, the rows must add up; then the dead rows decide. Also used again after a dead letter moved.
 JUDGE = """
 UPDATE jobs SET
     state = CASE WHEN rows_written + rows_unchanged + rows_skipped + rows_dead <> rows_total THEN 'failed'
@@ -73,13 +73,13 @@ RETURNING state
 def create_job(
     cursor: Cursor, *, job_id: str, domain: str, source: str, request: dict[str, Any], max_dead: int
 ) -> bool:
-    """Write a queued job; False if the id is taken, as when a message comes again."""
+    """Create a queued job; return False if the id exists, as after a redelivered message."""
     cursor.execute(CREATE, (job_id, domain, source, json.dumps(request), max_dead))
     return bool(cursor.rowcount)
 
 
 def find_job(cursor: Cursor, job_id: str, *, lock: bool = False) -> Job:
-    """Give a job; ``lock`` keeps others from changing it in this transaction.
+    """Return a job; ``lock`` prevents changes by others until the transaction ends.
 
     Raises:
         NotFound: If there is no such job.
@@ -92,33 +92,33 @@ def find_job(cursor: Cursor, job_id: str, *, lock: bool = False) -> Job:
 
 
 def list_jobs(cursor: Cursor, *, limit: int = 1000) -> list[Job]:
-    """Give the newest jobs first."""
+    """Return jobs, the newest first."""
     cursor.execute(f"SELECT {COLUMNS} FROM jobs ORDER BY created_at DESC, job_id LIMIT %s", (limit,))
     return [Job(**dict(zip(NAMES, row, strict=True))) for row in cursor.fetchall()]
 
 
 def start_job(cursor: Cursor, job_id: str) -> int | None:
-    """Take the job into splitting and give its sequence number; None if it is beyond that already."""
+    """Set the job to splitting and return its sequence number; None if it is split or has ended."""
     cursor.execute(START, (job_id,))
     row = cursor.fetchone()
     return None if row is None else int(row[0])
 
 
 def lock_split(cursor: Cursor, job_id: str) -> bool:
-    """Take the session lock of splitting this job; False while another process is at it."""
+    """Acquire the session lock of splitting this job; return False while another process holds it."""
     cursor.execute("SELECT pg_try_advisory_lock(hashtextextended('split:' || %s, 0))", (job_id,))
     return cursor.fetchone() == (True,)
 
 
 def unlock_split(cursor: Cursor, job_id: str) -> None:
-    """Give the session lock of splitting back."""
+    """Release the session lock of splitting this job."""
     cursor.execute("SELECT pg_advisory_unlock(hashtextextended('split:' || %s, 0))", (job_id,))
 
 
 def begin_split_attempt(cursor: Cursor, job_id: str) -> int:
-    """Count an attempt as one that ended without a word, until it ends; gives how many such there are now.
+    """Count an attempt as crashed until ``end_split_attempt`` is called; return how many such attempts there are.
 
-    A job that is not there yet, or is split, has none; ``start_job`` counts the first attempt of a new one.
+    A job that does not exist yet, or is split, has none; ``start_job`` counts the first attempt of a new one.
     """
     cursor.execute(BEGIN_SPLIT, (job_id,))
     row = cursor.fetchone()
@@ -126,7 +126,7 @@ def begin_split_attempt(cursor: Cursor, job_id: str) -> int:
 
 
 def end_split_attempt(cursor: Cursor, job_id: str, *, error: str | None = None) -> int:
-    """Take the count back; ``error`` = it failed by its own fault. Gives all its failures."""
+    """Subtract an attempt that did not crash; return all failures. ``error`` = the attempt failed with this message."""
     cursor.execute(END_SPLIT, {"job_id": job_id, "error": error})
     row = cursor.fetchone()
     return 0 if row is None else int(row[0])
@@ -142,9 +142,12 @@ def record_split(
     rows_total: int,
     chunks: Sequence[ChunkSpec],
 ) -> bool:
-    """Write the plan with all chunks and set the job running; False if it is no longer splitting."""
+    """Record the column mapping (``plan``) and all chunks, and set the job to running.
+
+    Return False if the job is no longer splitting.
+    """
     values = (json.dumps(plan), json.dumps(fingerprint), model_id, rows_total, len(chunks), job_id)
-    cursor.execute(PLAN, values)
+    cursor.execute(RECORD_SPLIT, values)
     if cursor.fetchone() is None:
         return False
     for c in chunks:
@@ -156,7 +159,7 @@ def record_split(
 
 
 def pin_active_model(cursor: Cursor, job: Job) -> Job:
-    """Pin the domain's active model to the job again: it may have been switched since the job began."""
+    """Return the job with the domain's active model, which may have been switched since the job started."""
     cursor.execute(
         "UPDATE jobs SET model_id = d.model_id FROM domains d "
         "WHERE jobs.job_id = %s AND d.domain = jobs.domain AND jobs.model_id <> d.model_id RETURNING jobs.model_id",
@@ -167,19 +170,19 @@ def pin_active_model(cursor: Cursor, job: Job) -> Job:
 
 
 def fail_job(cursor: Cursor, job_id: str, error: str) -> bool:
-    """End an open job as failed; False if it has ended already."""
+    """End an open job as failed; return False if it has ended already."""
     cursor.execute(FAIL, (error, job_id))
     return cursor.fetchone() is not None
 
 
 def judge_job(cursor: Cursor, job_id: str) -> bool:
-    """End the job if all its chunks are done; True if it has an end now."""
+    """End the job if all its chunks are done; return whether it has ended."""
     cursor.execute(JUDGE, (job_id,))
     return cursor.fetchone() is not None
 
 
 def cancel_job(cursor: Cursor, job_id: str) -> bool:
-    """Cancel an open job; chunks that commit later are refused. False if it has ended already."""
+    """Cancel an open job, so that later commits of its chunks fail; return False if it has ended already."""
     cursor.execute(
         "UPDATE jobs SET state = 'cancelled', finished_at = now() "
         "WHERE job_id = %s AND state IN ('queued', 'splitting', 'running') RETURNING job_id",
@@ -189,7 +192,7 @@ def cancel_job(cursor: Cursor, job_id: str) -> bool:
 
 
 def reopen_job(cursor: Cursor, job: Job) -> None:
-    """Set a failed or cancelled job going again: what was done stays done, the rest gets fresh attempts."""
+    """Reopen a failed or cancelled job: finished chunks stay finished, the others get new attempts."""
     state = "queued" if job.plan is None else "running"
     cursor.execute(
         "UPDATE jobs SET state = %s, error = NULL, finished_at = NULL, enqueued_at = now(), split_crashes = 0, "
@@ -204,13 +207,13 @@ def reopen_job(cursor: Cursor, job: Job) -> None:
 
 
 def open_domains(cursor: Cursor) -> list[str]:
-    """Give the domains that have jobs which have not ended."""
+    """Return the domains that have open jobs."""
     cursor.execute("SELECT DISTINCT domain FROM jobs WHERE state IN ('queued', 'splitting', 'running') ORDER BY domain")
     return [domain for (domain,) in cursor.fetchall()]
 
 
 def stale_queued_jobs(cursor: Cursor, domain: str, *, older_than_s: float) -> list[str]:
-    """Give a domain's jobs whose ingest message may be lost, and mark them as sent again now."""
+    """Return a domain's jobs whose ingest message may be lost, and mark them as sent now."""
     cursor.execute(
         "UPDATE jobs SET enqueued_at = now() WHERE state IN ('queued', 'splitting') AND domain = %s "
         "AND enqueued_at < now() - make_interval(secs => %s) RETURNING job_id",
@@ -220,13 +223,13 @@ def stale_queued_jobs(cursor: Cursor, domain: str, *, older_than_s: float) -> li
 
 
 def running_jobs(cursor: Cursor) -> list[str]:
-    """Give the jobs whose chunks are being worked on."""
+    """Return the running jobs, in the order of their start."""
     cursor.execute("SELECT job_id FROM jobs WHERE state = 'running' ORDER BY seq")
     return [job_id for (job_id,) in cursor.fetchall()]
 
 
 def waiting_jobs(cursor: Cursor, domain: str, *, limit: int = 100) -> list[Job]:
-    """Give a domain's running jobs that have chunks to be sent."""
+    """Return a domain's running jobs that have waiting chunks, in the order of their start."""
     cursor.execute(
         f"SELECT {COLUMNS} FROM jobs j WHERE state = 'running' AND domain = %s AND EXISTS ("
         "SELECT 1 FROM chunks c WHERE c.job_id = j.job_id AND c.state = 'waiting') ORDER BY seq LIMIT %s",
@@ -236,7 +239,10 @@ def waiting_jobs(cursor: Cursor, domain: str, *, limit: int = 100) -> list[Job]:
 
 
 def purge_jobs(cursor: Cursor, *, older_than_s: float) -> list[str]:
-    """Delete jobs that ended well long ago, and those that never began; what a resume needs stays."""
+    """Delete old jobs that ended without failure, or failed before they started; return their ids.
+
+    Jobs that can be resumed stay.
+    """
     cursor.execute(
         "DELETE FROM jobs WHERE (state IN ('completed', 'partial') OR state = 'failed' AND seq IS NULL) "
         "AND finished_at < now() - make_interval(secs => %s) RETURNING job_id",

@@ -1,4 +1,4 @@
-"""What chunks took: of one job for its status, of a domain's past jobs for the plan of a new one."""
+"""How long chunks took: of one job for its status, of a domain's past jobs for the estimate of a new one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pc_worker.model import Job, Stages
 from pc_worker.store.db.connection import Cursor
 
-#: Chunks that the present pace is told from.
+#: Chunks from which the present rate is computed.
 RECENT = 32
-#: Past jobs of a domain that count.
+#: Past jobs of a domain that are considered.
 JOBS = 5
 
 STAGES = """
@@ -17,9 +17,9 @@ SELECT coalesce(sum(stage_seconds[1]), 0), coalesce(sum(stage_seconds[2]), 0), c
        coalesce(sum(stage_seconds[4]), 0)
 FROM chunks WHERE job_id = %s AND state = 'done'
 """
-# Chunks go out in order, so the newest done ones stand around the number of done ones. The first one's work lies before
-# the time that is looked at; until now, so that a job that has come to a stop does not look fast.
-PACE = """
+# Chunks are sent in order, so the newest finished ones have numbers near the number of finished chunks. The first one's
+# work precedes the measured time, which lasts until now, so that a stopped job does not appear fast.
+RATE = """
 WITH recent AS (
     SELECT row_count, done_at FROM chunks
     WHERE job_id = %(job_id)s AND state = 'done' AND done_at IS NOT NULL
@@ -47,7 +47,7 @@ GROUP BY c.job_id, past.finished_at ORDER BY past.finished_at DESC
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastJob:
-    """What a job's chunks did and took; ``wall_s`` from the first one's start to the last one's end."""
+    """The work and time of a job's chunks; ``wall_s`` is from the first start to the last end, in seconds."""
 
     chunks: int
     rows: int
@@ -58,20 +58,20 @@ class PastJob:
 
 
 def job_stages(cursor: Cursor, job_id: str) -> Stages:
-    """Give the seconds that a job's done chunks spent in each stage, all workers together."""
+    """Return the seconds that a job's finished chunks spent in each stage, all workers together."""
     cursor.execute(STAGES, (job_id,))
     return _stages(cursor.fetchone() or (0, 0, 0, 0))
 
 
 def recent_rows_per_s(cursor: Cursor, job: Job) -> float | None:
-    """Give the rows a second of a running job's newest chunks until now; None before two are done."""
-    cursor.execute(PACE, {"job_id": job.job_id, "done": job.chunks_done, "recent": RECENT})
+    """Return the rows per second of a running job's newest chunks until now; None before two are done."""
+    cursor.execute(RATE, {"job_id": job.job_id, "done": job.chunks_done, "recent": RECENT})
     chunks, rows, seconds = cursor.fetchone() or (0, 0, 0)
     return float(rows) / max(float(seconds), 0.001) if chunks > 1 else None
 
 
 def past_jobs(cursor: Cursor, domain: str) -> list[PastJob]:
-    """Give the domain's newest jobs that wrote something and whose chunks were timed."""
+    """Return the domain's newest jobs that wrote rows and whose chunks were timed."""
     cursor.execute(HISTORY, (domain, JOBS))
     return [
         PastJob(

@@ -16,7 +16,7 @@ import numpy as np
 from pc_worker.errors import ContractBroken
 from pc_worker.store.db.async_connect import AsyncConnector
 from pc_worker.store.db.driver_errors import translated
-from pc_worker.store.db.session import STATE, TELL, DatabaseState, told
+from pc_worker.store.db.session import SET_SETTINGS, STATE, DatabaseState, session_settings
 from pc_worker.urls import DatabaseServer, read_database_url
 
 HEAD = """
@@ -240,7 +240,7 @@ async def set_up_session(connection: Any, server: DatabaseServer, own: Mapping[s
         Unavailable: If its server takes no writes.
         NotServable: If it is none that the line can work with.
     """
-    await connection.fetch(TELL.format("$1", "$2"), *told(own, server.session))
+    await connection.fetch(SET_SETTINGS.format("$1", "$2"), *session_settings(own, server.session))
     DatabaseState(*await connection.fetchrow(STATE)).check()
 
 

@@ -14,6 +14,7 @@ from tests.support.waiting import eventually
 KINDS = ("before", "after", "sql", "commit-before", "commit-after")
 #: At once; few enough that no healthy row of a chunk is taken for poisonous.
 AT_ONCE = 6
+OF_A_CHUNK = ("write_rows", "rows.merge", "log.append", "ledger.dead_letters", "ingest.embed", "rows.identities")
 SPLIT = ("ingest.split", "ingest.duplicates", "ingest.attempts", "ingest.submit", "ledger.jobs", "reader.")
 #: Of these at once, as a job whose split kills three workers is given up.
 SPLITS_AT_ONCE = 2
@@ -89,21 +90,7 @@ def of_the_split(drill: Drill) -> list[str]:
 
 def of_a_chunk(drill: Drill) -> list[str]:
     """Return the points inside a chunk's work where an error can occur."""
-    return [
-        point
-        for point in passed(drill, "child", ("before", "sql"))
-        if any(
-            part in point
-            for part in (
-                "write_rows",
-                "rows.merge",
-                "log.append",
-                "ledger.dead_letters",
-                "ingest.embed",
-                "rows.identities",
-            )
-        )
-    ]
+    return [point for point in passed(drill, "child", ("before", "sql")) if any(part in point for part in OF_A_CHUNK)]
 
 
 def after_the_commit(drill: Drill) -> list[str]:
