@@ -149,7 +149,7 @@ class Stack:
             process = self._supervisor[name]
             if process.deaths >= 3 or time.monotonic() > deadline:
                 logs = self._settings.home / "logs" / f"{name}.log"
-                raise Unavailable(f"the {name} does not come up: {process.last_words or 'no word'} (see {logs})")
+                raise Unavailable(f"the {name} does not come up: {process.failure_line or 'no word'} (see {logs})")
             time.sleep(0.1)
 
     def tend(self) -> None:

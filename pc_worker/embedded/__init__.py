@@ -1,4 +1,4 @@
-"""Our own PostgreSQL and Redis-compatible server under a home, and the supervision of all parts of a running stack."""
+"""The embedded PostgreSQL and Valkey under a home, and the supervision of all components of a running stack."""
 
 from __future__ import annotations
 

@@ -19,19 +19,19 @@ STOP_GRACE_S = 30.0
 
 
 class EmbeddedServers:
-    """Running servers. Use it from the main thread, whose end they are tied to; ``kill -9`` stops them, too."""
+    """Running servers. Use it from the main thread: when that ends, also by ``kill -9``, the kernel stops them."""
 
     def __init__(self, supervisor: Supervisor, urls: dict[str, str], held: contextlib.ExitStack) -> None:
         self._supervisor, self._urls, self._held = supervisor, urls, held
 
     @property
     def database_url(self) -> str:
-        """URL of the database on loopback, with its password; empty when PostgreSQL was not asked for."""
+        """URL of the database on loopback, with its password; empty if PostgreSQL was not requested."""
         return self._urls.get("postgres", "")
 
     @property
     def redis_url(self) -> str:
-        """URL of the Redis-compatible server, with its password; empty when it was not asked for."""
+        """URL of the Redis-compatible server, with its password; empty if it was not requested."""
         return self._urls.get("redis", "")
 
     @property
@@ -42,17 +42,17 @@ class EmbeddedServers:
     def watch(self) -> list[str]:
         """Start a server that died again, on its port and data, with backoff; does not wait until it is ready.
 
-        Call it every second or so. Gives the names of those started now.
+        Call it about every second. Returns the names of those started now.
         """
         return self._supervisor.watch()
 
     def stop(self) -> None:
-        """Stop both cleanly and give the home back; again is harmless."""
+        """Stop both cleanly and release the home; a second call does nothing."""
         self._held.close()
 
 
 def start_servers(home: Path, *, need_postgres: bool = True, need_redis: bool = True) -> EmbeddedServers:
-    """Own ``home`` and start its servers, each on the port it had last if that is still free.
+    """Lock ``home`` and start its servers, each on its last port if that is still free.
 
     The home is owned even if no server is needed. A first start takes about 2 seconds, later ones a fraction of one.
 
@@ -72,7 +72,7 @@ def start_servers(home: Path, *, need_postgres: bool = True, need_redis: bool = 
         try:
             urls, supervisor = _start(home, servers, held)
         except OSError as exc:
-            raise HomeUnusable(home, f"cannot hold the servers' data ({exc}): mend that") from exc
+            raise HomeUnusable(home, f"cannot hold the servers' data ({exc}): fix that") from exc
         return EmbeddedServers(supervisor, urls, held.pop_all())
 
 

@@ -1,4 +1,4 @@
-"""How near a backend's vectors come to the reference's."""
+"""How closely a backend's vectors agree with the reference's."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ DUTIES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """Ours against the reference's vectors of the same texts.
+    """Agreement of our vectors with the reference's of the same texts.
 
     Attributes:
         min_cosine: Of the text that agrees least.
@@ -67,12 +67,12 @@ class Agreement:
     texts: int
 
     def rounded(self) -> dict[str, float]:
-        """Give the figures as a log line shows them."""
+        """Return the figures, rounded for the log."""
         return {name: round(value, 6) for name, value in asdict(self).items()}
 
 
 def probe_texts() -> list[str]:
-    """Give some 140 texts in several scripts, from nothing to longer than most windows."""
+    """Return some 140 texts in several scripts, from nothing to longer than most windows."""
     plain = [f"{role}: {skills}; {duty}." for role, skills, duty in product(ROLES, SKILLS, DUTIES)]
     long = [" ".join(plain[start : start + size]) for start, size in ((0, 5), (20, 20), (40, 60), (0, 120))]
     return [*ODD, *plain, *long]

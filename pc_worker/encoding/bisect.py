@@ -1,4 +1,4 @@
-"""Which items of a batch are at fault: halve it until they stand alone."""
+"""Find the faulty items of a batch by halving it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def bisect(
     *,
     failure: type[Failure],
 ) -> list[Result | Failure]:
-    """Give per item its result, or the failure that it causes on its own; order is kept.
+    """Return per item its result, or the failure that it causes on its own; order is kept.
 
     ``act`` is called on all items first, then on halves of what failed: about
-    ``2 · bad · log2(n)`` calls more. Only ``failure`` is taken for an item's fault; any other
-    exception ends the whole, for it says nothing about the items.
+    ``2 · bad · log2(n)`` calls more. Only ``failure`` is attributed to items; any other
+    exception is raised.
 
     >>> bisect([1, 0, 2], lambda part: [6 // n for n in part], failure=ZeroDivisionError)
     [6, ZeroDivisionError('integer division or modulo by zero'), 3]

@@ -1,4 +1,4 @@
-"""The encoder: what all backends share around the one step that differs."""
+"""The encoder: everything that backends have in common; a backend provides the forward step."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ Forward = Callable[[Ids, Ids], Vectors]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """How much at once.
+    """Sizes of batches and overlaps.
 
     Attributes:
-        tokens_per_batch: What the model sees at once, padding included; peak memory follows it.
-        overlap_tokens: What neighbouring passages share at most.
+        tokens_per_batch: Tokens of one batch, padding included; determines peak memory.
+        overlap_tokens: Most tokens that neighbouring passages share.
     """
 
     tokens_per_batch: int = TOKENS_PER_BATCH
@@ -60,25 +60,25 @@ class ModelEncoder:
 
     @property
     def truncated_texts(self) -> int:
-        """How many distinct texts per call, added up since the start, were cut to the window."""
+        """Number of distinct texts per call, summed since the start, that were cut to the window."""
         return self._truncated
 
     @property
     def encoded_tokens(self) -> int:
-        """How many tokens the model has seen since the start, padding left out."""
+        """Number of tokens the model has processed since the start, without padding."""
         return self._seen
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Give one vector per text, in order; equal texts (see ``normalised_text``) are encoded once."""
+        """Return vectors of shape (texts, dim), in order; equal texts (see ``normalised_text``) are encoded once."""
         return self._encode(texts, prompt=self._folder.document_prompt)
 
     def encode_query(self, text: str) -> Vector:
-        """Give the vector of a search query, with the model's query prompt."""
+        """Return the vector of a search query, shape (dim,), with the model's query prompt."""
         (vector,) = self._encode([text], prompt=self._folder.query_prompt)
         return cast("Vector", vector)
 
     def passages(self, text: str) -> list[Span]:
-        """Give the whole text when it fits the window, else overlapping pieces that each do."""
+        """Return the whole text when it fits the window, else overlapping passages that each do."""
         prompt = self._folder.document_prompt
         ((_, cut),) = self._tokens.ids([prompt + text])
         if not cut:
@@ -92,7 +92,7 @@ class ModelEncoder:
         )
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Give per text how many tokens it has as a document, were there no window."""
+        """Return the number of tokens of each text as a document, without the window's limit."""
         prompt = self._folder.document_prompt
         return self._tokens.count([prompt + normalised_text(text) for text in texts])
 
@@ -121,10 +121,10 @@ class ModelEncoder:
         vectors = self._forward(*padded(rows, padding=self._folder.padding))
         if vectors.shape != (len(rows), self.identity.dimension):
             raise ModelUnavailable(
-                f"{self._folder.path} gives vectors of shape {vectors.shape}, its configuration "
-                f"says {self.identity.dimension} dimensions: copy the model's folder anew"
+                f"{self._folder.path} returns vectors of shape {vectors.shape}, its configuration "
+                f"states {self.identity.dimension} dimensions: copy the model's folder again"
             )
-        # Also false where a length is NaN.
+        # Also false if a length is NaN.
         if not np.all(np.abs(np.linalg.norm(vectors, axis=1) - 1) < 1e-3):
-            raise EncodingFailed("the model gives no finite vector of length 1 for a text: look at the text")
+            raise EncodingFailed("the model returns no finite vector of length 1 for a text: check the text")
         return vectors

@@ -1,4 +1,4 @@
-"""One bad text does not take its neighbours along."""
+"""Encode a batch so that one faulty text does not fail the others."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pc_worker.errors import EncodingFailed
 
 
 def encode_isolating(encoder: Encoder, texts: Sequence[str]) -> list[Vector | EncodingFailed]:
-    """Give per text, in order, its vector or the error that it alone causes.
+    """Return per text, in order, its vector of shape (dim,) or the error that it alone causes.
 
-    What is no text's fault (no memory, a model that is gone) is raised, not returned.
+    Errors that no text causes (no memory, a missing model) are raised, not returned.
     """
     return bisect(texts, lambda part: list(encoder.encode(part)), failure=EncodingFailed)

@@ -1,4 +1,4 @@
-"""Which backend encodes, and the encoder around it."""
+"""Chooses the backend and builds the encoder."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def load_encoder(
         model: Empty or ``builtin`` for the built-in one, the path of a folder, or a name in the
             local Hugging Face cache. Nothing is downloaded.
         cache: Folder for exported models, shared by all processes; made if missing.
-        backend: ``auto`` (a GPU if there is one, else ONNX Runtime where it agrees with the
+        backend: ``auto`` (a GPU if there is one, else ONNX Runtime if it agrees with the
             reference, else PyTorch), ``torch``, ``onnx`` or ``onnx-int8``.
         threads: CPU threads of this encoder; cores ÷ processes.
-        tokens_per_batch: What the model sees at once, padding included; peak memory follows it.
-        overlap_tokens: What neighbouring passages share at most.
+        tokens_per_batch: Tokens of one batch, padding included; determines peak memory.
+        overlap_tokens: Most tokens that neighbouring passages share.
 
     Raises:
         ModelUnavailable: If the model is not here, broken, or the backend does not agree with it.
@@ -100,7 +100,7 @@ def _has_gpu() -> bool:
 
 
 def _warm(encoder: ModelEncoder, folder: ModelFolder) -> None:
-    """Encode once: the first call is slow, and a model that is broken shows it now."""
+    """Encode once: the first call is slow, and a broken model fails now."""
     try:
         encoder.encode(["warm"])
     except EncodingFailed as error:

@@ -1,4 +1,4 @@
-"""What an encoder is, what it gives, and how it fails."""
+"""The protocol of encoders, and the types they return."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Vector = NDArray[np.float32]  # shape (dim,), L2-normalised
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelIdentity:
-    """What makes vectors comparable: equal identities, comparable vectors.
+    """The identity of a model: vectors are comparable if their identities are equal.
 
     Attributes:
         name: The model's name for people.
-        revision: Hash of everything that shapes a vector; int8 vectors have one of their own.
+        revision: Hash of everything that affects a vector; int8 vectors have a revision of their own.
         dimension: Length of a vector.
-        normalised: Whether vectors have length 1; encoders of this package always give such.
+        normalised: Whether vectors have length 1; always true for encoders of this package.
     """
 
     name: str
@@ -32,22 +32,22 @@ class ModelIdentity:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """A piece of a text: characters from ``start`` up to, not including, ``end``."""
+    """A span of a text: characters from ``start`` up to, not including, ``end``."""
 
     start: int
     end: int
 
 
 class Encoder(Protocol):
-    """Texts in, vectors out; safe to share between threads and usable after a fork."""
+    """Encodes texts as vectors; safe to share between threads and usable after a fork."""
 
     @property
     def identity(self) -> ModelIdentity:
-        """Which model this is."""
+        """The model's identity."""
 
     @property
     def backend(self) -> str:
-        """What computes: ``torch``, ``onnx`` or ``onnx-int8``."""
+        """``torch``, ``onnx`` or ``onnx-int8``."""
 
     @property
     def max_tokens(self) -> int:
@@ -55,28 +55,28 @@ class Encoder(Protocol):
 
     @property
     def truncated_texts(self) -> int:
-        """How many distinct texts per call, added up since the start, were cut to the window."""
+        """Number of distinct texts per call, summed since the start, that were cut to the window."""
 
     @property
     def encoded_tokens(self) -> int:
-        """How many tokens the model has seen since the start, padding left out."""
+        """Number of tokens the model has processed since the start, without padding."""
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """Give one vector per text, in order; equal texts (see ``normalised_text``) are encoded once.
+        """Return vectors of shape (texts, dim), in order; equal texts (see ``normalised_text``) are encoded once.
 
         Raises:
             EncodingFailed: If one of the texts cannot be encoded; see ``encode_isolating``.
         """
 
     def encode_query(self, text: str) -> Vector:
-        """Give the vector of a search query, with the prompt that the model wants before queries.
+        """Return the vector of a search query, shape (dim,), with the model's query prompt.
 
         Raises:
             EncodingFailed: If the text cannot be encoded.
         """
 
     def passages(self, text: str) -> list[Span]:
-        """Give the whole text when it fits the window, else overlapping pieces that each do."""
+        """Return the whole text when it fits the window, else overlapping passages that each do."""
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Give per text how many tokens it has; more than ``max_tokens`` means it would be cut."""
+        """Return the number of tokens of each text; more than ``max_tokens`` means that it would be cut."""

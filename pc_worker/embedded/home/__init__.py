@@ -1,1 +1,1 @@
-"""A home folder: its place, its owner, what it keeps."""
+"""A home folder: its location, its owner, its files."""

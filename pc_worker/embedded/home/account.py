@@ -8,24 +8,24 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-#: Linux's overflow id, which is nobody's on every distribution; used where no such name exists.
+#: Linux's overflow id, the user ``nobody`` of every distribution; used if that name does not exist.
 NOBODY_ID = 65534
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user and group without any further groups."""
+    """A user and a group, without supplementary groups."""
 
     uid: int
     gid: int
 
     def may_search(self, folder: Path) -> bool:
-        """Tell whether this account can reach what lies in ``folder``, by the modes of it and all its parents."""
+        """Return whether this account can reach files in ``folder``, by the modes of it and all its parents."""
         real = folder.resolve()
         return all(self._has(path, stat.S_IXOTH) for path in (real, *real.parents))
 
     def may_read(self, path: Path) -> bool:
-        """Tell whether this account can reach and read ``path``."""
+        """Return whether this account can reach and read ``path``."""
         real = path.resolve()
         return self.may_search(real.parent) and self._has(real, stat.S_IROTH)
 
@@ -36,7 +36,7 @@ class Account:
 
 
 def server_account() -> Account | None:
-    """Give the account PostgreSQL must run as, or None where it can run as this user."""
+    """Return the account PostgreSQL must run as, or None where it can run as this user."""
     if os.geteuid() != 0:
         return None
     try:
@@ -47,7 +47,7 @@ def server_account() -> Account | None:
 
 
 def name_of(uid: int) -> str:
-    """Give a user's name for people, or the bare number where it has none."""
+    """Return a user's name for people, or the bare number where it has none."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -17,13 +17,13 @@ from pc_worker.errors import HomeUnusable
 FILE_NAME = "addresses.json"
 #: The name in ``pids`` of the process that writes the file and keeps the others running.
 OWNER = "up"
-#: The key, beyond those of `Addresses`, that holds the owner's start, so that a reused pid fools nobody.
+#: The key, in addition to those of `Addresses`, of the owner's start time: it exposes a reused pid.
 _STARTED = "started"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
-    """What a running stack really uses; addresses are HOST:PORT."""
+    """The addresses in use by a running stack, HOST:PORT each."""
 
     gateway: str
     flower: str
@@ -32,12 +32,12 @@ class Addresses:
     metrics: str
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
-    #: Name of a part or server → pid; ``up`` is added when written.
+    #: Name of a component or server → pid; ``up`` is added when written.
     pids: Mapping[str, int]
 
 
 def write_addresses(home: Path, addresses: Addresses) -> None:
-    """Publish ``addresses`` as this process's, whole or not at all, mode 0600; again after a part was restarted.
+    """Publish ``addresses`` atomically, mode 0600; repeated after a component was restarted.
 
     Raises:
         OSError: If the home cannot be written.
@@ -49,9 +49,9 @@ def write_addresses(home: Path, addresses: Addresses) -> None:
 
 
 def read_addresses(home: Path) -> Addresses | None:
-    """Give the running stack's addresses; None when nothing runs under this home, whatever a dead stack left there.
+    """Return the running stack's addresses; None if nothing runs under this home, also if a dead stack left the file.
 
-    They are trusted while their writer lives: it starts again whatever else dies, under the same addresses.
+    They are valid while their writer lives: it restarts any component that dies, under the same address.
 
     Raises:
         HomeUnusable: If the home belongs to another user.
@@ -66,7 +66,7 @@ def read_addresses(home: Path) -> Addresses | None:
 
 
 def _trusted(content: bytes) -> Addresses | None:
-    with contextlib.suppress(ValueError, KeyError, TypeError):  # not of our writing
+    with contextlib.suppress(ValueError, KeyError, TypeError):  # not written by us
         entries = json.loads(content)
         started = started_at(int(entries["pids"][OWNER]))
         if started is not None and started == entries[_STARTED]:
@@ -75,5 +75,5 @@ def _trusted(content: bytes) -> Addresses | None:
 
 
 def remove_addresses(home: Path) -> None:
-    """Withdraw the addresses; harmless when there are none."""
+    """Remove the addresses; does nothing if there are none."""
     (home / FILE_NAME).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""One owner per home: a lock that the kernel releases when its holder dies, however it dies."""
+"""One owner per home: a lock that the kernel releases when its holder dies, for any reason."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Ownership:
         self._descriptor: int | None = descriptor
 
     def release(self) -> None:
-        """Let the next owner in; again is harmless."""
+        """Release the lock; a second call does nothing."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -36,7 +36,7 @@ class Ownership:
 
 
 def own_home(home: Path) -> Ownership:
-    """Make ``home`` if it is missing, and take it for this process.
+    """Create ``home`` if it is missing, and lock it for this process.
 
     Raises:
         HomeInUse: If a live process owns it.
@@ -44,13 +44,13 @@ def own_home(home: Path) -> Ownership:
     """
     try:
         if not home.exists():
-            # Root's database server runs as nobody, who must be able to pass through, not to look around.
+            # Root's database server runs as ``nobody``, which must be able to traverse the folder, not to list it.
             home.mkdir(parents=True, mode=0o711 if os.geteuid() == 0 else 0o700)
         return own_folder(home)
     except PermissionError as exc:
         raise HomeUnusable(home, why_unusable(home)) from exc
     except OSError as exc:
-        raise HomeUnusable(home, f"cannot be used ({exc.strerror}): mend that") from exc
+        raise HomeUnusable(home, f"cannot be used ({exc.strerror}): fix that") from exc
 
 
 def own_folder(folder: Path) -> Ownership:
@@ -83,7 +83,7 @@ def _lock(folder: Path, descriptor: int) -> None:
 
 
 def why_unusable(path: Path) -> str:
-    """Say, as `HomeUnusable` wants it, why this user has no access to ``path``."""
+    """Return why this user has no access to ``path``, as the reason of a `HomeUnusable`."""
     try:
         owner = path.stat().st_uid
     except OSError:

@@ -1,4 +1,4 @@
-"""Where the database server's folder lies: in the home, or outside when its account cannot reach it there."""
+"""The location of the database server's folder: in the home, or outside if its account cannot reach it there."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pc_worker.embedded.home.account import Account
 from pc_worker.errors import ServiceFailed
 
 NAME = "postgres"
-#: Each followed by a random name that the home's link remembers.
+#: Prefixes; a random name follows, which the home's link stores.
 OUTSIDE = ("/var/lib/pc_worker/", "/var/tmp/pc_worker-")  # noqa: S108 - made exclusively, under a random name
 
 
 def place_for(home: Path, account: Account | None, *, outside: Sequence[str] = OUTSIDE) -> Path:
-    """Give the server's folder, made if missing: ``HOME/postgres``, or where that name links to.
+    """Return the server's folder, made if missing: ``HOME/postgres``, or where that name links to.
 
     It moves outside, with its data, when ``account`` cannot reach the home: no folder's mode is ever changed for it.
     No server may be running on it.

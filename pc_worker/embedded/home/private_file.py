@@ -1,4 +1,4 @@
-"""Writes small files that hold secrets: whole or not at all, and for their owner's eyes only."""
+"""Small files with secrets: replaced atomically, readable by their owner only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a home remembers of its servers between runs: passwords and ports."""
+"""What a home stores about its servers between runs: passwords and ports."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ HomeState = dict[str, ServerState]
 
 
 def new_state() -> ServerState:
-    """Give a state with a new random password (192 bits, no character that URLs or SQL would need to quote)."""
+    """Return a state with a new random password: 192 bits, no character that URLs or SQL must quote."""
     return ServerState(password=secrets.token_urlsafe(24))
 
 
 def read_state(home: Path) -> HomeState:
-    """Give what the home remembers; empty for a new home.
+    """Return the stored state; empty for a new home.
 
     Raises:
         HomeUnusable: If the file is damaged.
@@ -48,5 +48,5 @@ def read_state(home: Path) -> HomeState:
 
 
 def write_state(home: Path, state: HomeState) -> None:
-    """Remember ``state``, mode 0600."""
+    """Store ``state``, mode 0600."""
     write_private(home / FILE_NAME, json.dumps({name: asdict(entry) for name, entry in state.items()}, indent=1))

@@ -1,4 +1,4 @@
-"""Tells one process from another that later got the same pid."""
+"""The identity of a process: distinguishes it from a later one with the same pid."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ PROC = Path("/proc")
 
 
 def started_at(pid: int) -> str | None:
-    """Give what no two processes with the same pid share: the boot and the start in clock ticks; None = not alive."""
+    """Return the boot id and the start time in clock ticks, which identify a process; None if it is not alive."""
     fields = _stat(pid)
     # A zombie has ended; the start time is field 22 of man 5 proc, and the state, field 3, is our first.
     return None if not fields or fields[0] in "ZX" else f"{_boot()}:{fields[19]}"
 
 
 def parent_of(pid: int) -> int | None:
-    """Give the pid of a process's parent; None = not there."""
+    """Return the pid of a process's parent; None = not there."""
     fields = _stat(pid)
     return int(fields[1]) if fields else None
 
@@ -47,7 +47,7 @@ def _stat(pid: int) -> list[str]:
 def _boot() -> str:
     try:
         return (PROC / "sys/kernel/random/boot_id").read_text().strip()
-    except OSError:  # hidden in some sandboxes; the start time alone still tells processes of one boot apart
+    except OSError:  # hidden in some sandboxes; the start time alone distinguishes processes of one boot
         return ""
 
 

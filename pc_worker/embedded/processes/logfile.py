@@ -1,4 +1,4 @@
-"""Log files of child processes: appended to by the child, kept small by its owner."""
+"""Log files of child processes: appended to by the child, truncated by its owner."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import shutil
 from pathlib import Path
 from typing import BinaryIO
 
-#: A file this long becomes ``<name>.log.1``, so a part never holds more than twice this.
+#: A file this long becomes ``<name>.log.1``, so a component never uses more than twice this.
 MAX_BYTES = 8 * 1024 * 1024
 #: How far back to look for the reason of a failure.
 TAIL_BYTES = 8 * 1024
 
-#: What the system itself refuses: such a line is the cause, whatever is complained of afterwards.
+#: Errors of the operating system: such a line is the cause, and later lines are consequences.
 _CAUSES = tuple(
     os.strerror(number)
     for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOMEM, errno.EADDRINUSE, errno.EMFILE)
@@ -24,16 +24,16 @@ _COMPLAINTS = ("FATAL", "PANIC", "ERROR", "error:", "Error", "Fatal", "failed")
 _PREFIX = re.compile(r"^(\S+ [\d:.]+ UTC \[\d+\]|\d+:\w \d+ \w+ \d+ [\d:.]+ [#*.-]) +")
 
 
-def telling_line(text: str) -> str:
-    """Give the line of a program's output that best says why it ended.
+def relevant_line(text: str) -> str:
+    """Return the line of a program's output that best explains why it ended.
 
-    That is the last one that names what the system refused, else its last complaint, else its last line.
+    The last line with an error of the operating system, else the last error line, else the last line.
     """
     lines = [_PREFIX.sub("", line.strip()) for line in text.splitlines() if line.strip()]
     for words in (_CAUSES, _COMPLAINTS, ("",)):
-        if telling := [line for line in lines if any(word in line for word in words)]:
-            return telling[-1]
-    return "it said nothing"
+        if relevant := [line for line in lines if any(word in line for word in words)]:
+            return relevant[-1]
+    return "it printed nothing"
 
 
 class LogFile:
@@ -54,7 +54,7 @@ class LogFile:
         return file
 
     def trim(self) -> None:
-        """Move an overlong file's text aside; what its child writes in that instant may be lost."""
+        """Move the text of a too long file to ``<name>.log.1``; text written at that instant may be lost."""
         try:
             if self.path.stat().st_size <= self._max_bytes:
                 return
@@ -65,7 +65,7 @@ class LogFile:
         self._since = 0
 
     def recent(self) -> str:
-        """Give what was written since ``open``, its last 8 kB at most."""
+        """Return the text written since ``open``, at most its last 8 kB."""
         try:
             with self.path.open("rb") as file:
                 end = file.seek(0, os.SEEK_END)

@@ -1,4 +1,4 @@
-"""Ties a child's life to its parent's, so that ``kill -9`` of an owner leaves nothing behind."""
+"""The parent-death signal: a child ends with its parent, so that ``kill -9`` of an owner leaves no process behind."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(death_signal: signal.Signals = signal.SIGKILL) -> None:
-    """Have the kernel send ``death_signal`` to this process when the thread that started it ends.
+    """Ask the kernel to send ``death_signal`` to this process when the thread that started it ends.
 
     For a child that is already running, such as one of a worker's pool.
 
     Raises:
-        OSError: If the kernel refuses, which Linux does only for an unknown signal.
+        OSError: If the kernel does not accept the signal.
     """
     _set_death_signal(_prctl(), death_signal)
 
 
-def tether(death_signal: signal.Signals) -> Callable[[], None]:
-    """Give a ``preexec_fn`` that ties the child to this process.
+def parent_death_signal(death_signal: signal.Signals) -> Callable[[], None]:
+    """Return a ``preexec_fn`` that sets the child's parent-death signal.
 
     Raises:
         RuntimeError: If called outside the main thread: the signal follows the parent *thread*, and any other
             thread may end while the process lives.
     """
     if threading.current_thread() is not threading.main_thread():
-        raise RuntimeError("children are started from the main thread, whose end they are tied to")
-    # The library is looked up here: between fork and exec only the bare call is safe.
+        raise RuntimeError("children must be started from the main thread: they end with it")
+    # The function is looked up here: between fork and exec only the bare call is safe.
     return functools.partial(_tie, _prctl(), os.getpid(), death_signal)
 
 

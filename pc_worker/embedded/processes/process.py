@@ -1,4 +1,4 @@
-"""One supervised child: started tied to us, started again when it dies unasked, stopped with all it started."""
+"""One supervised child: restarted when it dies unexpectedly, ended with its parent, stopped with all it started."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import IO
 
 from pc_worker.embedded.home.account import Account
 from pc_worker.embedded.processes.backoff import Backoff
-from pc_worker.embedded.processes.logfile import LogFile, telling_line
-from pc_worker.embedded.processes.parent_death import tether
+from pc_worker.embedded.processes.logfile import LogFile, relevant_line
+from pc_worker.embedded.processes.parent_death import parent_death_signal
 
-#: How often an ending process is looked at, in seconds.
+#: Seconds between checks of an ending process.
 POLL_S = 0.01
 
 
@@ -26,7 +26,7 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What to run, as whom, and with which signals it ends."""
+    """The program of a child, its account, and the signals that end it."""
 
     name: str
     argv: tuple[str, ...]
@@ -38,12 +38,12 @@ class Command:
     stop_signal: signal.Signals = signal.SIGTERM
     #: Sent by the kernel when this process dies.
     death_signal: signal.Signals = signal.SIGKILL
-    #: Called before each start: clears what a killed predecessor left behind.
+    #: Called before each start: removes what a killed predecessor left.
     before_start: Callable[[], None] = _nothing
 
 
 class Process:
-    """A running ``Command``; ``tend`` it now and then from the main thread."""
+    """A running ``Command``; call ``tend`` regularly from the main thread."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Process:
     ) -> None:
         self.command = command
         self.log = log
-        #: Deaths in a row that nobody asked for.
+        #: Consecutive unexpected deaths.
         self.deaths = 0
         #: How it last ended: a code, or minus a signal's number; None = it has not ended yet.
         self.exit_code: int | None = None
@@ -70,12 +70,12 @@ class Process:
         return None if self._child is None or self._has_ended() else self._child.pid
 
     @property
-    def last_words(self) -> str:
-        """The line of its log since its last start that best says what went wrong."""
-        return telling_line(self.log.recent())
+    def failure_line(self) -> str:
+        """The line of its log since its last start that best explains its end."""
+        return relevant_line(self.log.recent())
 
     def start(self) -> None:
-        """Start the command in a session of its own, tied to this process.
+        """Start the command in a session of its own; it ends with this process.
 
         Raises:
             OSError: If it cannot be executed.
@@ -86,7 +86,7 @@ class Process:
         self._started = self._clock()
 
     def tend(self) -> bool:
-        """Start it again if it died unasked and its wait is over; tell whether that happened now."""
+        """Restart it if it died unexpectedly and its delay is over; return whether it was restarted now."""
         if not self._is_wanted:
             return False
         self.log.trim()
@@ -110,7 +110,7 @@ class Process:
             os.kill(self._child.pid, self.command.stop_signal)
 
     def finish(self, deadline: float) -> None:
-        """Wait for its end until ``deadline`` on the clock, then kill it; what it started is killed with it."""
+        """Wait for its end until ``deadline`` on the clock, then kill it; its descendants are killed with it."""
         self._is_wanted = False
         while self._child is not None and not self._has_ended() and self._clock() < deadline:
             time.sleep(POLL_S)
@@ -124,7 +124,7 @@ class Process:
         flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
         try:
             return os.waitid(os.P_PID, self._child.pid, flags) is not None
-        except ChildProcessError:  # whoever started us ignores SIGCHLD, so the kernel has reaped it
+        except ChildProcessError:  # our parent ignores SIGCHLD, which we inherit, so the kernel has reaped it
             return True
 
     def _reap(self) -> None:
@@ -163,5 +163,5 @@ def _spawn(command: Command, *, stdin: IO[bytes], output: IO[bytes]) -> subproce
         group=None if account is None else account.gid,
         extra_groups=None if account is None else [],
         # Runs after the change of user, which would undo it.
-        preexec_fn=tether(command.death_signal),
+        preexec_fn=parent_death_signal(command.death_signal),
     )

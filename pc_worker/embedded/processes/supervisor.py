@@ -1,4 +1,4 @@
-"""Keeps a set of child processes running, and ends them together."""
+"""A set of child processes: kept running, and ended together."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ class Supervisor:
         return process
 
     def watch(self) -> list[str]:
-        """Start again, without waiting, what died and is due; give the names started, for the log."""
+        """Restart, without waiting, what died and is due; return the names of those restarted, for the log."""
         return [name for name, process in self._processes.items() if process.tend()]
 
     def stop(self, grace_s: float) -> None:
         """Ask all to stop, the newest first, wait ``grace_s`` for the last of them, and kill the rest.
 
-        What a child started is killed with it. Exit codes stay readable; again is harmless.
+        Descendants of a child are killed with it. Exit codes stay readable; a second call does nothing.
         """
         newest_first = list(reversed(self._processes.values()))
         deadline = time.monotonic() + grace_s

@@ -1,4 +1,4 @@
-"""Makes a database cluster, whole or not at all, and sets its password without a running server."""
+"""Creates a database cluster atomically, and sets its password without a running server."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pc_worker.embedded.home.account import Account
-from pc_worker.embedded.processes.logfile import telling_line
-from pc_worker.embedded.processes.parent_death import tether
+from pc_worker.embedded.processes.logfile import relevant_line
+from pc_worker.embedded.processes.parent_death import parent_death_signal
 from pc_worker.errors import ServiceFailed
 
 #: The superuser's name and its database's.
 ROLE = "pc_worker"
-#: Nothing of ours, such as PGPORT or LD_LIBRARY_PATH, may steer the server.
+#: No variable of ours, such as PGPORT or LD_LIBRARY_PATH, may affect the server.
 ENVIRONMENT: Mapping[str, str] = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 
 def version_of(data: Path) -> str | None:
-    """Give the major version of the cluster in ``data``; None = there is none yet.
+    """Return the major version of the cluster in ``data``; None = there is none yet.
 
     Raises:
         ServiceFailed: If something else lies there.
@@ -37,10 +37,10 @@ def version_of(data: Path) -> str | None:
 def make_cluster(data: Path, *, programs: Path, account: Account | None, password: str) -> None:
     """Make a cluster with checksums, UTF-8 and the database ``pc_worker`` in ``data``, which must not exist.
 
-    It is made under another name and renamed when it is complete, so one that was cut short is simply made anew.
+    It is created under another name and renamed when it is complete; an incomplete one is created again.
 
     Raises:
-        ServiceFailed: With what ``initdb`` said, a full disk for one.
+        ServiceFailed: With the error of ``initdb``, for example a full disk.
     """
     partial = data.with_name(f"{data.name}.partial")
     if partial.exists():
@@ -54,7 +54,7 @@ def make_cluster(data: Path, *, programs: Path, account: Account | None, passwor
 
 
 def set_password(data: Path, *, programs: Path, account: Account | None, password: str) -> None:
-    """Give the superuser of a stopped cluster a new password.
+    """Set a new password for the superuser of a stopped cluster.
 
     Raises:
         ServiceFailed: If the cluster cannot be opened.
@@ -81,7 +81,7 @@ def _password_sql(password: str) -> str:
 
 
 def _run_sql(sql: str, data: Path, *, programs: Path, account: Account | None) -> None:
-    # Single-user mode reads one statement a line, and goes on after errors unless told otherwise.
+    # Single-user mode reads one statement a line, and goes on after errors unless configured otherwise.
     argv = [str(programs / "postgres"), "--single", "-D", str(data), "-c", "exit_on_error=true", "postgres"]
     _run(argv, account=account, stdin=sql.encode())
 
@@ -98,10 +98,10 @@ def _run(argv: Sequence[str], *, account: Account | None, stdin: bytes = b"") ->
             user=None if account is None else account.uid,
             group=None if account is None else account.gid,
             extra_groups=None if account is None else [],
-            preexec_fn=tether(signal.SIGKILL),
+            preexec_fn=parent_death_signal(signal.SIGKILL),
             check=False,
         )
     except OSError as exc:
         raise ServiceFailed("postgres", f"{argv[0]} cannot be executed ({exc})") from exc
     if done.returncode != 0:
-        raise ServiceFailed("postgres", telling_line(done.stdout.decode(errors="replace")))
+        raise ServiceFailed("postgres", relevant_line(done.stdout.decode(errors="replace")))

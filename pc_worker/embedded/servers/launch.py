@@ -19,25 +19,25 @@ POLL_S = 0.01
 
 
 class Server(Protocol):
-    """What must be known of a server to run it."""
+    """What is needed to run a server."""
 
     name: str
 
     def prepare(self, password: str, *, is_new: bool) -> Ownership:
-        """Make folders and data ready, no server left running; give the lock on them."""
+        """Prepare folders and data, end servers left running, and return the lock on the folder."""
 
     def command(self, port: int) -> Command:
-        """Give what to run."""
+        """Return what to run."""
 
     def is_ready(self, port: int) -> bool:
-        """Tell whether it takes connections."""
+        """Return whether it takes connections."""
 
     def url(self, port: int, password: str) -> str:
-        """Give its URL."""
+        """Return its URL."""
 
 
 def launch(supervisor: Supervisor, server: Server, preferred_port: int | None) -> int:
-    """Start a prepared server, without waiting; give the port it was told.
+    """Start a prepared server, without waiting; return its port.
 
     Raises:
         ServiceFailed: If its program cannot be executed.
@@ -51,7 +51,7 @@ def launch(supervisor: Supervisor, server: Server, preferred_port: int | None) -
 
 
 def settle(supervisor: Supervisor, server: Server, port: int) -> int:
-    """Wait until a launched server answers; give its port, another one if the first was taken meanwhile.
+    """Wait until a launched server answers; return its port, which differs if the first was taken meanwhile.
 
     Raises:
         ServiceFailed: If it ends, or does not answer in two minutes.
@@ -63,7 +63,7 @@ def settle(supervisor: Supervisor, server: Server, port: int) -> int:
             break
         port = launch(supervisor, server, None)
     process = supervisor[server.name]
-    raise ServiceFailed(server.name, f"{process.last_words} (see {process.log.path})")
+    raise ServiceFailed(server.name, f"{process.failure_line} (see {process.log.path})")
 
 
 def _answers(supervisor: Supervisor, server: Server, port: int) -> bool:
@@ -73,7 +73,7 @@ def _answers(supervisor: Supervisor, server: Server, port: int) -> bool:
         if server.is_ready(port):
             return True
         if time.monotonic() > deadline:
-            words = f"no answer in {TIMEOUT_S:.0f} s; last it said: {process.last_words}"
-            raise ServiceFailed(server.name, f"{words} (see {process.log.path})")
+            reason = f"no answer in {TIMEOUT_S:.0f} s; last output: {process.failure_line}"
+            raise ServiceFailed(server.name, f"{reason} (see {process.log.path})")
         time.sleep(POLL_S)
     return False

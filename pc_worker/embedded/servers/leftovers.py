@@ -1,4 +1,4 @@
-"""Ends servers that a killed owner left running on a home's data, before new ones start on it."""
+"""Ends servers that a killed owner left running on a home's data, before new ones start there."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ POLL_S = 0.02
 def end_leftovers(folder: Path, programs: Collection[str], stop_signal: signal.Signals) -> None:
     """Stop every process named in ``programs`` that works in ``folder``; kill what outlives the grace time.
 
-    Only the holder of the home's lock may call this: nobody else's server can then be working there.
+    Only the holder of the home's lock may call this: no other server can then be working there.
     """
     found = working_in(folder, programs)
-    # A server ends its own children; those whose server is gone are told themselves.
+    # A server ends its own children; those whose server is gone get the signal themselves.
     signal_all([pid for pid in found if parent_of(pid) not in found], stop_signal)
     signal_all(_outliving(folder, programs), signal.SIGKILL)
     _outliving(folder, programs)

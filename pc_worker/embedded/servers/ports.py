@@ -1,4 +1,4 @@
-"""Loopback ports: kept from run to run while nobody else has taken them."""
+"""Loopback ports: kept from run to run unless another process uses them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ HOST = "127.0.0.1"
 
 
 def free_port(preferred: int | None = None) -> int:
-    """Give ``preferred`` if a server can listen there now, else any free port of 127.0.0.1."""
+    """Return ``preferred`` if a server can listen there now, else any free port of 127.0.0.1."""
     if preferred and _can_listen(preferred):
         return preferred
     with socket.create_server((HOST, 0)) as listener:

@@ -1,4 +1,4 @@
-"""Our PostgreSQL: what it is told, where it is, and when it is ready."""
+"""The embedded PostgreSQL: its settings, its command, and when it is ready."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SETTINGS = {
     "effective_cache_size": "1GB",
     "random_page_cost": "1.1",  # SSDs
     "jit": "off",  # the wheel has no JIT to load
-    # Nobody replicates from here, and minimal WAL spares bulk loads into new tables.
+    # There are no replicas, and minimal WAL makes bulk loads into new tables cheaper.
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_logical_replication_workers": "0",
@@ -56,7 +56,7 @@ class Postgres:
         self._account = server_account()
 
     def prepare(self, password: str, *, is_new: bool) -> Ownership:
-        """Make place, programs and cluster ready, no server left running; give the lock on the place.
+        """Prepare folder, programs and cluster, end servers left running, and return the lock on the folder.
 
         ``is_new`` says that the cluster, if there is one, has another password.
 
@@ -79,7 +79,7 @@ class Postgres:
         return ownership
 
     def command(self, port: int) -> Command:
-        """Give what to run; the password is in the cluster."""
+        """Return the command; the password is in the cluster."""
         settings = SETTINGS | (SETTINGS_18 if self._version == "18" else {}) | {"port": str(port)}
         options = [option for name, value in settings.items() for option in ("-c", f"{name}={value}")]
         return Command(
@@ -94,17 +94,17 @@ class Postgres:
         )
 
     def is_ready(self, port: int) -> bool:
-        """Tell whether the server started last takes connections on ``port``."""
+        """Return whether the server started last takes connections on ``port``."""
         try:
             lines = (self._data / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return False
-        # The server's own way of telling pg_ctl: the fourth line is its port, the eighth its state. No older
+        # The server's own interface to pg_ctl: the fourth line is its port, the eighth its state. No older
         # server's file can lie here, because `_clear` removed it.
         return len(lines) >= 8 and lines[3] == str(port) and lines[7].strip() == "ready"
 
     def url(self, port: int, password: str) -> str:
-        """Give the libpq URL of the database."""
+        """Return the libpq URL of the database."""
         return f"postgresql://{ROLE}:{password}@{HOST}:{port}/{ROLE}"
 
     def _prepare_cluster(self, place: Path, password: str, *, is_new: bool) -> None:

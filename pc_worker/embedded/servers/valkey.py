@@ -1,4 +1,4 @@
-"""Our Redis-compatible server: what it is told, where it is, and when it is ready."""
+"""The embedded Redis-compatible server: its settings, its command, and when it is ready."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ SETTINGS = {
     "protected-mode": "yes",
     "daemonize": "no",
     "databases": "16",
-    # A crash loses a second at most, and the reconciler mends that from PostgreSQL.
+    # A crash loses at most one second, which the reconciler restores from PostgreSQL.
     "appendonly": "yes",
     "appendfsync": "everysec",
     "save": '""',
-    # A full server must refuse writes, which callers see, not forget tasks, which nobody would see.
+    # A full server must reject writes, which callers notice, and not evict tasks, which they would not.
     "maxmemory-policy": "noeviction",
     "tcp-keepalive": "60",
     "loglevel": "notice",
@@ -44,9 +44,9 @@ class Valkey:
         self._data = home / "valkey"
 
     def prepare(self, password: str, *, is_new: bool) -> Ownership:
-        """Make its folder ready, no server left running; give the lock on the folder.
+        """Prepare its folder, end servers left running, and return the lock on the folder.
 
-        ``is_new`` is of no matter here: the password is given at each start.
+        ``is_new`` does not matter here: the password is set at each start.
 
         Raises:
             ServiceFailed: If no server program is installed.
@@ -59,7 +59,7 @@ class Valkey:
         return ownership
 
     def command(self, port: int) -> Command:
-        """Give what to run; the configuration goes in by standard input, because it holds the password."""
+        """Return what to run; the configuration goes in by standard input, because it holds the password."""
         settings = SETTINGS | {"port": str(port), "dir": _quoted(self._data), "requirepass": self._password}
         return Command(
             name=NAME,
@@ -71,7 +71,7 @@ class Valkey:
         )
 
     def is_ready(self, port: int) -> bool:
-        """Tell whether it has loaded its data and answers; only our own server takes the password."""
+        """Return whether it has loaded its data and answers; only our own server takes the password."""
         try:
             with socket.create_connection((HOST, port), timeout=1) as connection:
                 connection.sendall(f"AUTH {self._password}\r\nPING\r\n".encode())
@@ -80,7 +80,7 @@ class Valkey:
             return False
 
     def url(self, port: int, password: str) -> str:
-        """Give the URL of its first database."""
+        """Return the URL of its first database."""
         return f"redis://:{password}@{HOST}:{port}/0"
 
     def _clear(self) -> None:

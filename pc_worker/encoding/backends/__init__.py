@@ -1,1 +1,1 @@
-"""What runs a model: ONNX Runtime, PyTorch."""
+"""The backends that run a model: ONNX Runtime and PyTorch."""

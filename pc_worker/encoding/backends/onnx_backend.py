@@ -14,9 +14,9 @@ from pc_worker.errors import EncodingFailed, ModelUnavailable
 
 
 class OnnxForward:
-    """A graph from token ids and attention mask to vectors; safe for threads.
+    """A graph from token ids and attention mask to vectors; thread-safe.
 
-    A fork leaves a session's threads behind in the parent, so each process opens its own.
+    The threads of a session do not survive a fork, so each process opens its own session.
     """
 
     def __init__(self, graph: Path, *, threads: int) -> None:
@@ -24,7 +24,7 @@ class OnnxForward:
         self._sessions: dict[int, Any] = {os.getpid(): _session(graph, threads)}
 
     def __call__(self, ids: Ids, mask: Ids) -> Vectors:
-        """Give vectors of shape (texts, dim) for arrays of shape (texts, longest).
+        """Return vectors of shape (texts, dim) for arrays of shape (texts, longest).
 
         Raises:
             EncodingFailed: If the graph cannot take these ids.
@@ -40,7 +40,7 @@ class OnnxForward:
         return np.asarray(vectors, dtype=np.float32)
 
     def _session(self) -> Any:
-        # The parent's session stays in the table: freeing it here would wait for threads that are not here.
+        # The parent's session stays in the table: freeing it here would wait for threads of the parent.
         process = os.getpid()
         if process not in self._sessions:
             self._sessions[process] = _session(self._graph, self._threads)
@@ -54,12 +54,12 @@ def _session(graph: Path, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors: its warnings speak of devices that nobody asked for
-    # Between two calls a waiting thread would burn a core.
+    options.log_severity_level = 3  # errors only: its warnings are about devices that are not used
+    # Between two calls a waiting thread would use a whole core.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
         return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
     except (Fail, InvalidProtobuf, NoSuchFile) as error:
         raise ModelUnavailable(
-            f"the exported model {graph} is broken: delete its folder, it is made anew ({error})"
+            f"the exported model {graph} is broken: delete its folder, it is exported again ({error})"
         ) from error

@@ -1,4 +1,4 @@
-"""The reference backend: PyTorch through sentence-transformers, in fp16 where a GPU agrees with it."""
+"""The reference backend: PyTorch through sentence-transformers, in fp16 on a GPU if the vectors agree."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = get_logger(__name__)
 
 
 def load_reference(folder: ModelFolder, *, device: str = "cpu") -> Any:
-    """Give the ``SentenceTransformer`` of ``folder``; nothing is downloaded, no code of the model's runs.
+    """Return the ``SentenceTransformer`` of ``folder``; nothing is downloaded, no code of the model is executed.
 
     Raises:
         ModelUnavailable: If sentence-transformers is not installed, or cannot load it.
@@ -42,9 +42,9 @@ def load_reference(folder: ModelFolder, *, device: str = "cpu") -> Any:
 
 
 def reference_vectors(model: Any, texts: list[str], *, prompt: str) -> Vectors:
-    """Give what ``SentenceTransformer.encode`` makes of ``texts``, L2-normalised."""
+    """Return the vectors of ``SentenceTransformer.encode``, shape (texts, dim), L2-normalised."""
     vectors = np.asarray(model.encode(texts, prompt=prompt, show_progress_bar=False), dtype=np.float32)
-    # Here, not by the model: one in fp16 would give lengths that are off by 0.0003.
+    # Here, not by the model: in fp16 its lengths would be wrong by 0.0003.
     normalised: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return normalised
 
@@ -52,7 +52,7 @@ def reference_vectors(model: Any, texts: list[str], *, prompt: str) -> Vectors:
 def torch_forward(folder: ModelFolder, *, threads: int) -> Forward:
     """Load ``folder`` on the GPU, or without one on ``threads`` threads of the CPU.
 
-    The number of threads is the whole process's: that is how PyTorch counts.
+    The number of threads is that of the whole process: PyTorch has no other setting.
 
     Raises:
         ModelUnavailable: If PyTorch is not installed, or the model cannot be loaded.
@@ -64,11 +64,11 @@ def torch_forward(folder: ModelFolder, *, threads: int) -> Forward:
     torch.set_num_threads(threads)
     on_gpu = torch.cuda.is_available()
     model = load_reference(folder, device="cuda" if on_gpu else "cpu")
-    return _TorchForward(halved_where_equal(model, folder) if on_gpu else model)
+    return _TorchForward(in_fp16_if_equal(model, folder) if on_gpu else model)
 
 
-def halved_where_equal(model: Any, folder: ModelFolder, *, min_cosine: float = EXACT) -> Any:
-    """Give ``model`` in fp16 if its vectors come this near to those in fp32, else as it was."""
+def in_fp16_if_equal(model: Any, folder: ModelFolder, *, min_cosine: float = EXACT) -> Any:
+    """Return ``model`` in fp16 if its vectors agree with those in fp32, else unchanged."""
     probes = probe_texts()
     exact = reference_vectors(model, probes, prompt=folder.document_prompt)
     agreement = compared(reference_vectors(model.half(), probes, prompt=folder.document_prompt), exact)

@@ -15,7 +15,7 @@ def quantise(source: Path, target: Path) -> None:
     """Write ``source`` to ``target`` with every product of activations and weights in int8.
 
     Each token's activations have a scale of their own, taken from that token alone: so a text's
-    vector does not depend on the texts beside it in a batch, as it does where ONNX Runtime's own
+    vector does not depend on the other texts of a batch, as it does where ONNX Runtime's own
     dynamic quantisation takes one scale for the whole batch, and it agrees better with the exact one.
     """
     import onnx
@@ -46,7 +46,7 @@ class _Rewriter:
         self._constant("int8_one", np.float32(1))
 
     def replaced(self, node: Any) -> list[Any]:
-        """Give the nodes that stand for ``node``: itself, unless it multiplies by a weight matrix."""
+        """Return the nodes that stand for ``node``: itself, unless it multiplies by a weight matrix."""
         if node.op_type != "MatMul" or node.input[1] not in self._weights:
             return [node]
         activations, weights = node.input

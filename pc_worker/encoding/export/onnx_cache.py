@@ -1,4 +1,4 @@
-"""Exported models on disk: made once, however many processes want one at the same moment."""
+"""Exported models on disk: exported once, also if several processes need one at the same time."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Exported:
 
 
 def exported(folder: ModelFolder, identity: ModelIdentity, *, backend: str, cache: Path) -> Exported:
-    """Give the graph of a model from ``cache``, exporting it first if it is not there.
+    """Return the graph of a model from ``cache``, exporting it first if it is not there.
 
     The export runs in a process of its own: the built-in model takes two seconds, any other ten seconds and 1 GB.
-    Processes that want the same model meanwhile wait for it. Killed at any moment, it leaves nothing
+    Other processes that need the same model wait for it. Killed at any time, it leaves nothing
     that is taken for done.
 
     Raises:
@@ -82,7 +82,7 @@ def _export(folder: ModelFolder, place: Path, *, backend: str) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock of ``path``; the kernel frees it when its holder dies."""
+    """Hold the lock of ``path``; the kernel releases it when its holder dies."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="ascii") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

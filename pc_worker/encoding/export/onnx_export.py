@@ -54,7 +54,7 @@ def _write_exact(folder: ModelFolder, graph: Path, probes: list[str]) -> Vectors
 
 
 def export_graph(reference: Any, target: Path) -> None:
-    """Write the whole model, pooling and normalisation included, as a graph.
+    """Write the model as a graph, with pooling and normalisation.
 
     Its inputs are ``ids`` and ``mask``, both int64 (texts, longest); its output is float32 (texts, dim).
     The attention of ``reference`` is changed to the form that a graph can hold.

@@ -1,4 +1,4 @@
-"""A sentence-transformers model on disk: where it lies and what its configuration says."""
+"""A sentence-transformers model on disk: its location and its configuration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BUILT_IN = "all-MiniLM-L6-v2"
 IN_WHEEL = "built_in_model"
 DOCUMENT_PROMPTS = ("document", "passage", "corpus")  # as sentence-transformers looks for them
 
-SHAPING = (  # beside the weights, what decides about a vector
+SHAPING = (  # the files that, with the weights, determine a vector
     "config.json",
     "modules.json",
     "sentence_bert_config.json",
@@ -24,7 +24,7 @@ SHAPING = (  # beside the weights, what decides about a vector
     "tokenizer.json",
     "tokenizer_config.json",
 )
-# Models whose first position is the one after the padding token's id.
+# Models whose first position follows the padding token's id.
 COUNTING_FROM_PADDING = {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet"}
 
 Config = Mapping[str, object]
@@ -32,17 +32,17 @@ Config = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFolder:
-    """What is known of a model without loading its weights.
+    """A model's properties that are known without loading its weights.
 
     Attributes:
         path: The folder, resolved.
         name: The model's name for people.
         dimension: Length of a vector.
         max_tokens: The window, special tokens included.
-        padding: Id of the token that fills short rows.
-        lower_case: Whether texts are lowered before the tokenizer sees them.
-        document_prompt: What stands before each text.
-        query_prompt: What stands before each query.
+        padding: Id of the padding token.
+        lower_case: Whether texts are lower-cased before tokenization.
+        document_prompt: The prefix of each text.
+        query_prompt: The prefix of each query.
     """
 
     path: Path
@@ -56,7 +56,7 @@ class ModelFolder:
 
     @property
     def shaping_files(self) -> list[Path]:
-        """The files that decide about a vector: weights, tokenizer and configuration.
+        """The files that determine a vector: weights, tokenizer and configuration.
 
         Raises:
             ModelUnavailable: If there are no weights among them.
@@ -64,7 +64,7 @@ class ModelFolder:
         folders = [self.path, *sorted(set(_modules(self.path).values()) - {self.path})]
         weights = [file for folder in folders for file in _weights(folder)]
         if not weights:
-            raise ModelUnavailable(f"the model folder {self.path} has no *.safetensors or *.bin: copy it anew")
+            raise ModelUnavailable(f"the model folder {self.path} has no *.safetensors or *.bin: copy it again")
         return weights + [file for folder in folders for name in SHAPING if (file := folder / name).is_file()]
 
 
@@ -138,7 +138,7 @@ def _weights(folder: Path) -> list[Path]:
 
 
 def _modules(path: Path) -> dict[str, Path]:
-    """Give the folder of each module by the last part of its type, as ``Pooling``."""
+    """Return the folder of each module by the last part of its type, as ``Pooling``."""
     listed = cast("list[dict[str, str]]", _json(path / "modules.json", missing=[]))
     return {module["type"].rpartition(".")[2]: path / module["path"] for module in listed}
 
@@ -158,7 +158,7 @@ def _dimension(modules: Mapping[str, Path], config: Config) -> int:
 
 
 def _poolings(pooling: Config) -> int:
-    """Count the poolings that stand side by side in a vector; old files have a flag for each kind."""
+    """Count the poolings that are concatenated in a vector; old files have a flag for each kind."""
     kinds = pooling.get("pooling_mode")
     if isinstance(kinds, list):
         return len(kinds)
@@ -172,7 +172,7 @@ def _window(path: Path, config: Config, sentence: Config) -> int:
     places = _number(config, "max_position_embeddings")
     if config.get("model_type") in COUNTING_FROM_PADDING:
         places -= 1 + cast("int", config.get("pad_token_id") or 0)
-    # Tokenizers without a limit of their own name 10^30.
+    # Tokenizers without a limit have 10^30.
     return min(places, _number(tokenizer, "model_max_length")) if "model_max_length" in tokenizer else places
 
 

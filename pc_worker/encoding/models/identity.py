@@ -1,4 +1,4 @@
-"""Which model a folder holds, told from its content."""
+"""The identity of the model in a folder, computed from its content."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pc_worker.encoding.models.folder import ModelFolder, find_model
 from pc_worker.encoding.protocol import ModelIdentity
 
 INT8 = "onnx-int8"
-INT8_MARK = "+int8"  # rounded weights give other vectors, never to be mixed with the exact ones
+INT8_MARK = "+int8"  # rounded weights have other vectors, never to be mixed with the exact ones
 
 
 def identify_model(model: str, *, backend: str = "auto", cache: Path | None = None) -> ModelIdentity:
-    """Tell which model ``model`` is without loading it: its files are hashed.
+    """Return the identity of ``model`` without loading it: its files are hashed.
 
     Args:
         model: As for ``load_encoder``.
@@ -55,7 +55,7 @@ def _stamp(file: Path) -> list[str | int]:
 
 
 def _content_hash(folder: ModelFolder) -> str:
-    """Give 16 hex digits; they do not depend on where the folder lies."""
+    """Return 16 hex digits; they do not depend on where the folder lies."""
     total = sha256()
     for path in folder.shaping_files:
         with path.open("rb") as file:

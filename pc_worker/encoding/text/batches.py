@@ -1,4 +1,4 @@
-"""Texts of like length together, as many as a token budget allows."""
+"""Batches of texts of similar length, within a token budget."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Ids = NDArray[np.int64]  # shape (texts, longest), padded on the right
 def token_batches(lengths: Sequence[int], *, tokens_per_batch: int) -> Iterator[list[int]]:
     """Yield the indexes of ``lengths`` in batches of at most ``tokens_per_batch`` tokens with padding.
 
-    Longest first, so that the first batch already needs the most memory that any will; an item
+    Longest first, so that the first batch needs the most memory of all; an item
     longer than the budget is a batch of its own.
 
     >>> list(token_batches([2, 9, 3, 3], tokens_per_batch=6))
@@ -31,7 +31,7 @@ def token_batches(lengths: Sequence[int], *, tokens_per_batch: int) -> Iterator[
 
 
 def padded(rows: Sequence[TokenIds], *, padding: int) -> tuple[Ids, Ids]:
-    """Give token ids and attention mask of ``rows``, the longest of which comes first."""
+    """Return token ids and attention mask of ``rows``, shape (texts, longest) each; the longest row comes first."""
     ids = np.full((len(rows), len(rows[0])), padding, dtype=np.int64)
     mask = np.zeros_like(ids)
     for place, row in enumerate(rows):

@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 
 def normalised_text(text: str) -> str:
-    """Give ``text`` in Unicode NFC with every run of white space as one blank and none at the ends.
+    """Return ``text`` in Unicode NFC with every run of white space as one blank and none at the ends.
 
     >>> normalised_text("  Java,\\n\\t Spring ")
     'Java, Spring'
@@ -16,7 +16,7 @@ def normalised_text(text: str) -> str:
 
 
 def text_hash(text: str) -> bytes:
-    """Give the 16-byte hash under which the vector of ``text`` is found again.
+    """Return the 16-byte hash under which the vector of ``text`` is stored.
 
     Texts that are equal once normalised have equal hashes. A lone surrogate, which no encoder
     accepts, still has a hash of its own.

@@ -1,4 +1,4 @@
-"""Where sentences end, in the scripts that our texts are written in."""
+"""Sentence boundaries, in several scripts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pc_worker.encoding.protocol import Span
 
 # Closing quotes and brackets belong to the sentence that they close.
 CLOSING = r"[\"'”’»)\]}」』）】〉》]*"
-# A full stop is no end where a small letter follows ("approx. five") or a short form or an initial
-# stands before it ("Dr. Kim", "J. Smith"). A single line break is none: texts come with wrapped lines.
+# A full stop is not an end before a lower-case letter ("approx. five"), or after an abbreviation or an
+# initial ("Dr. Kim", "J. Smith"). A single line break is not one: texts have wrapped lines.
 SENTENCE_END = re.compile(
     rf"[。！？｡︒।؟۔]+{CLOSING}\s*"
     rf"|[!?…]+{CLOSING}(?:\s+|$)"

@@ -1,4 +1,4 @@
-"""A model's tokenizer: the token ids of texts, cut to the window, and how many there are."""
+"""A model's tokenizer: token ids of texts, cut to the window, and their number."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pc_worker.encoding.models.folder import ModelFolder
 from pc_worker.encoding.text.batches import TokenIds
 from pc_worker.errors import EncodingFailed, ModelUnavailable
 
-# A text's tokens take a hundred times its own memory, so no more of it is looked at than the window
+# The tokens of a text need a hundred times its memory, so no more of it is tokenized than the window
 # needs (English: 4 to 5 characters a token), and not all texts at once.
 CHARACTERS_PER_TOKEN = 16
 TEXTS_AT_ONCE = 64
@@ -21,11 +21,11 @@ def load_tokens(folder: ModelFolder) -> Tokens:
     """Load the tokenizer of a model.
 
     Raises:
-        ModelUnavailable: If it is missing or of the old form.
+        ModelUnavailable: If it is missing or of the old format.
     """
     path = folder.path / "tokenizer.json"
     if not path.is_file():
-        raise ModelUnavailable(f"{path} is missing: save the model anew with SentenceTransformer(…).save_pretrained(…)")
+        raise ModelUnavailable(f"{path} is missing: save the model with SentenceTransformer(…).save_pretrained(…)")
     return Tokens(Tokenizer.from_file(str(path)), max_tokens=folder.max_tokens, lower_case=folder.lower_case)
 
 
@@ -33,41 +33,41 @@ class Tokens:
     """Tokenizer of one model; safe to share between threads."""
 
     def __init__(self, tokenizer: Tokenizer, *, max_tokens: int, lower_case: bool) -> None:
-        # Set once and never again: the tokenizer is shared, and these change it in place.
+        # Set once: the tokenizer is shared, and these calls change it in place.
         tokenizer.no_padding()
         tokenizer.enable_truncation(max_tokens)
         self._tokenizer = tokenizer
         self._lower_case = lower_case
-        self._look = max_tokens * CHARACTERS_PER_TOKEN
+        self._most_chars = max_tokens * CHARACTERS_PER_TOKEN
         self._special = tokenizer.num_special_tokens_to_add(is_pair=False)
 
     def ids(self, texts: Sequence[str]) -> Iterator[tuple[TokenIds, bool]]:
         """Yield per text its token ids, at most a window, and whether it was cut for that.
 
         Raises:
-            EncodingFailed: If a text is no sequence of Unicode characters.
+            EncodingFailed: If a text is not valid Unicode.
         """
         for start in range(0, len(texts), TEXTS_AT_ONCE):
             part = texts[start : start + TEXTS_AT_ONCE]
-            for text, encoding in zip(part, self._encoded([text[: self._look] for text in part]), strict=True):
-                whole = encoding if len(text) <= self._look else self._looked_further(text, encoding)
+            for text, encoding in zip(part, self._encoded([text[: self._most_chars] for text in part]), strict=True):
+                whole = encoding if len(text) <= self._most_chars else self._with_more_characters(text, encoding)
                 yield whole.ids, bool(whole.overflowing)
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        """Give per text the number of its tokens, special ones included, were there no window."""
+        """Return the number of tokens of each text, with special ones, without the window's limit."""
         return [self._length(encoding) for text in texts for encoding in self._encoded([text])]
 
-    def _looked_further(self, text: str, encoding: Any) -> Any:
-        # White space and over-long words take characters without giving tokens.
-        look = self._look
-        while not encoding.overflowing and look < len(text):
-            look *= 2
-            (encoding,) = self._encoded([text[:look]])
+    def _with_more_characters(self, text: str, encoding: Any) -> Any:
+        # White space and over-long words have characters but few tokens.
+        most = self._most_chars
+        while not encoding.overflowing and most < len(text):
+            most *= 2
+            (encoding,) = self._encoded([text[:most]])
         return encoding
 
     def _length(self, encoding: Any) -> int:
-        pieces = [encoding, *encoding.overflowing]
-        return sum(len(piece.ids) - self._special for piece in pieces) + self._special
+        parts = [encoding, *encoding.overflowing]
+        return sum(len(part.ids) - self._special for part in parts) + self._special
 
     def _encoded(self, texts: Sequence[str]) -> list[Any]:
         lowered = [text.lower() for text in texts] if self._lower_case else texts
@@ -75,5 +75,5 @@ class Tokens:
             return self._tokenizer.encode_batch_fast(lowered)
         except TypeError as error:
             raise EncodingFailed(
-                "a text holds half a character (a lone surrogate) or is no text: mend it in the source"
+                "a text holds half a character (a lone surrogate) or is no text: fix it in the source"
             ) from error

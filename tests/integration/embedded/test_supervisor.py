@@ -58,13 +58,13 @@ def test_a_part_that_lives_is_left_alone(supervisor: Supervisor) -> None:
     assert supervisor.pids == pids
 
 
-def test_deaths_in_a_row_are_counted_and_their_last_words_kept(supervisor: Supervisor) -> None:
+def test_deaths_in_a_row_are_counted_and_their_failure_line_kept(supervisor: Supervisor) -> None:
     supervisor.start(shell("echo 'error: port taken' >&2; exit 2"))
 
     eventually(lambda: watched_deaths(supervisor) >= 3)
 
     assert supervisor.exit_codes == {"part": 2}
-    eventually(lambda: supervisor["part"].last_words == "error: port taken")
+    eventually(lambda: supervisor["part"].failure_line == "error: port taken")
 
 
 def test_stopping_lets_a_part_end_in_its_own_way(supervisor: Supervisor) -> None:

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from pc_worker.encoding import Encoder
-from pc_worker.encoding.backends.torch_backend import halved_where_equal, load_reference
+from pc_worker.encoding.backends.torch_backend import in_fp16_if_equal, load_reference
 from pc_worker.encoding.models.folder import find_model
 from pc_worker.errors import ModelUnavailable
 
@@ -16,7 +16,7 @@ from pc_worker.errors import ModelUnavailable
 def test_fp16_is_taken_where_its_vectors_are_as_good_as_equal() -> None:
     folder = find_model("")
 
-    model = halved_where_equal(load_reference(folder), folder)
+    model = in_fp16_if_equal(load_reference(folder), folder)
 
     assert {str(parameter.dtype) for parameter in model.parameters()} == {"torch.float16"}
 
@@ -25,7 +25,7 @@ def test_fp16_is_taken_where_its_vectors_are_as_good_as_equal() -> None:
 def test_fp16_is_refused_where_its_vectors_differ() -> None:
     folder = find_model("")
 
-    model = halved_where_equal(load_reference(folder), folder, min_cosine=1.1)
+    model = in_fp16_if_equal(load_reference(folder), folder, min_cosine=1.1)
 
     assert {str(parameter.dtype) for parameter in model.parameters()} == {"torch.float32"}
 

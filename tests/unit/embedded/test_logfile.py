@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pc_worker.embedded.processes.logfile import LogFile, telling_line
+from pc_worker.embedded.processes.logfile import LogFile, relevant_line
 
 
 @pytest.mark.parametrize(
@@ -26,11 +26,11 @@ from pc_worker.embedded.processes.logfile import LogFile, telling_line
         pytest.param(
             "8303:M 21 Nov 2026 08:03:43.329 # Bad file format", "Bad file format", id="without Valkey's prefix"
         ),
-        pytest.param(" \n", "it said nothing", id="nothing at all"),
+        pytest.param(" \n", "it printed nothing", id="nothing at all"),
     ],
 )
-def test_the_telling_line_is_the_last_complaint_or_the_last_line(text: str, line: str) -> None:
-    assert telling_line(text) == line
+def test_the_relevant_line_is_the_last_complaint_or_the_last_line(text: str, line: str) -> None:
+    assert relevant_line(text) == line
 
 
 def test_recent_begins_with_the_present_child(tmp_path: Path) -> None:
