@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from pc_worker.reader.text.frequent import HANGUL, HANZI, KANJI
+from pc_worker.reader.text.latin import LATIN, certain, readings
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -16,13 +17,11 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 #: Read if they win, in this order if two read alike.
-CANDIDATES = ("cp949", "cp932", "gb18030", "cp1252")
+CANDIDATES = ("cp949", "cp932", "gb18030", *LATIN)
 #: Looked at too, so that their texts are not taken for another's; read if the user names them.
-_RIVALS = ("big5", "euc_jp", "cp1251", "koi8-r", "cp1250")
+_RIVALS = ("big5", "euc_jp", "cp1251", "koi8-r")
 #: A text in its right encoding scores 0.6 to 1; in a wrong one less than 0.45.
 _ENOUGH, _AHEAD = 0.55, 0.1
-#: Letters that hardly any language of the encoding has, but those of a related encoding in their place.
-_STRANGE = {"cp1252": "šžŠŽðþÐÞŸ", "cp1250": ""}
 _PUNCTUATION = "“”‘’–—…€£¥§©®°™«»¿¡·•½¼¾²³´ªº"
 
 
@@ -53,21 +52,20 @@ def guess(sample: bytes) -> Guess | list[str]:
 
 
 def _judged(sample: bytes) -> Guess | list[str]:
-    scores: list[tuple[float, int, str]] = []
-    for place, name in enumerate((*CANDIDATES, *_RIVALS)):
-        text = _decoded(sample, name)
-        if text is not None:
-            scores.append((_score(text, name), -place, name))
-    scores.sort(reverse=True)
-    considered = [f"{name} {score:.2f}" for score, _, name in scores[:4]]
-    if not scores or scores[0][0] < _ENOUGH or scores[0][2] not in CANDIDATES:
+    texts = {name: text for name in (*CANDIDATES, *_RIVALS) if (text := _decoded(sample, name)) is not None}
+    latin = readings({name: text for name, text in texts.items() if name in LATIN})
+    fits = {reading.encoding: reading.fit for reading in latin}
+    scores = {name: _score(text, name) * fits.get(name, 1.0) for name, text in texts.items()}
+    ranked = sorted(scores, key=lambda name: -scores[name])
+    considered = [f"{name} {scores[name]:.2f}" for name in ranked[:5]]
+    best = latin[0].encoding if ranked and ranked[0] in LATIN else next(iter(ranked), "")
+    if scores.get(best, 0.0) < _ENOUGH or best not in CANDIDATES:
         return considered
-    best, _, name = scores[0]
-    ahead = best - (scores[1][0] if len(scores) > 1 else 0.0)
-    if ahead < _AHEAD:
+    others = [name for name in ranked if name != best and not (name in LATIN and best in LATIN)]
+    ahead = scores[best] - (scores[others[0]] if others else 0.0)
+    if ahead < _AHEAD or (best in LATIN and not certain(latin)):
         return considered
-    text = _decoded(sample, name) or ""
-    return Guess(name, _by_size(0.5 + min(ahead, 0.5), sum(not c.isascii() for c in text)))
+    return Guess(best, _by_size(0.5 + min(ahead, 0.5), sum(not c.isascii() for c in texts[best])))
 
 
 def _by_size(certainty: float, seen: int) -> float:
@@ -104,8 +102,8 @@ def _score(text: str, encoding: str) -> float:
     """Return how much the characters beyond ASCII look like text in one of the encoding's languages, 0 to 1."""
     if encoding in ("cp1251", "koi8-r"):
         return _cyrillic(text)
-    if encoding in ("cp1252", "cp1250"):
-        return _european(text, strange=_STRANGE[encoding]) - (0.12 if encoding == "cp1250" else 0.0)
+    if encoding in LATIN:
+        return _european(text)
     marks = [c for c in text if not c.isascii()]
     if encoding == "euc_jp" and not any("ぁ" <= c <= "ー" for c in marks):
         return 0.75 * sum(map(_japanese, marks)) / max(len(marks), 1)  # Chinese reads as Japanese without kana
@@ -149,7 +147,7 @@ def _sign(c: str) -> float:
     return 0.05
 
 
-def _european(text: str, *, strange: str) -> float:
+def _european(text: str) -> float:
     """Return the score of a text whose marked letters should stand alone between plain ones."""
     points, seen, at = 0.0, 0, 0
     while at < len(text):
@@ -160,18 +158,16 @@ def _european(text: str, *, strange: str) -> float:
         while end < len(text) and not text[end].isascii():
             end += 1
         before, after = text[at - 1 : at], text[end : end + 1]
-        points += _run(text[at:end], before, after, strange)
+        points += _run(text[at:end], before, after)
         seen, at = seen + end - at, end
     return points / seen if seen else 0.0
 
 
-def _run(run: str, before: str, after: str, strange: str) -> float:
+def _run(run: str, before: str, after: str) -> float:
     if len(run) > 2:
         return 0.0
     beside = before.isalpha() or after.isalpha()
-    return sum(0.4 if c in strange else _letter(c, before, beside=beside) for c in run) * (
-        1.0 if len(run) == 1 else 0.7
-    )
+    return sum(_letter(c, before, beside=beside) for c in run) * (1.0 if len(run) == 1 else 0.8)
 
 
 def _letter(c: str, before: str, *, beside: bool) -> float:
