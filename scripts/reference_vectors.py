@@ -1,6 +1,6 @@
 """Writes the stored reference vectors of the built-in model; run it after a change of that model or of the probe texts.
 
-Run as ``python scripts/reference_vectors.py``; needs the full installation.
+Run as ``python -m scripts.reference_vectors``; needs the full installation.
 """
 
 from __future__ import annotations

