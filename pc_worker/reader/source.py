@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pc_worker.reader.digest import ALGORITHM, Hash
+from pc_worker.reader.digest import ALGORITHM, Hash, hash_beside
 from pc_worker.reader.errors import SourceChanged, broken, not_a_table
 
 #: Bytes hashed at a time: few, to stay in the processor's cache; many, as each step waits for the interpreter.
@@ -95,22 +94,22 @@ class Source:
 
     def begin_digest(self) -> None:
         """From now on hash what is read, so that a pass over the file gives its digest without a second one."""
-        self._hash, self._hashed = Hash(), 0
+        self._hash, self._hashed = hash_beside(self.size), 0
 
     def end_digest(self) -> str:
         """The digest of the whole content; reads what nobody read since ``begin_digest``."""
-        state, self._hash = self._hash or Hash(), None
+        state = self._hash or Hash()
         self._hash_file(state, self._hashed, self.size)
+        self._hash = None
         return state.text()
 
     def _hash_on(self, offset: int, data: bytes) -> None:
         """Hash ``data``, which was read at ``offset``, and first what was passed over before it."""
-        state, self._hash = self._hash, None
-        if state is None:
+        if self._hash is None:
             return
-        self._hash_file(state, self._hashed, offset)
-        state.update(memoryview(data)[max(0, self._hashed - offset) :])
-        self._hash, self._hashed = state, offset + len(data)
+        self._hash_file(self._hash, self._hashed, offset)
+        self._hash.update(memoryview(data)[max(0, self._hashed - offset) :])
+        self._hashed = offset + len(data)
 
     def digest(self, algorithm: str = ALGORITHM) -> str:
         """The digest of the content; reads the whole file in steps."""
@@ -119,17 +118,8 @@ class Source:
         return state.text()
 
     def _hash_file(self, state: Hash, start: int, stop: int) -> None:
-        for piece in self._pieces(start, stop):
-            state.update(piece)
-
-    def _pieces(self, start: int, stop: int) -> Iterator[memoryview]:
-        """The bytes from ``start`` to ``stop`` in steps; each piece is valid until the next."""
-        room = memoryview(bytearray(max(0, min(_DIGEST_STEP, stop - start))))
         for offset in range(start, stop, _DIGEST_STEP):
-            piece = room[: stop - offset]
-            if os.preadv(self._fd, [piece], offset) != len(piece):
-                raise SourceChanged(self.path, "it is shorter than it was")
-            yield piece
+            state.update(self._read(offset, min(_DIGEST_STEP, stop - offset)))
 
     def check_unchanged(self, digest: str | None = None) -> None:
         """Check that nobody wrote to the file since it was opened.
@@ -149,6 +139,9 @@ class Source:
 
     def close(self) -> None:
         """Give the descriptor back; reading is an error afterwards."""
+        if self._hash is not None:
+            self._hash.stop()
+            self._hash = None
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
