@@ -14,6 +14,7 @@ from pc_worker.reader.formats.sniff import format_of, packing_of
 from pc_worker.reader.index import sidecar
 from pc_worker.reader.index.sidecar import Notes
 from pc_worker.reader.limits import Limits
+from pc_worker.reader.memory import keep_freed_memory
 from pc_worker.reader.options import ReadOptions
 from pc_worker.reader.source import Fingerprint, Source
 from pc_worker.reader.spool import Place, is_of, notes_of
@@ -63,6 +64,7 @@ def open_part(path: Path, *, limits: Limits, options: ReadOptions) -> Table:
 
 
 def _opened(place: Place, limits: Limits, options: ReadOptions) -> Table:
+    keep_freed_memory()
     try:
         if place.source.size > limits.file_bytes:
             raise over_limit(f"the file has {place.source.size} bytes and the limit is {limits.file_bytes}")
