@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -191,7 +192,7 @@ def dict_cells(rows: Sequence[Any], names: Sequence[str]) -> dict[str, Sequence[
 
     The work grows with the cells that the rows have, not with rows times columns: each row may have keys of its own.
     """
-    if not all(type(key) is str for row in rows for key in row):
+    if not set(map(type, chain.from_iterable(rows))) <= {str}:
         rows = [{label_text(key): value for key, value in row.items()} for row in rows]
     if len(rows) * len(names) <= _MOSTLY_PRESENT * sum(map(len, rows)):
         return {name: [row.get(name, MISSING) for row in rows] for name in names}

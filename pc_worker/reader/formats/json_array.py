@@ -6,15 +6,19 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from pc_worker.reader.errors import Refused, broken, over_limit
-from pc_worker.reader.formats.json_rows import check_depth, json_format, too_deep
+from pc_worker.reader.formats.json_rows import STEP, check_depth, json_format, too_deep
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.source import Source
 
-_STEP = 1 << 20
 _BLANK = " \t\r\n"
 _MARK = b"\xef\xbb\xbf"
 _decode = json.JSONDecoder().raw_decode
+_decode_whole = msgspec.json.Decoder().decode
+#: Objects in a row that do not end as expected, after which that is not tried again.
+_GUESSES = 16
 
 
 class _Text:
@@ -24,17 +28,20 @@ class _Text:
         content: The file.
         start: The byte to begin at.
         limits: The budgets.
+        step: Bytes to read at a time.
     """
 
-    def __init__(self, content: Source, start: int, limits: Limits) -> None:
-        self._content, self._limits = content, limits
+    def __init__(self, content: Source, start: int, limits: Limits, step: int) -> None:
+        self._content, self._limits, self._step = content, limits, step
         self._base = self._end = start
         self._rest = b""
         self.text, self.at = "", 0
-        self._told = 0
+        self._told = self._wrong = 0
 
     def offset(self) -> int:
         """Return the byte offset of the place; what was passed since it was last asked for is looked at once."""
+        if self._told == self.at:
+            return self._base
         passed = self.text[self._told : self.at]
         self._base += len(passed) if passed.isascii() else len(passed.encode("utf-8"))
         self._told = self.at
@@ -42,7 +49,7 @@ class _Text:
 
     def more(self) -> bool:
         """Drop what is used, and read on, at least as much as is kept; False at the end of the file."""
-        length = min(max(_STEP, len(self.text) - self.at), self._content.size - self._end)
+        length = min(max(self._step, len(self.text) - self.at), self._content.size - self._end)
         if length <= 0:
             return False
         if len(self.text) - self.at > self._limits.cell_bytes:
@@ -97,9 +104,33 @@ class _Text:
                 self.at = end
                 return value
 
+    def plain_object(self, row: int) -> tuple[int, dict[str, Any]] | None:
+        """Return the next object with its offset, and use it and its comma, if it ends where the first ``},`` stands.
 
-def _objects(content: Source, start: int, row: int, limits: Limits) -> Iterator[tuple[int, dict[str, Any]]]:
-    text = _Text(content, start or _after_mark(content), limits)
+        Return None, and use nothing, if it does not, as one that holds objects. No object is the beginning of another,
+        so what decodes is the whole. msgspec is several times faster than json, and refuses what json may still take.
+        """
+        start, end = self.at, self.text.find("},", self.at) + 1
+        if end == 0 or self._wrong > _GUESSES or not self.text.startswith("{", start):
+            return None
+        piece = self.text[start:end]
+        try:
+            value = _decode_whole(piece)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            self._wrong += 1
+            return None
+        offset = self.offset()
+        if piece.count("[") + piece.count("{") > self._limits.depth:
+            check_depth(value, self._limits, offset, row)
+        self._wrong, self.at, self._told = 0, end + 1, end + 1
+        self._base = offset + 1 + (len(piece) if piece.isascii() else len(piece.encode("utf-8")))
+        return offset, value
+
+
+def _objects(
+    content: Source, start: int, row: int, limits: Limits, step: int
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    text = _Text(content, start or _after_mark(content), limits, step)
     if start == 0:
         text.next_mark()
         text.at += 1
@@ -107,6 +138,9 @@ def _objects(content: Source, start: int, row: int, limits: Limits) -> Iterator[
             text.at += 1
             return _check_end(text, row)
     while True:
+        while found := text.plain_object(row):
+            yield found
+            row += 1
         mark, offset = text.next_mark(), text.offset()
         if mark != "{":
             raise _no_object(mark, offset, row)

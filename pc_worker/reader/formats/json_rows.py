@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -17,8 +17,11 @@ from pc_worker.reader.source import Source
 from pc_worker.reader.table import dict_cells
 
 _STRIDE = 64
-#: Yields the objects of a file from a byte on, each with its offset; told the number of the first, for messages.
-Objects = Callable[[Source, int, int, Limits], Iterator[tuple[int, dict[str, Any]]]]
+#: Bytes read at a time, at most.
+STEP = 1 << 20
+#: Yields the objects of a file from a byte on, each with its offset; told the number of the first, for messages, and
+#: how many bytes to read at a time.
+Objects = Callable[[Source, int, int, Limits, int], Iterator[tuple[int, dict[str, Any]]]]
 
 
 def json_format(container: str, objects: Objects) -> TableFormat:
@@ -44,11 +47,12 @@ def index_objects(content: Source, objects: Objects, limits: Limits, names: Sequ
         Refused: If one is not sound, there is none, or a limit is passed.
     """
     firsts, offsets, keys, count = longs(), longs(), dict.fromkeys(names), 0
-    for offset, value in objects(content, 0, 0, limits):
+    for offset, value in objects(content, 0, 0, limits, STEP):
         if count % _STRIDE == 0:
             firsts.append(count)
             offsets.append(offset)
-        keys.update(dict.fromkeys(value))
+        if not value.keys() <= keys.keys():
+            keys.update(dict.fromkeys(value))
         count += 1
         if count > limits.rows or len(keys) > limits.columns:
             raise over_limit("the table has more rows or columns than the limits allow", offset)
@@ -82,9 +86,11 @@ class JsonRows:
         """Return the cells of rows ``start`` up to ``stop`` of the named columns."""
         rows: list[dict[str, Any]] = []
         if start < stop:
-            mark = bisect_right(self._listing.firsts, start) - 1
-            first = self._listing.firsts[mark]
-            found = self._objects(self._content, self._listing.offsets[mark], first, self._limits)
+            listing = self._listing
+            mark, after = bisect_right(listing.firsts, start) - 1, bisect_left(listing.firsts, stop)
+            first, begin = listing.firsts[mark], listing.offsets[mark]
+            end = listing.offsets[after] if after < len(listing.offsets) else self._content.size
+            found = self._objects(self._content, begin, first, self._limits, min(STEP, end - begin))
             for number, (_, value) in enumerate(found, first):
                 if number >= start:
                     rows.append(value)
