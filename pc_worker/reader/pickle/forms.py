@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+
+import numpy as np
 
 from pc_worker.reader.pickle import opcodes as op
 
@@ -14,6 +14,8 @@ from pc_worker.reader.pickle import opcodes as op
 REFERENCES = rb"((?:\((?:j.{4}|h.){2,}+e|(?:j.{4}|h.)a)?)"
 #: Most forms of one file.
 MOST_FORMS = 16
+#: Cells found at a time, so that their references are checked together.
+_MOST_CELLS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +34,94 @@ class Form:
     own: int
 
 
+@dataclass(frozen=True, slots=True)
+class FormCells:
+    """Cells of one form that stand one after another.
+
+    Attributes:
+        starts: Where each begins.
+        end: Where the last ends.
+        counts: How many items each has.
+        indexes: The memo entries that the items of all of them refer to.
+    """
+
+    starts: np.ndarray
+    end: int
+    counts: np.ndarray
+    indexes: np.ndarray
+
+    @property
+    def longest(self) -> int:
+        """Bytes of the longest cell."""
+        return int(np.diff(self.starts, append=self.end).max())
+
+
 @lru_cache(maxsize=MOST_FORMS)
-def pattern(form: Form) -> re.Pattern[bytes]:
-    """One cell of ``form``, with its length and items as groups."""
+def _patterns(form: Form) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+    """Return what matches one cell of ``form``, with its items as a group, and what matches several."""
     around = [re.escape(part) for part in (form.head, form.middle, form.tail)]
-    return re.compile(around[0] + rb"K(.)" + around[1] + REFERENCES + around[2], re.DOTALL)
+    one = around[0] + b"K." + around[1] + REFERENCES + around[2]
+    return re.compile(one, re.DOTALL), re.compile(b"(?:%b){1,%d}+" % (one, _MOST_CELLS), re.DOTALL)
 
 
-def references_in(data: bytes, cell: re.Match[bytes]) -> Sequence[int]:
-    """The memo entries that the items of a ``cell`` in ``data`` refer to."""
-    (start, end), count = cell.span(2), cell[1][0]
-    at, stop = (start + 1, end - 1) if count > 1 else (start, end - count)
-    # The first is long, so the second stands where we look, and so on: all are.
-    if stop - at == _LONG * count and data[at:stop:_LONG] == _ALL_LONG[:count]:
-        return _long_references(count).unpack_from(data, at)
+def cells_in(data: bytes, form: Form, pos: int, stop: int) -> FormCells | None:
+    """Return the cells of ``form`` that begin at ``pos`` and end by ``stop``, or None if there is none.
+
+    A cell that does not have as many items as it says ends them.
+    """
+    one, several = _patterns(form)
+    found = several.match(data, pos, stop)
+    if found is None:
+        return None
+    spans = np.array([cell.span(1) for cell in one.finditer(data, pos, found.end())])
+    firsts, lasts = spans[:, 0], spans[:, 1]
+    raw = np.frombuffer(data, np.uint8)
+    counts = raw[firsts - len(form.middle) - 1].astype(np.int64)
+    starts, ends = firsts - len(form.head) - 2 - len(form.middle), lasts + len(form.tail)
+    places = _long_places(firsts, counts)
+    if (lasts - firsts == _long_sizes(counts)).all() and (raw[places] == op.LONG_BINGET).all():
+        return FormCells(starts, int(ends[-1]), counts, _numbers(raw, places))
+    return _one_by_one(data, spans, starts, ends, counts)
+
+
+def _long_sizes(counts: np.ndarray) -> np.ndarray:
+    """Return the bytes of items that are long references: several stand between MARK and APPENDS, one before APPEND."""
+    return _LONG * counts + np.minimum(counts, 2)
+
+
+def _long_places(firsts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return where the references of cells stand if all are long, given where the items of each cell begin."""
+    within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.repeat(firsts + (counts > 1), counts) + _LONG * within
+
+
+def _numbers(raw: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return the memo entries that the long references at ``places`` name."""
+    index = raw[places + 1].astype(np.int64)
+    for byte in range(1, 4):
+        index |= raw[places + 1 + byte].astype(np.int64) << 8 * byte
+    return index
+
+
+def _one_by_one(
+    data: bytes, spans: np.ndarray, starts: np.ndarray, ends: np.ndarray, counts: np.ndarray
+) -> FormCells | None:
+    """Return the cells at ``spans``, among whose references are short ones."""
+    indexes: list[int] = []
+    cells = 0
+    for (first, last), count in zip(spans.tolist(), counts.tolist(), strict=True):
+        own = _references(data, first, last)
+        if len(own) != count:
+            break
+        indexes += own
+        cells += 1
+    if cells == 0:
+        return None
+    return FormCells(starts[:cells], int(ends[cells - 1]), counts[:cells], np.array(indexes, dtype=np.int64))
+
+
+def _references(data: bytes, start: int, end: int) -> list[int]:
+    """Return the memo entries that the items between ``start`` and ``end`` refer to."""
     found, at = [], start + 1 if end > start and data[start] == op.MARK else start
     while at < end and data[at] in (op.LONG_BINGET, op.BINGET):
         width = 4 if data[at] == op.LONG_BINGET else 1
@@ -54,11 +130,5 @@ def references_in(data: bytes, cell: re.Match[bytes]) -> Sequence[int]:
     return found
 
 
-@lru_cache(maxsize=256)
-def _long_references(count: int) -> struct.Struct:
-    return struct.Struct("<" + "xI" * count)
-
-
-#: Bytes of a long reference; the opcodes of as many as a cell may have.
+#: Bytes of a long reference.
 _LONG = 5
-_ALL_LONG = bytes([op.LONG_BINGET]) * 255

@@ -6,6 +6,7 @@ import io
 import pickle
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, NoReturn
 
 import numpy as np
@@ -15,6 +16,7 @@ from pc_worker.reader.index.layout import Layout, Listing, Part
 from pc_worker.reader.pickle import opcodes as op
 from pc_worker.reader.pickle.decode.decoder import Decoder
 from pc_worker.reader.pickle.decode.vectors import decode_arrays
+from pc_worker.reader.pickle.flat_lists import OPENING
 from pc_worker.reader.source import Source
 
 #: Memo entries found again and kept at hand, and their bytes in the file, about; one stretch may have more of those.
@@ -109,13 +111,20 @@ class Cells:
         low, high = bisect_left(gets, begin), bisect_left(gets, end)
         values: list[Any] = []
         if low < high:
+            if (numbers := _all_long(data, high - low)) is not None and max(numbers) < listing.memos[first]:
+                return self._memos[listing.part].values(numbers)
             found = _references(data, np.frombuffer(gets[low:high], dtype=np.uint64).astype(np.int64) - begin)
             if found.are_all(data) and int(found.index.max()) < listing.memos[first]:
                 return self._memos[listing.part].values(found.index.tolist())
+            if (lengths := found.lists(data)) is not None and int(found.index.max()) < listing.memos[first]:
+                values = self._memos[listing.part].values(found.index.tolist())
+                return [values[end - length : end] for end, length in zip(accumulate(lengths), lengths, strict=True)]
             data, wanted = found.renumbered(data, listing.memos[first])
             values = self._memos[listing.part].values(wanted)
         stream = _preset(len(values)) + opening + self._without_frames(data, begin) + closing
-        return _Nameless(stream, values).load()  # type: ignore[no-any-return]  # a list, by its first opcode
+        unpickler = _Nameless(io.BytesIO(stream))
+        unpickler.persistent_load = values.__getitem__  # type: ignore[method-assign]  # called without a frame of Python
+        return unpickler.load()  # type: ignore[no-any-return]  # a list, by its first opcode
 
     def _without_frames(self, data: bytes, begin: int) -> bytes:
         frames = self._layout.frames
@@ -133,16 +142,8 @@ class Cells:
 class _Nameless(pickle.Unpickler):
     """Gives plain values only: names are refused, persistent ids are our own."""
 
-    def __init__(self, stream: bytes, values: list[Any]) -> None:
-        super().__init__(io.BytesIO(stream))
-        self._values = values
-
     def find_class(self, module: str, name: str) -> NoReturn:
         raise unsafe(f"the name {module}.{name} stands where only plain values were found before")
-
-    def persistent_load(self, number: int) -> Any:
-        return self._values[number]
-
 
 def _presets(count: int) -> bytes:
     """Opcodes that put ``count`` values, known by number, into the first memo entries."""
@@ -174,6 +175,21 @@ class _References:
         starts, stops = ends[gaps].tolist(), self.places[gaps + 1].tolist()
         return all(data[start:stop] == _BETWEEN for start, stop in zip(starts, stops, strict=True))
 
+    def lists(self, data: bytes) -> list[int] | None:
+        """Return how long each list is if ``data`` is lists of two or more long references, and no more; else None."""
+        if not data.startswith(OPENING) or data[-1] != op.APPENDS or not bool(self.long.all()):
+            return None
+        ends = self.places + _LONG
+        last = np.append(self.places[1:] != ends[:-1], True)
+        firsts = np.flatnonzero(np.append(True, last[:-1]))
+        if int(self.places[0]) != len(OPENING) or int(ends[-1]) != len(data) - 1:
+            return None
+        starts, stops = ends[last][:-1], self.places[firsts][1:]
+        # Between two lists stand a few opcodes, with or without the end of a batch.
+        if {data[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)} - _BETWEEN_LISTS:
+            return None
+        return np.diff(firsts, append=len(self.places)).tolist()  # type: ignore[no-any-return]  # numpy types it as Any
+
     def renumbered(self, data: bytes, memos: int) -> tuple[bytes, list[int]]:
         """``data`` with its references counted anew, and the earlier entries that come first in the new count.
 
@@ -190,6 +206,19 @@ class _References:
 
 #: What stands between two batches of items.
 _BETWEEN = bytes([op.APPENDS, op.MARK])
+#: What stands between the references of two lists, of one batch or of two.
+_BETWEEN_LISTS = {bytes([op.APPENDS]) + OPENING, bytes([op.APPENDS]) + _BETWEEN + OPENING}
+_LONG = 5
+_LONG_REFERENCE = np.dtype([("code", "u1"), ("index", "<u4")])
+
+
+def _all_long(data: bytes, count: int) -> list[int] | None:
+    """Return the entries that ``data`` refers to if it is ``count`` long references and nothing else; else None."""
+    if len(data) != _LONG * count:
+        return None
+    found = np.frombuffer(data, _LONG_REFERENCE)
+    # The first is long, so the second stands where this one is expected, and so on.
+    return found["index"].tolist() if bool((found["code"] == op.LONG_BINGET).all()) else None
 
 
 def _references(data: bytes, places: np.ndarray) -> _References:

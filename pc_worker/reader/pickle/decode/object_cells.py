@@ -13,15 +13,13 @@ import numpy as np
 
 from pc_worker.reader.pickle import opcodes as op
 from pc_worker.reader.pickle.described import Array
-from pc_worker.reader.pickle.forms import MOST_FORMS, REFERENCES, Form, pattern, references_in
+from pc_worker.reader.pickle.forms import MOST_FORMS, REFERENCES, Form, FormCells, cells_in
 from pc_worker.reader.pickle.walk.memo import CONTAINER, SCALAR, SPECIAL
 from pc_worker.reader.pickle.walk.nodes import OFFSET, ONE, SHIFT, Entry, Group, Items, Special
 from pc_worker.reader.pickle.walk.walker import Walker
 
 #: The length of such a cell is one byte.
 _MOST_ITEMS = 255
-#: Cells passed over at a time, so that their references are checked together.
-_MOST_CELLS = 1024
 _ITEMS = re.compile(REFERENCES, re.DOTALL)
 
 
@@ -70,24 +68,15 @@ def skip(w: Walker, pos: int) -> int:
 
 
 def _skip_cells(w: Walker, form: Form, pos: int) -> int:
-    one, end, longest = pattern(form).match, pos, 0
-    indexes: list[int] = []
-    starts: list[int] = []
-    while (cell := one(w.buf, end, w.limit)) and len(starts) < _MOST_CELLS:
-        own = references_in(w.buf, cell)
-        if len(own) != cell[1][0]:
-            break
-        starts.append(end)
-        indexes += own
-        longest, end = max(longest, cell.end() - end), cell.end()
-    weight = _weights(w, np.array(indexes, dtype=np.int64))
-    if not starts or weight is None:
+    cells = cells_in(w.buf, form, pos, w.limit)
+    weight = None if cells is None else _weights(w, cells.indexes)
+    if cells is None or weight is None:
         return pos
     # An upper bound for every cell: the longest cell, and as many of the heaviest references as fit one.
     heaviest = int(weight.max()) * _MOST_ITEMS if len(weight) else 0
-    _add(w, form, starts, longest + heaviest, end)
+    _add(w, form, cells, cells.longest + heaviest)
     w.referred += int(weight.sum())
-    return end
+    return cells.end
 
 
 def _weights(w: Walker, index: np.ndarray) -> np.ndarray | None:
@@ -104,13 +93,13 @@ def _weights(w: Walker, index: np.ndarray) -> np.ndarray | None:
     return np.asarray(np.left_shift(1, found.astype(np.int64)))
 
 
-def _add(w: Walker, form: Form, starts: list[int], heaviest: int, end: int) -> None:
+def _add(w: Walker, form: Form, cells: FormCells, heaviest: int) -> None:
     """Put the cells on the stack, none of which weighs more than ``heaviest`` bytes."""
-    here = w.here(0)
-    w.stack.extend(here + start + number * form.made * ONE for number, start in enumerate(starts))
+    count, here, step = len(cells.starts), w.here(0), form.made * ONE
+    w.stack.extend(here + start + number * step for number, start in enumerate(cells.starts.tolist()))
     w.memo.fill(w.count)
     codes = bytearray([SPECIAL]) * form.made
     codes[form.own] = CONTAINER + heaviest.bit_length()
-    w.memo.codes += codes * len(starts)
-    w.count += form.made * len(starts)
-    w.places.add_special(w.base + starts[0], w.base + end)
+    w.memo.codes += codes * count
+    w.count += form.made * count
+    w.places.add_special(w.base + int(cells.starts[0]), w.base + cells.end)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count, pairwise
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from pc_worker.reader.pickle import opcodes as op
 from pc_worker.reader.pickle.decode.decoder import LOST, Decoder, EntryLost
 from pc_worker.reader.pickle.decode.runs import Mould
 from pc_worker.reader.pickle.decode.scalars import counted
-from pc_worker.reader.pickle.forms import Form, pattern, references_in
+from pc_worker.reader.pickle.forms import Form, cells_in
 
 _BYTES = frozenset({op.SHORT_BINBYTES, op.BINBYTES, op.BINBYTES8, op.BYTEARRAY8})
 
@@ -86,16 +87,24 @@ class _Runs:
         if len(decoder.stack) - 1 != len(self._starts):
             return pos
         for form in self._forms:
-            one = pattern(form).match
-            while cell := one(decoder.data, pos):
-                items = np.empty(cell[1][0], dtype=object)
-                items[:] = self._fetched(references_in(decoder.data, cell))
-                self._starts.append((pos, len(decoder.memo)))
-                decoder.memo += [LOST] * form.made
-                decoder.memo[form.own - form.made] = items
-                decoder.stack.append(items)
-                pos = cell.end()
+            while cells := cells_in(decoder.data, form, pos, len(decoder.data)):
+                # One array for all, of which each cell is a part.
+                items = np.fromiter(self._fetched(cells.indexes.tolist()), object, len(cells.indexes))
+                ends = np.cumsum(cells.counts).tolist()
+                arrays = [items[first:last] for first, last in pairwise([0, *ends])]
+                self._add(cells.starts.tolist(), arrays, form.made, form.own)
+                pos = cells.end
         return pos
+
+    def _add(self, starts: list[int], arrays: list[Any], made: int, own: int) -> None:
+        """Add cells that begin at ``starts`` and made ``made`` memo entries each, of which ``own`` is the cell."""
+        decoder = self._decoder
+        memos = len(decoder.memo)
+        self._starts += zip(starts, count(memos, made))
+        entries = [LOST] * (made * len(arrays))
+        entries[own::made] = arrays
+        decoder.memo += entries
+        decoder.stack += arrays
 
     def _fetched(self, indexes: Sequence[int]) -> list[Any]:
         """What the references to ``indexes`` refer to."""
@@ -103,8 +112,14 @@ class _Runs:
         try:
             return [words[index] for index in indexes]
         except KeyError:
-            words.update((index, self._decoder.entry(index)) for index in indexes)
+            words.update((index, self._entry(index)) for index in set(indexes).difference(words))
             return [words[index] for index in indexes]
+
+    def _entry(self, index: int) -> Any:
+        """The value of memo entry ``index``, unless it may be of a cell that is only now added."""
+        if index >= self._decoder.memo_start + len(self._decoder.memo):
+            raise EntryLost
+        return self._decoder.entry(index)
 
     def _pour(self, pos: int) -> int:
         """Add all the cells from ``pos`` on that fit the mould; gives how many bytes they take."""
@@ -118,9 +133,5 @@ class _Runs:
         front = len(mould.head)
         arrays = list(np.ascontiguousarray(raw[:, front : front + mould.length]).view(self._dtype))
         entries, own = self._memos
-        for array in arrays:
-            decoder.memo += [LOST] * entries
-            decoder.memo[own - entries] = array
-        self._starts += [(pos, len(decoder.memo))] * cells
-        decoder.stack += arrays
+        self._add(list(range(pos, pos + cells * mould.size, mould.size)), arrays, entries, own)
         return cells * mould.size

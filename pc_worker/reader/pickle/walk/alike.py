@@ -21,6 +21,8 @@ MOST = 25
 _NEXT_TEXT = bytes([op.MEMOIZE, op.SHORT_BINUNICODE])
 #: References are checked together, so more of them at a time pay.
 _MOST_REFERENCES = 1024
+#: Runs of texts found at a time: a batch of most writers has 1,000 items.
+_MOST_RUNS = 40
 #: Texts longer than this cost more to skip than their opcodes do.
 _LONGEST = 128
 _LONG = 5
@@ -71,19 +73,20 @@ class Stretches:
         self.referred = 0
         code = buf[pos]
         if code == op.SHORT_BINUNICODE:
-            return self._run_of_texts(buf, pos, stop, here)
+            return self._runs_of_texts(buf, pos, stop, here)
         if code == op.LONG_BINGET or code == op.BINGET:
             return self._runs_of_references(buf, pos, stop, here)
         return self._run_of_lists(buf, pos, stop, here)
 
-    def _run_of_texts(self, buf: bytes, pos: int, stop: int, here: int) -> list[Run]:
-        found = self._texts.match(buf, pos, stop)
-        if found is None:
-            return []
-        end = found.end()
-        # Texts are ASCII here, so these two bytes stand together only where one text ends and another begins.
-        count = buf.count(_NEXT_TEXT, pos, end) + 1
-        return [Run(here + pos, count, (here & OFFSET) + end, count)]
+    def _runs_of_texts(self, buf: bytes, pos: int, stop: int, here: int) -> list[Run]:
+        runs: list[Run] = []
+        while len(runs) < _MOST_RUNS and (found := self._texts.match(buf, pos, stop)) is not None:
+            end = found.end()
+            # Texts are ASCII here, so these two bytes stand together only where one text ends and another begins.
+            count = buf.count(_NEXT_TEXT, pos, end) + 1
+            runs.append(Run(here + pos, count, (here & OFFSET) + end, count))
+            here, pos = here + count * ONE, end
+        return runs
 
     def _runs_of_references(self, buf: bytes, pos: int, stop: int, here: int) -> list[Run]:
         found = self._references.match(buf, pos, stop)
@@ -136,8 +139,8 @@ class Stretches:
         return weight
 
     def _note_roots(self, index: np.ndarray) -> None:
-        kept = self._memo.kept
-        if kept:
+        kept, lowest = self._memo.kept, int(index.min())
+        if len(kept) > len(index) or any(number >= lowest for number in kept):
             self._memo.roots.update(kept.keys() & set(index.tolist()))
 
 

@@ -22,6 +22,8 @@ from pc_worker.reader.source import Source
 WINDOW = 1 << 20
 #: Every opcode with a short argument that begins before the window's last bytes lies wholly in it.
 _SLACK = 320
+#: Bytes of the opcode FRAME with its length.
+_FRAME = 9
 #: Opcodes with which runs begin.
 _RUNS = frozenset({op.SHORT_BINUNICODE, op.LONG_BINGET, op.BINGET, op.EMPTY_LIST})
 _U32 = struct.Struct("<I").unpack_from
@@ -129,7 +131,12 @@ class Walker:
         while self.result is None:
             if pos < self.stop:
                 pos = self._scan(pos, self.stop)
-            pos = self._pass_boundary(self.base + pos) if pos >= self.stop else self._act(pos)
+            if pos < self.stop:
+                pos = self._act(pos)
+            elif (inside := self._next_frame(pos)) >= 0:
+                pos = inside
+            else:
+                pos = self._pass_boundary(self.base + pos)
         self.offset = self.base + pos
         return self.result
 
@@ -171,6 +178,25 @@ class Walker:
             raise over_limit("too many values wait to be put together", offset)
         return self._refill(offset)
 
+    def _next_frame(self, pos: int) -> int:
+        """Enter the frame that begins at ``pos``, where the one before ends; return where its opcodes begin.
+
+        Return -1, and change nothing, unless both lie in the window; frames are many in a file of long texts.
+        """
+        here, start = self.base + pos, pos + _FRAME
+        self.spent += 1
+        if self.spent > self.limits.opcodes:
+            return -1
+        if here != self.frame_end or start + _SLACK >= len(self.buf) or self.buf[pos] != op.FRAME:
+            return -1
+        end = start + int.from_bytes(self.buf[pos + 1 : start], "little")
+        if end > self.size - self.base or len(self.stack) > self.limits.stack:
+            return -1
+        self.places.frames.append(here)
+        self.frame_end = self.base + end
+        self.set_stop()
+        return start
+
     def _refill(self, offset: int) -> int:
         if self.base <= offset and offset + _SLACK < self.base + len(self.buf):
             self.set_stop()
@@ -210,19 +236,43 @@ class Walker:
                 pos += 2 if code == op.BINGET else 5
                 continue
             elif code == op.BINUNICODE:
-                end = pos + 5 + _U32(buf, pos + 1)[0]
-                if end >= len(buf):
+                end = self._pass_texts(pos, stop, here)
+                if end == pos:
                     break
-                if not (raw := buf[pos + 5 : end]).isascii():
-                    self.check_text(raw, pos)
-                push(here + pos)
-                if end - pos > 1 << SHORT and buf[end] == op.MEMOIZE:
-                    self.memo.note(here >> SHIFT, (end - pos).bit_length())
+                here, pos = (self.count << SHIFT) + self.base, end
+                continue
             else:
                 break
             if buf[end] == op.MEMOIZE:
                 if kept is not None:
                     kept[here >> SHIFT] = here + pos
+                here += ONE
+                end += 1
+            pos = end
+        self.count = here >> SHIFT
+        return pos
+
+    def _pass_texts(self, pos: int, stop: int, here: int) -> int:
+        """Pass over the long texts one after another from ``pos`` that end in the window; return where they end."""
+        buf, push, codes, most = self.buf, self.stack.append, self.memo.codes, len(self.buf)
+        kept = self.memo.kept if self.bulk is None else None
+        while pos < stop and buf[pos] == op.BINUNICODE:
+            end = pos + 5 + _U32(buf, pos + 1)[0]
+            if end >= most:
+                break
+            if not (raw := buf[pos + 5 : end]).isascii():
+                self.check_text(raw, pos)
+            push(here + pos)
+            if buf[end] == op.MEMOIZE:
+                index = here >> SHIFT
+                if end - pos <= 1 << SHORT:
+                    pass
+                elif index == len(codes):
+                    codes.append((end - pos).bit_length())
+                else:
+                    self.memo.note(index, (end - pos).bit_length())
+                if kept is not None:
+                    kept[index] = here + pos
                 here += ONE
                 end += 1
             pos = end
