@@ -72,7 +72,7 @@ class ThreadedHash(Hash):
         while (piece := self._pieces.get()) is not None:
             try:
                 super().update(piece)
-            except BaseException as error:  # noqa: BLE001 - raised where the digest is asked for
+            except BaseException as error:
                 self._error = error
             del piece
             self._room.put(None)

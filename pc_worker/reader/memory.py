@@ -1,4 +1,4 @@
-"""Keeps memory between chunks, which are alike in size: giving it back and taking it again costs a page fault a page."""
+"""Keep memory from one chunk to the next: taking it from the system again costs a fault for each page."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from pc_worker.reader.errors import Refused, broken, over_limit
-from pc_worker.reader.formats.json_rows import STEP, check_depth, json_format, too_deep
+from pc_worker.reader.formats.json_rows import check_depth, json_format, too_deep
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.source import Source
 
@@ -127,9 +127,7 @@ class _Text:
         return offset, value
 
 
-def _objects(
-    content: Source, start: int, row: int, limits: Limits, step: int
-) -> Iterator[tuple[int, dict[str, Any]]]:
+def _objects(content: Source, start: int, row: int, limits: Limits, step: int) -> Iterator[tuple[int, dict[str, Any]]]:
     text = _Text(content, start or _after_mark(content), limits, step)
     if start == 0:
         text.next_mark()

@@ -86,18 +86,18 @@ def cells_in(data: bytes, form: Form, pos: int, stop: int) -> FormCells | None:
 
 def _long_sizes(counts: np.ndarray) -> np.ndarray:
     """Return the bytes of items that are long references: several stand between MARK and APPENDS, one before APPEND."""
-    return _LONG * counts + np.minimum(counts, 2)
+    return np.asarray(_LONG * counts + np.minimum(counts, 2))
 
 
 def _long_places(firsts: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Return where the references of cells stand if all are long, given where the items of each cell begin."""
     within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.repeat(firsts + (counts > 1), counts) + _LONG * within
+    return np.asarray(np.repeat(firsts + (counts > 1), counts) + _LONG * within)
 
 
 def _numbers(raw: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Return the memo entries that the long references at ``places`` name."""
-    index = raw[places + 1].astype(np.int64)
+    index: np.ndarray = raw[places + 1].astype(np.int64)
     for byte in range(1, 4):
         index |= raw[places + 1 + byte].astype(np.int64) << 8 * byte
     return index

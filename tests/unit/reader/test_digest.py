@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import os
 import pickle
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,8 @@ import pandas as pd
 import pytest
 from blake3 import blake3
 
-from pc_worker.reader import Fingerprint, open_table
-from pc_worker.reader.digest import algorithm_of
+from pc_worker.reader import Fingerprint, Refused, open_table
+from pc_worker.reader.digest import ThreadedHash, algorithm_of
 from pc_worker.reader.source import Source
 
 FRAME = pd.DataFrame({"text": [f"t{n}" for n in range(4000)], "number": np.arange(4000), "real": np.ones(4000)})
@@ -70,6 +71,33 @@ def test_bytes_that_are_read_again_or_passed_over_count_once(tmp_path: Path) -> 
         source.read(start, length)
 
     assert source.end_digest() == source.digest()
+
+
+def test_a_large_file_is_hashed_by_a_thread_that_ends_with_the_pass(tmp_path: Path) -> None:
+    data = pickle.dumps(pd.DataFrame({"a": ["x" * 70_000 + str(number) for number in range(400)]}))
+
+    with open_table(written(tmp_path, data), spool=tmp_path) as table:
+        assert table.fingerprint.digest == f"blake3:{blake3(data).hexdigest()}"
+
+    assert "file digest" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_no_thread_is_left_of_a_large_file_that_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, pickle.dumps(["x" * 70_000 + str(number) for number in range(400)])[:-1])
+
+    with pytest.raises(Refused):
+        open_table(path, spool=tmp_path)
+
+    assert "file digest" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_what_fails_in_the_thread_is_raised_where_the_digest_is_asked_for() -> None:
+    digest = ThreadedHash()
+    for piece in (b"1", "no bytes", b"2", b"3", b"4", b"5", b"6"):
+        digest.update(piece)  # type: ignore[arg-type]
+
+    with pytest.raises(TypeError):
+        digest.text()
 
 
 def test_a_fingerprint_of_the_version_before_is_recognised(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import pickle
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NoReturn
 
@@ -15,8 +14,8 @@ from pc_worker.reader.errors import broken, over_limit, unsafe
 from pc_worker.reader.index.layout import Layout, Listing, Part
 from pc_worker.reader.pickle import opcodes as op
 from pc_worker.reader.pickle.decode.decoder import Decoder
+from pc_worker.reader.pickle.decode.references import all_long, references
 from pc_worker.reader.pickle.decode.vectors import decode_arrays
-from pc_worker.reader.pickle.flat_lists import OPENING
 from pc_worker.reader.source import Source
 
 #: Memo entries found again and kept at hand, and their bytes in the file, about; one stretch may have more of those.
@@ -111,9 +110,9 @@ class Cells:
         low, high = bisect_left(gets, begin), bisect_left(gets, end)
         values: list[Any] = []
         if low < high:
-            if (numbers := _all_long(data, high - low)) is not None and max(numbers) < listing.memos[first]:
+            if (numbers := all_long(data, high - low)) is not None and max(numbers) < listing.memos[first]:
                 return self._memos[listing.part].values(numbers)
-            found = _references(data, np.frombuffer(gets[low:high], dtype=np.uint64).astype(np.int64) - begin)
+            found = references(data, np.frombuffer(gets[low:high], dtype=np.uint64).astype(np.int64) - begin)
             if found.are_all(data) and int(found.index.max()) < listing.memos[first]:
                 return self._memos[listing.part].values(found.index.tolist())
             if (lengths := found.lists(data)) is not None and int(found.index.max()) < listing.memos[first]:
@@ -145,6 +144,7 @@ class _Nameless(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> NoReturn:
         raise unsafe(f"the name {module}.{name} stands where only plain values were found before")
 
+
 def _presets(count: int) -> bytes:
     """Opcodes that put ``count`` values, known by number, into the first memo entries."""
     put = bytes([op.BINPERSID, op.MEMOIZE, op.POP])
@@ -156,99 +156,6 @@ _PRESETS = _presets(1024)
 
 def _preset(count: int) -> bytes:
     return _PRESETS[: count * _PERSID_STEP] if count <= 1024 else _presets(count)
-
-
-@dataclass(frozen=True, slots=True)
-class _References:
-    """The references in a stretch: where they stand, whether each is a long one, the entries they name."""
-
-    places: np.ndarray
-    long: np.ndarray
-    index: np.ndarray
-
-    def are_all(self, data: bytes) -> bool:
-        """Whether ``data`` holds nothing but references and the opcodes between batches."""
-        ends = self.places + np.where(self.long, 5, 2)
-        if int(self.places[0]) or int(ends[-1]) != len(data):
-            return False
-        gaps = np.flatnonzero(self.places[1:] != ends[:-1])
-        starts, stops = ends[gaps].tolist(), self.places[gaps + 1].tolist()
-        return all(data[start:stop] == _BETWEEN for start, stop in zip(starts, stops, strict=True))
-
-    def lists(self, data: bytes) -> list[int] | None:
-        """Return how long each list is if ``data`` is lists of two or more long references, and no more; else None."""
-        if not data.startswith(OPENING) or data[-1] != op.APPENDS or not bool(self.long.all()):
-            return None
-        ends = self.places + _LONG
-        last = np.append(self.places[1:] != ends[:-1], True)
-        firsts = np.flatnonzero(np.append(True, last[:-1]))
-        if int(self.places[0]) != len(OPENING) or int(ends[-1]) != len(data) - 1:
-            return None
-        starts, stops = ends[last][:-1], self.places[firsts][1:]
-        # Between two lists stand a few opcodes, with or without the end of a batch.
-        if {data[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)} - _BETWEEN_LISTS:
-            return None
-        return np.diff(firsts, append=len(self.places)).tolist()  # type: ignore[no-any-return]  # numpy types it as Any
-
-    def renumbered(self, data: bytes, memos: int) -> tuple[bytes, list[int]]:
-        """``data`` with its references counted anew, and the earlier entries that come first in the new count.
-
-        The new numbers are never larger than the old ones, so each fits where the old one stood.
-        """
-        raw = np.frombuffer(data, dtype=np.uint8).copy()
-        earlier, fresh = _counted_anew(self.index, memos)
-        raw[self.places + 1] = fresh & 0xFF
-        long, wide = self.places[self.long] + 2, fresh[self.long]
-        for byte in range(3):
-            raw[long + byte] = (wide >> (8 * byte + 8)) & 0xFF
-        return raw.tobytes(), earlier.tolist()
-
-
-#: What stands between two batches of items.
-_BETWEEN = bytes([op.APPENDS, op.MARK])
-#: What stands between the references of two lists, of one batch or of two.
-_BETWEEN_LISTS = {bytes([op.APPENDS]) + OPENING, bytes([op.APPENDS]) + _BETWEEN + OPENING}
-_LONG = 5
-_LONG_REFERENCE = np.dtype([("code", "u1"), ("index", "<u4")])
-
-
-def _all_long(data: bytes, count: int) -> list[int] | None:
-    """Return the entries that ``data`` refers to if it is ``count`` long references and nothing else; else None."""
-    if len(data) != _LONG * count:
-        return None
-    found = np.frombuffer(data, _LONG_REFERENCE)
-    # The first is long, so the second stands where this one is expected, and so on.
-    return found["index"].tolist() if bool((found["code"] == op.LONG_BINGET).all()) else None
-
-
-def _references(data: bytes, places: np.ndarray) -> _References:
-    raw = np.frombuffer(data, dtype=np.uint8)
-    long = raw[places] == op.LONG_BINGET
-    index = raw[places + 1].astype(np.int64)
-    more = places[long] + 2
-    index[long] |= raw[more].astype(np.int64) << 8 | raw[more + 1].astype(np.int64) << 16
-    index[long] |= raw[more + 2].astype(np.int64) << 24
-    return _References(places, long, index)
-
-
-def _counted_anew(index: np.ndarray, memos: int) -> tuple[np.ndarray, np.ndarray]:
-    """The entries before ``memos`` that ``index`` names, ascending, and what number each of ``index`` gets."""
-    before = index < memos
-    named = index[before]
-    low = int(named.min()) if named.size else 0
-    if not named.size or int(named.max()) - low > _FEW:
-        # Not numpy's unique, for which numpy would import its masked arrays.
-        earlier = np.array(sorted(set(named.tolist())), dtype=np.int64)
-        return earlier, np.where(before, np.searchsorted(earlier, index), index - memos + len(earlier))
-    # Close together, as words of a vocabulary are: a table is far quicker than sorting.
-    present = np.zeros(_FEW + 1, dtype=np.int64)
-    present[named - low] = 1
-    ranks = np.cumsum(present) - 1
-    earlier = np.flatnonzero(present) + low
-    return earlier, np.where(before, ranks[np.where(before, index - low, 0)], index - memos + len(earlier))
-
-
-_FEW = 8192
 
 
 class _MemoOf:
