@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock
 
 from pc_worker.embedded import write_private
 from pc_worker.errors import HomeUnusable
@@ -25,7 +23,7 @@ def flower_password(settings: Settings) -> str:
     path = settings.home / "flower_auth"
     try:
         settings.home.mkdir(parents=True, exist_ok=True)
-        with _alone(settings.home):
+        with FileLock(settings.home / "flower_auth.lock"):  # components that start together keep one password
             kept = _kept(path)
             if kept is None:
                 kept = f"pcw:{secrets.token_urlsafe(18)}"
@@ -33,17 +31,6 @@ def flower_password(settings: Settings) -> str:
             return kept
     except OSError as exc:
         raise HomeUnusable(settings.home, f"cannot keep Flower's password ({exc.strerror}): mend that") from exc
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold others off: parts that start together take one password."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _kept(path: Path) -> str | None:

@@ -24,7 +24,8 @@ def take_slot(folder: Path) -> str:
     for slot in itertools.count():
         lock = os.open(folder / f"place-{slot}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held until this process ends
+            # flock(2) and not filelock: held until this process ends, with no object that could release it earlier.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(lock)
             continue

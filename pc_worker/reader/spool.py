@@ -59,6 +59,7 @@ class Place:
         place = self.with_copies(secrets.token_hex(_TOKEN // 2))
         lock = os.open(place.copy(_LOCK), os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
+            # flock(2) and not filelock: the file must be new, and checking the lock must not create it.
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield place
         except BaseException:

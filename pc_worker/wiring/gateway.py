@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from pc_worker.encoding import Encoder
 from pc_worker.errors import PcWorkerError, Unavailable
 from pc_worker.gateway import GatewayConfig, SearchFunction, read_tokens, supervised_thread
 from pc_worker.model import Model
+from pc_worker.retry import RetryPolicy
 from pc_worker.services.search.search import SearchRequest, parse_where, search, search_mode, warm_search
 from pc_worker.settings import Settings
 from pc_worker.store.db.connection import Database
@@ -88,17 +88,17 @@ def warm_in_background(settings: Settings) -> None:
 
 def _warm(settings: Settings) -> None:
     """Load the models as soon as the database is available; the first query reports any other error."""
-    url = endpoints(settings).database_url
-    while True:
-        database = Database(url, application="pc_worker search", read_only=True)
-        try:
-            warm_search(database, shared_encoders(settings))
-            return
-        except Unavailable as exc:
-            log.warning("search_not_warmed", reason=str(exc), again_in_s=WARM_AGAIN_S)
-            time.sleep(WARM_AGAIN_S)
-        except PcWorkerError as exc:
-            log.warning("search_not_warmed", reason=str(exc))
-            return
-        finally:
-            database.close()
+    RetryPolicy(first_s=WARM_AGAIN_S, longest_s=WARM_AGAIN_S).call(lambda: _warm_once(settings), on=Unavailable)
+
+
+def _warm_once(settings: Settings) -> None:
+    database = Database(endpoints(settings).database_url, application="pc_worker search", read_only=True)
+    try:
+        warm_search(database, shared_encoders(settings))
+    except Unavailable as exc:
+        log.warning("search_not_warmed", reason=str(exc), again_in_s=WARM_AGAIN_S)
+        raise
+    except PcWorkerError as exc:
+        log.warning("search_not_warmed", reason=str(exc))
+    finally:
+        database.close()

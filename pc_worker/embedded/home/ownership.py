@@ -74,6 +74,7 @@ def own_folder(folder: Path) -> Ownership:
 
 def _lock(folder: Path, descriptor: int) -> None:
     try:
+        # flock(2) and not filelock: the file's owner is checked before it is locked, and its content names the holder.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as exc:
         pid = os.pread(descriptor, 32, 0).decode(errors="replace").strip()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from filelock import FileLock
 
 from pc_worker.encoding.agreement import Agreement
 from pc_worker.encoding.models.folder import ModelFolder
@@ -49,7 +48,8 @@ def exported(folder: ModelFolder, identity: ModelIdentity, *, backend: str, cach
     name = folder.name.replace("/", "--")
     place = cache / f"{name}-{identity.revision}-{backend}-{GENERATION}"
     if not place.is_dir():
-        with _locked(cache / f"{place.name}.lock"):
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache / f"{place.name}.lock"):
             if not place.is_dir():
                 _export(folder, place, backend=backend)
     return Exported(place / GRAPH, Agreement(**json.loads((place / AGREEMENT).read_text(encoding="utf-8"))))
@@ -78,12 +78,3 @@ def _export(folder: ModelFolder, place: Path, *, backend: str) -> None:
             raise ModelUnavailable(f"the model {folder.name} cannot be exported to ONNX: {reason}")
         target.rename(place)
     log.info("model_exported", model=folder.name, backend=backend)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock of ``path``; the kernel releases it when its holder dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="ascii") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -11,9 +9,10 @@ from typing import Literal
 from uuid import UUID
 
 from pc_worker.domains import ColumnMapping, Domain, Record, content_hash
-from pc_worker.errors import Conflict, Fenced, ModelSwitched
+from pc_worker.errors import Conflict
 from pc_worker.metrics.line import StageClock
 from pc_worker.model import DeadLetter, Job, LogBatch, Model, RowWrite, StoredRow, Tally, WriteOutcome
+from pc_worker.retry import RetryPolicy
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.embed import Embedder, Passages
 from pc_worker.services.ingest.prepare import Cleaned, RowForm, json_text, letter
@@ -29,8 +28,8 @@ from pc_worker.wire import WirePassage, row_head, row_message
 
 #: A larger row cannot travel: one message holds 4 MiB with all framing.
 WIRE_LIMIT = 4_000_000
-#: Runs of a transaction that meets other writers of the same rows.
-CONFLICTS_ALLOWED = 6
+#: For a transaction that meets other writers of the same rows.
+CONFLICT_RETRIES = RetryPolicy(attempts=6, first_s=0.02, jitter_s=0.1, longest_s=1.6)
 
 #: Books a tally to the ledger inside the transaction; True if the job has ended with it.
 Book = Callable[[Cursor, Tally], bool]
@@ -105,16 +104,13 @@ def write_rows(
         Unavailable: If PostgreSQL went away; the ledger tells later whether the commit took place.
     """
     embedder = embedder or embedder_of(services, work)
-    for attempt in range(1, CONFLICTS_ALLOWED + 1):
-        try:
-            written = _write_once(services, work, embedder, book, clock or StageClock())
-            embedder.count(work.domain.name)
-            return written
-        except Conflict as exc:
-            if isinstance(exc, Fenced | ModelSwitched) or attempt == CONFLICTS_ALLOWED:
-                raise
-            time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, no secret
-    raise AssertionError("unreachable")
+
+    def once() -> Written:
+        return _write_once(services, work, embedder, book, clock or StageClock())
+
+    written = CONFLICT_RETRIES.call(once, on=lambda exc: type(exc) is Conflict)  # not its kinds, which stay true
+    embedder.count(work.domain.name)
+    return written
 
 
 def embedder_of(services: Services, work: Work, *, patience_s: float = inf) -> Embedder:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
@@ -14,6 +12,7 @@ import psycopg2.errors
 import psycopg2.extensions
 
 from pc_worker.errors import Conflict, ContractBroken, NotServable, ReadOnlyServer, Unavailable
+from pc_worker.retry import RetryPolicy
 from pc_worker.store.db.session import SET_SETTINGS, STATE, DatabaseState, session_settings
 from pc_worker.urls import DatabaseServer, read_database_url
 
@@ -35,6 +34,8 @@ RETRYABLE = (
     psycopg2.errors.SerializationFailure,
     psycopg2.errors.LockNotAvailable,
 )
+#: Pauses before a transaction runs again after a conflict; random, so that the same writers do not conflict again.
+CONFLICT_RETRIES = RetryPolicy(attempts=5, first_s=0.02, jitter_s=0.1, longest_s=0.8)
 #: The server cannot be reached, or cannot serve now: full, starting, stopping, out of connections.
 AWAY = (
     psycopg2.OperationalError,
@@ -118,21 +119,18 @@ class Database:
             except psycopg2.Error:
                 self.close()
 
-    def repeat(self, work: Callable[[Cursor], T], *, attempts: int = 5) -> T:
+    def repeat(self, work: Callable[[Cursor], T]) -> T:
         """Run ``work`` in a transaction; after a conflict, run it again after a short random pause.
 
         Raises:
-            Conflict: After ``attempts`` runs.
+            Conflict: After five runs.
         """
-        for attempt in range(1, attempts + 1):
-            try:
-                with self.transaction() as cursor:
-                    return work(cursor)
-            except Conflict as exc:
-                if attempt == attempts or type(exc) is not Conflict:
-                    raise
-                time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, no secret
-        raise AssertionError("unreachable")
+
+        def once() -> T:
+            with self.transaction() as cursor:
+                return work(cursor)
+
+        return CONFLICT_RETRIES.call(once, on=lambda exc: type(exc) is Conflict)
 
     def close(self) -> None:
         """Close the connection; the next use opens a new one."""
