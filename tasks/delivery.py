@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pc_worker.errors import PcWorkerError
-from pc_worker.push import Pace
+from pc_worker.push import PushLimits
 from pc_worker.services.push.push import PushRequest, push
 from tasks.app import CheckedTask, app, worker
 from tasks.arguments import Push
@@ -32,8 +32,8 @@ def push_to_batch_server(asked: Push) -> dict[str, Any]:
     settings = worker.settings
     request = PushRequest(domain=asked.domain, address=asked.address, after=asked.after)
     # By then the next push is due: what waits in the worker's other queues goes first.
-    pace = Pace(run_s=settings.push_s)
-    done = push(worker.services.database, request, servers=settings.batch_servers, pace=pace)
+    limits = PushLimits(run_s=settings.push_s)
+    done = push(worker.services.database, request, servers=settings.batch_servers, limits=limits)
     if done.state == "more":
         rest = {
             "domain": asked.domain,

@@ -1,4 +1,4 @@
-"""The gateway: the gRPC face of the delivery logs; forwards ready bytes and never runs ahead of its clients."""
+"""The gateway: serves the delivery logs over gRPC and never sends faster than its clients read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may read what: bearer tokens, each good for all domains or for some."""
+"""Authorisation: bearer tokens, each valid for all domains or for some."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ SCHEME = "bearer "
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a call may read: the sha256 of its token, None without one, and the token's domains, None = all."""
+    """What a call may read: the sha256 of its token (None without one), and the domains of the token (None = all)."""
 
     token: str | None
     domains: frozenset[str] | None
 
     def check(self, domain: str) -> None:
-        """Let the call pass.
+        """Check that the call may read ``domain``.
 
         Raises:
-            PermissionDenied: If its token is not for ``domain``.
+            PermissionDenied: If its token is not valid for it.
         """
         if self.domains is not None and domain not in self.domains:
             raise PermissionDenied(f"this token is not for domain {domain[:80]!r}")
@@ -37,7 +37,7 @@ EVERYTHING = Grant(None, None)
 
 
 class Access:
-    """Checks tokens; with none given out, everybody may read everything."""
+    """The configured tokens. If there are none, every call may read everything."""
 
     def __init__(self, *, token: str | None, tokens: Mapping[str, frozenset[str]]) -> None:
         self._domains: dict[bytes, frozenset[str] | None] = {
@@ -52,15 +52,15 @@ class Access:
         return bool(self._domains)
 
     def grant(self, metadata: Iterable[tuple[str, str | bytes]] | None) -> Grant:
-        """Give what the call's token opens; everything where no tokens are given out.
+        """Return what the call's token allows; everything if no tokens are configured.
 
         Raises:
-            Unauthenticated: If a token is needed and the call has none that is known.
+            Unauthenticated: If a token is required and the call has no valid one.
         """
         if not self.required:
             return EVERYTHING
         digest = _digest(_token(metadata or ()))
-        # Compared with every known one, each in constant time: how long it takes says nothing about a guess.
+        # Every token is compared, each in constant time: the duration reveals nothing about a guess.
         found = [domains for known, domains in self._domains.items() if hmac.compare_digest(known, digest)]
         if not found:
             raise Unauthenticated("a known token is needed: send metadata `authorization: Bearer TOKEN`")
@@ -71,7 +71,7 @@ def read_tokens(path: Path) -> dict[str, frozenset[str]]:
     """Read a tokens file: a JSON object, sha256 of a token in hexadecimal → list of domains.
 
     Raises:
-        InvalidRequest: If the file cannot be read or is something else.
+        InvalidRequest: If the file cannot be read or has another form.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

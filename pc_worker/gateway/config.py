@@ -1,4 +1,4 @@
-"""What the gateway is told when it starts: plain values, read from the environment by its caller."""
+"""The configuration of a gateway: plain values, which its caller reads from the environment."""
 
 from __future__ import annotations
 
@@ -16,40 +16,41 @@ class SearchFunction(Protocol):
     def __call__(
         self, *, query: str, domain: str, k: int, mode: str, where: Sequence[str], like: str | None, stop: Stop
     ) -> Mapping[str, Any]:
-        """Give ranked hits; ``query`` is empty when ``like`` names a row; ``stop`` may end it from another thread.
+        """Return ranked hits; ``query`` is empty if ``like`` names a row; ``stop`` may cancel it from another thread.
 
         Raises:
-            PcWorkerError: Turned into a status.
+            PcWorkerError: `call_edge` turns it into a status.
         """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayConfig:
-    """Addresses, neighbours, credentials and limits of one gateway.
+    """Addresses, servers, credentials and limits of one gateway.
 
     Attributes:
         addresses: HOST:PORT each; port 0 = any free one.
         database_url: ``postgresql://…``.
-        redis_url: ``redis://…``; None = no queue, everything is read from the log.
+        redis_url: ``redis://…``; None = no hot buffer, everything is read from PostgreSQL.
         domains: Domains that exist even before their first row.
         token: A bearer token for all domains.
-        tokens: sha256 of a token in hexadecimal → the domains it opens.
+        tokens: sha256 of a token in hexadecimal → the domains it is valid for.
         insecure: May listen beyond loopback without TLS or without credentials.
-        max_streams: Calls served at once, of all clients; each holds a few MB.
-        streams_per_token: … of one token.
-        streams_per_host: … of one host.
-        side_calls: Health and reflection calls at once, of all clients; they need no place among the others.
-        side_calls_per_caller: … of one host, and of one token.
-        searches: Searches at work at once, of all clients; each has a thread and a connection.
-        searches_per_caller: … of one token, or of one host where no tokens are given out; others wait their turn.
-        search_s: How long a search may take, its turn and the loading of its model included.
-        first_message_s: How long a call may take to say its first word.
-        max_subscriptions: Named consumers of one domain.
-        database_connections: Held only while a statement runs, so few serve many streams.
-        retry_for_s: How long a stream waits for a database that went away before it ends with UNAVAILABLE.
-        stall_s: How long a client may not take a single message before its stream is closed.
-        first_chunk_delay_s: The stock Java reader may block on itself if a chunk comes before it has subscribed.
-        drain_s: How long running streams may go on after SIGTERM.
+        max_streams: Concurrent calls of all clients; each takes a few MB.
+        streams_per_token: Concurrent calls of one token.
+        streams_per_host: Concurrent calls of one host.
+        side_calls: Concurrent health and reflection calls of all clients, which have a quota of their own.
+        side_calls_per_caller: Concurrent health and reflection calls of one host, and of one token.
+        searches: Concurrent searches of all clients; each has a thread and a connection.
+        searches_per_caller: Concurrent searches of one token, or of one host without tokens; more of them wait.
+        search_s: Seconds that a search may take, with its wait and the loading of its model.
+        first_message_s: Seconds until a call must have sent its first message.
+        max_subscriptions: Subscriptions of one domain.
+        database_connections: Size of the pool. A stream holds a connection only during a statement.
+        retry_for_s: Seconds that a stream waits for an unavailable database before it ends with UNAVAILABLE.
+        stall_s: Seconds that one message may wait for its client to read before the stream is closed.
+        first_chunk_delay_s: Delay of the first chunk; the stock Java reader may block if one arrives before it has
+            subscribed.
+        drain_s: Seconds that running streams may continue after SIGTERM.
     """
 
     addresses: tuple[str, ...]
@@ -79,5 +80,5 @@ class GatewayConfig:
     drain_s: float = 5.0
 
 
-#: Called once the gateway listens, with the addresses it really has.
+#: Called once the gateway listens, with its addresses and their real ports.
 OnReady = Callable[[tuple[str, ...]], None]

@@ -1,4 +1,4 @@
-"""What all calls of one gateway share."""
+"""The dependencies that all calls of a gateway share."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from pc_worker.store.log.subscription_leases import Subscriptions
 
 
 class Shutdown:
-    """How far the gateway has come in ending."""
+    """The state of the gateway's shutdown."""
 
     def __init__(self) -> None:
-        #: Streams stop after their present frame.
+        #: Streams must stop after the present frame.
         self.stopping = False
-        #: Set as soon as the gateway is asked to end: for streams that never end by themselves.
+        #: Set when the shutdown begins: for streams that never end by themselves.
         self.requested = asyncio.Event()
 
-    async def wait_for(self, streams: Quota, patience_s: float) -> None:
-        """Let streams come to their end for ``patience_s``, then have them stop after their present frame."""
+    async def drain(self, streams: Quota, *, timeout_s: float) -> None:
+        """Wait ``timeout_s`` seconds until all streams have ended, then make them stop after the present frame."""
         self.requested.set()
         try:
-            await asyncio.wait_for(streams.emptied(), patience_s)
+            await asyncio.wait_for(streams.emptied(), timeout_s)
         except TimeoutError:
             self.stopping = True
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayContext:
-    """The neighbours and limits that every call works with."""
+    """Configuration, database, hot buffer and shutdown state: what every call works with."""
 
     config: GatewayConfig
     delivery: Delivery
@@ -46,11 +46,11 @@ class GatewayContext:
     shutdown: Shutdown
 
     async def head(self, domain: str) -> LogHead | None:
-        """Give where the domain's log ends; None if it has no row yet.
+        """Return the head of the domain's log; None if the domain has no row yet.
 
         Raises:
             InvalidRequest: If there is no such domain.
-            Unavailable: If the database is away.
+            Unavailable: If the database is unavailable.
         """
         head = await self.delivery.head(domain) if is_storable(domain) else None
         if head is None and domain not in self.config.domains:
@@ -58,12 +58,12 @@ class GatewayContext:
         return head
 
     async def resolve(self, domain: str, given: str) -> int:
-        """Give the position that a checkpoint by uuid stands for.
+        """Return the position of a checkpoint that is the UUID of a row.
 
         Raises:
-            InvalidRequest: If it is no UUID in canonical form.
+            InvalidRequest: If it is not a UUID in canonical form.
             NotFound: If that row is not in the log.
-            Unavailable: If the database is away.
+            Unavailable: If the database is unavailable.
         """
         position = await self.delivery.first_position(domain, checked_row_id(given))
         if position is None:

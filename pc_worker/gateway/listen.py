@@ -1,4 +1,4 @@
-"""Where the gateway listens, how it is secured there, and how it treats connections."""
+"""The addresses that the gateway listens on, their TLS, and the limits of connections."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ from pc_worker.settings import is_loopback, split_address
 
 log = structlog.get_logger()
 
-#: Re-tested on each upgrade of grpcio: three of these are not in its documentation.
+#: Test again after each upgrade of grpcio: three of these are not in its documentation.
 SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
-    # A dead or frozen peer is noticed after 3 + 9 s; the default is two hours. A JVM may well pause for some seconds.
+    # A dead or frozen peer is detected after 3 + 9 s; the default is two hours. A JVM may pause for some seconds.
     ("grpc.keepalive_time_ms", 3_000),
     ("grpc.keepalive_timeout_ms", 9_000),
-    # Its default of 60 s would win over the timeout above.
+    # The default of 60 s would override the timeout above.
     ("grpc.http2.ping_timeout_ms", 9_000),
     ("grpc.http2.max_pings_without_data", 0),
-    # Clients may ping as often, also between calls; by default the third ping within 5 minutes ends the connection.
+    # Clients may ping as often, also between calls; by default the third ping within 5 minutes closes the connection.
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
-    # Else two gateways would share a port without a word.
+    # Otherwise two gateways could share a port, and neither would report it.
     ("grpc.so_reuseport", 0),
-    # What we are sent is small: requests, credit, acks.
+    # Clients send little: requests, credit, acknowledgements.
     ("grpc.max_receive_message_length", 1024 * 1024),
     ("grpc.max_metadata_size", 16 * 1024),
     ("grpc.max_send_message_length", -1),
-    # Beyond 1,000 calls that no handler has yet, gRPC would cancel calls by chance, whoever makes them. We refuse those
-    # of the client that makes too many.
+    # By default gRPC cancels calls of any client at random once 1,000 wait for a handler. The quota rejects only those
+    # of a client that makes too many.
     ("grpc.server.max_pending_requests", 50_000),
     ("grpc.server.max_pending_requests_hard_limit", 50_000),
 )
 
 
-#: Calls that a connection may have beside the share of streams of its client: for health, reflection, and refusals.
+#: Calls of a connection in addition to its client's quota of streams: health, reflection, and calls to be rejected.
 SPARE_CALLS = 8
 
 
 def server_options(config: GatewayConfig, access: Access) -> tuple[tuple[str, int], ...]:
-    """Give gRPC's options: a connection has no more calls than its client may have, so that a flood waits there."""
+    """Return gRPC's options: a connection allows no more calls than its client may have; more wait at the client."""
     share = config.streams_per_token if access.required else config.streams_per_host
     return (*SERVER_OPTIONS, ("grpc.max_concurrent_streams", min(share, config.max_streams) + SPARE_CALLS))
 
 
 def open_addresses(server: grpc.aio.Server, config: GatewayConfig, access: Access) -> tuple[str, ...]:
-    """Bind every address and give them with their real ports.
+    """Bind every address and return them with their real ports.
 
     Raises:
-        InvalidRequest: If an address may not be used without TLS and credentials, or a TLS file is no good.
-        Unavailable: If an address is taken or not of this machine.
+        InvalidRequest: If an address may not be used without TLS and credentials, or a TLS file is invalid.
+        Unavailable: If an address is in use or does not belong to this machine.
     """
     credentials = _credentials(config)
     for address in config.addresses:
@@ -90,7 +90,7 @@ def _open(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredent
 
 
 def _why_not(address: str) -> str:
-    # gRPC does not say; the operating system does.
+    # gRPC does not report the reason; the operating system does.
     host, port = split_address(address)
     try:
         family, kind, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -114,7 +114,7 @@ def _credentials(config: GatewayConfig) -> grpc.ServerCredentials | None:
 
 
 def _check_pair(cert: Path, key: Path) -> None:
-    # gRPC would take a broken pair and then fail every handshake.
+    # gRPC would accept an invalid pair and then fail every handshake.
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
     except ssl.SSLError as exc:

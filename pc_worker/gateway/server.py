@@ -1,8 +1,9 @@
-"""Putting the gateway together, running it, and ending it without cutting off what can still be finished."""
+"""The gateway's server: its start, its calls, and a shutdown that lets streams finish."""
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,7 +23,6 @@ from pc_worker.gateway.calls.stream_embedding import EmbeddingStream
 from pc_worker.gateway.config import GatewayConfig, OnReady, SearchFunction
 from pc_worker.gateway.context import GatewayContext, Shutdown
 from pc_worker.gateway.limits.admission import Admission, Serve
-from pc_worker.gateway.limits.allocation import keep_freed_memory
 from pc_worker.gateway.limits.quota import Quota, QuotaLimits
 from pc_worker.gateway.listen import open_addresses, server_options
 from pc_worker.gateway.log.notify import DatabaseWatch
@@ -36,26 +36,29 @@ from pc_worker.wire.generated import embedding_stream_pb2 as pb
 log = structlog.get_logger()
 
 SERVICE = pb.DESCRIPTOR.services_by_name["EmbeddingStreamService"].full_name
-#: After the streams have stopped, calls that hang on a frozen client are cut.
+#: Seconds after the streams have stopped until calls with a frozen client are cancelled.
 CUT_S = 3.0
-#: An entry is at most a few MB and next door: slower than this is as good as away.
+#: An entry has a few MB at most, on a near server: a slower answer counts as unavailable.
 QUEUE_TIMEOUT_S = 2.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# Parameters of glibc's mallopt, from malloc.h.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
+MIB = 1024 * 1024
 
 
 async def serve(
     config: GatewayConfig, *, search: SearchFunction | None = None, on_ready: OnReady | None = None
 ) -> None:
-    """Serve until SIGTERM or SIGINT, or until cancelled; then finish frames and end within 15 s.
+    """Serve until SIGTERM, SIGINT or cancellation; then finish the present frames and return within 15 s.
 
-    The database and Redis may be away, now or later: health says NOT_SERVING and calls UNAVAILABLE until the database
-    is back.
+    The database and Redis may be unavailable at any time: until the database answers again, health is NOT_SERVING and
+    calls end with UNAVAILABLE.
 
     Raises:
-        InvalidRequest: If an address, TLS file or token setting is no good.
-        Unavailable: If an address is taken.
+        InvalidRequest: If an address, TLS file or token setting is invalid.
+        Unavailable: If an address is in use.
     """
-    keep_freed_memory()
+    _keep_freed_memory()
     asyncio.get_running_loop().set_exception_handler(log_unhandled)
     asked = _stop_asked()
     async with AsyncExitStack() as stack:
@@ -68,13 +71,25 @@ async def serve(
         addresses = open_addresses(server, config, access)
         admission = Admission(access, first_message_s=config.first_message_s)
         _register(server, admission, _calls(gateway, search), streams)
-        _register_beside(server, admission, health, config)
+        _register_side_calls(server, admission, health, config)
         await server.start()
         log.info("gateway_listening", addresses=addresses)
         async with watch.running(), _stopping_cleanly(server, gateway, health, streams):
             if on_ready is not None:
                 on_ready(addresses)
             await asked.wait()
+
+
+def _keep_freed_memory() -> None:
+    """Use one heap, and return memory to the system only beyond 32 MB: otherwise every message is paged in again.
+
+    Measured: this saves a quarter of the time of a message from the hot buffer. No effect without glibc.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_ARENA_MAX, 1)
+        mallopt(M_MMAP_THRESHOLD, 32 * MIB)
+        mallopt(M_TRIM_THRESHOLD, 32 * MIB)
 
 
 async def _open_context(config: GatewayConfig, watch: DatabaseWatch, stack: AsyncExitStack) -> GatewayContext:
@@ -115,16 +130,16 @@ def _register(server: grpc.aio.Server, admission: Admission, calls: Mapping[str,
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
 
 
-def _register_beside(server: grpc.aio.Server, admission: Admission, health: Health, config: GatewayConfig) -> None:
-    # With places of their own: who watches over the gateway must get in when all others are taken.
+def _register_side_calls(server: grpc.aio.Server, admission: Admission, health: Health, config: GatewayConfig) -> None:
+    # With a quota of their own: a health check must be answered when all streams are in use.
     one = config.side_calls_per_caller
-    places = Quota(QuotaLimits(most=config.side_calls, per_token=one, per_host=one), what="health and reflection calls")
+    quota = Quota(QuotaLimits(most=config.side_calls, per_token=one, per_host=one), what="health and reflection calls")
     asked = {
-        "Check": admission.handler("Check", health.check, places, known=False),
-        "Watch": admission.handler("Watch", health.watch, places, known=False),
+        "Check": admission.handler("Check", health.check, quota, known=False),
+        "Watch": admission.handler("Watch", health.watch, quota, known=False),
     }
     reflection = Reflection((SERVICE, HEALTH, REFLECTION))
-    described = {"ServerReflectionInfo": admission.handler("ServerReflectionInfo", reflection.serve, places)}
+    described = {"ServerReflectionInfo": admission.handler("ServerReflectionInfo", reflection.serve, quota)}
     server.add_generic_rpc_handlers(
         (
             grpc.method_handlers_generic_handler(HEALTH, asked),
@@ -142,13 +157,13 @@ async def _stopping_cleanly(
     finally:
         log.info("gateway_stopping")
         health.end()
-        patience_s = gateway.config.drain_s
-        await asyncio.gather(server.stop(patience_s + CUT_S), gateway.shutdown.wait_for(streams, patience_s))
+        drain_s = gateway.config.drain_s
+        await asyncio.gather(server.stop(drain_s + CUT_S), gateway.shutdown.drain(streams, timeout_s=drain_s))
         log.info("gateway_stopped")
 
 
 def _stop_asked() -> asyncio.Event:
-    # The handlers stay to the end: being asked again while streams come to theirs must not kill the process.
+    # The handlers stay to the end: a second signal must not kill the process while streams finish.
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:

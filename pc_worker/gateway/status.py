@@ -1,4 +1,4 @@
-"""The edge of every gRPC call: its errors become a status and one sentence."""
+"""The edge of every gRPC call: errors become a status and one sentence."""
 
 from __future__ import annotations
 
@@ -9,28 +9,26 @@ import grpc
 import grpc.aio
 import structlog
 
-from pc_worker.errors import (
-    PcWorkerError,
-)
+from pc_worker.errors import PcWorkerError
 
 log = structlog.get_logger()
 
 INTERNAL_ERROR = (
     "the gateway met an error of its own, which is in its log: try again, and tell its operator if it stays"
 )
-#: Characters; details travel as a header, and many clients take no more than 8 KiB of those.
+#: Characters of a status message: it is sent in a header, and many clients accept no more than 8 KiB of headers.
 MOST_DETAILS = 1000
 
 
 def status_of(error: PcWorkerError) -> grpc.StatusCode:
-    """Return the status that tells a client what to do about ``error``."""
+    """Return the status of ``error``, from which a client knows what to do."""
     status: grpc.StatusCode = grpc.StatusCode[error.grpc_status]
     return status
 
 
 @asynccontextmanager
 async def call_edge(context: grpc.aio.ServicerContext, method: str) -> AsyncIterator[None]:
-    """Turn every error into a status with one sentence; a client that has gone away needs none."""
+    """Turn every error in the block into a status with one sentence."""
     try:
         yield
     except PcWorkerError as exc:
@@ -39,8 +37,8 @@ async def call_edge(context: grpc.aio.ServicerContext, method: str) -> AsyncIter
     except grpc.aio.AbortError:
         raise  # it has its status
     except grpc.aio.BaseError:
-        # What a read or write raises once the peer has reset the stream. Should it be there after all, an OK would tell
-        # it that it has everything.
+        # A read or write raises this once the client has reset the stream. If the client is there after all, OK would
+        # mean that it has every row.
         log.info("client_went_away", method=method, peer=context.peer())
         await _abort(context, grpc.StatusCode.UNAVAILABLE, "the stream broke off: resume after the last row")
     except Exception as exc:
@@ -49,7 +47,7 @@ async def call_edge(context: grpc.aio.ServicerContext, method: str) -> AsyncIter
 
 
 async def _abort(context: grpc.aio.ServicerContext, status: grpc.StatusCode, sentence: str) -> None:
-    # What raises here, but the abort itself, says that nobody is there to hear the status.
+    # Other errors than the abort itself mean that no client is there to receive the status.
     with suppress(grpc.aio.InternalError, grpc.aio.UsageError):
         await context.abort(status, _one_line(sentence))
 

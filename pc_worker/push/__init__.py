@@ -1,21 +1,21 @@
-"""The client that feeds a stock batch server: rows as its JSON, in short calls that it acknowledges."""
+"""The client of a stock batch server: sends rows as the JSON that it reads, in short calls that it acknowledges."""
 
 from __future__ import annotations
 
-from pc_worker.push.client import BatchServer, Refused
+from pc_worker.push.client import BatchServer, NotAccepted
 from pc_worker.push.rows import StockRow, stock_row
-from pc_worker.push.rules import Unfit
-from pc_worker.push.sender import Pace, Sender
+from pc_worker.push.rules import UnfitValue
+from pc_worker.push.sender import PushLimits, Sender
 from pc_worker.push.tables import StockTable, stock_domains, stock_table
 
 __all__ = [
     "BatchServer",
-    "Pace",
-    "Refused",
+    "NotAccepted",
+    "PushLimits",
     "Sender",
     "StockRow",
     "StockTable",
-    "Unfit",
+    "UnfitValue",
     "stock_domains",
     "stock_row",
     "stock_table",

@@ -1,4 +1,4 @@
-"""Rows gathered into messages: as many as the batch server's limits allow, in order."""
+"""Messages of consecutive rows, within the limits of the batch server."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Iterable, Iterator
 
 from pc_worker.push.rows import FRAMING_BYTES, MESSAGE_BYTES, StockRow
 
-#: More bring nothing: vectors alone fill a message at 218 rows.
+#: More has no effect: vectors alone fill a message at 218 rows.
 MESSAGE_ROWS = 300
-#: Skills of one message are one statement there, four bind values each of 65,535 in all.
+#: The server inserts the skills of a message in one statement, with four bind values each and 65,535 at most.
 MESSAGE_SKILLS = 16_383
 
 
 def chunked(rows: Iterable[StockRow], *, max_bytes: int = MESSAGE_BYTES) -> Iterator[bytes]:
     """Yield JSON arrays of consecutive rows, at most ``max_bytes`` each with framing.
 
-    No array holds a key twice: the server's multi-row upsert would fail as a whole. A row that is beyond a limit by
-    itself comes alone.
+    No array contains a key twice, because the server's upsert of the array would fail. A row that exceeds a limit is
+    alone in its array.
     """
     chunk: list[bytes] = []
     keys: set[str] = set()

@@ -1,4 +1,4 @@
-"""One call to a stock batch server's ``IngestDataStream``, and what its answer means."""
+"""One call of a stock batch server's ``IngestDataStream``, and the meaning of its answer."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from pc_worker.errors import BatchServerTimeout, ContractBroken, Unavailable
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from pc_worker.wire.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
 
-#: The server answers only after its commits, and a slow one takes up to 35 minutes over a full load.
+#: Seconds. The server answers only after its commits, and a slow one takes up to 35 minutes for a full load.
 DEADLINE_S = 2_400.0
 OPTIONS = (
-    # A server that vanished without a word is found by pings; more than one in 5 minutes it would punish.
+    # Pings detect a server that disappeared; it closes the connection after more than one in 5 minutes.
     ("grpc.keepalive_time_ms", 360_000),
     ("grpc.keepalive_timeout_ms", 60_000),
     ("grpc.keepalive_permit_without_calls", 0),
     ("grpc.http2.bdp_probe", 0),  # these are pings too
-    ("grpc.enable_retries", 0),  # repeating is the sender's business
-    ("grpc.use_local_subchannel_pool", 1),  # another push's backoff is not ours
+    ("grpc.enable_retries", 0),  # the sender retries
+    ("grpc.use_local_subchannel_pool", 1),  # the backoff of another push does not delay this one
     ("grpc.max_reconnect_backoff_ms", 5_000),
 )
-#: Of the server's words, kept as a reason.
+#: Characters of the server's answer that are kept as a reason.
 REASON_CHARACTERS = 500
 
 
-class Refused(Exception):
-    """The server did not take what it was sent; whether that or the server is at fault, its answer does not tell."""
+class NotAccepted(Exception):
+    """The server did not accept the rows; its answer does not show whether they or the server itself are at fault."""
 
 
 class BatchServer:
-    """A connection to one server, opened when first used; for one thread.
+    """A connection to one server, opened at its first use; for one thread.
 
     Args:
-        address: ``host:port``; plain text, as the stock server knows nothing else.
+        address: ``host:port``; without TLS, which the stock server does not support.
         deadline_s: Seconds that one call may take.
     """
 
@@ -54,14 +54,14 @@ class BatchServer:
         self._channel.close()
 
     def ingest(self, domain: str, dimension: int, chunks: Sequence[bytes]) -> None:
-        """Send JSON arrays in one call; returns once the server has committed them all.
+        """Send JSON arrays in one call and return once the server has committed them all.
 
-        Sending them again changes nothing there: it upserts.
+        Sending them again is harmless: the server upserts.
 
         Raises:
-            Refused: If the server failed, or says it received something else; parts may be committed.
-            Unavailable: If it cannot be reached or went away; parts may be committed.
-            ContractBroken: If what answers is no batch server.
+            NotAccepted: If the server failed, or reports that it received something else; some rows may be committed.
+            Unavailable: If it cannot be reached or the connection broke; some rows may be committed.
+            ContractBroken: If the address is not of a batch server.
         """
         metadata = pb.IngestMetadata(domain=domain, file_name=f"log of {domain}", vector_dimension=dimension)
         requests = [pb.IngestDataRequest(metadata=metadata)]
@@ -69,15 +69,15 @@ class BatchServer:
         try:
             answer = self._stub.IngestDataStream(iter(requests), timeout=self._deadline_s)
         except grpc.RpcError as exc:
-            raise self._meaning(exc) from exc
+            raise self._error_of(exc) from exc
         if not answer.success or answer.received_chunks != len(chunks):
             received = f"success = {answer.success}, {answer.received_chunks} chunks received of {len(chunks)} sent"
-            raise Refused(_short(f"{received}: {answer.message}"))
+            raise NotAccepted(_short(f"{received}: {answer.message}"))
 
-    def _meaning(self, exc: grpc.RpcError) -> Exception:
-        code, words = exc.code(), _short(f"{exc.code().name}: {exc.details() or 'no word'}")
+    def _error_of(self, exc: grpc.RpcError) -> Exception:
+        code, reason = exc.code(), _short(f"{exc.code().name}: {exc.details() or 'no word'}")
         if code is grpc.StatusCode.UNAVAILABLE:
-            return Unavailable(f"the batch server {self.address} does not answer: {words}")
+            return Unavailable(f"the batch server {self.address} does not answer: {reason}")
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return BatchServerTimeout(f"the batch server {self.address} gave no answer within {self._deadline_s:.0f} s")
         if code in (
@@ -85,10 +85,10 @@ class BatchServer:
             grpc.StatusCode.UNAUTHENTICATED,
             grpc.StatusCode.PERMISSION_DENIED,
         ):
-            return ContractBroken(f"{self.address} is no stock batch server: it offers no IngestDataStream ({words})")
-        return Refused(words)
+            return ContractBroken(f"{self.address} is no stock batch server: it offers no IngestDataStream ({reason})")
+        return NotAccepted(reason)
 
 
-def _short(words: str) -> str:
-    """The beginning of a server's words, on one line and fit for a text column."""
-    return " ".join(words.replace("\0", " ").split())[:REASON_CHARACTERS]
+def _short(text: str) -> str:
+    """Return the beginning of a server's text, on one line and without NUL."""
+    return " ".join(text.replace("\0", " ").split())[:REASON_CHARACTERS]

@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pc_worker.push.rules import Json, Unfit
+from pc_worker.push.rules import Json, UnfitValue
 from pc_worker.push.tables import StockTable
 
-#: The server takes 4 MiB (4,194,304 bytes) a message; this leaves room for all framing.
+#: The server accepts messages of 4 MiB (4,194,304 bytes); this leaves space for all framing.
 MESSAGE_BYTES = 4_000_000
 #: Brackets of the array, and the field's tag and length around it.
 FRAMING_BYTES = 16
@@ -20,11 +20,11 @@ class StockRow:
     """A row ready to be sent.
 
     Attributes:
-        position: Its place in the log.
-        row_id: Its UUID here.
-        key: What the server's upsert goes by; no two rows of one chunk may share it.
-        skills: How many skills it names, each a bind value there.
-        json: One JSON object, UTF-8 without blanks.
+        position: Its position in the log.
+        row_id: Its UUID.
+        key: The value that identifies it in the server's upsert; unique in a message.
+        skills: The number of its skills, each of which needs bind values in the server.
+        json: One JSON object in UTF-8, without spaces.
     """
 
     position: int
@@ -35,24 +35,26 @@ class StockRow:
 
 
 def stock_row(table: StockTable, *, position: int, row_id: str, payload: Mapping[str, Json], vector: str) -> StockRow:
-    """Turn a stored row into what the server takes.
+    """Return a stored row in the form that the server accepts.
 
     Args:
-        table: The domain as the server knows it.
-        position: The row's place in the log.
+        table: The server's table of the domain.
+        position: The row's position in the log.
         row_id: Its UUID, 36 lower-case characters.
-        payload: Its fields; those that the server does not know stay behind.
-        vector: Its vector as JSON text in the shortest form that gives the same float32 back, which is how
-            pgvector prints one: 19 kB for 1536 numbers instead of 34 kB widened to doubles.
+        payload: Its fields; those that the server does not have are left out.
+        vector: Its vector as JSON text in the shortest form that parses to the same float32, as pgvector prints it:
+            19 kB for 1536 numbers, instead of 34 kB as doubles.
 
     Raises:
-        Unfit: If the server could not store it, or no message could hold it.
+        UnfitValue: If the server could not store the row, or it does not fit in a message.
     """
     values = _values(table, row_id, payload)
     fields = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     text = f'{fields[:-1]},"{table.vector}":{vector}}}'.encode()
     if len(text) + FRAMING_BYTES > MESSAGE_BYTES:
-        raise Unfit(f"the row is {len(text):,} bytes of JSON: a message of the batch server holds {MESSAGE_BYTES:,}")
+        raise UnfitValue(
+            f"the row is {len(text):,} bytes of JSON: a message of the batch server holds {MESSAGE_BYTES:,}"
+        )
     named = values.get("skills")
     return StockRow(
         position=position,
@@ -69,8 +71,8 @@ def _values(table: StockTable, row_id: str, payload: Mapping[str, Json]) -> dict
     for name, rule in table.fields.items():
         try:
             values[name] = rule(payload.get(name))
-        except Unfit as fault:
+        except UnfitValue as fault:
             faults.append(f"{name}: {fault}")
     if faults:
-        raise Unfit("; ".join(faults))
+        raise UnfitValue("; ".join(faults))
     return values

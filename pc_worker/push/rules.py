@@ -1,4 +1,4 @@
-"""What a stock batch server's tables demand of a field: each rule gives the value to send, or says what is wrong."""
+"""The rules of a stock batch server's columns: each returns the value to send, or raises ``UnfitValue``."""
 
 from __future__ import annotations
 
@@ -9,69 +9,69 @@ from typing import TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
-#: Gives a field's value as the server takes it, or raises ``Unfit``.
-Rule = Callable[[Json], Json]
+#: Returns a field's value as the server accepts it, or raises ``UnfitValue``.
+FieldRule = Callable[[Json], Json]
 
 MOST_YEARS = 2**31 - 1
-#: What Java's OffsetDateTime parses: with ``T`` and offset, nine digits of a second at most.
-MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+#: What Java's OffsetDateTime parses: with ``T`` and offset, at most nine fractional digits.
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
-class Unfit(ValueError):
-    """The row cannot be stored by the server; the message says which field and why."""
+class UnfitValue(ValueError):
+    """The server could not store the row; the message names the field and the reason."""
 
 
 def optional_text(value: Json) -> Json:
-    """Text or null: stored as it is."""
+    """Return a text or null unchanged."""
     if value is not None and not isinstance(value, str):
-        raise Unfit("is no text")
+        raise UnfitValue("is no text")
     return value
 
 
 def required_text(value: Json) -> Json:
-    """Text of a column that is NOT NULL: null fails the whole chunk."""
+    """Return a text; the column is NOT NULL, and a null would fail the whole message."""
     if value is None:
-        raise Unfit("missing, and the server's column is NOT NULL")
+        raise UnfitValue("missing, and the server's column is NOT NULL")
     return optional_text(value)
 
 
 def filled_text(value: Json) -> Json:
-    """Text that is not blank: without it the server drops the row and still reports success."""
+    """Return a text that is not blank; the server would drop the row and report success."""
     text = required_text(value)
     if not str(text).strip():
-        raise Unfit("blank, for which the server would drop the row in silence")
+        raise UnfitValue("blank, for which the server would drop the row in silence")
     return text
 
 
-def years_from(least: int) -> Rule:
-    """Whole years from ``least`` on, or null: a CHECK of the server's table."""
+def years_from(least: int) -> FieldRule:
+    """Return the rule of a column whose CHECK requires integers from ``least`` on, or null."""
 
     def years(value: Json) -> Json:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST_YEARS:
-            raise Unfit(f"{str(value)[:40]!r} is no whole number from {least} on")
+            raise UnfitValue(f"{str(value)[:40]!r} is no whole number from {least} on")
         return value
 
     return years
 
 
-def moment(value: Json) -> Json:
-    """ISO 8601 with ``T`` and offset; blank is null."""
+def timestamp(value: Json) -> Json:
+    """Return an ISO 8601 timestamp with ``T`` and offset; null for a blank text."""
     text = optional_text(value)
     if text is None or not str(text).strip():
         return None
     try:
-        if MOMENT.fullmatch(str(text)):
+        if TIMESTAMP.fullmatch(str(text)):
             datetime.fromisoformat(str(text))
             return text
     except ValueError:
         pass
-    raise Unfit(f"{str(text)[:40]!r} is no ISO 8601 time with T and offset")
+    raise UnfitValue(f"{str(text)[:40]!r} is no ISO 8601 time with T and offset")
 
 
 def skills(value: Json) -> Json:
-    """A list of texts, each once: the server's upsert fails as a whole when a row names a skill twice."""
+    """Return a list of texts without duplicates; a row with the same skill twice would fail the whole upsert."""
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise Unfit("is no list of texts")
+        raise UnfitValue("is no list of texts")
     return list(dict.fromkeys(value))

@@ -1,88 +1,90 @@
-"""Rows to one server: bounded retries, then halving down to the rows at fault — if it is the rows.
+"""Sends rows to one server: retries, then bisects to the rows that the server does not accept.
 
-A stock server answers INTERNAL to everything, to a bad row as to a lost database of its own. So a row is found at
-fault only if the server takes another row at that moment and refuses this one once more; if it takes nothing, it is
-the server that is ill, and nobody's rows are set aside.
+A stock server answers INTERNAL to every failure, of a row as of its own database. So a row is at fault only if the
+server accepts another row at that time and rejects this one again. If it accepts none, the server is at fault, and no
+row is set aside.
 """
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pc_worker.encoding.bisect import bisect
 from pc_worker.errors import BatchServerTimeout, Unavailable
 from pc_worker.push.chunks import chunked
-from pc_worker.push.client import BatchServer, Refused
+from pc_worker.push.client import BatchServer, NotAccepted
 from pc_worker.push.rows import StockRow
 from pc_worker.push.tables import StockTable
+from pc_worker.retry import RetryPolicy
 
-#: Rows tried alone, spread over what was refused, before a server that has taken none yet counts as ill.
+#: Rows sent alone, spread over those not accepted, before a server that has accepted none yet counts as failed.
 SAMPLES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How patient a push is.
+class PushLimits:
+    """Attempts, pauses and duration of a push.
 
     Attributes:
-        away_attempts: Calls to a server that does not answer before the push ends.
-        refused_attempts: Calls with the same rows before they are halved.
-        pause_s: Seconds before the first repetition; doubles each time, and is shortened at random by up to half.
-        longest_pause_s: Bound of that.
-        run_s: Seconds after which a push ends at the next acknowledgement, to let others to the worker.
+        unavailable_attempts: Calls to a server that does not answer before the push ends.
+        not_accepted_attempts: Calls with the same rows before they are bisected.
+        pause_s: Seconds before the first retry; doubles each time. Up to half of it is added at random.
+        longest_pause_s: The longest pause.
+        run_s: Seconds after which a push ends at the next acknowledgement, so that the worker serves others.
     """
 
-    away_attempts: int = 5
-    refused_attempts: int = 2
+    unavailable_attempts: int = 5
+    not_accepted_attempts: int = 2
     pause_s: float = 0.5
     longest_pause_s: float = 15.0
     run_s: float = 60.0
+
+    def retries(self, attempts: int) -> RetryPolicy:
+        """Return the policy with this many attempts."""
+        return RetryPolicy(
+            attempts=attempts, first_s=self.pause_s, jitter_s=self.pause_s / 2, longest_s=self.longest_pause_s
+        )
 
 
 class Sender:
     """Sends rows of one domain to one server.
 
     Args:
-        server: Where to.
-        table: The domain as the server knows it.
-        known_good: Gives a row that this server took in an earlier push; None if there is none.
-        pace: When to give up.
+        server: The server.
+        table: Its table of the domain.
+        known_good: Returns a row that this server accepted in an earlier push; None if there is none.
+        limits: Attempts and pauses.
     """
 
     def __init__(
-        self, server: BatchServer, table: StockTable, *, known_good: Callable[[], StockRow | None], pace: Pace
+        self, server: BatchServer, table: StockTable, *, known_good: Callable[[], StockRow | None], limits: PushLimits
     ) -> None:
-        self._server, self._table, self._pace = server, table, pace
+        self._server, self._table, self._limits = server, table, limits
         self._known_good = known_good
-        self._taken: StockRow | None = None
+        self._accepted: StockRow | None = None
 
     def send(self, rows: Sequence[StockRow]) -> list[str | None]:
-        """Send rows, in order; gives for each None, or why the server does not take it.
+        """Send rows, in order; return for each None, or why the server does not accept it.
 
         Raises:
-            Unavailable: If the server does not answer, or takes nothing at all; some rows may be stored there.
-            ContractBroken: If it is no batch server.
+            Unavailable: If the server does not answer, or accepts no row at all; some rows may be stored there.
+            ContractBroken: If it is not a batch server.
         """
         if not rows:
             return []
-        for attempt in range(1, self._pace.refused_attempts + 1):
-            try:
-                self._call(rows)
-            except Refused:
-                self._pause(attempt)
-            else:
-                return [None] * len(rows)
-        self._find_taken(rows)
-        found = bisect(rows, self._part, failure=Refused)
-        return [None if refused is None else str(refused) for refused in found]
+        try:
+            self._limits.retries(self._limits.not_accepted_attempts).call(lambda: self._call(rows), on=NotAccepted)
+        except NotAccepted:
+            self._find_accepted(rows)
+            found = bisect(rows, self._send_part, failure=NotAccepted)
+            return [None if error is None else str(error) for error in found]
+        return [None] * len(rows)
 
-    def _part(self, rows: Sequence[StockRow]) -> list[None]:
+    def _send_part(self, rows: Sequence[StockRow]) -> list[None]:
         try:
             self._call(rows)
-        except Refused:
+        except NotAccepted:
             if len(rows) > 1:
                 raise
             self._check_health()
@@ -90,43 +92,38 @@ class Sender:
         return [None] * len(rows)
 
     def _check_health(self) -> None:
-        if self._taken is None:  # the row that was taken is looked for before rows are tried alone
+        if self._accepted is None:  # one is searched for before rows are sent alone
             raise Unavailable(f"the batch server {self._server.address} has taken no row yet")
         try:
-            self._call([self._taken])
-        except Refused as exc:
+            self._call([self._accepted])
+        except NotAccepted as exc:
             raise Unavailable(
-                f"the batch server {self._server.address} now refuses what it took before (row {self._taken.row_id}): "
-                f"{exc}; see its log. No row was set aside"
+                f"the batch server {self._server.address} now rejects row {self._accepted.row_id}, which it accepted "
+                f"before: {exc}; see its log. No row was set aside"
             ) from exc
 
-    def _find_taken(self, rows: Sequence[StockRow]) -> None:
-        """Find a row that the server takes now, so that refusals can be told from illness."""
-        before = self._taken or self._known_good()
+    def _find_accepted(self, rows: Sequence[StockRow]) -> None:
+        """Find a row that the server accepts now: it shows later that the server works when it rejects another."""
+        before = self._accepted or self._known_good()
         samples = rows[:: -(-len(rows) // SAMPLES)]
-        refusal = Refused("nothing was tried")
+        error = NotAccepted("nothing was tried")
         for row in filter(None, (before, *samples)):
             try:
                 return self._call([row])
-            except Refused as exc:
-                refusal = exc
+            except NotAccepted as exc:
+                error = exc
         raise Unavailable(
-            f"the batch server {self._server.address} takes no {self._table.domain} row at all: {refusal}; "
+            f"the batch server {self._server.address} takes no {self._table.domain} row at all: {error}; "
             "see its log. No row was set aside"
-        ) from refusal
+        ) from error
 
     def _call(self, rows: Sequence[StockRow]) -> None:
-        chunks = list(chunked(rows))
-        for attempt in range(1, self._pace.away_attempts + 1):
-            try:
-                self._server.ingest(self._table.domain, self._table.dimension, chunks)
-                break
-            except Unavailable as exc:
-                if isinstance(exc, BatchServerTimeout) or attempt == self._pace.away_attempts:
-                    raise
-                self._pause(attempt)
-        self._taken = rows[-1]
+        domain, dimension, chunks = self._table.domain, self._table.dimension, list(chunked(rows))
+        self._limits.retries(self._limits.unavailable_attempts).call(
+            lambda: self._server.ingest(domain, dimension, chunks), on=_is_unavailable
+        )
+        self._accepted = rows[-1]
 
-    def _pause(self, attempt: int) -> None:
-        longest = min(self._pace.longest_pause_s, self._pace.pause_s * 2 ** (attempt - 1))
-        time.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - jitter, no secret
+
+def _is_unavailable(error: Exception) -> bool:
+    return isinstance(error, Unavailable) and not isinstance(error, BatchServerTimeout)

@@ -1,4 +1,4 @@
-"""What a stock batch server stores of each domain: the JSON fields it reads, each with what its table demands."""
+"""The tables of a stock batch server: the JSON fields that it reads, each with the rule of its column."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from types import MappingProxyType
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.push.rules import (
-    Rule,
+    FieldRule,
     filled_text,
-    moment,
     optional_text,
     required_text,
     skills,
+    timestamp,
     years_from,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockTable:
-    """One domain as the server knows it.
+    """The server's table of one domain.
 
     Attributes:
         domain: Its name, exact and case-sensitive.
-        key: The JSON field that upserts go by; the row's UUID unless it is one of ``fields``.
-        fields: The other JSON fields by name; the server ignores any it does not know.
+        key: The JSON field that identifies a row in an upsert; the row's UUID unless it is one of ``fields``.
+        fields: The other JSON fields by name; the server ignores unknown ones.
         vector: The JSON field of the vector.
-        dimension: How many numbers that has.
+        dimension: The number of its elements.
     """
 
     domain: str
     key: str
-    fields: Mapping[str, Rule]
+    fields: Mapping[str, FieldRule]
     vector: str
     dimension: int = 1536
 
@@ -48,7 +48,7 @@ TABLES: Mapping[str, StockTable] = MappingProxyType(
                 "experience_years": years_from(1),
                 "primary_keyword": optional_text,
                 "english_level": optional_text,
-                "published_at": moment,
+                "published_at": timestamp,
                 "skills": skills,
                 "long_description": required_text,
                 "description_lang": optional_text,
@@ -80,15 +80,15 @@ TABLES: Mapping[str, StockTable] = MappingProxyType(
 
 
 def stock_domains() -> tuple[str, ...]:
-    """Names of the domains that a stock batch server stores."""
+    """Return the names of the domains that a stock batch server stores."""
     return tuple(TABLES)
 
 
 def stock_table(domain: str) -> StockTable:
-    """Give the domain as a stock batch server knows it.
+    """Return the server's table of a domain.
 
     Raises:
-        InvalidRequest: If it does not know the domain.
+        InvalidRequest: If it does not store the domain.
     """
     if domain not in TABLES:
         raise InvalidRequest(f'a batch server does not store the domain "{domain}": only {", ".join(TABLES)}')

@@ -1,4 +1,4 @@
-"""What requests may say, shared by all calls."""
+"""Checks of request fields that several calls share."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pc_worker.model import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS, read_canonical_u
 
 
 def chunk_rows(asked: int) -> int:
-    """Give the rows a chunk may have; 0 asks for the default.
+    """Return the most rows of a chunk; 0 requests the default.
 
     Raises:
-        InvalidRequest: If it is not within 0..1000.
+        InvalidRequest: If ``asked`` is not within 0 to 1000.
     """
     if not 0 <= asked <= MAX_CHUNK_ROWS:
         raise InvalidRequest(f"a chunk of {asked} rows is not within 0 to {MAX_CHUNK_ROWS}")
@@ -23,7 +23,7 @@ def checked_row_id(given: str) -> UUID:
     """Read a UUID in canonical form.
 
     Raises:
-        InvalidRequest: If it is something else.
+        InvalidRequest: If it has another form.
     """
     row_id = read_canonical_uuid(given)
     if row_id is None:
@@ -32,10 +32,10 @@ def checked_row_id(given: str) -> UUID:
 
 
 def checked_position(position: int, head: int) -> int:
-    """Give a position to start after.
+    """Return the position to start after, checked.
 
     Raises:
-        InvalidRequest: If it is not within 0..head.
+        InvalidRequest: If it is not within 0 to ``head``.
     """
     if not 0 <= position <= head:
         raise InvalidRequest(f"position {position} is not within 0 to the log's head, {head}")

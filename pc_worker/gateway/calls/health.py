@@ -1,4 +1,4 @@
-"""`grpc.health.v1.Health`: whether the gateway serves, asked once or watched; it needs no token."""
+"""`grpc.health.v1.Health`: whether the gateway serves. It needs no token."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SERVING, NOT_SERVING, SERVICE_UNKNOWN = (
 
 
 class Health:
-    """One state for all of ``services``. Each watcher is woken by itself: one that does not read delays nobody."""
+    """One state for all of ``services``. Each watcher has its own event, so one that does not read delays no other."""
 
     def __init__(self, services: tuple[str, ...]) -> None:
         self._services = frozenset(services) | {""}
@@ -26,13 +26,13 @@ class Health:
         self._watchers: set[asyncio.Event] = set()
 
     def set(self, serving: bool) -> None:
-        """Say whether the gateway serves; without effect once it is ending."""
+        """Set whether the gateway serves; no effect after ``end``."""
         self._serving = serving and not self._ended
         for watcher in self._watchers:
             watcher.set()
 
     def end(self) -> None:
-        """Say for good that it does not serve any more."""
+        """Set that the gateway stops and does not serve again."""
         self._ended = True
         self.set(False)
 
@@ -40,7 +40,7 @@ class Health:
         """Answer once.
 
         Raises:
-            InvalidRequest: If the request is something else.
+            InvalidRequest: If the request is not a HealthCheckRequest.
             NotFound: If there is no such service.
         """
         service = _service(call)
@@ -49,19 +49,19 @@ class Health:
         await self._write(call, self._status(service))
 
     async def watch(self, call: AdmittedCall) -> None:
-        """Answer now and at every change, until the caller ends.
+        """Answer now and at every change, until the client ends the call.
 
         Raises:
-            InvalidRequest: If the request is something else.
+            InvalidRequest: If the request is not a HealthCheckRequest.
         """
-        service, said, changed = _service(call), None, asyncio.Event()
+        service, sent, changed = _service(call), None, asyncio.Event()
         self._watchers.add(changed)
         try:
             while True:
                 changed.clear()
-                if (status := self._status(service)) != said:
+                if (status := self._status(service)) != sent:
                     await self._write(call, status)
-                    said = status
+                    sent = status
                 await changed.wait()
         finally:
             self._watchers.discard(changed)

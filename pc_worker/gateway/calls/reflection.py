@@ -1,4 +1,4 @@
-"""Server reflection, for whoever may call anything at all."""
+"""Server reflection, for clients that have a token where tokens are required."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["SERVICE_NAME", "Reflection"]
 
 
 class Reflection:
-    """Describes the services: gRPC's own answers, on bytes."""
+    """Describes the services. The answers are gRPC's own; the messages are read and written serialised."""
 
     def __init__(self, services: tuple[str, ...]) -> None:
         self._servicer = aio.ReflectionServicer(services)
 
     async def serve(self, call: AdmittedCall) -> None:
-        """Answer until the caller ends.
+        """Answer until the client ends the call.
 
         Raises:
-            InvalidRequest: If a request is something else.
+            InvalidRequest: If a message is not a ServerReflectionRequest.
         """
         async for answer in self._servicer.ServerReflectionInfo(_requests(call), call.context):
             await call.context.write(answer.SerializeToString())

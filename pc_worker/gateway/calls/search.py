@@ -1,4 +1,4 @@
-"""`Search`: the search service, called in threads, by turns, and ended when its caller goes."""
+"""`Search`: runs the search service in threads, limited per caller, and cancels a search whose client is gone."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from pc_worker.store.search.filters import check_number
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
 DEFAULT_K = 10
-#: A statement that begins just when it is to be cancelled is missed: it is cancelled again.
-ASK_AGAIN_S = 0.2
+#: Pause before a search is cancelled again: a request misses a statement that is just beginning.
+CANCEL_AGAIN_S = 0.2
 
 
 class CallerLimit:
-    """At most so many at work at once of each caller; the others wait in the order in which they came."""
+    """At most ``per_caller`` concurrent searches of one caller; more of them wait in their order."""
 
     def __init__(self, per_caller: int) -> None:
         self._per_caller = per_caller
@@ -34,7 +34,7 @@ class CallerLimit:
 
     @asynccontextmanager
     async def slot(self, caller: Caller) -> AsyncIterator[None]:
-        """Wait for a turn, and have it for the block."""
+        """Wait for one of the caller's slots, and hold it during the block."""
         key = caller.key
         gate, users = self._gates.get(key, (asyncio.Semaphore(self._per_caller), 0))
         self._gates[key] = (gate, users + 1)
@@ -48,7 +48,7 @@ class CallerLimit:
 
 
 class SearchCall:
-    """The handler; takes and gives bytes."""
+    """The handler of `Search`; it reads and writes serialised messages."""
 
     def __init__(self, gateway: GatewayContext, search: SearchFunction) -> None:
         config = gateway.config
@@ -61,7 +61,7 @@ class SearchCall:
         """Serve one call.
 
         Raises:
-            PcWorkerError: Turned into a status.
+            PcWorkerError: `call_edge` turns it into a status.
         """
         request = _parse(call.first)
         call.grant.check(request.domain)
@@ -85,11 +85,11 @@ class SearchCall:
             ending = asyncio.create_task(_end(work, stop))
             self._endings.add(ending)
             ending.add_done_callback(self._endings.discard)
-            await asyncio.shield(ending)  # its turn is taken until it has ended
+            await asyncio.shield(ending)  # its slot is taken until the search has ended
             raise
 
     def _answer(self, request: pb.SearchRequest, stop: Stop) -> bytes:
-        check_number(request.where)  # before each becomes an object
+        check_number(request.where)  # before each is parsed into an object
         found = self._search(
             query=request.query,
             domain=request.domain,
@@ -103,13 +103,13 @@ class SearchCall:
 
 
 def _ignore_error(answer: asyncio.Future[bytes]) -> None:
-    # Asyncio complains of an error that nobody has looked at.
+    # Without this, asyncio logs an error that was never retrieved.
     if not answer.cancelled():
         answer.exception()
 
 
 async def _end(work: Future[bytes], stop: Stop) -> None:
-    """Have a search end, and wait until it has."""
+    """Cancel a search and wait until it has ended."""
     if work.cancel():
         return
     over = asyncio.Event()
@@ -118,7 +118,7 @@ async def _end(work: Future[bytes], stop: Stop) -> None:
     while not work.done():
         await asyncio.to_thread(stop.ask)
         with suppress(TimeoutError):
-            await asyncio.wait_for(over.wait(), ASK_AGAIN_S)
+            await asyncio.wait_for(over.wait(), CANCEL_AGAIN_S)
 
 
 def _parse(raw: bytes) -> pb.SearchRequest:

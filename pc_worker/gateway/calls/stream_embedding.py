@@ -1,4 +1,4 @@
-"""`StreamEmbedding`: every row up to the log's head at the call, then OK; never OK unless complete."""
+"""`StreamEmbedding`: every row up to the head at the time of the call, then OK; OK only if complete."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class StreamStart:
-    """Where a call begins: the range it reads and the uuid it was given, empty if none."""
+    """Where a call starts: the range to read, and the UUID in the request, empty if none."""
 
     wanted: LogRange
     given_uuid: str
@@ -34,7 +34,7 @@ class StreamStart:
 
 @dataclass(frozen=True, slots=True)
 class StreamMessage:
-    """One message ready to go, with its last row and where its rows were read."""
+    """One serialised message, its last row, and where its rows were read: `queue` or `log`."""
 
     message: bytes
     rows: int
@@ -45,7 +45,7 @@ class StreamMessage:
 
 @dataclass(slots=True)
 class StreamProgress:
-    """What a call has delivered so far."""
+    """What a call has sent so far."""
 
     last_uuid: str
     last_position: int
@@ -54,7 +54,7 @@ class StreamProgress:
 
 
 class EmbeddingStream:
-    """The handler; takes and gives bytes."""
+    """The handler of `StreamEmbedding`; it reads and writes serialised messages."""
 
     def __init__(self, gateway: GatewayContext) -> None:
         self._gateway = gateway
@@ -63,7 +63,7 @@ class EmbeddingStream:
         """Serve one call.
 
         Raises:
-            PcWorkerError: Turned into a status.
+            PcWorkerError: `call_edge` turns it into a status.
         """
         request = _parse(call.first)
         call.grant.check(request.domain)
@@ -122,7 +122,7 @@ class EmbeddingStream:
         metrics.BYTES.labels(domain).inc(len(outgoing.message))
 
     def _record(self, wanted: LogRange, progress: StreamProgress) -> None:
-        # The stock reader takes a broken stream for its end: only our record tells that it was cut short.
+        # The stock reader takes a broken stream for its end: only this event shows that it was cut short.
         metrics.ENDED.labels(wanted.domain, "complete" if progress.complete else "cut").inc()
         report = log.info if progress.complete else log.warning
         report(

@@ -1,1 +1,1 @@
-"""How much one client may take."""
+"""Admission of calls, and quotas per token and host."""

@@ -1,7 +1,7 @@
-"""The admission that every call comes through: who it is, a place, its first word in time, and one status at its end.
+"""Admission of every call: authentication, quota, the deadline of the first message, and a status at the end.
 
-gRPC hands a unary call to its handler only once the request is there, and waits for that without end. So every call is
-taken as a stream here, which looks the same on the wire: it counts, and its time runs, from its first header on.
+gRPC calls the handler of a unary call only after the request has arrived, and waits for that without limit. So every
+call is registered as a stream, which is the same on the wire: its quota and deadline apply from its first header on.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pc_worker.gateway.status import call_edge
 
 @dataclass(frozen=True, slots=True)
 class AdmittedCall:
-    """A call that has been let in, and its first message."""
+    """A call that was admitted, and its first message."""
 
     first: bytes
     context: grpc.aio.ServicerContext
@@ -34,19 +34,19 @@ Serve = Callable[[AdmittedCall], Awaitable[None]]
 
 
 class Admission:
-    """Lets calls in; ``first_message_s`` = how long a call may take to say its first word."""
+    """Admits calls; ``first_message_s``: seconds until a call must have sent its first message."""
 
     def __init__(self, access: Access, *, first_message_s: float) -> None:
         self._access, self._first_message_s = access, first_message_s
 
     def handler(self, method: str, serve: Serve, quota: Quota, *, known: bool = True) -> grpc.RpcMethodHandler:
-        """Give gRPC's handler of a method, which takes and gives bytes.
+        """Return gRPC's handler of a method, which reads and writes serialised messages.
 
         Args:
             method: Its name, for the log.
             serve: Answers a call.
-            places: What the call takes one of.
-            known: Whether it needs a token where tokens are given out.
+            quota: The quota that the call counts against.
+            known: Whether the call needs a token if tokens are configured.
         """
 
         async def answer(_requests: object, context: grpc.aio.ServicerContext) -> None:
@@ -63,7 +63,7 @@ class Admission:
             async with asyncio.timeout(self._first_message_s):
                 first = await context.read()
         except TimeoutError as exc:
-            raise DeadlineExceeded(f"the call said nothing for {self._first_message_s:g} s after its start") from exc
+            raise DeadlineExceeded(f"the call sent no message for {self._first_message_s:g} s after its start") from exc
         if not isinstance(first, bytes):
             raise InvalidRequest("the call ended before its first message")
         return first

@@ -1,4 +1,4 @@
-"""Who may have how many calls open at once: a total, and shares of it, so that one client leaves room for others."""
+"""Quotas: how many calls may be open in total, of one token and of one host, so that no client takes all of them."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from urllib.parse import unquote
 
 from pc_worker.errors import QuotaExceeded
 
-#: A network of IPv6 is given out whole: whoever has one of its addresses has them all.
+#: IPv6 networks are assigned whole: a client with one of the addresses has all of them.
 IPV6_NETWORK_BITS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who makes a call: the host it comes from, and the sha256 of its token if it has one."""
+    """Who makes a call: its host, and the sha256 of its token if it has one."""
 
     host: str
     token: str | None = None
 
     @property
     def key(self) -> str:
-        """What tells callers apart: the token, else the host."""
+        """What identifies the caller: the token, or the host without one."""
         return self.host if self.token is None else f"token {self.token}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaLimits:
-    """Calls open at once: of everybody, of one token, and of one host."""
+    """Limits of concurrent calls: in total, of one token, and of one host."""
 
     most: int
     per_token: int
@@ -39,10 +39,10 @@ class QuotaLimits:
 
 
 class Quota:
-    """The calls that are open now."""
+    """The open calls, counted against the limits; ``what`` names them in errors."""
 
-    def __init__(self, shares: QuotaLimits, *, what: str = "streams") -> None:
-        self._limits, self._what = shares, what
+    def __init__(self, limits: QuotaLimits, *, what: str = "streams") -> None:
+        self._limits, self._what = limits, what
         self._held: Counter[str] = Counter()
         self._open = 0
         self._idle = asyncio.Event()
@@ -50,10 +50,10 @@ class Quota:
 
     @contextmanager
     def take(self, caller: Caller) -> Iterator[None]:
-        """Take one of the places while a call lasts.
+        """Count a call of ``caller`` during the block.
 
         Raises:
-            QuotaExceeded: If there are as many as may be, or as many of this caller's.
+            QuotaExceeded: If the limit in total, of its host or of its token is reached.
         """
         keys = [f"host {caller.host}", *([] if caller.token is None else [caller.key])]
         self._check(caller, keys)
@@ -71,13 +71,13 @@ class Quota:
         await self._idle.wait()
 
     def _check(self, caller: Caller, keys: list[str]) -> None:
-        shares = self._limits
-        for key, most, whose in zip(keys, (shares.per_host, shares.per_token), ("host", "token"), strict=False):
+        limits = self._limits
+        for key, most, whose in zip(keys, (limits.per_host, limits.per_token), ("host", "token"), strict=False):
             if self._held[key] >= most:
                 raise QuotaExceeded(
                     f"{most} {self._what} of this {whose} are open, its share: end one, or try again later"
                 )
-        if self._open >= shares.most:
+        if self._open >= limits.most:
             raise QuotaExceeded(f"{self._open} {self._what} are open, no more are served at once: try again later")
 
     def _leave(self, keys: list[str]) -> None:
@@ -90,7 +90,7 @@ class Quota:
 
 
 def host_of(peer: str) -> str:
-    """Give the host of gRPC's name for a peer, such as ``ipv4:10.0.0.1:4711``; of IPv6 its network."""
+    """Return the host in gRPC's name of a peer, such as ``ipv4:10.0.0.1:4711``; for IPv6 its network."""
     kind, _, rest = peer.partition(":")
     if kind not in ("ipv4", "ipv6"):
         return peer

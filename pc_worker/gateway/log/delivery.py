@@ -1,4 +1,4 @@
-"""A cursor over a domain's log: the rows up to a head, from the queue where it can be trusted, else from PostgreSQL."""
+"""Reads a domain's log up to a head: from the hot buffer where an entry is valid, else from PostgreSQL."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from pc_worker.hot_buffer import AsyncHotBuffer, Entry
 from pc_worker.store.log.read import Delivery, LogBatchRecord, LoggedRows, Tombstone
 from pc_worker.wire import MESSAGE_BYTES, RowBlock, build_block, row_message
 
-#: Batches looked up at once: about 77,000 rows, so that checking them costs nothing a chunk.
+#: Log batches that one plan covers: about 77,000 rows, so that planning costs little per chunk.
 WINDOW_BATCHES = 256
-#: A row may change or be forgotten meanwhile; a slow reader must not be given old entries for long.
+#: Seconds that a plan is used. Rows may change or be forgotten meanwhile, and a slow client must not get old entries.
 PLAN_S = 5.0
-#: Two chunks beyond the present one: Redis and PostgreSQL then work while the present one is sent.
+#: Steps read in advance, so that Redis and PostgreSQL work while a chunk is sent.
 READ_AHEAD = 2
-#: A client that takes no message for so long is slow.
+#: Seconds after which a write counts as blocked by a slow client.
 BLOCKED_S = 1.0
 NO_EPOCH = UUID(int=0)
-#: A row alone in a message, with all framing of `Consume`.
+#: Bytes of the largest row that fits in a message of `Consume`.
 MOST_ROW_BYTES = MESSAGE_BYTES - 65_536
 
 
 @contextmanager
 def dropping_read_ahead(reader: LogReader) -> Iterator[None]:
-    """Have ``reader`` give up what it read ahead if the block, a write, lasts: a client costs its one message then."""
+    """Discard what ``reader`` read ahead if the block, a write, takes long: a slow client then costs one message."""
     timer = asyncio.get_running_loop().call_later(BLOCKED_S, reader.drop_read_ahead)
     try:
         yield
@@ -43,10 +43,12 @@ def dropping_read_ahead(reader: LogReader) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class LogSlice:
-    """Rows of a block from ``start`` on, and deleted ones; after them the log is read up to ``upto``.
+    """Rows of a block from index ``start`` on, and tombstones: all of the log up to position ``upto``.
 
-    ``jobs`` logged the rows, one for each or one for all, empty = unknown; they and ``tombstones`` are filled in for
-    consumers only.
+    Attributes:
+        queued: Whether the rows were read from the hot buffer.
+        jobs: The jobs that wrote the rows: one for each row, or one for all; "" = unknown. For consumers only.
+        tombstones: The deleted rows. For consumers only.
     """
 
     block: RowBlock
@@ -61,9 +63,9 @@ class LogSlice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogRange:
-    """What to read: rows of ``domain`` beyond ``after``, as they stand in a log that ends at ``head``.
+    """What to read: the rows of ``domain`` after position ``after``, in a log that ends at ``head``.
 
-    ``consumer`` = with tombstones and jobs.
+    ``consumer``: whether tombstones and jobs are read too.
     """
 
     domain: str
@@ -75,7 +77,7 @@ class LogRange:
 
 
 class LogReader:
-    """Reads one range in order, a little ahead, surviving a database or queue that goes away meanwhile."""
+    """Reads one range in order, some steps ahead; continues after the database or Redis was unavailable for a while."""
 
     def __init__(
         self, delivery: Delivery, queue: AsyncHotBuffer | None, wanted: LogRange, *, retry_for_s: float
@@ -86,23 +88,23 @@ class LogReader:
         self._ahead: ReadAhead[ReadStep, Entry | LoggedRows | None] = ReadAhead((), self._read, depth=0)
 
     async def slices(self) -> AsyncIterator[LogSlice]:
-        """Yield the range's rows; complete when it ends.
+        """Yield the range's rows; complete if it ends without an error.
 
         Raises:
-            Unavailable: If the database stays away for ``retry_for_s``.
-            ContractBroken: If a row cannot be read as the schema promises.
+            Unavailable: If the database stays unavailable for ``retry_for_s``.
+            ContractBroken: If the log was restored to an older state, or a row does not fit in a message.
         """
-        patience = RetryBudget(self._retry_for_s)
+        budget = RetryBudget(self._retry_for_s)
         while self._cursor < self._wanted.head:
             try:
                 async for log_slice in self._window():
-                    patience.succeed()
+                    budget.restore()
                     yield log_slice
             except Unavailable as exc:
-                await patience.endure(exc, f"stream of {self._wanted.domain}")
+                await budget.wait(exc, what=f"stream of {self._wanted.domain}")
 
     def drop_read_ahead(self) -> None:
-        """Give up what was read ahead: its client does not take what it has."""
+        """Discard what was read ahead; it is read again when it is needed."""
         self._ahead.drop()
 
     async def _window(self) -> AsyncIterator[LogSlice]:
@@ -181,15 +183,15 @@ class LogReader:
 
     def _jobs(self, block: RowBlock) -> tuple[str, ...]:
         firsts = [batch.first for batch in self._batches]
-        places = (bisect_right(firsts, position) - 1 for position in block.positions)
-        jobs = tuple(self._batches[place].job_id or "" if place >= 0 else "" for place in places)
+        indexes = (bisect_right(firsts, position) - 1 for position in block.positions)
+        jobs = tuple(self._batches[index].job_id or "" if index >= 0 else "" for index in indexes)
         return jobs if len(set(jobs)) > 1 else jobs[:1]
 
     def _block(self, read: LoggedRows) -> RowBlock:
         rows = []
         for row in read.rows:
             message = row_message(self._wanted.row_type, row.head, row.passages, read.model)
-            if len(message) > MOST_ROW_BYTES:  # no client could take it: each would fail here again and again
+            if len(message) > MOST_ROW_BYTES:  # no client could receive it, and each would fail here again
                 raise ContractBroken(
                     f"row {row.row_id} at position {row.position} of {self._wanted.domain} is {len(message):,} bytes "
                     f"on the wire; {MOST_ROW_BYTES:,} is the most: switch the domain's model back, or forget the row"

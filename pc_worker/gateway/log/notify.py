@@ -1,4 +1,4 @@
-"""Watching the database: is it there, and is there news."""
+"""Watches the database: whether it answers, and its notifications."""
 
 from __future__ import annotations
 
@@ -9,23 +9,29 @@ from contextlib import asynccontextmanager, contextmanager
 import structlog
 
 from pc_worker.errors import Unavailable
+from pc_worker.gateway.backoff import Backoff
 from pc_worker.gateway.supervision import supervised
 from pc_worker.store.log.notifications import FENCE, GROWTH, listen
 
 log = structlog.get_logger()
 
-#: How soon a database that does not answer is noticed when its connection does not break.
+#: Seconds until a database that does not answer is detected although its connection stays open.
 PROBE_EVERY_S = 5.0
 RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 class DatabaseWatch:
-    """Tells whether the database serves, and wakes whoever waits for news."""
+    """A connection that listens for notifications and thereby shows whether the database answers.
+
+    Args:
+        database_url: ``postgresql://…``.
+        on_change: Called with whether the database answers.
+    """
 
     def __init__(self, database_url: str, on_change: Callable[[bool], None]) -> None:
         self._database_url, self._on_change = database_url, on_change
         self._waiting: dict[tuple[str, str], set[asyncio.Event]] = {}
-        self._served = False
+        self._backoff = Backoff(RETRY_S)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -39,18 +45,18 @@ class DatabaseWatch:
 
     @contextmanager
     def growth(self, domain: str) -> Iterator[asyncio.Event]:
-        """Give an event that is set whenever ``domain`` may have grown; its user clears it."""
-        with self._news(GROWTH, domain) as event:
+        """Yield an event that is set when the log of ``domain`` may have grown; the caller clears it."""
+        with self._notification(GROWTH, domain) as event:
             yield event
 
     @contextmanager
     def fence(self, domain: str, name: str) -> Iterator[asyncio.Event]:
-        """Give an event that is set whenever the subscription may have been taken over; its user clears it."""
-        with self._news(FENCE, f"{domain}/{name}") as event:
+        """Yield an event that is set when another consumer may hold the subscription's lease; the caller clears it."""
+        with self._notification(FENCE, f"{domain}/{name}") as event:
             yield event
 
     @contextmanager
-    def _news(self, channel: str, payload: str) -> Iterator[asyncio.Event]:
+    def _notification(self, channel: str, payload: str) -> Iterator[asyncio.Event]:
         event = asyncio.Event()
         waiting = self._waiting.setdefault((channel, payload), set())
         waiting.add(event)
@@ -62,29 +68,27 @@ class DatabaseWatch:
                 self._waiting.pop((channel, payload), None)
 
     async def _listen(self) -> None:
-        failures = 0
+        # Not `supervised` alone: an unavailable database is expected, and no error of this task.
         while True:
             try:
-                await self._attend()
+                await self._listen_once()
             except Unavailable as exc:
-                failures = 0 if self._served else failures + 1
                 log.warning("database_away", error=str(exc))
-                await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
+                await asyncio.sleep(self._backoff.next_s())
 
-    async def _attend(self) -> None:
-        self._served = False
+    async def _listen_once(self) -> None:
         try:
-            await listen(self._database_url, ready=self._ready, heard=self._heard, probe_every_s=PROBE_EVERY_S)
+            await listen(self._database_url, ready=self._ready, heard=self._notify, probe_every_s=PROBE_EVERY_S)
         finally:
             self._on_change(False)
 
     def _ready(self) -> None:
-        self._served = True
+        self._backoff.reset()
         self._on_change(True)
-        # Whatever was committed while nobody listened was not heard.
+        # Notifications that were sent while no connection listened are lost.
         for channel, payload in list(self._waiting):
-            self._heard(channel, payload)
+            self._notify(channel, payload)
 
-    def _heard(self, channel: str, payload: str) -> None:
+    def _notify(self, channel: str, payload: str) -> None:
         for event in self._waiting.get((channel, payload), ()):
             event.set()

@@ -1,4 +1,4 @@
-"""Reading ahead: the next reads run while the present one is used, in order, and can be given up."""
+"""Reading ahead: the next reads run while the present one is used, in order, and can be discarded."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 class ReadAhead(Generic[S, T]):
-    """Gives ``read(step)`` for each of ``steps``, with at most ``depth`` reads beyond the one that is asked for.
+    """The results of ``read(step)`` for each of ``steps``, with at most ``depth`` reads in advance.
 
-    It begins with none and reads further ahead the more it is asked: a client that freezes at its start, where the
-    transport's buffers take the first message, costs one read and no more.
+    The depth grows from 0 with the number of results taken: a client that freezes at its start, when the transport's
+    buffers accept the first message, costs one read.
     """
 
     def __init__(self, steps: Sequence[S], read: Callable[[S], Coroutine[Any, Any, T]], *, depth: int) -> None:
@@ -24,10 +24,10 @@ class ReadAhead(Generic[S, T]):
         self._running: deque[asyncio.Task[T]] = deque()
 
     async def take(self) -> tuple[S, T] | None:
-        """Give the next step with what it reads; None after the last.
+        """Return the next step and its result; None after the last.
 
         Raises:
-            Exception: Whatever that read raises.
+            Exception: What that read raised.
         """
         if self._taken == len(self._steps):
             return None
@@ -40,7 +40,7 @@ class ReadAhead(Generic[S, T]):
         return self._steps[self._taken - 1], found
 
     def drop(self) -> None:
-        """Give up what was read ahead; it is read again when asked for."""
+        """Cancel the reads in advance; their steps are read again when they are taken."""
         while self._running:
             task = self._running.pop()
             task.cancel()
@@ -48,6 +48,6 @@ class ReadAhead(Generic[S, T]):
 
 
 def _ignore_error(task: asyncio.Task[Any]) -> None:
-    # Asyncio complains of an error that nobody has looked at.
+    # Without this, asyncio logs an error that was never retrieved.
     if not task.cancelled():
         task.exception()

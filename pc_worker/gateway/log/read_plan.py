@@ -1,4 +1,4 @@
-"""Where the next stretch of a log is best read: from the queue or from PostgreSQL. Pure."""
+"""The steps in which the next part of a log is read, each from the hot buffer or from PostgreSQL. Pure."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from pc_worker.store.log.read import LogBatchRecord
 
-#: Fewer rows than this are read from PostgreSQL together with their neighbours at the price of one queue entry.
+#: A batch with fewer rows is read from PostgreSQL with its neighbours, for the cost of one entry of the hot buffer.
 SMALL_BATCH = 32
 
 
 @dataclass(frozen=True, slots=True)
 class ReadStep:
-    """Positions beyond ``after``, up to ``upto``; from the queue where ``batch`` is given, else from the log."""
+    """Positions after ``after`` up to ``upto``; from the hot buffer if ``batch`` is set, else from PostgreSQL."""
 
     after: int
     upto: int
@@ -21,10 +21,10 @@ class ReadStep:
 
 
 def read_plan(batches: Sequence[LogBatchRecord], held: Container[int], *, cursor: int, upto: int) -> list[ReadStep]:
-    """Cover every position beyond ``cursor``, up to ``upto``.
+    """Return steps that cover every position after ``cursor`` up to ``upto``.
 
-    An intact batch is one step: a chunk as it was committed, from the queue if it is ``held`` there. Whatever else
-    lies between is read from the log in one stretch, however many batches it spans, for most of it may be superseded.
+    An intact log batch is one step: a chunk as it was committed, from the hot buffer if its first position is in
+    ``held``. The batches between two such steps are one step together, because most of their rows may be superseded.
     """
     steps: list[ReadStep] = []
     for batch in batches:

@@ -1,4 +1,4 @@
-"""Waiting for a database that went away, but not for ever."""
+"""Retries while the database is unavailable, for a limited time."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TypeVar
 import structlog
 
 from pc_worker.errors import Unavailable
+from pc_worker.gateway.backoff import Backoff
 
 log = structlog.get_logger()
 
@@ -18,41 +19,43 @@ RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 class RetryBudget:
-    """How long failures in a row have lasted; every success starts it anew."""
+    """How long failures in a row may last, in seconds; a success restores all of it."""
 
     def __init__(self, retry_for_s: float) -> None:
         self._retry_for_s = retry_for_s
-        self._failures = 0
+        self._backoff = Backoff(RETRY_S)
         self._deadline = 0.0
 
-    def succeed(self) -> None:
-        """Forget the failures so far."""
-        self._failures = 0
+    def restore(self) -> None:
+        """Record a success."""
+        self._backoff.reset()
 
-    async def endure(self, error: Unavailable, what: str) -> None:
-        """Wait a little before the next try.
+    async def wait(self, error: Unavailable, *, what: str) -> None:
+        """Wait before the next attempt; ``what`` names the caller in the log.
 
         Raises:
-            Unavailable: ``error``, once failures have lasted too long.
+            Unavailable: ``error``, if the failures have lasted too long.
         """
-        if not self._failures:
+        if not self._backoff.failures:
             self._deadline = time.monotonic() + self._retry_for_s
         if time.monotonic() >= self._deadline:
             raise error
         log.warning("database_waited_for", by=what, error=str(error))
-        await asyncio.sleep(RETRY_S[min(self._failures, len(RETRY_S) - 1)])
-        self._failures += 1
+        await asyncio.sleep(self._backoff.next_s())
 
 
-async def healed(call: Callable[[], Awaitable[T]], *, retry_for_s: float, what: str) -> T:
-    """Give what ``call`` gives, calling it again while the database is away, for ``retry_for_s`` at most.
+async def retry_until(call: Callable[[], Awaitable[T]], *, retry_for_s: float, what: str) -> T:
+    """Return what ``call`` returns, retrying it for ``retry_for_s`` seconds while the database is unavailable.
+
+    Not stamina: its context costs 0.1 ms, which each consumer would pay up to twenty times a second for checkpoints;
+    and streams, which stamina does not fit, wait in the same way.
 
     Raises:
-        Unavailable: If it stays away.
+        Unavailable: If the database stays unavailable.
     """
-    patience = RetryBudget(retry_for_s)
+    budget = RetryBudget(retry_for_s)
     while True:
         try:
             return await call()
         except Unavailable as exc:
-            await patience.endure(exc, what)
+            await budget.wait(exc, what=what)

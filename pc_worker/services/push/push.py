@@ -10,7 +10,17 @@ from uuid import UUID
 
 from pc_worker.errors import ContractBroken, InvalidRequest, NotFound
 from pc_worker.model import read_canonical_uuid
-from pc_worker.push import BatchServer, Pace, Sender, StockRow, StockTable, Unfit, metrics, stock_row, stock_table
+from pc_worker.push import (
+    BatchServer,
+    PushLimits,
+    Sender,
+    StockRow,
+    StockTable,
+    UnfitValue,
+    metrics,
+    stock_row,
+    stock_table,
+)
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.log.push_log import LogEnd, LoggedPayload, first_position, read_accepted, read_end, read_window
 from pc_worker.store.log.push_state import (
@@ -71,7 +81,9 @@ class Course:
     moves: bool
 
 
-def push(database: Database, request: PushRequest, *, servers: Sequence[str], pace: Pace | None = None) -> Pushed:
+def push(
+    database: Database, request: PushRequest, *, servers: Sequence[str], limits: PushLimits | None = None
+) -> Pushed:
     """Push what is in the domain's log now, from the checkpoint on, and end when all is acknowledged or time is up.
 
     Killed at any point, the next push goes on from the last acknowledgement; what is sent twice changes nothing.
@@ -80,7 +92,7 @@ def push(database: Database, request: PushRequest, *, servers: Sequence[str], pa
         database: A connection of the calling thread.
         request: What to push.
         servers: The allowed addresses, the first is the default; none = push is off.
-        pace: How patient to be.
+        limits: Attempts, pauses and duration.
 
     Raises:
         InvalidRequest: If push is off, the address is not allowed, the domain or ``after`` is none to push from.
@@ -96,7 +108,7 @@ def push(database: Database, request: PushRequest, *, servers: Sequence[str], pa
         if course is None:
             return Pushed(domain=table.domain, address=address, state="complete")
         with BatchServer(address) as server:
-            return _follow(database, course, server, pace or Pace())
+            return _follow(database, course, server, limits or PushLimits())
 
 
 def allowed_address(servers: Sequence[str], address: str | None) -> str:
@@ -116,7 +128,7 @@ def ready_row(table: StockTable, logged: LoggedPayload) -> StockRow:
     """Turn a row of the log into what the server takes.
 
     Raises:
-        Unfit: If it could not store the row.
+        UnfitValue: If it could not store the row.
     """
     return stock_row(
         table, position=logged.position, row_id=logged.row_id, payload=logged.payload, vector=logged.vector
@@ -124,7 +136,7 @@ def ready_row(table: StockTable, logged: LoggedPayload) -> StockRow:
 
 
 def sender_of(
-    database: Database, table: StockTable, server: BatchServer, end: LogEnd, *, checkpoint: int, pace: Pace
+    database: Database, table: StockTable, server: BatchServer, end: LogEnd, *, checkpoint: int, limits: PushLimits
 ) -> Sender:
     """Give the sender to a server that has acknowledged the log up to ``checkpoint``."""
 
@@ -133,10 +145,10 @@ def sender_of(
             logged = read_accepted(cursor, table.domain, end, address=server.address, position=checkpoint)
         try:
             return None if logged is None else ready_row(table, logged)
-        except Unfit:
+        except UnfitValue:
             return None
 
-    return Sender(server, table, known_good=known_good, pace=pace)
+    return Sender(server, table, known_good=known_good, limits=limits)
 
 
 def log_end(cursor: Cursor, table: StockTable) -> LogEnd | None:
@@ -181,12 +193,12 @@ def _canonical(text: str) -> UUID:
     return row_id
 
 
-def _follow(database: Database, course: Course, server: BatchServer, pace: Pace) -> Pushed:
+def _follow(database: Database, course: Course, server: BatchServer, limits: PushLimits) -> Pushed:
     """Walk the log window by window; each is sent, acknowledged and noted before the next is read."""
     table, end = course.table, course.end
-    sender = sender_of(database, table, server, end, checkpoint=course.checkpoint, pace=pace)
+    sender = sender_of(database, table, server, end, checkpoint=course.checkpoint, limits=limits)
     done = Pushed(domain=table.domain, address=course.address, state="complete", position=course.start, head=end.head)
-    time_is_up = time.monotonic() + pace.run_s
+    time_is_up = time.monotonic() + limits.run_s
     while done.position < end.head:
         window = _read(database, course, done.position)
         if window is None:
@@ -217,7 +229,7 @@ def _deliver(sender: Sender, table: StockTable, window: Sequence[LoggedPayload])
     for logged in window:
         try:
             ready.append(ready_row(table, logged))
-        except Unfit as fault:
+        except UnfitValue as fault:
             refusals.append(PushRejection(row_id=logged.row_id, position=logged.position, reason=str(fault)))
     for row, reason in zip(ready, sender.send(ready), strict=True):
         if reason is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from pc_worker.errors import Unavailable
-from pc_worker.push import BatchServer, Pace, Sender, StockTable, Unfit, stock_table
+from pc_worker.push import BatchServer, PushLimits, Sender, StockTable, UnfitValue, stock_table
 from pc_worker.services.push.push import log_end, ready_row, sender_of
 from pc_worker.store.db.connection import Database
 from pc_worker.store.log.push_log import LogEnd, read_row
@@ -44,7 +44,7 @@ def drop_refused(database: Database, job_id: str | None) -> int:
 
 
 def retry_refused(
-    database: Database, job_id: str | None, *, servers: Sequence[str], pace: Pace | None = None
+    database: Database, job_id: str | None, *, servers: Sequence[str], limits: PushLimits | None = None
 ) -> list[PushedAgain]:
     """Send refused rows again, each alone and as it is now; what is refused again stays with its new reason.
 
@@ -54,7 +54,7 @@ def retry_refused(
     results: list[PushedAgain] = []
     for (domain, address), group in groupby(list_refused(database, job_id), lambda r: (r.domain, r.address)):
         if address in servers:
-            results += _retry(database, stock_table(domain), address, list(group), pace or Pace())
+            results += _retry(database, stock_table(domain), address, list(group), limits or PushLimits())
         else:
             reason = f"{address} is no longer among PC_WORKER_BATCH_SERVERS"
             results += [PushedAgain(refusal=refusal, reason=reason) for refusal in group]
@@ -62,7 +62,7 @@ def retry_refused(
 
 
 def _retry(
-    database: Database, table: StockTable, address: str, refusals: Sequence[StoredPushRejection], pace: Pace
+    database: Database, table: StockTable, address: str, refusals: Sequence[StoredPushRejection], limits: PushLimits
 ) -> list[PushedAgain]:
     with push_lock(database, table.domain, address) as alone, BatchServer(address) as server:
         if not alone:
@@ -72,7 +72,7 @@ def _retry(
             checkpoint = 0 if end is None else read_checkpoint(cursor, table.domain, address, end.epoch)
         if end is None:
             return []
-        sender = sender_of(database, table, server, end, checkpoint=checkpoint, pace=pace)
+        sender = sender_of(database, table, server, end, checkpoint=checkpoint, limits=limits)
         return [
             PushedAgain(refusal=refusal, reason=_send(database, table, end, sender, refusal)) for refusal in refusals
         ]
@@ -87,7 +87,7 @@ def _send(
         return None
     try:
         (reason,) = sender.send([ready_row(table, logged)])
-    except Unfit as fault:
+    except UnfitValue as fault:
         reason = str(fault)
     with database.transaction() as cursor:
         if reason is None:

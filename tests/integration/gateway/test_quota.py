@@ -59,7 +59,7 @@ async def test_a_call_that_never_says_a_word_is_ended(neighbours: Neighbours, me
 
         code, details = await status_of(silent)
 
-    assert (code, "said nothing" in details) == (CODE.DEADLINE_EXCEEDED, True)
+    assert (code, "sent no message" in details) == (CODE.DEADLINE_EXCEEDED, True)
 
 
 @pytest.mark.parametrize("method", EVERY_CALL)

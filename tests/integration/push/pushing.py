@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pc_worker.push import Pace
+from pc_worker.push import PushLimits
 from pc_worker.services.push.push import Pushed, PushRequest
 from pc_worker.services.push.push import push as do_push
 from pc_worker.store.db.connection import Database
@@ -14,13 +14,18 @@ from tests.support.batch_server import StockBatchServer
 NewLog = Callable[[str], DomainLog]
 
 #: Quick to repeat and to give up.
-QUICK = Pace(away_attempts=2, pause_s=0.01, longest_pause_s=0.01)
+QUICK = PushLimits(unavailable_attempts=2, pause_s=0.01, longest_pause_s=0.01)
 
 
 def push(
-    database: Database, server: StockBatchServer, domain: str, *, pace: Pace = QUICK, after: int | str | None = None
+    database: Database,
+    server: StockBatchServer,
+    domain: str,
+    *,
+    limits: PushLimits = QUICK,
+    after: int | str | None = None,
 ) -> Pushed:
-    return do_push(database, PushRequest(domain=domain, after=after), servers=(server.address,), pace=pace)
+    return do_push(database, PushRequest(domain=domain, after=after), servers=(server.address,), limits=limits)
 
 
 def checkpoint(database: Database, server: StockBatchServer, domain: str) -> int | None:

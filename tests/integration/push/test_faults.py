@@ -117,7 +117,9 @@ def test_a_server_that_comes_back_soon_is_waited_for(
     back = threading.Timer(0.5, server.start)
     back.start()
 
-    done = push(database, server, "candidate", pace=replace(QUICK, away_attempts=200, pause_s=0.1, longest_pause_s=0.1))
+    done = push(
+        database, server, "candidate", limits=replace(QUICK, unavailable_attempts=200, pause_s=0.1, longest_pause_s=0.1)
+    )
 
     back.join()
     assert done.rows == 60
@@ -144,7 +146,7 @@ def test_a_refused_row_is_sent_again_on_request_as_it_is_now(
     push(database, server, "recruit")
     server.tables.rejects = lambda row: row["position"] == "개발자 3"
 
-    again = retry_refused(database, None, servers=(server.address,), pace=QUICK)
+    again = retry_refused(database, None, servers=(server.address,), limits=QUICK)
 
     assert [result.reason is None for result in again] == [True, False]
     assert_stored(server.tables, log, except_for=[3])

@@ -116,7 +116,7 @@ def test_a_push_whose_time_is_up_ends_at_an_acknowledgement(
     log.write(range(50))
     hasty = replace(QUICK, run_s=0.0)
 
-    states = [push(database, server, "recruit", pace=hasty) for _ in range(3)]
+    states = [push(database, server, "recruit", limits=hasty) for _ in range(3)]
 
     assert [(done.state, done.position) for done in states] == [("more", 20), ("more", 40), ("complete", 50)]
     assert_stored(server.tables, log)
@@ -198,7 +198,7 @@ def test_two_servers_have_checkpoints_of_their_own(
     with StockBatchServer() as second:
         request = PushRequest(domain="recruit", address=second.address)
 
-        done = do_push(database, request, servers=(server.address, second.address), pace=QUICK)
+        done = do_push(database, request, servers=(server.address, second.address), limits=QUICK)
 
         assert (done.address, done.rows) == (second.address, 5)
         assert_stored(second.tables, log)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.push import StockRow, Unfit, stock_domains, stock_row, stock_table
+from pc_worker.push import StockRow, UnfitValue, stock_domains, stock_row, stock_table
 from pc_worker.push.rows import MESSAGE_BYTES
 from tests.unit.push.stock_rows import PAYLOADS, ROW_ID
 
@@ -93,19 +93,19 @@ def test_what_the_server_stores_as_null_may_be_null(domain: str, name: str) -> N
     ],
 )
 def test_what_the_server_could_not_store_is_never_sent(domain: str, name: str, value: Any) -> None:
-    with pytest.raises(Unfit, match=name):
+    with pytest.raises(UnfitValue, match=name):
         row_of(domain, **{name: value})
 
 
 def test_every_fault_of_a_row_is_named() -> None:
-    with pytest.raises(Unfit, match=r"position: .*; company_name: "):
+    with pytest.raises(UnfitValue, match=r"position: .*; company_name: "):
         row_of("recruit", position=None, company_name=None)
 
 
 def test_a_row_that_no_message_can_hold_is_unfit() -> None:
     assert len(row_of("candidate", moreinfo="x" * (MESSAGE_BYTES - 500)).json) < MESSAGE_BYTES
 
-    with pytest.raises(Unfit, match="4,000,000"):
+    with pytest.raises(UnfitValue, match="4,000,000"):
         row_of("candidate", moreinfo="x" * MESSAGE_BYTES)
 
 

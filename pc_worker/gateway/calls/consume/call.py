@@ -1,4 +1,4 @@
-"""`Consume`: opening the acknowledged stream, and the status it ends with."""
+"""`Consume`, the acknowledged stream: its start and its end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST_DEADLINE_S, DEFAULT_DEADLINE_S = 3600, 60
 
 
 class ConsumeCall:
-    """The handler; takes and gives bytes."""
+    """The handler of `Consume`; it reads and writes serialised messages."""
 
     def __init__(self, gateway: GatewayContext) -> None:
         self._gateway = gateway
@@ -39,7 +39,7 @@ class ConsumeCall:
         """Serve one call.
 
         Raises:
-            PcWorkerError: Turned into a status.
+            PcWorkerError: `call_edge` turns it into a status.
         """
         opening = parse_request(call.first)
         if opening is None or not opening.HasField("open"):
@@ -89,7 +89,7 @@ class ConsumeCall:
                 return None
 
     async def _leave(self, session: ConsumeSession, lease: SubscriptionLease, ended: str) -> None:
-        # Also when the client has vanished: what it acknowledged before counts, and the next one need not wait.
+        # Also if the client has disconnected: its acknowledgements count, and the lease is free at once.
         with suppress(PcWorkerError):
             await session.save_checkpoint()
             await self._gateway.subscriptions.release(lease)
@@ -103,7 +103,7 @@ def _limits(opening: pb.ConsumeOpen) -> ConsumeLimits:
     frame_bytes = _within("frame_bytes", opening.frame_bytes, LEAST_FRAME_BYTES, 4 * 1024 * 1024) or DEFAULT_FRAME_BYTES
     return ConsumeLimits(
         max_rows=chunk_rows(opening.chunk_rows),
-        # A frame that the first credit does not allow would wait for ever.
+        # A frame larger than the first credit would wait forever.
         max_bytes=min(frame_bytes, MESSAGE_BYTES, max(opening.credit.bytes or MESSAGE_BYTES, LEAST_FRAME_BYTES)),
         heartbeat_s=_within("heartbeat_s", opening.heartbeat_s, 1, MOST_HEARTBEAT_S) or DEFAULT_HEARTBEAT_S,
         ack_deadline_s=_within("ack_deadline_s", opening.ack_deadline_s, 1, MOST_DEADLINE_S) or DEFAULT_DEADLINE_S,

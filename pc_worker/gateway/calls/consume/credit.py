@@ -1,4 +1,4 @@
-"""What a consumer has allowed, been sent and acknowledged. Pure: the time comes in from outside."""
+"""Credit and acknowledgements of a consumer. Pure: the time is an argument."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from pc_worker.errors import InvalidRequest
 
-#: More than any client means; keeps the sums far from overflow.
+#: More than a client needs; keeps the sums far from overflow.
 MOST = 2**53
 
 
 @dataclass(frozen=True, slots=True)
 class SentChunk:
-    """A chunk that waits for its acknowledgement."""
+    """A chunk that is not acknowledged yet; ``sent_at`` in seconds."""
 
     position: int
     rows: int
@@ -21,7 +21,7 @@ class SentChunk:
 
 
 class CreditWindow:
-    """The account of one consumer: never more outstanding than granted."""
+    """The credit that a consumer has left, and what it was sent and has acknowledged."""
 
     def __init__(self, position: int) -> None:
         self.chunks = 0
@@ -35,7 +35,7 @@ class CreditWindow:
         """Add credit.
 
         Raises:
-            InvalidRequest: If it is negative or beyond reason.
+            InvalidRequest: If it is negative or the sum is too large.
         """
         if chunks < 0 or size < 0 or self.chunks + chunks > MOST or self.bytes + size > MOST:
             raise InvalidRequest(f"credit of {chunks} chunks and {size} bytes cannot be granted")
@@ -43,11 +43,11 @@ class CreditWindow:
         self.bytes += size
 
     def allows(self, size: int) -> bool:
-        """Tell whether a chunk whose message has ``size`` bytes may go."""
+        """Return whether a chunk may be sent whose message has ``size`` bytes."""
         return self.chunks >= 1 and self.bytes >= size
 
     def send(self, size: int, *, position: int, rows: int, now: float) -> None:
-        """Account for a chunk that goes out now."""
+        """Subtract a chunk that is sent at ``now``, in seconds."""
         self.chunks -= 1
         self.bytes -= size
         self.position = position
@@ -56,11 +56,11 @@ class CreditWindow:
         self._outstanding.append(SentChunk(position, rows, now))
 
     def announce(self, position: int) -> None:
-        """Account for an end of log."""
+        """Record that an end of log at ``position`` is sent."""
         self.position = position
 
     def ack(self, position: int, *, now: float) -> int:
-        """Take an acknowledgement and give how many rows it covers anew; an old one covers none.
+        """Record an acknowledgement and return how many more rows are acknowledged now; 0 for an old one.
 
         Raises:
             InvalidRequest: If that position was never sent.
@@ -75,5 +75,5 @@ class CreditWindow:
         return rows
 
     def overdue_at(self, deadline_s: float) -> float | None:
-        """Give when the consumer will have acknowledged nothing for too long; None while nothing is outstanding."""
+        """Return when the consumer must have acknowledged something; None while nothing is outstanding."""
         return self._progress_at + deadline_s if self._outstanding else None

@@ -1,4 +1,4 @@
-"""`Consume` on a domain whose log is not open yet: an empty stream, until the log opens."""
+"""`Consume` on a domain that has no log yet: an empty stream until the first row is written."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from pc_worker.gateway.calls.consume.first_completed import any_set, first_of
 from pc_worker.gateway.calls.consume.frames import parse_request
 from pc_worker.gateway.calls.consume.session import ConsumeLimits
 from pc_worker.gateway.context import GatewayContext
-from pc_worker.gateway.log.retry import healed
+from pc_worker.gateway.log.retry import retry_until
+from pc_worker.store.log.read import LogHead
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
 
 class EmptyStream:
-    """Says that there is nothing, and sends the consumer back in as soon as there may be something."""
+    """The stream of a consumer whose domain has no log. It ends once there is one; the client opens it again."""
 
     def __init__(
         self, gateway: GatewayContext, context: grpc.aio.ServicerContext, limits: ConsumeLimits, domain: str
@@ -27,9 +28,8 @@ class EmptyStream:
         """Serve until the consumer half-closes.
 
         Raises:
-            Unavailable: If the log has opened: a subscription can be held now. Or if the gateway stops, or the database
-                stays away.
-            InvalidRequest: If the consumer says something out of place.
+            Unavailable: If the domain has a log now, the gateway stops, or the database stays unavailable.
+            InvalidRequest: If the consumer sends a message that is not allowed here.
         """
         limits = self._limits
         opened = pb.ConsumeOpened(
@@ -51,20 +51,20 @@ class EmptyStream:
                 raise InvalidRequest(f"position {request.ack.position} cannot be acknowledged: nothing was sent")
 
     async def _follow(self) -> NoReturn:
-        # All that is said after the start is said here: gRPC takes one message of a call at a time.
-        delivery, ending, retry_for_s = (
-            self._gateway.delivery,
-            self._gateway.shutdown.requested,
-            self._gateway.config.retry_for_s,
-        )
+        # Only this coroutine writes after the start: gRPC allows one write of a call at a time.
+        ending = self._gateway.shutdown.requested
         with self._gateway.watch.growth(self._domain) as grown:
-            while await healed(lambda: delivery.head(self._domain), retry_for_s=retry_for_s, what="consumer") is None:
+            while await self._read_head() is None:
                 grown.clear()
                 await any_set(grown, ending, timeout_s=self._limits.heartbeat_s)
                 if ending.is_set():
-                    await self._close("the gateway is stopping: come again")
+                    await self._close("the gateway is stopping: open the stream again")
                 await self._write(pb.ConsumeResponse(heartbeat=pb.ConsumeHeartbeat()))
-        await self._close(f"the log of {self._domain} has opened: come again")
+        await self._close(f"the log of {self._domain} has begun: open the stream again")
+
+    async def _read_head(self) -> LogHead | None:
+        delivery, retry_for_s = self._gateway.delivery, self._gateway.config.retry_for_s
+        return await retry_until(lambda: delivery.head(self._domain), retry_for_s=retry_for_s, what="consumer")
 
     async def _close(self, why: str) -> NoReturn:
         await self._write(pb.ConsumeResponse(closing=pb.ConsumeClosing()))

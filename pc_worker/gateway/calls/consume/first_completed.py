@@ -1,4 +1,4 @@
-"""Waiting for the first of several things."""
+"""Wait for the first of several operations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 async def first_of(*coroutines: Coroutine[Any, Any, None]) -> None:
-    """Run all at once until one ends, end the others, and raise what that one raised."""
+    """Run all concurrently until one ends, cancel the others, and raise what that one raised."""
     tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -21,7 +21,7 @@ async def first_of(*coroutines: Coroutine[Any, Any, None]) -> None:
 
 
 async def any_set(*events: asyncio.Event, timeout_s: float) -> None:
-    """Wait until one of the events is set, or the time is over."""
+    """Wait until one of the events is set, at most ``timeout_s`` seconds."""
     waits = [asyncio.create_task(event.wait()) for event in events]
     try:
         await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""A consumer's messages: its own read; pieces of the log cut to its limits and framed without decoding their rows."""
+"""Messages of a consumer: parses its requests; cuts log slices to its limits and frames them without decoding rows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHUNK_ROWS = pb.ConsumeChunk.ROWS_FIELD_NUMBER
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A ready ConsumeResponse with a chunk, and what it holds."""
+    """A serialised ConsumeResponse with a chunk, and what it contains."""
 
     message: bytes
     position: int
@@ -45,22 +45,22 @@ def frames(log_slice: LogSlice, *, after: int, max_rows: int, max_bytes: int) ->
         cuts = [(0, 0)]
     for start, end in cuts:
         upto = log_slice.upto if end in (0, cuts[-1][1]) else log_slice.block.positions[end - 1]
-        buried = [tombstone for tombstone in waiting if tombstone.position <= upto]
-        waiting = waiting[len(buried) :]
-        yield _frame(log_slice, start, end, after, upto, buried)
+        tombstones = [tombstone for tombstone in waiting if tombstone.position <= upto]
+        waiting = waiting[len(tombstones) :]
+        yield _frame(log_slice, start, end, after, upto, tombstones)
         after = upto
 
 
 def extend_checksum(checksum: int, frame: Frame) -> int:
-    """Go on with the crc32c of everything sent, as the end of log reports it."""
+    """Return the crc32c of everything sent, with ``frame``; the end of log reports it."""
     return int(google_crc32c.extend(checksum, frame.identity))
 
 
 def parse_request(raw: object) -> pb.ConsumeRequest | None:
-    """Read a consumer's message; None = it has half-closed.
+    """Parse a consumer's message; return None if it has half-closed.
 
     Raises:
-        InvalidRequest: If it is something else.
+        InvalidRequest: If it is not a ConsumeRequest.
     """
     if not isinstance(raw, bytes):
         return None
@@ -75,11 +75,11 @@ def _room(log_slice: LogSlice, max_bytes: int) -> int:
     return min(max_bytes, MESSAGE_BYTES) - FRAME_BYTES - TOMBSTONE_BYTES * len(log_slice.tombstones) - jobs
 
 
-def _frame(log_slice: LogSlice, start: int, end: int, after: int, upto: int, buried: Sequence[Tombstone]) -> Frame:
+def _frame(log_slice: LogSlice, start: int, end: int, after: int, upto: int, tombstones: Sequence[Tombstone]) -> Frame:
     chunk = pb.ConsumeChunk(
         after_position=after,
         position=upto,
-        tombstones=[pb.ConsumeTombstone(row_id=dead.row_id, position=dead.position) for dead in buried],
+        tombstones=[pb.ConsumeTombstone(row_id=each.row_id, position=each.position) for each in tombstones],
         model=log_slice.model,
         epoch=str(log_slice.epoch),
         job_ids=log_slice.jobs[start:end] if len(log_slice.jobs) > 1 else log_slice.jobs,
@@ -87,8 +87,8 @@ def _frame(log_slice: LogSlice, start: int, end: int, after: int, upto: int, bur
     if end > start:
         chunk += tagged(CHUNK_ROWS, log_slice.block.message(start, end))
     message = tagged(RESPONSE_CHUNK, chunk)
-    identity = _row_identity(log_slice.block, start, end) + _tombstone_identity(buried)
-    return Frame(message, upto, end - start, len(buried), identity, log_slice.queued)
+    identity = _row_identity(log_slice.block, start, end) + _tombstone_identity(tombstones)
+    return Frame(message, upto, end - start, len(tombstones), identity, log_slice.queued)
 
 
 def _row_identity(block: RowBlock, start: int, end: int) -> bytes:
@@ -97,9 +97,9 @@ def _row_identity(block: RowBlock, start: int, end: int) -> bytes:
     return _interleaved(row_ids, positions)
 
 
-def _tombstone_identity(buried: Sequence[Tombstone]) -> bytes:
-    raw = bytes.fromhex("".join(dead.row_id for dead in buried).replace("-", ""))
-    return _interleaved(np.frombuffer(raw, dtype="V16"), np.array([dead.position for dead in buried], dtype=">i8"))
+def _tombstone_identity(tombstones: Sequence[Tombstone]) -> bytes:
+    raw = bytes.fromhex("".join(each.row_id for each in tombstones).replace("-", ""))
+    return _interleaved(np.frombuffer(raw, dtype="V16"), np.array([each.position for each in tombstones], dtype=">i8"))
 
 
 def _interleaved(row_ids: NDArray[Any], positions: NDArray[Any]) -> bytes:

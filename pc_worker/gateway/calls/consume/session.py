@@ -1,4 +1,4 @@
-"""One consumer's session: catch-up, then live tail; credit and acknowledgements; checkpoints and heartbeats."""
+"""One consumer's stream: catch-up, then new rows; credit and acknowledgements; checkpoints and heartbeats."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from pc_worker.gateway.calls.consume.first_completed import any_set, first_of
 from pc_worker.gateway.calls.consume.frames import Frame, extend_checksum, frames, parse_request
 from pc_worker.gateway.context import GatewayContext
 from pc_worker.gateway.log.delivery import LogRange, LogReader, dropping_read_ahead
-from pc_worker.gateway.log.retry import healed
+from pc_worker.gateway.log.retry import retry_until
 from pc_worker.store.log.read import LogHead
 from pc_worker.store.log.subscription_leases import LEASE_S, SubscriptionLease
 from pc_worker.wire import row_type_of
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
 RENEW_S = LEASE_S / 3
-#: Acknowledgements that come faster are kept together.
+#: Acknowledgements that arrive faster are stored together.
 SAVE_EVERY_S = 0.05
 MEASURE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class ConsumeLimits:
-    """What the consumer asked for: limits of a frame, seconds of silence and without acknowledgement."""
+    """What the consumer requested: limits of a frame, seconds between heartbeats, seconds until an acknowledgement."""
 
     max_rows: int
     max_bytes: int
@@ -41,7 +41,7 @@ class ConsumeLimits:
 
 
 class ConsumeSession:
-    """Sends, receives and keeps at the same time; whatever ends first ends all."""
+    """Sends rows, receives requests and stores checkpoints concurrently; the first of these to end ends the stream."""
 
     def __init__(
         self,
@@ -65,10 +65,10 @@ class ConsumeSession:
         """Serve until the consumer half-closes.
 
         Raises:
-            Unavailable: If the database stays away, or the gateway stops.
-            Fenced: If another consumer has the subscription now.
-            DeadlineExceeded: If nothing was acknowledged for too long.
-            InvalidRequest: If the consumer says something out of place.
+            Unavailable: If the database stays unavailable, or the gateway stops.
+            Fenced: If another consumer holds the lease now.
+            DeadlineExceeded: If nothing was acknowledged within the deadline.
+            InvalidRequest: If the consumer sends a message that is not allowed here.
         """
         self._window.grant(credit.chunks, credit.bytes)
         watch, lease = self._gateway.watch, self._lease
@@ -82,8 +82,8 @@ class ConsumeSession:
         """Store what was acknowledged, and renew the lease.
 
         Raises:
-            Fenced: If another consumer has the subscription now.
-            Unavailable: If the database is away.
+            Fenced: If another consumer holds the lease now.
+            Unavailable: If the database is unavailable.
         """
         position, rows = self._window.acked, self._unsaved_rows
         await self._gateway.subscriptions.renew(self._lease, position=position, rows=rows)
@@ -91,7 +91,7 @@ class ConsumeSession:
         self._saved = position
 
     def trailers(self) -> tuple[tuple[str, str], ...]:
-        """Give the trailing metadata of a good end."""
+        """Return the trailing metadata of a stream that ended with OK."""
         return (
             ("pcw-rows", str(self._sent.rows)),
             ("pcw-acked-position", str(self._saved)),
@@ -99,7 +99,7 @@ class ConsumeSession:
         )
 
     def summary(self) -> dict[str, Any]:
-        """Give what the session did, for the log."""
+        """Return what was sent and acknowledged, for the log."""
         return {"rows": self._sent.rows, "sent_position": self._window.position, "acked_position": self._saved}
 
     async def _send(self, end: LogHead) -> None:
@@ -143,7 +143,7 @@ class ConsumeSession:
 
     async def _write_frame(self, frame: Frame) -> None:
         size = len(frame.message)
-        # Accounted for before it goes: its acknowledgement may come before the write returns.
+        # Counted before the write: the acknowledgement may arrive before the write returns.
         self._window.send(size, position=frame.position, rows=frame.rows, now=time.monotonic())
         self._sent.rows += frame.rows
         self._sent.tombstones += frame.tombstones
@@ -205,7 +205,7 @@ class ConsumeSession:
         await self._wake_sender()
 
     async def _wake_sender(self) -> NoReturn:
-        # The sender ends the session, between two messages.
+        # The sender ends the stream, between two messages.
         self._credited.set()
         self._grown.set()
         while True:
@@ -224,7 +224,7 @@ class ConsumeSession:
             raise
 
     async def _save_with_retries(self) -> None:
-        await healed(
+        await retry_until(
             self.save_checkpoint, retry_for_s=self._gateway.config.retry_for_s, what=f"consumer {self._lease.name}"
         )
 
@@ -250,7 +250,7 @@ class ConsumeSession:
 
     async def _read_head(self) -> None:
         delivery, domain = self._gateway.delivery, self._lease.domain
-        end = await healed(
+        end = await retry_until(
             lambda: delivery.head(domain),
             retry_for_s=self._gateway.config.retry_for_s,
             what=f"consumer {self._lease.name}",
@@ -258,7 +258,7 @@ class ConsumeSession:
         if end is None:
             raise Unavailable(f"domain {domain} has no log any more")
         if end.position < self._window.position:
-            # What it has is no longer here: rows that come now would take the places of those it would then skip.
+            # The consumer has positions that this log does not have: new rows would get them, and it would skip these.
             raise InvalidRequest(
                 f"the log of {domain} ends at {end.position}, this consumer is at {self._window.position}: the log was"
                 " restored; open with after_position"
