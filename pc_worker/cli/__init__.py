@@ -17,29 +17,29 @@ COMMANDS = {
     "up": ("stack", "Run everything in the foreground until Ctrl-C."),
     "demo": ("demo", "Start everything, ingest the samples, stream them back, search them, stop."),
     "worker": ("stack", "Run a Celery worker."),
-    "beat": ("stack", "Run the scheduler of upkeep tasks."),
+    "beat": ("stack", "Run the scheduler of maintenance tasks."),
     "gateway": ("stack", "Run the gRPC gateway."),
     "flower": ("stack", "Run the Flower dashboard, behind a password."),
     "migrate": ("migrate", "Apply the migrations this database lacks; safe to run again, and by several at once."),
     "doctor": ("doctor", "Check this installation; exits with 1 if something is wrong."),
     "health": ("health", "Ask the gateway whether it serves; exits with 0 if it does, with 69 if not."),
-    "inspect": ("source", "Tell what FILE holds: container, rows, columns, verdict; nothing of it is executed."),
+    "inspect": ("source", "Show what FILE contains: container, rows, columns, verdict; nothing of it is executed."),
     "rows": ("source", "Print the rows of FILE as JSON Lines, in normal form."),
-    "plan": ("plan", "Foresee the ingest of FILE: rows, texts, tokens, time, memory and disk; nothing is written."),
+    "plan": ("plan", "Estimate the ingest of FILE: rows, texts, tokens, time, memory and disk; nothing is written."),
     "ingest": ("ingest", "Enqueue FILES; each becomes a job."),
     "jobs": ("jobs", "List the jobs, newest first."),
-    "status": ("jobs", "Show one job: what became of its rows, where its time goes, when it will be done."),
+    "status": ("jobs", "Show one job: the outcome of its rows, its seconds by stage, its expected end."),
     "cancel": ("jobs", "Cancel a job: what is stored stays, nothing more is written."),
-    "resume": ("jobs", "Set a failed or cancelled job going again from where it was."),
+    "resume": ("jobs", "Continue a failed or cancelled job where it stopped."),
     "stream": ("stream", "Print every row of a domain's log as JSON Lines: the wire's fields and the row's position."),
     "search": ("search", "Find rows of a domain."),
-    "dead": ("dead", "Refused rows, each with its reason."),
-    "forget": ("forget", "Remove rows with their vectors, terms and dead letters; consumers are told by tombstones."),
-    "subscriptions": ("subscriptions", "Named consumers of the acknowledged stream."),
+    "dead": ("dead", "List, show, retry or drop dead rows, each with its reason."),
+    "forget": ("forget", "Remove rows with their vectors, terms and dead letters; consumers get tombstones."),
+    "subscriptions": ("subscriptions", "List and drop the named consumers of the acknowledged stream."),
     "restored": ("restored", "Begin new epochs after the database was restored to an older state."),
-    "index": ("index", "See, build and tune the vector indexes."),
-    "domains": ("domains", "Domains as they are declared, and as the database has them."),
-    "models": ("models", "Models beside each other: backfill, compare, switch (back), drop."),
+    "index": ("index", "List, build and tune the vector indexes."),
+    "domains": ("domains", "Compare domains as declared in the code and as stored in the database."),
+    "models": ("models", "Use several models in a domain: backfill, compare, switch (back), drop."),
     "eval": ("evaluate", "Measure every mode of search with the judged queries of FILE (JSON Lines or TREC)."),
     "bench": ("bench", "Measure NAME against its baseline, both in this run."),
 }
@@ -49,11 +49,11 @@ class LazyGroup(click.Group):
     """A group whose commands are imported when they are asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Give the commands in the order of the documentation."""
+        """Return the commands in the order of the documentation."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and give a command."""
+        """Import a command and return it."""
         if cmd_name not in COMMANDS:
             return None
         module, _ = COMMANDS[cmd_name]
@@ -76,7 +76,7 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit code; whatever a user can meet is one line on stderr."""
+    """Run one command and return its exit code; every error is one line on stderr."""
     sys.set_int_max_str_digits(0)  # integers of any size are data; the reader bounds what a file may hold
     words = list(sys.argv[1:] if arguments is None else arguments)
 

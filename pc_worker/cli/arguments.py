@@ -19,7 +19,7 @@ class Words(StringParamType):
     """Text that can be stored and sent: valid UTF-8 without NUL."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Give the text.
+        """Return the text.
 
         Raises:
             BadParameter: If it is not UTF-8 or holds NUL.
@@ -34,7 +34,7 @@ class FileName(click.Path):
     """A file: unlike all other text, its name may hold any bytes but NUL."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Give the name.
+        """Return the name.
 
         Raises:
             BadParameter: If it is empty or holds NUL.
@@ -58,7 +58,7 @@ class Number(click.IntRange):
     """A whole number in plain digits, and within 64 bits."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Give the number.
+        """Return the number.
 
         Raises:
             BadParameter: If it is none, or out of its range.
@@ -72,7 +72,7 @@ class Measure(click.FloatRange):
     """A finite number within its range."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Give the number.
+        """Return the number.
 
         Raises:
             BadParameter: If it is none, not finite, or out of its range.
@@ -110,7 +110,7 @@ def _strict_type(kind: click.ParamType[Any]) -> click.ParamType[Any]:
 
 
 def absolute(file: str) -> str:
-    """Give the whole path of a file argument.
+    """Return the whole path of a file argument.
 
     Raises:
         InvalidRequest: If it is relative to a folder that is gone.
@@ -122,7 +122,7 @@ def absolute(file: str) -> str:
 
 
 def storable(file: str) -> str:
-    """Give the whole path of a file that a job is to name.
+    """Return the whole path of a file that a job is to name.
 
     Raises:
         InvalidRequest: If it is relative to a folder that is gone.

@@ -1,4 +1,4 @@
-"""The one edge of the command line: whatever ends a command becomes an exit code and one line on stderr."""
+"""The edge of the command line: every error becomes an exit code and one line on stderr."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from pc_worker.errors import PcWorkerError
 from pc_worker.installation import default_home
 
 INTERRUPTED = 130
-#: An argument may have 128 KiB; what is wrong with it is said in less.
+#: An argument may have 128 KiB; an error message is shorter.
 MOST_CHARS = 5_000
-#: Tracebacks of what nobody foresaw are kept below HOME, the newest ones up to this size.
+#: Tracebacks of unexpected errors are kept in HOME, in a file of about this size.
 LOG = Path("logs", "errors.log")
 LOG_BYTES = 1 << 20
 CREDENTIALS = re.compile(r"://\S*@")
 
 
 def run(work: Callable[[], object]) -> int:
-    """Do a command's work and give its exit code; whatever a user can meet is one line on stderr."""
-    _mend_streams()
+    """Do a command's work and return its exit code; every error is one line on stderr."""
+    _repair_streams()
     code = _ended(work)
     try:
         sys.stdout.flush()
@@ -39,7 +39,7 @@ def run(work: Callable[[], object]) -> int:
 
 
 def fail(message: str, code: int) -> int:
-    """Say on stderr why a command failed, and give its exit code."""
+    """Print on stderr why a command failed, and return its exit code."""
     line = CREDENTIALS.sub("://***@", " ".join(message.split()))
     print("error: " + visible(line if len(line) <= MOST_CHARS else line[:MOST_CHARS] + " …"), file=sys.stderr)
     return code
@@ -62,18 +62,18 @@ def _ended(work: Callable[[], object]) -> int:
         _forget_stdout()
         return 0
     except Exception as exc:
-        return fail(f"{_told(exc)} ({_kept(exc)})", 1)
+        return fail(f"{_described(exc)} ({_kept_traceback(exc)})", 1)
     return result if isinstance(result, int) else 0
 
 
-def _told(exc: Exception) -> str:
+def _described(exc: Exception) -> str:
     if isinstance(exc, OSError) and exc.strerror:
         return f"{exc.strerror}: {exc.filename}" if exc.filename else exc.strerror
-    return f"not foreseen: {type(exc).__name__}: {str(exc).strip().partition(chr(10))[0]}"
+    return f"unexpected: {type(exc).__name__}: {str(exc).strip().partition(chr(10))[0]}"
 
 
-def _kept(exc: Exception) -> str:
-    """Keep the traceback where whoever mends it finds it, and say where that is."""
+def _kept_traceback(exc: Exception) -> str:
+    """Write the traceback to a file, and return where it is."""
     text = CREDENTIALS.sub("://***@", "".join(traceback.format_exception(exc)))
     path = Path(os.environ.get("PC_WORKER_HOME") or default_home()) / LOG
     try:
@@ -87,8 +87,8 @@ def _kept(exc: Exception) -> str:
     return f"traceback in {path}"
 
 
-def _mend_streams() -> None:
-    """Give closed streams somewhere to write to, and let no character be one that a stream cannot take."""
+def _repair_streams() -> None:
+    """Reopen closed streams on the null device, and escape characters that a stream cannot encode."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             _reopen(number, name)
@@ -104,7 +104,7 @@ def _reopen(number: int, name: str) -> None:
 
 
 def _forget_stdout() -> None:
-    """Let nothing be written at the end of the process, which would fail again."""
+    """Redirect stdout, so that the flush at the end of the process does not fail again."""
     stdout = sys.stdout
     if stdout is sys.__stdout__ and stdout is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())

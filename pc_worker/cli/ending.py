@@ -9,10 +9,10 @@ from typing import NoReturn
 
 
 def end_now(code: int) -> NoReturn:
-    """End at once with ``code``, once everything written is out.
+    """End the process with ``code`` as soon as all output is flushed.
 
-    A thread in native code, as one that loads a model, does not bear the interpreter being taken apart around it: C++
-    ends the process with "terminate called without an active exception" then. So it is not taken apart.
+    A normal exit finalises the interpreter; a thread in native code, such as one that loads a model, then fails: C++
+    ends the process with "terminate called without an active exception". So the interpreter is not finalised.
     """
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):

@@ -13,7 +13,7 @@ from pc_worker.settings import Settings
 
 
 def flower_password(settings: Settings) -> str:
-    """Give user:password; what is kept but cannot be used, as an empty file, is replaced.
+    """Return user:password; what is kept but cannot be used, as an empty file, is replaced.
 
     Raises:
         HomeUnusable: If HOME cannot be written.

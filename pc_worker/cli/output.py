@@ -12,7 +12,7 @@ from typing import Any
 #: Columns of a table that is not on a terminal: wide enough for any cell.
 WIDEST = 100_000
 
-#: What would act on a terminal, or turn round what stands beside it; bytes that are not UTF-8 come as surrogates.
+#: Characters that control a terminal or reverse text; bytes that are not UTF-8 come as surrogates.
 UNSEEN = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 #: Of them, those that JSON leaves as they are, and that act on a terminal or have no UTF-8.
@@ -61,13 +61,13 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         table.add_column(Text(column), overflow="fold")
     for row in rows:
         table.add_row(*(Text("" if cell is None else visible(str(cell))) for cell in row))
-    # Where nobody looks, in a pipe or a file, no line is folded: `grep` and `awk` see whole cells.
+    # In a pipe or a file no line is folded: `grep` and `awk` see whole cells.
     width = None if sys.stdout.isatty() else WIDEST
     Console(width=width).print(table)
 
 
 def duration(seconds: float) -> str:
-    """Give seconds for people, to two places of units."""
+    """Return seconds for people, to two places of units."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -76,7 +76,7 @@ def duration(seconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Give bytes for people."""
+    """Return bytes for people."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:,.0f} {unit}" if unit == "bytes" else f"{count:,.1f} {unit}"

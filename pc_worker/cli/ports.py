@@ -9,7 +9,7 @@ from pc_worker.settings import split_address
 
 
 def settled(addresses: str, *, variable: str, else_any: bool = False) -> str:
-    """Give ``addresses`` (comma-separated HOST:PORT) with every port 0 replaced by a free one.
+    """Return ``addresses`` (comma-separated HOST:PORT) with every port 0 replaced by a free one.
 
     Args:
         addresses: What was configured.

@@ -1,4 +1,4 @@
-"""A whole stack in the foreground: servers, schema, parts, addresses; everything it starts it stops."""
+"""A whole stack in the foreground: servers, schema, components, addresses; it stops everything it starts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from pc_worker.urls import read_redis_url
 
 log = get_logger(__name__)
 
-PARTS = ("worker", "beat", "gateway", "flower")
+COMPONENTS = ("worker", "beat", "gateway", "flower")
 #: Longer than the worker's soft shutdown (30 s), so that a chunk at work can end.
 STOP_GRACE_S = 45.0
 READY_S = 120.0
@@ -52,7 +52,7 @@ def running_stack(settings: Settings, *, any_port: bool = False) -> Iterator[Sta
 
     Raises:
         InvalidRequest: If another stack owns this HOME, or a port is taken.
-        Unavailable: If a server or part does not come up.
+        Unavailable: If a server or component does not start.
     """
     with ExitStack() as held:
         flower_auth = flower_password(settings)
@@ -75,7 +75,7 @@ def running_stack(settings: Settings, *, any_port: bool = False) -> Iterator[Sta
 
 
 class Stack:
-    """The parts of one stack; made by ``running_stack``."""
+    """The components of one stack; created by ``running_stack``."""
 
     def __init__(
         self, settings: Settings, servers: EmbeddedServers, addresses: dict[str, str], flower_auth: str
@@ -88,7 +88,7 @@ class Stack:
 
     @property
     def addresses(self) -> Addresses:
-        """What the stack really uses."""
+        """The addresses in use."""
         return Addresses(
             **self._addresses,
             flower_auth=self._flower_auth,
@@ -110,10 +110,10 @@ class Stack:
         services.database.close()
         line = wiring.line_metrics(self.settings)
         export_metrics(self._addresses["metrics"], self._settings.home / "metrics", line=line)
-        for name in PARTS:
+        for name in COMPONENTS:
             argv = (sys.executable, "-m", "pc_worker", name)
-            # If this process is killed, the servers go too, so nothing is left to end gently: a worker that was only
-            # asked to stop would go on looking for its broker for ever.
+            # If this process is killed, the servers end too. A graceful end is impossible then: a worker that gets
+            # SIGTERM would reconnect to its broker without limit.
             self._supervisor.start(Command(name=name, argv=argv, env=environment, death_signal=signal.SIGKILL))
         self._wait("gateway", lambda: gateway_serves(self._addresses["gateway"].split(",")[0], self._settings))
         self._wait("flower", lambda: answers(f"http://{self._addresses['flower']}/healthcheck"))
@@ -122,7 +122,7 @@ class Stack:
 
     @property
     def settings(self) -> Settings:
-        """The settings as every part of this stack reads them."""
+        """The settings as every component of this stack reads them."""
         urls = {"database_url": SecretStr(self.database_url), "redis_url": SecretStr(self.redis_url)}
         return self._settings.model_copy(update={**urls, "data_roots": self._settings.roots})
 
@@ -171,7 +171,7 @@ def _secret(value: SecretStr | None) -> str:
 
 
 def answers(url: str) -> bool:
-    """Tell whether an HTTP address answers with success."""
+    """Return whether an HTTP address answers with success."""
     try:
         with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - an http address of ours
             return bool(response.status == 200)
@@ -180,7 +180,7 @@ def answers(url: str) -> bool:
 
 
 def worker_answers(redis_url: str) -> bool:
-    """Tell whether a worker answers a ping through the broker."""
+    """Return whether a worker answers a ping through the broker."""
     import celery
 
     server = read_redis_url(redis_url)

@@ -69,7 +69,7 @@ class Ended:
         found = {
             f"exit code {self.code}": self.code not in CODES,
             "a traceback": "Traceback" in self.err + self.out,
-            "an exception that nobody foresaw": "not foreseen" in self.err,
+            "an unexpected exception": "error: unexpected:" in self.err,
             "not one line of error": self.code in {2, 65, 69} and not told,
             "other words on stderr": self.code in {0, 130} and bool(lines),
             "another line than errors": self.code == 1 and not all(line.startswith("error: ") for line in lines),

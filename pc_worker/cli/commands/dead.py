@@ -28,7 +28,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document."
 
 @click.group("dead")
 def dead_command() -> None:
-    """Refused rows, each with its reason."""
+    """List, show, retry or drop dead rows, each with its reason."""
 
 
 @dead_command.command("list")
@@ -86,7 +86,7 @@ def retry_letters(job: str | None, as_json: bool) -> int:
 @JOB
 @JSON
 def drop_letters(job: str | None, as_json: bool) -> None:
-    """Give them up: their rows count as skipped; what only a batch server refused stays stored here."""
+    """Return them up: their rows count as skipped; what only a batch server refused stays stored here."""
     services = connected()
     dropped = dead_letters.drop_dead(services, job) + refusals.drop_refused(services.database, job)
     if as_json:
@@ -138,7 +138,7 @@ def _document(letter: StoredLetter, row: Json) -> dict[str, Any]:
 
 
 def _refusal_document(refusal: StoredPushRejection) -> dict[str, Any]:
-    """A row that a batch server refused; it is stored here, so its number in the source is not kept."""
+    """Return a row that a batch server did not accept; it is stored here, so its number in the source is not kept."""
     return {
         "job_id": refusal.job_id,
         "row_no": None,
@@ -157,7 +157,7 @@ def _too_large_because(note: StoredTooLarge) -> str:
 
 
 def _too_large_document(note: StoredTooLarge) -> dict[str, Any]:
-    """A row that a model's vectors make too large; it is stored, so its number in the source is not kept."""
+    """Return a row that a model's vectors make too large; it is stored, so its number in the source is not kept."""
     return {
         "job_id": note.job_id,
         "row_no": None,

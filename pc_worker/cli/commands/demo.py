@@ -105,7 +105,7 @@ def _report(settings: Settings, addresses: Addresses, samples: Sequence[Sample],
 
 
 def streamed_rows(settings: Settings, address: str, domain: str) -> int:
-    """Consume a domain through the gateway and give how many rows came.
+    """Consume a domain through the gateway and return the number of rows.
 
     Raises:
         PcWorkerError: If the stream broke.

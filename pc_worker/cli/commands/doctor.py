@@ -1,4 +1,4 @@
-"""``doctor``: check every dependency and setting; say what is wrong and how to mend it."""
+"""``doctor``: check every dependency and setting; report what is wrong and how to fix it."""
 
 from __future__ import annotations
 

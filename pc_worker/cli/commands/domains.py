@@ -11,7 +11,7 @@ from pc_worker.services.declarations import domain_states, redeclare
 
 @click.group("domains")
 def domains_command() -> None:
-    """Domains as they are declared, and as the database has them."""
+    """Compare domains as declared in the code and as stored in the database."""
 
 
 @domains_command.command("list")

@@ -21,7 +21,7 @@ from pc_worker.services.search.judgements import read_judgements
 def eval_command(file: Path, domain: str, png: Path | None, as_json: bool) -> None:
     """Measure every mode of search with the judged queries of FILE (JSON Lines or TREC).
 
-    TREC judgements need a .queries file beside them.
+    TREC judgements need a .queries file in the same folder.
     """
     judged = read_judgements(file)
     parts = connected()

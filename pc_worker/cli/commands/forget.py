@@ -19,7 +19,7 @@ from pc_worker.services.forget import forget_all, forget_ids, forget_source
 def forget_command(
     domain: str, ids: tuple[UUID, ...], source: str | None, everything: bool, missing_from: str | None
 ) -> None:
-    """Remove rows with their vectors, terms and dead letters; consumers are told by tombstones."""
+    """Remove rows with their vectors, terms and dead letters; consumers get tombstones."""
     if [bool(ids), bool(source), everything].count(True) != 1:
         raise click.UsageError("give rows with --id, or a source with --source, or --all: one of the three")
     if missing_from and not source:

@@ -15,7 +15,7 @@ from pc_worker.settings import Settings, split_address
 
 ANSWER_S = 3.0
 #: Where a gateway that listens everywhere is found from its own machine.
-HERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}  # noqa: S104 - a look-up, no listener
+HERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}  # noqa: S104 - looked up, not listened on
 
 
 @click.command("health")
@@ -30,7 +30,7 @@ def health_command() -> None:
 
 
 def gateway_serves(address: str, settings: Settings) -> bool:
-    """Tell whether the gateway's health service says SERVING.
+    """Return whether the gateway's health service says SERVING.
 
     Of a gateway that wants a client's certificate, and does not take its own for one, no more can be seen than that
     it answers the handshake.
@@ -66,7 +66,7 @@ def _channel(address: str, settings: Settings) -> Any:
 
 
 def _name(certificate: bytes) -> str:
-    """Give a name that the certificate is good for."""
+    """Return a name that the certificate is good for."""
     from cryptography import x509
     from cryptography.x509.oid import NameOID
 

@@ -17,7 +17,7 @@ MB = 1 << 20
 
 @click.group("index")
 def index_command() -> None:
-    """See, build and tune the vector indexes."""
+    """List, build and tune the vector indexes."""
 
 
 @index_command.command("status")
@@ -32,7 +32,7 @@ def show_status(domain: str | None) -> None:
 @click.option("--method", type=click.Choice(["hnsw", "ivfflat"]), help="Instead of the choice by size and memory.")
 @click.option("--half", is_flag=True, help="Half precision: half the size.")
 def build(domain: str | None, method: Method | None, half: bool) -> None:
-    """Build anew where an index is worth it, replacing the old ones without stopping anyone, and tune."""
+    """Build indexes where they pay off, replace the old ones without downtime, and tune."""
     database = connected().database
     built = indexes.build_indexes(database, domain, method=method, half=half)
     told = (

@@ -25,7 +25,7 @@ from pc_worker.services.ingest.submit import IngestRequest, submit
 from pc_worker.services.jobs.job_control import ENDED, job_status, status_document
 
 POLL_S = 0.2
-#: Seconds that a watcher bears with a PostgreSQL that is away: a restart, not an outage.
+#: Seconds that ``--wait`` tolerates a PostgreSQL that is away: a restart, not an outage.
 PATIENCE_S = 60.0
 
 
@@ -90,7 +90,7 @@ SEVERITY = (0, 1, 65, 69)
 
 
 def exit_code(job: Job) -> int:
-    """Give the exit code of an ended job: 65 if its source was refused before any row was used."""
+    """Return the exit code of an ended job: 65 if its source was refused before any row was used."""
     if job.state == "completed":
         return 0
     refused = job.state == "failed" and job.plan is None and not (job.error or "").startswith(GIVEN_UP)

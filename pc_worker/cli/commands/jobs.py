@@ -30,9 +30,9 @@ def jobs_command(as_json: bool) -> None:
 @click.argument("job")
 @JSON
 def status_command(job: str, as_json: bool) -> None:
-    """Show one job: what became of its rows, where its time goes, when it will be done.
+    """Show one job: the outcome of its rows, its seconds by stage, its expected end.
 
-    The end is foreseen from its present pace.
+    The end is estimated from its present rate.
     """
     found, progress = job_progress(connected(), job)
     if as_json:
@@ -60,7 +60,7 @@ def cancel_command(job: str, as_json: bool) -> None:
 @click.argument("job")
 @JSON
 def resume_command(job: str, as_json: bool) -> None:
-    """Set a failed or cancelled job going again from where it was."""
+    """Continue a failed or cancelled job where it stopped."""
     from tasks.send import send_job
 
     parts = connected()

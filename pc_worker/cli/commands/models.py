@@ -27,7 +27,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document."
 
 @click.group("models")
 def models_command() -> None:
-    """Models beside each other: backfill, compare, switch (back), drop."""
+    """Use several models in a domain: backfill, compare, switch (back), drop."""
 
 
 @models_command.command("list")
@@ -49,7 +49,7 @@ def list_command(as_json: bool) -> None:
 @DOMAIN
 @MODEL
 def backfill_command(domain: str, model: str) -> None:
-    """Embed a domain's rows with another model, beside the active one; files that arrive meanwhile go first."""
+    """Embed a domain's rows with another model in addition to the active one; new files have priority."""
     services = connected()
     registered = _find(services, model)
     before = change_model.coverage(services, domain, registered)
@@ -77,7 +77,7 @@ def backfill_command(domain: str, model: str) -> None:
 @MODEL
 @JSON
 def compare_command(domain: str, model: str, as_json: bool) -> None:
-    """Tell how much another model agrees with the active one on a sample of rows."""
+    """Show how much another model agrees with the active one on a sample of rows."""
     services = connected()
     found = asdict(change_model.compare(services, domain, _find(services, model)))
     if as_json:
@@ -96,7 +96,7 @@ def compare_command(domain: str, model: str, as_json: bool) -> None:
     help="So many rows may be too large for the wire with this model's vectors: no longer delivered, nor found.",
 )
 def switch_command(domain: str, model: str, max_dead: int) -> None:
-    """Make a model active, at once for everybody; every row is delivered anew. Back again = roll back."""
+    """Make a model active, atomically; every row is delivered again. To roll back, switch back."""
     services = connected()
     registered = _find(services, model)
     rows = change_model.switch(services, domain, registered, max_dead=max_dead)
@@ -113,7 +113,7 @@ def drop_command(model: str) -> None:
 
 
 def _find(services: Services, name: str) -> Model:
-    """Give a model by the label that `models list` shows, else by name or path on this machine."""
+    """Return a model by the label that `models list` shows, else by name or path on this machine."""
     with services.database.transaction() as cursor:
         known = {model.label: model for model, _ in stored.list_models(cursor)}
     return known.get(name) or change_model.register(services, name)

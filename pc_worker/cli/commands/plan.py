@@ -40,10 +40,10 @@ def plan_command(
     processes: int | None,
     as_json: bool,
 ) -> None:
-    """Foresee the ingest of FILE: rows, texts, tokens, time, memory and disk; nothing is written."""
+    """Estimate the ingest of FILE: rows, texts, tokens, time, memory and disk; nothing is written."""
     settings = one_shot()
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(variable, str(settings.threads))  # as workers have it: its pace is to be theirs
+        os.environ.setdefault(variable, str(settings.threads))  # as in workers, so that the measured rate is theirs
     options = Options(source, id_column, tuple(text_columns), vector_column)
     request = IngestRequest(
         path=storable(file), domain=domain, options=options, delimiter=delimiter, encoding=encoding, sheet=sheet

@@ -23,7 +23,7 @@ ROWS_AT_ONCE = 300
 @reading_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def inspect_command(file: str, delimiter: str | None, encoding: str | None, sheet: str | None, as_json: bool) -> None:
-    """Tell what FILE holds: container, rows, columns, verdict; nothing of it is executed."""
+    """Show what FILE contains: container, rows, columns, verdict; nothing of it is executed."""
     options = read_options(delimiter, encoding, sheet)
     settings = one_shot()
     path = absolute(file)

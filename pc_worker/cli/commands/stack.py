@@ -23,7 +23,7 @@ from pc_worker.wiring import check_servers, warn_of_odd_domains
 
 def long_running() -> Settings:
     """Read the settings of a part that runs until it is stopped, and set its logs up."""
-    if os.environ.get("PC_WORKER_LOG_FORMAT") == "json":  # so that a wrong setting is told in that form, too
+    if os.environ.get("PC_WORKER_LOG_FORMAT") == "json":  # so that a wrong setting is reported in that format, too
         set_up_logs(log_format="json", level="INFO")
     settings = read_settings()
     set_up_logs(log_format=settings.log_format, level=settings.log_level)
@@ -37,7 +37,7 @@ def line_part() -> Settings:
 
     Raises:
         Unavailable: If a server takes no writes.
-        NotServable: If somebody must mend one.
+        NotServable: If the version or configuration of one must be changed.
     """
     settings = long_running()
     check_servers(settings, patient=True)
@@ -78,7 +78,7 @@ def worker_command(concurrency: int | None, queues: str | None) -> None:
 
 @click.command("beat")
 def beat_command() -> None:
-    """Run the scheduler of upkeep tasks."""
+    """Run the scheduler of maintenance tasks."""
     settings = line_part()
     from pc_worker.wiring import line_metrics
     from tasks.app import app

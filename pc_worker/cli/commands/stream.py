@@ -56,7 +56,7 @@ def stream_command(
 
 
 def position_of(text: str) -> int:
-    """Give a position of the log.
+    """Return a position of the log.
 
     Raises:
         InvalidRequest: If no log can have it.
@@ -80,7 +80,7 @@ def channel(settings: Settings, address: str | None) -> grpc.Channel:
 
 
 def credentials(settings: Settings) -> list[tuple[str, str]]:
-    """Give the metadata that carries the configured token."""
+    """Return the metadata that carries the configured token."""
     return [("authorization", f"Bearer {settings.token.get_secret_value()}")] if settings.token else []
 
 
@@ -102,12 +102,12 @@ def _rows(call: Any) -> Iterator[dict[str, Any]]:
 
 
 def _without_position(fields: dict[str, Any]) -> dict[str, Any]:
-    """Make room for the log's position: a recruit's own field of that name becomes ``position.1``, as in `rows`."""
+    """Rename a recruit's own field ``position`` to ``position.1``, as in `rows`: the log's position takes its name."""
     return {"position.1" if name == "position" else name: value for name, value in fields.items()}
 
 
 def plain(message: Any) -> dict[str, Any]:
-    """Give a message's fields by their wire names, unset ones with their defaults."""
+    """Return a message's fields by their wire names, unset ones with their defaults."""
     return {field.name: _plain_value(getattr(message, field.name)) for field in message.DESCRIPTOR.fields}
 
 

@@ -12,13 +12,13 @@ from pc_worker.wiring import make_services
 
 @click.group("subscriptions")
 def subscriptions_command() -> None:
-    """Named consumers of the acknowledged stream."""
+    """List and drop the named consumers of the acknowledged stream."""
 
 
 @subscriptions_command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def list_command(as_json: bool) -> None:
-    """List them with their acknowledged positions, who consumes them now, and when they go if nobody comes."""
+    """List subscriptions: acknowledged position, current consumer, and when they expire if unused."""
     settings = one_shot()
     with make_services(settings, application="pc_worker cli").database.transaction() as cursor:
         found = list_subscriptions(cursor, retention_s=settings.subscription_retention_s)
@@ -32,7 +32,7 @@ def list_command(as_json: bool) -> None:
 @click.option("--domain", required=True)
 @click.argument("name")
 def drop_command(domain: str, name: str) -> None:
-    """Forget a consumer: if it comes again it starts at the beginning."""
+    """Remove a subscription: its consumer would start from the beginning."""
     with connected().database.transaction() as cursor:
         drop_subscription(cursor, domain, name)
     print(visible(f"{domain}/{name} dropped"))

@@ -44,7 +44,7 @@ def cancel(services: Services, job_id: str) -> Job:
 
 
 def resume(services: Services, job_id: str) -> Job:
-    """Set a failed or cancelled job going again from where it was; its rows still lose to later jobs.
+    """Continue a failed or cancelled job where it stopped; its rows still lose to later jobs.
 
     Raises:
         NotFound: If there is no such job.

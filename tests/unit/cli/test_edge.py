@@ -50,7 +50,7 @@ def test_what_nobody_foresaw_is_one_line_and_a_kept_traceback(
 
     (line,) = capsys.readouterr().err.splitlines()
     log = tmp_path / "logs" / "errors.log"
-    assert line.startswith(f"error: not foreseen: {type(exc).__name__}")
+    assert line.startswith(f"error: unexpected: {type(exc).__name__}")
     assert str(log) in line
     assert "raise exc" in log.read_text()
     assert "u:p@" not in log.read_text() + line
