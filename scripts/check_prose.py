@@ -104,6 +104,8 @@ IMPERATIVE = frozenset(
     Pass Ping Press Process Seed Shed Speed String Suppress Witness
     """.split()  # noqa: SIM905 - as above
 )
+#: What a message to a user may say: "give a query", "the option stands twice".
+_IN_MESSAGES = re.compile(r'"(?:gives?|gave|claims?|tells?|stands?)"', re.I)
 _PROPERTY = {"property", "cached_property", "setter", "getter"}
 _CODE = re.compile(r"```.*?```|``[^`]+``|`[^`]+`", re.S)
 _FENCE = re.compile(r"^(?P<indent>[ ]*)(?P<fence>```+|~~~+).*?^[ ]*(?P=fence)[ ]*$", re.S | re.M)
@@ -152,6 +154,7 @@ def check_file(path: Path) -> list[Finding]:
         tree = ast.parse(text)
         findings = [
             *_check_words(path, [*_docstrings(tree), *_comments(text)]),
+            *(_check_messages(path, tree) if path.is_relative_to(PROJECT / "pc_worker") else ()),
             *_check_mood(path, tree),
             *(_check_shapes(path, tree, text) if path.is_relative_to(PROJECT / "pc_worker") else ()),
         ]
@@ -191,6 +194,25 @@ def _check_words(path: Path, texts: Iterable[Prose]) -> Iterator[Finding]:
             line = prose.line + plain.count("\n", 0, match.start())
             number = int(str(match.lastgroup)[1:])
             yield Finding(path, line, f'"{" ".join(match[0].split())}"', _SAY[number])
+
+
+def _check_messages(path: Path, tree: ast.AST) -> Iterator[Finding]:
+    """Check the texts of raised errors and of options."""
+    nodes = [
+        *(node for node in ast.walk(tree) if isinstance(node, ast.Raise)),
+        *(
+            node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.keyword) and node.arg in ("help", "description")
+        ),
+    ]
+    texts = {
+        (part.lineno, part.col_offset): Prose(part.lineno, part.value)
+        for node in nodes
+        for part in ast.walk(node)
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+    }
+    yield from (finding for finding in _check_words(path, texts.values()) if not _IN_MESSAGES.fullmatch(finding.found))
 
 
 def _blank(match: re.Match[str]) -> str:

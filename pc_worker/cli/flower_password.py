@@ -30,7 +30,7 @@ def flower_password(settings: Settings) -> str:
                 write_private(path, kept)
             return kept
     except OSError as exc:
-        raise HomeUnusable(settings.home, f"cannot keep Flower's password ({exc.strerror}): mend that") from exc
+        raise HomeUnusable(settings.home, f"cannot keep Flower's password ({exc.strerror}): fix that") from exc
 
 
 def _kept(path: Path) -> str | None:

@@ -14,8 +14,8 @@ def reading_options(command: Command) -> Command:
     """Add ``--delimiter``, ``--encoding`` and ``--sheet`` to a command."""
     for option in (
         click.option("--sheet", help="Sheet of a workbook, by name or number; default: the first."),
-        click.option("--encoding", help="Encoding of a text table, such as cp949; default: told by content."),
-        click.option("--delimiter", help="Delimiter of a text table, such as ';' or tab; default: told by content."),
+        click.option("--encoding", help="Encoding of a text table, such as cp949; default: by content."),
+        click.option("--delimiter", help="Delimiter of a text table, such as ';' or tab; default: by content."),
     ):
         command = option(command)
     return command

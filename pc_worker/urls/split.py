@@ -177,7 +177,7 @@ def one_of_two(in_url: str | None, apart: str | None, *, what: str) -> str | Non
         WrongUrl: If both are set.
     """
     if in_url is not None and apart is not None:
-        raise WrongUrl(f"holds a {what}, which is set apart from it too: leave one out")
+        raise WrongUrl(f"holds a {what}, and there is a separate one too: remove one of them")
     return in_url if in_url is not None else apart
 
 

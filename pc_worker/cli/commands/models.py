@@ -93,7 +93,7 @@ def compare_command(domain: str, model: str, as_json: bool) -> None:
     "--max-dead",
     type=click.IntRange(min=0),
     default=0,
-    help="So many rows may be too large for the wire with this model's vectors: no longer delivered, nor found.",
+    help="Most rows that may be too large for the wire with this model's vectors; they are not delivered or found.",
 )
 def switch_command(domain: str, model: str, max_dead: int) -> None:
     """Make a model active, atomically; every row is delivered again. To roll back, switch back."""

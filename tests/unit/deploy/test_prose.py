@@ -63,3 +63,8 @@ def test_an_array_with_its_shape_and_a_private_one_are_left_alone(in_the_package
         "#: A row's vector, shape (dim,).\nVector = NDArray[f]\n"
     )
     assert found(in_the_package, text) == []
+
+
+def test_a_banned_word_is_reported_in_messages_of_errors_and_options(in_the_package: Path) -> None:
+    text = 'raise Wrong(f"copy {x} anew")\noption(help="Built anew.")\nquery("not anew")\nraise Wrong("give a file")\n'
+    assert found(in_the_package, text) == ['1: "anew"', '2: "anew"']

@@ -1,4 +1,4 @@
-"""European text in one-byte encodings: told with certainty, or refused with what was considered."""
+"""European text in one-byte encodings: detected with certainty, or rejected with the candidates."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ CASES = [(language, encoding) for language, encodings in ENCODINGS.items() for e
 
 
 def cells(language: str) -> list[str]:
-    """24 rows of sentences, and of their single words."""
+    """Return 24 rows of sentences, and of their single words."""
     sentences = [sentence.strip() for sentence in SENTENCES[language].replace("? ", ". ").split(". ")]
     return [*sentences, *SENTENCES[language].replace(",", "").split()][:24]
 

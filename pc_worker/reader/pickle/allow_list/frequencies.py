@@ -60,7 +60,7 @@ def _offset_args(offset: Call) -> tuple[Any, ...]:
     if not isinstance(state, dict) or not _OFFSET_STATE.issuperset(state) or type(state.get("n")) is not int:
         raise unsafe("a frequency has a state that no known writer gives it")
     if state.get("normalize") or state.get("_offset") not in (None, dt.timedelta(0)):
-        raise unsafe("a frequency that moves or rounds its moments is not read")
+        raise unsafe("a frequency that shifts or rounds its timestamps is not supported")
     anchors = [state[name] for name in _ANCHORS if name in state]
     return (*offset.args, state["n"], False, *anchors)
 

@@ -144,7 +144,7 @@ def _moments(dtype: Any, numbers: Reader) -> Reader:
     if isinstance(dtype, Call) and dtype.args:
         zone = dtype.args[-1]
     if not isinstance(numbers, Numbers):
-        raise broken("moments are not stored as numbers")
+        raise broken("timestamps are not stored as numbers")
     return Moments(numbers, zone_of(zone)) if zone is not None else numbers
 
 

@@ -35,9 +35,9 @@ def sparse_column(store: Store, values: Any, index: Any, fill: Any) -> Reader:
 def _spread(firsts: np.ndarray, lengths: np.ndarray, count: int) -> np.ndarray:
     """The places of ``count`` values in stretches of so many, each from its first on."""
     if firsts.ndim != 1 or firsts.shape != lengths.shape or firsts.dtype.kind != "i" or lengths.dtype.kind != "i":
-        raise broken("a sparse column's stretches have not a first place and a length each")
+        raise broken("a sparse column's blocks do not have one start and one length each")
     if np.any(lengths < 1) or int(lengths.sum(dtype=np.int64)) != count:
-        raise broken("a sparse column's stretches do not hold its values")
+        raise broken("a sparse column's blocks do not match its values")
     before = np.cumsum(lengths, dtype=np.int64) - lengths
     return np.repeat(firsts.astype(np.int64) - before, lengths) + np.arange(count)
 

@@ -215,5 +215,5 @@ def _decoded(w: Walker, node: Items | Bag, end: int) -> Any:
 def _one_value(w: Walker, data: bytes, memos: int, kind: Any) -> Any:
     items = Decoder(data, memos, lambda index: resolve(w, index), in_batch=False).run()
     if len(items) != 1 or not isinstance(items[0], kind):
-        raise broken("a list or set is not written in one piece")
+        raise broken("a list or set is not written as a whole")
     return items[0]

@@ -143,7 +143,7 @@ class Walker:
     def _act(self, pos: int) -> int:
         self.spent += 1
         if self.spent > self.limits.opcodes:
-            raise over_limit("one stretch of the file takes too many opcodes", self.base + pos)
+            raise over_limit("one segment of the file has too many opcodes", self.base + pos)
         self.acting = pos
         try:
             return self._actions[self.buf[pos]](self, pos)
