@@ -30,24 +30,10 @@ def assert_gone(processes: list[psutil.Process]) -> None:
     eventually(lambda: not any(map(runs, processes)), within_s=45, what=f"the end of all of {names}")
 
 
-def test_addresses_are_published_privately_and_withdrawn(tmp_path: Path) -> None:
+def test_a_killed_owner_leaves_no_process_and_its_home_starts_again_and_ends_well(tmp_path: Path) -> None:
     live = LiveStack(tmp_path / "home", {"PC_WORKER_DATA_ROOTS": str(tmp_path)})
     live.start()
-    path = live.home / "addresses.json"
-    published = json.loads(path.read_text())
-
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert {"gateway", "flower", "flower_auth", "metrics", "database_url", "redis_url", "pids"} <= set(published)
-    assert all(psutil.pid_exists(pid) for pid in published["pids"].values())
-    processes = all_processes(live)
-    assert live.stop(signal.SIGINT) == 0
-    assert not path.exists()
-    assert_gone(processes)
-
-
-def test_a_killed_owner_leaves_no_process_and_its_home_starts_again(tmp_path: Path) -> None:
-    live = LiveStack(tmp_path / "home", {"PC_WORKER_DATA_ROOTS": str(tmp_path)})
-    live.start()
+    assert_addresses_are_published_privately(live)
     processes = all_processes(live)
 
     live.stop(signal.SIGKILL)
@@ -55,8 +41,22 @@ def test_a_killed_owner_leaves_no_process_and_its_home_starts_again(tmp_path: Pa
     assert_gone(processes)
     assert live.run("jobs").code == 69
     live.start()
+    assert_addresses_are_published_privately(live)
     assert live.run("jobs").code == 0
-    assert live.stop() == 0
+    processes = all_processes(live)
+
+    assert live.stop(signal.SIGINT) == 0
+
+    assert not (live.home / "addresses.json").exists()
+    assert_gone(processes)
+
+
+def assert_addresses_are_published_privately(live: LiveStack) -> None:
+    path = live.home / "addresses.json"
+    published = json.loads(path.read_text())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert {"gateway", "flower", "flower_auth", "metrics", "database_url", "redis_url", "pids"} <= set(published)
+    assert all(psutil.pid_exists(pid) for pid in published["pids"].values())
 
 
 def test_a_second_owner_of_a_home_is_refused(stack: LiveStack) -> None:
