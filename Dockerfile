@@ -10,6 +10,8 @@ COPY requirements.lock ./
 # By hash, and nothing but what the lock names.
 RUN pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock
 COPY . .
+# Once here instead of at the start of every process.
+RUN python -m compileall -q pc_worker tasks celeryconfig.py flowerconfig.py
 USER pcw
 ENTRYPOINT ["python", "-m", "pc_worker"]
 
@@ -19,5 +21,7 @@ COPY requirements.txt requirements.lock ./
 RUN pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock \
     && pip install --no-cache-dir -r requirements.txt --extra-index-url https://download.pytorch.org/whl/cpu
 COPY . .
+# Once here instead of at the start of every process.
+RUN python -m compileall -q pc_worker tasks celeryconfig.py flowerconfig.py
 USER pcw
 ENTRYPOINT ["python", "-m", "pc_worker"]
