@@ -19,6 +19,7 @@ from pc_worker.logs import get_logger
 from pc_worker.model import OPEN_STATES, JobState
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger import pipeline_state
+from pc_worker.store.log.subscriptions import subscription_lags
 
 log = get_logger(__name__)
 
@@ -164,7 +165,7 @@ def _jobs(cursor: Cursor, families: dict[str, Family]) -> None:
 
 
 def _consumers(cursor: Cursor, families: dict[str, Family]) -> None:
-    for domain, name, lag, age, consumed in pipeline_state.subscription_lags(cursor):
+    for domain, name, lag, age, consumed in subscription_lags(cursor):
         families["pcw_subscription_lag_rows"].add_metric((domain, name), lag)
         families["pcw_subscription_lag_seconds"].add_metric((domain, name), float(age))
         families["pcw_subscription_consumed"].add_metric((domain, name), int(consumed))

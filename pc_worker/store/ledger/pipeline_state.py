@@ -7,9 +7,6 @@ from typing import Any
 
 from pc_worker.store.db.connection import Cursor
 
-#: Subscriptions reported, those with the largest lag first. Consumers choose the names, so their number needs a limit.
-MOST_SUBSCRIPTIONS = 100
-
 # Domain names that callers invented are counted together: each would otherwise be a time series without end.
 JOBS = """
 SELECT CASE WHEN j.domain = ANY (%s) OR j.domain IN (SELECT domain FROM domains) THEN j.domain ELSE 'unknown' END
@@ -31,18 +28,6 @@ SELECT d.domain, d.head,
        coalesce((SELECT extract(epoch FROM now() - committed_at) FROM log_batches b
                  WHERE b.domain = d.domain ORDER BY first_position DESC LIMIT 1), 0)
 FROM domains d
-"""
-# The age of the oldest entry that a consumer has not acknowledged: of the first batch that ends after its position.
-SUBSCRIPTIONS = """
-SELECT s.domain, s.name, d.head - s.position, coalesce((
-           SELECT extract(epoch FROM now() - committed_at) FROM log_batches b
-           WHERE b.domain = s.domain AND b.first_position >= coalesce((
-                     SELECT max(first_position) FROM log_batches
-                     WHERE domain = s.domain AND first_position <= s.position + 1), 0)
-             AND b.last_position > s.position
-           ORDER BY b.first_position LIMIT 1), 0),
-       coalesce(s.held_until > now(), false)
-FROM subscriptions s JOIN domains d USING (domain) ORDER BY 3 DESC LIMIT %s
 """
 RECALL = """
 SELECT i.domain, i.recall_mean, i.target FROM vector_indexes i JOIN domains d USING (domain, model_id)
@@ -93,11 +78,6 @@ def waiting_chunks(cursor: Cursor) -> Rows:
 def log_heads(cursor: Cursor) -> Rows:
     """Return (domain, head, positions from its oldest entry to the head, seconds since its newest commit)."""
     return _all(cursor, HEADS)
-
-
-def subscription_lags(cursor: Cursor) -> Rows:
-    """Return (domain, subscription, unacknowledged positions, age of the oldest of them in seconds, consumed now)."""
-    return _all(cursor, SUBSCRIPTIONS, MOST_SUBSCRIPTIONS)
 
 
 def recalls(cursor: Cursor) -> Rows:

@@ -1,1 +1,1 @@
-"""The delivery log: read, acknowledge, notify, push."""
+"""The delivery log: append, read, subscriptions, notifications, and the state of the push."""

@@ -1,4 +1,4 @@
-"""A new generation of a domain's log: every row at a new position, beyond all that any consumer can have."""
+"""A new epoch of a domain's log: every row at a new position, beyond all positions that any consumer can have."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pc_worker.store.models.model_switch import lock_domain, relog
 
 HEAD = "SELECT head FROM domains WHERE domain = %s"
 LEAP = "UPDATE domains SET head = %s WHERE domain = %s"
-# Of what the log was before it was lost; never intact, and empty for whoever reads over it.
+# The positions that the log lost; never intact, so that readers find nothing there.
 LOST = """
 INSERT INTO log_batches (domain, first_position, last_position, epoch, nonce, intact, model_id)
 VALUES (%s, %s, %s, %s, 0, false, %s)
@@ -21,7 +21,7 @@ KNOWN = "SELECT domain FROM domains ORDER BY domain"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEpoch:
-    """A domain's new generation: its rows lie beyond ``base``; before, the log ended at ``former_head``."""
+    """A domain's new epoch: its rows are after position ``base``; before, the log ended at ``former_head``."""
 
     domain: str
     former_head: int
@@ -30,23 +30,23 @@ class NewEpoch:
 
 
 def opened_domains(cursor: Cursor) -> list[str]:
-    """Give the domains that have a log."""
+    """Return the domains that have a log."""
     cursor.execute(KNOWN)
     return [domain for (domain,) in cursor.fetchall()]
 
 
 def head_of(cursor: Cursor, domain: str) -> int:
-    """Give where the domain's log ends."""
+    """Return the last position of the domain's log."""
     cursor.execute(HEAD, (domain,))
     (head,) = cursor.fetchone() or (0,)
     return int(head)
 
 
 def begin_epoch(cursor: Cursor, domain: str, *, base: int | None, leap: int) -> NewEpoch:
-    """Log every row anew beyond ``base``, or beyond ``leap`` positions from here.
+    """Append every row again after position ``base``, or ``leap`` positions after the head.
 
     Raises:
-        InvalidRequest: If the log is beyond ``base`` already.
+        InvalidRequest: If the log already ends after ``base``.
     """
     model_id = lock_domain(cursor, domain)
     head = head_of(cursor, domain)

@@ -1,4 +1,4 @@
-"""Hearing of news in the database: a connection that listens, and by living tells that the database does."""
+"""A LISTEN connection for log notifications; also the liveness check of the database."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pc_worker.store.db.session import CANNOT_BE_WRITTEN
 from pc_worker.store.log.read import set_up_session
 from pc_worker.urls import read_database_url
 
-#: What a committed chunk notifies, with its domain as payload; what taking a subscription over does, domain/name.
+#: Channel of committed chunks, payload: domain; channel of subscriptions with a new holder, payload: domain/name.
 GROWTH, FENCE = "pcw_log", "pcw_fence"
-#: Fails until the migrations have run, and when the server is stuck.
+#: Fails until the migrations have run, and when the server does not respond.
 PROBE = f"SELECT {CANNOT_BE_WRITTEN}, (SELECT head FROM domains LIMIT 1)"
 PROBE_S = 5.0
 
@@ -24,29 +24,30 @@ PROBE_S = 5.0
 async def listen(
     database_url: str, *, ready: Callable[[], None], heard: Callable[[str, str], None], probe_every_s: float
 ) -> None:
-    """Call ``ready`` once the database serves, then ``heard`` with channel and payload of each news, until it is away.
+    """Call ``ready`` once the database serves, then ``heard`` with channel and payload of each notification.
+
+    Runs until the connection fails, so it always ends with an error.
 
     Raises:
-        Unavailable: When the database cannot be reached, goes away, does not answer in time or is not as it must be; in
-            the end it always does.
-        DatabaseFailed: When it answers with an error that nobody foresaw.
+        Unavailable: If the database cannot be reached, closes the connection, does not answer in time or is unsuitable.
+        DatabaseFailed: If it answers with an unexpected error.
     """
     server = read_database_url(database_url)
     try:
         connection = await AsyncConnector(server, application="pcw_gateway_notice")()
         try:
             await set_up_session(connection, server, {})
-            await _attend(connection, ready, heard, probe_every_s)
+            await _wait_until_closed(connection, ready, heard, probe_every_s)
         finally:
-            with suppress(Exception):  # it may be broken in any way; what broke it is told
+            with suppress(Exception):  # closing may fail in any way; the first error is raised
                 await connection.close(timeout=1)
-    except NotServable as exc:  # another server has taken the place of the one that was checked at the start
+    except NotServable as exc:  # another server has replaced the one that was checked at the start
         raise Unavailable(str(exc)) from exc
     except Exception as exc:
         raise translated(exc) from exc
 
 
-async def _attend(
+async def _wait_until_closed(
     connection: Any, ready: Callable[[], None], heard: Callable[[str, str], None], probe_every_s: float
 ) -> None:
     def on_notify(*message: Any) -> None:

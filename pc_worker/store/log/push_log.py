@@ -1,4 +1,4 @@
-"""Reading a domain's log for the push: rows in their present version, as payload and vector text."""
+"""Read a domain's log for the push: rows in their present version, as payload and vector text."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ END = """
 SELECT d.head, d.epoch, d.model_id, m.dimension FROM domains d JOIN models m USING (model_id) WHERE d.domain = %s
 """
 FIRST_POSITION = "SELECT first_position FROM log WHERE domain = %s AND row_id = %s LIMIT 1"
-#: Every read is a short range by primary key, whatever a fresh table's statistics say. For the same reason vectors are
-#: looked up row by row: OFFSET 0 keeps the planner from making a join of it.
+#: Every read is a short range by primary key, even if a new table's statistics suggest otherwise. For the same reason
+#: vectors are looked up row by row: OFFSET 0 prevents the planner from turning that into a join.
 BY_KEY = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off"
 VECTOR = """
 LEFT JOIN LATERAL (
@@ -23,8 +23,8 @@ LEFT JOIN LATERAL (
     WHERE e.domain = %(domain)s AND e.row_id = d.row_id AND e.model_id = %(model_id)s AND e.passage = 0 OFFSET 0
 ) v ON true
 """
-#: Entries beyond `after` of a log that ends at `head`; a row's newest entry up to there carries the row as it is now,
-#: deleted rows have none. Bounded by what it will be as JSON (13 bytes a number), but always one row.
+#: Entries after `after` in a log that ends at `head`; a row's newest entry up to `head` is read with the row as it is
+#: now, deleted rows have none. Limited by the size as JSON (13 bytes per number), but at least one row.
 WINDOW = f"""
 WITH due AS MATERIALIZED (
     SELECT l.position, l.row_id, r.payload::text AS payload
@@ -51,8 +51,8 @@ WITH newest AS MATERIALIZED (
     WHERE l.domain = %(domain)s AND l.row_id = %(row_id)s AND l.kind = 0 AND l.superseded_by IS NULL
 ) {NEWEST}
 """
-#: The newest row up to a checkpoint that its server has not refused, and that is still what was sent.
-TAKEN = f"""
+#: The newest row up to a checkpoint that its server did not reject and that has not changed since it was sent.
+ACCEPTED = f"""
 WITH newest AS MATERIALIZED (
     SELECT l.position, l.row_id FROM log l
     WHERE l.domain = %(domain)s AND l.position <= %(position)s AND l.kind = 0 AND l.superseded_by IS NULL
@@ -65,7 +65,7 @@ WITH newest AS MATERIALIZED (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogEnd:
-    """Where a domain's log ends, its generation, and the active model with its dimension."""
+    """The head of a domain's log, its epoch, and the active model with its dimension."""
 
     head: int
     epoch: UUID
@@ -75,7 +75,7 @@ class LogEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedPayload:
-    """A row at its place in the log: its fields, and its vector as the JSON text that pgvector prints."""
+    """A row at its position in the log: its fields, and its vector as the JSON text that pgvector prints."""
 
     position: int
     row_id: str
@@ -84,7 +84,7 @@ class LoggedPayload:
 
 
 def read_end(cursor: Cursor, domain: str) -> LogEnd | None:
-    """Give where the domain's log ends now; None for a domain that has none."""
+    """Return the present end of the domain's log; None if it has no log."""
     cursor.execute(END, (domain,))
     row = cursor.fetchone()
     if row is None:
@@ -93,7 +93,7 @@ def read_end(cursor: Cursor, domain: str) -> LogEnd | None:
 
 
 def first_position(cursor: Cursor, domain: str, row_id: UUID) -> int | None:
-    """Give the first position that a row, also a deleted one, ever had; None if it is not in the log."""
+    """Return the first position that a row, even a deleted one, ever had; None if it is not in the log."""
     cursor.execute(FIRST_POSITION, (domain, str(row_id)))
     row = cursor.fetchone()
     return None if row is None else int(row[0])
@@ -102,9 +102,9 @@ def first_position(cursor: Cursor, domain: str, row_id: UUID) -> int | None:
 def read_window(
     cursor: Cursor, domain: str, end: LogEnd, *, after: int, max_rows: int, max_bytes: int
 ) -> list[LoggedPayload]:
-    """Give the next rows of a log that is read up to ``end``, in order; empty = no more there.
+    """Return the next rows of a log that is read up to ``end``, in order; empty = no more.
 
-    A row that has moved beyond the end is given at its newest place up to there, as it is now.
+    A row that was appended again after the end is returned at its newest position up to the end, as it is now.
 
     Raises:
         ContractBroken: If a row has no vector of the active model.
@@ -116,7 +116,7 @@ def read_window(
 
 
 def read_row(cursor: Cursor, domain: str, end: LogEnd, row_id: str) -> LoggedPayload | None:
-    """Give a row as it is now; None if it is gone.
+    """Return a row as it is now; None if it was deleted.
 
     Raises:
         ContractBroken: If it has no vector of the active model.
@@ -127,9 +127,9 @@ def read_row(cursor: Cursor, domain: str, end: LogEnd, row_id: str) -> LoggedPay
 
 
 def read_accepted(cursor: Cursor, domain: str, end: LogEnd, *, address: str, position: int) -> LoggedPayload | None:
-    """Give a row that the server at ``address`` took on the way to its checkpoint; None if none is known."""
+    """Return a row that the server at ``address`` accepted before its checkpoint; None if none is known."""
     values = {"domain": domain, "model_id": end.model_id, "address": address, "position": position}
-    cursor.execute(TAKEN, values)
+    cursor.execute(ACCEPTED, values)
     row = cursor.fetchone()
     return None if row is None else _logged(*row)
 

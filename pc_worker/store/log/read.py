@@ -1,4 +1,4 @@
-"""Reading a domain's delivery log for the gateway: heads, batches and rows, without blocking the event loop."""
+"""Read a domain's delivery log for the gateway: heads, batches and rows, without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SELECT d.head, d.epoch, m.name || '@' || m.revision AS model
 FROM domains d JOIN models m USING (model_id) WHERE d.domain = $1
 """
 FIRST_POSITION = "SELECT first_position FROM log WHERE domain = $1 AND row_id = $2 LIMIT 1"
-#: The batches that hold positions beyond $2, up to $3, each with the key of its epoch's queue entries.
+#: The batches with positions after $2, up to $3, each with the key of its epoch's entries in the hot buffer.
 BATCHES = """
 SELECT b.first_position, b.last_position, b.epoch, b.nonce, b.intact, b.job_id, m.name || '@' || m.revision AS model,
        k.key
@@ -34,10 +34,10 @@ WHERE b.domain = $1 AND b.last_position > $2 AND b.first_position <= $3
       (SELECT max(first_position) FROM log_batches WHERE domain = $1 AND first_position <= $2 + 1), 0)
 ORDER BY b.first_position LIMIT $4
 """
-#: Entries beyond $2, up to $3, as they stand in a log that ends at $4: a row's newest entry up to there carries the
-#: row as it is now; a deleted row has none, or its tombstone if $7. At most $5 rows and $6 bytes (100 a
-#: row and 40 a passage for what the wire adds), but always one row.
-#: Unsorted, and model and epoch with the first row only: what else each row costs shows in the gateway's rate.
+#: Entries after $2, up to $3, of a log that ends at $4: a row's newest entry up to $4 is read with the row as it is
+#: now; a deleted row has none, or its tombstone if $7. At most $5 rows and $6 bytes (with 100 per row and 40 per passage
+#: for the wire's overhead), but at least one row.
+#: Not sorted, and model and epoch only with the first row: the costs per row determine the gateway's rate.
 ROWS = """
 SELECT position, passage, kind, row_id::text, wire, start_char, end_char, vector_send(vector), next IS NOT NULL,
        CASE WHEN nth = 1 THEN (
@@ -61,13 +61,13 @@ FROM (
 ) placed
 WHERE nth <= $5 AND (nth = 1 OR total <= $6)
 """
-#: Where migration 0031 could make the cast: a vector's own bytes, after its dimension, are what the wire needs.
+#: Where migration 0031 could create the cast: the bytes after a vector's header are in the wire's format.
 ROWS_PLAIN = ROWS.replace("vector_send(vector)", "substring(vector::bytea FROM 5)")
 PLAIN = "SELECT substring('[1,2]'::vector::bytea FROM 5)"
 ONE_TWO = struct.pack("<2f", 1, 2)
 
-#: Every read is a short range by primary key: nested loops are right, and one plan serves all. One that was made for an
-#: empty log ends with the first rows: see `planner_statistics`. A statement that runs for a minute is stuck.
+#: Every read is a short range by primary key: nested loops are right, and one plan fits all. ANALYZE discards a plan
+#: that was made for an empty log: see `planner_statistics`. A statement that runs for a minute is stuck.
 SESSION = {
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
@@ -78,15 +78,15 @@ SESSION = {
 }
 CONNECT_S = 5.0
 COMMAND_S = 65.0
-#: Position and passage of a record of ROWS.
-PLACE = itemgetter(0, 1)
+#: Position and passage of a record of ROWS, by which records are sorted.
+POSITION_AND_PASSAGE = itemgetter(0, 1)
 #: pgvector's binary form begins with the dimension and an unused number, both int16.
 VECTOR_HEADER_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class LogHead:
-    """The end of a domain's log: its newest position, the log's generation and the active model (name@revision)."""
+    """The end of a domain's log: its last position, its epoch and the active model (name@revision)."""
 
     position: int
     epoch: UUID
@@ -95,9 +95,9 @@ class LogHead:
 
 @dataclass(frozen=True, slots=True)
 class LogBatchRecord:
-    """A stretch of the log that was committed together; positions inclusive, ``intact`` as long as no row changed.
+    """A stored log batch; positions inclusive, ``intact`` until an entry of it is superseded.
 
-    ``queue_key`` seals its queue entry; None for one of an epoch that is over.
+    ``queue_key`` authenticates its entry in the hot buffer; None for an earlier epoch.
     """
 
     first: int
@@ -111,7 +111,7 @@ class LogBatchRecord:
 
 
 class LoggedPassage(NamedTuple):
-    """A passage's place in characters and its vector, little-endian float32."""
+    """A passage's range in characters and its vector as little-endian float32."""
 
     start: int
     end: int
@@ -119,7 +119,7 @@ class LoggedPassage(NamedTuple):
 
 
 class LoggedRow(NamedTuple):
-    """A row at its place in the log: its message without vectors, and its passages."""
+    """A row at its position in the log: its message without vectors, and its passages."""
 
     position: int
     row_id: str
@@ -129,7 +129,7 @@ class LoggedRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """A row that was deleted, at its place in the log."""
+    """The log entry of a deleted row."""
 
     position: int
     row_id: str
@@ -137,7 +137,7 @@ class Tombstone:
 
 @dataclass(frozen=True, slots=True)
 class LoggedRows:
-    """All entries of a stretch of a log up to ``upto``; the rows are of one model (name@revision)."""
+    """All entries of a log slice that ends at ``upto``; the rows have vectors of one model (name@revision)."""
 
     model: str
     epoch: UUID
@@ -147,10 +147,10 @@ class LoggedRows:
 
 
 class Delivery:
-    """The log's readers share a few connections, each held only while a statement runs.
+    """The database as all readers of the log use it: a few shared connections, each held only during a statement.
 
-    Every method raises Unavailable when the database is away; nothing is kept between calls, so the same call may be
-    made again.
+    Every method raises Unavailable if the database does not answer. No state is kept between calls, so that any call
+    can be repeated.
 
     Args:
         pool: From `open_pool`.
@@ -162,19 +162,19 @@ class Delivery:
         self._plain: bool | None = None
 
     async def head(self, domain: str) -> LogHead | None:
-        """Give where the domain's log ends now; None for a domain that has none."""
+        """Return the present end of the domain's log; None if it has no log."""
         async with self.connection() as connection:
             record = await connection.fetchrow(HEAD, domain)
         return None if record is None else LogHead(record["head"], record["epoch"], record["model"])
 
     async def first_position(self, domain: str, row_id: UUID) -> int | None:
-        """Give the first position that a row, also a deleted one, ever had; None if it is not in the log."""
+        """Return the first position that a row, even a deleted one, ever had; None if it is not in the log."""
         async with self.connection() as connection:
             position: int | None = await connection.fetchval(FIRST_POSITION, domain, row_id)
         return position
 
     async def batches(self, domain: str, *, after: int, upto: int, limit: int) -> list[LogBatchRecord]:
-        """Give the first ``limit`` batches that hold positions beyond ``after``, up to ``upto``."""
+        """Return the first ``limit`` batches with positions after ``after``, up to ``upto``."""
         async with self.connection() as connection:
             records = await connection.fetch(BATCHES, domain, after, upto, limit)
         return [LogBatchRecord(*record.values()) for record in records]
@@ -182,29 +182,29 @@ class Delivery:
     async def rows(
         self, domain: str, *, after: int, upto: int, head: int, max_rows: int, max_bytes: int, tombstones: bool = False
     ) -> LoggedRows | None:
-        """Give rows beyond ``after``, up to ``upto``, of a log read up to ``head``, in order; None = no more there.
+        """Return rows after ``after``, up to ``upto``, of a log read up to ``head``, in order; None = no more.
 
-        With ``tombstones`` also what was deleted. A row that has moved beyond ``head`` is given at its newest place up
-        to there, as it is now. The rows together make no more than ``max_bytes`` on the wire, or are one row.
+        With ``tombstones`` also deleted rows. A row that was appended again after ``head`` is returned at its newest
+        position up to ``head``, as it is now. The rows take at most ``max_bytes`` on the wire, or are a single row.
 
         Raises:
-            Unavailable: If the database is away.
+            Unavailable: If the database does not answer.
             ContractBroken: If a row has no vector of the active model.
         """
         async with self.connection() as connection:
             if self._plain is None:
-                self._plain = await _gives_plain_vectors(connection)
+                self._plain = await _has_plain_vectors(connection)
             statement = ROWS_PLAIN if self._plain else ROWS
             records = await connection.fetch(statement, domain, after, upto, head, max_rows, max_bytes, tombstones)
         return _logged(records, upto, plain=self._plain) if records else None
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
-        """Lend a connection for a statement or two.
+        """Yield a connection for one or two statements.
 
         Raises:
-            Unavailable: If the database is away, or not as it must be.
-            DatabaseFailed: If it answers with an error that nobody foresaw.
+            Unavailable: If the database does not answer, or is unsuitable.
+            DatabaseFailed: If it answers with an unexpected error.
         """
         try:
             async with self._pool.acquire(timeout=self._wait_s) as connection:
@@ -214,14 +214,14 @@ class Delivery:
 
 
 async def open_pool(database_url: str, *, connections: int) -> asyncpg.Pool:
-    """Open a pool that connects when first used, so that it can be made while the database is away."""
+    """Open a pool that connects at first use, so that it can be created while the database does not answer."""
     server = read_database_url(database_url)
 
     async def set_up(connection: Any) -> None:
         await set_up_session(connection, server, SESSION)
 
     async def keep(_: Any) -> None:
-        """Leave a session as it is: nothing here changes its settings, and asyncpg would take ours back."""
+        """Do not reset a session: no code here changes its settings, and asyncpg would remove ours."""
 
     return await asyncpg.create_pool(
         connect=AsyncConnector(server, application="pcw_gateway"),
@@ -234,17 +234,17 @@ async def open_pool(database_url: str, *, connections: int) -> asyncpg.Pool:
 
 
 async def set_up_session(connection: Any, server: DatabaseServer, own: Mapping[str, str]) -> None:
-    """Tell a new session its settings.
+    """Apply the settings of a new session and check its server.
 
     Raises:
-        Unavailable: If its server takes no writes.
-        NotServable: If it is none that the line can work with.
+        Unavailable: If the server accepts no writes.
+        NotServable: If the pipeline cannot work with the server or the database.
     """
     await connection.fetch(SET_SETTINGS.format("$1", "$2"), *session_settings(own, server.session))
     DatabaseState(*await connection.fetchrow(STATE)).check()
 
 
-async def _gives_plain_vectors(connection: Any) -> bool:
+async def _has_plain_vectors(connection: Any) -> bool:
     try:
         return bool(await connection.fetchval(PLAIN) == ONE_TWO)
     except asyncpg.CannotCoerceError:
@@ -252,7 +252,7 @@ async def _gives_plain_vectors(connection: Any) -> bool:
 
 
 def _logged(records: Sequence[Any], upto: int, *, plain: bool) -> LoggedRows:
-    records = sorted(records, key=PLACE)
+    records = sorted(records, key=POSITION_AND_PASSAGE)
     *_, model, epoch = records[0]
     position, *_, more, _, _ = records[-1]
     tombstones = [Tombstone(at, row_id) for at, _, kind, row_id, *_ in records if kind]
@@ -278,7 +278,7 @@ def _rows(records: Sequence[Any], model: str, plain: bool) -> list[LoggedRow]:
 
 
 def _little_endian(sent: Sequence[bytes]) -> list[bytes]:
-    """Turn vectors of one dimension from pgvector's binary form into plain little-endian float32."""
+    """Convert vectors of one dimension from pgvector's binary form to plain little-endian float32."""
     if not sent:
         return []
     width = len(sent[0]) - VECTOR_HEADER_BYTES

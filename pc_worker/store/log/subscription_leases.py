@@ -1,4 +1,4 @@
-"""Named consumers, for the gateway: taking a subscription over, keeping its position, giving it back."""
+"""Leases of subscriptions, for the gateway: acquire, store the position and renew, release."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pc_worker.errors import Fenced, LeaseHeld, QuotaExceeded
 from pc_worker.store.log.read import Delivery
 
-#: A consumer that has not renewed its hold for so long is taken for dead.
+#: Seconds after its last renewal at which a lease expires.
 LEASE_S = 30
 
-#: Of $1, $2; starts after $3 if given; only if nobody holds it when $4; a new one only beside fewer than $7. Its
-#: generation fences the consumer before, who hears of it at once, in whichever gateway it is.
+#: Acquire $1/$2; start after position $3 if given; if $4, only while no consumer holds it; create it only if the domain
+#: has fewer than $7. The new generation fences the previous consumer, which is notified at once in any gateway.
 ACQUIRE = """
 INSERT INTO subscriptions AS s (domain, name, position, epoch, generation, held_until, held_by)
 SELECT d.domain, $2, coalesce($3::bigint, 0), d.epoch, 1, now() + make_interval(secs => $5), $6
@@ -24,9 +24,9 @@ ON CONFLICT (domain, name) DO UPDATE SET
 WHERE NOT $4 OR s.held_until IS NULL OR s.held_until < now()
 RETURNING generation, position, pg_notify('pcw_fence', domain || '/' || name)
 """
-#: Why no lease was acquired: held by another, else too many.
+#: Whether the subscription exists: then another consumer holds it, otherwise the domain has too many.
 EXISTS = "SELECT EXISTS (SELECT FROM subscriptions WHERE domain = $1 AND name = $2)"
-KEEP = """
+RENEW = """
 UPDATE subscriptions SET position = greatest(position, $4), rows_acked = rows_acked + $5,
     held_until = now() + make_interval(secs => $6), updated_at = CASE WHEN $4 > position THEN now() ELSE updated_at END,
     acked_at = CASE WHEN $4 > position THEN now() ELSE acked_at END
@@ -41,7 +41,7 @@ WHERE domain = $1 AND name = $2 AND generation = $3
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionLease:
-    """The right to consume a subscription, until a newer generation takes it."""
+    """The right to consume a subscription, until a newer generation acquires it."""
 
     domain: str
     name: str
@@ -50,7 +50,7 @@ class SubscriptionLease:
 
 
 class Subscriptions:
-    """The checkpoints of consumers; every method raises Unavailable when the database is away."""
+    """The subscriptions of all domains; every method raises Unavailable if the database does not answer."""
 
     def __init__(self, delivery: Delivery, *, most: int) -> None:
         self._delivery, self._most = delivery, most
@@ -58,11 +58,11 @@ class Subscriptions:
     async def acquire(
         self, domain: str, name: str, *, after: int | None, only_free: bool, holder: str
     ) -> SubscriptionLease:
-        """Take a subscription, made if new, and end the consumer before; ``after`` moves its position.
+        """Acquire a subscription, create it if it is new, and fence its previous consumer; ``after`` sets its position.
 
         Raises:
-            LeaseHeld: If it is held and ``only_free`` was asked for.
-            QuotaExceeded: If it is new, and the domain has as many as it may have.
+            LeaseHeld: If another consumer holds it and ``only_free`` is set.
+            QuotaExceeded: If it is new and the domain has the most subscriptions allowed.
         """
         async with self._delivery.connection() as connection:
             record = await connection.fetchrow(ACQUIRE, domain, name, after, only_free, LEASE_S, holder, self._most)
@@ -76,18 +76,19 @@ class Subscriptions:
             " (`subscriptions list`, `subscriptions drop`), or raise PC_WORKER_MAX_SUBSCRIPTIONS"
         )
 
-    async def renew(self, hold: SubscriptionLease, *, position: int, rows: int) -> None:
-        """Store ``position`` if it is beyond the stored one, count ``rows`` as acknowledged, and renew the hold.
+    async def renew(self, lease: SubscriptionLease, *, position: int, rows: int) -> None:
+        """Store ``position`` if it is after the stored one, count ``rows`` as acknowledged, and renew the lease.
 
         Raises:
-            Fenced: If another consumer has it now, or it was dropped.
+            Fenced: If another consumer holds it now, or it was dropped.
         """
+        domain, name = lease.domain, lease.name
         async with self._delivery.connection() as connection:
-            kept = await connection.fetchval(KEEP, hold.domain, hold.name, hold.generation, position, rows, LEASE_S)
+            kept = await connection.fetchval(RENEW, domain, name, lease.generation, position, rows, LEASE_S)
         if kept is None:
-            raise Fenced(f"subscription {hold.name} of {hold.domain} was taken over by another consumer, or dropped")
+            raise Fenced(f"subscription {name} of {domain} was taken over by another consumer, or dropped")
 
-    async def release(self, hold: SubscriptionLease) -> None:
-        """Give it back, so that the next consumer need not wait; without effect if somebody has it already."""
+    async def release(self, lease: SubscriptionLease) -> None:
+        """Release the lease, so that the next consumer need not wait; no effect if another consumer holds it."""
         async with self._delivery.connection() as connection:
-            await connection.execute(RELEASE, hold.domain, hold.name, hold.generation)
+            await connection.execute(RELEASE, lease.domain, lease.name, lease.generation)

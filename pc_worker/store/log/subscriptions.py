@@ -1,4 +1,4 @@
-"""Named consumers: how far each has acknowledged."""
+"""Subscriptions as commands, metrics and maintenance read them: positions, lags, expiry."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from typing import Any
 from pc_worker.errors import NotFound
 from pc_worker.store.db.connection import Cursor, is_storable
 
-#: Seconds after its last use that a subscription stays which has never acknowledged anything: a day.
+#: Seconds after its last use at which a subscription without any acknowledgement expires: a day.
 UNUSED_S = 86_400.0
 
-#: When a subscription was last consumed, as far as the database knows.
+#: Subscriptions reported, those with the largest lag first. Consumers choose the names, so their number needs a limit.
+MOST_SUBSCRIPTIONS = 100
+
+#: When a subscription was last consumed.
 USED = "greatest(s.used_at, s.updated_at, s.held_until)"
-#: When it goes if nobody comes; %(retention)s = 0: never, once it has acknowledged something.
+#: When it expires if it is not consumed; with %(retention)s = 0 never, once it has an acknowledgement.
 EXPIRES = f"""
 CASE WHEN s.acked_at IS NULL AND s.rows_acked = 0 THEN {USED} + make_interval(secs => %(unused)s)
      WHEN %(retention)s > 0 THEN {USED} + make_interval(secs => %(retention)s) END
@@ -29,12 +32,24 @@ PURGE = f"""
 DELETE FROM subscriptions s WHERE {EXPIRES} < now() AND (s.held_until IS NULL OR s.held_until < now())
 RETURNING s.domain, s.name, s.position, {USED}
 """
+# The age of the oldest entry that a consumer has not acknowledged: of the first batch that ends after its position.
+LAGS = """
+SELECT s.domain, s.name, d.head - s.position, coalesce((
+           SELECT extract(epoch FROM now() - committed_at) FROM log_batches b
+           WHERE b.domain = s.domain AND b.first_position >= coalesce((
+                     SELECT max(first_position) FROM log_batches
+                     WHERE domain = s.domain AND first_position <= s.position + 1), 0)
+             AND b.last_position > s.position
+           ORDER BY b.first_position LIMIT 1), 0),
+       coalesce(s.held_until > now(), false)
+FROM subscriptions s JOIN domains d USING (domain) ORDER BY 3 DESC LIMIT %s
+"""
 NAMES = ("domain", "name", "position", "head", "lag", "updated_at", "held_by", "held_until", "expires_at")
 
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """A subscription that was removed: where it stood, and when it was last consumed."""
+    """A removed subscription: its position, and when it was last consumed."""
 
     domain: str
     name: str
@@ -43,17 +58,23 @@ class Expired:
 
 
 def list_subscriptions(cursor: Cursor, *, retention_s: float) -> list[dict[str, Any]]:
-    """Give every subscription with its position, its domain's head and its lag in positions.
+    """Return every subscription with its position, its domain's head and its lag in positions.
 
-    ``held_by`` is its consumer's address and ``held_until`` when that one is taken for dead unless it says more; both
-    null where nobody consumes it. ``expires_at`` is when it goes if nobody comes, null = not.
+    ``held_by`` is its consumer's address, ``held_until`` the end of the lease unless it is renewed; both are null
+    without a consumer. ``expires_at`` is when it is removed if it is not consumed; null = never.
     """
     cursor.execute(LIST, {"retention": retention_s, "unused": UNUSED_S})
     return [dict(zip(NAMES, map(_json, row), strict=True)) for row in cursor.fetchall()]
 
 
+def subscription_lags(cursor: Cursor) -> list[tuple[Any, ...]]:
+    """Return (domain, subscription, unacknowledged positions, age of the oldest of them in seconds, consumed now)."""
+    cursor.execute(LAGS, (MOST_SUBSCRIPTIONS,))
+    return list(cursor.fetchall())
+
+
 def purge_subscriptions(cursor: Cursor, *, retention_s: float) -> list[Expired]:
-    """Remove what nobody has consumed for ``retention_s``, 0 = never; what has not acknowledged anything, for a day."""
+    """Remove subscriptions not consumed for ``retention_s`` (0 = none), or for a day if they never acknowledged."""
     cursor.execute(PURGE, {"retention": retention_s, "unused": UNUSED_S})
     return [Expired(*row) for row in cursor.fetchall()]
 
@@ -66,7 +87,7 @@ def drop_subscription(cursor: Cursor, domain: str, name: str) -> None:
     """Remove a subscription.
 
     Raises:
-        NotFound: If there is none of this name.
+        NotFound: If the domain has no subscription of this name.
     """
     if not (is_storable(domain) and is_storable(name)):
         raise NotFound(f"no domain or subscription has such a name: {domain!r}, {name!r}")
