@@ -146,7 +146,7 @@ def _open(services: Services, lease: Lease, clock: StageClock) -> Opened:
     with services.database.transaction() as cursor:
         check_unchanged(cursor, get_domain(job.domain))
         job = jobs.pin_active_model(cursor, job)
-        model = registry.find_model(cursor, job.model_id or 0)
+        model = registry.read_model(cursor, job.model_id or 0)
     with clock.stage("read"):
         table = services.sources.open(job.source, job.fingerprint, options=kept_options(job.request))
     return Opened(job, get_domain(job.domain), ColumnMapping.from_dict(job.plan or {}), model, table)

@@ -98,7 +98,7 @@ class FoundRow:
 def _retry(services: Services, letter: StoredLetter) -> Retried:
     with services.database.transaction() as cursor:
         job = jobs.pin_active_model(cursor, jobs.find_job(cursor, letter.job_id))
-        model = registry.find_model(cursor, job.model_id or 0)
+        model = registry.read_model(cursor, job.model_id or 0)
         number = dead_letters.occurrence(cursor, job.job_id, letter.row_no)
     domain, mapping = get_domain(job.domain), ColumnMapping.from_dict(job.plan or {})
     found = _from_source(services, job, mapping, letter)

@@ -245,7 +245,7 @@ def _hits(
     if vector is not None:
         near = _near_enough(nearest(cursor, scope, vector, limit=limit, wanted=wanted), request.min_similarity)
     lists = CandidateLists(near=near, text=text, near_weight=request.vector_weight, text_weight=request.text_weight)
-    return ranked(cursor, scope, lists, vector=vector, words=words, k=request.k, offset=request.offset)
+    return ranked(cursor, scope, lists, vector=vector, terms=words, k=request.k, offset=request.offset)
 
 
 def _near_enough(near: Candidates, least: float | None) -> Candidates:

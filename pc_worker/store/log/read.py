@@ -35,8 +35,8 @@ WHERE b.domain = $1 AND b.last_position > $2 AND b.first_position <= $3
 ORDER BY b.first_position LIMIT $4
 """
 #: Entries after $2, up to $3, of a log that ends at $4: a row's newest entry up to $4 is read with the row as it is
-#: now; a deleted row has none, or its tombstone if $7. At most $5 rows and $6 bytes (with 100 per row and 40 per passage
-#: for the wire's overhead), but at least one row.
+#: now; a deleted row has none, or its tombstone if $7. At most $5 rows and $6 bytes (100 per row and 40 per passage for
+#: the wire's overhead), but at least one row.
 #: Not sorted, and model and epoch only with the first row: the costs per row determine the gateway's rate.
 ROWS = """
 SELECT position, passage, kind, row_id::text, wire, start_char, end_char, vector_send(vector), next IS NOT NULL,

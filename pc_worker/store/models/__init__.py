@@ -1,1 +1,1 @@
-"""The models of each domain, and the switch from one to the next."""
+"""Embedding models, the active model of each domain, and the switch to another."""

@@ -1,4 +1,4 @@
-"""A second model beside the active one: which rows lack its vectors, and the switch that delivers all rows anew."""
+"""A second model next to the active one: rows without its vectors, and the switch, which delivers all rows again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from pc_worker.model import PassageVector
+from pc_worker.model import DEFAULT_CHUNK_ROWS, PassageVector
 from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.models.oversize import REFUSED, move_terms
@@ -45,8 +45,8 @@ ON CONFLICT DO NOTHING
 """
 LOCK_DOMAIN = "SELECT head, model_id FROM domains WHERE domain = %s FOR UPDATE"
 SWITCH = "UPDATE domains SET model_id = %s, epoch = %s, head = head + %s WHERE domain = %s"
-# Every row again, in its present order; the old entries stay for those who are still reading them. A row that is too
-# large under this model gets a tombstone instead; one that was too large under the model before comes back.
+# Append every row again, in its present order; the old entries stay for readers that have not finished. A row that is
+# too large under this model gets a tombstone instead; one that was too large only under the previous model returns.
 RELOG = f"""
 WITH live AS MATERIALIZED (
     SELECT l.row_id, l.position, l.first_position, {REFUSED} AS refused,
@@ -63,16 +63,16 @@ SELECT %(domain)s, %(base)s + ordinal, row_id, refused::integer, first_position 
 OLD_BATCHES = "UPDATE log_batches SET intact = false WHERE domain = %s AND intact"
 NEW_BATCHES = """
 INSERT INTO log_batches (domain, first_position, last_position, epoch, nonce, model_id)
-SELECT %(domain)s, first, least(first + 299, %(head)s), %(epoch)s, (random() * 9e18)::bigint, %(model_id)s
-FROM generate_series(%(base)s + 1, %(head)s, 300) AS first
+SELECT %(domain)s, first, least(first + %(size)s - 1, %(head)s), %(epoch)s, (random() * 9e18)::bigint, %(model_id)s
+FROM generate_series(%(base)s + 1, %(head)s, %(size)s) AS first
 """
-# Whoever drops a model's vectors and whoever switches to it take turns; writers of vectors do not mind.
+# Serialises dropping a model's vectors and switching to it; writers of vectors are not blocked.
 LOCK_MODEL = "SELECT 1 FROM models WHERE model_id = %s FOR NO KEY UPDATE"
 USERS = "SELECT domain FROM domains WHERE model_id = %s ORDER BY domain"
 RETIRE = """
 UPDATE models SET retired_at = CASE WHEN model_id = %(old)s THEN now() END WHERE model_id IN (%(old)s, %(new)s)
 """
-WANTED = "UPDATE models SET retired_at = NULL WHERE model_id = %s AND retired_at IS NOT NULL"
+UNRETIRE = "UPDATE models SET retired_at = NULL WHERE model_id = %s AND retired_at IS NOT NULL"
 RETIRED = """
 SELECT model_id FROM models m
 WHERE retired_at < now() - make_interval(secs => %s)
@@ -87,7 +87,7 @@ DELETE FROM embeddings WHERE model_id = %(model_id)s AND (domain, row_id) IN (
 
 @dataclass(frozen=True, slots=True)
 class LackingRow:
-    """A row without vectors of a model, its bytes on the wire as it is; ``content_hash`` tells later if it changed."""
+    """A row without vectors of a model; ``content_hash`` shows later whether it changed, ``wire_bytes`` is its size."""
 
     row_id: UUID
     text: str
@@ -96,7 +96,7 @@ class LackingRow:
 
 
 def rows_lacking(cursor: Cursor, domain: str, model_id: int, *, after: UUID, limit: int) -> list[LackingRow]:
-    """Give rows beyond ``after``, by id, that have no vector of the model."""
+    """Return rows after the id ``after`` that have no vector of the model, in the order of their ids."""
     values = {"domain": domain, "model_id": model_id, "after": str(after), "limit": limit}
     cursor.execute(LACKING, values)
     return [
@@ -106,7 +106,7 @@ def rows_lacking(cursor: Cursor, domain: str, model_id: int, *, after: UUID, lim
 
 
 def count_rows(cursor: Cursor, domain: str, model_id: int) -> tuple[int, int]:
-    """Give the domain's rows, and how many of them lack vectors of the model without being too large for it."""
+    """Return the number of the domain's rows, and of those that lack vectors of the model and are not too large."""
     cursor.execute(COUNT_LACKING, {"domain": domain, "model_id": model_id})
     total, lacking = cursor.fetchone() or (0, 0)
     return total, lacking
@@ -115,7 +115,7 @@ def count_rows(cursor: Cursor, domain: str, model_id: int) -> tuple[int, int]:
 def add_vectors(
     cursor: Cursor, domain: str, model_id: int, made: Sequence[tuple[LackingRow, Sequence[PassageVector]]]
 ) -> None:
-    """Store vectors beside those of other models; rows that changed since they were read are left out."""
+    """Store vectors next to those of other models; skip rows that changed since they were read."""
     cursor.execute(STAGE)
     copy.copy_rows(
         cursor,
@@ -139,17 +139,17 @@ def add_vectors(
 
 
 def lock_domain(cursor: Cursor, domain: str) -> int:
-    """Hold every writer of the domain until the transaction ends, and give its active model."""
+    """Lock the domain for all writers until the transaction ends, and return its active model."""
     cursor.execute(LOCK_DOMAIN, (domain,))
     _, model_id = cursor.fetchone() or (0, 0)
     return int(model_id)
 
 
 def switch_model(cursor: Cursor, domain: str, model_id: int) -> int:
-    """Make the model active and begin a new epoch in which every row is delivered anew; gives how many rows.
+    """Make the model active and begin a new epoch in which every row is delivered again; return the number of rows.
 
-    The domain must be locked, and every row must have the model's vectors or be noted as too large for it: such a one
-    leaves the log, and the searches, until another switch.
+    The domain must be locked, and every row must have the model's vectors or be recorded as too large for it. Rows that
+    are too large leave the log and the search until another switch.
     """
     cursor.execute("SELECT model_id FROM domains WHERE domain = %s", (domain,))
     (former,) = cursor.fetchone() or (0,)
@@ -160,15 +160,14 @@ def switch_model(cursor: Cursor, domain: str, model_id: int) -> int:
 
 
 def relog(cursor: Cursor, domain: str, model_id: int) -> int:
-    """Log every row anew, under the model, in a new epoch; gives how many. The domain must be locked."""
+    """Append every row again, under the model, in a new epoch; return how many. The domain must be locked."""
     cursor.execute("SELECT head FROM domains WHERE domain = %s", (domain,))
     (base,) = cursor.fetchone() or (0,)
     cursor.execute(RELOG, {"domain": domain, "base": base, "model_id": model_id})
     entries, epoch = cursor.rowcount, str(uuid4())
     cursor.execute(OLD_BATCHES, (domain,))
-    cursor.execute(
-        NEW_BATCHES, {"domain": domain, "base": base, "head": base + entries, "epoch": epoch, "model_id": model_id}
-    )
+    batches = {"domain": domain, "base": base, "head": base + entries, "epoch": epoch, "model_id": model_id}
+    cursor.execute(NEW_BATCHES, batches | {"size": DEFAULT_CHUNK_ROWS})
     cursor.execute(SWITCH, (model_id, epoch, entries, domain))
     cursor.execute("SELECT pg_notify('pcw_log', %s)", (domain,))
     cursor.execute("SELECT count(*) FROM log WHERE domain = %s AND position > %s AND kind = 0", (domain, base))
@@ -176,24 +175,24 @@ def relog(cursor: Cursor, domain: str, model_id: int) -> int:
 
 
 def lock_model(cursor: Cursor, model_id: int) -> list[str]:
-    """Keep a model from being switched to or dropped by others until the transaction ends; gives its domains."""
+    """Prevent others from switching to the model or dropping it until the transaction ends; return its domains."""
     cursor.execute(LOCK_MODEL, (model_id,))
-    cursor.execute(USERS, (model_id,))  # a statement of its own: it sees what was committed while we waited
+    cursor.execute(USERS, (model_id,))  # a separate statement: it sees what was committed during the wait
     return [domain for (domain,) in cursor.fetchall()]
 
 
 def retired_models(cursor: Cursor, *, older_than_s: float) -> list[int]:
-    """Give models that no domain has used for so long; never one that was not active yet: it may be being filled."""
+    """Return models that no domain has used for this long; never one that was not active yet."""
     cursor.execute(RETIRED, (older_than_s,))
     return [model_id for (model_id,) in cursor.fetchall()]
 
 
 def unretire_model(cursor: Cursor, model_id: int) -> None:
-    """Note that a model is no longer retired: it is being filled anew, or has nothing left to drop."""
-    cursor.execute(WANTED, (model_id,))
+    """Mark a model as not retired: it is filled again, or nothing is left to drop."""
+    cursor.execute(UNRETIRE, (model_id,))
 
 
 def drop_vectors(cursor: Cursor, model_id: int, *, limit: int) -> int:
-    """Delete some vectors of a model; gives how many went."""
+    """Delete at most ``limit`` vectors of a model and the others of the same rows; return how many."""
     cursor.execute(DROP, {"model_id": model_id, "limit": limit})
     return cursor.rowcount

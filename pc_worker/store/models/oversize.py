@@ -1,6 +1,6 @@
-"""Rows that are too large for the wire with a model's vectors: noted when embedded, out of the log while it serves.
+"""Rows that are too large for the wire with a model's vectors: recorded when embedded, not in the log of that model.
 
-A note holds for one content of its row; of a row that has changed since, nothing is known.
+A record is valid for one content of its row; it says nothing about a row that has changed since.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from uuid import UUID
 
 from pc_worker.store.db.connection import Cursor
 
-# Through `rows`, locked: a row that changed or went meanwhile is not noted.
-NOTE = """
+# Joined with `rows` and locked: a row that was changed or deleted meanwhile is not recorded.
+RECORD = """
 INSERT INTO model_refusals (domain, row_id, model_id, content_hash, wire_bytes)
 SELECT r.domain, r.row_id, %(model_id)s, r.content_hash, n.wire_bytes
 FROM unnest(%(ids)s::uuid[], %(hashes)s::bytea[], %(sizes)s::bigint[]) AS n (row_id, content_hash, wire_bytes)
@@ -27,14 +27,14 @@ DELETE FROM embeddings e USING model_refusals x
 WHERE e.domain = %(domain)s AND e.model_id = %(model_id)s AND x.row_id = ANY (%(ids)s::uuid[])
   AND (x.domain, x.row_id, x.model_id) = (e.domain, e.row_id, e.model_id)
 """
-#: Of a row `r`: whether it is noted for the model, with its present content.
+#: Whether a row `r` is recorded for the model, with its present content.
 REFUSED = """
 EXISTS (SELECT FROM model_refusals x WHERE (x.domain, x.row_id) = (r.domain, r.row_id)
         AND x.model_id = %(model_id)s AND x.content_hash = r.content_hash)
 """
 COUNT = f"SELECT count(*) FROM rows r WHERE domain = %(domain)s AND {REFUSED}"
-# Only rows with many passages or a large message can be too large: one of the two makes half of the limit.
-SUSPECTS = """
+# Only rows with many passages or a large message can be too large: one of the two takes half of the limit.
+CANDIDATES = """
 SELECT r.row_id, r.content_hash, octet_length(r.wire),
        array_agg(e.start_char ORDER BY e.passage), array_agg(e.end_char ORDER BY e.passage)
 FROM rows r JOIN embeddings e USING (domain, row_id)
@@ -49,8 +49,8 @@ FROM model_refusals x JOIN models m USING (model_id) JOIN rows r USING (domain, 
 LEFT JOIN jobs j ON j.seq = r.job_seq
 WHERE %s::text IS NULL OR j.job_id = %s ORDER BY x.domain, x.model_id, x.row_id
 """
-FORGET_MODEL = "DELETE FROM model_refusals WHERE model_id = %s"
-#: A passage's place, tags and lengths, at most.
+DELETE_RECORDS = "DELETE FROM model_refusals WHERE model_id = %s"
+#: A passage's range, tags and lengths on the wire, at most.
 PASSAGE_BYTES = 40
 PARK = f"""
 WITH refused AS (
@@ -77,7 +77,7 @@ SELECT domain, row_id, terms, counts, length FROM back WHERE same ON CONFLICT DO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TooLarge:
-    """A row that no message can carry with a model's vectors."""
+    """A row whose message is too large with a model's vectors."""
 
     row_id: UUID
     content_hash: bytes
@@ -86,7 +86,7 @@ class TooLarge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TooLargeCandidate:
-    """A row that may be too large: its bytes without vectors, and its passages' places."""
+    """A row that may be too large: its bytes without vectors, and its passages' ranges in characters."""
 
     row_id: UUID
     content_hash: bytes
@@ -96,7 +96,7 @@ class TooLargeCandidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredTooLarge:
-    """A note as it is kept; ``job_id`` wrote the row, if it is still known; ``payload`` is JSON text."""
+    """A stored record; ``job_id`` wrote the row, if it is still known; ``payload`` is JSON text."""
 
     domain: str
     row_id: str
@@ -108,7 +108,7 @@ class StoredTooLarge:
 
 
 def record_too_large(cursor: Cursor, domain: str, model_id: int, rows: Sequence[TooLarge]) -> None:
-    """Keep rows that are too large with a model's vectors, and drop such vectors where they are stored."""
+    """Record rows that are too large with a model's vectors, and delete their stored vectors of that model."""
     if not rows:
         return
     values = {
@@ -118,12 +118,12 @@ def record_too_large(cursor: Cursor, domain: str, model_id: int, rows: Sequence[
         "hashes": [row.content_hash for row in rows],
         "sizes": [row.wire_bytes for row in rows],
     }
-    cursor.execute(NOTE, values)
+    cursor.execute(RECORD, values)
     cursor.execute(DROP_VECTORS, values)
 
 
 def count_too_large(cursor: Cursor, domain: str, model_id: int) -> int:
-    """Give how many of the domain's rows are noted for the model, with their present content."""
+    """Return how many of the domain's rows are recorded for the model, with their present content."""
     cursor.execute(COUNT, {"domain": domain, "model_id": model_id})
     (count,) = cursor.fetchone() or (0,)
     return int(count)
@@ -132,9 +132,9 @@ def count_too_large(cursor: Cursor, domain: str, model_id: int) -> int:
 def too_large_candidates(
     cursor: Cursor, domain: str, model_id: int, *, dimension: int, limit: int
 ) -> list[TooLargeCandidate]:
-    """Give rows with vectors of the model whose message may be larger than ``limit``."""
+    """Return rows with vectors of the model whose message may be larger than ``limit`` bytes."""
     many = limit // 2 // (4 * dimension + PASSAGE_BYTES)
-    cursor.execute(SUSPECTS, {"domain": domain, "model_id": model_id, "many": many, "half": limit // 2})
+    cursor.execute(CANDIDATES, {"domain": domain, "model_id": model_id, "many": many, "half": limit // 2})
     return [
         TooLargeCandidate(
             row_id=UUID(row_id),
@@ -147,19 +147,19 @@ def too_large_candidates(
 
 
 def move_terms(cursor: Cursor, domain: str, model_id: int) -> None:
-    """Have searches find what is delivered under the model, and nothing else."""
+    """Move search terms so that searches find exactly the rows that are delivered under the model."""
     values = {"domain": domain, "model_id": model_id}
     cursor.execute(UNPARK, values)
     cursor.execute(PARK, values)
 
 
 def list_too_large(cursor: Cursor, job_id: str | None = None) -> list[StoredTooLarge]:
-    """Give all notes, or those of rows that one job wrote."""
+    """Return all records, or those of rows that one job wrote."""
     cursor.execute(LIST, (job_id, job_id))
     names = ("domain", "row_id", "model", "wire_bytes", "job_id", "payload", "refused_at")
     return [StoredTooLarge(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
 
 
 def delete_too_large(cursor: Cursor, model_id: int) -> None:
-    """Remove the notes of a model whose vectors are gone."""
-    cursor.execute(FORGET_MODEL, (model_id,))
+    """Delete the records of a model whose vectors are deleted."""
+    cursor.execute(DELETE_RECORDS, (model_id,))

@@ -33,7 +33,7 @@ def register_model(
     encodable: bool,
     location: str = "",
 ) -> Model:
-    """Give the model of this identity, registering it when it is new; ``location`` = where workers load it from."""
+    """Return the model of this identity; register it if it is new. Workers load it from ``location``."""
     identity = (name, revision, dimension, normalised)
     cursor.execute(REGISTER, (*identity, encodable, location))
     cursor.execute(FIND, identity)
@@ -41,7 +41,7 @@ def register_model(
 
 
 def ensure_domain(cursor: Cursor, domain: str, model: Model) -> None:
-    """Make the domain's log with ``model`` active, unless it exists: then nothing changes."""
+    """Create the domain's log with ``model`` active; change nothing if it exists."""
     cursor.execute(
         "INSERT INTO domains (domain, epoch, model_id) VALUES (%s, %s, %s) ON CONFLICT (domain) DO NOTHING",
         (domain, str(uuid4()), model.model_id),
@@ -49,7 +49,7 @@ def ensure_domain(cursor: Cursor, domain: str, model: Model) -> None:
 
 
 def active_model(cursor: Cursor, domain: str) -> Model:
-    """Give the domain's active model.
+    """Return the domain's active model.
 
     Raises:
         NotFound: If the domain has no log yet.
@@ -58,18 +58,18 @@ def active_model(cursor: Cursor, domain: str) -> Model:
     return _model(cursor)
 
 
-def find_model(cursor: Cursor, model_id: int) -> Model:
-    """Give a registered model.
+def read_model(cursor: Cursor, model_id: int) -> Model:
+    """Return a registered model.
 
     Raises:
-        NotFound: If there is none of this id.
+        NotFound: If there is no model of this id.
     """
     cursor.execute(f"SELECT {COLUMNS} FROM models WHERE model_id = %s", (model_id,))
     return _model(cursor)
 
 
 def list_models(cursor: Cursor) -> list[tuple[Model, list[str]]]:
-    """Give every registered model with the domains whose active model it is."""
+    """Return every registered model with the domains whose active model it is."""
     cursor.execute(LIST)
     return [(_made(row[:-1]), row[-1]) for row in cursor.fetchall()]
 

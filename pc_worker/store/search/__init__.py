@@ -1,1 +1,1 @@
-"""Search in SQL: words, vectors, filters, fusion, indexes."""
+"""Search in SQL: terms, vectors, filters, fusion, indexes."""

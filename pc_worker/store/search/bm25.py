@@ -1,4 +1,4 @@
-"""BM25: the rows that hold a query's words, scored by the textbook's formula over the counts stored with each row."""
+"""BM25: rows that contain terms of a query, scored by the textbook formula from the counts stored with each row."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from itertools import accumulate
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.filters import Parameters
 from pc_worker.store.search.scope import Candidates, Scope, read_candidates
-from pc_worker.store.search.statistics import CollectionStatistics, word_frequencies
+from pc_worker.store.search.statistics import CollectionStatistics, term_frequencies
 from pc_worker.store.search.terms import DIMENSION
 
-#: The rarest words of a query count; with more it is a document, for which there is `--like`.
-MAX_WORDS = 64
-#: Rows are first sought among those of the rarest words, up to so many rows, then among so many times more.
+#: Terms of a query that are used, the rarest ones; a longer text is a document, for which there is `--like`.
+MAX_TERMS = 64
+#: Start from the rarest terms (at most RARE_ROWS candidates); widen by a factor of WIDER.
 RARE_ROWS = 5_000
 WIDER = 4
 
 # Σ idf·tf·(k1+1)/(tf+K) with K = k1·(1−b+b·length/mean), written as (k1+1)·Σ idf·(1 − K/(tf+K)): the same number, but
-# tf stands in it once. `<#>` is the negative inner product: with a vector of a single 1 it is minus tf.
-SCORE = "%(k1_plus_1)s::float8 * ({words})"
-WORD = "%(idf_{n})s::float8 * (1 - {norm} / ({norm} - (e.counts <#> %(unit_{n})s::sparsevec)))"
+# tf occurs in it once. `<#>` is the negative inner product: with a vector of a single 1 it is minus tf.
+SCORE = "%(k1_plus_1)s::float8 * ({terms})"
+TERM = "%(idf_{n})s::float8 * (1 - {norm} / ({norm} - (e.counts <#> %(unit_{n})s::sparsevec)))"
 NORM = "(%(norm_base)s::float8 + %(norm_slope)s::float8 * greatest(e.length, 1))"
 
 MATCHING = """
@@ -33,23 +33,23 @@ ORDER BY score DESC, e.row_id LIMIT %(limit)s
 
 @dataclass(frozen=True, slots=True)
 class QueryTerm:
-    """A word of the query: its term, in how many rows it occurs, and its weight."""
+    """A term of the query: its id, the number of rows that contain it, and its weight."""
 
-    term: int
+    id: int
     documents: int
     idf: float
 
 
 @dataclass(frozen=True, slots=True)
 class QueryTerms:
-    """A query's words, the rarest first, weighed by their collection."""
+    """A query's terms, the rarest first, with weights from the statistics of the domain."""
 
     collection: CollectionStatistics
-    words: tuple[QueryTerm, ...] = ()
+    terms: tuple[QueryTerm, ...] = ()
 
     def score_sql(self) -> tuple[str, Parameters]:
-        """Give the score of ``row_terms e`` as SQL, and its parameters; 0 for a query without words."""
-        if not self.words:
+        """Return the score of ``row_terms e`` as SQL, and its parameters; 0 for a query without terms."""
+        if not self.terms:
             return "0::float8", {}
         of = self.collection
         values: Parameters = {
@@ -57,45 +57,45 @@ class QueryTerms:
             "norm_base": of.k1 * (1 - of.b),
             "norm_slope": of.k1 * of.b / (of.mean_length or 1),
         }
-        for n, word in enumerate(self.words):
-            values |= {f"idf_{n}": word.idf, f"unit_{n}": f"{{{word.term}:1}}/{DIMENSION}"}
-        parts = " + ".join(WORD.format(n=n, norm=NORM) for n in range(len(self.words)))
-        return SCORE.format(words=parts), values
+        for n, term in enumerate(self.terms):
+            values |= {f"idf_{n}": term.idf, f"unit_{n}": f"{{{term.id}:1}}/{DIMENSION}"}
+        summands = " + ".join(TERM.format(n=n, norm=NORM) for n in range(len(self.terms)))
+        return SCORE.format(terms=summands), values
 
     def rarest(self, rows: int) -> tuple[list[int], float]:
-        """Give the terms of the rarest words, of ``rows`` rows at most, and the most that all others add to a score."""
-        within = accumulate(word.documents for word in self.words)
+        """Return the ids of the rarest terms, in at most ``rows`` rows, and the most that all others add to a score."""
+        within = accumulate(term.documents for term in self.terms)
         taken = max(1, sum(total <= rows for total in within))
-        bound = sum(word.idf for word in self.words[taken:]) * (self.collection.k1 + 1)
-        return [word.term for word in self.words[:taken]], bound
+        bound = sum(term.idf for term in self.terms[taken:]) * (self.collection.k1 + 1)
+        return [term.id for term in self.terms[:taken]], bound
 
 
 def weigh(cursor: Cursor, domain: str, terms: Sequence[int], known: CollectionStatistics | None) -> QueryTerms:
-    """Weigh a query's terms by how rare they are in the domain."""
-    collection, documents = word_frequencies(cursor, domain, terms, known)
-    counts = sorted((documents.get(term, 0), term) for term in terms)[:MAX_WORDS]
+    """Return a query's terms with weights by how rare they are in the domain."""
+    collection, documents = term_frequencies(cursor, domain, terms, known)
+    counts = sorted((documents.get(term, 0), term) for term in terms)[:MAX_TERMS]
     return QueryTerms(collection, tuple(QueryTerm(term, count, collection.idf(count)) for count, term in counts))
 
 
-def matching(cursor: Cursor, scope: Scope, words: QueryTerms, *, limit: int, wanted: int, certain: int) -> Candidates:
-    """Give up to ``limit`` rows by score, ``wanted`` if so many match; the best ``certain`` are exactly the best.
+def matching(cursor: Cursor, scope: Scope, terms: QueryTerms, *, limit: int, wanted: int, certain: int) -> Candidates:
+    """Return up to ``limit`` rows by score; at least ``wanted`` if that many match. The first ``certain`` are exact.
 
-    Only rows that hold one of the rarest words are scored at first. A row that holds none of them cannot score more
-    than all other words weigh together; while the last certain row scores less than that, more words are looked for.
+    First, only rows that contain one of the rarest terms are scored. A row without any of them cannot score more than
+    the weights of all other terms together. While the last certain row scores less than that, more terms are included.
     """
     found, rows, taken = Candidates(), RARE_ROWS, 0
-    while taken < len(words.words):
-        rarest, bound = words.rarest(rows)
+    while taken < len(terms.terms):
+        rarest, bound = terms.rarest(rows)
         if len(rarest) > taken:
-            found, taken = _score(cursor, scope, words, rarest, limit), len(rarest)
+            found, taken = _score(cursor, scope, terms, rarest, limit), len(rarest)
             if len(found.ids) >= wanted and found.scores[certain - 1] >= bound:
                 break
         rows *= WIDER
     return found
 
 
-def _score(cursor: Cursor, scope: Scope, words: QueryTerms, candidates: Sequence[int], limit: int) -> Candidates:
-    score, values = words.score_sql()
+def _score(cursor: Cursor, scope: Scope, terms: QueryTerms, candidates: Sequence[int], limit: int) -> Candidates:
+    score, values = terms.score_sql()
     facets = "AND e.terms @> %(facets)s::integer[]" if scope.facets else ""
     statement = MATCHING.format(score=score, filter=scope.candidate_filter, facets=facets)
     cursor.execute(statement, scope.parameters | values | {"candidates": list(candidates), "limit": limit})

@@ -1,4 +1,4 @@
-"""Ending a search from another thread: its statement is cancelled in PostgreSQL, and no further one is begun."""
+"""Stop a search from another thread: its statement is cancelled in PostgreSQL, and no further one is started."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from pc_worker.store.db.driver_errors import translated
 
 
 class Stop:
-    """One search's end: by ``ask``, or by its time.
+    """Stops one search: when ``ask`` is called, or after its time limit.
 
     Args:
-        within_s: How long the search may take from now on.
+        within_s: Time limit of the search from now on, in seconds.
     """
 
     def __init__(self, *, within_s: float) -> None:
@@ -29,21 +29,21 @@ class Stop:
         self._asked = False
 
     def ask(self) -> None:
-        """End the search, from another thread; blocks for as long as the server takes to hear of it.
+        """Stop the search, from another thread; block until the server has received the request.
 
-        A statement that begins just now may miss it: ask again while the search goes on.
+        A statement that starts at the same time may not be cancelled: ask again while the search runs.
         """
         with self._lock:
             self._asked = True
             if self._connection is not None:
-                with suppress(psycopg2.Error):  # a broken connection's search ends by itself
+                with suppress(psycopg2.Error):  # without a connection the search ends by itself
                     self._connection.cancel()
 
     def left_s(self) -> float:
-        """Give how much of its time the search has left.
+        """Return the remaining time of the search, in seconds.
 
         Raises:
-            SearchCancelled: If it has none, or was asked to end.
+            SearchCancelled: If no time remains, or the search was stopped.
         """
         left_s = self._ends_at - time.monotonic()
         if self._asked or left_s <= 0:
@@ -52,11 +52,11 @@ class Stop:
 
     @contextmanager
     def watching(self, database: Database) -> Iterator[None]:
-        """Let what the block does with ``database`` be ended; the drivers' errors end here.
+        """Make the block's statements on ``database`` cancellable, and translate the driver's errors.
 
         Raises:
-            SearchCancelled: If it was ended.
-            Unavailable: If the database is away, or not as it must be.
+            SearchCancelled: If the search was stopped.
+            Unavailable: If the database does not answer, or is unsuitable.
         """
         self.left_s()
         try:
@@ -68,5 +68,5 @@ class Stop:
             self.left_s()
             raise translated(exc) from exc
         finally:
-            with self._lock:  # from here on another search has the connection
+            with self._lock:  # from here on another search uses the connection
                 self._connection = None

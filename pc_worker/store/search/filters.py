@@ -1,4 +1,4 @@
-"""Filters on payload fields: parsed from `FIELD=VALUE`, turned into SQL whose values are only ever bound parameters."""
+"""Filters on payload fields: parse `FIELD=VALUE`, and build SQL in which values are always bound parameters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Parameters = dict[str, object]
 CONDITION = re.compile(r"(?P<field>[^=<>]+)(?P<operator>>=|<=|=)(?P<value>.*)", re.DOTALL)
 NUMBER = re.compile(r"[+-]?[0-9]{1,255}([.][0-9]{1,255})?")
 DATE_CHARS = 10
-#: More than anybody means; each condition is looked at for each candidate.
+#: More than a search needs; each condition is evaluated for each candidate.
 MAX_CONDITIONS = 64
 #: Characters of one condition.
 MAX_CONDITION_CHARS = 4_096
@@ -44,21 +44,21 @@ class Condition:
 
 
 def parse_where(texts: Sequence[str]) -> list[Condition]:
-    """Give the conditions that ``FIELD=VALUE``, ``FIELD>=VALUE`` and ``FIELD<=VALUE`` stand for.
+    """Parse conditions of the forms ``FIELD=VALUE``, ``FIELD>=VALUE`` and ``FIELD<=VALUE``.
 
     Raises:
-        InvalidRequest: If one has another form, a range's end is neither a number nor an ISO 8601 date, or there are
-            too many, or too long ones.
+        InvalidRequest: If one has another form or is too long, a range's end is neither a number nor an ISO 8601 date,
+            or there are too many.
     """
     check_number(texts)
     return [_parse(text) for text in texts]
 
 
 def check_number(conditions: Sequence[object]) -> None:
-    """Let as many conditions pass as a search may have.
+    """Check the number of conditions.
 
     Raises:
-        InvalidRequest: If there are more.
+        InvalidRequest: If there are more than a search may have.
     """
     if len(conditions) > MAX_CONDITIONS:
         raise InvalidRequest(f"{len(conditions)} filters are too many: a search may have {MAX_CONDITIONS}")
@@ -80,13 +80,13 @@ def _parse(text: str) -> Condition:
 
 
 def facets(domain: str, conditions: Sequence[Condition]) -> list[int]:
-    """Give the facet terms that every row holds which meets ``conditions``; those without one are left out."""
+    """Return the facet terms that every row meeting ``conditions`` has; conditions without a facet are skipped."""
     terms = (facet_term(domain, c.field, c.value) for c in conditions if c.operator == "=")
     return [term for term in terms if term is not None]
 
 
 def where_sql(conditions: Sequence[Condition]) -> tuple[str, Parameters]:
-    """Give the SQL that a row ``r`` meets all ``conditions``, and its parameters."""
+    """Return the SQL condition that a row ``r`` meets all ``conditions``, and its parameters."""
     parts: list[str] = ["true"]
     values: Parameters = {}
     for number, condition in enumerate(conditions):
@@ -105,14 +105,14 @@ def _comparison(condition: Condition) -> tuple[str, object]:
         return NUMERIC.replace("{operator}", condition.operator), value
     end = _time(condition)
     if condition.operator == "<=" and len(value) == DATE_CHARS:
-        end += timedelta(days=1, microseconds=-1)  # up to a day means all of that day
+        end += timedelta(days=1, microseconds=-1)  # "up to a day" includes that whole day
     return TEMPORAL.replace("{operator}", condition.operator), end
 
 
 def _time(condition: Condition) -> datetime:
     try:
-        moment = datetime.fromisoformat(condition.value.strip())
+        time = datetime.fromisoformat(condition.value.strip())
     except ValueError as exc:
         text = f"{condition.field}{condition.operator}{condition.value}"
         raise InvalidRequest(f"filter {text!r}: a range ends at a number or an ISO 8601 date") from exc
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Reciprocal rank fusion of the two candidate lists, and everything that a hit shows."""
+"""Reciprocal rank fusion of the two candidate lists, and all fields of a hit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.bm25 import QueryTerms
 from pc_worker.store.search.scope import Candidates, Scope
 
-#: The constant of reciprocal rank fusion, as in its paper: how little the first ranks stand out.
+#: The constant of reciprocal rank fusion, as in its paper: the larger, the less the first ranks dominate.
 RRF_K = 60
 
 RANKED = """
@@ -40,7 +40,7 @@ RECIPROCAL = """%(near_weight)s * coalesce(1.0 / (%(rrf_k)s + near.rank), 0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateLists:
-    """The candidate lists of a search; None = the list has no part in it, else it counts by its weight."""
+    """The candidate lists of a search with their weights; None = the list is not used."""
 
     near: Candidates | None = None
     text: Candidates | None = None
@@ -49,7 +49,7 @@ class CandidateLists:
 
     @property
     def score_sql(self) -> str:
-        """The fused score; a list alone keeps its own."""
+        """The fused score as SQL; a single list keeps its own score."""
         if self.near is None:
             return "words.score"
         return "near.score" if self.text is None else RECIPROCAL
@@ -57,7 +57,7 @@ class CandidateLists:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankedRow:
-    """A hit in full; the passage is its best one, in characters of its text (None where the source gave the vector)."""
+    """A hit with its best passage, as a range in characters (None if the source provided the vector) and its text."""
 
     row_id: str
     score: float
@@ -70,11 +70,11 @@ class RankedRow:
 
 
 def ranked(
-    cursor: Cursor, scope: Scope, lists: CandidateLists, *, vector: str | None, words: QueryTerms, k: int, offset: int
+    cursor: Cursor, scope: Scope, lists: CandidateLists, *, vector: str | None, terms: QueryTerms, k: int, offset: int
 ) -> list[RankedRow]:
-    """Give hits ``offset`` to ``offset + k`` of the fused lists, each with both of its scores."""
+    """Return hits ``offset`` to ``offset + k`` of the fused lists, each with both of its scores."""
     near, text = lists.near or Candidates(), lists.text or Candidates()
-    bm25, values = words.score_sql()
+    bm25, values = terms.score_sql()
     values |= {"near_ids": near.ids, "near_scores": near.scores, "text_ids": text.ids, "text_scores": text.scores}
     values |= {"near_weight": lists.near_weight, "text_weight": lists.text_weight, "rrf_k": RRF_K}
     values |= {"vector": vector, "k": k, "offset": offset}

@@ -1,4 +1,4 @@
-"""The rows whose passages are nearest to a vector: through the index, or by comparing all where that is surer."""
+"""Rows whose passages are nearest to a vector: by the index, or by comparing all where the index may miss some."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: To meet one row through the index costs as much as to compare so many that the filter has chosen.
+#: Visiting one row in the index costs as much as comparing this many filtered rows.
 NEIGHBOUR_COST = 8
-#: Without statistics, filters that leave at most so many rows are answered by comparing those.
+#: Without statistics: filters that leave at most this many rows are answered by comparing these.
 EXACT_ROWS = 2_000
 
 COUNT_FILTERED = """
 SELECT count(*) FROM (SELECT FROM row_terms WHERE domain = %(domain)s AND terms @> %(facets)s::integer[]
                       LIMIT %(limit)s) AS filtered
 """
-# The cast is the index's expression: without it no index fits. Similarity is always that of the full vectors.
+# The cast is the index's expression: without it no index is used. Similarity is always that of the full vectors.
 INDEXED = """
 SELECT row_id, max(similarity) AS similarity FROM (
     SELECT e.row_id, 1 - (e.vector <=> %(vector)s::vector) AS similarity FROM embeddings e {filter}
@@ -47,14 +47,14 @@ def vector_text(vector: NDArray[np.float32]) -> str:
 
 
 def nearest(cursor: Cursor, scope: Scope, vector: str, *, limit: int, wanted: int) -> Candidates:
-    """Give up to ``limit`` rows by the cosine similarity of their nearest passage.
+    """Return up to ``limit`` rows by the cosine similarity of their nearest passage.
 
     Args:
         cursor: In the search's transaction.
-        scope: Which rows count.
+        scope: The rows to search.
         vector: The query's vector as pgvector's text.
         limit: Length of the list.
-        wanted: If the index finds fewer, all vectors are compared: so many are found when so many exist.
+        wanted: If the index finds fewer, all vectors are compared, so that this many are found if they exist.
     """
     index = scope.profile.index
     if index is not None and not _is_selective(cursor, scope, limit * index.passages_per_row):
@@ -66,9 +66,9 @@ def nearest(cursor: Cursor, scope: Scope, vector: str, *, limit: int, wanted: in
 
 
 def _is_selective(cursor: Cursor, scope: Scope, passages: int) -> bool:
-    """Whether the filter leaves so few rows that comparing them all is cheaper; ranges alone never tell.
+    """Return whether the filter leaves few enough rows to compare them all; never for ranges alone.
 
-    Among the neighbours only ``left`` of all rows meet the filter: ``passages · all / left`` have to be looked at.
+    Only ``left`` of ``all`` rows meet the filter, so the index would visit ``passages · all / left`` neighbours.
     """
     collection = scope.profile.collection
     if not scope.facets:
@@ -94,7 +94,7 @@ def _filter(scope: Scope) -> str:
 
 
 def vector_of_row(cursor: Cursor, profile: Profile, row_id: UUID) -> str | None:
-    """Give the mean of a row's vectors as pgvector's text; None if it has none of the active model."""
+    """Return the mean of a row's vectors as pgvector's text; None if it has none of the active model."""
     cursor.execute(MEAN, (profile.domain, str(row_id), profile.model.model_id))
     (vector,) = cursor.fetchone() or (None,)
     return None if vector is None else str(vector)

@@ -1,4 +1,4 @@
-"""What a search looks at: the domain with its model, statistics and vector index, in one read-only snapshot."""
+"""The scope of a search: the domain with its model, statistics and vector index, in one read-only snapshot."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pc_worker.store.search.statistics import CollectionStatistics
 Method = Literal["hnsw", "ivfflat"]
 
 NO_ROW = UUID(int=0)
-#: pgvector's bound of hnsw.ef_search.
+#: pgvector's upper limit of hnsw.ef_search.
 MAX_EF_SEARCH = 1_000
 #: Seconds; a search's statements take milliseconds.
 STATEMENT_S = 30.0
-#: Of work_mem: with once (4 MB) a filtered scan ends before the 20,000 tuples that it may look at.
+#: Factor of work_mem: with a factor of 1 (4 MB) a filtered scan ends before the 20,000 tuples that it may visit.
 SCAN_MEMORY = 8
 
-# No answer mixes two models or two states of a row. Searches are many and short: helpers would only get in their way.
+# A snapshot: no answer mixes two models or two states of a row. No parallel workers: searches are many and short.
 SNAPSHOT = """
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL max_parallel_workers_per_gather = 0;
 SET LOCAL statement_timeout = %(timeout_ms)s;
@@ -47,7 +47,7 @@ PAYLOAD = "JOIN rows r ON (r.domain, r.row_id) = (e.domain, e.row_id) AND {where
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VectorIndex:
-    """An index to search by; ``breadth`` is ef_search of hnsw, probes of ivfflat."""
+    """An index to search with; ``breadth`` is ef_search of hnsw, probes of ivfflat."""
 
     method: Method
     type: str
@@ -55,7 +55,7 @@ class VectorIndex:
     passages_per_row: int
 
     def settings(self, passages: int) -> str:
-        """Give the statements that make this transaction look for ``passages`` neighbours, filtered or not."""
+        """Return the statements that set this transaction to search for ``passages`` neighbours, filtered or not."""
         if self.method == "ivfflat":
             return f"SET LOCAL ivfflat.probes = {self.breadth}; SET LOCAL ivfflat.iterative_scan = relaxed_order"
         breadth = min(max(self.breadth, passages), MAX_EF_SEARCH)
@@ -67,7 +67,7 @@ class VectorIndex:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """A domain as search sees it; ``collection`` is None until its statistics were counted."""
+    """A domain as search uses it; ``collection`` is None until its statistics are counted."""
 
     domain: str
     model: Model
@@ -77,7 +77,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Which rows count: the domain's, those that meet all conditions, less the row whose neighbours are sought."""
+    """The rows to search: those of the domain that meet all conditions, except the row ``without``."""
 
     profile: Profile
     conditions: Sequence[Condition] = ()
@@ -91,47 +91,47 @@ class Scope:
 
     @property
     def facets(self) -> list[int]:
-        """Terms that every such row holds."""
+        """Facet terms that every such row has."""
         return facets(self.profile.domain, self.conditions)
 
     @property
     def where(self) -> str:
-        """The SQL that a row ``r`` meets all conditions."""
+        """The SQL condition that a row ``r`` meets all conditions."""
         return where_sql(self.conditions)[0]
 
     @property
     def candidate_filter(self) -> str:
-        """The join of ``e`` with the rows' payloads; nothing where the facets alone choose the candidates.
+        """The join of ``e`` with the rows' payloads; empty if the facets alone select the candidates.
 
-        A facet is a hash: hits are compared with the payload itself once more, candidates need not be.
+        A facet is a hash, so hits are compared with the payload itself later; candidates need not be.
         """
         return "" if len(self.facets) == len(self.conditions) else PAYLOAD.format(where=self.where)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Row ids, best first, with their scores in the list's own measure."""
+    """Row ids, best first, with their scores: similarity or BM25."""
 
     ids: list[str] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
 
 
 def read_candidates(cursor: Cursor) -> Candidates:
-    """Give what a statement selected as (row_id, score)."""
+    """Return the candidates that a statement selected as (row_id, score)."""
     rows = cursor.fetchall()
     return Candidates([row_id for row_id, _ in rows], [float(score) for _, score in rows])
 
 
 def begin_search(cursor: Cursor, *, timeout_s: float = STATEMENT_S) -> None:
-    """Make this transaction a read-only snapshot, under the role that can only read where the server has it.
+    """Make this transaction a read-only snapshot, under the read-only role if the server has it.
 
-    None of its statements runs for longer than ``timeout_s``.
+    Each of its statements is limited to ``timeout_s``.
     """
     cursor.execute(SNAPSHOT, {"timeout_ms": max(1, round(timeout_s * 1000))})
 
 
 def read_profile(cursor: Cursor, domain: str) -> Profile | None:
-    """Give what search must know of a domain; None if it has no log, so no rows."""
+    """Return the search profile of a domain; None if it has no log, so no rows."""
     cursor.execute(PROFILE, (domain,))
     row = cursor.fetchone()
     if row is None:
@@ -142,7 +142,7 @@ def read_profile(cursor: Cursor, domain: str) -> Profile | None:
 
 
 def active_models(cursor: Cursor) -> list[Model]:
-    """Give the models that searches are answered with."""
+    """Return the active models of all domains."""
     cursor.execute(ACTIVE)
     return [_model(row) for row in cursor.fetchall()]
 

@@ -1,7 +1,7 @@
-"""Collection statistics of search: how many rows a domain has, how long they are, in how many a term occurs.
+"""Collection statistics of search: the number of a domain's rows, their length, and the rows that contain a term.
 
-They are counted after loads and read by every search. Writers of rows never touch them, so nobody waits for them; words
-that are newer than the last count weigh as much as a word that no row holds.
+They are counted after loads and read by every search. Writers of rows never change them and never wait for them. A term
+that is newer than the last count has the weight of a term that no row contains.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from math import log, prod
 
 from pc_worker.store.db.connection import Cursor, Database
 
-#: Facets of more rows are counted like words: a filter by such a one leaves many rows.
+#: Facets of more rows are counted like other terms: a filter by such a facet leaves many rows.
 COMMON_FACET = 1_000
-#: Rows that stand for the domain until its statistics are counted for the first time.
+#: Rows that represent the domain until its statistics are counted for the first time.
 SAMPLE_ROWS = 5_000
 
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('search statistics:' || %s, 0))"
@@ -39,7 +39,7 @@ FROM row_terms WHERE domain = %(domain)s
 ON CONFLICT (domain) DO UPDATE SET documents = excluded.documents, mean_length = excluded.mean_length,
                                    head = excluded.head, refreshed_at = now()
 """
-# What inserts left unsorted in the index is read by every search: sort it in now rather than at the next vacuum.
+# Every search reads the index's pending list: merge it into the index now, not at the next vacuum.
 FLUSH = "SELECT gin_clean_pending_list('row_terms_any')"
 SAMPLE = """
 WITH sample AS MATERIALIZED (SELECT terms, length FROM row_terms WHERE domain = %(domain)s LIMIT %(rows)s)
@@ -52,7 +52,7 @@ KNOWN = "SELECT term, documents FROM term_statistics WHERE domain = %s AND term 
 
 @dataclass(frozen=True, slots=True)
 class CollectionStatistics:
-    """A domain's statistics: rows, mean words a row, and BM25's settings."""
+    """A domain's statistics: rows, mean number of terms per row, and BM25's parameters."""
 
     documents: int
     mean_length: float
@@ -60,18 +60,18 @@ class CollectionStatistics:
     b: float
 
     def idf(self, documents: int) -> float:
-        """Weigh a word that occurs in ``documents`` rows: Lucene's form, never negative."""
+        """Return the weight of a term in ``documents`` rows: Lucene's formula, never negative."""
         total = max(self.documents, documents)
         return log(1 + (total - documents + 0.5) / (documents + 0.5))
 
 
 def refresh_statistics(database: Database, domain: str, *, drift: float = 0.0) -> bool:
-    """Count the domain's rows and words anew; False if nothing (or too little) changed or another is counting.
+    """Count the domain's rows and terms again; return False if too little changed or another process counts.
 
     Args:
-        database: Where the domain is.
-        domain: One that has a log.
-        drift: Leave it while fewer than this share of the rows has changed; 0 = any change counts.
+        database: The database of the domain.
+        domain: A domain that has a log.
+        drift: Share of the rows that must have changed; 0 = any change.
 
     Raises:
         Unavailable: If PostgreSQL does not answer.
@@ -85,7 +85,7 @@ def refresh_statistics(database: Database, domain: str, *, drift: float = 0.0) -
         changed, documents, never = cursor.fetchone() or (0, 0, False)
         if not (never or changed > drift * documents):
             return False
-        cursor.execute("SET LOCAL work_mem = '64MB'")  # one hash table of all words
+        cursor.execute("SET LOCAL work_mem = '64MB'")  # one hash table of all terms
         cursor.execute(COUNT, {"domain": domain, "common": COMMON_FACET})
         cursor.execute(FLUSH)
         return True
@@ -93,30 +93,20 @@ def refresh_statistics(database: Database, domain: str, *, drift: float = 0.0) -
     return database.repeat(work)
 
 
-def set_bm25(database: Database, domain: str, *, k1: float = 1.2, b: float = 0.75) -> None:
-    """Set how much repetition (``k1`` ≥ 0) and length (``b`` 0..1) count in the domain's text scores."""
-    with database.transaction() as cursor:
-        cursor.execute(
-            "INSERT INTO search_statistics (domain, documents, mean_length, head, k1, b) VALUES (%s, 0, 0, -1, %s, %s) "
-            "ON CONFLICT (domain) DO UPDATE SET k1 = excluded.k1, b = excluded.b",
-            (domain, k1, b),
-        )
-
-
 def estimate_filtered_rows(
     cursor: Cursor, domain: str, facets: Sequence[int], collection: CollectionStatistics
 ) -> float:
-    """Estimate how many rows hold all ``facets``, as if they knew nothing of each other; too many if in doubt."""
+    """Estimate how many rows have all ``facets``, as if these were independent; if in doubt, too many."""
     cursor.execute(KNOWN, (domain, list(facets)))
     common = dict(cursor.fetchall())
     shares = [common.get(facet, COMMON_FACET) / max(collection.documents, 1) for facet in set(facets)]
     return float(collection.documents * prod(shares))
 
 
-def word_frequencies(
+def term_frequencies(
     cursor: Cursor, domain: str, terms: Sequence[int], collection: CollectionStatistics | None
 ) -> tuple[CollectionStatistics, Mapping[int, int]]:
-    """Give the collection and in how many rows each of ``terms`` occurs; from a sample before the first count."""
+    """Return the statistics, and the number of rows with each of ``terms``; from a sample before the first count."""
     if collection is not None and collection.documents:
         cursor.execute(KNOWN, (domain, list(terms)))
         return collection, dict(cursor.fetchall())

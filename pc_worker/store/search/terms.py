@@ -1,11 +1,11 @@
-"""Text to search terms: words stemmed by their script, n-grams where words are not told apart by blanks, and facets.
+"""Convert text to search terms: stemmed words, n-grams for scripts without blanks between words, and facets.
 
-A term is an integer: a hash of the domain and the word, so that each domain has posting lists of its own in one index.
-Words are positive. A payload field with its value is a *facet*, a negative id beside them: the same index then answers
-`FIELD=VALUE`.
+A term is an integer: a hash of the domain and the word, so that each domain has its own posting lists in one index.
+Terms of words are positive. A payload field with its value is a *facet*, a negative id in the same list: the same index
+then answers `FIELD=VALUE`.
 
-Stemming goes by script, never by guessing a text's language, so that a query and a row always agree: Latin letters take
-the English stemmer, Cyrillic ones the Russian, all others stay as they are.
+The stemmer depends on the script, not on a guess of the language, so that a query and a row always agree: English for
+Latin letters, Russian for Cyrillic ones, none for all others.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ import numpy as np
 from pc_worker.model import RowTerms
 from pc_worker.store.db.copy import cut
 
-#: Ids are 1..10⁹: the largest dimension pgvector's `sparsevec` has. 10⁵ words then share an id in 5 cases.
+#: Ids are 1..10⁹: the largest dimension of pgvector's `sparsevec`. Of 10⁵ words, 5 pairs share an id.
 DIMENSION = 1_000_000_000
-#: The most distinct words a row keeps, the first ones: all that a `sparsevec` holds.
+#: The most distinct words stored for a row, the first ones: the limit of `sparsevec`.
 MAX_WORDS = 16_000
-#: Beyond this a "word" is data (base64, hashes): its beginning tells it apart well enough.
+#: A longer "word" is data (base64, hashes), which its beginning identifies well enough.
 MAX_WORD_CHARS = 64
-#: Longer values are text, which nobody filters for by equality; `where` compares them without the index.
+#: Longer values are text, which is rarely filtered by equality; `where` compares them without the index.
 MAX_FACET_CHARS = 200
 MAX_FACETS = 256
 SPARSEVEC = struct.Struct(">iii")
 
-# Hangul, kana, Han: scripts whose words carry endings or are not separated by blanks.
+# Hangul, kana, Han: scripts whose words have endings or are not separated by blanks.
 NGRAM_SCRIPTS = "가-힣ᄀ-ᇿ㄰-㆏\u3040-\u30ff\u31f0-\u31ff々㐀-䶿一-鿿豈-\ufaff\U00020000-\U0003ffff"
-# `c++`, `c#` and `don't` are words of their own.
+# `c++`, `c#` and `don't` are single words.
 TOKEN = re.compile(rf"([{NGRAM_SCRIPTS}]+)|[^\W_{NGRAM_SCRIPTS}]+(?:'[^\W_{NGRAM_SCRIPTS}]+)*(?:\+\+|#)?")
 LATIN = re.compile(r"[a-z']+")
 CYRILLIC = re.compile(r"[а-яё]+")
 
 
 def row_terms(domain: str, text: str, payload: Mapping[str, object]) -> RowTerms:
-    """Give the terms of a row: the words of ``text`` and the facets of ``payload``."""
+    """Return the terms of a row: those of the words of ``text``, and the facets of ``payload``."""
     occurrences = Counter(_row_words(text))
     counts: dict[int, int] = {}
     for word, count in list(occurrences.items())[:MAX_WORDS]:
@@ -56,34 +56,34 @@ def row_terms(domain: str, text: str, payload: Mapping[str, object]) -> RowTerms
 
 
 def query_terms(domain: str, text: str) -> list[int]:
-    """Give the sorted, unique ids of a query's words; every character is just a character."""
+    """Return the sorted, unique terms of a query's words; no character has a special meaning."""
     return sorted({_word_id(domain, word) for word in _query_words(text)})
 
 
 def facet_term(domain: str, field: str, value: str) -> int | None:
-    """Give the id of ``field`` = ``value``; None if the value is too long to have one."""
+    """Return the term of ``field`` = ``value``; None if the value is too long to have one."""
     if len(value) > MAX_FACET_CHARS:
         return None
     return -_hash(domain, field, value)
 
 
 def sparsevec_binary(terms: RowTerms) -> bytes:
-    """Give the words' counts in the binary form of `sparsevec`, for COPY."""
+    """Return the counts of a row's words in the binary form of `sparsevec`, for COPY."""
     return sparsevecs_binary([terms])[0]
 
 
 def sparsevecs_binary(rows: Sequence[RowTerms]) -> list[bytes]:
-    """Give each row's counts of words in the binary form of `sparsevec`, for COPY.
+    """Return each row's counts of words in the binary form of `sparsevec`, for COPY.
 
-    Facts: ``sparsevec_recv`` of pgvector: int32 dimension, number of elements and zero, then int32 indices from 0,
-    ascending, and float4 values.
+    The form is that of pgvector's ``sparsevec_recv``: int32 dimension, number of elements and zero, then ascending
+    int32 indices from 0, and float4 values.
     """
     words = chain.from_iterable(terms.ids[len(terms.ids) - len(terms.counts) :] for terms in rows)
     indices = (np.fromiter(words, np.int64) - 1).astype(">i4").tobytes()
     values = np.fromiter(chain.from_iterable(terms.counts for terms in rows), ">f4").tobytes()
     sizes = [4 * len(terms.counts) for terms in rows]
-    pieces = zip(sizes, cut(indices, sizes), cut(values, sizes), strict=True)
-    return [SPARSEVEC.pack(DIMENSION, size // 4, 0) + index + value for size, index, value in pieces]
+    parts = zip(sizes, cut(indices, sizes), cut(values, sizes), strict=True)
+    return [SPARSEVEC.pack(DIMENSION, size // 4, 0) + index + value for size, index, value in parts]
 
 
 def _row_words(text: str) -> Iterator[str]:
@@ -91,7 +91,7 @@ def _row_words(text: str) -> Iterator[str]:
         if not ngrams:
             yield _stem(token)
             continue
-        yield from token  # single characters too: a word of one syllable is found inside longer ones
+        yield from token  # single characters too, so that a word of one syllable is found inside longer ones
         yield from _pairs(token)
 
 
@@ -104,7 +104,7 @@ def _query_words(text: str) -> Iterator[str]:
 
 
 def _tokens(text: str) -> Iterator[tuple[str, bool]]:
-    """Give each token, and whether it is to be cut into n-grams."""
+    """Yield each token, and whether it is to be split into n-grams."""
     folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
     for match in TOKEN.finditer(folded):
         ngrams = match.group(1) is not None
@@ -115,7 +115,7 @@ def _pairs(token: str) -> Iterator[str]:
     return (token[i : i + 2] for i in range(len(token) - 1))
 
 
-@functools.lru_cache(maxsize=100_000)  # a stemmer takes 20 µs a word, and texts repeat their words
+@functools.lru_cache(maxsize=100_000)  # a stemmer takes 20 µs per word, and texts repeat their words
 def _stem(word: str) -> str:
     if LATIN.fullmatch(word):
         from snowballstemmer.english_stemmer import EnglishStemmer  # its package loads those of 30 languages
@@ -139,7 +139,7 @@ def _hash(*parts: str) -> int:
 
 
 def _facets(domain: str, payload: Mapping[str, object]) -> list[int]:
-    """Give the ids of the payload's short values, sorted; each item of an array counts."""
+    """Return the facets of the payload's short values, sorted; each item of an array is a value."""
     ids: set[int] = set()
     for field, value in payload.items():
         for item in value if isinstance(value, list) else (value,):
@@ -153,7 +153,7 @@ def _facets(domain: str, payload: Mapping[str, object]) -> list[int]:
 
 
 def _value_text(value: object) -> str | None:
-    """Give a value's text as PostgreSQL's ``->>`` does; None for null and for what is not one short value."""
+    """Return a value's text as PostgreSQL's ``->>`` does; None for null and for values that are not scalar."""
     match value:
         case str():
             return value

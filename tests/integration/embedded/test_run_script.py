@@ -79,7 +79,9 @@ def test_changed_requirements_are_installed_into_the_same_environment(made: Path
 
 
 def test_requirements_that_cannot_be_had_are_said_and_cost_nothing(made: Path, restored: Path) -> None:
-    (made / "requirements-light.txt").write_text("pc_worker_missing @ file:///nonexistent/missing-1.0-py3-none-any.whl\n")
+    (made / "requirements-light.txt").write_text(
+        "pc_worker_missing @ file:///nonexistent/missing-1.0-py3-none-any.whl\n"
+    )
 
     code, _, complaint = run(made, "x")
 

@@ -12,7 +12,7 @@ import pytest
 from pc_worker.services.search.search import SearchRequest, SearchResult, search
 from pc_worker.store.db.connection import Database
 from pc_worker.store.search import bm25
-from pc_worker.store.search.statistics import refresh_statistics, set_bm25
+from pc_worker.store.search.statistics import refresh_statistics
 from tests.integration.search.shelf import Shelf, WordEncoder, open_shelf
 
 ROWS = 1_500
@@ -86,10 +86,16 @@ def test_the_best_rows_are_found_however_common_their_words(shelf: Shelf, rare_r
     assert found == pytest.approx(sorted(textbook(shelf, query).values(), reverse=True)[:k], rel=1e-6)
 
 
+def set_parameters(database: Database, *, k1: float, b: float) -> None:
+    with database.transaction() as cursor:
+        cursor.execute("UPDATE search_statistics SET k1 = %s, b = %s WHERE domain = 'document'", (k1, b))
+        assert cursor.rowcount == 1
+
+
 def test_settings_of_a_domain_are_used(shelf: Shelf, database: Database) -> None:
-    set_bm25(database, "document", k1=2.0, b=0.3)
+    set_parameters(database, k1=2.0, b=0.3)
     found = scores_of(by_words(shelf, "x5 x50"))
-    set_bm25(database, "document")
+    set_parameters(database, k1=1.2, b=0.75)
 
     truth = textbook(shelf, "x5 x50", k1=2.0, b=0.3)
     assert found == pytest.approx({row_id: truth[row_id] for row_id in found}, rel=1e-6)

@@ -1,1 +1,1 @@
-"""Vector indexes: what there is, how it is built, how much it recalls."""
+"""Vector indexes: catalog, build, recall."""

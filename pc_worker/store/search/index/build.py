@@ -1,4 +1,4 @@
-"""Builds and drops vector indexes while the domain is read and written: CONCURRENTLY, so outside transactions."""
+"""Build and drop vector indexes while the domain is read and written: CONCURRENTLY, so outside transactions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pc_worker.store.db.connection import AWAY, Cursor, Database, first_line
 from pc_worker.store.search.index.catalog import PREFIX, IndexState, vector_type
 from pc_worker.store.search.scope import Method
 
-#: Links a node has; the default, good for the dimensions of text models.
+#: Links per node; the default, suitable for the dimensions of text models.
 HNSW_M = 16
 EF_CONSTRUCTION = 64
 
@@ -29,7 +29,7 @@ WHERE domain = {domain} AND model_id = {model_id}
 
 @dataclass(frozen=True, slots=True)
 class IndexSpec:
-    """What to build; ``lists`` of ivfflat."""
+    """The index to build: method, half or full precision, and the number of lists for ivfflat."""
 
     method: Method
     half: bool
@@ -37,13 +37,13 @@ class IndexSpec:
 
 
 def hnsw_bytes(vectors: int, dimension: int, *, half: bool) -> int:
-    """Estimate the memory in which an hnsw graph is built: beyond it a build slows down to the disk's pace."""
+    """Estimate the memory, in bytes, for building an hnsw graph; with less, the build is as slow as the disk."""
     return int(1.2 * vectors * ((2 if half else 4) * dimension + 8 * HNSW_M * 2 + 100))
 
 
 @contextmanager
 def maintenance(database: Database) -> Iterator[Cursor | None]:
-    """Give a cursor outside transactions, alone among all who maintain indexes; None if another is at it.
+    """Yield a cursor outside transactions that holds the lock of index maintenance; None if another process holds it.
 
     Raises:
         Unavailable: If PostgreSQL does not answer.
@@ -54,37 +54,37 @@ def maintenance(database: Database) -> Iterator[Cursor | None]:
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT pg_try_advisory_lock({LOCK})")
             alone = cursor.fetchone() == (True,)
-            # A concurrent build waits for every older transaction: as long as those take.
+            # A concurrent build waits for every older transaction, without limit.
             cursor.execute("SET lock_timeout = 0")
             yield cursor if alone else None
     except AWAY as exc:
         raise Unavailable(f"PostgreSQL does not answer: {first_line(exc)}") from exc
     finally:
-        database.close()  # the lock and the settings go with the session
+        database.close()  # the lock and the settings end with the session
 
 
-def build_index(cursor: Cursor, state: IndexState, plan: IndexSpec, *, memory_bytes: int) -> str:
-    """Build an index beside what there is and give its name; it is not searched until it is recorded."""
+def build_index(cursor: Cursor, state: IndexState, spec: IndexSpec, *, memory_bytes: int) -> str:
+    """Build an index next to the present one and return its name; searches use it once it is recorded."""
     name = f"{PREFIX}{state.model_id}_{secrets.token_hex(6)}"
-    needed = hnsw_bytes(state.vectors, state.dimension, half=plan.half)
+    needed = hnsw_bytes(state.vectors, state.dimension, half=spec.half)
     cursor.execute(f"SET maintenance_work_mem = '{max(64, min(needed, memory_bytes) >> 20)}MB'")
-    statement = _statement(name, state, plan)
+    statement = _statement(name, state, spec)
     try:
         cursor.execute(statement)
-    except psycopg2.errors.DiskFull:  # of shared memory, which a parallel build takes: small in containers
+    except psycopg2.errors.DiskFull:  # a parallel build needs shared memory, which is small in containers
         drop_index(cursor, name)
         cursor.execute("SET max_parallel_maintenance_workers = 0")
         cursor.execute(statement)
     return name
 
 
-def _statement(name: str, state: IndexState, plan: IndexSpec) -> sql.Composed:
-    options = f"m = {HNSW_M}, ef_construction = {EF_CONSTRUCTION}" if plan.lists is None else f"lists = {plan.lists}"
+def _statement(name: str, state: IndexState, spec: IndexSpec) -> sql.Composed:
+    options = f"m = {HNSW_M}, ef_construction = {EF_CONSTRUCTION}" if spec.lists is None else f"lists = {spec.lists}"
     return sql.SQL(CREATE).format(
         name=sql.Identifier(name),
-        method=sql.SQL(plan.method),
-        type=sql.SQL(vector_type(state.dimension, half=plan.half)),
-        operators=sql.SQL("halfvec_cosine_ops" if plan.half else "vector_cosine_ops"),
+        method=sql.SQL(spec.method),
+        type=sql.SQL(vector_type(state.dimension, half=spec.half)),
+        operators=sql.SQL("halfvec_cosine_ops" if spec.half else "vector_cosine_ops"),
         options=sql.SQL(options),
         domain=sql.Literal(state.domain),
         model_id=sql.Literal(state.model_id),
@@ -92,5 +92,5 @@ def _statement(name: str, state: IndexState, plan: IndexSpec) -> sql.Composed:
 
 
 def drop_index(cursor: Cursor, name: str) -> None:
-    """Drop an index of ours without stopping anyone."""
+    """Drop a vector index without blocking readers or writers."""
     cursor.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(name)))

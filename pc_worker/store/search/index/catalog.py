@@ -1,4 +1,4 @@
-"""Which vector indexes there are, what they were built with, and how well they find."""
+"""The catalog of vector indexes: how each was built, and its measured recall."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.scope import Method, VectorIndex
 
-#: All our vector indexes begin so; one that the catalog does not name is a leftover.
+#: Prefix of the names of all vector indexes; one that is not in the catalog is a leftover.
 PREFIX = "embeddings_ann_"
 
 STATES = """
@@ -41,7 +41,7 @@ MEASURED = """
 UPDATE vector_indexes SET breadth = %s, target = %s, recall_mean = %s, recall_min = %s, measured_at = now()
 WHERE domain = %s AND model_id = %s
 """
-# Of a build that failed or was killed, of a model that is gone, or replaced; not one that is being built now.
+# Indexes of a failed or killed build, of a deleted model, or replaced ones; not one that is being built now.
 LEFTOVERS = """
 SELECT c.relname FROM pg_class c JOIN pg_index x ON x.indexrelid = c.oid
 WHERE x.indrelid = 'embeddings'::regclass AND starts_with(c.relname, %s)
@@ -58,7 +58,7 @@ WHERE NOT EXISTS (SELECT FROM pg_class c JOIN pg_index x ON x.indexrelid = c.oid
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltIndex:
-    """A vector index; ``vectors`` and ``rows`` when it was built, ``breadth``: ef_search of hnsw, probes of ivfflat."""
+    """A vector index; ``vectors`` and ``rows`` at its build, ``breadth`` = ef_search of hnsw or probes of ivfflat."""
 
     name: str
     method: Method
@@ -80,7 +80,7 @@ BUILT_FIELDS = tuple(field.name for field in fields(BuiltIndex))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexState:
-    """The vectors of a domain under one model, and their index if there is one; ``loading`` = a job is open."""
+    """The vectors of a domain under one model, and their index if any; ``loading`` = the domain has an open job."""
 
     domain: str
     model_id: int
@@ -94,7 +94,7 @@ class IndexState:
 
     @property
     def searched_by(self) -> VectorIndex | None:
-        """The index as search uses it."""
+        """The index as search uses it; None if there is none."""
         if self.built is None:
             return None
         return VectorIndex(
@@ -106,12 +106,12 @@ class IndexState:
 
 
 def vector_type(dimension: int, *, half: bool) -> str:
-    """Give the SQL type that an index holds: its expression, and what a query must cast to."""
+    """Return the SQL type of an index's expression, to which a query must cast its vector."""
     return f"{'halfvec' if half else 'vector'}({dimension})"
 
 
 def index_states(cursor: Cursor, domain: str | None = None) -> list[IndexState]:
-    """Give every (domain, model) that is active or has vectors."""
+    """Return every (domain, model) that is active or has vectors."""
     cursor.execute(STATES, {"domain": domain})
     return [_state(row) for row in cursor.fetchall()]
 
@@ -131,7 +131,7 @@ def _built(row: Sequence[object]) -> BuiltIndex | None:
 def record_index(
     cursor: Cursor, state: IndexState, name: str, *, method: Method, half: bool, lists: int | None
 ) -> None:
-    """Make search use the index ``name``, with a middling breadth until it is tuned."""
+    """Make searches use the index ``name``, with a medium breadth until it is tuned."""
     breadth = 80 if lists is None else max(1, round(lists**0.5))
     cursor.execute(
         RECORD, (state.domain, state.model_id, name, method, half, lists, state.rows, state.vectors, breadth)
@@ -139,16 +139,16 @@ def record_index(
 
 
 def record_recall(cursor: Cursor, state: IndexState, *, breadth: int, target: float, mean: float, least: float) -> None:
-    """Keep what was measured; search uses ``breadth`` from now on."""
+    """Record the measured recall; searches use ``breadth`` from now on."""
     cursor.execute(MEASURED, (breadth, target, mean, least, state.domain, state.model_id))
 
 
 def forget_missing(cursor: Cursor) -> None:
-    """Strike indexes off that do not exist, are broken, or have no vectors any more."""
+    """Delete catalog entries of indexes that do not exist, are invalid, or have no vectors any more."""
     cursor.execute(FORGET_MISSING)
 
 
 def leftover_indexes(cursor: Cursor) -> list[str]:
-    """Give the names of vector indexes that nobody uses or builds."""
+    """Return the names of vector indexes that are neither used nor being built."""
     cursor.execute(LEFTOVERS, (PREFIX,))
     return [name for (name,) in cursor.fetchall()]

@@ -1,4 +1,4 @@
-"""Recall of a vector index: how many of the ten nearest rows, told exactly, does it find."""
+"""Recall of a vector index: the share of the ten truly nearest rows that it finds."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pc_worker.store.search.nearest import nearest
 from pc_worker.store.search.scope import Candidates, Profile, Scope, VectorIndex
 
 TOP = 10
-#: Rows as near as the tenth count as found, whichever of them the index gave.
+#: Tolerance of similarity: rows as near as the tenth count as found.
 TIE = 1e-6
 
-# Blocks, not rows: a sample of a huge table must not read it. Small tables are read whole.
+# Sample blocks, not rows, so that a large table is not read; small tables are read whole.
 SAMPLE = """
 SELECT row_id, vector::text FROM embeddings TABLESAMPLE SYSTEM ((
     SELECT least(100, 100.0 * 20000 / greatest(reltuples, 1)) FROM pg_class WHERE oid = 'embeddings'::regclass))
@@ -34,14 +34,14 @@ class RecallQuery:
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """Recall@10 over a sample: the mean, and the worst query's."""
+    """Recall@10 over a sample: the mean, and that of the worst query."""
 
     mean: float
     least: float
 
 
 def sample_queries(cursor: Cursor, state: IndexState, count: int) -> list[RecallQuery]:
-    """Choose stored vectors at random and find their true neighbours by comparing all; none in an empty domain."""
+    """Return random stored vectors with their true neighbours, found by comparing all; empty for an empty domain."""
     cursor.execute(SAMPLE, (state.domain, state.model_id, count))
     asked = [(UUID(row_id), vector) for row_id, vector in cursor.fetchall()]
     truths = [_nearest(cursor, state, row_id, vector, None).scores for row_id, vector in asked]
@@ -49,7 +49,7 @@ def sample_queries(cursor: Cursor, state: IndexState, count: int) -> list[Recall
 
 
 def measure_recall(cursor: Cursor, state: IndexState, questions: list[RecallQuery], *, breadth: int) -> Recall:
-    """Ask the index with this breadth; in a transaction, whose settings it changes."""
+    """Measure the index's recall with this breadth; changes settings of the transaction."""
     index = state.searched_by
     searched = None if index is None else replace(index, breadth=breadth)
     shares = []
