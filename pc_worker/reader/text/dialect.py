@@ -121,6 +121,8 @@ def _delimiter(text: str, name: str) -> _Fit:
         return max(nearly, key=lambda fit: (fit.share, fit.width))
     if not whole and named and fits[DELIMITERS.index(named)].width == 1 and not nearly:
         return _one_column(text, named)
+    if not whole and named and fits[DELIMITERS.index(named)].width > 1:
+        return fits[DELIMITERS.index(named)]  # the reading tells the first line that is not of this width
     raise _undecided(fits)
 
 

@@ -42,9 +42,10 @@ class Cells:
         return len(self.ends) // self.width
 
     def head(self) -> list[str]:
-        """Return the cells of the first record."""
+        """Return the cells of the first record as labels; an empty one is named by its place, as pandas does."""
         ends = [int(end) for end in self.ends[: self.width]]
-        return [str(self.data[start:end], "utf-8") for start, end in zip([0, *ends], ends, strict=False)]
+        cells = [str(self.data[start:end], "utf-8") for start, end in zip([0, *ends], ends, strict=False)]
+        return [cell or f"Unnamed: {place}" for place, cell in enumerate(cells)]
 
     def rest(self) -> Cells:
         """Return all but the first record."""
