@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from pc_worker.reader.errors import Refused, broken, over_limit
-from pc_worker.reader.formats.json_rows import check_depth, json_format, too_deep
+from pc_worker.reader.formats.json_rows import check_depth, fault, json_format, too_deep
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.source import Source
 
@@ -96,7 +96,7 @@ class _Text:
             except ValueError as error:
                 if self.more():
                     continue
-                raise Refused("broken", f"an object is not JSON: {str(error)[:100]}", self.offset(), row=row) from error
+                raise Refused("broken", f"an object is not JSON: {fault(error)}", self.offset(), row=row) from error
             if end < len(self.text) or not self.more():  # a number may go on in the next window
                 held = self.text.count("[", self.at, end) + self.text.count("{", self.at, end)
                 if held > self._limits.depth:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from pc_worker.reader.errors import Refused, over_limit
-from pc_worker.reader.formats.json_rows import STEP, check_depth, json_format, too_deep
+from pc_worker.reader.formats.json_rows import STEP, check_depth, fault, json_format, too_deep
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.source import Source
 
@@ -74,7 +74,7 @@ def _no_json(line: bytes, error: ValueError, offset: int, row: int) -> Refused:
     if row == 0 and line.strip() in (b"{", b"\xef\xbb\xbf{"):
         reason = "it is one JSON object over several lines: give an array of objects, or one object a line"
         return Refused("not a table", reason, offset)
-    return Refused("broken", f"a line is not JSON: {str(error)[:100]}", offset, row=row)
+    return Refused("broken", f"a line is not JSON: {fault(error)}", offset, row=row)
 
 
 FORMAT = json_format("JSON Lines", objects)

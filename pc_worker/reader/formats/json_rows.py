@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -101,6 +103,15 @@ class JsonRows:
     def close(self) -> None:
         """Give back the descriptor."""
         self._content.close()
+
+
+def fault(error: ValueError) -> str:
+    """Return what a JSON decoder found, and what to do."""
+    if not isinstance(error, json.JSONDecodeError):
+        return f"a number has more than {sys.get_int_max_str_digits()} digits; write it as text"
+    if error.msg == "Extra data":
+        return f"something follows it at column {error.colno}; put each object in a line of its own, without a comma"
+    return f"{error.msg} at line {error.lineno}, column {error.colno}"[:100]
 
 
 def too_deep(limits: Limits, offset: int, row: int) -> Refused:

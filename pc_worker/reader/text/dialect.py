@@ -20,6 +20,8 @@ NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _MOST_RECORDS = 200
 #: Lines that one record of the sample may take.
 _MOST_LINES = 100
+#: The first line by which Excel is told the delimiter.
+_SEPARATOR = re.compile(r'"?sep=[^\w\s"]?\t?"?\r?\n', re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
 #: Endings of names that say that a text is a table, by the delimiter they stand for.
 _ENDINGS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".psv": "|"}
@@ -58,6 +60,8 @@ def dialect_of(content: Source, options: ReadOptions, name: str) -> Dialect:
     sample = content.read(0, min(SAMPLE, content.size))
     encoding = encoding_of(sample, options)
     text = decoded_sample(sample, encoding.encoding, whole=len(sample) == content.size)
+    if hint := _SEPARATOR.match(text):
+        raise not_a_table(f"its first line, {hint[0].strip()!r}, is no header but a note for Excel: remove this line")
     if options.delimiter is not None:
         return Dialect(encoding.encoding, options.delimiter, encoding.certainty)
     fit = _delimiter(text, name)

@@ -26,6 +26,9 @@ _YAML_FIRST = re.compile(r"""(?:---|%YAML|["']?[\w.\-/]+["']?:(?:\s|$)|-\s+["']?
 _SECTION = re.compile(r"\[[\w.\- \"]+\]\s*$")
 _SETTING = re.compile(r"\s*(?:[#;].*|\[[^\]]+\]\s*|[\w.\-\"]+\s*=.*)$")
 _SENTENCE = re.compile(r"[.!?…。！？:;]['\")»”]*$")
+_RULE = r"\s*(?:-{3,}|:-+:?|-+:)\s*"
+_MARKDOWN = re.compile(rf"\|?{_RULE}(?:\|{_RULE})+\|?\s*$")
+_LABELLED = re.compile(r"[A-Za-z_][\w.\-]*(?=:)")
 _CODE = re.compile(
     r"#!|#include\b|<\?php|import [\w., ]+;?$|from \S+ import |(?:async )?def \w+\(|class \w+.*[:{]$|package [\w.]+;?$"
     r"|using [\w.]+;|public \w+|(?:export )?(?:const|let|var) \w+ =|function \w*\("
@@ -41,6 +44,10 @@ def kind_of(text: str) -> str | None:
         return "a log"
     if _CODE.match(lines[0]) and len(lines) > 1:
         return "source code"
+    if len(lines) > 1 and "|" in lines[0] and _MARKDOWN.match(lines[1]):
+        return "a Markdown table"
+    if len(lines) > 1 and _labels(lines[0]) and all(_labels(line) == _labels(lines[0]) for line in lines):
+        return "LTSV, whose cells have a label each"
     statements = [line for line in lines if not line.lstrip().startswith(("--", "/*"))]
     if _SQL.match(lines[0].strip()) and statements and (_SQL.match(statements[0].strip()) or ";" in text):
         return "SQL"
@@ -49,6 +56,12 @@ def kind_of(text: str) -> str | None:
     if _YAML_FIRST.match(lines[0]) and (len(lines) > 1 or lines[0].startswith("%")) and _share(_YAML, lines) >= 0.9:
         return "YAML"
     return None
+
+
+def _labels(line: str) -> list[str]:
+    """Return the labels of cells such as ``host:127.0.0.1``, none if a cell lacks one."""
+    found = [_LABELLED.match(cell) for cell in line.split("\t")]
+    return [label[0] for label in found if label] if len(found) > 1 and all(found) else []
 
 
 def is_prose(text: str, delimiter: str) -> bool:

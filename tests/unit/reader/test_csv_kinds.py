@@ -133,3 +133,24 @@ def test_what_pandas_would_guess_at_is_refused_with_its_place(name: str, tmp_pat
 
     with pytest.raises(Refused, match=words):
         ours(data.encode(), tmp_path)
+
+
+OTHERS = {
+    "note for Excel": ("sep=;\na;b\n1;2\n", "its first line, 'sep=;', is no header but a note for Excel"),
+    "note for Excel, tab": ('"sep=\t"\na\tb\n1\t2\n', "is no header but a note for Excel"),
+    "Markdown": ("| a | b |\n|---|:-:|\n| 1 | 2 |\n", "the text is a Markdown table, no table"),
+    "Markdown without outer pipes": ("a | b\n--- | ---\n1 | 2\n", "a Markdown table"),
+    "LTSV": ("time:1\thost:a\ntime:2\thost:b\n", "LTSV, whose cells have a label each"),
+    "objects in one line": ('{"a": 1}{"a": 2}\n', "something follows it at column 9; put each object in a line of"),
+    "objects with commas": ('{"a": 1},\n{"a": 2}\n', "something follows it at column 9; .* without a comma"),
+    "a number without end": ('{"a": ' + "9" * 5000 + "}\n", "a number has more than 4300 digits; write it as text"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_text_that_looks_like_a_table_is_refused_by_what_it_is(name: str, tmp_path: Path) -> None:
+    data, words = OTHERS[name]
+    (tmp_path / "f.txt").write_text(data)
+
+    with pytest.raises(Refused, match=words):
+        open_table(tmp_path / "f.txt", spool=tmp_path)
