@@ -28,6 +28,9 @@ _PIECE = 1 << 19
 _LARGE = 4096
 
 
+_FRAME = bytes([op.FRAME])
+
+
 class Cells:
     """Decodes items of the lists of one file.
 
@@ -120,8 +123,10 @@ class Cells:
                 return [values[end - length : end] for end, length in zip(accumulate(lengths), lengths, strict=True)]
             data, wanted = found.renumbered(data, listing.memos[first])
             values = self._memos[listing.part].values(wanted)
-        stream = _preset(len(values)) + opening + self._without_frames(data, begin) + closing
-        unpickler = _Nameless(io.BytesIO(stream))
+        stream = (_preset(len(values)), opening, self._without_frames(data, begin), closing)
+        # The unpickler reads a frame at once; without one it calls its file for each opcode.
+        frame = _FRAME + sum(map(len, stream)).to_bytes(8, "little")
+        unpickler = _Nameless(io.BytesIO(b"".join((frame, *stream))))
         unpickler.persistent_load = values.__getitem__  # type: ignore[method-assign]  # called without a frame of Python
         return unpickler.load()  # type: ignore[no-any-return]  # a list, by its first opcode
 
