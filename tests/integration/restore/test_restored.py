@@ -119,17 +119,17 @@ async def opening(gateway: str, *, after_position: int) -> grpc.StatusCode:
         return await consumer.ended()
 
 
-async def test_nobody_is_given_what_was_lost_or_steps_over_what_comes(scene: Scene) -> None:
-    await who_is_ahead_is_told_so(scene)
-    await the_lost_rows_places_are_free(scene)
+async def test_no_consumer_gets_lost_rows_or_skips_new_ones(scene: Scene) -> None:
+    await consumers_after_the_head_get_an_error(scene)
+    await positions_of_lost_rows_are_used_again(scene)
     begun = {epoch.domain: epoch for epoch in begin_epochs(scene.line.services, None, beyond=None)}
     assert (begun[DOMAIN].former_head, begun[DOMAIN].rows) == (4, 4)
     assert domains_behind(scene.line.services) == []
     assert scene.line.finish(scene.running).rows_written == 2, "the job that ran goes on where it was"
-    await everybody_gets_everything(scene)
+    await every_consumer_gets_every_row(scene)
 
 
-async def who_is_ahead_is_told_so(scene: Scene) -> None:
+async def consumers_after_the_head_get_an_error(scene: Scene) -> None:
     assert (scene.head_now(), scene.head, scene.subscribed) == (3, 7, 3)
     assert (await stream(scene.gateway, domain=DOMAIN, after_position=scene.head)).code == INVALID
     assert await opening(scene.gateway, after_position=scene.head) == INVALID
@@ -138,13 +138,13 @@ async def who_is_ahead_is_told_so(scene: Scene) -> None:
     assert domains_behind(scene.line.services) == [Behind(DOMAIN, 3, 5)]
 
 
-async def the_lost_rows_places_are_free(scene: Scene) -> None:
+async def positions_of_lost_rows_are_used_again(scene: Scene) -> None:
     scene.line.ingest(rows("new", number=4))
     assert scene.texts == {"a": "1 of a", "b": "1 of b", "c": "2 of c", "new": "4 of new"}
     assert keys_of(await stream(scene.gateway, domain=DOMAIN)) == scene.texts
 
 
-async def everybody_gets_everything(scene: Scene) -> None:
+async def every_consumer_gets_every_row(scene: Scene) -> None:
     starts: list[dict[str, Any]] = [{}, {"after_position": scene.head}, {"last_processed_uuid": scene.known_uuid}]
     assert sorted(scene.texts) == ["a", "b", "c", "d", "new"]
     for start in starts:
@@ -160,7 +160,7 @@ async def everybody_gets_everything(scene: Scene) -> None:
         assert read_checkpoint(cursor, DOMAIN, ADDRESS, now.epoch) == 0, "a batch server is fed from the start"
 
 
-async def test_the_new_epoch_begins_where_it_is_told_to(servers: Servers, line: Line) -> None:
+async def test_the_new_epoch_begins_after_the_given_position(servers: Servers, line: Line) -> None:
     line.ingest(rows("a", "b", number=1))
 
     (epoch,) = begin_epochs(line.services, DOMAIN, beyond=7)
@@ -174,7 +174,7 @@ async def test_the_new_epoch_begins_where_it_is_told_to(servers: Servers, line: 
         begin_epochs(line.services, DOMAIN, beyond=7)
 
 
-async def test_a_consumer_that_stayed_connected_does_not_go_on_as_if_nothing_were(servers: Servers, line: Line) -> None:
+async def test_a_consumer_that_stayed_connected_gets_an_error(servers: Servers, line: Line) -> None:
     line.ingest(rows("a", "b", number=1))
     async with (
         running_gateway(config_for(Neighbours(line.database_url, servers.redis_url))) as gateway,

@@ -133,7 +133,9 @@ def test_counting_waits_for_no_writer_and_stops_none(shelf: Shelf, database: Dat
     other.database.close()
 
 
-def test_a_second_counter_leaves_it_to_the_first(shelf: Shelf, database: Database, database_url: str) -> None:
+def test_a_second_counter_does_nothing_while_the_first_counts(
+    shelf: Shelf, database: Database, database_url: str
+) -> None:
     other = Database(database_url)
     shelf.add("x9 another")
     with other.transaction() as cursor:

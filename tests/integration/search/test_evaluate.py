@@ -36,7 +36,7 @@ from tests.integration.search.shelf import WordEncoder, open_shelf
 LABELLED = Path(__file__).parent / "data" / "python_docs.jsonl"
 
 
-def test_a_search_that_finds_everything_first_scores_one(database: Database) -> None:
+def test_a_perfect_search_has_the_score_one(database: Database) -> None:
     shelf = open_shelf(database, "document")
     tea, coffee = shelf.add_all(["green tea", "black coffee"])
     judged = [Judged("tea", {str(tea): 1.0}), Judged("coffee", {str(coffee): 2.0, "no-such-key": 1.0})]
@@ -49,7 +49,7 @@ def test_a_search_that_finds_everything_first_scores_one(database: Database) -> 
     }
 
 
-def test_judgements_of_another_collection_are_refused(database: Database) -> None:
+def test_judgements_of_another_collection_are_invalid(database: Database) -> None:
     with pytest.raises(SourceRejected, match="none of the judged rows"):
         evaluate(database, "document", [Judged("tea", {"elsewhere": 1.0})], encoder=WordEncoder)
 

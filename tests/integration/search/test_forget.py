@@ -59,7 +59,7 @@ def count(database: Database, table: str, row_id: UUID | None = None) -> int:
     return int(found)
 
 
-def test_everything_of_a_row_goes_and_the_rest_stays(shelf: Shelf, database: Database) -> None:
+def test_everything_of_a_row_is_deleted_and_nothing_else(shelf: Shelf, database: Database) -> None:
     first, second = shelf.add_all(["keep this text", "forget this text"])
 
     assert forget_ids(database, "document", [second]) == Forgotten(rows=1, dead_letters=0)
@@ -93,7 +93,7 @@ def test_forgetting_again_does_nothing(shelf: Shelf, database: Database) -> None
     assert count(database, "log") == 2
 
 
-def test_an_unknown_row_stops_it_before_anything_is_forgotten(shelf: Shelf, database: Database) -> None:
+def test_an_unknown_row_is_an_error_before_anything_is_forgotten(shelf: Shelf, database: Database) -> None:
     row_id = shelf.add("one")
 
     with pytest.raises(NotFound, match="nothing was forgotten"):
@@ -102,7 +102,7 @@ def test_an_unknown_row_stops_it_before_anything_is_forgotten(shelf: Shelf, data
     assert count(database, "rows") == 1
 
 
-def test_a_key_gets_another_id_when_it_comes_again(shelf: Shelf, database: Database) -> None:
+def test_a_key_that_occurs_again_gets_another_id(shelf: Shelf, database: Database) -> None:
     with database.transaction() as cursor:
         known = row_ids(cursor, "document", "shelf", ["key"])["key"]
         cursor.execute(
@@ -115,7 +115,7 @@ def test_a_key_gets_another_id_when_it_comes_again(shelf: Shelf, database: Datab
         assert row_ids(cursor, "document", "shelf", ["key"])["key"] != known
 
 
-def test_dead_letters_of_a_forgotten_row_go_too(shelf: Shelf, database: Database) -> None:
+def test_dead_letters_of_a_forgotten_row_are_deleted_too(shelf: Shelf, database: Database) -> None:
     with database.transaction() as cursor:
         by_key = row_ids(cursor, "document", "shelf", ['a "key"'])['a "key"']
     by_uuid = uuid4()
@@ -135,7 +135,7 @@ def test_dead_letters_of_a_forgotten_row_go_too(shelf: Shelf, database: Database
         assert cursor.fetchone() == (3, 2)
 
 
-def test_a_source_goes_whole_in_batches(shelf: Shelf, database: Database) -> None:
+def test_a_whole_source_is_forgotten_in_batches(shelf: Shelf, database: Database) -> None:
     shelf.add_all([f"old {n}" for n in range(BATCH + 20)], source="old.pkl")
     kept = shelf.add("new", source="new.pkl")
     add_job(database, "j", seq=1, dead=1, source="old.pkl", state="partial")
@@ -151,7 +151,7 @@ def test_a_source_goes_whole_in_batches(shelf: Shelf, database: Database) -> Non
         assert cursor.fetchone() == ("completed",)
 
 
-def test_only_what_a_newer_file_lacks_goes(shelf: Shelf, database: Database) -> None:
+def test_only_rows_that_a_newer_file_lacks_are_forgotten(shelf: Shelf, database: Database) -> None:
     gone, stays = shelf.add_all(["gone", "stays"])
     with database.transaction() as cursor:
         cursor.execute("UPDATE rows SET seen_seq = 7 WHERE row_id = %s", (str(stays),))
@@ -171,7 +171,7 @@ def test_only_what_a_newer_file_lacks_goes(shelf: Shelf, database: Database) -> 
         pytest.param({"dead": 2, "state": "partial"}, "dead letters", id="with dead letters"),
     ],
 )
-def test_a_job_that_cannot_tell_what_is_missing_is_refused(
+def test_a_job_that_cannot_show_what_is_missing_is_invalid(
     shelf: Shelf, database: Database, job: dict[str, object], message: str
 ) -> None:
     shelf.add("one")
@@ -183,7 +183,7 @@ def test_a_job_that_cannot_tell_what_is_missing_is_refused(
     assert count(database, "rows") == 1
 
 
-def test_unknown_sources_jobs_and_domains_are_refused(shelf: Shelf, database: Database) -> None:
+def test_unknown_sources_jobs_and_domains_are_errors(shelf: Shelf, database: Database) -> None:
     shelf.add("one")
     with pytest.raises(NotFound, match="no source"):
         forget_source(database, "document", "nothing")

@@ -81,7 +81,7 @@ def plan_of(database: Database, statement: str, values: dict[str, object]) -> st
         return "\n".join(line for (line,) in cursor.fetchall())
 
 
-def test_a_load_in_progress_has_no_index_built_beneath_it(shelf: Shelf, database: Database) -> None:
+def test_no_index_is_built_during_a_load(shelf: Shelf, database: Database) -> None:
     with database.transaction() as cursor:
         cursor.execute(
             "INSERT INTO jobs (job_id, domain, source, request, state) VALUES ('j', 'document', '/f', '{}', 'running')"
@@ -160,7 +160,7 @@ def test_the_index_finds_nearly_all_that_comparing_all_finds(indexed: Shelf, dat
     assert found[0] == pytest.approx(truth[0], abs=1e-5)
 
 
-def test_rows_with_many_passages_do_not_crowd_others_out(indexed: Shelf, database: Database) -> None:
+def test_rows_with_many_passages_do_not_displace_others(indexed: Shelf, database: Database) -> None:
     text = "alpha beta " * 120
     crowd = indexed.add_all([text] * 5, passages=[(i * 11, i * 11 + 10) for i in range(120)])
 
@@ -182,7 +182,7 @@ def test_a_leftover_of_a_failed_build_is_dropped(indexed: Shelf, database: Datab
     assert ann_indexes(database) == used
 
 
-def test_an_index_that_vanished_is_built_anew(indexed: Shelf, database: Database) -> None:
+def test_a_missing_index_is_built_again(indexed: Shelf, database: Database) -> None:
     (name,) = ann_indexes(database)
     with database.transaction() as cursor:
         cursor.execute(f"DROP INDEX {name}")
@@ -191,7 +191,7 @@ def test_an_index_that_vanished_is_built_anew(indexed: Shelf, database: Database
     assert ann_indexes(database) != [name]
 
 
-def test_ivfflat_is_rebuilt_when_outgrown(indexed: Shelf, database: Database) -> None:
+def test_ivfflat_is_rebuilt_after_growth(indexed: Shelf, database: Database) -> None:
     build_indexes(database, "document", method="ivfflat")
     assert maintain_indexes(database) == []
     with database.transaction() as cursor:
@@ -215,13 +215,13 @@ def test_every_kind_of_index_reaches_its_target(indexed: Shelf, database: Databa
     assert len(search(database, request, encoder=WordEncoder).hits) == 100
 
 
-def test_the_recall_check_says_what_search_finds_now(indexed: Shelf, database: Database) -> None:
+def test_the_recall_check_measures_the_present_index(indexed: Shelf, database: Database) -> None:
     found = check_recall(database, questions=5)
 
     assert 0.8 <= found["document"].mean <= 1
 
 
-def test_two_builders_do_not_work_at_once(indexed: Shelf, database: Database, database_url: str) -> None:
+def test_two_builders_do_not_run_at_once(indexed: Shelf, database: Database, database_url: str) -> None:
     other = Database(database_url)
     with other.transaction() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('vector indexes', 0))")
@@ -266,7 +266,7 @@ def test_an_empty_domain_never_has_an_index(database: Database) -> None:
     assert maintain_indexes(database) == []
 
 
-def test_the_plan_goes_by_size_memory_and_dimension() -> None:
+def test_the_index_spec_depends_on_size_memory_and_dimension() -> None:
     assert plan_index(indexes.MIN_VECTORS - 1, 384) is None
     small, large = plan_index(100_000, 384), plan_index(2_000_000, 1536)
     assert small is not None

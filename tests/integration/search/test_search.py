@@ -59,7 +59,7 @@ def names(result: SearchResult) -> list[str]:
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "vector", "text"])
-def test_every_mode_finds_the_row_and_says_how_it_answered(ask: Callable[..., SearchResult], mode: str) -> None:
+def test_every_mode_finds_the_row_and_reports_the_mode_used(ask: Callable[..., SearchResult], mode: str) -> None:
     result = ask("brew coffee", mode=mode)
 
     assert names(result)[0] == "brew"
@@ -67,7 +67,7 @@ def test_every_mode_finds_the_row_and_says_how_it_answered(ask: Callable[..., Se
     assert result.took_ms > 0
 
 
-def test_hits_are_what_the_json_document_shows(ask: Callable[..., SearchResult]) -> None:
+def test_hits_have_the_fields_of_the_json_document(ask: Callable[..., SearchResult]) -> None:
     document = ask("brew coffee").to_dict()
 
     assert list(document) == ["query", "domain", "mode", "took_ms", "hits"]
@@ -84,7 +84,7 @@ def test_a_hybrid_hit_has_both_scores_even_if_one_list_lacks_it(ask: Callable[..
     assert by_name["brew"].vector_score == pytest.approx(float(embed("coffee") @ embed(TEXTS["brew"])), abs=1e-6)
 
 
-def test_scores_of_a_mode_that_did_not_look_are_null(ask: Callable[..., SearchResult]) -> None:
+def test_scores_of_an_unused_list_are_null(ask: Callable[..., SearchResult]) -> None:
     assert all(hit.vector_score is None for hit in ask("coffee", mode="text").hits)
     assert all(hit.text_score is None for hit in ask("coffee", mode="vector").hits)
 
@@ -133,7 +133,7 @@ def test_offset_continues_the_list(ask: Callable[..., SearchResult]) -> None:
     assert len(everything) == 8
 
 
-def test_the_least_similarity_cuts_vectors_but_not_words(ask: Callable[..., SearchResult]) -> None:
+def test_the_minimum_similarity_limits_vectors_but_not_words(ask: Callable[..., SearchResult]) -> None:
     assert names(ask("bicycle", mode="vector", min_similarity=0.99)) == []
     assert names(ask("bicycle", mode="hybrid", min_similarity=0.99)) == ["bike"]
 
@@ -160,17 +160,17 @@ def test_weights_shift_the_fusion(ask: Callable[..., SearchResult]) -> None:
     ],
 )
 @pytest.mark.parametrize("mode", ["hybrid", "vector"])
-def test_filters_keep_the_rows_that_meet_all(
+def test_filters_return_the_rows_that_meet_all_conditions(
     ask: Callable[..., SearchResult], mode: str, where: list[str], expected: set[str]
 ) -> None:
     assert set(names(ask("coffee", mode=mode, where=where, k=100))) == expected
 
 
-def test_filters_hold_for_words_too(ask: Callable[..., SearchResult]) -> None:
+def test_filters_apply_to_words_too(ask: Callable[..., SearchResult]) -> None:
     assert names(ask("coffee", mode="text", where=["name=beans"])) == ["beans"]
 
 
-def test_neighbours_of_a_row_leave_the_row_out(ask: Callable[..., SearchResult], shelf: Shelf) -> None:
+def test_neighbours_of_a_row_do_not_include_the_row(ask: Callable[..., SearchResult], shelf: Shelf) -> None:
     brew = next(row_id for row_id, text in shelf.texts.items() if text == TEXTS["brew"])
 
     result = ask(like=str(brew), k=100)
@@ -181,7 +181,7 @@ def test_neighbours_of_a_row_leave_the_row_out(ask: Callable[..., SearchResult],
     assert names(result)[0] == "beans" or result.hits[0].vector_score == max(h.vector_score or 0 for h in result.hits)
 
 
-def test_the_like_of_an_unknown_row_is_not_found(ask: Callable[..., SearchResult]) -> None:
+def test_like_with_an_unknown_row_is_not_found(ask: Callable[..., SearchResult]) -> None:
     with pytest.raises(NotFound, match="no row"):
         ask(like=str(uuid4()))
 
@@ -204,12 +204,12 @@ def test_the_like_of_an_unknown_row_is_not_found(ask: Callable[..., SearchResult
         {"domain": "nowhere"},
     ],
 )
-def test_what_cannot_be_meant_is_refused(ask: Callable[..., SearchResult], options: dict[str, object]) -> None:
+def test_contradictory_options_are_invalid(ask: Callable[..., SearchResult], options: dict[str, object]) -> None:
     with pytest.raises(InvalidRequest):
         ask(**{"query": "coffee", **options})
 
 
-def test_a_known_domain_without_rows_answers_as_it_would_with_rows(server_url: str) -> None:
+def test_a_known_domain_without_rows_has_no_hits(server_url: str) -> None:
     empty = Database(fresh_database(server_url))
     migrate(empty, read_migrations(PROJECT / "migrations"))
 
@@ -225,7 +225,7 @@ def test_a_known_domain_without_rows_answers_as_it_would_with_rows(server_url: s
     empty.close()
 
 
-def test_another_model_than_the_domains_is_refused(shelf: Shelf) -> None:
+def test_a_model_other_than_the_domains_is_rejected(shelf: Shelf) -> None:
     def other(model: Model) -> WordEncoder:
         encoder = WordEncoder(model)
         encoder.identity = type(encoder.identity)(name="other", revision="2", dimension=model.dimension)
@@ -235,7 +235,7 @@ def test_another_model_than_the_domains_is_refused(shelf: Shelf) -> None:
         search(shelf.database, SearchRequest(query="coffee", domain="document"), encoder=other)
 
 
-def test_a_query_is_encoded_once_however_often_it_is_asked(shelf: Shelf) -> None:
+def test_a_repeated_query_is_encoded_once(shelf: Shelf) -> None:
     encoder = WordEncoder(shelf.model)
 
     for _ in range(3):
@@ -372,7 +372,7 @@ def test_hybrid_answers_as_text_where_queries_cannot_be_encoded(
     assert {hit.id for hit in result.hits} == {str(row_id) for row_id in sourced[:2]}
 
 
-def test_vector_is_refused_where_queries_cannot_be_encoded(
+def test_vector_mode_is_invalid_where_queries_cannot_be_encoded(
     sourced: list[UUID], ask: Callable[..., SearchResult]
 ) -> None:
     with pytest.raises(NoQueryModel, match="mode text"):

@@ -42,7 +42,7 @@ async def heard(url: str) -> None:
     await listen(url, ready=lambda: None, heard=lambda *_: None, probe_every_s=0.1)
 
 
-def test_a_sound_server_is_taken_by_everybody(
+def test_a_suitable_server_passes_every_check(
     embedded_servers: EmbeddedServers, database_url: str, tmp_path: Path
 ) -> None:
     settings = settings_of(embedded_servers, database_url, tmp_path)
@@ -54,7 +54,9 @@ def test_a_sound_server_is_taken_by_everybody(
 
 
 @pytest.mark.parametrize("encoding", ["EUC_KR", "SQL_ASCII", "LATIN1"])
-async def test_another_encoding_is_refused(embedded_servers: EmbeddedServers, tmp_path: Path, encoding: str) -> None:
+async def test_an_unsupported_encoding_is_rejected(
+    embedded_servers: EmbeddedServers, tmp_path: Path, encoding: str
+) -> None:
     with new_database(embedded_servers.database_url, f"ENCODING '{encoding}' TEMPLATE template0") as url:
         settings = settings_of(embedded_servers, url, tmp_path)
         with pytest.raises(NotServable, match=encoding):
@@ -68,9 +70,7 @@ async def test_another_encoding_is_refused(embedded_servers: EmbeddedServers, tm
         assert not findings(settings, "PostgreSQL").ok
 
 
-async def test_a_server_without_writes_is_told_and_waited_for(
-    embedded_servers: EmbeddedServers, tmp_path: Path
-) -> None:
+async def test_a_read_only_server_is_reported_and_recovers(embedded_servers: EmbeddedServers, tmp_path: Path) -> None:
     with new_database(embedded_servers.database_url) as url:
         migrate(Database(url), MIGRATIONS)
         running = Database(url)
@@ -118,7 +118,7 @@ async def test_a_listener_notices_that_writes_ended(embedded_servers: EmbeddedSe
         assert ready == ["ready"]
 
 
-def test_an_old_pgvector_in_the_database_is_refused(embedded_servers: EmbeddedServers, tmp_path: Path) -> None:
+def test_an_old_pgvector_in_the_database_is_rejected(embedded_servers: EmbeddedServers, tmp_path: Path) -> None:
     with new_database(embedded_servers.database_url) as url:
         execute(url, "CREATE EXTENSION vector", "UPDATE pg_extension SET extversion = '0.8.1' WHERE extname = 'vector'")
 
@@ -126,7 +126,7 @@ def test_an_old_pgvector_in_the_database_is_refused(embedded_servers: EmbeddedSe
             check_servers(settings_of(embedded_servers, url, tmp_path), patient=True)
 
 
-async def test_options_are_obeyed_by_both_drivers(
+async def test_both_drivers_apply_the_options_of_the_url(
     embedded_servers: EmbeddedServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with new_database(embedded_servers.database_url) as url, monkeypatch.context() as environment:
@@ -156,7 +156,7 @@ async def test_options_are_obeyed_by_both_drivers(
             pool.terminate()
 
 
-def test_a_search_path_to_nowhere_is_refused(
+def test_a_search_path_without_a_schema_is_rejected(
     embedded_servers: EmbeddedServers, database_url: str, tmp_path: Path
 ) -> None:
     url = f"{database_url}?options=" + quote("-c search_path=nowhere")
@@ -165,7 +165,7 @@ def test_a_search_path_to_nowhere_is_refused(
         check_servers(settings_of(embedded_servers, url, tmp_path))
 
 
-def test_pgvector_off_the_search_path_is_refused(embedded_servers: EmbeddedServers, tmp_path: Path) -> None:
+def test_pgvector_outside_the_search_path_is_rejected(embedded_servers: EmbeddedServers, tmp_path: Path) -> None:
     with new_database(embedded_servers.database_url) as url:
         execute(url, "CREATE SCHEMA ours", "CREATE EXTENSION vector")
 
@@ -173,7 +173,7 @@ def test_pgvector_off_the_search_path_is_refused(embedded_servers: EmbeddedServe
             check_servers(settings_of(embedded_servers, f"{url}?options=" + quote("-c search_path=ours"), tmp_path))
 
 
-async def test_a_pooler_in_session_mode_is_as_good_as_the_server(
+async def test_a_pooler_in_session_mode_is_accepted(
     embedded_servers: EmbeddedServers, database_url: str, tmp_path: Path
 ) -> None:
     with pgbouncer(database_url, mode="session") as url:
@@ -188,7 +188,7 @@ async def test_a_pooler_in_session_mode_is_as_good_as_the_server(
 
 
 @pytest.mark.parametrize("mode", ["transaction", "statement"])
-def test_a_pooler_that_gives_sessions_away_is_refused(
+def test_a_pooler_in_another_mode_is_rejected(
     embedded_servers: EmbeddedServers, database_url: str, tmp_path: Path, mode: str
 ) -> None:
     with pgbouncer(database_url, mode=mode) as url:
@@ -199,7 +199,7 @@ def test_a_pooler_that_gives_sessions_away_is_refused(
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
-def test_a_broker_that_forgets_is_refused(
+def test_a_broker_that_evicts_keys_is_rejected(
     embedded_servers: EmbeddedServers, database_url: str, tmp_path: Path, policy: str
 ) -> None:
     from pc_worker.wiring import redis_client
@@ -215,7 +215,7 @@ def test_a_broker_that_forgets_is_refused(
             client.config_set("maxmemory-policy", "noeviction")
 
 
-def test_a_replica_of_redis_is_told(embedded_servers: EmbeddedServers, database_url: str, tmp_path: Path) -> None:
+def test_a_replica_of_redis_is_rejected(embedded_servers: EmbeddedServers, database_url: str, tmp_path: Path) -> None:
     from pc_worker.wiring import redis_client
 
     settings = settings_of(embedded_servers, database_url, tmp_path)

@@ -95,14 +95,14 @@ def elsewhere(embedded_servers: EmbeddedServers, certificates: Path) -> Iterator
 
 
 @each_client
-def test_every_client_reaches_a_server_that_proves_itself(
+def test_every_client_accepts_a_valid_certificate(
     secure: str, certificates: Path, client: Callable[[RedisServer], None]
 ) -> None:
     client(read_redis_url(f"{secure}?ssl_ca_certs={certificates / 'ca.pem'}"))
 
 
 @each_client
-def test_no_client_takes_a_certificate_of_strangers(
+def test_no_client_accepts_a_certificate_of_an_unknown_authority(
     secure: str, strangers: Path, client: Callable[[RedisServer], None]
 ) -> None:
     with pytest.raises(Exception, match=UNPROVEN):
@@ -112,7 +112,7 @@ def test_no_client_takes_a_certificate_of_strangers(
 
 
 @each_client
-def test_no_client_takes_another_servers_name(
+def test_no_client_accepts_a_certificate_of_another_name(
     elsewhere: str, certificates: Path, client: Callable[[RedisServer], None]
 ) -> None:
     with pytest.raises(Exception, match=UNPROVEN):
@@ -120,7 +120,7 @@ def test_no_client_takes_another_servers_name(
 
 
 @each_client
-def test_verification_is_given_up_only_when_asked(secure: str, client: Callable[[RedisServer], None]) -> None:
+def test_verification_is_off_only_on_request(secure: str, client: Callable[[RedisServer], None]) -> None:
     client(read_redis_url(f"{secure}?ssl_cert_reqs=none"))
 
 

@@ -31,7 +31,7 @@ def _counts(database: Database, job: Job) -> tuple[str, int, int, list[tuple[int
         return now.state, now.rows_dead, now.rows_skipped, cursor.fetchall()
 
 
-def test_dropped_letters_of_several_jobs_are_counted_where_they_were(database: Database) -> None:
+def test_dropped_letters_of_several_jobs_are_counted_in_their_chunks_and_jobs(database: Database) -> None:
     one, other = _partial_job(database, dead=2), _partial_job(database, dead=1)
     places = [(one.job_id, 0), (one.job_id, 1), (other.job_id, 0), (one.job_id, 5), (other.job_id, 5)]
 
@@ -41,7 +41,7 @@ def test_dropped_letters_of_several_jobs_are_counted_where_they_were(database: D
     assert _counts(database, other) == ("completed", 0, 2, [(0, 1), (0, 1)])
 
 
-def test_a_letter_that_somebody_else_moved_is_not_counted_again(database: Database) -> None:
+def test_a_letter_that_was_moved_already_is_not_counted_again(database: Database) -> None:
     job = _partial_job(database, dead=1)
     place = (job.job_id, 0)
 
@@ -51,7 +51,7 @@ def test_a_letter_that_somebody_else_moved_is_not_counted_again(database: Databa
     assert _counts(database, job) == ("completed", 0, 2, [(0, 1), (0, 1)])
 
 
-def test_rows_and_reasons_are_found_one_by_one(database: Database) -> None:
+def test_normal_forms_and_reasons_are_read_by_row_number(database: Database) -> None:
     job = _partial_job(database, dead=2)
 
     with database.transaction() as cursor:

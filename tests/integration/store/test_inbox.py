@@ -87,7 +87,7 @@ def bad_entries(inbox: Path) -> dict[str, str]:
     }
 
 
-def test_a_bad_entry_is_a_failed_job_once_and_the_others_go_on(
+def test_a_bad_entry_is_a_failed_job_once_and_the_others_are_ingested(
     services: Services, database: Database, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(inbox)  # a socket's path is short
@@ -109,9 +109,7 @@ def test_a_bad_entry_is_a_failed_job_once_and_the_others_go_on(
         assert f"{inbox}/candidate/{name}" in errors[f"candidate/{name}"]
 
 
-def test_an_entry_that_was_mended_is_taken_up_and_one_that_comes_again_is_told_again(
-    services: Services, inbox: Path
-) -> None:
+def test_a_fixed_entry_is_ingested_and_a_repeated_problem_is_reported_again(services: Services, inbox: Path) -> None:
     link = inbox / "candidate" / "late.csv"
     link.symlink_to(inbox.parent / "target.csv")
     assert scanned(services, inbox) == ([], [str(link)])
@@ -127,13 +125,13 @@ def test_an_entry_that_was_mended_is_taken_up_and_one_that_comes_again_is_told_a
     "name",
     ["a.csv.filepart", "a.CRDOWNLOAD", "a.Part", "a.TMP", "a.pkl~", ".a.csv.Xy12", "~$a.xlsx", "a.Partial", "a.SWP"],
 )
-def test_an_unfinished_name_is_left_alone(services: Services, inbox: Path, name: str) -> None:
+def test_a_name_of_an_unfinished_download_is_ignored(services: Services, inbox: Path, name: str) -> None:
     write(inbox / "document" / name)
 
     assert scanned(services, inbox) == ([], [])
 
 
-def test_folders_that_are_not_read_are_warned_about_once(services: Services, database: Database, inbox: Path) -> None:
+def test_ignored_folders_are_reported_once(services: Services, database: Database, inbox: Path) -> None:
     (inbox / "nobodys").mkdir()
     (inbox / os.fsdecode(b"\xff")).mkdir()
     write(inbox / "astray.csv")
@@ -166,7 +164,9 @@ def nobody() -> Iterator[None]:
         os.seteuid(0)
 
 
-def test_what_may_not_be_read_is_told_and_the_rest_goes_on(services: Services, database: Database, inbox: Path) -> None:
+def test_an_unreadable_entry_is_reported_and_the_others_are_ingested(
+    services: Services, database: Database, inbox: Path
+) -> None:
     good = write(inbox / "recruit" / "good.csv")
     secret = Path(write(inbox / "document" / "secret.csv"))
     for folder in (inbox, *takewhile(lambda folder: folder != Path(tempfile.gettempdir()), inbox.parents)):
@@ -183,12 +183,12 @@ def test_what_may_not_be_read_is_told_and_the_rest_goes_on(services: Services, d
     assert [*failed(database, inbox)] == ["document/secret.csv"]
 
 
-def test_an_inbox_that_is_not_there_is_told_once(services: Services, inbox: Path) -> None:
+def test_a_missing_inbox_is_reported_once(services: Services, inbox: Path) -> None:
     assert scanned(services, inbox / "none") == ([], [str(inbox / "none")])
     assert scanned(services, inbox / "none") == ([], [])
 
 
-def test_a_file_in_anothers_place_with_its_size_and_time_is_taken_up(services: Services, inbox: Path) -> None:
+def test_a_replaced_file_of_equal_size_and_time_is_ingested(services: Services, inbox: Path) -> None:
     file, new = inbox / "document" / "same.csv", inbox / "document" / ".same.new"
     file.write_text(f"key\n{inbox}1\n")
     new.write_text(f"key\n{inbox}2\n")

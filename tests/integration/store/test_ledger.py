@@ -18,7 +18,7 @@ def acquired(database: Database, *args: object, **kwargs: object) -> Lease:
     return got
 
 
-def test_a_live_lease_turns_a_duplicate_message_away(database: Database, database_url: str) -> None:
+def test_a_live_lease_makes_the_chunk_busy_for_a_duplicate_message(database: Database, database_url: str) -> None:
     job = make_job(database)
     acquired(database, job, 0)
 
@@ -28,7 +28,7 @@ def test_a_live_lease_turns_a_duplicate_message_away(database: Database, databas
     other.close()
 
 
-def test_a_dead_holders_chunk_is_free_at_once(database: Database, database_url: str) -> None:
+def test_the_chunk_of_a_dead_holder_is_free_at_once(database: Database, database_url: str) -> None:
     job = make_job(database)
     holder = Database(database_url)
     first = acquired(holder, job, 0)
@@ -42,16 +42,16 @@ def test_a_dead_holders_chunk_is_free_at_once(database: Database, database_url: 
     assert second.attempt == first.attempt + 1
 
 
-def test_an_expired_lease_is_taken_and_its_holder_is_fenced(database: Database, database_url: str) -> None:
+def test_an_expired_lease_can_be_acquired_and_its_holder_is_fenced(database: Database, database_url: str) -> None:
     job = make_job(database)
     zombie = Database(database_url)
     held = acquired(zombie, job, 0, lease_s=0.0)
 
-    taken = acquired(database, job, 0)
+    second = acquired(database, job, 0)
 
     with pytest.raises(Fenced):
         finish(zombie, held, Tally(written=5))
-    finish(database, taken, Tally(written=5))
+    finish(database, second, Tally(written=5))
     zombie.close()
 
 
@@ -62,7 +62,7 @@ def test_a_done_chunk_is_gone(database: Database) -> None:
     assert acquire(database, job, 0) == "gone"
 
 
-def test_a_cancelled_job_refuses_the_commit_of_a_running_chunk(database: Database) -> None:
+def test_a_running_chunk_of_a_cancelled_job_cannot_commit(database: Database) -> None:
     job = make_job(database)
     held = acquired(database, job, 0)
     with database.transaction() as cursor:
@@ -90,7 +90,9 @@ def test_the_last_chunk_ends_the_job(database: Database, tally: Tally, state: st
         assert jobs.find_job(cursor, job.job_id).state == state
 
 
-def test_a_chunk_that_kills_its_workers_is_halved_until_the_row_is_found(database: Database, database_url: str) -> None:
+def test_a_chunk_that_crashes_its_workers_is_halved_until_the_row_is_found(
+    database: Database, database_url: str
+) -> None:
     job = make_job(database, rows=8, chunk=8)
     poison, deaths = 5, 0
     while True:
@@ -117,7 +119,7 @@ def test_a_chunk_that_kills_its_workers_is_halved_until_the_row_is_found(databas
     assert deaths == 3 + 2 + 3  # the whole, two halves, and the row alone
 
 
-def test_at_most_a_window_of_chunks_is_with_the_broker(database: Database) -> None:
+def test_at_most_a_window_of_chunks_is_enqueued(database: Database) -> None:
     job = make_job(database, rows=50, chunk=5)
 
     with database.transaction() as cursor:
@@ -130,7 +132,7 @@ def test_at_most_a_window_of_chunks_is_with_the_broker(database: Database) -> No
     assert (first, again, after) == ([0, 1, 2, 3], [], [4])
 
 
-def test_a_message_is_lost_when_nobody_works_on_its_chunk(database: Database, database_url: str) -> None:
+def test_a_chunk_without_a_lease_is_requeued_after_a_while(database: Database, database_url: str) -> None:
     job = make_job(database)
     with database.transaction() as cursor:
         leases.enqueue_waiting(cursor, job.job_id, window=2)
@@ -145,7 +147,7 @@ def test_a_message_is_lost_when_nobody_works_on_its_chunk(database: Database, da
     at_work.close()
 
 
-def test_given_up_failures_are_counted_and_crashes_are_not_failures(database: Database) -> None:
+def test_released_failures_are_counted_and_are_not_crashes(database: Database) -> None:
     job = make_job(database)
     for expected in (1, 2):
         held = acquired(database, job, 0)
@@ -158,7 +160,7 @@ def test_given_up_failures_are_counted_and_crashes_are_not_failures(database: Da
         assert cursor.fetchone() == (0,)
 
 
-def test_a_chunk_is_cut_and_its_rest_waits(database: Database) -> None:
+def test_a_cut_chunk_leaves_its_other_rows_in_waiting_chunks(database: Database) -> None:
     job = make_job(database, rows=10, chunk=10)
     held = acquired(database, job, 0)
 
@@ -168,14 +170,14 @@ def test_a_chunk_is_cut_and_its_rest_waits(database: Database) -> None:
     assert (kept.first_row, kept.row_count, kept.attempt) == (0, 3, held.attempt)
     assert not finish(database, kept, Tally(written=3))
     rest = [acquired(database, job, chunk_no) for chunk_no in (1, 2, 3)]
-    assert [(piece.first_row, piece.row_count) for piece in rest] == [(3, 3), (6, 3), (9, 1)]
-    assert [finish(database, piece, Tally(written=piece.row_count)) for piece in rest] == [False, False, True]
+    assert [(chunk.first_row, chunk.row_count) for chunk in rest] == [(3, 3), (6, 3), (9, 1)]
+    assert [finish(database, chunk, Tally(written=chunk.row_count)) for chunk in rest] == [False, False, True]
     with database.transaction() as cursor:
         ended = jobs.find_job(cursor, job.job_id)
     assert (ended.state, ended.chunks_total, ended.rows_written) == ("completed", 4, 10)
 
 
-def test_whoever_lost_a_chunk_does_not_cut_it(database: Database, database_url: str) -> None:
+def test_a_fenced_worker_cannot_cut_a_chunk(database: Database, database_url: str) -> None:
     job = make_job(database, rows=10, chunk=10)
     zombie = Database(database_url)
     held = acquired(zombie, job, 0, lease_s=0.0)

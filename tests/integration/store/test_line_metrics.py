@@ -34,7 +34,7 @@ def redis_url(embedded_servers: EmbeddedServers) -> str:
     return embedded_servers.redis_url
 
 
-def test_jobs_log_and_consumers_are_told(database: Database, redis_url: str) -> None:
+def test_jobs_log_and_consumers_are_measured(database: Database, redis_url: str) -> None:
     job, failed = make_job(database, rows=10, chunk=5), make_job(database)
     with database.transaction() as cursor:
         write(cursor, job, [row(n) for n in range(3)])
@@ -57,7 +57,7 @@ def test_jobs_log_and_consumers_are_told(database: Database, redis_url: str) -> 
     assert {name for name, *_ in found} <= set(GAUGES)
 
 
-def test_domains_that_callers_made_up_are_one_series(database: Database, redis_url: str) -> None:
+def test_invented_domains_are_one_time_series(database: Database, redis_url: str) -> None:
     with database.transaction() as cursor:
         for number in range(50):
             jobs.create_job(cursor, job_id=f"m{number}", domain=f"made up {number}", source="", request={}, max_dead=0)
@@ -69,7 +69,7 @@ def test_domains_that_callers_made_up_are_one_series(database: Database, redis_u
     assert not [names for names in found if "made up" in "".join(names)]
 
 
-def test_a_consumer_that_has_everything_lags_by_nothing(database: Database, redis_url: str) -> None:
+def test_a_consumer_at_the_head_has_no_lag(database: Database, redis_url: str) -> None:
     job = make_job(database)
     with database.transaction() as cursor:
         write(cursor, job, [row(n) for n in range(3)])
@@ -84,14 +84,14 @@ def test_a_consumer_that_has_everything_lags_by_nothing(database: Database, redi
     assert found["pcw_subscription_lag_seconds", job.domain, "sink"] == 0
 
 
-def test_without_postgresql_only_that_and_the_queue_are_told(redis_url: str) -> None:
+def test_without_postgresql_only_its_state_and_the_hot_buffer_are_measured(redis_url: str) -> None:
     found = measured(Database(f"postgresql://127.0.0.1:{AWAY_PORT}/none"), queue(redis_url))
 
     assert (found["pcw_postgres_up",], found["pcw_queue_up",]) == (0, 1)
     assert not any(name.startswith(("pcw_jobs", "pcw_log")) for name, *_ in found)
 
 
-def test_without_redis_the_rest_is_told(database: Database) -> None:
+def test_without_redis_the_database_is_measured(database: Database) -> None:
     make_job(database)
 
     found = measured(database, queue(f"redis://127.0.0.1:{AWAY_PORT}/0"))
@@ -100,7 +100,9 @@ def test_without_redis_the_rest_is_told(database: Database) -> None:
     assert any(name == "pcw_jobs" for name, *_ in found)
 
 
-def test_a_domain_whose_queue_is_none_is_left_out_and_the_others_are_told(database: Database, redis_url: str) -> None:
+def test_a_domain_with_an_invalid_hot_buffer_is_omitted_and_the_others_are_measured(
+    database: Database, redis_url: str
+) -> None:
     client = redis.Redis.from_url(redis_url)
     client.rpush(ring_keys("recruit")[0], "a list")
     client.zadd(ring_keys("candidate")[1], {"no number": 1})

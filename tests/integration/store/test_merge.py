@@ -101,7 +101,7 @@ def test_a_row_that_another_writer_stored_first_is_a_conflict(database: Database
 @pytest.mark.parametrize(
     "vector", [pytest.param("[1,2]", id="another dimension"), pytest.param("[0,0,0]", id="zero norm")]
 )
-def test_the_database_refuses_a_vector_that_is_not_the_models(database: Database, vector: str) -> None:
+def test_the_database_rejects_a_vector_that_does_not_fit_the_model(database: Database, vector: str) -> None:
     job, row_id = make_job(database), uuid.uuid4()
     with database.transaction() as cursor:
         write(cursor, job, [row(0, row_id)])

@@ -44,7 +44,7 @@ def test_backfill_covers_every_row_and_leaves_the_active_vectors(database: Datab
         assert registry.active_model(cursor, job.domain).model_id == job.model_id
 
 
-def test_a_row_that_changed_meanwhile_is_not_given_vectors_of_its_old_text(database: Database) -> None:
+def test_a_row_that_changed_meanwhile_gets_no_vectors_of_its_old_text(database: Database) -> None:
     job, model, same = make_job(database), other_model(database), uuid.uuid4()
     with database.transaction() as cursor:
         write(cursor, job, [row(0, same, content="old")])
@@ -57,7 +57,7 @@ def test_a_row_that_changed_meanwhile_is_not_given_vectors_of_its_old_text(datab
         assert model_switch.count_rows(cursor, job.domain, model.model_id) == (1, 1)
 
 
-def test_the_switch_delivers_every_row_anew_in_order_and_in_a_new_epoch(database: Database) -> None:
+def test_the_switch_delivers_every_row_again_in_order_and_in_a_new_epoch(database: Database) -> None:
     job, model = filled(database, 7), other_model(database)
     backfilled(database, job, model)
 
@@ -81,7 +81,7 @@ def test_the_switch_delivers_every_row_anew_in_order_and_in_a_new_epoch(database
         assert cursor.fetchall() == [(1, 7, False, False, job.model_id), (8, 14, True, True, model.model_id)]
 
 
-def test_a_chunk_that_was_embedded_with_the_old_model_is_refused_after_the_switch(database: Database) -> None:
+def test_a_chunk_embedded_with_the_old_model_cannot_commit_after_the_switch(database: Database) -> None:
     job, model = filled(database, 3), other_model(database)
     backfilled(database, job, model)
     with database.transaction() as cursor:
@@ -92,7 +92,7 @@ def test_a_chunk_that_was_embedded_with_the_old_model_is_refused_after_the_switc
         append.append_log(cursor, domain=job.domain, ids=[uuid.uuid4()], job_id=job.job_id, model_id=job.model_id or 0)
 
 
-def test_a_new_epoch_has_a_new_key_for_the_queue_which_search_cannot_read(database: Database) -> None:
+def test_a_new_epoch_has_a_new_hot_buffer_key_which_search_cannot_read(database: Database) -> None:
     job, model = filled(database, 2), other_model(database)
     backfilled(database, job, model)
     before = batch_of(database, job)

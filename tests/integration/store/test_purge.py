@@ -46,7 +46,7 @@ def only_domain(database: Database, job: Job) -> None:
             cursor.execute(f"DELETE FROM {table} WHERE domain <> %s", (job.domain,))
 
 
-def test_vectors_of_a_model_that_no_domain_uses_go_after_their_retention(database: Database) -> None:
+def test_vectors_of_an_unused_model_are_deleted_after_their_retention(database: Database) -> None:
     job, model = switched(database)
     only_domain(database, job)
 
@@ -66,7 +66,7 @@ def test_a_model_that_another_domain_uses_stays(database: Database) -> None:
     assert vectors(database, job, job.model_id) == ROWS
 
 
-def test_a_model_that_is_being_filled_is_not_taken_for_an_old_one(database: Database) -> None:
+def test_a_model_that_is_being_filled_is_not_retired(database: Database) -> None:
     job, model = filled(database, ROWS), other_model(database)
     only_domain(database, job)
     backfilled(database, job, model)
@@ -75,7 +75,7 @@ def test_a_model_that_is_being_filled_is_not_taken_for_an_old_one(database: Data
     assert vectors(database, job, model.model_id) == ROWS
 
 
-def test_after_the_way_back_it_is_the_other_model_that_is_old(database: Database) -> None:
+def test_after_switching_back_the_other_model_is_retired(database: Database) -> None:
     job, model = switched(database)
     only_domain(database, job)
     switch(database, job, job.model_id or 0)
@@ -99,7 +99,7 @@ def test_jobs_that_can_be_resumed_stay(database: Database) -> None:
     assert not {failed.job_id, cancelled.job_id} & set(gone)
 
 
-def test_superseded_entries_go_but_the_first_and_the_newest_of_a_row_stay(database: Database) -> None:
+def test_superseded_entries_are_deleted_except_the_first_and_the_newest_of_a_row(database: Database) -> None:
     job, same = make_job(database), uuid.uuid4()
     for content in ("a", "b", "c", "d"):
         with database.transaction() as cursor:

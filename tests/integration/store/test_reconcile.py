@@ -46,7 +46,7 @@ def _queued_long_ago(database: Database, domain: str, job_id: str, *, by_s: floa
     _age(database, job_id, by_s=by_s)
 
 
-def test_a_busy_domain_hides_no_other_domains_loss(database: Database, services: Services) -> None:
+def test_a_busy_domain_does_not_delay_the_recovery_of_another(database: Database, services: Services) -> None:
     quiet, busy = (_sent_long_ago(database, name, by_s=LOST_AFTER_S + 5) for name in ("quiet", "busy"))
     _queued_long_ago(database, "quiet", "lost-ingest", by_s=LOST_AFTER_S + 5)
     _queued_long_ago(database, "busy", "waiting-ingest", by_s=LOST_AFTER_S + 5)
@@ -63,7 +63,7 @@ def test_a_busy_domain_hides_no_other_domains_loss(database: Database, services:
     assert {chunk.job_id for chunk in again.chunks} == {busy.job_id}
 
 
-def test_what_was_sent_again_is_not_sent_twice(database: Database, services: Services) -> None:
+def test_a_chunk_that_was_sent_again_is_not_sent_twice(database: Database, services: Services) -> None:
     job = _sent_long_ago(database, "quiet", by_s=LOST_AFTER_S + 5)
 
     assert [chunk.job_id for chunk in reconcile(services, is_waiting=lambda _: False).chunks].count(job.job_id) == 2

@@ -27,7 +27,7 @@ def _filled(database: Database) -> None:
     database.repeat(lambda cursor: cursor.execute(FIXTURE))
 
 
-def test_who_holds_a_subscription_is_told_while_it_lives(database: Database) -> None:
+def test_the_holder_of_a_live_lease_is_listed(database: Database) -> None:
     def work(cursor: Cursor) -> list[dict[str, object]]:
         return list_subscriptions(cursor, retention_s=0)
 
@@ -42,7 +42,7 @@ def test_who_holds_a_subscription_is_told_while_it_lives(database: Database) -> 
 
 
 #: Name → days since it was last consumed, whether it ever acknowledged anything, whether it is held.
-VISITORS = {
+SUBSCRIPTIONS = {
     "never acked, yesterday": (0.9, False, False),
     "never acked, long ago": (1.1, False, False),
     "acked, last month": (29, True, False),
@@ -50,7 +50,7 @@ VISITORS = {
     "acked, long ago, held": (31, True, True),
     "acked by the version before": (31, None, False),
 }
-ADD_VISITOR = """
+ADD = """
 INSERT INTO subscriptions (domain, name, position, epoch, rows_acked, updated_at, used_at, acked_at, held_until)
 SELECT domain, %(name)s, 40, epoch, %(rows)s, now() - interval '99 days',
        now() - make_interval(secs => %(days)s * 86400),
@@ -59,20 +59,21 @@ FROM domains
 """
 
 
-def test_what_nobody_consumes_goes_in_the_end_and_its_end_is_told_before(database: Database) -> None:
+def test_an_unused_subscription_expires_and_its_expiry_is_listed_before(database: Database) -> None:
     def work(cursor: Cursor) -> tuple[set[str], set[str], set[str]]:
         cursor.execute("DELETE FROM subscriptions")
-        for name, (days, acked, held) in VISITORS.items():
+        for name, (days, acked, held) in SUBSCRIPTIONS.items():
             rows = 5 if acked is None else 0
             values = {"name": name, "days": days, "acked": bool(acked), "held": held, "rows": rows}
-            cursor.execute(ADD_VISITOR, values)
+            cursor.execute(ADD, values)
         listed = list_subscriptions(cursor, retention_s=30 * 86_400)
-        told = {entry["name"] for entry in listed if entry["expires_at"] is not None}
-        kept_for_ever = {expired.name for expired in purge_subscriptions(cursor, retention_s=0)}
-        return told, kept_for_ever, {expired.name for expired in purge_subscriptions(cursor, retention_s=30 * 86_400)}
+        listed_to_expire = {entry["name"] for entry in listed if entry["expires_at"] is not None}
+        without_retention = {expired.name for expired in purge_subscriptions(cursor, retention_s=0)}
+        expired = {one.name for one in purge_subscriptions(cursor, retention_s=30 * 86_400)}
+        return listed_to_expire, without_retention, expired
 
-    told, without_retention, gone = database.repeat(work)
+    listed_to_expire, without_retention, gone = database.repeat(work)
 
-    assert told == set(VISITORS) - {"acked, long ago, held"}
+    assert listed_to_expire == set(SUBSCRIPTIONS) - {"acked, long ago, held"}
     assert without_retention == {"never acked, long ago"}
     assert gone == {"acked, long ago", "acked by the version before"}

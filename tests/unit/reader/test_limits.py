@@ -57,9 +57,7 @@ def test_a_shared_value_is_no_bomb_while_it_stays_small(tmp_path: Path) -> None:
 def test_every_limit_is_a_setting_that_refuses_clearly(limits: Limits, words: str, tmp_path: Path) -> None:
     path = tmp_path / "f.pkl"
     cells = [[[["deep" + str(n)]]] for n in range(3_000)]
-    pd.DataFrame({"a": range(3_000), "b": cells, "c": pd.Series(map(str, range(3_000)), dtype=object)}).to_pickle(
-        path
-    )
+    pd.DataFrame({"a": range(3_000), "b": cells, "c": pd.Series(map(str, range(3_000)), dtype=object)}).to_pickle(path)
 
     with pytest.raises(Refused) as caught:
         open_table(path, spool=tmp_path, limits=limits)

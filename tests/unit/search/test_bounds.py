@@ -1,4 +1,4 @@
-"""What one search may cost everybody else, checked once for the command line, Celery and gRPC."""
+"""The limits of one search, checked in one place for the command line, Celery and gRPC."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CONDITION = Condition("a", "=", "b")
         ({"domain": "x" * 1000}, "there is no domain"),
     ],
 )
-def test_a_search_beyond_its_bounds_is_refused_before_anything_is_done(changes: dict[str, Any], says: str) -> None:
+def test_a_search_over_a_limit_is_invalid_before_any_work(changes: dict[str, Any], says: str) -> None:
     request = SearchRequest(**({"query": "q", "domain": "document"} | changes))
 
     with pytest.raises(InvalidRequest, match=says):
@@ -40,7 +40,7 @@ def test_a_search_beyond_its_bounds_is_refused_before_anything_is_done(changes: 
         pytest.param(["x" * 1_000_000 + "=a"], id="long field"),
     ],
 )
-def test_filters_beyond_their_bounds_are_refused_in_a_short_sentence(texts: list[str]) -> None:
+def test_filters_over_a_limit_are_invalid_with_a_short_message(texts: list[str]) -> None:
     with pytest.raises(InvalidRequest) as refused:
         parse_where(texts)
 
@@ -48,6 +48,6 @@ def test_filters_beyond_their_bounds_are_refused_in_a_short_sentence(texts: list
 
 
 @pytest.mark.parametrize("text", ["n>=٣", "n<=１２", "n>=1²", "n>=۱.۵"])
-def test_a_number_has_the_digits_that_the_database_knows(text: str) -> None:
+def test_only_ascii_digits_make_a_number(text: str) -> None:
     with pytest.raises(InvalidRequest, match="a range ends at a number"):
         parse_where([text])

@@ -65,7 +65,7 @@ def test_trec_files_come_in_pairs(tmp_path: Path) -> None:
         pytest.param("", "cannot be read|no query", id="empty"),
     ],
 )
-def test_a_broken_file_is_refused_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+def test_a_broken_file_is_rejected_with_its_line(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "broken"
     path.write_text(text)
 

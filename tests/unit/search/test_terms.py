@@ -52,7 +52,7 @@ def test_names_that_differ_by_signs_differ() -> None:
 
 
 @given(st.text())
-def test_every_query_of_a_texts_own_words_is_among_its_terms(text: str) -> None:
+def test_a_texts_own_words_as_a_query_are_among_its_terms(text: str) -> None:
     assert set(query_terms("d", text)) <= words_of(text)
 
 
@@ -77,7 +77,7 @@ def test_counts_follow_the_words_and_length_adds_them() -> None:
     assert terms.length == 3
 
 
-def test_a_row_keeps_no_more_words_than_a_sparsevec_holds() -> None:
+def test_a_row_stores_at_most_the_words_of_a_sparsevec() -> None:
     terms = row_terms("d", " ".join(f"w{n}" for n in range(MAX_WORDS + 500)), {})
 
     assert len(terms.counts) == MAX_WORDS
@@ -105,7 +105,7 @@ def test_a_facet_is_found_by_the_text_of_its_value(value: object, text: str) -> 
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-def test_a_number_has_the_text_that_jsonb_gives_it(number: float) -> None:
+def test_a_number_has_the_same_text_as_in_jsonb(number: float) -> None:
     text = format(Decimal(json.dumps(number)), "f")
     text = text.removeprefix("-") if number == 0 else text
     if len(text) <= 200:
@@ -113,9 +113,9 @@ def test_a_number_has_the_text_that_jsonb_gives_it(number: float) -> None:
 
 
 @pytest.mark.parametrize("value", [None, {"a": 1}, [[1]], "x" * 201, 10**400])
-def test_what_nobody_filters_for_has_no_facet(value: object) -> None:
+def test_null_nested_and_long_values_have_no_facet(value: object) -> None:
     assert row_terms("d", "", {"field": value}).ids == []
 
 
-def test_facets_are_bounded() -> None:
+def test_the_number_of_facets_is_limited() -> None:
     assert len(row_terms("d", "", {"tags": [str(n) for n in range(1_000)]}).ids) == MAX_FACETS

@@ -1,3 +1,5 @@
+"""The table from the drivers' errors to ours."""
+
 from __future__ import annotations
 
 import asyncpg
@@ -47,10 +49,10 @@ def test_the_state_of_server_and_schema_is_unavailable(error: Exception) -> None
         asyncpg.IndexCorruptedError("could not read block 5"),
         asyncpg.DataError("invalid input for query argument $1"),
         asyncpg.DivisionByZeroError("division by zero\nCONTEXT: SQL function"),
-        KeyError("what nobody foresaw"),
+        KeyError("an unexpected error"),
     ],
 )
-def test_anything_else_is_a_failure_in_one_sentence(error: Exception) -> None:
+def test_any_other_error_is_a_failure_in_one_sentence(error: Exception) -> None:
     found = translated(error)
 
     assert isinstance(found, DatabaseFailed)
@@ -59,5 +61,5 @@ def test_anything_else_is_a_failure_in_one_sentence(error: Exception) -> None:
 
 
 @pytest.mark.parametrize("error", [Fenced("taken over"), PcWorkerError("ours")])
-def test_our_own_errors_stay(error: PcWorkerError) -> None:
+def test_our_own_errors_are_not_translated(error: PcWorkerError) -> None:
     assert translated(error) is error

@@ -1,4 +1,4 @@
-"""UUIDs: made by RFC 9562, accepted in canonical form only."""
+"""UUIDs: version 7 by RFC 9562; as keys, accepted in the form of 36 characters only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pc_worker.model import read_uuid
 from pc_worker.store.rows.identities import uuid7
 
 
-def test_uuid7_carries_its_millisecond_version_and_variant() -> None:
+def test_uuid7_contains_its_millisecond_version_and_variant() -> None:
     made = uuid7(now_ms=0x0123456789AB)
 
     assert made.hex.startswith("0123456789ab7")
@@ -33,11 +33,11 @@ def test_uuid7s_of_one_millisecond_differ() -> None:
         "0b5f0d1c-6a3f-5f57-9d4f-0c3a5b8e7f_1",  # UUID() itself would take it
     ],
 )
-def test_what_is_no_canonical_uuid_is_a_key_like_any_other(key: str) -> None:
+def test_a_text_that_is_no_uuid_is_an_ordinary_key(key: str) -> None:
     assert read_uuid(key) is None
 
 
-def test_a_canonical_uuid_is_the_row_id() -> None:
+def test_a_uuid_key_is_the_row_id() -> None:
     made = uuid.uuid5(uuid.NAMESPACE_DNS, "a")
 
     assert read_uuid(str(made)) == made

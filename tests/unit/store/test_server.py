@@ -1,4 +1,4 @@
-"""What is judged of a server by what it says of itself."""
+"""Servers are accepted or rejected by the version and settings that they report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pc_worker.store.db.session import DatabaseState
 
 
 def state(**changes: object) -> DatabaseState:
-    sound: dict[str, object] = {
+    suitable: dict[str, object] = {
         "version_number": 180_004,
         "version": "18.4",
         "encoding": "UTF8",
@@ -20,16 +20,16 @@ def state(**changes: object) -> DatabaseState:
         "has_schema": True,
         "backend_pid": 1,
     }
-    return DatabaseState(**(sound | changes))  # type: ignore[arg-type]
+    return DatabaseState(**(suitable | changes))  # type: ignore[arg-type]
 
 
-def test_a_sound_server_is_taken() -> None:
+def test_a_suitable_server_is_accepted() -> None:
     state().check()
     assert usable_vector("0.8.5", None, found=True) == "0.8.5"
     assert usable_vector("0.10.0", "0.8.4", found=True) == "0.8.4"
     assert check_version({"redis_version": "6.2.0", "role": "master", "redis_mode": "standalone"}) == "6.2.0"
     assert check_policy({"maxmemory_policy": "noeviction"}) == "noeviction"
-    assert check_version({}) == check_policy({}) == "unknown", "some providers let nobody ask"
+    assert check_version({}) == check_policy({}) == "unknown", "some providers do not allow the query"
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_sound_server_is_taken() -> None:
         ({"read_only": True}, ReadOnlyServer, "default_transaction_read_only"),
     ],
 )
-def test_another_postgresql_is_refused(changes: dict[str, object], kind: type[Exception], words: str) -> None:
+def test_an_unsuitable_postgresql_is_rejected(changes: dict[str, object], kind: type[Exception], words: str) -> None:
     with pytest.raises(kind, match=words):
         state(**changes).check()
 
@@ -57,7 +57,9 @@ def test_another_postgresql_is_refused(changes: dict[str, object], kind: type[Ex
         ("0.8.5", "0.8.5", False, "search_path"),
     ],
 )
-def test_another_pgvector_is_refused(offered: str | None, installed: str | None, found: bool, words: str) -> None:
+def test_an_unsuitable_pgvector_is_rejected(
+    offered: str | None, installed: str | None, found: bool, words: str
+) -> None:
     with pytest.raises(NotServable, match=words):
         usable_vector(offered, installed, found=found)
 
@@ -71,12 +73,12 @@ def test_another_pgvector_is_refused(offered: str | None, installed: str | None,
         ({"redis_version": "7.0.0", "role": "slave"}, ReadOnlyServer, "replica"),
     ],
 )
-def test_another_redis_is_refused(info: dict[str, object], kind: type[Exception], words: str) -> None:
+def test_an_unsuitable_redis_is_rejected(info: dict[str, object], kind: type[Exception], words: str) -> None:
     with pytest.raises(kind, match=words):
         check_version(info)
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-ttl"])
-def test_a_redis_that_forgets_is_refused(policy: str) -> None:
+def test_a_redis_that_evicts_keys_is_rejected(policy: str) -> None:
     with pytest.raises(NotServable, match=policy):
         check_policy({"maxmemory_policy": policy})

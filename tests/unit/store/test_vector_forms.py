@@ -1,4 +1,4 @@
-"""The binary forms that we write and read are those of pgvector's own types: the independent reference."""
+"""The binary forms that we write and read are equal to those of pgvector's own types, the independent reference."""
 
 from __future__ import annotations
 
