@@ -18,7 +18,18 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 #: Files and folders that are not rewritten yet, one per line.
 BASELINE = PROJECT / "scripts" / "prose_baseline.txt"
-CHECKED = ("pc_worker", "tasks", "scripts", "tests", "docs", "clients", "README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+CHECKED = (
+    "pc_worker",
+    "tasks",
+    "scripts",
+    "tests",
+    "docs",
+    "clients",
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
+)
 #: Generated code, files made by others, and the lists of the words themselves.
 EXEMPT = (
     "pc_worker/wire/generated",

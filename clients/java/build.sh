@@ -20,7 +20,7 @@ protoc -I "$proto" --java_out="$out/generated" --plugin=protoc-gen-grpc-java="$(
     --grpc-java_out="$out/generated" "$proto/embedding_stream.proto"
 
 javac="javac -J-XX:+UseSerialGC -J-XX:TieredStopAtLevel=1 --release 17 -encoding UTF-8 -d $out/classes"
-# Generated code warns about things that are not ours to mend; ours gives none.
+# Generated code has warnings that we cannot fix; our own code has none.
 $javac -nowarn -Xlint:none -cp "${compile#:}" $(find "$out/generated" -name '*.java')
 $javac -Xlint:all,-processing -cp "$out/classes$compile" $(find "$here/src/main/java" -name '*.java')
 

@@ -12,9 +12,9 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 
 /**
- * Reads when it is told to, for measurements: commands on standard input, one answer each on standard output.
+ * Reads on request, for measurements: commands on standard input, one answer each on standard output.
  *
- * <p>{@code open stream|consume GATEWAY DOMAIN} connects; {@code read ROWS} reads so many entries, fewer where the log ends,
+ * <p>{@code open stream|consume GATEWAY DOMAIN} connects; {@code read ROWS} reads that many entries, fewer at the log's end,
  * and answers {@code ENTRIES NANOSECONDS LAST_POSITION}; {@code close} ends the connection. Between two reads it takes
  * nothing and acknowledges nothing. Positions that do not rise end the program.
  */

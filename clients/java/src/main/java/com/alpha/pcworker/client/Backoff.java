@@ -21,7 +21,7 @@ final class Backoff {
         this.bound = first;
     }
 
-    /** Give the next wait. */
+    /** Returns the next wait. */
     Duration next() {
         long millis = bound.toMillis();
         Duration doubled = bound.multipliedBy(2);

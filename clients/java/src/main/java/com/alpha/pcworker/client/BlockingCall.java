@@ -11,7 +11,7 @@ import java.util.concurrent.TimeUnit;
 /**
  * One streaming call, read by waiting: what comes next is a message or the end with its status and trailers.
  *
- * <p>grpc-java's own blocking iterator neither gives the trailers nor can be closed. Flow control is by hand: never more
+ * <p>grpc-java's own blocking iterator neither returns the trailers nor can be closed. Flow control is by hand: never more
  * than {@code ahead} messages are asked for that have not been taken.
  */
 final class BlockingCall<Q, R> implements AutoCloseable {
@@ -42,7 +42,7 @@ final class BlockingCall<Q, R> implements AutoCloseable {
         call.halfClose();
     }
 
-    /** Give the next event, or null when none came in this time. */
+    /** Returns the next event, or null if none arrived in this time. */
     Event<R> next(Duration patience) throws InterruptedException {
         Event<R> event = inbox.poll(patience.toMillis(), TimeUnit.MILLISECONDS);
         if (event != null && !event.isEnd()) {

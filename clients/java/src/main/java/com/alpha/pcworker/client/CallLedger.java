@@ -11,7 +11,7 @@ import java.util.Deque;
 import java.util.UUID;
 import java.util.zip.CRC32C;
 
-/** The books of one {@code Consume} call: that nothing is missing, and whose credit is still held. */
+/** The totals of one {@code Consume} call: checks that nothing is missing, and tracks the credit in use. */
 final class CallLedger {
 
     private record Held(long position, int bytes) {}
@@ -36,7 +36,7 @@ final class CallLedger {
         received = position;
     }
 
-    /** Book a chunk of so many bytes; its credit is held until it is settled. */
+    /** Records a chunk of this many bytes; its credit is in use until it is settled. */
     void chunk(ConsumeChunk chunk, int bytes) {
         if (chunk.getAfterPosition() != received || chunk.getPosition() <= received) {
             throw new ContractBrokenException("after position %d came a chunk from %d to %d"
@@ -53,7 +53,7 @@ final class CallLedger {
         }
     }
 
-    /** Book an end of the log, whose totals must be ours. */
+    /** Records an end of the log, whose totals must equal ours. */
     void endOfLog(ConsumeEndOfLog end) {
         String theirs = describe(end.getRows(), end.getTombstones(), end.getChunks(), end.getChecksum());
         String ours = describe(rows, tombstones, chunks, (int) checksum.getValue());
@@ -64,12 +64,12 @@ final class CallLedger {
         received = end.getPosition();
     }
 
-    /** The position of the last message that was booked: nothing beyond it may be acknowledged. */
+    /** The position of the last recorded message: nothing beyond it may be acknowledged. */
     long received() {
         return received;
     }
 
-    /** Take the credit of all chunks up to this position out of the books, to be granted again. */
+    /** Releases the credit of all chunks up to this position, to be granted again. */
     ConsumeCredit settle(long position) {
         ConsumeCredit.Builder credit = ConsumeCredit.newBuilder();
         while (!held.isEmpty() && held.peek().position() <= position) {
@@ -80,7 +80,7 @@ final class CallLedger {
         return credit.build();
     }
 
-    /** Whether a chunk of so many bytes can come before one is settled. */
+    /** Whether a chunk of this many bytes can arrive before one is settled. */
     boolean hasRoom(long bytes) {
         return held.isEmpty() || (held.size() < creditChunks && heldBytes + bytes <= creditBytes);
     }

@@ -14,12 +14,12 @@ final class Chunks {
 
     private Chunks() {}
 
-    /** Give the rows of a plain chunk. */
+    /** Returns the rows of a plain chunk. */
     static List<Row> rows(RowChunk chunk) {
         return rows(chunk, "", List.of());
     }
 
-    /** Give rows and tombstones of an acknowledged chunk in log order. */
+    /** Returns rows and tombstones of an acknowledged chunk in log order. */
     static List<Entry> entries(ConsumeChunk chunk) {
         List<Entry> entries = new ArrayList<>();
         if (chunk.hasRows()) {

@@ -15,11 +15,11 @@ import java.util.OptionalLong;
 /** One {@code Consume} call, from its opening to its end: messages in, credit and acknowledgements out. */
 final class ConsumeCall implements AutoCloseable {
 
-    // Room for what needs no credit: heartbeats, ends of log.
+    // Space for messages that need no credit: heartbeats, ends of log.
     private static final int MESSAGES_BESIDE_CHUNKS = 8;
     private static final Duration UNTIL_OPENED = Duration.ofSeconds(30);
     private static final Duration UNTIL_ENDED = Duration.ofSeconds(5);
-    // So many heartbeats missed in a row: the gateway is frozen, or the way to it is gone.
+    // This many consecutive heartbeats are missing: the gateway is suspended, or the connection is lost.
     private static final int SILENT_HEARTBEATS = 3;
 
     private final BlockingCall<ConsumeRequest, ConsumeResponse> call;
@@ -46,7 +46,7 @@ final class ConsumeCall implements AutoCloseable {
         call.send(ConsumeRequest.newBuilder().setOpen(open).build());
     }
 
-    /** Give the next message, waiting for it. */
+    /** Waits for the next message and returns it. */
     ConsumeResponse next() throws InterruptedException {
         Event<ConsumeResponse> event = call.next(silence);
         if (event == null) {
@@ -62,7 +62,7 @@ final class ConsumeCall implements AutoCloseable {
         throw Statuses.exception(event.status(), event.trailers());
     }
 
-    /** Book the answer to the opening; {@code before} is what was committed in earlier calls. */
+    /** Records the answer to the opening; {@code before} is what was committed in earlier calls. */
     void opened(ConsumeOpened opened, long before) {
         ledger.opened(opened.getPosition());
         acked = opened.getPosition();
@@ -70,7 +70,7 @@ final class ConsumeCall implements AutoCloseable {
         silence = Duration.ofSeconds((long) SILENT_HEARTBEATS * opened.getHeartbeatS());
     }
 
-    /** Book a chunk; where {@code isKnown}, the caller has all of it from an earlier call, and it takes up no room. */
+    /** Records a chunk; if {@code isKnown}, the caller has all of it from an earlier call, and it needs no space. */
     void chunk(ConsumeResponse response, boolean isKnown) {
         ConsumeChunk chunk = response.getChunk();
         ledger.chunk(chunk, response.getSerializedSize());
@@ -80,19 +80,19 @@ final class ConsumeCall implements AutoCloseable {
         settle();
     }
 
-    /** Book an end of the log. */
+    /** Records an end of the log. */
     void endOfLog(ConsumeResponse response) {
         ledger.endOfLog(response.getEndOfLog());
         settle();
     }
 
-    /** All up to this position is stored for good: acknowledge it, and give the credit back. */
+    /** Acknowledges that everything up to this position is stored, and returns the credit. */
     void commit(long position) {
         committed = position;
         settle();
     }
 
-    /** Whether the gateway can send a chunk of so many bytes before {@link #commit} is called. */
+    /** Whether the gateway can send a chunk of this many bytes before {@link #commit} is called. */
     boolean hasRoom(long bytes) {
         return ledger.hasRoom(bytes);
     }

@@ -1,9 +1,9 @@
 package com.alpha.pcworker.client;
 
-/** What stands at one position of a domain's log: a {@link Row} as it is now, or the {@link Tombstone} of one that is gone. */
+/** The entry at one position of a domain's log: a current {@link Row}, or the {@link Tombstone} of a removed one. */
 public sealed interface Entry permits Row, Tombstone {
 
-    /** The place in the log; rises from entry to entry. Whoever stored this entry has everything up to here. */
+    /** The position in the log; rises from entry to entry. A client that stored this entry has everything up to here. */
     long position();
 
     /** The row's UUID, lower case. */

@@ -7,9 +7,9 @@ package com.alpha.pcworker.client;
  * GatewayException
  * ├── GatewayUnavailableException  the gateway or its database is away: try again later from the saved state
  * ├── TruncatedStreamException     the stream ended before all rows came: open again from the saved state
- * ├── RequestRefusedException      the request is wrong and stays wrong: mend it, do not repeat it
+ * ├── RequestRefusedException      the request is wrong and stays wrong: fix it, do not repeat it
  * ├── FencedException              another consumer has taken the subscription over: stop
- * └── ContractBrokenException      what came is not what the wire's contract says: stop and tell someone
+ * └── ContractBrokenException      a message violates the wire's contract: stop and report it
  * </pre>
  */
 public abstract sealed class GatewayException extends RuntimeException

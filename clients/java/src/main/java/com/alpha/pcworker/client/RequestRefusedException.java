@@ -2,7 +2,7 @@ package com.alpha.pcworker.client;
 
 import io.grpc.Status;
 
-/** The gateway refused the request (domain, position, token, …): it will refuse it again until that is mended. */
+/** The gateway rejected the request (domain, position, token, …) and will reject it again until it is fixed. */
 public final class RequestRefusedException extends GatewayException {
 
     private static final long serialVersionUID = 1L;

@@ -15,7 +15,7 @@ import java.util.List;
  * @param id its UUID, lower case
  * @param message its fields: a {@code RecruitRow}, {@code CandidateRow}, {@code SkillEmbeddingDicRow} or, in every other
  *     domain, a {@code DocumentRow}; a field that may be null has {@code has…()}
- * @param model the model of its vectors, {@code name@revision}; empty where the plain stream does not tell it
+ * @param model the model of its vectors, {@code name@revision}; empty if the plain stream does not send it
  * @param job the ingest that wrote it; empty where that is not known any more, and on the plain stream
  */
 public record Row(long position, String id, Message message, String model, String job) implements Entry {

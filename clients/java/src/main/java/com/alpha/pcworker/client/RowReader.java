@@ -24,12 +24,12 @@ public interface RowReader extends AutoCloseable {
     void open(SavedState state);
 
     /**
-     * Give the next entry, waiting for it, or null at the end: all that was in the log has been given. Never null
+     * Waits for the next entry and returns it; null at the end, when all of the log has been returned. Never null
      * because something broke.
      */
     Entry read() throws InterruptedException;
 
-    /** How many entries {@link #read} gives without waiting: at 0 it is a good time to commit. */
+    /** How many entries {@link #read} returns without waiting: at 0 it is a good time to commit. */
     int available();
 
     /** Put the position of the last entry given into {@code state}; call it inside the transaction that stores the rows. */
@@ -38,7 +38,7 @@ public interface RowReader extends AutoCloseable {
     /** The transaction of the last {@link #update} is committed. */
     void committed();
 
-    /** End reading; what was not committed comes again. The reader can be opened anew. */
+    /** Ends reading; what was not committed is delivered again. The reader can be opened again. */
     @Override
     void close();
 }

@@ -8,7 +8,7 @@ final class Statuses {
 
     private Statuses() {}
 
-    /** Give the exception for a call that did not end with OK. */
+    /** Returns the exception for a call that did not end with OK. */
     static GatewayException exception(Status status, Metadata trailers) {
         Throwable cause = status.asException(trailers);
         String text = status.getDescription() == null ? status.getCode().name() : status.getDescription();

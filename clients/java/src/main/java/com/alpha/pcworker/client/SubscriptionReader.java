@@ -68,7 +68,7 @@ final class SubscriptionReader implements RowReader {
         }
         Entry entry = entries.poll();
         if (entry != null) {
-            // Behind a stretch's last entry may lie positions without one: they are done with, too.
+            // After the last entry of a slice there may be positions without one: they are done, too.
             given = entries.isEmpty() ? received : entry.position();
         }
         return entry;
@@ -148,8 +148,8 @@ final class SubscriptionReader implements RowReader {
         boolean isOtherLog = !epoch.isEmpty() && !epoch.equals(opened.getEpoch());
         epoch = opened.getEpoch();
         if (isOtherLog && settings.checkpoint() == Checkpoint.CLIENT && opened.getPosition() > 0) {
-            // Positions of the former log mean nothing in this one. After a change of model, which logs every row
-            // anew, this sends no more than going on would.
+            // Positions of the former log are not valid in this one. After a change of model, which logs every row
+            // again, this sends no more rows than resuming would.
             hangUp();
             restartAfter(0);
             return;
@@ -188,7 +188,7 @@ final class SubscriptionReader implements RowReader {
 
     private void heartbeat(ConsumeHeartbeat heartbeat) {
         succeeded();
-        // Told by the gateway and not reckoned here alone: an end of log needs no credit and may be on its way.
+        // Reported by the gateway and not computed here alone: an end of log needs no credit and may be in flight.
         if (heartbeat.getNeededBytes() > 0) {
             requireRoom(heartbeat.getNeededBytes());
         }

@@ -9,16 +9,16 @@ import java.util.Objects;
  * <p>Credit bounds what this client holds in memory, and with it the rows of one transaction: they must fit into it.
  *
  * @param domain the domain, exactly as the gateway names it
- * @param name the subscription's name within the domain; it comes to life when first used
+ * @param name the subscription's name within the domain; it is created when first used
  * @param checkpoint who keeps the position that reading resumes after
- * @param follow false = {@code read()} gives null when all is read; true = it waits for what is committed later
- * @param chunkRows rows a chunk at most, 1 to 1000
- * @param creditChunks chunks that may be on their way or uncommitted
+ * @param follow false = {@code read()} returns null when all is read; true = it waits for what is committed later
+ * @param chunkRows most rows per chunk, 1 to 1000
+ * @param creditChunks chunks that may be in flight or uncommitted
  * @param creditBytes bytes of those chunks; 4 MiB at least, the largest message
  * @param ackDeadline how long a chunk may stay uncommitted, 1 s to 1 h; after it the gateway ends the call and this reader
- *     comes anew
- * @param patience how long {@code read()} goes on trying to reach the gateway before it gives up
- * @param takeOver whether another consumer of this subscription is fenced off; false = wait until it has gone
+ *     reconnects
+ * @param patience how long {@code read()} tries to reach the gateway before it fails
+ * @param takeOver whether another consumer of this subscription is fenced; false = wait until it has disconnected
  */
 public record SubscriptionSettings(
         String domain,
@@ -53,7 +53,7 @@ public record SubscriptionSettings(
                 "ackDeadline " + ackDeadline + " is not within 1 s to 1 h");
     }
 
-    /** This subscription to its present end, its position in the caller's hands, with room for about 1,000 wide rows. */
+    /** This subscription to its current end; the caller stores the position; credit for about 1,000 wide rows. */
     public static SubscriptionSettings of(String domain, String name) {
         return new SubscriptionSettings(
                 domain,

@@ -13,7 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * Copies a domain into a PostgreSQL table and keeps it equal to the source, whatever is killed when: rows and position are
+ * Copies a domain into a PostgreSQL table and keeps it equal to the source, no matter what is killed when: rows and position are
  * stored in one transaction, so what was stored is never asked for again, and what was not is.
  *
  * <p>It may be killed at any time; started again, it goes on. Without {@code --follow} it ends when all is read. Exit codes:

@@ -100,7 +100,7 @@ final class RowTable {
                 .formatted(name, ROW_ID, columns, ", ?".repeat(names.size()), ROW_ID, changes);
     }
 
-    /** Null = not a column of its own: the vectors, which {@link Row#vectors} gives for every domain alike. */
+    /** Null = not a separate column: the vectors, which {@link Row#vectors} returns for every domain. */
     private static String sqlType(FieldDescriptor field) {
         return switch (field.getJavaType()) {
             case STRING -> field.isRepeated() ? "text[]" : "text";
