@@ -17,21 +17,8 @@ from pc_worker.reader.pickle.allow_list.frequencies import frequency_name
 from pc_worker.reader.pickle.allow_list.pandas_names import is_interval
 from pc_worker.reader.pickle.described import Array, Call, Symbol, Zone, class_name
 from pc_worker.reader.pickle.shapes.arrow import arrow_column
-from pc_worker.reader.pickle.shapes.columns import (
-    KINDS,
-    Coded,
-    Intervals,
-    Masked,
-    Moments,
-    Numbers,
-    Objects,
-    Periods,
-    Range,
-    Reader,
-    Strided,
-    Subarrays,
-    Values,
-)
+from pc_worker.reader.pickle.shapes.columns import KINDS, Numbers, Objects, Range, Reader, Strided, Subarrays, Values
+from pc_worker.reader.pickle.shapes.derived import Coded, Intervals, Masked, Moments, Periods
 from pc_worker.reader.pickle.shapes.sparse import sparse_column
 
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from pc_worker.reader.errors import broken
 from pc_worker.reader.index.layout import Listing
 from pc_worker.reader.index.store import Store
 from pc_worker.reader.pickle.described import check_texts
 from pc_worker.reader.pickle.shapes.clocks import clock_values
-from pc_worker.reader.values import NAT, Interval, Period
 
 #: Kinds of numpy types, by their letter. Objects are "mixed" until cells were looked at.
 KINDS = {
     "b": "bool", "i": "int", "u": "int", "f": "float", "c": "complex", "M": "datetime", "m": "timedelta",
     "S": "bytes", "U": "text", "V": "list", "O": "mixed",
 }  # fmt: skip
-_PROVE_STEP = 1 << 16
+#: Rows that are checked at a time.
+PROVE_STEP = 1 << 16
 
 
 class Reader:
@@ -76,8 +74,8 @@ class Numbers(Reader):
     def prove(self) -> None:
         """Check that texts consist of characters."""
         if self._dtype.kind == "U":
-            for start in range(0, self._rows, _PROVE_STEP):
-                check_texts(np.ascontiguousarray(self.raw(start, min(start + _PROVE_STEP, self._rows))))
+            for start in range(0, self._rows, PROVE_STEP):
+                check_texts(np.ascontiguousarray(self.raw(start, min(start + PROVE_STEP, self._rows))))
 
     def raw(self, start: int, stop: int) -> np.ndarray:
         """The elements as a numpy array."""
@@ -96,26 +94,6 @@ class Numbers(Reader):
         if self._dtype.kind in "V" or (self._dtype.itemsize > 8 and self._dtype.kind in "fc"):
             return list(values)
         return values.tolist()  # type: ignore[no-any-return]  # numpy types tolist() as Any
-
-
-class Moments(Reader):
-    """Moments in a time zone."""
-
-    kind = "datetime"
-
-    def __init__(self, numbers: Numbers, zone: dt.tzinfo | None) -> None:
-        self._numbers, self._zone = numbers, zone
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    def stored_bytes(self) -> int:
-        """Bytes of what it is made of."""
-        return self._numbers.stored_bytes()
-
-    def read(self, start: int, stop: int) -> Sequence[Any]:
-        """Cells of rows ``start`` up to ``stop``."""
-        return clock_values(self._numbers.raw(start, stop), self._zone)
 
 
 class Subarrays(Reader):
@@ -195,95 +173,6 @@ class Values(Reader):
         return self._values[start:stop]
 
 
-class Coded(Reader):
-    """Categories: a number for each row, and what each number stands for; -1 = null."""
-
-    kind = "category"
-
-    def __init__(self, codes: Reader, categories: Sequence[Any]) -> None:
-        self._codes, self._categories = codes, categories
-
-    def prove(self) -> None:
-        """Check that every code stands for a category."""
-        for start in range(0, len(self), _PROVE_STEP):
-            codes = np.asarray(self._codes.read(start, min(start + _PROVE_STEP, len(self))))
-            if int(codes.max()) >= len(self._categories) or int(codes.min()) < -1:
-                raise broken("a categorical's code stands for no category")
-
-    def __len__(self) -> int:
-        return len(self._codes)
-
-    def stored_bytes(self) -> int:
-        """Bytes of what it is made of."""
-        return self._codes.stored_bytes()
-
-    def read(self, start: int, stop: int) -> Sequence[Any]:
-        """Cells of rows ``start`` up to ``stop``."""
-        return [None if code < 0 else self._categories[code] for code in self._codes.read(start, stop)]
-
-
-class Masked(Reader):
-    """Numbers of which some are null."""
-
-    def __init__(self, numbers: Reader, mask: Reader) -> None:
-        self._numbers, self._mask = numbers, mask
-        self.kind = numbers.kind
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    def stored_bytes(self) -> int:
-        """Bytes of what it is made of."""
-        return self._numbers.stored_bytes()
-
-    def read(self, start: int, stop: int) -> Sequence[Any]:
-        """Cells of rows ``start`` up to ``stop``."""
-        pairs = zip(self._numbers.read(start, stop), self._mask.read(start, stop), strict=True)
-        return [None if null else number for number, null in pairs]
-
-
-class Periods(Reader):
-    """Periods, by their number since 1970."""
-
-    kind = "period"
-
-    def __init__(self, ordinals: Reader, frequency: str) -> None:
-        self._ordinals, self._frequency = ordinals, frequency
-
-    def __len__(self) -> int:
-        return len(self._ordinals)
-
-    def stored_bytes(self) -> int:
-        """Bytes of what it is made of."""
-        return self._ordinals.stored_bytes()
-
-    def read(self, start: int, stop: int) -> Sequence[Any]:
-        """Cells of rows ``start`` up to ``stop``."""
-        ordinals = self._ordinals.read(start, stop)
-        return [None if ordinal == NAT else Period(ordinal, self._frequency) for ordinal in ordinals]
-
-
-class Intervals(Reader):
-    """Intervals, by their bounds."""
-
-    kind = "interval"
-
-    def __init__(self, left: Reader, right: Reader, closed: str) -> None:
-        self._left, self._right, self._closed = left, right, closed
-
-    def __len__(self) -> int:
-        return len(self._left)
-
-    def read(self, start: int, stop: int) -> Sequence[Any]:
-        """Cells of rows ``start`` up to ``stop``."""
-        pairs = zip(self._left.read(start, stop), self._right.read(start, stop), strict=True)
-        return [None if _null(left) else Interval(left, right, self._closed) for left, right in pairs]
-
-
-def _null(value: Any) -> bool:
-    return value is None or value != value
-
-
 class Range(Reader):
     """The numbers of a RangeIndex."""
 
@@ -298,22 +187,3 @@ class Range(Reader):
     def read(self, start: int, stop: int) -> Sequence[Any]:
         """Cells of rows ``start`` up to ``stop``."""
         return list(self.numbers[start:stop])
-
-
-class Sparse(Reader):
-    """A value here and there, a fill value elsewhere."""
-
-    def __init__(self, values: np.ndarray, places: np.ndarray, fill: Any, rows: int) -> None:
-        self._values, self._places, self._fill, self._rows = values, places, fill, rows
-        self.kind = KINDS[values.dtype.kind]
-
-    def __len__(self) -> int:
-        return self._rows
-
-    def read(self, start: int, stop: int) -> Sequence[Any]:
-        """Cells of rows ``start`` up to ``stop``."""
-        low, high = np.searchsorted(self._places, [start, stop])
-        cells = [self._fill] * (stop - start)
-        for place, value in zip(self._places[low:high].tolist(), self._values[low:high].tolist(), strict=True):
-            cells[place - start] = value
-        return cells

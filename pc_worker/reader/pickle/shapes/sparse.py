@@ -9,7 +9,8 @@ import numpy as np
 from pc_worker.reader.errors import broken, not_a_table
 from pc_worker.reader.index.store import Store
 from pc_worker.reader.pickle.described import Array, Call
-from pc_worker.reader.pickle.shapes.columns import Reader, Sparse
+from pc_worker.reader.pickle.shapes.columns import Reader
+from pc_worker.reader.pickle.shapes.derived import Sparse
 
 
 def sparse_column(store: Store, values: Any, index: Any, fill: Any) -> Reader:

@@ -9,21 +9,23 @@ from pc_worker.reader.pickle import opcodes as op
 from pc_worker.reader.pickle.decode.scalars import SCALARS, counted
 from pc_worker.reader.pickle.walk.calls import build, global_line, newobj, newobj_ex, reduce, stack_global
 from pc_worker.reader.pickle.walk.containers import (
-    additems,
     append,
     appends,
-    dict_from_mark,
-    empty_dict,
     empty_list,
-    empty_set,
     empty_tuple,
-    frozenset_from_mark,
     list_from_mark,
     mark,
-    setitem,
-    setitems,
     tuple_from_mark,
     tuple_of,
+)
+from pc_worker.reader.pickle.walk.mappings import (
+    additems,
+    dict_from_mark,
+    empty_dict,
+    empty_set,
+    frozenset_from_mark,
+    setitem,
+    setitems,
 )
 from pc_worker.reader.pickle.walk.memo_actions import get, get_line, memoize, put, put_line
 from pc_worker.reader.pickle.walk.walker import Action, Walker

@@ -1,4 +1,4 @@
-"""Lists, tuples, dicts and sets being put together: the walker's rules for MARK and what closes it."""
+"""Lists and tuples being put together: the walker's rules for MARK and what closes it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pc_worker.reader.pickle.walk.nodes import (
     Run,
     Special,
 )
-from pc_worker.reader.pickle.walk.realise import key_of, resolve
+from pc_worker.reader.pickle.walk.realise import resolve
 from pc_worker.reader.pickle.walk.walker import Action, Bulk, Mispredicted, Walker
 
 #: A list, its dict, the dict's tuple: a level of nesting opens a few marks at most.
@@ -69,22 +69,6 @@ def empty_list(w: Walker, pos: int) -> int:
     node = Items(w.here(pos), w.referred)
     node.nodes = w.nodes
     node.end, node.finish = w.here(pos + 1), w.base + pos + 1
-    w.push(node)
-    return pos + 1
-
-
-def empty_dict(w: Walker, pos: int) -> int:
-    """EMPTY_DICT."""
-    node = Fields(w.here(pos), w.referred)
-    node.finish = w.base + pos + 1
-    w.push(node)
-    return pos + 1
-
-
-def empty_set(w: Walker, pos: int) -> int:
-    """EMPTY_SET."""
-    node = Bag(w.here(pos), w.referred)
-    node.finish = w.base + pos + 1
     w.push(node)
     return pos + 1
 
@@ -197,14 +181,15 @@ def _open_list(w: Walker) -> Items:
     return top
 
 
-def _check_open(node: Node) -> None:
+def check_open(node: Node) -> None:
+    """Refuse to change a container that the memo handed out."""
     if node.shared:
         raise unsafe("a value is changed after the memo handed it out, or holds itself")
 
 
 def extend(w: Walker, node: Items, entries: list[Entry], *, batched: bool) -> None:
     """Append ``entries`` to the list ``node``; past ``STRIDE`` plain items only their places are kept."""
-    _check_open(node)
+    check_open(node)
     plain, depth = settle(w, entries)
     node.plain, node.depth = node.plain and plain, max(node.depth, depth)
     if w.bulk is not None:
@@ -300,81 +285,3 @@ def _keys_of_row(w: Walker, node: Items, entry: Entry, batch: dict[int, Fields])
             value = resolve(w, entry.target)
             return list(value) if isinstance(value, dict) else None
     return row.keys if isinstance(row, Fields) else None
-
-
-def dict_from_mark(w: Walker, pos: int) -> int:
-    """DICT."""
-    entries, address, referred = since_mark(w)
-    node = Fields(address, referred)
-    w.push(node)
-    _fill(w, node, entries)
-    return pos + 1
-
-
-def setitem(w: Walker, pos: int) -> int:
-    """SETITEM."""
-    value, key = w.pop(), w.pop()
-    _fill(w, _open_dict(w), [key, value])
-    return pos + 1
-
-
-def setitems(w: Walker, pos: int) -> int:
-    """SETITEMS."""
-    entries, _, _ = since_mark(w)
-    _fill(w, _open_dict(w), entries)
-    return pos + 1
-
-
-def _open_dict(w: Walker) -> Fields:
-    top = w.top()
-    if not isinstance(top, Fields):
-        raise unsafe("keys are set on something else than a new dict")
-    return top
-
-
-def _fill(w: Walker, node: Fields, entries: list[Entry]) -> None:
-    _check_open(node)
-    if len(entries) % 2:
-        raise broken("a dict has a key without a value")
-    keys = [key_of(w, key) for key in entries[::2]]
-    odd = sum(isinstance(entry, Node) or type(key) is not str for entry, key in zip(entries[::2], keys, strict=True))
-    if odd > w.limits.plain_keys or (odd and len(node.entries) > 2 * w.limits.plain_keys):
-        raise over_limit(f"a dict has more than {w.limits.plain_keys} keys that are not text")
-    plain, depth = settle(w, entries)
-    node.plain, node.depth = node.plain and plain, max(node.depth, depth)
-    node.entries += entries
-    node.keys += keys
-    node.weight = w.base + w.acting - (node.address & OFFSET) + w.referred - node.referred
-    node.finish = w.base + w.acting + 1
-
-
-def additems(w: Walker, pos: int) -> int:
-    """ADDITEMS."""
-    entries, _, _ = since_mark(w)
-    top = w.top()
-    if not isinstance(top, Bag) or top.frozen:
-        raise unsafe("items are added to something else than a new set")
-    _add_to_set(w, top, entries)
-    return pos + 1
-
-
-def frozenset_from_mark(w: Walker, pos: int) -> int:
-    """FROZENSET."""
-    entries, address, referred = since_mark(w)
-    node = Bag(address, referred)
-    w.push(node)
-    _add_to_set(w, node, entries)
-    node.frozen = True
-    return pos + 1
-
-
-def _add_to_set(w: Walker, node: Bag, entries: list[Entry]) -> None:
-    _check_open(node)
-    odd = sum(not isinstance(key_of(w, entry), str) for entry in entries)
-    node.count += len(entries)
-    if odd and node.count > w.limits.plain_keys:
-        raise over_limit(f"a set has more than {w.limits.plain_keys} items that are not text")
-    plain, depth = settle(w, entries)
-    node.plain, node.depth = node.plain and plain, max(node.depth, depth)
-    node.weight = w.base + w.acting - (node.address & OFFSET) + w.referred - node.referred
-    node.finish = w.base + w.acting + 1
