@@ -1,4 +1,4 @@
-"""CSV files of the kinds that pandas, polars, DuckDB and csvkit test: the rows of pandas, or a refusal."""
+"""CSV files of the kinds that pandas, polars, DuckDB and csvkit test: the rows of pandas, or a rejection."""
 
 from __future__ import annotations
 
