@@ -11,7 +11,7 @@ import numpy as np
 from pc_worker.reader import zones
 from pc_worker.reader.errors import unsafe
 from pc_worker.reader.pickle.allow_list.frequencies import OFFSETS, frequency_name, offset
-from pc_worker.reader.pickle.described import Array, Call, Symbol, Zone
+from pc_worker.reader.pickle.described import Call, Symbol, Zone
 from pc_worker.reader.values import NAT, Interval, Period, Timedelta, Timestamp, moment, span
 
 Key = tuple[str, str]
@@ -233,8 +233,3 @@ CLASSES: dict[Key, Rule] = {
 }
 ARGUMENTS = frozenset({*INDEX_CLASSES, *ARRAY_CLASSES})
 CONSTANTS: dict[Key, Any] = {(f"{_LIBS}.missing", "NA"): None, ("pandas", "NA"): None, ("pandas", "NaT"): None}
-
-
-def is_array(value: object) -> bool:
-    """Whether ``value`` describes a numpy or pandas array."""
-    return isinstance(value, Array) or (isinstance(value, Call) and value.kind in ARRAY_CLASSES.values())

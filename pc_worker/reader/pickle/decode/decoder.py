@@ -73,11 +73,6 @@ class Decoder:
         del self.stack[1:]
         return self.items
 
-    def fetched(self, pos: int) -> Any:
-        """What the reference at ``pos`` refers to."""
-        width = 4 if self.data[pos] == op.LONG_BINGET else 1
-        return self.entry(int.from_bytes(self.data[pos + 1 : pos + 1 + width], "little"))
-
     def entry(self, index: int) -> Any:
         """The value of memo entry ``index``.
 
