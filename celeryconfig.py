@@ -1,4 +1,4 @@
-"""Celery's settings, each with its reason; read by ``celery -A tasks …`` and by every part of the stack."""
+"""Celery's settings, each with its reason; read by ``celery -A tasks …`` and by every component of the stack."""
 
 from __future__ import annotations
 
@@ -19,65 +19,65 @@ with ended_in_one_line():
     _settings = read_settings()
     _broker = broker(_settings)
 
-TRANSPORT_ALIASES.update(ALIASES)  # what lies in a queue is checked before kombu and Celery see it
+TRANSPORT_ALIASES.update(ALIASES)  # every entry of a queue is validated before kombu and Celery see it
 worker_consumer = "tasks.reception:CarefulConsumer"
 
 broker_url = result_backend = _broker.for_celery
 broker_use_ssl = redis_backend_use_ssl = _broker.tls_for_celery
 
-# The hard limit ends a hang in native code; leases (330 s) and the visibility timeout (1200 s) outlast it, so that
-# neither a second attempt nor a redelivery meets a live first one.
+# The hard limit ends a hang in native code. Leases (330 s) and the visibility timeout (1200 s) are longer, so neither a
+# second attempt nor a redelivery starts while the first attempt runs.
 task_soft_time_limit = 240
 task_time_limit = TASK_LIMIT_S
-visibility_timeout = 1200  # the shortest of all apps on one broker wins, hence in all three places
+visibility_timeout = 1200  # the shortest of all apps on one broker applies, so it is set in all three places
 
 broker_transport_options: dict[str, Any] = {
     "visibility_timeout": visibility_timeout,
-    "unacked_restore_interval": 10,  # with the throttle of 1: a sweep every 10 s instead of every 100 s
+    "unacked_restore_interval": 10,  # with a throttle of 1: a sweep every 10 s instead of every 100 s
     "unacked_restore_throttle": 1,
-    "socket_timeout": 30,  # without one a half-open connection is waited on for ever
+    "socket_timeout": 30,  # without it a half-open connection blocks forever
     "socket_connect_timeout": 5,
     "socket_keepalive": True,
     "health_check_interval": 25,
-    "queue_order_strategy": "round_robin",  # no kind of work waits for all of another
-    "priority_steps": [0],  # fairness is the queues': four lists each would make every look four times as long
+    "queue_order_strategy": "round_robin",  # no kind of work waits until another is finished
+    "priority_steps": [0],  # fairness comes from the queues; four lists each would make every BRPOP four times as long
 }
 result_backend_transport_options = {"visibility_timeout": visibility_timeout}
 redis_socket_keepalive = True
 redis_backend_health_check_interval = 25
 broker_connection_retry_on_startup = True
-broker_connection_max_retries = None  # a worker outlives any outage of the broker
-broker_pool_acquire_timeout = 30  # the default waits for ever
+broker_connection_max_retries = None  # a worker survives any outage of the broker
+broker_pool_acquire_timeout = 30  # the default waits forever
 
-# JSON only: no pickle ever travels on the broker.
+# JSON only: no pickle is ever sent through the broker.
 accept_content = ["json"]
 task_serializer = "json"
 result_serializer = "json"
 
-# A message is acknowledged when its work is done; a lost child sends it back, three times at most; what then is
-# still missing is found by the ledger.
+# A message is acknowledged when its work is done. A lost pool process returns it, at most three times; after that
+# `reconcile` finds the work in the ledger.
 task_acks_late = True
 worker_prefetch_multiplier = 1
-worker_disable_prefetch = True  # taken when a process is free for it: a worker that joins late gets its share
+worker_disable_prefetch = True  # taken when a process is free: a worker that joins late gets work at once
 task_reject_on_worker_lost = True
 task_retry_on_worker_lost = True
 task_acks_on_failure = True
 task_acks_on_timeout = True
 worker_cancel_long_running_tasks_on_connection_loss = False  # True loses running tasks when Redis restarts
 task_store_errors_even_if_ignored = False
-result_expires = 3600  # results are for people: nothing is decided by one
+result_expires = 3600  # results are for people: nothing depends on one
 
-worker_soft_shutdown_timeout = 0  # it sleeps all of its time: tasks/stopping.py sets the limit to an orderly end
+worker_soft_shutdown_timeout = 0  # it always sleeps its whole time: tasks/stopping.py limits an orderly shutdown
 worker_max_tasks_per_child = 200
 worker_pool_start_method = "spawn"  # no fork into torch's or the tokenizer's threads
 worker_proc_alive_timeout = 60
 worker_hijack_root_logger = False
-worker_send_task_events = True  # Flower lives on them
+worker_send_task_events = True  # Flower needs them
 task_send_sent_event = True
 task_track_started = True
 
-# Own queues for each kind of work and each domain, so that none waits behind another (tasks/queues.py); without a route
-# here, a message goes where its sender says, or to `celery`.
+# Each kind of work and each domain has its own queues, so none waits behind another (tasks/queues.py). A message
+# without a route here goes to the queue that its sender names, or to `celery`.
 task_default_queue = DEFAULT
 task_queues = [Queue(name) for name in all_queues()]
 task_routes = {
@@ -93,7 +93,7 @@ task_routes = {
 }
 
 timezone = "UTC"
-beat_max_loop_interval = 30  # how late beat notices that the clock was set
+beat_max_loop_interval = 30  # seconds until beat notices that the clock was set
 _every: dict[str, float] = {
     "reconcile": _settings.reconcile_s,
     "maintain_indexes": _settings.maintain_indexes_s,
@@ -113,6 +113,6 @@ if _settings.batch_servers:
             "kwargs": {"domain": _domain},
             "schedule": Every(_settings.push_s),
         }
-# An upkeep message that waited for a whole period is worth nothing: the next one does its work.
+# A maintenance message that waited for a whole period is useless: the next one does its work.
 for _entry in beat_schedule.values():
     _entry["options"] = {"expires": _entry["schedule"].run_every.total_seconds()}

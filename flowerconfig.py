@@ -9,36 +9,35 @@ from typing import Any
 import tornado.web as _web
 from flower.views.monitor import Metrics
 
-max_tasks = 5_000  # the default of 100,000 grows for weeks
+max_tasks = 5_000  # with the default of 100,000 memory grows for weeks
 max_workers = 200
-purge_offline_workers = 3_600  # seconds; a container that was replaced has another name
-persistent = False  # what happened is in the ledger: `jobs`, `status`
+purge_offline_workers = 3_600  # seconds; a replaced container has another name
+persistent = False  # the history is in the ledger: `jobs`, `status`
 
-# Flower shows; `cancel` and `resume` steer. A message revoked here would only be sent again by `reconcile`.
+# Flower only shows; `cancel` and `resume` control jobs. `reconcile` would send a message that is revoked here again.
 read_only = True
 
-# Flower leaves its metrics open: they name workers and tasks. `/healthcheck` stays so, for probes without a secret: it
-# says OK and nothing else.
+# Flower serves its metrics without a password, and they name workers and tasks. `/healthcheck` stays open, for probes
+# without a secret: it answers OK and nothing else.
 Metrics.get = _web.authenticated(Metrics.get)
 
 tasks_columns = "name,kwargs,result,state,runtime,received,worker"
 
-
-#: A result that its task keeps to itself: a search's.
+#: The display form of a result that its task hides: a search's.
 CUT_SHORT = "{, ...}"
-#: Shown first: a cell of Flower's table ends after some 50 characters.
+#: Shown first: a cell of Flower's table ends after about 50 characters.
 FIRST = ("chunk_no", "domain", "path", "result", "written", "unchanged", "skipped", "dead")
 
 
 def format_task(task: Any) -> Any:
-    """Show arguments and results as words."""
+    """Show arguments and results as ``name=value`` lists."""
     task.kwargs = _readable(task.kwargs, without=(None, []))
     task.result = _readable(task.result, without=(None, [], 0))
     return task
 
 
 def _readable(shown: str | None, *, without: Collection[object]) -> str | None:
-    """Give ``a=1, b=2`` for the text of a dict; any other text stays as it is."""
+    """Return ``a=1, b=2`` for the text of a dict; any other text stays as it is."""
     try:
         values = ast.literal_eval(shown or "")
     except (ValueError, SyntaxError):

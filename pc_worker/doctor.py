@@ -17,7 +17,7 @@ from pc_worker.encoding import identify_model
 from pc_worker.errors import PcWorkerError
 from pc_worker.hot_buffer import check_policy, check_version, count_dead, newest_dead, server_info
 from pc_worker.requirements import DISTRIBUTION, MODELS, installed, requirements
-from pc_worker.services.declarations import odd_domains
+from pc_worker.services.declarations import changed_domains
 from pc_worker.services.maintenance.restored import domains_behind
 from pc_worker.settings import Settings, split_address
 from pc_worker.store.db.connection import Database
@@ -134,7 +134,7 @@ def _postgres(url: str) -> Iterator[Finding]:
         yield _checked(check, mend, functools.partial(look, url))
 
     def declared() -> str:
-        odd = odd_domains(database)
+        odd = changed_domains(database)
         changed = [state.sentence for state in odd if state.state == "changed"]
         if changed:
             raise PcWorkerError("; ".join(changed))

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.installation import CHECKOUT, default_home
+from pc_worker.model import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS
 from pc_worker.secret_files import secrets_in_files
 from pc_worker.urls import WrongUrl, read_database_url, read_redis_url
 
@@ -98,6 +99,8 @@ class Settings(BaseSettings):
     concurrency: int = Field(default=0, ge=0, le=256)
     #: Most bytes of a domain's queue in Redis. The default is about 40 chunks of rows with 1,536 dimensions.
     queue_max_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
+    #: Rows per chunk of an ingest. Larger chunks need fewer messages and more memory.
+    chunk_size: int = Field(default=DEFAULT_CHUNK_ROWS, ge=1, le=MAX_CHUNK_ROWS)
     #: Most chunks of one job in the broker at once. Keeps the broker small and small jobs quick.
     chunks_in_flight: int = Field(default=32, ge=1, le=10_000)
     #: `DOMAIN=ROWS_PER_SECOND`, comma-separated: rate limits. Other domains have none.

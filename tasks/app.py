@@ -1,4 +1,4 @@
-"""The Celery app, its per-process services, and what every task has in common."""
+"""The Celery app, its per-process services, and the base classes of all tasks."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from pc_worker.wiring import check_servers, make_services
 from tasks.arguments import Arguments, NoArguments, read_arguments
 from tasks.starting import ended_in_one_line
 
-#: Tells a pool process who its parent was when it was started.
+#: Environment variable with the pid of the worker that starts the pool processes.
 WORKER_PID = "PCW_POOL_PARENT"
 
 
 class Loader(AppLoader):
-    """Celery's loader, which would import from the working folder: a file of a user there is no module of ours."""
+    """Celery's loader without imports from the working folder, where a user's file may have a module's name."""
 
     def import_from_cwd(self, module: str, imp: Any = None, package: str | None = None) -> Any:
-        """Import a module as any other."""
+        """Import a module as Python does."""
         return (imp or self.import_module)(module, package=package)
 
 
 app = Celery(
     "pc_worker",
     loader=Loader,
-    include=["tasks.ingest", "tasks.upkeep", "tasks.search", "tasks.delivery", "tasks.watchdog", "tasks.stopping"],
+    include=["tasks.ingest", "tasks.maintenance", "tasks.search", "tasks.delivery", "tasks.watchdog", "tasks.stopping"],
 )
 app.steps["consumer"].add("tasks.reception:Holding")
 app.config_from_object("celeryconfig")
 
 
 class Worker:
-    """This process's settings and services, made on first use: the only mutable object of the module."""
+    """This process's settings and services, created on first use: the only mutable object of the module."""
 
     def __init__(self) -> None:
         self._settings: Settings | None = None
@@ -74,28 +74,28 @@ worker = Worker()
 
 
 class CheckedTask(Task):
-    """Reads its arguments strictly before it begins: a call that is wrong fails at once, with one sentence."""
+    """A task that validates its arguments strictly before it runs: an invalid call fails at once, with one sentence."""
 
-    #: What it may be called with; it gets an object of this class.
+    #: The model of its arguments; the task is called with an object of this class.
     arguments: type[Arguments] = NoArguments
     Request = "tasks.reception:CarefulRequest"
-    typing = False  # Celery's own check knows names only, and speaks of Python
+    typing = False  # Celery's own check knows names only, and its message is about Python
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the task; outside of what is tried again, as a wrong call stays wrong."""
+        """Run the task. Arguments are read outside the part that is retried: an invalid call stays invalid."""
         try:
             asked = read_arguments(self.name, self.arguments, args, kwargs)
         except InvalidRequest as exc:
-            self.refuse(args, kwargs, exc)
+            self.on_invalid_call(args, kwargs, exc)
             raise
         return self.run() if isinstance(asked, NoArguments) else self.run(asked)
 
-    def refuse(self, args: Sequence[Any], kwargs: Mapping[str, Any], error: InvalidRequest) -> None:
-        """Do what is due when a call was refused."""
+    def on_invalid_call(self, args: Sequence[Any], kwargs: Mapping[str, Any], error: InvalidRequest) -> None:
+        """Handle an invalid call; the default does nothing more than fail."""
 
 
-class PatientTask(CheckedTask):
-    """Retries, with jitter, what may pass later: a service that is away, a conflict; nothing else."""
+class RetryingTask(CheckedTask):
+    """A task that is retried, with jitter, after errors that may pass: a server that is away, a conflict."""
 
     throws = (PcWorkerError,)
     autoretry_for = (Unavailable, Conflict)
@@ -103,14 +103,14 @@ class PatientTask(CheckedTask):
     retry_backoff = 1
     retry_backoff_max = 30
     retry_jitter = True
-    #: Seconds until the message of a process that died comes again; Celery's own three minutes would leave it to
-    #: `reconcile`.
+    #: Seconds until the message of a dead process is delivered again. Celery's default is three minutes, and
+    #: `reconcile` would send it first.
     default_retry_delay = 1
 
 
 @signals.celeryd_init.connect
 def _begin(**_: Any) -> None:
-    """Check the servers and serve the worker's metrics, however it was started."""
+    """Check the servers and serve the worker's metrics, with any way of starting it."""
     _logs()
     with ended_in_one_line():
         check_servers(worker.settings, patient=True)
@@ -119,7 +119,7 @@ def _begin(**_: Any) -> None:
 
 @signals.celeryd_after_setup.connect
 def _no_other_log(**_: Any) -> None:
-    """Let pool processes not begin with a log of Celery's own form."""
+    """Keep pool processes from setting up a log in Celery's format."""
     os.environ.pop("_MP_FORK_LOGLEVEL_", None)
 
 
@@ -140,7 +140,7 @@ def _start(**_: Any) -> None:
         return  # a solo pool: the worker itself
     die_with_parent()
     if os.environ.get(WORKER_PID, str(os.getppid())) != str(os.getppid()):
-        os._exit(1)  # the worker died before the line above, and no signal would ever come
+        os._exit(1)  # the worker died before the line above, so the parent-death signal would never come
 
 
 @signals.worker_process_shutdown.connect
@@ -150,14 +150,14 @@ def _stop(**_: Any) -> None:
 
 @signals.task_prerun.connect
 def _bind(task_id: str, task: Task, kwargs: dict[str, Any], **_: Any) -> None:
-    given = {name: kwargs.get(name) for name in ("job_id", "chunk_no", "domain")}  # not yet checked
+    given = {name: kwargs.get(name) for name in ("job_id", "chunk_no", "domain")}  # not validated yet
     ids = {name: value for name, value in given.items() if isinstance(value, int | str) and str(value).isprintable()}
     structlog.contextvars.bind_contextvars(task=task.name, task_id=task_id, **ids)
 
 
 @signals.task_retry.connect
 def _count_retry(sender: Task, reason: Any, **_: Any) -> None:
-    if getattr(reason, "exc", None) is not None:  # else it only moves to another queue
+    if getattr(reason, "exc", None) is not None:  # otherwise it only moves to another queue
         metrics.RETRIES.labels(task=sender.name).inc()
 
 

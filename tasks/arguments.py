@@ -1,4 +1,4 @@
-"""What each task may be called with: one strict model a task, and one sentence for what is wrong."""
+"""The arguments of each task: one strict model per task, and one sentence for the first error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pc_worker.services.ingest.submit import MOST_DEAD, IngestRequest
 LARGEST = 2**63 - 1
 LONGEST_PATH = 4096
 LONGEST_TEXT = 100_000
-#: Schemes of sources that are no files.
+#: Schemes of sources that are not files.
 SCHEMES: tuple[str, ...] = ()
 
 _shown = reprlib.Repr()
@@ -24,15 +24,15 @@ _shown.maxstring = _shown.maxother = 80
 _shown.maxlong = 40
 
 
-def _sound(text: str) -> str:
-    """Give what PostgreSQL can store."""
+def _storable(text: str) -> str:
+    """Return the text if PostgreSQL can store it."""
     if "\0" in text:
         raise ValueError("holds NUL")
-    text.encode()  # unpaired surrogates: a ValueError, too
+    text.encode()  # unpaired surrogates raise a ValueError, too
     return text
 
 
-def _place(path: str) -> str:
+def _absolute(path: str) -> str:
     if not path.startswith(("/", *SCHEMES)):
         raise ValueError("is relative")
     return path
@@ -50,11 +50,13 @@ def _distinct(names: list[str]) -> list[str]:
     return names
 
 
-Text = Annotated[str, Field(max_length=1000), AfterValidator(_sound)]
-LongText = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_sound)]
+Text = Annotated[str, Field(max_length=1000), AfterValidator(_storable)]
+LongText = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_storable)]
 Filled = Annotated[Text, Field(min_length=1)]
 JobId = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
-Path = Annotated[str, Field(min_length=1, max_length=LONGEST_PATH), AfterValidator(_sound), AfterValidator(_place)]
+Path = Annotated[
+    str, Field(min_length=1, max_length=LONGEST_PATH), AfterValidator(_storable), AfterValidator(_absolute)
+]
 
 TEXT = "text of at most 1,000 characters without NUL and unpaired surrogates"
 FILLED = TEXT.replace("text of at most", "text of 1 to")
@@ -63,13 +65,13 @@ JOB_ID = "text of 1 to 200 characters that can be seen"
 
 
 class Arguments(BaseModel):
-    """A task's arguments; each field's description completes "must be …"."""
+    """The arguments of one task; each field's description completes "must be …"."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class NoArguments(Arguments):
-    """For tasks that take none."""
+    """For tasks without arguments."""
 
 
 class Ingest(Arguments):
@@ -95,12 +97,12 @@ class Ingest(Arguments):
     )
 
     def request(self) -> IngestRequest:
-        """What is asked for, as the service takes it."""
+        """Return the request for the service; without ``chunk_size`` the setting decides."""
         options = Options(self.source, self.id_column, tuple(self.text_columns or ()), self.vector_column)
         return IngestRequest(
             path=self.path,
             domain=self.domain,
-            chunk_size=self.chunk_size,
+            chunk_size=self.chunk_size if "chunk_size" in self.model_fields_set else None,
             max_dead=self.max_dead,
             options=options,
             delimiter=self.delimiter,
@@ -127,7 +129,7 @@ class Push(Arguments):
 
 
 class Search(Arguments):
-    """Arguments of ``pc_worker.search``; the service says what it makes of them."""
+    """Arguments of ``pc_worker.search``; the service checks their values."""
 
     query: LongText = Field(
         description=f"text of at most {LONGEST_TEXT:,} characters without NUL and unpaired surrogates"
@@ -150,10 +152,10 @@ AnyArguments = TypeVar("AnyArguments", bound=Arguments)
 def read_arguments(
     task: str, model: type[AnyArguments], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> AnyArguments:
-    """Give a call's arguments.
+    """Return a call's arguments, validated.
 
     Raises:
-        InvalidRequest: Naming the first argument that is wrong.
+        InvalidRequest: If an argument is wrong; names the first one.
     """
     given = _by_name(task, model, args, kwargs)
     try:
@@ -163,8 +165,8 @@ def read_arguments(
         raise InvalidRequest(f"{task}: {_sentence(model, str(fault['loc'][0]), fault['type'], given)}") from exc
 
 
-def lenient(model: type[Arguments], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Give arguments by name, as far as they have one."""
+def named_arguments(model: type[Arguments], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments by name, not validated; positional ones beyond the known names are left out."""
     return dict(zip(model.model_fields, args, strict=False)) | dict(kwargs)
 
 
@@ -174,7 +176,7 @@ def _by_name(task: str, model: type[Arguments], args: Sequence[Any], kwargs: Map
         raise InvalidRequest(f"{task}: it takes {len(names)} arguments at most, not {len(args)}")
     if twice := set(names[: len(args)]) & kwargs.keys():
         raise InvalidRequest(f"{task}: {min(twice)} is given twice")
-    return lenient(model, args, kwargs)
+    return named_arguments(model, args, kwargs)
 
 
 def _sentence(model: type[Arguments], name: str, fault: str, given: Mapping[str, Any]) -> str:
@@ -187,16 +189,16 @@ def _sentence(model: type[Arguments], name: str, fault: str, given: Mapping[str,
 
 
 def usable_job_id(value: Any) -> str | None:
-    """Give a value that may stand for a job; None for any other."""
+    """Return the value if it may be a job's id, else None."""
     try:
         return TypeAdapter(JobId).validate_python(value, strict=True)
     except ValidationError:
         return None
 
 
-def text_or_nothing(value: Any) -> str:
-    """Give a value that can be stored as text, shortened; nothing for any other."""
+def storable_text(value: Any) -> str:
+    """Return the value, shortened, if it is text that can be stored, else ``""``."""
     try:
-        return TypeAdapter(Annotated[str, AfterValidator(_sound)]).validate_python(value, strict=True)[:LONGEST_PATH]
+        return TypeAdapter(Annotated[str, AfterValidator(_storable)]).validate_python(value, strict=True)[:LONGEST_PATH]
     except ValidationError:
         return ""

@@ -1,7 +1,7 @@
-"""The broker's connection: what lies in a queue is checked before Celery sees it, and what is no message is taken off.
+"""The broker's transport: every entry of a queue is validated before Celery sees it; invalid ones are removed.
 
-Kombu takes it for granted that each entry of a list is an envelope of its own making. One that is not raises an error
-in the worker's main loop: the worker ends, or takes it for a lost connection, puts it back, and meets it again.
+Kombu assumes that each entry of a list is an envelope that it wrote. An entry that is not raises an error in the
+worker's main loop: the worker exits, or treats it as a lost connection, puts the entry back and reads it again.
 """
 
 from __future__ import annotations
@@ -16,21 +16,18 @@ from pydantic import ValidationError
 
 from pc_worker.hot_buffer import insert_dead_message, is_away
 from pc_worker.logs import get_logger
-from tasks.envelope import MOST_BYTES, Envelope, Unfit, check_shallow, first_fault
+from tasks.envelope import MOST_BYTES, Envelope, InvalidMessage, check_shallow, first_fault
 
 log = get_logger(__name__)
 
-
-#: Celery cuts the arguments as they are shown at about this length.
+#: Celery cuts the displayed arguments at about this length, in characters.
 LONGEST_SHOWN = 1024
-
-
-#: What comes before the name of a key that is no list, and was found in a queue's place.
-PUT_ASIDE = "pcw:no_queue:"
+#: Prefix for the new name of a key that has a queue's name but is not a list.
+RENAMED = "pcw:no_queue:"
 
 
 class Intake:
-    """Counts every message that this process took off a queue, whatever it was: a worker that takes is not stalled."""
+    """A count of all messages that this process took from a queue, valid or not: a worker that takes is not stalled."""
 
     def __init__(self) -> None:
         self.messages = 0
@@ -39,41 +36,41 @@ class Intake:
 INTAKE = Intake()
 
 
-def bury_message(channel: Any, message: bytes, *, queue: str, reason: str) -> None:
-    """Keep a message that cannot be taken in, and say so once; it is gone from its queue already."""
+def store_dead_message(channel: Any, message: bytes, *, queue: str, reason: str) -> None:
+    """Log an invalid message and keep it as a dead message; it is no longer in its queue."""
     log.warning("dead_message", queue=queue, reason=reason, bytes=len(message))
     with channel.conn_or_acquire() as client:
         insert_dead_message(client, message, queue=queue, reason=reason)
 
 
 def open_envelope(item: bytes, queue: str) -> dict[str, Any]:
-    """Give the envelope that an entry of a queue holds; where it goes back to is where it was found.
+    """Return the envelope in an entry of a queue; if it is restored, it goes back to the queue where it was found.
 
     Raises:
-        Unfit: If it is none that kombu can work with.
+        InvalidMessage: If kombu could not process it.
     """
     if len(item) > MOST_BYTES:
-        raise Unfit(f"it is longer than {MOST_BYTES:,} bytes")
+        raise InvalidMessage(f"it is longer than {MOST_BYTES:,} bytes")
     try:
         envelope = loads(bytes_to_str(item))
-        mend_decoration(envelope)
+        clean_display_fields(envelope)
         json.dumps(envelope, ensure_ascii=False).encode()  # no unpaired surrogates, and no values of other types
     except Exception as exc:  # kombu's decoder knows types of its own, each with errors of its own
-        raise Unfit(f"it is no JSON text: {type(exc).__name__}") from exc
+        raise InvalidMessage(f"it is no JSON text: {type(exc).__name__}") from exc
     try:
         Envelope.model_validate(envelope)
     except ValidationError as exc:
-        raise Unfit(f"its envelope is wrong: {first_fault(exc)}") from exc
+        raise InvalidMessage(f"its envelope is wrong: {first_fault(exc)}") from exc
     if envelope["headers"].get("compression"):
-        raise Unfit("its body is compressed")  # a few bytes may stand for gigabytes
+        raise InvalidMessage("its body is compressed")  # a few bytes may expand to gigabytes
     check_shallow(envelope["headers"])
     check_shallow(envelope["properties"])
     envelope["properties"]["delivery_info"] |= {"exchange": "", "routing_key": queue}
     return envelope  # type: ignore[no-any-return]  # the model has checked it
 
 
-def mend_decoration(envelope: Any) -> None:
-    """Make sound how the sender shows the arguments: it is for people's eyes, and decides nothing."""
+def clean_display_fields(envelope: Any) -> None:
+    """Make the sender's display form of the arguments storable: it is only shown to people."""
     if isinstance(envelope, dict) and isinstance(headers := envelope.get("headers"), dict):
         for name in ("argsrepr", "kwargsrepr"):
             shown = headers.pop(name, None)
@@ -82,31 +79,32 @@ def mend_decoration(envelope: Any) -> None:
 
 
 class QoS(kombu_redis.QoS):
-    """Gives unacknowledged messages back; one that is spoilt does not stop those behind it."""
+    """Kombu's record of unacknowledged messages; an invalid one does not stop the restoring of the others."""
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
-        """Put an unacknowledged message back into its queue, or bury it."""
+        """Put an unacknowledged message back into its queue, or make it a dead message."""
         try:
             super().restore_by_tag(tag, client=client, leftmost=leftmost)
         except Exception as exc:
             if is_away(exc):
                 raise
-            self._bury(tag, exc)
+            self._remove_invalid(tag, exc)
 
-    def _bury(self, tag: Any, error: Exception) -> None:
+    def _remove_invalid(self, tag: Any, error: Exception) -> None:
         with self.channel.conn_or_acquire() as client:
             message = client.hget(self.unacked_key, tag) or b""
-        bury_message(self.channel, bytes(message), queue=self.unacked_key, reason=str(error) or type(error).__name__)
+        reason = str(error) or type(error).__name__
+        store_dead_message(self.channel, bytes(message), queue=self.unacked_key, reason=reason)
         self._remove_from_indices(tag).execute()
 
 
 class Channel(kombu_redis.Channel):
-    """A channel that delivers envelopes and nothing else."""
+    """A channel that delivers valid envelopes only."""
 
     QoS = QoS
 
     def _brpop_read(self, **options: Any) -> bool:
-        """As kombu's, but what was popped is looked at before it is delivered."""
+        """Do as kombu's method, but validate what was popped before it is delivered."""
         try:
             try:
                 popped = self.client.parse_response(self.client.connection, "BRPOP", **options)
@@ -114,7 +112,7 @@ class Channel(kombu_redis.Channel):
                 self.client.connection.disconnect()
                 raise
             except self.ResponseError as exc:
-                self._clear_the_way(exc)
+                self._rename_other_types(exc)
                 popped = None
             if not popped:
                 raise kombu_redis.Empty
@@ -126,44 +124,47 @@ class Channel(kombu_redis.Channel):
             self._in_poll = None
             self._flush_brpop_reauth()
 
-    def _clear_the_way(self, error: Exception) -> None:
-        """Put aside what stands in a queue's place and is no list: nothing could be taken from any queue."""
+    def _rename_other_types(self, error: Exception) -> None:
+        """Rename keys that have a queue's name but are not lists: with one of them, BRPOP fails for all queues."""
         found = []
         with self.conn_or_acquire() as client:
             for queue in self.active_queues:
                 if (kind := bytes_to_str(client.type(queue))) not in ("list", "none"):
-                    client.rename(queue, f"{PUT_ASIDE}{queue}")
+                    client.rename(queue, f"{RENAMED}{queue}")
                     found.append((queue, kind))
         if not found:
             raise error
         for queue, kind in found:
-            bury_message(self, b"", queue=queue, reason=f"a {kind} stood in its place: it is {PUT_ASIDE}{queue} now")
+            store_dead_message(
+                self, b"", queue=queue, reason=f"a {kind} had the queue's name: it is {RENAMED}{queue} now"
+            )
 
     def _take(self, item: bytes, queue: str) -> None:
-        """Deliver what an entry of a queue holds, or bury the entry."""
+        """Deliver an entry of a queue, or make it a dead message."""
         INTAKE.messages += 1
         try:
             envelope = open_envelope(item, queue)
             self._check_body(envelope)
-        except Unfit as exc:
-            bury_message(self, item, queue=queue, reason=str(exc))
+        except InvalidMessage as exc:
+            store_dead_message(self, item, queue=queue, reason=str(exc))
             return
         try:
             self.connection._deliver(envelope, queue)
         except Exception as exc:
             if is_away(exc):
                 raise
-            bury_message(self, item, queue=queue, reason=f"nobody could take it: {type(exc).__name__}: {exc}")
+            reason = f"it could not be delivered: {type(exc).__name__}: {exc}"
+            store_dead_message(self, item, queue=queue, reason=reason)
             self.basic_reject(envelope["properties"]["delivery_tag"])
 
     def _check_body(self, envelope: dict[str, Any]) -> None:
         try:
             self.decode_body(envelope["body"], envelope["properties"].get("body_encoding"))
         except ValueError as exc:
-            raise Unfit(f"its body is no base64: {exc}") from exc
+            raise InvalidMessage(f"its body is no base64: {exc}") from exc
 
     def _receive_one(self, c: Any) -> Any:
-        """As kombu's; a broadcast is for whoever listens, so one that cannot be read is not kept."""
+        """Do as kombu's method; an unreadable broadcast is dropped, as it is only for current listeners."""
         try:
             return super()._receive_one(c)
         except kombu_redis.Empty:
@@ -180,17 +181,17 @@ class Channel(kombu_redis.Channel):
         try:
             Envelope.model_validate(payload)
         except ValidationError as exc:
-            raise Unfit(f"its envelope is wrong: {first_fault(exc)}") from exc
+            raise InvalidMessage(f"its envelope is wrong: {first_fault(exc)}") from exc
         if not isinstance(routing_key, str) or not isinstance(exchange, str) or not self._lookup(exchange, routing_key):
-            raise Unfit("it says no queue to go back to")
+            raise InvalidMessage("it names no queue to go back to")
         super()._do_restore_message(payload, exchange, routing_key, pipe, leftmost)
 
 
 class Transport(kombu_redis.Transport):
-    """Redis, with channels that check what they read."""
+    """Kombu's transport for Redis, with channels that validate what they read."""
 
     Channel = Channel
 
 
-#: Schemes of broker URLs that this transport takes the place of.
+#: Schemes of broker URLs for which this transport replaces kombu's.
 ALIASES = dict.fromkeys(("redis", "rediss"), f"{__name__}:Transport")

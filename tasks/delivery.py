@@ -11,8 +11,8 @@ from pc_worker.services.push.push import PushRequest, push
 from tasks.app import CheckedTask, app, worker
 from tasks.arguments import Push
 
-#: Longer than the 40 minutes that one call may take. The broker sends the message again meanwhile: that run finds the
-#: push at work and ends at once.
+#: Longer than the 40 minutes that one call may take. Meanwhile the broker delivers the message again: that run finds
+#: the push in progress and ends at once.
 LIMIT_S = 2_700
 
 
@@ -25,13 +25,13 @@ LIMIT_S = 2_700
     time_limit=LIMIT_S + 60,
 )
 def push_to_batch_server(asked: Push) -> dict[str, Any]:
-    """Push what is new, or what comes after ``after``; what is left when its time is up goes into a message of its own.
+    """Push the new rows, or those after ``after``; when its time is up, a new message continues with the rest.
 
-    Never retried by Celery: the push has its own patience, and beat begins the next one.
+    Never retried by Celery: the push retries by itself, and beat starts the next one.
     """
     settings = worker.settings
     request = PushRequest(domain=asked.domain, address=asked.address, after=asked.after)
-    # By then the next push is due: what waits in the worker's other queues goes first.
+    # The next push is due by then, and the worker's other queues get their turn.
     limits = PushLimits(run_s=settings.push_s)
     done = push(worker.services.database, request, servers=settings.batch_servers, limits=limits)
     if done.state == "more":

@@ -1,4 +1,4 @@
-"""What a message must look like to be taken in: its envelope, and the task message in it."""
+"""The form of a valid message: its envelope, and the task message in it."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import Annotated, Any, Literal
 from celery.app.task import Context
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-#: A search's text is by far the longest thing that a message carries.
+#: The text of a search is by far the longest content of a message.
 MOST_BYTES = 4 * 1024 * 1024
 DEEPEST = 4
 
 
-class Unfit(Exception):
-    """The message cannot be taken in; ``str()`` says why."""
+class InvalidMessage(Exception):
+    """The message is invalid; ``str()`` is the reason."""
 
 
 def check_shallow(value: Any, depth: int = DEEPEST) -> None:
-    """Check that a value is not nested more than ``depth`` deep.
+    """Check that a value is nested at most ``depth`` deep.
 
     Raises:
-        Unfit: If it is.
+        InvalidMessage: If it is nested deeper.
     """
     inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else ()
     if inner and depth == 0:
-        raise Unfit(f"its headers or properties are nested more than {DEEPEST} deep")
+        raise InvalidMessage(f"its headers or properties are nested more than {DEEPEST} deep")
     for each in inner:
         check_shallow(each, depth - 1)
 
 
 def first_fault(error: ValidationError) -> str:
-    """Say in a few words what a model found first.
+    """Return the first error of a model in a few words.
 
     >>> first_fault(ValidationError.from_exception_data("", [{"type": "missing", "loc": ("id",), "input": {}}]))
     'id: field required'
@@ -48,38 +48,38 @@ def _printable(text: str) -> str:
     return text
 
 
-def _moment(text: str) -> datetime:
-    """Read a moment in ISO 8601; without an offset it is UTC."""
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _timestamp(text: str) -> datetime:
+    """Parse a timestamp in ISO 8601; without an offset it is UTC."""
+    timestamp = datetime.fromisoformat(text)
+    return timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)
 
 
-def _is_moment(text: str) -> str:
-    _moment(text).timestamp()
+def _is_timestamp(text: str) -> str:
+    _timestamp(text).timestamp()
     return text
 
 
 Name = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
 Text = Annotated[str, Field(max_length=10_000)]
-Moment = Annotated[str, Field(max_length=64), AfterValidator(_is_moment)]
+Timestamp = Annotated[str, Field(max_length=64), AfterValidator(_is_timestamp)]
 Seconds = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 
 
-class Shape(BaseModel):
-    """Strict in what it names; what it does not name may be there."""
+class MessagePart(BaseModel):
+    """Base of all models here: strict for the fields it names; other fields are allowed."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
 
-class DeliveryInfo(Shape):
+class DeliveryInfo(MessagePart):
     """Where a message was sent to."""
 
     exchange: str
     routing_key: str
 
 
-class Properties(Shape):
-    """What kombu needs to deliver, restore and acknowledge a message."""
+class Properties(MessagePart):
+    """The properties that kombu needs to deliver, restore and acknowledge a message."""
 
     delivery_tag: Name
     delivery_info: DeliveryInfo
@@ -89,7 +89,7 @@ class Properties(Shape):
     priority: int | None = Field(default=None, ge=0, le=255)
 
 
-class Envelope(Shape):
+class Envelope(MessagePart):
     """A message as kombu writes it into a list."""
 
     body: str
@@ -99,15 +99,15 @@ class Envelope(Shape):
     content_encoding: Name | None = Field(default=None, alias="content-encoding")
 
 
-class Fields(Shape):
+class Fields(MessagePart):
     """The fields of a task message: headers in Celery's protocol 2, part of the body in protocol 1."""
 
     id: Name
     task: Name
     lang: Text | None = None
     shadow: Text | None = None
-    eta: Moment | None = None
-    expires: Moment | None = None
+    eta: Timestamp | None = None
+    expires: Timestamp | None = None
     group: Name | None = None
     group_index: int | None = None
     retries: int | None = Field(default=None, ge=0, le=1_000_000)
@@ -124,14 +124,14 @@ class Fields(Shape):
     redelivered: bool | None = None
 
 
-class Signature(Shape):
-    """A task to be called later on."""
+class Signature(MessagePart):
+    """A task that is called later."""
 
     task: Name
 
 
-class Embed(Shape):
-    """What follows a task."""
+class Embed(MessagePart):
+    """The tasks that follow a task."""
 
     callbacks: list[Signature] | None = None
     errbacks: list[Signature] | None = None
@@ -139,8 +139,8 @@ class Embed(Shape):
     chord: Signature | None = None
 
 
-class Body(Shape):
-    """What a task is called with."""
+class Body(MessagePart):
+    """The arguments of a task's call."""
 
     args: list[Any]
     kwargs: dict[str, Any]
@@ -148,15 +148,15 @@ class Body(Shape):
 
 
 def read_fields(headers: dict[str, Any]) -> dict[str, Any]:
-    """Give the fields of a task message and its sender's own plain headers; nothing that Celery keeps there itself.
+    """Return the fields of a task message and its sender's own plain headers, without Celery's internal ones.
 
     Raises:
-        Unfit: If one is missing or wrong.
+        InvalidMessage: If a field is missing or wrong.
     """
     try:
         Fields.model_validate(headers)
     except ValidationError as exc:
-        raise Unfit(f"its headers are wrong: {first_fault(exc)}") from exc
+        raise InvalidMessage(f"its headers are wrong: {first_fault(exc)}") from exc
     known = {name: value for name, value in headers.items() if name in Fields.model_fields and value is not None}
     own = {name: value for name, value in headers.items() if _is_own(name, value)}
     return own | known
@@ -167,26 +167,26 @@ def _is_own(name: str, value: Any) -> bool:
 
 
 def read_body(payload: Any) -> None:
-    """Check what a task is called with: ``[args, kwargs, embed]``.
+    """Check that a body is ``[args, kwargs, embed]``.
 
     Raises:
-        Unfit: If it is anything else.
+        InvalidMessage: If it is anything else.
     """
     if not isinstance(payload, list | tuple) or len(payload) != 3:
-        raise Unfit("its body is not [args, kwargs, embed]")
+        raise InvalidMessage("its body is not [args, kwargs, embed]")
     try:
         Body.model_validate(dict(zip(("args", "kwargs", "embed"), payload, strict=True)))
     except ValidationError as exc:
-        raise Unfit(f"its body is wrong: {first_fault(exc)}") from exc
+        raise InvalidMessage(f"its body is wrong: {first_fault(exc)}") from exc
 
 
 def due_at(fields: dict[str, Any]) -> float | None:
-    """Give when a task may begin, Unix time; None = at once."""
-    return None if fields.get("eta") is None else _moment(fields["eta"]).timestamp()
+    """Return when a task may begin, in Unix time; None = at once."""
+    return None if fields.get("eta") is None else _timestamp(fields["eta"]).timestamp()
 
 
 def from_protocol_1(payload: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
-    """Give the headers and the body that a message of Celery's first protocol has in its second."""
+    """Return the headers and the body in Celery's protocol 2 of a message in protocol 1."""
     headers = {name: value for name, value in payload.items() if name in Fields.model_fields}
     embed = {name: payload.get(name) for name in ("callbacks", "errbacks", "chord")}
     return headers, [payload.get("args") or [], payload.get("kwargs") or {}, embed | {"chain": None}]

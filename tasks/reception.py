@@ -1,7 +1,7 @@
-"""How a worker takes messages in: what Celery cannot carry out is buried, and what may begin later is put aside.
+"""How a worker receives messages: those that Celery cannot process become dead messages, those with an ETA are held.
 
-Celery keeps a message with an ETA in the worker's memory, unacknowledged: a hundred of them and the worker takes
-nothing from any queue. Here it waits in Redis, and goes back into its queue when its time has come.
+Celery keeps a message with an ETA in the worker's memory, unacknowledged: after a hundred of them the worker takes
+nothing from any queue. Here such a message waits in Redis and goes back into its queue when it is due.
 """
 
 from __future__ import annotations
@@ -22,68 +22,68 @@ from celery.worker.request import Request
 from kombu.utils.json import dumps
 
 from pc_worker.hot_buffer import hold, is_away, release
-from tasks.broker import bury_message
-from tasks.envelope import Unfit, due_at, from_protocol_1, read_body, read_fields
+from tasks.broker import store_dead_message
+from tasks.envelope import InvalidMessage, due_at, from_protocol_1, read_body, read_fields
 
-#: How long a message may wait for its release where the worker that put it aside has ended.
+#: Seconds that a held message may be late if the worker that held it has ended.
 SWEEP_S = 10.0
 
 
 class CarefulConsumer(Consumer):
-    """Celery's consumer; no message ends it, and none stays with it before its time."""
+    """Celery's consumer; no message ends it, and none waits in it for its ETA."""
 
     def create_task_handler(self, *arguments: Any, **options: Any) -> Callable[[Any], None]:
-        """Give what is called with each message of the work queues."""
+        """Return the function that is called with each message of the work queues."""
         take = super().create_task_handler(*arguments, **options)
 
         def receive(message: Any) -> None:
             try:
                 due = self._prepare(message)
                 if due is not None and due > time.time():
-                    self._put_aside(message, due)
+                    self._hold(message, due)
                 else:
                     take(message)
             except Exception as exc:
                 if is_away(exc):
                     raise
-                self._refuse(message, str(exc) if isinstance(exc, Unfit) else f"{type(exc).__name__}: {exc}")
+                self._remove(message, str(exc) if isinstance(exc, InvalidMessage) else f"{type(exc).__name__}: {exc}")
 
         return receive
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
-        """Bury a message whose body cannot be read."""
-        self._refuse(message, f"its body cannot be read: {type(exc).__name__}")
+        """Make a message with an unreadable body a dead message."""
+        self._remove(message, f"its body cannot be read: {type(exc).__name__}")
 
     def on_unknown_message(self, body: Any, message: Any) -> None:
-        """Bury what is no task message."""
-        self._refuse(message, "it is no task message")
+        """Make a message that calls no task a dead message."""
+        self._remove(message, "it is no task message")
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
-        """Bury a call of a task that is none of ours."""
-        self._refuse(message, f"there is no task {message.headers.get('task')!r}")
+        """Make a call of an unknown task a dead message."""
+        self._remove(message, f"there is no task {message.headers.get('task')!r}")
 
     def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
-        """Bury a call that Celery refuses."""
-        self._refuse(message, str(exc))
+        """Make a call that Celery does not accept a dead message."""
+        self._remove(message, str(exc))
 
     def _prepare(self, message: Any) -> float | None:
-        """Check a message, leave in it what Celery may see, and give its ETA: that Celery never sees."""
+        """Validate a message, leave only what Celery may see in it, and return its ETA, which Celery never sees."""
         try:
             payload = message.decode()
         except Exception as exc:
-            raise Unfit(f"its body cannot be read: {type(exc).__name__}") from exc
+            raise InvalidMessage(f"its body cannot be read: {type(exc).__name__}") from exc
         if "task" not in message.headers and isinstance(payload, dict):
             message.headers, payload = from_protocol_1(payload)
             _set_body(message, payload)
         fields = read_fields(message.headers)
         read_body(payload)
         if fields["task"] not in self.app.tasks:
-            raise Unfit(f"there is no task {fields['task']!r}")
+            raise InvalidMessage(f"there is no task {fields['task']!r}")
         due = due_at(fields)
         message.headers = fields | {"eta": None}
         return due
 
-    def _put_aside(self, message: Any, due: float) -> None:
+    def _hold(self, message: Any, due: float) -> None:
         envelope = message._raw | {
             "headers": message.headers,
             "body": b64encode(_body(message)).decode(),
@@ -96,36 +96,36 @@ class CarefulConsumer(Consumer):
         message.ack()
         self.holding.release_at(due)
 
-    def _refuse(self, message: Any, reason: str) -> None:
+    def _remove(self, message: Any, reason: str) -> None:
         original = json.dumps(message._raw).encode()
-        bury_message(message.channel, original, queue=message.delivery_info["routing_key"], reason=reason)
+        store_dead_message(message.channel, original, queue=message.delivery_info["routing_key"], reason=reason)
         if not message.acknowledged:
             message.reject()
-        self._forget(message, message.headers.get("id"), reason)
+        self._report_failure(message, message.headers.get("id"), reason)
 
-    def _forget(self, message: Any, task_id: Any, reason: str) -> None:
-        """Tell whoever waits for the result, and let go of what Celery may hold of the message."""
+    def _report_failure(self, message: Any, task_id: Any, reason: str) -> None:
+        """Store a failed result for the caller, and remove the message from Celery's state."""
         if not isinstance(task_id, str):
             return
         if (request := state.requests.get(task_id)) is not None:
             if request.message is not message:
-                return  # another message of this id is at work
+                return  # another message with this id is being processed
             del state.requests[task_id]
             state.reserved_requests.discard(request)
-        with suppress(Exception):  # the message may be nobody's
+        with suppress(Exception):  # there may be no result to store
             self.app.backend.mark_as_failure(task_id, InvalidTaskError(reason))
 
     @property
     def holding(self) -> Holding:
-        """What releases the messages that were put aside."""
+        """The step that releases held messages."""
         return self._holding  # type: ignore[no-any-return]  # Celery's classes are untyped
 
 
 class CarefulRequest(Request):
-    """Celery's request; a task that needs too much memory fails alone, where Celery would end the whole worker."""
+    """Celery's request; only the task fails when memory runs out, where Celery would end the whole worker."""
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
-        """Book a failed task."""
+        """Record a failed task."""
         error = getattr(exc_info.exception, "exc", exc_info.exception)
         if isinstance(error, MemoryError):
             exc_info = _as_failure(f"it needs more memory than there is: {error}")
@@ -149,7 +149,7 @@ def _set_body(message: Any, payload: list[Any]) -> None:
 
 
 class Holding(bootsteps.StartStopStep):
-    """Puts held messages back into their queues: at the time of the next one, and every while what others left."""
+    """Put held messages back into their queues when they are due; a sweep finds those of workers that ended."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
@@ -162,19 +162,19 @@ class Holding(bootsteps.StartStopStep):
         parent._holding = self
 
     def start(self, parent: Any) -> None:
-        """Release what is due, and begin to look; after each connection anew."""
+        """Release what is due, and start the sweep. Called after every connection."""
         self._release()
         self._sweep = parent.timer.call_repeatedly(SWEEP_S, self._release)
 
     def stop(self, _: Any) -> None:
-        """Look no more."""
+        """Stop the timers."""
         for timer in (self._sweep, self._alarm):
             if timer is not None:
                 timer.cancel()
         self._alarm_at = float("inf")
 
     def release_at(self, due: float) -> None:
-        """Release at ``due``, unless an earlier time is known."""
+        """Release at ``due`` (Unix time), unless an earlier release is scheduled."""
         if due >= self._alarm_at:
             return
         if self._alarm is not None:

@@ -1,19 +1,20 @@
-"""Search as a task, for callers that speak Celery."""
+"""Search as a task, for clients that speak Celery."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pc_worker.services.search.search import SearchRequest, parse_where, search_mode
+from pc_worker.services.search.request import SearchRequest, search_mode
 from pc_worker.services.search.search import search as do_search
-from tasks.app import PatientTask, app, worker
+from pc_worker.store.search.filters import parse_where
+from tasks.app import RetryingTask, app, worker
 from tasks.arguments import Search
 
 
-# Its result is rows: they are for the caller, and neither for the worker's log nor for Flower.
-@app.task(name="pc_worker.search", base=PatientTask, arguments=Search, resultrepr_maxsize=1)
+# Its result is rows: they are for the caller only, not for the worker's log or Flower.
+@app.task(name="pc_worker.search", base=RetryingTask, arguments=Search, resultrepr_maxsize=1)
 def search(asked: Search) -> dict[str, Any]:
-    """Give ranked hits, as the command line's `search --json`."""
+    """Return ranked hits, as `search --json` on the command line."""
     conditions = tuple(parse_where(asked.where or ()))
     request = SearchRequest(
         query=asked.query, domain=asked.domain, k=asked.k, mode=search_mode(asked.mode), where=conditions

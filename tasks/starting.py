@@ -1,4 +1,4 @@
-"""How Celery's own commands end at a wrong start: no edge of ours is above them."""
+"""Errors at the start of Celery's own commands, which pc_worker's command line does not catch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pc_worker.errors import PcWorkerError
 
 @contextmanager
 def ended_in_one_line() -> Iterator[None]:
-    """End the process with one line and the error's exit code, as the command line does."""
+    """Exit with one line and the error's exit code, as the command line does."""
     try:
         yield
     except PcWorkerError as exc:

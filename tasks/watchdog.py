@@ -1,8 +1,8 @@
-"""A worker that no longer takes work ends itself, so that whoever supervises it starts another.
+"""The stall watchdog: a worker that has pending messages and makes no progress for two minutes exits and is restarted.
 
-It goes by what a person would look at: the broker answers and messages wait in the queues that this worker takes from,
-but its main loop no longer turns, or nothing is at work here and nothing was taken or begun for a while. Why, the
-stacks in its log tell. A message that may begin later waits in no queue, and one that is buried was taken.
+A worker is stalled if the broker answers and messages wait in the queues that it takes from, but its main loop does not
+turn, or no task is active here and no message was taken and no task was begun. Messages with an ETA wait in no queue,
+and an invalid message that became a dead message counts as taken. The log shows the stack of every thread.
 """
 
 from __future__ import annotations
@@ -27,48 +27,49 @@ from tasks.queues import any_waiting
 
 log = structlog.get_logger(__name__)
 
+#: Seconds between two checks.
 CHECK_S = 15.0
-#: So many looks in a row: looks and not seconds, for whoever was frozen has not looked.
-LOOKS = 8
-TURNS_A_LOOK = 3
+#: Consecutive stalled checks before exit. Counted in checks, not seconds, because a suspended process makes none.
+STALLED_CHECKS = 8
+TURNS_PER_CHECK = 3
 EXIT_CODE = 70
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """What one look shows; turns of the main loop, and messages taken and tasks begun, are counted from the start."""
+class Observation:
+    """What one check finds; main-loop turns, and messages taken plus tasks begun, are counted from the start."""
 
     turns: int
     begun: int
     is_busy: bool
     is_waiting: bool
 
-    def stands_still_since(self, before: Sight) -> bool:
-        """Tell whether work waits, and nothing was done for it.
+    def is_stalled_since(self, before: Observation) -> bool:
+        """Return whether messages wait and the worker made no progress.
 
-        >>> before = Sight(turns=7, begun=5, is_busy=True, is_waiting=True)
-        >>> Sight(turns=9, begun=5, is_busy=True, is_waiting=True).stands_still_since(before)
+        >>> before = Observation(turns=7, begun=5, is_busy=True, is_waiting=True)
+        >>> Observation(turns=9, begun=5, is_busy=True, is_waiting=True).is_stalled_since(before)
         False
-        >>> Sight(turns=7, begun=5, is_busy=True, is_waiting=True).stands_still_since(before)
+        >>> Observation(turns=7, begun=5, is_busy=True, is_waiting=True).is_stalled_since(before)
         True
         """
         is_idle = not self.is_busy and self.begun == before.begun
         return self.is_waiting and (is_idle or self.turns == before.turns)
 
 
-def watch(look: Callable[[], Sight]) -> int:
-    """Look until the worker stands still; give at how many looks it did."""
-    before, looks = look(), 0
-    while looks < LOOKS:
+def watch(observe: Callable[[], Observation]) -> int:
+    """Check until the worker is stalled; return the number of consecutive stalled checks."""
+    before, stalled = observe(), 0
+    while stalled < STALLED_CHECKS:
         time.sleep(CHECK_S)
-        now = look()
-        looks = looks + 1 if now.stands_still_since(before) else 0
+        now = observe()
+        stalled = stalled + 1 if now.is_stalled_since(before) else 0
         before = now
-    return looks
+    return stalled
 
 
 class Watchdog(bootsteps.StartStopStep):
-    """Counts the main loop's turns, and looks from a thread of its own: nothing of the loop's is sure to run."""
+    """Count the main loop's turns, and check from a thread of its own, which runs when the main loop hangs."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
@@ -79,48 +80,48 @@ class Watchdog(bootsteps.StartStopStep):
         self._is_watched = False
 
     def include_if(self, parent: Any) -> bool:
-        """Leave out pools whose tasks run in the main loop itself."""
+        """Return whether tasks run outside the main loop; other pools are not watched."""
         return isinstance(parent.pool, prefork.TaskPool)
 
     def start(self, parent: Any) -> None:
-        """Count turns; after each connection anew, as a consumer forgets its timers."""
-        self._timer = parent.timer.call_repeatedly(CHECK_S / TURNS_A_LOOK, self._turn)
+        """Count turns. Called after every connection, as a consumer forgets its timers."""
+        self._timer = parent.timer.call_repeatedly(CHECK_S / TURNS_PER_CHECK, self._turn)
         if not self._is_watched:
             self._is_watched = True
             threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def stop(self, _: Any) -> None:
-        """Count no more."""
+        """Stop counting."""
         if self._timer is not None:
             self._timer.cancel()
 
     def _turn(self) -> None:
         self._turns += 1
 
-    def _look(self) -> Sight:
+    def _observe(self) -> Observation:
         begun = INTAKE.messages + sum(list(state.total_count.values()))
-        return Sight(self._turns, begun, bool(state.active_requests), _messages_wait())
+        return Observation(self._turns, begun, bool(state.active_requests), _messages_wait())
 
     def _watch(self) -> None:
-        looks = watch(self._look)
-        does = "ends, to be started again"
-        log.critical("worker_stalled", seconds=round(looks * CHECK_S), does=does, threads=_stacks())
-        os._exit(EXIT_CODE)  # an orderly end is the main loop's
+        checks = watch(self._observe)
+        does = "exits to be restarted"
+        log.critical("worker_stalled", seconds=round(checks * CHECK_S), does=does, threads=_stacks())
+        os._exit(EXIT_CODE)  # an orderly exit needs the main loop
 
 
 def _stacks() -> dict[str, list[str]]:
-    """Tell where each thread stands."""
+    """Return each thread's stack by its name."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     frames = sys._current_frames().items()
     return {names.get(ident, str(ident)): traceback.format_stack(frame) for ident, frame in frames}
 
 
 def _messages_wait() -> bool:
-    """Tell whether messages wait for this worker; False while the broker does not answer, whatever it says then."""
+    """Return whether messages wait for this worker; False while the broker does not answer, with any error."""
     try:
         with app.connection_for_read() as connection:
             return any_waiting(connection, list(app.amqp.queues.consume_from))
-    except Exception as exc:  # kombu wraps some errors and passes others on; the thread must outlive them all
+    except Exception as exc:  # kombu wraps some errors and not others; the thread must survive them all
         log.info("watchdog_cannot_look", reason=f"{type(exc).__name__}: {exc}")
         return False
 

@@ -25,8 +25,8 @@ from pc_worker.embedded import start_servers
 from pc_worker.encoding.models.folder import find_model
 from pc_worker.samples import write_samples
 from pc_worker.services.dependencies import Services
+from pc_worker.services.ingest.messages import next_chunks
 from pc_worker.services.ingest.process_chunk import process_chunk
-from pc_worker.services.ingest.send_chunks import next_chunks
 from pc_worker.services.ingest.split import split
 from pc_worker.services.ingest.submit import IngestRequest, submit
 from pc_worker.services.models.seed import active_model_of, seed_domains

@@ -103,7 +103,7 @@ def _ours(database: Database, rows: Sequence[RowWrite]) -> None:
 def _write(cursor: Cursor, job: Job, lease: Lease, rows: Sequence[RowWrite]) -> LogBatch | None:
     ids, model_id = [row.row_id for row in rows], job.model_id or 0
     stored = merge.read_stored(cursor, domain=job.domain, model_id=model_id, ids=ids, lock=True)
-    merge.upsert_rows(cursor, job=job, source="bench", rows=rows, fresh=set(ids) - set(stored))
+    merge.upsert_rows(cursor, origin=job.row_origin("bench"), rows=rows, fresh=set(ids) - set(stored))
     leases.finish_chunk(cursor, job.job_id, lease.chunk_no, attempt=lease.attempt, tally=Tally(written=len(rows)))
     return append.append_log(cursor, domain=job.domain, ids=ids, job_id=job.job_id, model_id=model_id)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pc_worker.model.chunk import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS, ChunkSpec, Lease, Stages, Tally, WriteOutcome
+from pc_worker.model.chunk import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS, ChunkSpec, Lease, Stages, WriteOutcome
 from pc_worker.model.embedding_model import Model
 from pc_worker.model.ids import is_uuid, read_canonical_uuid, read_uuid
-from pc_worker.model.job import OPEN_STATES, Job, JobState
+from pc_worker.model.job import OPEN_STATES, Job, JobState, Tally
 from pc_worker.model.log_batch import LogBatch
-from pc_worker.model.row import DeadLetter, PassageVector, RowTerms, RowWrite, StoredRow
+from pc_worker.model.row import DeadLetter, PassageVector, RowOrigin, RowTerms, RowWrite, StoredRow
 
 __all__ = [
     "DEFAULT_CHUNK_ROWS",
@@ -21,6 +21,7 @@ __all__ = [
     "LogBatch",
     "Model",
     "PassageVector",
+    "RowOrigin",
     "RowTerms",
     "RowWrite",
     "Stages",

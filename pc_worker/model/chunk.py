@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pc_worker.model.job import Job
+from pc_worker.model.job import Job, Tally
 from pc_worker.model.log_batch import LogBatch
 
 #: Rows of a chunk if the caller does not choose, for ingest and for the streams.
@@ -40,18 +40,6 @@ class Lease:
     superseded: frozenset[int]
     occurrences: dict[int, int]
     attempt: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
-    """Row counts by outcome, and what was encoded for them."""
-
-    written: int = 0
-    unchanged: int = 0
-    skipped: int = 0
-    dead: int = 0
-    texts_encoded: int = 0
-    tokens_encoded: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

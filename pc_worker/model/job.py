@@ -1,4 +1,4 @@
-"""Jobs."""
+"""Jobs, and the outcomes of their rows."""
 
 from __future__ import annotations
 
@@ -6,9 +6,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from pc_worker.model.row import RowOrigin
+
 JobState = Literal["queued", "splitting", "running", "completed", "partial", "failed", "cancelled"]
 
 OPEN_STATES: tuple[JobState, ...] = ("queued", "splitting", "running")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Row counts by outcome, and what was encoded for them."""
+
+    written: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    dead: int = 0
+    texts_encoded: int = 0
+    tokens_encoded: int = 0
+
+    @property
+    def rows(self) -> int:
+        """The number of rows that are accounted for."""
+        return self.written + self.unchanged + self.skipped + self.dead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,3 +66,14 @@ class Job:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+    @property
+    def rows_accounted(self) -> int:
+        """The number of its rows that have an outcome."""
+        return Tally(
+            written=self.rows_written, unchanged=self.rows_unchanged, skipped=self.rows_skipped, dead=self.rows_dead
+        ).rows
+
+    def row_origin(self, source: str) -> RowOrigin:
+        """Return the origin of the rows that this job writes; ``source`` = the source's name in the rows."""
+        return RowOrigin(domain=self.domain, source=source, job_seq=self.seq or 0, model_id=self.model_id or 0)

@@ -12,6 +12,16 @@ if TYPE_CHECKING:  # only for annotations: readers of the ledger do not load num
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowOrigin:
+    """Where rows to write come from: source, model, and the number of the job (of two jobs, the later one wins)."""
+
+    domain: str
+    source: str
+    job_seq: int
+    model_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRow:
     """What is stored of a row that a source contains again; ``embedded`` = it has vectors of the model."""
 

@@ -1,4 +1,4 @@
-"""Domains as they are declared, beside domains as the database has them: what changed, and how it is mended."""
+"""Compare the declared domains with those in the database: what changed, and how to fix it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ State = Literal["ok", "changed", "removed", "new"]
 
 @dataclass(frozen=True, slots=True)
 class DomainState:
-    """A domain that is declared, in the database, or both; ``what`` differs and what to do, if anything does."""
+    """A domain that is declared, in the database, or both; ``what`` = the difference and what to do, if any."""
 
     domain: str
     state: State
@@ -27,12 +27,12 @@ class DomainState:
 
     @property
     def sentence(self) -> str:
-        """The domain and what is to say about it."""
+        """The domain and its difference as one sentence."""
         return f"domain {self.domain} {self.what}"
 
 
 def domain_states(database: Database) -> list[DomainState]:
-    """Compare every declaration with the database."""
+    """Return the state of every domain, declared or stored."""
     with database.transaction() as cursor:
         stored = {found.name: found for found in declarations.stored_domains(cursor)}
     return [_state(name, stored.get(name)) for name in sorted({*stored, *domain_names()})]
@@ -43,8 +43,8 @@ def _state(name: str, stored: StoredDomain | None) -> DomainState:
         return DomainState(
             name,
             "removed",
-            "is declared no longer: what it holds can be read and forgotten, nothing can be added; "
-            f"`forget --domain {name} --all` takes it out",
+            "is no longer declared: its rows can be read and forgotten, but no rows can be added; "
+            f"`forget --domain {name} --all` deletes them",
         )
     if stored is None:
         return DomainState(name, "new", "has no log yet: run `migrate`")
@@ -53,48 +53,47 @@ def _state(name: str, stored: StoredDomain | None) -> DomainState:
 
 
 def difference(domain: Domain, stored: StoredDomain) -> str:
-    """Say what a declaration and the domain's log disagree in, and what mends it; "" if nothing."""
+    """Return how a declaration and the domain's log differ, and how to fix it; ``""`` if they agree."""
     found = "; ".join(_differences(domain, stored))
     if not found:
         return ""
     forget = f"`forget --domain {domain.name} --all`, then " if stored.has_rows else ""
-    return f"is declared otherwise than its log was made: {found}; take the change back, or run {forget}`domains " + (
-        f"redeclare {domain.name}`"
-    )
+    redeclare = f"{forget}`domains redeclare {domain.name}`"
+    return f"is declared differently from its log: {found}; undo the change, or run {redeclare}"
 
 
 def _differences(domain: Domain, stored: StoredDomain) -> list[str]:
     found = []
     if domain.vector is None and not stored.encodable:
-        found.append("its vectors are to be made here, the log's came with their sources")
+        found.append("its vectors are to be computed here, the log's came with their sources")
     elif domain.vector is not None and stored.encodable:
-        found.append("its vectors are to come with their sources, the log's were made here")
+        found.append("its vectors are to come with their sources, the log's were computed here")
     elif domain.vector is not None and domain.vector.dimension != stored.dimension:
         found.append(f"{domain.vector.dimension} dimensions, the log has {stored.dimension}")
     if stored.declaration is None:
         return found
     if stored.declaration["arm"] != domain.row_type:
-        found.append(f"wire row type {domain.row_type}, the log has {stored.declaration['row_type']}")
+        found.append(f"wire row type {domain.row_type}, the log has {stored.declaration['arm']}")
     lost = [column for column in stored.declaration["key"] if column not in domain.key]
     if lost:
-        found.append(f"key columns without {', '.join(lost)}, which the log's rows are named by")
+        found.append(f"key columns without {', '.join(lost)}, which name the log's rows")
     return found
 
 
 def open_domains(services: Services) -> list[DomainState]:
-    """Open the log of every domain that has none; gives the domains that changed or are declared no longer."""
+    """Open the log of every domain that has none; return the domains that changed or are no longer declared."""
     seed_domains(services)
     _note_declarations(services.database)
-    return odd_domains(services.database)
+    return changed_domains(services.database)
 
 
-def odd_domains(database: Database) -> list[DomainState]:
-    """Give the domains that changed or are declared no longer."""
+def changed_domains(database: Database) -> list[DomainState]:
+    """Return the domains that changed or are no longer declared."""
     return [state for state in domain_states(database) if state.state in ("changed", "removed")]
 
 
 def _note_declarations(database: Database) -> None:
-    """Note the declaration of every domain whose log agrees with it and has none noted."""
+    """Record the declaration of every domain whose log agrees with it and has no record yet."""
     with database.transaction() as cursor:
         for stored in declarations.stored_domains(cursor):
             if stored.declaration is None and stored.name in domain_names():
@@ -104,10 +103,10 @@ def _note_declarations(database: Database) -> None:
 
 
 def check_unchanged(cursor: Cursor, domain: Domain) -> None:
-    """Refuse to write to a log that was made by another declaration.
+    """Check that a domain's declaration agrees with its log, before rows are written.
 
     Raises:
-        NotServable: Saying what differs and what mends it.
+        NotServable: If it does not, with the difference and how to fix it.
     """
     for stored in declarations.stored_domains(cursor, domain.name):
         what = difference(domain, stored)
@@ -116,7 +115,7 @@ def check_unchanged(cursor: Cursor, domain: Domain) -> None:
 
 
 def redeclare(services: Services, name: str) -> str:
-    """Let an empty log follow its domain's declaration: a new model, a new epoch; says what is new.
+    """Apply a domain's new declaration to its empty log, in a new epoch; return a description of the result.
 
     Raises:
         UnknownDomain: If the domain is not declared.

@@ -1,4 +1,4 @@
-"""The per-process objects that services work with, put together by ``wiring``."""
+"""The shared dependencies of one process's services, created by ``wiring``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # only types: a command that asks the ledger loads no reader, no Redis client and no encoder
+from pc_worker.model import DEFAULT_CHUNK_ROWS
+
+if TYPE_CHECKING:  # only types: a command that reads the ledger loads no reader, no Redis client and no encoder
     from pc_worker.encoding import Encoder, ModelIdentity
     from pc_worker.hot_buffer import HotBuffer
     from pc_worker.model import Model
@@ -18,37 +20,40 @@ if TYPE_CHECKING:  # only types: a command that asks the ledger loads no reader,
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """One process's connections and its encoder.
+    """One process's connections, sources and encoders.
 
     Attributes:
-        database: Its connection to PostgreSQL.
-        make_queue: Gives ``queue`` when it is first used.
-        make_sources: Gives ``sources`` when they are first used.
-        encoder: Gives the loaded encoder of a registered model.
-        identify: Tells a model's identity by name or path, for the encoder that is configured; loads no weights.
-        default_model: Name or path that seeds the active model of domains embedded here.
-        lease_s: Seconds a chunk's lease lasts.
+        database: The connection to PostgreSQL.
+        make_hot_buffer: Creates ``hot_buffer`` on its first use.
+        make_sources: Creates ``sources`` on their first use.
+        encoder: Returns the loaded encoder of a registered model.
+        identify: Returns the identity of a model, by name or path, for the configured encoder; loads no weights.
+        default_model: Name or path of the first model of domains that are embedded here.
+        lease_s: Seconds until a chunk's lease expires.
+        chunk_rows: Rows per chunk, unless a request has its own value.
         chunks_in_flight: Chunks of one job that may be with the broker at once.
-        rate_limits: Rows a second that domains are held to.
+        rate_limits: Rate limits in rows per second, by domain.
+        spool: Folder of the reader's sidecars and decompressed copies.
     """
 
     database: Database
-    make_queue: Callable[[], HotBuffer]
+    make_hot_buffer: Callable[[], HotBuffer]
     make_sources: Callable[[], Sources]
     encoder: Callable[[Model], Encoder]
     identify: Callable[[str], ModelIdentity]
     default_model: str
     lease_s: float = 330.0
+    chunk_rows: int = DEFAULT_CHUNK_ROWS
     chunks_in_flight: int = 32
     rate_limits: Mapping[str, float] = field(default_factory=dict)
     spool: Path = Path()
 
     @cached_property
-    def queue(self) -> HotBuffer:
-        """The hot end of the delivery log; disposable."""
-        return self.make_queue()
+    def hot_buffer(self) -> HotBuffer:
+        """The most recent log batches, in Redis; an optimisation."""
+        return self.make_hot_buffer()
 
     @cached_property
     def sources(self) -> Sources:
-        """Opens files under the data roots."""
+        """The files under the data roots."""
         return self.make_sources()

@@ -1,4 +1,4 @@
-"""Forget rows: content, vectors, terms, keys and dead letters go, tombstones in the log tell the consumers."""
+"""Forget rows: delete content, vectors, terms, keys and dead letters, and append tombstones for the consumers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pc_worker.domains import get_domain
 from pc_worker.errors import InvalidRequest, NotFound
+from pc_worker.model import DEFAULT_CHUNK_ROWS
 from pc_worker.services.ingest.prepare import json_text
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger.dead_letters import drop_letters
@@ -22,9 +23,7 @@ from pc_worker.store.rows import forget, forget_marks
 from pc_worker.store.rows.forget import Key, LetterCandidate
 from pc_worker.store.search.statistics import refresh_statistics
 
-#: Rows a transaction, as many as a chunk writes: writers of the domain wait no longer than for one.
-BATCH = 300
-#: Statistics are counted anew when this share of the domain has changed.
+#: Statistics are counted again when this share of the domain has changed.
 DRIFT = 0.05
 
 Take = Callable[[Cursor], list[UUID]]
@@ -32,18 +31,18 @@ Take = Callable[[Cursor], list[UUID]]
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """How much is gone."""
+    """How many rows and dead letters were deleted."""
 
     rows: int
     dead_letters: int
 
 
 def forget_ids(database: Database, domain: str, ids: Sequence[UUID]) -> Forgotten:
-    """Forget rows by their UUIDs; forgetting one again does nothing. No job that began before brings them back.
+    """Forget rows by their UUIDs. Jobs that began before cannot write them again; a repeated call does nothing.
 
     Raises:
         InvalidRequest: If the domain is unknown or no row is named.
-        NotFound: If the domain never had one of the rows; nothing is forgotten then.
+        NotFound: If the domain never had one of the rows; no row is forgotten then.
     """
     if not ids:
         raise InvalidRequest("no row is named: give at least one UUID")
@@ -57,10 +56,10 @@ def forget_ids(database: Database, domain: str, ids: Sequence[UUID]) -> Forgotte
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         raise NotFound(f"domain {domain} has no row {unknown[0]}{more}: nothing was forgotten")
     before = _mark_rows(database, domain, unique)
-    with database.transaction() as cursor:  # once more: from now on no older job can add any
+    with database.transaction() as cursor:  # again: from now on no older job can add one
         letters = _letters_of_rows(cursor, domain, unique)
     dropped = drop_letters(database, [(job_id, row_no) for job_id, row_no, _ in letters])
-    batches = [unique[start : start + BATCH] for start in range(0, len(unique), BATCH)]
+    batches = [unique[start : start + DEFAULT_CHUNK_ROWS] for start in range(0, len(unique), DEFAULT_CHUNK_ROWS)]
     taking = [_taking(domain, batch, before=before) for batch in batches]
     rows = sum(
         len(_forget_batch(database, domain, take, before=before, named=batch))
@@ -71,7 +70,7 @@ def forget_ids(database: Database, domain: str, ids: Sequence[UUID]) -> Forgotte
 
 
 def _mark_rows(database: Database, domain: str, ids: Sequence[UUID]) -> int:
-    """Keep every job that has begun from writing these rows; gives the number that tells such jobs."""
+    """Prevent all jobs that have begun from writing these rows; return the number that bounds those jobs."""
 
     def work(cursor: Cursor) -> int:
         lock_domain(cursor, domain)
@@ -90,16 +89,16 @@ def _note(cursor: Cursor, domain: str, ids: Sequence[UUID], number: int) -> None
 def forget_source(database: Database, domain: str, source: str, *, missing_from: str | None = None) -> Forgotten:
     """Forget all rows of a source with its dead letters, or only the rows that a newer job did not find in it.
 
-    No job of the source that began before (before the newer job, if one is named) writes any more of it.
+    Jobs of the source that began before (before the newer job, if one is named) cannot write its rows any more.
 
     Args:
-        database: Where the domain is.
-        domain: Where to forget.
-        source: The source's name, as its rows have it.
-        missing_from: A job that ended well: rows that its file has, stay. So do the dead letters.
+        database: A connection of the calling thread.
+        domain: The domain.
+        source: The source's name, as in its rows.
+        missing_from: A job that ended completed or partial: rows that are in its file stay, and so do dead letters.
 
     Raises:
-        InvalidRequest: If the domain is unknown, or the job cannot tell which rows are missing.
+        InvalidRequest: If the domain is unknown, or the job does not show which rows are missing.
         NotFound: If there is no such source or job.
     """
     with database.transaction() as cursor:
@@ -117,7 +116,7 @@ def forget_source(database: Database, domain: str, source: str, *, missing_from:
 
 
 def forget_all(database: Database, domain: str) -> Forgotten:
-    """Forget every row of a domain, and its dead letters, one source after another.
+    """Forget every row of a domain and its dead letters, one source after another.
 
     Raises:
         InvalidRequest: If the domain is unknown.
@@ -130,7 +129,7 @@ def forget_all(database: Database, domain: str) -> Forgotten:
 
 
 def _check_known(cursor: Cursor, domain: str) -> None:
-    """Let a domain that is declared no longer be forgotten as long as it has a log.
+    """Check that a domain has a log or is declared; one that is no longer declared can still be forgotten.
 
     Raises:
         UnknownDomain: If it is neither declared nor in the database.
@@ -140,7 +139,7 @@ def _check_known(cursor: Cursor, domain: str) -> None:
 
 
 def _mark_source(database: Database, domain: str, source: str, last: int | None) -> int:
-    """Keep every job of the source that has begun, or began before number ``last``, from writing; gives the number."""
+    """Prevent the source's jobs that have begun, or began before ``last``, from writing; return the number."""
 
     def work(cursor: Cursor) -> int:
         lock_domain(cursor, domain)
@@ -152,11 +151,11 @@ def _mark_source(database: Database, domain: str, source: str, last: int | None)
 
 
 def _forget_pass(database: Database, domain: str, source: str, before: int) -> int:
-    """Go through the source's rows once, in id order: no batch looks at those again that are gone."""
+    """Forget the source's rows in one pass in id order: no batch reads deleted rows again. Return how many."""
     rows, after = 0, None
 
     def take(cursor: Cursor) -> list[UUID]:
-        return forget.lock_rows_of_source(cursor, domain, source, before=before, after=after, limit=BATCH)
+        return forget.lock_rows_of_source(cursor, domain, source, before=before, after=after, limit=DEFAULT_CHUNK_ROWS)
 
     while ids := _forget_batch(database, domain, take, before=before):
         rows, after = rows + len(ids), ids[-1]
@@ -169,7 +168,7 @@ def _sequence(cursor: Cursor, domain: str, source: str, job_id: str) -> int:
     if job.domain != domain or name != source:
         raise InvalidRequest(f"job {job_id} is of source {name!r} in domain {job.domain}, not {source!r} in {domain}")
     if job.state not in ("completed", "partial") or job.seq is None:
-        raise InvalidRequest(f"job {job_id} is {job.state}: only one that ended well has seen every row of its file")
+        raise InvalidRequest(f"job {job_id} is {job.state}: only a completed or partial one has read its whole file")
     if job.rows_dead:
         raise InvalidRequest(
             f"job {job_id} has {job.rows_dead} dead letters, whose rows are in its file: `dead retry` or `dead drop` "
@@ -185,10 +184,10 @@ def _taking(domain: str, ids: Sequence[UUID], *, before: int) -> Take:
 def _forget_batch(
     database: Database, domain: str, take: Take, *, before: int, named: Sequence[UUID] = ()
 ) -> list[UUID]:
-    """Remove one batch under the chunk's own rules: rows locked in order, positions taken last. Gives their ids.
+    """Delete one batch by the rules of a chunk: rows are locked in order, positions taken last. Return the row ids.
 
     Keys of ``named`` rows are forgotten even if no such row is stored. Jobs that began before number ``before`` cannot
-    write any of them again, whatever source they read.
+    write any of them again, from any source.
     """
 
     def work(cursor: Cursor) -> list[UUID]:
@@ -199,7 +198,7 @@ def _forget_batch(
             model = active_model(cursor, domain)
             append_log(cursor, domain=domain, ids=ids, job_id=None, model_id=model.model_id, tombstones=True)
         else:
-            lock_domain(cursor, domain)  # a chunk that is at work must see that keys are gone
+            lock_domain(cursor, domain)  # a chunk that is being written must see that keys are gone
         return ids
 
     return database.repeat(work)
@@ -217,7 +216,7 @@ def _letters_of_rows(cursor: Cursor, domain: str, ids: Sequence[UUID]) -> list[t
 
 
 def _row_of(letter: LetterCandidate, keys: Sequence[Key]) -> UUID | None:
-    """Give the row whose key a letter's form has, if it is one of these."""
+    """Return the row whose key is in a letter's normal form, if it is one of these."""
     form: Any = json.loads(letter.normal_form or "null")
     if not isinstance(form, dict) or letter.key_column not in form:
         return None

@@ -1,4 +1,4 @@
-"""Sources: regular files under the data roots, opened once a process and read by chunk."""
+"""Sources: regular files under the data roots, opened once per process and read by chunk."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from pc_worker.reader import (
     open_table,
 )
 
-#: Enough for the jobs that one process alternates between.
+#: Tables kept open: enough for the jobs that one process alternates between.
 TABLES_KEPT = 2
 NO_OPTIONS = ReadOptions()
 
@@ -38,16 +38,17 @@ WHAT_TO_DO = {
     errno.ELOOP: "its symbolic links go in a circle",
 }
 
-UNFORESEEN = (LookupError, ValueError, TypeError, ArithmeticError, AttributeError, RecursionError, AssertionError)
+#: Errors that the reader should not raise.
+UNEXPECTED = (LookupError, ValueError, TypeError, ArithmeticError, AttributeError, RecursionError, AssertionError)
 
 
 class Sources:
-    """Opens tables under ``roots``; keeps the newest few open, since chunks of one job follow each other.
+    """The tables under ``roots``; the last few stay open, since chunks of one job follow each other.
 
     Args:
-        roots: Folders that sources may lie in, resolved.
-        spool: Folder of index sidecars and decompressed copies.
-        limits: The reader's budgets.
+        roots: Folders in which sources may be, resolved.
+        spool: Folder of the reader's sidecars and decompressed copies.
+        limits: The reader's limits.
     """
 
     def __init__(self, roots: Sequence[Path], *, spool: Path, limits: Limits) -> None:
@@ -58,7 +59,7 @@ class Sources:
         """Check that ``path`` may be ingested, without reading it.
 
         Raises:
-            SourceRejected: Saying what is wrong with the path.
+            SourceRejected: If the path is rejected, with the reason.
         """
         os.close(open_under(path, self._roots))
 
@@ -67,48 +68,48 @@ class Sources:
         """Open a source to read its bytes.
 
         Raises:
-            SourceRejected: Saying what is wrong with the path.
+            SourceRejected: If the path is rejected, with the reason.
         """
         with os.fdopen(open_under(path, self._roots), "rb") as file:
             yield file
 
     def is_allowed(self, folder: str) -> bool:
-        """Say whether a folder, its links followed, lies under the data roots."""
+        """Return whether a folder, its links followed, is under the data roots."""
         real = Path(os.path.realpath(folder))
         return any(real.is_relative_to(root) for root in self._roots)
 
     def inspect(self, path: str, options: ReadOptions = NO_OPTIONS) -> Inspection:
-        """Say what a source holds, without loading it; ``options`` = what is said about it instead of being found out.
+        """Return a report of a source's content, without loading it; ``options`` are set instead of detected.
 
         Raises:
-            SourceRejected: If the path is refused; a refused content is part of the report.
+            SourceRejected: If the path is rejected; a rejected content is part of the report.
         """
         self.check(path)
         self._make_spool()
-        with refusals(path):
+        with rejecting(path):
             return inspect_file(path, spool=self._spool, limits=self._limits, options=options)
 
     def open(self, path: str, expected: dict[str, Any] | None = None, *, options: ReadOptions = NO_OPTIONS) -> Table:
-        """Give the table of a source.
+        """Return the table of a source.
 
         Args:
             path: The source.
-            expected: The fingerprint that its job was planned with.
-            options: What is said about the file instead of being found out.
+            expected: The fingerprint with which its job was split.
+            options: What is set instead of being detected in the file.
 
         Raises:
-            SourceRejected: If the path or its content is refused, or the source has changed since.
+            SourceRejected: If the path or its content is rejected, or the source has changed since the split.
         """
         key = (path, options)
         kept = self._tables.pop(key, None)
-        if kept is None or expected is None or not _is_planned(kept, expected):
+        if kept is None or expected is None or not _is_unchanged(kept, expected):
             if kept is not None:
                 kept.close()
             kept = self._open(path, options)
         self._tables[key] = kept
         while len(self._tables) > TABLES_KEPT:
             self._tables.pop(next(iter(self._tables))).close()
-        if expected is not None and not _is_planned(kept, expected):
+        if expected is not None and not _is_unchanged(kept, expected):
             raise SourceRejected(f"{path}: the source changed after the job began: ingest it again")
         return kept
 
@@ -116,7 +117,7 @@ class Sources:
         descriptor = open_under(path, self._roots)
         try:
             self._make_spool()
-            with refusals(path):
+            with rejecting(path):
                 return open_table(path, spool=self._spool, limits=self._limits, fd=descriptor, options=options)
         finally:
             os.close(descriptor)
@@ -137,10 +138,10 @@ class Sources:
 
 
 def read_options(delimiter: str | None, encoding: str | None, sheet: str | None) -> ReadOptions:
-    """Give what a user said about a file.
+    """Return the reader's options that a user set for a file.
 
     Raises:
-        InvalidRequest: If a value is impossible for any file.
+        InvalidRequest: If a value is wrong for every file.
     """
     try:
         return ReadOptions(delimiter=delimiter, encoding=encoding, sheet=sheet)
@@ -148,14 +149,18 @@ def read_options(delimiter: str | None, encoding: str | None, sheet: str | None)
         raise InvalidRequest(str(exc)) from exc
 
 
-def kept_options(request: Mapping[str, Any]) -> ReadOptions:
-    """Give what a user said about a job's file, from the request as the ledger keeps it."""
+def stored_options(request: Mapping[str, Any]) -> ReadOptions:
+    """Return the reader's options of a job, from its request as the ledger stores it."""
     return ReadOptions.from_dict(request.get("reading") or {})
 
 
 @contextmanager
-def refusals(path: str) -> Iterator[None]:
-    """Say what the reader refuses, and what the system refuses to read, as one sentence about ``path``."""
+def rejecting(path: str) -> Iterator[None]:
+    """Turn errors of the reader and of the system into one sentence that begins with ``path``.
+
+    Raises:
+        SourceRejected: If the body raises such an error.
+    """
     try:
         yield
     except (Refused, SourceChanged) as exc:
@@ -164,23 +169,23 @@ def refusals(path: str) -> Iterator[None]:
         if exc.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise SourceRejected(f"{path}: {exc.strerror or exc}") from exc
-    except UNFORESEEN as exc:  # trying again would meet the same mistake
+    except UNEXPECTED as exc:  # a retry would raise it again
         get_logger(__name__).exception("reader_mistaken", source=path)
-        raise SourceRejected(f"{path}: {mistake(exc)}") from exc
+        raise SourceRejected(f"{path}: {unexpected_error(exc)}") from exc
 
 
-def mistake(exc: Exception) -> str:
-    """Return what to tell of an error that the reader should not have raised: it is ours, not the file's."""
+def unexpected_error(exc: Exception) -> str:
+    """Return the message for an error that the reader should not raise: it is our error, not the file's."""
     *_, last = traceback.extract_tb(exc.__traceback__)
     place = f"{type(exc).__name__} in {Path(last.filename).name}, line {last.lineno}"
     return (
         f"pc_worker itself made a mistake while reading it ({place}; more is in the log): report it with the file; "
-        "until it is mended, load the table with pandas and save it as Parquet"
+        "until it is fixed, load the table with pandas and save it as Parquet"
     )
 
 
 def open_under(path: str, roots: Sequence[Path]) -> int:
-    """Open a regular file for reading and give its descriptor; what was opened is what is checked.
+    """Open a regular file for reading and return its descriptor; the checks are made on the open file.
 
     Raises:
         SourceRejected: If it is missing, unreadable, no regular file, or outside ``roots``.
@@ -210,11 +215,11 @@ def _check_opened(path: str, descriptor: int, roots: Sequence[Path]) -> None:
         raise SourceRejected(f"{path}: it lies outside the data roots ({allowed}); set PC_WORKER_DATA_ROOTS")
 
 
-def _is_planned(table: Table, expected: dict[str, Any]) -> bool:
-    """Whether a table is of the file that a job was planned with, also if an earlier version planned it."""
+def _is_unchanged(table: Table, expected: dict[str, Any]) -> bool:
+    """Return whether a table is of the file with which a job was split, also if a previous version split it."""
     return table.is_of(Fingerprint(**expected))
 
 
 def as_dict(fingerprint: Fingerprint) -> dict[str, Any]:
-    """Give a fingerprint as JSON values."""
+    """Return a fingerprint as JSON values."""
     return {"size": fingerprint.size, "mtime_ns": fingerprint.mtime_ns, "digest": fingerprint.digest}

@@ -34,7 +34,7 @@ MIGRATIONS = project_file("migrations")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """Where the two servers are."""
+    """The URLs of the two servers."""
 
     database_url: str
     redis_url: str
@@ -108,13 +108,13 @@ def check_servers(settings: Settings, *, database: bool = True, broker: bool = T
             get_logger(__name__).warning("server_away", reason=str(exc))
 
 
-def warn_of_odd_domains(settings: Settings) -> None:
+def warn_of_changed_domains(settings: Settings) -> None:
     """Warn of domains whose declaration changed or was removed; do nothing if the database is unavailable."""
-    from pc_worker.services.declarations import odd_domains
+    from pc_worker.services.declarations import changed_domains
 
     database = Database(endpoints(settings).database_url, application="pc_worker start")
     with contextlib.suppress(PcWorkerError):
-        for state in odd_domains(database):
+        for state in changed_domains(database):
             get_logger(__name__).warning("domain_odd", domain=state.domain, state=state.state, what=state.what)
     database.close()
 
@@ -158,12 +158,13 @@ def make_services(settings: Settings, *, application: str = "pc_worker") -> Serv
     where = endpoints(settings)
     return Services(
         database=Database(where.database_url, application=application),
-        make_queue=functools.partial(_queue, where.redis_url, max_bytes=settings.queue_max_bytes),
+        make_hot_buffer=functools.partial(_hot_buffer, where.redis_url, max_bytes=settings.queue_max_bytes),
         make_sources=functools.partial(sources, settings),
         encoder=encoders(settings),
         identify=functools.partial(_identified, settings=settings),
         default_model=settings.model,
         lease_s=settings.lease_s,
+        chunk_rows=settings.chunk_size,
         chunks_in_flight=settings.chunks_in_flight,
         rate_limits=dict(settings.rate_limits),
         spool=settings.spool,
@@ -186,7 +187,7 @@ def _check_rate_limits(settings: Settings) -> None:
             get_domain(name)
 
 
-def _queue(redis_url: str, *, max_bytes: int) -> HotBuffer:
+def _hot_buffer(redis_url: str, *, max_bytes: int) -> HotBuffer:
     from pc_worker.hot_buffer import HotBuffer
 
     return HotBuffer(redis_client(redis_url), max_bytes=max_bytes)
@@ -207,4 +208,4 @@ def line_metrics(settings: Settings) -> LineMetrics:
     from pc_worker.services.maintenance.line_metrics import LineMetrics
 
     own = make_services(settings, application="pc_worker metrics")
-    return LineMetrics(own.database, own.queue)
+    return LineMetrics(own.database, own.hot_buffer)

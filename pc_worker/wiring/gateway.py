@@ -16,10 +16,12 @@ from pc_worker.errors import PcWorkerError, Unavailable
 from pc_worker.gateway import GatewayConfig, SearchFunction, read_tokens, supervised_thread
 from pc_worker.model import Model
 from pc_worker.retry import RetryPolicy
-from pc_worker.services.search.search import SearchRequest, parse_where, search, search_mode, warm_search
+from pc_worker.services.search.request import SearchRequest, search_mode
+from pc_worker.services.search.search import search, warm_search
 from pc_worker.settings import Settings
 from pc_worker.store.db.connection import Database
 from pc_worker.store.search.cancel import Stop
+from pc_worker.store.search.filters import parse_where
 from pc_worker.store.search.scope import STATEMENT_S
 from pc_worker.wiring import encoders, endpoints
 

@@ -68,7 +68,7 @@ def services_for(database_url: str, redis_url: str, folder: Path, *, queue_bytes
     folder.mkdir(parents=True, exist_ok=True)
     return Services(
         database=Database(database_url, application="model"),
-        make_queue=lambda: HotBuffer(redis.Redis.from_url(redis_url), max_bytes=queue_bytes),
+        make_hot_buffer=lambda: HotBuffer(redis.Redis.from_url(redis_url), max_bytes=queue_bytes),
         make_sources=lambda: Sources([folder], spool=folder / "spool", limits=Limits()),
         encoder=lambda model: TinyEncoder(identify(model.name)),
         identify=identify,

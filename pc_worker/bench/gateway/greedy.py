@@ -27,9 +27,11 @@ from pc_worker.bench.gateway.servers import own_process
 from pc_worker.embedded import EmbeddedServers
 from pc_worker.gateway import GatewayConfig, serve
 from pc_worker.logs import set_up_logs
-from pc_worker.services.search.search import SearchRequest, parse_where, search, search_mode
+from pc_worker.services.search.request import SearchRequest, search_mode
+from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Database
 from pc_worker.store.search.cancel import Stop
+from pc_worker.store.search.filters import parse_where
 
 DOMAIN = "bench384"
 DIMENSION = 384

@@ -16,9 +16,11 @@ from pc_worker.bench.own_folder import own_folder
 from pc_worker.bench.search.collection import DOMAIN, TOPICS, Collection, CollectionEncoder
 from pc_worker.embedded import start_servers
 from pc_worker.services.search.indexes import build_indexes, index_status
-from pc_worker.services.search.search import Mode, SearchRequest, parse_where, search
+from pc_worker.services.search.request import Mode, SearchRequest
+from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, read_migrations
+from pc_worker.store.search.filters import parse_where
 from pc_worker.store.search.statistics import refresh_statistics
 from pc_worker.wiring import MIGRATIONS
 

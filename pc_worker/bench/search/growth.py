@@ -12,7 +12,7 @@ from psycopg2 import sql
 
 from pc_worker.bench.search.collection import Collection
 from pc_worker.bench.search.compare import MODES, database_server, fill, latencies
-from pc_worker.services.search.search import Mode
+from pc_worker.services.search.request import Mode
 from pc_worker.store.db.connection import Database
 
 SIZES = (10_000, 30_000, 100_000, 300_000)

@@ -13,10 +13,10 @@ from pc_worker.cli.context import connected
 from pc_worker.cli.output import print_json, print_json_array, print_table, visible
 from pc_worker.reader import Json
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.write_rows import WIRE_LIMIT
+from pc_worker.services.ingest.prepare import WIRE_LIMIT
 from pc_worker.services.jobs import dead_letters
 from pc_worker.services.models import change_model
-from pc_worker.services.push import refusals
+from pc_worker.services.push import rejections
 from pc_worker.settings import read_settings
 from pc_worker.store.ledger.dead_letters import StoredLetter
 from pc_worker.store.log.push_state import StoredPushRejection
@@ -40,7 +40,7 @@ def list_letters(job: str | None, as_json: bool) -> None:
     if as_json:
         print_json_array(_documents(services, job))
         return
-    letters, refused = dead_letters.list_dead(services, job), refusals.list_refused(services.database, job)
+    letters, refused = dead_letters.list_dead(services, job), rejections.list_rejected(services.database, job)
     rows: list[tuple[object, ...]] = [(x.job_id, x.row_no, x.domain, x.reason) for x in letters]
     rows += [(x.job_id, None, x.domain, _refused_because(x)) for x in refused]
     rows += [(x.job_id, None, x.domain, _too_large_because(x)) for x in change_model.too_large_rows(services, job)]
@@ -88,7 +88,7 @@ def retry_letters(job: str | None, as_json: bool) -> int:
 def drop_letters(job: str | None, as_json: bool) -> None:
     """Return them up: their rows count as skipped; what only a batch server refused stays stored here."""
     services = connected()
-    dropped = dead_letters.drop_dead(services, job) + refusals.drop_refused(services.database, job)
+    dropped = dead_letters.drop_dead(services, job) + rejections.drop_rejected(services.database, job)
     if as_json:
         print_json({"dropped": dropped})
     else:
@@ -98,7 +98,7 @@ def drop_letters(job: str | None, as_json: bool) -> None:
 def _documents(services: Services, job: str | None) -> Iterator[dict[str, Any]]:
     letters = dead_letters.list_dead(services, job)
     yield from map(_document, letters, dead_letters.letter_rows(services, letters))
-    yield from map(_refusal_document, refusals.list_refused(services.database, job))
+    yield from map(_refusal_document, rejections.list_rejected(services.database, job))
     yield from map(_too_large_document, change_model.too_large_rows(services, job))
 
 
@@ -122,8 +122,8 @@ def _refused_because(refusal: StoredPushRejection) -> str:
     return f"batch server {refusal.address}: {refusal.reason}"
 
 
-def _push_again(services: Services, job: str | None) -> list[refusals.PushedAgain]:
-    return refusals.retry_refused(services.database, job, servers=read_settings().batch_servers)
+def _push_again(services: Services, job: str | None) -> list[rejections.PushedAgain]:
+    return rejections.retry_rejected(services.database, job, servers=read_settings().batch_servers)
 
 
 def _document(letter: StoredLetter, row: Json) -> dict[str, Any]:
@@ -168,11 +168,11 @@ def _too_large_document(note: StoredTooLarge) -> dict[str, Any]:
     }
 
 
-def _pushed_document(again: refusals.PushedAgain) -> dict[str, Any]:
+def _pushed_document(again: rejections.PushedAgain) -> dict[str, Any]:
     return {
-        "job_id": again.refusal.job_id,
+        "job_id": again.rejection.job_id,
         "row_no": None,
         "outcome": "written" if again.reason is None else "dead",
-        "reason": None if again.reason is None else f"batch server {again.refusal.address}: {again.reason}",
+        "reason": None if again.reason is None else f"batch server {again.rejection.address}: {again.reason}",
         "from_stored_form": False,
     }

@@ -22,7 +22,8 @@ from pc_worker.model import Job
 from pc_worker.samples import Sample, write_samples
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.submit import IngestRequest
-from pc_worker.services.search.search import SearchRequest, search
+from pc_worker.services.search.request import SearchRequest
+from pc_worker.services.search.search import search
 from pc_worker.settings import Settings, read_settings
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from pc_worker.wire.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub

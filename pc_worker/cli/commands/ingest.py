@@ -20,9 +20,8 @@ from pc_worker.domains import Options
 from pc_worker.errors import Unavailable
 from pc_worker.model import Job
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.attempts import GIVEN_UP
 from pc_worker.services.ingest.submit import IngestRequest, submit
-from pc_worker.services.jobs.job_control import ENDED, job_status, status_document
+from pc_worker.services.jobs.job_control import ENDED, job_status, source_was_rejected, status_document
 
 POLL_S = 0.2
 #: Seconds that ``--wait`` tolerates a PostgreSQL that is away: a restart, not an outage.
@@ -82,7 +81,12 @@ def ingest_command(
     else:
         for job in jobs:
             print(visible(_line(job)))
-    return max((exit_code(job) for job in jobs), key=SEVERITY.index) if wait else 0
+    if not wait:
+        return 0
+    for job in jobs:
+        if job.error is not None:
+            fail(job.error, exit_code(job))
+    return max(map(exit_code, jobs), key=SEVERITY.index)
 
 
 #: Exit codes from best to worst.
@@ -90,14 +94,10 @@ SEVERITY = (0, 1, 65, 69)
 
 
 def exit_code(job: Job) -> int:
-    """Return the exit code of an ended job: 65 if its source was refused before any row was used."""
+    """Return the exit code of an ended job: 65 if its source was rejected."""
     if job.state == "completed":
         return 0
-    refused = job.state == "failed" and job.plan is None and not (job.error or "").startswith(GIVEN_UP)
-    for_source = job.error is not None and job.error.startswith(f"{job.source}: ")
-    if job.error is not None and job.state == "failed" and (refused or for_source):
-        return fail(job.error, 65)
-    return 1 if job.error is None else fail(job.error, 1)
+    return 65 if source_was_rejected(job) else 1
 
 
 def enqueue(services: Services, requests: Sequence[IngestRequest]) -> list[Job]:
@@ -133,7 +133,7 @@ def watch(services: Services, job_ids: Sequence[str], *, tend: Callable[[], None
         while True:
             jobs = [_patiently(services, job_id, tend) for job_id in job_ids]
             for job in jobs:
-                done = job.rows_written + job.rows_unchanged + job.rows_skipped + job.rows_dead
+                done = job.rows_accounted
                 pace = f"{done / max(time.monotonic() - began, 0.001):,.0f}"
                 progress.update(lines[job.job_id], total=job.rows_total or None, completed=done, pace=pace)
             if all(job.state in ENDED for job in jobs):

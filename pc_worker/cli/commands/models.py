@@ -14,7 +14,7 @@ from rich.progress import Progress
 
 from pc_worker.cli.context import connected
 from pc_worker.cli.output import print_json, print_table, visible
-from pc_worker.model import Model
+from pc_worker.model import DEFAULT_CHUNK_ROWS, Model
 from pc_worker.services.dependencies import Services
 from pc_worker.services.models import change_model
 from pc_worker.services.search.indexes import maintain_indexes
@@ -59,7 +59,7 @@ def backfill_command(domain: str, model: str) -> None:
         while after is not None:
             began = time.monotonic()
             after = change_model.backfill(services, domain, registered, after=after)
-            progress.advance(line, change_model.BATCH if after is not None else 0)
+            progress.advance(line, DEFAULT_CHUNK_ROWS if after is not None else 0)
             time.sleep(change_model.rest_s(services.database, worked_s=time.monotonic() - began))
     left = change_model.coverage(services, domain, registered)
     if not left.lacking:

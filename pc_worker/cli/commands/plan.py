@@ -12,7 +12,7 @@ from pc_worker.cli.context import one_shot
 from pc_worker.cli.output import duration, print_json, print_table, size
 from pc_worker.cli.reading import reading_options
 from pc_worker.domains import Options
-from pc_worker.services.estimate.estimate import FilePlan, plan_file
+from pc_worker.services.estimate.estimate import Estimate, estimate_ingest
 from pc_worker.services.ingest.submit import IngestRequest
 from pc_worker.wiring import make_services
 
@@ -48,7 +48,7 @@ def plan_command(
     request = IngestRequest(
         path=storable(file), domain=domain, options=options, delimiter=delimiter, encoding=encoding, sheet=sheet
     )
-    found = plan_file(
+    found = estimate_ingest(
         make_services(settings, application="pc_worker cli"), request, processes=processes or settings.worker_processes
     )
     if as_json:
@@ -57,7 +57,7 @@ def plan_command(
         _show(found)
 
 
-def _show(found: FilePlan) -> None:
+def _show(found: Estimate) -> None:
     about = "" if found.sampled_rows == found.rows else "about "
     basis = "pace of past jobs" if found.basis == "measured" else "a quick calibration: no job of the domain was timed"
     rows = [

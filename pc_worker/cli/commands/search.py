@@ -8,7 +8,9 @@ import click
 
 from pc_worker.cli.context import connected
 from pc_worker.cli.output import print_json, print_table
-from pc_worker.services.search.search import MAX_K, Mode, SearchHit, SearchRequest, parse_where, search
+from pc_worker.services.search.request import MAX_K, Mode, SearchHit, SearchRequest
+from pc_worker.services.search.search import search
+from pc_worker.store.search.filters import parse_where
 
 SHOWN = 100
 

@@ -13,7 +13,7 @@ from pc_worker.cli.reading import reading_options
 from pc_worker.domains import Options, domain_names, get_domain, resolve
 from pc_worker.errors import SchemaMismatch
 from pc_worker.reader import Limits, Table
-from pc_worker.services.sources import Sources, read_options, refusals
+from pc_worker.services.sources import Sources, read_options, rejecting
 
 ROWS_AT_ONCE = 300
 
@@ -50,7 +50,7 @@ def rows_command(file: str, delimiter: str | None, encoding: str | None, sheet: 
     path = absolute(file)
     table = Sources(settings.roots, spool=settings.spool, limits=Limits()).open(path, options=options)
     end = table.rows if limit is None else min(limit, table.rows)
-    with refusals(path):
+    with rejecting(path):
         for start in range(0, end, ROWS_AT_ONCE):
             batch = table.read(start, min(end, start + ROWS_AT_ONCE))
             for i in range(len(batch)):

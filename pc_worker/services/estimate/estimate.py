@@ -1,4 +1,4 @@
-"""Plan an ingest before anything is written: its rows, texts and tokens, and the time, memory and disk it will take."""
+"""Estimate an ingest before anything is written: its rows, texts and tokens, its time, memory and disk space."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import Any
 
 from pc_worker.domains import get_domain
 from pc_worker.services.dependencies import Services
+from pc_worker.services.estimate.costs import Basis, costs
 from pc_worker.services.estimate.dry_run import Subject
-from pc_worker.services.estimate.own_time import OwnTime
-from pc_worker.services.estimate.pace import Basis, costs
-from pc_worker.services.estimate.sample import CLASSES, Sample, stretches, take_sample
+from pc_worker.services.estimate.sample import CLASSES, OwnTime, SourceSample, sample_windows, take_sample
 from pc_worker.services.ingest.split import equal_keys, resolve_source
 from pc_worker.services.ingest.submit import IngestRequest
-from pc_worker.services.search.indexes import plan_index
-from pc_worker.services.sources import read_options, refusals
+from pc_worker.services.search.indexes import index_spec
+from pc_worker.services.sources import read_options, rejecting
 from pc_worker.store.ledger.timings import past_jobs
 from pc_worker.store.models import registry
 from pc_worker.store.rows.vectors import count_vectors
@@ -23,21 +22,21 @@ from pc_worker.store.search.index.build import hnsw_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FilePlan:
-    """What an ingest of a file would do.
+class Estimate:
+    """What an ingest of a file will do and need.
 
-    Where ``sampled_rows`` is less than ``rows``, all counts but ``rows`` and ``duplicates`` are estimates.
+    If ``sampled_rows`` is less than ``rows``, all counts except ``rows`` and ``duplicates`` are estimates.
 
     Attributes:
         rows: All rows of the file.
-        duplicates: Rows that lose to a later row of the same key; they count as skipped.
-        sampled_rows: Rows that were looked at.
-        texts: Passages to have vectors for; ``texts_known`` of them have them already.
-        tokens: What the model would see.
-        token_histogram: Rows by the tokens of their text: ``up_to`` (null = more) and ``rows``.
+        duplicates: Rows whose key occurs again later in the file; they count as skipped.
+        sampled_rows: Rows that were read for the estimate.
+        texts: Passages that need vectors; ``texts_known`` of them have one already.
+        tokens: Tokens to encode.
+        token_histogram: Pairs of an upper limit of tokens (None = no limit) and the number of rows.
         seconds: From the first chunk to the last; ``basis`` = from past jobs, or from a calibration.
-        memory_bytes: Of all worker processes together, without the pages of the source that the kernel keeps for them.
-        disk_bytes: In the database, indexes for look-ups included; ``index_bytes`` = the vector index beside it.
+        memory_bytes: Of all worker processes, without the pages of the source in the kernel's cache.
+        disk_bytes: In the database, with its B-tree indexes; ``index_bytes`` = the vector index in addition.
         spool_bytes: The reader's sidecars of this file.
     """
 
@@ -63,27 +62,27 @@ class FilePlan:
     spool_bytes: int
 
     def to_dict(self) -> dict[str, Any]:
-        """As `plan --json` prints it."""
+        """Return the document of `plan --json`."""
         histogram = [{"up_to": end, "rows": rows} for end, rows in self.token_histogram]
         return asdict(self) | {"token_histogram": histogram, "seconds": round(self.seconds, 1)}
 
 
-def plan_file(services: Services, request: IngestRequest, *, processes: int) -> FilePlan:
-    """Look at a file and foresee its ingest; writes nothing but the reader's sidecars.
+def estimate_ingest(services: Services, request: IngestRequest, *, processes: int) -> Estimate:
+    """Estimate the ingest of a file; write nothing but the reader's sidecars.
 
     Args:
-        services: This process's connections and encoder.
-        request: What would be ingested, and how.
-        processes: Worker processes that would share the work.
+        services: This process's shared dependencies.
+        request: The ingest.
+        processes: Worker processes that share the work.
 
     Raises:
-        InvalidRequest: If the domain is unknown or an option is not for it.
-        SourceRejected: If the file is refused.
+        InvalidRequest: If the domain is unknown or an option does not fit it.
+        SourceRejected: If the file is rejected.
         Unavailable: If PostgreSQL does not answer.
     """
     request.check()
     before = _bytes_below(services.spool)
-    subject, duplicates, keys_s = _look(services, request)
+    subject, duplicates, keys_s = _open(services, request)
     sample = take_sample(services, subject)
     with services.database.transaction() as cursor:
         past = past_jobs(cursor, request.domain)
@@ -93,7 +92,7 @@ def plan_file(services: Services, request: IngestRequest, *, processes: int) -> 
     seconds = cost.seconds(rows=counts["rows"], tokens=counts["tokens"], written=counts["rows_written"])
     new_vectors = counts["texts"] if subject.domain.vector is None else counts["rows_written"]
     scale = counts["rows"] / max(sample.rows, 1)
-    return FilePlan(
+    return Estimate(
         file=request.path,
         domain=request.domain,
         **counts,
@@ -110,25 +109,25 @@ def plan_file(services: Services, request: IngestRequest, *, processes: int) -> 
     )
 
 
-def _look(services: Services, request: IngestRequest) -> tuple[Subject, int, float]:
-    """Open the file and read its keys; gives the seconds of the latter, which the ingest takes too."""
+def _open(services: Services, request: IngestRequest) -> tuple[Subject, int, float]:
+    """Open the file and read its keys; return the subject, the number of duplicates, and the seconds of the keys."""
     domain = get_domain(request.domain)
     with services.database.transaction() as cursor:
         model = registry.active_model(cursor, domain.name)
     reading = read_options(request.delimiter, request.encoding, request.sheet)
     table = services.sources.open(request.path, options=reading)
-    looked_at = {row for stretch in stretches(table.rows) for row in stretch}
+    sampled = {row for window in sample_windows(table.rows) for row in window}
     superseded: set[int] = set()
     occurrences: dict[int, int] = {}
     duplicates, own = 0, OwnTime()
-    with refusals(request.path):
+    with rejecting(request.path):
         mapping = resolve_source(domain, request.options, table, request.path)
         for group in equal_keys(domain, mapping, table):
             if mapping.key is not None:
                 duplicates += len(group) - 1
-                superseded.update(looked_at.intersection(group[:-1]))
+                superseded.update(sampled.intersection(group[:-1]))
             else:
-                occurrences.update((row, number) for number, row in enumerate(group) if row in looked_at)
+                occurrences.update((row, number) for number, row in enumerate(group) if row in sampled)
     subject = Subject(
         path=request.path,
         domain=domain,
@@ -141,8 +140,8 @@ def _look(services: Services, request: IngestRequest) -> tuple[Subject, int, flo
     return subject, duplicates, own.seconds
 
 
-def _counts(subject: Subject, sample: Sample, duplicates: int) -> dict[str, int]:
-    """Give how all rows would end and what texts they have: what the sample says, of as many rows as there are."""
+def _counts(subject: Subject, sample: SourceSample, duplicates: int) -> dict[str, int]:
+    """Return the outcomes and texts of all rows: those of the sample, scaled to the number of rows."""
     rows = subject.table.rows
     scale = rows / max(sample.rows, 1)
     unchanged, dead = round(sample.unchanged * scale), round(sample.dead * scale)
@@ -162,14 +161,14 @@ def _counts(subject: Subject, sample: Sample, duplicates: int) -> dict[str, int]
 
 
 def _index_bytes(vectors: int, new: int, dimension: int) -> int:
-    """Give what the vector index grows by; upkeep builds it after the load."""
-    spec = plan_index(vectors + new, dimension)
+    """Return the bytes by which the vector index grows; maintenance builds it after the load."""
+    spec = index_spec(vectors + new, dimension)
     return 0 if spec is None else hnsw_bytes(new, dimension, half=spec.half)
 
 
 def _own_bytes() -> int:
-    """Give the memory this process has now that it has done what a worker does, without pages of mapped files."""
-    # Not the peak: that counts the source's pages too, which the kernel takes back at need.
+    """Return this process's memory in bytes, after it did a worker's work, without pages of mapped files."""
+    # Not the peak: that includes the source's pages, which the kernel can free.
     (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon:"))
     return int(line.split()[1]) * 1024
 

@@ -1,49 +1,61 @@
-"""A sample of a source, spread over it: how its rows would end, which texts are new, what their stages take."""
+"""A sample of a source: the outcomes of its rows, its new texts, and the time of each stage."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter, process_time
 
 from pc_worker.domains import Record, content_hash
 from pc_worker.encoding import Encoder, text_hash
+from pc_worker.model import DEFAULT_CHUNK_ROWS
 from pc_worker.services.dependencies import Services
-from pc_worker.services.estimate.dry_run import STRETCH, Subject, rehearse
-from pc_worker.services.estimate.own_time import OwnTime
-from pc_worker.services.ingest.prepare import clean_rows
-from pc_worker.services.ingest.process_chunk import row_form
-from pc_worker.services.ingest.write_rows import Candidate, verdict
-from pc_worker.services.sources import refusals
+from pc_worker.services.estimate.dry_run import Subject, dry_run
+from pc_worker.services.ingest.prepare import Candidate, clean_rows
+from pc_worker.services.ingest.write import verdict
+from pc_worker.services.sources import rejecting
 from pc_worker.store.rows import merge
 from pc_worker.store.rows.identities import known_row_ids
 from pc_worker.store.rows.vectors import known_vectors
 
-#: How many stretches of a chunk's rows are looked at.
-STRETCHES = 6
-#: Upper ends of the histogram's classes of tokens a text.
+#: Sample windows of a source, each of a chunk's rows.
+WINDOWS = 6
+#: Upper ends of the histogram's classes, in tokens per text.
 CLASSES = (16, 32, 64, 128, 256, 512)
-#: Beyond every job's number: no row of a plan is superseded by another job.
+#: Larger than every job's number: no row of an estimate is superseded by another job.
 NEWEST = 2**62
 
 
+class OwnTime:
+    """The time that this process itself works, measured from the object's creation; other processes do not count."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = perf_counter(), process_time()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of work so far: CPU time, or wall time if that is shorter because several threads work."""
+        return min(perf_counter() - self._wall, process_time() - self._cpu)
+
+
 @dataclass(slots=True)
-class Sample:
+class SourceSample:
     """What was found in the sampled rows.
 
     Attributes:
-        rows: How many rows were looked at.
-        skipped: By cleaning rules or as losing duplicates.
-        dead: Refused.
-        unchanged: Stored already, with the same content and model.
-        written: The rest.
+        rows: Sampled rows.
+        skipped: Rows that the cleaning rules skip, or whose key occurs again later in the file.
+        dead: Rows that break the domain's rules.
+        unchanged: Rows that are stored already, with the same content and model.
+        written: All other rows.
         texts: Passages of the rows to write, each text once.
-        texts_known: Those whose vectors exist.
-        tokens: What the model would see of the others.
-        histogram: Tokens a row's text → rows, by the class's upper end; 0 = above the last.
-        seconds: What reading and cleaning took, and writing.
-        stored_bytes: What the rows to write take in the database, indexes included.
-        new_texts: Some of the texts to encode, to measure the encoder with.
+        texts_known: Those whose vectors are stored already.
+        tokens: Tokens of the others, as far as the model reads them.
+        histogram: The number of rows by the upper end of their class of tokens; 0 = above the last.
+        seconds: Seconds to read and clean the rows (``prepare``), and to write them (``write``).
+        stored_bytes: Bytes of the rows to write in the database, with indexes.
+        new_texts: The texts to encode, to measure the encoder with.
     """
 
     rows: int = 0
@@ -60,33 +72,33 @@ class Sample:
     new_texts: list[str] = field(default_factory=list)
 
 
-def stretches(rows: int) -> list[range]:
-    """Give the rows to look at: all of a small source, else stretches spread evenly."""
-    if rows <= STRETCH * STRETCHES:
-        return [range(start, min(rows, start + STRETCH)) for start in range(0, rows, STRETCH)]
-    step = (rows - STRETCH) / (STRETCHES - 1)
-    return [range(round(n * step), round(n * step) + STRETCH) for n in range(STRETCHES)]
+def sample_windows(rows: int) -> list[range]:
+    """Return the row numbers to sample: all of a small source, else windows spread evenly over it."""
+    if rows <= DEFAULT_CHUNK_ROWS * WINDOWS:
+        return [range(start, min(rows, start + DEFAULT_CHUNK_ROWS)) for start in range(0, rows, DEFAULT_CHUNK_ROWS)]
+    step = (rows - DEFAULT_CHUNK_ROWS) / (WINDOWS - 1)
+    return [range(round(n * step), round(n * step) + DEFAULT_CHUNK_ROWS) for n in range(WINDOWS)]
 
 
-def take_sample(services: Services, subject: Subject) -> Sample:
-    """Look at the sample's rows; what would be written is rehearsed and undone."""
-    sample = Sample()
+def take_sample(services: Services, subject: Subject) -> SourceSample:
+    """Read, clean and dry-run the sampled rows."""
+    sample = SourceSample()
     seen: set[bytes] = set()
     wanted: list[Record] = []
-    for rows in stretches(subject.table.rows):
+    for rows in sample_windows(subject.table.rows):
         records = _changed(services, subject, _cleaned(subject, rows, sample), sample)
         wanted += records
         if subject.domain.vector is None:
-            _look_at_texts(services, subject, records, sample, seen)
+            _count_texts(services, subject, records, sample, seen)
     sample.written = len(wanted)
-    written = rehearse(services, subject, wanted)
+    written = dry_run(services, subject, wanted)
     sample.seconds["write"], sample.stored_bytes = written.seconds, written.stored_bytes
     return sample
 
 
-def _cleaned(subject: Subject, rows: range, sample: Sample) -> Sequence[Record]:
+def _cleaned(subject: Subject, rows: range, sample: SourceSample) -> Sequence[Record]:
     own = OwnTime()
-    with refusals(subject.path):
+    with rejecting(subject.path):
         batch = subject.table.read(rows.start, rows.stop, subject.mapping.columns)
     cleaned = clean_rows(
         subject.domain,
@@ -94,7 +106,7 @@ def _cleaned(subject: Subject, rows: range, sample: Sample) -> Sequence[Record]:
         batch,
         superseded=[row for row in rows if row in subject.superseded],
         occurrences={row: subject.occurrences[row] for row in rows if row in subject.occurrences},
-        form=row_form(subject.table, subject.path),
+        form=subject.context.form,
     )
     sample.seconds["prepare"] += own.seconds
     sample.rows += len(rows)
@@ -103,7 +115,7 @@ def _cleaned(subject: Subject, rows: range, sample: Sample) -> Sequence[Record]:
     return cleaned.records
 
 
-def _changed(services: Services, subject: Subject, records: Sequence[Record], sample: Sample) -> list[Record]:
+def _changed(services: Services, subject: Subject, records: Sequence[Record], sample: SourceSample) -> list[Record]:
     name = subject.domain.name
     with services.database.transaction() as cursor:
         ids = known_row_ids(cursor, name, subject.mapping.scope, [record.key for record in records])
@@ -121,26 +133,26 @@ def _changed(services: Services, subject: Subject, records: Sequence[Record], sa
     return changed
 
 
-def _look_at_texts(
-    services: Services, subject: Subject, records: Sequence[Record], sample: Sample, seen: set[bytes]
+def _count_texts(
+    services: Services, subject: Subject, records: Sequence[Record], sample: SourceSample, seen: set[bytes]
 ) -> None:
     encoder = services.encoder(subject.model)
     texts = [record.text or "" for record in records]
     for tokens in encoder.count_tokens(texts):
         sample.histogram[next((end for end in CLASSES if tokens <= end), 0)] += 1
-    pieces = {text_hash(piece): piece for text in texts for piece in _pieces(subject, encoder, text)}
-    fresh = {digest: piece for digest, piece in pieces.items() if digest not in seen}
+    passages = {text_hash(passage): passage for text in texts for passage in _passages(subject, encoder, text)}
+    fresh = {digest: passage for digest, passage in passages.items() if digest not in seen}
     seen |= fresh.keys()
     with services.database.transaction() as cursor:
         known = known_vectors(cursor, model_id=subject.model.model_id, hashes=fresh)
-    new = [piece for digest, piece in fresh.items() if digest not in known]
+    new = [passage for digest, passage in fresh.items() if digest not in known]
     sample.texts += len(fresh)
     sample.texts_known += len(known)
     sample.tokens += sum(min(tokens, encoder.max_tokens) for tokens in encoder.count_tokens(new))
     sample.new_texts += new
 
 
-def _pieces(subject: Subject, encoder: Encoder, text: str) -> Iterator[str]:
+def _passages(subject: Subject, encoder: Encoder, text: str) -> Iterator[str]:
     if subject.domain.any_table is None:
         yield text
         return

@@ -1,4 +1,4 @@
-"""What counts as an attempt that failed, of a split and of a chunk alike, and the attempts of a split."""
+"""Which errors count as failed attempts of a split or a chunk, and the attempts of a split."""
 
 from __future__ import annotations
 
@@ -14,40 +14,38 @@ from pc_worker.store.ledger.leases import CRASHES_ALLOWED, FAILURES_ALLOWED
 
 log = get_logger(__name__)
 
-#: What passes when somebody frees space, memory or descriptors, or a file system answers again.
+#: System errors that pass when space, memory or descriptors are freed, or a file system answers again.
 PASSING = frozenset(
     (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ETIMEDOUT, errno.ESTALE)
 )
-#: How the error of a job begins that has used its attempts up: no verdict on its source.
-GIVEN_UP = "given up"
 
 
-def counts(error: Exception) -> bool:
-    """Tell whether an error is the work's own: it would come again, so it must not be tried for ever."""
+def is_permanent(error: Exception) -> bool:
+    """Return whether the work itself causes the error: it would occur again, so attempts are limited."""
     if isinstance(error, OSError):
         return not isinstance(error, (ConnectionError, TimeoutError)) and error.errno not in PASSING
     return not isinstance(error, (Unavailable, Conflict))
 
 
-def as_text(error: Exception) -> str:
-    """Give an error as the ledger keeps it."""
+def error_text(error: Exception) -> str:
+    """Return an error as the ledger stores it."""
     return str(error) if isinstance(error, PcWorkerError) else f"{type(error).__name__}: {error}".replace("\0", "")
 
 
 @contextmanager
 def split_attempt(services: Services, job_id: str, *, overruns: tuple[type[Exception], ...] = ()) -> Iterator[bool]:
-    """Count what is done inside as one attempt to split a job; gives False while another process is at it.
+    """Count the body as one attempt to split a job; yield False while another process splits it.
 
-    An attempt that ends without a word, or that needs too much, counts as a crash; one that ends with an error of its
-    own as a failure. As a chunk, a job has three of the former and five of the latter.
+    An attempt whose worker dies, or that needs too much time or memory, counts as a crash; one that ends with a
+    permanent error counts as a failure. The limits are those of a chunk: three crashes, five failures.
 
     Args:
-        services: This process's connections.
-        job_id: The job; it may not be there yet.
-        overruns: What the caller raises when the attempt takes too long.
+        services: This process's shared dependencies.
+        job_id: The job; it may not exist yet.
+        overruns: The exceptions that the caller raises when the attempt takes too long.
 
     Raises:
-        AttemptsExhausted: If there were too many already; the job has failed then.
+        AttemptsExhausted: If the job has no attempt left; it has failed then.
     """
     with services.database.transaction() as cursor:
         is_free = jobs.lock_split(cursor, job_id)
@@ -60,7 +58,7 @@ def split_attempt(services: Services, job_id: str, *, overruns: tuple[type[Excep
             yield True
         except Exception as exc:
             if not isinstance(exc, (MemoryError, *overruns)):
-                _book(services, job_id, exc)
+                _record_error(services, job_id, exc)
             raise
         with services.database.transaction() as cursor:
             jobs.end_split_attempt(cursor, job_id)
@@ -68,8 +66,8 @@ def split_attempt(services: Services, job_id: str, *, overruns: tuple[type[Excep
         _unlock(services, job_id)
 
 
-def forgive(services: Services, job_id: str) -> None:
-    """Take back that an attempt to split a job was cut off: whoever asks its worker to stop is not the file's fault."""
+def uncount_crash(services: Services, job_id: str) -> None:
+    """Do not count a split that is cut off now as a crash: a worker that is asked to stop is not the file's fault."""
     with services.database.transaction() as cursor:
         jobs.end_split_attempt(cursor, job_id)
 
@@ -78,23 +76,23 @@ def _begin(services: Services, job_id: str) -> None:
     with services.database.transaction() as cursor:
         crashes = jobs.begin_split_attempt(cursor, job_id)
         given_up = crashes > CRASHES_ALLOWED
-        text = f"{GIVEN_UP} at the split: the worker died {CRASHES_ALLOWED} times while it read the source"
+        text = f"{jobs.GIVEN_UP} at the split: the worker died {CRASHES_ALLOWED} times while it read the source"
         if given_up:
             jobs.fail_job(cursor, job_id, text)
     if given_up:
         raise AttemptsExhausted(f"job {job_id} is {text}")
 
 
-def _book(services: Services, job_id: str, error: Exception) -> None:
-    """Book how an attempt ended; while PostgreSQL is away it counts as one that ended without a word."""
-    # Ends the job, or is not the error of a job.
-    text, is_refusal = as_text(error), isinstance(error, (InvalidRequest, SourceRejected))
+def _record_error(services: Services, job_id: str, error: Exception) -> None:
+    """Record how an attempt ended; while PostgreSQL is away it counts as a crash."""
+    # These errors end the job, or are not the error of a job.
+    text, is_rejection = error_text(error), isinstance(error, (InvalidRequest, SourceRejected))
     try:
         with services.database.transaction() as cursor:
-            its_own = counts(error) and not is_refusal
-            failures = jobs.end_split_attempt(cursor, job_id, error=text if its_own else None)
+            is_failure = is_permanent(error) and not is_rejection
+            failures = jobs.end_split_attempt(cursor, job_id, error=text if is_failure else None)
             if failures >= FAILURES_ALLOWED:
-                jobs.fail_job(cursor, job_id, f"{GIVEN_UP} at the split: {text}")
+                jobs.fail_job(cursor, job_id, f"{jobs.GIVEN_UP} at the split: {text}")
     except Unavailable as exc:
         log.warning("split_attempt_not_booked", job_id=job_id, reason=str(exc))
 
@@ -103,5 +101,5 @@ def _unlock(services: Services, job_id: str) -> None:
     try:
         with services.database.transaction() as cursor:
             jobs.unlock_split(cursor, job_id)
-    except Unavailable as exc:  # the lock has gone with the connection
+    except Unavailable as exc:  # the lock was released with the connection
         log.warning("split_not_unlocked", job_id=job_id, reason=str(exc))

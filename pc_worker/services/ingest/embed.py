@@ -1,4 +1,4 @@
-"""Vectors for rows: the source's own, one that exists already for the same text, or a new one from the model."""
+"""Vectors for rows: the source's own, the stored one of the same text, or a new one from the model."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from pc_worker.encoding import Encoder, encode_isolating, text_hash
 from pc_worker.metrics import line as metrics
 from pc_worker.model import Model, PassageVector
 from pc_worker.services.dependencies import Services
+from pc_worker.services.ingest.prepare import Passages
 from pc_worker.store.rows.vectors import known_vectors
 
-Passages = tuple[PassageVector, ...]
-#: Start and end in the row's text, in characters, and what stands there.
-Piece = tuple[int, int, str]
+#: A passage's start and end in the row's text, in characters (end exclusive), and its text.
+PassageText = tuple[int, int, str]
 
-#: Texts that the model is given at once, in whole rows: few, for a large model may take a second for each; with fewer,
-#: short ones would be encoded more slowly (with 128 by 4 %, with 64 by 9 %, measured against all at once).
+#: Texts that the model encodes at once, in whole rows. Few, as a large model may need a second for each. Fewer would
+#: encode short texts more slowly: 128 costs 4 %, 64 costs 9 %, compared with all at once.
 GROUP = 128
 
 
 class OutOfTime(Exception):
-    """The time is up before row ``row_no``; all rows before it are embedded, and remembered."""
+    """The time is up before row ``row_no``; the vectors of all rows before it are kept."""
 
     def __init__(self, row_no: int) -> None:
         super().__init__(f"there was no time to embed row {row_no}")
@@ -36,16 +36,19 @@ class OutOfTime(Exception):
 
 @dataclass(slots=True)
 class Embedder:
-    """Embeds the rows of one chunk; keeps what it made, so that a repeated write encodes nothing twice.
+    """The encoder of one chunk's rows; it keeps its vectors, so that a repeated write encodes nothing twice.
 
     Attributes:
-        texts_encoded: Texts that the model really saw.
+        services: This process's shared dependencies.
+        model: The model.
+        split_long: Split texts into passages that fit the model's window, instead of truncating them.
+        texts_encoded: Texts that the model encoded.
         texts_truncated: How many of them were longer than its window.
-        texts_known: Texts whose vectors existed already.
-        tokens: Tokens that the model really saw.
-        seconds: How long it was at work.
-        patience_s: How long it may be at work before it begins no further group of rows.
-        loading: How long it took to load, which only a process's first texts wait for.
+        texts_known: Texts whose vectors were stored already.
+        tokens: Tokens that the model encoded.
+        seconds: Seconds of encoding.
+        patience_s: Seconds of encoding after which no further group of rows is started.
+        loading: Seconds of loading the model, which only a process's first texts need.
     """
 
     services: Services
@@ -58,13 +61,13 @@ class Embedder:
     seconds: float = 0.0
     loading: float = 0.0
     patience_s: float = inf
-    _made: dict[bytes, NDArray[np.float32] | Exception] = field(default_factory=dict)
+    _vectors: dict[bytes, NDArray[np.float32] | Exception] = field(default_factory=dict)
 
     def embed(self, records: Sequence[Record]) -> dict[int, Passages | str]:
-        """Give each row's passages by row number, or the reason why its text cannot be encoded.
+        """Return each row's passages by row number, or the reason why its text cannot be encoded.
 
         Raises:
-            OutOfTime: If its patience ended before the last row; the first rows are always done.
+            OutOfTime: If the time is up before the last row; the first group of rows is always encoded.
         """
         result: dict[int, Passages | str] = {
             record.row_no: (PassageVector(0, 0, None, record.vector),)
@@ -77,12 +80,12 @@ class Embedder:
         return result
 
     def take_loading(self) -> float:
-        """Give the seconds that loading took since this was last asked."""
+        """Return the seconds of loading since the last call."""
         seconds, self.loading = self.loading, 0.0
         return seconds
 
     def count(self, domain: str) -> None:
-        """Hand what was counted to Prometheus; once, when all is embedded."""
+        """Add the counts to Prometheus; call it once, when all is embedded."""
         metrics.TEXTS_ENCODED.labels(domain=domain).inc(self.texts_encoded)
         metrics.TEXTS_TRUNCATED.labels(domain=domain).inc(self.texts_truncated)
         metrics.TOKENS.labels(domain=domain).inc(self.tokens)
@@ -96,17 +99,17 @@ class Embedder:
         self.loading += perf_counter() - began
         result: dict[int, Passages | str] = {}
         for rows in self._groups(encoder, texts):
-            hashed = {piece: text_hash(piece) for pieces in rows.values() for _, _, piece in pieces}
+            hashed = {text: text_hash(text) for passages in rows.values() for _, _, text in passages}
             wanted = self._unknown(hashed)
             if wanted and result and self.seconds >= self.patience_s:
                 raise OutOfTime(next(iter(rows)))
-            self._make(encoder, wanted)
-            result.update((row, self._row(pieces, hashed)) for row, pieces in rows.items())
+            self._encode(encoder, wanted)
+            result.update((row, self._row(passages, hashed)) for row, passages in rows.items())
         return result
 
-    def _groups(self, encoder: Encoder, texts: dict[int, str]) -> Iterator[dict[int, list[Piece]]]:
-        """Give rows with their pieces, as many at once as make a group."""
-        group: dict[int, list[Piece]] = {}
+    def _groups(self, encoder: Encoder, texts: dict[int, str]) -> Iterator[dict[int, list[PassageText]]]:
+        """Yield groups of rows with the texts of their passages."""
+        group: dict[int, list[PassageText]] = {}
         count = 0
         for row, text in texts.items():
             group[row] = [(start, end, text[start:end]) for start, end in self._spans(encoder, text)]
@@ -123,28 +126,28 @@ class Embedder:
         return [(span.start, span.end) for span in encoder.passages(text)]
 
     def _unknown(self, hashed: dict[str, bytes]) -> dict[bytes, str]:
-        """Give the texts that have no vector yet, by their hash; those that have one are remembered."""
-        wanted = {digest: piece for piece, digest in hashed.items() if digest not in self._made}
+        """Return the texts without a vector by their hash; the stored vectors of the others are kept."""
+        wanted = {digest: text for text, digest in hashed.items() if digest not in self._vectors}
         with self.services.database.transaction() as cursor:
-            self._made.update(known_vectors(cursor, model_id=self.model.model_id, hashes=wanted))
-        new = {digest: piece for digest, piece in wanted.items() if digest not in self._made}
+            self._vectors.update(known_vectors(cursor, model_id=self.model.model_id, hashes=wanted))
+        new = {digest: text for digest, text in wanted.items() if digest not in self._vectors}
         self.texts_known += len(wanted) - len(new)
         return new
 
-    def _make(self, encoder: Encoder, new: dict[bytes, str]) -> None:
+    def _encode(self, encoder: Encoder, new: dict[bytes, str]) -> None:
         self.texts_encoded += len(new)
         truncated, tokens, began = encoder.truncated_texts, encoder.encoded_tokens, perf_counter()
         vectors = encode_isolating(encoder, list(new.values()))
         self.texts_truncated += encoder.truncated_texts - truncated
         self.tokens += encoder.encoded_tokens - tokens
         self.seconds += perf_counter() - began
-        self._made.update(zip(new, vectors, strict=True))
+        self._vectors.update(zip(new, vectors, strict=True))
 
-    def _row(self, pieces: Sequence[Piece], hashed: dict[str, bytes]) -> Passages | str:
-        passages = []
-        for start, end, piece in pieces:
-            vector = self._made[hashed[piece]]
+    def _row(self, passages: Sequence[PassageText], hashed: dict[str, bytes]) -> Passages | str:
+        result = []
+        for start, end, text in passages:
+            vector = self._vectors[hashed[text]]
             if isinstance(vector, Exception):
                 return f"the text cannot be encoded: {vector}"
-            passages.append(PassageVector(start, end, hashed[piece], vector))
-        return tuple(passages)
+            result.append(PassageVector(start, end, hashed[text], vector))
+        return tuple(result)

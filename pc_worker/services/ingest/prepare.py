@@ -1,22 +1,37 @@
-"""A chunk's rows from the source: read and cleaned, the refused ones with their normal form."""
+"""From a source's rows to rows ready to write: clean them, and build their messages and search terms."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from pc_worker.domains import BatchView, ColumnMapping, Dead, Domain, Record, Skipped, clean, row_keys
-from pc_worker.model import DeadLetter
-from pc_worker.reader import Json
+from pc_worker.model import DeadLetter, Model, PassageVector, RowWrite
+from pc_worker.reader import Json, Table
+from pc_worker.services.sources import rejecting
+from pc_worker.store.search.terms import row_terms
+from pc_worker.wire import WirePassage, row_head, row_message
+
+#: Bytes of the largest row that can be sent: one message holds 4 MiB with all framing.
+WIRE_LIMIT = 4_000_000
+
+Passages = tuple[PassageVector, ...]
+#: Returns the normal form of a row by its number in the source: all its columns, not only those a domain reads.
+RowForm = Callable[[int], Mapping[str, Json]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cleaned:
-    """A stretch of rows after the cleaning rules: every row is in exactly one part.
+    """A range of rows after the cleaning rules: every row is a record, a dead letter or skipped.
 
-    ``skipped_keys`` are those of the skipped rows that have one: their source holds them all the same. ``letter_keys``
-    are those of the dead rows that have one, by row number.
+    Attributes:
+        records: Rows to write.
+        letters: Dead letters.
+        skipped: The number of skipped rows.
+        skipped_keys: Keys of the skipped rows that have one: the source still contains them.
+        letter_keys: Keys of the dead rows that have one, by row number.
     """
 
     records: tuple[Record, ...]
@@ -26,8 +41,42 @@ class Cleaned:
     letter_keys: Mapping[int, str] = field(default_factory=dict)
 
 
-#: Gives the normal form of a row by its number in the source: all its columns, not only those a domain reads.
-RowForm = Callable[[int], Mapping[str, Json]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowContext:
+    """What all rows of one source are prepared with."""
+
+    domain: Domain
+    mapping: ColumnMapping
+    model: Model
+    form: RowForm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A clean row with its identity; it may be new, changed or unchanged."""
+
+    record: Record
+    row_id: UUID
+    content_hash: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """Rows to write with their messages, and dead letters for the others, by row number."""
+
+    writes: Mapping[int, RowWrite]
+    messages: Mapping[int, bytes]
+    letters: Mapping[int, DeadLetter]
+
+
+def row_form(table: Table, source: str) -> RowForm:
+    """Return a function that reads rows' normal forms, with all columns, from the table."""
+
+    def form(row_no: int) -> Mapping[str, Json]:
+        with rejecting(source):
+            return table.read(row_no, row_no + 1).normal_row(0)
+
+    return form
 
 
 def clean_rows(
@@ -39,41 +88,97 @@ def clean_rows(
     occurrences: Mapping[int, int],
     form: RowForm,
 ) -> Cleaned:
-    """Apply the domain's rules to a batch read with ``mapping.columns``."""
+    """Apply the domain's rules to a batch that was read with ``mapping.columns``.
+
+    Args:
+        domain: The domain.
+        mapping: How the source's columns are read.
+        batch: The rows.
+        superseded: Rows whose key occurs again later in the file; they are skipped.
+        occurrences: For keys made from content, the row's number among its equals.
+        form: Returns the normal form of a row, for its dead letter.
+    """
     keys = _numbered(row_keys(domain, mapping, batch), mapping, batch.start, occurrences)
     outcomes = clean(domain, mapping, batch, keys=keys, superseded=superseded)
-    dead = [outcome for outcome in outcomes if isinstance(outcome, Dead)]
+    keyed = list(zip(keys, outcomes, strict=True))
     return Cleaned(
         records=tuple(outcome for outcome in outcomes if isinstance(outcome, Record)),
-        letters=tuple(letter(row.row_no, row.reason, form) for row in dead),
+        letters=tuple(dead_letter(row.row_no, row.reason, form) for row in outcomes if isinstance(row, Dead)),
         skipped=sum(isinstance(outcome, Skipped) for outcome in outcomes),
-        skipped_keys=tuple(
-            key for key, outcome in zip(keys, outcomes, strict=True) if isinstance(outcome, Skipped) and key is not None
-        ),
-        letter_keys={
-            outcome.row_no: key
-            for key, outcome in zip(keys, outcomes, strict=True)
-            if isinstance(outcome, Dead) and key is not None
-        },
+        skipped_keys=tuple(key for key, outcome in keyed if isinstance(outcome, Skipped) and key is not None),
+        letter_keys={outcome.row_no: key for key, outcome in keyed if isinstance(outcome, Dead) and key is not None},
     )
 
 
 def _numbered(
     keys: Sequence[str | None], mapping: ColumnMapping, first: int, occurrences: Mapping[int, int]
 ) -> Sequence[str | None]:
-    """Add to keys that are content hashes the number of the row among its equals."""
+    """Add to each key made from content the row's number among its equals."""
     if mapping.key is not None:
         return keys
     return [f"{key}:{occurrences.get(first + i, 0)}" for i, key in enumerate(keys)]
 
 
-def letter(row_no: int, reason: str, form: RowForm) -> DeadLetter:
-    """Make a row's dead letter."""
+def prepare_rows(context: RowContext, candidates: Sequence[Candidate], embedded: Mapping[int, Passages | str]) -> Ready:
+    """Build the rows to write from their vectors; rows that cannot be encoded or are too large become dead letters.
+
+    Args:
+        context: What the rows of this source are prepared with.
+        candidates: The rows to write.
+        embedded: Each row's passages, or the reason why its text cannot be encoded, by row number.
+    """
+    writes: dict[int, RowWrite] = {}
+    messages: dict[int, bytes] = {}
+    letters: dict[int, DeadLetter] = {}
+    for candidate in candidates:
+        row_no, passages = candidate.record.row_no, embedded[candidate.record.row_no]
+        if isinstance(passages, str):
+            letters[row_no] = dead_letter(row_no, passages, context.form)
+            continue
+        write = _row_write(context, candidate, passages)
+        message = _message(context, write)
+        if len(message) > WIRE_LIMIT:
+            reason = f"the row is {len(message):,} bytes on the wire: {WIRE_LIMIT:,} is the most"
+            letters[row_no] = dead_letter(row_no, reason, context.form)
+        else:
+            writes[row_no], messages[row_no] = write, message
+    return Ready(writes=writes, messages=messages, letters=letters)
+
+
+def _row_write(context: RowContext, candidate: Candidate, passages: Passages) -> RowWrite:
+    record = candidate.record
+    head = row_head(
+        context.domain.row_type,
+        row_id=str(candidate.row_id),
+        key=record.key,
+        source=context.mapping.source,
+        payload=record.payload,
+    )
+    return RowWrite(
+        row_no=record.row_no,
+        row_id=candidate.row_id,
+        key=record.key,
+        payload_json=json_text(record.payload),
+        text=record.text,
+        content_hash=candidate.content_hash,
+        wire=head,
+        terms=row_terms(context.domain.name, record.search_text, record.payload),
+        passages=passages,
+    )
+
+
+def _message(context: RowContext, write: RowWrite) -> bytes:
+    passages = [WirePassage(p.start, p.end, p.vector.astype("<f4", copy=False).tobytes()) for p in write.passages]
+    return row_message(context.domain.row_type, write.wire, passages, context.model.label)
+
+
+def dead_letter(row_no: int, reason: str, form: RowForm) -> DeadLetter:
+    """Return the dead letter of a row."""
     return DeadLetter(row_no=row_no, reason=reason, row_id=None, normal_form=json_text(form(row_no)))
 
 
 def json_text(value: Json | Mapping[str, Json]) -> str:
-    """Give JSON text that any UTF-8 sink takes: only lone surrogates force escapes."""
+    """Return the value as JSON text that is valid UTF-8; escapes are used only where it has lone surrogates."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     try:
         text.encode()

@@ -1,4 +1,4 @@
-"""Hand the bytes of freshly committed rows to the domain's queue; that this fails loses nothing."""
+"""Push the bytes of committed rows to the domain's hot buffer; if that fails, no row is lost."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pc_worker.hot_buffer import build_entry
 from pc_worker.logs import get_logger
 from pc_worker.metrics import line as metrics
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.write_rows import Written
+from pc_worker.services.ingest.write import Written
 
 log = get_logger(__name__)
 
 
 def push_written(services: Services, domain: Domain, written: Written) -> None:
-    """Push one committed stretch of the log; without Redis the gateway reads it from PostgreSQL."""
+    """Push one committed log batch; without Redis the gateway reads it from PostgreSQL."""
     log_batch = written.outcome.log_batch
     if log_batch is None:
         return
@@ -27,7 +27,7 @@ def push_written(services: Services, domain: Domain, written: Written) -> None:
         rows=written.messages,
     )
     try:
-        services.queue.push(entry, log_batch.queue_key)
+        services.hot_buffer.push(entry, log_batch.queue_key)
     except Unavailable as exc:
         metrics.QUEUE_PUSH_FAILURES.labels(domain=domain.name).inc()
         log.warning("queue_push_failed", domain=domain.name, reason=str(exc))

@@ -1,4 +1,4 @@
-"""Reconcile: find what a lost message left behind, so that it is sent again; safe to run twice at once."""
+"""Reconcile: find the work whose message or worker was lost and send it again; safe to run twice at once."""
 
 from __future__ import annotations
 
@@ -8,36 +8,40 @@ from dataclasses import dataclass
 from pc_worker.errors import Conflict, Unavailable
 from pc_worker.logs import get_logger
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.send_chunks import ChunkMessage, messages, next_chunks
+from pc_worker.services.ingest.messages import ChunkMessage, chunk_messages, next_chunks
 from pc_worker.store.ledger import jobs, leases
 
 log = get_logger(__name__)
 
-#: Seconds after which a message counts as lost while its domain's queues are empty …
+#: Seconds after which a message counts as lost while the queues of its domain are empty.
 LOST_AFTER_S = 20.0
-#: … and while they are not: then the message most likely waits its turn.
+#: The same while they are not empty: most likely the message still waits in one of them.
 LOST_AFTER_WAITING_S = 900.0
 
 
 @dataclass(frozen=True, slots=True)
 class ToSend:
-    """What to send: ingests by job id, chunks of which ``lost`` were lost, the others' turn has come; and looks.
+    """The messages to send.
 
-    ``looks`` = in how many seconds to look for chunks of a limited domain again.
+    Attributes:
+        ingests: Ids of jobs whose ingest message was lost.
+        chunks: Chunks whose message was lost, and those that may go to the broker now.
+        lost: How many of ``chunks`` were lost.
+        again_in_s: Seconds until the due chunks of a domain with a rate limit are sent, by domain.
     """
 
     ingests: list[str]
     chunks: list[ChunkMessage]
     lost: int
-    looks: dict[str, float]
+    again_in_s: dict[str, float]
 
 
 def reconcile(services: Services, *, is_waiting: Callable[[str], bool]) -> ToSend:
-    """Give the messages that are missing; they count as sent from now on. A job that cannot be read stops no other.
+    """Return the missing messages and record them as sent. A job that cannot be read does not stop the others.
 
     Args:
-        services: This process's connections.
-        is_waiting: Tells whether work of a domain waits in the broker.
+        services: This process's shared dependencies.
+        is_waiting: Returns whether work of a domain waits in the broker.
     """
     with services.database.transaction() as cursor:
         domains = jobs.open_domains(cursor)
@@ -52,7 +56,7 @@ def reconcile(services: Services, *, is_waiting: Callable[[str], bool]) -> ToSen
     found = ToSend(ingests, [], 0, {})
     for job_id in running:
         try:
-            found = _with(found, services, job_id, lost_after_s)
+            found = _with_job(found, services, job_id, lost_after_s)
         except (Unavailable, Conflict):
             raise
         except Exception as exc:
@@ -60,39 +64,17 @@ def reconcile(services: Services, *, is_waiting: Callable[[str], bool]) -> ToSen
     return found
 
 
-def _with(found: ToSend, services: Services, job_id: str, lost_after_s: Mapping[str, float]) -> ToSend:
-    """Add a job's lost chunks, and those whose turn has come."""
+def _with_job(found: ToSend, services: Services, job_id: str, lost_after_s: Mapping[str, float]) -> ToSend:
+    """Add a job's lost chunks, and those that may go to the broker now."""
     with services.database.transaction() as cursor:
         job = jobs.find_job(cursor, job_id)
         seconds = lost_after_s.get(job.domain, LOST_AFTER_WAITING_S)
         lost = leases.requeue_lost(cursor, job_id, older_than_s=seconds)
     following = next_chunks(services, job_id)
-    looks = {} if following.again_in_s is None else {job.domain: following.again_in_s}
+    again_in_s = {} if following.again_in_s is None else {job.domain: following.again_in_s}
     return ToSend(
         found.ingests,
-        [*found.chunks, *messages(job, lost), *following.chunks],
+        [*found.chunks, *chunk_messages(job, lost), *following.chunks],
         found.lost + len(lost),
-        found.looks | looks,
+        found.again_in_s | again_in_s,
     )
-
-
-def ingest_arguments(services: Services, job_id: str) -> dict[str, object]:
-    """Give the keyword arguments of a job's ingest message."""
-    with services.database.transaction() as cursor:
-        job = jobs.find_job(cursor, job_id)
-    options, reading = job.request["options"], job.request.get("reading") or {}
-    return {
-        "path": job.source,
-        "domain": job.domain,
-        "chunk_size": job.request["chunk_size"],
-        "job_id": job.job_id,
-        "max_dead": job.max_dead,
-        "source": options["source"],
-        "id_column": options["id_column"],
-        "text_columns": options["text_columns"],
-        "delimiter": reading.get("delimiter"),
-        "encoding": reading.get("encoding"),
-        "sheet": reading.get("sheet"),
-        # Only where it is said: the version before does not know it.
-        **({"vector_column": named} if (named := options.get("vector_column")) is not None else {}),
-    }

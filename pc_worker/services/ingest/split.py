@@ -1,4 +1,4 @@
-"""Split a source: open it without executing it, decide how it is read, write its plan and chunks to the ledger."""
+"""Split a source: open it without executing it, map its columns, and write its chunks to the ledger."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from collections.abc import Iterator
 
 from pc_worker.domains import ColumnMapping, Domain, Options, get_domain, resolve, row_keys
 from pc_worker.errors import InvalidRequest, PcWorkerError, SchemaMismatch, SourceRejected
-from pc_worker.model import ChunkSpec, Job
+from pc_worker.model import DEFAULT_CHUNK_ROWS, ChunkSpec, Job
 from pc_worker.reader import Table
 from pc_worker.services.declarations import check_unchanged
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.duplicates import KeyIndex
+from pc_worker.services.ingest.key_index import KeyIndex
 from pc_worker.services.models.seed import active_model_of
-from pc_worker.services.sources import as_dict, kept_options, refusals
+from pc_worker.services.sources import as_dict, rejecting, stored_options
 from pc_worker.store.ledger import jobs
 
-#: Rows read at once while only keys are wanted.
+#: Rows read at once if only their keys are needed.
 KEYS_AT_ONCE = 3000
 
 
 def split(services: Services, job_id: str) -> bool:
-    """Plan a queued job and set it running; a retry continues the same job. False if there is nothing to do.
+    """Split a queued job and set it running; return False if there is nothing to do. A retry continues the same job.
 
-    One process at a time: the caller holds the job's ``split_attempt``.
+    Only one process may do this at a time: the caller holds the job's ``split_attempt``.
 
     Raises:
-        SourceRejected: If the source is refused; the job has failed then.
+        SourceRejected: If the source is rejected; the job has failed then.
         Unavailable: If PostgreSQL is away; nothing is written then.
     """
     with services.database.transaction() as cursor:
@@ -35,19 +35,19 @@ def split(services: Services, job_id: str) -> bool:
             return False
         job = jobs.find_job(cursor, job_id)
     try:
-        return _plan(services, job)
+        return _split(services, job)
     except (SourceRejected, InvalidRequest) as exc:
         _fail(services, job_id, exc)
         raise
 
 
-def _plan(services: Services, job: Job) -> bool:
+def _split(services: Services, job: Job) -> bool:
     domain = get_domain(job.domain)
     with services.database.transaction() as cursor:
         check_unchanged(cursor, domain)
-    table = services.sources.open(job.source, options=kept_options(job.request))
+    table = services.sources.open(job.source, options=stored_options(job.request))
     options = Options.from_dict(job.request["options"])
-    with refusals(job.source):
+    with rejecting(job.source):
         mapping = resolve_source(domain, options, table, job.source)
         chunks = _chunks(domain, mapping, table, chunk_size=int(job.request["chunk_size"]))
     model = active_model_of(services, domain)
@@ -64,12 +64,12 @@ def _plan(services: Services, job: Job) -> bool:
 
 
 def resolve_source(domain: Domain, options: Options, table: Table, path: str) -> ColumnMapping:
-    """Decide how a source's columns are read.
+    """Return how a source's columns are read, decided from its first rows.
 
     Raises:
         SourceRejected: If they do not fit the domain.
     """
-    sample = table.read(0, min(table.rows, 300))
+    sample = table.read(0, min(table.rows, DEFAULT_CHUNK_ROWS))
     try:
         return resolve(domain, options, table.columns, sample, path.rpartition("/")[2])
     except SchemaMismatch as exc:
@@ -77,7 +77,7 @@ def resolve_source(domain: Domain, options: Options, table: Table, path: str) ->
 
 
 def equal_keys(domain: Domain, mapping: ColumnMapping, table: Table) -> Iterator[list[int]]:
-    """Yield the row numbers of every key that stands on several rows, ascending."""
+    """Yield the row numbers, ascending, of every key that occurs more than once."""
     with tempfile.TemporaryFile() as file, KeyIndex(file) as index:
         for start in range(0, table.rows, KEYS_AT_ONCE):
             batch = table.read(start, min(table.rows, start + KEYS_AT_ONCE), mapping.key_columns)
@@ -93,7 +93,7 @@ def _chunks(domain: Domain, mapping: ColumnMapping, table: Table, *, chunk_size:
         if mapping.key is not None:  # the last row of a key wins
             for row in group[:-1]:
                 superseded[row // chunk_size].append(row)
-        else:  # equal rows without a key are told apart by their number
+        else:  # equal rows without a key are distinguished by their number
             for number, row in enumerate(group):
                 occurrences[row // chunk_size][row] = number
     return [

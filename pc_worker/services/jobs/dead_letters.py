@@ -1,4 +1,4 @@
-"""Dead letters: list them, try them again from the source or their stored form, or drop them."""
+"""Dead letters: list them, retry them from the source or their stored form, or drop them."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from pc_worker.errors import Fenced, SourceRejected
 from pc_worker.model import Job, Tally
 from pc_worker.reader import Json
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.prepare import clean_rows
+from pc_worker.services.ingest.prepare import RowContext, clean_rows
 from pc_worker.services.ingest.publish import push_written
-from pc_worker.services.ingest.write_rows import Book, Work, write_rows
-from pc_worker.services.sources import kept_options, refusals
+from pc_worker.services.ingest.write import RecordTally, Work, write_rows
+from pc_worker.services.sources import rejecting, stored_options
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger import dead_letters, jobs
 from pc_worker.store.ledger.dead_letters import LetterOutcome, StoredLetter
 from pc_worker.store.models import registry
 
-#: Letters read with their rows at once.
+#: Letters whose rows are read at once.
 PAGE = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retried:
-    """What became of one letter; ``from_stored_form`` = its source is gone or has changed."""
+    """The outcome of one retried letter; ``from_stored_form`` = its source is missing or has changed."""
 
     job_id: str
     row_no: int
@@ -36,7 +36,7 @@ class Retried:
 
 
 class SingleRowBatch:
-    """One row in normal form, seen as a batch of a source."""
+    """One row in normal form, as a batch of one row."""
 
     def __init__(self, row_no: int, form: Mapping[str, Json]) -> None:
         self.start = row_no
@@ -47,19 +47,19 @@ class SingleRowBatch:
 
     @property
     def columns(self) -> Mapping[str, Sequence[object]]:
-        """The cells, by column name."""
+        """The cells by column name."""
         return {name: [cell] for name, cell in self._form.items()}
 
     def normal_row(self, i: int) -> dict[str, Json]:
-        """The row itself."""
+        """Return the row itself."""
         return self._form
 
 
 def list_dead(services: Services, job_id: str | None) -> list[StoredLetter]:
-    """Give all letters, or those of one job.
+    """Return all dead letters, or those of one job.
 
     Raises:
-        NotFound: If the job is not there.
+        NotFound: If there is no such job.
     """
     with services.database.transaction() as cursor:
         if job_id is not None:
@@ -68,7 +68,7 @@ def list_dead(services: Services, job_id: str | None) -> list[StoredLetter]:
 
 
 def letter_rows(services: Services, letters: Sequence[StoredLetter]) -> Iterator[Json]:
-    """Give the letters' rows in normal form, None where there is none, few at a time: a row may have megabytes."""
+    """Yield the letters' rows in normal form, None if there is none; a page at a time, as a row may have megabytes."""
     for job_id, row_nos in dead_letters.by_job([(letter.job_id, letter.row_no) for letter in letters], PAGE):
         with services.database.transaction() as cursor:
             forms = dead_letters.normal_forms(cursor, job_id, row_nos)
@@ -77,22 +77,26 @@ def letter_rows(services: Services, letters: Sequence[StoredLetter]) -> Iterator
 
 
 def drop_dead(services: Services, job_id: str | None) -> int:
-    """Give letters up: their rows count as skipped from now on. Gives how many."""
+    """Drop letters: their rows count as skipped from now on. Return how many were dropped."""
     return dead_letters.drop_letters(services.database, [(x.job_id, x.row_no) for x in list_dead(services, job_id)])
 
 
 def retry_dead(services: Services, job_id: str | None) -> Iterator[Retried]:
-    """Try letters again, each in a transaction of its own; what is refused again stays with its new reason."""
+    """Retry letters, each in its own transaction; a row that is dead again stays, with its new reason."""
     for letter in list_dead(services, job_id):
         yield _retry(services, letter)
 
 
 @dataclass(frozen=True, slots=True)
 class FoundRow:
-    """A refused row found again: the cells its domain reads, and the whole row."""
+    """The row of a dead letter: the cells that its domain reads, and the whole row."""
 
     batch: BatchView
     whole: BatchView
+
+    def form(self, _: int) -> Mapping[str, Json]:
+        """Return the row in normal form, with all columns."""
+        return self.whole.normal_row(0)
 
 
 def _retry(services: Services, letter: StoredLetter) -> Retried:
@@ -105,25 +109,21 @@ def _retry(services: Services, letter: StoredLetter) -> Retried:
     stored_form = found is None
     found = found or _from_letter(services, letter)
     if found is None:
-        return _told(letter, "dead", "the source has changed and the row's form is not known", stored_form)
-
-    def form(_: int) -> Mapping[str, Json]:
-        return found.whole.normal_row(0)
-
-    cleaned = clean_rows(domain, mapping, found.batch, superseded=(), occurrences={letter.row_no: number}, form=form)
-    work = Work(
-        job=job, domain=domain, mapping=mapping, model=model, chunk_no=letter.chunk_no, cleaned=cleaned, form=form
-    )
-    written = write_rows(services, work, book=_booking(letter))
+        return _retried(letter, "dead", "the source has changed and the row's form is not known", stored_form)
+    context = RowContext(domain=domain, mapping=mapping, model=model, form=found.form)
+    occurrences = {letter.row_no: number}
+    cleaned = clean_rows(domain, mapping, found.batch, superseded=(), occurrences=occurrences, form=found.form)
+    work = Work(job=job, chunk_no=letter.chunk_no, context=context, cleaned=cleaned)
+    written = write_rows(services, work, record_tally=_recorder(letter))
     push_written(services, domain, written)
-    fate = _fate(written.outcome.tally)
-    return _told(letter, fate or "dead", None if fate else _reason_now(services, letter), stored_form)
+    outcome = _outcome(written.outcome.tally)
+    return _retried(letter, outcome or "dead", None if outcome else _reason_now(services, letter), stored_form)
 
 
 def _from_source(services: Services, job: Job, mapping: ColumnMapping, letter: StoredLetter) -> FoundRow | None:
     try:
-        table = services.sources.open(job.source, job.fingerprint, options=kept_options(job.request))
-        with refusals(job.source):
+        table = services.sources.open(job.source, job.fingerprint, options=stored_options(job.request))
+        with rejecting(job.source):
             first, end = letter.row_no, letter.row_no + 1
             return FoundRow(table.read(first, end, mapping.columns), table.read(first, end))
     except SourceRejected:
@@ -143,22 +143,22 @@ def _reason_now(services: Services, letter: StoredLetter) -> str:
         return dead_letters.reason(cursor, letter.job_id, letter.row_no) or letter.reason
 
 
-def _booking(letter: StoredLetter) -> Book:
-    def book(cursor: Cursor, tally: Tally) -> bool:
-        fate = _fate(tally)
-        if fate is not None:
-            encoded = tally.texts_encoded
+def _recorder(letter: StoredLetter) -> RecordTally:
+    def record(cursor: Cursor, tally: Tally) -> bool:
+        outcome, encoded = _outcome(tally), tally.texts_encoded
+        if outcome is not None:
             moved = dead_letters.move_letters(
-                cursor, letter.job_id, [letter.row_no], outcome=fate, texts_encoded=encoded
+                cursor, letter.job_id, [letter.row_no], outcome=outcome, texts_encoded=encoded
             )
             if not moved:
                 raise Fenced(f"row {letter.row_no} of job {letter.job_id} is no dead letter any more")
         return False
 
-    return book
+    return record
 
 
-def _fate(tally: Tally) -> LetterOutcome | None:
+def _outcome(tally: Tally) -> LetterOutcome | None:
+    """Return the outcome of one row, None if it is dead again."""
     if tally.written:
         return "written"
     if tally.unchanged:
@@ -166,7 +166,7 @@ def _fate(tally: Tally) -> LetterOutcome | None:
     return "skipped" if tally.skipped else None
 
 
-def _told(letter: StoredLetter, outcome: str, reason: str | None, stored_form: bool) -> Retried:
+def _retried(letter: StoredLetter, outcome: str, reason: str | None, stored_form: bool) -> Retried:
     return Retried(
         job_id=letter.job_id,
         row_no=letter.row_no,

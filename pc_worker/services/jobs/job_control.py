@@ -1,4 +1,4 @@
-"""See and steer jobs: status, list, cancel, resume."""
+"""Show and control jobs: status, list, cancel, resume."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ENDED: frozenset[JobState] = frozenset(("completed", "partial", "failed", "cance
 
 
 def job_status(services: Services, job_id: str) -> Job:
-    """Give a job as the ledger has it now.
+    """Return a job as it is in the ledger now.
 
     Raises:
         NotFound: If there is no such job.
@@ -24,13 +24,13 @@ def job_status(services: Services, job_id: str) -> Job:
 
 
 def all_jobs(services: Services) -> list[Job]:
-    """Give the newest jobs first."""
+    """Return the jobs, newest first."""
     with services.database.transaction() as cursor:
         return jobs.list_jobs(cursor)
 
 
 def cancel(services: Services, job_id: str) -> Job:
-    """Cancel an open job: what is committed stays, nothing more is written.
+    """Cancel an open job: committed rows stay, and no more are written.
 
     Raises:
         NotFound: If there is no such job.
@@ -44,7 +44,7 @@ def cancel(services: Services, job_id: str) -> Job:
 
 
 def resume(services: Services, job_id: str) -> Job:
-    """Continue a failed or cancelled job where it stopped; its rows still lose to later jobs.
+    """Continue a failed or cancelled job where it stopped; rows of later jobs still win.
 
     Raises:
         NotFound: If there is no such job.
@@ -59,8 +59,19 @@ def resume(services: Services, job_id: str) -> Job:
         return jobs.find_job(cursor, job_id)
 
 
+def source_was_rejected(job: Job) -> bool:
+    """Return whether a job failed because of its source or its request, and not after errors of the system.
+
+    Before the split every failure is one of those, except when the attempts are used up. Later only the source is:
+    messages about it begin with its path (``services.sources``).
+    """
+    if job.state != "failed" or job.error is None or job.error.startswith(jobs.GIVEN_UP):
+        return False
+    return job.plan is None or job.error.startswith(f"{job.source}: ")
+
+
 def status_document(job: Job) -> dict[str, Any]:
-    """Give the contract's status document."""
+    """Return the status document of the contract."""
     return {
         "job_id": job.job_id,
         "domain": job.domain,
@@ -80,5 +91,5 @@ def status_document(job: Job) -> dict[str, Any]:
     }
 
 
-def _utc(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+def _utc(time: datetime | None) -> str | None:
+    return None if time is None else time.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""How far a job is: where its time goes, its present pace, and when it will be done at that pace."""
+"""The progress of a job: the seconds of its stages, its rate, and the time to its end at that rate."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pc_worker.store.ledger import jobs, timings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """A job's pace.
+class JobProgress:
+    """A job's rate and stages.
 
     Attributes:
-        stages: Seconds in each stage, of all its workers together.
-        rows_per_s: Of its newest chunks while it runs, of all its time once it has ended; None before that is known.
-        eta_s: Seconds until its last row at that pace; None unless it runs.
+        stages: Seconds in each stage, summed over all its workers.
+        rows_per_s: Of its newest chunks while it runs, of its whole time after its end; None if it is not known yet.
+        eta_s: Seconds until its last row at that rate; None unless it runs.
     """
 
     stages: Stages
@@ -26,7 +26,7 @@ class Progress:
     eta_s: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """As `status --json` shows it beside the contract's fields."""
+        """Return the fields that `status --json` has in addition to the contract's."""
         return {
             "stage_seconds": asdict(self.stages),
             "rows_per_s": None if self.rows_per_s is None else round(self.rows_per_s, 1),
@@ -34,8 +34,8 @@ class Progress:
         }
 
 
-def job_progress(services: Services, job_id: str) -> tuple[Job, Progress]:
-    """Give a job and its pace.
+def job_progress(services: Services, job_id: str) -> tuple[Job, JobProgress]:
+    """Return a job and its progress.
 
     Raises:
         NotFound: If there is no such job.
@@ -44,16 +44,12 @@ def job_progress(services: Services, job_id: str) -> tuple[Job, Progress]:
         job = jobs.find_job(cursor, job_id)
         stages = timings.job_stages(cursor, job_id)
         rows_per_s = _mean(job) if job.state in ENDED else timings.recent_rows_per_s(cursor, job)
-    left = job.rows_total - _accounted(job)
+    left = job.rows_total - job.rows_accounted
     eta_s = left / rows_per_s if job.state == "running" and rows_per_s else None
-    return job, Progress(stages=stages, rows_per_s=rows_per_s, eta_s=eta_s)
-
-
-def _accounted(job: Job) -> int:
-    return job.rows_written + job.rows_unchanged + job.rows_skipped + job.rows_dead
+    return job, JobProgress(stages=stages, rows_per_s=rows_per_s, eta_s=eta_s)
 
 
 def _mean(job: Job) -> float | None:
     if job.started_at is None or job.finished_at is None or not job.rows_total:
         return None
-    return _accounted(job) / max((job.finished_at - job.started_at).total_seconds(), 0.001)
+    return job.rows_accounted / max((job.finished_at - job.started_at).total_seconds(), 0.001)

@@ -1,4 +1,4 @@
-"""Check the first invariant on what is stored: jobs add up, and written rows have vectors."""
+"""Check the first invariant in the database: the rows of jobs add up, and written rows have vectors."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from pc_worker.store.ledger import pipeline_state
 
 log = get_logger(__name__)
 
-#: Rows of a domain that one check looks at, at a random place of its log: some milliseconds.
+#: Rows of a domain that one check reads, at a random position of its log: a few milliseconds.
 SAMPLE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """How much was looked at, and how much of it was wrong."""
+    """How many items were checked, and how many of them were wrong."""
 
     looked_at: int
     wrong: int
 
 
 def check_ledger(database: Database) -> dict[str, Checked]:
-    """Give what was found by kind: ``sums`` of ended jobs, ``row_without_vector``. Changes nothing.
+    """Check the ledger without changing it; return the result by kind: ``sums``, ``row_without_vector``.
 
     Raises:
         Unavailable: If PostgreSQL does not answer.

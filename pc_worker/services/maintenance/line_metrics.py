@@ -1,6 +1,6 @@
-"""Prometheus metrics of what the database and the queue hold, read when they are asked for, by one part only.
+"""Prometheus metrics of the database's and the hot buffer's content, read at each scrape, by one component only.
 
-A gauge that workers set would be as old as the task that set it, and differ from worker to worker.
+A gauge that workers set would be as old as the task that set it, and different in each worker.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Family = GaugeMetricFamily
 DOMAIN = ("domain",)
 CONSUMER = ("domain", "subscription")
 
-#: Name → what it is, and its labels.
+#: Name → help text and labels.
 GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "pcw_postgres_up": ("1 = PostgreSQL answers.", ()),
     "pcw_queue_up": ("1 = Redis answers.", ()),
@@ -42,11 +42,11 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "pcw_queue_entries": ("Entries in the queue.", DOMAIN),
     "pcw_queue_bytes": ("Bytes in the queue.", DOMAIN),
     "pcw_queue_age_seconds": ("Age of the queue's oldest entry.", DOMAIN),
-    "pcw_dead_messages": ("Messages that no worker could take in, as far as they are kept.", ()),
-    "pcw_held_messages": ("Messages that wait for their time.", ()),
+    "pcw_dead_messages": ("Invalid messages that are kept for inspection.", ()),
+    "pcw_held_messages": ("Messages that wait until they are due.", ()),
     "pcw_subscription_lag_rows": ("Positions a consumer has not acknowledged.", CONSUMER),
     "pcw_subscription_lag_seconds": ("Age of the oldest entry a consumer has not acknowledged.", CONSUMER),
-    "pcw_subscription_consumed": ("1 = somebody consumes it now.", CONSUMER),
+    "pcw_subscription_consumed": ("1 = a consumer has its lease now.", CONSUMER),
     "pcw_recall": ("Mean recall@10 of a domain's vector index, as last measured.", DOMAIN),
     "pcw_recall_target": ("What its index was tuned for.", DOMAIN),
     "pcw_table_bytes": ("Bytes of a table with its indexes.", ("table",)),
@@ -57,11 +57,11 @@ STATES = get_args(JobState)
 
 
 class LineMetrics(Collector):
-    """Measures the line at each scrape; what does not answer is left out, and said so by ``pcw_…_up``.
+    """The metrics of the whole pipeline, measured at each scrape; ``pcw_…_up`` shows which server does not answer.
 
     Args:
-        database: A connection of its own.
-        queue: Whose depth is told.
+        database: A connection for this object only.
+        queue: The hot buffer.
     """
 
     def __init__(self, database: Database, queue: HotBuffer) -> None:
@@ -69,11 +69,11 @@ class LineMetrics(Collector):
         self._one_at_a_time = Lock()
 
     def describe(self) -> Iterable[Family]:
-        """Name the metrics without measuring."""
+        """Return the metrics without values."""
         return _families().values()
 
     def collect(self) -> Iterator[Family]:
-        """Measure."""
+        """Yield the metrics with their values now."""
         families = _families()
         with self._one_at_a_time:
             self._measure_database(families)
@@ -87,9 +87,9 @@ class LineMetrics(Collector):
                 _jobs(cursor, families)
                 _consumers(cursor, families)
                 _sizes(cursor, families)
-        except Exception as exc:  # whatever it is, a scrape has an answer
+        except Exception as exc:  # a scrape is answered in spite of any error
             log.warning("line_not_measured", reason=str(exc))
-            families.update(_families())  # half a picture would be a wrong one
+            families.update(_families())  # incomplete values would be wrong ones
             families["pcw_postgres_up"].add_metric((), 0)
             return
         families["pcw_postgres_up"].add_metric((), 1)
@@ -99,9 +99,9 @@ class LineMetrics(Collector):
         for domain in domain_names():
             try:
                 found[domain] = (*self._queue.depth(domain), self._queue.oldest(domain))
-            except HotBufferDamaged as exc:  # this domain's alone: the others are told
+            except HotBufferDamaged as exc:  # this domain's only: the others are measured
                 log.warning("queue_not_measured", domain=domain, reason=str(exc))
-            except Exception as exc:  # whatever it is, a scrape has an answer
+            except Exception as exc:  # a scrape is answered in spite of any error
                 log.warning("queue_not_measured", reason=str(exc))
                 families["pcw_queue_up"].add_metric((), 0)
                 return
@@ -116,7 +116,7 @@ class LineMetrics(Collector):
     def _measure_messages(self, families: dict[str, Family]) -> None:
         try:
             dead, held = self._queue.dead_messages().kept, self._queue.held_messages()
-        except Exception as exc:  # whatever it is, a scrape has an answer
+        except Exception as exc:  # a scrape is answered in spite of any error
             log.warning("messages_not_measured", reason=str(exc))
             return
         families["pcw_dead_messages"].add_metric((), dead)
@@ -128,7 +128,7 @@ class LineMetrics(Collector):
         try:
             with self._database.transaction() as cursor:
                 return pipeline_state.age_of_position(cursor, domain, oldest)
-        except Exception:  # said by pcw_postgres_up
+        except Exception:  # pcw_postgres_up shows it
             return None
 
 
@@ -154,7 +154,7 @@ def _jobs(cursor: Cursor, families: dict[str, Family]) -> None:
         if state in OPEN_STATES:
             oldest[domain] = max(oldest.get(domain, 0.0), float(age))
         open_chunks[domain] = open_chunks.get(domain, 0) + int(chunks or 0)
-    for labels, count in counts.items():  # also states without a job: a rise from nothing is a rise
+    for labels, count in counts.items():  # also states without a job, so that an increase from zero is visible
         families["pcw_jobs"].add_metric(labels, count)
     for domain, count in dead.items():
         families["pcw_dead_letters"].add_metric((domain,), count)

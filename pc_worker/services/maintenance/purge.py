@@ -1,4 +1,4 @@
-"""Purge what nobody needs any more: ended jobs, superseded log entries, vectors of old models, consumers, sidecars."""
+"""Purge what is past its retention: ended jobs, superseded log entries, vectors of old models, consumers, sidecars."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from pc_worker.store.rows.forget_marks import purge_marks
 
 log = get_logger(__name__)
 
-#: Every opening of a source renews the time of its sidecars and copies; those of old are made again when needed.
+#: Seconds that sidecars and copies are kept after their source was last opened; they are made again when needed.
 SPOOL_RETENTION_S = 7 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """How much was removed."""
+    """How much was deleted."""
 
     jobs: int
     log_entries: int
@@ -33,8 +33,8 @@ class Purged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """Seconds that things stay: ended jobs, superseded log entries, vectors of models that no domain uses any more, and
-    named consumers that nobody is any more (0 = for ever).
+    """Seconds that data is kept: ended jobs, superseded log entries, the vectors of models that no domain uses any
+    more, and subscriptions without a consumer (0 = forever).
     """
 
     job_s: float
@@ -44,7 +44,7 @@ class Retention:
 
 
 def purge(services: Services, retention: Retention) -> Purged:
-    """Remove what is past its retention; never what a resume, a checkpoint or a way back to a model needs."""
+    """Delete what is past its retention, but nothing that a resume, a checkpoint or a model rollback needs."""
     with services.database.transaction() as cursor:
         ended = jobs.purge_jobs(cursor, older_than_s=retention.job_s)
         purge_marks(cursor)
@@ -52,7 +52,7 @@ def purge(services: Services, retention: Retention) -> Purged:
         entries = purge_superseded(cursor, older_than_s=retention.log_s)
     with services.database.transaction() as cursor:
         expired = purge_subscriptions(cursor, retention_s=retention.subscription_s)
-    for gone in expired:  # whoever comes again under this name can be told where it stood
+    for gone in expired:  # a consumer that returns under this name can be given its last position from the log
         log.warning(
             "subscription_expired",
             domain=gone.domain,

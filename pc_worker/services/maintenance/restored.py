@@ -1,4 +1,4 @@
-"""After a restore: new generations of the logs, so that no consumer takes what is here for what was lost."""
+"""After a restore: begin new epochs of the logs, so that no consumer takes new positions for lost ones."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pc_worker.store.log.epochs import NewEpoch
 
 log = get_logger(__name__)
 
-#: More than any log can have grown since the backup; and 2^63 positions are enough for nine thousand million restores.
+#: Positions skipped: more than any log can have grown since the backup. 2^63 positions are enough for 9·10⁹ restores.
 LEAP = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """A domain whose queue holds rows that its log does not know: the database was restored to an older state."""
+    """A domain whose hot buffer has newer rows than its log: the database was restored to an older state."""
 
     domain: str
     head: int
@@ -27,15 +27,15 @@ class Behind:
 
 
 def begin_epochs(services: Services, domain: str | None, *, beyond: int | None) -> list[NewEpoch]:
-    """Begin a new epoch of one domain, or of all: every row is delivered anew, beyond any position that was given out.
+    """Begin a new epoch of one domain or of all: every row is delivered again, after all positions used before.
 
     Args:
-        services: This process's connections.
+        services: This process's shared dependencies.
         domain: None = every domain that has a log.
         beyond: The last position that any consumer may have; None = a position that none can have reached.
 
     Raises:
-        InvalidRequest: If the domain is unknown, or its log is beyond that position already.
+        InvalidRequest: If the domain is unknown, or its log is already after that position.
     """
     if domain is not None:
         get_domain(domain)
@@ -54,13 +54,13 @@ def _begin(services: Services, name: str, beyond: int | None) -> NewEpoch:
 
 def _clear_queue(services: Services, name: str) -> None:
     try:
-        services.queue.clear(name)
-    except Unavailable as exc:  # it is of another epoch now: nobody takes anything from it
+        services.hot_buffer.clear(name)
+    except Unavailable as exc:  # its entries are of another epoch now: no reader uses them
         log.info("queue_not_cleared", domain=name, reason=str(exc))
 
 
 def domains_behind(services: Services) -> list[Behind]:
-    """Give the domains whose queue is ahead of their log.
+    """Return the domains whose hot buffer is ahead of their log.
 
     Raises:
         Unavailable: If PostgreSQL or Redis does not answer.
@@ -69,7 +69,7 @@ def domains_behind(services: Services) -> list[Behind]:
         names = epochs.opened_domains(cursor)
     found = []
     for name in names:
-        queued = services.queue.newest(name) or 0  # first: the log may grow meanwhile
+        queued = services.hot_buffer.newest(name) or 0  # first: the log may grow meanwhile
         with services.database.transaction() as cursor:
             head = epochs.head_of(cursor, name)
         if queued > head:

@@ -1,7 +1,7 @@
-"""Change a domain's model without downtime: backfill beside the active one, compare, switch, roll back, drop.
+"""Change a domain's model without downtime: backfill next to the active one, compare, switch, roll back, drop.
 
-The old model serves until the switch, which is one transaction; after it the rows are delivered anew in a new epoch.
-Rolling back is switching to the old model again. Only these verbs change what is active: settings merely seed it.
+The old model serves until the switch, which is one transaction; then all rows are delivered again in a new epoch. A
+rollback is a switch to the old model. Only these functions change the active model: settings only seed it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from pc_worker.domains import Domain, Record, get_domain
 from pc_worker.errors import InvalidRequest
-from pc_worker.model import Model
+from pc_worker.model import DEFAULT_CHUNK_ROWS, Model
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.embed import Embedder
-from pc_worker.services.ingest.write_rows import WIRE_LIMIT
+from pc_worker.services.ingest.prepare import WIRE_LIMIT
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger import jobs
 from pc_worker.store.models import model_switch, oversize, registry
@@ -26,15 +26,13 @@ from pc_worker.store.models.oversize import StoredTooLarge, TooLarge
 from pc_worker.store.rows.vectors import sample_vectors
 from pc_worker.wire import row_message
 
-#: Rows a transaction, as many as a chunk.
-BATCH = 300
-#: Rows that two models are compared on.
+#: Rows with which two models are compared.
 SAMPLE = 1000
 NEIGHBOURS = 10
 FIRST = UUID(int=0)
-#: While files are ingested, a backfill rests so many times as long as it works.
+#: While files are ingested, a backfill rests this many times as long as it works.
 REST = 4.0
-#: Batches of 3,000 rows that one purge drops of a model: what is left goes with the next.
+#: Batches of 10 chunks' rows that one purge deletes of a model: the next purge deletes the rest.
 BATCHES_A_PURGE = 100
 
 
@@ -51,9 +49,9 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """How much two models agree on who is near whom: the mean share of common nearest neighbours.
+    """How much two models agree on nearest neighbours: the mean share of common ones, 0..1.
 
-    ``lacking`` rows have no vectors of the candidate yet; ``too_large`` ones cannot be delivered with them.
+    ``lacking`` rows have no vectors of the candidate yet; ``too_large`` rows cannot be delivered with them.
     """
 
     domain: str
@@ -66,7 +64,7 @@ class Comparison:
 
 
 def register(services: Services, name: str) -> Model:
-    """Register a model by name or path, the same on every worker, without loading its weights.
+    """Register a model by name or path without loading its weights; it must be installed on every worker.
 
     Raises:
         ModelUnavailable: If it is not on this machine.
@@ -85,7 +83,7 @@ def register(services: Services, name: str) -> Model:
 
 
 def coverage(services: Services, domain: str, model: Model) -> Coverage:
-    """Tell how many rows of the domain lack vectors of the model, and how many are too large with them."""
+    """Count the rows of the domain that lack vectors of the model, and those that are too large with them."""
     with services.database.transaction() as cursor:
         rows, lacking = model_switch.count_rows(cursor, domain, model.model_id)
         too_large = oversize.count_too_large(cursor, domain, model.model_id)
@@ -93,15 +91,18 @@ def coverage(services: Services, domain: str, model: Model) -> Coverage:
 
 
 def backfill(services: Services, domain_name: str, model: Model, *, after: UUID = FIRST) -> UUID | None:
-    """Embed the next 300 rows that lack the model's vectors; gives where to go on, None at the end.
+    """Embed the next rows, as many as a chunk, that lack the model's vectors.
 
-    A row that is too large for the wire with these vectors keeps none: it is noted, and `dead list` names it.
+    A row that is too large for the wire with these vectors gets none: it is recorded, and `dead list` names it.
+
+    Returns:
+        The row id after which to continue; None at the end.
     """
     domain = _embedded(domain_name)
     with services.database.transaction() as cursor:
         if after == FIRST:
             model_switch.unretire_model(cursor, model.model_id)
-        rows = model_switch.rows_lacking(cursor, domain_name, model.model_id, after=after, limit=BATCH)
+        rows = model_switch.rows_lacking(cursor, domain_name, model.model_id, after=after, limit=DEFAULT_CHUNK_ROWS)
     if not rows:
         return None
     records = [
@@ -129,14 +130,14 @@ def backfill(services: Services, domain_name: str, model: Model, *, after: UUID 
 
 
 def _size(domain: Domain, model: Model, row_bytes: int, places: Sequence[tuple[int, int]]) -> int:
-    """Give a row's bytes on the wire."""
+    """Return a row's bytes on the wire."""
     vector = bytes(4 * model.dimension)
     passages = [(start, end, vector) for start, end in places]
     return row_bytes + len(row_message(domain.row_type, b"", passages, model.label))
 
 
 def _stored_too_large(cursor: Cursor, domain: Domain, model: Model) -> list[TooLarge]:
-    """Give rows whose stored vectors of the model make them too large, however they came there."""
+    """Return the rows that are too large with their stored vectors of the model."""
     found = oversize.too_large_candidates(
         cursor, domain.name, model.model_id, dimension=model.dimension, limit=WIRE_LIMIT
     )
@@ -149,26 +150,27 @@ def _stored_too_large(cursor: Cursor, domain: Domain, model: Model) -> list[TooL
 
 
 def rest_s(database: Database, *, worked_s: float) -> float:
-    """Give how long a backfill rests after a batch that took ``worked_s`` seconds: files that arrive go first.
+    """Return the seconds that a backfill rests after a batch of ``worked_s`` seconds: ingests have priority.
 
-    Some of it goes on in any case, or it would never end where files arrive all the time.
+    It never stops completely, or it would not end while files arrive all the time.
     """
     with database.transaction() as cursor:
         return REST * worked_s if jobs.running_jobs(cursor) else 0.0
 
 
 def switch(services: Services, domain_name: str, model: Model, *, max_dead: int = 0) -> int:
-    """Make the model active, atomically, and deliver every row anew; gives how many rows.
+    """Make the model active, atomically, and deliver every row again; return the number of rows.
 
-    Rows too large for the wire under it, at most ``max_dead``, are neither delivered nor found while it serves.
+    Rows that are too large for the wire with it, at most ``max_dead``, are neither delivered nor found while it is
+    active.
 
     Raises:
-        InvalidRequest: If it is active already, rows still lack its vectors, or more are too large.
+        InvalidRequest: If it is active already, rows still lack its vectors, or more rows are too large.
     """
     domain = _embedded(domain_name)
     with services.database.transaction() as cursor:
         _check_not_active(registry.active_model(cursor, domain_name).model_id, domain_name, model)
-        # In a transaction of its own: the notes stay if the switch is refused for them.
+        # In a separate transaction: the records stay if the switch fails because of them.
         oversize.record_too_large(cursor, domain_name, model.model_id, _stored_too_large(cursor, domain, model))
     with services.database.transaction() as cursor:
         _check_not_active(model_switch.lock_domain(cursor, domain_name), domain_name, model)
@@ -180,7 +182,7 @@ def switch(services: Services, domain_name: str, model: Model, *, max_dead: int 
         if too_large > max_dead:
             raise InvalidRequest(
                 f"{too_large} rows are over {WIRE_LIMIT:,} bytes on the wire with vectors of {model.label} "
-                f"(`dead list` names them): to switch and neither deliver nor find them, say `--max-dead {too_large}`"
+                f"(`dead list` names them): to switch and neither deliver nor find them, use `--max-dead {too_large}`"
             )
         return model_switch.switch_model(cursor, domain_name, model.model_id)
 
@@ -211,7 +213,7 @@ def compare(services: Services, domain_name: str, model: Model) -> Comparison:
 
 
 def drop(services: Services, model: Model) -> int:
-    """Delete a model's vectors; gives how many.
+    """Delete a model's vectors; return how many.
 
     Raises:
         InvalidRequest: If a domain uses it.
@@ -223,7 +225,10 @@ def drop(services: Services, model: Model) -> int:
 
 
 def drop_retired(database: Database, *, older_than_s: float) -> int:
-    """Delete vectors of models that no domain has used for so long, a bounded number a call; gives how many."""
+    """Delete vectors of models that no domain used for ``older_than_s`` seconds; return how many.
+
+    One call deletes a bounded number of vectors.
+    """
     with database.transaction() as cursor:
         retired = model_switch.retired_models(cursor, older_than_s=older_than_s)
     dropped = 0
@@ -231,7 +236,7 @@ def drop_retired(database: Database, *, older_than_s: float) -> int:
         for _ in range(BATCHES_A_PURGE):
             try:
                 gone = _drop_some(database, model_id, f"model {model_id}")
-            except InvalidRequest:  # it came into use again: nothing more of it goes
+            except InvalidRequest:  # a domain uses it again: keep the rest
                 break
             dropped += gone
             if not gone:
@@ -244,7 +249,7 @@ def _drop_some(database: Database, model_id: int, label: str) -> int:
         users = model_switch.lock_model(cursor, model_id)
         if users:
             raise InvalidRequest(f"{label} is the model of {', '.join(users)}: switch first")
-        gone = model_switch.drop_vectors(cursor, model_id, limit=BATCH * 10)
+        gone = model_switch.drop_vectors(cursor, model_id, limit=DEFAULT_CHUNK_ROWS * 10)
         if not gone:
             model_switch.unretire_model(cursor, model_id)
             oversize.delete_too_large(cursor, model_id)
@@ -265,6 +270,6 @@ def _overlap(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
 
 
 def too_large_rows(services: Services, job_id: str | None) -> list[StoredTooLarge]:
-    """Give the rows that are too large for the wire with some model's vectors, or those that one job wrote."""
+    """Return the rows that are too large for the wire with some model's vectors: all, or those that one job wrote."""
     with services.database.transaction() as cursor:
         return oversize.list_too_large(cursor, job_id)

@@ -1,4 +1,4 @@
-"""The model a domain's vectors are of: the one in the database; settings only seed it."""
+"""The model of a domain's vectors: the one in the database; settings only seed it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pc_worker.store.models import registry
 
 
 def active_model_of(services: Services, domain: Domain) -> Model:
-    """Give the domain's active model, opening its log with the seed model when it has none yet."""
+    """Return the domain's active model; open its log with the seed model if it has none yet."""
     with services.database.transaction() as cursor:
         seed_domain(cursor, domain, services)
         return registry.active_model(cursor, domain.name)
@@ -28,7 +28,7 @@ def seed_domains(services: Services) -> None:
 
 
 def seed_domain(cursor: Cursor, domain: Domain, services: Services) -> None:
-    """Open a domain's log; its vectors come from its sources or from the seed model."""
+    """Open a domain's log unless it has one; its vectors come from its sources or from the seed model."""
     cursor.execute("SELECT 1 FROM domains WHERE domain = %s", (domain.name,))
     if cursor.fetchone() is not None:
         return
@@ -37,12 +37,12 @@ def seed_domain(cursor: Cursor, domain: Domain, services: Services) -> None:
 
 
 def declared_form(domain: Domain) -> Mapping[str, Any]:
-    """Give what is noted of a declaration; the dimension is the model's."""
+    """Return what is stored of a declaration; the dimension is stored with the model."""
     return {"arm": domain.row_type, "key": list(domain.key)}
 
 
 def declared_model(cursor: Cursor, domain: Domain, services: Services) -> Model:
-    """Give the model that a domain's log begins with, as it is declared."""
+    """Return the first model of a domain's log, as it is declared."""
     if domain.vector is not None:
         return registry.register_model(
             cursor,

@@ -1,4 +1,4 @@
-"""Push a domain's log to a stock batch server: short calls, each an acknowledgement that moves a checkpoint."""
+"""Push a domain's log to a stock batch server: short calls; each acknowledgement moves a checkpoint."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ from pc_worker.store.log.push_state import (
     record_rejections,
 )
 
-#: What one call carries: three or four messages, about 600 rows of 1536 numbers, ten seconds of a stock server's work.
+#: The size of one call: three or four messages, about 600 rows of 1536 numbers, ten seconds of a stock server's work.
 CALL_BYTES = 12_000_000
 CALL_ROWS = 1_000
 
-#: ``more`` = time was up or the log began anew: push again; ``busy`` = another push of the domain to the address runs.
+#: ``more`` = the time is up or a new epoch began: push again. ``busy`` = another push of the domain to it is running.
 State = Literal["complete", "more", "busy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushRequest:
-    """What is to be pushed.
+    """The request for a push.
 
     Attributes:
-        domain: One that a stock batch server stores.
+        domain: A domain that a stock batch server stores.
         address: One of the allowed servers; None = the first.
-        after: Instead of the stored checkpoint, which then never moves: a position, or a row's UUID for the first
-            position that row ever had. 0 = everything once more.
+        after: Used instead of the stored checkpoint, which then does not move: a position, or a row's UUID for the
+            first position of that row. 0 = push everything again.
     """
 
     domain: str
@@ -58,7 +58,7 @@ class PushRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pushed:
-    """What a push did: rows the server took and refused, and the position reached of a log that ended at ``head``."""
+    """The result of a push: rows accepted and not accepted, and the position reached of a log with head ``head``."""
 
     domain: str
     address: str
@@ -71,7 +71,7 @@ class Pushed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """From where to where a push goes; ``checkpoint`` is the stored one, ``moves`` whether it moves along."""
+    """The range of a push; ``checkpoint`` is the stored one, ``moves`` = it moves with the acknowledgements."""
 
     table: StockTable
     address: str
@@ -84,20 +84,20 @@ class Course:
 def push(
     database: Database, request: PushRequest, *, servers: Sequence[str], limits: PushLimits | None = None
 ) -> Pushed:
-    """Push what is in the domain's log now, from the checkpoint on, and end when all is acknowledged or time is up.
+    """Push the domain's log from the checkpoint to its present head; end when all is acknowledged or the time is up.
 
-    Killed at any point, the next push goes on from the last acknowledgement; what is sent twice changes nothing.
+    After a crash at any point, the next push continues from the last acknowledgement. Rows sent twice change nothing.
 
     Args:
         database: A connection of the calling thread.
         request: What to push.
         servers: The allowed addresses, the first is the default; none = push is off.
-        limits: Attempts, pauses and duration.
+        limits: Attempts, pauses and duration; None = the defaults.
 
     Raises:
-        InvalidRequest: If push is off, the address is not allowed, the domain or ``after`` is none to push from.
-        Unavailable: If the batch server or PostgreSQL does not answer, or the server takes nothing at all.
-        ContractBroken: If the domain's vectors are not what the server stores, or the address is no batch server.
+        InvalidRequest: If push is off, the address is not allowed, or the domain or ``after`` cannot be pushed.
+        Unavailable: If the batch server or PostgreSQL does not answer, or the server accepts no row at all.
+        ContractBroken: If the server cannot store the domain's vectors, or the address is no batch server.
     """
     table, address = stock_table(request.domain), allowed_address(servers, request.address)
     with push_lock(database, table.domain, address) as alone:
@@ -112,7 +112,7 @@ def push(
 
 
 def allowed_address(servers: Sequence[str], address: str | None) -> str:
-    """Give the address to push to.
+    """Return the address to push to.
 
     Raises:
         InvalidRequest: If push is off or the address is not among the allowed ones.
@@ -125,10 +125,10 @@ def allowed_address(servers: Sequence[str], address: str | None) -> str:
 
 
 def ready_row(table: StockTable, logged: LoggedPayload) -> StockRow:
-    """Turn a row of the log into what the server takes.
+    """Return a row of the log in the server's form.
 
     Raises:
-        UnfitValue: If it could not store the row.
+        UnfitValue: If the server cannot store the row.
     """
     return stock_row(
         table, position=logged.position, row_id=logged.row_id, payload=logged.payload, vector=logged.vector
@@ -138,7 +138,7 @@ def ready_row(table: StockTable, logged: LoggedPayload) -> StockRow:
 def sender_of(
     database: Database, table: StockTable, server: BatchServer, end: LogEnd, *, checkpoint: int, limits: PushLimits
 ) -> Sender:
-    """Give the sender to a server that has acknowledged the log up to ``checkpoint``."""
+    """Return the sender for a server that has acknowledged the log up to ``checkpoint``."""
 
     def known_good() -> StockRow | None:
         with database.transaction() as cursor:
@@ -152,10 +152,10 @@ def sender_of(
 
 
 def log_end(cursor: Cursor, table: StockTable) -> LogEnd | None:
-    """Give where the domain's log ends; None if it has none yet.
+    """Return the end of the domain's log; None if it has no log yet.
 
     Raises:
-        ContractBroken: If its vectors are not of the server's dimension.
+        ContractBroken: If its vectors do not have the server's dimension.
     """
     end = read_end(cursor, table.domain)
     if end is not None and end.dimension != table.dimension:
@@ -194,7 +194,7 @@ def _canonical(text: str) -> UUID:
 
 
 def _follow(database: Database, course: Course, server: BatchServer, limits: PushLimits) -> Pushed:
-    """Walk the log window by window; each is sent, acknowledged and noted before the next is read."""
+    """Push the log window by window; each is sent, acknowledged and recorded before the next is read."""
     table, end = course.table, course.end
     sender = sender_of(database, table, server, end, checkpoint=course.checkpoint, limits=limits)
     done = Pushed(domain=table.domain, address=course.address, state="complete", position=course.start, head=end.head)
@@ -203,18 +203,18 @@ def _follow(database: Database, course: Course, server: BatchServer, limits: Pus
         window = _read(database, course, done.position)
         if window is None:
             return replace(done, state="more")
-        refusals = _deliver(sender, table, window)
+        rejections = _deliver(sender, table, window)
         position = window[-1].position if window else end.head
-        _note(database, course, position, window, refusals)
-        taken, refused = done.rows + len(window) - len(refusals), done.refused + len(refusals)
-        done = replace(done, rows=taken, refused=refused, position=position)
+        _record(database, course, position, window, rejections)
+        accepted, refused = done.rows + len(window) - len(rejections), done.refused + len(rejections)
+        done = replace(done, rows=accepted, refused=refused, position=position)
         if position < end.head and time.monotonic() >= time_is_up:
             return replace(done, state="more")
     return done
 
 
 def _read(database: Database, course: Course, after: int) -> list[LoggedPayload] | None:
-    """The next rows, or None if the log has begun anew since the push began."""
+    """Return the next rows, or None if a new epoch began since the push started."""
     domain, end = course.table.domain, course.end
     with database.transaction() as cursor:
         now = read_end(cursor, domain)
@@ -224,31 +224,31 @@ def _read(database: Database, course: Course, after: int) -> list[LoggedPayload]
 
 
 def _deliver(sender: Sender, table: StockTable, window: Sequence[LoggedPayload]) -> list[PushRejection]:
-    """Send a window; gives the rows that are not fit to be sent, and those that the server does not take."""
-    ready, refusals = [], []
+    """Send a window; return the rows that cannot be sent, and those that the server does not accept."""
+    ready, rejections = [], []
     for logged in window:
         try:
             ready.append(ready_row(table, logged))
         except UnfitValue as fault:
-            refusals.append(PushRejection(row_id=logged.row_id, position=logged.position, reason=str(fault)))
+            rejections.append(PushRejection(row_id=logged.row_id, position=logged.position, reason=str(fault)))
     for row, reason in zip(ready, sender.send(ready), strict=True):
         if reason is not None:
-            refusals.append(PushRejection(row_id=row.row_id, position=row.position, reason=reason))
-    return refusals
+            rejections.append(PushRejection(row_id=row.row_id, position=row.position, reason=reason))
+    return rejections
 
 
-def _note(
+def _record(
     database: Database,
     course: Course,
     position: int,
     window: Sequence[LoggedPayload],
-    refusals: Sequence[PushRejection],
+    rejections: Sequence[PushRejection],
 ) -> None:
     domain, address = course.table.domain, course.address
-    refused = {refusal.row_id for refusal in refusals}
+    refused = {rejection.row_id for rejection in rejections}
     with database.transaction() as cursor:
         delete_rejections(cursor, domain, address, {row.row_id for row in window} - refused)
-        record_rejections(cursor, domain, address, refusals)
+        record_rejections(cursor, domain, address, rejections)
         if course.moves:
             move_checkpoint(cursor, domain, address, course.end.epoch, position)
     metrics.ROWS.labels(domain=domain, outcome="taken").inc(len(window) - len(refused))

@@ -1,9 +1,10 @@
-"""Measure how well each mode of search finds what judged queries ask for."""
+"""Measure how well each search mode finds the relevant rows of judged queries."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import log2
 from pathlib import Path
 from statistics import fmean
 from typing import Any, get_args
@@ -11,11 +12,14 @@ from typing import Any, get_args
 from pc_worker.encoding import Encoder
 from pc_worker.errors import InvalidRequest, SourceRejected
 from pc_worker.model import Model
-from pc_worker.services.search.judgements import Judged
-from pc_worker.services.search.ranking_measures import ndcg, recall, reciprocal_rank
-from pc_worker.services.search.search import MAX_K, Mode, SearchRequest, search
+from pc_worker.services.search.judgements import JudgedQuery
+from pc_worker.services.search.request import MAX_K, Mode, SearchRequest
+from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Database
 from pc_worker.store.rows.identities import row_ids_by_name
+
+#: Relevance above 0 by row; a row that is missing is not relevant.
+Grades = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """How well each mode did; judgements of rows that the domain lacks do not count, and are counted."""
+    """The quality of each mode; ``missing`` judgements are of rows that the domain lacks, and are left out."""
 
     domain: str
     queries: int
@@ -39,21 +43,21 @@ class Evaluation:
     modes: dict[Mode, Quality]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as `eval --json` prints it."""
+        """Return the document of `eval --json`."""
         return asdict(self)
 
 
 def evaluate(
-    database: Database, domain: str, judged: Sequence[Judged], *, encoder: Callable[[Model], Encoder]
+    database: Database, domain: str, judged: Sequence[JudgedQuery], *, encoder: Callable[[Model], Encoder]
 ) -> Evaluation:
-    """Ask every query in every mode and compare the hits with the judgements.
+    """Run every query in every mode and compare the hits with the judgements.
 
     Raises:
         InvalidRequest: If the domain is unknown.
         SourceRejected: If the domain has no row that is judged relevant.
     """
     ids = _resolved(database, domain, judged)
-    wanted = [Judged(one.query, _by_id(one, ids)) for one in judged]
+    wanted = [JudgedQuery(one.query, _by_id(one, ids)) for one in judged]
     asked = [one for one in wanted if one.grades]
     if not asked:
         raise SourceRejected(f"domain {domain} has none of the judged rows: ingest the collection they are of")
@@ -67,18 +71,18 @@ def evaluate(
     )
 
 
-def _resolved(database: Database, domain: str, judged: Sequence[Judged]) -> dict[str, list[str]]:
+def _resolved(database: Database, domain: str, judged: Sequence[JudgedQuery]) -> dict[str, list[str]]:
     names = sorted({name for one in judged for name in one.grades})
     with database.transaction() as cursor:
         return row_ids_by_name(cursor, domain, names)
 
 
-def _by_id(one: Judged, ids: dict[str, list[str]]) -> dict[str, float]:
+def _by_id(one: JudgedQuery, ids: dict[str, list[str]]) -> dict[str, float]:
     return {row_id: grade for name, grade in one.grades.items() for row_id in ids.get(name, ())}
 
 
 def _quality(
-    database: Database, domain: str, judged: Sequence[Judged], mode: Mode, encoder: Callable[[Model], Encoder]
+    database: Database, domain: str, judged: Sequence[JudgedQuery], mode: Mode, encoder: Callable[[Model], Encoder]
 ) -> Quality:
     measured = []
     for one in judged:
@@ -90,7 +94,7 @@ def _quality(
 
 
 def draw(evaluation: Evaluation, path: Path) -> None:
-    """Draw the measures of all modes as bars, into a PNG.
+    """Draw the measures of all modes as bars in a PNG file.
 
     Raises:
         InvalidRequest: If matplotlib is not installed, or the file cannot be written.
@@ -112,3 +116,37 @@ def draw(evaluation: Evaluation, path: Path) -> None:
         figure.savefig(path, format="png", dpi=120)
     except OSError as exc:
         raise InvalidRequest(f"{path}: cannot be written: {exc}") from exc
+
+
+def ndcg(ranking: Sequence[str], grades: Grades, *, depth: int) -> float:
+    """Return the normalised discounted cumulative gain, 0..1; the gain of a row is its grade.
+
+    >>> ndcg(["b", "a"], {"a": 1}, depth=10)
+    0.6309297535714575
+    """
+    best = sorted(grades.values(), reverse=True)[:depth]
+    ideal = _discounted(best)
+    return _discounted([grades.get(found, 0.0) for found in ranking[:depth]]) / ideal if ideal else 0.0
+
+
+def _discounted(gains: Sequence[float]) -> float:
+    return sum(gain / log2(rank + 1) for rank, gain in enumerate(gains, start=1))
+
+
+def recall(ranking: Sequence[str], grades: Grades, *, depth: int) -> float:
+    """Return the share of the relevant rows that are among the first ``depth`` hits.
+
+    >>> recall(["x", "a"], {"a": 2, "b": 1}, depth=10)
+    0.5
+    """
+    relevant = {name for name, grade in grades.items() if grade > 0}
+    return len(relevant & set(ranking[:depth])) / len(relevant) if relevant else 0.0
+
+
+def reciprocal_rank(ranking: Sequence[str], grades: Grades) -> float:
+    """Return 1 ÷ the rank of the first relevant hit; 0 if there is none.
+
+    >>> reciprocal_rank(["x", "a"], {"a": 1})
+    0.5
+    """
+    return next((1 / rank for rank, found in enumerate(ranking, start=1) if grades.get(found, 0.0) > 0), 0.0)

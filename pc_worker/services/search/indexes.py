@@ -1,4 +1,4 @@
-"""Keeps each domain's vector index: built after the load, tuned to a recall, rebuilt when outgrown, checked."""
+"""The vector index of each domain: built after the load, tuned to a recall, rebuilt when outgrown, checked."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ from pc_worker.store.search.scope import MAX_EF_SEARCH, Method
 
 log = get_logger(__name__)
 
-#: Below this, comparing all vectors takes about 10 ms and finds everything.
+#: With fewer vectors, comparing all of them takes about 10 ms and finds everything.
 MIN_VECTORS = 5_000
-#: What a build may take of the database server's memory; larger graphs are left to ivfflat.
+#: Bytes of the database server's memory that a build may use; larger graphs use ivfflat instead.
 BUILD_MEMORY = 1 << 30
-#: pgvector's bounds of what an index can hold.
+#: pgvector's limits of the dimension of an index.
 MAX_DIMENSION = {"vector": 2_000, "halfvec": 4_000}
-#: IVFFlat's centres stay where the data were: with this many times more or fewer they no longer fit.
+#: IVFFlat's centres do not move: with this many times more or fewer vectors they no longer fit.
 OUTGROWN = 3.0
-#: Queries that recall is measured with.
-QUESTIONS = 40
-#: No query should lose more than half of its neighbours, if a breadth up to so many times larger prevents that.
+#: Queries with which recall is measured.
+QUERIES = 40
+#: No query should lose more than half of its neighbours, if a breadth up to 4 times larger prevents that.
 LEAST, PATIENCE = 0.5, 4
 EF_STEPS = (40, 60, 80, 120, 160, 240, 320, 480, 640, MAX_EF_SEARCH)
 
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """What tuning chose for a domain; ``reached`` = the mean recall is the target's or better."""
+    """The result of tuning a domain's index; ``reached`` = the mean recall is at least the target."""
 
     domain: str
     breadth: int
@@ -51,7 +51,7 @@ class Tuned:
 
 
 def index_status(database: Database, domain: str | None = None) -> list[IndexState]:
-    """Give the vectors and indexes of all domains, or of one.
+    """Return the vectors and indexes of all domains, or of one.
 
     Raises:
         InvalidRequest: If the domain is unknown.
@@ -62,8 +62,8 @@ def index_status(database: Database, domain: str | None = None) -> list[IndexSta
         return index_states(cursor, domain)
 
 
-def plan_index(vectors: int, dimension: int, *, method: Method | None = None, half: bool = False) -> IndexSpec | None:
-    """Choose an index by size and memory; None where comparing all vectors is as good, or the only way."""
+def index_spec(vectors: int, dimension: int, *, method: Method | None = None, half: bool = False) -> IndexSpec | None:
+    """Return the index to build, chosen by size and memory; None if a search compares all vectors instead."""
     half = half or dimension > MAX_DIMENSION["vector"]
     if vectors < MIN_VECTORS or dimension > MAX_DIMENSION["halfvec"]:
         return None
@@ -78,19 +78,19 @@ def plan_index(vectors: int, dimension: int, *, method: Method | None = None, ha
 def build_indexes(
     database: Database, domain: str | None = None, *, method: Method | None = None, half: bool = False
 ) -> list[str]:
-    """Build anew what is worth an index, replace the old ones, and tune; gives the domains that have new ones.
+    """Build an index where it is useful, replace the old ones, and tune; return the domains with new indexes.
 
     Raises:
-        InvalidRequest: If the domain is unknown, or others are at work on the indexes.
+        InvalidRequest: If the domain is unknown, or another process is building indexes.
         Unavailable: If PostgreSQL does not answer.
     """
     wanted = [state for state in index_status(database, domain) if state.vectors]
-    plans = {state: plan_index(state.vectors, state.dimension, method=method, half=half) for state in wanted}
-    return _build(database, {state: plan for state, plan in plans.items() if plan is not None}, patient=False)
+    specs = {state: index_spec(state.vectors, state.dimension, method=method, half=half) for state in wanted}
+    return _build(database, {state: spec for state, spec in specs.items() if spec is not None}, patient=False)
 
 
 def why_nothing_was_built(states: Iterable[IndexState]) -> str:
-    """Say why no index was built for these."""
+    """Return why no index was built for these."""
     most = MAX_DIMENSION["halfvec"]
     wide = [f"{state.domain} ({state.dimension:,})" for state in states if state.vectors and state.dimension > most]
     if wide:
@@ -99,29 +99,29 @@ def why_nothing_was_built(states: Iterable[IndexState]) -> str:
 
 
 def maintain_indexes(database: Database) -> list[str]:
-    """Do what is due and give the domains with new indexes; run it as often as you like, also twice at once."""
+    """Build the due indexes and return the domains with new ones; safe to run at any time, also twice at once."""
     with database.transaction() as cursor:
         forget_missing(cursor)
         states = index_states(cursor)
     active = {state.domain: state.rows for state in states if state.active}
     complete = [state for state in states if state.rows >= active[state.domain]]  # others are being backfilled
-    plans = {state: plan for state in complete if (plan := _due(state)) is not None}
-    return _build(database, plans, patient=True)
+    specs = {state: spec for state in complete if (spec := _due(state)) is not None}
+    return _build(database, specs, patient=True)
 
 
 def _due(state: IndexState) -> IndexSpec | None:
-    """Give what to build: nothing during a first load, nor while the index there is fits."""
+    """Return the index to build; None during a first load, and while the present index fits."""
     if state.built is None:
-        return None if state.loading else plan_index(state.vectors, state.dimension)
+        return None if state.loading else index_spec(state.vectors, state.dimension)
     if state.built.method == "hnsw":
         return None
     grown = state.vectors / max(state.built.vectors, 1)
     if 1 / OUTGROWN < grown < OUTGROWN:
         return None
-    return plan_index(state.vectors, state.dimension, half=state.built.half)
+    return index_spec(state.vectors, state.dimension, half=state.built.half)
 
 
-def _build(database: Database, plans: dict[IndexState, IndexSpec], *, patient: bool) -> list[str]:
+def _build(database: Database, specs: dict[IndexState, IndexSpec], *, patient: bool) -> list[str]:
     with maintenance(database) as cursor:
         if cursor is None:
             if patient:
@@ -130,23 +130,23 @@ def _build(database: Database, plans: dict[IndexState, IndexSpec], *, patient: b
         for name in leftover_indexes(cursor):
             log.info("vector_index_dropped", index=name)
             drop_index(cursor, name)
-        for state, plan in plans.items():
-            _replace(cursor, state, plan)
-    for state in plans:
+        for state, spec in specs.items():
+            _replace(cursor, state, spec)
+    for state in specs:
         tune_indexes(database, state.domain)
-    return sorted({state.domain for state in plans})
+    return sorted({state.domain for state in specs})
 
 
-def _replace(cursor: Cursor, state: IndexState, plan: IndexSpec) -> None:
-    name = build_index(cursor, state, plan, memory_bytes=BUILD_MEMORY)
-    record_index(cursor, state, name, method=plan.method, half=plan.half, lists=plan.lists)
+def _replace(cursor: Cursor, state: IndexState, spec: IndexSpec) -> None:
+    name = build_index(cursor, state, spec, memory_bytes=BUILD_MEMORY)
+    record_index(cursor, state, name, method=spec.method, half=spec.half, lists=spec.lists)
     if state.built is not None:
         drop_index(cursor, state.built.name)
-    log.info("vector_index_built", domain=state.domain, index=name, method=plan.method, vectors=state.vectors)
+    log.info("vector_index_built", domain=state.domain, index=name, method=spec.method, vectors=state.vectors)
 
 
 def tune_indexes(database: Database, domain: str | None = None, *, recall: float = 0.95) -> list[Tuned]:
-    """Find for each index the least breadth whose mean recall@10 reaches ``recall``, and make search use it.
+    """Find for each index the least breadth whose mean recall@10 reaches ``recall``, and use it for searches.
 
     Raises:
         InvalidRequest: If the domain is unknown, or ``recall`` is not between 0 and 1.
@@ -159,21 +159,21 @@ def tune_indexes(database: Database, domain: str | None = None, *, recall: float
 
 def _tune(database: Database, state: IndexState, target: float) -> Tuned | None:
     with database.transaction() as cursor:
-        questions = sample_queries(cursor, state, QUESTIONS)
-        if not questions:
+        queries = sample_queries(cursor, state, QUERIES)
+        if not queries:
             return None
-        breadth, found = _choose(cursor, state, questions, target)
+        breadth, found = _choose(cursor, state, queries, target)
         record_recall(cursor, state, breadth=breadth, target=target, mean=found.mean, least=found.least)
     tuned = Tuned(state.domain, breadth, found, found.mean >= target)
     _report(tuned, target)
     return tuned
 
 
-def _choose(cursor: Cursor, state: IndexState, questions: list[RecallQuery], target: float) -> tuple[int, Recall]:
-    """Give the least breadth that reaches the target in the mean, or one not much larger that loses no query."""
+def _choose(cursor: Cursor, state: IndexState, queries: list[RecallQuery], target: float) -> tuple[int, Recall]:
+    """Return the least breadth whose mean reaches the target, or one not much larger with which no query is poor."""
     enough: tuple[int, Recall] | None = None
     for breadth in _steps(state):
-        found = measure_recall(cursor, state, questions, breadth=breadth)
+        found = measure_recall(cursor, state, queries, breadth=breadth)
         if found.mean < target:
             continue
         enough = enough or (breadth, found)
@@ -196,25 +196,26 @@ def _steps(state: IndexState) -> Iterator[int]:
     yield lists
 
 
-def check_recall(database: Database, *, questions: int = 20) -> dict[str, Recall]:
-    """Measure every index as it is searched now; a domain below its target is warned about.
+def check_recall(database: Database, *, queries: int = 20) -> dict[str, Recall]:
+    """Measure every index with its present breadth; log a warning for a domain below its target.
 
-    Gives recall@10 by domain, of the active models.
+    Returns:
+        Recall@10 by domain, of the active models.
     """
     found: dict[str, Recall] = {}
     for state in index_status(database):
         if state.built is not None and state.active:
-            found |= _check(database, state, state.built, questions)
+            found |= _check(database, state, state.built, queries)
     return found
 
 
 def _check(database: Database, state: IndexState, built: BuiltIndex, count: int) -> dict[str, Recall]:
     breadth, target = built.breadth, built.target
     with database.transaction() as cursor:
-        questions = sample_queries(cursor, state, count)
-        if not questions:
+        queries = sample_queries(cursor, state, count)
+        if not queries:
             return {}
-        found = measure_recall(cursor, state, questions, breadth=breadth)
+        found = measure_recall(cursor, state, queries, breadth=breadth)
         record_recall(cursor, state, breadth=breadth, target=target, mean=found.mean, least=found.least)
     _report(Tuned(state.domain, breadth, found, found.mean >= target), target)
     return {state.domain: found}

@@ -1,4 +1,4 @@
-"""Queries with what is relevant to each, from JSON Lines or TREC files."""
+"""Queries with their relevant rows, from JSON Lines or TREC files."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from typing import Any
 
 from pc_worker.errors import SourceRejected
 
-#: Beside a TREC file of judgements: `qid<TAB>query` lines under the same name.
+#: Suffix of the file next to a TREC file of judgements, with lines `qid<TAB>query`.
 QUERIES_SUFFIX = ".queries"
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """A query, and the grade (above 0) of each row that is relevant to it, by its key or UUID."""
+class JudgedQuery:
+    """A query, and the grade (above 0) of each relevant row, by its key or UUID."""
 
     query: str
     grades: dict[str, float]
 
 
-def read_judgements(path: Path) -> list[Judged]:
+def read_judgements(path: Path) -> list[JudgedQuery]:
     """Read judged queries.
 
     JSON Lines: ``{"query": "…", "relevant": ["key", …]}`` or ``{"query": "…", "relevant": {"key": grade, …}}``.
-    TREC: lines ``qid 0 key grade``, and beside the file another of the same name with the suffix ``.queries`` whose
-    lines are ``qid<TAB>query``.
+    TREC: lines ``qid 0 key grade``, and a file of the same name with the suffix ``.queries`` whose lines are
+    ``qid<TAB>query``.
 
     Raises:
-        SourceRejected: Naming the file and the line at fault; or if there is no query with anything relevant.
+        SourceRejected: If a line is wrong, with the file and the line; or if no query has a relevant row.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -45,7 +45,7 @@ def read_judgements(path: Path) -> list[Judged]:
     return useful
 
 
-def _json_lines(path: Path, lines: list[str]) -> Iterator[Judged]:
+def _json_lines(path: Path, lines: list[str]) -> Iterator[JudgedQuery]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -55,15 +55,15 @@ def _json_lines(path: Path, lines: list[str]) -> Iterator[Judged]:
             raise SourceRejected(f'{path} line {number}: is not {{"query": …, "relevant": …}}') from exc
 
 
-def _judged(value: Any) -> Judged:
+def _judged(value: Any) -> JudgedQuery:
     query, relevant = value["query"], value["relevant"]
     grades = relevant if isinstance(relevant, dict) else dict.fromkeys(relevant, 1)
     if not isinstance(query, str) or not query.strip():
         raise ValueError("no query")
-    return Judged(query, {str(key): float(grade) for key, grade in grades.items() if float(grade) > 0})
+    return JudgedQuery(query, {str(key): float(grade) for key, grade in grades.items() if float(grade) > 0})
 
 
-def _trec(path: Path, lines: list[str]) -> Iterator[Judged]:
+def _trec(path: Path, lines: list[str]) -> Iterator[JudgedQuery]:
     grades: dict[str, dict[str, float]] = defaultdict(dict)
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -74,6 +74,8 @@ def _trec(path: Path, lines: list[str]) -> Iterator[Judged]:
                 grades[query_id][key] = float(grade)
         except ValueError as exc:
             raise SourceRejected(f"{path} line {number}: is not `qid 0 key grade`, nor JSON") from exc
-    beside = path.with_suffix(QUERIES_SUFFIX)
-    pairs = [line.partition("\t") for line in beside.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return (Judged(query.strip(), grades.get(query_id.strip(), {})) for query_id, _, query in pairs if query.strip())
+    queries = path.with_suffix(QUERIES_SUFFIX)
+    pairs = [line.partition("\t") for line in queries.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return (
+        JudgedQuery(query.strip(), grades.get(query_id.strip(), {})) for query_id, _, query in pairs if query.strip()
+    )

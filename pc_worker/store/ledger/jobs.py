@@ -18,6 +18,9 @@ COLUMNS = (
 )
 NAMES = tuple(COLUMNS.split(", "))
 
+#: Prefix of the error of a job that used all its attempts; such an error says nothing about the source.
+GIVEN_UP = "given up"
+
 CREATE = """
 INSERT INTO jobs (job_id, domain, source, request, max_dead) VALUES (%s, %s, %s, %s, %s)
 ON CONFLICT (job_id) DO NOTHING

@@ -17,7 +17,7 @@ import numpy as np
 from psycopg2.errors import UniqueViolation
 
 from pc_worker.errors import Conflict
-from pc_worker.model import Job, RowWrite, StoredRow
+from pc_worker.model import RowOrigin, RowWrite, StoredRow
 from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor, Database, uuid_array
 from pc_worker.store.search.terms import sparsevecs_binary
@@ -81,7 +81,7 @@ def read_stored(
     }
 
 
-def upsert_rows(cursor: Cursor, *, job: Job, source: str, rows: Sequence[RowWrite], fresh: Collection[UUID]) -> None:
+def upsert_rows(cursor: Cursor, *, origin: RowOrigin, rows: Sequence[RowWrite], fresh: Collection[UUID]) -> None:
     """Write rows with their vectors and terms; ``fresh`` are those that are not stored yet.
 
     Raises:
@@ -91,26 +91,26 @@ def upsert_rows(cursor: Cursor, *, job: Job, source: str, rows: Sequence[RowWrit
     new = [row for row in ordered if row.row_id in fresh]
     changed = [row for row in ordered if row.row_id not in fresh]
     if changed:
-        _update(cursor, job, source, changed)
+        _update(cursor, origin, changed)
     try:
-        copy.copy_rows(cursor, "rows", ROW_COLUMNS, _row_fields(job, source, new))
+        copy.copy_rows(cursor, "rows", ROW_COLUMNS, _row_fields(origin, new))
     except UniqueViolation as exc:
         raise Conflict("another job stored one of these rows at the same time") from exc
-    copy.copy_rows(cursor, "embeddings", VECTOR_COLUMNS, _vector_fields(job.domain, job.model_id or 0, ordered))
-    copy.copy_rows(cursor, "row_terms", TERM_COLUMNS, _term_fields(job.domain, ordered))
+    copy.copy_rows(cursor, "embeddings", VECTOR_COLUMNS, _vector_fields(origin.domain, origin.model_id, ordered))
+    copy.copy_rows(cursor, "row_terms", TERM_COLUMNS, _term_fields(origin.domain, ordered))
 
 
-def _update(cursor: Cursor, job: Job, source: str, rows: Sequence[RowWrite]) -> None:
+def _update(cursor: Cursor, origin: RowOrigin, rows: Sequence[RowWrite]) -> None:
     """Replace the content of stored rows, and delete their vectors and terms."""
     cursor.execute(STAGE)
     copy.copy_rows(cursor, "stage_rows", CHANGED_COLUMNS, map(_content_fields, rows))
-    values = {"domain": job.domain, "source": source, "seq": job.seq}
+    values = {"domain": origin.domain, "source": origin.source, "seq": origin.job_seq}
     cursor.execute(UPDATE_ROWS, values)
     cursor.execute(DELETE_OLD.format(table="embeddings"), values)
     cursor.execute(DELETE_OLD.format(table="row_terms"), values)
 
 
-def mark_seen(cursor: Cursor, *, job: Job, ids: Collection[UUID], same: bool) -> None:
+def mark_seen(cursor: Cursor, *, origin: RowOrigin, ids: Collection[UUID], same: bool) -> None:
     """Record that the job's source contains these rows; ``same`` = with the stored content.
 
     With the same content the rows now belong to this job, so that an older job cannot change them. Otherwise they stay
@@ -118,7 +118,7 @@ def mark_seen(cursor: Cursor, *, job: Job, ids: Collection[UUID], same: bool) ->
     the two, may still write them.
     """
     if ids:
-        values = {"domain": job.domain, "seq": job.seq, "ids": uuid_array(ids), "same": same}
+        values = {"domain": origin.domain, "seq": origin.job_seq, "ids": uuid_array(ids), "same": same}
         cursor.execute(SEEN, values)
 
 
@@ -142,11 +142,11 @@ def dry_run_bytes(cursor: Cursor) -> int:
     return int(size)
 
 
-def _row_fields(job: Job, source: str, rows: Sequence[RowWrite]) -> Iterator[Fields]:
-    domain, origin, seq = copy.text(job.domain), copy.text(source), copy.int8(job.seq or 0)
+def _row_fields(origin: RowOrigin, rows: Sequence[RowWrite]) -> Iterator[Fields]:
+    domain, source, seq = copy.text(origin.domain), copy.text(origin.source), copy.int8(origin.job_seq)
     for row in rows:
         row_id, *rest = _content_fields(row)
-        yield (domain, row_id, origin, *rest, seq, seq)
+        yield (domain, row_id, source, *rest, seq, seq)
 
 
 def _content_fields(row: RowWrite) -> Fields:

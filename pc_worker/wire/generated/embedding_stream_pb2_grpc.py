@@ -66,7 +66,7 @@ class EmbeddingStreamServiceServicer:
         INVALID_ARGUMENT: unknown domain, a uuid that is not canonical, chunk size beyond 0..1000, position beyond the
         head. NOT_FOUND: a uuid that is not in the log. UNAVAILABLE: the database is away; try again. Of every call:
         RESOURCE_EXHAUSTED: the limit of open calls of the gateway, of the token or of the host is reached.
-        DEADLINE_EXCEEDED: no first message within 10 s of the call's start. INTERNAL: an unexpected error.
+        DEADLINE_EXCEEDED: no first message within 10 s of the call's start. INTERNAL: an error in the gateway.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

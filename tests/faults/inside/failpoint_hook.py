@@ -28,11 +28,12 @@ from typing import Any
 
 #: Every function defined in these gets a point before and one after it.
 WRAPPED = (
-    "tasks.ingest", "pc_worker.services.ingest.process_chunk", "pc_worker.services.ingest.write_rows",
+    "tasks.ingest", "tasks.send", "pc_worker.services.ingest.process_chunk", "pc_worker.services.ingest.prepare",
+    "pc_worker.services.ingest.write", "pc_worker.services.ingest.messages",
     "pc_worker.services.ingest.embed", "pc_worker.services.ingest.publish", "pc_worker.services.ingest.split",
     "pc_worker.services.sources", "pc_worker.services.ingest.attempts", "pc_worker.services.ingest.submit",
-    "pc_worker.services.ingest.reconcile", "pc_worker.services.ingest.after_job",
-    "pc_worker.services.ingest.duplicates", "pc_worker.store.ledger.leases", "pc_worker.store.ledger.jobs",
+    "pc_worker.services.ingest.reconcile", "pc_worker.services.ingest.key_index",
+    "pc_worker.store.ledger.leases", "pc_worker.store.ledger.jobs",
     "pc_worker.store.ledger.dead_letters", "pc_worker.store.rows.merge", "pc_worker.store.rows.identities",
     "pc_worker.store.log.append", "pc_worker.store.db.copy",
     "pc_worker.hot_buffer.ring", "pc_worker.reader.index.sidecar", "pc_worker.reader.opening",
@@ -44,11 +45,12 @@ WRAPPED = (
 METHODS = (
     ("kombu.transport.redis", "QoS", "append"),
     ("kombu.transport.redis", "QoS", "ack"),
-    ("celery.app.task", "Task", "apply_async"),
+    ("celery.app.base", "Celery", "send_task"),
 )
 #: Called thousands of times a chunk: a point there would only cost time.
 HOT = {
     "_row",
+    "json_text",
     "_vectors",
     "_content_fields",
     "int2",

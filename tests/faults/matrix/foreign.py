@@ -20,7 +20,7 @@ from tests.faults.load import DOMAIN
 from tests.faults.rig import Work
 from tests.support.waiting import eventually
 
-PLAN = "child.before@pc_worker.services.ingest.split._plan"
+PLAN = "child.before@pc_worker.services.ingest.split._split"
 QUEUES = ("celery", "pcw.upkeep", f"pcw.split.{DOMAIN}", f"pcw.embed.{DOMAIN}")
 CROWD = 150
 

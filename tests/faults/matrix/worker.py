@@ -15,7 +15,7 @@ from tests.faults.rig import Rig, Work
 from tests.support.processes import memory_of, runs, status_of, thaw
 from tests.support.waiting import eventually
 
-WRITE = "child.before@pc_worker.services.ingest.write_rows.write_rows"
+WRITE = "child.before@pc_worker.services.ingest.write.write_rows"
 EMBED = "child.before@pc_worker.services.ingest.embed.Embedder.embed"
 LEAKED_BYTES = 100_000_000
 
@@ -91,7 +91,7 @@ def _stop(drill: Drill, *, within_s: float) -> None:
 
 def zombies(drill: Drill) -> None:
     """Freeze a pool process that holds a lease; thaw it when others have done its chunk: its commit must be refused."""
-    commits = [p for p in passed(drill, "child", ("commit-before",)) if "write_rows._write_once" in p]
+    commits = [p for p in passed(drill, "child", ("commit-before",)) if "write._write_once" in p]
     places = [WRITE, EMBED, commits[0]]
     while drill.injected < drill.times:
         freeze(drill, places[drill.injected % len(places)])

@@ -13,9 +13,11 @@ import grpc.aio
 from grpc_health.v1 import health_pb2
 
 from pc_worker.bench.gateway.greedy_client import Greed, GreedyClient
-from pc_worker.services.search.search import SearchRequest, parse_where, search, search_mode
+from pc_worker.services.search.request import SearchRequest, search_mode
+from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Database
 from pc_worker.store.search.cancel import Stop
+from pc_worker.store.search.filters import parse_where
 from tests.integration.gateway.client import stream
 from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway, until
 

@@ -19,7 +19,7 @@ def line(database_url: str, embedded_servers: EmbeddedServers, tmp_path: Path) -
     line = Line(services_for(database_url, embedded_servers.redis_url, tmp_path), tmp_path, database_url)
     line.query(f"TRUNCATE {TABLES} CASCADE")
     seed_domains(line.services)
-    line.services.queue.clear("document")
+    line.services.hot_buffer.clear("document")
     yield line
-    line.services.queue.clear("document")  # Redis is shared with other tests
+    line.services.hot_buffer.clear("document")  # Redis is shared with other tests
     line.database.close()

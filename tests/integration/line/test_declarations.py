@@ -19,7 +19,8 @@ from pc_worker.errors import InvalidRequest, NotServable, UnknownDomain
 from pc_worker.services.declarations import domain_states, open_domains, redeclare
 from pc_worker.services.forget import forget_all, forget_ids
 from pc_worker.services.jobs import job_control
-from pc_worker.services.search.search import SearchRequest, search
+from pc_worker.services.search.request import SearchRequest
+from pc_worker.services.search.search import search
 from pc_worker.settings import Settings
 from tests.model.line import Line
 
@@ -70,7 +71,7 @@ def test_a_domain_that_is_as_it_was_is_ok(line: Line) -> None:
     ("changes", "words"),
     [
         ({"dimension": 2}, "2 dimensions, the log has 3"),
-        ({"dimension": 3, "arm": "document"}, "wire row type document, the log has skill_dic"),
+        ({"dimension": 3, "row_type": "document"}, "wire row type document, the log has skill_dic"),
         ({"dimension": 3, "key": ("title", "name")}, "key columns without skill"),
     ],
 )

@@ -77,7 +77,9 @@ class DomainLog:
             ids = [row_id(self.domain, number) for number in wanted]
             stored = merge.read_stored(cursor, domain=self.domain, model_id=job.model_id or 0, ids=ids, lock=True)
             writes = [self._row(number, payload) for number, payload in wanted.items()]
-            merge.upsert_rows(cursor, job=job, source="s", rows=writes, fresh={i for i in ids if i not in stored})
+            merge.upsert_rows(
+                cursor, origin=job.row_origin("s"), rows=writes, fresh={i for i in ids if i not in stored}
+            )
             return append.append_log(cursor, domain=self.domain, ids=ids, job_id=job.job_id, model_id=job.model_id or 0)
 
         log_batch = self.database.repeat(work)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pc_worker.errors import Unavailable
-from pc_worker.services.push.refusals import drop_refused, list_refused, retry_refused
+from pc_worker.services.push.rejections import drop_rejected, list_rejected, retry_rejected
 from pc_worker.store.db.connection import Database
 from tests.integration.push.domain_log import assert_stored, row_id
 from tests.integration.push.pushing import QUICK, NewLog, checkpoint, push
@@ -33,7 +33,7 @@ def test_poison_rows_are_isolated_and_the_rest_arrives(
 
     assert (done.state, done.rows, done.refused) == ("complete", 56, 4)
     assert_stored(server.tables, log, except_for=poison)
-    refused = list_refused(database, "job-recruit")
+    refused = list_rejected(database, "job-recruit")
     assert {refusal.row_id for refusal in refused} == {str(row_id("recruit", number)) for number in poison}
     assert all("INTERNAL" in refusal.reason and refusal.job_id == "job-recruit" for refusal in refused)
 
@@ -50,7 +50,7 @@ def test_rows_that_can_not_be_stored_are_set_aside_without_asking_the_server(
 
     assert (done.rows, done.refused) == (4, 2)
     assert_stored(server.tables, log, except_for=[4, 5])
-    blank, large = list_refused(database, None)
+    blank, large = list_rejected(database, None)
     assert "blank" in blank.reason
     assert "4,000,000" in large.reason
     assert len(server.calls) == 1
@@ -65,7 +65,7 @@ def test_an_ill_server_takes_nothing_and_no_row_is_blamed(
 
     with pytest.raises(Unavailable, match="takes no recruit row at all"):
         push(database, server, "recruit")
-    assert list_refused(database, None) == []
+    assert list_rejected(database, None) == []
     assert checkpoint(database, server, "recruit") is None
 
     server.mood.ill = False
@@ -87,7 +87,7 @@ def test_a_server_that_falls_ill_on_the_way_blames_no_row(
 
     with pytest.raises(Unavailable):
         push(database, server, "recruit")
-    assert list_refused(database, None) == []
+    assert list_rejected(database, None) == []
     assert checkpoint(database, server, "recruit") == 20
 
 
@@ -146,11 +146,11 @@ def test_a_refused_row_is_sent_again_on_request_as_it_is_now(
     push(database, server, "recruit")
     server.tables.rejects = lambda row: row["position"] == "개발자 3"
 
-    again = retry_refused(database, None, servers=(server.address,), limits=QUICK)
+    again = retry_rejected(database, None, servers=(server.address,), limits=QUICK)
 
     assert [result.reason is None for result in again] == [True, False]
     assert_stored(server.tables, log, except_for=[3])
-    (kept,) = list_refused(database, None)
+    (kept,) = list_rejected(database, None)
     assert kept.row_id == str(row_id("recruit", 3))
 
 
@@ -166,10 +166,10 @@ def test_a_refusal_ends_when_a_later_version_is_taken_or_the_row_is_forgotten_or
     log.forget([2])
     push(database, server, "recruit")
 
-    assert [refusal.row_id for refusal in list_refused(database, None)] == [str(row_id("recruit", 3))]
+    assert [refusal.row_id for refusal in list_rejected(database, None)] == [str(row_id("recruit", 3))]
     assert_stored(server.tables, log, except_for=[3])
-    assert drop_refused(database, "another job") == 0
-    assert drop_refused(database, None) == 1
+    assert drop_rejected(database, "another job") == 0
+    assert drop_rejected(database, None) == 1
 
 
 def test_a_single_refused_row_at_the_end_is_told_from_an_ill_server_by_a_row_of_an_earlier_push(

@@ -94,7 +94,7 @@ class Shelf:
         ids = [row.row_id for row in rows]
 
         def work(cursor: Cursor) -> None:
-            upsert_rows(cursor, job=self._job(), source=source, rows=rows, fresh=set(ids))
+            upsert_rows(cursor, origin=self._job().row_origin(source), rows=rows, fresh=set(ids))
             append_log(cursor, domain=self.domain, ids=ids, job_id=None, model_id=self.model.model_id)
 
         self.database.repeat(work)

@@ -18,14 +18,14 @@ from pc_worker.hot_buffer import HotBuffer
 from pc_worker.reader import Limits
 from pc_worker.samples.python_docs import write_python_docs
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.after_job import after_job
-from pc_worker.services.ingest.process_chunk import process_chunk
+from pc_worker.services.ingest.process_chunk import after_job, process_chunk
 from pc_worker.services.ingest.split import split
 from pc_worker.services.ingest.submit import IngestRequest, submit
 from pc_worker.services.jobs.job_control import job_status
 from pc_worker.services.search.evaluate import draw, evaluate
-from pc_worker.services.search.judgements import Judged, read_judgements
-from pc_worker.services.search.search import SearchRequest, search
+from pc_worker.services.search.judgements import JudgedQuery, read_judgements
+from pc_worker.services.search.request import SearchRequest
+from pc_worker.services.search.search import search
 from pc_worker.services.sources import Sources
 from pc_worker.settings import PROJECT
 from pc_worker.store.db.connection import Database
@@ -39,7 +39,7 @@ LABELLED = Path(__file__).parent / "data" / "python_docs.jsonl"
 def test_a_perfect_search_has_the_score_one(database: Database) -> None:
     shelf = open_shelf(database, "document")
     tea, coffee = shelf.add_all(["green tea", "black coffee"])
-    judged = [Judged("tea", {str(tea): 1.0}), Judged("coffee", {str(coffee): 2.0, "no-such-key": 1.0})]
+    judged = [JudgedQuery("tea", {str(tea): 1.0}), JudgedQuery("coffee", {str(coffee): 2.0, "no-such-key": 1.0})]
 
     result = evaluate(database, "document", judged, encoder=WordEncoder)
 
@@ -51,12 +51,12 @@ def test_a_perfect_search_has_the_score_one(database: Database) -> None:
 
 def test_judgements_of_another_collection_are_invalid(database: Database) -> None:
     with pytest.raises(SourceRejected, match="none of the judged rows"):
-        evaluate(database, "document", [Judged("tea", {"elsewhere": 1.0})], encoder=WordEncoder)
+        evaluate(database, "document", [JudgedQuery("tea", {"elsewhere": 1.0})], encoder=WordEncoder)
 
 
 def test_the_drawing_is_a_png(database: Database, tmp_path: Path) -> None:
     row_id = open_shelf(database, "document").add("one more")
-    result = evaluate(database, "document", [Judged("more", {str(row_id): 1.0})], encoder=WordEncoder)
+    result = evaluate(database, "document", [JudgedQuery("more", {str(row_id): 1.0})], encoder=WordEncoder)
 
     draw(result, tmp_path / "quality.png")
 
@@ -73,7 +73,7 @@ def documentation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services
     encoder = load_encoder("", cache=home / "models", threads=2)
     services = Services(
         database=database,
-        make_queue=lambda: HotBuffer(redis.Redis.from_url(embedded_servers.redis_url), max_bytes=1 << 20),
+        make_hot_buffer=lambda: HotBuffer(redis.Redis.from_url(embedded_servers.redis_url), max_bytes=1 << 20),
         make_sources=lambda: Sources((home,), spool=home / "spool", limits=Limits()),
         encoder=lambda _: encoder,
         identify=identify_model,

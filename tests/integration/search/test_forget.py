@@ -8,8 +8,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from pc_worker.errors import InvalidRequest, NotFound
-from pc_worker.services.forget import BATCH, Forgotten, forget_ids, forget_source
-from pc_worker.services.search.search import SearchRequest, search
+from pc_worker.model import DEFAULT_CHUNK_ROWS
+from pc_worker.services.forget import Forgotten, forget_ids, forget_source
+from pc_worker.services.search.request import SearchRequest
+from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Database
 from pc_worker.store.rows.identities import row_ids
 from tests.integration.search.shelf import Shelf, WordEncoder, open_shelf
@@ -136,17 +138,17 @@ def test_dead_letters_of_a_forgotten_row_are_deleted_too(shelf: Shelf, database:
 
 
 def test_a_whole_source_is_forgotten_in_batches(shelf: Shelf, database: Database) -> None:
-    shelf.add_all([f"old {n}" for n in range(BATCH + 20)], source="old.pkl")
+    shelf.add_all([f"old {n}" for n in range(DEFAULT_CHUNK_ROWS + 20)], source="old.pkl")
     kept = shelf.add("new", source="new.pkl")
     add_job(database, "j", seq=1, dead=1, source="old.pkl", state="partial")
     add_letter(database, "j", 4, {"id": "x"})
 
-    assert forget_source(database, "document", "old.pkl") == Forgotten(rows=BATCH + 20, dead_letters=1)
+    assert forget_source(database, "document", "old.pkl") == Forgotten(rows=DEFAULT_CHUNK_ROWS + 20, dead_letters=1)
 
     assert (count(database, "rows"), count(database, "rows", kept)) == (1, 1)
     with database.transaction() as cursor:
         cursor.execute("SELECT count(*), max(last_position - first_position + 1) FROM log_batches WHERE job_id IS NULL")
-        assert cursor.fetchone() == (4, BATCH + 20)
+        assert cursor.fetchone() == (4, DEFAULT_CHUNK_ROWS + 20)
         cursor.execute("SELECT state FROM jobs")
         assert cursor.fetchone() == ("completed",)
 

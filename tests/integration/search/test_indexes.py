@@ -12,15 +12,17 @@ from pc_worker.services.search import indexes
 from pc_worker.services.search.indexes import (
     build_indexes,
     check_recall,
+    index_spec,
     index_status,
     maintain_indexes,
-    plan_index,
     tune_indexes,
 )
-from pc_worker.services.search.search import SearchRequest, parse_where, search
+from pc_worker.services.search.request import SearchRequest
+from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Database
 from pc_worker.store.models.registry import register_model
 from pc_worker.store.search.bm25 import MATCHING
+from pc_worker.store.search.filters import parse_where
 from pc_worker.store.search.index.catalog import PREFIX, IndexState
 from pc_worker.store.search.nearest import INDEXED
 from pc_worker.store.search.scope import Scope, begin_search, read_profile
@@ -216,7 +218,7 @@ def test_every_kind_of_index_reaches_its_target(indexed: Shelf, database: Databa
 
 
 def test_the_recall_check_measures_the_present_index(indexed: Shelf, database: Database) -> None:
-    found = check_recall(database, questions=5)
+    found = check_recall(database, queries=5)
 
     assert 0.8 <= found["document"].mean <= 1
 
@@ -267,13 +269,13 @@ def test_an_empty_domain_never_has_an_index(database: Database) -> None:
 
 
 def test_the_index_spec_depends_on_size_memory_and_dimension() -> None:
-    assert plan_index(indexes.MIN_VECTORS - 1, 384) is None
-    small, large = plan_index(100_000, 384), plan_index(2_000_000, 1536)
+    assert index_spec(indexes.MIN_VECTORS - 1, 384) is None
+    small, large = index_spec(100_000, 384), index_spec(2_000_000, 1536)
     assert small is not None
     assert (small.method, small.half) == ("hnsw", False)
     assert large is not None
     assert (large.method, large.lists) == ("ivfflat", 1414)
-    wide = plan_index(10_000, 3072)
+    wide = index_spec(10_000, 3072)
     assert wide is not None
     assert wide.half
-    assert plan_index(10_000, 8_000) is None
+    assert index_spec(10_000, 8_000) is None

@@ -65,7 +65,7 @@ def write(cursor: Cursor, job: Job, rows: Sequence[RowWrite]) -> LogBatch | None
         cursor, domain=job.domain, model_id=job.model_id or 0, ids=[r.row_id for r in rows], lock=True
     )
     fresh = {r.row_id for r in rows if r.row_id not in stored}
-    merge.upsert_rows(cursor, job=job, source="s", rows=rows, fresh=fresh)
+    merge.upsert_rows(cursor, origin=job.row_origin("s"), rows=rows, fresh=fresh)
     return append.append_log(
         cursor, domain=job.domain, ids=[r.row_id for r in rows], job_id=job.job_id, model_id=job.model_id or 0
     )

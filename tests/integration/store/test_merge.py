@@ -95,7 +95,7 @@ def test_a_row_that_another_writer_stored_first_is_a_conflict(database: Database
         write(cursor, job, [row(0, same)])
 
     with pytest.raises(Conflict), database.transaction() as cursor:
-        merge.upsert_rows(cursor, job=job, source="s", rows=[row(0, same)], fresh={same})
+        merge.upsert_rows(cursor, origin=job.row_origin("s"), rows=[row(0, same)], fresh={same})
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.services.search.search import MAX_QUERY_CHARS, SearchRequest, parse_where, search
+from pc_worker.services.search.request import MAX_QUERY_CHARS, SearchRequest
+from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Database
-from pc_worker.store.search.filters import MAX_CONDITION_CHARS, MAX_CONDITIONS, Condition
+from pc_worker.store.search.filters import MAX_CONDITION_CHARS, MAX_CONDITIONS, Condition, parse_where
 
 AWAY = Database("postgresql://nobody@127.0.0.1:1/none")
 CONDITION = Condition("a", "=", "b")

@@ -108,3 +108,10 @@ def test_every_task_reads_its_arguments_strictly(model: type[Arguments], given: 
 def test_an_id_that_cannot_stand_for_a_job_stands_for_none() -> None:
     assert usable_job_id("nightly-2030.05") == "nightly-2030.05"
     assert [usable_job_id(value) for value in (None, 5, "", "a b", "\ud800", "\0")] == [None] * 6
+
+
+def test_the_setting_decides_the_chunk_size_of_a_call_without_one() -> None:
+    unset, chosen = (read_arguments("a_task", Ingest, (), SOUND | given).request() for given in ({}, {"chunk_size": 7}))
+
+    assert unset.to_dict(chunk_rows=600)["chunk_size"] == 600
+    assert chosen.to_dict(chunk_rows=600)["chunk_size"] == 7

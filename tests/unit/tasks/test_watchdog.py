@@ -11,9 +11,9 @@ import pytest
 from kombu.exceptions import OperationalError
 
 from tasks import watchdog
-from tasks.watchdog import Sight, watch
+from tasks.watchdog import Observation, watch
 
-STILL = Sight(turns=7, begun=5, is_busy=False, is_waiting=True)
+STILL = Observation(turns=7, begun=5, is_busy=False, is_waiting=True)
 
 
 class Over(Exception):
@@ -23,13 +23,13 @@ class Over(Exception):
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watchdog, "CHECK_S", 0)
-    monkeypatch.setattr(watchdog, "LOOKS", 3)
+    monkeypatch.setattr(watchdog, "STALLED_CHECKS", 3)
 
 
-def _played(sights: Iterable[Sight]) -> Callable[[], Sight]:
-    script: Iterator[Sight] = iter(sights)
+def _played(sights: Iterable[Observation]) -> Callable[[], Observation]:
+    script: Iterator[Observation] = iter(sights)
 
-    def look() -> Sight:
+    def look() -> Observation:
         for sight in script:
             return sight
         raise Over
@@ -46,7 +46,7 @@ def _played(sights: Iterable[Sight]) -> Callable[[], Sight]:
         pytest.param([replace(STILL, begun=n) for n in range(4)] + [STILL] * 5, id="it begins, without turning"),
     ],
 )
-def test_a_worker_that_stands_still_is_ended(sights: Iterable[Sight]) -> None:
+def test_a_worker_that_stands_still_is_ended(sights: Iterable[Observation]) -> None:
     assert watch(_played(sights)) == 3
 
 
@@ -61,7 +61,7 @@ def test_a_worker_that_stands_still_is_ended(sights: Iterable[Sight]) -> None:
         pytest.param((replace(STILL, turns=n, is_busy=True) for n in range(20)), id="it is at work"),
     ],
 )
-def test_a_worker_that_does_not_lives(sights: Iterable[Sight]) -> None:
+def test_a_worker_that_does_not_lives(sights: Iterable[Observation]) -> None:
     with pytest.raises(Over):
         watch(_played(sights))
 

@@ -1,4 +1,4 @@
-"""Upkeep, on beat's schedule: each task idempotent, and harmless when two beats run."""
+"""Maintenance, on beat's schedule: each task is idempotent, and harmless when two beats run."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from typing import Any
 from pc_worker.domains import domain_names
 from pc_worker.logs import get_logger
 from pc_worker.metrics import line as metrics
+from pc_worker.services.ingest.inbox import scan_inbox as find_files
 from pc_worker.services.ingest.reconcile import reconcile as find_missing
-from pc_worker.services.ingest.scan_inbox import scan_inbox as find_files
-from pc_worker.services.ingest.submit import give_up_unplanned
+from pc_worker.services.ingest.submit import fail_before_split
 from pc_worker.services.maintenance.check_ledger import check_ledger as find_violations
 from pc_worker.services.maintenance.purge import Retention
 from pc_worker.services.maintenance.purge import purge as do_purge
 from pc_worker.services.search.indexes import check_recall as measure_recall
-from pc_worker.services.search.indexes import maintain_indexes as build_what_is_due
+from pc_worker.services.search.indexes import maintain_indexes as build_due_indexes
 from pc_worker.store.search.statistics import refresh_statistics
-from tasks.app import PatientTask, app, worker
-from tasks.ingest import send_chunk, send_due, send_ingest
+from tasks.app import RetryingTask, app, worker
 from tasks.queues import FORMER, any_waiting, work_queues
+from tasks.send import send_chunk, send_due_later, send_ingest
 
 log = get_logger(__name__)
 
-#: Words are counted anew when this share of a domain's rows has changed; a job's end counts in any case.
+#: Text statistics are counted again when this share of a domain's rows has changed. The end of a job always counts.
 STATISTICS_DRIFT = 0.02
 
 
-class UpkeepTask(PatientTask):
-    """Tells when it last ended well."""
+class MaintenanceTask(RetryingTask):
+    """Record when it last succeeded."""
 
     def on_success(self, retval: Any, task_id: str, args: Any, kwargs: Any) -> None:
-        """Note the moment, for the alert on upkeep that has stopped."""
+        """Record the time, for the alert on maintenance that has stopped."""
         metrics.UPKEEP_DONE.labels(task=self.name.removeprefix("pc_worker.")).set_to_current_time()
 
 
-@app.task(name="pc_worker.reconcile", base=UpkeepTask)
+@app.task(name="pc_worker.reconcile", base=MaintenanceTask)
 def reconcile() -> dict[str, int]:
-    """Send again what a lost message left behind."""
+    """Send again what a lost message left undone."""
     with app.connection_for_read() as connection:
         missing = find_missing(
             worker.services, is_waiting=lambda domain: any_waiting(connection, [*work_queues(domain), *FORMER])
@@ -46,26 +46,26 @@ def reconcile() -> dict[str, int]:
         _send_again(job_id)
     for chunk in missing.chunks:
         send_chunk(chunk)
-    for domain, seconds in missing.looks.items():
-        send_due.apply_async(kwargs={"domain": domain}, countdown=seconds)
+    for domain, seconds in missing.again_in_s.items():
+        send_due_later(domain, seconds)
     metrics.MESSAGES_RESENT.labels(task="ingest_file").inc(len(missing.ingests))
     metrics.MESSAGES_RESENT.labels(task="process_chunk").inc(missing.lost)
     return {"ingests": len(missing.ingests), "chunks": len(missing.chunks)}
 
 
 def _send_again(job_id: str) -> None:
-    """Send a job's ingest message; a job whose request cannot be read stops no other."""
+    """Send a job's ingest message; a job whose request cannot be read does not stop the others."""
     try:
-        send_ingest(job_id)
+        send_ingest(worker.services, job_id)
     except (KeyError, TypeError, ValueError) as exc:
         log.warning("job_not_sent", job_id=job_id, reason=f"its request cannot be read: {exc!r}")
-        give_up_unplanned(worker.services, job_id, "given up: its request in the ledger cannot be read")
+        fail_before_split(worker.services, job_id, "given up: its request in the ledger cannot be read")
 
 
-# Acknowledged at once and with limits of its own: a build may outlast the visibility timeout, and beat sends it again.
+# Acknowledged early and with limits of its own: a build may outlast the visibility timeout, and beat sends it again.
 @app.task(
     name="pc_worker.maintain_indexes",
-    base=UpkeepTask,
+    base=MaintenanceTask,
     acks_late=False,
     soft_time_limit=6 * 3600,
     time_limit=7 * 3600,
@@ -75,18 +75,18 @@ def maintain_indexes() -> dict[str, list[str]]:
     database = worker.services.database
     for domain in domain_names():
         refresh_statistics(database, domain, drift=STATISTICS_DRIFT)
-    return {"built": build_what_is_due(database)}
+    return {"built": build_due_indexes(database)}
 
 
-@app.task(name="pc_worker.check_recall", base=UpkeepTask)
+@app.task(name="pc_worker.check_recall", base=MaintenanceTask)
 def check_recall() -> dict[str, float]:
-    """Measure what the vector indexes find of the true nearest rows; a domain below its target is warned about."""
+    """Measure the recall of the vector indexes; a domain below its target is logged as a warning."""
     return {domain: recall.mean for domain, recall in measure_recall(worker.services.database).items()}
 
 
-@app.task(name="pc_worker.check_ledger", base=UpkeepTask)
+@app.task(name="pc_worker.check_ledger", base=MaintenanceTask)
 def check_ledger() -> dict[str, int]:
-    """Look for ended jobs that do not add up, and, in a sample, for written rows without vectors."""
+    """Find ended jobs whose rows do not add up and, in a sample, written rows without vectors."""
     found = find_violations(worker.services.database)
     for kind, checked in found.items():
         metrics.CHECKED.labels(kind=kind).inc(checked.looked_at)
@@ -94,19 +94,19 @@ def check_ledger() -> dict[str, int]:
     return {kind: checked.wrong for kind, checked in found.items()}
 
 
-@app.task(name="pc_worker.scan_inbox", base=UpkeepTask)
+@app.task(name="pc_worker.scan_inbox", base=MaintenanceTask)
 def scan_inbox() -> dict[str, int]:
-    """Make jobs of complete files in the inbox, where one is set."""
+    """Create jobs for the complete files in the inbox, if one is set."""
     inbox = worker.settings.inbox
     job_ids = [] if inbox is None else find_files(worker.services, inbox)
     for job_id in job_ids:
-        send_ingest(job_id, task_id=job_id)
+        send_ingest(worker.services, job_id, task_id=job_id)
     return {"jobs": len(job_ids)}
 
 
-@app.task(name="pc_worker.purge", base=UpkeepTask)
+@app.task(name="pc_worker.purge", base=MaintenanceTask)
 def purge() -> dict[str, int]:
-    """Remove what is past its retention."""
+    """Delete what is past its retention."""
     settings = worker.settings
     retention = Retention(
         job_s=settings.job_retention_s,

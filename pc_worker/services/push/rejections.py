@@ -1,4 +1,4 @@
-"""Rows that a batch server does not take: list them, send them again as they are now, or give them up."""
+"""Rows that a batch server did not accept: list them, send their present version again, or drop them."""
 
 from __future__ import annotations
 
@@ -25,48 +25,48 @@ from pc_worker.store.log.push_state import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushedAgain:
-    """What became of a refusal; ``reason`` is None when the server took the row."""
+    """The result of a repeated push of one row; ``reason`` is None if the server accepted it."""
 
-    refusal: StoredPushRejection
+    rejection: StoredPushRejection
     reason: str | None
 
 
-def list_refused(database: Database, job_id: str | None) -> list[StoredPushRejection]:
-    """Give all refusals, or those of rows that one job wrote."""
+def list_rejected(database: Database, job_id: str | None) -> list[StoredPushRejection]:
+    """Return all push rejections, or those of rows that one job wrote."""
     with database.transaction() as cursor:
         return list_rejections(cursor, job_id)
 
 
-def drop_refused(database: Database, job_id: str | None) -> int:
-    """Give refusals up, gives how many; their rows stay stored here, and are not sent again until they change."""
+def drop_rejected(database: Database, job_id: str | None) -> int:
+    """Drop push rejections; return how many. Their rows stay stored, and are not sent again until they change."""
     with database.transaction() as cursor:
         return drop_rejections(cursor, job_id)
 
 
-def retry_refused(
+def retry_rejected(
     database: Database, job_id: str | None, *, servers: Sequence[str], limits: PushLimits | None = None
 ) -> list[PushedAgain]:
-    """Send refused rows again, each alone and as it is now; what is refused again stays with its new reason.
+    """Send rejected rows again, each alone and in its present version; a row rejected again stays, with its new reason.
 
     Raises:
-        Unavailable: If a batch server does not answer, takes nothing at all, or is being pushed to at this moment.
+        Unavailable: If a batch server does not answer, accepts no row at all, or another push to it is running.
     """
     results: list[PushedAgain] = []
-    for (domain, address), group in groupby(list_refused(database, job_id), lambda r: (r.domain, r.address)):
+    for (domain, address), group in groupby(list_rejected(database, job_id), lambda r: (r.domain, r.address)):
         if address in servers:
             results += _retry(database, stock_table(domain), address, list(group), limits or PushLimits())
         else:
             reason = f"{address} is no longer among PC_WORKER_BATCH_SERVERS"
-            results += [PushedAgain(refusal=refusal, reason=reason) for refusal in group]
+            results += [PushedAgain(rejection=rejection, reason=reason) for rejection in group]
     return results
 
 
 def _retry(
-    database: Database, table: StockTable, address: str, refusals: Sequence[StoredPushRejection], limits: PushLimits
+    database: Database, table: StockTable, address: str, rejections: Sequence[StoredPushRejection], limits: PushLimits
 ) -> list[PushedAgain]:
     with push_lock(database, table.domain, address) as alone, BatchServer(address) as server:
         if not alone:
-            raise Unavailable(f"a push of {table.domain} to {address} is at work: try again when it has ended")
+            raise Unavailable(f"a push of {table.domain} to {address} is running: try again when it has ended")
         with database.transaction() as cursor:
             end = log_end(cursor, table)
             checkpoint = 0 if end is None else read_checkpoint(cursor, table.domain, address, end.epoch)
@@ -74,15 +74,16 @@ def _retry(
             return []
         sender = sender_of(database, table, server, end, checkpoint=checkpoint, limits=limits)
         return [
-            PushedAgain(refusal=refusal, reason=_send(database, table, end, sender, refusal)) for refusal in refusals
+            PushedAgain(rejection=rejection, reason=_send(database, table, end, sender, rejection))
+            for rejection in rejections
         ]
 
 
 def _send(
-    database: Database, table: StockTable, end: LogEnd, sender: Sender, refusal: StoredPushRejection
+    database: Database, table: StockTable, end: LogEnd, sender: Sender, rejection: StoredPushRejection
 ) -> str | None:
     with database.transaction() as cursor:
-        logged = read_row(cursor, table.domain, end, refusal.row_id)
+        logged = read_row(cursor, table.domain, end, rejection.row_id)
     if logged is None:
         return None
     try:
@@ -91,8 +92,8 @@ def _send(
         reason = str(fault)
     with database.transaction() as cursor:
         if reason is None:
-            delete_rejections(cursor, table.domain, refusal.address, [refusal.row_id])
+            delete_rejections(cursor, table.domain, rejection.address, [rejection.row_id])
         else:
-            again = PushRejection(row_id=refusal.row_id, position=logged.position, reason=reason)
-            record_rejections(cursor, table.domain, refusal.address, [again])
+            again = PushRejection(row_id=rejection.row_id, position=logged.position, reason=reason)
+            record_rejections(cursor, table.domain, rejection.address, [again])
     return reason

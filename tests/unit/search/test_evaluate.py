@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from pc_worker.errors import SourceRejected
-from pc_worker.services.search import ranking_measures
-from pc_worker.services.search.judgements import Judged, read_judgements
-from pc_worker.services.search.ranking_measures import ndcg, recall, reciprocal_rank
+from pc_worker.services.search import evaluate
+from pc_worker.services.search.evaluate import ndcg, recall, reciprocal_rank
+from pc_worker.services.search.judgements import JudgedQuery, read_judgements
 
 GRADES = {"a": 2.0, "b": 1.0}
 
 
 def test_the_examples_hold() -> None:
-    assert doctest.testmod(ranking_measures).failed == 0
+    assert doctest.testmod(evaluate).failed == 0
 
 
 def test_a_perfect_ranking_is_one() -> None:
@@ -43,7 +43,7 @@ def test_json_lines_have_lists_or_grades(tmp_path: Path) -> None:
     path = tmp_path / "judged.jsonl"
     path.write_text('{"query": "q1", "relevant": ["a", "b"]}\n\n{"query": "q2", "relevant": {"c": 2, "d": 0}}\n')
 
-    assert read_judgements(path) == [Judged("q1", {"a": 1.0, "b": 1.0}), Judged("q2", {"c": 2.0})]
+    assert read_judgements(path) == [JudgedQuery("q1", {"a": 1.0, "b": 1.0}), JudgedQuery("q2", {"c": 2.0})]
 
 
 def test_trec_files_come_in_pairs(tmp_path: Path) -> None:
@@ -51,7 +51,10 @@ def test_trec_files_come_in_pairs(tmp_path: Path) -> None:
     path.write_text("1 0 doc-a 2\n1 0 doc-b 0\n2 0 doc-c 1\n")
     path.with_suffix(".queries").write_text("1\tfirst query\n2\tsecond query\n3\tunjudged\n")
 
-    assert read_judgements(path) == [Judged("first query", {"doc-a": 2.0}), Judged("second query", {"doc-c": 1.0})]
+    assert read_judgements(path) == [
+        JudgedQuery("first query", {"doc-a": 2.0}),
+        JudgedQuery("second query", {"doc-c": 1.0}),
+    ]
 
 
 @pytest.mark.parametrize(

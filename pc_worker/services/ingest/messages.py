@@ -1,4 +1,7 @@
-"""Which chunks go to the broker now, where to, and when to look again: those of a limited domain wait in the ledger."""
+"""Which messages a job needs next: its ingest message, or the chunks that may go to the broker now.
+
+Chunks of a domain with a rate limit wait in the ledger until they are due.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,13 @@ from pc_worker.services.dependencies import Services
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger import jobs, leases, rate_limit
 
-#: Jobs of so many chunks and fewer do not wait behind larger ones.
+#: Jobs of at most this many chunks do not wait behind larger ones.
 SMALL_CHUNKS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkMessage:
-    """A chunk to send; ``small`` = its job is."""
+    """A chunk to send; ``small`` = its job is small."""
 
     job_id: str
     chunk_no: int
@@ -26,42 +29,64 @@ class ChunkMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
-    """Chunks to send now, and in how many seconds to look for ``due_chunks`` of the domain; None = no need to."""
+    """Chunks to send now, and in how many seconds to call ``due_chunks`` of the domain; None = not needed."""
 
     domain: str
     chunks: list[ChunkMessage]
     again_in_s: float | None = None
 
 
-def next_chunks(services: Services, job_id: str) -> Sending:
-    """Give the chunks of a job to send next; they count as sent from now on.
+def ingest_arguments(services: Services, job_id: str) -> dict[str, object]:
+    """Return the keyword arguments of a job's ingest message."""
+    with services.database.transaction() as cursor:
+        job = jobs.find_job(cursor, job_id)
+    options, reading = job.request["options"], job.request.get("reading") or {}
+    return {
+        "path": job.source,
+        "domain": job.domain,
+        "chunk_size": job.request["chunk_size"],
+        "job_id": job.job_id,
+        "max_dead": job.max_dead,
+        "source": options["source"],
+        "id_column": options["id_column"],
+        "text_columns": options["text_columns"],
+        "delimiter": reading.get("delimiter"),
+        "encoding": reading.get("encoding"),
+        "sheet": reading.get("sheet"),
+        # Only if it is set: workers of the previous version do not know it.
+        **({"vector_column": named} if (named := options.get("vector_column")) is not None else {}),
+    }
 
-    At most ``chunks_in_flight`` of a job are with the broker at once; of a limited domain those whose time has come.
+
+def next_chunks(services: Services, job_id: str) -> Sending:
+    """Return the chunks of a job to send next, and record them as sent.
+
+    At most ``chunks_in_flight`` chunks of a job are with the broker at once. With a rate limit: only due chunks.
     """
     with services.database.transaction() as cursor:
         job = jobs.find_job(cursor, job_id)
         if job.domain in services.rate_limits:
             return _due(cursor, services, job.domain)
         numbers = leases.enqueue_waiting(cursor, job_id, window=services.chunks_in_flight)
-        return Sending(domain=job.domain, chunks=messages(job, numbers))
+        return Sending(domain=job.domain, chunks=chunk_messages(job, numbers))
 
 
 def due_chunks(services: Services, domain: str) -> Sending:
-    """Give the chunks of a rate-limited domain whose time has come; they count as sent from now on."""
+    """Return the due chunks of a domain with a rate limit, and record them as sent."""
     if domain not in services.rate_limits:
         return Sending(domain=domain, chunks=[])
     with services.database.transaction() as cursor:
         return _due(cursor, services, domain)
 
 
-def messages(job: Job, numbers: list[int]) -> list[ChunkMessage]:
-    """Give the messages of chunks that were taken to be sent."""
+def chunk_messages(job: Job, numbers: list[int]) -> list[ChunkMessage]:
+    """Return the messages of chunks that were recorded as sent."""
     small = job.chunks_total <= SMALL_CHUNKS
     return [ChunkMessage(job_id=job.job_id, chunk_no=n, domain=job.domain, small=small) for n in numbers]
 
 
 def _due(cursor: Cursor, services: Services, domain: str) -> Sending:
-    """Hand each slot of the domain's time that has come to one of its jobs by chance: none waits for all of another."""
+    """Assign each due time slot of the domain to a random job, so that no job waits until another is finished."""
     rate, chunks = services.rate_limits[domain], []
     behind_s = rate_limit.seconds_behind(cursor, domain)
     waiting = jobs.waiting_jobs(cursor, domain)
@@ -74,6 +99,6 @@ def _due(cursor: Cursor, services: Services, domain: str) -> Sending:
         each_s = int(job.request["chunk_size"]) / rate
         rate_limit.assign_slot(cursor, domain, job.job_id, numbers[0], each_s=each_s)
         behind_s -= each_s
-        chunks += messages(job, numbers)
+        chunks += chunk_messages(job, numbers)
     again_in_s = rate_limit.schedule_check(cursor, domain, needed=bool(waiting))
     return Sending(domain=domain, chunks=chunks, again_in_s=again_in_s)

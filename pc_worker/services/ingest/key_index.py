@@ -1,4 +1,4 @@
-"""Which rows of a source share a key: found in bounded memory, however many rows there are."""
+"""Find the rows of a source that share a key, in bounded memory for any number of rows."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ DIGEST = np.dtype([("high", ">u8"), ("low", ">u8")])
 
 
 class KeyIndex:
-    """Collects each row's key, in row order, as a 128-bit digest in a file of ours.
+    """The keys of a source's rows, in row order, as 128-bit digests in a file.
 
     Args:
-        file: An empty binary file; deleted by its owner.
+        file: An empty binary file; the caller deletes it.
+        rows_at_once: Rows compared at once.
     """
 
     def __init__(self, file: IO[bytes], *, rows_at_once: int = ROWS_AT_ONCE) -> None:
@@ -36,7 +37,7 @@ class KeyIndex:
         self._file.close()
 
     def add(self, keys: Sequence[str | None]) -> None:
-        """Add the next rows' keys; a null key equals no other."""
+        """Add the keys of the next rows; a null key equals no other key."""
         for key in keys:
             if key is None:
                 self._nulls.append(self.rows)
@@ -46,21 +47,21 @@ class KeyIndex:
             self.rows += 1
 
     def groups(self) -> Iterator[NDArray[np.int64]]:
-        """Yield the row numbers of every key that stands on several rows, ascending."""
+        """Yield the row numbers, ascending, shape (n,), of every key that occurs more than once."""
         if not self.rows:
             return
         self._file.flush()
         digests = np.memmap(self._file, DIGEST, "r", shape=(self.rows,))
-        parts = -(-self.rows // self._rows_at_once)
-        for part in range(parts):
-            yield from self._groups_of(digests, part, parts)
+        passes = -(-self.rows // self._rows_at_once)
+        for number in range(passes):
+            yield from self._groups_of(digests, number, passes)
 
     def _groups_of(
-        self, digests: np.memmap[tuple[int], np.dtype[np.void]], part: int, parts: int
+        self, digests: np.memmap[tuple[int], np.dtype[np.void]], number: int, passes: int
     ) -> Iterator[NDArray[np.int64]]:
         chosen = np.concatenate(
             [
-                start + np.flatnonzero(digests["low"][start : start + self._rows_at_once] % parts == part)
+                start + np.flatnonzero(digests["low"][start : start + self._rows_at_once] % passes == number)
                 for start in range(0, self.rows, self._rows_at_once)
             ]
         )

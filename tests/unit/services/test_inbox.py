@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pc_worker.services.ingest.inbox_entries import Trouble, look_through, shown
+from pc_worker.services.ingest.inbox import RejectedEntry, list_inbox, shown
 
 
 def test_what_vanishes_between_two_looks_is_no_trouble(tmp_path: Path) -> None:
@@ -11,7 +11,7 @@ def test_what_vanishes_between_two_looks_is_no_trouble(tmp_path: Path) -> None:
     folder.mkdir()
     for number in range(4):
         (folder / f"{number}.csv").touch()
-    looking = look_through(tmp_path, ["document"], lambda _: True)
+    looking = list_inbox(tmp_path, ["document"], lambda _: True)
 
     first = next(looking)
     (folder / "1.csv").unlink()
@@ -20,7 +20,7 @@ def test_what_vanishes_between_two_looks_is_no_trouble(tmp_path: Path) -> None:
     rest = [*looking]
 
     assert first.path == str(folder / "0.csv")
-    assert [(Path(found.path).name, isinstance(found, Trouble)) for found in rest] == [
+    assert [(Path(found.path).name, isinstance(found, RejectedEntry)) for found in rest] == [
         ("2.csv", True),
         ("3.csv", False),
     ]
@@ -30,14 +30,14 @@ def test_a_domain_that_vanishes_is_told_and_the_next_is_looked_through(tmp_path:
     for name in ("candidate", "document"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.csv").touch()
-    looking = look_through(tmp_path, ["candidate", "document"], lambda _: True)
+    looking = list_inbox(tmp_path, ["candidate", "document"], lambda _: True)
 
     next(looking)
     (tmp_path / "document" / "a.csv").unlink()
     (tmp_path / "document").rmdir()
 
     (told,) = looking
-    assert isinstance(told, Trouble)
+    assert isinstance(told, RejectedEntry)
     assert "there is no such file" in told.reason
 
 

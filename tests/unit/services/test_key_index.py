@@ -8,7 +8,7 @@ from collections import defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pc_worker.services.ingest.duplicates import KeyIndex
+from pc_worker.services.ingest.key_index import KeyIndex
 
 
 def groups_of(keys: list[str | None], rows_at_once: int) -> list[list[int]]:

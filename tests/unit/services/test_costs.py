@@ -1,19 +1,19 @@
-"""How long a planned job takes, from what past jobs took."""
+"""The costs of an estimate, from past jobs and from the sample, and the windows that are sampled."""
 
 from __future__ import annotations
 
 import pytest
 
-from pc_worker.model import Model, Stages
+from pc_worker.model import DEFAULT_CHUNK_ROWS, Model, Stages
 from pc_worker.services.dependencies import Services
-from pc_worker.services.estimate.pace import Costs, costs
-from pc_worker.services.estimate.sample import STRETCHES, Sample, stretches
+from pc_worker.services.estimate.costs import Costs, costs
+from pc_worker.services.estimate.sample import WINDOWS, SourceSample, sample_windows
 from pc_worker.store.ledger.timings import PastJob
 
 MODEL = Model(model_id=1, name="m", revision="1", dimension=3, normalised=True, encodable=True)
 
 
-def found(sample: Sample, past: list[PastJob]) -> Costs:
+def found(sample: SourceSample, past: list[PastJob]) -> Costs:
     no_services: Services = None  # type: ignore[assignment]  # nothing is encoded here
     return costs(no_services, MODEL, sample, past, processes=2)
 
@@ -22,10 +22,10 @@ def job(*, chunks: int = 100, stages: Stages, wall_s: float, tokens: int = 0) ->
     return PastJob(chunks=chunks, rows=1000, written=500, tokens=tokens, stages=stages, wall_s=wall_s)
 
 
-def test_past_jobs_tell_the_cost_of_each_stage() -> None:
+def test_past_jobs_give_the_cost_of_each_stage() -> None:
     past = [job(stages=Stages(read=1, clean=1, embed=20, write=5), wall_s=15, tokens=10_000)]
 
-    cost = found(Sample(), past)
+    cost = found(SourceSample(), past)
 
     assert cost.basis == "measured"
     assert cost.prepare_row == pytest.approx(0.002)
@@ -35,20 +35,20 @@ def test_past_jobs_tell_the_cost_of_each_stage() -> None:
     assert cost.seconds(rows=1000, tokens=10_000, written=500) == pytest.approx(15)
 
 
-def test_a_small_past_job_does_not_tell_how_many_processes_work_at_once() -> None:
+def test_a_small_past_job_does_not_show_how_many_processes_work_at_once() -> None:
     small = job(chunks=1, stages=Stages(read=1, clean=1, embed=1, write=1), wall_s=4)
 
-    assert found(Sample(), [small]).at_once > 1 / 2
+    assert found(SourceSample(), [small]).at_once > 1 / 2
 
 
 def test_vectors_that_come_with_the_source_cost_no_tokens() -> None:
-    cost = found(Sample(), [job(stages=Stages(read=1, clean=1, embed=5, write=5), wall_s=6)])
+    cost = found(SourceSample(), [job(stages=Stages(read=1, clean=1, embed=5, write=5), wall_s=6)])
 
     assert cost.seconds(rows=1000, tokens=0, written=500) == pytest.approx(6)
 
 
-def test_without_past_jobs_the_sample_tells() -> None:
-    sample = Sample(rows=100, written=50, seconds={"prepare": 1.0, "write": 0.5})
+def test_without_past_jobs_the_sample_gives_the_costs() -> None:
+    sample = SourceSample(rows=100, written=50, seconds={"prepare": 1.0, "write": 0.5})
 
     cost = found(sample, [])
 
@@ -57,8 +57,8 @@ def test_without_past_jobs_the_sample_tells() -> None:
 
 
 @pytest.mark.parametrize("rows", [0, 1, 299, 300, 301, 1800, 1801, 60_000])
-def test_a_sample_lies_inside_the_file_and_spreads_over_it(rows: int) -> None:
-    chosen = [row for stretch in stretches(rows) for row in stretch]
+def test_a_sample_is_inside_the_file_and_spread_over_it(rows: int) -> None:
+    chosen = [row for window in sample_windows(rows) for row in window]
 
-    assert len(set(chosen)) == len(chosen) == min(rows, 300 * STRETCHES)
+    assert len(set(chosen)) == len(chosen) == min(rows, DEFAULT_CHUNK_ROWS * WINDOWS)
     assert not chosen or (chosen[0], chosen[-1]) == (0, rows - 1)

@@ -1,0 +1,220 @@
+"""Scan the inbox: a file that has stopped changing becomes a job, once per content; safe to run twice at once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import uuid
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pc_worker.domains import domain_names
+from pc_worker.errors import Conflict, PcWorkerError, Unavailable
+from pc_worker.logs import get_logger
+from pc_worker.services.dependencies import Services
+from pc_worker.services.ingest.submit import IngestRequest, submit
+from pc_worker.services.sources import WHAT_TO_DO
+from pc_worker.store.db.connection import Cursor
+from pc_worker.store.ledger import jobs
+from pc_worker.store.ledger.inbox import (
+    InboxFile,
+    delete_solved_problems,
+    record_file,
+    record_job_of_file,
+    record_problem,
+)
+
+log = get_logger(__name__)
+
+#: Namespace of the job ids, which are made from domain and content: any scan of a content makes the same job.
+NAMESPACE = uuid.UUID("6f1f3f34-9d43-4a0e-8f43-0d7c1a2b5e11")
+#: Endings of the names of unfinished files, in any case. Names that begin with a dot or ``~$`` are unfinished, too.
+UNFINISHED = (
+    *(".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload", ".incomplete"),
+    *(".inprogress", ".unfinished", ".swp", ".lock", "~"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedEntry:
+    """An entry that cannot be ingested, and the reason.
+
+    ``domain`` is set if the entry is in a domain's folder: then its user waits for a job.
+    """
+
+    path: str
+    reason: str
+    domain: str | None = None
+
+
+InboxEntry = InboxFile | RejectedEntry
+
+
+def scan_inbox(services: Services, inbox: Path) -> list[str]:
+    """Return the ids of the jobs to send, one for each file that is new and unchanged since the previous scan.
+
+    A rejected entry is logged once, and is a failed job if it is in a domain's folder; it does not stop the others.
+    """
+    job_ids: list[str] = []
+    rejected: list[bytes] = []
+    for found in list_inbox(inbox, domain_names(), services.sources.is_allowed):
+        outcome = found if isinstance(found, RejectedEntry) else _job_of(services, found)
+        if isinstance(outcome, RejectedEntry):
+            rejected.append(_report(services, outcome))
+        elif outcome is not None:
+            job_ids.append(outcome)
+    with services.database.transaction() as cursor:
+        delete_solved_problems(cursor, shown(os.fspath(inbox)), still=rejected)
+    return job_ids
+
+
+def _job_of(services: Services, file: InboxFile) -> str | RejectedEntry | None:
+    """Return the id of the file's new job, None if it becomes no job now, or why it cannot become one."""
+    try:
+        with services.database.transaction() as cursor:
+            ready = record_file(cursor, file)
+        return _submit(services, file) if ready else None
+    except (Unavailable, Conflict):
+        raise
+    except Exception as exc:  # any error is this file's alone
+        if isinstance(exc, FileNotFoundError) or isinstance(exc.__cause__, FileNotFoundError):
+            return None
+        return RejectedEntry(path=file.path, domain=file.domain, reason=_sentence(exc))
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return what_is_wrong(error)
+    return str(error) if isinstance(error, PcWorkerError) else f"{type(error).__name__}: {error}"
+
+
+def _submit(services: Services, file: InboxFile) -> str | None:
+    digest = _digest(services, file.path)
+    job_id = str(uuid.uuid5(NAMESPACE, f"{file.domain}\n{digest}"))
+    # The job first: if the file were recorded first, a crash between the two would lose it.
+    is_new = submit(services, IngestRequest(path=file.path, domain=file.domain), job_id, any_path=True)
+    with services.database.transaction() as cursor:
+        record_job_of_file(cursor, file.path, digest=digest, job_id=job_id)
+    return job_id if is_new else None
+
+
+def _digest(services: Services, path: str) -> str:
+    with services.sources.file(path) as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
+
+
+def _report(services: Services, entry: RejectedEntry) -> bytes:
+    """Report a rejected entry unless it is reported already; return the hash of its path."""
+    path, reason = shown(entry.path), shown(entry.reason)
+    mark = hashlib.sha256(os.fsencode(entry.path)).digest()
+    with services.database.transaction() as cursor:
+        if not record_problem(cursor, mark, entry=path, reason=reason):
+            return mark
+        if entry.domain is not None:
+            _write_failed_job(cursor, services, entry, entry.domain, reason)
+    log.warning("inbox_entry_refused", entry=path, reason=reason)
+    return mark
+
+
+def _write_failed_job(cursor: Cursor, services: Services, entry: RejectedEntry, domain: str, reason: str) -> None:
+    """Write a failed job; its source is the path itself if that is text, so that the job can be resumed."""
+    path = shown(entry.path)
+    source = entry.path if entry.path.isprintable() else path
+    job_id = str(uuid.uuid4())
+    request = IngestRequest(path=source, domain=domain).to_dict(chunk_rows=services.chunk_rows)
+    jobs.create_job(cursor, job_id=job_id, domain=domain, source=source, request=request, max_dead=0)
+    jobs.fail_job(cursor, job_id, reason if path in reason else f"{path}: {reason}")
+
+
+def list_inbox(inbox: Path, domains: Collection[str], is_allowed: Callable[[str], bool]) -> Iterator[InboxEntry]:
+    """Yield the entries of ``inbox``; an error with one entry does not hide another.
+
+    Args:
+        inbox: The folder, with one folder per domain.
+        domains: The domains.
+        is_allowed: Returns whether a folder, its links followed, is under the data roots.
+    """
+    for entry in _entries(os.fspath(inbox)):
+        if isinstance(entry, RejectedEntry):
+            yield entry
+        elif entry.name in domains:
+            yield from _domain_folder(entry.path, entry.name, is_allowed)
+        elif not is_unfinished(entry.name):
+            yield RejectedEntry(path=entry.path, reason=f"there is no such domain: files go into {inbox}/<domain>/")
+
+
+def is_unfinished(name: str) -> bool:
+    """Return whether a name is one that programs use until a file is complete.
+
+    >>> [is_unfinished(name) for name in ("a.pkl", "a.pkl.FilePart", ".a.pkl.X7", "~$a.xlsx", "part.pkl")]
+    [False, True, True, True, False]
+    """
+    return name.startswith((".", "~$")) or name.lower().endswith(UNFINISHED)
+
+
+def _domain_folder(path: str, domain: str, is_allowed: Callable[[str], bool]) -> Iterator[InboxEntry]:
+    if not is_allowed(path):
+        yield RejectedEntry(
+            path=path, reason="it leads outside the data roots: set PC_WORKER_DATA_ROOTS, or take it away"
+        )
+        return
+    for entry in _entries(path):
+        if isinstance(entry, RejectedEntry):
+            yield entry
+        elif not is_unfinished(entry.name) and (found := _entry(entry, domain)) is not None:
+            yield found
+
+
+def _entries(folder: str) -> Sequence[os.DirEntry[str] | RejectedEntry]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as exc:
+        return [RejectedEntry(path=folder, reason=f"it cannot be listed: {what_is_wrong(exc)}")]
+
+
+def _entry(entry: os.DirEntry[str], domain: str) -> InboxEntry | None:
+    try:
+        entry.path.encode()
+        found = entry.stat()
+    except UnicodeEncodeError:
+        return RejectedEntry(path=entry.path, domain=domain, reason="its name is not UTF-8: rename it")
+    except FileNotFoundError:  # deleted meanwhile, unless it is a link
+        reason = "its symbolic link leads nowhere"
+        return RejectedEntry(path=entry.path, domain=domain, reason=reason) if entry.is_symlink() else None
+    except OSError as exc:
+        return RejectedEntry(path=entry.path, domain=domain, reason=what_is_wrong(exc))
+    if stat.S_ISDIR(found.st_mode):
+        return RejectedEntry(
+            path=entry.path, reason="it is a folder: files are taken from the domain's own folder only"
+        )
+    if not stat.S_ISREG(found.st_mode):
+        return RejectedEntry(path=entry.path, domain=domain, reason="it is no regular file")
+    return InboxFile(
+        path=entry.path,
+        domain=domain,
+        size=found.st_size,
+        mtime_ns=found.st_mtime_ns,
+        ctime_ns=found.st_ctime_ns,
+    )
+
+
+def what_is_wrong(error: OSError) -> str:
+    """Return the system's error as a phrase."""
+    return WHAT_TO_DO.get(error.errno or 0) or error.strerror or str(error)
+
+
+def shown(path: str) -> str:
+    r"""Return a path of any bytes as text that can be stored and shown.
+
+    >>> print(shown(os.fsdecode(b"bad\xff\nname")))
+    bad\xff\x0aname
+    """
+    return "".join(c if c.isprintable() else _escaped(c) for c in path)
+
+
+def _escaped(character: str) -> str:
+    raw = "surrogateescape" if "\udc80" <= character <= "\udcff" else "surrogatepass"
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", raw))
