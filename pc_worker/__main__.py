@@ -7,11 +7,11 @@ import signal
 import sys
 from types import FrameType
 
-#: What runs until it is stopped, and ends with 0 then, however early that is.
-PARTS = ("up", "worker", "beat", "gateway", "flower")
+#: Commands that run until they are stopped, and then exit with 0, also during their start.
+COMPONENTS = ("up", "worker", "beat", "gateway", "flower")
 
-# Imports make a hundred thousand objects that stay: with Python's own threshold (700) the collector looks at them
-# hundreds of times, a seventh of each process's start.
+# Imports create a hundred thousand objects that stay: with Python's default threshold (700) the collector would visit
+# them hundreds of times, a seventh of the start of each process.
 gc.set_threshold(50_000)
 
 
@@ -21,8 +21,8 @@ def _end(_number: int, _frame: FrameType | None) -> None:
 
 def main() -> int:
     """Run the command that the arguments name and return its exit code."""
-    # Before anything is imported, which takes a second; each part has handlers of its own once it runs.
-    if sys.argv[1:2] and sys.argv[1] in PARTS:
+    # Before the imports, which take a second; each component sets its own handlers once it runs.
+    if sys.argv[1:2] and sys.argv[1] in COMPONENTS:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _end)
 

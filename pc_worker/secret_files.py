@@ -32,7 +32,7 @@ def _read(variable: str, path: str) -> str:
     except UnicodeDecodeError:
         raise InvalidRequest(f"{variable}: the file is not UTF-8") from None
     except (OSError, ValueError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "that is no path"
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not a path"
         raise InvalidRequest(f"{variable}: the file cannot be read ({reason})") from None
     if not text or len(content) > MOST_BYTES:
         raise InvalidRequest(f"{variable}: the file is {'empty' if not text else 'too long for a secret'}")

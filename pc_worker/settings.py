@@ -1,4 +1,4 @@
-"""The settings: read once from ``PC_WORKER_*`` at an entry point, checked, then passed on as plain values."""
+"""The settings: read from ``PC_WORKER_*`` once, at an entry point, checked, and passed on as plain values."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def is_loopback(address: str) -> bool:
 
 
 class Settings(BaseSettings):
-    """Everything that can be set; each field's variable is its name in capitals after ``PC_WORKER_``."""
+    """All settings; the variable of a field is ``PC_WORKER_`` and its name in capitals."""
 
     #: A wrong value is not repeated: it may be a secret.
     model_config = SettingsConfigDict(
@@ -180,7 +180,7 @@ class Settings(BaseSettings):
             return value
         roots = tuple(_whole(Path(part)).resolve() for part in value.split(":") if part)
         if not roots:
-            raise ValueError("names no folder")
+            raise ValueError("contains no folder")
         return roots
 
     @field_validator("batch_servers", mode="before")
@@ -232,7 +232,7 @@ class Settings(BaseSettings):
         if self.lease_s <= TASK_LIMIT_S and not self.short_lease:
             raise ValueError(f"PC_WORKER_LEASE_S must be longer than a task may take, {TASK_LIMIT_S} s")
         if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("PC_WORKER_TLS_CERT and PC_WORKER_TLS_KEY go together")
+            raise ValueError("PC_WORKER_TLS_CERT and PC_WORKER_TLS_KEY must be set together")
         if self.tls_client_ca is not None and self.tls_cert is None:
             raise ValueError("PC_WORKER_TLS_CLIENT_CA needs PC_WORKER_TLS_CERT")
         return self
@@ -288,7 +288,7 @@ def _whole_url(name: str, read: Callable[..., Any], values: Mapping[str, Any]) -
         raise ValueError(f"{variable}_URL {exc}") from None
     for parameter, path in server.all_files.items():
         if not os.access(path, os.R_OK):
-            raise ValueError(f"{variable}_URL names a file in {parameter} that cannot be read")
+            raise ValueError(f"{variable}_URL has a file in {parameter} that cannot be read")
     return str(server.url)
 
 
@@ -301,7 +301,7 @@ def _plain(value: object) -> str | None:
 def _whole(path: Path) -> Path:
     try:
         return Path(os.path.abspath(path.expanduser()))
-    except (OSError, RuntimeError) as exc:  # a working directory that is gone, a user who is not known
+    except (OSError, RuntimeError) as exc:  # the working directory was deleted, the user is unknown
         raise ValueError(f"{path} cannot be resolved: {exc}") from exc
 
 
@@ -314,7 +314,7 @@ def _found(folder: Callable[[], Path]) -> tuple[Path, ...]:
 
 
 def read_settings() -> Settings:
-    """Read and check the environment; an empty variable is an unset one.
+    """Read and check the environment; an empty variable counts as unset.
 
     Raises:
         InvalidRequest: Naming the variable and what is wrong with it.

@@ -1,4 +1,4 @@
-"""The servers' URLs: read once, by one parser, and handed to every client in that client's own form."""
+"""URLs of the servers: parsed once, by one parser, and passed to each client library in its own form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's URL, and the forms in which psycopg2 and asyncpg take what it says."""
+"""PostgreSQL's URL, and its parameters in the forms of psycopg2 and asyncpg."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pc_worker.urls.split import (
     UrlParts,
     WrongUrl,
     check_parameters,
-    encoded,
+    format_host,
+    format_login,
+    format_query,
     one_of_two,
+    percent_encode,
     read_hosts,
     read_port,
     scheme_of,
     split_url,
-    written_host,
-    written_login,
-    written_query,
 )
 
 EXAMPLE = "postgresql://USER@HOST:5432/DATABASE"
@@ -36,28 +36,28 @@ KNOWN = (
     *("host", "port", "dbname", "user", "password", "sslmode", *FILES),
     *("target_session_attrs", "connect_timeout", "options"),
 )
-REFUSED: Mapping[str, str] = {
-    "application_name": "each part sets its own",
-    "fallback_application_name": "each part sets its own",
+UNSUPPORTED: Mapping[str, str] = {
+    "application_name": "each component sets its own",
+    "fallback_application_name": "each component sets its own",
     "client_encoding": "it is always UTF8",
     "hostaddr": "name the address as the host",
     "passfile": "set PC_WORKER_DATABASE_PASSWORD_FILE",
-    "service": "write out what the service file says",
-    "servicefile": "write out what the service file says",
+    "service": "write the service file's parameters in the URL",
+    "servicefile": "write the service file's parameters in the URL",
     **dict.fromkeys(
         ("channel_binding", "gssencmode", "krbsrvname", "gsslib", "gssdelegation", "sslnegotiation", "sslcrl"),
-        "the two drivers differ in it; take it out",
+        "the two drivers differ in it; remove it",
     ),
     **dict.fromkeys(
         ("sslpassword", "sslcrldir", "sslsni", "sslcompression", "ssl_min_protocol_version", "require_auth"),
-        "the two drivers differ in it; take it out",
+        "the two drivers differ in it; remove it",
     ),
     **dict.fromkeys(
         ("keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"),
         "it is set already",
     ),
-    "load_balance_hosts": "there is one server that can be written",
-    "replication": "that is no connection for statements",
+    "load_balance_hosts": "only one server accepts writes",
+    "replication": "a replication connection runs no statements",
 }
 #: What `options=-c NAME=VALUE` may set: all else would change what is written, or what statements mean.
 OPTIONS = (
@@ -71,7 +71,7 @@ OPTION = re.compile(r"(?:-c\s*|--)([A-Za-z_]+)=((?:\\.|[^\\\s])*)(?:\s+|$)", re.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseServer:
-    """Where PostgreSQL is, and how to log in.
+    """The address and login of PostgreSQL.
 
     Attributes:
         hosts: Tried in this order; a host that begins with '/' is the folder of a Unix socket.
@@ -98,20 +98,20 @@ class DatabaseServer:
             **self.files,
             **({} if self.target_session_attrs == "any" else {"target_session_attrs": self.target_session_attrs}),
             **({} if self.connect_timeout == CONNECT_S else {"connect_timeout": str(self.connect_timeout)}),
-            **({"options": _written_options(self.session)} if self.session else {}),
+            **({"options": _format_options(self.session)} if self.session else {}),
         }
-        hosts = "" if folder else ",".join(written_host(host, port) for host, port in self.hosts)
-        login = written_login(self.user, self.password)
-        return f"postgresql://{login}{hosts}/{encoded(self.database)}{written_query(query)}"
+        hosts = "" if folder else ",".join(format_host(host, port) for host, port in self.hosts)
+        login = format_login(self.user, self.password)
+        return f"postgresql://{login}{hosts}/{percent_encode(self.database)}{format_query(query)}"
 
     @property
     def connect_all_s(self) -> float:
-        """Seconds that trying every host may take."""
+        """Seconds that connecting may take if every host is tried."""
         return float(self.connect_timeout * len(self.hosts))
 
     @property
     def all_files(self) -> dict[str, str]:
-        """The files that it names, by their parameters."""
+        """The files in the URL, by parameter."""
         return {name: path for name, path in self.files.items() if path != SYSTEM}
 
     def for_psycopg2(self) -> dict[str, Any]:
@@ -152,23 +152,23 @@ class DatabaseServer:
 
             return {"ssl": ssl.create_default_context()}
         # It takes the files from a URL only, and all the rest from its arguments.
-        return {"dsn": "postgresql:///" + written_query({"sslmode": self.sslmode, **self.files})}
+        return {"dsn": "postgresql:///" + format_query({"sslmode": self.sslmode, **self.files})}
 
 
 def read_database_url(text: str, *, user: str | None = None, password: str | None = None) -> DatabaseServer:
-    """Read ``postgresql://…``; user and password may be given apart from it.
+    """Parse ``postgresql://…``; user and password may be given separately.
 
     Raises:
-        WrongUrl: If it is no URL of PostgreSQL, or says what one of the drivers would not obey.
+        WrongUrl: If it is not a URL of PostgreSQL, or a driver does not support one of its parameters.
     """
     scheme = scheme_of(text, example=EXAMPLE)
     if scheme not in ("postgresql", "postgres"):
         driver = scheme.startswith(("postgresql+", "postgres+"))
-        hint = ": take the '+' and the driver behind it out" if driver else ""
+        hint = ": remove the '+' and the driver after it" if driver else ""
         raise WrongUrl(f"is not a URL like {EXAMPLE}{hint}")
     parts = split_url(text)
     query = parts.query
-    check_parameters(query, known=KNOWN, refused=REFUSED)
+    check_parameters(query, known=KNOWN, unsupported=UNSUPPORTED)
     hosts = _hosts(parts)
     user = one_of_two(_either(parts.user, query, "user"), user, what="user") or _account()
     files = {name: query[name] for name in FILES if query.get(name)}
@@ -189,14 +189,14 @@ def _hosts(parts: UrlParts) -> tuple[tuple[str, int], ...]:
     named: tuple[Host, ...] = parts.hosts
     if "host" in parts.query:
         if named:
-            raise WrongUrl("names hosts before and behind its '?'")
+            raise WrongUrl("has hosts before and after its '?'")
         named = _hosts_of_query(parts.query)
     elif "port" in parts.query:
-        raise WrongUrl("names a port behind its '?' without a host")
+        raise WrongUrl("has a port after its '?' without a host")
     if not named:
-        raise WrongUrl("names no host: a Unix socket's folder is named by ?host=/run/postgresql")
+        raise WrongUrl("has no host: write the folder of a Unix socket as ?host=/run/postgresql")
     if len(named) > 1 and any(host.startswith("/") for host, _ in named):
-        raise WrongUrl("names several hosts, one of them a Unix socket's folder")
+        raise WrongUrl("has several hosts, one of them the folder of a Unix socket")
     return tuple((host, port or PORT) for host, port in named)
 
 
@@ -207,7 +207,7 @@ def _hosts_of_query(query: Mapping[str, str]) -> tuple[Host, ...]:
         named = read_hosts(query["host"])
     ports = [read_port(port) for port in query["port"].split(",")] if "port" in query else []
     if len(ports) not in (0, 1, len(named)) or (ports and any(port for _, port in named)):
-        raise WrongUrl("names hosts and ports that do not go together")
+        raise WrongUrl("has a different number of hosts and ports")
     ports = ports * len(named) if len(ports) == 1 else ports
     return tuple((host, ports[i] if ports else port) for i, (host, port) in enumerate(named))
 
@@ -221,12 +221,12 @@ def _account() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError) as exc:
-        raise WrongUrl("names no user") from exc
+        raise WrongUrl("has no user") from exc
 
 
 def _either(in_front: str | None, query: Mapping[str, str], name: str) -> str | None:
     if in_front is not None and name in query:
-        raise WrongUrl(f"names {name} before and behind its '?'")
+        raise WrongUrl(f"has {name} before and after its '?'")
     return in_front if in_front is not None else query.get(name) or None
 
 
@@ -240,15 +240,15 @@ def _one_of(query: Mapping[str, str], name: str, allowed: tuple[str, ...], defau
 def _ssl_mode(query: Mapping[str, str], files: Mapping[str, str]) -> str:
     mode = _one_of(query, "sslmode", SSL_MODES, "prefer")
     if files.get("sslrootcert") == SYSTEM and mode != "verify-full":
-        raise WrongUrl("has sslrootcert=system, which goes with sslmode=verify-full alone")
+        raise WrongUrl("has sslrootcert=system, which requires sslmode=verify-full")
     if ("sslcert" in files) != ("sslkey" in files):
-        raise WrongUrl("has one of sslcert and sslkey, which go together")
+        raise WrongUrl("has one of sslcert and sslkey: set both or none")
     return mode
 
 
 def _seconds(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,3}", text, re.ASCII) or not 2 <= int(text) <= 600:
-        raise WrongUrl("has a connect_timeout that is no number of seconds between 2 and 600")
+        raise WrongUrl("has a connect_timeout that is not a number of seconds between 2 and 600")
     return int(text)
 
 
@@ -267,5 +267,5 @@ def _read_options(text: str) -> dict[str, str]:
     return found
 
 
-def _written_options(session: Mapping[str, str]) -> str:
+def _format_options(session: Mapping[str, str]) -> str:
     return " ".join(f"-c {name}=" + re.sub(r"([\\\s])", r"\\\1", value) for name, value in session.items())

@@ -1,4 +1,4 @@
-"""Redis's URL, and the forms in which redis-py, Celery (kombu) and Flower take what it says."""
+"""Redis's URL, and its parameters in the forms of redis-py, Celery (kombu) and Flower."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pc_worker.urls.split import (
     UrlParts,
     WrongUrl,
     check_parameters,
+    format_host,
+    format_login,
+    format_query,
     one_of_two,
     scheme_of,
     split_url,
-    written_host,
-    written_login,
-    written_query,
 )
 
 EXAMPLE = "redis://HOST:6379/0, rediss://HOST:6379/0 (TLS) or unix:///run/redis.sock?db=0"
@@ -28,12 +28,12 @@ CERTIFICATE = {"required": True, "cert_required": True, "none": False, "cert_non
 YES_NO = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 TLS_PARAMETERS = ("ssl_cert_reqs", "ssl_check_hostname", *FILES)
 OURS = "it is set already"
-REFUSED: Mapping[str, str] = {
+UNSUPPORTED: Mapping[str, str] = {
     **dict.fromkeys(("socket_timeout", "socket_connect_timeout", "socket_keepalive", "retry_on_timeout"), OURS),
     **dict.fromkeys(("health_check_interval", "max_connections", "client_name", "protocol", "decode_responses"), OURS),
     **dict.fromkeys(("visibility_timeout", "encoding", "timeout"), OURS),
-    **dict.fromkeys(("username", "password"), "it stands before the host"),
-    "virtual_host": "the number of the database stands behind the host, or, with unix://, in db",
+    **dict.fromkeys(("username", "password"), "write it before the host"),
+    "virtual_host": "write the number of the database after the host, or, with unix://, as db",
     "credential_provider": "set a user and a password",
 }
 SENTINEL = "Redis Sentinel and Cluster are not supported: give the URL of the primary, or of a proxy that follows it"
@@ -41,7 +41,7 @@ SENTINEL = "Redis Sentinel and Cluster are not supported: give the URL of the pr
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """How the server shows who it is, and how we do."""
+    """How the server's certificate is verified, and the client's own certificate."""
 
     verify: bool = True
     check_hostname: bool = True
@@ -49,7 +49,7 @@ class TlsFiles:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """As redis-py, kombu and Flower take it."""
+        """The arguments of redis-py, kombu and Flower."""
         import ssl  # here, because most commands need no TLS, and start sooner without
 
         return {
@@ -61,7 +61,7 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisServer:
-    """Where Redis is, and how to log in; ``path`` is a Unix socket, which takes the place of host and port."""
+    """The address and login of Redis; ``path`` is a Unix socket, used instead of host and port."""
 
     host: str = ""
     port: int = PORT
@@ -74,14 +74,14 @@ class RedisServer:
     @property
     def url(self) -> str:
         """The URL as text, equivalent to these values for any parser."""
-        login = written_login(self.user, self.password)
+        login = format_login(self.user, self.password)
         if self.path:
             return f"unix://{login}{self.path}?db={self.db}"
-        return f"{self._address(login)}{self._written_tls()}"
+        return f"{self._address(login)}{self._format_tls()}"
 
     @property
     def all_files(self) -> dict[str, str]:
-        """The files that it names, by their parameters."""
+        """The files in the URL, by parameter."""
         return dict(self.tls.files) if self.tls else {}
 
     def for_redis_py(self) -> dict[str, Any]:
@@ -93,7 +93,7 @@ class RedisServer:
     @property
     def for_celery(self) -> str:
         """The URL of broker and result backend for Celery and Flower; TLS settings are passed separately."""
-        login = written_login(self.user, self.password)
+        login = format_login(self.user, self.password)
         if self.path:
             return f"redis+socket://{login}{self.path}?virtual_host={self.db}"
         return self._address(login)
@@ -105,9 +105,9 @@ class RedisServer:
 
     def _address(self, login: str) -> str:
         scheme = "redis" if self.tls is None else "rediss"
-        return f"{scheme}://{login}{written_host(self.host, self.port)}/{self.db}"
+        return f"{scheme}://{login}{format_host(self.host, self.port)}/{self.db}"
 
-    def _written_tls(self) -> str:
+    def _format_tls(self) -> str:
         if self.tls is None:
             return ""
         query = dict(self.tls.files)
@@ -115,18 +115,18 @@ class RedisServer:
             query["ssl_cert_reqs"] = "none"
         if not self.tls.check_hostname:
             query["ssl_check_hostname"] = "false"
-        return written_query(query)
+        return format_query(query)
 
 
 def read_redis_url(text: str, *, user: str | None = None, password: str | None = None) -> RedisServer:
-    """Read ``redis://…``, ``rediss://…`` or ``unix://…``; user and password may be given apart from it.
+    """Parse ``redis://…``, ``rediss://…`` or ``unix://…``; user and password may be given separately.
 
     Raises:
-        WrongUrl: If it is no URL of Redis, or says what one of the clients would not obey.
+        WrongUrl: If it is not a URL of Redis, or a client does not support one of its parameters.
     """
     scheme = scheme_of(text, example=EXAMPLE)
     if "sentinel" in scheme or "cluster" in scheme:
-        raise WrongUrl(f"is of a kind that cannot be used: {SENTINEL}")
+        raise WrongUrl(f"is not supported: {SENTINEL}")
     if scheme not in ("redis", "rediss", "unix", "redis+socket"):
         raise WrongUrl(f"is not a URL like {EXAMPLE}")
     parts = split_url(text)
@@ -139,7 +139,7 @@ def _login(parts: UrlParts, user: str | None, password: str | None) -> tuple[str
     user = one_of_two(parts.user, user, what="user")
     password = one_of_two(parts.password, password, what="password")
     if user is not None and password is None:
-        raise WrongUrl("names a user without a password (a password alone is written ':PASSWORD@')")
+        raise WrongUrl("has a user without a password (write a password alone as ':PASSWORD@')")
     return user, password
 
 
@@ -147,14 +147,14 @@ def _over_network(parts: UrlParts, user: str | None, password: str | None) -> Re
     secure = parts.scheme == "rediss"
     known = ("db", *TLS_PARAMETERS) if secure else ("db",)
     refused = {} if secure else dict.fromkeys(TLS_PARAMETERS, "TLS begins with rediss://")
-    check_parameters(parts.query, known=known, refused={**REFUSED, **refused})
+    check_parameters(parts.query, known=known, unsupported={**UNSUPPORTED, **refused})
     if len(parts.hosts) != 1:
-        raise WrongUrl(f"does not name one host: {SENTINEL}" if parts.hosts else "names no host")
+        raise WrongUrl(f"has several hosts: {SENTINEL}" if parts.hosts else "has no host")
     [(host, port)] = parts.hosts
     if host.startswith("/"):
         raise WrongUrl(f"is not a URL like {EXAMPLE}")
     if parts.path and "db" in parts.query:
-        raise WrongUrl("names the database before and behind its '?'")
+        raise WrongUrl("has the database before and after its '?'")
     return RedisServer(
         host=host,
         port=port or PORT,
@@ -169,18 +169,18 @@ def _over_socket(parts: UrlParts, user: str | None, password: str | None) -> Red
     query = dict(parts.query)
     if parts.scheme == "redis+socket" and "virtual_host" in query:
         query["db"] = query.pop("virtual_host")
-    check_parameters(query, known=("db",), refused=REFUSED)
+    check_parameters(query, known=("db",), unsupported=UNSUPPORTED)
     if parts.hosts or not parts.path:
         raise WrongUrl(f"is not a URL like {EXAMPLE}")
     if not SOCKET.fullmatch(parts.path):
-        raise WrongUrl("names a socket whose path has other signs than letters, digits and / . _ - (Flower needs that)")
+        raise WrongUrl("has a socket path with other characters than letters, digits and / . _ - (Flower needs that)")
     return RedisServer(path=f"/{parts.path}", user=user, password=password, db=_database(query.get("db", "0")))
 
 
 def _tls(query: Mapping[str, str]) -> TlsFiles:
     files = {name: query[name] for name in FILES if query.get(name)}
     if ("ssl_certfile" in files) != ("ssl_keyfile" in files):
-        raise WrongUrl("has one of ssl_certfile and ssl_keyfile, which go together")
+        raise WrongUrl("has one of ssl_certfile and ssl_keyfile: set both or none")
     verify = _choice(query, "ssl_cert_reqs", CERTIFICATE, "required, none")
     return TlsFiles(verify, _choice(query, "ssl_check_hostname", YES_NO, "true, false"), files)
 
@@ -196,5 +196,5 @@ def _choice(query: Mapping[str, str], name: str, meanings: Mapping[str, bool], w
 
 def _database(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,6}", text, re.ASCII):
-        raise WrongUrl("has something other than a database's number behind the host's '/'")
+        raise WrongUrl("has something other than the number of a database after the host's '/'")
     return int(text)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
 ENCODE = (
-    "a password that holds one of / ? # @ % or a space must be percent-encoded ('@' is %40), or be given by "
+    "a password that contains one of / ? # @ % or a space must be percent-encoded ('@' is %40), or be given by "
     "the setting for the password alone"
 )
 BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -21,7 +21,7 @@ Host = tuple[str, int | None]
 
 
 class WrongUrl(ValueError):
-    """The text is no URL that we understand; the message holds none of it."""
+    """The text is not a supported URL; the message contains no part of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +49,29 @@ def scheme_of(text: str, *, example: str) -> str:
 
 
 def split_url(text: str) -> UrlParts:
-    """Take a URL apart that has a scheme.
+    """Parse a URL that has a scheme.
 
     Raises:
-        WrongUrl: If it can be read in two ways.
+        WrongUrl: If it is ambiguous or has a component that is not valid.
     """
     scheme, _, rest = text.partition("://")
     _check_characters(text)
-    authority, path, query = _stretches(rest)
+    authority, path, query = _split_rest(rest)
     login, at, hosts = authority.rpartition("@")
     if "@" in login or "@" in path + query or "#" in rest:
-        raise WrongUrl(f"can be read in two ways: {ENCODE}")
+        raise WrongUrl(f"is ambiguous: {ENCODE}")
     user, colon, password = login.partition(":")
     return UrlParts(
         scheme=scheme.lower(),
-        user=decoded(user) if user else None,
-        password=decoded(password) if at and colon and password else None,
+        user=percent_decode(user) if user else None,
+        password=percent_decode(password) if at and colon and password else None,
         hosts=read_hosts(hosts),
-        path=decoded(path.removeprefix("/")),
+        path=percent_decode(path.removeprefix("/")),
         query=_read_query(query.removeprefix("?")),
     )
 
 
-def _stretches(rest: str) -> tuple[str, str, str]:
+def _split_rest(rest: str) -> tuple[str, str, str]:
     found = re.search(r"[/?]", rest)
     if found is None:
         return rest, "", ""
@@ -82,31 +82,31 @@ def _stretches(rest: str) -> tuple[str, str, str]:
 
 def _check_characters(text: str) -> None:
     if any(not sign.isprintable() or sign.isspace() for sign in text):
-        raise WrongUrl(f"holds a space, or a character that cannot be seen: {ENCODE}")
+        raise WrongUrl(f"contains a space or an invisible character: {ENCODE}")
     if BAD_PERCENT.search(text):
-        raise WrongUrl(f"has a '%' without two hexadecimal digits behind it: {ENCODE}")
+        raise WrongUrl(f"has a '%' without two hexadecimal digits after it: {ENCODE}")
 
 
-def decoded(text: str) -> str:
-    """Undo percent-encoding.
+def percent_decode(text: str) -> str:
+    """Return ``text`` without percent-encoding.
 
     Raises:
-        WrongUrl: If the result is not UTF-8, or holds NUL.
+        WrongUrl: If the result is not UTF-8 or contains NUL.
     """
     try:
         plain = unquote(text, errors="strict")
     except UnicodeDecodeError as exc:
-        raise WrongUrl("is not UTF-8 once its percent-encoding is undone") from exc
+        raise WrongUrl("is not UTF-8 after percent-decoding") from exc
     if "\0" in plain:
-        raise WrongUrl("holds the character NUL (%00)")
+        raise WrongUrl("contains the character NUL (%00)")
     return plain
 
 
 def read_hosts(text: str) -> tuple[Host, ...]:
-    """Read hosts with their ports, comma-separated; none of an empty text.
+    """Parse comma-separated hosts with their ports; an empty text has none.
 
     Raises:
-        WrongUrl: If one is no host.
+        WrongUrl: If one is not a valid host.
     """
     return tuple(_read_host(part) for part in text.split(",")) if text else ()
 
@@ -119,10 +119,10 @@ def _read_host(text: str) -> Host:
         return address, read_port(port[1:]) if port else None
     host, colon, port = text.partition(":")
     if ":" in port:
-        raise WrongUrl(f"names a host with several ':' (an IPv6 address stands in brackets): {ENCODE}")
-    plain = decoded(host)
+        raise WrongUrl(f"names a host with several ':' (an IPv6 address needs brackets): {ENCODE}")
+    plain = percent_decode(host)
     if not plain.startswith("/") and not NAME.fullmatch(plain):
-        raise WrongUrl("names no host where one must stand")
+        raise WrongUrl("has no host where one is required")
     return plain, read_port(port) if colon else None
 
 
@@ -134,13 +134,13 @@ def _is_ipv6(text: str) -> bool:
 
 
 def read_port(text: str) -> int:
-    """Read a port.
+    """Parse a port.
 
     Raises:
-        WrongUrl: If it is no number between 1 and 65535.
+        WrongUrl: If it is not a number between 1 and 65535.
     """
     if not PORT.fullmatch(text) or not 1 <= int(text) <= 65535:
-        raise WrongUrl(f"has no port between 1 and 65535 behind the host's ':': {ENCODE}")
+        raise WrongUrl(f"has no port between 1 and 65535 after the host's ':': {ENCODE}")
     return int(text)
 
 
@@ -149,56 +149,56 @@ def _read_query(text: str) -> dict[str, str]:
     for part in text.split("&") if text else ():
         name, equals, value = part.partition("=")
         if not equals or not name:
-            raise WrongUrl("has something behind its '?' that is not NAME=VALUE")
-        name = decoded(name)
+            raise WrongUrl("has something after its '?' that is not NAME=VALUE")
+        name = percent_decode(name)
         if name in found:
             raise WrongUrl("has a parameter twice")
-        found[name] = decoded(value)
+        found[name] = percent_decode(value)
     return found
 
 
-def check_parameters(query: Mapping[str, str], *, known: Collection[str], refused: Mapping[str, str]) -> None:
-    """Refuse parameters that nothing here would obey; only names that are well known are repeated.
+def check_parameters(query: Mapping[str, str], *, known: Collection[str], unsupported: Mapping[str, str]) -> None:
+    """Check that every parameter has an effect; errors repeat only well-known names.
 
     Raises:
-        WrongUrl: Naming the parameter, or those there are.
+        WrongUrl: With the unsupported parameter, or the supported ones.
     """
     for name in query:
-        if name in refused:
-            raise WrongUrl(f"has the parameter {name}, which is not supported: {refused[name]}")
+        if name in unsupported:
+            raise WrongUrl(f"has the parameter {name}, which is not supported: {unsupported[name]}")
         if name not in known:
-            raise WrongUrl(f"has a parameter that is none of {', '.join(sorted(known))}")
+            raise WrongUrl(f"has a parameter other than {', '.join(sorted(known))}")
 
 
-def one_of_two(in_url: str | None, apart: str | None, *, what: str) -> str | None:
+def one_of_two(in_url: str | None, separate: str | None, *, what: str) -> str | None:
     """Return the value in the URL, or the separate one.
 
     Raises:
         WrongUrl: If both are set.
     """
-    if in_url is not None and apart is not None:
-        raise WrongUrl(f"holds a {what}, and there is a separate one too: remove one of them")
-    return in_url if in_url is not None else apart
+    if in_url is not None and separate is not None:
+        raise WrongUrl(f"contains a {what}, and there is a separate one too: remove one of them")
+    return in_url if in_url is not None else separate
 
 
-def written_login(user: str | None, password: str | None) -> str:
+def format_login(user: str | None, password: str | None) -> str:
     """Return user and password as text of a URL, with the '@'."""
-    login = encoded(user or "") + (f":{encoded(password)}" if password is not None else "")
+    login = percent_encode(user or "") + (f":{percent_encode(password)}" if password is not None else "")
     return f"{login}@" if login else ""
 
 
-def written_host(host: str, port: int | None) -> str:
+def format_host(host: str, port: int | None) -> str:
     """Return a host as text of a URL."""
-    name = f"[{host}]" if ":" in host else encoded(host)
+    name = f"[{host}]" if ":" in host else percent_encode(host)
     return name if port is None else f"{name}:{port}"
 
 
-def written_query(query: Mapping[str, str]) -> str:
+def format_query(query: Mapping[str, str]) -> str:
     """Return parameters as text of a URL, with the '?'."""
-    pairs = "&".join(f"{encoded(name)}={encoded(value)}" for name, value in query.items())
+    pairs = "&".join(f"{percent_encode(name)}={percent_encode(value)}" for name, value in query.items())
     return f"?{pairs}" if pairs else ""
 
 
-def encoded(text: str) -> str:
+def percent_encode(text: str) -> str:
     """Percent-encode everything that could be read as a part of the URL."""
     return quote(text, safe="")

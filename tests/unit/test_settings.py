@@ -22,7 +22,7 @@ from pc_worker.urls import read_database_url, read_redis_url
         ("ENCODER", "magic", "'onnx'"),
         ("QUEUE_MAX_BYTES", "-1", "greater than"),
         ("CONCURRENCY", "many", "valid integer"),
-        ("DATA_ROOTS", ":", "names no folder"),
+        ("DATA_ROOTS", ":", "contains no folder"),
         ("BATCH_SERVERS", "a", "is not HOST:PORT"),
         ("REDIS_URL", "redis://h", "PC_WORKER_DATA_ROOTS"),
         ("DATABASE_URL", "mysql://u:secret@h/db", "is not a URL like postgresql://"),

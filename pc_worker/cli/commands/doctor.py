@@ -16,11 +16,11 @@ def doctor_command(as_json: bool) -> int:
     findings = diagnose(one_shot())
     healthy = all(finding.ok for finding in findings)
     if as_json:
-        checks = [{"check": f.check, "ok": f.ok, "found": f.found, "mend": f.mend} for f in findings]
+        checks = [{"check": f.check, "ok": f.ok, "found": f.found, "mend": f.fix} for f in findings]
         print_json({"ok": healthy, "checks": checks})
     else:
         print_table(
             ("", "check", "found", "what to do"),
-            [("ok" if f.ok else "WRONG", f.check, f.found, "" if f.ok else f.mend) for f in findings],
+            [("ok" if f.ok else "WRONG", f.check, f.found, "" if f.ok else f.fix) for f in findings],
         )
     return 0 if healthy else 1
