@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-class Backoff:
+class RetryPauses:
     """The pauses after failures in a row, in seconds; a success starts again with the first.
 
     Not stamina, which repeats one call from its beginning and counts its attempts: the users of this class live long

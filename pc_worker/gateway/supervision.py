@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from pc_worker.gateway import metrics
-from pc_worker.gateway.backoff import Backoff
+from pc_worker.gateway.backoff import RetryPauses
 
 log = structlog.get_logger()
 
@@ -25,7 +25,7 @@ class Restarts:
 
     def __init__(self, name: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._name, self._clock = name, clock
-        self._backoff = Backoff(PAUSES_S)
+        self._pauses = RetryPauses(PAUSES_S)
         self._began = clock()
 
     def begin(self) -> None:
@@ -35,8 +35,8 @@ class Restarts:
     def pause_s(self, error: BaseException | None) -> float:
         """Log that the task ended, with ``error`` or although it should not, and return how long to pause."""
         if self._clock() - self._began >= LASTED_S:
-            self._backoff.reset()
-        pause_s = self._backoff.next_s()
+            self._pauses.reset()
+        pause_s = self._pauses.next_s()
         metrics.RESTARTS.labels(self._name).inc()
         log.error("background_task_died", task=self._name, error=str(error), again_in_s=pause_s, exc_info=error)
         return pause_s

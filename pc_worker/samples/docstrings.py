@@ -13,7 +13,7 @@ _Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DocEntry:
     """The documentation of one module, class, function or method; ``id`` is its dotted name."""
 
     id: str
@@ -24,23 +24,23 @@ class Entry:
     text: str
 
 
-def from_source(path: Path, module: str) -> Iterator[Entry]:
+def from_source(path: Path, module: str) -> Iterator[DocEntry]:
     """Yield the documented public definitions of the source file ``path``, in their order."""
     tree = ast.parse(path.read_text("utf-8"))
     text = ast.get_docstring(tree)
     if text:
-        yield Entry(module, module, module.rpartition(".")[2], "", "module", text)
+        yield DocEntry(module, module, module.rpartition(".")[2], "", "module", text)
     yield from _definitions(tree.body, module, "")
 
 
-def _definitions(body: list[ast.stmt], module: str, owner: str) -> Iterator[Entry]:
+def _definitions(body: list[ast.stmt], module: str, owner: str) -> Iterator[DocEntry]:
     for node in body:
         if not isinstance(node, _Definition) or node.name.startswith("_"):
             continue
         name = f"{owner}{node.name}"
         text = ast.get_docstring(node)
         if text:
-            yield Entry(f"{module}.{name}", module, name, _signature(node), _kind(node, owner), text)
+            yield DocEntry(f"{module}.{name}", module, name, _signature(node), _kind(node, owner), text)
         if isinstance(node, ast.ClassDef):
             yield from _definitions(node.body, module, f"{name}.")
 
@@ -59,7 +59,7 @@ def _kind(node: _Definition, owner: str) -> str:
     return "method" if owner else "function"
 
 
-def from_builtin(module: ModuleType) -> Iterator[Entry]:
+def from_builtin(module: ModuleType) -> Iterator[DocEntry]:
     """Yield the documented public names of ``module``, which is written in C and has no source to parse."""
     prefix = module.__name__
     for name, value in vars(module).items():
@@ -72,9 +72,9 @@ def from_builtin(module: ModuleType) -> Iterator[Entry]:
                     yield from _described(prefix, f"{name}.{part}", method, "method")
 
 
-def _described(module: str, name: str, value: object, kind: str) -> Iterator[Entry]:
+def _described(module: str, name: str, value: object, kind: str) -> Iterator[DocEntry]:
     text = getattr(value, "__doc__", None)
     if isinstance(text, str) and text.strip():
         # C code marks what a call binds by itself: "($module, iterable, /)", "($self, sep, /)".
         signature = (getattr(value, "__text_signature__", None) or "").replace("$module, ", "").replace("$", "")
-        yield Entry(f"{module}.{name}", module, name, signature, kind, inspect.cleandoc(text))
+        yield DocEntry(f"{module}.{name}", module, name, signature, kind, inspect.cleandoc(text))

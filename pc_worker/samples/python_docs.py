@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from pc_worker.domains import Options
-from pc_worker.samples.docstrings import Entry, from_builtin, from_source
+from pc_worker.samples.docstrings import DocEntry, from_builtin, from_source
 from pc_worker.samples.pools import pools
 from pc_worker.samples.sample import Expected, Sample, write_pickle
 
@@ -30,15 +30,15 @@ def write_python_docs(folder: Path) -> Sample:
     return Sample(path, "document", Options(), len(entries), Expected(written=len(entries)))
 
 
-def _entries() -> list[Entry]:
+def _entries() -> list[DocEntry]:
     """Return every documented name once: of a name defined again (a property's setter, say) the first stays."""
-    first: dict[str, Entry] = {}
+    first: dict[str, DocEntry] = {}
     for entry in _all_entries():
         first.setdefault(entry.id, entry)
     return list(first.values())
 
 
-def _all_entries() -> Iterator[Entry]:
+def _all_entries() -> Iterator[DocEntry]:
     for module in _BUILT_IN:
         yield from from_builtin(module)
     library = Path(sysconfig.get_paths()["stdlib"])

@@ -82,7 +82,7 @@ def test_addresses() -> None:
     assert not is_loopback("0.0.0.0:1")
 
 
-def test_a_login_set_apart_becomes_part_of_the_url(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_separate_login_becomes_part_of_the_urls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     password = "p@ss/w#rd %"
     (tmp_path / "password").write_text(password + "\n")
     monkeypatch.setenv("PC_WORKER_DATABASE_URL", "postgresql://db.internal/pcw")
@@ -123,7 +123,7 @@ def test_every_secret_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path
 @pytest.mark.parametrize(
     ("content", "words"), [(b"", "empty"), (b"\n", "empty"), (b"\xff", "not UTF-8"), (b"x" * 70_000, "too long")]
 )
-def test_a_file_that_holds_no_secret_is_refused(
+def test_a_file_without_a_secret_is_rejected(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes, words: str
 ) -> None:
     (tmp_path / "secret").write_bytes(content)

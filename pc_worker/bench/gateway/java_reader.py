@@ -24,7 +24,7 @@ class JavaFailed(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class JavaReading:
     """The result of one read: entries, the seconds it took, and the position of the last entry so far."""
 
     entries: int
@@ -46,14 +46,14 @@ class JavaReader:
         """
         self._ask(f"open {kind} {address} {domain}")
 
-    def read(self, entries: int) -> Reading:
+    def read(self, entries: int) -> JavaReading:
         """Read this many entries, or to the log's end; nothing is read or acknowledged between two calls.
 
         Raises:
             JavaFailed: If the program ended, as it does where positions do not rise.
         """
         count, nanoseconds, position = map(int, self._ask(f"read {entries}").split())
-        return Reading(count, nanoseconds / 1e9, position)
+        return JavaReading(count, nanoseconds / 1e9, position)
 
     def close(self) -> None:
         """End the connection.

@@ -20,7 +20,7 @@ SERVICE = "com.alpha.backend.grpc.EmbeddingStreamService"
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class BenchServer:
     """A server in a process of its own."""
 
     address: str
@@ -28,7 +28,7 @@ class Server:
 
 
 @contextmanager
-def own_process(target: Callable[..., None], *arguments: Any) -> Iterator[Server]:
+def own_process(target: Callable[..., None], *arguments: Any) -> Iterator[BenchServer]:
     """Run ``target(*arguments, pipe)``, which sends its address on the pipe."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -36,7 +36,7 @@ def own_process(target: Callable[..., None], *arguments: Any) -> Iterator[Server
     process.start()
     theirs.close()  # a process that ends before it serves is an end of file, not an endless wait
     try:
-        yield Server(ours.recv(), process.pid or 0)
+        yield BenchServer(ours.recv(), process.pid or 0)
     finally:
         process.terminate()
         process.join()

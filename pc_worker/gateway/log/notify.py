@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 import structlog
 
 from pc_worker.errors import Unavailable
-from pc_worker.gateway.backoff import Backoff
+from pc_worker.gateway.backoff import RetryPauses
 from pc_worker.gateway.supervision import supervised
 from pc_worker.store.log.notifications import FENCE, GROWTH, listen
 
@@ -31,7 +31,7 @@ class DatabaseWatch:
     def __init__(self, database_url: str, on_change: Callable[[bool], None]) -> None:
         self._database_url, self._on_change = database_url, on_change
         self._waiting: dict[tuple[str, str], set[asyncio.Event]] = {}
-        self._backoff = Backoff(RETRY_S)
+        self._pauses = RetryPauses(RETRY_S)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -74,7 +74,7 @@ class DatabaseWatch:
                 await self._listen_once()
             except Unavailable as exc:
                 log.warning("database_away", error=str(exc))
-                await asyncio.sleep(self._backoff.next_s())
+                await asyncio.sleep(self._pauses.next_s())
 
     async def _listen_once(self) -> None:
         try:
@@ -83,7 +83,7 @@ class DatabaseWatch:
             self._on_change(False)
 
     def _ready(self) -> None:
-        self._backoff.reset()
+        self._pauses.reset()
         self._on_change(True)
         # Notifications that were sent while no connection listened are lost.
         for channel, payload in list(self._waiting):

@@ -10,7 +10,7 @@ from typing import TypeVar
 import structlog
 
 from pc_worker.errors import Unavailable
-from pc_worker.gateway.backoff import Backoff
+from pc_worker.gateway.backoff import RetryPauses
 
 log = structlog.get_logger()
 
@@ -23,12 +23,12 @@ class RetryBudget:
 
     def __init__(self, retry_for_s: float) -> None:
         self._retry_for_s = retry_for_s
-        self._backoff = Backoff(RETRY_S)
+        self._pauses = RetryPauses(RETRY_S)
         self._deadline = 0.0
 
     def restore(self) -> None:
         """Record a success."""
-        self._backoff.reset()
+        self._pauses.reset()
 
     async def wait(self, error: Unavailable, *, what: str) -> None:
         """Wait before the next attempt; ``what`` names the caller in the log.
@@ -36,12 +36,12 @@ class RetryBudget:
         Raises:
             Unavailable: ``error``, if the failures have lasted too long.
         """
-        if not self._backoff.failures:
+        if not self._pauses.failures:
             self._deadline = time.monotonic() + self._retry_for_s
         if time.monotonic() >= self._deadline:
             raise error
         log.warning("database_waited_for", by=what, error=str(error))
-        await asyncio.sleep(self._backoff.next_s())
+        await asyncio.sleep(self._pauses.next_s())
 
 
 async def retry_until(call: Callable[[], Awaitable[T]], *, retry_for_s: float, what: str) -> T:

@@ -41,7 +41,7 @@ def intruders(gateway: str, connections: int) -> Iterator[list[socket.socket]]:
         yield [stack.enter_context(socket.create_connection((host, int(port)), timeout=30)) for _ in range(connections)]
 
 
-async def test_a_thousand_connections_and_garbage_disturb_nobody(
+async def test_a_thousand_connections_and_garbage_disturb_no_other_client(
     neighbours: Neighbours, gateway: str, intruders: list[socket.socket]
 ) -> None:
     log = neighbours.log("recruit")
@@ -54,7 +54,7 @@ async def test_a_thousand_connections_and_garbage_disturb_nobody(
     assert received.rows == log.rows
 
 
-async def test_an_oversized_request_is_refused(gateway: str) -> None:
+async def test_an_oversized_request_is_rejected(gateway: str) -> None:
     async with grpc.aio.insecure_channel(gateway) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await channel.unary_stream(f"{SERVICE}/StreamEmbedding")(b"\x0a" + b"x" * 2_000_000).read()
@@ -62,7 +62,7 @@ async def test_an_oversized_request_is_refused(gateway: str) -> None:
     assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
-async def test_oversized_metadata_is_refused(gateway: str) -> None:
+async def test_oversized_metadata_is_rejected(gateway: str) -> None:
     async with grpc.aio.insecure_channel(gateway) as channel:
         call = channel.unary_stream(f"{SERVICE}/StreamEmbedding")
         with pytest.raises(grpc.aio.AioRpcError) as refused:

@@ -28,7 +28,7 @@ OTHER_LINES = 5
 STRANGERS = 200
 
 
-async def test_everything_refused_is_logged_once_and_disturbs_nobody(neighbours: Neighbours, tmp_path: Path) -> None:
+async def test_every_rejected_call_is_logged_once_and_disturbs_no_other(neighbours: Neighbours, tmp_path: Path) -> None:
     log = neighbours.log("law")
     for start in range(0, 600, 100):
         log.write(range(start, start + 100), text_bytes=30_000)

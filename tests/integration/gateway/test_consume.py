@@ -184,7 +184,9 @@ async def _has_none() -> bool:
 
 
 @pytest.mark.parametrize("start", [{"after_position": 120}, {"after_uuid": 119}])
-async def test_a_client_may_say_where_it_stands(neighbours: Neighbours, gateway: str, start: dict[str, Any]) -> None:
+async def test_a_client_may_start_at_its_own_checkpoint(
+    neighbours: Neighbours, gateway: str, start: dict[str, Any]
+) -> None:
     log = neighbours.log("law")
     _fill(log, 300)
     given: dict[str, Any] = {key: log.row_id(value) if key == "after_uuid" else value for key, value in start.items()}
@@ -217,7 +219,7 @@ async def test_a_second_consumer_ends_the_first(neighbours: Neighbours, gateway:
     assert await _position_is(log, 100)
 
 
-async def test_a_second_consumer_may_ask_to_be_refused(neighbours: Neighbours, gateway: str) -> None:
+async def test_a_second_consumer_may_ask_to_be_rejected(neighbours: Neighbours, gateway: str) -> None:
     log = neighbours.log("law")
     _fill(log, 100)
 
@@ -274,7 +276,7 @@ async def test_a_consumer_that_acknowledged_everything_may_stay(neighbours: Neig
     assert (beat.acked_position, beat.head) == (100, 100)
 
 
-async def test_frames_keep_to_the_bytes_asked_for(neighbours: Neighbours, gateway: str) -> None:
+async def test_frames_stay_within_the_requested_bytes(neighbours: Neighbours, gateway: str) -> None:
     log = neighbours.log("law")
     _fill(log, 300, text_bytes=5_000)
     log.write([900], text_bytes=200_000)
@@ -305,7 +307,7 @@ async def test_frames_keep_to_the_bytes_asked_for(neighbours: Neighbours, gatewa
         pytest.param({"credit": pb.ConsumeCredit(chunks=-1)}, CODE.INVALID_ARGUMENT, id="negative credit"),
     ],
 )
-async def test_a_wrong_opening_is_refused(
+async def test_an_invalid_start_message_is_rejected(
     neighbours: Neighbours, gateway: str, opening: dict[str, Any], code: grpc.StatusCode
 ) -> None:
     neighbours.log("law").write(range(10))
@@ -323,7 +325,7 @@ async def test_a_wrong_opening_is_refused(
         pytest.param({}, id="empty"),
     ],
 )
-async def test_a_message_out_of_place_ends_the_call(
+async def test_a_message_that_is_not_allowed_ends_the_call(
     neighbours: Neighbours, gateway: str, message: dict[str, Any]
 ) -> None:
     neighbours.log("law").write(range(10))
@@ -335,7 +337,7 @@ async def test_a_message_out_of_place_ends_the_call(
         assert await consumer.ended() == CODE.INVALID_ARGUMENT
 
 
-async def test_a_call_that_is_not_opened_is_refused(neighbours: Neighbours, gateway: str) -> None:
+async def test_a_call_without_a_start_message_is_rejected(neighbours: Neighbours, gateway: str) -> None:
     async with grpc.aio.insecure_channel(gateway) as channel:
         call = channel.stream_stream("/com.alpha.backend.grpc.EmbeddingStreamService/Consume")()
         await call.done_writing()
@@ -343,7 +345,7 @@ async def test_a_call_that_is_not_opened_is_refused(neighbours: Neighbours, gate
         assert await call.code() == CODE.INVALID_ARGUMENT
 
 
-async def test_a_stopping_gateway_tells_where_to_resume(neighbours: Neighbours) -> None:
+async def test_a_stopping_gateway_reports_where_to_resume(neighbours: Neighbours) -> None:
     log = neighbours.log("law")
     _fill(log, 500)
 
@@ -396,7 +398,7 @@ async def test_credit_is_measured_as_long_as_a_consumer_lives(neighbours: Neighb
     await until(_has_none)
 
 
-async def test_the_error_of_a_call_is_told(neighbours: Neighbours, gateway: str) -> None:
+async def test_the_error_of_a_call_reaches_the_client(neighbours: Neighbours, gateway: str) -> None:
     neighbours.log("law").write(range(10))
 
     async with consuming(gateway, after_position=99) as consumer:

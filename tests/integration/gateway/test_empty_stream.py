@@ -16,7 +16,7 @@ from tests.integration.gateway.consumer import consuming
 CODE = grpc.StatusCode
 
 
-async def test_a_consumer_is_told_that_there_is_nothing(gateway: str) -> None:
+async def test_a_consumer_receives_an_end_of_log_at_once(gateway: str) -> None:
     async with consuming(gateway, "document", heartbeat_s=1) as consumer:
         opened = await consumer.until("opened")
         end = await consumer.until("end_of_log")
@@ -50,7 +50,7 @@ async def test_the_first_rows_send_it_back_in_to_get_them(neighbours: Neighbours
         pytest.param({"after_uuid": "0190a5d4-7b1e-7c3a-9f5e-3f2b1c0d9e8f"}, CODE.NOT_FOUND, id="uuid"),
     ],
 )
-async def test_a_start_beyond_it_is_refused(gateway: str, start: dict[str, Any], code: grpc.StatusCode) -> None:
+async def test_a_start_beyond_the_head_is_rejected(gateway: str, start: dict[str, Any], code: grpc.StatusCode) -> None:
     async with consuming(gateway, "document", **start) as consumer:
         assert await consumer.ended() == code
 

@@ -165,7 +165,9 @@ async def test_an_entry_with_the_right_nonce_is_forwarded_without_reading_its_ro
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_whatever_is_in_the_queue_the_stream_is_the_log(neighbours: Neighbours, gateway: str, seed: int) -> None:
+async def test_the_stream_equals_the_log_for_any_content_of_the_hot_buffer(
+    neighbours: Neighbours, gateway: str, seed: int
+) -> None:
     """Writes, changes, deletions, batches of any size, entries missing, damaged and out of order; any start."""
     chance = random.Random(seed)
     log = neighbours.log("law")
@@ -337,7 +339,7 @@ async def test_a_row_without_a_vector_of_the_active_model_stops_the_stream(
     assert log.row_id(3) in received.details
 
 
-async def test_a_client_that_goes_away_frees_its_stream(neighbours: Neighbours, gateway: str) -> None:
+async def test_a_client_that_disconnects_frees_its_stream(neighbours: Neighbours, gateway: str) -> None:
     log = neighbours.log("law")
     _fill(log, 1000, text_bytes=WIDE)
     async with _stopped_after_one_chunk(gateway) as (_, started):
@@ -379,9 +381,7 @@ SPOILED = {
 
 
 @pytest.mark.parametrize("fault", SPOILED)
-async def test_whatever_the_database_says_the_gateway_is_back_when_it_is_mended(
-    neighbours: Neighbours, fault: str
-) -> None:
+async def test_after_any_error_of_the_database_the_gateway_recovers_with_it(neighbours: Neighbours, fault: str) -> None:
     log = neighbours.log("law")
     log.write(range(10))
     server, _, name = neighbours.database_url.rpartition("/")

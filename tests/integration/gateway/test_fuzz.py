@@ -9,7 +9,7 @@ from tests.integration.gateway.servers import Servers
 from tests.integration.search.databases import fresh_database
 
 
-async def test_whatever_a_client_says_has_an_answer_of_the_contract(servers: Servers, tmp_path: Path) -> None:
+async def test_any_input_of_a_client_gets_an_answer_of_the_contract(servers: Servers, tmp_path: Path) -> None:
     database_url = fresh_database(servers.database_url)
     with fuzzed_gateway(tmp_path, database_url, servers.redis_url) as target:
         findings = await fuzz(target, seed=20_261_129, inputs=400)

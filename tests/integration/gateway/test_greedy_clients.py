@@ -45,7 +45,9 @@ def _none(_model: object) -> Any:
     raise AssertionError("the neighbours of a row need no encoder")
 
 
-async def test_a_greedy_client_gets_its_share_and_another_one_everything_it_asks_for(neighbours: Neighbours) -> None:
+async def test_a_client_without_limits_gets_its_quota_and_another_everything_it_requests(
+    neighbours: Neighbours,
+) -> None:
     log = neighbours.log("law")
     for start in range(0, 900, 300):
         log.write(range(start, start + 300))

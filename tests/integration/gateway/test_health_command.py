@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [("", ""), ("own", ""), ("server", ""), ("server", "ca"), ("own", "ca")],
     ids=["plain", "self-signed", "signed", "client certificates", "client certificates of others"],
 )
-async def test_a_gateway_that_serves_is_told(neighbours: Neighbours, folder: Path, pair: str, authority: str) -> None:
+async def test_a_serving_gateway_is_reported(neighbours: Neighbours, folder: Path, pair: str, authority: str) -> None:
     files: dict[str, Any] = {}
     if pair:
         files = {"tls_cert": folder / f"{pair}.pem", "tls_key": folder / f"{pair}.key"}

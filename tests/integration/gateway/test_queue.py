@@ -140,7 +140,7 @@ def test_what_is_no_entry_of_ours_is_damage_and_the_next_read_is_right(
 
 @pytest.mark.parametrize("number", range(3))
 @pytest.mark.parametrize("kind", ["set", "rpush", "sadd", "hset", "zadd", "xadd"])
-def test_a_key_of_another_type_is_damage_and_a_push_mends_it(
+def test_a_key_of_another_type_is_damage_that_a_push_repairs(
     queue: HotBuffer, redis_url: str, number: int, kind: str
 ) -> None:
     key, client = ring_keys("law")[number], redis.Redis.from_url(redis_url)
@@ -160,7 +160,7 @@ def test_a_key_of_another_type_is_damage_and_a_push_mends_it(
 
 
 @pytest.mark.parametrize("held", [-(10**15), 10**15, 2**63 - 5])
-def test_bytes_that_cannot_be_right_start_the_ring_anew(queue: HotBuffer, redis_url: str, held: int) -> None:
+def test_an_impossible_byte_count_clears_the_buffer(queue: HotBuffer, redis_url: str, held: int) -> None:
     queue.push(_entry(1), KEY)
     redis.Redis.from_url(redis_url).hset(ring_keys("law")[2], "bytes", held)
 
@@ -171,7 +171,7 @@ def test_bytes_that_cannot_be_right_start_the_ring_anew(queue: HotBuffer, redis_
     assert size == entries * len(_entry(1).to_bytes(KEY)) > 0
 
 
-def test_odd_members_of_the_order_are_not_looked_at(queue: HotBuffer, redis_url: str) -> None:
+def test_invalid_members_of_the_order_are_ignored(queue: HotBuffer, redis_url: str) -> None:
     queue.push(_entry(1), KEY)
     odd: dict[Any, float] = {"no number": 1, "": 1, "-inf": float("-inf"), "1e3": 1000, b"\xff": 5}
     redis.Redis.from_url(redis_url).zadd(ring_keys("law")[1], odd)
@@ -215,7 +215,7 @@ def _server_that_says(answer: bytes) -> Iterator[str]:
         b"",
     ],
 )
-async def test_whatever_a_server_says_only_the_queue_is_lost(answer: bytes, directly: bool) -> None:
+async def test_any_answer_of_a_server_costs_only_the_hot_buffer(answer: bytes, directly: bool) -> None:
     with _server_that_says(answer) as url:
         client = redis.Redis.from_url(url, socket_timeout=0.2)
         bound = 10_000
@@ -247,7 +247,7 @@ class _Strange(HotBuffer):
 
 
 @pytest.mark.parametrize("error", [StopIteration(), MemoryError(), RecursionError(), KeyError(b"\xff"), EOFError()])
-async def test_whatever_is_raised_is_no_entry_and_is_told_once(error: Exception) -> None:
+async def test_any_error_means_no_entry_and_is_logged_once(error: Exception) -> None:
     reader = AsyncHotBuffer(_Strange(error), clock=lambda: 0.0)
 
     with capture_logs() as logs:
@@ -268,7 +268,7 @@ def test_a_large_entry_is_read_whole(redis_url: str) -> None:
     assert read.message() == entry.message()
 
 
-def test_a_killed_server_is_unavailable_and_then_there_again(servers: Servers, queue: HotBuffer) -> None:
+def test_a_killed_server_is_unavailable_until_it_is_back(servers: Servers, queue: HotBuffer) -> None:
     queue.push(_entry(1), KEY)
     queue.get("law", 1, KEY)
 
@@ -306,7 +306,7 @@ async def test_a_dead_server_is_left_alone_for_a_while(redis_url: str) -> None:
     assert await AsyncHotBuffer(queue._queue).held("law", range(5)) == {1}
 
 
-async def test_an_entry_is_shared_while_a_reader_has_it_and_never_by_its_place_alone(
+async def test_an_entry_is_shared_while_a_reader_has_it_and_never_by_its_position_alone(
     redis_url: str,
 ) -> None:
     queue = AsyncHotBuffer(open_hot_buffer(redis_url, max_bytes=10_000, timeout_s=5))

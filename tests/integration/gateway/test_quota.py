@@ -52,7 +52,7 @@ async def status_of(started: Any) -> tuple[grpc.StatusCode, str]:
 
 
 @pytest.mark.parametrize("method", EVERY_CALL)
-async def test_a_call_that_never_says_a_word_is_ended(neighbours: Neighbours, method: str) -> None:
+async def test_a_call_that_sends_no_message_is_ended(neighbours: Neighbours, method: str) -> None:
     config = two_tokens(neighbours, first_message_s=0.3)
     async with running_gateway(config, search=nothing_found) as address, grpc.aio.insecure_channel(address) as channel:
         silent = channel.stream_stream(method)(metadata=GREEDY)
@@ -63,7 +63,7 @@ async def test_a_call_that_never_says_a_word_is_ended(neighbours: Neighbours, me
 
 
 @pytest.mark.parametrize("method", EVERY_CALL)
-async def test_a_call_that_ends_before_its_first_word_is_refused(neighbours: Neighbours, method: str) -> None:
+async def test_a_call_that_ends_before_its_first_message_is_rejected(neighbours: Neighbours, method: str) -> None:
     async with (
         running_gateway(config_for(neighbours), search=nothing_found) as address,
         grpc.aio.insecure_channel(address) as channel,
@@ -76,7 +76,7 @@ async def test_a_call_that_ends_before_its_first_word_is_refused(neighbours: Nei
     assert code == CODE.INVALID_ARGUMENT
 
 
-async def test_a_silent_call_without_a_token_is_refused_at_once(neighbours: Neighbours) -> None:
+async def test_a_silent_call_without_a_token_is_rejected_at_once(neighbours: Neighbours) -> None:
     async with (
         running_gateway(two_tokens(neighbours, first_message_s=3600)) as address,
         grpc.aio.insecure_channel(address) as channel,
@@ -112,7 +112,7 @@ async def test_silent_and_idle_calls_of_one_token_leave_the_other_its_stream(nei
     assert (modest.rows, later.code) == (log.rows, CODE.OK)
 
 
-async def test_health_answers_when_all_places_are_taken(neighbours: Neighbours) -> None:
+async def test_health_answers_when_the_quota_of_streams_is_used_up(neighbours: Neighbours) -> None:
     neighbours.log("law").write(range(1))
     request = health_pb2.HealthCheckRequest().SerializeToString()
     async with running_gateway(config_for(neighbours, max_streams=1)) as address, consuming(address) as idle:
@@ -126,7 +126,7 @@ async def test_health_answers_when_all_places_are_taken(neighbours: Neighbours) 
     assert health_pb2.HealthCheckResponse.FromString(answer).status == health_pb2.HealthCheckResponse.SERVING
 
 
-async def test_watchers_of_health_have_a_bound(neighbours: Neighbours) -> None:
+async def test_watchers_of_health_have_a_quota(neighbours: Neighbours) -> None:
     request = health_pb2.HealthCheckRequest().SerializeToString()
     config = config_for(neighbours, side_calls_per_caller=3)
     async with running_gateway(config) as address, grpc.aio.insecure_channel(address) as channel:
@@ -139,7 +139,7 @@ async def test_watchers_of_health_have_a_bound(neighbours: Neighbours) -> None:
     assert code == CODE.RESOURCE_EXHAUSTED
 
 
-async def test_a_domain_has_so_many_subscriptions_and_those_go_on(neighbours: Neighbours) -> None:
+async def test_a_domain_has_a_limit_of_subscriptions_and_existing_ones_continue(neighbours: Neighbours) -> None:
     log = neighbours.log("law")
     log.write(range(10))
 
@@ -162,7 +162,7 @@ async def test_a_domain_has_so_many_subscriptions_and_those_go_on(neighbours: Ne
 
 
 @pytest.mark.parametrize("name", ["s\n", "s ", "", "a/b", "x" * 101, "é", "s\r", "a\nb"])
-async def test_a_name_that_is_none_is_refused(neighbours: Neighbours, gateway: str, name: str) -> None:
+async def test_an_invalid_name_of_a_subscription_is_rejected(neighbours: Neighbours, gateway: str, name: str) -> None:
     neighbours.log("law").write(range(1))
     async with consuming(gateway, subscription=name) as consumer:
         code = await consumer.ended()
@@ -261,7 +261,7 @@ async def test_a_search_ends_in_the_database_when_its_deadline_passes(neighbours
     assert ended.value.code() == CODE.DEADLINE_EXCEEDED
 
 
-async def test_a_search_that_takes_too_long_is_told_so(neighbours: Neighbours) -> None:
+async def test_a_search_that_takes_too_long_ends_with_deadline_exceeded(neighbours: Neighbours) -> None:
     async with searching(neighbours, search_s=0.5) as (sleeping, ask):
         with pytest.raises(grpc.aio.AioRpcError) as ended:
             await ask("sleep", GREEDY)
@@ -271,7 +271,7 @@ async def test_a_search_that_takes_too_long_is_told_so(neighbours: Neighbours) -
     assert (ended.value.code(), "ask for less" in str(ended.value.details())) == (CODE.DEADLINE_EXCEEDED, True)
 
 
-async def test_searches_of_one_token_go_by_turns_and_the_other_need_not_wait(neighbours: Neighbours) -> None:
+async def test_searches_of_one_token_wait_for_each_other_and_another_token_does_not(neighbours: Neighbours) -> None:
     async with searching(neighbours, searches=4, searches_per_caller=2) as (sleeping, ask):
         greedy = [asyncio.ensure_future(ask("sleep", GREEDY)) for _ in range(10)]
         await until(lambda: _asleep(sleeping, 2))

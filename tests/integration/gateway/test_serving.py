@@ -139,7 +139,7 @@ async def _over_tls(address: str, credentials: grpc.ChannelCredentials) -> grpc.
     return received.code
 
 
-async def test_broken_tls_files_are_refused_by_name(neighbours: Neighbours, tmp_path: Path) -> None:
+async def test_invalid_tls_files_are_rejected_by_name(neighbours: Neighbours, tmp_path: Path) -> None:
     (tmp_path / "c.pem").write_text("nonsense")
     config = config_for(neighbours, tls_cert=tmp_path / "c.pem", tls_key=tmp_path / "k.pem")
 
@@ -153,7 +153,7 @@ async def test_broken_tls_files_are_refused_by_name(neighbours: Neighbours, tmp_
             pass
 
 
-async def test_too_many_streams_are_refused_and_the_others_go_on(neighbours: Neighbours) -> None:
+async def test_too_many_streams_are_rejected_and_the_others_continue(neighbours: Neighbours) -> None:
     log = neighbours.log("law")
     for start in range(0, 1000, 100):
         log.write(range(start, start + 100), text_bytes=WIDE)
@@ -216,7 +216,7 @@ async def test_search_answers_as_the_search_service_does(neighbours: Neighbours)
     assert asked == {"query": "", "domain": "law", "k": 3, "mode": "vector", "where": (), "like": "x"}
 
 
-async def test_sigterm_ends_it_with_0_and_tells_open_streams_where_to_resume(neighbours: Neighbours) -> None:
+async def test_sigterm_ends_it_with_0_and_open_streams_learn_where_to_resume(neighbours: Neighbours) -> None:
     """One stream's client does not read at all, another's does."""
     log = neighbours.log("law")
     for start in range(0, 1000, 100):

@@ -100,7 +100,7 @@ async def test_no_message_exceeds_four_mebibytes(neighbours: Neighbours, gateway
     assert max(map(len, received.messages)) <= 4 * 1024 * 1024
 
 
-async def test_trailers_tell_how_far_the_call_came(neighbours: Neighbours, gateway: str) -> None:
+async def test_trailers_contain_the_last_row_of_the_call(neighbours: Neighbours, gateway: str) -> None:
     log = neighbours.log("recruit")
     _fill(log, 250)
     last = log.rows[-1].row_id
@@ -139,7 +139,7 @@ async def test_a_domain_without_rows_is_complete_at_once(neighbours: Neighbours,
         ),
     ],
 )
-async def test_a_wrong_request_is_refused(
+async def test_an_invalid_request_is_rejected(
     neighbours: Neighbours, gateway: str, request_fields: dict[str, Any], code: grpc.StatusCode
 ) -> None:
     neighbours.log("recruit").write(range(10))
@@ -150,7 +150,7 @@ async def test_a_wrong_request_is_refused(
     assert received.details
 
 
-async def test_bytes_that_are_no_request_are_refused(gateway: str) -> None:
+async def test_bytes_that_are_no_request_are_rejected(gateway: str) -> None:
     async with grpc.aio.insecure_channel(gateway) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await channel.unary_stream(f"{SERVICE}/StreamEmbedding")(b"\xff\xff\xff").read()
@@ -158,7 +158,7 @@ async def test_bytes_that_are_no_request_are_refused(gateway: str) -> None:
     assert refused.value.code() == INVALID
 
 
-async def test_changed_rows_come_once_at_their_newest_place(neighbours: Neighbours, gateway: str) -> None:
+async def test_changed_rows_are_sent_once_at_their_newest_position(neighbours: Neighbours, gateway: str) -> None:
     log = neighbours.log("recruit")
     _fill(log, 300)
     log.write(range(50, 60), version=2)
@@ -170,7 +170,7 @@ async def test_changed_rows_come_once_at_their_newest_place(neighbours: Neighbou
     assert received.trailers["pcw-head"] == "312"
 
 
-async def test_a_uuid_stands_for_the_first_position_its_row_ever_had(neighbours: Neighbours, gateway: str) -> None:
+async def test_a_uuid_means_the_first_position_that_its_row_ever_had(neighbours: Neighbours, gateway: str) -> None:
     log = neighbours.log("recruit")
     _fill(log, 200)
     log.write([20], version=2)
@@ -205,9 +205,7 @@ async def test_null_and_zero_arrive_as_what_they_are(neighbours: Neighbours, gat
     assert isinstance(received.chunks[0], pb.RowChunk)
 
 
-async def test_a_row_that_no_message_can_carry_is_refused_by_name_on_our_side(
-    neighbours: Neighbours, gateway: str
-) -> None:
+async def test_a_row_too_large_for_a_message_is_rejected_by_name(neighbours: Neighbours, gateway: str) -> None:
     log = neighbours.log("law")
     log.write(range(3))
     entry = log.write([7], text_bytes=4_400_000, push=False)

@@ -20,7 +20,7 @@ from tests.support.stack import environment, run_command
 pytestmark = pytest.mark.usefixtures("short_calls")
 
 
-def test_poison_rows_are_isolated_and_the_rest_arrives(
+def test_rows_that_are_not_accepted_are_isolated_and_the_rest_arrives(
     database: Database, server: StockBatchServer, new_log: NewLog
 ) -> None:
     log = new_log("recruit")
@@ -56,7 +56,7 @@ def test_rows_that_can_not_be_stored_are_set_aside_without_asking_the_server(
     assert len(server.calls) == 1
 
 
-def test_an_ill_server_takes_nothing_and_no_row_is_blamed(
+def test_a_failed_server_accepts_nothing_and_no_row_is_set_aside(
     database: Database, server: StockBatchServer, new_log: NewLog
 ) -> None:
     log = new_log("recruit")
@@ -73,7 +73,7 @@ def test_an_ill_server_takes_nothing_and_no_row_is_blamed(
     assert_stored(server.tables, log)
 
 
-def test_a_server_that_falls_ill_on_the_way_blames_no_row(
+def test_a_server_that_fails_during_a_push_sets_no_row_aside(
     database: Database, server: StockBatchServer, new_log: NewLog
 ) -> None:
     log = new_log("recruit")
@@ -137,7 +137,7 @@ def test_a_server_that_received_less_than_was_sent_has_acknowledged_nothing(
     assert checkpoint(database, server, "recruit") is None
 
 
-def test_a_refused_row_is_sent_again_on_request_as_it_is_now(
+def test_a_rejected_row_is_sent_again_on_request_in_its_present_version(
     database: Database, server: StockBatchServer, new_log: NewLog
 ) -> None:
     log = new_log("recruit")
@@ -154,7 +154,7 @@ def test_a_refused_row_is_sent_again_on_request_as_it_is_now(
     assert kept.row_id == str(row_id("recruit", 3))
 
 
-def test_a_refusal_ends_when_a_later_version_is_taken_or_the_row_is_forgotten_or_it_is_dropped(
+def test_a_rejection_ends_when_a_later_version_is_accepted_or_the_row_is_forgotten_or_it_is_dropped(
     database: Database, server: StockBatchServer, new_log: NewLog
 ) -> None:
     log = new_log("recruit")
@@ -172,7 +172,7 @@ def test_a_refusal_ends_when_a_later_version_is_taken_or_the_row_is_forgotten_or
     assert drop_rejected(database, None) == 1
 
 
-def test_a_single_refused_row_at_the_end_is_told_from_an_ill_server_by_a_row_of_an_earlier_push(
+def test_a_row_of_an_earlier_push_shows_that_a_rejected_last_row_is_at_fault_and_not_the_server(
     database: Database, server: StockBatchServer, new_log: NewLog
 ) -> None:
     log = new_log("candidate")
@@ -185,7 +185,7 @@ def test_a_single_refused_row_at_the_end_is_told_from_an_ill_server_by_a_row_of_
     assert_stored(server.tables, log, except_for=[3])
 
 
-def test_dead_shows_retries_and_drops_what_a_batch_server_refused(
+def test_dead_shows_retries_and_drops_what_a_batch_server_rejected(
     database: Database, database_url: str, server: StockBatchServer, new_log: NewLog, tmp_path: Path
 ) -> None:
     log = new_log("skill_dic")

@@ -148,7 +148,7 @@ def test_after_sends_again_and_leaves_the_checkpoint_alone(
         ("6ba7b811-9dad-11d1-80b4-00c04fd430c8", NotFound),
     ],
 )
-def test_a_place_that_is_not_in_the_log_is_refused(
+def test_a_position_that_is_not_in_the_log_is_rejected(
     database: Database, server: StockBatchServer, new_log: NewLog, after: int | str, error: type[Exception]
 ) -> None:
     new_log("recruit").write(range(3))
@@ -157,7 +157,7 @@ def test_a_place_that_is_not_in_the_log_is_refused(
         push(database, server, "recruit", after=after)
 
 
-def test_a_log_that_began_anew_is_pushed_from_its_start(
+def test_a_log_of_a_new_epoch_is_pushed_from_its_start(
     database: Database, server: StockBatchServer, new_log: NewLog
 ) -> None:
     log = new_log("skill_dic")

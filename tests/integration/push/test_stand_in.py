@@ -89,7 +89,7 @@ def test_a_message_over_4_mib_is_cancelled(server: StockBatchServer) -> None:
         pytest.param(a_row(unknown=[1]), id="unknown field"),
     ],
 )
-def test_what_it_takes_though_it_is_odd(server: StockBatchServer, row: dict[str, Any]) -> None:
+def test_unusual_input_that_it_accepts(server: StockBatchServer, row: dict[str, Any]) -> None:
     answer = send(server, [array(row)])
 
     assert (answer.success, answer.received_chunks) == (True, 1)

@@ -20,7 +20,7 @@ def _metadata(value: str) -> list[tuple[str, str | bytes]]:
     return [("user-agent", "x"), ("authorization", value)]
 
 
-def test_without_tokens_everybody_may_read_everything() -> None:
+def test_without_tokens_every_call_may_read_everything() -> None:
     Access(token=None, tokens={}).grant(()).check("recruit")
 
 
@@ -33,7 +33,7 @@ def test_a_narrow_token_opens_its_domains() -> None:
     _access().grant(_metadata("bearer narrow")).check("recruit")
 
 
-def test_tokens_are_told_apart_without_being_kept() -> None:
+def test_a_grant_identifies_its_token_by_digest_only() -> None:
     assert _access().grant(_metadata("Bearer narrow")).token == DIGEST
 
 
@@ -43,7 +43,7 @@ def test_a_narrow_token_opens_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("value", ["Bearer wrong", "Bearer ", "wide", "Basic wide", ""])
-def test_any_other_token_is_refused(value: str) -> None:
+def test_any_other_token_is_rejected(value: str) -> None:
     with pytest.raises(Unauthenticated):
         _access().grant(_metadata(value))
 
@@ -61,7 +61,7 @@ def test_a_tokens_file_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"abc": ["recruit"]}', json.dumps({DIGEST: "recruit"})])
-def test_a_wrong_tokens_file_is_refused_with_its_name(tmp_path: Path, content: str) -> None:
+def test_an_invalid_tokens_file_is_rejected_by_name(tmp_path: Path, content: str) -> None:
     path = tmp_path / "tokens.json"
     path.write_text(content)
 
@@ -69,6 +69,6 @@ def test_a_wrong_tokens_file_is_refused_with_its_name(tmp_path: Path, content: s
         read_tokens(path)
 
 
-def test_a_missing_tokens_file_is_refused(tmp_path: Path) -> None:
+def test_a_missing_tokens_file_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="No such file"):
         read_tokens(tmp_path / "none.json")

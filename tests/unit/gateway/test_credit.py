@@ -21,7 +21,7 @@ def test_a_chunk_needs_a_chunk_and_all_its_bytes() -> None:
 
 
 @pytest.mark.parametrize(("chunks", "size"), [(-1, 0), (0, -1), (2**60, 0), (0, 2**62)])
-def test_senseless_credit_is_refused(chunks: int, size: int) -> None:
+def test_invalid_credit_is_rejected(chunks: int, size: int) -> None:
     with pytest.raises(InvalidRequest, match="credit"):
         _window().grant(chunks, size)
 

@@ -28,7 +28,7 @@ def _chunks(log_slice: LogSlice, **limits: int) -> list[pb.ConsumeChunk]:
 
 
 @given(st.sets(st.integers(1, 300), min_size=1, max_size=60), st.data())
-def test_frames_join_without_gaps_and_hold_everything_once(entries: set[int], data: st.DataObject) -> None:
+def test_frames_join_without_gaps_and_contain_everything_once(entries: set[int], data: st.DataObject) -> None:
     dead = data.draw(st.sets(st.sampled_from(sorted(entries)), max_size=len(entries)))
     alive = sorted(entries - dead)
     upto = max(entries) + data.draw(st.integers(0, 5))
@@ -49,7 +49,7 @@ def test_frames_join_without_gaps_and_hold_everything_once(entries: set[int], da
         assert len(chunk.job_ids) in (1, len(chunk.rows.positions))
 
 
-def test_frames_keep_to_their_bytes() -> None:
+def test_frames_stay_within_their_bytes() -> None:
     log_slice = _slice(list(range(1, 200)), [300, 301], 301)
 
     made = list(frames(log_slice, after=0, max_rows=1000, max_bytes=5000))

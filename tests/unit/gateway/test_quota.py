@@ -20,7 +20,7 @@ def take_all(quota: Quota, stack: ExitStack, caller: Caller) -> int:
     raise AssertionError("no end")
 
 
-def test_a_token_has_its_share_and_leaves_the_rest_to_others() -> None:
+def test_a_token_has_its_quota_and_leaves_the_rest_to_others() -> None:
     quota = Quota(LIMITS)
     with ExitStack() as stack:
         first, second = (take_all(quota, stack, Caller("10.0.0.1", token)) for token in "ab")
@@ -29,7 +29,7 @@ def test_a_token_has_its_share_and_leaves_the_rest_to_others() -> None:
     assert (first, second, third) == (3, 3, 3)
 
 
-def test_a_host_has_its_share_whatever_tokens_it_shows() -> None:
+def test_a_host_has_its_quota_with_any_tokens() -> None:
     quota = Quota(LIMITS)
     with ExitStack() as stack:
         taken = [take_all(quota, stack, Caller("10.0.0.1", token)) for token in "abcd"]
@@ -37,7 +37,7 @@ def test_a_host_has_its_share_whatever_tokens_it_shows() -> None:
     assert taken == [3, 3, 0, 0]
 
 
-def test_nobody_gets_more_than_there_are() -> None:
+def test_the_total_is_the_limit_of_all_hosts() -> None:
     quota = Quota(LIMITS)
     with ExitStack() as stack:
         taken = [take_all(quota, stack, Caller(f"10.0.0.{host}")) for host in range(3)]
@@ -45,7 +45,7 @@ def test_nobody_gets_more_than_there_are() -> None:
     assert taken == [6, 4, 0]
 
 
-async def test_what_ended_makes_room_and_is_forgotten() -> None:
+async def test_an_ended_call_frees_its_place_and_its_memory() -> None:
     quota = Quota(LIMITS)
     for number in range(1000):
         with quota.take(Caller(f"10.0.{number}.1", f"token {number}")):
@@ -67,5 +67,5 @@ async def test_what_ended_makes_room_and_is_forgotten() -> None:
         ("ipv4:nonsense:1", "nonsense"),
     ],
 )
-def test_a_host_is_told_from_its_port(peer: str, host: str) -> None:
+def test_a_host_is_separated_from_its_port(peer: str, host: str) -> None:
     assert host_of(peer) == host

@@ -59,7 +59,7 @@ async def test_what_was_dropped_is_read_again() -> None:
     assert reads.begun == [0, 1, 2, 3, 4, 5, 6, 5, 6]
 
 
-async def test_an_error_comes_in_its_turn() -> None:
+async def test_an_error_is_raised_at_its_step() -> None:
     ahead = ReadAhead(range(4), Reads(fail_at=2), depth=3)
 
     assert [await ahead.take(), await ahead.take()] == [(0, 0), (1, 10)]

@@ -39,7 +39,7 @@ from pc_worker.gateway.status import INTERNAL_ERROR, MOST_DETAILS, call_edge, st
         (DatabaseFailed, "INTERNAL"),
     ],
 )
-def test_every_error_has_the_status_that_tells_what_to_do(kind: type[errors.PcWorkerError], status: str) -> None:
+def test_every_error_has_its_status(kind: type[errors.PcWorkerError], status: str) -> None:
     assert status_of(kind("what")) is grpc.StatusCode[status]
 
 
@@ -65,7 +65,7 @@ async def _serve_one(behaviour: Callable[[bytes, grpc.aio.ServicerContext], Awai
 @pytest.mark.parametrize(
     "error", [KeyError("x"), RecursionError(), MemoryError(), ValueError("a\nb"), AssertionError()]
 )
-async def test_what_nobody_foresaw_is_one_sentence_and_in_the_log(
+async def test_an_unexpected_error_is_one_sentence_and_in_the_log(
     error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = CapturingLogger()
@@ -80,7 +80,7 @@ async def test_what_nobody_foresaw_is_one_sentence_and_in_the_log(
     assert [call.args for call in told.calls] == [("call_failed",)]
 
 
-async def test_a_sentence_reaches_the_client_in_one_short_line_whatever_it_quotes() -> None:
+async def test_any_sentence_reaches_the_client_as_one_short_line() -> None:
     async def refuses(_: bytes, __: grpc.aio.ServicerContext) -> None:
         raise errors.InvalidRequest("no \ud800 \0 such\nthing " + "x" * 100_000)
 
@@ -91,14 +91,14 @@ async def test_a_sentence_reaches_the_client_in_one_short_line_whatever_it_quote
     assert "\n" not in (ended.details() or "")
 
 
-async def test_an_abort_of_its_own_keeps_its_status() -> None:
+async def test_a_handlers_own_abort_keeps_its_status() -> None:
     async def aborts(_: bytes, context: grpc.aio.ServicerContext) -> None:
         await context.abort(grpc.StatusCode.NOT_FOUND, "not here")
 
     assert (await _serve_one(aborts)).code() is grpc.StatusCode.NOT_FOUND
 
 
-async def test_a_stream_that_breaks_never_ends_well_for_a_client_that_is_still_there() -> None:
+async def test_a_broken_stream_never_ends_with_ok_for_a_client_that_is_still_there() -> None:
     async def broken(_: bytes, context: grpc.aio.ServicerContext) -> None:
         async with call_edge(context, "Broken"):
             await context.write(b"a row")

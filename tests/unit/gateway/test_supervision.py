@@ -21,7 +21,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervision, "PAUSES_S", (0.0,))
 
 
-async def test_a_task_begins_again_however_it_ended() -> None:
+async def test_a_task_is_restarted_however_it_ended() -> None:
     begun, third = [0], asyncio.Event()
 
     async def work() -> None:
@@ -41,7 +41,7 @@ async def test_a_task_begins_again_however_it_ended() -> None:
     assert deaths("one that dies") == 2
 
 
-def test_a_thread_begins_again_until_it_has_ended_well() -> None:
+def test_a_thread_is_restarted_until_it_succeeds() -> None:
     tries: list[int] = []
     done = threading.Event()
 
@@ -57,7 +57,7 @@ def test_a_thread_begins_again_until_it_has_ended_well() -> None:
     assert (len(tries), deaths("a thread that dies")) == (3, 2)
 
 
-def test_pauses_grow_and_begin_anew_after_a_long_life(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pauses_grow_and_reset_after_a_long_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervision, "PAUSES_S", (1.0, 2.0, 3.0))
     now = [0.0]
     tell: Callable[[], float] = lambda: now[0]  # noqa: E731
@@ -76,7 +76,7 @@ def test_pauses_grow_and_begin_anew_after_a_long_life(monkeypatch: pytest.Monkey
     [(ConnectionResetError("cut"), [("connection_lost_unheard",)], 0), (KeyError("nobody foresaw it"), [], 1)],
     ids=repr,
 )
-async def test_a_lost_connection_that_nobody_waits_for_is_one_line(
+async def test_a_lost_connection_that_no_coroutine_waits_for_is_one_line(
     error: Exception,
     words: list[tuple[str]],
     told_by_asyncio: int,

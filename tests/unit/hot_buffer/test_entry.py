@@ -54,6 +54,6 @@ def test_an_entry_is_read_only_with_the_key_that_sealed_it() -> None:
             Entry.from_bytes(stored, short)
 
 
-def test_an_entry_of_no_rows_is_refused() -> None:
+def test_an_entry_without_rows_is_rejected() -> None:
     with pytest.raises(ValueError, match="at least one row"):
         build_entry("document", domain="d", epoch=UUID(int=1), nonce=1, first_position=1, rows=[])

@@ -39,7 +39,7 @@ def test_messages_are_filled_up_to_the_limit() -> None:
     assert MESSAGE_BYTES - 19_300 < len(chunks[0]) < MESSAGE_BYTES
 
 
-def test_no_message_holds_a_key_twice() -> None:
+def test_no_message_contains_a_key_twice() -> None:
     rows = [a_row(0, key="a"), a_row(1, key="b"), a_row(2, key="a"), a_row(3, key="a")]
 
     assert numbers(list(chunked(rows))) == [[0, 1], [2], [3]]

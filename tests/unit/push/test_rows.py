@@ -29,13 +29,13 @@ def test_every_field_arrives_under_its_name_with_its_value(domain: str, vector: 
     assert sent == PAYLOADS[domain] | {vector: [0.1, -2.5e-07, 1]}
 
 
-def test_the_json_is_utf8_without_blanks_or_escapes_and_keeps_the_vectors_text() -> None:
+def test_the_json_is_utf8_without_spaces_or_escapes_and_keeps_the_vectors_text() -> None:
     text = row_of("skill_dic", skill="데이터 🚀").json.decode()
 
     assert text == '{"skill":"데이터 🚀","position_category":"Backend","skill_vector":[0.1,-2.5e-07,1]}'
 
 
-def test_the_id_is_the_rows_uuid_whatever_the_source_had_as_a_key() -> None:
+def test_the_id_is_the_rows_uuid_for_any_key_of_the_source() -> None:
     assert json.loads(row_of("recruit", id="1-1-1-1-1").json)["id"] == ROW_ID
 
 
@@ -102,7 +102,7 @@ def test_every_fault_of_a_row_is_named() -> None:
         row_of("recruit", position=None, company_name=None)
 
 
-def test_a_row_that_no_message_can_hold_is_unfit() -> None:
+def test_a_row_too_large_for_a_message_is_unfit() -> None:
     assert len(row_of("candidate", moreinfo="x" * (MESSAGE_BYTES - 500)).json) < MESSAGE_BYTES
 
     with pytest.raises(UnfitValue, match="4,000,000"):

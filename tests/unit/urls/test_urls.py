@@ -106,7 +106,7 @@ WRONG_REDISES = [
 
 
 @pytest.mark.parametrize("text", DATABASES)
-def test_a_database_url_is_written_anew_without_loss(text: str) -> None:
+def test_a_database_url_is_formatted_without_loss(text: str) -> None:
     server = read_database_url(text)
 
     assert read_database_url(server.url) == server
@@ -114,7 +114,7 @@ def test_a_database_url_is_written_anew_without_loss(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", REDISES)
-def test_a_redis_url_is_written_anew_without_loss(text: str) -> None:
+def test_a_redis_url_is_formatted_without_loss(text: str) -> None:
     server = read_redis_url(text)
 
     assert read_redis_url(server.url) == server
@@ -122,7 +122,7 @@ def test_a_redis_url_is_written_anew_without_loss(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", WRONG_DATABASES)
-def test_a_wrong_database_url_is_refused_without_its_text(text: str) -> None:
+def test_a_wrong_database_url_is_rejected_without_its_text(text: str) -> None:
     with pytest.raises(WrongUrl) as refused:
         read_database_url(text)
 
@@ -131,7 +131,7 @@ def test_a_wrong_database_url_is_refused_without_its_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", WRONG_REDISES)
-def test_a_wrong_redis_url_is_refused_without_its_text(text: str) -> None:
+def test_a_wrong_redis_url_is_rejected_without_its_text(text: str) -> None:
     with pytest.raises(WrongUrl) as refused:
         read_redis_url(text)
 
@@ -139,7 +139,7 @@ def test_a_wrong_redis_url_is_refused_without_its_text(text: str) -> None:
     assert "\n" not in str(refused.value)
 
 
-def test_every_client_is_told_the_same_of_postgresql() -> None:
+def test_every_driver_gets_the_same_parameters_of_postgresql() -> None:
     server = read_database_url(
         "postgresql://u:p%40w@a:1,b/db?sslmode=verify-ca&sslrootcert=/ca&connect_timeout=9"
         "&options=-c%20search_path%3Dmine%2Cpublic"
@@ -161,7 +161,7 @@ def test_every_client_is_told_the_same_of_postgresql() -> None:
     assert libpq["options"] == "", "it is set in the session, which PgBouncer allows"
 
 
-def test_every_client_is_told_the_same_of_redis() -> None:
+def test_every_client_gets_the_same_parameters_of_redis() -> None:
     server = read_redis_url("rediss://u:p%40w@[::1]:6380/3?ssl_ca_certs=/ca")
 
     assert server.for_celery == "rediss://u:p%40w@[::1]:6380/3"
@@ -171,7 +171,7 @@ def test_every_client_is_told_the_same_of_redis() -> None:
     assert server.tls_for_celery["ssl_check_hostname"] is True
 
 
-def test_a_login_set_apart_goes_into_the_url() -> None:
+def test_a_separate_login_becomes_part_of_the_url() -> None:
     raw = "p@/#%[ ?&=ü"
 
     assert read_database_url("postgresql://h/db", user="u", password=raw).password == raw
@@ -180,7 +180,7 @@ def test_a_login_set_apart_goes_into_the_url() -> None:
 
 
 @pytest.mark.parametrize("given", [{"user": "v"}, {"password": "q"}])
-def test_a_login_in_both_places_is_refused(given: dict[str, str]) -> None:
+def test_a_login_in_both_places_is_rejected(given: dict[str, str]) -> None:
     for read, text in ((read_database_url, f"postgresql://u:{SECRET}@h/db"), (read_redis_url, f"redis://u:{SECRET}@h")):
         with pytest.raises(WrongUrl, match="remove one of them") as refused:
             read(text, **given)
@@ -188,7 +188,7 @@ def test_a_login_in_both_places_is_refused(given: dict[str, str]) -> None:
         assert SECRET not in str(refused.value)
 
 
-def test_odd_urls_never_show_the_password() -> None:
+def test_errors_about_random_urls_never_show_the_password() -> None:
     odd = random.Random(20)
     signs = string.punctuation + string.ascii_letters + string.digits + " \t\n\0é한\udc80"
     starts = ("postgresql://", "redis://", "rediss://", "unix://", "postgres:/", "mysql://", "", "sentinel://")

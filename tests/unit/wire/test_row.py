@@ -82,7 +82,7 @@ def test_document_row_equals_what_protobuf_itself_makes() -> None:
     assert row.SerializeToString() == message
 
 
-def test_stock_row_refuses_two_vectors() -> None:
+def test_a_stock_row_rejects_two_vectors() -> None:
     with pytest.raises(ValueError, match="one vector"):
         row_message("recruit", b"", [WirePassage(0, 0, b"")] * 2, "m@1")
 

@@ -47,7 +47,7 @@ def test_what_a_dead_process_had_open_is_not_counted_on(tmp_path: Path) -> None:
     assert "pcw_last 7.0" in exported(tmp_path)
 
 
-def test_processes_that_live_at_once_have_places_of_their_own(tmp_path: Path) -> None:
+def test_concurrent_processes_have_slots_of_their_own(tmp_path: Path) -> None:
     environment = {FOLDER_VARIABLE: str(tmp_path), "PYTHONPATH": str(PROJECT)}
     waiting = f"{COUNT}\nprint(flush=True); input()"
     processes = [
