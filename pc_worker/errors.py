@@ -34,7 +34,7 @@
     ├── AttemptsExhausted       the job has failed for good                   1   INTERNAL
     └── DatabaseFailed          PostgreSQL reports an internal error          1   INTERNAL
 
-The table is checked by a test. ``code`` is a class's name for machines, in snake case; it is stored with a failed job.
+The table is checked by a test. ``code`` is a class's name for machines, in snake case.
 Errors that never leave their module (a bad cell, a damaged sidecar) stay there; the reader, a library of its own, has
 ``pc_worker.reader.errors``, which ``services.sources`` translates. Every class keeps all its arguments in ``args``:
 Celery rebuilds errors from them.

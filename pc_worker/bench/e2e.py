@@ -23,6 +23,7 @@ from pc_worker.bench.own_folder import own_folder
 from pc_worker.domains import get_domain
 from pc_worker.embedded import start_servers
 from pc_worker.encoding.models.folder import find_model
+from pc_worker.model import DEFAULT_CHUNK_ROWS
 from pc_worker.samples import write_samples
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.messages import next_chunks
@@ -33,7 +34,7 @@ from pc_worker.services.models.seed import active_model_of, seed_domains
 from pc_worker.settings import Settings
 from pc_worker.store.db.migrations import migrate, read_migrations
 
-ROWS = 300
+ROWS = DEFAULT_CHUNK_ROWS
 
 PLAIN = "CREATE TABLE IF NOT EXISTS plain (id text PRIMARY KEY, payload jsonb, vector vector)"
 UPSERT = """

@@ -13,7 +13,7 @@ from psycopg2.extras import execute_values
 from pc_worker.bench import BenchResult, Figure
 from pc_worker.bench.own_folder import own_folder
 from pc_worker.embedded import start_servers
-from pc_worker.model import ChunkSpec, Job, Lease, LogBatch, PassageVector, RowWrite, Tally
+from pc_worker.model import DEFAULT_CHUNK_ROWS, ChunkSpec, Job, Lease, LogBatch, PassageVector, RowWrite, Tally
 from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.db.migrations import migrate, read_migrations
@@ -25,7 +25,7 @@ from pc_worker.store.rows import merge
 from pc_worker.store.search.terms import row_terms
 from pc_worker.wiring import MIGRATIONS
 
-CHUNK = 300
+CHUNK = DEFAULT_CHUNK_ROWS
 #: dimension → rows: of the built-in model, and of the vectors that the stock domains bring.
 SIZES = {384: 12_000, 1536: 4_800}
 

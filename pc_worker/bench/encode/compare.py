@@ -15,10 +15,11 @@ from pc_worker.bench import BenchResult, Figure
 from pc_worker.bench.encode.contender import BASELINE, Answer, contend
 from pc_worker.bench.encode.texts import mixed_texts, skills_texts
 from pc_worker.encoding import Vectors, compared
+from pc_worker.model import DEFAULT_CHUNK_ROWS
 
 BACKENDS = ("onnx", "onnx-int8", "torch")
 MIXED, SKILLS = "mixed", "skills"
-CHUNK = 300  # rows
+CHUNK = DEFAULT_CHUNK_ROWS
 ROUNDS = 3
 PATIENCE_S = 600  # a contender that does not answer for so long is lost
 

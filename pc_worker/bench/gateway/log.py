@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pc_worker.hot_buffer import Entry, build_entry
+from pc_worker.model import DEFAULT_CHUNK_ROWS
 from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.wire import WirePassage, row_head, row_message
 
-CHUNK_ROWS = 300
+CHUNK_ROWS = DEFAULT_CHUNK_ROWS
 MODEL = "bench@1"
 EPOCH = UUID(int=1)
 #: About what a docstring or a short job posting has.

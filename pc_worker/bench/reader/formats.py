@@ -20,8 +20,9 @@ from typing import Any
 
 from pc_worker.bench.processor import processor
 from pc_worker.bench.reader.probe import Peak
+from pc_worker.model import DEFAULT_CHUNK_ROWS
 
-_CHUNK = 300
+_CHUNK = DEFAULT_CHUNK_ROWS
 _CUTS = 12
 _REPEATS = 2
 _WORDS = ("lorem", "ipsum", "dolor", "sit", "amet", "consectetur", "데이터", "엔지니어", "adipiscing", "elit")

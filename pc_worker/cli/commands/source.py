@@ -12,10 +12,11 @@ from pc_worker.cli.output import print_json, print_json_line, print_table
 from pc_worker.cli.reading import reading_options
 from pc_worker.domains import Options, domain_names, get_domain, resolve
 from pc_worker.errors import SchemaMismatch
+from pc_worker.model import DEFAULT_CHUNK_ROWS
 from pc_worker.reader import Limits, Table
 from pc_worker.services.sources import Sources, read_options, rejecting
 
-ROWS_AT_ONCE = 300
+ROWS_AT_ONCE = DEFAULT_CHUNK_ROWS
 
 
 @click.command("inspect")

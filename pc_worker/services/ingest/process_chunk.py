@@ -63,12 +63,26 @@ def process_chunk(
         return {"result": lease}
     began, clock = time.monotonic(), StageClock()
     try:
-        written = _write(services, lease, clock)
+        written = _attempt(services, lease, clock, overruns=overruns)
     except Fenced:
         return {"result": "gone"}
+    with clock.stage("push"):
+        push_written(services, get_domain(lease.job.domain), written)
+    analyze_after_growth(services.database, written.outcome.log_batch)
+    clock.observe(lease.job.domain)
+    CHUNK_SECONDS.labels(domain=lease.job.domain).observe(time.monotonic() - began)
+    return _summary(lease, written)
+
+
+def _attempt(services: Services, lease: Lease, clock: StageClock, *, overruns: tuple[type[Exception], ...]) -> Written:
+    """Write the chunk; record an error as the job's end or as a failure of the chunk, and raise it."""
+    try:
+        return _write(services, lease, clock)
+    except Fenced:
+        raise
     except (SourceRejected, InvalidRequest) as exc:  # a retry would fail, too
         with services.database.transaction() as cursor:
-            jobs.fail_job(cursor, job_id, str(exc))
+            jobs.fail_job(cursor, lease.job.job_id, str(exc))
         raise
     except Exception as exc:
         # A chunk that needs too much time or memory keeps its lease: the next attempt then counts this one as a crash.
@@ -77,12 +91,6 @@ def process_chunk(
         raise
     finally:
         _unlock(services, lease)
-    with clock.stage("push"):
-        push_written(services, get_domain(lease.job.domain), written)
-    analyze_after_growth(services.database, written.outcome.log_batch)
-    clock.observe(lease.job.domain)
-    CHUNK_SECONDS.labels(domain=lease.job.domain).observe(time.monotonic() - began)
-    return _summary(lease, written)
 
 
 def _summary(lease: Lease, written: Written) -> dict[str, Any]:
