@@ -18,7 +18,7 @@ from pc_worker.services.ingest.embed import Embedder
 from pc_worker.services.ingest.prepare import Candidate, Cleaned, Ready, RowContext, prepare_rows
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger.dead_letters import insert_dead_letters
-from pc_worker.store.log.append import append_log
+from pc_worker.store.log import append
 from pc_worker.store.models.model_switch import lock_domain
 from pc_worker.store.rows import forget_marks, merge
 from pc_worker.store.rows.identities import known_row_ids, row_ids
@@ -230,7 +230,7 @@ def _tally(work: Work, found: Found, decided: Decided, embedder: Embedder) -> Ta
 def _append_log(cursor: Cursor, work: Work, decided: Decided) -> LogBatch | None:
     """Take positions and check, under the domain's lock, that no written row was forgotten meanwhile."""
     ids, model_id = [row.row_id for row in decided.rows], work.context.model.model_id
-    log_batch = append_log(cursor, domain=work.domain, ids=ids, job_id=work.job.job_id, model_id=model_id)
+    log_batch = append.append_log(cursor, domain=work.domain, ids=ids, job_id=work.job.job_id, model_id=model_id)
     written: dict[str, UUID | None] = {row.key: row.row_id for row in decided.rows}
     written |= dict.fromkeys(_keys_of_letters(work, decided.letters))
     if written and log_batch is None:

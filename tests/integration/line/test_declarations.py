@@ -172,6 +172,6 @@ def test_doctor_says_so(line: Line, declare: Declare, embedded_servers: Embedded
     removed = next(finding for finding in diagnose(settings) if finding.check == "domains")
 
     assert (changed.ok, "2 dimensions" in changed.found) == (False, True)
-    assert (removed.ok, "declared no longer" in removed.found) == (True, True)
+    assert (removed.ok, "no longer declared" in removed.found) == (True, True)
     with pytest.raises(UnknownDomain):
         get_domain(NAME)
