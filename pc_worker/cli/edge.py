@@ -18,7 +18,7 @@ from pc_worker.installation import default_home
 INTERRUPTED = 130
 #: An argument may have 128 KiB; an error message is shorter.
 MOST_CHARS = 5_000
-#: Tracebacks of unexpected errors are kept in HOME, in a file of about this size.
+#: Tracebacks of internal errors are kept in HOME, in a file of about this size.
 LOG = Path("logs", "errors.log")
 LOG_BYTES = 1 << 20
 CREDENTIALS = re.compile(r"://\S*@")

@@ -1,8 +1,8 @@
-"""Reads tables out of files nobody has to trust: by chunk, in flat memory, executing nothing.
+"""Reads tables from untrusted files: by chunk, in flat memory, executing nothing.
 
 A library of its own: it imports nothing from the rest of the package. See ``docs/explanation/reader.md``.
 
-What opens files is loaded when it is first asked for: whoever only looks at values does without.
+The modules that open files are imported when they are first used: code that only needs values does without.
 """
 
 from __future__ import annotations

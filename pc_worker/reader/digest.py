@@ -16,13 +16,13 @@ ALGORITHM = "blake3"
 _UNNAMED = "sha256"
 #: Bytes of a file from which on a thread costs less than it saves.
 _WORTH_A_THREAD = 16 << 20
-#: Pieces that may wait to be hashed: they are held in memory.
+#: Parts that may wait to be hashed: they are held in memory.
 _WAITING = 4
 _MAKERS: dict[str, Callable[[], Any]] = {ALGORITHM: blake3, _UNNAMED: hashlib.sha256}
 
 
 def algorithm_of(digest: str) -> str | None:
-    """The name of the algorithm that made ``digest``, None if it is none that is known here."""
+    """Return the name of the algorithm that made ``digest``, None if it is none that is known here."""
     name, colon, _ = digest.partition(":")
     algorithm = name if colon else _UNNAMED
     return algorithm if algorithm in _MAKERS else None
@@ -32,7 +32,7 @@ class Hash:
     """A digest in the making.
 
     Args:
-        algorithm: Its name, one that ``algorithm_of`` gives.
+        algorithm: Its name, one that ``algorithm_of`` returns.
     """
 
     def __init__(self, algorithm: str = ALGORITHM) -> None:
@@ -46,7 +46,7 @@ class Hash:
         """End what works on the digest, if anything does."""
 
     def text(self) -> str:
-        """The digest of all that was given."""
+        """Return the digest of all that was given."""
         digest: str = self._state.hexdigest()
         return digest if self._algorithm == _UNNAMED else f"{self._algorithm}:{digest}"
 
@@ -55,7 +55,7 @@ class ThreadedHash(Hash):
     """A digest made by a thread of its own, so that a second processor hashes while the file is judged.
 
     BLAKE3 does not hold the interpreter's lock, nor does reading a file: the two threads meet while the caller
-    reads its next piece. Call ``stop`` when it is not needed any more.
+    reads its next part. Call ``stop`` when it is not needed any more.
     """
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class ThreadedHash(Hash):
             self._room.put(None)
 
     def update(self, data: bytes | memoryview) -> None:
-        """Take the next bytes, which nobody may change; wait while too many pieces are not hashed yet."""
+        """Take the next bytes, which no process may change; wait while too many parts are not hashed yet."""
         self._room.get()
         self._pieces.put(data)
 

@@ -34,14 +34,14 @@ class Refused(Exception):
         self.row = row
 
     def __str__(self) -> str:
-        """One clear line: the kind, the reason and the place."""
+        """Return one clear line: the kind, the reason and the place."""
         places = (("byte", self.offset), ("column", self.column), ("row", self.row))
         where = ", ".join(f"{name} {value}" for name, value in places if value is not None)
         return f"{self.kind}: {self.reason}" + (f" (at {where})" if where else "")
 
 
 class NoCell(Refused):
-    """A column of Python objects holds one that is no cell; whoever knows the column's label says so by ``of``.
+    """A column of Python objects holds one that is not a cell; code that knows the column's label adds it by ``of``.
 
     Attributes:
         number: Number of the column in its block.
@@ -54,11 +54,11 @@ class NoCell(Refused):
         self.number, self.what = number, what
 
     def __str__(self) -> str:
-        """One clear line; the reason names the place."""
+        """Return one clear line; the reason names the place."""
         return f"{self.kind}: {self.reason}"
 
     def of(self, label: str) -> NoCell:
-        """The same, for the column of this label."""
+        """Return the same, for the column of this label."""
         return NoCell(self.number, self.row or 0, self.what, label)
 
 
@@ -71,25 +71,25 @@ class SourceChanged(Exception):
         self.reason = reason
 
     def __str__(self) -> str:
-        """One clear line naming the file."""
+        """Return one clear line naming the file."""
         return f"{self.path} changed while it was read ({self.reason}); ingest it again"
 
 
 def broken(reason: str, offset: int | None = None) -> Refused:
-    """A refusal of a stream that no correct writer produces."""
+    """Return the error for a stream that no correct writer produces."""
     return Refused("broken", reason, offset)
 
 
 def unsafe(reason: str, offset: int | None = None) -> Refused:
-    """A refusal of something that would run code, or that hides what it does."""
+    """Return the error for something that would run code, or that hides what it does."""
     return Refused("unsafe", reason, offset)
 
 
 def over_limit(reason: str, offset: int | None = None) -> Refused:
-    """A refusal because a budget is spent."""
+    """Return an error because a budget is spent."""
     return Refused("over a limit", reason, offset)
 
 
 def not_a_table(reason: str) -> Refused:
-    """A refusal of a well-formed file whose content is no table."""
+    """Return the error for a well-formed file whose content is no table."""
     return Refused("not a table", reason)

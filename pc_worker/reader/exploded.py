@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _NUMBERED = re.compile(r"(?P<prefix>.*?)(?P<number>0|[1-9][0-9]{0,5})", re.DOTALL)
-#: Fewer columns than these are told by nobody to be a vector; they may still be named as one.
+#: Fewer columns than these are not detected as a vector; the user may still name them as one.
 _LEAST = 16
 
 
@@ -26,7 +26,7 @@ class ExplodedVector:
 
 
 def exploded_vectors(columns: Iterable[tuple[str, str]]) -> tuple[ExplodedVector, ...]:
-    """The vectors that are spread over ``columns``, which are pairs of name and kind."""
+    """Return the vectors that are spread over ``columns``, which are pairs of name and kind."""
     numbers: dict[str, list[str]] = defaultdict(list)
     for name, kind in columns:
         if kind == "float" and (found := _NUMBERED.fullmatch(name)):
@@ -36,7 +36,7 @@ def exploded_vectors(columns: Iterable[tuple[str, str]]) -> tuple[ExplodedVector
 
 
 def exploded_columns(pattern: str, names: Sequence[str]) -> tuple[str, ...]:
-    """Those of ``names`` that are ``pattern``'s prefix and a number, by number; none if a number is left out."""
+    """Return those of ``names`` that are ``pattern``'s prefix and a number, by number; none if a number is left out."""
     prefix = pattern.removesuffix("*")
     found = {}
     for name in names:

@@ -30,7 +30,7 @@ class ColumnReport:
     Attributes:
         column: Name, kind and dimension.
         samples: Up to three different cells that are not null, in normal form, cut to be read at a glance.
-        stored_bytes: About how many bytes of the file it takes; 0 where columns cannot be told apart.
+        stored_bytes: About how many bytes of the file it takes; 0 where columns cannot be distinguished.
     """
 
     column: Column
@@ -44,7 +44,7 @@ class Inspection:
 
     Attributes:
         verdict: ``readable``, or why it is refused in one line.
-        refusal: The refusal, None if the file is readable.
+        error: The error, None if the file is readable.
         container, rows, protocol, writer: See ``Table``; None or 0 if refused.
         columns: The columns in order.
         details: See ``Table``.
@@ -53,7 +53,7 @@ class Inspection:
     path: str
     size: int
     verdict: str
-    refusal: Refused | None = None
+    error: Refused | None = None
     container: str | None = None
     rows: int = 0
     protocol: int | None = None
@@ -72,12 +72,12 @@ class Inspection:
         return exploded_vectors((report.column.name, report.column.kind) for report in self.columns)
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as one JSON document."""
+        """Return all of it as one JSON document."""
         return {
             "path": self.path,
             "size": self.size,
             "verdict": self.verdict,
-            "refused": None if self.refusal is None else _refusal(self.refusal),
+            "refused": None if self.error is None else _refusal(self.error),
             "container": self.container,
             "rows": self.rows,
             "protocol": self.protocol,
@@ -119,7 +119,7 @@ def inspect_file(
     fd: int | None = None,
     options: ReadOptions = _NO_OPTIONS,
 ) -> Inspection:
-    """What the file at ``path`` holds; a refused file is an answer here, not an error.
+    """Return what the file at ``path`` holds; a refused file is an answer here, not an error.
 
     Raises:
         SourceChanged: If the file changes meanwhile.
@@ -145,7 +145,7 @@ def inspect_file(
 
 
 def _cells(table: Table) -> Mapping[str, Sequence[object]]:
-    """The first rows' cells by column; none of a column that cannot be read, which only its use would refuse."""
+    """Return the first rows' cells by column; none of a column that cannot be read, which only its use would refuse."""
     try:
         return table.read(0, _SAMPLE_ROWS).columns
     except Refused as error:

@@ -24,7 +24,7 @@ _TYPES: dict[type, str] = {
 
 
 def sample_ranges(rows: int) -> list[tuple[int, int]]:
-    """Which rows are looked at: the first, and some blocks spread evenly, the same for the same number of rows."""
+    """Return the sampled rows: the first, and some blocks spread evenly; equal for equal numbers of rows."""
     ranges = [(0, min(rows, _FIRST))]
     for number in range(1, _BLOCKS + 1):
         start = rows * number // (_BLOCKS + 1)
@@ -34,7 +34,7 @@ def sample_ranges(rows: int) -> list[tuple[int, int]]:
 
 
 def judge_columns(names: Sequence[str], rows: int, read: ReadCells) -> dict[str, tuple[str, int | None]]:
-    """The kind of each named column, and the length of its vectors if it is one of vectors.
+    """Return the kind of each named column, and the length of its vectors if it is one of vectors.
 
     All columns are read at once, as a row that is a dict is decoded whole for any of its keys, but of a wide table only
     a few rows at a time.

@@ -37,7 +37,7 @@ class Limits:
     opcodes: int = 1_500_000
     #: Lists, tuples, dicts, references and parts that are held at once while the file is indexed: 0.8 kB each at most.
     nodes: int = 300_000
-    #: Streams without content that a compressed file may consist of: each costs time and gives nothing.
+    #: Streams without content that a compressed file may consist of: each costs time and return nothing.
     empty_streams: int = 1000
     #: Nesting of lists, tuples and dicts in a cell, and of parts in the skeleton.
     depth: int = 60

@@ -1,4 +1,4 @@
-"""The normal form of a cell: the JSON value that stands for it in `rows` and dead letters."""
+"""The normal form of a cell: the JSON value that is for it in `rows` and dead letters."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 
 
 def normal(value: object) -> Json:
-    """The normal form of one cell.
+    """Return the normal form of one cell.
 
-    Gives None, bool, int, a finite float, str, list or dict with text keys. None, NaN, NaT and MISSING become
-    None; infinities the words ``Infinity`` and ``-Infinity``; bytes base64; moments and spans ISO 8601.
+    Returns None, bool, int, a finite float, str, list or dict with text keys. None, NaN, NaT and MISSING become
+    None; infinities the words ``Infinity`` and ``-Infinity``; bytes base64; timestamps and durations ISO 8601.
 
     Raises:
-        TypeError: If ``value`` is of a type that no reader of this package gives.
+        TypeError: If ``value`` is of a type that no reader of this package returns.
     """
     rule = _RULES.get(type(value))
     if rule is not None:
@@ -79,7 +79,7 @@ def _key(key: object) -> str:
 
 
 def label_text(label: object) -> str:
-    """A label (column name or dict key) as text: what ``str`` gives for the value pandas would hold."""
+    """Return a label (column name or dict key) as text: what ``str`` returns for the value pandas would hold."""
     return words(label)
 
 
@@ -145,7 +145,7 @@ _RULES: dict[type, Callable[..., Json]] = {
 #: Types that come in families; asked only when the exact type is not in the table.
 _GENERAL: tuple[tuple[type, Callable[..., Json]], ...] = (
     (np.generic, _scalar),
-    (dt.datetime, dt.datetime.isoformat),  # Arrow gives subclasses
+    (dt.datetime, dt.datetime.isoformat),  # Arrow returns subclasses
     (dt.timedelta, _timedelta),
     (np.ndarray, _array),
     (Mapping, _mapping),

@@ -40,10 +40,10 @@ def open_table(
 
     Args:
         path: The file; also names it in messages.
-        spool: An existing folder for indexes and unpacked files, readable by whoever may read the tables.
+        spool: An existing folder for indexes and unpacked files, readable by everyone who may read the tables.
         limits: Budgets; passing one refuses the file.
         fd: An open descriptor of the file, used instead of opening ``path``; the caller keeps its own.
-        options: What is said about the file instead of being found out.
+        options: What is specified about the file instead of being found out.
 
     Raises:
         Refused: If the file is unsafe, broken, no table, or over a limit; before any row is given.
@@ -139,7 +139,7 @@ def _closing_in_trouble(content: Source) -> Iterator[None]:
 
 
 def _content(place: Place, limits: Limits) -> tuple[Source, Callable[[], str]]:
-    """Return the file to read, the source itself or its unpacked copy, and what gives the source's digest after it.
+    """Return the file to read, the source itself or its unpacked copy, and what returns the source's digest after it.
 
     Each byte is read once: what the pass over the content, or the unpacking, reads is hashed.
     """

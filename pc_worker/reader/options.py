@@ -18,7 +18,7 @@ _DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe":
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
-    """What is said about a file instead of being found out; formats that have no use for one leave it alone.
+    """What is specified about a file instead of being found out; formats that have no use for one leave it alone.
 
     Attributes:
         delimiter: The character between the cells of a text table.
@@ -47,7 +47,7 @@ class ReadOptions:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the options from what ``to_dict`` returned; absent keys are as if the user had not said them."""
+        """Return the options from what ``to_dict`` returned; absent keys are as if the user had not given them."""
         return cls(**{name: values.get(name) for name in ("delimiter", "encoding", "sheet")})
 
 

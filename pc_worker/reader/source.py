@@ -68,7 +68,7 @@ class Source:
         return self._fd
 
     def read(self, offset: int, length: int) -> bytes:
-        """Exactly ``length`` bytes from ``offset``.
+        """Return exactly ``length`` bytes from ``offset``.
 
         Raises:
             Refused: If the range does not lie in the file.
@@ -93,11 +93,11 @@ class Source:
         return b"".join(parts)
 
     def begin_digest(self) -> None:
-        """From now on hash what is read, so that a pass over the file gives its digest without a second one."""
+        """Start to hash what is read, so that a pass over the file returns its digest without a second one."""
         self._hash, self._hashed = hash_beside(self.size), 0
 
     def end_digest(self) -> str:
-        """The digest of the whole content; reads what nobody read since ``begin_digest``."""
+        """Return the digest of the whole content; reads what was not read since ``begin_digest``."""
         state = self._hash or Hash()
         self._hash_file(state, self._hashed, self.size)
         self._hash = None
@@ -112,7 +112,7 @@ class Source:
         self._hashed = offset + len(data)
 
     def digest(self, algorithm: str = ALGORITHM) -> str:
-        """The digest of the content; reads the whole file in steps."""
+        """Return the digest of the content; reads the whole file in steps."""
         state = Hash(algorithm)
         self._hash_file(state, 0, self.size)
         return state.text()
@@ -122,7 +122,7 @@ class Source:
             state.update(self._read(offset, min(_DIGEST_STEP, stop - offset)))
 
     def check_unchanged(self, digest: str | None = None) -> None:
-        """Check that nobody wrote to the file since it was opened.
+        """Check that no process wrote to the file since it was opened.
 
         With a ``digest``, a mere change of owner, mode or links is forgiven when the content is the same.
 
@@ -138,7 +138,7 @@ class Source:
         raise SourceChanged(self.path, "its size, time or content is another")
 
     def close(self) -> None:
-        """Give the descriptor back; reading is an error afterwards."""
+        """Return the descriptor back; reading is an error afterwards."""
         if self._hash is not None:
             self._hash.stop()
             self._hash = None

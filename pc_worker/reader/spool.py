@@ -17,7 +17,7 @@ from typing import IO
 from pc_worker.reader.index.sidecar import ColumnNote, Notes
 from pc_worker.reader.source import Source
 
-#: What the spool may hold of one source beside its index.
+#: What the spool may hold of one source next to its index.
 COPIES = ("unpacked", "arrow")
 #: Letters of the name that the copies of one making have.
 _TOKEN = 16
@@ -29,12 +29,12 @@ _WRITING = ".writing-"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a file's index and copies stand in the spool.
+    """Where a file's index and copies are in the spool.
 
-    Path, size and time tell which index to look at, not whether it is of the file as it is now: that is checked, by
+    Path, size and time identify which index to look at, not whether it is of the file as it is now: that is checked, by
     content if need be. Copies are found through an index only: ``copies`` is its own name for them, so that none is
-    ever taken for a copy of what stood at the same path before. ``variant`` tells readings of one file by different
-    options apart. ``part_of`` is the file name of the copy that the source itself is: what is kept of it has names that
+    ever taken for a copy of what was at the same path before. ``variant`` separates readings of one file with different
+    options. ``part_of`` is the file name of the copy that the source itself is: what is kept of it has names that
     begin with it, so that it is found and removed together with the copy.
     """
 
@@ -52,7 +52,7 @@ class Place:
     def new_copies(self) -> Iterator[Place]:
         """Yield the place for copies that are about to be made; if that fails, none of them is left.
 
-        A locked file tells other processes that the copies are being made. What a process left that was killed
+        A locked file shows other processes that the copies are being made. What a process left that was killed
         meanwhile is not locked, and is removed here.
         """
         self._remove_leftovers()

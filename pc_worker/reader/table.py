@@ -39,7 +39,7 @@ class Batch:
     Attributes:
         start: Number of the first row.
         columns: Cells by column name. ``MISSING`` where a row of a list of dicts lacks the key. NaT and ``pandas.NA``
-            are None; arrays are ``numpy.ndarray``; moments and spans are ``datetime`` and ``timedelta`` where those
+            are None; arrays are ``numpy.ndarray``; timestamps and durations are ``datetime`` and ``timedelta`` if those
             are exact, else ``Timestamp`` and ``Timedelta``.
     """
 
@@ -52,7 +52,7 @@ class Batch:
         return self._rows
 
     def normal_row(self, i: int) -> dict[str, Json]:
-        """Row ``i`` of this batch (from 0) in normal form; keys that the row lacks are left out."""
+        """Return row ``i`` of this batch (from 0) in normal form; keys that the row lacks are left out."""
         if self._by_row is not None:
             return {name: normal(cell) for name, cell in self._by_row[i] if cell is not MISSING}
         cells = ((name, cells[i]) for name, cells in self.columns.items())
@@ -68,15 +68,15 @@ class Rows(Protocol):
     writer: str | None
 
     def stored_bytes(self) -> dict[str, int]:
-        """About how many bytes of the file each column takes."""
+        """Return about how many bytes of the file each column takes."""
         ...
 
     def read(self, start: int, stop: int, columns: Sequence[str]) -> dict[str, Sequence[object]]:
-        """Cells of rows ``start`` up to ``stop`` of the named columns."""
+        """Return the cells of rows ``start`` up to ``stop`` of the named columns."""
         ...
 
     def close(self) -> None:
-        """Give back what is open."""
+        """Return back what is open."""
         ...
 
 
@@ -108,7 +108,7 @@ class Table:
         self._digests = {fingerprint.digest}
 
     def read(self, start: int, stop: int, columns: Collection[str] | None = None) -> Batch:
-        """Rows ``start`` up to ``stop`` (cut to the table), of all columns or of those named.
+        """Return rows ``start`` up to ``stop`` (cut to the table), of all columns or of those named.
 
         Raises:
             SourceChanged: If the file is no longer the one that was indexed.
@@ -134,7 +134,7 @@ class Table:
         return names
 
     def is_of(self, expected: Fingerprint) -> bool:
-        """Whether the file is the one that ``expected`` was taken of, also if its digest is of another algorithm.
+        """Return whether the file is the one that ``expected`` is of, also if its digest is of another algorithm.
 
         Raises:
             OSError, SourceChanged: If the file has to be read for it and cannot be.
@@ -152,11 +152,11 @@ class Table:
         return self._rows.writer
 
     def stored_bytes(self) -> dict[str, int]:
-        """About how many bytes of the (decompressed) file each column takes."""
+        """Return about how many bytes of the (decompressed) file each column takes."""
         return self._rows.stored_bytes()
 
     def close(self) -> None:
-        """Give back the descriptors; reading is an error afterwards."""
+        """Return back the descriptors; reading is an error afterwards."""
         self._rows.close()
         self._source.close()
 
@@ -188,7 +188,7 @@ class SparseCells(Sequence[object]):
 
 
 def dict_cells(rows: Sequence[Any], names: Sequence[str]) -> dict[str, Sequence[object]]:
-    """Rows that are dicts as cells by column; keys that are no text are matched by their text.
+    """Return rows that are dicts as cells by column; keys that are no text are matched by their text.
 
     The work grows with the cells that the rows have, not with rows times columns: each row may have keys of its own.
     """
@@ -209,7 +209,7 @@ def dict_cells(rows: Sequence[Any], names: Sequence[str]) -> dict[str, Sequence[
 
 
 def _by_row(cells: Mapping[str, Sequence[object]], rows: int) -> list[list[tuple[str, object]]] | None:
-    """The cells of each row that has them, by name; None unless most rows lack most of their columns."""
+    """Return the cells of each row that has them, by name; None unless most rows lack most of their columns."""
     if not any(found.__class__ is SparseCells for found in cells.values()):
         return None
     by_row: list[list[tuple[str, object]]] = [[] for _ in range(rows)]

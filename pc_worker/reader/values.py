@@ -1,4 +1,4 @@
-"""Inert values that stand for what plain Python cannot hold: nanoseconds, far years, intervals, periods."""
+"""Inert values that are for what plain Python cannot hold: nanoseconds, far years, intervals, periods."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ MISSING: Final = _Missing.MISSING
 @final
 @dataclass(frozen=True, slots=True)
 class Timestamp:
-    """A moment that ``datetime`` cannot hold: ``ticks`` of ``unit`` since 1970 in UTC, shown in ``zone``."""
+    """A timestamp that ``datetime`` cannot hold: ``ticks`` of ``unit`` since 1970 in UTC, shown in ``zone``."""
 
     ticks: int
     unit: str
     zone: dt.tzinfo | None = None
 
     def isoformat(self) -> str:
-        """The text that ``pandas.Timestamp.isoformat`` gives."""
+        """Return the text that ``pandas.Timestamp.isoformat`` returns."""
         seconds, ticks = divmod(self.ticks, TICKS[self.unit])
         nanoseconds = ticks * (TICKS["ns"] // TICKS[self.unit])
         days, second = divmod(seconds, _SECONDS_PER_DAY)
@@ -55,7 +55,7 @@ class Timestamp:
 
 
 def _within_calendar(days: int) -> tuple[int, int]:
-    """Days since 1970 as whole cycles and a day that ``datetime`` holds, in the same age of time zones if it can be."""
+    """Return days since 1970 as cycles and a day that ``datetime`` holds, in the same era of zones if possible."""
     if _FIRST_DAY < days < _LAST_DAY:
         return 0, days
     start = 0 if days > 0 else _FIRST_DAY + _CYCLE_DAYS  # zones had no rules yet in the years 401 to 800
@@ -79,13 +79,13 @@ class Timedelta:
     unit: str
 
     def isoformat(self) -> str:
-        """The text that ``pandas.Timedelta.isoformat`` gives."""
+        """Return the text that ``pandas.Timedelta.isoformat`` returns."""
         seconds, ticks = divmod(self.ticks, TICKS[self.unit])
         return span_text(seconds, ticks * (TICKS["ns"] // TICKS[self.unit]))
 
 
 def span_text(seconds: int, nanoseconds: int) -> str:
-    """ISO 8601 text of a span, in pandas' form: whole days (may be negative), then hours to seconds."""
+    """Return the ISO 8601 text of a duration, in pandas' form: whole days (may be negative), then hours to seconds."""
     days, second = divmod(seconds, _SECONDS_PER_DAY)
     hours, second = divmod(second, 3600)
     minutes, second = divmod(second, 60)
@@ -103,14 +103,14 @@ class Interval:
     closed: str
 
     def __str__(self) -> str:
-        """The text that ``str(pandas.Interval)`` gives."""
+        """Return the text that ``str(pandas.Interval)`` returns."""
         opening = "[" if self.closed in ("left", "both") else "("
         closing = "]" if self.closed in ("right", "both") else ")"
         return f"{opening}{words(self.left)}, {words(self.right)}{closing}"
 
 
 def words(value: object) -> str:
-    """What ``str`` gives for the value that pandas would hold."""
+    """Return what ``str`` returns for the value that pandas would hold."""
     if isinstance(value, dt.datetime | Timestamp):
         return value.isoformat().replace("T", " ", 1)
     if isinstance(value, Timedelta):
@@ -121,7 +121,7 @@ def words(value: object) -> str:
 
 
 def _span_words(span: Timedelta) -> str:
-    """A span as ``str(pandas.Timedelta)`` writes it: ``1 days 02:03:04.000000005``."""
+    """Return a span as ``str(pandas.Timedelta)`` writes it: ``1 days 02:03:04.000000005``."""
     seconds, ticks = divmod(span.ticks, TICKS[span.unit])
     days, second = divmod(seconds, _SECONDS_PER_DAY)
     fraction = _fraction(ticks * (TICKS["ns"] // TICKS[span.unit]))
@@ -138,14 +138,14 @@ class Period:
     frequency: str
 
     def __str__(self) -> str:
-        """The text that ``str(pandas.Period)`` gives."""
+        """Return the text that ``str(pandas.Period)`` returns."""
         import pandas as pd  # only files with periods need pandas' calendar
 
         return str(pd.Period(ordinal=self.ordinal, freq=self.frequency))
 
 
 def moment(ticks: int, unit: str, zone: dt.tzinfo | None) -> dt.datetime | Timestamp | None:
-    """The moment ``ticks`` of ``unit`` after 1970 UTC in ``zone``: a ``datetime`` where that is exact, None for NaT."""
+    """Return the timestamp ``ticks`` of ``unit`` after 1970 UTC in ``zone``: a ``datetime`` if exact, None for NaT."""
     if ticks == NAT:
         return None
     micros, rest = divmod(ticks * (TICKS["ns"] // TICKS[unit]), 1000)
@@ -159,7 +159,7 @@ def moment(ticks: int, unit: str, zone: dt.tzinfo | None) -> dt.datetime | Times
 
 
 def span(ticks: int, unit: str) -> dt.timedelta | Timedelta | None:
-    """The span of ``ticks`` of ``unit``: a ``timedelta`` where that is exact, None for NaT."""
+    """Return the span of ``ticks`` of ``unit``: a ``timedelta`` where that is exact, None for NaT."""
     if ticks == NAT:
         return None
     micros, rest = divmod(ticks * (TICKS["ns"] // TICKS[unit]), 1000)

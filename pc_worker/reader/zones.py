@@ -18,7 +18,7 @@ _MAX_OFFSET_S = 24 * 3600
 
 @lru_cache(maxsize=64)
 def named(name: str) -> dt.tzinfo:
-    """The zone called ``name`` in the time zone database.
+    """Return the zone called ``name`` in the time zone database.
 
     Raises:
         Refused: If there is no such zone.
@@ -33,13 +33,13 @@ def named(name: str) -> dt.tzinfo:
             try:
                 with path.open("rb") as file:
                     return zoneinfo.ZoneInfo.from_file(file, key=name)
-            except ValueError as error:  # such as the list of leap seconds, which lies beside the zones
+            except ValueError as error:  # such as the list of leap seconds, which lies next to the zones
                 raise Refused("broken", f"{name!r} is not the name of a time zone") from error
     raise Refused("broken", f"the time zone {name!r} is unknown here; install the tzdata package")
 
 
 def fixed(offset_s: float) -> dt.timezone:
-    """The zone ``offset_s`` seconds east of UTC.
+    """Return the zone ``offset_s`` seconds east of UTC.
 
     Raises:
         Refused: If that is a day or more.
@@ -50,7 +50,7 @@ def fixed(offset_s: float) -> dt.timezone:
 
 
 def of_text(text: str) -> dt.tzinfo:
-    """The zone that pandas or Arrow writes as ``text``: a name, ``UTC`` or ``+09:00``."""
+    """Return the zone that pandas or Arrow writes as ``text``: a name, ``UTC`` or ``+09:00``."""
     offset = re.fullmatch(r"(?:UTC)?([+-])(\d\d):?(\d\d)", text)
     if offset is None:
         return named(text)

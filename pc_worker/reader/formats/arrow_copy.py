@@ -25,7 +25,7 @@ from pc_worker.reader.spool import written
 
 
 def copied_format(container: str, batches: Callable[[Opening], Iterable[Any]]) -> TableFormat:
-    """Return the format whose files ``batches`` gives as record batches, the first at least with the schema."""
+    """Return the format whose files ``batches`` returns as record batches, the first at least with the schema."""
     return TableFormat(lambda opening: copied(opening, container, batches(opening)), reopener(container))
 
 
@@ -47,7 +47,7 @@ def reopener(container: str) -> Callable[[Opening, Index], ArrowRows]:
     """Return what opens the rows that ``copied`` wrote."""
 
     def reopen(opening: Opening, index: Index) -> ArrowRows:
-        del index  # all of it stands in the copy
+        del index  # all of it is in the copy
         try:
             return ArrowRows(opening.content, opening.place.copy("arrow"), container)
         except pa.ArrowException as error:
@@ -65,7 +65,7 @@ class Progress:
 
 @contextmanager
 def damage_named(container: str, progress: Progress) -> Iterator[None]:
-    """Turn what Arrow says of damaged data into a refusal that says where it is."""
+    """Turn what Arrow says of damaged data into an error that says where it is."""
     try:
         yield
     except (pa.ArrowException, ValueError, OSError, MemoryError) as error:
@@ -125,7 +125,7 @@ def without_rows(schema: Any) -> Any:
 
 
 def _holds_union(kind: Any) -> bool:
-    """Whether a type is a union, or holds one at any depth."""
+    """Return whether a type is a union, or holds one at any depth."""
     if isinstance(kind, pa.BaseExtensionType):
         return _holds_union(kind.storage_type)
     if pa.types.is_dictionary(kind):
@@ -172,7 +172,7 @@ class ArrowRows:
         self._last: tuple[int, Any] = (-1, None)
 
     def notes(self) -> tuple[ColumnNote, ...]:
-        """The columns with their kinds; looks at a sample of the rows where the type does not tell."""
+        """Return the columns with their kinds; looks at a sample of the rows where the type does not determine it."""
         types = dict(zip(self.names, self._file.schema.types, strict=True))
         told = {name: (kind_of(of), dimension_of(of)) for name, of in types.items()}
         asked = tuple(name for name, (kind, _) in told.items() if kind in ("mixed", "list", "category"))
@@ -181,11 +181,11 @@ class ArrowRows:
         return tuple(ColumnNote(name, *told[name]) for name in self.names)
 
     def stored_bytes(self) -> dict[str, int]:
-        """Nothing is known of the original file's bytes by column."""
+        """Return nothing: the original file's bytes by column are unknown."""
         return {}
 
     def read(self, start: int, stop: int, columns: Sequence[str]) -> dict[str, Sequence[object]]:
-        """Cells of rows ``start`` up to ``stop`` of the named columns."""
+        """Return the cells of rows ``start`` up to ``stop`` of the named columns."""
         cells: dict[str, list[object]] = {name: [] for name in columns}
         place = bisect_right(self._ends, start)
         while start < stop:
@@ -198,7 +198,7 @@ class ArrowRows:
         return dict(cells)
 
     def _batch(self, place: int) -> Any:
-        """A batch of the file; the last is kept, as the next rows are most likely in it too."""
+        """Return a batch of the file; the last is kept, as the next rows are most likely in it too."""
         if self._last[0] != place:
             self._last = place, self._file.get_batch(place)
         return self._last[1]
@@ -213,7 +213,7 @@ class ArrowRows:
             raise Refused("not a table", reason, column=name) from error
 
     def _read_what_can_be(self, start: int, stop: int, columns: Sequence[str]) -> dict[str, Sequence[object]]:
-        """Like ``read``, without the columns that hold what is not read; those are noted."""
+        """Read like ``read``, without the columns that hold types which are not read; note those."""
         try:
             return self.read(start, stop, columns)
         except Refused as error:
@@ -227,7 +227,7 @@ class ArrowRows:
         return found
 
     def close(self) -> None:
-        """Give back the descriptors."""
+        """Return back the descriptors."""
         self._last = -1, None
         self._map.close()
         self._content.close()

@@ -19,7 +19,7 @@ _types = pa.types
 def without_dictionaries(batch: Any, limits: Limits) -> Iterator[Any]:
     """Yield a batch with plain columns in place of dictionary-encoded ones, whose words may differ by batch.
 
-    In pieces of bounded size: a long word costs a byte for each value that refers to it.
+    In parts of bounded size: a long word costs a byte for each value that refers to it.
 
     Raises:
         Refused: If one cell takes more than the limits allow.

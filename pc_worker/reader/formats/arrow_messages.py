@@ -1,7 +1,7 @@
-"""What the batches of an Arrow file or stream unpack to, told before any is: pyarrow unpacks a batch whole.
+"""The unpacked sizes of the batches of an Arrow file or stream, before any is unpacked: pyarrow unpacks a batch whole.
 
-Each compressed buffer of a batch begins with its length when unpacked. Where the buffers lie stands in the message's
-metadata, a FlatBuffers table; of Arrow's ``Message.fbs`` and ``File.fbs`` only the fields that tell this are read.
+Each compressed buffer of a batch begins with its length when unpacked. Where the buffers lie is in the message's
+metadata, a FlatBuffers table; of Arrow's ``Message.fbs`` and ``File.fbs`` only the fields that show this are read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SCHEMA, _DICTIONARY, _BATCH = 1, 2, 3
 _KIND, _HEADER, _BODY_LENGTH = 1, 2, 3
 _BUFFERS, _COMPRESSION, _DATA = 2, 3, 1
 _FOOTER_DICTIONARIES, _FOOTER_BATCHES = 2, 3
-#: How version 0.17 of Arrow said that a batch is compressed.
+#: How version 0.17 of Arrow stated that a batch is compressed.
 _FORMER = b"ARROW:experimental_compression"
 
 
@@ -144,7 +144,7 @@ def _reference(data: bytes, at: int) -> int:
 
 
 def _field(data: bytes, table: int, number: int) -> int:
-    """Return where a field of the table at ``table`` stands, 0 if it is left out."""
+    """Return where a field of the table at ``table`` is, 0 if it is left out."""
     names = table - struct.unpack_from("<i", data, table)[0]
     slot = 4 + 2 * number
     if names < 0:
@@ -156,7 +156,7 @@ def _field(data: bytes, table: int, number: int) -> int:
 
 
 def _table(data: bytes, table: int, number: int) -> int:
-    """Return where the table in a field stands.
+    """Return where the table in a field is.
 
     Raises:
         IndexError: If it is left out.

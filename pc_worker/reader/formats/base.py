@@ -47,10 +47,10 @@ class Opening:
 
     Attributes:
         source: The file as it was given.
-        content: The same, decompressed; whoever opens it closes it.
-        place: Where its index and copies stand in the spool.
+        content: The same, decompressed; the code that opens it closes it.
+        place: Where its index and copies are in the spool.
         limits: The budgets.
-        options: What the user said about the file.
+        options: What the user specified about the file.
         name: The file's name without endings such as ``.gz``; for messages, and to break ties.
     """
 
@@ -63,7 +63,7 @@ class Opening:
 
 
 def no_layout() -> Layout:
-    """Return the layout of a format whose rows stand in the spool."""
+    """Return the layout of a format whose rows are in the spool."""
     return Layout([], None, longs(), longs(), longs(), 0)
 
 
@@ -72,7 +72,7 @@ class Index:
     """What is kept of one pass over a file.
 
     Attributes:
-        layout: Where things lie; empty if the rows stand in the spool.
+        layout: Where things lie; empty if the rows are in the spool.
         details: How the file was read, such as its encoding, in words for a person.
     """
 
@@ -82,7 +82,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """What one pass over a file gives.
+    """What one pass over a file returns.
 
     Attributes:
         index: What is kept.

@@ -148,7 +148,7 @@ class Streams:
         self._raw.close()
 
     def read(self, size: int) -> bytes:
-        """Up to ``size`` bytes, none at the end.
+        """Return up to ``size`` bytes, none at the end.
 
         Raises:
             EOFError, lzma.LZMAError, zlib.error: If the file is cut or damaged, or asks for too much memory.
@@ -191,7 +191,7 @@ class Streams:
         return piece
 
     def _take(self, most: int) -> bytes:
-        """The next bytes of the file, up to ``most``, none at its end."""
+        """Return the next bytes of the file, up to ``most``, none at its end."""
         if self._at >= len(self._buffer):
             self._buffer, self._at = self._raw.read(_STEP), 0
         piece = self._buffer[self._at : self._at + most]

@@ -28,7 +28,7 @@ from pc_worker.reader.pickle.shapes.names import column_names
 from pc_worker.reader.source import Source
 from pc_worker.reader.spool import written
 
-#: What a sheet may have; a file can claim more.
+#: The limits of a sheet; a file can state more.
 _MOST_ROWS = 1_048_576
 #: Bytes of all parts but the sheets: these are held in memory.
 _MOST_HELD = 256 << 20
@@ -71,7 +71,7 @@ class _SheetRows(JsonRows):
         self._workbook = workbook
 
     def close(self) -> None:
-        """Give back the descriptors."""
+        """Return back the descriptors."""
         super().close()
         self._workbook.close()
 

@@ -93,7 +93,7 @@ _RULES: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
 
 
 def foreign(head: bytes) -> Refused | None:
-    """Return the refusal of a file that begins like one of another format, None if it is of none that is known."""
+    """Return the error for a file that begins like one of another format, None if it is of none that is known."""
     for start, name, hint in _STARTS:
         if head.startswith(start):
             return refusal(name, hint)
@@ -104,7 +104,7 @@ def foreign(head: bytes) -> Refused | None:
 
 
 def refusal(name: str, hint: str) -> Refused:
-    """Return the refusal of a file of the format ``name``."""
+    """Return the error for a file of the format ``name``."""
     return not_a_table(f"it is {name}: {hint}")
 
 

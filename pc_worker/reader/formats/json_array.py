@@ -105,7 +105,7 @@ class _Text:
                 return value
 
     def plain_object(self, row: int) -> tuple[int, dict[str, Any]] | None:
-        """Return the next object with its offset, and use it and its comma, if it ends where the first ``},`` stands.
+        """Return the next object with its offset, and use it and its comma, if it ends where the first ``},`` is.
 
         Return None, and use nothing, if it does not, as one that holds objects. No object is the beginning of another,
         so what decodes is the whole. msgspec is several times faster than json, and refuses what json may still take.

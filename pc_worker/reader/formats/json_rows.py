@@ -21,7 +21,7 @@ from pc_worker.reader.table import dict_cells
 _STRIDE = 64
 #: Bytes read at a time, at most.
 STEP = 1 << 20
-#: Yields the objects of a file from a byte on, each with its offset; told the number of the first, for messages, and
+#: Yields the objects of a file from a byte on, each with its offset; given the number of the first, for messages, and
 #: how many bytes to read at a time.
 Objects = Callable[[Source, int, int, Limits, int], Iterator[tuple[int, dict[str, Any]]]]
 
@@ -43,7 +43,7 @@ def json_format(container: str, objects: Objects) -> TableFormat:
 
 
 def index_objects(content: Source, objects: Objects, limits: Limits, names: Sequence[str] = ()) -> Index:
-    """Return where the objects of ``content`` stand; with ``names`` of columns there may be none.
+    """Return where the objects of ``content`` are; with ``names`` of columns there may be none.
 
     Raises:
         Refused: If one is not sound, there is none, or a limit is passed.
@@ -81,7 +81,7 @@ class JsonRows:
         return tuple(ColumnNote(name, *judged[name]) for name in self.names)
 
     def stored_bytes(self) -> dict[str, int]:
-        """Return nothing: objects do not tell columns apart."""
+        """Return nothing: objects do not distinguish columns."""
         return {}
 
     def read(self, start: int, stop: int, columns: Sequence[str]) -> dict[str, Sequence[object]]:
@@ -101,7 +101,7 @@ class JsonRows:
         return dict_cells(rows, columns)
 
     def close(self) -> None:
-        """Give back the descriptor."""
+        """Return back the descriptor."""
         self._content.close()
 
 
@@ -115,7 +115,7 @@ def fault(error: ValueError) -> str:
 
 
 def too_deep(limits: Limits, offset: int, row: int) -> Refused:
-    """Return the refusal of an object whose values nest too deep."""
+    """Return the error for an object whose values nest too deep."""
     return Refused("over a limit", f"a value nests deeper than {limits.depth} levels", offset, row=row)
 
 

@@ -39,7 +39,7 @@ def decoded(container: str, content: Source, decode: Callable[[int], None]) -> N
 
 @contextmanager
 def bounded_memory(size: int) -> Iterator[None]:
-    """Let this process take ``size`` bytes more than it has now; whatever asks for more meets a ``MemoryError``."""
+    """Let this process take ``size`` bytes more than it has now; an allocation beyond that raises ``MemoryError``."""
     _BOUND.begin(size)
     try:
         yield

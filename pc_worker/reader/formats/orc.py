@@ -29,7 +29,8 @@ def batches(opening: Opening, rows: int) -> Iterator[Any]:
         if found.nrows > max(limits.rows_free, limits.rows_per_byte * opening.content.size):
             raise over_limit(f"the table claims {found.nrows} rows in {opening.content.size} bytes")
         yield from without_dictionaries(without_rows(found.schema), opening.limits)
-        # Only a dataset reads less than a stripe at a time; the path is the open descriptor, whatever has its name now.
+        # Only a dataset reads less than a stripe at a time; the path is that of
+        # the open descriptor, because the name may be another file now.
         path, system = f"/proc/self/fd/{file.fileno()}", pyarrow.fs.LocalFileSystem()
         fragment = pyarrow.dataset.OrcFileFormat().make_fragment(path, filesystem=system)
         scanner = fragment.scanner(

@@ -21,7 +21,7 @@ def _batches(opening: Opening, rows: int) -> Iterator[Any]:
         table = pyarrow.parquet.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False)
         yield from without_dictionaries(without_rows(table.schema_arrow), opening.limits)
         # One row group at a time: pyarrow cannot join the nested dictionaries of several. Batches are small, so that
-        # threads would cost more than they give.
+        # threads would cost more than they return.
         for number in range(table.num_row_groups):
             for batch in table.iter_batches(batch_size=rows, row_groups=[number], use_threads=False):
                 yield from without_dictionaries(batch, opening.limits)

@@ -54,7 +54,7 @@ class PickledRows:
         self.writer: str | None = writer_of(layout.names)
 
     def stored_bytes(self) -> dict[str, int]:
-        """About how many bytes of the file each column takes; rows that are dicts are not told apart."""
+        """Return about how many bytes of the file each column takes; rows that are dicts are not distinguished."""
         sizes = dict.fromkeys(self.names, 0)
         for shape in self._shapes:
             for name, reader in shape.columns.items():
@@ -79,18 +79,18 @@ class PickledRows:
                 reader.prove()
 
     def notes(self) -> tuple[ColumnNote, ...]:
-        """The columns with their kinds; looks at a sample of the rows."""
+        """Return the columns with their kinds; looks at a sample of the rows."""
         known = {name: kind for name in self.names if (kind := self._kind(name)) is not None}
         known.update(judge_columns(tuple(name for name in self.names if name not in known), self.rows, self.read))
         return tuple(ColumnNote(name, *known[name]) for name in self.names)
 
     def _kind(self, name: str) -> tuple[str, int | None] | None:
-        """The kind of a column whose type tells it."""
+        """Return the kind of a column if its type determines it."""
         reader = self._shapes[0].columns.get(name) if len(self._shapes) == 1 else None
         return None if reader is None or reader.kind == "mixed" else (reader.kind, reader.dimension)
 
     def read(self, start: int, stop: int, columns: Sequence[str]) -> dict[str, Sequence[object]]:
-        """Cells of rows ``start`` up to ``stop`` of the named columns."""
+        """Return the cells of rows ``start`` up to ``stop`` of the named columns."""
         if len(self._shapes) == 1:
             return self._read_shape(self._shapes[0], start, stop, columns)
         cells: dict[str, list[object]] = {name: [] for name in columns}
@@ -112,12 +112,12 @@ class PickledRows:
         return {name: readers[name].read(start, stop) if name in readers else absent for name in columns}
 
     def close(self) -> None:
-        """Give back the descriptor."""
+        """Return back the descriptor."""
         self._source.close()
 
 
 def writer_of(names: Sequence[str]) -> str | None:
-    """A guess at what wrote a file that mentions ``names``."""
+    """Return a guess at what wrote a file that mentions ``names``."""
     of = {name.rpartition(".")[0] for name in names}
     numpy = "numpy 2" if any(module.startswith("numpy._core") for module in of) else None
     numpy = "numpy 1" if any(module.startswith("numpy.core") for module in of) else numpy
@@ -131,7 +131,7 @@ def writer_of(names: Sequence[str]) -> str | None:
 
 
 def _is_former(names: Sequence[str]) -> bool:
-    """Whether blocks are placed and no later pandas' function makes them."""
+    """Return whether blocks are placed and no later pandas' function makes them."""
     return any(name.endswith("__.slice") or name == "builtins.slice" for name in names) and not (
         {"pandas._libs.internals._unpickle_block", "pandas.DataFrame", "pandas.Series"} & {*names}
     )

@@ -1,4 +1,4 @@
-"""Tells what a file is by its content; its name breaks ties and never more."""
+"""Detects what a file is by its content; its name breaks ties and never more."""
 
 from __future__ import annotations
 

@@ -158,13 +158,13 @@ class _Rows:
 
     def _opened(self, place: int) -> Table:
         opening, part = self._opening, self._parts[place]
-        if not opening.place.copy(part.ending).exists():  # purged: nobody used it for long
+        if not opening.place.copy(part.ending).exists():  # purged: it was not used for long
             members = {member.filename: member for member in table_members(opening.content)}
             _unpack(opening, members[part.member], part.ending)
         return _table(opening, part.ending)
 
     def close(self) -> None:
-        """Give back the descriptors."""
+        """Return back the descriptors."""
         while self._tables:
             self._tables.popitem()[1].close()
         self._opening.content.close()

@@ -21,7 +21,7 @@ from pc_worker.reader.source import Source
 
 
 def index_pickles(source: Source, limits: Limits) -> Layout:
-    """The index of ``source``; every opcode of it has been judged when this returns.
+    """Return the index of ``source``; every opcode of it has been judged when this returns.
 
     Raises:
         Refused: If anything in the file is unsafe, broken or over a limit.
@@ -71,7 +71,7 @@ class _Stream:
             raise over_limit(f"the rows have more than {w.limits.columns} different keys")
 
     def layout(self) -> Layout:
-        """The index of all pickles taken."""
+        """Return the index of all pickles taken."""
         w = self._walker
         rows = self._rows if self._rows_only and not self._tables_only and self._rows.count > 1 else None
         if rows is None and self._rows.count > len(self._parts):
@@ -91,7 +91,7 @@ class _Stream:
 
 
 def part_of(w: Walker, result: Entry, number: int) -> Part:
-    """The pickle that has just been walked, freed from the walker's state."""
+    """Return the pickle that has just been walked, freed from the walker's state."""
     lists = [listing_of(node, number) for node in w.lists]
     known = {id(node): listing for node, listing in zip(w.lists, lists, strict=True)}
     value = _with_columns(w, result) if isinstance(result, Fields) else real(w, result)
@@ -104,7 +104,7 @@ def _with_columns(w: Walker, fields: Fields) -> dict[Any, Any]:
 
 
 def _column_or_value(w: Walker, entry: Entry) -> Any:
-    """What stands under a key of a dict; a tuple of cells is a column, whose items are read like a list's."""
+    """Return what is under a key of a dict; a tuple of cells is a column, whose items are read like a list's."""
     node = entry.node if isinstance(entry, Ref) else entry
     if not isinstance(node, Group) or not node.plain or not node.entries:
         return real(w, entry)
@@ -116,7 +116,7 @@ def _column_or_value(w: Walker, entry: Entry) -> Any:
 
 
 def listing_of(node: Items, number: int) -> Listing:
-    """Where the items of ``node`` lie."""
+    """Return where the items of ``node`` lie."""
     return Listing(
         node.count, node.end & OFFSET, node.left_open, node.end >> SHIFT,
         node.firsts, node.offsets, node.memos, bytes(node.batched), tuple(node.keys), node.dicts, number, node.foreign,
@@ -131,7 +131,7 @@ class _Freed:
         self._left = w.limits.opcodes
 
     def free(self, value: Any, depth: int) -> Any:
-        """``value`` with every list as a Listing."""
+        """Return ``value`` with every list as a Listing."""
         self._left -= 1
         if depth > 2 * self._w.limits.depth or self._left < 0:
             raise over_limit("the parts of the table nest too deep or are too many")

@@ -10,7 +10,7 @@ from pc_worker.reader.pickle.forms import Form
 
 
 def longs() -> array[int]:
-    """An empty array of unsigned 64-bit integers."""
+    """Return an empty array of unsigned 64-bit integers."""
     return array("Q")
 
 
@@ -21,12 +21,12 @@ class Listing:
     Attributes:
         count: Number of items.
         end: Byte offset after the last item.
-        left_open: Whether the items before ``end`` stand in a batch that is not closed there.
+        left_open: Whether the items before ``end`` are in a batch that is not closed there.
         memo_end: Memo entries made before ``end``.
         firsts: Number of each marked item, the first 0; about every 64th is marked.
         offsets: Byte offset of each of them.
         memos: Memo entries made before each of them.
-        batched: For each of them, 1 if it stands in a batch.
+        batched: For each of them, 1 if it is in a batch.
         keys: Keys of the dicts among the items, in order of first appearance.
         dicts: Number of items at its start that are dicts.
         part: Number of the pickle in the file.

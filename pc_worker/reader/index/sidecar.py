@@ -1,4 +1,4 @@
-"""Keeps an index beside others in the spool, so that every worker can use it; a damaged one is simply made again."""
+"""Keeps an index next to others in the spool, so that every worker can use it; a damaged one is simply made again."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _write(path: Path, pieces: list[bytes], prefix: str) -> None:
 
 
 def load(path: Path) -> tuple[Layout, Notes]:
-    """The index at ``path``.
+    """Return the index at ``path``.
 
     Raises:
         Damaged: If it cannot be used and must be made again.

@@ -22,7 +22,7 @@ class Writer:
         self._numbers: dict[int, int] = {}
 
     def number(self, listing: Listing) -> int:
-        """The number under which ``listing`` is stored."""
+        """Return the number under which ``listing`` is stored."""
         key = id(listing)
         if key not in self._numbers:
             self._numbers[key] = len(self.lists)
@@ -30,7 +30,7 @@ class Writer:
         return self._numbers[key]
 
     def write(self, value: Any) -> Any:
-        """``value`` as JSON: scalars as they are, all else as ``[tag, …]``."""
+        """Return ``value`` as JSON: scalars as they are, all else as ``[tag, …]``."""
         if value is None or isinstance(value, bool | str) or type(value) is int:
             return value
         for kind, tag, rule in _RULES:
@@ -39,7 +39,7 @@ class Writer:
         return ["other", label_text(value)[:1000]]
 
     def write_all(self, values: Any) -> list[Any]:
-        """Each of ``values`` as JSON."""
+        """Return each of ``values`` as JSON."""
         return [self.write(value) for value in values]
 
 
@@ -91,7 +91,7 @@ def _read_dtype(value: Any) -> np.dtype[Any] | None:
 
 
 def read(value: Any, lists: list[Listing]) -> Any:
-    """The tree that ``Writer.write`` turned into ``value``.
+    """Return the tree that ``Writer.write`` turned into ``value``.
 
     Raises:
         ValueError, TypeError, KeyError, IndexError: If ``value`` is not of that form.

@@ -1,4 +1,4 @@
-"""Gives the bytes and items behind a skeleton: of the file, of the sidecar, or inline."""
+"""Returns the bytes and items behind a skeleton: of the file, of the sidecar, or inline."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Store:
         self._held = 0
 
     def read(self, data: Any, offset: int, length: int) -> bytes:
-        """``length`` bytes from ``offset`` of ``data``, a Payload or bytes.
+        """Return ``length`` bytes from ``offset`` of ``data``, a Payload or bytes.
 
         Raises:
             Refused: If ``data`` is shorter.
@@ -55,11 +55,11 @@ class Store:
         return latin(self.source.read(begin, end - begin))[skip : skip + length]
 
     def items(self, listing: Listing, start: int, stop: int) -> list[Any]:
-        """Items of a list."""
+        """Return the items of a list."""
         return self.cells.items(listing, start, stop)
 
     def whole(self, value: Any) -> Any:
-        """A small array, list or tuple with all its elements in memory.
+        """Return a small array, list or tuple with all its elements in memory.
 
         Raises:
             Refused: If it is too large for labels, categories or levels.
@@ -73,7 +73,7 @@ class Store:
         return value
 
     def hold(self, count: int) -> None:
-        """Count so many labels or categories that stay in memory.
+        """Count this many labels or categories that stay in memory.
 
         Raises:
             Refused: If all that are held, of all columns together, are too many.
@@ -82,7 +82,7 @@ class Store:
         self._check(self._held)
 
     def array(self, value: Array) -> np.ndarray:
-        """A numpy array with all its elements in memory."""
+        """Return a numpy array with all its elements in memory."""
         if isinstance(value.data, Listing):
             return Array(value.dtype, value.shape, value.order, self.whole(value.data)).realised()
         data = self.read(value.data, 0, len(value.data))

@@ -1,4 +1,4 @@
-"""The inert pieces that names and calls in a file become: described, never executed."""
+"""The inert parts that names and calls in a file become: described, never executed."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Array:
         return product(self.shape)
 
     def realised(self) -> np.ndarray:
-        """The numpy array itself; only for data that is in memory."""
+        """Return the numpy array itself; only for data that is in memory."""
         if self.dtype is None:
             raise broken("an array is used before it is described")
         if self.dtype.hasobject:
@@ -114,7 +114,7 @@ class Container:
 
 
 def class_name(value: Any) -> str:
-    """What the class of the object that ``value`` describes is called."""
+    """Return what the class of the object that ``value`` describes is called."""
     if isinstance(value, Call):
         return {"ArrowArray": "pyarrow.Array", "ArrowChunks": "pyarrow.ChunkedArray"}.get(value.kind, value.kind)
     if isinstance(value, Array | np.ndarray):
@@ -123,7 +123,7 @@ def class_name(value: Any) -> str:
 
 
 def product(shape: tuple[int, ...]) -> int:
-    """Number of elements of ``shape``, in integers that cannot overflow."""
+    """Return the number of elements of ``shape``, in integers that cannot overflow."""
     count = 1
     for length in shape:
         count *= length
@@ -134,7 +134,7 @@ def check_texts(elements: np.ndarray) -> None:
     """Check that fixed-width texts consist of characters; numpy itself takes any number for one.
 
     Raises:
-        Refused: If a number stands for no character.
+        Refused: If a number is for no character.
     """
     if elements.dtype.kind != "U":
         return
@@ -144,7 +144,7 @@ def check_texts(elements: np.ndarray) -> None:
 
 
 def check_shape(shape: object) -> tuple[int, ...]:
-    """``shape`` as a tuple of lengths that a numpy array may have.
+    """Return ``shape`` as a tuple of lengths that a numpy array may have.
 
     Raises:
         Refused: If it is anything else.
@@ -163,7 +163,7 @@ _EMPTY = 1 << 20
 
 
 def check_filled(array: Array) -> Array:
-    """``array`` if its data is exactly as long as its shape and type say.
+    """Return ``array`` if its data is exactly as long as its shape and type say.
 
     Raises:
         Refused: If bytes are missing or left over.

@@ -27,10 +27,10 @@ class Flat:
         self.count = 0
 
     def skip(self, buf: bytes, pos: int, stop: int, base: int, count: int) -> int:
-        """Pass over the list at ``pos``; gives where it ends, or -1 if it is not flat or not wholly before ``stop``.
+        """Pass over the list at ``pos``; return where it ends, or -1 if it is not flat or not wholly before ``stop``.
 
         ``count`` entries were made before it; afterwards ``self.count`` were, and the list refers to
-        ``self.referred`` bytes elsewhere. Nothing is changed when it gives -1.
+        ``self.referred`` bytes elsewhere. Nothing is changed when it returns -1.
         """
         codes, fixed, known = self._memo.codes, op.FIXED, len(self._memo.codes)
         kept, roots = self._memo.kept, self._memo.roots
@@ -68,7 +68,7 @@ class Flat:
 
 
 def length_of(data: bytes) -> int:
-    """How many of ``data``'s bytes the flat list at its start takes; -1 if it does not end within them."""
+    """Return how many of ``data``'s bytes the flat list at its start takes; -1 if it does not end within them."""
     at = len(OPENING)
     while at < len(data):
         code = data[at]

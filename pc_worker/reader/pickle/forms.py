@@ -36,7 +36,7 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class FormCells:
-    """Cells of one form that stand one after another.
+    """Cells of one form that are one after another.
 
     Attributes:
         starts: Where each begins.
@@ -85,12 +85,12 @@ def cells_in(data: bytes, form: Form, pos: int, stop: int) -> FormCells | None:
 
 
 def _long_sizes(counts: np.ndarray) -> np.ndarray:
-    """Return the bytes of items that are long references: several stand between MARK and APPENDS, one before APPEND."""
+    """Return the bytes of items that are long references: several are between MARK and APPENDS, one before APPEND."""
     return np.asarray(_LONG * counts + np.minimum(counts, 2))
 
 
 def _long_places(firsts: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return where the references of cells stand if all are long, given where the items of each cell begin."""
+    """Return where the references of cells are if all are long, given where the items of each cell begin."""
     within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
     return np.asarray(np.repeat(firsts + (counts > 1), counts) + _LONG * within)
 

@@ -1,4 +1,4 @@
-"""The pickle opcodes by name, and which of them stand for one plain value of fixed length."""
+"""The pickle opcodes by name, and which of them are for one plain value of fixed length."""
 
 from __future__ import annotations
 

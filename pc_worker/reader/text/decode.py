@@ -26,7 +26,7 @@ class Undecodable(Exception):
         self.encoding, self.offset, self.byte = encoding, offset, byte
 
     def refusal(self, *, row: int, line: int) -> Refused:
-        """Return the refusal that names the row and what to do."""
+        """Return the error that names the row and what to do."""
         reason = (
             f"byte 0x{self.byte:02x} in line {line} is not {self.encoding}; name the right encoding with --encoding"
         )

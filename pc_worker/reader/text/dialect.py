@@ -1,4 +1,4 @@
-"""Tells how a text table is written: its encoding and its delimiter, each with a certainty."""
+"""Detects how a text table is written: its encoding and its delimiter, each with a certainty."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _MOST_RECORDS = 200
 #: Lines that one record of the sample may take.
 _MOST_LINES = 100
-#: The first line by which Excel is told the delimiter.
+#: The first line that names the delimiter for Excel.
 _SEPARATOR = re.compile(r'"?sep=[^\w\s"]?\t?"?\r?\n', re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
-#: Endings of names that say that a text is a table, by the delimiter they stand for.
+#: Endings of names that say that a text is a table, by the delimiter they are for.
 _ENDINGS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".psv": "|"}
 
 
@@ -55,7 +55,7 @@ def dialect_of(content: Source, options: ReadOptions, name: str) -> Dialect:
     """Return how ``content`` is written; ``name`` is the file's and breaks ties only.
 
     Raises:
-        Refused: If it is no text table, or that cannot be told; says what was considered.
+        Refused: If it is no text table, or that cannot be detected; says what was considered.
     """
     sample = content.read(0, min(SAMPLE, content.size))
     encoding = encoding_of(sample, options)
@@ -126,7 +126,7 @@ def _delimiter(text: str, name: str) -> _Fit:
     if not whole and named and fits[DELIMITERS.index(named)].width == 1 and not nearly:
         return _one_column(text, named)
     if not whole and named and fits[DELIMITERS.index(named)].width > 1:
-        return fits[DELIMITERS.index(named)]  # the reading tells the first line that is not of this width
+        return fits[DELIMITERS.index(named)]  # the reading reports the first line of another width
     raise _undecided(fits)
 
 
@@ -151,7 +151,7 @@ def _checked(text: str, fit: _Fit, named: str | None) -> _Fit:
 
 
 def _one_column(text: str, named: str | None) -> _Fit:
-    """Return the fit of a table of one column, which only the file's name tells from other text."""
+    """Return the fit of a table of one column, which only the file's name distinguishes from other text."""
     if named is None:
         raise not_a_table(
             "the text has no comma, semicolon, tab or pipe; if it is a table of one column, name the file .csv or give "

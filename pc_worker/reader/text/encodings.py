@@ -1,4 +1,4 @@
-"""Tells the encoding of a text by its content, with a certainty; what cannot be told is not guessed."""
+"""Detects the encoding of a text by its content, with a certainty; what cannot be detected is not guessed."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _decoded(sample: bytes, encoding: str) -> str | None:
 
 
 def _two_bytes(sample: bytes) -> Guess | None:
-    """Return UTF-16 without a mark, told by its zero bytes and line ends."""
+    """Return UTF-16 without a mark, detected by its zero bytes and line ends."""
     if b"\0" not in sample:
         return None
     for name in ("utf-16-le", "utf-16-be"):
@@ -148,7 +148,7 @@ def _sign(c: str) -> float:
 
 
 def _european(text: str) -> float:
-    """Return the score of a text whose marked letters should stand alone between plain ones."""
+    """Return the score of a text whose marked letters should be alone between plain ones."""
     points, seen, at = 0.0, 0, 0
     while at < len(text):
         if text[at].isascii():

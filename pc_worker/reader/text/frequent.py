@@ -1,4 +1,4 @@
-"""The most frequent characters of three languages: texts of a few words are told apart by them."""
+"""The most frequent characters of three languages: texts of a few words are distinguished by them."""
 
 from __future__ import annotations
 

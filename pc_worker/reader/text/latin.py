@@ -1,4 +1,4 @@
-"""Tells the one-byte encodings of European languages apart: by whether the letters read are those of one language."""
+"""Detects the one-byte encoding of European languages by whether the letters read are those of one language."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CENTRAL = (
 )
 _TURKISH = ("ıüşöçğ âîûé",)
 _BALTIC = ("ėšįžųąčūę éöü", "āīēšūņļžģčķ éöüõ")
-#: Told apart here, in this order if two read the same letters, by the languages written in them.
+#: Distinguished here, in this order if two read the same letters, by the languages written in them.
 LATIN: dict[str, tuple[str, ...]] = {
     "cp1252": (*_WESTERN, *_NORTHERN, _MIXED),
     "cp1250": _CENTRAL,

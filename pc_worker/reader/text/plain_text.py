@@ -1,4 +1,4 @@
-"""Tells text that is no table from tables: logs, SQL, source code, YAML, settings, prose."""
+"""Distinguishes text that is no table from tables: logs, SQL, source code, YAML, settings, prose."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _labels(line: str) -> list[str]:
 
 
 def is_prose(text: str, delimiter: str) -> bool:
-    """Return whether a delimiter that fits stands in sentences: a blank follows each, and lines end as sentences do."""
+    """Return whether a delimiter that fits is in sentences: a blank follows each, and lines end as sentences do."""
     lines = [line.rstrip() for line in text.splitlines() if line.strip()][:_LINES]
     inside = [line[at + 1 : at + 2] for line in lines for at, c in enumerate(line) if c == delimiter]
     if not inside or any(after not in (" ", "") for after in inside) or '"' in text:

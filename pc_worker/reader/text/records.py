@@ -57,7 +57,7 @@ class Splitter:
     """Splits a stream of UTF-8 text.
 
     Args:
-        pieces: The text; may raise ``Undecodable`` after all that could be decoded.
+        parts: The text; may raise ``Undecodable`` after all that could be decoded.
         delimiter: The byte between cells.
         most_bytes: Bytes of one record at most.
         most_cells: Cells of one record at most.

@@ -30,7 +30,7 @@ async def listen(
 
     Raises:
         Unavailable: If the database cannot be reached, closes the connection, does not answer in time or is unsuitable.
-        DatabaseFailed: If it answers with an unexpected error.
+        DatabaseFailed: If it answers with any other error.
     """
     server = read_database_url(database_url)
     try:

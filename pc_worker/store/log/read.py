@@ -204,7 +204,7 @@ class Delivery:
 
         Raises:
             Unavailable: If the database does not answer, or is unsuitable.
-            DatabaseFailed: If it answers with an unexpected error.
+            DatabaseFailed: If it answers with any other error.
         """
         try:
             async with self._pool.acquire(timeout=self._wait_s) as connection:

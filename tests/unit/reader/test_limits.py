@@ -27,9 +27,9 @@ def test_a_refusal_names_the_offset_and_the_name(tmp_path: Path) -> None:
 
     report = inspect_file(path, spool=tmp_path)
 
-    assert report.refusal is not None
+    assert report.error is not None
     assert "os.system" in report.verdict
-    assert report.refusal.offset == 19
+    assert report.error.offset == 19
 
 
 def test_a_shared_value_is_no_bomb_while_it_stays_small(tmp_path: Path) -> None:

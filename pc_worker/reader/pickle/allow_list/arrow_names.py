@@ -12,7 +12,7 @@ _LIB = "pyarrow.lib"
 
 
 def _type(name: str, *kinds: tuple[type, ...]) -> Callable[[tuple[Any, ...]], Call]:
-    """A type constructor whose arguments are of ``kinds``; trailing ones may be left out."""
+    """Return a type constructor whose arguments are of ``kinds``; trailing ones may be left out."""
 
     def rule(args: tuple[Any, ...]) -> Call:
         if len(args) > len(kinds) or not all(isinstance(a, k) for a, k in zip(args, kinds, strict=False)):
@@ -29,7 +29,7 @@ def _buffer(args: tuple[Any, ...]) -> Call:
 
 
 def _restore(args: tuple[Any, ...]) -> Call:
-    """``((type, length, nulls, offset, buffers, children, dictionary),)``."""
+    """Describe ``((type, length, nulls, offset, buffers, children, dictionary),)``."""
     if len(args) != 1 or not isinstance(args[0], tuple) or len(args[0]) != 7:
         raise unsafe("a pyarrow array is made in a way that no known writer uses")
     return Call("ArrowArray", args[0])

@@ -18,7 +18,7 @@ _NEW_BLOCK = Symbol(f"{_CORE}.internals.blocks", "new_block")
 
 
 def _timedelta(args: tuple[Any, ...]) -> Any:
-    """``Timedelta(nanoseconds)``."""
+    """Describe ``Timedelta(nanoseconds)``."""
     match args:
         case (int() as ticks,):
             return pandas_names.span_of(ticks, 10)
@@ -26,14 +26,14 @@ def _timedelta(args: tuple[Any, ...]) -> Any:
 
 
 def _block_maker(args: tuple[Any, ...]) -> Call:
-    """``partial(new_block)``, whose ``ndim`` follows with BUILD: how pandas 1.3 wrote that it would make a block."""
+    """Describe ``partial(new_block)`` of pandas 1.3, which makes a block; its ``ndim`` follows with BUILD."""
     if args != (_NEW_BLOCK,):
         raise unsafe("functools.partial is called for something else than a block of a table")
     return Call("BlockMaker", ())
 
 
 def block_made(maker: Call, args: object) -> Call:
-    """The block that a ``BlockMaker`` is called for, with values and places.
+    """Return the block that a ``BlockMaker`` is called for, with values and places.
 
     Raises:
         Refused: If it is no finished one, or is called with anything else.
@@ -111,7 +111,7 @@ _TOO_OLD: dict[str, tuple[str, ...]] = {
 
 
 def too_old(module: str, name: str) -> Refused | None:
-    """The refusal of a name that pandas before 0.25 wrote: harmless, but not read."""
+    """Return the error for a name that pandas before 0.25 wrote: harmless, but not read."""
     if name not in _TOO_OLD.get(module, ()):
         return None
     return not_a_table(

@@ -13,7 +13,7 @@ Rule = Callable[[tuple[Any, ...]], Any]
 
 
 def offset(name: str) -> Rule:
-    """A rule for a frequency that is written with its step and anchor."""
+    """Return a rule for a frequency that is written with its step and anchor."""
 
     def rule(args: tuple[Any, ...]) -> Call:
         if not 1 <= len(args) <= 4 or type(args[0]) is not int:
@@ -49,7 +49,7 @@ _ANCHORS = ("weekday", "month", "startingMonth")
 
 
 def _offset_args(offset: Call) -> tuple[Any, ...]:
-    """What a later pandas would have called the offset's class with, behind its name: step, then its anchor.
+    """Return what a later pandas would have called the offset's class with, behind its name: step, then its anchor.
 
     Raises:
         Refused: If its state is none of a frequency.
@@ -66,7 +66,7 @@ def _offset_args(offset: Call) -> tuple[Any, ...]:
 
 
 def frequency_name(offset: Call) -> str:
-    """pandas' name of the frequency that ``offset`` describes, such as ``2W-TUE``.
+    """Return pandas' name of the frequency that ``offset`` describes, such as ``2W-TUE``.
 
     Raises:
         Refused: If periods have no such frequency.

@@ -32,7 +32,7 @@ def _dtype(args: tuple[Any, ...]) -> Described:
 
 
 def dtype_with_state(described: Described, state: object) -> Described:
-    """The type with the byte order, the unit (dates) or the fields (structures) of its pickled state."""
+    """Return the type with the byte order, the unit (dates) or the fields (structures) of its pickled state."""
     match state:
         case (3 | 4, str() as order, None, names, fields, int() as size, int(), int(), *rest) if order in "<>|=":
             dtype = _structure(names, fields, size) if names is not None else _ordered(described.dtype, order)
@@ -84,7 +84,7 @@ def _of_array(dtype: object) -> np.dtype[Any]:
 
 
 def _frombuffer(args: tuple[Any, ...]) -> Array:
-    """Protocol 5: ``(bytes, dtype, shape, order[, axes])``."""
+    """Describe the call of protocol 5, ``(bytes, dtype, shape, order[, axes])``."""
     if len(args) not in (4, 5) or args[3] not in ("C", "F", "K") or isinstance(args[0], str):
         raise unsafe("_frombuffer is called with arguments that no known writer gives it")
     dtype, shape = _of_array(args[1]), check_shape(args[2])
@@ -108,7 +108,7 @@ def _reconstruct(args: tuple[Any, ...]) -> Array:
 
 
 def array_with_state(array: Array, state: object) -> Array:
-    """The array that ``(version, shape, dtype, fortran, data)`` describes."""
+    """Return the array that ``(version, shape, dtype, fortran, data)`` describes."""
     match state:
         case (1, shape, dtype, bool() | 0 | 1 as fortran, data) if array.dtype is None:
             plain = _of_array(dtype)
@@ -116,13 +116,13 @@ def array_with_state(array: Array, state: object) -> Array:
             raise broken("an array has a state that no known writer gives it")
     if plain.hasobject == isinstance(data, bytes | bytearray | Payload) or isinstance(data, str | None):
         raise broken("an array's data does not suit its type")
-    # Objects are listed in C order whatever the flag says; raw bytes follow the flag.
+    # Objects are listed in C order regardless of the flag; raw bytes follow the flag.
     order = "F" if fortran and not plain.hasobject else "C"
     return check_filled(Array(plain, check_shape(shape), order, data))
 
 
 def _scalar(args: tuple[Any, ...]) -> Any:
-    """One number, text or date: ``(dtype, bytes)``."""
+    """Return one number, text or date: ``(dtype, bytes)``."""
     if len(args) != 2 or not isinstance(args[1], bytes | str | Payload) or len(args[1]) > _MAX_SCALAR:
         raise unsafe("numpy's scalar is called with arguments that no known writer gives it")
     dtype = _plain(args[0])

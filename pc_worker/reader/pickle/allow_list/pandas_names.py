@@ -22,7 +22,7 @@ _CORE, _LIBS = "pandas.core", "pandas._libs"
 
 
 def part(kind: str, *arities: int) -> Rule:
-    """A rule that keeps the arguments for the shapes to judge, if there are as many as a writer gives."""
+    """Return a rule that keeps the arguments for the shapes to judge, if there are as many as a writer returns."""
 
     def rule(args: tuple[Any, ...]) -> Call:
         if len(args) not in arities:
@@ -33,7 +33,7 @@ def part(kind: str, *arities: int) -> Rule:
 
 
 def _new_index(args: tuple[Any, ...]) -> Call:
-    """``_new_Index(class, {...})`` and its relatives."""
+    """Describe ``_new_Index(class, {...})`` and its relatives."""
     match args:
         case (Symbol() as cls, dict() as fields) if (cls.module, cls.name) in INDEX_CLASSES:
             return Call(INDEX_CLASSES[(cls.module, cls.name)], (), fields)
@@ -41,7 +41,7 @@ def _new_index(args: tuple[Any, ...]) -> Call:
 
 
 def backed(args: tuple[Any, ...]) -> Call:
-    """``__pyx_unpickle_NDArrayBacked(class, checksum, None)``; the state follows with BUILD."""
+    """Describe ``__pyx_unpickle_NDArrayBacked(class, checksum, None)``; the state follows with BUILD."""
     match args:
         case (Symbol() as cls, int(), None) if (cls.module, cls.name) in ARRAY_CLASSES:
             return Call(ARRAY_CLASSES[(cls.module, cls.name)], ())
@@ -49,7 +49,7 @@ def backed(args: tuple[Any, ...]) -> Call:
 
 
 def with_state(call: Call, state: object) -> Call:
-    """``call`` once ``state`` is set on it; only once, and only on what pandas gives a state.
+    """Describe ``call`` once ``state`` is set on it; only once, and only on what pandas returns a state.
 
     Raises:
         Refused: Otherwise.
@@ -71,7 +71,7 @@ def _zone(zone: object) -> Any:
 
 
 def timestamp(args: tuple[Any, ...]) -> Any:
-    """``(value, freq, zone[, unit])``; pandas before 2 always counts nanoseconds."""
+    """Describe ``(value, freq, zone[, unit])``; pandas before 2 always counts nanoseconds."""
     match args:
         case (int() as ticks, _, zone) if -(2**63) <= ticks < 2**63:
             return moment(ticks, "ns", _zone(zone))
@@ -88,7 +88,7 @@ def _timedelta(args: tuple[Any, ...]) -> Any:
 
 
 def span_of(ticks: int, unit: int) -> Any:
-    """The span of so many ticks of a unit, by numpy's number for it.
+    """Return the span of this many ticks of a unit, by numpy's number for it.
 
     Raises:
         Refused: If pandas has no such span.
@@ -115,7 +115,7 @@ def _is_tick(number: object) -> bool:
 
 
 def is_interval(left: object, right: object, closed: object) -> bool:
-    """Whether these are the bounds of an interval and a side that it is closed on."""
+    """Return whether these are the bounds of an interval and a side that it is closed on."""
     return closed in ("left", "right", "both", "neither") and all(
         isinstance(bound, int | float | np.generic | dt.date | dt.timedelta | Timestamp | Timedelta | None)
         for bound in (left, right)
@@ -130,7 +130,7 @@ def _interval(args: tuple[Any, ...]) -> Interval:
 
 
 def _named(kinds: dict[str, tuple[str, ...]]) -> dict[Key, str]:
-    """``{class: modules}`` spread out to ``{(module, class): class}``."""
+    """Describe ``{class: modules}`` spread out to ``{(module, class): class}``."""
     return {(module, name): name for name, modules in kinds.items() for module in modules}
 
 

@@ -13,13 +13,13 @@ Rule = Callable[[tuple[Any, ...]], Any]
 Key = tuple[str, str]
 
 _TABLES = (standard_names, numpy_names, pandas_names, former_pandas, arrow_names)
-#: name → what REDUCE of it with a tuple of arguments gives.
+#: name → what REDUCE of it with a tuple of arguments returns.
 CALLS: dict[Key, Rule] = {key: rule for table in _TABLES for key, rule in table.CALLS.items()}
-#: name → what NEWOBJ of it gives.
+#: name → what NEWOBJ of it returns.
 CLASSES: dict[Key, Rule] = {key: rule for table in _TABLES for key, rule in table.CLASSES.items()}
 #: names that are only ever arguments.
 ARGUMENTS: frozenset[Key] = frozenset(key for table in _TABLES for key in table.ARGUMENTS)
-#: names that stand for a value.
+#: names that are for a value.
 CONSTANTS: dict[Key, Any] = {key: value for table in _TABLES for key, value in table.CONSTANTS.items()}
 _RECONSTRUCTORS = {("copyreg", "_reconstructor"), ("copy_reg", "_reconstructor")}
 _OBJECT = {("builtins", "object"), ("__builtin__", "object")}
@@ -27,7 +27,7 @@ _NAMES = {*CALLS, *CLASSES, *ARGUMENTS, *_RECONSTRUCTORS, *_OBJECT}
 
 
 def admitted(module: object, name: object) -> Any:
-    """The inert symbol, or the constant, for an exact pair on the allow-list.
+    """Return the inert symbol, or the constant, for an exact pair on the allow-list.
 
     Raises:
         Refused: For every other pair.
@@ -45,7 +45,7 @@ def admitted(module: object, name: object) -> Any:
 
 
 def call(function: object, args: object) -> Any:
-    """What the file means by calling ``function`` with ``args``; nothing is called.
+    """Return what the file means by calling ``function`` with ``args``; nothing is called.
 
     Raises:
         Refused: If the pair of name and arguments is not one that a known writer produces.
@@ -64,7 +64,7 @@ def call(function: object, args: object) -> Any:
 
 
 def construct(cls: object, args: object) -> Any:
-    """What the file means by creating a ``cls`` with ``args``; nothing is created.
+    """Return what the file means by creating a ``cls`` with ``args``; nothing is created.
 
     Raises:
         Refused: If no known writer does that.
@@ -78,7 +78,7 @@ def construct(cls: object, args: object) -> Any:
 
 
 def build(value: object, state: object) -> Any:
-    """``value`` once ``state`` is set on it.
+    """Describe ``value`` once ``state`` is set on it.
 
     Raises:
         Refused: If ``value`` takes no state, or not this one.

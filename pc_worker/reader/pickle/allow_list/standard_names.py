@@ -28,7 +28,7 @@ def _need(fits: bool, name: str) -> None:
 
 
 def _encode(args: tuple[Any, ...]) -> bytes:
-    """Protocols 0 to 2 write bytes as text whose characters are the byte values."""
+    """Return the bytes that protocols 0 to 2 write as text whose characters are the byte values."""
     _need(len(args) == 2 and isinstance(args[0], str) and args[1] in ("latin1", "latin-1"), "_codecs.encode")
     return str(args[0]).encode("latin-1")
 
@@ -39,7 +39,7 @@ def _bytes(args: tuple[Any, ...]) -> bytes:
 
 
 def _bytearray(args: tuple[Any, ...]) -> bytearray:
-    """Also ``bytearray(text, 'latin-1')``, which protocols 0 to 2 write."""
+    """Describe also ``bytearray(text, 'latin-1')``, which protocols 0 to 2 write."""
     if _exact(str, str)(args):
         return bytearray(_encode(args))
     return bytearray(_bytes(args))
@@ -104,7 +104,7 @@ def _zoneinfo(args: tuple[Any, ...]) -> Zone:
 
 
 def _getattr(args: tuple[Any, ...]) -> Symbol:
-    """Only ``ZoneInfo._unpickle``: a class method, which pickle can only write as getattr."""
+    """Describe only ``ZoneInfo._unpickle``: a class method, which pickle can only write as getattr."""
     match args:
         case (Symbol("zoneinfo", "ZoneInfo"), "_unpickle"):
             return Symbol("zoneinfo", "ZoneInfo._unpickle")
@@ -112,7 +112,7 @@ def _getattr(args: tuple[Any, ...]) -> Symbol:
 
 
 def _pytz(args: tuple[Any, ...]) -> Zone:
-    """``pytz._p(name)`` or ``pytz._p(name, offset, dst, abbreviation)``, offsets in seconds."""
+    """Describe ``pytz._p(name)`` or ``pytz._p(name, offset, dst, abbreviation)``, offsets in seconds."""
     if _exact(str)(args):
         return Zone(args[0])
     _need(_exact(str, int, int, str)(args), "pytz._p")
@@ -133,7 +133,7 @@ def _nothing(result: Any, name: str) -> Callable[[tuple[Any, ...]], Any]:
 
 
 def _collection(kind: Callable[[Any], Any], name: str) -> Callable[[tuple[Any, ...]], Any]:
-    """``set([...])`` and ``frozenset([...])``, as protocols 0 to 3 write them."""
+    """Describe ``set([...])`` and ``frozenset([...])``, as protocols 0 to 3 write them."""
 
     def rule(args: tuple[Any, ...]) -> Any:
         _need(args == () or _exact(list)(args), name)
@@ -164,9 +164,9 @@ def _blank_zone(args: tuple[Any, ...]) -> Blank:
 
 
 def blank_with_state(blank: Blank, state: object) -> uuid.UUID | Zone:
-    """What ``blank`` becomes by its state: a UUID, or dateutil's fixed offset.
+    """Return what ``blank`` becomes by its state: a UUID, or dateutil's fixed offset.
 
-    A UUID's state is ``{'int': n}``; ``is_safe`` may stand beside it and says nothing about the value.
+    A UUID's state is ``{'int': n}``; ``is_safe`` may be next to it and says nothing about the value.
     """
     if blank.kind == "zone":
         return _zone_with_state(state)
@@ -182,7 +182,7 @@ def _zone_with_state(state: object) -> Zone:
 
 
 def _tzoffset(args: tuple[Any, ...]) -> Zone:
-    """dateutil's fixed offset: called by Python 3.11 and later, created and given a state before."""
+    """Describe dateutil's fixed offset: called by Python 3.11 and later, created and given a state before."""
     _need(_exact(str, dt.timedelta)(args) or _exact(type(None), dt.timedelta)(args), "tzoffset")
     return Zone(None, args[1].total_seconds())
 

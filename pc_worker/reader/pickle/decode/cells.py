@@ -1,4 +1,4 @@
-"""Reads slices of lists: only the asked-for stretch of the file is read, and only its items are decoded."""
+"""Reads slices of lists: only the requested segment of the file is read, and only its items are decoded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pc_worker.reader.pickle.decode.references import all_long, references
 from pc_worker.reader.pickle.decode.vectors import decode_arrays
 from pc_worker.reader.source import Source
 
-#: Memo entries found again and kept at hand, and their bytes in the file, about; one stretch may have more of those.
+#: Memo entries found again and kept at hand, and their bytes in the file, about; one segment may have more of those.
 _REMEMBERED, _REMEMBERED_BYTES = 100_000, 16 << 20
 _MAX_STRETCH = 64 << 20
 _PERSID_STEP = 8
@@ -44,7 +44,7 @@ class Cells:
         self._memos = [_MemoOf(self, part, number) for number, part in enumerate(layout.parts)]
 
     def items(self, listing: Listing, start: int, stop: int) -> list[Any]:
-        """Items ``start`` up to ``stop`` of ``listing``."""
+        """Return items ``start`` up to ``stop`` of ``listing``."""
         if start >= stop:
             return []
         first = bisect_right(listing.firsts, start) - 1
@@ -58,13 +58,13 @@ class Cells:
         return found
 
     def _piece_end(self, listing: Listing, first: int, last: int) -> int:
-        """The mark up to which to read at once: large items in pieces that stay in the processor's cache."""
+        """Return the mark up to which to read at once: large items in parts that stay in the processor's cache."""
         most = listing.offsets[first] + _PIECE
         end = listing.offsets[last] if last < len(listing.offsets) else listing.end
         return last if end <= most else max(first + 1, bisect_right(listing.offsets, most, first, last) - 1)
 
     def stored_bytes(self, listing: Listing, start: int, stop: int) -> int:
-        """About how many bytes of the file items ``start`` to ``stop`` take."""
+        """Return about how many bytes of the file items ``start`` to ``stop`` take."""
         if start >= stop:
             return 0
         last = bisect_left(listing.firsts, stop)
@@ -72,7 +72,7 @@ class Cells:
         return int(end - listing.offsets[bisect_right(listing.firsts, start) - 1])
 
     def _stretch(self, listing: Listing, first: int, last: int) -> list[Any]:
-        """The items from one mark to another."""
+        """Return the items from one mark to another."""
         begin, end = listing.offsets[first], listing.end
         if listing is self._layout.rows:
             end = listing.offsets[last] if last < len(listing.offsets) else end
@@ -95,19 +95,19 @@ class Cells:
         raise broken(f"the memo entry {index} is not where the index says")
 
     def decoder(self, part: int, begin: int, end: int, memos: int, *, in_batch: bool) -> Decoder:
-        """A decoder for the bytes from ``begin`` to ``end``, before which ``memos`` entries were made."""
+        """Return a decoder for the bytes from ``begin`` to ``end``, before which ``memos`` entries were made."""
         data = self._without_frames(self._source.read(begin, end - begin), begin)
         return Decoder(data, memos, self._memos[part].value, in_batch=in_batch)
 
     def _plain(self, begin: int, end: int) -> bool:
-        """Whether the walk has proved that no name, call or state stands between ``begin`` and ``end``."""
+        """Return whether the walk has proved that no name, call or state is between ``begin`` and ``end``."""
         specials = self._layout.specials
         place = bisect_right(specials, begin)
         inside = place % 2 == 1 or (place < len(specials) and specials[place] < end)
         return not inside and self._layout.protocol >= 4
 
     def _fast(self, listing: Listing, first: int, begin: int, end: int, opening: bytes, closing: bytes) -> list[Any]:
-        """Decode a plain stretch with the C unpickler, to which every name is refused."""
+        """Decode a plain segment with the C unpickler, to which every name is refused."""
         data = self._source.read(begin, end - begin)
         gets = self._layout.gets
         low, high = bisect_left(gets, begin), bisect_left(gets, end)
@@ -144,14 +144,14 @@ class Cells:
 
 
 class _Nameless(pickle.Unpickler):
-    """Gives plain values only: names are refused, persistent ids are our own."""
+    """Returns plain values only: names are refused, persistent ids are our own."""
 
     def find_class(self, module: str, name: str) -> NoReturn:
         raise unsafe(f"the name {module}.{name} stands where only plain values were found before")
 
 
 def _presets(count: int) -> bytes:
-    """Opcodes that put ``count`` values, known by number, into the first memo entries."""
+    """Return opcodes that put ``count`` values, known by number, into the first memo entries."""
     put = bytes([op.BINPERSID, op.MEMOIZE, op.POP])
     return b"".join(b"J" + number.to_bytes(4, "little") + put for number in range(count))
 
@@ -175,14 +175,14 @@ class _MemoOf:
         self._found_bytes = 0
 
     def values(self, indexes: list[int]) -> list[Any]:
-        """The values of entries ``indexes``."""
+        """Return the values of entries ``indexes``."""
         try:
             return [self._found[index] for index in indexes]
         except KeyError:
             return [self.value(index) for index in indexes]
 
     def value(self, index: int) -> Any:
-        """The value of entry ``index``."""
+        """Return the value of entry ``index``."""
         if index in self._found:
             return self._found[index]
         begin, memos, end, in_batch = self._place(index)
@@ -206,7 +206,7 @@ class _MemoOf:
         self._found_bytes += length
 
     def _place(self, index: int) -> tuple[int, int, int, bool]:
-        """Where to decode to find ``index``: begin, memo entries before it, end, whether in a batch."""
+        """Return where to decode to find ``index``: begin, memo entries before it, end, whether in a batch."""
         if index in self._roots:
             return (*self._roots[index], False)
         place = bisect_right(self._starts, index) - 1

@@ -1,4 +1,4 @@
-"""Decodes the items of a stretch of a file that the indexer has proved sound, as values; executes nothing."""
+"""Decodes the items of a segment of a file that the indexer has proved sound, as values; executes nothing."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ LOST = object()
 
 
 class EntryLost(Exception):
-    """A value refers to an entry that was passed over; decode the stretch again without that."""
+    """A value refers to an entry that was passed over; decode the segment again without that."""
 
 
 class Decoder:
     """Turns the opcodes of ``data`` into a list of items.
 
     Args:
-        data: Whole opcodes, of items that stand one after another in a list.
+        data: Whole opcodes, of items that are one after another in a list.
         memo_start: Number of memo entries made before ``data``.
-        resolve: Gives the value of a memo entry made before ``data``.
+        resolve: Returns the value of a memo entry made before ``data``.
         in_batch: Whether ``data`` starts after a MARK whose APPENDS is still to come.
     """
 
@@ -43,11 +43,11 @@ class Decoder:
         self.late: dict[int, int] = {}
 
     def copy(self) -> Decoder:
-        """Another decoder of the same stretch, at its start."""
+        """Return another decoder of the same segment, at its start."""
         return Decoder(self.data, self.memo_start, self.resolve, in_batch=bool(self.marks))
 
     def run(self) -> list[Any]:
-        """The items."""
+        """Return the items."""
         data, push, pos, end = self.data, self.stack.append, 0, len(self.data)
         while pos < end:
             decode = _SCALAR_TABLE[data[pos]]
@@ -59,7 +59,7 @@ class Decoder:
         return self.finish()
 
     def step(self, pos: int) -> int:
-        """Do the opcode at ``pos``; gives where the next one stands."""
+        """Do the opcode at ``pos``; return where the next one is."""
         decode = _SCALAR_TABLE[self.data[pos]]
         if decode is None:
             return _ACTION_TABLE[self.data[pos]](self, pos)
@@ -68,13 +68,13 @@ class Decoder:
         return pos
 
     def finish(self) -> list[Any]:
-        """The items, once every opcode is done."""
+        """Return the items, once every opcode is done."""
         self.items.extend(self.stack[1:])
         del self.stack[1:]
         return self.items
 
     def entry(self, index: int) -> Any:
-        """The value of memo entry ``index``.
+        """Return the value of memo entry ``index``.
 
         Raises:
             EntryLost: If it was passed over.
@@ -96,7 +96,7 @@ class Decoder:
         self.stack[-1] = value
 
     def since_mark(self) -> list[Any]:
-        """Take what stands above the newest mark off the stack."""
+        """Take what is above the newest mark off the stack."""
         start = self.marks.pop()
         values = self.stack[start:]
         del self.stack[start:]
@@ -256,7 +256,7 @@ def _finished(value: Any) -> Any:
 
 
 def _stop(d: Decoder, pos: int) -> int:
-    """The end of one pickle of a stream: its value is an item, and the memo starts anew."""
+    """Return the end of one pickle of a stream: its value is an item, and the memo starts again."""
     d.items.append(d.stack.pop())
     d.memo.clear()
     d.late.clear()

@@ -24,7 +24,7 @@ _ITEMS = re.compile(REFERENCES, re.DOTALL)
 
 
 def learn(w: Walker, node: Special, state: Entry, pos: int) -> None:
-    """After the BUILD at ``pos`` of an array cell of a long list: note its form, if it has one."""
+    """Note the form of an array cell of a long list, if it has one, after its BUILD at ``pos``."""
     form = _form_of(w, node, state, pos)
     if form is None or form in w.forms:
         return
@@ -58,7 +58,7 @@ def _is_object_cell(w: Walker, value: Any) -> bool:
 
 
 def skip(w: Walker, pos: int) -> int:
-    """Pass over the cells of a known form that begin at ``pos``; gives where they end, or ``pos``."""
+    """Pass over the cells of a known form that begin at ``pos``; return where they end, or ``pos``."""
     for form in w.forms:
         if w.buf.startswith(form.head, pos):
             end = _skip_cells(w, form, pos)
@@ -80,7 +80,7 @@ def _skip_cells(w: Walker, form: Form, pos: int) -> int:
 
 
 def _weights(w: Walker, index: np.ndarray) -> np.ndarray | None:
-    """What the entries ``index`` weigh, in bytes; None if one is no plain scalar."""
+    """Return what the entries ``index`` weigh, in bytes; None if one is no plain scalar."""
     if not len(index):
         return index
     w.memo.fill(w.count)

@@ -1,4 +1,4 @@
-"""References to the memo in a stretch of a file, read all at once."""
+"""References to the memo in a segment of a file, read all at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pc_worker.reader.pickle.flat_lists import OPENING
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """The references in a stretch: where they stand, whether each is a long one, the entries they name."""
+    """The references in a segment: where they are, whether each is a long one, the entries they name."""
 
     places: np.ndarray
     long: np.ndarray
@@ -37,7 +37,7 @@ class References:
         if int(self.places[0]) != len(OPENING) or int(ends[-1]) != len(data) - 1:
             return None
         starts, stops = ends[last][:-1], self.places[firsts][1:]
-        # Between two lists stand a few opcodes, with or without the end of a batch.
+        # Between two lists are a few opcodes, with or without the end of a batch.
         if {data[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)} - _BETWEEN_LISTS:
             return None
         return np.diff(firsts, append=len(self.places)).tolist()  # type: ignore[no-any-return]  # numpy types it as Any
@@ -45,7 +45,7 @@ class References:
     def renumbered(self, data: bytes, memos: int) -> tuple[bytes, list[int]]:
         """Return ``data`` with its references renumbered, and the earlier entries, which come first in the new count.
 
-        The new numbers are never larger than the old ones, so each fits where the old one stood.
+        The new numbers are never larger than the old ones, so each fits where the old one was.
         """
         raw = np.frombuffer(data, dtype=np.uint8).copy()
         earlier, fresh = _renumbered(self.index, memos)
@@ -56,9 +56,9 @@ class References:
         return raw.tobytes(), earlier.tolist()
 
 
-#: What stands between two batches of items.
+#: What is between two batches of items.
 _BETWEEN = bytes([op.APPENDS, op.MARK])
-#: What stands between the references of two lists, of one batch or of two.
+#: What is between the references of two lists, of one batch or of two.
 _BETWEEN_LISTS = {bytes([op.APPENDS]) + OPENING, bytes([op.APPENDS]) + _BETWEEN + OPENING}
 _LONG = 5
 _LONG_REFERENCE = np.dtype([("code", "u1"), ("index", "<u4")])
@@ -69,7 +69,7 @@ def all_long(data: bytes, count: int) -> list[int] | None:
     if len(data) != _LONG * count:
         return None
     found = np.frombuffer(data, _LONG_REFERENCE)
-    # The first is long, so the second stands where this one is expected, and so on.
+    # The first is long, so the second is where this one is expected, and so on.
     return found["index"].tolist() if bool((found["code"] == op.LONG_BINGET).all()) else None
 
 

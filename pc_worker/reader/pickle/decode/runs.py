@@ -31,11 +31,11 @@ class Mould:
     tail: bytes
 
     def may_be_cut(self, at: int) -> bool:
-        """Whether a frame may end after ``at`` bytes of a cell: between two opcodes."""
+        """Return whether a frame may end after ``at`` bytes of a cell: between two opcodes."""
         return at in _boundaries(self.head, self.length) or at - len(self.head) - self.length in _starts(self.tail)
 
     def fits(self, cell: bytes) -> bool:
-        """Whether ``cell`` is a cell of this form."""
+        """Return whether ``cell`` is a cell of this form."""
         return len(cell) == self.size and cell.startswith(self.head) and cell.endswith(self.tail)
 
     @property
@@ -44,7 +44,7 @@ class Mould:
         return len(self.head) + self.length + len(self.tail)
 
     def count(self, data: bytes, pos: int, stop: int) -> int:
-        """How many cells of this form stand one after another in ``data`` from ``pos``, before ``stop``."""
+        """Return how many cells of this form are one after another in ``data`` from ``pos``, before ``stop``."""
         room, found = (stop - pos) // self.size, 0
         while found < room:
             step = min(_STEP, room - found)
@@ -65,7 +65,7 @@ class Mould:
 
 
 def repeat(w: Walker, node: Special, payload: int, pos: int) -> int:
-    """Pass over the cells after ``node`` that are written as it is; gives where the first other opcode stands."""
+    """Pass over the cells after ``node`` that are written as it is; return where the first other opcode is."""
     start = (node.address & OFFSET) - w.base
     if start < 0 or (w.places.frames and w.places.frames[-1] >= w.base + start):
         return pos
@@ -93,7 +93,7 @@ def repeat(w: Walker, node: Special, payload: int, pos: int) -> int:
 
 
 def _across_frames(w: Walker, node: Special, mould: Mould, pos: int) -> int:
-    """Pass over the one cell that the end of a frame cuts, if it is of the mould's form; -1 if it is not."""
+    """Pass over the one cell that the end of a frame cuts, if it is of the template's form; -1 if it is not."""
     split = w.frame_end - w.base - pos
     rest = mould.size - split
     next_frame = pos + split
@@ -117,7 +117,7 @@ def _across_frames(w: Walker, node: Special, mould: Mould, pos: int) -> int:
 
 @lru_cache(maxsize=64)
 def _starts(opcodes: bytes) -> frozenset[int]:
-    """Where opcodes begin in ``opcodes``, which hold no name and no line of text; its end counts too."""
+    """Return where opcodes begin in ``opcodes``, which hold no name and no line of text; its end counts too."""
     found, pos = {0}, 0
     while pos < len(opcodes):
         code = opcodes[pos]
@@ -132,7 +132,7 @@ def _starts(opcodes: bytes) -> frozenset[int]:
 
 @lru_cache(maxsize=64)
 def _boundaries(head: bytes, length: int) -> frozenset[int]:
-    """Where opcodes begin in a cell's head, whose last opcode is the one with the payload of ``length`` bytes."""
+    """Return where opcodes begin in a cell's head, which ends with the opcode of the payload of ``length`` bytes."""
     return frozenset(place for place in _starts(head) if place < len(head)) | {len(head) + length}
 
 

@@ -1,4 +1,4 @@
-"""Decodes the opcodes that stand for one plain value: numbers, texts, bytes."""
+"""Decodes the opcodes that are for one plain value: numbers, texts, bytes."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from collections.abc import Callable
 from pc_worker.reader.errors import broken, over_limit, unsafe
 from pc_worker.reader.pickle import opcodes as op
 
-#: Given the bytes and where the opcode stands: the value and where the next opcode stands.
+#: Given the bytes and where the opcode is: the value and where the next opcode is.
 Decode = Callable[[bytes, int], tuple[object, int]]
 _DOUBLE = struct.Struct(">d").unpack_from
 #: Texts from this many bytes on are not copied before they are decoded.
 _LONG_TEXT = 1024
-#: The longest line of text that stands for a number: as long as the largest integer we take.
+#: The longest line of text that is for a number: as long as the largest integer we take.
 MAX_LINE = 4300
 
 
 def counted(data: bytes, pos: int) -> tuple[int, int]:
-    """Where the payload of the counted opcode at ``pos`` starts, and its length in bytes."""
+    """Return where the payload of the counted opcode at ``pos`` starts, and its length in bytes."""
     width = op.COUNTED[data[pos]]
     start = pos + 1 + width
     return start, int.from_bytes(data[pos + 1 : start], "little")
 
 
 def text(raw: bytes | memoryview) -> str:
-    """``raw`` as pickle writes text: UTF-8 in which lone surrogates may stand.
+    """Return ``raw`` as pickle writes text: UTF-8 in which lone surrogates may be.
 
     Raises:
         Refused: If it is not that.
@@ -37,7 +37,7 @@ def text(raw: bytes | memoryview) -> str:
 
 
 def latin(raw: bytes) -> bytes:
-    """The bytes that the text ``raw`` stands for, a character each, as protocols 0 to 2 write them.
+    """Return the bytes that the text ``raw`` is for, a character each, as protocols 0 to 2 write them.
 
     Raises:
         Refused: If it is not that.
@@ -76,7 +76,7 @@ def _old_string(data: bytes, pos: int) -> tuple[object, int]:
 
 
 def _ascii(raw: bytes) -> str:
-    """Python 2 strings: pandas reads them as ASCII and fails on others, and so do we."""
+    """Decode a Python 2 string as ASCII, as pandas does, and fail on others."""
     try:
         return raw.decode("ascii")
     except UnicodeDecodeError as error:
@@ -93,7 +93,7 @@ def _int4(data: bytes, pos: int) -> tuple[object, int]:
 
 
 def line(data: bytes, pos: int) -> tuple[bytes, int]:
-    """The line of text after the opcode at ``pos``, without its end, and where the next opcode stands."""
+    """Return the line of text after the opcode at ``pos``, without its end, and where the next opcode is."""
     end = data.find(b"\n", pos + 1)
     if end < 0:
         raise broken("the file ends inside a line of text")
@@ -138,7 +138,7 @@ def _string_line(data: bytes, pos: int) -> tuple[object, int]:
     return _ascii(raw[1:-1]), end
 
 
-#: Every opcode that stands for one plain value.
+#: Every opcode that is for one plain value.
 SCALARS: dict[int, Decode] = {
     op.NONE: lambda data, pos: (None, pos + 1),
     op.NEWTRUE: lambda data, pos: (True, pos + 1),

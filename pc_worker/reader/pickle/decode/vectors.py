@@ -1,4 +1,4 @@
-"""Decodes stretches that hold arrays: runs of cells written alike become rows of one numpy array at once."""
+"""Decodes segments that hold arrays: runs of cells written alike become rows of one numpy array at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BYTES = frozenset({op.SHORT_BINBYTES, op.BINBYTES, op.BINBYTES8, op.BYTEARRAY8}
 
 
 def decode_arrays(fresh: Decoder, forms: tuple[Form, ...] = ()) -> list[Any]:
-    """The items of the bytes of ``fresh``, as its ``run`` gives them, faster where they are arrays of one form."""
+    """Return the items of the bytes of ``fresh``, as its ``run`` does, but faster if they are arrays of one form."""
     try:
         return _Runs(fresh.copy(), forms).decode()
     except EntryLost:
@@ -26,7 +26,7 @@ def decode_arrays(fresh: Decoder, forms: tuple[Form, ...] = ()) -> list[Any]:
 
 
 class _Runs:
-    """Steps through a stretch, knowing where each item of the outermost list began."""
+    """Steps through a segment, knowing where each item of the outermost list began."""
 
     def __init__(self, decoder: Decoder, forms: tuple[Form, ...]) -> None:
         self._decoder, self._forms = decoder, forms
@@ -67,7 +67,7 @@ class _Runs:
             del self._starts[items:]
 
     def _learn(self, payload: int, pos: int) -> int:
-        """After an array: note how its cell is written, and take its memo entry along."""
+        """Note, after an array, how its cell is written, and keep its memo entry."""
         decoder, array = self._decoder, self._decoder.stack[-1]
         start, memos = self._starts[-1]
         at, length = counted(decoder.data, payload)
@@ -82,7 +82,7 @@ class _Runs:
         return pos
 
     def _pour_objects(self, pos: int) -> int:
-        """Add all the cells from ``pos`` on that fit one of the forms; gives where they end."""
+        """Add all the cells from ``pos`` on that fit one of the forms; return where they end."""
         decoder = self._decoder
         if len(decoder.stack) - 1 != len(self._starts):
             return pos
@@ -107,7 +107,7 @@ class _Runs:
         decoder.stack += arrays
 
     def _fetched(self, indexes: Sequence[int]) -> list[Any]:
-        """What the references to ``indexes`` refer to."""
+        """Return what the references to ``indexes`` refer to."""
         words = self._words
         try:
             return [words[index] for index in indexes]
@@ -116,13 +116,13 @@ class _Runs:
             return [words[index] for index in indexes]
 
     def _entry(self, index: int) -> Any:
-        """The value of memo entry ``index``, unless it may be of a cell that is only now added."""
+        """Return the value of memo entry ``index``, unless it may be of a cell that is only now added."""
         if index >= self._decoder.memo_start + len(self._decoder.memo):
             raise EntryLost
         return self._decoder.entry(index)
 
     def _pour(self, pos: int) -> int:
-        """Add all the cells from ``pos`` on that fit the mould; gives how many bytes they take."""
+        """Add all the cells from ``pos`` on that fit the template; return how many bytes they take."""
         decoder, mould = self._decoder, self._mould
         if mould is None or len(decoder.marks) != self._base or len(decoder.stack) - 1 != len(self._starts):
             return 0

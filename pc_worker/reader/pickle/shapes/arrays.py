@@ -23,7 +23,7 @@ from pc_worker.reader.pickle.shapes.sparse import sparse_column
 
 
 def column(store: Store, value: Any) -> Reader:
-    """The one column that ``value`` is: an array, an extension array, a list or a tuple.
+    """Return the one column that ``value`` is: an array, an extension array, a list or a tuple.
 
     Raises:
         Refused: If it is not a column.
@@ -51,7 +51,7 @@ def column(store: Store, value: Any) -> Reader:
 
 
 def block_columns(store: Store, value: Any, count: int) -> list[Reader]:
-    """The ``count`` columns of a block: a 2-d array, or one extension array."""
+    """Return the ``count`` columns of a block: a 2-d array, or one extension array."""
     if isinstance(value, Array):
         return rows_of(store, value, count)
     backed = _backing(value) if isinstance(value, Call) else None
@@ -64,7 +64,7 @@ def block_columns(store: Store, value: Any, count: int) -> list[Reader]:
 
 
 def rows_of(store: Store, array: Array, count: int) -> list[Reader]:
-    """The rows of a 2-d array (or the one 1-d array), each a column of the table."""
+    """Return the rows of a 2-d array (or the one 1-d array), each a column of the table."""
     shape = array.shape if array.axes is None else tuple(array.shape[axis] for axis in array.axes)
     if len(shape) == 1:
         shape = (1, *shape)
@@ -87,7 +87,7 @@ def rows_of(store: Store, array: Array, count: int) -> list[Reader]:
 
 
 def _no_cell(items: Any, rows: int, *, transposed: bool) -> Exception:
-    """Which of the items, one of which is no cell, it is."""
+    """Return which of the items, one of which is no cell, it is."""
     for number, item in enumerate(items if isinstance(items, list) else ()):
         if not _is_value(item):
             width = max(1, len(items) // max(1, rows))
@@ -96,7 +96,7 @@ def _no_cell(items: Any, rows: int, *, transposed: bool) -> Exception:
 
 
 def _is_value(item: Any) -> bool:
-    """Whether what is inside may be in a cell."""
+    """Return whether what is inside may be in a cell."""
     match item:
         case Call() | Symbol():
             return False
@@ -112,12 +112,12 @@ def _is_value(item: Any) -> bool:
 
 
 def _place_of(number: int, width: int, rows: int, *, transposed: bool) -> tuple[int, int]:
-    """The column in its block, and the row, of an item of a block's list."""
+    """Return the column in its block, and the row, of an item of a block's list."""
     return (number % width, number // width) if transposed else (number // max(1, rows), number % max(1, rows))
 
 
 def _backing(value: Call) -> tuple[Any, Array] | None:
-    """The type and the numpy array of an extension array that is backed by one."""
+    """Return the type and the numpy array of an extension array that is backed by one."""
     if value.kind not in _WRAPPERS or not isinstance(value.state, tuple) or len(value.state) == 1:
         return None
     match value.state:
@@ -136,7 +136,7 @@ def _moments(dtype: Any, numbers: Reader) -> Reader:
 
 
 def zone_of(zone: Any) -> dt.tzinfo | None:
-    """The time zone that ``zone`` describes."""
+    """Return the time zone that ``zone`` describes."""
     match zone:
         case None:
             return None
@@ -192,7 +192,7 @@ def _wrapped(store: Store, value: Call) -> Reader:
 
 
 def fields_of(value: Call) -> dict[Any, Any]:
-    """The named fields of an object's state.
+    """Return the named fields of an object's state.
 
     Raises:
         Refused: If it has none.
@@ -206,7 +206,7 @@ def fields_of(value: Call) -> dict[Any, Any]:
 
 
 def _categorical(store: Store, value: Call) -> Reader:
-    """Codes and categories, in the state of either era."""
+    """Return codes and categories, in the state of either era."""
     dtype, codes = _categorical_parts(value)
     if not isinstance(dtype, Call) or not isinstance(codes, Array):
         raise broken("a categorical has no categories or no codes")
@@ -225,7 +225,7 @@ def _categorical_parts(value: Call) -> tuple[Any, Any]:
 
 
 def coded(store: Store, codes: Any, categories: list[Any]) -> Reader:
-    """A column of ``codes`` into ``categories``."""
+    """Return a column of ``codes`` into ``categories``."""
     if isinstance(codes, np.ndarray) and codes.ndim == 1 and codes.dtype.kind == "i":
         return Coded(Values(codes.tolist(), "int"), categories)
     if not isinstance(codes, Array) or codes.dtype is None or codes.dtype.kind != "i":
@@ -234,14 +234,14 @@ def coded(store: Store, codes: Any, categories: list[Any]) -> Reader:
 
 
 def index_data(index: Any) -> Any:
-    """The array behind an Index, which the indexes module knows better; a plain array stays."""
+    """Return the array behind an Index, which the indexes module knows better; a plain array stays."""
     if isinstance(index, Call) and isinstance(index.state, dict) and "data" in index.state:
         return index.state["data"]
     return index
 
 
 def whole_column(store: Store, value: Any) -> list[Any]:
-    """All cells of a small column, such as categories."""
+    """Return all cells of a small column, such as categories."""
     match value:
         case Call(kind="RangeIndex"):
             reader: Reader = Range(range_of(value.state))
@@ -254,10 +254,10 @@ def whole_column(store: Store, value: Any) -> list[Any]:
 
 
 def range_of(state: Any) -> range:
-    """The numbers of a RangeIndex.
+    """Return the numbers of a RangeIndex.
 
     Raises:
-        Refused: If its state gives none, or more than a table can have rows.
+        Refused: If its state returns none, or more than a table can have rows.
     """
     match state:
         case {"start": int() as start, "stop": int() as stop, "step": int() as step} if step != 0:
@@ -283,7 +283,7 @@ def _interval_array(store: Store, value: Call) -> Reader:
 
 
 def intervals(store: Store, state: dict[str, Any]) -> Reader:
-    """The intervals between ``left`` and ``right``."""
+    """Return the intervals between ``left`` and ``right``."""
     left, right = (column(store, index_data(state.get(side))) for side in ("left", "right"))
     closed = state.get("closed", "right")
     if len(left) != len(right) or not is_interval(None, None, closed):

@@ -23,7 +23,7 @@ _PROVE_STEP = 1 << 16
 
 
 def arrow_column(store: Store, fields: dict[Any, Any]) -> Reader:
-    """The column of an Arrow-backed extension array, whose fields are ``_data`` or ``_pa_array`` and ``_dtype``."""
+    """Return the column of an Arrow-backed extension array with fields ``_data`` or ``_pa_array``, and ``_dtype``."""
     value = fields.get("_pa_array", fields.get("_data"))
     match value:
         case Call(kind="ArrowArray"):
@@ -49,7 +49,7 @@ class Chunks(Reader):
         return int(self._ends[-1]) if self._ends else 0
 
     def stored_bytes(self) -> int:
-        """Bytes of all parts."""
+        """Return the bytes of all parts."""
         return sum(part.stored_bytes() for part in self._parts)
 
     def prove(self) -> None:
@@ -58,7 +58,7 @@ class Chunks(Reader):
             part.prove()
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
-        """Cells of rows ``start`` up to ``stop``."""
+        """Return the cells of rows ``start`` up to ``stop``."""
         cells: list[Any] = []
         place = bisect_right(self._ends, start)
         while start < stop:
@@ -70,7 +70,7 @@ class Chunks(Reader):
 
 
 def sequence(store: Store, value: Any) -> list[Any]:
-    """A list of the skeleton, whichever way it is kept."""
+    """Return a list of the skeleton, whichever way it is kept."""
     return list(store.whole(value)) if isinstance(value, Listing | list | tuple) else []
 
 
@@ -88,7 +88,7 @@ def _chunk(store: Store, chunk: Any) -> Reader:
 
 
 def buffer(store: Store, buffers: list[Any], number: int, start: int, stop: int) -> bytes | None:
-    """Bytes ``start`` up to ``stop`` of an array's buffer, None where there is no buffer."""
+    """Return bytes ``start`` up to ``stop`` of an array's buffer, None where there is no buffer."""
     part = buffers[number] if number < len(buffers) else None
     if part is None:
         return None
@@ -98,7 +98,7 @@ def buffer(store: Store, buffers: list[Any], number: int, start: int, stop: int)
 
 
 def buffer_bytes(buffers: list[Any]) -> int:
-    """Bytes of all buffers of an array."""
+    """Return the bytes of all buffers of an array."""
     return sum(len(part.args[0]) for part in buffers if isinstance(part, Call))
 
 
@@ -124,7 +124,7 @@ class Text(Reader):
                 self._prove_text(places, data, present)
 
     def stored_bytes(self) -> int:
-        """Bytes of the buffers."""
+        """Return the bytes of the buffers."""
         return buffer_bytes(self._buffers)
 
     def _prove_text(self, places: np.ndarray, data: bytes, present: np.ndarray | None) -> None:
@@ -147,7 +147,7 @@ class Text(Reader):
         return places - low, data, validity(self._store, self._buffers, first, last)
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
-        """Cells of rows ``start`` up to ``stop``."""
+        """Return the cells of rows ``start`` up to ``stop``."""
         if start >= stop:
             return []
         places, data, present = self._raw(start, stop)
@@ -168,7 +168,7 @@ def _decoded(raw: bytes) -> str:
 
 
 def validity(store: Store, buffers: list[Any], first: int, last: int) -> np.ndarray | None:
-    """For each element from ``first`` up to ``last`` whether it is there; None = all are."""
+    """Return for each element from ``first`` up to ``last`` whether it is there; None = all are."""
     raw = buffer(store, buffers, 0, first // 8, (last + 7) // 8) if last > first else None
     if raw is None:
         return None

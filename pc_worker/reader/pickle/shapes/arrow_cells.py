@@ -29,7 +29,7 @@ _NS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
 def kind_of(kind: Any) -> str:
-    """A column's kind by its Arrow type; "mixed" if only a look at its cells can tell."""
+    """Return a column's kind by its Arrow type; "mixed" if only its cells show it."""
     if isinstance(kind, pa.BaseExtensionType):
         return "uuid" if kind.extension_name == "arrow.uuid" else kind_of(kind.storage_type)
     if _types.is_run_end_encoded(kind):
@@ -40,23 +40,23 @@ def kind_of(kind: Any) -> str:
 
 
 def dimension_of(kind: Any) -> int | None:
-    """The length of a column's vectors, where its Arrow type tells."""
+    """Return the length of a column's vectors, if the Arrow type determines it."""
     if isinstance(kind, pa.BaseExtensionType):
         return dimension_of(kind.storage_type)
     return kind.list_size if kind_of(kind) == "vector" else None
 
 
 def python_values(array: Any) -> list[Any]:
-    """An Arrow array's cells as Python values; None for null.
+    """Return an Arrow array's cells as Python values; None for null.
 
     Raises:
-        pa.ArrowException, ValueError, OverflowError, TypeError: If a cell stands for no Python value.
+        pa.ArrowException, ValueError, OverflowError, TypeError: If a cell is for no Python value.
     """
     return converter(array.type)(array)
 
 
 def converter(kind: Any) -> Callable[[Any], list[Any]]:
-    """What makes Python values of arrays of one type; worth keeping where many arrays have it."""
+    """Return what makes Python values of arrays of one type; worth keeping where many arrays have it."""
     if isinstance(kind, pa.BaseExtensionType) and kind.extension_name != "arrow.uuid":
         return _of_storage
     if _is_plain(kind):
@@ -69,7 +69,7 @@ def _of_storage(array: Any) -> list[Any]:
 
 
 def _is_plain(kind: Any) -> bool:
-    """Whether pyarrow's own conversion, which is much faster, gives the values that are wanted, also inside."""
+    """Return whether pyarrow's own, much faster conversion returns the wanted values, also of nested types."""
     if isinstance(kind, pa.BaseExtensionType):
         return False
     if _types.is_struct(kind):
@@ -94,14 +94,14 @@ def _moments(array: Any) -> list[Any]:
 
 
 def _ticks(array: Any) -> np.ndarray:
-    """The numbers behind moments, spans, dates and times; NaT for null."""
+    """Return the numbers behind timestamps, durations, dates and times; NaT for null."""
     numbers = _raw(array, np.dtype(np.int64 if array.type.bit_width == 64 else np.int32)).astype(np.int64)
     numbers[_absent(array)] = NAT
     return numbers
 
 
 def _raw(array: Any, dtype: np.dtype[Any]) -> np.ndarray:
-    """The numbers of an array, anything for null; from its buffer, as pyarrow's own ``to_numpy`` loads pandas."""
+    """Return the numbers of an array, anything for null; from its buffer, because ``to_numpy`` imports pandas."""
     data = array.buffers()[1]
     if data is None or len(array) == 0:
         return np.zeros(len(array), dtype)
@@ -109,7 +109,7 @@ def _raw(array: Any, dtype: np.dtype[Any]) -> np.ndarray:
 
 
 def _absent(array: Any) -> list[int]:
-    """The numbers of the cells that are null."""
+    """Return the numbers of the cells that are null."""
     return [number for number, there in enumerate(_present(array)) if not there] if array.null_count else []
 
 
@@ -159,7 +159,7 @@ def _lists(array: Any) -> list[Any]:
 
 
 def _views(array: Any) -> list[Any]:
-    """Lists that may overlap or stand in any order."""
+    """Return lists that may overlap or are in any order."""
     pairs = zip(array.offsets.to_pylist(), array.sizes.to_pylist(), _present(array), strict=True)
     return [python_values(array.values.slice(start, size)) if there else None for start, size, there in pairs]
 
@@ -205,7 +205,7 @@ def _runs(array: Any) -> list[Any]:
 
 
 def _spans_of_three(array: Any) -> list[Any]:
-    """Months, days and nanoseconds, which are no span of time: each as a list of three."""
+    """Return months, days and nanoseconds, which are no span of time: each as a list of three."""
     return [None if cell is None else list(cell) for cell in array.to_pylist()]
 
 

@@ -1,4 +1,4 @@
-"""Arrow arrays of any type: the asked-for rows' pieces of each buffer, put together and checked by pyarrow."""
+"""Arrow arrays of any type: the requested rows' parts of each buffer, put together and checked by pyarrow."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ArrowValues(Reader):
         return array
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
-        """Cells of rows ``start`` up to ``stop``."""
+        """Return the cells of rows ``start`` up to ``stop``."""
         return _converted(self._slice(start, stop))
 
 
@@ -64,7 +64,7 @@ def _converted(array: Any) -> list[Any]:
 
 
 def arrow_type(store: Store, described: Any) -> Any:
-    """The Arrow type that the file describes.
+    """Return the Arrow type that the file describes.
 
     Raises:
         Refused: If Arrow has no such type.
@@ -104,7 +104,7 @@ def _check_arguments(name: str, args: list[Any]) -> None:
 
 
 def _costs_nothing(kind: Any) -> bool:
-    """Whether values of this type take no bytes, so that any number of them fits into any file."""
+    """Return whether values of this type take no bytes, so that any number of them fits into any file."""
     if pa.types.is_struct(kind):
         return all(_costs_nothing(kind.field(number).type) for number in range(kind.num_fields))
     if pa.types.is_fixed_size_list(kind):
@@ -117,7 +117,7 @@ _FREE_VALUES = 1 << 20
 
 
 def _piece(store: Store, kind: Any, args: Any, start: int, stop: int) -> Any:
-    """Rows ``start`` up to ``stop`` of a described array, as a pyarrow array that is not yet checked."""
+    """Return rows ``start`` up to ``stop`` of a described array, as a pyarrow array that is not yet checked."""
     if not isinstance(args, tuple) or len(args) != 7 or not 0 <= start <= stop <= args[1]:
         raise broken("an Arrow array has fewer rows than its column")
     if stop - start > _FREE_VALUES and _costs_nothing(kind):
@@ -139,7 +139,7 @@ def _piece(store: Store, kind: Any, args: Any, start: int, stop: int) -> Any:
 def _buffers(
     store: Store, kind: Any, buffers: list[Any], children: list[Any], first: int, last: int
 ) -> tuple[list[bytes | None], list[Any]]:
-    """The pieces of an array's own buffers for elements ``first`` to ``last``, and its children."""
+    """Return the parts of an array's own buffers for elements ``first`` to ``last``, and its children."""
     bits = buffer(store, buffers, 0, first // 8, (last + 7) // 8) if buffers else None
     if pa.types.is_null(kind):
         return [None], []

@@ -1,4 +1,4 @@
-"""Moments and spans of whole arrays as Python values."""
+"""Timestamps and durations of whole arrays as Python values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pc_worker.reader.values import NAT, TICKS, moment, span
 
 
 def clock_values(values: np.ndarray, zone: dt.tzinfo | None) -> list[Any]:
-    """Moments (in ``zone``) or spans as Python values, None for NaT."""
+    """Return timestamps (in ``zone``) or durations as Python values, None for NaT."""
     unit, step = np.datetime_data(values.dtype)
     if unit == "generic":
         return [None] * len(values)
@@ -31,7 +31,7 @@ def clock_values(values: np.ndarray, zone: dt.tzinfo | None) -> list[Any]:
 
 
 def _exact(values: np.ndarray) -> list[Any] | None:
-    """The cells by numpy's own conversion, where it gives ``datetime`` or ``timedelta`` for all but NaT."""
+    """Return the cells by numpy's own conversion, where it returns ``datetime`` or ``timedelta`` for all but NaT."""
     ticks, most = values.view(np.int64), 2**63 // (TICKS["us"] // TICKS[np.datetime_data(values.dtype)[0]])
     if most < 2**63 and bool(((ticks >= most) | (ticks <= -most) & (ticks != NAT)).any()):
         return None  # numpy would go round in a circle
@@ -40,7 +40,7 @@ def _exact(values: np.ndarray) -> list[Any] | None:
 
 
 def _zoned(cells: list[Any], zone: dt.tzinfo | None) -> list[Any] | None:
-    """The cells, which are in UTC, in ``zone``; None if one lies in no year of it."""
+    """Return the cells, which are in UTC, in ``zone``; None if one lies in no year of it."""
     if zone is None:
         return cells
     try:

@@ -1,4 +1,4 @@
-"""Columns: each gives its cells from one row to another, and says of what kind they are."""
+"""Columns: each returns its cells from one row to another, and says of what kind they are."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Reader:
     """One column's cells.
 
     Attributes:
-        kind: What its cells are, see ``table.Column``; "mixed" = only a look at the cells can tell.
-        dimension: Of a column of vectors, where the type tells.
+        kind: What its cells are, see ``table.Column``; "mixed" = only the cells show it.
+        dimension: Of a column of vectors, if the type determines it.
     """
 
     kind: str = "mixed"
@@ -36,14 +36,14 @@ class Reader:
         raise NotImplementedError
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
-        """Cells of rows ``start`` up to ``stop``."""
+        """Return the cells of rows ``start`` up to ``stop``."""
         raise NotImplementedError
 
     def prove(self) -> None:
         """Check once, while indexing, what the walk over the opcodes cannot see."""
 
     def stored_bytes(self) -> int:
-        """About how many bytes of the file the column takes; 0 where it has none of its own."""
+        """Return about how many bytes of the file the column takes; 0 where it has none of its own."""
         return 0
 
 
@@ -68,7 +68,7 @@ class Numbers(Reader):
         return self._rows
 
     def stored_bytes(self) -> int:
-        """Bytes of the elements."""
+        """Return the bytes of the elements."""
         return self._rows * self._dtype.itemsize
 
     def prove(self) -> None:
@@ -78,7 +78,7 @@ class Numbers(Reader):
                 check_texts(np.ascontiguousarray(self.raw(start, min(start + PROVE_STEP, self._rows))))
 
     def raw(self, start: int, stop: int) -> np.ndarray:
-        """The elements as a numpy array."""
+        """Return the elements as a numpy array."""
         if start >= stop:
             return np.empty(0, self._dtype)
         size = self._dtype.itemsize
@@ -87,7 +87,7 @@ class Numbers(Reader):
         return np.frombuffer(data, dtype=self._dtype)[:: self._step]
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
-        """Python values; dates and spans as ``datetime`` where that is exact."""
+        """Return Python values; dates and spans as ``datetime`` where that is exact."""
         values = self.raw(start, stop)
         if self._dtype.kind in "mM":
             return clock_values(values, None)
@@ -111,17 +111,17 @@ class Subarrays(Reader):
         return self._rows
 
     def stored_bytes(self) -> int:
-        """Bytes of what it is made of."""
+        """Return the bytes of what it is made of."""
         return self._numbers.stored_bytes()
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
-        """Cells of rows ``start`` up to ``stop``."""
+        """Return the cells of rows ``start`` up to ``stop``."""
         flat = self._numbers.raw(start * self._size, stop * self._size)
         return list(flat.reshape(stop - start, *self._shape))
 
 
 class Objects(Reader):
-    """A stretch of a list: one column of an object block, or a list that is a column."""
+    """A segment of a list: one column of an object block, or a list that is a column."""
 
     kind = "mixed"
 
@@ -132,11 +132,11 @@ class Objects(Reader):
         return self._rows
 
     def stored_bytes(self) -> int:
-        """Bytes of the items, to the next mark."""
+        """Return the bytes of the items, to the next mark."""
         return self._store.cells.stored_bytes(self._listing, self._first, self._first + self._rows)
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
-        """Cells of rows ``start`` up to ``stop``."""
+        """Return the cells of rows ``start`` up to ``stop``."""
         return self._store.items(self._listing, self._first + start, self._first + stop)
 
 
@@ -152,7 +152,7 @@ class Strided(Reader):
         return self._rows
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
-        """Cells of rows ``start`` up to ``stop``."""
+        """Return the cells of rows ``start`` up to ``stop``."""
         if start >= stop:
             return []
         first = self._first + start * self._step
@@ -169,7 +169,7 @@ class Values(Reader):
         return len(self._values)
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
-        """Cells of rows ``start`` up to ``stop``."""
+        """Return the cells of rows ``start`` up to ``stop``."""
         return self._values[start:stop]
 
 
@@ -185,5 +185,5 @@ class Range(Reader):
         return len(self.numbers)
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
-        """Cells of rows ``start`` up to ``stop``."""
+        """Return the cells of rows ``start`` up to ``stop``."""
         return list(self.numbers[start:stop])

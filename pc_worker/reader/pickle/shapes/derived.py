@@ -15,7 +15,7 @@ from pc_worker.reader.values import NAT, Interval, Period
 
 
 class Moments(Reader):
-    """Moments in a time zone."""
+    """Timestamps in a time zone."""
 
     kind = "datetime"
 
@@ -26,16 +26,16 @@ class Moments(Reader):
         return len(self._numbers)
 
     def stored_bytes(self) -> int:
-        """Bytes of what it is made of."""
+        """Return the bytes of what it is made of."""
         return self._numbers.stored_bytes()
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
-        """Cells of rows ``start`` up to ``stop``."""
+        """Return the cells of rows ``start`` up to ``stop``."""
         return clock_values(self._numbers.raw(start, stop), self._zone)
 
 
 class Coded(Reader):
-    """Categories: a number for each row, and what each number stands for; -1 = null."""
+    """Categories: a number for each row, and what each number is for; -1 = null."""
 
     kind = "category"
 
@@ -43,7 +43,7 @@ class Coded(Reader):
         self._codes, self._categories = codes, categories
 
     def prove(self) -> None:
-        """Check that every code stands for a category."""
+        """Check that every code is for a category."""
         for start in range(0, len(self), PROVE_STEP):
             codes = np.asarray(self._codes.read(start, min(start + PROVE_STEP, len(self))))
             if int(codes.max()) >= len(self._categories) or int(codes.min()) < -1:
@@ -53,11 +53,11 @@ class Coded(Reader):
         return len(self._codes)
 
     def stored_bytes(self) -> int:
-        """Bytes of what it is made of."""
+        """Return the bytes of what it is made of."""
         return self._codes.stored_bytes()
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
-        """Cells of rows ``start`` up to ``stop``."""
+        """Return the cells of rows ``start`` up to ``stop``."""
         return [None if code < 0 else self._categories[code] for code in self._codes.read(start, stop)]
 
 
@@ -72,11 +72,11 @@ class Masked(Reader):
         return len(self._numbers)
 
     def stored_bytes(self) -> int:
-        """Bytes of what it is made of."""
+        """Return the bytes of what it is made of."""
         return self._numbers.stored_bytes()
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
-        """Cells of rows ``start`` up to ``stop``."""
+        """Return the cells of rows ``start`` up to ``stop``."""
         pairs = zip(self._numbers.read(start, stop), self._mask.read(start, stop), strict=True)
         return [None if null else number for number, null in pairs]
 
@@ -93,11 +93,11 @@ class Periods(Reader):
         return len(self._ordinals)
 
     def stored_bytes(self) -> int:
-        """Bytes of what it is made of."""
+        """Return the bytes of what it is made of."""
         return self._ordinals.stored_bytes()
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
-        """Cells of rows ``start`` up to ``stop``."""
+        """Return the cells of rows ``start`` up to ``stop``."""
         ordinals = self._ordinals.read(start, stop)
         return [None if ordinal == NAT else Period(ordinal, self._frequency) for ordinal in ordinals]
 
@@ -114,7 +114,7 @@ class Intervals(Reader):
         return len(self._left)
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
-        """Cells of rows ``start`` up to ``stop``."""
+        """Return the cells of rows ``start`` up to ``stop``."""
         pairs = zip(self._left.read(start, stop), self._right.read(start, stop), strict=True)
         return [None if _null(left) else Interval(left, right, self._closed) for left, right in pairs]
 
@@ -134,7 +134,7 @@ class Sparse(Reader):
         return self._rows
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
-        """Cells of rows ``start`` up to ``stop``."""
+        """Return the cells of rows ``start`` up to ``stop``."""
         low, high = np.searchsorted(self._places, [start, stop])
         cells = [self._fill] * (stop - start)
         for place, value in zip(self._places[low:high].tolist(), self._values[low:high].tolist(), strict=True):

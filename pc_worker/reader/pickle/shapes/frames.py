@@ -39,7 +39,7 @@ class Shape:
 
 
 def shape_of(store: Store, value: Any, limits: Limits) -> Shape:
-    """The table that ``value``, what one pickle is, stands for.
+    """Return the table that ``value``, what one pickle is, is for.
 
     Raises:
         Refused: If it is no table.
@@ -65,7 +65,7 @@ def _is_frame(value: Any) -> bool:
 
 
 def is_columns(value: Any) -> bool:
-    """Whether a dict's values are all columns of one length."""
+    """Return whether a dict's values are all columns of one length."""
     if not isinstance(value, dict) or not value:
         return False
     lengths = {_length(item) for item in value.values()}
@@ -137,7 +137,7 @@ def _named(levels: Levels, rows: int, labels: Sequence[str], readers: Sequence[R
 
 
 def _manager(store: Store, state: dict[Any, Any]) -> tuple[list[tuple[Any, Any]], list[Any]]:
-    """The blocks (values, places) and the axes of a frame or series."""
+    """Return the blocks (values, places) and the axes of a frame or series."""
     match state.get("_mgr", state.get("_data")):
         case Call(kind="BlockManager", args=(blocks, axes)):
             return [_block(block) for block in sequence(store, blocks)], sequence(store, axes)

@@ -20,7 +20,7 @@ Levels = list[tuple[Any, Reader]]
 
 
 def levels_of(store: Store, index: Any) -> Levels:
-    """The levels of an index, one for all but a MultiIndex.
+    """Return the levels of an index, one for all but a MultiIndex.
 
     Raises:
         Refused: If it is no index.
@@ -42,7 +42,7 @@ def levels_of(store: Store, index: Any) -> Levels:
 
 
 def name_of(label: Any) -> Any:
-    """``label`` if it can be a name: a scalar, or a tuple of scalars."""
+    """Return ``label`` if it can be a name: a scalar, or a tuple of scalars."""
     for part in label if type(label) is tuple else (label,):
         if isinstance(part, Array | Call | Listing | Payload | Symbol | tuple) or type(part).__hash__ is None:
             raise broken("a column or index is named by something else than a text, a number or a date")
@@ -71,7 +71,7 @@ def _labels(store: Store, level: Any) -> list[Any]:
 
 
 def is_default(levels: Levels, rows: int) -> bool:
-    """Whether the row labels are only the row numbers, which are not part of a row's normal form."""
+    """Return whether the row labels are only the row numbers, which are not part of a row's normal form."""
     reader = levels[0][1]
     if len(levels) != 1 or not isinstance(reader, Range):
         return False
@@ -80,7 +80,7 @@ def is_default(levels: Levels, rows: int) -> bool:
 
 
 def labels_of(store: Store, index: Any, limit: int) -> list[Any]:
-    """Column labels: one value each, a tuple for a MultiIndex.
+    """Return column labels: one value each, a tuple for a MultiIndex.
 
     Raises:
         Refused: If there are more than ``limit``.
@@ -93,7 +93,7 @@ def labels_of(store: Store, index: Any, limit: int) -> list[Any]:
 
 
 def _as_labels(reader: Reader) -> Sequence[Any]:
-    """Cells as pandas writes them in a label: a null of anything but Python objects is nan, or NaT."""
+    """Return cells as pandas writes them in a label: a null of anything but Python objects is nan, or NaT."""
     reader.prove()
     cells = reader.read(0, len(reader))
     if reader.kind == "mixed":

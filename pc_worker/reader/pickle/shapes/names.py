@@ -1,4 +1,4 @@
-"""Names of columns: labels as text, made unique, with the index's own names beside them."""
+"""Names of columns: labels as text, made unique, with the index's own names next to them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pc_worker.reader.normal import label_text
 
 
 def column_names(labels: Sequence[str]) -> list[str]:
-    """``labels`` with ``.1``, ``.2``, … after those that stand again; a label's own name is never taken from it.
+    """Return ``labels`` with ``.1``, ``.2``, … after those that are again; a label's own name is never taken from it.
 
     >>> column_names(["a", "a", "a.1", "b"])
     ['a', 'a.2', 'a.1', 'b']
@@ -35,7 +35,7 @@ def _next_free(label: str, taken: set[str], tried: dict[str, int]) -> str:
 
 
 def index_names(levels: Sequence[Any], columns: Sequence[str]) -> list[str]:
-    """Names of index levels: their own, else ``index`` (or ``level_0``, … of several); suffixed if taken.
+    """Return the names of index levels: their own, else ``index`` (or ``level_0``, … of several); suffixed if taken.
 
     >>> index_names([None], ["index"])
     ['index.1']

@@ -1,4 +1,4 @@
-"""Sparse columns: values here and there, their places one by one or as stretches, and a fill value elsewhere."""
+"""Sparse columns: values here and there, their places one by one or as segments, and a fill value elsewhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pc_worker.reader.pickle.shapes.derived import Sparse
 
 
 def sparse_column(store: Store, values: Any, index: Any, fill: Any) -> Reader:
-    """The column of ``values`` at the places that ``index`` describes, and ``fill`` at all others.
+    """Return the column of ``values`` at the places that ``index`` describes, and ``fill`` at all others.
 
     Raises:
         Refused: If it is stored in another way than pandas does.
@@ -34,7 +34,7 @@ def sparse_column(store: Store, values: Any, index: Any, fill: Any) -> Reader:
 
 
 def _spread(firsts: np.ndarray, lengths: np.ndarray, count: int) -> np.ndarray:
-    """The places of ``count`` values in stretches of so many, each from its first on."""
+    """Return the places of ``count`` values in runs, given the first position and the length of each."""
     if firsts.ndim != 1 or firsts.shape != lengths.shape or firsts.dtype.kind != "i" or lengths.dtype.kind != "i":
         raise broken("a sparse column's blocks do not have one start and one length each")
     if np.any(lengths < 1) or int(lengths.sum(dtype=np.int64)) != count:

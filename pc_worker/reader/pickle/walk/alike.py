@@ -1,6 +1,6 @@
-"""Recognises stretches of alike items at the speed of C: short texts, references, lists of references.
+"""Recognises segments of alike items at the speed of C: short texts, references, lists of references.
 
-Nothing here knows what an item means beyond what its own bytes say; whatever does not fit is left to the walker.
+Nothing here knows what an item means beyond what its own bytes say; items that do not fit are left to the walker.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LONG = 5
 
 @lru_cache(maxsize=1)
 def patterns() -> tuple[re.Pattern[bytes], re.Pattern[bytes], re.Pattern[bytes], re.Pattern[bytes]]:
-    """Runs of memoized short ASCII texts, of long references, of lists of those; and one such list."""
+    """Recognise runs of memoized short ASCII texts, of long references, of lists of those; and one such list."""
     one = rb"\]\x94\((?:j.{4}){2,}+e"
     texts = re.compile(rb"(?:\x8c" + _short_text() + rb"\x94){1,%d}+" % MOST, re.DOTALL)
     references = re.compile(rb"(?:j.{4}|h.){2,%d}+" % _MOST_REFERENCES, re.DOTALL)
@@ -39,7 +39,7 @@ def patterns() -> tuple[re.Pattern[bytes], re.Pattern[bytes], re.Pattern[bytes],
 
 
 def _short_text() -> bytes:
-    """A length byte and as many ASCII bytes: alternatives found in two steps by the regex engine."""
+    """Return a length byte and as many ASCII bytes: alternatives found in two steps by the regex engine."""
     groups = []
     for high in range(0, _LONGEST, 16):
         lengths = b"|".join(_byte(number) + rb"[\x00-\x7f]{%d}" % number for number in range(high, high + 16))
@@ -65,7 +65,7 @@ class Stretches:
         self.referred = 0
 
     def runs(self, buf: bytes, pos: int, stop: int, here: int) -> list[Run]:
-        """The runs that begin at ``pos`` and end before ``stop``; ``here + pos`` is the address of the first.
+        """Return the runs that begin at ``pos`` and end before ``stop``; ``here + pos`` is the address of the first.
 
         ``self.referred`` is then what they refer to elsewhere, in bytes. None if there is no run, or one that needs
         a closer look.
@@ -82,7 +82,7 @@ class Stretches:
         runs: list[Run] = []
         while len(runs) < _MOST_RUNS and (found := self._texts.match(buf, pos, stop)) is not None:
             end = found.end()
-            # Texts are ASCII here, so these two bytes stand together only where one text ends and another begins.
+            # Texts are ASCII here, so these two bytes are together only where one text ends and another begins.
             count = buf.count(_NEXT_TEXT, pos, end) + 1
             runs.append(Run(here + pos, count, (here & OFFSET) + end, count))
             here, pos = here + count * ONE, end
@@ -116,7 +116,7 @@ class Stretches:
         return _runs_of(here, [*starts[::MOST].tolist(), end], len(ends), 1)
 
     def _note(self, data: bytes, places: np.ndarray, pos: int, base: int) -> np.ndarray | None:
-        """Check and note the references at ``places``; gives what each refers to, in bytes."""
+        """Check and note the references at ``places``; return what each refers to, in bytes."""
         raw = np.frombuffer(data, np.uint8)
         at = places - pos
         index = raw[at + 1].astype(np.int64)
@@ -145,7 +145,7 @@ class Stretches:
 
 
 def _runs_of(here: int, firsts: list[int], count: int, memos: int) -> list[Run]:
-    """``count`` items as runs that begin at ``firsts`` (the last is the end), each item making ``memos`` entries."""
+    """Return ``count`` items as runs that begin at ``firsts`` (the last is the end); each makes ``memos`` entries."""
     base, runs = here & OFFSET, []
     for number, (first, end) in enumerate(pairwise(firsts)):
         size = min(MOST, count - number * MOST)
@@ -155,10 +155,10 @@ def _runs_of(here: int, firsts: list[int], count: int, memos: int) -> list[Run]:
 
 
 def _places(buf: bytes, pos: int, end: int) -> np.ndarray:
-    """Where the references between ``pos`` and ``end`` stand."""
+    """Return where the references between ``pos`` and ``end`` are."""
     places = np.arange(pos, end, _LONG)
     if bool((np.frombuffer(buf, np.uint8)[places] == op.LONG_BINGET).all()) and (end - pos) % _LONG == 0:
-        # The first is long, so the second stands where we look, and so on: all are.
+        # The first is long, so the second is where we look, and so on: all are.
         return places
     walked = []
     while pos < end:
@@ -168,7 +168,7 @@ def _places(buf: bytes, pos: int, end: int) -> np.ndarray:
 
 
 def expanded(run: Run, data: bytes) -> list[int]:
-    """The addresses of a run's items, whose bytes are ``data``."""
+    """Return the addresses of a run's items, whose bytes are ``data``."""
     addresses, pos, address = [], 0, run.address
     while pos < len(data):
         addresses.append(address + pos)

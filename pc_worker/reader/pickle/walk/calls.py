@@ -28,12 +28,12 @@ _VALUES = (
 _INERT = frozenset({"Timestamp", "Timedelta", "Interval", "Period"})
 #: Calls that take a list as it is, however plain its items.
 _TAKE_LISTS = frozenset({"set", "frozenset", "FrozenList", "struct", "chunked_array"})
-#: Bytes of text between two marks: a slice decodes so many more than it needs.
+#: Bytes of text between two marks: a slice decodes this many more than it needs.
 _STEP = 1 << 15
 
 
 def is_plain(value: Any) -> bool:
-    """Whether what a call gave may be a cell."""
+    """Return whether what a call returned may be a cell."""
     if isinstance(value, Array):
         if value.dtype is None:
             return False
@@ -42,14 +42,14 @@ def is_plain(value: Any) -> bool:
 
 
 def _holds_plain(items: Any) -> bool:
-    """Whether an array's items may be cells; a list is one that was passed over, or one that holds a name."""
+    """Return whether an array's items may be cells; a list is one that was passed over, or one that holds a name."""
     if isinstance(items, list):
         return all(map(is_plain, items))
     return isinstance(items, Items) and items.plain
 
 
 def global_line(w: Walker, pos: int) -> int:
-    """GLOBAL: module and name as two lines."""
+    """Handle GLOBAL: module and name as two lines."""
     middle = w.buf.find(b"\n", pos)
     end = w.buf.find(b"\n", middle + 1)
     if middle < 0 or end < 0 or end - pos > 300:
@@ -62,7 +62,7 @@ def global_line(w: Walker, pos: int) -> int:
 
 
 def stack_global(w: Walker, pos: int) -> int:
-    """STACK_GLOBAL: module and name from the stack."""
+    """Handle STACK_GLOBAL: module and name from the stack."""
     last, first = w.pop(), w.pop()
     module, name = real(w, first), real(w, last)
     value = allow_list.admitted(module, name)
@@ -80,7 +80,7 @@ def _push(w: Walker, address: int, pos: int, value: Any) -> Special:
 
 
 def reduce(w: Walker, pos: int) -> int:
-    """REDUCE: a call, described and never made."""
+    """Handle REDUCE: a call, described and never made."""
     args, function = w.pop(), w.pop()
     symbol = real(w, function)
     if isinstance(symbol, Symbol) and symbol in _ENCODES:
@@ -102,7 +102,7 @@ def reduce(w: Walker, pos: int) -> int:
 
 
 def _count_in(node: Special, part: Entry) -> None:
-    """``node`` holds ``part``: it is deeper than that, and weighs as much with all that ``part`` refers to."""
+    """Return ``node`` holds ``part``: it is deeper than that, and weighs as much with all that ``part`` refers to."""
     if isinstance(part, Node):
         node.depth = max(node.depth, part.depth + 1)
         node.weight += part.weight
@@ -120,7 +120,7 @@ def _arguments(w: Walker, symbol: Any, args: Entry) -> Any:
 
 
 def _encoded(w: Walker, symbol: Symbol, args: Any) -> Any:
-    """Bytes that are written as text; of long ones outside cells only marks are kept."""
+    """Return bytes that are written as text; of long ones outside cells only marks are kept."""
     match args:
         case (Payload(text=True) as payload, "latin1" | "latin-1"):
             w.count_replay(payload.length)
@@ -142,7 +142,7 @@ def _marked(payload: Payload, pieces: Iterator[tuple[int, bytes]]) -> Payload:
 
 
 def _piece(w: Walker, payload: Payload, offset: int) -> tuple[int, bytes]:
-    """Where one stretch of text begins, and its bytes; a character cut at its start belongs to the stretch before."""
+    """Return the start of a segment of text, and its bytes; a character cut at its start belongs to the one before."""
     length = min(_STEP + 1, payload.length - offset)
     start = payload.start + offset
     raw = w.source.read(start, length)
@@ -154,7 +154,7 @@ def _piece(w: Walker, payload: Payload, offset: int) -> tuple[int, bytes]:
 
 
 def newobj(w: Walker, pos: int) -> int:
-    """NEWOBJ: an object of a class, described and never created."""
+    """Handle NEWOBJ: an object of a class, described and never created."""
     args, cls = w.pop(), w.pop()
     value = allow_list.construct(real(w, cls), real(w, args))
     for entry in (args, cls):
@@ -165,12 +165,12 @@ def newobj(w: Walker, pos: int) -> int:
 
 
 def newobj_ex(w: Walker, pos: int) -> int:
-    """NEWOBJ_EX: the same with keywords, which none of our classes takes."""
+    """Handle NEWOBJ_EX: the same with keywords, which none of our classes takes."""
     raise unsafe("the opcode NEWOBJ_EX has no place in a table")
 
 
 def build(w: Walker, pos: int) -> int:
-    """BUILD: a state, noted and never set."""
+    """Handle BUILD: a state, noted and never set."""
     state, target = w.pop(), w.top()
     if not isinstance(target, Special) or target.shared:
         raise unsafe("a state is set on something else than a new object")
@@ -195,7 +195,7 @@ def _last(state: Entry) -> Entry | None:
 
 
 def _maybe_repeat(w: Walker, node: Special, payload: Entry | None, pos: int) -> int:
-    """After an array cell in a long list: pass over all the cells that follow and are written the same way."""
+    """Pass over all cells that follow an array cell in a long list and are written the same way."""
     if not isinstance(node.value, Array) or not isinstance(payload, int) or w.bulk is None:
         return pos
     if len(w.marks) != w.bulk.marks + 1 or node.value.data is None or isinstance(node.value.data, Payload):

@@ -29,7 +29,7 @@ _MARKS_PER_LEVEL = 4
 
 
 def mark(w: Walker, pos: int) -> int:
-    """MARK: remember the height of the stack; after a long list, expect its next batch."""
+    """Handle MARK: remember the height of the stack; after a long list, expect its next batch."""
     if len(w.marks) > _MARKS_PER_LEVEL * w.limits.depth:
         raise over_limit(f"values nest more than {w.limits.depth} deep")
     top = w.stack[-1] if w.stack and w.bulk is None else None
@@ -65,7 +65,7 @@ def since_mark(w: Walker, *, joins_list: bool = False) -> tuple[list[Entry], int
 
 
 def empty_list(w: Walker, pos: int) -> int:
-    """EMPTY_LIST."""
+    """Handle EMPTY_LIST."""
     node = Items(w.here(pos), w.referred)
     node.nodes = w.nodes
     node.end, node.finish = w.here(pos + 1), w.base + pos + 1
@@ -74,7 +74,7 @@ def empty_list(w: Walker, pos: int) -> int:
 
 
 def empty_tuple(w: Walker, pos: int) -> int:
-    """EMPTY_TUPLE."""
+    """Handle EMPTY_TUPLE."""
     node = Group(w.here(pos), [])
     node.finish = w.base + pos + 1
     w.push(node)
@@ -82,7 +82,7 @@ def empty_tuple(w: Walker, pos: int) -> int:
 
 
 def settle(w: Walker, entries: list[Entry]) -> tuple[bool, int]:
-    """``entries`` become part of another value: whether all may be cells, and how deep they nest."""
+    """Return ``entries`` become part of another value: whether all may be cells, and how deep they nest."""
     plain, depth, limits = True, 0, w.limits
     for entry in entries:
         if type(entry) is int or type(entry) is Run:
@@ -99,12 +99,12 @@ def settle(w: Walker, entries: list[Entry]) -> tuple[bool, int]:
 
 
 def _long(node: Node) -> bool:
-    """Whether ``node`` is a column or a block rather than a cell."""
+    """Return whether ``node`` is a column or a block rather than a cell."""
     return (isinstance(node, Items) and node.sealed) or isinstance(node, Special)
 
 
 def tuple_from_mark(w: Walker, pos: int) -> int:
-    """TUPLE."""
+    """Handle TUPLE."""
     entries, address, referred = since_mark(w)
     node = Group(address, entries)
     node.plain, node.depth = settle(w, entries)
@@ -115,7 +115,7 @@ def tuple_from_mark(w: Walker, pos: int) -> int:
 
 
 def tuple_of(size: int) -> Action:
-    """TUPLE1, TUPLE2, TUPLE3."""
+    """Handle TUPLE1, TUPLE2, TUPLE3."""
 
     def action(w: Walker, pos: int) -> int:
         entries = [w.pop() for _ in range(size)][::-1]
@@ -130,7 +130,7 @@ def tuple_of(size: int) -> Action:
 
 
 def _weight(w: Walker, entry: Entry) -> int:
-    """What ``entry`` refers to beyond its own bytes, at most."""
+    """Return what ``entry`` refers to beyond its own bytes, at most."""
     if isinstance(entry, Node):
         return entry.weight
     head = w.bytes_at(entry & OFFSET, 5)
@@ -141,7 +141,7 @@ def _weight(w: Walker, entry: Entry) -> int:
 
 
 def list_from_mark(w: Walker, pos: int) -> int:
-    """LIST: what protocol 0 writes for an empty list, and other writers for any."""
+    """Handle LIST: what protocol 0 writes for an empty list, and other writers for any."""
     before = w.here(pos)
     entries, address, referred = since_mark(w)
     node = Items(address, referred)
@@ -153,7 +153,7 @@ def list_from_mark(w: Walker, pos: int) -> int:
 
 
 def append(w: Walker, pos: int) -> int:
-    """APPEND."""
+    """Handle APPEND."""
     entry = w.pop()
     node = _open_list(w)
     extend(w, node, [entry], batched=False)
@@ -164,7 +164,7 @@ def append(w: Walker, pos: int) -> int:
 
 
 def appends(w: Walker, pos: int) -> int:
-    """APPENDS."""
+    """Handle APPENDS."""
     joins = w.bulk is not None and len(w.marks) == w.bulk.marks + 1
     entries, _, _ = since_mark(w, joins_list=joins)
     node = _open_list(w)
@@ -210,10 +210,10 @@ def extend(w: Walker, node: Items, entries: list[Entry], *, batched: bool) -> No
 
 
 def _foreign(w: Walker, node: Items, entries: list[Entry]) -> tuple[int, str]:
-    """The first of ``entries`` that is no cell: its number and class. Its column's label stands elsewhere in the file.
+    """Return the first of ``entries`` that is not a cell: number and class. Its column's label is elsewhere.
 
     Raises:
-        Refused: If it is no object that stands for itself, but a part of one.
+        Refused: If it is no object that is for itself, but a part of one.
     """
     number = node.count
     for entry in entries:
@@ -224,7 +224,7 @@ def _foreign(w: Walker, node: Items, entries: list[Entry]) -> tuple[int, str]:
 
 
 def class_of(entry: Entry) -> str:
-    """What an entry is called in messages."""
+    """Return what an entry is called in messages."""
     if isinstance(entry, Ref) and entry.node is not None:
         return class_of(entry.node)
     if isinstance(entry, Special):
@@ -249,7 +249,7 @@ def _keep(w: Walker, node: Items, entries: list[Entry]) -> None:
 
 
 def _is_of_blocks(w: Walker, node: Items) -> bool:
-    """Whether ``node`` lists a frame's blocks, as pandas before 1.4 wrote them: they are the columns, not cells of one.
+    """Return whether ``node`` lists a frame's blocks, as pandas before 1.4 wrote them: columns, not cells of one.
 
     Raises:
         Refused: If they are more than a table may have columns.
@@ -276,7 +276,7 @@ def _note_dicts(w: Walker, node: Items, entries: list[Entry]) -> None:
 
 
 def _keys_of_row(w: Walker, node: Items, entry: Entry, batch: dict[int, Fields]) -> list[Any] | None:
-    """The keys of a row of ``node``, which may be one that stood before; None if it is no dict."""
+    """Return the keys of a row of ``node``, which may be one that was before; None if it is no dict."""
     row: Entry | None = entry
     if isinstance(entry, Ref):
         row = entry.node or batch.get(entry.target)

@@ -16,7 +16,7 @@ from pc_worker.reader.pickle.walk.walker import Walker
 
 
 def empty_dict(w: Walker, pos: int) -> int:
-    """EMPTY_DICT."""
+    """Handle EMPTY_DICT."""
     node = Fields(w.here(pos), w.referred)
     node.finish = w.base + pos + 1
     w.push(node)
@@ -24,7 +24,7 @@ def empty_dict(w: Walker, pos: int) -> int:
 
 
 def empty_set(w: Walker, pos: int) -> int:
-    """EMPTY_SET."""
+    """Handle EMPTY_SET."""
     node = Bag(w.here(pos), w.referred)
     node.finish = w.base + pos + 1
     w.push(node)
@@ -32,7 +32,7 @@ def empty_set(w: Walker, pos: int) -> int:
 
 
 def dict_from_mark(w: Walker, pos: int) -> int:
-    """DICT."""
+    """Handle DICT."""
     entries, address, referred = since_mark(w)
     node = Fields(address, referred)
     w.push(node)
@@ -41,14 +41,14 @@ def dict_from_mark(w: Walker, pos: int) -> int:
 
 
 def setitem(w: Walker, pos: int) -> int:
-    """SETITEM."""
+    """Handle SETITEM."""
     value, key = w.pop(), w.pop()
     _fill(w, _open_dict(w), [key, value])
     return pos + 1
 
 
 def setitems(w: Walker, pos: int) -> int:
-    """SETITEMS."""
+    """Handle SETITEMS."""
     entries, _, _ = since_mark(w)
     _fill(w, _open_dict(w), entries)
     return pos + 1
@@ -78,7 +78,7 @@ def _fill(w: Walker, node: Fields, entries: list[Entry]) -> None:
 
 
 def additems(w: Walker, pos: int) -> int:
-    """ADDITEMS."""
+    """Handle ADDITEMS."""
     entries, _, _ = since_mark(w)
     top = w.top()
     if not isinstance(top, Bag) or top.frozen:
@@ -88,7 +88,7 @@ def additems(w: Walker, pos: int) -> int:
 
 
 def frozenset_from_mark(w: Walker, pos: int) -> int:
-    """FROZENSET."""
+    """Handle FROZENSET."""
     entries, address, referred = since_mark(w)
     node = Bag(address, referred)
     w.push(node)

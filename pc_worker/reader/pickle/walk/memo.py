@@ -28,7 +28,7 @@ class Memo:
     """What the file memoized so far.
 
     Attributes:
-        codes: One code for each entry; entries at the end that nobody asked about yet may be missing.
+        codes: One code for each entry; entries at the end that were not asked for yet may be missing.
         kept: Values of the entries made outside long lists.
         open: Containers that are still being filled.
         roots: Entries of ``kept`` that cells refer to.
@@ -47,7 +47,7 @@ class Memo:
         self._max_entries = max_entries
 
     def fill(self, count: int) -> None:
-        """Give every entry below ``count`` a code: those without one are short scalars."""
+        """Return every entry below ``count`` a code: those without one are short scalars."""
         missing = count - len(self.codes)
         if count > self._max_entries:
             raise over_limit(f"the file memoizes more than {self._max_entries} values")
@@ -66,17 +66,17 @@ class Memo:
         self.codes.append(code)
 
     def note_scalar(self, index: int, length: int) -> None:
-        """The newest entry is a scalar of ``length`` bytes."""
+        """Return the newest entry is a scalar of ``length`` bytes."""
         self.note(index, length.bit_length() if length > _SHORT_BYTES else SHORT)
 
     def open_node(self, index: int, node: Node) -> None:
-        """The newest entry is ``node``, whose content may still come."""
+        """Return the newest entry is ``node``, whose content may still come."""
         self.note(index, OPEN)
         node.index = index
         self.open[index] = node
 
     def close_node(self, node: Node) -> None:
-        """``node`` became part of another value and will not change any more."""
+        """Return ``node`` became part of another value and will not change any more."""
         index = node.index
         if index < 0 or self.open.pop(index, None) is None:
             return
@@ -85,11 +85,11 @@ class Memo:
             self._deep[index] = node.depth
 
     def depth(self, index: int) -> int:
-        """Containers inside one another in the container ``index``, at most."""
+        """Return the depth of nested containers in the container ``index``, at most."""
         return self._deep.get(index, _DEEP)
 
     def check(self, index: int, count: int) -> int:
-        """The code of entry ``index`` when ``count`` entries exist.
+        """Return the code of entry ``index`` when ``count`` entries exist.
 
         Raises:
             Refused: If it does not exist yet.

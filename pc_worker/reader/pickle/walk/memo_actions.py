@@ -1,4 +1,4 @@
-"""PUT and GET in all their forms: the walker's rules for values that are referred to more than once."""
+"""Handle PUT and GET in all their forms: the walker's rules for values that are referred to more than once."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pc_worker.reader.pickle.walk.nodes import OFFSET, Node, Ref
 from pc_worker.reader.pickle.walk.walker import Action, Walker
 
 _MAX_DIGITS = 12
-#: Names, types and arguments stand in no cell, so what they would weigh there does not matter.
+#: Names, types and arguments are in no cell, so what they would weigh there does not matter.
 _SMALL = 16
 
 
 def memoize(w: Walker, pos: int) -> int:
-    """Give the top of the stack the next memo entry."""
+    """Return the top of the stack the next memo entry."""
     top, index = w.top(), w.count
     if isinstance(top, Ref) or (isinstance(top, Node) and top.index >= 0):
         raise broken("a value is memoized twice")
@@ -42,7 +42,7 @@ def _scalar_length(w: Walker, address: int) -> int:
 
 
 def put(width: int) -> Action:
-    """PUT with a binary index of ``width`` bytes, which must be the next one."""
+    """Handle PUT with a binary index of ``width`` bytes, which must be the next one."""
 
     def action(w: Walker, pos: int) -> int:
         _check_next(w, int.from_bytes(w.buf[pos + 1 : pos + 1 + width], "little"))
@@ -52,7 +52,7 @@ def put(width: int) -> Action:
 
 
 def put_line(w: Walker, pos: int) -> int:
-    """PUT with its index as a line of text."""
+    """Handle PUT with its index as a line of text."""
     index, end = _index_line(w, pos)
     _check_next(w, index)
     memoize(w, pos)
@@ -73,7 +73,7 @@ def _index_line(w: Walker, pos: int) -> tuple[int, int]:
 
 
 def get(width: int) -> Action:
-    """GET with a binary index of ``width`` bytes."""
+    """Handle GET with a binary index of ``width`` bytes."""
 
     def action(w: Walker, pos: int) -> int:
         if w.forms and w.bulk is not None and len(w.marks) == w.bulk.marks + 1:
@@ -87,7 +87,7 @@ def get(width: int) -> Action:
 
 
 def get_line(w: Walker, pos: int) -> int:
-    """GET with its index as a line of text."""
+    """Handle GET with its index as a line of text."""
     index, end = _index_line(w, pos)
     _get(w, pos, index)
     return end
@@ -111,7 +111,7 @@ def _get(w: Walker, pos: int, index: int) -> None:
 
 
 def _get_node(w: Walker, pos: int, index: int, code: int) -> None:
-    """A finished value that took more than one opcode."""
+    """Return a finished value that took more than one opcode."""
     kept = w.memo.kept.get(index)
     node = kept if isinstance(kept, Node) else None
     plain = code != SPECIAL

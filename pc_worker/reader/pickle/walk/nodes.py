@@ -1,4 +1,4 @@
-"""What stands on the indexer's stack: an address for a plain scalar, a node for anything else.
+"""What is on the indexer's stack: an address for a plain scalar, a node for anything else.
 
 An address is one integer: the byte offset of the value's first opcode, plus the number of memo entries made
 before it shifted left by ``SHIFT``. With both, a decoder can start there.
@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 SHIFT = 48
 ONE = 1 << SHIFT
 OFFSET = ONE - 1
-#: Items between two marks of a list, or a few more: a chunk starts to decode at most so many items early.
+#: Items between two marks of a list, or a few more: a chunk starts to decode at most this many items early.
 STRIDE = 25
 
 
@@ -20,7 +20,7 @@ class Node:
     """A value that is not a plain scalar.
 
     Attributes:
-        address: Where its first opcode stands.
+        address: Where its first opcode is.
         index: Its memo entry, or -1.
         shared: Whether the memo handed it out, after which nothing may change it.
         depth: Containers inside one another, at most.
@@ -58,7 +58,7 @@ class Special(Node):
     """A value that took more than one opcode: a name, a call's result, an array.
 
     Attributes:
-        made: Memo entries that its own opcodes made, once somebody counted them.
+        made: Memo entries that its own opcodes made, once they were counted them.
     """
 
     __slots__ = ("made", "value")
@@ -129,12 +129,12 @@ class Items(Node):
         firsts: Number of each marked item.
         offsets: Byte offset of each marked item.
         memos: Memo entries made before each marked item.
-        batched: For each mark, 1 if the item stands in a batch (after MARK), 0 if APPEND follows it.
+        batched: For each mark, 1 if the item is in a batch (after MARK), 0 if APPEND follows it.
         end: Address after the last opcode of the list.
-        left_open: Whether the items before ``end`` stand in a batch that is not closed there.
+        left_open: Whether the items before ``end`` are in a batch that is not closed there.
         kept_from: First memo entry whose value the memo may still keep.
         foreign: The first item that is no cell, by number and class, once the entries are gone.
-        nodes: Nodes that the walker held when the list began: so many are left once its items are passed over.
+        nodes: Nodes that the walker held when the list began: this many are left once its items are passed over.
         keys: Keys of the items that are dicts, as text, in order of first appearance.
         dicts: Number of items at its start that are dicts.
     """
@@ -196,5 +196,5 @@ class Items(Node):
 
 
 def address_of(entry: Entry) -> int:
-    """Where ``entry`` stands."""
+    """Return where ``entry`` is."""
     return entry if isinstance(entry, int) else entry.address

@@ -1,4 +1,4 @@
-"""Gives the values behind stack entries, for the few that decide what a file means; long payloads stay in place."""
+"""Returns the values behind stack entries, for the few that decide what a file means; long payloads stay in place."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _KEY = 256
 
 
 def real(w: Walker, entry: Entry, depth: int = 0) -> Any:
-    """The value of ``entry``: a scalar, a tuple, a dict, an inert part; a plain list stays an ``Items``.
+    """Return the value of ``entry``: a scalar, a tuple, a dict, an inert part; a plain list stays an ``Items``.
 
     Raises:
         Refused: If the parts nest too deep or a key is no scalar.
@@ -73,7 +73,7 @@ def _dict(w: Walker, fields: Fields, depth: int) -> dict[Any, Any]:
 
 
 def key_of(w: Walker, entry: Entry) -> Any:
-    """The key that ``entry`` is.
+    """Return the key that ``entry`` is.
 
     Raises:
         Refused: If it is no scalar and no tuple of scalars.
@@ -104,7 +104,7 @@ def _referred(w: Walker, ref: Ref, depth: int) -> Any:
 
 
 def scalar(w: Walker, address: int) -> Any:
-    """The plain scalar at ``address``; payloads longer than ``INLINE`` as a Payload."""
+    """Return the plain scalar at ``address``; payloads longer than ``INLINE`` as a Payload."""
     offset = address & OFFSET
     head = w.bytes_at(offset, 9)
     code = head[0]
@@ -144,7 +144,7 @@ def _whole_line(w: Walker, offset: int) -> bytes:
 
 
 def resolve(w: Walker, index: int) -> Any:
-    """The value of memo entry ``index``."""
+    """Return the value of memo entry ``index``."""
     text = w.memo.texts.get(index)  # first: keys of rows are nearly all that is asked for
     if text is not None:
         return text[0]
@@ -173,7 +173,7 @@ def _replayed(w: Walker, index: int) -> Any:
     decoder.run()
     if index - memos >= len(decoder.memo):
         raise broken("a value refers to one that cannot be found again")
-    # The next one asked for often stands beside it: the keys of wide rows.
+    # The next one asked for often is next to it: the keys of wide rows.
     for number, value in enumerate(decoder.memo, memos):
         if isinstance(value, str) and len(value) <= _KEY:
             w.memo.remember(number, value)
@@ -183,7 +183,7 @@ def _replayed(w: Walker, index: int) -> Any:
 
 
 def _stretch_of(w: Walker, index: int) -> tuple[int, int, int]:
-    """Where to decode to find memo entry ``index``: byte offset, memo entries made before it, end."""
+    """Return where to decode to find memo entry ``index``: byte offset, memo entries made before it, end."""
     for node in reversed(w.lists):
         if node.memos and node.memos[0] <= index < node.end >> SHIFT:
             mark = bisect_right(node.memos, index) - 1
@@ -197,7 +197,7 @@ def _stretch_of(w: Walker, index: int) -> tuple[int, int, int]:
 
 
 def listed(w: Walker, node: Items) -> list[Any]:
-    """The items of a plain list, decoded."""
+    """Return the items of a plain list, decoded."""
     found: list[Any] = _decoded(w, node, node.end & OFFSET)
     return found
 

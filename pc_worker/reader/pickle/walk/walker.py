@@ -46,7 +46,7 @@ class Places:
     specials: array[int] = field(default_factory=lambda: array("Q"))
 
     def add_special(self, first: int, last: int) -> None:
-        """Note a stretch after all others; one that begins near the end of the last is joined to it."""
+        """Note a segment after all others; one that begins near the end of the last is joined to it."""
         places = self.specials
         if places and first <= places[-1] + _NEAR:
             places[-1] = last
@@ -122,7 +122,7 @@ class Walker:
         self._stretches = Stretches(self.memo, self.places.gets)
 
     def walk(self) -> Entry:
-        """Walk to the next STOP and give what the pickle is.
+        """Walk to the next STOP and return what the pickle is.
 
         Raises:
             Refused: With the offset, for anything that is not a sound, harmless pickle within the limits.
@@ -167,7 +167,7 @@ class Walker:
         self.stop, self.limit = stop, limit
 
     def _pass_boundary(self, offset: int) -> int:
-        """Go on at ``offset``, where the window or the frame ends; gives the place in the new window."""
+        """Go on at ``offset``, where the window or the frame ends; return the place in the new window."""
         if self.frame_end and offset >= self.frame_end:
             if offset > self.frame_end:
                 raise broken("an opcode crosses the end of its frame", self.frame_end)
@@ -211,7 +211,7 @@ class Walker:
         return 0
 
     def _scan(self, pos: int, stop: int) -> int:  # noqa: C901 - one loop, because a call for each opcode would double its time
-        """Pass over plain scalars, nearly all of a file; gives where another opcode stands, or ``stop`` or more."""
+        """Pass over plain scalars, nearly all of a file; return where another opcode is, or ``stop`` or more."""
         buf, push, fixed = self.buf, self.stack.append, op.FIXED
         kept = self.memo.kept if self.bulk is None else None
         here = (self.count << SHIFT) + self.base
@@ -292,7 +292,7 @@ class Walker:
         return True
 
     def _pass_run(self, pos: int, stop: int, here: int) -> int:
-        """Pass over the alike items, or the flat list, that begin at ``pos``; gives where they end, or -1."""
+        """Pass over the alike items, or the flat list, that begin at ``pos``; return where they end, or -1."""
         self.count = here >> SHIFT
         runs = self._stretches.runs(self.buf, pos, self.limit, here)
         if runs:
@@ -316,18 +316,18 @@ class Walker:
             raise over_limit("values refer back to earlier ones too often")
 
     def check_text(self, raw: bytes, pos: int) -> None:
-        """Check that ``raw``, whose opcode stands at ``pos`` of the window, is text."""
+        """Check that ``raw``, whose opcode is at ``pos`` of the window, is text."""
         try:
             text(raw)
         except Refused as error:
             raise broken(error.reason, self.base + pos) from error
 
     def here(self, pos: int) -> int:
-        """The address of the opcode at ``pos`` of the window."""
+        """Return the address of the opcode at ``pos`` of the window."""
         return (self.count << SHIFT) + self.base + pos
 
     def limit_of_window(self) -> int:
-        """Where the bytes of the file end in the window."""
+        """Return where the bytes of the file end in the window."""
         return min(len(self.buf), self.size - self.base)
 
     def push(self, entry: Entry) -> None:
@@ -348,7 +348,7 @@ class Walker:
         return self.stack.pop()
 
     def top(self) -> Entry:
-        """The top of the stack, which must stand above the newest MARK."""
+        """Return the top of the stack, which must be above the newest MARK."""
         if not self.stack or (self.marks and len(self.stack) <= self.marks[-1]):
             raise broken("an opcode reaches below a MARK")
         if type(self.stack[-1]) is Run:
@@ -356,21 +356,21 @@ class Walker:
         return self.stack[-1]
 
     def expand(self, entry: Entry) -> list[Entry]:
-        """``entry``, or the items it stands for if it is a run."""
+        """Return ``entry``, or the items it is for if it is a run."""
         if not isinstance(entry, Run):
             return [entry]
         start = entry.address & OFFSET
         return [*expanded(entry, self.bytes_at(start, entry.finish - start))]
 
     def bytes_at(self, offset: int, length: int) -> bytes:
-        """Up to ``length`` bytes at ``offset`` of the file, from the window where possible."""
+        """Return up to ``length`` bytes at ``offset`` of the file, from the window where possible."""
         start = offset - self.base
         if start >= 0 and start + length <= len(self.buf):
             return self.buf[start : start + length]
         return self.source.read(offset, min(length, self.size - offset))
 
     def offset_of(self, entry: Entry) -> int:
-        """The byte offset of ``entry``."""
+        """Return the byte offset of ``entry``."""
         return (entry.address if isinstance(entry, Node) else entry) & OFFSET
 
     def rewind(self) -> int:
