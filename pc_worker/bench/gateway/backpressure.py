@@ -19,7 +19,7 @@ from statistics import median
 
 import pandas as pd
 
-from pc_worker.bench.gateway.backpressure_picture import PARTS, Sample, draw, write_table
+from pc_worker.bench.gateway.backpressure_picture import PARTS, MemorySample, draw, write_table
 from pc_worker.bench.gateway.crowd import memory_mib
 from pc_worker.bench.gateway.java_reader import JavaReader, built_client, java_reader, why_no_java
 from pc_worker.bench.own_stack import OwnStack, own_stack
@@ -67,7 +67,7 @@ class Watcher:
     """Samples memory during the work."""
 
     def __init__(self, stack: OwnStack) -> None:
-        self.samples: list[Sample] = []
+        self.samples: list[MemorySample] = []
         self.phase = "before"
         self._stack, self._began, self._done = stack, time.monotonic(), threading.Event()
 
@@ -82,7 +82,7 @@ class Watcher:
             self._done.set()
             thread.join()
 
-    def of(self, phase: str) -> list[Sample]:
+    def of(self, phase: str) -> list[MemorySample]:
         """Return a phase's samples."""
         return [sample for sample in self.samples if sample.phase == phase]
 
@@ -92,10 +92,10 @@ class Watcher:
             # Not the child that Redis has while it rewrites its file: it shares all its memory.
             families = (self._stack.family("gateway"), self._stack.family("worker"), [pids["redis"]])
             memory = (sum(memory_mib(pid, "VmRSS") for pid in family) for family in families)
-            self.samples.append(Sample(time.monotonic() - self._began, self.phase, *memory))
+            self.samples.append(MemorySample(time.monotonic() - self._began, self.phase, *memory))
 
 
-class Sources:
+class BenchSources:
     """Files of documents, none of them twice."""
 
     def __init__(self, folder: Path) -> None:
@@ -130,7 +130,7 @@ def main() -> None:
 
 def measure(stack: OwnStack, watcher: Watcher, classpath: str, rows: int) -> BackpressureResult:
     """Go through the phases."""
-    sources, files = Sources(stack.folder), max(1, rows // FILE_ROWS)
+    sources, files = BenchSources(stack.folder), max(1, rows // FILE_ROWS)
     _ingest(stack, sources.next(FILE_ROWS))  # the model is loaded, every text embedded
     with _standing_still(stack, classpath) as clients:
         watcher.phase, began = "stalled", time.monotonic()
@@ -160,7 +160,7 @@ def measure(stack: OwnStack, watcher: Watcher, classpath: str, rows: int) -> Bac
     )
 
 
-def _growth(samples: list[Sample], part: str) -> float:
+def _growth(samples: list[MemorySample], part: str) -> float:
     memory = [float(getattr(sample, part)) for sample in samples]
     return max(memory) - memory[0]
 

@@ -18,7 +18,7 @@ SHADES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class MemorySample:
     """Resident memory in MiB after ``seconds``; of all its processes where a part has several."""
 
     seconds: float
@@ -28,16 +28,16 @@ class Sample:
     redis: float
 
 
-def write_table(samples: Sequence[Sample], path: Path) -> None:
+def write_table(samples: Sequence[MemorySample], path: Path) -> None:
     """Write the samples as CSV."""
     with path.open("w", newline="") as file:
         table = csv.writer(file)
-        table.writerow([field.name for field in fields(Sample)])
+        table.writerow([field.name for field in fields(MemorySample)])
         for sample in samples:
             table.writerow([value if isinstance(value, str) else f"{value:.1f}" for value in astuple(sample)])
 
 
-def draw(samples: Sequence[Sample], path: Path) -> None:
+def draw(samples: Sequence[MemorySample], path: Path) -> None:
     """Draw them, one panel a part, the phases shaded."""
     import matplotlib as mpl  # only this picture needs it
 

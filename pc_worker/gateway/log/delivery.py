@@ -127,7 +127,7 @@ class LogReader:
             yield log_slice
 
     async def _check_end(self) -> None:
-        # After reading: what a restored database no longer has looks like rows that were deleted.
+        # Checked after reading: rows that a restored database no longer has would look deleted.
         end = await self._delivery.head(self._wanted.domain)
         if end is None or end.position < self._wanted.head:
             raise ContractBroken(
