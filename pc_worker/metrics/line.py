@@ -25,7 +25,7 @@ TEXTS_TRUNCATED = Counter("pcw_texts_truncated_total", "Texts cut to the model's
 TOKENS = Counter("pcw_encoder_tokens_total", "Tokens that a model really saw, padding left out.", ["domain"])
 ENCODER_SECONDS = Counter("pcw_encoder_seconds_total", "Seconds that encoders were at work.", ["domain"])
 CACHE = Counter("pcw_cache_lookups_total", "Texts looked for among the vectors that exist.", ["domain", "result"])
-CHUNK_SECONDS = Histogram("pcw_chunk_seconds", "Seconds of one chunk, from claim to queue.", ["domain"], buckets=LONG)
+CHUNK_SECONDS = Histogram("pcw_chunk_seconds", "Seconds of one chunk, lease to hot buffer.", ["domain"], buckets=LONG)
 STAGE_SECONDS = Histogram(
     "pcw_stage_seconds", "Seconds that a chunk spent in one stage.", ["domain", "stage"], buckets=LONG
 )
@@ -40,7 +40,7 @@ RETRIES = Counter("pcw_task_retries_total", "Tasks put off to be tried again.", 
 TASKS_FAILED = Counter("pcw_task_failures_total", "Tasks that ended with an error.", ["task"])
 UPKEEP_DONE = Gauge(
     "pcw_upkeep_done_timestamp_seconds",
-    "When an upkeep task last ended well, Unix time.",
+    "When a maintenance task last succeeded, Unix time.",
     ["task"],
     multiprocess_mode="mostrecent",
 )

@@ -17,7 +17,7 @@ class ColumnView(Protocol):
 
     @property
     def kind(self) -> str:
-        """The reader's kind: ``text``, ``int``, ``vector``, …"""
+        """The reader's kind, such as ``text``, ``int`` or ``vector``."""
 
     @property
     def dimension(self) -> int | None:

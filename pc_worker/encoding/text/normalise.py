@@ -7,9 +7,9 @@ from hashlib import blake2b
 
 
 def normalised_text(text: str) -> str:
-    """Return ``text`` in Unicode NFC with every run of white space as one blank and none at the ends.
+    r"""Return ``text`` in Unicode NFC with every run of white space as one blank and none at the ends.
 
-    >>> normalised_text("  Java,\\n\\t Spring ")
+    >>> normalised_text("  Java,\n\t Spring ")
     'Java, Spring'
     """
     return " ".join(unicodedata.normalize("NFC", text).split())

@@ -33,8 +33,10 @@ class Purged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """Seconds that data is kept: ended jobs, superseded log entries, the vectors of models that no domain uses any
-    more, and subscriptions without a consumer (0 = forever).
+    """Seconds that data is kept.
+
+    Ended jobs, superseded log entries, the vectors of models that no domain uses any more, and subscriptions without a
+    consumer (0 = forever).
     """
 
     job_s: float
