@@ -56,9 +56,9 @@ def reconciled(line: Line, job: str) -> str | None:
     return line.state(job)
 
 
-@pytest.mark.parametrize("place", ["split.split", "split._plan", "submit.submit", "submit._differences"])
+@pytest.mark.parametrize("place", ["split.split", "split._split", "submit.submit", "submit._differences"])
 def test_an_unforeseen_error_is_tried_five_times(line: Line, points: Failpoints, place: str) -> None:
-    points.stand(f"child.before@pc_worker.services.{place}", "error:ZeroDivisionError")
+    points.stand(f"child.before@pc_worker.services.ingest.{place}", "error:ZeroDivisionError")
     before, job = len(points.fired()), queued_job(line)
 
     assert eventually(lambda: reconciled(line, job), what="the end of the job") == "failed"
@@ -67,9 +67,9 @@ def test_an_unforeseen_error_is_tried_five_times(line: Line, points: Failpoints,
     assert len(points.fired()) - before == FAILURES_ALLOWED
 
 
-@pytest.mark.parametrize("place", ["split._plan", pytest.param("submit.submit", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("place", ["split._split", pytest.param("submit.submit", marks=pytest.mark.slow)])
 def test_a_split_that_kills_its_worker_is_tried_three_times(line: Line, points: Failpoints, place: str) -> None:
-    points.stand(f"child.before@pc_worker.services.{place}", "kill")
+    points.stand(f"child.before@pc_worker.services.ingest.{place}", "kill")
     before, job = len(points.fired()), queued_job(line)
 
     assert eventually(lambda: reconciled(line, job), within_s=120, what="the end of the job") == "failed"
@@ -79,7 +79,7 @@ def test_a_split_that_kills_its_worker_is_tried_three_times(line: Line, points: 
 
 
 def test_what_passes_is_waited_out(line: Line, points: Failpoints) -> None:
-    points.stand("child.before@pc_worker.services.ingest.split._plan", "error:ENOSPC")
+    points.stand("child.before@pc_worker.services.ingest.split._split", "error:ENOSPC")
     before, job = len(points.fired()), queued_job(line)
 
     eventually(
@@ -91,7 +91,7 @@ def test_what_passes_is_waited_out(line: Line, points: Failpoints) -> None:
 
 
 def test_what_needs_too_much_memory_does_not_end_the_worker(line: Line, points: Failpoints) -> None:
-    points.arm("child.before@pc_worker.services.ingest.split._plan", "error:MemoryError")
+    points.arm("child.before@pc_worker.services.ingest.split._split", "error:MemoryError")
     job = queued_job(line)
 
     assert eventually(lambda: reconciled(line, job), what="the end of the job") == "completed"
@@ -101,7 +101,7 @@ def test_what_needs_too_much_memory_does_not_end_the_worker(line: Line, points: 
 
 
 def test_a_resumed_job_begins_to_count_anew(line: Line, points: Failpoints) -> None:
-    points.stand("child.before@pc_worker.services.ingest.split._plan", "error:ZeroDivisionError")
+    points.stand("child.before@pc_worker.services.ingest.split._split", "error:ZeroDivisionError")
     job = queued_job(line)
     eventually(lambda: reconciled(line, job), what="the end of the job")
     points.fall()
