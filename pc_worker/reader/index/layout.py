@@ -23,7 +23,7 @@ class Listing:
         end: Byte offset after the last item.
         left_open: Whether the items before ``end`` are in a batch that is not closed there.
         memo_end: Memo entries made before ``end``.
-        firsts: Number of each marked item, the first 0; about every 64th is marked.
+        firsts: Number of each marked item, the first 0; about every 25th is marked.
         offsets: Byte offset of each of them.
         memos: Memo entries made before each of them.
         batched: For each of them, 1 if it is in a batch.
