@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pc_worker.reader.errors import over_limit
-from pc_worker.reader.formats.base import Format, Index, Indexed, Opening, table_format
+from pc_worker.reader.formats.base import Format, Index, Indexed, Opening
 from pc_worker.reader.formats.compression import decompress
+from pc_worker.reader.formats.registry import table_format
 from pc_worker.reader.formats.sniff import format_of, packing_of
 from pc_worker.reader.index import sidecar
 from pc_worker.reader.index.sidecar import Notes
@@ -52,15 +53,6 @@ def open_table(
     """
     variant = "" if options == _NO_OPTIONS else repr(options)
     return _opened(Place(Source(path, fd), spool, variant=variant), limits, options)
-
-
-def open_part(path: Path, *, limits: Limits, options: ReadOptions) -> Table:
-    """Open the table in a copy that another table's opening made in the spool; what is kept of it goes with the copy.
-
-    Raises:
-        Refused, OSError: As ``open_table``.
-    """
-    return _opened(Place(Source(path), path.parent, part_of=path.name), limits, options)
 
 
 def _opened(place: Place, limits: Limits, options: ReadOptions) -> Table:
@@ -116,6 +108,7 @@ def _opening(place: Place, content: Source, limits: Limits, options: ReadOptions
         limits=limits,
         options=options,
         name=_name(place.source.path),
+        open_copy=lambda path: _opened(Place(Source(path), path.parent, part_of=path.name), limits, options),
     )
 
 

@@ -29,7 +29,8 @@ import pandas as pd
 import pyarrow as pa
 
 from pc_worker.reader import Refused, open_table
-from pc_worker.reader.formats.base import Format, table_format
+from pc_worker.reader.formats.base import Format
+from pc_worker.reader.formats.registry import table_format
 from pc_worker.reader.options import ENCODINGS
 
 #: What a file may cost beyond the idle process. Processor time is far above what any file needs on any machine.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import assert_never
+from pathlib import Path
 
 from pc_worker.reader.index.layout import Layout, longs
 from pc_worker.reader.index.sidecar import ColumnNote
@@ -13,7 +13,7 @@ from pc_worker.reader.limits import Limits
 from pc_worker.reader.options import ReadOptions
 from pc_worker.reader.source import Source
 from pc_worker.reader.spool import Place
-from pc_worker.reader.table import Rows
+from pc_worker.reader.table import Rows, Table
 
 
 class Format(Enum):
@@ -41,6 +41,10 @@ class Packing(Enum):
     ZIP = "zip"
 
 
+def _no_copies(path: Path) -> Table:
+    raise LookupError(f"{path}: this format makes no copies that are tables")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
     """One opening of a file.
@@ -52,6 +56,7 @@ class Opening:
         limits: The budgets.
         options: What the user specified about the file.
         name: The file's name without endings such as ``.gz``; for messages, and to break ties.
+        open_copy: Opens the table in a copy that this opening made in the spool, for formats that hold several.
     """
 
     source: Source
@@ -60,6 +65,7 @@ class Opening:
     limits: Limits
     options: ReadOptions
     name: str
+    open_copy: Callable[[Path], Table] = _no_copies
 
 
 def no_layout() -> Layout:
@@ -107,45 +113,3 @@ class TableFormat:
 
     index: Callable[[Opening], Indexed]
     open: Callable[[Opening, Index], Rows]
-
-
-def table_format(kind: Format) -> TableFormat:
-    """Return how ``kind`` is read. Modules are loaded when first needed: pyarrow is large, most files are pickles."""
-    match kind:
-        case Format.PICKLE:
-            from pc_worker.reader.formats import pickle
-
-            return pickle.FORMAT
-        case Format.PARQUET:
-            from pc_worker.reader.formats import parquet
-
-            return parquet.FORMAT
-        case Format.CSV:
-            from pc_worker.reader.formats import csv
-
-            return csv.FORMAT
-        case Format.JSON_LINES:
-            from pc_worker.reader.formats import json_lines
-
-            return json_lines.FORMAT
-        case Format.JSON_ARRAY:
-            from pc_worker.reader.formats import json_array
-
-            return json_array.FORMAT
-        case Format.ARROW_FILE | Format.ARROW_STREAM:
-            from pc_worker.reader.formats import arrow_ipc
-
-            return arrow_ipc.FORMATS[kind]
-        case Format.ORC:
-            from pc_worker.reader.formats import orc
-
-            return orc.FORMAT
-        case Format.EXCEL:
-            from pc_worker.reader.formats import excel
-
-            return excel.FORMAT
-        case Format.ZIPPED:
-            from pc_worker.reader.formats import zip_tables
-
-            return zip_tables.FORMAT
-    assert_never(kind)

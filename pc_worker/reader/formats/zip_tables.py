@@ -84,9 +84,7 @@ def _ending(number: int, name: str) -> str:
 
 
 def _table(opening: Opening, ending: str) -> Table:
-    from pc_worker.reader.opening import open_part  # it opens this format too
-
-    return open_part(opening.place.copy(ending), limits=opening.limits, options=opening.options)
+    return opening.open_copy(opening.place.copy(ending))
 
 
 def _joined(before: tuple[Column, ...], now: tuple[Column, ...], first: str, member: str) -> tuple[Column, ...]:

@@ -13,7 +13,7 @@ from pc_worker.reader import zones
 from pc_worker.reader.errors import Refused, broken, over_limit
 from pc_worker.reader.index.store import Store
 from pc_worker.reader.pickle.described import Call
-from pc_worker.reader.pickle.shapes.arrow import buffer, sequence
+from pc_worker.reader.pickle.shapes.arrow_buffers import buffer, sequence
 from pc_worker.reader.pickle.shapes.arrow_cells import kind_of, python_values
 from pc_worker.reader.pickle.shapes.columns import Reader
 

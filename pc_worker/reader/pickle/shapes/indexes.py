@@ -12,7 +12,7 @@ from pc_worker.reader.index.store import Store
 from pc_worker.reader.normal import label_text
 from pc_worker.reader.pickle.described import Array, Call, Payload, Symbol
 from pc_worker.reader.pickle.shapes.arrays import coded, column, intervals, range_of, whole_column
-from pc_worker.reader.pickle.shapes.arrow import sequence
+from pc_worker.reader.pickle.shapes.arrow_buffers import sequence
 from pc_worker.reader.pickle.shapes.columns import Range, Reader
 
 #: Row labels: the name of each level (None = unnamed), and its cells.
