@@ -1,7 +1,6 @@
 """Check the language of docstrings, comments and documents: standard terms, imperative docstrings, array shapes.
 
-``python scripts/check_prose.py`` checks everything that is not in the baseline; with arguments, these files and
-folders, baseline or not. Each line of output is ``file:line: found → say``; ``docs/glossary.md`` explains the terms.
+``python scripts/check_prose.py`` checks everything; with arguments, these files and folders. Each line of output is ``file:line: found → say``; ``docs/glossary.md`` explains the terms.
 """
 
 from __future__ import annotations
@@ -16,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
-#: Files and folders that are not rewritten yet, one per line.
-BASELINE = PROJECT / "scripts" / "prose_baseline.txt"
 CHECKED = (
     "pc_worker",
     "tasks",
@@ -173,29 +170,18 @@ def check_file(path: Path) -> list[Finding]:
 
 
 def _paths(arguments: list[str]) -> Iterator[Path]:
-    baseline = () if arguments else _baseline()
     for given in arguments or CHECKED:
         root = (Path.cwd() if arguments else PROJECT) / given
         if not root.exists():
             raise SystemExit(f"error: no such file or folder: {given}")
         for path in [root] if root.is_file() else sorted(root.rglob("*")):
-            if path.suffix in (".py", ".md") and not _is_in(path, EXEMPT) and not _is_in(path, baseline):
+            if path.suffix in (".py", ".md") and not _is_in(path, EXEMPT):
                 yield path
 
 
-def _baseline() -> tuple[str, ...]:
-    if not BASELINE.exists():
-        return ()
-    lines = (line.strip() for line in BASELINE.read_text(encoding="utf-8").splitlines())
-    return tuple(line for line in lines if line and not line.startswith("#"))
-
-
 def _is_in(path: Path, entries: Iterable[str]) -> bool:
-    """Return whether an entry names ``path`` or a folder above it; ``folder/*.py`` names the files directly in it."""
-    return any(
-        path.parent == (PROJECT / entry).parent if entry.endswith("/*.py") else path.is_relative_to(PROJECT / entry)
-        for entry in entries
-    )
+    """Return whether an entry names ``path`` or a folder above it."""
+    return any(path.is_relative_to(PROJECT / entry) for entry in entries)
 
 
 def _check_words(path: Path, texts: Iterable[Prose]) -> Iterator[Finding]:
