@@ -1,6 +1,7 @@
 """Check the language of docstrings, comments and documents: standard terms, imperative docstrings, array shapes.
 
-``python scripts/check_prose.py`` checks everything; with arguments, these files and folders. Each line of output is ``file:line: found → say``; ``docs/glossary.md`` explains the terms.
+``python scripts/check_prose.py`` checks everything; with arguments, these files and folders. Each
+line of output is ``file:line: found → say``; ``docs/glossary.md`` explains the terms.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ IN_THE_WAY = ("celeryconfig.py", "email.py", "tasks.py")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the wheel as `pip install .` builds it."""
     target = tmp_path_factory.mktemp("a wheel")
-    probe = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(target / "probe"), "hatchling"]
+    probe = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", f"--dest={target / 'probe'}", "hatchling"]
     if subprocess.run(probe, capture_output=True, check=False).returncode:
         pytest.skip("no package index can be reached")
     run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(target), str(PROJECT))
