@@ -75,7 +75,7 @@ class Layout:
     Attributes:
         parts: The pickles of the file; one row of a stream of dicts each is no part, see ``rows``.
         rows: The stream's dicts as one list, if the file is a stream of dicts.
-        frames, gets, specials: See ``walker.Places``.
+        frames, gets, specials: See ``places.Places``.
         protocol: The highest pickle protocol in the file.
         names: The allow-listed names that the file mentions, ``module.name``.
     """

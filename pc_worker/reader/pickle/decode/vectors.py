@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from pc_worker.reader.pickle import opcodes as op
-from pc_worker.reader.pickle.decode.decoder import LOST, Decoder, EntryLost
+from pc_worker.reader.pickle.decode.decoder import Decoder
 from pc_worker.reader.pickle.decode.runs import Mould
 from pc_worker.reader.pickle.decode.scalars import counted
+from pc_worker.reader.pickle.decode.state import LOST, EntryLost
 from pc_worker.reader.pickle.forms import Form, cells_in
 
 _BYTES = frozenset({op.SHORT_BINBYTES, op.BINBYTES, op.BINBYTES8, op.BYTEARRAY8})

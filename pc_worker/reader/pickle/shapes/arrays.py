@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from pc_worker.reader import zones
 from pc_worker.reader.errors import NoCell, broken, not_a_table
 from pc_worker.reader.index.layout import Listing
 from pc_worker.reader.index.store import Store
-from pc_worker.reader.pickle.allow_list.frequencies import frequency_name
 from pc_worker.reader.pickle.allow_list.pandas_names import is_interval
-from pc_worker.reader.pickle.described import Array, Call, Symbol, Zone, class_name
+from pc_worker.reader.pickle.described import Array, Call, Symbol, class_name
 from pc_worker.reader.pickle.shapes.arrow import arrow_column
 from pc_worker.reader.pickle.shapes.columns import KINDS, Numbers, Objects, Range, Reader, Strided, Subarrays, Values
-from pc_worker.reader.pickle.shapes.derived import Coded, Intervals, Masked, Moments, Periods
+from pc_worker.reader.pickle.shapes.derived import Coded, Intervals, Masked
 from pc_worker.reader.pickle.shapes.sparse import sparse_column
+from pc_worker.reader.pickle.shapes.wrappers import WRAPPERS, backing_of, fields_of
 
 
 def column(store: Store, value: Any) -> Reader:
@@ -54,9 +51,9 @@ def block_columns(store: Store, value: Any, count: int) -> list[Reader]:
     """Return the ``count`` columns of a block: a 2-d array, or one extension array."""
     if isinstance(value, Array):
         return rows_of(store, value, count)
-    backed = _backing(value) if isinstance(value, Call) else None
+    backed = backing_of(value) if isinstance(value, Call) else None
     if backed is not None and len(backed[1].shape) == 2:
-        wrap = _WRAPPERS[value.kind]
+        wrap = WRAPPERS[value.kind]
         return [wrap(backed[0], numbers) for numbers in rows_of(store, backed[1], count)]
     if count != 1:
         raise broken(f"a block of one column stands for {count}")
@@ -116,93 +113,15 @@ def _place_of(number: int, width: int, rows: int, *, transposed: bool) -> tuple[
     return (number % width, number // width) if transposed else (number // max(1, rows), number % max(1, rows))
 
 
-def _backing(value: Call) -> tuple[Any, Array] | None:
-    """Return the type and the numpy array of an extension array that is backed by one."""
-    if value.kind not in _WRAPPERS or not isinstance(value.state, tuple) or len(value.state) == 1:
-        return None
-    match value.state:
-        case (Array() as array, dtype, *_) | (dtype, Array() as array, *_):
-            return dtype, array
-    raise broken(f"a {value.kind} has a state that no known writer gives it")
-
-
-def _moments(dtype: Any, numbers: Reader) -> Reader:
-    zone = dtype.state.get("tz") if isinstance(dtype, Call) and isinstance(dtype.state, dict) else None
-    if isinstance(dtype, Call) and dtype.args:
-        zone = dtype.args[-1]
-    if not isinstance(numbers, Numbers):
-        raise broken("timestamps are not stored as numbers")
-    return Moments(numbers, zone_of(zone)) if zone is not None else numbers
-
-
-def zone_of(zone: Any) -> dt.tzinfo | None:
-    """Return the time zone that ``zone`` describes."""
-    match zone:
-        case None:
-            return None
-        case Zone(name=str() as name):
-            return zones.named(name)
-        case Zone(offset_s=offset):
-            return zones.fixed(offset or 0)
-        case dt.timezone():
-            return zone
-    raise broken("a column's time zone is not one")
-
-
-def _plain(dtype: Any, numbers: Reader) -> Reader:
-    return numbers
-
-
-def _periods(dtype: Any, numbers: Reader) -> Reader:
-    offset = dtype.args[0] if isinstance(dtype, Call) and dtype.args else None
-    if isinstance(dtype, Call) and isinstance(dtype.state, dict):
-        offset = dtype.state.get("_freq") or dtype.state.get("freq")
-    if isinstance(offset, str) and (named := _PERIOD.fullmatch(offset)):
-        return Periods(numbers, named[1])
-    if not isinstance(offset, Call) or offset.kind != "Offset":
-        raise broken("a column of periods has no frequency")
-    return Periods(numbers, frequency_name(offset))
-
-
-#: How pandas since 2.2 writes a period's type.
-_PERIOD = re.compile(r"period\[(\d{0,6}[A-Za-z]{1,4}(?:-[A-Z]{3})?)\]")
-
-
-#: Extension arrays that are one numpy array and a type.
-_WRAPPERS: dict[str, Callable[[Any, Reader], Reader]] = {
-    "DatetimeArray": _moments,
-    "TimedeltaArray": _plain,
-    "PeriodArray": _periods,
-    "StringArray": _plain,
-    "StringArrayNumpySemantics": _plain,
-    "NumpyExtensionArray": _plain,
-    "PandasArray": _plain,
-}
-
-
 def _wrapped(store: Store, value: Call) -> Reader:
-    backing: tuple[Any, Any] | None = _backing(value)
+    backing: tuple[Any, Any] | None = backing_of(value)
     if backing is None:
         state = fields_of(value)
         backing = state.get("_dtype"), state.get("_ndarray", state.get("_data"))
     dtype, array = backing
     if not isinstance(array, Array):
         raise broken(f"a {value.kind} has no array")
-    return _WRAPPERS[value.kind](dtype, rows_of(store, array, 1)[0])
-
-
-def fields_of(value: Call) -> dict[Any, Any]:
-    """Return the named fields of an object's state.
-
-    Raises:
-        Refused: If it has none.
-    """
-    state = value.state
-    if isinstance(state, tuple) and len(state) == 1:
-        state = state[0]
-    if not isinstance(state, dict):
-        raise broken(f"a {value.kind} has a state that no known writer gives it")
-    return state
+    return WRAPPERS[value.kind](dtype, rows_of(store, array, 1)[0])
 
 
 def _categorical(store: Store, value: Call) -> Reader:
@@ -299,7 +218,7 @@ def _sparse(store: Store, value: Call) -> Reader:
 
 
 _EXTENSIONS: dict[str, Callable[[Store, Call], Reader]] = {
-    **dict.fromkeys(_WRAPPERS, _wrapped),
+    **dict.fromkeys(WRAPPERS, _wrapped),
     "Categorical": _categorical,
     "IntegerArray": _masked,
     "FloatingArray": _masked,

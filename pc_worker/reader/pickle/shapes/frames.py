@@ -12,11 +12,12 @@ from pc_worker.reader.index.store import Store
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.normal import label_text
 from pc_worker.reader.pickle.described import Array, Call, check_filled, class_name
-from pc_worker.reader.pickle.shapes.arrays import block_columns, column, fields_of, index_data
+from pc_worker.reader.pickle.shapes.arrays import block_columns, column, index_data
 from pc_worker.reader.pickle.shapes.arrow_buffers import sequence
 from pc_worker.reader.pickle.shapes.columns import Reader
 from pc_worker.reader.pickle.shapes.indexes import Levels, is_default, labels_of, levels_of, name_of
 from pc_worker.reader.pickle.shapes.names import column_names, index_names
+from pc_worker.reader.pickle.shapes.wrappers import fields_of
 
 
 @dataclass(frozen=True, slots=True)

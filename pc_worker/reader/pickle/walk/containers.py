@@ -22,7 +22,8 @@ from pc_worker.reader.pickle.walk.nodes import (
     Special,
 )
 from pc_worker.reader.pickle.walk.realise import resolve
-from pc_worker.reader.pickle.walk.walker import Action, Bulk, Mispredicted, Walker
+from pc_worker.reader.pickle.walk.state import Bulk, Mispredicted
+from pc_worker.reader.pickle.walk.walker import Action, Walker
 
 #: A list, its dict, the dict's tuple: a level of nesting opens a few marks at most.
 _MARKS_PER_LEVEL = 4

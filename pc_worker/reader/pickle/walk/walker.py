@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import struct
-from array import array
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from pc_worker.reader.errors import Refused, broken, over_limit
@@ -13,15 +11,13 @@ from pc_worker.reader.limits import Limits
 from pc_worker.reader.pickle import opcodes as op
 from pc_worker.reader.pickle.decode.scalars import text
 from pc_worker.reader.pickle.flat_lists import OPENING, Flat
-from pc_worker.reader.pickle.walk.alike import Stretches, expanded
-from pc_worker.reader.pickle.walk.memo import SCALAR, SHORT, Memo
-from pc_worker.reader.pickle.walk.nodes import OFFSET, ONE, SHIFT, Entry, Items, Node, Run
+from pc_worker.reader.pickle.walk.alike import Stretches
+from pc_worker.reader.pickle.walk.memo import SCALAR, SHORT
+from pc_worker.reader.pickle.walk.nodes import ONE, SHIFT, Entry
+from pc_worker.reader.pickle.walk.state import Mispredicted, WalkState
+from pc_worker.reader.pickle.walk.window import SLACK
 from pc_worker.reader.source import Source
 
-#: Bytes read at a time. Small enough to stay in the processor's cache, large enough to make the calls rare.
-WINDOW = 1 << 20
-#: Every opcode with a short argument that begins before the window's last bytes lies wholly in it.
-_SLACK = 320
 #: Bytes of the opcode FRAME with its length.
 _FRAME = 9
 #: Opcodes with which runs begin.
@@ -31,59 +27,8 @@ _U32 = struct.Struct("<I").unpack_from
 Action = Callable[["Walker", int], int]
 
 
-@dataclass(slots=True)
-class Places:
-    """Where things lie that slices need to know of: byte offsets, each list ascending.
-
-    Attributes:
-        frames: FRAME opcodes.
-        gets: Opcodes that refer to the memo.
-        specials: Pairs (first, last) around the opcodes that make names, calls or states.
-    """
-
-    frames: array[int] = field(default_factory=lambda: array("Q"))
-    gets: array[int] = field(default_factory=lambda: array("Q"))
-    specials: array[int] = field(default_factory=lambda: array("Q"))
-
-    def add_special(self, first: int, last: int) -> None:
-        """Note a segment after all others; one that begins near the end of the last is joined to it."""
-        places = self.specials
-        if places and first <= places[-1] + _NEAR:
-            places[-1] = last
-        else:
-            places.extend((first, last))
-
-    def cut(self, offset: int) -> None:
-        """Forget what lies at ``offset`` or later."""
-        for places in (self.frames, self.gets):
-            while places and places[-1] >= offset:
-                places.pop()
-        while self.specials and self.specials[-2] >= offset:
-            del self.specials[-2:]
-
-
-_NEAR = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Bulk:
-    """The state before a batch whose items are expected to join a long list, to go back to if they do not."""
-
-    offset: int
-    count: int
-    marks: int
-    height: int
-    referred: int
-    frame_end: int
-    nodes: int
-
-
-class Mispredicted(Exception):
-    """A batch that was expected to join a long list is something else; the walker goes back and looks again."""
-
-
-class Walker:
-    """The state of one walk: a window of the file, the stack, the memo.
+class Walker(WalkState):
+    """One walk: passes over plain scalars, and does an action for each other opcode.
 
     Args:
         source: The file.
@@ -92,32 +37,18 @@ class Walker:
     """
 
     def __init__(self, source: Source, limits: Limits, actions: list[Action]) -> None:
-        self.source, self.limits, self._actions = source, limits, actions
-        self.size = source.size
-        self.base, self.buf, self.acting, self.stop, self.limit = 0, b"", 0, 0, 0
-        self.places = Places()
-        self.lists: list[Items] = []
-        self.protocol = self.replayed = 0
-        self.frame_end = 0
+        super().__init__(source, limits)
+        self._actions = actions
+        self.acting = self.protocol = 0
         self.names: set[str] = set()
-        self.forms: list[Any] = []
-        self.candidate: Any = None
         self.begin(0)
 
     def begin(self, offset: int) -> None:
-        """Start a new pickle at ``offset``: empty stack, empty memo."""
-        self.offset = offset
-        self.stack: list[Entry] = []
-        self.marks: list[int] = []
-        self.mark_info: list[tuple[int, int]] = []
-        self.memo = Memo(self.limits.memo)
-        self.count = self.referred = self.spent = self.nodes = 0
-        self.frame_end = 0
-        self.bulk: Bulk | None = None
-        self.mispredicted: set[int] = set()
+        """Start a new pickle at ``offset``: empty stack, empty memo, no forms."""
+        super().begin(offset)
         self.result: Entry | None = None
-        self.lists = []
-        self.forms, self.candidate = [], None
+        self.forms: list[Any] = []
+        self.candidate: Any = None
         self._flat = Flat(self.memo, self.places.gets)
         self._stretches = Stretches(self.memo, self.places.gets)
 
@@ -127,7 +58,7 @@ class Walker:
         Raises:
             Refused: With the offset, for anything that is not a sound, harmless pickle within the limits.
         """
-        pos = self._refill(self.offset)
+        pos = self.refill(self.offset)
         while self.result is None:
             if pos < self.stop:
                 pos = self._scan(pos, self.stop)
@@ -156,16 +87,6 @@ class Walker:
         except IndexError as error:
             raise broken("an opcode finds too few values on the stack", self.base + pos) from error
 
-    def set_stop(self) -> None:
-        """Work out up to where opcodes may begin before the window or the frame ends."""
-        length, rest = len(self.buf), self.size - self.base
-        stop = rest if length >= rest + _SLACK else length - _SLACK
-        limit = min(length, rest)
-        if self.frame_end:
-            inside = self.frame_end - self.base
-            stop, limit = min(stop, inside), min(limit, inside)
-        self.stop, self.limit = stop, limit
-
     def _pass_boundary(self, offset: int) -> int:
         """Go on at ``offset``, where the window or the frame ends; return the place in the new window."""
         if self.frame_end and offset >= self.frame_end:
@@ -176,7 +97,7 @@ class Walker:
             raise broken("the file ends before the pickle does", self.size)
         if len(self.stack) > self.limits.stack:
             raise over_limit("too many values wait to be put together", offset)
-        return self._refill(offset)
+        return self.refill(offset)
 
     def _next_frame(self, pos: int) -> int:
         """Enter the frame that begins at ``pos``, where the one before ends; return where its opcodes begin.
@@ -187,7 +108,7 @@ class Walker:
         self.spent += 1
         if self.spent > self.limits.opcodes:
             return -1
-        if here != self.frame_end or start + _SLACK >= len(self.buf) or self.buf[pos] != op.FRAME:
+        if here != self.frame_end or start + SLACK >= len(self.buf) or self.buf[pos] != op.FRAME:
             return -1
         end = start + int.from_bytes(self.buf[pos + 1 : start], "little")
         if end > self.size - self.base or len(self.stack) > self.limits.stack:
@@ -196,19 +117,6 @@ class Walker:
         self.frame_end = self.base + end
         self.set_stop()
         return start
-
-    def _refill(self, offset: int) -> int:
-        if self.base <= offset and offset + _SLACK < self.base + len(self.buf):
-            self.set_stop()
-            return offset - self.base
-        length = min(WINDOW, self.size - offset)
-        data = self.source.read(offset, max(length, 0))
-        if offset + len(data) >= self.size:
-            # Zeros are no opcode: what reads past the end is found out at the next step.
-            data += bytes(_SLACK)
-        self.base, self.buf = offset, data
-        self.set_stop()
-        return 0
 
     def _scan(self, pos: int, stop: int) -> int:  # noqa: C901 - one loop, because a call for each opcode would double its time
         """Pass over plain scalars, nearly all of a file; return where another opcode is, or ``stop`` or more."""
@@ -309,81 +217,9 @@ class Walker:
             self.count = self._flat.count
         return end
 
-    def count_replay(self, length: int) -> None:
-        """Count ``length`` bytes that are read although they were walked over before."""
-        self.replayed += length
-        if self.replayed > self.limits.replay * self.size + self.limits.replay_free_bytes:
-            raise over_limit("values refer back to earlier ones too often")
-
     def check_text(self, raw: bytes, pos: int) -> None:
         """Check that ``raw``, whose opcode is at ``pos`` of the window, is text."""
         try:
             text(raw)
         except Refused as error:
             raise broken(error.reason, self.base + pos) from error
-
-    def here(self, pos: int) -> int:
-        """Return the address of the opcode at ``pos`` of the window."""
-        return (self.count << SHIFT) + self.base + pos
-
-    def limit_of_window(self) -> int:
-        """Return where the bytes of the file end in the window."""
-        return min(len(self.buf), self.size - self.base)
-
-    def push(self, entry: Entry) -> None:
-        """Put ``entry`` on the stack.
-
-        Raises:
-            Refused: If more values are held at once than the limits allow.
-        """
-        self.stack.append(entry)
-        if type(entry) is not int:
-            self.nodes += 1
-            if self.nodes > self.limits.nodes:
-                raise over_limit(f"cells that belong together are made of more than {self.limits.nodes} parts")
-
-    def pop(self) -> Entry:
-        """Take the top off the stack, but nothing from below the newest MARK."""
-        self.top()
-        return self.stack.pop()
-
-    def top(self) -> Entry:
-        """Return the top of the stack, which must be above the newest MARK."""
-        if not self.stack or (self.marks and len(self.stack) <= self.marks[-1]):
-            raise broken("an opcode reaches below a MARK")
-        if type(self.stack[-1]) is Run:
-            self.stack += self.expand(self.stack.pop())
-        return self.stack[-1]
-
-    def expand(self, entry: Entry) -> list[Entry]:
-        """Return ``entry``, or the items it is for if it is a run."""
-        if not isinstance(entry, Run):
-            return [entry]
-        start = entry.address & OFFSET
-        return [*expanded(entry, self.bytes_at(start, entry.finish - start))]
-
-    def bytes_at(self, offset: int, length: int) -> bytes:
-        """Return up to ``length`` bytes at ``offset`` of the file, from the window where possible."""
-        start = offset - self.base
-        if start >= 0 and start + length <= len(self.buf):
-            return self.buf[start : start + length]
-        return self.source.read(offset, min(length, self.size - offset))
-
-    def offset_of(self, entry: Entry) -> int:
-        """Return the byte offset of ``entry``."""
-        return (entry.address if isinstance(entry, Node) else entry) & OFFSET
-
-    def rewind(self) -> int:
-        """Go back to before the batch that did not join its list, and never expect that there again."""
-        bulk = self.bulk
-        if bulk is None or len(self.mispredicted) > 1000:
-            raise over_limit("the file's structure misleads the reader too often")
-        self.mispredicted.add(bulk.offset)
-        self.bulk, self.count, self.referred, self.frame_end = None, bulk.count, bulk.referred, bulk.frame_end
-        self.nodes = bulk.nodes
-        del self.stack[bulk.height :], self.marks[bulk.marks :], self.mark_info[bulk.marks :]
-        del self.memo.codes[bulk.count :]
-        for index in [index for index in self.memo.open if index >= bulk.count]:
-            del self.memo.open[index]
-        self.places.cut(bulk.offset)
-        return self._refill(bulk.offset)
