@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -15,7 +14,8 @@ from pc_worker.errors import InvalidRequest
 from pc_worker.installation import CHECKOUT, default_home
 from pc_worker.model import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS
 from pc_worker.secret_files import secrets_in_files
-from pc_worker.urls import WrongUrl, read_database_url, read_redis_url
+from pc_worker.setting_values import absolute, existing, whole_url
+from pc_worker.urls import read_database_url, read_redis_url
 
 PREFIX = "PC_WORKER_"
 #: Seconds after which a task is ended from outside.
@@ -163,7 +163,8 @@ class Settings(BaseSettings):
     @classmethod
     def _logins(cls, values: dict[str, Any]) -> dict[str, Any]:
         for name, read in (("database", read_database_url), ("redis", read_redis_url)):
-            url = _whole_url(name, read, values)
+            parts = (values.get(f"{name}_{part}") for part in ("url", "user", "password"))
+            url = whole_url(f"{PREFIX}{name.upper()}", read, *parts)
             if url is not None:
                 values = {**values, f"{name}_url": SecretStr(url)}
         return values
@@ -171,14 +172,14 @@ class Settings(BaseSettings):
     @field_validator("home", "inbox", "tokens_file", "tls_cert", "tls_key", "tls_client_ca", mode="after")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
-        return None if path is None else _whole(path)
+        return None if path is None else absolute(path)
 
     @field_validator("data_roots", mode="before")
     @classmethod
     def _roots(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        roots = tuple(_whole(Path(part)).resolve() for part in value.split(":") if part)
+        roots = tuple(absolute(Path(part)).resolve() for part in value.split(":") if part)
         if not roots:
             raise ValueError("contains no folder")
         return roots
@@ -247,7 +248,7 @@ class Settings(BaseSettings):
         """The folders that sources may lie in, resolved."""
         if self.data_roots is not None:
             return self.data_roots
-        return (*_found(Path.cwd), *_found(Path.home), self.home.resolve())
+        return (*existing(Path.cwd), *existing(Path.home), self.home.resolve())
 
     @property
     def worker_processes(self) -> int:
@@ -272,45 +273,6 @@ class Settings(BaseSettings):
 
 #: Settings that may be read from files.
 SECRETS = tuple(name for name, field in Settings.model_fields.items() if SecretStr in get_args(field.annotation))
-
-
-def _whole_url(name: str, read: Callable[..., Any], values: Mapping[str, Any]) -> str | None:
-    """Return the URL with the separate user and password in it; each client reads them from there."""
-    url, user, password = (_plain(values.get(f"{name}_{part}")) for part in ("url", "user", "password"))
-    variable = f"{PREFIX}{name.upper()}"
-    if url is None:
-        if user is not None or password is not None:
-            raise ValueError(f"{variable}_USER and {variable}_PASSWORD need {variable}_URL")
-        return None
-    try:
-        server = read(url, user=user, password=password)
-    except WrongUrl as exc:
-        raise ValueError(f"{variable}_URL {exc}") from None
-    for parameter, path in server.all_files.items():
-        if not os.access(path, os.R_OK):
-            raise ValueError(f"{variable}_URL has a file in {parameter} that cannot be read")
-    return str(server.url)
-
-
-def _plain(value: object) -> str | None:
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    return None if value is None else str(value)
-
-
-def _whole(path: Path) -> Path:
-    try:
-        return Path(os.path.abspath(path.expanduser()))
-    except (OSError, RuntimeError) as exc:  # the working directory was deleted, the user is unknown
-        raise ValueError(f"{path} cannot be resolved: {exc}") from exc
-
-
-def _found(folder: Callable[[], Path]) -> tuple[Path, ...]:
-    """Return the working directory or the user's home, if it exists."""
-    try:
-        return (folder().resolve(),)
-    except (OSError, RuntimeError):
-        return ()
 
 
 def read_settings() -> Settings:

@@ -16,6 +16,10 @@ PLACE = re.compile(r"`((?:[a-z_]+/)+[\w.-]+\.(?:py|sql|yml|sh|json|proto|csv|png
 ROOM = re.compile(r"^\| `(\w+)/` \|.*\|(.*)\|$", re.MULTILINE)
 ARCHITECTURE = (PROJECT / "docs/explanation/architecture.md").read_text(encoding="utf-8")
 
+#: Lines of a module, as `CONTRIBUTING.md` says.
+MAX_LINES = 300
+GENERATED = PROJECT / "pc_worker/wire/generated"
+
 
 def found(place: str) -> Path | None:
     """Return the path of a place; packages and their files are named without `pc_worker/`."""
@@ -40,3 +44,15 @@ def test_every_room_is_described_and_has_the_face_that_is_shown() -> None:
         module = importlib.import_module(f"pc_worker.{room}")
         for name in re.findall(r"`(\w+)`", face):
             assert hasattr(module, name), f"{room}: {name}"
+
+
+def test_no_module_is_longer_than_the_limit_except_generated_code() -> None:
+    modules = [module for root in ("pc_worker", "tasks") for module in (PROJECT / root).rglob("*.py")]
+    lengths = {
+        str(module.relative_to(PROJECT)): len(module.read_text(encoding="utf-8").splitlines())
+        for module in modules
+        if GENERATED not in module.parents
+    }
+
+    assert len(lengths) > 100
+    assert {name: length for name, length in lengths.items() if length > MAX_LINES} == {}

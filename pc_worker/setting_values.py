@@ -1,0 +1,66 @@
+"""Values of settings that are made of several variables or of the machine: URLs with a login, folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from pc_worker.urls import WrongUrl
+
+
+def whole_url(variable: str, read: Callable[..., Any], url: object, user: object, password: object) -> str | None:
+    """Return the URL with the separate user and password in it; each client reads them from there.
+
+    Args:
+        variable: What the names of the three variables begin with, for messages.
+        read: Parser of the URL.
+        url: The URL, a text or a secret; None if unset.
+        user: The separate user, likewise.
+        password: The separate password, likewise.
+
+    Raises:
+        ValueError: Naming the variable and what is wrong with it.
+    """
+    url, user, password = map(_plain, (url, user, password))
+    if url is None:
+        if user is not None or password is not None:
+            raise ValueError(f"{variable}_USER and {variable}_PASSWORD need {variable}_URL")
+        return None
+    try:
+        server = read(url, user=user, password=password)
+    except WrongUrl as exc:
+        raise ValueError(f"{variable}_URL {exc}") from None
+    for parameter, path in server.all_files.items():
+        if not os.access(path, os.R_OK):
+            raise ValueError(f"{variable}_URL has a file in {parameter} that cannot be read")
+    return str(server.url)
+
+
+def _plain(value: object) -> str | None:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return None if value is None else str(value)
+
+
+def absolute(path: Path) -> Path:
+    """Return ``path`` from the root, with ``~`` expanded.
+
+    Raises:
+        ValueError: If the working directory was deleted or the user is unknown.
+    """
+    try:
+        return Path(os.path.abspath(path.expanduser()))
+    except (OSError, RuntimeError) as exc:
+        raise ValueError(f"{path} cannot be resolved: {exc}") from exc
+
+
+def existing(folder: Callable[[], Path]) -> tuple[Path, ...]:
+    """Return the working directory or the user's home, if it exists."""
+    try:
+        return (folder().resolve(),)
+    except (OSError, RuntimeError):
+        return ()
