@@ -182,13 +182,13 @@ def test_dead_rows_beyond_max_dead_make_the_job_partial(stack: LiveStack, tmp_pa
 
 
 def test_what_is_said_about_a_file_holds_for_its_whole_job(stack: LiveStack, tmp_path: Path) -> None:
-    """Without options this text is rejected: several encodings and delimiters are possible."""
+    """Without options this text is rejected: several delimiters are possible."""
     path = tmp_path / "told.txt"
     rows = ["text,note;more", "žluťoučký kůň,a;b", "nu\0l,c;d", "x" * 4_500_000 + ",e;f"]
     path.write_bytes("\n".join(rows).encode("cp1250"))
     said = ("--encoding", "windows-1250", "--delimiter", ";")
 
-    assert_one_line(stack.run("ingest", str(path), "--domain", "document", "--wait"), 65, "--encoding")
+    assert_one_line(stack.run("ingest", str(path), "--domain", "document", "--wait"), 65, "--delimiter")
     result = stack.run("ingest", str(path), "--domain", "document", *said, "--wait", "--json")
 
     status = result.json()
