@@ -167,8 +167,8 @@ def test_only_rows_that_a_newer_file_lacks_are_forgotten(shelf: Shelf, database:
 @pytest.mark.parametrize(
     ("job", "message"),
     [
-        pytest.param({"state": "running"}, "ended well", id="still running"),
-        pytest.param({"state": "failed"}, "ended well", id="failed"),
+        pytest.param({"state": "running"}, "completed or partial", id="still running"),
+        pytest.param({"state": "failed"}, "completed or partial", id="failed"),
         pytest.param({"source": "other"}, "is of source", id="of another source"),
         pytest.param({"dead": 2, "state": "partial"}, "dead letters", id="with dead letters"),
     ],
