@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ from hypothesis import settings
 
 from tests.homes import remove_places_below
 from tests.support.stack import LiveStack
+
+# A background job of a shell ignores SIGINT, and so would every process that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The tests start hundreds of processes: none of them compiles our modules again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -147,6 +149,16 @@ OTHERS = {
 }
 
 
+@pytest.fixture
+def usual_digits() -> Iterator[None]:
+    """Let Python convert at most 4,300 digits, its default: the command line lifts that limit for its process."""
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(4300)
+    yield
+    sys.set_int_max_str_digits(before)
+
+
+@pytest.mark.usefixtures("usual_digits")
 @pytest.mark.parametrize("name", OTHERS)
 def test_text_that_looks_like_a_table_is_refused_by_what_it_is(name: str, tmp_path: Path) -> None:
     data, words = OTHERS[name]
