@@ -7,15 +7,14 @@ import fcntl
 import hashlib
 import os
 import secrets
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
 
 from pc_worker.reader.index.sidecar import ColumnNote, Notes
 from pc_worker.reader.source import Source
+from pc_worker.reader.written import WRITING
 
 #: What the spool may hold of one source next to its index.
 COPIES = ("unpacked", "arrow")
@@ -23,8 +22,6 @@ COPIES = ("unpacked", "arrow")
 _TOKEN = 16
 #: The ending of the file that is locked while copies are made.
 _LOCK = "lock"
-#: What the names of files begin with that are being written.
-_WRITING = ".writing-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +68,7 @@ class Place:
 
     def _remove_leftovers(self) -> None:
         name = f"{self._name()}-"
-        found = {path.name.removeprefix(_WRITING) for path in self.spool.iterdir()}
+        found = {path.name.removeprefix(WRITING) for path in self.spool.iterdir()}
         for copies in {file[len(name) : len(name) + _TOKEN] for file in found if file.startswith(name)}:
             place = self.with_copies(copies)
             if not place.is_being_made():
@@ -119,7 +116,7 @@ class Place:
         """Remove copies that no index will lead to; who has one open keeps it."""
         name = f"{self._name()}-{self.copies}."
         for path in self.spool.iterdir():
-            if path.name.removeprefix(_WRITING).startswith(name):
+            if path.name.removeprefix(WRITING).startswith(name):
                 with contextlib.suppress(FileNotFoundError, PermissionError):
                     path.unlink()
 
@@ -148,16 +145,3 @@ def notes_of(
         columns=columns,
         details=details,
     )
-
-
-@contextmanager
-def written(target: Path) -> Iterator[IO[bytes]]:
-    """Open a new file that takes the place of ``target`` when it is whole; in trouble nothing is left of it."""
-    handle, name = tempfile.mkstemp(prefix=f"{_WRITING}{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -21,7 +21,7 @@ from pc_worker.reader.kinds import judge_columns
 from pc_worker.reader.pickle.shapes.arrow_cells import converter, dimension_of, kind_of
 from pc_worker.reader.pickle.shapes.names import column_names
 from pc_worker.reader.source import Source
-from pc_worker.reader.spool import written
+from pc_worker.reader.written import written
 
 
 def copied_format(container: str, batches: Callable[[Opening], Iterable[Any]]) -> TableFormat:

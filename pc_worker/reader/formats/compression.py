@@ -17,7 +17,7 @@ from pc_worker.reader.formats.zipped import ERRORS as ZIP_ERRORS
 from pc_worker.reader.formats.zipped import opened_member
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.source import Source
-from pc_worker.reader.spool import written
+from pc_worker.reader.written import written
 
 _STEP = 1 << 20
 

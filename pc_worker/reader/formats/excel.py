@@ -26,7 +26,7 @@ from pc_worker.reader.limits import Limits
 from pc_worker.reader.normal import Json, label_text, normal
 from pc_worker.reader.pickle.shapes.names import column_names
 from pc_worker.reader.source import Source
-from pc_worker.reader.spool import written
+from pc_worker.reader.written import written
 
 #: The limits of a sheet; a file can state more.
 _MOST_ROWS = 1_048_576

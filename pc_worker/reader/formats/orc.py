@@ -12,7 +12,7 @@ from pc_worker.reader.formats.arrow_copy import copy_of, file_of, reopener, with
 from pc_worker.reader.formats.arrow_dictionaries import without_dictionaries
 from pc_worker.reader.formats.base import Indexed, Opening, TableFormat
 from pc_worker.reader.formats.memory import decoded
-from pc_worker.reader.spool import written
+from pc_worker.reader.written import written
 
 _CONTAINER = "ORC table"
 

@@ -19,8 +19,8 @@ from pc_worker.reader.formats.sniff import packing_of
 from pc_worker.reader.formats.zipped import check_sizes, is_workbook, opened_member, table_members
 from pc_worker.reader.index.sidecar import ColumnNote
 from pc_worker.reader.source import Source
-from pc_worker.reader.spool import written
 from pc_worker.reader.table import Column, Table
+from pc_worker.reader.written import written
 
 #: Tables that are open at a time.
 _OPEN = 4

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import zlib
 from array import array
 from collections.abc import Mapping
@@ -15,6 +13,7 @@ from typing import Any
 from pc_worker.reader.index import skeleton
 from pc_worker.reader.index.layout import Layout, Listing, Part, longs
 from pc_worker.reader.pickle.forms import Form
+from pc_worker.reader.written import written
 
 #: Changes with every change of what an index holds or how it is written.
 VERSION = 10
@@ -67,20 +66,8 @@ def save(path: Path, layout: Layout, notes: Notes) -> None:
     for blob in blobs:
         check = zlib.crc32(blob, check)
     head = _MAGIC + len(text).to_bytes(8, "little") + check.to_bytes(4, "little")
-    _write(path, [head, text, *blobs], f".writing-{path.stem}-{notes.copies}.")
-
-
-def _write(path: Path, pieces: list[bytes], prefix: str) -> None:
-    """Write ``pieces`` to a new file that replaces ``path`` at once; until then its name begins with ``prefix``."""
-    handle, name = tempfile.mkstemp(prefix=prefix, dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            for piece in pieces:
-                file.write(piece)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with written(path, prefix=f"{path.stem}-{notes.copies}.") as file:
+        file.writelines([head, text, *blobs])
 
 
 def load(path: Path) -> tuple[Layout, Notes]:
