@@ -16,15 +16,17 @@ MODEL = "requirements-model.txt"
 def contents(project: Path) -> dict[str, str]:
     """Return what each file should hold, by its name."""
     declared = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
-    light = declared["project"]["dependencies"]
-    models = declared["project"]["optional-dependencies"]["models"]
+    extras = declared["project"]["optional-dependencies"]
+    light = [*declared["project"]["dependencies"], *extras["llm"]]
     lines = (project / MODEL).read_text(encoding="utf-8").splitlines()
     built_in = [line.partition(" ")[0] for line in lines if "==" in line]
     test = declared["dependency-groups"]["test"]
     pytest = [line for line in test if line.startswith("pytest==")]
     return {
         "requirements-light.txt": _file(f"the light installation, which needs {MODEL} too", light),
-        "requirements.txt": _file("the full installation", [*light, *models, *built_in, *pytest]),
+        "requirements.txt": _file(
+            "the full installation", [*light, *extras["models"], *extras["multilingual"], *built_in, *pytest]
+        ),
         "requirements-test.txt": _file("the full installation and what ./test needs", ["-r requirements.txt", *test]),
     }
 

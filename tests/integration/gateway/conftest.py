@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import grpc
+import grpc.aio
 import psycopg2
 import pytest
 import redis
+from grpc_health.v1 import health_pb2
 
 from pc_worker.gateway import GatewayConfig, SearchFunction, serve
 from pc_worker.store.db.connection import Database
@@ -100,3 +103,11 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Wait until ``condition`` holds; the test's own time limit is the only one."""
     while not await condition():  # noqa: ASYNC110 - what is waited for happens in other processes
         await asyncio.sleep(0.02)
+
+
+async def is_serving(address: str) -> bool:
+    """Return whether health says SERVING: true a moment after the start, once the gateway listens to the database."""
+    request = health_pb2.HealthCheckRequest().SerializeToString()
+    async with grpc.aio.insecure_channel(address) as channel:
+        answer = await channel.unary_unary("/grpc.health.v1.Health/Check")(request)
+    return bool(health_pb2.HealthCheckResponse.FromString(answer).status == health_pb2.HealthCheckResponse.SERVING)

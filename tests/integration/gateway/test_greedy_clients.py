@@ -8,10 +8,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import grpc
-import grpc.aio
-from grpc_health.v1 import health_pb2
-
 from pc_worker.bench.gateway.greedy_client import Greed, GreedyClient
 from pc_worker.services.search.request import SearchRequest, search_mode
 from pc_worker.services.search.search import search
@@ -19,7 +15,7 @@ from pc_worker.store.db.connection import Database
 from pc_worker.store.search.cancel import Stop
 from pc_worker.store.search.filters import parse_where
 from tests.integration.gateway.client import stream
-from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway, until
+from tests.integration.gateway.conftest import Neighbours, config_for, is_serving, running_gateway, until
 
 GREEDY, MODEST = ([("authorization", f"Bearer {name}")] for name in ("greedy", "modest"))
 
@@ -59,12 +55,9 @@ async def test_a_client_without_limits_gets_its_quota_and_another_everything_it_
         async with client.at_work():
             await until(lambda: _tried(client, greed))
             received = [await stream(address, domain="law", metadata=MODEST) for _ in range(5)]
-            async with grpc.aio.insecure_channel(address) as channel:
-                request = health_pb2.HealthCheckRequest().SerializeToString()
-                health = await channel.unary_unary("/grpc.health.v1.Health/Check")(request)
+            await until(lambda: is_serving(address))
 
     assert [each.rows for each in received] == [log.rows] * 5
-    assert health_pb2.HealthCheckResponse.FromString(health).status == health_pb2.HealthCheckResponse.SERVING
     assert client.opened <= 12
     refused = {name for (what, name) in client.ended if what == "silent"}
     assert "RESOURCE_EXHAUSTED" in refused

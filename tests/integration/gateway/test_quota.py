@@ -21,7 +21,7 @@ from pc_worker.store.db.connection import Database
 from pc_worker.store.search.cancel import Stop
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.integration.gateway.client import SERVICE, stream
-from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway, until
+from tests.integration.gateway.conftest import Neighbours, config_for, is_serving, running_gateway, until
 from tests.integration.gateway.consumer import Consumer, consuming
 
 CODE = grpc.StatusCode
@@ -114,16 +114,13 @@ async def test_silent_and_idle_calls_of_one_token_leave_the_other_its_stream(nei
 
 async def test_health_answers_when_the_quota_of_streams_is_used_up(neighbours: Neighbours) -> None:
     neighbours.log("law").write(range(1))
-    request = health_pb2.HealthCheckRequest().SerializeToString()
     async with running_gateway(config_for(neighbours, max_streams=1)) as address, consuming(address) as idle:
         await idle.until("opened")
         refused = await stream(address, domain="law")
 
-        async with grpc.aio.insecure_channel(address) as channel:
-            answer = await channel.unary_unary(f"{HEALTH}/Check")(request)
+        await until(lambda: is_serving(address))
 
     assert refused.code == CODE.RESOURCE_EXHAUSTED
-    assert health_pb2.HealthCheckResponse.FromString(answer).status == health_pb2.HealthCheckResponse.SERVING
 
 
 async def test_watchers_of_health_have_a_quota(neighbours: Neighbours) -> None:
