@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.installation import CHECKOUT, default_home
-from pc_worker.model import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS
+from pc_worker.model import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS, read_model_name
 from pc_worker.secret_files import secrets_in_files
 from pc_worker.setting_values import absolute, existing, whole_url
 from pc_worker.urls import read_database_url, read_redis_url
@@ -173,6 +173,12 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else absolute(path)
+
+    @field_validator("model")
+    @classmethod
+    def _model(cls, value: str) -> str:
+        read_model_name(value)
+        return value
 
     @field_validator("data_roots", mode="before")
     @classmethod

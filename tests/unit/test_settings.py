@@ -20,6 +20,8 @@ from pc_worker.urls import read_database_url, read_redis_url
         ("FLOWER_ADDRESS", "a:99999", "is not HOST:PORT"),
         ("FLOWER_AUTH", "nobody", "is not USER:PASSWORD"),
         ("ENCODER", "magic", "'onnx'"),
+        ("MODEL", "openai:", "is not openai:NAME"),
+        ("MODEL", "openai:bge-m3@gpu:8080", "is not openai:NAME"),
         ("QUEUE_MAX_BYTES", "-1", "greater than"),
         ("CONCURRENCY", "many", "valid integer"),
         ("DATA_ROOTS", ":", "contains no folder"),

