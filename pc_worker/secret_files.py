@@ -24,6 +24,18 @@ def secrets_in_files(prefix: str, names: Iterable[str]) -> dict[str, str]:
     return {name: _read(f"{variables[name]}_FILE", path) for name, path in paths.items() if path}
 
 
+def provider_key(variable: str) -> str | None:
+    """Return a provider's key from its own variable, such as ``OPENAI_API_KEY``, or the file named with ``_FILE``.
+
+    Raises:
+        InvalidRequest: If both are set, or the file cannot be read or is empty.
+    """
+    value, path = os.environ.get(variable), os.environ.get(f"{variable}_FILE")
+    if value and path:
+        raise InvalidRequest(f"{variable} and {variable}_FILE are both set: leave one out")
+    return _read(f"{variable}_FILE", path) if path else value or None
+
+
 def _read(variable: str, path: str) -> str:
     try:
         with open(path, "rb") as file:

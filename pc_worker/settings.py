@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.installation import CHECKOUT, default_home
+from pc_worker.llm_settings import LlmSettings
 from pc_worker.model import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS, read_model_name
 from pc_worker.secret_files import secrets_in_files
 from pc_worker.setting_values import absolute, existing, whole_url
@@ -45,7 +46,7 @@ def is_loopback(address: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
 
-class Settings(BaseSettings):
+class Settings(LlmSettings):
     """All settings; the variable of a field is ``PC_WORKER_`` and its name in capitals."""
 
     #: A wrong value is not repeated: it may be a secret.

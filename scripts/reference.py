@@ -68,9 +68,10 @@ def pages() -> dict[Path, str]:
 
 def settings_table() -> str:
     """Return a table of every setting, with its default and the comment that describes it in the code."""
-    meanings = _field_comments(settings)
+    meanings = _field_comments(settings.Settings)
     rows = []
-    for name, field in settings.Settings.model_fields.items():
+    for name in meanings:
+        field = settings.Settings.model_fields[name]
         variable = f"`{settings.PREFIX}{name.upper()}`"
         if name in settings.SECRETS:
             variable += f", `{settings.PREFIX}{name.upper()}_FILE`"
@@ -138,13 +139,20 @@ def _command_lines(command: click.Command, path: str, level: int = 2) -> Iterato
                 yield from _command_lines(sub, f"{path} {name}", level + 1)
 
 
-def _field_comments(module: ModuleType) -> dict[str, str]:
-    """Return the ``#:`` comment above each field of ``Settings``."""
-    source = inspect.getsource(module)
+def _field_comments(kind: type) -> dict[str, str]:
+    """Return the ``#:`` comment above each field of a class, then of its bases in ``pc_worker``."""
+    found: dict[str, str] = {}
+    for part in kind.__mro__:
+        if part.__module__.startswith("pc_worker."):
+            found = {**found, **_own_comments(inspect.getsource(part))}
+    return found
+
+
+def _own_comments(source: str) -> dict[str, str]:
     lines = source.splitlines()
-    (fields,) = (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == "Settings")
+    fields = ast.parse(source).body[0]
     found = {}
-    for node in fields.body:
+    for node in fields.body if isinstance(fields, ast.ClassDef) else ():
         if isinstance(node, ast.AnnAssign):
             first = node.lineno - 1
             while lines[first - 1].strip().startswith("#:"):

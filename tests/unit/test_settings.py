@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from pc_worker.errors import InvalidRequest
+from pc_worker.model.language_model import LanguageModel, LlmPrice
+from pc_worker.secret_files import provider_key
 from pc_worker.settings import Settings, is_loopback, read_settings, split_address
 from pc_worker.urls import read_database_url, read_redis_url
 
@@ -133,3 +135,61 @@ def test_a_file_without_a_secret_is_rejected(
 
     with pytest.raises(InvalidRequest, match=words):
         read_settings()
+
+
+def test_language_models_are_a_list_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PC_WORKER_LLM", "openai:llama3:8b@http://localhost:11434/v1/, anthropic:claude-x,")
+    monkeypatch.setenv("PC_WORKER_LLM_PRICES", '{"llama3:8b": {"input": 0, "output": 0}, "x": [1, 2.5]}')
+
+    settings = read_settings()
+
+    assert settings.llm == (
+        LanguageModel("openai", "llama3:8b", "http://localhost:11434/v1"),
+        LanguageModel("anthropic", "claude-x"),
+    )
+    assert settings.llm_prices == (LlmPrice("llama3:8b", 0.0, 0.0), LlmPrice("x", 1.0, 2.5))
+    assert hash(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LLM", "gemini:x"),
+        ("LLM", "openai"),
+        ("LLM", "openai:"),
+        ("LLM", "openai:@http://localhost/v1"),
+        ("LLM", "openai:a,openai:a"),
+        ("LLM", "openai:a@http:///v1"),
+        ("LLM", "openai:a@http://h:port/v1"),
+        ("LLM", "openai:a@http://user:hunter2@h/v1"),
+        ("LLM_PRICES", "1"),
+        ("LLM_PRICES", '{"a": 1}'),
+        ("LLM_PRICES", '{"a": {"input": -1, "output": 1}}'),
+        ("LLM_PRICES", '{"a": {"input": "1", "output": 1}}'),
+        ("LLM_PRICES", '{"a": [1, NaN]}'),
+        ("LLM_BUDGET_USD", "-1"),
+        ("LLM_BUDGET_USD", "nan"),
+        ("LLM_TIMEOUT_S", "0"),
+        ("ANSWER_RETENTION_S", "-1"),
+    ],
+)
+def test_wrong_settings_of_answers_are_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"PC_WORKER_{name}", value)
+
+    with pytest.raises(InvalidRequest, match=f"PC_WORKER_{name}: ") as caught:
+        read_settings()
+
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_provider_key_is_in_its_variable_or_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    assert provider_key("OPENAI_API_KEY") is None
+
+    (tmp_path / "key").write_text("k\n")
+    monkeypatch.setenv("OPENAI_API_KEY_FILE", str(tmp_path / "key"))
+    assert provider_key("OPENAI_API_KEY") == "k"
+
+    monkeypatch.setenv("OPENAI_API_KEY", "other")
+    with pytest.raises(InvalidRequest, match="both set"):
+        provider_key("OPENAI_API_KEY")
