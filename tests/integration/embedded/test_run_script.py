@@ -19,7 +19,7 @@ _MAIN = "import os, sys; print(sys.argv[1:], os.getcwd(), sys.prefix)"
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a project whose environment two runs at once have made."""
     project = tmp_path_factory.mktemp("a project")
-    for name in ("run", "scripts/environment.sh"):
+    for name in ("run", "scripts/environment.sh", "scripts/install.py"):
         (project / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, project / name)
     (project / "pc_worker").mkdir()
