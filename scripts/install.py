@@ -9,10 +9,10 @@ Run as ``python scripts/install.py [--no-deps] FILE…``.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -59,19 +59,18 @@ def _requirements(path: Path) -> list[str]:
 
 
 def _with_uv(arguments: Sequence[str]) -> bool:
+    """Install with uv, which is fetched for this alone: it would be 60 MB of the environment."""
     translated = uv_environment(_pip_settings())
-    if translated is None or not _have_uv():
+    if translated is None:
         return False
-    command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", sys.executable, *arguments]
-    done = subprocess.run(command, env={**os.environ, **translated}, capture_output=True, check=False)
-    return done.returncode == 0
+    with tempfile.TemporaryDirectory() as folder:
+        fetched = [*PIP, "install", "--only-binary", ":all:", "--no-deps", "--target", folder, UV]
+        command = [f"{folder}/bin/uv", "pip", "install", "--quiet", "--python", sys.executable, *arguments]
+        return _succeeds(fetched) and _succeeds(command, {**os.environ, **translated})
 
 
-def _have_uv() -> bool:
-    if importlib.util.find_spec("uv") is not None:
-        return True
-    done = subprocess.run([*PIP, "install", "--only-binary", ":all:", UV], capture_output=True, check=False)
-    return done.returncode == 0
+def _succeeds(command: Sequence[str], environment: Mapping[str, str] | None = None) -> bool:
+    return subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
 
 
 def _pip_settings() -> dict[str, str]:
