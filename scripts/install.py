@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 UV = "uv==0.13.9"
-PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "-qq")
+PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input")
 #: What the settings of pip that matter here are called in uv's environment.
 TRANSLATED = {
     "index-url": "UV_DEFAULT_INDEX",
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     if _with_uv([*options, *files]):
         return 0
     # Without bytecode, which pip would compile on one core; the caller compiles it on all.
-    return subprocess.run([*PIP, "install", "--no-compile", *options, *files], check=False).returncode
+    return subprocess.run([*PIP, "install", "-qq", "--no-compile", *options, *files], check=False).returncode
 
 
 def _requirements(path: Path) -> list[str]:
@@ -60,7 +60,7 @@ def _requirements(path: Path) -> list[str]:
 
 def _with_uv(arguments: Sequence[str]) -> bool:
     """Install with uv, which is fetched for this alone: it would be 60 MB of the environment."""
-    translated = uv_environment(_pip_settings())
+    translated = uv_environment(pip_settings())
     if translated is None:
         return False
     with tempfile.TemporaryDirectory() as folder:
@@ -73,7 +73,7 @@ def _succeeds(command: Sequence[str], environment: Mapping[str, str] | None = No
     return subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
 
 
-def _pip_settings() -> dict[str, str]:
+def pip_settings() -> dict[str, str]:
     """Return pip's settings by name, as its files and its environment variables give them; the latter win."""
     listed = subprocess.run([*PIP, "config", "list"], capture_output=True, text=True, check=False).stdout
     found: dict[str, str] = {}

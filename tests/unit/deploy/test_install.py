@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from scripts.install import uv_environment
+from pathlib import Path
+
+import pytest
+
+from scripts.install import pip_settings, uv_environment
 
 ALWAYS = {"UV_INDEX_STRATEGY": "unsafe-best-match", "UV_NO_CONFIG": "1"}
 
@@ -31,3 +35,14 @@ def test_a_mirror_with_its_certificate_and_folders_of_wheels() -> None:
 
 def test_a_setting_that_uv_does_not_have_leaves_the_work_to_pip() -> None:
     assert uv_environment({"client-cert": "/etc/client.pem"}) is None
+
+
+def test_pips_settings_are_read_and_its_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "pip.conf").write_text("[global]\nfind-links = /wheels\ncert = /etc/ca.pem\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    monkeypatch.delenv("PIP_CERT", raising=False)
+    monkeypatch.setenv("PIP_FIND_LINKS", "/other wheels")
+
+    found = pip_settings()
+
+    assert (found["find-links"], found["cert"]) == ("/other wheels", "/etc/ca.pem")
