@@ -23,7 +23,8 @@ class LlmSettings(BaseSettings):
     llm_token_budget_usd: float | None = Field(default=None, ge=0.0, allow_inf_nan=False)
     #: Most seconds of one answer: search, all models that are tried, and checks.
     llm_timeout_s: float = Field(default=60.0, ge=0.1, le=600.0)
-    #: Prices of models that are not known, in USD for a million tokens: `{"MODEL": {"input": 0.1, "output": 0.4}}`.
+    #: Prices of models that are not known, embedding models too, in USD for a million tokens:
+    #: `{"MODEL": {"input": 0.1, "output": 0.4}}`.
     llm_prices: Annotated[tuple[LlmPrice, ...], NoDecode] = ()
     #: Most tokens of the passages in one prompt.
     llm_context_tokens: int = Field(default=6_000, ge=200, le=200_000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,23 @@ from typing import Any
 from pydantic import SecretStr
 
 from pc_worker.urls import WrongUrl
+
+RATE = re.compile(r"[0-9]{1,9}([.][0-9]{1,9})?")
+
+
+def read_rates(value: str) -> tuple[tuple[str, float], ...]:
+    """Return the rates of ``DOMAIN=ROWS_A_SECOND``, comma-separated, by domain.
+
+    Raises:
+        ValueError: If a part has another form.
+    """
+    rates = []
+    for part in filter(None, (part.strip() for part in value.split(","))):
+        domain, _, rate = part.partition("=")
+        if not domain or not RATE.fullmatch(rate) or not float(rate):
+            raise ValueError(f"{part!r} is not DOMAIN=ROWS_A_SECOND")
+        rates.append((domain, float(rate)))
+    return tuple(rates)
 
 
 def whole_url(variable: str, read: Callable[..., Any], url: object, user: object, password: object) -> str | None:

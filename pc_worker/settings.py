@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from pc_worker.engine_settings import EngineSettings, check_encrypted
 from pc_worker.errors import InvalidRequest
 from pc_worker.installation import CHECKOUT, default_home
 from pc_worker.llm_settings import LlmSettings
 from pc_worker.model import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS, read_model_name
 from pc_worker.secret_files import secrets_in_files
-from pc_worker.setting_values import absolute, existing, whole_url
+from pc_worker.setting_values import absolute, existing, read_rates, whole_url
 from pc_worker.urls import read_database_url, read_redis_url
 
 PREFIX = "PC_WORKER_"
 #: Seconds after which a task is ended from outside.
 TASK_LIMIT_S = 300
 PROJECT = CHECKOUT
-
-RATE = re.compile(r"[0-9]{1,9}([.][0-9]{1,9})?")
 
 Backend = Literal["auto", "torch", "onnx", "onnx-int8"]
 
@@ -46,7 +44,7 @@ def is_loopback(address: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
 
-class Settings(LlmSettings):
+class Settings(LlmSettings, EngineSettings):
     """All settings; the variable of a field is ``PC_WORKER_`` and its name in capitals."""
 
     #: A wrong value is not repeated: it may be a secret.
@@ -90,7 +88,8 @@ class Settings(LlmSettings):
     #: `.filepart`, `.crdownload`, …, a leading dot, a trailing `~`) are ignored. A file that cannot be ingested becomes
     #: a failed job with the reason.
     inbox: Path | None = None
-    #: Name or path of the model for new domains. Unset: the built-in model. The active model is stored in the database.
+    #: The model for new domains: its name, its folder, or `openai:NAME[@BASE_URL]` for a server with `/v1/embeddings`.
+    #: Unset: the built-in model. The active model is stored in the database.
     model: str = ""
     #: `auto`, `torch`, `onnx` or `onnx-int8`. `auto` is ONNX if it agrees with torch; int8 is a model of its own.
     encoder: Backend = "auto"
@@ -153,7 +152,8 @@ class Settings(LlmSettings):
     max_subscriptions: int = Field(default=256, ge=1, le=100_000)
     #: Seconds that the position of a subscription is kept after its last use. 0: without limit.
     subscription_retention_s: float = Field(default=90 * 86400.0, ge=0.0)
-    #: 1: the gateway may listen beyond loopback without TLS or tokens.
+    #: 1: the gateway may listen beyond loopback without TLS or tokens, and engines beyond loopback may be used over
+    #: plain `http`.
     insecure: bool = False
     #: `console` or `json`. With `json` every line on stderr is a JSON object.
     log_format: Literal["console", "json"] = "console"
@@ -204,15 +204,7 @@ class Settings(LlmSettings):
     @field_validator("rate_limits", mode="before")
     @classmethod
     def _rates(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        rates = []
-        for part in filter(None, (part.strip() for part in value.split(","))):
-            domain, _, rate = part.partition("=")
-            if not domain or not RATE.fullmatch(rate) or not float(rate):
-                raise ValueError(f"{part!r} is not DOMAIN=ROWS_A_SECOND")
-            rates.append((domain, float(rate)))
-        return tuple(rates)
+        return read_rates(value) if isinstance(value, str) else value
 
     @field_validator("gateway_address", "flower_address", "metrics_address")
     @classmethod
@@ -232,6 +224,12 @@ class Settings(LlmSettings):
     @classmethod
     def _upper(cls, value: Any) -> Any:
         return value.upper() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _encrypted(self) -> Self:
+        query_models = [model for _, model in self.query_models]
+        check_encrypted({"MODEL": [self.model], "QUERY_MODELS": query_models}, self.insecure)
+        return self
 
     @model_validator(mode="after")
     def _together(self) -> Self:

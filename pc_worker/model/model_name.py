@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
+from pc_worker.urls import Engine, is_engine, read_engine
+
 BUILT_IN = "all-MiniLM-L6-v2"
 MULTILINGUAL = "multilingual"
-OPENAI = re.compile(r"openai:(?P<name>@?[^@\s]+)(?:@(?P<url>https?://[^@\s]+))?")
 
 ModelKind = Literal["built-in", "multilingual", "local", "openai"]
 
@@ -20,12 +20,12 @@ class ModelName:
     Attributes:
         kind: Where the model is: in the installation, in files on this machine, or on a server.
         name: A folder or a name if ``local``, the server's name of the model if ``openai``.
-        base_url: The server, empty = that of OpenAI; only if ``openai``.
+        engine: The server and what is requested of it; only if ``openai``.
     """
 
     kind: ModelKind
     name: str
-    base_url: str = ""
+    engine: Engine | None = None
 
 
 def read_model_name(value: str) -> ModelName:
@@ -34,17 +34,15 @@ def read_model_name(value: str) -> ModelName:
     Raises:
         ValueError: If a server's model has no name, or its URL is not one of HTTP.
 
-    >>> read_model_name("openai:bge-m3@http://gpu:8080/v1")
-    ModelName(kind='openai', name='bge-m3', base_url='http://gpu:8080/v1')
+    >>> read_model_name("openai:bge-m3@http://gpu:8080/v1").engine
+    Engine(name='bge-m3', base_url='http://gpu:8080/v1', dimensions=None)
     """
     value = value.strip()
     if value in ("", "builtin", BUILT_IN):
         return ModelName(kind="built-in", name=BUILT_IN)
     if value == MULTILINGUAL:
         return ModelName(kind="multilingual", name=MULTILINGUAL)
-    if not value.startswith("openai:"):
+    if not is_engine(value):
         return ModelName(kind="local", name=value)
-    found = OPENAI.fullmatch(value)
-    if found is None:
-        raise ValueError(f"{value!r} is not openai:NAME or openai:NAME@http://HOST/v1")
-    return ModelName(kind="openai", name=found["name"], base_url=found["url"] or "")
+    engine = read_engine(value)
+    return ModelName(kind="openai", name=engine.name, engine=engine)

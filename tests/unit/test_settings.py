@@ -22,8 +22,7 @@ from pc_worker.urls import read_database_url, read_redis_url
         ("FLOWER_ADDRESS", "a:99999", "is not HOST:PORT"),
         ("FLOWER_AUTH", "nobody", "is not USER:PASSWORD"),
         ("ENCODER", "magic", "'onnx'"),
-        ("MODEL", "openai:", "is not openai:NAME"),
-        ("MODEL", "openai:bge-m3@gpu:8080", "is not openai:NAME"),
+        ("MODEL", "openai:bge-m3@gpu:8080", "without http:// or https://"),
         ("QUEUE_MAX_BYTES", "-1", "greater than"),
         ("CONCURRENCY", "many", "valid integer"),
         ("DATA_ROOTS", ":", "contains no folder"),
@@ -44,6 +43,22 @@ from pc_worker.urls import read_database_url, read_redis_url
         ("RATE_LIMITS", "document", "DOMAIN=ROWS_A_SECOND"),
         ("RATE_LIMITS", "document=nan", "DOMAIN=ROWS_A_SECOND"),
         ("RATE_LIMITS", "document=0", "DOMAIN=ROWS_A_SECOND"),
+        ("MODEL", "openai:", "model name"),
+        ("MODEL", "openai:m@https://u:secret@h/v1", "login"),
+        ("MODEL", "openai:m@https://h/v1?key=:secret", "query"),
+        ("MODEL", "openai:m@http://tei/v1", "PC_WORKER_INSECURE=1"),
+        ("QUERY_MODELS", "recruit", "DOMAIN=MODEL"),
+        ("QUERY_MODELS", "recruit=", "DOMAIN=MODEL"),
+        ("QUERY_MODELS", "recruit=builtin,recruit=/m", "twice"),
+        ("QUERY_MODELS", "recruit=openai:m@localhost:1", "without http:// or https://"),
+        ("QUERY_MODELS", "recruit=openai:m@http://10.0.0.1/v1", "PC_WORKER_INSECURE=1"),
+        ("EMBEDDINGS_RPM", "0", "greater than"),
+        ("EMBEDDINGS_TPM", "many", "valid integer"),
+        ("EMBEDDINGS_BUDGET_USD", "nan", "finite"),
+        ("EMBEDDINGS_BUDGET_USD", "0", "greater than"),
+        ("EMBEDDINGS_WINDOW", "1", "greater than"),
+        ("EMBEDDINGS_TIMEOUT_S", "0", "greater than"),
+        ("EMBEDDINGS_API_KEY_FILE", "/no/file", "PC_WORKER_EMBEDDINGS_API_KEY_FILE: the file cannot be read"),
     ],
 )
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str) -> None:
@@ -193,3 +208,17 @@ def test_a_provider_key_is_in_its_variable_or_in_a_file(monkeypatch: pytest.Monk
     monkeypatch.setenv("OPENAI_API_KEY", "other")
     with pytest.raises(InvalidRequest, match="both set"):
         provider_key("OPENAI_API_KEY")
+
+
+def test_query_models_are_read_by_domain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PC_WORKER_QUERY_MODELS", "recruit = openai:a:b@http://127.0.0.1:1/v1, candidate=builtin,")
+
+    expected = (("recruit", "openai:a:b@http://127.0.0.1:1/v1"), ("candidate", "builtin"))
+    assert read_settings().query_models == expected
+
+
+def test_an_insecure_network_may_be_crossed_in_clear_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PC_WORKER_MODEL", "openai:m@http://tei/v1")
+    monkeypatch.setenv("PC_WORKER_INSECURE", "1")
+
+    assert read_settings().model == "openai:m@http://tei/v1"
