@@ -9,7 +9,7 @@ from pc_worker.domains import Domain, domain_names, get_domain
 from pc_worker.errors import NotServable
 from pc_worker.services.dependencies import Services
 from pc_worker.services.models.seed import declared_form, declared_model, seed_domains
-from pc_worker.store.db.connection import Cursor, Database
+from pc_worker.store.db.connection import Cursor, Database, is_storable
 from pc_worker.store.ledger import declarations
 from pc_worker.store.ledger.declarations import StoredDomain
 from pc_worker.store.models.model_switch import lock_domain, switch_model
@@ -50,6 +50,16 @@ def _state(name: str, stored: StoredDomain | None) -> DomainState:
         return DomainState(name, "new", "has no log yet: run `migrate`")
     what = difference(get_domain(name), stored)
     return DomainState(name, "changed", what) if what else DomainState(name, "ok")
+
+
+def check_known(cursor: Cursor, domain: str) -> None:
+    """Check that a domain has a log or is declared; one that is no longer declared still has rows.
+
+    Raises:
+        UnknownDomain: If it is neither declared nor in the database.
+    """
+    if not is_storable(domain) or not declarations.stored_domains(cursor, domain):
+        get_domain(domain)
 
 
 def difference(domain: Domain, stored: StoredDomain) -> str:

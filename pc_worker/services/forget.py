@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from pc_worker.domains import get_domain
 from pc_worker.errors import InvalidRequest, NotFound
 from pc_worker.model import DEFAULT_CHUNK_ROWS
+from pc_worker.services.declarations import check_known
 from pc_worker.services.ingest.prepare import json_text
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger.dead_letters import drop_letters
-from pc_worker.store.ledger.declarations import sources_of, stored_domains
+from pc_worker.store.ledger.declarations import sources_of
 from pc_worker.store.ledger.jobs import find_job
 from pc_worker.store.log.append import append_log
 from pc_worker.store.models.model_switch import lock_domain
@@ -48,7 +48,7 @@ def forget_ids(database: Database, domain: str, ids: Sequence[UUID]) -> Forgotte
         raise InvalidRequest("no row is named: give at least one UUID")
     unique = sorted(set(ids))
     with database.transaction() as cursor:
-        _check_known(cursor, domain)
+        check_known(cursor, domain)
         letters = _letters_of_rows(cursor, domain, unique)
         known = forget.logged_rows(cursor, domain, unique) | {row_id for _, _, row_id in letters}
     unknown = [str(row_id) for row_id in unique if row_id not in known]
@@ -102,7 +102,7 @@ def forget_source(database: Database, domain: str, source: str, *, missing_from:
         NotFound: If there is no such source or job.
     """
     with database.transaction() as cursor:
-        _check_known(cursor, domain)
+        check_known(cursor, domain)
         if not forget.source_is_known(cursor, domain, source):
             raise NotFound(f"domain {domain} has no source {source!r}")
         last = None if missing_from is None else _sequence(cursor, domain, source, missing_from)
@@ -122,20 +122,10 @@ def forget_all(database: Database, domain: str) -> Forgotten:
         InvalidRequest: If the domain is unknown.
     """
     with database.transaction() as cursor:
-        _check_known(cursor, domain)
+        check_known(cursor, domain)
         sources = sources_of(cursor, domain)
     gone = [forget_source(database, domain, source) for source in sources]
     return Forgotten(sum(part.rows for part in gone), sum(part.dead_letters for part in gone))
-
-
-def _check_known(cursor: Cursor, domain: str) -> None:
-    """Check that a domain has a log or is declared; one that is no longer declared can still be forgotten.
-
-    Raises:
-        UnknownDomain: If it is neither declared nor in the database.
-    """
-    if not stored_domains(cursor, domain):
-        get_domain(domain)
 
 
 def _mark_source(database: Database, domain: str, source: str, last: int | None) -> int:

@@ -16,9 +16,11 @@ from pc_worker.errors import Conflict, InvalidRequest
 from pc_worker.hot_buffer.keys import ring_keys
 from pc_worker.services.forget import forget_ids, forget_source
 from pc_worker.services.ingest.process_chunk import process_chunk
-from pc_worker.services.jobs.dead_letters import drop_dead, retry_dead
+from pc_worker.services.jobs.dead_letters import retry_dead
+from pc_worker.services.jobs.dead_list import drop_matching
 from pc_worker.services.maintenance.purge import Retention, purge
 from pc_worker.services.models import change_model
+from pc_worker.store.ledger.letter_filter import LetterFilter
 from tests.model.checks import check, compare, complete
 from tests.model.line import DOMAIN, Line, Row
 from tests.model.oracle import Begun, Ident, Truth, ident_of
@@ -217,11 +219,11 @@ async def purge_all(world: World) -> None:
 async def dead_letters(world: World) -> None:
     """Retry dead letters from the unchanged source, or drop them."""
     if world.random.random() < 0.5:
-        for told in await asyncio.to_thread(lambda: list(retry_dead(world.line.services, None))):
+        for told in await asyncio.to_thread(lambda: list(retry_dead(world.line.services, LetterFilter()))):
             if told.outcome != "dead":
-                world.truth.drop(world.truth.jobs[told.job_id], [told.row_no])
+                world.truth.drop(world.truth.jobs[str(told.job_id)], [told.row_no or 0])
     else:
-        await asyncio.to_thread(drop_dead, world.line.services, None)
+        await asyncio.to_thread(lambda: list(drop_matching(world.line.services, LetterFilter())))
         for job in world.truth.jobs.values():
             world.truth.drop(job, list(job.letters))
 

@@ -1,4 +1,4 @@
-"""Dead letters: list them, retry them from the source or their stored form, or drop them."""
+"""Retry dead letters from the unchanged source, else from their stored form."""
 
 from __future__ import annotations
 
@@ -17,19 +17,23 @@ from pc_worker.services.ingest.write import RecordTally, Work, write_rows
 from pc_worker.services.sources import rejecting, stored_options
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger import dead_letters, jobs
-from pc_worker.store.ledger.dead_letters import LetterOutcome, StoredLetter
+from pc_worker.store.ledger.dead_letters import BEFORE_ALL, LetterOutcome, StoredLetter
+from pc_worker.store.ledger.letter_filter import LetterFilter
 from pc_worker.store.models import registry
 
-#: Letters whose rows are read at once.
-PAGE = 50
+#: Letters that are read at once.
+PAGE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retried:
-    """The outcome of one retried letter; ``from_stored_form`` = its source is missing or has changed."""
+    """The outcome of one retried row; ``from_stored_form`` = its source is missing or has changed.
 
-    job_id: str
-    row_no: int
+    A row that only a batch server refused has no number in its source any more, and perhaps no known job.
+    """
+
+    job_id: str | None
+    row_no: int | None
     outcome: LetterOutcome | str
     reason: str | None
     from_stored_form: bool
@@ -55,36 +59,25 @@ class SingleRowBatch:
         return self._form
 
 
-def list_dead(services: Services, job_id: str | None) -> list[StoredLetter]:
-    """Return all dead letters, or those of one job.
-
-    Raises:
-        NotFound: If there is no such job.
-    """
-    with services.database.transaction() as cursor:
-        if job_id is not None:
-            jobs.find_job(cursor, job_id)
-        return dead_letters.list_letters(cursor, job_id)
-
-
-def letter_rows(services: Services, letters: Sequence[StoredLetter]) -> Iterator[Json]:
-    """Yield the letters' rows in normal form, None if there is none; a page at a time, as a row may have megabytes."""
-    for job_id, row_nos in dead_letters.by_job([(letter.job_id, letter.row_no) for letter in letters], PAGE):
+def matching_letters(services: Services, wanted: LetterFilter) -> Iterator[StoredLetter]:
+    """Yield the dead letters that match, a page at a time: memory does not grow with their number."""
+    after = BEFORE_ALL
+    while True:
         with services.database.transaction() as cursor:
-            forms = dead_letters.normal_forms(cursor, job_id, row_nos)
-        for row_no in row_nos:
-            yield json.loads(forms.get(row_no) or "null")
+            page = dead_letters.next_letters(cursor, wanted, after=after, limit=PAGE)
+        yield from page
+        if len(page) < PAGE:
+            return
+        after = (page[-1].job_id, page[-1].row_no)
 
 
-def drop_dead(services: Services, job_id: str | None) -> int:
-    """Drop letters: their rows count as skipped from now on. Return how many were dropped."""
-    return dead_letters.drop_letters(services.database, [(x.job_id, x.row_no) for x in list_dead(services, job_id)])
-
-
-def retry_dead(services: Services, job_id: str | None) -> Iterator[Retried]:
+def retry_dead(services: Services, wanted: LetterFilter) -> Iterator[Retried]:
     """Retry letters, each in its own transaction; a row that is dead again stays, with its new reason."""
-    for letter in list_dead(services, job_id):
-        yield _retry(services, letter)
+    for letter in matching_letters(services, wanted):
+        try:
+            yield _retry(services, letter)
+        except Fenced:  # another caller retried or dropped it meanwhile
+            continue
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +124,9 @@ def _from_source(services: Services, job: Job, mapping: ColumnMapping, letter: S
 
 
 def _from_letter(services: Services, letter: StoredLetter) -> FoundRow | None:
-    (form,) = letter_rows(services, [letter])
+    with services.database.transaction() as cursor:
+        forms = dead_letters.normal_forms(cursor, letter.job_id, [letter.row_no])
+    form = json.loads(forms.get(letter.row_no) or "null")
     if not isinstance(form, dict):
         return None
     row = SingleRowBatch(letter.row_no, form)
@@ -144,14 +139,16 @@ def _reason_now(services: Services, letter: StoredLetter) -> str:
 
 
 def _recorder(letter: StoredLetter) -> RecordTally:
+    """Return what moves the letter to its row's outcome; a row that is dead again must still have its letter."""
+
     def record(cursor: Cursor, tally: Tally) -> bool:
-        outcome, encoded = _outcome(tally), tally.texts_encoded
-        if outcome is not None:
-            moved = dead_letters.move_letters(
-                cursor, letter.job_id, [letter.row_no], outcome=outcome, texts_encoded=encoded
-            )
-            if not moved:
-                raise Fenced(f"row {letter.row_no} of job {letter.job_id} is no dead letter any more")
+        outcome, encoded, place = _outcome(tally), tally.texts_encoded, (letter.job_id, letter.row_no)
+        if outcome is None:
+            found = dead_letters.was_there(cursor, *place)
+        else:
+            found = dead_letters.move_letters(cursor, place[0], [place[1]], outcome=outcome, texts_encoded=encoded) > 0
+        if not found:
+            raise Fenced(f"row {letter.row_no} of job {letter.job_id} is no dead letter any more")
         return False
 
     return record

@@ -22,7 +22,7 @@ from pc_worker.services.ingest.prepare import WIRE_LIMIT
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger import jobs
 from pc_worker.store.models import model_switch, oversize, registry
-from pc_worker.store.models.oversize import StoredTooLarge, TooLarge
+from pc_worker.store.models.oversize import TooLarge
 from pc_worker.store.rows.vectors import sample_vectors
 from pc_worker.wire import row_message
 
@@ -267,9 +267,3 @@ def _overlap(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
     near = [np.argsort(-(vectors @ vectors.T), axis=1)[:, 1 : NEIGHBOURS + 1] for vectors in (first, second)]
     common = [len(set(a) & set(b)) for a, b in zip(*near, strict=True)]
     return float(np.mean(common)) / NEIGHBOURS
-
-
-def too_large_rows(services: Services, job_id: str | None) -> list[StoredTooLarge]:
-    """Return the rows that are too large for the wire with some model's vectors: all, or those that one job wrote."""
-    with services.database.transaction() as cursor:
-        return oversize.list_too_large(cursor, job_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -10,6 +10,7 @@ from pc_worker.errors import Unavailable
 from pc_worker.push import BatchServer, PushLimits, Sender, StockTable, UnfitValue, stock_table
 from pc_worker.services.push.push import log_end, ready_row, sender_of
 from pc_worker.store.db.connection import Database
+from pc_worker.store.ledger.letter_filter import LetterFilter
 from pc_worker.store.log.push_log import LogEnd, read_row
 from pc_worker.store.log.push_state import (
     PushRejection,
@@ -31,39 +32,37 @@ class PushedAgain:
     reason: str | None
 
 
-def list_rejected(database: Database, job_id: str | None) -> list[StoredPushRejection]:
-    """Return all push rejections, or those of rows that one job wrote."""
+def list_rejected(database: Database, wanted: LetterFilter) -> list[StoredPushRejection]:
+    """Return the push rejections that match."""
     with database.transaction() as cursor:
-        return list_rejections(cursor, job_id)
+        return list_rejections(cursor, wanted)
 
 
-def drop_rejected(database: Database, job_id: str | None) -> int:
+def drop_rejected(database: Database, wanted: LetterFilter) -> int:
     """Drop push rejections; return how many. Their rows stay stored, and are not sent again until they change."""
     with database.transaction() as cursor:
-        return drop_rejections(cursor, job_id)
+        return drop_rejections(cursor, wanted)
 
 
 def retry_rejected(
-    database: Database, job_id: str | None, *, servers: Sequence[str], limits: PushLimits | None = None
-) -> list[PushedAgain]:
+    database: Database, wanted: LetterFilter, *, servers: Sequence[str], limits: PushLimits | None = None
+) -> Iterator[PushedAgain]:
     """Send rejected rows again, each alone and in its present version; a row rejected again stays, with its new reason.
 
     Raises:
         Unavailable: If a batch server does not answer, accepts no row at all, or another push to it is running.
     """
-    results: list[PushedAgain] = []
-    for (domain, address), group in groupby(list_rejected(database, job_id), lambda r: (r.domain, r.address)):
+    for (domain, address), group in groupby(list_rejected(database, wanted), lambda r: (r.domain, r.address)):
         if address in servers:
-            results += _retry(database, stock_table(domain), address, list(group), limits or PushLimits())
+            yield from _retry(database, stock_table(domain), address, list(group), limits or PushLimits())
         else:
             reason = f"{address} is no longer among PC_WORKER_BATCH_SERVERS"
-            results += [PushedAgain(rejection=rejection, reason=reason) for rejection in group]
-    return results
+            yield from (PushedAgain(rejection=rejection, reason=reason) for rejection in group)
 
 
 def _retry(
     database: Database, table: StockTable, address: str, rejections: Sequence[StoredPushRejection], limits: PushLimits
-) -> list[PushedAgain]:
+) -> Iterator[PushedAgain]:
     with push_lock(database, table.domain, address) as alone, BatchServer(address) as server:
         if not alone:
             raise Unavailable(f"a push of {table.domain} to {address} is running: try again when it has ended")
@@ -71,12 +70,10 @@ def _retry(
             end = log_end(cursor, table)
             checkpoint = 0 if end is None else read_checkpoint(cursor, table.domain, address, end.epoch)
         if end is None:
-            return []
+            return
         sender = sender_of(database, table, server, end, checkpoint=checkpoint, limits=limits)
-        return [
-            PushedAgain(rejection=rejection, reason=_send(database, table, end, sender, rejection))
-            for rejection in rejections
-        ]
+        for rejection in rejections:
+            yield PushedAgain(rejection=rejection, reason=_send(database, table, end, sender, rejection))
 
 
 def _send(

@@ -12,10 +12,12 @@ from typing import Literal
 from pc_worker.model import DeadLetter, Job
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger.jobs import judge_job
+from pc_worker.store.ledger.letter_filter import LetterFilter, filter_sql
 
 LetterOutcome = Literal["written", "unchanged", "skipped"]
 #: A letter's job and row number.
 LetterId = tuple[str, int]
+BEFORE_ALL: LetterId = ("", -1)
 
 #: Letters moved in one transaction.
 BATCH = 1000
@@ -27,11 +29,15 @@ SELECT %s, row_no, %s, %s, row_id, reason, normal_form
 FROM unnest(%s::bigint[], %s::uuid[], %s::text[], %s::text[]) AS d (row_no, row_id, reason, normal_form)
 ON CONFLICT (job_id, row_no) DO UPDATE SET reason = excluded.reason, normal_form = excluded.normal_form
 """
-LIST = f"""
-SELECT {", ".join(NAMES)} FROM dead_letters WHERE %s::text IS NULL OR job_id = %s ORDER BY created_at, job_id, row_no
+NEXT = f"""
+SELECT {", ".join(NAMES)} FROM dead_letters d
+WHERE {filter_sql(job="d.job_id", domain="d.domain", at="d.created_at", reason="d.reason")}
+  AND (d.job_id, d.row_no) > (%(after_job)s, %(after_row)s) ORDER BY d.job_id, d.row_no LIMIT %(most)s
 """
 FORMS = "SELECT row_no, normal_form FROM dead_letters WHERE job_id = %s AND row_no = ANY (%s)"
 REASON = "SELECT reason FROM dead_letters WHERE job_id = %s AND row_no = %s"
+#: The time of a letter that this transaction inserted is the transaction's own.
+WAS_THERE = "SELECT created_at < now() FROM dead_letters WHERE job_id = %s AND row_no = %s"
 OCCURRENCE = """
 SELECT coalesce((c.occurrences ->> %s::text)::integer, 0) FROM chunks c
 WHERE c.job_id = %s AND %s BETWEEN c.first_row AND c.first_row + c.row_count - 1
@@ -73,9 +79,10 @@ def insert_dead_letters(cursor: Cursor, *, job: Job, chunk_no: int, letters: Seq
         cursor.execute(INSERT, (job.job_id, chunk_no, job.domain, numbers, ids, reasons, forms))
 
 
-def list_letters(cursor: Cursor, job_id: str | None = None) -> list[StoredLetter]:
-    """Return all dead letters, or those of one job, oldest first."""
-    cursor.execute(LIST, (job_id, job_id))
+def next_letters(cursor: Cursor, wanted: LetterFilter, *, after: LetterId, limit: int) -> list[StoredLetter]:
+    """Return the next dead letters after a job and row number, in that order; ``BEFORE_ALL`` starts."""
+    values = wanted.parameters | {"after_job": after[0], "after_row": after[1], "most": limit}
+    cursor.execute(NEXT, values)
     return [StoredLetter(**dict(zip(NAMES, row, strict=True))) for row in cursor.fetchall()]
 
 
@@ -90,6 +97,12 @@ def reason(cursor: Cursor, job_id: str, row_no: int) -> str | None:
     cursor.execute(REASON, (job_id, row_no))
     row = cursor.fetchone()
     return None if row is None else str(row[0])
+
+
+def was_there(cursor: Cursor, job_id: str, row_no: int) -> bool:
+    """Return whether a letter was stored before this transaction, which may have replaced its reason."""
+    cursor.execute(WAS_THERE, (job_id, row_no))
+    return cursor.fetchone() == (True,)
 
 
 def occurrence(cursor: Cursor, job_id: str, row_no: int) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pc_worker.errors import NotFound
 from pc_worker.model import ChunkSpec, Job
-from pc_worker.store.db.connection import Cursor
+from pc_worker.store.db.connection import Cursor, is_storable
 
 COLUMNS = (
     "job_id, seq, domain, source, request, plan, fingerprint, model_id, state, max_dead, rows_total, rows_written, "
@@ -87,11 +87,18 @@ def find_job(cursor: Cursor, job_id: str, *, lock: bool = False) -> Job:
     Raises:
         NotFound: If there is no such job.
     """
+    if not is_storable(job_id):
+        raise no_job(job_id)
     cursor.execute(f"SELECT {COLUMNS} FROM jobs WHERE job_id = %s" + (" FOR UPDATE" if lock else ""), (job_id,))
     row = cursor.fetchone()
     if row is None:
-        raise NotFound(f"there is no job {job_id!r}; `jobs` lists them")
+        raise no_job(job_id)
     return Job(**dict(zip(NAMES, row, strict=True)))
+
+
+def no_job(job_id: str) -> NotFound:
+    """Return the error for a job that does not exist."""
+    return NotFound(f"there is no job {job_id[:80]!r}; `jobs` lists them")
 
 
 def list_jobs(cursor: Cursor, *, limit: int = 1000) -> list[Job]:

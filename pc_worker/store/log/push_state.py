@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pc_worker.errors import Unavailable
 from pc_worker.store.db.connection import Cursor, Database
+from pc_worker.store.ledger.letter_filter import LetterFilter, filter_sql
 
 #: Key of a session lock, which the server releases when the connection of a killed push closes.
 LOCK_KEY = "hashtextextended('push:' || %s || ':' || %s, 0)"
@@ -34,12 +35,15 @@ ON CONFLICT (domain, row_id, address) DO UPDATE
 SET position = excluded.position, job_id = excluded.job_id, reason = excluded.reason, refused_at = clock_timestamp()
 """
 DELETE = "DELETE FROM push_refusals WHERE domain = %s AND address = %s AND row_id = ANY (%s::uuid[])"
-LIST = """
-SELECT p.domain, p.row_id::text, p.address, p.position, p.job_id, p.reason, r.payload::text, p.refused_at
-FROM push_refusals p JOIN rows r USING (domain, row_id)
-WHERE %s::text IS NULL OR p.job_id = %s ORDER BY p.domain, p.address, p.position
+#: A rejection's reason names the server, as the list of all refused rows shows it.
+MATCHES = filter_sql(
+    job="p.job_id", domain="p.domain", at="p.refused_at", reason="('batch server ' || p.address || ': ' || p.reason)"
+)
+LIST = f"""
+SELECT p.domain, p.row_id::text, p.address, p.position, p.job_id, p.reason, p.refused_at
+FROM push_refusals p WHERE {MATCHES} ORDER BY p.domain, p.address, p.position
 """
-DROP = "DELETE FROM push_refusals WHERE %s::text IS NULL OR job_id = %s"
+DROP = f"DELETE FROM push_refusals p WHERE {MATCHES}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +57,7 @@ class PushRejection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPushRejection:
-    """A stored rejection; ``job_id`` wrote the rejected version, ``payload`` is JSON text of the present one."""
+    """A stored rejection; ``job_id`` wrote the rejected version."""
 
     domain: str
     row_id: str
@@ -61,7 +65,6 @@ class StoredPushRejection:
     position: int
     job_id: str | None
     reason: str
-    payload: str
     refused_at: datetime
 
 
@@ -111,14 +114,14 @@ def delete_rejections(cursor: Cursor, domain: str, address: str, row_ids: Collec
         cursor.execute(DELETE, (domain, address, list(row_ids)))
 
 
-def list_rejections(cursor: Cursor, job_id: str | None = None) -> list[StoredPushRejection]:
-    """Return all rejections, or those of rows that one job wrote, in log order."""
-    cursor.execute(LIST, (job_id, job_id))
-    names = ("domain", "row_id", "address", "position", "job_id", "reason", "payload", "refused_at")
+def list_rejections(cursor: Cursor, wanted: LetterFilter) -> list[StoredPushRejection]:
+    """Return the rejections that match, in log order."""
+    cursor.execute(LIST, wanted.parameters)
+    names = ("domain", "row_id", "address", "position", "job_id", "reason", "refused_at")
     return [StoredPushRejection(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
 
 
-def drop_rejections(cursor: Cursor, job_id: str | None = None) -> int:
-    """Delete all rejections, or those of one job; return how many. Their rows are sent again when they change."""
-    cursor.execute(DROP, (job_id, job_id))
+def drop_rejections(cursor: Cursor, wanted: LetterFilter) -> int:
+    """Delete the rejections that match; return how many. Their rows are sent again when they change."""
+    cursor.execute(DROP, wanted.parameters)
     return cursor.rowcount

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from pc_worker.store.db.connection import Cursor
@@ -42,12 +41,6 @@ WHERE r.domain = %(domain)s AND e.model_id = %(model_id)s AND r.row_id IN (
     SELECT row_id FROM embeddings WHERE domain = %(domain)s AND model_id = %(model_id)s AND passage >= %(many)s
     UNION SELECT row_id FROM rows WHERE domain = %(domain)s AND octet_length(wire) > %(half)s)
 GROUP BY r.domain, r.row_id ORDER BY r.row_id
-"""
-LIST = """
-SELECT x.domain, x.row_id::text, m.name || '@' || m.revision, x.wire_bytes, j.job_id, r.payload::text, x.refused_at
-FROM model_refusals x JOIN models m USING (model_id) JOIN rows r USING (domain, row_id, content_hash)
-LEFT JOIN jobs j ON j.seq = r.job_seq
-WHERE %s::text IS NULL OR j.job_id = %s ORDER BY x.domain, x.model_id, x.row_id
 """
 DELETE_RECORDS = "DELETE FROM model_refusals WHERE model_id = %s"
 #: A passage's range, tags and lengths on the wire, at most.
@@ -94,19 +87,6 @@ class TooLargeCandidate:
     places: Sequence[tuple[int, int]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredTooLarge:
-    """A stored record; ``job_id`` wrote the row, if it is still known; ``payload`` is JSON text."""
-
-    domain: str
-    row_id: str
-    model: str
-    wire_bytes: int
-    job_id: str | None
-    payload: str
-    refused_at: datetime
-
-
 def record_too_large(cursor: Cursor, domain: str, model_id: int, rows: Sequence[TooLarge]) -> None:
     """Record rows that are too large with a model's vectors, and delete their stored vectors of that model."""
     if not rows:
@@ -151,13 +131,6 @@ def move_terms(cursor: Cursor, domain: str, model_id: int) -> None:
     values = {"domain": domain, "model_id": model_id}
     cursor.execute(UNPARK, values)
     cursor.execute(PARK, values)
-
-
-def list_too_large(cursor: Cursor, job_id: str | None = None) -> list[StoredTooLarge]:
-    """Return all records, or those of rows that one job wrote."""
-    cursor.execute(LIST, (job_id, job_id))
-    names = ("domain", "row_id", "model", "wire_bytes", "job_id", "payload", "refused_at")
-    return [StoredTooLarge(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
 
 
 def delete_too_large(cursor: Cursor, model_id: int) -> None:

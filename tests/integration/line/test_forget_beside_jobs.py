@@ -12,6 +12,7 @@ import pytest
 from pc_worker.services.forget import forget_ids, forget_source
 from pc_worker.services.jobs.dead_letters import retry_dead
 from pc_worker.services.maintenance.purge import Retention, purge
+from pc_worker.store.ledger.letter_filter import LetterFilter
 from pc_worker.store.log import append
 from pc_worker.store.rows import merge
 from tests.model.line import DOMAIN, Line, Row
@@ -119,7 +120,7 @@ def test_a_letter_of_a_forgotten_source_that_is_tried_again_is_skipped(line: Lin
     line.query("UPDATE dead_letters SET normal_form = %s RETURNING 1", '{"id": "b", "text": "mended"}')
     (line.folder / "f0.jsonl").write_text('{"id": "b", "text": "changed"}\n')
 
-    (told,) = retry_dead(line.services, old.job_id)
+    (told,) = retry_dead(line.services, LetterFilter(job_id=old.job_id))
 
     assert (told.outcome, told.from_stored_form) == ("skipped", True)
     assert line.texts() == {"a": "new of a"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import UUID
 
 import pytest
@@ -10,7 +11,9 @@ from pc_worker.errors import InvalidRequest
 from pc_worker.model import Model
 from pc_worker.services.forget import forget_ids
 from pc_worker.services.jobs.dead_letters import retry_dead
+from pc_worker.services.jobs.dead_list import all_dead
 from pc_worker.services.models import change_model
+from pc_worker.store.ledger.letter_filter import LetterFilter
 from tests.model.line import DOMAIN, FIRST_MODEL, Line, Row
 
 #: 1,500 passages: 6.2 MB at 1,024 dimensions, 60 kB at 4.
@@ -52,8 +55,9 @@ def test_the_backfill_notes_it_compare_counts_it_and_the_switch_is_refused(line:
     assert (compared.lacking, compared.too_large) == (0, 1)
     with pytest.raises(InvalidRequest, match=r"^1 rows are over 4,000,000 bytes .*--max-dead 1"):
         change_model.switch(line.services, DOMAIN, wide)
-    (note,) = change_model.too_large_rows(line.services, None)
-    assert (note.job_id, note.wire_bytes > 6_000_000) == ("job-0", True)
+    (note,) = all_dead(line.services, LetterFilter())
+    assert (note.kind, note.job_id) == ("model", "job-0")
+    assert re.search(r"^model tiny-1024@1: row .* is 6,\d{3},\d{3} bytes .*: 4,000,000 is the most$", note.reason)
     assert change_model.backfill(line.services, DOMAIN, wide) is None, "it is not embedded again and again"
 
 
@@ -94,7 +98,7 @@ def test_a_newer_version_that_fits_is_delivered_and_one_that_does_not_is_dead(li
     assert delivered(line)["long"] == 1
     assert line.ingest([{"id": "long", "text": "now short"}]).rows_written == 1
     assert (delivered(line), found(line, "now")) == ({"short": 0, "long": 0}, ["long"])
-    assert change_model.too_large_rows(line.services, None) == []
+    assert [x for x in all_dead(line.services, LetterFilter()) if x.kind == "model"] == []
 
     first = line.model(FIRST_MODEL)
     assert backfill(line, first).lacking == 0
@@ -107,7 +111,7 @@ def test_forgetting_it_takes_the_note_along(line: Line, wide: Model) -> None:
     change_model.switch(line.services, DOMAIN, wide, max_dead=1)
     forget_ids(line.database, DOMAIN, [UUID(str(line.row_id("long")))])
 
-    assert change_model.too_large_rows(line.services, None) == []
+    assert [x for x in all_dead(line.services, LetterFilter()) if x.kind == "model"] == []
     assert line.query("SELECT count(*) FROM parked_terms") == [(0,)]
     assert change_model.switch(line.services, DOMAIN, line.model(FIRST_MODEL)) == 1
 
@@ -115,7 +119,7 @@ def test_forgetting_it_takes_the_note_along(line: Line, wide: Model) -> None:
 def test_dropping_the_model_takes_its_notes_along(line: Line, wide: Model) -> None:
     backfill(line, wide)
     assert change_model.drop(line.services, wide) == 1
-    assert change_model.too_large_rows(line.services, None) == []
+    assert [x for x in all_dead(line.services, LetterFilter()) if x.kind == "model"] == []
     assert change_model.coverage(line.services, DOMAIN, wide).lacking == 2
 
 
@@ -127,7 +131,7 @@ def test_a_dead_letter_is_tried_again_under_the_model_that_is_active_now(line: L
     line.query("UPDATE dead_letters SET normal_form = %s RETURNING 1", '{"id": "bad", "text": "mended"}')
     (line.folder / "f0.jsonl").write_text("{}\n")
 
-    (told,) = retry_dead(line.services, old.job_id)
+    (told,) = retry_dead(line.services, LetterFilter(job_id=old.job_id))
 
     assert told.outcome == "written"
     assert line.query("SELECT DISTINCT model_id FROM embeddings e JOIN rows r USING (row_id) WHERE key = 'bad'") == [

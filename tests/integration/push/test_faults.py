@@ -12,6 +12,7 @@ import pytest
 from pc_worker.errors import Unavailable
 from pc_worker.services.push.rejections import drop_rejected, list_rejected, retry_rejected
 from pc_worker.store.db.connection import Database
+from pc_worker.store.ledger.letter_filter import LetterFilter
 from tests.integration.push.domain_log import assert_stored, row_id
 from tests.integration.push.pushing import QUICK, NewLog, checkpoint, push
 from tests.support.batch_server import StockBatchServer
@@ -33,7 +34,7 @@ def test_rows_that_are_not_accepted_are_isolated_and_the_rest_arrives(
 
     assert (done.state, done.rows, done.refused) == ("complete", 56, 4)
     assert_stored(server.tables, log, except_for=poison)
-    refused = list_rejected(database, "job-recruit")
+    refused = list_rejected(database, LetterFilter(job_id="job-recruit"))
     assert {refusal.row_id for refusal in refused} == {str(row_id("recruit", number)) for number in poison}
     assert all("INTERNAL" in refusal.reason and refusal.job_id == "job-recruit" for refusal in refused)
 
@@ -50,7 +51,7 @@ def test_rows_that_can_not_be_stored_are_set_aside_without_asking_the_server(
 
     assert (done.rows, done.refused) == (4, 2)
     assert_stored(server.tables, log, except_for=[4, 5])
-    blank, large = list_rejected(database, None)
+    blank, large = list_rejected(database, LetterFilter())
     assert "blank" in blank.reason
     assert "4,000,000" in large.reason
     assert len(server.calls) == 1
@@ -65,7 +66,7 @@ def test_a_failed_server_accepts_nothing_and_no_row_is_set_aside(
 
     with pytest.raises(Unavailable, match="takes no recruit row at all"):
         push(database, server, "recruit")
-    assert list_rejected(database, None) == []
+    assert list_rejected(database, LetterFilter()) == []
     assert checkpoint(database, server, "recruit") is None
 
     server.mood.ill = False
@@ -87,7 +88,7 @@ def test_a_server_that_fails_during_a_push_sets_no_row_aside(
 
     with pytest.raises(Unavailable):
         push(database, server, "recruit")
-    assert list_rejected(database, None) == []
+    assert list_rejected(database, LetterFilter()) == []
     assert checkpoint(database, server, "recruit") == 20
 
 
@@ -146,11 +147,11 @@ def test_a_rejected_row_is_sent_again_on_request_in_its_present_version(
     push(database, server, "recruit")
     server.tables.rejects = lambda row: row["position"] == "개발자 3"
 
-    again = retry_rejected(database, None, servers=(server.address,), limits=QUICK)
+    again = list(retry_rejected(database, LetterFilter(), servers=(server.address,), limits=QUICK))
 
     assert [result.reason is None for result in again] == [True, False]
     assert_stored(server.tables, log, except_for=[3])
-    (kept,) = list_rejected(database, None)
+    (kept,) = list_rejected(database, LetterFilter())
     assert kept.row_id == str(row_id("recruit", 3))
 
 
@@ -166,10 +167,10 @@ def test_a_rejection_ends_when_a_later_version_is_accepted_or_the_row_is_forgott
     log.forget([2])
     push(database, server, "recruit")
 
-    assert [refusal.row_id for refusal in list_rejected(database, None)] == [str(row_id("recruit", 3))]
+    assert [refusal.row_id for refusal in list_rejected(database, LetterFilter())] == [str(row_id("recruit", 3))]
     assert_stored(server.tables, log, except_for=[3])
-    assert drop_rejected(database, "another job") == 0
-    assert drop_rejected(database, None) == 1
+    assert drop_rejected(database, LetterFilter(job_id="another job")) == 0
+    assert drop_rejected(database, LetterFilter()) == 1
 
 
 def test_a_row_of_an_earlier_push_shows_that_a_rejected_last_row_is_at_fault_and_not_the_server(

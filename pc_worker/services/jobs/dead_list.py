@@ -1,0 +1,113 @@
+"""All refused rows: list them, group them by their reasons, retry or drop all that match."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from pc_worker.errors import InvalidRequest
+from pc_worker.services.dependencies import Services
+from pc_worker.services.ingest.prepare import WIRE_LIMIT
+from pc_worker.services.jobs.dead_letters import Retried, matching_letters, retry_dead
+from pc_worker.services.push import rejections
+from pc_worker.store.db.connection import is_storable
+from pc_worker.store.ledger import dead_rows, jobs
+from pc_worker.store.ledger.dead_letters import BATCH, drop_letters
+from pc_worker.store.ledger.dead_rows import DeadKind, DeadRow, LetterGroup, Place
+from pc_worker.store.ledger.letter_filter import LetterFilter
+
+#: Rows that are read at once: one may have megabytes.
+PAGE = 50
+
+
+def checked_filter(services: Services, wanted: LetterFilter) -> LetterFilter:
+    """Return the filter, limited to the rows that are refused by now.
+
+    Raises:
+        NotFound: If it names a job that does not exist, or that belongs to none of its domains.
+        InvalidRequest: If no reason can contain its text.
+    """
+    if not is_storable(wanted.reason):
+        raise InvalidRequest("the text to find in reasons holds characters that no reason has")
+    with services.database.transaction() as cursor:
+        if wanted.job_id is not None:
+            job = jobs.find_job(cursor, wanted.job_id)
+            if wanted.domains is not None and job.domain not in wanted.domains:
+                raise jobs.no_job(wanted.job_id)
+    return replace(wanted, until=datetime.now(UTC))
+
+
+def dead_page(services: Services, wanted: LetterFilter, *, after: Place | None, limit: int) -> list[DeadRow]:
+    """Return the next refused rows after a place, oldest first."""
+    with services.database.transaction() as cursor:
+        return dead_rows.read_dead_rows(cursor, wanted, wire_limit=WIRE_LIMIT, after=after, limit=limit)
+
+
+def all_dead(services: Services, wanted: LetterFilter) -> Iterator[DeadRow]:
+    """Yield all refused rows that match, oldest first, a page at a time."""
+    page = dead_page(services, wanted, after=None, limit=PAGE)
+    yield from page
+    while len(page) == PAGE:
+        page = dead_page(services, wanted, after=page[-1].place, limit=PAGE)
+        yield from page
+
+
+def letter_groups(services: Services, wanted: LetterFilter, *, limit: int = 100) -> list[LetterGroup]:
+    """Return the refused rows grouped by their reasons without values, largest group first."""
+    with services.database.transaction() as cursor:
+        return dead_rows.read_letter_groups(cursor, wanted, wire_limit=WIRE_LIMIT, limit=limit)
+
+
+def count_dead(services: Services, wanted: LetterFilter) -> dict[DeadKind, int]:
+    """Return the number of refused rows by kind; those too large for a model can be neither retried nor dropped."""
+    with services.database.transaction() as cursor:
+        return dead_rows.count_dead_rows(cursor, wanted, wire_limit=WIRE_LIMIT)
+
+
+def retry_matching(services: Services, wanted: LetterFilter, *, servers: Sequence[str]) -> Iterator[Retried]:
+    """Retry all that match, each in its own transaction: dead letters here, rejected rows at their batch servers.
+
+    Raises:
+        Unavailable: If a batch server does not answer; the dead letters have been retried then.
+    """
+    yield from retry_dead(services, wanted)
+    for again in rejections.retry_rejected(services.database, wanted, servers=servers):
+        yield _pushed(again)
+
+
+def drop_matching(services: Services, wanted: LetterFilter) -> Iterator[int]:
+    """Drop all that match, and yield the number of dropped rows after each batch.
+
+    Rows of dead letters count as skipped from now on; what only a batch server refused stays stored here.
+    """
+    letters = matching_letters(services, wanted)
+    while batch := [(letter.job_id, letter.row_no) for letter in islice(letters, BATCH)]:
+        yield drop_letters(services.database, batch)
+    yield rejections.drop_rejected(services.database, wanted)
+
+
+def dead_document(row: DeadRow) -> dict[str, Any]:
+    """Return the document of a refused row, as `dead list --json` prints it."""
+    return {
+        "kind": row.kind,
+        "job_id": row.job_id,
+        "row_no": row.row_no,
+        "domain": row.domain,
+        "reason": row.reason,
+        "row": None if row.form is None else json.loads(row.form),
+        "created_at": row.created_at.isoformat(),
+    }
+
+
+def _pushed(again: rejections.PushedAgain) -> Retried:
+    return Retried(
+        job_id=again.rejection.job_id,
+        row_no=None,
+        outcome="written" if again.reason is None else "dead",
+        reason=None if again.reason is None else f"batch server {again.rejection.address}: {again.reason}",
+        from_stored_form=False,
+    )
