@@ -6,7 +6,8 @@ import click
 
 from pc_worker.cli.context import connected, one_shot
 from pc_worker.cli.output import print_json, print_table, visible
-from pc_worker.store.log.subscriptions import NAMES, drop_subscription, list_subscriptions
+from pc_worker.services.subscriptions import all_subscriptions, drop_subscription
+from pc_worker.store.log.subscriptions import NAMES
 from pc_worker.wiring import make_services
 
 
@@ -20,8 +21,8 @@ def subscriptions_command() -> None:
 def list_command(as_json: bool) -> None:
     """List subscriptions: acknowledged position, current consumer, and when they expire if unused."""
     settings = one_shot()
-    with make_services(settings, application="pc_worker cli").database.transaction() as cursor:
-        found = list_subscriptions(cursor, retention_s=settings.subscription_retention_s)
+    services = make_services(settings, application="pc_worker cli")
+    found = all_subscriptions(services, retention_s=settings.subscription_retention_s)
     if as_json:
         print_json(found)
     else:
@@ -33,6 +34,5 @@ def list_command(as_json: bool) -> None:
 @click.argument("name")
 def drop_command(domain: str, name: str) -> None:
     """Remove a subscription: its consumer would start from the beginning."""
-    with connected().database.transaction() as cursor:
-        drop_subscription(cursor, domain, name)
+    drop_subscription(connected(), domain, name)
     print(visible(f"{domain}/{name} dropped"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,7 +27,8 @@ LIST = f"""
 SELECT s.domain, s.name, s.position, d.head, d.head - s.position, s.updated_at,
        CASE WHEN s.held_until > now() THEN s.held_by END, CASE WHEN s.held_until > now() THEN s.held_until END,
        CASE WHEN s.held_until > now() THEN NULL ELSE {EXPIRES} END
-FROM subscriptions s JOIN domains d USING (domain) ORDER BY s.domain, s.name
+FROM subscriptions s JOIN domains d USING (domain)
+WHERE %(domains)s::text[] IS NULL OR s.domain = ANY (%(domains)s::text[]) ORDER BY s.domain, s.name
 """
 PURGE = f"""
 DELETE FROM subscriptions s WHERE {EXPIRES} < now() AND (s.held_until IS NULL OR s.held_until < now())
@@ -57,13 +59,16 @@ class Expired:
     used_at: datetime
 
 
-def list_subscriptions(cursor: Cursor, *, retention_s: float) -> list[dict[str, Any]]:
-    """Return every subscription with its position, its domain's head and its lag in positions.
+def list_subscriptions(
+    cursor: Cursor, *, domains: Collection[str] | None = None, retention_s: float
+) -> list[dict[str, Any]]:
+    """Return every subscription, or those of some domains, with position, the domain's head and lag in positions.
 
     ``held_by`` is its consumer's address, ``held_until`` the end of the lease unless it is renewed; both are null
     without a consumer. ``expires_at`` is when it is removed if it is not consumed; null = never.
     """
-    cursor.execute(LIST, {"retention": retention_s, "unused": UNUSED_S})
+    names = None if domains is None else sorted(domains)
+    cursor.execute(LIST, {"domains": names, "retention": retention_s, "unused": UNUSED_S})
     return [dict(zip(NAMES, map(_json, row), strict=True)) for row in cursor.fetchall()]
 
 

@@ -1,0 +1,33 @@
+"""Named consumers: list them with their lag and holder, or drop one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from pc_worker.services.dependencies import Services
+from pc_worker.store.log import subscriptions
+
+
+def all_subscriptions(
+    services: Services, domains: Collection[str] | None = None, *, retention_s: float
+) -> list[dict[str, Any]]:
+    """Return every subscription, or those of some domains, by domain and name.
+
+    Args:
+        services: This process's shared dependencies.
+        domains: Names of domains; None = all.
+        retention_s: How long an unused subscription is kept, for ``expires_at``; 0 = without limit.
+    """
+    with services.database.transaction() as cursor:
+        return subscriptions.list_subscriptions(cursor, domains=domains, retention_s=retention_s)
+
+
+def drop_subscription(services: Services, domain: str, name: str) -> None:
+    """Remove a subscription: its consumer would start from the beginning.
+
+    Raises:
+        NotFound: If the domain has no subscription of this name.
+    """
+    with services.database.transaction() as cursor:
+        subscriptions.drop_subscription(cursor, domain, name)
