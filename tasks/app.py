@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from celery import Celery, Task, signals
 from celery.loaders.app import AppLoader
+from pydantic import BaseModel
 
 from pc_worker.embedded import die_with_parent
 from pc_worker.errors import Conflict, InvalidRequest, PcWorkerError, Unavailable
@@ -19,7 +20,7 @@ from pc_worker.metrics.exporting import export_part
 from pc_worker.services.dependencies import Services
 from pc_worker.settings import Settings, read_settings
 from pc_worker.wiring import check_servers, make_services
-from tasks.arguments import Arguments, NoArguments, read_arguments
+from tasks.arguments import NoArguments, read_arguments
 from tasks.starting import ended_in_one_line
 
 #: Environment variable with the pid of the worker that starts the pool processes.
@@ -77,7 +78,7 @@ class CheckedTask(Task):
     """A task that validates its arguments strictly before it runs: an invalid call fails at once, with one sentence."""
 
     #: The model of its arguments; the task is called with an object of this class.
-    arguments: type[Arguments] = NoArguments
+    arguments: type[BaseModel] = NoArguments
     Request = "tasks.reception:CarefulRequest"
     typing = False  # Celery's own check knows names only, and its message is about Python
 

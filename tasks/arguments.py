@@ -15,7 +15,6 @@ from pc_worker.services.ingest.submit import MOST_DEAD, IngestRequest
 
 LARGEST = 2**63 - 1
 LONGEST_PATH = 4096
-LONGEST_TEXT = 100_000
 #: Schemes of sources that are not files.
 SCHEMES: tuple[str, ...] = ()
 
@@ -51,7 +50,6 @@ def _distinct(names: list[str]) -> list[str]:
 
 
 Text = Annotated[str, Field(max_length=1000), AfterValidator(_storable)]
-LongText = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_storable)]
 Filled = Annotated[Text, Field(min_length=1)]
 JobId = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 Path = Annotated[
@@ -128,25 +126,13 @@ class Push(Arguments):
     )
 
 
-class Search(Arguments):
-    """Arguments of ``pc_worker.search``; the service checks their values."""
-
-    query: LongText = Field(
-        description=f"text of at most {LONGEST_TEXT:,} characters without NUL and unpaired surrogates"
-    )
-    domain: Filled = Field(description=DOMAIN)
-    k: int = Field(10, ge=1, le=LARGEST, description="a whole number from 1 on")
-    mode: Filled = Field("hybrid", description="hybrid, vector or text")
-    where: list[LongText] | None = Field(None, description="a list of conditions as FIELD=VALUE")
-
-
 class Due(Arguments):
     """Arguments of ``pc_worker.send_due``."""
 
     domain: Filled = Field(description=DOMAIN)
 
 
-AnyArguments = TypeVar("AnyArguments", bound=Arguments)
+AnyArguments = TypeVar("AnyArguments", bound=BaseModel)
 
 
 def read_arguments(
@@ -160,17 +146,19 @@ def read_arguments(
     given = _by_name(task, model, args, kwargs)
     try:
         return model.model_validate(given)
+    except InvalidRequest as exc:  # a model of a service has its own sentences
+        raise InvalidRequest(f"{task}: {exc}") from exc
     except ValidationError as exc:
         fault = exc.errors(include_url=False, include_context=False, include_input=False)[0]
         raise InvalidRequest(f"{task}: {_sentence(model, str(fault['loc'][0]), fault['type'], given)}") from exc
 
 
-def named_arguments(model: type[Arguments], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def named_arguments(model: type[BaseModel], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments by name, not validated; positional ones beyond the known names are left out."""
     return dict(zip(model.model_fields, args, strict=False)) | dict(kwargs)
 
 
-def _by_name(task: str, model: type[Arguments], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def _by_name(task: str, model: type[BaseModel], args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     names = list(model.model_fields)
     if len(args) > len(names):
         raise InvalidRequest(f"{task}: it takes {len(names)} arguments at most, not {len(args)}")
@@ -179,7 +167,7 @@ def _by_name(task: str, model: type[Arguments], args: Sequence[Any], kwargs: Map
     return named_arguments(model, args, kwargs)
 
 
-def _sentence(model: type[Arguments], name: str, fault: str, given: Mapping[str, Any]) -> str:
+def _sentence(model: type[BaseModel], name: str, fault: str, given: Mapping[str, Any]) -> str:
     if fault == "missing":
         return f"{name} is missing"
     if name not in model.model_fields:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,10 +13,8 @@ from pc_worker.store.search.cancel import Stop
 class SearchFunction(Protocol):
     """The search service: blocking, called in a thread; its result has the shape of the command's ``--json``."""
 
-    def __call__(
-        self, *, query: str, domain: str, k: int, mode: str, where: Sequence[str], like: str | None, stop: Stop
-    ) -> Mapping[str, Any]:
-        """Return ranked hits; ``query`` is empty if ``like`` names a row; ``stop`` may cancel it from another thread.
+    def __call__(self, asked: Mapping[str, Any], *, stop: Stop) -> Mapping[str, Any]:
+        """Return ranked hits for a request as JSON has it; ``stop`` may cancel it from another thread.
 
         Raises:
             PcWorkerError: `call_edge` turns it into a status.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -16,12 +16,11 @@ from pc_worker.errors import PcWorkerError, Unavailable
 from pc_worker.gateway import GatewayConfig, SearchFunction, read_tokens, supervised_thread
 from pc_worker.model import Model
 from pc_worker.retry import RetryPolicy
-from pc_worker.services.search.request import SearchRequest, search_mode
+from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search, warm_search
 from pc_worker.settings import Settings
 from pc_worker.store.db.connection import Database
 from pc_worker.store.search.cancel import Stop
-from pc_worker.store.search.filters import parse_where
 from pc_worker.store.search.scope import STATEMENT_S
 from pc_worker.wiring import encoders, endpoints
 
@@ -69,12 +68,8 @@ def search_function(settings: Settings) -> SearchFunction:
     """Return the search service for the gateway, which calls it in threads; each has its own connection."""
     url, encoder, local = endpoints(settings).database_url, shared_encoders(settings), threading.local()
 
-    def call(
-        *, query: str, domain: str, k: int, mode: str, where: Sequence[str], like: str | None, stop: Stop
-    ) -> Mapping[str, Any]:
-        request = SearchRequest(
-            query=query, domain=domain, like=like, mode=search_mode(mode), k=k, where=tuple(parse_where(where))
-        )
+    def call(asked: Mapping[str, Any], *, stop: Stop) -> Mapping[str, Any]:
+        request = SearchRequest.model_validate(asked)
         if not hasattr(local, "database"):
             local.database = Database(url, application="pc_worker search", read_only=True)
         with stop.watching(local.database):

@@ -12,7 +12,7 @@ import hashlib
 import json
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from statistics import median
@@ -27,11 +27,10 @@ from pc_worker.bench.gateway.servers import own_process
 from pc_worker.embedded import EmbeddedServers
 from pc_worker.gateway import GatewayConfig, serve
 from pc_worker.logs import set_up_logs
-from pc_worker.services.search.request import SearchRequest, search_mode
+from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Database
 from pc_worker.store.search.cancel import Stop
-from pc_worker.store.search.filters import parse_where
 
 DOMAIN = "bench384"
 DIMENSION = 384
@@ -98,11 +97,8 @@ def run_searching_gateway(config: GatewayConfig, pipe: Connection) -> None:
     set_up_logs(log_format="console", level="CRITICAL")
     local = threading.local()
 
-    def answer(
-        *, domain: str, k: int, mode: str, where: Sequence[str], like: str | None, stop: Stop, query: str
-    ) -> Mapping[str, Any]:
-        conditions = tuple(parse_where(where))
-        request = SearchRequest(query=query, domain=domain, like=like, mode=search_mode(mode), k=k, where=conditions)
+    def answer(asked: Mapping[str, Any], *, stop: Stop) -> Mapping[str, Any]:
+        request = SearchRequest.model_validate(asked)
         if not hasattr(local, "database"):
             local.database = Database(config.database_url, read_only=True)
         with stop.watching(local.database):

@@ -18,9 +18,9 @@ from pc_worker.embedded import start_servers
 from pc_worker.services.search.indexes import build_indexes, index_status
 from pc_worker.services.search.request import Mode, SearchRequest
 from pc_worker.services.search.search import search
+from pc_worker.services.search.where import parse_where
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, read_migrations
-from pc_worker.store.search.filters import parse_where
 from pc_worker.store.search.statistics import refresh_statistics
 from pc_worker.wiring import MIGRATIONS
 
@@ -113,7 +113,7 @@ def latencies(url: str, collection: Collection, mode: Mode, *, clients: int) -> 
 
 def _request(query: str, mode: Mode, number: int) -> SearchRequest:
     where = [f"topic=t{number % TOPICS}"] if number % 2 else []
-    return SearchRequest(query=query, domain=DOMAIN, mode=mode, where=tuple(parse_where(where)))
+    return SearchRequest(query=query, domain=DOMAIN, mode=mode, where=parse_where(where))
 
 
 def _recall(database: Database) -> list[Figure]:

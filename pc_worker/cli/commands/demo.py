@@ -126,7 +126,7 @@ def _search(services: Services) -> None:
         result = search(services.database, request, encoder=services.encoder)
         print(f"\n{query}  ({result.mode}, {result.took_ms:.0f} ms)")
         for hit in result.hits:
-            first_line = (hit.passage or "").strip().splitlines()[:1]
+            first_line = ("" if hit.passage is None else hit.passage.text).strip().splitlines()[:1]
             print(visible(f"  {hit.score:.4f}  {hit.payload.get('id', hit.id)}: {''.join(first_line)[:80]}"))
 
 

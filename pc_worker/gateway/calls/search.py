@@ -17,10 +17,10 @@ from pc_worker.gateway.context import GatewayContext
 from pc_worker.gateway.limits.admission import AdmittedCall
 from pc_worker.gateway.limits.quota import Caller
 from pc_worker.store.search.cancel import Stop
-from pc_worker.store.search.filters import check_number
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
-DEFAULT_K = 10
+#: More texts than this are not passed on to be read one by one.
+MAX_WHERE = 1_000
 #: Pause before a search is cancelled again: a request misses a statement that is just beginning.
 CANCEL_AGAIN_S = 0.2
 
@@ -89,17 +89,7 @@ class SearchCall:
             raise
 
     def _answer(self, request: pb.SearchRequest, stop: Stop) -> bytes:
-        check_number(request.where)  # before each is parsed into an object
-        found = self._search(
-            query=request.query,
-            domain=request.domain,
-            k=request.k or DEFAULT_K,
-            mode=request.mode or "hybrid",
-            where=tuple(request.where),
-            like=request.like or None,
-            stop=stop,
-        )
-        return _response(found).SerializeToString()
+        return _response(self._search(request_values(request), stop=stop)).SerializeToString()
 
 
 def _ignore_error(answer: asyncio.Future[bytes]) -> None:
@@ -128,6 +118,39 @@ def _parse(raw: bytes) -> pb.SearchRequest:
         raise InvalidRequest("the request is not a SearchRequest") from exc
 
 
+def request_values(request: pb.SearchRequest) -> dict[str, Any]:
+    """Return the request as JSON has it; what is not set is left out, so that the model's defaults apply."""
+    names = ("query", "domain", "k", "mode", "like", "offset", "rerank", "explain")
+    asked = {name: getattr(request, name) for name in names if getattr(request, name)}
+    asked |= {name: getattr(request, name) for name in ("min_score", "feedback") if request.HasField(name)}
+    if request.HasField("weights"):
+        weights = request.weights
+        asked["weights"] = {name: getattr(weights, name) for name in ("vector", "text") if weights.HasField(name)}
+    where: list[Any] = list(request.where[: MAX_WHERE + 1])  # the model rejects one too many
+    if request.HasField("filter"):
+        where.append(_filter(request.filter))
+    return asked | ({"where": where} if where else {})
+
+
+def _filter(tree: pb.SearchFilter) -> Any:
+    match tree.WhichOneof("filter"):
+        case "condition":
+            return _condition(tree.condition)
+        case "not":
+            return {"not": [_filter(getattr(tree, "not"))]}
+        case "and" | "or" as name:
+            return {name: [_filter(part) for part in getattr(tree, name).filters]}
+        case _:
+            return tree.text
+
+
+def _condition(one: pb.SearchCondition) -> dict[str, Any]:
+    values: list[str] = list(one.values)
+    if one.op == "in" or len(values) > 1:
+        return {"field": one.field, "op": one.op, "value": values}
+    return {"field": one.field, "op": one.op, "value": values[0] if values else None}
+
+
 def _response(found: Mapping[str, Any]) -> pb.SearchResponse:
     return pb.SearchResponse(
         query=found["query"] or "",
@@ -135,6 +158,7 @@ def _response(found: Mapping[str, Any]) -> pb.SearchResponse:
         mode=found["mode"],
         took_ms=found["took_ms"],
         hits=[_hit(hit) for hit in found["hits"]],
+        rerank=pb.SearchReranking(**found["rerank"]) if "rerank" in found else None,
     )
 
 
@@ -144,5 +168,11 @@ def _hit(hit: Mapping[str, Any]) -> pb.SearchHit:
         score=hit["score"],
         vector_score=hit["vector_score"],
         text_score=hit["text_score"],
-        payload_json=json.dumps(hit["payload"], ensure_ascii=False, separators=(",", ":")),
+        payload_json=_json(hit["payload"]),
+        passage=None if hit["passage"] is None else pb.SearchPassage(**hit["passage"]),
+        explain_json=_json(hit["explain"]) if "explain" in hit else None,
     )
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,16 +1,19 @@
-"""The request and the result of a search, and the limits of what one request may ask for."""
+"""The one request of a search: its fields, their limits, and one sentence for the first error."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import inf
-from typing import Any, Literal, get_args
-from uuid import UUID
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, WithJsonSchema, model_validator
+from pydantic_core import ErrorDetails
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.model import read_uuid
+from pc_worker.model.filter import Filter
+from pc_worker.services.search.where import read_where
+from pc_worker.services.search.where_schema import WHERE_SCHEMA
 from pc_worker.store.db.connection import is_storable
-from pc_worker.store.search.filters import Condition, check_number
 
 Mode = Literal["hybrid", "vector", "text"]
 
@@ -20,124 +23,113 @@ MAX_OFFSET = 1_000
 MAX_QUERY_CHARS = 16_384
 MAX_DOMAIN_CHARS = 200
 
+Weight = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False, description="a number from 0 to 1,000,000")]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchRequest:
-    """The request of a search.
 
-    Attributes:
-        query: Any text; no character has a special meaning. Empty with ``like``.
-        domain: The domain.
-        like: Instead of a query: the UUID of a row whose nearest neighbours are searched for.
-        mode: Which lists are searched; ``like`` always uses vectors.
-        k: The number of hits, 1..100.
-        offset: The number of best hits to leave out, 0..1,000.
-        where: Conditions; all of them must hold.
-        min_similarity: The least cosine similarity of a hit by vectors; it does not apply to hits by text.
-        vector_weight: The weight of the vector ranking in the fusion.
-        text_weight: The weight of the text ranking.
+class RequestModel(BaseModel):
+    """A strict part of a request; a value that is wrong is an ``InvalidRequest`` of one sentence.
+
+    Each field's description completes "must be …".
     """
 
-    query: str = ""
-    domain: str
-    like: str | None = None
-    mode: Mode = "hybrid"
-    k: int = 10
-    offset: int = 0
-    where: tuple[Condition, ...] = ()
-    min_similarity: float | None = None
-    vector_weight: float = 1.0
-    text_weight: float = 1.0
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    #: Before the names of fields in sentences.
+    inside: ClassVar[str] = ""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _one_sentence(cls, values: Any, handler: Any) -> Any:
+        given = {name: value for name, value in values.items() if value is not None} if _is_object(values) else values
+        try:
+            return handler(given)
+        except ValidationError as exc:
+            raise InvalidRequest(_sentence(cls, exc.errors(include_url=False)[0])) from exc
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchHit:
-    """One row: its scores, its payload, and its best passage (text, start and end in characters) if it has one."""
+class Weights(RequestModel):
+    """How much each list counts in the fusion of mode hybrid."""
 
-    id: str
-    score: float
-    vector_score: float | None
-    text_score: float | None
-    payload: dict[str, Any]
-    passage: str | None = None
-    start: int | None = None
-    end: int | None = None
+    inside: ClassVar[str] = "weights"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the document of `search --json`."""
-        names = ("id", "score", "vector_score", "text_score", "payload")
-        return {name: getattr(self, name) for name in names}
+    vector: Weight = 1.0
+    text: Weight = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchResult:
-    """The hits, best first; ``mode`` = the mode that was used, ``took_ms`` = the whole search, with encoding."""
+class SearchRequest(RequestModel):
+    """The request of a search: the same on the command line, over HTTP, gRPC and Celery.
 
-    query: str
-    domain: str
-    mode: Mode
-    took_ms: float
-    hits: tuple[SearchHit, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the document of `search --json`."""
-        names = ("query", "domain", "mode", "took_ms")
-        return {name: getattr(self, name) for name in names} | {"hits": [hit.to_dict() for hit in self.hits]}
-
-
-def search_mode(mode: str) -> Mode:
-    """Return the mode of this name.
-
-    Raises:
-        InvalidRequest: If there is none.
+    A field that is null is as if it were not there.
     """
-    for known in get_args(Mode):
-        if mode == known:
-            return known  # type: ignore[no-any-return]  # get_args forgets what the literals are
-    raise InvalidRequest(f"mode {mode[:80]!r} is none of {', '.join(get_args(Mode))}")
+
+    query: str = Field(default="", description="any text; no character has a special meaning")
+    domain: str = Field(description="the name of a domain")
+    k: int = Field(default=10, ge=1, le=MAX_K, description=f"a whole number from 1 to {MAX_K}")
+    mode: Mode = Field(default="hybrid", description="hybrid, vector or text")
+    where: Annotated[Filter | None, PlainValidator(read_where), WithJsonSchema(WHERE_SCHEMA)] = Field(
+        default=None,
+        description="a filter FIELD=VALUE, {field, op, value}, {and, or, not: […]}, or an array of filters",
+    )
+    like: str | None = Field(
+        default=None, description="the UUID of a row whose neighbours are searched for, without a query"
+    )
+    offset: int = Field(
+        default=0, ge=0, le=MAX_OFFSET, description=f"a whole number from 0 to {MAX_OFFSET:,}: hits to leave out"
+    )
+    min_score: float | None = Field(
+        default=None, allow_inf_nan=False, description="a number: the least final score of a hit"
+    )
+    weights: Weights | None = Field(default=None, description='an object like {"vector": 1, "text": 0.5}')
+    feedback: bool | None = Field(
+        default=None, description="true or false: search again with the best hits; null = as the domain is set"
+    )
+    rerank: bool = Field(
+        default=False, description="true or false: order the best hits again by the configured reranker"
+    )
+    explain: bool = Field(default=False, description="true or false: say how each hit got its score")
+
+    @model_validator(mode="after")
+    def _check(self) -> SearchRequest:
+        _check_texts(self)
+        if self.weights is not None and not (self.weights.vector or self.weights.text):
+            raise InvalidRequest("weights are both 0: at least one list must count")
+        if self.like is None and not self.query.strip():
+            raise InvalidRequest("the query is empty: enter a query, or name a row to find its nearest neighbours")
+        if self.like is None:
+            return self
+        if self.query or self.mode == "text":
+            raise InvalidRequest("neighbours of a row are found by its vectors: use neither a query nor mode text")
+        if self.feedback or self.rerank:
+            raise InvalidRequest("feedback and rerank need a query: neighbours of a row have none")
+        if read_uuid(self.like) is None:
+            raise InvalidRequest(f"{self.like[:80]!r} is not a UUID")
+        return self
 
 
-def check_request(request: SearchRequest) -> None:
-    """Check the limits of a request, once for all its callers: the cost of one request is bounded.
-
-    Raises:
-        InvalidRequest: If a value is out of its limits.
-    """
-    _check_size(request)
-    if not 1 <= request.k <= MAX_K:
-        raise InvalidRequest(f"k is {request.k}: it must be 1 to {MAX_K}")
-    if not 0 <= request.offset <= MAX_OFFSET:
-        raise InvalidRequest(f"offset is {request.offset}: it must be 0 to {MAX_OFFSET}")
-    if request.mode not in ("hybrid", "vector", "text"):
-        raise InvalidRequest(f"mode {request.mode[:80]!r} is none of hybrid, vector and text")
-    if request.min_similarity is not None and not -1 <= request.min_similarity <= 1:
-        raise InvalidRequest(f"the least similarity is {request.min_similarity}: it must be -1 to 1")
-    weights = (request.vector_weight, request.text_weight)
-    if not (all(0 <= weight < inf for weight in weights) and any(weights)):
-        raise InvalidRequest("weights must be numbers from 0 on, and not both 0")
-    if request.like is None and not request.query.strip():
-        raise InvalidRequest("the query is empty: enter a query, or name a row to find its nearest neighbours")
-    if request.like is not None and (request.query or request.mode == "text"):
-        raise InvalidRequest("neighbours of a row are found by its vectors: use neither a query nor mode text")
+def _is_object(values: object) -> bool:
+    return isinstance(values, Mapping)
 
 
-def _check_size(request: SearchRequest) -> None:
-    check_number(request.where)
+def _check_texts(request: SearchRequest) -> None:
     if len(request.query) > MAX_QUERY_CHARS:
         raise InvalidRequest(f"the query has {len(request.query):,} characters: it may have {MAX_QUERY_CHARS:,}")
     if len(request.domain) > MAX_DOMAIN_CHARS or not is_storable(request.domain):
         raise InvalidRequest(f"there is no domain {request.domain[:80]!r}")
 
 
-def row_like(request: SearchRequest) -> UUID | None:
-    """Return the row of ``like``, None without it.
+def _sentence(model: type[RequestModel], fault: ErrorDetails) -> str:
+    names, value = ", ".join(model.model_fields), fault["input"]
+    if not fault["loc"]:
+        return f"{model.inside or 'the request'} must be an object with {names}"
+    name = str(fault["loc"][0])
+    label = f"{model.inside}.{name[:80]}" if model.inside else name[:80]
+    if fault["type"] == "missing":
+        return f"{label} is missing"
+    if name not in model.model_fields:
+        return f"there is no field {label!r}; there are {names}"
+    return f"{label} must be {model.model_fields[name].description}, not {_shown(value)}"
 
-    Raises:
-        InvalidRequest: If ``like`` is not a UUID.
-    """
-    if request.like is None:
-        return None
-    row_id = read_uuid(request.like)
-    if row_id is None:
-        raise InvalidRequest(f"{request.like[:80]!r} is not a UUID")
-    return row_id
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"

@@ -5,13 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from math import inf
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from pc_worker.domains import domain_names, get_domain
 from pc_worker.errors import ContractBroken, NoQueryModel, NotFound, PcWorkerError
 from pc_worker.metrics import line as metrics
-from pc_worker.model import Model
-from pc_worker.services.search.request import Mode, SearchHit, SearchRequest, SearchResult, check_request, row_like
+from pc_worker.model import Model, read_uuid
+from pc_worker.services.search.explain import explanation
+from pc_worker.services.search.reply import Passage, Reranking, SearchHit, SearchResult
+from pc_worker.services.search.request import Mode, SearchRequest, Weights
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.search.bm25 import QueryTerms, matching, weigh
 from pc_worker.store.search.fusion import CandidateLists, RankedRow, ranked
@@ -19,7 +23,6 @@ from pc_worker.store.search.nearest import nearest, vector_of_row, vector_text
 from pc_worker.store.search.scope import (
     NO_ROW,
     STATEMENT_S,
-    Candidates,
     Profile,
     Scope,
     active_models,
@@ -65,6 +68,7 @@ class RecentQueries:
 
 #: One per process, shared by its threads: 1.5 kB per query with 384 dimensions.
 RECENT = RecentQueries(1024)
+NO_RERANKER = "no reranker is configured"
 NO_WORDS = QueryTerms(CollectionStatistics(0, 0.0, 1.2, 0.75))
 
 
@@ -80,7 +84,7 @@ def search(
         timeout_s: Seconds that one SQL statement may take.
 
     Raises:
-        InvalidRequest: If the domain is unknown or a value is out of its limits.
+        InvalidRequest: If the domain is unknown.
         NoQueryModel: If the search needs vectors and queries of the domain cannot be encoded.
         NotFound: If the row of ``like`` does not exist.
         Unavailable: If PostgreSQL does not answer.
@@ -99,9 +103,8 @@ def _search(
     database: Database, request: SearchRequest, *, encoder: Callable[[Model], Encoder], timeout_s: float
 ) -> SearchResult:
     started = time.perf_counter()
-    check_request(request)
     mode: Mode = "vector" if request.like is not None else request.mode
-    hits: list[RankedRow] = []
+    hits: list[SearchHit] = []
     with database.transaction() as cursor:
         begin_search(cursor, timeout_s=timeout_s)
         profile = read_profile(cursor, request.domain)
@@ -116,7 +119,8 @@ def _search(
         domain=request.domain,
         mode=mode,
         took_ms=round((time.perf_counter() - started) * 1000, 3),
-        hits=tuple(_hit(row, mode) for row in hits),
+        hits=tuple(hits),
+        rerank=Reranking(applied=False, model=None, reason=NO_RERANKER) if request.rerank else None,
     )
 
 
@@ -138,11 +142,11 @@ def _possible(mode: Mode, request: SearchRequest, *, encodable: bool) -> Mode:
 
 def _hits(
     cursor: Cursor, request: SearchRequest, mode: Mode, profile: Profile, encoder: Callable[[Model], Encoder]
-) -> list[RankedRow]:
+) -> list[SearchHit]:
     wanted = request.k + request.offset
     limit = max(DEPTH, 2 * wanted) if mode == "hybrid" else wanted
     vector = None if mode == "text" else _vector(cursor, request, profile, encoder)
-    scope = Scope(profile=profile, conditions=request.where, without=row_like(request) or NO_ROW)
+    scope = Scope(profile=profile, filter=request.where, without=_row_like(request) or NO_ROW)
     words, near, text = NO_WORDS, None, None
     if mode != "vector":
         terms = query_terms(profile.domain, request.query)
@@ -150,18 +154,20 @@ def _hits(
         certain = wanted if mode == "text" else 1  # lower ranks hardly change a fusion and are expensive to prove
         text = matching(cursor, scope, words, limit=limit, wanted=wanted, certain=certain)
     if vector is not None:
-        near = _near_enough(nearest(cursor, scope, vector, limit=limit, wanted=wanted), request.min_similarity)
-    lists = CandidateLists(near=near, text=text, near_weight=request.vector_weight, text_weight=request.text_weight)
-    return ranked(cursor, scope, lists, vector=vector, terms=words, k=request.k, offset=request.offset)
+        near = nearest(cursor, scope, vector, limit=limit, wanted=wanted)
+    weights = request.weights or Weights()
+    lists = CandidateLists(near=near, text=text, near_weight=weights.vector, text_weight=weights.text)
+    rows = ranked(cursor, scope, lists, vector=vector, terms=words, k=request.k, offset=request.offset)
+    least = -inf if request.min_score is None else request.min_score
+    return [_hit(row, mode, lists if request.explain else None) for row in rows if row.score >= least]
 
 
-def _near_enough(near: Candidates, least: float | None) -> Candidates:
-    kept = [pair for pair in zip(near.ids, near.scores, strict=True) if least is None or pair[1] >= least]
-    return Candidates([row_id for row_id, _ in kept], [score for _, score in kept])
+def _row_like(request: SearchRequest) -> UUID | None:
+    return None if request.like is None else read_uuid(request.like)
 
 
 def _vector(cursor: Cursor, request: SearchRequest, profile: Profile, encoder: Callable[[Model], Encoder]) -> str:
-    row_id = row_like(request)
+    row_id = _row_like(request)
     if row_id is None:
         return _query_vector(request.query, profile.model, encoder(profile.model))
     vector = vector_of_row(cursor, profile, row_id)
@@ -199,14 +205,16 @@ def warm_search(database: Database, encoder: Callable[[Model], Encoder]) -> None
             RECENT.vector(encoder(model), "warm")
 
 
-def _hit(row: RankedRow, mode: Mode) -> SearchHit:
+def _hit(row: RankedRow, mode: Mode, lists: CandidateLists | None) -> SearchHit:
+    passage = None
+    if row.passage is not None and row.start is not None and row.end is not None:
+        passage = Passage(text=row.passage, start=row.start, end=row.end)
     return SearchHit(
         id=row.row_id,
         score=float(row.score),
         vector_score=None if mode == "text" else row.similarity,
         text_score=None if mode == "vector" else row.text_score,
         payload=row.payload,
-        passage=row.passage,
-        start=row.start,
-        end=row.end,
+        passage=passage,
+        explain=None if lists is None else explanation(row, lists),
     )

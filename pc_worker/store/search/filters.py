@@ -1,118 +1,131 @@
-"""Filters on payload fields: parse `FIELD=VALUE`, and build SQL in which values are always bound parameters."""
+"""Filters as SQL. Fields and values are always bound parameters, and no value can fail a search."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Literal
+from decimal import Decimal
+from itertools import product
 
-from pc_worker.errors import InvalidRequest
-from pc_worker.store.db.connection import is_storable
+from pc_worker.model.filter import AllOf, AnyOf, Condition, Filter, Not
+from pc_worker.store.search.ranges import NUMBER, range_end
 from pc_worker.store.search.terms import facet_term
 
-Operator = Literal["=", ">=", "<="]
 Parameters = dict[str, object]
 
-CONDITION = re.compile(r"(?P<field>[^=<>]+)(?P<operator>>=|<=|=)(?P<value>.*)", re.DOTALL)
-NUMBER = re.compile(r"[+-]?[0-9]{1,255}([.][0-9]{1,255})?")
-DATE_CHARS = 10
-#: More than a search needs; each condition is evaluated for each candidate.
-MAX_CONDITIONS = 64
-#: Characters of one condition.
-MAX_CONDITION_CHARS = 4_096
+#: A field with more dots is read as one name and as a path of single names only.
+MAX_MIXED_DOTS = 4
 
-EQUAL = """
-CASE jsonb_typeof(r.payload -> %({name}_field)s)
-    WHEN 'array' THEN EXISTS (SELECT FROM jsonb_array_elements_text(r.payload -> %({name}_field)s) AS item
-                              WHERE item = %({name})s)
-    WHEN 'object' THEN false
-    ELSE coalesce(r.payload ->> %({name}_field)s = %({name})s, false) END
-"""
-NUMERIC = "payload_number(r.payload -> %({name}_field)s) {operator} %({name})s::numeric"
-TEMPORAL = "payload_time(r.payload -> %({name}_field)s) {operator} %({name})s::timestamptz"
+# `[*][*]` in jsonpath's lax mode: the value itself, or the items of an array, or those of arrays in it.
+ITEMS = (
+    "unnest(%({name}_paths)s::text[]) AS way (path), "
+    "jsonb_path_query(r.payload, (way.path || '[*][*]')::jsonpath) AS item"
+)
+WHOLE = "unnest(%({name}_paths)s::text[]) AS way (path), jsonb_path_query(r.payload, way.path::jsonpath) AS item"
+EQUAL = f"EXISTS (SELECT FROM {ITEMS} WHERE filter_text(item) = ANY(%({{name}}_values)s::text[]))"
+NULL = (
+    f"EXISTS (SELECT FROM {ITEMS} WHERE jsonb_typeof(item) = 'null') "
+    f"OR NOT EXISTS (SELECT FROM {WHOLE} WHERE jsonb_typeof(item) <> 'null')"
+)
+NUMERIC = f"EXISTS (SELECT FROM {ITEMS} WHERE filter_number(item) {{operator}} %({{name}}_end)s::numeric)"
+TEMPORAL = f"EXISTS (SELECT FROM {ITEMS} WHERE filter_time(item) {{operator}} %({{name}}_end)s::timestamptz)"
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
-    """A payload field compared with a value: = as text (or an array holds it), >= and <= as numbers or dates."""
+class Facets:
+    """Terms that every row of a filter has; ``complete`` = a row with all of them meets the filter."""
 
-    field: str
-    operator: Operator
-    value: str
-
-
-def parse_where(texts: Sequence[str]) -> list[Condition]:
-    """Parse conditions of the forms ``FIELD=VALUE``, ``FIELD>=VALUE`` and ``FIELD<=VALUE``.
-
-    Raises:
-        InvalidRequest: If one has another form or is too long, a range's end is neither a number nor an ISO 8601 date,
-            or there are too many.
-    """
-    check_number(texts)
-    return [_parse(text) for text in texts]
+    terms: list[int]
+    complete: bool
 
 
-def check_number(conditions: Sequence[object]) -> None:
-    """Check the number of conditions.
-
-    Raises:
-        InvalidRequest: If there are more than a search may have.
-    """
-    if len(conditions) > MAX_CONDITIONS:
-        raise InvalidRequest(f"{len(conditions)} filters are too many: a search may have {MAX_CONDITIONS}")
+def facets(domain: str, tree: Filter | None) -> Facets:
+    """Return the facet terms that every row meeting ``tree`` has."""
+    parts = () if tree is None else tree.parts if isinstance(tree, AllOf) else (tree,)
+    terms = [_facet(domain, part) for part in parts]
+    known = [term for term in terms if term is not None]
+    return Facets(known, len(known) == len(parts))
 
 
-def _parse(text: str) -> Condition:
-    if len(text) > MAX_CONDITION_CHARS:
-        raise InvalidRequest(f"filter {text[:40]!r}… has {len(text):,} characters: it may have {MAX_CONDITION_CHARS:,}")
-    match = CONDITION.fullmatch(text)
-    if match is None or not match["field"].strip():
-        raise InvalidRequest(f"filter {text!r} is not FIELD=VALUE, FIELD>=VALUE or FIELD<=VALUE")
-    if not is_storable(text):
-        raise InvalidRequest(f"filter {text!r} holds characters that no stored value can have")
-    operator: Operator = ">=" if match["operator"] == ">=" else "<=" if match["operator"] == "<=" else "="
-    condition = Condition(match["field"].strip(), operator, match["value"])
-    if operator != "=" and not NUMBER.fullmatch(condition.value.strip()):
-        _time(condition)
-    return condition
+def _facet(domain: str, part: Filter) -> int | None:
+    if not isinstance(part, Condition) or part.operator != "=" or len(part.values) != 1 or "." in part.field:
+        return None
+    (value,) = part.values
+    if value is None or NUMBER.fullmatch(value) or value.lower() in ("true", "false"):
+        return None
+    return facet_term(domain, part.field, value)
 
 
-def facets(domain: str, conditions: Sequence[Condition]) -> list[int]:
-    """Return the facet terms that every row meeting ``conditions`` has; conditions without a facet are skipped."""
-    terms = (facet_term(domain, c.field, c.value) for c in conditions if c.operator == "=")
-    return [term for term in terms if term is not None]
-
-
-def where_sql(conditions: Sequence[Condition]) -> tuple[str, Parameters]:
-    """Return the SQL condition that a row ``r`` meets all ``conditions``, and its parameters."""
-    parts: list[str] = ["true"]
+def where_sql(tree: Filter | None) -> tuple[str, Parameters]:
+    """Return the SQL condition that a row ``r`` meets the filter, and its parameters."""
+    if tree is None:
+        return "true", {}
     values: Parameters = {}
-    for number, condition in enumerate(conditions):
-        name = f"where_{number}"
-        sql, value = _comparison(condition)
-        parts.append(sql.format(name=name))
-        values |= {name: value, f"{name}_field": condition.field}
-    return " AND ".join(f"({part})" for part in parts), values
+    return _sql(tree, values), values
 
 
-def _comparison(condition: Condition) -> tuple[str, object]:
-    value = condition.value.strip()
-    if condition.operator == "=":
-        return EQUAL, condition.value
-    if NUMBER.fullmatch(value):
-        return NUMERIC.replace("{operator}", condition.operator), value
-    end = _time(condition)
-    if condition.operator == "<=" and len(value) == DATE_CHARS:
-        end += timedelta(days=1, microseconds=-1)  # "up to a day" includes that whole day
-    return TEMPORAL.replace("{operator}", condition.operator), end
+def _sql(tree: Filter, values: Parameters) -> str:
+    match tree:
+        case Condition():
+            return _comparison(tree, values)
+        case Not():
+            return f"NOT {_sql(tree.part, values)}"
+        case AllOf():
+            return "(" + " AND ".join(_sql(part, values) for part in tree.parts) + ")"
+        case AnyOf():
+            return "(" + " OR ".join(_sql(part, values) for part in tree.parts) + ")"
 
 
-def _time(condition: Condition) -> datetime:
-    try:
-        time = datetime.fromisoformat(condition.value.strip())
-    except ValueError as exc:
-        text = f"{condition.field}{condition.operator}{condition.value}"
-        raise InvalidRequest(f"filter {text!r}: a range ends at a number or an ISO 8601 date") from exc
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+def _comparison(condition: Condition, values: Parameters) -> str:
+    name = f"where_{len(values)}"
+    values[f"{name}_paths"] = paths(condition.field)
+    if condition.operator in ("=", "!="):
+        values[f"{name}_values"] = list(_texts(condition.values))
+        equal = (EQUAL + (f" OR {NULL}" if None in condition.values else "")).format(name=name)
+        return f"({equal})" if condition.operator == "=" else f"NOT ({equal})"
+    end = range_end(condition)
+    values[f"{name}_end"] = str(end) if isinstance(end, Decimal) else end
+    return (NUMERIC if isinstance(end, Decimal) else TEMPORAL).format(name=name, operator=condition.operator)
+
+
+def _texts(values: Sequence[str | None]) -> Iterator[str]:
+    """Yield the forms in which ``filter_text`` returns equal values."""
+    for value in values:
+        if value is None:
+            continue
+        yield _digits(value) if NUMBER.fullmatch(value) else value
+        if value.lower() in ("true", "false"):
+            yield value.lower()
+
+
+def _digits(number: str) -> str:
+    """Return a number as PostgreSQL's ``trim_scale`` writes it.
+
+    >>> [_digits(text) for text in ("5.00", "-0", "1e3", "50", "2.50e-1")]
+    ['5', '0', '1000', '50', '0.25']
+    """
+    text = format(Decimal(number), "f")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def paths(field: str) -> list[str]:
+    """Return the jsonpaths of a field: a dot is a part of a name, or reaches into an object.
+
+    >>> paths("a.b")
+    ['$."a.b"', '$."a"."b"']
+    """
+    names = field.split(".")
+    if len(names) - 1 > MAX_MIXED_DOTS:
+        return [_path([field]), _path(names)]
+    return [_path(_joined(names, dots)) for dots in product(".\0", repeat=len(names) - 1)]
+
+
+def _joined(names: Sequence[str], dots: Sequence[str]) -> list[str]:
+    text = names[0] + "".join(dot + name for dot, name in zip(dots, names[1:], strict=True))
+    return text.split("\0")
+
+
+def _path(names: Sequence[str]) -> str:
+    return "$" + "".join("." + json.dumps(name) for name in names)

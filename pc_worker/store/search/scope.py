@@ -8,8 +8,9 @@ from typing import Any, Literal
 from uuid import UUID
 
 from pc_worker.model import Model
+from pc_worker.model.filter import Filter
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.search.filters import Condition, Parameters, facets, where_sql
+from pc_worker.store.search.filters import Facets, Parameters, facets, where_sql
 from pc_worker.store.search.statistics import CollectionStatistics
 
 Method = Literal["hnsw", "ivfflat"]
@@ -77,27 +78,31 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """The rows to search: those of the domain that meet all conditions, except the row ``without``."""
+    """The rows to search: those of the domain that meet the filter, except the row ``without``."""
 
     profile: Profile
-    conditions: Sequence[Condition] = ()
+    filter: Filter | None = None
     without: UUID = NO_ROW
 
     @property
     def parameters(self) -> Parameters:
         """The values that all statements share."""
         own = {"domain": self.profile.domain, "model_id": self.profile.model.model_id, "without": str(self.without)}
-        return own | where_sql(self.conditions)[1] | {"facets": self.facets}
+        return own | where_sql(self.filter)[1] | {"facets": self.facets}
 
     @property
     def facets(self) -> list[int]:
         """Facet terms that every such row has."""
-        return facets(self.profile.domain, self.conditions)
+        return self._facets.terms
+
+    @property
+    def _facets(self) -> Facets:
+        return facets(self.profile.domain, self.filter)
 
     @property
     def where(self) -> str:
-        """The SQL condition that a row ``r`` meets all conditions."""
-        return where_sql(self.conditions)[0]
+        """The SQL condition that a row ``r`` meets the filter."""
+        return where_sql(self.filter)[0]
 
     @property
     def candidate_filter(self) -> str:
@@ -105,7 +110,7 @@ class Scope:
 
         A facet is a hash, so hits are compared with the payload itself later; candidates need not be.
         """
-        return "" if len(self.facets) == len(self.conditions) else PAYLOAD.format(where=self.where)
+        return "" if self._facets.complete else PAYLOAD.format(where=self.where)
 
 
 @dataclass(frozen=True, slots=True)

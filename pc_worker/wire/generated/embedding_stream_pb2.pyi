@@ -165,48 +165,123 @@ class IngestDataResponse(_message.Message):
     def __init__(self, success: _Optional[bool] = ..., received_chunks: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
 
 class SearchRequest(_message.Message):
-    __slots__ = ("query", "domain", "k", "mode", "where", "like")
+    __slots__ = ("query", "domain", "k", "mode", "where", "like", "offset", "min_score", "weights", "feedback", "rerank", "explain", "filter")
     QUERY_FIELD_NUMBER: _ClassVar[int]
     DOMAIN_FIELD_NUMBER: _ClassVar[int]
     K_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
     WHERE_FIELD_NUMBER: _ClassVar[int]
     LIKE_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    MIN_SCORE_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    FEEDBACK_FIELD_NUMBER: _ClassVar[int]
+    RERANK_FIELD_NUMBER: _ClassVar[int]
+    EXPLAIN_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
     query: str
     domain: str
     k: int
     mode: str
     where: _containers.RepeatedScalarFieldContainer[str]
     like: str
-    def __init__(self, query: _Optional[str] = ..., domain: _Optional[str] = ..., k: _Optional[int] = ..., mode: _Optional[str] = ..., where: _Optional[_Iterable[str]] = ..., like: _Optional[str] = ...) -> None: ...
+    offset: int
+    min_score: float
+    weights: SearchWeights
+    feedback: bool
+    rerank: bool
+    explain: bool
+    filter: SearchFilter
+    def __init__(self, query: _Optional[str] = ..., domain: _Optional[str] = ..., k: _Optional[int] = ..., mode: _Optional[str] = ..., where: _Optional[_Iterable[str]] = ..., like: _Optional[str] = ..., offset: _Optional[int] = ..., min_score: _Optional[float] = ..., weights: _Optional[_Union[SearchWeights, _Mapping]] = ..., feedback: _Optional[bool] = ..., rerank: _Optional[bool] = ..., explain: _Optional[bool] = ..., filter: _Optional[_Union[SearchFilter, _Mapping]] = ...) -> None: ...
+
+class SearchWeights(_message.Message):
+    __slots__ = ("vector", "text")
+    VECTOR_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    vector: float
+    text: float
+    def __init__(self, vector: _Optional[float] = ..., text: _Optional[float] = ...) -> None: ...
+
+class SearchFilter(_message.Message):
+    __slots__ = ("text", "condition")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    CONDITION_FIELD_NUMBER: _ClassVar[int]
+    AND_FIELD_NUMBER: _ClassVar[int]
+    OR_FIELD_NUMBER: _ClassVar[int]
+    NOT_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    condition: SearchCondition
+    def __init__(self, text: _Optional[str] = ..., condition: _Optional[_Union[SearchCondition, _Mapping]] = ..., **kwargs) -> None: ...
+
+class SearchFilters(_message.Message):
+    __slots__ = ("filters",)
+    FILTERS_FIELD_NUMBER: _ClassVar[int]
+    filters: _containers.RepeatedCompositeFieldContainer[SearchFilter]
+    def __init__(self, filters: _Optional[_Iterable[_Union[SearchFilter, _Mapping]]] = ...) -> None: ...
+
+class SearchCondition(_message.Message):
+    __slots__ = ("field", "op", "values")
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    OP_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    field: str
+    op: str
+    values: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, field: _Optional[str] = ..., op: _Optional[str] = ..., values: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
-    __slots__ = ("query", "domain", "mode", "took_ms", "hits")
+    __slots__ = ("query", "domain", "mode", "took_ms", "hits", "rerank")
     QUERY_FIELD_NUMBER: _ClassVar[int]
     DOMAIN_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
     TOOK_MS_FIELD_NUMBER: _ClassVar[int]
     HITS_FIELD_NUMBER: _ClassVar[int]
+    RERANK_FIELD_NUMBER: _ClassVar[int]
     query: str
     domain: str
     mode: str
     took_ms: float
     hits: _containers.RepeatedCompositeFieldContainer[SearchHit]
-    def __init__(self, query: _Optional[str] = ..., domain: _Optional[str] = ..., mode: _Optional[str] = ..., took_ms: _Optional[float] = ..., hits: _Optional[_Iterable[_Union[SearchHit, _Mapping]]] = ...) -> None: ...
+    rerank: SearchReranking
+    def __init__(self, query: _Optional[str] = ..., domain: _Optional[str] = ..., mode: _Optional[str] = ..., took_ms: _Optional[float] = ..., hits: _Optional[_Iterable[_Union[SearchHit, _Mapping]]] = ..., rerank: _Optional[_Union[SearchReranking, _Mapping]] = ...) -> None: ...
+
+class SearchReranking(_message.Message):
+    __slots__ = ("applied", "model", "reason")
+    APPLIED_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    applied: bool
+    model: str
+    reason: str
+    def __init__(self, applied: _Optional[bool] = ..., model: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class SearchHit(_message.Message):
-    __slots__ = ("id", "score", "vector_score", "text_score", "payload_json")
+    __slots__ = ("id", "score", "vector_score", "text_score", "payload_json", "passage", "explain_json")
     ID_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     VECTOR_SCORE_FIELD_NUMBER: _ClassVar[int]
     TEXT_SCORE_FIELD_NUMBER: _ClassVar[int]
     PAYLOAD_JSON_FIELD_NUMBER: _ClassVar[int]
+    PASSAGE_FIELD_NUMBER: _ClassVar[int]
+    EXPLAIN_JSON_FIELD_NUMBER: _ClassVar[int]
     id: str
     score: float
     vector_score: float
     text_score: float
     payload_json: str
-    def __init__(self, id: _Optional[str] = ..., score: _Optional[float] = ..., vector_score: _Optional[float] = ..., text_score: _Optional[float] = ..., payload_json: _Optional[str] = ...) -> None: ...
+    passage: SearchPassage
+    explain_json: str
+    def __init__(self, id: _Optional[str] = ..., score: _Optional[float] = ..., vector_score: _Optional[float] = ..., text_score: _Optional[float] = ..., payload_json: _Optional[str] = ..., passage: _Optional[_Union[SearchPassage, _Mapping]] = ..., explain_json: _Optional[str] = ...) -> None: ...
+
+class SearchPassage(_message.Message):
+    __slots__ = ("text", "start", "end")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    start: int
+    end: int
+    def __init__(self, text: _Optional[str] = ..., start: _Optional[int] = ..., end: _Optional[int] = ...) -> None: ...
 
 class ConsumeRequest(_message.Message):
     __slots__ = ("open", "credit", "ack")

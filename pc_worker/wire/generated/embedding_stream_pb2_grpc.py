@@ -101,8 +101,11 @@ class EmbeddingStreamServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Search(self, request, context):
-        """Ours: return ranked hits, like the command line's `search`. At most 64 filters of 4,096 characters and 16,384
-        characters of query. DEADLINE_EXCEEDED: not answered within two minutes.
+        """Ours: return ranked hits, like the command line's `search`. At most 64 filters of 4,096 characters with 1,000 values
+        together, and 16,384 characters of query.
+        INVALID_ARGUMENT: unknown domain, a value out of its limits, or a filter with an operator that does not exist or a
+        field that no row has. NOT_FOUND: the row of `like` does not exist. FAILED_PRECONDITION: mode vector where the
+        domain has no model for queries. DEADLINE_EXCEEDED: not answered within two minutes. UNAVAILABLE: the database is away.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pc_worker.bench.gateway.greedy_client import Greed, GreedyClient
-from pc_worker.services.search.request import SearchRequest, search_mode
+from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Database
 from pc_worker.store.search.cancel import Stop
-from pc_worker.store.search.filters import parse_where
 from tests.integration.gateway.client import stream
 from tests.integration.gateway.conftest import Neighbours, config_for, is_serving, running_gateway, until
 
@@ -26,11 +25,8 @@ class RealSearch:
     def __init__(self, database_url: str) -> None:
         self._url, self._local = database_url, threading.local()
 
-    def __call__(
-        self, *, query: str, domain: str, k: int, mode: str, where: Sequence[str], like: str | None, stop: Stop
-    ) -> Mapping[str, Any]:
-        conditions = tuple(parse_where(where))
-        request = SearchRequest(query=query, domain=domain, like=like, mode=search_mode(mode), k=k, where=conditions)
+    def __call__(self, asked: Mapping[str, Any], *, stop: Stop) -> Mapping[str, Any]:
+        request = SearchRequest.model_validate(asked)
         if not hasattr(self._local, "database"):
             self._local.database = Database(self._url, read_only=True)
         with stop.watching(self._local.database):

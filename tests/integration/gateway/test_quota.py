@@ -37,7 +37,7 @@ def two_tokens(neighbours: Neighbours, **changes: Any) -> GatewayConfig:
     return config_for(neighbours, tokens=tokens, **changes)
 
 
-def nothing_found(*, stop: Stop, **_question: Any) -> Mapping[str, Any]:
+def nothing_found(asked: Mapping[str, Any], *, stop: Stop) -> Mapping[str, Any]:
     return {"query": "", "domain": "law", "mode": "text", "took_ms": stop.left_s(), "hits": []}
 
 
@@ -196,19 +196,19 @@ class Sleeping:
         self._lock = threading.Lock()
         self.asleep = self.most = 0
 
-    def __call__(self, *, query: str, stop: Stop, **_question: Any) -> Mapping[str, Any]:
+    def __call__(self, asked: Mapping[str, Any], *, stop: Stop) -> Mapping[str, Any]:
         with self._lock:
             self.asleep += 1
             self.most = max(self.most, self.asleep)
         database = Database(self._url, application="sleeping search")
         try:
             with stop.watching(database), database.transaction() as cursor:
-                cursor.execute("SELECT pg_sleep(%s)", (3600 if query == "sleep" else 0,))
+                cursor.execute("SELECT pg_sleep(%s)", (3600 if asked["query"] == "sleep" else 0,))
         finally:
             database.close()
             with self._lock:
                 self.asleep -= 1
-        return nothing_found(stop=stop)
+        return nothing_found(asked, stop=stop)
 
     async def none_left(self) -> bool:
         """Return whether PostgreSQL runs none of them any more."""

@@ -18,6 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from pc_worker.errors import InvalidRequest, NotFound, Unavailable
+from pc_worker.store.search.cancel import Stop
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from pc_worker.wire.generated import embedding_stream_pb2_grpc as pb_grpc
 from tests.integration.gateway.client import call, finish, stream
@@ -191,14 +192,16 @@ async def test_a_client_that_takes_nothing_for_too_long_is_let_go(neighbours: Ne
 
 
 async def test_search_answers_as_the_search_service_does(neighbours: Neighbours) -> None:
-    asked: dict[str, Any] = {}
+    requests: list[Mapping[str, Any]] = []
 
-    def search(**question: Any) -> Mapping[str, Any]:
-        asked.update(question)
-        if question["like"]:
+    def search(asked: Mapping[str, Any], *, stop: Stop) -> Mapping[str, Any]:
+        requests.append(asked)
+        if "like" in asked:
             raise NotFound("no such row")
-        hit = {"id": "a", "score": 0.5, "vector_score": None, "text_score": 0.0, "payload": {"n": None}}
-        return {"query": question["query"], "domain": "law", "mode": "text", "took_ms": 1.5, "hits": [hit]}
+        hit: dict[str, Any] = {"id": "a", "score": 0.5, "vector_score": None, "text_score": 0.0, "payload": {"n": None}}
+        hit |= {"passage": {"text": "tea", "start": 2, "end": 5}, "explain": {"fused": 0.5}}
+        found = {"query": asked["query"], "domain": "law", "mode": "text", "took_ms": 1.5, "hits": [hit]}
+        return found | {"rerank": {"applied": False, "model": None, "reason": "away"}}
 
     async with (
         running_gateway(config_for(neighbours), search=search) as address,
@@ -211,9 +214,14 @@ async def test_search_answers_as_the_search_service_does(neighbours: Neighbours)
 
     assert (answer.mode, answer.took_ms, answer.hits[0].payload_json) == ("text", 1.5, '{"n":null}')
     assert (answer.hits[0].HasField("vector_score"), answer.hits[0].HasField("text_score")) == (False, True)
+    passage, rerank = answer.hits[0].passage, answer.rerank
+    assert (passage.text, passage.start, passage.end) == ("tea", 2, 5)
+    assert (answer.hits[0].explain_json, rerank.applied, rerank.reason) == ('{"fused":0.5}', False, "away")
     assert refused.value.code() == grpc.StatusCode.NOT_FOUND
-    del asked["stop"]
-    assert asked == {"query": "", "domain": "law", "k": 3, "mode": "vector", "where": (), "like": "x"}
+    assert requests == [
+        {"query": "q", "domain": "law", "where": ["a=b"]},
+        {"domain": "law", "k": 3, "mode": "vector", "like": "x"},
+    ]
 
 
 async def test_sigterm_ends_it_with_0_and_open_streams_learn_where_to_resume(neighbours: Neighbours) -> None:

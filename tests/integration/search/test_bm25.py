@@ -9,7 +9,8 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from pc_worker.services.search.request import SearchRequest, SearchResult
+from pc_worker.services.search.reply import SearchResult
+from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Database
 from pc_worker.store.search import bm25

@@ -19,10 +19,10 @@ from pc_worker.services.search.indexes import (
 )
 from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
+from pc_worker.services.search.where import parse_where
 from pc_worker.store.db.connection import Database
 from pc_worker.store.models.registry import register_model
 from pc_worker.store.search.bm25 import MATCHING
-from pc_worker.store.search.filters import parse_where
 from pc_worker.store.search.index.catalog import PREFIX, IndexState
 from pc_worker.store.search.nearest import INDEXED
 from pc_worker.store.search.scope import Scope, begin_search, read_profile
@@ -145,7 +145,7 @@ def test_a_filtered_search_returns_k_hits_when_k_exist(
         domain="document",
         k=k,
         mode=mode,  # type: ignore[arg-type] # one of the modes
-        where=tuple(parse_where(where)),
+        where=parse_where(where),
     )
 
     assert len(search(database, request, encoder=WordEncoder).hits) == min(k, matches)

@@ -10,13 +10,14 @@ import pytest
 
 from pc_worker.errors import ContractBroken, InvalidRequest, NoQueryModel, NotFound
 from pc_worker.model import Model
-from pc_worker.services.search.request import SearchRequest, SearchResult
+from pc_worker.services.search.reply import Passage, SearchResult
+from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search, warm_search
+from pc_worker.services.search.where import parse_where
 from pc_worker.settings import PROJECT
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, read_migrations
 from pc_worker.store.models.registry import register_model
-from pc_worker.store.search.filters import parse_where
 from pc_worker.store.search.scope import begin_search
 from tests.integration.search.databases import fresh_database
 from tests.integration.search.shelf import Shelf, WordEncoder, embed, open_shelf
@@ -44,7 +45,7 @@ def shelf(database: Database) -> Shelf:
 @pytest.fixture(scope="module")
 def ask(shelf: Shelf) -> Callable[..., SearchResult]:
     def ask(query: str = "", *, where: Sequence[str] = (), **options: object) -> SearchResult:
-        request = SearchRequest(query=query, where=tuple(parse_where(where)), **{"domain": "document", **options})  # type: ignore[arg-type] # the options are the test's
+        request = SearchRequest(query=query, where=parse_where(where), **{"domain": "document", **options})  # type: ignore[arg-type] # the options are the test's
         return search(shelf.database, request, encoder=WordEncoder)
 
     return ask
@@ -67,7 +68,7 @@ def test_hits_have_the_fields_of_the_json_document(ask: Callable[..., SearchResu
     document = ask("brew coffee").to_dict()
 
     assert list(document) == ["query", "domain", "mode", "took_ms", "hits"]
-    assert list(document["hits"][0]) == ["id", "score", "vector_score", "text_score", "payload"]
+    assert list(document["hits"][0]) == ["id", "score", "vector_score", "text_score", "payload", "passage"]
     assert document["hits"][0]["payload"] == {"name": "brew", "size": len(TEXTS["brew"]), "tags": ["br", "w"]}
 
 
@@ -129,13 +130,18 @@ def test_offset_continues_the_list(ask: Callable[..., SearchResult]) -> None:
     assert len(everything) == 8
 
 
-def test_the_minimum_similarity_limits_vectors_but_not_words(ask: Callable[..., SearchResult]) -> None:
-    assert names(ask("bicycle", mode="vector", min_similarity=0.99)) == []
-    assert names(ask("bicycle", mode="hybrid", min_similarity=0.99)) == ["bike"]
+@pytest.mark.parametrize("mode", ["hybrid", "vector", "text"])
+def test_the_least_score_ends_the_list(ask: Callable[..., SearchResult], mode: str) -> None:
+    whole = ask("coffee tea", mode=mode, k=8).hits
+
+    limited = ask("coffee tea", mode=mode, k=8, min_score=whole[1].score).hits
+
+    assert [hit.id for hit in limited] == [hit.id for hit in whole if hit.score >= whole[1].score]
+    assert ask("coffee tea", mode=mode, min_score=whole[0].score + 1).hits == ()
 
 
 def test_weights_shift_the_fusion(ask: Callable[..., SearchResult]) -> None:
-    by_words = ask("tea", vector_weight=0.0, k=1).hits[0]
+    by_words = ask("tea", weights={"vector": 0}, k=1).hits[0]
 
     assert by_words.payload["name"] == "tea"
     assert by_words.score == pytest.approx(1 / 61)
@@ -193,10 +199,12 @@ def test_like_with_an_unknown_row_is_not_found(ask: Callable[..., SearchResult])
         {"query": "a", "like": str(UUID(int=1))},
         {"query": "", "like": "no uuid"},
         {"query": "", "like": str(UUID(int=1)), "mode": "text"},
-        {"vector_weight": -1.0},
-        {"vector_weight": 0.0, "text_weight": 0.0},
-        {"vector_weight": float("nan")},
-        {"min_similarity": 2.0},
+        {"weights": {"vector": -1.0}},
+        {"weights": {"vector": 0.0, "text": 0.0}},
+        {"weights": {"text": float("nan")}},
+        {"weights": {"words": 1.0}},
+        {"min_score": float("inf")},
+        {"unknown": 1},
         {"domain": "nowhere"},
     ],
 )
@@ -293,8 +301,7 @@ def test_the_best_passage_of_a_row_is_shown(shelf: Shelf, ask: Callable[..., Sea
 
     hit = ask("the zeppelin landed safely.").hits[0]
 
-    assert (hit.id, hit.passage) == (str(row_id), "the zeppelin landed safely.")
-    assert (hit.start, hit.end) == (22, 49)
+    assert (hit.id, hit.passage) == (str(row_id), Passage(text="the zeppelin landed safely.", start=22, end=49))
     assert hit.vector_score == pytest.approx(1.0, abs=1e-6)
 
 

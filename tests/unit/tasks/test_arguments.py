@@ -9,7 +9,8 @@ import pytest
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.services.ingest.submit import IngestRequest
-from tasks.arguments import Arguments, Chunk, Ingest, NoArguments, Push, Search, read_arguments, usable_job_id
+from pc_worker.services.search.request import SearchRequest
+from tasks.arguments import Arguments, Chunk, Ingest, NoArguments, Push, read_arguments, usable_job_id
 
 SOUND = {"path": "/a/b.pkl", "domain": "document"}
 
@@ -77,16 +78,16 @@ def test_positions_count_as_names() -> None:
 @pytest.mark.parametrize(
     ("model", "given"),
     [
-        (Search, {"query": 5, "domain": "d"}),
-        (Search, {"query": "q", "domain": "d", "k": "3"}),
-        (Search, {"query": "q", "domain": "d", "k": True}),
-        (Search, {"query": "q", "domain": "d", "k": None}),
-        (Search, {"query": "q\0", "domain": "d"}),
-        (Search, {"query": "q", "domain": "d", "mode": 5}),
-        (Search, {"query": "q", "domain": "d", "where": [5]}),
-        (Search, {"query": "q", "domain": "d", "where": "a=b"}),
-        (Search, {"query": "q", "domain": "d", "where": ["a=\ud800"]}),
-        (Search, {"query": "q", "domain": ["d"]}),
+        (SearchRequest, {"query": 5, "domain": "d"}),
+        (SearchRequest, {"query": "q", "domain": "d", "k": "3"}),
+        (SearchRequest, {"query": "q", "domain": "d", "k": True}),
+        (SearchRequest, {"query": "q", "domain": "d", "k": 101}),
+        (SearchRequest, {"query": "q", "domain": "d\0"}),
+        (SearchRequest, {"query": "q", "domain": "d", "mode": 5}),
+        (SearchRequest, {"query": "q", "domain": "d", "feedback": 1}),
+        (SearchRequest, {"query": "q", "domain": "d", "explain": "yes"}),
+        (SearchRequest, {"query": "q", "domain": "d", "weights": [1, 2]}),
+        (SearchRequest, {"query": "q", "domain": ["d"]}),
         (Chunk, {"job_id": 5, "chunk_no": 1}),
         (Chunk, {"job_id": "j", "chunk_no": "1"}),
         (Chunk, {"job_id": "j", "chunk_no": 2**31}),
