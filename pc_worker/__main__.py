@@ -8,7 +8,7 @@ import sys
 from types import FrameType
 
 #: Commands that run until they are stopped, and then exit with 0, also during their start.
-COMPONENTS = ("up", "worker", "beat", "gateway", "flower")
+COMPONENTS = ("up", "worker", "beat", "gateway", "http", "flower")
 
 # Imports create a hundred thousand objects that stay: with Python's default threshold (700) the collector would visit
 # them hundreds of times, a seventh of the start of each process.

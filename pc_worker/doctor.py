@@ -190,7 +190,7 @@ def _log(settings: Settings) -> Finding:
 def _ports(settings: Settings) -> Iterator[Finding]:
     if read_addresses(settings.home) is not None:
         return  # the running stack listens on them
-    for name in ("gateway", "flower", "metrics"):
+    for name in ("gateway", "http", "flower", "metrics"):
         for address in str(getattr(settings, f"{name}_address")).split(","):
             yield _run(f"{name} port", f"set PC_WORKER_{name.upper()}_ADDRESS", lambda a=address: _free(a))  # type: ignore[misc]  # binds the loop's value
 

@@ -2,37 +2,42 @@
 
 ::
 
-    PcWorkerError                                                           exit  gRPC status
-    ├── InvalidRequest          the request is wrong: correct it              2   INVALID_ARGUMENT
-    │   ├── UnknownDomain       it names a domain that is not declared        2   INVALID_ARGUMENT
-    │   ├── InvalidOption       an option does not fit the domain             2   INVALID_ARGUMENT
-    │   ├── ModelUnavailable    the model is not installed or not usable      2   INVALID_ARGUMENT
-    │   ├── HomeInUse           another process owns the home folder          2   INVALID_ARGUMENT
-    │   ├── HomeUnusable        the home folder cannot hold our state         2   INVALID_ARGUMENT
-    │   ├── NotFound            it names something that does not exist        2   NOT_FOUND
-    │   └── NotServable         what it needs is not set up here              2   FAILED_PRECONDITION
-    │       └── NoQueryModel    the domain has no model for queries           2   FAILED_PRECONDITION
-    ├── SourceRejected          the source is wrong and stays wrong          65   INVALID_ARGUMENT
-    │   ├── SchemaMismatch      it lacks a column that the domain needs      65   INVALID_ARGUMENT
-    │   └── EncodingFailed      a text of it cannot be encoded               65   INVALID_ARGUMENT
-    ├── Unavailable             a server does not answer: try again later    69   UNAVAILABLE
-    │   ├── ReadOnlyServer      it answers but accepts no writes             69   UNAVAILABLE
-    │   ├── ServiceFailed       an embedded server did not start             69   UNAVAILABLE
-    │   ├── HotBufferDamaged    Redis holds no valid entry at our keys       69   UNAVAILABLE
-    │   ├── BatchServerTimeout  a batch server accepted a call only          69   UNAVAILABLE
-    │   └── SearchCancelled     the caller has gone, or time is up           69   UNAVAILABLE
-    ├── Conflict                the state changed meanwhile: do it again      1   ABORTED
-    │   ├── ModelSwitched       the domain has another model now              1   ABORTED
-    │   └── Fenced              a newer attempt or holder has the lease       1   ABORTED
-    ├── Denied                  the caller may not, or not now                1   (its subclasses')
-    │   ├── Unauthenticated     no token, or an unknown one                   1   UNAUTHENTICATED
-    │   ├── PermissionDenied    the token is for other domains                1   PERMISSION_DENIED
-    │   ├── QuotaExceeded       too many calls or subscriptions               1   RESOURCE_EXHAUSTED
-    │   └── LeaseHeld           another consumer holds the subscription       1   RESOURCE_EXHAUSTED
-    ├── DeadlineExceeded        the caller or the answer took too long        1   DEADLINE_EXCEEDED
-    ├── ContractBroken          model, dimension or schema disagree: stop     1   FAILED_PRECONDITION
-    ├── AttemptsExhausted       the job has failed for good                   1   INTERNAL
-    └── DatabaseFailed          PostgreSQL reports an internal error          1   INTERNAL
+    PcWorkerError                                                         exit  HTTP  gRPC status
+    ├── InvalidRequest          the request is wrong: correct it             2   422   INVALID_ARGUMENT
+    │   ├── UnknownDomain       it names a domain that is not declared       2   404   INVALID_ARGUMENT
+    │   ├── InvalidOption       an option does not fit the domain            2   422   INVALID_ARGUMENT
+    │   ├── ModelUnavailable    the model is not installed or not usable     2   422   INVALID_ARGUMENT
+    │   ├── HomeInUse           another process owns the home folder         2   500   INVALID_ARGUMENT
+    │   ├── HomeUnusable        the home folder cannot hold our state        2   500   INVALID_ARGUMENT
+    │   ├── NotFound            it names something that does not exist       2   404   NOT_FOUND
+    │   ├── WrongState          what it names is in another state already    2   409   FAILED_PRECONDITION
+    │   ├── InvalidCursor       its cursor is not one of this list           2   400   INVALID_ARGUMENT
+    │   ├── TooLarge            it is over a limit of bytes or of disk       2   413   INVALID_ARGUMENT
+    │   ├── UnsupportedMedia    its content is of no kind that is read       2   415   INVALID_ARGUMENT
+    │   └── NotServable         what it needs is not set up here             2   422   FAILED_PRECONDITION
+    │       └── NoQueryModel    the domain has no model for queries          2   422   FAILED_PRECONDITION
+    ├── SourceRejected          the source is wrong and stays wrong         65   422   INVALID_ARGUMENT
+    │   ├── SchemaMismatch      it lacks a column that the domain needs     65   422   INVALID_ARGUMENT
+    │   └── EncodingFailed      a text of it cannot be encoded              65   422   INVALID_ARGUMENT
+    ├── Unavailable             a server does not answer: try again later   69   503   UNAVAILABLE
+    │   ├── ReadOnlyServer      it answers but accepts no writes            69   503   UNAVAILABLE
+    │   ├── ServiceFailed       an embedded server did not start            69   503   UNAVAILABLE
+    │   ├── HotBufferDamaged    Redis holds no valid entry at our keys      69   503   UNAVAILABLE
+    │   ├── BatchServerTimeout  a batch server accepted a call only         69   503   UNAVAILABLE
+    │   └── SearchCancelled     the caller has gone, or time is up          69   503   UNAVAILABLE
+    ├── Conflict                the state changed meanwhile: do it again     1   409   ABORTED
+    │   ├── ModelSwitched       the domain has another model now             1   409   ABORTED
+    │   └── Fenced              a newer attempt or holder has the lease      1   409   ABORTED
+    ├── Denied                  the caller may not, or not now               1   403   (its subclasses')
+    │   ├── Unauthenticated     no token, or an unknown one                  1   401   UNAUTHENTICATED
+    │   ├── PermissionDenied    the token is for other domains               1   403   PERMISSION_DENIED
+    │   ├── QuotaExceeded       too many calls or subscriptions              1   429   RESOURCE_EXHAUSTED
+    │   │   └── RateLimited     too many requests within a minute            1   429   RESOURCE_EXHAUSTED
+    │   └── LeaseHeld           another consumer holds the subscription      1   409   RESOURCE_EXHAUSTED
+    ├── DeadlineExceeded        the caller or the answer took too long       1   503   DEADLINE_EXCEEDED
+    ├── ContractBroken          model, dimension or schema disagree: stop    1   500   FAILED_PRECONDITION
+    ├── AttemptsExhausted       the job has failed for good                  1   500   INTERNAL
+    └── DatabaseFailed          PostgreSQL reports an internal error         1   500   INTERNAL
 
 The table is checked by a test. ``code`` is a class's name for machines, in snake case.
 Errors that never leave their module (a bad cell, a damaged sidecar) stay there; the reader, a library of its own, has
@@ -52,11 +57,13 @@ class PcWorkerError(Exception):
 
     Attributes:
         exit_code: What a command exits with.
+        http_status: Status of the HTTP response.
         grpc_status: Name of the gRPC status that a call ends with.
         code: The class's name in snake case.
     """
 
     exit_code: ClassVar[int] = 1
+    http_status: ClassVar[int] = 500
     grpc_status: ClassVar[str] = "INTERNAL"
     code: ClassVar[str] = "internal"
 
@@ -69,11 +76,14 @@ class InvalidRequest(PcWorkerError):
     """The request is wrong: an unknown domain, option or value."""
 
     exit_code = 2
+    http_status = 422
     grpc_status = "INVALID_ARGUMENT"
 
 
 class UnknownDomain(InvalidRequest):
     """There is no domain of that name; the message names the known ones."""
+
+    http_status = 404
 
 
 class InvalidOption(InvalidRequest):
@@ -87,6 +97,8 @@ class ModelUnavailable(InvalidRequest):
 class HomeInUse(InvalidRequest):
     """Another process owns this home; two owners would run two servers on one set of data."""
 
+    http_status = 500
+
     def __init__(self, home: Path, owner: str) -> None:
         super().__init__(home, owner)
         self.home, self.owner = home, owner
@@ -97,6 +109,8 @@ class HomeInUse(InvalidRequest):
 
 class HomeUnusable(InvalidRequest):
     """This home cannot hold our state: it belongs to another user, or is not writable."""
+
+    http_status = 500
 
     def __init__(self, home: Path, reason: str) -> None:
         super().__init__(home, reason)
@@ -109,7 +123,33 @@ class HomeUnusable(InvalidRequest):
 class NotFound(InvalidRequest):
     """The request names a job, row or subscription that does not exist."""
 
+    http_status = 404
     grpc_status = "NOT_FOUND"
+
+
+class WrongState(InvalidRequest):
+    """What the request names exists, but is in a state in which this is not possible."""
+
+    http_status = 409
+    grpc_status = "FAILED_PRECONDITION"
+
+
+class InvalidCursor(InvalidRequest):
+    """The cursor was not returned by the list that it is given to."""
+
+    http_status = 400
+
+
+class TooLarge(InvalidRequest):
+    """The request, or a file in it, is over a limit."""
+
+    http_status = 413
+
+
+class UnsupportedMedia(InvalidRequest):
+    """The content is of no kind that is read here."""
+
+    http_status = 415
 
 
 class NotServable(InvalidRequest):
@@ -126,6 +166,7 @@ class SourceRejected(PcWorkerError):
     """The source is unsafe, broken, not a table, of the wrong schema, missing or over a limit."""
 
     exit_code = 65
+    http_status = 422
     grpc_status = "INVALID_ARGUMENT"
 
 
@@ -141,6 +182,7 @@ class Unavailable(PcWorkerError):
     """A server that is needed does not answer; the same call may succeed later."""
 
     exit_code = 69
+    http_status = 503
     grpc_status = "UNAVAILABLE"
 
 
@@ -174,6 +216,7 @@ class SearchCancelled(Unavailable):
 class Conflict(PcWorkerError):
     """State changed between reading and writing; nothing was written: do the work again."""
 
+    http_status = 409
     grpc_status = "ABORTED"
 
 
@@ -188,10 +231,13 @@ class Fenced(Conflict):
 class Denied(PcWorkerError):
     """The caller may not do this, or not now."""
 
+    http_status = 403
+
 
 class Unauthenticated(Denied):
     """The call carries no token, or an unknown one."""
 
+    http_status = 401
     grpc_status = "UNAUTHENTICATED"
 
 
@@ -204,18 +250,32 @@ class PermissionDenied(Denied):
 class QuotaExceeded(Denied):
     """The gateway's, the client's or the domain's limit of open calls or subscriptions is reached: try again later."""
 
+    http_status = 429
     grpc_status = "RESOURCE_EXHAUSTED"
+
+
+class RateLimited(QuotaExceeded):
+    """The caller made too many requests within a minute; the next one is allowed after ``retry_after_s`` seconds."""
+
+    def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(message, retry_after_s)
+        self.message, self.retry_after_s = message, retry_after_s
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class LeaseHeld(Denied):
     """Another consumer holds the subscription, and the caller asked to be denied in that case."""
 
+    http_status = 409
     grpc_status = "RESOURCE_EXHAUSTED"
 
 
 class DeadlineExceeded(PcWorkerError):
     """The caller took too long to send or acknowledge something, or its answer took too long."""
 
+    http_status = 503
     grpc_status = "DEADLINE_EXCEEDED"
 
 

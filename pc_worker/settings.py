@@ -11,6 +11,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from pc_worker.engine_settings import EngineSettings, check_encrypted
 from pc_worker.errors import InvalidRequest
+from pc_worker.http_settings import HttpSettings
 from pc_worker.installation import CHECKOUT, default_home
 from pc_worker.llm_settings import LlmSettings
 from pc_worker.model import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS, read_model_name
@@ -44,7 +45,7 @@ def is_loopback(address: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
 
-class Settings(LlmSettings, EngineSettings):
+class Settings(HttpSettings, LlmSettings, EngineSettings):
     """All settings; the variable of a field is ``PC_WORKER_`` and its name in capitals."""
 
     #: A wrong value is not repeated: it may be a secret.
@@ -134,11 +135,12 @@ class Settings(LlmSettings, EngineSettings):
     push_s: float = Field(default=60.0, ge=1.0)
     #: A bearer token for all domains.
     token: SecretStr | None = None
-    #: JSON file: sha256 of a token → list of domains.
+    #: JSON file: sha256 of a token → list of domains (all roles), or `{"name", "domains", "roles"}` with roles of
+    #: `read`, `write` and `admin`.
     tokens_file: Path | None = None
-    #: The gateway's certificate (PEM).
+    #: Certificate of the gateway and of the HTTP part (PEM).
     tls_cert: Path | None = None
-    #: The gateway's private key (PEM).
+    #: Their private key (PEM).
     tls_key: Path | None = None
     #: CA certificate (PEM). Clients must present a certificate that it signed.
     tls_client_ca: Path | None = None
@@ -152,8 +154,8 @@ class Settings(LlmSettings, EngineSettings):
     max_subscriptions: int = Field(default=256, ge=1, le=100_000)
     #: Seconds that the position of a subscription is kept after its last use. 0: without limit.
     subscription_retention_s: float = Field(default=90 * 86400.0, ge=0.0)
-    #: 1: the gateway may listen beyond loopback without TLS or tokens, and engines beyond loopback may be used over
-    #: plain `http`.
+    #: 1: the gateway and the HTTP part may listen beyond loopback without TLS or tokens, and engines beyond loopback
+    #: may be used over plain `http`.
     insecure: bool = False
     #: `console` or `json`. With `json` every line on stderr is a JSON object.
     log_format: Literal["console", "json"] = "console"
@@ -206,7 +208,7 @@ class Settings(LlmSettings, EngineSettings):
     def _rates(cls, value: Any) -> Any:
         return read_rates(value) if isinstance(value, str) else value
 
-    @field_validator("gateway_address", "flower_address", "metrics_address")
+    @field_validator("gateway_address", "http_address", "flower_address", "metrics_address")
     @classmethod
     def _addresses(cls, value: str) -> str:
         for part in value.split(","):

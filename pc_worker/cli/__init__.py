@@ -19,6 +19,7 @@ COMMANDS = {
     "worker": ("stack", "Run a Celery worker."),
     "beat": ("stack", "Run the scheduler of maintenance tasks."),
     "gateway": ("stack", "Run the gRPC gateway."),
+    "http": ("http", "Run the HTTP part."),
     "flower": ("stack", "Run the Flower dashboard, behind a password."),
     "migrate": ("migrate", "Apply the migrations this database lacks; safe to run again, and by several at once."),
     "doctor": ("doctor", "Check this installation; exits with 1 if something is wrong."),

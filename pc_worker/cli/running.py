@@ -16,7 +16,7 @@ from types import FrameType
 from pydantic import SecretStr
 
 from pc_worker import wiring
-from pc_worker.cli.commands.health import gateway_serves
+from pc_worker.cli.commands.health import gateway_serves, http_serves
 from pc_worker.cli.flower_password import flower_password
 from pc_worker.cli.ports import settled
 from pc_worker.embedded import (
@@ -39,7 +39,7 @@ from pc_worker.urls import read_redis_url
 
 log = get_logger(__name__)
 
-COMPONENTS = ("worker", "beat", "gateway", "flower")
+COMPONENTS = ("worker", "beat", "gateway", "http", "flower")
 #: Longer than the worker's soft shutdown (30 s), so that a chunk at work can end.
 STOP_GRACE_S = 45.0
 READY_S = 120.0
@@ -60,6 +60,7 @@ def running_stack(settings: Settings, *, any_port: bool = False) -> Iterator[Sta
             name: settled(value, variable=f"PC_WORKER_{name.upper()}_ADDRESS", else_any=any_port)
             for name, value in (
                 ("gateway", settings.gateway_address),
+                ("http", settings.http_address),
                 ("flower", settings.flower_address),
                 ("metrics", settings.metrics_address),
             )
@@ -116,6 +117,7 @@ class Stack:
             # SIGTERM would reconnect to its broker without limit.
             self._supervisor.start(Command(name=name, argv=argv, env=environment, death_signal=signal.SIGKILL))
         self._wait("gateway", lambda: gateway_serves(self._addresses["gateway"].split(",")[0], self._settings))
+        self._wait("http", lambda: http_serves(self._addresses["http"].split(",")[0], self._settings))
         self._wait("flower", lambda: answers(f"http://{self._addresses['flower']}/healthcheck"))
         self._wait("worker", lambda: worker_answers(self.redis_url))
         write_addresses(self._settings.home, self.addresses)
@@ -137,6 +139,7 @@ class Stack:
             **{name: value for name, value in ours.items() if value},
             "PC_WORKER_DATA_ROOTS": ":".join(map(str, self._settings.roots)),
             "PC_WORKER_GATEWAY_ADDRESS": self._addresses["gateway"],
+            "PC_WORKER_HTTP_ADDRESS": self._addresses["http"],
             "PC_WORKER_FLOWER_ADDRESS": self._addresses["flower"],
             "PC_WORKER_METRICS_ADDRESS": self._addresses["metrics"],
             "PROMETHEUS_MULTIPROC_DIR": str(self._settings.home / "metrics"),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pc_worker.gateway.auth import read_tokens
 from pc_worker.gateway.config import GatewayConfig, OnReady, SearchFunction
 from pc_worker.gateway.server import serve
 from pc_worker.gateway.supervision import supervised_thread
 
-__all__ = ["GatewayConfig", "OnReady", "SearchFunction", "read_tokens", "serve", "supervised_thread"]
+__all__ = ["GatewayConfig", "OnReady", "SearchFunction", "serve", "supervised_thread"]

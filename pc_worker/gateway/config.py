@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from pc_worker.access import Grant
 from pc_worker.store.search.cancel import Stop
 
 
@@ -31,7 +32,7 @@ class GatewayConfig:
         redis_url: ``redis://…``; None = no hot buffer, everything is read from PostgreSQL.
         domains: Domains that exist even before their first row.
         token: A bearer token for all domains.
-        tokens: sha256 of a token in hexadecimal → the domains it is valid for.
+        tokens: sha256 of a token in hexadecimal → its domains and roles.
         insecure: May listen beyond loopback without TLS or without credentials.
         max_streams: Concurrent calls of all clients; each takes a few MB.
         streams_per_token: Concurrent calls of one token.
@@ -56,7 +57,7 @@ class GatewayConfig:
     redis_url: str | None = field(default=None, repr=False)
     domains: frozenset[str] = frozenset()
     token: str | None = field(default=None, repr=False)
-    tokens: Mapping[str, frozenset[str]] = field(default_factory=dict, repr=False)
+    tokens: Mapping[str, Grant] = field(default_factory=dict, repr=False)
     tls_cert: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None

@@ -12,10 +12,11 @@ import grpc
 import grpc.aio
 import structlog
 
+from pc_worker.access.exposure import check_exposure
 from pc_worker.errors import InvalidRequest, Unavailable
 from pc_worker.gateway.auth import Access
 from pc_worker.gateway.config import GatewayConfig
-from pc_worker.settings import is_loopback, split_address
+from pc_worker.settings import split_address
 
 log = structlog.get_logger()
 
@@ -62,21 +63,9 @@ def open_addresses(server: grpc.aio.Server, config: GatewayConfig, access: Acces
     """
     credentials = _credentials(config)
     for address in config.addresses:
-        _check_exposure(address, config, access)
+        known = access.required or config.tls_client_ca is not None
+        check_exposure("gateway", address, tls=config.tls_cert is not None, known=known, insecure=config.insecure)
     return tuple(_open(server, address, credentials) for address in config.addresses)
-
-
-def _check_exposure(address: str, config: GatewayConfig, access: Access) -> None:
-    known = access.required or config.tls_client_ca is not None
-    if is_loopback(address) or (config.tls_cert is not None and known):
-        return
-    if not config.insecure:
-        raise InvalidRequest(
-            f"the gateway may not listen on {address} without TLS and tokens or client certificates: set"
-            " PC_WORKER_TLS_CERT, PC_WORKER_TLS_KEY and PC_WORKER_TOKEN or PC_WORKER_TLS_CLIENT_CA,"
-            " or PC_WORKER_INSECURE=1 on a safe network"
-        )
-    log.warning("gateway_insecure", address=address, tls=config.tls_cert is not None, credentials=known)
 
 
 def _open(server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> str:

@@ -10,10 +10,11 @@ from typing import Any
 
 import structlog
 
+from pc_worker.access import read_tokens
 from pc_worker.domains import domain_names
 from pc_worker.encoding import Encoder
 from pc_worker.errors import PcWorkerError, Unavailable
-from pc_worker.gateway import GatewayConfig, SearchFunction, read_tokens, supervised_thread
+from pc_worker.gateway import GatewayConfig, SearchFunction, supervised_thread
 from pc_worker.model import Model
 from pc_worker.retry import RetryPolicy
 from pc_worker.services.search.request import SearchRequest

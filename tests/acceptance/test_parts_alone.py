@@ -38,7 +38,7 @@ def answers(url: str) -> bool:
         return False
 
 
-PARTS = ("worker", "beat", "gateway", "flower")
+PARTS = ("worker", "beat", "gateway", "http", "flower")
 #: A worker may be started by Celery's own command, too.
 CELERY = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "--concurrency=1", "--loglevel=INFO"]
 
@@ -55,7 +55,7 @@ def test_every_part_runs_alone_and_ends_with_0(tmp_path: Path, number: signal.Si
             PC_WORKER_LOG_FORMAT=log_format,
         )
         assert run_command("migrate", env=env).code == 0
-        addresses = {part: free_address() for part in ("worker", "celery", "gateway", "flower")}
+        addresses = {part: free_address() for part in ("worker", "celery", "gateway", "http", "flower")}
         parts = {}
         for part in (*PARTS, "celery"):
             own = {**env, "PC_WORKER_METRICS_ADDRESS": addresses.get(part, "127.0.0.1:0")}
@@ -64,7 +64,7 @@ def test_every_part_runs_alone_and_ends_with_0(tmp_path: Path, number: signal.Si
             with (tmp_path / f"{part}.log").open("wb") as log:
                 argv = CELERY if part == "celery" else [sys.executable, "-m", "pc_worker", part]
                 parts[part] = subprocess.Popen(argv, env=own, stdout=log, stderr=log)
-        for part in ("worker", "celery", "gateway"):
+        for part in ("worker", "celery", "gateway", "http"):
             url = f"http://{addresses[part]}/metrics"
             eventually(lambda url=url: answers(url), what=f"metrics of the {part}")  # type: ignore[misc]
         eventually(lambda: answers(f"http://{addresses['flower']}/healthcheck"), what="Flower")

@@ -55,7 +55,9 @@ def assert_addresses_are_published_privately(live: LiveStack) -> None:
     path = live.home / "addresses.json"
     published = json.loads(path.read_text())
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert {"gateway", "flower", "flower_auth", "metrics", "database_url", "redis_url", "pids"} <= set(published)
+    assert {"gateway", "http", "flower", "flower_auth", "metrics", "database_url", "redis_url", "pids"} <= set(
+        published
+    )
     assert all(psutil.pid_exists(pid) for pid in published["pids"].values())
 
 

@@ -35,7 +35,7 @@ from tests.support.waiting import eventually
 SETTLE_EVERY_S = 120.0
 #: A blow falls about this often while a job runs.
 EVERY_S = 3.0
-PARTS = ("worker", "beat", "gateway", "flower")
+PARTS = ("worker", "beat", "gateway", "http", "flower")
 
 
 def main(arguments: Sequence[str]) -> int:

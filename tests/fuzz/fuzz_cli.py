@@ -43,7 +43,7 @@ from tests.support.waiting import eventually
 
 CODES = {0, 1, 2, 65, 69, 130}
 #: Run until they are stopped, or for minutes: their words are parsed, and nothing more.
-ONLY_PARSED = {"up", "demo", "worker", "beat", "gateway", "flower", "bench"}
+ONLY_PARSED = {"up", "demo", "worker", "beat", "gateway", "http", "flower", "bench"}
 #: Waits for work that no worker does here.
 NEVER = {"--wait"}
 #: Acts on a terminal: C0 without the line's end, DEL, C1, and what turns text round.

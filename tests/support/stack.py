@@ -32,6 +32,7 @@ def environment(home: Path, **settings: str) -> dict[str, str]:
     ours = {
         "PC_WORKER_HOME": str(home),
         "PC_WORKER_GATEWAY_ADDRESS": "127.0.0.1:0",
+        "PC_WORKER_HTTP_ADDRESS": "127.0.0.1:0",
         "PC_WORKER_FLOWER_ADDRESS": "127.0.0.1:0",
         "PC_WORKER_METRICS_ADDRESS": "127.0.0.1:0",
         **settings,

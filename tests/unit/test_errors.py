@@ -14,8 +14,8 @@ import pytest
 import pc_worker
 from pc_worker import errors
 
-#: `│   ├── NotFound   it names …   2   NOT_FOUND`
-DRAWN = re.compile(r"^    ([│├└─ ]+) (\w+) .* (\d+)   (\S.*)$", re.MULTILINE)
+#: `│   ├── NotFound   it names …   2   404   NOT_FOUND`
+DRAWN = re.compile(r"^    ([│├└─ ]+) (\w+) .* (\d+)   (\d+)   (\S.*)$", re.MULTILINE)
 
 
 def all_errors() -> list[type[errors.PcWorkerError]]:
@@ -26,25 +26,25 @@ def all_errors() -> list[type[errors.PcWorkerError]]:
     return found
 
 
-def drawn() -> dict[str, tuple[str, int, str]]:
+def drawn() -> dict[str, tuple[str, int, int, str]]:
     """Return every class in the drawing with its base, exit code and gRPC status."""
     bases, found = ["PcWorkerError"], {}
-    for branch, name, code, status in DRAWN.findall(errors.__doc__ or ""):
+    for branch, name, code, http, status in DRAWN.findall(errors.__doc__ or ""):
         depth = (len(branch) + 1) // 4
         bases[depth:] = [name]
-        found[name] = (bases[depth - 1], int(code), status.strip())
+        found[name] = (bases[depth - 1], int(code), int(http), status.strip())
     return found
 
 
 def test_the_drawing_is_the_tree() -> None:
     tree = {
-        kind.__name__: (kind.__mro__[1].__name__, kind.exit_code, kind.grpc_status)
+        kind.__name__: (kind.__mro__[1].__name__, kind.exit_code, kind.http_status, kind.grpc_status)
         for kind in all_errors()
         if kind is not errors.PcWorkerError
     }
     denied = drawn()["Denied"]
 
-    assert drawn() | {"Denied": (*denied[:2], "INTERNAL")} == tree
+    assert drawn() | {"Denied": (*denied[:3], "INTERNAL")} == tree
 
 
 def test_every_error_that_leaves_a_module_is_in_the_tree() -> None:

@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection
 from statistics import median
 from typing import Any
 
+from pc_worker.access import Grant
 from pc_worker.bench.gateway.calls import streamed_s
 from pc_worker.bench.gateway.compare import bench_servers, fill_domain
 from pc_worker.bench.gateway.crowd import memory_mib, settle
@@ -83,7 +84,9 @@ def _mean(call: Callable[[], float]) -> float:
 
 
 def _config(servers: EmbeddedServers) -> GatewayConfig:
-    tokens = {hashlib.sha256(name.encode()).hexdigest(): frozenset({DOMAIN}) for name in ("greedy", "modest")}
+    tokens = {
+        hashlib.sha256(name.encode()).hexdigest(): Grant(None, frozenset({DOMAIN})) for name in ("greedy", "modest")
+    }
     return GatewayConfig(
         addresses=("127.0.0.1:0",),
         database_url=servers.database_url,

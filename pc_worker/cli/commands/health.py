@@ -1,9 +1,11 @@
-"""``health``: ask the gateway whether it serves, as a container's health check and ``up`` do, also behind TLS."""
+"""``health``: ask the gateway or the HTTP part whether it serves, also behind TLS."""
 
 from __future__ import annotations
 
 import os
 import ssl
+import urllib.error
+import urllib.request
 from typing import Any
 
 import click
@@ -48,6 +50,25 @@ def gateway_serves(address: str, settings: Settings) -> bool:
     except OSError:
         return False
     return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def http_serves(address: str, settings: Settings) -> bool:
+    """Return whether the HTTP part answers; behind client certificates, whether it answers the handshake."""
+    host, port = split_address(address)
+    host = HERE.get(host, host)
+    scheme = "http" if settings.tls_cert is None else "https"
+    url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/healthz"
+    anyone = ssl._create_unverified_context()  # noqa: S323 - we ask ourselves; the certificate is for the clients' name
+    if settings.tls_client_ca is not None and settings.tls_cert is not None and settings.tls_key is not None:
+        anyone.load_cert_chain(settings.tls_cert, settings.tls_key)
+    try:
+        with urllib.request.urlopen(url, timeout=ANSWER_S, context=anyone) as response:  # noqa: S310 - an address of ours
+            return bool(response.status == 200)
+    except (ssl.SSLError, urllib.error.URLError) as exc:
+        reason = getattr(exc, "reason", exc)
+        return settings.tls_client_ca is not None and isinstance(reason, ssl.SSLError)
+    except OSError:
+        return False
 
 
 def _channel(address: str, settings: Settings) -> Any:

@@ -26,6 +26,7 @@ class Addresses:
     """The addresses in use by a running stack, HOST:PORT each."""
 
     gateway: str
+    http: str
     flower: str
     #: user:password of Flower.
     flower_auth: str = field(repr=False)

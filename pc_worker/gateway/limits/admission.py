@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import grpc
 import grpc.aio
 
+from pc_worker.access import EVERYTHING, Grant
 from pc_worker.errors import DeadlineExceeded, InvalidRequest
-from pc_worker.gateway.auth import EVERYTHING, Access, Grant
+from pc_worker.gateway.auth import Access
 from pc_worker.gateway.limits.quota import Caller, Quota, host_of
 from pc_worker.gateway.status import call_edge
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from pc_worker.access import Grant
 from pc_worker.bench.gateway.greedy_client import Greed, GreedyClient
 from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
@@ -43,7 +44,9 @@ async def test_a_client_without_limits_gets_its_quota_and_another_everything_it_
     log = neighbours.log("law")
     for start in range(0, 900, 300):
         log.write(range(start, start + 300))
-    tokens = {hashlib.sha256(name.encode()).hexdigest(): frozenset({"law"}) for name in ("greedy", "modest")}
+    tokens = {
+        hashlib.sha256(name.encode()).hexdigest(): Grant(None, frozenset({"law"})) for name in ("greedy", "modest")
+    }
     config = config_for(neighbours, tokens=tokens, max_streams=20, streams_per_token=12, streams_per_host=20)
     greed = Greed(idle=30, silent=300, searches=4)
     async with running_gateway(config, search=RealSearch(neighbours.database_url)) as address:

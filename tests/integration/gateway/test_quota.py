@@ -16,6 +16,7 @@ import pytest
 from grpc_health.v1 import health_pb2
 from prometheus_client import REGISTRY, generate_latest
 
+from pc_worker.access import Grant
 from pc_worker.gateway import GatewayConfig
 from pc_worker.store.db.connection import Database
 from pc_worker.store.search.cancel import Stop
@@ -33,7 +34,9 @@ EVERY_CALL += [f"{HEALTH}/Check", f"{HEALTH}/Watch", REFLECTION]
 
 
 def two_tokens(neighbours: Neighbours, **changes: Any) -> GatewayConfig:
-    tokens = {hashlib.sha256(name.encode()).hexdigest(): frozenset({"law"}) for name in ("greedy", "modest")}
+    tokens = {
+        hashlib.sha256(name.encode()).hexdigest(): Grant(None, frozenset({"law"})) for name in ("greedy", "modest")
+    }
     return config_for(neighbours, tokens=tokens, **changes)
 
 

@@ -17,6 +17,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from pc_worker.access import Grant
 from pc_worker.errors import InvalidRequest, NotFound, Unavailable
 from pc_worker.store.search.cancel import Stop
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
@@ -28,7 +29,7 @@ from tests.support.certificates import make_certificates
 
 WIDE = 30_000
 SERVING = health_pb2.HealthCheckResponse.SERVING
-TOKENS = {hashlib.sha256(b"narrow").hexdigest(): frozenset({"recruit"})}
+TOKENS = {hashlib.sha256(b"narrow").hexdigest(): Grant(None, frozenset({"recruit"}))}
 BEARER = [("authorization", "Bearer narrow")]
 
 

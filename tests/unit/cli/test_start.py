@@ -13,14 +13,20 @@ import pytest
 from pc_worker.cli import COMMANDS, cli
 
 HEAVY = {
+    "anthropic",
+    "fastapi",
     "grpc",
+    "mcp",
     "onnxruntime",
+    "openai",
     "pandas",
     "pyarrow",
+    "pydantic_ai",
     "sentence_transformers",
     "tokenizers",
     "torch",
     "transformers",
+    "uvicorn",
 }
 #: What only asks the ledger does without these, too.
 LEDGER = HEAVY | {"celery", "numpy", "prometheus_client", "redis", "structlog", "pc_worker.reader"}

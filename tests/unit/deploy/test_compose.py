@@ -118,7 +118,7 @@ def test_no_part_of_ours_runs_as_root_or_with_capabilities(compose: dict[str, An
 def test_only_what_people_call_is_reachable_and_only_from_this_machine(compose: dict[str, Any]) -> None:
     open_to_people = {name for name, service in compose["services"].items() if "ports" in service}
 
-    assert open_to_people == {"gateway", "flower", "grafana"}
+    assert open_to_people == {"gateway", "http", "flower", "grafana"}
     assert compose["networks"]["inside"]["internal"] is True
     for name, service in compose["services"].items():
         calls_out = name == "alertmanager"  # the receiver of alerts

@@ -15,6 +15,7 @@ from prometheus_client import REGISTRY
 # Importing the modules registers their metrics.
 import pc_worker.gateway.metrics
 import pc_worker.hot_buffer.metrics
+import pc_worker.http.metrics
 import pc_worker.metrics.line
 import pc_worker.push.metrics  # noqa: F401
 from pc_worker.metrics.multiprocess import Counter, Gauge, Histogram

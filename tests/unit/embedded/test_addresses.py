@@ -15,6 +15,7 @@ from pc_worker.embedded import Addresses, read_addresses, remove_addresses, writ
 
 ADDRESSES = Addresses(
     gateway="127.0.0.1:50051",
+    http="127.0.0.1:8080",
     flower="127.0.0.1:5555",
     flower_auth="user:secret",
     metrics="127.0.0.1:9464",

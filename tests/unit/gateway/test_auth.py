@@ -1,19 +1,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from pathlib import Path
 
 import pytest
 
-from pc_worker.errors import InvalidRequest, PermissionDenied, Unauthenticated
-from pc_worker.gateway.auth import Access, read_tokens
+from pc_worker.access import Grant
+from pc_worker.errors import PermissionDenied, Unauthenticated
+from pc_worker.gateway.auth import Access
 
 DIGEST = hashlib.sha256(b"narrow").hexdigest()
 
 
 def _access() -> Access:
-    return Access(token="wide", tokens={DIGEST: frozenset({"recruit"})})
+    return Access(token="wide", tokens={DIGEST: Grant(None, frozenset({"recruit"}))})
 
 
 def _metadata(value: str) -> list[tuple[str, str | bytes]]:
@@ -53,22 +52,8 @@ def test_no_metadata_is_no_token() -> None:
         _access().grant(None)
 
 
-def test_a_tokens_file_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "tokens.json"
-    path.write_text(json.dumps({DIGEST.upper(): ["recruit", "law"]}))
+def test_a_token_without_the_role_read_opens_no_call() -> None:
+    access = Access(token=None, tokens={DIGEST: Grant(None, frozenset({"recruit"}), frozenset({"write"}))})
 
-    assert read_tokens(path) == {DIGEST: frozenset({"recruit", "law"})}
-
-
-@pytest.mark.parametrize("content", ["{", "[]", '{"abc": ["recruit"]}', json.dumps({DIGEST: "recruit"})])
-def test_an_invalid_tokens_file_is_rejected_by_name(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "tokens.json"
-    path.write_text(content)
-
-    with pytest.raises(InvalidRequest, match=r"PC_WORKER_TOKENS_FILE.*tokens\.json"):
-        read_tokens(path)
-
-
-def test_a_missing_tokens_file_is_rejected(tmp_path: Path) -> None:
-    with pytest.raises(InvalidRequest, match="No such file"):
-        read_tokens(tmp_path / "none.json")
+    with pytest.raises(PermissionDenied, match="'read'"):
+        access.grant(_metadata("Bearer narrow"))

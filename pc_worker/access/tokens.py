@@ -1,0 +1,95 @@
+"""The configured bearer tokens: one for all domains, and a file of tokens with their domains and roles."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+from pc_worker.access.grant import ALL_ROLES, Grant
+from pc_worker.errors import InvalidRequest
+
+SHA256 = re.compile(r"[0-9a-f]{64}")
+KEYS = {"name", "domains", "roles"}
+
+
+class TokenTable:
+    """The configured tokens.
+
+    Args:
+        token: A token for all domains, with all roles.
+        tokens: sha256 of a token in hexadecimal → its grant.
+    """
+
+    def __init__(self, *, token: str | None, tokens: Mapping[str, Grant]) -> None:
+        self._grants = {bytes.fromhex(digest): replace(grant, token=digest) for digest, grant in tokens.items()}
+        if token is not None:
+            digest = digest_of(token)
+            self._grants[digest] = Grant(digest.hex(), None)
+
+    def __bool__(self) -> bool:
+        return bool(self._grants)
+
+    def find(self, token: str) -> Grant | None:
+        """Return the grant of a token; None if it is not a configured one."""
+        digest = digest_of(token)
+        # Every token is compared, each in constant time: the duration reveals nothing about a guess.
+        found = [grant for known, grant in self._grants.items() if hmac.compare_digest(known, digest)]
+        return found[0] if found else None
+
+
+def digest_of(token: str) -> bytes:
+    """Return the sha256 of a token."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def read_tokens(path: Path) -> dict[str, Grant]:
+    """Read a tokens file: a JSON object, sha256 of a token in hexadecimal → its grant.
+
+    A grant is a list of domains, with all roles, or an object ``{"name", "domains", "roles"}``, whose name is optional.
+
+    Raises:
+        InvalidRequest: If the file cannot be read or has another form.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as exc:
+        raise InvalidRequest(f"PC_WORKER_TOKENS_FILE: cannot read {path}: {exc}") from exc
+    if not isinstance(content, dict):
+        _refuse(path, "it is not an object of sha256 → domains and roles")
+    return {_checked_digest(path, digest): _checked_grant(path, digest, value) for digest, value in content.items()}
+
+
+def _checked_digest(path: Path, digest: str) -> str:
+    if not SHA256.fullmatch(digest.lower()):
+        _refuse(path, f"{digest[:12]!r}… is not a sha256 in hexadecimal")
+    return digest.lower()
+
+
+def _checked_grant(path: Path, digest: str, value: object) -> Grant:
+    if isinstance(value, list):
+        value = {"domains": value, "roles": sorted(ALL_ROLES)}
+    if not isinstance(value, dict) or not {"domains", "roles"} <= value.keys() <= KEYS:
+        _refuse(path, f'{value!r} is neither a list of domains nor an object of "name", "domains" and "roles"')
+    name, roles = value.get("name"), _texts(path, value["roles"], "a list of roles")
+    if name is not None and not isinstance(name, str):
+        _refuse(path, f"the name {name!r} is not a text")
+    known = frozenset(role for role in ALL_ROLES if role in roles)
+    if known != roles:
+        _refuse(path, f"there is no role {min(roles - known)!r}: roles are {', '.join(sorted(ALL_ROLES))}")
+    return Grant(digest.lower(), _texts(path, value["domains"], "a list of domains"), known, name)
+
+
+def _texts(path: Path, value: object, what: str) -> frozenset[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        _refuse(path, f"{value!r} is not {what}")
+    return frozenset(value)
+
+
+def _refuse(path: Path, reason: str) -> NoReturn:
+    raise InvalidRequest(f"PC_WORKER_TOKENS_FILE: {path}: {reason}")

@@ -1,0 +1,43 @@
+"""Who makes a request: the bearer token in its header, and what it allows."""
+
+from __future__ import annotations
+
+from pc_worker.access import EVERYTHING, Grant, TokenTable
+from pc_worker.errors import Unauthenticated
+
+SCHEME = "bearer "
+
+
+class Authenticator:
+    """Finds what a request's token allows; without configured tokens, every request may do everything."""
+
+    def __init__(self, tokens: TokenTable) -> None:
+        self._tokens = tokens
+
+    @property
+    def required(self) -> bool:
+        """Whether requests need a token."""
+        return bool(self._tokens)
+
+    async def grant(self, authorization: str | None) -> Grant:
+        """Return what the header ``Authorization`` allows.
+
+        Raises:
+            Unauthenticated: If a token is required and the header has no valid one.
+        """
+        if not self.required:
+            return EVERYTHING
+        if authorization is None or not authorization.lower().startswith(SCHEME):
+            raise Unauthenticated("a token is needed: send the header `Authorization: Bearer TOKEN`")
+        return await self.grant_of_token(authorization[len(SCHEME) :].strip())
+
+    async def grant_of_token(self, token: str) -> Grant:
+        """Return what a token allows.
+
+        Raises:
+            Unauthenticated: If it is not a valid one.
+        """
+        grant = self._tokens.find(token)
+        if grant is None:
+            raise Unauthenticated("this token is not known: send the header `Authorization: Bearer TOKEN`")
+        return grant

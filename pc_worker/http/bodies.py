@@ -1,0 +1,97 @@
+"""JSON bodies: read with bounds, so that no document of a few bytes costs much more than its bytes."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn
+
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+
+#: A longer integer fits no field, and takes time with the square of its length.
+MOST_DIGITS = 400
+#: What can be neither stored nor sent: NUL, and half of a pair of surrogates.
+UNSTORABLE: tuple[bytes, ...] = (b"\\u0000", b"\\ud", b"\\uD")
+
+
+class BoundedJson(Request):
+    """A request whose JSON is read within bounds."""
+
+    async def json(self) -> Any:
+        """Return the body's document.
+
+        Raises:
+            json.JSONDecodeError: If it is none, too deep, or has a text or a number that nothing can hold.
+        """
+        if not hasattr(self, "_json"):
+            self._json = read_json(await self.body())
+        return self._json
+
+
+class BoundedRoute(APIRoute):
+    """A route whose JSON bodies are read within bounds."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler, which reads the body with ``BoundedJson``."""
+        handler = super().get_route_handler()
+
+        async def bounded(request: Request) -> Response:
+            return await handler(BoundedJson(request.scope, request.receive))
+
+        return bounded
+
+
+def api_router(*, prefix: str = "", tag: str) -> APIRouter:
+    """Return a router for routes of the API; every router of this package is made here."""
+    return APIRouter(prefix=prefix, tags=[tag], route_class=BoundedRoute)
+
+
+def read_json(body: bytes) -> Any:
+    """Return the document in ``body``.
+
+    Raises:
+        json.JSONDecodeError: If it is none, too deep, or has a text or a number that nothing can hold.
+    """
+    try:
+        text = body.decode("utf-8")
+        document = json.loads(text, parse_int=_integer, parse_float=_number, parse_constant=_not_json)
+        if any(escape in body for escape in UNSTORABLE):
+            _check_texts(document)
+    except json.JSONDecodeError:
+        raise
+    except (ValueError, RecursionError) as exc:
+        raise json.JSONDecodeError(str(exc)[:80], "", 0) from exc
+    return document
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise ValueError("an integer is too long")
+    return int(digits)
+
+
+def _number(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError("a number is too large")
+    return number
+
+
+def _not_json(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _check_texts(document: Any) -> None:
+    open_parts = [document]
+    while open_parts:
+        part = open_parts.pop()
+        if isinstance(part, str):
+            part.encode()  # a lone surrogate is a UnicodeEncodeError, which is a ValueError
+            if "\0" in part:
+                raise ValueError("a text has the character NUL")
+        elif isinstance(part, dict):
+            open_parts += [*part.keys(), *part.values()]
+        elif isinstance(part, list):
+            open_parts += part

@@ -1,0 +1,80 @@
+"""The role that each route needs, and what its caller may see.
+
+A route states its role by the type of a parameter: ``caller: Reader``, ``Writer`` or ``Admin``. A domain in the path or
+in the query, under the name ``domain``, is checked with it; for one in the body the route calls ``caller.check``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from pc_worker.access import Grant, Role
+from pc_worker.errors import NotFound
+from pc_worker.http.context import context_of
+
+BEARER = HTTPBearer(auto_error=False, description="A token of `PC_WORKER_TOKEN` or `PC_WORKER_TOKENS_FILE`, or a JWT.")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpCaller:
+    """Who makes a request: what it may do, and the address it comes from."""
+
+    grant: Grant
+    host: str
+
+    @property
+    def key(self) -> str:
+        """What identifies the caller: its token, or its address without one."""
+        return f"address {self.host}" if self.grant.token is None else f"token {self.grant.token}"
+
+    @property
+    def domains(self) -> frozenset[str] | None:
+        """The domains that the caller may know; None = all."""
+        return self.grant.domains
+
+    def allows(self, domain: str) -> bool:
+        """Return whether the caller may know ``domain``."""
+        return self.grant.allows(domain)
+
+    def check(self, domain: str) -> None:
+        """Check that the caller may know ``domain``.
+
+        Raises:
+            NotFound: If not. A domain of others gets the answer of one that does not exist.
+        """
+        if not self.grant.allows(domain):
+            raise NotFound(f"there is no domain {domain[:80]!r} for this token")
+
+
+class Needs:
+    """A dependency: authenticates the caller of a route, and checks its role and the domain it names."""
+
+    def __init__(self, role: Role) -> None:
+        self.role: Role = role
+
+    async def __call__(
+        self, request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
+    ) -> HttpCaller:
+        """Return the caller.
+
+        Raises:
+            Unauthenticated: Without a valid token.
+            PermissionDenied: If the token does not have the role.
+            NotFound: If it is not for the domain in the path or the query.
+        """
+        grant = await context_of(request).authenticator.grant(request.headers.get("authorization"))
+        caller = HttpCaller(grant, request.client.host if request.client else "")
+        grant.check_role(self.role)
+        for domain in (request.path_params.get("domain"), *request.query_params.getlist("domain")):
+            if domain is not None:
+                caller.check(domain)
+        return caller
+
+
+Reader = Annotated[HttpCaller, Depends(Needs("read"))]
+Writer = Annotated[HttpCaller, Depends(Needs("write"))]
+Admin = Annotated[HttpCaller, Depends(Needs("admin"))]

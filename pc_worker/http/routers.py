@@ -1,0 +1,22 @@
+"""The routes of the HTTP part: one line for each router, and for each thing that lives as long as the application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import APIRouter, FastAPI
+
+from pc_worker.http.routes import documentation, health
+
+#: In the order of the document.
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router,
+    documentation.router,
+)
+
+#: Entered when the application starts and left when it stops, such as the sessions of a protocol.
+RESOURCES: tuple[Callable[[FastAPI], AbstractAsyncContextManager[None]], ...] = ()
+
+#: Routes that need no token: they show nothing of any domain.
+PUBLIC = frozenset(("/healthz", "/readyz", "/openapi.json", "/docs"))

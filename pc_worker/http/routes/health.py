@@ -1,0 +1,88 @@
+"""`/healthz` and `/readyz`: whether the process lives, and whether it can serve."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+import redis.asyncio
+import structlog
+from fastapi import Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from redis.exceptions import RedisError
+
+from pc_worker.errors import PcWorkerError
+from pc_worker.http.bodies import api_router
+from pc_worker.http.context import AppContext, Context
+from pc_worker.http.problems import AWAY_S, make_problem, problem_response
+from pc_worker.store.log.read import Delivery
+
+log = structlog.get_logger(__name__)
+router = api_router(tag="health")
+
+#: A server that takes longer is not one to send requests to.
+CHECK_S = 3.0
+
+
+class Alive(BaseModel):
+    """The process lives."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Ready(BaseModel):
+    """What requests need, each able."""
+
+    status: Literal["ready"] = "ready"
+    checks: dict[str, Literal["ok"]]
+
+
+@router.get("/healthz", summary="Tell whether the process lives")
+async def healthz() -> Alive:
+    """Answer as long as the process lives, whether or not other servers answer."""
+    return Alive()
+
+
+@router.get("/readyz", response_model=Ready, summary="Tell whether requests can be served")
+async def readyz(context: Context) -> Response:
+    """Answer 200 if everything that requests need is able, else 503 with the names of what is not."""
+    found = await checks(context)
+    wrong = {name: reason for name, reason in found.items() if reason is not None}
+    if not wrong:
+        return JSONResponse({"status": "ready", "checks": dict.fromkeys(found, "ok")})
+    log.warning("not_ready", **wrong)
+    shown = {name: reason or "ok" for name, reason in found.items()}
+    problem = make_problem(503, "not_ready", f"not able to serve: {', '.join(wrong)}", checks=shown)
+    return problem_response(problem, {"Retry-After": str(AWAY_S)})
+
+
+async def checks(context: AppContext) -> dict[str, str | None]:
+    """Return what requests need, each with the reason why it is not able; None if it is."""
+    database, queue = await asyncio.gather(
+        _reason(lambda: _ask_database(context.delivery), "PostgreSQL does not answer"),
+        _reason(lambda: _ask_redis(context.redis), "Redis does not answer"),
+    )
+    stopping = "this server is stopping" if context.stopping.is_set() else None
+    return {"database": database, "redis": queue, "server": stopping}
+
+
+async def _reason(ask: Callable[[], Awaitable[str | None]], away: str) -> str | None:
+    try:
+        async with asyncio.timeout(CHECK_S):
+            return await ask()
+    except (PcWorkerError, RedisError, OSError) as exc:  # TimeoutError is an OSError; the reason may name a host
+        log.debug("not_able", reason=str(exc))
+        return away
+
+
+async def _ask_database(delivery: Delivery) -> str | None:
+    async with delivery.connection() as connection:
+        found = await connection.fetchval("SELECT to_regclass('domains') IS NOT NULL")
+    return None if found else "the tables do not exist: run `migrate`"
+
+
+async def _ask_redis(client: redis.asyncio.Redis) -> str | None:
+    await client.ping()
+    return None

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from pc_worker.access import ALL_ROLES, Grant, TokenTable, read_tokens
+from pc_worker.errors import InvalidRequest, PermissionDenied
+
+DIGEST = hashlib.sha256(b"narrow").hexdigest()
+OBJECT = {"name": "Reports", "domains": ["recruit"], "roles": ["read", "write"]}
+
+
+def tokens_file(tmp_path: Path, content: object) -> Path:
+    path = tmp_path / "tokens.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def test_a_list_of_domains_has_all_roles(tmp_path: Path) -> None:
+    path = tokens_file(tmp_path, {DIGEST.upper(): ["recruit", "law"]})
+
+    assert read_tokens(path) == {DIGEST: Grant(DIGEST, frozenset({"recruit", "law"}), ALL_ROLES)}
+
+
+def test_an_object_has_its_roles_and_its_name(tmp_path: Path) -> None:
+    path = tokens_file(tmp_path, {DIGEST: OBJECT})
+
+    assert read_tokens(path) == {
+        DIGEST: Grant(DIGEST, frozenset({"recruit"}), frozenset({"read", "write"}), "Reports"),
+    }
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[" * 100_000,
+        [],
+        {"abc": ["recruit"]},
+        {DIGEST: "recruit"},
+        {DIGEST: [1]},
+        {DIGEST: {"domains": ["recruit"]}},
+        {DIGEST: {"roles": ["read"]}},
+        {DIGEST: OBJECT | {"roles": ["owner"]}},
+        {DIGEST: OBJECT | {"roles": "read"}},
+        {DIGEST: OBJECT | {"domains": None}},
+        {DIGEST: OBJECT | {"name": 3}},
+        {DIGEST: OBJECT | {"until": "2030-01-01"}},
+    ],
+)
+def test_an_invalid_tokens_file_is_rejected_by_name(tmp_path: Path, content: object) -> None:
+    with pytest.raises(InvalidRequest, match=r"PC_WORKER_TOKENS_FILE.*tokens\.json"):
+        read_tokens(tokens_file(tmp_path, content))
+
+
+def test_a_missing_tokens_file_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="No such file"):
+        read_tokens(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(("role", "allowed"), [("read", True), ("write", False), ("admin", False)])
+def test_no_role_includes_another_one(role: str, allowed: bool) -> None:
+    grant = Grant(None, None, frozenset({"read"}))
+    if allowed:
+        grant.check_role(role)  # type: ignore[arg-type]
+        return
+    with pytest.raises(PermissionDenied, match=role):
+        grant.check_role(role)  # type: ignore[arg-type]
+
+
+def test_a_table_finds_the_grant_of_a_token() -> None:
+    narrow = Grant(None, frozenset({"recruit"}), frozenset({"read"}), "Reports")
+    table = TokenTable(token="wide", tokens={DIGEST: narrow})
+
+    wide, found = table.find("wide"), table.find("narrow")
+
+    assert table
+    assert wide is not None
+    assert wide.domains is None
+    assert found == Grant(DIGEST, narrow.domains, narrow.roles, narrow.name)
+    assert table.find("other") is None
+    assert table.find("\ud800") is None
+    assert not TokenTable(token=None, tokens={})

@@ -1,0 +1,51 @@
+"""What holds for every route, also for those that are added later."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from pc_worker.http.app import create_app
+from pc_worker.http.context import AppContext
+from pc_worker.http.roles import Needs
+from pc_worker.http.routers import PUBLIC, ROUTERS
+
+ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+
+
+@pytest.fixture(scope="module")
+def app() -> FastAPI:
+    return create_app(cast(AppContext, None))
+
+
+def roles_of(dependant: Dependant) -> set[str]:
+    """Return the roles that a route states, however deep."""
+    found = {dependant.call.role} if isinstance(dependant.call, Needs) else set()
+    return found.union(*map(roles_of, dependant.dependencies))
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{min(route.methods)} {route.path}")
+def test_every_route_states_one_role_or_is_public(route: APIRoute) -> None:
+    assert len(roles_of(route.dependant)) == (0 if route.path in PUBLIC else 1)
+
+
+def test_the_document_is_openapi_3_1_and_every_call_may_end_with_a_problem(app: FastAPI) -> None:
+    document = app.openapi()
+    calls = [call for path in document["paths"].values() for call in path.values()]
+
+    assert document["openapi"].startswith("3.1")
+    assert len(calls) >= 2
+    for call in calls:
+        assert "422" not in call["responses"]
+        assert list(call["responses"]["default"]["content"]) == ["application/problem+json"]
+
+
+def test_every_call_is_described_and_has_an_id_of_its_own(app: FastAPI) -> None:
+    calls: list[dict[str, Any]] = [call for path in app.openapi()["paths"].values() for call in path.values()]
+
+    assert all(call["summary"] and call["description"] for call in calls)
+    assert len({call["operationId"] for call in calls}) == len(calls)
