@@ -15,6 +15,7 @@
     │   ├── TooLarge            it is over a limit of bytes or of disk       2   413   INVALID_ARGUMENT
     │   ├── UnsupportedMedia    its content is of no kind that is read       2   415   INVALID_ARGUMENT
     │   └── NotServable         what it needs is not set up here             2   422   FAILED_PRECONDITION
+    │       ├── BudgetExhausted the job has spent what it may spend          2   422   FAILED_PRECONDITION
     │       └── NoQueryModel    the domain has no model for queries          2   422   FAILED_PRECONDITION
     ├── SourceRejected          the source is wrong and stays wrong         65   422   INVALID_ARGUMENT
     │   ├── SchemaMismatch      it lacks a column that the domain needs     65   422   INVALID_ARGUMENT
@@ -23,6 +24,7 @@
     │   ├── ReadOnlyServer      it answers but accepts no writes            69   503   UNAVAILABLE
     │   ├── ServiceFailed       an embedded server did not start            69   503   UNAVAILABLE
     │   ├── HotBufferDamaged    Redis holds no valid entry at our keys      69   503   UNAVAILABLE
+    │   ├── EngineMisbehaved    an engine gives wrong replies               69   503   UNAVAILABLE
     │   ├── BatchServerTimeout  a batch server accepted a call only         69   503   UNAVAILABLE
     │   └── SearchCancelled     the caller has gone, or time is up          69   503   UNAVAILABLE
     ├── Conflict                the state changed meanwhile: do it again     1   409   ABORTED
@@ -158,6 +160,10 @@ class NotServable(InvalidRequest):
     grpc_status = "FAILED_PRECONDITION"
 
 
+class BudgetExhausted(NotServable):
+    """The job's next embeddings would cost more than its budget; it can be resumed with a larger one."""
+
+
 class NoQueryModel(NotServable):
     """The domain's vectors come from its source, made by a model that is not configured here."""
 
@@ -203,6 +209,10 @@ class ServiceFailed(Unavailable):
 
 class HotBufferDamaged(Unavailable):
     """Redis answers, but what it holds at a domain's keys is not a valid entry."""
+
+
+class EngineMisbehaved(Unavailable):
+    """A server of embeddings answers, but with vectors that cannot be used; work that it is needed for may fail."""
 
 
 class BatchServerTimeout(Unavailable):

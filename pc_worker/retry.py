@@ -8,8 +8,8 @@ from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
 
-#: The errors to retry after, or a function that decides.
-RetryOn: TypeAlias = type[Exception] | Callable[[Exception], bool]
+#: The errors to retry after, or a function that decides; it may return the pause in seconds.
+RetryOn: TypeAlias = type[Exception] | Callable[[Exception], bool | float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
