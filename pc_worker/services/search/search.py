@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from math import inf
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -14,12 +13,14 @@ from pc_worker.errors import ContractBroken, NoQueryModel, NotFound, PcWorkerErr
 from pc_worker.metrics import line as metrics
 from pc_worker.model import Model, read_uuid
 from pc_worker.services.search.explain import explanation
+from pc_worker.services.search.ranking import RankedQuery, rank
 from pc_worker.services.search.reply import Passage, Reranking, SearchHit, SearchResult
 from pc_worker.services.search.request import Mode, SearchRequest, Weights
 from pc_worker.store.db.connection import Cursor, Database
-from pc_worker.store.search.bm25 import QueryTerms, matching, weigh
-from pc_worker.store.search.fusion import CandidateLists, RankedRow, ranked
-from pc_worker.store.search.nearest import nearest, vector_of_row, vector_text
+from pc_worker.store.search.bm25 import QueryTerms, weigh
+from pc_worker.store.search.fusion import ListWeights
+from pc_worker.store.search.hits import RankedRow, read_hits
+from pc_worker.store.search.nearest import vector_of_row, vector_text
 from pc_worker.store.search.scope import (
     NO_ROW,
     STATEMENT_S,
@@ -37,9 +38,6 @@ if TYPE_CHECKING:  # only types: a text search loads neither numpy nor an encode
     from numpy.typing import NDArray
 
     from pc_worker.encoding import Encoder, ModelIdentity
-
-#: At least this many candidates of each list go into the fusion: more were not better on the labelled set.
-DEPTH = 20
 
 
 class RecentQueries:
@@ -143,27 +141,26 @@ def _possible(mode: Mode, request: SearchRequest, *, encodable: bool) -> Mode:
 def _hits(
     cursor: Cursor, request: SearchRequest, mode: Mode, profile: Profile, encoder: Callable[[Model], Encoder]
 ) -> list[SearchHit]:
-    wanted = request.k + request.offset
-    limit = max(DEPTH, 2 * wanted) if mode == "hybrid" else wanted
-    vector = None if mode == "text" else _vector(cursor, request, profile, encoder)
     scope = Scope(profile=profile, filter=request.where, without=_row_like(request) or NO_ROW)
-    words, near, text = NO_WORDS, None, None
-    if mode != "vector":
-        terms = query_terms(profile.domain, request.query)
-        words = weigh(cursor, profile.domain, terms, profile.collection)
-        certain = wanted if mode == "text" else 1  # lower ranks hardly change a fusion and are expensive to prove
-        text = matching(cursor, scope, words, limit=limit, wanted=wanted, certain=certain)
-    if vector is not None:
-        near = nearest(cursor, scope, vector, limit=limit, wanted=wanted)
     weights = request.weights or Weights()
-    lists = CandidateLists(near=near, text=text, near_weight=weights.vector, text_weight=weights.text)
-    rows = ranked(cursor, scope, lists, vector=vector, terms=words, k=request.k, offset=request.offset)
-    least = -inf if request.min_score is None else request.min_score
-    return [_hit(row, mode, lists if request.explain else None) for row in rows if row.score >= least]
+    query = RankedQuery(
+        vector=None if mode == "text" else _vector(cursor, request, profile, encoder),
+        terms=None if mode == "vector" else _terms(cursor, request, profile),
+        weights=ListWeights(vector=weights.vector, text=weights.text),
+    )
+    last = request.offset + request.k
+    page = rank(cursor, scope, query, last=last)[request.offset : last]
+    kept = [row for row in page if request.min_score is None or row.score >= request.min_score]
+    hits = read_hits(cursor, scope, kept, vector=query.vector, terms=query.terms or NO_WORDS)
+    return [_hit(row, mode, explain=request.explain) for row in hits]
 
 
 def _row_like(request: SearchRequest) -> UUID | None:
     return None if request.like is None else read_uuid(request.like)
+
+
+def _terms(cursor: Cursor, request: SearchRequest, profile: Profile) -> QueryTerms:
+    return weigh(cursor, profile.domain, query_terms(profile.domain, request.query), profile.collection)
 
 
 def _vector(cursor: Cursor, request: SearchRequest, profile: Profile, encoder: Callable[[Model], Encoder]) -> str:
@@ -205,16 +202,16 @@ def warm_search(database: Database, encoder: Callable[[Model], Encoder]) -> None
             RECENT.vector(encoder(model), "warm")
 
 
-def _hit(row: RankedRow, mode: Mode, lists: CandidateLists | None) -> SearchHit:
+def _hit(row: RankedRow, mode: Mode, *, explain: bool) -> SearchHit:
     passage = None
     if row.passage is not None and row.start is not None and row.end is not None:
         passage = Passage(text=row.passage, start=row.start, end=row.end)
     return SearchHit(
-        id=row.row_id,
-        score=float(row.score),
+        id=row.ranked.row_id,
+        score=row.ranked.score,
         vector_score=None if mode == "text" else row.similarity,
         text_score=None if mode == "vector" else row.text_score,
         payload=row.payload,
         passage=passage,
-        explain=None if lists is None else explanation(row, lists),
+        explain=explanation(row.ranked) if explain else None,
     )

@@ -1,83 +1,127 @@
-"""Reciprocal rank fusion of the two candidate lists, and all fields of a hit."""
+"""Fusion of the vector list and the text list: one final score for each row, from both of its scores.
+
+The final score of a fused row is its cosine similarity plus a bonus for its words, so it has the unit of a similarity:
+
+    score = similarity + TEXT_SHARE / VECTOR_SHARE · spread of the similarities / spread of the BM25 scores · BM25
+
+The spreads are the standard deviations over all rows of both lists. They differ between models, languages and queries,
+which is why no constant can replace them. A list that is searched alone keeps its own score.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import pstdev
 
-from pc_worker.store.db.connection import Cursor
-from pc_worker.store.search.bm25 import QueryTerms
-from pc_worker.store.search.scope import Candidates, Scope
+from pc_worker.store.search.scope import Candidates
 
-#: The constant of reciprocal rank fusion, as in its paper: the larger, the less the first ranks dominate.
-RRF_K = 60
+#: The parts of the two lists in the fusion, chosen with judged collections.
+VECTOR_SHARE, TEXT_SHARE = 0.6, 0.4
+#: The spread of BM25 scores is at least this part of the best one: rows that all match alike must not outweigh meaning.
+LEAST_SPREAD = 1 / 6
 
-RANKED = """
-WITH near AS (
-    SELECT row_id, score, row_number() OVER (ORDER BY score DESC, row_id) AS rank
-    FROM unnest(%(near_ids)s::uuid[], %(near_scores)s::float8[]) AS n (row_id, score)
-), words AS (
-    SELECT row_id, score, row_number() OVER (ORDER BY score DESC, row_id) AS rank
-    FROM unnest(%(text_ids)s::uuid[], %(text_scores)s::float8[]) AS t (row_id, score)
-), fused AS (
-    SELECT row_id, {fused} AS score FROM near FULL JOIN words USING (row_id)
-    ORDER BY score DESC, row_id LIMIT %(k)s OFFSET %(offset)s
-)
-SELECT r.row_id, fused.score, passage.similarity, bm25.score, r.payload, passage.start_char, passage.end_char,
-       substr(r.text, passage.start_char + 1, passage.end_char - passage.start_char)
-FROM fused JOIN rows r ON r.domain = %(domain)s AND r.row_id = fused.row_id AND {where}
-LEFT JOIN LATERAL (
-    SELECT 1 - (e.vector <=> %(vector)s::vector) AS similarity, e.start_char, e.end_char FROM embeddings e
-    WHERE e.domain = r.domain AND e.row_id = r.row_id AND e.model_id = %(model_id)s AND %(vector)s IS NOT NULL
-    ORDER BY similarity DESC, e.passage LIMIT 1) AS passage ON true
-LEFT JOIN LATERAL (
-    SELECT {bm25} AS score FROM row_terms e WHERE e.domain = r.domain AND e.row_id = r.row_id) AS bm25 ON true
-ORDER BY fused.score DESC, r.row_id
-"""
-RECIPROCAL = """%(near_weight)s * coalesce(1.0 / (%(rrf_k)s + near.rank), 0)
-              + %(text_weight)s * coalesce(1.0 / (%(rrf_k)s + words.rank), 0)"""
+#: Both scores of each row of the union: similarity (None = the row has no vector) and BM25.
+ExactScores = Mapping[str, tuple[float | None, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListWeights:
+    """How much each list counts.
+
+    Attributes:
+        vector: The caller's weight of the vector list; 1 = as measured.
+        text: The caller's weight of the text list.
+        readable: Share of the query that the model can read, 0..1; the rest of the vector list's part goes to the text.
+    """
+
+    vector: float = 1.0
+    text: float = 1.0
+    readable: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ListPlace:
+    """A row in one list: its rank from 1 (None = not in it), its exact score, and its part of the final score."""
+
+    rank: int | None
+    score: float | None
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class FusedRow:
+    """A row with its final score, and its places in the lists that were searched."""
+
+    row_id: str
+    score: float
+    vector: ListPlace | None = None
+    text: ListPlace | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateLists:
-    """The candidate lists of a search with their weights; None = the list is not used."""
+    """The lists of a search; None = the list is not used."""
 
-    near: Candidates | None = None
+    vector: Candidates | None = None
     text: Candidates | None = None
-    near_weight: float = 1.0
-    text_weight: float = 1.0
+    weights: ListWeights = field(default_factory=ListWeights)
 
     @property
-    def score_sql(self) -> str:
-        """The fused score as SQL; a single list keeps its own score."""
-        if self.near is None:
-            return "words.score"
-        return "near.score" if self.text is None else RECIPROCAL
+    def union(self) -> list[str]:
+        """The rows of both lists."""
+        lists = [found.ids for found in (self.vector, self.text) if found is not None]
+        return list(dict.fromkeys(row_id for ids in lists for row_id in ids))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RankedRow:
-    """A hit with its best passage, as a range in characters (None if the source provided the vector) and its text."""
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What one unit of similarity and one of BM25 adds to the final score of a query's rows."""
 
-    row_id: str
-    score: float
-    similarity: float | None
-    text_score: float
-    payload: dict[str, Any]
-    start: int | None
-    end: int | None
-    passage: str | None
+    vector: float
+    text: float
 
 
-def ranked(
-    cursor: Cursor, scope: Scope, lists: CandidateLists, *, vector: str | None, terms: QueryTerms, k: int, offset: int
-) -> list[RankedRow]:
-    """Return hits ``offset`` to ``offset + k`` of the fused lists, each with both of its scores."""
-    near, text = lists.near or Candidates(), lists.text or Candidates()
-    bm25, values = terms.score_sql()
-    values |= {"near_ids": near.ids, "near_scores": near.scores, "text_ids": text.ids, "text_scores": text.scores}
-    values |= {"near_weight": lists.near_weight, "text_weight": lists.text_weight, "rrf_k": RRF_K}
-    values |= {"vector": vector, "k": k, "offset": offset}
-    cursor.execute(RANKED.format(fused=lists.score_sql, bm25=bm25, where=scope.where), scope.parameters | values)
-    names = ("row_id", "score", "similarity", "text_score", "payload", "start", "end", "passage")
-    return [RankedRow(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+def scale_of(scores: ExactScores, weights: ListWeights) -> Scale:
+    """Return the scale of a fusion from the exact scores of all rows of both lists."""
+    similarities = [similarity for similarity, _ in scores.values() if similarity is not None]
+    texts = [text for _, text in scores.values()]
+    spread = max(pstdev(texts), LEAST_SPREAD * max(texts)) if texts else 0.0
+    ratio = pstdev(similarities) / spread if similarities and spread else 0.0
+    vector_part = VECTOR_SHARE * weights.readable
+    return Scale(weights.vector * vector_part / VECTOR_SHARE, weights.text * (1 - vector_part) / VECTOR_SHARE * ratio)
+
+
+def fuse(lists: CandidateLists, scores: ExactScores, scale: Scale) -> list[FusedRow]:
+    """Return the rows of both lists, best first; equal scores are ordered by row id."""
+    vector_ranks, text_ranks = _ranks(lists.vector), _ranks(lists.text)
+    rows = []
+    for row_id in lists.union:
+        similarity, text = scores[row_id]
+        vector_share, text_share = scale.vector * (similarity or 0.0), scale.text * text
+        places = (
+            ListPlace(vector_ranks.get(row_id), similarity, vector_share),
+            ListPlace(text_ranks.get(row_id), text, text_share),
+        )
+        rows.append(FusedRow(row_id, vector_share + text_share, *places))
+    return best_first(rows)
+
+
+def single(lists: CandidateLists) -> list[FusedRow]:
+    """Return the rows of the only list, with its own scores as final ones."""
+    if lists.text is None:
+        return best_first([FusedRow(*pair, vector=ListPlace(n, pair[1], pair[1])) for n, pair in _pairs(lists.vector)])
+    return best_first([FusedRow(*pair, text=ListPlace(n, pair[1], pair[1])) for n, pair in _pairs(lists.text)])
+
+
+def best_first(rows: Sequence[FusedRow]) -> list[FusedRow]:
+    """Return the rows by their final score; equal scores are ordered by row id."""
+    return sorted(rows, key=lambda row: (-row.score, row.row_id))
+
+
+def _pairs(found: Candidates | None) -> Iterator[tuple[int, tuple[str, float]]]:
+    return enumerate(zip(found.ids, found.scores, strict=True) if found else (), start=1)
+
+
+def _ranks(found: Candidates | None) -> dict[str, int]:
+    return {row_id: rank for rank, row_id in enumerate(found.ids if found else (), start=1)}

@@ -141,10 +141,11 @@ def test_the_least_score_ends_the_list(ask: Callable[..., SearchResult], mode: s
 
 
 def test_weights_shift_the_fusion(ask: Callable[..., SearchResult]) -> None:
-    by_words = ask("tea", weights={"vector": 0}, k=1).hits[0]
+    by_words = ask("tea coffee", weights={"vector": 0}, k=8).hits
+    by_meaning = ask("tea coffee", weights={"text": 0}, k=8).hits
 
-    assert by_words.payload["name"] == "tea"
-    assert by_words.score == pytest.approx(1 / 61)
+    assert [hit.score > 0 for hit in by_words] == [(hit.text_score or 0) > 0 for hit in by_words]
+    assert [hit.score for hit in by_meaning] == pytest.approx([hit.vector_score for hit in by_meaning])
 
 
 @pytest.mark.parametrize(
