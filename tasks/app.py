@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -60,7 +61,9 @@ class Worker:
     @property
     def services(self) -> Services:
         """The connections and the encoder."""
-        self._services = self._services or make_services(self.settings, application="pc_worker task")
+        # PostgreSQL shows this name with the locks of leases: it is how `chunks` names who holds one.
+        name = f"pc_worker task {socket.gethostname()[:24]}:{os.getpid()}"
+        self._services = self._services or make_services(self.settings, application=name)
         return self._services
 
     def close(self) -> None:

@@ -15,15 +15,13 @@ from pc_worker.http.context import AppContext
 from pc_worker.http.guards import GuardedRequests
 from pc_worker.http.observing import ObservedRequests
 from pc_worker.http.problems import MEDIA_TYPE, Problem, install_problems
-from pc_worker.http.routers import RESOURCES, ROUTERS
+from pc_worker.http.routers import RESOURCES, ROUTERS, STREAMED
 
 TITLE = "pc_worker"
 DESCRIPTION = (
     "Files of records in; embedded, searchable rows out. Errors are RFC 9457 problem documents with a stable `code`. "
     "Lists take `limit` and the opaque `cursor`."
 )
-#: Bytes of a body of JSON.
-MOST_BODY_BYTES = 1024 * 1024
 PROBLEM_RESPONSE = {
     "description": "An error, as a problem document (RFC 9457)",
     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -39,8 +37,7 @@ def create_app(context: AppContext) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=MOST_BODY_BYTES,
-        middleware=[Middleware(ObservedRequests), Middleware(GuardedRequests)],
+        middleware=[Middleware(ObservedRequests), Middleware(GuardedRequests, streamed=STREAMED)],
         lifespan=_lifespan,
     )
     app.state.context = context

@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
+from pc_worker.errors import UnsupportedMedia
+
 #: A longer integer fits no field, and takes time with the square of its length.
 MOST_DIGITS = 400
 #: What can be neither stored nor sent: NUL, and half of a pair of surrogates.
@@ -37,10 +39,22 @@ class BoundedRoute(APIRoute):
         """Return the handler, which reads the body with ``BoundedJson``."""
         handler = super().get_route_handler()
 
+        has_body = self.body_field is not None
+
         async def bounded(request: Request) -> Response:
+            if has_body:
+                _check_type(request)
             return await handler(BoundedJson(request.scope, request.receive))
 
         return bounded
+
+
+def _check_type(request: Request) -> None:
+    if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
+        return  # no body: the framework names what is missing
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise UnsupportedMedia(f"the body must be JSON: send the header `Content-Type: application/json`, not {kind!r}")
 
 
 def api_router(*, prefix: str = "", tag: str) -> APIRouter:

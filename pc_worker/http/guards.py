@@ -1,32 +1,54 @@
-"""What is refused before a route sees it: paths that nothing can hold, and bodies that do not come."""
+"""What is refused before a route sees it: targets that nothing can hold, bodies that are too large or do not come."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
+from typing import NoReturn
 from urllib.parse import unquote_to_bytes
 
+import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pc_worker.http.problems import make_problem, problem_response
 
+log = structlog.get_logger(__name__)
+
+#: Bytes of a document. Most are far smaller; a list of texts to encode may be as large.
+MOST_BODY_BYTES = 1024 * 1024
 #: Seconds that a client may pause within a body.
 BODY_PAUSE_S = 20.0
+#: Seconds within which a document must have come, however it is dripped.
+DOCUMENT_S = 60.0
 
 
-class BodyTooSlow(Exception):
-    """The client paused for too long within a body."""
+class BodyRefused(Exception):
+    """A body that is too large or does not come, with the status, code and reason of the response."""
+
+    def __init__(self, status: int, code: str, reason: str) -> None:
+        super().__init__(status, code, reason)
+        self.status, self.code, self.reason = status, code, reason
 
 
 class GuardedRequests:
-    """Middleware: refuses targets that are not UTF-8 or have a NUL, and ends requests whose body does not come.
+    """Middleware: refuses targets that are not UTF-8 or have a NUL, and bodies beyond their limits.
 
     Args:
         app: The application.
+        streamed: Paths whose bodies are not read as documents; only pauses are limited there.
         body_pause_s: Seconds that a client may pause within a body.
+        document_s: Seconds within which a document must have come.
     """
 
-    def __init__(self, app: ASGIApp, body_pause_s: float = BODY_PAUSE_S) -> None:
-        self._app, self._body_pause_s = app, body_pause_s
+    def __init__(
+        self,
+        app: ASGIApp,
+        streamed: Collection[str] = (),
+        body_pause_s: float = BODY_PAUSE_S,
+        document_s: float = DOCUMENT_S,
+    ) -> None:
+        self._app, self._streamed = app, streamed
+        self._pause_s, self._document_s = body_pause_s, document_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -37,51 +59,79 @@ class GuardedRequests:
             problem = make_problem(400, "invalid_request", "the path or the query has a NUL or is not UTF-8")
             await problem_response(problem)(scope, receive, send)
             return
-        body, response = BodyReader(receive, self._body_pause_s), ResponseState(send)
+        is_document = scope["path"] not in self._streamed
+        body = BodyReader(receive, self._pause_s, self._document_s if is_document else None)
+        response = GuardedResponse(send, body)
         try:
+            if is_document:
+                body.check_announced(scope)
             await self._app(scope, body.receive, response.send)
         except Exception:
-            if not body.too_slow or response.started:
+            if body.refused is None or response.started:
                 raise
-            problem = make_problem(408, "too_slow", f"the body did not come for {self._body_pause_s:g} s")
+        if body.refused is not None and not response.started:
+            log.info("body_refused", code=body.refused.code)
+            problem = make_problem(body.refused.status, body.refused.code, body.refused.reason)
             await problem_response(problem, {"Connection": "close"})(scope, receive, send)
 
 
 class BodyReader:
-    """Receives a body, each part within a time."""
+    """Receives a body within its limits; ``within_s`` is None for one that is not a document."""
 
-    def __init__(self, receive: Receive, pause_s: float) -> None:
+    def __init__(self, receive: Receive, pause_s: float, within_s: float | None) -> None:
         self._receive, self._pause_s = receive, pause_s
-        self._more, self.too_slow = True, False
+        self._ends_at = None if within_s is None else asyncio.get_running_loop().time() + within_s
+        self._more, self._bytes = True, 0
+        self.refused: BodyRefused | None = None
+
+    def check_announced(self, scope: Scope) -> None:
+        """Check the length that the client announces, before it sends anything.
+
+        Raises:
+            BodyRefused: If it is over the limit.
+        """
+        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if announced.isdigit() and int(announced[:20]) > MOST_BODY_BYTES:
+            self._refuse_size()
 
     async def receive(self) -> Message:
         """Return the next part; after the last one, wait for the client to go.
 
         Raises:
-            BodyTooSlow: If the client paused for too long.
+            BodyRefused: If the client paused for too long, or sent too much.
         """
         if not self._more:
             return await self._receive()
         try:
-            async with asyncio.timeout(self._pause_s):
+            async with asyncio.timeout(self._pause_s), asyncio.timeout_at(self._ends_at):
                 message = await self._receive()
         except TimeoutError:
-            self.too_slow = True
-            raise BodyTooSlow from None
+            self._refuse(408, "too_slow", "the body did not come in time: send it faster, or in smaller requests")
         self._more = bool(message.get("more_body"))
+        self._bytes += len(message.get("body", b""))
+        if self._ends_at is not None and self._bytes > MOST_BODY_BYTES:
+            self._refuse_size()
         return message
 
+    def _refuse_size(self) -> NoReturn:
+        self._refuse(413, "too_large", f"the body has more than {MOST_BODY_BYTES} bytes")
 
-class ResponseState:
-    """Sends a response, and knows whether it has begun."""
+    def _refuse(self, status: int, code: str, reason: str) -> NoReturn:
+        self.refused = BodyRefused(status, code, reason)
+        raise self.refused
 
-    def __init__(self, send: Send) -> None:
-        self._send, self.started = send, False
+
+class GuardedResponse:
+    """Sends the application's response, unless the body was refused before it began."""
+
+    def __init__(self, send: Send, body: BodyReader) -> None:
+        self._send, self._body, self.started = send, body, False
 
     async def send(self, message: Message) -> None:
-        """Send a part of the response."""
-        self.started = True
-        await self._send(message)
+        """Send a part of the response; the framework's answer to a refused body is dropped."""
+        if self.started or self._body.refused is None:
+            self.started = True
+            await self._send(message)
 
 
 def _is_text(encoded: bytes) -> bool:

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from pc_worker.errors import PcWorkerError, RateLimited
+from pc_worker.errors import PcWorkerError, RateLimited, UnknownDomain
 from pc_worker.http.request_ids import request_id_of
 
 log = structlog.get_logger(__name__)
@@ -99,8 +99,10 @@ def install_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def _ours(_request: Request, exc: Exception) -> JSONResponse:
+def _ours(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, PcWorkerError)  # noqa: S101 - the handler is registered for it
+    if isinstance(exc, UnknownDomain) and getattr(request.state, "is_narrow", False):
+        exc = UnknownDomain("there is no such domain")  # the message names all of them
     return error_response(exc)
 
 

@@ -32,6 +32,11 @@ class HttpCaller:
         return f"address {self.host}" if self.grant.token is None else f"token {self.grant.token}"
 
     @property
+    def label(self) -> str | None:
+        """What logs call the caller: its name, or the beginning of its token's digest."""
+        return self.grant.name or (None if self.grant.token is None else self.grant.token[:12])
+
+    @property
     def domains(self) -> frozenset[str] | None:
         """The domains that the caller may know; None = all."""
         return self.grant.domains
@@ -68,6 +73,7 @@ class Needs:
         """
         grant = await context_of(request).authenticator.grant(request.headers.get("authorization"))
         caller = HttpCaller(grant, request.client.host if request.client else "")
+        request.state.caller, request.state.is_narrow = caller.label, caller.domains is not None
         grant.check_role(self.role)
         for domain in (request.path_params.get("domain"), *request.query_params.getlist("domain")):
             if domain is not None:

@@ -7,16 +7,20 @@ from contextlib import AbstractAsyncContextManager
 
 from fastapi import APIRouter, FastAPI
 
-from pc_worker.http.routes import documentation, health
+from pc_worker.http.routes import documentation, health, jobs
 
 #: In the order of the document.
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
+    jobs.router,
     documentation.router,
 )
 
 #: Entered when the application starts and left when it stops, such as the sessions of a protocol.
 RESOURCES: tuple[Callable[[FastAPI], AbstractAsyncContextManager[None]], ...] = ()
+
+#: Routes whose bodies are no documents; each has a limit of its own.
+STREAMED = frozenset(("/v1/files",))
 
 #: Routes that need no token: they show nothing of any domain.
 PUBLIC = frozenset(("/healthz", "/readyz", "/openapi.json", "/docs"))

@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from pc_worker.errors import InvalidRequest
+from pc_worker.errors import WrongState
 from pc_worker.model import Job, JobState
 from pc_worker.services.dependencies import Services
 from pc_worker.store.ledger import jobs
+from pc_worker.store.ledger.job_pages import ChunkState, JobFilter, page_chunks, page_jobs
+
+#: Returns the error for a job that does not exist, or that its caller may not know.
+no_job = jobs.no_job
 
 ENDED: frozenset[JobState] = frozenset(("completed", "partial", "failed", "cancelled"))
 
@@ -23,6 +27,25 @@ def job_status(services: Services, job_id: str) -> Job:
         return jobs.find_job(cursor, job_id)
 
 
+def page_of_jobs(
+    services: Services, wanted: JobFilter, *, before: tuple[datetime, str] | None, limit: int
+) -> list[Job]:
+    """Return jobs, the newest first, those after the one that was created at a time and has an id."""
+    with services.database.transaction() as cursor:
+        return page_jobs(cursor, wanted, before=before, limit=limit)
+
+
+def page_of_chunks(services: Services, job_id: str, *, after: int, limit: int) -> list[ChunkState]:
+    """Return a job's chunks by number, those after a number.
+
+    Raises:
+        NotFound: If there is no such job.
+    """
+    with services.database.transaction() as cursor:
+        jobs.find_job(cursor, job_id)
+        return page_chunks(cursor, job_id, after=after, limit=limit)
+
+
 def all_jobs(services: Services) -> list[Job]:
     """Return the jobs, newest first."""
     with services.database.transaction() as cursor:
@@ -34,12 +57,12 @@ def cancel(services: Services, job_id: str) -> Job:
 
     Raises:
         NotFound: If there is no such job.
-        InvalidRequest: If it has ended already.
+        WrongState: If it has ended already.
     """
     with services.database.transaction() as cursor:
         job = jobs.find_job(cursor, job_id, lock=True)
         if not jobs.cancel_job(cursor, job_id):
-            raise InvalidRequest(f"job {job_id} has ended already: it is {job.state}")
+            raise WrongState(f"job {job_id} has ended already: it is {job.state}")
         return jobs.find_job(cursor, job_id)
 
 
@@ -48,12 +71,12 @@ def resume(services: Services, job_id: str) -> Job:
 
     Raises:
         NotFound: If there is no such job.
-        InvalidRequest: If it neither failed nor was cancelled.
+        WrongState: If it neither failed nor was cancelled.
     """
     with services.database.transaction() as cursor:
         job = jobs.find_job(cursor, job_id, lock=True)
         if job.state not in ("failed", "cancelled"):
-            raise InvalidRequest(f"job {job_id} is {job.state}: only failed and cancelled jobs are resumed")
+            raise WrongState(f"job {job_id} is {job.state}: only failed and cancelled jobs are resumed")
         jobs.reopen_job(cursor, job)
         jobs.judge_job(cursor, job_id)
         return jobs.find_job(cursor, job_id)

@@ -19,7 +19,7 @@ from tests.faults.rig import Rig, Work
 from tests.support.processes import each, family_of, thaw
 from tests.support.waiting import eventually
 
-TASKS = "application_name = 'pc_worker task' AND pid <> pg_backend_pid()"
+TASKS = "starts_with(application_name, 'pc_worker task ') AND pid <> pg_backend_pid()"
 #: Makes every commit that logs rows last 0.2 s, inside COMMIT itself.
 SLOW_COMMIT = """
 CREATE FUNCTION slow_commit() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.2); RETURN NULL; END';
