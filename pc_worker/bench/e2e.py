@@ -22,7 +22,7 @@ from pc_worker.bench import BenchResult, Figure
 from pc_worker.bench.own_folder import own_folder
 from pc_worker.domains import get_domain
 from pc_worker.embedded import start_servers
-from pc_worker.encoding.models.folder import find_model
+from pc_worker.encoding.models.finding import find_model
 from pc_worker.model import DEFAULT_CHUNK_ROWS
 from pc_worker.samples import write_samples
 from pc_worker.services.dependencies import Services

@@ -7,7 +7,10 @@ from itertools import product
 
 import numpy as np
 
-from pc_worker.encoding.protocol import Vectors
+from pc_worker.encoding.bisect import bisect
+from pc_worker.encoding.isolating import encode_isolating
+from pc_worker.encoding.protocol import Encoder, Vectors
+from pc_worker.errors import EncodingFailed, ModelUnavailable
 
 EXACT = 0.9999  # min cosine from which two backends share a model identity
 CLOSE = 0.99  # mean cosine that rounded weights must reach
@@ -76,6 +79,33 @@ def probe_texts() -> list[str]:
     plain = [f"{role}: {skills}; {duty}." for role, skills, duty in product(ROLES, SKILLS, DUTIES)]
     long = [" ".join(plain[start : start + size]) for start, size in ((0, 5), (20, 20), (40, 60), (0, 120))]
     return [*ODD, *plain, *long]
+
+
+def probe_queries() -> list[str]:
+    """Return some of the probe texts, to be encoded as queries."""
+    return [*ODD, *probe_texts()[len(ODD) :: 6]]
+
+
+def measured(encoder: Encoder, reference: Vectors) -> Agreement:
+    """Compare an encoder with the reference on the probe texts and queries.
+
+    Args:
+        encoder: Any.
+        reference: As ``reference_vectors`` returns it: a text without a vector is not compared.
+
+    Raises:
+        ModelUnavailable: If the reference has no vector of any text.
+    """
+    documents = encode_isolating(encoder, probe_texts())
+    queries = bisect(
+        probe_queries(), lambda part: [encoder.encode_query(text) for text in part], failure=EncodingFailed
+    )
+    kept = np.isfinite(reference).all(axis=1)
+    if not kept.any():
+        raise ModelUnavailable("the model is broken: sentence-transformers makes no vector of any text with it")
+    nothing = np.zeros(reference.shape[1], dtype=np.float32)
+    ours = [nothing if isinstance(row, EncodingFailed) else row for row in (*documents, *queries)]
+    return compared(np.stack(ours)[kept], reference[kept])
 
 
 def compared(ours: Vectors, reference: Vectors) -> Agreement:

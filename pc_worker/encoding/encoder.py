@@ -11,7 +11,7 @@ import numpy as np
 
 from pc_worker.encoding.models.folder import ModelFolder
 from pc_worker.encoding.protocol import ModelIdentity, Span, Vector, Vectors
-from pc_worker.encoding.text.batches import Ids, TokenIds, padded, token_batches
+from pc_worker.encoding.text.batches import Batch, TokenIds, padded, token_batches
 from pc_worker.encoding.text.normalise import normalised_text
 from pc_worker.encoding.text.passages import split_passages
 from pc_worker.encoding.text.tokens import Tokens
@@ -21,8 +21,8 @@ PASSAGE_TOKENS = 256
 TOKENS_PER_BATCH = 512  # more is no faster on a CPU, and takes more memory
 OVERLAP_TOKENS = 32
 
-#: Token ids and attention mask, each (texts, longest), to vectors (texts, dim).
-Forward = Callable[[Ids, Ids], Vectors]
+#: Texts with their tokens to vectors (texts, dim).
+Forward = Callable[[Batch], Vectors]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +70,11 @@ class ModelEncoder:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return vectors of shape (texts, dim), in order; equal texts (see ``normalised_text``) are encoded once."""
-        return self._encode(texts, prompt=self._folder.document_prompt)
+        return self._encode(texts, query=False)
 
     def encode_query(self, text: str) -> Vector:
         """Return the vector of a search query, shape (dim,), with the model's query prompt."""
-        (vector,) = self._encode([text], prompt=self._folder.query_prompt)
+        (vector,) = self._encode([text], query=True)
         return cast("Vector", vector)
 
     def passages(self, text: str) -> list[Span]:
@@ -100,14 +100,21 @@ class ModelEncoder:
         (special,) = self._tokens.count([""])
         return [tokens - special for tokens in self._tokens.count(texts)]
 
-    def _encode(self, texts: Sequence[str], *, prompt: str) -> Vectors:
-        normalised = [prompt + normalised_text(text) for text in texts]
+    def _encode(self, texts: Sequence[str], *, query: bool) -> Vectors:
+        prompt = self._folder.query_prompt if query else self._folder.document_prompt
+        normalised = [normalised_text(text) for text in texts]
         places = {text: place for place, text in enumerate(dict.fromkeys(normalised))}
-        rows = self._rows(list(places))
+        names = list(places)
+        rows = self._rows([prompt + text for text in names])
+        skipped = 0 if self._folder.prompt_counts else self._tokens.prompt_tokens(prompt)
         distinct = np.empty((len(rows), self.identity.dimension), dtype=np.float32)
         lengths = [len(row) for row in rows]
-        for batch in token_batches(lengths, tokens_per_batch=self._sizes.tokens_per_batch):
-            distinct[batch] = self._checked([rows[index] for index in batch])
+        for indexes in token_batches(lengths, tokens_per_batch=self._sizes.tokens_per_batch):
+            ids, mask, pooled = padded(
+                [rows[index] for index in indexes], padding=self._folder.padding, skipped=skipped
+            )
+            named = [names[index] for index in indexes]
+            distinct[indexes] = self._checked(Batch(texts=named, query=query, ids=ids, mask=mask, pooled=pooled))
         return distinct[[places[text] for text in normalised]]
 
     def _rows(self, texts: Sequence[str]) -> list[TokenIds]:
@@ -117,9 +124,11 @@ class ModelEncoder:
             self._seen += sum(len(row) for row, _ in cut)
         return [row for row, _ in cut]
 
-    def _checked(self, rows: Sequence[TokenIds]) -> Vectors:
-        vectors = self._forward(*padded(rows, padding=self._folder.padding))
-        if vectors.shape != (len(rows), self.identity.dimension):
+    def _checked(self, batch: Batch) -> Vectors:
+        if not batch.mask.any(axis=1).all():
+            raise EncodingFailed("a text has no token that the model knows: check the text")
+        vectors = self._forward(batch)
+        if vectors.shape != (len(batch.texts), self.identity.dimension):
             raise ModelUnavailable(
                 f"{self._folder.path} returns vectors of shape {vectors.shape}, its configuration "
                 f"states {self.identity.dimension} dimensions: copy the model's folder again"

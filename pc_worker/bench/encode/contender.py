@@ -45,7 +45,7 @@ def _baseline(threads: int) -> Callable[[list[str]], Vectors]:
     import torch
 
     from pc_worker.encoding.backends.torch_backend import load_reference
-    from pc_worker.encoding.models.folder import find_model
+    from pc_worker.encoding.models.finding import find_model
 
     torch.set_num_threads(threads)
     model = load_reference(find_model(""))

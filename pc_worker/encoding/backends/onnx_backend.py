@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from pc_worker.encoding.protocol import Vectors
-from pc_worker.encoding.text.batches import Ids
+from pc_worker.encoding.text.batches import Batch
 from pc_worker.errors import EncodingFailed, ModelUnavailable
 
 
 class OnnxForward:
-    """A graph from token ids and attention mask to vectors; thread-safe.
+    """A graph from token ids and masks to vectors; thread-safe.
 
     The threads of a session do not survive a fork, so each process opens its own session.
     """
@@ -23,8 +23,8 @@ class OnnxForward:
         self._graph, self._threads = graph, threads
         self._sessions: dict[int, Any] = {os.getpid(): _session(graph, threads)}
 
-    def __call__(self, ids: Ids, mask: Ids) -> Vectors:
-        """Return vectors of shape (texts, dim) for arrays of shape (texts, longest).
+    def __call__(self, batch: Batch) -> Vectors:
+        """Return vectors of shape (texts, dim).
 
         Raises:
             EncodingFailed: If the graph cannot take these ids.
@@ -32,7 +32,8 @@ class OnnxForward:
         from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
 
         try:
-            (vectors,) = self._session().run(None, {"ids": ids, "mask": mask})
+            session = self._session()
+            (vectors,) = session.run(None, {given.name: getattr(batch, given.name) for given in session.get_inputs()})
         except (Fail, InvalidArgument, RuntimeException) as error:
             if "allocate memory" in str(error):
                 raise MemoryError(str(error)) from error

@@ -1,17 +1,22 @@
-"""The reference backend: PyTorch through sentence-transformers, in fp16 on a GPU if the vectors agree."""
+"""The reference backend: sentence-transformers itself, in fp16 on a GPU if the vectors agree."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 
-from pc_worker.encoding.agreement import EXACT, compared, probe_texts
+from pc_worker.encoding.agreement import EXACT, compared, probe_queries, probe_texts
+from pc_worker.encoding.bisect import bisect
 from pc_worker.encoding.encoder import Forward
 from pc_worker.encoding.models.folder import ModelFolder
-from pc_worker.encoding.protocol import Vectors
-from pc_worker.encoding.text.batches import Ids
+from pc_worker.encoding.protocol import Vector, Vectors
+from pc_worker.encoding.text.batches import Batch
 from pc_worker.errors import EncodingFailed, ModelUnavailable
 from pc_worker.logs import get_logger
 
@@ -19,12 +24,20 @@ NOT_INSTALLED = (
     "PyTorch and sentence-transformers are not installed here: pip install 'pc-worker[models]', in a checkout"
     " `.venv/bin/pip install -r requirements.txt`, or let a worker that has them embed something first"
 )
+#: What loading a broken or unknown model raises, depending on where it is broken.
+BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError, SafetensorError)
+#: What a model raises that cannot take a text.
+UNFIT = (IndexError, ValueError, RuntimeError)
+
+NVIDIA_DRIVER = Path("/dev/nvidiactl")
 
 log = get_logger(__name__)
 
 
 def load_reference(folder: ModelFolder, *, device: str = "cpu") -> Any:
-    """Return the ``SentenceTransformer`` of ``folder``; nothing is downloaded, no code of the model is executed.
+    """Return the ``SentenceTransformer`` of ``folder``, in fp32, also if its weights are stored in fewer bits.
+
+    Nothing is downloaded, no code of the model is executed.
 
     Raises:
         ModelUnavailable: If sentence-transformers is not installed, or cannot load it.
@@ -36,17 +49,46 @@ def load_reference(folder: ModelFolder, *, device: str = "cpu") -> Any:
         raise ModelUnavailable(f"the model {folder.name} cannot be loaded: {NOT_INSTALLED}") from error
     logging.disable_progress_bar()
     try:
-        return SentenceTransformer(str(folder.path), device=device, local_files_only=True).eval()
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelUnavailable(f"the model in {folder.path} cannot be loaded: {error}") from error
+        model = SentenceTransformer(str(folder.path), device=device, local_files_only=True, trust_remote_code=False)
+    except BROKEN as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelUnavailable(f"the model in {folder.path} cannot be loaded: {reason}") from error
+    return model.float().eval()
 
 
-def reference_vectors(model: Any, texts: list[str], *, prompt: str) -> Vectors:
-    """Return the vectors of ``SentenceTransformer.encode``, shape (texts, dim), L2-normalised."""
-    vectors = np.asarray(model.encode(texts, prompt=prompt, show_progress_bar=False), dtype=np.float32)
-    # Here, not by the model: in fp16 its lengths would be wrong by 0.0003.
-    normalised: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+def reference_vectors(model: Any) -> Vectors:
+    """Return what sentence-transformers makes of the probe texts and, below them, of the probe queries, L2-normalised.
+
+    A row is NaN where there is no vector: the model cannot take the text, or finds nothing in it.
+    """
+    queries = _exact(model.encode_query, probe_queries())
+    return np.vstack([_exact(model.encode_document, probe_texts()), queries])
+
+
+def _exact(encode: Callable[..., Any], texts: Sequence[str]) -> Vectors:
+    def some(part: Sequence[str]) -> list[Vector]:
+        try:
+            return list(np.asarray(encode(list(part), show_progress_bar=False), dtype=np.float32))
+        except UNFIT as error:
+            raise EncodingFailed(str(error)) from error
+
+    rows = bisect(texts, some, failure=EncodingFailed)
+    width = max((len(row) for row in rows if not isinstance(row, EncodingFailed)), default=1)
+    nothing = np.full(width, np.nan, dtype=np.float32)
+    vectors = np.stack([nothing if isinstance(row, EncodingFailed) else row for row in rows])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # Here, not by the model: in fp16 its lengths would be wrong by 0.0003.
+        normalised: Vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return normalised
+
+
+def gpu_name() -> str:
+    """Return the name of the GPU as a word, empty if there is none or PyTorch is not installed."""
+    if not NVIDIA_DRIVER.exists() or find_spec("torch") is None:
+        return ""
+    import torch
+
+    return "-".join(torch.cuda.get_device_name().split()) if torch.cuda.is_available() else ""
 
 
 def torch_forward(folder: ModelFolder, *, threads: int) -> Forward:
@@ -68,13 +110,13 @@ def torch_forward(folder: ModelFolder, *, threads: int) -> Forward:
 
 
 def in_fp16_if_equal(model: Any, folder: ModelFolder, *, min_cosine: float = EXACT) -> Any:
-    """Return ``model`` in fp16 if its vectors agree with those in fp32, else unchanged."""
-    probes = probe_texts()
-    exact = reference_vectors(model, probes, prompt=folder.document_prompt)
-    agreement = compared(reference_vectors(model.half(), probes, prompt=folder.document_prompt), exact)
-    if agreement.min_cosine >= min_cosine:
+    """Return ``model`` in fp16 if its vectors agree with those in fp32, else in fp32."""
+    exact = reference_vectors(model)
+    kept = np.isfinite(exact).all(axis=1)
+    found = compared(reference_vectors(model.half())[kept], exact[kept]).min_cosine
+    if found >= min_cosine:
         return model
-    log.warning("fp16_refused", model=folder.name, min_cosine=agreement.min_cosine)
+    log.warning("fp16_refused", model=folder.name, min_cosine=found)
     return load_reference(folder, device=str(model.device))
 
 
@@ -83,18 +125,18 @@ class _TorchForward:
         self._model = model
         self._process = os.getpid()
 
-    def __call__(self, ids: Ids, mask: Ids) -> Vectors:
+    def __call__(self, batch: Batch) -> Vectors:
         import torch
 
         if os.getpid() != self._process:
             raise ModelUnavailable(
                 "the torch encoder was loaded before a fork, which it does not survive: load it after"
             )
-        features = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
-        on_device = {name: tensor.to(self._model.device) for name, tensor in features.items()}
+        encode = self._model.encode_query if batch.query else self._model.encode_document
         try:
-            with torch.inference_mode():
-                vectors = self._model(on_device)["sentence_embedding"].float()
-                return np.asarray(torch.nn.functional.normalize(vectors, dim=1).cpu().numpy())
+            vectors = encode(
+                list(batch.texts), batch_size=len(batch.texts), show_progress_bar=False, convert_to_tensor=True
+            )
         except (IndexError, ValueError) as error:
             raise EncodingFailed(f"the model fails on a text: {error}") from error
+        return np.asarray(torch.nn.functional.normalize(vectors.float(), dim=1).cpu().numpy())

@@ -16,6 +16,8 @@ from pc_worker.errors import ModelUnavailable
 OPSET = 17  # the first with LayerNormalization; every ONNX Runtime since 2022 has it
 IR_VERSION = 8  # of the same age
 MODULES = ["Transformer", "Pooling", "Normalize"]
+BLOCK = 32  # weights with one scale, where they were rounded to four bits
+FLOAT = 1  # onnx.TensorProto.FLOAT
 #: What the graph computes; a model that differs in one of these needs PyTorch.
 ARCHITECTURE = {"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "absolute"}
 POOLING = "pooling_mode_mean_tokens"
@@ -34,7 +36,7 @@ def build_graph(folder: ModelFolder, target: Path) -> None:
 
     config = _checked_config(folder)
     graph = _Graph(load_file(folder.path / "model.safetensors"), epsilon=config["layer_norm_eps"])
-    kept = graph.node("Cast", "mask", to=onnx.TensorProto.FLOAT)
+    kept = graph.node("Cast", "mask", to=FLOAT)
     bias = _attention_bias(graph, kept)
     hidden = _embeddings(graph)
     for layer in range(config["num_hidden_layers"]):
@@ -83,6 +85,14 @@ class _Graph:
         """Add a weight as the model has it."""
         return self._constant(name, self._weights[name])
 
+    def values(self, name: str) -> NDArray[np.float32]:
+        """Return a weight, without adding it."""
+        return self._weights[name]
+
+    def table(self, name: str, value: NDArray[Any]) -> str:
+        """Add a constant under a name of its own."""
+        return self._constant(name, value)
+
     def width(self, name: str) -> int:
         """Return the last dimension of a weight."""
         return int(self._weights[name].shape[-1])
@@ -124,13 +134,44 @@ def _attention_bias(graph: _Graph, kept: str) -> str:
 
 def _embeddings(graph: _Graph) -> str:
     """Add the sum of word, token type 0 and position, normalised: (texts, longest, width)."""
-    words = graph.node("Gather", graph.weight("embeddings.word_embeddings.weight"), "ids")
+    words = _words(graph)
     types = graph.node("Gather", graph.weight("embeddings.token_type_embeddings.weight"), graph.integers(0))
     longest = graph.node("Shape", "ids", start=1, end=2)
     table = graph.weight("embeddings.position_embeddings.weight")
     positions = graph.node("Slice", table, graph.integers(0), longest, graph.integers(0))
     added = graph.node("Add", graph.node("Add", words, types), positions)
     return graph.normalised(added, "embeddings.LayerNorm")
+
+
+def _words(graph: _Graph) -> str:
+    """Add the words' vectors, from a table in four bits where the model's weights are such: a fifth of the memory."""
+    name = "embeddings.word_embeddings.weight"
+    if (rounded := in_blocks(graph.values(name))) is None:
+        return graph.node("Gather", graph.weight(name), "ids")
+    steps = graph.node("Gather", graph.table(f"{name}.steps", rounded[0]), "ids")
+    scales = graph.node("Gather", graph.table(f"{name}.scales", rounded[1]), "ids")
+    floats = graph.node("Cast", steps, to=FLOAT)
+    parts = graph.node("Reshape", floats, graph.integers(0, 0, -1, BLOCK))
+    scaled = graph.node("Mul", parts, graph.node("Unsqueeze", scales, graph.integers(-1)))
+    return graph.node("Reshape", scaled, graph.integers(0, 0, graph.width(name)))
+
+
+def in_blocks(table: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]] | None:
+    """Return steps and scales whose products are exactly ``table``, else None.
+
+    ``table`` and the steps have the shape (rows, width), the scales (rows, blocks).
+
+    Weights that were rounded to four bits, 32 with one scale, are such products: the largest is -8 steps.
+    """
+    if table.shape[1] % BLOCK:
+        return None
+    blocks = table.reshape(-1, BLOCK)
+    largest = np.take_along_axis(blocks, np.abs(blocks).argmax(axis=1, keepdims=True), axis=1)
+    scales = largest / np.float32(-8)
+    steps = np.rint(np.divide(blocks, scales, out=np.zeros_like(blocks), where=scales != 0))
+    if not np.array_equal(steps * scales, blocks):
+        return None
+    return steps.astype(np.int8).reshape(table.shape), scales.reshape(len(table), -1)
 
 
 def _layer(graph: _Graph, hidden: str, bias: str, prefix: str, *, heads: int) -> str:

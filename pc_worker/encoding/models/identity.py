@@ -7,7 +7,8 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 
 from pc_worker.atomic_files import replacing
-from pc_worker.encoding.models.folder import ModelFolder, find_model
+from pc_worker.encoding.models.finding import find_model
+from pc_worker.encoding.models.folder import ModelFolder
 from pc_worker.encoding.protocol import ModelIdentity
 
 INT8 = "onnx-int8"
@@ -20,12 +21,12 @@ def identify_model(model: str, *, backend: str = "auto", cache: Path | None = No
     Args:
         model: As for ``load_encoder``.
         backend: As for ``load_encoder``; only ``onnx-int8`` makes a difference.
-        cache: Folder that remembers the hash while the files keep size and time; None = hash now.
+        cache: As for ``load_encoder``; it also remembers the hash while the files keep size and time. None = hash now.
 
     Raises:
         ModelUnavailable: If the model is not here.
     """
-    return identify_folder(find_model(model), backend=backend, cache=cache)
+    return identify_folder(find_model(model, cache=cache), backend=backend, cache=cache)
 
 
 def identify_folder(folder: ModelFolder, *, backend: str, cache: Path | None) -> ModelIdentity:

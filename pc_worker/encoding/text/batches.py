@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 TokenIds = list[int]
 Ids = NDArray[np.int64]  # shape (texts, longest), padded on the right
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Texts for one pass through a model.
+
+    Attributes:
+        texts: In normal form, without the model's prompt.
+        query: Whether they are queries, not documents.
+        ids: Token ids with the prompt's, shape (texts, longest).
+        mask: 1 for a token, 0 for padding; of the same shape.
+        pooled: 1 for a token that is part of the vector; differs from ``mask`` where the prompt is not.
+    """
+
+    texts: Sequence[str]
+    query: bool
+    ids: Ids
+    mask: Ids
+    pooled: Ids
 
 
 def token_batches(lengths: Sequence[int], *, tokens_per_batch: int) -> Iterator[list[int]]:
@@ -30,11 +50,19 @@ def token_batches(lengths: Sequence[int], *, tokens_per_batch: int) -> Iterator[
         yield batch
 
 
-def padded(rows: Sequence[TokenIds], *, padding: int) -> tuple[Ids, Ids]:
-    """Return token ids and attention mask of ``rows``, shape (texts, longest) each; the longest row comes first."""
+def padded(rows: Sequence[TokenIds], *, padding: int, skipped: int = 0) -> tuple[Ids, Ids, Ids]:
+    """Return token ids, attention mask and pooling mask of ``rows``, shape (texts, longest) each.
+
+    Args:
+        rows: Token ids of each text; the longest comes first.
+        padding: Id of the padding token.
+        skipped: Tokens at the start of each row that are not pooled.
+    """
     ids = np.full((len(rows), len(rows[0])), padding, dtype=np.int64)
     mask = np.zeros_like(ids)
     for place, row in enumerate(rows):
         ids[place, : len(row)] = row
         mask[place, : len(row)] = 1
-    return ids, mask
+    pooled = mask.copy()
+    pooled[:, :skipped] = 0
+    return ids, mask, pooled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
@@ -15,31 +16,44 @@ from pc_worker.errors import EncodingFailed, ModelUnavailable
 # needs (English: 4 to 5 characters a token), and not all texts at once.
 CHARACTERS_PER_TOKEN = 16
 TEXTS_AT_ONCE = 64
+FILE = "tokenizer.json"
 
 
-def load_tokens(folder: ModelFolder) -> Tokens:
+def load_tokens(folder: ModelFolder, *, saved: Path | None = None) -> Tokens:
     """Load the tokenizer of a model.
+
+    Args:
+        folder: The model.
+        saved: A file that replaces the model's own where it exists.
 
     Raises:
         ModelUnavailable: If it is missing or of the old format.
     """
-    path = folder.path / "tokenizer.json"
+    path = saved if saved is not None and saved.is_file() else folder.tokens / FILE
     if not path.is_file():
         raise ModelUnavailable(f"{path} is missing: save the model with SentenceTransformer(…).save_pretrained(…)")
-    return Tokens(Tokenizer.from_file(str(path)), max_tokens=folder.max_tokens, lower_case=folder.lower_case)
+    return Tokens(Tokenizer.from_file(str(path)), folder)
 
 
 class Tokens:
     """Tokenizer of one model; safe to share between threads."""
 
-    def __init__(self, tokenizer: Tokenizer, *, max_tokens: int, lower_case: bool) -> None:
+    def __init__(self, tokenizer: Tokenizer, folder: ModelFolder) -> None:
         # Set once: the tokenizer is shared, and these calls change it in place.
         tokenizer.no_padding()
-        tokenizer.enable_truncation(max_tokens)
+        tokenizer.enable_truncation(folder.max_tokens)
         self._tokenizer = tokenizer
-        self._lower_case = lower_case
-        self._most_chars = max_tokens * CHARACTERS_PER_TOKEN
-        self._special = tokenizer.num_special_tokens_to_add(is_pair=False)
+        self._lower_case, self._add_special = folder.lower_case, folder.special_tokens
+        self._most_chars = folder.max_tokens * CHARACTERS_PER_TOKEN
+        self._special = tokenizer.num_special_tokens_to_add(is_pair=False) if folder.special_tokens else 0
+
+    def prompt_tokens(self, prompt: str) -> int:
+        """Return how many tokens at the start of a text with ``prompt`` belong to it."""
+        if not prompt:
+            return 0
+        (encoding,) = self._encoded([prompt])
+        special = {number for number, token in self._tokenizer.get_added_tokens_decoder().items() if token.special}
+        return len(encoding.ids) - (bool(encoding.ids) and encoding.ids[-1] in special)
 
     def ids(self, texts: Sequence[str]) -> Iterator[tuple[TokenIds, bool]]:
         """Yield per text its token ids, at most a window, and whether it was cut for that.
@@ -72,7 +86,7 @@ class Tokens:
     def _encoded(self, texts: Sequence[str]) -> list[Any]:
         lowered = [text.lower() for text in texts] if self._lower_case else texts
         try:
-            return self._tokenizer.encode_batch_fast(lowered)
+            return self._tokenizer.encode_batch_fast(lowered, add_special_tokens=self._add_special)
         except TypeError as error:
             raise EncodingFailed(
                 "a text holds half a character (a lone surrogate) or is no text: fix it in the source"

@@ -8,7 +8,7 @@ import pytest
 
 from pc_worker.encoding import Encoder
 from pc_worker.encoding.backends.torch_backend import in_fp16_if_equal, load_reference
-from pc_worker.encoding.models.folder import find_model
+from pc_worker.encoding.models.finding import find_model
 from pc_worker.errors import ModelUnavailable
 
 

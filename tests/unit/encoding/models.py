@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
@@ -31,25 +32,30 @@ def write_model(
     prompts: dict[str, str] | None = None,
     window: int = 32,
     lower_case: bool = False,
-    dense: int | None = None,
+    dense: tuple[int, ...] = (),
+    truncate: int | None = None,
+    prompt_counts: bool = True,
 ) -> Path:
     """Write a folder laid out as sentence-transformers does."""
-    modules = [("", "Transformer"), ("1_Pooling", "Pooling")] + [("2_Dense", "Dense")] * (dense is not None)
-    files = {
+    layers = [(f"{place}_Dense", "Dense") for place, _ in enumerate(dense, start=2)]
+    modules = [("", "Transformer"), ("1_Pooling", "Pooling"), *layers]
+    pooling = {"word_embedding_dimension": 8, "pooling_mode_cls_token": True, "include_prompt": prompt_counts}
+    files: dict[str, Any] = {
         "config.json": {"hidden_size": 8, "max_position_embeddings": 512, "pad_token_id": 0},
         "modules.json": [
             {"idx": place, "name": str(place), "path": path, "type": f"sentence_transformers.models.{kind}"}
             for place, (path, kind) in enumerate(modules)
         ],
         "sentence_bert_config.json": {"max_seq_length": window, "do_lower_case": lower_case},
-        "config_sentence_transformers.json": {"prompts": prompts or {}},
-        "1_Pooling/config.json": {"word_embedding_dimension": 8, "pooling_mode_cls_token": True},
+        "config_sentence_transformers.json": {"prompts": prompts or {}, "truncate_dim": truncate},
+        "1_Pooling/config.json": pooling,
     }
-    if dense is not None:
-        files["2_Dense/config.json"] = {"in_features": 8, "out_features": dense}
+    for (path, _), width in zip(layers, dense, strict=True):
+        files[f"{path}/config.json"] = {"in_features": 8, "out_features": width}
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(json.dumps(content), encoding="utf-8")
-    (folder / "model.safetensors").write_bytes(b"weights")
+    for path in ("", *(path for path, _ in layers)):
+        (folder / path / "model.safetensors").write_bytes(b"weights of " + path.encode())
     word_tokenizer().save(str(folder / "tokenizer.json"))
     return folder

@@ -35,7 +35,8 @@ def test_a_batch_of_mixed_lengths_pads_little() -> None:
 
 
 def test_padding_is_masked() -> None:
-    ids, mask = padded([[5, 6, 7], [8]], padding=1)
+    ids, mask, pooled = padded([[5, 6, 7], [8]], padding=1, skipped=1)
 
     assert ids.tolist() == [[5, 6, 7], [8, 1, 1]]
     assert mask.tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert pooled.tolist() == [[0, 1, 1], [0, 0, 0]]

@@ -10,8 +10,8 @@ import pytest
 
 from pc_worker.encoding import Span, Vectors, encode_isolating, identify_model
 from pc_worker.encoding.encoder import Forward, ModelEncoder, Sizes
-from pc_worker.encoding.models.folder import find_model
-from pc_worker.encoding.text.batches import Ids
+from pc_worker.encoding.models.finding import find_model
+from pc_worker.encoding.text.batches import Batch, Ids
 from pc_worker.encoding.text.tokens import load_tokens
 from pc_worker.errors import EncodingFailed, ModelUnavailable
 from tests.unit.encoding.models import write_model
@@ -25,7 +25,8 @@ class Angles:
     def __init__(self) -> None:
         self.seen: list[Ids] = []
 
-    def __call__(self, ids: Ids, mask: Ids) -> Vectors:
+    def __call__(self, batch: Batch) -> Vectors:
+        ids, mask = batch.ids, batch.mask
         self.seen.append(ids)
         if (ids == POISON).any():
             raise EncodingFailed("499")
@@ -154,16 +155,16 @@ def test_the_failing_texts_alone_fail(make: Make) -> None:
 
 
 def test_a_vector_that_is_not_finite_is_a_failure(make: Make) -> None:
-    def broken(ids: Ids, mask: Ids) -> Vectors:
-        return np.full((len(ids), 8), np.nan, dtype=np.float32)
+    def broken(batch: Batch) -> Vectors:
+        return np.full((len(batch.texts), 8), np.nan, dtype=np.float32)
 
     with pytest.raises(EncodingFailed, match="no finite vector"):
         make(broken).encode(["1"])
 
 
 def test_another_dimension_than_the_configured_one_is_refused(make: Make) -> None:
-    def broken(ids: Ids, mask: Ids) -> Vectors:
-        return np.eye(len(ids), 9, dtype=np.float32)
+    def broken(batch: Batch) -> Vectors:
+        return np.eye(len(batch.texts), 9, dtype=np.float32)
 
     with pytest.raises(ModelUnavailable, match="8 dimensions"):
         make(broken).encode(["1"])

@@ -1,0 +1,85 @@
+"""Makes a model ready for a backend and measures its agreement; a program of its own, for the memory that it takes.
+
+The graphs of the models whose reference vectors are stored are built from their weights; any other model needs PyTorch.
+Run as ``python -m pc_worker.encoding.export.checking FOLDER NAME BACKEND TARGET``.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pc_worker.encoding.agreement import measured
+from pc_worker.encoding.backends.onnx_backend import OnnxForward
+from pc_worker.encoding.backends.torch_backend import load_reference, reference_vectors, torch_forward
+from pc_worker.encoding.encoder import Forward, ModelEncoder, Sizes
+from pc_worker.encoding.export.bert_graph import build_graph
+from pc_worker.encoding.export.checked import GRAPH, TOKENIZER, write_agreement, write_refusal
+from pc_worker.encoding.export.int8 import quantise
+from pc_worker.encoding.export.reference_vectors import stored_reference
+from pc_worker.encoding.export.torch_graph import NotExportable, export_graph
+from pc_worker.encoding.export.torch_tokens import save_tokenizer
+from pc_worker.encoding.models.folder import ModelFolder, read_folder
+from pc_worker.encoding.models.identity import INT8, identify_folder
+from pc_worker.encoding.protocol import ModelIdentity, Vectors
+from pc_worker.encoding.text.tokens import load_tokens
+from pc_worker.errors import ModelUnavailable
+
+TORCH = "torch"
+
+
+def main(path: Path, name: str, backend: str, target: Path) -> None:
+    """Write the model in ``path`` and its agreement with the reference into the folder ``target``."""
+    folder = read_folder(path, name)
+    try:
+        forward, expected = _with_torch(folder, target) if backend == TORCH else _with_onnx(folder, backend, target)
+        write_agreement(target, measured(_encoder(folder, target, forward), expected))
+    except NotExportable as reason:
+        write_refusal(target, str(reason))
+
+
+def _with_torch(folder: ModelFolder, target: Path) -> tuple[Forward, Vectors]:
+    reference = load_reference(folder)
+    save_tokenizer(reference, folder, target / TOKENIZER, exact=False)
+    return torch_forward(folder, threads=1), reference_vectors(reference)
+
+
+def _with_onnx(folder: ModelFolder, backend: str, target: Path) -> tuple[Forward, Vectors]:
+    graph = target / GRAPH
+    expected = _write_graph(folder, target)
+    if backend == INT8:
+        exact = graph.rename(target / "exact.onnx")
+        quantise(exact, graph)
+        exact.unlink()
+    return OnnxForward(graph, threads=1), expected
+
+
+def _write_graph(folder: ModelFolder, target: Path) -> Vectors:
+    """Write the graph with exact weights and return the reference's vectors, as ``reference_vectors`` does."""
+    revision = identify_folder(folder, backend="onnx", cache=None).revision
+    if (expected := stored_reference(revision)) is not None:
+        build_graph(folder, target / GRAPH)
+        return expected
+    reference = load_reference(folder)
+    save_tokenizer(reference, folder, target / TOKENIZER, exact=True)
+    expected = reference_vectors(reference)
+    export_graph(reference, folder, target / GRAPH)
+    return expected
+
+
+def _encoder(folder: ModelFolder, target: Path, forward: Forward) -> ModelEncoder:
+    return ModelEncoder(
+        folder,
+        load_tokens(folder, saved=target / TOKENIZER),
+        forward,
+        identity=ModelIdentity(name=folder.name, revision="", dimension=folder.dimension),
+        backend="onnx",
+        sizes=Sizes(),
+    )
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], Path(sys.argv[4]))
+    except ModelUnavailable as refused:
+        sys.exit(str(refused))
