@@ -21,6 +21,7 @@ from pc_worker.store.models.model_switch import lock_domain
 from pc_worker.store.models.registry import active_model
 from pc_worker.store.rows import forget, forget_marks
 from pc_worker.store.rows.forget import Key, LetterCandidate
+from pc_worker.store.search.payload_fields import forget_fields
 from pc_worker.store.search.statistics import refresh_statistics
 
 #: Statistics are counted again when this share of the domain has changed.
@@ -125,6 +126,8 @@ def forget_all(database: Database, domain: str) -> Forgotten:
         check_known(cursor, domain)
         sources = sources_of(cursor, domain)
     gone = [forget_source(database, domain, source) for source in sources]
+    with database.transaction() as cursor:
+        forget_fields(cursor, domain)
     return Forgotten(sum(part.rows for part in gone), sum(part.dead_letters for part in gone))
 
 

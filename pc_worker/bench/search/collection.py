@@ -15,6 +15,7 @@ from pc_worker.model import Model
 from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.models.registry import ensure_domain, register_model
+from pc_worker.store.search.payload_fields import collect_fields
 from pc_worker.store.search.terms import row_terms, sparsevec_binary
 
 DOMAIN = "document"
@@ -90,6 +91,7 @@ class Collection:
         copy.copy_rows(cursor, "rows", ROW_COLUMNS, rows)
         copy.copy_rows(cursor, "embeddings", VECTOR_COLUMNS, vectors)
         copy.copy_rows(cursor, "row_terms", TERM_COLUMNS, terms)
+        collect_fields(cursor, DOMAIN, {("topic",), ("n",), ("text",)})
         cursor.execute("UPDATE domains SET head = head + %s WHERE domain = %s", (len(ids), DOMAIN))
 
 

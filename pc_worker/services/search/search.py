@@ -18,6 +18,7 @@ from pc_worker.services.search.reply import Passage, Reranking, SearchHit, Searc
 from pc_worker.services.search.request import Mode, SearchRequest, Weights
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.search.bm25 import QueryTerms, weigh
+from pc_worker.store.search.filters import read_filter
 from pc_worker.store.search.fusion import ListWeights
 from pc_worker.store.search.hits import RankedRow, read_hits
 from pc_worker.store.search.nearest import vector_of_row, vector_text
@@ -82,7 +83,7 @@ def search(
         timeout_s: Seconds that one SQL statement may take.
 
     Raises:
-        InvalidRequest: If the domain is unknown.
+        InvalidRequest: If the domain is unknown, or no row has a field of the filter.
         NoQueryModel: If the search needs vectors and queries of the domain cannot be encoded.
         NotFound: If the row of ``like`` does not exist.
         Unavailable: If PostgreSQL does not answer.
@@ -141,7 +142,8 @@ def _possible(mode: Mode, request: SearchRequest, *, encodable: bool) -> Mode:
 def _hits(
     cursor: Cursor, request: SearchRequest, mode: Mode, profile: Profile, encoder: Callable[[Model], Encoder]
 ) -> list[SearchHit]:
-    scope = Scope(profile=profile, filter=request.where, without=_row_like(request) or NO_ROW)
+    rows = read_filter(cursor, profile.domain, request.where)
+    scope = Scope(profile=profile, filter=rows, without=_row_like(request) or NO_ROW)
     weights = request.weights or Weights()
     query = RankedQuery(
         vector=None if mode == "text" else _vector(cursor, request, profile, encoder),

@@ -20,6 +20,7 @@ from pc_worker.errors import Conflict
 from pc_worker.model import RowOrigin, RowWrite, StoredRow
 from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor, Database, uuid_array
+from pc_worker.store.search.payload_fields import collect_fields
 from pc_worker.store.search.terms import sparsevecs_binary
 
 Fields = tuple[copy.Field, ...]
@@ -33,7 +34,7 @@ VECTOR_COLUMNS = (
 TERM_COLUMNS = ("domain", "row_id", "terms", "counts", "length")
 
 #: Tables that a dry run replaces with temporary ones.
-DRY_RUN_TABLES = ("identities", "rows", "embeddings", "row_terms", "log", "log_batches")
+DRY_RUN_TABLES = ("identities", "rows", "embeddings", "row_terms", "payload_fields", "log", "log_batches")
 
 # Sorts as the server does, and twenty times as fast as by the UUIDs themselves.
 ROW_ID = attrgetter("row_id.int")
@@ -98,6 +99,7 @@ def upsert_rows(cursor: Cursor, *, origin: RowOrigin, rows: Sequence[RowWrite], 
         raise Conflict("another job stored one of these rows at the same time") from exc
     copy.copy_rows(cursor, "embeddings", VECTOR_COLUMNS, _vector_fields(origin.domain, origin.model_id, ordered))
     copy.copy_rows(cursor, "row_terms", TERM_COLUMNS, _term_fields(origin.domain, ordered))
+    collect_fields(cursor, origin.domain, {path for row in ordered for path in row.terms.fields})
 
 
 def _update(cursor: Cursor, origin: RowOrigin, rows: Sequence[RowWrite]) -> None:

@@ -10,7 +10,7 @@ from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.filters import Parameters
 from pc_worker.store.search.scope import Candidates, Scope, read_candidates
 from pc_worker.store.search.statistics import CollectionStatistics, term_frequencies
-from pc_worker.store.search.terms import DIMENSION
+from pc_worker.store.search.term_hash import DIMENSION
 
 #: Terms of a query that are used, the rarest ones; a longer text is a document, for which there is `--like`.
 MAX_TERMS = 64

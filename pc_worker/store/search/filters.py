@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import product
 
 from pc_worker.model.filter import AllOf, AnyOf, Condition, Filter, Not
-from pc_worker.store.search.ranges import NUMBER, range_end
-from pc_worker.store.search.terms import facet_term
+from pc_worker.store.db.connection import Cursor
+from pc_worker.store.search.facets import facet, rest
+from pc_worker.store.search.payload_fields import read_paths
+from pc_worker.store.search.ranges import range_end
+from pc_worker.store.search.values import value_form
 
 Parameters = dict[str, object]
-
-#: A field with more dots is read as one name and as a path of single names only.
-MAX_MIXED_DOTS = 4
 
 # `[*][*]` in jsonpath's lax mode: the value itself, or the items of an array, or those of arrays in it.
 ITEMS = (
@@ -23,7 +21,11 @@ ITEMS = (
     "jsonb_path_query(r.payload, (way.path || '[*][*]')::jsonpath) AS item"
 )
 WHOLE = "unnest(%({name}_paths)s::text[]) AS way (path), jsonb_path_query(r.payload, way.path::jsonpath) AS item"
-EQUAL = f"EXISTS (SELECT FROM {ITEMS} WHERE filter_text(item) = ANY(%({{name}}_values)s::text[]))"
+# The array is computed once for a statement.
+EQUAL = (
+    f"EXISTS (SELECT FROM {ITEMS} WHERE filter_text(item) = ANY(ARRAY("
+    "SELECT filter_text(to_jsonb(value)) FROM unnest(%({name}_values)s::text[]) AS value)))"
+)
 NULL = (
     f"EXISTS (SELECT FROM {ITEMS} WHERE jsonb_typeof(item) = 'null') "
     f"OR NOT EXISTS (SELECT FROM {WHOLE} WHERE jsonb_typeof(item) <> 'null')"
@@ -31,57 +33,86 @@ NULL = (
 NUMERIC = f"EXISTS (SELECT FROM {ITEMS} WHERE filter_number(item) {{operator}} %({{name}}_end)s::numeric)"
 TEMPORAL = f"EXISTS (SELECT FROM {ITEMS} WHERE filter_time(item) {{operator}} %({{name}}_end)s::timestamptz)"
 
-
-@dataclass(frozen=True, slots=True)
-class Facets:
-    """Terms that every row of a filter has; ``complete`` = a row with all of them meets the filter."""
-
-    terms: list[int]
-    complete: bool
+COMMON_REST = "SELECT EXISTS (SELECT FROM term_statistics WHERE domain = %(domain)s AND term = %(rest)s)"
+ANY_REST = "SELECT EXISTS (SELECT FROM row_terms WHERE domain = %(domain)s AND terms @> ARRAY[%(rest)s::integer])"
 
 
-def facets(domain: str, tree: Filter | None) -> Facets:
-    """Return the facet terms that every row meeting ``tree`` has."""
-    parts = () if tree is None else tree.parts if isinstance(tree, AllOf) else (tree,)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowFilter:
+    """A filter that is ready for a domain.
+
+    Attributes:
+        tree: The comparisons.
+        paths: The jsonpaths of each field.
+        facets: Terms that every row of the filter has.
+        complete: Whether a row with all facets meets the filter.
+    """
+
+    tree: Filter
+    paths: Mapping[str, Sequence[str]]
+    facets: Sequence[int] = ()
+    complete: bool = False
+
+
+def read_filter(cursor: Cursor, domain: str, tree: Filter | None) -> RowFilter | None:
+    """Return the filter for the rows of a domain; None without a filter.
+
+    Raises:
+        InvalidRequest: If no row of the domain has a field of the filter.
+    """
+    if tree is None:
+        return None
+    paths = read_paths(cursor, domain, tree)
+    parts = tree.parts if isinstance(tree, AllOf) else (tree,)
     terms = [_facet(domain, part) for part in parts]
     known = [term for term in terms if term is not None]
-    return Facets(known, len(known) == len(parts))
+    if not known or _has_rest(cursor, domain):
+        return RowFilter(tree=tree, paths=paths)
+    return RowFilter(tree=tree, paths=paths, facets=known, complete=len(known) == len(parts))
+
+
+def _has_rest(cursor: Cursor, domain: str) -> bool:
+    """Return whether the domain has rows that lack facets; those of very many rows are counted already."""
+    for statement in (COMMON_REST, ANY_REST):
+        cursor.execute(statement, {"domain": domain, "rest": rest(domain)})
+        if cursor.fetchone() == (True,):
+            return True
+    return False
 
 
 def _facet(domain: str, part: Filter) -> int | None:
-    if not isinstance(part, Condition) or part.operator != "=" or len(part.values) != 1 or "." in part.field:
+    if not isinstance(part, Condition) or part.operator != "=":
         return None
-    (value,) = part.values
-    if value is None or NUMBER.fullmatch(value) or value.lower() in ("true", "false"):
-        return None
-    return facet_term(domain, part.field, value)
+    forms = {value_form(text) for text in texts(part.values)} | ({None} if None in part.values else set())
+    only = next(iter(forms)) if len(forms) == 1 else None
+    return None if only is None else facet(domain, part.field, only)
 
 
-def where_sql(tree: Filter | None) -> tuple[str, Parameters]:
+def where_sql(found: RowFilter | None) -> tuple[str, Parameters]:
     """Return the SQL condition that a row ``r`` meets the filter, and its parameters."""
-    if tree is None:
+    if found is None:
         return "true", {}
     values: Parameters = {}
-    return _sql(tree, values), values
+    return _sql(found.tree, found.paths, values), values
 
 
-def _sql(tree: Filter, values: Parameters) -> str:
+def _sql(tree: Filter, paths: Mapping[str, Sequence[str]], values: Parameters) -> str:
     match tree:
         case Condition():
-            return _comparison(tree, values)
+            return _comparison(tree, paths[tree.field], values)
         case Not():
-            return f"NOT {_sql(tree.part, values)}"
+            return f"NOT {_sql(tree.part, paths, values)}"
         case AllOf():
-            return "(" + " AND ".join(_sql(part, values) for part in tree.parts) + ")"
+            return "(" + " AND ".join(_sql(part, paths, values) for part in tree.parts) + ")"
         case AnyOf():
-            return "(" + " OR ".join(_sql(part, values) for part in tree.parts) + ")"
+            return "(" + " OR ".join(_sql(part, paths, values) for part in tree.parts) + ")"
 
 
-def _comparison(condition: Condition, values: Parameters) -> str:
+def _comparison(condition: Condition, paths: Sequence[str], values: Parameters) -> str:
     name = f"where_{len(values)}"
-    values[f"{name}_paths"] = paths(condition.field)
+    values[f"{name}_paths"] = list(paths)
     if condition.operator in ("=", "!="):
-        values[f"{name}_values"] = list(_texts(condition.values))
+        values[f"{name}_values"] = list(texts(condition.values))
         equal = (EQUAL + (f" OR {NULL}" if None in condition.values else "")).format(name=name)
         return f"({equal})" if condition.operator == "=" else f"NOT ({equal})"
     end = range_end(condition)
@@ -89,43 +120,10 @@ def _comparison(condition: Condition, values: Parameters) -> str:
     return (NUMERIC if isinstance(end, Decimal) else TEMPORAL).format(name=name, operator=condition.operator)
 
 
-def _texts(values: Sequence[str | None]) -> Iterator[str]:
-    """Yield the forms in which ``filter_text`` returns equal values."""
+def texts(values: Sequence[str | None]) -> Iterator[str]:
+    """Yield the texts that mean one of ``values``: Python's True is JSON's true."""
     for value in values:
-        if value is None:
-            continue
-        yield _digits(value) if NUMBER.fullmatch(value) else value
-        if value.lower() in ("true", "false"):
-            yield value.lower()
-
-
-def _digits(number: str) -> str:
-    """Return a number as PostgreSQL's ``trim_scale`` writes it.
-
-    >>> [_digits(text) for text in ("5.00", "-0", "1e3", "50", "2.50e-1")]
-    ['5', '0', '1000', '50', '0.25']
-    """
-    text = format(Decimal(number), "f")
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return "0" if text == "-0" else text
-
-
-def paths(field: str) -> list[str]:
-    """Return the jsonpaths of a field: a dot is a part of a name, or reaches into an object.
-
-    >>> paths("a.b")
-    ['$."a.b"', '$."a"."b"']
-    """
-    names = field.split(".")
-    if len(names) - 1 > MAX_MIXED_DOTS:
-        return [_path([field]), _path(names)]
-    return [_path(_joined(names, dots)) for dots in product(".\0", repeat=len(names) - 1)]
-
-
-def _joined(names: Sequence[str], dots: Sequence[str]) -> list[str]:
-    text = names[0] + "".join(dot + name for dot, name in zip(dots, names[1:], strict=True))
-    return text.split("\0")
-
-
-def _path(names: Sequence[str]) -> str:
-    return "$" + "".join("." + json.dumps(name) for name in names)
+        if value is not None:
+            yield value
+            if value.lower() in ("true", "false") and value != value.lower():
+                yield value.lower()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from pc_worker.model.filter import Condition
+from pc_worker.store.search.values import NUMBER
 
-#: A number as JSON writes it, so `007` and `+5` are text; the same as `filter_number` in the database.
-NUMBER = re.compile(r"(?=.{1,400}\Z)-?(?:0|[1-9][0-9]*)(?:[.][0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.DOTALL)
 DATE_CHARS = 10
 DAY = timedelta(days=1, microseconds=-1)
 

@@ -8,9 +8,8 @@ from typing import Any, Literal
 from uuid import UUID
 
 from pc_worker.model import Model
-from pc_worker.model.filter import Filter
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.search.filters import Facets, Parameters, facets, where_sql
+from pc_worker.store.search.filters import Parameters, RowFilter, where_sql
 from pc_worker.store.search.statistics import CollectionStatistics
 
 Method = Literal["hnsw", "ivfflat"]
@@ -81,23 +80,19 @@ class Scope:
     """The rows to search: those of the domain that meet the filter, except the row ``without``."""
 
     profile: Profile
-    filter: Filter | None = None
+    filter: RowFilter | None = None
     without: UUID = NO_ROW
 
     @property
     def parameters(self) -> Parameters:
         """The values that all statements share."""
         own = {"domain": self.profile.domain, "model_id": self.profile.model.model_id, "without": str(self.without)}
-        return own | where_sql(self.filter)[1] | {"facets": self.facets}
+        return own | where_sql(self.filter)[1] | {"facets": list(self.facets)}
 
     @property
-    def facets(self) -> list[int]:
+    def facets(self) -> Sequence[int]:
         """Facet terms that every such row has."""
-        return self._facets.terms
-
-    @property
-    def _facets(self) -> Facets:
-        return facets(self.profile.domain, self.filter)
+        return () if self.filter is None else self.filter.facets
 
     @property
     def where(self) -> str:
@@ -110,7 +105,7 @@ class Scope:
 
         A facet is a hash, so hits are compared with the payload itself later; candidates need not be.
         """
-        return "" if self._facets.complete else PAYLOAD.format(where=self.where)
+        return "" if self.filter is None or self.filter.complete else PAYLOAD.format(where=self.where)
 
 
 @dataclass(frozen=True, slots=True)

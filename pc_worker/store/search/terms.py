@@ -1,8 +1,8 @@
 """Convert text to search terms: stemmed words, n-grams for scripts without blanks between words, and facets.
 
 A term is an integer: a hash of the domain and the word, so that each domain has its own posting lists in one index.
-Terms of words are positive. A payload field with its value is a *facet*, a negative id in the same list: the same index
-then answers `FIELD=VALUE`.
+Terms of words are positive. A payload field with its value is a *facet*, a negative id in the same list: the
+same index then answers filters; `facets.py` makes them.
 
 The stemmer depends on the script, not on a guess of the language, so that a query and a row always agree: English for
 Latin letters, Russian for Cyrillic ones, none for all others.
@@ -11,29 +11,24 @@ Latin letters, Russian for Cyrillic ones, none for all others.
 from __future__ import annotations
 
 import functools
-import hashlib
 import re
 import struct
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from itertools import chain
 
 import numpy as np
 
 from pc_worker.model import RowTerms
 from pc_worker.store.db.copy import cut
+from pc_worker.store.search.facets import payload_terms
+from pc_worker.store.search.term_hash import DIMENSION, term_hash
 
-#: Ids are 1..10⁹: the largest dimension of pgvector's `sparsevec`. Of 10⁵ words, 5 pairs share an id.
-DIMENSION = 1_000_000_000
 #: The most distinct words stored for a row, the first ones: the limit of `sparsevec`.
 MAX_WORDS = 16_000
 #: A longer "word" is data (base64, hashes), which its beginning identifies well enough.
 MAX_WORD_CHARS = 64
-#: Longer values are text, which is rarely filtered by equality; `where` compares them without the index.
-MAX_FACET_CHARS = 200
-MAX_FACETS = 256
 SPARSEVEC = struct.Struct(">iii")
 
 # Hangul, kana, Han: scripts whose words have endings or are not separated by blanks.
@@ -52,19 +47,14 @@ def row_terms(domain: str, text: str, payload: Mapping[str, object]) -> RowTerms
         term = _word_id(domain, word)
         counts[term] = counts.get(term, 0) + count
     ids = sorted(counts)
-    return RowTerms(_facets(domain, payload) + ids, [counts[term] for term in ids], occurrences.total())
+    found = payload_terms(domain, payload)
+    numbers = [counts[term] for term in ids]
+    return RowTerms(sorted(found.facets) + ids, numbers, occurrences.total(), frozenset(found.fields))
 
 
 def query_terms(domain: str, text: str) -> list[int]:
     """Return the sorted, unique terms of a query's words; no character has a special meaning."""
     return sorted({_word_id(domain, word) for word in _query_words(text)})
-
-
-def facet_term(domain: str, field: str, value: str) -> int | None:
-    """Return the term of ``field`` = ``value``; None if the value is too long to have one."""
-    if len(value) > MAX_FACET_CHARS:
-        return None
-    return -_hash(domain, field, value)
 
 
 def sparsevec_binary(terms: RowTerms) -> bytes:
@@ -130,38 +120,4 @@ def _stem(word: str) -> str:
 
 @functools.lru_cache(maxsize=100_000)
 def _word_id(domain: str, word: str) -> int:
-    return _hash(domain, word)
-
-
-def _hash(*parts: str) -> int:
-    data = "\0".join(parts).encode("utf-8", "surrogatepass")
-    return 1 + int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big") % DIMENSION
-
-
-def _facets(domain: str, payload: Mapping[str, object]) -> list[int]:
-    """Return the facets of the payload's short values, sorted; each item of an array is a value."""
-    ids: set[int] = set()
-    for field, value in payload.items():
-        for item in value if isinstance(value, list) else (value,):
-            text = _value_text(item)
-            term = None if text is None else facet_term(domain, field, text)
-            if term is not None:
-                ids.add(term)
-            if len(ids) == MAX_FACETS:
-                return sorted(ids)
-    return sorted(ids)
-
-
-def _value_text(value: object) -> str | None:
-    """Return a value's text as PostgreSQL's ``->>`` does; None for null and for values that are not scalar."""
-    match value:
-        case str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case int() if value.bit_length() < 1000:
-            return str(value)
-        case float():
-            return format(Decimal(repr(value or abs(value))), "f")  # jsonb has neither exponents nor -0.0
-        case _:
-            return None
+    return term_hash(domain, word)

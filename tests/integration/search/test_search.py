@@ -157,7 +157,6 @@ def test_weights_shift_the_fusion(ask: Callable[..., SearchResult]) -> None:
         pytest.param(["size>=33", "size<=41"], {"brew", "beans", "signs"}, id="a range"),
         pytest.param(["size>=33", "name=beans"], {"beans"}, id="a range and a value"),
         pytest.param(["name=te%"], set(), id="a sign is a character"),
-        pytest.param(["nothing=1"], set(), id="a field that no row has"),
         pytest.param(["name>=5"], set(), id="a range over text"),
         pytest.param(["name>=2020-01-01"], set(), id="dates over text"),
     ],

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from decimal import Decimal
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pc_worker.store.search.terms import (
-    DIMENSION,
-    MAX_FACETS,
-    MAX_WORDS,
-    facet_term,
-    query_terms,
-    row_terms,
-)
+from pc_worker.store.search.term_hash import DIMENSION
+from pc_worker.store.search.terms import MAX_WORDS, query_terms, row_terms
 
 
 def words_of(text: str) -> set[int]:
@@ -82,40 +73,3 @@ def test_a_row_stores_at_most_the_words_of_a_sparsevec() -> None:
 
     assert len(terms.counts) == MAX_WORDS
     assert terms.length == MAX_WORDS + 500
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        ("blue", "blue"),
-        (7, "7"),
-        (True, "true"),
-        (1.5, "1.5"),
-        (5.0, "5.0"),
-        (1e-7, "0.0000001"),
-        (1e16, "10000000000000000"),
-        (-0.0, "0.0"),
-        (["a", "b"], "b"),
-        ([1, "x"], "1"),
-        ("", ""),
-    ],
-)
-def test_a_facet_is_found_by_the_text_of_its_value(value: object, text: str) -> None:
-    assert facet_term("d", "field", text) in row_terms("d", "", {"field": value}).ids
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False))
-def test_a_number_has_the_same_text_as_in_jsonb(number: float) -> None:
-    text = format(Decimal(json.dumps(number)), "f")
-    text = text.removeprefix("-") if number == 0 else text
-    if len(text) <= 200:
-        assert row_terms("d", "", {"n": number}).ids == [facet_term("d", "n", text)]
-
-
-@pytest.mark.parametrize("value", [None, {"a": 1}, [[1]], "x" * 201, 10**400])
-def test_null_nested_and_long_values_have_no_facet(value: object) -> None:
-    assert row_terms("d", "", {"field": value}).ids == []
-
-
-def test_the_number_of_facets_is_limited() -> None:
-    assert len(row_terms("d", "", {"tags": [str(n) for n in range(1_000)]}).ids) == MAX_FACETS

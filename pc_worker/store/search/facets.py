@@ -1,0 +1,111 @@
+"""Facets: the terms of a row's payload, by which the index finds the rows of a filter.
+
+A facet is the negative hash of a domain, a field and a value in its one form. Numbers and times have facets of the
+intervals that contain them as well, of several widths: a range of values is a union of a few hundred intervals.
+
+A row with more values than are indexed, or deeper ones, has the facet of `rest`: its payload decides whether it meets a
+filter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pc_worker.store.search.term_hash import term_hash
+from pc_worker.store.search.values import Kind, ordered, value_form
+
+#: Longer values are text, which is rarely filtered by equality; filters compare them without the index.
+MAX_FACET_CHARS = 200
+MAX_FACETS = 256
+#: Levels of objects and arrays in each other.
+MAX_DEPTH = 32
+#: Leading bits of the 64 that a number has: intervals from a factor of 2³² down to a relative width of 4·10⁻⁶.
+LEVELS = (30, 22, 14, 6)
+
+Path = tuple[str, ...]
+
+DEEPER = object()
+
+
+@dataclass(slots=True)
+class PayloadTerms:
+    """The facets of a payload, and the paths of its fields."""
+
+    facets: set[int] = field(default_factory=set)
+    fields: set[Path] = field(default_factory=set)
+
+
+def payload_terms(domain: str, payload: Mapping[str, object]) -> PayloadTerms:
+    """Return the facets and fields of a payload; each item of an array is a value."""
+    found, all_indexed = PayloadTerms(), True
+    for path, value in _values(payload, found.fields):
+        terms = _terms(domain, ".".join(path), value) if all_indexed else []
+        all_indexed = all_indexed and value is not DEEPER and len(found.facets) + len(terms) <= MAX_FACETS
+        if all_indexed:
+            found.facets.update(terms)
+    if not all_indexed:
+        found.facets.add(rest(domain))
+    return found
+
+
+def _values(payload: Mapping[str, object], fields: set[Path]) -> Iterator[tuple[Path, object]]:
+    """Yield the scalar values with their paths, and `DEEPER` where the payload is too deep; collect all fields."""
+    waiting: list[tuple[Path, Any, int]] = [((), payload, 0)]
+    while waiting:
+        path, value, depth = waiting.pop()
+        if isinstance(value, Mapping | list) and depth > MAX_DEPTH:
+            yield path, DEEPER
+        elif isinstance(value, Mapping):
+            fields.update((*path, name) for name in value)
+            waiting.extend(((*path, name), item, depth + 1) for name, item in value.items())
+        elif isinstance(value, list):
+            waiting.extend((path, item, depth + 1) for item in value)
+        else:
+            yield path, value
+
+
+def _terms(domain: str, name: str, value: object) -> list[int]:
+    form = value_form(value)
+    if form is None:
+        return []
+    term = facet(domain, name, form)
+    terms = [] if term is None else [term]
+    if (place := ordered(value)) is not None:
+        kind, bits = place
+        terms += [interval(domain, name, kind, level, bits >> (64 - level)) for level in LEVELS]
+    return terms
+
+
+def facet(domain: str, name: str, form: str) -> int | None:
+    """Return the term of the field ``name`` with a value of this form; None if it is too long to have one."""
+    return None if len(form) > MAX_FACET_CHARS else -term_hash(domain, name, form)
+
+
+def interval(domain: str, name: str, kind: Kind, level: int, number: int) -> int:
+    """Return the term of an interval: all values of the field that begin with these bits."""
+    return -term_hash(domain, name, f"\2{kind}{level}", f"{number:x}")
+
+
+def rest(domain: str) -> int:
+    """Return the term of rows of which not all values are indexed."""
+    return -term_hash(domain, "\2rest")
+
+
+def intervals(domain: str, name: str, kind: Kind, low: int, high: int) -> list[int]:
+    """Return the terms of the intervals that contain all values from ``low`` to ``high``, both included."""
+    terms: list[int] = []
+    first, last = low >> (64 - LEVELS[0]), high >> (64 - LEVELS[0])
+    for level, wider in zip(LEVELS, (*LEVELS[1:], None), strict=True):
+        if wider is None:
+            return terms + [interval(domain, name, kind, level, number) for number in range(first, last + 1)]
+        inside = 1 << (level - wider)
+        after = -(-first // inside) * inside  # the first that begins a wider interval
+        before = (last + 1) // inside * inside  # the first after the last wider interval
+        if after >= before:
+            return terms + [interval(domain, name, kind, level, number) for number in range(first, last + 1)]
+        edges = (*range(first, after), *range(before, last + 1))
+        terms += [interval(domain, name, kind, level, number) for number in edges]
+        first, last = after // inside, before // inside - 1
+    return terms
