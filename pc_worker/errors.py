@@ -10,6 +10,7 @@
     │   ├── HomeInUse           another process owns the home folder         2   500   INVALID_ARGUMENT
     │   ├── HomeUnusable        the home folder cannot hold our state        2   500   INVALID_ARGUMENT
     │   ├── NotFound            it names something that does not exist       2   404   NOT_FOUND
+    │   │   └── ModelNotFound   there is no such model for this caller       2   404   NOT_FOUND
     │   ├── WrongState          what it names is in another state already    2   409   FAILED_PRECONDITION
     │   ├── InvalidCursor       its cursor is not one of this list           2   400   INVALID_ARGUMENT
     │   ├── TooLarge            it is over a limit of bytes or of disk       2   413   INVALID_ARGUMENT
@@ -127,6 +128,10 @@ class NotFound(InvalidRequest):
 
     http_status = 404
     grpc_status = "NOT_FOUND"
+
+
+class ModelNotFound(NotFound):
+    """The request names a model that does not exist, or that only other domains use."""
 
 
 class WrongState(InvalidRequest):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -50,6 +50,10 @@ class Problem(BaseModel):
     errors: list[FieldError] = Field(default_factory=list, description="The wrong fields, if any.")
 
 
+#: The members that a route's clients read beyond a problem's own, from the problem and the header `Authorization`.
+ProblemMembers = Callable[[Problem, str | None], dict[str, Any]]
+
+
 def problem_of(error: PcWorkerError) -> Problem:
     """Return the document of an error of ours."""
     return make_problem(error.http_status, error.code, " ".join(str(error).split()))
@@ -77,7 +81,7 @@ def problem_response(problem: Problem, headers: Mapping[str, str] | None = None)
     return JSONResponse(_sendable(content), problem.status, dict(headers or {}), MEDIA_TYPE)
 
 
-def error_response(error: PcWorkerError) -> JSONResponse:
+def error_response(error: PcWorkerError, request: Request | None = None) -> JSONResponse:
     """Return the response to a request that ended with an error of ours."""
     headers: dict[str, str] = {}
     if error.http_status == HTTPStatus.UNAUTHORIZED:
@@ -88,7 +92,7 @@ def error_response(error: PcWorkerError) -> JSONResponse:
         headers["Retry-After"] = str(AWAY_S)
     if error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request_failed", code=error.code, reason=str(error))
-    return problem_response(problem_of(error), headers)
+    return problem_response(_with_members(request, problem_of(error)), headers)
 
 
 def install_problems(app: FastAPI) -> None:
@@ -103,27 +107,36 @@ def _ours(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, PcWorkerError)  # noqa: S101 - the handler is registered for it
     if isinstance(exc, UnknownDomain) and getattr(request.state, "is_narrow", False):
         exc = UnknownDomain("there is no such domain")  # the message names all of them
-    return error_response(exc)
+    return error_response(exc, request)
 
 
-def _invalid(_request: Request, exc: Exception) -> JSONResponse:
+def _invalid(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, RequestValidationError)  # noqa: S101 - the handler is registered for it
     found = exc.errors()[:MOST_ERRORS]
     if any(error["type"] == "json_invalid" for error in found):
-        return problem_response(make_problem(400, "invalid_json", "the body is not valid JSON"))
+        problem = make_problem(400, "invalid_json", "the body is not valid JSON")
+        return problem_response(_with_members(request, problem))
     errors = [FieldError(field=".".join(map(str, error["loc"])), message=error["msg"]) for error in found]
     first = f"{errors[0].field}: {errors[0].message}" if errors else "the request is wrong"
-    return problem_response(make_problem(422, "invalid_request", first, errors))
+    return problem_response(_with_members(request, make_problem(422, "invalid_request", first, errors)))
 
 
-def _framework(_request: Request, exc: Exception) -> JSONResponse:
+def _framework(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, HTTPException)  # noqa: S101 - the handler is registered for it
     code = CODES.get(exc.status_code, "invalid_request" if exc.status_code < 500 else "internal")
-    return problem_response(make_problem(exc.status_code, code, exc.detail), exc.headers)
+    return problem_response(_with_members(request, make_problem(exc.status_code, code, exc.detail)), exc.headers)
 
 
-def _unexpected(_request: Request, _exc: Exception) -> JSONResponse:
-    return problem_response(make_problem(500, "internal", INTERNAL_ERROR))
+def _unexpected(request: Request, _exc: Exception) -> JSONResponse:
+    return problem_response(_with_members(request, make_problem(500, "internal", INTERNAL_ERROR)))
+
+
+def _with_members(request: Request | None, problem: Problem) -> Problem:
+    """Return the problem with the members that the clients of its route read, too."""
+    members: ProblemMembers | None = getattr(request.state, "problem_members", None) if request else None
+    if request is None or members is None:
+        return problem
+    return problem.model_copy(update=members(problem, request.headers.get("authorization")))
 
 
 def _sendable(content: Any) -> Any:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-#: `=` with several values means: one of them; `!=` with several: none of them.
-Operator = Literal["=", "!=", ">", ">=", "<", "<="]
+#: `=` with several values means: one of them; `!=` with several: none of them. The last three compare with a part of a
+#: text, in upper or lower case.
+Operator = Literal["=", "!=", ">", ">=", "<", "<=", "contains", "starts", "ends"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Condition:
 
     Attributes:
         field: The field's name; dots reach into objects.
-        operator: The comparison; ranges have exactly one value.
+        operator: The comparison; ranges and parts have exactly one value.
         values: Each as JSON writes it, text without quotes; None = the field is null or missing.
     """
 

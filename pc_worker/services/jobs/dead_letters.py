@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pc_worker.domains import BatchView, ColumnMapping, get_domain
@@ -17,7 +18,7 @@ from pc_worker.services.ingest.write import RecordTally, Work, write_rows
 from pc_worker.services.sources import rejecting, stored_options
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger import dead_letters, jobs
-from pc_worker.store.ledger.dead_letters import BEFORE_ALL, LetterOutcome, StoredLetter
+from pc_worker.store.ledger.dead_letters import BEFORE_ALL, LetterId, LetterOutcome, StoredLetter
 from pc_worker.store.ledger.letter_filter import LetterFilter
 from pc_worker.store.models import registry
 
@@ -59,25 +60,32 @@ class SingleRowBatch:
         return self._form
 
 
+def letters_page(
+    services: Services, wanted: LetterFilter, *, after: LetterId = BEFORE_ALL, limit: int = PAGE
+) -> list[StoredLetter]:
+    """Return the next dead letters after a job and row number, in that order."""
+    with services.database.transaction() as cursor:
+        return dead_letters.next_letters(cursor, wanted, after=after, limit=limit)
+
+
 def matching_letters(services: Services, wanted: LetterFilter) -> Iterator[StoredLetter]:
     """Yield the dead letters that match, a page at a time: memory does not grow with their number."""
     after = BEFORE_ALL
-    while True:
-        with services.database.transaction() as cursor:
-            page = dead_letters.next_letters(cursor, wanted, after=after, limit=PAGE)
+    while page := letters_page(services, wanted, after=after):
         yield from page
-        if len(page) < PAGE:
-            return
-        after = (page[-1].job_id, page[-1].row_no)
+        after = page[-1].letter_id
 
 
 def retry_dead(services: Services, wanted: LetterFilter) -> Iterator[Retried]:
     """Retry letters, each in its own transaction; a row that is dead again stays, with its new reason."""
-    for letter in matching_letters(services, wanted):
-        try:
+    yield from retry_letters(services, matching_letters(services, wanted))
+
+
+def retry_letters(services: Services, letters: Iterable[StoredLetter]) -> Iterator[Retried]:
+    """Retry these letters; those that another caller retried or dropped meanwhile are left out."""
+    for letter in letters:
+        with suppress(Fenced):
             yield _retry(services, letter)
-        except Fenced:  # another caller retried or dropped it meanwhile
-            continue
 
 
 @dataclass(frozen=True, slots=True)

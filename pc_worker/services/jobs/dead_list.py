@@ -16,7 +16,7 @@ from pc_worker.services.jobs.dead_letters import Retried, matching_letters, retr
 from pc_worker.services.push import rejections
 from pc_worker.store.db.connection import is_storable
 from pc_worker.store.ledger import dead_rows, jobs
-from pc_worker.store.ledger.dead_letters import BATCH, drop_letters
+from pc_worker.store.ledger.dead_letters import BATCH, StoredLetter, drop_letters
 from pc_worker.store.ledger.dead_rows import DeadKind, DeadRow, LetterGroup, Place
 from pc_worker.store.ledger.letter_filter import LetterFilter
 
@@ -75,8 +75,7 @@ def retry_matching(services: Services, wanted: LetterFilter, *, servers: Sequenc
         Unavailable: If a batch server does not answer; the dead letters have been retried then.
     """
     yield from retry_dead(services, wanted)
-    for again in rejections.retry_rejected(services.database, wanted, servers=servers):
-        yield _pushed(again)
+    yield from retry_pushes(services, wanted, servers=servers)
 
 
 def drop_matching(services: Services, wanted: LetterFilter) -> Iterator[int]:
@@ -85,9 +84,29 @@ def drop_matching(services: Services, wanted: LetterFilter) -> Iterator[int]:
     Rows of dead letters count as skipped from now on; what only a batch server refused stays stored here.
     """
     letters = matching_letters(services, wanted)
-    while batch := [(letter.job_id, letter.row_no) for letter in islice(letters, BATCH)]:
-        yield drop_letters(services.database, batch)
-    yield rejections.drop_rejected(services.database, wanted)
+    while batch := list(islice(letters, BATCH)):
+        yield drop_some(services, batch)
+    yield drop_pushes(services, wanted)
+
+
+def drop_some(services: Services, letters: Sequence[StoredLetter]) -> int:
+    """Drop these letters; return how many were still there."""
+    return drop_letters(services.database, [letter.letter_id for letter in letters])
+
+
+def drop_pushes(services: Services, wanted: LetterFilter) -> int:
+    """Drop the rejections of batch servers that match; return how many."""
+    return rejections.drop_rejected(services.database, wanted)
+
+
+def retry_pushes(services: Services, wanted: LetterFilter, *, servers: Sequence[str]) -> Iterator[Retried]:
+    """Send the rows again that batch servers rejected.
+
+    Raises:
+        Unavailable: If a batch server does not answer.
+    """
+    for again in rejections.retry_rejected(services.database, wanted, servers=servers):
+        yield _pushed(again)
 
 
 def dead_document(row: DeadRow) -> dict[str, Any]:

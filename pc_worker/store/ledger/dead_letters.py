@@ -68,6 +68,11 @@ class StoredLetter:
     reason: str
     created_at: datetime
 
+    @property
+    def letter_id(self) -> LetterId:
+        """Its job and row number."""
+        return self.job_id, self.row_no
+
 
 def insert_dead_letters(cursor: Cursor, *, job: Job, chunk_no: int, letters: Sequence[DeadLetter]) -> None:
     """Insert dead rows with their reasons; a repeated letter replaces the stored one."""

@@ -32,6 +32,12 @@ NULL = (
 )
 NUMERIC = f"EXISTS (SELECT FROM {ITEMS} WHERE filter_number(item) {{operator}} %({{name}}_end)s::numeric)"
 TEMPORAL = f"EXISTS (SELECT FROM {ITEMS} WHERE filter_time(item) {{operator}} %({{name}}_end)s::timestamptz)"
+#: With the text of the item and the part in lower case.
+PARTS = {
+    "contains": "strpos(lower(filter_text(item)), lower(%({name}_part)s)) > 0",
+    "starts": "starts_with(lower(filter_text(item)), lower(%({name}_part)s))",
+    "ends": "right(lower(filter_text(item)), length(lower(%({name}_part)s))) = lower(%({name}_part)s)",
+}
 
 COMMON_REST = "SELECT EXISTS (SELECT FROM term_statistics WHERE domain = %(domain)s AND term = %(rest)s)"
 ANY_REST = "SELECT EXISTS (SELECT FROM row_terms WHERE domain = %(domain)s AND terms @> ARRAY[%(rest)s::integer])"
@@ -115,6 +121,9 @@ def _comparison(condition: Condition, paths: Sequence[str], values: Parameters) 
         values[f"{name}_values"] = list(texts(condition.values))
         equal = (EQUAL + (f" OR {NULL}" if None in condition.values else "")).format(name=name)
         return f"({equal})" if condition.operator == "=" else f"NOT ({equal})"
+    if condition.operator in PARTS:
+        values[f"{name}_part"] = condition.values[0]
+        return f"EXISTS (SELECT FROM {ITEMS} WHERE {PARTS[condition.operator]})".format(name=name)
     end = range_end(condition)
     values[f"{name}_end"] = str(end) if isinstance(end, Decimal) else end
     return (NUMERIC if isinstance(end, Decimal) else TEMPORAL).format(name=name, operator=condition.operator)

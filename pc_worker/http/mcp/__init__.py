@@ -1,0 +1,1 @@
+"""The Model Context Protocol: our services as tools of assistants, read-only."""

@@ -1,0 +1,147 @@
+"""Dead letters: list them, and retry or drop all that match a filter, with progress."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import Query, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from pc_worker.http.bodies import api_router
+from pc_worker.http.context import AppContext, Context
+from pc_worker.http.event_streams import ServerEvent, event_stream
+from pc_worker.http.letter_operations import LetterProgress, drop_all, retry_all
+from pc_worker.http.paging import ListPage, Pages
+from pc_worker.http.roles import HttpCaller, Reader, Writer
+from pc_worker.services.declarations import check_known
+from pc_worker.services.dependencies import Services
+from pc_worker.services.jobs.dead_list import checked_filter, dead_document, dead_page
+from pc_worker.store.ledger.dead_rows import DeadKind, DeadRow, Place
+from pc_worker.store.ledger.letter_filter import LetterFilter
+
+router = api_router(tag="dead letters")
+
+Job = Annotated[str | None, Query(max_length=300, description="Only of this job.")]
+Domain = Annotated[str | None, Query(max_length=200, description="Only of this domain.")]
+Reason = Annotated[str, Query(max_length=1_000, description="Only those whose reason contains this text.")]
+
+
+class DeadLetterDocument(BaseModel):
+    """A refused row.
+
+    `kind`: `row` = a dead letter, `push` = a batch server refused the row, `model` = too large with a model's vectors.
+    """
+
+    kind: DeadKind
+    job_id: str | None
+    row_no: int | None
+    domain: str
+    reason: str
+    row: dict[str, Any] | None = Field(description="The row in normal form; its payload if it is stored.")
+    created_at: datetime
+
+
+class LetterSelection(BaseModel):
+    """Which letters; without any field all of the token's domains."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    job: str | None = Field(default=None, max_length=300)
+    domain: str | None = Field(default=None, max_length=200)
+    reason: str = Field(default="", max_length=1_000, description="A part of the reason, in upper or lower case.")
+
+
+class LetterAction(BaseModel):
+    """What to act on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    filter: LetterSelection
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare(cls, values: Any) -> Any:
+        """Accept the fields of the filter without `filter` around them, but not nothing at all."""
+        if isinstance(values, dict) and values and "filter" not in values:
+            return {"filter": values}
+        return values
+
+
+@router.get("/v1/dead-letters", summary="List dead letters")
+async def list_dead_letters(
+    caller: Reader, context: Context, paging: Pages, job: Job = None, domain: Domain = None, reason: Reason = ""
+) -> ListPage[DeadLetterDocument]:
+    """Return refused rows, oldest first, each with its reason and its row."""
+    selection = LetterSelection(job=job, domain=domain, reason=reason)
+    after = _place(paging.after("dead-letters", str, str, str, int, str))
+
+    def read(services: Services) -> list[DeadRow]:
+        return dead_page(services, _wanted(services, caller, selection), after=after, limit=paging.limit + 1)
+
+    page = paging.page("dead-letters", await context.services.run(read), _key)
+    items = [DeadLetterDocument(**dead_document(row)) for row in page.items]
+    return ListPage(items=items, next_cursor=page.next_cursor)
+
+
+@router.post("/v1/dead-letters/retry", summary="Retry dead letters", response_model=LetterProgress)
+async def retry_dead_letters(caller: Writer, context: Context, action: LetterAction, request: Request) -> Response:
+    """Retry all that match: from their unchanged source, else from their stored form.
+
+    With `Accept: text/event-stream` the answer is a stream of events `progress`, and `done` with the document.
+    If the client disconnects, the rest is left as it is: a repeated call goes on with it.
+    """
+    wanted = await _checked(context, caller, action)
+    return await _answer(context, request, retry_all(context, wanted))
+
+
+@router.post("/v1/dead-letters/drop", summary="Drop dead letters", response_model=LetterProgress)
+async def drop_dead_letters(caller: Writer, context: Context, action: LetterAction, request: Request) -> Response:
+    """Drop all that match: their rows count as skipped.
+
+    With `Accept: text/event-stream` the answer is a stream of events `progress`, and `done` with the document.
+    """
+    wanted = await _checked(context, caller, action)
+    return await _answer(context, request, drop_all(context, wanted))
+
+
+async def _checked(context: AppContext, caller: HttpCaller, action: LetterAction) -> LetterFilter:
+    if action.filter.domain is not None:
+        caller.check(action.filter.domain)
+    return await context.services.run(lambda services: _wanted(services, caller, action.filter))
+
+
+def _wanted(services: Services, caller: HttpCaller, selection: LetterSelection) -> LetterFilter:
+    domains = caller.domains
+    if selection.domain is not None:
+        with services.database.transaction() as cursor:
+            check_known(cursor, selection.domain)
+        domains = frozenset((selection.domain,))
+    return checked_filter(services, LetterFilter(job_id=selection.job, domains=domains, reason=selection.reason))
+
+
+async def _answer(context: AppContext, request: Request, progress: AsyncGenerator[LetterProgress, None]) -> Response:
+    if "text/event-stream" in request.headers.get("accept", ""):
+        return await event_stream(context, _events(progress))
+    last = [step async for step in progress][-1]
+    return JSONResponse(last.model_dump())
+
+
+async def _events(progress: AsyncGenerator[LetterProgress, None]) -> AsyncGenerator[ServerEvent, None]:
+    async for step in progress:
+        name: Literal["done", "progress"] = "done" if step.state == "done" else "progress"
+        yield ServerEvent(event=name, data=step.model_dump())
+
+
+def _place(key: Iterable[Any] | None) -> Place | None:
+    if key is None:
+        return None
+    at, kind, job, row_no, place_id = key
+    return datetime.fromisoformat(at), kind, job, row_no, place_id
+
+
+def _key(row: DeadRow) -> tuple[str, str, str, int, str]:
+    at, kind, job, row_no, place_id = row.place
+    return at.isoformat(), kind, job, row_no, place_id

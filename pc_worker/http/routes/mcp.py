@@ -1,0 +1,52 @@
+"""`/mcp`: the Model Context Protocol, streamable HTTP without sessions."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import Request
+from fastapi.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from pc_worker.errors import PermissionDenied
+from pc_worker.http.bodies import api_router
+from pc_worker.http.context import Context
+from pc_worker.http.roles import Reader
+
+router = api_router(tag="assistants")
+
+LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
+DESCRIBED: dict[int | str, dict[str, Any]] = {200: {"description": "A JSON-RPC response."}}
+
+
+class DelegatedResponse(Response):
+    """A response that another application sends."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__()
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the application answer the request."""
+        await self._app(scope, receive, send)
+
+
+@router.post("/mcp", summary="Call a tool (Model Context Protocol)", responses=DESCRIBED)
+async def mcp(caller: Reader, context: Context, request: Request) -> Response:
+    """Answer one JSON-RPC message of an assistant: the tools `search`, `fetch`, `list_domains` and `job_status`."""
+    if not context.authenticator.required:
+        _check_origin(request)
+    request.state.caller = caller
+    return DelegatedResponse(request.app.state.mcp.handle_request)
+
+
+def _check_origin(request: Request) -> None:
+    """Check that no foreign page in a browser of this machine calls; where tokens are required, it has none.
+
+    Raises:
+        PermissionDenied: If the request comes from a page of another host.
+    """
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).hostname not in LOOPBACK:
+        raise PermissionDenied("pages of other hosts may not call this server without a token")

@@ -1,0 +1,101 @@
+"""OpenAI's API for its clients: embeddings, models, and the search of vector stores."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from typing import Annotated, Any
+
+from fastapi import Path
+from fastapi.responses import Response
+
+from pc_worker.errors import InvalidRequest
+from pc_worker.http.context import AppContext, Context
+from pc_worker.http.roles import Reader
+from pc_worker.http.routes.search import searched
+from pc_worker.http.shaped_routes import shaped_router
+from pc_worker.http.shapes.openai import (
+    EmbeddingList,
+    EmbeddingsRequest,
+    ModelCard,
+    ModelCards,
+    VectorStorePage,
+    VectorStoreQuery,
+    openai_members,
+    page_of,
+    rendered,
+    where_of,
+)
+from pc_worker.model import Model
+from pc_worker.services.declarations import domain_states
+from pc_worker.services.dependencies import Services
+from pc_worker.services.embeddings import check_texts, encode_texts, find_served_model, served_models, slices
+from pc_worker.services.search.request import SearchRequest
+
+router = shaped_router(tag="OpenAI's shapes", members=openai_members)
+
+#: What is encoded at once for all requests: half of the cores is left to searches.
+ENCODINGS = asyncio.Semaphore(max(1, (os.cpu_count() or 1) // 2))
+DESCRIBED: dict[int | str, dict[str, Any]] = {200: {"description": "The vectors.", "model": EmbeddingList}}
+#: Models of answers are named by their domain.
+ANSWERS = "pcw/"
+
+
+@router.post("/v1/embeddings", summary="Encode texts", responses=DESCRIBED)
+async def create_embeddings(caller: Reader, context: Context, request: EmbeddingsRequest) -> Response:
+    """Return the vectors of texts, as rows and queries of a domain are encoded: comparable with the stored ones.
+
+    A text longer than the model's window is cut.
+    """
+    texts = request.texts
+    check_texts(texts)
+    served = await context.searches.run(lambda s: find_served_model(s, request.model, caller.domains))
+    if request.dimensions not in (None, served.model.dimension):
+        raise InvalidRequest(f"model {served.id} has {served.model.dimension} dimensions, and no other number")
+    items, tokens, first = [], 0, 0
+    for part in slices(texts):
+        text, count = await _encoded(context, served.model, part, first, request)
+        items.append(text)
+        tokens, first = tokens + count, first + len(part)
+    usage = f'{{"prompt_tokens":{tokens},"total_tokens":{tokens}}}'
+    head = f'{{"object":"list","model":{json.dumps(served.id)},"usage":{usage},"data":['
+    return Response(f"{head}{','.join(items)}]}}", media_type="application/json")
+
+
+@router.get("/v1/models", summary="List models")
+async def list_models(caller: Reader, context: Context) -> ModelCards:
+    """Return the models that the token may use: encoders for `/v1/embeddings`, then one for the answers of a domain."""
+    encoders = await context.services.run(lambda s: served_models(s, caller.domains))
+    ids = [served.id for served in encoders] + await _answering(caller.domains, context)
+    return ModelCards(data=[ModelCard(id=model_id) for model_id in ids])
+
+
+@router.post("/v1/vector_stores/{domain}/search", summary="Search a domain as a vector store")
+async def search_vector_store(
+    caller: Reader,
+    context: Context,
+    domain: Annotated[str, Path(max_length=200, description="A domain.")],
+    query: VectorStoreQuery,
+) -> VectorStorePage:
+    """Return the best rows of a domain: their best passages, with scores from 0 to 1."""
+    wanted = SearchRequest(query=query.text, domain=domain, k=query.max_num_results, where=where_of(query.filters))
+    return page_of(query, await searched(caller, context, wanted))
+
+
+async def _encoded(
+    context: AppContext, model: Model, texts: Any, first: int, request: EmbeddingsRequest
+) -> tuple[str, int]:
+    def encode(services: Services) -> tuple[str, int]:
+        found = encode_texts(services, model, texts, as_queries=request.as_queries)
+        return rendered(found.vectors, first=first, encoding_format=request.encoding_format), found.tokens
+
+    async with ENCODINGS:
+        return await context.searches.run(encode)
+
+
+async def _answering(domains: frozenset[str] | None, context: AppContext) -> list[str]:
+    if not context.settings.llm:
+        return []
+    states = await context.services.run(lambda s: domain_states(s.database))
+    return [f"{ANSWERS}{state.domain}" for state in states if domains is None or state.domain in domains]

@@ -1,0 +1,38 @@
+"""Search, as on the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi.responses import JSONResponse
+
+from pc_worker.http.bodies import api_router
+from pc_worker.http.context import AppContext, Context
+from pc_worker.http.roles import HttpCaller, Reader
+from pc_worker.services.search.reply import SearchResult
+from pc_worker.services.search.request import SearchRequest
+from pc_worker.services.search.search import search
+
+router = api_router(tag="search")
+
+#: Only described, not validated: the service makes the document, and a search is frequent.
+DESCRIBED: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The hits, best first.", "model": SearchResult},
+}
+
+
+@router.post("/v1/search", summary="Search a domain", responses=DESCRIBED, response_class=JSONResponse)
+async def search_domain(caller: Reader, context: Context, request: SearchRequest) -> JSONResponse:
+    """Return the ranked hits of a query, or the rows most like a given one (`like`), with scores and best passages."""
+    return JSONResponse((await searched(caller, context, request)).to_dict())
+
+
+async def searched(caller: HttpCaller, context: AppContext, request: SearchRequest) -> SearchResult:
+    """Return the result of a search.
+
+    Raises:
+        NotFound: If the domain does not exist, or the caller may not know it.
+        PcWorkerError: What the service raises.
+    """
+    caller.check(request.domain)
+    return await context.searches.run(lambda s: search(s.database, request, encoder=s.encoder))
