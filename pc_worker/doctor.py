@@ -23,6 +23,7 @@ from pc_worker.settings import Settings, split_address
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import pending, read_migrations
 from pc_worker.store.db.server import check_postgres, check_sessions, check_vector
+from pc_worker.store.search.index.catalog import domains_with_older_terms
 
 LEAST_DISK = 2 * 1024**3
 LEAST_QUEUES = 8
@@ -140,8 +141,16 @@ def _postgres(url: str) -> Iterator[Finding]:
             raise PcWorkerError("; ".join(changed))
         return ", ".join(["as their logs were written", *(f"{state.domain} is no longer declared" for state in odd)])
 
+    def terms() -> str:
+        with database.transaction() as cursor:
+            older = domains_with_older_terms(cursor)
+        if older:
+            raise PcWorkerError(f"made by older rules: {', '.join(older)}; searches ask by both rules")
+        return "made by the present rules"
+
     yield _run("schema", "run `migrate`", schema)
     yield _run("domains", "see `domains list`", declared)
+    yield _run("search terms", "run `index build --terms` once no worker of the previous version is left", terms)
     database.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pc_worker.domains.cleaning.clean import clean
 from pc_worker.domains.cleaning.keys import row_keys
 from pc_worker.domains.cleaning.records import CleanedRow, Dead, Record, Skipped, content_hash
+from pc_worker.domains.cleaning.stored import search_text
 from pc_worker.domains.declaration.column_mapping import ColumnMapping
 from pc_worker.domains.declaration.domain import AnyTable, Domain, Field, SourceVector
 from pc_worker.domains.declaration.options import Options, check_options
@@ -38,4 +39,5 @@ __all__ = [
     "get_domain",
     "resolve",
     "row_keys",
+    "search_text",
 ]

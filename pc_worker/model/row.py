@@ -36,13 +36,13 @@ class RowTerms:
 
     Attributes:
         ids: Sorted and unique, -10⁹..10⁹: facets are negative, terms of the text positive.
-        counts: How often each positive id occurs, in their order.
+        counts: How often each positive id occurs, in their order; a fraction for one of several spellings.
         length: Occurrences of all terms, including those beyond the 16,000 that are stored.
         fields: The paths of the payload's fields.
     """
 
     ids: list[int]
-    counts: list[int]
+    counts: list[float]
     length: int
     fields: frozenset[tuple[str, ...]] = frozenset()
 

@@ -55,8 +55,8 @@ class Commands:
     def suits(self, arguments: Sequence[str], env: Mapping[str, str]) -> bool:
         """Return whether the command would be the same: nothing but its imports happens before it begins."""
         name = arguments[0] if arguments else ""
-        if name not in COMMANDS or COMMANDS[name][0] in NOT_HERE:
-            return False
+        if name not in COMMANDS or COMMANDS[name][0] in NOT_HERE or env.get("PYTHONPATH", str(PROJECT)) != str(PROJECT):
+            return False  # also where another version's code is to run
         with self._lock:
             if self._control is None:
                 self._start(env)

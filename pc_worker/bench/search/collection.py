@@ -17,6 +17,7 @@ from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.models.registry import ensure_domain, register_model
 from pc_worker.store.search.payload_fields import collect_fields
 from pc_worker.store.search.terms import row_terms, sparsevec_binary
+from pc_worker.store.search.words import RULES
 
 DOMAIN = "document"
 DIMENSION = 384
@@ -28,7 +29,7 @@ BATCH = 1_000
 
 ROW_COLUMNS = ("domain", "row_id", "source", "key", "payload", "text", "content_hash", "wire", "job_seq", "seen_seq")
 VECTOR_COLUMNS = ("domain", "row_id", "model_id", "passage", "dimension", "start_char", "end_char", "vector")
-TERM_COLUMNS = ("domain", "row_id", "terms", "counts", "length")
+TERM_COLUMNS = ("domain", "row_id", "terms", "counts", "length", "rules")
 
 
 @dataclass(slots=True)
@@ -113,7 +114,7 @@ def _vector(row_id: UUID, model: Model, vector: NDArray[np.float32]) -> tuple[co
 
 def _terms(row_id: UUID, payload: dict[str, object], text: str) -> tuple[copy.Field, ...]:
     terms = row_terms(DOMAIN, text, payload)
-    binary = (copy.int4_array(terms.ids), sparsevec_binary(terms), copy.int4(terms.length))
+    binary = (copy.int4_array(terms.ids), sparsevec_binary(terms), copy.int4(terms.length), copy.int2(RULES))
     return copy.text(DOMAIN), copy.uuid(row_id), *binary
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from pc_worker.cli.context import connected
 from pc_worker.cli.output import print_table, visible
 from pc_worker.services.search import indexes
+from pc_worker.store.db.connection import Database
 from pc_worker.store.search.index.catalog import IndexState
 from pc_worker.store.search.scope import Method
+from pc_worker.store.search.words import RULES
 
 DOMAIN = click.option("--domain", help="Only this domain.")
-COLUMNS = ("domain", "model", "vectors", "index", "built with", "size", "breadth", "recall@10 mean", "min")
+COLUMNS = ("domain", "model", "vectors", "index", "built with", "size", "breadth", "recall@10 mean", "min", "terms")
 MB = 1 << 20
 
 
@@ -31,14 +35,36 @@ def show_status(domain: str | None) -> None:
 @DOMAIN
 @click.option("--method", type=click.Choice(["hnsw", "ivfflat"]), help="Instead of the choice by size and memory.")
 @click.option("--half", is_flag=True, help="Half precision: half the size.")
-def build(domain: str | None, method: Method | None, half: bool) -> None:
-    """Build indexes where they pay off, replace the old ones without downtime, and tune."""
+@click.option("--terms", is_flag=True, help="Instead, replace search terms that were made by older rules.")
+def build(domain: str | None, method: Method | None, half: bool, terms: bool) -> None:
+    """Build indexes where they pay off, replace the old ones without downtime, and tune.
+
+    With --terms, no vector index is built. Searches and jobs continue meanwhile; after an interruption, run it again.
+    """
     database = connected().database
+    if terms:
+        _build_terms(database, domain)
+        return
     built = indexes.build_indexes(database, domain, method=method, half=half)
     told = (
         f"built: {', '.join(built)}" if built else indexes.why_nothing_was_built(indexes.index_status(database, domain))
     )
     print(visible(told))
+
+
+def _build_terms(database: Database, domain: str | None) -> None:
+    from rich.console import Console  # not loaded by the other commands
+    from rich.progress import Progress
+
+    from pc_worker.services.search.reindex import reindex_terms
+
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        line = progress.add_task("search terms", total=None)
+        done = reindex_terms(
+            database, domain, progress=lambda name, rows: progress.update(line, description=f"{name}: {rows:,} rows")
+        )
+    told = ", ".join(f"{name} ({rows:,} rows)" for name, rows in done.items())
+    print(visible(f"terms replaced: {told}" if told else "all terms are by the present rules"))
 
 
 @index_command.command("tune")
@@ -57,7 +83,17 @@ def _cells(state: IndexState) -> tuple[object, ...]:
     own = (state.domain, model, f"{state.vectors:,}")
     built = state.built
     if built is None:
-        return *own, "none: all vectors are compared", None, None, None, None, None
+        return *own, "none: all vectors are compared", None, None, None, None, None, _terms(state)
     method = built.method + (", half" if built.half else "") + (f", {built.lists} lists" if built.lists else "")
     recall = [None if value is None else f"{value:.4f}" for value in (built.recall_mean, built.recall_min)]
-    return *own, method, f"{built.vectors:,}", f"{built.size_bytes / MB:.0f} MB", built.breadth, *recall
+    return *own, method, f"{built.vectors:,}", f"{built.size_bytes / MB:.0f} MB", built.breadth, *recall, _terms(state)
+
+
+def _terms(state: IndexState) -> str | None:
+    if state.oldest_rules is None or not state.active:
+        return None
+    return (
+        "current"
+        if state.oldest_rules >= RULES
+        else f"by rules {state.oldest_rules} of {RULES}: run `index build --terms`"
+    )

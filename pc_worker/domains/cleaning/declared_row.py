@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pc_worker.domains.cleaning.cells import BadValue, DropRow, is_null
 from pc_worker.domains.cleaning.records import Record, Vector
@@ -30,8 +30,13 @@ def declared_record(domain: Domain, mapping: ColumnMapping, batch: BatchView, i:
         payload=payload,
         text=_text(domain, payload),
         vector=vector,
-        search_text="\n".join(_words(payload[name] for name in domain.search)),
+        search_text=declared_search_text(domain, payload),
     )
+
+
+def declared_search_text(domain: Domain, payload: Mapping[str, Json]) -> str:
+    """Return the text of a payload whose terms are indexed."""
+    return "\n".join(_words(payload.get(name) for name in domain.search))
 
 
 def _payload(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -37,6 +37,13 @@ def whole_row_record(mapping: ColumnMapping, batch: BatchView, i: int, key: str)
         vector=None,
         search_text="\n".join([text, *_other_texts(payload, mapping.text)]),
     )
+
+
+def stored_search_text(text: str, payload: Mapping[str, Json]) -> str:
+    """Return the text of a stored row whose terms are indexed; which columns ``text`` was made of is not stored."""
+    whole = f"\n\n{text}\n\n"
+    embedded = tuple(name for name, value in payload.items() if isinstance(value, str) and f"\n\n{value}\n\n" in whole)
+    return "\n".join([text, *_other_texts(payload, embedded)])
 
 
 def _text(mapping: ColumnMapping, batch: BatchView, i: int) -> str:
@@ -89,7 +96,7 @@ def _inside(value: list[Json] | dict[str, Json]) -> Iterator[Json]:
         yield from value
 
 
-def _other_texts(payload: dict[str, Json], embedded: tuple[str, ...]) -> Iterator[str]:
+def _other_texts(payload: Mapping[str, Json], embedded: tuple[str, ...]) -> Iterator[str]:
     """Yield the row's other texts: a title or a name must find its row too."""
     for name, value in payload.items():
         if name in embedded:

@@ -162,7 +162,8 @@ def _row_like(request: SearchRequest) -> UUID | None:
 
 
 def _terms(cursor: Cursor, request: SearchRequest, profile: Profile) -> QueryTerms:
-    return weigh(cursor, profile.domain, query_terms(profile.domain, request.query), profile.collection)
+    terms = query_terms(profile.domain, request.query, oldest=profile.oldest_rules)
+    return weigh(cursor, profile.domain, terms, profile.collection)
 
 
 def _vector(cursor: Cursor, request: SearchRequest, profile: Profile, encoder: Callable[[Model], Encoder]) -> str:

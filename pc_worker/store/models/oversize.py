@@ -51,20 +51,20 @@ WITH refused AS (
 ), gone AS (
     DELETE FROM row_terms t USING refused WHERE (t.domain, t.row_id) = (refused.domain, refused.row_id) RETURNING t.*
 )
-INSERT INTO parked_terms (domain, row_id, terms, counts, length, content_hash)
-SELECT gone.domain, gone.row_id, gone.terms, gone.counts, gone.length, refused.content_hash
+INSERT INTO parked_terms (domain, row_id, terms, counts, length, rules, content_hash)
+SELECT gone.domain, gone.row_id, gone.terms, gone.counts, gone.length, gone.rules, refused.content_hash
 FROM gone JOIN refused USING (domain, row_id)
 ON CONFLICT (domain, row_id) DO UPDATE SET terms = excluded.terms, counts = excluded.counts,
-    length = excluded.length, content_hash = excluded.content_hash
+    length = excluded.length, rules = excluded.rules, content_hash = excluded.content_hash
 """
 UNPARK = f"""
 WITH back AS (
     DELETE FROM parked_terms p USING rows r
     WHERE p.domain = %(domain)s AND (r.domain, r.row_id) = (p.domain, p.row_id) AND NOT {REFUSED}
-    RETURNING p.domain, p.row_id, p.terms, p.counts, p.length, p.content_hash = r.content_hash AS same
+    RETURNING p.domain, p.row_id, p.terms, p.counts, p.length, p.rules, p.content_hash = r.content_hash AS same
 )
-INSERT INTO row_terms (domain, row_id, terms, counts, length)
-SELECT domain, row_id, terms, counts, length FROM back WHERE same ON CONFLICT DO NOTHING
+INSERT INTO row_terms (domain, row_id, terms, counts, length, rules)
+SELECT domain, row_id, terms, counts, length, rules FROM back WHERE same ON CONFLICT DO NOTHING
 """
 
 

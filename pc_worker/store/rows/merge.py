@@ -22,6 +22,7 @@ from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor, Database, uuid_array
 from pc_worker.store.search.payload_fields import collect_fields
 from pc_worker.store.search.terms import sparsevecs_binary
+from pc_worker.store.search.words import RULES
 
 Fields = tuple[copy.Field, ...]
 
@@ -31,7 +32,7 @@ CHANGED_COLUMNS = ("row_id", "key", "payload", "text", "content_hash", "wire")
 VECTOR_COLUMNS = (
     "domain", "row_id", "model_id", "passage", "dimension", "start_char", "end_char", "text_hash", "vector",
 )  # fmt: skip
-TERM_COLUMNS = ("domain", "row_id", "terms", "counts", "length")
+TERM_COLUMNS = ("domain", "row_id", "terms", "counts", "length", "rules")
 
 #: Tables that a dry run replaces with temporary ones.
 DRY_RUN_TABLES = ("identities", "rows", "embeddings", "row_terms", "payload_fields", "log", "log_batches")
@@ -169,8 +170,8 @@ def _vector_fields(domain: str, model_id: int, rows: Sequence[RowWrite]) -> Iter
 
 
 def _term_fields(domain: str, rows: Sequence[RowWrite]) -> Iterator[Fields]:
-    name = copy.text(domain)
+    name, rules = copy.text(domain), copy.int2(RULES)
     terms = [row.terms for row in rows]
     ids, counts = copy.int4_arrays([each.ids for each in terms]), sparsevecs_binary(terms)
     for row, row_ids, row_counts in zip(rows, ids, counts, strict=True):
-        yield (name, row.row_id.bytes, row_ids, row_counts, copy.int4(row.terms.length))
+        yield (name, row.row_id.bytes, row_ids, row_counts, copy.int4(row.terms.length), rules)

@@ -32,7 +32,7 @@ WHERE rolname = 'pcw_reader' AND pg_has_role(oid, 'MEMBER') AND has_table_privil
 PROFILE = """
 SELECT m.model_id, m.name, m.revision, m.dimension, m.normalised, m.encodable, m.location,
        s.documents, s.mean_length, s.k1, s.b,
-       i.method, i.half, i.breadth, ceil(i.vectors / greatest(i.rows, 1)::float8)::integer
+       coalesce(s.oldest_rules, 1), i.method, i.half, i.breadth, ceil(i.vectors / greatest(i.rows, 1)::float8)::integer
 FROM domains d JOIN models m USING (model_id)
 LEFT JOIN search_statistics s ON s.domain = d.domain
 LEFT JOIN vector_indexes i ON i.domain = d.domain AND i.model_id = d.model_id
@@ -67,12 +67,16 @@ class VectorIndex:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """A domain as search uses it; ``collection`` is None until its statistics are counted."""
+    """A domain as search uses it; ``collection`` is None until its statistics are counted.
+
+    ``oldest_rules`` are the oldest rules by which the terms of a row were made when the statistics were counted.
+    """
 
     domain: str
     model: Model
     collection: CollectionStatistics | None
     index: VectorIndex | None
+    oldest_rules: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +142,8 @@ def read_profile(cursor: Cursor, domain: str) -> Profile | None:
         return None
     model, (documents, mean_length, k1, b) = _model(row), row[7:11]
     collection = None if documents is None else CollectionStatistics(documents, mean_length, k1, b)
-    return Profile(domain=domain, model=model, collection=collection, index=_index(model.dimension, *row[11:]))
+    index = _index(model.dimension, *row[12:])
+    return Profile(domain=domain, model=model, collection=collection, index=index, oldest_rules=row[11])
 
 
 def active_models(cursor: Cursor) -> list[Model]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import log, prod
 
 from pc_worker.store.db.connection import Cursor, Database
+from pc_worker.store.search.words import RULES
 
 #: Facets of more rows are counted like other terms: a filter by such a facet leaves many rows.
 COMMON_FACET = 1_000
@@ -33,11 +34,12 @@ WITH counted AS MATERIALIZED (
     INSERT INTO term_statistics AS s (domain, term, documents) SELECT %(domain)s, term, documents FROM counted
     ON CONFLICT (domain, term) DO UPDATE SET documents = excluded.documents WHERE s.documents <> excluded.documents
 )
-INSERT INTO search_statistics (domain, documents, mean_length, head)
-SELECT %(domain)s, count(*), coalesce(avg(length), 0), (SELECT head FROM domains WHERE domain = %(domain)s)
+INSERT INTO search_statistics (domain, documents, mean_length, head, oldest_rules)
+SELECT %(domain)s, count(*), coalesce(avg(length), 0), (SELECT head FROM domains WHERE domain = %(domain)s),
+       coalesce(min(rules), %(rules)s)
 FROM row_terms WHERE domain = %(domain)s
 ON CONFLICT (domain) DO UPDATE SET documents = excluded.documents, mean_length = excluded.mean_length,
-                                   head = excluded.head, refreshed_at = now()
+                                   head = excluded.head, oldest_rules = excluded.oldest_rules, refreshed_at = now()
 """
 # Every search reads the index's pending list: merge it into the index now, not at the next vacuum.
 FLUSH = "SELECT gin_clean_pending_list('row_terms_any')"
@@ -65,13 +67,14 @@ class CollectionStatistics:
         return log(1 + (total - documents + 0.5) / (documents + 0.5))
 
 
-def refresh_statistics(database: Database, domain: str, *, drift: float = 0.0) -> bool:
+def refresh_statistics(database: Database, domain: str, *, drift: float = 0.0, always: bool = False) -> bool:
     """Count the domain's rows and terms again; return False if too little changed or another process counts.
 
     Args:
         database: The database of the domain.
         domain: A domain that has a log.
         drift: Share of the rows that must have changed; 0 = any change.
+        always: Count even if no row changed: their terms may have.
 
     Raises:
         Unavailable: If PostgreSQL does not answer.
@@ -83,10 +86,10 @@ def refresh_statistics(database: Database, domain: str, *, drift: float = 0.0) -
             return False
         cursor.execute(DRIFT, (domain,))
         changed, documents, never = cursor.fetchone() or (0, 0, False)
-        if not (never or changed > drift * documents):
+        if not (always or never or changed > drift * documents):
             return False
         cursor.execute("SET LOCAL work_mem = '64MB'")  # one hash table of all terms
-        cursor.execute(COUNT, {"domain": domain, "common": COMMON_FACET})
+        cursor.execute(COUNT, {"domain": domain, "common": COMMON_FACET, "rules": RULES})
         cursor.execute(FLUSH)
         return True
 

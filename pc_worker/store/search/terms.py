@@ -3,58 +3,65 @@
 A term is an integer: a hash of the domain and the word, so that each domain has its own posting lists in one index.
 Terms of words are positive. A payload field with its value is a *facet*, a negative id in the same list: the
 same index then answers filters; `facets.py` makes them.
-
-The stemmer depends on the script, not on a guess of the language, so that a query and a row always agree: English for
-Latin letters, Russian for Cyrillic ones, none for all others.
 """
 
 from __future__ import annotations
 
 import functools
-import re
 import struct
-import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Mapping, Sequence
+from itertools import chain, islice
 
 import numpy as np
 
 from pc_worker.model import RowTerms
 from pc_worker.store.db.copy import cut
 from pc_worker.store.search.facets import payload_terms
+from pc_worker.store.search.former_words import former_query_words
 from pc_worker.store.search.term_hash import DIMENSION, term_hash
+from pc_worker.store.search.words import RULES, run_grams, run_query_grams, split_words, word_forms
 
 #: The most distinct words stored for a row, the first ones: the limit of `sparsevec`.
 MAX_WORDS = 16_000
-#: A longer "word" is data (base64, hashes), which its beginning identifies well enough.
-MAX_WORD_CHARS = 64
+#: Longer runs of text without blanks are sentences, which hardly repeat.
+SHORT = 10
 SPARSEVEC = struct.Struct(">iii")
-
-# Hangul, kana, Han: scripts whose words have endings or are not separated by blanks.
-NGRAM_SCRIPTS = "가-힣ᄀ-ᇿ㄰-㆏\u3040-\u30ff\u31f0-\u31ff々㐀-䶿一-鿿豈-\ufaff\U00020000-\U0003ffff"
-# `c++`, `c#` and `don't` are single words.
-TOKEN = re.compile(rf"([{NGRAM_SCRIPTS}]+)|[^\W_{NGRAM_SCRIPTS}]+(?:'[^\W_{NGRAM_SCRIPTS}]+)*(?:\+\+|#)?")
-LATIN = re.compile(r"[a-z']+")
-CYRILLIC = re.compile(r"[а-яё]+")
 
 
 def row_terms(domain: str, text: str, payload: Mapping[str, object]) -> RowTerms:
     """Return the terms of a row: those of the words of ``text``, and the facets of ``payload``."""
-    occurrences = Counter(_row_words(text))
-    counts: dict[int, int] = {}
-    for word, count in list(occurrences.items())[:MAX_WORDS]:
-        term = _word_id(domain, word)
-        counts[term] = counts.get(term, 0) + count
-    ids = sorted(counts)
+    words, runs = split_words(text)
+    grams = [
+        term for run in runs for term in (_run_terms if len(run) <= SHORT else _run_terms.__wrapped__)(domain, run)
+    ]
+    counts: dict[int, float] = {}
+    for word, times in Counter(words).items():
+        for term, weight in _word_terms(domain, word):
+            counts[term] = counts.get(term, 0) + weight * times
+    for term, times in Counter(grams).items():
+        counts[term] = counts.get(term, 0) + times
+    kept = dict(islice(counts.items(), MAX_WORDS)) if len(counts) > MAX_WORDS else counts
+    ids = sorted(kept)
     found = payload_terms(domain, payload)
-    numbers = [counts[term] for term in ids]
-    return RowTerms(sorted(found.facets) + ids, numbers, occurrences.total(), frozenset(found.fields))
+    numbers = [kept[term] for term in ids]
+    return RowTerms(sorted(found.facets) + ids, numbers, len(words) + len(grams), frozenset(found.fields))
 
 
-def query_terms(domain: str, text: str) -> list[int]:
-    """Return the sorted, unique terms of a query's words; no character has a special meaning."""
-    return sorted({_word_id(domain, word) for word in _query_words(text)})
+def query_terms(domain: str, text: str, *, oldest: int = RULES) -> list[int]:
+    """Return the sorted, unique terms of a query's words; no character has a special meaning.
+
+    Args:
+        domain: The domain to search.
+        text: The query.
+        oldest: The oldest rules by which the terms of a row of the domain were made: these find it too.
+    """
+    words, runs = split_words(text)
+    terms = {term for word in words for term, _ in _word_terms(domain, word)}
+    terms.update(_word_id(domain, gram) for run in runs for gram in run_query_grams(run))
+    if oldest < RULES:
+        terms.update(_word_id(domain, word) for word in former_query_words(text))
+    return sorted(terms)
 
 
 def sparsevec_binary(terms: RowTerms) -> bytes:
@@ -76,46 +83,14 @@ def sparsevecs_binary(rows: Sequence[RowTerms]) -> list[bytes]:
     return [SPARSEVEC.pack(DIMENSION, size // 4, 0) + index + value for size, index, value in parts]
 
 
-def _row_words(text: str) -> Iterator[str]:
-    for token, ngrams in _tokens(text):
-        if not ngrams:
-            yield _stem(token)
-            continue
-        yield from token  # single characters too, so that a word of one syllable is found inside longer ones
-        yield from _pairs(token)
+@functools.lru_cache(maxsize=100_000)
+def _word_terms(domain: str, word: str) -> tuple[tuple[int, float], ...]:
+    return tuple((_word_id(domain, form), weight) for form, weight in word_forms(word))
 
 
-def _query_words(text: str) -> Iterator[str]:
-    for token, ngrams in _tokens(text):
-        if not ngrams:
-            yield _stem(token)
-        else:
-            yield from _pairs(token) if len(token) > 1 else token
-
-
-def _tokens(text: str) -> Iterator[tuple[str, bool]]:
-    """Yield each token, and whether it is to be split into n-grams."""
-    folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
-    for match in TOKEN.finditer(folded):
-        ngrams = match.group(1) is not None
-        yield (match.group() if ngrams else match.group()[:MAX_WORD_CHARS]), ngrams
-
-
-def _pairs(token: str) -> Iterator[str]:
-    return (token[i : i + 2] for i in range(len(token) - 1))
-
-
-@functools.lru_cache(maxsize=100_000)  # a stemmer takes 20 µs per word, and texts repeat their words
-def _stem(word: str) -> str:
-    if LATIN.fullmatch(word):
-        from snowballstemmer.english_stemmer import EnglishStemmer  # its package loads those of 30 languages
-
-        return str(EnglishStemmer().stemWord(word))  # a stemmer has state: one a call is safe in threads
-    if CYRILLIC.fullmatch(word):
-        from snowballstemmer.russian_stemmer import RussianStemmer
-
-        return str(RussianStemmer().stemWord(word))
-    return word
+@functools.lru_cache(maxsize=100_000)
+def _run_terms(domain: str, run: str) -> tuple[int, ...]:
+    return tuple(_word_id(domain, gram) for gram in run_grams(run))
 
 
 @functools.lru_cache(maxsize=100_000)

@@ -19,7 +19,8 @@ from pc_worker.store.search.index.catalog import IndexState
 def test_the_reason_is_the_right_one(dimension: int, vectors: int, words: str) -> None:
     state = IndexState(
         domain="mine", model_id=1, model="m@1", dimension=dimension, active=True, rows=vectors, vectors=vectors,
-        loading=False, built=None,
+        loading=False,
+        oldest_rules=None, built=None,
     )  # fmt: skip
 
     assert words in why_nothing_was_built([state])

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.scope import Method, VectorIndex
+from pc_worker.store.search.words import RULES
 
 #: Prefix of the names of all vector indexes; one that is not in the catalog is a leftover.
 PREFIX = "embeddings_ann_"
@@ -20,6 +21,7 @@ WITH counted AS (
 SELECT d.domain, m.model_id, m.name || '@' || m.revision, m.dimension, m.model_id = d.model_id,
        coalesce(c.rows, 0), coalesce(c.vectors, 0),
        EXISTS (SELECT FROM jobs j WHERE j.domain = d.domain AND j.state IN ('queued', 'splitting', 'running')),
+       s.oldest_rules,
        i.index_name, i.method, i.half, i.lists, i.breadth, i.rows, i.vectors, i.target, i.recall_mean, i.recall_min,
        i.measured_at, i.built_at, coalesce(pg_relation_size(to_regclass(quote_ident(i.index_name))), 0)
 FROM domains d
@@ -27,6 +29,7 @@ JOIN models m ON m.model_id = d.model_id
               OR EXISTS (SELECT FROM counted c WHERE c.domain = d.domain AND c.model_id = m.model_id)
 LEFT JOIN counted c ON c.domain = d.domain AND c.model_id = m.model_id
 LEFT JOIN vector_indexes i ON i.domain = d.domain AND i.model_id = m.model_id
+LEFT JOIN search_statistics s ON s.domain = d.domain
 WHERE d.domain = coalesce(%(domain)s, d.domain) ORDER BY d.domain, m.model_id
 """
 RECORD = """
@@ -48,6 +51,7 @@ WHERE x.indrelid = 'embeddings'::regclass AND starts_with(c.relname, %s)
   AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = c.oid)
   AND NOT EXISTS (SELECT FROM vector_indexes i WHERE i.index_name = c.relname AND x.indisvalid)
 """
+OLDER_TERMS = "SELECT domain FROM search_statistics WHERE oldest_rules < %s AND documents > 0 ORDER BY domain"
 FORGET_MISSING = """
 DELETE FROM vector_indexes i
 WHERE NOT EXISTS (SELECT FROM pg_class c JOIN pg_index x ON x.indexrelid = c.oid
@@ -80,7 +84,10 @@ BUILT_FIELDS = tuple(field.name for field in fields(BuiltIndex))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexState:
-    """The vectors of a domain under one model, and their index if any; ``loading`` = the domain has an open job."""
+    """The vectors of a domain under one model, and their index if any; ``loading`` = the domain has an open job.
+
+    ``oldest_rules`` are those by which the domain's terms were made (see `terms.py`); None until they are counted.
+    """
 
     domain: str
     model_id: int
@@ -90,6 +97,7 @@ class IndexState:
     rows: int
     vectors: int
     loading: bool
+    oldest_rules: int | None
     built: BuiltIndex | None
 
     @property
@@ -117,7 +125,7 @@ def index_states(cursor: Cursor, domain: str | None = None) -> list[IndexState]:
 
 
 def _state(row: Sequence[object]) -> IndexState:
-    names = ("domain", "model_id", "model", "dimension", "active", "rows", "vectors", "loading")
+    names = ("domain", "model_id", "model", "dimension", "active", "rows", "vectors", "loading", "oldest_rules")
     own = dict(zip(names, row[: len(names)], strict=True))
     return IndexState(**own, built=_built(row[len(names) :]))  # type: ignore[arg-type] # the driver knows no types
 
@@ -141,6 +149,12 @@ def record_index(
 def record_recall(cursor: Cursor, state: IndexState, *, breadth: int, target: float, mean: float, least: float) -> None:
     """Record the measured recall; searches use ``breadth`` from now on."""
     cursor.execute(MEASURED, (breadth, target, mean, least, state.domain, state.model_id))
+
+
+def domains_with_older_terms(cursor: Cursor) -> list[str]:
+    """Return the domains with rows whose terms were made by older rules, as of their last statistics."""
+    cursor.execute(OLDER_TERMS, (RULES,))
+    return [name for (name,) in cursor.fetchall()]
 
 
 def forget_missing(cursor: Cursor) -> None:

@@ -1,0 +1,168 @@
+"""Divide texts of every script into words, and scripts without blanks between words into n-grams.
+
+A word counts by its folded stem. A word that folding changes, such as `café`, also counts a little by its own spelling
+and less by its fold: both spellings find each other, the exact one first.
+
+The stemmer depends on the script, not on a guess of the language, so that a query and a row always agree: English for
+Latin letters, Russian for Cyrillic ones, and so on; none for most scripts.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import re
+import unicodedata
+from collections.abc import Iterator
+from itertools import pairwise
+
+from pc_worker.store.search.folding import APOSTROPHES, HEBREW_QUOTES, IGNORED, fold_characters, fold_word
+
+#: The number of these rules and those of folding, stored with the terms of each row. A change that makes other words of
+#: a text needs the next number, and the query's part of the former rules in `former_words.py`.
+RULES = 2
+#: A longer "word" is data (base64, hashes), which its beginning identifies well enough.
+MAX_WORD_CHARS = 64
+#: What a folded word counts by its fold, and by each of its other spellings.
+FOLD_WEIGHT, SPELLING_WEIGHT = 0.9, 0.2
+
+# Hangul, kana, bopomofo, Han: scripts whose words have endings or are not separated by blanks.
+EAST_ASIAN = (
+    "가-힣ᄀ-ᇿㄱ-ㆎꥠ-ꥼힰ-ퟻ\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3105-\u312f\u31a0-\u31bf"
+    "々〆〇㐀-䶿一-鿿豈-\ufaff\U0001aff0-\U0001b16f\U00016fe0-\U00018d8f\U00020000-\U0003ffff"
+)
+# Thai, Lao, Myanmar, Khmer, the Tai scripts, Balinese, Javanese.
+SOUTH_EAST_ASIAN = (
+    "\u0e01-\u0e3a\u0e40-\u0e4e\u0e80-\u0ecd\u0edc-\u0edf\u1000-\u103f\u1050-\u108f\u109a-\u109d\u1780-\u17d3\u17d7\u17dc"
+    "\u17dd\u1950-\u19c9\u1a20-\u1a7c\u1b00-\u1b4c\ua980-\ua9c0\ua9e0-\ua9ef\ua9fa-\ua9fe\uaa60-\uaa7f"
+)
+UNSPACED = EAST_ASIAN + SOUTH_EAST_ASIAN
+IN_SYLLABLES = re.compile(f"[{SOUTH_EAST_ASIAN}]")
+EMOJI = "\u2600-\u27bf\u2b50\u2b55\U0001f300-\U0001f3fa\U0001f400-\U0001faff"
+
+
+#: Vowels that are written before their consonant, and signs that put the next consonant below it.
+LEADING_VOWELS, STACKERS = "\u0e40-\u0e44\u0ec0-\u0ec4", "\u17d2\u1039\u1a60\u1b44\ua9c0"
+
+# `c++`, `c#` and `don't` are single words.
+ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*(?:\+\+|#)?")
+#: French, Italian and Catalan articles and pronouns before a vowel.
+ELISION = re.compile(
+    r"^(?:[cdjlmnstv]|(?:jus|lors|puis|quoi|pres|quel)?qu|(?:de|ne|a|da|su|que)(?:ll|gl|st)|gl|un)'(?=..)"
+)
+#: Turkish endings of names: İstanbul'da, Ankara'nın.
+NAME_ENDING = re.compile(r"(?<=..)'(?:[nsy]?[aeıiuü]|n?[dt][ae]n?(?:ki)?|n?[ıiuü]n|y?l[ae]|l[ae]r\w*|[dt][ıiuü]r)$")
+
+#: The stemmers of scripts that hardly more than one language uses, and what they understand.
+STEMMERS = {
+    "english": ("EnglishStemmer", re.compile(r"[a-z']+")),
+    "russian": ("RussianStemmer", re.compile(r"[а-я]+")),
+    "arabic": ("ArabicStemmer", re.compile(r"[ء-غف-ي]+")),
+    "hindi": ("HindiStemmer", re.compile(r"[ऀ-ॿ]+")),
+    "tamil": ("TamilStemmer", re.compile(r"[஀-௿]+")),
+    "armenian": ("ArmenianStemmer", re.compile(r"[ա-և]+")),
+}
+#: Persian and Urdu: an Arabic stemmer would cut these words.
+NOT_ARABIC = re.compile("[پچژگکیہھےںٹڈڑ]")
+UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
+
+
+def split_words(text: str) -> tuple[list[str], list[str]]:
+    """Return the words of a text, in lower case but not folded, and its runs of text without blanks, folded."""
+    if text.isascii():
+        return ASCII_WORD.findall(text.lower()), []
+    words: list[str] = []
+    runs: list[str] = []
+    for run, word, emoji in _pattern().findall(_normal(text)):
+        if run:
+            runs.append(fold_characters(run))
+        else:
+            words.append(word[:MAX_WORD_CHARS] or emoji)
+    return words, runs
+
+
+def run_grams(run: str) -> list[str]:
+    """Return a run's characters or syllables and their pairs: a word of one syllable is found inside longer ones."""
+    syllables = _syllables(run)
+    return syllables + _pairs(syllables)
+
+
+def run_query_grams(run: str) -> list[str]:
+    """Return what a run in a query asks for: its pairs."""
+    syllables = _syllables(run)
+    return _pairs(syllables) or syllables
+
+
+@functools.lru_cache(maxsize=100_000)  # a stemmer takes 20 µs per word, and texts repeat their words
+def word_forms(word: str) -> tuple[tuple[str, float], ...]:
+    """Return the forms of a word that are indexed, and what each counts."""
+    plain = ELISION.sub("", word) if "'" in word else word
+    name = NAME_ENDING.sub("", plain) if "'" in plain else plain
+    if name.isascii() and name == plain:
+        return ((stem(plain), 1),)
+    root = stem(fold_word(name), arabic=not NOT_ARABIC.search(plain))
+    others = dict.fromkeys((plain.replace("ς", "σ"), fold_word(plain.translate(UMLAUTS))))
+    spellings = [form for form in others if form not in (fold_word(name), root)]
+    if not spellings:
+        return ((root, 1),)
+    return ((root, FOLD_WEIGHT), *((form, SPELLING_WEIGHT) for form in spellings))
+
+
+def _normal(text: str) -> str:
+    """Return the text in lower case and one form of each character, with all its accents."""
+    clean = HEBREW_QUOTES.sub("", APOSTROPHES.sub("'", IGNORED.sub("", text)))
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", clean).lower())
+
+
+def stem(word: str, *, arabic: bool = True) -> str:
+    """Return the stem of a folded word; the word itself if its script has no stemmer."""
+    for module, (name, letters) in STEMMERS.items():
+        if letters.fullmatch(word):
+            if module == "arabic" and not arabic:
+                return word
+            # Its package would load those of 30 languages. A stemmer has state: one a call is safe in threads.
+            stemmer = getattr(importlib.import_module(f"snowballstemmer.{module}_stemmer"), name)()
+            return str(stemmer.stemWord(word)) or word
+    return word
+
+
+def _syllables(run: str) -> list[str]:
+    return _syllable().findall(run) if IN_SYLLABLES.search(run) else list(run)
+
+
+def _pairs(syllables: list[str]) -> list[str]:
+    return [first + second for first, second in pairwise(syllables)]
+
+
+@functools.cache
+def _pattern() -> re.Pattern[str]:
+    """Return the pattern of tokens: group 1 is text without blanks between words, group 2 a word, group 3 an emoji."""
+    letter = rf"[^\W_{UNSPACED}]"
+    letters = rf"{letter}+(?:(?![ -~\s])[{_marks()}]+{letter}*)*"
+    run = rf"[{UNSPACED}](?:[{UNSPACED}]|(?![ -~\s])[\u0300-\u036f])*"
+    emoji = rf"[\U0001f1e6-\U0001f1ff]{{2}}|[{EMOJI}]"
+    return re.compile(rf"({run})|({letters}(?:'{letters})*(?:\+\+|#)?)|({emoji})")
+
+
+@functools.cache
+def _syllable() -> re.Pattern[str]:
+    """Return the pattern of a syllable: a letter with the vowel before it, its signs and the consonants below it."""
+    marks = _marks()
+    return re.compile(rf"[{LEADING_VOWELS}]?[^{marks}](?:[{STACKERS}][^{marks}]|[{marks}])*|.", re.DOTALL)
+
+
+@functools.cache
+def _marks() -> str:
+    """Return the ranges of all combining marks, as the inside of a character class."""
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in _ranges())
+
+
+def _ranges() -> Iterator[tuple[int, int]]:
+    first = last = 0
+    for code in (code for code in range(0x300, 0x1F000) if unicodedata.category(chr(code))[0] == "M"):
+        if code != last + 1:
+            if first:
+                yield first, last
+            first = code
+        last = code
+    yield first, last
