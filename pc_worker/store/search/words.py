@@ -26,15 +26,15 @@ MAX_WORD_CHARS = 64
 #: What a folded word counts by its fold, and by each of its other spellings.
 FOLD_WEIGHT, SPELLING_WEIGHT = 0.9, 0.2
 
-# Hangul, kana, bopomofo, Han: scripts whose words have endings or are not separated by blanks.
+# Hangul, kana, bopomofo, Han, Yi: scripts whose words have endings or are not separated by blanks.
 EAST_ASIAN = (
-    "가-힣ᄀ-ᇿㄱ-ㆎꥠ-ꥼힰ-ퟻ\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3105-\u312f\u31a0-\u31bf"
-    "々〆〇㐀-䶿一-鿿豈-\ufaff\U0001aff0-\U0001b16f\U00016fe0-\U00018d8f\U00020000-\U0003ffff"
+    "가-힣ᄀ-ᇿㄱ-ㆎꥠ-ꥼힰ-ퟻ\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3105-\u312f\u31a0-\u31bf\ua000-\ua48c"
+    "々〆〇㐀-䶿一-鿿\uf900-\ufaff\U0001aff0-\U0001b16f\U00016fe0-\U00018d8f\U00020000-\U0003ffff"
 )
 # Thai, Lao, Myanmar, Khmer, the Tai scripts, Balinese, Javanese.
 SOUTH_EAST_ASIAN = (
     "\u0e01-\u0e3a\u0e40-\u0e4e\u0e80-\u0ecd\u0edc-\u0edf\u1000-\u103f\u1050-\u108f\u109a-\u109d\u1780-\u17d3\u17d7\u17dc"
-    "\u17dd\u1950-\u19c9\u1a20-\u1a7c\u1b00-\u1b4c\ua980-\ua9c0\ua9e0-\ua9ef\ua9fa-\ua9fe\uaa60-\uaa7f"
+    "\u17dd\u1950-\u19c9\u1a20-\u1a7c\u1aa7\u1b00-\u1b4c\ua980-\ua9c0\ua9e0-\ua9ef\ua9fa-\ua9fe\uaa60-\uaac2\uaadb-\uaadd"
 )
 UNSPACED = EAST_ASIAN + SOUTH_EAST_ASIAN
 IN_SYLLABLES = re.compile(f"[{SOUTH_EAST_ASIAN}]")

@@ -88,6 +88,8 @@ WORDS = {
     "Mongolian": "ᠮᠣᠩᠭᠣᠯ ᠤᠯᠤᠰ",
     "Vietnamese": "Hà Nội trường đại học thư viện",
     "Yoruba": "Ọ̀yọ́ ẹ̀kọ́ ilé-ẹ̀kọ́",
+    "Lisu": "ꓡꓲ-ꓢꓴ ꓐꓱꓡ",
+    "Vai": "ꕙꔤ ꕉꕜꕮ",
     "Thaana": "ދިވެހި ބަސް",
 }
 
