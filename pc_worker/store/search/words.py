@@ -34,7 +34,7 @@ EAST_ASIAN = (
 # Thai, Lao, Myanmar, Khmer, the Tai scripts, Balinese, Javanese.
 SOUTH_EAST_ASIAN = (
     "\u0e01-\u0e3a\u0e40-\u0e4e\u0e80-\u0ecd\u0edc-\u0edf\u1000-\u103f\u1050-\u108f\u109a-\u109d\u1780-\u17d3\u17d7\u17dc"
-    "\u17dd\u1950-\u19c9\u1a20-\u1a7c\u1aa7\u1b00-\u1b4c\ua980-\ua9c0\ua9e0-\ua9ef\ua9fa-\ua9fe\uaa60-\uaac2\uaadb-\uaadd"
+    "\u17dd\u1950-\u19c9\u1a20-\u1a7c\u1aa7\u1b00-\u1b4c\ua980-\ua9c0\ua9cf\ua9e0-\ua9ef\ua9fa-\ua9fe\uaa60-\uaac2\uaadb-\uaadd"
 )
 UNSPACED = EAST_ASIAN + SOUTH_EAST_ASIAN
 IN_SYLLABLES = re.compile(f"[{SOUTH_EAST_ASIAN}]")
@@ -137,9 +137,9 @@ def _pairs(syllables: list[str]) -> list[str]:
 @functools.cache
 def _pattern() -> re.Pattern[str]:
     """Return the pattern of tokens: group 1 is text without blanks between words, group 2 a word, group 3 an emoji."""
-    letter = rf"[^\W_{UNSPACED}]"
-    letters = rf"{letter}+(?:(?![ -~\s])[{_marks()}]+{letter}*)*"
-    run = rf"[{UNSPACED}](?:[{UNSPACED}]|(?![ -~\s])[\u0300-\u036f])*"
+    letter, mark = rf"[^\W_{UNSPACED}]", rf"(?![ -~\s])[{_marks()}]"  # most words end at an ASCII sign
+    letters = rf"{letter}+(?:(?:{mark})+{letter}*)*"
+    run = rf"[{UNSPACED}](?:[{UNSPACED}]|{mark})*"
     emoji = rf"[\U0001f1e6-\U0001f1ff]{{2}}|[{EMOJI}]"
     return re.compile(rf"({run})|({letters}(?:'{letters})*(?:\+\+|#)?)|({emoji})")
 
