@@ -17,6 +17,7 @@ from pc_worker.store.search.index.row_terms import (
     replace_terms,
     rows_of_older_rules,
 )
+from pc_worker.store.search.payload_fields import collect_fields
 from pc_worker.store.search.statistics import refresh_statistics
 from pc_worker.store.search.terms import row_terms
 
@@ -75,4 +76,5 @@ def _replace(cursor: Cursor, *, domain: Domain, table: Table, after: UUID) -> tu
         return None, 0
     texts = [search_text(domain, payload=row.payload, text=row.text) for row in found]
     terms = [row_terms(domain.name, text, row.payload) for row, text in zip(found, texts, strict=True)]
+    collect_fields(cursor, domain.name, {path for each in terms for path in each.fields})
     return found[-1].row_id, replace_terms(cursor, domain.name, table, [row.row_id for row in found], terms)

@@ -12,6 +12,7 @@ from pc_worker.store.search.facets import facet, rest
 from pc_worker.store.search.payload_fields import read_paths
 from pc_worker.store.search.ranges import range_end
 from pc_worker.store.search.values import value_form
+from pc_worker.store.search.words import RULES
 
 Parameters = dict[str, object]
 
@@ -39,6 +40,7 @@ PARTS = {
     "ends": "right(lower(filter_text(item)), length(lower(%({name}_part)s))) = lower(%({name}_part)s)",
 }
 
+OLDER = "SELECT EXISTS (SELECT FROM search_statistics WHERE domain = %(domain)s AND oldest_rules < %(rules)s)"
 COMMON_REST = "SELECT EXISTS (SELECT FROM term_statistics WHERE domain = %(domain)s AND term = %(rest)s)"
 ANY_REST = "SELECT EXISTS (SELECT FROM row_terms WHERE domain = %(domain)s AND terms @> ARRAY[%(rest)s::integer])"
 
@@ -79,8 +81,8 @@ def read_filter(cursor: Cursor, domain: str, tree: Filter | None) -> RowFilter |
 
 def _has_rest(cursor: Cursor, domain: str) -> bool:
     """Return whether the domain has rows that lack facets; those of very many rows are counted already."""
-    for statement in (COMMON_REST, ANY_REST):
-        cursor.execute(statement, {"domain": domain, "rest": rest(domain)})
+    for statement in (OLDER, COMMON_REST, ANY_REST):
+        cursor.execute(statement, {"domain": domain, "rest": rest(domain), "rules": RULES})
         if cursor.fetchone() == (True,):
             return True
     return False

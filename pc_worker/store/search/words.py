@@ -18,8 +18,8 @@ from itertools import pairwise
 
 from pc_worker.store.search.folding import APOSTROPHES, HEBREW_QUOTES, IGNORED, fold_characters, fold_word
 
-#: The number of these rules and those of folding, stored with the terms of each row. A change that makes other words of
-#: a text needs the next number, and the query's part of the former rules in `former_words.py`.
+#: The number of these rules and those of folding and facets, stored with the terms of each row. A change that makes
+#: other terms needs the next number, and the part of queries of the former rules in `former_words.py`.
 RULES = 2
 #: A longer "word" is data (base64, hashes), which its beginning identifies well enough.
 MAX_WORD_CHARS = 64

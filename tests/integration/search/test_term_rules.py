@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from pc_worker.doctor import _postgres
 from pc_worker.model import RowOrigin
+from pc_worker.model.filter import Condition
 from pc_worker.services.search.indexes import index_status
 from pc_worker.services.search.reindex import BATCH, reindex_terms
 from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.rows.merge import read_stored, upsert_rows
+from pc_worker.store.search.facets import facet
 from pc_worker.store.search.former_words import former_query_words
 from pc_worker.store.search.statistics import refresh_statistics
 from pc_worker.store.search.terms import _word_id, row_terms
@@ -53,8 +56,8 @@ def add_by_former_rules(shelf: Shelf, texts: Sequence[str]) -> list[UUID]:
     return ids
 
 
-def found(shelf: Shelf, query: str) -> list[str]:
-    request = SearchRequest(query=query, domain=shelf.domain, mode="text", k=10)
+def found(shelf: Shelf, query: str, **options: Any) -> list[str]:
+    request = SearchRequest(query=query, domain=shelf.domain, mode="text", k=10, **options)
     return [shelf.texts[UUID(hit.id)] for hit in search(shelf.database, request, encoder=WordEncoder).hits]
 
 
@@ -79,6 +82,17 @@ def test_rows_of_both_rules_are_found_before_and_after_their_terms_are_replaced(
     assert set(found(shelf, "दिल्ली")) == {TEXTS[0], "दिल्ली में वर्षा"}
     queries = ("istanbul", "cafe", "Muller", "图书馆", "words")
     assert [found(shelf, query) for query in queries] == [[TEXTS[1]], [TEXTS[1]], [TEXTS[2]], [TEXTS[3]], [TEXTS[4]]]
+
+
+def test_a_filter_finds_rows_whose_facets_are_of_older_rules(shelf: Shelf) -> None:
+    (old,) = add_by_former_rules(shelf, ["one word"])
+    shelf.add("two words", payload={"n": 0})
+    where = Condition("n", "=", ("0",))
+
+    assert len(found(shelf, "word", where=where)) == 2
+    reindex_terms(shelf.database)
+    assert len(found(shelf, "word", where=where)) == 2
+    assert facet("document", "n", "0") in stored_terms(shelf.database, old)[0]
 
 
 def test_new_terms_are_those_of_a_new_row(shelf: Shelf) -> None:
