@@ -106,7 +106,7 @@ def _disk(settings: Settings) -> Finding:
 
 def _roots(settings: Settings) -> list[Finding]:
     missing = [root for root in settings.roots if not root.is_dir()]
-    found = ", ".join(map(str, missing or settings.roots))
+    found = ", ".join(map(str, missing or settings.all_roots))
     return [Finding("PC_WORKER_DATA_ROOTS", not missing, found, "set it to folders that exist")]
 
 

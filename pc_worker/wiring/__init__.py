@@ -159,7 +159,7 @@ def make_services(settings: Settings, *, application: str = "pc_worker") -> Serv
     return Services(
         database=Database(where.database_url, application=application),
         make_hot_buffer=functools.partial(_hot_buffer, where.redis_url, max_bytes=settings.queue_max_bytes),
-        make_sources=functools.partial(sources, settings),
+        make_sources=functools.partial(_make_sources, settings, where.database_url),
         encoder=encoders(settings),
         identify=functools.partial(_identified, settings=settings),
         default_model=settings.model,
@@ -171,12 +171,16 @@ def make_services(settings: Settings, *, application: str = "pc_worker") -> Serv
     )
 
 
-def sources(settings: Settings) -> Sources:
-    """Return the object that opens files under the data roots."""
+def _make_sources(settings: Settings, database_url: str) -> Sources:
     from pc_worker.reader import Limits
     from pc_worker.services.sources import Sources
 
-    return Sources(settings.roots, spool=settings.spool, limits=Limits())
+    indexes = None
+    if settings.url_roots:  # the indexes of objects are shared by all machines, through a connection of their own
+        from pc_worker.store.source_indexes import SourceIndexes
+
+        indexes = SourceIndexes(Database(database_url, application="pc_worker indexes"))
+    return Sources(settings.roots, url_roots=settings.url_roots, spool=settings.spool, limits=Limits(), indexes=indexes)
 
 
 def _check_rate_limits(settings: Settings) -> None:

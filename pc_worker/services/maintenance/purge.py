@@ -13,6 +13,7 @@ from pc_worker.store.ledger import jobs
 from pc_worker.store.log.append import purge_superseded
 from pc_worker.store.log.subscriptions import purge_subscriptions
 from pc_worker.store.rows.forget_marks import purge_marks
+from pc_worker.store.source_indexes import purge_source_indexes
 
 log = get_logger(__name__)
 
@@ -62,6 +63,7 @@ def purge(services: Services, retention: Retention) -> Purged:
             position=gone.position,
             used_at=gone.used_at.isoformat(),
         )
+    purge_source_indexes(services.database, unused_s=SPOOL_RETENTION_S)
     vectors = drop_retired(services.database, older_than_s=retention.model_s)
     return Purged(len(ended), entries, _purge_spool(services.spool), vectors, len(expired))
 

@@ -1,4 +1,4 @@
-"""The number by which Kubernetes scales workers: open chunks, running ones counted, whatever the state of their job."""
+"""The number by which Kubernetes scales workers: open chunks, running ones counted, for a job in any state."""
 
 from __future__ import annotations
 

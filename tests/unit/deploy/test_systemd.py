@@ -1,4 +1,4 @@
-"""The systemd units are valid, and give the parts time to end."""
+"""The systemd units are valid, and allow the parts time to end."""
 
 from __future__ import annotations
 
