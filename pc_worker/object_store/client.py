@@ -55,14 +55,14 @@ def store_of(scheme: str, bucket: str) -> ObjectStore:
 
 
 def s3_options(variables: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
-    """Return the client's settings and HTTP options, in addition to what it reads itself (AWS_ACCESS_KEY_ID, AWS_REGION, …)."""
+    """Return settings and HTTP options beyond those that the client reads: AWS_ACCESS_KEY_ID, AWS_REGION, …."""
     endpoint = variables.get("AWS_ENDPOINT_URL_S3") or variables.get("AWS_ENDPOINT_URL") or ""
     config = {"endpoint": endpoint} if endpoint else {}
     return config, {"allow_http": True} if endpoint.startswith("http://") else {}
 
 
 def gs_options(variables: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the client's settings and HTTP options, in addition to what it reads itself (GOOGLE_APPLICATION_CREDENTIALS, …)."""
+    """Return settings and HTTP options beyond those that the client reads: GOOGLE_APPLICATION_CREDENTIALS, …."""
     emulator = variables.get("STORAGE_EMULATOR_HOST", "")
     if not emulator:
         return {}, {}
@@ -71,7 +71,7 @@ def gs_options(variables: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, 
 
 
 def az_options(variables: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Any]]:
-    """Return the client's settings and HTTP options, in addition to what it reads itself (AZURE_STORAGE_ACCOUNT_NAME, …)."""
+    """Return settings and HTTP options beyond those that the client reads: AZURE_STORAGE_ACCOUNT_NAME, …."""
     parts = dict(
         part.split("=", 1) for part in variables.get("AZURE_STORAGE_CONNECTION_STRING", "").split(";") if "=" in part
     )
