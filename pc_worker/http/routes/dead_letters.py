@@ -10,6 +10,7 @@ from fastapi import Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from pc_worker.errors import InvalidCursor
 from pc_worker.http.bodies import api_router
 from pc_worker.http.context import AppContext, Context
 from pc_worker.http.event_streams import ServerEvent, event_stream
@@ -119,7 +120,8 @@ def _wanted(services: Services, caller: HttpCaller, selection: LetterSelection) 
         with services.database.transaction() as cursor:
             check_known(cursor, selection.domain)
         domains = frozenset((selection.domain,))
-    return checked_filter(services, LetterFilter(job_id=selection.job, domains=domains, reason=selection.reason))
+    wanted = LetterFilter(job_id=selection.job, domains=domains, reason=selection.reason)
+    return checked_filter(services, wanted, known=caller.domains)
 
 
 async def _answer(context: AppContext, request: Request, progress: AsyncGenerator[LetterProgress, None]) -> Response:
@@ -139,7 +141,10 @@ def _place(key: Iterable[Any] | None) -> Place | None:
     if key is None:
         return None
     at, kind, job, row_no, place_id = key
-    return datetime.fromisoformat(at), kind, job, row_no, place_id
+    try:
+        return datetime.fromisoformat(at), kind, job, row_no, place_id
+    except ValueError as exc:
+        raise InvalidCursor("the cursor is not one of this list: begin without one") from exc
 
 
 def _key(row: DeadRow) -> tuple[str, str, str, int, str]:
