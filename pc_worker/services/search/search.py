@@ -13,6 +13,7 @@ from pc_worker.errors import ContractBroken, NoQueryModel, NotFound, PcWorkerErr
 from pc_worker.metrics import line as metrics
 from pc_worker.model import Model, read_uuid
 from pc_worker.services.search.explain import explanation
+from pc_worker.services.search.passages import with_passages
 from pc_worker.services.search.ranking import RankedQuery, rank
 from pc_worker.services.search.reply import Passage, Reranking, SearchHit, SearchResult
 from pc_worker.services.search.request import Mode, SearchRequest, Weights
@@ -153,8 +154,9 @@ def _hits(
     last = request.offset + request.k
     page = rank(cursor, scope, query, last=last)[request.offset : last]
     kept = [row for row in page if request.min_score is None or row.score >= request.min_score]
-    hits = read_hits(cursor, scope, kept, vector=query.vector, terms=query.terms or NO_WORDS)
-    return [_hit(row, mode, explain=request.explain) for row in hits]
+    read = read_hits(cursor, scope, kept, vector=query.vector, terms=query.terms or NO_WORDS)
+    hits = [_hit(row, mode, explain=request.explain) for row in read]
+    return with_passages(cursor, profile, hits, query=request.query, terms=query.terms)
 
 
 def _row_like(request: SearchRequest) -> UUID | None:

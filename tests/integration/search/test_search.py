@@ -384,3 +384,21 @@ def test_vector_mode_is_invalid_where_queries_cannot_be_encoded(
 
 def test_like_works_on_vectors_of_the_source(sourced: list[UUID], ask: Callable[..., SearchResult]) -> None:
     assert ask(domain="candidate", like=str(sourced[0])).hits[0].id == str(sourced[1])
+
+
+def test_text_mode_shows_the_passage_with_the_words(shelf: Shelf, ask: Callable[..., SearchResult]) -> None:
+    text = "an airship rose. the captain saw a walrus on the ice. nothing more"
+    row_id = shelf.add(text, payload={"name": "walrus"}, passages=[(0, 16), (17, 53), (54, 66)])
+
+    (hit,) = ask("walruses of a captain", mode="text").hits[:1]
+
+    assert (hit.id, hit.passage) == (str(row_id), Passage(text=text[17:53], start=17, end=53))
+
+
+def test_a_row_whose_vector_came_with_the_source_shows_its_words(
+    sourced: list[UUID], ask: Callable[..., SearchResult]
+) -> None:
+    hits = ask("java", domain="candidate").hits
+
+    expected = [Passage(text=text, start=0, end=len(text)) for text in ("java developer", "java engineer")]
+    assert sorted((hit.passage for hit in hits if hit.passage), key=lambda passage: passage.text) == expected
