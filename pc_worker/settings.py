@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from pc_worker.access_settings import AccessSettings
 from pc_worker.engine_settings import EngineSettings, check_encrypted
 from pc_worker.errors import InvalidRequest
 from pc_worker.http_settings import HttpSettings
@@ -47,7 +48,7 @@ def is_loopback(address: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
 
-class Settings(HttpSettings, LlmSettings, EngineSettings, SourceSettings):
+class Settings(AccessSettings, HttpSettings, LlmSettings, EngineSettings, SourceSettings):
     """All settings; the variable of a field is ``PC_WORKER_`` and its name in capitals."""
 
     #: A wrong value is not repeated: it may be a secret.
@@ -126,17 +127,6 @@ class Settings(HttpSettings, LlmSettings, EngineSettings, SourceSettings):
     batch_servers: Annotated[tuple[str, ...], NoDecode] = ()
     #: Seconds between two pushes of a stock domain, and the time after which a push yields to other work.
     push_s: float = Field(default=60.0, ge=1.0)
-    #: A bearer token for all domains.
-    token: SecretStr | None = None
-    #: JSON file: sha256 of a token → list of domains (all roles), or `{"name", "domains", "roles"}` with roles of
-    #: `read`, `write` and `admin`.
-    tokens_file: Path | None = None
-    #: Certificate of the gateway and of the HTTP part (PEM).
-    tls_cert: Path | None = None
-    #: Their private key (PEM).
-    tls_key: Path | None = None
-    #: CA certificate (PEM). Clients must present a certificate that it signed.
-    tls_client_ca: Path | None = None
     #: Most concurrent calls of all clients. More are denied with `RESOURCE_EXHAUSTED`.
     max_streams: int = Field(default=256, ge=1, le=10_000)
     #: Most concurrent calls of one token.
@@ -165,7 +155,7 @@ class Settings(HttpSettings, LlmSettings, EngineSettings, SourceSettings):
                 values = {**values, f"{name}_url": SecretStr(url)}
         return values
 
-    @field_validator("home", "tokens_file", "tls_cert", "tls_key", "tls_client_ca", mode="after")
+    @field_validator("home", "uploads", "tokens_file", "tls_cert", "tls_key", "tls_client_ca", mode="after")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else absolute(path)
@@ -259,6 +249,11 @@ class Settings(HttpSettings, LlmSettings, EngineSettings, SourceSettings):
     def spool(self) -> Path:
         """Folder of index sidecars and decompressed sources."""
         return self.home / "spool"
+
+    @property
+    def upload_folder(self) -> Path:
+        """Folder of uploaded files."""
+        return self.uploads or self.home / "uploads"
 
     @property
     def models(self) -> Path:

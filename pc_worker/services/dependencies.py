@@ -34,6 +34,7 @@ class Services:
         chunks_in_flight: Chunks of one job that may be with the broker at once.
         rate_limits: Rate limits in rows per second, by domain.
         spool: Folder of the reader's sidecars and decompressed copies.
+        uploads: Folder of uploaded sources.
     """
 
     database: Database
@@ -47,6 +48,7 @@ class Services:
     chunks_in_flight: int = 32
     rate_limits: Mapping[str, float] = field(default_factory=dict)
     spool: Path = Path()
+    uploads: Path = Path("uploads")
 
     @cached_property
     def hot_buffer(self) -> HotBuffer:

@@ -168,6 +168,7 @@ def make_services(settings: Settings, *, application: str = "pc_worker") -> Serv
         chunks_in_flight=settings.chunks_in_flight,
         rate_limits=dict(settings.rate_limits),
         spool=settings.spool,
+        uploads=settings.upload_folder,
     )
 
 
@@ -180,7 +181,8 @@ def _make_sources(settings: Settings, database_url: str) -> Sources:
         from pc_worker.store.source_indexes import SourceIndexes
 
         indexes = SourceIndexes(Database(database_url, application="pc_worker indexes"))
-    return Sources(settings.roots, url_roots=settings.url_roots, spool=settings.spool, limits=Limits(), indexes=indexes)
+    roots = (*settings.roots, settings.upload_folder.resolve())
+    return Sources(roots, url_roots=settings.url_roots, spool=settings.spool, limits=Limits(), indexes=indexes)
 
 
 def _check_rate_limits(settings: Settings) -> None:

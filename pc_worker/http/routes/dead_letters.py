@@ -95,7 +95,7 @@ async def retry_dead_letters(caller: Writer, context: Context, action: LetterAct
     If the client disconnects, the rest is left as it is: a repeated call goes on with it.
     """
     wanted = await _checked(context, caller, action)
-    return await _answer(context, request, retry_all(context, wanted))
+    return await _answer(context, caller, request, retry_all(context, wanted))
 
 
 @router.post("/v1/dead-letters/drop", summary="Drop dead letters", response_model=LetterProgress)
@@ -105,7 +105,7 @@ async def drop_dead_letters(caller: Writer, context: Context, action: LetterActi
     With `Accept: text/event-stream` the answer is a stream of events `progress`, and `done` with the document.
     """
     wanted = await _checked(context, caller, action)
-    return await _answer(context, request, drop_all(context, wanted))
+    return await _answer(context, caller, request, drop_all(context, wanted))
 
 
 async def _checked(context: AppContext, caller: HttpCaller, action: LetterAction) -> LetterFilter:
@@ -124,9 +124,11 @@ def _wanted(services: Services, caller: HttpCaller, selection: LetterSelection) 
     return checked_filter(services, wanted, known=caller.domains)
 
 
-async def _answer(context: AppContext, request: Request, progress: AsyncGenerator[LetterProgress, None]) -> Response:
+async def _answer(
+    context: AppContext, caller: HttpCaller, request: Request, progress: AsyncGenerator[LetterProgress, None]
+) -> Response:
     if "text/event-stream" in request.headers.get("accept", ""):
-        return await event_stream(context, _events(progress))
+        return await event_stream(context, caller, _events(progress))
     last = [step async for step in progress][-1]
     return JSONResponse(last.model_dump())
 
