@@ -30,7 +30,6 @@ from pc_worker.store.search.scope import (
     Scope,
     active_models,
     begin_search,
-    read_profile,
 )
 from pc_worker.store.search.statistics import CollectionStatistics
 from pc_worker.store.search.terms import query_terms
@@ -106,8 +105,7 @@ def _search(
     mode: Mode = "vector" if request.like is not None else request.mode
     hits: list[SearchHit] = []
     with database.transaction() as cursor:
-        begin_search(cursor, timeout_s=timeout_s)
-        profile = read_profile(cursor, request.domain)
+        profile = begin_search(cursor, request.domain, timeout_s=timeout_s)
         encodable = get_domain(request.domain).embedded_here if profile is None else profile.model.encodable
         mode = _possible(mode, request, encodable=encodable)
         if profile is not None:

@@ -353,7 +353,7 @@ def test_values_are_compared_as_text_numbers_or_dates(
 )
 def test_search_can_only_read(database: Database, statement: str, error: type[Exception]) -> None:
     with database.transaction() as cursor:
-        begin_search(cursor)
+        begin_search(cursor, "document")
 
         with pytest.raises(error):
             cursor.execute(statement)
