@@ -104,6 +104,7 @@ class Stack:
         # From here on this process sees the servers as the parts do.
         os.environ.update({name: environment[name] for name in environment if name.startswith("PC_WORKER_")})
         wiring.check_servers(self.settings)
+        wiring.check_models(self.settings)
         services = wiring.make_services(self.settings, application="pc_worker up")
         migrate(services.database, read_migrations(wiring.MIGRATIONS))
         for state in open_domains(services):

@@ -28,6 +28,7 @@ class Services:
         make_sources: Creates ``sources`` on their first use.
         encoder: Returns the loaded encoder of a registered model.
         identify: Returns the identity of a model, by name or path, for the configured encoder; loads no weights.
+        budget_usd: USD that one job may spend on embeddings; None = no limit.
         default_model: Name or path of the first model of domains that are embedded here.
         lease_s: Seconds until a chunk's lease expires.
         chunk_rows: Rows per chunk, unless a request has its own value.
@@ -43,6 +44,7 @@ class Services:
     encoder: Callable[[Model], Encoder]
     identify: Callable[[str], ModelIdentity]
     default_model: str
+    budget_usd: float | None = None
     lease_s: float = 330.0
     chunk_rows: int = DEFAULT_CHUNK_ROWS
     chunks_in_flight: int = 32
