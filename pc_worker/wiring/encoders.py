@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,8 @@ class Encoders:
     def __init__(self, settings: Settings, *, redis_client: Callable[[], redis.Redis] | None = None) -> None:
         self._settings, self._redis_client = settings, redis_client
         self._query_models = dict(settings.query_models)
-        self._local = functools.lru_cache(maxsize=MOST_LOCAL)(self._load_local)
+        self._loaded = functools.lru_cache(maxsize=MOST_LOCAL)(self._load_local)
+        self._loading: dict[str, threading.Lock] = {}
         self._engine = functools.lru_cache(maxsize=MOST_ENGINES)(self._load_engine)
         self._options: EngineOptions | None = None
 
@@ -112,6 +114,11 @@ class Encoders:
         encoder = self._local(name) if engine is None else self._engine(engine, None)
         _check_dimension(model.source_domain, name, encoder.identity.dimension, model.dimension)
         return encoder
+
+    def _local(self, name: str) -> Encoder:
+        """Return a local model; threads that need it while it is loaded wait, and load no second one."""
+        with self._loading.setdefault(name, threading.Lock()):
+            return self._loaded(name)
 
     def _load_local(self, name: str) -> Encoder:
         from pc_worker.encoding import load_encoder
