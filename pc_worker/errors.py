@@ -27,7 +27,10 @@
     │   ├── HotBufferDamaged    Redis holds no valid entry at our keys      69   503   UNAVAILABLE
     │   ├── EngineMisbehaved    an engine gives wrong replies               69   503   UNAVAILABLE
     │   ├── BatchServerTimeout  a batch server accepted a call only         69   503   UNAVAILABLE
-    │   └── SearchCancelled     the caller has gone, or time is up          69   503   UNAVAILABLE
+    │   ├── SearchCancelled     the caller has gone, or time is up          69   503   UNAVAILABLE
+    │   ├── NoLlm               no language model is configured             69   503   UNAVAILABLE
+    │   └── LlmUnavailable      no language model returned an answer        69   503   UNAVAILABLE
+    │       └── BudgetSpent     what answers may cost today is spent        69   429   UNAVAILABLE
     ├── Conflict                the state changed meanwhile: do it again     1   409   ABORTED
     │   ├── ModelSwitched       the domain has another model now             1   409   ABORTED
     │   └── Fenced              a newer attempt or holder has the lease      1   409   ABORTED
@@ -42,9 +45,10 @@
     ├── AttemptsExhausted       the job has failed for good                  1   500   INTERNAL
     └── DatabaseFailed          PostgreSQL reports an internal error         1   500   INTERNAL
 
-The table is checked by a test. Errors that never leave their module (a bad cell, a damaged sidecar) stay there; the
-reader, a library of its own, has ``pc_worker.reader.errors``, which ``services.sources`` translates. Every class keeps
-all its arguments in ``args``: Celery rebuilds errors from them.
+The table is checked by a test. ``code`` is a class's name for machines, in snake case.
+Errors that never leave their module (a bad cell, a damaged sidecar) stay there; the reader, a library of its own, has
+``pc_worker.reader.errors``, which ``services.sources`` translates. Every class keeps all its arguments in ``args``:
+Celery rebuilds errors from them.
 """
 
 from __future__ import annotations
@@ -69,23 +73,23 @@ class PcWorkerError(Exception):
     grpc_status: ClassVar[str] = "INTERNAL"
     code: ClassVar[str] = "internal"
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(
+        cls, *, exit_code: int | None = None, http: int | None = None, grpc: str | None = None
+    ) -> None:
+        """Set what the class states; the rest is as in its base."""
         super().__init_subclass__()
         cls.code = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+        cls.exit_code = cls.exit_code if exit_code is None else exit_code
+        cls.http_status = cls.http_status if http is None else http
+        cls.grpc_status = cls.grpc_status if grpc is None else grpc
 
 
-class InvalidRequest(PcWorkerError):
+class InvalidRequest(PcWorkerError, exit_code=2, http=422, grpc="INVALID_ARGUMENT"):
     """The request is wrong: an unknown domain, option or value."""
 
-    exit_code = 2
-    http_status = 422
-    grpc_status = "INVALID_ARGUMENT"
 
-
-class UnknownDomain(InvalidRequest):
+class UnknownDomain(InvalidRequest, http=404):
     """There is no domain of that name; the message names the known ones."""
-
-    http_status = 404
 
 
 class InvalidOption(InvalidRequest):
@@ -96,10 +100,8 @@ class ModelUnavailable(InvalidRequest):
     """The requested model is not installed, or not usable; the message says which and what to do."""
 
 
-class HomeInUse(InvalidRequest):
+class HomeInUse(InvalidRequest, http=500):
     """Another process owns this home; two owners would run two servers on one set of data."""
-
-    http_status = 500
 
     def __init__(self, home: Path, owner: str) -> None:
         super().__init__(home, owner)
@@ -109,10 +111,8 @@ class HomeInUse(InvalidRequest):
         return f"{self.home} is in use by {self.owner}: stop it, or set PC_WORKER_HOME to another folder"
 
 
-class HomeUnusable(InvalidRequest):
+class HomeUnusable(InvalidRequest, http=500):
     """This home cannot hold our state: it belongs to another user, or is not writable."""
-
-    http_status = 500
 
     def __init__(self, home: Path, reason: str) -> None:
         super().__init__(home, reason)
@@ -122,46 +122,32 @@ class HomeUnusable(InvalidRequest):
         return f"{self.home} {self.reason}, or set PC_WORKER_HOME to a folder of your own"
 
 
-class NotFound(InvalidRequest):
+class NotFound(InvalidRequest, http=404, grpc="NOT_FOUND"):
     """The request names a job, row or subscription that does not exist."""
-
-    http_status = 404
-    grpc_status = "NOT_FOUND"
 
 
 class ModelNotFound(NotFound):
     """The request names a model that does not exist, or that only other domains use."""
 
 
-class WrongState(InvalidRequest):
+class WrongState(InvalidRequest, http=409, grpc="FAILED_PRECONDITION"):
     """What the request names exists, but is in a state in which this is not possible."""
 
-    http_status = 409
-    grpc_status = "FAILED_PRECONDITION"
 
-
-class InvalidCursor(InvalidRequest):
+class InvalidCursor(InvalidRequest, http=400):
     """The cursor was not returned by the list that it is given to."""
 
-    http_status = 400
 
-
-class TooLarge(InvalidRequest):
+class TooLarge(InvalidRequest, http=413):
     """The request, or a file in it, is over a limit."""
 
-    http_status = 413
 
-
-class UnsupportedMedia(InvalidRequest):
+class UnsupportedMedia(InvalidRequest, http=415):
     """The content is of no kind that is read here."""
 
-    http_status = 415
 
-
-class NotServable(InvalidRequest):
+class NotServable(InvalidRequest, grpc="FAILED_PRECONDITION"):
     """The request is valid, but what it needs is not set up here."""
-
-    grpc_status = "FAILED_PRECONDITION"
 
 
 class BudgetExhausted(NotServable):
@@ -172,12 +158,8 @@ class NoQueryModel(NotServable):
     """The domain's vectors come from its source, made by a model that is not configured here."""
 
 
-class SourceRejected(PcWorkerError):
+class SourceRejected(PcWorkerError, exit_code=65, http=422, grpc="INVALID_ARGUMENT"):
     """The source is unsafe, broken, not a table, of the wrong schema, missing or over a limit."""
-
-    exit_code = 65
-    http_status = 422
-    grpc_status = "INVALID_ARGUMENT"
 
 
 class SchemaMismatch(SourceRejected):
@@ -188,12 +170,8 @@ class EncodingFailed(SourceRejected):
     """At least one of these texts cannot be encoded, now or later: isolate it, do not retry."""
 
 
-class Unavailable(PcWorkerError):
+class Unavailable(PcWorkerError, exit_code=69, http=503, grpc="UNAVAILABLE"):
     """A server that is needed does not answer; the same call may succeed later."""
-
-    exit_code = 69
-    http_status = 503
-    grpc_status = "UNAVAILABLE"
 
 
 class ReadOnlyServer(Unavailable):
@@ -201,10 +179,14 @@ class ReadOnlyServer(Unavailable):
 
 
 class ServiceFailed(Unavailable):
-    """An embedded server did not start; its arguments are its name and the last relevant line of its output."""
+    """An embedded server did not start; ``reason`` is the last relevant line of its output."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name, self.reason = name, reason
 
     def __str__(self) -> str:
-        return f"the embedded {self.args[0]} did not start: {self.args[1]}"
+        return f"the embedded {self.name} did not start: {self.reason}"
 
 
 class HotBufferDamaged(Unavailable):
@@ -223,11 +205,27 @@ class SearchCancelled(Unavailable):
     """The search ended early: its caller has gone, or its time is up."""
 
 
-class Conflict(PcWorkerError):
-    """State changed between reading and writing; nothing was written: do the work again."""
+class NoLlm(Unavailable):
+    """No language model is configured, or the extra ``llm`` is not installed."""
 
-    http_status = 409
-    grpc_status = "ABORTED"
+
+class LlmUnavailable(Unavailable):
+    """None of the language models returned an answer; ``retry_after_s`` is when to ask again, if that is known."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message, retry_after_s)
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class BudgetSpent(LlmUnavailable, http=429):
+    """The budget of answers of the day or of the token is spent; ``retry_after_s`` = seconds until the next day."""
+
+
+class Conflict(PcWorkerError, http=409, grpc="ABORTED"):
+    """State changed between reading and writing; nothing was written: do the work again."""
 
 
 class ModelSwitched(Conflict):
@@ -238,30 +236,20 @@ class Fenced(Conflict):
     """A newer attempt or holder has the lease: stop without writing."""
 
 
-class Denied(PcWorkerError):
+class Denied(PcWorkerError, http=403):
     """The caller may not do this, or not now."""
 
-    http_status = 403
 
-
-class Unauthenticated(Denied):
+class Unauthenticated(Denied, http=401, grpc="UNAUTHENTICATED"):
     """The call carries no token, or an unknown one."""
 
-    http_status = 401
-    grpc_status = "UNAUTHENTICATED"
 
-
-class PermissionDenied(Denied):
+class PermissionDenied(Denied, grpc="PERMISSION_DENIED"):
     """The token is valid, but for other domains."""
 
-    grpc_status = "PERMISSION_DENIED"
 
-
-class QuotaExceeded(Denied):
+class QuotaExceeded(Denied, http=429, grpc="RESOURCE_EXHAUSTED"):
     """The gateway's, the client's or the domain's limit of open calls or subscriptions is reached: try again later."""
-
-    http_status = 429
-    grpc_status = "RESOURCE_EXHAUSTED"
 
 
 class RateLimited(QuotaExceeded):
@@ -275,24 +263,16 @@ class RateLimited(QuotaExceeded):
         return self.message
 
 
-class LeaseHeld(Denied):
+class LeaseHeld(Denied, http=409, grpc="RESOURCE_EXHAUSTED"):
     """Another consumer holds the subscription, and the caller asked to be denied in that case."""
 
-    http_status = 409
-    grpc_status = "RESOURCE_EXHAUSTED"
 
-
-class DeadlineExceeded(PcWorkerError):
+class DeadlineExceeded(PcWorkerError, http=503, grpc="DEADLINE_EXCEEDED"):
     """The caller took too long to send or acknowledge something, or its answer took too long."""
 
-    http_status = 503
-    grpc_status = "DEADLINE_EXCEEDED"
 
-
-class ContractBroken(PcWorkerError):
+class ContractBroken(PcWorkerError, grpc="FAILED_PRECONDITION"):
     """Model, dimension or schema disagree with what is stored: an operator must look."""
-
-    grpc_status = "FAILED_PRECONDITION"
 
 
 class AttemptsExhausted(PcWorkerError):

@@ -34,6 +34,8 @@ COMMANDS = {
     "resume": ("jobs", "Continue a failed or cancelled job where it stopped."),
     "stream": ("stream", "Print every row of a domain's log as JSON Lines: the wire's fields and the row's position."),
     "search": ("search", "Find rows of a domain."),
+    "answer": ("answer", "Answer a question from a domain's rows, with citations; list, show and rate answers."),
+    "prompts": ("answer", "List and compare the prompts that models are given."),
     "dead": ("dead", "List, show, retry or drop dead rows, each with its reason."),
     "forget": ("forget", "Remove rows with their vectors, terms and dead letters; consumers get tombstones."),
     "subscriptions": ("subscriptions", "List and drop the named consumers of the acknowledged stream."),

@@ -8,14 +8,12 @@ from contextlib import AbstractAsyncContextManager
 from fastapi import APIRouter, FastAPI
 
 from pc_worker.http.mcp.server import mcp_sessions
-from pc_worker.http.routes import dead_letters, dify, documentation, domains, files, health, jobs, mcp, openai, search
-from pc_worker.http.upkeep import upload_purge
+from pc_worker.http.routes import dead_letters, dify, documentation, domains, health, jobs, mcp, openai, search
 
 #: In the order of the document.
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     jobs.router,
-    files.router,
     search.router,
     domains.router,
     dead_letters.router,
@@ -26,7 +24,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 
 #: Entered when the application starts and left when it stops, such as the sessions of a protocol.
-RESOURCES: tuple[Callable[[FastAPI], AbstractAsyncContextManager[None]], ...] = (mcp_sessions, upload_purge)
+RESOURCES: tuple[Callable[[FastAPI], AbstractAsyncContextManager[None]], ...] = (mcp_sessions,)
 
 #: Routes whose bodies are no documents; each has a limit of its own.
 STREAMED = frozenset(("/v1/files",))

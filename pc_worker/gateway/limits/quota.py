@@ -94,12 +94,7 @@ def host_of(peer: str) -> str:
     kind, _, rest = peer.partition(":")
     if kind not in ("ipv4", "ipv6"):
         return peer
-    return network_of(unquote(rest).rpartition(":")[0].strip("[]"))
-
-
-def network_of(host: str) -> str:
-    """Return what one client has of the network: its IPv4 address, or the network of its IPv6 address."""
-    host = host.partition("%")[0]
+    host = unquote(rest).rpartition(":")[0].strip("[]").partition("%")[0]
     try:
         address = ip_address(host)
     except ValueError:

@@ -7,7 +7,6 @@ from typing import Any
 
 from pc_worker.domains import Domain, domain_names, get_domain
 from pc_worker.model import Model
-from pc_worker.model.embedding_model import SOURCE
 from pc_worker.services.dependencies import Services
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger.declarations import record_declaration
@@ -47,7 +46,7 @@ def declared_model(cursor: Cursor, domain: Domain, services: Services) -> Model:
     if domain.vector is not None:
         return registry.register_model(
             cursor,
-            name=SOURCE + domain.name,
+            name=f"source:{domain.name}",
             revision="as delivered",
             dimension=domain.vector.dimension,
             normalised=False,

@@ -1,0 +1,201 @@
+"""One conversation with one model: its text as it comes, and errors of every kind as one."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic_ai import Agent, AgentRunResultEvent
+from pydantic_ai import exceptions as ai
+from pydantic_ai.messages import PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta, ToolCallPart
+from pydantic_ai.models import Model
+from pydantic_ai.settings import ModelSettings
+from pydantic_ai.usage import RunUsage, UsageLimits
+
+from pc_worker.llm.failures import LlmFailure, Reason
+from pc_worker.llm.usage import Usage, plausible
+
+#: Characters of an answer; a model that does not stop is cut off.
+MAX_TEXT_CHARS = 16_000
+#: Times that a model may call a tool with wrong arguments.
+TOOL_RETRIES = 2
+
+REASONS: tuple[tuple[type[Exception], Reason], ...] = (
+    (ai.ModelRequestTimeout, "timeout"),
+    (ai.ModelTimeoutError, "timeout"),
+    (ai.ModelQuotaExceededError, "quota"),
+    (ai.ModelRateLimitError, "rate_limited"),
+    (ai.ModelConnectionError, "connection"),
+    (ai.ModelUnavailableError, "server_error"),
+    (ai.ModelServerError, "server_error"),
+    (ai.ModelAuthenticationError, "unauthorised"),
+    (ai.ModelRequestRejectedError, "rejected"),
+    (ai.ContentFilterError, "declined"),
+)
+# Usage that cannot be is estimated here; the library would warn on stderr.
+warnings.filterwarnings("ignore", message="Failed to extract usage")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What a model sent: text, or ``restart`` = the text so far was not the answer, the model called a tool."""
+
+    text: str = ""
+    kind: Literal["text", "restart"] = "text"
+
+
+@dataclass(slots=True, kw_only=True)
+class Conversation:
+    """One conversation with a model.
+
+    Attributes:
+        instructions: The system prompt.
+        prompt: The user's turn.
+        tools: Functions that the model may call.
+        max_tokens: Most tokens of each reply.
+        tool_calls: Most calls of tools.
+        tool_s: Seconds of one call of a tool.
+        stream: Receive the text as it is written.
+    """
+
+    instructions: str
+    prompt: str
+    tools: Sequence[Callable[..., Any]] = ()
+    max_tokens: int = 1_500
+    tool_calls: int = 4
+    tool_s: float = 10.0
+    stream: bool = False
+    received: str = ""
+    _run: RunUsage = field(default_factory=RunUsage)
+
+    @property
+    def usage(self) -> Usage:
+        """The tokens so far, also of a conversation that failed."""
+        reported = Usage(self._run.input_tokens or 0, self._run.output_tokens or 0)
+        if not self._run.requests and not self.received:
+            return Usage()  # the server refused the request: nothing was read, nothing written
+        return plausible(
+            reported,
+            sent=self.instructions + self.prompt,
+            received=self.received,
+            requests=self._run.requests,
+            most_output=self.max_tokens,
+        )
+
+    async def run(self, model: Model[Any]) -> AsyncIterator[Piece]:
+        """Yield what the model writes.
+
+        Raises:
+            LlmFailure: If it writes no text, or the server fails.
+        """
+        agent: Agent[None, str] = Agent(
+            model,
+            instructions=self.instructions,
+            tools=list(self.tools),
+            retries={"tools": TOOL_RETRIES, "output": 0},
+            tool_timeout=self.tool_s,
+            model_settings=ModelSettings(max_tokens=self.max_tokens),
+        )
+        try:
+            async for piece in self._streamed(agent) if self.stream else self._whole(agent):
+                yield piece
+        except (ai.AgentRunError, ai.UserError, ValueError, TypeError, LookupError, AttributeError) as exc:
+            raise failure_of(exc) from exc
+        except (asyncio.CancelledError, GeneratorExit, LlmFailure):
+            raise
+        except Exception as exc:  # what a client raises for a broken response is not documented
+            raise failure_of(exc) from exc
+
+    async def _whole(self, agent: Agent[None, str]) -> AsyncIterator[Piece]:
+        result = await agent.run(self.prompt, usage=self._run, usage_limits=self._limits(), infer_name=False)
+        _check_end(result.response.finish_reason)
+        self.received = result.output
+        if len(self.received) > MAX_TEXT_CHARS:
+            raise LlmFailure("invalid_output", f"the answer has more than {MAX_TEXT_CHARS:,} characters")
+        yield Piece(self.received)
+
+    async def _streamed(self, agent: Agent[None, str]) -> AsyncIterator[Piece]:
+        options: dict[str, Any] = {"usage": self._run, "usage_limits": self._limits(), "infer_name": False}
+        async with agent.run_stream_events(self.prompt, **options) as events:
+            async for event in events:
+                if isinstance(event, AgentRunResultEvent):
+                    _check_end(event.result.response.finish_reason)
+                    return
+                piece = _piece(event)
+                if piece is None:
+                    continue
+                self.received += piece.text
+                if len(self.received) > MAX_TEXT_CHARS:
+                    raise LlmFailure("invalid_output", f"the answer has more than {MAX_TEXT_CHARS:,} characters")
+                yield piece
+        raise LlmFailure("invalid_output", "the stream ended without a result")
+
+    def _limits(self) -> UsageLimits:
+        return UsageLimits(request_limit=self.tool_calls + 1 if self.tools else 1, tool_calls_limit=self.tool_calls)
+
+
+def _piece(event: object) -> Piece | None:
+    match event:
+        case PartStartEvent(part=TextPart(content=text)) | PartDeltaEvent(delta=TextPartDelta(content_delta=text)):
+            return Piece(text) if text else None
+        case PartStartEvent(part=ToolCallPart()):
+            return Piece(kind="restart")
+        case _:
+            return None
+
+
+def _check_end(reason: str | None) -> None:
+    if reason == "content_filter":
+        raise LlmFailure("declined", "the model declines to answer")
+    if reason == "error":
+        raise LlmFailure("server_error", "the server ended the answer with an error")
+
+
+def failure_of(exc: BaseException) -> LlmFailure:
+    """Return the failure that an error of a client means; its text may hold a request, so only its kind is reported."""
+    reason: Reason = next((reason for kind, reason in REASONS if isinstance(exc, kind)), "invalid_output")
+    status = getattr(exc, "status_code", None)
+    detail = f"{type(exc).__name__}" + (f", HTTP {status}" if isinstance(status, int) else "")
+    if reason == "invalid_output" and isinstance(status, int):
+        reason = "server_error" if status >= 500 else "rate_limited" if status == 429 else "rejected"
+    wait = getattr(exc, "retry_after", None)
+    return LlmFailure(reason, detail, float(wait) if isinstance(wait, int | float) else None)
+
+
+async def pump(conversation: Conversation, model: Model[Any], *, within_s: float) -> AsyncGenerator[Piece, None]:
+    """Yield what a model writes; the conversation runs in a task of its own, so that this can be left at any time.
+
+    Raises:
+        LlmFailure: As ``Conversation.run``, and if it takes longer than ``within_s``.
+    """
+    pieces: asyncio.Queue[Piece | BaseException | None] = asyncio.Queue(maxsize=64)
+    task = asyncio.create_task(_produce(conversation, model, pieces, within_s))
+    try:
+        while True:
+            piece = await pieces.get()
+            if piece is None:
+                return
+            if isinstance(piece, BaseException):
+                raise piece
+            yield piece
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _produce(
+    conversation: Conversation, model: Model[Any], pieces: asyncio.Queue[Piece | BaseException | None], within_s: float
+) -> None:
+    end: BaseException | None = None
+    try:
+        async with asyncio.timeout(within_s):
+            async for piece in conversation.run(model):
+                await pieces.put(piece)
+    except TimeoutError:
+        end = LlmFailure("timeout", f"no answer within {within_s:.3g} s")
+    except Exception as exc:
+        end = exc
+    await pieces.put(end)

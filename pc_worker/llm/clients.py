@@ -1,0 +1,78 @@
+"""The models of pydantic-ai on the official clients of the providers; imported when the first question is asked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from anthropic import AsyncAnthropic
+from openai import AsyncOpenAI
+from pydantic_ai.models import Model
+from pydantic_ai.models.anthropic import AnthropicModel
+from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.providers.anthropic import AnthropicProvider
+from pydantic_ai.providers.openai import OpenAIProvider
+
+from pc_worker.llm.failures import LlmFailure
+from pc_worker.model.language_model import LanguageModel, LlmProvider
+
+#: Bytes of one response; an answer has some kilobytes.
+MAX_RESPONSE_BYTES = 8 * 1024 * 1024
+#: A server of one's own often needs no key, but the clients do.
+NO_KEY = "none"
+
+
+class ResponseTooLarge(Exception):
+    """A response has more bytes than an answer can have."""
+
+
+class _Bounded:
+    """A response's stream that ends with an error after MAX_RESPONSE_BYTES."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for part in self._stream:
+            size += len(part)
+            if size > MAX_RESPONSE_BYTES:
+                raise ResponseTooLarge(f"the response has more than {MAX_RESPONSE_BYTES:,} bytes")
+            yield part
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+async def _bound(response: Any) -> None:
+    response.stream = _bounded_stream(response.stream)
+
+
+def _bounded_stream(stream: Any) -> Any:
+    # The HTTP library accepts only streams of its own type.
+    kind = next(base for base in type(stream).__mro__ if base.__name__ == "AsyncByteStream")
+    return type("BoundedStream", (_Bounded, kind), {})(stream)
+
+
+def make_model(model: LanguageModel, *, keys: Mapping[LlmProvider, str | None], timeout_s: float) -> Model[Any]:
+    """Return the model with a client of its own, which never tries again by itself.
+
+    Raises:
+        LlmFailure: If the provider's key is not set and the server is its own.
+    """
+    key = keys.get(model.provider) or (None if model.base_url is None else NO_KEY)
+    if key is None:
+        variable = f"{model.provider.upper()}_API_KEY"
+        raise LlmFailure("not_configured", f"{model.label} needs a key: set {variable} or {variable}_FILE")
+    options: dict[str, Any] = {"api_key": key, "base_url": model.base_url, "max_retries": 0, "timeout": timeout_s}
+    if model.provider == "openai":
+        client = AsyncOpenAI(**options)
+        _watch(client)
+        return OpenAIChatModel(model.name, provider=OpenAIProvider(openai_client=client))
+    other = AsyncAnthropic(**options)
+    _watch(other)
+    return AnthropicModel(model.name, provider=AnthropicProvider(anthropic_client=other))
+
+
+def _watch(client: AsyncOpenAI | AsyncAnthropic) -> None:
+    client._client.event_hooks = {"request": [], "response": [_bound]}

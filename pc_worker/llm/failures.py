@@ -1,0 +1,40 @@
+"""Why a model returned no usable answer."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Reason = Literal[
+    "timeout",
+    "connection",
+    "rate_limited",
+    "quota",
+    "server_error",
+    "rejected",
+    "unauthorised",
+    "not_configured",
+    "declined",
+    "invalid_output",
+    "unsupported",
+    "price_unknown",
+    "breaker_open",
+]
+#: The server is at fault: several of these in a row open its breaker.
+SERVER: frozenset[Reason] = frozenset(("timeout", "connection", "rate_limited", "quota", "server_error"))
+
+
+class LlmFailure(Exception):
+    """One model returned no usable answer; the next one is asked.
+
+    Attributes:
+        reason: For machines.
+        detail: One sentence, without secrets.
+        retry_after_s: Seconds that the server asked to wait.
+    """
+
+    def __init__(self, reason: Reason, detail: str, retry_after_s: float | None = None) -> None:
+        super().__init__(reason, detail, retry_after_s)
+        self.reason, self.detail, self.retry_after_s = reason, detail, retry_after_s
+
+    def __str__(self) -> str:
+        return self.detail

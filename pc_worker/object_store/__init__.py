@@ -1,1 +1,0 @@
-"""Sources in object stores: `s3://`, `gs://` and `az://` URLs, read by ranges."""

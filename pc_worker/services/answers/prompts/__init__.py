@@ -1,0 +1,1 @@
+"""The prompts: one text file for each version, `NAME-VERSION.txt`."""

@@ -1,0 +1,159 @@
+"""The request and the result of an answer, and the limits of what one request may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from pc_worker.domains import get_domain
+from pc_worker.errors import InvalidRequest, PermissionDenied
+from pc_worker.model.filter import Filter
+from pc_worker.services.search.request import MAX_K
+from pc_worker.store.db.connection import is_storable
+
+DEFAULT_K = 8
+#: A question is one or a few sentences.
+MAX_QUESTION_CHARS = 4_000
+#: Turns of a conversation that are read, and the characters of one.
+MAX_TURNS = 40
+MAX_TURN_CHARS = 16_384
+
+FlagKind = Literal["unsupported", "number", "name", "citation", "language", "cut"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of a conversation before the question."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRequest:
+    """The request of an answer.
+
+    Attributes:
+        question: The question.
+        domain: The domain whose rows are searched.
+        k: Most rows whose passages are given to the model.
+        where: The filter that the rows must meet.
+        model: One of the configured models, by name or ``PROVIDER:NAME``; None = in their order.
+        history: Earlier turns, if the question follows up on them.
+    """
+
+    question: str
+    domain: str
+    k: int = DEFAULT_K
+    where: Filter | None = None
+    model: str | None = None
+    history: tuple[Turn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks: the sha256 of the token (empty without one), and the domains it may read (None = all)."""
+
+    token: str = ""
+    domains: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """A passage that the answer cites, as ``[number]``; ``start`` and ``end`` in characters of the row's text."""
+
+    number: int
+    id: str
+    domain: str
+    text: str
+    start: int
+    end: int
+    payload: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the citation as it is in an answer's document."""
+        return {
+            "number": self.number,
+            "id": self.id,
+            "domain": self.domain,
+            "passage": {"text": self.text, "start": self.start, "end": self.end},
+            "payload": dict(self.payload),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """What a check found: its kind, the words in question, and the sentence that they are in."""
+
+    kind: FlagKind
+    text: str
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The answer of one question; ``refused`` = the rows do not answer it."""
+
+    id: str
+    question: str
+    domain: str
+    answer: str
+    citations: tuple[Citation, ...] = ()
+    refused: bool = False
+    model: str | None = None
+    prompt: str
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = 0.0
+    cached: bool = False
+    flags: tuple[Flag, ...] = ()
+    took_ms: float = 0.0
+    attempts: tuple[Mapping[str, Any], ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the document of `answer --json` and of HTTP."""
+        return {
+            "id": self.id,
+            "question": self.question,
+            "domain": self.domain,
+            "answer": self.answer,
+            "citations": [citation.to_dict() for citation in self.citations],
+            "refused": self.refused,
+            "model": self.model,
+            "prompt": self.prompt,
+            "usage": {
+                "input_tokens": self.input_tokens,
+                "output_tokens": self.output_tokens,
+                "cost_usd": self.cost_usd,
+                "cached": self.cached,
+            },
+            "flags": [asdict(flag) for flag in self.flags],
+            "took_ms": self.took_ms,
+        }
+
+
+def check_answer_request(request: AnswerRequest, asker: Asker) -> None:
+    """Check the limits of a request.
+
+    Raises:
+        InvalidRequest: If a value is out of its limits.
+        PermissionDenied: If the asker may not read the domain.
+    """
+    if asker.domains is not None and request.domain not in asker.domains:
+        raise PermissionDenied(f"this token is not for domain {request.domain[:80]!r}")
+    get_domain(request.domain)
+    if not request.question.strip():
+        raise InvalidRequest("the question is empty: enter a question")
+    if len(request.question) > MAX_QUESTION_CHARS:
+        raise InvalidRequest(
+            f"the question has {len(request.question):,} characters: it may have {MAX_QUESTION_CHARS:,}"
+        )
+    if not is_storable(request.question):
+        raise InvalidRequest("the question holds characters that are not text")
+    if not 1 <= request.k <= MAX_K:
+        raise InvalidRequest(f"k is {request.k}: it must be 1 to {MAX_K}")
+    if len(request.history) > MAX_TURNS or any(len(turn.text) > MAX_TURN_CHARS for turn in request.history):
+        raise InvalidRequest(
+            f"the conversation is too long: {MAX_TURNS} turns of {MAX_TURN_CHARS:,} characters at most"
+        )

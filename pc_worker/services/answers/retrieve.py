@@ -1,0 +1,173 @@
+"""The passages that a question is answered from: the one search, several passages a row, neighbours joined."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pc_worker.domains import get_domain
+from pc_worker.llm.usage import estimated_tokens
+from pc_worker.model import Model
+from pc_worker.model.filter import Filter
+from pc_worker.services.answers.check import content_terms
+from pc_worker.services.answers.evidence import AnswerPassage
+from pc_worker.services.answers.relevance import relevant_hits
+from pc_worker.services.search.reply import SearchHit
+from pc_worker.services.search.request import MAX_QUERY_CHARS, SearchRequest
+from pc_worker.services.search.search import RECENT, search
+from pc_worker.store.answers.passages import ScoredPassage, row_passages, row_texts, text_slice
+from pc_worker.store.db.connection import Cursor, Database
+from pc_worker.store.search.nearest import vector_text
+from pc_worker.store.search.scope import Profile, Scope, begin_search, read_profile
+from pc_worker.store.search.terms import query_terms
+
+if TYPE_CHECKING:
+    from pc_worker.encoding import Encoder
+
+#: Passages of one row, and how much less similar than its best one they may be.
+PER_ROW = 3
+LESS_SIMILAR = 0.15
+#: How much a passage's words count in addition to its similarity.
+WORDS_WEIGHT = 0.3
+#: Passages with at most this many characters between them are one.
+GAP_CHARS = 80
+#: Share of common words from which two passages say the same.
+DUPLICATE = 0.85
+#: Characters of a row without passages, and tokens below which the end of a passage is not worth showing.
+ROW_CHARS = 4_000
+LEAST_TOKENS = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is searched for, and the most tokens of passages."""
+
+    question: str
+    domain: str
+    k: int
+    where: Filter | None
+    tokens: int
+
+
+def retrieve(
+    database: Database, wanted: Wanted, *, encoder: Callable[[Model], Encoder], timeout_s: float
+) -> list[AnswerPassage]:
+    """Return the passages that may answer a question, best first; none if nothing relevant is found.
+
+    Raises:
+        PcWorkerError: What the search raises.
+    """
+    request = SearchRequest(
+        query=wanted.question[:MAX_QUERY_CHARS], domain=wanted.domain, k=wanted.k, where=wanted.where
+    )
+    found = search(database, request, encoder=encoder, timeout_s=timeout_s)
+    hits = relevant_hits(found, wanted.question)
+    if not hits:
+        return []
+    with database.transaction() as cursor:
+        begin_search(cursor, timeout_s=timeout_s)
+        profile = read_profile(cursor, wanted.domain)
+        if profile is None:
+            return []
+        passages = _passages(cursor, profile, wanted, hits, encoder)
+    return _fitting(_distinct(passages), wanted.tokens)
+
+
+def _passages(
+    cursor: Cursor, profile: Profile, wanted: Wanted, hits: Sequence[SearchHit], encoder: Callable[[Model], Encoder]
+) -> list[AnswerPassage]:
+    by_row: dict[str, list[ScoredPassage]] = defaultdict(list)
+    if profile.model.encodable and get_domain(wanted.domain).embedded_here:
+        clean = wanted.question.encode("utf-8", "replace").decode()
+        vector = vector_text(RECENT.vector(encoder(profile.model), clean))
+        scope = Scope(profile=profile)
+        for passage in row_passages(cursor, scope, [hit.id for hit in hits], vector=vector):
+            by_row[passage.row_id].append(passage)
+    whole = row_texts(cursor, wanted.domain, [hit.id for hit in hits if hit.id not in by_row], chars=ROW_CHARS)
+    asked = content_terms(wanted.question)
+    result: list[AnswerPassage] = []
+    for hit in hits:
+        if hit.id in by_row:
+            chosen = _best(by_row[hit.id], asked)
+            result += _joined(cursor, wanted.domain, hit, chosen)
+        else:
+            text = whole.get(hit.id) or record_text(hit.payload)
+            result.append(_passage(wanted.domain, hit, text, 0, len(text)))
+    return result
+
+
+def _best(passages: Sequence[ScoredPassage], asked: set[int]) -> list[ScoredPassage]:
+    scored = sorted(((_score(passage, asked), passage) for passage in passages), key=lambda pair: -pair[0])
+    best = scored[0][0]
+    return [passage for score, passage in scored[:PER_ROW] if score >= best - LESS_SIMILAR]
+
+
+def _score(passage: ScoredPassage, asked: set[int]) -> float:
+    share = len(asked & set(query_terms("", passage.text))) / len(asked) if asked else 0.0
+    return (passage.similarity or 0.0) + WORDS_WEIGHT * share
+
+
+def _joined(cursor: Cursor, domain: str, hit: SearchHit, passages: Sequence[ScoredPassage]) -> list[AnswerPassage]:
+    """Return the passages of a row, best first; those that overlap or nearly touch as one."""
+    ranges: list[tuple[int, int, int]] = []
+    for rank, passage in sorted(enumerate(passages), key=lambda pair: pair[1].start):
+        if ranges and passage.start <= ranges[-1][1] + GAP_CHARS:
+            start, end, best = ranges[-1]
+            ranges[-1] = (start, max(end, passage.end), min(best, rank))
+        else:
+            ranges.append((passage.start, passage.end, rank))
+    known = {(passage.start, passage.end): passage.text for passage in passages}
+    result = []
+    for start, end, _ in sorted(ranges, key=lambda found: found[2]):
+        text = known.get((start, end)) or text_slice(cursor, domain, hit.id, start, end)
+        result.append(_passage(domain, hit, text, start, end))
+    return result
+
+
+def _passage(domain: str, hit: SearchHit, text: str, start: int, end: int) -> AnswerPassage:
+    return AnswerPassage(row_id=hit.id, domain=domain, text=text, start=start, end=end, payload=hit.payload)
+
+
+def record_text(payload: dict[str, Any]) -> str:
+    """Return a record without a text as lines of `field: value`."""
+    return "\n".join(f"{name}: {_value(value)}" for name, value in payload.items() if value not in (None, "", []))[
+        :ROW_CHARS
+    ]
+
+
+def _value(value: Any) -> str:
+    return ", ".join(map(_value, value)) if isinstance(value, list) else str(value)
+
+
+def _distinct(passages: Iterable[AnswerPassage]) -> list[AnswerPassage]:
+    """Leave out passages that say the same as a better one."""
+    kept: list[tuple[AnswerPassage, frozenset[int]]] = []
+    for passage in passages:
+        words = frozenset(query_terms("", passage.text))
+        if not any(_alike(words, other) for _, other in kept):
+            kept.append((passage, words))
+    return [passage for passage, _ in kept]
+
+
+def _alike(words: frozenset[int], other: frozenset[int]) -> bool:
+    both = len(words | other)
+    return both > 0 and len(words & other) / both >= DUPLICATE
+
+
+def _fitting(passages: Iterable[AnswerPassage], tokens: int) -> list[AnswerPassage]:
+    """Return the first passages that fit into ``tokens``; the last one may be cut."""
+    result: list[AnswerPassage] = []
+    for passage in passages:
+        size = estimated_tokens(passage.text)
+        if size <= tokens:
+            result.append(passage)
+            tokens -= size
+            continue
+        if tokens >= LEAST_TOKENS or not result:
+            end = max(1, len(passage.text) * max(tokens, LEAST_TOKENS) // size)
+            text = passage.text[:end]
+            result.append(replace(passage, text=text, end=passage.start + len(text)))
+        break
+    return result

@@ -1,0 +1,38 @@
+"""One answer in the making, and the limits that all answers have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from pc_worker.model.language_model import LanguageModel
+from pc_worker.services.answers.evidence import Evidence
+from pc_worker.services.answers.models import Attempts
+from pc_worker.services.answers.request import AnswerRequest, Asker
+from pc_worker.store.answers.record import Budget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerLimits:
+    """Limits of answers: seconds of one, the budgets, tokens of passages, tools, and seconds that text is kept."""
+
+    timeout_s: float = 60.0
+    budget: Budget = field(default_factory=Budget)
+    context_tokens: int = 6_000
+    tools: bool = True
+    retention_s: float = 30 * 86400.0
+
+
+@dataclass(slots=True, kw_only=True)
+class AnswerWork:
+    """One answer in the making."""
+
+    request: AnswerRequest
+    asker: Asker
+    answer_id: UUID
+    started: float
+    candidates: tuple[LanguageModel, ...]
+    attempts: Attempts
+    evidence: Evidence
+    question: str
+    prompt: str

@@ -1,0 +1,1 @@
+"""Answers: their record, their budget, and the passages they rest on."""
