@@ -13,7 +13,6 @@ from typing import Any
 
 from pc_worker import wiring
 from pc_worker.embedded import read_addresses
-from pc_worker.encoding import identify_model
 from pc_worker.errors import PcWorkerError
 from pc_worker.hot_buffer import check_policy, check_version, count_dead, newest_dead, server_info
 from pc_worker.requirements import DISTRIBUTION, MODELS, installed, requirements
@@ -47,6 +46,7 @@ class Finding:
 def diagnose(settings: Settings) -> list[Finding]:
     """Run every check; a check that cannot run is a finding too."""
     findings = [_python(), *_packages(settings), _home(settings), _disk(settings), *_roots(settings), _model(settings)]
+    findings += _query_models(settings)
     try:
         where = wiring.endpoints(settings)
     except PcWorkerError as exc:
@@ -106,16 +106,25 @@ def _disk(settings: Settings) -> Finding:
 
 def _roots(settings: Settings) -> list[Finding]:
     missing = [root for root in settings.roots if not root.is_dir()]
-    found = ", ".join(map(str, missing or settings.roots))
+    found = ", ".join(map(str, missing or settings.all_roots))
     return [Finding("PC_WORKER_DATA_ROOTS", not missing, found, "set it to folders that exist")]
 
 
 def _model(settings: Settings) -> Finding:
     def probe() -> str:
-        identity = identify_model(settings.model, backend=settings.encoder, cache=settings.models)
+        identity = wiring.encoders(settings).identify(settings.model)
         return f"{identity.name}@{identity.revision}, {identity.dimension} dimensions"
 
     return _run("PC_WORKER_MODEL", "set it to an installed model, or unset it for the built-in one", probe)
+
+
+def _query_models(settings: Settings) -> list[Finding]:
+    def probe() -> str:
+        wiring.check_models(settings)
+        return ", ".join(f"{domain}: {model}" for domain, model in settings.query_models)
+
+    fix = "name the models that the vectors of these domains were made with"
+    return [_run("PC_WORKER_QUERY_MODELS", fix, probe)] if settings.query_models else []
 
 
 def _postgres(url: str) -> Iterator[Finding]:

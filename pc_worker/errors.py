@@ -45,10 +45,9 @@
     ├── AttemptsExhausted       the job has failed for good                  1   500   INTERNAL
     └── DatabaseFailed          PostgreSQL reports an internal error         1   500   INTERNAL
 
-The table is checked by a test. ``code`` is a class's name for machines, in snake case.
-Errors that never leave their module (a bad cell, a damaged sidecar) stay there; the reader, a library of its own, has
-``pc_worker.reader.errors``, which ``services.sources`` translates. Every class keeps all its arguments in ``args``:
-Celery rebuilds errors from them.
+The table is checked by a test. Errors that never leave their module (a bad cell, a damaged sidecar) stay there; the
+reader, a library of its own, has ``pc_worker.reader.errors``, which ``services.sources`` translates. Every class keeps
+all its arguments in ``args``: Celery rebuilds errors from them.
 """
 
 from __future__ import annotations
@@ -179,14 +178,10 @@ class ReadOnlyServer(Unavailable):
 
 
 class ServiceFailed(Unavailable):
-    """An embedded server did not start; ``reason`` is the last relevant line of its output."""
-
-    def __init__(self, name: str, reason: str) -> None:
-        super().__init__(name, reason)
-        self.name, self.reason = name, reason
+    """An embedded server did not start; its arguments are its name and the last relevant line of its output."""
 
     def __str__(self) -> str:
-        return f"the embedded {self.name} did not start: {self.reason}"
+        return f"the embedded {self.args[0]} did not start: {self.args[1]}"
 
 
 class HotBufferDamaged(Unavailable):

@@ -9,14 +9,17 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from pc_worker.access_settings import AccessSettings
 from pc_worker.engine_settings import EngineSettings, check_encrypted
 from pc_worker.errors import InvalidRequest
 from pc_worker.http_settings import HttpSettings
 from pc_worker.installation import CHECKOUT, default_home
 from pc_worker.llm_settings import LlmSettings
 from pc_worker.model import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS, read_model_name
+from pc_worker.object_urls import ObjectUrl
 from pc_worker.secret_files import secrets_in_files
 from pc_worker.setting_values import absolute, existing, read_rates, whole_url
+from pc_worker.source_settings import SourceSettings
 from pc_worker.urls import read_database_url, read_redis_url
 
 PREFIX = "PC_WORKER_"
@@ -45,7 +48,7 @@ def is_loopback(address: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
 
-class Settings(HttpSettings, LlmSettings, EngineSettings):
+class Settings(AccessSettings, HttpSettings, LlmSettings, EngineSettings, SourceSettings):
     """All settings; the variable of a field is ``PC_WORKER_`` and its name in capitals."""
 
     #: A wrong value is not repeated: it may be a secret.
@@ -82,15 +85,6 @@ class Settings(HttpSettings, LlmSettings, EngineSettings):
     metrics_address: str = "127.0.0.1:9464"
     #: `USER:PASSWORD` of Flower. Unset: generated and kept in `HOME/flower_auth`.
     flower_auth: SecretStr | None = None
-    #: Folders in which sources may lie, colon-separated. Unset: the working directory, the user's home and HOME.
-    #: Required if the Redis URL is set.
-    data_roots: Annotated[tuple[Path, ...] | None, NoDecode] = None
-    #: Folder that beat scans for `INBOX/<domain>/<file>`. Unset: no scan. Names of unfinished files (`.tmp`, `.part`,
-    #: `.filepart`, `.crdownload`, …, a leading dot, a trailing `~`) are ignored. A file that cannot be ingested becomes
-    #: a failed job with the reason.
-    inbox: Path | None = None
-    #: The model for new domains: its name, its folder, or `openai:NAME[@BASE_URL]` for a server with `/v1/embeddings`.
-    #: Unset: the built-in model. The active model is stored in the database.
     model: str = ""
     #: `auto`, `torch`, `onnx` or `onnx-int8`. `auto` is ONNX if it agrees with torch; int8 is a model of its own.
     encoder: Backend = "auto"
@@ -133,17 +127,6 @@ class Settings(HttpSettings, LlmSettings, EngineSettings):
     batch_servers: Annotated[tuple[str, ...], NoDecode] = ()
     #: Seconds between two pushes of a stock domain, and the time after which a push yields to other work.
     push_s: float = Field(default=60.0, ge=1.0)
-    #: A bearer token for all domains.
-    token: SecretStr | None = None
-    #: JSON file: sha256 of a token → list of domains (all roles), or `{"name", "domains", "roles"}` with roles of
-    #: `read`, `write` and `admin`.
-    tokens_file: Path | None = None
-    #: Certificate of the gateway and of the HTTP part (PEM).
-    tls_cert: Path | None = None
-    #: Their private key (PEM).
-    tls_key: Path | None = None
-    #: CA certificate (PEM). Clients must present a certificate that it signed.
-    tls_client_ca: Path | None = None
     #: Most concurrent calls of all clients. More are denied with `RESOURCE_EXHAUSTED`.
     max_streams: int = Field(default=256, ge=1, le=10_000)
     #: Most concurrent calls of one token.
@@ -172,7 +155,7 @@ class Settings(HttpSettings, LlmSettings, EngineSettings):
                 values = {**values, f"{name}_url": SecretStr(url)}
         return values
 
-    @field_validator("home", "inbox", "tokens_file", "tls_cert", "tls_key", "tls_client_ca", mode="after")
+    @field_validator("home", "uploads", "tokens_file", "tls_cert", "tls_key", "tls_client_ca", mode="after")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else absolute(path)
@@ -182,16 +165,6 @@ class Settings(HttpSettings, LlmSettings, EngineSettings):
     def _model(cls, value: str) -> str:
         read_model_name(value)
         return value
-
-    @field_validator("data_roots", mode="before")
-    @classmethod
-    def _roots(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        roots = tuple(absolute(Path(part)).resolve() for part in value.split(":") if part)
-        if not roots:
-            raise ValueError("contains no folder")
-        return roots
 
     @field_validator("batch_servers", mode="before")
     @classmethod
@@ -254,8 +227,13 @@ class Settings(HttpSettings, LlmSettings, EngineSettings):
     def roots(self) -> tuple[Path, ...]:
         """The folders that sources may lie in, resolved."""
         if self.data_roots is not None:
-            return self.data_roots
+            return tuple(root for root in self.data_roots if isinstance(root, Path))
         return (*existing(Path.cwd), *existing(Path.home), self.home.resolve())
+
+    @property
+    def all_roots(self) -> tuple[Path | ObjectUrl, ...]:
+        """The folders and prefixes that sources may lie in."""
+        return (*self.roots, *self.url_roots)
 
     @property
     def worker_processes(self) -> int:
@@ -271,6 +249,11 @@ class Settings(HttpSettings, LlmSettings, EngineSettings):
     def spool(self) -> Path:
         """Folder of index sidecars and decompressed sources."""
         return self.home / "spool"
+
+    @property
+    def upload_folder(self) -> Path:
+        """Folder of uploaded files."""
+        return self.uploads or self.home / "uploads"
 
     @property
     def models(self) -> Path:

@@ -74,7 +74,7 @@ def _succeeds(command: Sequence[str], environment: Mapping[str, str] | None = No
 
 
 def pip_settings() -> dict[str, str]:
-    """Return pip's settings by name, as its files and its environment variables give them; the latter win."""
+    """Return pip's settings by name, from its files and its environment variables; the latter win."""
     listed = subprocess.run([*PIP, "config", "list"], capture_output=True, text=True, check=False).stdout
     found: dict[str, str] = {}
     for line in sorted(listed.splitlines(), key=lambda line: line.startswith(":env:")):

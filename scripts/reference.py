@@ -39,6 +39,16 @@ CLI_HEAD = (
     "The [exit codes](../../README.md#exit-codes) are the same for all commands.",
     "",
 )
+HTTP_HEAD = (
+    "# HTTP calls",
+    "",
+    "`/openapi.json` describes every request and response, `/docs` shows them. Errors are RFC 9457 problem documents",
+    "with a stable `code`; lists take `limit` and the opaque `cursor`. Where tokens are set, a call needs one with its",
+    "role: `Authorization: Bearer TOKEN`. Clients of other products: [integrations](../integrations.md).",
+    "",
+    "| call | role | what it does |",
+    "|---|---|---|",
+)
 BEGIN, END = "<!-- settings: begin -->\n", "<!-- settings: end -->\n"
 
 
@@ -63,6 +73,7 @@ def pages() -> dict[Path, str]:
         PAGES / "cli.md": NOTE + "\n".join([*CLI_HEAD, *_command_lines(cli, "pc-worker")]),
         PAGES / "tasks.md": NOTE + tasks_page(),
         PAGES / "metrics.md": NOTE + metrics_page(),
+        PAGES / "http.md": NOTE + http_page(),
     }
 
 
@@ -102,6 +113,28 @@ def tasks_page() -> str:
         "|---|---|---|---|",
     )
     return "\n".join([*head, *rows, ""])
+
+
+def http_page() -> str:
+    """Return a table of the HTTP calls: the role that each needs, and what it does."""
+    from fastapi.routing import APIRoute
+
+    from pc_worker.http.routers import ROUTERS
+
+    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    rows = []
+    for route in routes:
+        call = f"{min(route.methods or ())} {route.path.replace(':path', '')}"
+        rows.append(f"| `{call}` | {_role(route.dependant)} | {_summary(route.endpoint)} |")
+    return "\n".join([*HTTP_HEAD, *rows, ""])
+
+
+def _role(dependant: Any) -> str:
+    """Return the role that a route needs; empty without one."""
+    from pc_worker.http.roles import Needs
+
+    own = dependant.call.role if isinstance(dependant.call, Needs) else ""
+    return own or "".join(map(_role, dependant.dependencies))
 
 
 def metrics_page() -> str:

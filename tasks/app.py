@@ -20,7 +20,7 @@ from pc_worker.metrics import line as metrics
 from pc_worker.metrics.exporting import export_part
 from pc_worker.services.dependencies import Services
 from pc_worker.settings import Settings, read_settings
-from pc_worker.wiring import check_servers, make_services
+from pc_worker.wiring import check_models, check_servers, make_services
 from tasks.arguments import NoArguments, read_arguments
 from tasks.starting import ended_in_one_line
 
@@ -118,6 +118,7 @@ def _begin(**_: Any) -> None:
     _logs()
     with ended_in_one_line():
         check_servers(worker.settings, patient=True)
+        check_models(worker.settings)
     export_part(worker.settings, pool=True)
 
 

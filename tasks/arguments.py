@@ -11,12 +11,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 from pc_worker.domains import Options
 from pc_worker.errors import InvalidRequest
 from pc_worker.model import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS
+from pc_worker.object_urls import is_url, read_url
 from pc_worker.services.ingest.submit import MOST_DEAD, IngestRequest
 
 LARGEST = 2**63 - 1
 LONGEST_PATH = 4096
-#: Schemes of sources that are not files.
-SCHEMES: tuple[str, ...] = ()
 
 _shown = reprlib.Repr()
 _shown.maxstring = _shown.maxother = 80
@@ -32,9 +31,18 @@ def _storable(text: str) -> str:
 
 
 def _absolute(path: str) -> str:
-    if not path.startswith(("/", *SCHEMES)):
+    if is_url(path):
+        return _source_url(path)
+    if not path.startswith("/"):
         raise ValueError("is relative")
     return path
+
+
+def _source_url(path: str) -> str:
+    try:
+        return str(read_url(path))
+    except InvalidRequest as exc:
+        raise ValueError(str(exc)) from exc
 
 
 def _printable(text: str) -> str:
@@ -75,7 +83,7 @@ class NoArguments(Arguments):
 class Ingest(Arguments):
     """Arguments of ``pc_worker.ingest_file``."""
 
-    path: Path = Field(description="an absolute path without NUL and unpaired surrogates")
+    path: Path = Field(description="an absolute path or a URL (s3, gs, az), without NUL and unpaired surrogates")
     domain: Filled = Field(description=DOMAIN)
     chunk_size: int = Field(
         DEFAULT_CHUNK_ROWS, ge=1, le=MAX_CHUNK_ROWS, description=f"a whole number from 1 to {MAX_CHUNK_ROWS}"

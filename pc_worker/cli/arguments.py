@@ -10,6 +10,7 @@ import click
 from click.types import FloatParamType, IntParamType, StringParamType
 
 from pc_worker.errors import InvalidRequest, SourceRejected
+from pc_worker.object_urls import is_url, read_url
 
 #: What PostgreSQL and the wire hold at most.
 LARGEST = 2**63 - 1
@@ -110,11 +111,13 @@ def _strict_type(kind: click.ParamType[Any]) -> click.ParamType[Any]:
 
 
 def absolute(file: str) -> str:
-    """Return the whole path of a file argument.
+    """Return the whole path of a file argument, or a URL in its one spelling.
 
     Raises:
-        InvalidRequest: If it is relative to a folder that is gone.
+        InvalidRequest: If it is relative to a folder that is gone, or a URL that cannot be a source.
     """
+    if is_url(file):
+        return str(read_url(file))
     try:
         return os.path.abspath(file)
     except OSError as exc:
@@ -125,7 +128,7 @@ def storable(file: str) -> str:
     """Return the whole path of a file that a job is to name.
 
     Raises:
-        InvalidRequest: If it is relative to a folder that is gone.
+        InvalidRequest: If it is relative to a folder that is gone, or a URL that cannot be a source.
         SourceRejected: If its name is not UTF-8: the ledger could not keep it.
     """
     path = absolute(file)

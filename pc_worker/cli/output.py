@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from textwrap import indent
 from typing import Any
 
@@ -50,6 +51,14 @@ def print_json_line(value: Any) -> None:
     sys.stdout.write(_text(value) + "\n")
 
 
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A cell with marked ranges of characters: emphasised on a terminal, between asterisks elsewhere."""
+
+    text: str
+    marks: Sequence[tuple[int, int]]
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table for people."""
     from rich.console import Console  # not loaded for a JSON document
@@ -60,10 +69,24 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     for column in columns:
         table.add_column(Text(column), overflow="fold")
     for row in rows:
-        table.add_row(*(Text("" if cell is None else visible(str(cell))) for cell in row))
+        table.add_row(*(Text.assemble(*_segments(cell)) for cell in row))
     # In a pipe or a file no line is folded: `grep` and `awk` see whole cells.
     width = None if sys.stdout.isatty() else WIDEST
     Console(width=width).print(table)
+
+
+def _segments(cell: object) -> Iterator[str | tuple[str, str]]:
+    """Yield the segments of a cell as rich has them: text, or text with a style."""
+    if not isinstance(cell, Marked):
+        yield "" if cell is None else visible(str(cell))
+        return
+    after = 0
+    for start, end in cell.marks:
+        yield visible(cell.text[after:start])
+        marked = visible(cell.text[start:end])
+        yield (marked, "bold underline") if sys.stdout.isatty() else f"*{marked}*"
+        after = end
+    yield visible(cell.text[after:])
 
 
 def duration(seconds: float) -> str:

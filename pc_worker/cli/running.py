@@ -104,6 +104,7 @@ class Stack:
         # From here on this process sees the servers as the parts do.
         os.environ.update({name: environment[name] for name in environment if name.startswith("PC_WORKER_")})
         wiring.check_servers(self.settings)
+        wiring.check_models(self.settings)
         services = wiring.make_services(self.settings, application="pc_worker up")
         migrate(services.database, read_migrations(wiring.MIGRATIONS))
         for state in open_domains(services):
@@ -126,7 +127,9 @@ class Stack:
     def settings(self) -> Settings:
         """The settings as every component of this stack reads them."""
         urls = {"database_url": SecretStr(self.database_url), "redis_url": SecretStr(self.redis_url)}
-        return self._settings.model_copy(update={**urls, "data_roots": self._settings.roots})
+        return self._settings.model_copy(
+            update={**urls, "data_roots": (*self._settings.roots, *self._settings.url_roots)}
+        )
 
     def _environment(self) -> dict[str, str]:
         # Of a server that is not ours, each part reads the settings itself: they may be in files.
@@ -137,7 +140,7 @@ class Stack:
             **child_environment(os.environ),
             "PC_WORKER_HOME": str(self._settings.home),
             **{name: value for name, value in ours.items() if value},
-            "PC_WORKER_DATA_ROOTS": ":".join(map(str, self._settings.roots)),
+            "PC_WORKER_DATA_ROOTS": ":".join(map(str, self._settings.all_roots)),
             "PC_WORKER_GATEWAY_ADDRESS": self._addresses["gateway"],
             "PC_WORKER_HTTP_ADDRESS": self._addresses["http"],
             "PC_WORKER_FLOWER_ADDRESS": self._addresses["flower"],

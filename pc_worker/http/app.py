@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 
 from pc_worker import __version__
 from pc_worker.http.context import AppContext
@@ -37,7 +38,11 @@ def create_app(context: AppContext) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(ObservedRequests), Middleware(GuardedRequests, streamed=STREAMED)],
+        middleware=[
+            Middleware(ObservedRequests),
+            *_cross_origin(context),
+            Middleware(GuardedRequests, streamed=STREAMED),
+        ],
         lifespan=_lifespan,
     )
     app.state.context = context
@@ -46,6 +51,22 @@ def create_app(context: AppContext) -> FastAPI:
         app.include_router(router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # FastAPI's documented way of changing it
     return app
+
+
+def _cross_origin(context: AppContext) -> list[Middleware]:
+    """Return the middleware for browser applications of other origins, if any are set; cookies are never accepted."""
+    origins = context.settings.http_cors_origins
+    if not origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "X-Request-Id"],
+            expose_headers=["Location", "ETag", "Retry-After", "X-Request-Id"],
+        )
+    ]
 
 
 @asynccontextmanager

@@ -10,9 +10,11 @@ import redis.asyncio
 from fastapi import Depends, Request
 
 from pc_worker.http.authentication import Authenticator
+from pc_worker.http.limits import Limiter, Quotas
 from pc_worker.http.service_threads import ServiceThreads
 from pc_worker.model import Job
 from pc_worker.services.dependencies import Services
+from pc_worker.services.ingest.uploads import UploadFolder
 from pc_worker.settings import Settings
 from pc_worker.store.log.read import Delivery
 
@@ -46,6 +48,9 @@ class AppContext:
         searches: Runs searches, in threads of their own with read-only connections: neither waits for the other.
         delivery: The database for coroutines: heads and log, through a few shared connections.
         redis: Redis for coroutines.
+        limiter: Requests a minute, and the cost of searches.
+        quotas: What may be open at once.
+        uploads: The folder of uploaded files.
         queue: Sends jobs to the workers.
         stopping: Set when the shutdown begins: streams end then.
     """
@@ -56,6 +61,9 @@ class AppContext:
     searches: ServiceThreads
     delivery: Delivery
     redis: redis.asyncio.Redis
+    limiter: Limiter
+    quotas: Quotas
+    uploads: UploadFolder
     queue: JobQueue
     stopping: asyncio.Event
 

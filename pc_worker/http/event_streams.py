@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
+from starlette.types import Receive, Scope, Send
 
 from pc_worker.errors import PcWorkerError
 from pc_worker.http.context import AppContext
 from pc_worker.http.problems import INTERNAL_ERROR, Problem, make_problem, problem_of
+from pc_worker.http.roles import HttpCaller
 
 log = structlog.get_logger(__name__)
 
@@ -45,19 +47,42 @@ class ServerEvent:
 
 
 async def event_stream(
-    context: AppContext, events: AsyncGenerator[ServerEvent, None], *, silence_s: float = SILENCE_S
+    context: AppContext,
+    caller: HttpCaller,
+    events: AsyncGenerator[ServerEvent, None],
+    *,
+    silence_s: float = SILENCE_S,
 ) -> StreamingResponse:
     """Return the response that sends ``events``, once the first of them is there: what fails before has its status.
 
-    A failure after the first event is an event ``error`` with the problem document, and so is the shutdown. The
-    generator is closed when the client is gone.
+    It counts as a stream of the caller until it ends. A failure after the first event is an event ``error`` with the
+    problem document, and so is the shutdown. The generator is closed when the client is gone.
 
     Raises:
+        QuotaExceeded: If too many streams are open.
         PcWorkerError: What the generator raises before its first event.
     """
     reader = EventReader(context, events, silence_s)
-    first = await reader.first()
-    return StreamingResponse(reader.sent(first), media_type="text/event-stream", headers=HEADERS)
+    with ExitStack() as held:
+        held.enter_context(context.quotas.streams.take(caller.quota))
+        first = await reader.first()
+        return EventResponse(reader, first, held.pop_all())
+
+
+class EventResponse(StreamingResponse):
+    """The response that sends events; created by ``event_stream``."""
+
+    def __init__(self, reader: EventReader, first: ServerEvent | None, held: ExitStack) -> None:
+        super().__init__(reader.sent(first), media_type="text/event-stream", headers=HEADERS)
+        self._reader, self._held = reader, held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the events until they end or the client is gone, then close their source."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._held.close()
+            await self._reader.close()
 
 
 class EventReader:
@@ -74,7 +99,7 @@ class EventReader:
         except StopAsyncIteration:
             return None
         except BaseException:
-            await self._close()
+            await self.close()
             raise
 
     async def sent(self, first: ServerEvent | None) -> AsyncIterator[bytes]:
@@ -93,8 +118,6 @@ class EventReader:
         except Exception:
             log.exception("stream_failed", code="internal")
             yield _error(make_problem(500, "internal", INTERNAL_ERROR))
-        finally:
-            await self._close()
 
     async def _event(self) -> ServerEvent | None:
         """Return the next event; None after a time of silence, or when the shutdown begins."""
@@ -110,7 +133,8 @@ class EventReader:
         done, self._next = self._next, None
         return done.result()
 
-    async def _close(self) -> None:
+    async def close(self) -> None:
+        """Close the generator."""
         if self._next is not None:
             self._next.cancel()
             with suppress(asyncio.CancelledError, StopAsyncIteration, Exception):

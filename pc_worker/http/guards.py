@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from contextlib import suppress
 from typing import NoReturn
 from urllib.parse import unquote_to_bytes
 
@@ -18,6 +19,10 @@ log = structlog.get_logger(__name__)
 MOST_BODY_BYTES = 1024 * 1024
 #: Seconds that a client may pause within a body.
 BODY_PAUSE_S = 20.0
+#: Bytes per second below which a body is too slow, once it has had some seconds.
+LEAST_BYTES_PER_S, SETTLED_S = 1024, 30.0
+#: Seconds that the rest of a body is read after the response.
+DRAIN_S = 5.0
 #: Seconds within which a document must have come, however it is dripped.
 DOCUMENT_S = 60.0
 
@@ -60,11 +65,11 @@ class GuardedRequests:
             await problem_response(problem)(scope, receive, send)
             return
         is_document = scope["path"] not in self._streamed
-        body = BodyReader(receive, self._pause_s, self._document_s if is_document else None)
+        body = BodyReader(scope, receive, self._pause_s, self._document_s if is_document else None)
         response = GuardedResponse(send, body)
         try:
             if is_document:
-                body.check_announced(scope)
+                body.check_announced()
             await self._app(scope, body.receive, response.send)
         except Exception:
             if body.refused is None or response.started:
@@ -72,26 +77,43 @@ class GuardedRequests:
         if body.refused is not None and not response.started:
             log.info("body_refused", code=body.refused.code)
             problem = make_problem(body.refused.status, body.refused.code, body.refused.reason)
-            await problem_response(problem, {"Connection": "close"})(scope, receive, send)
+            body_less = GuardedResponse(send, body, refused=True)
+            await problem_response(problem)(scope, receive, body_less.send)
 
 
 class BodyReader:
     """Receives a body within its limits; ``within_s`` is None for one that is not a document."""
 
-    def __init__(self, receive: Receive, pause_s: float, within_s: float | None) -> None:
+    def __init__(self, scope: Scope, receive: Receive, pause_s: float, within_s: float | None) -> None:
+        headers = dict(scope["headers"])
         self._receive, self._pause_s = receive, pause_s
-        self._ends_at = None if within_s is None else asyncio.get_running_loop().time() + within_s
+        self._began = asyncio.get_running_loop().time()
+        self._ends_at = None if within_s is None else self._began + within_s
+        self._announced = headers.get(b"content-length", b"0")
         self._more, self._bytes = True, 0
+        self._has_body = self._announced != b"0" or b"transfer-encoding" in headers
         self.refused: BodyRefused | None = None
 
-    def check_announced(self, scope: Scope) -> None:
+    @property
+    def is_pending(self) -> bool:
+        """Whether the client may still be sending."""
+        return self._has_body and self._more
+
+    async def drain(self) -> None:
+        """Discard what the client still sends, for some seconds: most clients read the response after that only."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                while self._more:
+                    message = await self._receive()
+                    self._more = bool(message.get("more_body"))
+
+    def check_announced(self) -> None:
         """Check the length that the client announces, before it sends anything.
 
         Raises:
             BodyRefused: If it is over the limit.
         """
-        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if announced.isdigit() and int(announced[:20]) > MOST_BODY_BYTES:
+        if self._announced.isdigit() and int(self._announced[:20]) > MOST_BODY_BYTES:
             self._refuse_size()
 
     async def receive(self) -> Message:
@@ -106,12 +128,18 @@ class BodyReader:
             async with asyncio.timeout(self._pause_s), asyncio.timeout_at(self._ends_at):
                 message = await self._receive()
         except TimeoutError:
-            self._refuse(408, "too_slow", "the body did not come in time: send it faster, or in smaller requests")
+            self._refuse_pace()
         self._more = bool(message.get("more_body"))
         self._bytes += len(message.get("body", b""))
         if self._ends_at is not None and self._bytes > MOST_BODY_BYTES:
             self._refuse_size()
+        seconds = asyncio.get_running_loop().time() - self._began
+        if self._more and seconds > SETTLED_S and self._bytes < seconds * LEAST_BYTES_PER_S:
+            self._refuse_pace()
         return message
+
+    def _refuse_pace(self) -> NoReturn:
+        self._refuse(408, "too_slow", "the body did not come in time: send it faster, or in smaller requests")
 
     def _refuse_size(self) -> NoReturn:
         self._refuse(413, "too_large", f"the body has more than {MOST_BODY_BYTES} bytes")
@@ -122,16 +150,30 @@ class BodyReader:
 
 
 class GuardedResponse:
-    """Sends the application's response, unless the body was refused before it began."""
+    """Sends a response, and reads the rest of the body before its end.
 
-    def __init__(self, send: Send, body: BodyReader) -> None:
-        self._send, self._body, self.started = send, body, False
+    Args:
+        send: Sends a message.
+        body: The body of the request.
+        refused: The response is the one to a refused body; any other response to it is dropped.
+    """
+
+    def __init__(self, send: Send, body: BodyReader, *, refused: bool = False) -> None:
+        self._send, self._body, self._refused, self.started = send, body, refused, False
 
     async def send(self, message: Message) -> None:
-        """Send a part of the response; the framework's answer to a refused body is dropped."""
-        if self.started or self._body.refused is None:
+        """Send a part of the response."""
+        if not self.started and self._body.refused is not None and not self._refused:
+            return
+        if message["type"] == "http.response.start":
             self.started = True
-            await self._send(message)
+            if self._body.is_pending:
+                message["headers"] = [*message["headers"], (b"connection", b"close")]
+        elif not message.get("more_body") and self._body.is_pending:
+            await self._send({**message, "more_body": True})
+            await self._body.drain()
+            message = {"type": "http.response.body", "body": b""}
+        await self._send(message)
 
 
 def _is_text(encoded: bytes) -> bool:

@@ -10,4 +10,9 @@ REQUESTS = Counter("pcw_http_requests_total", "Requests by route, method and sta
 REQUEST_SECONDS = Histogram(
     "pcw_http_request_seconds", "Seconds from a request to the end of its response.", ["route"], buckets=SECONDS
 )
+LIMITS_LOCAL = Gauge(
+    "pcw_http_limits_local",
+    "1 while limits are counted in this process only, because Redis does not answer.",
+    multiprocess_mode="livemax",
+)
 OPEN = Gauge("pcw_http_requests_open", "Requests being answered, streams included.", multiprocess_mode="livesum")

@@ -14,6 +14,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from pc_worker.access import Grant, Role
 from pc_worker.errors import NotFound
+from pc_worker.gateway.limits.quota import Caller, network_of
 from pc_worker.http.context import context_of
 
 BEARER = HTTPBearer(auto_error=False, description="A token of `PC_WORKER_TOKEN` or `PC_WORKER_TOKENS_FILE`, or a JWT.")
@@ -30,6 +31,11 @@ class HttpCaller:
     def key(self) -> str:
         """What identifies the caller: its token, or its address without one."""
         return f"address {self.host}" if self.grant.token is None else f"token {self.grant.token}"
+
+    @property
+    def quota(self) -> Caller:
+        """Whom quotas count: the token, and the network that the request comes from."""
+        return Caller(network_of(self.host), self.grant.token)
 
     @property
     def label(self) -> str | None:
@@ -67,12 +73,17 @@ class Needs:
         """Return the caller.
 
         Raises:
+            RateLimited: If there were too many requests of its address or token.
             Unauthenticated: Without a valid token.
             PermissionDenied: If the token does not have the role.
             NotFound: If it is not for the domain in the path or the query.
         """
-        grant = await context_of(request).authenticator.grant(request.headers.get("authorization"))
-        caller = HttpCaller(grant, request.client.host if request.client else "")
+        context, host = context_of(request), request.client.host if request.client else ""
+        await context.limiter.admit_address(network_of(host))
+        grant = await context.authenticator.grant(request.headers.get("authorization"))
+        if grant.token is not None:
+            await context.limiter.admit_token(grant.token)
+        caller = HttpCaller(grant, host)
         request.state.caller, request.state.is_narrow = caller.label, caller.domains is not None
         grant.check_role(self.role)
         for domain in (request.path_params.get("domain"), *request.query_params.getlist("domain")):

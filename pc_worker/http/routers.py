@@ -8,12 +8,14 @@ from contextlib import AbstractAsyncContextManager
 from fastapi import APIRouter, FastAPI
 
 from pc_worker.http.mcp.server import mcp_sessions
-from pc_worker.http.routes import dead_letters, dify, documentation, domains, health, jobs, mcp, openai, search
+from pc_worker.http.routes import dead_letters, dify, documentation, domains, files, health, jobs, mcp, openai, search
+from pc_worker.http.upkeep import upload_purge
 
 #: In the order of the document.
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     jobs.router,
+    files.router,
     search.router,
     domains.router,
     dead_letters.router,
@@ -24,7 +26,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 
 #: Entered when the application starts and left when it stops, such as the sessions of a protocol.
-RESOURCES: tuple[Callable[[FastAPI], AbstractAsyncContextManager[None]], ...] = (mcp_sessions,)
+RESOURCES: tuple[Callable[[FastAPI], AbstractAsyncContextManager[None]], ...] = (mcp_sessions, upload_purge)
 
 #: Routes whose bodies are no documents; each has a limit of its own.
 STREAMED = frozenset(("/v1/files",))

@@ -23,8 +23,10 @@ from pc_worker.errors import InvalidRequest, Unavailable
 from pc_worker.http.app import create_app
 from pc_worker.http.authentication import Authenticator
 from pc_worker.http.context import AppContext, JobQueue
+from pc_worker.http.limits import Limiter, Quotas, RateLimits
 from pc_worker.http.service_threads import ServiceThreads
 from pc_worker.services.dependencies import Services
+from pc_worker.services.ingest.uploads import UploadFolder, UploadLimits
 from pc_worker.settings import Settings, split_address
 from pc_worker.store.db.connection import Database
 from pc_worker.store.log.read import Delivery, open_pool
@@ -47,7 +49,8 @@ SEARCH_S = 120.0
 #: Calls that wait for a thread, for each thread.
 WAITING = 16
 POOL_CONNECTIONS = 4
-REDIS_TIMEOUT_S = 2.0
+#: Redis is near, and limits are kept without it: no request waits for it longer.
+REDIS_TIMEOUT_S = 1.0
 
 
 async def serve(settings: Settings, queue: JobQueue, *, on_ready: OnReady | None = None) -> None:
@@ -133,8 +136,22 @@ async def _open_context(
         searches=searches,
         delivery=Delivery(pool, wait_s=database.connect_all_s),
         redis=client,
+        limiter=Limiter(client, _rate_limits(settings)),
+        quotas=Quotas.of(settings, searches_per_caller=max(2, (os.cpu_count() or 1) // 2)),
+        uploads=UploadFolder(
+            settings.upload_folder,
+            UploadLimits(one=settings.upload_max_bytes, total=settings.uploads_max_bytes),
+        ),
         queue=queue,
         stopping=asyncio.Event(),
+    )
+
+
+def _rate_limits(settings: Settings) -> RateLimits:
+    return RateLimits(
+        per_token=settings.http_requests_per_token,
+        per_address=settings.http_requests_per_address,
+        search_cost=settings.http_search_cost,
     )
 
 
@@ -151,7 +168,8 @@ def _config(settings: Settings, context: AppContext) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(settings.http_proxies),
+        forwarded_allow_ips=list(settings.http_proxies),
         ws="none",
         lifespan="on",
         loop="asyncio",

@@ -35,6 +35,11 @@ SEARCH_SECONDS = Histogram(
     "pcw_search_seconds", "Seconds of one search, encoding included.", ["domain", "mode"], buckets=SHORT
 )
 SEARCHES_FAILED = Counter("pcw_search_failures_total", "Searches that ended with an error.", ["domain"])
+SEARCHES_AS_TEXT = Counter(
+    "pcw_searches_as_text_total",
+    "Hybrid searches that were answered by text alone, because the engine of queries did not answer.",
+    ["domain"],
+)
 MESSAGES_RESENT = Counter("pcw_messages_resent_total", "Messages sent again by reconcile.", ["task"])
 RETRIES = Counter("pcw_task_retries_total", "Tasks put off to be tried again.", ["task"])
 TASKS_FAILED = Counter("pcw_task_failures_total", "Tasks that ended with an error.", ["task"])

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: What the name of a model begins with whose vectors come from the sources of a domain; the domain's name follows.
+SOURCE = "source:"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
@@ -21,3 +24,8 @@ class Model:
     def label(self) -> str:
         """The model's name on the wire."""
         return f"{self.name}@{self.revision}"
+
+    @property
+    def source_domain(self) -> str:
+        """The domain whose sources have the vectors; empty if they are computed here."""
+        return "" if self.encodable else self.name.removeprefix(SOURCE)

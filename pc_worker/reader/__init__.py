@@ -19,8 +19,8 @@ from pc_worker.reader.values import MISSING, Interval, Period, Timedelta, Timest
 
 if TYPE_CHECKING:
     from pc_worker.reader.inspection import ColumnReport, Inspection, inspect_file
-    from pc_worker.reader.opening import open_table
-    from pc_worker.reader.source import Fingerprint
+    from pc_worker.reader.opening import index_path, open_table
+    from pc_worker.reader.source import Fingerprint, LocalFile, OpenFile, Stamp
     from pc_worker.reader.table import Batch, Column, Table
 
 __all__ = [
@@ -33,14 +33,18 @@ __all__ = [
     "Interval",
     "Json",
     "Limits",
+    "LocalFile",
+    "OpenFile",
     "Period",
     "ReadOptions",
     "Refused",
     "SourceChanged",
+    "Stamp",
     "Table",
     "Timedelta",
     "Timestamp",
     "exploded_columns",
+    "index_path",
     "inspect_file",
     "normal",
     "open_table",
@@ -49,8 +53,8 @@ __all__ = [
 _LATER = {
     **dict.fromkeys(("ColumnReport", "Inspection", "inspect_file"), "inspection"),
     **dict.fromkeys(("Batch", "Column", "Table"), "table"),
-    "Fingerprint": "source",
-    "open_table": "opening",
+    **dict.fromkeys(("Fingerprint", "LocalFile", "OpenFile", "Stamp"), "source"),
+    **dict.fromkeys(("index_path", "open_table"), "opening"),
 }
 
 

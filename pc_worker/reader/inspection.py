@@ -14,6 +14,7 @@ from pc_worker.reader.limits import Limits
 from pc_worker.reader.normal import Json, normal
 from pc_worker.reader.opening import open_table
 from pc_worker.reader.options import ReadOptions
+from pc_worker.reader.source import OpenFile
 from pc_worker.reader.table import Column, Table
 from pc_worker.reader.values import MISSING
 
@@ -116,7 +117,7 @@ def inspect_file(
     *,
     spool: Path,
     limits: Limits = _DEFAULT_LIMITS,
-    fd: int | None = None,
+    fd: int | OpenFile | None = None,
     options: ReadOptions = _NO_OPTIONS,
 ) -> Inspection:
     """Return what the file at ``path`` holds; a refused file is an answer here, not an error.
@@ -126,7 +127,7 @@ def inspect_file(
         OSError: If the file cannot be read.
     """
     name = os.fspath(path)
-    size = os.stat(name if fd is None else fd).st_size
+    size = os.stat(name if fd is None else fd).st_size if fd is None or isinstance(fd, int) else fd.stamp().size
     try:
         with open_table(path, spool=spool, limits=limits, fd=fd, options=options) as table:
             return Inspection(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from pc_worker.reader.errors import over_limit
@@ -17,7 +17,7 @@ from pc_worker.reader.index.sidecar import Notes
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.memory import keep_freed_memory
 from pc_worker.reader.options import ReadOptions
-from pc_worker.reader.source import Fingerprint, Source
+from pc_worker.reader.source import Fingerprint, OpenFile, Source
 from pc_worker.reader.spool import Place, is_of, notes_of
 from pc_worker.reader.table import Column, Rows, Table
 
@@ -31,7 +31,7 @@ def open_table(
     *,
     spool: Path,
     limits: Limits = _DEFAULT_LIMITS,
-    fd: int | None = None,
+    fd: int | OpenFile | None = None,
     options: ReadOptions = _NO_OPTIONS,
 ) -> Table:
     """Open the table in the file at ``path``; nothing in it is executed or imported.
@@ -43,7 +43,7 @@ def open_table(
         path: The file; also names it in messages.
         spool: An existing folder for indexes and unpacked files, readable by everyone who may read the tables.
         limits: Budgets; passing one refuses the file.
-        fd: An open descriptor of the file, used instead of opening ``path``; the caller keeps its own.
+        fd: An open descriptor or file, used instead of opening ``path``; the caller keeps its own.
         options: What is specified about the file instead of being found out.
 
     Raises:
@@ -51,8 +51,19 @@ def open_table(
         SourceChanged: If the file changes meanwhile.
         OSError: If the file cannot be read or the spool not written.
     """
-    variant = "" if options == _NO_OPTIONS else repr(options)
-    return _opened(Place(Source(path, fd), spool, variant=variant), limits, options)
+    return _opened(_place(Source(path, fd), spool, options), limits, options)
+
+
+def index_path(
+    path: str | os.PathLike[str], *, spool: Path, fd: int | OpenFile | None = None, options: ReadOptions = _NO_OPTIONS
+) -> Path:
+    """Return where ``open_table`` keeps or looks for the index of this file."""
+    with closing(Source(path, fd)) as source:
+        return _place(source, spool, options).index
+
+
+def _place(source: Source, spool: Path, options: ReadOptions) -> Place:
+    return Place(source, spool, variant="" if options == _NO_OPTIONS else repr(options))
 
 
 def _opened(place: Place, limits: Limits, options: ReadOptions) -> Table:
@@ -119,7 +130,7 @@ def _name(path: str) -> str:
 
 
 def _itself(source: Source) -> Source:
-    return Source(source.path, source.descriptor)
+    return source.again()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from typing import Protocol
 
 from pc_worker.reader.digest import ALGORITHM, Hash, hash_beside
 from pc_worker.reader.errors import SourceChanged, broken, not_a_table
@@ -32,40 +33,120 @@ class Stamp:
     inode: int
 
 
+class OpenFile(Protocol):
+    """An open file of any kind of storage, read by position."""
+
+    def stamp(self) -> Stamp:
+        """Return what the storage says about the file now.
+
+        Raises:
+            Refused: If it is not a regular file.
+        """
+        ...
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return up to ``length`` bytes from ``offset``; none past the end."""
+        ...
+
+    def descriptor(self) -> int:
+        """Return a descriptor of the content, for code that needs one; it stays this object's."""
+        ...
+
+    def location(self) -> str:
+        """Return the whole path or the URL: the same text from any working directory."""
+        ...
+
+    def share(self) -> OpenFile:
+        """Return another handle of the same open file, to be closed by itself."""
+        ...
+
+    def close(self) -> None:
+        """Close this handle."""
+        ...
+
+
+class LocalFile:
+    """A regular file of the file system; takes over the descriptor."""
+
+    def __init__(self, path: str, fd: int) -> None:
+        self._path, self._fd = path, fd
+
+    def stamp(self) -> Stamp:
+        """Return size, times and inode.
+
+        Raises:
+            Refused: If it is not a regular file.
+        """
+        status = os.fstat(self._fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise not_a_table(f"{self._path} is not a regular file")
+        return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return up to ``length`` bytes from ``offset``; none past the end."""
+        return os.pread(self._fd, length, offset)
+
+    def descriptor(self) -> int:
+        """Return the open descriptor, which stays this object's."""
+        return self._fd
+
+    def location(self) -> str:
+        """Return the whole path."""
+        return os.path.abspath(self._path)
+
+    def share(self) -> LocalFile:
+        """Return another handle of the same open file."""
+        return LocalFile(self._path, os.dup(self._fd))
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
 class Source:
-    """A regular file, read with ``pread``: a file that shrinks is an error here, not the end of the process.
+    """A file, read by position: one that shrinks is an error here, not the end of the process.
 
     Args:
-        path: For messages, and for opening when ``fd`` is None.
-        fd: An open descriptor to use (it is duplicated, so the caller keeps its own).
+        path: For messages, and for opening when ``opened`` is None.
+        opened: An open descriptor or file to use (it is shared, so the caller keeps its own).
 
     Raises:
         OSError: If the file cannot be opened.
         Refused: If it is not a regular file.
     """
 
-    def __init__(self, path: str | os.PathLike[str], fd: int | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str], opened: int | OpenFile | None = None) -> None:
         self.path = os.fspath(path)
-        self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC) if fd is None else os.dup(fd)
+        self._file = self._opened(opened)
         try:
-            self.stamp = self._stamp_now()
+            self.stamp = self._file.stamp()
         except BaseException:
-            os.close(self._fd)
+            self._file.close()
             raise
         self.size = self.stamp.size
         self._hash: Hash | None = None
         self._hashed = 0
 
-    def _stamp_now(self) -> Stamp:
-        status = os.fstat(self._fd)
-        if not stat.S_ISREG(status.st_mode):
-            raise not_a_table(f"{self.path} is not a regular file")
-        return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    def _opened(self, opened: int | OpenFile | None) -> OpenFile:
+        if opened is None:
+            return LocalFile(self.path, os.open(self.path, os.O_RDONLY | os.O_CLOEXEC))
+        return LocalFile(self.path, os.dup(opened)) if isinstance(opened, int) else opened.share()
+
+    def again(self) -> Source:
+        """Return another source of the same open file, to be closed by itself."""
+        return Source(self.path, self._file)
+
+    @property
+    def location(self) -> str:
+        """The whole path or the URL: the same text from any working directory."""
+        return self._file.location()
 
     @property
     def descriptor(self) -> int:
-        """The open descriptor, which stays this object's."""
-        return self._fd
+        """A descriptor of the content, which stays this object's."""
+        return self._file.descriptor()
 
     def read(self, offset: int, length: int) -> bytes:
         """Return exactly ``length`` bytes from ``offset``.
@@ -82,12 +163,12 @@ class Source:
         return data
 
     def _read(self, offset: int, length: int) -> bytes:
-        data = os.pread(self._fd, length, offset)
+        data = self._file.read(offset, length)
         if len(data) == length:
             return data
         parts = [data]
         while (have := sum(map(len, parts))) < length:
-            parts.append(os.pread(self._fd, length - have, offset + have))
+            parts.append(self._file.read(offset + have, length - have))
             if not parts[-1]:
                 raise SourceChanged(self.path, "it is shorter than it was")
         return b"".join(parts)
@@ -129,7 +210,7 @@ class Source:
         Raises:
             SourceChanged: If it changed.
         """
-        now = self._stamp_now()
+        now = self._file.stamp()
         if now == self.stamp:
             return
         if (now.size, now.mtime_ns) == (self.stamp.size, self.stamp.mtime_ns) and digest == self.digest():
@@ -138,10 +219,8 @@ class Source:
         raise SourceChanged(self.path, "its size, time or content is another")
 
     def close(self) -> None:
-        """Return the descriptor back; reading is an error afterwards."""
+        """Close the file; reading is an error afterwards."""
         if self._hash is not None:
             self._hash.stop()
             self._hash = None
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        self._file.close()

@@ -103,7 +103,7 @@ class Place:
         if self.part_of:
             return self.part_of
         stamp = self.source.stamp
-        key = f"{os.path.abspath(self.source.path)}\0{stamp.size}\0{stamp.mtime_ns}\0{self.variant}"
+        key = f"{self.source.location}\0{stamp.size}\0{stamp.mtime_ns}\0{self.variant}"
         return hashlib.blake2b(os.fsencode(key), digest_size=16).hexdigest()
 
     def mark_used(self) -> None:

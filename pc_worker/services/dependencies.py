@@ -28,12 +28,14 @@ class Services:
         make_sources: Creates ``sources`` on their first use.
         encoder: Returns the loaded encoder of a registered model.
         identify: Returns the identity of a model, by name or path, for the configured encoder; loads no weights.
+        budget_usd: USD that one job may spend on embeddings; None = no limit.
         default_model: Name or path of the first model of domains that are embedded here.
         lease_s: Seconds until a chunk's lease expires.
         chunk_rows: Rows per chunk, unless a request has its own value.
         chunks_in_flight: Chunks of one job that may be with the broker at once.
         rate_limits: Rate limits in rows per second, by domain.
         spool: Folder of the reader's sidecars and decompressed copies.
+        uploads: Folder of uploaded sources.
     """
 
     database: Database
@@ -42,11 +44,13 @@ class Services:
     encoder: Callable[[Model], Encoder]
     identify: Callable[[str], ModelIdentity]
     default_model: str
+    budget_usd: float | None = None
     lease_s: float = 330.0
     chunk_rows: int = DEFAULT_CHUNK_ROWS
     chunks_in_flight: int = 32
     rate_limits: Mapping[str, float] = field(default_factory=dict)
     spool: Path = Path()
+    uploads: Path = Path("uploads")
 
     @cached_property
     def hot_buffer(self) -> HotBuffer:

@@ -10,18 +10,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pc_worker.errors import InvalidRequest, SourceRejected
 from pc_worker.logs import get_logger
+from pc_worker.object_urls import ObjectUrl, is_url, read_url
 from pc_worker.reader import (
     Fingerprint,
     Inspection,
     Limits,
+    LocalFile,
+    OpenFile,
     ReadOptions,
     Refused,
     SourceChanged,
     Table,
+    index_path,
     inspect_file,
     open_table,
 )
@@ -42,17 +46,40 @@ WHAT_TO_DO = {
 UNEXPECTED = (LookupError, ValueError, TypeError, ArithmeticError, AttributeError, RecursionError, AssertionError)
 
 
+class SharedIndexes(Protocol):
+    """Where the indexes of objects are kept for all machines."""
+
+    def fetch(self, path: Path) -> bool:
+        """Write the index with the name of ``path`` there, if it is kept; return whether it is."""
+        ...
+
+    def keep(self, path: Path) -> None:
+        """Keep the index at ``path`` under its name."""
+        ...
+
+
 class Sources:
-    """The tables under ``roots``; the last few stay open, since chunks of one job follow each other.
+    """The tables under the roots; the last few stay open, since chunks of one job follow each other.
 
     Args:
-        roots: Folders in which sources may be, resolved.
+        roots: Folders in which files may be, resolved.
+        url_roots: Prefixes under which objects may be.
         spool: Folder of the reader's sidecars and decompressed copies.
         limits: The reader's limits.
+        indexes: Where indexes of objects are kept for all machines; None: each machine makes its own.
     """
 
-    def __init__(self, roots: Sequence[Path], *, spool: Path, limits: Limits) -> None:
-        self._roots, self._spool, self._limits = tuple(roots), spool, limits
+    def __init__(
+        self,
+        roots: Sequence[Path],
+        *,
+        url_roots: Sequence[ObjectUrl] = (),
+        spool: Path,
+        limits: Limits,
+        indexes: SharedIndexes | None = None,
+    ) -> None:
+        self._roots, self._url_roots = tuple(roots), tuple(url_roots)
+        self._spool, self._limits, self._indexes = spool, limits, indexes
         self._tables: dict[tuple[str, ReadOptions], Table] = {}
 
     def check(self, path: str) -> None:
@@ -60,8 +87,30 @@ class Sources:
 
         Raises:
             SourceRejected: If the path is rejected, with the reason.
+            Unavailable: If its store does not answer.
         """
-        os.close(open_under(path, self._roots))
+        with self._opened(path):
+            pass
+
+    @contextmanager
+    def _opened(self, path: str) -> Iterator[OpenFile]:
+        file: OpenFile = self._object(path) if is_url(path) else LocalFile(path, open_under(path, self._roots))
+        try:
+            yield file
+        finally:
+            file.close()
+
+    def _object(self, path: str) -> OpenFile:
+        from pc_worker.object_store.file import open_object
+
+        try:
+            url = read_url(path)
+        except InvalidRequest as exc:
+            raise SourceRejected(str(exc)) from exc
+        if not self.is_allowed(url):
+            allowed = ", ".join(map(str, (*self._roots, *self._url_roots)))
+            raise SourceRejected(f"{path}: it lies outside the data roots ({allowed}); set PC_WORKER_DATA_ROOTS")
+        return open_object(url, self._spool)
 
     @contextmanager
     def file(self, path: str) -> Iterator[BufferedReader]:
@@ -73,8 +122,10 @@ class Sources:
         with os.fdopen(open_under(path, self._roots), "rb") as file:
             yield file
 
-    def is_allowed(self, folder: str) -> bool:
-        """Return whether a folder, its links followed, is under the data roots."""
+    def is_allowed(self, folder: str | ObjectUrl) -> bool:
+        """Return whether a folder, its links followed, or a prefix is under the data roots."""
+        if isinstance(folder, ObjectUrl):
+            return any(folder.is_under(root) for root in self._url_roots)
         real = Path(os.path.realpath(folder))
         return any(real.is_relative_to(root) for root in self._roots)
 
@@ -84,10 +135,9 @@ class Sources:
         Raises:
             SourceRejected: If the path is rejected; a rejected content is part of the report.
         """
-        self.check(path)
-        self._make_spool()
-        with rejecting(path):
-            return inspect_file(path, spool=self._spool, limits=self._limits, options=options)
+        with self._opened(path) as file, rejecting(path):
+            self._make_spool()
+            return inspect_file(path, spool=self._spool, limits=self._limits, fd=file, options=options)
 
     def open(self, path: str, expected: dict[str, Any] | None = None, *, options: ReadOptions = NO_OPTIONS) -> Table:
         """Return the table of a source.
@@ -114,13 +164,17 @@ class Sources:
         return kept
 
     def _open(self, path: str, options: ReadOptions) -> Table:
-        descriptor = open_under(path, self._roots)
-        try:
+        with self._opened(path) as file, rejecting(path):
             self._make_spool()
-            with rejecting(path):
-                return open_table(path, spool=self._spool, limits=self._limits, fd=descriptor, options=options)
-        finally:
-            os.close(descriptor)
+            if self._indexes is None or isinstance(file, LocalFile):
+                return open_table(path, spool=self._spool, limits=self._limits, fd=file, options=options)
+            index = index_path(path, spool=self._spool, fd=file, options=options)
+            shared = index.exists() or self._indexes.fetch(index)
+            table = open_table(path, spool=self._spool, limits=self._limits, fd=file, options=options)
+            # An index that leads to copies in the spool is of no use to another machine.
+            if not shared and not any(self._spool.glob(f"{index.stem}-*")):
+                self._indexes.keep(index)
+            return table
 
     def _make_spool(self) -> None:
         try:
@@ -135,6 +189,15 @@ class Sources:
         """Close every table."""
         while self._tables:
             self._tables.popitem()[1].close()
+
+
+def whole_path(path: str) -> str:
+    """Return a source's path from the root, or its URL in its one spelling.
+
+    Raises:
+        InvalidRequest: If it is a URL that cannot be a source.
+    """
+    return str(read_url(path)) if is_url(path) else os.path.abspath(path)
 
 
 def read_options(delimiter: str | None, encoding: str | None, sheet: str | None) -> ReadOptions:

@@ -12,19 +12,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pc_worker.embedded import read_addresses
-from pc_worker.errors import ContractBroken, PcWorkerError, ReadOnlyServer, Unavailable
+from pc_worker.errors import PcWorkerError, ReadOnlyServer, Unavailable
 from pc_worker.installation import project_file
 from pc_worker.logs import get_logger
-from pc_worker.model import Model
 from pc_worker.services.dependencies import Services
 from pc_worker.settings import Settings
 from pc_worker.store.db.connection import Database
 from pc_worker.urls import RedisServer, read_redis_url
+from pc_worker.wiring.encoders import Encoders, check_query_domains, check_query_models
 
 if TYPE_CHECKING:
     import redis
 
-    from pc_worker.encoding import Encoder, ModelIdentity
     from pc_worker.hot_buffer import HotBuffer
     from pc_worker.services.maintenance.line_metrics import LineMetrics
     from pc_worker.services.sources import Sources
@@ -126,25 +125,23 @@ def _check_redis(url: str) -> None:
         check_redis(client)
 
 
-def encoders(settings: Settings) -> Callable[[Model], Encoder]:
-    """Return a function that loads the encoder of a registered model, once per process.
+def encoders(settings: Settings) -> Encoders:
+    """Return the encoders of a process; nothing is loaded before it is used."""
+    try:
+        where = endpoints(settings)
+    except Unavailable:  # nothing runs: limits of engines are not shared
+        return Encoders(settings)
+    return Encoders(settings, redis_client=functools.partial(redis_client, where.redis_url))
 
-    The function raises ContractBroken if the local model is not the registered one.
+
+def check_models(settings: Settings) -> None:
+    """Check the models of queries, before a part starts that needs them.
+
+    Raises:
+        InvalidRequest: If one is not usable or does not fit its domain.
     """
-
-    @functools.lru_cache(maxsize=2)
-    def encoder(model: Model) -> Encoder:
-        from pc_worker.encoding import load_encoder
-
-        loaded = load_encoder(model.location, backend=settings.encoder, cache=settings.models, threads=settings.threads)
-        if loaded.identity.revision != model.revision or loaded.identity.dimension != model.dimension:
-            raise ContractBroken(
-                f"model {model.name} here is {loaded.identity.revision}, the domain's is {model.revision}: "
-                "install the same model on every worker"
-            )
-        return loaded
-
-    return encoder
+    if settings.query_models:
+        check_query_models(settings, encoders(settings))
 
 
 def make_services(settings: Settings, *, application: str = "pc_worker") -> Services:
@@ -155,28 +152,37 @@ def make_services(settings: Settings, *, application: str = "pc_worker") -> Serv
         Unavailable: If no servers are configured and none run under this HOME.
     """
     _check_rate_limits(settings)
+    check_query_domains(settings)
     where = endpoints(settings)
+    own = Encoders(settings, redis_client=functools.partial(redis_client, where.redis_url))
     return Services(
         database=Database(where.database_url, application=application),
         make_hot_buffer=functools.partial(_hot_buffer, where.redis_url, max_bytes=settings.queue_max_bytes),
-        make_sources=functools.partial(sources, settings),
-        encoder=encoders(settings),
-        identify=functools.partial(_identified, settings=settings),
+        make_sources=functools.partial(_make_sources, settings, where.database_url),
+        encoder=own,
+        identify=own.identify,
         default_model=settings.model,
+        budget_usd=settings.embeddings_budget_usd,
         lease_s=settings.lease_s,
         chunk_rows=settings.chunk_size,
         chunks_in_flight=settings.chunks_in_flight,
         rate_limits=dict(settings.rate_limits),
         spool=settings.spool,
+        uploads=settings.upload_folder,
     )
 
 
-def sources(settings: Settings) -> Sources:
-    """Return the object that opens files under the data roots."""
+def _make_sources(settings: Settings, database_url: str) -> Sources:
     from pc_worker.reader import Limits
     from pc_worker.services.sources import Sources
 
-    return Sources(settings.roots, spool=settings.spool, limits=Limits())
+    indexes = None
+    if settings.url_roots:  # the indexes of objects are shared by all machines, through a connection of their own
+        from pc_worker.store.source_indexes import SourceIndexes
+
+        indexes = SourceIndexes(Database(database_url, application="pc_worker indexes"))
+    roots = (*settings.roots, settings.upload_folder.resolve())
+    return Sources(roots, url_roots=settings.url_roots, spool=settings.spool, limits=Limits(), indexes=indexes)
 
 
 def _check_rate_limits(settings: Settings) -> None:
@@ -191,12 +197,6 @@ def _hot_buffer(redis_url: str, *, max_bytes: int) -> HotBuffer:
     from pc_worker.hot_buffer import HotBuffer
 
     return HotBuffer(redis_client(redis_url), max_bytes=max_bytes)
-
-
-def _identified(model: str, *, settings: Settings) -> ModelIdentity:
-    from pc_worker.encoding import identify_model
-
-    return identify_model(model, backend=settings.encoder, cache=settings.models)
 
 
 def line_metrics(settings: Settings) -> LineMetrics:

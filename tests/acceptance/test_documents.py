@@ -44,6 +44,7 @@ class Reader:
     def follow(self, block: Block) -> subprocess.CompletedProcess[str]:
         """Do what a block says, in the folder."""
         text = re.sub(r"\bJOB\b", self.job, block.text).replace("/data/", f"{self.folder}/")
+        text = text.replace("http://127.0.0.1:8080", f"http://{self.stack.addresses.http}")
         prelude = f"REDIS_URL = {self.stack.addresses.redis_url!r}\n"
         argv = ["sh", "-euc", text] if block.language == "sh" else [sys.executable, "-c", prelude + _unfutured(text)]
         return subprocess.run(

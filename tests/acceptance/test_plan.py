@@ -85,7 +85,7 @@ def test_the_status_of_a_job_tells_its_stages_and_its_pace(stack: LiveStack, tmp
     status = stack.run("status", job["job_id"], "--json").json()
 
     assert {name: status[name] for name in job} == job
-    assert set(status) - set(job) == {"stage_seconds", "rows_per_s", "eta_s"}
+    assert set(status) - set(job) == {"stage_seconds", "rows_per_s", "eta_s", "tokens_encoded", "cost_usd"}
     assert all(seconds > 0 for seconds in status["stage_seconds"].values())
     assert status["rows_per_s"] > 0
     assert status["eta_s"] is None

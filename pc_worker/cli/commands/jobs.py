@@ -43,6 +43,8 @@ def status_command(job: str, as_json: bool) -> None:
         "seconds by stage": f"read {stages.read:.1f}, clean {stages.clean:.1f}, "
         f"embed {stages.embed:.1f}, write {stages.write:.1f} (all workers)",
         "rows/s": None if progress.rows_per_s is None else f"{progress.rows_per_s:,.0f}",
+        "tokens": f"{progress.tokens_encoded:,}",
+        "cost": None if progress.cost_usd is None else f"{progress.cost_usd:,.6f} USD",
         "left": None if progress.eta_s is None else f"about {duration(progress.eta_s)} at the newest chunks' pace",
     }
     print_table(("", ""), list((status_document(found) | shown).items()))

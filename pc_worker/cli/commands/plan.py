@@ -69,6 +69,7 @@ def _show(found: Estimate) -> None:
         ("dead", f"{about}{found.rows_dead:,}"),
         ("texts", f"{about}{found.texts:,}, {found.texts_known:,} of them embedded before"),
         ("tokens", f"{about}{found.tokens:,}"),
+        *([] if found.cost_usd is None else [("cost", f"at most about {found.cost_usd:,.4f} USD")]),
         *((f"  up to {end or 'more'}", f"{count:,} rows") for end, count in found.token_histogram),
         ("time", f"about {duration(found.seconds)} with {found.processes} processes ({basis})"),
         ("memory", f"about {size(found.memory_bytes)} for all of them"),

@@ -8,12 +8,14 @@ from typing import Any
 import click
 
 from pc_worker.cli.context import connected
-from pc_worker.cli.output import print_json, print_table
-from pc_worker.services.search.reply import SearchHit, SearchResult
+from pc_worker.cli.output import Marked, print_json, print_table
+from pc_worker.services.search.marking import Span, matched_words
+from pc_worker.services.search.reply import Explanation, Place, SearchHit, SearchResult
 from pc_worker.services.search.request import MAX_K, MAX_OFFSET, SearchRequest
 from pc_worker.services.search.search import search
 
-SHOWN = 100
+#: Characters of a passage in the table.
+SHOWN = 160
 
 
 @click.command("search")
@@ -52,7 +54,7 @@ def search_command(
     if as_json:
         print_json(result.to_dict())
     else:
-        _print(result)
+        show(result)
 
 
 def _weights(text: str | None) -> dict[str, float] | None:
@@ -65,13 +67,44 @@ def _weights(text: str | None) -> dict[str, float] | None:
     return {"vector": vector, "text": words}
 
 
-def _print(result: SearchResult) -> None:
-    print_table(("score", "vector", "text", "id", "passage"), [_cells(hit) for hit in result.hits])
+def show(result: SearchResult) -> None:
+    """Print the hits for people."""
+    print_table(("score", "vector", "text", "id", "passage"), [_cells(hit, result) for hit in result.hits])
+    for number, hit in enumerate(result.hits, start=1):
+        if hit.explain is not None:
+            click.echo(f"{number}. {_explained(hit.explain)}")
     if result.rerank is not None and not result.rerank.applied:
         click.echo(f"not reranked: {result.rerank.reason}", err=True)
 
 
-def _cells(hit: SearchHit) -> tuple[object, ...]:
+def _cells(hit: SearchHit, result: SearchResult) -> tuple[object, ...]:
     scores = (hit.score, hit.vector_score, hit.text_score)
     shown = " ".join(str(value) for value in hit.payload.values()) if hit.passage is None else hit.passage.text
-    return *(None if score is None else f"{score:.4f}" for score in scores), hit.id, " ".join(shown.split())[:SHOWN]
+    text = " ".join(shown.split())
+    marks = matched_words(result.domain, result.query, text) if result.query else []
+    return *(None if score is None else f"{score:.4f}" for score in scores), hit.id, _excerpt(text, marks)
+
+
+def _excerpt(text: str, marks: Sequence[Span]) -> Marked:
+    """Return a part of a passage that is short enough for a table, with its first marked words."""
+    first = marks[0][0] if marks else 0
+    start = 0 if first < SHOWN // 2 else text.rfind(" ", 0, first - SHOWN // 4) + 1 or first
+    stop = start + SHOWN
+    inside = [(max(begin, start), min(end, stop)) for begin, end in marks if start < end and begin < stop]
+    dots = "…" if start else ""
+    shift = len(dots) - start
+    shown = dots + text[start:stop] + ("…" if len(text) > stop else "")
+    return Marked(shown, [(begin + shift, end + shift) for begin, end in inside])
+
+
+def _explained(explain: Explanation) -> str:
+    places = {"vector": explain.vector, "text": explain.text}
+    parts = [f"{name}: {_place(place)}" for name, place in places.items() if place is not None]
+    rerank = [] if explain.rerank is None else [f"rerank: {explain.rerank:.4f}"]
+    return "; ".join([*parts, f"fused: {explain.fused:.4f}", *rerank])
+
+
+def _place(place: Place) -> str:
+    rank = "not in the list" if place.rank is None else f"rank {place.rank}"
+    score = "" if place.score is None else f", score {place.score:.4f}"
+    return f"{rank}{score}, adds {place.fused:.4f}"

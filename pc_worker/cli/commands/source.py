@@ -15,6 +15,7 @@ from pc_worker.errors import SchemaMismatch
 from pc_worker.model import DEFAULT_CHUNK_ROWS
 from pc_worker.reader import Limits, Table
 from pc_worker.services.sources import Sources, read_options, rejecting
+from pc_worker.settings import Settings
 
 ROWS_AT_ONCE = DEFAULT_CHUNK_ROWS
 
@@ -28,7 +29,7 @@ def inspect_command(file: str, delimiter: str | None, encoding: str | None, shee
     options = read_options(delimiter, encoding, sheet)
     settings = one_shot()
     path = absolute(file)
-    sources = Sources(settings.roots, spool=settings.spool, limits=Limits())
+    sources = _sources(settings)
     found = sources.inspect(path, options).to_dict()
     found["domains"] = _fitting(sources.open(path, options=options), path)
     if as_json:
@@ -49,13 +50,17 @@ def rows_command(file: str, delimiter: str | None, encoding: str | None, sheet: 
     options = read_options(delimiter, encoding, sheet)
     settings = one_shot()
     path = absolute(file)
-    table = Sources(settings.roots, spool=settings.spool, limits=Limits()).open(path, options=options)
+    table = _sources(settings).open(path, options=options)
     end = table.rows if limit is None else min(limit, table.rows)
     with rejecting(path):
         for start in range(0, end, ROWS_AT_ONCE):
             batch = table.read(start, min(end, start + ROWS_AT_ONCE))
             for i in range(len(batch)):
                 print_json_line(batch.normal_row(i))
+
+
+def _sources(settings: Settings) -> Sources:
+    return Sources(settings.roots, url_roots=settings.url_roots, spool=settings.spool, limits=Limits())
 
 
 def _fitting(table: Table, path: str) -> list[str]:

@@ -18,7 +18,7 @@ from pc_worker.installation import project_file
 from pc_worker.logs import set_up_logs
 from pc_worker.metrics.exporting import export_part
 from pc_worker.settings import Settings, read_settings, split_address
-from pc_worker.wiring import check_servers, warn_of_changed_domains
+from pc_worker.wiring import check_models, check_servers, warn_of_changed_domains
 
 
 def long_running() -> Settings:
@@ -41,6 +41,7 @@ def line_part() -> Settings:
     """
     settings = long_running()
     check_servers(settings, patient=True)
+    check_models(settings)
     warn_of_changed_domains(settings)
     return settings
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from threading import Lock
 from typing import cast
 
 import numpy as np
 
 from pc_worker.encoding.protocol import ModelIdentity, Span, Vector, Vectors
-from pc_worker.encoding.remote.checked_engine import CheckedEngine, EngineOptions
+from pc_worker.encoding.remote.checked_engine import PROBE, CheckedEngine, EngineOptions
 from pc_worker.encoding.remote.failures import Faulted, Refused, Slow, WrongReply, translated
 from pc_worker.encoding.remote.prices import usd_per_token
 from pc_worker.encoding.remote.token_estimate import cut_to, estimated_tokens
@@ -27,6 +28,10 @@ QUICK_S = 2.0
 OPENAI_WINDOW, OTHER_WINDOW = 8_191, 512
 PASSAGE_TOKENS, OVERLAP_TOKENS = 256, 32
 QUERY_TIMEOUT_S = 5.0
+#: How often a text must fail again, and a plain text succeed, until the text is at fault and not the server.
+CONFIRMATIONS = 3
+#: The start of a part waits no longer for an engine.
+START_TIMEOUT_S = 10.0
 
 
 class EngineEncoder:
@@ -152,6 +157,8 @@ class EngineEncoder:
         except (WrongReply, Faulted) as exc:
             reason = str(exc) if isinstance(exc, Faulted) else f"{self.label} gives a wrong reply: {exc}"
             self._server.check_answers()
+            if len(texts) == 1:
+                return [self._confirmed(texts, reason)]
         except Slow:
             self._reduce(len(texts))
             raise
@@ -162,6 +169,20 @@ class EngineEncoder:
         if not any(isinstance(vector, EncodingFailed) for vector in halves):
             self._reduce(len(texts))  # the size was at fault, and no text
         return halves
+
+    def _confirmed(self, texts: Sequence[str], reason: str) -> Vector | EncodingFailed:
+        """Return the vector of a text whose replies were wrong, or that it is at fault.
+
+        It is only if a plain text is answered rightly each time and this one never: a server whose replies are wrong
+        now and then must not make rows dead.
+        """
+        for _ in range(CONFIRMATIONS):
+            self._server.ask(PROBE, timeout_s=self.options.timeout_s)
+            try:
+                return cast("Vector", self._server.ask_again(texts).vectors[0])
+            except (WrongReply, Faulted):
+                continue
+        return EncodingFailed(reason)
 
     def _answered(self, texts: Sequence[str]) -> list[Vector | EncodingFailed]:
         began = time.monotonic()
@@ -186,7 +207,8 @@ def identify_engine(engine: Engine, options: EngineOptions) -> ModelIdentity:
         Unavailable: If it does not answer.
         ModelUnavailable: If a person must fix the key, the name or the address.
     """
-    return EngineEncoder(engine, options).identity
+    quick = replace(options, timeout_s=min(options.timeout_s, START_TIMEOUT_S))
+    return EngineEncoder(engine, quick).identity
 
 
 def _estimates(texts: Sequence[str]) -> list[int]:

@@ -94,7 +94,12 @@ def host_of(peer: str) -> str:
     kind, _, rest = peer.partition(":")
     if kind not in ("ipv4", "ipv6"):
         return peer
-    host = unquote(rest).rpartition(":")[0].strip("[]").partition("%")[0]
+    return network_of(unquote(rest).rpartition(":")[0].strip("[]"))
+
+
+def network_of(host: str) -> str:
+    """Return what one client has of the network: its IPv4 address, or the network of its IPv6 address."""
+    host = host.partition("%")[0]
     try:
         address = ip_address(host)
     except ValueError:

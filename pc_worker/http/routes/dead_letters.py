@@ -10,6 +10,7 @@ from fastapi import Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from pc_worker.errors import InvalidCursor
 from pc_worker.http.bodies import api_router
 from pc_worker.http.context import AppContext, Context
 from pc_worker.http.event_streams import ServerEvent, event_stream
@@ -94,7 +95,7 @@ async def retry_dead_letters(caller: Writer, context: Context, action: LetterAct
     If the client disconnects, the rest is left as it is: a repeated call goes on with it.
     """
     wanted = await _checked(context, caller, action)
-    return await _answer(context, request, retry_all(context, wanted))
+    return await _answer(context, caller, request, retry_all(context, wanted))
 
 
 @router.post("/v1/dead-letters/drop", summary="Drop dead letters", response_model=LetterProgress)
@@ -104,7 +105,7 @@ async def drop_dead_letters(caller: Writer, context: Context, action: LetterActi
     With `Accept: text/event-stream` the answer is a stream of events `progress`, and `done` with the document.
     """
     wanted = await _checked(context, caller, action)
-    return await _answer(context, request, drop_all(context, wanted))
+    return await _answer(context, caller, request, drop_all(context, wanted))
 
 
 async def _checked(context: AppContext, caller: HttpCaller, action: LetterAction) -> LetterFilter:
@@ -119,12 +120,15 @@ def _wanted(services: Services, caller: HttpCaller, selection: LetterSelection) 
         with services.database.transaction() as cursor:
             check_known(cursor, selection.domain)
         domains = frozenset((selection.domain,))
-    return checked_filter(services, LetterFilter(job_id=selection.job, domains=domains, reason=selection.reason))
+    wanted = LetterFilter(job_id=selection.job, domains=domains, reason=selection.reason)
+    return checked_filter(services, wanted, known=caller.domains)
 
 
-async def _answer(context: AppContext, request: Request, progress: AsyncGenerator[LetterProgress, None]) -> Response:
+async def _answer(
+    context: AppContext, caller: HttpCaller, request: Request, progress: AsyncGenerator[LetterProgress, None]
+) -> Response:
     if "text/event-stream" in request.headers.get("accept", ""):
-        return await event_stream(context, _events(progress))
+        return await event_stream(context, caller, _events(progress))
     last = [step async for step in progress][-1]
     return JSONResponse(last.model_dump())
 
@@ -139,7 +143,10 @@ def _place(key: Iterable[Any] | None) -> Place | None:
     if key is None:
         return None
     at, kind, job, row_no, place_id = key
-    return datetime.fromisoformat(at), kind, job, row_no, place_id
+    try:
+        return datetime.fromisoformat(at), kind, job, row_no, place_id
+    except ValueError as exc:
+        raise InvalidCursor("the cursor is not one of this list: begin without one") from exc
 
 
 def _key(row: DeadRow) -> tuple[str, str, str, int, str]:

@@ -138,14 +138,22 @@ async def resume_job(job_id: JobId, caller: Writer, context: Context) -> JobSumm
 )
 async def watch_job(job_id: JobId, request: Request, caller: Reader, context: Context) -> Response:
     """Send the job's document as an event `progress` whenever it changes, and as `done` when the job has ended."""
-    return await event_stream(context, _progress(context, caller, job_id))
+    return await event_stream(context, caller, _progress(context, caller, job_id))
 
 
-async def accepted(context: AppContext, request: IngestRequest, job_id: str) -> JSONResponse:
-    """Enqueue an ingest, and return the response: 202, the job's place and its document."""
+async def accepted(context: AppContext, request: IngestRequest, job_id: str, *, is_ours: bool = False) -> JSONResponse:
+    """Enqueue an ingest, and return the response: 202, the job's place and its document.
+
+    Args:
+        context: What all requests share.
+        request: The request of the ingest.
+        job_id: The job's id.
+        is_ours: The path is not the caller's: nothing of it is to be checked.
+    """
 
     def start(services: Services) -> dict[str, Any]:
-        check_request(services, request)
+        if not is_ours:
+            check_request(services, request)
         context.queue.check()
         enqueue(services, request, job_id, send=context.queue.send)
         return _full_document(services, job_id)

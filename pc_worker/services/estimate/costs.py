@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Literal
 
+from pc_worker.encoding.remote import EngineEncoder
+from pc_worker.errors import Unavailable
 from pc_worker.model import Model
 from pc_worker.services.dependencies import Services
 from pc_worker.services.estimate.sample import OwnTime, SourceSample
@@ -78,6 +80,8 @@ def _calibrated(services: Services, model: Model, sample: SourceSample, *, proce
 def _token_seconds(services: Services, model: Model, texts: Sequence[str]) -> float:
     """Encode some texts and return the seconds per token; the texts are spread over the sample, as lengths vary."""
     encoder = services.encoder(model)
+    if isinstance(encoder, EngineEncoder):
+        return _engine_token_seconds(encoder, texts[:TEXTS_AT_ONCE])
     encoder.encode(texts[:1])  # the first text is slower
     step = max(1, len(texts) // 512)
     chosen = texts[::step]
@@ -87,3 +91,15 @@ def _token_seconds(services: Services, model: Model, texts: Sequence[str]) -> fl
         if perf_counter() - began > CALIBRATION_S:
             break
     return own.seconds / max(encoder.encoded_tokens - tokens, 1)
+
+
+def _engine_token_seconds(encoder: EngineEncoder, texts: Sequence[str]) -> float:
+    """Return the seconds per token of one small request, as each costs money; 0 if its limit of tokens decides."""
+    if encoder.options.pace.tpm is not None:
+        return 0.0
+    tokens, began = encoder.encoded_tokens, perf_counter()
+    try:
+        encoder.encode_each(texts)
+    except Unavailable:  # an estimate without its speed is better than none
+        return 0.0
+    return (perf_counter() - began) / max(encoder.encoded_tokens - tokens, 1)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pc_worker.domains import get_domain
+from pc_worker.encoding.remote import EngineEncoder
 from pc_worker.services.dependencies import Services
 from pc_worker.services.estimate.costs import Basis, costs
 from pc_worker.services.estimate.dry_run import Subject
@@ -32,7 +33,8 @@ class Estimate:
         duplicates: Rows whose key occurs again later in the file; they count as skipped.
         sampled_rows: Rows that were read for the estimate.
         texts: Passages that need vectors; ``texts_known`` of them have one already.
-        tokens: Tokens to encode.
+        tokens: Tokens to encode; of an engine over HTTP an upper estimate, as its tokenizer is not known.
+        cost_usd: USD that they cost; None unless they are encoded by an engine whose price is known.
         token_histogram: Pairs of an upper limit of tokens (None = no limit) and the number of rows.
         seconds: From the first chunk to the last; ``basis`` = from past jobs, or from a calibration.
         memory_bytes: Of all worker processes, without the pages of the source in the kernel's cache.
@@ -52,6 +54,7 @@ class Estimate:
     texts: int
     texts_known: int
     tokens: int
+    cost_usd: float | None
     token_histogram: tuple[tuple[int | None, int], ...]
     seconds: float
     basis: Basis
@@ -90,12 +93,14 @@ def estimate_ingest(services: Services, request: IngestRequest, *, processes: in
     counts = _counts(subject, sample, duplicates)
     cost = costs(services, subject.model, sample, past, processes=processes)
     seconds = cost.seconds(rows=counts["rows"], tokens=counts["tokens"], written=counts["rows_written"])
+    seconds = max(seconds, _least_seconds(services, subject, counts["tokens"]))
     new_vectors = counts["texts"] if subject.domain.vector is None else counts["rows_written"]
     scale = counts["rows"] / max(sample.rows, 1)
     return Estimate(
         file=request.path,
         domain=request.domain,
         **counts,
+        cost_usd=_cost_usd(services, subject, counts["tokens"]),
         token_histogram=tuple(
             (end or None, round(sample.histogram[end] * scale)) for end in (*CLASSES, 0) if sample.histogram[end]
         ),
@@ -158,6 +163,23 @@ def _counts(subject: Subject, sample: SourceSample, duplicates: int) -> dict[str
         "texts_known": round(sample.texts_known * scale),
         "tokens": round(sample.tokens * scale),
     }
+
+
+def _engine(services: Services, subject: Subject) -> EngineEncoder | None:
+    encoder = services.encoder(subject.model) if subject.domain.embedded_here else None
+    return encoder if isinstance(encoder, EngineEncoder) else None
+
+
+def _cost_usd(services: Services, subject: Subject, tokens: int) -> float | None:
+    engine = _engine(services, subject)
+    return None if engine is None or engine.usd_per_token is None else round(engine.usd_per_token * tokens, 9)
+
+
+def _least_seconds(services: Services, subject: Subject, tokens: int) -> float:
+    """Return the seconds that an engine's limit of tokens per minute alone takes."""
+    engine = _engine(services, subject)
+    limit = None if engine is None else engine.options.pace.tpm
+    return 0.0 if limit is None else 60 * tokens / limit
 
 
 def _index_bytes(vectors: int, new: int, dimension: int) -> int:

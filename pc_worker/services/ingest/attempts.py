@@ -6,7 +6,15 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pc_worker.errors import AttemptsExhausted, Conflict, InvalidRequest, PcWorkerError, SourceRejected, Unavailable
+from pc_worker.errors import (
+    AttemptsExhausted,
+    Conflict,
+    EngineMisbehaved,
+    InvalidRequest,
+    PcWorkerError,
+    SourceRejected,
+    Unavailable,
+)
 from pc_worker.logs import get_logger
 from pc_worker.services.dependencies import Services
 from pc_worker.store.ledger import jobs
@@ -24,7 +32,8 @@ def is_permanent(error: Exception) -> bool:
     """Return whether the work itself causes the error: it would occur again, so attempts are limited."""
     if isinstance(error, OSError):
         return not isinstance(error, (ConnectionError, TimeoutError)) and error.errno not in PASSING
-    return not isinstance(error, (Unavailable, Conflict))
+    # Wrong replies of an engine cost money each time, so they are not asked for without end.
+    return isinstance(error, EngineMisbehaved) or not isinstance(error, (Unavailable, Conflict))
 
 
 def error_text(error: Exception) -> str:

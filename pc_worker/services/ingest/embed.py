@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 
 from pc_worker.domains import Record
 from pc_worker.encoding import Encoder, encode_isolating, text_hash
+from pc_worker.encoding.remote import EngineEncoder
+from pc_worker.errors import BudgetExhausted, Unavailable
 from pc_worker.metrics import line as metrics
 from pc_worker.model import Model, PassageVector
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.prepare import Passages
+from pc_worker.services.ingest.spending import spending_of
 from pc_worker.store.rows.vectors import known_vectors
 
 #: A passage's start and end in the row's text, in characters (end exclusive), and its text.
@@ -47,6 +50,7 @@ class Embedder:
         texts_known: Texts whose vectors were stored already.
         tokens: Tokens that the model encoded.
         seconds: Seconds of encoding.
+        job_id: The job that pays for the tokens of an engine, if any.
         patience_s: Seconds of encoding after which no further group of rows is started.
         loading: Seconds of loading the model, which only a process's first texts need.
     """
@@ -61,6 +65,7 @@ class Embedder:
     seconds: float = 0.0
     loading: float = 0.0
     patience_s: float = inf
+    job_id: str | None = None
     _vectors: dict[bytes, NDArray[np.float32] | Exception] = field(default_factory=dict)
 
     def embed(self, records: Sequence[Record]) -> dict[int, Passages | str]:
@@ -103,7 +108,7 @@ class Embedder:
             wanted = self._unknown(hashed)
             if wanted and result and self.seconds >= self.patience_s:
                 raise OutOfTime(next(iter(rows)))
-            self._encode(encoder, wanted)
+            self._encode_or_keep(encoder, wanted, next(iter(rows)) if result else None)
             result.update((row, self._row(passages, hashed)) for row, passages in rows.items())
         return result
 
@@ -114,7 +119,7 @@ class Embedder:
         for row, text in texts.items():
             group[row] = [(start, end, text[start:end]) for start, end in self._spans(encoder, text)]
             count += len(group[row])
-            if count >= GROUP:
+            if count >= _texts_at_once(encoder):
                 yield group
                 group, count = {}, 0
         if group:
@@ -134,10 +139,24 @@ class Embedder:
         self.texts_known += len(wanted) - len(new)
         return new
 
+    def _encode_or_keep(self, encoder: Encoder, new: dict[bytes, str], row_no: int | None) -> None:
+        """Encode texts; if an engine does not answer or the budget is spent, the rows before ``row_no`` are kept.
+
+        They were paid for. Without a limit of time, as in a backfill, nothing is cut.
+        """
+        try:
+            self._encode(encoder, new)
+        except (Unavailable, BudgetExhausted) as exc:
+            if row_no is None or self.patience_s == inf or not isinstance(encoder, EngineEncoder):
+                raise
+            raise OutOfTime(row_no) from exc
+
     def _encode(self, encoder: Encoder, new: dict[bytes, str]) -> None:
-        self.texts_encoded += len(new)
         truncated, tokens, began = encoder.truncated_texts, encoder.encoded_tokens, perf_counter()
-        vectors = encode_isolating(encoder, list(new.values()))
+        texts = list(new.values())
+        with spending_of(self.services, self.job_id, encoder, texts):
+            vectors = encode_isolating(encoder, texts)
+        self.texts_encoded += len(new)
         self.texts_truncated += encoder.truncated_texts - truncated
         self.tokens += encoder.encoded_tokens - tokens
         self.seconds += perf_counter() - began
@@ -151,3 +170,8 @@ class Embedder:
                 return f"the text cannot be encoded: {vector}"
             result.append(PassageVector(start, end, hashed[text], vector))
         return tuple(result)
+
+
+def _texts_at_once(encoder: Encoder) -> int:
+    """Return how many texts are encoded at once: as many as one request to an engine may have."""
+    return encoder.texts_at_once if isinstance(encoder, EngineEncoder) else GROUP

@@ -7,13 +7,14 @@ import os
 import stat
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from pc_worker.domains import domain_names
 from pc_worker.errors import Conflict, PcWorkerError, Unavailable
 from pc_worker.logs import get_logger
+from pc_worker.object_urls import ObjectUrl, is_url
 from pc_worker.services.dependencies import Services
+from pc_worker.services.ingest.inbox_entries import InboxEntry, RejectedEntry, is_unfinished
 from pc_worker.services.ingest.submit import IngestRequest, submit
 from pc_worker.services.sources import WHAT_TO_DO
 from pc_worker.store.db.connection import Cursor
@@ -30,44 +31,32 @@ log = get_logger(__name__)
 
 #: Namespace of the job ids, which are made from domain and content: any scan of a content makes the same job.
 NAMESPACE = uuid.UUID("6f1f3f34-9d43-4a0e-8f43-0d7c1a2b5e11")
-#: Endings of the names of unfinished files, in any case. Names that begin with a dot or ``~$`` are unfinished, too.
-UNFINISHED = (
-    *(".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload", ".incomplete"),
-    *(".inprogress", ".unfinished", ".swp", ".lock", "~"),
-)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RejectedEntry:
-    """An entry that cannot be ingested, and the reason.
-
-    ``domain`` is set if the entry is in a domain's folder: then its user waits for a job.
-    """
-
-    path: str
-    reason: str
-    domain: str | None = None
-
-
-InboxEntry = InboxFile | RejectedEntry
-
-
-def scan_inbox(services: Services, inbox: Path) -> list[str]:
+def scan_inbox(services: Services, inbox: Path | ObjectUrl) -> list[str]:
     """Return the ids of the jobs to send, one for each file that is new and unchanged since the previous scan.
 
     A rejected entry is logged once, and is a failed job if it is in a domain's folder; it does not stop the others.
     """
     job_ids: list[str] = []
     rejected: list[bytes] = []
-    for found in list_inbox(inbox, domain_names(), services.sources.is_allowed):
+    for found in _entries_of(inbox, services):
         outcome = found if isinstance(found, RejectedEntry) else _job_of(services, found)
         if isinstance(outcome, RejectedEntry):
             rejected.append(_report(services, outcome))
         elif outcome is not None:
             job_ids.append(outcome)
     with services.database.transaction() as cursor:
-        delete_solved_problems(cursor, shown(os.fspath(inbox)), still=rejected)
+        delete_solved_problems(cursor, shown(str(inbox)), still=rejected)
     return job_ids
+
+
+def _entries_of(inbox: Path | ObjectUrl, services: Services) -> Iterator[InboxEntry]:
+    if isinstance(inbox, Path):
+        return list_inbox(inbox, domain_names(), services.sources.is_allowed)
+    from pc_worker.services.ingest.url_inbox import list_url_inbox
+
+    return list_url_inbox(inbox, domain_names(), services.sources.is_allowed)
 
 
 def _job_of(services: Services, file: InboxFile) -> str | RejectedEntry | None:
@@ -91,7 +80,7 @@ def _sentence(error: Exception) -> str:
 
 
 def _submit(services: Services, file: InboxFile) -> str | None:
-    digest = _digest(services, file.path)
+    digest = _digest(services, file)
     job_id = str(uuid.uuid5(NAMESPACE, f"{file.domain}\n{digest}"))
     # The job first: if the file were recorded first, a crash between the two would lose it.
     is_new = submit(services, IngestRequest(path=file.path, domain=file.domain), job_id, any_path=True)
@@ -100,8 +89,11 @@ def _submit(services: Services, file: InboxFile) -> str | None:
     return job_id if is_new else None
 
 
-def _digest(services: Services, path: str) -> str:
-    with services.sources.file(path) as file:
+def _digest(services: Services, found: InboxFile) -> str:
+    """Return what identifies the content; of an object its URL and version, so that it need not be read for it."""
+    if is_url(found.path):
+        return hashlib.blake2b(f"{found.path}\n{found.size}\n{found.ctime_ns}".encode(), digest_size=32).hexdigest()
+    with services.sources.file(found.path) as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
 
 
@@ -143,15 +135,6 @@ def list_inbox(inbox: Path, domains: Collection[str], is_allowed: Callable[[str]
             yield from _domain_folder(entry.path, entry.name, is_allowed)
         elif not is_unfinished(entry.name):
             yield RejectedEntry(path=entry.path, reason=f"there is no such domain: files go into {inbox}/<domain>/")
-
-
-def is_unfinished(name: str) -> bool:
-    """Return whether a name is one that programs use until a file is complete.
-
-    >>> [is_unfinished(name) for name in ("a.pkl", "a.pkl.FilePart", ".a.pkl.X7", "~$a.xlsx", "part.pkl")]
-    [False, True, True, True, False]
-    """
-    return name.startswith((".", "~$")) or name.lower().endswith(UNFINISHED)
 
 
 def _domain_folder(path: str, domain: str, is_allowed: Callable[[str], bool]) -> Iterator[InboxEntry]:

@@ -5,7 +5,6 @@ A job's id belongs to one request. The same request may be repeated, as messages
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +12,7 @@ from pc_worker.domains import Options, check_options, get_domain
 from pc_worker.errors import InvalidRequest, PcWorkerError
 from pc_worker.model import MAX_CHUNK_ROWS, Job
 from pc_worker.services.dependencies import Services
-from pc_worker.services.sources import read_options
+from pc_worker.services.sources import read_options, whole_path
 from pc_worker.store.ledger import jobs
 
 MOST_DEAD = 2**63 - 1
@@ -77,7 +76,7 @@ def submit(services: Services, request: IngestRequest, job_id: str, *, any_path:
             cursor,
             job_id=job_id,
             domain=request.domain,
-            source=os.path.abspath(request.path),
+            source=whole_path(request.path),
             request=request.to_dict(chunk_rows=services.chunk_rows),
             max_dead=min(max(0, request.max_dead), MOST_DEAD),
         )
@@ -111,7 +110,7 @@ def _differences(services: Services, job: Job, request: IngestRequest, *, any_pa
     """Return how a request differs from a job's, each as "NAME (OLD, not NEW)"."""
     old = {"path": job.source, "domain": job.domain, "max_dead": job.max_dead, **_flat(job.request)}
     new = {
-        "path": job.source if any_path else os.path.abspath(request.path),
+        "path": job.source if any_path else whole_path(request.path),
         "domain": request.domain,
         "max_dead": request.max_dead,
         **_flat(request.to_dict(chunk_rows=services.chunk_rows)),

@@ -121,7 +121,8 @@ def write_rows(
 def embedder_of(services: Services, work: Work, *, patience_s: float = inf) -> Embedder:
     """Return an embedder for these rows."""
     context = work.context
-    return Embedder(services, context.model, split_long=context.domain.any_table is not None, patience_s=patience_s)
+    split_long = context.domain.any_table is not None
+    return Embedder(services, context.model, split_long=split_long, patience_s=patience_s, job_id=work.job.job_id)
 
 
 def verdict(candidate: Candidate, stored: StoredRow | None, *, seq: int) -> Verdict:

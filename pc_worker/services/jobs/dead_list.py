@@ -24,20 +24,25 @@ from pc_worker.store.ledger.letter_filter import LetterFilter
 PAGE = 50
 
 
-def checked_filter(services: Services, wanted: LetterFilter) -> LetterFilter:
+def checked_filter(services: Services, wanted: LetterFilter, *, known: frozenset[str] | None = None) -> LetterFilter:
     """Return the filter, limited to the rows that are refused by now.
 
+    Args:
+        services: This process's shared dependencies.
+        wanted: The conditions.
+        known: The domains whose jobs the caller may know; None = all.
+
     Raises:
-        NotFound: If it names a job that does not exist, or that belongs to none of its domains.
+        NotFound: If it names a job that does not exist, or that the caller may not know.
         InvalidRequest: If no reason can contain its text.
     """
     if not is_storable(wanted.reason):
         raise InvalidRequest("the text to find in reasons holds characters that no reason has")
-    with services.database.transaction() as cursor:
-        if wanted.job_id is not None:
+    if wanted.job_id is not None:
+        with services.database.transaction() as cursor:
             job = jobs.find_job(cursor, wanted.job_id)
-            if wanted.domains is not None and job.domain not in wanted.domains:
-                raise jobs.no_job(wanted.job_id)
+        if known is not None and job.domain not in known:
+            raise jobs.no_job(wanted.job_id)
     return replace(wanted, until=datetime.now(UTC))
 
 

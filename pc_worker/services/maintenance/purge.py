@@ -8,11 +8,13 @@ from pathlib import Path
 
 from pc_worker.logs import get_logger
 from pc_worker.services.dependencies import Services
+from pc_worker.services.ingest.uploads import purge_uploads
 from pc_worker.services.models.change_model import drop_retired
 from pc_worker.store.ledger import jobs
 from pc_worker.store.log.append import purge_superseded
 from pc_worker.store.log.subscriptions import purge_subscriptions
 from pc_worker.store.rows.forget_marks import purge_marks
+from pc_worker.store.source_indexes import purge_source_indexes
 
 log = get_logger(__name__)
 
@@ -29,6 +31,7 @@ class Purged:
     spool_files: int
     vectors: int
     subscriptions: int
+    uploads: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +65,16 @@ def purge(services: Services, retention: Retention) -> Purged:
             position=gone.position,
             used_at=gone.used_at.isoformat(),
         )
+    purge_source_indexes(services.database, unused_s=SPOOL_RETENTION_S)
     vectors = drop_retired(services.database, older_than_s=retention.model_s)
-    return Purged(len(ended), entries, _purge_spool(services.spool), vectors, len(expired))
+    return Purged(
+        len(ended),
+        entries,
+        _purge_spool(services.spool),
+        vectors,
+        len(expired),
+        purge_uploads(services, services.uploads),
+    )
 
 
 def _purge_spool(spool: Path) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pc_worker.domains import Domain, domain_names, get_domain
 from pc_worker.model import Model
+from pc_worker.model.embedding_model import SOURCE
 from pc_worker.services.dependencies import Services
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger.declarations import record_declaration
@@ -46,7 +47,7 @@ def declared_model(cursor: Cursor, domain: Domain, services: Services) -> Model:
     if domain.vector is not None:
         return registry.register_model(
             cursor,
-            name=f"source:{domain.name}",
+            name=SOURCE + domain.name,
             revision="as delivered",
             dimension=domain.vector.dimension,
             normalised=False,

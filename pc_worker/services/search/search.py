@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pc_worker.domains import domain_names, get_domain
-from pc_worker.errors import ContractBroken, NoQueryModel, NotFound, PcWorkerError
+from pc_worker.errors import ContractBroken, NoQueryModel, NotFound, PcWorkerError, Unavailable
+from pc_worker.logs import get_logger
 from pc_worker.metrics import line as metrics
 from pc_worker.model import Model, read_uuid
 from pc_worker.services.search.explain import explanation
+from pc_worker.services.search.passages import with_passages
 from pc_worker.services.search.ranking import RankedQuery, rank
 from pc_worker.services.search.reply import Passage, Reranking, SearchHit, SearchResult
 from pc_worker.services.search.request import Mode, SearchRequest, Weights
@@ -29,7 +31,6 @@ from pc_worker.store.search.scope import (
     Scope,
     active_models,
     begin_search,
-    read_profile,
 )
 from pc_worker.store.search.statistics import CollectionStatistics
 from pc_worker.store.search.terms import query_terms
@@ -86,7 +87,7 @@ def search(
         InvalidRequest: If the domain is unknown, or no row has a field of the filter.
         NoQueryModel: If the search needs vectors and queries of the domain cannot be encoded.
         NotFound: If the row of ``like`` does not exist.
-        Unavailable: If PostgreSQL does not answer.
+        Unavailable: If PostgreSQL does not answer, or the engine that encodes queries and only vectors are requested.
     """
     try:
         found = _search(database, request, encoder=encoder, timeout_s=timeout_s)
@@ -105,14 +106,14 @@ def _search(
     mode: Mode = "vector" if request.like is not None else request.mode
     hits: list[SearchHit] = []
     with database.transaction() as cursor:
-        begin_search(cursor, timeout_s=timeout_s)
-        profile = read_profile(cursor, request.domain)
-        encodable = get_domain(request.domain).embedded_here if profile is None else profile.model.encodable
-        mode = _possible(mode, request, encodable=encodable)
+        profile = begin_search(cursor, request.domain, timeout_s=timeout_s)
         if profile is not None:
-            hits = _hits(cursor, request, mode, profile, encoder)
+            mode, vector = _encoded(cursor, request, mode, profile, encoder)
+            hits = _hits(cursor, request, mode, profile, vector)
         elif request.like is not None:
             raise _no_row(request)
+        elif not get_domain(request.domain).embedded_here and mode != "text":
+            mode = _without_log(request)
     return SearchResult(
         query=request.query,
         domain=request.domain,
@@ -123,38 +124,52 @@ def _search(
     )
 
 
-def _possible(mode: Mode, request: SearchRequest, *, encodable: bool) -> Mode:
-    """Return the mode that is possible: without a model for queries, only text.
+def _encoded(
+    cursor: Cursor, request: SearchRequest, mode: Mode, profile: Profile, encoder: Callable[[Model], Encoder]
+) -> tuple[Mode, str | None]:
+    """Return the mode that is possible and the vector to search for: without one, a hybrid search is one by text.
 
     Raises:
         NoQueryModel: If only vectors are requested and queries cannot be encoded.
+        Unavailable: If only vectors are requested and the engine that encodes queries does not answer.
     """
-    if encodable or request.like is not None or mode == "text":
-        return mode
-    if mode == "vector":
-        raise NoQueryModel(
-            f"the vectors of domain {request.domain} come from its source and their model is not here: "
-            "search it with mode text, or for the like of a row"
-        )
+    if mode == "text":
+        return mode, None
+    try:
+        return mode, _vector(cursor, request, profile, encoder)
+    except NoQueryModel:
+        if mode == "vector":
+            raise
+    except Unavailable as exc:
+        if mode == "vector":
+            raise
+        metrics.SEARCHES_AS_TEXT.labels(domain=request.domain).inc()
+        get_logger(__name__).warning("search_without_vectors", domain=request.domain, reason=str(exc))
+    return "text", None
+
+
+def _without_log(request: SearchRequest) -> Mode:
+    """Return the mode in which a domain without a log is searched whose vectors come from its sources."""
+    if request.mode == "vector":
+        raise NoQueryModel(f"domain {request.domain} has no vectors yet: search it with mode text")
     return "text"
 
 
-def _hits(
-    cursor: Cursor, request: SearchRequest, mode: Mode, profile: Profile, encoder: Callable[[Model], Encoder]
-) -> list[SearchHit]:
+def _hits(cursor: Cursor, request: SearchRequest, mode: Mode, profile: Profile, vector: str | None) -> list[SearchHit]:
     rows = read_filter(cursor, profile.domain, request.where)
     scope = Scope(profile=profile, filter=rows, without=_row_like(request) or NO_ROW)
     weights = request.weights or Weights()
     query = RankedQuery(
-        vector=None if mode == "text" else _vector(cursor, request, profile, encoder),
+        vector=vector,
         terms=None if mode == "vector" else _terms(cursor, request, profile),
         weights=ListWeights(vector=weights.vector, text=weights.text),
     )
     last = request.offset + request.k
     page = rank(cursor, scope, query, last=last)[request.offset : last]
     kept = [row for row in page if request.min_score is None or row.score >= request.min_score]
-    hits = read_hits(cursor, scope, kept, vector=query.vector, terms=query.terms or NO_WORDS)
-    return [_hit(row, mode, explain=request.explain) for row in hits]
+    read = read_hits(cursor, scope, kept, vector=query.vector, terms=query.terms or NO_WORDS)
+    hits = [_hit(row, mode, explain=request.explain) for row in read]
+    return with_passages(cursor, profile, hits, query=request.query, terms=query.terms)
 
 
 def _row_like(request: SearchRequest) -> UUID | None:
@@ -182,7 +197,7 @@ def _no_row(request: SearchRequest) -> NotFound:
 
 def _query_vector(query: str, model: Model, encoder: Encoder) -> str:
     identity = encoder.identity
-    if (identity.revision, identity.dimension) != (model.revision, model.dimension):
+    if model.encodable and (identity.revision, identity.dimension) != (model.revision, model.dimension):
         raise ContractBroken(
             f"the domain's model is {model.label}, but this process has {identity.name}@{identity.revision}: "
             "set PC_WORKER_MODEL to the domain's model"
@@ -195,14 +210,21 @@ def warm_search(database: Database, encoder: Callable[[Model], Encoder]) -> None
     """Load the models of all domains and encode once with each, so that no user waits for that.
 
     Raises:
-        Unavailable: If PostgreSQL does not answer.
+        Unavailable: If PostgreSQL does not answer, or an engine; all others are loaded then.
         ModelUnavailable: If a model is not installed.
     """
     with database.transaction() as cursor:
         models = active_models(cursor)
+    away: Unavailable | None = None
     for model in models:
-        if model.encodable:
+        try:
             RECENT.vector(encoder(model), "warm")
+        except NoQueryModel:
+            continue
+        except Unavailable as exc:
+            away = exc
+    if away is not None:
+        raise away
 
 
 def _hit(row: RankedRow, mode: Mode, *, explain: bool) -> SearchHit:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pc_worker.model import Job, JobState, Stages
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.ledger.jobs import COLUMNS, NAMES
+from pc_worker.store.ledger.jobs import COLUMNS, GIVEN_UP, NAMES
 
 PAGE = f"""
 SELECT {COLUMNS} FROM jobs
@@ -103,6 +103,16 @@ def page_chunks(cursor: Cursor, job_id: str, *, after: int = -1, limit: int) -> 
     """Return a job's chunks by number, those after number ``after``."""
     cursor.execute(CHUNKS, (job_id, after, limit))
     return [_chunk(row) for row in cursor.fetchall()]
+
+
+def source_needs(cursor: Cursor, job_ids: Collection[str]) -> dict[str, bool]:
+    """Return of these jobs those in the ledger, each with whether it may still read its source."""
+    cursor.execute(
+        "SELECT job_id, NOT (state = 'completed' AND rows_dead = 0 OR state = 'failed' AND plan IS NULL"
+        " AND NOT starts_with(error, %s)) FROM jobs WHERE job_id = ANY(%s)",
+        (GIVEN_UP, list(job_ids)),
+    )
+    return dict(cursor.fetchall())
 
 
 def _chunk(row: tuple[Any, ...]) -> ChunkState:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.bm25 import QueryTerms
-from pc_worker.store.search.fusion import FusedRow
+from pc_worker.store.search.fusion import ExactScores, FusedRow
 from pc_worker.store.search.scope import Scope
 
-# `OFFSET 0` and arrays: the rows are found by their keys, never by scanning a domain.
-SIMILARITIES = """
-SELECT e.row_id, 1 - min(e.vector <=> %(vector)s::vector) FROM embeddings e
-WHERE e.domain = %(domain)s AND e.row_id = ANY (%(ids)s::uuid[]) AND e.model_id = %(model_id)s GROUP BY e.row_id
-"""
-TEXT_SCORES = """
-SELECT e.row_id, {bm25} FROM row_terms e WHERE e.domain = %(domain)s AND e.row_id = ANY (%(ids)s::uuid[])
+# One statement for both: on a busy machine each round trip waits for a processor.
+SCORES = """
+SELECT e.row_id, 1 - min(e.vector <=> %(vector)s::vector), NULL::float8 FROM embeddings e
+WHERE e.domain = %(domain)s AND e.row_id = ANY (%(without_vector)s::uuid[]) AND e.model_id = %(model_id)s
+GROUP BY e.row_id
+UNION ALL
+SELECT e.row_id, NULL, {bm25} FROM row_terms e
+WHERE e.domain = %(domain)s AND e.row_id = ANY (%(without_text)s::uuid[])
 """
 HITS = """
 SELECT r.row_id, passage.similarity, bm25.score, r.payload, passage.start_char, passage.end_char,
@@ -34,6 +35,14 @@ WHERE r.domain = %(domain)s AND r.row_id = ANY (%(ids)s::uuid[]) AND {where}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KnownScores:
+    """Exact scores of rows that the lists themselves have: similarity and BM25 by row id."""
+
+    vector: Mapping[str, float]
+    text: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RankedRow:
     """A hit with its best passage, as a range in characters (None if the source provided the vector) and its text."""
 
@@ -46,17 +55,18 @@ class RankedRow:
     passage: str | None
 
 
-def similarities(cursor: Cursor, scope: Scope, ids: Sequence[str], vector: str) -> dict[str, float]:
-    """Return the cosine similarity of the best passage of each row that has a vector."""
-    cursor.execute(SIMILARITIES, scope.parameters | {"ids": list(ids), "vector": vector})
-    return {row_id: float(score) for row_id, score in cursor.fetchall()}
-
-
-def text_scores(cursor: Cursor, scope: Scope, ids: Sequence[str], terms: QueryTerms) -> dict[str, float]:
-    """Return the BM25 score of each row that has terms; 0 where none matches."""
+def complete_scores(
+    cursor: Cursor, scope: Scope, ids: Sequence[str], known: KnownScores, *, vector: str, terms: QueryTerms
+) -> ExactScores:
+    """Return both exact scores of these rows: the known ones, and all others computed from the rows themselves."""
     bm25, values = terms.score_sql()
-    cursor.execute(TEXT_SCORES.format(bm25=bm25), scope.parameters | values | {"ids": list(ids)})
-    return {row_id: float(score) for row_id, score in cursor.fetchall()}
+    values |= {"vector": vector, "without_vector": [row_id for row_id in ids if row_id not in known.vector]}
+    values |= {"without_text": [row_id for row_id in ids if row_id not in known.text]}
+    cursor.execute(SCORES.format(bm25=bm25), scope.parameters | values)
+    by_vector, by_text = dict(known.vector), dict(known.text)
+    for row_id, similarity, text in cursor.fetchall():
+        (by_vector if text is None else by_text)[row_id] = float(similarity if text is None else text)
+    return {row_id: (by_vector.get(row_id), by_text.get(row_id, 0.0)) for row_id in ids}
 
 
 def read_hits(

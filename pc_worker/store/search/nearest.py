@@ -83,9 +83,9 @@ def _is_selective(cursor: Cursor, scope: Scope, passages: int) -> bool:
 
 def _through_index(cursor: Cursor, scope: Scope, vector: str, index: VectorIndex, limit: int) -> Candidates:
     passages = limit * index.passages_per_row
-    cursor.execute(index.settings(passages))
     values = {"vector": vector, "passages": passages, "limit": limit}
-    cursor.execute(INDEXED.format(filter=_filter(scope), type=index.type), scope.parameters | values)
+    statement = INDEXED.format(filter=_filter(scope), type=index.type)
+    cursor.execute(f"{index.settings(passages)};{statement}", scope.parameters | values)
     return read_candidates(cursor)
 
 

@@ -106,7 +106,7 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def is_serving(address: str) -> bool:
-    """Return whether health says SERVING: true a moment after the start, once the gateway listens to the database."""
+    """Return whether health says SERVING: true only once the gateway listens to the database."""
     request = health_pb2.HealthCheckRequest().SerializeToString()
     async with grpc.aio.insecure_channel(address) as channel:
         answer = await channel.unary_unary("/grpc.health.v1.Health/Check")(request)

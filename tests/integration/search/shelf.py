@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pc_worker.encoding import ModelIdentity
+from pc_worker.errors import NoQueryModel
 from pc_worker.model import Job, Model, PassageVector, RowWrite
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.log.append import append_log
@@ -147,3 +148,14 @@ def open_shelf(database: Database, domain: str, *, encodable: bool = True, dimen
         return model
 
     return Shelf(database, domain, database.repeat(work))
+
+
+def own_encoder(model: Model) -> WordEncoder:
+    """Return the encoder of a model whose vectors are computed here; there is no model for the queries of others.
+
+    Raises:
+        NoQueryModel: If the vectors come from a source.
+    """
+    if not model.encodable:
+        raise NoQueryModel("search it with mode text")
+    return WordEncoder(model)

@@ -25,7 +25,7 @@ from pc_worker.store.models.registry import register_model
 from pc_worker.store.search.bm25 import MATCHING
 from pc_worker.store.search.index.catalog import PREFIX, IndexState
 from pc_worker.store.search.nearest import INDEXED
-from pc_worker.store.search.scope import Scope, begin_search, read_profile
+from pc_worker.store.search.scope import Scope, begin_search
 from pc_worker.store.search.statistics import refresh_statistics
 from tests.integration.search.shelf import Shelf, WordEncoder, embed, open_shelf
 
@@ -74,8 +74,7 @@ def ann_indexes(database: Database) -> list[str]:
 
 def plan_of(database: Database, statement: str, values: dict[str, object]) -> str:
     with database.transaction() as cursor:
-        begin_search(cursor)
-        profile = read_profile(cursor, "document")
+        profile = begin_search(cursor, "document")
         assert profile is not None
         assert profile.index is not None
         cursor.execute(profile.index.settings(50))

@@ -90,7 +90,7 @@ def test_all_rows_come_once_with_descending_scores(shelf: Shelf, mode: str, wher
 
 
 def test_the_first_rows_of_a_fusion_have_the_exact_scores_of_both_lists(shelf: Shelf) -> None:
-    hits = page(shelf, "x1 x5", "hybrid", (), k=ranking.DEPTH)
+    hits = page(shelf, "x1 x5", "hybrid", (), k=ranking.FUSED[0].end)
 
     by_text = {
         hit.id: hit.score

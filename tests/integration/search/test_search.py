@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg2.errors
 import pytest
 
-from pc_worker.errors import ContractBroken, InvalidRequest, NoQueryModel, NotFound
+from pc_worker.errors import ContractBroken, InvalidRequest, NoQueryModel, NotFound, Unavailable
 from pc_worker.model import Model
 from pc_worker.services.search.reply import Passage, SearchResult
 from pc_worker.services.search.request import SearchRequest
@@ -20,7 +21,7 @@ from pc_worker.store.db.migrations import migrate, read_migrations
 from pc_worker.store.models.registry import register_model
 from pc_worker.store.search.scope import begin_search
 from tests.integration.search.databases import fresh_database
-from tests.integration.search.shelf import Shelf, WordEncoder, embed, open_shelf
+from tests.integration.search.shelf import Shelf, WordEncoder, embed, open_shelf, own_encoder
 
 TEXTS = {
     "brew": "how to brew strong coffee at home",
@@ -46,7 +47,7 @@ def shelf(database: Database) -> Shelf:
 def ask(shelf: Shelf) -> Callable[..., SearchResult]:
     def ask(query: str = "", *, where: Sequence[str] = (), **options: object) -> SearchResult:
         request = SearchRequest(query=query, where=parse_where(where), **{"domain": "document", **options})  # type: ignore[arg-type] # the options are the test's
-        return search(shelf.database, request, encoder=WordEncoder)
+        return search(shelf.database, request, encoder=own_encoder)
 
     return ask
 
@@ -253,7 +254,7 @@ def test_warming_loads_the_models_that_can_encode(shelf: Shelf, database: Databa
     loaded: list[WordEncoder] = []
 
     def load(model: Model) -> WordEncoder:
-        loaded.append(WordEncoder(model))
+        loaded.append(own_encoder(model))
         return loaded[-1]
 
     warm_search(database, load)
@@ -353,7 +354,7 @@ def test_values_are_compared_as_text_numbers_or_dates(
 )
 def test_search_can_only_read(database: Database, statement: str, error: type[Exception]) -> None:
     with database.transaction() as cursor:
-        begin_search(cursor)
+        begin_search(cursor, "document")
 
         with pytest.raises(error):
             cursor.execute(statement)
@@ -384,3 +385,46 @@ def test_vector_mode_is_invalid_where_queries_cannot_be_encoded(
 
 def test_like_works_on_vectors_of_the_source(sourced: list[UUID], ask: Callable[..., SearchResult]) -> None:
     assert ask(domain="candidate", like=str(sourced[0])).hits[0].id == str(sourced[1])
+
+
+def test_text_mode_shows_the_passage_with_the_words(shelf: Shelf, ask: Callable[..., SearchResult]) -> None:
+    text = "an airship rose. the captain saw a walrus on the ice. nothing more"
+    row_id = shelf.add(text, payload={"name": "walrus"}, passages=[(0, 16), (17, 53), (54, 66)])
+
+    (hit,) = ask("walruses of a captain", mode="text").hits[:1]
+
+    assert (hit.id, hit.passage) == (str(row_id), Passage(text=text[17:53], start=17, end=53))
+
+
+def test_a_row_whose_vector_came_with_the_source_shows_its_words(
+    sourced: list[UUID], ask: Callable[..., SearchResult]
+) -> None:
+    hits = ask("java", domain="candidate").hits
+
+    expected = [Passage(text=text, start=0, end=len(text)) for text in ("java developer", "java engineer")]
+    assert sorted((hit.passage for hit in hits if hit.passage), key=lambda passage: passage.text) == expected
+
+
+def test_a_model_for_queries_searches_vectors_of_the_source(sourced: list[UUID], database: Database) -> None:
+    for mode in ("vector", "hybrid"):
+        request = SearchRequest.model_validate({"query": "java engineer", "domain": "candidate", "mode": mode})
+
+        result = search(database, request, encoder=WordEncoder)
+
+        assert result.mode == mode
+        assert result.hits[0].id == str(sourced[0])
+        assert result.hits[0].vector_score == pytest.approx(1)
+
+
+def test_hybrid_answers_as_text_while_the_engine_of_queries_is_away(shelf: Shelf, ask: Callable[..., Any]) -> None:
+    def away(_: Model) -> WordEncoder:
+        raise Unavailable("the engine does not answer")
+
+    def result(mode: str) -> SearchResult:
+        request = SearchRequest.model_validate({"query": "apple", "domain": "document", "mode": mode})
+        return search(shelf.database, request, encoder=away)
+
+    assert result("hybrid").mode == "text"
+    assert names(result("hybrid")) == names(ask("apple", mode="text"))
+    with pytest.raises(Unavailable, match="engine"):
+        result("vector")

@@ -2,23 +2,47 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from pc_worker.errors import NotFound, Unavailable
+from pc_worker.access import EVERYTHING
+from pc_worker.errors import NotFound, QuotaExceeded, Unavailable
 from pc_worker.http.context import AppContext
 from pc_worker.http.event_streams import KEEP_ALIVE, ServerEvent, event_stream
+from pc_worker.http.limits import Quotas
+from pc_worker.http.roles import HttpCaller
+from pc_worker.settings import Settings
+
+CALLER = HttpCaller(EVERYTHING, "127.0.0.1")
 
 
 def context() -> AppContext:
-    return cast(AppContext, SimpleNamespace(stopping=asyncio.Event()))
+    return cast(
+        AppContext,
+        SimpleNamespace(stopping=asyncio.Event(), quotas=Quotas.of(Settings(max_streams=2), searches_per_caller=2)),
+    )
 
 
-async def parts(response: Any) -> list[str]:
-    return [part.decode() async for part in response.body_iterator]
+async def parts(response: Any, *, after_first: Callable[[], object] = lambda: None, goes: bool = False) -> list[str]:
+    """Send a response; return its parts. ``goes`` = the client goes after the first part."""
+    sent: list[str] = []
+    first = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        await (first if goes else asyncio.Event()).wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        if body := message.get("body"):
+            sent.append(body.decode())
+            first.set()
+            after_first()
+
+    await response({"type": "http", "asgi": {"spec_version": "2.3"}}, receive, send)
+    return sent
 
 
 async def test_events_are_sent_in_order() -> None:
@@ -26,7 +50,7 @@ async def test_events_are_sent_in_order() -> None:
         yield ServerEvent(event="progress", data={"rows": 1}, id="1")
         yield ServerEvent(raw="[DONE]")
 
-    response = await event_stream(context(), events())
+    response = await event_stream(context(), CALLER, events())
 
     assert response.headers["x-accel-buffering"] == "no"
     assert response.headers["content-type"].startswith("text/event-stream")
@@ -39,7 +63,7 @@ async def test_what_fails_before_the_first_event_has_its_status() -> None:
         yield ServerEvent()
 
     with pytest.raises(NotFound):
-        await event_stream(context(), events())
+        await event_stream(context(), CALLER, events())
 
 
 @pytest.mark.parametrize(
@@ -50,7 +74,7 @@ async def test_what_fails_later_is_an_event(error: Exception, code: str) -> None
         yield ServerEvent(data=1)
         raise error
 
-    _, last = await parts(await event_stream(context(), events()))
+    _, last = await parts(await event_stream(context(), CALLER, events()))
     name, data = last.splitlines()[:2]
 
     assert name == "event: error"
@@ -65,14 +89,11 @@ async def test_silence_is_filled_with_comments_and_no_event_is_lost() -> None:
         await going.wait()
         yield ServerEvent(data=2)
 
-    seen = []
-    async for part in (await event_stream(context(), events(), silence_s=0.01)).body_iterator:
-        seen.append(part)
-        if part == KEEP_ALIVE:
-            going.set()
+    response = await event_stream(context(), CALLER, events(), silence_s=0.01)
+    seen = await parts(response, after_first=lambda: asyncio.get_running_loop().call_later(0.05, going.set))
 
-    assert [part for part in seen if part != KEEP_ALIVE] == [b"data: 1\n\n", b"data: 2\n\n"]
-    assert KEEP_ALIVE in seen
+    assert [part for part in seen if part != KEEP_ALIVE.decode()] == ["data: 1\n\n", "data: 2\n\n"]
+    assert KEEP_ALIVE.decode() in seen
 
 
 async def test_the_shutdown_ends_a_silent_stream_with_an_event_and_closes_its_source() -> None:
@@ -86,13 +107,10 @@ async def test_the_shutdown_ends_a_silent_stream_with_an_event_and_closes_its_so
             closed.set()
 
     shared = context()
-    body = cast(Any, (await event_stream(shared, events())).body_iterator)
-    await anext(body)
-    shared.stopping.set()
-    rest = [part.decode() async for part in body]
+    *_, last = await parts(await event_stream(shared, CALLER, events()), after_first=shared.stopping.set)
 
-    assert "stopping" in rest[-1]
-    assert rest[-1].startswith("event: error\n")
+    assert "stopping" in last
+    assert last.startswith("event: error\n")
     assert closed.is_set()
 
 
@@ -106,8 +124,32 @@ async def test_a_client_that_goes_closes_the_source() -> None:
         finally:
             closed.set()
 
-    body = cast(Any, (await event_stream(context(), events())).body_iterator)
-    await anext(body)
-    await body.aclose()
-
+    assert await parts(await event_stream(context(), CALLER, events()), goes=True) == ["data: 1\n\n"]
     assert closed.is_set()
+
+
+async def test_a_stream_counts_until_it_has_ended() -> None:
+    shared = context()
+
+    async def events() -> AsyncGenerator[ServerEvent, None]:
+        yield ServerEvent(data=1)
+
+    responses = [await event_stream(shared, CALLER, events()) for _ in range(2)]
+    with pytest.raises(QuotaExceeded):
+        await event_stream(shared, CALLER, events())
+    await parts(responses[0])
+
+    await parts(await event_stream(shared, CALLER, events()))
+    await parts(responses[1])
+
+
+async def test_a_stream_that_fails_before_its_first_event_does_not_count() -> None:
+    shared = context()
+
+    async def events() -> AsyncGenerator[ServerEvent, None]:
+        raise NotFound("there is no such job")
+        yield ServerEvent()
+
+    for _ in range(3):
+        with pytest.raises(NotFound):
+            await event_stream(shared, CALLER, events())

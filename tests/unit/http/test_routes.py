@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -13,13 +14,14 @@ from pc_worker.http.app import create_app
 from pc_worker.http.context import AppContext
 from pc_worker.http.roles import Needs
 from pc_worker.http.routers import PUBLIC, ROUTERS
+from pc_worker.settings import Settings
 
 ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
 
 
 @pytest.fixture(scope="module")
 def app() -> FastAPI:
-    return create_app(cast(AppContext, None))
+    return create_app(cast(AppContext, SimpleNamespace(settings=Settings())))
 
 
 def roles_of(dependant: Dependant) -> set[str]:

@@ -1,0 +1,1 @@
+"""Sources in object stores: `s3://`, `gs://` and `az://` URLs, read by ranges."""

@@ -1,0 +1,201 @@
+"""Uploaded sources: spooled to one folder, bounded in bytes, and removed when nothing needs them any more.
+
+While a file is being received it is named ``JOB.part`` and locked; a complete one is named ``JOB``. So what a process
+that died has left is distinguished from what another process receives, and is removed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from pc_worker.errors import InvalidRequest, TooLarge, Unavailable, UnsupportedMedia
+from pc_worker.logs import get_logger
+from pc_worker.reader import ReadOptions, Refused
+from pc_worker.services.dependencies import Services
+from pc_worker.store.ledger.job_pages import source_needs
+
+log = get_logger(__name__)
+
+PART = ".part"
+#: Bytes of the disk that uploads never use.
+SPARE_BYTES = 512 * 1024 * 1024
+
+#: Bytes after which the free space is checked again.
+CHECK_BYTES = 64 * 1024 * 1024
+NO_SPACE = "there is no space for uploads now: wait until jobs have ended, or ask the operator"
+#: Seconds until a complete file without a job is removed: its job is written soon after it is complete.
+UNKNOWN_S = 3600.0
+#: Seconds until a part that no process has locked is removed: it is locked soon after it is created.
+PART_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadLimits:
+    """Bytes of one upload, and of all that are kept."""
+
+    one: int
+    total: int
+
+
+class Upload:
+    """A file that is being received; created by ``UploadFolder.begin``, ended by ``finish`` or ``abandon``."""
+
+    def __init__(self, path: Path, most: int, has_space: Callable[[int], bool]) -> None:
+        self._part, self._path, self._most, self._has_space = path.with_name(path.name + PART), path, most, has_space
+        self._checked = 0
+        self._fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.size = 0
+
+    def write(self, content: bytes | bytearray | memoryview) -> None:
+        """Append to the file.
+
+        Raises:
+            TooLarge: If it exceeds the limit of one upload.
+            Unavailable: If the disk is full.
+        """
+        self.size += len(content)
+        if self.size > self._most:
+            raise TooLarge(f"the file has more than {self._most} bytes, the limit of an upload")
+        if self.size - self._checked > CHECK_BYTES:
+            self._checked = self.size
+            if not self._has_space(0):
+                raise Unavailable(NO_SPACE)
+        rest = memoryview(content)
+        try:
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+        except OSError as exc:
+            raise Unavailable(f"the upload cannot be stored: {exc.strerror}") from exc
+
+    def finish(self, options: ReadOptions) -> Path:
+        """Check what was received, and return its path.
+
+        Raises:
+            InvalidRequest: If nothing was received.
+            UnsupportedMedia: If it is of no kind that the reader reads.
+        """
+        from pc_worker.reader.recognition import recognise
+
+        if not self.size:
+            raise InvalidRequest("the upload is empty")
+        try:
+            recognise(self._part, options)
+        except Refused as exc:
+            raise UnsupportedMedia(f"the upload is of no kind that is read: {exc}") from exc
+        os.rename(self._part, self._path)
+        os.close(self._fd)
+        self._fd = -1
+        return self._path
+
+    def abandon(self) -> None:
+        """Remove what was received, unless the upload is finished."""
+        if self._fd >= 0:
+            self._part.unlink(missing_ok=True)
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.abandon()
+
+
+class UploadFolder:
+    """The folder of uploads, which all workers can read.
+
+    Args:
+        folder: Its path.
+        limits: Bytes of one upload, and of all.
+    """
+
+    def __init__(self, folder: Path, limits: UploadLimits) -> None:
+        self._folder, self._limits = folder, limits
+
+    def begin(self, services: Services, job_id: str, *, announced: int | None) -> Upload:
+        """Begin to receive the source of a job.
+
+        Args:
+            services: This process's shared dependencies.
+            job_id: The job's id, which becomes the file's name.
+            announced: The bytes that the client says it sends; None = unknown.
+
+        Raises:
+            TooLarge: If it announces more than the limit of one upload.
+            Unavailable: If there is no space.
+            InvalidRequest: If the folder cannot be written.
+        """
+        if (announced or 0) > self._limits.one:
+            raise TooLarge(f"the file has more than {self._limits.one} bytes, the limit of an upload")
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_space(services, announced or 0)
+            return Upload(self._folder / job_id, self._limits.one, self._has_space)
+        except OSError as exc:
+            raise Unavailable(f"uploads cannot be stored: {exc.strerror}") from exc
+
+    def remove(self, job_id: str) -> None:
+        """Remove the source of a job that was not enqueued."""
+        (self._folder / job_id).unlink(missing_ok=True)
+
+    def _make_space(self, services: Services, wanted: int) -> None:
+        if not self._has_space(wanted):
+            purge_uploads(services, self._folder)
+        if not self._has_space(wanted):
+            raise Unavailable(NO_SPACE)
+
+    def _has_space(self, wanted: int) -> bool:
+        used = sum(_size(path) for path in self._folder.iterdir())
+        return used + wanted <= self._limits.total and shutil.disk_usage(self._folder).free - wanted > SPARE_BYTES
+
+
+def purge_uploads(services: Services, folder: Path) -> int:
+    """Remove sources that no job needs any more, and what a process that died has left; return how many.
+
+    A job needs its source until it is completed, and while it has dead letters, which are retried from it. Of a file
+    that was rejected nothing is kept.
+    """
+    if not folder.is_dir():
+        return 0
+    paths = {path.name: path for path in folder.iterdir()}
+    whole = [name for name in paths if not name.endswith(PART)]
+    with services.database.transaction() as cursor:
+        needed = source_needs(cursor, whole)
+    gone = [paths[name] for name in whole if not needed.get(name, not _is_older(paths[name], UNKNOWN_S))]
+    gone += [path for name, path in paths.items() if name.endswith(PART) and _is_left_over(path)]
+    for path in gone:
+        path.unlink(missing_ok=True)
+    if gone:
+        log.info("uploads_purged", files=len(gone))
+    return len(gone)
+
+
+def _is_older(path: Path, seconds: float) -> bool:
+    with suppress(FileNotFoundError):
+        return time.time() - path.stat().st_mtime > seconds
+    return False
+
+
+def _is_left_over(part: Path) -> bool:
+    """Return whether no process receives this file any more."""
+    if not _is_older(part, PART_S):
+        return False
+    with suppress(OSError), part.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return True
+    return False
+
+
+def _size(path: Path) -> int:
+    with suppress(FileNotFoundError):
+        return path.stat().st_size
+    return 0

@@ -1,0 +1,62 @@
+"""The inbox in an object store: the objects at `INBOX/<domain>/<name>`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+
+from pc_worker.errors import SourceRejected
+from pc_worker.object_store.listing import list_prefix
+from pc_worker.object_urls import ObjectUrl
+from pc_worker.services.ingest.inbox_entries import InboxEntry, RejectedEntry, is_unfinished
+from pc_worker.store.ledger.inbox import InboxFile
+
+
+def list_url_inbox(
+    inbox: ObjectUrl, domains: Collection[str], is_allowed: Callable[[ObjectUrl], bool]
+) -> Iterator[InboxEntry]:
+    """Yield the entries of a prefix; an error with one domain's prefix does not hide another.
+
+    Args:
+        inbox: The prefix, with one further part of the key per domain.
+        domains: The domains.
+        is_allowed: Returns whether a prefix is under the data roots.
+
+    Raises:
+        Unavailable: If the store does not answer.
+    """
+    try:
+        folders = list_prefix(inbox).folders
+    except SourceRejected as exc:
+        yield RejectedEntry(path=str(inbox), reason=str(exc))
+        return
+    for name in folders:
+        folder = _below(inbox, name)
+        if name in domains:
+            yield from _domain_prefix(folder, name, is_allowed)
+        elif not is_unfinished(name):
+            yield RejectedEntry(path=str(folder), reason=f"there is no such domain: objects go to {inbox}/<domain>/")
+
+
+def _domain_prefix(folder: ObjectUrl, domain: str, is_allowed: Callable[[ObjectUrl], bool]) -> Iterator[InboxEntry]:
+    if not is_allowed(folder):
+        yield RejectedEntry(path=str(folder), reason="it lies outside the data roots: set PC_WORKER_DATA_ROOTS")
+        return
+    try:
+        objects = list_prefix(folder).objects
+    except SourceRejected as exc:
+        yield RejectedEntry(path=str(folder), reason=str(exc))
+        return
+    for name, stamp in objects:
+        if not is_unfinished(name):
+            yield InboxFile(
+                path=str(_below(folder, name)),
+                domain=domain,
+                size=stamp.size,
+                mtime_ns=stamp.mtime_ns,
+                ctime_ns=stamp.ctime_ns,
+            )
+
+
+def _below(prefix: ObjectUrl, name: str) -> ObjectUrl:
+    key = f"{prefix.key.rstrip('/')}/{name}".lstrip("/")
+    return ObjectUrl(prefix.scheme, prefix.bucket, key)

@@ -1,0 +1,105 @@
+"""Find the words of a query in a text, by the terms of the search, and the part of the text with most of them."""
+
+from __future__ import annotations
+
+import functools
+import re
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+
+from pc_worker.store.search.terms import query_terms
+
+# Letters, digits and the marks of all scripts; `c++`, `c#` and `don't` are single words.
+WORD = re.compile(
+    r"(?:[^\W_]|[^\x00-\x7f\s\u00a0-\u00bf\u2000-\u206f\u3000-\u303f\uff00-\uff0f])+(?:['’][^\W_]+)*(?:\+\+|#)?"
+)
+#: Longer ones are data without blanks, or a text of a script without blanks between its words.
+MAX_CACHED_CHARS = 40
+#: Characters of a passage where a text is not divided into passages, and of those before its first matched word.
+WINDOW, BEFORE = 300, 60
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A word of a text that the query asks for: its place, and the query's terms that it contains."""
+
+    start: int
+    end: int
+    terms: frozenset[int]
+
+
+START = attrgetter("start")
+
+
+def matched_words(domain: str, query: str, text: str) -> list[Span]:
+    """Return the places of the query's words in a text, in order and without overlaps."""
+    joined: list[Span] = []
+    for match in matches(domain, frozenset(query_terms(domain, query)), text):
+        if joined and match.start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], match.end))
+        else:
+            joined.append((match.start, match.end))
+    return joined
+
+
+def matches(domain: str, terms: Collection[int], text: str) -> Iterator[Match]:
+    """Yield the words of ``text`` that contain a term; of a word that is found by pairs of characters, each pair."""
+    wanted = frozenset(terms)
+    for word in WORD.finditer(text):
+        found = _terms(domain, word.group()) & wanted
+        if found:
+            pairs = list(_pairs(domain, wanted, word))
+            yield from pairs or [Match(word.start(), word.end(), found)]
+
+
+def _pairs(domain: str, wanted: frozenset[int], word: re.Match[str]) -> Iterator[Match]:
+    text, start = word.group(), word.start()
+    if len(text) < 3 or text.isascii():
+        return
+    for i in range(len(text) - 1):
+        if found := _terms(domain, text[i : i + 2]) & wanted:
+            yield Match(start + i, start + i + 2, found)
+
+
+def _terms(domain: str, word: str) -> frozenset[int]:
+    return _known_terms(domain, word) if len(word) <= MAX_CACHED_CHARS else frozenset(query_terms(domain, word))
+
+
+@functools.lru_cache(maxsize=100_000)
+def _known_terms(domain: str, word: str) -> frozenset[int]:
+    return frozenset(query_terms(domain, word))
+
+
+def best_passage(found: Sequence[Match], weights: Mapping[int, float], passages: Sequence[Span]) -> Span | None:
+    """Return the passage with the heaviest matched terms, the first of equal ones; None without passages."""
+    scored = [(_weight(found, weights, passage), -number) for number, passage in enumerate(passages)]
+    return passages[-max(scored)[1]] if scored else None
+
+
+def best_window(found: Sequence[Match], weights: Mapping[int, float], text: str) -> Span | None:
+    """Return the part of a text with the heaviest matched terms, of about 300 characters; None without a match."""
+    windows = [(match.start, match.start + WINDOW) for match in found]
+    best = best_passage(found, weights, windows)
+    return None if best is None else _whole_words(text, max(0, best[0] - BEFORE), min(len(text), best[1] - BEFORE))
+
+
+def _weight(found: Sequence[Match], weights: Mapping[int, float], passage: Span) -> tuple[float, int]:
+    """Return the weight of the distinct terms in a passage, and the number of their occurrences."""
+    first = bisect_left(found, passage[0], key=START)
+    last = bisect_left(found, passage[1], key=START)
+    inside = [match.terms for match in found[first:last] if match.end <= passage[1]]
+    terms = frozenset().union(*inside)
+    return round(sum(weights.get(term, 0.0) for term in terms), 6), len(inside)
+
+
+def _whole_words(text: str, start: int, end: int) -> Span:
+    """Return the range without the parts of words at its ends, where blanks divide words."""
+    if start and (blank := text.find(" ", start, start + BEFORE // 2)) >= 0:
+        start = blank + 1
+    if end < len(text) and (blank := text.rfind(" ", end - BEFORE // 2, end)) >= 0:
+        end = blank
+    return start, end

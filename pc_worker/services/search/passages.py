@@ -1,0 +1,57 @@
+"""The best passage of a hit by the query's words, where its vectors do not say which one is best."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from pc_worker.domains import get_domain
+from pc_worker.services.search.marking import Span, best_passage, best_window, matches
+from pc_worker.services.search.reply import Passage, SearchHit
+from pc_worker.store.db.connection import Cursor
+from pc_worker.store.search.bm25 import QueryTerms
+from pc_worker.store.search.row_texts import RowText, read_texts
+from pc_worker.store.search.scope import Profile
+from pc_worker.store.search.terms import query_terms
+
+#: Characters of all texts of a reply in which words are looked for; each text has its share of them.
+MAX_CHARS = 2_000_000
+MAX_TEXT_CHARS = 200_000
+#: Matched words of a text that are looked at.
+MAX_MATCHES = 2_000
+
+
+def with_passages(
+    cursor: Cursor, profile: Profile, hits: Sequence[SearchHit], *, query: str, terms: QueryTerms | None
+) -> list[SearchHit]:
+    """Return the hits, each with its best passage: of those that have none yet, the one with most of the words."""
+    missing = [hit.id for hit in hits if hit.passage is None]
+    if not missing or not query:
+        return list(hits)
+    chars = min(MAX_TEXT_CHARS, MAX_CHARS // len(missing))
+    texts = read_texts(cursor, profile, missing, chars=chars)
+    words = query_terms(profile.domain, query)
+    weights = dict.fromkeys(words, 1.0) if terms is None else {term.id: term.idf for term in terms.terms}
+    return [
+        hit if hit.id not in texts else replace(hit, passage=_passage(profile.domain, hit, texts[hit.id], weights))
+        for hit in hits
+    ]
+
+
+def _passage(domain: str, hit: SearchHit, row: RowText, weights: Mapping[int, float]) -> Passage | None:
+    text = _searched(domain, hit) if row.text is None else row.text
+    found = list(islice(matches(domain, weights.keys(), text), MAX_MATCHES))
+    inside = [passage for passage in row.passages if passage[1] <= len(text)]
+    best = best_passage(found, weights, inside) or best_window(found, weights, text)
+    return None if best is None else _of(text, best)
+
+
+def _searched(domain: str, hit: SearchHit) -> str:
+    """Return the searched fields of a row without a text of its own."""
+    values = [hit.payload.get(name) for name in get_domain(domain).search]
+    return "\n".join(" ".join(map(str, value)) if isinstance(value, list) else str(value or "") for value in values)
+
+
+def _of(text: str, span: Span) -> Passage:
+    return Passage(text=text[span[0] : span[1]], start=span[0], end=span[1])

@@ -1,0 +1,55 @@
+"""The settings of where sources lie; a part of ``Settings``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import field_validator
+from pydantic_settings import BaseSettings, NoDecode
+
+from pc_worker.errors import InvalidRequest
+from pc_worker.object_urls import ObjectUrl, is_url, read_url, split_roots
+from pc_worker.setting_values import absolute
+
+
+class SourceSettings(BaseSettings):
+    """Settings of where sources lie; each is documented with the others."""
+
+    #: Folders and prefixes (`s3://bucket/prefix`, `gs://…`, `az://…`) in which sources may lie, colon-separated. Unset:
+    #: the working directory, the user's home and HOME. Required if the Redis URL is set.
+    data_roots: Annotated[tuple[Path | ObjectUrl, ...] | None, NoDecode] = None
+    #: Folder or prefix (`s3://bucket/inbox`) that beat scans for `INBOX/<domain>/<file>`. Unset: no scan. Names of
+    #: unfinished files (`.tmp`, `.part`, `.filepart`, `.crdownload`, …, a leading dot, a trailing `~`) are ignored. A
+    #: file that cannot be ingested becomes a failed job with the reason.
+    inbox: Annotated[Path | ObjectUrl | None, NoDecode] = None
+
+    @field_validator("inbox", mode="before")
+    @classmethod
+    def _inbox(cls, value: Any) -> Any:
+        return _place(value) if isinstance(value, str) else value
+
+    @field_validator("data_roots", mode="before")
+    @classmethod
+    def _roots(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        places = (_place(part) for part in split_roots(value))
+        roots = tuple(place.resolve() if isinstance(place, Path) else place for place in places)
+        if not roots:
+            raise ValueError("contains no folder")
+        return roots
+
+    @property
+    def url_roots(self) -> tuple[ObjectUrl, ...]:
+        """The prefixes that sources may lie under."""
+        return tuple(root for root in self.data_roots or () if isinstance(root, ObjectUrl))
+
+
+def _place(text: str) -> Path | ObjectUrl:
+    if not is_url(text):
+        return absolute(Path(text))
+    try:
+        return read_url(text)
+    except InvalidRequest as exc:
+        raise ValueError(str(exc)) from exc
