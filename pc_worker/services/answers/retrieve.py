@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pc_worker.domains import get_domain
+from pc_worker.errors import PcWorkerError
 from pc_worker.llm.usage import estimated_tokens
 from pc_worker.model import Model
 from pc_worker.model.filter import Filter
@@ -20,7 +22,7 @@ from pc_worker.services.search.search import RECENT, search
 from pc_worker.store.answers.passages import ScoredPassage, row_passages, row_texts, text_slice
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.search.nearest import vector_text
-from pc_worker.store.search.scope import Profile, Scope, begin_search, read_profile
+from pc_worker.store.search.scope import Profile, Scope, begin_search
 from pc_worker.store.search.terms import query_terms
 
 if TYPE_CHECKING:
@@ -67,8 +69,7 @@ def retrieve(
     if not hits:
         return []
     with database.transaction() as cursor:
-        begin_search(cursor, timeout_s=timeout_s)
-        profile = read_profile(cursor, wanted.domain)
+        profile = begin_search(cursor, wanted.domain, timeout_s=timeout_s)
         if profile is None:
             return []
         passages = _passages(cursor, profile, wanted, hits, encoder)
@@ -79,11 +80,9 @@ def _passages(
     cursor: Cursor, profile: Profile, wanted: Wanted, hits: Sequence[SearchHit], encoder: Callable[[Model], Encoder]
 ) -> list[AnswerPassage]:
     by_row: dict[str, list[ScoredPassage]] = defaultdict(list)
-    if profile.model.encodable and get_domain(wanted.domain).embedded_here:
-        clean = wanted.question.encode("utf-8", "replace").decode()
-        vector = vector_text(RECENT.vector(encoder(profile.model), clean))
-        scope = Scope(profile=profile)
-        for passage in row_passages(cursor, scope, [hit.id for hit in hits], vector=vector):
+    if get_domain(wanted.domain).embedded_here:
+        vector = _vector(wanted.question, profile.model, encoder)
+        for passage in row_passages(cursor, Scope(profile=profile), [hit.id for hit in hits], vector=vector):
             by_row[passage.row_id].append(passage)
     whole = row_texts(cursor, wanted.domain, [hit.id for hit in hits if hit.id not in by_row], chars=ROW_CHARS)
     asked = content_terms(wanted.question)
@@ -96,6 +95,13 @@ def _passages(
             text = whole.get(hit.id) or record_text(hit.payload)
             result.append(_passage(wanted.domain, hit, text, 0, len(text)))
     return result
+
+
+def _vector(question: str, model: Model, encoder: Callable[[Model], Encoder]) -> str | None:
+    """Return the vector of the question, which the search has just used; None if its model does not answer."""
+    with suppress(PcWorkerError):
+        return vector_text(RECENT.vector(encoder(model), question.encode("utf-8", "replace").decode()))
+    return None
 
 
 def _best(passages: Sequence[ScoredPassage], asked: set[int]) -> list[ScoredPassage]:

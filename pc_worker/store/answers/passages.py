@@ -58,7 +58,7 @@ class ScoredPassage:
 
 
 def row_passages(cursor: Cursor, scope: Scope, ids: Sequence[str], *, vector: str | None) -> list[ScoredPassage]:
-    """Return the passages of these rows, those nearest to the vector first, at most MAX_PASSAGES of each row."""
+    """Return the passages of these rows, at most MAX_PASSAGES of each: those nearest to the vector, else the first."""
     cursor.execute(PASSAGES, scope.parameters | {"ids": list(ids), "vector": vector, "limit": MAX_PASSAGES})
     return [ScoredPassage(str(row_id), *rest) for row_id, *rest in cursor.fetchall()]
 
@@ -80,7 +80,7 @@ def count_rows(
     cursor: Cursor, domain: str, where: Filter | None, *, timeout_s: float, row_id: str | None = None
 ) -> int:
     """Return how many rows meet the filter, at most MOST_COUNTED; with ``row_id`` only that row is looked at."""
-    begin_search(cursor, timeout_s=timeout_s)
+    begin_search(cursor, domain, timeout_s=timeout_s)
     condition, values = where_sql(read_filter(cursor, domain, where))
     values |= {"domain": domain, "most": MOST_COUNTED, "row_id": row_id}
     cursor.execute(COUNT.format(where=condition), values)
