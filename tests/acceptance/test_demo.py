@@ -14,7 +14,7 @@ from tests.support.waiting import eventually
 
 
 def test_a_demo_whose_worker_is_killed_ends_well(tmp_path: Path) -> None:
-    stack = LiveStack(tmp_path / "home")
+    stack = LiveStack(tmp_path / "home", {"PC_WORKER_RECONCILE_S": "2"})
     stack.home.mkdir()
     stack.share_models()
     command = [sys.executable, "-m", "pc_worker", "demo"]
