@@ -122,11 +122,13 @@ class Sources:
         with os.fdopen(open_under(path, self._roots), "rb") as file:
             yield file
 
-    def is_allowed(self, folder: str | ObjectUrl) -> bool:
-        """Return whether a folder, its links followed, or a prefix is under the data roots."""
-        if isinstance(folder, ObjectUrl):
-            return any(folder.is_under(root) for root in self._url_roots)
-        real = Path(os.path.realpath(folder))
+    def is_allowed(self, place: str | ObjectUrl) -> bool:
+        """Return whether a path, its links followed, or a URL is under the data roots."""
+        if isinstance(place, str) and is_url(place):
+            place = read_url(place)
+        if isinstance(place, ObjectUrl):
+            return any(place.is_under(root) for root in self._url_roots)
+        real = Path(os.path.realpath(place))
         return any(real.is_relative_to(root) for root in self._roots)
 
     def inspect(self, path: str, options: ReadOptions = NO_OPTIONS) -> Inspection:

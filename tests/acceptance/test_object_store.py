@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.support.object_store import ObjectStore, running_store
@@ -51,6 +52,21 @@ def test_an_object_is_inspected_read_and_ingested_and_unchanged_again(site: Live
     assert (again["state"], again["source"], again["rows_unchanged"]) == ("completed", url, 700)
     (hit,) = site.run("search", "note 77", "--domain", "document", "-k", "1", "--mode", "text", "--json").json()["hits"]
     assert hit["payload"]["text"] == "the text of note 77"
+
+
+def test_an_object_is_ingested_by_http(site: LiveStack, store: ObjectStore) -> None:
+    url = store.put("data", "in/http.jsonl", b'{"text": "by http"}\n')
+    with httpx.Client(base_url=f"http://{site.addresses.http}") as client:
+        accepted = client.post("/v1/jobs", json={"path": url, "domain": "document"})
+        outside = client.post("/v1/jobs", json={"path": "s3://data/elsewhere.pkl", "domain": "document"})
+
+        def state() -> str:
+            return str(client.get(accepted.headers["Location"]).json()["state"])
+
+        eventually(lambda: state() == "completed", within_s=60, what="the job's end")
+
+    assert (accepted.status_code, accepted.json()["source"]) == (202, url)
+    assert outside.status_code in (400, 422)
 
 
 def test_an_object_in_the_inbox_becomes_a_job(site: LiveStack, store: ObjectStore) -> None:
