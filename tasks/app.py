@@ -23,6 +23,7 @@ from pc_worker.settings import Settings, read_settings
 from pc_worker.wiring import check_models, check_servers, make_services
 from tasks.arguments import NoArguments, read_arguments
 from tasks.starting import ended_in_one_line
+from tasks.traces import traced
 
 #: Environment variable with the pid of the worker that starts the pool processes.
 WORKER_PID = "PCW_POOL_PARENT"
@@ -92,7 +93,8 @@ class CheckedTask(Task):
         except InvalidRequest as exc:
             self.on_invalid_call(args, kwargs, exc)
             raise
-        return self.run() if isinstance(asked, NoArguments) else self.run(asked)
+        with traced(self, kwargs):
+            return self.run() if isinstance(asked, NoArguments) else self.run(asked)
 
     def on_invalid_call(self, args: Sequence[Any], kwargs: Mapping[str, Any], error: InvalidRequest) -> None:
         """Handle an invalid call; the default does nothing more than fail."""

@@ -10,6 +10,7 @@ from pc_worker.errors import Unavailable
 from pc_worker.model import Job
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.messages import ChunkMessage, Sending, ingest_arguments, next_chunks
+from pc_worker.tracing import span
 from tasks.app import app
 from tasks.queues import chunk_queue, split_queue
 
@@ -37,10 +38,11 @@ def send_job(services: Services, job: Job) -> None:
         Unavailable: If the broker does not accept a message; `reconcile` sends it later.
     """
     try:
-        if job.state == "queued":
-            send_ingest(services, job.job_id, task_id=job.job_id, **QUICK)
-        else:
-            send_chunks(services, job.job_id, **QUICK)
+        with span("enqueue", {"pcw.job_id": job.job_id, "pcw.domain": job.domain}, kind="producer"):
+            if job.state == "queued":
+                send_ingest(services, job.job_id, task_id=job.job_id, **QUICK)
+            else:
+                send_chunks(services, job.job_id, **QUICK)
     except (OperationalError, OSError) as exc:
         raise Unavailable(f"Redis does not answer: {exc}") from exc
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pc_worker.logs import set_up_logs_when_needed
 from pc_worker.services.dependencies import Services
 from pc_worker.settings import Settings, read_settings
+from pc_worker.tracing import set_up_tracing
 from pc_worker.wiring import make_services
 
 
@@ -21,4 +22,6 @@ def connected() -> Services:
     Raises:
         Unavailable: If nothing runs under this HOME and no servers are configured.
     """
-    return make_services(one_shot(), application="pc_worker cli")
+    settings = one_shot()
+    set_up_tracing("cli")
+    return make_services(settings, application="pc_worker cli")

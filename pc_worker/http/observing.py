@@ -11,10 +11,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pc_worker.http import metrics
 from pc_worker.http.request_ids import begin_request
+from pc_worker.tracing import span, untraced
 
 log = structlog.get_logger("pc_worker.http.access")
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+TRACE_HEADERS = (b"traceparent", b"tracestate", b"baggage")
 #: Health checks come every few seconds.
 QUIET = frozenset(("/healthz", "/readyz"))
 #: Of all responses, unless a route has its own: nothing is taken for another type or shown in a frame.
@@ -39,15 +41,25 @@ class ObservedRequests:
             await self._app(scope, receive, send)
             return
         record = RequestRecord(scope)
-        with metrics.OPEN.track_inprogress():
+        quiet = scope["path"] in QUIET
+        traced = untraced() if quiet else span("request", kind="server", parent=lambda: _trace_headers(scope))
+        with metrics.OPEN.track_inprogress(), traced as current:
             try:
                 await self._app(scope, receive, record.sending(send))
             except Exception as exc:  # its response is sent, or its client has gone
                 record.failed(exc)
+                current.failed(type(exc).__name__)
                 if not record.status:
                     raise
             finally:
                 record.finish()
+                current.set(http__route=record.route, http__request__method=record.method)
+                current.set(http__response__status_code=record.status or None)
+
+
+def _trace_headers(scope: Scope) -> dict[str, str]:
+    found = ((name.decode("latin-1"), value) for name, value in scope["headers"] if name in TRACE_HEADERS)
+    return {name: value.decode("latin-1") for name, value in found}
 
 
 class RequestRecord:
@@ -83,17 +95,21 @@ class RequestRecord:
         found = self._scope.get("route")
         return str(getattr(found, "path", None) or "none")
 
+    @property
+    def method(self) -> str:
+        """The method, or `other`: a client can invent methods, too."""
+        return self._scope["method"] if self._scope["method"] in METHODS else "other"
+
     def finish(self) -> None:
         """Count the request, and log it without its query and its content."""
-        method = self._scope["method"] if self._scope["method"] in METHODS else "other"
         seconds = time.perf_counter() - self._began
-        metrics.REQUESTS.labels(self.route, method, str(self.status or 499)).inc()
+        metrics.REQUESTS.labels(self.route, self.method, str(self.status or 499)).inc()
         metrics.REQUEST_SECONDS.labels(self.route).observe(seconds)
         if self.route not in QUIET:
             log.info(
                 "request",
                 route=self.route,
-                method=method,
+                method=self.method,
                 status=self.status or 499,
                 ms=round(seconds * 1000, 1),
                 bytes=self._bytes,

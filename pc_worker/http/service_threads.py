@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 from pc_worker.errors import DeadlineExceeded, Unavailable
@@ -54,7 +55,7 @@ class ServiceThreads:
         limit_s = self._within_s if within_s is None else within_s
         stop = Stop(within_s=limit_s)
         self._stops.add(stop)
-        call = self._threads.submit(self._in_thread, work, stop)
+        call = self._threads.submit(copy_context().run, self._in_thread, work, stop)
         answer = asyncio.wrap_future(call)
         answer.add_done_callback(lambda done: self._ended(done, stop))
         try:

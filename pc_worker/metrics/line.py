@@ -13,6 +13,7 @@ from typing import Literal
 
 from pc_worker.metrics.multiprocess import Counter, Gauge, Histogram
 from pc_worker.model import Tally
+from pc_worker.tracing import span
 
 Stage = Literal["read", "clean", "embed", "write", "push"]
 
@@ -77,7 +78,8 @@ class StageClock:
         """Count the time of the block, however it ends."""
         self._began[name] = perf_counter()
         try:
-            yield
+            with span(name):
+                yield
         finally:
             self.seconds[name] = self.so_far(name)
             del self._began[name]

@@ -13,6 +13,7 @@ from pc_worker.cli.ending import end_now
 from pc_worker.metrics.exporting import export_part
 from pc_worker.model import Job
 from pc_worker.services.dependencies import Services
+from pc_worker.tracing import flush_spans, set_up_tracing
 
 
 class CeleryQueue:
@@ -46,9 +47,11 @@ def http_command() -> None:
     from pc_worker.http.server import serve
 
     export_part(settings, pool=False)
+    set_up_tracing("http")
 
     def ready(addresses: Sequence[str]) -> None:
         print(f"http listens on {', '.join(addresses)}", file=sys.stderr, flush=True)
 
     asyncio.run(serve(settings, CeleryQueue(), on_ready=ready))
+    flush_spans()
     end_now(0)

@@ -18,6 +18,7 @@ from pc_worker.installation import project_file
 from pc_worker.logs import set_up_logs
 from pc_worker.metrics.exporting import export_part
 from pc_worker.settings import Settings, read_settings, split_address
+from pc_worker.tracing import flush_spans, set_up_tracing
 from pc_worker.wiring import check_models, check_servers, warn_of_changed_domains
 
 
@@ -123,12 +124,14 @@ def gateway_command() -> None:
 
     config = gateway_config(settings)
     export_part(settings, pool=False)
+    set_up_tracing("gateway")
 
     def ready(addresses: Sequence[str]) -> None:
         print(f"gateway listens on {', '.join(addresses)}", file=sys.stderr, flush=True)
         warm_in_background(settings)  # not before: what fails to start ends by itself, with no thread at work
 
     asyncio.run(serve(config, search=search_function(settings), on_ready=ready))
+    flush_spans()
     end_now(0)
 
 

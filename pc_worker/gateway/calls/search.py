@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from contextvars import copy_context
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -76,7 +77,7 @@ class SearchCall:
 
     async def _run(self, request: pb.SearchRequest) -> bytes:
         stop = Stop(within_s=self._search_s)
-        work = self._threads.submit(self._answer, request, stop)
+        work = self._threads.submit(copy_context().run, self._answer, request, stop)
         answer = asyncio.wrap_future(work)
         try:
             return await asyncio.shield(answer)

@@ -18,6 +18,7 @@ from pc_worker.errors import DeadlineExceeded, InvalidRequest
 from pc_worker.gateway.auth import Access
 from pc_worker.gateway.limits.quota import Caller, Quota, host_of
 from pc_worker.gateway.status import call_edge
+from pc_worker.tracing import span, untraced
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,20 @@ class Admission:
         """
 
         async def answer(_requests: object, context: grpc.aio.ServicerContext) -> None:
-            async with call_edge(context, method):
-                grant = self._access.grant(context.invocation_metadata()) if known else EVERYTHING
-                caller = Caller(host_of(context.peer()), grant.token)
-                with quota.take(caller):
-                    await serve(AdmittedCall(await self._first_message(context), context, caller, grant))
+            traced = span(method, {"rpc.system": "grpc"}, kind="server", parent=lambda: _texts(context))
+            with traced if known else untraced():  # health checks and reflection need no token
+                await self._answer(context, method, serve, quota, known=known)
 
         return grpc.stream_stream_rpc_method_handler(answer)
+
+    async def _answer(
+        self, context: grpc.aio.ServicerContext, method: str, serve: Serve, quota: Quota, *, known: bool
+    ) -> None:
+        async with call_edge(context, method):
+            grant = self._access.grant(context.invocation_metadata()) if known else EVERYTHING
+            caller = Caller(host_of(context.peer()), grant.token)
+            with quota.take(caller):
+                await serve(AdmittedCall(await self._first_message(context), context, caller, grant))
 
     async def _first_message(self, context: grpc.aio.ServicerContext) -> bytes:
         try:
@@ -68,3 +76,7 @@ class Admission:
         if not isinstance(first, bytes):
             raise InvalidRequest("the call ended before its first message")
         return first
+
+
+def _texts(context: grpc.aio.ServicerContext) -> dict[str, str]:
+    return {name: value for name, value in context.invocation_metadata() or () if isinstance(value, str)}

@@ -34,6 +34,7 @@ from pc_worker.store.search.scope import (
 )
 from pc_worker.store.search.statistics import CollectionStatistics
 from pc_worker.store.search.terms import query_terms
+from pc_worker.tracing import span
 
 if TYPE_CHECKING:  # only types: a text search loads neither numpy nor an encoder
     import numpy as np
@@ -90,13 +91,24 @@ def search(
         Unavailable: If PostgreSQL does not answer, or the engine that encodes queries and only vectors are requested.
     """
     try:
-        found = _search(database, request, encoder=encoder, timeout_s=timeout_s)
+        with span("retrieval", _attributes(request)) as current:
+            found = _search(database, request, encoder=encoder, timeout_s=timeout_s)
+            current.set(pcw__mode=found.mode, pcw__hits=len(found.hits))
     except PcWorkerError:
         if request.domain in domain_names():  # an unknown name must not become a label
             metrics.SEARCHES_FAILED.labels(domain=request.domain).inc()
         raise
     metrics.SEARCH_SECONDS.labels(domain=request.domain, mode=found.mode).observe(found.took_ms / 1000)
     return found
+
+
+def _attributes(request: SearchRequest) -> dict[str, str | int]:
+    """Return what a span says of a search; not its query, which is its user's."""
+    return {
+        "gen_ai.operation.name": "retrieval",
+        "gen_ai.retrieval.top_k": request.k,
+        "gen_ai.data_source.id": request.domain,
+    }
 
 
 def _search(
@@ -165,11 +177,14 @@ def _hits(cursor: Cursor, request: SearchRequest, mode: Mode, profile: Profile, 
         weights=ListWeights(vector=weights.vector, text=weights.text),
     )
     last = request.offset + request.k
-    page = rank(cursor, scope, query, last=last)[request.offset : last]
+    with span("rank"):
+        ranked = rank(cursor, scope, query, last=last)
+    page = ranked[request.offset : last]
     kept = [row for row in page if request.min_score is None or row.score >= request.min_score]
-    read = read_hits(cursor, scope, kept, vector=query.vector, terms=query.terms or NO_WORDS)
-    hits = [_hit(row, mode, explain=request.explain) for row in read]
-    return with_passages(cursor, profile, hits, query=request.query, terms=query.terms)
+    with span("read hits"):
+        read = read_hits(cursor, scope, kept, vector=query.vector, terms=query.terms or NO_WORDS)
+        hits = [_hit(row, mode, explain=request.explain) for row in read]
+        return with_passages(cursor, profile, hits, query=request.query, terms=query.terms)
 
 
 def _row_like(request: SearchRequest) -> UUID | None:
@@ -203,7 +218,8 @@ def _query_vector(query: str, model: Model, encoder: Encoder) -> str:
             "set PC_WORKER_MODEL to the domain's model"
         )
     clean = query.encode("utf-8", "replace").decode()  # no model can encode a lone surrogate
-    return vector_text(RECENT.vector(encoder, clean))
+    with span("embeddings", {"gen_ai.operation.name": "embeddings", "gen_ai.request.model": identity.name}):
+        return vector_text(RECENT.vector(encoder, clean))
 
 
 def warm_search(database: Database, encoder: Callable[[Model], Encoder]) -> None:

@@ -1,0 +1,144 @@
+"""Traces by OpenTelemetry: off unless the standard `OTEL_*` variables name where they go.
+
+`OTEL_EXPORTER_OTLP_ENDPOINT` (or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`) turns them on, `OTEL_SDK_DISABLED=true` off. All
+else is the SDK's: sampling, headers, limits, resource attributes. Without them nothing of OpenTelemetry is imported.
+
+The trace of a job begins where it is enqueued. Its messages carry the context in their headers:
+`ingest_file` is a child of the enqueuing span, and each `process_chunk` a child of `ingest_file`, also if another worker
+sends its message.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.trace import Tracer
+
+Parent = Callable[[], Mapping[str, str]]
+Kind = Literal["internal", "server", "client", "producer", "consumer"]
+#: Where a part's traces may be sent.
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+#: Milliseconds that the end of a process waits for the receiver of traces.
+FLUSH_MS = 3_000
+
+_tracer: Tracer | None = None
+_provider: TracerProvider | None = None
+#: The headers that the messages of the present task carry on; empty outside tasks.
+_carried: ContextVar[Mapping[str, str] | None] = ContextVar("carried", default=None)
+
+
+def tracing_wanted(variables: Mapping[str, str] = os.environ) -> bool:
+    """Return whether the environment says where traces go."""
+    off = variables.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    off = off or variables.get("OTEL_TRACES_EXPORTER", "otlp").lower() == "none"
+    return not off and any(variables.get(name) for name in ENDPOINTS)
+
+
+def set_up_tracing(part: str) -> None:
+    """Send this process's spans, if the environment says where to; call it after a fork, not before.
+
+    Args:
+        part: The component: worker, gateway, http, cli, … It is the attribute `pcw.part` of every span.
+    """
+    global _tracer, _provider
+    if not tracing_wanted():
+        return
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    ours = {"service.name": os.environ.get("OTEL_SERVICE_NAME", "pc_worker"), "pcw.part": part}
+    _provider = TracerProvider(resource=Resource.create(ours))
+    _provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    _tracer = _provider.get_tracer("pc_worker")
+
+
+def flush_spans() -> None:
+    """Send the spans that wait, before a process ends without Python's exit handlers."""
+    if _provider is not None:
+        _provider.force_flush(timeout_millis=FLUSH_MS)
+
+
+def untraced() -> AbstractContextManager[Span]:
+    """Return a context without a span, for requests of which there are many and none matters."""
+    return nullcontext(NO_SPAN)
+
+
+@contextmanager
+def span(
+    name: str, attributes: Mapping[str, Any] | None = None, *, kind: Kind = "internal", parent: Parent | None = None
+) -> Iterator[Span]:
+    """Trace the block as a span; without tracing this costs one comparison.
+
+    Args:
+        name: What is done, of few different values.
+        attributes: What it is done with; values that are None are left out. No texts of users and no secrets.
+        kind: Its kind, as OpenTelemetry defines them.
+        parent: Returns the headers with the caller's context; None = the present span is the parent.
+    """
+    if _tracer is None:
+        yield NO_SPAN
+        return
+    from opentelemetry.propagate import extract
+    from opentelemetry.trace import SpanKind
+
+    known = {key: value for key, value in (attributes or {}).items() if value is not None}
+    context = None if parent is None else extract(parent())
+    with _tracer.start_as_current_span(name, context, SpanKind[kind.upper()], known) as current:
+        yield Span(current)
+
+
+class Span:
+    """A span that gets attributes while it is open; one of nothing ignores them."""
+
+    __slots__ = ("_span",)
+
+    def __init__(self, span: Any = None) -> None:
+        self._span = span
+
+    def set(self, **attributes: Any) -> None:
+        """Set attributes; a double underscore in a name stands for a dot."""
+        if self._span is not None:
+            for name, value in attributes.items():
+                if value is not None:
+                    self._span.set_attribute(name.replace("__", "."), value)
+
+    def failed(self, reason: str) -> None:
+        """Mark the span as failed, with the type of the error."""
+        if self._span is not None:
+            from opentelemetry.trace import Status, StatusCode
+
+            self._span.set_status(Status(StatusCode.ERROR, reason))
+
+
+NO_SPAN = Span()
+
+
+def inject(headers: MutableMapping[str, str]) -> None:
+    """Add the context to the headers of a message or request: of the present task's job, else of the present span."""
+    if _tracer is None:
+        return
+    carried = _carried.get()
+    if carried:
+        headers.update(carried)
+        return
+    from opentelemetry.propagate import inject as inject_span
+
+    inject_span(headers)
+
+
+@contextmanager
+def carrying(headers: Mapping[str, str] | None) -> Iterator[None]:
+    """Let the messages that the block sends belong to the trace that these headers name."""
+    token = _carried.set(headers)
+    try:
+        yield
+    finally:
+        _carried.reset(token)
