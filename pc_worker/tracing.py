@@ -4,8 +4,8 @@
 else is the SDK's: sampling, headers, limits, resource attributes. Without them nothing of OpenTelemetry is imported.
 
 The trace of a job begins where it is enqueued. Its messages carry the context in their headers:
-`ingest_file` is a child of the enqueuing span, and each `process_chunk` a child of `ingest_file`, also if another worker
-sends its message.
+`ingest_file` is a child of the enqueuing span, and each `process_chunk` a child of `ingest_file`, also when another
+worker sends its message.
 """
 
 from __future__ import annotations
