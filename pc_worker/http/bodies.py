@@ -39,19 +39,29 @@ class BoundedRoute(APIRoute):
         """Return the handler, which reads the body with ``BoundedJson``."""
         handler = super().get_route_handler()
 
-        has_body = self.body_field is not None
+        takes_body = self.body_field is not None
 
         async def bounded(request: Request) -> Response:
-            if has_body:
-                _check_type(request)
+            if takes_body:
+                check_json_type(request)
             return await handler(BoundedJson(request.scope, request.receive))
 
         return bounded
 
 
-def _check_type(request: Request) -> None:
-    if request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers:
-        return  # no body: the framework names what is missing
+def has_body(request: Request) -> bool:
+    """Return whether a request has a body."""
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+
+
+def check_json_type(request: Request) -> None:
+    """Check that a body, if there is one, is said to be JSON.
+
+    Raises:
+        UnsupportedMedia: If it is not.
+    """
+    if not has_body(request):
+        return  # the framework names what is missing
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise UnsupportedMedia(f"the body must be JSON: send the header `Content-Type: application/json`, not {kind!r}")

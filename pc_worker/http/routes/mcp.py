@@ -9,15 +9,21 @@ from fastapi import Request
 from fastapi.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pc_worker.errors import PermissionDenied
-from pc_worker.http.bodies import api_router
+from pc_worker.errors import InvalidRequest, PermissionDenied
+from pc_worker.http.bodies import api_router, check_json_type, has_body
 from pc_worker.http.context import Context
 from pc_worker.http.roles import Reader
 
 router = api_router(tag="assistants")
 
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
-DESCRIBED: dict[int | str, dict[str, Any]] = {200: {"description": "A JSON-RPC response."}}
+RPC_ERROR = {"description": "A JSON-RPC error.", "content": {"application/json": {}}}
+DESCRIBED: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A JSON-RPC response."},
+    202: {"description": "A notification was received."},
+    **dict.fromkeys((400, 404, 406), RPC_ERROR),
+}
+BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}}
 
 
 class DelegatedResponse(Response):
@@ -32,11 +38,14 @@ class DelegatedResponse(Response):
         await self._app(scope, receive, send)
 
 
-@router.post("/mcp", summary="Call a tool (Model Context Protocol)", responses=DESCRIBED)
+@router.post("/mcp", summary="Call a tool (Model Context Protocol)", responses=DESCRIBED, openapi_extra=BODY)
 async def mcp(caller: Reader, context: Context, request: Request) -> Response:
     """Answer one JSON-RPC message of an assistant: the tools `search`, `fetch`, `list_domains` and `job_status`."""
     if not context.authenticator.required:
         _check_origin(request)
+    check_json_type(request)
+    if not has_body(request):
+        raise InvalidRequest("the body is empty: send a JSON-RPC message")
     request.state.caller = caller
     return DelegatedResponse(request.app.state.mcp.handle_request)
 

@@ -323,6 +323,8 @@ def test_pages_of_other_hosts_and_other_methods_are_refused(http: httpx.Client) 
     headers = {"Accept": "application/json, text/event-stream"}
     assert http.post("/mcp", json=message, headers=headers | {"Origin": "https://example.org"}).status_code == 403
     assert http.post("/mcp", json=message, headers=headers | {"Origin": "http://localhost:3000"}).status_code == 200
+    assert http.post("/mcp", content=b"x", headers=headers | {"Content-Type": "text/plain"}).status_code == 415
+    assert http.post("/mcp", headers=headers).headers["content-type"] == "application/problem+json"
     assert http.get("/mcp").status_code == 405
     assert http.delete("/mcp").status_code == 405
     assert http.post("/mcp", content=b"{", headers=headers | {"Content-Type": "application/json"}).status_code == 400
