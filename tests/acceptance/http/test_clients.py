@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import httpx
@@ -316,6 +317,25 @@ def test_an_assistant_reads_what_is_wrong(library: Library, tool: str, arguments
     result = called(library, tool, **arguments)
     assert result.is_error
     assert says in result.content[0].text
+
+
+def test_clients_of_earlier_versions_of_the_protocol_are_served(library: Library, http: httpx.Client) -> None:
+    headers = {"Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"}
+
+    def post(method: str, number: int | None, **params: Any) -> httpx.Response:
+        message = {"jsonrpc": "2.0", "method": method, "params": params} | ({} if number is None else {"id": number})
+        return http.post("/mcp", json=message, headers=headers)
+
+    who = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    begun = post("initialize", 1, **who)
+    assert begun.json()["result"]["protocolVersion"] == "2025-06-18"
+    assert "mcp-session-id" not in begun.headers
+    assert post("notifications/initialized", None).status_code == 202
+    assert len(post("tools/list", 2).json()["result"]["tools"]) == 4
+    item = {"id": f"document/{library.ids['whales']}"}
+    result = post("tools/call", 3, name="fetch", arguments=item).json()["result"]
+    assert json.loads(result["content"][0]["text"]) == result["structuredContent"]
+    assert result["structuredContent"]["title"] == "Moby Dick"
 
 
 def test_pages_of_other_hosts_and_other_methods_are_refused(http: httpx.Client) -> None:
