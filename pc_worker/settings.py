@@ -85,6 +85,8 @@ class Settings(AccessSettings, HttpSettings, LlmSettings, EngineSettings, Source
     metrics_address: str = "127.0.0.1:9464"
     #: `USER:PASSWORD` of Flower. Unset: generated and kept in `HOME/flower_auth`.
     flower_auth: SecretStr | None = None
+    #: The model for new domains: `multilingual`, the name of a pulled model, a folder, or `openai:NAME[@BASE_URL]` for
+    #: a server with `/v1/embeddings`. Unset: the built-in model. The active model is stored in the database.
     model: str = ""
     #: `auto`, `torch`, `onnx` or `onnx-int8`. `auto` is ONNX if it agrees with torch; int8 is a model of its own.
     encoder: Backend = "auto"

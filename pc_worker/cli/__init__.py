@@ -42,7 +42,7 @@ COMMANDS = {
     "restored": ("restored", "Begin new epochs after the database was restored to an older state."),
     "index": ("index", "List, build and tune the vector indexes."),
     "domains": ("domains", "Compare domains as declared in the code and as stored in the database."),
-    "models": ("models", "Use several models in a domain: backfill, compare, switch (back), drop."),
+    "models": ("models", "Download models, and use several in a domain: pull, backfill, compare, switch (back), drop."),
     "eval": ("evaluate", "Measure every mode of search with the judged queries of FILE (JSON Lines or TREC)."),
     "bench": ("bench", "Measure NAME against its baseline, both in this run."),
 }

@@ -12,7 +12,7 @@ from pc_worker.encoding.backends.onnx_backend import OnnxForward
 from pc_worker.encoding.backends.torch_backend import gpu_name, torch_forward
 from pc_worker.encoding.encoder import OVERLAP_TOKENS, TOKENS_PER_BATCH, Forward, ModelEncoder, Sizes
 from pc_worker.encoding.export.checked import Checked, checked
-from pc_worker.encoding.models.finding import find_model
+from pc_worker.encoding.models.finding import find_model, other_revisions
 from pc_worker.encoding.models.folder import ModelFolder
 from pc_worker.encoding.models.identity import INT8, identify_folder
 from pc_worker.encoding.protocol import Encoder, ModelIdentity
@@ -39,6 +39,7 @@ def load_encoder(
     model: str = "",
     *,
     cache: Path,
+    revision: str = "",
     backend: str = "auto",
     threads: int = 1,
     tokens_per_batch: int = TOKENS_PER_BATCH,
@@ -50,6 +51,7 @@ def load_encoder(
         model: Empty or ``builtin`` for the built-in one, ``multilingual``, the path of a folder, or the name
             of a pulled model or of one in the local Hugging Face cache. Nothing is downloaded.
         cache: Folder for pulled and exported models, shared by all processes; made if missing.
+        revision: The revision of its identity: if several were pulled, the one that has it; empty = the last one.
         backend: ``auto`` (a GPU if there is one, else ONNX Runtime if it agrees with the
             reference, else PyTorch), ``torch``, ``onnx`` or ``onnx-int8``.
         threads: CPU threads of this encoder; cores ÷ processes.
@@ -63,8 +65,7 @@ def load_encoder(
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if backend not in BACKENDS:
         raise ModelUnavailable(f"there is no encoder {backend!r}: choose one of {', '.join(BACKENDS)}")
-    folder = find_model(model, cache=cache)
-    identity = identify_folder(folder, backend=backend, cache=cache)
+    folder, identity = _found(model, revision, backend=backend, cache=cache)
     ready = _ready(folder, identity, backend=backend, cache=cache, threads=threads)
     encoder = ModelEncoder(
         folder,
@@ -76,6 +77,16 @@ def load_encoder(
     )
     _warm(encoder, folder)
     return encoder
+
+
+def _found(model: str, revision: str, *, backend: str, cache: Path) -> tuple[ModelFolder, ModelIdentity]:
+    last = find_model(model, cache=cache)
+    identity = identify_folder(last, backend=backend, cache=cache)
+    if revision not in ("", identity.revision):
+        for folder in other_revisions(model, cache=cache):
+            if (other := identify_folder(folder, backend=backend, cache=cache)).revision == revision:
+                return folder, other
+    return last, identity
 
 
 def _ready(folder: ModelFolder, identity: ModelIdentity, *, backend: str, cache: Path, threads: int) -> _Ready:

@@ -58,7 +58,7 @@ class Encoders:
         engine = _engine_of(model.location)
         if engine is not None:
             return self._engine(engine, model)
-        loaded = self._local(model.location)
+        loaded = self._local(model.location, model.revision)
         if loaded.identity.revision != model.revision or loaded.identity.dimension != model.dimension:
             raise ContractBroken(
                 f"model {model.name} here is {loaded.identity.revision}, the domain's is {model.revision}: "
@@ -111,20 +111,22 @@ class Encoders:
                 "it with mode text or for the like of a row, or name the model in PC_WORKER_QUERY_MODELS"
             )
         engine = _engine_of(name)
-        encoder = self._local(name) if engine is None else self._engine(engine, None)
+        encoder = self._local(name, self.identify(name).revision) if engine is None else self._engine(engine, None)
         _check_dimension(model.source_domain, name, encoder.identity.dimension, model.dimension)
         return encoder
 
-    def _local(self, name: str) -> Encoder:
+    def _local(self, name: str, revision: str) -> Encoder:
         """Return a local model; threads that need it while it is loaded wait, and load no second one."""
         with self._loading.setdefault(name, threading.Lock()):
-            return self._loaded(name)
+            return self._loaded(name, revision)
 
-    def _load_local(self, name: str) -> Encoder:
+    def _load_local(self, name: str, revision: str) -> Encoder:
         from pc_worker.encoding import load_encoder
 
         settings = self._settings
-        return load_encoder(name, backend=settings.encoder, cache=settings.models, threads=settings.threads)
+        return load_encoder(
+            name, revision=revision, backend=settings.encoder, cache=settings.models, threads=settings.threads
+        )
 
     def _load_engine(self, engine: Engine, model: Model | None) -> Encoder:
         from pc_worker.encoding import ModelIdentity

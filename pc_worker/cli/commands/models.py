@@ -1,44 +1,69 @@
-"""``models``: change a domain's model without downtime."""
+"""``models``: download models, and change a domain's model without downtime."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from uuid import UUID
 
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress
+from rich.progress import DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from pc_worker.cli.context import connected
+from pc_worker.cli.context import connected, one_shot
 from pc_worker.cli.output import print_json, print_table, visible
 from pc_worker.model import DEFAULT_CHUNK_ROWS, Model
 from pc_worker.services.dependencies import Services
 from pc_worker.services.models import change_model
 from pc_worker.services.search.indexes import maintain_indexes
+from pc_worker.settings import read_settings
 from pc_worker.store.models import registry as stored
 
 DOMAIN = click.option("--domain", required=True)
-MODEL = click.option("--model", required=True, help="Name or path; an installed model.")
+MODEL = click.option("--model", required=True, help="Name or path; a model on this machine.")
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
 
 @click.group("models")
 def models_command() -> None:
-    """Use several models in a domain: backfill, compare, switch (back), drop."""
+    """Download models, and use several in a domain: pull, backfill, compare, switch (back), drop."""
+
+
+@models_command.command("pull")
+@click.argument("name")
+@click.option("--revision", metavar="R", help="A branch, a tag or a commit; the newest by default.")
+def pull_command(name: str, revision: str | None) -> None:
+    """Download a sentence-transformers model: safetensors and configuration, checked, and no code."""
+    from pc_worker.encoding.models.pulling import pull_model
+
+    cache = one_shot().models
+    progress = Progress(
+        TextColumn("{task.description}"),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+    )
+    with progress:
+        line = progress.add_task(escape(visible(name)), total=None)
+        pulled = pull_model(name, cache=cache, revision=revision, advance=lambda n: progress.advance(line, n))
+    print(visible(f"{pulled.name} at {pulled.commit} is in {pulled.path} ({pulled.size / 1e6:.1f} MB)"))
 
 
 @models_command.command("list")
 @JSON
 def list_command(as_json: bool) -> None:
-    """List the registered models and who uses them."""
-    with connected().database.transaction() as cursor:
+    """List the registered models and who uses them, and the pulled models."""
+    services = connected()
+    with services.database.transaction() as cursor:
         found = [
             {"model": model.label, "dimension": model.dimension, "domains": domains}
             for model, domains in stored.list_models(cursor)
         ]
+    found += [entry for entry in _pulled(services) if entry["model"] not in {known["model"] for known in found}]
     if as_json:
         print_json(found)
     else:
@@ -110,6 +135,14 @@ def drop_command(model: str) -> None:
     services = connected()
     registered = _find(services, model)
     print(visible(f"{change_model.drop(services, registered)} vectors of {registered.label} dropped"))
+
+
+def _pulled(services: Services) -> Iterator[dict[str, object]]:
+    from pc_worker.encoding.models.pulled import pulled_models
+
+    for pulled in pulled_models(read_settings().models):
+        identity = services.identify(pulled.name)
+        yield {"model": f"{identity.name}@{identity.revision}", "dimension": identity.dimension, "domains": []}
 
 
 def _find(services: Services, name: str) -> Model:

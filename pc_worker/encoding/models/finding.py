@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 from pc_worker.encoding.models.folder import ModelFolder, read_folder
 from pc_worker.encoding.models.multilingual import multilingual_folder
-from pc_worker.encoding.models.pulled import pulled_folder
+from pc_worker.encoding.models.pulled import pulled_folders
 from pc_worker.errors import ModelUnavailable
 from pc_worker.installation import PACKAGE
 from pc_worker.model.model_name import BUILT_IN, MULTILINGUAL, read_model_name
@@ -36,7 +38,16 @@ def find_model(model: str, *, cache: Path | None = None) -> ModelFolder:
     path = Path(named.name).expanduser()
     if path.is_dir():
         return read_folder(path.resolve(), path.resolve().name)
-    return read_folder(pulled_folder(named.name, cache) or _in_hugging_face_cache(named.name), named.name)
+    pulled = next(pulled_folders(named.name, cache), None)
+    return read_folder(pulled or _in_hugging_face_cache(named.name), named.name)
+
+
+def other_revisions(model: str, *, cache: Path) -> Iterator[ModelFolder]:
+    """Yield the folders of revisions of ``model`` that were pulled before the one that ``find_model`` returns."""
+    named = read_model_name(model)
+    if named.kind == "local" and not Path(named.name).expanduser().is_dir():
+        for folder in itertools.islice(pulled_folders(named.name, cache), 1, None):
+            yield read_folder(folder, named.name)
 
 
 def _built_in() -> Path:

@@ -12,6 +12,7 @@ from pc_worker.encoding.models.modules import (
     Config,
     ModuleFolder,
     all_folders,
+    check_for_code,
     document_modules,
     listed_modules,
     read_json,
@@ -103,6 +104,7 @@ def read_folder(path: Path, name: str) -> ModelFolder:
     parts = document_modules(listed) or [ModuleFolder("Transformer", path)]
     first, static = parts[0].path, parts[0].kind == "StaticEmbedding"
     config = {} if static else read_json(first / "config.json")
+    check_for_code(config, name)
     sentence = _sentence_config(first)
     whole = read_json(path / "config_sentence_transformers.json", missing={})
     prompts = cast("dict[str, str | None]", whole.get("prompts") or {})

@@ -48,11 +48,24 @@ def document_modules(modules: Sequence[ModuleFolder]) -> list[ModuleFolder]:
     return [part for module in modules for part in (_route(module) if module.kind in ("Router", "Asym") else [module])]
 
 
+def all_modules(path: Path) -> list[ModuleFolder]:
+    """Return all modules of the model in ``path``, those behind a router included."""
+    modules = listed_modules(path) or [ModuleFolder("Transformer", path)]
+    return modules + [part for module in modules for part in _parts(module)]
+
+
 def all_folders(path: Path) -> list[Path]:
     """Return the folders of all modules, the model's own first, those behind a router included."""
-    modules = listed_modules(path)
-    routed = [part.path for module in modules for part in _parts(module)]
-    return [path, *sorted({*(module.path for module in modules), *routed} - {path})]
+    return [path, *sorted({module.path for module in all_modules(path)} - {path})]
+
+
+def check_for_code(config: Config, name: str) -> None:
+    """Raise ModelUnavailable if a transformer's configuration names code that the model brings itself."""
+    if "AutoModel" in cast("Config", config.get("auto_map") or {}):
+        raise ModelUnavailable(
+            f"the model {name} needs an architecture that is code of the model: such code is not executed, choose a "
+            "model that transformers knows"
+        )
 
 
 def read_json(path: Path, *, missing: object = None) -> Config:

@@ -80,7 +80,12 @@ class _Reader:
 
     def bytes(self, size: int) -> bytes:
         self._place += size
-        return self._data[self._place - size : self._place]
+        return self.at(self._place - size, size)
+
+    def at(self, start: int, size: int) -> bytes:
+        if start + size > len(self._data):
+            raise ValueError("it is cut off")
+        return self._data[start : start + size]
 
     def numbers(self, form: str) -> tuple[int, ...]:
         return struct.unpack(f"<{form}", self.bytes(struct.calcsize(f"<{form}")))
@@ -108,7 +113,7 @@ class _Reader:
             (length,) = self.numbers("H")
             name = self.bytes(length).decode()
             kind, _, start, size = self.numbers("BIQQ")
-            yield name, _restored(self._data[start : start + size], kind)
+            yield name, _restored(self.at(start, size), kind)
 
 
 def _restored(data: bytes, kind: int) -> NDArray[np.float32]:
