@@ -23,7 +23,7 @@ class SlowEncoders(Encoders):
         self.loads: list[str] = []
         self.may_end = threading.Event()
 
-    def _load_local(self, name: str) -> Any:
+    def _load_local(self, name: str, revision: str) -> Any:
         self.loads.append(name)
         if name == "m":
             assert self.may_end.wait(20)
