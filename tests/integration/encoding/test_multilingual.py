@@ -17,7 +17,7 @@ from pc_worker.encoding.models import multilingual as multilingual_model
 from pc_worker.encoding.models.finding import find_model
 from pc_worker.encoding.models.nano_e5 import read_nano_e5
 from pc_worker.errors import ModelUnavailable
-from tests.integration.encoding.cjk import NOTES
+from tests.support.cjk import NOTES
 
 SOME = [*probe_texts()[:20], probe_texts()[-3]]
 # What sentence-transformers makes of the folder, printed by a process that has nothing of ours.
