@@ -45,7 +45,7 @@ class EngineSettings(BaseSettings):
     #: Most tokens per minute to one engine, of all worker processes together.
     embeddings_tpm: int | None = Field(default=None, ge=1, le=10**12)
     #: Most USD that one job may spend on embeddings. A job that reaches it fails, and can be resumed with a larger one.
-    #: Prices are known for the models of large providers; `LLM_PRICES` adds others.
+    #: Prices are known for the models of large providers; `PC_WORKER_LLM_PRICES` adds others.
     embeddings_budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     #: Tokens that the engine reads of one text. Unset: 8,191 for OpenAI itself, 512 for other servers.
     embeddings_window: int | None = Field(default=None, ge=16, le=1_000_000)

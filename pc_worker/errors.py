@@ -25,7 +25,7 @@
     │   ├── ReadOnlyServer      it answers but accepts no writes            69   503   UNAVAILABLE
     │   ├── ServiceFailed       an embedded server did not start            69   503   UNAVAILABLE
     │   ├── HotBufferDamaged    Redis holds no valid entry at our keys      69   503   UNAVAILABLE
-    │   ├── EngineMisbehaved    an engine gives wrong replies               69   503   UNAVAILABLE
+    │   ├── EngineMisbehaved    an engine sends wrong replies               69   503   UNAVAILABLE
     │   ├── BatchServerTimeout  a batch server accepted a call only         69   503   UNAVAILABLE
     │   ├── SearchCancelled     the caller has gone, or time is up          69   503   UNAVAILABLE
     │   ├── NoLlm               no language model is configured             69   503   UNAVAILABLE

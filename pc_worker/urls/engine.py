@@ -64,7 +64,7 @@ class Engine:
 
     @property
     def written(self) -> str:
-        """The engine in its written form; reading that gives an equal engine."""
+        """The engine in its written form; reading that returns an equal engine."""
         dimensions = f"?dimensions={self.dimensions}" if self.dimensions else ""
         return f"{PREFIX}{self.name}{dimensions}" + (f"@{self.base_url}" if self.is_own_server else "")
 

@@ -84,7 +84,7 @@ class Encoders:
     @property
     def options(self) -> EngineOptions:
         """What all engines share; the key is read from its variable or file once."""
-        from pc_worker.encoding.remote import EngineOptions, Pace
+        from pc_worker.encoding.remote import EngineLimits, EngineOptions
 
         if self._options is None:
             settings = self._settings
@@ -93,7 +93,7 @@ class Encoders:
                 key=own_key.get_secret_value() if own_key else provider_key("OPENAI_API_KEY"),
                 timeout_s=settings.embeddings_timeout_s,
                 window=settings.embeddings_window,
-                pace=Pace(
+                limits=EngineLimits(
                     rpm=settings.embeddings_rpm,
                     tpm=settings.embeddings_tpm,
                     shared=None if self._redis_client is None else self._shared_limits,

@@ -31,6 +31,7 @@ QUICK = {
     "cut-files": 3,
     "source-replaced": 1,
     "inbox-entries": 5,
+    "engine-wrong": 8,
 }
 BY_NAME = {fault.name: fault for fault in FAULTS}
 

@@ -1,4 +1,4 @@
-"""A strict stand-in of an embeddings server: OpenAI's wire, vectors for searches, and wrong replies on request."""
+"""A strict substitute of an embeddings server: OpenAI's wire, vectors for searches, and wrong replies on request."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ class StandInEngine:
         poisoned: The vector of a text that contains one of these holds NaN.
         faults: The status with which a refused text is answered.
         script: What the next requests are answered with: a name of ``WRONG``, ``BROKEN`` or ``ODD``, "cut" (the
-            connection breaks in the middle), or a failure; None = rightly.
+            connection breaks in the middle), "away" (it breaks at once), or a failure; None = rightly.
         always: The same for every request after the script.
         requests: The bodies of valid requests.
         texts: Every text that was answered rightly.
@@ -251,6 +251,9 @@ class _Handler(BaseHTTPRequestHandler):
         with engine.lock:
             engine.requests.append(body)
         plan = engine.next()
+        if plan == "away":
+            self.close_connection = True
+            return
         if isinstance(plan, Failure):
             self._fail(plan)
             return
@@ -288,7 +291,7 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def stand_in_engine(*, port: int = 0, **state: Any) -> Iterator[StandInEngine]:
-    """Run a stand-in engine during the block."""
+    """Run an engine of the tests during the block."""
     engine = StandInEngine(**state)
     server = _Server(("127.0.0.1", port), _Handler)
     server.engine = engine  # type: ignore[attr-defined]

@@ -11,15 +11,15 @@ from threading import Lock
 
 from pc_worker.encoding.protocol import ModelIdentity
 from pc_worker.encoding.remote.client import EngineClient
+from pc_worker.encoding.remote.engine_limits import EngineLimits
 from pc_worker.encoding.remote.failures import PassingFailure, Refused, Slow, WrongReply
-from pc_worker.encoding.remote.pace import Pace
 from pc_worker.encoding.remote.reply import Reply, read_reply
 from pc_worker.encoding.remote.token_estimate import estimated_tokens, most_tokens
 from pc_worker.errors import ContractBroken, ModelUnavailable, Unavailable
 from pc_worker.retry import RetryPolicy
 from pc_worker.urls import Engine
 
-#: What a server accepts if it works at all; it tells a faulty text from a faulty server.
+#: What a server accepts if it works at all: it distinguishes a faulty text from a faulty server.
 PROBE = ("warm",)
 #: The longest pause that a server may ask for within a call; for a longer one the task is tried again later.
 LONGEST_PAUSE_S = 10.0
@@ -39,14 +39,14 @@ class EngineOptions:
         key: The key, if any.
         timeout_s: Seconds within which one request must be answered.
         window: Tokens that an engine reads of one text; None = by the server.
-        pace: The limits of requests and tokens per minute.
+        limits: The limits of requests and tokens per minute.
         prices: USD per million tokens, by model.
     """
 
     key: str | None = field(default=None, repr=False)
     timeout_s: float = 30.0
     window: int | None = None
-    pace: Pace = field(default_factory=Pace)
+    limits: EngineLimits = field(default_factory=EngineLimits)
     prices: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -87,7 +87,7 @@ class CheckedEngine:
             ContractBroken: If the server has another model than the registered one.
         """
         if time.monotonic() < self._rests_until:
-            raise Unavailable(f"{self.label} did not answer a moment ago")
+            raise Unavailable(f"{self.label} did not answer in the last seconds")
         estimate = sum(map(estimated_tokens, texts))
         try:
             reply = self._reply(texts, timeout_s)
@@ -110,13 +110,13 @@ class CheckedEngine:
         tokens = sum(map(estimated_tokens, texts))
 
         def once() -> Reply:
-            self.options.pace.take(self.engine.host, tokens=tokens)
+            self.options.limits.take(self.engine.host, tokens=tokens)
             return self.ask(texts, timeout_s=self.options.timeout_s)
 
         return RETRIES.call(once, on=_pause)
 
     def check_answers(self) -> None:
-        """Check that the server gives a vector of a plain text.
+        """Check that the server returns a vector of a plain text.
 
         Raises:
             Refused: If it refuses even that.

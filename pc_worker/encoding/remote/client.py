@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import time
@@ -20,6 +21,8 @@ SECRETS = re.compile(r"\b(sk|hf|key|Bearer)[-_ ][\w*.-]{6,}", re.IGNORECASE)
 #: Statuses of a request that the server does not take: its texts, or its form.
 REFUSED = frozenset((400, 413, 414, 422))
 FAULT = 500
+#: Loggers that write several lines for each request.
+TALKATIVE = ("openai", "httpx2", "httpcore2")
 KEYS = "check PC_WORKER_EMBEDDINGS_API_KEY or OPENAI_API_KEY"
 
 
@@ -85,6 +88,8 @@ class EngineClient:
         if process not in self._clients:
             import openai
 
+            for name in TALKATIVE:
+                logging.getLogger(name).setLevel(logging.WARNING)
             self._clients[process] = openai.OpenAI(
                 api_key=self.key or "none",
                 base_url=self.engine.base_url,

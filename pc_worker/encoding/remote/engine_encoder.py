@@ -86,7 +86,7 @@ class EngineEncoder:
         """Return per text, in order, its vector or why it has none.
 
         Raises:
-            Unavailable: If the server is away or gives wrong replies.
+            Unavailable: If the server is away or its replies are wrong.
             ModelUnavailable: If a person must fix the key, the name or the address.
             ContractBroken: If the server has another model now.
         """
@@ -104,7 +104,7 @@ class EngineEncoder:
         if not _is_fit(normalised):
             raise _unfit(normalised)
         query, timeout_s = [cut_to(normalised, self.max_tokens)], min(QUERY_TIMEOUT_S, self.options.timeout_s)
-        self.options.pace.count(self.engine.host, tokens=estimated_tokens(query[0]))
+        self.options.limits.count(self.engine.host, tokens=estimated_tokens(query[0]))
         with translated(self.label):
             try:
                 reply = self._server.ask(query, timeout_s=timeout_s)
@@ -138,7 +138,7 @@ class EngineEncoder:
         tokens = 0
         for text in texts:
             more = min(estimated_tokens(text), self.max_tokens)
-            if batch and (len(batch) >= self._most_texts or tokens + more > self.options.pace.clamped(MOST_TOKENS)):
+            if batch and (len(batch) >= self._most_texts or tokens + more > self.options.limits.clamped(MOST_TOKENS)):
                 yield batch
                 batch, tokens = [], 0
             batch.append(text)
@@ -155,7 +155,7 @@ class EngineEncoder:
             if self._server.takes_other_form():
                 return self._isolated(texts)
         except (WrongReply, Faulted) as exc:
-            reason = str(exc) if isinstance(exc, Faulted) else f"{self.label} gives a wrong reply: {exc}"
+            reason = str(exc) if isinstance(exc, Faulted) else f"{self.label} sends a wrong reply: {exc}"
             self._server.check_answers()
             if len(texts) == 1:
                 return [self._confirmed(texts, reason)]
@@ -193,11 +193,6 @@ class EngineEncoder:
 
     def _reduce(self, texts: int) -> None:
         self._most_texts = max(1, min(self._most_texts, texts // 2))
-
-
-def load_engine(engine: Engine, options: EngineOptions, *, identity: ModelIdentity) -> EngineEncoder:
-    """Return the encoder of a registered model, which ``identity`` is; an empty revision is not compared."""
-    return EngineEncoder(engine, options, identity=identity)
 
 
 def identify_engine(engine: Engine, options: EngineOptions) -> ModelIdentity:

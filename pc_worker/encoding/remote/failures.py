@@ -38,7 +38,7 @@ def translated(label: str) -> Iterator[None]:
     try:
         yield
     except WrongReply as exc:
-        raise EngineMisbehaved(f"{label} gives wrong replies: {exc}") from None
+        raise EngineMisbehaved(f"{label} sends wrong replies: {exc}") from None
     except Refused as exc:
         raise EncodingFailed(str(exc)) from None
     except (Slow, PassingFailure) as exc:

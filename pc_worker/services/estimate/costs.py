@@ -95,7 +95,7 @@ def _token_seconds(services: Services, model: Model, texts: Sequence[str]) -> fl
 
 def _engine_token_seconds(encoder: EngineEncoder, texts: Sequence[str]) -> float:
     """Return the seconds per token of one small request, as each costs money; 0 if its limit of tokens decides."""
-    if encoder.options.pace.tpm is not None:
+    if encoder.options.limits.tpm is not None:
         return 0.0
     tokens, began = encoder.encoded_tokens, perf_counter()
     try:

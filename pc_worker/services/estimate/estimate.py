@@ -178,7 +178,7 @@ def _cost_usd(services: Services, subject: Subject, tokens: int) -> float | None
 def _least_seconds(services: Services, subject: Subject, tokens: int) -> float:
     """Return the seconds that an engine's limit of tokens per minute alone takes."""
     engine = _engine(services, subject)
-    limit = None if engine is None else engine.options.pace.tpm
+    limit = None if engine is None else engine.options.limits.tpm
     return 0.0 if limit is None else 60 * tokens / limit
 
 

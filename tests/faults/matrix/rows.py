@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.faults.drill import Fault
-from tests.faults.matrix import beat, foreign, gateway, line, network, postgres, redis, sources, worker
+from tests.faults.matrix import beat, engine, foreign, gateway, line, network, postgres, redis, sources, worker
 
 FAULTS: tuple[Fault, ...] = (
     *worker.FAULTS,
@@ -15,4 +15,5 @@ FAULTS: tuple[Fault, ...] = (
     *sources.FAULTS,
     *beat.FAULTS,
     *line.FAULTS,
+    *engine.FAULTS,
 )

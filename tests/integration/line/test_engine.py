@@ -188,7 +188,7 @@ def test_replies_that_stay_wrong_fail_the_job_with_one_sentence(line: Line, serv
 
     document = status_document(job_progress(line.services, job_id)[0])
     assert document["state"] == "failed"
-    assert "gives wrong replies" in document["error"]
+    assert "sends wrong replies" in document["error"]
     assert "\n" not in document["error"]
 
 

@@ -1,4 +1,4 @@
-"""Vectors over HTTP: a right one for each text or none at all, whatever the server replies."""
+"""Vectors over HTTP: a right one for each text or none at all, for every reply of the server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pc_worker.encoding import EncodingFailed, ModelUnavailable, encode_isolating
-from pc_worker.encoding.remote import EngineEncoder, EngineOptions, Pace, identify_engine, load_engine
+from pc_worker.encoding.remote import EngineEncoder, EngineLimits, EngineOptions, identify_engine
 from pc_worker.encoding.remote.checked_engine import RETRIES
 from pc_worker.errors import ContractBroken, EngineMisbehaved, InvalidRequest, Unavailable
 from pc_worker.retry import RetryPolicy
@@ -75,7 +75,7 @@ def test_replies_that_stay_wrong_end_in_one_sentence(server: StandInEngine, kind
     assert encoder.identity.dimension == 64
     server.always = kind
 
-    with pytest.raises(EngineMisbehaved, match="gives wrong replies") as raised:
+    with pytest.raises(EngineMisbehaved, match="sends wrong replies") as raised:
         encoder.encode(TEXTS)
 
     assert len(server.requests) < 12
@@ -170,7 +170,7 @@ def test_a_server_that_is_away_is_not_asked_again_for_a_moment(server: StandInEn
 
     with pytest.raises(Unavailable, match="cannot be reached"):
         encoder.encode(TEXTS)
-    with pytest.raises(Unavailable, match="a moment ago"):
+    with pytest.raises(Unavailable, match="in the last seconds"):
         encoder.encode_query("java")
 
 
@@ -186,7 +186,7 @@ def test_a_long_pause_is_left_to_the_task(server: StandInEngine, header: tuple[s
     encoder = encoder_of(server)
     server.script.append(Failure(429, "slow down", headers=(header,)))
 
-    for words in ("slow down", "a moment ago"):
+    for words in ("slow down", "in the last seconds"):
         with pytest.raises(Unavailable, match=words):
             encoder.encode(TEXTS)
     assert len(server.requests) == 1
@@ -247,7 +247,7 @@ def test_another_model_than_the_registered_one_is_a_broken_contract(server: Stan
     server.reported = "another-model"
 
     with pytest.raises(ContractBroken, match="another-model"):
-        load_engine(read_engine(server.written), EngineOptions(), identity=identity).encode(TEXTS)
+        EngineEncoder(read_engine(server.written), EngineOptions(), identity=identity).encode(TEXTS)
     assert encoder_of(server).identity.revision != identity.revision
 
 
@@ -263,8 +263,8 @@ def test_a_server_that_is_too_slow_is_not_waited_for(server: StandInEngine) -> N
 
 
 def test_a_batch_has_no_more_tokens_than_a_minute(server: StandInEngine) -> None:
-    pace = Pace(tpm=300)
-    encoder = encoder_of(server, pace=pace)
+    limits = EngineLimits(tpm=300)
+    encoder = encoder_of(server, limits=limits)
 
     assert agree(encoder.encode(TEXTS[:6]), TEXTS[:6])
 

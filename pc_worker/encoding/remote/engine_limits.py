@@ -26,7 +26,7 @@ REDIS_AGAIN_S = 10.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Pace:
+class EngineLimits:
     """The limits of engines; safe to share between threads.
 
     Attributes:
@@ -42,11 +42,6 @@ class Pace:
     processes: int = 1
     _limiters: dict[str, RateLimiter] = field(default_factory=dict)
     _again_at: float = 0.0
-
-    @property
-    def is_free(self) -> bool:
-        """Whether there are no limits."""
-        return self.rpm is None and self.tpm is None
 
     def clamped(self, tokens: int) -> int:
         """Return how many tokens one request may have: no more than a minute's."""
