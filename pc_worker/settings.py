@@ -17,6 +17,7 @@ from pc_worker.installation import CHECKOUT, default_home
 from pc_worker.llm_settings import LlmSettings
 from pc_worker.model import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS, read_model_name
 from pc_worker.object_urls import ObjectUrl
+from pc_worker.rerank_settings import RerankSettings
 from pc_worker.secret_files import secrets_in_files
 from pc_worker.setting_values import absolute, existing, read_rates, whole_url
 from pc_worker.source_settings import SourceSettings
@@ -48,7 +49,7 @@ def is_loopback(address: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
 
-class Settings(AccessSettings, HttpSettings, LlmSettings, EngineSettings, SourceSettings):
+class Settings(AccessSettings, HttpSettings, LlmSettings, EngineSettings, RerankSettings, SourceSettings):
     """All settings; the variable of a field is ``PC_WORKER_`` and its name in capitals."""
 
     #: A wrong value is not repeated: it may be a secret.

@@ -13,4 +13,5 @@ from tasks.app import RetryingTask, app, worker
 @app.task(name="pc_worker.search", base=RetryingTask, arguments=SearchRequest, resultrepr_maxsize=1)
 def search(request: SearchRequest) -> dict[str, Any]:
     """Return ranked hits, as `search --json` on the command line."""
-    return do_search(worker.services.database, request, encoder=worker.services.encoder).to_dict()
+    services = worker.services
+    return do_search(services.database, request, encoder=services.encoder, reranker=services.reranker).to_dict()

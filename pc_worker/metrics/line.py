@@ -35,6 +35,8 @@ QUEUE_PUSH_FAILURES = Counter("pcw_queue_push_failures_total", "Entries that Red
 SEARCH_SECONDS = Histogram(
     "pcw_search_seconds", "Seconds of one search, encoding included.", ["domain", "mode"], buckets=SHORT
 )
+RERANK_SECONDS = Histogram("pcw_rerank_seconds", "Seconds of reranking the hits of one search.", buckets=SHORT)
+RERANKS_FAILED = Counter("pcw_rerank_failures_total", "Searches whose hits kept their order because reranking failed.")
 SEARCHES_FAILED = Counter("pcw_search_failures_total", "Searches that ended with an error.", ["domain"])
 SEARCHES_AS_TEXT = Counter(
     "pcw_searches_as_text_total",

@@ -12,6 +12,7 @@ from pc_worker.model import DEFAULT_CHUNK_ROWS
 
 if TYPE_CHECKING:  # only types: a command that reads the ledger loads no reader, no Redis client and no encoder
     from pc_worker.encoding import Encoder, ModelIdentity
+    from pc_worker.encoding.rerank import Reranker
     from pc_worker.hot_buffer import HotBuffer
     from pc_worker.model import Model
     from pc_worker.services.sources import Sources
@@ -29,6 +30,7 @@ class Services:
         encoder: Returns the loaded encoder of a registered model.
         identify: Returns the identity of a model, by name or path, for the configured encoder; loads no weights.
         budget_usd: USD that one job may spend on embeddings; None = no limit.
+        reranker: Orders the best hits of a search again; None = none is configured.
         default_model: Name or path of the first model of domains that are embedded here.
         lease_s: Seconds until a chunk's lease expires.
         chunk_rows: Rows per chunk, unless a request has its own value.
@@ -45,6 +47,7 @@ class Services:
     identify: Callable[[str], ModelIdentity]
     default_model: str
     budget_usd: float | None = None
+    reranker: Reranker | None = None
     lease_s: float = 330.0
     chunk_rows: int = DEFAULT_CHUNK_ROWS
     chunks_in_flight: int = 32

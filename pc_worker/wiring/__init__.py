@@ -24,6 +24,7 @@ from pc_worker.wiring.encoders import Encoders, check_query_domains, check_query
 if TYPE_CHECKING:
     import redis
 
+    from pc_worker.encoding.rerank import Reranker
     from pc_worker.hot_buffer import HotBuffer
     from pc_worker.services.maintenance.line_metrics import LineMetrics
     from pc_worker.services.sources import Sources
@@ -144,6 +145,17 @@ def check_models(settings: Settings) -> None:
         check_query_models(settings, encoders(settings))
 
 
+@functools.lru_cache(maxsize=1)
+def reranker(settings: Settings) -> Reranker | None:
+    """Return the reranker that all threads of a process share; None if none is configured."""
+    if not settings.reranker:
+        return None
+    from pc_worker.encoding.rerank import load_reranker
+
+    key = settings.reranker_key.get_secret_value() if settings.reranker_key else None
+    return load_reranker(settings.reranker, key=key, timeout_s=settings.rerank_timeout_s, depth=settings.rerank_depth)
+
+
 def make_services(settings: Settings, *, application: str = "pc_worker") -> Services:
     """Return the shared dependencies of a process; nothing is connected before it is used.
 
@@ -161,6 +173,7 @@ def make_services(settings: Settings, *, application: str = "pc_worker") -> Serv
         make_sources=functools.partial(_make_sources, settings, where.database_url),
         encoder=own,
         identify=own.identify,
+        reranker=reranker(settings),
         default_model=settings.model,
         budget_usd=settings.embeddings_budget_usd,
         lease_s=settings.lease_s,

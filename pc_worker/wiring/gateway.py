@@ -23,7 +23,7 @@ from pc_worker.settings import Settings
 from pc_worker.store.db.connection import Database
 from pc_worker.store.search.cancel import Stop
 from pc_worker.store.search.scope import STATEMENT_S
-from pc_worker.wiring import encoders, endpoints
+from pc_worker.wiring import encoders, endpoints, reranker
 
 log = structlog.get_logger(__name__)
 
@@ -68,13 +68,16 @@ def gateway_config(settings: Settings) -> GatewayConfig:
 def search_function(settings: Settings) -> SearchFunction:
     """Return the search service for the gateway, which calls it in threads; each has its own connection."""
     url, encoder, local = endpoints(settings).database_url, shared_encoders(settings), threading.local()
+    shared_reranker = reranker(settings)
 
     def call(asked: Mapping[str, Any], *, stop: Stop) -> Mapping[str, Any]:
         request = SearchRequest.model_validate(asked)
         if not hasattr(local, "database"):
             local.database = Database(url, application="pc_worker search", read_only=True)
         with stop.watching(local.database):
-            return search(local.database, request, encoder=encoder, timeout_s=min(stop.left_s(), STATEMENT_S)).to_dict()
+            within_s = min(stop.left_s(), STATEMENT_S)
+            found = search(local.database, request, encoder=encoder, reranker=shared_reranker, timeout_s=within_s)
+        return found.to_dict()
 
     return call
 

@@ -50,7 +50,7 @@ def search_command(
     given = {"query": query, "like": like, "where": list(where), "weights": _weights(weights)}
     request = SearchRequest.model_validate(given | options)
     parts = connected()
-    result = search(parts.database, request, encoder=parts.encoder)
+    result = search(parts.database, request, encoder=parts.encoder, reranker=parts.reranker)
     if as_json:
         print_json(result.to_dict())
     else:

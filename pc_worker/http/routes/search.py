@@ -35,4 +35,4 @@ async def searched(caller: HttpCaller, context: AppContext, request: SearchReque
         PcWorkerError: What the service raises.
     """
     caller.check(request.domain)
-    return await context.searches.run(lambda s: search(s.database, request, encoder=s.encoder))
+    return await context.searches.run(lambda s: search(s.database, request, encoder=s.encoder, reranker=s.reranker))

@@ -18,6 +18,7 @@ from pc_worker.services.search.passages import with_passages
 from pc_worker.services.search.ranking import RankedQuery, rank
 from pc_worker.services.search.reply import Passage, Reranking, SearchHit, SearchResult
 from pc_worker.services.search.request import Mode, SearchRequest, Weights
+from pc_worker.services.search.rerank import rerank
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.search.bm25 import QueryTerms, weigh
 from pc_worker.store.search.filters import read_filter
@@ -41,6 +42,7 @@ if TYPE_CHECKING:  # only types: a text search loads neither numpy nor an encode
     from numpy.typing import NDArray
 
     from pc_worker.encoding import Encoder, ModelIdentity
+    from pc_worker.encoding.rerank import Reranker
 
 
 class RecentQueries:
@@ -69,12 +71,16 @@ class RecentQueries:
 
 #: One per process, shared by its threads: 1.5 kB per query with 384 dimensions.
 RECENT = RecentQueries(1024)
-NO_RERANKER = "no reranker is configured"
 NO_WORDS = QueryTerms(CollectionStatistics(0, 0.0, 1.2, 0.75))
 
 
 def search(
-    database: Database, request: SearchRequest, *, encoder: Callable[[Model], Encoder], timeout_s: float = STATEMENT_S
+    database: Database,
+    request: SearchRequest,
+    *,
+    encoder: Callable[[Model], Encoder],
+    reranker: Reranker | None = None,
+    timeout_s: float = STATEMENT_S,
 ) -> SearchResult:
     """Search one read-only snapshot of the domain.
 
@@ -82,6 +88,7 @@ def search(
         database: A connection of the calling thread.
         request: The request.
         encoder: Returns the encoder of a domain's active model; called only if a query must be encoded.
+        reranker: Orders the best hits again if the request wants it; None = none is configured.
         timeout_s: Seconds that one SQL statement may take.
 
     Raises:
@@ -92,7 +99,7 @@ def search(
     """
     try:
         with span("retrieval", _attributes(request)) as current:
-            found = _search(database, request, encoder=encoder, timeout_s=timeout_s)
+            found = _search(database, request, encoder=encoder, reranker=reranker, timeout_s=timeout_s)
             current.set(pcw__mode=found.mode, pcw__hits=len(found.hits))
     except PcWorkerError:
         if request.domain in domain_names():  # an unknown name must not become a label
@@ -112,27 +119,38 @@ def _attributes(request: SearchRequest) -> dict[str, str | int]:
 
 
 def _search(
-    database: Database, request: SearchRequest, *, encoder: Callable[[Model], Encoder], timeout_s: float
+    database: Database,
+    request: SearchRequest,
+    *,
+    encoder: Callable[[Model], Encoder],
+    reranker: Reranker | None,
+    timeout_s: float,
 ) -> SearchResult:
     started = time.perf_counter()
     mode: Mode = "vector" if request.like is not None else request.mode
+    reranked = reranker.depth if request.rerank and reranker is not None else 0
     hits: list[SearchHit] = []
     with database.transaction() as cursor:
         profile = begin_search(cursor, request.domain, timeout_s=timeout_s)
         if profile is not None:
             mode, vector = _encoded(cursor, request, mode, profile, encoder)
-            hits = _hits(cursor, request, mode, profile, vector)
+            hits = _hits(cursor, request, mode, profile, vector, reranked=reranked)
         elif request.like is not None:
             raise _no_row(request)
         elif not get_domain(request.domain).embedded_here and mode != "text":
             mode = _without_log(request)
+    reranking: Reranking | None = None
+    if request.rerank:  # after the transaction: no snapshot waits for a model
+        with span("rerank"):
+            hits, reranking = rerank(hits, request.query, reranker)
+        hits = hits[min(request.offset, reranked) :][: request.k] if reranked else hits
     return SearchResult(
         query=request.query,
         domain=request.domain,
         mode=mode,
         took_ms=round((time.perf_counter() - started) * 1000, 3),
-        hits=tuple(hits),
-        rerank=Reranking(applied=False, model=None, reason=NO_RERANKER) if request.rerank else None,
+        hits=tuple(hit for hit in hits if request.min_score is None or hit.score >= request.min_score),
+        rerank=reranking,
     )
 
 
@@ -167,9 +185,12 @@ def _without_log(request: SearchRequest) -> Mode:
     return "text"
 
 
-def _hits(cursor: Cursor, request: SearchRequest, mode: Mode, profile: Profile, vector: str | None) -> list[SearchHit]:
-    rows = read_filter(cursor, profile.domain, request.where)
-    scope = Scope(profile=profile, filter=rows, without=_row_like(request) or NO_ROW)
+def _hits(
+    cursor: Cursor, request: SearchRequest, mode: Mode, profile: Profile, vector: str | None, *, reranked: int
+) -> list[SearchHit]:
+    """Return the hits of the requested page, after the first ``reranked`` ones of all."""
+    row_filter = read_filter(cursor, profile.domain, request.where)
+    scope = Scope(profile=profile, filter=row_filter, without=_row_like(request) or NO_ROW)
     weights = request.weights or Weights()
     query = RankedQuery(
         vector=vector,
@@ -178,11 +199,10 @@ def _hits(cursor: Cursor, request: SearchRequest, mode: Mode, profile: Profile, 
     )
     last = request.offset + request.k
     with span("rank"):
-        ranked = rank(cursor, scope, query, last=last)
-    page = ranked[request.offset : last]
-    kept = [row for row in page if request.min_score is None or row.score >= request.min_score]
+        rows = rank(cursor, scope, query, last=max(last, reranked))
+    page = rows[:reranked] + rows[max(reranked, request.offset) : last]
     with span("read hits"):
-        read = read_hits(cursor, scope, kept, vector=query.vector, terms=query.terms or NO_WORDS)
+        read = read_hits(cursor, scope, page, vector=query.vector, terms=query.terms or NO_WORDS)
         hits = [_hit(row, mode, explain=request.explain) for row in read]
         return with_passages(cursor, profile, hits, query=request.query, terms=query.terms)
 
