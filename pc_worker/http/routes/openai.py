@@ -12,6 +12,7 @@ from fastapi.responses import Response
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.http.context import AppContext, Context
+from pc_worker.http.limits import searching
 from pc_worker.http.roles import Reader
 from pc_worker.http.routes.search import searched
 from pc_worker.http.shaped_routes import shaped_router
@@ -53,11 +54,12 @@ async def create_embeddings(caller: Reader, context: Context, request: Embedding
     served = await context.searches.run(lambda s: find_served_model(s, request.model, caller.domains))
     if request.dimensions not in (None, served.model.dimension):
         raise InvalidRequest(f"model {served.id} has {served.model.dimension} dimensions, and no other number")
-    items, tokens, first = [], 0, 0
-    for part in slices(texts):
-        text, count = await _encoded(context, served.model, part, first, request)
-        items.append(text)
-        tokens, first = tokens + count, first + len(part)
+    parts, items, tokens, first = list(slices(texts)), [], 0, 0
+    async with searching(context.limiter, context.quotas, caller.quota, cost=len(parts)):
+        for part in parts:
+            text, count = await _encoded(context, served.model, part, first, request)
+            items.append(text)
+            tokens, first = tokens + count, first + len(part)
     usage = f'{{"prompt_tokens":{tokens},"total_tokens":{tokens}}}'
     head = f'{{"object":"list","model":{json.dumps(served.id)},"usage":{usage},"data":['
     return Response(f"{head}{','.join(items)}]}}", media_type="application/json")

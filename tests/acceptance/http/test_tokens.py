@@ -163,3 +163,13 @@ def test_an_assistant_without_a_token_is_refused(part: HttpPart) -> None:
     with part.client() as client:
         answer = client.post("/mcp", json=message, headers={"Accept": "application/json, text/event-stream"})
     assert (answer.status_code, answer.headers["www-authenticate"][:6]) == (401, "Bearer")
+
+
+def test_embeddings_cost_what_searches_cost(library: Library, tmp_path: Path) -> None:
+    with running_http(library.stack, tmp_path, HTTP_ADDRESS="127.0.0.1:0", HTTP_SEARCH_COST="4") as limited:
+        client = openai.OpenAI(base_url=f"{limited.url}/v1", api_key="none", max_retries=0)
+        model = client.models.list().data[0].id
+        assert len(client.embeddings.create(model=model, input=["text"] * 100).data) == 100
+        with pytest.raises(openai.RateLimitError) as raised:
+            client.embeddings.create(model=model, input="text")
+        assert int(raised.value.response.headers["retry-after"]) >= 1
