@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 #: Seconds that a batch waits for its turn; then its task yields to others and is tried again later.
-PATIENCE_S = 20.0
+PATIENCE_S = 5.0
 #: Seconds between two tries.
 TURN_S = 0.2
 #: Seconds after which Redis is asked again.
