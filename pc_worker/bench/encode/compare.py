@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from pc_worker.encoding import Vectors, compared
 from pc_worker.model import DEFAULT_CHUNK_ROWS
 
 BACKENDS = ("onnx", "onnx-int8", "torch")
-MIXED, SKILLS = "mixed", "skills"
+MIXED, DISTINCT, SKILLS = "mixed", "distinct", "skills"
 CHUNK = DEFAULT_CHUNK_ROWS
 ROUNDS = 3
 PATIENCE_S = 600  # a contender that does not answer for so long is lost
@@ -48,14 +49,19 @@ def run(*, texts: int = 600, threads: int = 1, cache: Path | None = None) -> Ben
     """Measure every encoder on the built-in model; each has its own process, and they take turns.
 
     Args:
-        texts: How many of mixed length, 30 % of them repeats.
-        threads: CPU threads of each contender, one as in a worker with a process a core.
+        texts: How many of mixed length, 30 % of them repeats; the distinct ones are measured alone too.
+        threads: CPU threads of each contender, one as in a worker with a process a core; two are measured as well.
         cache: Where exported models are kept; None = exported again, for this run only.
     """
-    sets = {MIXED: mixed_texts(texts), SKILLS: skills_texts(CHUNK)}
+    mixed = mixed_texts(texts)
+    distinct = {DISTINCT: list(dict.fromkeys(mixed))}
+    more = 2 if threads == 1 and (os.cpu_count() or 1) > 1 else 0
     with TemporaryDirectory(prefix="pcw-bench-") as scratch:
-        measured = _measured(sets, threads, cache or Path(scratch))
-    return BenchResult("encode", [figure for name in BACKENDS for figure in _figures(name, measured)])
+        place = cache or Path(scratch)
+        measured = _measured({MIXED: mixed, **distinct, SKILLS: skills_texts(CHUNK)}, threads, place)
+        wider = _measured(distinct, more, place) if more else {}
+    figures = [figure for name in BACKENDS for figure in _figures(name, measured)]
+    return BenchResult("encode", figures + [_distinct(name, wider, more) for name in BACKENDS if wider])
 
 
 def _measured(sets: dict[str, list[str]], threads: int, cache: Path) -> dict[str, Measured]:
@@ -106,6 +112,7 @@ def _figures(name: str, measured: dict[str, Measured]) -> list[Figure]:
             *SPEED.get(name, (None, None)),
             unit="texts/s",
         ),
+        _distinct(name, measured, 1),
         _less(
             f"{name}: {CHUNK} short texts",
             1000 * ours.seconds[SKILLS],
@@ -124,6 +131,13 @@ def _figures(name: str, measured: dict[str, Measured]) -> list[Figure]:
         _agreement(name, agreement.min_cosine, agreement.mean_cosine),
         _more(f"{name}: same ten neighbours", agreement.top10_overlap, 1.0, unit="share"),
     ]
+
+
+def _distinct(name: str, measured: dict[str, Measured], threads: int) -> Figure:
+    ours, baseline = measured[name], measured[BASELINE]
+    texts = len(baseline.vectors[DISTINCT])
+    label = f"{name}: distinct texts" + (f", {threads} threads" if threads > 1 else "")
+    return _more(label, texts / ours.seconds[DISTINCT], texts / baseline.seconds[DISTINCT], unit="texts/s")
 
 
 def _agreement(name: str, least: float, mean: float) -> Figure:

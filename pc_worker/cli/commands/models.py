@@ -63,7 +63,7 @@ def list_command(as_json: bool) -> None:
             {"model": model.label, "dimension": model.dimension, "domains": domains}
             for model, domains in stored.list_models(cursor)
         ]
-    found += [entry for entry in _pulled(services) if entry["model"] not in {known["model"] for known in found}]
+    found += [entry for entry in pulled_here(services) if entry["model"] not in {known["model"] for known in found}]
     if as_json:
         print_json(found)
     else:
@@ -137,7 +137,8 @@ def drop_command(model: str) -> None:
     print(visible(f"{change_model.drop(services, registered)} vectors of {registered.label} dropped"))
 
 
-def _pulled(services: Services) -> Iterator[dict[str, object]]:
+def pulled_here(services: Services) -> Iterator[dict[str, object]]:
+    """Yield the models that were pulled, as `models list` shows them."""
     from pc_worker.encoding.models.pulled import pulled_models
 
     for pulled in pulled_models(read_settings().models):

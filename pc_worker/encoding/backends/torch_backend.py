@@ -91,10 +91,13 @@ def gpu_name() -> str:
     return "-".join(torch.cuda.get_device_name().split()) if torch.cuda.is_available() else ""
 
 
-def torch_forward(folder: ModelFolder, *, threads: int) -> Forward:
+def torch_forward(folder: ModelFolder, *, threads: int, loaded: Any = None) -> Forward:
     """Load ``folder`` on the GPU, or without one on ``threads`` threads of the CPU.
 
-    The number of threads is that of the whole process: PyTorch has no other setting.
+    Args:
+        folder: The model.
+        threads: Threads of the whole process: PyTorch has no other setting.
+        loaded: What ``load_reference`` returned for the CPU, not to be loaded twice.
 
     Raises:
         ModelUnavailable: If PyTorch is not installed, or the model cannot be loaded.
@@ -104,9 +107,9 @@ def torch_forward(folder: ModelFolder, *, threads: int) -> Forward:
     except ModuleNotFoundError as error:
         raise ModelUnavailable(f"the model {folder.name} cannot be loaded: {NOT_INSTALLED}") from error
     torch.set_num_threads(threads)
-    on_gpu = torch.cuda.is_available()
-    model = load_reference(folder, device="cuda" if on_gpu else "cpu")
-    return _TorchForward(in_fp16_if_equal(model, folder) if on_gpu else model)
+    if torch.cuda.is_available():
+        return _TorchForward(in_fp16_if_equal(load_reference(folder, device="cuda"), folder))
+    return _TorchForward(loaded or load_reference(folder))
 
 
 def in_fp16_if_equal(model: Any, folder: ModelFolder, *, min_cosine: float = EXACT) -> Any:

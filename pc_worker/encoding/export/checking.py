@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pc_worker.encoding.agreement import measured
+from pc_worker.encoding.agreement import Agreement, measured
 from pc_worker.encoding.backends.onnx_backend import OnnxForward
 from pc_worker.encoding.backends.torch_backend import load_reference, reference_vectors, torch_forward
 from pc_worker.encoding.encoder import Forward, ModelEncoder, Sizes
@@ -33,15 +33,23 @@ def main(path: Path, name: str, backend: str, target: Path) -> None:
     folder = read_folder(path, name)
     try:
         forward, expected = _with_torch(folder, target) if backend == TORCH else _with_onnx(folder, backend, target)
-        write_agreement(target, measured(_encoder(folder, target, forward), expected))
+        write_agreement(target, _measured(_encoder(folder, target, forward), expected))
     except NotExportable as reason:
         write_refusal(target, str(reason))
+
+
+def _measured(encoder: ModelEncoder, expected: Vectors) -> Agreement:
+    try:
+        return measured(encoder, expected)
+    except ModelUnavailable as error:
+        raise NotExportable(str(error)) from error
 
 
 def _with_torch(folder: ModelFolder, target: Path) -> tuple[Forward, Vectors]:
     reference = load_reference(folder)
     save_tokenizer(reference, folder, target / TOKENIZER, exact=False)
-    return torch_forward(folder, threads=1), reference_vectors(reference)
+    expected = reference_vectors(reference)
+    return torch_forward(folder, threads=1, loaded=reference), expected
 
 
 def _with_onnx(folder: ModelFolder, backend: str, target: Path) -> tuple[Forward, Vectors]:
@@ -51,7 +59,10 @@ def _with_onnx(folder: ModelFolder, backend: str, target: Path) -> tuple[Forward
         exact = graph.rename(target / "exact.onnx")
         quantise(exact, graph)
         exact.unlink()
-    return OnnxForward(graph, threads=1), expected
+    try:
+        return OnnxForward(graph, threads=1), expected
+    except ModelUnavailable as error:
+        raise NotExportable("ONNX Runtime does not take its graph") from error
 
 
 def _write_graph(folder: ModelFolder, target: Path) -> Vectors:

@@ -38,7 +38,7 @@ def listed_modules(path: Path) -> list[ModuleFolder]:
     """
     listed = read_json(path / "modules.json", missing=[])
     try:
-        return [_module(str(entry["type"]), path / entry["path"]) for entry in cast("list[dict[str, str]]", listed)]
+        return [_module(str(entry["type"]), path, entry["path"]) for entry in cast("list[dict[str, str]]", listed)]
     except (TypeError, KeyError) as error:
         raise ModelUnavailable(f"{path / 'modules.json'} is no list of modules: copy the model again") from error
 
@@ -84,7 +84,10 @@ def read_json(path: Path, *, missing: object = None) -> Config:
         ) from error
 
 
-def _module(kind: str, path: Path) -> ModuleFolder:
+def _module(kind: str, whole: Path, part: str) -> ModuleFolder:
+    path = whole / part
+    if Path(part).is_absolute() or ".." in Path(part).parts:
+        raise ModelUnavailable(f"the model in {whole} has a module outside its folder, {part}: it is not read")
     if not kind.startswith(LIBRARY):
         raise ModelUnavailable(
             f"the model in {path} needs the class {kind}, which is code of the model: such code is not executed, "
@@ -101,7 +104,7 @@ def _router(module: ModuleFolder) -> Config:
 def _parts(module: ModuleFolder) -> Iterator[ModuleFolder]:
     if module.kind in ("Router", "Asym"):
         for name, kind in cast("dict[str, str]", _router(module)["types"]).items():
-            yield _module(kind, module.path / name)
+            yield _module(kind, module.path, name)
 
 
 def _route(module: ModuleFolder) -> list[ModuleFolder]:

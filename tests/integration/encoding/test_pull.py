@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from pc_worker.cli.commands.models import pulled_here
 from pc_worker.encoding import identify_model
 from pc_worker.encoding.models.finding import find_model, other_revisions
 from pc_worker.encoding.models.identity import identify_folder
@@ -15,6 +19,7 @@ from pc_worker.encoding.models.pulled import pulled_models
 from pc_worker.encoding.models.pulling import pull_model
 from pc_worker.errors import InvalidRequest, ModelUnavailable, NotFound, PcWorkerError, Unavailable
 from pc_worker.retry import RetryPolicy
+from pc_worker.services.dependencies import Services
 from tests.support.hub import TOKEN, Hub, Repository, files_of, serving_hub
 from tests.support.stack import environment, run_command
 from tests.unit.encoding.models import write_model
@@ -273,6 +278,18 @@ def test_the_command_says_where_the_model_is(hub: Hub, repository: Repository, t
 
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"{NAME} at {next(iter(repository.commits))} is in {tmp_path}/home/models/pulled/")
+
+
+def test_a_pulled_model_is_in_the_list_of_models(
+    hub: Hub, repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PC_WORKER_HOME", str(tmp_path / "home"))
+    pull(tmp_path / "home/models")
+    services = cast("Services", SimpleNamespace(identify=partial(identify_model, cache=tmp_path / "home/models")))
+
+    (listed,) = pulled_here(services)
+
+    assert listed == {"model": f"{NAME}@{services.identify(NAME).revision}", "dimension": 6, "domains": []}
 
 
 def test_without_a_network_the_command_ends_with_one_line(tmp_path: Path) -> None:

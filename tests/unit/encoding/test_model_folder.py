@@ -186,6 +186,15 @@ def test_a_model_that_brings_code_is_refused(tmp_path: Path, kind: str) -> None:
         identify_model(str(tmp_path))
 
 
+@pytest.mark.parametrize("path", ["../elsewhere", "/etc", "1_Pooling/../../x"])
+def test_a_module_outside_the_models_folder_is_not_read(tmp_path: Path, path: str) -> None:
+    modules = [{"path": path, "type": f"{LIBRARY}models.Dense"}]
+    (write_model(tmp_path) / "modules.json").write_text(json.dumps(modules))
+
+    with pytest.raises(ModelUnavailable, match="outside its folder"):
+        identify_model(str(tmp_path))
+
+
 def test_a_model_on_a_server_has_no_folder() -> None:
     with pytest.raises(ModelUnavailable, match="is on a server"):
         identify_model("openai:text-embedding-3-small")
