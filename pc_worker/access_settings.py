@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
 
-from pydantic import SecretStr
+from pydantic import SecretStr, model_validator
 from pydantic_settings import BaseSettings
 
 
@@ -16,9 +18,37 @@ class AccessSettings(BaseSettings):
     #: JSON file: sha256 of a token → list of domains (all roles), or `{"name", "domains", "roles"}` with roles of
     #: `read`, `write` and `admin`.
     tokens_file: Path | None = None
+    #: Path or URL of the JSON Web Key Set of an issuer of JWTs, which the HTTP part then takes as tokens. Their fields
+    #: `pcw_domains` and `pcw_roles` are lists of domains and roles. Needs the next two. The keys are read again when a
+    #: token names an unknown one.
+    jwt_jwks: str | None = None
+    #: What the field `iss` of JWTs must be.
+    jwt_issuer: str | None = None
+    #: What the field `aud` of JWTs must contain.
+    jwt_audience: str | None = None
     #: Certificate of the gateway and of the HTTP part (PEM).
     tls_cert: Path | None = None
     #: Their private key (PEM).
     tls_key: Path | None = None
     #: CA certificate (PEM). Clients must present a certificate that it signed.
     tls_client_ca: Path | None = None
+    #: 1: the gateway and the HTTP part may listen beyond loopback without TLS or tokens, and engines beyond loopback
+    #: may be used over plain `http`.
+    insecure: bool = False
+
+    @model_validator(mode="after")
+    def _jwts(self) -> Self:
+        given = (self.jwt_jwks, self.jwt_issuer, self.jwt_audience)
+        if any(given) and not all(given):
+            raise ValueError("PC_WORKER_JWT_JWKS, PC_WORKER_JWT_ISSUER and PC_WORKER_JWT_AUDIENCE must be set together")
+        url = urlsplit(self.jwt_jwks or "")
+        if url.scheme == "http" and not self.insecure and not _is_here(url.hostname or ""):
+            raise ValueError(
+                "PC_WORKER_JWT_JWKS: keys that are changed on their way open everything: use https, or set"
+                " PC_WORKER_INSECURE=1 if the network is safe"
+            )
+        return self
+
+
+def _is_here(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")

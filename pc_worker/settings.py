@@ -140,9 +140,6 @@ class Settings(AccessSettings, HttpSettings, LlmSettings, EngineSettings, Rerank
     max_subscriptions: int = Field(default=256, ge=1, le=100_000)
     #: Seconds that the position of a subscription is kept after its last use. 0: without limit.
     subscription_retention_s: float = Field(default=90 * 86400.0, ge=0.0)
-    #: 1: the gateway and the HTTP part may listen beyond loopback without TLS or tokens, and engines beyond loopback
-    #: may be used over plain `http`.
-    insecure: bool = False
     #: `console` or `json`. With `json` every line on stderr is a JSON object.
     log_format: Literal["console", "json"] = "console"
     #: `DEBUG`, `INFO`, `WARNING` or `ERROR`.

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from pc_worker.access import EVERYTHING, Grant, TokenTable
+from pc_worker.access.jwts import JwtVerifier
 from pc_worker.errors import Unauthenticated
 
 SCHEME = "bearer "
+#: Between header, payload and signature.
+JWT_DOTS = 2
 
 
 class Authenticator:
     """Finds what a request's token allows; without configured tokens, every request may do everything."""
 
-    def __init__(self, tokens: TokenTable) -> None:
-        self._tokens = tokens
+    def __init__(self, tokens: TokenTable, jwts: JwtVerifier | None = None) -> None:
+        self._tokens, self._jwts = tokens, jwts
 
     @property
     def required(self) -> bool:
         """Whether requests need a token."""
-        return bool(self._tokens)
+        return bool(self._tokens) or self._jwts is not None
 
     async def grant(self, authorization: str | None) -> Grant:
         """Return what the header ``Authorization`` allows.
@@ -36,8 +39,11 @@ class Authenticator:
 
         Raises:
             Unauthenticated: If it is not a valid one.
+            Unavailable: If it is a JWT and the keys of its issuer cannot be fetched.
         """
         grant = self._tokens.find(token)
+        if grant is None and self._jwts is not None and token.count(".") == JWT_DOTS:
+            grant = await self._jwts.grant(token)
         if grant is None:
             raise Unauthenticated("this token is not known: send the header `Authorization: Bearer TOKEN`")
         return grant

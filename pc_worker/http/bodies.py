@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from pc_worker.errors import UnsupportedMedia
+from pc_worker.http.roles import needs_of
 
 #: A longer integer fits no field, and takes time with the square of its length.
 MOST_DIGITS = 400
@@ -39,9 +40,11 @@ class BoundedRoute(APIRoute):
         """Return the handler, which reads the body with ``BoundedJson``."""
         handler = super().get_route_handler()
 
-        takes_body = self.body_field is not None
+        needs, takes_body = needs_of(self.dependant), self.body_field is not None
 
         async def bounded(request: Request) -> Response:
+            if needs is not None:  # before anything of the body is read
+                await needs.admit(request)
             if takes_body:
                 check_json_type(request)
             return await handler(BoundedJson(request.scope, request.receive))

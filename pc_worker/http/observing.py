@@ -114,5 +114,5 @@ class RequestRecord:
                 ms=round(seconds * 1000, 1),
                 bytes=self._bytes,
                 client=(self._scope.get("client") or ("",))[0],
-                caller=self._scope.get("state", {}).get("caller"),
+                caller=getattr(self._scope.get("state", {}).get("caller"), "label", None),
             )

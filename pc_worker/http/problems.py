@@ -105,9 +105,14 @@ def install_problems(app: FastAPI) -> None:
 
 def _ours(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, PcWorkerError)  # noqa: S101 - the handler is registered for it
-    if isinstance(exc, UnknownDomain) and getattr(request.state, "is_narrow", False):
+    if isinstance(exc, UnknownDomain) and _is_narrow(request):
         exc = UnknownDomain("there is no such domain")  # the message names all of them
     return error_response(exc, request)
+
+
+def _is_narrow(request: Request) -> bool:
+    """Return whether the caller may know some domains only."""
+    return getattr(getattr(request.state, "caller", None), "domains", None) is not None
 
 
 def _invalid(request: Request, exc: Exception) -> JSONResponse:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Security
+from fastapi.dependencies.models import Dependant
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from pc_worker.access import Grant, Role
-from pc_worker.errors import NotFound
+from pc_worker.errors import NotFound, PermissionDenied
 from pc_worker.gateway.limits.quota import Caller, network_of
 from pc_worker.http.context import context_of
+from pc_worker.settings import Settings, is_loopback
 
 BEARER = HTTPBearer(auto_error=False, description="A token of `PC_WORKER_TOKEN` or `PC_WORKER_TOKENS_FILE`, or a JWT.")
 
@@ -70,21 +73,29 @@ class Needs:
     async def __call__(
         self, request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
     ) -> HttpCaller:
-        """Return the caller.
+        """Return the caller, whom the route has admitted before it read the body."""
+        caller: HttpCaller | None = getattr(request.state, "caller", None)
+        return await self.admit(request) if caller is None else caller
+
+    async def admit(self, request: Request) -> HttpCaller:
+        """Return the caller of a request.
 
         Raises:
+            PermissionDenied: If the token does not have the role, or if a page of another host calls where no token is
+                needed.
             RateLimited: If there were too many requests of its address or token.
             Unauthenticated: Without a valid token.
-            PermissionDenied: If the token does not have the role.
             NotFound: If it is not for the domain in the path or the query.
         """
         context, host = context_of(request), request.client.host if request.client else ""
+        if not context.authenticator.required:
+            check_local(request, context.settings)
         await context.limiter.admit_address(network_of(host))
         grant = await context.authenticator.grant(request.headers.get("authorization"))
         if grant.token is not None:
             await context.limiter.admit_token(grant.token)
         caller = HttpCaller(grant, host)
-        request.state.caller, request.state.is_narrow = caller.label, caller.domains is not None
+        request.state.caller = caller
         grant.check_role(self.role)
         for domain in (request.path_params.get("domain"), *request.query_params.getlist("domain")):
             if domain is not None:
@@ -92,6 +103,27 @@ class Needs:
         return caller
 
 
+def needs_of(dependant: Dependant) -> Needs | None:
+    """Return what a route needs, from its parameters; None for one that is public."""
+    if isinstance(dependant.call, Needs):
+        return dependant.call
+    return next(filter(None, map(needs_of, dependant.dependencies)), None)
+
+
 Reader = Annotated[HttpCaller, Depends(Needs("read"))]
 Writer = Annotated[HttpCaller, Depends(Needs("write"))]
 Admin = Annotated[HttpCaller, Depends(Needs("admin"))]
+
+
+def check_local(request: Request, settings: Settings) -> None:
+    """Check that no page of another host calls a server of this machine that needs no token, through a browser here.
+
+    Raises:
+        PermissionDenied: If the request comes from such a page, or its host is a foreign name for this machine.
+    """
+    origin = request.headers.get("origin")
+    names = [] if origin is None or origin in settings.http_cors_origins else [urlsplit(origin).hostname or "none"]
+    if not settings.insecure and not settings.http_proxies:
+        names.append(request.url.hostname or "none")
+    if not all(is_loopback(f"[{name}]:0" if ":" in name else f"{name}:0") for name in names):
+        raise PermissionDenied("pages and names of other hosts may not call this server without a token")

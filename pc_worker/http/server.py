@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -19,11 +20,14 @@ import uvicorn
 
 from pc_worker.access import TokenTable, read_tokens
 from pc_worker.access.exposure import check_exposure
+from pc_worker.access.jwks import KeySet
+from pc_worker.access.jwts import JwtVerifier
 from pc_worker.errors import InvalidRequest, Unavailable
 from pc_worker.http.app import create_app
 from pc_worker.http.authentication import Authenticator
 from pc_worker.http.context import AppContext, JobQueue
 from pc_worker.http.limits import Limiter, Quotas, RateLimits
+from pc_worker.http.protocol import MOST_CONNECTIONS, BoundedProtocol
 from pc_worker.http.service_threads import ServiceThreads
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.uploads import UploadFolder, UploadLimits
@@ -62,10 +66,11 @@ async def serve(settings: Settings, queue: JobQueue, *, on_ready: OnReady | None
         InvalidRequest: If an address, TLS file or token setting is invalid.
         Unavailable: If an address is in use.
     """
-    tokens = _tokens(settings)
-    _check_exposure(settings, known=bool(tokens) or settings.tls_client_ca is not None)
+    _allow_connections()
+    authenticator = _authenticator(settings)
+    _check_exposure(settings, known=authenticator.required or settings.tls_client_ca is not None)
     async with AsyncExitStack() as stack:
-        context = await _open_context(settings, Authenticator(tokens), queue, stack)
+        context = await _open_context(settings, authenticator, queue, stack)
         server = QuietServer(_config(settings, context))
         sockets = [_listen(address) for address in settings.http_addresses]
         addresses = tuple(map(_address_of, sockets))
@@ -87,9 +92,24 @@ class QuietServer(uvicorn.Server):
         yield
 
 
-def _tokens(settings: Settings) -> TokenTable:
+def _allow_connections() -> None:
+    """Allow as many open files as the system does: each connection takes one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * MOST_CONNECTIONS if hard == resource.RLIM_INFINITY else min(2 * MOST_CONNECTIONS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _authenticator(settings: Settings) -> Authenticator:
     token = settings.token.get_secret_value() if settings.token else None
-    return TokenTable(token=token, tokens=read_tokens(settings.tokens_file) if settings.tokens_file else {})
+    tokens = TokenTable(token=token, tokens=read_tokens(settings.tokens_file) if settings.tokens_file else {})
+    if settings.jwt_jwks is None:
+        return Authenticator(tokens)
+    keys = KeySet(settings.jwt_jwks)
+    keys.check()
+    return Authenticator(
+        tokens, JwtVerifier(keys, issuer=settings.jwt_issuer or "", audience=settings.jwt_audience or "")
+    )
 
 
 def _check_exposure(settings: Settings, *, known: bool) -> None:
@@ -173,7 +193,7 @@ def _config(settings: Settings, context: AppContext) -> uvicorn.Config:
         ws="none",
         lifespan="on",
         loop="asyncio",
-        http="h11",
+        http=BoundedProtocol,
         h11_max_incomplete_event_size=MOST_HEADER_BYTES,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_S,

@@ -37,6 +37,12 @@ from pc_worker.urls import read_database_url, read_redis_url
         ("REDIS_USER", "u", "PC_WORKER_REDIS_URL"),
         ("TOKEN_FILE", "/no/file", "PC_WORKER_TOKEN_FILE: the file cannot be read"),
         ("TLS_CERT", "/c.pem", "PC_WORKER_TLS_KEY"),
+        ("HTTP_ADDRESS", "nowhere", "is not HOST:PORT"),
+        ("HTTP_CORS_ORIGINS", "*", "is not an origin"),
+        ("HTTP_CORS_ORIGINS", "https://a.example.org, b.example.org", "is not an origin"),
+        ("HTTP_PROXIES", "everyone", "does not appear to be an IPv4 or IPv6 network"),
+        ("JWT_JWKS", "/keys.json", "must be set together"),
+        ("JWT_AUDIENCE", "pc_worker", "must be set together"),
         ("TLS_CLIENT_CA", "/c.pem", "PC_WORKER_TLS_CERT"),
         ("LEASE_S", "1", "longer than a task may take, 300 s"),
         ("LEASE_S", "300", "longer than a task may take, 300 s"),
@@ -222,3 +228,26 @@ def test_an_insecure_network_may_be_crossed_in_clear_text(monkeypatch: pytest.Mo
     monkeypatch.setenv("PC_WORKER_INSECURE", "1")
 
     assert read_settings().model == "openai:m@http://tei/v1"
+
+
+@pytest.mark.parametrize(
+    ("source", "insecure", "accepted"),
+    [
+        ("https://keys.example.org/", "0", True),
+        ("http://127.0.0.1:8000/keys", "0", True),
+        ("/etc/keys.json", "0", True),
+        ("http://keys.example.org/", "0", False),
+        ("HTTP://KEYS.EXAMPLE.ORG/", "0", False),
+        ("http://keys.example.org/", "1", True),
+    ],
+)
+def test_keys_come_encrypted_or_from_this_machine(
+    monkeypatch: pytest.MonkeyPatch, source: str, insecure: str, accepted: bool
+) -> None:
+    for name, value in {"JWT_JWKS": source, "JWT_ISSUER": "i", "JWT_AUDIENCE": "a", "INSECURE": insecure}.items():
+        monkeypatch.setenv(f"PC_WORKER_{name}", value)
+    if accepted:
+        assert read_settings().jwt_jwks == source
+        return
+    with pytest.raises(InvalidRequest, match="use https"):
+        read_settings()

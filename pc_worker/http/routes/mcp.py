@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from fastapi import Request
 from fastapi.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pc_worker.errors import InvalidRequest, PermissionDenied
+from pc_worker.errors import InvalidRequest
 from pc_worker.http.bodies import api_router, check_json_type, has_body
-from pc_worker.http.context import Context
 from pc_worker.http.roles import Reader
 
 router = api_router(tag="assistants")
 
-LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 RPC_ERROR = {"description": "A JSON-RPC error.", "content": {"application/json": {}}}
 DESCRIBED: dict[int | str, dict[str, Any]] = {
     200: {"description": "A JSON-RPC response."},
@@ -39,23 +36,9 @@ class DelegatedResponse(Response):
 
 
 @router.post("/mcp", summary="Call a tool (Model Context Protocol)", responses=DESCRIBED, openapi_extra=BODY)
-async def mcp(caller: Reader, context: Context, request: Request) -> Response:
+async def mcp(_caller: Reader, request: Request) -> Response:
     """Answer one JSON-RPC message of an assistant: the tools `search`, `fetch`, `list_domains` and `job_status`."""
-    if not context.authenticator.required:
-        _check_origin(request)
     check_json_type(request)
     if not has_body(request):
         raise InvalidRequest("the body is empty: send a JSON-RPC message")
-    request.state.caller = caller
     return DelegatedResponse(request.app.state.mcp.handle_request)
-
-
-def _check_origin(request: Request) -> None:
-    """Check that no foreign page in a browser of this machine calls; where tokens are required, it has none.
-
-    Raises:
-        PermissionDenied: If the request comes from a page of another host.
-    """
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).hostname not in LOOPBACK:
-        raise PermissionDenied("pages of other hosts may not call this server without a token")

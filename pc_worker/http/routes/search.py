@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 
 from pc_worker.http.bodies import api_router
 from pc_worker.http.context import AppContext, Context
+from pc_worker.http.limits import searching
 from pc_worker.http.roles import HttpCaller, Reader
 from pc_worker.services.search.reply import SearchResult
 from pc_worker.services.search.request import SearchRequest
@@ -15,6 +16,8 @@ from pc_worker.services.search.search import search
 
 router = api_router(tag="search")
 
+#: A model reads each hit again.
+RERANK_COST = 10
 #: Only described, not validated: the service makes the document, and a search is frequent.
 DESCRIBED: dict[int | str, dict[str, Any]] = {
     200: {"description": "The hits, best first.", "model": SearchResult},
@@ -32,7 +35,15 @@ async def searched(caller: HttpCaller, context: AppContext, request: SearchReque
 
     Raises:
         NotFound: If the domain does not exist, or the caller may not know it.
+        RateLimited: If the caller searched too much within this minute.
         PcWorkerError: What the service raises.
     """
     caller.check(request.domain)
-    return await context.searches.run(lambda s: search(s.database, request, encoder=s.encoder, reranker=s.reranker))
+    async with searching(context.limiter, context.quotas, caller.quota, cost=cost_of(request)):
+        return await context.searches.run(lambda s: search(s.database, request, encoder=s.encoder, reranker=s.reranker))
+
+
+def cost_of(request: SearchRequest) -> int:
+    """Return what a search costs of the limit of one minute."""
+    ranked = (request.k + request.offset) // 100
+    return 1 + ranked + bool(request.feedback) + request.explain + RERANK_COST * request.rerank

@@ -1,0 +1,65 @@
+"""JWTs: who issued them, for whom, and what their fields allow."""
+
+from __future__ import annotations
+
+import jwt
+
+from pc_worker.access.grant import ALL_ROLES, Grant
+from pc_worker.access.jwks import KeySet
+from pc_worker.access.tokens import digest_of
+from pc_worker.errors import Unauthenticated
+
+DOMAINS, ROLES = "pcw_domains", "pcw_roles"
+REQUIRED = ["exp", "iss", "aud"]
+
+
+class JwtVerifier:
+    """Checks JWTs of one issuer.
+
+    Args:
+        keys: The issuer's keys.
+        issuer: What ``iss`` must be.
+        audience: What ``aud`` must contain.
+    """
+
+    def __init__(self, keys: KeySet, *, issuer: str, audience: str) -> None:
+        self._keys, self._issuer, self._audience = keys, issuer, audience
+
+    async def grant(self, token: str) -> Grant:
+        """Return what a JWT allows; one without our fields allows nothing.
+
+        Raises:
+            Unauthenticated: If it is not valid, with the reason.
+            Unavailable: If the issuer's keys cannot be fetched.
+        """
+        try:
+            kid = jwt.get_unverified_header(token).get("kid")
+            key = await self._keys.find(kid if isinstance(kid, str) else None)
+            if key is None:
+                raise Unauthenticated("this token is signed with a key that its issuer does not have")
+            claims = jwt.decode(
+                token,
+                key.key,
+                algorithms=[key.algorithm_name],
+                issuer=self._issuer,
+                audience=self._audience,
+                options={"require": REQUIRED},
+            )
+        except (jwt.PyJWTError, ValueError, TypeError) as exc:
+            raise Unauthenticated(f"this token is not valid: {exc}") from exc
+        subject = claims.get("sub")
+        who = subject if isinstance(subject, str) else token
+        roles = _texts(claims.get(ROLES))
+        return Grant(
+            digest_of(f"jwt\n{self._issuer}\n{who}").hex(),
+            _texts(claims.get(DOMAINS)),
+            frozenset(role for role in ALL_ROLES if role in roles),
+            subject if isinstance(subject, str) and subject.isprintable() else None,
+        )
+
+
+def _texts(claim: object) -> frozenset[str]:
+    """Return the texts of a field: a list of them, or one text with spaces between them, as of OAuth's scopes."""
+    if isinstance(claim, str):
+        return frozenset(claim.split())
+    return frozenset(part for part in claim if isinstance(part, str)) if isinstance(claim, list) else frozenset()

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+from pc_worker.access.jwks import MOST_FETCHES, WITHIN_S, KeySet, parse_keys
+from pc_worker.access.jwts import JwtVerifier
+from pc_worker.errors import InvalidRequest, Unauthenticated, Unavailable
+from tests.support.issuer import AUDIENCE, ISSUER, Issuer, serving_keys
+
+CLAIMS: dict[str, Any] = {"pcw_domains": ["recruit", "law"], "pcw_roles": ["read", "owner"]}
+
+
+@pytest.fixture
+def issuer() -> Issuer:
+    issuer = Issuer()
+    issuer.make_key("first")
+    return issuer
+
+
+def verifier(source: str | Path, **options: Any) -> JwtVerifier:
+    return JwtVerifier(KeySet(str(source), **options), issuer=ISSUER, audience=AUDIENCE)
+
+
+def publish(path: Path, text: str) -> None:
+    """Replace a file at once."""
+    replacement = path.with_suffix(".new")
+    replacement.write_text(text)
+    replacement.replace(path)
+
+
+@pytest.fixture
+def path(issuer: Issuer, tmp_path: Path) -> Path:
+    path = tmp_path / "keys.json"
+    path.write_text(issuer.key_set())
+    return path
+
+
+@pytest.mark.parametrize("alg", ["RS256", "ES256", "EdDSA"])
+async def test_a_token_allows_what_it_says(issuer: Issuer, path: Path, alg: str) -> None:
+    issuer.make_key("second", alg)
+    publish(path, issuer.key_set())
+
+    grant = await verifier(path).grant(issuer.token("second", **CLAIMS))
+
+    assert grant.domains == frozenset(("recruit", "law"))
+    assert grant.roles == {"read"}
+    assert grant.name == "somebody"
+    assert grant.token is not None
+    assert len(grant.token) == 64
+
+
+async def test_lists_may_be_texts_with_spaces(issuer: Issuer, path: Path) -> None:
+    grant = await verifier(path).grant(issuer.token("first", pcw_domains="recruit law", pcw_roles="read write"))
+
+    assert grant.domains == frozenset(("recruit", "law"))
+    assert grant.roles == {"read", "write"}
+
+
+@pytest.mark.parametrize("claims", [{}, {"pcw_domains": None, "pcw_roles": None}, {"pcw_domains": {}, "pcw_roles": 3}])
+async def test_a_token_without_our_claims_allows_nothing(issuer: Issuer, path: Path, claims: dict[str, Any]) -> None:
+    grant = await verifier(path).grant(issuer.token("first", **claims))
+
+    assert (grant.domains, grant.roles) == (frozenset(), frozenset())
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"exp": time.time() - 1},
+        {"exp": None},
+        {"exp": "soon"},
+        {"nbf": time.time() + 60},
+        {"iat": time.time() + 60},
+        {"iss": "https://issuer.example.org"},
+        {"iss": None},
+        {"aud": "others"},
+        {"aud": ["others", "yet others"]},
+        {"aud": None},
+    ],
+)
+async def test_a_token_of_another_time_or_for_others_is_refused(
+    issuer: Issuer, path: Path, claims: dict[str, Any]
+) -> None:
+    with pytest.raises(Unauthenticated):
+        await verifier(path).grant(issuer.token("first", **claims))
+
+
+def part(content: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
+
+
+async def test_the_algorithm_is_the_keys_and_not_the_tokens(issuer: Issuer, path: Path) -> None:
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "exp": time.time() + 600, **CLAIMS}
+    public = issuer.key_set().encode()
+    unsigned = f"{part({'alg': 'none', 'kid': 'first'})}.{part(claims)}."
+    signed = f"{part({'alg': 'HS256', 'kid': 'first'})}.{part(claims)}"
+    signature = hmac.digest(public, signed.encode(), "sha256")
+    with_secret = f"{signed}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+    other = Issuer()
+    other.make_key("first", "RS256")
+    for token in (unsigned, with_secret, other.token("first", **CLAIMS)):
+        with pytest.raises(Unauthenticated):
+            await verifier(path).grant(token)
+
+
+@pytest.mark.parametrize(
+    "token", ["..", "a.b.c", "é.é.é", "." * 10_000, "eyJhbGciOiJFUzI1NiJ9..", f"{'A' * 20_000}.e30.x"]
+)
+async def test_what_is_no_token_is_refused(path: Path, token: str) -> None:
+    with pytest.raises(Unauthenticated):
+        await verifier(path).grant(token)
+
+
+async def test_a_changed_signature_or_payload_is_refused(issuer: Issuer, path: Path) -> None:
+    head, _, signature = issuer.token("first", **CLAIMS).split(".")
+    more = part({"iss": ISSUER, "aud": AUDIENCE, "exp": time.time() + 600, "pcw_roles": ["admin"]})
+    with pytest.raises(Unauthenticated):
+        await verifier(path).grant(f"{head}.{more}.{signature}")
+
+
+async def test_a_file_is_read_again_when_it_changes(issuer: Issuer, path: Path) -> None:
+    checked = verifier(path)
+    old = issuer.token("first", **CLAIMS)
+    await checked.grant(old)
+
+    issuer.keys.clear()
+    issuer.make_key("second")
+    publish(path, issuer.key_set())
+
+    await checked.grant(issuer.token("second", **CLAIMS))
+    with pytest.raises(Unauthenticated, match="does not have"):
+        await checked.grant(old)
+    publish(path, "{")  # being replaced
+    await checked.grant(issuer.token("second", **CLAIMS))
+
+
+async def test_an_unknown_key_is_fetched_but_not_without_limit(issuer: Issuer) -> None:
+    now = [0.0]
+    with serving_keys(issuer) as (url, asked):
+        checked = verifier(f"{url}/keys", clock=lambda: now[0])
+        for _ in range(3):
+            await checked.grant(issuer.token("first", **CLAIMS))
+        assert asked == ["/keys"]
+
+        issuer.make_key("second")
+        await checked.grant(issuer.token("second", **CLAIMS))
+        assert len(asked) == 2
+
+        stranger = Issuer()
+        for number in range(50):
+            stranger.make_key(str(number))
+            with pytest.raises(Unauthenticated):
+                await checked.grant(stranger.token(str(number), **CLAIMS))
+        assert len(asked) == MOST_FETCHES
+
+        issuer.make_key("third")
+        now[0] += WITHIN_S
+        await checked.grant(issuer.token("third", **CLAIMS))
+
+
+async def test_known_keys_stay_while_their_server_is_away(issuer: Issuer) -> None:
+    now = [0.0]
+    with serving_keys(issuer) as (url, _):
+        checked = verifier(f"{url}/keys", clock=lambda: now[0])
+        await checked.grant(issuer.token("first", **CLAIMS))
+    now[0] += 86_400
+
+    await checked.grant(issuer.token("first", **CLAIMS))
+
+
+async def test_without_any_keys_the_token_cannot_be_judged(issuer: Issuer) -> None:
+    with pytest.raises(Unavailable):
+        await verifier("http://127.0.0.1:9/keys").grant(issuer.token("first"))
+    with serving_keys(issuer) as (url, asked), pytest.raises(Unavailable):
+        await verifier(f"{url}/moved").grant(issuer.token("first"))
+    assert asked == ["/moved"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b'{"keys": []}',
+        b'{"keys": [3]}',
+        b"[" * 100_000,
+        b'{"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "a", "alg": "HS256"}]}',
+        b'{"keys": [{"kty": "EC", "crv": "P-256", "x": "a", "y": "b", "kid": "a"}]}',
+    ],
+)
+def test_what_is_no_set_of_public_keys_is_refused(content: bytes) -> None:
+    with pytest.raises(InvalidRequest, match="PC_WORKER_JWT_JWKS"):
+        parse_keys(content)
+
+
+def test_a_private_key_in_a_set_is_not_used(issuer: Issuer) -> None:
+    _, key = issuer.keys["first"]
+    private = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(key)) | {"kid": "first"}
+    with pytest.raises(InvalidRequest):
+        parse_keys(json.dumps({"keys": [private]}).encode())
+
+
+def test_a_missing_file_is_refused_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="No such file"):
+        KeySet(str(tmp_path / "none.json")).check()
