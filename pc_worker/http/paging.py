@@ -62,7 +62,7 @@ class Paging:
         """
         items = list(found[: self.limit])
         more = len(found) > self.limit
-        return ListPage(items=items, next_cursor=_encoded([name, *key(items[-1])]) if more else None)
+        return ListPage(items=items, next_cursor=encoded_cursor(name, key(items[-1])) if more else None)
 
     def cut(self, name: str, everything: Sequence[T], key: Callable[[T], tuple[Any, ...]]) -> ListPage[T]:
         """Return a page of a short list that is known whole, sorted by ``key``.
@@ -76,8 +76,10 @@ class Paging:
         return self.page(name, [item for item in ordered if after is None or key(item) > after], key)
 
 
-def _encoded(key: list[Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(key, separators=(",", ":")).encode()).decode().rstrip("=")
+def encoded_cursor(name: str, key: tuple[Any, ...]) -> str:
+    """Return the cursor of a list for the pages after the item with this key."""
+    text = json.dumps([name, *key], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def _decoded(cursor: str) -> list[Any]:

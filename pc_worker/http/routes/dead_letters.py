@@ -15,12 +15,12 @@ from pc_worker.http.bodies import api_router
 from pc_worker.http.context import AppContext, Context
 from pc_worker.http.event_streams import ServerEvent, event_stream
 from pc_worker.http.letter_operations import LetterProgress, drop_all, retry_all
-from pc_worker.http.paging import ListPage, Pages
+from pc_worker.http.paging import ListPage, Pages, encoded_cursor
 from pc_worker.http.roles import HttpCaller, Reader, Writer
 from pc_worker.services.declarations import check_known
 from pc_worker.services.dependencies import Services
 from pc_worker.services.jobs.dead_list import checked_filter, dead_document, dead_page
-from pc_worker.store.ledger.dead_rows import DeadKind, DeadRow, Place
+from pc_worker.store.ledger.dead_rows import DeadKind, DeadPage, DeadRow, Place
 from pc_worker.store.ledger.letter_filter import LetterFilter
 
 router = api_router(tag="dead letters")
@@ -75,16 +75,17 @@ class LetterAction(BaseModel):
 async def list_dead_letters(
     caller: Reader, context: Context, paging: Pages, job: Job = None, domain: Domain = None, reason: Reason = ""
 ) -> ListPage[DeadLetterDocument]:
-    """Return refused rows, oldest first, each with its reason and its row."""
+    """Return refused rows, oldest first, each with its reason and its row; fewer than `limit` if they are large."""
     selection = LetterSelection(job=job, domain=domain, reason=reason)
     after = _place(paging.after("dead-letters", str, str, str, int, str))
 
-    def read(services: Services) -> list[DeadRow]:
-        return dead_page(services, _wanted(services, caller, selection), after=after, limit=paging.limit + 1)
+    def read(services: Services) -> DeadPage:
+        return dead_page(services, _wanted(services, caller, selection), after=after, limit=paging.limit)
 
-    page = paging.page("dead-letters", await context.services.run(read), _key)
-    items = [DeadLetterDocument(**dead_document(row)) for row in page.items]
-    return ListPage(items=items, next_cursor=page.next_cursor)
+    found = await context.services.run(read)
+    items = [DeadLetterDocument(**dead_document(row)) for row in found.rows]
+    last = _key(found.rows[-1]) if found.more else None
+    return ListPage(items=items, next_cursor=last and encoded_cursor("dead-letters", last))
 
 
 @router.post("/v1/dead-letters/retry", summary="Retry dead letters", response_model=LetterProgress)

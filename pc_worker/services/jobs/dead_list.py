@@ -17,7 +17,7 @@ from pc_worker.services.push import rejections
 from pc_worker.store.db.connection import is_storable
 from pc_worker.store.ledger import dead_rows, jobs
 from pc_worker.store.ledger.dead_letters import BATCH, StoredLetter, drop_letters
-from pc_worker.store.ledger.dead_rows import DeadKind, DeadRow, LetterGroup, Place
+from pc_worker.store.ledger.dead_rows import DeadKind, DeadPage, DeadRow, LetterGroup, Place
 from pc_worker.store.ledger.letter_filter import LetterFilter
 
 #: Rows that are read at once: one may have megabytes.
@@ -46,19 +46,21 @@ def checked_filter(services: Services, wanted: LetterFilter, *, known: frozenset
     return replace(wanted, until=datetime.now(UTC))
 
 
-def dead_page(services: Services, wanted: LetterFilter, *, after: Place | None, limit: int) -> list[DeadRow]:
-    """Return the next refused rows after a place, oldest first."""
+def dead_page(services: Services, wanted: LetterFilter, *, after: Place | None, limit: int) -> DeadPage:
+    """Return the next refused rows after a place, oldest first; fewer than ``limit`` if they are large."""
     with services.database.transaction() as cursor:
         return dead_rows.read_dead_rows(cursor, wanted, wire_limit=WIRE_LIMIT, after=after, limit=limit)
 
 
 def all_dead(services: Services, wanted: LetterFilter) -> Iterator[DeadRow]:
     """Yield all refused rows that match, oldest first, a page at a time."""
-    page = dead_page(services, wanted, after=None, limit=PAGE)
-    yield from page
-    while len(page) == PAGE:
-        page = dead_page(services, wanted, after=page[-1].place, limit=PAGE)
-        yield from page
+    after: Place | None = None
+    while True:
+        page = dead_page(services, wanted, after=after, limit=PAGE)
+        yield from page.rows
+        if not page.more:
+            return
+        after = page.rows[-1].place
 
 
 def letter_groups(services: Services, wanted: LetterFilter, *, limit: int = 100) -> list[LetterGroup]:

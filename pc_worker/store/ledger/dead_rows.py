@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -33,12 +34,21 @@ LEFT JOIN jobs j ON j.seq = r.job_seq
 """
 MATCHES = filter_sql(job="d.job", domain="d.domain", at="d.at", reason="d.reason")
 PAGE = f"""
-SELECT d.kind, d.domain, nullif(d.job, ''), nullif(d.row_no, -1), d.reason, d.at, d.form,
-       d.at, d.kind, d.job, d.row_no, d.id
+SELECT d.kind, d.domain, nullif(d.job, '') AS job_id, nullif(d.row_no, -1) AS number, d.reason, d.at, d.form,
+       d.job, d.row_no, d.id
 FROM ({DEAD}) AS d
 WHERE {MATCHES} AND (%(at)s::timestamptz IS NULL OR (d.at, d.kind, d.job, d.row_no, d.id)
                      > (%(at)s::timestamptz, %(kind)s::text, %(after_job)s::text, %(row_no)s::bigint, %(id)s::text))
 ORDER BY d.at, d.kind, d.job, d.row_no, d.id LIMIT %(most)s
+"""
+# One row may have megabytes: rows after the first ones of together this many bytes are left to the next page.
+BOUNDED = f"""
+SELECT kind, domain, job_id, number, reason, at, form, at, kind, job, row_no, id, rows FROM (
+    SELECT page.*, count(*) OVER () AS rows,
+           sum(coalesce(octet_length(form), 0)) OVER (ORDER BY at, kind, job, row_no, id)
+           - coalesce(octet_length(form), 0) AS bytes_before
+    FROM ({PAGE}) AS page) AS measured
+WHERE bytes_before < %(most_bytes)s ORDER BY at, kind, job, row_no, id
 """
 GROUPS = f"""
 SELECT d.kind, d.domain, {GROUP_SQL.format(reason="d.reason")} AS alike, count(*), min(d.reason), max(d.at)
@@ -46,6 +56,8 @@ FROM ({DEAD}) AS d WHERE {MATCHES} GROUP BY d.kind, d.domain, alike
 ORDER BY count(*) DESC, d.domain, alike LIMIT %(most)s
 """
 COUNTS = f"SELECT d.kind, count(*) FROM ({DEAD}) AS d WHERE {MATCHES} GROUP BY d.kind"
+#: Bytes of one page's rows; the last row may exceed them.
+PAGE_BYTES = 8 * 1024 * 1024
 NO_PLACE = {"at": None, "kind": None, "after_job": None, "row_no": None, "id": None}
 
 
@@ -64,6 +76,14 @@ class DeadRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeadPage:
+    """The next refused rows, and whether there are more after them."""
+
+    rows: Sequence[DeadRow]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LetterGroup:
     """Rows with the same reason but for its values; ``group`` as a filter's reason matches them all."""
 
@@ -77,7 +97,7 @@ class LetterGroup:
 
 def read_dead_rows(
     cursor: Cursor, wanted: LetterFilter, *, wire_limit: int, after: Place | None, limit: int
-) -> list[DeadRow]:
+) -> DeadPage:
     """Return the next refused rows after a place, oldest first.
 
     Args:
@@ -85,12 +105,14 @@ def read_dead_rows(
         wanted: The conditions.
         wire_limit: The most bytes of a row on the wire, for the reasons.
         after: The place of the last row of the page before; None = from the start.
-        limit: The most rows.
+        limit: The most rows; fewer if they are large.
     """
     place = NO_PLACE if after is None else dict(zip(NO_PLACE, after, strict=True))
-    cursor.execute(PAGE, _values(wanted, wire_limit, limit) | place)
+    cursor.execute(BOUNDED, _values(wanted, wire_limit, limit + 1) | place | {"most_bytes": PAGE_BYTES})
     names = ("kind", "domain", "job_id", "row_no", "reason", "created_at", "form")
-    return [DeadRow(**dict(zip(names, row, strict=False)), place=row[len(names) :]) for row in cursor.fetchall()]
+    found = cursor.fetchall()
+    rows = [DeadRow(**dict(zip(names, row, strict=False)), place=row[len(names) : -1]) for row in found[:limit]]
+    return DeadPage(rows=rows, more=bool(found) and int(found[0][-1]) > len(rows))
 
 
 def read_letter_groups(cursor: Cursor, wanted: LetterFilter, *, wire_limit: int, limit: int) -> list[LetterGroup]:

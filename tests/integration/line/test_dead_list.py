@@ -50,11 +50,24 @@ def test_pages_joined_are_the_whole_list(line: Line, jobs: tuple[str, str]) -> N
     assert places(line, EVERYTHING) == whole
 
     pages, after = [], None
-    while page := dead_page(line.services, EVERYTHING, after=after, limit=2):
-        pages += [(row.job_id, row.row_no) for row in page]
-        after = page[-1].place
+    for more in (True, True, False):
+        page = dead_page(line.services, EVERYTHING, after=after, limit=2)
+        pages += [(row.job_id, row.row_no) for row in page.rows]
+        after = page.rows[-1].place
+        assert page.more is more
 
     assert pages == whole
+
+
+def test_a_page_of_large_rows_is_shorter(line: Line) -> None:
+    line.ingest([nul(number) | {"more": "x" * 3_000_000} for number in range(4)])
+
+    page = dead_page(line.services, EVERYTHING, after=None, limit=100)
+    rest = dead_page(line.services, EVERYTHING, after=page.rows[-1].place, limit=100)
+
+    assert [row.row_no for row in page.rows] == [0, 1, 2]
+    assert ([row.row_no for row in rest.rows], page.more, rest.more) == ([3], True, False)
+    assert [row.row_no for row in all_dead(line.services, EVERYTHING)] == [0, 1, 2, 3]
 
 
 def test_a_filter_takes_job_domains_and_a_part_of_the_reason_in_any_case(line: Line, jobs: tuple[str, str]) -> None:
@@ -68,7 +81,7 @@ def test_a_filter_takes_job_domains_and_a_part_of_the_reason_in_any_case(line: L
 
 
 def test_the_document_has_the_row_in_normal_form(line: Line, jobs: tuple[str, str]) -> None:
-    letter = dead_page(line.services, LetterFilter(reason="key"), after=None, limit=1)[0]
+    letter = dead_page(line.services, LetterFilter(reason="key"), after=None, limit=1).rows[0]
 
     document = dead_document(letter)
 
