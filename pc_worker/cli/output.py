@@ -34,21 +34,21 @@ def _escape(match: re.Match[str]) -> str:
 
 def print_json(value: Any) -> None:
     """Print one JSON document."""
-    print(_text(value, indent=2))
+    print(json_text(value, indent=2))
 
 
 def print_json_array(values: Iterable[Any]) -> None:
     """Print one JSON document, an array, item by item: it may be larger than memory."""
     separator = "["
     for value in values:
-        sys.stdout.write(f"{separator}\n{indent(_text(value, indent=2), '  ')}")
+        sys.stdout.write(f"{separator}\n{indent(json_text(value, indent=2), '  ')}")
         separator = ","
     print("[]" if separator == "[" else "\n]")
 
 
 def print_json_line(value: Any) -> None:
     """Print one JSON line."""
-    sys.stdout.write(_text(value) + "\n")
+    sys.stdout.write(json_text(value) + "\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,7 @@ def size(count: float) -> str:
     return f"{count:,.1f} TB"
 
 
-def _text(value: Any, indent: int | None = None) -> str:
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Return a value as JSON without characters that act on a terminal."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
     return BARE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any
+import sys
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 import click
 import grpc
 
 from pc_worker.cli.arguments import LARGEST
 from pc_worker.cli.context import one_shot
-from pc_worker.cli.output import print_json_line
+from pc_worker.cli.output import json_text
 from pc_worker.embedded import read_addresses
 from pc_worker.errors import InvalidRequest, NotFound, PcWorkerError, Unavailable
 from pc_worker.settings import Settings
@@ -25,6 +27,8 @@ ERRORS: dict[grpc.StatusCode, type[PcWorkerError]] = {
     grpc.StatusCode.NOT_FOUND: NotFound,
 }
 
+#: Returns the JSON text of a vector, a repeated field of floats.
+WriteVector: TypeAlias = Callable[[Any], str]
 
 #: What cannot be a UUID, and so is meant as a position.
 POSITION = re.compile(r"[+-]?[0-9]+")
@@ -35,9 +39,16 @@ POSITION = re.compile(r"[+-]?[0-9]+")
 @click.option("--after", help="Resume after this row's UUID, or after this position of the log.")
 @click.option("--chunk-size", type=click.IntRange(0, 1000), help="Rows a message, 1 to 1000; default 300.")
 @click.option("--limit", type=click.IntRange(min=0), help="Rows at most.")
+@click.option(
+    "--vectors",
+    type=click.Choice(["numbers", "base64"]),
+    default="numbers",
+    show_default=True,
+    help="Vectors as arrays, or as base64 of their 4-byte little-endian floats, which is several times faster.",
+)
 @click.option("--address", help="HOST:PORT of the gateway; default: the running stack's.")
 def stream_command(
-    domain: str, after: str | None, chunk_size: int | None, limit: int | None, address: str | None
+    domain: str, after: str | None, chunk_size: int | None, limit: int | None, vectors: str, address: str | None
 ) -> None:
     """Print every row of a domain's log as JSON Lines: the wire's fields and the row's position."""
     settings = one_shot()
@@ -48,11 +59,11 @@ def stream_command(
         request.last_processed_uuid = after
     with channel(settings, address) as connection:
         call = EmbeddingStreamServiceStub(connection).StreamEmbedding(request, metadata=credentials(settings))
-        for count, row in enumerate(_rows(call)):
+        for count, line in enumerate(_lines(call, as_base64 if vectors == "base64" else as_numbers)):
             if count == limit:
                 call.cancel()
                 break
-            print_json_line(row)
+            sys.stdout.write(line + "\n")
 
 
 def position_of(text: str) -> int:
@@ -84,14 +95,14 @@ def credentials(settings: Settings) -> list[tuple[str, str]]:
     return [("authorization", f"Bearer {settings.token.get_secret_value()}")] if settings.token else []
 
 
-def _rows(call: Any) -> Iterator[dict[str, Any]]:
+def _lines(call: Any, vectors: WriteVector) -> Iterator[str]:
     sent = 0
     try:
         for chunk in call:
             rows = getattr(chunk, chunk.WhichOneof("chunk_data")).rows
             for row, position in zip(rows, chunk.positions, strict=True):
                 sent += 1
-                yield {**_without_position(plain(row)), "position": position}
+                yield row_line(row, vectors=vectors, position=position)
         promised = dict(call.trailing_metadata()).get("pcw-rows")
     except grpc.RpcError as exc:
         if exc.code() is grpc.StatusCode.CANCELLED:
@@ -101,17 +112,38 @@ def _rows(call: Any) -> Iterator[dict[str, Any]]:
         raise Unavailable(f"the stream ended after {sent} of {promised} rows: run it again")
 
 
-def _without_position(fields: dict[str, Any]) -> dict[str, Any]:
-    """Rename a recruit's own field ``position`` to ``position.1``, as in `rows`: the log's position takes its name."""
-    return {"position.1" if name == "position" else name: value for name, value in fields.items()}
+def row_line(message: Any, *, vectors: WriteVector, position: int | None = None) -> str:
+    """Return a message as one JSON object: its fields by their wire names, unset ones with their defaults.
+
+    A recruit's own field ``position`` is named ``position.1``, as in `rows`: the log's position takes its name.
+    """
+    written = []
+    for field in message.DESCRIPTOR.fields:
+        value = getattr(message, field.name)
+        name = "position.1" if field.name == "position" and position is not None else field.name
+        if not field.is_repeated:
+            text = json_text(value)
+        elif field.type == field.TYPE_MESSAGE:
+            text = f"[{', '.join(row_line(item, vectors=vectors) for item in value)}]"
+        elif field.type == field.TYPE_FLOAT:
+            text = vectors(value)
+        else:
+            text = json_text(list(value))
+        written.append(f'"{name}": {text}')
+    if position is not None:
+        written.append(f'"position": {position}')
+    return f"{{{', '.join(written)}}}"
 
 
-def plain(message: Any) -> dict[str, Any]:
-    """Return a message's fields by their wire names, unset ones with their defaults."""
-    return {field.name: _plain_value(getattr(message, field.name)) for field in message.DESCRIPTOR.fields}
+def as_numbers(vector: Any) -> str:
+    """Return a vector as a JSON array."""
+    import msgspec
+
+    return msgspec.json.encode(vector[:]).decode()
 
 
-def _plain_value(value: Any) -> Any:
-    if isinstance(value, (str, int, float)):
-        return value
-    return [plain(item) if hasattr(item, "DESCRIPTOR") else item for item in value]
+def as_base64(vector: Any) -> str:
+    """Return a vector as base64 of its 4-byte little-endian floats, in quotes."""
+    import numpy as np
+
+    return f'"{b64encode(np.array(vector, dtype="<f4").tobytes()).decode()}"'
