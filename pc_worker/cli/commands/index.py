@@ -12,6 +12,7 @@ from pc_worker.services.search import indexes
 from pc_worker.store.db.connection import Database
 from pc_worker.store.search.index.catalog import IndexState
 from pc_worker.store.search.scope import Method
+from pc_worker.store.search.vector_form import Precision
 from pc_worker.store.search.words import RULES
 
 DOMAIN = click.option("--domain", help="Only this domain.")
@@ -35,21 +36,31 @@ def show_status(domain: str | None) -> None:
 @DOMAIN
 @click.option("--method", type=click.Choice(["hnsw", "ivfflat"]), help="Instead of the choice by size and memory.")
 @click.option("--half", is_flag=True, help="Half precision: half the size.")
+@click.option("--binary", is_flag=True, help="One bit per number; the nearest are compared by their vectors.")
+@click.option("--dimensions", type=click.IntRange(1), help="Only the first numbers, for models trained for it.")
 @click.option("--terms", is_flag=True, help="Instead, replace search terms that were made by older rules.")
-def build(domain: str | None, method: Method | None, half: bool, terms: bool) -> None:
+def build(
+    domain: str | None, method: Method | None, half: bool, binary: bool, dimensions: int | None, terms: bool
+) -> None:
     """Build indexes where they pay off, replace the old ones without downtime, and tune.
 
-    With --terms, no vector index is built. Searches and jobs continue meanwhile; after an interruption, run it again.
+    Method and precision are chosen by the memory of the database server: this machine's if it runs here, otherwise
+    effective_cache_size. With --terms, no vector index is built.
+
+    Searches and jobs continue meanwhile; after an interruption, run it again.
     """
+    if half and binary:
+        raise click.UsageError("--half and --binary exclude each other")
     database = connected().database
     if terms:
         _build_terms(database, domain)
         return
-    built = indexes.build_indexes(database, domain, method=method, half=half)
-    told = (
-        f"built: {', '.join(built)}" if built else indexes.why_nothing_was_built(indexes.index_status(database, domain))
-    )
-    print(visible(told))
+    precision: Precision | None = "half" if half else "binary" if binary else None
+    built = indexes.build_indexes(database, domain, method=method, precision=precision, first=dimensions)
+    for name, why in built.items():
+        print(visible(f"built: {name} ({why})"))
+    if not built:
+        print(visible(indexes.why_nothing_was_built(indexes.index_status(database, domain))))
 
 
 def _build_terms(database: Database, domain: str | None) -> None:
@@ -84,7 +95,8 @@ def _cells(state: IndexState) -> tuple[object, ...]:
     built = state.built
     if built is None:
         return *own, "none: all vectors are compared", None, None, None, None, None, _terms(state)
-    method = built.method + (", half" if built.half else "") + (f", {built.lists} lists" if built.lists else "")
+    lists = f"{built.lists} lists" if built.lists else ""
+    method = ", ".join(filter(None, (built.method, str(built.form(state.dimension)), lists)))
     recall = [None if value is None else f"{value:.4f}" for value in (built.recall_mean, built.recall_min)]
     return *own, method, f"{built.vectors:,}", f"{built.size_bytes / MB:.0f} MB", built.breadth, *recall, _terms(state)
 

@@ -14,12 +14,13 @@ from pc_worker.services.estimate.dry_run import Subject
 from pc_worker.services.estimate.sample import CLASSES, OwnTime, SourceSample, sample_windows, take_sample
 from pc_worker.services.ingest.split import equal_keys, resolve_source
 from pc_worker.services.ingest.submit import IngestRequest
-from pc_worker.services.search.indexes import index_spec
+from pc_worker.services.search.index_choice import choose_index
 from pc_worker.services.sources import read_options, rejecting
 from pc_worker.store.ledger.timings import past_jobs
 from pc_worker.store.models import registry
 from pc_worker.store.rows.vectors import count_vectors
 from pc_worker.store.search.index.build import hnsw_bytes
+from pc_worker.store.search.index.memory import ServerMemory, server_memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +91,7 @@ def estimate_ingest(services: Services, request: IngestRequest, *, processes: in
     with services.database.transaction() as cursor:
         past = past_jobs(cursor, request.domain)
         vectors = count_vectors(cursor, request.domain, subject.model.model_id)
+        memory = server_memory(cursor)
     counts = _counts(subject, sample, duplicates)
     cost = costs(services, subject.model, sample, past, processes=processes)
     seconds = cost.seconds(rows=counts["rows"], tokens=counts["tokens"], written=counts["rows_written"])
@@ -109,7 +111,7 @@ def estimate_ingest(services: Services, request: IngestRequest, *, processes: in
         processes=processes,
         memory_bytes=_own_bytes() * processes,
         disk_bytes=round(sample.stored_bytes / max(sample.written, 1) * counts["rows_written"]),
-        index_bytes=_index_bytes(vectors, new_vectors, subject.model.dimension),
+        index_bytes=_index_bytes(vectors, new_vectors, subject.model.dimension, memory),
         spool_bytes=_bytes_below(services.spool) - before,
     )
 
@@ -182,10 +184,10 @@ def _least_seconds(services: Services, subject: Subject, tokens: int) -> float:
     return 0.0 if limit is None else 60 * tokens / limit
 
 
-def _index_bytes(vectors: int, new: int, dimension: int) -> int:
+def _index_bytes(vectors: int, new: int, dimension: int, memory: ServerMemory) -> int:
     """Return the bytes by which the vector index grows; maintenance builds it after the load."""
-    spec = index_spec(vectors + new, dimension)
-    return 0 if spec is None else hnsw_bytes(new, dimension, half=spec.half)
+    spec = choose_index(vectors + new, dimension, memory)
+    return 0 if spec is None else hnsw_bytes(new, spec.form)
 
 
 def _own_bytes() -> int:

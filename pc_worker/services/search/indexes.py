@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from math import sqrt
+from functools import partial
 
 from pc_worker.domains import get_domain
 from pc_worker.errors import InvalidRequest
 from pc_worker.logs import get_logger
+from pc_worker.services.search.index_choice import MAX_DIMENSION, MIN_VECTORS, SHARE, choose_index
 from pc_worker.store.db.connection import Cursor, Database
-from pc_worker.store.search.index.build import IndexSpec, build_index, drop_index, hnsw_bytes, maintenance
+from pc_worker.store.search.index.build import IndexSpec, build_index, drop_index, maintenance
 from pc_worker.store.search.index.catalog import (
     BuiltIndex,
     IndexState,
@@ -20,17 +21,13 @@ from pc_worker.store.search.index.catalog import (
     record_index,
     record_recall,
 )
+from pc_worker.store.search.index.memory import ServerMemory, server_memory
 from pc_worker.store.search.index.recall import Recall, RecallQuery, measure_recall, sample_queries
 from pc_worker.store.search.scope import MAX_EF_SEARCH, Method
+from pc_worker.store.search.vector_form import Precision
 
 log = get_logger(__name__)
 
-#: With fewer vectors, comparing all of them takes about 10 ms and finds everything.
-MIN_VECTORS = 5_000
-#: Bytes of the database server's memory that a build may use; larger graphs use ivfflat instead.
-BUILD_MEMORY = 1 << 30
-#: pgvector's limits of the dimension of an index.
-MAX_DIMENSION = {"vector": 2_000, "halfvec": 4_000}
 #: IVFFlat's centres do not move: with this many times more or fewer vectors they no longer fit.
 OUTGROWN = 3.0
 #: Queries with which recall is measured.
@@ -62,39 +59,48 @@ def index_status(database: Database, domain: str | None = None) -> list[IndexSta
         return index_states(cursor, domain)
 
 
-def index_spec(vectors: int, dimension: int, *, method: Method | None = None, half: bool = False) -> IndexSpec | None:
-    """Return the index to build, chosen by size and memory; None if a search compares all vectors instead."""
-    half = half or dimension > MAX_DIMENSION["vector"]
-    if vectors < MIN_VECTORS or dimension > MAX_DIMENSION["halfvec"]:
-        return None
-    if method is None:
-        method = "hnsw" if hnsw_bytes(vectors, dimension, half=half) <= BUILD_MEMORY else "ivfflat"
-    if method == "hnsw":
-        return IndexSpec("hnsw", half)
-    lists = vectors // 1000 if vectors <= 1_000_000 else round(sqrt(vectors))
-    return IndexSpec("ivfflat", half, max(1, lists))
-
-
 def build_indexes(
-    database: Database, domain: str | None = None, *, method: Method | None = None, half: bool = False
-) -> list[str]:
-    """Build an index where it is useful, replace the old ones, and tune; return the domains with new indexes.
+    database: Database,
+    domain: str | None = None,
+    *,
+    method: Method | None = None,
+    precision: Precision | None = None,
+    first: int | None = None,
+) -> dict[str, str]:
+    """Build an index where it is useful, replace the old ones, and tune.
+
+    Args:
+        database: A connection of the calling thread.
+        domain: Only this domain.
+        method: The method instead of the chosen one.
+        precision: The precision instead of the chosen one.
+        first: Index only so many of the first numbers; for models that are trained for it.
+
+    Returns:
+        Why each index was chosen, by the domains with new indexes.
 
     Raises:
         InvalidRequest: If the domain is unknown, or another process is building indexes.
         Unavailable: If PostgreSQL does not answer.
     """
     wanted = [state for state in index_status(database, domain) if state.vectors]
-    specs = {state: index_spec(state.vectors, state.dimension, method=method, half=half) for state in wanted}
-    return _build(database, {state: spec for state, spec in specs.items() if spec is not None}, patient=False)
+    with database.transaction() as cursor:
+        memory = server_memory(cursor)
+    choose = partial(choose_index, memory=memory, method=method, precision=precision, first=first)
+    specs = {state: choose(state.vectors, state.dimension) for state in wanted}
+    chosen = {state: spec for state, spec in specs.items() if spec is not None}
+    _build(database, chosen, memory, patient=False)
+    return {state.domain: spec.why for state, spec in chosen.items()}
 
 
 def why_nothing_was_built(states: Iterable[IndexState]) -> str:
     """Return why no index was built for these."""
-    most = MAX_DIMENSION["halfvec"]
-    wide = [f"{state.domain} ({state.dimension:,})" for state in states if state.vectors and state.dimension > most]
+    wide = [
+        f"{state.domain} ({state.dimension:,})" for state in states if state.vectors and state.dimension > MAX_DIMENSION
+    ]
     if wide:
-        return f"nothing built: an index holds at most {most:,} dimensions, fewer than those of {', '.join(wide)}"
+        most = f"nothing built: an index holds at most {MAX_DIMENSION:,} dimensions, with --binary 64,000"
+        return f"{most}: fewer than those of {', '.join(wide)}"
     return f"nothing to build below {MIN_VECTORS:,} vectors"
 
 
@@ -102,26 +108,27 @@ def maintain_indexes(database: Database) -> list[str]:
     """Build the due indexes and return the domains with new ones; safe to run at any time, also twice at once."""
     with database.transaction() as cursor:
         forget_missing(cursor)
-        states = index_states(cursor)
+        states, memory = index_states(cursor), server_memory(cursor)
     active = {state.domain: state.rows for state in states if state.active}
     complete = [state for state in states if state.rows >= active[state.domain]]  # others are being backfilled
-    specs = {state: spec for state in complete if (spec := _due(state)) is not None}
-    return _build(database, specs, patient=True)
+    specs = {state: spec for state in complete if (spec := _due(state, memory)) is not None}
+    return _build(database, specs, memory, patient=True)
 
 
-def _due(state: IndexState) -> IndexSpec | None:
+def _due(state: IndexState, memory: ServerMemory) -> IndexSpec | None:
     """Return the index to build; None during a first load, and while the present index fits."""
     if state.built is None:
-        return None if state.loading else index_spec(state.vectors, state.dimension)
+        return None if state.loading else choose_index(state.vectors, state.dimension, memory)
     if state.built.method == "hnsw":
         return None
     grown = state.vectors / max(state.built.vectors, 1)
     if 1 / OUTGROWN < grown < OUTGROWN:
         return None
-    return index_spec(state.vectors, state.dimension, half=state.built.half)
+    built = state.built
+    return choose_index(state.vectors, state.dimension, memory, precision=built.precision, first=built.dimensions)
 
 
-def _build(database: Database, specs: dict[IndexState, IndexSpec], *, patient: bool) -> list[str]:
+def _build(database: Database, specs: dict[IndexState, IndexSpec], memory: ServerMemory, *, patient: bool) -> list[str]:
     with maintenance(database) as cursor:
         if cursor is None:
             if patient:
@@ -131,18 +138,18 @@ def _build(database: Database, specs: dict[IndexState, IndexSpec], *, patient: b
             log.info("vector_index_dropped", index=name)
             drop_index(cursor, name)
         for state, spec in specs.items():
-            _replace(cursor, state, spec)
+            _replace(cursor, state, spec, memory_bytes=memory.bytes // SHARE)
     for state in specs:
         tune_indexes(database, state.domain)
     return sorted({state.domain for state in specs})
 
 
-def _replace(cursor: Cursor, state: IndexState, spec: IndexSpec) -> None:
-    name = build_index(cursor, state, spec, memory_bytes=BUILD_MEMORY)
-    record_index(cursor, state, name, method=spec.method, half=spec.half, lists=spec.lists)
+def _replace(cursor: Cursor, state: IndexState, spec: IndexSpec, *, memory_bytes: int) -> None:
+    name = build_index(cursor, state, spec, memory_bytes=memory_bytes)
+    record_index(cursor, state, name, method=spec.method, form=spec.form, lists=spec.lists)
     if state.built is not None:
         drop_index(cursor, state.built.name)
-    log.info("vector_index_built", domain=state.domain, index=name, method=spec.method, vectors=state.vectors)
+    log.info("vector_index_built", domain=state.domain, index=name, vectors=state.vectors, why=spec.why)
 
 
 def tune_indexes(database: Database, domain: str | None = None, *, recall: float = 0.95) -> list[Tuned]:

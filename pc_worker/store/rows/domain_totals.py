@@ -8,16 +8,21 @@ from typing import Any
 
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.scope import Method
+from pc_worker.store.search.vector_form import PRECISION, Precision
 
 # Rows are counted: an index-only scan, 20 ms for 100,000 rows.
 TOTALS = """
 SELECT d.domain, (SELECT count(*) FROM rows r WHERE r.domain = d.domain), d.head, d.epoch::text,
        m.name, m.revision, m.dimension, m.encodable,
-       i.method, i.half, i.lists, i.breadth, i.rows, i.vectors, i.target, i.recall_mean, i.measured_at, i.built_at
+       i.method, {precision}, i.dimensions, i.lists, i.breadth, i.rows, i.vectors, i.target, i.recall_mean,
+       i.measured_at, i.built_at
 FROM domains d JOIN models m USING (model_id)
 LEFT JOIN vector_indexes i ON i.domain = d.domain AND i.model_id = d.model_id
 WHERE d.domain = ANY (%s::text[]) ORDER BY d.domain
 """
+
+
+TOTALS = TOTALS.replace("{precision}", PRECISION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +40,8 @@ class DomainIndex:
     """The vector index of a domain; ``rows`` and ``vectors`` at its build, ``breadth`` = ef_search or probes."""
 
     method: Method
-    half: bool
+    precision: Precision
+    dimensions: int | None
     lists: int | None
     breadth: int
     rows: int

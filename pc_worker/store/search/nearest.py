@@ -24,12 +24,12 @@ COUNT_FILTERED = """
 SELECT count(*) FROM (SELECT FROM row_terms WHERE domain = %(domain)s AND terms @> %(facets)s::integer[]
                       LIMIT %(limit)s) AS filtered
 """
-# The cast is the index's expression: without it no index is used. Similarity is always that of the full vectors.
+# Similarity is always that of the full vectors, whatever the index holds of them.
 INDEXED = """
 SELECT row_id, max(similarity) AS similarity FROM (
     SELECT e.row_id, 1 - (e.vector <=> %(vector)s::vector) AS similarity FROM embeddings e {filter}
     WHERE e.domain = %(domain)s AND e.model_id = %(model_id)s AND e.row_id <> %(without)s
-    ORDER BY e.vector::{type} <=> %(vector)s::{type} LIMIT %(passages)s) AS passages
+    ORDER BY {distance} LIMIT %(passages)s) AS passages
 GROUP BY row_id ORDER BY similarity DESC, row_id LIMIT %(limit)s
 """
 EXACT = """
@@ -82,9 +82,10 @@ def _is_selective(cursor: Cursor, scope: Scope, passages: int) -> bool:
 
 
 def _through_index(cursor: Cursor, scope: Scope, vector: str, index: VectorIndex, limit: int) -> Candidates:
-    passages = limit * index.passages_per_row
+    passages = index.candidates(limit * index.passages_per_row)
     values = {"vector": vector, "passages": passages, "limit": limit}
-    statement = INDEXED.format(filter=_filter(scope), type=index.type)
+    distance = index.form.distance("e.vector", "%(vector)s::vector")
+    statement = INDEXED.format(filter=_filter(scope), distance=distance)
     cursor.execute(f"{index.settings(passages)};{statement}", scope.parameters | values)
     return read_candidates(cursor)
 

@@ -11,6 +11,7 @@ from pc_worker.model import Model
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.filters import Parameters, RowFilter, where_sql
 from pc_worker.store.search.statistics import CollectionStatistics
+from pc_worker.store.search.vector_form import LEAST_RERANKED, PRECISION, RERANKED, Precision, VectorForm
 
 Method = Literal["hnsw", "ivfflat"]
 
@@ -32,12 +33,14 @@ WHERE rolname = 'pcw_reader' AND pg_has_role(oid, 'MEMBER') AND has_table_privil
 PROFILE = """
 SELECT m.model_id, m.name, m.revision, m.dimension, m.normalised, m.encodable, m.location,
        s.documents, s.mean_length, s.k1, s.b,
-       coalesce(s.oldest_rules, 1), i.method, i.half, i.breadth, ceil(i.vectors / greatest(i.rows, 1)::float8)::integer
+       coalesce(s.oldest_rules, 1),
+       i.method, {precision}, i.dimensions, i.breadth, ceil(i.vectors / greatest(i.rows, 1)::float8)::integer
 FROM domains d JOIN models m USING (model_id)
 LEFT JOIN search_statistics s ON s.domain = d.domain
 LEFT JOIN vector_indexes i ON i.domain = d.domain AND i.model_id = d.model_id
 WHERE d.domain = %(domain)s
 """
+PROFILE = PROFILE.replace("{precision}", PRECISION)
 ACTIVE = """
 SELECT DISTINCT m.model_id, m.name, m.revision, m.dimension, m.normalised, m.encodable, m.location
 FROM domains d JOIN models m USING (model_id) ORDER BY m.model_id
@@ -50,9 +53,15 @@ class VectorIndex:
     """An index to search with; ``breadth`` is ef_search of hnsw, probes of ivfflat."""
 
     method: Method
-    type: str
+    form: VectorForm
     breadth: int
     passages_per_row: int
+
+    def candidates(self, passages: int) -> int:
+        """Return how many neighbours to read, so that these are compared by their full vectors."""
+        if not self.form.coarse:
+            return passages
+        return max(RERANKED * passages, LEAST_RERANKED, self.breadth if self.method == "hnsw" else 0)
 
     def settings(self, passages: int) -> str:
         """Return the statements that set this transaction to search for ``passages`` neighbours, filtered or not."""
@@ -168,9 +177,14 @@ def _model(row: Sequence[Any]) -> Model:
 
 
 def _index(
-    dimension: int, method: Method | None, half: bool, breadth: int, passages_per_row: int
+    dimension: int,
+    method: Method | None,
+    precision: Precision,
+    first: int | None,
+    breadth: int,
+    passages_per_row: int,
 ) -> VectorIndex | None:
     if method is None:
         return None
-    kind = f"{'halfvec' if half else 'vector'}({dimension})"
-    return VectorIndex(method=method, type=kind, breadth=breadth, passages_per_row=passages_per_row)
+    form = VectorForm(dimension, precision, first)
+    return VectorIndex(method=method, form=form, breadth=breadth, passages_per_row=passages_per_row)

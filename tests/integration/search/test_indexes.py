@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.services.search import indexes
 from pc_worker.services.search.indexes import (
     build_indexes,
     check_recall,
-    index_spec,
     index_status,
     maintain_indexes,
     tune_indexes,
@@ -27,6 +26,7 @@ from pc_worker.store.search.index.catalog import PREFIX, IndexState
 from pc_worker.store.search.nearest import INDEXED
 from pc_worker.store.search.scope import Scope, begin_search
 from pc_worker.store.search.statistics import refresh_statistics
+from pc_worker.store.search.vector_form import VectorForm
 from tests.integration.search.shelf import Shelf, WordEncoder, embed, open_shelf
 
 ROWS = 6_000  # above what is worth an index
@@ -100,14 +100,14 @@ def test_an_index_is_measured_when_it_is_built(indexed: Shelf, database: Databas
     built = state_of(database).built
 
     assert built is not None
-    assert (built.method, built.vectors, built.half) == ("hnsw", ROWS, False)
+    assert (built.method, built.vectors, built.precision) == ("hnsw", ROWS, "full")
     assert (built.recall_mean or 0) >= 0.95
     assert built.recall_min is not None
     assert built.size_bytes > 0
 
 
 def test_the_vector_plan_uses_the_index(indexed: Shelf, database: Database) -> None:
-    statement = INDEXED.format(filter="", type="vector(64)")
+    statement = INDEXED.format(filter="", distance=VectorForm(64).distance("e.vector", "%(vector)s::vector"))
     vector = str(embed("word1 word2").tolist())
 
     plan = plan_of(database, statement, {"vector": vector, "passages": 50, "limit": 50})
@@ -203,12 +203,29 @@ def test_ivfflat_is_rebuilt_after_growth(indexed: Shelf, database: Database) -> 
     assert (state_of(database).built or pytest.fail("no index")).vectors >= ROWS
 
 
-@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize(
+    ("form", "target"),
+    [
+        ({}, 0.97),
+        ({"precision": "half"}, 0.97),
+        ({"precision": "half", "first": 48}, 0.95),
+        ({"precision": "binary"}, 0.5),  # 64 bits are few
+    ],
+)
 @pytest.mark.parametrize("method", ["hnsw", "ivfflat"])
-def test_every_kind_of_index_reaches_its_target(indexed: Shelf, database: Database, method: str, half: bool) -> None:
-    build_indexes(database, "document", method=method, half=half)  # type: ignore[arg-type] # one of the methods
+def test_every_kind_of_index_is_used_and_reaches_its_target(
+    indexed: Shelf, database: Database, method: Any, form: dict[str, Any], target: float
+) -> None:
+    build_indexes(database, "document", method=method, **form)
+    with database.transaction() as cursor:
+        profile = read_profile(cursor, "document")
+    assert profile is not None
+    assert profile.index is not None
+    statement = INDEXED.format(filter="", distance=profile.index.form.distance("e.vector", "%(vector)s::vector"))
+    vector = str(embed("word1 word2").tolist())
+    assert PREFIX in plan_of(database, statement, {"vector": vector, "passages": 50, "limit": 50})
 
-    (tuned,) = tune_indexes(database, "document", recall=0.97)
+    (tuned,) = tune_indexes(database, "document", recall=target)
 
     assert tuned.reached
     assert tuned.recall.least <= tuned.recall.mean
@@ -263,18 +280,12 @@ def test_a_model_that_is_being_backfilled_has_no_index_yet(indexed: Shelf, datab
 def test_an_empty_domain_never_has_an_index(database: Database) -> None:
     open_shelf(database, "recruit")
 
-    assert build_indexes(database, "recruit") == []
+    assert build_indexes(database, "recruit") == {}
     assert maintain_indexes(database) == []
 
 
-def test_the_index_spec_depends_on_size_memory_and_dimension() -> None:
-    assert index_spec(indexes.MIN_VECTORS - 1, 384) is None
-    small, large = index_spec(100_000, 384), index_spec(2_000_000, 1536)
-    assert small is not None
-    assert (small.method, small.half) == ("hnsw", False)
-    assert large is not None
-    assert (large.method, large.lists) == ("ivfflat", 1414)
-    wide = index_spec(10_000, 3072)
-    assert wide is not None
-    assert wide.half
-    assert index_spec(10_000, 8_000) is None
+def test_a_build_states_its_reason(indexed: Shelf, database: Database) -> None:
+    why = build_indexes(database, "document")["document"]
+
+    assert why.startswith("hnsw, full precision: ")
+    assert "a quarter of the memory of this machine" in why

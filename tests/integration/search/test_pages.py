@@ -18,6 +18,7 @@ from pc_worker.store.db.connection import Database
 from pc_worker.store.search.index.build import IndexSpec, build_index, maintenance
 from pc_worker.store.search.index.catalog import index_states, record_index
 from pc_worker.store.search.statistics import refresh_statistics
+from pc_worker.store.search.vector_form import VectorForm
 from tests.integration.search.shelf import Shelf, WordEncoder, open_shelf
 
 ROWS = 330
@@ -41,9 +42,9 @@ def _build_index(database: Database) -> None:
         (state,) = index_states(cursor, "document")
     with maintenance(database) as cursor:
         assert cursor is not None
-        spec = IndexSpec("hnsw", half=False)
+        spec = IndexSpec("hnsw", VectorForm(state.dimension))
         name = build_index(cursor, state, spec, memory_bytes=1 << 26)
-        record_index(cursor, state, name, method="hnsw", half=False, lists=None)
+        record_index(cursor, state, name, method="hnsw", form=spec.form, lists=None)
 
 
 def page(shelf: Shelf, query: str, mode: str, where: Sequence[str], *, k: int, offset: int = 0) -> list[SearchHit]:

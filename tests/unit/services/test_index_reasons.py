@@ -12,7 +12,7 @@ from pc_worker.store.search.index.catalog import IndexState
     ("dimension", "vectors", "words"),
     [
         (384, 10, "nothing to build below 5,000 vectors"),
-        (4_001, 10_000, "at most 4,000 dimensions, fewer than those of mine (4,001)"),
+        (4_001, 10_000, "at most 4,000 dimensions, with --binary 64,000: fewer than those of mine (4,001)"),
         (4_001, 0, "nothing to build below 5,000 vectors"),
     ],
 )

@@ -13,8 +13,9 @@ from psycopg2 import sql
 
 from pc_worker.errors import Unavailable
 from pc_worker.store.db.connection import AWAY, Cursor, Database, first_line
-from pc_worker.store.search.index.catalog import PREFIX, IndexState, vector_type
+from pc_worker.store.search.index.catalog import PREFIX, IndexState
 from pc_worker.store.search.scope import Method
+from pc_worker.store.search.vector_form import VectorForm
 
 #: Links per node; the default, suitable for the dimensions of text models.
 HNSW_M = 16
@@ -22,23 +23,24 @@ EF_CONSTRUCTION = 64
 
 LOCK = "hashtextextended('vector indexes', 0)"
 CREATE = """
-CREATE INDEX CONCURRENTLY {name} ON embeddings USING {method} ((vector::{type}) {operators}) WITH ({options})
+CREATE INDEX CONCURRENTLY {name} ON embeddings USING {method} (({vector}) {operators}) WITH ({options})
 WHERE domain = {domain} AND model_id = {model_id}
 """
 
 
 @dataclass(frozen=True, slots=True)
 class IndexSpec:
-    """The index to build: method, half or full precision, and the number of lists for ivfflat."""
+    """The index to build: method, form of the vectors, the number of lists for ivfflat, and why this one."""
 
     method: Method
-    half: bool
+    form: VectorForm
     lists: int | None = None
+    why: str = ""
 
 
-def hnsw_bytes(vectors: int, dimension: int, *, half: bool) -> int:
+def hnsw_bytes(vectors: int, form: VectorForm) -> int:
     """Estimate the memory, in bytes, for building an hnsw graph; with less, the build is as slow as the disk."""
-    return int(1.2 * vectors * ((2 if half else 4) * dimension + 8 * HNSW_M * 2 + 100))
+    return int(1.2 * vectors * (form.bytes + 8 * HNSW_M * 2 + 100))
 
 
 @contextmanager
@@ -66,7 +68,7 @@ def maintenance(database: Database) -> Iterator[Cursor | None]:
 def build_index(cursor: Cursor, state: IndexState, spec: IndexSpec, *, memory_bytes: int) -> str:
     """Build an index next to the present one and return its name; searches use it once it is recorded."""
     name = f"{PREFIX}{state.model_id}_{secrets.token_hex(6)}"
-    needed = hnsw_bytes(state.vectors, state.dimension, half=spec.half)
+    needed = hnsw_bytes(state.vectors, spec.form)
     cursor.execute(f"SET maintenance_work_mem = '{max(64, min(needed, memory_bytes) >> 20)}MB'")
     statement = _statement(name, state, spec)
     try:
@@ -83,8 +85,8 @@ def _statement(name: str, state: IndexState, spec: IndexSpec) -> sql.Composed:
     return sql.SQL(CREATE).format(
         name=sql.Identifier(name),
         method=sql.SQL(spec.method),
-        type=sql.SQL(vector_type(state.dimension, half=spec.half)),
-        operators=sql.SQL("halfvec_cosine_ops" if spec.half else "vector_cosine_ops"),
+        vector=sql.SQL(spec.form.expression("vector")),
+        operators=sql.SQL(spec.form.operators),
         options=sql.SQL(options),
         domain=sql.Literal(state.domain),
         model_id=sql.Literal(state.model_id),

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.scope import Method, VectorIndex
+from pc_worker.store.search.vector_form import PRECISION, Precision, VectorForm
 from pc_worker.store.search.words import RULES
 
 #: Prefix of the names of all vector indexes; one that is not in the catalog is a leftover.
@@ -22,8 +23,9 @@ SELECT d.domain, m.model_id, m.name || '@' || m.revision, m.dimension, m.model_i
        coalesce(c.rows, 0), coalesce(c.vectors, 0),
        EXISTS (SELECT FROM jobs j WHERE j.domain = d.domain AND j.state IN ('queued', 'splitting', 'running')),
        s.oldest_rules,
-       i.index_name, i.method, i.half, i.lists, i.breadth, i.rows, i.vectors, i.target, i.recall_mean, i.recall_min,
-       i.measured_at, i.built_at, coalesce(pg_relation_size(to_regclass(quote_ident(i.index_name))), 0)
+       i.index_name, i.method, {precision}, i.dimensions, i.lists, i.breadth, i.rows, i.vectors, i.target,
+       i.recall_mean, i.recall_min, i.measured_at, i.built_at,
+       coalesce(pg_relation_size(to_regclass(quote_ident(i.index_name))), 0)
 FROM domains d
 JOIN models m ON m.model_id = d.model_id
               OR EXISTS (SELECT FROM counted c WHERE c.domain = d.domain AND c.model_id = m.model_id)
@@ -32,13 +34,14 @@ LEFT JOIN vector_indexes i ON i.domain = d.domain AND i.model_id = m.model_id
 LEFT JOIN search_statistics s ON s.domain = d.domain
 WHERE d.domain = coalesce(%(domain)s, d.domain) ORDER BY d.domain, m.model_id
 """
+STATES = STATES.replace("{precision}", PRECISION)
 RECORD = """
-INSERT INTO vector_indexes (domain, model_id, index_name, method, half, lists, rows, vectors, breadth)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO vector_indexes (domain, model_id, index_name, method, half, bits, dimensions, lists, rows, vectors, breadth)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (domain, model_id) DO UPDATE SET
-    index_name = excluded.index_name, method = excluded.method, half = excluded.half, lists = excluded.lists,
-    rows = excluded.rows, vectors = excluded.vectors, breadth = excluded.breadth,
-    recall_mean = NULL, recall_min = NULL, measured_at = NULL, built_at = now()
+    index_name = excluded.index_name, method = excluded.method, half = excluded.half, bits = excluded.bits,
+    dimensions = excluded.dimensions, lists = excluded.lists, rows = excluded.rows, vectors = excluded.vectors,
+    breadth = excluded.breadth, recall_mean = NULL, recall_min = NULL, measured_at = NULL, built_at = now()
 """
 MEASURED = """
 UPDATE vector_indexes SET breadth = %s, target = %s, recall_mean = %s, recall_min = %s, measured_at = now()
@@ -66,7 +69,8 @@ class BuiltIndex:
 
     name: str
     method: Method
-    half: bool
+    precision: Precision
+    dimensions: int | None
     lists: int | None
     breadth: int
     rows: int
@@ -77,6 +81,10 @@ class BuiltIndex:
     measured_at: datetime | None
     built_at: datetime
     size_bytes: int
+
+    def form(self, dimension: int) -> VectorForm:
+        """Return what the index holds of vectors of ``dimension`` numbers."""
+        return VectorForm(dimension, self.precision, self.dimensions)
 
 
 BUILT_FIELDS = tuple(field.name for field in fields(BuiltIndex))
@@ -107,15 +115,10 @@ class IndexState:
             return None
         return VectorIndex(
             method=self.built.method,
-            type=vector_type(self.dimension, half=self.built.half),
+            form=self.built.form(self.dimension),
             breadth=self.built.breadth,
             passages_per_row=-(-self.built.vectors // max(self.built.rows, 1)),
         )
-
-
-def vector_type(dimension: int, *, half: bool) -> str:
-    """Return the SQL type of an index's expression, to which a query must cast its vector."""
-    return f"{'halfvec' if half else 'vector'}({dimension})"
 
 
 def index_states(cursor: Cursor, domain: str | None = None) -> list[IndexState]:
@@ -137,13 +140,13 @@ def _built(row: Sequence[object]) -> BuiltIndex | None:
 
 
 def record_index(
-    cursor: Cursor, state: IndexState, name: str, *, method: Method, half: bool, lists: int | None
+    cursor: Cursor, state: IndexState, name: str, *, method: Method, form: VectorForm, lists: int | None
 ) -> None:
     """Make searches use the index ``name``, with a medium breadth until it is tuned."""
     breadth = 80 if lists is None else max(1, round(lists**0.5))
-    cursor.execute(
-        RECORD, (state.domain, state.model_id, name, method, half, lists, state.rows, state.vectors, breadth)
-    )
+    precision = (form.precision == "half", form.precision == "binary", form.first)
+    values = (state.domain, state.model_id, name, method, *precision, lists, state.rows, state.vectors, breadth)
+    cursor.execute(RECORD, values)
 
 
 def record_recall(cursor: Cursor, state: IndexState, *, breadth: int, target: float, mean: float, least: float) -> None:
