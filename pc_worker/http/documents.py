@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pc_worker.services.declarations import State
 from pc_worker.services.domain_overview import DomainOverview
 from pc_worker.store.search.scope import Method
+from pc_worker.store.search.vector_form import Precision
 
 
 class Document(BaseModel):
@@ -32,7 +33,8 @@ class IndexDocument(Document):
     """A vector index, as it was built."""
 
     method: Method
-    half: bool = Field(description="Vectors of 16 bits.")
+    precision: Precision = Field(description="32 bits of each number, 16, or one; those of one bit are ranked again.")
+    dimensions: int | None = Field(description="At most this many of the first numbers; null = all.")
     lists: int | None = Field(description="Of ivfflat.")
     breadth: int = Field(description="ef_search of hnsw, probes of ivfflat.")
     rows: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import sqrt
 
 from pc_worker.store.search.index.build import IndexSpec, hnsw_bytes
@@ -42,7 +43,7 @@ def choose_index(
         memory: The memory of the database server.
         method: The method to use instead of the chosen one.
         precision: The precision to use instead of the chosen one.
-        first: Index only so many of the first numbers.
+        first: Index at most this many of the first numbers.
     """
     wanted = PRECISIONS if precision is None else (precision,)
     forms = [form for each in wanted if (form := VectorForm(dimension, each, first)).indexable]
@@ -51,26 +52,25 @@ def choose_index(
     if vectors < MIN_VECTORS or not forms:
         return None
     budget = memory.bytes // SHARE
+    allowed = f"{_gib(budget)}, a quarter of {memory.source}"
     fitting = [form for form in forms if hnsw_bytes(vectors, form) <= budget]
     if method == "hnsw" or (method is None and fitting):
         form = (fitting or forms[-1:])[0]
-        return IndexSpec("hnsw", form, why=_why("hnsw", vectors, forms, form, budget, memory))
-    form = forms[0] if precision is not None else (fitting or forms[-1:])[0]
+        return IndexSpec("hnsw", form, why=_why_hnsw(vectors, form, forms, allowed))
+    form = next((each for each in forms if each.bytes * vectors <= budget), forms[-1])
     lists = vectors // 1000 if vectors <= 1_000_000 else round(sqrt(vectors))
-    return IndexSpec("ivfflat", form, max(1, lists), _why("ivfflat", vectors, forms, form, budget, memory))
+    why = f"ivfflat, {NAMES[form.precision]}: {_gib(form.bytes * vectors)} for {vectors:,} vectors of {allowed}"
+    if method is None:
+        why += f"; hnsw would take {_gib(hnsw_bytes(vectors, forms[-1]))} or more"
+    return IndexSpec("ivfflat", form, max(1, lists), why)
 
 
-def _why(
-    method: Method, vectors: int, forms: list[VectorForm], form: VectorForm, budget: int, memory: ServerMemory
-) -> str:
-    allowed = f"{_gib(budget)}, a quarter of {memory.source}"
-    sizes = f"{_gib(hnsw_bytes(vectors, form))} for {vectors:,} vectors"
-    chosen = f"{method}, {NAMES[form.precision]}"
-    if method == "ivfflat":
-        return f"{chosen}: an hnsw index would take {sizes}, and {allowed}, is there"
-    larger = [each for each in forms[: forms.index(form)]]
-    reason = f"; {NAMES[larger[-1].precision]} would take {_gib(hnsw_bytes(vectors, larger[-1]))}" if larger else ""
-    return f"{chosen}: {sizes} of {allowed}{reason}"
+def _why_hnsw(vectors: int, form: VectorForm, forms: Sequence[VectorForm], allowed: str) -> str:
+    why = f"hnsw, {NAMES[form.precision]}: {_gib(hnsw_bytes(vectors, form))} for {vectors:,} vectors of {allowed}"
+    larger = forms[: forms.index(form)]
+    if not larger:
+        return why
+    return f"{why}; {NAMES[larger[-1].precision]} would take {_gib(hnsw_bytes(vectors, larger[-1]))}"
 
 
 def _gib(size: int) -> str:

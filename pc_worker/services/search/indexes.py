@@ -74,7 +74,7 @@ def build_indexes(
         domain: Only this domain.
         method: The method instead of the chosen one.
         precision: The precision instead of the chosen one.
-        first: Index only so many of the first numbers; for models that are trained for it.
+        first: Index at most this many of the first numbers; for models that are trained for it.
 
     Returns:
         Why each index was chosen, by the domains with new indexes.

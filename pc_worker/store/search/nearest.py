@@ -24,7 +24,7 @@ COUNT_FILTERED = """
 SELECT count(*) FROM (SELECT FROM row_terms WHERE domain = %(domain)s AND terms @> %(facets)s::integer[]
                       LIMIT %(limit)s) AS filtered
 """
-# Similarity is always that of the full vectors, whatever the index holds of them.
+# Similarity is always that of the full vectors, in whichever form the index holds them.
 INDEXED = """
 SELECT row_id, max(similarity) AS similarity FROM (
     SELECT e.row_id, 1 - (e.vector <=> %(vector)s::vector) AS similarity FROM embeddings e {filter}

@@ -217,11 +217,9 @@ def test_every_kind_of_index_is_used_and_reaches_its_target(
     indexed: Shelf, database: Database, method: Any, form: dict[str, Any], target: float
 ) -> None:
     build_indexes(database, "document", method=method, **form)
-    with database.transaction() as cursor:
-        profile = read_profile(cursor, "document")
-    assert profile is not None
-    assert profile.index is not None
-    statement = INDEXED.format(filter="", distance=profile.index.form.distance("e.vector", "%(vector)s::vector"))
+    index = state_of(database).searched_by
+    assert index is not None
+    statement = INDEXED.format(filter="", distance=index.form.distance("e.vector", "%(vector)s::vector"))
     vector = str(embed("word1 word2").tolist())
     assert PREFIX in plan_of(database, statement, {"vector": vector, "passages": 50, "limit": 50})
 
@@ -234,6 +232,8 @@ def test_every_kind_of_index_is_used_and_reaches_its_target(
 
 
 def test_the_recall_check_measures_the_present_index(indexed: Shelf, database: Database) -> None:
+    build_indexes(database, "document")
+
     found = check_recall(database, queries=5)
 
     assert 0.8 <= found["document"].mean <= 1
