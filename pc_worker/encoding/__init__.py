@@ -6,7 +6,7 @@ from pc_worker.encoding.agreement import Agreement, compared
 from pc_worker.encoding.isolating import encode_isolating
 from pc_worker.encoding.loading import BACKENDS, load_encoder
 from pc_worker.encoding.models.identity import identify_model
-from pc_worker.encoding.protocol import Encoder, ModelIdentity, Span, Vector, Vectors
+from pc_worker.encoding.protocol import Encoder, KnowsScripts, ModelIdentity, Span, Vector, Vectors
 from pc_worker.encoding.text.normalise import normalised_text, text_hash
 from pc_worker.errors import EncodingFailed, ModelUnavailable
 
@@ -15,6 +15,7 @@ __all__ = [
     "Agreement",
     "Encoder",
     "EncodingFailed",
+    "KnowsScripts",
     "ModelIdentity",
     "ModelUnavailable",
     "Span",

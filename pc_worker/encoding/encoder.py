@@ -77,6 +77,10 @@ class ModelEncoder:
         (vector,) = self._encode([text], query=True)
         return cast("Vector", vector)
 
+    def readable_share(self, text: str) -> float:
+        """Return the share of a text's letters that the model can read, 0..1, judged by its tokens."""
+        return self._tokens.readable_share(normalised_text(text))
+
     def passages(self, text: str) -> list[Span]:
         """Return the whole text when it fits the window, else overlapping passages that each do."""
         prompt = self._folder.document_prompt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,3 +80,11 @@ class Encoder(Protocol):
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each text; more than ``max_tokens`` means that it would be cut."""
+
+
+@runtime_checkable
+class KnowsScripts(Protocol):
+    """What an encoder can do whose tokenizer is here: judge which texts its model can read."""
+
+    def readable_share(self, text: str) -> float:
+        """Return the share of a text's letters that the model can read, 0..1, judged by its tokens."""

@@ -16,16 +16,17 @@ from pc_worker.services.search.judgements import read_judgements
 @click.command("eval")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--domain", default="document", show_default=True)
+@click.option("--feedback", is_flag=True, help="Extend each query by its best rows; without it as the domain is set.")
 @click.option("--png", type=click.Path(path_type=Path), help="Draw the measures into this file.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def eval_command(file: Path, domain: str, png: Path | None, as_json: bool) -> None:
+def eval_command(file: Path, domain: str, feedback: bool, png: Path | None, as_json: bool) -> None:
     """Measure every mode of search with the judged queries of FILE (JSON Lines or TREC).
 
     TREC judgements need a .queries file in the same folder.
     """
     judged = read_judgements(file)
     parts = connected()
-    result = evaluate(parts.database, domain, judged, encoder=parts.encoder)
+    result = evaluate(parts.database, domain, judged, encoder=parts.encoder, feedback=feedback or None)
     if png is not None:
         draw(result, png)
     if as_json:

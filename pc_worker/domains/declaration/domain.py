@@ -78,6 +78,7 @@ class Domain:
         text: Payload fields whose text, joined by blank lines, is embedded here.
         any_table: The payload is the whole source row.
         search: Payload fields whose terms are indexed; for ``any_table`` all text of the row.
+        feedback: Whether searches that do not say otherwise are extended by their best rows.
         row_type: Its row type on the wire.
         revision: Increase it if a change of rules changes the records of the same source.
     """
@@ -90,6 +91,7 @@ class Domain:
     text: tuple[str, ...] = ()
     any_table: AnyTable | None = None
     search: tuple[str, ...] = ()
+    feedback: bool = False
     row_type: RowType = "document"
     revision: int = 1
 

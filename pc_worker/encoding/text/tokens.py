@@ -10,12 +10,15 @@ from tokenizers import Tokenizer
 
 from pc_worker.encoding.models.folder import ModelFolder
 from pc_worker.encoding.text.batches import TokenIds
+from pc_worker.encoding.text.readable import readable_share
 from pc_worker.errors import EncodingFailed, ModelUnavailable
 
 # The tokens of a text need a hundred times its memory, so no more of it is tokenized than the window
 # needs (English: 4 to 5 characters a token), and not all texts at once.
 CHARACTERS_PER_TOKEN = 16
 TEXTS_AT_ONCE = 64
+#: Enough of a text to know its scripts.
+JUDGED_CHARS = 500
 FILE = "tokenizer.json"
 
 
@@ -54,6 +57,16 @@ class Tokens:
         (encoding,) = self._encoded([prompt])
         special = {number for number, token in self._tokenizer.get_added_tokens_decoder().items() if token.special}
         return len(encoding.ids) - (bool(encoding.ids) and encoding.ids[-1] in special)
+
+    def readable_share(self, text: str) -> float:
+        """Return the share of a text's letters that the model can read, judged by the beginning of a long text."""
+        start = text.lower() if self._lower_case else text
+        encoding = self._tokenizer.encode(start[:JUDGED_CHARS], add_special_tokens=False)
+        model = self._tokenizer.model
+        unknown = {getattr(model, "unk_id", None), self._tokenizer.token_to_id(getattr(model, "unk_token", None) or "")}
+        spans = zip(encoding.ids, encoding.offsets, strict=True)
+        whole = start[: max((end for _, end in encoding.offsets), default=0)]
+        return readable_share(whole, [span for number, span in spans if number not in unknown])
 
     def ids(self, texts: Sequence[str]) -> Iterator[tuple[TokenIds, bool]]:
         """Yield per text its token ids, at most a window, and whether it was cut for that.

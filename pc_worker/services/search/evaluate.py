@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import log2
 from pathlib import Path
 from statistics import fmean
 from typing import Any, get_args
 
+from pc_worker.domains import get_domain
 from pc_worker.encoding import Encoder
 from pc_worker.errors import InvalidRequest, SourceRejected
 from pc_worker.model import Model
@@ -18,6 +19,8 @@ from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Database
 from pc_worker.store.rows.identities import row_ids_by_name
 
+#: The length of the page that users see first; the default of a request.
+FIRST = 10
 #: Relevance above 0 by row; a row that is missing is not relevant.
 Grades = Mapping[str, float]
 
@@ -40,6 +43,7 @@ class Evaluation:
     queries: int
     judgements: int
     missing: int
+    feedback: bool
     modes: dict[Mode, Quality]
 
     def to_dict(self) -> dict[str, Any]:
@@ -48,48 +52,87 @@ class Evaluation:
 
 
 def evaluate(
-    database: Database, domain: str, judged: Sequence[JudgedQuery], *, encoder: Callable[[Model], Encoder]
+    database: Database,
+    domain: str,
+    judged: Sequence[JudgedQuery],
+    *,
+    encoder: Callable[[Model], Encoder],
+    feedback: bool | None = None,
 ) -> Evaluation:
-    """Run every query in every mode and compare the hits with the judgements.
+    """Run every query in every mode, as users do, and compare the hits with the judgements.
+
+    Args:
+        database: A connection of the calling thread.
+        domain: The domain.
+        judged: The queries.
+        encoder: Returns the encoder of a domain's active model.
+        feedback: Whether queries are extended by their best rows; None = as the domain is set.
 
     Raises:
         InvalidRequest: If the domain is unknown.
         SourceRejected: If the domain has no row that is judged relevant.
     """
-    ids = _resolved(database, domain, judged)
-    wanted = [JudgedQuery(one.query, _by_id(one, ids)) for one in judged]
-    asked = [one for one in wanted if one.grades]
-    if not asked:
-        raise SourceRejected(f"domain {domain} has none of the judged rows: ingest the collection they are of")
+    asked = resolved(database, domain, judged)
     total = sum(len(one.grades) for one in judged)
+    extended = get_domain(domain).feedback if feedback is None else feedback
     return Evaluation(
         domain=domain,
         queries=len(asked),
         judgements=total,
         missing=total - sum(len(one.grades) for one in asked),
-        modes={mode: _quality(database, domain, asked, mode, encoder) for mode in get_args(Mode)},
+        feedback=extended,
+        modes={mode: _quality(database, asked, mode, encoder, _request(domain, extended)) for mode in get_args(Mode)},
     )
 
 
-def _resolved(database: Database, domain: str, judged: Sequence[JudgedQuery]) -> dict[str, list[str]]:
+def resolved(database: Database, domain: str, judged: Sequence[JudgedQuery]) -> list[JudgedQuery]:
+    """Return the judged queries with grades by row id; without those that have no relevant row in the domain.
+
+    Raises:
+        SourceRejected: If none is left.
+    """
     names = sorted({name for one in judged for name in one.grades})
     with database.transaction() as cursor:
-        return row_ids_by_name(cursor, domain, names)
+        ids = row_ids_by_name(cursor, domain, names)
+    wanted = [JudgedQuery(one.query, _by_id(one, ids)) for one in judged]
+    asked = [one for one in wanted if one.grades]
+    if not asked:
+        raise SourceRejected(f"domain {domain} has none of the judged rows: ingest the collection they are of")
+    return asked
 
 
 def _by_id(one: JudgedQuery, ids: dict[str, list[str]]) -> dict[str, float]:
     return {row_id: grade for name, grade in one.grades.items() for row_id in ids.get(name, ())}
 
 
+def _request(domain: str, feedback: bool) -> Callable[[str, Mode, int], SearchRequest]:
+    return lambda query, mode, k: SearchRequest(query=query, domain=domain, mode=mode, k=k, feedback=feedback)
+
+
 def _quality(
-    database: Database, domain: str, judged: Sequence[JudgedQuery], mode: Mode, encoder: Callable[[Model], Encoder]
+    database: Database,
+    judged: Sequence[JudgedQuery],
+    mode: Mode,
+    encoder: Callable[[Model], Encoder],
+    request: Callable[[str, Mode, int], SearchRequest],
 ) -> Quality:
-    measured = []
-    for one in judged:
-        request = SearchRequest(query=one.query, domain=domain, mode=mode, k=MAX_K)
-        found = [hit.id for hit in search(database, request, encoder=encoder).hits]
-        recalls = (recall(found, one.grades, depth=10), recall(found, one.grades, depth=100))
-        measured.append((ndcg(found, one.grades, depth=10), *recalls, reciprocal_rank(found, one.grades)))
+    def ask(query: str, k: int) -> list[str]:
+        return [hit.id for hit in search(database, request(query, mode, k), encoder=encoder).hits]
+
+    return mean_quality((ask(one.query, FIRST), ask(one.query, MAX_K), one.grades) for one in judged)
+
+
+def mean_quality(asked: Iterable[tuple[Sequence[str], Sequence[str], Grades]]) -> Quality:
+    """Return the means over queries: the first page of each, its longest page, and its grades."""
+    measured = [
+        (
+            ndcg(page, grades, depth=10),
+            recall(page, grades, depth=10),
+            recall(long, grades, depth=100),
+            reciprocal_rank(long, grades),
+        )
+        for page, long, grades in asked
+    ]
     return Quality(*(fmean(column) for column in zip(*measured, strict=True)))
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from pc_worker.services.search.request import MAX_K, MAX_OFFSET
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.bm25 import QueryTerms, matching
+from pc_worker.store.search.feedback import ROWS as FEEDBACK_ROWS
+from pc_worker.store.search.feedback import Expansion, expand
 from pc_worker.store.search.fusion import (
     CandidateLists,
     ExactScores,
@@ -23,7 +25,6 @@ from pc_worker.store.search.fusion import (
     best_first,
     fuse,
     scale_of,
-    single,
 )
 from pc_worker.store.search.hits import KnownScores, complete_scores
 from pc_worker.store.search.nearest import nearest
@@ -43,30 +44,47 @@ LAST = MAX_OFFSET + MAX_K
 #: On judged collections the first ten hits are as good with 15 vectors and 100 texts as with 200 of each; a filtered
 #: search of 100 vectors takes five times as long as one of 15. Few requests go beyond the first two ranges.
 FUSED = (Range(15, 15, 100), Range(MAX_K, 2 * MAX_K, 2 * MAX_K), Range(LAST, LAST, LAST))
-#: A list that is searched alone is its own order.
+#: A list that is searched alone is its own order; feedback changes that order, so it needs longer lists too.
 ALONE = tuple(Range(end, end, end) for end in (10, MAX_K, LAST))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankedQuery:
-    """What the lists are searched for; None = the list is not used."""
+    """What the lists are searched for; None = the list is not used.
+
+    Attributes:
+        vector: The query's vector as pgvector's text.
+        terms: The query's terms.
+        weights: How much each list counts.
+        expansion: The query extended by its best rows: its scores decide the order, and its vector finds more rows.
+    """
 
     vector: str | None
     terms: QueryTerms | None
     weights: ListWeights = field(default_factory=ListWeights)
+    expansion: Expansion | None = None
+
+    @property
+    def alone(self) -> bool:
+        """Whether one list is used."""
+        return self.vector is None or self.terms is None
+
+
+def with_feedback(cursor: Cursor, scope: Scope, query: RankedQuery) -> RankedQuery:
+    """Return the query extended by its own best rows."""
+    best = [row.row_id for row in rank(cursor, scope, query, last=FEEDBACK_ROWS)[:FEEDBACK_ROWS]]
+    return replace(query, expansion=expand(cursor, scope, best, vector=query.vector, terms=query.terms))
 
 
 def rank(cursor: Cursor, scope: Scope, query: RankedQuery, *, last: int) -> list[FusedRow]:
     """Return the rows of the scope, best first: at least the first ``last`` ones, if the scope has them."""
     rows: list[FusedRow] = []
     scale: Scale | None = None
-    for part in ALONE if query.terms is None or query.vector is None else FUSED:
+    for part in ALONE if query.alone and query.expansion is None else FUSED:
         lists = _lists(cursor, scope, query, part)
         scores = _scores(cursor, scope, query, lists)
-        if scale is None and scores is not None:
-            scale = scale_of(scores, query.weights)
-        found = _order(lists, scores, scale)
-        rows += _following(rows, found)[: part.end - len(rows)]
+        scale = scale or scale_of(scores, lists)
+        rows += _following(rows, fuse(lists, scores, scale))[: part.end - len(rows)]
         if last <= part.end or len(rows) < part.end:
             break
     return rows
@@ -83,22 +101,26 @@ def _following(rows: Sequence[FusedRow], found: Sequence[FusedRow]) -> Sequence[
 def _lists(cursor: Cursor, scope: Scope, query: RankedQuery, part: Range) -> CandidateLists:
     vector: Candidates | None = None
     text: Candidates | None = None
+    others: list[str] = []
     if query.terms is not None:
         # The lower ranks hardly change a fusion and are expensive to prove.
-        certain = 1 if query.vector is not None else part.end
+        certain = part.end if query.alone else 1
         text = matching(cursor, scope, query.terms, limit=part.texts, wanted=part.end, certain=certain)
     if query.vector is not None:
         vector = nearest(cursor, scope, query.vector, limit=part.vectors, wanted=part.vectors)
-    return CandidateLists(vector=vector, text=text, weights=query.weights)
+    if query.expansion is not None and query.expansion.vector is not None and vector is not None:
+        others = vector.ids
+        vector = nearest(cursor, scope, query.expansion.vector, limit=part.vectors, wanted=part.vectors)
+    return CandidateLists(vector=vector, text=text, others=others, weights=query.weights)
 
 
-def _scores(cursor: Cursor, scope: Scope, query: RankedQuery, lists: CandidateLists) -> ExactScores | None:
-    """Return both exact scores of the rows of both lists; None if only one list is used."""
-    if query.terms is None or query.vector is None or lists.text is None or lists.vector is None:
-        return None
-    known = KnownScores(vector=lists.vector.by_id if scope.one_vector_per_row else {}, text=lists.text.by_id)
-    return complete_scores(cursor, scope, lists.union, known, vector=query.vector, terms=query.terms)
-
-
-def _order(lists: CandidateLists, scores: ExactScores | None, scale: Scale | None) -> list[FusedRow]:
-    return single(lists) if scores is None or scale is None else fuse(lists, scores, scale)
+def _scores(cursor: Cursor, scope: Scope, query: RankedQuery, lists: CandidateLists) -> ExactScores:
+    """Return both exact scores of the rows of both lists; those of a list that is not used are None and 0."""
+    asked = query.expansion or query
+    by_vector = lists.vector.by_id if lists.vector is not None and scope.one_vector_per_row else {}
+    by_text = lists.text.by_id if lists.text is not None and query.expansion is None else {}
+    if query.alone and query.expansion is None:
+        by_vector = by_vector if lists.vector is None else lists.vector.by_id
+        return {row_id: (by_vector.get(row_id), by_text.get(row_id, 0.0)) for row_id in lists.union}
+    known = KnownScores(vector=by_vector, text=by_text)
+    return complete_scores(cursor, scope, lists.union, known, vector=asked.vector, terms=asked.terms)

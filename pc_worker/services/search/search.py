@@ -15,10 +15,11 @@ from pc_worker.metrics import line as metrics
 from pc_worker.model import Model, read_uuid
 from pc_worker.services.search.explain import explanation
 from pc_worker.services.search.passages import with_passages
-from pc_worker.services.search.ranking import RankedQuery, rank
+from pc_worker.services.search.ranking import RankedQuery, rank, with_feedback
 from pc_worker.services.search.reply import Passage, Reranking, SearchHit, SearchResult
-from pc_worker.services.search.request import Mode, SearchRequest, Weights
+from pc_worker.services.search.request import Mode, SearchRequest
 from pc_worker.services.search.rerank import rerank
+from pc_worker.services.search.weights import clean_query, list_weights
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.search.bm25 import QueryTerms, weigh
 from pc_worker.store.search.filters import read_filter
@@ -34,6 +35,7 @@ from pc_worker.store.search.scope import (
     begin_search,
 )
 from pc_worker.store.search.statistics import CollectionStatistics
+from pc_worker.store.search.stopwords import without_function_words
 from pc_worker.store.search.terms import query_terms
 from pc_worker.tracing import span
 
@@ -134,7 +136,9 @@ def _search(
         profile = begin_search(cursor, request.domain, timeout_s=timeout_s)
         if profile is not None:
             mode, vector = _encoded(cursor, request, mode, profile, encoder)
-            hits = _hits(cursor, request, mode, profile, vector, reranked=reranked)
+            asker = encoder(profile.model) if mode == "hybrid" else None
+            weights = list_weights(request, asker)
+            hits = _hits(cursor, request, mode, profile, vector, weights=weights, reranked=reranked)
         elif request.like is not None:
             raise _no_row(request)
         elif not get_domain(request.domain).embedded_here and mode != "text":
@@ -186,17 +190,23 @@ def _without_log(request: SearchRequest) -> Mode:
 
 
 def _hits(
-    cursor: Cursor, request: SearchRequest, mode: Mode, profile: Profile, vector: str | None, *, reranked: int
+    cursor: Cursor,
+    request: SearchRequest,
+    mode: Mode,
+    profile: Profile,
+    vector: str | None,
+    *,
+    weights: ListWeights,
+    reranked: int,
 ) -> list[SearchHit]:
     """Return the hits of the requested page, after the first ``reranked`` ones of all."""
     row_filter = read_filter(cursor, profile.domain, request.where)
     scope = Scope(profile=profile, filter=row_filter, without=_row_like(request) or NO_ROW)
-    weights = request.weights or Weights()
-    query = RankedQuery(
-        vector=vector,
-        terms=None if mode == "vector" else _terms(cursor, request, profile),
-        weights=ListWeights(vector=weights.vector, text=weights.text),
-    )
+    terms = None if mode == "vector" else _terms(cursor, request, profile)
+    query = RankedQuery(vector=vector, terms=terms, weights=weights)
+    feedback = get_domain(request.domain).feedback if request.feedback is None else request.feedback
+    if feedback and request.like is None:
+        query = with_feedback(cursor, scope, query)
     last = request.offset + request.k
     with span("rank"):
         rows = rank(cursor, scope, query, last=max(last, reranked))
@@ -212,7 +222,8 @@ def _row_like(request: SearchRequest) -> UUID | None:
 
 
 def _terms(cursor: Cursor, request: SearchRequest, profile: Profile) -> QueryTerms:
-    terms = query_terms(profile.domain, request.query, oldest=profile.oldest_rules)
+    words = without_function_words(request.query)
+    terms = query_terms(profile.domain, words, oldest=profile.oldest_rules)
     return weigh(cursor, profile.domain, terms, profile.collection)
 
 
@@ -237,9 +248,8 @@ def _query_vector(query: str, model: Model, encoder: Encoder) -> str:
             f"the domain's model is {model.label}, but this process has {identity.name}@{identity.revision}: "
             "set PC_WORKER_MODEL to the domain's model"
         )
-    clean = query.encode("utf-8", "replace").decode()  # no model can encode a lone surrogate
     with span("embeddings", {"gen_ai.operation.name": "embeddings", "gen_ai.request.model": identity.name}):
-        return vector_text(RECENT.vector(encoder, clean))
+        return vector_text(RECENT.vector(encoder, clean_query(query)))
 
 
 def warm_search(database: Database, encoder: Callable[[Model], Encoder]) -> None:

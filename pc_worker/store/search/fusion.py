@@ -10,7 +10,7 @@ which is why no constant can replace them. A list that is searched alone keeps i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import fsum, sqrt
 
@@ -61,17 +61,25 @@ class FusedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateLists:
-    """The lists of a search; None = the list is not used."""
+    """The lists of a search; None = the list is not used.
+
+    Attributes:
+        vector: The list by vectors.
+        text: The list by words.
+        others: Further candidates, of neither list.
+        weights: How much each list counts.
+    """
 
     vector: Candidates | None = None
     text: Candidates | None = None
+    others: Sequence[str] = ()
     weights: ListWeights = field(default_factory=ListWeights)
 
     @property
     def union(self) -> list[str]:
-        """The rows of both lists."""
+        """All candidates."""
         lists = [found.ids for found in (self.vector, self.text) if found is not None]
-        return list(dict.fromkeys(row_id for ids in lists for row_id in ids))
+        return list(dict.fromkeys(row_id for ids in (*lists, self.others) for row_id in ids))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +90,11 @@ class Scale:
     text: float
 
 
-def scale_of(scores: ExactScores, weights: ListWeights) -> Scale:
-    """Return the scale of a fusion from the exact scores of all rows of both lists."""
+def scale_of(scores: ExactScores, lists: CandidateLists) -> Scale:
+    """Return the scale of a fusion from the exact scores of all candidates; a single list keeps its own scores."""
+    if lists.vector is None or lists.text is None:
+        return Scale(float(lists.text is None), float(lists.vector is None))
+    weights = lists.weights
     similarities = [similarity for similarity, _ in scores.values() if similarity is not None]
     texts = [text for _, text in scores.values()]
     spread = max(_deviation(texts), LEAST_SPREAD * max(texts)) if texts else 0.0
@@ -97,20 +108,11 @@ def fuse(lists: CandidateLists, scores: ExactScores, scale: Scale) -> list[Fused
     vector_ranks, text_ranks = _ranks(lists.vector), _ranks(lists.text)
     rows = []
     for row_id, (similarity, text) in scores.items():
-        vector_share, text_share = scale.vector * (similarity or 0.0), scale.text * text
-        places = (
-            ListPlace(vector_ranks.get(row_id), similarity, vector_share),
-            ListPlace(text_ranks.get(row_id), text, text_share),
-        )
-        rows.append(FusedRow(row_id, vector_share + text_share, *places))
+        by_vector, by_text = scale.vector * (similarity or 0.0), scale.text * text
+        vector_place = ListPlace(vector_ranks.get(row_id), similarity, by_vector) if lists.vector is not None else None
+        text_place = ListPlace(text_ranks.get(row_id), text, by_text) if lists.text is not None else None
+        rows.append(FusedRow(row_id, by_vector + by_text, vector_place, text_place))
     return best_first(rows)
-
-
-def single(lists: CandidateLists) -> list[FusedRow]:
-    """Return the rows of the only list, with its own scores as final ones."""
-    if lists.text is None:
-        return best_first([FusedRow(*pair, vector=ListPlace(n, pair[1], pair[1])) for n, pair in _pairs(lists.vector)])
-    return best_first([FusedRow(*pair, text=ListPlace(n, pair[1], pair[1])) for n, pair in _pairs(lists.text)])
 
 
 def best_first(rows: Sequence[FusedRow]) -> list[FusedRow]:
@@ -122,10 +124,6 @@ def _deviation(values: Sequence[float]) -> float:
     # `statistics.pstdev` computes with fractions, which takes twenty times as long.
     mean = fsum(values) / len(values)
     return sqrt(fsum((value - mean) ** 2 for value in values) / len(values))
-
-
-def _pairs(found: Candidates | None) -> Iterator[tuple[int, tuple[str, float]]]:
-    return enumerate(zip(found.ids, found.scores, strict=True) if found else (), start=1)
 
 
 def _ranks(found: Candidates | None) -> dict[str, int]:

@@ -56,12 +56,22 @@ class RankedRow:
 
 
 def complete_scores(
-    cursor: Cursor, scope: Scope, ids: Sequence[str], known: KnownScores, *, vector: str, terms: QueryTerms
+    cursor: Cursor,
+    scope: Scope,
+    ids: Sequence[str],
+    known: KnownScores,
+    *,
+    vector: str | None,
+    terms: QueryTerms | None,
 ) -> ExactScores:
-    """Return both exact scores of these rows: the known ones, and all others computed from the rows themselves."""
-    bm25, values = terms.score_sql()
-    values |= {"vector": vector, "without_vector": [row_id for row_id in ids if row_id not in known.vector]}
-    values |= {"without_text": [row_id for row_id in ids if row_id not in known.text]}
+    """Return both exact scores of these rows: the known ones, and all others computed from the rows themselves.
+
+    Without ``vector`` the similarities are None, without ``terms`` the BM25 scores are 0.
+    """
+    bm25, values = terms.score_sql() if terms is not None else ("0::float8", {})
+    without_vector = [row_id for row_id in ids if row_id not in known.vector and vector is not None]
+    without_text = [row_id for row_id in ids if row_id not in known.text and terms is not None]
+    values |= {"vector": vector, "without_vector": without_vector, "without_text": without_text}
     cursor.execute(SCORES.format(bm25=bm25), scope.parameters | values)
     by_vector, by_text = dict(known.vector), dict(known.text)
     for row_id, similarity, text in cursor.fetchall():

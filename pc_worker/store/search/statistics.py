@@ -66,6 +66,11 @@ class CollectionStatistics:
         total = max(self.documents, documents)
         return log(1 + (total - documents + 0.5) / (documents + 0.5))
 
+    def bm25(self, count: float, length: int) -> float:
+        """Return the part of a term's score that depends on the row: its count in a row of this length."""
+        norm = self.k1 * (1 - self.b + self.b * max(length, 1) / (self.mean_length or 1))
+        return count * (self.k1 + 1) / (count + norm)
+
 
 def refresh_statistics(database: Database, domain: str, *, drift: float = 0.0, always: bool = False) -> bool:
     """Count the domain's rows and terms again; return False if too little changed or another process counts.

@@ -1,0 +1,115 @@
+"""Feedback: a query is extended by the vectors and the words of its own best rows (Rocchio's method and RM3).
+
+The best rows are probably relevant. Their vectors move the query's vector, and their most significant words are added
+to the query's words with a small weight. The weight of a row falls with its rank.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import nlargest
+
+from pc_worker.store.db.connection import Cursor
+from pc_worker.store.search.bm25 import QueryTerm, QueryTerms
+from pc_worker.store.search.scope import Scope
+from pc_worker.store.search.statistics import term_frequencies
+
+#: Rows that extend a query.
+ROWS = 5
+#: The weight of the rows' mean vector, compared with 1 of the query's vector.
+VECTOR_WEIGHT = 0.5
+#: The share of the added words in the weight of all words, and their number.
+TERM_SHARE, TERMS = 0.2, 30
+#: The most frequent words of a row that are examined: a long text has thousands.
+EXAMINED = 200
+
+# The passage that is nearest to the query is what was found of a long row; numbers as text keep each float32 exactly.
+VECTORS = """
+SELECT DISTINCT ON (e.row_id) e.row_id, e.vector::real[] FROM embeddings e
+WHERE e.domain = %(domain)s AND e.row_id = ANY (%(ids)s::uuid[]) AND e.model_id = %(model_id)s
+ORDER BY e.row_id, e.vector <=> %(vector)s::vector, e.passage
+"""
+COUNTS = """
+SELECT e.row_id, e.counts::text, e.length FROM row_terms e
+WHERE e.domain = %(domain)s AND e.row_id = ANY (%(ids)s::uuid[])
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expansion:
+    """An extended query; None = that list is not used."""
+
+    vector: str | None
+    terms: QueryTerms | None
+
+
+def expand(
+    cursor: Cursor, scope: Scope, ids: Sequence[str], *, vector: str | None, terms: QueryTerms | None
+) -> Expansion:
+    """Return the query extended by the rows ``ids``, its best ones in their order."""
+    return Expansion(
+        vector=None if vector is None else _moved(cursor, scope, ids, vector),
+        terms=None if terms is None else _extended(cursor, scope, ids, terms),
+    )
+
+
+def _moved(cursor: Cursor, scope: Scope, ids: Sequence[str], vector: str) -> str:
+    import numpy as np  # a text search does not load it
+    from pgvector import Vector
+
+    cursor.execute(VECTORS, scope.parameters | {"ids": list(ids), "vector": vector})
+    found = {row_id: np.asarray(numbers, np.float32) for row_id, numbers in cursor.fetchall()}
+    total = np.asarray(Vector.from_text(vector).to_numpy(), np.float32)
+    for row_id, weight in _rank_weights([row_id for row_id in ids if row_id in found]):
+        total = total + np.float32(VECTOR_WEIGHT * weight) * found[row_id] / np.linalg.norm(found[row_id])
+    norm = np.linalg.norm(total)
+    return Vector(total / norm).to_text() if norm > 0 else vector
+
+
+def _extended(cursor: Cursor, scope: Scope, ids: Sequence[str], terms: QueryTerms) -> QueryTerms:
+    """Return the terms with the best ones of the rows; all weights together stay as they were."""
+    cursor.execute(COUNTS, scope.parameters | {"ids": list(ids)})
+    rows = {row_id: (_frequent(counts), length) for row_id, counts, length in cursor.fetchall()}
+    if not rows or not terms.terms:
+        return terms
+    candidates = sorted({term for counts, _ in rows.values() for term in counts})
+    collection, documents = term_frequencies(cursor, scope.profile.domain, candidates, scope.profile.collection)
+    significance: dict[int, float] = defaultdict(float)
+    for row_id, weight in _rank_weights([row_id for row_id in ids if row_id in rows]):
+        counts, length = rows[row_id]
+        for term, count in counts.items():
+            significance[term] += weight * collection.bm25(count, length) * collection.idf(documents.get(term, 0))
+    return _with_added(
+        terms, dict(nlargest(TERMS, significance.items(), key=lambda pair: (pair[1], pair[0]))), documents
+    )
+
+
+def _with_added(terms: QueryTerms, added: Mapping[int, float], documents: Mapping[int, int]) -> QueryTerms:
+    total = sum(added.values())
+    if not total:
+        return terms
+    own = {term.id: term for term in terms.terms}
+    extended = []
+    for term in sorted({*own, *added}):
+        share = (1 - TERM_SHARE) * (term in own) + TERM_SHARE * len(own) * added.get(term, 0.0) / total
+        count = own[term].documents if term in own else documents.get(term, 0)
+        extended.append(QueryTerm(term, count, share * terms.collection.idf(count)))
+    return QueryTerms(terms.collection, tuple(sorted(extended, key=lambda term: (term.documents, term.id))))
+
+
+def _rank_weights(ids: Sequence[str]) -> Iterator[tuple[str, float]]:
+    """Yield each row with its weight, 1 ÷ rank; all weights together are 1."""
+    total = sum(1 / rank for rank in range(1, len(ids) + 1))
+    return ((row_id, 1 / rank / total) for rank, row_id in enumerate(ids, start=1))
+
+
+def _frequent(sparse: str) -> dict[int, float]:
+    """Return the most frequent terms of a row from its `sparsevec` as text.
+
+    >>> _frequent("{3:1,7:2.5}/9")
+    {7: 2.5, 3: 1.0}
+    """
+    pairs = (pair.partition(":") for pair in sparse.partition("}")[0].removeprefix("{").split(",") if pair)
+    return dict(nlargest(EXAMINED, ((int(term), float(count)) for term, _, count in pairs), key=lambda pair: pair[1]))

@@ -1,0 +1,71 @@
+"""Fusion: one score from the exact scores of both lists."""
+
+from __future__ import annotations
+
+import pytest
+
+from pc_worker.store.search.fusion import CandidateLists, ExactScores, ListWeights, fuse, scale_of
+from pc_worker.store.search.scope import Candidates
+
+VECTOR = Candidates(["a", "b"], [0.8, 0.5])
+TEXT = Candidates(["c", "b"], [9.0, 3.0])
+SCORES: ExactScores = {"a": (0.8, 0.0), "b": (0.5, 3.0), "c": (0.3, 9.0), "d": (None, 0.0)}
+
+
+def ranking(scores: ExactScores, **weights: float) -> list[tuple[str, float]]:
+    lists = CandidateLists(vector=VECTOR, text=TEXT, others=["d"], weights=ListWeights(**weights))
+    return [(row.row_id, row.score) for row in fuse(lists, scores, scale_of(scores, lists))]
+
+
+def test_a_row_without_words_keeps_its_similarity() -> None:
+    assert dict(ranking(SCORES))["a"] == pytest.approx(0.8)
+
+
+def test_words_add_to_the_similarity_in_its_own_unit() -> None:
+    halved: ExactScores = {row: (similarity, text / 1000) for row, (similarity, text) in SCORES.items()}
+
+    assert ranking(halved) == [(row, pytest.approx(score)) for row, score in ranking(SCORES)]
+    assert dict(ranking(SCORES))["c"] > 0.3
+
+
+def test_rows_that_all_match_alike_are_ordered_by_meaning() -> None:
+    alike: ExactScores = {"a": (0.8, 5.0), "b": (0.5, 5.0), "c": (0.3, 5.001)}
+
+    assert [row for row, _ in ranking(alike)] == ["a", "b", "c"]
+
+
+def test_without_any_matching_word_the_similarity_is_the_score() -> None:
+    silent: ExactScores = {row: (similarity, 0.0) for row, (similarity, _) in SCORES.items()}
+
+    assert ranking(silent) == [("a", 0.8), ("b", 0.5), ("c", 0.3), ("d", 0.0)]
+
+
+def test_a_vector_that_the_model_could_not_read_does_not_count() -> None:
+    scores = ranking(SCORES, readable=0.0)
+
+    assert [row for row, _ in scores] == ["c", "b", "a", "d"]
+    assert dict(scores)["a"] == 0
+
+
+@pytest.mark.parametrize("weights", [{"vector": 0.0}, {"text": 0.0}], ids=str)
+def test_a_weight_of_nought_leaves_the_other_list(weights: dict[str, float]) -> None:
+    expected = ["c", "b", "a", "d"] if "vector" in weights else ["a", "b", "c", "d"]
+
+    assert [row for row, _ in ranking(SCORES, **weights)] == expected
+
+
+def test_equal_scores_are_ordered_by_row_id() -> None:
+    tied: ExactScores = dict.fromkeys("zyx", (0.5, 1.0))
+
+    assert [row for row, _ in ranking(tied)] == ["x", "y", "z"]
+
+
+def test_a_single_list_keeps_its_own_scores() -> None:
+    lists = CandidateLists(text=TEXT)
+    scores: ExactScores = {"c": (None, 9.0), "b": (None, 3.0)}
+
+    (first, _) = fuse(lists, scores, scale_of(scores, lists))
+
+    assert (first.row_id, first.score, first.vector) == ("c", 9.0, None)
+    assert first.text is not None
+    assert (first.text.rank, first.text.share) == (1, 9.0)
