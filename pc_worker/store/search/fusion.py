@@ -20,6 +20,8 @@ from pc_worker.store.search.scope import Candidates
 VECTOR_SHARE, TEXT_SHARE = 0.6, 0.4
 #: The spread of BM25 scores is at least this part of the best one: rows that all match alike must not outweigh meaning.
 LEAST_SPREAD = 1 / 6
+#: The spread of similarities where the query's own vector is noise: that of readable queries of the built-in model.
+USUAL_SPREAD = 0.1
 
 #: Both scores of each row of the union: similarity (None = the row has no vector) and BM25.
 ExactScores = Mapping[str, tuple[float | None, float]]
@@ -98,7 +100,8 @@ def scale_of(scores: ExactScores, lists: CandidateLists) -> Scale:
     similarities = [similarity for similarity, _ in scores.values() if similarity is not None]
     texts = [text for _, text in scores.values()]
     spread = max(_deviation(texts), LEAST_SPREAD * max(texts)) if texts else 0.0
-    ratio = _deviation(similarities) / spread if similarities and spread else 0.0
+    of_vectors = weights.readable * (_deviation(similarities) if similarities else 0.0)
+    ratio = (of_vectors + (1 - weights.readable) * USUAL_SPREAD) / spread if spread else 0.0
     vector_part = VECTOR_SHARE * weights.readable
     return Scale(weights.vector * vector_part / VECTOR_SHARE, weights.text * (1 - vector_part) / VECTOR_SHARE * ratio)
 
