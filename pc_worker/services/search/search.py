@@ -25,6 +25,7 @@ from pc_worker.store.search.bm25 import QueryTerms, weigh
 from pc_worker.store.search.filters import read_filter
 from pc_worker.store.search.fusion import ListWeights
 from pc_worker.store.search.hits import RankedRow, read_hits
+from pc_worker.store.search.narrowing import narrowed
 from pc_worker.store.search.nearest import vector_of_row, vector_text
 from pc_worker.store.search.scope import (
     NO_ROW,
@@ -201,7 +202,7 @@ def _hits(
 ) -> list[SearchHit]:
     """Return the hits of the requested page, after the first ``reranked`` ones of all."""
     row_filter = read_filter(cursor, profile.domain, request.where)
-    scope = Scope(profile=profile, filter=row_filter, without=_row_like(request) or NO_ROW)
+    scope = narrowed(cursor, Scope(profile=profile, filter=row_filter, without=_row_like(request) or NO_ROW))
     terms = None if mode == "vector" else _terms(cursor, request, profile)
     query = RankedQuery(vector=vector, terms=terms, weights=weights)
     feedback = get_domain(request.domain).feedback if request.feedback is None else request.feedback

@@ -40,11 +40,14 @@ class PayloadTerms:
 def payload_terms(domain: str, payload: Mapping[str, object]) -> PayloadTerms:
     """Return the facets and fields of a payload; each item of an array is a value."""
     found, all_indexed = PayloadTerms(), True
+    with_values: set[str] = set()
     for path, value in _values(payload, found.fields):
-        terms = _terms(domain, ".".join(path), value) if all_indexed else []
+        name = ".".join(path)
+        terms = _terms(domain, name, value) if all_indexed else []
         all_indexed = all_indexed and value is not DEEPER and len(found.facets) + len(terms) <= MAX_FACETS
         if all_indexed:
-            found.facets.update(terms)
+            found.facets.update(terms if name not in with_values else [*terms, several(domain, name)])
+        with_values.add(name)
     if not all_indexed:
         found.facets.add(rest(domain))
     return found
@@ -91,6 +94,11 @@ def interval(domain: str, name: str, kind: Kind, level: int, number: int) -> int
 def rest(domain: str) -> int:
     """Return the term of rows of which not all values are indexed."""
     return -term_hash(domain, "\2rest")
+
+
+def several(domain: str, name: str) -> int:
+    """Return the term of rows with several values of a field: each end of a range may be met by another of them."""
+    return -term_hash(domain, name, "\2several")
 
 
 def intervals(domain: str, name: str, kind: Kind, low: int, high: int) -> list[int]:

@@ -35,14 +35,18 @@ NUMERIC = f"EXISTS (SELECT FROM {ITEMS} WHERE filter_number(item) {{operator}} %
 TEMPORAL = f"EXISTS (SELECT FROM {ITEMS} WHERE filter_time(item) {{operator}} %({{name}}_end)s::timestamptz)"
 #: With the text of the item and the part in lower case.
 PARTS = {
-    "contains": "strpos(lower(filter_text(item)), lower(%({name}_part)s)) > 0",
-    "starts": "starts_with(lower(filter_text(item)), lower(%({name}_part)s))",
-    "ends": "right(lower(filter_text(item)), length(lower(%({name}_part)s))) = lower(%({name}_part)s)",
+    "contains": "strpos(lower(item #>> '{{}}'), lower(%({name}_part)s)) > 0",
+    "starts": "starts_with(lower(item #>> '{{}}'), lower(%({name}_part)s))",
+    "ends": "right(lower(item #>> '{{}}'), length(lower(%({name}_part)s))) = lower(%({name}_part)s)",
 }
 
-OLDER = "SELECT EXISTS (SELECT FROM search_statistics WHERE domain = %(domain)s AND oldest_rules < %(rules)s)"
-COMMON_REST = "SELECT EXISTS (SELECT FROM term_statistics WHERE domain = %(domain)s AND term = %(rest)s)"
-ANY_REST = "SELECT EXISTS (SELECT FROM row_terms WHERE domain = %(domain)s AND terms @> ARRAY[%(rest)s::integer])"
+# Whether rows of the domain have terms by older rules, and whether any lacks facets. Terms of many rows are counted.
+LACKING = """
+SELECT older, older OR EXISTS (SELECT FROM term_statistics WHERE domain = %(domain)s AND term = %(rest)s)
+           OR EXISTS (SELECT FROM row_terms WHERE domain = %(domain)s AND terms @> ARRAY[%(rest)s::integer])
+FROM (
+    SELECT EXISTS (SELECT FROM search_statistics WHERE domain = %(domain)s AND oldest_rules < %(rules)s) AS older) AS s
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +58,14 @@ class RowFilter:
         paths: The jsonpaths of each field.
         facets: Terms that every row of the filter has.
         complete: Whether a row with all facets meets the filter.
+        indexed: Whether every row of the domain has all terms of its payload, or the term of `rest`.
     """
 
     tree: Filter
     paths: Mapping[str, Sequence[str]]
     facets: Sequence[int] = ()
     complete: bool = False
+    indexed: bool = False
 
 
 def read_filter(cursor: Cursor, domain: str, tree: Filter | None) -> RowFilter | None:
@@ -74,18 +80,11 @@ def read_filter(cursor: Cursor, domain: str, tree: Filter | None) -> RowFilter |
     parts = tree.parts if isinstance(tree, AllOf) else (tree,)
     terms = [_facet(domain, part) for part in parts]
     known = [term for term in terms if term is not None]
-    if not known or _has_rest(cursor, domain):
-        return RowFilter(tree=tree, paths=paths)
-    return RowFilter(tree=tree, paths=paths, facets=known, complete=len(known) == len(parts))
-
-
-def _has_rest(cursor: Cursor, domain: str) -> bool:
-    """Return whether the domain has rows that lack facets; those of very many rows are counted already."""
-    for statement in (OLDER, COMMON_REST, ANY_REST):
-        cursor.execute(statement, {"domain": domain, "rest": rest(domain), "rules": RULES})
-        if cursor.fetchone() == (True,):
-            return True
-    return False
+    cursor.execute(LACKING, {"domain": domain, "rest": rest(domain), "rules": RULES})
+    older, some_lack = cursor.fetchone() or (True, True)
+    if some_lack:
+        return RowFilter(tree=tree, paths=paths, indexed=not older)
+    return RowFilter(tree=tree, paths=paths, facets=known, complete=len(known) == len(parts), indexed=True)
 
 
 def _facet(domain: str, part: Filter) -> int | None:
@@ -101,19 +100,20 @@ def where_sql(found: RowFilter | None) -> tuple[str, Parameters]:
     if found is None:
         return "true", {}
     values: Parameters = {}
-    return _sql(found.tree, found.paths, values), values
+    return tree_sql(found.tree, found.paths, values), values
 
 
-def _sql(tree: Filter, paths: Mapping[str, Sequence[str]], values: Parameters) -> str:
+def tree_sql(tree: Filter, paths: Mapping[str, Sequence[str]], values: Parameters) -> str:
+    """Return a part of a filter as SQL; add its parameters to ``values``."""
     match tree:
         case Condition():
             return _comparison(tree, paths[tree.field], values)
         case Not():
-            return f"NOT {_sql(tree.part, paths, values)}"
+            return f"NOT {tree_sql(tree.part, paths, values)}"
         case AllOf():
-            return "(" + " AND ".join(_sql(part, paths, values) for part in tree.parts) + ")"
+            return "(" + " AND ".join(tree_sql(part, paths, values) for part in tree.parts) + ")"
         case AnyOf():
-            return "(" + " OR ".join(_sql(part, paths, values) for part in tree.parts) + ")"
+            return "(" + " OR ".join(tree_sql(part, paths, values) for part in tree.parts) + ")"
 
 
 def _comparison(condition: Condition, paths: Sequence[str], values: Parameters) -> str:

@@ -57,7 +57,7 @@ def nearest(cursor: Cursor, scope: Scope, vector: str, *, limit: int, wanted: in
         wanted: If the index finds fewer, all vectors are compared, so that this many are found if they exist.
     """
     index = scope.profile.index
-    if index is not None and not _is_selective(cursor, scope, limit * index.passages_per_row):
+    if index is not None and scope.only is None and not _is_selective(cursor, scope, limit * index.passages_per_row):
         found = _through_index(cursor, scope, vector, index, limit)
         if len(found.ids) >= wanted:
             return found

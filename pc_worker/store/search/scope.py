@@ -45,6 +45,7 @@ ACTIVE = """
 SELECT DISTINCT m.model_id, m.name, m.revision, m.dimension, m.normalised, m.encodable, m.location
 FROM domains d JOIN models m USING (model_id) ORDER BY m.model_id
 """
+ONLY = "JOIN unnest(%(only)s::uuid[]) AS kept (row_id) ON kept.row_id = e.row_id"
 PAYLOAD = "JOIN rows r ON (r.domain, r.row_id) = (e.domain, e.row_id) AND {where}"
 
 
@@ -90,22 +91,26 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """The rows to search: those of the domain that meet the filter, except the row ``without``."""
+    """The rows to search: those of the domain that meet the filter, except the row ``without``.
+
+    ``only`` are the ids of all rows that meet the filter, if these are few and were read.
+    """
 
     profile: Profile
     filter: RowFilter | None = None
     without: UUID = NO_ROW
+    only: Sequence[str] | None = None
 
     @property
     def parameters(self) -> Parameters:
         """The values that all statements share."""
         own = {"domain": self.profile.domain, "model_id": self.profile.model.model_id, "without": str(self.without)}
-        return own | where_sql(self.filter)[1] | {"facets": list(self.facets)}
+        return own | where_sql(self.filter)[1] | {"facets": list(self.facets), "only": list(self.only or ())}
 
     @property
     def facets(self) -> Sequence[int]:
         """Facet terms that every such row has."""
-        return () if self.filter is None else self.filter.facets
+        return () if self.filter is None or self.only is not None else self.filter.facets
 
     @property
     def one_vector_per_row(self) -> bool:
@@ -124,6 +129,8 @@ class Scope:
 
         A facet is a hash, so hits are compared with the payload itself later; candidates need not be.
         """
+        if self.only is not None:
+            return ONLY
         return "" if self.filter is None or self.filter.complete else PAYLOAD.format(where=self.where)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -23,6 +23,7 @@ TIME = re.compile(
 #: Larger integers have more digits than a number of a filter may have.
 MAX_NUMBER_BITS = 1_400
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # offsets are subtracted by hand: they may lead out of the years 1..9999
+EPOCH_UTC = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 SIGN = 1 << 63
 
