@@ -58,7 +58,7 @@ def has_body(request: Request) -> bool:
 
 
 def check_json_type(request: Request) -> None:
-    """Check that a body, if there is one, is said to be JSON.
+    """Check that a body, if there is one, is announced to be JSON.
 
     Raises:
         UnsupportedMedia: If it is not.

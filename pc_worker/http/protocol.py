@@ -19,6 +19,8 @@ from pc_worker.http.problems import MEDIA_TYPE, make_problem
 HEAD_S = 20.0
 
 
+#: Seconds after the response to a broken request until the connection is closed.
+LINGER_S = 2.0
 #: Connections at once, in total and from one host: idle ones cost little, but file descriptors end.
 MOST_CONNECTIONS, MOST_OF_HOST = 4096, 1024
 
@@ -31,7 +33,7 @@ class BoundedProtocol(H11Protocol):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._head_timer: asyncio.TimerHandle | None = None
-        self._host = ""
+        self._host, self._is_over = "", False
 
     def connection_made(self, transport: Any) -> None:
         """Begin: the first request must come in time."""
@@ -45,7 +47,11 @@ class BoundedProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read what came; a head that is not complete yet must be within its time."""
+        if self._is_over:
+            return
         super().data_received(data)
+        if self._is_over:
+            return
         if self.conn.their_state is not h11.IDLE:
             self._stop_timer()
         elif self._head_timer is None and not self.transport.is_closing():
@@ -72,7 +78,15 @@ class BoundedProtocol(H11Protocol):
         with suppress(h11.LocalProtocolError):
             for event in (response, h11.Data(data=body), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
+        self._linger()
+
+    def _linger(self) -> None:
+        """Close after some seconds, in which the rest is dropped: otherwise the client may lose the response."""
+        self._is_over = True
+        self._stop_timer()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._head_timer = self.loop.call_later(LINGER_S, self.transport.abort)
 
     def _start_timer(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_S, self.transport.abort)
