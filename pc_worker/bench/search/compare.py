@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from itertools import product
 
 import numpy as np
 
@@ -85,35 +86,35 @@ def fill(database: Database, collection: Collection, rows: int) -> None:
 
 def _latencies(url: str, collection: Collection) -> list[Figure]:
     figures = []
-    for mode in MODES:
-        for clients in (1, 8):
-            times = latencies(url, collection, mode, clients=clients)
-            for percent, must, target in ((50, MUST_P50, None), (99, MUST_P99, TARGET_P99)):
-                value = float(np.percentile(times, percent))
-                label = f"{mode} P{percent}, {clients} at once, ÷ the most allowed"
-                figures.append(Figure(label, value, must, value / must, must, target, "ms, less is better"))
+    for mode, feedback, clients in product(MODES, (False, True), (1, 8)):
+        times = latencies(url, collection, mode, clients=clients, feedback=feedback)
+        for percent, must, target in ((50, MUST_P50, None), (99, MUST_P99, TARGET_P99)):
+            value = float(np.percentile(times, percent))
+            name = f"{mode} with feedback" if feedback else mode
+            label = f"{name} P{percent}, {clients} at once, ÷ the most allowed"
+            figures.append(Figure(label, value, must, value / must, must, target, "ms, less is better"))
     return figures
 
 
-def latencies(url: str, collection: Collection, mode: Mode, *, clients: int) -> list[float]:
+def latencies(url: str, collection: Collection, mode: Mode, *, clients: int, feedback: bool = False) -> list[float]:
     """Return the milliseconds of each of 200 searches, asked by ``clients`` at once, each with its own connection."""
     encoder, local = CollectionEncoder(collection), threading.local()
 
     def ask(number: int, query: str) -> float:
         if not hasattr(local, "database"):
             local.database = Database(url, application="bench", read_only=True)
-            search(local.database, _request(query, mode, 0), encoder=lambda _: encoder)
+            search(local.database, _request(query, mode, 0, feedback=feedback), encoder=lambda _: encoder)
         began = time.perf_counter()
-        search(local.database, _request(query, mode, number), encoder=lambda _: encoder)
+        search(local.database, _request(query, mode, number, feedback=feedback), encoder=lambda _: encoder)
         return (time.perf_counter() - began) * 1000
 
     with ThreadPoolExecutor(clients) as pool:
         return list(pool.map(ask, range(QUERIES), collection.queries(QUERIES)))
 
 
-def _request(query: str, mode: Mode, number: int) -> SearchRequest:
+def _request(query: str, mode: Mode, number: int, *, feedback: bool = False) -> SearchRequest:
     where = [f"topic=t{number % TOPICS}"] if number % 2 else []
-    return SearchRequest(query=query, domain=DOMAIN, mode=mode, where=parse_where(where))
+    return SearchRequest(query=query, domain=DOMAIN, mode=mode, where=parse_where(where), feedback=feedback)
 
 
 def _recall(database: Database) -> list[Figure]:
