@@ -100,8 +100,9 @@ def word_forms(word: str) -> tuple[tuple[str, float], ...]:
     name = NAME_ENDING.sub("", plain) if "'" in plain else plain
     if name.isascii() and name == plain:
         return ((stem(plain), 1),)
-    root = stem(fold_word(name), arabic=not NOT_ARABIC.search(plain))
-    others = dict.fromkeys((plain.replace("ς", "σ"), fold_word(plain.translate(UMLAUTS))))
+    arabic = NOT_ARABIC.search(plain) is None
+    root = stem(fold_word(name), arabic=arabic)
+    others = dict.fromkeys((plain.replace("ς", "σ"), stem(fold_word(plain.translate(UMLAUTS)), arabic=arabic)))
     spellings = [form for form in others if form not in (fold_word(name), root)]
     if not spellings:
         return ((root, 1),)

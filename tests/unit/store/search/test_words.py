@@ -108,6 +108,8 @@ def test_every_word_is_one_word_and_finds_its_text_only(text: str) -> None:
         ("naive", "naïve"),
         ("Muller", "Müller"),
         ("Mueller", "Müller"),
+        ("Aase", "Åse"),
+        ("Goethes", "Göthes"),
         ("strasse", "Straße"),
         ("Osterbro", "Østerbro"),
         ("Lodz", "Łódź"),
@@ -212,6 +214,10 @@ def test_a_query_finds_its_words_in_other_company(query: str, text: str) -> None
 )
 def test_other_letters_are_other_words(query: str, text: str) -> None:
     assert score(query, text) == 0
+
+
+def test_a_persian_word_is_not_cut_like_an_arabic_one() -> None:
+    assert len(query_terms("d", "بالایی")) == len(query_terms("d", "کتابها")) == 2  # fold and spelling
 
 
 def test_the_length_of_a_text_counts_each_word_once() -> None:
