@@ -113,5 +113,6 @@ def purge() -> dict[str, int]:
         log_s=settings.log_retention_s,
         model_s=settings.model_retention_s,
         subscription_s=settings.subscription_retention_s,
+        answer_s=settings.answer_retention_s,
     )
     return asdict(do_purge(worker.services, retention))

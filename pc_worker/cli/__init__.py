@@ -43,7 +43,7 @@ COMMANDS = {
     "index": ("index", "List, build and tune the vector indexes."),
     "domains": ("domains", "Compare domains as declared in the code and as stored in the database."),
     "models": ("models", "Download models, and use several in a domain: pull, backfill, compare, switch (back), drop."),
-    "eval": ("evaluate", "Measure every mode of search with the judged queries of FILE (JSON Lines or TREC)."),
+    "eval": ("evaluate", "Measure search with judged queries (JSON Lines or TREC), or answers with questions."),
     "bench": ("bench", "Measure NAME against its baseline, both in this run."),
 }
 

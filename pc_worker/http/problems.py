@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from pc_worker.errors import PcWorkerError, RateLimited, UnknownDomain
+from pc_worker.errors import LlmUnavailable, PcWorkerError, RateLimited, UnknownDomain
 from pc_worker.http.request_ids import request_id_of
 
 log = structlog.get_logger(__name__)
@@ -86,7 +86,7 @@ def error_response(error: PcWorkerError, request: Request | None = None) -> JSON
     headers: dict[str, str] = {}
     if error.http_status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="pc_worker"'
-    elif isinstance(error, RateLimited):
+    elif isinstance(error, RateLimited | LlmUnavailable) and error.retry_after_s is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after_s + 0.5)))
     elif error.http_status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         headers["Retry-After"] = str(AWAY_S)

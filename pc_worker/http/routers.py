@@ -7,8 +7,22 @@ from contextlib import AbstractAsyncContextManager
 
 from fastapi import APIRouter, FastAPI
 
+from pc_worker.http.answering import answer_service
 from pc_worker.http.mcp.server import mcp_sessions
-from pc_worker.http.routes import dead_letters, dify, documentation, domains, files, health, jobs, mcp, openai, search
+from pc_worker.http.routes import (
+    answers,
+    chat,
+    dead_letters,
+    dify,
+    documentation,
+    domains,
+    files,
+    health,
+    jobs,
+    mcp,
+    openai,
+    search,
+)
 from pc_worker.http.upkeep import upload_purge
 
 #: In the order of the document.
@@ -17,16 +31,22 @@ ROUTERS: tuple[APIRouter, ...] = (
     jobs.router,
     files.router,
     search.router,
+    answers.router,
     domains.router,
     dead_letters.router,
     openai.router,
+    chat.router,
     dify.router,
     mcp.router,
     documentation.router,
 )
 
 #: Entered when the application starts and left when it stops, such as the sessions of a protocol.
-RESOURCES: tuple[Callable[[FastAPI], AbstractAsyncContextManager[None]], ...] = (mcp_sessions, upload_purge)
+RESOURCES: tuple[Callable[[FastAPI], AbstractAsyncContextManager[None]], ...] = (
+    mcp_sessions,
+    upload_purge,
+    answer_service,
+)
 
 #: Routes whose bodies are no documents; each has a limit of its own.
 STREAMED = frozenset(("/v1/files",))

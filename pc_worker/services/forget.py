@@ -12,6 +12,7 @@ from pc_worker.errors import InvalidRequest, NotFound
 from pc_worker.model import DEFAULT_CHUNK_ROWS
 from pc_worker.services.declarations import check_known
 from pc_worker.services.ingest.prepare import json_text
+from pc_worker.store.answers.record import erase_answers_of_rows
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger.dead_letters import drop_letters
 from pc_worker.store.ledger.declarations import sources_of
@@ -187,6 +188,7 @@ def _forget_batch(
         ids = take(cursor)
         _note(cursor, domain, ids, before)
         forget.delete_rows(cursor, domain, [*ids, *named])
+        erase_answers_of_rows(cursor, domain, [*ids, *named])
         if ids:
             model = active_model(cursor, domain)
             append_log(cursor, domain=domain, ids=ids, job_id=None, model_id=model.model_id, tombstones=True)

@@ -35,8 +35,8 @@ def llm_models(settings: Settings) -> LlmModels:
     )
 
 
-def make_answers(settings: Settings, run: Run) -> Answers:
-    """Return the answer service; ``run`` runs its searches and records in threads.
+def make_answers(settings: Settings, run: Run, *, search: Run | None = None) -> Answers:
+    """Return the answer service; ``run`` records answers in threads, ``search`` (default: ``run``) searches.
 
     Raises:
         InvalidRequest: If a provider's key cannot be read.
@@ -48,7 +48,7 @@ def make_answers(settings: Settings, run: Run) -> Answers:
         tools=settings.llm_tools,
         retention_s=settings.answer_retention_s,
     )
-    return Answers(llm_models(settings), run=run, limits=limits)
+    return Answers(llm_models(settings), run=run, search=search, limits=limits)
 
 
 class OneThread:

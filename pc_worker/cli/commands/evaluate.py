@@ -1,4 +1,4 @@
-"""``eval``: how well search finds what judged queries ask for."""
+"""``eval``: how well search finds what judged queries ask for, and how well answers cite it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,37 @@ from pathlib import Path
 
 import click
 
-from pc_worker.cli.context import connected
+from pc_worker.cli.context import connected, one_shot
 from pc_worker.cli.output import print_json, print_table
 from pc_worker.services.search.evaluate import draw, evaluate
 from pc_worker.services.search.judgements import read_judgements
 
 
-@click.command("eval")
+class FileOrWord(click.Group):
+    """A group of which the first argument is a file unless it is a subcommand: ``search`` is left out."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take arguments that do not begin with a subcommand as those of ``search``."""
+        if args and args[0] not in (*self.commands, *ctx.help_option_names):
+            args = ["search", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("eval", cls=FileOrWord, subcommand_metavar="FILE | COMMAND [ARGS]...")
+def eval_command() -> None:
+    """Measure search with judged queries (JSON Lines or TREC), or answers with questions.
+
+    `eval FILE` is short for `eval search FILE`.
+    """
+
+
+@eval_command.command("search")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--domain", default="document", show_default=True)
 @click.option("--feedback", is_flag=True, help="Extend each query by its best rows; without it as the domain is set.")
 @click.option("--png", type=click.Path(path_type=Path), help="Draw the measures into this file.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def eval_command(file: Path, domain: str, feedback: bool, png: Path | None, as_json: bool) -> None:
+def eval_search_command(file: Path, domain: str, feedback: bool, png: Path | None, as_json: bool) -> None:
     """Measure every mode of search with the judged queries of FILE (JSON Lines or TREC).
 
     TREC judgements need a .queries file in the same folder.
@@ -35,3 +53,35 @@ def eval_command(file: Path, domain: str, feedback: bool, png: Path | None, as_j
     rows = [(mode, *(f"{value:.4f}" for value in astuple(quality))) for mode, quality in result.modes.items()]
     print_table(("mode", "nDCG@10", "recall@10", "recall@100", "MRR"), rows)
     print(f"{result.queries} queries, {result.judgements} judgements, {result.missing} of rows that are not here")
+
+
+@eval_command.command("answers")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--domain", default="document", show_default=True)
+@click.option("--judge", is_flag=True, help="Have a model judge each answer, too.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def eval_answers_command(file: Path, domain: str, judge: bool, as_json: bool) -> None:
+    """Measure answers to the questions of FILE: JSON Lines with question, relevant (rows) and facts.
+
+    Questions without relevant rows must be refused.
+    """
+    import asyncio
+
+    from pc_worker.services.answers.evaluate import AnswerQuality, evaluate_answers, read_cases
+    from pc_worker.wiring.answers import OneThread, make_answers
+
+    cases, settings, parts = read_cases(file), one_shot(), connected()
+
+    async def measured() -> AnswerQuality:
+        answers = make_answers(settings, OneThread(parts))
+        answers.models.candidates()  # what is not configured is reported first
+        try:
+            return await evaluate_answers(answers, parts.database, domain, cases, judge=judge)
+        finally:
+            await answers.close()
+
+    document = asyncio.run(measured()).to_dict()
+    if as_json:
+        print_json(document)
+    else:
+        print_table(("measure", "value"), list(document.items()))

@@ -33,12 +33,14 @@ class Answers:
 
     Args:
         models: The language models.
-        run: Runs a blocking function with services in a thread: the search of a question, its record.
+        run: Runs a blocking function with services in a thread: the record of an answer.
+        search: Runs a search in a thread; its connection may be read-only.
         limits: The limits.
     """
 
-    def __init__(self, models: LlmModels, *, run: Run, limits: AnswerLimits) -> None:
+    def __init__(self, models: LlmModels, *, run: Run, search: Run | None = None, limits: AnswerLimits) -> None:
         self.models, self._run, self._limits = models, run, limits
+        self._search_run: Run = run if search is None else search
 
     async def answer(self, request: AnswerRequest, asker: Asker | None = None) -> Answer:
         """Return the answer of a question.
@@ -77,12 +79,15 @@ class Answers:
             for event in _replayed(cached):
                 yield event
             return
+        done = False
         try:
             async with aclosing(self._made(work, stream)) as events:
                 async for event in events:
+                    done = done or isinstance(event, AnswerDone)  # recorded already, even if the caller goes now
                     yield event
         except BaseException as exc:
-            await asyncio.shield(self._failed(work, exc))
+            if not done:
+                await asyncio.shield(self._failed(work, exc))
             raise
 
     async def _failed(self, work: AnswerWork, exc: BaseException) -> None:
@@ -134,7 +139,7 @@ class Answers:
             tokens=self._limits.context_tokens,
         )
         left = max(0.1, deadline - monotonic())
-        found = await self._run(
+        found = await self._search_run(
             lambda services: retrieve(services.database, wanted, encoder=services.encoder, timeout_s=left),
             within_s=left,
         )
@@ -143,7 +148,9 @@ class Answers:
         return bool(found)
 
     def _writer(self, work: AnswerWork, deadline: float, stream: bool) -> Writer:
-        toolbox = Toolbox(run=self._run, domain=work.request.domain, where=work.request.where, evidence=work.evidence)
+        toolbox = Toolbox(
+            run=self._search_run, domain=work.request.domain, where=work.request.where, evidence=work.evidence
+        )
         return Writer(
             models=self.models,
             candidates=work.candidates,

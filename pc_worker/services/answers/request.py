@@ -19,7 +19,7 @@ MAX_QUESTION_CHARS = 4_000
 MAX_TURNS = 40
 MAX_TURN_CHARS = 16_384
 
-FlagKind = Literal["unsupported", "number", "name", "citation", "language", "cut"]
+FlagKind = Literal["unsupported", "number", "name", "citation", "language"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pc_worker.logs import get_logger
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.uploads import purge_uploads
 from pc_worker.services.models.change_model import drop_retired
+from pc_worker.store.answers.record import purge_answers
 from pc_worker.store.ledger import jobs
 from pc_worker.store.log.append import purge_superseded
 from pc_worker.store.log.subscriptions import purge_subscriptions
@@ -20,6 +21,8 @@ log = get_logger(__name__)
 
 #: Seconds that sidecars and copies are kept after their source was last opened; they are made again when needed.
 SPOOL_RETENTION_S = 7 * 86400.0
+#: Seconds that the record of an answer is kept without its text, for its usage and cost.
+ANSWER_RECORD_S = 400 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +35,22 @@ class Purged:
     vectors: int
     subscriptions: int
     uploads: int
+    answers: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
     """Seconds that data is kept.
 
-    Ended jobs, superseded log entries, the vectors of models that no domain uses any more, and subscriptions without a
-    consumer (0 = forever).
+    Ended jobs, superseded log entries, the vectors of models that no domain uses any more, subscriptions without a
+    consumer (0 = forever), and the text of answers.
     """
 
     job_s: float
     log_s: float
     model_s: float
     subscription_s: float
+    answer_s: float = 30 * 86400.0
 
 
 def purge(services: Services, retention: Retention) -> Purged:
@@ -65,6 +70,8 @@ def purge(services: Services, retention: Retention) -> Purged:
             position=gone.position,
             used_at=gone.used_at.isoformat(),
         )
+    with services.database.transaction() as cursor:
+        answers = purge_answers(cursor, text_s=retention.answer_s, record_s=max(retention.answer_s, ANSWER_RECORD_S))
     purge_source_indexes(services.database, unused_s=SPOOL_RETENTION_S)
     vectors = drop_retired(services.database, older_than_s=retention.model_s)
     return Purged(
@@ -74,6 +81,7 @@ def purge(services: Services, retention: Retention) -> Purged:
         vectors,
         len(expired),
         purge_uploads(services, services.uploads),
+        answers,
     )
 
 

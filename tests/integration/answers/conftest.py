@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pc_worker.llm import PriceTable
 from pc_worker.model.language_model import LlmPrice, read_language_models
 from pc_worker.services.answers.answer import Answers
-from pc_worker.services.answers.events import AnswerDone, AnswerEvent
+from pc_worker.services.answers.events import AnswerEvent
 from pc_worker.services.answers.models import LlmModels
 from pc_worker.services.answers.request import Answer, AnswerRequest, Asker
 from pc_worker.services.answers.work import AnswerLimits
@@ -81,9 +81,16 @@ class Desk:
         return Answers(self.models, run=OneThread(self.services), limits=self.limits)
 
     def ask(self, question: str, *, asker: Asker | None = None, **options: Any) -> Answer:
-        found = [event for event in self.events(question, asker=asker, stream=False, **options)]
-        assert isinstance(found[-1], AnswerDone)
-        return found[-1].answer
+        request = AnswerRequest(question=question, domain="document", **options)
+
+        async def answered() -> Answer:
+            answers = self.make()
+            try:
+                return await answers.answer(request, asker)
+            finally:
+                await answers.close()
+
+        return asyncio.run(answered())
 
     def events(
         self, question: str, *, asker: Asker | None = None, stream: bool = True, **options: Any

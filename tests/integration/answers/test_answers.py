@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from pc_worker.services.answers.answer import Answers
 from pc_worker.services.answers.events import AnswerDelta, AnswerDone, CitationGiven, PassagesFound
 from pc_worker.services.answers.models import LlmModels
 from pc_worker.services.answers.recorded import judged_query, list_answers, rate, show_answer, usage
-from pc_worker.services.answers.request import Asker, Turn
+from pc_worker.services.answers.request import AnswerRequest, Asker, Turn
 from pc_worker.services.search.where import parse_where
 from pc_worker.store.answers.record import Budget, erase_answers_of_rows, purge_answers
 from tests.integration.answers.conftest import FACTS, Desk, put
@@ -191,6 +192,21 @@ def test_the_budget_of_a_day_and_of_a_token_ends(desk: Desk) -> None:
 
     with pytest.raises(BudgetSpent, match="the day"):
         desk.with_limits(budget=Budget(day_usd=spent)).ask("what does heapq implement")
+
+
+def test_an_answer_whose_caller_goes_is_recorded_as_failed(desk: Desk) -> None:
+    async def leave() -> None:
+        answers = desk.make()
+        request = AnswerRequest(question="what does the gzip module compress, quickly", domain="document")
+        events = answers.events(request)
+        await anext(events)
+        await events.aclose()
+        await answers.close()
+
+    asyncio.run(leave())
+
+    newest = list_answers(desk.services.database, limit=1)[0]
+    assert (newest["state"], newest["error"]) == ("failed", "the caller has gone, or an internal error")
 
 
 def test_usage_adds_up_by_domain_token_and_model(desk: Desk) -> None:

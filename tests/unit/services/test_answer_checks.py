@@ -1,0 +1,95 @@
+"""The check of an answer: sentences as they come, citations, support, numbers and names."""
+
+from __future__ import annotations
+
+import pytest
+
+from pc_worker.errors import NotFound
+from pc_worker.services.answers.check import Checker, numbers
+from pc_worker.services.answers.evidence import AnswerPassage, Evidence
+from pc_worker.services.answers.prompt_files import all_prompts, newest_prompt, prompt_diff
+from pc_worker.services.answers.sentences import SentenceStream, split_sentences
+
+TEXT = (
+    "It is so. [1] It is not [2]. Yes, e.g. this one costs 3.11 dollars [1, 3].\n- item one [1]\n- item two [2].\n"
+    "```py\na[0] = 1. b\n```\nDone [99]. Fine."
+)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_a_text_in_parts_has_the_sentences_of_the_whole(size: int) -> None:
+    stream, found = SentenceStream(), []
+    for start in range(0, len(TEXT), size):
+        found += stream.feed(TEXT[start : start + size])
+    found += stream.rest()
+
+    assert found == split_sentences(TEXT)
+    assert "".join(found) == TEXT
+    assert found[0] == "It is so. [1] "
+    assert "```py\na[0] = 1. b\n```\n" in found
+
+
+def test_a_text_without_an_end_is_passed_on_in_parts() -> None:
+    stream = SentenceStream()
+
+    parts = list(stream.feed("word " * 1_000))
+
+    assert parts
+    assert len(parts[0]) <= 1_200
+
+
+def checker() -> Checker:
+    evidence = Evidence()
+    text = "The gzip module compresses files with level 9 by default and costs 1,000 won."
+    evidence.add([AnswerPassage(row_id="r", domain="d", text=text, start=0, end=len(text), payload={})])
+    return Checker(evidence, "what does gzip do at level 4?")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "text", "kinds"),
+    [
+        ("Gzip compresses files with level 9 [1].", "Gzip compresses files with level 9 [1].", []),
+        ("Gzip compresses files. [1]", "Gzip compresses files. [1]", []),
+        ("Gzip compresses files【1】.", "Gzip compresses files[1].", []),
+        ("Gzip compresses files [1][7].", "Gzip compresses files [1].", ["citation"]),
+        ("Gzip compresses files [1, 2].", "Gzip compresses files [1].", ["citation"]),
+        ("Gzip costs 1000 won [1].", "Gzip costs 1000 won [1].", []),
+        ("At level 4 gzip compresses files [1].", "At level 4 gzip compresses files [1].", []),
+        ("Gzip compresses files at level 7 [1].", "", ["number"]),
+        ("The zip module pickles bananas [1].", "The zip module pickles bananas [1]. (unverified)", ["unsupported"]),
+        ("Paris lies in central France.", "Paris lies in central France. (unverified)", ["unsupported"]),
+        ("Yes.", "Yes.", []),
+        ("In short:", "In short:", []),
+        ("Gzip compresses files, as Smith says [1].", "Gzip compresses files, as Smith says [1].", ["name"]),
+    ],
+)
+def test_a_sentence_is_checked(sentence: str, text: str, kinds: list[str]) -> None:
+    checked = checker().check(sentence)
+
+    assert checked.text == text
+    assert [flag.kind for flag in checked.flags] == kinds
+
+
+def test_numbers_have_one_form() -> None:
+    assert numbers("1,000 and 5.0 and 007 on 2024-05-01, 3.11.2; 1. point") == {"1000", "5", "7", "2024", "1", "3.11.2"}
+
+
+def test_passages_look_like_no_citation_and_know_no_mark() -> None:
+    evidence = Evidence()
+    (one,) = evidence.add(
+        [AnswerPassage(row_id="r", domain="d", text="argv[0] is a name", start=0, end=17, payload={})]
+    )
+
+    shown = evidence.shown([one])
+
+    assert "argv[ 0 ] is a name" in shown
+    assert shown.splitlines()[0].startswith("<passage-")
+    assert shown.splitlines()[1].startswith("[1] ")
+
+
+def test_prompts_have_versions_and_hashes() -> None:
+    assert {prompt.name for prompt in all_prompts()} == {"answer", "correct", "rewrite", "judge"}
+    assert newest_prompt("answer").label.startswith(f"answer-{newest_prompt('answer').version}@")
+    assert prompt_diff("answer").startswith("--- ")
+    with pytest.raises(NotFound, match="known are answer"):
+        newest_prompt("nothing")
