@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import openai
@@ -126,13 +127,13 @@ def test_feedback_and_usage(http: httpx.Client) -> None:
 
 
 def test_the_client_of_openai_reads_answers(part: HttpPart, library: Library) -> None:
-    client = openai.OpenAI(base_url=f"{part.url}/v1", api_key="none", max_retries=0)
+    client: Any = openai.OpenAI(base_url=f"{part.url}/v1", api_key="none", max_retries=0)
     messages = [{"role": "system", "content": "Talk like a pirate."}, {"role": "user", "content": WHALE}]
     assert "pcw/document" in [model.id for model in client.models.list()]
 
-    whole = client.chat.completions.create(model="pcw/document", messages=messages)  # type: ignore[call-overload]
+    whole = client.chat.completions.create(model="pcw/document", messages=messages)
     parts = list(
-        client.chat.completions.create(  # type: ignore[call-overload]
+        client.chat.completions.create(
             model="pcw/document", messages=messages, stream=True, stream_options={"include_usage": True}
         )
     )

@@ -18,7 +18,8 @@ TEXT = (
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
 def test_a_text_in_parts_has_the_sentences_of_the_whole(size: int) -> None:
-    stream, found = SentenceStream(), []
+    stream = SentenceStream()
+    found: list[str] = []
     for start in range(0, len(TEXT), size):
         found += stream.feed(TEXT[start : start + size])
     found += stream.rest()
