@@ -1,4 +1,4 @@
-"""Measure answers with questions whose relevant rows are known: citations, support, refused questions; no judge is needed."""
+"""Measure answers with questions whose relevant rows are known: citations, support, which questions are refused."""
 
 from __future__ import annotations
 

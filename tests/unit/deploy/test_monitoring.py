@@ -16,6 +16,7 @@ from prometheus_client import REGISTRY
 import pc_worker.gateway.metrics
 import pc_worker.hot_buffer.metrics
 import pc_worker.http.metrics
+import pc_worker.metrics.answers
 import pc_worker.metrics.line
 import pc_worker.push.metrics  # noqa: F401
 from pc_worker.metrics.multiprocess import Counter, Gauge, Histogram
