@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+import redis.asyncio
+
+from pc_worker.access import EVERYTHING
+from pc_worker.errors import RateLimited
+from pc_worker.http.limits import Limiter, RateLimits
+from pc_worker.http.roles import HttpCaller
+
+CALLER = HttpCaller(EVERYTHING, "2001:db8::1").quota
+
+
+@pytest.fixture
+def limiter() -> Limiter:
+    """Return a limiter whose Redis is away."""
+    away = redis.asyncio.Redis(host="127.0.0.1", port=9, socket_connect_timeout=0.2)
+    return Limiter(away, RateLimits(per_token=3, per_address=2, search_cost=10))
+
+
+async def test_each_token_and_each_address_has_its_own_limit(limiter: Limiter) -> None:
+    for token in ("a", "b"):
+        for _ in range(3):
+            await limiter.admit_token(token)
+    for _ in range(2):
+        await limiter.admit_address("a")
+    with pytest.raises(RateLimited, match="address") as refused:
+        await limiter.admit_address("a")
+
+    assert 0 <= refused.value.retry_after_s <= 60
+    await limiter.admit_address("b")
+
+
+async def test_costs_add_up(limiter: Limiter) -> None:
+    await limiter.spend(CALLER, 9)
+    with pytest.raises(RateLimited, match="searches"):
+        await limiter.spend(CALLER, 2)
+
+
+async def test_one_search_over_the_whole_limit_is_possible_once(limiter: Limiter) -> None:
+    await limiter.spend(CALLER, 1000)
+    with pytest.raises(RateLimited):
+        await limiter.spend(CALLER, 1)
+
+
+async def test_zero_is_no_limit() -> None:
+    limiter = Limiter(redis.asyncio.Redis(port=9), RateLimits(per_token=0, per_address=0, search_cost=0))
+    for _ in range(100):
+        await limiter.admit_token("a")
+        await limiter.spend(CALLER, 5)
+
+
+def test_one_ipv6_client_is_its_whole_network() -> None:
+    assert HttpCaller(EVERYTHING, "2001:db8::ffff:1").quota == CALLER
+    assert HttpCaller(EVERYTHING, "::ffff:10.0.0.1").quota.host == "10.0.0.1"
