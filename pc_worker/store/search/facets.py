@@ -9,11 +9,12 @@ filter.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pc_worker.store.search.term_hash import term_hash
+from pc_worker.store.search.term_hash import DIMENSION, term_hash
 from pc_worker.store.search.values import Kind, ordered, value_form
 
 #: Longer values are text, which is rarely filtered by equality; filters compare them without the index.
@@ -23,6 +24,10 @@ MAX_FACETS = 256
 MAX_DEPTH = 32
 #: Leading bits of the 64 that a number has: intervals from a factor of 2³² down to a relative width of 4·10⁻⁶.
 LEVELS = (30, 22, 14, 6)
+#: A longer text is neither a number nor a time.
+MAX_NUMBER_CHARS = 400
+#: Multiplying by an odd number of 64 bits and folding spreads integers well.
+MIX, LAST = 0x9E3779B97F4A7C15, 2**64 - 1
 
 Path = tuple[str, ...]
 
@@ -69,10 +74,17 @@ def _values(payload: Mapping[str, object], fields: set[Path]) -> Iterator[tuple[
             yield path, value
 
 
-def _terms(domain: str, name: str, value: object) -> list[int]:
+def _terms(domain: str, name: str, value: object) -> Sequence[int]:
+    if isinstance(value, str) and len(value) > MAX_NUMBER_CHARS:
+        return ()  # neither a number nor a time, and too long for a facet; not worth remembering
+    return _scalar_terms(domain, name, value)
+
+
+@functools.lru_cache(maxsize=50_000, typed=True)  # values of rows repeat; True is not 1
+def _scalar_terms(domain: str, name: str, value: object) -> Sequence[int]:
     form = value_form(value)
     if form is None:
-        return []
+        return ()
     term = facet(domain, name, form)
     terms = [] if term is None else [term]
     if (place := ordered(value)) is not None:
@@ -88,7 +100,14 @@ def facet(domain: str, name: str, form: str) -> int | None:
 
 def interval(domain: str, name: str, kind: Kind, level: int, number: int) -> int:
     """Return the term of an interval: all values of the field that begin with these bits."""
-    return -term_hash(domain, name, f"\2{kind}{level}", f"{number:x}")
+    mixed = ((_level(domain, name, kind, level) ^ number) * MIX) & LAST
+    return -(1 + (mixed ^ (mixed >> 29)) % DIMENSION)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _level(domain: str, name: str, kind: Kind, level: int) -> int:
+    """Return the hash of a field's intervals of one width; numbers are mixed into it, which is faster than hashing."""
+    return term_hash(domain, name, f"\2{kind}{level}") * MIX & LAST
 
 
 def rest(domain: str) -> int:

@@ -35,12 +35,14 @@ SAMPLE = """
 SELECT count(*), {counts} FROM rows r TABLESAMPLE SYSTEM (%(percent)s) REPEATABLE (1) WHERE r.domain = %(domain)s
 """
 # The terms first, by their index: the planner knows neither how many rows they leave nor what a payload costs. The hash
-# of a term contains the domain; with a condition on the domain another index could be chosen.
+# of a term contains the domain; with a condition on the domain another index could be chosen. `OFFSET 0` keeps the
+# lookup of each row by its key; otherwise all payloads of the domain could be compared.
 ROWS = """
 WITH possible AS MATERIALIZED (
     SELECT row_id FROM row_terms WHERE terms && %(terms)s::integer[])
-SELECT r.row_id FROM possible JOIN rows r ON r.domain = %(domain)s AND r.row_id = possible.row_id AND {where}
-LIMIT %(limit)s
+SELECT r.row_id FROM possible CROSS JOIN LATERAL (
+    SELECT row_id, payload FROM rows WHERE domain = %(domain)s AND row_id = possible.row_id OFFSET 0) AS r
+WHERE {where} LIMIT %(limit)s
 """
 INDEX_ONLY = "SET LOCAL enable_seqscan = off"
 ANY_PLAN = "SET LOCAL enable_seqscan = on"

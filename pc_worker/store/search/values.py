@@ -43,12 +43,19 @@ def value_form(value: object) -> str | None:
             return str(value) if value.bit_length() <= MAX_NUMBER_BITS else None
         case float():
             return number_form(repr(value))
+        case str() if not _may_be_number(value):
+            return value
         case str() if NUMBER.fullmatch(value):
             return number_form(value)
         case str():
             time = microseconds(value)
             return value if time is None else f"\1{time}"
     return None
+
+
+def _may_be_number(text: str) -> bool:
+    """Return whether a text may be a number or a time: most texts are known by their first character."""
+    return text[:1].isdigit() or text[:1] == "-"
 
 
 def number_form(number: str) -> str:
@@ -85,8 +92,12 @@ def ordered(value: object) -> tuple[Kind, int] | None:
     match value:
         case bool():
             return None
-        case int() | float():
-            return ("n", ordered_bits(_float(str(value)))) if value_form(value) else None
+        case float():
+            return "n", ordered_bits(value)
+        case int():
+            return ("n", ordered_bits(_float(value))) if value.bit_length() <= MAX_NUMBER_BITS else None
+        case str() if not _may_be_number(value):
+            return None
         case str() if NUMBER.fullmatch(value):
             return "n", ordered_bits(_float(value))
         case str():
@@ -95,7 +106,7 @@ def ordered(value: object) -> tuple[Kind, int] | None:
     return None
 
 
-def _float(number: str) -> float:
+def _float(number: str | int) -> float:
     return float(Decimal(number))  # what is too large is infinite, not an error
 
 
