@@ -53,6 +53,9 @@ def load_reference(folder: ModelFolder, *, device: str = "cpu") -> Any:
     except BROKEN as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelUnavailable(f"the model in {folder.path} cannot be loaded: {reason}") from error
+    if folder.modules[:1] in ((), ("Transformer",)) and model.max_seq_length is not None:
+        # Some models have fewer positions than their configuration says, and fail on longer texts.
+        model.max_seq_length = min(model.max_seq_length, folder.max_tokens)
     return model.float().eval()
 
 

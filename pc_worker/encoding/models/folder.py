@@ -42,6 +42,7 @@ SHAPING = (  # the files that, with the weights, determine a vector
 OLD_TOKENIZERS = ("vocab.txt", "vocab.json", "merges.txt", "*.model", "added_tokens.json", "special_tokens_map.json")
 # Models whose first position follows the padding token's id.
 COUNTING_FROM_PADDING = {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet"}
+READERS = ("Transformer", "StaticEmbedding")  # modules that make vectors of texts
 UNLIMITED = 1 << 20  # tokens: the window of a model without one
 NO_LIMIT = 10**9  # tokenizers without a limit have 10^30
 
@@ -102,6 +103,11 @@ def read_folder(path: Path, name: str) -> ModelFolder:
     """
     listed = listed_modules(path)
     parts = document_modules(listed) or [ModuleFolder("Transformer", path)]
+    if parts[0].kind not in READERS:
+        raise ModelUnavailable(
+            f"the model {name} is made of {', '.join(part.kind for part in parts)}: its first module must be one of "
+            f"{', '.join(READERS)}"
+        )
     first, static = parts[0].path, parts[0].kind == "StaticEmbedding"
     config = {} if static else read_json(first / "config.json")
     check_for_code(config, name)
