@@ -31,7 +31,7 @@ class HttpSettings(BaseSettings):
     http_requests_per_address: int = Field(default=60_000, ge=0)
     #: Most that the searches of one token, or of one address without tokens, may cost within a minute. A search costs
     #: 1, and 1 more for each 100 hits that it must rank, for `feedback` and for `explain`; with `rerank` 10 more. A
-    #: request for embeddings costs 1 for each 32 texts. 0: no limit.
+    #: request for embeddings costs 1 for each 32 texts, an answer 10. 0: no limit.
     http_search_cost: int = Field(default=60_000, ge=0)
     #: Origins of browser applications on other hosts that may call the API, comma-separated. Unset: none.
     http_cors_origins: Annotated[tuple[str, ...], NoDecode] = ()

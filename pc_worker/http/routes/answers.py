@@ -27,6 +27,9 @@ from pc_worker.services.search.where_schema import WHERE_SCHEMA
 
 router = api_router(tag="answers")
 
+#: What an answer costs of the limit of searches of one minute.
+ANSWER_COST = 10
+
 
 class AnswerBody(RequestModel):
     """A question to a domain."""
@@ -124,6 +127,7 @@ async def create_answer(
     """
     caller.check(body.domain)
     wanted = AnswerRequest(question=body.question, domain=body.domain, k=body.k, where=body.where, model=body.model)
+    await context.limiter.spend(caller.quota, ANSWER_COST)
     if body.stream or request.headers.get("accept", "").startswith("text/event-stream"):
         return await event_stream(context, caller, _events(answers, wanted, caller))
     return JSONResponse((await answers.answer(wanted, asker_of(caller))).to_dict())

@@ -17,6 +17,7 @@ from pc_worker.http.context import Context
 from pc_worker.http.event_streams import ServerEvent, event_stream
 from pc_worker.http.problems import problem_of
 from pc_worker.http.roles import HttpCaller, Reader
+from pc_worker.http.routes.answers import ANSWER_COST
 from pc_worker.http.shaped_routes import shaped_router
 from pc_worker.http.shapes.chat import (
     ChatCompletion,
@@ -51,6 +52,7 @@ async def create_completion(
     """
     wanted, base_url = answer_request(chat), str(request.base_url).rstrip("/")
     caller.check(wanted.domain)
+    await context.limiter.spend(caller.quota, ANSWER_COST)
     if chat.stream:
         return await event_stream(context, caller, _parts(answers, chat, caller, base_url))
     answer = await answers.answer(wanted, asker_of(caller))
