@@ -59,6 +59,10 @@ class Writer:
         Raises:
             LlmUnavailable: If no model returned an answer, or one broke off in the middle of it.
         """
+        began = monotonic()
+        from pc_worker.llm import ask  # noqa: F401 - the first answer of a process does not pay for it with its time
+
+        self.deadline += monotonic() - began
         for left, model in self._order():
             async with aclosing(self._with_model(model, left)) as passed:
                 async for sentence in passed:

@@ -60,6 +60,7 @@ def test_a_judge_is_asked_and_wrong_answers_are_counted(desk: Desk) -> None:
         return extractive(asked)
 
     desk.server.behaviour = behaviour
+    desk.make().models.warm()
     gzip = next(str(row_id) for row_id, text in desk.shelf.texts.items() if "gzip" in text)
     cases = [
         AnswerCase("what level does the gzip module compress files with", (gzip,), ("level 9", "level 1")),
