@@ -15,6 +15,7 @@ PAGE = f"""
 SELECT {COLUMNS} FROM jobs
 WHERE (%(domains)s::text[] IS NULL OR domain = ANY(%(domains)s))
   AND (%(states)s::text[] IS NULL OR state = ANY(%(states)s))
+  AND (%(text)s = '' OR job_id = %(text)s OR strpos(lower(source), lower(%(text)s)) > 0)
   AND (%(before)s::timestamptz IS NULL OR (created_at, job_id) < (%(before)s, %(job_id)s))
 ORDER BY created_at DESC, job_id DESC LIMIT %(limit)s
 """
@@ -37,10 +38,11 @@ WHERE c.job_id = %s AND c.chunk_no > %s ORDER BY c.chunk_no LIMIT %s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
-    """Which jobs are listed; None = any domain, any state."""
+    """Which jobs are listed; None = any domain, any state; ``text`` = a part of the source, or the whole id."""
 
     domains: Collection[str] | None = None
     states: Collection[JobState] | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,7 @@ def page_jobs(
     values = {
         "domains": None if wanted.domains is None else list(wanted.domains),
         "states": None if wanted.states is None else list(wanted.states),
+        "text": wanted.text,
         "before": time,
         "job_id": job_id,
         "limit": limit,
