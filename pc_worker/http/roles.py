@@ -77,6 +77,10 @@ class Needs:
         caller: HttpCaller | None = getattr(request.state, "caller", None)
         return await self.admit(request) if caller is None else caller
 
+    def authorization(self, request: Request) -> str | None:
+        """Return the header ``Authorization`` of a request."""
+        return request.headers.get("authorization")
+
     async def admit(self, request: Request) -> HttpCaller:
         """Return the caller of a request.
 
@@ -91,7 +95,7 @@ class Needs:
         if not context.authenticator.required:
             check_local(request, context.settings)
         await context.limiter.admit_address(network_of(host))
-        grant = await context.authenticator.grant(request.headers.get("authorization"))
+        grant = await context.authenticator.grant(self.authorization(request))
         if grant.token is not None:
             await context.limiter.admit_token(grant.token)
         caller = HttpCaller(grant, host)

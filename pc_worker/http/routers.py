@@ -63,4 +63,4 @@ RESOURCES: tuple[Callable[[FastAPI], AbstractAsyncContextManager[None]], ...] = 
 STREAMED = frozenset(("/v1/files",))
 
 #: Routes that need no token: they show nothing of any domain.
-PUBLIC = frozenset(("/healthz", "/readyz", "/openapi.json", "/docs"))
+PUBLIC = frozenset(("/healthz", "/readyz", "/openapi.json", "/docs", "/login", "/logout", "/static/{name}"))

@@ -14,7 +14,7 @@ INSERT = "INSERT INTO audit (caller, host, action, target, domain, outcome) VALU
 PAGE = """
 SELECT audit_id, at, caller, host, action, target, outcome FROM audit
 WHERE (%(before)s::bigint IS NULL OR audit_id < %(before)s)
-  AND (%(domains)s::text[] IS NULL OR domain = ANY (%(domains)s))
+  AND (%(domains)s::text[] IS NULL OR domain = ANY (%(domains)s) OR caller = %(caller)s)
 ORDER BY audit_id DESC LIMIT %(limit)s
 """
 
@@ -42,9 +42,9 @@ def write_audit(
 
 
 def read_audit(
-    cursor: Cursor, *, domains: Collection[str] | None, before: int | None = None, limit: int
+    cursor: Cursor, *, domains: Collection[str] | None, caller: str, before: int | None = None, limit: int
 ) -> list[AuditEntry]:
-    """Return actions, newest first; ``domains`` = only of these, None = all."""
+    """Return actions, newest first: those on these domains (None = all), and those of the caller itself."""
     known = None if domains is None else list(domains)
-    cursor.execute(PAGE, {"before": before, "domains": known, "limit": limit})
+    cursor.execute(PAGE, {"before": before, "domains": known, "caller": caller, "limit": limit})
     return [AuditEntry(*row) for row in cursor.fetchall()]

@@ -178,7 +178,9 @@ async def audit_page(
 
     def read(services: Services) -> list[object]:
         with services.database.transaction() as cursor:
-            return list(read_audit(cursor, domains=caller.domains, before=before, limit=AUDITED))
+            return list(
+                read_audit(cursor, domains=caller.domains, caller=caller.label or "", before=before, limit=AUDITED)
+            )
 
     return render(request, "audit.html", entries=await context.services.run(read), page=AUDITED)
 

@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from pc_worker import __version__
 from pc_worker.errors import PcWorkerError
 from pc_worker.http.console.session import FORM_COOKIE, SignInNeeded, form_secret, set_cookie
+from pc_worker.http.roles import needs_of
 
 #: Nothing is loaded from elsewhere, no script or style stands in a page, and no other site shows it in a frame.
 POLICY = (
@@ -66,7 +67,8 @@ ENVIRONMENT.filters |= {"duration": duration, "moment": moment, "number": number
 def render(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """Return a page."""
     caller, secret = getattr(request.state, "caller", None), form_secret(request)
-    shared = {"version": __version__, "caller": caller, "path": request.url.path, "form_secret": secret}
+    name = None if caller is None else caller.label
+    shared = {"version": __version__, "caller": name, "path": request.url.path, "form_secret": secret}
     text = ENVIRONMENT.get_template(template).render(**shared, **values)
     response = HTMLResponse(text, status, HEADERS)
     if request.cookies.get(FORM_COOKIE) != secret:
@@ -84,10 +86,12 @@ class PageRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler with its errors turned into pages."""
-        handler = super().get_route_handler()
+        handler, needs = super().get_route_handler(), needs_of(self.dependant)
 
         async def answer(request: Request) -> Response:
             try:
+                if needs is not None:  # before anything of a form is read
+                    await needs.admit(request)
                 return await handler(request)
             except SignInNeeded:
                 there = request.url.path + (f"?{request.url.query}" if request.url.query else "")

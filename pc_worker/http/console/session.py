@@ -9,11 +9,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Form, Request
 from fastapi.responses import Response
 
-from pc_worker.access import Role
 from pc_worker.errors import PermissionDenied, Unauthenticated
-from pc_worker.gateway.limits.quota import network_of
-from pc_worker.http.context import context_of
-from pc_worker.http.roles import HttpCaller
+from pc_worker.http.roles import HttpCaller, Needs
 
 #: The cookies: the token, which scripts cannot read and other sites do not send; and the secret of the forms.
 TOKEN_COOKIE, FORM_COOKIE = "pcw_session", "pcw_form"
@@ -24,37 +21,30 @@ class SignInNeeded(Unauthenticated):
     """The page needs a token, and the browser has none that is valid."""
 
 
-class ConsoleNeeds:
-    """A dependency: authenticates the browser, and checks its role and the domain that the URL names."""
+class ConsoleNeeds(Needs):
+    """The same for a browser, which has the token in a cookie."""
 
-    def __init__(self, role: Role) -> None:
-        self.role: Role = role
+    async def __call__(self, request: Request) -> HttpCaller:  # type: ignore[override]  # no header is part of it
+        """Return the caller, whom the route has admitted before it read the form."""
+        caller: HttpCaller | None = getattr(request.state, "caller", None)
+        return await self.admit(request) if caller is None else caller
 
-    async def __call__(self, request: Request) -> HttpCaller:
-        """Return the caller.
+    async def admit(self, request: Request) -> HttpCaller:
+        """Return the caller of a request.
 
         Raises:
             SignInNeeded: Without a valid token.
-            PermissionDenied: If the token does not have the role.
-            NotFound: If it is not for the domain in the path or the query.
-            RateLimited: If there were too many requests.
+            PcWorkerError: What ``Needs.admit`` raises.
         """
-        context, host = context_of(request), request.client.host if request.client else ""
-        await context.limiter.admit_address(network_of(host))
-        token = request.cookies.get(TOKEN_COOKIE)
         try:
-            grant = await context.authenticator.grant(None if token is None else f"Bearer {token}")
+            return await super().admit(request)
         except Unauthenticated as exc:
             raise SignInNeeded(str(exc)) from exc
-        if grant.token is not None:
-            await context.limiter.admit_token(grant.token)
-        caller = HttpCaller(grant, host)
-        request.state.caller, request.state.is_narrow = caller.label, caller.domains is not None
-        grant.check_role(self.role)
-        for domain in (request.path_params.get("domain"), *request.query_params.getlist("domain")):
-            if domain:
-                caller.check(domain)
-        return caller
+
+    def authorization(self, request: Request) -> str | None:
+        """Return the token of the cookie, as a header would hold it."""
+        token = request.cookies.get(TOKEN_COOKIE)
+        return None if token is None else f"Bearer {token}"
 
 
 Viewer = Annotated[HttpCaller, Depends(ConsoleNeeds("read"))]

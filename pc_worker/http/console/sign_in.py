@@ -16,7 +16,8 @@ from pc_worker.http.context import Context
 
 router = page_router()
 
-FILES = {"console.css": "text/css; charset=utf-8", "htmx.min.js": "text/javascript; charset=utf-8"}
+FILES = {"console.css": "text/css; charset=utf-8"}
+FILES |= dict.fromkeys(("htmx.min.js", "ask.js"), "text/javascript; charset=utf-8")
 
 
 def _inside(url: str) -> str:

@@ -1,0 +1,82 @@
+"""Ask: a question, the answer as it comes, and each [n] opens its passage."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import Annotated
+
+from fastapi import Query, Request
+from fastapi.responses import Response
+from markupsafe import Markup, escape
+
+from pc_worker.domains import domain_names
+from pc_worker.errors import NoLlm
+from pc_worker.http.answering import AnswerService, asker_of
+from pc_worker.http.console.rendering import page_router, render
+from pc_worker.http.console.session import Viewer
+from pc_worker.http.context import Context
+from pc_worker.http.event_streams import ServerEvent, event_stream
+from pc_worker.http.roles import HttpCaller
+from pc_worker.services.answers.answer import Answers
+from pc_worker.services.answers.events import AnswerDelta, AnswerDone
+from pc_worker.services.answers.request import Answer, AnswerRequest, Citation
+
+router = page_router()
+CITED = re.compile(r"\[(\d+)\]")
+Text = Annotated[str, Query(max_length=4_000)]
+
+
+def linked(text: str, citations: Sequence[Citation]) -> Markup:
+    """Return the answer with each [n] as a link to its passage."""
+    known = {citation.number for citation in citations}
+
+    def link(found: re.Match[str]) -> str:
+        number = int(found[1])
+        return f'<a href="#passage-{number}">[{number}]</a>' if number in known else found[0]
+
+    return Markup(CITED.sub(link, str(escape(text))))  # noqa: S704 - escaped first
+
+
+@router.get("/ask")
+async def ask_page(
+    request: Request, context: Context, caller: Viewer, answers: AnswerService, q: Text = "", domain: Text = "document"
+) -> Response:
+    """Show the form, and with a question its answer."""
+    answer: Answer | None = None
+    complaint = ""
+    if q.strip():
+        caller.check(domain)
+        try:
+            answer = await answers.answer(AnswerRequest(question=q, domain=domain), asker_of(caller))
+        except NoLlm as exc:
+            complaint = str(exc)
+    return render(
+        request,
+        "ask.html",
+        answer=answer,
+        text=None if answer is None else linked(answer.answer, answer.citations),
+        complaint=complaint,
+        asked={"q": q, "domain": domain},
+        domains=[name for name in domain_names() if caller.allows(name)],
+    )
+
+
+@router.get("/ask/stream")
+async def ask_stream(
+    context: Context, caller: Viewer, answers: AnswerService, q: Text, domain: Text = "document"
+) -> Response:
+    """Send the answer as events: its text as it comes, and at last the finished page's part."""
+    caller.check(domain)
+    return await event_stream(context, _events(answers, caller, q, domain))
+
+
+async def _events(answers: Answers, caller: HttpCaller, q: str, domain: str) -> AsyncGenerator[ServerEvent, None]:
+    request = AnswerRequest(question=q, domain=domain)
+    async with aclosing(answers.events(request, asker_of(caller))) as events:
+        async for event in events:
+            if isinstance(event, AnswerDelta):
+                yield ServerEvent(event="delta", data={"text": event.text})
+            elif isinstance(event, AnswerDone):
+                yield ServerEvent(event="done", data={"id": event.answer.id})
