@@ -8,9 +8,8 @@ from contextlib import AbstractAsyncContextManager
 from fastapi import APIRouter, FastAPI
 
 from pc_worker.http.answering import answer_service
-from pc_worker.http.console import administration, letters, overview, planning, searching, sign_in
-from pc_worker.http.console import jobs as console_jobs
 from pc_worker.http.console.operations import console_operations
+from pc_worker.http.console.pages import PAGES
 from pc_worker.http.mcp.server import mcp_sessions
 from pc_worker.http.routes import (
     answers,
@@ -42,13 +41,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     dify.router,
     mcp.router,
     documentation.router,
-    sign_in.router,
-    overview.router,
-    console_jobs.router,
-    letters.router,
-    searching.router,
-    administration.router,
-    planning.router,
+    *PAGES,
 )
 
 #: Entered when the application starts and left when it stops, such as the sessions of a protocol.

@@ -69,7 +69,7 @@ async def ask_stream(
 ) -> Response:
     """Send the answer as events: its text as it comes, and at last the finished page's part."""
     caller.check(domain)
-    return await event_stream(context, _events(answers, caller, q, domain))
+    return await event_stream(context, caller, _events(answers, caller, q, domain))
 
 
 async def _events(answers: Answers, caller: HttpCaller, q: str, domain: str) -> AsyncGenerator[ServerEvent, None]:

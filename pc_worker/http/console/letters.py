@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Annotated, Literal
 
 from fastapi import Form, Query, Request
@@ -39,9 +39,9 @@ async def letters_page(
 ) -> Response:
     """Show the refused rows by reason, and the first rows of what is asked for."""
 
-    def read(services: Services) -> tuple[list[LetterGroup], list[DeadRow]]:
+    def read(services: Services) -> tuple[list[LetterGroup], Sequence[DeadRow]]:
         wanted = checked_filter(services, _wanted(caller, job, domain, reason), known=caller.domains)
-        return letter_groups(services, wanted), dead_page(services, wanted, after=None, limit=SHOWN)
+        return letter_groups(services, wanted), dead_page(services, wanted, after=None, limit=SHOWN).rows
 
     groups, rows = await context.services.run(read)
     return render(

@@ -167,7 +167,7 @@ def test_dead_letters_are_grouped_and_all_are_dropped(olga: Browser, library: Li
 def test_a_plan_is_made_started_watched_and_ingested_again(olga: Browser, library: Library, tmp_path: Path) -> None:
     path = tmp_path / "notes.jsonl"
     path.write_text("".join(f'{{"text": "a note of the console, number {n}"}}\n' for n in range(30)))
-    fields = {"path": str(path), "domain": "document"}
+    fields: dict[str, Any] = {"path": str(path), "domain": "document"}
 
     assert "Tokens" in olga.get("/plan", **fields)
     started = olga.post("/plan/start", **fields)

@@ -14,8 +14,10 @@ from tests.support.waiting import eventually
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt-get install chromium)")
-PAGES = ("/", "/jobs", "/dead-letters", "/search?q=whale&domain=document", "/consumers", "/models?domain=document")
-PAGES += ("/index", "/plan", "/audit", "/ask")
+PAGES = (
+    *("/", "/jobs", "/dead-letters", "/search?q=whale&domain=document", "/consumers", "/models?domain=document"),
+    *("/index", "/plan", "/audit", "/ask"),
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,20 @@
+"""The routers of all pages."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from pc_worker.http.console import (
+    administration,
+    asking,
+    jobs,
+    letters,
+    overview,
+    planning,
+    searching,
+    sign_in,
+)
+
+PAGES: tuple[APIRouter, ...] = tuple(
+    module.router for module in (sign_in, overview, jobs, letters, searching, asking, administration, planning)
+)
