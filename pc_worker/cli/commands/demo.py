@@ -35,7 +35,7 @@ QUERIES = (
 )
 
 NEXT = """What to try next
-  ./run up                                        the same stack, until Ctrl-C
+  ./run up                                        the same stack, until Ctrl-C; its console in a browser
   ./run ingest FILE --domain document --wait      your own pickle
   ./run search "your question" --domain document
   ./run stream --domain document --limit 3        what a Java consumer receives
@@ -50,7 +50,8 @@ def demo_command() -> int:
     set_up_logs(log_format=settings.log_format, level="ERROR")
     with _stack(settings) as (inside, addresses, tend):
         services = wiring.make_services(inside, application="pc_worker demo")
-        _say(f"the stack answers: gateway {addresses.gateway}, Flower http://{addresses.flower}")
+        console = _console(inside, addresses)
+        _say(f"the stack answers: gateway {addresses.gateway}, console {console}, Flower http://{addresses.flower}")
         samples = write_samples(settings.home / "samples")
         jobs = _ingest(services, samples, tend)
         complete = _report(inside, addresses, samples, jobs)
@@ -69,10 +70,14 @@ def _stack(settings: Settings) -> Iterator[tuple[Settings, Addresses, Callable[[
     if running is not None:
         yield settings, running, lambda: None
         return
-    _say("starting PostgreSQL, Redis, worker, beat, gateway and Flower")
+    _say("starting PostgreSQL, Redis, worker, beat, gateway, HTTP and Flower")
     with running_stack(settings, any_port=True) as stack:
         yield stack.settings, stack.addresses, stack.tend
         _say("stopping what was started")
+
+
+def _console(settings: Settings, addresses: Addresses) -> str:
+    return f"{'https' if settings.tls_cert else 'http'}://{addresses.http.split(',')[0]}"
 
 
 def _ingest(services: Services, samples: Sequence[Sample], tend: Callable[[], None]) -> list[Job]:

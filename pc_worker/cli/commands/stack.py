@@ -55,7 +55,7 @@ def up_command() -> None:
         user, _, password = stack.addresses.flower_auth.partition(":")
         print(f"gateway  {stack.addresses.gateway}   (gRPC; plaintext unless TLS is set)")
         scheme = "https" if settings.tls_cert else "http"
-        print(f"http     {scheme}://{stack.addresses.http.split(',')[0]}   (API; its calls: /docs)")
+        print(f"http     {scheme}://{stack.addresses.http.split(',')[0]}   (console; the API's calls: /docs)")
         print(f"flower   http://{stack.addresses.flower}   user {user}, password {password}")
         print(f"metrics  http://{stack.addresses.metrics}/metrics")
         print(f"home     {settings.home}")

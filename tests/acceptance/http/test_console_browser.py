@@ -86,7 +86,7 @@ def test_a_job_is_planned_started_and_watched_live(page: Any, complaints: list[s
     page.goto("/plan")
     page.get_by_label("Path or URL").fill(str(path))
     page.get_by_role("button", name="Estimate").click()
-    page.get_by_text("Start the ingest").click()
+    page.get_by_text("Start the ingest", exact=True).click()
     page.get_by_role("button", name="Yes, start the ingest").click()
 
     eventually(lambda: page.locator("#live .state").inner_text() == "completed", what="the job's end, without a reload")
