@@ -122,11 +122,17 @@ def http_page() -> str:
     from pc_worker.http.routers import ROUTERS
 
     routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    routes = [route for route in routes if route.include_in_schema or not _is_page(route)]
     rows = []
     for route in routes:
         call = f"{min(route.methods or ())} {route.path.replace(':path', '')}"
         rows.append(f"| `{call}` | {_role(route.dependant)} | {_summary(route.endpoint)} |")
     return "\n".join([*HTTP_HEAD, *rows, ""])
+
+
+def _is_page(route: Any) -> bool:
+    """Return whether a route is a page of the console."""
+    return str(route.endpoint.__module__).startswith("pc_worker.http.console")
 
 
 def _role(dependant: Any) -> str:

@@ -1,4 +1,4 @@
-"""Callers that do too much or too little: each gets its status, nobody else waits, and nothing stays behind."""
+"""Callers that do too much or too little: each gets its status, no other caller waits, and nothing stays behind."""
 
 from __future__ import annotations
 

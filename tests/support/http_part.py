@@ -1,4 +1,4 @@
-"""The HTTP part as its callers have it: of a running stack, or one of a test's own beside it."""
+"""The HTTP part as its callers have it: of a running stack, or one of a test's own next to it."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Issuer:
         return json.dumps({"keys": public})
 
     def token(self, kid: str, *, headers: dict[str, Any] | None = None, **claims: Any) -> str:
-        """Return a token; a claim that is None is left out."""
+        """Return a token; a field that is None is left out."""
         alg, key = self.keys[kid]
         standard = {"iss": ISSUER, "aud": AUDIENCE, "exp": time.time() + 600, "sub": "somebody"}
         chosen = {name: value for name, value in {**standard, **claims}.items() if value is not None}

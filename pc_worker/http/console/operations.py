@@ -25,7 +25,7 @@ KEPT = 50
 
 @dataclass(slots=True)
 class Operation:
-    """One piece of work: what, of whom, how far, and how it ended."""
+    """One operation: what, of whom, how far, and how it ended."""
 
     name: str
     owner: str
@@ -38,7 +38,7 @@ class Operation:
     total: int = 0
 
 
-#: What a piece of work yields: how far it is, done and total, and a sentence.
+#: What the work of an operation yields: done, total, and a sentence.
 Step = tuple[int, int, str]
 
 
@@ -52,7 +52,7 @@ class Operations:
     def start(
         self, context: AppContext, caller: HttpCaller, action: Action, steps: AsyncGenerator[Step, None], *, back: str
     ) -> Operation:
-        """Start a piece of work and return it; its end is audited."""
+        """Start an operation and return it; its end is audited."""
         operation = Operation(name=action.name, owner=caller.key, back=back)
         self._known[operation.key] = operation
         for old in [one for one in self._known.values() if one.state != "running"][:-KEPT]:

@@ -19,7 +19,7 @@ from pc_worker.errors import PcWorkerError
 from pc_worker.http.console.session import FORM_COOKIE, SignInNeeded, form_secret, set_cookie
 from pc_worker.http.roles import needs_of
 
-#: Nothing is loaded from elsewhere, no script or style stands in a page, and no other site shows it in a frame.
+#: Nothing is loaded from elsewhere, no script or style is part of a page, and no other site shows it in a frame.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

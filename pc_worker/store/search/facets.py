@@ -26,7 +26,7 @@ MAX_DEPTH = 32
 LEVELS = (30, 22, 14, 6)
 #: A longer text is neither a number nor a time.
 MAX_NUMBER_CHARS = 400
-#: Multiplying by an odd number of 64 bits and folding spreads integers well.
+#: Multiplying by a number of 64 bits that is not even, and folding, spreads integers well.
 MIX, LAST = 0x9E3779B97F4A7C15, 2**64 - 1
 
 Path = tuple[str, ...]

@@ -16,7 +16,7 @@ OTHER = Model(model_id=2, name="o", revision="r", dimension=4, normalised=True, 
 
 
 class SlowEncoders(Encoders):
-    """Loads models that end their loading when they are told to."""
+    """Loads models that end their loading when a test says so."""
 
     def __init__(self) -> None:
         super().__init__(Settings())
