@@ -13,6 +13,7 @@
     │   │   └── ModelNotFound   there is no such model for this caller       2   404   NOT_FOUND
     │   ├── WrongState          what it names is in another state already    2   409   FAILED_PRECONDITION
     │   ├── InvalidCursor       its cursor is not one of this list           2   400   INVALID_ARGUMENT
+    │   ├── BeyondHead          its position is after the end of the log     2   422   INVALID_ARGUMENT
     │   ├── TooLarge            it is over a limit of bytes or of disk       2   413   INVALID_ARGUMENT
     │   ├── UnsupportedMedia    its content is of no kind that is read       2   415   INVALID_ARGUMENT
     │   └── NotServable         what it needs is not set up here             2   422   FAILED_PRECONDITION
@@ -135,6 +136,10 @@ class WrongState(InvalidRequest, http=409, grpc="FAILED_PRECONDITION"):
 
 class InvalidCursor(InvalidRequest, http=400):
     """The cursor was not returned by the list that it is given to."""
+
+
+class BeyondHead(InvalidRequest):
+    """The position to start after is beyond the log's head: the log was restored, or the position is wrong."""
 
 
 class TooLarge(InvalidRequest, http=413):

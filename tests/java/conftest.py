@@ -10,16 +10,16 @@ import pytest
 from tests.java.fake_gateway import FakeGateway
 from tests.support.java import Java, build, missing_packages
 
-DRIVER = Path(__file__).parent / "driver" / "ReadRows.java"
+DRIVERS = sorted((Path(__file__).parent / "driver").glob("*.java"))
 
 
 @pytest.fixture(scope="session")
 def java(tmp_path_factory: pytest.TempPathFactory) -> Java:
-    """Build the client and the test's driver."""
+    """Build the client and the tests' drivers."""
     reason = missing_packages()
     if reason is not None:
         pytest.skip(f"THE JAVA CLIENT IS NOT TESTED HERE: {reason}")
-    return build(tmp_path_factory.mktemp("java"), DRIVER)
+    return build(tmp_path_factory.mktemp("java"), *DRIVERS)
 
 
 @pytest.fixture

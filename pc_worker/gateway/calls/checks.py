@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from pc_worker.errors import InvalidRequest
+from pc_worker.errors import BeyondHead, InvalidRequest
 from pc_worker.model import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS, read_canonical_uuid
 
 
@@ -35,8 +35,10 @@ def checked_position(position: int, head: int) -> int:
     """Return the position to start after, checked.
 
     Raises:
-        InvalidRequest: If it is not within 0 to ``head``.
+        InvalidRequest: If it is negative.
+        BeyondHead: If it is after ``head``.
     """
-    if not 0 <= position <= head:
-        raise InvalidRequest(f"position {position} is not within 0 to the log's head, {head}")
-    return position
+    if 0 <= position <= head:
+        return position
+    kind = InvalidRequest if position < 0 else BeyondHead
+    raise kind(f"position {position} is not within 0 to the log's head, {head}")

@@ -80,6 +80,16 @@ async def test_an_unexpected_error_is_one_sentence_and_in_the_log(
     assert [call.args for call in told.calls] == [("call_failed",)]
 
 
+@pytest.mark.parametrize(("kind", "code"), [(LeaseHeld, "lease_held"), (QuotaExceeded, "quota_exceeded")])
+async def test_errors_of_one_status_are_distinct_by_their_code(kind: type[errors.PcWorkerError], code: str) -> None:
+    async def refuses(_: bytes, __: grpc.aio.ServicerContext) -> None:
+        raise kind("no")
+
+    ended = await _serve_one(refuses)
+
+    assert ("pcw-error", code) in tuple(ended.trailing_metadata() or ())
+
+
 async def test_any_sentence_reaches_the_client_as_one_short_line() -> None:
     async def refuses(_: bytes, __: grpc.aio.ServicerContext) -> None:
         raise errors.InvalidRequest("no \ud800 \0 such\nthing " + "x" * 100_000)

@@ -8,7 +8,7 @@ from contextlib import suppress
 import grpc.aio
 import structlog
 
-from pc_worker.errors import InvalidRequest, PcWorkerError
+from pc_worker.errors import BeyondHead, InvalidRequest, PcWorkerError
 from pc_worker.gateway import metrics
 from pc_worker.gateway.calls.checks import checked_position, chunk_rows
 from pc_worker.gateway.calls.consume.empty_stream import EmptyStream
@@ -73,7 +73,7 @@ class ConsumeCall:
             opening.domain, name, after=after, only_free=only_free, holder=holder
         )
         if lease.position > end.position:
-            raise InvalidRequest(
+            raise BeyondHead(
                 f"subscription {name} stands at {lease.position}, beyond the log's head, {end.position}: the log was"
                 " restored; open with after_position"
             )

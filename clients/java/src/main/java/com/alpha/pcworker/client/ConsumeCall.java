@@ -18,7 +18,7 @@ final class ConsumeCall implements AutoCloseable {
     // Space for messages that need no credit: heartbeats, ends of log.
     private static final int MESSAGES_BESIDE_CHUNKS = 8;
     private static final Duration UNTIL_OPENED = Duration.ofSeconds(30);
-    private static final Duration UNTIL_ENDED = Duration.ofSeconds(5);
+    private static final Duration UNTIL_ENDED = Duration.ofSeconds(2);
     // This many consecutive heartbeats are missing: the gateway is suspended, or the connection is lost.
     private static final int SILENT_HEARTBEATS = 3;
 
@@ -59,7 +59,7 @@ final class ConsumeCall implements AutoCloseable {
         if (event.status().isOk()) {
             throw new GatewayUnavailableException("the gateway ended a call that only the client may end", null);
         }
-        throw Statuses.exception(event.status(), event.trailers());
+        throw Statuses.exception(event);
     }
 
     /** Records the answer to the opening; {@code before} is what was committed in earlier calls. */
@@ -97,13 +97,9 @@ final class ConsumeCall implements AutoCloseable {
         return ledger.hasRoom(bytes);
     }
 
-    /** End the call in good order, so that the last acknowledgement counts. */
+    /** End the call in good order, so that the last acknowledgement counts; {@link #next} does not wait any more. */
     void finish() throws InterruptedException {
-        call.halfClose();
-        Event<ConsumeResponse> event = call.next(UNTIL_ENDED);
-        while (event != null && !event.isEnd()) {
-            event = call.next(UNTIL_ENDED);
-        }
+        call.leave(UNTIL_ENDED);
     }
 
     @Override

@@ -10,6 +10,10 @@ import io.grpc.MethodDescriptor;
 import io.grpc.TlsChannelCredentials;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.Collections;
+import java.util.List;
+import java.util.Set;
+import java.util.WeakHashMap;
 import java.util.concurrent.TimeUnit;
 
 /** A gateway and the connection to it; readers are made here and share the connection. Connects when first used. */
@@ -21,6 +25,9 @@ public final class Gateway implements AutoCloseable {
 
     private final GatewaySettings settings;
     private final ManagedChannel channel;
+    // Weak: a reader that is dropped without being closed is not kept.
+    private final Set<Session> sessions = Collections.newSetFromMap(new WeakHashMap<>());
+    private boolean isClosed;
 
     /**
      * Prepare the connection.
@@ -39,22 +46,40 @@ public final class Gateway implements AutoCloseable {
 
     /** A reader of all that is in a domain's log now, over {@code StreamEmbedding}. */
     public RowReader stream(StreamSettings stream) {
-        return new StreamReader(this, stream);
+        return new SessionReader(this, state -> new StreamSession(this, stream, state));
     }
 
     /** A reader of a named subscription, over {@code Consume}: acknowledged, with tombstones, coming back by itself. */
     public RowReader subscribe(SubscriptionSettings subscription) {
-        return new SubscriptionReader(this, subscription);
+        return new SessionReader(this, state -> new SubscriptionSession(this, subscription, state));
     }
 
-    /** End the connection; readers that are still open fail. */
+    /** End the connection and every reader's {@code read()}; safe from any thread, and more than once. */
     @Override
     public void close() {
+        List<Session> open;
+        synchronized (sessions) {
+            isClosed = true;
+            open = List.copyOf(sessions);
+            sessions.clear();
+        }
+        open.forEach(Session::abort);
         channel.shutdownNow();
     }
 
-    boolean isClosed() {
-        return channel.isShutdown();
+    /** Take note of a reader that was opened, or end it where this gateway is closed. */
+    void register(Session session) {
+        boolean isTooLate;
+        synchronized (sessions) {
+            isTooLate = isClosed;
+            if (!isTooLate) {
+                sessions.add(session);
+            }
+        }
+        if (isTooLate) {
+            session.abort();
+            throw new ReaderClosedException("the gateway was closed");
+        }
     }
 
     /** Do not wait out the channel's own backoff, which grows to minutes, before the next call connects. */

@@ -9,6 +9,7 @@ package com.alpha.pcworker.client;
  * ├── TruncatedStreamException     the stream ended before all rows came: open again from the saved state
  * ├── RequestRefusedException      the request is wrong and stays wrong: fix it, do not repeat it
  * ├── FencedException              another consumer has taken the subscription over: stop
+ * ├── ReaderClosedException        close() was called, here or in another thread: stop
  * └── ContractBrokenException      a message violates the wire's contract: stop and report it
  * </pre>
  */
@@ -17,6 +18,7 @@ public abstract sealed class GatewayException extends RuntimeException
                 TruncatedStreamException,
                 RequestRefusedException,
                 FencedException,
+                ReaderClosedException,
                 ContractBrokenException {
 
     private static final long serialVersionUID = 1L;

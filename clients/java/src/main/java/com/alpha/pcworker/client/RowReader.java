@@ -16,7 +16,8 @@ package com.alpha.pcworker.client;
  * }</pre>
  *
  * <p>Every entry comes at least once, in log order; with rows and state in one transaction, exactly once in effect.
- * All methods throw {@link GatewayException} where the gateway is concerned. One thread uses a reader at a time.
+ * All methods throw {@link GatewayException} where the gateway is concerned. One thread uses a reader at a time; {@link #close}
+ * may be called from any thread, at any time.
  */
 public interface RowReader extends AutoCloseable {
 
@@ -38,7 +39,11 @@ public interface RowReader extends AutoCloseable {
     /** The transaction of the last {@link #update} is committed. */
     void committed();
 
-    /** Ends reading; what was not committed is delivered again. The reader can be opened again. */
+    /**
+     * Ends reading, in any thread: a {@link #read} that is waiting throws {@link ReaderClosedException} at once, and so do later
+     * calls of {@link #read} and {@link #committed}. What was not committed is delivered again. Later calls change nothing. The
+     * reader connects again only if it is opened again.
+     */
     @Override
     void close();
 }

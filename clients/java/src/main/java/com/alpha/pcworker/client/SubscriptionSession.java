@@ -6,31 +6,27 @@ import com.alpha.backend.grpc.ConsumeOpened;
 import com.alpha.backend.grpc.ConsumeResponse;
 import com.alpha.pcworker.client.SubscriptionSettings.Checkpoint;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.OptionalLong;
-import java.util.SplittableRandom;
 
 /**
  * Reads a subscription over {@code Consume}, and comes back by itself where the connection, the gateway or its database
  * goes away: the new call begins after the last committed position, and entries that the caller has already are left out.
  */
-final class SubscriptionReader implements RowReader {
-
-    private static final Duration FIRST_WAIT = Duration.ofMillis(100);
-    private static final Duration LONGEST_WAIT = Duration.ofSeconds(5);
+final class SubscriptionSession implements Session {
 
     private final Gateway gateway;
     private final SubscriptionSettings settings;
     private final String positionKey;
     private final String epochKey;
-    private final Backoff backoff = new Backoff(FIRST_WAIT, LONGEST_WAIT, new SplittableRandom());
-
+    private final Retry retry;
+    private final Closing closing = new Closing();
+    // Guards all that follows: closing may come from another thread at any time.
+    private final Object lock = new Object();
     private final Deque<Entry> entries = new ArrayDeque<>();
-    private boolean isOpen;
+    private boolean hasFailed;
     private ConsumeCall call; // null while there is no connection
-    private Instant failingSince; // null while all is well
     private String epoch; // empty until it is known
     private boolean isAtEnd;
     private long received; // up to where `entries` reach
@@ -38,34 +34,102 @@ final class SubscriptionReader implements RowReader {
     private long updated;
     private long committed;
 
-    SubscriptionReader(Gateway gateway, SubscriptionSettings settings) {
+    SubscriptionSession(Gateway gateway, SubscriptionSettings settings, SavedState state) {
         this.gateway = gateway;
         this.settings = settings;
         String prefix = "pcw." + settings.domain() + "." + settings.name();
         this.positionKey = prefix + ".position";
         this.epochKey = prefix + ".epoch";
-    }
-
-    @Override
-    public void open(SavedState state) {
-        close();
+        this.retry = new Retry(settings);
         boolean isOurs = settings.checkpoint() == Checkpoint.CLIENT;
         restartAfter(isOurs ? state.get(positionKey).map(Long::parseLong).orElse(0L) : 0);
         epoch = isOurs ? state.get(epochKey).orElse("") : "";
-        isAtEnd = false;
-        failingSince = null;
-        backoff.reset();
-        isOpen = true;
     }
 
     @Override
     public Entry read() throws InterruptedException {
-        if (!isOpen) {
-            throw new IllegalStateException("the reader is not open");
-        }
-        while (entries.isEmpty() && (settings.follow() || !isAtEnd)) {
+        while (true) {
+            synchronized (lock) {
+                requireReadable();
+                if (!entries.isEmpty() || (isAtEnd && !settings.follow())) {
+                    return take();
+                }
+            }
             receive();
         }
+    }
+
+    @Override
+    public int available() {
+        synchronized (lock) {
+            return entries.size();
+        }
+    }
+
+    @Override
+    public void update(SavedState state) {
+        synchronized (lock) {
+            updated = given;
+            if (settings.checkpoint() == Checkpoint.CLIENT) {
+                state.put(positionKey, Long.toString(given));
+                state.put(epochKey, epoch);
+            }
+        }
+    }
+
+    @Override
+    public void committed() {
+        synchronized (lock) {
+            closing.requireOpen();
+            committed = updated;
+            if (call != null) {
+                call.commit(committed);
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        ConsumeCall last = end("the reader was closed");
+        if (last == null) {
+            return;
+        }
+        try {
+            last.finish();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt(); // the gateway then sends again what it did not see acknowledged
+        } finally {
+            last.close();
+        }
+    }
+
+    @Override
+    public void abort() {
+        ConsumeCall last = end("the gateway was closed");
+        if (last != null) {
+            last.close();
+        }
+    }
+
+    /** Returns the call that is to be ended, if any. */
+    private ConsumeCall end(String why) {
+        synchronized (lock) {
+            if (!closing.close(why)) {
+                return null;
+            }
+            entries.clear();
+            return call;
+        }
+    }
+
+    private void requireReadable() {
+        closing.requireOpen();
+        if (hasFailed) {
+            throw new IllegalStateException("the reader is not open: it failed");
+        }
+    }
+
+    private Entry take() {
         Entry entry = entries.poll();
         if (entry != null) {
             // After the last entry of a slice there may be positions without one: they are done, too.
@@ -74,57 +138,37 @@ final class SubscriptionReader implements RowReader {
         return entry;
     }
 
-    @Override
-    public int available() {
-        return entries.size();
-    }
-
-    @Override
-    public void update(SavedState state) {
-        updated = given;
-        if (settings.checkpoint() == Checkpoint.CLIENT) {
-            state.put(positionKey, Long.toString(given));
-            state.put(epochKey, epoch);
-        }
-    }
-
-    @Override
-    public void committed() {
-        committed = updated;
-        if (call != null) {
-            call.commit(committed);
-        }
-    }
-
-    @Override
-    public void close() {
-        isOpen = false;
-        entries.clear();
-        if (call == null) {
-            return;
-        }
-        try {
-            call.finish();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt(); // the gateway then sends again what it did not see acknowledged
-        } finally {
-            hangUp();
-        }
-    }
-
     private void receive() throws InterruptedException {
         try {
+            ConsumeResponse response = connected().next();
+            synchronized (lock) {
+                closing.requireOpen();
+                handle(response);
+            }
+        } catch (GatewayException e) {
+            closing.pause(waitAfter(e));
+        }
+    }
+
+    /** Returns the wait before the next call; throws {@code failure} if there is none. */
+    private Duration waitAfter(GatewayException failure) {
+        synchronized (lock) {
+            closing.requireOpen(); // how a closed call ends is no failure
+            hangUp();
+            hasFailed = true; // what was lost must not be read over
+            Duration wait = retry.waitAfter(failure);
+            hasFailed = false;
+            return wait;
+        }
+    }
+
+    private ConsumeCall connected() {
+        synchronized (lock) {
+            closing.requireOpen();
             if (call == null) {
                 call = connect();
             }
-            handle(call.next());
-        } catch (GatewayUnavailableException e) {
-            hangUp();
-            waitAfter(e);
-        } catch (GatewayException e) {
-            isOpen = false; // what was lost must not be read over
-            hangUp();
-            throw e;
+            return call;
         }
     }
 
@@ -162,7 +206,7 @@ final class SubscriptionReader implements RowReader {
     }
 
     private void chunk(ConsumeResponse response) {
-        succeeded();
+        retry.succeeded();
         ConsumeChunk chunk = response.getChunk();
         boolean isKnown = chunk.getPosition() <= given;
         call.chunk(response, isKnown);
@@ -180,14 +224,14 @@ final class SubscriptionReader implements RowReader {
     }
 
     private void endOfLog(ConsumeResponse response) {
-        succeeded();
+        retry.succeeded();
         call.endOfLog(response);
         isAtEnd = true;
         reached(Math.max(given, response.getEndOfLog().getPosition()));
     }
 
     private void heartbeat(ConsumeHeartbeat heartbeat) {
-        succeeded();
+        retry.succeeded();
         // Reported by the gateway and not computed here alone: an end of log needs no credit and may be in flight.
         if (heartbeat.getNeededBytes() > 0) {
             requireRoom(heartbeat.getNeededBytes());
@@ -215,24 +259,6 @@ final class SubscriptionReader implements RowReader {
                             .formatted(settings.creditChunks(), settings.creditBytes())
                             + " committed() more often, or grant more");
         }
-    }
-
-    private void succeeded() {
-        failingSince = null;
-        backoff.reset();
-    }
-
-    private void waitAfter(GatewayUnavailableException failure) throws InterruptedException {
-        Instant now = Instant.now();
-        if (failingSince == null) {
-            failingSince = now;
-        }
-        boolean isTooLong = Duration.between(failingSince, now).compareTo(settings.patience()) >= 0;
-        if (isTooLong || gateway.isClosed()) {
-            isOpen = false;
-            throw failure;
-        }
-        Thread.sleep(backoff.next().toMillis());
     }
 
     private void hangUp() {

@@ -10,10 +10,10 @@ import java.util.ArrayDeque;
 import java.util.Queue;
 
 /**
- * Reads what is in a log at {@link #open}, over the plain {@code StreamEmbedding}: no subscription, no tombstones, no
+ * Reads what is in a log at its opening, over the plain {@code StreamEmbedding}: no subscription, no tombstones, no
  * reconnect. It proves its end: unless the trailers confirm every row, {@link #read} throws instead of giving null.
  */
-final class StreamReader implements RowReader {
+final class StreamSession implements Session {
 
     private static final Metadata.Key<String> ROWS = Metadata.Key.of("pcw-rows", Metadata.ASCII_STRING_MARSHALLER);
     private static final Metadata.Key<String> LAST_POSITION =
@@ -23,31 +23,24 @@ final class StreamReader implements RowReader {
     // The channel's keepalive finds a dead gateway and ends the call: this is only how often the wait is renewed.
     private static final Duration LONG = Duration.ofHours(1);
 
-    private final Gateway gateway;
     private final StreamSettings settings;
     private final String key;
+    private final Closing closing = new Closing();
     private final Queue<Row> rows = new ArrayDeque<>();
+    private final BlockingCall<StreamEmbeddingRequest, RowChunk> call;
 
-    private BlockingCall<StreamEmbeddingRequest, RowChunk> call;
-    private boolean complete;
+    private boolean hasFailed;
+    private boolean isComplete;
     private long received;
     private long lastReceived;
     private long lastGiven;
 
-    StreamReader(Gateway gateway, StreamSettings settings) {
-        this.gateway = gateway;
+    StreamSession(Gateway gateway, StreamSettings settings, SavedState state) {
         this.settings = settings;
         this.key = "pcw." + settings.domain() + ".position";
-    }
-
-    @Override
-    public void open(SavedState state) {
-        close();
         long after = state.get(key).map(Long::parseLong).orElse(0L);
-        received = 0;
         lastReceived = after;
         lastGiven = after;
-        complete = false;
         call = gateway.call(EmbeddingStreamServiceGrpc.getStreamEmbeddingMethod(), CHUNKS_AHEAD);
         call.send(StreamEmbeddingRequest.newBuilder()
                 .setDomain(settings.domain())
@@ -59,15 +52,17 @@ final class StreamReader implements RowReader {
 
     @Override
     public Entry read() throws InterruptedException {
-        if (call == null) {
-            throw new IllegalStateException("the reader is not open");
+        closing.requireOpen();
+        if (hasFailed) {
+            throw new IllegalStateException("the reader is not open: it failed");
         }
         try {
-            while (rows.isEmpty() && !complete) {
+            while (rows.isEmpty() && !isComplete) {
                 receive();
             }
         } catch (GatewayException e) {
-            close(); // what was lost must not be read over
+            closing.requireOpen(); // how a closed call ends is no failure
+            fail();
             throw e;
         }
         Row row = rows.poll();
@@ -79,7 +74,7 @@ final class StreamReader implements RowReader {
 
     @Override
     public int available() {
-        return rows.size();
+        return closing.isClosed() ? 0 : rows.size();
     }
 
     @Override
@@ -89,26 +84,39 @@ final class StreamReader implements RowReader {
 
     @Override
     public void committed() {
-        // The gateway keeps nothing about plain streams: the caller's state is all there is.
+        closing.requireOpen(); // the gateway keeps nothing about plain streams: the caller's state is all there is
     }
 
     @Override
     public void close() {
-        if (call != null) {
+        if (closing.close("the reader was closed")) {
             call.close();
-            call = null;
         }
+    }
+
+    @Override
+    public void abort() {
+        if (closing.close("the gateway was closed")) {
+            call.close();
+        }
+    }
+
+    // What was lost must not be read over.
+    private void fail() {
+        hasFailed = true;
         rows.clear();
+        call.close();
     }
 
     private void receive() throws InterruptedException {
         Event<RowChunk> event = call.next(LONG);
+        closing.requireOpen();
         if (event == null) {
             return;
         }
         if (event.isEnd()) {
             finish(event);
-            complete = true;
+            isComplete = true;
             return;
         }
         for (Row row : Chunks.rows(event.message())) {
@@ -124,7 +132,7 @@ final class StreamReader implements RowReader {
 
     private void finish(Event<RowChunk> end) {
         if (!end.status().isOk()) {
-            throw Statuses.exception(end.status(), end.trailers());
+            throw Statuses.exception(end);
         }
         String promised = "%s rows up to position %s"
                 .formatted(end.trailers().get(ROWS), end.trailers().get(LAST_POSITION));
