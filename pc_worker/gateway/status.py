@@ -42,15 +42,15 @@ async def call_edge(context: grpc.aio.ServicerContext, method: str) -> AsyncIter
         # A read or write raises this once the client has reset the stream. If the client is there after all, OK would
         # mean that it has every row.
         log.info("client_went_away", method=method, peer=context.peer())
-        await _abort(context, grpc.StatusCode.UNAVAILABLE, "the stream broke off: resume after the last row", error="unavailable")
+        await _abort(
+            context, grpc.StatusCode.UNAVAILABLE, "the stream broke off: resume after the last row", error="unavailable"
+        )
     except Exception as exc:
         log.error("call_failed", method=method, peer=context.peer(), error=str(exc), exc_info=exc)
         await _abort(context, grpc.StatusCode.INTERNAL, INTERNAL_ERROR, error=PcWorkerError.code)
 
 
-async def _abort(
-    context: grpc.aio.ServicerContext, status: grpc.StatusCode, sentence: str, *, error: str
-) -> None:
+async def _abort(context: grpc.aio.ServicerContext, status: grpc.StatusCode, sentence: str, *, error: str) -> None:
     # Other errors than the abort itself mean that no client is there to receive the status.
     with suppress(grpc.aio.InternalError, grpc.aio.UsageError):
         await context.abort(status, _one_line(sentence), ((ERROR, error),))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from tests.support.frames import write_documents
@@ -24,7 +23,7 @@ EXPECTED = {
 
 @pytest.fixture(scope="module")
 def lives(java: Java, stack: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Run all scenarios in one JVM; return what came of each."""
+    """Run all scenarios in one JVM; return the outcome of each."""
     source = write_documents(tmp_path_factory.mktemp("life") / "d.pkl", ["one", "two", "three"])
     assert stack.ingest(source, DOMAIN, "--id-column", "id")["state"] == "completed"
     done = java.run("Life", stack.addresses.gateway, DOMAIN, *EXPECTED)
