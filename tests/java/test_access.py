@@ -59,7 +59,7 @@ def test_a_wrong_token_is_refused(java: Java, fake: FakeGateway) -> None:
 
     read = read_rows(java, gateway=fake.address, domain="recruit", token="another")
 
-    assert read.end == "error RequestRefusedException a known token is needed"
+    assert read.end == f"error RequestRefusedException a known token is needed (gateway {fake.address})"
 
 
 def test_plain_text_to_tls_is_an_error(java: Java, mutual: FakeGateway) -> None:

@@ -36,6 +36,7 @@ final class BlockingCall<Q, R> implements AutoCloseable {
     }
 
     private final ClientCall<Q, R> call;
+    private final Runnable connected;
     // Not bounded itself: flow control bounds it, and a listener must never be made to wait.
     private final BlockingQueue<Event<R>> inbox = new LinkedBlockingQueue<>();
     private final Event<R> wakeUp = new Event<>(null, null, null, false);
@@ -43,8 +44,10 @@ final class BlockingCall<Q, R> implements AutoCloseable {
     private volatile boolean isLeft;
     private boolean isSending = true;
 
-    BlockingCall(ClientCall<Q, R> call, Metadata headers, int ahead) {
+    /** Start a call; {@code connected} runs once there is a connection. */
+    BlockingCall(ClientCall<Q, R> call, Metadata headers, int ahead, Runnable connected) {
         this.call = call;
+        this.connected = connected;
         call.start(new Inbox(), headers);
         call.request(ahead);
     }
@@ -99,6 +102,11 @@ final class BlockingCall<Q, R> implements AutoCloseable {
     private final class Inbox extends ClientCall.Listener<R> {
 
         @Override
+        public void onHeaders(Metadata headers) {
+            connected.run();
+        }
+
+        @Override
         public void onMessage(R message) {
             if (!isLeft) {
                 inbox.add(new Event<>(message, null, null, true));
@@ -108,7 +116,11 @@ final class BlockingCall<Q, R> implements AutoCloseable {
         @Override
         public void onClose(Status status, Metadata trailers) {
             Attributes attributes = call.getAttributes();
-            boolean isFromGateway = attributes.get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR) != null;
+            boolean isFromGateway = attributes.get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR) != null
+                    || status.getCode() != Status.Code.UNAVAILABLE;
+            if (isFromGateway) {
+                connected.run();
+            }
             inbox.add(new Event<>(null, status, trailers, isFromGateway));
             ended.countDown();
         }

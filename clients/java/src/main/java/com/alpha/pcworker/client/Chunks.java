@@ -16,14 +16,14 @@ final class Chunks {
 
     /** Returns the rows of a plain chunk. */
     static List<Row> rows(RowChunk chunk) {
-        return rows(chunk, "", List.of());
+        return rows(chunk, "", List.of(), "");
     }
 
     /** Returns rows and tombstones of an acknowledged chunk in log order. */
     static List<Entry> entries(ConsumeChunk chunk) {
         List<Entry> entries = new ArrayList<>();
         if (chunk.hasRows()) {
-            entries.addAll(rows(chunk.getRows(), chunk.getModel(), chunk.getJobIdsList()));
+            entries.addAll(rows(chunk.getRows(), chunk.getModel(), chunk.getJobIdsList(), chunk.getEpoch()));
         }
         for (ConsumeTombstone tombstone : chunk.getTombstonesList()) {
             entries.add(new Tombstone(tombstone.getPosition(), tombstone.getRowId()));
@@ -32,7 +32,7 @@ final class Chunks {
         return entries;
     }
 
-    private static List<Row> rows(RowChunk chunk, String model, List<String> jobs) {
+    private static List<Row> rows(RowChunk chunk, String model, List<String> jobs, String epoch) {
         List<? extends Message> messages = messages(chunk);
         int count = messages.size();
         if (chunk.getRowIdsCount() != count || chunk.getPositionsCount() != count) {
@@ -44,7 +44,7 @@ final class Chunks {
         for (int i = 0; i < count; i++) {
             Message message = messages.get(i);
             String itsModel = model.isEmpty() && message instanceof DocumentRow row ? row.getModel() : model;
-            rows.add(new Row(chunk.getPositions(i), chunk.getRowIds(i), message, itsModel, job(jobs, i)));
+            rows.add(new Row(chunk.getPositions(i), chunk.getRowIds(i), message, itsModel, job(jobs, i), epoch));
         }
         return rows;
     }

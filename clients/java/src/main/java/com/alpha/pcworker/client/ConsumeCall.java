@@ -23,6 +23,7 @@ final class ConsumeCall implements AutoCloseable {
     private static final int SILENT_HEARTBEATS = 3;
 
     private final BlockingCall<ConsumeRequest, ConsumeResponse> call;
+    private final Gateway gateway;
     private final CallLedger ledger;
     private Duration silence = UNTIL_OPENED;
     private long committed;
@@ -30,6 +31,7 @@ final class ConsumeCall implements AutoCloseable {
 
     /** Open the subscription after a position, or where the gateway has it. */
     ConsumeCall(Gateway gateway, SubscriptionSettings settings, OptionalLong after) {
+        this.gateway = gateway;
         ledger = new CallLedger(settings.creditChunks(), settings.creditBytes());
         call = gateway.call(
                 EmbeddingStreamServiceGrpc.getConsumeMethod(), settings.creditChunks() + MESSAGES_BESIDE_CHUNKS);
@@ -51,7 +53,7 @@ final class ConsumeCall implements AutoCloseable {
         Event<ConsumeResponse> event = call.next(silence);
         if (event == null) {
             throw new GatewayUnavailableException(
-                    "the gateway has been silent for " + silence.toSeconds() + " s", null);
+                    "nothing has come for " + silence.toSeconds() + " s", null);
         }
         if (!event.isEnd()) {
             return event.message();
@@ -59,7 +61,7 @@ final class ConsumeCall implements AutoCloseable {
         if (event.status().isOk()) {
             throw new GatewayUnavailableException("the gateway ended a call that only the client may end", null);
         }
-        throw Statuses.exception(event);
+        throw Statuses.exception(event, gateway.wasConnected());
     }
 
     /** Records the answer to the opening; {@code before} is what was committed in earlier calls. */

@@ -5,15 +5,25 @@ public final class GatewayUnavailableException extends GatewayException {
 
     private static final long serialVersionUID = 1L;
 
-    private final boolean isHeld;
-
-    GatewayUnavailableException(String message, Throwable cause) {
-        this(message, cause, false);
+    /** What the client distinguishes. */
+    enum Kind {
+        /** The gateway answered, or the connection to it was lost. */
+        AWAY,
+        /** There was no connection. */
+        UNREACHABLE,
+        /** The gateway is there, but another consumer holds the subscription. */
+        HELD
     }
 
-    GatewayUnavailableException(String message, Throwable cause, boolean isHeld) {
+    private final Kind kind;
+
+    GatewayUnavailableException(String message, Throwable cause) {
+        this(message, cause, Kind.AWAY);
+    }
+
+    GatewayUnavailableException(String message, Throwable cause, Kind kind) {
         super(message, cause);
-        this.isHeld = isHeld;
+        this.kind = kind;
     }
 
     @Override
@@ -21,8 +31,7 @@ public final class GatewayUnavailableException extends GatewayException {
         return true;
     }
 
-    /** Whether the gateway is there, but another consumer holds the subscription. */
-    boolean isHeld() {
-        return isHeld;
+    Kind kind() {
+        return kind;
     }
 }

@@ -8,13 +8,24 @@ public final class RequestRefusedException extends GatewayException {
     private static final long serialVersionUID = 1L;
 
     private final Status.Code code;
+    private final String error;
 
-    RequestRefusedException(String message, Status.Code code, Throwable cause) {
+    RequestRefusedException(String message, Status.Code code, String error, Throwable cause) {
         super(message, cause);
         this.code = code;
+        this.error = error;
     }
 
-    /** The gateway's status code, for example {@code NOT_FOUND} or {@code UNAUTHENTICATED}. */
+    /** Whether the position to start after is beyond the log's end. */
+    boolean isBeyondHead() {
+        return error.equals("beyond_head");
+    }
+
+    /**
+     * The gateway's status code, for example {@code NOT_FOUND} or {@code UNAUTHENTICATED}.
+     *
+     * @return the code
+     */
     public Status.Code code() {
         return code;
     }

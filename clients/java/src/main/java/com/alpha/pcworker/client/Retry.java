@@ -1,5 +1,6 @@
 package com.alpha.pcworker.client;
 
+import com.alpha.pcworker.client.GatewayUnavailableException.Kind;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.SplittableRandom;
@@ -11,35 +12,53 @@ final class Retry {
     private static final Duration LONGEST_WAIT = Duration.ofSeconds(5);
 
     private final Backoff backoff = new Backoff(FIRST_WAIT, LONGEST_WAIT, new SplittableRandom());
+    private final Gateway gateway;
     private final SubscriptionSettings settings;
+    private final Events events;
     private Instant failingSince; // null while all is well
+    private int attempt;
 
-    Retry(SubscriptionSettings settings) {
+    Retry(Gateway gateway, SubscriptionSettings settings, Events events) {
+        this.gateway = gateway;
         this.settings = settings;
+        this.events = events;
     }
 
     /** The gateway answered: patience and waits begin anew. */
     void succeeded() {
         failingSince = null;
+        attempt = 0;
         backoff.reset();
     }
 
-    /** Returns the wait before the next call, or throws {@code failure} if there is none. */
+    /** Returns the wait before the next call, and reports it; throws {@code failure} if there is none. */
     Duration waitAfter(GatewayException failure) {
         if (!(failure instanceof GatewayUnavailableException unavailable)) {
             throw failure;
         }
-        Instant now = Instant.now();
-        if (unavailable.isHeld() && !settings.takeOver()) {
+        if (unavailable.kind() == Kind.HELD && !settings.takeOver()) {
             failingSince = null; // the gateway is well: a standby waits as long as the holder lives
+            events.standingBy();
             return backoff.next();
         }
+        if (isHopeless(unavailable) || isTooLong()) {
+            throw failure;
+        }
+        Duration wait = backoff.next();
+        events.retrying(++attempt, wait, failure);
+        return wait;
+    }
+
+    // A first connection that is refused is more often a wrong address than a gateway that starts.
+    private boolean isHopeless(GatewayUnavailableException failure) {
+        return failure.kind() == Kind.UNREACHABLE && !gateway.wasConnected() && !settings.awaitGateway();
+    }
+
+    private boolean isTooLong() {
+        Instant now = Instant.now();
         if (failingSince == null) {
             failingSince = now;
         }
-        if (Duration.between(failingSince, now).compareTo(settings.patience()) >= 0) {
-            throw failure;
-        }
-        return backoff.next();
+        return Duration.between(failingSince, now).compareTo(settings.patience()) >= 0;
     }
 }

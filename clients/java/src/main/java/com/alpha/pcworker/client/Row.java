@@ -17,10 +17,15 @@ import java.util.List;
  *     domain, a {@code DocumentRow}; a field that may be null has {@code has…()}
  * @param model the model of its vectors, {@code name@revision}; empty if the plain stream does not send it
  * @param job the ingest that wrote it; empty where that is not known any more, and on the plain stream
+ * @param epoch the log that it belongs to, a UUID; empty on the plain stream
  */
-public record Row(long position, String id, Message message, String model, String job) implements Entry {
+public record Row(long position, String id, Message message, String model, String job, String epoch) implements Entry {
 
-    /** Its vectors, one for each passage of its text; rows of the three stock domains have exactly one. */
+    /**
+     * Its vectors, one for each passage of its text; rows of the three stock domains have exactly one.
+     *
+     * @return the vectors
+     */
     public List<float[]> vectors() {
         if (message instanceof RecruitRow row) {
             return List.of(floats(row.getSkillsVectorCount(), row::getSkillsVector));

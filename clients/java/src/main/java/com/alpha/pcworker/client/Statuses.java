@@ -1,6 +1,7 @@
 package com.alpha.pcworker.client;
 
 import com.alpha.pcworker.client.BlockingCall.Event;
+import com.alpha.pcworker.client.GatewayUnavailableException.Kind;
 import io.grpc.Metadata;
 import io.grpc.Status;
 
@@ -9,13 +10,36 @@ final class Statuses {
 
     private static final Metadata.Key<String> ERROR = Metadata.Key.of("pcw-error", Metadata.ASCII_STRING_MARSHALLER);
 
+    // What grpc-netty says if the other side closes a connection that had not begun.
+    private static final String CLOSED = "Network closed";
+
     private Statuses() {}
 
-    /** Returns the exception for a call that did not end with OK. */
-    static GatewayException exception(Event<?> end) {
+    /**
+     * Returns the exception for a call that did not end with OK; {@code wasConnected} where there was a connection to this
+     * gateway before, so that the settings must have been correct.
+     */
+    static GatewayException exception(Event<?> end, boolean wasConnected) {
+        return end.isFromGateway() ? answered(end) : unreachable(end.status(), wasConnected);
+    }
+
+    private static GatewayException unreachable(Status status, boolean wasConnected) {
+        Throwable cause = status.asException();
+        String text = "no connection: " + (status.getCause() == null ? description(status) : Causes.root(status.getCause()));
+        if (Causes.isTls(cause) && !wasConnected) {
+            return new MisconfiguredException(
+                    text + ": check the address, whether the gateway uses TLS, the authority and the names in its certificate",
+                    cause);
+        }
+        boolean isRefusedProtocol = text.contains(CLOSED) && !wasConnected;
+        String hint = isRefusedProtocol ? ": the other side ended it before HTTP/2 began; does the gateway use TLS?" : "";
+        return new GatewayUnavailableException(text + hint, cause, Kind.UNREACHABLE);
+    }
+
+    private static GatewayException answered(Event<?> end) {
         Status status = end.status();
         Throwable cause = status.asException(end.trailers());
-        String text = status.getDescription() == null ? status.getCode().name() : status.getDescription();
+        String text = text(status);
         return switch (status.getCode()) {
             case INVALID_ARGUMENT,
                     NOT_FOUND,
@@ -24,17 +48,33 @@ final class Statuses {
                     OUT_OF_RANGE,
                     UNIMPLEMENTED,
                     PERMISSION_DENIED,
-                    UNAUTHENTICATED -> new RequestRefusedException(text, status.getCode(), cause);
+                    UNAUTHENTICATED -> new RequestRefusedException(text, status.getCode(), error(end), cause);
             case ABORTED -> new FencedException(text, cause);
-            case RESOURCE_EXHAUSTED -> new GatewayUnavailableException(text, cause, isHeld(end.trailers(), text));
+            case RESOURCE_EXHAUSTED -> new GatewayUnavailableException(
+                    text, cause, isHeld(error(end), text) ? Kind.HELD : Kind.AWAY);
             // A dying connection shows as any of the rest, INTERNAL and UNKNOWN included.
             default -> new GatewayUnavailableException(text, cause);
         };
     }
 
+    private static String text(Status status) {
+        String text = description(status);
+        return status.getCause() == null ? text : text + ": " + Causes.root(status.getCause());
+    }
+
+    // grpc-netty adds lines about its pipeline.
+    private static String description(Status status) {
+        String text = status.getDescription();
+        return text == null ? status.getCode().name() : text.lines().findFirst().orElse(status.getCode().name());
+    }
+
+    private static String error(Event<?> end) {
+        String error = end.trailers().get(ERROR);
+        return error == null ? "" : error;
+    }
+
     // Gateways of the first version name the error in their text only.
-    private static boolean isHeld(Metadata trailers, String text) {
-        String error = trailers.get(ERROR);
-        return error == null ? text.contains("held") : error.equals("lease_held");
+    private static boolean isHeld(String error, String text) {
+        return error.isEmpty() ? text.contains("held") : error.equals("lease_held");
     }
 }

@@ -23,6 +23,7 @@ final class StreamSession implements Session {
     // The channel's keepalive finds a dead gateway and ends the call: this is only how often the wait is renewed.
     private static final Duration LONG = Duration.ofHours(1);
 
+    private final Gateway gateway;
     private final StreamSettings settings;
     private final String key;
     private final Closing closing = new Closing();
@@ -36,6 +37,7 @@ final class StreamSession implements Session {
     private long lastGiven;
 
     StreamSession(Gateway gateway, StreamSettings settings, SavedState state) {
+        this.gateway = gateway;
         this.settings = settings;
         this.key = "pcw." + settings.domain() + ".position";
         long after = state.get(key).map(Long::parseLong).orElse(0L);
@@ -63,7 +65,7 @@ final class StreamSession implements Session {
         } catch (GatewayException e) {
             closing.requireOpen(); // how a closed call ends is no failure
             fail();
-            throw e;
+            throw e.at(gateway.address());
         }
         Row row = rows.poll();
         if (row != null) {
@@ -132,7 +134,7 @@ final class StreamSession implements Session {
 
     private void finish(Event<RowChunk> end) {
         if (!end.status().isOk()) {
-            throw Statuses.exception(end);
+            throw Statuses.exception(end, gateway.wasConnected());
         }
         String promised = "%s rows up to position %s"
                 .formatted(end.trailers().get(ROWS), end.trailers().get(LAST_POSITION));

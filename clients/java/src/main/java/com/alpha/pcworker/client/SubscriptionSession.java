@@ -5,9 +5,12 @@ import com.alpha.backend.grpc.ConsumeHeartbeat;
 import com.alpha.backend.grpc.ConsumeOpened;
 import com.alpha.backend.grpc.ConsumeResponse;
 import com.alpha.pcworker.client.SubscriptionSettings.Checkpoint;
+import com.alpha.pcworker.client.SubscriptionSettings.OnLogChange;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
+import java.util.List;
 import java.util.OptionalLong;
 
 /**
@@ -20,14 +23,18 @@ final class SubscriptionSession implements Session {
     private final SubscriptionSettings settings;
     private final String positionKey;
     private final String epochKey;
+    private final LogEpoch epoch;
+    private final Events events;
     private final Retry retry;
     private final Closing closing = new Closing();
     // Guards all that follows: closing may come from another thread at any time.
     private final Object lock = new Object();
     private final Deque<Entry> entries = new ArrayDeque<>();
+    private final List<Runnable> news = new ArrayList<>(); // events to report once the lock is free
     private boolean hasFailed;
+    private boolean isConnected;
+    private boolean fromStart; // the next call opens at the start, whoever keeps the position
     private ConsumeCall call; // null while there is no connection
-    private String epoch; // empty until it is known
     private boolean isAtEnd;
     private long received; // up to where `entries` reach
     private long given;
@@ -40,10 +47,11 @@ final class SubscriptionSession implements Session {
         String prefix = "pcw." + settings.domain() + "." + settings.name();
         this.positionKey = prefix + ".position";
         this.epochKey = prefix + ".epoch";
-        this.retry = new Retry(settings);
+        this.events = new Events(gateway, settings);
+        this.retry = new Retry(gateway, settings, events);
         boolean isOurs = settings.checkpoint() == Checkpoint.CLIENT;
         restartAfter(isOurs ? state.get(positionKey).map(Long::parseLong).orElse(0L) : 0);
-        epoch = isOurs ? state.get(epochKey).orElse("") : "";
+        this.epoch = new LogEpoch(state.get(epochKey).orElse(""));
     }
 
     @Override
@@ -70,9 +78,9 @@ final class SubscriptionSession implements Session {
     public void update(SavedState state) {
         synchronized (lock) {
             updated = given;
+            state.put(epochKey, epoch.current());
             if (settings.checkpoint() == Checkpoint.CLIENT) {
                 state.put(positionKey, Long.toString(given));
-                state.put(epochKey, epoch);
             }
         }
     }
@@ -146,20 +154,54 @@ final class SubscriptionSession implements Session {
                 handle(response);
             }
         } catch (GatewayException e) {
-            closing.pause(waitAfter(e));
+            recover(e.at(gateway.address()));
+        } finally {
+            report();
         }
     }
 
-    /** Returns the wait before the next call; throws {@code failure} if there is none. */
-    private Duration waitAfter(GatewayException failure) {
+    /** Prepare the next call and wait until it is time for it; throws {@code failure} if there is none. */
+    private void recover(GatewayException failure) throws InterruptedException {
+        boolean wasConnected;
         synchronized (lock) {
             closing.requireOpen(); // how a closed call ends is no failure
             hangUp();
+            wasConnected = isConnected;
+            isConnected = false;
             hasFailed = true; // what was lost must not be read over
-            Duration wait = retry.waitAfter(failure);
-            hasFailed = false;
-            return wait;
         }
+        if (failure instanceof RequestRefusedException refused && refused.isBeyondHead() && committed > 0) {
+            beyondHead(refused);
+            return;
+        }
+        if (failure instanceof FencedException fenced) {
+            events.fenced(fenced);
+        } else if (wasConnected && !(failure instanceof LogChangedException)) {
+            events.lost(failure);
+        }
+        Duration wait = retry.waitAfter(failure);
+        hasFailed = false;
+        closing.pause(wait);
+    }
+
+    private void beyondHead(RequestRefusedException refused) {
+        epoch.restored();
+        if (settings.onLogChange() != OnLogChange.RESTART) {
+            LogChange change = epoch.changeTo("", "", committed);
+            events.logChanged(change);
+            throw new LogChangedException(change, refused).at(gateway.address());
+        }
+        fromStart = true; // what is there then is reported when it is known
+        hasFailed = false;
+    }
+
+    private void report() {
+        List<Runnable> told;
+        synchronized (lock) {
+            told = List.copyOf(news);
+            news.clear();
+        }
+        told.forEach(Runnable::run);
     }
 
     private ConsumeCall connected() {
@@ -174,8 +216,14 @@ final class SubscriptionSession implements Session {
 
     private ConsumeCall connect() {
         gateway.reconnectNow();
-        boolean isOurs = settings.checkpoint() == Checkpoint.CLIENT;
-        return new ConsumeCall(gateway, settings, isOurs ? OptionalLong.of(committed) : OptionalLong.empty());
+        return new ConsumeCall(gateway, settings, start());
+    }
+
+    private OptionalLong start() {
+        if (fromStart) {
+            return OptionalLong.of(0);
+        }
+        return settings.checkpoint() == Checkpoint.CLIENT ? OptionalLong.of(committed) : OptionalLong.empty();
     }
 
     private void handle(ConsumeResponse response) {
@@ -189,25 +237,43 @@ final class SubscriptionSession implements Session {
     }
 
     private void opened(ConsumeOpened opened) {
-        boolean isOtherLog = !epoch.isEmpty() && !epoch.equals(opened.getEpoch());
-        epoch = opened.getEpoch();
-        if (isOtherLog && settings.checkpoint() == Checkpoint.CLIENT && opened.getPosition() > 0) {
-            // Positions of the former log are not valid in this one. After a change of model, which logs every row
-            // again, this sends no more rows than resuming would.
-            hangUp();
-            restartAfter(0);
-            return;
+        if (epoch.isOther(opened.getEpoch())) {
+            boolean mustRestart = settings.onLogChange() == OnLogChange.RESTART && opened.getPosition() > 0;
+            changed(opened.getEpoch(), opened.getModel());
+            restartAfter(mustRestart ? 0 : opened.getPosition());
+            if (mustRestart) {
+                // After a change of model, which logs every row again, this sends no more rows than resuming would.
+                fromStart = true;
+                hangUp();
+                return;
+            }
         }
-        if (isOtherLog || given < opened.getPosition()) {
+        fromStart = false;
+        epoch.know(opened.getEpoch());
+        if (given < opened.getPosition()) {
             restartAfter(opened.getPosition());
         }
         received = given;
         call.opened(opened, committed);
+        isConnected = true;
+        long position = opened.getPosition();
+        news.add(() -> events.connected(position));
+    }
+
+    private void changed(String newEpoch, String model) {
+        LogChange change = epoch.changeTo(newEpoch, model, given);
+        news.add(() -> events.logChanged(change));
+        if (settings.onLogChange() == OnLogChange.STOP) {
+            throw new LogChangedException(change, null);
+        }
     }
 
     private void chunk(ConsumeResponse response) {
         retry.succeeded();
         ConsumeChunk chunk = response.getChunk();
+        if (epoch.isOther(chunk.getEpoch())) {
+            changed(chunk.getEpoch(), chunk.getModel()); // positions go on, and every row comes again
+        }
         boolean isKnown = chunk.getPosition() <= given;
         call.chunk(response, isKnown);
         if (isKnown) {
@@ -218,7 +284,7 @@ final class SubscriptionSession implements Session {
                 entries.add(entry);
             }
         }
-        epoch = chunk.getEpoch();
+        epoch.know(chunk.getEpoch());
         reached(chunk.getPosition());
         isAtEnd = false;
     }

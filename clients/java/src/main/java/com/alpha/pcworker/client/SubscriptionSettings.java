@@ -2,6 +2,8 @@ package com.alpha.pcworker.client;
 
 import java.time.Duration;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.function.Consumer;
 
 /**
  * How to read over {@code Consume}. Begin with {@link #of} and change what differs.
@@ -19,6 +21,10 @@ import java.util.Objects;
  *     reconnects
  * @param patience how long {@code read()} tries to reach the gateway before it fails
  * @param takeOver whether another consumer of this subscription is fenced; false = wait until it has disconnected
+ * @param awaitGateway whether the first connection, too, is tried for as long as {@code patience}; false = if it is refused,
+ *     {@code read()} fails at once
+ * @param onLogChange what follows a change of the log
+ * @param listener is called on connections, retries and changes
  */
 public record SubscriptionSettings(
         String domain,
@@ -30,7 +36,10 @@ public record SubscriptionSettings(
         long creditBytes,
         Duration ackDeadline,
         Duration patience,
-        boolean takeOver) {
+        boolean takeOver,
+        boolean awaitGateway,
+        OnLogChange onLogChange,
+        Optional<ReaderListener> listener) {
 
     private static final long LARGEST_MESSAGE = 4 << 20;
 
@@ -38,13 +47,25 @@ public record SubscriptionSettings(
     public enum Checkpoint {
         /** The caller's {@link SavedState} alone, stored with the rows: exact. Without a position in it: from the start. */
         CLIENT,
-        /** The gateway: after the last {@code committed()} that reached it. Rows may come twice; the state is not used. */
+        /** The gateway: after the last {@code committed()} that reached it. Rows may come twice; the state has no position. */
         GATEWAY
     }
 
+    /** What follows a change of the log: of the domain's model, or because its database was restored. Always reported. */
+    public enum OnLogChange {
+        /** {@code read()} throws {@link LogChangedException} before any entry of the new log. */
+        STOP,
+        /** Read the new log from its start. Rows that only the previous log had are not announced. */
+        RESTART,
+        /** Continue after the same position. If the new log ends before it: as {@link #STOP}. */
+        CONTINUE
+    }
+
+    /** Check the values. */
     public SubscriptionSettings {
         Objects.requireNonNull(domain, "domain");
         Objects.requireNonNull(name, "name");
+        Objects.requireNonNull(onLogChange, "onLogChange");
         require(chunkRows >= 1 && chunkRows <= 1000, "chunkRows " + chunkRows + " is not within 1 to 1000");
         require(creditChunks >= 1, "creditChunks " + creditChunks + " is not positive");
         require(creditBytes >= LARGEST_MESSAGE, "creditBytes " + creditBytes + " is under 4 MiB, the largest message");
@@ -53,66 +74,182 @@ public record SubscriptionSettings(
                 "ackDeadline " + ackDeadline + " is not within 1 s to 1 h");
     }
 
-    /** This subscription to its current end; the caller stores the position; credit for about 1,000 wide rows. */
+    /**
+     * This subscription to its current end; the caller stores the position; credit for about 1,000 wide rows.
+     *
+     * @param domain the domain
+     * @param name the subscription's name
+     * @return the settings
+     */
     public static SubscriptionSettings of(String domain, String name) {
-        return new SubscriptionSettings(
-                domain,
-                name,
-                Checkpoint.CLIENT,
-                false,
-                300,
-                16,
-                16 << 20,
-                Duration.ofMinutes(5),
-                Duration.ofMinutes(5),
-                true);
+        return new Draft(domain, name).settings();
     }
 
-    /** The same, the position kept by this side. */
+    /**
+     * The same, the position kept by this side.
+     *
+     * @param keeper who keeps it
+     * @return the settings
+     */
     public SubscriptionSettings withCheckpoint(Checkpoint keeper) {
-        return new SubscriptionSettings(
-                domain, name, keeper, follow, chunkRows, creditChunks, creditBytes, ackDeadline, patience, takeOver);
+        return with(draft -> draft.checkpoint = keeper);
     }
 
-    /** The same, going on with what is committed later. */
+    /**
+     * The same, going on with what is committed later.
+     *
+     * @return the settings
+     */
     public SubscriptionSettings following() {
-        return new SubscriptionSettings(
-                domain, name, checkpoint, true, chunkRows, creditChunks, creditBytes, ackDeadline, patience, takeOver);
+        return with(draft -> draft.follow = true);
     }
 
-    /** The same in chunks of at most this many rows. */
+    /**
+     * The same in chunks of at most this many rows.
+     *
+     * @param rows 1 to 1000
+     * @return the settings
+     */
     public SubscriptionSettings withChunkRows(int rows) {
-        return new SubscriptionSettings(
-                domain, name, checkpoint, follow, rows, creditChunks, creditBytes, ackDeadline, patience, takeOver);
+        return with(draft -> draft.chunkRows = rows);
     }
 
-    /** The same with this credit. */
+    /**
+     * The same with this credit.
+     *
+     * @param chunks chunks that may be uncommitted
+     * @param bytes bytes of those chunks
+     * @return the settings
+     */
     public SubscriptionSettings withCredit(int chunks, long bytes) {
-        return new SubscriptionSettings(
-                domain, name, checkpoint, follow, chunkRows, chunks, bytes, ackDeadline, patience, takeOver);
+        return with(draft -> {
+            draft.creditChunks = chunks;
+            draft.creditBytes = bytes;
+        });
     }
 
-    /** The same with more or less time to commit. */
+    /**
+     * The same with more or less time to commit.
+     *
+     * @param deadline 1 s to 1 h
+     * @return the settings
+     */
     public SubscriptionSettings withAckDeadline(Duration deadline) {
-        return new SubscriptionSettings(
-                domain, name, checkpoint, follow, chunkRows, creditChunks, creditBytes, deadline, patience, takeOver);
+        return with(draft -> draft.ackDeadline = deadline);
     }
 
-    /** The same, giving up sooner or later. */
+    /**
+     * The same, giving up sooner or later.
+     *
+     * @param newPatience how long {@code read()} tries to reach the gateway
+     * @return the settings
+     */
     public SubscriptionSettings withPatience(Duration newPatience) {
-        return new SubscriptionSettings(
-                domain, name, checkpoint, follow, chunkRows, creditChunks, creditBytes, ackDeadline, newPatience, takeOver);
+        return with(draft -> draft.patience = newPatience);
     }
 
-    /** The same as a standby: it waits while another consumer holds the subscription. */
+    /**
+     * The same as a standby: it waits as long as another consumer holds the subscription.
+     *
+     * @return the settings
+     */
     public SubscriptionSettings standingBy() {
-        return new SubscriptionSettings(
-                domain, name, checkpoint, follow, chunkRows, creditChunks, creditBytes, ackDeadline, patience, false);
+        return with(draft -> draft.takeOver = false);
+    }
+
+    /**
+     * The same for a reader that may start before its gateway: the first connection is tried with patience, too.
+     *
+     * @return the settings
+     */
+    public SubscriptionSettings awaitingGateway() {
+        return with(draft -> draft.awaitGateway = true);
+    }
+
+    /**
+     * The same with another answer to a change of the log.
+     *
+     * @param policy what follows it
+     * @return the settings
+     */
+    public SubscriptionSettings withOnLogChange(OnLogChange policy) {
+        return with(draft -> draft.onLogChange = policy);
+    }
+
+    /**
+     * The same with a listener.
+     *
+     * @param newListener is called in the reading thread
+     * @return the settings
+     */
+    public SubscriptionSettings withListener(ReaderListener newListener) {
+        return with(draft -> draft.listener = Optional.of(newListener));
+    }
+
+    private SubscriptionSettings with(Consumer<Draft> change) {
+        Draft draft = new Draft(this);
+        change.accept(draft);
+        return draft.settings();
     }
 
     private static void require(boolean holds, String otherwise) {
         if (!holds) {
             throw new IllegalArgumentException(otherwise);
+        }
+    }
+
+    /** The same values, while one of them changes; their defaults. */
+    private static final class Draft {
+
+        private final String domain;
+        private final String name;
+        private Checkpoint checkpoint = Checkpoint.CLIENT;
+        private boolean follow;
+        private int chunkRows = 300;
+        private int creditChunks = 16;
+        private long creditBytes = 16 << 20;
+        private Duration ackDeadline = Duration.ofMinutes(5);
+        private Duration patience = Duration.ofMinutes(5);
+        private boolean takeOver = true;
+        private boolean awaitGateway;
+        private OnLogChange onLogChange = OnLogChange.RESTART;
+        private Optional<ReaderListener> listener = Optional.empty();
+
+        Draft(String domain, String name) {
+            this.domain = domain;
+            this.name = name;
+        }
+
+        Draft(SubscriptionSettings from) {
+            this(from.domain, from.name);
+            checkpoint = from.checkpoint;
+            follow = from.follow;
+            chunkRows = from.chunkRows;
+            creditChunks = from.creditChunks;
+            creditBytes = from.creditBytes;
+            ackDeadline = from.ackDeadline;
+            patience = from.patience;
+            takeOver = from.takeOver;
+            awaitGateway = from.awaitGateway;
+            onLogChange = from.onLogChange;
+            listener = from.listener;
+        }
+
+        SubscriptionSettings settings() {
+            return new SubscriptionSettings(
+                    domain,
+                    name,
+                    checkpoint,
+                    follow,
+                    chunkRows,
+                    creditChunks,
+                    creditBytes,
+                    ackDeadline,
+                    patience,
+                    takeOver,
+                    awaitGateway,
+                    onLogChange,
+                    listener);
         }
     }
 }
