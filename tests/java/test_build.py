@@ -43,3 +43,10 @@ def test_maven_generates_from_the_only_copy_of_the_wire() -> None:
     folder = Path(root.text.replace("${project.basedir}", str(CLIENT)))
 
     assert [file.name for file in folder.glob("*.proto")] == ["embedding_stream.proto"]
+
+
+def test_the_readmes_adapter_acknowledges_after_the_commit() -> None:
+    adapter = re.findall(r"```java-spring\n(.*?)```", (CLIENT / "README.md").read_text(), re.DOTALL)[0]
+
+    assert "afterCommit() { reader.committed(); }" in adapter
+    assert "afterChunk" not in adapter

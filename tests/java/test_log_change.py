@@ -1,4 +1,4 @@
-"""A domain's log that is another one than the reader knew: reported, and dealt with as the settings say; a real gateway."""
+"""A log that is another one than the reader knew: reported, and dealt with as the settings say; a real gateway."""
 
 from __future__ import annotations
 

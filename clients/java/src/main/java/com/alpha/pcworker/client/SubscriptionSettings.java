@@ -45,7 +45,11 @@ public record SubscriptionSettings(
 
     /** Who keeps the position. */
     public enum Checkpoint {
-        /** The caller's {@link SavedState} alone, stored with the rows: exact. Without a position in it: from the start. */
+        /**
+         * The caller's {@link SavedState} alone, stored with the rows: exact. Without a position in it: from the start. A new
+         * {@code JobInstance} of Spring Batch has an empty state: jobs that run every night use {@link #GATEWAY}, or keep the
+         * state in a table of their own.
+         */
         CLIENT,
         /** The gateway: after the last {@code committed()} that reached it. Rows may come twice; the state has no position. */
         GATEWAY
