@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tests.support.java import Java
@@ -20,7 +21,7 @@ class Reached:
         return dict(word.split("=", 1) for word in self.outcome.split() if "=" in word)
 
 
-def reach(java: Java, cases: dict[str, dict[str, object]]) -> dict[str, Reached]:
+def reach(java: Java, cases: Mapping[str, Mapping[str, object]]) -> dict[str, Reached]:
     """Run all cases in one JVM; return the outcome of each by its label."""
     arguments = [
         " ".join([label, *(f"{name}={value}" for name, value in options.items())]) for label, options in cases.items()

@@ -45,8 +45,39 @@ def test_maven_generates_from_the_only_copy_of_the_wire() -> None:
     assert [file.name for file in folder.glob("*.proto")] == ["embedding_stream.proto"]
 
 
-def test_the_readmes_adapter_acknowledges_after_the_commit() -> None:
+#: As much of Spring as the adapter names.
+SPRING = {
+    "org/springframework/batch/infrastructure/item/ExecutionContext": """public class ExecutionContext {
+        public boolean containsKey(String key) { return false; }
+        public String getString(String key) { return ""; }
+        public void putString(String key, String value) {}
+    }""",
+    "org/springframework/batch/infrastructure/item/ItemStreamReader": """public interface ItemStreamReader<T> {
+        T read() throws Exception;
+        void open(ExecutionContext context);
+        void update(ExecutionContext context);
+        void close();
+    }""",
+    "org/springframework/transaction/support/TransactionSynchronization": """public interface TransactionSynchronization {
+        default void afterCommit() {}
+    }""",
+    "org/springframework/transaction/support/TransactionSynchronizationManager": """
+    public abstract class TransactionSynchronizationManager {
+        public static boolean isSynchronizationActive() { return true; }
+        public static void registerSynchronization(TransactionSynchronization synchronization) {}
+    }""",
+}
+
+
+def test_the_readmes_adapter_compiles_and_acknowledges_after_the_commit(java: Java, tmp_path: Path) -> None:
     adapter = re.findall(r"```java-spring\n(.*?)```", (CLIENT / "README.md").read_text(), re.DOTALL)[0]
+    imports = "import com.alpha.pcworker.client.*;\nimport java.util.Optional;\n"
+    sources = {"RowItemReader": imports + adapter}
+    sources |= {name: f"package {name.rpartition('/')[0].replace('/', '.')};\n{text}" for name, text in SPRING.items()}
+    for name, text in sources.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"{name}.java").write_text(text)
+
+    compile_sources(tmp_path / "classes", java.classpath, *(tmp_path / f"{name}.java" for name in sources))
 
     assert "afterCommit() { reader.committed(); }" in adapter
-    assert "afterChunk" not in adapter
