@@ -58,7 +58,8 @@ SPRING = {
         void update(ExecutionContext context);
         void close();
     }""",
-    "org/springframework/transaction/support/TransactionSynchronization": """public interface TransactionSynchronization {
+    "org/springframework/transaction/support/TransactionSynchronization": """
+    public interface TransactionSynchronization {
         default void afterCommit() {}
     }""",
     "org/springframework/transaction/support/TransactionSynchronizationManager": """

@@ -59,8 +59,10 @@ def reached(java: Java, tmp_path_factory: pytest.TempPathFactory) -> Iterator[di
     tokens.start()
     pair = ((folder / "server.key").read_bytes(), (folder / "server.pem").read_bytes())
     tls.start(grpc.ssl_server_credentials([pair]))
-    over_tls, ca = {"gateway": tls.address}, {"trust": folder / "ca.pem"}
-    dead, without_tls = {"gateway": f"127.0.0.1:{closed_port()}"}, {"gateway": plain.address}
+    over_tls: dict[str, object] = {"gateway": tls.address}
+    ca: dict[str, object] = {"trust": folder / "ca.pem"}
+    dead: dict[str, object] = {"gateway": f"127.0.0.1:{closed_port()}"}
+    without_tls: dict[str, object] = {"gateway": plain.address}
     yield reach(
         java,
         {
