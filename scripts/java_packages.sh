@@ -24,7 +24,9 @@ is_complete && exit 0
 command -v apt-get >/dev/null || refuse "the Java client's packages are missing, and there is no apt-get to install them with"
 [ "$(id -u)" = 0 ] || refuse "the Java client's packages are missing; as root, run: apt-get install $(echo $packages)"
 
+# Another apt-get may run, as at the start of a machine: wait for it.
+wait="-o DPkg::Lock::Timeout=300"
 # Package lists may be absent, as in a container's image; they are asked for only where needed.
-install() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >&2; }
-install || { apt-get update -qq >&2 && install; } || refuse "apt-get could not install the Java client's packages; it says why above"
+install() { DEBIAN_FRONTEND=noninteractive apt-get $wait install -y -qq --no-install-recommends $packages >&2; }
+install || { apt-get $wait update -qq >&2 && install; } || refuse "apt-get could not install the Java client's packages; it says why above"
 is_complete || refuse "the Java client's packages are installed, but not where Debian 12 has them"

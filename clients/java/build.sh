@@ -1,7 +1,14 @@
 #!/bin/sh
 # Builds the client and its sample with Debian's packages alone (scripts/java_packages.sh installs them), into build/ or
-# the folder given: pcworker-client.jar, `classpath` with all that running it needs, and `native`, which TLS needs too.
+# the folder given: pcworker-client.jar and its sources, `classpath` with all that running it needs, and `native`, which TLS
+# needs too. With `--javadoc` as the second argument, pcworker-client-javadoc.jar as well.
 set -eu
+
+for tool in javac jar protoc grpc_java_plugin; do
+    command -v "$tool" >/dev/null && continue
+    echo "error: $tool is missing: as root, run scripts/java_packages.sh, which installs all that is needed" >&2
+    exit 69
+done
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 proto=$(dirname -- "$(dirname -- "$here")")/proto
@@ -22,9 +29,16 @@ protoc -I "$proto" --java_out="$out/generated" --plugin=protoc-gen-grpc-java="$(
 javac="javac -J-XX:+UseSerialGC -J-XX:TieredStopAtLevel=1 --release 17 -encoding UTF-8 -d $out/classes"
 # Generated code has warnings that we cannot fix; our own code has none.
 $javac -nowarn -Xlint:none -cp "${compile#:}" $(find "$out/generated" -name '*.java')
-$javac -Xlint:all,-processing -cp "$out/classes$compile" $(find "$here/src/main/java" -name '*.java')
+$javac -Xlint:all,-processing -Xdoclint:all/protected -cp "$out/classes$compile" $(find "$here/src/main/java" -name '*.java')
 
-jar --create --file "$out/pcworker-client.jar" -C "$out/classes" .
+printf 'Automatic-Module-Name: com.alpha.pcworker.client\n' >"$out/manifest"
+cp "$here/../../LICENSE" "$out/classes/LICENSE"
+jar --create --file "$out/pcworker-client.jar" --manifest "$out/manifest" -C "$out/classes" .
+jar --create --file "$out/pcworker-client-sources.jar" -C "$here/src/main/java" . -C "$out/generated" .
+if [ "${2:-}" = --javadoc ]; then
+    javadoc -quiet -encoding UTF-8 --release 17 -cp "$out/classes$compile" -d "$out/javadoc" $(find "$here/src/main/java" -name '*.java')
+    jar --create --file "$out/pcworker-client-javadoc.jar" -C "$out/javadoc" .
+fi
 printf '%s%s\n' "$out/pcworker-client.jar" "$run" >"$out/classpath"
 
 # Debian's netty has no TLS of its own that HTTP/2 can use, and looks for the library that has under another name than

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import xml.etree.ElementTree as ET
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -82,3 +85,30 @@ def test_the_readmes_adapter_compiles_and_acknowledges_after_the_commit(java: Ja
     compile_sources(tmp_path / "classes", java.classpath, *(tmp_path / f"{name}.java" for name in sources))
 
     assert "afterCommit() { reader.committed(); }" in adapter
+
+
+def test_jars_with_module_name_licence_sources_and_documentation_are_built(java: Java, tmp_path: Path) -> None:
+    done = subprocess.run([CLIENT / "build.sh", tmp_path, "--javadoc"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+    names = {}
+    for kind in ("", "-sources", "-javadoc"):
+        with zipfile.ZipFile(tmp_path / f"pcworker-client{kind}.jar") as jar:
+            names[kind] = set(jar.namelist())
+            if not kind:
+                manifest = jar.read("META-INF/MANIFEST.MF").decode()
+
+    assert "Automatic-Module-Name: com.alpha.pcworker.client" in manifest
+    assert "LICENSE" in names[""]
+    assert "com/alpha/pcworker/client/Gateway.java" in names["-sources"]
+    assert "com/alpha/pcworker/client/Gateway.html" in names["-javadoc"]
+
+
+def test_a_build_without_the_tools_names_the_script_that_installs_them(tmp_path: Path) -> None:
+    for name in ("dirname", "sh"):
+        (tmp_path / name).symlink_to(str(shutil.which(name)))
+    command = ["sh", CLIENT / "build.sh", tmp_path / "out"]
+    done = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 69
+    assert "scripts/java_packages.sh" in done.stderr

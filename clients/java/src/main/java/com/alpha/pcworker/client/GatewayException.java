@@ -27,6 +27,7 @@ public abstract sealed class GatewayException extends RuntimeException
 
     private static final long serialVersionUID = 1L;
 
+    /** The gateway, for the message. */
     private String address = "";
 
     GatewayException(String message, Throwable cause) {

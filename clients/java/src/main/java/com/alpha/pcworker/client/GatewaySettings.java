@@ -34,7 +34,16 @@ public record GatewaySettings(
     private static final int LARGEST_MESSAGE = 4 << 20;
     private static final int DEFAULT_MAX_MESSAGE_BYTES = 8 << 20;
 
-    /** Check the values. */
+    /**
+     * Check the values.
+     *
+     * @param address host and port
+     * @param token returns the bearer token
+     * @param tls how to encrypt
+     * @param keepAlive silence after which the connection is probed
+     * @param maxMessageBytes the largest message accepted
+     * @param transport what else grpc-java is to use
+     */
     public GatewaySettings {
         Objects.requireNonNull(address, "address");
         if (keepAlive.compareTo(Duration.ofSeconds(10)) < 0) {
@@ -223,7 +232,13 @@ public record GatewaySettings(
      */
     public record Tls(Optional<Path> authority, Optional<Path> certificate, Optional<Path> key) {
 
-        /** Check the values. */
+        /**
+         * Check the values.
+         *
+         * @param authority whose certificates are trusted
+         * @param certificate ours
+         * @param key its key
+         */
         public Tls {
             if (certificate.isPresent() != key.isPresent()) {
                 throw new IllegalArgumentException("a client certificate and its key go together");

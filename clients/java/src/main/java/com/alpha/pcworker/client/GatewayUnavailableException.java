@@ -15,6 +15,7 @@ public final class GatewayUnavailableException extends GatewayException {
         HELD
     }
 
+    /** What is away. */
     private final Kind kind;
 
     GatewayUnavailableException(String message, Throwable cause) {

@@ -7,7 +7,9 @@ public final class RequestRefusedException extends GatewayException {
 
     private static final long serialVersionUID = 1L;
 
+    /** The status. */
     private final Status.Code code;
+    /** The error within the status. */
     private final String error;
 
     RequestRefusedException(String message, Status.Code code, String error, Throwable cause) {

@@ -21,19 +21,34 @@ package com.alpha.pcworker.client;
  */
 public interface RowReader extends AutoCloseable {
 
-    /** Begin after the position that {@code state} holds, or where a new reader of this kind begins. */
+    /**
+     * Begin after the position that {@code state} holds, or where a new reader of this kind begins.
+     *
+     * @param state what {@link #update} stored before
+     */
     void open(SavedState state);
 
     /**
      * Waits for the next entry and returns it; null at the end, when all of the log has been returned. Never null
      * because something broke.
+     *
+     * @return the entry, or null
+     * @throws InterruptedException if this thread is interrupted while it waits; the reader stays usable
      */
     Entry read() throws InterruptedException;
 
-    /** How many entries {@link #read} returns without waiting: at 0 it is a good time to commit. */
+    /**
+     * How many entries {@link #read} returns without waiting: at 0 it is a good time to commit.
+     *
+     * @return the number of entries
+     */
     int available();
 
-    /** Put the position of the last entry given into {@code state}; call it inside the transaction that stores the rows. */
+    /**
+     * Put the position of the last entry given into {@code state}; call it inside the transaction that stores the rows.
+     *
+     * @param state is stored in that transaction
+     */
     void update(SavedState state);
 
     /** The transaction of the last {@link #update} is committed. */

@@ -11,13 +11,27 @@ import java.util.Optional;
  */
 public interface SavedState {
 
-    /** The value last put under this key, if any. */
+    /**
+     * The value last put under this key, if any.
+     *
+     * @param key a reader's key
+     * @return the value
+     */
     Optional<String> get(String key);
 
-    /** Keep this value under this key. */
+    /**
+     * Keep this value under this key.
+     *
+     * @param key a reader's key
+     * @param value a few characters
+     */
     void put(String key, String value);
 
-    /** A state that lives as long as this object. */
+    /**
+     * A state that lives as long as this object.
+     *
+     * @return an empty state
+     */
     static SavedState inMemory() {
         Map<String, String> values = new HashMap<>();
         return new SavedState() {

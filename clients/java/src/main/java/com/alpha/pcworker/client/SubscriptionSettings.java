@@ -65,7 +65,23 @@ public record SubscriptionSettings(
         CONTINUE
     }
 
-    /** Check the values. */
+    /**
+     * Check the values.
+     *
+     * @param domain the domain
+     * @param name the subscription's name within the domain
+     * @param checkpoint who keeps the position that reading resumes after
+     * @param follow whether reading goes on at the end
+     * @param chunkRows most rows per chunk
+     * @param creditChunks chunks that may be in flight or uncommitted
+     * @param creditBytes bytes of those chunks
+     * @param ackDeadline how long a chunk may stay uncommitted
+     * @param patience how long the gateway is tried
+     * @param takeOver whether another consumer of this subscription is fenced
+     * @param awaitGateway whether the first connection is tried with patience
+     * @param onLogChange what follows a change of the log
+     * @param listener is called on connections
+     */
     public SubscriptionSettings {
         Objects.requireNonNull(domain, "domain");
         Objects.requireNonNull(name, "name");

@@ -45,7 +45,12 @@ public final class PostgresSink {
         connection.setAutoCommit(false);
     }
 
-    /** Run the sink. */
+    /**
+     * Run the sink.
+     *
+     * @param arguments see the usage
+     * @throws InterruptedException if the thread is interrupted
+     */
     public static void main(String[] arguments) throws InterruptedException {
         try {
             run(SinkOptions.parse(arguments));

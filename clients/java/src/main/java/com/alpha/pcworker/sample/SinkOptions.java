@@ -1,13 +1,16 @@
 package com.alpha.pcworker.sample;
 
 import com.alpha.pcworker.client.GatewaySettings;
+import com.alpha.pcworker.client.GatewaySettings.Tls;
 import com.alpha.pcworker.client.SubscriptionSettings;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.StringJoiner;
 
@@ -23,15 +26,20 @@ record SinkOptions(GatewaySettings gateway, SubscriptionSettings subscription, S
             """
             usage: PostgresSink --gateway HOST:PORT --database postgresql://… --domain NAME
                                 [--subscription NAME] [--batch ROWS] [--follow]
+                                [--tls] [--ca FILE] [--cert FILE --key FILE] [--authority NAME]
+            --tls trusts the JDK's trust store, --ca a PEM file; --cert and --key are ours, where the gateway asks for them.
             The bearer token, where the gateway wants one, is read from PC_WORKER_TOKEN.""";
 
     private static final int POSTGRES_PORT = 5432;
     private static final Set<String> NAMES =
-            Set.of("--gateway", "--database", "--domain", "--subscription", "--batch", "--follow");
+            Set.of("--gateway", "--database", "--domain", "--subscription", "--batch", "--follow", "--tls", "--ca", "--cert",
+                    "--key", "--authority");
+    private static final Set<String> TLS = Set.of("--tls", "--ca", "--cert", "--key", "--authority");
+    private static final Set<String> FLAGS = Set.of("--follow", "--tls");
 
     static SinkOptions parse(String[] arguments) {
         Map<String, String> values = values(List.of(arguments));
-        GatewaySettings gateway = GatewaySettings.of(required(values, "--gateway"));
+        GatewaySettings gateway = encrypted(GatewaySettings.of(required(values, "--gateway")), values);
         String token = System.getenv("PC_WORKER_TOKEN");
         SubscriptionSettings subscription = SubscriptionSettings.of(
                 required(values, "--domain"), values.getOrDefault("--subscription", "postgres-sink"));
@@ -49,13 +57,26 @@ record SinkOptions(GatewaySettings gateway, SubscriptionSettings subscription, S
             if (!NAMES.contains(name)) {
                 throw new IllegalArgumentException("there is no option " + name);
             }
-            boolean isFlag = name.equals("--follow");
+            boolean isFlag = FLAGS.contains(name);
             if (!isFlag && i + 1 == arguments.size()) {
                 throw new IllegalArgumentException(name + " needs a value");
             }
             values.put(name, isFlag ? "" : arguments.get(++i));
         }
         return values;
+    }
+
+    private static GatewaySettings encrypted(GatewaySettings gateway, Map<String, String> values) {
+        if (TLS.stream().noneMatch(values::containsKey)) {
+            return gateway;
+        }
+        Tls tls = new Tls(file(values, "--ca"), file(values, "--cert"), file(values, "--key"));
+        String authority = values.get("--authority");
+        return authority == null ? gateway.withTls(tls) : gateway.withTls(tls).withAuthority(authority);
+    }
+
+    private static Optional<Path> file(Map<String, String> values, String name) {
+        return Optional.ofNullable(values.get(name)).map(Path::of);
     }
 
     private static int positive(String name, String value) {
