@@ -107,7 +107,7 @@ def test_jars_with_module_name_licence_sources_and_documentation_are_built(java:
 def test_a_build_without_the_tools_names_the_script_that_installs_them(tmp_path: Path) -> None:
     for name in ("dirname", "sh"):
         (tmp_path / name).symlink_to(str(shutil.which(name)))
-    command = ["sh", CLIENT / "build.sh", tmp_path / "out"]
+    command = ["sh", str(CLIENT / "build.sh"), str(tmp_path / "out")]
     done = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
 
     assert done.returncode == 69
