@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
@@ -82,6 +83,24 @@ class Measure(click.FloatRange):
         if not isfinite(number):
             self.fail(f"{value!r} is not a finite number", param, ctx)
         return number
+
+
+class Moment(click.ParamType[datetime]):
+    """A date and time in ISO 8601; without an offset it is UTC."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Return the time with its offset.
+
+        Raises:
+            BadParameter: If it is none.
+        """
+        try:
+            time = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no ISO 8601 time, as 2026-11-29T06:00:00+01:00", param, ctx)
+        return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def strict(command: click.Command) -> click.Command:

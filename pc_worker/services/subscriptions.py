@@ -1,8 +1,9 @@
-"""Named consumers: list them with their lag and holder, or drop one."""
+"""Named consumers: list them with their lag and holder, seek or drop one."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from pc_worker.services.dependencies import Services
@@ -31,3 +32,15 @@ def drop_subscription(services: Services, domain: str, name: str) -> None:
     """
     with services.database.transaction() as cursor:
         subscriptions.drop_subscription(cursor, domain, name)
+
+
+def seek_subscription(services: Services, domain: str, name: str, target: int | datetime) -> int:
+    """Let a subscription continue after a position, or with the first rows since a time; return the position.
+
+    Raises:
+        NotFound: If the domain has no subscription of this name.
+        BeyondHead: If the position is after the log's head.
+        LeaseHeld: If a consumer holds it.
+    """
+    with services.database.transaction() as cursor:
+        return subscriptions.seek_subscription(cursor, domain, name, target)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+
+import grpc
 import pytest
 
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
+from tests.java.fake_gateway import Delivery, FakeGateway
 from tests.support.frames import write_documents
 from tests.support.java import Java
 from tests.support.stack import LiveStack
@@ -42,3 +48,37 @@ def test_what_was_committed_before_a_close_is_stored(lives: dict[str, str], stac
     stored = stack.query("SELECT position FROM subscriptions WHERE name = 'close-reader'")
 
     assert stored == [(head,)]
+
+
+def keeps_silent(delivery: Delivery, context: grpc.ServicerContext) -> Iterator[pb.ConsumeResponse]:
+    """Answer nothing any more, as a gateway that was suspended: not even the end of the call."""
+    yield delivery.chunk(10)
+    ended = threading.Event()
+    context.add_callback(ended.set)
+    ended.wait(30)
+
+
+def is_away(delivery: Delivery, context: grpc.ServicerContext) -> Iterator[pb.ConsumeResponse]:
+    if not delivery.position:
+        yield delivery.chunk(10)
+    context.abort(grpc.StatusCode.UNAVAILABLE, "the database is away")
+
+
+def test_a_reader_of_a_suspended_gateway_ends_and_stays_ended(java: Java, fake: FakeGateway) -> None:
+    fake.scripts = [keeps_silent]
+
+    done = java.run("Life", fake.address, "recruit", "close-reader")
+
+    assert done.stdout == f"close-reader {EXPECTED['close-reader']}\n"
+    assert len(fake.calls) == 1
+
+
+def test_a_reader_that_waits_for_its_gateway_to_return_ends_at_once(java: Java, fake: FakeGateway) -> None:
+    fake.scripts = [is_away]
+
+    done = java.run("Life", fake.address, "recruit", "close-reader")
+
+    assert done.stdout == f"close-reader {EXPECTED['close-reader']}\n"
+    assert "subscription close-reader of recruit" in done.stderr
+    assert "was lost: the database is away" in done.stderr
+    assert "retry 1 in " in done.stderr

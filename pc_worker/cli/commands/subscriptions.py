@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import click
 
+from pc_worker.cli.arguments import Moment
 from pc_worker.cli.context import connected, one_shot
 from pc_worker.cli.output import print_json, print_table, visible
-from pc_worker.services.subscriptions import all_subscriptions, drop_subscription
+from pc_worker.errors import InvalidRequest
+from pc_worker.services.subscriptions import all_subscriptions, drop_subscription, seek_subscription
 from pc_worker.store.log.subscriptions import NAMES
 from pc_worker.wiring import make_services
 
 
 @click.group("subscriptions")
 def subscriptions_command() -> None:
-    """List and drop the named consumers of the acknowledged stream."""
+    """List, seek and drop the named consumers of the acknowledged stream."""
 
 
 @subscriptions_command.command("list")
@@ -27,6 +31,21 @@ def list_command(as_json: bool) -> None:
         print_json(found)
     else:
         print_table(NAMES, [[entry[name] for name in NAMES] for entry in found])
+
+
+@subscriptions_command.command("seek")
+@click.option("--domain", required=True)
+@click.option("--beginning", is_flag=True, help="Deliver every row again.")
+@click.option("--position", type=click.IntRange(min=0), help="Continue after this position of the log.")
+@click.option("--time", type=Moment(), help="Continue with what was committed at or after this time (ISO 8601; UTC).")
+@click.argument("name")
+def seek_command(domain: str, name: str, beginning: bool, position: int | None, time: datetime | None) -> None:
+    """Set where a subscription continues; its consumer must be stopped, and leave the position to the gateway."""
+    targets = [target for target in (0 if beginning else None, position, time) if target is not None]
+    if len(targets) != 1:
+        raise InvalidRequest("give exactly one of --beginning, --position and --time")
+    found = seek_subscription(connected(), domain, name, targets[0])
+    print(visible(f"{domain}/{name} continues after position {found}"))
 
 
 @subscriptions_command.command("drop")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pc_worker.errors import NotFound
+from pc_worker.errors import BeyondHead, LeaseHeld, NotFound
 from pc_worker.store.db.connection import Cursor, is_storable
 
 #: Seconds after its last use at which a subscription without any acknowledgement expires: a day.
@@ -46,6 +46,16 @@ SELECT s.domain, s.name, d.head - s.position, coalesce((
        coalesce(s.held_until > now(), false)
 FROM subscriptions s JOIN domains d USING (domain) ORDER BY 3 DESC LIMIT %s
 """
+#: Set the position, unless a consumer holds the subscription.
+SEEK = """
+UPDATE subscriptions s SET position = %s, epoch = d.epoch, generation = s.generation + 1, updated_at = now()
+FROM domains d
+WHERE d.domain = s.domain AND s.domain = %s AND s.name = %s AND (s.held_until IS NULL OR s.held_until < now())
+"""
+HEAD = """
+SELECT d.head, s.held_by FROM domains d JOIN subscriptions s USING (domain) WHERE s.domain = %s AND s.name = %s
+"""
+BEFORE = "SELECT min(first_position) - 1 FROM log_batches WHERE domain = %s AND committed_at >= %s"
 NAMES = ("domain", "name", "position", "head", "lag", "updated_at", "held_by", "held_until", "expires_at")
 
 
@@ -84,6 +94,44 @@ def purge_subscriptions(cursor: Cursor, *, retention_s: float) -> list[Expired]:
     return [Expired(*row) for row in cursor.fetchall()]
 
 
+def seek_subscription(cursor: Cursor, domain: str, name: str, target: int | datetime) -> int:
+    """Let a subscription continue after a position, or with the first rows since a time; return the position.
+
+    Raises:
+        NotFound: If the domain has no subscription of this name.
+        BeyondHead: If the position is after the log's head.
+        LeaseHeld: If a consumer holds it: its acknowledgements would overwrite the position.
+    """
+    _check_storable(domain, name)
+    cursor.execute(HEAD, (domain, name))
+    found = cursor.fetchone()
+    if found is None:
+        raise _unknown(domain, name)
+    head, holder = found
+    position = target if isinstance(target, int) else _position_before(cursor, domain, target, head)
+    if position > head:
+        raise BeyondHead(f"position {position} is after the head of the log of {domain}, {head}")
+    cursor.execute(SEEK, (position, domain, name))
+    if not cursor.rowcount:
+        raise LeaseHeld(f"subscription {name} of {domain} is held by {holder}: stop that consumer first")
+    return position
+
+
+def _position_before(cursor: Cursor, domain: str, time: datetime, head: int) -> int:
+    cursor.execute(BEFORE, (domain, time))
+    (position,) = cursor.fetchone() or (None,)
+    return head if position is None else int(position)
+
+
+def _check_storable(domain: str, name: str) -> None:
+    if not (is_storable(domain) and is_storable(name)):
+        raise NotFound(f"no domain or subscription has such a name: {domain!r}, {name!r}")
+
+
+def _unknown(domain: str, name: str) -> NotFound:
+    return NotFound(f"domain {domain} has no subscription {name!r}; `subscriptions list` shows them")
+
+
 def _json(value: object) -> object:
     return value.isoformat() if isinstance(value, datetime) else value
 
@@ -94,8 +142,7 @@ def drop_subscription(cursor: Cursor, domain: str, name: str) -> None:
     Raises:
         NotFound: If the domain has no subscription of this name.
     """
-    if not (is_storable(domain) and is_storable(name)):
-        raise NotFound(f"no domain or subscription has such a name: {domain!r}, {name!r}")
+    _check_storable(domain, name)
     cursor.execute("DELETE FROM subscriptions WHERE domain = %s AND name = %s", (domain, name))
     if not cursor.rowcount:
-        raise NotFound(f"domain {domain} has no subscription {name!r}; `subscriptions list` shows them")
+        raise _unknown(domain, name)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from pc_worker.errors import BeyondHead, LeaseHeld, NotFound, PcWorkerError
 from pc_worker.store.db.connection import Cursor, Database
-from pc_worker.store.log.subscriptions import list_subscriptions, purge_subscriptions
+from pc_worker.store.log.subscriptions import list_subscriptions, purge_subscriptions, seek_subscription
 
 FIXTURE = """
 WITH model AS (
@@ -77,3 +80,51 @@ def test_an_unused_subscription_expires_and_its_expiry_is_listed_before(database
     assert listed_to_expire == set(SUBSCRIPTIONS) - {"acked, long ago, held"}
     assert without_retention == {"never acked, long ago"}
     assert gone == {"acked, long ago", "acked by the version before"}
+
+
+TIMES = """
+DELETE FROM log_batches WHERE domain = 'law';
+INSERT INTO log_batches (domain, first_position, last_position, epoch, model_id, nonce, committed_at)
+SELECT domain, first, first + 9, epoch, model_id, 10, timestamptz '2026-11-01T00:00Z' + first * interval '1 hour'
+FROM domains, generate_series(1, 91, 10) first WHERE domain = 'law'
+"""
+
+
+def hours(number: int) -> datetime:
+    return datetime(2026, 11, 1, tzinfo=UTC) + timedelta(hours=number)
+
+
+@pytest.mark.parametrize(
+    ("target", "position"),
+    [
+        pytest.param(0, 0, id="beginning"),
+        pytest.param(100, 100, id="head"),
+        pytest.param(hours(-1), 0, id="before all"),
+        pytest.param(hours(31), 30, id="at a commit"),
+        pytest.param(hours(32), 40, id="between commits"),
+        pytest.param(hours(500), 100, id="after all"),
+    ],
+)
+def test_a_subscription_continues_where_it_is_set(database: Database, target: int | datetime, position: int) -> None:
+    def work(cursor: Cursor) -> tuple[int, object]:
+        cursor.execute(TIMES)
+        found = seek_subscription(cursor, "law", "free", target)
+        return found, [entry["position"] for entry in list_subscriptions(cursor, retention_s=0)]
+
+    assert database.repeat(work) == (position, [40, position, 40])
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "error"),
+    [
+        pytest.param("held", 0, LeaseHeld, id="held"),
+        pytest.param("free", 101, BeyondHead, id="beyond the head"),
+        pytest.param("unknown", 0, NotFound, id="unknown"),
+        pytest.param("a\0b", 0, NotFound, id="no name"),
+    ],
+)
+def test_a_position_that_cannot_be_set_is_an_error(
+    database: Database, name: str, target: int, error: type[PcWorkerError]
+) -> None:
+    with pytest.raises(error):
+        database.repeat(lambda cursor: seek_subscription(cursor, "law", name, target))
