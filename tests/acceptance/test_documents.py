@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from pc_worker.cli import cli
+from pc_worker.cli.default_command import DefaultGroup
 from pc_worker.settings import PROJECT
 from tests.support.documents import WITH_COMMANDS, Block, anchors, blocks, commands, links
 from tests.support.frames import write_recruit
@@ -105,6 +106,8 @@ def accepts(words: list[str]) -> bool:
     """Return whether the command line accepts these arguments; values may be omitted."""
     command: click.Command = cli
     while words and isinstance(command, click.Group):
+        if isinstance(command, DefaultGroup) and words[0] not in command.commands:
+            words = [command.default, *words]
         found = command.get_command(click.Context(command), words[0])
         if found is None:
             return False

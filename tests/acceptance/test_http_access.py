@@ -19,6 +19,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from pc_worker.access import Role
+from pc_worker.http.console.rendering import PageRoute
 from pc_worker.http.roles import Needs
 from pc_worker.http.routers import PUBLIC, ROUTERS
 from tests.support.certificates import make_certificates
@@ -33,7 +34,7 @@ ROUTES = [
     (method, route)
     for router in ROUTERS
     for route in router.routes
-    if isinstance(route, APIRoute) and route.path not in PUBLIC
+    if isinstance(route, APIRoute) and route.path not in PUBLIC and not isinstance(route, PageRoute)
     for method in route.methods or ()
 ]
 FIRST = 930_000
@@ -98,7 +99,13 @@ def role_of(dependant: Dependant) -> Role:
 
 
 def address(route: APIRoute, job: str) -> str:
-    names = {"job_id": job, "domain": "recruit", "row_id": row_uuid(FIRST + 900), "name": "none"}
+    names = {
+        "job_id": job,
+        "domain": "recruit",
+        "row_id": row_uuid(FIRST + 900),
+        "name": "none",
+        "answer_id": row_uuid(1),
+    }
     path = re.sub(r"{(\w+)[^}]*}", lambda found: names[found[1]], route.path)
     return path + ("?domain=recruit" if route.path == "/v1/files" else "")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pc_worker.cli.context import connected, one_shot
+from pc_worker.cli.default_command import DefaultGroup
 from pc_worker.cli.output import print_json, print_table, visible
 from pc_worker.services.search.request import MAX_K
 from pc_worker.wiring import make_services
@@ -24,17 +25,7 @@ LISTED = ("created_at", "answer_id", "domain", "state", "model", "cost_usd", "to
 USAGE = ("day", "domain", "token", "model", "answers", "cached", "refused", "failed", "input_tokens", "output_tokens")
 
 
-class QuestionOrWord(click.Group):
-    """A group of which the first argument is a question unless it is a subcommand: ``ask`` is left out."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take arguments that do not begin with a subcommand as those of ``ask``."""
-        if args and args[0] not in (*self.commands, *ctx.help_option_names):
-            args = ["ask", *args]
-        return super().parse_args(ctx, args)
-
-
-@click.group("answer", cls=QuestionOrWord, subcommand_metavar="QUESTION --domain D | COMMAND [ARGS]...")
+@click.group("answer", cls=DefaultGroup, default="ask", subcommand_metavar="QUESTION --domain D | COMMAND [ARGS]...")
 def answer_command() -> None:
     """Answer a question from a domain's rows, with citations; list, show and rate answers.
 

@@ -8,22 +8,13 @@ from pathlib import Path
 import click
 
 from pc_worker.cli.context import connected, one_shot
+from pc_worker.cli.default_command import DefaultGroup
 from pc_worker.cli.output import print_json, print_table
 from pc_worker.services.search.evaluate import draw, evaluate
 from pc_worker.services.search.judgements import read_judgements
 
 
-class FileOrWord(click.Group):
-    """A group of which the first argument is a file unless it is a subcommand: ``search`` is left out."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take arguments that do not begin with a subcommand as those of ``search``."""
-        if args and args[0] not in (*self.commands, *ctx.help_option_names):
-            args = ["search", *args]
-        return super().parse_args(ctx, args)
-
-
-@click.group("eval", cls=FileOrWord, subcommand_metavar="FILE | COMMAND [ARGS]...")
+@click.group("eval", cls=DefaultGroup, default="search", subcommand_metavar="FILE | COMMAND [ARGS]...")
 def eval_command() -> None:
     """Measure search with judged queries (JSON Lines or TREC), or answers with questions.
 

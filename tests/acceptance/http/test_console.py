@@ -9,7 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 
+from pc_worker.http.console.pages import PAGES as ALL_PAGES
+from pc_worker.http.roles import needs_of
+from pc_worker.http.routers import PUBLIC
 from tests.acceptance.http.conftest import Library
 from tests.acceptance.http.test_dead_letters import partial_job
 from tests.support.http_part import HttpPart, running_http, tokens_file
@@ -18,6 +22,7 @@ from tests.support.waiting import eventually
 GRANTS: dict[str, Any] = {
     "operator-token": {"name": "Olga", "domains": ["document", "recruit"], "roles": ["read", "write", "admin"]},
     "reader-token": {"name": "Rita", "domains": ["document"], "roles": ["read"]},
+    "nothing-token": {"name": "Nora", "domains": ["document"], "roles": []},
     "other-token": {"name": "Otto", "domains": ["skill_dic"], "roles": ["read", "write"]},
 }
 PAGES = ("/", "/jobs", "/dead-letters", "/search", "/consumers", "/models", "/index", "/plan", "/audit")
@@ -106,6 +111,30 @@ def test_a_form_of_another_site_is_refused(olga: Browser, library: Library) -> N
     ]
 
     assert [answer.status_code for answer in answers] == [403, 403, 403]
+
+
+@pytest.mark.parametrize(
+    ("method", "route"),
+    [
+        (method, route)
+        for router in ALL_PAGES
+        for route in router.routes
+        if isinstance(route, APIRoute) and route.path not in PUBLIC
+        for method in route.methods or ()
+    ],
+    ids=lambda value: getattr(value, "path", value),
+)
+def test_every_page_and_form_needs_its_role(part: HttpPart, method: str, route: APIRoute) -> None:
+    path = re.sub(r"{(\w+)}", lambda name: {"what": "drop"}.get(name[1], "document"), route.path)
+    needs = needs_of(route.dependant)
+    assert needs is not None
+    without = {"read": "nothing-token", "write": "reader-token", "admin": "other-token"}[needs.role]
+
+    refused = Browser(part).sign_in(without).client.request(method, path)
+    stranger = httpx.request(method, f"{part.url}{path}")
+
+    assert refused.status_code == 403
+    assert (stranger.status_code, stranger.headers["location"].startswith("/login")) == (303, True)
 
 
 def test_a_reader_may_look_and_not_act(part: HttpPart) -> None:
