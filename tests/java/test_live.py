@@ -90,3 +90,7 @@ def test_the_gateway_keeps_the_checkpoint_of_a_client_that_does_not(java: Java, 
     ]
     assert checkpoint == [(head,)]
     assert (second.lines, second.end) == ([], "end")
+
+    recruits.run("subscriptions", "seek", "--domain", "recruit", "--beginning", "java-checkpoint")
+    again = read_rows(java, **options, subscription="java-checkpoint")
+    assert (again.ids, again.end) == (first.ids, "end")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import grpc
 import pytest
 
+from pc_worker.wire.generated import embedding_stream_pb2 as pb
+from tests.java.fake_gateway import OTHER_EPOCH, Delivery, FakeGateway
 from tests.java.reaching import Reached, reach
 from tests.support.frames import write_documents
 from tests.support.java import Java
@@ -69,3 +74,22 @@ def test_a_stop_is_an_exception_before_any_row(reached: dict[str, Reached], head
 
 def test_the_same_log_is_no_change(reached: dict[str, Reached]) -> None:
     assert reached["first"].events == ["connected:0"]
+
+
+def changes_its_model(delivery: Delivery, context: grpc.ServicerContext) -> Iterator[pb.ConsumeResponse]:
+    yield delivery.chunk(10)
+    yield delivery.chunk(20, epoch="00000000-0000-0000-0000-000000000000", gone=tuple(range(11, 21)))
+    yield delivery.chunk(30, epoch=OTHER_EPOCH)
+    yield delivery.end()
+
+
+def test_a_change_within_a_call_is_reported_and_stops_where_it_should(java: Java, fake: FakeGateway) -> None:
+    fake.scripts = [changes_its_model]
+    cases = {policy: {"gateway": fake.address, "policy": policy} for policy in ("STOP", "RESTART", "CONTINUE")}
+
+    reached = reach(java, cases)
+
+    assert [case.events for case in reached.values()] == [["connected:0", "changed:20:false"]] * 3
+    assert reached["STOP"].outcome.startswith("LogChangedException ")
+    assert [reached[policy].values["rows"] for policy in ("RESTART", "CONTINUE")] == ["30", "30"]
+    assert reached["RESTART"].values["row-epoch"] == OTHER_EPOCH
