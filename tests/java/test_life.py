@@ -82,3 +82,10 @@ def test_a_reader_that_waits_for_its_gateway_to_return_ends_at_once(java: Java, 
     assert "subscription close-reader of recruit" in done.stderr
     assert "was lost: the database is away" in done.stderr
     assert "retry 1 in " in done.stderr
+
+
+def test_a_reader_closed_while_it_asks_for_its_token_calls_nobody(java: Java, fake: FakeGateway) -> None:
+    done = java.run("Life", fake.address, "recruit", "close-during-token")
+
+    assert done.stdout == f"close-during-token close=closed read={CLOSED}\n"
+    assert fake.calls == []

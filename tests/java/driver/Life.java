@@ -49,6 +49,7 @@ public final class Life {
             case "close-gateway" -> closedWhileWaiting(scenario, true);
             case "close-plain" -> closedPlain();
             case "successor" -> successor();
+            case "close-during-token" -> closedDuringToken();
             case "standby" -> standby();
             default -> throw new IllegalArgumentException(scenario);
         };
@@ -111,6 +112,33 @@ public final class Life {
             boolean isUndisturbed = !next.isDone();
             second.close();
             return "undisturbed=%s read=%s".formatted(isUndisturbed, ended(next));
+        }
+    }
+
+    /** A reader is closed while it asks for its token: close() must not wait for that, and no call may follow. */
+    private String closedDuringToken() throws Exception {
+        CountDownLatch asked = new CountDownLatch(1);
+        CountDownLatch answer = new CountDownLatch(1);
+        try (Gateway gateway = new Gateway(GatewaySettings.of(address).withToken(() -> {
+            asked.countDown();
+            awaitQuietly(answer);
+            return "token";
+        }))) {
+            RowReader reader = gateway.subscribe(SubscriptionSettings.of(domain, "token"));
+            reader.open(SavedState.inMemory());
+            Future<String> read = threads.submit(() -> how(reader::read));
+            asked.await(LIMIT_S, TimeUnit.SECONDS);
+            String close = ended(threads.submit(() -> how(() -> closed(reader))));
+            answer.countDown();
+            return "close=%s read=%s".formatted(close, ended(read));
+        }
+    }
+
+    private static void awaitQuietly(CountDownLatch latch) {
+        try {
+            latch.await(2 * LIMIT_S, TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 

@@ -9,6 +9,7 @@ import com.alpha.backend.grpc.ConsumeRequest;
 import com.alpha.backend.grpc.ConsumeResponse;
 import com.alpha.backend.grpc.EmbeddingStreamServiceGrpc;
 import com.alpha.pcworker.client.BlockingCall.Event;
+import io.grpc.Metadata;
 import java.time.Duration;
 import java.util.OptionalLong;
 
@@ -30,11 +31,13 @@ final class ConsumeCall implements AutoCloseable {
     private long acked;
 
     /** Open the subscription after a position, or where the gateway has it. */
-    ConsumeCall(Gateway gateway, SubscriptionSettings settings, OptionalLong after) {
+    ConsumeCall(Gateway gateway, SubscriptionSettings settings, Metadata headers, OptionalLong after) {
         this.gateway = gateway;
         ledger = new CallLedger(settings.creditChunks(), settings.creditBytes());
         call = gateway.call(
-                EmbeddingStreamServiceGrpc.getConsumeMethod(), settings.creditChunks() + MESSAGES_BESIDE_CHUNKS);
+                EmbeddingStreamServiceGrpc.getConsumeMethod(),
+                headers,
+                settings.creditChunks() + MESSAGES_BESIDE_CHUNKS);
         ConsumeOpen.Builder open = ConsumeOpen.newBuilder()
                 .setDomain(settings.domain())
                 .setSubscription(settings.name())

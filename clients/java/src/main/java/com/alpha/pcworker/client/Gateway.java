@@ -113,13 +113,18 @@ public final class Gateway implements AutoCloseable {
         }
     }
 
-    <Q, R> BlockingCall<Q, R> call(MethodDescriptor<Q, R> method, int ahead) {
+    /** Returns the headers of a call; asks for the token, which may take its time. */
+    Metadata headers() {
         Metadata headers = new Metadata();
         try {
             settings.token().ifPresent(token -> headers.put(AUTHORIZATION, "Bearer " + Tokens.current(token)));
         } catch (GatewayException e) {
             throw e.at(address());
         }
+        return headers;
+    }
+
+    <Q, R> BlockingCall<Q, R> call(MethodDescriptor<Q, R> method, Metadata headers, int ahead) {
         CallOptions options = CallOptions.DEFAULT.withMaxInboundMessageSize(settings.maxMessageBytes());
         return new BlockingCall<>(channel.newCall(method, options), headers, ahead, () -> wasConnected = true);
     }

@@ -18,8 +18,8 @@ final class SessionReader implements RowReader {
     public void open(SavedState state) {
         close();
         Session opened = opener.apply(state);
+        session = opened; // first: a close() that comes now must find it
         gateway.register(opened);
-        session = opened;
     }
 
     @Override

@@ -43,7 +43,7 @@ final class StreamSession implements Session {
         long after = state.get(key).map(Long::parseLong).orElse(0L);
         lastReceived = after;
         lastGiven = after;
-        call = gateway.call(EmbeddingStreamServiceGrpc.getStreamEmbeddingMethod(), CHUNKS_AHEAD);
+        call = gateway.call(EmbeddingStreamServiceGrpc.getStreamEmbeddingMethod(), gateway.headers(), CHUNKS_AHEAD);
         call.send(StreamEmbeddingRequest.newBuilder()
                 .setDomain(settings.domain())
                 .setChunkSize(settings.chunkRows())

@@ -6,6 +6,7 @@ import com.alpha.backend.grpc.ConsumeOpened;
 import com.alpha.backend.grpc.ConsumeResponse;
 import com.alpha.pcworker.client.SubscriptionSettings.Checkpoint;
 import com.alpha.pcworker.client.SubscriptionSettings.OnLogChange;
+import io.grpc.Metadata;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -207,16 +208,17 @@ final class SubscriptionSession implements Session {
     private ConsumeCall connected() {
         synchronized (lock) {
             closing.requireOpen();
-            if (call == null) {
-                call = connect();
+            if (call != null) {
+                return call;
             }
+        }
+        Metadata headers = gateway.headers(); // may take its time: not under the lock, which close() needs
+        synchronized (lock) {
+            closing.requireOpen(); // a call of a closed reader would fence its successor
+            gateway.reconnectNow();
+            call = new ConsumeCall(gateway, settings, headers, start());
             return call;
         }
-    }
-
-    private ConsumeCall connect() {
-        gateway.reconnectNow();
-        return new ConsumeCall(gateway, settings, start());
     }
 
     private OptionalLong start() {
