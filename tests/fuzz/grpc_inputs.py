@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from google.protobuf import message_factory
 from google.protobuf.descriptor import FieldDescriptor
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
@@ -39,6 +40,8 @@ FILTERS = (
 )  # fmt: skip
 NUMBERS = (0, 0, 1, 2, 3, 7, 10, 60, 100, 300, 1000, 1001, -1, 65_535, 65_536, 4_194_304, 2**31 - 1, -(2**31))
 LONG_NUMBERS = (*NUMBERS, 2**53, 2**53 + 1, 2**62, 2**63 - 1, -(2**63))
+#: Messages inside messages: a filter holds filters.
+DEEPEST = 4
 GOOD_NUMBERS = (0, 0, 1, 2, 10, 60, 100)
 MODES = ("", "hybrid", "vector", "text", "TEXT", "x")
 SMALL = (FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_SINT32)
@@ -61,6 +64,7 @@ class Inputs:
         self._chance = random.Random(seed)
         self._row_ids, self._token = row_ids, token
         self._odd = True
+        self._depth = 0
 
     def next(self) -> Input:
         """Make one more."""
@@ -140,7 +144,13 @@ class Inputs:
     def _fill(self, message: Any, field: FieldDescriptor) -> None:
         many = field.is_repeated
         if field.type == FieldDescriptor.TYPE_MESSAGE:
-            getattr(message, field.name).CopyFrom(self._message(type(getattr(message, field.name))))
+            kind = message_factory.GetMessageClass(field.message_type)  # type: ignore[arg-type]  # a field of messages has one
+            if self._depth < DEEPEST:
+                self._depth += 1
+                made = [self._message(kind) for _ in range(self._chance.choice((0, 1, 2)) if many else 1)]
+                self._depth -= 1
+                into = getattr(message, field.name)
+                into.extend(made) if many else into.CopyFrom(made[0])
         elif many:
             number = self._chance.choice((0, 1, 1, 2, 64, 65, 500) if self._odd else (0, 1))
             getattr(message, field.name).extend(self._value(field) for _ in range(number))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import threading
 from collections.abc import Iterator
 
@@ -28,13 +30,19 @@ EXPECTED = {
 
 
 @pytest.fixture(scope="module")
-def lives(java: Java, stack: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Run all scenarios in one JVM; return the outcome of each."""
+def life(java: Java, stack: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """Run all scenarios in one JVM."""
     source = write_documents(tmp_path_factory.mktemp("life") / "d.pkl", ["one", "two", "three"])
     assert stack.ingest(source, DOMAIN, "--id-column", "id")["state"] == "completed"
     done = java.run("Life", stack.addresses.gateway, DOMAIN, *EXPECTED)
     assert done.returncode == 0, done.stderr
-    return dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    return done
+
+
+@pytest.fixture(scope="module")
+def lives(life: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    """Return the outcome of each scenario."""
+    return dict(line.split(" ", 1) for line in life.stdout.splitlines())
 
 
 @pytest.mark.parametrize("scenario", EXPECTED)
@@ -42,12 +50,12 @@ def test_a_reader_ends_as_documented(lives: dict[str, str], scenario: str) -> No
     assert lives[scenario] == EXPECTED[scenario]
 
 
-def test_what_was_committed_before_a_close_is_stored(lives: dict[str, str], stack: LiveStack) -> None:
-    head = stack.query("SELECT head FROM domains WHERE domain = %s", DOMAIN)[0][0]
+def test_what_was_committed_before_a_close_is_stored(life: subprocess.CompletedProcess[str], stack: LiveStack) -> None:
+    committed = [int(position) for position in re.findall(r"^close-reader committed (\d+)$", life.stderr, re.MULTILINE)]
 
     stored = stack.query("SELECT position FROM subscriptions WHERE name = 'close-reader'")
 
-    assert stored == [(head,)]
+    assert stored == [(committed[-1],)]
 
 
 def keeps_silent(delivery: Delivery, context: grpc.ServicerContext) -> Iterator[pb.ConsumeResponse]:
@@ -76,10 +84,10 @@ def test_a_reader_of_a_suspended_gateway_ends_and_stays_ended(java: Java, fake: 
 def test_a_reader_that_waits_for_its_gateway_to_return_ends_at_once(java: Java, fake: FakeGateway) -> None:
     fake.scripts = [is_away]
 
-    done = java.run("Life", fake.address, "recruit", "close-reader")
+    done = java.run("Life", fake.address, "recruit", "close-away")
 
-    assert done.stdout == f"close-reader {EXPECTED['close-reader']}\n"
-    assert "subscription close-reader of recruit" in done.stderr
+    assert done.stdout == f"close-away {EXPECTED['close-reader']}\n"
+    assert "subscription close-away of recruit" in done.stderr
     assert "was lost: the database is away" in done.stderr
     assert "retry 1 in " in done.stderr
 

@@ -15,8 +15,8 @@ from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pc_worker import __version__
-from pc_worker.errors import PcWorkerError
-from pc_worker.http.console.session import FORM_COOKIE, SignInNeeded, form_secret, set_cookie
+from pc_worker.errors import PcWorkerError, Unauthenticated
+from pc_worker.http.console.session import FORM_COOKIE, form_secret, set_cookie
 from pc_worker.http.roles import needs_of
 
 #: Nothing is loaded from elsewhere, no script or style is part of a page, and no other site shows it in a frame.
@@ -94,7 +94,7 @@ class PageRoute(APIRoute):
                 if needs is not None:  # before anything of a form is read
                     await needs.admit(request)
                 return await handler(request)
-            except SignInNeeded:
+            except Unauthenticated:
                 there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
                 return see(f"/login?next={quote(there if request.method == 'GET' else '/', safe='')}")
             except PcWorkerError as exc:

@@ -9,16 +9,12 @@ from typing import Annotated, Any
 from fastapi import Depends, Form, Request
 from fastapi.responses import Response
 
-from pc_worker.errors import PermissionDenied, Unauthenticated
+from pc_worker.errors import PermissionDenied
 from pc_worker.http.roles import HttpCaller, Needs
 
 #: The cookies: the token, which scripts cannot read and other sites do not send; and the secret of the forms.
 TOKEN_COOKIE, FORM_COOKIE = "pcw_session", "pcw_form"
 SESSION_S = 12 * 3600
-
-
-class SignInNeeded(Unauthenticated):
-    """The page needs a token, and the browser has none that is valid."""
 
 
 class ConsoleNeeds(Needs):
@@ -28,18 +24,6 @@ class ConsoleNeeds(Needs):
         """Return the caller, whom the route has admitted before it read the form."""
         caller: HttpCaller | None = getattr(request.state, "caller", None)
         return await self.admit(request) if caller is None else caller
-
-    async def admit(self, request: Request) -> HttpCaller:
-        """Return the caller of a request.
-
-        Raises:
-            SignInNeeded: Without a valid token.
-            PcWorkerError: What ``Needs.admit`` raises.
-        """
-        try:
-            return await super().admit(request)
-        except Unauthenticated as exc:
-            raise SignInNeeded(str(exc)) from exc
 
     def authorization(self, request: Request) -> str | None:
         """Return the token of the cookie, as a header would hold it."""

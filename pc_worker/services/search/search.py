@@ -205,7 +205,7 @@ def _hits(
     scope = narrowed(cursor, Scope(profile=profile, filter=row_filter, without=_row_like(request) or NO_ROW))
     terms = None if mode == "vector" else _terms(cursor, request, profile)
     query = RankedQuery(vector=vector, terms=terms, weights=weights)
-    feedback = get_domain(request.domain).feedback if request.feedback is None else request.feedback
+    feedback = _feedback_of(request.domain) if request.feedback is None else request.feedback
     if feedback and request.like is None:
         query = with_feedback(cursor, scope, query)
     last = request.offset + request.k
@@ -216,6 +216,11 @@ def _hits(
         read = read_hits(cursor, scope, page, vector=query.vector, terms=query.terms or NO_WORDS)
         hits = [_hit(row, mode, explain=request.explain) for row in read]
         return with_passages(cursor, profile, hits, query=request.query, terms=query.terms)
+
+
+def _feedback_of(domain: str) -> bool:
+    """Return whether a domain's searches use feedback; one that is declared no more can still be searched."""
+    return domain in domain_names() and get_domain(domain).feedback
 
 
 def _row_like(request: SearchRequest) -> UUID | None:

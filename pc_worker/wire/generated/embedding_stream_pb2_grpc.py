@@ -94,7 +94,9 @@ class EmbeddingStreamServiceServicer:
         RESOURCE_EXHAUSTED: too many streams, the domain's limit of subscriptions is reached, or the subscription is held and
         the client set `refuse_if_held`.
         INVALID_ARGUMENT, NOT_FOUND: as StreamEmbedding, and for messages in a wrong order.
-        Trailing metadata on OK: pcw-rows, pcw-acked-position, pcw-head.
+        Trailing metadata on OK: pcw-rows, pcw-acked-position, pcw-head. On an error of any call: pcw-error, which distinguishes
+        errors of one status. `lease_held`: the subscription is held and the client set `refuse_if_held`. `beyond_head`: the start
+        is after the log's end, because the database was restored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -83,8 +83,8 @@ def test_a_wrong_search_is_one_sentence(line: Line) -> None:
     wrong: list[dict[str, Any]] = [
         {"k": "3"},
         {"query": 5},
-        {"where": [5]},
-        {"where": "a=b"},
+        {"where": 5},
+        {"where": "no operator"},
         {"mode": "both"},
         {"k": 0},
     ]

@@ -2,10 +2,12 @@ import com.alpha.pcworker.client.Entry;
 import com.alpha.pcworker.client.Gateway;
 import com.alpha.pcworker.client.GatewayException;
 import com.alpha.pcworker.client.GatewaySettings;
+import com.alpha.pcworker.client.ReaderListener;
 import com.alpha.pcworker.client.RowReader;
 import com.alpha.pcworker.client.SavedState;
 import com.alpha.pcworker.client.StreamSettings;
 import com.alpha.pcworker.client.SubscriptionSettings;
+import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -45,7 +47,7 @@ public final class Life {
 
     private String run(String scenario) throws Exception {
         return switch (scenario) {
-            case "close-reader" -> closedWhileWaiting(scenario, false);
+            case "close-reader", "close-away" -> closedWhileWaiting(scenario, false);
             case "close-gateway" -> closedWhileWaiting(scenario, true);
             case "close-plain" -> closedPlain();
             case "successor" -> successor();
@@ -58,7 +60,15 @@ public final class Life {
     /** All is read, the reader waits for more; another thread closes, twice at once and once again. */
     private String closedWhileWaiting(String name, boolean isGateway) throws Exception {
         Gateway gateway = new Gateway(GatewaySettings.of(address));
-        RowReader reader = gateway.subscribe(SubscriptionSettings.of(domain, name).following());
+        CountDownLatch retries = new CountDownLatch(name.equals("close-away") ? 1 : 0);
+        ReaderListener listener = new ReaderListener() {
+            @Override
+            public void retrying(Source source, int attempt, Duration wait, GatewayException cause) {
+                retries.countDown();
+            }
+        };
+        RowReader reader = gateway.subscribe(
+                SubscriptionSettings.of(domain, name).following().withListener(listener));
         SavedState state = SavedState.inMemory();
         AutoCloseable closing = isGateway ? gateway : reader;
         CountDownLatch waits = new CountDownLatch(1);
@@ -69,12 +79,14 @@ public final class Life {
                     if (reader.available() == 0) {
                         reader.update(state);
                         reader.committed();
+                        System.err.println(name + " committed " + entry.position());
                         waits.countDown();
                     }
                 }
             });
         });
         waits.await(LIMIT_S, TimeUnit.SECONDS);
+        retries.await(LIMIT_S, TimeUnit.SECONDS);
         Future<String> other = threads.submit(() -> how(() -> closed(closing)));
         closed(closing);
         String result = "read=%s close=%s".formatted(ended(read), ended(other));
