@@ -49,6 +49,7 @@ BODY = {
     "model": "builtin",
     "input": "x",
     "question": "x",
+    "rating": 1,
     "messages": [{"role": "user", "content": "x"}],
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from pc_worker.domains import get_domain
+from pc_worker.domains import domain_names, get_domain
 from pc_worker.services.search.marking import Span, best_passage, best_window, matches
 from pc_worker.services.search.reply import Passage, SearchHit
 from pc_worker.store.db.connection import Cursor
@@ -48,8 +48,9 @@ def _passage(domain: str, hit: SearchHit, row: RowText, weights: Mapping[int, fl
 
 
 def _searched(domain: str, hit: SearchHit) -> str:
-    """Return the searched fields of a row without a text of its own."""
-    values = [hit.payload.get(name) for name in get_domain(domain).search]
+    """Return the searched fields of a row without a text of its own; of a domain that is declared no more, all."""
+    names = get_domain(domain).search if domain in domain_names() else tuple(hit.payload)
+    values = [hit.payload.get(name) for name in names]
     return "\n".join(" ".join(map(str, value)) if isinstance(value, list) else str(value or "") for value in values)
 
 
