@@ -43,6 +43,11 @@ SEARCHES_AS_TEXT = Counter(
     "Hybrid searches that were answered by text alone, because the engine of queries did not answer.",
     ["domain"],
 )
+SEARCHES_WEAK = Counter(
+    "pcw_searches_weak_total",
+    "First pages without hits (kind none), or whose best hit is below the recommended least score (kind low).",
+    ["domain", "mode", "kind"],
+)
 MESSAGES_RESENT = Counter("pcw_messages_resent_total", "Messages sent again by reconcile.", ["task"])
 RETRIES = Counter("pcw_task_retries_total", "Tasks put off to be tried again.", ["task"])
 TASKS_FAILED = Counter("pcw_task_failures_total", "Tasks that ended with an error.", ["task"])

@@ -19,6 +19,7 @@ from pc_worker.services.search.ranking import RankedQuery, rank, with_feedback
 from pc_worker.services.search.reply import Passage, Reranking, SearchHit, SearchResult
 from pc_worker.services.search.request import Mode, SearchRequest
 from pc_worker.services.search.rerank import rerank
+from pc_worker.services.search.thresholds import weakness
 from pc_worker.services.search.weights import clean_query, list_weights
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.search.bm25 import QueryTerms, weigh
@@ -109,6 +110,8 @@ def search(
             metrics.SEARCHES_FAILED.labels(domain=request.domain).inc()
         raise
     metrics.SEARCH_SECONDS.labels(domain=request.domain, mode=found.mode).observe(found.took_ms / 1000)
+    if not request.offset and (kind := weakness(found)) is not None:
+        metrics.SEARCHES_WEAK.labels(domain=request.domain, mode=found.mode, kind=kind).inc()
     return found
 
 

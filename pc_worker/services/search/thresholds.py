@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from math import log
+from typing import Literal
 
+from pc_worker.services.search.reply import SearchResult
 from pc_worker.services.search.request import Mode
 
 #: Least final scores of vectors and of the fusion, in the unit of a cosine similarity of the built-in model.
@@ -21,3 +23,15 @@ def recommended_min_score(mode: Mode, *, documents: int) -> float:
     anything is relevant. Other models have other similarities: with most of them the value keeps every hit.
     """
     return SIMILARITY.get(mode, RARE_WORD * log(1 + documents))
+
+
+def weakness(found: SearchResult) -> Literal["none", "low"] | None:
+    """Return why the first page of a search is probably of no use: no hit, or a low score; None if it is not.
+
+    Scores of a reranker, and of words alone, are not comparable.
+    """
+    if not found.hits:
+        return "none"
+    reranked = found.rerank is not None and found.rerank.applied
+    least = None if reranked else SIMILARITY.get(found.mode)
+    return "low" if least is not None and found.hits[0].score < least else None
