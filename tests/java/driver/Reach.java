@@ -129,8 +129,10 @@ public final class Reach {
                 RowReader reader = gateway.subscribe(subscription())) {
             reader.open(state);
             for (Entry entry = reader.read(); entry != null; entry = reader.read()) {
-                rows++;
-                epoch = entry instanceof Row row ? row.epoch() : epoch;
+                if (entry instanceof Row row) { // other tests have removed rows: their tombstones come, too
+                    rows++;
+                    epoch = row.epoch();
+                }
                 reader.update(state);
                 reader.committed();
             }
