@@ -52,7 +52,7 @@ def test_restart_reads_the_new_log_from_its_start(
     before = {"epoch-RESTART": head, "beyond-RESTART": BEYOND, "gateway-RESTART": 0}[case]
     was_restored = str(case == "beyond-RESTART").lower()
 
-    assert reached[case].values["rows"] == live_rows(stack)
+    assert reached[case].values["live"] == live_rows(stack)
     assert reached[case].events == [f"changed:{before}:{was_restored}", "connected:0"]
     assert reached[case].values["row-epoch"] not in ("", OTHER)
 
