@@ -12,12 +12,11 @@ from uuid import UUID
 from fastapi import Form, Query, Request
 from fastapi.responses import Response
 
-from pc_worker.domains import domain_names
 from pc_worker.errors import InvalidRequest
 from pc_worker.http.console.audit_trail import Action, act
 from pc_worker.http.console.operations import Step, operations_of
 from pc_worker.http.console.rendering import page_router, render, see
-from pc_worker.http.console.session import Operator, OwnForm, Viewer
+from pc_worker.http.console.session import Operator, OwnForm, Viewer, known_domains
 from pc_worker.http.context import AppContext, Context
 from pc_worker.model import Model
 from pc_worker.services.dependencies import Services
@@ -68,7 +67,7 @@ async def models_page(
         (model, [name for name in names if caller.allows(name)], covered[place] if covered else None)
         for place, (model, names) in enumerate(models)
     ]
-    return render(request, "models.html", models=shown, domain=domain, domains=_known(caller.allows))
+    return render(request, "models.html", models=shown, domain=domain, domains=known_domains(caller))
 
 
 @router.post("/models/{what}", dependencies=[OwnForm])
@@ -183,7 +182,3 @@ async def audit_page(
             )
 
     return render(request, "audit.html", entries=await context.services.run(read), page=AUDITED)
-
-
-def _known(allows: object) -> list[str]:
-    return [name for name in domain_names() if callable(allows) and allows(name)]

@@ -11,14 +11,14 @@ from fastapi import Query, Request
 from fastapi.responses import Response
 from markupsafe import Markup, escape
 
-from pc_worker.domains import domain_names
 from pc_worker.errors import NoLlm
 from pc_worker.http.answering import AnswerService, asker_of
 from pc_worker.http.console.rendering import page_router, render
-from pc_worker.http.console.session import Viewer
+from pc_worker.http.console.session import Viewer, known_domains
 from pc_worker.http.context import Context
 from pc_worker.http.event_streams import ServerEvent, event_stream
 from pc_worker.http.roles import HttpCaller
+from pc_worker.http.routes.answers import ANSWER_COST
 from pc_worker.services.answers.answer import Answers
 from pc_worker.services.answers.events import AnswerDelta, AnswerDone
 from pc_worker.services.answers.request import Answer, AnswerRequest, Citation
@@ -48,6 +48,7 @@ async def ask_page(
     complaint = ""
     if q.strip():
         caller.check(domain)
+        await context.limiter.spend(caller.quota, ANSWER_COST)
         try:
             answer = await answers.answer(AnswerRequest(question=q, domain=domain), asker_of(caller))
         except NoLlm as exc:
@@ -59,7 +60,7 @@ async def ask_page(
         text=None if answer is None else linked(answer.answer, answer.citations),
         complaint=complaint,
         asked={"q": q, "domain": domain},
-        domains=[name for name in domain_names() if caller.allows(name)],
+        domains=known_domains(caller),
     )
 
 
@@ -69,6 +70,7 @@ async def ask_stream(
 ) -> Response:
     """Send the answer as events: its text as it comes, and at last the finished page's part."""
     caller.check(domain)
+    await context.limiter.spend(caller.quota, ANSWER_COST)
     return await event_stream(context, caller, _events(answers, caller, q, domain))
 
 

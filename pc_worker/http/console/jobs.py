@@ -10,17 +10,17 @@ from typing import Annotated, Any, get_args
 from fastapi import Query, Request
 from fastapi.responses import Response
 
-from pc_worker.domains import Options, domain_names
+from pc_worker.domains import Options
 from pc_worker.errors import NotFound
 from pc_worker.http.console.audit_trail import Action, act
 from pc_worker.http.console.plots import row_bar
 from pc_worker.http.console.rendering import page_router, render, see
-from pc_worker.http.console.session import Editor, OwnForm, Viewer
+from pc_worker.http.console.session import Editor, OwnForm, Viewer, known_domains
 from pc_worker.http.context import Context
 from pc_worker.http.roles import HttpCaller
+from pc_worker.http.starting import starting
 from pc_worker.model import Job, JobState
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.enqueue import check_request, enqueue
 from pc_worker.services.ingest.submit import IngestRequest
 from pc_worker.services.jobs import job_control
 from pc_worker.services.jobs.job_control import ENDED
@@ -85,7 +85,7 @@ async def jobs_page(
         counts=[(name, activity.jobs.get(name, 0)) for name in STATES],
         lines=[JobLine(job, _bar(job)) for job in found[:PAGE]],
         asked={"state": state, "domain": domain, "q": q},
-        domains=[name for name in domain_names() if caller.allows(name)],
+        domains=known_domains(caller),
         older=None if last is None else f"{last.created_at.isoformat()}|{last.job_id}",
     )
 
@@ -149,13 +149,8 @@ async def ingest_again(context: Context, caller: Editor, job_id: str) -> Respons
     job: Job = (await _view(context, caller, job_id))["job"]
     request, new = request_of(job), str(uuid.uuid4())
 
-    def start(services: Services) -> None:
-        check_request(services, request)
-        context.queue.check()
-        enqueue(services, request, new, send=context.queue.send)
-
     action = Action("ingest again", {"job_id": new, "of": job_id, "source": job.source, "domain": job.domain})
-    await act(context, caller, action, start)
+    await act(context, caller, action, starting(context, request, new))
     return see(f"/jobs/{new}")
 
 

@@ -8,14 +8,15 @@ from typing import Annotated
 from fastapi import Form, Query, Request
 from fastapi.responses import Response
 
-from pc_worker.domains import Options, domain_names
+from pc_worker.domains import Options
 from pc_worker.http.console.audit_trail import Action, act
 from pc_worker.http.console.rendering import page_router, render, see
-from pc_worker.http.console.session import Editor, OwnForm, Viewer
+from pc_worker.http.console.session import Editor, OwnForm, Viewer, known_domains
 from pc_worker.http.context import Context
+from pc_worker.http.starting import starting
 from pc_worker.services.dependencies import Services
 from pc_worker.services.estimate.estimate import Estimate, estimate_ingest
-from pc_worker.services.ingest.enqueue import check_request, enqueue
+from pc_worker.services.ingest.enqueue import check_request
 from pc_worker.services.ingest.submit import IngestRequest
 from pc_worker.services.sources import whole_path
 
@@ -53,8 +54,7 @@ async def plan_page(
 
         estimate = await context.services.run(work, within_s=ESTIMATE_S)
     asked = {"path": path, "domain": domain, "id_column": id_column, "text_columns": text_columns}
-    domains = [name for name in domain_names() if caller.allows(name)]
-    return render(request, "plan.html", estimate=estimate, asked=asked, domains=domains)
+    return render(request, "plan.html", estimate=estimate, asked=asked, domains=known_domains(caller))
 
 
 @router.post("/plan/start", dependencies=[OwnForm])
@@ -65,10 +65,6 @@ async def start(
     caller.check(domain)
     wanted, job_id = _request(path, domain, id_column, text_columns), str(uuid.uuid4())
 
-    def work(services: Services) -> None:
-        check_request(services, wanted)
-        context.queue.check()
-        enqueue(services, wanted, job_id, send=context.queue.send)
-
-    await act(context, caller, Action("ingest", {"job_id": job_id, "source": wanted.path, "domain": domain}), work)
+    action = Action("ingest", {"job_id": job_id, "source": wanted.path, "domain": domain})
+    await act(context, caller, action, starting(context, wanted, job_id))
     return see(f"/jobs/{job_id}")

@@ -12,19 +12,19 @@ from uuid import UUID
 from fastapi import Form, Query, Request
 from fastapi.responses import Response
 
-from pc_worker.domains import domain_names
 from pc_worker.errors import PcWorkerError
 from pc_worker.http.console.audit_trail import Action, act
 from pc_worker.http.console.operations import Step, operations_of
 from pc_worker.http.console.rendering import page_router, render, see
-from pc_worker.http.console.session import Editor, OwnForm, Viewer
+from pc_worker.http.console.session import Editor, OwnForm, Viewer, known_domains
 from pc_worker.http.context import AppContext, Context
+from pc_worker.http.roles import HttpCaller
+from pc_worker.http.routes.search import searched
 from pc_worker.services.dependencies import Services
 from pc_worker.services.search.evaluate import evaluate
 from pc_worker.services.search.judgements import JudgedQuery
 from pc_worker.services.search.reply import SearchResult
 from pc_worker.services.search.request import Mode, SearchRequest
-from pc_worker.services.search.search import search
 from pc_worker.store.search.judged import judge_hit, judged_hits
 
 router = page_router()
@@ -60,23 +60,25 @@ async def search_page(
         caller.check(domain)
         filters = [line.strip() for line in where.splitlines() if line.strip()]
         for mode in MODES:
-            asked = {"query": q, "domain": domain, "mode": mode, "k": k, "explain": True, "feedback": feedback}
-            found.append(await _found(context, mode, asked | ({"where": filters} if filters else {})))
+            asked = {"query": q, "domain": domain, "mode": mode, "k": k, "explain": True}
+            asked |= {"where": filters} if filters else {}
+            asked |= {"feedback": True} if feedback else {}  # otherwise as the domain has it
+            found.append(await _found(context, caller, mode, asked))
         grades = await context.services.run(lambda services: _grades(services, domain, q))
     return render(
         request,
         "search.html",
         found=found,
         grades=grades,
-        domains=[name for name in domain_names() if caller.allows(name)],
+        domains=known_domains(caller),
         asked={"q": q, "domain": domain, "where": where, "k": k, "feedback": feedback},
     )
 
 
-async def _found(context: AppContext, mode: Mode, asked: dict[str, object]) -> ModeResult:
+async def _found(context: AppContext, caller: HttpCaller, mode: Mode, asked: dict[str, object]) -> ModeResult:
     try:
         wanted = SearchRequest(**asked)  # type: ignore[arg-type]  # validated by the model
-        return ModeResult(mode, await context.searches.run(lambda s: search(s.database, wanted, encoder=s.encoder)))
+        return ModeResult(mode, await searched(caller, context, wanted))
     except PcWorkerError as exc:
         return ModeResult(mode, None, str(exc))
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Form, Request
 from fastapi.responses import Response
 
+from pc_worker.domains import domain_names
 from pc_worker.errors import PermissionDenied
 from pc_worker.http.roles import HttpCaller, Needs
 
@@ -34,6 +35,11 @@ class ConsoleNeeds(Needs):
 Viewer = Annotated[HttpCaller, Depends(ConsoleNeeds("read"))]
 Editor = Annotated[HttpCaller, Depends(ConsoleNeeds("write"))]
 Operator = Annotated[HttpCaller, Depends(ConsoleNeeds("admin"))]
+
+
+def known_domains(caller: HttpCaller) -> list[str]:
+    """Return the declared domains that the caller may know."""
+    return [name for name in domain_names() if caller.allows(name)]
 
 
 def form_secret(request: Request) -> str:

@@ -20,9 +20,9 @@ from pc_worker.http.event_streams import ServerEvent, event_stream
 from pc_worker.http.paging import ListPage, Pages
 from pc_worker.http.roles import HttpCaller, Reader, Writer
 from pc_worker.http.routes.job_documents import ChunkDocument, IngestBody, JobDocument, JobSummary
+from pc_worker.http.starting import starting
 from pc_worker.model import Job, JobState
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.enqueue import check_request, enqueue
 from pc_worker.services.ingest.submit import IngestRequest
 from pc_worker.services.jobs import job_control
 from pc_worker.services.jobs.job_control import ENDED, status_document
@@ -151,14 +151,13 @@ async def accepted(context: AppContext, request: IngestRequest, job_id: str, *, 
         is_ours: The path is not the caller's: nothing of it is to be checked.
     """
 
-    def start(services: Services) -> dict[str, Any]:
-        if not is_ours:
-            check_request(services, request)
-        context.queue.check()
-        enqueue(services, request, job_id, send=context.queue.send)
+    start = starting(context, request, job_id, is_ours=is_ours)
+
+    def work(services: Services) -> dict[str, Any]:
+        start(services)
         return _full_document(services, job_id)
 
-    document = await context.services.run(start)
+    document = await context.services.run(work)
     return JSONResponse(document, 202, {"Location": f"/v1/jobs/{job_id}"})
 
 
