@@ -21,8 +21,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# The duration of an example depends on the machine; no test checks it.
-settings.register_profile("ours", deadline=None)
+# The duration of an example depends on the machine; no test checks it. The examples are the same in every run, so that
+# a red run can be repeated; `./test tests/property --hypothesis-profile=explore` looks for new ones.
+settings.register_profile("ours", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=1_000)
 settings.load_profile("ours")
 
 #: What died is noticed in seconds.
