@@ -7,6 +7,7 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Depends, Query
@@ -19,6 +20,7 @@ T = TypeVar("T")
 DEFAULT_LIMIT = 20
 MOST_LIMIT = 100
 MOST_CURSOR_CHARS = 2_000
+NOT_OF_THIS_LIST = "the cursor is not one of this list: begin without one"
 
 
 class ListPage(BaseModel, Generic[T]):
@@ -40,17 +42,17 @@ class Paging:
 
         Args:
             name: Which list it is: cursors of other lists are refused.
-            kinds: The types of the key's parts: str, int, float, bool or NoneType.
+            kinds: The types of the key's parts: str, int, float, bool, NoneType, or datetime with its offset.
 
         Raises:
             InvalidCursor: If the cursor is not one of this list.
         """
         if self.cursor is None:
             return None
-        key = _decoded(self.cursor)
-        if [type(part) for part in key] != [str, *kinds] or key[0] != name:
-            raise InvalidCursor("the cursor is not one of this list: begin without one")
-        return tuple(key[1:])
+        of_list, *key = _decoded(self.cursor)
+        if of_list != name or len(key) != len(kinds):
+            raise InvalidCursor(NOT_OF_THIS_LIST)
+        return tuple(map(_part, key, kinds))
 
     def page(self, name: str, found: Sequence[T], key: Callable[[T], tuple[Any, ...]]) -> ListPage[T]:
         """Return a page of the items found after the cursor, of which there must be one more if there is a next page.
@@ -64,21 +66,22 @@ class Paging:
         more = len(found) > self.limit
         return ListPage(items=items, next_cursor=encoded_cursor(name, key(items[-1])) if more else None)
 
-    def cut(self, name: str, everything: Sequence[T], key: Callable[[T], tuple[Any, ...]]) -> ListPage[T]:
-        """Return a page of a short list that is known whole, sorted by ``key``.
+    def cut(self, name: str, everything: Sequence[T], key: Callable[[T], tuple[Any, ...]], *kinds: type) -> ListPage[T]:
+        """Return a page of a short list that is known whole, sorted by ``key``; it may be empty by now.
 
         Raises:
             InvalidCursor: If the cursor is not one of this list.
         """
-        ordered = sorted(everything, key=key)
-        kinds = [type(part) for part in key(ordered[0])] if ordered else []
-        after = self.after(name, *kinds) if ordered or self.cursor is None else None
-        return self.page(name, [item for item in ordered if after is None or key(item) > after], key)
+        after = self.after(name, *kinds)
+        return self.page(
+            name, [item for item in sorted(everything, key=key) if after is None or key(item) > after], key
+        )
 
 
 def encoded_cursor(name: str, key: tuple[Any, ...]) -> str:
     """Return the cursor of a list for the pages after the item with this key."""
-    text = json.dumps([name, *key], separators=(",", ":"))
+    parts = (part.isoformat() if isinstance(part, datetime) else part for part in key)
+    text = json.dumps([name, *parts], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
@@ -88,9 +91,24 @@ def _decoded(cursor: str) -> list[Any]:
         key = json.loads(raw)
     except (binascii.Error, ValueError, RecursionError) as exc:
         raise InvalidCursor("the cursor is broken: pass it on as it was returned") from exc
-    if not isinstance(key, list) or not all(_is_storable(part) for part in key):
+    if not isinstance(key, list) or not key or not all(_is_storable(part) for part in key):
         raise InvalidCursor("the cursor is broken: pass it on as it was returned")
     return key
+
+
+def _part(part: Any, kind: type) -> Any:
+    if kind is datetime and isinstance(part, str):
+        return _moment(part)
+    if type(part) is not kind:
+        raise InvalidCursor(NOT_OF_THIS_LIST)
+    return part
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)  # PostgreSQL takes fewer offsets than Python
+    except (ValueError, OverflowError) as exc:
+        raise InvalidCursor(NOT_OF_THIS_LIST) from exc
 
 
 def _is_storable(part: object) -> bool:

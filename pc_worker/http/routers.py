@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 
 from pc_worker.http.answering import answer_service
 from pc_worker.http.console.operations import console_operations
+from pc_worker.http.console.overview import line_health
 from pc_worker.http.console.pages import PAGES
 from pc_worker.http.mcp.server import mcp_sessions
 from pc_worker.http.routes import (
@@ -47,9 +48,11 @@ ROUTERS: tuple[APIRouter, ...] = (
 #: Entered when the application starts and left when it stops, such as the sessions of a protocol.
 RESOURCES: tuple[Callable[[FastAPI], AbstractAsyncContextManager[None]], ...] = (
     mcp_sessions,
+    health.server_checks,
     upload_purge,
     answer_service,
     console_operations,
+    line_health,
 )
 
 #: Routes whose bodies are no documents; each has a limit of its own.

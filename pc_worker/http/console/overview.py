@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from fastapi import Request
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import Response
 
 from pc_worker.doctor import Finding, diagnose
+from pc_worker.errors import Unavailable
 from pc_worker.http.console.plots import Bar, bars
 from pc_worker.http.console.rendering import page_router, render
 from pc_worker.http.console.session import Viewer
-from pc_worker.http.context import Context
+from pc_worker.http.context import AppContext, Context
+from pc_worker.http.recent import RecentValue
 from pc_worker.services.dependencies import Services
 from pc_worker.services.domain_overview import DomainOverview, domain_overviews
 from pc_worker.services.jobs.dead_list import count_dead
@@ -20,10 +27,33 @@ router = page_router()
 
 #: Checks of the machine of a part that would start; a running one has these ports itself.
 OF_A_START = ("port",)
+#: Seconds that the result of the checks is shown: they connect to each server, and many browsers may show this page.
+CHECKED_FOR_S = 5.0
+
+
+@asynccontextmanager
+async def line_health(app: FastAPI) -> AsyncIterator[None]:
+    """Provide what is wrong with the installation while the application lives: checked once for all who look."""
+    context: AppContext = app.state.context
+
+    async def check() -> list[Finding]:
+        # In a thread without a connection: that the database does not answer is a finding.
+        return await asyncio.to_thread(lambda: _wrong(diagnose(context.settings)))
+
+    app.state.line_health = RecentValue(check, keep_s=CHECKED_FOR_S)
+    yield
+
+
+async def wrong_findings(request: Request, caller: Viewer) -> list[Finding]:
+    """Return what is wrong, for callers who may see the whole installation."""
+    health: RecentValue[list[Finding]] = request.app.state.line_health
+    return await health.get() if caller.domains is None else []
 
 
 @router.get("/")
-async def overview_page(request: Request, context: Context, caller: Viewer) -> Response:
+async def overview_page(
+    request: Request, context: Context, caller: Viewer, wrong: Annotated[list[Finding], Depends(wrong_findings)]
+) -> Response:
     """Show the state of the line."""
 
     def read(services: Services) -> tuple[Activity, list[DomainOverview], int]:
@@ -33,10 +63,12 @@ async def overview_page(request: Request, context: Context, caller: Viewer) -> R
         counts = count_dead(services, LetterFilter(domains=caller.domains))
         return activity, domains, sum(counts.values())
 
-    activity, domains, dead = await context.services.run(read)
-    wrong: list[Finding] = []
-    if caller.domains is None:  # the whole installation is the business of those who may see all of it
-        wrong = await context.services.run(lambda _: _wrong(diagnose(context.settings)))
+    try:
+        activity, domains, dead = await context.services.run(read)
+    except Unavailable:
+        if not wrong:
+            raise
+        return render(request, "overview.html", status=503, wrong=wrong, activity=None)
     hours = [Bar(rows, f"{hour:%H:00} UTC: {rows:,} rows") for hour, rows in activity.hours]
     return render(
         request,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -10,7 +10,6 @@ from fastapi import Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pc_worker.errors import InvalidCursor
 from pc_worker.http.bodies import api_router
 from pc_worker.http.context import AppContext, Context
 from pc_worker.http.event_streams import ServerEvent, event_stream
@@ -20,7 +19,7 @@ from pc_worker.http.roles import HttpCaller, Reader, Writer
 from pc_worker.services.declarations import check_known
 from pc_worker.services.dependencies import Services
 from pc_worker.services.jobs.dead_list import checked_filter, dead_document, dead_page
-from pc_worker.store.ledger.dead_rows import DeadKind, DeadPage, DeadRow, Place
+from pc_worker.store.ledger.dead_rows import DeadKind, DeadPage
 from pc_worker.store.ledger.letter_filter import LetterFilter
 
 router = api_router(tag="dead letters")
@@ -77,14 +76,14 @@ async def list_dead_letters(
 ) -> ListPage[DeadLetterDocument]:
     """Return refused rows, oldest first, each with its reason and its row; fewer than `limit` if they are large."""
     selection = LetterSelection(job=job, domain=domain, reason=reason)
-    after = _place(paging.after("dead-letters", str, str, str, int, str))
+    after = paging.after("dead-letters", datetime, str, str, int, str)
 
     def read(services: Services) -> DeadPage:
         return dead_page(services, _wanted(services, caller, selection), after=after, limit=paging.limit)
 
     found = await context.services.run(read)
     items = [DeadLetterDocument(**dead_document(row)) for row in found.rows]
-    last = _key(found.rows[-1]) if found.more else None
+    last = found.rows[-1].place if found.more else None
     return ListPage(items=items, next_cursor=last and encoded_cursor("dead-letters", last))
 
 
@@ -138,18 +137,3 @@ async def _events(progress: AsyncGenerator[LetterProgress, None]) -> AsyncGenera
     async for step in progress:
         name: Literal["done", "progress"] = "done" if step.state == "done" else "progress"
         yield ServerEvent(event=name, data=step.model_dump())
-
-
-def _place(key: Iterable[Any] | None) -> Place | None:
-    if key is None:
-        return None
-    at, kind, job, row_no, place_id = key
-    try:
-        return datetime.fromisoformat(at), kind, job, row_no, place_id
-    except ValueError as exc:
-        raise InvalidCursor("the cursor is not one of this list: begin without one") from exc
-
-
-def _key(row: DeadRow) -> tuple[str, str, str, int, str]:
-    at, kind, job, row_no, place_id = row.place
-    return at.isoformat(), kind, job, row_no, place_id

@@ -32,7 +32,7 @@ async def list_domains(caller: Reader, context: Context, paging: Pages) -> ListP
     """Return the domains of the token: rows, head, model, index and consumers."""
     retention_s = context.settings.subscription_retention_s
     found = await context.services.run(lambda s: domain_overviews(s, caller.domains, retention_s=retention_s))
-    return paging.cut("domains", [domain_document(one) for one in found], lambda one: (one.domain,))
+    return paging.cut("domains", [domain_document(one) for one in found], lambda one: (one.domain,), str)
 
 
 @router.get("/v1/domains/{domain}", summary="Read a domain")
@@ -63,7 +63,7 @@ async def list_subscriptions(caller: Reader, context: Context, paging: Pages) ->
         partial(all_subscriptions, domains=caller.domains, retention_s=retention_s)
     )
     documents = [SubscriptionDocument(**one) for one in found]
-    return paging.cut("subscriptions", documents, lambda one: (one.domain, one.name))
+    return paging.cut("subscriptions", documents, lambda one: (one.domain, one.name), str, str)
 
 
 @router.delete("/v1/subscriptions/{domain}/{name:path}", summary="Drop a subscription", status_code=204, responses=Gone)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Literal
 
 import redis.asyncio
 import structlog
-from fastapi import Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from redis.exceptions import RedisError
@@ -17,6 +18,7 @@ from pc_worker.errors import PcWorkerError
 from pc_worker.http.bodies import api_router
 from pc_worker.http.context import AppContext, Context
 from pc_worker.http.problems import AWAY_S, make_problem, problem_response
+from pc_worker.http.recent import RecentValue
 from pc_worker.store.log.read import Delivery
 
 log = structlog.get_logger(__name__)
@@ -24,6 +26,10 @@ router = api_router(tag="health")
 
 #: A server that takes longer is not one to send requests to.
 CHECK_S = 3.0
+#: Seconds that a result is given again: anybody may ask, and each check asks the servers.
+CHECKED_FOR_S = 0.5
+
+Checks = dict[str, str | None]
 
 
 class Alive(BaseModel):
@@ -46,9 +52,11 @@ async def healthz() -> Alive:
 
 
 @router.get("/readyz", response_model=Ready, summary="Tell whether requests can be served")
-async def readyz(context: Context) -> Response:
+async def readyz(context: Context, request: Request) -> Response:
     """Answer 200 if everything that requests need is able, else 503 with the names of what is not."""
-    found = await checks(context)
+    servers: RecentValue[Checks] = request.app.state.server_checks
+    stopping = "this server is stopping" if context.stopping.is_set() else None
+    found = await servers.get() | {"server": stopping}
     wrong = {name: reason for name, reason in found.items() if reason is not None}
     if not wrong:
         return JSONResponse({"status": "ready", "checks": dict.fromkeys(found, "ok")})
@@ -58,14 +66,21 @@ async def readyz(context: Context) -> Response:
     return problem_response(problem, {"Retry-After": str(AWAY_S)})
 
 
-async def checks(context: AppContext) -> dict[str, str | None]:
-    """Return what requests need, each with the reason why it is not able; None if it is."""
+@asynccontextmanager
+async def server_checks(app: FastAPI) -> AsyncIterator[None]:
+    """Provide the checks of the servers while the application lives: made once for all who ask at the same time."""
+    context: AppContext = app.state.context
+    app.state.server_checks = RecentValue(lambda: _check_servers(context), keep_s=CHECKED_FOR_S)
+    yield
+
+
+async def _check_servers(context: AppContext) -> Checks:
+    """Return the servers that requests need, each with the reason why it is not able; None if it is."""
     database, queue = await asyncio.gather(
         _reason(lambda: _ask_database(context.delivery), "PostgreSQL does not answer"),
         _reason(lambda: _ask_redis(context.redis), "Redis does not answer"),
     )
-    stopping = "this server is stopping" if context.stopping.is_set() else None
-    return {"database": database, "redis": queue, "server": stopping}
+    return {"database": database, "redis": queue}
 
 
 async def _reason(ask: Callable[[], Awaitable[str | None]], away: str) -> str | None:

@@ -13,7 +13,6 @@ from typing import Annotated, Any
 from fastapi import Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from pc_worker.errors import InvalidCursor
 from pc_worker.http.bodies import api_router
 from pc_worker.http.context import AppContext, Context
 from pc_worker.http.event_streams import ServerEvent, event_stream
@@ -70,11 +69,11 @@ async def list_jobs(
 ) -> ListPage[JobSummary]:
     """Return jobs, the newest first."""
     wanted = JobFilter(domains=caller.domains if domain is None else (domain,), states=state)
-    before = _before(paging.after(JOBS, str, str))
+    before = paging.after(JOBS, datetime, str)
     found = await context.services.run(
         lambda services: job_control.page_of_jobs(services, wanted, before=before, limit=paging.limit + 1)
     )
-    page = paging.page(JOBS, found, lambda job: (job.created_at.isoformat(), job.job_id))
+    page = paging.page(JOBS, found, lambda job: (job.created_at, job.job_id))
     summaries = [JobSummary(**status_document(job)) for job in page.items]
     return ListPage(items=summaries, next_cursor=page.next_cursor)
 
@@ -199,15 +198,6 @@ def _document(services: Services, caller: HttpCaller, job_id: str) -> dict[str, 
 def _full_document(services: Services, job_id: str) -> dict[str, Any]:
     job, progress = job_progress(services, job_id)
     return status_document(job) | progress.to_dict()
-
-
-def _before(key: tuple[Any, ...] | None) -> tuple[datetime, str] | None:
-    if key is None:
-        return None
-    try:
-        return datetime.fromisoformat(key[0]), key[1]
-    except ValueError as exc:
-        raise InvalidCursor("the cursor is not one of this list: begin without one") from exc
 
 
 def _matches(if_none_match: str, etag: str) -> bool:

@@ -11,7 +11,9 @@ from typing import Any
 import httpx
 import openai
 import pytest
+import redis
 
+from pc_worker.http.routes.answers import ANSWER_COST
 from tests.acceptance.http.conftest import Library
 from tests.support.http_part import HttpPart, running_http
 from tests.support.llm.extractive import extractive
@@ -78,6 +80,33 @@ def test_events_tell_what_happens(http: httpx.Client) -> None:
     done = json.loads(events[-1][1])
     assert "".join(json.loads(data)["text"] for name, data in events if name == "delta").strip() == done["answer"]
     assert [json.loads(data) for name, data in events if name == "citation"] == done["citations"]
+
+
+@pytest.mark.parametrize("question", ["Who lives in London and solves a murder?", "Does the boy sail with pirates?"])
+def test_a_question_of_the_console_is_charged_once_and_asked_once(
+    library: Library, fake: FakeLlm, http: httpx.Client, question: str
+) -> None:
+    with redis.Redis.from_url(library.stack.addresses.redis_url) as limits:
+        limits.delete("", *limits.scan_iter("pcw:limits*search*"))
+
+        told = http.get("/ask/stream", params={"q": question})
+        asked = len(fake.asked)
+        last, data = re.findall(r"^event: (\w+)\ndata: (.*)$", told.text, re.MULTILINE)[-1]
+        shown = http.get("/ask", params={"answer": json.loads(data).get("id")}) if last == "done" else None
+
+        spent = sum(int(limits.get(key) or 0) for key in limits.scan_iter("pcw:limits*search*"))
+
+    assert (spent, len(fake.asked)) == (ANSWER_COST, asked)
+    if shown is None:  # its model fails: the stream says so itself
+        assert (last, json.loads(data)["code"]) == ("error", "llm_unavailable")
+    else:
+        assert 'href="#passage-' in shown.text
+        assert question in shown.text
+
+
+@pytest.mark.parametrize("answer", ["00000000-0000-0000-0000-000000000000", "x", "'"])
+def test_a_page_of_no_answer_is_no_answer(http: httpx.Client, answer: str) -> None:
+    assert http.get("/ask", params={"answer": answer}).status_code == (404 if len(answer) == 36 else 422)
 
 
 def test_a_question_about_nothing_here_is_refused(http: httpx.Client, fake: FakeLlm) -> None:

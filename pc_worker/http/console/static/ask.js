@@ -6,6 +6,7 @@ form.addEventListener("submit", (event) => {
   const fields = new URLSearchParams(new FormData(form));
   const draft = document.getElementById("draft");
   draft.hidden = false;
+  draft.className = "answer";
   draft.textContent = "…";
   let text = "";
   const stream = new EventSource(`/ask/stream?${fields}`);
@@ -13,7 +14,15 @@ form.addEventListener("submit", (event) => {
     text += JSON.parse(message.data).text;
     draft.textContent = text;
   });
-  // The page with the citations comes from the cache, as the log has not changed.
-  stream.addEventListener("done", () => { stream.close(); location.assign(`/ask?${fields}`); });
-  stream.addEventListener("error", () => { stream.close(); location.assign(`/ask?${fields}`); });
+  // The page shows the answer with its citations by its id: it is not asked again.
+  stream.addEventListener("done", (message) => {
+    stream.close();
+    location.assign(`/ask?${new URLSearchParams({ answer: JSON.parse(message.data).id })}`);
+  });
+  stream.addEventListener("error", (message) => {
+    stream.close();
+    // An error without an event came before the stream began, or cut it off: the page says which.
+    if (message.data === undefined) { location.assign(`/ask?${fields}`); }
+    else { draft.textContent = JSON.parse(message.data).detail; draft.className = "complaint"; }
+  });
 });
