@@ -57,7 +57,7 @@ def running_stack(settings: Settings, *, any_port: bool = False) -> Iterator[Sta
     with ExitStack() as held:
         flower_auth = flower_password(settings)
         addresses = {
-            name: settled(value, variable=f"PC_WORKER_{name.upper()}_ADDRESS", else_any=any_port)
+            name: settled(value, variable=f"PC_WORKER_{name.upper()}_ADDRESS", held=held, else_any=any_port)
             for name, value in (
                 ("gateway", settings.gateway_address),
                 ("http", settings.http_address),

@@ -20,7 +20,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -240,7 +240,8 @@ def running_services(home: Path) -> Iterator[list[Path]]:
 @contextmanager
 def prepared(home: Path, database_url: str, redis_url: str) -> Iterator[list[Path]]:
     """Migrate, start a gateway, set the environment, and yield files to read."""
-    address = settled("127.0.0.1:0", variable="")
+    with ExitStack() as held:
+        address = settled("127.0.0.1:0", variable="", held=held)
     settings = {
         "PC_WORKER_HOME": str(home),
         "PC_WORKER_DATABASE_URL": database_url,
