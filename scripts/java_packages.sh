@@ -1,18 +1,18 @@
 #!/bin/sh
-# Installs what builds and runs clients/java from Debian's packages (JDK 17, grpc-java 1.41, protobuf 3.21): Maven
-# Central is not needed. Does nothing where all is there; needs root and apt-get otherwise.
+# Installs what builds, tests and runs clients/java from Debian's packages (JDK 17, grpc-java 1.41, protobuf 3.21, JUnit 5.9):
+# Maven Central is not needed. Does nothing where all is there; needs root and apt-get otherwise.
 set -eu
 
 # javac is asked for by name: any JDK from 17 on will do, and one that is there already is kept.
 packages="protobuf-compiler protobuf-compiler-grpc-java-plugin libgrpc-java libprotobuf-java libnetty-java libnetty-tcnative-java
-    libnetty-tcnative-jni libperfmark-java libguava-java libgeronimo-annotation-1.3-spec-java libpostgresql-jdbc-java"
+    libnetty-tcnative-jni libperfmark-java libguava-java libgeronimo-annotation-1.3-spec-java libpostgresql-jdbc-java junit5"
 command -v javac >/dev/null || packages="$packages openjdk-17-jdk-headless"
 
 is_complete() {
     command -v javac >/dev/null && command -v protoc >/dev/null && command -v grpc_java_plugin >/dev/null &&
         [ -e /usr/share/java/grpc-netty.jar ] && [ -e /usr/share/java/netty-tcnative.jar ] &&
         [ -e /usr/share/java/geronimo-annotation-1.3-spec.jar ] &&
-        [ -e /usr/share/java/postgresql.jar ]
+        [ -e /usr/share/java/postgresql.jar ] && [ -e /usr/share/java/junit-platform-console.jar ]
 }
 
 refuse() {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import xml.etree.ElementTree as ET
 import zipfile
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from tests.support.java import CLIENT, Java, compile_sources
 
 pytestmark = pytest.mark.java
 
+SOURCES = CLIENT / "pc-worker-client" / "src" / "main" / "java" / "com" / "alpha" / "pcworker" / "client"
 SETTINGS = ("GatewaySettings", "SubscriptionSettings", "StreamSettings")
 
 
@@ -30,22 +30,11 @@ def test_the_readmes_example_compiles(java: Java, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_every_setting_is_in_the_readme(name: str) -> None:
-    source = (CLIENT / f"src/main/java/com/alpha/pcworker/client/{name}.java").read_text()
+    source = (SOURCES / f"{name}.java").read_text()
     options = re.findall(rf"public {name} (\w+)\(", source)
 
     assert options
     assert [option for option in options if option not in (CLIENT / "README.md").read_text()] == []
-
-
-def test_maven_generates_from_the_only_copy_of_the_wire() -> None:
-    pom = ET.parse(CLIENT / "pom.xml")
-    root = pom.find(".//{*}protoSourceRoot")
-    assert root is not None
-    assert root.text is not None
-
-    folder = Path(root.text.replace("${project.basedir}", str(CLIENT)))
-
-    assert [file.name for file in folder.glob("*.proto")] == ["embedding_stream.proto"]
 
 
 #: As much of Spring as the adapter names.
@@ -87,21 +76,23 @@ def test_the_readmes_adapter_compiles_and_acknowledges_after_the_commit(java: Ja
     assert "afterCommit() { reader.committed(); }" in adapter
 
 
-def test_jars_with_module_name_licence_sources_and_documentation_are_built(java: Java, tmp_path: Path) -> None:
-    done = subprocess.run([CLIENT / "build.sh", tmp_path, "--javadoc"], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout + done.stderr) == (0, "")
-
+@pytest.mark.parametrize("module", ["client", "sample"])
+def test_jars_with_module_name_licence_sources_and_documentation_are_built(java: Java, module: str) -> None:
     names = {}
     for kind in ("", "-sources", "-javadoc"):
-        with zipfile.ZipFile(tmp_path / f"pcworker-client{kind}.jar") as jar:
+        with zipfile.ZipFile(java.folder / f"pc-worker-{module}{kind}.jar") as jar:
             names[kind] = set(jar.namelist())
             if not kind:
                 manifest = jar.read("META-INF/MANIFEST.MF").decode()
 
-    assert "Automatic-Module-Name: com.alpha.pcworker.client" in manifest
-    assert "LICENSE" in names[""]
-    assert "com/alpha/pcworker/client/Gateway.java" in names["-sources"]
-    assert "com/alpha/pcworker/client/Gateway.html" in names["-javadoc"]
+    program = f"com/alpha/pcworker/{module}/" + {"client": "Gateway", "sample": "PostgresSink"}[module]
+    assert f"Automatic-Module-Name: com.alpha.pcworker.{module}" in manifest
+    assert {"META-INF/LICENSE", f"{program}.class"} <= names[""]
+    assert f"{program}.java" in names["-sources"]
+    assert f"{program}.html" in names["-javadoc"]
+    assert [name for name in names[""] if "pcworker" in name and f"pcworker/{module}/" not in f"{name}/"] == [
+        "com/alpha/pcworker/"
+    ]
 
 
 def test_a_build_without_the_tools_names_the_script_that_installs_them(tmp_path: Path) -> None:

@@ -24,14 +24,14 @@ def missing_packages() -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Java:
-    """A built client; its programs are run by class name."""
+    """The built modules in a folder; their programs are run by class name."""
 
     classpath: str
-    native: Path
+    folder: Path
 
     def command(self, program: str, *arguments: str) -> list[str]:
         """Return the command line of a program."""
-        return [*JVM, f"-Djava.library.path={self.native}", "-cp", self.classpath, program, *arguments]
+        return [*JVM, f"-Djava.library.path={self.folder / 'native'}", "-cp", self.classpath, program, *arguments]
 
     def run(self, program: str, *arguments: str, timeout_s: float = 90) -> subprocess.CompletedProcess[str]:
         """Run a program to its end."""
@@ -44,11 +44,12 @@ class Java:
 
 
 def build(folder: Path, *sources: Path) -> Java:
-    """Build the client in ``folder``, without a warning, and further source files against it."""
-    built = subprocess.run([CLIENT / "build.sh", folder], capture_output=True, text=True, timeout=300, check=False)
+    """Build the modules in ``folder``, without a warning, and further source files against them."""
+    command = [str(CLIENT / "build.sh"), str(folder), "--javadoc", "--test"]
+    built = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert (built.returncode, built.stdout + built.stderr) == (0, "")
     classpath = (folder / "classpath").read_text().strip()
-    return Java(compile_sources(folder / "tests", classpath, *sources), folder / "native")
+    return Java(compile_sources(folder / "tests", classpath, *sources), folder)
 
 
 def compile_sources(folder: Path, classpath: str, *sources: Path) -> str:

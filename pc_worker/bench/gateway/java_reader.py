@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from pc_worker.installation import CHECKOUT
 
 CLIENT = CHECKOUT / "clients" / "java"
-PROGRAM = CLIENT / "src" / "bench" / "java" / "ReadOnCommand.java"
+PROGRAM = CLIENT / "pc-worker-client" / "src" / "bench" / "java" / "ReadOnCommand.java"
 #: What `clients/java/build.sh` builds with; `scripts/java_packages.sh` installs it.
 PROGRAMS = ("java", "javac", "protoc", "grpc_java_plugin")
 GRPC = Path("/usr/share/java/grpc-netty.jar")

@@ -1,0 +1,74 @@
+package com.alpha.pcworker.sample;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.alpha.pcworker.client.GatewaySettings.Tls;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class SinkOptionsTest {
+
+    private static final String[] LEAST = {"--gateway", "h:1", "--database", "postgresql://db/name", "--domain", "recruit"};
+
+    private static SinkOptions parse(String... more) {
+        return SinkOptions.parse(Stream.concat(Stream.of(LEAST), Stream.of(more)).toArray(String[]::new));
+    }
+
+    @Test
+    void theLeastIsPlainTextAndEndsAtTheLogsEnd() {
+        SinkOptions options = parse();
+
+        assertEquals("h:1", options.gateway().address());
+        assertEquals(Optional.empty(), options.gateway().tls());
+        assertEquals("recruit", options.subscription().domain());
+        assertEquals("postgres-sink", options.subscription().name());
+        assertFalse(options.subscription().follow());
+        assertEquals(500, options.batchRows());
+    }
+
+    @Test
+    void everyOptionCounts() {
+        SinkOptions options = parse("--subscription", "mine", "--batch", "7", "--follow");
+
+        assertEquals("mine", options.subscription().name());
+        assertEquals(7, options.batchRows());
+        assertTrue(options.subscription().follow());
+    }
+
+    @Test
+    void tlsIsTheJdksTrustStoreOrAFileAndMayPresentACertificate() {
+        assertEquals(Optional.of(Tls.trustingDefaults()), parse("--tls").gateway().tls());
+        assertEquals(Optional.of(Tls.trusting(Path.of("ca.pem"))), parse("--ca", "ca.pem").gateway().tls());
+        assertEquals(
+                Optional.of(Tls.trusting(Path.of("ca")).presenting(Path.of("c"), Path.of("k"))),
+                parse("--ca", "ca", "--cert", "c", "--key", "k", "--tls").gateway().tls());
+        assertEquals(Optional.of("gateway"), parse("--authority", "gateway").gateway().transport().authority());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"--cert c", "--key k", "--batch 0", "--batch x", "--batch", "--unknown 1", "stray", "--ca"})
+    void whatIsWrongIsRefused(String arguments) {
+        assertThrows(IllegalArgumentException.class, () -> parse(arguments.split(" ")));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "postgresql://db/name, jdbc:postgresql://db:5432/name",
+        "postgresql://u@db:6/name, jdbc:postgresql://db:6/name?user=u&password=",
+        "postgresql://u:p%40%26@db/name?sslmode=require, jdbc:postgresql://db:5432/name?user=u&password=p%40%26&sslmode=require",
+        "jdbc:postgresql://db/name?user=u, jdbc:postgresql://db/name?user=u"
+    })
+    void aDatabasesUrlBecomesJdbcs(String url, String jdbc) {
+        SinkOptions options = SinkOptions.parse(new String[] {"--gateway", "h:1", "--database", url, "--domain", "d"});
+
+        assertEquals(jdbc, options.jdbcUrl());
+    }
+}
