@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
+import msgspec
 from google.protobuf.message import Message
 
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
@@ -91,7 +91,7 @@ def row_head(row_type: str, *, row_id: str, key: str, source: str, payload: Mapp
     """
     row = ROW_TYPES[row_type].row
     if row_type == "document":
-        text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text = msgspec.json.encode(payload).decode()
         return row(id=row_id, key=key, source=source, payload_json=text).SerializeToString()
     fields = {name: value for name in row.DESCRIPTOR.fields_by_name if (value := payload.get(name)) is not None}
     if (id_field := ROW_TYPES[row_type].id_field) is not None:

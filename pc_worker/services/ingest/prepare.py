@@ -7,11 +7,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+import msgspec
+
 from pc_worker.domains import BatchView, ColumnMapping, Dead, Domain, Record, Skipped, clean, row_keys
-from pc_worker.model import DeadLetter, Model, PassageVector, RowWrite
+from pc_worker.model import DeadLetter, Model, PassageVector, RowTerms, RowWrite
 from pc_worker.reader import Json, Table
 from pc_worker.services.sources import rejecting
-from pc_worker.store.search.terms import row_terms
+from pc_worker.store.search.terms import rows_terms
 from pc_worker.wire import WirePassage, row_head, row_message
 
 #: Bytes of the largest row that can be sent: one message holds 4 MiB with all framing.
@@ -127,25 +129,24 @@ def prepare_rows(context: RowContext, candidates: Sequence[Candidate], embedded:
         candidates: The rows to write.
         embedded: Each row's passages, or the reason why its text cannot be encoded, by row number.
     """
+    good = [(c, found) for c in candidates if not isinstance(found := embedded[c.record.row_no], str)]
+    reasons = {n: found for c in candidates if isinstance(found := embedded[n := c.record.row_no], str)}
+    records = [candidate.record for candidate, _ in good]
+    terms = rows_terms(context.domain.name, [(record.search_text, record.payload) for record in records])
     writes: dict[int, RowWrite] = {}
     messages: dict[int, bytes] = {}
-    letters: dict[int, DeadLetter] = {}
-    for candidate in candidates:
-        row_no, passages = candidate.record.row_no, embedded[candidate.record.row_no]
-        if isinstance(passages, str):
-            letters[row_no] = dead_letter(row_no, passages, context.form)
-            continue
-        write = _row_write(context, candidate, passages)
+    for (candidate, passages), row_terms in zip(good, terms, strict=True):
+        write = _row_write(context, candidate, passages, row_terms)
         message = _message(context, write)
         if len(message) > WIRE_LIMIT:
-            reason = f"the row is {len(message):,} bytes on the wire: {WIRE_LIMIT:,} is the most"
-            letters[row_no] = dead_letter(row_no, reason, context.form)
+            reasons[write.row_no] = f"the row is {len(message):,} bytes on the wire: {WIRE_LIMIT:,} is the most"
         else:
-            writes[row_no], messages[row_no] = write, message
+            writes[write.row_no], messages[write.row_no] = write, message
+    letters = {row_no: dead_letter(row_no, reason, context.form) for row_no, reason in reasons.items()}
     return Ready(writes=writes, messages=messages, letters=letters)
 
 
-def _row_write(context: RowContext, candidate: Candidate, passages: Passages) -> RowWrite:
+def _row_write(context: RowContext, candidate: Candidate, passages: Passages, terms: RowTerms) -> RowWrite:
     record = candidate.record
     head = row_head(
         context.domain.row_type,
@@ -158,11 +159,11 @@ def _row_write(context: RowContext, candidate: Candidate, passages: Passages) ->
         row_no=record.row_no,
         row_id=candidate.row_id,
         key=record.key,
-        payload_json=json_text(record.payload),
+        payload_json=msgspec.json.encode(record.payload).decode(),
         text=record.text,
         content_hash=candidate.content_hash,
         wire=head,
-        terms=row_terms(context.domain.name, record.search_text, record.payload),
+        terms=terms,
         passages=passages,
     )
 

@@ -19,7 +19,7 @@ from pc_worker.store.search.index.row_terms import (
 )
 from pc_worker.store.search.payload_fields import collect_fields
 from pc_worker.store.search.statistics import refresh_statistics
-from pc_worker.store.search.terms import row_terms
+from pc_worker.store.search.terms import rows_terms
 
 log = get_logger(__name__)
 
@@ -75,6 +75,6 @@ def _replace(cursor: Cursor, *, domain: Domain, table: Table, after: UUID) -> tu
     if not found:
         return None, 0
     texts = [search_text(domain, payload=row.payload, text=row.text) for row in found]
-    terms = [row_terms(domain.name, text, row.payload) for row, text in zip(found, texts, strict=True)]
+    terms = rows_terms(domain.name, [(text, row.payload) for row, text in zip(found, texts, strict=True)])
     collect_fields(cursor, domain.name, {path for each in terms for path in each.fields})
     return found[-1].row_id, replace_terms(cursor, domain.name, table, [row.row_id for row in found], terms)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any
 
 from pc_worker.store.search.term_hash import DIMENSION, term_hash
@@ -60,18 +61,19 @@ def payload_terms(domain: str, payload: Mapping[str, object]) -> PayloadTerms:
 
 def _values(payload: Mapping[str, object], fields: set[Path]) -> Iterator[tuple[Path, object]]:
     """Yield the scalar values with their paths, and `DEEPER` where the payload is too deep; collect all fields."""
-    waiting: list[tuple[Path, Any, int]] = [((), payload, 0)]
+    waiting: list[tuple[Path, Any, int]] = [((), dict(payload), 0)]
     while waiting:
         path, value, depth = waiting.pop()
-        if isinstance(value, Mapping | list) and depth > MAX_DEPTH:
-            yield path, DEEPER
-        elif isinstance(value, Mapping):
-            fields.update((*path, name) for name in value)
-            waiting.extend(((*path, name), item, depth + 1) for name, item in value.items())
-        elif isinstance(value, list):
-            waiting.extend((path, item, depth + 1) for item in value)
-        else:
+        if not isinstance(value, dict | list):
             yield path, value
+        elif depth > MAX_DEPTH:
+            yield path, DEEPER
+        elif isinstance(value, dict):
+            inner = [(*path, name) for name in value]
+            fields.update(inner)
+            waiting.extend(zip(inner, value.values(), repeat(depth + 1)))
+        else:
+            waiting.extend(zip(repeat(path), value, repeat(depth + 1)))
 
 
 def _terms(domain: str, name: str, value: object) -> Sequence[int]:

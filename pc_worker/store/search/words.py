@@ -46,6 +46,11 @@ LEADING_VOWELS, STACKERS = "\u0e40-\u0e44\u0ec0-\u0ec4", "\u17d2\u1039\u1a60\u1b
 
 # `c++`, `c#` and `don't` are single words.
 ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*(?:\+\+|#)?")
+#: The signs that may be part of such a word; and a table that makes letters small, and blanks of all other signs.
+WORD_SIGNS = "'+#"
+ASCII_SEPARATED = "".join(
+    char.lower() if char.isascii() and (char.isalnum() or char in WORD_SIGNS) else " " for char in map(chr, range(256))
+).encode()
 #: French, Italian and Catalan articles and pronouns before a vowel.
 ELISION = re.compile(
     r"^(?:[cdjlmnstv]|(?:jus|lors|puis|quoi|pres|quel)?qu|(?:de|ne|a|da|su|que)(?:ll|gl|st)|gl|un)'(?=..)"
@@ -70,7 +75,7 @@ UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "
 def split_words(text: str) -> tuple[list[str], list[str]]:
     """Return the words of a text, in lower case but not folded, and its runs of text without blanks, folded."""
     if text.isascii():
-        return ASCII_WORD.findall(text.lower()), []
+        return _ascii_words(text), []
     words: list[str] = []
     runs: list[str] = []
     for run, word, emoji in _pattern().findall(_normal(text)):
@@ -79,6 +84,14 @@ def split_words(text: str) -> tuple[list[str], list[str]]:
         else:
             words.append(word[:MAX_WORD_CHARS] or emoji)
     return words, runs
+
+
+def _ascii_words(text: str) -> list[str]:
+    """Return the matches of ``ASCII_WORD`` in lower case: a table and a split are several times as fast."""
+    words = text.encode().translate(ASCII_SEPARATED).decode().split()
+    if any(sign in text for sign in WORD_SIGNS):
+        return [word for part in words for word in ((part,) if part.isalnum() else ASCII_WORD.findall(part))]
+    return words
 
 
 def run_grams(run: str) -> list[str]:

@@ -22,7 +22,8 @@ from pc_worker.store.rows.merge import read_stored, upsert_rows
 from pc_worker.store.search.facets import facet
 from pc_worker.store.search.former_words import former_query_words
 from pc_worker.store.search.statistics import refresh_statistics
-from pc_worker.store.search.terms import _word_id, row_terms
+from pc_worker.store.search.terms import row_terms
+from pc_worker.store.search.word_counts import word_id
 from pc_worker.store.search.words import RULES
 from tests.integration.search.shelf import Shelf, WordEncoder, open_shelf
 from tests.support.waiting import eventually
@@ -44,7 +45,7 @@ def add_by_former_rules(shelf: Shelf, texts: Sequence[str]) -> list[UUID]:
 
     def work(cursor: Cursor) -> None:
         for row_id, text in zip(ids, texts, strict=True):
-            terms = sorted({_word_id(shelf.domain, word) for word in former_query_words(text)})
+            terms = sorted({word_id(shelf.domain, word) for word in former_query_words(text)})
             counts = "{" + ",".join(f"{term}:1" for term in terms) + "}/1000000000"
             cursor.execute(
                 "UPDATE row_terms SET terms = %s, counts = %s, length = %s, rules = 1 WHERE row_id = %s",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from pc_worker.domains.cleaning.cells import BadValue
 from pc_worker.domains.cleaning.vectors import to_vector
@@ -100,3 +103,64 @@ def test_a_bad_vector_says_what_is_wrong_with_it(cell: object, reason: str) -> N
         to_vector(cell, 3)
 
     assert str(fault.value) == reason
+
+
+def decoded_one_by_one(text: str) -> list[float] | None:
+    """Return the numbers of a JSON array as the standard library reads them; None if it holds anything else."""
+    try:
+        numbers = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(numbers, list) or not all(type(number) in (int, float) for number in numbers):
+        return None
+    return [float(number) for number in numbers]
+
+
+NUMBER_TEXTS = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.floats(allow_nan=False, allow_infinity=False, width=32).map(repr),
+    st.integers(-(2**64), 2**64).map(str),
+    st.from_regex(r"-?(0|[1-9][0-9]{0,25})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?", fullmatch=True),
+    st.sampled_from(["-0", "0", "-0.0", "1e-400", "2.2250738585072011e-308", "9007199254740993", "1E1", "16777217.0"]),
+)
+
+
+@given(st.lists(NUMBER_TEXTS, min_size=1, max_size=8), st.sampled_from([",", " , ", "\n,\t", ", "]))
+def test_numbers_in_text_are_rounded_as_the_standard_library_rounds_them(numbers: list[str], comma: str) -> None:
+    text = f" [{comma.join(numbers)}]\n"
+    expected = np.array(decoded_one_by_one(text), np.float64)
+    with np.errstate(over="ignore"):
+        expected32 = expected.astype(np.float32)
+    assume(np.abs(expected32).max() < 1e18 and np.dot(expected32, expected32))
+
+    assert to_vector(text, len(numbers)).tobytes() == expected32.tobytes()
+
+
+@given(st.text(alphabet='[]{},:"-+.0123456789eENaInfulltr \t\ufeff\x00', max_size=24))
+def test_text_is_a_vector_only_if_the_standard_library_reads_numbers_in_it(text: str) -> None:
+    numbers = decoded_one_by_one(text)
+    try:
+        found = to_vector(text, len(numbers or []))
+    except BadValue:
+        return
+    assert numbers is not None
+    assert found.tolist() == np.array(numbers, np.float32).tolist()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[[1.5], [2.5]]", "[[1.5, 2.5]]", "\ufeff[1.5, 2.5]", "[1.5, 2.5] [3.5]", '{"a": [1.5, 2.5]}', "[1.5, [], 2.5]"],
+    ids=ascii,
+)
+def test_the_fast_parser_takes_no_more_than_the_strict_one(text: str) -> None:
+    with pytest.raises(BadValue):
+        to_vector(text, 2)
+
+
+def test_vectors_of_many_threads_and_of_a_very_long_text() -> None:
+    texts = [json.dumps([n + 0.5] * 300) for n in range(64)]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda text: to_vector(text, 300)[0], texts * 4))
+
+    assert found == [n + 0.5 for n in range(64)] * 4
+    assert to_vector("[" + "0.125," * 200_000 + "1]", 200_001)[-1] == 1

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pc_worker.store.search.term_hash import DIMENSION
-from pc_worker.store.search.terms import MAX_WORDS, query_terms, row_terms
+from pc_worker.store.search import word_counts
+from pc_worker.store.search.term_hash import DIMENSION, term_hash
+from pc_worker.store.search.terms import query_terms, row_terms, rows_terms
+from pc_worker.store.search.word_counts import MAX_WORDS
+from pc_worker.store.search.words import ASCII_WORD, run_grams, split_words, word_forms
 
 
 def words_of(text: str) -> set[int]:
@@ -73,3 +78,52 @@ def test_a_row_stores_at_most_the_words_of_a_sparsevec() -> None:
 
     assert len(terms.counts) == MAX_WORDS
     assert terms.length == MAX_WORDS + 500
+
+
+def plain_terms(text: str) -> tuple[dict[int, float], int]:
+    """Count the terms one by one, as the pass over many texts must count them too."""
+    words, runs = split_words(text)
+    grams = [gram for run in runs for gram in run_grams(run)]
+    counts: dict[int, float] = {}
+    for word, times in Counter(words).items():
+        for form, weight in word_forms(word):
+            counts[term_hash("d", form)] = counts.get(term_hash("d", form), 0) + weight * times
+    for gram, times in Counter(grams).items():
+        counts[term_hash("d", gram)] = counts.get(term_hash("d", gram), 0) + times
+    return counts, len(words) + len(grams)
+
+
+#: Texts with words of one and of several forms, of scripts with and without blanks, and signs inside words.
+TEXTS = st.one_of(
+    st.text(max_size=40),
+    st.lists(
+        st.sampled_from(["café", "cafe", "Müller's", "l'été", "C++", "c#", "'quoted'", "검색", "東京都", "x", "-"])
+    ).map(" ".join),
+    st.text(alphabet="ab' +#é-", max_size=30),
+)
+
+
+@given(st.lists(TEXTS, max_size=6))
+def test_many_rows_at_once_have_the_terms_that_each_has_alone(texts: list[str]) -> None:
+    for found, text in zip(rows_terms("d", [(text, {"n": 1}) for text in texts]), texts, strict=True):
+        counts, length = plain_terms(text)
+        ids = [term for term in found.ids if term > 0]
+        assert ids == sorted(counts)
+        assert found.counts == pytest.approx([counts[term] for term in ids])
+        assert found.length == length
+
+
+def test_texts_beyond_what_is_counted_at_once_and_a_vocabulary_that_starts_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    texts = [f"één café {n} {n + 1} tea" for n in range(40)]
+    expected = [row_terms("d", text, {}) for text in texts]
+    monkeypatch.setattr(word_counts, "AT_ONCE", 7)
+    monkeypatch.setattr(word_counts, "REMEMBERED", 3)
+
+    assert rows_terms("d", [(text, {}) for text in texts]) == expected
+
+
+@given(st.text(alphabet="aZ09' +#-\n\x7f", max_size=40))
+def test_words_of_ascii_text_are_those_of_the_pattern(text: str) -> None:
+    assert split_words(text) == (ASCII_WORD.findall(text.lower()), [])
