@@ -35,6 +35,7 @@
     ├── Conflict                the state changed meanwhile: do it again     1   409   ABORTED
     │   ├── ModelSwitched       the domain has another model now             1   409   ABORTED
     │   └── Fenced              a newer attempt or holder has the lease      1   409   ABORTED
+    │       └── SubscriptionDropped  the subscription was removed            1   409   ABORTED
     ├── Denied                  the caller may not, or not now               1   403   (its subclasses')
     │   ├── Unauthenticated     no token, or an unknown one                  1   401   UNAUTHENTICATED
     │   ├── PermissionDenied    the token is for other domains               1   403   PERMISSION_DENIED
@@ -234,6 +235,10 @@ class ModelSwitched(Conflict):
 
 class Fenced(Conflict):
     """A newer attempt or holder has the lease: stop without writing."""
+
+
+class SubscriptionDropped(Fenced):
+    """The subscription was removed while it was consumed: stop, and do not create it again."""
 
 
 class Denied(PcWorkerError, http=403):

@@ -28,7 +28,15 @@ from tests.support.stack import LiveStack
 
 #: The row that the README searches the neighbours of.
 NEIGHBOUR = "0190a5d4-7b1e-7c3a-9f5e-3f2b1c0d9e8f"
-EXAMPLES = [block for document in WITH_COMMANDS for block in blocks(document, "sh", "python") if not block.by_hand]
+#: Whose examples another test runs: test_client_snippets.py.
+ELSEWHERE = {PROJECT / "docs" / "clients.md"}
+EXAMPLES = [
+    block
+    for document in WITH_COMMANDS
+    if document not in ELSEWHERE
+    for block in blocks(document, "sh", "python")
+    if not block.by_hand
+]
 RUN = f"""#!/bin/sh
 exec {shlex.quote(sys.executable)} -m pc_worker "$@"
 """

@@ -131,6 +131,7 @@ class FakeGateway(EmbeddingStreamServiceServicer):
         self.calls: list[Seen] = []
         self.epoch = EPOCH
         self.heartbeat_s = 10
+        self.new_at: set[int] = set()  # the calls that find no subscription
         self.address = ""
         self._server = grpc.server(ThreadPoolExecutor(8))
 
@@ -164,7 +165,12 @@ class FakeGateway(EmbeddingStreamServiceServicer):
         after = opening.after_position
         yield pb.ConsumeResponse(
             opened=pb.ConsumeOpened(
-                position=after, head=1000, epoch=self.epoch, model=MODEL, heartbeat_s=self.heartbeat_s
+                position=after,
+                head=1000,
+                epoch=self.epoch,
+                model=MODEL,
+                heartbeat_s=self.heartbeat_s,
+                created=len(self.calls) in self.new_at,
             )
         )
         yield from script(Delivery(seen, after), context)

@@ -11,6 +11,7 @@ from tests.java.reading import read_rows
 from tests.support.frames import row_uuid, vector, write_recruit
 from tests.support.java import Java
 from tests.support.stack import LiveStack
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.java
 
@@ -75,6 +76,20 @@ def test_what_the_gateway_refuses_is_a_typed_error(java: Java, stack: LiveStack,
     read = read_rows(java, gateway=stack.addresses.gateway, domain="nope", **options)
 
     assert read.end.startswith("error RequestRefusedException ")
+
+
+def test_a_reader_ends_when_its_subscription_is_dropped(java: Java, recruits: LiveStack, tmp_path: Path) -> None:
+    options = {"gateway": recruits.addresses.gateway, "domain": "recruit", "subscription": "java-dropped"}
+    arguments = [f"{name}={value}" for name, value in options.items()]
+    output = tmp_path / "output"
+    with output.open("wb") as log, java.start("ReadRows", *arguments, "follow=1", log=log) as process:
+        eventually(lambda: b"commit" in output.read_bytes(), what="rows that the reader committed")
+        recruits.run("subscriptions", "drop", "--domain", "recruit", "java-dropped")
+        process.wait(30)
+
+    last = output.read_text().splitlines()[-1]
+    assert last.startswith("error SubscriptionDroppedException subscription java-dropped of recruit was dropped")
+    assert recruits.query("SELECT 1 FROM subscriptions WHERE name = 'java-dropped'") == []
 
 
 def test_the_gateway_keeps_the_checkpoint_of_a_client_that_does_not(java: Java, recruits: LiveStack) -> None:

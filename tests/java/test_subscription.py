@@ -28,9 +28,10 @@ def breaks_at_35(delivery: Delivery, context: grpc.ServicerContext) -> Iterator[
     context.abort(grpc.StatusCode.UNAVAILABLE, "the database is away")
 
 
-def fails(code: grpc.StatusCode, text: str) -> Script:
+def fails(code: grpc.StatusCode, text: str, error: str = "") -> Script:
     def script(delivery: Delivery, context: grpc.ServicerContext) -> Iterator[pb.ConsumeResponse]:
         yield delivery.chunk(10)
+        context.set_trailing_metadata((("pcw-error", error),))
         context.abort(code, text)
 
     return script
@@ -158,6 +159,11 @@ def test_tombstones_come_in_their_places(java: Java, fake: FakeGateway) -> None:
     ("script", "error"),
     [
         pytest.param(fails(grpc.StatusCode.ABORTED, "taken over"), "FencedException taken over", id="fenced"),
+        pytest.param(
+            fails(grpc.StatusCode.ABORTED, "gone", "subscription_dropped"),
+            "SubscriptionDroppedException gone",
+            id="dropped",
+        ),
         pytest.param(fails(grpc.StatusCode.NOT_FOUND, "no"), "RequestRefusedException no", id="not found"),
         pytest.param(fails(grpc.StatusCode.UNAUTHENTICATED, "no"), "RequestRefusedException no", id="no token"),
         pytest.param(leaves_out, "ContractBrokenException after position 10 came a chunk from 20", id="gap"),
@@ -171,6 +177,36 @@ def test_what_cannot_be_mended_is_an_error_at_once(java: Java, fake: FakeGateway
 
     assert read.end.startswith(f"error {error}")
     assert len(fake.calls) == 1
+
+
+@pytest.mark.parametrize("checkpoint", ["CLIENT", "GATEWAY"])
+def test_a_subscription_that_was_dropped_during_an_outage_is_not_begun_again(
+    java: Java, fake: FakeGateway, checkpoint: str
+) -> None:
+    fake.scripts = [breaks_at_35, to_100]
+    fake.new_at = {1, 2}
+
+    read = read_rows(java, gateway=fake.address, domain="recruit", subscription="s", commit=20, checkpoint=checkpoint)
+
+    assert read.positions == list(range(1, 36))
+    assert read.end.startswith("error SubscriptionDroppedException the subscription was dropped after position 20")
+    assert len(fake.calls) == 2
+
+
+@pytest.mark.parametrize(("checkpoint", "end"), [("CLIENT", "end"), ("GATEWAY", "error SubscriptionDroppedException ")])
+def test_a_subscription_that_was_dropped_between_two_runs_is_noticed_where_the_position_was_in_it(
+    java: Java, fake: FakeGateway, tmp_path: Path, checkpoint: str, end: str
+) -> None:
+    fake.scripts = [to_100]
+    fake.new_at = {1, 2}
+    options = {"gateway": fake.address, "domain": "recruit", "subscription": "s", "state": tmp_path / "state"}
+    first = read_rows(java, **options, checkpoint=checkpoint)
+
+    second = read_rows(java, **options, checkpoint=checkpoint)
+
+    assert (len(first.lines), first.end) == (100, "end")
+    assert second.lines == []
+    assert second.end.startswith(end)
 
 
 def test_a_gateway_that_stays_away_is_an_error_once_patience_ends(java: Java, fake: FakeGateway) -> None:

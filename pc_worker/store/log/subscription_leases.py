@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pc_worker.errors import Fenced, LeaseHeld, QuotaExceeded
+from pc_worker.errors import Fenced, LeaseHeld, QuotaExceeded, SubscriptionDropped
 from pc_worker.store.log.read import Delivery
 
 #: Seconds after its last renewal at which a lease expires.
 LEASE_S = 30
 
 #: Acquire $1/$2; start after position $3 if given; if $4, only while no consumer holds it; create it only if the domain
-#: has fewer than $7. The new generation fences the previous consumer, which is notified at once in any gateway.
+#: has fewer than $7. The new generation fences the previous consumer, which is notified at once in any gateway. The
+#: first one is the time in microseconds: no consumer of a dropped subscription has a generation of the next one.
 ACQUIRE = """
 INSERT INTO subscriptions AS s (domain, name, position, epoch, generation, held_until, held_by)
-SELECT d.domain, $2, coalesce($3::bigint, 0), d.epoch, 1, now() + make_interval(secs => $5), $6
+SELECT d.domain, $2, coalesce($3::bigint, 0), d.epoch, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
+    now() + make_interval(secs => $5), $6
 FROM domains d WHERE d.domain = $1
   AND (EXISTS (SELECT FROM subscriptions WHERE domain = $1 AND name = $2)
        OR (SELECT count(*) FROM subscriptions WHERE domain = $1) < $7)
@@ -22,9 +24,9 @@ ON CONFLICT (domain, name) DO UPDATE SET
     position = coalesce($3::bigint, s.position), epoch = excluded.epoch, generation = s.generation + 1,
     held_until = excluded.held_until, held_by = excluded.held_by, updated_at = now(), used_at = now()
 WHERE NOT $4 OR s.held_until IS NULL OR s.held_until < now()
-RETURNING generation, position, pg_notify('pcw_fence', domain || '/' || name)
+RETURNING generation, position, xmax = 0 AS created, pg_notify('pcw_fence', domain || '/' || name)
 """
-#: Whether the subscription exists: then another consumer holds it, otherwise the domain has too many.
+#: Whether the subscription exists: then another consumer holds it. Otherwise it was dropped, or there are too many.
 EXISTS = "SELECT EXISTS (SELECT FROM subscriptions WHERE domain = $1 AND name = $2)"
 RENEW = """
 UPDATE subscriptions SET position = greatest(position, $4), rows_acked = rows_acked + $5,
@@ -47,6 +49,7 @@ class SubscriptionLease:
     name: str
     generation: int
     position: int
+    created: bool
 
 
 class Subscriptions:
@@ -68,7 +71,7 @@ class Subscriptions:
             record = await connection.fetchrow(ACQUIRE, domain, name, after, only_free, LEASE_S, holder, self._most)
             known = record is not None or await connection.fetchval(EXISTS, domain, name)
         if record is not None:
-            return SubscriptionLease(domain, name, record["generation"], record["position"])
+            return SubscriptionLease(domain, name, record["generation"], record["position"], record["created"])
         if known:
             raise LeaseHeld(f"subscription {name} of {domain} is held by another consumer")
         raise QuotaExceeded(
@@ -80,13 +83,17 @@ class Subscriptions:
         """Store ``position`` if it is after the stored one, count ``rows`` as acknowledged, and renew the lease.
 
         Raises:
-            Fenced: If another consumer holds it now, or it was dropped.
+            SubscriptionDropped: If it was removed.
+            Fenced: If another consumer holds it now.
         """
         domain, name = lease.domain, lease.name
         async with self._delivery.connection() as connection:
             kept = await connection.fetchval(RENEW, domain, name, lease.generation, position, rows, LEASE_S)
+            known = kept is not None or await connection.fetchval(EXISTS, domain, name)
+        if not known:
+            raise SubscriptionDropped(f"subscription {name} of {domain} was dropped")
         if kept is None:
-            raise Fenced(f"subscription {name} of {domain} was taken over by another consumer, or dropped")
+            raise Fenced(f"subscription {name} of {domain} was taken over by another consumer")
 
     async def release(self, lease: SubscriptionLease) -> None:
         """Release the lease, so that the next consumer need not wait; no effect if another consumer holds it."""

@@ -136,13 +136,19 @@ def _json(value: object) -> object:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
+#: Its consumer, in whichever gateway, is notified and ends.
+DROP = """
+DELETE FROM subscriptions WHERE domain = %s AND name = %s RETURNING pg_notify('pcw_fence', domain || '/' || name)
+"""
+
+
 def drop_subscription(cursor: Cursor, domain: str, name: str) -> None:
-    """Remove a subscription.
+    """Remove a subscription, and end the call of its consumer.
 
     Raises:
         NotFound: If the domain has no subscription of this name.
     """
     _check_storable(domain, name)
-    cursor.execute("DELETE FROM subscriptions WHERE domain = %s AND name = %s", (domain, name))
+    cursor.execute(DROP, (domain, name))
     if not cursor.rowcount:
         raise _unknown(domain, name)

@@ -346,7 +346,7 @@ class ConsumeResponse(_message.Message):
     def __init__(self, opened: _Optional[_Union[ConsumeOpened, _Mapping]] = ..., chunk: _Optional[_Union[ConsumeChunk, _Mapping]] = ..., end_of_log: _Optional[_Union[ConsumeEndOfLog, _Mapping]] = ..., heartbeat: _Optional[_Union[ConsumeHeartbeat, _Mapping]] = ..., closing: _Optional[_Union[ConsumeClosing, _Mapping]] = ...) -> None: ...
 
 class ConsumeOpened(_message.Message):
-    __slots__ = ("position", "head", "epoch", "model", "chunk_rows", "frame_bytes", "heartbeat_s", "ack_deadline_s")
+    __slots__ = ("position", "head", "epoch", "model", "chunk_rows", "frame_bytes", "heartbeat_s", "ack_deadline_s", "created")
     POSITION_FIELD_NUMBER: _ClassVar[int]
     HEAD_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
@@ -355,6 +355,7 @@ class ConsumeOpened(_message.Message):
     FRAME_BYTES_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_S_FIELD_NUMBER: _ClassVar[int]
     ACK_DEADLINE_S_FIELD_NUMBER: _ClassVar[int]
+    CREATED_FIELD_NUMBER: _ClassVar[int]
     position: int
     head: int
     epoch: str
@@ -363,7 +364,8 @@ class ConsumeOpened(_message.Message):
     frame_bytes: int
     heartbeat_s: int
     ack_deadline_s: int
-    def __init__(self, position: _Optional[int] = ..., head: _Optional[int] = ..., epoch: _Optional[str] = ..., model: _Optional[str] = ..., chunk_rows: _Optional[int] = ..., frame_bytes: _Optional[int] = ..., heartbeat_s: _Optional[int] = ..., ack_deadline_s: _Optional[int] = ...) -> None: ...
+    created: bool
+    def __init__(self, position: _Optional[int] = ..., head: _Optional[int] = ..., epoch: _Optional[str] = ..., model: _Optional[str] = ..., chunk_rows: _Optional[int] = ..., frame_bytes: _Optional[int] = ..., heartbeat_s: _Optional[int] = ..., ack_deadline_s: _Optional[int] = ..., created: _Optional[bool] = ...) -> None: ...
 
 class ConsumeChunk(_message.Message):
     __slots__ = ("after_position", "position", "rows", "tombstones", "model", "epoch", "job_ids")

@@ -90,12 +90,13 @@ class EmbeddingStreamServiceServicer:
 
         The client ends it by half-closing: earlier acknowledgements are stored, then OK. Every other end is an error:
         UNAVAILABLE: the database is away or the gateway stops; reconnect. ABORTED: another consumer has taken the
-        subscription over, or it was dropped. DEADLINE_EXCEEDED: nothing was acknowledged for too long.
+        subscription over, or it was dropped (`subscription_dropped`). DEADLINE_EXCEEDED: nothing was acknowledged for too long.
         RESOURCE_EXHAUSTED: too many streams, the domain's limit of subscriptions is reached, or the subscription is held and
         the client set `refuse_if_held`.
         INVALID_ARGUMENT, NOT_FOUND: as StreamEmbedding, and for messages in a wrong order.
         Trailing metadata on OK: pcw-rows, pcw-acked-position, pcw-head. On an error of any call: pcw-error, which distinguishes
-        errors of one status. `lease_held`: the subscription is held and the client set `refuse_if_held`. `beyond_head`: the start
+        errors of one status. `fenced`: another consumer has taken the subscription over. `subscription_dropped`: it was removed.
+        `lease_held`: the subscription is held and the client set `refuse_if_held`. `beyond_head`: the start
         is after the log's end, because the database was restored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

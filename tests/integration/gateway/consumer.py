@@ -55,6 +55,10 @@ class Consumer:
         except EOFError:
             return grpc.StatusCode.OK
 
+    async def error(self) -> str:
+        """Return the code of the error that ended the call."""
+        return {key: str(value) for key, value in (await self.call.trailing_metadata() or ())}["pcw-error"]
+
     async def close(self) -> dict[str, str]:
         """Half-close, and return the trailers of the OK."""
         await self.call.done_writing()

@@ -10,6 +10,7 @@ import grpc.aio
 import pytest
 from prometheus_client import REGISTRY
 
+from pc_worker.store.log.subscriptions import drop_subscription
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway, until
 from tests.integration.gateway.consumer import Consumer, consuming
@@ -241,13 +242,43 @@ async def test_a_dropped_subscription_ends_its_consumer(neighbours: Neighbours, 
     _fill(log, 100)
 
     async with consuming(gateway) as consumer:
+        opened = await consumer.until("opened")
         await consumer.until("end_of_log")
         with log.connection, log.connection.cursor() as cursor:
-            cursor.execute("DELETE FROM subscriptions")
-        await consumer.ack(100)
+            drop_subscription(cursor, "law", "s")
         ended = await consumer.ended()
+        error = await consumer.error()
+    async with consuming(gateway) as second:
+        reopened = await second.until("opened")
+        await second.until("end_of_log")
+        await second.ack(100)
+        await second.close()
+    async with consuming(gateway) as third:
+        resumed = await third.until("opened")
 
-    assert ended == CODE.ABORTED
+    assert (ended, error) == (CODE.ABORTED, "subscription_dropped")
+    assert [found.created for found in (opened, reopened, resumed)] == [True, True, False]
+
+
+async def test_the_consumer_of_a_dropped_subscription_has_no_part_in_a_new_one(
+    neighbours: Neighbours, gateway: str
+) -> None:
+    log = neighbours.log("law")
+    _fill(log, 100)
+
+    async with consuming(gateway) as first:
+        await first.until("end_of_log")
+        with log.connection, log.connection.cursor() as cursor:
+            cursor.execute("DELETE FROM subscriptions")  # as by a tool that sends no notification
+        async with consuming(gateway) as second:
+            await second.until("end_of_log")
+            await first.ack(100)
+            ended, error = await first.ended(), await first.error()
+            await second.ack(50)
+            await second.close()
+
+    assert (ended, error) == (CODE.ABORTED, "fenced")
+    assert await _position_is(log, 50)
 
 
 async def test_a_consumer_that_never_acknowledges_is_let_go(neighbours: Neighbours, gateway: str) -> None:

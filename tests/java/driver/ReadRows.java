@@ -10,6 +10,8 @@ import com.alpha.pcworker.client.StreamSettings;
 import com.alpha.pcworker.client.SubscriptionSettings;
 import com.alpha.pcworker.client.SubscriptionSettings.Checkpoint;
 import java.io.BufferedOutputStream;
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.io.Reader;
 import java.io.Writer;
@@ -27,7 +29,8 @@ import java.util.Properties;
  * Reads a domain and prints a line an entry, `end` at the end, or the error's class and message. Arguments: NAME=VALUE of
  * gateway, domain; state (a file), subscription (none = plain stream), checkpoint, commit (every so many entries), limit
  * (entries, then drop dead), chunk (rows), credit (chunks), patience (s), token, authority with
- * certificate and key (PEM files), follow, standby.
+ * certificate and key (PEM files), follow, standby. Without arguments, each line of the input has those of one reading,
+ * separated by tabs, and a line with a dot follows its output.
  */
 public final class ReadRows {
 
@@ -35,6 +38,19 @@ public final class ReadRows {
             new PrintStream(new BufferedOutputStream(System.out), false, StandardCharsets.UTF_8);
 
     public static void main(String[] arguments) throws Exception {
+        if (arguments.length > 0) {
+            run(arguments);
+            return;
+        }
+        BufferedReader commands = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        for (String line = commands.readLine(); line != null; line = commands.readLine()) {
+            run(line.split("\t"));
+            OUT.println(".");
+            OUT.flush();
+        }
+    }
+
+    private static void run(String[] arguments) throws Exception {
         Map<String, String> options = new HashMap<>();
         for (String argument : arguments) {
             String[] parts = argument.split("=", 2);

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import grpc.aio
 
-from pc_worker.errors import DeadlineExceeded, Fenced, InvalidRequest, Unavailable
+from pc_worker.errors import DeadlineExceeded, Fenced, InvalidRequest, SubscriptionDropped, Unavailable
 from pc_worker.gateway import metrics
 from pc_worker.gateway.calls.consume.credit import CreditWindow
 from pc_worker.gateway.calls.consume.first_completed import any_set, first_of
@@ -219,6 +219,8 @@ class ConsumeSession:
                 fenced.clear()
                 await self._save_with_retries()
                 await asyncio.sleep(SAVE_EVERY_S)
+        except SubscriptionDropped:
+            raise
         except Fenced:
             metrics.FENCED.labels(self._lease.domain).inc()
             raise
@@ -275,6 +277,7 @@ class ConsumeSession:
             frame_bytes=self._limits.max_bytes,
             heartbeat_s=self._limits.heartbeat_s,
             ack_deadline_s=self._limits.ack_deadline_s,
+            created=self._lease.created,
         )
 
     def _heartbeat(self, needed_bytes: int) -> pb.ConsumeHeartbeat:

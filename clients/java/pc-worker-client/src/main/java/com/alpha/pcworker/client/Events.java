@@ -45,6 +45,10 @@ final class Events {
         report(Level.WARNING, "fenced: " + text(cause), told -> told.fenced(source, cause));
     }
 
+    void dropped(SubscriptionDroppedException cause) {
+        report(Level.WARNING, "dropped: " + text(cause), told -> told.dropped(source, cause));
+    }
+
     void logChanged(LogChange change) {
         String what = "epoch changed from %s to %s after position %d%s"
                 .formatted(

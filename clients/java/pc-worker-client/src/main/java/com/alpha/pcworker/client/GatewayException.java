@@ -5,14 +5,15 @@ package com.alpha.pcworker.client;
  *
  * <pre>
  * GatewayException
- * ├── GatewayUnavailableException  the gateway or its database is away: try again later from the saved state
- * ├── TruncatedStreamException     the stream ended before all rows came: open again from the saved state
- * ├── MisconfiguredException       address, TLS or token do not fit: correct the settings
- * ├── RequestRefusedException      the request is wrong and stays wrong: fix it, do not repeat it
- * ├── FencedException              another consumer has taken the subscription over: stop
- * ├── ReaderClosedException        close() was called, here or in another thread: stop
- * ├── LogChangedException          the domain has another log, and the settings say to stop
- * └── ContractBrokenException      a message violates the wire's contract: stop and report it
+ * ├── GatewayUnavailableException   the gateway or its database is away: try again later from the saved state
+ * ├── TruncatedStreamException      the stream ended before all rows came: open again from the saved state
+ * ├── MisconfiguredException        address, TLS or token do not fit: correct the settings
+ * ├── RequestRefusedException       the request is wrong and stays wrong: fix it, do not repeat it
+ * ├── FencedException               another consumer has taken the subscription over: stop
+ * ├── SubscriptionDroppedException  the subscription was removed while it was read, or since: stop and ask why
+ * ├── ReaderClosedException         close() was called, here or in another thread: stop
+ * ├── LogChangedException           the domain has another log, and the settings say to stop
+ * └── ContractBrokenException       a message violates the wire's contract: stop and report it
  * </pre>
  */
 public abstract sealed class GatewayException extends RuntimeException
@@ -21,6 +22,7 @@ public abstract sealed class GatewayException extends RuntimeException
                 MisconfiguredException,
                 RequestRefusedException,
                 FencedException,
+                SubscriptionDroppedException,
                 ReaderClosedException,
                 LogChangedException,
                 ContractBrokenException {

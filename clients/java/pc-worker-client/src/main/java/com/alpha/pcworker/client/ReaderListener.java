@@ -65,6 +65,14 @@ public interface ReaderListener {
     default void fenced(Source source, FencedException cause) {}
 
     /**
+     * The subscription was removed; reading ends.
+     *
+     * @param source whose event it is
+     * @param cause the exception that {@code read()} throws
+     */
+    default void dropped(Source source, SubscriptionDroppedException cause) {}
+
+    /**
      * The domain has another log; the settings say what follows.
      *
      * @param source whose event it is

@@ -13,6 +13,8 @@ final class Statuses {
     // What grpc-netty says if the other side closes a connection that had not begun.
     private static final String CLOSED = "Network closed";
 
+    private static final String DROPPED = "subscription_dropped";
+
     private Statuses() {}
 
     /**
@@ -49,7 +51,9 @@ final class Statuses {
                     UNIMPLEMENTED,
                     PERMISSION_DENIED,
                     UNAUTHENTICATED -> new RequestRefusedException(text, status.getCode(), error(end), cause);
-            case ABORTED -> new FencedException(text, cause);
+            case ABORTED -> error(end).equals(DROPPED)
+                    ? new SubscriptionDroppedException(text, cause)
+                    : new FencedException(text, cause);
             case RESOURCE_EXHAUSTED -> new GatewayUnavailableException(
                     text, cause, isHeld(error(end), text) ? Kind.HELD : Kind.AWAY);
             // A dying connection shows as any of the rest, INTERNAL and UNKNOWN included.

@@ -34,6 +34,7 @@ final class SubscriptionSession implements Session {
     private final List<Runnable> news = new ArrayList<>(); // events to report once the lock is free
     private boolean hasFailed;
     private boolean isConnected;
+    private boolean isKnown; // the gateway has had this subscription: if it is new there, it was dropped
     private boolean fromStart; // the next call opens at the start, whoever keeps the position
     private ConsumeCall call; // null while there is no connection
     private boolean isAtEnd;
@@ -53,6 +54,7 @@ final class SubscriptionSession implements Session {
         boolean isOurs = settings.checkpoint() == Checkpoint.CLIENT;
         restartAfter(isOurs ? state.get(positionKey).map(Long::parseLong).orElse(0L) : 0);
         this.epoch = new LogEpoch(state.get(epochKey).orElse(""));
+        this.isKnown = !isOurs && !epoch.current().isEmpty();
     }
 
     @Override
@@ -177,6 +179,8 @@ final class SubscriptionSession implements Session {
         }
         if (failure instanceof FencedException fenced) {
             events.fenced(fenced);
+        } else if (failure instanceof SubscriptionDroppedException dropped) {
+            events.dropped(dropped);
         } else if (wasConnected && !(failure instanceof LogChangedException)) {
             events.lost(failure);
         }
@@ -249,8 +253,12 @@ final class SubscriptionSession implements Session {
                 hangUp();
                 return;
             }
+        } else if (opened.getCreated() && isKnown) {
+            throw new SubscriptionDroppedException(
+                    "the subscription was dropped after position %d was acknowledged".formatted(committed), null);
         }
         fromStart = false;
+        isKnown |= !opened.getEpoch().isEmpty(); // a domain without a log has no subscriptions
         epoch.know(opened.getEpoch());
         if (given < opened.getPosition()) {
             restartAfter(opened.getPosition());
