@@ -18,6 +18,7 @@ from threading import Thread
 from urllib.parse import parse_qs, urlsplit
 
 TOKEN = "hf_throwaway"
+ELSEWHERE = "/sign-in"
 LARGE = (".safetensors", ".bin")
 API = re.compile(r"/api/models/(?P<name>[^/]+/[^/]+)(?:/revision/(?P<revision>.+))?")
 RESOLVE = re.compile(r"/(?P<name>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)")
@@ -50,7 +51,8 @@ class Hub:
 
     Attributes:
         faults: By a part of a path, the faults of the next requests for it: a status, or ``cut``, ``garbled``,
-            ``longer`` and ``slow down`` (429 with ``Retry-After``).
+            ``longer``, ``slow down`` (429 with ``Retry-After``) and ``elsewhere`` (a redirect to another host, which
+            serves a page).
         seen: Number of requests by method and path.
         wrong: What a client did that it should not.
     """
@@ -118,6 +120,8 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self.hub.fault(f"{self.command} {path}")
         if fault == "slow down":
             self._send(429, b"", {"Retry-After": "0"})
+        elif fault == "elsewhere":
+            self._send(302, b"", {"Location": f"{self.hub.cdn}{ELSEWHERE}"})
         elif fault.isdigit():
             self._send(int(fault), b"a server's trouble")
         else:
@@ -204,6 +208,9 @@ class _Cdn(_Handler):
     def served(self, path: str, fault: str) -> None:
         if self.headers.get("Authorization"):
             self.hub.wrong.append("the token went to another host")
+        if path == ELSEWHERE:
+            self._send(200, b"<html>sign in</html>", {"Content-Type": "text/html"})
+            return
         contents = (
             content
             for repository in self.hub.repositories.values()

@@ -35,6 +35,7 @@ WRONG: dict[str, Callable[[Items], Any]] = {
     "a truth value as index": lambda items: _first(items, index=True),
     "NaN": lambda items: _first(items, relevance_score=float("nan"), score=float("nan")),
     "infinity": lambda items: _first(items, relevance_score=float("inf"), score=float("inf")),
+    "an immense number": lambda items: _first(items, relevance_score=10**400, score=10**400),
     "a score as text": lambda items: _first(items, relevance_score="0.5", score="0.5"),
     "no score": lambda items: _first(items, relevance_score=None, score=None),
     "no objects": lambda _items: [0.5, 0.6],

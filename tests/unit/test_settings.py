@@ -188,6 +188,7 @@ def test_language_models_are_a_list_in_their_order(monkeypatch: pytest.MonkeyPat
         ("LLM_PRICES", '{"a": {"input": -1, "output": 1}}'),
         ("LLM_PRICES", '{"a": {"input": "1", "output": 1}}'),
         ("LLM_PRICES", '{"a": [1, NaN]}'),
+        ("LLM_PRICES", '{"a": [1, 1%s]}' % ("0" * 400)),
         ("LLM_BUDGET_USD", "-1"),
         ("LLM_BUDGET_USD", "nan"),
         ("LLM_TIMEOUT_S", "0"),

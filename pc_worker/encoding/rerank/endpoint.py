@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -145,6 +146,7 @@ def _index(item: Mapping[str, Any], count: int) -> int:
 
 def _score(item: Mapping[str, Any]) -> float:
     score = item.get("relevance_score", item.get("score"))
-    if not isinstance(score, int | float) or isinstance(score, bool) or not math.isfinite(score):
+    # An integer of JSON may be larger than any float; NaN is not smaller than anything.
+    if not isinstance(score, int | float) or isinstance(score, bool) or not abs(score) <= sys.float_info.max:
         raise RerankFailed("its server's reply has a score that is no number")
     return float(score)

@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from tests.faults.drill import Fault
-from tests.faults.matrix import beat, engine, foreign, gateway, line, network, postgres, redis, sources, worker
+from tests.faults.matrix import (
+    beat,
+    engine,
+    foreign,
+    gateway,
+    hub,
+    line,
+    network,
+    postgres,
+    redis,
+    reranker,
+    sources,
+    worker,
+)
 
 FAULTS: tuple[Fault, ...] = (
     *worker.FAULTS,
@@ -16,4 +29,6 @@ FAULTS: tuple[Fault, ...] = (
     *beat.FAULTS,
     *line.FAULTS,
     *engine.FAULTS,
+    *reranker.FAULTS,
+    *hub.FAULTS,
 )
