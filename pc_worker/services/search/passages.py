@@ -42,7 +42,7 @@ def with_passages(
 def _passage(domain: str, hit: SearchHit, row: RowText, weights: Mapping[int, float]) -> Passage | None:
     text = _searched(domain, hit) if row.text is None else row.text
     found = list(islice(matches(domain, weights.keys(), text), MAX_MATCHES))
-    inside = [passage for passage in row.passages if passage[1] <= len(text)]
+    inside = [passage for passage in row.passages if passage[0] < passage[1] <= len(text)]
     best = best_passage(found, weights, inside) or best_window(found, weights, text)
     return None if best is None else _of(text, best)
 

@@ -363,8 +363,11 @@ def test_search_can_only_read(database: Database, statement: str, error: type[Ex
 
 @pytest.fixture(scope="module")
 def sourced(database: Database) -> list[UUID]:
-    """Return rows of a domain whose vectors came with the source."""
-    return open_shelf(database, "candidate", encodable=False).add_all(["java engineer", "java developer", "chef"])
+    """Return rows of a domain whose vectors came with the source: these are of no part of a text."""
+    ids = open_shelf(database, "candidate", encodable=False).add_all(["java engineer", "java developer", "chef"])
+    with database.transaction() as cursor:
+        cursor.execute("UPDATE embeddings SET start_char = 0, end_char = 0 WHERE domain = 'candidate'")
+    return ids
 
 
 def test_hybrid_answers_as_text_where_queries_cannot_be_encoded(
