@@ -54,7 +54,7 @@ def misbehaving(drill: Drill) -> None:
             _compare(drill, names[drill.injected % len(names)], plain, found)
             drill.injected += 1
         _spoil(server, {})
-        reranked = eventually(lambda: _reranked(services, query), what="a search that uses a right reply")
+        (reranked,) = eventually(lambda: _reranked(services, query), what="a search that uses a right reply")
         _compare_reranked(drill, server, plain, reranked)
         services.database.close()
 
@@ -83,9 +83,10 @@ def _found(services: Services, query: str, *, rerank: bool = True) -> SearchResu
     return search(services.database, request, encoder=services.encoder, reranker=services.reranker)
 
 
-def _reranked(services: Services, query: str) -> SearchResult | None:
+def _reranked(services: Services, query: str) -> list[SearchResult]:
+    """Return one search, or none if the server was not used."""
     found = _found(services, query)
-    return found if found.rerank is not None and found.rerank.applied else None
+    return [found] if found.rerank is not None and found.rerank.applied else []
 
 
 def _compare(drill: Drill, kind: str, plain: SearchResult, found: SearchResult) -> None:
