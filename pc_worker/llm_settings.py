@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 
-from pc_worker.model.language_model import LanguageModel, LlmPrice, read_language_models, read_prices
+from pc_worker.model.language_model import Expansion, LanguageModel, LlmPrice, read_language_models, read_prices
 
 
 class LlmSettings(BaseSettings):
@@ -30,6 +30,9 @@ class LlmSettings(BaseSettings):
     llm_context_tokens: int = Field(default=6_000, ge=200, le=200_000)
     #: 0: models get no tools to search further; for servers that do not know tools.
     llm_tools: bool = True
+    #: How a model expands each question before the search, unless the request says so: `off`, `multi` (queries in other
+    #: words) or `hyde` (a passage that could answer it). One more call of a model before the first word of an answer.
+    llm_expand: Expansion = "off"
     #: Seconds that the text of answers is kept: question, answer, citations. Counts and costs are kept longer.
     answer_retention_s: float = Field(default=30 * 86400.0, ge=0.0)
 

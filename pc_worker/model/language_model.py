@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
+#: What is searched for besides the question: nothing, queries in other words, or a passage that could answer it.
+Expansion = Literal["off", "multi", "hyde"]
 LlmProvider = Literal["openai", "anthropic"]
 
 MAX_MODELS = 16

@@ -47,6 +47,7 @@ def make_answers(settings: Settings, run: Run, *, search: Run | None = None) -> 
         context_tokens=settings.llm_context_tokens,
         tools=settings.llm_tools,
         retention_s=settings.answer_retention_s,
+        expand=settings.llm_expand,
     )
     return Answers(llm_models(settings), run=run, search=search, limits=limits)
 

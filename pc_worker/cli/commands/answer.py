@@ -6,13 +6,14 @@ import asyncio
 import sys
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from pc_worker.cli.context import connected, one_shot
 from pc_worker.cli.default_command import DefaultGroup
 from pc_worker.cli.output import print_json, print_table, visible
+from pc_worker.model.language_model import Expansion
 from pc_worker.services.search.request import MAX_K
 from pc_worker.wiring import make_services
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from pc_worker.services.answers.request import Answer, AnswerRequest
 
 WIDTH = 100
+EXPANSIONS = get_args(Expansion)
+EXPAND_HELP = "Have a model expand the question before the search; default: PC_WORKER_LLM_EXPAND."
 LISTED = ("created_at", "answer_id", "domain", "state", "model", "cost_usd", "took_ms", "question")
 USAGE = ("day", "domain", "token", "model", "answers", "cached", "refused", "failed", "input_tokens", "output_tokens")
 
@@ -42,15 +45,24 @@ def answer_command() -> None:
 )
 @click.option("--where", multiple=True, help="A filter of the rows, as for `search`; repeated: all must hold.")
 @click.option("--model", help="One of the models of PC_WORKER_LLM, by name; default: all, in their order.")
+@click.option("--expand", type=click.Choice(EXPANSIONS), help=EXPAND_HELP)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def ask_command(question: str, domain: str, k: int, where: Sequence[str], model: str | None, as_json: bool) -> None:
+def ask_command(
+    question: str,
+    domain: str,
+    k: int,
+    where: Sequence[str],
+    model: str | None,
+    expand: Expansion | None,
+    as_json: bool,
+) -> None:
     """Answer QUESTION; exits with 69 if no model is configured or none answers."""
     from pc_worker.services.answers.request import AnswerRequest
     from pc_worker.services.search.where import parse_where
     from pc_worker.wiring.answers import OneThread, llm_models, make_answers
 
     settings = one_shot()
-    request = AnswerRequest(question=question, domain=domain, k=k, where=parse_where(where), model=model)
+    request = AnswerRequest(question=question, domain=domain, k=k, where=parse_where(where), model=model, expand=expand)
     llm_models(settings).candidates(model)  # what is not configured is reported first
     services = make_services(settings, application="pc_worker cli")
     answer = asyncio.run(_asked(make_answers(settings, OneThread(services)), request))

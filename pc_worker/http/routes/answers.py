@@ -17,6 +17,7 @@ from pc_worker.http.context import Context
 from pc_worker.http.event_streams import ServerEvent, event_stream
 from pc_worker.http.roles import HttpCaller, Reader
 from pc_worker.model.filter import Filter
+from pc_worker.model.language_model import Expansion
 from pc_worker.services.answers.answer import Answers
 from pc_worker.services.answers.events import EVENT_NAMES
 from pc_worker.services.answers.recorded import MAX_COMMENT_CHARS, MAX_DAYS, rate, show_answer, usage
@@ -44,6 +45,11 @@ class AnswerBody(RequestModel):
     )
     model: str | None = Field(
         default=None, description="the name of a configured language model; null = in their order"
+    )
+    expand: Expansion | None = Field(
+        default=None,
+        description="off, multi (search for the question in other words, too) or hyde (for a passage that could "
+        "answer it); null = as the server is set",
     )
     stream: bool = Field(default=False, description="true or false: send events")
 
@@ -126,7 +132,9 @@ async def create_answer(
     With `stream`, or if the client accepts only `text/event-stream`, the events are sent as they happen.
     """
     caller.check(body.domain)
-    wanted = AnswerRequest(question=body.question, domain=body.domain, k=body.k, where=body.where, model=body.model)
+    wanted = AnswerRequest(
+        question=body.question, domain=body.domain, k=body.k, where=body.where, model=body.model, expand=body.expand
+    )
     await context.limiter.spend(caller.quota, ANSWER_COST)
     if body.stream or request.headers.get("accept", "").startswith("text/event-stream"):
         return await event_stream(context, caller, _events(answers, wanted, caller))

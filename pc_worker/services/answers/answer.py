@@ -15,8 +15,9 @@ from pc_worker.model.language_model import LanguageModel
 from pc_worker.services.answers.check import CITATION, Checked
 from pc_worker.services.answers.events import AnswerDelta, AnswerDone, AnswerEvent, CitationGiven, PassagesFound
 from pc_worker.services.answers.evidence import Evidence
+from pc_worker.services.answers.expand import expanded
 from pc_worker.services.answers.ledger import end_answer, fail_answer, milliseconds_since, open_answer
-from pc_worker.services.answers.models import Attempts, LlmModels
+from pc_worker.services.answers.models import Attempts, LlmModels, load_libraries
 from pc_worker.services.answers.phrases import nothing_found
 from pc_worker.services.answers.prompt_files import newest_prompt
 from pc_worker.services.answers.recorded import answer_of_document
@@ -106,13 +107,17 @@ class Answers:
             evidence=Evidence(),
             question=request.question,
             prompt=prompt,
+            expand=request.expand or self._limits.expand,
         )
 
     async def _made(self, work: AnswerWork, stream: bool) -> AsyncGenerator[AnswerEvent, None]:
         deadline = work.started + self._limits.timeout_s
+        if work.request.history or work.expand != "off":
+            deadline += load_libraries()
         if work.request.history:
             work.question = await rewritten(self.models, work.candidates, work.attempts, work.request, deadline)
-        found = await self._search(work, deadline)
+        more = await expanded(self.models, work.candidates, work.attempts, work.question, work.expand, deadline)
+        found = await self._search(work, more, deadline)
         yield PassagesFound(tuple(one.citation() for one in work.evidence.passages))
         writer = self._writer(work, deadline, stream)
         text, flags, known = "", [], set[int]()
@@ -130,13 +135,14 @@ class Answers:
             yield AnswerDelta(answer.answer)
         yield AnswerDone(answer)
 
-    async def _search(self, work: AnswerWork, deadline: float) -> bool:
+    async def _search(self, work: AnswerWork, more: tuple[str, ...], deadline: float) -> bool:
         wanted = Wanted(
             question=work.question,
             domain=work.request.domain,
             k=work.request.k,
             where=work.request.where,
             tokens=self._limits.context_tokens,
+            more=more,
         )
         left = max(0.1, deadline - monotonic())
         found = await self._search_run(

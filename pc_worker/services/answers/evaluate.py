@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from statistics import fmean
-from time import monotonic
+from statistics import fmean, median
 from typing import Any
 
 from pc_worker.errors import LlmUnavailable, SourceRejected
 from pc_worker.llm import LlmFailure
+from pc_worker.model.language_model import Expansion
 from pc_worker.services.answers.answer import Answers
 from pc_worker.services.answers.evidence import Evidence
-from pc_worker.services.answers.models import LlmModels
-from pc_worker.services.answers.prompt_files import newest_prompt
+from pc_worker.services.answers.models import Attempts, LlmModels
 from pc_worker.services.answers.request import Answer, AnswerRequest
 from pc_worker.services.answers.sentences import split_sentences
+from pc_worker.services.answers.side_call import SideCall, ask_model
 from pc_worker.store.db.connection import Database
 from pc_worker.store.rows.identities import row_ids_by_name
 
@@ -50,7 +50,12 @@ class AnswerQuality:
         refused_wrongly: Questions with relevant rows that are refused.
         answered_wrongly: Questions without relevant rows that are answered.
         facts: Share of the expected facts that the answers have.
-        judged: Shares of a judge: of supported sentences, and of facts.
+        judged: Shares of a judge: of supported sentences, and of facts; None if it judged no answer.
+        not_judged: Answers that no model judged.
+        expand: How questions were expanded before the search.
+        not_expanded: Questions that no model expanded, so only they were searched for.
+        median_ms: Half of the answers took at most so long; those from the cache are left out.
+        cost_usd: What all answers cost; None if a price is unknown.
     """
 
     questions: int
@@ -63,6 +68,11 @@ class AnswerQuality:
     answered_wrongly: int
     facts: float | None
     judged: dict[str, float] | None = None
+    not_judged: int = 0
+    expand: Expansion = "off"
+    not_expanded: int = 0
+    median_ms: float | None = None
+    cost_usd: float | None = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document of `eval answers --json`."""
@@ -80,6 +90,10 @@ class _Tally:
     refused_wrongly: int = 0
     answered_wrongly: int = 0
     failed: int = 0
+    not_judged: int = 0
+    not_expanded: int = 0
+    took_ms: list[float] = field(default_factory=list)
+    costs: list[float | None] = field(default_factory=list)
 
 
 def read_cases(path: Path) -> list[AnswerCase]:
@@ -110,7 +124,13 @@ def _case(path: Path, number: int, line: str) -> AnswerCase:
 
 
 async def evaluate_answers(
-    answers: Answers, database: Database, domain: str, cases: Sequence[AnswerCase], *, judge: bool = False
+    answers: Answers,
+    database: Database,
+    domain: str,
+    cases: Sequence[AnswerCase],
+    *,
+    judge: bool = False,
+    expand: Expansion = "off",
 ) -> AnswerQuality:
     """Ask every question and compare the answers with what is expected.
 
@@ -124,17 +144,22 @@ async def evaluate_answers(
     for case in cases:
         relevant = {row_id for name in case.relevant for row_id in ids.get(name, ())}
         try:
-            answer = await answers.answer(AnswerRequest(question=case.question, domain=domain))
+            answer = await answers.answer(AnswerRequest(question=case.question, domain=domain, expand=expand))
         except LlmUnavailable:
             tally.failed += 1
             continue
         _add(tally, case, answer, relevant)
         if judge and not answer.refused:
-            tally.judged.append(await _judged(answers.models, case, answer))
-    return _quality(tally, len(cases))
+            judged = await _judged(answers.models, case, answer)
+            tally.not_judged += judged is None
+            tally.judged += [] if judged is None else [judged]
+    return _quality(tally, len(cases), expand)
 
 
 def _add(tally: _Tally, case: AnswerCase, answer: Answer, relevant: set[str]) -> None:
+    tally.not_expanded += any(one["purpose"] == "expand" and one["outcome"] != "ok" for one in answer.attempts)
+    tally.took_ms += [] if answer.cached else [answer.took_ms]
+    tally.costs.append(answer.cost_usd)
     tally.right.append(answer.refused != bool(case.relevant))
     tally.refused_wrongly += answer.refused and bool(case.relevant)
     tally.answered_wrongly += not answer.refused and not case.relevant
@@ -150,7 +175,7 @@ def _add(tally: _Tally, case: AnswerCase, answer: Answer, relevant: set[str]) ->
     tally.sentences += [True] * (sentences - wrong) + [False] * wrong
 
 
-def _quality(tally: _Tally, questions: int) -> AnswerQuality:
+def _quality(tally: _Tally, questions: int, expand: Expansion) -> AnswerQuality:
     judged = None
     if tally.judged:
         judged = {name: round(fmean(one[name] for one in tally.judged), 4) for name in ("supported", "facts")}
@@ -165,6 +190,11 @@ def _quality(tally: _Tally, questions: int) -> AnswerQuality:
         answered_wrongly=tally.answered_wrongly,
         facts=_share(tally.facts),
         judged=judged,
+        not_judged=tally.not_judged,
+        expand=expand,
+        not_expanded=tally.not_expanded,
+        median_ms=round(median(tally.took_ms), 1) if tally.took_ms else None,
+        cost_usd=None if None in tally.costs else sum(cost for cost in tally.costs if cost is not None),
     )
 
 
@@ -172,25 +202,22 @@ def _share(values: Sequence[float]) -> float | None:
     return round(fmean(values), 4) if values else None
 
 
-async def _judged(models: LlmModels, case: AnswerCase, answer: Answer) -> dict[str, float]:
-    """Return a model's judgement of an answer; zeros if it has none."""
-    from pc_worker.llm.ask import Conversation, pump
-
+async def _judged(models: LlmModels, case: AnswerCase, answer: Answer) -> dict[str, float] | None:
+    """Return the judgement of the first model that writes a valid one; None if none does."""
     evidence = Evidence()
     passages = "\n".join(f"({citation.number}) {citation.text}" for citation in answer.citations)
     parts = {"question": case.question, "answer": answer.answer, "facts": "\n".join(case.facts), "passages": passages}
-    prompt = "\n\n".join(evidence.fenced(name, text) for name, text in parts.items())
+    call = SideCall(
+        purpose="judge",
+        instructions="judge",
+        prompt="\n\n".join(evidence.fenced(name, text) for name, text in parts.items()),
+        max_tokens=JUDGE_TOKENS,
+        read=_shares,
+    )
     for model in models.candidates():
-        conversation = Conversation(instructions=newest_prompt("judge").text, prompt=prompt, max_tokens=JUDGE_TOKENS)
-        started = monotonic()
-        try:
-            async with aclosing(pump(conversation, models.client(model), within_s=JUDGE_S)) as pieces:
-                text = "".join([piece.text async for piece in pieces])
-            models.attempted(model, "judge", conversation.usage, monotonic() - started, None)
-            return _shares(text)
-        except (LlmFailure, ValueError, KeyError, TypeError):
-            continue
-    return {"supported": 0.0, "facts": 0.0}
+        with suppress(LlmFailure):
+            return await ask_model(models, model, Attempts(), call, within_s=JUDGE_S)
+    return None
 
 
 def _shares(text: str) -> dict[str, float]:

@@ -13,7 +13,10 @@ from pc_worker.errors import BudgetSpent, PcWorkerError
 from pc_worker.llm import Usage
 from pc_worker.metrics import answers as metrics
 from pc_worker.model.filter import Filter
+from pc_worker.services.answers.expand import MAX_TOKENS as SIDE_TOKENS
+from pc_worker.services.answers.expand import prompt_name
 from pc_worker.services.answers.models import LlmModels
+from pc_worker.services.answers.prompt_files import newest_prompt
 from pc_worker.services.answers.recorded import cached_document
 from pc_worker.services.answers.request import Answer
 from pc_worker.services.answers.work import AnswerLimits, AnswerWork
@@ -37,16 +40,20 @@ def open_answer(services: Services, work: AnswerWork, models: LlmModels, limits:
         state = record.log_state(cursor, request.domain)
         key = _cache_key(work, state, limits)
         found = record.cached_answer(cursor, key, within_s=limits.retention_s)
-        reserve = Usage(limits.context_tokens + PROMPT_TOKENS, MAX_TOKENS)
         new = NewAnswer(
             answer_id=work.answer_id,
             token=work.asker.token,
             domain=request.domain,
             cache_key=key,
             question=request.question,
-            request={"k": request.k, "where": _plain(request.where), "model": request.model},
+            request={
+                "k": request.k,
+                "where": _plain(request.where),
+                "model": request.model,
+                "expand": work.expand,
+            },
             prompt=work.prompt,
-            reserved_usd=0.0 if found is not None else models.reserve_usd(work.candidates, reserve),
+            reserved_usd=0.0 if found is not None else models.reserve_usd(work.candidates, _reserved(work, limits)),
         )
         overrun = record.begin_answer(cursor, new, Budget() if found is not None else limits.budget)
         if found is not None:
@@ -76,6 +83,7 @@ def end_answer(services: Services, work: AnswerWork, answer: Answer) -> None:
         took_ms=answer.took_ms,
         document=answer.to_dict(),
         row_ids=sorted({citation.id for citation in answer.citations}),
+        reusable=work.attempts.as_asked,
     )
     with services.database.transaction() as cursor:
         record.end_answer(cursor, ended)
@@ -122,13 +130,27 @@ def _cache_key(work: AnswerWork, state: tuple[int, str], limits: AnswerLimits) -
         _plain(request.where),
         [(turn.role, turn.text) for turn in request.history],
         [(model.label, model.base_url) for model in work.candidates],
-        work.prompt,
+        _prompts(work),
         list(state),
         asker.token,
         None if asker.domains is None else sorted(asker.domains),
         [limits.context_tokens, limits.tools],
     ]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode("utf-8", "surrogatepass")).digest()
+
+
+def _prompts(work: AnswerWork) -> list[str]:
+    """Return the versions of all prompts that the answer may rest on."""
+    names = ["correct", *(["rewrite"] if work.request.history else ())]
+    names += [] if work.expand == "off" else [prompt_name(work.expand)]
+    return [work.prompt, *(newest_prompt(name).label for name in names)]
+
+
+def _reserved(work: AnswerWork, limits: AnswerLimits) -> Usage:
+    """Return what an answer uses at most, roughly: its prompt, and the conversations before the search."""
+    before = bool(work.request.history) + (work.expand != "off")
+    tokens = limits.context_tokens + PROMPT_TOKENS * (1 + before)
+    return Usage(tokens, MAX_TOKENS + SIDE_TOKENS * before)
 
 
 def _plain(where: Filter | None) -> str | None:

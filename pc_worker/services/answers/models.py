@@ -18,6 +18,8 @@ from pc_worker.model.language_model import LanguageModel, LlmProvider
 EXTRA = ("pydantic_ai", "openai", "anthropic")
 #: Seconds to wait for a server that limits the rate and does not say for how long.
 USUAL_WAIT_S = 1.0
+#: Conversations before the search, without which an answer can still be given.
+SIDE_PURPOSES = frozenset(("rewrite", "expand"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +66,24 @@ class Attempts:
         costs = [one.cost_usd for one in self.made]
         return None if None in costs else sum(cost for cost in costs if cost is not None)
 
+    @property
+    def as_asked(self) -> bool:
+        """Whether the question was rewritten and expanded as requested; else it was searched for unchanged."""
+        wanted = {one.purpose for one in self.made} & SIDE_PURPOSES
+        return wanted == {one.purpose for one in self.made if one.outcome == "ok"} & SIDE_PURPOSES
+
     def reasons(self) -> str:
         """Return why the models failed, for a message."""
         failed = [f"{one.model}: {one.outcome} ({one.detail})" for one in self.made if one.outcome != "ok"]
         return "; ".join(dict.fromkeys(failed)) or "none was asked"
+
+
+def load_libraries() -> float:
+    """Import what asks models; return the seconds, which the first answer of a process need not pay with its time."""
+    began = monotonic()
+    from pc_worker.llm import ask, clients  # noqa: F401
+
+    return monotonic() - began
 
 
 class LlmModels:
@@ -172,7 +188,6 @@ class LlmModels:
     def warm(self) -> None:
         """Import the libraries and make the clients' types, so that no first question pays for it."""
         if self._models and all(importlib.util.find_spec(module) is not None for module in EXTRA):
-            from pc_worker.llm import ask, clients  # noqa: F401
-
+            load_libraries()
             for model in self._models:
                 self.prices.cost_usd(model, Usage(1, 1))

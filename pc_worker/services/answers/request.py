@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pc_worker.domains import get_domain
 from pc_worker.errors import InvalidRequest, PermissionDenied
 from pc_worker.model.filter import Filter
+from pc_worker.model.language_model import Expansion
 from pc_worker.services.search.request import MAX_K
 from pc_worker.store.db.connection import is_storable
 
@@ -41,6 +42,7 @@ class AnswerRequest:
         where: The filter that the rows must meet.
         model: One of the configured models, by name or ``PROVIDER:NAME``; None = in their order.
         history: Earlier turns, if the question follows up on them.
+        expand: How a model expands the question before the search; None = as it is set for the process.
     """
 
     question: str
@@ -49,6 +51,7 @@ class AnswerRequest:
     where: Filter | None = None
     model: str | None = None
     history: tuple[Turn, ...] = ()
+    expand: Expansion | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from pc_worker.model.filter import Filter
 from pc_worker.services.answers.check import content_terms
 from pc_worker.services.answers.evidence import AnswerPassage
 from pc_worker.services.answers.relevance import relevant_hits
+from pc_worker.services.search.fused import FusedHit, fused
 from pc_worker.services.search.reply import SearchHit
 from pc_worker.services.search.request import MAX_QUERY_CHARS, SearchRequest
 from pc_worker.services.search.search import RECENT, search
@@ -44,13 +45,14 @@ LEAST_TOKENS = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is searched for, and the most tokens of passages."""
+    """What is searched for, and the most tokens of passages; ``more`` = further texts to search for."""
 
     question: str
     domain: str
     k: int
     where: Filter | None
     tokens: int
+    more: tuple[str, ...] = ()
 
 
 def retrieve(
@@ -61,11 +63,9 @@ def retrieve(
     Raises:
         PcWorkerError: What the search raises.
     """
-    request = SearchRequest(
-        query=wanted.question[:MAX_QUERY_CHARS], domain=wanted.domain, k=wanted.k, where=wanted.where
-    )
-    found = search(database, request, encoder=encoder, timeout_s=timeout_s)
-    hits = relevant_hits(found, wanted.question)
+    queries = (wanted.question, *wanted.more)
+    lists = [_relevant(database, wanted, query, encoder=encoder, timeout_s=timeout_s) for query in queries]
+    hits = fused(lists)[: wanted.k]
     if not hits:
         return []
     with database.transaction() as cursor:
@@ -76,25 +76,40 @@ def retrieve(
     return _fitting(_distinct(passages), wanted.tokens)
 
 
+def _relevant(
+    database: Database, wanted: Wanted, query: str, *, encoder: Callable[[Model], Encoder], timeout_s: float
+) -> list[SearchHit]:
+    request = SearchRequest(query=query[:MAX_QUERY_CHARS], domain=wanted.domain, k=wanted.k, where=wanted.where)
+    return relevant_hits(search(database, request, encoder=encoder, timeout_s=timeout_s), query)
+
+
 def _passages(
-    cursor: Cursor, profile: Profile, wanted: Wanted, hits: Sequence[SearchHit], encoder: Callable[[Model], Encoder]
+    cursor: Cursor, profile: Profile, wanted: Wanted, hits: Sequence[FusedHit], encoder: Callable[[Model], Encoder]
 ) -> list[AnswerPassage]:
-    by_row: dict[str, list[ScoredPassage]] = defaultdict(list)
-    if get_domain(wanted.domain).embedded_here:
-        vector = _vector(wanted.question, profile.model, encoder)
-        for passage in row_passages(cursor, Scope(profile=profile), [hit.id for hit in hits], vector=vector):
-            by_row[passage.row_id].append(passage)
-    whole = row_texts(cursor, wanted.domain, [hit.id for hit in hits if hit.id not in by_row], chars=ROW_CHARS)
-    asked = content_terms(wanted.question)
+    by_row: dict[str, list[ScoredPassage]] = {}
+    queries = (wanted.question, *wanted.more)
+    for place, query in enumerate(queries) if get_domain(wanted.domain).embedded_here else ():
+        ids = [hit.id for hit, of in hits if of == place]
+        by_row |= _passages_of(cursor, profile, ids, _vector(query, profile.model, encoder)) if ids else {}
+    whole = row_texts(cursor, wanted.domain, [hit.id for hit, _ in hits if hit.id not in by_row], chars=ROW_CHARS)
+    asked = [content_terms(query) for query in queries]
     result: list[AnswerPassage] = []
-    for hit in hits:
+    for hit, place in hits:
         if hit.id in by_row:
-            chosen = _best(by_row[hit.id], asked)
-            result += _joined(cursor, wanted.domain, hit, chosen)
+            result += _joined(cursor, wanted.domain, hit, _best(by_row[hit.id], asked[place]))
         else:
             text = whole.get(hit.id) or record_text(hit.payload)
             result.append(_passage(wanted.domain, hit, text, 0, len(text)))
     return result
+
+
+def _passages_of(
+    cursor: Cursor, profile: Profile, ids: Sequence[str], vector: str | None
+) -> dict[str, list[ScoredPassage]]:
+    found: dict[str, list[ScoredPassage]] = defaultdict(list)
+    for passage in row_passages(cursor, Scope(profile=profile), ids, vector=vector):
+        found[passage.row_id].append(passage)
+    return found
 
 
 def _vector(question: str, model: Model, encoder: Callable[[Model], Encoder]) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import suppress
 from time import monotonic
 
 from pc_worker.llm import LlmFailure
@@ -11,8 +11,8 @@ from pc_worker.model.language_model import LanguageModel
 from pc_worker.services.answers.evidence import Evidence
 from pc_worker.services.answers.injection import without_instructions
 from pc_worker.services.answers.models import Attempts, LlmModels
-from pc_worker.services.answers.prompt_files import newest_prompt
 from pc_worker.services.answers.request import AnswerRequest
+from pc_worker.services.answers.side_call import SideCall, ask_model
 
 #: The last turns that are shown, and characters of each.
 TURNS, TURN_CHARS = 8, 1_500
@@ -30,47 +30,32 @@ async def rewritten(
     deadline: float,
 ) -> str:
     """Return the question as it is asked alone; if no model rewrites it, with the question before it."""
+    call = SideCall(
+        purpose="rewrite",
+        instructions="rewrite",
+        prompt=_prompt(request),
+        max_tokens=MAX_TOKENS,
+        read=_one_question,
+    )
     until = monotonic() + TIME_SHARE * (deadline - monotonic())
     for place, model in enumerate(candidates):
         if models.breaker.wait_s(model, now=monotonic()) > 0:
             continue
         within_s = (until - monotonic()) / (len(candidates) - place)
-        try:
-            text = await _ask(models, model, attempts, request, within_s)
-        except LlmFailure:
-            continue
-        if text:
-            return text
+        with suppress(LlmFailure):
+            return await ask_model(models, model, attempts, call, within_s=within_s)
     return _joined(request)
 
 
-async def _ask(
-    models: LlmModels, model: LanguageModel, attempts: Attempts, request: AnswerRequest, within_s: float
-) -> str:
-    from pc_worker.llm.ask import Conversation, pump
-
-    client = models.client(model)
-    conversation = Conversation(
-        instructions=newest_prompt("rewrite").text, prompt=_prompt(request), max_tokens=MAX_TOKENS
-    )
-    started, failure = monotonic(), None
-    try:
-        async with aclosing(pump(conversation, client, within_s=max(0.05, within_s))) as pieces:
-            text = "".join([piece.text async for piece in pieces])
-    except LlmFailure as exc:
-        failure = exc
-        raise
-    finally:
-        usage, seconds = conversation.usage, monotonic() - started
-        attempts.made.append(models.attempted(model, "rewrite", usage, seconds, failure))
-    return _one_question(text)
-
-
 def _one_question(text: str) -> str:
-    """Return the question if that is all that the model wrote, else nothing."""
+    """Return the question.
+
+    Raises:
+        ValueError: If that is not all that the model wrote.
+    """
     lines = [line.strip().strip('"“”') for line in text.strip().splitlines() if line.strip()]
-    if len(lines) != 1 or len(lines[0]) > MAX_CHARS or without_instructions(lines[0])[1]:
-        return ""
+    if len(lines) != 1 or not lines[0] or len(lines[0]) > MAX_CHARS or without_instructions(lines[0])[1]:
+        raise ValueError("it is not one question")
     return lines[0]
 
 

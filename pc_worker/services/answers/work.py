@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from pc_worker.model.language_model import LanguageModel
+from pc_worker.model.language_model import Expansion, LanguageModel
 from pc_worker.services.answers.evidence import Evidence
 from pc_worker.services.answers.models import Attempts
 from pc_worker.services.answers.request import AnswerRequest, Asker
@@ -14,13 +14,17 @@ from pc_worker.store.answers.record import Budget
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerLimits:
-    """Limits of answers: seconds of one, the budgets, tokens of passages, tools, and seconds that text is kept."""
+    """Limits of answers: seconds of one, the budgets, tokens of passages, tools, and seconds that text is kept.
+
+    ``expand`` is how questions are expanded that do not say so.
+    """
 
     timeout_s: float = 60.0
     budget: Budget = field(default_factory=Budget)
     context_tokens: int = 6_000
     tools: bool = True
     retention_s: float = 30 * 86400.0
+    expand: Expansion = "off"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,3 +40,4 @@ class AnswerWork:
     evidence: Evidence
     question: str
     prompt: str
+    expand: Expansion = "off"

@@ -14,7 +14,7 @@ from pc_worker.model.language_model import LanguageModel
 from pc_worker.services.answers.check import Checked, Checker
 from pc_worker.services.answers.draft import Draft, problems
 from pc_worker.services.answers.evidence import Evidence
-from pc_worker.services.answers.models import USUAL_WAIT_S, Attempt, Attempts, LlmModels
+from pc_worker.services.answers.models import USUAL_WAIT_S, Attempt, Attempts, LlmModels, load_libraries
 from pc_worker.services.answers.prompt_files import newest_prompt
 from pc_worker.services.answers.tools import MOST_CALLS, TOOL_S, Toolbox
 
@@ -59,10 +59,7 @@ class Writer:
         Raises:
             LlmUnavailable: If no model returned an answer, or one broke off in the middle of it.
         """
-        began = monotonic()
-        from pc_worker.llm import ask  # noqa: F401 - the first answer of a process does not pay for it with its time
-
-        self.deadline += monotonic() - began
+        self.deadline += load_libraries()
         for left, model in self._order():
             async with aclosing(self._with_model(model, left)) as passed:
                 async for sentence in passed:

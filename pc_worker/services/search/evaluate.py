@@ -13,6 +13,7 @@ from pc_worker.domains import get_domain
 from pc_worker.encoding import Encoder
 from pc_worker.errors import InvalidRequest, SourceRejected
 from pc_worker.model import Model
+from pc_worker.services.search.fused import fused
 from pc_worker.services.search.judgements import JudgedQuery
 from pc_worker.services.search.request import MAX_K, Mode, SearchRequest
 from pc_worker.services.search.search import search
@@ -37,7 +38,10 @@ class Quality:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """The quality of each mode; ``missing`` judgements are of rows that the domain lacks, and are left out."""
+    """The quality of each mode; ``missing`` judgements are of rows that the domain lacks, and are left out.
+
+    ``expanded`` = queries that were searched for with further texts, too.
+    """
 
     domain: str
     queries: int
@@ -45,6 +49,7 @@ class Evaluation:
     missing: int
     feedback: bool
     modes: dict[Mode, Quality]
+    expanded: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document of `eval --json`."""
@@ -58,6 +63,7 @@ def evaluate(
     *,
     encoder: Callable[[Model], Encoder],
     feedback: bool | None = None,
+    more: Mapping[str, Sequence[str]] | None = None,
 ) -> Evaluation:
     """Run every query in every mode, as users do, and compare the hits with the judgements.
 
@@ -67,13 +73,14 @@ def evaluate(
         judged: The queries.
         encoder: Returns the encoder of a domain's active model.
         feedback: Whether queries are extended by their best rows; None = as the domain is set.
+        more: Further texts to search for, by query; their hits are joined.
 
     Raises:
         InvalidRequest: If the domain is unknown.
         SourceRejected: If the domain has no row that is judged relevant.
     """
     asked = resolved(database, domain, judged)
-    total = sum(len(one.grades) for one in judged)
+    total, more = sum(len(one.grades) for one in judged), more or {}
     extended = get_domain(domain).feedback if feedback is None else feedback
     return Evaluation(
         domain=domain,
@@ -81,7 +88,8 @@ def evaluate(
         judgements=total,
         missing=total - sum(len(one.grades) for one in asked),
         feedback=extended,
-        modes={mode: _quality(database, asked, mode, encoder, _request(domain, extended)) for mode in get_args(Mode)},
+        modes={mode: _quality(asked, _ask(database, domain, mode, encoder, extended, more)) for mode in get_args(Mode)},
+        expanded=sum(one.query in more for one in asked),
     )
 
 
@@ -105,20 +113,29 @@ def _by_id(one: JudgedQuery, ids: dict[str, list[str]]) -> dict[str, float]:
     return {row_id: grade for name, grade in one.grades.items() for row_id in ids.get(name, ())}
 
 
-def _request(domain: str, feedback: bool) -> Callable[[str, Mode, int], SearchRequest]:
-    return lambda query, mode, k: SearchRequest(query=query, domain=domain, mode=mode, k=k, feedback=feedback)
-
-
-def _quality(
+def _ask(
     database: Database,
-    judged: Sequence[JudgedQuery],
+    domain: str,
     mode: Mode,
     encoder: Callable[[Model], Encoder],
-    request: Callable[[str, Mode, int], SearchRequest],
-) -> Quality:
+    feedback: bool,
+    more: Mapping[str, Sequence[str]],
+) -> Callable[[str, int], list[str]]:
     def ask(query: str, k: int) -> list[str]:
-        return [hit.id for hit in search(database, request(query, mode, k), encoder=encoder).hits]
+        lists = [
+            search(
+                database,
+                SearchRequest(query=text, domain=domain, mode=mode, k=k, feedback=feedback),
+                encoder=encoder,
+            ).hits
+            for text in (query, *more.get(query, ()))
+        ]
+        return [hit.id for hit, _ in fused(lists)][:k]
 
+    return ask
+
+
+def _quality(judged: Sequence[JudgedQuery], ask: Callable[[str, int], list[str]]) -> Quality:
     return mean_quality((ask(one.query, FIRST), ask(one.query, MAX_K), one.grades) for one in judged)
 
 

@@ -30,7 +30,8 @@ END = """
 UPDATE answers SET ended_at = now(), state = %(state)s, model = %(model)s, attempts = %(attempts)s,
        input_tokens = %(input_tokens)s, output_tokens = %(output_tokens)s, cost_usd = %(cost_usd)s, reserved_usd = 0,
        took_ms = %(took_ms)s, error = %(error)s, document = %(document)s, row_ids = %(row_ids)s::uuid[],
-       cached = %(cached)s, question = coalesce(%(question)s, question)
+       cached = %(cached)s, question = coalesce(%(question)s, question),
+       cache_key = CASE WHEN %(reusable)s THEN cache_key ELSE '' END
 WHERE answer_id = %(answer_id)s
 """
 HEAD = "SELECT head, epoch FROM domains WHERE domain = %s"
@@ -93,7 +94,7 @@ class NewAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedAnswer:
-    """An answer that has ended, with what is kept of it."""
+    """An answer that has ended, with what is kept of it; ``reusable`` = an equal question may get it again."""
 
     answer_id: UUID
     state: AnswerState
@@ -108,6 +109,7 @@ class EndedAnswer:
     row_ids: Sequence[str] = ()
     cached: bool = False
     question: str | None = None
+    reusable: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
