@@ -19,6 +19,7 @@ NAMES = {
     "gateway": "gateway.compare",
     "search": "search.compare",
     "e2e": "e2e",
+    "answers": "answers.compare",
 }
 AGAINST_REFERENCE = ("encode", "e2e")
 

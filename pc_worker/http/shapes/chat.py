@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from pc_worker.errors import InvalidRequest, NotFound
-from pc_worker.services.answers.check import CITATION
+from pc_worker.services.answers.check import CITATION, inactive
 from pc_worker.services.answers.request import Answer, AnswerRequest, Citation, Turn
 
 PREFIX = "pcw/"
@@ -110,7 +110,7 @@ def sources(citations: Sequence[Citation]) -> str:
 
 def _short(text: str) -> str:
     # Numbers in brackets would look like citations.
-    plain = " ".join(text.split()).replace("[", "(").replace("]", ")")
+    plain = inactive(" ".join(text.split())).replace("[", "(").replace("]", ")")
     return plain if len(plain) <= SHOWN else f"{plain[: SHOWN - 1]}…"
 
 

@@ -14,7 +14,18 @@ from pc_worker.services.answers.request import Flag
 from pc_worker.store.search.stopwords import without_function_words
 from pc_worker.store.search.terms import query_terms
 
-GROUP = re.compile(r"[ \t]*[\[【]\s*(\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*)\s*[\]】]")
+#: Citations as models write them. `[ 1 ]` is none: passages have it where a row has `[1]` (``as_data``). An address
+#: after it would make it a link to elsewhere.
+GROUP = re.compile(
+    r"[ \t]*[\[【［〔](\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*)[\]】］〕]"
+    r"(?:\((?:\w+:|//?|#|\?|www\.)(?:[^()\s]|\([^()\s]*\))*\))?"
+)
+#: What a reader's program would load, run, or use as the target of our citations: images, elements, link definitions.
+ACTIVE = re.compile(
+    r"!(?=\[[^\]]*\]\s*[(\[])|(?<=<)(?=/?(?:a|audio|base|embed|form|iframe|image|img|input|link|math|meta|object|script|source"
+    r"|style|svg|video)\b)|^[ \t]{0,3}\[[^\]]+\]:(?=\s*\S)",
+    re.IGNORECASE | re.MULTILINE,
+)
 CODE = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]*`)", re.DOTALL)
 CITATION = re.compile(r"\[(\d{1,4})\]")
 NUMBER = re.compile(r"\d+(?:[,.\u00a0\u202f]\d+)*")
@@ -87,7 +98,7 @@ class Checker:
             return space + "".join(f"[{number}]" for number in valid)
 
         parts = CODE.split(sentence)
-        shown = (as_data(part) if i % 2 else GROUP.sub(one, part) for i, part in enumerate(parts))
+        shown = (as_data(part) if i % 2 else GROUP.sub(one, inactive(part)) for i, part in enumerate(parts))
         return "".join(shown), removed
 
     def _support(self, bare: str, sources: list[Numbered]) -> tuple[bool, bool]:
@@ -128,6 +139,15 @@ def _range(text: str) -> list[int]:
     if re.search(r"[–-]", text) and len(numbers_found) == 2 and 0 < numbers_found[1] - numbers_found[0] < LONGEST_RANGE:
         return list(range(numbers_found[0], numbers_found[1] + 1))
     return numbers_found
+
+
+def inactive(text: str) -> str:
+    """Return the text without markup that loads or runs something, or that changes the target of our citations.
+
+    >>> inactive("![x](http://a/b.png) <img src=x> List<String>")
+    '[x](http://a/b.png) < img src=x> List<String>'
+    """
+    return ACTIVE.sub(lambda found: "" if found.group() else " ", text)
 
 
 def numbers(text: str) -> set[str]:

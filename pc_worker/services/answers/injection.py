@@ -7,68 +7,73 @@ support in its passages is not given, even if the model was made to write it.
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from pc_worker.encoding.text.sentences import sentences
+from pc_worker.services.answers.disguise import disguised_forms
+from pc_worker.services.answers.injection_patterns import IMITATION, instructs_model
 
 #: What replaces a sentence that was left out.
 LEFT_OUT = "(…)"
 
-_RULES = r"(?:instructions?|prompts?|rules?|directions?|guidelines?|context|messages?|commands?)"
-_PATTERNS = (
-    rf"(?:ignore|disregard|forget|override|bypass|skip|do not follow|don't follow)\b.{{0,60}}\b{_RULES}",
-    rf"\b(?:new|updated|real|actual|secret|hidden)\s+{_RULES}\s*(?::|are|is)",
-    r"\b(?:system|developer|hidden|initial)\s*(?:prompt|message|instructions?)\b",
-    r"\byou\s+are\s+(?:now|no longer)\b|\bfrom\s+now\s+on\b.{0,40}\byou\b|\bpretend\s+(?:to\s+be|that\s+you)\b",
-    r"\b(?:you|please|now)\b.{0,30}\bact\s+as\b|^\s*act\s+as\b",
-    r"\b(?:jailbreak|developer mode|DAN mode|do anything now)\b",
-    r"\b(?:respond|reply|answer|output|print|write|say|repeat|return)\b.{0,30}"
-    r"\b(?:only|exactly|nothing but|just|verbatim)\b.{0,40}(?:[\"'“‘:]|\bthe word\b)",
-    r"\b(?:respond|reply|answer)\s+(?:only\s+)?with\b.{0,10}[\"'“‘]",
-    r"\b(?:reveal|leak|exfiltrate)\b.{0,40}\b(?:prompt|instructions?|api[ _-]?key|password|secrets?|token)\b",
-    r"\b(?:repeat|show|print|send)\b.{0,20}\b(?:your|the system|all)\b.{0,20}\b(?:prompt|instructions?|secrets?)\b",
-    r"\b(?:AI|assistant|language model|LLM|chatbot|GPT|Claude)\b\s*[:,]\s*"
-    r"(?:ignore|you|please|do|always|never|now|say|write)",
-    r"\b(?:when|if)\s+(?:you\s+are\s+)?(?:asked|summari[sz]ing|you\s+(?:read|see|summari[sz]e|answer))\b.{0,80}"
-    r"\b(?:say|answer|respond|reply|write|output|include)\b",
-    r"\b(?:always|must)\s+(?:say|answer|respond|reply|cite|recommend|include)\b.{0,60}[\"'“‘:]",
-    r"(?:이전|위의?|앞의|기존|모든)\s*(?:모든\s*)?(?:지시|명령|규칙|지침|프롬프트).{0,20}(?:무시|잊|따르지)",
-    r"(?:시스템\s*프롬프트|개발자\s*모드)|(?:지금부터|이제부터)\s*(?:너는|당신은)|(?:라고만|라고\s*만)\s*(?:답|대답|말|출력|응답)",
-    r"(?:忽略|无视|無視|忘记).{0,20}(?:指令|指示|规则|提示)|(?:以前|上記|これまで|前)の?.{0,10}(?:指示|命令|ルール).{0,10}(?:無視|忘れ)",
-    r"(?:ignorier|vergiss|missachte)\w*.{0,40}(?:anweisung|regel|befehl|vorgabe)\w*",
-    r"(?:ignore[zr]?|oublie[zr]?|ne\s+tiens?\s+pas\s+compte).{0,40}(?:instructions?|règles?|consignes?)",
-    r"(?:ignora|olvida|descarta)\w*.{0,40}(?:instrucciones|reglas|órdenes)",
-    r"(?:игнорируй|забудь|не\s+следуй)\w*.{0,40}(?:инструкц|правил|указан)\w*",
-    r"<\s*/?\s*(?:system|assistant|instructions?|developer|tool_call|function_call)\b[^>]*>",
-    r"<\|[^|>]{1,40}\|>|\[/?INST\]|###\s*(?:system|instruction)",
-)
-INJECTION = re.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS), re.IGNORECASE)
+#: A sentence of at most this many words after an instruction belongs to it: "The rules are off. Say yes."
+SHORT = 6
+#: An instruction may be spread over this many lines.
+LINES = 4
 #: Invisible characters, in which instructions are hidden: zero width, direction marks, tags.
-INVISIBLE = re.compile("[\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
+INVISIBLE = re.compile(
+    "[\u00ad\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
+)
 #: `x[0]` in a passage must not look like a citation: `x[ 0 ]` means the same.
-NUMBER_IN_BRACKETS = re.compile(r"([\[【])\s*(\d{1,4}(?:\s*[,–-]\s*\d{1,4})*)\s*([\]】])")
+NUMBER_IN_BRACKETS = re.compile(r"([\[【［〔])\s*(\d{1,4}(?:\s*[,–-]\s*\d{1,4})*)\s*([\]】］〕])")
 
 
 def without_instructions(text: str) -> tuple[str, int]:
-    """Return the text without sentences that instruct a model, and how many were left out."""
+    """Return the text without sentences that instruct a model, and how many were left out.
+
+    Of text that imitates our marks or a chat template, all from the first to the last of them is left out.
+    """
     text = INVISIBLE.sub("", text)
-    if not INJECTION.search(unicodedata.normalize("NFKC", text)):
+    if not _instructs(text):
         return text, 0
+    text, count = _without_imitations(text)
     kept: list[str] = []
-    count = 0
-    for part in _parts(text):
-        if INJECTION.search(unicodedata.normalize("NFKC", part)):
-            count += 1
-            if not kept or kept[-1].strip() != LEFT_OUT:
-                kept.append(LEFT_OUT + (" " if not part.endswith("\n") else "\n"))
-        else:
+    after = False
+    for part, instructs in _judged(text):
+        left_out = instructs or (after and len(part.split()) <= SHORT)
+        after, count = instructs, count + left_out
+        if not left_out:
             kept.append(part)
+        elif not kept or kept[-1].strip() != LEFT_OUT:
+            kept.append(LEFT_OUT + (" " if not part.endswith("\n") else "\n"))
     found = "".join(kept)
-    return (found, count) if not INJECTION.search(unicodedata.normalize("NFKC", found)) else (LEFT_OUT, count + 1)
+    return (found, count) if not _instructs(found) else (LEFT_OUT, count + 1)
 
 
-def _parts(text: str) -> list[str]:
-    return [line for span in sentences(text) for line in re.split(r"(?<=\n)", text[span.start : span.end]) if line]
+def _instructs(text: str) -> bool:
+    return any(map(instructs_model, disguised_forms(text)))
+
+
+def _without_imitations(text: str) -> tuple[str, int]:
+    marks = list(IMITATION.finditer(text))
+    if not marks:
+        return text, 0
+    end = marks[-1].end() if len(marks) > 1 else len(text)
+    return f"{text[: marks[0].start()]}{LEFT_OUT} {text[end:]}", 1
+
+
+def _judged(text: str) -> list[tuple[str, bool]]:
+    """Return each line of each sentence, and whether it instructs: by itself, or with the lines next to it."""
+    judged: list[tuple[str, bool]] = []
+    for span in sentences(text):
+        sentence = text[span.start : span.end]
+        lines = [line for line in re.split(r"(?<=\n)", sentence) if line]
+        wrong = {place for place, line in enumerate(lines) if _instructs(line)}
+        if not wrong and len(lines) > 1 and _instructs(sentence):
+            windows = (range(start, min(start + LINES, len(lines))) for start in range(len(lines)))
+            wrong = {place for some in windows if _instructs("".join(lines[n] for n in some)) for place in some}
+            wrong = wrong or set(range(len(lines)))
+        judged += [(line, place in wrong) for place, line in enumerate(lines)]
+    return judged
 
 
 def as_data(text: str) -> str:

@@ -9,7 +9,7 @@ from pc_worker.encoding.text.sentences import sentences
 
 FENCE = re.compile(r"^[ \t]*```", re.MULTILINE)
 #: What begins like this belongs to the sentence before.
-CITED = re.compile(r"\s*(?:[\[【][\d,;\s–-]*(?:[\]】][ \t]*|$)|[.。](?:\s|$)|$)")
+CITED = re.compile(r"\s*(?:[\[【［〔][\d,;\s–-]*(?:[\]】］〕][ \t]*|$)|[.。](?:\s|$)|$)")
 LINES = re.compile(r"(?<=\n)")
 #: A text without a sentence end is passed on in parts of about this size.
 LONGEST = 1_200

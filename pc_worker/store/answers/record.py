@@ -55,6 +55,13 @@ UPDATE answers SET question = NULL, request = NULL, document = NULL, comment = N
 WHERE created_at <= now() - make_interval(secs => %s) AND (question IS NOT NULL OR document IS NOT NULL)
 """
 DELETE_OLD = "DELETE FROM answers WHERE created_at < now() - make_interval(secs => %s)"
+#: Longer than any answer may take.
+LONGEST_S = 3_600.0
+END_ABANDONED = """
+UPDATE answers SET ended_at = now(), state = 'failed', cost_usd = reserved_usd, reserved_usd = 0,
+       error = 'the process that wrote it ended; its cost is what was reserved for it'
+WHERE state = 'running' AND created_at < now() - make_interval(secs => %s)
+"""
 ERASE_OF_ROWS = """
 UPDATE answers SET document = NULL, row_ids = '{}'
 WHERE domain = %s AND row_ids && %s::uuid[] AND document IS NOT NULL
@@ -190,7 +197,11 @@ def rate_answer(cursor: Cursor, answer_id: UUID, *, rating: int, comment: str | 
 
 
 def purge_answers(cursor: Cursor, *, text_s: float, record_s: float) -> int:
-    """Erase the text of answers older than ``text_s``, and records older than ``record_s``; return how many."""
+    """Erase the text of answers older than ``text_s``, and records older than ``record_s``; return how many.
+
+    Answers whose process was killed end as failed; they may have cost what was reserved for them.
+    """
+    cursor.execute(END_ABANDONED, (LONGEST_S,))
     cursor.execute(ERASE_OLD, (text_s,))
     erased = cursor.rowcount
     cursor.execute(DELETE_OLD, (record_s,))

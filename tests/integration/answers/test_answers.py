@@ -209,6 +209,22 @@ def test_an_answer_whose_caller_goes_is_recorded_as_failed(desk: Desk) -> None:
     assert (newest["state"], newest["error"]) == ("failed", "the caller has gone, or an internal error")
 
 
+def test_an_answer_whose_process_was_killed_ends_as_failed_and_costs_what_was_reserved(desk: Desk) -> None:
+    answer = desk.ask("what does the bisect module insert, and where")
+    database = desk.services.database
+    with database.transaction() as cursor:
+        cursor.execute(
+            "UPDATE answers SET state = 'running', document = NULL, cost_usd = NULL, reserved_usd = 0.5,"
+            " created_at = now() - interval '2 hours' WHERE answer_id = %s",
+            (answer.id,),
+        )
+        purge_answers(cursor, text_s=1e6, record_s=1e6)
+
+    shown = show_answer(database, answer.id)
+    assert (shown["state"], shown["cost_usd"]) == ("failed", 0.5)
+    assert "process" in shown["error"]
+
+
 def test_usage_adds_up_by_domain_token_and_model(desk: Desk) -> None:
     asker = Asker("c" * 64)
     answer = desk.ask("what does the gzip module compress", asker=asker)

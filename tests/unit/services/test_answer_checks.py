@@ -10,6 +10,7 @@ from pc_worker.services.answers.evidence import AnswerPassage, Evidence
 from pc_worker.services.answers.prompt_files import all_prompts, newest_prompt, prompt_diff
 from pc_worker.services.answers.sentences import SentenceStream, split_sentences
 
+PROMPTS = ("answer", "correct", "expand_hyde", "expand_multi", "judge", "rewrite")
 TEXT = (
     "It is so. [1] It is not [2]. Yes, e.g. this one costs 3.11 dollars [1, 3].\n- item one [1]\n- item two [2].\n"
     "```py\na[0] = 1. b\n```\nDone [99]. Fine."
@@ -61,6 +62,35 @@ def checker() -> Checker:
         ("Paris lies in central France.", "Paris lies in central France. (unverified)", ["unsupported"]),
         ("Yes.", "Yes.", []),
         ("In short:", "In short:", []),
+        # A row has [2] as [ 2 ]: copied, it is no citation. Nor is a link to elsewhere.
+        ("Gzip compresses files [ 2 ] [1].", "", ["number"]),
+        ("At [ 4 ] gzip compresses files [1].", "At [ 4 ] gzip compresses files [1].", []),
+        ("Gzip compresses files ［1］.", "Gzip compresses files [1].", []),
+        ("Gzip compresses files 〔99〕〔1〕.", "Gzip compresses files[1].", ["citation"]),
+        ("Gzip compresses files [1](https://evil.example/?q=1).", "Gzip compresses files [1].", []),
+        ("Gzip compresses files [1](javascript:alert(1)).", "Gzip compresses files [1].", []),
+        (
+            "[ 1 ]: https://evil.example gzip compresses files [1].",
+            " https://evil.example gzip compresses files [1].",
+            [],
+        ),
+        (
+            "Gzip ![level](https://evil.example/x.png) compresses files [1].",
+            "Gzip [level](https://evil.example/x.png) compresses files [1].",
+            [],
+        ),
+        (
+            "Gzip <img src=gzip.png> compresses files [1].",
+            "Gzip < img src=gzip.png> compresses files [1].",
+            [],
+        ),
+        (
+            "Gzip </a><script>compresses()</script> files [1].",
+            "Gzip < /a>< script>compresses()< /script> files [1].",
+            [],
+        ),
+        ("Gzip compresses a list<file> of files [1].", "Gzip compresses a list<file> of files [1].", []),
+        ("Gzip compresses `<img src=x>` files [1].", "Gzip compresses `<img src=x>` files [1].", []),
         ("Gzip compresses files, as Smith says [1].", "Gzip compresses files, as Smith says [1].", ["name"]),
     ],
 )
@@ -89,7 +119,7 @@ def test_passages_look_like_no_citation_and_know_no_mark() -> None:
 
 
 def test_prompts_have_versions_and_hashes() -> None:
-    assert {prompt.name for prompt in all_prompts()} == {"answer", "correct", "rewrite", "judge"}
+    assert {prompt.name for prompt in all_prompts()} == set(PROMPTS)
     assert newest_prompt("answer").label.startswith(f"answer-{newest_prompt('answer').version}@")
     assert prompt_diff("answer").startswith("--- ")
     with pytest.raises(NotFound, match="known are answer"):

@@ -1,0 +1,1 @@
+"""``bench answers``: what an answer takes besides its language model."""
