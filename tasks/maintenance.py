@@ -14,6 +14,7 @@ from pc_worker.services.ingest.submit import fail_before_split
 from pc_worker.services.maintenance.check_ledger import check_ledger as find_violations
 from pc_worker.services.maintenance.purge import Retention
 from pc_worker.services.maintenance.purge import purge as do_purge
+from pc_worker.services.models.joined_vectors import complete_passages
 from pc_worker.services.search.indexes import check_recall as measure_recall
 from pc_worker.services.search.indexes import maintain_indexes as build_due_indexes
 from pc_worker.store.search.statistics import refresh_statistics
@@ -37,7 +38,7 @@ class MaintenanceTask(RetryingTask):
 
 @app.task(name="pc_worker.reconcile", base=MaintenanceTask)
 def reconcile() -> dict[str, int]:
-    """Send again what a lost message left undone."""
+    """Send again what a lost message left undone, and embed the passages that a forget has changed."""
     with app.connection_for_read() as connection:
         missing = find_missing(
             worker.services, is_waiting=lambda domain: any_waiting(connection, [*work_queues(domain), *FORMER])
@@ -50,6 +51,7 @@ def reconcile() -> dict[str, int]:
         send_due_later(domain, seconds)
     metrics.MESSAGES_RESENT.labels(task="ingest_file").inc(len(missing.ingests))
     metrics.MESSAGES_RESENT.labels(task="process_chunk").inc(missing.lost)
+    complete_passages(worker.services)
     return {"ingests": len(missing.ingests), "chunks": len(missing.chunks)}
 
 
@@ -73,6 +75,7 @@ def _send_again(job_id: str) -> None:
 def maintain_indexes() -> dict[str, list[str]]:
     """Build, rebuild and check vector indexes, and refresh the statistics of text search."""
     database = worker.services.database
+    complete_passages(worker.services, always=True)
     for domain in domain_names():
         refresh_statistics(database, domain, drift=STATISTICS_DRIFT)
     return {"built": build_due_indexes(database)}

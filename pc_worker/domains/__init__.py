@@ -8,9 +8,11 @@ from pc_worker.domains.cleaning.records import CleanedRow, Dead, Record, Skipped
 from pc_worker.domains.cleaning.stored import search_text
 from pc_worker.domains.declaration.column_mapping import ColumnMapping
 from pc_worker.domains.declaration.domain import AnyTable, Domain, Field, SourceVector
+from pc_worker.domains.declaration.join import Join
 from pc_worker.domains.declaration.options import Options, check_options
 from pc_worker.domains.declaration.schema import resolve
 from pc_worker.domains.declaration.table import BatchView, ColumnView
+from pc_worker.domains.joining import JoinedText, Member, Spoken, group_of, join_rows, spoken
 from pc_worker.domains.registry import domain_names, get_domain
 from pc_worker.errors import InvalidOption, SchemaMismatch, UnknownDomain
 from pc_worker.reader import Json
@@ -25,19 +27,26 @@ __all__ = [
     "Domain",
     "Field",
     "InvalidOption",
+    "Join",
+    "JoinedText",
     "Json",
+    "Member",
     "Options",
     "Record",
     "SchemaMismatch",
     "Skipped",
     "SourceVector",
+    "Spoken",
     "UnknownDomain",
     "check_options",
     "clean",
     "content_hash",
     "domain_names",
     "get_domain",
+    "group_of",
+    "join_rows",
     "resolve",
     "row_keys",
     "search_text",
+    "spoken",
 ]

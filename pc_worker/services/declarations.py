@@ -7,12 +7,14 @@ from typing import Literal
 
 from pc_worker.domains import Domain, domain_names, get_domain
 from pc_worker.errors import NotServable
+from pc_worker.model.joined import is_joined_name, joined_name
 from pc_worker.services.dependencies import Services
 from pc_worker.services.models.seed import declared_form, declared_model, seed_domains
 from pc_worker.store.db.connection import Cursor, Database, is_storable
 from pc_worker.store.ledger import declarations
 from pc_worker.store.ledger.declarations import StoredDomain
 from pc_worker.store.models.model_switch import lock_domain, switch_model
+from pc_worker.store.models.registry import ensure_domain
 
 State = Literal["ok", "changed", "removed", "new"]
 
@@ -34,7 +36,7 @@ class DomainState:
 def domain_states(database: Database) -> list[DomainState]:
     """Return the state of every domain, declared or stored."""
     with database.transaction() as cursor:
-        stored = {found.name: found for found in declarations.stored_domains(cursor)}
+        stored = {found.name: found for found in declarations.stored_domains(cursor) if not is_joined_name(found.name)}
     return [_state(name, stored.get(name)) for name in sorted({*stored, *domain_names()})]
 
 
@@ -58,7 +60,7 @@ def check_known(cursor: Cursor, domain: str) -> None:
     Raises:
         UnknownDomain: If it is neither declared nor in the database.
     """
-    if not is_storable(domain) or not declarations.stored_domains(cursor, domain):
+    if not is_storable(domain) or is_joined_name(domain) or not declarations.stored_domains(cursor, domain):
         get_domain(domain)
 
 
@@ -87,6 +89,9 @@ def _differences(domain: Domain, stored: StoredDomain) -> list[str]:
     lost = [column for column in stored.declaration["key"] if column not in domain.key]
     if lost:
         found.append(f"key columns without {', '.join(lost)}, which name the log's rows")
+    joins = None if domain.join is None else domain.join.to_dict()
+    if stored.declaration.get("join") != joins:
+        found.append("another rule for joining rows into passages than that of the log's rows")
     return found
 
 
@@ -147,5 +152,8 @@ def redeclare(services: Services, name: str) -> str:
             raise NotServable(f"job {job} of domain {name} has not ended: wait for it, or run `cancel {job}`")
         model = declared_model(cursor, domain, services)
         switch_model(cursor, name, model.model_id)
+        if domain.join is not None:
+            ensure_domain(cursor, joined_name(name), model)
+            switch_model(cursor, joined_name(name), model.model_id)
         declarations.replace_declaration(cursor, name, declared_form(domain))
     return f"has an empty log of {model.name} with {model.dimension} dimensions now: ingest its sources again"

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from pc_worker.domains import domain_names, get_domain
 from pc_worker.errors import InvalidRequest, NotFound
 from pc_worker.model import DEFAULT_CHUNK_ROWS
 from pc_worker.services.declarations import check_known
+from pc_worker.services.ingest.join import write_groups
 from pc_worker.services.ingest.prepare import json_text
 from pc_worker.store.answers.record import erase_answers_of_rows
 from pc_worker.store.db.connection import Cursor, Database
@@ -20,7 +22,7 @@ from pc_worker.store.ledger.jobs import find_job
 from pc_worker.store.log.append import append_log
 from pc_worker.store.models.model_switch import lock_domain
 from pc_worker.store.models.registry import active_model
-from pc_worker.store.rows import forget, forget_marks
+from pc_worker.store.rows import forget, forget_marks, joined
 from pc_worker.store.rows.forget import Key, LetterCandidate
 from pc_worker.store.search.payload_fields import forget_fields
 from pc_worker.store.search.statistics import refresh_statistics
@@ -187,7 +189,9 @@ def _forget_batch(
     def work(cursor: Cursor) -> list[UUID]:
         ids = take(cursor)
         _note(cursor, domain, ids, before)
+        groups = joined.groups_of(cursor, domain, ids)
         forget.delete_rows(cursor, domain, [*ids, *named])
+        _join_rest(cursor, domain, groups)
         erase_answers_of_rows(cursor, domain, [*ids, *named])
         if ids:
             model = active_model(cursor, domain)
@@ -197,6 +201,17 @@ def _forget_batch(
         return ids
 
     return database.repeat(work)
+
+
+def _join_rest(cursor: Cursor, domain: str, groups: set[UUID]) -> None:
+    """Join the rows that are left of these groups; new passages have no vectors until the next maintenance."""
+    if not groups:
+        return
+    declared = get_domain(domain) if domain in domain_names() else None
+    if declared is None or declared.join is None:
+        joined.delete_passages(cursor, domain, joined.stored_passages(cursor, domain, groups))
+        return
+    write_groups(cursor, declared, active_model(cursor, domain).model_id, groups, lambda text: ())
 
 
 def _letters_of_rows(cursor: Cursor, domain: str, ids: Sequence[UUID]) -> list[tuple[str, int, UUID]]:

@@ -6,7 +6,7 @@ All raise ``BadValue`` for a cell that cannot be stored, which makes the row dea
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -20,6 +20,10 @@ _TIMESTAMP = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)"
     r"(?:[T ](?P<time>\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)\s?(?P<offset>Z|[+-]\d\d(?::?\d\d)?)?)?",
     re.ASCII,
+)
+# Seconds, with or without minutes and hours; subtitles have a comma before the fraction.
+_CLOCK = re.compile(
+    r"(?:(?:(?P<hours>\d{1,4}):)?(?P<minutes>\d{1,2}):)?(?P<seconds>\d{1,12}(?:[.,]\d{1,9})?)", re.ASCII
 )
 _MOST_OFFSET = timedelta(hours=18)  # the limit of Java's ZoneOffset
 
@@ -36,6 +40,18 @@ def filled_text(cell: object) -> str:
     if not text(cell).strip():
         raise BadValue("blank")
     return text(cell)
+
+
+def label(cell: object) -> str:
+    """Return a name or a number as text, without white space at its ends."""
+    if isinstance(cell, bool) or not isinstance(cell, str | int | np.integer):
+        raise BadValue(f"{quoted(cell)} is no name or number")
+    if isinstance(cell, int) and cell.bit_length() > 64:
+        raise BadValue(f"{quoted(cell)} is too large for a name")
+    name = checked_text(str(cell)).strip()
+    if not name:
+        raise BadValue("blank")
+    return name
 
 
 def texts(cell: object) -> list[Json]:
@@ -139,3 +155,38 @@ def _existing(timestamp_text: str, form: str) -> str:
     if offset is None or abs(offset) > _MOST_OFFSET:
         raise BadValue(f"{quoted(form)} has no offset that exists")
     return timestamp_text
+
+
+def time_point(cell: object) -> Json:
+    """Return when something happens: seconds from a beginning as a number, or a timestamp in UTC as ISO 8601 text.
+
+    Accepts numbers and durations, text such as ``83.5``, ``1:23.5`` and ``00:01:23,500``, and what ``timestamp``
+    accepts. Blank text is null.
+    """
+    if isinstance(cell, timedelta):
+        return _seconds(cell.total_seconds(), cell)
+    if isinstance(cell, np.timedelta64):
+        return _seconds(float(cell / np.timedelta64(1, "s")), cell)
+    if isinstance(cell, int | float | Decimal | np.integer | np.floating) and not isinstance(cell, bool):
+        return _seconds(cell, cell)
+    match = _CLOCK.fullmatch(cell.strip()) if isinstance(cell, str) else None
+    if match is not None:
+        minutes = 60 * int(match["hours"] or 0) + int(match["minutes"] or 0)
+        return _seconds(60 * minutes + float(match["seconds"].replace(",", ".")), cell)
+    return _in_utc(timestamp(cell), cell)
+
+
+def _seconds(seconds: float | Decimal | np.number, cell: object) -> int | float:
+    if not 0 <= seconds <= _MOST_YEARS:
+        raise BadValue(f"{quoted(cell)} is no number of seconds from a beginning")
+    rounded = round(float(seconds), 6)
+    return int(rounded) if rounded.is_integer() else rounded
+
+
+def _in_utc(stated: str | None, cell: object) -> str | None:
+    if stated is None:
+        return None
+    try:
+        return datetime.fromisoformat(stated).astimezone(UTC).isoformat()
+    except OverflowError as fault:
+        raise BadValue(f"{quoted(cell)} is no time that exists in UTC") from fault

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from pc_worker.domains.declaration.join import Join
+from pc_worker.model.joined import is_joined_name
 from pc_worker.reader import Json
 
 #: Returns the clean value of a cell that is not null; raises ``BadValue`` or ``DropRow``.
@@ -72,12 +74,14 @@ class Domain:
     Attributes:
         name: Its name for users and on the wire.
         key: Source columns that may hold the key; the first one that the source has is used.
+        key_fields: Payload fields that identify a row of a source without a key column, with a number for equal ones.
         key_field: Payload field that contains the key, if any.
         fields: The other payload fields; none for ``any_table``.
         vector: The source has the vector ready.
         text: Payload fields whose text, joined by blank lines, is embedded here.
         any_table: The payload is the whole source row.
         search: Payload fields whose terms are indexed; for ``any_table`` all text of the row.
+        join: How neighbouring rows are joined into the passages that are searched; None = each row has its own.
         feedback: Whether searches that do not say otherwise are extended by their best rows.
         row_type: Its row type on the wire.
         revision: Increase it if a change of rules changes the records of the same source.
@@ -85,12 +89,14 @@ class Domain:
 
     name: str
     key: tuple[str, ...]
+    key_fields: tuple[str, ...] = ()
     key_field: str | None = None
     fields: tuple[Field, ...] = ()
     vector: SourceVector | None = None
     text: tuple[str, ...] = ()
     any_table: AnyTable | None = None
     search: tuple[str, ...] = ()
+    join: Join | None = None
     feedback: bool = False
     row_type: RowType = "document"
     revision: int = 1
@@ -102,9 +108,16 @@ class Domain:
             raise ValueError(f"domain {self.name}: give exactly one of vector, text and any_table")
         if bool(self.any_table) == bool(self.fields):
             raise ValueError(f"domain {self.name}: give fields, or any_table")
-        unknown = sorted({*self.text, *self.search} - self.field_names)
+        joined = self.join.fields if self.join else set()
+        unknown = sorted({*self.text, *self.search, *self.key_fields, *joined} - self.field_names)
         if unknown:
-            raise ValueError(f"domain {self.name}: text and search name no field of its own: {unknown}")
+            raise ValueError(
+                f"domain {self.name}: text, search, key_fields and join name no field of its own: {unknown}"
+            )
+        if self.join and not self.text:
+            raise ValueError(f"domain {self.name}: only rows whose text is embedded here can be joined")
+        if is_joined_name(self.name):
+            raise ValueError(f"domain {self.name}: names of this form are those of joined passages")
 
     @property
     def field_names(self) -> frozenset[str]:

@@ -46,20 +46,24 @@ def _declared(domain: Domain, names: Sequence[str], source: str, vector_column: 
     vector_choice = domain.vector.columns if domain.vector and not parts else ()
     if vector_column is not None and not parts:
         vector_choice = (vector_column,)
-    choices = [domain.key, *(field.columns for field in domain.fields), *filter(None, [vector_choice])]
-    missing = [choice for choice in choices if _first(choice, names) is None]
+    key = _first(domain.key, names)
+    choices = [*(field.columns for field in domain.fields), *filter(None, [vector_choice])]
+    required = choices if domain.key_fields else [domain.key, *choices]
+    missing = [choice for choice in required if _first(choice, names) is None]
     if missing:
         raise SchemaMismatch(_lacks(domain, missing, names))
     found = [name for choice in choices if (name := _first(choice, names)) is not None]
+    fields = dict(zip((field.name for field in domain.fields), found, strict=False))
+    key_columns = tuple(fields[name] for name in domain.key_fields) if key is None else (key,)
     return ColumnMapping(
         domain=domain.name,
         source=source,
-        key=found[0],
-        fields=tuple(zip((field.name for field in domain.fields), found[1:], strict=False)),
+        key=key,
+        fields=tuple(fields.items()),
         vector=_first(vector_choice, names),
         vector_parts=parts,
-        columns=tuple(dict.fromkeys([*found, *parts])),
-        key_columns=(found[0],),
+        columns=tuple(dict.fromkeys([*key_columns, *found, *parts])),
+        key_columns=tuple(dict.fromkeys(key_columns)),
     )
 
 

@@ -15,6 +15,7 @@ from pc_worker.model import DeadLetter, Job, LogBatch, RowOrigin, RowWrite, Stor
 from pc_worker.retry import RetryPolicy
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.embed import Embedder
+from pc_worker.services.ingest.join import ChunkEncoding
 from pc_worker.services.ingest.prepare import Candidate, Cleaned, Ready, RowContext, prepare_rows
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger.dead_letters import insert_dead_letters
@@ -108,13 +109,13 @@ def write_rows(
         Conflict: If the conflicts with other writers did not end.
         Unavailable: If PostgreSQL went away; the ledger shows later whether the commit succeeded.
     """
-    embedder = embedder or embedder_of(services, work)
+    encoding = ChunkEncoding(embedder or embedder_of(services, work), work.context.domain)
 
     def once() -> Written:
-        return _write_once(services, work, embedder, record_tally, clock or StageClock())
+        return _write_once(services, work, encoding, record_tally, clock or StageClock())
 
     written = CONFLICT_RETRIES.call(once, on=lambda exc: type(exc) is Conflict)  # its subclasses would occur again
-    embedder.count(work.domain)
+    encoding.count()
     return written
 
 
@@ -140,15 +141,16 @@ def verdict(candidate: Candidate, stored: StoredRow | None, *, seq: int) -> Verd
 
 
 def _write_once(
-    services: Services, work: Work, embedder: Embedder, record_tally: RecordTally, clock: StageClock
+    services: Services, work: Work, encoding: ChunkEncoding, record_tally: RecordTally, clock: StageClock
 ) -> Written:
     with clock.stage("embed"):
         found = _find(services, work)
         wanted = [c for c in found.candidates if verdict(c, found.stored.get(c.row_id), seq=work.seq) == "write"]
-        ready = prepare_rows(work.context, wanted, embedder.embed([c.record for c in wanted]))
-    clock.leave_out("embed", embedder.take_loading())
+        ready = prepare_rows(work.context, wanted, encoding.rows.embed([c.record for c in wanted]))
+        encoding.foresee(ready.writes.values())
+    clock.leave_out("embed", encoding.take_loading())
     with clock.stage("write"), services.database.transaction() as cursor:
-        return _commit(cursor, work, found, ready, record_tally, embedder)
+        return _commit(cursor, work, found, ready, record_tally, encoding)
 
 
 def _find(services: Services, work: Work) -> Found:
@@ -175,7 +177,7 @@ def _stored(cursor: Cursor, work: Work, ids: Collection[UUID], *, lock: bool = F
 
 
 def _commit(
-    cursor: Cursor, work: Work, found: Found, ready: Ready, record_tally: RecordTally, embedder: Embedder
+    cursor: Cursor, work: Work, found: Found, ready: Ready, record_tally: RecordTally, encoding: ChunkEncoding
 ) -> Written:
     """Write everything; the caller's transaction commits it. The order of the steps prevents deadlocks."""
     skipped = set(known_row_ids(cursor, work.domain, work.context.mapping.scope, work.cleaned.skipped_keys).values())
@@ -186,8 +188,9 @@ def _commit(
     merge.mark_seen(cursor, origin=work.origin, ids=decided.unchanged, same=True)
     if decided.rows:
         merge.upsert_rows(cursor, origin=work.origin, rows=decided.rows, fresh=decided.fresh)
+    encoding.join(cursor, decided.rows)
     insert_dead_letters(cursor, job=work.job, chunk_no=work.chunk_no, letters=decided.letters)
-    tally = _tally(work, found, decided, embedder)
+    tally = _tally(work, found, decided, encoding)
     finished = record_tally(cursor, tally)
     # Last: from here to the commit the domain's other writers wait.
     log_batch = _append_log(cursor, work, decided)
@@ -217,14 +220,14 @@ def _decide(found: Found, ready: Ready, stored: Mapping[UUID, StoredRow], *, seq
     )
 
 
-def _tally(work: Work, found: Found, decided: Decided, embedder: Embedder) -> Tally:
+def _tally(work: Work, found: Found, decided: Decided, encoding: ChunkEncoding) -> Tally:
     return Tally(
         written=len(decided.rows),
         unchanged=len(decided.unchanged),
         skipped=work.cleaned.skipped + decided.superseded + found.forgotten,
         dead=len(decided.letters),
-        texts_encoded=embedder.texts_encoded,
-        tokens_encoded=embedder.tokens,
+        texts_encoded=encoding.texts_encoded,
+        tokens_encoded=encoding.tokens,
     )
 
 

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from pc_worker.domains import Domain, Record, get_domain
 from pc_worker.errors import InvalidRequest
 from pc_worker.model import DEFAULT_CHUNK_ROWS, Model
+from pc_worker.model.joined import joined_name
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.embed import Embedder
 from pc_worker.services.ingest.prepare import WIRE_LIMIT
+from pc_worker.services.models.joined_vectors import add_missing_vectors, count_missing_vectors
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger import jobs
 from pc_worker.store.models import model_switch, oversize, registry
@@ -86,12 +88,13 @@ def coverage(services: Services, domain: str, model: Model) -> Coverage:
     """Count the rows of the domain that lack vectors of the model, and those that are too large with them."""
     with services.database.transaction() as cursor:
         rows, lacking = model_switch.count_rows(cursor, domain, model.model_id)
+        lacking += count_missing_vectors(cursor, get_domain(domain), model)
         too_large = oversize.count_too_large(cursor, domain, model.model_id)
     return Coverage(domain=domain, model=model.label, rows=rows, lacking=lacking, too_large=too_large)
 
 
 def backfill(services: Services, domain_name: str, model: Model, *, after: UUID = FIRST) -> UUID | None:
-    """Embed the next rows, as many as a chunk, that lack the model's vectors.
+    """Embed the next rows, as many as a chunk, that lack the model's vectors; after them the joined passages.
 
     A row that is too large for the wire with these vectors gets none: it is recorded, and `dead list` names it.
 
@@ -104,7 +107,7 @@ def backfill(services: Services, domain_name: str, model: Model, *, after: UUID 
             model_switch.unretire_model(cursor, model.model_id)
         rows = model_switch.rows_lacking(cursor, domain_name, model.model_id, after=after, limit=DEFAULT_CHUNK_ROWS)
     if not rows:
-        return None
+        return after if add_missing_vectors(services, domain, model) else None
     records = [
         Record(row_no=number, key="", payload={}, text=row.text, vector=None, search_text="")
         for number, row in enumerate(rows)
@@ -176,6 +179,7 @@ def switch(services: Services, domain_name: str, model: Model, *, max_dead: int 
         _check_not_active(model_switch.lock_domain(cursor, domain_name), domain_name, model)
         model_switch.lock_model(cursor, model.model_id)
         _, lacking = model_switch.count_rows(cursor, domain_name, model.model_id)
+        lacking += count_missing_vectors(cursor, domain, model)
         if lacking:
             raise InvalidRequest(f"{lacking} rows lack vectors of {model.label}: run `models backfill` first")
         too_large = oversize.count_too_large(cursor, domain_name, model.model_id)
@@ -184,6 +188,8 @@ def switch(services: Services, domain_name: str, model: Model, *, max_dead: int 
                 f"{too_large} rows are over {WIRE_LIMIT:,} bytes on the wire with vectors of {model.label} "
                 f"(`dead list` names them): to switch and neither deliver nor find them, use `--max-dead {too_large}`"
             )
+        if domain.join is not None:
+            model_switch.switch_model(cursor, joined_name(domain_name), model.model_id)
         return model_switch.switch_model(cursor, domain_name, model.model_id)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from pc_worker.domains import Domain, domain_names, get_domain
 from pc_worker.model import Model
 from pc_worker.model.embedding_model import SOURCE
+from pc_worker.model.joined import joined_name
 from pc_worker.services.dependencies import Services
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger.declarations import record_declaration
@@ -31,15 +32,17 @@ def seed_domains(services: Services) -> None:
 def seed_domain(cursor: Cursor, domain: Domain, services: Services) -> None:
     """Open a domain's log unless it has one; its vectors come from its sources or from the seed model."""
     cursor.execute("SELECT 1 FROM domains WHERE domain = %s", (domain.name,))
-    if cursor.fetchone() is not None:
-        return
-    registry.ensure_domain(cursor, domain.name, declared_model(cursor, domain, services))
-    record_declaration(cursor, domain.name, declared_form(domain))
+    if cursor.fetchone() is None:
+        registry.ensure_domain(cursor, domain.name, declared_model(cursor, domain, services))
+        record_declaration(cursor, domain.name, declared_form(domain))
+    if domain.join is not None:
+        registry.ensure_domain(cursor, joined_name(domain.name), registry.active_model(cursor, domain.name))
 
 
 def declared_form(domain: Domain) -> Mapping[str, Any]:
     """Return what is stored of a declaration; the dimension is stored with the model."""
-    return {"arm": domain.row_type, "key": list(domain.key)}
+    form = {"arm": domain.row_type, "key": list(domain.key)}
+    return form if domain.join is None else form | {"join": domain.join.to_dict()}
 
 
 def declared_model(cursor: Cursor, domain: Domain, services: Services) -> Model:

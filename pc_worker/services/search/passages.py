@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import islice
 
 from pc_worker.domains import domain_names, get_domain
+from pc_worker.model.joined import is_joined_name
 from pc_worker.services.search.marking import Span, best_passage, best_window, matches
 from pc_worker.services.search.reply import Passage, SearchHit
 from pc_worker.store.db.connection import Cursor
@@ -43,6 +44,8 @@ def _passage(domain: str, hit: SearchHit, row: RowText, weights: Mapping[int, fl
     text = _searched(domain, hit) if row.text is None else row.text
     found = list(islice(matches(domain, weights.keys(), text), MAX_MATCHES))
     inside = [passage for passage in row.passages if passage[0] < passage[1] <= len(text)]
+    if not inside and is_joined_name(domain):  # without vectors yet
+        inside = [(0, len(text))]
     best = best_passage(found, weights, inside) or best_window(found, weights, text)
     return None if best is None else _of(text, best)
 

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from uuid import UUID
 
-from pc_worker.domains import Domain, domain_names, get_domain, search_text
+from pc_worker.domains import domain_names, get_domain, search_text
 from pc_worker.logs import get_logger
+from pc_worker.model.joined import is_joined_name, joined_name
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.search.index.row_terms import (
     FIRST,
     TABLES,
+    StoredText,
     Table,
     logged_domains,
     replace_terms,
@@ -48,9 +50,10 @@ def reindex_terms(
         get_domain(domain)
     with database.transaction() as cursor:
         names = [name for name in logged_domains(cursor, domain) if name in domain_names()]
+        names += [joined_name(name) for name in names if get_domain(name).join is not None]
     done: dict[str, int] = {}
     for name in names:
-        for rows in _replaced(database, get_domain(name)):
+        for rows in _replaced(database, name):
             done[name] = done.get(name, 0) + rows
             progress(name, done[name])
         if name in done:
@@ -59,7 +62,7 @@ def reindex_terms(
     return done
 
 
-def _replaced(database: Database, domain: Domain) -> Iterator[int]:
+def _replaced(database: Database, domain: str) -> Iterator[int]:
     """Yield the number of rows of each batch."""
     for table in TABLES:
         after: UUID | None = FIRST
@@ -69,12 +72,17 @@ def _replaced(database: Database, domain: Domain) -> Iterator[int]:
                 yield rows
 
 
-def _replace(cursor: Cursor, *, domain: Domain, table: Table, after: UUID) -> tuple[UUID | None, int]:
+def _replace(cursor: Cursor, *, domain: str, table: Table, after: UUID) -> tuple[UUID | None, int]:
     """Replace the terms of the next rows; return the last one's id, None at the end, and how many had older terms."""
-    found = rows_of_older_rules(cursor, domain.name, table, after=after, limit=BATCH)
+    found = rows_of_older_rules(cursor, domain, table, after=after, limit=BATCH)
     if not found:
         return None, 0
-    texts = [search_text(domain, payload=row.payload, text=row.text) for row in found]
-    terms = rows_terms(domain.name, [(text, row.payload) for row, text in zip(found, texts, strict=True)])
-    collect_fields(cursor, domain.name, {path for each in terms for path in each.fields})
-    return found[-1].row_id, replace_terms(cursor, domain.name, table, [row.row_id for row in found], terms)
+    terms = rows_terms(domain, [(_text(domain, row), row.payload) for row in found])
+    collect_fields(cursor, domain, {path for each in terms for path in each.fields})
+    return found[-1].row_id, replace_terms(cursor, domain, table, [row.row_id for row in found], terms)
+
+
+def _text(domain: str, row: StoredText) -> str:
+    if is_joined_name(domain):
+        return row.text or ""
+    return search_text(get_domain(domain), payload=row.payload, text=row.text)

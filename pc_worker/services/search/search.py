@@ -14,6 +14,7 @@ from pc_worker.logs import get_logger
 from pc_worker.metrics import line as metrics
 from pc_worker.model import Model, read_uuid
 from pc_worker.services.search.explain import explanation
+from pc_worker.services.search.joined_hits import left_out, searched_name, with_rows
 from pc_worker.services.search.passages import with_passages
 from pc_worker.services.search.ranking import RankedQuery, rank, with_feedback
 from pc_worker.services.search.reply import Passage, Reranking, SearchHit, SearchResult
@@ -29,7 +30,6 @@ from pc_worker.store.search.hits import RankedRow, read_hits
 from pc_worker.store.search.narrowing import narrowed
 from pc_worker.store.search.nearest import vector_of_row, vector_text
 from pc_worker.store.search.scope import (
-    NO_ROW,
     STATEMENT_S,
     Profile,
     Scope,
@@ -137,7 +137,7 @@ def _search(
     reranked = reranker.depth if request.rerank and reranker is not None else 0
     hits: list[SearchHit] = []
     with database.transaction() as cursor:
-        profile = begin_search(cursor, request.domain, timeout_s=timeout_s)
+        profile = begin_search(cursor, searched_name(request.domain), timeout_s=timeout_s)
         if profile is not None:
             mode, vector = _encoded(cursor, request, mode, profile, encoder)
             asker = encoder(profile.model) if mode == "hybrid" else None
@@ -205,7 +205,9 @@ def _hits(
 ) -> list[SearchHit]:
     """Return the hits of the requested page, after the first ``reranked`` ones of all."""
     row_filter = read_filter(cursor, profile.domain, request.where)
-    scope = narrowed(cursor, Scope(profile=profile, filter=row_filter, without=_row_like(request) or NO_ROW))
+    scope = narrowed(
+        cursor, Scope(profile=profile, filter=row_filter, without=left_out(cursor, profile, _row_like(request)))
+    )
     terms = None if mode == "vector" else _terms(cursor, request, profile)
     query = RankedQuery(vector=vector, terms=terms, weights=weights)
     feedback = _feedback_of(request.domain) if request.feedback is None else request.feedback
@@ -218,7 +220,8 @@ def _hits(
     with span("read hits"):
         read = read_hits(cursor, scope, page, vector=query.vector, terms=query.terms or NO_WORDS)
         hits = [_hit(row, mode, explain=request.explain) for row in read]
-        return with_passages(cursor, profile, hits, query=request.query, terms=query.terms)
+        hits = with_passages(cursor, profile, hits, query=request.query, terms=query.terms)
+        return with_rows(cursor, scope, hits, query=request.query, terms=query.terms)
 
 
 def _feedback_of(domain: str) -> bool:

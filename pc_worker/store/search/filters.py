@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from pc_worker.model.filter import AllOf, AnyOf, Condition, Filter, Not
+from pc_worker.model.joined import is_joined_name, rows_domain
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.facets import facet, rest
 from pc_worker.store.search.payload_fields import read_paths
@@ -40,6 +41,12 @@ PARTS = {
     "ends": "right(lower(item #>> '{{}}'), length(lower(%({name}_part)s))) = lower(%({name}_part)s)",
 }
 
+# Whether one of the rows `u` of a joined passage `r` meets a condition.
+SOME_PART = """
+EXISTS (SELECT FROM joined_parts j JOIN rows u ON u.domain = %(rows_domain)s AND u.row_id = j.row_id
+        WHERE j.domain = %(domain)s AND j.joined_id = r.row_id AND {where})
+"""
+
 # Whether rows of the domain have terms by older rules, and whether any lacks facets. Terms of many rows are counted.
 LACKING = """
 SELECT older, older OR EXISTS (SELECT FROM term_statistics WHERE domain = %(domain)s AND term = %(rest)s)
@@ -71,12 +78,14 @@ class RowFilter:
 def read_filter(cursor: Cursor, domain: str, tree: Filter | None) -> RowFilter | None:
     """Return the filter for the rows of a domain; None without a filter.
 
+    A joined passage has the facets of all its rows: it may have all facets of a filter that none of its rows meets.
+
     Raises:
         InvalidRequest: If no row of the domain has a field of the filter.
     """
     if tree is None:
         return None
-    paths = read_paths(cursor, domain, tree)
+    paths = read_paths(cursor, rows_domain(domain), tree)
     parts = tree.parts if isinstance(tree, AllOf) else (tree,)
     terms = [_facet(domain, part) for part in parts]
     known = [term for term in terms if term is not None]
@@ -84,7 +93,8 @@ def read_filter(cursor: Cursor, domain: str, tree: Filter | None) -> RowFilter |
     older, some_lack = cursor.fetchone() or (True, True)
     if some_lack:
         return RowFilter(tree=tree, paths=paths, indexed=not older)
-    return RowFilter(tree=tree, paths=paths, facets=known, complete=len(known) == len(parts), indexed=True)
+    complete = len(known) == len(parts) and (len(parts) == 1 or not is_joined_name(domain))
+    return RowFilter(tree=tree, paths=paths, facets=known, complete=complete, indexed=True)
 
 
 def _facet(domain: str, part: Filter) -> int | None:
@@ -93,6 +103,11 @@ def _facet(domain: str, part: Filter) -> int | None:
     forms = {value_form(text) for text in texts(part.values)} | ({None} if None in part.values else set())
     only = next(iter(forms)) if len(forms) == 1 else None
     return None if only is None else facet(domain, part.field, only)
+
+
+def some_part_sql(condition: str) -> str:
+    """Return the SQL condition that one row of a joined passage ``r`` meets a condition on a row ``r``."""
+    return SOME_PART.format(where=condition.replace("r.payload", "u.payload"))
 
 
 def where_sql(found: RowFilter | None) -> tuple[str, Parameters]:

@@ -96,6 +96,6 @@ def _filter(scope: Scope) -> str:
 
 def vector_of_row(cursor: Cursor, profile: Profile, row_id: UUID) -> str | None:
     """Return the mean of a row's vectors as pgvector's text; None if it has none of the active model."""
-    cursor.execute(MEAN, (profile.domain, str(row_id), profile.model.model_id))
+    cursor.execute(MEAN, (profile.rows_domain, str(row_id), profile.model.model_id))
     (vector,) = cursor.fetchone() or (None,)
     return None if vector is None else str(vector)

@@ -8,8 +8,9 @@ from typing import Any, Literal
 from uuid import UUID
 
 from pc_worker.model import Model
+from pc_worker.model.joined import is_joined_name, rows_domain
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.search.filters import Parameters, RowFilter, where_sql
+from pc_worker.store.search.filters import Parameters, RowFilter, some_part_sql, where_sql
 from pc_worker.store.search.statistics import CollectionStatistics
 from pc_worker.store.search.vector_form import LEAST_RERANKED, PRECISION, RERANKED, Precision, VectorForm
 
@@ -88,6 +89,16 @@ class Profile:
     index: VectorIndex | None
     oldest_rules: int = 1
 
+    @property
+    def joined(self) -> bool:
+        """Whether joined passages are searched, not the rows themselves."""
+        return is_joined_name(self.domain)
+
+    @property
+    def rows_domain(self) -> str:
+        """The domain whose rows are hits."""
+        return rows_domain(self.domain)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
@@ -104,7 +115,8 @@ class Scope:
     @property
     def parameters(self) -> Parameters:
         """The values that all statements share."""
-        own = {"domain": self.profile.domain, "model_id": self.profile.model.model_id, "without": str(self.without)}
+        own: Parameters = {"domain": self.profile.domain, "rows_domain": self.profile.rows_domain}
+        own |= {"model_id": self.profile.model.model_id, "without": str(self.without)}
         return own | where_sql(self.filter)[1] | {"facets": list(self.facets), "only": list(self.only or ())}
 
     @property
@@ -120,8 +132,9 @@ class Scope:
 
     @property
     def where(self) -> str:
-        """The SQL condition that a row ``r`` meets the filter."""
-        return where_sql(self.filter)[0]
+        """The SQL condition that a row ``r`` meets the filter; a joined passage, that one of its rows does."""
+        condition = where_sql(self.filter)[0]
+        return some_part_sql(condition) if self.profile.joined and self.filter is not None else condition
 
     @property
     def candidate_filter(self) -> str:

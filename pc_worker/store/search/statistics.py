@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log, prod
 
+from pc_worker.model.joined import is_joined_name, joined_name
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.search.words import RULES
 
@@ -90,7 +91,10 @@ def refresh_statistics(database: Database, domain: str, *, drift: float = 0.0, a
         if cursor.fetchone() != (True,):
             return False
         cursor.execute(DRIFT, (domain,))
-        changed, documents, never = cursor.fetchone() or (0, 0, False)
+        found = cursor.fetchone()
+        if found is None:
+            return False
+        changed, documents, never = found
         if not (always or never or changed > drift * documents):
             return False
         cursor.execute("SET LOCAL work_mem = '64MB'")  # one hash table of all terms
@@ -98,7 +102,11 @@ def refresh_statistics(database: Database, domain: str, *, drift: float = 0.0, a
         cursor.execute(FLUSH)
         return True
 
-    return database.repeat(work)
+    if not database.repeat(work):
+        return False
+    if not is_joined_name(domain):  # its joined passages, if any, have changed with its rows
+        refresh_statistics(database, joined_name(domain), always=True)
+    return True
 
 
 def estimate_filtered_rows(

@@ -24,14 +24,14 @@ _NEWS = Domain(
 )
 
 
-def test_the_registry_finds_the_four_domains() -> None:
-    assert domain_names() == ["candidate", "document", "recruit", "skill_dic"]
+def test_the_registry_finds_the_five_domains() -> None:
+    assert domain_names() == ["candidate", "document", "recruit", "skill_dic", "transcript"]
     assert [get_domain(name).name for name in domain_names()] == domain_names()
 
 
 @pytest.mark.parametrize("name", ["", "Recruit", "nope"])
 def test_an_unknown_domain_names_the_known_ones(name: str) -> None:
-    with pytest.raises(UnknownDomain, match="candidate, document, recruit, skill_dic"):
+    with pytest.raises(UnknownDomain, match="candidate, document, recruit, skill_dic, transcript"):
         get_domain(name)
 
 
