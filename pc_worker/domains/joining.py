@@ -1,4 +1,4 @@
-"""Join the rows of a group into passages: a pure function of the rows, whatever the order in which they came."""
+"""Join the rows of a group into passages: a pure function of the rows, in any order of arrival."""
 
 from __future__ import annotations
 

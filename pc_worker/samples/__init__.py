@@ -1,4 +1,4 @@
-"""Sample files for the demo, made locally in seconds: real documentation, and people and jobs made up."""
+"""Sample files for the demo, made locally in seconds: real documentation, and people, jobs and meetings made up."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pc_worker.samples.python_docs import write_python_docs
 from pc_worker.samples.recruitment import write_recruitment
 from pc_worker.samples.sample import Expected, Sample
 from pc_worker.samples.skill_dictionary import write_skill_dictionary
+from pc_worker.samples.transcripts import write_transcripts
 
 __all__ = ["Expected", "Sample", "write_samples"]
 
@@ -23,5 +24,5 @@ def write_samples(folder: Path) -> list[Sample]:
         OSError: If ``folder`` cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    writers = (write_python_docs, write_recruitment, write_candidates, write_skill_dictionary)
+    writers = (write_python_docs, write_recruitment, write_candidates, write_skill_dictionary, write_transcripts)
     return [write(folder) for write in writers]

@@ -82,7 +82,8 @@ def _print(answer: Answer) -> None:
             print(visible(shown))
     for citation in answer.citations:
         shown = textwrap.shorten(citation.text, WIDTH - 8, placeholder=" …")
-        print(visible(f"  [{citation.number}] {citation.id}  {citation.start}–{citation.end}"))
+        place = f"{citation.start}–{citation.end}" if citation.joined is None else citation.joined.label
+        print(visible(f"  [{citation.number}] {citation.id}  {place}"))
         print(visible(f"      {shown}"))
     cost = "price unknown" if answer.cost_usd is None else f"${answer.cost_usd:.6f}"
     source = "cache" if answer.cached else answer.model or "no model"

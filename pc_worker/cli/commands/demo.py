@@ -22,6 +22,7 @@ from pc_worker.model import Job
 from pc_worker.samples import Sample, write_samples
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.submit import IngestRequest
+from pc_worker.services.search.reply import SearchHit
 from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.settings import Settings, read_settings
@@ -29,9 +30,11 @@ from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from pc_worker.wire.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
 
 QUERIES = (
-    "how do I compress data with gzip",
-    "run a function after a delay in an event loop",
-    "parse command line arguments",
+    ("document", "how do I compress data with gzip"),
+    ("document", "run a function after a delay in an event loop"),
+    ("document", "parse command line arguments"),
+    ("transcript", "when is the app released, and who is on call"),
+    ("transcript", "배송이 늦어진 이유"),
 )
 
 NEXT = """What to try next
@@ -126,13 +129,21 @@ def streamed_rows(settings: Settings, address: str, domain: str) -> int:
 
 
 def _search(services: Services) -> None:
-    for query in QUERIES:
-        request = SearchRequest(query=query, domain="document", k=3)
+    for domain, query in QUERIES:
+        request = SearchRequest(query=query, domain=domain, k=3)
         result = search(services.database, request, encoder=services.encoder)
-        print(f"\n{query}  ({result.mode}, {result.took_ms:.0f} ms)")
+        print(f"\n{query}  ({domain}, {result.mode}, {result.took_ms:.0f} ms)")
         for hit in result.hits:
-            first_line = ("" if hit.passage is None else hit.passage.text).strip().splitlines()[:1]
-            print(visible(f"  {hit.score:.4f}  {hit.payload.get('id', hit.id)}: {''.join(first_line)[:80]}"))
+            print(visible(f"  {hit.score:.4f}  {_shown(hit)}"))
+
+
+def _shown(hit: SearchHit) -> str:
+    """Return a hit in a line: of a meeting, who speaks when and the utterance."""
+    passage = hit.passage
+    if passage is not None and passage.joined is not None:
+        return f"{passage.joined.label}: {hit.payload['text'][:80]}"
+    first_line = ("" if passage is None else passage.text).strip().splitlines()[:1]
+    return f"{hit.payload.get('id', hit.id)}: {''.join(first_line)[:80]}"
 
 
 def _say(text: str) -> None:

@@ -69,7 +69,9 @@ def _weights(text: str | None) -> dict[str, float] | None:
 
 def show(result: SearchResult) -> None:
     """Print the hits for people."""
-    print_table(("score", "vector", "text", "id", "passage"), [_cells(hit, result) for hit in result.hits])
+    joins = any(hit.passage is not None and hit.passage.joined is not None for hit in result.hits)
+    names = ("score", "vector", "text", "id", *(["who and when"] if joins else []), "passage")
+    print_table(names, [_cells(hit, result) for hit in result.hits])
     for number, hit in enumerate(result.hits, start=1):
         if hit.explain is not None:
             click.echo(f"{number}. {_explained(hit.explain)}")
@@ -82,7 +84,8 @@ def _cells(hit: SearchHit, result: SearchResult) -> tuple[object, ...]:
     shown = " ".join(str(value) for value in hit.payload.values()) if hit.passage is None else hit.passage.text
     text = " ".join(shown.split())
     marks = matched_words(result.domain, result.query, text) if result.query else []
-    return *(None if score is None else f"{score:.4f}" for score in scores), hit.id, _excerpt(text, marks)
+    joined = [] if hit.passage is None or hit.passage.joined is None else [hit.passage.joined.label]
+    return *(None if score is None else f"{score:.4f}" for score in scores), hit.id, *joined, _excerpt(text, marks)
 
 
 def _excerpt(text: str, marks: Sequence[Span]) -> Marked:

@@ -170,9 +170,15 @@ def _hit(hit: Mapping[str, Any]) -> pb.SearchHit:
         vector_score=hit["vector_score"],
         text_score=hit["text_score"],
         payload_json=_json(hit["payload"]),
-        passage=None if hit["passage"] is None else pb.SearchPassage(**hit["passage"]),
+        passage=None if hit["passage"] is None else _passage(hit["passage"]),
         explain_json=_json(hit["explain"]) if "explain" in hit else None,
     )
+
+
+def _passage(passage: Mapping[str, Any]) -> pb.SearchPassage:
+    own = {name: passage[name] for name in ("text", "start", "end")}
+    joined = {name: value for name, value in passage.items() if name not in own}
+    return pb.SearchPassage(**own, joined_json=_json(joined) if joined else "")
 
 
 def _json(value: object) -> str:

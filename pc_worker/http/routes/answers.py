@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import Query, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, Field, PlainValidator, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from pc_worker.http.answering import AnswerService, asker_of
 from pc_worker.http.bodies import api_router
@@ -55,7 +55,9 @@ class AnswerBody(RequestModel):
 
 
 class PassageShown(BaseModel):
-    """A passage, as a range of characters of the row's text."""
+    """A passage, as a range of characters; one that joins rows also has who says it and when."""
+
+    model_config = ConfigDict(extra="allow")
 
     text: str
     start: int

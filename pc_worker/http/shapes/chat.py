@@ -103,9 +103,13 @@ def without_sources(text: str) -> str:
 
 def sources(citations: Sequence[Citation]) -> str:
     """Return the list of sources at the end of an answer; empty without citations."""
-    lines = (f"[{one.number}] {one.id} ({one.start}–{one.end}): {_short(one.text)}" for one in citations)
+    lines = (f"[{one.number}] {one.id} ({_place(one)}): {_short(one.text)}" for one in citations)
     listed = "\n".join(lines)
     return f"{SEPARATOR}{listed}" if listed else ""
+
+
+def _place(citation: Citation) -> str:
+    return f"{citation.start}–{citation.end}" if citation.joined is None else _short(citation.joined.label)
 
 
 def _short(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pc_worker.services.answers.injection import as_data, without_instructions
 from pc_worker.services.answers.request import Citation
+from pc_worker.services.search.reply import JoinedRows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class AnswerPassage:
         start: Where it begins in the row's text.
         end: Where it ends.
         payload: The row's payload.
+        joined: The rows that it joins; None if it is a part of its own row's text.
         label: What a reader knows it by, such as who says it and when; empty without.
     """
 
@@ -31,6 +33,7 @@ class AnswerPassage:
     start: int
     end: int
     payload: Mapping[str, Any]
+    joined: JoinedRows | None = None
     label: str = ""
 
 
@@ -53,6 +56,7 @@ class Numbered:
             start=one.start,
             end=one.end,
             payload=one.payload,
+            joined=one.joined,
         )
 
 

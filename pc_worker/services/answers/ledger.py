@@ -17,7 +17,7 @@ from pc_worker.services.answers.expand import MAX_TOKENS as SIDE_TOKENS
 from pc_worker.services.answers.expand import prompt_name
 from pc_worker.services.answers.models import LlmModels
 from pc_worker.services.answers.prompt_files import newest_prompt
-from pc_worker.services.answers.recorded import cached_document
+from pc_worker.services.answers.recorded import answer_of_document, cached_document
 from pc_worker.services.answers.request import Answer
 from pc_worker.services.answers.work import AnswerLimits, AnswerWork
 from pc_worker.services.answers.write import MAX_TOKENS
@@ -82,7 +82,7 @@ def end_answer(services: Services, work: AnswerWork, answer: Answer) -> None:
         cost_usd=answer.cost_usd,
         took_ms=answer.took_ms,
         document=answer.to_dict(),
-        row_ids=sorted({citation.id for citation in answer.citations}),
+        row_ids=sorted({row_id for citation in answer.citations for row_id in citation.row_ids}),
         reusable=work.attempts.as_asked,
     )
     with services.database.transaction() as cursor:
@@ -115,7 +115,7 @@ def _cached_end(document: dict[str, Any], answer_id: UUID) -> EndedAnswer:
         model=document["model"],
         took_ms=document["took_ms"],
         document=document,
-        row_ids=sorted({citation["id"] for citation in document["citations"]}),
+        row_ids=sorted({row for one in answer_of_document(document).citations for row in one.row_ids}),
         cached=True,
     )
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from pc_worker.errors import InvalidRequest, NotFound
 from pc_worker.model import read_uuid
 from pc_worker.services.answers.request import Answer, Asker, Citation, Flag
+from pc_worker.services.search.reply import JoinedRows
 from pc_worker.store.answers import record
 from pc_worker.store.db.connection import Database, is_storable
 
@@ -20,16 +21,21 @@ MAX_LISTED = 1_000
 def answer_of_document(document: Mapping[str, Any]) -> Answer:
     """Return the answer of a document that ``Answer.to_dict`` returned."""
     usage = document["usage"]
-    citations = (
-        {name: one[name] for name in ("number", "id", "domain", "payload")} | one["passage"]
-        for one in document["citations"]
-    )
     names = ("id", "question", "domain", "answer", "refused", "model", "prompt", "took_ms")
     return Answer(
         **{name: document[name] for name in names},
         **{name: usage[name] for name in ("input_tokens", "output_tokens", "cost_usd", "cached")},
-        citations=tuple(Citation(**one) for one in citations),
+        citations=tuple(map(_citation, document["citations"])),
         flags=tuple(Flag(**flag) for flag in document.get("flags", ())),
+    )
+
+
+def _citation(document: Mapping[str, Any]) -> Citation:
+    passage = document["passage"]
+    return Citation(
+        **{name: document[name] for name in ("number", "id", "domain", "payload")},
+        **{name: passage[name] for name in ("text", "start", "end")},
+        joined=JoinedRows.from_dict(passage),
     )
 
 

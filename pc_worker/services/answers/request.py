@@ -10,6 +10,7 @@ from pc_worker.domains import get_domain
 from pc_worker.errors import InvalidRequest, PermissionDenied
 from pc_worker.model.filter import Filter
 from pc_worker.model.language_model import Expansion
+from pc_worker.services.search.reply import JoinedRows
 from pc_worker.services.search.request import MAX_K
 from pc_worker.store.db.connection import is_storable
 
@@ -64,7 +65,18 @@ class Asker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Citation:
-    """A passage that the answer cites, as ``[number]``; ``start`` and ``end`` in characters of the row's text."""
+    """A passage that the answer cites, as ``[number]``.
+
+    Attributes:
+        number: Its number in the answer.
+        id: The row.
+        domain: The row's domain.
+        text: The text of the passage.
+        start: Where it begins, in characters of the row's text, or of the joined text.
+        end: Where it ends, exclusive.
+        payload: The row's payload.
+        joined: The rows that the passage joins, with who and when; None if it is a part of its own row's text.
+    """
 
     number: int
     id: str
@@ -73,14 +85,21 @@ class Citation:
     start: int
     end: int
     payload: Mapping[str, Any]
+    joined: JoinedRows | None = None
+
+    @property
+    def row_ids(self) -> set[str]:
+        """All rows that the passage has text of."""
+        return {self.id, *(self.joined.rows if self.joined else ())}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the citation as it is in an answer's document."""
+        joined = {} if self.joined is None else self.joined.to_dict()
         return {
             "number": self.number,
             "id": self.id,
             "domain": self.domain,
-            "passage": {"text": self.text, "start": self.start, "end": self.end},
+            "passage": {"text": self.text, "start": self.start, "end": self.end} | joined,
             "payload": dict(self.payload),
         }
 

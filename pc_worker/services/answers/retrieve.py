@@ -17,6 +17,7 @@ from pc_worker.services.answers.check import content_terms
 from pc_worker.services.answers.evidence import AnswerPassage
 from pc_worker.services.answers.relevance import relevant_hits
 from pc_worker.services.search.fused import FusedHit, fused
+from pc_worker.services.search.joined_hits import join_of
 from pc_worker.services.search.reply import SearchHit
 from pc_worker.services.search.request import MAX_QUERY_CHARS, SearchRequest
 from pc_worker.services.search.search import RECENT, search
@@ -68,6 +69,8 @@ def retrieve(
     hits = fused(lists)[: wanted.k]
     if not hits:
         return []
+    if join_of(wanted.domain) is not None:  # the hit has the whole passage
+        return _fitting(_distinct(_joined_passages(wanted.domain, [hit for hit, _ in hits])), wanted.tokens)
     with database.transaction() as cursor:
         profile = begin_search(cursor, wanted.domain, timeout_s=timeout_s)
         if profile is None:
@@ -110,6 +113,14 @@ def _passages_of(
     for passage in row_passages(cursor, Scope(profile=profile), ids, vector=vector):
         found[passage.row_id].append(passage)
     return found
+
+
+def _joined_passages(domain: str, hits: Sequence[SearchHit]) -> Iterable[AnswerPassage]:
+    """Yield the passages of hits whose rows are joined, each with who says it and when."""
+    for hit in hits:
+        if (passage := hit.passage) is not None and (joined := passage.joined) is not None:
+            found = _passage(domain, hit, passage.text, passage.start, passage.end)
+            yield replace(found, joined=joined, label=joined.label)
 
 
 def _vector(question: str, model: Model, encoder: Callable[[Model], Encoder]) -> str | None:

@@ -38,7 +38,7 @@ class Joiner:
     embedder: Embedder
     _vectors: dict[str, Passages] = field(default_factory=dict)
 
-    def foresee(self, rows: Collection[RowWrite]) -> None:
+    def expect(self, rows: Collection[RowWrite]) -> None:
         """Encode the texts that these rows will make with the stored rows of their groups."""
         written = [_written(row) for row in rows]
         with self.embedder.services.database.transaction() as cursor:
@@ -109,10 +109,10 @@ class ChunkEncoding:
         for each in self._embedders:
             each.count(self._domain.name)
 
-    def foresee(self, rows: Collection[RowWrite]) -> None:
+    def expect(self, rows: Collection[RowWrite]) -> None:
         """Encode the passages that rows will be joined into; see ``Joiner``."""
         if self._joiner is not None and rows:
-            self._joiner.foresee(rows)
+            self._joiner.expect(rows)
 
     def join(self, cursor: Cursor, rows: Collection[RowWrite]) -> None:
         """Write the passages of written rows; see ``Joiner``."""

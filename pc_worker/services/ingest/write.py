@@ -147,7 +147,7 @@ def _write_once(
         found = _find(services, work)
         wanted = [c for c in found.candidates if verdict(c, found.stored.get(c.row_id), seq=work.seq) == "write"]
         ready = prepare_rows(work.context, wanted, encoding.rows.embed([c.record for c in wanted]))
-        encoding.foresee(ready.writes.values())
+        encoding.expect(ready.writes.values())
     clock.leave_out("embed", encoding.take_loading())
     with clock.stage("write"), services.database.transaction() as cursor:
         return _commit(cursor, work, found, ready, record_tally, encoding)

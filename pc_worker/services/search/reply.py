@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 from pc_worker.services.search.request import Mode
 
@@ -31,6 +31,19 @@ class JoinedRows:
         """Return what the document of a passage has of it."""
         own = {"group": dict(self.group), "speakers": list(self.speakers), "from": self.begins, "to": self.ends}
         return own | {"rows": list(self.rows)}
+
+    @classmethod
+    def from_dict(cls, passage: Mapping[str, Any]) -> Self | None:
+        """Return the rows of a document of a passage; None if it joins none."""
+        if "rows" not in passage:
+            return None
+        return cls(
+            group=passage["group"],
+            speakers=tuple(passage["speakers"]),
+            begins=passage["from"],
+            ends=passage["to"],
+            rows=tuple(passage["rows"]),
+        )
 
     @property
     def label(self) -> str:

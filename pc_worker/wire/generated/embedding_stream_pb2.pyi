@@ -274,14 +274,16 @@ class SearchHit(_message.Message):
     def __init__(self, id: _Optional[str] = ..., score: _Optional[float] = ..., vector_score: _Optional[float] = ..., text_score: _Optional[float] = ..., payload_json: _Optional[str] = ..., passage: _Optional[_Union[SearchPassage, _Mapping]] = ..., explain_json: _Optional[str] = ...) -> None: ...
 
 class SearchPassage(_message.Message):
-    __slots__ = ("text", "start", "end")
+    __slots__ = ("text", "start", "end", "joined_json")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
+    JOINED_JSON_FIELD_NUMBER: _ClassVar[int]
     text: str
     start: int
     end: int
-    def __init__(self, text: _Optional[str] = ..., start: _Optional[int] = ..., end: _Optional[int] = ...) -> None: ...
+    joined_json: str
+    def __init__(self, text: _Optional[str] = ..., start: _Optional[int] = ..., end: _Optional[int] = ..., joined_json: _Optional[str] = ...) -> None: ...
 
 class ConsumeRequest(_message.Message):
     __slots__ = ("open", "credit", "ack")

@@ -1,4 +1,4 @@
-"""Joined passages in the database: those of the rows as they are now, whatever the chunks, their order and retries."""
+"""Joined passages in the database: those of the present rows, with any chunks, order and retries."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def row_of(line: Line, start: int, name: str = "weekly") -> UUID:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_passages_are_those_of_the_rows_whatever_the_chunks_and_their_order(line: Line, seed: int) -> None:
+def test_passages_are_those_of_the_rows_for_any_chunks_in_any_order(line: Line, seed: int) -> None:
     chance = random.Random(seed)
     rows = meeting("weekly", 40) + meeting("주간 회의", 25)
     chance.shuffle(rows)
@@ -179,19 +179,19 @@ def test_workers_on_chunks_of_one_meeting_do_not_disturb_each_other(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = line.begin(meeting("weekly", 40), domain=DOMAIN, chunk_size=20)
-    foresee = joining.Joiner.foresee
+    expect = joining.Joiner.expect
     met: list[int] = []
 
     def meanwhile(self: joining.Joiner, rows: Any) -> None:
-        """Commit the other chunk after this one has encoded what it foresees."""
-        foresee(self, rows)
+        """Commit the other chunk after this one has encoded what it expects."""
+        expect(self, rows)
         if not met:
             met.append(1)
             other = threading.Thread(target=line.work, args=(job, 1))
             other.start()
             other.join()
 
-    monkeypatch.setattr(joining.Joiner, "foresee", meanwhile)
+    monkeypatch.setattr(joining.Joiner, "expect", meanwhile)
     line.work(job, 0)
 
     check(line)

@@ -1,4 +1,4 @@
-"""Joined texts: every row is in exactly one, of its own group only, within the bound, whatever the order of arrival."""
+"""Joined texts: every row is in exactly one, of its own group only, within the bound, in any order of arrival."""
 
 from __future__ import annotations
 

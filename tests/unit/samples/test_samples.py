@@ -32,7 +32,7 @@ def _rows(sample: Sample) -> list[dict[str, Any]]:
     return [dict(zip(frame.columns, cells, strict=True)) for cells in frame.itertuples(index=False, name=None)]
 
 
-@pytest.mark.parametrize("domain", ["document", "recruit", "candidate", "skill_dic"])
+@pytest.mark.parametrize("domain", ["document", "recruit", "candidate", "skill_dic", "transcript"])
 def test_reading_and_cleaning_each_sample_gives_what_its_maker_expects(
     samples: dict[str, Sample], domain: str, tmp_path: Path
 ) -> None:
@@ -53,7 +53,7 @@ def test_reading_and_cleaning_each_sample_gives_what_its_maker_expects(
 def test_the_same_files_come_out_every_time(samples: dict[str, Sample], tmp_path: Path) -> None:
     for again in write_samples(tmp_path):
         assert again.path.read_bytes() == samples[again.domain].path.read_bytes()
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.iterdir())) == 5
 
 
 def test_the_documentation_is_real_and_has_long_and_repeated_texts(samples: dict[str, Sample]) -> None:
@@ -108,3 +108,16 @@ def test_skills_of_one_category_lie_nearer_than_others() -> None:
     spring, hibernate, figma = (skills_vector([skill]) for skill in ("spring", "hibernate", "figma"))
 
     assert spring @ hibernate > 0.4 > 0.2 > abs(spring @ figma)
+
+
+def test_the_meetings_are_in_two_languages_and_make_several_passages(samples: dict[str, Sample]) -> None:
+    utterances = pd.DataFrame(pickle.loads(samples["transcript"].path.read_bytes()))
+
+    assert list(utterances.columns) == ["meeting", "speaker", "start", "end", "text"]
+    assert [
+        any("가" <= char <= "힣" for char in "".join(said)) for _, said in utterances.groupby("meeting")["text"]
+    ] == [
+        False,
+        True,
+    ]
+    assert (utterances["end"] > utterances["start"]).all()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 
+from pc_worker.model.joined import SUFFIX
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.scope import Method, VectorIndex
 from pc_worker.store.search.vector_form import PRECISION, Precision, VectorForm
@@ -17,7 +18,8 @@ PREFIX = "embeddings_ann_"
 STATES = """
 WITH counted AS (
     SELECT domain, model_id, count(*) AS vectors, count(*) FILTER (WHERE passage = 0) AS rows
-    FROM embeddings WHERE domain = coalesce(%(domain)s, domain) GROUP BY domain, model_id
+    FROM embeddings WHERE %(domain)s::text IS NULL OR domain IN (%(domain)s, %(domain)s || '{suffix}')
+    GROUP BY domain, model_id
 )
 SELECT d.domain, m.model_id, m.name || '@' || m.revision, m.dimension, m.model_id = d.model_id,
        coalesce(c.rows, 0), coalesce(c.vectors, 0),
@@ -32,9 +34,9 @@ JOIN models m ON m.model_id = d.model_id
 LEFT JOIN counted c ON c.domain = d.domain AND c.model_id = m.model_id
 LEFT JOIN vector_indexes i ON i.domain = d.domain AND i.model_id = m.model_id
 LEFT JOIN search_statistics s ON s.domain = d.domain
-WHERE d.domain = coalesce(%(domain)s, d.domain) ORDER BY d.domain, m.model_id
+WHERE %(domain)s::text IS NULL OR d.domain IN (%(domain)s, %(domain)s || '{suffix}') ORDER BY d.domain, m.model_id
 """
-STATES = STATES.replace("{precision}", PRECISION)
+STATES = STATES.replace("{precision}", PRECISION).replace("{suffix}", SUFFIX)
 RECORD = """
 INSERT INTO vector_indexes (domain, model_id, index_name, method, half, bits, dimensions, lists, rows, vectors, breadth)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
@@ -122,7 +124,7 @@ class IndexState:
 
 
 def index_states(cursor: Cursor, domain: str | None = None) -> list[IndexState]:
-    """Return every (domain, model) that is active or has vectors."""
+    """Return every (domain, model) that is active or has vectors; of one domain, also its joined passages."""
     cursor.execute(STATES, {"domain": domain})
     return [_state(row) for row in cursor.fetchall()]
 
