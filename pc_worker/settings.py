@@ -138,6 +138,8 @@ class Settings(AccessSettings, HttpSettings, LlmSettings, EngineSettings, Rerank
     streams_per_host: int = Field(default=192, ge=1, le=10_000)
     #: Most subscriptions of one domain.
     max_subscriptions: int = Field(default=256, ge=1, le=100_000)
+    #: Deliveries of a row after which a consumer's nack makes it a dead letter; the consumer may set another number.
+    max_deliveries: int = Field(default=5, ge=1, le=100)
     #: Seconds that the position of a subscription is kept after its last use. 0: without limit.
     subscription_retention_s: float = Field(default=90 * 86400.0, ge=0.0)
     #: `console` or `json`. With `json` every line on stderr is a JSON object.

@@ -44,6 +44,7 @@ class GatewayConfig:
         search_s: Seconds that a search may take, with its wait and the loading of its model.
         first_message_s: Seconds until a call must have sent its first message.
         max_subscriptions: Subscriptions of one domain.
+        max_deliveries: Deliveries after which a nacked row is a dead letter, unless the client sets another number.
         database_connections: Size of the pool. A stream holds a connection only during a statement.
         retry_for_s: Seconds that a stream waits for an unavailable database before it ends with UNAVAILABLE.
         stall_s: Seconds that one message may wait for its client to read before the stream is closed.
@@ -72,6 +73,7 @@ class GatewayConfig:
     search_s: float = 120.0
     first_message_s: float = 10.0
     max_subscriptions: int = 256
+    max_deliveries: int = 5
     database_connections: int = 8
     retry_for_s: float = 30.0
     stall_s: float = 3600.0

@@ -21,6 +21,8 @@ CREDIT_BYTES = Gauge(
     "pcw_gateway_consumer_credit_bytes", "Bytes consumers may still be sent", ["domain"], multiprocess_mode="livesum"
 )
 WAITED = Counter("pcw_gateway_consumer_waited_seconds", "Time chunks waited for a consumer's credit", ["domain"])
+NACKED = Counter("pcw_gateway_rows_nacked", "Nacks of consumers that were stored", ["domain"])
+REDELIVERED = Counter("pcw_gateway_rows_redelivered", "Rows sent again after a nack", ["domain"])
 FENCED = Counter("pcw_gateway_consumers_fenced", "Consumers that lost their subscription to another", ["domain"])
 
 RESTARTS = Counter(

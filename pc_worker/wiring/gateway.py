@@ -62,6 +62,7 @@ def gateway_config(settings: Settings) -> GatewayConfig:
         streams_per_token=settings.streams_per_token,
         streams_per_host=settings.streams_per_host,
         max_subscriptions=settings.max_subscriptions,
+        max_deliveries=settings.max_deliveries,
     )
 
 

@@ -175,7 +175,7 @@ class LogReader:
                 batch, start = step.batch, step.after + 1 - found.first
                 return LogSlice(block, start, step.upto, True, batch.model, epoch, jobs=(batch.job_id or "",))
             case LoggedRows():
-                block = self._block(found)
+                block = row_block(found, domain=self._wanted.domain, row_type=self._wanted.row_type)
                 jobs = self._jobs(block) if self._wanted.consumer else ()
                 return LogSlice(block, 0, found.upto, False, found.model, found.epoch, jobs, found.tombstones)
             case _:
@@ -187,14 +187,20 @@ class LogReader:
         jobs = tuple(self._batches[index].job_id or "" if index >= 0 else "" for index in indexes)
         return jobs if len(set(jobs)) > 1 else jobs[:1]
 
-    def _block(self, read: LoggedRows) -> RowBlock:
-        rows = []
-        for row in read.rows:
-            message = row_message(self._wanted.row_type, row.head, row.passages, read.model)
-            if len(message) > MOST_ROW_BYTES:  # no client could receive it, and each would fail here again
-                raise ContractBroken(
-                    f"row {row.row_id} at position {row.position} of {self._wanted.domain} is {len(message):,} bytes "
-                    f"on the wire; {MOST_ROW_BYTES:,} is the most: switch the domain's model back, or forget the row"
-                )
-            rows.append((row.row_id, message))
-        return build_block(self._wanted.row_type, [row.position for row in read.rows], rows)
+
+def row_block(read: LoggedRows, *, domain: str, row_type: str) -> RowBlock:
+    """Return rows read from PostgreSQL as they are sent.
+
+    Raises:
+        ContractBroken: If a row does not fit in a message.
+    """
+    rows = []
+    for row in read.rows:
+        message = row_message(row_type, row.head, row.passages, read.model)
+        if len(message) > MOST_ROW_BYTES:  # no client could receive it, and each would fail here again
+            raise ContractBroken(
+                f"row {row.row_id} at position {row.position} of {domain} is {len(message):,} bytes "
+                f"on the wire; {MOST_ROW_BYTES:,} is the most: switch the domain's model back, or forget the row"
+            )
+        rows.append((row.row_id, message))
+    return build_block(row_type, [row.position for row in read.rows], rows)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from pc_worker.errors import Fenced, LeaseHeld, QuotaExceeded, SubscriptionDropped
+from pc_worker.store.log.nacks import NackAnswers, store_answers
 from pc_worker.store.log.read import Delivery
 
 #: Seconds after its last renewal at which a lease expires.
 LEASE_S = 30
+
+#: Marks of deliveries that are kept.
+MOST_MARKS = 32
 
 #: Acquire $1/$2; start after position $3 if given; if $4, only while no consumer holds it; create it only if the domain
 #: has fewer than $7. The new generation fences the previous consumer, which is notified at once in any gateway. The
@@ -22,9 +27,11 @@ FROM domains d WHERE d.domain = $1
        OR (SELECT count(*) FROM subscriptions WHERE domain = $1) < $7)
 ON CONFLICT (domain, name) DO UPDATE SET
     position = coalesce($3::bigint, s.position), epoch = excluded.epoch, generation = s.generation + 1,
-    held_until = excluded.held_until, held_by = excluded.held_by, updated_at = now(), used_at = now()
+    held_until = excluded.held_until, held_by = excluded.held_by, updated_at = now(), used_at = now(),
+    sent_marks = CASE WHEN $3::bigint < s.position THEN '{}' ELSE ARRAY(
+        SELECT mark FROM unnest(s.sent_marks) AS mark WHERE mark > coalesce($3, s.position)) END
 WHERE NOT $4 OR s.held_until IS NULL OR s.held_until < now()
-RETURNING generation, position, xmax = 0 AS created, pg_notify('pcw_fence', domain || '/' || name)
+RETURNING generation, position, xmax = 0 AS created, sent_marks, pg_notify('pcw_fence', domain || '/' || name)
 """
 #: Whether the subscription exists: then another consumer holds it. Otherwise it was dropped, or there are too many.
 EXISTS = "SELECT EXISTS (SELECT FROM subscriptions WHERE domain = $1 AND name = $2)"
@@ -35,21 +42,32 @@ UPDATE subscriptions SET position = greatest(position, $4), rows_acked = rows_ac
 WHERE domain = $1 AND name = $2 AND generation = $3
 RETURNING position
 """
+#: With $4, how far a call had sent that broke off: the newest $5 of these marks are kept.
 RELEASE = """
-UPDATE subscriptions SET held_until = NULL, held_by = NULL, used_at = now()
+UPDATE subscriptions SET held_until = NULL, held_by = NULL, used_at = now(),
+    sent_marks = CASE WHEN $4::bigint IS NULL THEN sent_marks
+                      ELSE (sent_marks || $4::bigint)[greatest(cardinality(sent_marks) + 2 - $5, 1):] END
 WHERE domain = $1 AND name = $2 AND generation = $3
 """
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionLease:
-    """The right to consume a subscription, until a newer generation acquires it."""
+    """The right to consume a subscription, until a newer generation acquires it.
+
+    ``marks``: how far earlier calls had sent that broke off; those after ``position`` only.
+    """
 
     domain: str
     name: str
     generation: int
     position: int
     created: bool
+    marks: tuple[int, ...] = ()
+
+    def deliveries(self, position: int) -> int:
+        """Return how often the row at this position has been delivered, with this time."""
+        return 1 + sum(mark >= position for mark in self.marks)
 
 
 class Subscriptions:
@@ -71,7 +89,8 @@ class Subscriptions:
             record = await connection.fetchrow(ACQUIRE, domain, name, after, only_free, LEASE_S, holder, self._most)
             known = record is not None or await connection.fetchval(EXISTS, domain, name)
         if record is not None:
-            return SubscriptionLease(domain, name, record["generation"], record["position"], record["created"])
+            marks = tuple(record["sent_marks"])
+            return SubscriptionLease(domain, name, record["generation"], record["position"], record["created"], marks)
         if known:
             raise LeaseHeld(f"subscription {name} of {domain} is held by another consumer")
         raise QuotaExceeded(
@@ -79,23 +98,39 @@ class Subscriptions:
             " (`subscriptions list`, `subscriptions drop`), or raise PC_WORKER_MAX_SUBSCRIPTIONS"
         )
 
-    async def renew(self, lease: SubscriptionLease, *, position: int, rows: int) -> None:
+    async def renew(
+        self, lease: SubscriptionLease, *, position: int, rows: int, answers: NackAnswers | None = None
+    ) -> None:
         """Store ``position`` if it is after the stored one, count ``rows`` as acknowledged, and renew the lease.
+
+        In the same transaction store ``answers``: the position never passes a nacked row that is not stored as such.
 
         Raises:
             SubscriptionDropped: If it was removed.
             Fenced: If another consumer holds it now.
+            QuotaExceeded: If the subscription has too many nacked rows.
         """
-        domain, name = lease.domain, lease.name
         async with self._delivery.connection() as connection:
-            kept = await connection.fetchval(RENEW, domain, name, lease.generation, position, rows, LEASE_S)
-            known = kept is not None or await connection.fetchval(EXISTS, domain, name)
-        if not known:
-            raise SubscriptionDropped(f"subscription {name} of {domain} was dropped")
-        if kept is None:
-            raise Fenced(f"subscription {name} of {domain} was taken over by another consumer")
+            if answers is None:
+                await _renew(connection, lease, position, rows)
+                return
+            async with connection.transaction():
+                await _renew(connection, lease, position, rows)
+                await store_answers(connection, lease.domain, lease.name, answers)
 
-    async def release(self, lease: SubscriptionLease) -> None:
-        """Release the lease, so that the next consumer need not wait; no effect if another consumer holds it."""
+    async def release(self, lease: SubscriptionLease, *, sent: int | None = None) -> None:
+        """Release the lease, so that the next consumer need not wait; no effect if another consumer holds it.
+
+        ``sent``: how far a call had sent that broke off; its unacknowledged rows count as delivered.
+        """
         async with self._delivery.connection() as connection:
-            await connection.execute(RELEASE, lease.domain, lease.name, lease.generation)
+            await connection.execute(RELEASE, lease.domain, lease.name, lease.generation, sent, MOST_MARKS)
+
+
+async def _renew(connection: Any, lease: SubscriptionLease, position: int, rows: int) -> None:
+    domain, name = lease.domain, lease.name
+    if await connection.fetchval(RENEW, domain, name, lease.generation, position, rows, LEASE_S) is not None:
+        return
+    if await connection.fetchval(EXISTS, domain, name):
+        raise Fenced(f"subscription {name} of {domain} was taken over by another consumer")
+    raise SubscriptionDropped(f"subscription {name} of {domain} was dropped")

@@ -286,17 +286,19 @@ class SearchPassage(_message.Message):
     def __init__(self, text: _Optional[str] = ..., start: _Optional[int] = ..., end: _Optional[int] = ..., joined_json: _Optional[str] = ...) -> None: ...
 
 class ConsumeRequest(_message.Message):
-    __slots__ = ("open", "credit", "ack")
+    __slots__ = ("open", "credit", "ack", "nack")
     OPEN_FIELD_NUMBER: _ClassVar[int]
     CREDIT_FIELD_NUMBER: _ClassVar[int]
     ACK_FIELD_NUMBER: _ClassVar[int]
+    NACK_FIELD_NUMBER: _ClassVar[int]
     open: ConsumeOpen
     credit: ConsumeCredit
     ack: ConsumeAck
-    def __init__(self, open: _Optional[_Union[ConsumeOpen, _Mapping]] = ..., credit: _Optional[_Union[ConsumeCredit, _Mapping]] = ..., ack: _Optional[_Union[ConsumeAck, _Mapping]] = ...) -> None: ...
+    nack: ConsumeNack
+    def __init__(self, open: _Optional[_Union[ConsumeOpen, _Mapping]] = ..., credit: _Optional[_Union[ConsumeCredit, _Mapping]] = ..., ack: _Optional[_Union[ConsumeAck, _Mapping]] = ..., nack: _Optional[_Union[ConsumeNack, _Mapping]] = ...) -> None: ...
 
 class ConsumeOpen(_message.Message):
-    __slots__ = ("domain", "subscription", "after_position", "after_uuid", "chunk_rows", "frame_bytes", "credit", "refuse_if_held", "heartbeat_s", "ack_deadline_s")
+    __slots__ = ("domain", "subscription", "after_position", "after_uuid", "chunk_rows", "frame_bytes", "credit", "refuse_if_held", "heartbeat_s", "ack_deadline_s", "nacks")
     DOMAIN_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
     AFTER_POSITION_FIELD_NUMBER: _ClassVar[int]
@@ -307,6 +309,7 @@ class ConsumeOpen(_message.Message):
     REFUSE_IF_HELD_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_S_FIELD_NUMBER: _ClassVar[int]
     ACK_DEADLINE_S_FIELD_NUMBER: _ClassVar[int]
+    NACKS_FIELD_NUMBER: _ClassVar[int]
     domain: str
     subscription: str
     after_position: int
@@ -317,7 +320,16 @@ class ConsumeOpen(_message.Message):
     refuse_if_held: bool
     heartbeat_s: int
     ack_deadline_s: int
-    def __init__(self, domain: _Optional[str] = ..., subscription: _Optional[str] = ..., after_position: _Optional[int] = ..., after_uuid: _Optional[str] = ..., chunk_rows: _Optional[int] = ..., frame_bytes: _Optional[int] = ..., credit: _Optional[_Union[ConsumeCredit, _Mapping]] = ..., refuse_if_held: _Optional[bool] = ..., heartbeat_s: _Optional[int] = ..., ack_deadline_s: _Optional[int] = ...) -> None: ...
+    nacks: ConsumeNacks
+    def __init__(self, domain: _Optional[str] = ..., subscription: _Optional[str] = ..., after_position: _Optional[int] = ..., after_uuid: _Optional[str] = ..., chunk_rows: _Optional[int] = ..., frame_bytes: _Optional[int] = ..., credit: _Optional[_Union[ConsumeCredit, _Mapping]] = ..., refuse_if_held: _Optional[bool] = ..., heartbeat_s: _Optional[int] = ..., ack_deadline_s: _Optional[int] = ..., nacks: _Optional[_Union[ConsumeNacks, _Mapping]] = ...) -> None: ...
+
+class ConsumeNacks(_message.Message):
+    __slots__ = ("max_deliveries", "first_delay_ms")
+    MAX_DELIVERIES_FIELD_NUMBER: _ClassVar[int]
+    FIRST_DELAY_MS_FIELD_NUMBER: _ClassVar[int]
+    max_deliveries: int
+    first_delay_ms: int
+    def __init__(self, max_deliveries: _Optional[int] = ..., first_delay_ms: _Optional[int] = ...) -> None: ...
 
 class ConsumeCredit(_message.Message):
     __slots__ = ("chunks", "bytes")
@@ -328,27 +340,41 @@ class ConsumeCredit(_message.Message):
     def __init__(self, chunks: _Optional[int] = ..., bytes: _Optional[int] = ...) -> None: ...
 
 class ConsumeAck(_message.Message):
-    __slots__ = ("position",)
+    __slots__ = ("position", "redelivered")
     POSITION_FIELD_NUMBER: _ClassVar[int]
+    REDELIVERED_FIELD_NUMBER: _ClassVar[int]
     position: int
-    def __init__(self, position: _Optional[int] = ...) -> None: ...
+    redelivered: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, position: _Optional[int] = ..., redelivered: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class ConsumeNack(_message.Message):
+    __slots__ = ("position", "reason")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    reason: str
+    def __init__(self, position: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class ConsumeResponse(_message.Message):
-    __slots__ = ("opened", "chunk", "end_of_log", "heartbeat", "closing")
+    __slots__ = ("opened", "chunk", "end_of_log", "heartbeat", "closing", "redelivered", "nacked")
     OPENED_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
     END_OF_LOG_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
     CLOSING_FIELD_NUMBER: _ClassVar[int]
+    REDELIVERED_FIELD_NUMBER: _ClassVar[int]
+    NACKED_FIELD_NUMBER: _ClassVar[int]
     opened: ConsumeOpened
     chunk: ConsumeChunk
     end_of_log: ConsumeEndOfLog
     heartbeat: ConsumeHeartbeat
     closing: ConsumeClosing
-    def __init__(self, opened: _Optional[_Union[ConsumeOpened, _Mapping]] = ..., chunk: _Optional[_Union[ConsumeChunk, _Mapping]] = ..., end_of_log: _Optional[_Union[ConsumeEndOfLog, _Mapping]] = ..., heartbeat: _Optional[_Union[ConsumeHeartbeat, _Mapping]] = ..., closing: _Optional[_Union[ConsumeClosing, _Mapping]] = ...) -> None: ...
+    redelivered: ConsumeRedelivered
+    nacked: ConsumeNacked
+    def __init__(self, opened: _Optional[_Union[ConsumeOpened, _Mapping]] = ..., chunk: _Optional[_Union[ConsumeChunk, _Mapping]] = ..., end_of_log: _Optional[_Union[ConsumeEndOfLog, _Mapping]] = ..., heartbeat: _Optional[_Union[ConsumeHeartbeat, _Mapping]] = ..., closing: _Optional[_Union[ConsumeClosing, _Mapping]] = ..., redelivered: _Optional[_Union[ConsumeRedelivered, _Mapping]] = ..., nacked: _Optional[_Union[ConsumeNacked, _Mapping]] = ...) -> None: ...
 
 class ConsumeOpened(_message.Message):
-    __slots__ = ("position", "head", "epoch", "model", "chunk_rows", "frame_bytes", "heartbeat_s", "ack_deadline_s", "created")
+    __slots__ = ("position", "head", "epoch", "model", "chunk_rows", "frame_bytes", "heartbeat_s", "ack_deadline_s", "max_deliveries", "created")
     POSITION_FIELD_NUMBER: _ClassVar[int]
     HEAD_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
@@ -357,6 +383,7 @@ class ConsumeOpened(_message.Message):
     FRAME_BYTES_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_S_FIELD_NUMBER: _ClassVar[int]
     ACK_DEADLINE_S_FIELD_NUMBER: _ClassVar[int]
+    MAX_DELIVERIES_FIELD_NUMBER: _ClassVar[int]
     CREATED_FIELD_NUMBER: _ClassVar[int]
     position: int
     head: int
@@ -366,11 +393,12 @@ class ConsumeOpened(_message.Message):
     frame_bytes: int
     heartbeat_s: int
     ack_deadline_s: int
+    max_deliveries: int
     created: bool
-    def __init__(self, position: _Optional[int] = ..., head: _Optional[int] = ..., epoch: _Optional[str] = ..., model: _Optional[str] = ..., chunk_rows: _Optional[int] = ..., frame_bytes: _Optional[int] = ..., heartbeat_s: _Optional[int] = ..., ack_deadline_s: _Optional[int] = ..., created: _Optional[bool] = ...) -> None: ...
+    def __init__(self, position: _Optional[int] = ..., head: _Optional[int] = ..., epoch: _Optional[str] = ..., model: _Optional[str] = ..., chunk_rows: _Optional[int] = ..., frame_bytes: _Optional[int] = ..., heartbeat_s: _Optional[int] = ..., ack_deadline_s: _Optional[int] = ..., max_deliveries: _Optional[int] = ..., created: _Optional[bool] = ...) -> None: ...
 
 class ConsumeChunk(_message.Message):
-    __slots__ = ("after_position", "position", "rows", "tombstones", "model", "epoch", "job_ids")
+    __slots__ = ("after_position", "position", "rows", "tombstones", "model", "epoch", "job_ids", "deliveries")
     AFTER_POSITION_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
@@ -378,6 +406,7 @@ class ConsumeChunk(_message.Message):
     MODEL_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     JOB_IDS_FIELD_NUMBER: _ClassVar[int]
+    DELIVERIES_FIELD_NUMBER: _ClassVar[int]
     after_position: int
     position: int
     rows: RowChunk
@@ -385,7 +414,26 @@ class ConsumeChunk(_message.Message):
     model: str
     epoch: str
     job_ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, after_position: _Optional[int] = ..., position: _Optional[int] = ..., rows: _Optional[_Union[RowChunk, _Mapping]] = ..., tombstones: _Optional[_Iterable[_Union[ConsumeTombstone, _Mapping]]] = ..., model: _Optional[str] = ..., epoch: _Optional[str] = ..., job_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+    deliveries: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, after_position: _Optional[int] = ..., position: _Optional[int] = ..., rows: _Optional[_Union[RowChunk, _Mapping]] = ..., tombstones: _Optional[_Iterable[_Union[ConsumeTombstone, _Mapping]]] = ..., model: _Optional[str] = ..., epoch: _Optional[str] = ..., job_ids: _Optional[_Iterable[str]] = ..., deliveries: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class ConsumeRedelivered(_message.Message):
+    __slots__ = ("rows", "deliveries", "model", "epoch")
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    DELIVERIES_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    rows: RowChunk
+    deliveries: _containers.RepeatedScalarFieldContainer[int]
+    model: str
+    epoch: str
+    def __init__(self, rows: _Optional[_Union[RowChunk, _Mapping]] = ..., deliveries: _Optional[_Iterable[int]] = ..., model: _Optional[str] = ..., epoch: _Optional[str] = ...) -> None: ...
+
+class ConsumeNacked(_message.Message):
+    __slots__ = ("positions",)
+    POSITIONS_FIELD_NUMBER: _ClassVar[int]
+    positions: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, positions: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ConsumeTombstone(_message.Message):
     __slots__ = ("row_id", "position")

@@ -88,11 +88,15 @@ class EmbeddingStreamServiceServicer:
         the chunk's `position` in one transaction and opens with that position. Rows may be sent again, none is omitted, and a
         repeated row is the same or newer.
 
+        A client that cannot store a row sends `nack` (with `nacks` in `open`) and goes on. The row is delivered again after a
+        delay, apart from the log's order, in `redelivered`; after the most deliveries it becomes a dead letter of the
+        subscription, until an operator retries or drops it. A newer version of the row, or its deletion, ends that.
+
         The client ends it by half-closing: earlier acknowledgements are stored, then OK. Every other end is an error:
         UNAVAILABLE: the database is away or the gateway stops; reconnect. ABORTED: another consumer has taken the
         subscription over, or it was dropped (`subscription_dropped`). DEADLINE_EXCEEDED: nothing was acknowledged for too long.
-        RESOURCE_EXHAUSTED: too many streams, the domain's limit of subscriptions is reached, or the subscription is held and
-        the client set `refuse_if_held`.
+        RESOURCE_EXHAUSTED: too many streams, the domain's limit of subscriptions is reached, the subscription is held and
+        the client set `refuse_if_held`, or it has too many rows that were nacked.
         INVALID_ARGUMENT, NOT_FOUND: as StreamEmbedding, and for messages in a wrong order.
         Trailing metadata on OK: pcw-rows, pcw-acked-position, pcw-head. On an error of any call: pcw-error, which distinguishes
         errors of one status. `fenced`: another consumer has taken the subscription over. `subscription_dropped`: it was removed.

@@ -31,6 +31,13 @@ class Consumer:
     async def ack(self, position: int) -> None:
         await self.say(ack=pb.ConsumeAck(position=position))
 
+    async def nack(self, position: int, reason: str = "does not fit") -> None:
+        await self.say(nack=pb.ConsumeNack(position=position, reason=reason))
+
+    async def stored(self, *positions: int, upto: int = 0) -> None:
+        """Acknowledge redelivered rows."""
+        await self.say(ack=pb.ConsumeAck(position=upto, redelivered=positions))
+
     async def hear(self) -> pb.ConsumeResponse:
         """Return the next answer; raises AioRpcError when the call has ended with an error, EOFError when well."""
         raw = await self.call.read()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pc_worker.errors import InvalidRequest
@@ -29,6 +30,7 @@ class CreditWindow:
         self.position = position
         self.acked = position
         self._outstanding: deque[SentChunk] = deque()
+        self._redelivered: set[int] = set()
         self._progress_at = 0.0
 
     def grant(self, chunks: int, size: int) -> None:
@@ -51,9 +53,21 @@ class CreditWindow:
         self.chunks -= 1
         self.bytes -= size
         self.position = position
-        if not self._outstanding:
-            self._progress_at = now
+        self._begin(now)
         self._outstanding.append(SentChunk(position, rows, now))
+
+    def resend(self, size: int, *, position: int, now: float) -> None:
+        """Subtract the message of a row that is sent once more, outside the log's order."""
+        self.chunks -= 1
+        self.bytes -= size
+        self._begin(now)
+        self._redelivered.add(position)
+
+    def answer(self, positions: Iterable[int], *, now: float) -> None:
+        """Record that redelivered rows are acknowledged or nacked."""
+        for position in self._redelivered.intersection(positions):
+            self._redelivered.discard(position)
+            self._progress_at = now
 
     def announce(self, position: int) -> None:
         """Record that an end of log at ``position`` is sent."""
@@ -76,4 +90,8 @@ class CreditWindow:
 
     def overdue_at(self, deadline_s: float) -> float | None:
         """Return when the consumer must have acknowledged something; None while nothing is outstanding."""
-        return self._progress_at + deadline_s if self._outstanding else None
+        return self._progress_at + deadline_s if self._outstanding or self._redelivered else None
+
+    def _begin(self, now: float) -> None:
+        if not self._outstanding and not self._redelivered:
+            self._progress_at = now

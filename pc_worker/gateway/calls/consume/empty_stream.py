@@ -9,7 +9,7 @@ import grpc.aio
 from pc_worker.errors import InvalidRequest, Unavailable
 from pc_worker.gateway.calls.consume.first_completed import any_set, first_of
 from pc_worker.gateway.calls.consume.frames import parse_request
-from pc_worker.gateway.calls.consume.session import ConsumeLimits
+from pc_worker.gateway.calls.consume.opening import ConsumeLimits
 from pc_worker.gateway.context import GatewayContext
 from pc_worker.gateway.log.retry import retry_until
 from pc_worker.store.log.read import LogHead
@@ -49,6 +49,8 @@ class EmptyStream:
                 raise InvalidRequest("after `open` only credit and acknowledgements may come")
             if request.ack.position:
                 raise InvalidRequest(f"position {request.ack.position} cannot be acknowledged: nothing was sent")
+            if request.HasField("nack"):
+                raise InvalidRequest(f"position {request.nack.position} cannot be nacked: nothing was sent")
 
     async def _follow(self) -> NoReturn:
         # Only this coroutine writes after the start: gRPC allows one write of a call at a time.

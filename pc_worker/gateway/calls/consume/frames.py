@@ -21,6 +21,10 @@ from pc_worker.wire.generated import embedding_stream_pb2 as pb
 FRAME_BYTES = 512
 #: A tombstone's UUID and position with their tags.
 TOMBSTONE_BYTES = 60
+#: The tag and length of a chunk's delivery counts; each count takes one byte.
+COUNT_BYTES = 8
+RESPONSE_REDELIVERED = pb.ConsumeResponse.REDELIVERED_FIELD_NUMBER
+REDELIVERED_ROWS = pb.ConsumeRedelivered.ROWS_FIELD_NUMBER
 RESPONSE_CHUNK = pb.ConsumeResponse.CHUNK_FIELD_NUMBER
 CHUNK_ROWS = pb.ConsumeChunk.ROWS_FIELD_NUMBER
 
@@ -37,17 +41,24 @@ class Frame:
     queued: bool
 
 
-def frames(log_slice: LogSlice, *, after: int, max_rows: int, max_bytes: int) -> Iterator[Frame]:
-    """Yield the slice as frames that join without gaps from ``after`` on."""
+def frames(
+    log_slice: LogSlice, *, after: int, max_rows: int, max_bytes: int, marks: Sequence[int] = ()
+) -> Iterator[Frame]:
+    """Yield the slice as frames that join without gaps from ``after`` on.
+
+    Each of ``marks`` stands for an earlier delivery of all rows up to that position.
+    """
     waiting = list(log_slice.tombstones)
-    cuts = list(log_slice.block.cuts(log_slice.start, max_rows=max_rows, max_bytes=_room(log_slice, max_bytes)))
+    room = _room(log_slice, max_bytes) - (max_rows + COUNT_BYTES if marks else 0)
+    cuts = list(log_slice.block.cuts(log_slice.start, max_rows=max_rows, max_bytes=room))
     if not cuts and waiting:
         cuts = [(0, 0)]
     for start, end in cuts:
         upto = log_slice.upto if end in (0, cuts[-1][1]) else log_slice.block.positions[end - 1]
         tombstones = [tombstone for tombstone in waiting if tombstone.position <= upto]
         waiting = waiting[len(tombstones) :]
-        yield _frame(log_slice, start, end, after, upto, tombstones)
+        deliveries = _deliveries(log_slice.block.positions[start:end], marks)
+        yield _frame(log_slice, start, end, after, upto, tombstones, deliveries)
         after = upto
 
 
@@ -75,7 +86,30 @@ def _room(log_slice: LogSlice, max_bytes: int) -> int:
     return min(max_bytes, MESSAGE_BYTES) - FRAME_BYTES - TOMBSTONE_BYTES * len(log_slice.tombstones) - jobs
 
 
-def _frame(log_slice: LogSlice, start: int, end: int, after: int, upto: int, tombstones: Sequence[Tombstone]) -> Frame:
+def redelivery(block: RowBlock, *, deliveries: int, model: str, epoch: str) -> bytes:
+    """Return the message with which the only row of ``block`` is sent once more."""
+    chunk = tagged(REDELIVERED_ROWS, block.message(0, 1))
+    chunk += pb.ConsumeRedelivered(deliveries=[deliveries], model=model, epoch=epoch).SerializeToString()
+    return tagged(RESPONSE_REDELIVERED, chunk)
+
+
+def _deliveries(positions: Sequence[int], marks: Sequence[int]) -> list[int]:
+    """Return the deliveries of each row with this one, or one number for all; nothing if it is the first."""
+    counts = [1 + sum(mark >= position for mark in marks) for position in positions] if marks else []
+    if len(set(counts)) <= 1:
+        return [count for count in counts[:1] if count > 1]
+    return counts
+
+
+def _frame(
+    log_slice: LogSlice,
+    start: int,
+    end: int,
+    after: int,
+    upto: int,
+    tombstones: Sequence[Tombstone],
+    deliveries: Sequence[int],
+) -> Frame:
     chunk = pb.ConsumeChunk(
         after_position=after,
         position=upto,
@@ -83,6 +117,7 @@ def _frame(log_slice: LogSlice, start: int, end: int, after: int, upto: int, tom
         model=log_slice.model,
         epoch=str(log_slice.epoch),
         job_ids=log_slice.jobs[start:end] if len(log_slice.jobs) > 1 else log_slice.jobs,
+        deliveries=deliveries,
     ).SerializeToString()
     if end > start:
         chunk += tagged(CHUNK_ROWS, log_slice.block.message(start, end))

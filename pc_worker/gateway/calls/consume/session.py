@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import grpc.aio
@@ -16,6 +15,8 @@ from pc_worker.gateway import metrics
 from pc_worker.gateway.calls.consume.credit import CreditWindow
 from pc_worker.gateway.calls.consume.first_completed import any_set, first_of
 from pc_worker.gateway.calls.consume.frames import Frame, extend_checksum, frames, parse_request
+from pc_worker.gateway.calls.consume.nacking import NackLedger
+from pc_worker.gateway.calls.consume.opening import ConsumeLimits, opened_message
 from pc_worker.gateway.context import GatewayContext
 from pc_worker.gateway.log.delivery import LogRange, LogReader, dropping_read_ahead
 from pc_worker.gateway.log.retry import retry_until
@@ -30,16 +31,6 @@ SAVE_EVERY_S = 0.05
 MEASURE_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class ConsumeLimits:
-    """What the consumer requested: limits of a frame, seconds between heartbeats, seconds until an acknowledgement."""
-
-    max_rows: int
-    max_bytes: int
-    heartbeat_s: int
-    ack_deadline_s: int
-
-
 class ConsumeSession:
     """Sends rows, receives requests and stores checkpoints concurrently; the first of these to end ends the stream."""
 
@@ -52,6 +43,7 @@ class ConsumeSession:
     ) -> None:
         self._gateway, self._context, self._limits, self._lease = gateway, context, limits, lease
         self._window = CreditWindow(lease.position)
+        self._nacks = NackLedger(gateway, lease, limits.redelivery, self._window, context.write)
         self._sent = pb.ConsumeEndOfLog()
         self._head = lease.position
         self._saved = lease.position
@@ -85,10 +77,13 @@ class ConsumeSession:
             Fenced: If another consumer holds the lease now.
             Unavailable: If the database is unavailable.
         """
-        position, rows = self._window.acked, self._unsaved_rows
-        await self._gateway.subscriptions.renew(self._lease, position=position, rows=rows)
+        position, rows, answers = self._window.acked, self._unsaved_rows, self._nacks.answers()
+        await self._gateway.subscriptions.renew(self._lease, position=position, rows=rows, answers=answers)
         self._unsaved_rows -= rows
         self._saved = position
+        if answers is not None:
+            self._nacks.saved(answers)
+            self._tell_sender()
 
     def trailers(self) -> tuple[tuple[str, str], ...]:
         """Return the trailing metadata of a stream that ended with OK."""
@@ -98,15 +93,21 @@ class ConsumeSession:
             ("pcw-head", str(self._head)),
         )
 
+    @property
+    def unacknowledged(self) -> int | None:
+        """How far was sent, if not all of it is acknowledged."""
+        return self._window.position if self._window.position > self._window.acked else None
+
     def summary(self) -> dict[str, Any]:
         """Return what was sent and acknowledged, for the log."""
         return {"rows": self._sent.rows, "sent_position": self._window.position, "acked_position": self._saved}
 
     async def _send(self, end: LogHead) -> None:
-        await self._write(opened=self._opened(end))
+        await self._write(opened=opened_message(end, self._limits, self._lease))
         at_end = False
         while not self._half_closed:
             self._grown.clear()
+            await self._nacks.send()
             await self._read_head()
             if self._head > self._window.position:
                 await self._catch_up()
@@ -137,7 +138,9 @@ class ConsumeSession:
     async def _frames(self, reader: LogReader) -> AsyncGenerator[Frame, None]:
         after, limits = self._window.position, self._limits
         async for log_slice in reader.slices():
-            for frame in frames(log_slice, after=after, max_rows=limits.max_rows, max_bytes=limits.max_bytes):
+            for frame in frames(
+                log_slice, after=after, max_rows=limits.max_rows, max_bytes=limits.max_bytes, marks=self._lease.marks
+            ):
                 yield frame
                 after = frame.position
 
@@ -162,6 +165,7 @@ class ConsumeSession:
         began = time.monotonic()
         while not self._half_closed:
             self._credited.clear()
+            await self._nacks.send()
             if self._window.allows(size) and not self._gateway.shutdown.requested.is_set():
                 break
             await self._wait_for(self._credited, needed_bytes=size)
@@ -173,10 +177,12 @@ class ConsumeSession:
         if self._gateway.shutdown.requested.is_set():
             await self._write_closing()
         try:
-            async with asyncio.timeout(self._limits.heartbeat_s):
+            due_in_s = self._nacks.due_in_s()
+            async with asyncio.timeout(min(self._limits.heartbeat_s, due_in_s)):
                 await event.wait()
         except TimeoutError:
-            await self._write(heartbeat=self._heartbeat(needed_bytes))
+            if due_in_s >= self._limits.heartbeat_s:
+                await self._write(heartbeat=self._heartbeat(needed_bytes))
 
     async def _write_closing(self) -> NoReturn:
         position = self._window.position
@@ -192,11 +198,18 @@ class ConsumeSession:
                 case "credit":
                     self._window.grant(request.credit.chunks, request.credit.bytes)
                     self._credited.set()
+                    if self._nacks.waits_for_credit:
+                        self._grown.set()
                 case "ack":
                     self._unsaved_rows += self._window.ack(request.ack.position, now=time.monotonic())
+                    if request.ack.redelivered:
+                        self._nacks.ack(request.ack.redelivered)
+                    self._acked.set()
+                case "nack":
+                    self._nacks.nack(request.nack)
                     self._acked.set()
                 case _:
-                    raise InvalidRequest("after `open` only credit and acknowledgements may come")
+                    raise InvalidRequest("after `open` only credit, acknowledgements and nacks may come")
         self._half_closed = True
         await self._wake_sender()
 
@@ -206,17 +219,23 @@ class ConsumeSession:
 
     async def _wake_sender(self) -> NoReturn:
         # The sender ends the stream, between two messages.
-        self._credited.set()
-        self._grown.set()
+        self._tell_sender()
         while True:
             await asyncio.Event().wait()
+
+    def _tell_sender(self) -> None:
+        self._credited.set()
+        self._grown.set()
 
     async def _renew(self, fenced: asyncio.Event) -> None:
         try:
             while True:
                 await any_set(self._acked, fenced, timeout_s=RENEW_S)
                 self._acked.clear()
-                fenced.clear()
+                if fenced.is_set():
+                    fenced.clear()
+                    self._nacks.look_again()
+                    self._tell_sender()
                 await self._save_with_retries()
                 await asyncio.sleep(SAVE_EVERY_S)
         except SubscriptionDropped:
@@ -266,19 +285,6 @@ class ConsumeSession:
                 " restored; open with after_position"
             )
         self._head = end.position
-
-    def _opened(self, end: LogHead) -> pb.ConsumeOpened:
-        return pb.ConsumeOpened(
-            position=self._lease.position,
-            head=end.position,
-            epoch=str(end.epoch),
-            model=end.model,
-            chunk_rows=self._limits.max_rows,
-            frame_bytes=self._limits.max_bytes,
-            heartbeat_s=self._limits.heartbeat_s,
-            ack_deadline_s=self._limits.ack_deadline_s,
-            created=self._lease.created,
-        )
 
     def _heartbeat(self, needed_bytes: int) -> pb.ConsumeHeartbeat:
         return pb.ConsumeHeartbeat(
