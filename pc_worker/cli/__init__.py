@@ -38,7 +38,10 @@ COMMANDS = {
     "prompts": ("answer", "List and compare the prompts that models are given."),
     "dead": ("dead", "List, show, retry or drop dead rows, each with its reason."),
     "forget": ("forget", "Remove rows with their vectors, terms and dead letters; consumers get tombstones."),
-    "subscriptions": ("subscriptions", "List, seek and drop the named consumers of the acknowledged stream."),
+    "subscriptions": (
+        "subscriptions",
+        "List, seek and drop named consumers, and handle their dead letters.",
+    ),
     "restored": ("restored", "Begin new epochs after the database was restored to an older state."),
     "index": ("index", "List, build and tune the vector indexes."),
     "domains": ("domains", "Compare domains as declared in the code and as stored in the database."),

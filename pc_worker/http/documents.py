@@ -57,6 +57,7 @@ class SubscriptionDocument(Document):
     held_by: str | None = Field(description="Address of its consumer now.")
     held_until: datetime | None
     expires_at: datetime | None = Field(description="When it is removed if it is not consumed; null = never.")
+    dead: int = Field(description="Rows that it could not store and gets no more: its dead letters.")
 
 
 class DomainDocument(Document):

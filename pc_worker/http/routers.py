@@ -15,6 +15,7 @@ from pc_worker.http.mcp.server import mcp_sessions
 from pc_worker.http.routes import (
     answers,
     chat,
+    consumer_letters,
     dead_letters,
     dify,
     documentation,
@@ -36,6 +37,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     search.router,
     answers.router,
     domains.router,
+    consumer_letters.router,
     dead_letters.router,
     openai.router,
     chat.router,

@@ -20,6 +20,7 @@ from pc_worker.store.ledger.dead_letters import drop_letters
 from pc_worker.store.ledger.declarations import sources_of
 from pc_worker.store.ledger.jobs import find_job
 from pc_worker.store.log.append import append_log
+from pc_worker.store.log.nacked_rows import forget_nacked
 from pc_worker.store.models.model_switch import lock_domain
 from pc_worker.store.models.registry import active_model
 from pc_worker.store.rows import forget, forget_marks, joined
@@ -198,6 +199,7 @@ def _forget_batch(
             append_log(cursor, domain=domain, ids=ids, job_id=None, model_id=model.model_id, tombstones=True)
         else:
             lock_domain(cursor, domain)  # a chunk that is being written must see that keys are gone
+        forget_nacked(cursor, domain, [*ids, *named])
         return ids
 
     return database.repeat(work)

@@ -7,6 +7,7 @@ from datetime import datetime
 import click
 
 from pc_worker.cli.arguments import Moment
+from pc_worker.cli.commands.subscription_dead import dead_command
 from pc_worker.cli.context import connected, one_shot
 from pc_worker.cli.output import print_json, print_table, visible
 from pc_worker.errors import InvalidRequest
@@ -17,7 +18,7 @@ from pc_worker.wiring import make_services
 
 @click.group("subscriptions")
 def subscriptions_command() -> None:
-    """List, seek and drop the named consumers of the acknowledged stream."""
+    """List, seek and drop named consumers, and handle their dead letters."""
 
 
 @subscriptions_command.command("list")
@@ -46,6 +47,9 @@ def seek_command(domain: str, name: str, beginning: bool, position: int | None, 
         raise InvalidRequest("give exactly one of --beginning, --position and --time")
     found = seek_subscription(connected(), domain, name, targets[0])
     print(visible(f"{domain}/{name} continues after position {found}"))
+
+
+subscriptions_command.add_command(dead_command)
 
 
 @subscriptions_command.command("drop")

@@ -1,4 +1,4 @@
-"""Consumers, models, indexes and the record of actions."""
+"""Models, indexes and the record of actions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fastapi import Form, Query, Request
 from fastapi.responses import Response
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.http.console.audit_trail import Action, act
+from pc_worker.http.console.audit_trail import Action
 from pc_worker.http.console.operations import Step, operations_of
 from pc_worker.http.console.rendering import page_router, render, see
 from pc_worker.http.console.session import Operator, OwnForm, Viewer, known_domains
@@ -22,7 +22,6 @@ from pc_worker.model import Model
 from pc_worker.services.dependencies import Services
 from pc_worker.services.models import change_model
 from pc_worker.services.search.indexes import build_indexes, index_status, tune_indexes
-from pc_worker.services.subscriptions import all_subscriptions, drop_subscription
 from pc_worker.store.audit import read_audit
 from pc_worker.store.models.registry import list_models
 
@@ -31,23 +30,6 @@ router = page_router()
 BACKFILL_S, INDEX_S = 300.0, 4 * 3600.0
 AUDITED = 50
 Name = Annotated[str, Form(min_length=1, max_length=1_000)]
-
-
-@router.get("/consumers")
-async def consumers_page(request: Request, context: Context, caller: Viewer) -> Response:
-    """Show the named consumers: their lag, and who holds them."""
-    retention_s = context.settings.subscription_retention_s
-    found = await context.services.run(partial(all_subscriptions, domains=caller.domains, retention_s=retention_s))
-    return render(request, "consumers.html", consumers=found)
-
-
-@router.post("/consumers/drop", dependencies=[OwnForm])
-async def drop_consumer(context: Context, caller: Operator, domain: Name, name: Name) -> Response:
-    """Drop a named consumer."""
-    caller.check(domain)
-    action = Action("drop consumer", {"domain": domain, "name": name})
-    await act(context, caller, action, lambda services: drop_subscription(services, domain, name))
-    return see("/consumers")
 
 
 @router.get("/models")

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from pc_worker.http.console import (
     administration,
     asking,
+    consumer_letters,
     jobs,
     letters,
     overview,
@@ -16,5 +17,6 @@ from pc_worker.http.console import (
 )
 
 PAGES: tuple[APIRouter, ...] = tuple(
-    module.router for module in (sign_in, overview, jobs, letters, searching, asking, administration, planning)
+    module.router
+    for module in (sign_in, overview, jobs, letters, searching, asking, consumer_letters, administration, planning)
 )

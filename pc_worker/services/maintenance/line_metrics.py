@@ -19,6 +19,7 @@ from pc_worker.logs import get_logger
 from pc_worker.model import OPEN_STATES, JobState
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger import pipeline_state
+from pc_worker.store.log.nacked_rows import nacked_counts
 from pc_worker.store.log.subscriptions import subscription_lags
 
 log = get_logger(__name__)
@@ -47,6 +48,8 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "pcw_subscription_lag_rows": ("Positions a consumer has not acknowledged.", CONSUMER),
     "pcw_subscription_lag_seconds": ("Age of the oldest entry a consumer has not acknowledged.", CONSUMER),
     "pcw_subscription_consumed": ("1 = a consumer has its lease now.", CONSUMER),
+    "pcw_subscription_dead_letters": ("Rows a consumer nacked that are not delivered any more.", CONSUMER),
+    "pcw_subscription_nacked_rows": ("Rows a consumer nacked that wait for their next delivery.", CONSUMER),
     "pcw_recall": ("Mean recall@10 of a domain's vector index, as last measured.", DOMAIN),
     "pcw_recall_target": ("What its index was tuned for.", DOMAIN),
     "pcw_table_bytes": ("Bytes of a table with its indexes.", ("table",)),
@@ -165,7 +168,11 @@ def _jobs(cursor: Cursor, families: dict[str, Family]) -> None:
 
 
 def _consumers(cursor: Cursor, families: dict[str, Family]) -> None:
+    counts = nacked_counts(cursor)
     for domain, name, lag, age, consumed in subscription_lags(cursor):
+        dead, waiting = counts.get((domain, name), (0, 0))
+        families["pcw_subscription_dead_letters"].add_metric((domain, name), dead)
+        families["pcw_subscription_nacked_rows"].add_metric((domain, name), waiting)
         families["pcw_subscription_lag_rows"].add_metric((domain, name), lag)
         families["pcw_subscription_lag_seconds"].add_metric((domain, name), float(age))
         families["pcw_subscription_consumed"].add_metric((domain, name), int(consumed))

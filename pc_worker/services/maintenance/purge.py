@@ -13,6 +13,7 @@ from pc_worker.services.models.change_model import drop_retired
 from pc_worker.store.answers.record import purge_answers
 from pc_worker.store.ledger import jobs
 from pc_worker.store.log.append import purge_superseded
+from pc_worker.store.log.nacked_rows import purge_nacked
 from pc_worker.store.log.subscriptions import purge_subscriptions
 from pc_worker.store.rows.forget_marks import purge_marks
 from pc_worker.store.source_indexes import purge_source_indexes
@@ -62,6 +63,7 @@ def purge(services: Services, retention: Retention) -> Purged:
         entries = purge_superseded(cursor, older_than_s=retention.log_s)
     with services.database.transaction() as cursor:
         expired = purge_subscriptions(cursor, retention_s=retention.subscription_s)
+        purge_nacked(cursor)
     for gone in expired:  # a consumer that returns under this name can be given its last position from the log
         log.warning(
             "subscription_expired",

@@ -9,6 +9,7 @@ from typing import Any
 
 from pc_worker.errors import BeyondHead, LeaseHeld, NotFound
 from pc_worker.store.db.connection import Cursor, is_storable
+from pc_worker.store.log.nacked_rows import drop_nacked_of
 
 #: Seconds after its last use at which a subscription without any acknowledgement expires: a day.
 UNUSED_S = 86_400.0
@@ -26,7 +27,9 @@ CASE WHEN s.acked_at IS NULL AND s.rows_acked = 0 THEN {USED} + make_interval(se
 LIST = f"""
 SELECT s.domain, s.name, s.position, d.head, d.head - s.position, s.updated_at,
        CASE WHEN s.held_until > now() THEN s.held_by END, CASE WHEN s.held_until > now() THEN s.held_until END,
-       CASE WHEN s.held_until > now() THEN NULL ELSE {EXPIRES} END
+       CASE WHEN s.held_until > now() THEN NULL ELSE {EXPIRES} END,
+       (SELECT count(*) FROM nacked_rows n JOIN log l ON l.domain = n.domain AND l.position = n.position
+        WHERE n.domain = s.domain AND n.name = s.name AND n.due_at IS NULL AND l.superseded_by IS NULL)
 FROM subscriptions s JOIN domains d USING (domain)
 WHERE %(domains)s::text[] IS NULL OR s.domain = ANY (%(domains)s::text[]) ORDER BY s.domain, s.name
 """
@@ -56,7 +59,7 @@ HEAD = """
 SELECT d.head, s.held_by FROM domains d JOIN subscriptions s USING (domain) WHERE s.domain = %s AND s.name = %s
 """
 BEFORE = "SELECT min(first_position) - 1 FROM log_batches WHERE domain = %s AND committed_at >= %s"
-NAMES = ("domain", "name", "position", "head", "lag", "updated_at", "held_by", "held_until", "expires_at")
+NAMES = ("domain", "name", "position", "head", "lag", "updated_at", "held_by", "held_until", "expires_at", "dead")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ def list_subscriptions(
     """Return every subscription, or those of some domains, with position, the domain's head and lag in positions.
 
     ``held_by`` is its consumer's address, ``held_until`` the end of the lease unless it is renewed; both are null
-    without a consumer. ``expires_at`` is when it is removed if it is not consumed; null = never.
+    without a consumer. ``expires_at`` is when it is removed if it is not consumed; null = never. ``dead`` counts its
+    dead letters.
     """
     names = None if domains is None else sorted(domains)
     cursor.execute(LIST, {"domains": names, "retention": retention_s, "unused": UNUSED_S})
@@ -143,7 +147,7 @@ DELETE FROM subscriptions WHERE domain = %s AND name = %s RETURNING pg_notify('p
 
 
 def drop_subscription(cursor: Cursor, domain: str, name: str) -> None:
-    """Remove a subscription, and end the call of its consumer.
+    """Remove a subscription with its nacked rows, and end the call of its consumer.
 
     Raises:
         NotFound: If the domain has no subscription of this name.
@@ -151,4 +155,13 @@ def drop_subscription(cursor: Cursor, domain: str, name: str) -> None:
     _check_storable(domain, name)
     cursor.execute(DROP, (domain, name))
     if not cursor.rowcount:
+        raise _unknown(domain, name)
+    drop_nacked_of(cursor, domain, name)
+
+
+def check_subscription(cursor: Cursor, domain: str, name: str) -> None:
+    """Raise NotFound if the domain has no subscription of this name."""
+    _check_storable(domain, name)
+    cursor.execute(HEAD, (domain, name))
+    if cursor.fetchone() is None:
         raise _unknown(domain, name)

@@ -11,7 +11,9 @@ from pc_worker.embedded import EmbeddedServers
 from pc_worker.services.models.seed import seed_domains
 from tests.model.line import Line, services_for
 
-TABLES = "rows, log, log_batches, jobs, identities, domains, subscriptions, push_checkpoints, models, forgotten"
+TABLES = (
+    "rows, log, log_batches, jobs, identities, domains, subscriptions, push_checkpoints, models, forgotten, nacked_rows"
+)
 
 
 @pytest.fixture

@@ -43,6 +43,12 @@ def test_jobs_log_and_consumers_are_measured(database: Database, redis_url: str)
             "INSERT INTO subscriptions (domain, name, position, epoch) VALUES (%s, 'sink', 1, %s)",
             (job.domain, str(uuid.uuid4())),
         )
+        cursor.execute(
+            "INSERT INTO nacked_rows (domain, name, row_id, position, deliveries, reason, due_at)"
+            " SELECT domain, 'sink', row_id, position, 1, 'r', CASE WHEN position = 1 THEN now() END FROM log"
+            " WHERE domain = %s AND superseded_by IS NULL",
+            (job.domain,),
+        )
 
     found = measured(database, queue(redis_url))
 
@@ -54,6 +60,8 @@ def test_jobs_log_and_consumers_are_measured(database: Database, redis_url: str)
     assert found["pcw_subscription_lag_rows", job.domain, "sink"] == 2
     assert found["pcw_subscription_lag_seconds", job.domain, "sink"] > 0
     assert found["pcw_subscription_consumed", job.domain, "sink"] == 0
+    assert found["pcw_subscription_dead_letters", job.domain, "sink"] == 2
+    assert found["pcw_subscription_nacked_rows", job.domain, "sink"] == 1
     assert {name for name, *_ in found} <= set(GAUGES)
 
 

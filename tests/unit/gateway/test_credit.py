@@ -78,3 +78,17 @@ def test_outstanding_never_exceeds_what_was_granted(moves: list[tuple[bool, int,
 
     assert sent_chunks <= granted_chunks
     assert sent_bytes <= granted_bytes
+
+
+def test_a_redelivered_row_without_an_answer_is_overdue() -> None:
+    window = CreditWindow(10)
+    window.grant(2, 100)
+    window.resend(60, position=4, now=5)
+
+    assert (window.chunks, window.bytes, window.position, window.acked) == (1, 40, 10, 10)
+    assert window.overdue_at(60) == 65
+
+    window.answer([3], now=20)
+    assert window.overdue_at(60) == 65
+    window.answer([4], now=30)
+    assert window.overdue_at(60) is None

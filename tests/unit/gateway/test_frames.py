@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from hypothesis import given
@@ -22,8 +23,10 @@ def _slice(positions: list[int], dead: list[int], upto: int, start: int = 0, *, 
     return LogSlice(block, start, upto, False, "m@1", EPOCH, names, tombstones)
 
 
-def _chunks(log_slice: LogSlice, **limits: int) -> list[pb.ConsumeChunk]:
-    made = frames(log_slice, **({"after": 0, "max_rows": 300, "max_bytes": 10**6} | limits))
+def _chunks(
+    log_slice: LogSlice, *, max_rows: int = 300, max_bytes: int = 10**6, marks: Sequence[int] = ()
+) -> list[pb.ConsumeChunk]:
+    made = frames(log_slice, after=0, max_rows=max_rows, max_bytes=max_bytes, marks=marks)
     return [pb.ConsumeResponse.FromString(frame.message).chunk for frame in made]
 
 
@@ -71,3 +74,20 @@ def test_the_checksum_is_of_uuid_and_position_alone() -> None:
 
 def test_a_closed_side_is_no_message() -> None:
     assert parse_request(object()) is None
+
+
+def test_each_mark_is_one_more_delivery_of_the_rows_up_to_it() -> None:
+    log_slice = _slice(list(range(1, 10)), [], 9)
+
+    chunks = _chunks(log_slice, max_rows=3, marks=[2, 3, 6])
+
+    assert [list(chunk.deliveries) for chunk in chunks] == [[4, 4, 3], [2], []]
+
+
+def test_frames_with_delivery_counts_stay_within_their_bytes() -> None:
+    log_slice = _slice(list(range(1, 1000)), [], 1000)
+
+    made = list(frames(log_slice, after=0, max_rows=1000, max_bytes=10_000, marks=range(0, 1000, 40)))
+
+    assert len(made) > 1
+    assert max(len(frame.message) for frame in made) <= 10_000
