@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from pc_worker.embedded import read_addresses
 from tests.support.stack import LiveStack
 from tests.support.waiting import eventually
 
 
+@pytest.mark.slow
 def test_a_demo_whose_worker_is_killed_ends_well(tmp_path: Path) -> None:
     stack = LiveStack(tmp_path / "home", {"PC_WORKER_RECONCILE_S": "2"})
     stack.home.mkdir()

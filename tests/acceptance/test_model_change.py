@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import pytest
+
 from tests.support.cjk import NOTES
 from tests.support.frames import write_documents
 from tests.support.stack import LiveStack
@@ -19,6 +21,7 @@ def best(stack: LiveStack, question: str) -> str:
     return str(found.json()["hits"][0]["payload"]["text"])
 
 
+@pytest.mark.slow
 def test_a_model_is_changed_and_changed_back_without_a_failed_search(own_stack: LiveStack, tmp_path: Path) -> None:
     texts = [*(note for note, *_ in NOTES), *(f"a note about subject {n}" for n in range(176))]
     own_stack.ingest(write_documents(tmp_path / "d.pkl", texts), "document")

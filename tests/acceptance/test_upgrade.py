@@ -112,6 +112,7 @@ def stopped_at_the_end(worker: subprocess.Popen[bytes]) -> Iterator[subprocess.P
         worker.wait()
 
 
+@pytest.mark.slow
 def test_two_versions_share_a_schema_and_a_job(site: Site, previous: Path, tmp_path: Path) -> None:
     site.run(previous, "migrate")
     job = site.enqueue(previous, write_documents(tmp_path / "d.pkl", TEXTS), "document")
