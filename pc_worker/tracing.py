@@ -1,7 +1,7 @@
 """Traces by OpenTelemetry: off unless the standard `OTEL_*` variables name where they go.
 
 `OTEL_EXPORTER_OTLP_ENDPOINT` (or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`) turns them on, `OTEL_SDK_DISABLED=true` off. All
-else is the SDK's: sampling, headers, limits, resource attributes. Without them nothing of OpenTelemetry is imported.
+else is the SDK's: sampling, headers, limits, resource attributes. Without them the SDK is not imported.
 
 The trace of a job begins where it is enqueued. Its messages carry the context in their headers:
 `ingest_file` is a child of the enqueuing span, and each `process_chunk` a child of `ingest_file`, also when another

@@ -29,7 +29,7 @@ async def answer_service(app: FastAPI) -> AsyncIterator[None]:
         await answers.close()
 
 
-def _answers_of(request: Request) -> Answers:
+async def _answers_of(request: Request) -> Answers:
     return cast(Answers, request.app.state.answers)
 
 

@@ -38,6 +38,7 @@ def create_app(context: AppContext) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # ours are in `observing`
         middleware=[
             Middleware(ObservedRequests),
             *_cross_origin(context),

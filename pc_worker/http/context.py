@@ -73,5 +73,10 @@ def context_of(request: Request) -> AppContext:
     return cast(AppContext, request.app.state.context)
 
 
+async def _given(request: Request) -> AppContext:
+    """Return the same to a route: the framework would call a plain function in a thread of its own."""
+    return context_of(request)
+
+
 #: For parameters of routes: ``context: Context``.
-Context = Annotated[AppContext, Depends(context_of)]
+Context = Annotated[AppContext, Depends(_given)]

@@ -1,4 +1,4 @@
-"""What is refused before a route sees it: targets that nothing can hold, bodies that are too large or do not come."""
+"""What is refused before a route sees it: targets that nothing can hold, bodies of doubtful length or beyond limits."""
 
 from __future__ import annotations
 
@@ -63,6 +63,10 @@ class GuardedRequests:
         if not _is_text(scope.get("raw_path") or b"") or not _is_text(scope["query_string"]):
             problem = make_problem(400, "invalid_request", "the path or the query has a NUL or is not UTF-8")
             await problem_response(problem)(scope, receive, send)
+            return
+        if _has_two_lengths(scope):
+            problem = make_problem(400, "invalid_http", "the length of the body can be read in two ways")
+            await problem_response(problem, {"Connection": "close"})(scope, receive, send)
             return
         is_document = scope["path"] not in self._streamed
         body = BodyReader(scope, receive, self._pause_s, self._document_s if is_document else None)
@@ -174,6 +178,12 @@ class GuardedResponse:
             await self._body.drain()
             message = {"type": "http.response.body", "body": b""}
         await self._send(message)
+
+
+def _has_two_lengths(scope: Scope) -> bool:
+    """Return whether a proxy may find another end of the body than this server, and so another next request."""
+    names = [name for name, _ in scope["headers"]]
+    return b"transfer-encoding" in names and (b"content-length" in names or scope.get("http_version") == "1.0")
 
 
 def _is_text(encoded: bytes) -> bool:

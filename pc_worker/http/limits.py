@@ -26,6 +26,10 @@ log = structlog.get_logger(__name__)
 KEY_PREFIX = "pcw:limits"
 #: Seconds that the limits are kept in this process after Redis did not answer: requests do not wait for it.
 LOCAL_S = 5.0
+#: A large limit is counted in parts of this many: one request in many waits for Redis.
+PARTS_OF_LIMIT = 500
+#: Callers whose part of a limit is remembered.
+MOST_PREPAID = 20_000
 #: Uploads at once: each writes to the disk.
 UPLOADS, UPLOADS_OF_ONE = 32, 8
 
@@ -45,6 +49,28 @@ class RateLimits:
     search_cost: int
 
 
+class PrepaidHits:
+    """What was counted ahead in Redis, by key, until its minute ends: a limit may end 1/500 early."""
+
+    def __init__(self) -> None:
+        self._left: dict[str, tuple[int, float]] = {}
+
+    def take(self, key: str, cost: int) -> bool:
+        """Use what was counted ahead, if there is enough of it."""
+        left, ends_at = self._left.get(key, (0, 0.0))
+        if left < cost or time.time() >= ends_at:
+            return False
+        self._left[key] = (left - cost, ends_at)
+        return True
+
+    def put(self, key: str, hits: int, ends_at: float) -> None:
+        """Keep what was counted ahead; that of other callers is lost when there are too many."""
+        left, until = self._left.pop(key, (0, 0.0))
+        self._left[key] = (hits + (left if until >= time.time() else 0), ends_at)
+        if len(self._left) > MOST_PREPAID:
+            del self._left[next(iter(self._left))]
+
+
 class Limiter:
     """Counts in Redis, for all HTTP parts together; in this process while Redis does not answer.
 
@@ -59,6 +85,7 @@ class Limiter:
         shared = RedisStorage("async+redis://", implementation="redispy", key_prefix=KEY_PREFIX, connection_pool=pool)
         self._shared, self._local = FixedWindowRateLimiter(shared), FixedWindowRateLimiter(MemoryStorage())
         self._local_until = 0.0
+        self._prepaid = PrepaidHits()
 
     async def admit_address(self, host: str) -> None:
         """Count a request from an address.
@@ -85,13 +112,16 @@ class Limiter:
         await self._count(self._limits.search_cost, f"search {caller.key}", "searches", cost=cost)
 
     async def _count(self, most: int, key: str, what: str, *, cost: int = 1) -> None:
-        if not most:
+        if not most or self._prepaid.take(key, cost):
             return
-        item = RateLimitItemPerMinute(most)
-        counter, is_within = await self._hit(item, key, min(cost, most))
+        item, ahead = RateLimitItemPerMinute(most), most // PARTS_OF_LIMIT
+        counter, is_within = await self._hit(item, key, min(cost + ahead, most))
+        if is_within and not ahead:
+            return
+        reset_at, _ = await counter.get_window_stats(item, key)
         if not is_within:
-            reset_at, _ = await counter.get_window_stats(item, key)
             raise RateLimited(f"too many {what} within a minute: wait", max(0.0, reset_at - time.time()))
+        self._prepaid.put(key, ahead, reset_at)
 
     async def _hit(self, item: RateLimitItem, key: str, cost: int) -> tuple[FixedWindowRateLimiter, bool]:
         if time.monotonic() >= self._local_until:

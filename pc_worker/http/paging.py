@@ -118,7 +118,7 @@ def _is_storable(part: object) -> bool:
     return not isinstance(part, int) or -(2**63) <= part < 2**63
 
 
-def _paging(
+async def _paging(
     limit: Annotated[int, Query(ge=1, le=MOST_LIMIT, description="Items of a page.")] = DEFAULT_LIMIT,
     cursor: Annotated[
         str | None, Query(max_length=MOST_CURSOR_CHARS, description="`next_cursor` of the page before.")

@@ -1,4 +1,4 @@
-"""A value that many requests ask for: made once for all of them, and kept for a moment."""
+"""A value that many requests ask for: made once for all of them, and kept for a short time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RecentValue(Generic[T]):
         if task is None or (task.done() and (self._clock() - self._began >= self._keep_s or _failed(task))):
             self._began = self._clock()
             task = self._task = asyncio.ensure_future(self._made())
-            task.add_done_callback(_failed)  # otherwise asyncio logs an error that nobody waited for
+            task.add_done_callback(_failed)  # otherwise asyncio logs an error that no caller waited for
         return await asyncio.shield(task)
 
     async def _made(self) -> T:

@@ -29,12 +29,12 @@ from pc_worker.http.routes import (
 )
 from pc_worker.http.upkeep import upload_purge
 
-#: In the order of the document.
+#: In the order of the document, and of the comparison with a request's path: searches are most.
 ROUTERS: tuple[APIRouter, ...] = (
+    search.router,
     health.router,
     jobs.router,
     files.router,
-    search.router,
     answers.router,
     domains.router,
     consumer_letters.router,

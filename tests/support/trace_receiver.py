@@ -15,13 +15,15 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 @dataclass(frozen=True)
 class ReceivedSpan:
-    """One span as it arrived."""
+    """One span as it arrived; its times in nanoseconds since 1970."""
 
     name: str
     trace: str
     id: str
     parent: str
     attributes: dict[str, Any]
+    began_ns: int
+    ended_ns: int
 
 
 @dataclass
@@ -45,11 +47,9 @@ class TraceReceiver:
                 for span in scope.spans:
                     values = {item.key: item.value for item in span.attributes}
                     own = {key: getattr(value, str(value.WhichOneof("value"))) for key, value in values.items()}
-                    self.spans.append(
-                        ReceivedSpan(
-                            span.name, span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex(), part | own
-                        )
-                    )
+                    ids = (span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex())
+                    times = (span.start_time_unix_nano, span.end_time_unix_nano)
+                    self.spans.append(ReceivedSpan(span.name, *ids, part | own, *times))
 
     def named(self, name: str) -> list[ReceivedSpan]:
         """Return the spans with a name."""

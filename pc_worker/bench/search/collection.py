@@ -14,7 +14,7 @@ from pc_worker.encoding import ModelIdentity, Span
 from pc_worker.model import Model
 from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor, Database
-from pc_worker.store.models.registry import ensure_domain, register_model
+from pc_worker.store.models.registry import active_model, ensure_domain, register_model
 from pc_worker.store.search.payload_fields import collect_fields
 from pc_worker.store.search.terms import row_terms, sparsevec_binary
 from pc_worker.store.search.words import RULES
@@ -73,7 +73,7 @@ class Collection:
 
     def add(self, database: Database, count: int) -> Model:
         """Store ``count`` more rows, by COPY: how they are written is measured elsewhere."""
-        model = database.repeat(_register)
+        model = database.repeat(_registered)
         for start in range(0, count, BATCH):
             texts = list(self.texts(min(BATCH, count - start)))
             ids = [UUID(bytes=self._random.bytes(16)) for _ in texts]
@@ -96,7 +96,11 @@ class Collection:
         cursor.execute("UPDATE domains SET head = head + %s WHERE domain = %s", (len(ids), DOMAIN))
 
 
-def _register(cursor: Cursor) -> Model:
+def _registered(cursor: Cursor) -> Model:
+    """Return the domain's model, the one of the benchmark if it has none."""
+    cursor.execute("SELECT 1 FROM domains WHERE domain = %s", (DOMAIN,))
+    if cursor.fetchone() is not None:
+        return active_model(cursor, DOMAIN)
     model = register_model(cursor, name="bench", revision="1", dimension=DIMENSION, normalised=True, encodable=True)
     ensure_domain(cursor, DOMAIN, model)
     return model

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
+from inspect import signature
 from typing import Any
 
 import click
@@ -18,6 +20,7 @@ NAMES = {
     "upsert": "upsert",
     "gateway": "gateway.compare",
     "search": "search.compare",
+    "http": "http.compare",
     "e2e": "e2e",
     "answers": "answers.compare",
 }
@@ -26,8 +29,11 @@ AGAINST_REFERENCE = ("encode", "e2e")
 
 @click.command("bench")
 @click.argument("name", type=click.Choice(list(NAMES)))
+@click.option("--rows", type=click.IntRange(min=1_000), help="Rows to search, of search and http [100000].")
+@click.option("--uploads", type=click.IntRange(min=2), help="Uploads, of http [100].")
+@click.option("--upload-mb", type=click.IntRange(min=1), help="MB of one upload, of http [100].")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def bench_command(name: str, as_json: bool) -> None:
+def bench_command(name: str, as_json: bool, **sizes: int | None) -> None:
     """Measure NAME against its baseline, both in this run.
 
     Absolute times say nothing about another machine.
@@ -41,10 +47,23 @@ def bench_command(name: str, as_json: bool) -> None:
         module = importlib.import_module(f"pc_worker.bench.{NAMES[name]}")
     except ModuleNotFoundError as exc:
         raise click.UsageError(f"bench {name} is not part of this version") from exc
-    result: Any = module.run()
+    result: Any = module.run(**_accepted(name, module.run, sizes))
     if as_json:
         print_json(result.to_dict())
     else:
         rows = [(f.label, f.ours, f.baseline, f.ratio, f.must, f.target, f.unit) for f in result.figures]
         click.echo(f"processor: {result.processor}")
         print_table(("what", "ours", "baseline", "ratio", "must", "target", "unit"), rows)
+
+
+def _accepted(name: str, run: Callable[..., Any], sizes: Mapping[str, int | None]) -> dict[str, int]:
+    """Return the sizes that were given.
+
+    Raises:
+        click.UsageError: If the benchmark has no such size.
+    """
+    given = {size: value for size, value in sizes.items() if value is not None}
+    for size in given:
+        if size not in signature(run).parameters:
+            raise click.UsageError(f"bench {name} has no --{size.replace('_', '-')}")
+    return given

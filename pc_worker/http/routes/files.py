@@ -95,16 +95,17 @@ async def _receive(request: Request, received: Upload) -> str | None:
     content_type = request.headers.get("content-type", "")
     form = FormFile(content_type) if is_form(content_type) else None
     content: AsyncIterator[bytes] = request.stream() if form is None else form.content(request.stream())
-    waiting = bytearray()
+    waiting, size = list[bytes](), 0
     try:
         async for part in content:
-            waiting += part
-            if len(waiting) >= WRITE_BYTES:
-                await asyncio.to_thread(received.write, bytes(waiting))
-                waiting.clear()
+            waiting.append(part)
+            size += len(part)
+            if size >= WRITE_BYTES:
+                await asyncio.to_thread(received.write, waiting)
+                waiting, size = [], 0
     except ClientDisconnect as exc:
         raise InvalidRequest("the client went away within the upload") from exc
-    await asyncio.to_thread(received.write, bytes(waiting))
+    await asyncio.to_thread(received.write, waiting)
     return None if form is None else form.name
 
 

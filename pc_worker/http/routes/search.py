@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from fastapi.responses import JSONResponse
 
@@ -10,11 +11,13 @@ from pc_worker.http.bodies import api_router
 from pc_worker.http.context import AppContext, Context
 from pc_worker.http.limits import searching
 from pc_worker.http.roles import HttpCaller, Reader
+from pc_worker.services.dependencies import Services
 from pc_worker.services.search.reply import SearchResult
 from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
 
 router = api_router(tag="search")
+T = TypeVar("T")
 
 #: A model reads each hit again.
 RERANK_COST = 10
@@ -27,7 +30,12 @@ DESCRIBED: dict[int | str, dict[str, Any]] = {
 @router.post("/v1/search", summary="Search a domain", responses=DESCRIBED, response_class=JSONResponse)
 async def search_domain(caller: Reader, context: Context, request: SearchRequest) -> JSONResponse:
     """Return the ranked hits of a query, or the rows most like a given one (`like`), with scores and best passages."""
-    return JSONResponse((await searched(caller, context, request)).to_dict())
+    return await _within_limits(
+        caller,
+        context,
+        request,
+        lambda s: JSONResponse(search(s.database, request, encoder=s.encoder, reranker=s.reranker).to_dict()),
+    )
 
 
 async def searched(caller: HttpCaller, context: AppContext, request: SearchRequest) -> SearchResult:
@@ -38,9 +46,21 @@ async def searched(caller: HttpCaller, context: AppContext, request: SearchReque
         RateLimited: If the caller searched too much within this minute.
         PcWorkerError: What the service raises.
     """
+    return await _within_limits(
+        caller,
+        context,
+        request,
+        lambda s: search(s.database, request, encoder=s.encoder, reranker=s.reranker),
+    )
+
+
+async def _within_limits(
+    caller: HttpCaller, context: AppContext, request: SearchRequest, work: Callable[[Services], T]
+) -> T:
+    """Return the result of ``work``, which searches: it runs in the thread of the search, with all that it makes."""
     caller.check(request.domain)
     async with searching(context.limiter, context.quotas, caller.quota, cost=cost_of(request)):
-        return await context.searches.run(lambda s: search(s.database, request, encoder=s.encoder, reranker=s.reranker))
+        return await context.searches.run(work)
 
 
 def cost_of(request: SearchRequest) -> int:

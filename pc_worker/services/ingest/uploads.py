@@ -10,7 +10,7 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,24 +55,25 @@ class Upload:
         fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self.size = 0
 
-    def write(self, content: bytes | bytearray | memoryview) -> None:
-        """Append to the file.
+    def write(self, parts: Sequence[bytes]) -> None:
+        """Append to the file; the parts are not joined, which would copy each.
 
         Raises:
             TooLarge: If it exceeds the limit of one upload.
             Unavailable: If the disk is full.
         """
-        self.size += len(content)
+        self.size += sum(map(len, parts))
         if self.size > self._most:
             raise TooLarge(f"the file has more than {self._most} bytes, the limit of an upload")
         if self.size - self._checked > CHECK_BYTES:
             self._checked = self.size
             if not self._has_space(0):
                 raise Unavailable(NO_SPACE)
-        rest = memoryview(content)
         try:
-            while rest:
-                rest = rest[os.write(self._fd, rest) :]
+            for part in parts:
+                rest = memoryview(part)
+                while rest:
+                    rest = rest[os.write(self._fd, rest) :]
         except OSError as exc:
             raise Unavailable(f"the upload cannot be stored: {exc.strerror}") from exc
 

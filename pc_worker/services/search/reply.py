@@ -126,9 +126,14 @@ class SearchHit:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a hit of the document of `search --json`."""
-        names = ("id", "score", "vector_score", "text_score", "payload")
-        document = {name: getattr(self, name) for name in names}
-        document["passage"] = None if self.passage is None else self.passage.to_dict()
+        document: dict[str, Any] = {
+            "id": self.id,
+            "score": self.score,
+            "vector_score": self.vector_score,
+            "text_score": self.text_score,
+            "payload": self.payload,
+            "passage": None if self.passage is None else self.passage.to_dict(),
+        }
         return document if self.explain is None else document | {"explain": asdict(self.explain)}
 
 

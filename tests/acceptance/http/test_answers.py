@@ -42,7 +42,8 @@ def _behave(asked: Asked) -> Said:
 def part(library: Library, fake: FakeLlm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpPart]:
     prices = json.dumps({"m": {"input": 1.0, "output": 2.0}})
     folder = tmp_path_factory.mktemp("answers")
-    with running_http(library.stack, folder, LLM=fake.model("m"), LLM_PRICES=prices, LLM_TIMEOUT_S="20") as running:
+    settings = {"LLM_PRICES": prices, "LLM_TIMEOUT_S": "20", "HTTP_SEARCH_COST": "499"}
+    with running_http(library.stack, folder, LLM=fake.model("m"), **settings) as running:
         yield running
 
 

@@ -28,11 +28,24 @@ async def careless(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def answered(
-    app: Any, parts: Sequence[bytes | None], *, path: str = "/v1/search", query: bytes = b"", length: int | None = None
+    app: Any,
+    parts: Sequence[bytes | None],
+    *,
+    path: str = "/v1/search",
+    query: bytes = b"",
+    length: int | None = None,
+    **more: Any,
 ) -> tuple[int, bytes, dict[bytes, bytes], int]:
     """Send a body in parts, None = a pause without end; return status, body, headers, and how many parts were read."""
     headers = [(b"content-length", b"%d" % length)] if length is not None else [(b"transfer-encoding", b"chunked")]
-    scope = {"type": "http", "path": path, "raw_path": path.encode(), "query_string": query, "headers": headers}
+    scope: dict[str, Any] = {
+        "type": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query,
+        "headers": headers,
+    }
+    scope |= more
     left, sent = list(parts), list[MutableMapping[str, Any]]()
 
     async def receive() -> dict[str, Any]:
@@ -91,3 +104,17 @@ async def test_a_target_that_is_no_text_is_refused(target: str) -> None:
     in_query = await answered(echo, [b""], query=b"a=" + target.encode())
 
     assert (status, json.loads(body)["code"], in_query[0]) == (400, "invalid_request", 400)
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {"headers": [(b"content-length", b"5"), (b"transfer-encoding", b"chunked")]},
+        {"headers": [(b"transfer-encoding", b"chunked"), (b"content-length", b"0")], "path": "/v1/files"},
+        {"headers": [(b"transfer-encoding", b"chunked")], "http_version": "1.0"},
+    ],
+)
+async def test_a_body_whose_length_can_be_read_in_two_ways_is_refused_and_the_connection_ends(scope: Any) -> None:
+    status, body, headers, read = await answered(echo, [b"a"], **scope)
+
+    assert (status, json.loads(body)["code"], headers[b"connection"], read) == (400, "invalid_http", b"close", 0)

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import time
+from contextlib import suppress
+
 import pytest
 import redis.asyncio
 
 from pc_worker.access import EVERYTHING
 from pc_worker.errors import RateLimited
-from pc_worker.http.limits import Limiter, RateLimits
+from pc_worker.http import limits
+from pc_worker.http.limits import Limiter, PrepaidHits, RateLimits
 from pc_worker.http.roles import HttpCaller
 
 CALLER = HttpCaller(EVERYTHING, "2001:db8::1").quota
@@ -53,3 +57,34 @@ async def test_zero_is_no_limit() -> None:
 def test_one_ipv6_client_is_its_whole_network() -> None:
     assert HttpCaller(EVERYTHING, "2001:db8::ffff:1").quota == CALLER
     assert HttpCaller(EVERYTHING, "::ffff:10.0.0.1").quota.host == "10.0.0.1"
+
+
+async def test_a_large_limit_is_counted_in_parts_and_kept() -> None:
+    limiter = Limiter(redis.asyncio.Redis(port=9), RateLimits(per_token=0, per_address=0, search_cost=1500))
+    for _ in range(1500 - 1500 // 500):
+        await limiter.spend(CALLER, 1)
+
+    for _ in range(1500 // 500):
+        with suppress(RateLimited):
+            await limiter.spend(CALLER, 1)
+    with pytest.raises(RateLimited):
+        await limiter.spend(CALLER, 1)
+
+
+def test_what_was_counted_ahead_is_used_up_and_ends_with_its_minute() -> None:
+    hits, now = PrepaidHits(), time.time()
+    hits.put("a", 3, now + 60)
+    hits.put("late", 3, now - 1)
+
+    assert [hits.take("a", 2), hits.take("a", 2), hits.take("a", 1), hits.take("a", 1)] == [True, False, True, False]
+    assert not hits.take("late", 1)
+    assert not hits.take("b", 1)
+
+
+def test_only_so_many_callers_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MOST_PREPAID", 2)
+    hits, ends_at = PrepaidHits(), time.time() + 60
+    for key in "abc":
+        hits.put(key, 1, ends_at)
+
+    assert [hits.take(key, 1) for key in "abc"] == [False, True, True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import iscoroutinefunction
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -33,6 +34,22 @@ def roles_of(dependant: Dependant) -> set[str]:
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{min(route.methods)} {route.path}")
 def test_every_route_states_one_role_or_is_public(route: APIRoute) -> None:
     assert len(roles_of(route.dependant)) == (0 if route.path in PUBLIC else 1)
+
+
+def calls_of(dependant: Dependant) -> set[Any]:
+    """Return what a route calls for its parameters, however deep."""
+    return {dependant.call}.union(*map(calls_of, dependant.dependencies))
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{min(route.methods)} {route.path}")
+def test_nothing_of_a_route_is_a_plain_function_which_the_framework_would_call_in_a_thread(route: APIRoute) -> None:
+    plain = {
+        call
+        for call in calls_of(route.dependant)
+        if not iscoroutinefunction(call) and not iscoroutinefunction(type(call).__call__)
+    }
+
+    assert plain == set()
 
 
 def test_the_document_is_openapi_3_1_and_every_call_may_end_with_a_problem(app: FastAPI) -> None:
