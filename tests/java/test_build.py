@@ -64,8 +64,7 @@ SPRING = {
 
 def test_the_readmes_adapter_compiles_and_acknowledges_after_the_commit(java: Java, tmp_path: Path) -> None:
     adapter = re.findall(r"```java-spring\n(.*?)```", (CLIENT / "README.md").read_text(), re.DOTALL)[0]
-    imports = "import com.alpha.pcworker.client.*;\nimport java.util.Optional;\n"
-    sources = {"RowItemReader": imports + adapter}
+    sources = {"RowItemReader": adapter}
     sources |= {name: f"package {name.rpartition('/')[0].replace('/', '.')};\n{text}" for name, text in SPRING.items()}
     for name, text in sources.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

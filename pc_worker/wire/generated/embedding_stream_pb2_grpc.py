@@ -65,7 +65,8 @@ class EmbeddingStreamServiceServicer:
         unless it is complete.
         INVALID_ARGUMENT: unknown domain, a uuid that is not canonical, chunk size beyond 0..1000, position beyond the
         head. NOT_FOUND: a uuid that is not in the log. UNAVAILABLE: the database is away; try again. Of every call:
-        RESOURCE_EXHAUSTED: the limit of open calls of the gateway, of the token or of the host is reached.
+        UNAUTHENTICATED: no token, or an unknown one. PERMISSION_DENIED: the token is for other domains, or does not have the
+        role `read`. RESOURCE_EXHAUSTED: the limit of open calls of the gateway, of the token or of the host is reached.
         DEADLINE_EXCEEDED: no first message within 10 s of the call's start. INTERNAL: an error in the gateway.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -3,9 +3,12 @@ package com.alpha.pcworker.sample;
 import com.alpha.pcworker.client.GatewaySettings;
 import com.alpha.pcworker.client.GatewaySettings.Tls;
 import com.alpha.pcworker.client.SubscriptionSettings;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -27,24 +30,24 @@ record SinkOptions(GatewaySettings gateway, SubscriptionSettings subscription, S
             usage: PostgresSink --gateway HOST:PORT --database postgresql://… --domain NAME
                                 [--subscription NAME] [--batch ROWS] [--follow]
                                 [--tls] [--ca FILE] [--cert FILE --key FILE] [--authority NAME]
+                                [--token-file FILE]
             --tls trusts the JDK's trust store, --ca a PEM file; --cert and --key are ours, where the gateway asks for them.
-            The bearer token, where the gateway wants one, is read from PC_WORKER_TOKEN.""";
+            The bearer token, where the gateway wants one, is read from --token-file at each call, or from PC_WORKER_TOKEN.""";
 
     private static final int POSTGRES_PORT = 5432;
     private static final Set<String> NAMES =
             Set.of("--gateway", "--database", "--domain", "--subscription", "--batch", "--follow", "--tls", "--ca", "--cert",
-                    "--key", "--authority");
+                    "--key", "--authority", "--token-file");
     private static final Set<String> TLS = Set.of("--tls", "--ca", "--cert", "--key", "--authority");
     private static final Set<String> FLAGS = Set.of("--follow", "--tls");
 
     static SinkOptions parse(String[] arguments) {
         Map<String, String> values = values(List.of(arguments));
         GatewaySettings gateway = encrypted(GatewaySettings.of(required(values, "--gateway")), values);
-        String token = System.getenv("PC_WORKER_TOKEN");
         SubscriptionSettings subscription = SubscriptionSettings.of(
                 required(values, "--domain"), values.getOrDefault("--subscription", "postgres-sink"));
         return new SinkOptions(
-                token == null ? gateway : gateway.withToken(token),
+                authorised(gateway, values),
                 values.containsKey("--follow") ? subscription.following() : subscription,
                 jdbcUrl(required(values, "--database")),
                 positive("--batch", values.getOrDefault("--batch", "500")));
@@ -73,6 +76,24 @@ record SinkOptions(GatewaySettings gateway, SubscriptionSettings subscription, S
         Tls tls = new Tls(file(values, "--ca"), file(values, "--cert"), file(values, "--key"));
         String authority = values.get("--authority");
         return authority == null ? gateway.withTls(tls) : gateway.withTls(tls).withAuthority(authority);
+    }
+
+    private static GatewaySettings authorised(GatewaySettings gateway, Map<String, String> values) {
+        Optional<Path> file = file(values, "--token-file");
+        if (file.isPresent()) {
+            return gateway.withToken(() -> content(file.get()));
+        }
+        String token = System.getenv("PC_WORKER_TOKEN");
+        return token == null ? gateway : gateway.withToken(token);
+    }
+
+    // A secret's file ends with a newline more often than not.
+    private static String content(Path file) {
+        try {
+            return Files.readString(file).strip();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read the token's file " + file + ": " + e.getMessage(), e);
+        }
     }
 
     private static Optional<Path> file(Map<String, String> values, String name) {

@@ -6,10 +6,15 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.alpha.pcworker.client.GatewaySettings.Tls;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -51,6 +56,19 @@ class SinkOptionsTest {
                 Optional.of(Tls.trusting(Path.of("ca")).presenting(Path.of("c"), Path.of("k"))),
                 parse("--ca", "ca", "--cert", "c", "--key", "k", "--tls").gateway().tls());
         assertEquals(Optional.of("gateway"), parse("--authority", "gateway").gateway().transport().authority());
+    }
+
+    @Test
+    void aTokensFileIsReadAtEachCall(@TempDir Path folder) throws IOException {
+        Path file = folder.resolve("token");
+        Supplier<String> token = parse("--token-file", file.toString()).gateway().token().orElseThrow();
+
+        Files.writeString(file, "first\n");
+        assertEquals("first", token.get());
+        Files.writeString(file, "second");
+        assertEquals("second", token.get());
+        Files.delete(file);
+        assertThrows(UncheckedIOException.class, token::get);
     }
 
     @ParameterizedTest
