@@ -26,6 +26,7 @@ from pc_worker.http.routes import (
     mcp,
     openai,
     search,
+    subscriptions,
 )
 from pc_worker.http.upkeep import upload_purge
 
@@ -37,6 +38,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     files.router,
     answers.router,
     domains.router,
+    subscriptions.router,
     consumer_letters.router,
     dead_letters.router,
     openai.router,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
 from typing import Any
 
+from pc_worker.model.start_point import StartPoint
 from pc_worker.services.dependencies import Services
 from pc_worker.store.log import subscriptions
 
@@ -34,8 +34,8 @@ def drop_subscription(services: Services, domain: str, name: str) -> None:
         subscriptions.drop_subscription(cursor, domain, name)
 
 
-def seek_subscription(services: Services, domain: str, name: str, target: int | datetime) -> int:
-    """Let a subscription continue after a position, or with the first rows since a time; return the position.
+def seek_subscription(services: Services, domain: str, name: str, target: StartPoint) -> int:
+    """Let a subscription continue at a start; return the position after which it continues.
 
     Raises:
         NotFound: If the domain has no subscription of this name.

@@ -50,6 +50,7 @@ BODY = {
     "input": "x",
     "question": "x",
     "rating": 1,
+    "to": "now",
     "messages": [{"role": "user", "content": "x"}],
 }
 

@@ -11,6 +11,7 @@ from pc_worker.cli.commands.subscription_dead import dead_command
 from pc_worker.cli.context import connected, one_shot
 from pc_worker.cli.output import print_json, print_table, visible
 from pc_worker.errors import InvalidRequest
+from pc_worker.model.start_point import BEGINNING, StartPoint
 from pc_worker.services.subscriptions import all_subscriptions, drop_subscription, seek_subscription
 from pc_worker.store.log.subscriptions import NAMES
 from pc_worker.wiring import make_services
@@ -37,14 +38,18 @@ def list_command(as_json: bool) -> None:
 @subscriptions_command.command("seek")
 @click.option("--domain", required=True)
 @click.option("--beginning", is_flag=True, help="Deliver every row again.")
+@click.option("--now", is_flag=True, help="Deliver only what is committed from now on.")
 @click.option("--position", type=click.IntRange(min=0), help="Continue after this position of the log.")
 @click.option("--time", type=Moment(), help="Continue with what was committed at or after this time (ISO 8601; UTC).")
 @click.argument("name")
-def seek_command(domain: str, name: str, beginning: bool, position: int | None, time: datetime | None) -> None:
+def seek_command(
+    domain: str, name: str, *, beginning: bool, now: bool, position: int | None, time: datetime | None
+) -> None:
     """Set where a subscription continues; its consumer must be stopped, and leave the position to the gateway."""
-    targets = [target for target in (0 if beginning else None, position, time) if target is not None]
+    asked: list[StartPoint | None] = [BEGINNING if beginning else None, "now" if now else None, position, time]
+    targets = [target for target in asked if target is not None]
     if len(targets) != 1:
-        raise InvalidRequest("give exactly one of --beginning, --position and --time")
+        raise InvalidRequest("give exactly one of --beginning, --now, --position and --time")
     found = seek_subscription(connected(), domain, name, targets[0])
     print(visible(f"{domain}/{name} continues after position {found}"))
 

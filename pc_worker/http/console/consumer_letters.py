@@ -12,9 +12,10 @@ from pc_worker.http.console.audit_trail import Action, act
 from pc_worker.http.console.rendering import page_router, render, see
 from pc_worker.http.console.session import Editor, Operator, OwnForm, Viewer
 from pc_worker.http.context import Context
+from pc_worker.model.start_point import read_start
 from pc_worker.services.dependencies import Services
 from pc_worker.services.nacked import drop_nacked, nacked_document, nacked_page, retry_nacked
-from pc_worker.services.subscriptions import all_subscriptions, drop_subscription
+from pc_worker.services.subscriptions import all_subscriptions, drop_subscription, seek_subscription
 from pc_worker.store.log.nacked_rows import NackedFilter
 
 router = page_router()
@@ -35,6 +36,17 @@ async def consumers_page(request: Request, context: Context, caller: Viewer) -> 
 
     consumers, letters = await context.services.run(read)
     return render(request, "consumers.html", consumers=consumers, letters=letters)
+
+
+@router.post("/consumers/seek", dependencies=[OwnForm])
+async def seek_consumer(
+    context: Context, caller: Operator, domain: Name, name: Name, to: Annotated[str, Form(max_length=100)]
+) -> Response:
+    """Set where a named consumer continues."""
+    caller.check(domain)
+    action, start = Action("seek consumer", {"domain": domain, "name": name, "to": to}), read_start(to)
+    await act(context, caller, action, lambda services: seek_subscription(services, domain, name, start))
+    return see("/consumers")
 
 
 @router.post("/consumers/drop", dependencies=[OwnForm])

@@ -1,8 +1,7 @@
-"""Domains at a glance, their rows, and their consumers."""
+"""Domains at a glance, and their rows."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,13 +10,12 @@ from fastapi.responses import Response
 
 from pc_worker.http.bodies import api_router
 from pc_worker.http.context import Context
-from pc_worker.http.documents import DomainDocument, RowDocument, SubscriptionDocument, domain_document
+from pc_worker.http.documents import DomainDocument, RowDocument, domain_document
 from pc_worker.http.paging import ListPage, Pages
-from pc_worker.http.roles import Admin, Reader, Writer
+from pc_worker.http.roles import Reader, Writer
 from pc_worker.services.domain_overview import domain_overview, domain_overviews
 from pc_worker.services.forget import forget_ids
 from pc_worker.services.stored_rows import stored_row
-from pc_worker.services.subscriptions import all_subscriptions, drop_subscription
 from pc_worker.store.rows.read import FullRow
 
 router = api_router(tag="domains")
@@ -52,24 +50,4 @@ async def read_row(caller: Reader, context: Context, domain: DomainPath, row_id:
 async def forget_row(caller: Writer, context: Context, domain: DomainPath, row_id: RowPath) -> Response:
     """Delete a row with its vectors, terms and dead letters; consumers get a tombstone. Repeated, it does nothing."""
     await context.services.run(lambda s: forget_ids(s.database, domain, [row_id]))
-    return Response(status_code=204)
-
-
-@router.get("/v1/subscriptions", summary="List subscriptions")
-async def list_subscriptions(caller: Reader, context: Context, paging: Pages) -> ListPage[SubscriptionDocument]:
-    """Return the named consumers of the token's domains: their position, lag and holder."""
-    retention_s = context.settings.subscription_retention_s
-    found: list[dict[str, Any]] = await context.services.run(
-        partial(all_subscriptions, domains=caller.domains, retention_s=retention_s)
-    )
-    documents = [SubscriptionDocument(**one) for one in found]
-    return paging.cut("subscriptions", documents, lambda one: (one.domain, one.name), str, str)
-
-
-@router.delete("/v1/subscriptions/{domain}/{name:path}", summary="Drop a subscription", status_code=204, responses=Gone)
-async def remove_subscription(
-    caller: Admin, context: Context, domain: DomainPath, name: Annotated[str, Path(max_length=1_000)]
-) -> Response:
-    """Remove a named consumer: it would start from the beginning."""
-    await context.services.run(lambda s: drop_subscription(s, domain, name))
     return Response(status_code=204)

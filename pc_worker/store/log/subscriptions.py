@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pc_worker.errors import BeyondHead, LeaseHeld, NotFound
+from pc_worker.model.start_point import StartPoint
 from pc_worker.store.db.connection import Cursor, is_storable
 from pc_worker.store.log.nacked_rows import drop_nacked_of
 
@@ -98,8 +99,8 @@ def purge_subscriptions(cursor: Cursor, *, retention_s: float) -> list[Expired]:
     return [Expired(*row) for row in cursor.fetchall()]
 
 
-def seek_subscription(cursor: Cursor, domain: str, name: str, target: int | datetime) -> int:
-    """Let a subscription continue after a position, or with the first rows since a time; return the position.
+def seek_subscription(cursor: Cursor, domain: str, name: str, target: StartPoint) -> int:
+    """Let a subscription continue at a start; return the position after which it continues.
 
     Raises:
         NotFound: If the domain has no subscription of this name.
@@ -112,7 +113,7 @@ def seek_subscription(cursor: Cursor, domain: str, name: str, target: int | date
     if found is None:
         raise _unknown(domain, name)
     head, holder = found
-    position = target if isinstance(target, int) else _position_before(cursor, domain, target, head)
+    position = _position_of(cursor, domain, target, head)
     if position > head:
         raise BeyondHead(f"position {position} is after the head of the log of {domain}, {head}")
     cursor.execute(SEEK, (position, domain, name))
@@ -121,8 +122,13 @@ def seek_subscription(cursor: Cursor, domain: str, name: str, target: int | date
     return position
 
 
-def _position_before(cursor: Cursor, domain: str, time: datetime, head: int) -> int:
-    cursor.execute(BEFORE, (domain, time))
+def _position_of(cursor: Cursor, domain: str, target: StartPoint, head: int) -> int:
+    match target:
+        case "now":
+            return head
+        case int():
+            return target
+    cursor.execute(BEFORE, (domain, target))
     (position,) = cursor.fetchone() or (None,)
     return head if position is None else int(position)
 

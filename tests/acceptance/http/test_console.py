@@ -235,3 +235,16 @@ def test_a_wrong_address_is_a_page_with_one_sentence(olga: Browser, path: str, s
 
     assert answer.status_code == status, answer.text
     assert "Traceback" not in answer.text
+
+
+def test_a_consumer_is_moved_and_the_record_says_where(olga: Browser, library: Library) -> None:
+    add = "INSERT INTO subscriptions (domain, name, position, epoch) SELECT domain, 'moved', 1, epoch FROM domains"
+    library.stack.query(f"{add} WHERE domain = 'document' RETURNING 1")
+
+    page = olga.post("/consumers/seek", domain="document", name="moved", to="beginning").text
+    olga.post("/consumers/seek", domain="document", name="moved", to="tomorrow", status=422)
+
+    assert "moved" in page
+    assert library.stack.query("SELECT position FROM subscriptions WHERE name = 'moved'") == [(0,)]
+    assert "seek consumer" in olga.get("/audit")
+    olga.post("/consumers/drop", domain="document", name="moved")

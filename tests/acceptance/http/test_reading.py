@@ -83,7 +83,7 @@ def test_domains_are_listed_in_pages(library: Library, http: httpx.Client) -> No
     assert http.get("/v1/domains/nothing").json()["code"] == "not_found"
 
 
-def test_a_subscription_is_listed_and_dropped(library: Library, http: httpx.Client) -> None:
+def test_a_subscription_is_listed_moved_and_dropped(library: Library, http: httpx.Client) -> None:
     name = "java/한국 1"
     library.stack.query(
         "INSERT INTO subscriptions (domain, name, position, epoch) "
@@ -95,6 +95,13 @@ def test_a_subscription_is_listed_and_dropped(library: Library, http: httpx.Clie
 
     assert [(one["domain"], one["position"], one["lag"] >= 5) for one in found] == [("document", 1, True)]
     address = httpx.URL(f"{library.url}/v1/subscriptions/document/{name}")
+    head = found[0]["head"]
+    for to, position in (("beginning", 0), (1, 1), ("now", head), ("2001-02-03", 0), ("2999-02-03T00:00Z", head)):
+        answer = http.post(f"{address}/seek", json={"to": to})
+        assert (answer.status_code, answer.json()["position"]) == (200, position), answer.text
+    assert [
+        http.post(f"{address}/seek", json={"to": to}).status_code for to in ("x", -1, head + 10**6, None, True)
+    ] == [422] * 5
     assert http.delete(address).status_code == 204
     again = http.delete(address)
     assert (again.status_code, again.json()["code"]) == (404, "not_found")

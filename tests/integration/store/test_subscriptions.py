@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pc_worker.errors import BeyondHead, LeaseHeld, NotFound, PcWorkerError
+from pc_worker.model.start_point import StartPoint
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.log.subscriptions import list_subscriptions, purge_subscriptions, seek_subscription
 
@@ -99,13 +100,14 @@ def hours(number: int) -> datetime:
     [
         pytest.param(0, 0, id="beginning"),
         pytest.param(100, 100, id="head"),
+        pytest.param("now", 100, id="now"),
         pytest.param(hours(-1), 0, id="before all"),
         pytest.param(hours(31), 30, id="at a commit"),
         pytest.param(hours(32), 40, id="between commits"),
         pytest.param(hours(500), 100, id="after all"),
     ],
 )
-def test_a_subscription_continues_where_it_is_set(database: Database, target: int | datetime, position: int) -> None:
+def test_a_subscription_continues_where_it_is_set(database: Database, target: StartPoint, position: int) -> None:
     def work(cursor: Cursor) -> tuple[int, object]:
         cursor.execute(TIMES)
         found = seek_subscription(cursor, "law", "free", target)
