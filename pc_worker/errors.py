@@ -12,6 +12,7 @@
     │   ├── NotFound            it names something that does not exist       2   404   NOT_FOUND
     │   │   └── ModelNotFound   there is no such model for this caller       2   404   NOT_FOUND
     │   ├── WrongState          what it names is in another state already    2   409   FAILED_PRECONDITION
+    │   │   └── SubscriptionDiffers  it has other shards or another filter   2   409   FAILED_PRECONDITION
     │   ├── InvalidCursor       its cursor is not one of this list           2   400   INVALID_ARGUMENT
     │   ├── BeyondHead          its position is after the end of the log     2   422   INVALID_ARGUMENT
     │   ├── TooLarge            it is over a limit of bytes or of disk       2   413   INVALID_ARGUMENT
@@ -133,6 +134,10 @@ class ModelNotFound(NotFound):
 
 class WrongState(InvalidRequest, http=409, grpc="FAILED_PRECONDITION"):
     """What the request names exists, but is in a state in which this is not possible."""
+
+
+class SubscriptionDiffers(WrongState):
+    """The subscription has other shards or another filter than its consumer asks for."""
 
 
 class InvalidCursor(InvalidRequest, http=400):

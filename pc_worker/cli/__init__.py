@@ -40,7 +40,7 @@ COMMANDS = {
     "forget": ("forget", "Remove rows with their vectors, terms and dead letters; consumers get tombstones."),
     "subscriptions": (
         "subscriptions",
-        "List, seek and drop named consumers, and handle their dead letters.",
+        "List, seek, reshard and drop named consumers, and handle their dead letters.",
     ),
     "restored": ("restored", "Begin new epochs after the database was restored to an older state."),
     "index": ("index", "List, build and tune the vector indexes."),

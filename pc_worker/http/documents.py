@@ -50,6 +50,8 @@ class SubscriptionDocument(Document):
 
     domain: str
     name: str
+    shard: int = Field(description="0..shards-1: a subscription with shards has one entry for each.")
+    shards: int
     position: int = Field(description="The last acknowledged position.")
     head: int
     lag: int = Field(description="Positions that are not acknowledged.")
@@ -58,6 +60,7 @@ class SubscriptionDocument(Document):
     held_until: datetime | None
     expires_at: datetime | None = Field(description="When it is removed if it is not consumed; null = never.")
     dead: int = Field(description="Rows that it could not store and gets no more: its dead letters.")
+    where: Any = Field(description="Its filter, as `where` of a search; null = every row.")
 
 
 class DomainDocument(Document):

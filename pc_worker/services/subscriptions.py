@@ -13,7 +13,7 @@ from pc_worker.store.log import subscriptions
 def all_subscriptions(
     services: Services, domains: Collection[str] | None = None, *, retention_s: float
 ) -> list[dict[str, Any]]:
-    """Return every subscription, or those of some domains, by domain and name.
+    """Return every subscription, or those of some domains, by domain, name and shard.
 
     Args:
         services: This process's shared dependencies.
@@ -32,6 +32,20 @@ def drop_subscription(services: Services, domain: str, name: str) -> None:
     """
     with services.database.transaction() as cursor:
         subscriptions.drop_subscription(cursor, domain, name)
+
+
+def reshard_subscription(services: Services, domain: str, name: str, shards: int) -> int:
+    """Change the number of shards of a subscription, all after the position of the slowest; return that position.
+
+    Nothing is lost: what the faster ones had acknowledged is sent again.
+
+    Raises:
+        NotFound: If the domain has no subscription of this name.
+        InvalidRequest: If the number is not within 1 to 128.
+        LeaseHeld: If a consumer holds a shard of it.
+    """
+    with services.database.transaction() as cursor:
+        return subscriptions.reshard_subscription(cursor, domain, name, shards)
 
 
 def seek_subscription(services: Services, domain: str, name: str, target: StartPoint) -> int:

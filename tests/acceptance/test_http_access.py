@@ -51,6 +51,7 @@ BODY = {
     "question": "x",
     "rating": 1,
     "to": "now",
+    "shards": 2,
     "messages": [{"role": "user", "content": "x"}],
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 import click
@@ -11,28 +12,38 @@ from pc_worker.cli.commands.subscription_dead import dead_command
 from pc_worker.cli.context import connected, one_shot
 from pc_worker.cli.output import print_json, print_table, visible
 from pc_worker.errors import InvalidRequest
+from pc_worker.model.shard import MAX_SHARDS
 from pc_worker.model.start_point import BEGINNING, StartPoint
-from pc_worker.services.subscriptions import all_subscriptions, drop_subscription, seek_subscription
+from pc_worker.services.subscriptions import (
+    all_subscriptions,
+    drop_subscription,
+    reshard_subscription,
+    seek_subscription,
+)
 from pc_worker.store.log.subscriptions import NAMES
 from pc_worker.wiring import make_services
 
 
 @click.group("subscriptions")
 def subscriptions_command() -> None:
-    """List, seek and drop named consumers, and handle their dead letters."""
+    """List, seek, reshard and drop named consumers, and handle their dead letters."""
 
 
 @subscriptions_command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def list_command(as_json: bool) -> None:
-    """List subscriptions: acknowledged position, current consumer, and when they expire if unused."""
+    """List subscriptions, a line a shard: acknowledged position, current consumer, when they expire if unused."""
     settings = one_shot()
     services = make_services(settings, application="pc_worker cli")
     found = all_subscriptions(services, retention_s=settings.subscription_retention_s)
     if as_json:
         print_json(found)
     else:
-        print_table(NAMES, [[entry[name] for name in NAMES] for entry in found])
+        print_table(NAMES, [[_shown(entry[name]) for name in NAMES] for entry in found])
+
+
+def _shown(value: object) -> object:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
 
 
 @subscriptions_command.command("seek")
@@ -55,6 +66,16 @@ def seek_command(
 
 
 subscriptions_command.add_command(dead_command)
+
+
+@subscriptions_command.command("reshard")
+@click.option("--domain", required=True)
+@click.option("--shards", type=click.IntRange(1, MAX_SHARDS), required=True, help="Consumers that share its rows.")
+@click.argument("name")
+def reshard_command(domain: str, name: str, shards: int) -> None:
+    """Set the number of shards; all continue after the position of the slowest. Its consumers must be stopped."""
+    found = reshard_subscription(connected(), domain, name, shards)
+    print(visible(f"{domain}/{name} has {shards} shards, which continue after position {found}"))
 
 
 @subscriptions_command.command("drop")

@@ -14,8 +14,10 @@ from pc_worker.errors import ContractBroken, Unavailable
 from pc_worker.gateway.log.read_ahead import ReadAhead
 from pc_worker.gateway.log.read_plan import ReadStep, read_plan
 from pc_worker.gateway.log.retry import RetryBudget
+from pc_worker.gateway.log.scan import ScanPace, scan_plan
 from pc_worker.hot_buffer import AsyncHotBuffer, Entry
 from pc_worker.store.log.read import Delivery, LogBatchRecord, LoggedRows, Tombstone
+from pc_worker.store.log.subset import SubsetQuery
 from pc_worker.wire import MESSAGE_BYTES, RowBlock, build_block, row_message
 
 #: Log batches that one plan covers: about 77,000 rows, so that planning costs little per chunk.
@@ -65,7 +67,8 @@ class LogSlice:
 class LogRange:
     """What to read: the rows of ``domain`` after position ``after``, in a log that ends at ``head``.
 
-    ``consumer``: whether tombstones and jobs are read too.
+    ``consumer``: whether tombstones and jobs are read too. ``subset``: only these rows; from PostgreSQL, which has to
+    evaluate the filter.
     """
 
     domain: str
@@ -74,6 +77,7 @@ class LogRange:
     head: int
     max_rows: int
     consumer: bool = False
+    subset: SubsetQuery | None = None
 
 
 class LogReader:
@@ -84,6 +88,7 @@ class LogReader:
     ) -> None:
         self._delivery, self._queue, self._wanted, self._retry_for_s = delivery, queue, wanted, retry_for_s
         self._cursor = wanted.after
+        self._pace = ScanPace(wanted.max_rows)
         self._batches: Sequence[LogBatchRecord] = ()
         self._ahead: ReadAhead[ReadStep, Entry | LoggedRows | None] = ReadAhead((), self._read, depth=0)
 
@@ -141,6 +146,8 @@ class LogReader:
         )
         self._batches = batches
         upto = batches[-1].last if len(batches) == WINDOW_BATCHES else wanted.head
+        if wanted.subset is not None:
+            return scan_plan(batches, cursor=self._cursor, upto=min(upto, wanted.head), entries=self._pace.entries)
         held: frozenset[int] = frozenset()
         if self._queue is not None and batches:
             held = await self._queue.held(wanted.domain, [batch.first for batch in batches])
@@ -159,7 +166,8 @@ class LogReader:
         return entry
 
     async def _rows(self, after: int, upto: int) -> LoggedRows | None:
-        return await self._delivery.rows(
+        began = time.monotonic()
+        found = await self._delivery.rows(
             self._wanted.domain,
             after=after,
             upto=upto,
@@ -167,7 +175,11 @@ class LogReader:
             max_rows=self._wanted.max_rows,
             max_bytes=MESSAGE_BYTES,
             tombstones=self._wanted.consumer,
+            subset=self._wanted.subset,
         )
+        rows = 0 if found is None else len(found.rows) + len(found.tombstones)
+        self._pace.record(rows=rows, seconds=time.monotonic() - began)
+        return found
 
     def _slice(self, step: ReadStep, found: Entry | LoggedRows | None) -> LogSlice:
         match found:

@@ -12,10 +12,16 @@ from pc_worker.http.console.audit_trail import Action, act
 from pc_worker.http.console.rendering import page_router, render, see
 from pc_worker.http.console.session import Editor, Operator, OwnForm, Viewer
 from pc_worker.http.context import Context
+from pc_worker.model.shard import MAX_SHARDS
 from pc_worker.model.start_point import read_start
 from pc_worker.services.dependencies import Services
 from pc_worker.services.nacked import drop_nacked, nacked_document, nacked_page, retry_nacked
-from pc_worker.services.subscriptions import all_subscriptions, drop_subscription, seek_subscription
+from pc_worker.services.subscriptions import (
+    all_subscriptions,
+    drop_subscription,
+    reshard_subscription,
+    seek_subscription,
+)
 from pc_worker.store.log.nacked_rows import NackedFilter
 
 router = page_router()
@@ -46,6 +52,17 @@ async def seek_consumer(
     caller.check(domain)
     action, start = Action("seek consumer", {"domain": domain, "name": name, "to": to}), read_start(to)
     await act(context, caller, action, lambda services: seek_subscription(services, domain, name, start))
+    return see("/consumers")
+
+
+@router.post("/consumers/reshard", dependencies=[OwnForm])
+async def reshard_consumer(
+    context: Context, caller: Operator, domain: Name, name: Name, shards: Annotated[int, Form(ge=1, le=MAX_SHARDS)]
+) -> Response:
+    """Set the number of shards of a named consumer."""
+    caller.check(domain)
+    action = Action("reshard consumer", {"domain": domain, "name": name, "shards": shards})
+    await act(context, caller, action, lambda services: reshard_subscription(services, domain, name, shards))
     return see("/consumers")
 
 

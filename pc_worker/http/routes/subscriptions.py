@@ -15,8 +15,14 @@ from pc_worker.http.documents import Document, SubscriptionDocument
 from pc_worker.http.paging import ListPage, Pages
 from pc_worker.http.roles import Admin, Reader
 from pc_worker.http.routes.domains import DomainPath, Gone
+from pc_worker.model.shard import MAX_SHARDS
 from pc_worker.model.start_point import read_start
-from pc_worker.services.subscriptions import all_subscriptions, drop_subscription, seek_subscription
+from pc_worker.services.subscriptions import (
+    all_subscriptions,
+    drop_subscription,
+    reshard_subscription,
+    seek_subscription,
+)
 
 router = api_router(tag="domains")
 
@@ -36,8 +42,16 @@ class SeekRequest(BaseModel):
     )
 
 
+class ReshardRequest(BaseModel):
+    """How many consumers share a subscription."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    shards: int = Field(ge=1, le=MAX_SHARDS, examples=[3])
+
+
 class SeekResult(Document):
-    """Where a subscription stands."""
+    """The position of a subscription."""
 
     domain: str
     name: str
@@ -52,7 +66,7 @@ async def list_subscriptions(caller: Reader, context: Context, paging: Pages) ->
         partial(all_subscriptions, domains=caller.domains, retention_s=retention_s)
     )
     documents = [SubscriptionDocument(**one) for one in found]
-    return paging.cut("subscriptions", documents, lambda one: (one.domain, one.name), str, str)
+    return paging.cut("subscriptions", documents, lambda one: (one.domain, one.name, one.shard), str, str, int)
 
 
 @router.post("/v1/subscriptions/{domain}/{name:path}/seek", summary="Seek a subscription", responses=Held)
@@ -62,6 +76,15 @@ async def move_subscription(
     """Set where a subscription continues: rows are delivered again, or left out. Its consumer must be stopped."""
     start = read_start(wanted.to)
     position = await context.services.run(lambda s: seek_subscription(s, domain, name, start))
+    return SeekResult(domain=domain, name=name, position=position)
+
+
+@router.post("/v1/subscriptions/{domain}/{name:path}/reshard", summary="Reshard a subscription", responses=Held)
+async def divide_subscription(
+    caller: Admin, context: Context, domain: DomainPath, name: NamePath, wanted: ReshardRequest
+) -> SeekResult:
+    """Set the number of shards; all continue after the position of the slowest. Its consumers must be stopped."""
+    position = await context.services.run(lambda s: reshard_subscription(s, domain, name, wanted.shards))
     return SeekResult(domain=domain, name=name, position=position)
 
 

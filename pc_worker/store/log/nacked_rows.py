@@ -18,7 +18,8 @@ EXISTS (SELECT FROM log l WHERE l.domain = n.domain AND l.position = n.position 
 """
 WANTED = f"""
 {LIVE} AND (%(domains)s::text[] IS NULL OR n.domain = ANY (%(domains)s::text[]))
-  AND (%(name)s::text IS NULL OR n.name = %(name)s)
+  AND (%(name)s::text IS NULL OR n.name = %(name)s OR n.name IN (
+           SELECT s.name FROM subscriptions s WHERE s.domain = n.domain AND s.consumer = %(name)s))
   AND (%(ids)s::uuid[] IS NULL OR n.row_id = ANY (%(ids)s::uuid[]))
 """
 PAGE = f"""
@@ -58,7 +59,7 @@ class NackedFilter:
 
     Attributes:
         domains: Only of these domains; None = of all.
-        name: Only of subscriptions of this name.
+        name: Only of subscriptions of this name, with their shards.
         row_ids: Only these rows.
     """
 

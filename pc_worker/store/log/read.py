@@ -17,6 +17,7 @@ from pc_worker.errors import ContractBroken
 from pc_worker.store.db.async_connect import AsyncConnector
 from pc_worker.store.db.driver_errors import translated
 from pc_worker.store.db.session import SET_SETTINGS, STATE, DatabaseState, session_settings
+from pc_worker.store.log.subset import SubsetQuery
 from pc_worker.urls import DatabaseServer, read_database_url
 
 HEAD = """
@@ -180,12 +181,22 @@ class Delivery:
         return [LogBatchRecord(*record.values()) for record in records]
 
     async def rows(
-        self, domain: str, *, after: int, upto: int, head: int, max_rows: int, max_bytes: int, tombstones: bool = False
+        self,
+        domain: str,
+        *,
+        after: int,
+        upto: int,
+        head: int,
+        max_rows: int,
+        max_bytes: int,
+        tombstones: bool = False,
+        subset: SubsetQuery | None = None,
     ) -> LoggedRows | None:
         """Return rows after ``after``, up to ``upto``, of a log read up to ``head``, in order; None = no more.
 
-        With ``tombstones`` also deleted rows. A row that was appended again after ``head`` is returned at its newest
-        position up to ``head``, as it is now. The rows take at most ``max_bytes`` on the wire, or are a single row.
+        With ``tombstones`` also deleted rows. ``subset``: only its rows, and those it excludes as deleted ones.
+        A row that was appended again after ``head`` is returned at its newest position up to ``head``, as it is now.
+        The rows take at most ``max_bytes`` on the wire, or are a single row.
 
         Raises:
             Unavailable: If the database does not answer.
@@ -194,8 +205,10 @@ class Delivery:
         async with self.connection() as connection:
             if self._plain is None:
                 self._plain = await _has_plain_vectors(connection)
-            statement = ROWS_PLAIN if self._plain else ROWS
-            records = await connection.fetch(statement, domain, after, upto, head, max_rows, max_bytes, tombstones)
+            others: Sequence[object] = (tombstones,) if subset is None else subset.parameters
+            rows = ROWS_PLAIN if self._plain else ROWS
+            statement = rows if subset is None else subset.statement(plain=self._plain)
+            records = await connection.fetch(statement, domain, after, upto, head, max_rows, max_bytes, *others)
         return _logged(records, upto, plain=self._plain) if records else None
 
     @asynccontextmanager

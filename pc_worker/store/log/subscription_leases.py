@@ -8,6 +8,7 @@ from typing import Any
 from pc_worker.errors import Fenced, LeaseHeld, QuotaExceeded, SubscriptionDropped
 from pc_worker.store.log.nacks import NackAnswers, store_answers
 from pc_worker.store.log.read import Delivery
+from pc_worker.store.log.subscription_groups import ConsumerRequest, join_group
 
 #: Seconds after its last renewal at which a lease expires.
 LEASE_S = 30
@@ -31,8 +32,9 @@ ON CONFLICT (domain, name) DO UPDATE SET
     sent_marks = CASE WHEN $3::bigint < s.position THEN '{}' ELSE ARRAY(
         SELECT mark FROM unnest(s.sent_marks) AS mark WHERE mark > coalesce($3, s.position)) END
 WHERE NOT $4 OR s.held_until IS NULL OR s.held_until < now()
-RETURNING generation, position, xmax = 0 AS created, sent_marks, pg_notify('pcw_fence', domain || '/' || name)
+RETURNING generation, position, sent_marks, pg_notify('pcw_fence', domain || '/' || name)
 """
+FILTER = "SELECT filter FROM subscriptions WHERE domain = $1 AND coalesce(consumer, name) = $2 LIMIT 1"
 #: Whether the subscription exists: then another consumer holds it. Otherwise it was dropped, or there are too many.
 EXISTS = "SELECT EXISTS (SELECT FROM subscriptions WHERE domain = $1 AND name = $2)"
 RENEW = """
@@ -53,17 +55,19 @@ WHERE domain = $1 AND name = $2 AND generation = $3
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionLease:
-    """The right to consume a subscription, until a newer generation acquires it.
+    """The right to consume a subscription or one shard of it, until a newer generation acquires it.
 
-    ``marks``: how far earlier calls had sent that broke off; those after ``position`` only.
+    ``marks``: how far earlier calls had sent that broke off; those after ``position`` only. ``filter_from``: up to this
+    position, consumers may have rows that the subscription's filter excludes.
     """
 
     domain: str
     name: str
     generation: int
     position: int
-    created: bool
+    created: bool = False
     marks: tuple[int, ...] = ()
+    filter_from: int = 0
 
     def deliveries(self, position: int) -> int:
         """Return how often the row at this position has been delivered, with this time."""
@@ -76,21 +80,32 @@ class Subscriptions:
     def __init__(self, delivery: Delivery, *, most: int) -> None:
         self._delivery, self._most = delivery, most
 
-    async def acquire(
-        self, domain: str, name: str, *, after: int | None, only_free: bool, holder: str
-    ) -> SubscriptionLease:
-        """Acquire a subscription, create it if it is new, and fence its previous consumer; ``after`` sets its position.
+    async def filter_of(self, domain: str, name: str) -> str | None:
+        """Return the filter of a subscription as JSON text; None if it has none, or does not exist."""
+        async with self._delivery.connection() as connection:
+            found: str | None = await connection.fetchval(FILTER, domain, name)
+        return found
+
+    async def acquire(self, wanted: ConsumerRequest, *, only_free: bool, holder: str) -> SubscriptionLease:
+        """Acquire a subscription's shard, create it if it is new, and fence its previous consumer.
 
         Raises:
+            SubscriptionDiffers: If the subscription has other shards or another filter.
             LeaseHeld: If another consumer holds it and ``only_free`` is set.
             QuotaExceeded: If it is new and the domain has the most subscriptions allowed.
         """
-        async with self._delivery.connection() as connection:
-            record = await connection.fetchrow(ACQUIRE, domain, name, after, only_free, LEASE_S, holder, self._most)
+        domain, name = wanted.domain, wanted.key
+        async with self._delivery.connection() as connection, connection.transaction():
+            created, filter_from = await join_group(connection, wanted, most=self._most)
+            record = await connection.fetchrow(
+                ACQUIRE, domain, name, wanted.after, only_free, LEASE_S, holder, self._most
+            )
             known = record is not None or await connection.fetchval(EXISTS, domain, name)
         if record is not None:
             marks = tuple(record["sent_marks"])
-            return SubscriptionLease(domain, name, record["generation"], record["position"], record["created"], marks)
+            return SubscriptionLease(
+                domain, name, record["generation"], record["position"], created, marks, filter_from
+            )
         if known:
             raise LeaseHeld(f"subscription {name} of {domain} is held by another consumer")
         raise QuotaExceeded(

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pc_worker.errors import BeyondHead, LeaseHeld, NotFound
+from pc_worker.errors import BeyondHead, InvalidRequest, NotFound
+from pc_worker.model.shard import MAX_SHARDS
 from pc_worker.model.start_point import StartPoint
 from pc_worker.store.db.connection import Cursor, is_storable
 from pc_worker.store.log.nacked_rows import drop_nacked_of
+from pc_worker.store.log.subscription_groups import check_free, read_group, reshard
 
 #: Seconds after its last use at which a subscription without any acknowledgement expires: a day.
 UNUSED_S = 86_400.0
@@ -18,25 +20,35 @@ UNUSED_S = 86_400.0
 #: Subscriptions reported, those with the largest lag first. Consumers choose the names, so their number needs a limit.
 MOST_SUBSCRIPTIONS = 100
 
-#: When a subscription was last consumed.
-USED = "greatest(s.used_at, s.updated_at, s.held_until)"
-#: When it expires if it is not consumed; with %(retention)s = 0 never, once it has an acknowledgement.
-EXPIRES = f"""
-CASE WHEN s.acked_at IS NULL AND s.rows_acked = 0 THEN {USED} + make_interval(secs => %(unused)s)
-     WHEN %(retention)s > 0 THEN {USED} + make_interval(secs => %(retention)s) END
+#: With all its shards: when a subscription was last consumed, whether it never acknowledged, and whether it is held.
+WHOLE = """
+subscriptions s CROSS JOIN LATERAL (
+    SELECT max(greatest(g.used_at, g.updated_at, g.held_until)) AS used,
+           coalesce(bool_or(g.held_until > now()), false) AS held,
+           bool_and(g.acked_at IS NULL AND g.rows_acked = 0) AS untouched
+    FROM subscriptions g
+    WHERE g.domain = s.domain AND coalesce(g.consumer, g.name) = coalesce(s.consumer, s.name)) AS whole
+"""
+#: When it expires if it is not consumed; with %(retention)s = 0 never, once it has an acknowledgement. Shards expire
+#: together: a single one would begin again elsewhere than the others.
+EXPIRES = """
+CASE WHEN whole.untouched THEN whole.used + make_interval(secs => %(unused)s)
+     WHEN %(retention)s > 0 THEN whole.used + make_interval(secs => %(retention)s) END
 """
 LIST = f"""
-SELECT s.domain, s.name, s.position, d.head, d.head - s.position, s.updated_at,
+SELECT s.domain, coalesce(s.consumer, s.name), s.shard, s.shards, s.position, d.head, d.head - s.position, s.updated_at,
        CASE WHEN s.held_until > now() THEN s.held_by END, CASE WHEN s.held_until > now() THEN s.held_until END,
-       CASE WHEN s.held_until > now() THEN NULL ELSE {EXPIRES} END,
+       CASE WHEN whole.held THEN NULL ELSE {EXPIRES} END,
        (SELECT count(*) FROM nacked_rows n JOIN log l ON l.domain = n.domain AND l.position = n.position
-        WHERE n.domain = s.domain AND n.name = s.name AND n.due_at IS NULL AND l.superseded_by IS NULL)
-FROM subscriptions s JOIN domains d USING (domain)
-WHERE %(domains)s::text[] IS NULL OR s.domain = ANY (%(domains)s::text[]) ORDER BY s.domain, s.name
+        WHERE n.domain = s.domain AND n.name = s.name AND n.due_at IS NULL AND l.superseded_by IS NULL), s.filter::json
+FROM {WHOLE} JOIN domains d USING (domain)
+WHERE %(domains)s::text[] IS NULL OR s.domain = ANY (%(domains)s::text[]) ORDER BY s.domain, 2, s.shard
 """
 PURGE = f"""
-DELETE FROM subscriptions s WHERE {EXPIRES} < now() AND (s.held_until IS NULL OR s.held_until < now())
-RETURNING s.domain, s.name, s.position, {USED}
+DELETE FROM subscriptions gone USING (
+    SELECT s.domain, s.name, whole.used FROM {WHOLE} WHERE {EXPIRES} < now() AND NOT whole.held) AS s
+WHERE (gone.domain, gone.name) = (s.domain, s.name)
+RETURNING gone.domain, gone.name, gone.position, s.used
 """
 # The age of the oldest entry that a consumer has not acknowledged: of the first batch that ends after its position.
 LAGS = """
@@ -50,17 +62,21 @@ SELECT s.domain, s.name, d.head - s.position, coalesce((
        coalesce(s.held_until > now(), false)
 FROM subscriptions s JOIN domains d USING (domain) ORDER BY 3 DESC LIMIT %s
 """
-#: Set the position, unless a consumer holds the subscription.
 SEEK = """
 UPDATE subscriptions s SET position = %s, epoch = d.epoch, generation = s.generation + 1, updated_at = now()
-FROM domains d
-WHERE d.domain = s.domain AND s.domain = %s AND s.name = %s AND (s.held_until IS NULL OR s.held_until < now())
+FROM domains d WHERE d.domain = s.domain AND s.domain = %s AND coalesce(s.consumer, s.name) = %s
 """
-HEAD = """
-SELECT d.head, s.held_by FROM domains d JOIN subscriptions s USING (domain) WHERE s.domain = %s AND s.name = %s
+HEAD = "SELECT head FROM domains WHERE domain = %s"
+#: Its consumers, in whichever gateway, are notified and end.
+DROP = """
+DELETE FROM subscriptions WHERE domain = %s AND coalesce(consumer, name) = %s
+RETURNING pg_notify('pcw_fence', domain || '/' || name)
 """
 BEFORE = "SELECT min(first_position) - 1 FROM log_batches WHERE domain = %s AND committed_at >= %s"
-NAMES = ("domain", "name", "position", "head", "lag", "updated_at", "held_by", "held_until", "expires_at", "dead")
+NAMES = (
+    *("domain", "name", "shard", "shards", "position", "head", "lag", "updated_at", "held_by", "held_until"),
+    *("expires_at", "dead", "where"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +94,8 @@ def list_subscriptions(
 ) -> list[dict[str, Any]]:
     """Return every subscription, or those of some domains, with position, the domain's head and lag in positions.
 
+    A subscription with shards has one entry for each of them, with the same name. ``where`` is its filter, as a request
+    has it; null = none.
     ``held_by`` is its consumer's address, ``held_until`` the end of the lease unless it is renewed; both are null
     without a consumer. ``expires_at`` is when it is removed if it is not consumed; null = never. ``dead`` counts its
     dead letters.
@@ -100,7 +118,7 @@ def purge_subscriptions(cursor: Cursor, *, retention_s: float) -> list[Expired]:
 
 
 def seek_subscription(cursor: Cursor, domain: str, name: str, target: StartPoint) -> int:
-    """Let a subscription continue at a start; return the position after which it continues.
+    """Let a subscription, with all its shards, continue at a start; return the position after which it continues.
 
     Raises:
         NotFound: If the domain has no subscription of this name.
@@ -108,18 +126,29 @@ def seek_subscription(cursor: Cursor, domain: str, name: str, target: StartPoint
         LeaseHeld: If a consumer holds it: its acknowledgements would overwrite the position.
     """
     _check_storable(domain, name)
-    cursor.execute(HEAD, (domain, name))
-    found = cursor.fetchone()
-    if found is None:
-        raise _unknown(domain, name)
-    head, holder = found
+    members = read_group(cursor, domain, name)
+    cursor.execute(HEAD, (domain,))
+    (head,) = cursor.fetchone() or (0,)
     position = _position_of(cursor, domain, target, head)
     if position > head:
         raise BeyondHead(f"position {position} is after the head of the log of {domain}, {head}")
+    check_free(cursor, domain, name, members)
     cursor.execute(SEEK, (position, domain, name))
-    if not cursor.rowcount:
-        raise LeaseHeld(f"subscription {name} of {domain} is held by {holder}: stop that consumer first")
     return position
+
+
+def reshard_subscription(cursor: Cursor, domain: str, name: str, shards: int) -> int:
+    """Change the number of shards of a subscription, all after the position of the slowest; return that position.
+
+    Raises:
+        NotFound: If the domain has no subscription of this name.
+        InvalidRequest: If the number is not within 1 to 128.
+        LeaseHeld: If a consumer holds a shard of it.
+    """
+    _check_storable(domain, name)
+    if not 1 <= shards <= MAX_SHARDS:
+        raise InvalidRequest(f"{shards} shards are not within 1 to {MAX_SHARDS}")
+    return reshard(cursor, domain, name, shards)
 
 
 def _position_of(cursor: Cursor, domain: str, target: StartPoint, head: int) -> int:
@@ -138,36 +167,24 @@ def _check_storable(domain: str, name: str) -> None:
         raise NotFound(f"no domain or subscription has such a name: {domain!r}, {name!r}")
 
 
-def _unknown(domain: str, name: str) -> NotFound:
-    return NotFound(f"domain {domain} has no subscription {name!r}; `subscriptions list` shows them")
-
-
 def _json(value: object) -> object:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-#: Its consumer, in whichever gateway, is notified and ends.
-DROP = """
-DELETE FROM subscriptions WHERE domain = %s AND name = %s RETURNING pg_notify('pcw_fence', domain || '/' || name)
-"""
-
-
 def drop_subscription(cursor: Cursor, domain: str, name: str) -> None:
-    """Remove a subscription with its nacked rows, and end the call of its consumer.
+    """Remove a subscription with its shards and nacked rows, and end the calls of its consumers.
 
     Raises:
         NotFound: If the domain has no subscription of this name.
     """
     _check_storable(domain, name)
+    members = read_group(cursor, domain, name)
     cursor.execute(DROP, (domain, name))
-    if not cursor.rowcount:
-        raise _unknown(domain, name)
-    drop_nacked_of(cursor, domain, name)
+    for member in members:
+        drop_nacked_of(cursor, domain, member.name)
 
 
 def check_subscription(cursor: Cursor, domain: str, name: str) -> None:
     """Raise NotFound if the domain has no subscription of this name."""
     _check_storable(domain, name)
-    cursor.execute(HEAD, (domain, name))
-    if cursor.fetchone() is None:
-        raise _unknown(domain, name)
+    read_group(cursor, domain, name)

@@ -66,12 +66,18 @@ def read_paths(cursor: Cursor, domain: str, tree: Filter) -> Mapping[str, Sequen
 
 
 def _possible(cursor: Cursor, domain: str, field: str) -> Sequence[str]:
-    possible = any_paths(field)
-    if not _is_collected(field, max(possible, key=len)):
-        return possible
     cursor.execute(NAMES, (domain, MAX_FIELDS))
-    names = [name for (name,) in cursor.fetchall()]
-    if len(names) >= MAX_FIELDS:
+    return uncollected_paths(domain, field, [name for (name,) in cursor.fetchall()])
+
+
+def uncollected_paths(domain: str, field: str, names: Sequence[str]) -> Sequence[str]:
+    """Return the jsonpaths that a field may mean which is not among the collected ``names``.
+
+    Raises:
+        InvalidRequest: If no row has it; names the nearest one.
+    """
+    possible = any_paths(field)
+    if len(names) >= MAX_FIELDS or not _is_collected(field, max(possible, key=len)):
         return possible
     raise InvalidRequest(f"no row of domain {domain} has the field {field[:80]!r}{_hint(field, names)}")
 

@@ -298,11 +298,12 @@ class ConsumeRequest(_message.Message):
     def __init__(self, open: _Optional[_Union[ConsumeOpen, _Mapping]] = ..., credit: _Optional[_Union[ConsumeCredit, _Mapping]] = ..., ack: _Optional[_Union[ConsumeAck, _Mapping]] = ..., nack: _Optional[_Union[ConsumeNack, _Mapping]] = ...) -> None: ...
 
 class ConsumeOpen(_message.Message):
-    __slots__ = ("domain", "subscription", "after_position", "after_uuid", "chunk_rows", "frame_bytes", "credit", "refuse_if_held", "heartbeat_s", "ack_deadline_s", "nacks")
+    __slots__ = ("domain", "subscription", "after_position", "after_uuid", "at", "chunk_rows", "frame_bytes", "credit", "refuse_if_held", "heartbeat_s", "ack_deadline_s", "nacks", "first_at", "where", "shard")
     DOMAIN_FIELD_NUMBER: _ClassVar[int]
     SUBSCRIPTION_FIELD_NUMBER: _ClassVar[int]
     AFTER_POSITION_FIELD_NUMBER: _ClassVar[int]
     AFTER_UUID_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
     CHUNK_ROWS_FIELD_NUMBER: _ClassVar[int]
     FRAME_BYTES_FIELD_NUMBER: _ClassVar[int]
     CREDIT_FIELD_NUMBER: _ClassVar[int]
@@ -310,10 +311,14 @@ class ConsumeOpen(_message.Message):
     HEARTBEAT_S_FIELD_NUMBER: _ClassVar[int]
     ACK_DEADLINE_S_FIELD_NUMBER: _ClassVar[int]
     NACKS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_AT_FIELD_NUMBER: _ClassVar[int]
+    WHERE_FIELD_NUMBER: _ClassVar[int]
+    SHARD_FIELD_NUMBER: _ClassVar[int]
     domain: str
     subscription: str
     after_position: int
     after_uuid: str
+    at: str
     chunk_rows: int
     frame_bytes: int
     credit: ConsumeCredit
@@ -321,7 +326,10 @@ class ConsumeOpen(_message.Message):
     heartbeat_s: int
     ack_deadline_s: int
     nacks: ConsumeNacks
-    def __init__(self, domain: _Optional[str] = ..., subscription: _Optional[str] = ..., after_position: _Optional[int] = ..., after_uuid: _Optional[str] = ..., chunk_rows: _Optional[int] = ..., frame_bytes: _Optional[int] = ..., credit: _Optional[_Union[ConsumeCredit, _Mapping]] = ..., refuse_if_held: _Optional[bool] = ..., heartbeat_s: _Optional[int] = ..., ack_deadline_s: _Optional[int] = ..., nacks: _Optional[_Union[ConsumeNacks, _Mapping]] = ...) -> None: ...
+    first_at: str
+    where: _containers.RepeatedScalarFieldContainer[str]
+    shard: ConsumeShard
+    def __init__(self, domain: _Optional[str] = ..., subscription: _Optional[str] = ..., after_position: _Optional[int] = ..., after_uuid: _Optional[str] = ..., at: _Optional[str] = ..., chunk_rows: _Optional[int] = ..., frame_bytes: _Optional[int] = ..., credit: _Optional[_Union[ConsumeCredit, _Mapping]] = ..., refuse_if_held: _Optional[bool] = ..., heartbeat_s: _Optional[int] = ..., ack_deadline_s: _Optional[int] = ..., nacks: _Optional[_Union[ConsumeNacks, _Mapping]] = ..., first_at: _Optional[str] = ..., where: _Optional[_Iterable[str]] = ..., shard: _Optional[_Union[ConsumeShard, _Mapping]] = ...) -> None: ...
 
 class ConsumeNacks(_message.Message):
     __slots__ = ("max_deliveries", "first_delay_ms")
@@ -330,6 +338,14 @@ class ConsumeNacks(_message.Message):
     max_deliveries: int
     first_delay_ms: int
     def __init__(self, max_deliveries: _Optional[int] = ..., first_delay_ms: _Optional[int] = ...) -> None: ...
+
+class ConsumeShard(_message.Message):
+    __slots__ = ("index", "count")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    count: int
+    def __init__(self, index: _Optional[int] = ..., count: _Optional[int] = ...) -> None: ...
 
 class ConsumeCredit(_message.Message):
     __slots__ = ("chunks", "bytes")
@@ -356,7 +372,7 @@ class ConsumeNack(_message.Message):
     def __init__(self, position: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class ConsumeResponse(_message.Message):
-    __slots__ = ("opened", "chunk", "end_of_log", "heartbeat", "closing", "redelivered", "nacked")
+    __slots__ = ("opened", "chunk", "end_of_log", "heartbeat", "closing", "redelivered", "nacked", "progress")
     OPENED_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
     END_OF_LOG_FIELD_NUMBER: _ClassVar[int]
@@ -364,6 +380,7 @@ class ConsumeResponse(_message.Message):
     CLOSING_FIELD_NUMBER: _ClassVar[int]
     REDELIVERED_FIELD_NUMBER: _ClassVar[int]
     NACKED_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
     opened: ConsumeOpened
     chunk: ConsumeChunk
     end_of_log: ConsumeEndOfLog
@@ -371,7 +388,8 @@ class ConsumeResponse(_message.Message):
     closing: ConsumeClosing
     redelivered: ConsumeRedelivered
     nacked: ConsumeNacked
-    def __init__(self, opened: _Optional[_Union[ConsumeOpened, _Mapping]] = ..., chunk: _Optional[_Union[ConsumeChunk, _Mapping]] = ..., end_of_log: _Optional[_Union[ConsumeEndOfLog, _Mapping]] = ..., heartbeat: _Optional[_Union[ConsumeHeartbeat, _Mapping]] = ..., closing: _Optional[_Union[ConsumeClosing, _Mapping]] = ..., redelivered: _Optional[_Union[ConsumeRedelivered, _Mapping]] = ..., nacked: _Optional[_Union[ConsumeNacked, _Mapping]] = ...) -> None: ...
+    progress: ConsumeProgress
+    def __init__(self, opened: _Optional[_Union[ConsumeOpened, _Mapping]] = ..., chunk: _Optional[_Union[ConsumeChunk, _Mapping]] = ..., end_of_log: _Optional[_Union[ConsumeEndOfLog, _Mapping]] = ..., heartbeat: _Optional[_Union[ConsumeHeartbeat, _Mapping]] = ..., closing: _Optional[_Union[ConsumeClosing, _Mapping]] = ..., redelivered: _Optional[_Union[ConsumeRedelivered, _Mapping]] = ..., nacked: _Optional[_Union[ConsumeNacked, _Mapping]] = ..., progress: _Optional[_Union[ConsumeProgress, _Mapping]] = ...) -> None: ...
 
 class ConsumeOpened(_message.Message):
     __slots__ = ("position", "head", "epoch", "model", "chunk_rows", "frame_bytes", "heartbeat_s", "ack_deadline_s", "max_deliveries", "created")
@@ -472,6 +490,14 @@ class ConsumeHeartbeat(_message.Message):
     credit_bytes: int
     needed_bytes: int
     def __init__(self, head: _Optional[int] = ..., position: _Optional[int] = ..., acked_position: _Optional[int] = ..., credit_chunks: _Optional[int] = ..., credit_bytes: _Optional[int] = ..., needed_bytes: _Optional[int] = ...) -> None: ...
+
+class ConsumeProgress(_message.Message):
+    __slots__ = ("after_position", "position")
+    AFTER_POSITION_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    after_position: int
+    position: int
+    def __init__(self, after_position: _Optional[int] = ..., position: _Optional[int] = ...) -> None: ...
 
 class ConsumeClosing(_message.Message):
     __slots__ = ("resume_after",)

@@ -98,11 +98,12 @@ class EmbeddingStreamServiceServicer:
         subscription over, or it was dropped (`subscription_dropped`). DEADLINE_EXCEEDED: nothing was acknowledged for too long.
         RESOURCE_EXHAUSTED: too many streams, the domain's limit of subscriptions is reached, the subscription is held and
         the client set `refuse_if_held`, or it has too many rows that were nacked.
-        INVALID_ARGUMENT, NOT_FOUND: as StreamEmbedding, and for messages in a wrong order.
+        INVALID_ARGUMENT, NOT_FOUND: as StreamEmbedding, for messages in a wrong order, and a filter as in Search.
+        FAILED_PRECONDITION: the subscription has another filter or number of shards, and cannot change now.
         Trailing metadata on OK: pcw-rows, pcw-acked-position, pcw-head. On an error of any call: pcw-error, which distinguishes
         errors of one status. `fenced`: another consumer has taken the subscription over. `subscription_dropped`: it was removed.
         `lease_held`: the subscription is held and the client set `refuse_if_held`. `beyond_head`: the start
-        is after the log's end, because the database was restored.
+        is after the log's end, because the database was restored. `subscription_differs`: another filter or number of shards.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

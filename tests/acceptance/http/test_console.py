@@ -243,8 +243,11 @@ def test_a_consumer_is_moved_and_the_record_says_where(olga: Browser, library: L
 
     page = olga.post("/consumers/seek", domain="document", name="moved", to="beginning").text
     olga.post("/consumers/seek", domain="document", name="moved", to="tomorrow", status=422)
+    divided = olga.post("/consumers/reshard", domain="document", name="moved", shards=2).text
 
     assert "moved" in page
-    assert library.stack.query("SELECT position FROM subscriptions WHERE name = 'moved'") == [(0,)]
+    assert "shard 1 of 2" in divided
+    found = library.stack.query("SELECT name, position FROM subscriptions WHERE consumer = 'moved' ORDER BY 1")
+    assert found == [("moved/0", 0), ("moved/1", 0)]
     assert "seek consumer" in olga.get("/audit")
     olga.post("/consumers/drop", domain="document", name="moved")

@@ -102,6 +102,15 @@ def test_a_subscription_is_listed_moved_and_dropped(library: Library, http: http
     assert [
         http.post(f"{address}/seek", json={"to": to}).status_code for to in ("x", -1, head + 10**6, None, True)
     ] == [422] * 5
+    assert http.post(f"{address}/reshard", json={"shards": 2}).json()["position"] == head
+    shards = [
+        one for one in http.get("/v1/subscriptions", params={"limit": 100}).json()["items"] if one["name"] == name
+    ]
+    assert [(one["shard"], one["shards"], one["position"], one["where"]) for one in shards] == [
+        (0, 2, head, None),
+        (1, 2, head, None),
+    ]
+    assert [http.post(f"{address}/reshard", json={"shards": n}).status_code for n in (0, 129, "2")] == [422] * 3
     assert http.delete(address).status_code == 204
     again = http.delete(address)
     assert (again.status_code, again.json()["code"]) == (404, "not_found")

@@ -38,6 +38,7 @@ MATRIX: list[tuple[str, str, Any, tuple[int, int, int, int, int]]] = [
     ("GET", "/v1/subscriptions", None, (200, 200, 403, 403, 200)),
     ("DELETE", "/v1/subscriptions/document/none", None, (404, 403, 403, 404, 404)),
     ("POST", "/v1/subscriptions/document/none/seek", {"to": "now"}, (404, 403, 403, 404, 404)),
+    ("POST", "/v1/subscriptions/document/none/reshard", {"shards": 2}, (404, 403, 403, 404, 404)),
     ("GET", "/v1/dead-letters", None, (200, 200, 403, 403, 200)),
     ("GET", "/v1/dead-letters?domain=document", None, (200, 200, 403, 403, 404)),
     ("POST", "/v1/dead-letters/retry", {"filter": {"reason": "no such reason"}}, (200, 403, 200, 403, 200)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import redis
 from pc_worker.hot_buffer import Entry, HotBuffer, build_entry
 from pc_worker.model import LogBatch
 from pc_worker.store.log.append import append_log
+from pc_worker.store.search.payload_fields import collect_fields
 from pc_worker.wire import WirePassage, row_head, row_message, row_type_of
 
 NAMESPACE = UUID("9f1c6f0e-0000-5000-8000-000000000000")
@@ -55,6 +57,7 @@ class MadeRow:
     head: bytes
     passages: list[WirePassage]
     message: bytes
+    payload: dict[str, Any]
 
 
 class DomainLog:
@@ -102,10 +105,11 @@ class DomainLog:
                 "DELETE FROM embeddings WHERE domain = %s AND row_id = ANY (%s::uuid[])",
                 (self.domain, [row.row_id for row in rows]),
             )
-            heads = [(self.domain, row.row_id, str(row.number), "{}", row.head) for row in rows]
+            heads = [(self.domain, row.row_id, str(row.number), json.dumps(row.payload), row.head) for row in rows]
             psycopg2.extras.execute_batch(cursor, UPSERT_ROW, heads, page_size=300)
             vectors = [self._vector(row.row_id, model_id, n, p) for row in rows for n, p in enumerate(row.passages)]
             psycopg2.extras.execute_batch(cursor, INSERT_VECTOR, vectors, page_size=300)
+            collect_fields(cursor, self.domain, [(name,) for name in rows[0].payload] if rows else [])
             log_batch = self._append(cursor, [row.row_id for row in rows], model_id)
         self.key = log_batch.queue_key
         for position, row in enumerate(rows, start=log_batch.first):
@@ -144,7 +148,7 @@ class DomainLog:
         count = chance.randint(1, 3) if self.arm == "document" else 1
         vectors = np.random.default_rng(number * 1000 + version).standard_normal((count, self.dimension)).astype("<f4")
         passages = [WirePassage(n * 100, n * 100 + 120, vector.tobytes()) for n, vector in enumerate(vectors)]
-        return MadeRow(number, row_id, head, passages, row_message(self.arm, head, passages, "mini@1"))
+        return MadeRow(number, row_id, head, passages, row_message(self.arm, head, passages, "mini@1"), payload)
 
     def _payload(self, number: int, version: int, text: str) -> dict[str, Any]:
         if self.arm == "recruit":

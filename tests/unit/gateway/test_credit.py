@@ -92,3 +92,19 @@ def test_a_redelivered_row_without_an_answer_is_overdue() -> None:
     assert window.overdue_at(60) == 65
     window.answer([4], now=30)
     assert window.overdue_at(60) is None
+
+
+def test_what_is_skipped_counts_as_acknowledged_once_everything_before_is() -> None:
+    window = CreditWindow(5)
+    window.grant(9, 900)
+    window.skip(20)
+    assert (window.position, window.acked) == (20, 20)
+    window.send(10, position=30, rows=3, now=0)
+    window.skip(50)
+    assert (window.position, window.acked) == (50, 20)
+    window.send(10, position=60, rows=2, now=0)
+
+    assert window.ack(30, now=1) == 3
+    assert window.acked == 30, "the second chunk is not acknowledged yet"
+    window.skip(70)
+    assert (window.ack(60, now=2), window.acked) == (2, 70)

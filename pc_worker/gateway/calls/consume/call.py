@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 
 import grpc.aio
 import structlog
 
 from pc_worker.errors import BeyondHead, InvalidRequest, PcWorkerError, Unavailable
 from pc_worker.gateway import metrics
-from pc_worker.gateway.calls.checks import checked_position
+from pc_worker.gateway.calls.consume.asked import Asked, check_fields, consumer_request, read_asked, read_subset
 from pc_worker.gateway.calls.consume.empty_stream import EmptyStream
 from pc_worker.gateway.calls.consume.frames import parse_request
 from pc_worker.gateway.calls.consume.opening import ConsumeLimits, consume_limits
@@ -17,6 +18,7 @@ from pc_worker.gateway.calls.consume.session import ConsumeSession
 from pc_worker.gateway.context import GatewayContext
 from pc_worker.gateway.limits.admission import AdmittedCall
 from pc_worker.store.log.read import LogHead
+from pc_worker.store.log.subscription_groups import ConsumerRequest
 from pc_worker.store.log.subscription_leases import SubscriptionLease
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
@@ -40,19 +42,28 @@ class ConsumeCall:
             raise InvalidRequest("the first message of Consume must be `open`")
         call.grant.check(opening.open.domain)
         limits = consume_limits(opening.open, max_deliveries=self._gateway.config.max_deliveries)
+        asked = read_asked(opening.open)
         end = await self._gateway.head(opening.open.domain)
         with metrics.stream_open(opening.open.domain, "Consume"):
-            await self._serve(opening.open, limits, end, call.context)
+            await self._serve(opening.open, asked, limits, end, call.context)
 
     async def _serve(
-        self, opening: pb.ConsumeOpen, limits: ConsumeLimits, end: LogHead | None, context: grpc.aio.ServicerContext
+        self,
+        opening: pb.ConsumeOpen,
+        asked: Asked,
+        limits: ConsumeLimits,
+        end: LogHead | None,
+        context: grpc.aio.ServicerContext,
     ) -> None:
+        wanted = await consumer_request(self._gateway, opening, asked, end.position if end else 0)
         if end is None:
-            await self._start(opening, 0)
-            await EmptyStream(self._gateway, context, limits, opening.domain).run()
+            create = partial(self._create, wanted, asked, context.peer())
+            await EmptyStream(self._gateway, context, limits, opening.domain, create=create).run()
             return
-        lease = await self._acquire(opening, end, context.peer())
-        session = ConsumeSession(self._gateway, context, limits, lease)
+        await check_fields(self._gateway, wanted, asked)
+        lease = await self._acquire(wanted, only_free=opening.refuse_if_held, holder=context.peer())
+        subset = await read_subset(self._gateway, wanted, asked, filter_from=lease.filter_from)
+        session = ConsumeSession(self._gateway, context, limits, lease, subset)
         ended, sent = "cut", None
         try:
             await session.run(end, opening.credit)
@@ -66,27 +77,19 @@ class ConsumeCall:
             await self._leave(session, lease, ended, sent)
         context.set_trailing_metadata(session.trailers())
 
-    async def _acquire(self, opening: pb.ConsumeOpen, end: LogHead, holder: str) -> SubscriptionLease:
-        after = await self._start(opening, end.position)
-        name, only_free = opening.subscription, opening.refuse_if_held
-        lease = await self._gateway.subscriptions.acquire(
-            opening.domain, name, after=after, only_free=only_free, holder=holder
-        )
-        if lease.position > end.position:
+    async def _acquire(self, wanted: ConsumerRequest, *, only_free: bool, holder: str) -> SubscriptionLease:
+        lease = await self._gateway.subscriptions.acquire(wanted, only_free=only_free, holder=holder)
+        if lease.position > wanted.head:
             raise BeyondHead(
-                f"subscription {name} stands at {lease.position}, beyond the log's head, {end.position}: the log was"
-                " restored; open with after_position"
+                f"subscription {wanted.name} stands at {lease.position}, beyond the log's head, {wanted.head}: the log"
+                " was restored; open with after_position"
             )
         return lease
 
-    async def _start(self, opening: pb.ConsumeOpen, head: int) -> int | None:
-        match opening.WhichOneof("start"):
-            case "after_position":
-                return checked_position(opening.after_position, head)
-            case "after_uuid":
-                return await self._gateway.resolve(opening.domain, opening.after_uuid)
-            case _:
-                return None
+    async def _create(self, wanted: ConsumerRequest, asked: Asked, holder: str) -> None:
+        await check_fields(self._gateway, wanted, asked)
+        lease = await self._acquire(wanted, only_free=True, holder=holder)
+        await self._gateway.subscriptions.release(lease)
 
     async def _leave(self, session: ConsumeSession, lease: SubscriptionLease, ended: str, sent: int | None) -> None:
         # Also if the client has disconnected: its acknowledgements count, and the lease is free at once.

@@ -29,6 +29,7 @@ class CreditWindow:
         self.bytes = 0
         self.position = position
         self.acked = position
+        self._passed = position
         self._outstanding: deque[SentChunk] = deque()
         self._redelivered: set[int] = set()
         self._progress_at = 0.0
@@ -73,6 +74,15 @@ class CreditWindow:
         """Record that an end of log at ``position`` is sent."""
         self.position = position
 
+    def skip(self, position: int) -> None:
+        """Record that nothing up to ``position`` is sent any more: it counts as acknowledged with what is before."""
+        self.position = self._passed = position
+        self._pass()
+
+    def _pass(self) -> None:
+        if not self._outstanding:
+            self.acked = max(self.acked, self._passed)
+
     def ack(self, position: int, *, now: float) -> int:
         """Record an acknowledgement and return how many more rows are acknowledged now; 0 for an old one.
 
@@ -86,6 +96,7 @@ class CreditWindow:
             rows += self._outstanding.popleft().rows
             self._progress_at = now
         self.acked = max(self.acked, position)
+        self._pass()
         return rows
 
     def overdue_at(self, deadline_s: float) -> float | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import NoReturn
 
 import grpc.aio
 
-from pc_worker.errors import InvalidRequest, Unavailable
+from pc_worker.errors import InvalidRequest, PcWorkerError, Unavailable
 from pc_worker.gateway.calls.consume.first_completed import any_set, first_of
 from pc_worker.gateway.calls.consume.frames import parse_request
 from pc_worker.gateway.calls.consume.opening import ConsumeLimits
@@ -17,12 +19,22 @@ from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
 
 class EmptyStream:
-    """The stream of a consumer whose domain has no log. It ends once there is one; the client opens it again."""
+    """The stream of a consumer whose domain has no log. It ends once there is one; the client opens it again.
+
+    ``create`` creates the subscription: it starts before the first row, also if it asked for rows from "now" on.
+    """
 
     def __init__(
-        self, gateway: GatewayContext, context: grpc.aio.ServicerContext, limits: ConsumeLimits, domain: str
+        self,
+        gateway: GatewayContext,
+        context: grpc.aio.ServicerContext,
+        limits: ConsumeLimits,
+        domain: str,
+        *,
+        create: Callable[[], Awaitable[None]],
     ) -> None:
         self._gateway, self._context, self._limits, self._domain = gateway, context, limits, domain
+        self._create = create
 
     async def run(self) -> None:
         """Serve until the consumer half-closes.
@@ -62,6 +74,8 @@ class EmptyStream:
                 if ending.is_set():
                     await self._close("the gateway is stopping: open the stream again")
                 await self._write(pb.ConsumeResponse(heartbeat=pb.ConsumeHeartbeat()))
+        with suppress(PcWorkerError):  # the client hears of it when it opens the stream again
+            await self._create()
         await self._close(f"the log of {self._domain} has begun: open the stream again")
 
     async def _read_head(self) -> LogHead | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, NoReturn
 
@@ -14,15 +13,16 @@ from pc_worker.errors import DeadlineExceeded, Fenced, InvalidRequest, Subscript
 from pc_worker.gateway import metrics
 from pc_worker.gateway.calls.consume.credit import CreditWindow
 from pc_worker.gateway.calls.consume.first_completed import any_set, first_of
-from pc_worker.gateway.calls.consume.frames import Frame, extend_checksum, frames, parse_request
+from pc_worker.gateway.calls.consume.frames import Frame, extend_checksum, parse_request
 from pc_worker.gateway.calls.consume.nacking import NackLedger
 from pc_worker.gateway.calls.consume.opening import ConsumeLimits, opened_message
+from pc_worker.gateway.calls.consume.upcoming import Progress, Upcoming
 from pc_worker.gateway.context import GatewayContext
-from pc_worker.gateway.log.delivery import LogRange, LogReader, dropping_read_ahead
+from pc_worker.gateway.log.delivery import dropping_read_ahead
 from pc_worker.gateway.log.retry import retry_until
 from pc_worker.store.log.read import LogHead
 from pc_worker.store.log.subscription_leases import LEASE_S, SubscriptionLease
-from pc_worker.wire import row_type_of
+from pc_worker.store.log.subset import SubsetQuery
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
 RENEW_S = LEASE_S / 3
@@ -40,8 +40,10 @@ class ConsumeSession:
         context: grpc.aio.ServicerContext,
         limits: ConsumeLimits,
         lease: SubscriptionLease,
+        subset: SubsetQuery | None = None,
     ) -> None:
         self._gateway, self._context, self._limits, self._lease = gateway, context, limits, lease
+        self._subset = subset
         self._window = CreditWindow(lease.position)
         self._nacks = NackLedger(gateway, lease, limits.redelivery, self._window, context.write)
         self._sent = pb.ConsumeEndOfLog()
@@ -118,31 +120,26 @@ class ConsumeSession:
             await self._wait_for(self._grown)
 
     async def _catch_up(self) -> None:
-        reader = self._reader()
-        async with aclosing(self._frames(reader)) as upcoming:
-            async for frame in upcoming:
-                with dropping_read_ahead(reader):
+        after, subset = self._window.position, self._subset
+        upcoming = Upcoming(self._gateway, self._lease, self._limits, after=after, head=self._head, subset=subset)
+        async with aclosing(upcoming.messages()) as messages:
+            async for frame in messages:
+                if isinstance(frame, Progress):
+                    await self._write_progress(frame)
+                    if self._half_closed:
+                        return
+                    continue
+                with dropping_read_ahead(upcoming.reader):
                     await self._wait_for_credit(len(frame.message))
                     if self._half_closed:
                         return
                     await self._write_frame(frame)
 
-    def _reader(self) -> LogReader:
-        after, domain, rows = self._window.position, self._lease.domain, self._limits.max_rows
-        row_type = row_type_of(domain)
-        wanted = LogRange(domain=domain, row_type=row_type, after=after, head=self._head, max_rows=rows, consumer=True)
-        return LogReader(
-            self._gateway.delivery, self._gateway.queue, wanted, retry_for_s=self._gateway.config.retry_for_s
-        )
-
-    async def _frames(self, reader: LogReader) -> AsyncGenerator[Frame, None]:
-        after, limits = self._window.position, self._limits
-        async for log_slice in reader.slices():
-            for frame in frames(
-                log_slice, after=after, max_rows=limits.max_rows, max_bytes=limits.max_bytes, marks=self._lease.marks
-            ):
-                yield frame
-                after = frame.position
+    async def _write_progress(self, progress: Progress) -> None:
+        self._window.skip(progress.position)
+        await self._write(progress=pb.ConsumeProgress(after_position=progress.after, position=progress.position))
+        if self._gateway.shutdown.requested.is_set():
+            await self._write_closing()
 
     async def _write_frame(self, frame: Frame) -> None:
         size = len(frame.message)
@@ -157,7 +154,8 @@ class ConsumeSession:
         metrics.BYTES.labels(self._lease.domain).inc(size)
 
     async def _write_end_of_log(self) -> None:
-        self._window.announce(self._head)
+        # The end of the log may be far after the last row of a subset.
+        (self._window.announce if self._subset is None else self._window.skip)(self._head)
         self._sent.position = self._head
         await self._write(end_of_log=self._sent)
 
