@@ -6,6 +6,7 @@ import com.alpha.pcworker.client.GatewaySettings;
 import com.alpha.pcworker.client.Row;
 import com.alpha.pcworker.client.RowReader;
 import com.alpha.pcworker.client.SavedState;
+import com.alpha.pcworker.client.StartAt;
 import com.alpha.pcworker.client.StreamSettings;
 import com.alpha.pcworker.client.SubscriptionSettings;
 import com.alpha.pcworker.client.SubscriptionSettings.Checkpoint;
@@ -29,7 +30,7 @@ import java.util.Properties;
  * Reads a domain and prints a line an entry, `end` at the end, or the error's class and message. Arguments: NAME=VALUE of
  * gateway, domain; state (a file), subscription (none = plain stream), checkpoint, commit (every so many entries), limit
  * (entries, then drop dead), chunk (rows), credit (chunks), patience (s), token, authority with
- * certificate and key (PEM files), follow, standby. Without arguments, each line of the input has those of one reading,
+ * certificate and key (PEM files), follow, standby, shard (INDEX/COUNT), where, start. Without arguments, each line of the input has those of one reading,
  * separated by tabs, and a line with a dot follows its output.
  */
 public final class ReadRows {
@@ -85,6 +86,12 @@ public final class ReadRows {
                 .withCredit(number(options, "credit", 16), 16 << 20)
                 .withCheckpoint(Checkpoint.valueOf(options.getOrDefault("checkpoint", "CLIENT")))
                 .withPatience(Duration.ofSeconds(number(options, "patience", 60)));
+        if (options.containsKey("shard")) {
+            String[] shard = options.get("shard").split("/");
+            settings = settings.shard(Integer.parseInt(shard[0]), Integer.parseInt(shard[1]));
+        }
+        settings = options.containsKey("where") ? settings.where(options.get("where")) : settings;
+        settings = options.containsKey("start") ? settings.startAt(new StartAt(options.get("start"))) : settings;
         settings = options.containsKey("follow") ? settings.following() : settings;
         return gateway.subscribe(options.containsKey("standby") ? settings.standingBy() : settings);
     }

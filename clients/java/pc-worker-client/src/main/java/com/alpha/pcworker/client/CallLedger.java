@@ -3,6 +3,7 @@ package com.alpha.pcworker.client;
 import com.alpha.backend.grpc.ConsumeChunk;
 import com.alpha.backend.grpc.ConsumeCredit;
 import com.alpha.backend.grpc.ConsumeEndOfLog;
+import com.alpha.backend.grpc.ConsumeProgress;
 import com.alpha.backend.grpc.ConsumeTombstone;
 import com.alpha.backend.grpc.RowChunk;
 import java.nio.ByteBuffer;
@@ -51,6 +52,15 @@ final class CallLedger {
             addToChecksum(tombstone.getRowId(), tombstone.getPosition());
             tombstones++;
         }
+    }
+
+    /** Records that nothing of ours is up to a position. */
+    void progress(ConsumeProgress progress) {
+        if (progress.getAfterPosition() != received || progress.getPosition() <= received) {
+            throw new ContractBrokenException("after position %d came progress from %d to %d"
+                    .formatted(received, progress.getAfterPosition(), progress.getPosition()));
+        }
+        received = progress.getPosition();
     }
 
     /** Records an end of the log, whose totals must equal ours. */

@@ -5,18 +5,20 @@ import com.alpha.backend.grpc.ConsumeChunk;
 import com.alpha.backend.grpc.ConsumeCredit;
 import com.alpha.backend.grpc.ConsumeOpen;
 import com.alpha.backend.grpc.ConsumeOpened;
+import com.alpha.backend.grpc.ConsumeProgress;
 import com.alpha.backend.grpc.ConsumeRequest;
 import com.alpha.backend.grpc.ConsumeResponse;
+import com.alpha.backend.grpc.ConsumeShard;
 import com.alpha.backend.grpc.EmbeddingStreamServiceGrpc;
 import com.alpha.pcworker.client.BlockingCall.Event;
 import io.grpc.Metadata;
 import java.time.Duration;
-import java.util.OptionalLong;
+import java.util.function.Consumer;
 
 /** One {@code Consume} call, from its opening to its end: messages in, credit and acknowledgements out. */
 final class ConsumeCall implements AutoCloseable {
 
-    // Space for messages that need no credit: heartbeats, ends of log.
+    // Space for messages that need no credit: heartbeats, progress, ends of log.
     private static final int MESSAGES_BESIDE_CHUNKS = 8;
     private static final Duration UNTIL_OPENED = Duration.ofSeconds(30);
     private static final Duration UNTIL_ENDED = Duration.ofSeconds(2);
@@ -30,8 +32,8 @@ final class ConsumeCall implements AutoCloseable {
     private long committed;
     private long acked;
 
-    /** Open the subscription after a position, or where the gateway has it. */
-    ConsumeCall(Gateway gateway, SubscriptionSettings settings, Metadata headers, OptionalLong after) {
+    /** Open the subscription where {@code start} says, or where the gateway has it. */
+    ConsumeCall(Gateway gateway, SubscriptionSettings settings, Metadata headers, Consumer<ConsumeOpen.Builder> start) {
         this.gateway = gateway;
         ledger = new CallLedger(settings.creditChunks(), settings.creditBytes());
         call = gateway.call(
@@ -47,7 +49,13 @@ final class ConsumeCall implements AutoCloseable {
                         .setBytes(settings.creditBytes()))
                 .setRefuseIfHeld(!settings.takeOver())
                 .setAckDeadlineS((int) settings.ackDeadline().toSeconds());
-        after.ifPresent(open::setAfterPosition);
+        if (settings.shard().count() > 1) {
+            open.setShard(ConsumeShard.newBuilder()
+                    .setIndex(settings.shard().index())
+                    .setCount(settings.shard().count()));
+        }
+        open.addAllWhere(settings.where());
+        start.accept(open);
         call.send(ConsumeRequest.newBuilder().setOpen(open).build());
     }
 
@@ -82,6 +90,12 @@ final class ConsumeCall implements AutoCloseable {
         if (isKnown) {
             grant(ledger.settle(chunk.getPosition()));
         }
+        settle();
+    }
+
+    /** Records that the gateway has passed over other rows. */
+    void progress(ConsumeProgress progress) {
+        ledger.progress(progress);
         settle();
     }
 

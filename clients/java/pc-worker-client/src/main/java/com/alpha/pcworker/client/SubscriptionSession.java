@@ -2,7 +2,9 @@ package com.alpha.pcworker.client;
 
 import com.alpha.backend.grpc.ConsumeChunk;
 import com.alpha.backend.grpc.ConsumeHeartbeat;
+import com.alpha.backend.grpc.ConsumeOpen;
 import com.alpha.backend.grpc.ConsumeOpened;
+import com.alpha.backend.grpc.ConsumeProgress;
 import com.alpha.backend.grpc.ConsumeResponse;
 import com.alpha.pcworker.client.SubscriptionSettings.Checkpoint;
 import com.alpha.pcworker.client.SubscriptionSettings.OnLogChange;
@@ -12,7 +14,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
-import java.util.OptionalLong;
+import java.util.Optional;
 
 /**
  * Reads a subscription over {@code Consume}, and comes back by itself where the connection, the gateway or its database
@@ -36,6 +38,7 @@ final class SubscriptionSession implements Session {
     private boolean isConnected;
     private boolean isKnown; // the gateway has had this subscription: if it is new there, it was dropped
     private boolean fromStart; // the next call opens at the start, whoever keeps the position
+    private boolean isNew; // there is no position yet: `startAt` counts
     private ConsumeCall call; // null while there is no connection
     private boolean isAtEnd;
     private long received; // up to where `entries` reach
@@ -46,15 +49,22 @@ final class SubscriptionSession implements Session {
     SubscriptionSession(Gateway gateway, SubscriptionSettings settings, SavedState state) {
         this.gateway = gateway;
         this.settings = settings;
-        String prefix = "pcw." + settings.domain() + "." + settings.name();
+        String prefix = "pcw." + settings.domain() + "." + settings.name() + suffix(settings.shard());
         this.positionKey = prefix + ".position";
         this.epochKey = prefix + ".epoch";
         this.events = new Events(gateway, settings);
         this.retry = new Retry(gateway, settings, events);
         boolean isOurs = settings.checkpoint() == Checkpoint.CLIENT;
-        restartAfter(isOurs ? state.get(positionKey).map(Long::parseLong).orElse(0L) : 0);
+        Optional<Long> position = isOurs ? state.get(positionKey).map(Long::parseLong) : Optional.empty();
+        this.isNew = position.isEmpty();
+        restartAfter(position.orElse(0L));
         this.epoch = new LogEpoch(state.get(epochKey).orElse(""));
         this.isKnown = !isOurs && !epoch.current().isEmpty();
+    }
+
+    /** Each shard has a position of its own, and those of another count mean nothing. */
+    private static String suffix(Shard shard) {
+        return shard.count() == 1 ? "" : ".%dof%d".formatted(shard.index(), shard.count());
     }
 
     @Override
@@ -220,22 +230,30 @@ final class SubscriptionSession implements Session {
         synchronized (lock) {
             closing.requireOpen(); // a call of a closed reader would fence its successor
             gateway.reconnectNow();
-            call = new ConsumeCall(gateway, settings, headers, start());
+            call = new ConsumeCall(gateway, settings, headers, this::start);
             return call;
         }
     }
 
-    private OptionalLong start() {
+    private void start(ConsumeOpen.Builder open) {
+        boolean isOurs = settings.checkpoint() == Checkpoint.CLIENT;
+        Optional<StartAt> first = isNew ? settings.startAt() : Optional.empty();
         if (fromStart) {
-            return OptionalLong.of(0);
+            open.setAfterPosition(0);
+        } else if (isOurs && first.isPresent()) {
+            open.setAt(first.get().text());
+        } else if (isOurs) {
+            open.setAfterPosition(committed);
+        } else {
+            first.ifPresent(start -> open.setFirstAt(start.text())); // counts if the gateway has no position either
         }
-        return settings.checkpoint() == Checkpoint.CLIENT ? OptionalLong.of(committed) : OptionalLong.empty();
     }
 
     private void handle(ConsumeResponse response) {
         switch (response.getResponseCase()) {
             case OPENED -> opened(response.getOpened());
             case CHUNK -> chunk(response);
+            case PROGRESS -> progress(response.getProgress());
             case END_OF_LOG -> endOfLog(response);
             case HEARTBEAT -> heartbeat(response.getHeartbeat());
             case CLOSING, RESPONSE_NOT_SET -> {} // the end follows by itself; what a newer gateway says is not for us
@@ -259,6 +277,7 @@ final class SubscriptionSession implements Session {
         }
         fromStart = false;
         isKnown |= !opened.getEpoch().isEmpty(); // a domain without a log has no subscriptions
+        isNew = false;
         epoch.know(opened.getEpoch());
         if (given < opened.getPosition()) {
             restartAfter(opened.getPosition());
@@ -297,6 +316,12 @@ final class SubscriptionSession implements Session {
         epoch.know(chunk.getEpoch());
         reached(chunk.getPosition());
         isAtEnd = false;
+    }
+
+    private void progress(ConsumeProgress progress) {
+        retry.succeeded();
+        call.progress(progress);
+        reached(Math.max(given, progress.getPosition()));
     }
 
     private void endOfLog(ConsumeResponse response) {

@@ -1,6 +1,7 @@
 package com.alpha.pcworker.client;
 
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -25,6 +26,9 @@ import java.util.function.Consumer;
  *     {@code read()} fails at once
  * @param onLogChange what follows a change of the log
  * @param listener is called on connections, retries and changes
+ * @param shard which part of the rows is read
+ * @param where the filters that every row must meet; none = all rows
+ * @param startAt where to start without a position
  */
 public record SubscriptionSettings(
         String domain,
@@ -39,7 +43,10 @@ public record SubscriptionSettings(
         boolean takeOver,
         boolean awaitGateway,
         OnLogChange onLogChange,
-        Optional<ReaderListener> listener) {
+        Optional<ReaderListener> listener,
+        Shard shard,
+        List<String> where,
+        Optional<StartAt> startAt) {
 
     private static final long LARGEST_MESSAGE = 4 << 20;
 
@@ -81,11 +88,16 @@ public record SubscriptionSettings(
      * @param awaitGateway whether the first connection is tried with patience
      * @param onLogChange what follows a change of the log
      * @param listener is called on connections
+     * @param shard which part of the rows is read
+     * @param where the filters that every row must meet
+     * @param startAt where to start without a position
      */
     public SubscriptionSettings {
         Objects.requireNonNull(domain, "domain");
         Objects.requireNonNull(name, "name");
         Objects.requireNonNull(onLogChange, "onLogChange");
+        Objects.requireNonNull(shard, "shard");
+        where = List.copyOf(where);
         require(chunkRows >= 1 && chunkRows <= 1000, "chunkRows " + chunkRows + " is not within 1 to 1000");
         require(creditChunks >= 1, "creditChunks " + creditChunks + " is not positive");
         require(creditBytes >= LARGEST_MESSAGE, "creditBytes " + creditBytes + " is under 4 MiB, the largest message");
@@ -206,6 +218,41 @@ public record SubscriptionSettings(
         return with(draft -> draft.listener = Optional.of(newListener));
     }
 
+    /**
+     * The same as one of several readers that share the subscription's rows. A row always belongs to the same shard; each shard
+     * has its own position. All readers have the same count; {@code subscriptions reshard} changes it.
+     *
+     * @param index 0 to count - 1
+     * @param count 1 to 128
+     * @return the settings
+     */
+    public SubscriptionSettings shard(int index, int count) {
+        return with(draft -> draft.shard = new Shard(index, count));
+    }
+
+    /**
+     * The same with only the rows that meet all of these filters. A row that does not meet them any more comes as a
+     * {@link Tombstone}: if rows and tombstones are applied, a table has exactly the rows that match. Another filter needs a
+     * reader that starts at the beginning.
+     *
+     * @param filters each a text such as {@code country=KR,US} or {@code size>=5}, or JSON as the HTTP search takes it
+     * @return the settings
+     */
+    public SubscriptionSettings where(String... filters) {
+        return with(draft -> draft.where = List.of(filters));
+    }
+
+    /**
+     * The same with another start than the beginning. It counts while there is no position: with {@link Checkpoint#CLIENT} in the
+     * state, with {@link Checkpoint#GATEWAY} at the gateway.
+     *
+     * @param start the start
+     * @return the settings
+     */
+    public SubscriptionSettings startAt(StartAt start) {
+        return with(draft -> draft.startAt = Optional.of(start));
+    }
+
     private SubscriptionSettings with(Consumer<Draft> change) {
         Draft draft = new Draft(this);
         change.accept(draft);
@@ -234,6 +281,9 @@ public record SubscriptionSettings(
         private boolean awaitGateway;
         private OnLogChange onLogChange = OnLogChange.RESTART;
         private Optional<ReaderListener> listener = Optional.empty();
+        private Shard shard = Shard.WHOLE;
+        private List<String> where = List.of();
+        private Optional<StartAt> startAt = Optional.empty();
 
         Draft(String domain, String name) {
             this.domain = domain;
@@ -253,6 +303,9 @@ public record SubscriptionSettings(
             awaitGateway = from.awaitGateway;
             onLogChange = from.onLogChange;
             listener = from.listener;
+            shard = from.shard;
+            where = from.where;
+            startAt = from.startAt;
         }
 
         SubscriptionSettings settings() {
@@ -269,7 +322,10 @@ public record SubscriptionSettings(
                     takeOver,
                     awaitGateway,
                     onLogChange,
-                    listener);
+                    listener,
+                    shard,
+                    where,
+                    startAt);
         }
     }
 }

@@ -25,6 +25,8 @@ public final class PostgresSink {
     // other, before the next sink reads the position.
     private static final String LOCK = "SELECT pg_advisory_lock(hashtextextended(?, 0))";
 
+    private static final String TRANSACTION_LOCK = LOCK.replace("_lock(", "_xact_lock(");
+
     private final Connection connection;
     private final RowReader reader;
     private final RowTable table;
@@ -39,10 +41,12 @@ public final class PostgresSink {
         this.connection = connection;
         this.reader = reader;
         this.batchRows = options.batchRows();
-        lock(subscription);
+        take(LOCK, "pcw:" + subscription.domain() + ":" + subscription.name() + ":" + subscription.shard());
+        connection.setAutoCommit(false);
+        take(TRANSACTION_LOCK, "pcw:tables"); // sinks of several shards start at once
         this.table = new RowTable(connection, subscription.domain());
         this.state = new StateTable(connection);
-        connection.setAutoCommit(false);
+        connection.commit();
     }
 
     /**
@@ -91,9 +95,9 @@ public final class PostgresSink {
         batch.clear();
     }
 
-    private void lock(SubscriptionSettings subscription) throws SQLException {
-        try (PreparedStatement statement = connection.prepareStatement(LOCK)) {
-            statement.setString(1, "pcw:" + subscription.domain() + ":" + subscription.name());
+    private void take(String lock, String name) throws SQLException {
+        try (PreparedStatement statement = connection.prepareStatement(lock)) {
+            statement.setString(1, name);
             statement.execute();
         }
     }

@@ -2,6 +2,7 @@ package com.alpha.pcworker.sample;
 
 import com.alpha.pcworker.client.GatewaySettings;
 import com.alpha.pcworker.client.GatewaySettings.Tls;
+import com.alpha.pcworker.client.StartAt;
 import com.alpha.pcworker.client.SubscriptionSettings;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -16,6 +17,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.StringJoiner;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * What the sample's command line says.
@@ -29,28 +32,46 @@ record SinkOptions(GatewaySettings gateway, SubscriptionSettings subscription, S
             """
             usage: PostgresSink --gateway HOST:PORT --database postgresql://… --domain NAME
                                 [--subscription NAME] [--batch ROWS] [--follow]
+                                [--shard INDEX/COUNT] [--where FILTER] [--start beginning|now|POSITION|TIME]
                                 [--tls] [--ca FILE] [--cert FILE --key FILE] [--authority NAME]
                                 [--token-file FILE]
             --tls trusts the JDK's trust store, --ca a PEM file; --cert and --key are ours, where the gateway asks for them.
+            --shard shares the rows among COUNT sinks, --where copies those that match, --start is for a sink without a position.
             The bearer token, where the gateway wants one, is read from --token-file at each call, or from PC_WORKER_TOKEN.""";
 
     private static final int POSTGRES_PORT = 5432;
+    private static final Pattern SHARD = Pattern.compile("([0-9]{1,3})/([0-9]{1,3})");
     private static final Set<String> NAMES =
             Set.of("--gateway", "--database", "--domain", "--subscription", "--batch", "--follow", "--tls", "--ca", "--cert",
-                    "--key", "--authority", "--token-file");
+                    "--key", "--authority", "--token-file", "--shard", "--where", "--start");
     private static final Set<String> TLS = Set.of("--tls", "--ca", "--cert", "--key", "--authority");
     private static final Set<String> FLAGS = Set.of("--follow", "--tls");
 
     static SinkOptions parse(String[] arguments) {
         Map<String, String> values = values(List.of(arguments));
         GatewaySettings gateway = encrypted(GatewaySettings.of(required(values, "--gateway")), values);
-        SubscriptionSettings subscription = SubscriptionSettings.of(
-                required(values, "--domain"), values.getOrDefault("--subscription", "postgres-sink"));
+        SubscriptionSettings subscription = part(
+                SubscriptionSettings.of(
+                        required(values, "--domain"), values.getOrDefault("--subscription", "postgres-sink")),
+                values);
         return new SinkOptions(
                 authorised(gateway, values),
                 values.containsKey("--follow") ? subscription.following() : subscription,
                 jdbcUrl(required(values, "--database")),
                 positive("--batch", values.getOrDefault("--batch", "500")));
+    }
+
+    private static SubscriptionSettings part(SubscriptionSettings all, Map<String, String> values) {
+        SubscriptionSettings settings = all;
+        if (values.containsKey("--shard")) {
+            Matcher shard = SHARD.matcher(values.get("--shard"));
+            if (!shard.matches()) {
+                throw new IllegalArgumentException("--shard " + values.get("--shard") + " is not INDEX/COUNT, such as 0/2");
+            }
+            settings = settings.shard(Integer.parseInt(shard.group(1)), Integer.parseInt(shard.group(2)));
+        }
+        settings = values.containsKey("--where") ? settings.where(values.get("--where")) : settings;
+        return values.containsKey("--start") ? settings.startAt(new StartAt(values.get("--start"))) : settings;
     }
 
     private static Map<String, String> values(List<String> arguments) {

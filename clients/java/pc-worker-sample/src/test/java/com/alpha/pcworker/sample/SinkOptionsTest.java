@@ -6,10 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.alpha.pcworker.client.GatewaySettings.Tls;
+import com.alpha.pcworker.client.Shard;
+import com.alpha.pcworker.client.StartAt;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
@@ -71,8 +75,17 @@ class SinkOptionsTest {
         assertThrows(UncheckedIOException.class, token::get);
     }
 
+    @Test
+    void aSinkMayCopyAPartAndStartElsewhere() {
+        SinkOptions options = parse("--shard", "1/3", "--where", "size>=5", "--start", "2026-11-29T06:00:00Z");
+
+        assertEquals(new Shard(1, 3), options.subscription().shard());
+        assertEquals(List.of("size>=5"), options.subscription().where());
+        assertEquals(Optional.of(StartAt.time(Instant.parse("2026-11-29T06:00:00Z"))), options.subscription().startAt());
+    }
+
     @ParameterizedTest
-    @ValueSource(strings = {"--cert c", "--key k", "--batch 0", "--batch x", "--batch", "--unknown 1", "stray", "--ca"})
+    @ValueSource(strings = {"--shard 3/3", "--shard 1", "--shard 0/129", "--shard -1/2", "--cert c", "--key k", "--batch 0", "--batch x", "--batch", "--unknown 1", "stray", "--ca"})
     void whatIsWrongIsRefused(String arguments) {
         assertThrows(IllegalArgumentException.class, () -> parse(arguments.split(" ")));
     }
