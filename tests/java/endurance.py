@@ -1,4 +1,4 @@
-"""A stack with the Java sample, killed component by component, and the record of what that cost."""
+"""A stack with Java sinks that share a subscription, killed component by component, and the record of what it cost."""
 
 from __future__ import annotations
 
@@ -28,30 +28,39 @@ SAMPLE_S = 0.02
 #: Many small transactions: the sink takes long enough to be hit in the middle.
 BATCH_ROWS = "5"
 PATIENCE_S = 120.0
-#: Counts, inside the sink's own transactions, how often each row was applied, and notes where each call began.
+#: Counts, inside the sinks' own transactions, how often each row was applied, and notes where each call began. The
+#: sequence counts rows that are being stored, too, and those of transactions that fail: never too few.
 INSTRUMENTS = """
 CREATE TABLE applied (row_id uuid);
+CREATE SEQUENCE storing MINVALUE 0 START 0;
 CREATE FUNCTION note_applied() RETURNS trigger LANGUAGE plpgsql AS
-    'BEGIN INSERT INTO applied VALUES (coalesce(NEW.pcw_id, OLD.pcw_id)); RETURN NULL; END';
+    'BEGIN PERFORM nextval(''storing''); INSERT INTO applied VALUES (coalesce(NEW.pcw_id, OLD.pcw_id)); RETURN NULL;
+     END';
 CREATE TRIGGER applied AFTER INSERT OR UPDATE OR DELETE ON pcw_document
     FOR EACH ROW EXECUTE FUNCTION note_applied();
-CREATE TABLE claims (generation bigint, position bigint, at timestamptz DEFAULT clock_timestamp());
+CREATE TABLE claims (position bigint, storing bigint, at timestamptz DEFAULT clock_timestamp());
 CREATE FUNCTION note_claim() RETURNS trigger LANGUAGE plpgsql AS
-    'BEGIN INSERT INTO claims VALUES (NEW.generation, NEW.position); RETURN NULL; END';
+    'BEGIN INSERT INTO claims SELECT NEW.position, last_value FROM storing; RETURN NULL; END';
 CREATE TRIGGER claims AFTER UPDATE OF generation ON subscriptions FOR EACH ROW EXECUTE FUNCTION note_claim();
 """
 STANDING = """
-SELECT coalesce((SELECT value::bigint FROM pcw_reader_state WHERE key = 'pcw.document.postgres-sink.position'), 0),
-       coalesce((SELECT max(generation) FROM claims), 0)
+SELECT coalesce((SELECT sum(value::bigint) FROM pcw_reader_state
+                 WHERE key LIKE 'pcw.document.postgres-sink%%.position'), 0)::bigint / %s,
+       (SELECT count(*) FROM claims), (SELECT last_value FROM storing)
 """
+#: The first call since a time: when it began, and how many rows were being stored until then.
+FIRST_CLAIM = (
+    "SELECT extract(epoch FROM at)::float8, storing FROM claims WHERE at > to_timestamp(%s) ORDER BY at LIMIT 1"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the sink's database says: the position stored with the rows, and how many calls were opened."""
+    """What the sinks' database says: their mean position, calls opened, and rows that are stored or being stored."""
 
     position: int
     calls: int
+    storing: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,32 +68,26 @@ class Kill:
     """One part killed when ``position`` was stored: how long it was away, and from its return until new rows came.
 
     Rows that the sink had already received do not count as new, and while it stores them it does not call. No process
-    waits for Redis: then the time counts from the kill.
+    waits for Redis: then the time counts from the kill. ``in_flight``: rows that were sent and not stored, at least.
     """
 
     victim: str
     position: int
+    in_flight: int
     away_s: float
     resume_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A call that was opened after ``position``, having been sent ``resent`` rows of which an earlier call sent."""
-
-    position: int
-    resent: int
-
-
 class Endurance:
-    """Keeps the sink running, as a supervisor would, and everything observed."""
+    """Keeps a sink of each shard running, as a supervisor would, and everything observed."""
 
-    def __init__(self, java: Java, stack: LiveStack, log: IO[bytes]) -> None:
+    def __init__(self, java: Java, stack: LiveStack, log: IO[bytes], *, shards: int) -> None:
         self._java, self._stack, self._log = java, stack, log
-        self._sink: subprocess.Popen[bytes] | None = None
+        self._sinks: list[subprocess.Popen[bytes] | None] = [None] * shards
         self._sent: list[tuple[float, int]] = []
-        self._newest = Standing(0, 0)
+        self._newest = Standing(0, 0, 0)
         self._moved = 0.0
+        self._calls_end = 0.0
 
     def instrument(self) -> None:
         """Begin to count, before there is a row: the sink makes its tables when it starts."""
@@ -94,45 +97,62 @@ class Endurance:
         _execute(self._stack.addresses.database_url, INSTRUMENTS)
 
     def reach(self, position: int) -> None:
-        """Wait until this many rows are stored."""
+        """Wait until the sinks' mean position is this."""
         self._until(lambda: (found := self._look()) and found.position >= position, f"position {position}")
+
+    def finish(self, rows: int) -> None:
+        """Wait until this many rows are stored."""
+        self._until(lambda: self._stack.query("SELECT count(*) FROM pcw_document") == [(rows,)], f"{rows} rows")
 
     def kill(self, victim: str) -> Kill:
         """Kill a part, and wait until it is back and rows flow again."""
         self._until(lambda: self._answers(victim), f"{victim} back from the last time")
+        self._until(lambda: self._in_flight() > (0,), f"rows in flight before {victim} is killed")
         before = self._until(self._look, "the database")
-        pid = self._stack.addresses.pids.get(victim)
+        pid, sent = self._stack.addresses.pids.get(victim), self._sent[-1][1]
         self._end(victim)
-        died = time.monotonic()
+        died, ended = time.monotonic(), time.time()
+        (in_flight,) = self._until(lambda: self._in_flight(sent), "what was in flight")
         if victim != "redis":
+            self._calls_end = ended
             self._until(lambda: self._is_another(victim, pid) and self._answers(victim), f"{victim} back")
         back = time.monotonic()
         if victim != "redis":
-            self._until(lambda: (now := self._look()) and now.calls > before.calls, f"a call after {victim} was killed")
+            calls = before.calls + len(self._sinks)
+            self._until(lambda: (now := self._look()) and now.calls >= calls, f"calls after {victim} was killed")
         stopped, start = max(back, self._moved), self._newest.position
         self._until(lambda: (now := self._look()) and now.position > start, f"rows after {victim} was killed")
-        return Kill(victim, before.position, back - died, self._moved - stopped)
+        return Kill(victim, before.position, in_flight, back - died, self._moved - stopped)
 
     def stop(self) -> None:
-        """End the sink at once."""
-        if self._sink is not None:
-            self._sink.kill()
-            self._sink.wait(30)
+        """End the sinks at once."""
+        running = [sink for sink in self._sinks if sink is not None]
+        for sink in running:
+            sink.kill()
+        for sink in running:
+            sink.wait(30)
 
-    def claims(self) -> list[Claim]:
-        """Return every call after the first, with the number of rows that were sent again.
+    def resent(self, rows: int) -> tuple[int, int]:
+        """Return how many of all rows were sent again, and in how many calls after the first ones."""
+        (calls,) = self._stack.query("SELECT count(*) FROM claims")[0]
+        return self._sent[-1][1] - rows, calls - len(self._sinks)
 
-        Nothing is sent between two calls. So a call gets again all rows that were sent before, minus those that were
-        stored and those that earlier calls got again.
+    def _in_flight(self, sent: int | None = None) -> tuple[int, ...]:
+        """Return how many rows, at least, were sent (``sent``, or until now) since all calls began, and not stored.
+
+        Empty if the database does not answer. A kill ends the calls of all shards: what was sent before is sent again,
+        or is stored when a call begins. Rows that another shard still stores then make the figure too small.
         """
-        found = self._stack.query("SELECT position, extract(epoch FROM at)::float8 FROM claims ORDER BY generation")
-        claims, before = [], 0
-        for position, at in found:
-            sent = max((count for seen, count in self._sent if seen < at), default=0)
-            resent = max(0, sent - position)
-            claims.append(Claim(position, resent - before))
-            before = max(before, resent)
-        return claims
+        try:
+            claims = self._stack.query(FIRST_CLAIM, self._calls_end)
+            now = self._look()
+        except psycopg2.Error:
+            return ()
+        if not claims or now is None:
+            return ()
+        at, stored = claims[0]
+        before = max((count for seen, count in self._sent if seen < at), default=0)
+        return (int((self._sent[-1][1] if sent is None else sent) - before - (now.storing - stored)),)
 
     def _until(self, look: Callable[[], Any], what: str) -> Any:
         deadline = time.monotonic() + PATIENCE_S
@@ -145,10 +165,12 @@ class Endurance:
             time.sleep(SAMPLE_S)
 
     def _keep_running(self) -> None:
-        if self._sink is None or self._sink.poll() is not None:
-            where = self._stack.addresses
-            arguments = ["--gateway", where.gateway, "--database", where.database_url, "--domain", DOMAIN]
-            self._sink = self._java.start(SINK, *arguments, "--batch", BATCH_ROWS, "--follow", log=self._log)
+        for index, sink in enumerate(self._sinks):
+            if sink is None or sink.poll() is not None:
+                where = self._stack.addresses
+                arguments = ["--gateway", where.gateway, "--database", where.database_url, "--domain", DOMAIN]
+                arguments += ["--shard", f"{index}/{len(self._sinks)}", "--batch", BATCH_ROWS, "--follow"]
+                self._sinks[index] = self._java.start(SINK, *arguments, log=self._log)
 
     def _end(self, victim: str) -> None:
         if victim == "java":
@@ -162,7 +184,7 @@ class Endurance:
 
     def _look(self) -> Standing | None:
         try:
-            found = Standing(*self._stack.query(STANDING)[0])
+            found = Standing(*self._stack.query(STANDING, len(self._sinks))[0])
         except psycopg2.Error:
             return None  # it is down, or coming up
         if found.position > self._newest.position and found.calls == self._newest.calls:
@@ -192,9 +214,11 @@ class Endurance:
         self._sent.append((seen, sum(int(float(line.split()[-1])) for line in mine)))
 
 
-def report(kills: list[Kill], claims: list[Claim], *, seed: int, rows: int, seconds: float) -> str:
+def report(kills: list[Kill], resent: tuple[int, int], *, seed: int, rows: int, shards: int, seconds: float) -> str:
     """Return the report as text."""
-    lines = [f"seed {seed}, {rows} rows, {len(kills)} kills in {seconds:.0f} s, {len(claims)} calls opened again"]
+    again, calls = resent
+    what = f"seed {seed}, {rows} rows, {shards} shards, {len(kills)} kills"
+    lines = [f"{what} in {seconds:.0f} s, {calls} calls opened again"]
     for victim in VICTIMS:
         mine = [kill for kill in kills if kill.victim == victim]
         if mine:
@@ -203,8 +227,9 @@ def report(kills: list[Kill], claims: list[Claim], *, seed: int, rows: int, seco
                 f"{victim:8} {len(mine)} kills, away {median(aways):.2f} s (most {max(aways):.2f}),"
                 f" resumed after {median(resumes):.2f} s (most {max(resumes):.2f})"
             )
-    resent = [claim.resent for claim in claims]
-    lines.append(f"rows sent again: {sum(resent)}, a call {median(resent):.0f} (most {max(resent)})")
+    flying = sorted(kill.in_flight for kill in kills)
+    lines.append(f"rows in flight at a kill: {flying[0]} to {flying[-1]}, median {median(flying):.0f}")
+    lines.append(f"rows sent again: {again}, {again / max(calls, 1):.0f} a call")
     return "\n".join(lines)
 
 

@@ -1,6 +1,8 @@
 """Exactly once in effect, at size: every process between the rows and their table is killed at random times.
 
-``ENDURANCE_ROWS``, ``ENDURANCE_KILLS`` (of each part), ``ENDURANCE_SEED`` and ``ENDURANCE_REPORT`` (a folder) set it:
+Two sinks share the subscription. Each kill falls while rows are in flight: they were sent, and are not stored.
+``ENDURANCE_ROWS``, ``ENDURANCE_KILLS`` (of each part), ``ENDURANCE_SHARDS``, ``ENDURANCE_SEED`` and
+``ENDURANCE_REPORT`` (a folder) set it:
 ``ENDURANCE_REPORT=/tmp/report ./test -m slow tests/java/test_endurance.py``.
 """
 
@@ -21,6 +23,7 @@ from tests.support.stack import LiveStack
 pytestmark = [pytest.mark.java, pytest.mark.slow, pytest.mark.timeout(3000)]
 
 KILLS = int(os.environ.get("ENDURANCE_KILLS", "10"))
+SHARDS = int(os.environ.get("ENDURANCE_SHARDS", "2"))
 SEED = int(os.environ.get("ENDURANCE_SEED", "20261121"))
 #: What the sink grants: 16 chunks of 300 rows.
 CREDIT_ROWS = 16 * 300
@@ -54,7 +57,7 @@ def test_every_row_is_applied_once_whatever_is_killed(java: Java, own_stack: Liv
     victims = [victim for victim in VICTIMS for _ in range(KILLS)]
     chance.shuffle(victims)
     with (tmp_path / "sink.log").open("wb") as log:
-        endurance = Endurance(java, own_stack, log)
+        endurance = Endurance(java, own_stack, log, shards=SHARDS)
         try:
             endurance.instrument()
             done = own_stack.ingest(write_documents(tmp_path / "d.pkl", texts), "document", "--id-column", "id")
@@ -64,17 +67,18 @@ def test_every_row_is_applied_once_whatever_is_killed(java: Java, own_stack: Liv
             for number, victim in enumerate(victims):
                 endurance.reach(number * share + chance.randrange(share // 2))
                 kills.append(endurance.kill(victim))
-            endurance.reach(ROWS)
+            endurance.finish(ROWS)
             seconds = time.monotonic() - began
         finally:
             endurance.stop()
-    claims = endurance.claims()
-    text = report(kills, claims, seed=SEED, rows=ROWS, seconds=seconds)
+    again, calls = endurance.resent(ROWS)
+    text = report(kills, (again, calls), seed=SEED, rows=ROWS, shards=SHARDS, seconds=seconds)
     write_report(text, Path(os.environ.get("ENDURANCE_REPORT", tmp_path)))
 
     assert own_stack.query(DIFFERENCES) == [(0,)], text
     assert own_stack.query(APPLIED) == [(ROWS, ROWS)], text
     assert dict(own_stack.query(CONTENT)) == {f"doc-{n}": words for n, words in enumerate(texts)}, text
     assert all(kill.position < ROWS for kill in kills), text
-    assert max(claim.resent for claim in claims) <= CREDIT_ROWS, text
+    assert min(kill.in_flight for kill in kills) >= 1, text
+    assert again <= calls * CREDIT_ROWS, text
     assert max(kill.resume_s for kill in kills) <= RESUME_S, text
