@@ -30,7 +30,8 @@ import java.util.Properties;
  * Reads a domain and prints a line an entry, `end` at the end, or the error's class and message. Arguments: NAME=VALUE of
  * gateway, domain; state (a file), subscription (none = plain stream), checkpoint, commit (every so many entries), limit
  * (entries, then drop dead), chunk (rows), credit (chunks), patience (s), token, authority with
- * certificate and key (PEM files), follow, standby, shard (INDEX/COUNT), where, start. Without arguments, each line of the input has those of one reading,
+ * certificate and key (PEM files), follow, standby, shard (INDEX/COUNT), where, start. Without arguments, each line of the
+ * input has those of one reading,
  * separated by tabs, and a line with a dot follows its output.
  */
 public final class ReadRows {
