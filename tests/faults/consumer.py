@@ -80,12 +80,20 @@ class Follower:
         positions: Every position stored, in order of arrival, is one more than rows; only the last is kept.
     """
 
-    def __init__(self, address: Callable[[], str], name: str = "follower", domain: str = DOMAIN) -> None:
-        self._address, self._name, self._domain = address, name, domain
+    def __init__(
+        self,
+        address: Callable[[], str],
+        name: str = "follower",
+        domain: str = DOMAIN,
+        *,
+        shard: pb.ConsumeShard | None = None,
+        position: int = 0,
+    ) -> None:
+        self._address, self._name, self._domain, self._shard = address, name, domain, shard
         self.texts: dict[str, str] = {}
         self.row_positions: dict[str, int] = {}
         self.faults: list[str] = []
-        self.position = 0
+        self.position = position
         self.rows = 0
         self.connections = 0
         self._stopping = threading.Event()
@@ -117,7 +125,9 @@ class Follower:
     def _consume(self, stub: EmbeddingStreamServiceStub) -> None:
         requests: queue.SimpleQueue[pb.ConsumeRequest | None] = queue.SimpleQueue()
         credit = pb.ConsumeCredit(chunks=4, bytes=16 * 1024 * 1024)
-        opening = pb.ConsumeOpen(domain=self._domain, subscription=self._name, credit=credit, heartbeat_s=1)
+        opening = pb.ConsumeOpen(
+            domain=self._domain, subscription=self._name, credit=credit, heartbeat_s=1, shard=self._shard
+        )
         if self.position:
             opening.after_position = self.position
         requests.put(pb.ConsumeRequest(open=opening))
@@ -137,9 +147,9 @@ class Follower:
             self._store(response.chunk)
             size = response.ByteSize() + 64
             requests.put(pb.ConsumeRequest(credit=pb.ConsumeCredit(chunks=1, bytes=size)))
-        elif kind == "end_of_log":
-            self.position = max(self.position, response.end_of_log.position)
-        if kind in ("chunk", "end_of_log"):
+        elif kind in ("end_of_log", "progress"):
+            self.position = max(self.position, getattr(response, kind).position)
+        if kind in ("chunk", "end_of_log", "progress"):
             requests.put(pb.ConsumeRequest(ack=pb.ConsumeAck(position=self.position)))
 
     def _store(self, chunk: pb.ConsumeChunk) -> None:

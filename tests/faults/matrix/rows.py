@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.faults.drill import Fault
 from tests.faults.matrix import (
     beat,
+    consumers,
     engine,
     foreign,
     gateway,
@@ -25,6 +26,7 @@ FAULTS: tuple[Fault, ...] = (
     *network.FAULTS,
     *postgres.FAULTS,
     *gateway.FAULTS,
+    *consumers.FAULTS,
     *sources.FAULTS,
     *beat.FAULTS,
     *line.FAULTS,
