@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from pc_worker.gateway.calls.consume import upcoming
 from pc_worker.gateway.log import scan
 from pc_worker.model.shard import shard_of
 from pc_worker.store.db.connection import Database
+from pc_worker.store.log.nacked_rows import NackedFilter, read_nacked_rows
 from pc_worker.store.log.subscriptions import list_subscriptions, reshard_subscription, seek_subscription
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.integration.gateway.conftest import Neighbours
@@ -362,3 +364,30 @@ async def _apply_some(address: str, tables: list[dict[str, int]], chance: random
                     break
         await consumer.call.done_writing()
         await consumer.ended()
+
+
+async def test_nacked_rows_go_with_their_shards_and_are_found_by_the_name_of_all(
+    neighbours: Neighbours, gateway: str, database: Database
+) -> None:
+    log = neighbours.log("law")
+    log.write(range(20))
+    for index in range(2):
+        await read(gateway, {}, shard=shard(index, 2))
+    with log.connection, log.connection.cursor() as cursor:
+        for row in log.rows:
+            values = (f"s/{shard_of(UUID(row.row_id), 2)}", row.row_id, row.position)
+            cursor.execute(
+                "INSERT INTO nacked_rows (domain, name, row_id, position, deliveries, reason)"
+                " VALUES ('law', %s, %s, %s, 1, 'why')",
+                values,
+            )
+
+    for count in (3, 1):
+        database.repeat(partial(reshard_subscription, domain="law", name="s", shards=count))
+        found = database.repeat(
+            lambda cursor: read_nacked_rows(
+                cursor, NackedFilter(domains=("law",), name="s"), state="dead", with_rows=False, limit=100
+            )
+        )
+        keys = {row.row_id: row.subscription for row in found}
+        assert keys == {row.row_id: "s" if count == 1 else f"s/{shard_of(UUID(row.row_id), count)}" for row in log.rows}
