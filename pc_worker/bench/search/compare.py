@@ -19,10 +19,10 @@ from pc_worker.embedded import start_servers
 from pc_worker.services.search.indexes import build_indexes, index_status
 from pc_worker.services.search.request import Mode, SearchRequest
 from pc_worker.services.search.search import search
-from pc_worker.services.search.where import parse_where
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, read_migrations
 from pc_worker.store.search.statistics import refresh_statistics
+from pc_worker.store.search.where import parse_where
 from pc_worker.wiring import MIGRATIONS
 
 ROWS = 100_000

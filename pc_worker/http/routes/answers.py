@@ -23,8 +23,8 @@ from pc_worker.services.answers.events import EVENT_NAMES
 from pc_worker.services.answers.recorded import MAX_COMMENT_CHARS, MAX_DAYS, rate, show_answer, usage
 from pc_worker.services.answers.request import DEFAULT_K, MAX_QUESTION_CHARS, AnswerRequest
 from pc_worker.services.search.request import MAX_K, RequestModel
-from pc_worker.services.search.where import read_where
 from pc_worker.services.search.where_schema import WHERE_SCHEMA
+from pc_worker.store.search.where import read_where
 
 router = api_router(tag="answers")
 

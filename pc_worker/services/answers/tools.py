@@ -15,9 +15,9 @@ from pc_worker.services.answers.check import numbers
 from pc_worker.services.answers.evidence import AnswerPassage, Evidence
 from pc_worker.services.answers.retrieve import ROW_CHARS, Wanted, record_text, retrieve
 from pc_worker.services.dependencies import Services
-from pc_worker.services.search.where import read_where
 from pc_worker.services.stored_rows import stored_row
 from pc_worker.store.answers.passages import SampleRow, count_rows, payload_fields, sample_rows
+from pc_worker.store.search.where import read_where
 
 T = TypeVar("T")
 

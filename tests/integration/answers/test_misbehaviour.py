@@ -162,7 +162,7 @@ def test_each_tool_answers_or_says_what_is_wrong(desk: Desk, call: tuple[str, st
 
 
 def test_no_tool_leaves_the_filter_of_the_question(desk: Desk) -> None:
-    from pc_worker.services.search.where import parse_where
+    from pc_worker.store.search.where import parse_where
 
     row = next(str(row_id) for row_id, text in desk.shelf.texts.items() if "heapq" in text)
     desk.server.behaviour = lambda asked: (

@@ -8,12 +8,12 @@ import pytest
 
 from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
-from pc_worker.services.search.where import read_where
 from pc_worker.store.db.connection import Database
 from pc_worker.store.search import narrowing
 from pc_worker.store.search.filters import read_filter
 from pc_worker.store.search.scope import Scope, begin_search
 from pc_worker.store.search.statistics import refresh_statistics
+from pc_worker.store.search.where import read_where
 from tests.integration.search.shelf import Shelf, WordEncoder, open_shelf
 
 COUNT = 1_500

@@ -14,12 +14,12 @@ from pc_worker.model import Model
 from pc_worker.services.search.reply import Passage, SearchResult
 from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search, warm_search
-from pc_worker.services.search.where import parse_where
 from pc_worker.settings import PROJECT
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, read_migrations
 from pc_worker.store.models.registry import register_model
 from pc_worker.store.search.scope import begin_search
+from pc_worker.store.search.where import parse_where
 from tests.integration.search.databases import fresh_database
 from tests.integration.search.shelf import Shelf, WordEncoder, embed, open_shelf, own_encoder
 
