@@ -50,18 +50,21 @@ def run(*, texts: int = 600, threads: int = 1, cache: Path | None = None) -> Ben
 
     Args:
         texts: How many of mixed length, 30 % of them repeats; the distinct ones are measured alone too.
-        threads: CPU threads of each contender, one as in a worker with a process a core; two are measured as well.
+        threads: CPU threads of each contender: one, as in a worker with one process per core. Two are measured as well,
+            with and without repeats.
         cache: Where exported models are kept; None = exported again, for this run only.
     """
     mixed = mixed_texts(texts)
-    distinct = {DISTINCT: list(dict.fromkeys(mixed))}
+    both = {MIXED: mixed, DISTINCT: list(dict.fromkeys(mixed))}
     more = 2 if threads == 1 and (os.cpu_count() or 1) > 1 else 0
     with TemporaryDirectory(prefix="pcw-bench-") as scratch:
         place = cache or Path(scratch)
-        measured = _measured({MIXED: mixed, **distinct, SKILLS: skills_texts(CHUNK)}, threads, place)
-        wider = _measured(distinct, more, place) if more else {}
+        measured = _measured(both | {SKILLS: skills_texts(CHUNK)}, threads, place)
+        wider = _measured(both, more, place) if more else {}
     figures = [figure for name in BACKENDS for figure in _figures(name, measured)]
-    return BenchResult("encode", figures + [_distinct(name, wider, more) for name in BACKENDS if wider])
+    for name in BACKENDS if wider else ():
+        figures += [_rate(name, wider, texts, threads=more) for texts in (MIXED, DISTINCT)]
+    return BenchResult("encode", figures)
 
 
 def _measured(sets: dict[str, list[str]], threads: int, cache: Path) -> dict[str, Measured]:
@@ -102,17 +105,10 @@ def _received(name: str, pipe: Connection) -> object:
 
 def _figures(name: str, measured: dict[str, Measured]) -> list[Figure]:
     ours, baseline = measured[name], measured[BASELINE]
-    texts = len(baseline.vectors[MIXED])
     agreement = compared(ours.vectors[MIXED], baseline.vectors[MIXED])
     figures = [
-        _more(
-            f"{name}: mixed texts",
-            texts / ours.seconds[MIXED],
-            texts / baseline.seconds[MIXED],
-            *SPEED.get(name, (None, None)),
-            unit="texts/s",
-        ),
-        _distinct(name, measured, 1),
+        _rate(name, measured, MIXED, *SPEED.get(name, (None, None))),
+        _rate(name, measured, DISTINCT),
         _less(
             f"{name}: {CHUNK} short texts",
             1000 * ours.seconds[SKILLS],
@@ -133,11 +129,19 @@ def _figures(name: str, measured: dict[str, Measured]) -> list[Figure]:
     ]
 
 
-def _distinct(name: str, measured: dict[str, Measured], threads: int) -> Figure:
+def _rate(
+    name: str,
+    measured: dict[str, Measured],
+    texts: str,
+    must: float | None = None,
+    target: float | None = None,
+    *,
+    threads: int = 1,
+) -> Figure:
     ours, baseline = measured[name], measured[BASELINE]
-    texts = len(baseline.vectors[DISTINCT])
-    label = f"{name}: distinct texts" + (f", {threads} threads" if threads > 1 else "")
-    return _more(label, texts / ours.seconds[DISTINCT], texts / baseline.seconds[DISTINCT], unit="texts/s")
+    count = len(baseline.vectors[texts])
+    label = f"{name}: {texts} texts" + (f", {threads} threads" if threads > 1 else "")
+    return _more(label, count / ours.seconds[texts], count / baseline.seconds[texts], must, target, unit="texts/s")
 
 
 def _agreement(name: str, least: float, mean: float) -> Figure:

@@ -15,6 +15,7 @@ import numpy as np
 from pc_worker.bench import BenchResult, Figure
 from pc_worker.bench.own_folder import own_folder
 from pc_worker.bench.search.collection import DOMAIN, TOPICS, Collection, CollectionEncoder
+from pc_worker.bench.search.reranking import rerank_figures
 from pc_worker.embedded import start_servers
 from pc_worker.services.search.indexes import build_indexes, index_status
 from pc_worker.services.search.request import Mode, SearchRequest
@@ -58,7 +59,7 @@ def run(*, rows: int = ROWS) -> BenchResult:
         _prepare_baseline(database)
         figures = [*figures, *_against_plain(url, database, collection)]
         database.close()
-    return BenchResult("search", figures)
+    return BenchResult("search", [*figures, *rerank_figures()])
 
 
 @contextmanager

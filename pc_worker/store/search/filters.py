@@ -10,12 +10,14 @@ from pc_worker.model.filter import AllOf, AnyOf, Condition, Filter, Not
 from pc_worker.model.joined import is_joined_name, rows_domain
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.facets import facet, rest
-from pc_worker.store.search.payload_fields import read_paths
+from pc_worker.store.search.payload_fields import only_names, read_paths
 from pc_worker.store.search.ranges import range_end
 from pc_worker.store.search.values import value_form
 from pc_worker.store.search.words import RULES
 
 Parameters = dict[str, object]
+#: How numbers and times begin.
+MAY_BE_NUMBER = "-0123456789"
 
 # `[*][*]` in jsonpath's lax mode: the value itself, or the items of an array, or those of arrays in it.
 ITEMS = (
@@ -46,6 +48,29 @@ SOME_PART = """
 EXISTS (SELECT FROM joined_parts j JOIN rows u ON u.domain = %(rows_domain)s AND u.row_id = j.row_id
         WHERE j.domain = %(domain)s AND j.joined_id = r.row_id AND {where})
 """
+
+# The same comparisons with a plain value, without jsonpath, which takes most of the time. None may be null: NOT would
+# leave it null.
+PLAIN = (
+    "CASE WHEN jsonb_typeof(r.payload #> %({name}_names)s::text[]) IN ('string', 'number', 'boolean') "
+    "THEN {plain} {absent} ELSE {any} END"
+)
+# With one name the value is not in an array of objects: without it, the field is missing.
+ABSENT = "WHEN coalesce(jsonb_typeof(r.payload #> %({name}_names)s::text[]), 'null') = 'null' THEN {null}"
+#: What is neither a number nor a time has only one form.
+PLAIN_TEXT = "r.payload #>> %({name}_names)s::text[] = ANY(%({name}_values)s::text[])"
+PLAIN_EQUAL = (
+    "(r.payload #>> %({name}_names)s::text[] = ANY(%({name}_values)s::text[]) OR "
+    "coalesce(filter_text(r.payload #> %({name}_names)s::text[]) = ANY(ARRAY("
+    "SELECT filter_text(to_jsonb(value)) FROM unnest(%({name}_values)s::text[]) AS value)), false))"
+)
+PLAIN_NUMERIC = """CASE jsonb_typeof(r.payload #> %({name}_names)s::text[]) WHEN 'boolean' THEN false
+WHEN 'number' THEN length(r.payload #>> %({name}_names)s::text[]) <= 400
+    AND (r.payload #> %({name}_names)s::text[])::numeric {operator} %({name}_end)s::numeric
+ELSE coalesce(filter_number(r.payload #> %({name}_names)s::text[]) {operator} %({name}_end)s::numeric, false) END"""
+PLAIN_TEMPORAL = (
+    "coalesce(filter_time(r.payload #> %({name}_names)s::text[]) {operator} %({name}_end)s::timestamptz, false)"
+)
 
 # Whether rows of the domain have terms by older rules, and whether any lacks facets. Terms of many rows are counted.
 LACKING = """
@@ -134,16 +159,34 @@ def tree_sql(tree: Filter, paths: Mapping[str, Sequence[str]], values: Parameter
 def _comparison(condition: Condition, paths: Sequence[str], values: Parameters) -> str:
     name = f"where_{len(values)}"
     values[f"{name}_paths"] = list(paths)
+    plain, any_value = _ways(condition, name, values)
+    names = only_names(condition.field, paths)
+    if names is not None:
+        values[f"{name}_names"] = names
+        null = str(condition.operator in ("=", "!=") and None in condition.values).lower()
+        absent = ABSENT.format(name=name, null=null) if len(names) == 1 else ""
+        any_value = f"({PLAIN.format(name=name, plain=plain, absent=absent, any=any_value)})"
+    return f"NOT {any_value}" if condition.operator == "!=" else any_value
+
+
+def _ways(condition: Condition, name: str, values: Parameters) -> tuple[str, str]:
+    """Return the comparison with a plain value, and that with any value of the field."""
     if condition.operator in ("=", "!="):
         values[f"{name}_values"] = list(texts(condition.values))
         equal = (EQUAL + (f" OR {NULL}" if None in condition.values else "")).format(name=name)
-        return f"({equal})" if condition.operator == "=" else f"NOT ({equal})"
+        several_forms = any(text[:1] in MAY_BE_NUMBER for text in texts(condition.values))
+        return (PLAIN_EQUAL if several_forms else PLAIN_TEXT).format(name=name), f"({equal})"
     if condition.operator in PARTS:
         values[f"{name}_part"] = condition.values[0]
-        return f"EXISTS (SELECT FROM {ITEMS} WHERE {PARTS[condition.operator]})".format(name=name)
+        part = PARTS[condition.operator].format(name=name)
+        plain = part.replace("item #>> '{}'", f"r.payload #>> %({name}_names)s::text[]")
+        scalar = "jsonb_typeof(item) IN ('string', 'number', 'boolean')"  # what contains values has no text
+        return plain, f"EXISTS (SELECT FROM {ITEMS.format(name=name)} WHERE {scalar} AND {part})"
     end = range_end(condition)
     values[f"{name}_end"] = str(end) if isinstance(end, Decimal) else end
-    return (NUMERIC if isinstance(end, Decimal) else TEMPORAL).format(name=name, operator=condition.operator)
+    both = (PLAIN_NUMERIC, NUMERIC) if isinstance(end, Decimal) else (PLAIN_TEMPORAL, TEMPORAL)
+    plain, any_value = (way.format(name=name, operator=condition.operator) for way in both)
+    return plain, any_value
 
 
 def texts(values: Sequence[str | None]) -> Iterator[str]:

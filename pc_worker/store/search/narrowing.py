@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import sqrt
+from typing import Literal
 
 from pc_worker.model.filter import AllOf, AnyOf, Condition, Filter
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.facets import facet, intervals, rest, several
-from pc_worker.store.search.filters import Parameters, texts, tree_sql
+from pc_worker.store.search.filters import Parameters, RowFilter, some_part_sql, texts, tree_sql
 from pc_worker.store.search.ranges import range_end
 from pc_worker.store.search.scope import Scope
 from pc_worker.store.search.values import EPOCH_UTC, MICROSECOND, Kind, ordered_bits, value_form
@@ -27,6 +28,9 @@ MOST_ROWS = 10_000
 NEIGHBOURS = 8 * 20
 #: Terms of one part at most: the index looks each one up.
 MOST_TERMS = 4_000
+#: A filter that the index does not know and that leaves at most this share is answered by comparing all rows once: the
+#: vector index would visit 20,000 neighbours in vain, and then all rows would be compared for each list.
+SCANNED_SHARE = 0.002
 LOWEST, HIGHEST = 0, 2**64 - 1
 RANGES = ("<", "<=", ">", ">=")
 
@@ -44,6 +48,7 @@ SELECT r.row_id FROM possible CROSS JOIN LATERAL (
     SELECT row_id, payload FROM rows WHERE domain = %(domain)s AND row_id = possible.row_id OFFSET 0) AS r
 WHERE {where} LIMIT %(limit)s
 """
+SCAN = "SELECT r.row_id FROM rows r WHERE r.domain = %(domain)s AND {where} LIMIT %(limit)s"
 INDEX_ONLY = "SET LOCAL enable_seqscan = off"
 ANY_PLAN = "SET LOCAL enable_seqscan = on"
 
@@ -58,12 +63,13 @@ class Part:
 
 def narrowed(cursor: Cursor, scope: Scope) -> Scope:
     """Return the scope of the filter's rows by their ids if these are few, else the scope unchanged."""
-    if scope.filter is None or scope.filter.complete or not scope.filter.indexed:
+    if scope.filter is None or scope.filter.complete:
         return scope
-    part = _best_part(cursor, scope, parts_of(scope.profile.domain, scope.filter.tree))
-    if part is None:
+    parts = parts_of(scope.profile.domain, scope.filter.tree) if scope.filter.indexed else []
+    way = _way(cursor, scope, scope.filter, parts)
+    if way is None:
         return scope
-    cursor.execute(*rows_of(scope, part))
+    cursor.execute(*(scan_of(scope) if way == "scan" else rows_of(scope, way)))
     ids = [row_id for (row_id,) in cursor.fetchall()]
     cursor.execute(ANY_PLAN)
     return scope if len(ids) > MOST_ROWS else replace(scope, only=tuple(sorted(ids)))
@@ -76,20 +82,41 @@ def rows_of(scope: Scope, part: Part) -> tuple[str, Parameters]:
     return f"{INDEX_ONLY};{ROWS.format(where=scope.where)}", values
 
 
-def _best_part(cursor: Cursor, scope: Scope, parts: Sequence[Part]) -> Part | None:
-    """Return the part that leaves fewest rows, if comparing these is faster than visiting neighbours."""
+def scan_of(scope: Scope) -> tuple[str, Parameters]:
+    """Return the statement that selects the ids of a filter's rows by comparing all rows, and its parameters."""
+    return SCAN.format(where=scope.where), scope.parameters | {"limit": MOST_ROWS + 1}
+
+
+def _way(cursor: Cursor, scope: Scope, row_filter: RowFilter, parts: Sequence[Part]) -> Part | Literal["scan"] | None:
+    """Return how the rows of a filter are found faster than by visiting neighbours: by a part, by a scan, or not."""
     collection = scope.profile.collection
     rows = 0 if collection is None else collection.documents
-    if rows <= SAMPLE_ROWS or not parts or scope.filter is None:
+    if rows <= SAMPLE_ROWS:
         return next(iter(parts), None)
-    values: Parameters = {"domain": scope.profile.domain, "percent": min(100.0, 100.0 * SAMPLE_ROWS / rows)}
-    kept = [f"count(*) FILTER (WHERE {tree_sql(part.tree, scope.filter.paths, values)})" for part in parts]
-    cursor.execute(SAMPLE.format(counts=", ".join(kept)), values)
-    seen, *counts = cursor.fetchone() or (0,)
+    seen, left, counts = _sample(cursor, scope, row_filter, parts, rows)
     if seen < LEAST_SAMPLE:
-        return parts[0]
-    fewest, best = min(zip(counts, parts, strict=True), key=lambda pair: pair[0])
-    return best if rows * fewest / seen <= min(MOST_ROWS, sqrt(NEIGHBOURS * rows)) else None
+        return next(iter(parts), None)
+    fewest, best = min(zip(counts, parts, strict=True), key=lambda pair: pair[0], default=(seen, None))
+    if best is not None and rows * fewest / seen <= min(MOST_ROWS, sqrt(NEIGHBOURS * rows)):
+        return best
+    return "scan" if left <= SCANNED_SHARE * seen else None
+
+
+def _sample(
+    cursor: Cursor, scope: Scope, row_filter: RowFilter, parts: Sequence[Part], rows: int
+) -> tuple[int, int, list[int]]:
+    """Return the rows of the sample, how many of them meet the filter, and how many meet each of its parts."""
+    values = scope.parameters | {"percent": min(100.0, 100.0 * SAMPLE_ROWS / rows)}
+    wheres = [scope.where, *(_part_where(scope, part, row_filter, values) for part in parts)]
+    counts = ", ".join(f"count(*) FILTER (WHERE {where})" for where in wheres)
+    cursor.execute(SAMPLE.format(counts=counts), values)
+    seen, left, *kept = cursor.fetchone() or (0, 0)
+    return seen, left, kept
+
+
+def _part_where(scope: Scope, part: Part, row_filter: RowFilter, values: Parameters) -> str:
+    condition = tree_sql(part.tree, row_filter.paths, values)
+    return some_part_sql(condition) if scope.profile.joined else condition
 
 
 def parts_of(domain: str, tree: Filter) -> list[Part]:

@@ -103,6 +103,22 @@ def any_paths(field: str) -> list[str]:
     return [json_path(_joined(names, dots)) for dots in product(".\0", repeat=len(names) - 1)]
 
 
+def only_names(field: str, paths: Sequence[str]) -> list[str] | None:
+    """Return the names by which the only path of a field reaches its value; None if there are several.
+
+    A number would be the place of an item in an array, so a path with a digit has no such names.
+
+    >>> only_names("a.b", ['$."a"."b"']), only_names("a.b", ['$."a.b"', '$."a"."b"']), only_names("a.1", ['$."a"."1"'])
+    (['a', 'b'], None, None)
+    """
+    if len(paths) != 1 or field.count(".") > MAX_MIXED_DOTS:
+        return None
+    parts = field.split(".")
+    ways = (_joined(parts, dots) for dots in product(".\0", repeat=len(parts) - 1))
+    names = next((names for names in ways if json_path(names) == paths[0]), None)
+    return None if names is None or any(sign.isdigit() for name in names[1:] for sign in name) else names
+
+
 def _joined(names: Sequence[str], dots: Sequence[str]) -> list[str]:
     text = names[0] + "".join(dot + name for dot, name in zip(dots, names[1:], strict=True))
     return text.split("\0")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pc_worker.model.filter import Condition
 from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Database
@@ -43,6 +44,7 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make this domain large enough to be sampled."""
     monkeypatch.setattr(narrowing, "SAMPLE_ROWS", 1_000)
     monkeypatch.setattr(narrowing, "LEAST_SAMPLE", 50)
+    monkeypatch.setattr(narrowing, "SCANNED_SHARE", 0.005)
 
 
 def scope_of(database: Database, where: Any) -> tuple[Scope, Scope]:
@@ -72,6 +74,19 @@ NARROWED = [
 ]
 
 
+#: The index knows no rows of these, and few rows meet them.
+SCANNED = [
+    ({"not": "n<1498"}, 2),
+    ({"not": {"or": ["n<700", "n>=702"]}}, 2),
+    ("n=null", 0),
+    (["of.deep!=0", {"not": "n>0"}], 0),
+    ({"not": "at<2099-09-09"}, 1),
+    ({"or": ["n=3,8", {"not": "n>=0"}]}, 2),
+    (Condition("kind", "ends", ("K499",)), 3),
+    ({"and": [{"not": Condition("kind", "contains", ("k",))}, "n>=0"]}, 0),
+]
+
+
 @pytest.mark.parametrize(("where", "rows"), NARROWED)
 def test_few_rows_are_found_by_the_index(shelf: Shelf, sampled: None, where: Any, rows: int) -> None:
     _, narrow = scope_of(shelf.database, where)
@@ -80,7 +95,30 @@ def test_few_rows_are_found_by_the_index(shelf: Shelf, sampled: None, where: Any
     assert len(narrow.only) == rows
 
 
-@pytest.mark.parametrize("where", ["n>=300", "n!=5", {"not": "n<1400"}, "n=null", ["n>=100", "n<1400"], "kind=k7"])
+@pytest.mark.parametrize(("where", "rows"), SCANNED)
+def test_few_rows_that_the_index_does_not_know_are_found_by_one_scan(
+    shelf: Shelf, sampled: None, where: Any, rows: int
+) -> None:
+    _, narrow = scope_of(shelf.database, where)
+
+    assert narrow.only is not None
+    assert len(narrow.only) == rows
+
+
+@pytest.mark.parametrize("where", [SCANNED[0][0], NARROWED[0][0]])
+def test_few_rows_whose_terms_are_of_older_rules_are_found_by_one_scan(
+    shelf: Shelf, sampled: None, monkeypatch: pytest.MonkeyPatch, where: Any
+) -> None:
+    monkeypatch.setattr("pc_worker.store.search.filters.RULES", 10_000)
+    scope, narrow = scope_of(shelf.database, {"and": [where, "n>=1498"]})
+
+    assert scope.filter is not None
+    assert not scope.filter.indexed
+    assert narrow.only is not None
+    assert len(narrow.only) == 2
+
+
+@pytest.mark.parametrize("where", ["n>=300", "n!=5", {"not": "n<1400"}, ["n>=100", "n<1400"], "kind=k7"])
 def test_other_filters_leave_the_scope_as_it_is(shelf: Shelf, sampled: None, where: Any) -> None:
     """Many rows, rows that the index does not know, and what the facets alone decide."""
     scope, narrow = scope_of(shelf.database, where)
@@ -88,10 +126,10 @@ def test_other_filters_leave_the_scope_as_it_is(shelf: Shelf, sampled: None, whe
     assert narrow == scope
 
 
-@pytest.mark.parametrize("where", [where for where, _ in NARROWED])
+@pytest.mark.parametrize("where", [where for where, _ in NARROWED + SCANNED])
 @pytest.mark.parametrize("mode", ["text", "vector", "hybrid"])
 def test_a_narrowed_search_has_the_same_hits(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, where: Any, mode: str
+    shelf: Shelf, sampled: None, monkeypatch: pytest.MonkeyPatch, where: Any, mode: str
 ) -> None:
     request = SearchRequest.model_validate(
         {"query": "word w3", "domain": "document", "mode": mode, "k": 12, "offset": 2, "where": where}
