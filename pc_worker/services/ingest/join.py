@@ -15,7 +15,7 @@ from uuid import UUID
 
 from pc_worker.domains import Domain, Join, JoinedText, Member, Record, group_of, join_rows
 from pc_worker.encoding.remote.token_estimate import estimated_tokens
-from pc_worker.errors import Conflict
+from pc_worker.errors import Conflict, InvalidRequest
 from pc_worker.model import RowWrite
 from pc_worker.model.joined import joined_name
 from pc_worker.services.ingest.embed import Embedder
@@ -24,6 +24,9 @@ from pc_worker.store.db.connection import Cursor
 from pc_worker.store.rows import joined
 from pc_worker.store.rows.joined import MemberRow
 from pc_worker.store.search.terms import row_terms
+
+#: Rows of one group at most: it is joined as a whole, in memory.
+MOST_ROWS = 20_000
 
 #: Returns the vectors of a joined text; none = it is found by its words, until a backfill adds its vectors.
 PassagesOf = Callable[[str], Passages]
@@ -39,10 +42,15 @@ class Joiner:
     _vectors: dict[str, Passages] = field(default_factory=dict)
 
     def expect(self, rows: Collection[RowWrite]) -> None:
-        """Encode the texts that these rows will make with the stored rows of their groups."""
+        """Encode the texts that these rows will make with the stored rows of their groups.
+
+        Raises:
+            InvalidRequest: If a group has too many rows to be joined.
+        """
         written = [_written(row) for row in rows]
         with self.embedder.services.database.transaction() as cursor:
             groups = self._groups(cursor, written)
+            self._check_sizes(cursor, groups)
             members = {member.row_id: member for member in _members(cursor, self.domain.name, groups)}
             known = joined.stored_passages(cursor, self.domain.name, groups)
         members |= {member.row_id: member for member in written}
@@ -59,6 +67,15 @@ class Joiner:
         groups = self._groups(cursor, written)
         joined.set_groups(cursor, self.domain.name, {one.row_id: group_of(self.join, one.payload) for one in written})
         write_groups(cursor, self.domain, self.embedder.model.model_id, groups, self._passages_of)
+
+    def _check_sizes(self, cursor: Cursor, groups: Collection[UUID]) -> None:
+        large = joined.row_of_large_group(cursor, self.domain.name, groups, most=MOST_ROWS)
+        if large is not None:
+            name = ", ".join(f"{field} {str(large.get(field))[:80]!r}" for field in self.join.group)
+            raise InvalidRequest(
+                f"domain {self.domain.name} has more than {MOST_ROWS:,} rows of {name}: more cannot be joined into "
+                "passages; declare a join that groups by further fields, or give the source's groups different names"
+            )
 
     def _groups(self, cursor: Cursor, written: Iterable[Member]) -> set[UUID]:
         """Return the groups that rows belong to now, and those that they leave."""

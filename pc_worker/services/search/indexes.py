@@ -9,7 +9,9 @@ from functools import partial
 from pc_worker.domains import get_domain
 from pc_worker.errors import InvalidRequest
 from pc_worker.logs import get_logger
+from pc_worker.model.joined import rows_domain
 from pc_worker.services.search.index_choice import MAX_DIMENSION, MIN_VECTORS, SHARE, choose_index
+from pc_worker.services.search.joined_hits import searched_name
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.search.index.build import IndexSpec, build_index, drop_index, maintenance
 from pc_worker.store.search.index.catalog import (
@@ -54,7 +56,7 @@ def index_status(database: Database, domain: str | None = None) -> list[IndexSta
         InvalidRequest: If the domain is unknown.
     """
     if domain is not None:
-        get_domain(domain)
+        get_domain(rows_domain(domain))
     with database.transaction() as cursor:
         return index_states(cursor, domain)
 
@@ -83,7 +85,7 @@ def build_indexes(
         InvalidRequest: If the domain is unknown, or another process is building indexes.
         Unavailable: If PostgreSQL does not answer.
     """
-    wanted = [state for state in index_status(database, domain) if state.vectors]
+    wanted = [state for state in index_status(database, domain) if state.vectors and _is_searched(state)]
     with database.transaction() as cursor:
         memory = server_memory(cursor)
     choose = partial(choose_index, memory=memory, method=method, precision=precision, first=first)
@@ -111,8 +113,13 @@ def maintain_indexes(database: Database) -> list[str]:
         states, memory = index_states(cursor), server_memory(cursor)
     active = {state.domain: state.rows for state in states if state.active}
     complete = [state for state in states if state.rows >= active[state.domain]]  # others are being backfilled
-    specs = {state: spec for state in complete if (spec := _due(state, memory)) is not None}
+    specs = {state: spec for state in complete if _is_searched(state) and (spec := _due(state, memory)) is not None}
     return _build(database, specs, memory, patient=True)
+
+
+def _is_searched(state: IndexState) -> bool:
+    """Return whether searches use these vectors: where rows are joined, they use those of the joined passages."""
+    return searched_name(state.domain) == state.domain
 
 
 def _due(state: IndexState, memory: ServerMemory) -> IndexSpec | None:

@@ -27,7 +27,7 @@ SELECT d.domain, d.head,
        d.head - coalesce((SELECT min(position) - 1 FROM log l WHERE l.domain = d.domain), d.head),
        coalesce((SELECT extract(epoch FROM now() - committed_at) FROM log_batches b
                  WHERE b.domain = d.domain ORDER BY first_position DESC LIMIT 1), 0)
-FROM domains d
+FROM domains d WHERE right(d.domain, 7) <> '.joined'
 """
 RECALL = """
 SELECT i.domain, i.recall_mean, i.target FROM vector_indexes i JOIN domains d USING (domain, model_id)

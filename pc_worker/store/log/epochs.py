@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from pc_worker.errors import InvalidRequest
+from pc_worker.model.joined import is_joined_name
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.models.model_switch import lock_domain, relog
 
@@ -32,7 +33,7 @@ class NewEpoch:
 def opened_domains(cursor: Cursor) -> list[str]:
     """Return the domains that have a log."""
     cursor.execute(KNOWN)
-    return [domain for (domain,) in cursor.fetchall()]
+    return [domain for (domain,) in cursor.fetchall() if not is_joined_name(domain)]
 
 
 def head_of(cursor: Cursor, domain: str) -> int:

@@ -68,7 +68,7 @@ FROM generate_series(%(base)s + 1, %(head)s, %(size)s) AS first
 """
 # Serialises dropping a model's vectors and switching to it; writers of vectors are not blocked.
 LOCK_MODEL = "SELECT 1 FROM models WHERE model_id = %s FOR NO KEY UPDATE"
-USERS = "SELECT domain FROM domains WHERE model_id = %s ORDER BY domain"
+USERS = "SELECT domain FROM domains WHERE model_id = %s AND right(domain, 7) <> '.joined' ORDER BY domain"
 RETIRE = """
 UPDATE models SET retired_at = CASE WHEN model_id = %(old)s THEN now() END WHERE model_id IN (%(old)s, %(new)s)
 """

@@ -17,7 +17,8 @@ ON CONFLICT (name, revision, dimension, normalised) DO NOTHING
 """
 FIND = f"SELECT {COLUMNS} FROM models WHERE (name, revision, dimension, normalised) = (%s, %s, %s, %s)"
 LIST = f"""
-SELECT {COLUMNS}, ARRAY(SELECT d.domain FROM domains d WHERE d.model_id = m.model_id ORDER BY 1)
+SELECT {COLUMNS}, ARRAY(SELECT d.domain FROM domains d
+                         WHERE d.model_id = m.model_id AND right(d.domain, 7) <> '.joined' ORDER BY 1)
 FROM models m ORDER BY model_id
 """
 ACTIVE = f"SELECT {COLUMNS} FROM models WHERE model_id = (SELECT model_id FROM domains WHERE domain = %s)"

@@ -32,6 +32,12 @@ MEMBERS = """
 SELECT r.row_id, r.key, r.payload, r.text, r.content_hash FROM row_groups g JOIN rows r USING (domain, row_id)
 WHERE g.domain = %s AND g.group_id = ANY (%s::uuid[])
 """
+LARGEST = """
+SELECT r.payload FROM row_groups g JOIN rows r USING (domain, row_id)
+WHERE g.domain = %(domain)s AND g.group_id = (
+    SELECT group_id FROM row_groups WHERE domain = %(domain)s AND group_id = ANY (%(groups)s::uuid[])
+    GROUP BY group_id HAVING count(*) > %(most)s LIMIT 1) LIMIT 1
+"""
 STORED = "SELECT row_id FROM row_groups WHERE domain = %s AND group_id = ANY (%s::uuid[])"
 DELETE = "DELETE FROM rows WHERE domain = %s AND row_id = ANY (%s::uuid[])"
 ADD_PARTS = """
@@ -60,6 +66,13 @@ def lock_groups(cursor: Cursor, domain: str, groups: Iterable[UUID]) -> None:
 def _lock_key(domain: str, group: UUID) -> int:
     digest = hashlib.blake2b(domain.encode() + group.bytes, digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
+
+
+def row_of_large_group(cursor: Cursor, domain: str, groups: Collection[UUID], *, most: int) -> dict[str, Any] | None:
+    """Return the payload of a row of a group that has more than ``most`` rows; None if none of these groups has."""
+    cursor.execute(LARGEST, {"domain": domain, "groups": uuid_array(groups), "most": most})
+    found = cursor.fetchone()
+    return None if found is None else dict(found[0])
 
 
 def read_members(cursor: Cursor, domain: str, groups: Collection[UUID]) -> list[MemberRow]:

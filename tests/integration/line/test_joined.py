@@ -22,6 +22,8 @@ from pc_worker.services.forget import forget_all, forget_ids
 from pc_worker.services.ingest import join as joining
 from pc_worker.services.models import change_model
 from pc_worker.services.models.joined_vectors import complete_passages
+from pc_worker.services.search import index_choice
+from pc_worker.services.search.indexes import index_status, maintain_indexes
 from pc_worker.services.search.reply import SearchHit
 from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
@@ -257,11 +259,32 @@ def test_filters_are_met_by_the_row_itself(line: Line) -> None:
                 assert bool(found) == bool(starts), (where, mode)
 
 
+def test_a_group_that_is_too_large_ends_its_job_with_what_to_do(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joining, "MOST_ROWS", 20)
+    line.ingest(meeting("weekly", 21), domain=DOMAIN, chunk_size=30)
+    job = line.begin(meeting("weekly", 25), domain=DOMAIN, chunk_size=30)
+
+    with pytest.raises(InvalidRequest, match="more than 20 rows of meeting 'weekly'"):
+        line.work(job, 0)
+
+    assert line.query("SELECT state FROM jobs WHERE job_id = %s", job) == [("failed",)]
+    check(line)
+
+
 def test_a_filter_on_a_field_that_no_utterance_has_is_refused(line: Line) -> None:
     line.ingest(meeting("weekly", 2), domain=DOMAIN)
 
     with pytest.raises(InvalidRequest, match="domain transcript has the field 'speakers'; did you mean 'speaker'"):
         hits(line, "budget", where=["speakers=Ann"])
+
+
+def test_only_the_vectors_that_are_searched_get_an_index(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_choice, "MIN_VECTORS", 1)
+    line.ingest(meeting("weekly", 40), domain=DOMAIN)
+
+    assert maintain_indexes(line.database) == [f"{DOMAIN}.joined"]
+    assert [state.domain for state in index_status(line.database, DOMAIN) if state.built] == [f"{DOMAIN}.joined"]
+    assert hits(line, "budget", mode="hybrid", where=["speaker=Ann"])
 
 
 def test_neighbours_of_a_row_are_other_passages(line: Line) -> None:
