@@ -35,6 +35,7 @@ WRAPPED = (
     "pc_worker.services.ingest.reconcile", "pc_worker.services.ingest.key_index",
     "pc_worker.store.ledger.leases", "pc_worker.store.ledger.jobs",
     "pc_worker.store.ledger.dead_letters", "pc_worker.store.rows.merge", "pc_worker.store.rows.identities",
+    "pc_worker.store.rows.joined",
     "pc_worker.store.log.append", "pc_worker.store.db.copy",
     "pc_worker.hot_buffer.ring", "pc_worker.reader.index.sidecar", "pc_worker.reader.opening",
     "pc_worker.gateway.calls.stream_embedding", "pc_worker.gateway.calls.consume.call",
