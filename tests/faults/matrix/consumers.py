@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from functools import partial
 
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.faults.consumer import Follower
 from tests.faults.drill import Drill, Fault
 from tests.faults.load import DOMAIN
 from tests.faults.oracle import caught_up
+from tests.support.waiting import eventually
 
 
 def shared(drill: Drill) -> None:
@@ -25,8 +27,7 @@ def shared(drill: Drill) -> None:
         since = time.monotonic()
         _stopped_at_the_end(drill, two)
         drill.moved_s.append(time.monotonic() - since)
-        told = rig.stack.run("subscriptions", "reshard", "--domain", DOMAIN, "--shards", "3", name)
-        after = int(told.out.split()[-1])
+        after = int(eventually(partial(_resharded, drill, name), within_s=60).split()[-1])
         drill.note(rig.finish(rig.begin(rows=min(300, drill.most_rows), chunk_size=50)))
         three = _consumers(drill, name, 3, after=after)
         _stopped_at_the_end(drill, three)
@@ -35,6 +36,11 @@ def shared(drill: Drill) -> None:
         drill.expect(not missing, f"the consumers miss {len(missing)} rows")
         drill.expect(not rig.truth.unexpected(texts), "the consumers have rows that no source had")
     drill.check()
+
+
+def _resharded(drill: Drill, name: str) -> str:
+    """Return what the command printed; nothing while a lease is not released yet."""
+    return drill.rig.stack.run("subscriptions", "reshard", "--domain", DOMAIN, "--shards", "3", name).out
 
 
 def _consumers(drill: Drill, name: str, count: int, *, after: int) -> list[Follower]:
