@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import grpc
 import pytest
 
-from pc_worker.bench.gateway.java_reader import JavaFailed, java_reader
+from pc_worker.bench.gateway.java_reader import JavaFailed, java_reader, jvm
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.java.fake_gateway import FakeGateway, rows
 from tests.support.java import Java
@@ -24,6 +25,10 @@ def ten(request: pb.StreamEmbeddingRequest, context: grpc.ServicerContext) -> It
 def backwards(request: pb.StreamEmbeddingRequest, context: grpc.ServicerContext) -> Iterator[pb.RowChunk]:
     yield rows(6, 10)
     yield rows(1, 5)
+
+
+def test_figures_name_the_jvm_and_its_flags() -> None:
+    assert re.fullmatch(r"Java \d[\w.+-]* -Xmx512m", jvm())
 
 
 def test_it_reads_on_command_and_never_backwards(java: Java, fake: FakeGateway) -> None:

@@ -12,7 +12,7 @@ from pc_worker.bench import BenchResult, Figure
 from pc_worker.bench.gateway.calls import consumed_s, streamed_s
 from pc_worker.bench.gateway.crowd import CrowdCost, measure_crowd
 from pc_worker.bench.gateway.java import java_calls
-from pc_worker.bench.gateway.java_reader import why_no_java
+from pc_worker.bench.gateway.java_reader import jvm, why_no_java
 from pc_worker.bench.gateway.log import Chunk, make_chunks, store_chunks
 from pc_worker.bench.gateway.servers import own_process, run_bare, run_gateway
 from pc_worker.bench.own_folder import own_folder
@@ -70,7 +70,8 @@ def _measure(servers: EmbeddedServers, dimension: int, rows: int) -> list[Figure
         ("to the Java client, from PostgreSQL", "java log", "java bare", NOT_ASKED),
     ):
         if ours in rates:
-            figures += _figures(f"{dimension}-d {label}", rates[ours], rates[baseline], wanted, row_mb)
+            runtime = f" ({jvm()})" if ours.startswith("java") else ""
+            figures += _figures(f"{dimension}-d {label}{runtime}", rates[ours], rates[baseline], wanted, row_mb)
     return [*figures, *_crowd_figures(dimension, crowd, rows)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ PROGRAM = CLIENT / "pc-worker-client" / "src" / "bench" / "java" / "ReadOnComman
 #: What `clients/java/build.sh` builds with; `scripts/java_packages.sh` installs it.
 PROGRAMS = ("java", "javac", "protoc", "grpc_java_plugin")
 GRPC = Path("/usr/share/java/grpc-netty.jar")
+JVM_FLAGS = ("-Xmx512m",)
+VERSION = re.compile(r'version "([^"]+)"')
 
 
 class JavaFailed(RuntimeError):
@@ -83,11 +86,18 @@ def why_no_java() -> str | None:
     return f"no {', '.join(missing)}: scripts/java_packages.sh installs it" if missing else None
 
 
+def jvm() -> str:
+    """Return the version and the flags of the JVM, for the label of a figure."""
+    printed = subprocess.run(["java", "-version"], check=True, capture_output=True, text=True).stderr
+    version = VERSION.search(printed)
+    return " ".join(["Java", version[1] if version else "of unknown version", *JVM_FLAGS])
+
+
 @contextmanager
 def java_reader(classpath: str) -> Iterator[JavaReader]:
     """Run the program; its errors go to this process's."""
     # Started from its source: one file is not worth a build of its own.
-    command = ["java", "-Xmx512m", "-cp", classpath, str(PROGRAM)]
+    command = ["java", *JVM_FLAGS, "-cp", classpath, str(PROGRAM)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield JavaReader(process)

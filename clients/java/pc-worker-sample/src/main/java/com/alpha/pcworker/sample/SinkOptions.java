@@ -7,6 +7,7 @@ import com.alpha.pcworker.client.SubscriptionSettings;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
+import java.net.URISyntaxException;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -45,6 +46,7 @@ record SinkOptions(GatewaySettings gateway, SubscriptionSettings subscription, S
             Set.of("--gateway", "--database", "--domain", "--subscription", "--batch", "--follow", "--tls", "--ca", "--cert",
                     "--key", "--authority", "--token-file", "--shard", "--where", "--start");
     private static final Set<String> TLS = Set.of("--tls", "--ca", "--cert", "--key", "--authority");
+    private static final Set<String> SCHEMES = Set.of("postgresql", "postgres");
     private static final Set<String> FLAGS = Set.of("--follow", "--tls");
 
     static SinkOptions parse(String[] arguments) {
@@ -140,7 +142,7 @@ record SinkOptions(GatewaySettings gateway, SubscriptionSettings subscription, S
         if (url.startsWith("jdbc:")) {
             return url;
         }
-        URI uri = URI.create(url);
+        URI uri = databaseUri(url);
         StringJoiner parameters = new StringJoiner("&", "?", "").setEmptyValue("");
         if (uri.getUserInfo() != null) {
             String[] user = uri.getUserInfo().split(":", 2);
@@ -152,6 +154,20 @@ record SinkOptions(GatewaySettings gateway, SubscriptionSettings subscription, S
         }
         int port = uri.getPort() < 0 ? POSTGRES_PORT : uri.getPort();
         return "jdbc:postgresql://%s:%d%s%s".formatted(uri.getHost(), port, uri.getPath(), parameters);
+    }
+
+    // The URL has a password: no message repeats it.
+    private static URI databaseUri(String url) {
+        URI uri;
+        try {
+            uri = new URI(url);
+        } catch (URISyntaxException e) {
+            throw new IllegalArgumentException("--database is not a URL: " + e.getReason() + " at index " + e.getIndex());
+        }
+        if (uri.getHost() == null || !SCHEMES.contains(String.valueOf(uri.getScheme()))) {
+            throw new IllegalArgumentException("--database is not postgresql://USER:PASSWORD@HOST:PORT/NAME");
+        }
+        return uri;
     }
 
     private static String encoded(String text) {

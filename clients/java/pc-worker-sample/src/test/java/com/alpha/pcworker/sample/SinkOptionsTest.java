@@ -91,6 +91,17 @@ class SinkOptionsTest {
     }
 
     @ParameterizedTest
+    @ValueSource(strings = {"secret", "postgresql:///secret", "mysql://u:secret@db/x", "postgresql://u:sec ret@db/x", "postgresql://u:secret^@db/x", ""})
+    void aDatabaseThatIsNoUrlIsRefusedWithoutItsPassword(String url) {
+        String[] arguments = {"--gateway", "h:1", "--database", url, "--domain", "d"};
+
+        Exception refused = assertThrows(IllegalArgumentException.class, () -> SinkOptions.parse(arguments));
+
+        assertTrue(refused.getMessage().startsWith("--database is not "), refused.getMessage());
+        assertFalse(refused.getMessage().contains("ret"), refused.getMessage());
+    }
+
+    @ParameterizedTest
     @CsvSource({
         "postgresql://db/name, jdbc:postgresql://db:5432/name",
         "postgresql://u@db:6/name, jdbc:postgresql://db:6/name?user=u&password=",
