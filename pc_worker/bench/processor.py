@@ -8,6 +8,8 @@ from pathlib import Path
 
 #: Extensions that hashing, vectors and int8 models run on; the names are those of /proc/cpuinfo.
 _TOLD = ("sha_ni", "sha2", "aes", "avx2", "avx512f", "avx512_vnni", "asimd", "sve")
+#: The environment variable of a process that does without SHA extensions and AVX-512.
+PLAIN_CPU = "PCW_BENCH_PLAIN_CPU"
 _CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -15,7 +17,8 @@ def processor() -> str:
     """Return the processor in one line, such as ``AMD EPYC, 2 cores, with sha_ni avx2``."""
     name = _field("model name") or platform.processor() or platform.machine()
     flags = [flag for flag in _TOLD if flag in extensions()]
-    return f"{name}, {os.cpu_count()} cores, " + (f"with {' '.join(flags)}" if flags else "extensions unknown")
+    text = f"{name}, {os.cpu_count()} cores, " + (f"with {' '.join(flags)}" if flags else "extensions unknown")
+    return text + (", SHA and AVX-512 switched off where libraries can" if os.environ.get(PLAIN_CPU) else "")
 
 
 def extensions() -> frozenset[str]:

@@ -33,12 +33,17 @@ AGAINST_REFERENCE = ("encode", "e2e")
 @click.option("--uploads", type=click.IntRange(min=2), help="Uploads, of http [100].")
 @click.option("--upload-mb", type=click.IntRange(min=1), help="MB of one upload, of http [100].")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def bench_command(name: str, as_json: bool, **sizes: int | None) -> None:
+@click.option("--plain-cpu", is_flag=True, help="Without SHA extensions and AVX-512, where libraries can.")
+def bench_command(name: str, as_json: bool, plain_cpu: bool, **sizes: int | None) -> None:
     """Measure NAME against its baseline, both in this run.
 
     Absolute times say nothing about another machine.
     """
     one_shot()
+    if plain_cpu:
+        from pc_worker.bench.plain_cpu import start_again_plain
+
+        start_again_plain()
     if name in AGAINST_REFERENCE and find_spec("sentence_transformers") is None:
         from pc_worker.encoding.backends.torch_backend import NOT_INSTALLED
 

@@ -8,6 +8,8 @@ from pc_worker.reader import MISSING, normal
 
 # Enough to recognise the value, never the whole text of a row.
 _QUOTED_CHARACTERS = 40
+#: A tuple: a union of types is made anew by each call, which takes longer than the check.
+_NEVER_NULL = (str, int, bytes, list, tuple, dict, np.ndarray)
 _QUOTED_BITS = 128  # Python does not convert an integer of thousands of digits to text
 
 
@@ -21,12 +23,12 @@ class DropRow(Exception):
 
 def is_null(cell: object) -> bool:
     """Return whether the cell is missing, None, NaN, NaT or NA."""
+    if isinstance(cell, _NEVER_NULL):
+        return False
     if cell is None or cell is MISSING:
         return True
     if isinstance(cell, float):
         return cell != cell
-    if isinstance(cell, str | bytes | int | list | tuple | dict | np.ndarray):
-        return False
     return normal(cell) is None
 
 

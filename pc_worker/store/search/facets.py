@@ -33,6 +33,7 @@ MIX, LAST = 0x9E3779B97F4A7C15, 2**64 - 1
 Path = tuple[str, ...]
 
 DEEPER = object()
+CONTAINERS = (dict, list)
 
 
 @dataclass(slots=True)
@@ -48,7 +49,7 @@ def payload_terms(domain: str, payload: Mapping[str, object]) -> PayloadTerms:
     found, all_indexed = PayloadTerms(), True
     with_values: set[str] = set()
     for path, value in _values(payload, found.fields):
-        name = ".".join(path)
+        name = path[0] if len(path) == 1 else ".".join(path)
         terms = _terms(domain, name, value) if all_indexed else []
         all_indexed = all_indexed and value is not DEEPER and len(found.facets) + len(terms) <= MAX_FACETS
         if all_indexed:
@@ -64,7 +65,7 @@ def _values(payload: Mapping[str, object], fields: set[Path]) -> Iterator[tuple[
     waiting: list[tuple[Path, Any, int]] = [((), dict(payload), 0)]
     while waiting:
         path, value, depth = waiting.pop()
-        if not isinstance(value, dict | list):
+        if not isinstance(value, CONTAINERS):
             yield path, value
         elif depth > MAX_DEPTH:
             yield path, DEEPER
@@ -117,6 +118,7 @@ def rest(domain: str) -> int:
     return -term_hash(domain, "\2rest")
 
 
+@functools.lru_cache(maxsize=10_000)
 def several(domain: str, name: str) -> int:
     """Return the term of rows with several values of a field: each end of a range may be met by another of them."""
     return -term_hash(domain, name, "\2several")
