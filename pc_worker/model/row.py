@@ -28,6 +28,7 @@ class StoredRow:
     job_seq: int
     content_hash: bytes
     embedded: bool
+    cells_hash: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,10 @@ class PassageVector:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowWrite:
-    """One row that is to be written; ``wire`` is its message without vectors."""
+    """One row that is to be written.
+
+    ``wire`` is its message without vectors, ``cells_hash`` recognises it in its source before it is cleaned.
+    """
 
     row_no: int
     row_id: UUID
@@ -77,6 +81,7 @@ class RowWrite:
     wire: bytes
     terms: RowTerms
     passages: tuple[PassageVector, ...]
+    cells_hash: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,8 +21,9 @@ def clean(
     *,
     keys: Sequence[str | None],
     superseded: Collection[int],
+    left_out: Collection[int] = (),
 ) -> list[CleanedRow]:
-    """Return one outcome per row of ``batch``, in row order.
+    """Return one outcome per row of ``batch`` that is not left out, in row order.
 
     The first that applies: superseded → skipped, null key → dead, a rule drops the row → skipped, a bad
     value → dead, else a record. Pure: the same batch has the same outcomes.
@@ -33,9 +34,12 @@ def clean(
         batch: Rows read with ``mapping.columns``.
         keys: ``row_keys`` of this batch, with occurrence numbers if there is no key column.
         superseded: Numbers, in the source, of rows whose key occurs again later.
+        left_out: Numbers of rows that have no outcome here.
     """
     return [
-        _outcome(domain, mapping, batch, i, key, superseded=batch.start + i in superseded) for i, key in enumerate(keys)
+        _outcome(domain, mapping, batch, i, key, superseded=batch.start + i in superseded)
+        for i, key in enumerate(keys)
+        if batch.start + i not in left_out
     ]
 
 

@@ -12,7 +12,7 @@ from pc_worker.encoding import Encoder, text_hash
 from pc_worker.model import DEFAULT_CHUNK_ROWS
 from pc_worker.services.dependencies import Services
 from pc_worker.services.estimate.dry_run import Subject, dry_run
-from pc_worker.services.ingest.prepare import Candidate, clean_rows
+from pc_worker.services.ingest.prepare import Candidate, clean_rows, numbered_keys
 from pc_worker.services.ingest.write import verdict
 from pc_worker.services.sources import rejecting
 from pc_worker.store.rows import merge
@@ -100,12 +100,13 @@ def _cleaned(subject: Subject, rows: range, sample: SourceSample) -> Sequence[Re
     own = OwnTime()
     with rejecting(subject.path):
         batch = subject.table.read(rows.start, rows.stop, subject.mapping.columns)
+    occurrences = {row: subject.occurrences[row] for row in rows if row in subject.occurrences}
     cleaned = clean_rows(
         subject.domain,
         subject.mapping,
         batch,
+        keys=numbered_keys(subject.domain, subject.mapping, batch, occurrences),
         superseded=[row for row in rows if row in subject.superseded],
-        occurrences={row: subject.occurrences[row] for row in rows if row in subject.occurrences},
         form=subject.context.form,
     )
     sample.seconds["prepare"] += own.seconds

@@ -60,6 +60,7 @@ class Candidate:
     record: Record
     row_id: UUID
     content_hash: bytes
+    cells_hash: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +87,10 @@ def clean_rows(
     mapping: ColumnMapping,
     batch: BatchView,
     *,
+    keys: Sequence[str | None],
     superseded: Collection[int],
-    occurrences: Mapping[int, int],
     form: RowForm,
+    left_out: Collection[int] = (),
 ) -> Cleaned:
     """Apply the domain's rules to a batch that was read with ``mapping.columns``.
 
@@ -96,13 +98,13 @@ def clean_rows(
         domain: The domain.
         mapping: How the source's columns are read.
         batch: The rows.
+        keys: The rows' keys, of ``numbered_keys``.
         superseded: Rows whose key occurs again later in the file; they are skipped.
-        occurrences: For keys made from content, the row's number among its equals.
         form: Returns the normal form of a row, for its dead letter.
+        left_out: Numbers of rows that are not cleaned: they are stored already.
     """
-    keys = _numbered(row_keys(domain, mapping, batch), mapping, batch.start, occurrences)
-    outcomes = clean(domain, mapping, batch, keys=keys, superseded=superseded)
-    keyed = list(zip(keys, outcomes, strict=True))
+    outcomes = clean(domain, mapping, batch, keys=keys, superseded=superseded, left_out=left_out)
+    keyed = [(keys[outcome.row_no - batch.start], outcome) for outcome in outcomes]
     return Cleaned(
         records=tuple(outcome for outcome in outcomes if isinstance(outcome, Record)),
         letters=tuple(dead_letter(row.row_no, row.reason, form) for row in outcomes if isinstance(row, Dead)),
@@ -112,13 +114,14 @@ def clean_rows(
     )
 
 
-def _numbered(
-    keys: Sequence[str | None], mapping: ColumnMapping, first: int, occurrences: Mapping[int, int]
+def numbered_keys(
+    domain: Domain, mapping: ColumnMapping, batch: BatchView, occurrences: Mapping[int, int]
 ) -> Sequence[str | None]:
-    """Add to each key made from content the row's number among its equals."""
+    """Return the rows' keys; one made from content has the row's number among its equals, of ``occurrences``."""
+    keys = row_keys(domain, mapping, batch)
     if mapping.key is not None:
         return keys
-    return [f"{key}:{occurrences.get(first + i, 0)}" for i, key in enumerate(keys)]
+    return [f"{key}:{occurrences.get(batch.start + i, 0)}" for i, key in enumerate(keys)]
 
 
 def prepare_rows(context: RowContext, candidates: Sequence[Candidate], embedded: Mapping[int, Passages | str]) -> Ready:
@@ -165,6 +168,7 @@ def _row_write(context: RowContext, candidate: Candidate, passages: Passages, te
         wire=head,
         terms=terms,
         passages=passages,
+        cells_hash=candidate.cells_hash,
     )
 
 

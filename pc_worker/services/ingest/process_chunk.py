@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import inf
 from typing import Any
@@ -17,15 +18,18 @@ from pc_worker.services.declarations import check_unchanged
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.attempts import error_text, is_permanent
 from pc_worker.services.ingest.embed import OutOfTime
-from pc_worker.services.ingest.prepare import RowContext, clean_rows, row_form
+from pc_worker.services.ingest.prepare import RowContext, clean_rows, numbered_keys, row_form
 from pc_worker.services.ingest.publish import push_written
-from pc_worker.services.ingest.write import RecordTally, Work, Written, embedder_of, write_rows
+from pc_worker.services.ingest.unchanged import KnownRows, SameRowChanged, cell_hashes, find_same
+from pc_worker.services.ingest.write import RecordTally, Work, Written, embedder_of, forgotten_keys, write_rows
 from pc_worker.services.jobs.job_control import job_status
 from pc_worker.services.sources import rejecting, stored_options
-from pc_worker.store.db.connection import Cursor
+from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.db.planner_statistics import analyze_after_growth
 from pc_worker.store.ledger import jobs, leases
 from pc_worker.store.models import registry
+from pc_worker.store.rows import merge
+from pc_worker.store.rows.identities import known_row_ids
 from pc_worker.store.search.statistics import refresh_statistics
 
 log = get_logger(__name__)
@@ -101,9 +105,16 @@ def _summary(lease: Lease, written: Written) -> dict[str, Any]:
 
 
 def _write(services: Services, lease: Lease, clock: StageClock) -> Written:
-    """Write the chunk. If it takes too long, write the rows that are embedded and make the rest other chunks."""
+    """Write the chunk; clean all its rows if one that was recognised as unchanged has changed meanwhile."""
     opened = _open(services, lease, clock)
-    work = opened.work(lease, clock)
+    try:
+        return _write_rows(services, lease, clock, opened, opened.work(lease, clock, services.database))
+    except SameRowChanged:
+        return _write_rows(services, lease, clock, opened, opened.work(lease, clock))
+
+
+def _write_rows(services: Services, lease: Lease, clock: StageClock, opened: OpenedJob, work: Work) -> Written:
+    """Write the rows. If it takes too long, write those that are embedded and make the rest other chunks."""
     embedder = embedder_of(services, work, patience_s=PATIENCE_S)
     try:
         return write_rows(services, work, record_tally=_recorder(lease, clock), clock=clock, embedder=embedder)
@@ -125,21 +136,40 @@ class OpenedJob:
     table: Table
     context: RowContext
 
-    def work(self, lease: Lease, clock: StageClock) -> Work:
-        """Read and clean the leased rows."""
+    def work(self, lease: Lease, clock: StageClock, database: Database | None = None) -> Work:
+        """Read and clean the leased rows; with a ``database``, leave those out that are stored with the same cells."""
         context = self.context
         with clock.stage("read"), rejecting(self.job.source):
             batch = self.table.read(lease.first_row, lease.first_row + lease.row_count, context.mapping.columns)
         with clock.stage("clean"):
+            keys = numbered_keys(context.domain, context.mapping, batch, lease.occurrences)
+            known = KnownRows(cells=cell_hashes(context.domain, context.mapping, batch))
+            if database is not None and known.cells:
+                known = self._known(database, known, keys, lease)
             cleaned = clean_rows(
                 context.domain,
                 context.mapping,
                 batch,
+                keys=keys,
                 superseded=lease.superseded,
-                occurrences=lease.occurrences,
                 form=context.form,
+                left_out=known.numbers,
             )
-        return Work(job=self.job, chunk_no=lease.chunk_no, context=context, cleaned=cleaned)
+        return Work(job=self.job, chunk_no=lease.chunk_no, context=context, cleaned=cleaned, known=known)
+
+    def _known(self, database: Database, known: KnownRows, keys: Sequence[str | None], lease: Lease) -> KnownRows:
+        """Return which rows are stored with the same cells; none if one was forgotten since the job began."""
+        mapping, domain, seq = self.context.mapping, self.job.domain, self.job.seq or 0
+        superseded = set(lease.superseded)
+        found = {n: key for n, key in enumerate(keys, lease.first_row) if key is not None and n not in superseded}
+        with database.transaction() as cursor:
+            if forgotten_keys(cursor, mapping, set(found.values()), seq=seq):
+                return known
+            ids = known_row_ids(cursor, domain, mapping.scope, list(found.values()))
+            model_id = self.context.model.model_id
+            stored = merge.read_stored(cursor, domain=domain, model_id=model_id, ids=list(ids.values()))
+        numbered = {n: ids[key] for n, key in found.items() if key in ids}
+        return find_same(known.cells, numbered, stored, seq=seq)
 
 
 def _open(services: Services, lease: Lease, clock: StageClock) -> OpenedJob:

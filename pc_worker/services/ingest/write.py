@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Literal
 from uuid import UUID
 
-from pc_worker.domains import ColumnMapping, content_hash
+from pc_worker.domains import ColumnMapping, Record, content_hash
 from pc_worker.errors import Conflict
 from pc_worker.metrics.line import StageClock
 from pc_worker.model import DeadLetter, Job, LogBatch, RowOrigin, RowWrite, StoredRow, Tally, WriteOutcome
@@ -17,6 +17,7 @@ from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.embed import Embedder
 from pc_worker.services.ingest.join import ChunkEncoding
 from pc_worker.services.ingest.prepare import Candidate, Cleaned, Ready, RowContext, prepare_rows
+from pc_worker.services.ingest.unchanged import KnownRows, check_same, stored_hash
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger.dead_letters import insert_dead_letters
 from pc_worker.store.log import append
@@ -34,12 +35,13 @@ Verdict = Literal["write", "unchanged", "superseded"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """Clean rows of one job that are written together."""
+    """Clean rows of one job that are written together; ``known`` rows are stored with the same cells."""
 
     job: Job
     chunk_no: int
     context: RowContext
     cleaned: Cleaned
+    known: KnownRows = field(default_factory=KnownRows)
 
     @property
     def domain(self) -> str:
@@ -69,11 +71,14 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """The candidates by what happens to them, decided under the rows' locks; ``fresh`` rows are not stored yet."""
+    """The candidates by what happens to them, decided under the rows' locks.
+
+    ``fresh`` rows are not stored yet; ``unchanged`` ones have their cells' hash, which is stored if it is another.
+    """
 
     rows: Sequence[RowWrite]
     letters: Sequence[DeadLetter]
-    unchanged: Sequence[UUID]
+    unchanged: dict[UUID, bytes | None]
     superseded: int
     fresh: Collection[UUID]
 
@@ -107,6 +112,7 @@ def write_rows(
         OutOfTime: If the embedder's time is up; nothing is written then.
         Fenced: If a newer attempt has the lease; nothing is written then.
         Conflict: If the conflicts with other writers did not end.
+        SameRowChanged: If a row is not as it was when it was recognised as unchanged; nothing is written then.
         Unavailable: If PostgreSQL went away; the ledger shows later whether the commit succeeded.
     """
     encoding = ChunkEncoding(embedder or embedder_of(services, work), work.context.domain)
@@ -156,6 +162,8 @@ def _write_once(
 def _find(services: Services, work: Work) -> Found:
     """Look up the rows' identities and what is stored of them, without the rows that were forgotten meanwhile."""
     mapping, cleaned = work.context.mapping, work.cleaned
+    if not cleaned.records and not cleaned.letters:
+        return Found(candidates=[], stored={}, letters=[], forgotten=0)
     with services.database.transaction() as cursor:
         keys = [*(record.key for record in cleaned.records), *cleaned.letter_keys.values()]
         gone = forgotten_keys(cursor, mapping, keys, seq=work.seq)
@@ -164,11 +172,16 @@ def _find(services: Services, work: Work) -> Found:
         stored = _stored(cursor, work, [ids[record.key] for record in records])
     letters = [x for x in cleaned.letters if cleaned.letter_keys.get(x.row_no) not in gone]
     return Found(
-        candidates=[Candidate(record=r, row_id=ids[r.key], content_hash=content_hash(r)) for r in records],
+        candidates=[_candidate(work, record, ids[record.key]) for record in records],
         stored=stored,
         letters=letters,
         forgotten=len(cleaned.records) - len(records) + len(cleaned.letters) - len(letters),
     )
+
+
+def _candidate(work: Work, record: Record, row_id: UUID) -> Candidate:
+    content, cells = content_hash(record), work.known.cells.get(record.row_no)
+    return Candidate(record=record, row_id=row_id, content_hash=content, cells_hash=stored_hash(cells, content))
 
 
 def _stored(cursor: Cursor, work: Work, ids: Collection[UUID], *, lock: bool = False) -> dict[UUID, StoredRow]:
@@ -181,11 +194,13 @@ def _commit(
 ) -> Written:
     """Write everything; the caller's transaction commits it. The order of the steps prevents deadlocks."""
     skipped = set(known_row_ids(cursor, work.domain, work.context.mapping.scope, work.cleaned.skipped_keys).values())
-    stored = _stored(cursor, work, [*(c.row_id for c in found.candidates), *skipped], lock=True)
+    same = work.known.same
+    stored = _stored(cursor, work, [*(c.row_id for c in found.candidates), *same, *skipped], lock=True)
+    check_same(same, stored, seq=work.seq)
     decided = _decide(found, ready, stored, seq=work.seq)
     # A skipped row leaves its older version as it is, but the source still contains it.
-    merge.mark_seen(cursor, origin=work.origin, ids=skipped, same=False)
-    merge.mark_seen(cursor, origin=work.origin, ids=decided.unchanged, same=True)
+    merge.mark_seen(cursor, origin=work.origin, rows=dict.fromkeys(skipped), same=False)
+    merge.mark_seen(cursor, origin=work.origin, rows=dict.fromkeys(same) | decided.unchanged, same=True)
     if decided.rows:
         merge.upsert_rows(cursor, origin=work.origin, rows=decided.rows, fresh=decided.fresh)
     encoding.join(cursor, decided.rows)
@@ -214,7 +229,7 @@ def _decide(found: Found, ready: Ready, stored: Mapping[UUID, StoredRow], *, seq
     return Decided(
         rows=rows,
         letters=[*found.letters, *(ready.letters[n] for n in numbers if n in ready.letters)],
-        unchanged=[c.row_id for c in by_verdict["unchanged"]],
+        unchanged={c.row_id: c.cells_hash for c in by_verdict["unchanged"]},
         superseded=len(by_verdict["superseded"]),
         fresh={row.row_id for row in rows if row.row_id not in stored},
     )
@@ -223,7 +238,7 @@ def _decide(found: Found, ready: Ready, stored: Mapping[UUID, StoredRow], *, seq
 def _tally(work: Work, found: Found, decided: Decided, encoding: ChunkEncoding) -> Tally:
     return Tally(
         written=len(decided.rows),
-        unchanged=len(decided.unchanged),
+        unchanged=len(decided.unchanged) + len(work.known.same),
         skipped=work.cleaned.skipped + decided.superseded + found.forgotten,
         dead=len(decided.letters),
         texts_encoded=encoding.texts_encoded,

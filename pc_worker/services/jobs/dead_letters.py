@@ -12,7 +12,7 @@ from pc_worker.errors import Fenced, SourceRejected
 from pc_worker.model import Job, Tally
 from pc_worker.reader import Json
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.prepare import RowContext, clean_rows
+from pc_worker.services.ingest.prepare import RowContext, clean_rows, numbered_keys
 from pc_worker.services.ingest.publish import push_written
 from pc_worker.services.ingest.write import RecordTally, Work, write_rows
 from pc_worker.services.sources import rejecting, stored_options
@@ -112,8 +112,8 @@ def _retry(services: Services, letter: StoredLetter) -> Retried:
     if found is None:
         return _retried(letter, "dead", "the source has changed and the row's form is not known", stored_form)
     context = RowContext(domain=domain, mapping=mapping, model=model, form=found.form)
-    occurrences = {letter.row_no: number}
-    cleaned = clean_rows(domain, mapping, found.batch, superseded=(), occurrences=occurrences, form=found.form)
+    keys = numbered_keys(domain, mapping, found.batch, {letter.row_no: number})
+    cleaned = clean_rows(domain, mapping, found.batch, keys=keys, superseded=(), form=found.form)
     work = Work(job=job, chunk_no=letter.chunk_no, context=context, cleaned=cleaned)
     written = write_rows(services, work, record_tally=_recorder(letter))
     push_written(services, domain, written)

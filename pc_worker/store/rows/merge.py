@@ -8,7 +8,7 @@ stores one of the new rows at the same time, the COPY fails; the transaction is 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
 from uuid import UUID
@@ -27,8 +27,8 @@ from pc_worker.store.search.words import RULES
 Fields = tuple[copy.Field, ...]
 
 #: Columns of the binary COPY into each table.
-ROW_COLUMNS = ("domain", "row_id", "source", "key", "payload", "text", "content_hash", "wire", "job_seq", "seen_seq")
-CHANGED_COLUMNS = ("row_id", "key", "payload", "text", "content_hash", "wire")
+CHANGED_COLUMNS = ("row_id", "key", "payload", "text", "content_hash", "wire", "cells_hash")
+ROW_COLUMNS = ("domain", "row_id", "source", *CHANGED_COLUMNS[1:], "job_seq", "seen_seq")
 VECTOR_COLUMNS = (
     "domain", "row_id", "model_id", "passage", "dimension", "start_char", "end_char", "text_hash", "vector",
 )  # fmt: skip
@@ -41,18 +41,19 @@ DRY_RUN_TABLES = ("identities", "rows", "embeddings", "row_terms", "payload_fiel
 ROW_ID = attrgetter("row_id.int")
 STAGE = """
 CREATE TEMP TABLE IF NOT EXISTS stage_rows (
-    row_id uuid, key text, payload jsonb, text text, content_hash bytea, wire bytea
+    row_id uuid, key text, payload jsonb, text text, content_hash bytea, wire bytea, cells_hash bytea
 ) ON COMMIT DELETE ROWS
 """
 STORED = """
-SELECT r.row_id, r.job_seq, r.content_hash,
+SELECT r.row_id, r.job_seq, r.content_hash, r.cells_hash,
        EXISTS (SELECT 1 FROM embeddings e
                WHERE e.domain = r.domain AND e.row_id = r.row_id AND e.model_id = %(model_id)s)
 FROM rows r WHERE r.domain = %(domain)s AND r.row_id = ANY (%(ids)s::uuid[])
 """
 UPDATE_ROWS = """
 UPDATE rows r SET source = %(source)s, key = s.key, payload = s.payload, text = s.text, wire = s.wire,
-    content_hash = s.content_hash, job_seq = %(seq)s, seen_seq = greatest(r.seen_seq, %(seq)s), updated_at = now()
+    content_hash = s.content_hash, cells_hash = s.cells_hash, job_seq = %(seq)s,
+    seen_seq = greatest(r.seen_seq, %(seq)s), updated_at = now()
 FROM stage_rows s WHERE r.domain = %(domain)s AND r.row_id = s.row_id
 """
 # Vectors of every model: another model's vectors of the old text are wrong too, and its backfill computes them again.
@@ -60,10 +61,12 @@ DELETE_OLD = """
 DELETE FROM {table} o USING stage_rows s WHERE o.domain = %(domain)s AND o.row_id = s.row_id
 """
 SEEN = """
-UPDATE rows SET job_seq = CASE WHEN %(same)s THEN greatest(job_seq, %(seq)s) ELSE job_seq END,
-                seen_seq = greatest(seen_seq, %(seq)s)
-WHERE domain = %(domain)s AND (seen_seq < %(seq)s OR %(same)s AND job_seq < %(seq)s) AND row_id IN (
-    SELECT row_id FROM rows WHERE domain = %(domain)s AND row_id = ANY (%(ids)s::uuid[]) ORDER BY row_id FOR UPDATE)
+UPDATE rows r SET job_seq = CASE WHEN %(same)s THEN greatest(r.job_seq, %(seq)s) ELSE r.job_seq END,
+                  seen_seq = greatest(r.seen_seq, %(seq)s), cells_hash = coalesce(s.cells_hash, r.cells_hash)
+FROM unnest(%(ids)s::uuid[], %(cells)s::bytea[]) AS s (row_id, cells_hash)
+WHERE r.domain = %(domain)s AND r.row_id = ANY (%(ids)s::uuid[]) AND r.row_id = s.row_id
+  AND (r.seen_seq < %(seq)s OR %(same)s AND r.job_seq < %(seq)s
+       OR s.cells_hash IS NOT NULL AND r.cells_hash IS DISTINCT FROM s.cells_hash)
 """
 # A temporary table hides the permanent one of its name from this session.
 SHADOW = "CREATE TEMP TABLE {table} (LIKE {table} INCLUDING ALL) ON COMMIT DROP"
@@ -78,8 +81,13 @@ def read_stored(
     statement = STORED + (" ORDER BY r.row_id FOR UPDATE OF r" if lock else "")
     cursor.execute(statement, {"domain": domain, "model_id": model_id, "ids": uuid_array(ids)})
     return {
-        UUID(row_id): StoredRow(job_seq=seq, content_hash=bytes(content_hash), embedded=embedded)
-        for row_id, seq, content_hash, embedded in cursor.fetchall()
+        UUID(row_id): StoredRow(
+            job_seq=seq,
+            content_hash=bytes(content),
+            embedded=embedded,
+            cells_hash=None if cells is None else bytes(cells),
+        )
+        for row_id, seq, content, cells, embedded in cursor.fetchall()
     }
 
 
@@ -113,16 +121,18 @@ def _update(cursor: Cursor, origin: RowOrigin, rows: Sequence[RowWrite]) -> None
     cursor.execute(DELETE_OLD.format(table="row_terms"), values)
 
 
-def mark_seen(cursor: Cursor, *, origin: RowOrigin, ids: Collection[UUID], same: bool) -> None:
-    """Record that the job's source contains these rows; ``same`` = with the stored content.
+def mark_seen(cursor: Cursor, *, origin: RowOrigin, rows: Mapping[UUID, bytes | None], same: bool) -> None:
+    """Record that the job's source contains these rows, which are locked; ``same`` = with the stored content.
+
+    ``rows`` has the hash of each row's cells, or None to keep the stored one.
 
     With the same content the rows now belong to this job, so that an older job cannot change them. Otherwise they stay
     with their own job: if they moved to this one, the order of chunks would decide whether a third job, started between
     the two, may still write them.
     """
-    if ids:
-        values = {"domain": origin.domain, "seq": origin.job_seq, "ids": uuid_array(ids), "same": same}
-        cursor.execute(SEEN, values)
+    if rows:
+        values = {"domain": origin.domain, "seq": origin.job_seq, "ids": uuid_array(rows), "same": same}
+        cursor.execute(SEEN, values | {"cells": list(rows.values())})
 
 
 @contextmanager
@@ -154,7 +164,7 @@ def _row_fields(origin: RowOrigin, rows: Sequence[RowWrite]) -> Iterator[Fields]
 
 def _content_fields(row: RowWrite) -> Fields:
     payload, text = copy.jsonb(row.payload_json), copy.text(row.text)
-    return (row.row_id.bytes, copy.text(row.key), payload, text, row.content_hash, row.wire)
+    return (row.row_id.bytes, copy.text(row.key), payload, text, row.content_hash, row.wire, row.cells_hash)
 
 
 def _vector_fields(domain: str, model_id: int, rows: Sequence[RowWrite]) -> Iterator[Fields]:
