@@ -26,7 +26,7 @@ from pc_worker.model import StoredRow
 
 #: Bytes of the hash of the cells, and of the content hash behind it.
 CELLS_BYTES, CONTENT_BYTES = 16, 8
-#: Kinds of arrays that their type's name tells everything about; records have names of their own.
+#: Kinds of arrays whose type has no more to it than its name; records have names of their own.
 PLAIN_KINDS = "biufcSUmMO"
 #: The packages whose code decides what a row's content is.
 CODE = ("reader", "domains")
