@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import fmean
 
 from pc_worker.services.search.evaluate import ndcg
+from pc_worker.store.search.korean import inflected_grams
 from pc_worker.store.search.statistics import CollectionStatistics
 from pc_worker.store.search.stopwords import without_function_words
 from pc_worker.store.search.words import run_grams, run_query_grams, split_words, word_forms
@@ -42,8 +43,8 @@ class Terms:
     of_query: Callable[[str], set[str]]
 
 
-def grams() -> Terms:
-    """Return the terms of search: stems of words, n-grams of text without blanks."""
+def grams(*, rules: bool = True) -> Terms:
+    """Return the terms of search: stems of words, n-grams of text without blanks, stems of Korean verbs in a query."""
 
     def of_note(text: str) -> Bag:
         words, runs = split_words(text)
@@ -53,9 +54,10 @@ def grams() -> Terms:
 
     def of_query(text: str) -> set[str]:
         words, runs = split_words(without_function_words(text))
-        return {gram for run in runs for gram in run_query_grams(run)} | {
-            form for word in words for form, _ in word_forms(word)
-        }
+        found = {gram for run in runs for gram in run_query_grams(run)}
+        if rules:
+            found.update(gram for run in runs for gram in inflected_grams(run))
+        return found | {form for word in words for form, _ in word_forms(word)}
 
     return Terms(of_note, of_query)
 
@@ -143,10 +145,11 @@ def _peak_mb() -> float:
 
 def kinds(lemmas: Lemmas) -> Iterator[tuple[str, Terms]]:
     """Yield the kinds of terms that are compared."""
-    yield "n-grams", grams()
+    yield "n-grams", grams(rules=False)
+    yield "n-grams, rules of the query", grams()
     yield "morphemes", morphemes(lemmas)
     for weight in WEIGHTS:
-        yield f"n-grams + morphemes × {weight:g}", both(grams(), morphemes(lemmas), weight)
+        yield f"n-grams + morphemes × {weight:g}", both(grams(rules=False), morphemes(lemmas), weight)
 
 
 def main() -> None:

@@ -235,7 +235,7 @@ def _row_like(request: SearchRequest) -> UUID | None:
 
 def _terms(cursor: Cursor, request: SearchRequest, profile: Profile) -> QueryTerms:
     words = without_function_words(request.query)
-    terms = query_terms(profile.domain, words, oldest=profile.oldest_rules)
+    terms = query_terms(profile.domain, words, oldest=profile.oldest_rules, inflected=True)
     return weigh(cursor, profile.domain, terms, profile.collection)
 
 
