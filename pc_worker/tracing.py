@@ -68,13 +68,12 @@ def flush_spans() -> None:
 
 def untraced() -> AbstractContextManager[Span]:
     """Return a context without a span, for requests of which there are many and none matters."""
-    return nullcontext(NO_SPAN)
+    return NO_SPANS
 
 
-@contextmanager
 def span(
     name: str, attributes: Mapping[str, Any] | None = None, *, kind: Kind = "internal", parent: Parent | None = None
-) -> Iterator[Span]:
+) -> AbstractContextManager[Span]:
     """Trace the block as a span; without tracing this costs one comparison.
 
     Args:
@@ -83,16 +82,40 @@ def span(
         kind: Its kind, as OpenTelemetry defines them.
         parent: Returns the headers with the caller's context; None = the present span is the parent.
     """
-    if _tracer is None:
-        yield NO_SPAN
-        return
-    from opentelemetry.propagate import extract
-    from opentelemetry.trace import SpanKind
+    return NO_SPANS if _tracer is None else OpenedSpan(_tracer, name, attributes or {}, kind, parent)
 
-    known = {key: value for key, value in (attributes or {}).items() if value is not None}
-    context = None if parent is None else extract(parent())
-    with _tracer.start_as_current_span(name, context, SpanKind[kind.upper()], known) as current:
-        yield Span(current)
+
+class OpenedSpan:
+    """The span of a block. The SDK's own context managers cost more than the span."""
+
+    __slots__ = ("_attributes", "_kind", "_name", "_parent", "_span", "_token", "_tracer")
+
+    def __init__(
+        self, tracer: Tracer, name: str, attributes: Mapping[str, Any], kind: Kind, parent: Parent | None
+    ) -> None:
+        self._tracer, self._name, self._attributes = tracer, name, attributes
+        self._kind, self._parent = kind, parent
+
+    def __enter__(self) -> Span:
+        """Begin the span and make it the present one."""
+        from opentelemetry.context import attach
+        from opentelemetry.propagate import extract
+        from opentelemetry.trace import SpanKind, set_span_in_context
+
+        known = {key: value for key, value in self._attributes.items() if value is not None}
+        context = None if self._parent is None else extract(self._parent())
+        self._span = self._tracer.start_span(self._name, context, SpanKind[self._kind.upper()], known)
+        self._token = attach(set_span_in_context(self._span))
+        return Span(self._span)
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, _: object) -> None:
+        """End the span; of an error only its type is sent, since its text may have words of a user."""
+        from opentelemetry.context import detach
+
+        detach(self._token)
+        if kind is not None and isinstance(exc, Exception):
+            Span(self._span).failed(kind.__name__)
+        self._span.end()
 
 
 class Span:
@@ -119,6 +142,7 @@ class Span:
 
 
 NO_SPAN = Span()
+NO_SPANS: AbstractContextManager[Span] = nullcontext(NO_SPAN)
 
 
 def inject(headers: MutableMapping[str, str]) -> None:
