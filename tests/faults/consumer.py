@@ -131,7 +131,7 @@ class Follower:
         if self.position:
             opening.after_position = self.position
         requests.put(pb.ConsumeRequest(open=opening))
-        call = stub.Consume(_until_none(requests))
+        call = stub.Consume(until_none(requests))
         try:
             for response in call:
                 self._answer(response, requests)
@@ -169,6 +169,6 @@ class Follower:
         self.position = chunk.position
 
 
-def _until_none(requests: queue.SimpleQueue[pb.ConsumeRequest | None]) -> Iterator[pb.ConsumeRequest]:
+def until_none(requests: queue.SimpleQueue[pb.ConsumeRequest | None]) -> Iterator[pb.ConsumeRequest]:
     while (request := requests.get()) is not None:
         yield request

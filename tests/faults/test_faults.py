@@ -23,6 +23,7 @@ QUICK = {
     "commit-unsent": 2,
     "commit-unheard": 2,
     "gateway-kill": 1,
+    "nacks-kill": 1,
     "pg-closed": 1,
     "queue-bits": 10,
     "queue-forged": 10,

@@ -45,6 +45,10 @@ WHERE s.pcw_id IS NULL OR r.row_id IS NULL
 """
 
 
+FITS = "position <> 'Again 77'"
+DUE = "SELECT due_at < now() FROM nacked_rows"
+
+
 class Sink:
     """The sink's process, started again by us as a supervisor would."""
 
@@ -122,8 +126,27 @@ def test_the_table_equals_the_source_whatever_is_killed(java: Java, own_stack: L
         own_stack.run("forget", "--domain", "recruit", *(part for row in gone for part in ("--id", row)))
         sink.run_to_the_end()
 
-    assert own_stack.query(DIFFERENCES) == [(0,)]
-    assert stored(own_stack) == ROWS - len(gone)
+        assert own_stack.query(DIFFERENCES) == [(0,)]
+        assert stored(own_stack) == ROWS - len(gone)
+        goes_on_without_a_row_that_the_table_refuses(sink, own_stack, tmp_path / "r.pkl")
+
+
+def goes_on_without_a_row_that_the_table_refuses(sink: Sink, stack: LiveStack, path: Path) -> None:
+    stack.query(f"ALTER TABLE pcw_recruit ADD CONSTRAINT fits CHECK ({FITS}) NOT VALID; SELECT 1")
+    changed = write_recruit(path, 200, first=100, changes={n: {"Position": f"Again {n}"} for n in range(200)})
+    stack.ingest(changed, "recruit")
+    sink.run_to_the_end()
+    refused = stack.query(DIFFERENCES)
+    nacked = stack.query("SELECT row_id::text, reason FROM nacked_rows")
+    stack.query("ALTER TABLE pcw_recruit DROP CONSTRAINT fits; SELECT 1")
+    eventually(lambda: stack.query(DUE) == [(True,)], what="the second delivery")
+    sink.run_to_the_end()
+
+    assert refused == [(1,)]
+    assert [row_id for row_id, _ in nacked] == [row_uuid(177)]
+    assert 'violates check constraint "fits"' in nacked[0][1]
+    assert stack.query(DIFFERENCES) == [(0,)]
+    assert stack.query("SELECT * FROM nacked_rows") == []
 
 
 def test_the_sink_reads_over_mutual_tls(java: Java, stack: LiveStack, tmp_path: Path) -> None:

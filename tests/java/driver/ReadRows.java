@@ -29,9 +29,9 @@ import java.util.Properties;
 /**
  * Reads a domain and prints a line an entry, `end` at the end, or the error's class and message. Arguments: NAME=VALUE of
  * gateway, domain; state (a file), subscription (none = plain stream), checkpoint, commit (every so many entries), limit
- * (entries, then drop dead), chunk (rows), credit (chunks), patience (s), token, authority with
- * certificate and key (PEM files), follow, standby, shard (INDEX/COUNT), where, start. Without arguments, each line of the
- * input has those of one reading,
+ * (entries, then drop dead), chunk (rows), credit (chunks), patience (s), nack (an id, whose row is nacked), deliveries (until
+ * it is a dead letter), rows (entries, then end), token, authority with certificate and key (PEM files), follow, standby, shard
+ * (INDEX/COUNT), where, start. Without arguments, each line of the input has those of one reading,
  * separated by tabs, and a line with a dot follows its output.
  */
 public final class ReadRows {
@@ -86,6 +86,7 @@ public final class ReadRows {
                 .withChunkRows(chunk)
                 .withCredit(number(options, "credit", 16), 16 << 20)
                 .withCheckpoint(Checkpoint.valueOf(options.getOrDefault("checkpoint", "CLIENT")))
+                .withNacks(number(options, "deliveries", 0), Duration.ofMillis(10))
                 .withPatience(Duration.ofSeconds(number(options, "patience", 60)));
         if (options.containsKey("shard")) {
             String[] shard = options.get("shard").split("/");
@@ -105,12 +106,18 @@ public final class ReadRows {
         int count = 0;
         for (Entry entry = reader.read(); entry != null; entry = reader.read()) {
             OUT.println(line(entry));
+            if (entry instanceof Row row && row.id().equals(options.get("nack"))) {
+                reader.nack(row, "delivery %d does not fit".formatted(row.deliveryCount()));
+            }
             if (++count % every == 0) {
                 commit(reader, state);
             }
             if (count == limit) {
                 OUT.flush();
                 Runtime.getRuntime().halt(9);
+            }
+            if (count == number(options, "rows", Integer.MAX_VALUE)) {
+                break;
             }
         }
         commit(reader, state);
@@ -130,7 +137,7 @@ public final class ReadRows {
         }
         List<float[]> vectors = row.vectors();
         float[] first = vectors.get(0);
-        return "row %d %s %s vectors=%d dimension=%d first=%s model=%s job=%s"
+        return "row %d %s %s vectors=%d dimension=%d first=%s model=%s job=%s deliveries=%d"
                 .formatted(
                         row.position(),
                         row.id(),
@@ -139,7 +146,8 @@ public final class ReadRows {
                         first.length,
                         first[0],
                         row.model(),
-                        row.job());
+                        row.job(),
+                        row.deliveryCount());
     }
 
     private static String fields(Row row) {

@@ -8,7 +8,10 @@ import com.alpha.backend.grpc.ConsumeTombstone;
 import com.alpha.backend.grpc.RowChunk;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
+import java.util.Collection;
 import java.util.Deque;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.UUID;
 import java.util.zip.CRC32C;
 
@@ -21,6 +24,8 @@ final class CallLedger {
     private final long creditBytes;
     private final Deque<Held> held = new ArrayDeque<>();
     private final CRC32C checksum = new CRC32C();
+
+    private final Map<Long, Integer> redelivered = new HashMap<>();
 
     private long heldBytes;
     private long received;
@@ -79,6 +84,25 @@ final class CallLedger {
         return received;
     }
 
+    /** Records a row of this many bytes that comes again, outside the log's order and totals. */
+    void redelivered(long position, int bytes) {
+        redelivered.put(position, bytes);
+        heldBytes += bytes;
+    }
+
+    /** Releases the credit of rows that came again, to be granted again. */
+    ConsumeCredit answered(Collection<Long> positions) {
+        ConsumeCredit.Builder credit = ConsumeCredit.newBuilder();
+        for (long position : positions) {
+            Integer bytes = redelivered.remove(position);
+            if (bytes != null) {
+                heldBytes -= bytes;
+                credit.setChunks(credit.getChunks() + 1).setBytes(credit.getBytes() + bytes);
+            }
+        }
+        return credit.build();
+    }
+
     /** Releases the credit of all chunks up to this position, to be granted again. */
     ConsumeCredit settle(long position) {
         ConsumeCredit.Builder credit = ConsumeCredit.newBuilder();
@@ -92,7 +116,8 @@ final class CallLedger {
 
     /** Whether a chunk of this many bytes can arrive before one is settled. */
     boolean hasRoom(long bytes) {
-        return held.isEmpty() || (held.size() < creditChunks && heldBytes + bytes <= creditBytes);
+        int chunksInUse = held.size() + redelivered.size();
+        return chunksInUse == 0 || (chunksInUse < creditChunks && heldBytes + bytes <= creditBytes);
     }
 
     private void addRows(RowChunk chunk) {

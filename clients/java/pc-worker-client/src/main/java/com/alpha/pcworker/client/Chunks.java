@@ -1,6 +1,7 @@
 package com.alpha.pcworker.client;
 
 import com.alpha.backend.grpc.ConsumeChunk;
+import com.alpha.backend.grpc.ConsumeRedelivered;
 import com.alpha.backend.grpc.ConsumeTombstone;
 import com.alpha.backend.grpc.DocumentRow;
 import com.alpha.backend.grpc.RowChunk;
@@ -16,14 +17,19 @@ final class Chunks {
 
     /** Returns the rows of a plain chunk. */
     static List<Row> rows(RowChunk chunk) {
-        return rows(chunk, "", List.of(), "");
+        return rows(chunk, "", List.of(), "", List.of());
     }
 
     /** Returns rows and tombstones of an acknowledged chunk in log order. */
     static List<Entry> entries(ConsumeChunk chunk) {
         List<Entry> entries = new ArrayList<>();
         if (chunk.hasRows()) {
-            entries.addAll(rows(chunk.getRows(), chunk.getModel(), chunk.getJobIdsList(), chunk.getEpoch()));
+            entries.addAll(rows(
+                    chunk.getRows(),
+                    chunk.getModel(),
+                    chunk.getJobIdsList(),
+                    chunk.getEpoch(),
+                    chunk.getDeliveriesList()));
         }
         for (ConsumeTombstone tombstone : chunk.getTombstonesList()) {
             entries.add(new Tombstone(tombstone.getPosition(), tombstone.getRowId()));
@@ -32,7 +38,13 @@ final class Chunks {
         return entries;
     }
 
-    private static List<Row> rows(RowChunk chunk, String model, List<String> jobs, String epoch) {
+    /** Returns rows that were nacked, which come again. */
+    static List<Row> redelivered(ConsumeRedelivered again) {
+        return rows(again.getRows(), again.getModel(), List.of(), again.getEpoch(), again.getDeliveriesList());
+    }
+
+    private static List<Row> rows(
+            RowChunk chunk, String model, List<String> jobs, String epoch, List<Integer> deliveries) {
         List<? extends Message> messages = messages(chunk);
         int count = messages.size();
         if (chunk.getRowIdsCount() != count || chunk.getPositionsCount() != count) {
@@ -44,16 +56,18 @@ final class Chunks {
         for (int i = 0; i < count; i++) {
             Message message = messages.get(i);
             String itsModel = model.isEmpty() && message instanceof DocumentRow row ? row.getModel() : model;
-            rows.add(new Row(chunk.getPositions(i), chunk.getRowIds(i), message, itsModel, job(jobs, i), epoch));
+            String job = ofRow(jobs, i, "");
+            int delivered = ofRow(deliveries, i, 1);
+            rows.add(new Row(chunk.getPositions(i), chunk.getRowIds(i), message, itsModel, job, epoch, delivered));
         }
         return rows;
     }
 
-    private static String job(List<String> jobs, int index) {
-        return switch (jobs.size()) {
-            case 0 -> "";
-            case 1 -> jobs.get(0); // one for all
-            default -> jobs.get(index);
+    private static <T> T ofRow(List<T> values, int index, T otherwise) {
+        return switch (values.size()) {
+            case 0 -> otherwise;
+            case 1 -> values.get(0); // one for all
+            default -> values.get(index);
         };
     }
 

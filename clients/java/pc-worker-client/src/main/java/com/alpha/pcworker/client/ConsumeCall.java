@@ -3,6 +3,8 @@ package com.alpha.pcworker.client;
 import com.alpha.backend.grpc.ConsumeAck;
 import com.alpha.backend.grpc.ConsumeChunk;
 import com.alpha.backend.grpc.ConsumeCredit;
+import com.alpha.backend.grpc.ConsumeNack;
+import com.alpha.backend.grpc.ConsumeNacks;
 import com.alpha.backend.grpc.ConsumeOpen;
 import com.alpha.backend.grpc.ConsumeOpened;
 import com.alpha.backend.grpc.ConsumeProgress;
@@ -13,6 +15,7 @@ import com.alpha.backend.grpc.EmbeddingStreamServiceGrpc;
 import com.alpha.pcworker.client.BlockingCall.Event;
 import io.grpc.Metadata;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.function.Consumer;
 
 /** One {@code Consume} call, from its opening to its end: messages in, credit and acknowledgements out. */
@@ -29,6 +32,8 @@ final class ConsumeCall implements AutoCloseable {
     private final Gateway gateway;
     private final CallLedger ledger;
     private Duration silence = UNTIL_OPENED;
+    private boolean isOpened;
+    private int maxDeliveries;
     private long committed;
     private long acked;
 
@@ -49,6 +54,9 @@ final class ConsumeCall implements AutoCloseable {
                         .setBytes(settings.creditBytes()))
                 .setRefuseIfHeld(!settings.takeOver())
                 .setAckDeadlineS((int) settings.ackDeadline().toSeconds());
+        open.setNacks(ConsumeNacks.newBuilder()
+                .setMaxDeliveries(settings.maxDeliveries())
+                .setFirstDelayMs((int) settings.firstDelay().toMillis()));
         if (settings.shard().count() > 1) {
             open.setShard(ConsumeShard.newBuilder()
                     .setIndex(settings.shard().index())
@@ -80,6 +88,8 @@ final class ConsumeCall implements AutoCloseable {
         ledger.opened(opened.getPosition());
         acked = opened.getPosition();
         committed = before;
+        isOpened = true;
+        maxDeliveries = opened.getMaxDeliveries();
         silence = Duration.ofSeconds((long) SILENT_HEARTBEATS * opened.getHeartbeatS());
     }
 
@@ -97,6 +107,43 @@ final class ConsumeCall implements AutoCloseable {
     void progress(ConsumeProgress progress) {
         ledger.progress(progress);
         settle();
+    }
+
+    boolean isOpened() {
+        return isOpened;
+    }
+
+    /** Records a row that comes again. */
+    void redelivered(ConsumeResponse response) {
+        long position = response.getRedelivered().getRows().getPositions(0);
+        ledger.redelivered(position, response.getSerializedSize());
+    }
+
+    /** Acknowledges that these rows, which came again in this or an earlier call, are stored. */
+    void stored(Collection<Long> redelivered) {
+        call.send(ConsumeRequest.newBuilder()
+                .setAck(ConsumeAck.newBuilder().setPosition(acked).addAllRedelivered(redelivered))
+                .build());
+        grant(ledger.answered(redelivered));
+    }
+
+    /** Sends a nack if the gateway takes it now: if this call has come to its position. Returns whether it was sent. */
+    boolean nack(long position, String reason) {
+        if (!isOpened || ledger.received() < position) {
+            return false;
+        }
+        if (maxDeliveries == 0) {
+            throw new UnsupportedOperationException("this gateway is older than nack");
+        }
+        call.send(ConsumeRequest.newBuilder()
+                .setNack(ConsumeNack.newBuilder().setPosition(position).setReason(reason))
+                .build());
+        return true;
+    }
+
+    /** Returns the credit of rows whose nack is stored. */
+    void nacked(Collection<Long> positions) {
+        grant(ledger.answered(positions));
     }
 
     /** Records an end of the log. */

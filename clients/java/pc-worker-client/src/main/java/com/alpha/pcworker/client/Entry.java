@@ -4,7 +4,8 @@ package com.alpha.pcworker.client;
 public sealed interface Entry permits Row, Tombstone {
 
     /**
-     * The position in the log; rises from entry to entry. A client that stored this entry has everything up to here.
+     * The position in the log; rises from entry to entry, except for rows that come again after a {@link RowReader#nack}. A client
+     * that stored this entry has everything up to here, but for rows that it nacked.
      *
      * @return the position
      */

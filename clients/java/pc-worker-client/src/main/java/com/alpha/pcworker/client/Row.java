@@ -18,8 +18,13 @@ import java.util.List;
  * @param model the model of its vectors, {@code name@revision}; empty if the plain stream does not send it
  * @param job the ingest that wrote it; empty where that is not known any more, and on the plain stream
  * @param epoch the log that it belongs to, a UUID; empty on the plain stream
+ * @param deliveryCount how often it has been delivered to this subscription, with this time: 1 at first, more after a
+ *     {@link RowReader#nack} or if a consumer ended without committing it; always 1 on the plain stream. A row that ends its
+ *     consumer can be told by a high count, and nacked before it is touched
  */
-public record Row(long position, String id, Message message, String model, String job, String epoch) implements Entry {
+public record Row(
+        long position, String id, Message message, String model, String job, String epoch, int deliveryCount)
+        implements Entry {
 
     /**
      * Its vectors, one for each passage of its text; rows of the three stock domains have exactly one.

@@ -51,6 +51,21 @@ public interface RowReader extends AutoCloseable {
      */
     void update(SavedState state);
 
+    /**
+     * This row cannot be stored: record that, so that reading can go on. It returns when the gateway has stored it; from then on
+     * nothing can lose the row, and {@link #update} and {@link #committed} may pass it. The row comes again after a delay, with a
+     * higher {@link Row#deliveryCount}, also to a reader of this subscription that is opened later. After the most deliveries
+     * ({@link SubscriptionSettings#withNacks}) it is a dead letter, which operators see and can retry. If the row has changed or
+     * was removed meanwhile, only that comes. Not for failures that concern every row, such as a database that does not answer:
+     * throw then.
+     *
+     * @param row a row that {@link #read} has returned and that is not committed yet
+     * @param reason for the operators; its first 500 characters count
+     * @throws InterruptedException if this thread is interrupted while it waits; whether the row is recorded is not known then
+     * @throws UnsupportedOperationException on the plain stream, and if the gateway is older than this call
+     */
+    void nack(Row row, String reason) throws InterruptedException;
+
     /** The transaction of the last {@link #update} is committed. */
     void committed();
 

@@ -10,6 +10,8 @@ interface Session {
 
     int available();
 
+    void nack(Row row, String reason) throws InterruptedException;
+
     void update(SavedState state);
 
     void committed();

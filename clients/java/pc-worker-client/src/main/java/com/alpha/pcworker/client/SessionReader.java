@@ -34,6 +34,11 @@ final class SessionReader implements RowReader {
     }
 
     @Override
+    public void nack(Row row, String reason) throws InterruptedException {
+        opened().nack(row, reason);
+    }
+
+    @Override
     public void update(SavedState state) {
         opened().update(state);
     }

@@ -80,6 +80,11 @@ final class StreamSession implements Session {
     }
 
     @Override
+    public void nack(Row row, String reason) {
+        throw new UnsupportedOperationException("a plain stream has no nack: use a subscription");
+    }
+
+    @Override
     public void update(SavedState state) {
         state.put(key, Long.toString(lastGiven));
     }

@@ -22,6 +22,9 @@ import java.util.Optional;
  */
 final class SubscriptionSession implements Session {
 
+    /** An entry to be given; {@code isAgain}: it comes again after a nack, outside the log's order. */
+    private record Item(Entry entry, boolean isAgain) {}
+
     private final Gateway gateway;
     private final SubscriptionSettings settings;
     private final String positionKey;
@@ -32,7 +35,8 @@ final class SubscriptionSession implements Session {
     private final Closing closing = new Closing();
     // Guards all that follows: closing may come from another thread at any time.
     private final Object lock = new Object();
-    private final Deque<Entry> entries = new ArrayDeque<>();
+    private final Deque<Item> entries = new ArrayDeque<>();
+    private final Redeliveries redeliveries = new Redeliveries();
     private final List<Runnable> news = new ArrayList<>(); // events to report once the lock is free
     private boolean hasFailed;
     private boolean isConnected;
@@ -88,9 +92,36 @@ final class SubscriptionSession implements Session {
     }
 
     @Override
+    public void nack(Row row, String reason) throws InterruptedException {
+        synchronized (lock) {
+            requireReadable();
+            redeliveries.beginNack(row.position());
+        }
+        while (!isNackStored(row.position(), Redeliveries.reason(reason))) {
+            receive();
+        }
+    }
+
+    /** Send the nack as soon as the gateway takes it; returns true when it is stored. */
+    private boolean isNackStored(long position, String reason) {
+        synchronized (lock) {
+            closing.requireOpen();
+            if (call != null && redeliveries.isNacking() && !redeliveries.isNackSent()) {
+                if (call.nack(position, reason)) {
+                    redeliveries.nackIsSent();
+                } else if (isAtEnd) {
+                    redeliveries.endNack(); // a restored log: this row is not in it
+                }
+            }
+            return !redeliveries.isNacking();
+        }
+    }
+
+    @Override
     public void update(SavedState state) {
         synchronized (lock) {
             updated = given;
+            redeliveries.update();
             state.put(epochKey, epoch.current());
             if (settings.checkpoint() == Checkpoint.CLIENT) {
                 state.put(positionKey, Long.toString(given));
@@ -103,8 +134,10 @@ final class SubscriptionSession implements Session {
         synchronized (lock) {
             closing.requireOpen();
             committed = updated;
+            redeliveries.commit();
             if (call != null) {
                 call.commit(committed);
+                acknowledgeRedelivered();
             }
         }
     }
@@ -151,12 +184,19 @@ final class SubscriptionSession implements Session {
     }
 
     private Entry take() {
-        Entry entry = entries.poll();
-        if (entry != null) {
-            // After the last entry of a slice there may be positions without one: they are done, too.
-            given = entries.isEmpty() ? received : entry.position();
+        Item item = entries.poll();
+        if (item == null) {
+            return null;
         }
-        return entry;
+        if (item.isAgain()) {
+            redeliveries.give(item.entry().position());
+        } else {
+            given = item.entry().position();
+        }
+        if (entries.isEmpty()) {
+            given = received; // after the last entry of a slice there may be positions without one: they are done, too
+        }
+        return item.entry();
     }
 
     private void receive() throws InterruptedException {
@@ -256,6 +296,8 @@ final class SubscriptionSession implements Session {
             case PROGRESS -> progress(response.getProgress());
             case END_OF_LOG -> endOfLog(response);
             case HEARTBEAT -> heartbeat(response.getHeartbeat());
+            case REDELIVERED -> redelivered(response);
+            case NACKED -> nacked(response.getNacked().getPositionsList());
             case CLOSING, RESPONSE_NOT_SET -> {} // the end follows by itself; what a newer gateway says is not for us
         }
     }
@@ -284,6 +326,7 @@ final class SubscriptionSession implements Session {
         }
         received = given;
         call.opened(opened, committed);
+        acknowledgeRedelivered();
         isConnected = true;
         long position = opened.getPosition();
         news.add(() -> events.connected(position));
@@ -310,7 +353,7 @@ final class SubscriptionSession implements Session {
         }
         for (Entry entry : Chunks.entries(chunk)) {
             if (entry.position() > given) {
-                entries.add(entry);
+                entries.add(new Item(entry, false));
             }
         }
         epoch.know(chunk.getEpoch());
@@ -322,6 +365,27 @@ final class SubscriptionSession implements Session {
         retry.succeeded();
         call.progress(progress);
         reached(Math.max(given, progress.getPosition()));
+    }
+
+    private void redelivered(ConsumeResponse response) {
+        retry.succeeded();
+        call.redelivered(response);
+        for (Row row : Chunks.redelivered(response.getRedelivered())) {
+            entries.add(new Item(row, true));
+        }
+    }
+
+    private void nacked(List<Long> positions) {
+        retry.succeeded();
+        call.nacked(positions);
+        redeliveries.nackIsStored(positions);
+    }
+
+    private void acknowledgeRedelivered() {
+        List<Long> stored = call.isOpened() ? redeliveries.toAcknowledge() : List.of();
+        if (!stored.isEmpty()) {
+            call.stored(stored);
+        }
     }
 
     private void endOfLog(ConsumeResponse response) {
@@ -367,5 +431,8 @@ final class SubscriptionSession implements Session {
             call.close();
             call = null;
         }
+        redeliveries.hangUp();
+        entries.clear(); // they come again in the next call
+        isAtEnd = false;
     }
 }

@@ -25,6 +25,9 @@ import java.util.function.Consumer;
  * @param awaitGateway whether the first connection, too, is tried for as long as {@code patience}; false = if it is refused,
  *     {@code read()} fails at once
  * @param onLogChange what follows a change of the log
+ * @param maxDeliveries deliveries of a row after which a {@link RowReader#nack} makes it a dead letter; 0 = as the gateway
+ *     is set, usually 5
+ * @param firstDelay until the second delivery of a row that is nacked; it doubles with each; 0 = a second
  * @param listener is called on connections, retries and changes
  * @param shard which part of the rows is read
  * @param where the filters that every row must meet; none = all rows
@@ -43,6 +46,8 @@ public record SubscriptionSettings(
         boolean takeOver,
         boolean awaitGateway,
         OnLogChange onLogChange,
+        int maxDeliveries,
+        Duration firstDelay,
         Optional<ReaderListener> listener,
         Shard shard,
         List<String> where,
@@ -87,6 +92,8 @@ public record SubscriptionSettings(
      * @param takeOver whether another consumer of this subscription is fenced
      * @param awaitGateway whether the first connection is tried with patience
      * @param onLogChange what follows a change of the log
+     * @param maxDeliveries deliveries after which a nack makes a dead letter
+     * @param firstDelay until the second delivery
      * @param listener is called on connections
      * @param shard which part of the rows is read
      * @param where the filters that every row must meet
@@ -104,6 +111,9 @@ public record SubscriptionSettings(
         require(
                 ackDeadline.toSeconds() >= 1 && ackDeadline.toSeconds() <= 3600,
                 "ackDeadline " + ackDeadline + " is not within 1 s to 1 h");
+        require(maxDeliveries >= 0 && maxDeliveries <= 100, "maxDeliveries " + maxDeliveries + " is not within 0 to 100");
+        long delay = firstDelay.toMillis();
+        require(delay == 0 || (delay >= 10 && delay <= 3_600_000), "firstDelay " + firstDelay + " is not within 10 ms to 1 h");
     }
 
     /**
@@ -209,6 +219,20 @@ public record SubscriptionSettings(
     }
 
     /**
+     * The same with other rules for rows that are nacked.
+     *
+     * @param deliveries 1 to 100 deliveries of a row, after which a {@link RowReader#nack} makes it a dead letter
+     * @param delay 10 ms to 1 h until the second delivery; doubles with each
+     * @return the settings
+     */
+    public SubscriptionSettings withNacks(int deliveries, Duration delay) {
+        return with(draft -> {
+            draft.maxDeliveries = deliveries;
+            draft.firstDelay = delay;
+        });
+    }
+
+    /**
      * The same with a listener.
      *
      * @param newListener is called in the reading thread
@@ -280,6 +304,8 @@ public record SubscriptionSettings(
         private boolean takeOver = true;
         private boolean awaitGateway;
         private OnLogChange onLogChange = OnLogChange.RESTART;
+        private int maxDeliveries;
+        private Duration firstDelay = Duration.ZERO;
         private Optional<ReaderListener> listener = Optional.empty();
         private Shard shard = Shard.WHOLE;
         private List<String> where = List.of();
@@ -302,6 +328,8 @@ public record SubscriptionSettings(
             takeOver = from.takeOver;
             awaitGateway = from.awaitGateway;
             onLogChange = from.onLogChange;
+            maxDeliveries = from.maxDeliveries;
+            firstDelay = from.firstDelay;
             listener = from.listener;
             shard = from.shard;
             where = from.where;
@@ -322,6 +350,8 @@ public record SubscriptionSettings(
                     takeOver,
                     awaitGateway,
                     onLogChange,
+                    maxDeliveries,
+                    firstDelay,
                     listener,
                     shard,
                     where,

@@ -3,19 +3,22 @@ package com.alpha.pcworker.sample;
 import com.alpha.pcworker.client.Entry;
 import com.alpha.pcworker.client.Gateway;
 import com.alpha.pcworker.client.GatewayException;
+import com.alpha.pcworker.client.Row;
 import com.alpha.pcworker.client.RowReader;
 import com.alpha.pcworker.client.SubscriptionSettings;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
+import java.sql.Savepoint;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
 /**
  * Copies a domain into a PostgreSQL table and keeps it equal to the source, no matter what is killed when: rows and position are
- * stored in one transaction, so what was stored is never asked for again, and what was not is.
+ * stored in one transaction, so what was stored is never asked for again, and what was not is. A row that the database refuses is
+ * nacked, and the others go on.
  *
  * <p>It may be killed at any time; started again, it goes on. Without {@code --follow} it ends when all is read. Exit codes:
  * 0 done, 2 wrong usage, 69 gateway or database away, 1 anything else.
@@ -91,13 +94,38 @@ public final class PostgresSink {
         commit();
     }
 
-    private void commit() throws SQLException {
-        table.apply(batch.values());
+    private void commit() throws SQLException, InterruptedException {
+        try {
+            table.apply(batch.values());
+        } catch (SQLException e) {
+            if (!isOfOneRow(e)) {
+                throw e;
+            }
+            connection.rollback(); // the transaction has this batch only
+            applyEach();
+        }
         reader.update(state);
         state.store();
         connection.commit();
         reader.committed();
         batch.clear();
+    }
+
+    /** Store the rows of the batch one by one, and nack those that the database refuses. */
+    private void applyEach() throws SQLException, InterruptedException {
+        for (Entry entry : batch.values()) {
+            Savepoint before = connection.setSavepoint();
+            try {
+                table.apply(List.of(entry));
+                connection.releaseSavepoint(before);
+            } catch (SQLException e) {
+                if (!(entry instanceof Row row) || !isOfOneRow(e)) {
+                    throw e;
+                }
+                connection.rollback(before);
+                reader.nack(row, e.getMessage());
+            }
+        }
     }
 
     private void take(String lock, String name) throws SQLException {
@@ -110,6 +138,12 @@ public final class PostgresSink {
     /** Connection lost (08) or taken away by an operator or a crash (57). */
     private static boolean isAway(String sqlState) {
         return sqlState != null && (sqlState.startsWith("08") || sqlState.startsWith("57"));
+    }
+
+    /** A value that does not fit (22), or a constraint (23): with other rows the database would have no trouble. */
+    private static boolean isOfOneRow(SQLException error) {
+        String state = error.getSQLState();
+        return state != null && (state.startsWith("22") || state.startsWith("23"));
     }
 
     private static void fail(int code, String message) {
