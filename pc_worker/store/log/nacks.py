@@ -57,6 +57,12 @@ WHERE n.domain = $1 AND n.name = $2 AND n.position = $3 AND n.deliveries = $4 AN
   AND EXISTS (SELECT FROM log l WHERE l.domain = $1 AND l.position = $3 AND l.superseded_by IS NULL)
 RETURNING n.deliveries
 """
+RETURN = """
+UPDATE nacked_rows n SET deliveries = greatest(n.deliveries - 1, 0), due_at = now()
+FROM subscriptions s
+WHERE n.domain = $1 AND n.name = $2 AND n.position = ANY ($3::bigint[]) AND n.due_at IS NOT NULL
+  AND s.domain = $1 AND s.name = $2 AND s.generation = $4
+"""
 GIVE_UP = """
 UPDATE nacked_rows SET due_at = NULL,
     reason = left('delivered ' || deliveries || ' times, the last time without an answer; before: ' || reason, $4)
@@ -146,6 +152,11 @@ class NackedRows:
                 CLAIM, self._domain, self._name, due.position, due.deliveries, generation, *delays
             )
         return claimed is not None
+
+    async def return_unread(self, positions: Collection[int], *, generation: int) -> None:
+        """Do not count the last delivery of these rows: the consumer left before it read them."""
+        async with self._delivery.connection() as connection:
+            await connection.execute(RETURN, self._domain, self._name, list(positions), generation)
 
     async def give_up(self, position: int) -> None:
         """Make a row a dead letter whose last delivery was never answered."""

@@ -185,6 +185,26 @@ async def test_a_redelivery_without_an_answer_counts_and_ends_as_a_dead_letter(
     assert _nacked(log) == [(log.row_id(3), 3, reason, True)]
 
 
+async def test_a_redelivery_that_was_not_read_does_not_count_if_the_call_ends_in_order(
+    neighbours: Neighbours, gateway: str
+) -> None:
+    log = neighbours.log("law")
+    log.write(range(10))
+
+    async with consuming(gateway, nacks=QUICK) as first:
+        await first.until("end_of_log")
+        await first.nack(4)
+        await first.ack(10)
+        await _again(first)
+        await first.close()
+    stored = _nacked(log)
+    async with consuming(gateway, nacks=QUICK) as second:
+        _, _, deliveries = await _again(second)
+
+    assert [count for _, count, _, _ in stored] == [1]
+    assert deliveries == [2]
+
+
 async def _is_dead(log: DomainLog) -> bool:
     await asyncio.sleep(0)
     return all(dead for *_, dead in _nacked(log))

@@ -64,17 +64,17 @@ class ConsumeCall:
         lease = await self._acquire(wanted, only_free=opening.refuse_if_held, holder=context.peer())
         subset = await read_subset(self._gateway, wanted, asked, filter_from=lease.filter_from)
         session = ConsumeSession(self._gateway, context, limits, lease, subset)
-        ended, sent = "cut", None
+        ended, in_order = "cut", True
         try:
             await session.run(end, opening.credit)
             ended = "complete"
         except Unavailable:
             raise  # the gateway or the database, not the consumer, ends the call
         except BaseException:
-            sent = session.unacknowledged
+            in_order = False
             raise
         finally:
-            await self._leave(session, lease, ended, sent)
+            await self._leave(session, lease, ended, in_order=in_order)
         context.set_trailing_metadata(session.trailers())
 
     async def _acquire(self, wanted: ConsumerRequest, *, only_free: bool, holder: str) -> SubscriptionLease:
@@ -91,10 +91,13 @@ class ConsumeCall:
         lease = await self._acquire(wanted, only_free=True, holder=holder)
         await self._gateway.subscriptions.release(lease)
 
-    async def _leave(self, session: ConsumeSession, lease: SubscriptionLease, ended: str, sent: int | None) -> None:
+    async def _leave(self, session: ConsumeSession, lease: SubscriptionLease, ended: str, *, in_order: bool) -> None:
         # Also if the client has disconnected: its acknowledgements count, and the lease is free at once.
         with suppress(PcWorkerError):
             await session.save_checkpoint()
+            if in_order:
+                await session.nacks.leave()
+            sent = None if in_order else session.unacknowledged
             await self._gateway.subscriptions.release(lease, sent=sent)
         metrics.ENDED.labels(lease.domain, ended).inc()
         log.info("consumer_ended", domain=lease.domain, subscription=lease.name, outcome=ended, **session.summary())

@@ -147,6 +147,15 @@ class NackLedger:
             else:
                 return
 
+    async def leave(self) -> None:
+        """Do not count deliveries that the consumer did not answer before it, or the gateway, ended the call in order.
+
+        Raises:
+            Unavailable: If the database is unavailable.
+        """
+        if self._in_flight:
+            await self._rows.return_unread(self._in_flight, generation=self._lease.generation)
+
     async def _next_ready(self) -> ReadyRow | None:
         """Return the next row that is due now; None if none is, or this one is not to be sent."""
         exclude = self._in_flight | self._stored | self._nacks.keys()

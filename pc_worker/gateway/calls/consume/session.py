@@ -45,7 +45,7 @@ class ConsumeSession:
         self._gateway, self._context, self._limits, self._lease = gateway, context, limits, lease
         self._subset = subset
         self._window = CreditWindow(lease.position)
-        self._nacks = NackLedger(gateway, lease, limits.redelivery, self._window, context.write)
+        self.nacks = NackLedger(gateway, lease, limits.redelivery, self._window, context.write)
         self._sent = pb.ConsumeEndOfLog()
         self._head = lease.position
         self._saved = lease.position
@@ -79,12 +79,12 @@ class ConsumeSession:
             Fenced: If another consumer holds the lease now.
             Unavailable: If the database is unavailable.
         """
-        position, rows, answers = self._window.acked, self._unsaved_rows, self._nacks.answers()
+        position, rows, answers = self._window.acked, self._unsaved_rows, self.nacks.answers()
         await self._gateway.subscriptions.renew(self._lease, position=position, rows=rows, answers=answers)
         self._unsaved_rows -= rows
         self._saved = position
         if answers is not None:
-            self._nacks.saved(answers)
+            self.nacks.saved(answers)
             self._tell_sender()
 
     def trailers(self) -> tuple[tuple[str, str], ...]:
@@ -109,7 +109,7 @@ class ConsumeSession:
         at_end = False
         while not self._half_closed:
             self._grown.clear()
-            await self._nacks.send()
+            await self.nacks.send()
             await self._read_head()
             if self._head > self._window.position:
                 await self._catch_up()
@@ -163,7 +163,7 @@ class ConsumeSession:
         began = time.monotonic()
         while not self._half_closed:
             self._credited.clear()
-            await self._nacks.send()
+            await self.nacks.send()
             if self._window.allows(size) and not self._gateway.shutdown.requested.is_set():
                 break
             await self._wait_for(self._credited, needed_bytes=size)
@@ -175,7 +175,7 @@ class ConsumeSession:
         if self._gateway.shutdown.requested.is_set():
             await self._write_closing()
         try:
-            due_in_s = self._nacks.due_in_s()
+            due_in_s = self.nacks.due_in_s()
             async with asyncio.timeout(min(self._limits.heartbeat_s, due_in_s)):
                 await event.wait()
         except TimeoutError:
@@ -196,15 +196,15 @@ class ConsumeSession:
                 case "credit":
                     self._window.grant(request.credit.chunks, request.credit.bytes)
                     self._credited.set()
-                    if self._nacks.waits_for_credit:
+                    if self.nacks.waits_for_credit:
                         self._grown.set()
                 case "ack":
                     self._unsaved_rows += self._window.ack(request.ack.position, now=time.monotonic())
                     if request.ack.redelivered:
-                        self._nacks.ack(request.ack.redelivered)
+                        self.nacks.ack(request.ack.redelivered)
                     self._acked.set()
                 case "nack":
-                    self._nacks.nack(request.nack)
+                    self.nacks.nack(request.nack)
                     self._acked.set()
                 case _:
                     raise InvalidRequest("after `open` only credit, acknowledgements and nacks may come")
@@ -232,7 +232,7 @@ class ConsumeSession:
                 self._acked.clear()
                 if fenced.is_set():
                     fenced.clear()
-                    self._nacks.look_again()
+                    self.nacks.look_again()
                     self._tell_sender()
                 await self._save_with_retries()
                 await asyncio.sleep(SAVE_EVERY_S)
