@@ -63,7 +63,8 @@ SELECT s.domain, s.name, d.head - s.position, coalesce((
 FROM subscriptions s JOIN domains d USING (domain) ORDER BY 3 DESC LIMIT %s
 """
 SEEK = """
-UPDATE subscriptions s SET position = %s, epoch = d.epoch, generation = s.generation + 1, updated_at = now()
+UPDATE subscriptions s SET position = %s, epoch = d.epoch, generation = s.generation + 1, updated_at = now(),
+    sent_marks = '{}'
 FROM domains d WHERE d.domain = s.domain AND s.domain = %s AND coalesce(s.consumer, s.name) = %s
 """
 HEAD = "SELECT head FROM domains WHERE domain = %s"

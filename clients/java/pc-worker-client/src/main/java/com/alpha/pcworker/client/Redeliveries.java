@@ -4,11 +4,13 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.regex.Pattern;
 
 /** The rows that came again after a nack: until they are committed, and acknowledged; and the nack that waits to be stored. */
 final class Redeliveries {
 
     private static final int MOST_REASON = 500;
+    private static final Pattern UNPRINTABLE = Pattern.compile("[\\p{Cc}\\p{Cf}\\u2028\\u2029]+");
     private static final long NONE = -1;
 
     private final Set<Long> given = new HashSet<>();
@@ -76,7 +78,7 @@ final class Redeliveries {
 
     /** Returns a reason as the gateway takes it: not empty, not too long. */
     static String reason(String given) {
-        String stripped = given == null ? "" : given.strip();
+        String stripped = given == null ? "" : UNPRINTABLE.matcher(given).replaceAll(" ").strip();
         if (stripped.isEmpty()) {
             return "no reason";
         }

@@ -111,6 +111,24 @@ class ChunksTest {
     }
 
     @Test
+    void deliveriesAreOfEachRowOrOfAllAndOtherwiseTheFirst() {
+        ConsumeChunk.Builder chunk = ConsumeChunk.newBuilder()
+                .setRows(recruits(RecruitRow.getDefaultInstance(), RecruitRow.getDefaultInstance())
+                        .addAllRowIds(List.of(A, B))
+                        .addAllPositions(List.of(1L, 2L)));
+
+        assertEquals(List.of(1, 1), deliveries(chunk.build()));
+        assertEquals(List.of(3, 3), deliveries(chunk.addDeliveries(3).build()));
+        assertEquals(List.of(3, 2), deliveries(chunk.addDeliveries(2).build()));
+    }
+
+    private static List<Integer> deliveries(ConsumeChunk chunk) {
+        return Chunks.entries(chunk).stream()
+                .map(entry -> ((Row) entry).deliveryCount())
+                .toList();
+    }
+
+    @Test
     void rowsWithoutIdsAreNotOurs() {
         RowChunk stock = recruits(RecruitRow.getDefaultInstance()).build();
 
