@@ -123,7 +123,7 @@ public final class PostgresSink {
                     throw e;
                 }
                 connection.rollback(before);
-                reader.nack(row, e.getMessage());
+                reader.nack(row, reason(e));
             }
         }
     }
@@ -144,6 +144,12 @@ public final class PostgresSink {
     private static boolean isOfOneRow(SQLException error) {
         String state = error.getSQLState();
         return state != null && (state.startsWith("22") || state.startsWith("23"));
+    }
+
+    /** What the server said: the message of a batch quotes the whole statement. */
+    private static String reason(SQLException error) {
+        SQLException cause = error.getNextException();
+        return cause == null ? error.getMessage() : cause.getMessage();
     }
 
     private static void fail(int code, String message) {
