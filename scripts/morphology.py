@@ -29,7 +29,7 @@ SUDACHI_TAGS = ("名詞", "動詞", "形容詞", "形状詞", "副詞")
 #: How much a morpheme counts in addition to n-grams.
 WEIGHTS = (0.5, 1.0, 2.0)
 REPEATS = 20
-LINE = "{:<10} {:<28} {:>8} {:>7} {:>9} {:>10}"
+LINE = "{:<16} {:<28} {:>8} {:>7} {:>9} {:>10}"
 
 Bag = Mapping[str, float]
 Lemmas = Callable[[str], Sequence[str]]
@@ -155,7 +155,7 @@ def kinds(lemmas: Lemmas) -> Iterator[tuple[str, Terms]]:
 def main() -> None:
     """Measure and print."""
     sys.stdout.write(LINE.format("language", "terms", "nDCG@10", "first", "µs a note", "terms") + "\n")
-    for language, load in (("korean", kiwi), ("japanese", sudachi)):
+    for language, load in (("korean", kiwi), ("korean-held-out", kiwi), ("japanese", sudachi)):
         judged = read_judged(JUDGED / f"{language}.tsv")
         lemmas, costs = loaded(load, judged[0][1])
         for name, terms in kinds(lemmas):

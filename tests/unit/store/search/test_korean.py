@@ -42,10 +42,12 @@ def test_other_words_ask_for_nothing_more(noun: str) -> None:
     assert len(query_terms(DOMAIN, noun, inflected=True)) == max(1, len(noun) - 1)
 
 
-@pytest.mark.parametrize(("language", "least"), [("korean", 0.95), ("japanese", 0.97)])
+@pytest.mark.parametrize(("language", "least"), [("korean", 0.95), ("korean-held-out", 0.97), ("japanese", 0.97)])
 def test_judged_notes_are_found_by_their_inflected_words(language: str, least: float) -> None:
-    """Without the inflected forms it is 0.866 for Korean."""
-    gain, first = quality(grams(), read_judged(JUDGED / f"{language}.tsv"))
+    """Without the inflected forms it is 0.866 and 0.748 for Korean."""
+    judged = read_judged(JUDGED / f"{language}.tsv")
+
+    gain, first = quality(grams(), judged)
 
     assert gain > least
-    assert first >= 45
+    assert first >= 0.93 * len(judged)
