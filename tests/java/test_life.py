@@ -26,6 +26,7 @@ EXPECTED = {
     "close-plain": f"again={CLOSED} reopened=entry gone={CLOSED}",
     "successor": f"undisturbed=true read={CLOSED}",
     "standby": "meanwhile=waits then=entry",
+    "close-frozen": f"read={CLOSED} close=closed again={CLOSED} committed={CLOSED}",
 }
 
 
@@ -34,7 +35,9 @@ def life(java: Java, stack: LiveStack, tmp_path_factory: pytest.TempPathFactory)
     """Run all scenarios in one JVM."""
     source = write_documents(tmp_path_factory.mktemp("life") / "d.pkl", ["one", "two", "three"])
     assert stack.ingest(source, DOMAIN, "--id-column", "id")["state"] == "completed"
-    done = java.run("Life", stack.addresses.gateway, DOMAIN, *EXPECTED)
+    suspended = f"close-frozen:{stack.addresses.pids['gateway']}"
+    scenarios = [suspended if name == "close-frozen" else name for name in EXPECTED]
+    done = java.run("Life", stack.addresses.gateway, DOMAIN, *scenarios, "slow")
     assert done.returncode == 0, done.stderr
     return done
 
@@ -48,6 +51,12 @@ def lives(life: subprocess.CompletedProcess[str]) -> dict[str, str]:
 @pytest.mark.parametrize("scenario", EXPECTED)
 def test_a_reader_ends_as_documented(lives: dict[str, str], scenario: str) -> None:
     assert lives[scenario] == EXPECTED[scenario]
+
+
+def test_a_consumer_that_is_too_slow_loses_its_call_and_no_row(lives: dict[str, str], stack: LiveStack) -> None:
+    entries = stack.query("SELECT count(*) FROM log WHERE domain = %s AND superseded_by IS NULL", DOMAIN)[0][0]
+
+    assert lives["slow"] == f"entries={entries} ordered=true lost=1"
 
 
 def test_what_was_committed_before_a_close_is_stored(life: subprocess.CompletedProcess[str], stack: LiveStack) -> None:

@@ -6,17 +6,12 @@ import os
 import random
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-import grpc
 import psutil
 import pytest
 
-from pc_worker.wire.generated import embedding_stream_pb2 as pb
-from tests.java.fake_gateway import Delivery, FakeGateway
-from tests.support.certificates import make_certificates
 from tests.support.frames import row_uuid, write_recruit
 from tests.support.java import Java
 from tests.support.stack import LiveStack
@@ -74,10 +69,6 @@ class Sink:
         """Read all there is."""
         done = self._java.run(SINK, *self.arguments)
         assert done.returncode == 0, done.stderr
-
-
-def no_rows(delivery: Delivery, context: grpc.ServicerContext) -> Iterator[pb.ConsumeResponse]:
-    yield delivery.end()
 
 
 def stored(stack: LiveStack) -> int:
@@ -147,23 +138,6 @@ def goes_on_without_a_row_that_the_table_refuses(sink: Sink, stack: LiveStack, p
     assert 'violates check constraint "fits"' in nacked[0][1]
     assert stack.query(DIFFERENCES) == [(0,)]
     assert stack.query("SELECT * FROM nacked_rows") == []
-
-
-def test_the_sink_reads_over_mutual_tls(java: Java, stack: LiveStack, tmp_path: Path) -> None:
-    make_certificates(tmp_path)
-    key, chain, ca = ((tmp_path / name).read_bytes() for name in ("server.key", "server.pem", "ca.pem"))
-    gateway = FakeGateway()
-    gateway.scripts = [no_rows]
-    gateway.start(grpc.ssl_server_credentials([(key, chain)], root_certificates=ca, require_client_auth=True))
-    try:
-        ours = ["--ca", "ca.pem", "--cert", "client.pem", "--key", "client.key"]
-        options = [str(tmp_path / option) if "." in option else option for option in ours]
-        where = ["--gateway", gateway.address, "--database", stack.addresses.database_url, "--domain", "recruit"]
-        done = java.run(SINK, *where, *options, "--subscription", "over-tls")
-    finally:
-        gateway.stop()
-
-    assert (done.returncode, len(gateway.calls)) == (0, 1), done.stderr
 
 
 def test_wrong_usage_and_absent_services_are_told_apart(java: Java) -> None:

@@ -8,6 +8,8 @@ import com.alpha.pcworker.client.SavedState;
 import com.alpha.pcworker.client.StreamSettings;
 import com.alpha.pcworker.client.SubscriptionSettings;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -15,10 +17,11 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * Readers that are closed while they work. Arguments: the gateway, a domain, then scenarios; each prints a line, its name and
- * what came of it. A read that does not end within the limit prints `hangs`.
+ * Readers that are closed while they work. Arguments: the gateway, a domain, then scenarios (`close-frozen:PID` suspends that
+ * process meanwhile); each prints a line, its name and what came of it. A read that does not end within the limit prints `hangs`.
  */
 public final class Life {
 
@@ -31,6 +34,7 @@ public final class Life {
     });
     private final String address;
     private final String domain;
+    private String pid; // of the gateway, where a scenario suspends it
 
     private Life(String address, String domain) {
         this.address = address;
@@ -40,14 +44,17 @@ public final class Life {
     public static void main(String[] arguments) throws Exception {
         Life life = new Life(arguments[0], arguments[1]);
         for (int i = 2; i < arguments.length; i++) {
-            System.out.println(arguments[i] + " " + life.run(arguments[i]));
+            String[] parts = arguments[i].split(":");
+            life.pid = parts.length > 1 ? parts[1] : null;
+            System.out.println(parts[0] + " " + life.run(parts[0]));
             System.out.flush();
         }
     }
 
     private String run(String scenario) throws Exception {
         return switch (scenario) {
-            case "close-reader", "close-away" -> closedWhileWaiting(scenario, false);
+            case "slow" -> slow();
+            case "close-reader", "close-away", "close-frozen" -> closedWhileWaiting(scenario, false);
             case "close-gateway" -> closedWhileWaiting(scenario, true);
             case "close-plain" -> closedPlain();
             case "successor" -> successor();
@@ -87,14 +94,57 @@ public final class Life {
         });
         waits.await(LIMIT_S, TimeUnit.SECONDS);
         retries.await(LIMIT_S, TimeUnit.SECONDS);
-        Future<String> other = threads.submit(() -> how(() -> closed(closing)));
-        closed(closing);
-        String result = "read=%s close=%s".formatted(ended(read), ended(other));
+        signal("STOP");
+        String result;
+        try {
+            Future<String> other = threads.submit(() -> how(() -> closed(closing)));
+            closed(closing);
+            result = "read=%s close=%s".formatted(ended(read), ended(other));
+        } finally {
+            signal("CONT");
+        }
         closed(closing);
         result += " again=%s committed=%s".formatted(how(reader::read), how(() -> committed(reader)));
         result += isGateway ? " open=" + how(() -> opened(reader, state)) : "";
         gateway.close();
         return result;
+    }
+
+    private void signal(String name) throws Exception {
+        if (pid != null) {
+            new ProcessBuilder("kill", "-" + name, pid).start().waitFor();
+        }
+    }
+
+    /** A consumer that is slower than it promised loses its call, and no row. */
+    private String slow() throws Exception {
+        AtomicInteger lost = new AtomicInteger();
+        ReaderListener listener = new ReaderListener() {
+            @Override
+            public void lost(Source source, GatewayException cause) {
+                lost.incrementAndGet();
+            }
+        };
+        SubscriptionSettings settings = SubscriptionSettings.of(domain, "slow")
+                .withChunkRows(1)
+                .withAckDeadline(Duration.ofSeconds(1))
+                .withListener(listener);
+        SavedState state = SavedState.inMemory();
+        List<Long> positions = new ArrayList<>();
+        try (Gateway gateway = new Gateway(GatewaySettings.of(address));
+                RowReader reader = gateway.subscribe(settings)) {
+            reader.open(state);
+            for (Entry entry = reader.read(); entry != null; entry = reader.read()) {
+                if (positions.isEmpty()) {
+                    Thread.sleep(3000);
+                }
+                positions.add(entry.position());
+                reader.update(state);
+                reader.committed();
+            }
+        }
+        boolean isOrdered = positions.stream().sorted().distinct().toList().equals(positions);
+        return "entries=%d ordered=%s lost=%d".formatted(positions.size(), isOrdered, lost.get());
     }
 
     private String closedPlain() throws Exception {

@@ -12,9 +12,11 @@ import com.alpha.pcworker.client.SubscriptionSettings;
 import com.alpha.pcworker.client.SubscriptionSettings.Checkpoint;
 import java.io.BufferedOutputStream;
 import java.io.BufferedReader;
+import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.io.Reader;
+import java.io.UncheckedIOException;
 import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -30,8 +32,8 @@ import java.util.Properties;
  * Reads a domain and prints a line an entry, `end` at the end, or the error's class and message. Arguments: NAME=VALUE of
  * gateway, domain; state (a file), subscription (none = plain stream), checkpoint, commit (every so many entries), limit
  * (entries, then drop dead), chunk (rows), credit (chunks), patience (s), nack (an id, whose row is nacked), deliveries (until
- * it is a dead letter), rows (entries, then end), token, authority with certificate and key (PEM files), follow, standby, shard
- * (INDEX/COUNT), where, start. Without arguments, each line of the input has those of one reading,
+ * it is a dead letter), rows (entries, then end), token, token-file, authority, certificate and key (PEM files), follow,
+ * standby, shard (INDEX/COUNT), where, start. Without arguments, each line of the input has those of one reading,
  * separated by tabs, and a line with a dot follows its output.
  */
 public final class ReadRows {
@@ -62,9 +64,15 @@ public final class ReadRows {
         if (options.containsKey("token")) {
             settings = settings.withToken(options.get("token"));
         }
+        if (options.containsKey("token-file")) {
+            settings = settings.withToken(() -> content(Path.of(options.get("token-file"))));
+        }
         if (options.containsKey("authority")) {
-            settings = settings.withTls(GatewaySettings.Tls.trusting(Path.of(options.get("authority")))
-                    .presenting(Path.of(options.get("certificate")), Path.of(options.get("key"))));
+            GatewaySettings.Tls tls = GatewaySettings.Tls.trusting(Path.of(options.get("authority")));
+            settings = settings.withTls(
+                    options.containsKey("key")
+                            ? tls.presenting(Path.of(options.get("certificate")), Path.of(options.get("key")))
+                            : tls);
         }
         try (Gateway gateway = new Gateway(settings);
                 RowReader reader = reader(gateway, options)) {
@@ -74,6 +82,14 @@ public final class ReadRows {
             OUT.println("error " + e.getClass().getSimpleName() + " " + e.getMessage());
         }
         OUT.flush();
+    }
+
+    private static String content(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private static RowReader reader(Gateway gateway, Map<String, String> options) {

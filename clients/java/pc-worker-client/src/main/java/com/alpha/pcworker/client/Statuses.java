@@ -4,6 +4,7 @@ import com.alpha.pcworker.client.BlockingCall.Event;
 import com.alpha.pcworker.client.GatewayUnavailableException.Kind;
 import io.grpc.Metadata;
 import io.grpc.Status;
+import java.util.List;
 
 /** The one table from gRPC statuses to exceptions. */
 final class Statuses {
@@ -11,7 +12,7 @@ final class Statuses {
     private static final Metadata.Key<String> ERROR = Metadata.Key.of("pcw-error", Metadata.ASCII_STRING_MARSHALLER);
 
     // What grpc-netty says if the other side closes a connection that had not begun.
-    private static final String CLOSED = "Network closed";
+    private static final List<String> CLOSED = List.of("Network closed", "ClosedChannelException", "Connection reset");
 
     private static final String DROPPED = "subscription_dropped";
 
@@ -30,11 +31,14 @@ final class Statuses {
         String text = "no connection: " + (status.getCause() == null ? description(status) : Causes.root(status.getCause()));
         if (Causes.isTls(cause) && !wasConnected) {
             return new MisconfiguredException(
-                    text + ": check the address, whether the gateway uses TLS, the authority and the names in its certificate",
+                    text + ": check the address, whether the gateway uses TLS or asks for a client certificate, the authority and"
+                            + " the names in its certificate",
                     cause);
         }
-        boolean isRefusedProtocol = text.contains(CLOSED) && !wasConnected;
-        String hint = isRefusedProtocol ? ": the other side ended it before HTTP/2 began; does the gateway use TLS?" : "";
+        boolean isRefusedProtocol = CLOSED.stream().anyMatch(text::contains) && !wasConnected;
+        String hint = isRefusedProtocol
+                ? ": the other side ended it before HTTP/2 began; does the gateway use TLS? does it ask for a client certificate?"
+                : "";
         return new GatewayUnavailableException(text + hint, cause, Kind.UNREACHABLE);
     }
 

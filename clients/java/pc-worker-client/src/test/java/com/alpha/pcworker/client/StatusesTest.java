@@ -1,6 +1,7 @@
 package com.alpha.pcworker.client;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -9,6 +10,7 @@ import com.alpha.pcworker.client.GatewayUnavailableException.Kind;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import java.net.ConnectException;
+import java.nio.channels.ClosedChannelException;
 import javax.net.ssl.SSLHandshakeException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -69,6 +71,14 @@ class StatusesTest {
 
         assertInstanceOf(MisconfiguredException.class, unreachable(cause, false));
         assertInstanceOf(GatewayUnavailableException.class, unreachable(cause, true));
+    }
+
+    @Test
+    void aConnectionThatTheOtherSideEndsBeforeItBeganNamesWhatItMayWant() {
+        Exception cause = new ClosedChannelException();
+
+        assertTrue(unreachable(cause, false).getMessage().contains("client certificate"));
+        assertFalse(unreachable(cause, true).getMessage().contains("client certificate"));
     }
 
     @Test
