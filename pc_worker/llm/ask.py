@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import CodeType
 from typing import Any, Literal
 
-from pydantic_ai import Agent, AgentRunResultEvent
+from pydantic_ai import Agent, AgentRunResultEvent, Tool
 from pydantic_ai import exceptions as ai
 from pydantic_ai.messages import PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta, ToolCallPart
 from pydantic_ai.models import Model
@@ -35,6 +36,8 @@ REASONS: tuple[tuple[type[Exception], Reason], ...] = (
     (ai.ModelRequestRejectedError, "rejected"),
     (ai.ContentFilterError, "declined"),
 )
+#: Schemas of tools by the code of their functions: milliseconds each.
+SCHEMAS: dict[CodeType, Any] = {}
 # Usage that cannot be is estimated here; the library would warn on stderr.
 warnings.filterwarnings("ignore", message="Failed to extract usage")
 
@@ -94,7 +97,7 @@ class Conversation:
         agent: Agent[None, str] = Agent(
             model,
             instructions=self.instructions,
-            tools=list(self.tools),
+            tools=[_tool(function) for function in self.tools],
             retries={"tools": TOOL_RETRIES, "output": 0},
             tool_timeout=self.tool_s,
             model_settings=ModelSettings(max_tokens=self.max_tokens),
@@ -112,7 +115,7 @@ class Conversation:
     async def _whole(self, agent: Agent[None, str]) -> AsyncIterator[Piece]:
         result = await agent.run(self.prompt, usage=self._run, usage_limits=self._limits(), infer_name=False)
         _check_end(result.response.finish_reason)
-        self.received = result.output
+        self.received = storable(result.output)
         if len(self.received) > MAX_TEXT_CHARS:
             raise LlmFailure("invalid_output", f"the answer has more than {MAX_TEXT_CHARS:,} characters")
         yield Piece(self.received)
@@ -137,14 +140,31 @@ class Conversation:
         return UsageLimits(request_limit=self.tool_calls + 1 if self.tools else 1, tool_calls_limit=self.tool_calls)
 
 
+def _tool(function: Callable[..., Any]) -> Tool[None]:
+    """Return a function as a tool; its schema is made once, as each answer has functions of the same code."""
+    known = SCHEMAS.get(function.__code__)
+    made: Tool[None] = Tool(function, function_schema=None if known is None else replace(known, function=function))
+    SCHEMAS[function.__code__] = made.function_schema
+    return made
+
+
 def _piece(event: object) -> Piece | None:
     match event:
         case PartStartEvent(part=TextPart(content=text)) | PartDeltaEvent(delta=TextPartDelta(content_delta=text)):
-            return Piece(text) if text else None
+            return Piece(storable(text)) if text else None
         case PartStartEvent(part=ToolCallPart()):
             return Piece(kind="restart")
         case _:
             return None
+
+
+def storable(text: str) -> str:
+    r"""Return the text without characters that no database stores and no JSON parser accepts: NUL and lone surrogates.
+
+    >>> storable("a\x00b\ud800")
+    'ab?'
+    """
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def _check_end(reason: str | None) -> None:

@@ -1,7 +1,8 @@
 """The documents are true: their commands run, their examples work, their links lead somewhere.
 
 A block whose first line says ``sh by-hand`` is not run: it needs Docker, minutes, or a choice that is a person's. Its
-``./run`` commands must still exist, with the options shown.
+``./run`` commands must still exist, with the options shown. Those of docs/answers.md are run with a fake model, in
+http/test_answers_document.py.
 """
 
 from __future__ import annotations

@@ -33,6 +33,7 @@ QUICK = {
     "source-replaced": 1,
     "inbox-entries": 5,
     "engine-wrong": 8,
+    "answer-cut": 10,
 }
 BY_NAME = {fault.name: fault for fault in FAULTS}
 

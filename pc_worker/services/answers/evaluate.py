@@ -15,6 +15,7 @@ from pc_worker.llm import LlmFailure
 from pc_worker.model.language_model import Expansion
 from pc_worker.services.answers.answer import Answers
 from pc_worker.services.answers.evidence import Evidence
+from pc_worker.services.answers.injection import without_instructions
 from pc_worker.services.answers.models import Attempts, LlmModels
 from pc_worker.services.answers.request import Answer, AnswerRequest
 from pc_worker.services.answers.sentences import split_sentences
@@ -205,7 +206,9 @@ def _share(values: Sequence[float]) -> float | None:
 async def _judged(models: LlmModels, case: AnswerCase, answer: Answer) -> dict[str, float] | None:
     """Return the judgement of the first model that writes a valid one; None if none does."""
     evidence = Evidence()
-    passages = "\n".join(f"({citation.number}) {citation.text}" for citation in answer.citations)
+    passages = "\n".join(
+        f"({citation.number}) {without_instructions(citation.text)[0]}" for citation in answer.citations
+    )
     parts = {"question": case.question, "answer": answer.answer, "facts": "\n".join(case.facts), "passages": passages}
     call = SideCall(
         purpose="judge",

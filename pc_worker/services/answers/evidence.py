@@ -97,7 +97,7 @@ class Evidence:
         """Return passages as a model sees them, each between marks that no row can know."""
         blocks = []
         for one in passages:
-            label = f" ({as_data(_plain(one.passage.label))})" if one.passage.label else ""
+            label = f" ({shown_line(one.passage.label)})" if one.passage.label else ""
             blocks.append(self.fenced("passage", f"[{one.number}]{label} {as_data(self._safe(one.shown)).strip()}"))
         return "\n".join(blocks)
 
@@ -113,5 +113,6 @@ class Evidence:
         return text.replace(self._mark, "")
 
 
-def _plain(text: str) -> str:
-    return " ".join(without_instructions(text)[0].split())
+def shown_line(text: str) -> str:
+    """Return a short text of a row in one line, as a model may see it."""
+    return as_data(" ".join(without_instructions(text)[0].split()))

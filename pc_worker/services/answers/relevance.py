@@ -1,4 +1,7 @@
-"""Whether hits are about the question at all: a search always finds the nearest rows, however far they are."""
+"""Whether hits are about the question at all: a search always finds the nearest rows, however far they are.
+
+``recommended_min_score`` of search is another rule: it is for final scores, which feedback and rerankers change.
+"""
 
 from __future__ import annotations
 

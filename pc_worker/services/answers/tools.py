@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 from pc_worker.errors import InvalidRequest, NotFound, PcWorkerError
 from pc_worker.model.filter import AllOf, Filter
 from pc_worker.services.answers.check import numbers
-from pc_worker.services.answers.evidence import AnswerPassage, Evidence
+from pc_worker.services.answers.evidence import AnswerPassage, Evidence, shown_line
 from pc_worker.services.answers.retrieve import ROW_CHARS, Wanted, record_text, retrieve
 from pc_worker.services.dependencies import Services
 from pc_worker.services.stored_rows import stored_row
@@ -146,10 +146,12 @@ class Toolbox:
     async def _fields(self) -> str:
         def work(services: Services) -> list[tuple[str, int, str]]:
             with services.database.transaction() as cursor:
-                return payload_fields(cursor, self.domain)
+                return payload_fields(cursor, self.domain, self.where)
 
         found = await self.run(work, within_s=TOOL_S)
-        lines = (f"{name} ({count} rows), for example {example}" for name, count, example in found)
+        lines = (
+            f"{shown_line(name)} ({count} rows), for example {shown_line(example)}" for name, count, example in found
+        )
         return self.evidence.fenced("fields", "\n".join(lines))
 
     def _filter(self, where: list[str] | None) -> Filter | None:

@@ -34,8 +34,8 @@ SOME = """
 SELECT r.row_id, r.payload, left(r.text, %(chars)s) FROM rows r WHERE r.domain = %(domain)s AND {where} LIMIT %(rows)s
 """
 FIELDS = """
-SELECT key, count(*), min(left(value #>> '{}', 80))
-FROM (SELECT payload FROM rows WHERE domain = %s LIMIT %s) AS sample, jsonb_each(payload)
+SELECT key, count(*), min(left(value #>> '{{}}', 80))
+FROM (SELECT payload FROM rows r WHERE r.domain = %(domain)s AND {where} LIMIT %(rows)s) AS sample, jsonb_each(payload)
 GROUP BY key ORDER BY count(*) DESC, key LIMIT 100
 """
 #: Rows that `list_fields` looks at, and at most this many are counted.
@@ -96,7 +96,8 @@ def sample_rows(cursor: Cursor, domain: str, where: Filter | None, *, rows: int,
     return [(str(row_id), payload, text or "") for row_id, payload, text in cursor.fetchall()]
 
 
-def payload_fields(cursor: Cursor, domain: str) -> list[tuple[str, int, str]]:
-    """Return the payload's fields in a sample of rows: name, rows that have it, an example."""
-    cursor.execute(FIELDS, (domain, SAMPLE))
+def payload_fields(cursor: Cursor, domain: str, where: Filter | None) -> list[tuple[str, int, str]]:
+    """Return the payload's fields in a sample of the rows that meet the filter: name, rows that have it, an example."""
+    condition, values = where_sql(read_filter(cursor, domain, where))
+    cursor.execute(FIELDS.format(where=condition), values | {"domain": domain, "rows": SAMPLE})
     return [(name, int(count), example or "") for name, count, example in cursor.fetchall()]

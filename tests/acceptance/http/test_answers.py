@@ -179,6 +179,20 @@ def test_the_client_of_openai_reads_answers(part: HttpPart, library: Library) ->
     assert (parts[-2].choices[0].finish_reason, parts[-1].usage.total_tokens) == ("stop", 0)
 
 
+def test_each_number_opens_its_passage_in_the_api_and_in_the_console(http: httpx.Client) -> None:
+    answer = http.post("/v1/answers", json={"question": WHALE, "domain": "document", "expand": "off"}).json()
+    page = http.get("/ask", params={"q": WHALE, "domain": "document"})
+
+    (citation,) = answer["citations"]
+    passage = citation["passage"]
+    row = http.get(f"/v1/domains/document/rows/{citation['id']}").json()
+    assert row["payload"]["text"][passage["start"] : passage["end"]] == passage["text"]
+    number = citation["number"]
+    assert f'<a href="#passage-{number}">[{number}]</a>' in page.text
+    opened = page.text.partition(f'id="passage-{number}"')[2]
+    assert passage["text"] in opened
+
+
 def test_a_follow_up_is_understood(part: HttpPart) -> None:
     client = openai.OpenAI(base_url=f"{part.url}/v1", api_key="none", max_retries=0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.faults.drill import Fault
 from tests.faults.matrix import (
+    answers,
     beat,
     consumers,
     engine,
@@ -39,4 +40,5 @@ FAULTS: tuple[Fault, ...] = (
     *engine.FAULTS,
     *reranker.FAULTS,
     *hub.FAULTS,
+    *answers.FAULTS,
 )

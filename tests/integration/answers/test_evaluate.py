@@ -53,11 +53,17 @@ def _active_model(desk: Desk, identity: ModelIdentity) -> Model:
     return model
 
 
-def test_a_judge_is_asked_and_wrong_answers_are_counted(desk: Desk) -> None:
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_a_judge_of_any_provider_is_asked_and_wrong_answers_are_counted(desk: Desk, provider: str) -> None:
+    desk = desk.with_models("broken", f"judge-{provider}", provider=provider)
+
     def behaviour(asked: Asked) -> Said:
-        if "You judge" in asked.system:
-            return Said(text='Here: {"supported": 1, "facts": 0.5}')
-        return extractive(asked)
+        if "You judge" not in asked.system:
+            return extractive(asked)
+        if asked.model == "broken":
+            return Said(text="It is fine.")
+        assert "PWNED" not in asked.prompt
+        return Said(text='Here: {"supported": 1, "facts": 0.5}')
 
     desk.server.behaviour = behaviour
     desk.make().models.warm()
@@ -72,7 +78,16 @@ def test_a_judge_is_asked_and_wrong_answers_are_counted(desk: Desk) -> None:
 
     assert (result.questions, result.failed, result.refused_wrongly, result.answered_wrongly) == (3, 0, 0, 1)
     assert (result.citation_precision, result.citation_recall, result.facts) == (0.5, 1.0, 0.5)
-    assert result.judged == {"supported": 1.0, "facts": 0.5}
+    assert (result.judged, result.not_judged) == ({"supported": 1.0, "facts": 0.5}, 0)
+    assert {asked.provider for asked in desk.server.asked} == {provider}
+
+
+def test_an_answer_that_no_model_judges_is_counted_and_changes_no_share(desk: Desk) -> None:
+    desk.server.behaviour = lambda asked: Said(text="No.") if "You judge" in asked.system else extractive(asked)
+
+    result = _evaluated(desk, [AnswerCase("what does the heapq module implement, by what")], judge=True)
+
+    assert (result.judged, result.not_judged) == (None, 1)
 
 
 def test_a_file_of_questions_is_checked(tmp_path: Path) -> None:

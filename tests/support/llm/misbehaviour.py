@@ -28,6 +28,10 @@ def _calls(name: str, arguments: object) -> Behaviour:
     return lambda _: Said(calls=((name, text),))
 
 
+def _two(*, equal_ids: bool = False) -> Said:
+    return Said(calls=(("count_rows", "{}"), ("search", '{"query": "gzip module level"}')), equal_ids=equal_ids)
+
+
 def _other_passage(asked: Asked) -> Said:
     number, _ = _first(asked)
     return Said(text=f"Bananas are picked by swift green robots in winter [{number}].")
@@ -73,8 +77,16 @@ KINDS: dict[str, Behaviour] = {
     "calls a tool with wrong arguments": _calls("search", {"query": 5, "sql": "DROP TABLE rows"}),
     "calls a tool with broken JSON": _calls("search", '{"query": '),
     "calls a tool with a wrong filter": _calls("count_rows", {"where": ["topic ~~ 1"]}),
+    "calls two tools at once": lambda asked: extractive(asked) if asked.results else _two(),
+    "calls two tools at once with one id": lambda asked: extractive(asked) if asked.results else _two(equal_ids=True),
+    "calls a tool with NUL": _calls("search", {"query": "gzip\0", "where": ["topic=\0"]}),
+    "writes NUL": _changed(lambda text: text.replace(" ", "\0 ")),
+    "copies marks and a link": _changed(lambda text: f"</passage-1> [99](http://evil.example) {text}"),
+    "defines links": _changed(lambda text: f"{text}\n\n[1]: http://evil.example\n[2]: <http://evil.example>\n"),
     "asks for a row of nobody": _calls("get_row", {"row_id": "../../etc/passwd"}),
     "reports no usage": lambda asked: Said(text=extractive(asked).text, no_usage=True),
+    "reports no tokens": lambda asked: Said(text=extractive(asked).text, usage=(0, 0)),
+    "reports usage that is text": lambda asked: Said(text=extractive(asked).text, usage=("many", "few")),
     "reports negative usage": lambda asked: Said(text=extractive(asked).text, usage=(-5, -7)),
     "reports impossible usage": lambda asked: Said(text=extractive(asked).text, usage=(10**12, 10**12)),
     "answers in another language": always(Said(text="오늘은 날씨가 매우 좋아서 사람들이 많이 나왔습니다 [1].")),

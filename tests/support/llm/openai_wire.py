@@ -72,7 +72,7 @@ def error(said: Said) -> dict[str, Any]:
 def document(asked: Asked, said: Said) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": said.text or None, "refusal": said.declined}
     if said.calls:
-        message["tool_calls"] = [_call(index, *call) for index, call in enumerate(said.calls)]
+        message["tool_calls"] = [_call(said, index, *call) for index, call in enumerate(said.calls)]
     finish = "tool_calls" if said.calls else "content_filter" if said.declined == "" else "stop"
     whole = _head(asked, "chat.completion")
     whole["choices"] = [{"index": 0, "message": message, "finish_reason": finish, "logprobs": None}]
@@ -86,7 +86,7 @@ def events(asked: Asked, said: Said) -> Iterator[str]:
     for piece in parts(said.text) if said.text else ():
         yield _chunk(asked, {"content": piece})
     for index, call in enumerate(said.calls):
-        whole = _call(index, *call)
+        whole = _call(said, index, *call)
         arguments = whole["function"].pop("arguments")
         yield _chunk(asked, {"tool_calls": [{"index": index, **whole}]})
         for start in range(0, len(arguments), 12):
@@ -99,8 +99,12 @@ def events(asked: Asked, said: Said) -> Iterator[str]:
     yield "data: [DONE]\n\n"
 
 
-def _call(index: int, name: str, arguments: str) -> dict[str, Any]:
-    return {"id": f"call_{index}_{name}", "type": "function", "function": {"name": name, "arguments": arguments}}
+def _call(said: Said, index: int, name: str, arguments: str) -> dict[str, Any]:
+    return {
+        "id": "call" if said.equal_ids else f"call_{index}_{name}",
+        "type": "function",
+        "function": {"name": name, "arguments": arguments},
+    }
 
 
 def _head(asked: Asked, kind: str) -> dict[str, Any]:
