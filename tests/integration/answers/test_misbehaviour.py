@@ -194,11 +194,12 @@ def test_fields_are_those_of_the_filter_and_their_values_do_not_instruct(desk: D
 
 
 def test_a_budget_ends_exactly_when_many_ask_at_once(desk: Desk) -> None:
-    local, budget = threading.local(), Budget(token_usd=10.0)
+    local, opened, budget = threading.local(), list[Database](), Budget(token_usd=10.0)
 
     def begin(number: int) -> str | None:
         if not hasattr(local, "database"):
             local.database = Database(desk.url)
+            opened.append(local.database)
         answer = NewAnswer(
             answer_id=uuid4(), token="race", domain="document", cache_key=b"%d" % number, question="?", request={},
             prompt="p", reserved_usd=1.0,
@@ -208,6 +209,8 @@ def test_a_budget_ends_exactly_when_many_ask_at_once(desk: Desk) -> None:
 
     with ThreadPoolExecutor(5) as pool:
         refused = list(pool.map(begin, range(50)))
+    for database in opened:
+        database.close()
 
     assert [refused.count(None), refused.count("token")] == [10, 40]
 
