@@ -64,11 +64,11 @@ class Desk:
     server: FakeLlm
     services: Services
     shelf: Shelf
-    url: str
     names: tuple[str, ...] = ("m",)
     provider: str = "openai"
     limits: AnswerLimits = AnswerLimits(timeout_s=20.0)  # noqa: RUF009 - it is frozen
     models: LlmModels | None = None
+    url: str = ""
 
     def make(self) -> Answers:
         if self.models is None:
@@ -134,7 +134,7 @@ def module_desk(database_url: str, fake_llm: FakeLlm) -> Iterator[Desk]:
         identify=_unused,
         default_model="",
     )
-    yield Desk(fake_llm, services, shelf, database_url)
+    yield Desk(fake_llm, services, shelf, url=database_url)
     database.close()
 
 
