@@ -76,7 +76,7 @@ def ask(desk: Desk, question: str, **options: object) -> Answer:
     ("question", "meeting", "speaker", "fact"),
     [
         ("when can the store review of the build start", "Release planning, 2 March", "Omar", "Thursday"),
-        ("what does the agency ask for all screens and the help pages", "Release planning, 2 March", "Priya", "4,800"),
+        ("how many euros does the agency ask for", "Release planning, 2 March", "Priya", "4,800"),
         ("지난주 환불 문의는 몇 건인가요", "주간 제품 회의 3월 4일", "이서연", "312건"),
     ],
 )

@@ -131,7 +131,8 @@ def test_a_log_of_before_is_noted_when_it_agrees(line: Line, declare: Declare) -
 
     open_domains(line.services)
 
-    assert line.query("SELECT domain FROM domains WHERE declaration IS NULL") == []
+    without = "SELECT domain FROM domains WHERE declaration IS NULL AND right(domain, 7) <> '.joined'"
+    assert line.query(without) == []
 
 
 def test_an_open_job_keeps_a_domain_from_being_redeclared(line: Line, declare: Declare) -> None:
