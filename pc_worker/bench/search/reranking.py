@@ -21,7 +21,7 @@ from pc_worker.encoding.models.finding import find_model
 from pc_worker.encoding.rerank import load_reranker
 
 CANDIDATES = (10, 50)
-QUERIES = 12
+QUERIES = 8
 LIMIT_S = 600.0
 QUERY = "translation of a large contract within the budget"
 
@@ -49,7 +49,7 @@ def _made(folder: Path) -> Any:
         hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536, num_labels=1
     )
     BertForSequenceClassification(config).save_pretrained(str(folder))
-    AutoTokenizer.from_pretrained(str(find_model(""))).save_pretrained(str(folder))
+    AutoTokenizer.from_pretrained(str(find_model("").tokens)).save_pretrained(str(folder))
     return CrossEncoder(str(folder), local_files_only=True)
 
 
