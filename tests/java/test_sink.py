@@ -77,8 +77,14 @@ def stored(stack: LiveStack) -> int:
     return int(stack.query("SELECT count(*) FROM pcw_recruit")[0][0])
 
 
-def wait_for_rows(stack: LiveStack, wanted: int) -> None:
-    eventually(lambda: stored(stack) >= wanted, what=f"{wanted} rows in the table")
+def wait_for_rows(sink: Sink, stack: LiveStack, wanted: int) -> None:
+    """Wait, and restart the sink where it ends: one that starts while the gateway is away ends at once."""
+
+    def is_there() -> bool:
+        sink.keep_running()
+        return stored(stack) >= wanted
+
+    eventually(is_there, what=f"{wanted} rows in the table")
 
 
 def kill_gateway(stack: LiveStack) -> None:
@@ -99,12 +105,10 @@ def test_the_table_equals_the_source_whatever_is_killed(java: Java, own_stack: L
         try:
             for number in range(KILLS):
                 wanted = number * ROWS // KILLS + chance.randrange(1, ROWS // KILLS)
-                sink.keep_running()
-                wait_for_rows(own_stack, wanted)
+                wait_for_rows(sink, own_stack, wanted)
                 interrupted += stored(own_stack) < ROWS
                 sink.kill() if number % 2 == 0 or chance.random() < 0.3 else kill_gateway(own_stack)
-            sink.keep_running()
-            wait_for_rows(own_stack, ROWS)
+            wait_for_rows(sink, own_stack, ROWS)
         finally:
             sink.kill()
 

@@ -127,6 +127,7 @@ public final class Life {
         };
         SubscriptionSettings settings = SubscriptionSettings.of(domain, "slow")
                 .withChunkRows(1)
+                .withCredit(1, 1 << 20)
                 .withAckDeadline(Duration.ofSeconds(1))
                 .withListener(listener);
         SavedState state = SavedState.inMemory();
