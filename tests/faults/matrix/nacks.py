@@ -6,7 +6,6 @@ import signal
 import time
 
 from tests.faults.drill import Drill, Fault
-from tests.faults.matrix.gateway import settled_log
 from tests.faults.nacking import NackingFollower
 from tests.support.waiting import eventually
 
@@ -16,16 +15,17 @@ WAITING = "SELECT count(*) FROM nacked_rows WHERE name = 'nacking'"
 def killed_while_nacking(drill: Drill) -> None:
     """Send SIGKILL to the gateway while rows are nacked and redelivered: each is stored in the end, none is lost."""
     rig = drill.rig
-    settled_log(drill)
     follower = NackingFollower(lambda: rig.gateway, rig.random)
     follower.start()
     try:
         while drill.injected < drill.times:
-            _wait_for_nacks(follower, more_than=len(follower.nacked))
+            known = len(follower.nacked)
+            work = rig.begin(rows=min(900, drill.most_rows), chunk_size=50)
+            _wait_for_nacks(follower, more_than=known)
             rig.main_of("gateway").send_signal(signal.SIGKILL)
             drill.injected += 1
             since = time.monotonic()
-            settled_log(drill)
+            drill.note(rig.finish(work))
             drill.moved_s.append(time.monotonic() - since)
         eventually(lambda: not rig.truth.missing(follower.texts), what="all rows at the consumer")
         eventually(lambda: rig.query(WAITING) == [(0,)], what="the end of the redeliveries")
