@@ -23,8 +23,8 @@ class Proxy:
         commits_to_lose: Connections to cut once they send COMMIT, before (False) or after (True) it is passed on.
     """
 
-    def __init__(self, host: str, port: int) -> None:
-        self._target = (host, port)
+    def __init__(self, host: str, port: int, *, listen: str = "127.0.0.1") -> None:
+        self._target, self._listen = (host, port), listen
         self.port = 0
         self.delay_s = 0.0
         self.cut_after: int | None = None
@@ -63,7 +63,7 @@ class Proxy:
 
     async def _start(self) -> int:
         self._flowing.set()
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, self._listen, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self.port
 
