@@ -37,7 +37,7 @@ from tests.support.processes import each, family_of
 from tests.support.stack import Result, environment, run_command
 from tests.support.waiting import eventually
 
-#: A network that documentation uses (RFC 5737), so nobody's own; each machine has four addresses of it.
+#: A network that documentation uses (RFC 5737); each machine has four addresses of it.
 NETWORK = "192.0.2"
 #: Longer than the lease of a chunk, so that the other machine takes over.
 CUT_S = 25.0
@@ -98,13 +98,13 @@ class Machine:
             self.process.wait(120)
 
     def link(self, state: str) -> None:
-        """Set the link ``up`` or ``down``: while it is down, packets vanish and nobody is told."""
+        """Set the link ``up`` or ``down``: while it is down, packets are lost without an error."""
         ip("link", "set", f"{self.name}-out", state)
 
 
 @dataclass(slots=True)
 class Site:
-    """The services, two machines, and the commands of an operator beside the services."""
+    """The services, two machines, and the commands of an operator next to the services."""
 
     folder: Path
     servers: Servers
@@ -113,7 +113,7 @@ class Site:
     machines: list[Machine]
 
     def run(self, *arguments: str) -> Result:
-        """Run a command beside the services; it must succeed."""
+        """Run a command next to the services; it must succeed."""
         done = run_command(*arguments, env=self.env, timeout_s=1800)
         assert done.code == 0, done.err
         return done
@@ -144,8 +144,6 @@ def main(arguments: Sequence[str]) -> int:
         say = Console(soft_wrap=True).print
         say(f"texts/s of one machine {one:.0f}, of two {two:.0f}: {two / one:.2f} x")
         findings = hurt(site, options.rows, options.faults)
-        indexed = site.query("SELECT count(*), count(DISTINCT source) FROM source_indexes")[0]
-    say(f"indexes of sources {indexed[0]}, of different sources {indexed[1]}")
     say(f"rows {options.rows}, kills and cuts {options.faults} each: lost {findings.lost}, doubled {findings.doubled}")
     say(*findings.words, sep="\n")
     return int(bool(findings.words))
@@ -281,7 +279,7 @@ def reachable(url: str, address: str) -> Iterator[str]:
 
 @contextmanager
 def running_part(part: str, env: Mapping[str, str], folder: Path) -> Iterator[None]:
-    """Run a part beside the services."""
+    """Run a part next to the services."""
     with (folder / f"{part}.log").open("wb") as out:
         process = subprocess.Popen([sys.executable, "-m", "pc_worker", part], env=dict(env), stdout=out, stderr=out)
         try:

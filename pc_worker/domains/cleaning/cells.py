@@ -8,7 +8,7 @@ from pc_worker.reader import MISSING, normal
 
 # Enough to recognise the value, never the whole text of a row.
 _QUOTED_CHARACTERS = 40
-#: A tuple: a union of types is made anew by each call, which takes longer than the check.
+#: A tuple: a union of types is made again by each call, which takes longer than the check.
 _NEVER_NULL = (str, int, bytes, list, tuple, dict, np.ndarray)
 _QUOTED_BITS = 128  # Python does not convert an integer of thousands of digits to text
 
