@@ -122,6 +122,7 @@ def test_an_instruction_in_a_row_is_not_shown_to_a_model(row: str) -> None:
         "Act 2, scene 1: the system is started and you are greeted.",
         "The assistant director answered all questions.",
         "이 함수는 이전 값을 무시한다.",
+        "OpenAI: set `openai:NAME` for OpenAI, LangChain and others; the AI, 인공지능은, is a model.",
         "The gzip module\ncompresses files\nat nine levels.",
         "Each question has one answer; the reply of the server is an object with the role of the user.",
         "If the guidelines are off by default, set rules = 1 & write `system` to <config.toml>.",
