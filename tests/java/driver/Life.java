@@ -127,7 +127,7 @@ public final class Life {
         };
         SubscriptionSettings settings = SubscriptionSettings.of(domain, "slow")
                 .withChunkRows(1)
-                .withCredit(1, 1 << 20)
+                .withCredit(1, 4 << 20)
                 .withAckDeadline(Duration.ofSeconds(1))
                 .withListener(listener);
         SavedState state = SavedState.inMemory();
