@@ -94,4 +94,4 @@ def test_a_domain_name_that_a_caller_makes_up_is_no_label(stack: LiveStack) -> N
                 next(call)
     labels = {dict(labels).get("domain") for name, labels in samples(stack) if name.startswith("pcw_")}
 
-    assert labels <= {None, "candidate", "document", "recruit", "skill_dic"}
+    assert labels <= {None, "candidate", "document", "recruit", "skill_dic", "transcript"}

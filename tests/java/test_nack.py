@@ -13,6 +13,7 @@ from tests.java.reading import Read, read_rows
 from tests.support.frames import row_uuid, write_recruit
 from tests.support.java import Java
 from tests.support.stack import LiveStack
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.java
 
@@ -75,6 +76,8 @@ def test_a_row_that_kills_its_consumer_is_told_by_its_count(java: Java, stack: L
     }
 
     read_rows(java, commit=1000, limit=3, **options)
+    noticed = "SELECT sent_marks FROM subscriptions WHERE name = 'killed' AND cardinality(sent_marks) > 0"
+    eventually(lambda: stack.query(noticed), what="the end of the connection at the gateway")
     again = read_rows(java, rows=5, **options)
 
     assert _deliveries(again) == ["2"] * 5

@@ -81,9 +81,8 @@ def test_documents_come_with_key_model_and_passages(java: Java, fake: FakeGatewa
     read = read_rows(java, gateway=fake.address, domain="notes")
 
     assert read.end == "end"
-    assert read.fields == [
-        {"key": "note-1", "vectors": "2", "dimension": "3", "first": "0.5", "model": "small@2", "job": ""}
-    ]
+    fields = {"key": "note-1", "vectors": "2", "dimension": "3", "first": "0.5", "model": "small@2", "job": ""}
+    assert read.fields == [fields | {"deliveries": "1"}]
 
 
 @pytest.mark.parametrize(
