@@ -56,9 +56,18 @@ def bench_command(name: str, as_json: bool, plain_cpu: bool, **sizes: int | None
     if as_json:
         print_json(result.to_dict())
     else:
-        rows = [(f.label, f.ours, f.baseline, f.ratio, f.must, f.target, f.unit) for f in result.figures]
+        rows = [
+            (f.label, *map(readable, (f.ours, f.baseline, f.ratio, f.must, f.target)), f.unit) for f in result.figures
+        ]
         click.echo(f"processor: {result.processor}")
         print_table(("what", "ours", "baseline", "ratio", "must", "target", "unit"), rows)
+
+
+def readable(number: float | None) -> str:
+    """Return a number with three significant digits, or all digits before the point; nothing for None."""
+    if number is None:
+        return ""
+    return f"{number:.0f}" if abs(number) >= 100 else f"{number:.3g}"
 
 
 def _accepted(name: str, run: Callable[..., Any], sizes: Mapping[str, int | None]) -> dict[str, int]:
