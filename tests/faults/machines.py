@@ -40,7 +40,7 @@ from tests.support.waiting import eventually
 #: A network that documentation uses (RFC 5737); each machine has four addresses of it.
 NETWORK = "192.0.2"
 #: Longer than the lease of a chunk, so that the other machine takes over.
-CUT_S = 25.0
+CUT_S = 15.0
 LEASE_S = "10"
 
 
@@ -143,8 +143,8 @@ def main(arguments: Sequence[str]) -> int:
         one, two = throughput(site, options.texts)
         say = Console(soft_wrap=True).print
         say(f"texts/s of one machine {one:.0f}, of two {two:.0f}: {two / one:.2f} x")
-        findings = hurt(site, options.rows, options.faults)
-    say(f"rows {options.rows}, kills and cuts {options.faults} each: lost {findings.lost}, doubled {findings.doubled}")
+        findings, (kills, cuts) = hurt(site, options.rows, options.faults)
+    say(f"rows {options.rows}, kills {kills}, cuts {cuts}: lost {findings.lost}, doubled {findings.doubled}")
     say(*findings.words, sep="\n")
     return int(bool(findings.words))
 
@@ -153,7 +153,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.machines", description=__doc__)
     parser.add_argument("--texts", type=int, default=6_000, help="rows of each measured ingest")
-    parser.add_argument("--rows", type=int, default=12_000, help="rows with ready vectors, while machines are hurt")
+    parser.add_argument("--rows", type=int, default=40_000, help="rows with ready vectors, while machines are hurt")
     parser.add_argument("--faults", type=int, default=2, help="kills of one machine, and cuts of the other")
     return parser.parse_args(arguments)
 
@@ -174,8 +174,8 @@ def throughput(site: Site, texts: int) -> tuple[float, float]:
     return one, site.ingest(source("two"), "document")
 
 
-def hurt(site: Site, rows: int, faults: int) -> Findings:
-    """Kill the first machine's worker and cut the second one's link while they ingest one file."""
+def hurt(site: Site, rows: int, faults: int) -> tuple[Findings, tuple[int, int]]:
+    """Kill the first machine's worker and cut the second one's link while they ingest one file; count both."""
     truth = Truth()
     body = write_source(site.folder / "recruit.pkl", range(rows), 1).read_bytes()
     command = ("ingest", site.store.put("data", "recruit.pkl", body), "--domain", "recruit")
@@ -184,24 +184,28 @@ def hurt(site: Site, rows: int, faults: int) -> Findings:
     def done() -> int:
         return int(site.query("SELECT chunks_done FROM jobs WHERE job_id = %s", (job,))[0][0])
 
-    def moved(since: int) -> int:
-        return eventually(lambda: max(done() - since, 0), within_s=180, what=f"progress beyond {since} chunks") or 0
+    def moved(since: int) -> bool:
+        """Wait for progress; return whether more of the job is left."""
+        eventually(lambda: done() > since or ended(), within_s=180, what=f"progress beyond {since} chunks")
+        return not ended()
 
+    def ended() -> list[tuple[Any, ...]]:
+        return site.query("SELECT state FROM jobs WHERE job_id = %s AND finished_at IS NOT NULL", (job,))
+
+    kills = cuts = 0
     first, second = site.machines
-    for _ in range(faults):
-        moved(done())
+    while moved(done()) and kills < faults:
         first.kill()
-        moved(done())  # the other machine goes on
+        kills += moved(done())  # the other machine goes on
         first.start()
-        moved(done())
-        second.link("down")
-        time.sleep(CUT_S)
-        moved(done())
-        second.link("up")
-    state = "SELECT state FROM jobs WHERE job_id = %s AND state NOT IN ('queued', 'splitting', 'running')"
-    [(ended,)] = eventually(lambda: site.query(state, (job,)), within_s=900, what="the end of the job") or []
+        if moved(done()):
+            second.link("down")
+            time.sleep(CUT_S)
+            cuts += moved(done())
+            second.link("up")
+    [(state,)] = eventually(ended, within_s=900, what="the end of the job") or []
     truth.settle(range(rows), 1)
-    return compared(site, truth, ended)
+    return compared(site, truth, state), (kills, cuts)
 
 
 def compared(site: Site, truth: Truth, state: str) -> Findings:
