@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from textwrap import indent
 from typing import Any
 
+from pc_worker.unseen import UNSEEN
+
 #: Columns of a table that is not on a terminal: wide enough for any cell.
 WIDEST = 100_000
 
-#: Characters that control a terminal or reverse text; bytes that are not UTF-8 come as surrogates.
-UNSEEN = re.compile("[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-
-#: Of them, those that JSON leaves as they are, and that act on a terminal or have no UTF-8.
+#: Of what is unseen, those that JSON leaves as they are, and that act on a terminal or have no UTF-8.
 BARE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 

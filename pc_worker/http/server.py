@@ -132,21 +132,7 @@ async def _open_context(
     )
     stack.push_async_callback(client.aclose)
     shared = make_services(settings, application="pc_worker http")
-    services = ServiceThreads(
-        "calls",
-        partial(_own, shared, where.database_url),
-        threads=SERVICE_THREADS,
-        waiting=WAITING * SERVICE_THREADS,
-        within_s=SERVICE_S,
-    )
-    searching = max(8, os.cpu_count() or 1)
-    searches = ServiceThreads(
-        "searches",
-        partial(_own, shared, where.database_url, read_only=True),
-        threads=searching,
-        waiting=WAITING * searching,
-        within_s=SEARCH_S,
-    )
+    services, searches = _threads(shared, where.database_url)
     stack.callback(services.close)
     stack.callback(searches.close)
     return AppContext(
@@ -165,6 +151,26 @@ async def _open_context(
         queue=queue,
         stopping=asyncio.Event(),
     )
+
+
+def _threads(shared: Services, database_url: str) -> tuple[ServiceThreads, ServiceThreads]:
+    """Return the threads of calls, and those of searches, which only read."""
+    calls = ServiceThreads(
+        "calls",
+        partial(_own, shared, database_url),
+        threads=SERVICE_THREADS,
+        waiting=WAITING * SERVICE_THREADS,
+        within_s=SERVICE_S,
+    )
+    searching = max(8, os.cpu_count() or 1)
+    searches = ServiceThreads(
+        "searches",
+        partial(_own, shared, database_url, read_only=True),
+        threads=searching,
+        waiting=WAITING * searching,
+        within_s=SEARCH_S,
+    )
+    return calls, searches
 
 
 def _rate_limits(settings: Settings) -> RateLimits:

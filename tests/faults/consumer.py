@@ -21,6 +21,7 @@ OPTIONS = [
     ("grpc.keepalive_time_ms", 10_000),
 ]
 PATIENCE_S = 90.0
+Requests = queue.SimpleQueue[pb.ConsumeRequest | None]
 #: Try again later: the gateway is away, or others of this host have its places.
 COME_AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
 
@@ -122,15 +123,19 @@ class Follower:
             finally:
                 self._stopping.wait(0.2)
 
-    def _consume(self, stub: EmbeddingStreamServiceStub) -> None:
-        requests: queue.SimpleQueue[pb.ConsumeRequest | None] = queue.SimpleQueue()
+    def _opening(self) -> pb.ConsumeOpen:
+        """Return what each connection asks for."""
         credit = pb.ConsumeCredit(chunks=4, bytes=16 * 1024 * 1024)
         opening = pb.ConsumeOpen(
             domain=self._domain, subscription=self._name, credit=credit, heartbeat_s=1, shard=self._shard
         )
         if self.position:
             opening.after_position = self.position
-        requests.put(pb.ConsumeRequest(open=opening))
+        return opening
+
+    def _consume(self, stub: EmbeddingStreamServiceStub) -> None:
+        requests: Requests = queue.SimpleQueue()
+        requests.put(pb.ConsumeRequest(open=self._opening()))
         call = stub.Consume(until_none(requests))
         try:
             for response in call:
@@ -141,7 +146,7 @@ class Follower:
             requests.put(None)
             call.cancel()
 
-    def _answer(self, response: pb.ConsumeResponse, requests: queue.SimpleQueue[pb.ConsumeRequest | None]) -> None:
+    def _answer(self, response: pb.ConsumeResponse, requests: Requests) -> None:
         kind = response.WhichOneof("response")
         if kind == "chunk":
             self._store(response.chunk)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import queue
 import random
 from collections.abc import Callable, Sequence
 
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
-from pc_worker.wire.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
-from tests.faults.consumer import Follower, until_none
+from tests.faults.consumer import Follower, Requests
 
-Requests = queue.SimpleQueue[pb.ConsumeRequest | None]
 #: Percent of the rows that are nacked.
 NACKED_OF_100 = 5
 
@@ -26,25 +23,13 @@ class NackingFollower(Follower):
         self.nacked: set[int] = set()
         self.again = 0
 
-    def _consume(self, stub: EmbeddingStreamServiceStub) -> None:
-        requests: Requests = queue.SimpleQueue()
-        nacks = pb.ConsumeNacks(max_deliveries=100, first_delay_ms=10)
-        credit = pb.ConsumeCredit(chunks=8, bytes=16 * 1024 * 1024)
-        opening = pb.ConsumeOpen(
-            domain=self._domain, subscription=self._name, credit=credit, heartbeat_s=1, nacks=nacks, chunk_rows=50
-        )
-        opening.after_position = self._reached = self.position
+    def _opening(self) -> pb.ConsumeOpen:
         self._unconfirmed.clear()
-        requests.put(pb.ConsumeRequest(open=opening))
-        call = stub.Consume(until_none(requests))
-        try:
-            for response in call:
-                self._answer(response, requests)
-                if self._stopping.is_set():
-                    return
-        finally:
-            requests.put(None)
-            call.cancel()
+        opening = super()._opening()
+        opening.nacks.CopyFrom(pb.ConsumeNacks(max_deliveries=100, first_delay_ms=10))
+        opening.credit.chunks, opening.chunk_rows = 8, 50
+        opening.after_position = self._reached = self.position
+        return opening
 
     def _answer(self, response: pb.ConsumeResponse, requests: Requests) -> None:
         match response.WhichOneof("response"):

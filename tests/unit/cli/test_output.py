@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from pc_worker.cli.output import UNSEEN, print_json, print_json_array, print_table, visible
+from pc_worker.cli.output import print_json, print_json_array, print_table, visible
+from pc_worker.unseen import UNSEEN
 
 
 @pytest.mark.parametrize("values", [[], [1], [{"a": [1, "two\nlines"]}, None, {"leer": "\ud800"}]])

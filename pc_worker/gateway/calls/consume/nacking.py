@@ -18,6 +18,7 @@ from pc_worker.gateway.log.retry import retry_until
 from pc_worker.store.log.nacks import MOST_REASON, DueRow, Nack, NackAnswers, NackedRows, RedeliveryRules
 from pc_worker.store.log.read import LoggedRows
 from pc_worker.store.log.subscription_leases import SubscriptionLease
+from pc_worker.unseen import UNSEEN
 from pc_worker.wire import MESSAGE_BYTES, row_type_of
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
@@ -26,8 +27,7 @@ T = TypeVar("T")
 MOST_WAITING = 10_000
 #: Seconds after which rows are looked for again when one changed just before it was sent.
 LOOK_AGAIN_S = 0.2
-#: Control characters, line and paragraph separators, and marks that reorder text.
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+_UNSEEN_RUN = re.compile(f"{UNSEEN.pattern}+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,7 @@ def checked_reason(reason: str) -> str:
     Raises:
         InvalidRequest: If nothing is left of it, or it is too long.
     """
-    printable = UNPRINTABLE.sub(" ", reason).strip()
+    printable = _UNSEEN_RUN.sub(" ", reason).strip()
     if not 1 <= len(printable) <= MOST_REASON:
         raise InvalidRequest(f"the reason of a nack has {len(printable)} characters: 1 to {MOST_REASON} are allowed")
     return printable
