@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from functools import partial
 
@@ -74,7 +75,8 @@ class ConsumeCall:
             in_order = False
             raise
         finally:
-            await self._leave(session, lease, ended, in_order=in_order)
+            # Shielded: a client that disconnects now must not keep its lease.
+            await asyncio.shield(asyncio.create_task(self._leave(session, lease, ended, in_order=in_order)))
         context.set_trailing_metadata(session.trailers())
 
     async def _acquire(self, wanted: ConsumerRequest, *, only_free: bool, holder: str) -> SubscriptionLease:

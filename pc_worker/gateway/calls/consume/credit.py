@@ -99,10 +99,15 @@ class CreditWindow:
         self._pass()
         return rows
 
+    @property
+    def outstanding(self) -> bool:
+        """Whether rows are sent that are not answered."""
+        return bool(self._outstanding or self._redelivered)
+
     def overdue_at(self, deadline_s: float) -> float | None:
         """Return when the consumer must have acknowledged something; None while nothing is outstanding."""
-        return self._progress_at + deadline_s if self._outstanding or self._redelivered else None
+        return self._progress_at + deadline_s if self.outstanding else None
 
     def _begin(self, now: float) -> None:
-        if not self._outstanding and not self._redelivered:
+        if not self.outstanding:
             self._progress_at = now

@@ -28,6 +28,8 @@ from pc_worker.wire.generated import embedding_stream_pb2 as pb
 RENEW_S = LEASE_S / 3
 #: Acknowledgements that arrive faster are stored together.
 SAVE_EVERY_S = 0.05
+#: At first a lost connection looks like half-closing; gRPC cancels the call at most this long after, unless it is idle.
+LOST_S = 0.25
 MEASURE_S = 5.0
 
 
@@ -208,6 +210,8 @@ class ConsumeSession:
                     self._acked.set()
                 case _:
                     raise InvalidRequest("after `open` only credit, acknowledgements and nacks may come")
+        if self._window.outstanding:
+            await asyncio.sleep(LOST_S)  # a consumer that died must not pass for one that ended in order
         self._half_closed = True
         await self._wake_sender()
 
