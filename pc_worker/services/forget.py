@@ -110,7 +110,7 @@ def forget_source(database: Database, domain: str, source: str, *, missing_from:
         check_known(cursor, domain)
         if not forget.source_is_known(cursor, domain, source):
             raise NotFound(f"domain {domain} has no source {source!r}")
-        last = None if missing_from is None else _sequence(cursor, domain, source, missing_from)
+        last = None if missing_from is None else _sequence(cursor, missing_from, domain=domain, source=source)
     before = _mark_source(database, domain, source, last)
     with database.transaction() as cursor:
         letters = forget.letters_of_source(cursor, domain, source, before=before) if last is None else []
@@ -159,7 +159,7 @@ def _forget_pass(database: Database, domain: str, source: str, before: int) -> i
     return rows
 
 
-def _sequence(cursor: Cursor, domain: str, source: str, job_id: str) -> int:
+def _sequence(cursor: Cursor, job_id: str, *, domain: str, source: str) -> int:
     job = find_job(cursor, job_id)
     name = (job.plan or {}).get("source")
     if job.domain != domain or name != source:

@@ -153,7 +153,7 @@ def _joined(cursor: Cursor, domain: str, hit: SearchHit, passages: Sequence[Scor
     known = {(passage.start, passage.end): passage.text for passage in passages}
     result = []
     for start, end, _ in sorted(ranges, key=lambda found: found[2]):
-        text = known.get((start, end)) or text_slice(cursor, domain, hit.id, start, end)
+        text = known.get((start, end)) or text_slice(cursor, domain, row_id=hit.id, start=start, end=end)
         result.append(_passage(domain, hit, text, start, end))
     return result
 

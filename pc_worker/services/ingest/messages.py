@@ -97,7 +97,7 @@ def _due(cursor: Cursor, services: Services, domain: str) -> Sending:
             waiting.remove(job)
             continue
         each_s = int(job.request["chunk_size"]) / rate
-        rate_limit.assign_slot(cursor, domain, job.job_id, numbers[0], each_s=each_s)
+        rate_limit.assign_slot(cursor, domain, job_id=job.job_id, chunk_no=numbers[0], each_s=each_s)
         behind_s -= each_s
         chunks += chunk_messages(job, numbers)
     again_in_s = rate_limit.schedule_check(cursor, domain, needed=bool(waiting))

@@ -80,7 +80,7 @@ def _send(
     database: Database, table: StockTable, end: LogEnd, sender: Sender, rejection: StoredPushRejection
 ) -> str | None:
     with database.transaction() as cursor:
-        logged = read_row(cursor, table.domain, end, rejection.row_id)
+        logged = read_row(cursor, table.domain, row_id=rejection.row_id, end=end)
     if logged is None:
         return None
     try:

@@ -69,7 +69,7 @@ def row_texts(cursor: Cursor, domain: str, ids: Sequence[str], *, chars: int) ->
     return {str(row_id): text for row_id, text in cursor.fetchall()}
 
 
-def text_slice(cursor: Cursor, domain: str, row_id: str, start: int, end: int) -> str:
+def text_slice(cursor: Cursor, domain: str, *, row_id: str, start: int, end: int) -> str:
     """Return the characters ``start`` to ``end`` of a row's text."""
     cursor.execute(SLICE, (start + 1, end - start, domain, row_id))
     (text,) = cursor.fetchone() or ("",)

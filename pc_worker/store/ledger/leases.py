@@ -125,7 +125,7 @@ def acquire_lease(cursor: Cursor, job_id: str, chunk_no: int, *, lease_s: float)
     job = find_job(cursor, job_id)
     if job.state != "running":
         return "gone"
-    if chunk.leased and chunk.in_time and not _lock_is_free(cursor, job_id, chunk_no, chunk.attempt):
+    if chunk.leased and chunk.in_time and not _lock_is_free(cursor, job_id, chunk_no, attempt=chunk.attempt):
         return "busy"
     if not chunk.crashes_too_often:
         return _acquire(cursor, job, chunk_no, replace(chunk, crashes=chunk.crashes + chunk.leased), lease_s)
@@ -162,7 +162,7 @@ def _restricted(lease: Lease) -> Lease:
     )
 
 
-def _lock_is_free(cursor: Cursor, job_id: str, chunk_no: int, attempt: int) -> bool:
+def _lock_is_free(cursor: Cursor, job_id: str, chunk_no: int, *, attempt: int) -> bool:
     key = (job_id, str(chunk_no), str(attempt))
     cursor.execute(f"SELECT pg_try_advisory_lock({LOCK_KEY})", key)
     free = cursor.fetchone() == (True,)

@@ -43,7 +43,7 @@ def seconds_behind(cursor: Cursor, domain: str) -> float:
     return float(seconds)
 
 
-def assign_slot(cursor: Cursor, domain: str, job_id: str, chunk_no: int, *, each_s: float) -> None:
+def assign_slot(cursor: Cursor, domain: str, *, job_id: str, chunk_no: int, each_s: float) -> None:
     """Assign the domain's next slot, of ``each_s`` seconds, to a chunk."""
     values = {"domain": domain, "job_id": job_id, "chunk_no": chunk_no, "each_s": each_s}
     cursor.execute(ASSIGN, values)

@@ -115,7 +115,7 @@ def read_window(
     return [_logged(*row) for row in cursor.fetchall()]
 
 
-def read_row(cursor: Cursor, domain: str, end: LogEnd, row_id: str) -> LoggedPayload | None:
+def read_row(cursor: Cursor, domain: str, *, row_id: str, end: LogEnd) -> LoggedPayload | None:
     """Return a row as it is now; None if it was deleted.
 
     Raises:
