@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ import pytest
 
 from pc_worker.reader.source import Source
 from pc_worker.reader.spool import Place
-from tests.hostile import arrow_misfits, bombs, corpus, damage, damaged_formats, misfits
+from tests.hostile import corpus, damage
+from tests.hostile.families import DAMAGED, REFUSED, damaged_files, refused_files
 from tests.hostile.watched import MARK, outcome
 
 ROOT = Path(__file__).parents[2]
@@ -25,12 +27,6 @@ ROOT = Path(__file__).parents[2]
 FREE_BYTES = 400 << 20
 
 
-#: Files that must be refused.
-FAMILIES = (corpus.cases().items(), misfits.cases(), arrow_misfits.cases(), bombs.cases(), damage.framed())
-ALL = [case for family in FAMILIES for case in family]
-CASES = dict(ALL)
-#: Files that are refused, or read as another table.
-DAMAGED = dict(damaged_formats.cases())
 #: With ``--seccomp-bpf`` only the calls that are asked for stop the process.
 CALLS = "execve,connect,socket,openat,open,unlink,rename,stat,newfstatat,link,symlink,kill,ptrace,mknod"
 STRACE = ["strace", "-f", "-qq", "--seccomp-bpf", "-e", f"trace={CALLS}"]
@@ -42,7 +38,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hostile")
     (folder / "files").mkdir()
     (folder / "spool").mkdir()
-    for name, data in (CASES | DAMAGED).items():
+    for name, data in chain(refused_files(), damaged_files()):
         (folder / "files" / name).write_bytes(data)
     tracer = [*STRACE, "-o", str(folder / "calls")] if can_trace() else []
     watched = [sys.executable, "-m", "tests.hostile.watched", str(folder / "files"), str(folder / "spool")]
@@ -67,26 +63,28 @@ def reports(run: Path) -> dict[str, dict[str, Any]]:
 
 
 def test_every_name_is_used_once(reports: dict[str, dict[str, Any]]) -> None:
-    assert len(CASES) == len(ALL) > 425
-    assert reports.keys() == CASES.keys() | DAMAGED.keys()
+    assert len(set(REFUSED)) == len(REFUSED) > 425
+    assert set(reports) == set(REFUSED) | set(DAMAGED)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_the_file_is_refused_and_costs_and_touches_nothing(name: str, reports: dict[str, dict[str, Any]]) -> None:
+@pytest.mark.parametrize("name", REFUSED)
+def test_the_file_is_refused_and_costs_and_touches_nothing(
+    name: str, run: Path, reports: dict[str, dict[str, Any]]
+) -> None:
     """In one line, never read, never another error, never the end of the process; nothing is opened, loaded or run."""
     report = reports[name]
 
     assert report["ended"].startswith("refused: ")
     assert "\n" not in report["ended"]
     assert len(report["ended"]) < 400
-    assert report["bytes"] < FREE_BYTES + 4 * len(CASES[name])
+    assert report["bytes"] < FREE_BYTES + 4 * (run / "files" / name).stat().st_size
     assert [event for event in report["events"] if not is_reading(event)] == []
     assert report["modules"] == []
 
 
 def test_a_refused_file_leaves_no_index_and_runs_nothing(run: Path) -> None:
     left = []
-    for name in CASES:
+    for name in REFUSED:
         with closing(Source(run / "files" / name)) as source:
             left += [name] if Place(source, run / "spool").index.exists() else []
 
@@ -125,7 +123,7 @@ def is_reading(event: str) -> bool:
 
 def test_the_watch_would_notice(tmp_path: Path) -> None:
     """The same hook on the same file, read by pickle itself: it runs the command, and the hook hears it."""
-    (tmp_path / "file").write_bytes(CASES["reduce-os.system"])
+    (tmp_path / "file").write_bytes(corpus.cases()["reduce-os.system"])
     program = (
         "import pickle, sys; from tests.hostile.watched import Watch; watch = Watch(); watch.on = True;"
         "pickle.load(open(sys.argv[1], 'rb')); watch.on = False; print(watch.events)"
@@ -149,8 +147,8 @@ def test_the_system_is_asked_for_nothing_else(run: Path) -> None:
     """By the kernel's own account: no program, no socket, no file but the one that is read and the spool."""
     made = dict(between_marks(run / "calls"))
 
-    assert made.keys() == CASES.keys() | DAMAGED.keys()
-    assert {name: calls for name in CASES if (calls := [c for c in made[name] if not is_asked_for_reading(c)])} == {}
+    assert set(made) == set(REFUSED) | set(DAMAGED)
+    assert {name: calls for name in REFUSED if (calls := [c for c in made[name] if not is_asked_for_reading(c)])} == {}
 
 
 def between_marks(log: Path) -> Iterator[tuple[str, list[str]]]:

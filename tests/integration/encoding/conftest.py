@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from pc_worker.encoding import Encoder, load_encoder
-from tests.integration.encoding import small_models
 from tests.support.stack import SHARED_MODELS
 
 
@@ -44,5 +43,6 @@ def torch(shared: Path) -> Encoder:
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of small models, made in another process, because one that imports PyTorch stays large."""
     target = tmp_path_factory.mktemp("small")
-    subprocess.run([sys.executable, "-m", small_models.__name__, str(target)], check=True, capture_output=True)
+    module = "tests.integration.encoding.small_models"
+    subprocess.run([sys.executable, "-m", module, str(target)], check=True, capture_output=True)
     return target
