@@ -56,12 +56,14 @@ class RankedQuery:
         vector: The query's vector as pgvector's text.
         terms: The query's terms.
         weights: How much each list counts.
-        expansion: The query extended by its best rows: its scores decide the order, and its vector finds more rows.
+        feedback: Whether the query is extended by its best rows.
+        expansion: The extended query: its scores decide the order, and its vector finds more rows.
     """
 
     vector: str | None
     terms: QueryTerms | None
     weights: ListWeights = field(default_factory=ListWeights)
+    feedback: bool = False
     expansion: Expansion | None = None
 
     @property
@@ -70,21 +72,53 @@ class RankedQuery:
         return self.vector is None or self.terms is None
 
 
-def with_feedback(cursor: Cursor, scope: Scope, query: RankedQuery) -> RankedQuery:
-    """Return the query extended by its own best rows."""
-    best = [row.row_id for row in rank(cursor, scope, query, last=FEEDBACK_ROWS)[:FEEDBACK_ROWS]]
-    return replace(query, expansion=expand(cursor, scope, best, vector=query.vector, terms=query.terms))
+class Lists:
+    """The lists of one search, each read once: an extended query needs those of the query itself again."""
+
+    def __init__(self, cursor: Cursor, scope: Scope, query: RankedQuery) -> None:
+        self._cursor, self._scope, self._query = cursor, scope, query
+        self._texts: dict[Range, Candidates] = {}
+        self._vectors: dict[tuple[str, int], Candidates] = {}
+
+    def text(self, part: Range) -> Candidates | None:
+        """Return the rows by the query's own terms; None if these are not used."""
+        if self._query.terms is None:
+            return None
+        if part not in self._texts:
+            # The lower ranks hardly change a fusion and are expensive to prove.
+            certain = part.end if self._query.alone else 1
+            self._texts[part] = matching(
+                self._cursor, self._scope, self._query.terms, limit=part.texts, wanted=part.end, certain=certain
+            )
+        return self._texts[part]
+
+    def nearest(self, vector: str | None, part: Range) -> Candidates | None:
+        """Return the rows nearest to a vector; None without one."""
+        if vector is None:
+            return None
+        key = (vector, part.vectors)
+        if key not in self._vectors:
+            self._vectors[key] = nearest(self._cursor, self._scope, vector, limit=part.vectors, wanted=part.vectors)
+        return self._vectors[key]
 
 
 def rank(cursor: Cursor, scope: Scope, query: RankedQuery, *, last: int) -> list[FusedRow]:
     """Return the rows of the scope, best first: at least the first ``last`` ones, if the scope has them."""
+    lists = Lists(cursor, scope, query)
+    if query.feedback:
+        best = [row.row_id for row in _ranked(cursor, scope, query, lists, last=FEEDBACK_ROWS)[:FEEDBACK_ROWS]]
+        query = replace(query, expansion=expand(cursor, scope, best, vector=query.vector, terms=query.terms))
+    return _ranked(cursor, scope, query, lists, last=last)
+
+
+def _ranked(cursor: Cursor, scope: Scope, query: RankedQuery, lists: Lists, *, last: int) -> list[FusedRow]:
     rows: list[FusedRow] = []
     scale: Scale | None = None
-    for part in ALONE if query.alone and query.expansion is None else FUSED:
-        lists = _lists(cursor, scope, query, part)
-        scores = _scores(cursor, scope, query, lists)
-        scale = scale or scale_of(scores, lists)
-        rows += _following(rows, fuse(lists, scores, scale))[: part.end - len(rows)]
+    for part in ALONE if query.alone and not query.feedback else FUSED:
+        found = _candidates(lists, query, part)
+        scores = _scores(cursor, scope, query, found)
+        scale = scale or scale_of(scores, found)
+        rows += _following(rows, fuse(found, scores, scale))[: part.end - len(rows)]
         if last <= part.end or len(rows) < part.end:
             break
     return rows
@@ -98,19 +132,11 @@ def _following(rows: Sequence[FusedRow], found: Sequence[FusedRow]) -> Sequence[
     return best_first([replace(row, score=min(row.score, most)) for row in found if row.row_id not in known])
 
 
-def _lists(cursor: Cursor, scope: Scope, query: RankedQuery, part: Range) -> CandidateLists:
-    vector: Candidates | None = None
-    text: Candidates | None = None
+def _candidates(lists: Lists, query: RankedQuery, part: Range) -> CandidateLists:
+    text, vector = lists.text(part), lists.nearest(query.vector, part)
     others: list[str] = []
-    if query.terms is not None:
-        # The lower ranks hardly change a fusion and are expensive to prove.
-        certain = part.end if query.alone else 1
-        text = matching(cursor, scope, query.terms, limit=part.texts, wanted=part.end, certain=certain)
-    if query.vector is not None:
-        vector = nearest(cursor, scope, query.vector, limit=part.vectors, wanted=part.vectors)
-    if query.expansion is not None and query.expansion.vector is not None and vector is not None:
-        others = vector.ids
-        vector = nearest(cursor, scope, query.expansion.vector, limit=part.vectors, wanted=part.vectors)
+    if query.expansion is not None and vector is not None:
+        others, vector = vector.ids, lists.nearest(query.expansion.vector, part)
     return CandidateLists(vector=vector, text=text, others=others, weights=query.weights)
 
 

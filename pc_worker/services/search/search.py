@@ -16,7 +16,7 @@ from pc_worker.model import Model, read_uuid
 from pc_worker.services.search.explain import explanation
 from pc_worker.services.search.joined_hits import left_out, searched_name, with_rows
 from pc_worker.services.search.passages import with_passages
-from pc_worker.services.search.ranking import RankedQuery, rank, with_feedback
+from pc_worker.services.search.ranking import RankedQuery, rank
 from pc_worker.services.search.reply import Passage, Reranking, SearchHit, SearchResult
 from pc_worker.services.search.request import Mode, SearchRequest
 from pc_worker.services.search.rerank import rerank
@@ -209,10 +209,8 @@ def _hits(
         cursor, Scope(profile=profile, filter=row_filter, without=left_out(cursor, profile, _row_like(request)))
     )
     terms = None if mode == "vector" else _terms(cursor, request, profile)
-    query = RankedQuery(vector=vector, terms=terms, weights=weights)
     feedback = _feedback_of(request.domain) if request.feedback is None else request.feedback
-    if feedback and request.like is None:
-        query = with_feedback(cursor, scope, query)
+    query = RankedQuery(vector=vector, terms=terms, weights=weights, feedback=feedback and request.like is None)
     last = request.offset + request.k
     with span("rank"):
         rows = rank(cursor, scope, query, last=max(last, reranked))

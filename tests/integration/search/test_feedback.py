@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+import psycopg2.extensions
 import pytest
 
 from pc_worker.domains import get_domain
@@ -63,6 +65,24 @@ def test_pages_with_feedback_join_to_one_long_list(shelf: Shelf, mode: str) -> N
     pages = [ask(shelf, "espresso word3", mode=mode, feedback=True, k=7, offset=offset) for offset in range(0, 70, 7)]
 
     assert [hit for page in pages for hit in page] == long
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "vector", "text"])
+def test_no_list_is_read_twice(shelf: Shelf, mode: str) -> None:
+    asked: list[str] = []
+
+    class Recording(psycopg2.extensions.cursor):
+        def execute(self, query: Any, vars: Any = None) -> None:
+            super().execute(query, vars)
+            asked.append(str(self.query))
+
+    shelf.database.connection.cursor_factory = Recording
+    try:
+        ask(shelf, "espresso word3", mode=mode, feedback=True, k=30)
+    finally:
+        shelf.database.close()
+
+    assert sorted(asked) == sorted(set(asked))
 
 
 def test_feedback_of_no_hits_is_no_hit(shelf: Shelf) -> None:
