@@ -1,20 +1,18 @@
-"""The models of pydantic-ai on the official clients of the providers; imported when the first question is asked."""
+"""The models of pydantic-ai on the official clients of the providers.
+
+A client's library takes a second to load: only those that are asked are imported.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
-
-from anthropic import AsyncAnthropic
-from openai import AsyncOpenAI
-from pydantic_ai.models import Model
-from pydantic_ai.models.anthropic import AnthropicModel
-from pydantic_ai.models.openai import OpenAIChatModel
-from pydantic_ai.providers.anthropic import AnthropicProvider
-from pydantic_ai.providers.openai import OpenAIProvider
+from typing import TYPE_CHECKING, Any
 
 from pc_worker.llm.failures import LlmFailure
 from pc_worker.model.language_model import LanguageModel, LlmProvider
+
+if TYPE_CHECKING:
+    from pydantic_ai.models import Model
 
 #: Bytes of one response; an answer has some kilobytes.
 MAX_RESPONSE_BYTES = 8 * 1024 * 1024
@@ -54,6 +52,9 @@ def _bounded_stream(stream: Any) -> Any:
     return type("BoundedStream", (_Bounded, kind), {})(stream)
 
 
+HOOKS: dict[str, list[Any]] = {"request": [], "response": [_bound]}
+
+
 def make_model(model: LanguageModel, *, keys: Mapping[LlmProvider, str | None], timeout_s: float) -> Model[Any]:
     """Return the model with a client of its own, which never tries again by itself.
 
@@ -65,14 +66,24 @@ def make_model(model: LanguageModel, *, keys: Mapping[LlmProvider, str | None], 
         variable = f"{model.provider.upper()}_API_KEY"
         raise LlmFailure("not_configured", f"{model.label} needs a key: set {variable} or {variable}_FILE")
     options: dict[str, Any] = {"api_key": key, "base_url": model.base_url, "max_retries": 0, "timeout": timeout_s}
-    if model.provider == "openai":
-        client = AsyncOpenAI(**options)
-        _watch(client)
-        return OpenAIChatModel(model.name, provider=OpenAIProvider(openai_client=client))
-    other = AsyncAnthropic(**options)
-    _watch(other)
-    return AnthropicModel(model.name, provider=AnthropicProvider(anthropic_client=other))
+    return (_openai if model.provider == "openai" else _anthropic)(model.name, options)
 
 
-def _watch(client: AsyncOpenAI | AsyncAnthropic) -> None:
-    client._client.event_hooks = {"request": [], "response": [_bound]}
+def _openai(name: str, options: dict[str, Any]) -> Model[Any]:
+    from openai import AsyncOpenAI
+    from pydantic_ai.models.openai import OpenAIChatModel
+    from pydantic_ai.providers.openai import OpenAIProvider
+
+    client = AsyncOpenAI(**options)
+    client._client.event_hooks = HOOKS
+    return OpenAIChatModel(name, provider=OpenAIProvider(openai_client=client))
+
+
+def _anthropic(name: str, options: dict[str, Any]) -> Model[Any]:
+    from anthropic import AsyncAnthropic
+    from pydantic_ai.models.anthropic import AnthropicModel
+    from pydantic_ai.providers.anthropic import AnthropicProvider
+
+    client = AsyncAnthropic(**options)
+    client._client.event_hooks = HOOKS
+    return AnthropicModel(name, provider=AnthropicProvider(anthropic_client=client))

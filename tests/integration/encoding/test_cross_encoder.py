@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from pc_worker.settings import PROJECT
 
-pytest.importorskip("sentence_transformers", reason="needs the extra `models`")
+# Not imported here: it takes seconds, and every test process collects all tests.
+pytestmark = pytest.mark.skipif(not find_spec("sentence_transformers"), reason="needs the extra `models`")
 
 
 def test_a_cross_encoder_scores_as_the_library_does_and_runs_no_code_of_its_folder(tmp_path: Path) -> None:
