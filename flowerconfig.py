@@ -9,6 +9,8 @@ from typing import Any
 import tornado.web as _web
 from flower.views.monitor import Metrics
 
+from pc_worker.collector import end_of_start
+
 max_tasks = 5_000  # with the default of 100,000 memory grows for weeks
 max_workers = 200
 purge_offline_workers = 3_600  # seconds; a replaced container has another name
@@ -20,6 +22,8 @@ read_only = True
 # Flower serves its metrics without a password, and they name workers and tasks. `/healthcheck` stays open, for probes
 # without a secret: it answers OK and nothing else.
 Metrics.get = _web.authenticated(Metrics.get)
+
+end_of_start()  # all that Flower is has been imported by now
 
 tasks_columns = "name,kwargs,result,state,runtime,received,worker"
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import signal
 import sys
 from types import FrameType
 
+from pc_worker.collector import collect_rarely
+
 #: Commands that run until they are stopped, and then exit with 0, also during their start.
 COMPONENTS = ("up", "worker", "beat", "gateway", "http", "flower")
 
-# Imports create a hundred thousand objects that stay: with Python's default threshold (700) the collector would visit
-# them hundreds of times, a seventh of the start of each process.
-gc.set_threshold(50_000)
+collect_rarely()
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

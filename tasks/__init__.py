@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
-from tasks.app import app
+from pc_worker.collector import collect_rarely
+
+collect_rarely()  # here, too: a pool process does not run pc_worker's main module
+
+from tasks.app import app  # noqa: E402 - the start begins with these imports
 
 __all__ = ["app"]

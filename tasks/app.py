@@ -13,6 +13,7 @@ from celery import Celery, Task, signals
 from celery.loaders.app import AppLoader
 from pydantic import BaseModel
 
+from pc_worker.collector import end_of_start
 from pc_worker.embedded import die_with_parent
 from pc_worker.errors import Conflict, InvalidRequest, PcWorkerError, Unavailable
 from pc_worker.logs import set_up_logs
@@ -21,7 +22,7 @@ from pc_worker.metrics.exporting import export_part
 from pc_worker.services.dependencies import Services
 from pc_worker.settings import Settings, read_settings
 from pc_worker.wiring import check_models, check_servers, make_services
-from tasks.arguments import NoArguments, read_arguments
+from tasks.call import NoArguments, read_arguments
 from tasks.starting import ended_in_one_line
 from tasks.traces import traced
 
@@ -148,6 +149,13 @@ def _start(**_: Any) -> None:
     die_with_parent()
     if os.environ.get(WORKER_PID, str(os.getppid())) != str(os.getppid()):
         os._exit(1)  # the worker died before the line above, so the parent-death signal would never come
+    end_of_start()
+
+
+@signals.worker_ready.connect
+@signals.beat_init.connect
+def _end_of_start(**_: Any) -> None:
+    end_of_start()
 
 
 @signals.worker_process_shutdown.connect

@@ -16,7 +16,8 @@ from pc_worker.services.ingest.process_chunk import process_chunk as do_chunk
 from pc_worker.services.ingest.split import split
 from pc_worker.services.ingest.submit import fail_before_split, submit, submit_failed
 from tasks.app import RetryingTask, app, worker
-from tasks.arguments import Chunk, Due, Ingest, named_arguments, read_arguments, storable_text, usable_job_id
+from tasks.arguments import Chunk, Due, Ingest, storable_text, usable_job_id
+from tasks.call import named_arguments, read_arguments
 from tasks.queues import DEFAULT, split_queue
 from tasks.send import send_all, send_chunks
 

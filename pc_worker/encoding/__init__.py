@@ -1,14 +1,22 @@
-"""Texts to vectors: models, their identity, and encoders that agree with the reference."""
+"""Texts to vectors: models, their identity, and encoders that agree with the reference.
+
+The modules that run models and engines are imported when they are first used: code that only needs types does without.
+"""
 
 from __future__ import annotations
 
-from pc_worker.encoding.agreement import Agreement, compared
-from pc_worker.encoding.isolating import encode_isolating
-from pc_worker.encoding.loading import BACKENDS, load_encoder
-from pc_worker.encoding.models.identity import identify_model
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from pc_worker.encoding.protocol import Encoder, KnowsScripts, ModelIdentity, Span, Vector, Vectors
 from pc_worker.encoding.text.normalise import normalised_text, text_hash
 from pc_worker.errors import EncodingFailed, ModelUnavailable
+
+if TYPE_CHECKING:
+    from pc_worker.encoding.agreement import Agreement, compared
+    from pc_worker.encoding.isolating import encode_isolating
+    from pc_worker.encoding.loading import BACKENDS, load_encoder
+    from pc_worker.encoding.models.identity import identify_model
 
 __all__ = [
     "BACKENDS",
@@ -28,3 +36,17 @@ __all__ = [
     "normalised_text",
     "text_hash",
 ]
+
+_LATER = {
+    **dict.fromkeys(("Agreement", "compared"), "agreement"),
+    "encode_isolating": "isolating",
+    **dict.fromkeys(("BACKENDS", "load_encoder"), "loading"),
+    "identify_model": "models.identity",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for: the file that has it, with all that this one needs."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)

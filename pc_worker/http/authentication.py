@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pc_worker.access import EVERYTHING, Grant, TokenTable
-from pc_worker.access.jwts import JwtVerifier
 from pc_worker.errors import Unauthenticated
+
+if TYPE_CHECKING:
+    from pc_worker.access.jwts import JwtVerifier
 
 SCHEME = "bearer "
 #: Between header, payload and signature.

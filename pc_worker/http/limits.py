@@ -16,8 +16,7 @@ from limits.aio.strategies import FixedWindowRateLimiter
 from redis.exceptions import RedisError
 
 from pc_worker.errors import RateLimited
-from pc_worker.gateway.calls.search import CallerLimit
-from pc_worker.gateway.limits.quota import Caller, Quota, QuotaLimits
+from pc_worker.gateway.limits.quota import Caller, CallerLimit, Quota, QuotaLimits
 from pc_worker.http import metrics
 from pc_worker.settings import Settings
 

@@ -11,7 +11,7 @@ from pc_worker.http.answering import answer_service
 from pc_worker.http.console.operations import console_operations
 from pc_worker.http.console.overview import line_health
 from pc_worker.http.console.pages import PAGES
-from pc_worker.http.mcp.server import mcp_sessions
+from pc_worker.http.mcp.sessions import mcp_sessions
 from pc_worker.http.routes import (
     answers,
     chat,

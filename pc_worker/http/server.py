@@ -20,8 +20,6 @@ import uvicorn
 
 from pc_worker.access import TokenTable, read_tokens
 from pc_worker.access.exposure import check_exposure
-from pc_worker.access.jwks import KeySet
-from pc_worker.access.jwts import JwtVerifier
 from pc_worker.errors import InvalidRequest, Unavailable
 from pc_worker.http.app import create_app
 from pc_worker.http.authentication import Authenticator
@@ -105,6 +103,9 @@ def _authenticator(settings: Settings) -> Authenticator:
     tokens = TokenTable(token=token, tokens=read_tokens(settings.tokens_file) if settings.tokens_file else {})
     if settings.jwt_jwks is None:
         return Authenticator(tokens)
+    from pc_worker.access.jwks import KeySet  # with the library of signatures, which most installations do not need
+    from pc_worker.access.jwts import JwtVerifier
+
     keys = KeySet(settings.jwt_jwks)
     keys.check()
     return Authenticator(

@@ -9,6 +9,7 @@ from typing import Self
 import grpc
 
 from pc_worker.errors import BatchServerTimeout, ContractBroken, Unavailable
+from pc_worker.push.answer import NotAccepted
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from pc_worker.wire.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
 
@@ -26,10 +27,6 @@ OPTIONS = (
 )
 #: Characters of the server's answer that are kept as a reason.
 REASON_CHARACTERS = 500
-
-
-class NotAccepted(Exception):
-    """The server did not accept the rows; its answer does not show whether they or the server itself are at fault."""
 
 
 class BatchServer:

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pc_worker.encoding.bisect import bisect
 from pc_worker.errors import BatchServerTimeout, Unavailable
+from pc_worker.push.answer import NotAccepted
 from pc_worker.push.chunks import chunked
-from pc_worker.push.client import BatchServer, NotAccepted
 from pc_worker.push.rows import StockRow
 from pc_worker.push.tables import StockTable
 from pc_worker.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from pc_worker.push.client import BatchServer
 
 #: Rows sent alone, spread over those not accepted, before a server that has accepted none yet counts as failed.
 SAMPLES = 20

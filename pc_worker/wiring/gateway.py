@@ -14,7 +14,8 @@ from pc_worker.access import read_tokens
 from pc_worker.domains import domain_names
 from pc_worker.encoding import Encoder
 from pc_worker.errors import PcWorkerError, Unavailable
-from pc_worker.gateway import GatewayConfig, SearchFunction, supervised_thread
+from pc_worker.gateway import GatewayConfig, SearchFunction
+from pc_worker.gateway.supervision import supervised_thread
 from pc_worker.model import Model
 from pc_worker.retry import RetryPolicy
 from pc_worker.services.search.request import SearchRequest

@@ -26,7 +26,8 @@ from pc_worker.bench.gateway.greedy_client import Greed, GreedyClient
 from pc_worker.bench.gateway.log import make_chunks
 from pc_worker.bench.gateway.servers import own_process
 from pc_worker.embedded import EmbeddedServers
-from pc_worker.gateway import GatewayConfig, serve
+from pc_worker.gateway import GatewayConfig
+from pc_worker.gateway.server import serve
 from pc_worker.logs import set_up_logs
 from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search

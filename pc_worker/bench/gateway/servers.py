@@ -13,7 +13,8 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from pc_worker.gateway import GatewayConfig, serve
+from pc_worker.gateway import GatewayConfig
+from pc_worker.gateway.server import serve
 from pc_worker.logs import set_up_logs
 
 SERVICE = "com.alpha.backend.grpc.EmbeddingStreamService"

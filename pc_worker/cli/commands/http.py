@@ -10,6 +10,7 @@ import click
 
 from pc_worker.cli.commands.stack import line_part
 from pc_worker.cli.ending import end_now
+from pc_worker.collector import end_of_start
 from pc_worker.metrics.exporting import export_part
 from pc_worker.model import Job
 from pc_worker.services.dependencies import Services
@@ -50,6 +51,7 @@ def http_command() -> None:
     set_up_tracing("http")
 
     def ready(addresses: Sequence[str]) -> None:
+        end_of_start()
         print(f"http listens on {', '.join(addresses)}", file=sys.stderr, flush=True)
 
     asyncio.run(serve(settings, CeleryQueue(), on_ready=ready))

@@ -13,6 +13,7 @@ import click
 from pc_worker.cli.ending import end_now
 from pc_worker.cli.flower_password import flower_password
 from pc_worker.cli.running import running_stack, until_signalled
+from pc_worker.collector import end_of_start
 from pc_worker.errors import InvalidRequest
 from pc_worker.installation import project_file
 from pc_worker.logs import set_up_logs
@@ -59,6 +60,7 @@ def up_command() -> None:
         print(f"flower   http://{stack.addresses.flower}   user {user}, password {password}")
         print(f"metrics  http://{stack.addresses.metrics}/metrics")
         print(f"home     {settings.home}")
+        end_of_start()
         print("ready: Ctrl-C stops everything", flush=True)
         until_signalled(stack.tend)
 
@@ -119,7 +121,7 @@ def flower_command() -> None:
 def gateway_command() -> None:
     """Run the gRPC gateway."""
     settings = line_part()
-    from pc_worker.gateway import serve
+    from pc_worker.gateway.server import serve
     from pc_worker.wiring.gateway import gateway_config, search_function, warm_in_background
 
     config = gateway_config(settings)
@@ -127,6 +129,7 @@ def gateway_command() -> None:
     set_up_tracing("gateway")
 
     def ready(addresses: Sequence[str]) -> None:
+        end_of_start()
         print(f"gateway listens on {', '.join(addresses)}", file=sys.stderr, flush=True)
         warm_in_background(settings)  # not before: what fails to start ends by itself, with no thread at work
 

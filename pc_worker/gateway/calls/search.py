@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from contextvars import copy_context
 from typing import Any
 
@@ -16,7 +16,7 @@ from pc_worker.errors import DeadlineExceeded, InvalidRequest
 from pc_worker.gateway.config import SearchFunction
 from pc_worker.gateway.context import GatewayContext
 from pc_worker.gateway.limits.admission import AdmittedCall
-from pc_worker.gateway.limits.quota import Caller
+from pc_worker.gateway.limits.quota import CallerLimit
 from pc_worker.store.search.cancel import Stop
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
@@ -24,28 +24,6 @@ from pc_worker.wire.generated import embedding_stream_pb2 as pb
 MAX_WHERE = 1_000
 #: Pause before a search is cancelled again: a request misses a statement that is just beginning.
 CANCEL_AGAIN_S = 0.2
-
-
-class CallerLimit:
-    """At most ``per_caller`` concurrent searches of one caller; more of them wait in their order."""
-
-    def __init__(self, per_caller: int) -> None:
-        self._per_caller = per_caller
-        self._gates: dict[str, tuple[asyncio.Semaphore, int]] = {}
-
-    @asynccontextmanager
-    async def slot(self, caller: Caller) -> AsyncIterator[None]:
-        """Wait for one of the caller's slots, and hold it during the block."""
-        key = caller.key
-        gate, users = self._gates.get(key, (asyncio.Semaphore(self._per_caller), 0))
-        self._gates[key] = (gate, users + 1)
-        try:
-            async with gate:
-                yield
-        finally:
-            gate, users = self._gates.pop(key)
-            if users > 1:
-                self._gates[key] = (gate, users - 1)
 
 
 class SearchCall:

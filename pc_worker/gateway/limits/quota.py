@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import unquote
@@ -109,3 +109,25 @@ def network_of(host: str) -> str:
     if address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
     return f"{IPv6Address(int(address) >> IPV6_NETWORK_BITS << IPV6_NETWORK_BITS)}/{IPV6_NETWORK_BITS}"
+
+
+class CallerLimit:
+    """At most ``per_caller`` concurrent searches of one caller; more of them wait in their order."""
+
+    def __init__(self, per_caller: int) -> None:
+        self._per_caller = per_caller
+        self._gates: dict[str, tuple[asyncio.Semaphore, int]] = {}
+
+    @asynccontextmanager
+    async def slot(self, caller: Caller) -> AsyncIterator[None]:
+        """Wait for one of the caller's slots, and hold it during the block."""
+        key = caller.key
+        gate, users = self._gates.get(key, (asyncio.Semaphore(self._per_caller), 0))
+        self._gates[key] = (gate, users + 1)
+        try:
+            async with gate:
+                yield
+        finally:
+            gate, users = self._gates.pop(key)
+            if users > 1:
+                self._gates[key] = (gate, users - 1)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
-from fastapi import FastAPI
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -76,15 +75,12 @@ def make_mcp_server() -> MCPServer[Any]:
     return server
 
 
-@asynccontextmanager
-async def mcp_sessions(app: FastAPI) -> AsyncIterator[None]:
-    """Serve the protocol as long as the application lives."""
+def make_session_manager() -> StreamableHTTPSessionManager:
+    """Return what answers the protocol's requests while it runs."""
     server = make_mcp_server()
     server.streamable_http_app(stateless_http=True, json_response=True, max_request_body_size=MOST_BODY_BYTES)
     manager: StreamableHTTPSessionManager = server.session_manager
-    async with manager.run():
-        app.state.mcp = manager
-        yield
+    return manager
 
 
 def _call(ctx: Context) -> ToolCall:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
 from pc_worker.errors import ContractBroken, InvalidRequest, NotFound
 from pc_worker.model import read_canonical_uuid
 from pc_worker.push import (
-    BatchServer,
     PushLimits,
     Sender,
     StockRow,
@@ -31,6 +30,9 @@ from pc_worker.store.log.push_state import (
     read_checkpoint,
     record_rejections,
 )
+
+if TYPE_CHECKING:
+    from pc_worker.push import BatchServer
 
 #: The size of one call: three or four messages, about 600 rows of 1536 numbers, ten seconds of a stock server's work.
 CALL_BYTES = 12_000_000
@@ -107,6 +109,8 @@ def push(
             course = _course(cursor, table, address, request.after)
         if course is None:
             return Pushed(domain=table.domain, address=address, state="complete")
+        from pc_worker.push import BatchServer  # with gRPC, which most tasks do not need
+
         with BatchServer(address) as server:
             return _follow(database, course, server, limits or PushLimits())
 

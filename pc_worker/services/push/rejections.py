@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from pc_worker.errors import Unavailable
-from pc_worker.push import BatchServer, PushLimits, Sender, StockTable, UnfitValue, stock_table
+from pc_worker.push import PushLimits, Sender, StockTable, UnfitValue, stock_table
 from pc_worker.services.push.push import log_end, ready_row, sender_of
 from pc_worker.store.db.connection import Database
 from pc_worker.store.ledger.letter_filter import LetterFilter
@@ -63,6 +63,8 @@ def retry_rejected(
 def _retry(
     database: Database, table: StockTable, address: str, rejections: Sequence[StoredPushRejection], limits: PushLimits
 ) -> Iterator[PushedAgain]:
+    from pc_worker.push import BatchServer  # with gRPC, which most tasks do not need
+
     with push_lock(database, table.domain, address) as alone, BatchServer(address) as server:
         if not alone:
             raise Unavailable(f"a push of {table.domain} to {address} is running: try again when it has ended")

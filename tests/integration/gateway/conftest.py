@@ -17,7 +17,8 @@ import pytest
 import redis
 from grpc_health.v1 import health_pb2
 
-from pc_worker.gateway import GatewayConfig, SearchFunction, serve
+from pc_worker.gateway import GatewayConfig, SearchFunction
+from pc_worker.gateway.server import serve
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, read_migrations
 from tests.integration.gateway.logfile import DomainLog

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from pc_worker.gateway import GatewayConfig, serve
+from pc_worker.gateway import GatewayConfig
+from pc_worker.gateway.server import serve
 from pc_worker.logs import set_up_logs
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -71,3 +71,35 @@ def test_the_help_shows_what_the_commands_say_of_themselves() -> None:
     own = {name: command.get_short_help_str(limit=1000) for name, command in commands.items() if command is not None}
 
     assert own == {name: line for name, (_, line) in COMMANDS.items()}
+
+
+#: What no part loads before it is used: models, tables, engines, and the libraries of what few installations turn on.
+PARTS = HEAVY - {"fastapi", "uvicorn"}
+
+
+@pytest.mark.parametrize(
+    ("imports", "without"),
+    [
+        ("import pc_worker.http.server", PARTS | {"celery", "jwt"}),
+        ("from tasks.app import app; app.conf.task_queues", HEAVY | {"pc_worker.reader.inspection", "tasks.ingest"}),
+        ("from tasks.app import app; app.loader.import_default_modules()", HEAVY - {"tokenizers"}),
+    ],
+    ids=["http", "beat and flower", "worker"],
+)
+def test_a_part_loads_only_what_it_needs(imports: str, without: set[str]) -> None:
+    script = f"{imports}; import json, sys; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], env=os.environ | AWAY, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads(done.stdout)) & without == set()
+
+
+@pytest.mark.parametrize("first", ["pc_worker.__main__", "tasks"])
+def test_a_start_is_hardly_collected_and_later_never_visited(first: str) -> None:
+    script = f"import gc, {first}; from pc_worker.collector import *; at_start = gc.get_threshold()[0]; end_of_start()"
+    report = "print(at_start, gc.get_threshold()[0], gc.get_freeze_count() > 1000)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{script}; {report}"], env=os.environ | AWAY, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.split() == ["300000", "50000", "True"]

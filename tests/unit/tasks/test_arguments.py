@@ -10,7 +10,8 @@ import pytest
 from pc_worker.errors import InvalidRequest
 from pc_worker.services.ingest.submit import IngestRequest
 from pc_worker.services.search.request import SearchRequest
-from tasks.arguments import Arguments, Chunk, Ingest, NoArguments, Push, read_arguments, usable_job_id
+from tasks.arguments import Chunk, Ingest, Push, usable_job_id
+from tasks.call import Arguments, NoArguments, read_arguments
 
 SOUND = {"path": "/a/b.pkl", "domain": "document"}
 
