@@ -133,7 +133,7 @@ def called(part: HttpPart, token: str, tool: str, **arguments: Any) -> Any:
     """Call a tool with a token."""
 
     async def call() -> Any:
-        async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as http:
+        async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=60) as http:
             transport = streamable_http_client(f"{part.url}/mcp", http_client=http)
             async with Client(transport) as client:
                 return await client.call_tool(tool, arguments)
