@@ -10,13 +10,13 @@ Latin letters, Russian for Cyrillic ones, and so on; none for most scripts.
 from __future__ import annotations
 
 import functools
-import importlib
 import re
 import unicodedata
 from collections.abc import Iterator
 from itertools import pairwise
 
 from pc_worker.store.search.folding import APOSTROPHES, HEBREW_QUOTES, IGNORED, fold_characters, fold_word
+from pc_worker.store.search.stemming import stem
 
 #: The number of these rules and those of folding and facets, stored with the terms of each row. A change that makes
 #: other terms needs the next number, and the part of queries of the former rules in `former_words.py`.
@@ -58,15 +58,6 @@ ELISION = re.compile(
 #: Turkish endings of names: İstanbul'da, Ankara'nın.
 NAME_ENDING = re.compile(r"(?<=..)'(?:[nsy]?[aeıiuü]|n?[dt][ae]n?(?:ki)?|n?[ıiuü]n|y?l[ae]|l[ae]r\w*|[dt][ıiuü]r)$")
 
-#: The stemmers of scripts that hardly more than one language uses, and what they understand.
-STEMMERS = {
-    "english": ("EnglishStemmer", re.compile(r"[a-z']+")),
-    "russian": ("RussianStemmer", re.compile(r"[а-я]+")),
-    "arabic": ("ArabicStemmer", re.compile(r"[ء-غف-ي]+")),
-    "hindi": ("HindiStemmer", re.compile(r"[ऀ-ॿ]+")),
-    "tamil": ("TamilStemmer", re.compile(r"[஀-௿]+")),
-    "armenian": ("ArmenianStemmer", re.compile(r"[ա-և]+")),
-}
 #: Persian and Urdu: an Arabic stemmer would cut these words.
 NOT_ARABIC = re.compile("[پچژگکیہھےںٹڈڑ]")
 UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
@@ -106,7 +97,7 @@ def run_query_grams(run: str) -> list[str]:
     return _pairs(syllables) or syllables
 
 
-@functools.lru_cache(maxsize=100_000)  # a stemmer takes 20 µs per word, and texts repeat their words
+@functools.lru_cache(maxsize=100_000)  # texts repeat their words
 def word_forms(word: str) -> tuple[tuple[str, float], ...]:
     """Return the forms of a word that are indexed, and what each counts."""
     plain = ELISION.sub("", word) if "'" in word else word
@@ -126,18 +117,6 @@ def _normal(text: str) -> str:
     """Return the text in lower case and one form of each character, with all its accents."""
     clean = HEBREW_QUOTES.sub("", APOSTROPHES.sub("'", IGNORED.sub("", text)))
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", clean).lower())
-
-
-def stem(word: str, *, arabic: bool = True) -> str:
-    """Return the stem of a folded word; the word itself if its script has no stemmer."""
-    for module, (name, letters) in STEMMERS.items():
-        if letters.fullmatch(word):
-            if module == "arabic" and not arabic:
-                return word
-            # Its package would load those of 30 languages. A stemmer has state: one a call is safe in threads.
-            stemmer = getattr(importlib.import_module(f"snowballstemmer.{module}_stemmer"), name)()
-            return str(stemmer.stemWord(word)) or word
-    return word
 
 
 def _syllables(run: str) -> list[str]:
