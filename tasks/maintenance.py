@@ -17,6 +17,7 @@ from pc_worker.services.maintenance.purge import purge as do_purge
 from pc_worker.services.models.joined_vectors import complete_passages
 from pc_worker.services.search.indexes import check_recall as measure_recall
 from pc_worker.services.search.indexes import maintain_indexes as build_due_indexes
+from pc_worker.store.partitions.log_ranges import add_log_ranges
 from pc_worker.store.search.statistics import refresh_statistics
 from tasks.app import RetryingTask, app, worker
 from tasks.queues import FORMER, any_waiting, work_queues
@@ -73,8 +74,9 @@ def _send_again(job_id: str) -> None:
     time_limit=7 * 3600,
 )
 def maintain_indexes() -> dict[str, list[str]]:
-    """Build, rebuild and check vector indexes, and refresh the statistics of text search."""
+    """Build, rebuild and check vector indexes, refresh the statistics of text search, and extend partitioned logs."""
     database = worker.services.database
+    add_log_ranges(database)
     complete_passages(worker.services, always=True)
     for domain in domain_names():
         refresh_statistics(database, domain, drift=STATISTICS_DRIFT)

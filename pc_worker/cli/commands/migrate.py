@@ -1,4 +1,4 @@
-"""``migrate``: bring the schema up to date and open every domain's log."""
+"""``migrate``: bring the schema up to date and open every domain's log; divide a domain into partitions."""
 
 from __future__ import annotations
 
@@ -8,20 +8,84 @@ import click
 
 from pc_worker import wiring
 from pc_worker.cli.context import one_shot
+from pc_worker.cli.output import print_table
+from pc_worker.errors import InvalidRequest
 from pc_worker.services.declarations import open_domains
-from pc_worker.store.db.migrations import migrate, read_migrations
+from pc_worker.services.dependencies import Services
+from pc_worker.services.maintenance.partition import (
+    MAX_PARTS,
+    PARTS,
+    PartitionPlan,
+    Progress,
+    partition_domain,
+    plan_partitions,
+)
+from pc_worker.store.db.migrations import migrate, pending, read_migrations
+
+MB = 1 << 20
 
 
 @click.command("migrate")
-def migrate_command() -> None:
-    """Apply the migrations this database lacks; safe to run again, and by several at once."""
+@click.option("--partition", "domain", metavar="DOMAIN", help="Then divide this domain's rows and log into partitions.")
+@click.option("--parts", type=click.IntRange(2, MAX_PARTS), help=f"Hash parts of its rows.  [default: {PARTS}]")
+@click.option("--dry-run", is_flag=True, help="With --partition: only print what it would do.")
+def migrate_command(domain: str | None, parts: int | None, dry_run: bool) -> None:
+    """Apply the migrations this database lacks; safe to run again, and by several at once.
+
+    With --partition, the rows, vectors, terms and identities of DOMAIN are divided into hash parts, its log into
+    ranges of positions. The tables are copied in steps while jobs, streams and searches continue. After an
+    interruption, run it again: it continues.
+    """
+    if domain is None and (parts is not None or dry_run):
+        raise click.UsageError("--parts and --dry-run need --partition")
     settings = one_shot()
     wiring.check_servers(settings, broker=False)
     services = wiring.make_services(settings, application="pc_worker migrate")
-    applied = migrate(services.database, read_migrations(wiring.MIGRATIONS))
+    migrations = read_migrations(wiring.MIGRATIONS)
+    if dry_run and (missing := pending(services.database, migrations)):
+        raise InvalidRequest(f"the schema lacks {', '.join(missing)}: run `migrate` first")
+    applied = migrate(services.database, migrations)
     for state in open_domains(services):
         print(f"warning: {state.sentence}", file=sys.stderr)
     for name in applied:
         print(f"applied {name}")
-    if not applied:
+    if domain is not None:
+        _partition(services, domain, parts, dry_run=dry_run)
+    elif not applied:
         print("nothing to do: the schema is up to date")
+
+
+def _partition(services: Services, domain: str, parts: int | None, *, dry_run: bool) -> None:
+    plan = plan_partitions(services.database, domain, parts=parts)
+    if plan.done:
+        print(f"{domain} is partitioned into {plan.parts} parts")
+    else:
+        _print_plan(plan)
+    if dry_run:
+        return
+    if partition_domain(services.database, domain, parts=parts, progress=_reporter()):
+        print(f"partitioned {domain} into {plan.parts} parts")
+
+
+def _print_plan(plan: PartitionPlan) -> None:
+    """Print what is copied: every table whole, as all domains without partitions share it."""
+    begun = " (begun before)" if plan.begun else ""
+    print(f"{plan.domain}: {plan.parts} hash parts, log ranges of {plan.log_span:,} positions{begun}")
+    rows = [(t.table, f"{t.rows:,}", f"{t.all_rows:,}", f"{t.bytes / MB:,.0f} MB") for t in plan.tables]
+    print_table(("copied table", f"rows of {plan.domain}", "all rows, about", "size"), rows)
+    print(f"disk needed meanwhile: about {plan.copied_bytes / MB:,.0f} MB, and as much write-ahead log")
+
+
+def _reporter() -> Progress:
+    """Return what reports progress on stderr, if that is a terminal."""
+    from rich.console import Console  # not loaded by the other commands
+    from rich.progress import Progress as Bar
+
+    bar = Bar(console=Console(stderr=True), disable=not sys.stderr.isatty())
+    line, done = bar.add_task("partitions", total=None), dict[str, int]()
+
+    def report(what: str, rows: int) -> None:
+        done[what] = done.get(what, 0) + rows
+        bar.update(line, description=f"{what}: {done[what]:,} rows" if rows else what, refresh=True)
+
+    return report

@@ -34,6 +34,7 @@ def choose_index(
     method: Method | None = None,
     precision: Precision | None = None,
     first: int | None = None,
+    parts: int = 1,
 ) -> IndexSpec | None:
     """Return the index to build and why; None if a search compares all vectors instead.
 
@@ -44,6 +45,7 @@ def choose_index(
         method: The method to use instead of the chosen one.
         precision: The precision to use instead of the chosen one.
         first: Index at most this many of the first numbers.
+        parts: The number of tables that they are in; each gets an index. A search reads all of them, so all must fit.
     """
     wanted = PRECISIONS if precision is None else (precision,)
     forms = [form for each in wanted if (form := VectorForm(dimension, each, first)).indexable]
@@ -58,7 +60,8 @@ def choose_index(
         form = (fitting or forms[-1:])[0]
         return IndexSpec("hnsw", form, why=_why_hnsw(vectors, form, forms, allowed))
     form = next((each for each in forms if each.bytes * vectors <= budget), forms[-1])
-    lists = vectors // 1000 if vectors <= 1_000_000 else round(sqrt(vectors))
+    each_part = vectors // parts
+    lists = each_part // 1000 if each_part <= 1_000_000 else round(sqrt(each_part))
     why = f"ivfflat, {NAMES[form.precision]}: {_gib(form.bytes * vectors)} for {vectors:,} vectors of {allowed}"
     if method is None:
         why += f"; hnsw would take {_gib(hnsw_bytes(vectors, forms[-1]))} or more"

@@ -89,7 +89,7 @@ def build_indexes(
     with database.transaction() as cursor:
         memory = server_memory(cursor)
     choose = partial(choose_index, memory=memory, method=method, precision=precision, first=first)
-    specs = {state: choose(state.vectors, state.dimension) for state in wanted}
+    specs = {state: choose(state.vectors, state.dimension, parts=state.parts) for state in wanted}
     chosen = {state: spec for state, spec in specs.items() if spec is not None}
     _build(database, chosen, memory, patient=False)
     return {state.domain: spec.why for state, spec in chosen.items()}
@@ -125,14 +125,21 @@ def _is_searched(state: IndexState) -> bool:
 def _due(state: IndexState, memory: ServerMemory) -> IndexSpec | None:
     """Return the index to build; None during a first load, and while the present index fits."""
     if state.built is None:
-        return None if state.loading else choose_index(state.vectors, state.dimension, memory)
+        return None if state.loading else choose_index(state.vectors, state.dimension, memory, parts=state.parts)
     if state.built.method == "hnsw":
         return None
     grown = state.vectors / max(state.built.vectors, 1)
     if 1 / OUTGROWN < grown < OUTGROWN:
         return None
     built = state.built
-    return choose_index(state.vectors, state.dimension, memory, precision=built.precision, first=built.dimensions)
+    return choose_index(
+        state.vectors,
+        state.dimension,
+        memory,
+        precision=built.precision,
+        first=built.dimensions,
+        parts=state.parts,
+    )
 
 
 def _build(database: Database, specs: dict[IndexState, IndexSpec], memory: ServerMemory, *, patient: bool) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pc_worker.store.db.connection import Cursor
+from pc_worker.store.partitions.leaves import LEAVES
 
 # Domain names that callers invented are counted together: each would otherwise be a time series without end.
 JOBS = """
@@ -33,10 +34,11 @@ RECALL = """
 SELECT i.domain, i.recall_mean, i.target FROM vector_indexes i JOIN domains d USING (domain, model_id)
 WHERE i.recall_mean IS NOT NULL
 """
-TABLES = """
-SELECT t.name, pg_total_relation_size(t.name::regclass),
-       greatest(0, (SELECT reltuples FROM pg_class WHERE oid = t.name::regclass))
+TABLES = f"""
+SELECT t.name, sum(pg_total_relation_size(c.oid))::bigint, sum(greatest(0, c.reltuples))
 FROM unnest(ARRAY['rows', 'embeddings', 'row_terms', 'log', 'dead_letters', 'chunks']) AS t (name)
+JOIN pg_class c ON c.oid IN ({LEAVES.format(table="t.name::regclass")})
+GROUP BY t.name
 """
 COMMITTED = """
 SELECT extract(epoch FROM now() - committed_at) FROM log_batches

@@ -12,6 +12,7 @@ from math import log, prod
 
 from pc_worker.model.joined import is_joined_name, joined_name
 from pc_worker.store.db.connection import Cursor, Database
+from pc_worker.store.partitions.leaves import LEAVES
 from pc_worker.store.search.words import RULES
 
 #: Facets of more rows are counted like other terms: a filter by such a facet leaves many rows.
@@ -43,7 +44,11 @@ ON CONFLICT (domain) DO UPDATE SET documents = excluded.documents, mean_length =
                                    head = excluded.head, oldest_rules = excluded.oldest_rules, refreshed_at = now()
 """
 # Every search reads the index's pending list: merge it into the index now, not at the next vacuum.
-FLUSH = "SELECT gin_clean_pending_list('row_terms_any')"
+FLUSH = f"""
+SELECT gin_clean_pending_list(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+JOIN pg_am a ON a.oid = c.relam
+WHERE a.amname = 'gin' AND i.indisvalid AND i.indrelid IN ({LEAVES.format(table="'row_terms'")})
+"""
 SAMPLE = """
 WITH sample AS MATERIALIZED (SELECT terms, length FROM row_terms WHERE domain = %(domain)s LIMIT %(rows)s)
 SELECT (SELECT count(*) FROM sample), (SELECT coalesce(avg(length), 0) FROM sample),

@@ -13,6 +13,7 @@ from psycopg2 import sql
 
 from pc_worker.errors import Unavailable
 from pc_worker.store.db.connection import AWAY, Cursor, Database, first_line
+from pc_worker.store.partitions.leaves import OF_INDEX, domain_leaves
 from pc_worker.store.search.index.catalog import PREFIX, IndexState
 from pc_worker.store.search.scope import Method
 from pc_worker.store.search.vector_form import VectorForm
@@ -23,8 +24,12 @@ EF_CONSTRUCTION = 64
 
 LOCK = "hashtextextended('vector indexes', 0)"
 CREATE = """
-CREATE INDEX CONCURRENTLY {name} ON embeddings USING {method} (({vector}) {operators}) WITH ({options})
+CREATE INDEX CONCURRENTLY {name} ON {table} USING {method} (({vector}) {operators}) WITH ({options})
 WHERE domain = {domain} AND model_id = {model_id}
+"""
+PRESENT = f"""
+SELECT c.relname FROM pg_class c WHERE c.relkind = 'i' AND pg_table_is_visible(c.oid)
+AND {OF_INDEX.format(relname="c.relname", index="%(name)s::text")} ORDER BY c.relname
 """
 
 
@@ -66,24 +71,34 @@ def maintenance(database: Database) -> Iterator[Cursor | None]:
 
 
 def build_index(cursor: Cursor, state: IndexState, spec: IndexSpec, *, memory_bytes: int) -> str:
-    """Build an index next to the present one and return its name; searches use it once it is recorded."""
+    """Build an index next to the present one and return its name; searches use it once it is recorded.
+
+    In partitions, each part gets an index of its own, named NAME_1, NAME_2 …
+    """
     name = f"{PREFIX}{state.model_id}_{secrets.token_hex(6)}"
-    needed = hnsw_bytes(state.vectors, spec.form)
+    tables = domain_leaves(cursor, "embeddings", state.domain)
+    needed = hnsw_bytes(state.vectors // len(tables), spec.form)
     cursor.execute(f"SET maintenance_work_mem = '{max(64, min(needed, memory_bytes) >> 20)}MB'")
-    statement = _statement(name, state, spec)
+    for number, table in enumerate(tables, start=1):
+        _build(cursor, name if len(tables) == 1 else f"{name}_{number}", table, state, spec)
+    return name
+
+
+def _build(cursor: Cursor, name: str, table: str, state: IndexState, spec: IndexSpec) -> None:
+    statement = _statement(name, table, state, spec)
     try:
         cursor.execute(statement)
     except psycopg2.errors.DiskFull:  # a parallel build needs shared memory, which is small in containers
         drop_index(cursor, name)
         cursor.execute("SET max_parallel_maintenance_workers = 0")
         cursor.execute(statement)
-    return name
 
 
-def _statement(name: str, state: IndexState, spec: IndexSpec) -> sql.Composed:
+def _statement(name: str, table: str, state: IndexState, spec: IndexSpec) -> sql.Composed:
     options = f"m = {HNSW_M}, ef_construction = {EF_CONSTRUCTION}" if spec.lists is None else f"lists = {spec.lists}"
     return sql.SQL(CREATE).format(
         name=sql.Identifier(name),
+        table=sql.Identifier(table),
         method=sql.SQL(spec.method),
         vector=sql.SQL(spec.form.expression("vector")),
         operators=sql.SQL(spec.form.operators),
@@ -94,5 +109,7 @@ def _statement(name: str, state: IndexState, spec: IndexSpec) -> sql.Composed:
 
 
 def drop_index(cursor: Cursor, name: str) -> None:
-    """Drop a vector index without blocking readers or writers."""
-    cursor.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(name)))
+    """Drop a vector index, with those of all parts, without blocking readers or writers."""
+    cursor.execute(PRESENT, {"name": name})
+    for (present,) in cursor.fetchall():
+        cursor.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(present)))

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from pc_worker.model.joined import SUFFIX
 from pc_worker.store.db.connection import Cursor
+from pc_worker.store.partitions.leaves import LEAVES, OF_INDEX, PARTS
 from pc_worker.store.search.scope import Method, VectorIndex
 from pc_worker.store.search.vector_form import PRECISION, Precision, VectorForm
 from pc_worker.store.search.words import RULES
@@ -24,10 +25,11 @@ WITH counted AS (
 SELECT d.domain, m.model_id, m.name || '@' || m.revision, m.dimension, m.model_id = d.model_id,
        coalesce(c.rows, 0), coalesce(c.vectors, 0),
        EXISTS (SELECT FROM jobs j WHERE j.domain = d.domain AND j.state IN ('queued', 'splitting', 'running')),
-       s.oldest_rules,
+       s.oldest_rules, {parts},
        i.index_name, i.method, {precision}, i.dimensions, i.lists, i.breadth, i.rows, i.vectors, i.target,
        i.recall_mean, i.recall_min, i.measured_at, i.built_at,
-       coalesce(pg_relation_size(to_regclass(quote_ident(i.index_name))), 0)
+       (SELECT coalesce(sum(pg_relation_size(c.oid)), 0)::bigint FROM pg_class c JOIN pg_index x ON x.indexrelid = c.oid
+        WHERE x.indrelid IN ({leaves}) AND {of_index})
 FROM domains d
 JOIN models m ON m.model_id = d.model_id
               OR EXISTS (SELECT FROM counted c WHERE c.domain = d.domain AND c.model_id = m.model_id)
@@ -36,7 +38,11 @@ LEFT JOIN vector_indexes i ON i.domain = d.domain AND i.model_id = m.model_id
 LEFT JOIN search_statistics s ON s.domain = d.domain
 WHERE %(domain)s::text IS NULL OR d.domain IN (%(domain)s, %(domain)s || '{suffix}') ORDER BY d.domain, m.model_id
 """
-STATES = STATES.replace("{precision}", PRECISION).replace("{suffix}", SUFFIX)
+EMBEDDINGS = LEAVES.format(table="'embeddings'")
+OF_ENTRY = OF_INDEX.format(relname="c.relname", index="i.index_name")
+STATES = STATES.format(
+    precision=PRECISION, suffix=SUFFIX, parts=PARTS.format(domain="d.domain"), leaves=EMBEDDINGS, of_index=OF_ENTRY
+)
 RECORD = """
 INSERT INTO vector_indexes (domain, model_id, index_name, method, half, bits, dimensions, lists, rows, vectors, breadth)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
@@ -50,17 +56,17 @@ UPDATE vector_indexes SET breadth = %s, target = %s, recall_mean = %s, recall_mi
 WHERE domain = %s AND model_id = %s
 """
 # Indexes of a failed or killed build, of a deleted model, or replaced ones; not one that is being built now.
-LEFTOVERS = """
+LEFTOVERS = f"""
 SELECT c.relname FROM pg_class c JOIN pg_index x ON x.indexrelid = c.oid
-WHERE x.indrelid = 'embeddings'::regclass AND starts_with(c.relname, %s)
+WHERE x.indrelid IN ({EMBEDDINGS}) AND starts_with(c.relname, %s)
   AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = c.oid)
-  AND NOT EXISTS (SELECT FROM vector_indexes i WHERE i.index_name = c.relname AND x.indisvalid)
+  AND NOT EXISTS (SELECT FROM vector_indexes i WHERE {OF_ENTRY} AND x.indisvalid)
 """
 OLDER_TERMS = "SELECT domain FROM search_statistics WHERE oldest_rules < %s AND documents > 0 ORDER BY domain"
-FORGET_MISSING = """
+FORGET_MISSING = f"""
 DELETE FROM vector_indexes i
-WHERE NOT EXISTS (SELECT FROM pg_class c JOIN pg_index x ON x.indexrelid = c.oid
-                  WHERE c.relname = i.index_name AND x.indrelid = 'embeddings'::regclass AND x.indisvalid)
+WHERE (SELECT count(*) FROM pg_class c JOIN pg_index x ON x.indexrelid = c.oid
+       WHERE {OF_ENTRY} AND x.indrelid IN ({EMBEDDINGS}) AND x.indisvalid) < {PARTS.format(domain="i.domain")}
    OR NOT EXISTS (SELECT FROM embeddings e WHERE e.domain = i.domain AND e.model_id = i.model_id)
 """
 
@@ -97,6 +103,7 @@ class IndexState:
     """The vectors of a domain under one model, and their index if any; ``loading`` = the domain has an open job.
 
     ``oldest_rules`` are those by which the domain's terms were made (see `terms.py`); None until they are counted.
+    ``parts`` = the number of tables that hold the vectors, each with an index of its own; 1 without partitions.
     """
 
     domain: str
@@ -108,6 +115,7 @@ class IndexState:
     vectors: int
     loading: bool
     oldest_rules: int | None
+    parts: int = 1
     built: BuiltIndex | None
 
     @property
@@ -130,7 +138,18 @@ def index_states(cursor: Cursor, domain: str | None = None) -> list[IndexState]:
 
 
 def _state(row: Sequence[object]) -> IndexState:
-    names = ("domain", "model_id", "model", "dimension", "active", "rows", "vectors", "loading", "oldest_rules")
+    names = (
+        "domain",
+        "model_id",
+        "model",
+        "dimension",
+        "active",
+        "rows",
+        "vectors",
+        "loading",
+        "oldest_rules",
+        "parts",
+    )
     own = dict(zip(names, row[: len(names)], strict=True))
     return IndexState(**own, built=_built(row[len(names) :]))  # type: ignore[arg-type] # the driver knows no types
 

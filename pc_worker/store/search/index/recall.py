@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pc_worker.model import Model
 from pc_worker.store.db.connection import Cursor
+from pc_worker.store.partitions.leaves import LEAVES
 from pc_worker.store.search.index.catalog import IndexState
 from pc_worker.store.search.nearest import nearest
 from pc_worker.store.search.scope import Candidates, Profile, Scope, VectorIndex
@@ -16,9 +17,10 @@ TOP = 10
 TIE = 1e-6
 
 # Sample blocks, not rows, so that a large table is not read; small tables are read whole.
-SAMPLE = """
+SAMPLE = f"""
 SELECT row_id, vector::text FROM embeddings TABLESAMPLE SYSTEM ((
-    SELECT least(100, 100.0 * 20000 / greatest(reltuples, 1)) FROM pg_class WHERE oid = 'embeddings'::regclass))
+    SELECT least(100, 100.0 * 20000 / greatest(sum(greatest(reltuples, 0)), 1)) FROM pg_class
+    WHERE oid IN ({LEAVES.format(table="'embeddings'")})))
 WHERE domain = %s AND model_id = %s ORDER BY random() LIMIT %s
 """
 
