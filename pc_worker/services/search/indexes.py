@@ -183,14 +183,14 @@ def _tune(database: Database, state: IndexState, target: float) -> Tuned | None:
         queries = sample_queries(cursor, state, QUERIES)
         if not queries:
             return None
-        breadth, found = _choose(cursor, state, queries, target)
+        breadth, found = choose_breadth(cursor, state, queries, target)
         record_recall(cursor, state, breadth=breadth, target=target, mean=found.mean, least=found.least)
     tuned = Tuned(state.domain, breadth, found, found.mean >= target)
     _report(tuned, target)
     return tuned
 
 
-def _choose(cursor: Cursor, state: IndexState, queries: list[RecallQuery], target: float) -> tuple[int, Recall]:
+def choose_breadth(cursor: Cursor, state: IndexState, queries: list[RecallQuery], target: float) -> tuple[int, Recall]:
     """Return the least breadth whose mean reaches the target, or one not much larger with which no query is poor."""
     enough: tuple[int, Recall] | None = None
     for breadth in _steps(state):

@@ -46,8 +46,9 @@ def sample_queries(cursor: Cursor, state: IndexState, count: int) -> list[Recall
     """Return random stored vectors with their true neighbours, found by comparing all; empty for an empty domain."""
     cursor.execute(SAMPLE, (state.domain, state.model_id, count))
     asked = [(UUID(row_id), vector) for row_id, vector in cursor.fetchall()]
-    truths = [_nearest(cursor, state, row_id, vector, None).scores for row_id, vector in asked]
-    return [RecallQuery(*pair, truth) for pair, truth in zip(asked, truths, strict=True) if truth]
+    questions = [RecallQuery(row_id, vector, []) for row_id, vector in asked]
+    known = [replace(one, truth=neighbours(cursor, state, one, None).scores) for one in questions]
+    return [question for question in known if question.truth]
 
 
 def measure_recall(cursor: Cursor, state: IndexState, questions: list[RecallQuery], *, breadth: int) -> Recall:
@@ -56,13 +57,16 @@ def measure_recall(cursor: Cursor, state: IndexState, questions: list[RecallQuer
     searched = None if index is None else replace(index, breadth=breadth)
     shares = []
     for question in questions:
-        found = _nearest(cursor, state, question.row_id, question.vector, searched)
+        found = neighbours(cursor, state, question, searched)
         least = question.truth[-1] - TIE
         shares.append(sum(score >= least for score in found.scores) / len(question.truth))
     return Recall(sum(shares) / len(shares), min(shares))
 
 
-def _nearest(cursor: Cursor, state: IndexState, row_id: UUID, vector: str, index: VectorIndex | None) -> Candidates:
+def neighbours(
+    cursor: Cursor, state: IndexState, question: RecallQuery, index: VectorIndex | None, *, limit: int = TOP
+) -> Candidates:
+    """Return the rows that an index finds; None = by comparing all."""
     model = Model(
         model_id=state.model_id,
         name=state.model,
@@ -72,4 +76,4 @@ def _nearest(cursor: Cursor, state: IndexState, row_id: UUID, vector: str, index
         encodable=False,
     )
     profile = Profile(domain=state.domain, model=model, collection=None, index=index)
-    return nearest(cursor, Scope(profile=profile, without=row_id), vector, limit=TOP, wanted=TOP)
+    return nearest(cursor, Scope(profile=profile, without=question.row_id), question.vector, limit=limit, wanted=limit)
