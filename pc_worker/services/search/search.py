@@ -36,7 +36,6 @@ from pc_worker.store.search.scope import (
     active_models,
     begin_search,
 )
-from pc_worker.store.search.statistics import CollectionStatistics
 from pc_worker.store.search.stopwords import without_function_words
 from pc_worker.store.search.terms import query_terms
 from pc_worker.tracing import span
@@ -75,7 +74,6 @@ class RecentQueries:
 
 #: One per process, shared by its threads: 1.5 kB per query with 384 dimensions.
 RECENT = RecentQueries(1024)
-NO_WORDS = QueryTerms(CollectionStatistics(0, 0.0, 1.2, 0.75))
 
 
 def search(
@@ -216,7 +214,7 @@ def _hits(
         rows = rank(cursor, scope, query, last=max(last, reranked))
     page = rows[:reranked] + rows[max(reranked, request.offset) : last]
     with span("read hits"):
-        read = read_hits(cursor, scope, page, vector=query.vector, terms=query.terms or NO_WORDS)
+        read = read_hits(cursor, scope, page, vector=query.vector, terms=query.terms)
         hits = [_hit(row, mode, explain=request.explain) for row in read]
         hits = with_passages(cursor, profile, hits, query=request.query, terms=query.terms)
         return with_rows(cursor, scope, hits, query=request.query, terms=query.terms)

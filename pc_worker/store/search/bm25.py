@@ -21,11 +21,15 @@ WIDER = 4
 # Σ idf·tf·(k1+1)/(tf+K) with K = k1·(1−b+b·length/mean), written as (k1+1)·Σ idf·(1 − K/(tf+K)): the same number, but
 # tf occurs in it once. `<#>` is the negative inner product: with a vector of a single 1 it is minus tf.
 SCORE = "%(k1_plus_1)s::float8 * ({terms})"
-TERM = "%(idf_{n})s::float8 * (1 - {norm} / ({norm} - (e.counts <#> %(unit_{n})s::sparsevec)))"
-NORM = "(%(norm_base)s::float8 + %(norm_slope)s::float8 * greatest(e.length, 1))"
+TERM = "%(idf_{n})s::float8 * (1 - norm.k / (norm.k - (e.counts <#> %(unit_{n})s::sparsevec)))"
+# `OFFSET 0` keeps the planner from computing K again for each term.
+NORM = """
+CROSS JOIN LATERAL (
+    SELECT %(norm_base)s::float8 + %(norm_slope)s::float8 * greatest(e.length, 1) AS k OFFSET 0) AS norm
+"""
 
 MATCHING = """
-SELECT e.row_id, {score} AS score FROM row_terms e {filter}
+SELECT e.row_id, {score} AS score FROM row_terms e {norm} {filter}
 WHERE e.domain = %(domain)s AND e.terms && %(candidates)s::integer[] {facets}
 ORDER BY score DESC, e.row_id LIMIT %(limit)s
 """
@@ -41,16 +45,25 @@ class QueryTerm:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoreSql:
+    """The BM25 score of ``row_terms e`` as SQL, the join that it needs, and its parameters."""
+
+    score: str
+    norm: str
+    parameters: Parameters
+
+
+@dataclass(frozen=True, slots=True)
 class QueryTerms:
     """A query's terms, the rarest first, with weights from the statistics of the domain."""
 
     collection: CollectionStatistics
     terms: tuple[QueryTerm, ...] = ()
 
-    def score_sql(self) -> tuple[str, Parameters]:
-        """Return the score of ``row_terms e`` as SQL, and its parameters; 0 for a query without terms."""
+    def score_sql(self) -> ScoreSql:
+        """Return the score as SQL; 0 for a query without terms."""
         if not self.terms:
-            return "0::float8", {}
+            return ScoreSql("0::float8", "", {})
         of = self.collection
         values: Parameters = {
             "k1_plus_1": of.k1 + 1,
@@ -59,8 +72,8 @@ class QueryTerms:
         }
         for n, term in enumerate(self.terms):
             values |= {f"idf_{n}": term.idf, f"unit_{n}": f"{{{term.id}:1}}/{DIMENSION}"}
-        summands = " + ".join(TERM.format(n=n, norm=NORM) for n in range(len(self.terms)))
-        return SCORE.format(terms=summands), values
+        summands = " + ".join(TERM.format(n=n) for n in range(len(self.terms)))
+        return ScoreSql(SCORE.format(terms=summands), NORM, values)
 
     def rarest(self, rows: int) -> tuple[list[int], float]:
         """Return the ids of the rarest terms, in at most ``rows`` rows, and the most that all others add to a score."""
@@ -68,6 +81,10 @@ class QueryTerms:
         taken = max(1, sum(total <= rows for total in within))
         bound = sum(term.idf for term in self.terms[taken:]) * (self.collection.k1 + 1)
         return [term.id for term in self.terms[:taken]], bound
+
+
+#: Of a query that is not searched for by words.
+NO_TERMS = QueryTerms(CollectionStatistics(0, 0.0, 1.2, 0.75))
 
 
 def weigh(cursor: Cursor, domain: str, terms: Sequence[int], known: CollectionStatistics | None) -> QueryTerms:
@@ -95,8 +112,8 @@ def matching(cursor: Cursor, scope: Scope, terms: QueryTerms, *, limit: int, wan
 
 
 def _score(cursor: Cursor, scope: Scope, terms: QueryTerms, candidates: Sequence[int], limit: int) -> Candidates:
-    score, values = terms.score_sql()
+    sql = terms.score_sql()
     facets = "AND e.terms @> %(facets)s::integer[]" if scope.facets else ""
-    statement = MATCHING.format(score=score, filter=scope.candidate_filter, facets=facets)
-    cursor.execute(statement, scope.parameters | values | {"candidates": list(candidates), "limit": limit})
+    statement = MATCHING.format(score=sql.score, norm=sql.norm, filter=scope.candidate_filter, facets=facets)
+    cursor.execute(statement, scope.parameters | sql.parameters | {"candidates": list(candidates), "limit": limit})
     return read_candidates(cursor)

@@ -10,11 +10,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
+from typing import TypeVar
 
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.bm25 import QueryTerm, QueryTerms
+from pc_worker.store.search.nearest import vector_text
 from pc_worker.store.search.scope import Scope
 from pc_worker.store.search.statistics import term_frequencies
+
+T = TypeVar("T")
 
 #: Rows that extend a query.
 ROWS = 5
@@ -26,14 +30,14 @@ TERM_SHARE, TERMS = 0.2, 30
 EXAMINED = 200
 
 # The passage that is nearest to the query is what was found of a long row; numbers as text keep each float32 exactly.
-VECTORS = """
-SELECT DISTINCT ON (e.row_id) e.row_id, e.vector::real[] FROM embeddings e
-WHERE e.domain = %(domain)s AND e.row_id = ANY (%(ids)s::uuid[]) AND e.model_id = %(model_id)s
-ORDER BY e.row_id, e.vector <=> %(vector)s::vector, e.passage
-"""
-COUNTS = """
-SELECT e.row_id, e.counts::text, e.length FROM row_terms e
-WHERE e.domain = %(domain)s AND e.row_id = ANY (%(ids)s::uuid[])
+BEST = """
+SELECT t.counts::text, t.length, (
+    SELECT e.vector::real[] FROM embeddings e
+    WHERE e.domain = %(domain)s AND e.row_id = best.row_id AND e.model_id = %(model_id)s AND %(vector)s IS NOT NULL
+    ORDER BY e.vector <=> %(vector)s::vector, e.passage LIMIT 1)
+FROM unnest(%(ids)s::uuid[]) WITH ORDINALITY AS best (row_id, place)
+LEFT JOIN row_terms t ON t.domain = %(domain)s AND t.row_id = best.row_id
+ORDER BY best.place
 """
 
 
@@ -49,41 +53,43 @@ def expand(
     cursor: Cursor, scope: Scope, ids: Sequence[str], *, vector: str | None, terms: QueryTerms | None
 ) -> Expansion:
     """Return the query extended by the rows ``ids``, its best ones in their order."""
+    cursor.execute(BEST, scope.parameters | {"ids": list(ids), "vector": vector})
+    found = cursor.fetchall()
+    vectors = [numbers for _, _, numbers in found if numbers is not None]
+    counted = [(_frequent(counts), length) for counts, length, _ in found if counts is not None]
     return Expansion(
-        vector=None if vector is None else _moved(cursor, scope, ids, vector),
-        terms=None if terms is None else _extended(cursor, scope, ids, terms),
+        vector=None if vector is None else _moved(vectors, vector),
+        terms=None if terms is None else _extended(cursor, scope, counted, terms),
     )
 
 
-def _moved(cursor: Cursor, scope: Scope, ids: Sequence[str], vector: str) -> str:
+def _moved(rows: Sequence[Sequence[float]], vector: str) -> str:
+    """Return the query's vector with those of the best rows added."""
     import numpy as np  # a text search does not load it
-    from pgvector import Vector
 
-    cursor.execute(VECTORS, scope.parameters | {"ids": list(ids), "vector": vector})
-    found = {row_id: np.asarray(numbers, np.float32) for row_id, numbers in cursor.fetchall()}
-    total = np.asarray(Vector.from_text(vector).to_numpy(), np.float32)
-    for row_id, weight in _rank_weights([row_id for row_id in ids if row_id in found]):
-        total = total + np.float32(VECTOR_WEIGHT * weight) * found[row_id] / np.linalg.norm(found[row_id])
+    total = np.fromstring(vector.strip("[]"), np.float32, sep=",")
+    for numbers, weight in _rank_weights(rows):
+        found = np.asarray(numbers, np.float32)
+        total = total + np.float32(VECTOR_WEIGHT * weight) * found / np.linalg.norm(found)
     norm = np.linalg.norm(total)
-    return Vector(total / norm).to_text() if norm > 0 else vector
+    return vector_text(total / norm) if norm > 0 else vector
 
 
-def _extended(cursor: Cursor, scope: Scope, ids: Sequence[str], terms: QueryTerms) -> QueryTerms:
-    """Return the terms with the best ones of the rows; all weights together stay as they were."""
-    cursor.execute(COUNTS, scope.parameters | {"ids": list(ids)})
-    rows = {row_id: (_frequent(counts), length) for row_id, counts, length in cursor.fetchall()}
+def _extended(
+    cursor: Cursor, scope: Scope, rows: Sequence[tuple[Mapping[int, float], int]], terms: QueryTerms
+) -> QueryTerms:
+    """Return the terms with the best ones of the rows, given as counts and length; the sum of all weights stays."""
     if not rows or not terms.terms:
         return terms
-    candidates = sorted({term for counts, _ in rows.values() for term in counts})
+    candidates = sorted({term for counts, _ in rows for term in counts})
     collection, documents = term_frequencies(cursor, scope.profile.domain, candidates, scope.profile.collection)
+    rarity = {term: collection.idf(documents.get(term, 0)) for term in candidates}
     significance: dict[int, float] = defaultdict(float)
-    for row_id, weight in _rank_weights([row_id for row_id in ids if row_id in rows]):
-        counts, length = rows[row_id]
+    for (counts, length), weight in _rank_weights(rows):
         for term, count in counts.items():
-            significance[term] += weight * collection.bm25(count, length) * collection.idf(documents.get(term, 0))
-    return _with_added(
-        terms, dict(nlargest(TERMS, significance.items(), key=lambda pair: (pair[1], pair[0]))), documents
-    )
+            significance[term] += weight * collection.bm25(count, length) * rarity[term]
+    best = nlargest(TERMS, significance.items(), key=lambda pair: (pair[1], pair[0]))
+    return _with_added(terms, dict(best), documents)
 
 
 def _with_added(terms: QueryTerms, added: Mapping[int, float], documents: Mapping[int, int]) -> QueryTerms:
@@ -99,10 +105,10 @@ def _with_added(terms: QueryTerms, added: Mapping[int, float], documents: Mappin
     return QueryTerms(terms.collection, tuple(sorted(extended, key=lambda term: (term.documents, term.id))))
 
 
-def _rank_weights(ids: Sequence[str]) -> Iterator[tuple[str, float]]:
+def _rank_weights(rows: Sequence[T]) -> Iterator[tuple[T, float]]:
     """Yield each row with its weight, 1 ÷ rank; all weights together are 1."""
-    total = sum(1 / rank for rank in range(1, len(ids) + 1))
-    return ((row_id, 1 / rank / total) for rank, row_id in enumerate(ids, start=1))
+    total = sum(1 / rank for rank in range(1, len(rows) + 1))
+    return ((row, 1 / rank / total) for rank, row in enumerate(rows, start=1))
 
 
 def _frequent(sparse: str) -> dict[int, float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.search.bm25 import QueryTerms
+from pc_worker.store.search.bm25 import NO_TERMS, QueryTerms
 from pc_worker.store.search.fusion import ExactScores, FusedRow
 from pc_worker.store.search.scope import Scope
 
@@ -17,7 +17,7 @@ SELECT e.row_id, 1 - min(e.vector <=> %(vector)s::vector), NULL::float8 FROM emb
 WHERE e.domain = %(domain)s AND e.row_id = ANY (%(without_vector)s::uuid[]) AND e.model_id = %(model_id)s
 GROUP BY e.row_id
 UNION ALL
-SELECT e.row_id, NULL, {bm25} FROM row_terms e
+SELECT e.row_id, NULL, {score} FROM row_terms e {norm}
 WHERE e.domain = %(domain)s AND e.row_id = ANY (%(without_text)s::uuid[])
 """
 HITS = """
@@ -29,7 +29,7 @@ LEFT JOIN LATERAL (
     WHERE e.domain = r.domain AND e.row_id = r.row_id AND e.model_id = %(model_id)s AND %(vector)s IS NOT NULL
     ORDER BY similarity DESC, e.passage LIMIT 1) AS passage ON true
 LEFT JOIN LATERAL (
-    SELECT {bm25} AS score FROM row_terms e WHERE e.domain = r.domain AND e.row_id = r.row_id) AS bm25 ON true
+    SELECT {score} AS score FROM row_terms e {norm} WHERE e.domain = r.domain AND e.row_id = r.row_id) AS bm25 ON true
 WHERE r.domain = %(domain)s AND r.row_id = ANY (%(ids)s::uuid[]) AND {where}
 """
 
@@ -68,11 +68,11 @@ def complete_scores(
 
     Without ``vector`` the similarities are None, without ``terms`` the BM25 scores are 0.
     """
-    bm25, values = terms.score_sql() if terms is not None else ("0::float8", {})
+    sql = (terms or NO_TERMS).score_sql()
     without_vector = [row_id for row_id in ids if row_id not in known.vector and vector is not None]
     without_text = [row_id for row_id in ids if row_id not in known.text and terms is not None]
-    values |= {"vector": vector, "without_vector": without_vector, "without_text": without_text}
-    cursor.execute(SCORES.format(bm25=bm25), scope.parameters | values)
+    values = {"vector": vector, "without_vector": without_vector, "without_text": without_text}
+    cursor.execute(SCORES.format(score=sql.score, norm=sql.norm), scope.parameters | sql.parameters | values)
     by_vector, by_text = dict(known.vector), dict(known.text)
     for row_id, similarity, text in cursor.fetchall():
         (by_vector if text is None else by_text)[row_id] = float(similarity if text is None else text)
@@ -80,12 +80,13 @@ def complete_scores(
 
 
 def read_hits(
-    cursor: Cursor, scope: Scope, page: Sequence[FusedRow], *, vector: str | None, terms: QueryTerms
+    cursor: Cursor, scope: Scope, page: Sequence[FusedRow], *, vector: str | None, terms: QueryTerms | None
 ) -> list[RankedRow]:
     """Return the fields of these rows, in their order; without rows that do not meet the filter after all."""
-    bm25, values = terms.score_sql()
-    values |= {"vector": vector, "ids": [row.row_id for row in page]}
-    cursor.execute(HITS.format(bm25=bm25, where=scope.where), scope.parameters | values)
+    sql = (terms or NO_TERMS).score_sql()
+    values = {"vector": vector, "ids": [row.row_id for row in page]}
+    statement = HITS.format(score=sql.score, norm=sql.norm, where=scope.where)
+    cursor.execute(statement, scope.parameters | sql.parameters | values)
     names = ("similarity", "text_score", "payload", "start", "end", "passage")
     fields = {row_id: dict(zip(names, row, strict=True)) for row_id, *row in cursor.fetchall()}
     return [RankedRow(ranked=row, **fields[row.row_id]) for row in page if row.row_id in fields]

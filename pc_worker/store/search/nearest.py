@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from pgvector import Vector
-
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.scope import Candidates, Profile, Scope, VectorIndex, read_candidates
 from pc_worker.store.search.statistics import estimate_filtered_rows
@@ -42,8 +40,8 @@ MEAN = "SELECT avg(vector)::text FROM embeddings WHERE domain = %s AND row_id = 
 
 
 def vector_text(vector: NDArray[np.float32]) -> str:
-    """Return a vector, shape (dimension,), as pgvector's text, which keeps each float32 exactly."""
-    return Vector(vector).to_text()
+    """Return a vector, shape (dimension,), as pgvector's text; nine digits keep each float32 exactly."""
+    return f"[{','.join(['%.9g'] * len(vector))}]" % tuple(vector.tolist())
 
 
 def nearest(cursor: Cursor, scope: Scope, vector: str, *, limit: int, wanted: int) -> Candidates:

@@ -116,7 +116,7 @@ def test_the_vector_plan_uses_the_index(indexed: Shelf, database: Database) -> N
 
 
 def test_the_text_plan_uses_the_terms_index(indexed: Shelf, database: Database) -> None:
-    statement = MATCHING.format(score="e.length", filter="", facets="AND e.terms @> %(facets)s::integer[]")
+    statement = MATCHING.format(score="e.length", norm="", filter="", facets="AND e.terms @> %(facets)s::integer[]")
 
     plan = plan_of(database, statement, {"candidates": [1, 2], "facets": [-5], "limit": 50})
 
