@@ -12,11 +12,13 @@ from pc_worker.domains.cleaning.records import canonical_json
 from pc_worker.domains.declaration.join import Join
 from pc_worker.reader import Json
 
-#: Returns the number of tokens of a text.
+#: Returns the number of tokens of a line, without special ones; those of several lines add up.
 CountTokens = Callable[[str], int]
 Payload = Mapping[str, Json]
 
 ID_BYTES = 16
+#: Tokens of the begin and end of a text.
+SPECIAL = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,7 @@ def join_rows(join: Join, members: Iterable[Member], count: CountTokens) -> list
     Args:
         join: The domain's rule.
         members: All rows of the groups, in any order.
-        count: Returns the number of tokens of a text. No text of two or more rows has more than ``join.max_tokens``.
+        count: Returns the number of tokens of a line. No text of two or more rows has more than ``join.max_tokens``.
     """
     groups: dict[UUID, list[Member]] = {}
     for member in members:
@@ -108,13 +110,15 @@ def spoken(join: Join, payloads: Sequence[Payload]) -> Spoken:
 def _packed(join: Join, rows: Sequence[Member], count: CountTokens) -> Iterable[list[tuple[Member, str]]]:
     """Yield the rows of each text with their lines: as many rows as fit, in their order."""
     held: list[tuple[Member, str]] = []
-    text = ""
+    tokens = SPECIAL
     for row in rows:
         line = _line(join, row, held[-1][0] if held else None)
-        if held and count(f"{text}\n{line}") > join.max_tokens:
+        more = count(line)
+        if held and tokens + more > join.max_tokens:
             yield held
             held, line = [], _line(join, row, None)
-        text = f"{text}\n{line}" if held else line
+            tokens, more = SPECIAL, count(line)
+        tokens += more
         held.append((row, line))
     if held:
         yield held

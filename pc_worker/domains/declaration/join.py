@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-#: Most tokens of a passage, by an estimate that is rarely too low: 256 to 512 by the tokenizers of most models.
+#: Most tokens of a passage.
 MAX_TOKENS = 512
 
 

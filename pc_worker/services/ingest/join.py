@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from pc_worker.domains import Domain, Join, JoinedText, Member, Record, group_of, join_rows
-from pc_worker.encoding.remote.token_estimate import estimated_tokens
+from pc_worker.encoding.text.line_tokens import line_tokens
 from pc_worker.errors import Conflict, InvalidRequest
 from pc_worker.model import RowWrite
 from pc_worker.model.joined import joined_name
@@ -175,7 +175,7 @@ def _passage(domain: Domain, one: JoinedText, passages: Passages) -> RowWrite:
 
 
 def _passages(join: Join, members: Iterable[Member], groups: Collection[UUID]) -> list[JoinedText]:
-    return [one for one in join_rows(join, members, estimated_tokens) if one.group in groups]
+    return [one for one in join_rows(join, members, line_tokens) if one.group in groups]
 
 
 def _members(cursor: Cursor, domain: str, groups: Collection[UUID]) -> list[Member]:

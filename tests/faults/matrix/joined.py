@@ -7,7 +7,7 @@ import time
 from uuid import UUID
 
 from pc_worker.domains import Member, get_domain, join_rows
-from pc_worker.encoding.remote.token_estimate import estimated_tokens
+from pc_worker.encoding.text.line_tokens import line_tokens
 from tests.faults.drill import Drill, Fault
 from tests.faults.rig import ENDED
 from tests.support.waiting import eventually
@@ -57,7 +57,7 @@ def _compare(drill: Drill, generation: int) -> None:
     ]
     join = get_domain(DOMAIN).join
     assert join is not None
-    wanted = {(str(one.id), one.text) for one in join_rows(join, members, estimated_tokens)}
+    wanted = {(str(one.id), one.text) for one in join_rows(join, members, line_tokens)}
     stored = set(drill.rig.query(PASSAGES, {"domain": f"{DOMAIN}.joined"}))
     drill.expect(len(members) == UTTERANCES, f"{len(members)} utterances")
     drill.expect(stored == wanted, f"{len(stored)} passages are stored, {len(wanted)} are right")

@@ -13,8 +13,10 @@ from uuid import UUID
 import pytest
 
 from pc_worker.domains import Member, get_domain, join_rows
+from pc_worker.encoding.models.finding import find_model
 from pc_worker.encoding.protocol import Span
-from pc_worker.encoding.remote.token_estimate import estimated_tokens
+from pc_worker.encoding.text.line_tokens import line_tokens
+from pc_worker.encoding.text.tokens import load_tokens
 from pc_worker.errors import InvalidRequest, UnknownDomain
 from pc_worker.model.filter import Filter
 from pc_worker.services.declarations import check_known
@@ -77,7 +79,7 @@ def expected(line: Line) -> set[tuple[UUID, str]]:
     ]
     join = get_domain(DOMAIN).join
     assert join is not None
-    return {(one.id, one.text) for one in join_rows(join, members, estimated_tokens)}
+    return {(one.id, one.text) for one in join_rows(join, members, line_tokens)}
 
 
 def stored(line: Line) -> set[tuple[UUID, str]]:
@@ -129,7 +131,7 @@ def test_passages_are_those_of_the_rows_for_any_chunks_in_any_order(line: Line, 
         check(line)
 
     assert len(stored(line)) > 4
-    assert all(estimated_tokens(text) <= 512 for _, text in stored(line))
+    assert all(count + 2 <= 512 for count in load_tokens(find_model("")).count([text for _, text in stored(line)]))
 
 
 def test_ingesting_the_same_rows_again_encodes_and_writes_nothing(line: Line) -> None:

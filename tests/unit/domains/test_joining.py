@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pc_worker.domains import Domain, Field, Join, Member, group_of, join_rows, spoken
 from pc_worker.domains.cleaning.rules import text
-from pc_worker.encoding.remote.token_estimate import estimated_tokens
+from pc_worker.encoding.text.line_tokens import line_tokens
 
 JOIN = Join(group=("meeting",), order=("start",), speaker="speaker", begins="start", ends="end", max_tokens=40)
 
@@ -52,14 +52,14 @@ def test_each_row_is_in_one_text_of_its_group_within_the_bound_in_any_order(
     members = [member(number, **payload) for number, payload in enumerate(payloads)]
     shuffled = chance.sample(members, len(members))
 
-    joined = join_rows(JOIN, members, estimated_tokens)
+    joined = join_rows(JOIN, members, line_tokens)
 
-    assert join_rows(JOIN, shuffled, estimated_tokens) == joined
+    assert join_rows(JOIN, shuffled, line_tokens) == joined
     assert sorted(part.member.row_id for one in joined for part in one.parts) == [m.row_id for m in members]
     assert len({one.id for one in joined}) == len(joined)
     for one in joined:
         assert {group_of(JOIN, part.member.payload) for part in one.parts} == {one.group}
-        assert len(one.parts) == 1 or estimated_tokens(one.text) <= JOIN.max_tokens
+        assert len(one.parts) == 1 or sum(map(line_tokens, one.text.split("\n"))) + 2 <= JOIN.max_tokens
         assert all(one.text[part.start : part.end].endswith(part.member.text.strip()) for part in one.parts)
         assert "\n".join(one.text[part.start : part.end] for part in one.parts) == one.text
 
@@ -68,7 +68,7 @@ def test_a_text_names_each_speaker_where_the_speaker_changes() -> None:
     said = [("Ann", "One."), ("Ann", "Two."), ("민지", "셋."), (None, "Four."), ("Ann", "Five.")]
     members = [member(n, meeting="m", speaker=who, start=n, text=what) for n, (who, what) in enumerate(said)]
 
-    [joined] = join_rows(JOIN, members, estimated_tokens)
+    [joined] = join_rows(JOIN, members, line_tokens)
 
     assert joined.text == "Ann: One.\nTwo.\n민지: 셋.\nFour.\nAnn: Five."
     assert joined.payload["speaker"] == ["Ann", "민지", None]
@@ -78,7 +78,7 @@ def test_neighbours_are_ordered_by_time_not_by_text() -> None:
     starts = [10, 9.5, "2026-03-02T10:00:00+09:00", "2026-03-02T02:00:00+00:00", None, "later"]
     members = [member(n, meeting="m", start=start, text=str(n)) for n, start in enumerate(starts)]
 
-    [joined] = join_rows(JOIN, members, estimated_tokens)
+    [joined] = join_rows(JOIN, members, line_tokens)
 
     assert joined.text.split("\n") == ["1", "0", "2", "3", "5", "4"]
 
