@@ -113,8 +113,7 @@ class Follower:
         while not self._stopping.is_set():
             self.connections += 1
             try:
-                with grpc.insecure_channel(self._address(), OPTIONS) as channel:
-                    self._consume(EmbeddingStreamServiceStub(channel))
+                self._connect()
             except grpc.RpcError as exc:
                 if exc.code() not in (*COME_AGAIN, grpc.StatusCode.CANCELLED):
                     self.faults.append(f"{exc.code().name}: {exc.details()}")
@@ -122,6 +121,10 @@ class Follower:
                 continue
             finally:
                 self._stopping.wait(0.2)
+
+    def _connect(self) -> None:
+        with grpc.insecure_channel(self._address(), OPTIONS) as channel:
+            self._consume(EmbeddingStreamServiceStub(channel))
 
     def _opening(self) -> pb.ConsumeOpen:
         """Return what each connection asks for."""

@@ -24,6 +24,7 @@ QUICK = {
     "commit-unheard": 2,
     "gateway-kill": 1,
     "nacks-kill": 1,
+    "dropped": 1,
     "pg-closed": 1,
     "queue-bits": 10,
     "queue-forged": 10,
