@@ -44,7 +44,7 @@ class AnswerQuality:
     Attributes:
         questions: How many were asked.
         failed: How many no model answered.
-        citation_precision: Share of the citations that are of a relevant row.
+        citation_precision: Share of the citations that are of a relevant row, or of a passage that joins one.
         citation_recall: Mean share of the relevant rows that are cited, over answered questions.
         supported: Share of the sentences that a cited passage supports.
         refusals_right: Share of the questions that are refused or answered as they should be.
@@ -167,10 +167,10 @@ def _add(tally: _Tally, case: AnswerCase, answer: Answer, relevant: set[str]) ->
     tally.facts += [fact.casefold() in answer.answer.casefold() for fact in case.facts]
     if answer.refused:
         return
-    cited = {citation.id for citation in answer.citations}
-    tally.cited += [row_id in relevant for row_id in cited]
+    cited = {frozenset(citation.row_ids) for citation in answer.citations}
+    tally.cited += [not rows.isdisjoint(relevant) for rows in cited]
     if relevant:
-        tally.recalls.append(len(cited & relevant) / len(relevant))
+        tally.recalls.append(len(relevant & frozenset().union(*cited)) / len(relevant))
     wrong = len({flag.sentence for flag in answer.flags if flag.kind in UNSUPPORTED})
     sentences = max(len(split_sentences(answer.answer)), wrong)
     tally.sentences += [True] * (sentences - wrong) + [False] * wrong

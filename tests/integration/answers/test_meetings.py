@@ -7,6 +7,7 @@ import pickle
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from uuid import UUID
 
 import numpy as np
@@ -17,6 +18,7 @@ from pc_worker.embedded import EmbeddedServers
 from pc_worker.encoding import ModelIdentity
 from pc_worker.encoding.protocol import Span
 from pc_worker.samples.transcripts import write_transcripts
+from pc_worker.services.answers.evaluate import AnswerCase, AnswerQuality, evaluate_answers, read_cases
 from pc_worker.services.answers.recorded import show_answer
 from pc_worker.services.answers.request import Answer, AnswerRequest
 from pc_worker.services.forget import forget_ids
@@ -28,6 +30,7 @@ from tests.model.line import Line, services_for
 from tests.support.llm.server import FakeLlm
 
 DOMAIN = "transcript"
+QUESTIONS = Path(__file__).parents[2] / "data" / "meeting_questions.jsonl"
 
 
 class MeetingEncoder(ContentEncoder):
@@ -112,3 +115,34 @@ def test_forgetting_any_row_of_a_cited_passage_erases_the_answer(meetings: Desk)
     forget_ids(meetings.services.database, DOMAIN, [UUID(neighbour)])
 
     assert show_answer(meetings.services.database, answer.id)["document"] is None
+
+
+def test_passages_that_answer_are_cited_and_other_questions_are_refused(meetings: Desk) -> None:
+    cases = [_with_rows(meetings, case) for case in read_cases(QUESTIONS)]
+
+    async def measured() -> AnswerQuality:
+        answers = meetings.make()
+        try:
+            return await evaluate_answers(answers, meetings.services.database, DOMAIN, cases)
+        finally:
+            await answers.close()
+
+    result = asyncio.run(measured())
+
+    assert (result.questions, result.failed) == (38, 0)
+    assert (result.citation_precision or 0) >= 0.95, result
+    assert (result.citation_recall or 0) >= 0.95, result
+    assert result.answered_wrongly == 0, result
+    assert (result.refusals_right or 0) >= 0.8, "its encoder reads no endings of Korean words"
+    assert (result.supported or 0) >= 0.95, result
+
+
+def _with_rows(desk: Desk, case: AnswerCase) -> AnswerCase:
+    """Return the case with the id of the one utterance that has each text."""
+    ids = []
+    for words in case.relevant:
+        with desk.services.database.transaction() as cursor:
+            cursor.execute("SELECT row_id::text FROM rows WHERE domain = %s AND strpos(text, %s) > 0", (DOMAIN, words))
+            ((row_id,),) = cursor.fetchall()
+        ids.append(row_id)
+    return replace(case, relevant=tuple(ids))
