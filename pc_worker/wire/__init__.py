@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pc_worker.wire.row import WirePassage, row_head, row_message, row_type_of, tagged
-from pc_worker.wire.row_block import MESSAGE_BYTES, RowBlock, build_block
+from pc_worker.wire.row_block import MESSAGE_BYTES, RowBlock, build_block, build_read_block
 
 __all__ = [
     "MESSAGE_BYTES",
     "RowBlock",
     "WirePassage",
     "build_block",
+    "build_read_block",
     "row_head",
     "row_message",
     "row_type_of",

@@ -112,8 +112,8 @@ def row_message(row_type: str, head: bytes, passages: Sequence[tuple[int, int, b
     if row_type == "document":
         encoded = [head]
         for start, end, vector in passages:
-            encoded += (_passage_start(field, start, end, len(vector)), vector)
-        encoded.append(_model_field(model))
+            encoded += (passage_start(field, start, end, len(vector)), vector)
+        encoded.append(model_field(model))
         return b"".join(encoded)
     if len(passages) != 1:
         raise ValueError(f"a {row_type} row has one vector, not {len(passages)}")
@@ -122,8 +122,8 @@ def row_message(row_type: str, head: bytes, passages: Sequence[tuple[int, int, b
 
 
 @lru_cache(maxsize=8192)
-def _passage_start(field: int, start: int, end: int, vector_bytes: int) -> bytes:
-    # A passage up to its vector's bytes. Zeros are left out, as protobuf's own serialiser does.
+def passage_start(field: int, start: int, end: int, vector_bytes: int) -> bytes:
+    """Encode a document's passage up to its vector's bytes; zeros are left out, as by protobuf's own serialiser."""
     place = varint(1 << 3 | VARINT) + varint(start) if start else b""
     place += varint(2 << 3 | VARINT) + varint(end) if end else b""
     place += prefix(3, vector_bytes)
@@ -131,5 +131,6 @@ def _passage_start(field: int, start: int, end: int, vector_bytes: int) -> bytes
 
 
 @lru_cache(maxsize=64)
-def _model_field(model: str) -> bytes:
+def model_field(model: str) -> bytes:
+    """Encode the model (name@revision) of a document's vectors."""
     return tagged(pb.DocumentRow.MODEL_FIELD_NUMBER, model.encode())

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, groupby
+from operator import itemgetter
 
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
-from pc_worker.wire.row import ROW_TYPES, prefix
+from pc_worker.wire.row import ROW_TYPES, model_field, passage_start, prefix, row_message
 
 #: The default limit of gRPC clients, less the five bytes that frame a message.
 MESSAGE_BYTES = 4 * 1024 * 1024 - 5
 #: A UUID of 36 characters with its tag and length.
 ROW_ID_BYTES = 38
+#: Tag and length of an encoded UUID: `r$`, which no UUID contains.
 ROW_ID_MARK = prefix(14, 36).decode("ascii")
 #: Bytes of a message in addition to rows, ids and positions: tags and lengths.
 FRAME_BYTES = 16
+#: Of a passage that is read: its row's position and UUID, these two with the row's message, and what is the passage's.
+POSITION, ROW_ID, PLACE, SPAN_AND_VECTOR = itemgetter(0), itemgetter(1), itemgetter(0, 1, 2), itemgetter(3, 4, 5)
 #: The longest varint of a position.
 POSITION_BYTES = 9
 
@@ -45,9 +50,8 @@ class RowBlock:
 
     def uuid_bytes(self, start: int, end: int) -> bytes:
         """Return the UUIDs of rows ``start`` to ``end``, exclusive, as 16 bytes each."""
-        encoded = self.ids[start * ROW_ID_BYTES : end * ROW_ID_BYTES]
-        texts = (encoded[at + 2 : at + ROW_ID_BYTES] for at in range(0, len(encoded), ROW_ID_BYTES))
-        return bytes.fromhex(b"".join(texts).replace(b"-", b"").decode("ascii"))
+        encoded = self.ids[start * ROW_ID_BYTES : end * ROW_ID_BYTES].decode("ascii")
+        return bytes.fromhex(encoded.replace(ROW_ID_MARK, "").replace("-", ""))
 
     def size(self, start: int, end: int) -> int:
         """Return an upper bound of the bytes of ``message(start, end)``."""
@@ -60,7 +64,7 @@ class RowBlock:
             return self.whole
         body = self.data[self.offsets[start] : self.offsets[end]]
         ids = self.ids[start * ROW_ID_BYTES : end * ROW_ID_BYTES]
-        positions = pb.RowChunk(positions=self.positions[start:end]).SerializeToString()
+        positions = _encoded_positions(self.positions[start:end])
         return b"".join((row_type_prefix(self.row_type, len(body)), body, ids, positions))
 
     def cuts(self, start: int = 0, *, max_rows: int, max_bytes: int = MESSAGE_BYTES) -> Iterator[tuple[int, int]]:
@@ -72,11 +76,15 @@ class RowBlock:
             yield 0, len(self)
             return
         while start < len(self):
-            end = start + 1
-            while end < len(self) and end - start < max_rows and self.size(start, end + 1) <= max_bytes:
-                end += 1
+            end = self._end(start, min(start + max_rows, len(self)), max_bytes)
             yield start, end
             start = end
+
+    def _end(self, start: int, last: int, max_bytes: int) -> int:
+        if self.size(start, last) <= max_bytes:
+            return last
+        ends = range(start + 1, last)
+        return start + max(bisect_right(ends, max_bytes, key=lambda end: self.size(start, end)), 1)
 
 
 def row_type_prefix(row_type: str, body_bytes: int) -> bytes:
@@ -87,10 +95,64 @@ def row_type_prefix(row_type: str, body_bytes: int) -> bytes:
 def build_block(row_type: str, positions: Sequence[int], rows: Sequence[tuple[str, bytes]]) -> RowBlock:
     """Join (row_id, row message) pairs; ``positions`` has one for each, rising."""
     starts = [prefix(1, len(message)) for _, message in rows]
+    parts = [part for start, (_, message) in zip(starts, rows, strict=True) for part in (start, message)]
+    sizes = [len(start) + len(message) for start, (_, message) in zip(starts, rows, strict=True)]
+    return join_block(row_type, positions, [row_id for row_id, _ in rows], parts, sizes)
+
+
+def build_read_block(
+    row_type: str, passages: Sequence[tuple[int, str, bytes, int, int, bytes]], model: str
+) -> RowBlock:
+    """Join rows as they are stored: each passage with its row's position, UUID and message without vectors.
+
+    The passages of a row follow each other; each has its first character, the one after its last, and its vector.
+
+    Raises:
+        ValueError: If a row of a stock domain has not exactly one passage.
+    """
+    positions = list(map(POSITION, passages))
+    if len(set(positions)) < len(positions):
+        return _block_of_many(row_type, passages, model)
+    document, field = row_type == "document", ROW_TYPES[row_type].vector_field
+    end_of_row = model_field(model) if document else b""
+    parts: list[bytes] = []
+    sizes = []
+    for _, _, head, start, end, vector in passages:
+        opening = passage_start(field, start, end, len(vector)) if document else prefix(field, len(vector))
+        size = len(head) + len(opening) + len(vector) + len(end_of_row)
+        tag = prefix(1, size)
+        parts += (tag, head, opening, vector, end_of_row)
+        sizes.append(len(tag) + size)
+    return join_block(row_type, positions, list(map(ROW_ID, passages)), parts, sizes)
+
+
+def _block_of_many(row_type: str, passages: Sequence[tuple[int, str, bytes, int, int, bytes]], model: str) -> RowBlock:
+    positions, rows = [], []
+    for (position, row_id, head), group in groupby(passages, key=PLACE):
+        positions.append(position)
+        rows.append((row_id, row_message(row_type, head, list(map(SPAN_AND_VECTOR, group)), model)))
+    return build_block(row_type, positions, rows)
+
+
+def join_block(
+    row_type: str, positions: Sequence[int], row_ids: Sequence[str], parts: Iterable[bytes], sizes: Sequence[int]
+) -> RowBlock:
+    """Return the block of rows that consist of ``parts``, with their tags; each row has its size in ``sizes``.
+
+    Its message is joined here, once: each copy of some MB counts.
+    """
+    ids = "".join([ROW_ID_MARK + row_id for row_id in row_ids]).encode("ascii")
+    opening = row_type_prefix(row_type, sum(sizes)) if sizes else b""
+    whole = b"".join((opening, *parts, ids, _encoded_positions(positions)))
     return RowBlock(
         row_type=row_type,
         positions=positions,
-        data=b"".join(part for start, (_, message) in zip(starts, rows, strict=True) for part in (start, message)),
-        offsets=list(accumulate((len(s) + len(row[1]) for s, row in zip(starts, rows, strict=True)), initial=0)),
-        ids="".join(ROW_ID_MARK + row_id for row_id, _ in rows).encode("ascii"),
+        data=whole,
+        offsets=list(accumulate(sizes, initial=len(opening))),
+        ids=ids,
+        whole=whole if sizes else None,
     )
+
+
+def _encoded_positions(positions: Sequence[int]) -> bytes:
+    return pb.RowChunk(positions=positions).SerializeToString()

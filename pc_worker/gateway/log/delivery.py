@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from uuid import UUID
 
 from pc_worker.errors import ContractBroken, Unavailable
@@ -18,7 +19,7 @@ from pc_worker.gateway.log.scan import ScanPace, scan_plan
 from pc_worker.hot_buffer import AsyncHotBuffer, Entry
 from pc_worker.store.log.read import Delivery, LogBatchRecord, LoggedRows, Tombstone
 from pc_worker.store.log.subset import SubsetQuery
-from pc_worker.wire import MESSAGE_BYTES, RowBlock, build_block, row_message
+from pc_worker.wire import MESSAGE_BYTES, RowBlock, build_block, build_read_block
 
 #: Log batches that one plan covers: about 77,000 rows, so that planning costs little per chunk.
 WINDOW_BATCHES = 256
@@ -177,8 +178,8 @@ class LogReader:
             tombstones=self._wanted.consumer,
             subset=self._wanted.subset,
         )
-        rows = 0 if found is None else len(found.rows) + len(found.tombstones)
-        self._pace.record(rows=rows, seconds=time.monotonic() - began)
+        if self._wanted.subset is not None:
+            self._pace.record(rows=0 if found is None else found.entries, seconds=time.monotonic() - began)
         return found
 
     def _slice(self, step: ReadStep, found: Entry | LoggedRows | None) -> LogSlice:
@@ -194,7 +195,11 @@ class LogReader:
                 return LogSlice(build_block(self._wanted.row_type, [], []), 0, step.upto, False, "", NO_EPOCH)
 
     def _jobs(self, block: RowBlock) -> tuple[str, ...]:
+        if not len(block):
+            return ()
         firsts = [batch.first for batch in self._batches]
+        if bisect_right(firsts, block.positions[0]) == (last := bisect_right(firsts, block.positions[-1])):
+            return (self._batches[last - 1].job_id or "" if last else "",)
         indexes = (bisect_right(firsts, position) - 1 for position in block.positions)
         jobs = tuple(self._batches[index].job_id or "" if index >= 0 else "" for index in indexes)
         return jobs if len(set(jobs)) > 1 else jobs[:1]
@@ -206,13 +211,16 @@ def row_block(read: LoggedRows, *, domain: str, row_type: str) -> RowBlock:
     Raises:
         ContractBroken: If a row does not fit in a message.
     """
-    rows = []
-    for row in read.rows:
-        message = row_message(row_type, row.head, row.passages, read.model)
-        if len(message) > MOST_ROW_BYTES:  # no client could receive it, and each would fail here again
+    block = build_read_block(row_type, read.passages, read.model)
+    if len(block.data) > MOST_ROW_BYTES:
+        _check_sizes(block, domain)
+    return block
+
+
+def _check_sizes(block: RowBlock, domain: str) -> None:
+    for index, (start, end) in enumerate(pairwise(block.offsets)):
+        if end - start > MOST_ROW_BYTES:  # no client could receive it, and each would fail here again
             raise ContractBroken(
-                f"row {row.row_id} at position {row.position} of {domain} is {len(message):,} bytes "
+                f"row {block.row_id(index)} at position {block.positions[index]} of {domain} is {end - start:,} bytes "
                 f"on the wire; {MOST_ROW_BYTES:,} is the most: switch the domain's model back, or forget the row"
             )
-        rows.append((row.row_id, message))
-    return build_block(row_type, [row.position for row in read.rows], rows)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -81,8 +81,15 @@ CONNECT_S = 5.0
 COMMAND_S = 65.0
 #: Position and passage of a record of ROWS, by which records are sorted.
 POSITION_AND_PASSAGE = itemgetter(0, 1)
+#: The fields of a LoggedPassage in a record of ROWS.
+PASSAGE = itemgetter(0, 3, 4, 5, 6, 7)
 #: pgvector's binary form begins with the dimension and an unused number, both int16.
 VECTOR_HEADER_BYTES = 4
+
+
+#: A passage of a row in the log: the row's position, UUID and message without vectors; the passage's first character,
+#: the one after its last, and its vector as little-endian float32.
+LoggedPassage: TypeAlias = tuple[int, str, bytes, int, int, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,23 +118,6 @@ class LogBatchRecord:
     queue_key: bytes | None = field(default=None, repr=False)
 
 
-class LoggedPassage(NamedTuple):
-    """A passage's range in characters and its vector as little-endian float32."""
-
-    start: int
-    end: int
-    vector: bytes
-
-
-class LoggedRow(NamedTuple):
-    """A row at its position in the log: its message without vectors, and its passages."""
-
-    position: int
-    row_id: str
-    head: bytes
-    passages: list[LoggedPassage]
-
-
 @dataclass(frozen=True, slots=True)
 class Tombstone:
     """The log entry of a deleted row."""
@@ -138,13 +128,21 @@ class Tombstone:
 
 @dataclass(frozen=True, slots=True)
 class LoggedRows:
-    """All entries of a log slice that ends at ``upto``; the rows have vectors of one model (name@revision)."""
+    """All entries of a log slice that ends at ``upto``; the rows have vectors of one model (name@revision).
+
+    ``passages``: the rows as their passages, in order; those of one row follow each other.
+    """
 
     model: str
     epoch: UUID
     upto: int
-    rows: Sequence[LoggedRow]
+    passages: Sequence[LoggedPassage]
     tombstones: Sequence[Tombstone]
+
+    @property
+    def entries(self) -> int:
+        """How many rows and tombstones there are."""
+        return len({position for position, *_ in self.passages}) + len(self.tombstones)
 
 
 class Delivery:
@@ -269,25 +267,20 @@ def _logged(records: Sequence[Any], upto: int, *, plain: bool) -> LoggedRows:
     *_, model, epoch = records[0]
     position, *_, more, _, _ = records[-1]
     tombstones = [Tombstone(at, row_id) for at, _, kind, row_id, *_ in records if kind]
-    rows = _rows([record for record in records if not record[2]] if tombstones else records, model, plain)
-    return LoggedRows(model, epoch, position if more else upto, rows, tombstones)
+    passages = _passages([record for record in records if not record[2]] if tombstones else records, model, plain)
+    return LoggedRows(model, epoch, position if more else upto, passages, tombstones)
 
 
-def _rows(records: Sequence[Any], model: str, plain: bool) -> list[LoggedRow]:
+def _passages(records: Sequence[Any], model: str, plain: bool) -> list[LoggedPassage]:
+    # No object for each row: with it, this would take as long as all other work of the gateway on a message.
+    passages = list(map(PASSAGE, records))
     sent = [record[7] for record in records]
     if None in sent:
         row_id = records[sent.index(None)][3]
         raise ContractBroken(f"row {row_id} has no vector of {model}: finish the model's switch first")
-    vectors = sent if plain else _little_endian(sent)
-    rows: list[LoggedRow] = []
-    last = None
-    for (position, _, _, row_id, head, start, end, *_), vector in zip(records, vectors, strict=True):
-        if position == last:
-            rows[-1].passages.append(LoggedPassage(start, end, vector))
-        else:
-            rows.append(LoggedRow(position, row_id, head, [LoggedPassage(start, end, vector)]))
-            last = position
-    return rows
+    if plain:
+        return passages
+    return [(*passage[:5], vector) for passage, vector in zip(passages, _little_endian(sent), strict=True)]
 
 
 def _little_endian(sent: Sequence[bytes]) -> list[bytes]:

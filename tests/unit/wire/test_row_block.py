@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pc_worker.hot_buffer import build_entry
-from pc_worker.wire import MESSAGE_BYTES, RowBlock, build_block
+from pc_worker.wire import MESSAGE_BYTES, RowBlock, build_block, build_read_block, row_message
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
 EPOCH = UUID(int=7)
@@ -68,3 +68,35 @@ def test_row_id_reads_back() -> None:
     block = build_block("document", [4, 9], _rows([1, 2]))
 
     assert [block.row_id(at) for at in (0, 1, -1)] == [str(UUID(int=number)) for number in (0, 1, 1)]
+
+
+@given(SIZES, st.integers(1, 50), st.integers(500, 5000), st.integers(0, 39))
+def test_each_message_of_a_block_is_as_long_as_the_limits_allow(
+    sizes: list[int], max_rows: int, max_bytes: int, start: int
+) -> None:
+    block = build_block("document", range(len(sizes)), _rows(sizes))
+
+    for first, end in block.cuts(start, max_rows=max_rows, max_bytes=max_bytes):
+        assert end == len(sizes) or end - first == max_rows or block.size(first, end + 1) > max_bytes
+        assert end - first == 1 or block.size(first, end) <= max_bytes
+
+
+@given(st.lists(st.integers(1, 3), min_size=1, max_size=20), st.booleans())
+def test_rows_as_they_are_read_give_the_same_message_as_row_by_row(counts: list[int], document: bool) -> None:
+    row_type = "document" if document else "candidate"
+    spans = [(0, 3, bytes(8)), (3, 2**20, bytes(400)), (0, 0, bytes(4))]
+    stored = [
+        (at * 2, str(UUID(int=at)), b"\x12\x02k%d" % (at % 10), spans[:n])
+        for at, n in enumerate(counts if document else [1] * len(counts), start=1)
+    ]
+    passages = [(position, row_id, head, *each) for position, row_id, head, found in stored for each in found]
+    rows = [(row_id, row_message(row_type, head, found, "m@1")) for _, row_id, head, found in stored]
+
+    block = build_read_block(row_type, passages, "m@1")
+
+    assert block == build_block(row_type, [position for position, *_ in stored], rows)
+    assert block.uuid_bytes(0, len(block)) == b"".join(UUID(row_id).bytes for row_id, _ in rows)
+
+
+def test_a_block_without_rows_has_no_messages() -> None:
+    assert list(build_read_block("document", [], "m@1").cuts(max_rows=300)) == []

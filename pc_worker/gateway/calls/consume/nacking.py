@@ -167,7 +167,7 @@ class NackLedger:
             await self._repeat(lambda: self._rows.give_up(due.position))
             return None
         found = await self._repeat(lambda: self._rows.read(due.position, MESSAGE_BYTES))
-        if found is None or not found.rows:
+        if found is None or not found.passages:
             await self._repeat(lambda: self._rows.remove(due.position))
             return None
         return ReadyRow(due, self._message(found, due.deliveries + 1))
