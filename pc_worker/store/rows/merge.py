@@ -44,10 +44,11 @@ CREATE TEMP TABLE IF NOT EXISTS stage_rows (
     row_id uuid, key text, payload jsonb, text text, content_hash bytea, wire bytea, cells_hash bytea
 ) ON COMMIT DELETE ROWS
 """
+# Names the domain twice, so that both tables are read in its partitions only.
 STORED = """
 SELECT r.row_id, r.job_seq, r.content_hash, r.cells_hash,
        EXISTS (SELECT 1 FROM embeddings e
-               WHERE e.domain = r.domain AND e.row_id = r.row_id AND e.model_id = %(model_id)s)
+               WHERE e.domain = %(domain)s AND e.row_id = r.row_id AND e.model_id = %(model_id)s)
 FROM rows r WHERE r.domain = %(domain)s AND r.row_id = ANY (%(ids)s::uuid[])
 """
 UPDATE_ROWS = """
