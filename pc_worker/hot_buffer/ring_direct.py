@@ -150,6 +150,16 @@ def _receive(connection: socket.socket, size: int) -> bytes:
     if not size:
         return b""
     received = connection.recv(size, socket.MSG_WAITALL)
-    if len(received) < size:
+    return received if len(received) == size else _receive_rest(connection, received, size)
+
+
+def _receive_rest(connection: socket.socket, received: bytes, size: int) -> bytes:
+    # A stopped process that continues, or one that a profiler looks at, receives less than it waits for.
+    patience = time.monotonic() + LINE_S
+    parts = [received]
+    while received and (missing := size - sum(map(len, parts))) and time.monotonic() < patience:
+        parts.append(received := connection.recv(missing, socket.MSG_WAITALL))
+    whole = b"".join(parts)
+    if len(whole) < size:
         raise ConnectionError("it broke off in the middle of an entry")
-    return received
+    return whole
