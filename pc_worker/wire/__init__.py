@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pc_worker.wire.row import WirePassage, row_head, row_message, row_type_of, tagged
+from pc_worker.wire.row import WirePassage, prefix, row_head, row_message, row_type_of, tagged
 from pc_worker.wire.row_block import MESSAGE_BYTES, RowBlock, build_block, build_read_block
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "WirePassage",
     "build_block",
     "build_read_block",
+    "prefix",
     "row_head",
     "row_message",
     "row_type_of",

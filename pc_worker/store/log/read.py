@@ -266,7 +266,7 @@ def _logged(records: Sequence[Any], upto: int, *, plain: bool) -> LoggedRows:
     records = sorted(records, key=POSITION_AND_PASSAGE)
     *_, model, epoch = records[0]
     position, *_, more, _, _ = records[-1]
-    tombstones = [Tombstone(at, row_id) for at, _, kind, row_id, *_ in records if kind]
+    tombstones = [Tombstone(record[0], record[3]) for record in records if record[2]]
     passages = _passages([record for record in records if not record[2]] if tombstones else records, model, plain)
     return LoggedRows(model, epoch, position if more else upto, passages, tombstones)
 
