@@ -1,7 +1,8 @@
 """Traces by OpenTelemetry: off unless the standard `OTEL_*` variables name where they go.
 
 `OTEL_EXPORTER_OTLP_ENDPOINT` (or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`) turns them on, `OTEL_SDK_DISABLED=true` off. All
-else is the SDK's: sampling, headers, limits, resource attributes. Without them the SDK is not imported.
+else is the SDK's: headers, limits, resource attributes, sampling by `OTEL_TRACES_SAMPLER`. Without that variable,
+`trace_sampling` decides. Without tracing the SDK is not imported.
 
 The trace of a job begins where it is enqueued. Its messages carry the context in their headers:
 `ingest_file` is a child of the enqueuing span, and each `process_chunk` a child of `ingest_file`, also when another
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.sampling import Sampler
     from opentelemetry.trace import Tracer
 
 Parent = Callable[[], Mapping[str, str]]
@@ -55,9 +57,18 @@ def set_up_tracing(part: str) -> None:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     ours = {"service.name": os.environ.get("OTEL_SERVICE_NAME", "pc_worker"), "pcw.part": part}
-    _provider = TracerProvider(resource=Resource.create(ours))
+    _provider = TracerProvider(resource=Resource.create(ours), sampler=_sampler())
     _provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     _tracer = _provider.get_tracer("pc_worker")
+
+
+def _sampler() -> Sampler | None:
+    """Return the default sampler; None if the environment names one, which the SDK then makes."""
+    if os.environ.get("OTEL_TRACES_SAMPLER"):
+        return None
+    from pc_worker.trace_sampling import default_sampler
+
+    return default_sampler()
 
 
 def flush_spans() -> None:
@@ -82,7 +93,17 @@ def span(
         kind: Its kind, as OpenTelemetry defines them.
         parent: Returns the headers with the caller's context; None = the present span is the parent.
     """
-    return NO_SPANS if _tracer is None else OpenedSpan(_tracer, name, attributes or {}, kind, parent)
+    if _tracer is None or (parent is None and _is_left_out()):
+        return NO_SPANS
+    return OpenedSpan(_tracer, name, attributes or {}, kind, parent)
+
+
+def _is_left_out() -> bool:
+    """Return whether the present trace is not sampled: then its further spans need not be made."""
+    from opentelemetry.trace import get_current_span
+
+    present = get_current_span().get_span_context()
+    return present.is_valid and not present.trace_flags.sampled
 
 
 class OpenedSpan:

@@ -6,9 +6,11 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ParentBased
 from opentelemetry.trace import SpanKind, StatusCode
 
 from pc_worker import tracing
+from pc_worker.trace_sampling import AT_ONCE, REQUESTS_A_SECOND, AFewRequests
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
@@ -74,3 +76,37 @@ def test_without_tracing_nothing_is_made() -> None:
         one.failed("x")
 
     assert one is two
+
+
+def test_of_many_requests_a_few_each_second_are_traced_and_all_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    exporter, now = InMemorySpanExporter(), [0.0]
+    provider = TracerProvider(sampler=ParentBased(AFewRequests(lambda: now[0])))
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(tracing, "_tracer", provider.get_tracer("test"))
+    for request in range(1000):
+        now[0] = request / 100
+        with tracing.span("request", kind="server", parent=dict), tracing.span("retrieval"), tracing.span("rank"):
+            headers: dict[str, str] = {}
+            tracing.inject(headers)
+    with tracing.span("enqueue", kind="producer"):
+        pass
+    caller = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
+    with tracing.span("asked by a caller", kind="server", parent=lambda: caller):
+        pass
+
+    names = [span.name for span in exporter.get_finished_spans()]
+    expected = int(AT_ONCE + 9.99 * REQUESTS_A_SECOND)
+    assert [names.count(name) for name in ("request", "retrieval", "rank")] == [expected] * 3
+    assert names[-2:] == ["enqueue", "asked by a caller"]
+    assert int(headers["traceparent"][-2:], 16) % 2 == 0, "the parts behind do not trace it either"
+
+
+@pytest.mark.parametrize(("variable", "is_ours"), [(None, True), ("always_on", False)])
+def test_the_sampler_of_the_environment_is_the_sdks(
+    monkeypatch: pytest.MonkeyPatch, variable: str | None, is_ours: bool
+) -> None:
+    monkeypatch.delenv("OTEL_TRACES_SAMPLER", raising=False)
+    if variable:
+        monkeypatch.setenv("OTEL_TRACES_SAMPLER", variable)
+
+    assert (tracing._sampler() is not None) is is_ours
