@@ -95,6 +95,8 @@ def _parsed_tolerantly(text: str) -> list[object]:
 
 
 def _as_float32(numbers: NDArray[np.generic] | Sequence[object]) -> Vector:
+    if isinstance(numbers, np.ndarray) and numbers.dtype == np.float32 and numbers.ndim == 1:
+        return np.ascontiguousarray(numbers)
     if isinstance(numbers, np.ndarray) and numbers.dtype.kind not in "fiu":
         numbers = numbers.tolist()
     if isinstance(numbers, np.ndarray):
@@ -123,10 +125,12 @@ def _is_number(kind: type) -> bool:
 
 
 def _usable(array: Vector, numbers: NDArray[np.generic] | Sequence[object]) -> Vector:
-    if not np.isfinite(array).all():
-        raise BadValue(_not_finite(numbers))
     # In float32, as pgvector computes it: a vector whose square underflows has no direction there.
-    if np.dot(array, array) == 0:
+    with np.errstate(over="ignore"):
+        square = np.dot(array, array)
+    if not 0 < square < np.inf and not np.isfinite(array).all():  # finite numbers may have an infinite square
+        raise BadValue(_not_finite(numbers))
+    if square == 0:
         raise BadValue("of zero norm")
     return array
 

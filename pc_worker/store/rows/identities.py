@@ -14,7 +14,7 @@ from pc_worker.store.db.connection import Cursor
 INSERT = """
 INSERT INTO identities (domain, scope, key, row_id)
 SELECT %s, %s, key, row_id FROM unnest(%s::text[], %s::uuid[]) AS new (key, row_id) ORDER BY key
-ON CONFLICT DO NOTHING
+ON CONFLICT DO NOTHING RETURNING key, row_id
 """
 SELECT = "SELECT key, row_id FROM identities WHERE domain = %s AND scope = %s AND key = ANY (%s)"
 SELECT_BY_NAME = """
@@ -46,12 +46,19 @@ def row_ids(cursor: Cursor, domain: str, scope: str, keys: Sequence[str]) -> dic
     missing = sorted({key for key in keys if key not in ids})
     if missing:
         cursor.execute(INSERT, (domain, scope, missing, [str(uuid7()) for _ in missing]))
-        ids |= _stored(cursor, domain, scope, missing)  # another transaction may have made some of them first
+        ids |= _read_ids(cursor)
+        taken = [key for key in missing if key not in ids]
+        if taken:  # another transaction made some of them first
+            ids |= _stored(cursor, domain, scope, taken)
     return ids
 
 
 def _stored(cursor: Cursor, domain: str, scope: str, keys: Sequence[str]) -> dict[str, UUID]:
     cursor.execute(SELECT, (domain, scope, list(keys)))
+    return _read_ids(cursor)
+
+
+def _read_ids(cursor: Cursor) -> dict[str, UUID]:
     return {key: UUID(row_id) for key, row_id in cursor.fetchall()}
 
 

@@ -43,7 +43,7 @@ def value_form(value: object) -> str | None:
             return str(value) if value.bit_length() <= MAX_NUMBER_BITS else None
         case float():
             return number_form(repr(value))
-        case str() if not _may_be_number(value):
+        case str() if not may_be_number(value):
             return value
         case str() if NUMBER.fullmatch(value):
             return number_form(value)
@@ -53,7 +53,7 @@ def value_form(value: object) -> str | None:
     return None
 
 
-def _may_be_number(text: str) -> bool:
+def may_be_number(text: str) -> bool:
     """Return whether a text may be a number or a time: most texts are known by their first character."""
     return text[:1].isdigit() or text[:1] == "-"
 
@@ -96,7 +96,7 @@ def ordered(value: object) -> tuple[Kind, int] | None:
             return "n", ordered_bits(value)
         case int():
             return ("n", ordered_bits(_float(value))) if value.bit_length() <= MAX_NUMBER_BITS else None
-        case str() if not _may_be_number(value):
+        case str() if not may_be_number(value):
             return None
         case str() if NUMBER.fullmatch(value):
             return "n", ordered_bits(_float(value))

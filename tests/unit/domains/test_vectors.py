@@ -41,6 +41,10 @@ def test_every_form_of_a_vector_gives_the_same_float32_array(cell: object) -> No
     assert vector.tolist() == _GOOD
 
 
+def test_numbers_whose_square_is_infinite_are_finite() -> None:
+    assert to_vector(np.full(3, 3e38, np.float32), 3).tolist() == [np.float32(3e38)] * 3
+
+
 def test_a_strided_array_comes_out_contiguous() -> None:
     vector = to_vector(np.arange(1, 7, dtype=np.float32)[::2], 3)
 

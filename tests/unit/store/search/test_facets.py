@@ -94,3 +94,13 @@ def test_a_range_leaves_out_what_is_beyond_its_first_interval(number: float, ins
 @given(st.text())
 def test_no_text_is_an_error(text: str) -> None:
     payload_terms("d", {text: text})
+
+
+FLAT = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.sampled_from(["2024-05-01", "7"]))
+
+
+@given(st.dictionaries(st.text(max_size=3), st.one_of(FLAT, st.lists(FLAT, max_size=MAX_FACETS // 3))))
+def test_flat_payloads_have_the_facets_that_they_have_beside_nested_values(payload: dict[str, Any]) -> None:
+    nested_field: dict[str, Any] = {"not a flat name": [[]]}  # no value, but no flat payload either
+
+    assert facets(payload | nested_field) == facets(payload)
