@@ -17,6 +17,7 @@ from pc_worker.errors import PcWorkerError
 from pc_worker.hot_buffer import check_policy, check_version, count_dead, newest_dead, server_info
 from pc_worker.requirements import DISTRIBUTION, MODELS, installed, requirements
 from pc_worker.services.declarations import changed_domains
+from pc_worker.services.maintenance.partition import unfinished_copies
 from pc_worker.services.maintenance.restored import domains_behind
 from pc_worker.settings import Settings, split_address
 from pc_worker.store.db.connection import Database
@@ -157,7 +158,13 @@ def _postgres(url: str) -> Iterator[Finding]:
             raise PcWorkerError(f"made by older rules: {', '.join(older)}; searches ask by both rules")
         return "made by the present rules"
 
+    def copies() -> str:
+        if unfinished := unfinished_copies(database):
+            raise PcWorkerError(f"the copy of {', '.join(unfinished)} is not finished: each row is written twice")
+        return "none is unfinished"
+
     yield _run("schema", "run `migrate`", schema)
+    yield _run("partitions", "run `migrate --partition DOMAIN` again, or with --abandon", copies)
     yield _run("domains", "see `domains list`", declared)
     yield _run("search terms", "run `index build --terms` once no worker of the previous version is left", terms)
     database.close()

@@ -15,8 +15,10 @@ from pc_worker.bench.search.collection import DIMENSION, TOPICS, Collection, Col
 from pc_worker.encoding import ModelIdentity
 from pc_worker.model import Model
 
-#: Words of a text, half of the language, half of its subject; and rows that are made at once.
+#: Words of a text, half of the language, half of its subject; and rows that are made, and summed, at once.
 WORDS, BATCH, SLICE = 24, 20_000, 2_000
+#: Directions in which the meanings of words vary most.
+DIRECTIONS = 32
 #: A domain of 384 dimensions whose vectors come from its source.
 DECLARATION = f'''"""The domain ``note``: short texts with ready vectors."""
 
@@ -45,7 +47,19 @@ def declare(folder: Path) -> None:
 
 
 class Notes(Collection):
-    """Rows and queries, reproducible by their seed."""
+    """Rows and queries, reproducible by their seed.
+
+    The meanings of words vary in few directions, as vectors of text models do: otherwise no index finds all neighbours.
+    """
+
+    def __post_init__(self) -> None:
+        """Draw the language."""
+        super().__post_init__()
+        draw = np.random.default_rng(self.seed)
+        meanings = draw.standard_normal((len(self.words), DIRECTIONS), dtype=np.float32)
+        directions = draw.standard_normal((DIRECTIONS, DIMENSION), dtype=np.float32)
+        self.words = meanings @ directions / np.float32(DIRECTIONS**0.5) + 0.2 * self.words
+        self.words[:200] *= 0.1  # the commonest words mean little
 
     def write(self, path: Path, rows: int) -> None:
         """Write the next ``rows`` rows as Parquet, in batches."""

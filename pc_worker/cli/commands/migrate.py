@@ -17,6 +17,7 @@ from pc_worker.services.maintenance.partition import (
     PARTS,
     PartitionPlan,
     Progress,
+    abandon_partitions,
     partition_domain,
     plan_partitions,
 )
@@ -29,15 +30,18 @@ MB = 1 << 20
 @click.option("--partition", "domain", metavar="DOMAIN", help="Then divide this domain's rows and log into partitions.")
 @click.option("--parts", type=click.IntRange(2, MAX_PARTS), help=f"Hash parts of its rows.  [default: {PARTS}]")
 @click.option("--dry-run", is_flag=True, help="With --partition: only print what it would do.")
-def migrate_command(domain: str | None, parts: int | None, dry_run: bool) -> None:
+@click.option("--abandon", is_flag=True, help="With --partition: drop the copy of an interrupted run.")
+def migrate_command(domain: str | None, parts: int | None, dry_run: bool, abandon: bool) -> None:
     """Apply the migrations this database lacks; safe to run again, and by several at once.
 
     With --partition, the rows, vectors, terms and identities of DOMAIN are divided into hash parts, its log into
     ranges of positions. The tables are copied in steps while jobs, streams and searches continue. After an
     interruption, run it again: it continues.
     """
-    if domain is None and (parts is not None or dry_run):
-        raise click.UsageError("--parts and --dry-run need --partition")
+    if domain is None and (parts is not None or dry_run or abandon):
+        raise click.UsageError("--parts, --dry-run and --abandon need --partition")
+    if dry_run and abandon:
+        raise click.UsageError("--dry-run and --abandon exclude each other")
     settings = one_shot()
     wiring.check_servers(settings, broker=False)
     services = wiring.make_services(settings, application="pc_worker migrate")
@@ -49,7 +53,10 @@ def migrate_command(domain: str | None, parts: int | None, dry_run: bool) -> Non
         print(f"warning: {state.sentence}", file=sys.stderr)
     for name in applied:
         print(f"applied {name}")
-    if domain is not None:
+    if domain is not None and abandon:
+        abandon_partitions(services.database, domain)
+        print(f"dropped the unfinished copy of {domain}")
+    elif domain is not None:
         _partition(services, domain, parts, dry_run=dry_run)
     elif not applied:
         print("nothing to do: the schema is up to date")

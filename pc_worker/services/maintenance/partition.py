@@ -13,6 +13,7 @@ from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.partitions.entries import PartitionEntry, TableSize, add_entry, read_entries, table_sizes_of
 from pc_worker.store.partitions.fill import fill_tables
 from pc_worker.store.partitions.finish import (
+    abandon_copy,
     add_references,
     clean_up,
     exchange_tables,
@@ -29,6 +30,7 @@ log = get_logger(__name__)
 PARTS, MAX_PARTS = 16, 256
 #: Positions in a range of the log.
 LOG_SPAN = 10_000_000
+AT_WORK = "another process is building indexes or partitions: wait until it is done"
 
 #: Called with what was done, and with the number of rows.
 Progress = Callable[[str, int], None]
@@ -97,16 +99,38 @@ def partition_domain(
     plan = plan_partitions(database, domain, parts=parts, log_span=log_span)
     with maintenance(database) as cursor:
         if cursor is None:
-            raise InvalidRequest("another process is building indexes or partitions: wait until it is done")
+            raise InvalidRequest(AT_WORK)
+        clean_up(cursor)  # after a run that was interrupted at its end
         if not plan.done:
             add_entry(cursor, domain, parts=plan.parts, log_span=plan.log_span)
             entries = read_entries(cursor)
             _partition(cursor, next(entry for entry in entries if entry.domain == domain), entries, progress)
             log.info("domain_partitioned", domain=domain, parts=plan.parts)
-        clean_up(cursor)
+            clean_up(cursor)
     if not plan.done:
         tune_indexes(database, domain)  # a part needs less breadth than the whole
     return not plan.done
+
+
+def abandon_partitions(database: Database, domain: str) -> None:
+    """Drop the unfinished copy of a domain: nothing is written twice any more, and its disk is free.
+
+    Raises:
+        InvalidRequest: If no copy of the domain is unfinished, or another process is at work on indexes.
+        Unavailable: If PostgreSQL does not answer.
+    """
+    if domain not in unfinished_copies(database):
+        raise InvalidRequest(f"no unfinished copy of {domain} exists: nothing was dropped")
+    with maintenance(database) as cursor:
+        if cursor is None:
+            raise InvalidRequest(AT_WORK)
+        abandon_copy(cursor, domain)
+
+
+def unfinished_copies(database: Database) -> list[str]:
+    """Return the domains whose partitioning was begun and is not done."""
+    with database.transaction() as cursor:
+        return [entry.domain for entry in read_entries(cursor) if not entry.done]
 
 
 def _entry(cursor: Cursor, domain: str, parts: int | None) -> PartitionEntry | None:
@@ -117,7 +141,10 @@ def _entry(cursor: Cursor, domain: str, parts: int | None) -> PartitionEntry | N
     entry = next((entry for entry in entries if entry.domain == domain), None)
     unfinished = [other.domain for other in entries if not other.done and other is not entry]
     if unfinished:
-        raise InvalidRequest(f"{unfinished[0]} is only partly copied: run `migrate --partition {unfinished[0]}` first")
+        raise InvalidRequest(
+            f"the copy of {unfinished[0]} is not finished: run `migrate --partition {unfinished[0]}` first,"
+            " or drop it with --abandon"
+        )
     if entry is not None and parts not in (None, entry.parts):
         raise InvalidRequest(f"{domain} has {entry.parts} parts already: their number cannot be changed")
     if (entry is None or not entry.done) and (found := obstacles(cursor)):

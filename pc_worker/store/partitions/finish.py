@@ -38,6 +38,8 @@ WHERE confrelid = 'rows'::regclass AND contype = 'f' AND conparentid = 0 AND NOT
 #: The graph of an index is built in memory, so it gets as much as the present one is large, divided by the parts.
 MEMORY = "SET maintenance_work_mem = '{mb}MB'"
 SIZE = "SELECT pg_relation_size(%s::regclass) >> 20"
+#: In an order in which they can be dropped.
+REFERRING_FIRST = sorted(PART_TABLES, key=lambda table: table is ROWS)
 
 
 class Leaf(NamedTuple):
@@ -168,15 +170,17 @@ def _exchange(cursor: Cursor, table: PartTable, others: Sequence[PartitionEntry]
 
 def clean_up(cursor: Cursor) -> None:
     """Drop the replaced tables and the triggers' functions, and check the references of other tables; repeatable."""
-    for table in reversed(PART_TABLES):
-        if table is not ROWS:
-            _drop(cursor, table)
-    _drop(cursor, ROWS)
+    for table in REFERRING_FIRST:
+        if exists(cursor, table.former):
+            run_briefly(cursor, [f"DROP TABLE {table.former}", f"DROP FUNCTION IF EXISTS {table.trigger} CASCADE"])
     cursor.execute(NOT_VALID)
     for table, name in cursor.fetchall():
         cursor.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
 
 
-def _drop(cursor: Cursor, table: PartTable) -> None:
-    if exists(cursor, table.former):
-        run_briefly(cursor, [f"DROP TABLE {table.former}", f"DROP FUNCTION IF EXISTS {table.trigger} CASCADE"])
+def abandon_copy(cursor: Cursor, domain: str) -> None:
+    """Drop an unfinished copy with its triggers, and its entry last; repeatable."""
+    for table in REFERRING_FIRST:
+        gone = [f"DROP FUNCTION IF EXISTS {table.trigger} CASCADE", f"DROP TABLE IF EXISTS {table.next}"]
+        run_briefly(cursor, gone)
+    cursor.execute("DELETE FROM partitions WHERE domain = %s AND done_at IS NULL", (domain,))

@@ -16,7 +16,12 @@ import pytest
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.model import PassageVector, RowWrite
-from pc_worker.services.maintenance.partition import partition_domain, plan_partitions
+from pc_worker.services.maintenance.partition import (
+    abandon_partitions,
+    partition_domain,
+    plan_partitions,
+    unfinished_copies,
+)
 from pc_worker.services.search.indexes import build_indexes, index_status, maintain_indexes
 from pc_worker.services.search.request import Mode, SearchRequest
 from pc_worker.services.search.search import search
@@ -51,6 +56,13 @@ STATE = {
     "log_batches": "first_position, last_position, intact",
     "identities": "scope, key, row_id",
 }
+
+#: Tables, functions and references of a copy that is not finished.
+LEFT = """
+SELECT relname FROM pg_class WHERE relname ~ '^(next|former)_'
+UNION ALL SELECT proname FROM pg_proc WHERE starts_with(proname, 'mirror_')
+UNION ALL SELECT conname FROM pg_constraint WHERE NOT convalidated
+"""
 
 
 class Interrupted(Exception):
@@ -190,14 +202,14 @@ def twins(database_url: str) -> Iterator[Twins]:
     with writing(database_url, twins), pytest.MonkeyPatch.context() as patch:
         patch.setattr(fill, "STEP_ROWS", 40)
         for stop in (1, 5, 17, 30, 41):
-            partition_until(database_url, stop, steps)
-        partition_until(database_url, None, steps)
+            partition_until(database_url, DIVIDED, stop, steps)
+        partition_until(database_url, DIVIDED, None, steps)
     assert {"copied rows", "copied embeddings", "copied log", "built rows_source_p1_2"} <= set(steps)
     yield twins
     database.close()
 
 
-def partition_until(url: str, stop: int | None, steps: list[str]) -> None:
+def partition_until(url: str, domain: str, stop: int | None, steps: list[str]) -> None:
     """Partition the domain from a session of its own, which ends after ``stop`` steps."""
     database, count = Database(url), 0
 
@@ -209,7 +221,7 @@ def partition_until(url: str, stop: int | None, steps: list[str]) -> None:
             raise Interrupted
 
     try:
-        assert partition_domain(database, DIVIDED, parts=PARTS, log_span=SPAN, progress=progress)
+        assert partition_domain(database, domain, parts=PARTS, log_span=SPAN, progress=progress)
         assert stop is None, f"there were only {count} steps"
     except Interrupted:
         pass
@@ -237,16 +249,10 @@ def test_both_domains_stay_equal_afterwards(twins: Twins, database: Database) ->
 
 def test_rows_are_in_all_parts_and_nothing_of_the_copy_is_left(twins: Twins, database: Database) -> None:
     found = rows_of(database, "SELECT tableoid::regclass::text, count(*) FROM rows GROUP BY 1 ORDER BY 1")
-    left = rows_of(
-        database,
-        "SELECT relname FROM pg_class WHERE relname ~ '^(next|former)_' "
-        "UNION ALL SELECT proname FROM pg_proc WHERE starts_with(proname, 'mirror_') "
-        "UNION ALL SELECT conname FROM pg_constraint WHERE NOT convalidated",
-    )
 
     assert [name for name, _ in found] == ["rows_p1_0", "rows_p1_1", "rows_p1_2", "rows_rest1"]
     assert min(count for _, count in found) > 30
-    assert left == []
+    assert rows_of(database, LEFT) == []
 
 
 def test_a_statement_for_one_domain_reads_only_its_tables(twins: Twins, database: Database) -> None:
@@ -292,7 +298,7 @@ def test_a_search_merges_the_indexes_of_all_parts(
         plan = "\n".join(line for (line,) in cursor.fetchall())
         values = {"candidates": [1, 2], "limit": 50}
         cursor.execute("SET LOCAL enable_bitmapscan = on; SET LOCAL enable_indexscan = off")
-        text = MATCHING.format(score="e.length", filter="", facets="")
+        text = MATCHING.format(score="e.length", norm="", filter="", facets="")
         cursor.execute(f"EXPLAIN {text}", Scope(profile=profile).parameters | values)
         text_plan = "\n".join(line for (line,) in cursor.fetchall())
 
@@ -375,3 +381,20 @@ def test_what_would_be_lost_is_named(twins: Twins, database: Database) -> None:
     finally:
         with database.transaction() as cursor:
             cursor.execute("DROP VIEW seen_by_others")
+
+
+def test_an_unfinished_copy_can_be_abandoned(twins: Twins, database: Database, database_url: str) -> None:
+    partition_until(database_url, "recruit", 6, [])
+    assert unfinished_copies(database) == ["recruit"]
+    assert rows_of(database, LEFT) != []
+    with pytest.raises(InvalidRequest, match="the copy of recruit is not finished"):
+        partition_domain(database, "skill_dic")
+
+    abandon_partitions(database, "recruit")
+
+    assert unfinished_copies(database) == []
+    assert rows_of(database, LEFT) == []
+    with pytest.raises(InvalidRequest, match="no unfinished copy"):
+        abandon_partitions(database, "recruit")
+    twins.write_some()
+    twins.check()
