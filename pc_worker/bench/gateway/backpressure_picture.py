@@ -10,11 +10,6 @@ from pathlib import Path
 from typing import Any
 
 PARTS = ("gateway", "workers", "redis")
-#: Phase → its colour and what happens in it.
-SHADES = {
-    "stalled": ("orange", "clients stand still, ingest goes on"),
-    "reading": ("green", "clients read what they missed"),
-}
 
 
 @dataclass(frozen=True, slots=True)

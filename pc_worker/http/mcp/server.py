@@ -51,9 +51,7 @@ def make_mcp_server() -> MCPServer[Any]:
             return await _call(ctx).search({"query": query, "k": k, "mode": mode, "where": where}, domain)
 
     @server.tool(title="Fetch a row", annotations=READ_ONLY)
-    async def fetch(
-        ctx: Context, id: Annotated[str, Field(max_length=300, description="An id of `search`.")]
-    ) -> FetchedItem:
+    async def fetch(ctx: Context, id: ItemId) -> FetchedItem:
         """Fetch the whole text and all fields of a row."""
         with _reported():
             return await _call(ctx).fetch(id)

@@ -44,7 +44,6 @@ ADD_PARTS = """
 INSERT INTO joined_parts (domain, joined_id, part, row_id, start_char, end_char)
 SELECT %s, * FROM unnest(%s::uuid[], %s::integer[], %s::uuid[], %s::integer[], %s::integer[])
 """
-DELETE_ALL = "DELETE FROM rows WHERE domain = %s"
 
 
 def groups_of(cursor: Cursor, domain: str, ids: Collection[UUID]) -> set[UUID]:
@@ -94,11 +93,6 @@ def delete_passages(cursor: Cursor, domain: str, ids: Collection[UUID]) -> None:
     """Delete joined passages with their vectors, terms and parts."""
     if ids:
         cursor.execute(DELETE, (joined_name(domain), uuid_array(sorted(ids))))
-
-
-def delete_all_passages(cursor: Cursor, domain: str) -> None:
-    """Delete all joined passages of a domain."""
-    cursor.execute(DELETE_ALL, (joined_name(domain),))
 
 
 def add_passages(

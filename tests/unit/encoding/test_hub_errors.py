@@ -19,8 +19,8 @@ from pc_worker.encoding.models.hub_errors import LONGEST_PAUSE_S, WrongContent, 
 from pc_worker.errors import InvalidRequest, ModelUnavailable, NotFound, PcWorkerError, Unavailable
 
 
-def answer(status: int, kind: type[HfHubHTTPError] = HfHubHTTPError, **headers: str) -> HfHubHTTPError:
-    request = httpx2.Request("GET", "https://hub.example/x")
+def answer(status: int, kind: type[HfHubHTTPError] = HfHubHTTPError, *, after: str | None = None) -> HfHubHTTPError:
+    request, headers = httpx2.Request("GET", "https://hub.example/x"), {"Retry-After": after} if after else {}
     return kind("no", response=httpx2.Response(status, headers=headers, request=request))
 
 
@@ -54,10 +54,10 @@ def test_each_failure_says_what_to_do(error: Exception, kind: type[PcWorkerError
     ("error", "expected"),
     [
         (answer(503), True),
-        (answer(429, **{"Retry-After": "7"}), 7.0),
-        (answer(429, **{"Retry-After": "9999"}), LONGEST_PAUSE_S),
-        (answer(429, **{"Retry-After": "tomorrow"}), True),
-        (answer(404, **{"Retry-After": "7"}), False),
+        (answer(429, after="7"), 7.0),
+        (answer(429, after="9999"), LONGEST_PAUSE_S),
+        (answer(429, after="tomorrow"), True),
+        (answer(404, after="7"), False),
         (httpx2.ReadTimeout("slow"), True),
         (WrongContent("cut"), True),
         (OSError("Consistency check failed: 3 of 7 bytes"), True),
