@@ -34,8 +34,8 @@ log = get_logger(__name__)
 OUTGROWN = 3.0
 #: Queries with which recall is measured.
 QUERIES = 40
-#: No query should lose more than half of its neighbours, if a breadth up to 4 times larger prevents that.
-LEAST, PATIENCE = 0.5, 4
+#: No query should lose more than a fifth of its neighbours, if a breadth up to 4 times larger prevents that.
+LEAST, PATIENCE = 0.8, 4
 EF_STEPS = (40, 60, 80, 120, 160, 240, 320, 480, 640, MAX_EF_SEARCH)
 
 

@@ -33,17 +33,23 @@ from pc_worker.store.search.scope import Candidates, Scope
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A range of the ranking: ends after ``end`` rows, which are the best of two lists of these lengths."""
+    """A range of the ranking: ends after ``end`` rows, which are the best of two lists of these lengths.
+
+    ``extended`` is the length of the further list by the vector of an extended query, beside both lists; None = as
+    ``vectors``.
+    """
 
     end: int
     vectors: int
     texts: int
+    extended: int | None = None
 
 
 LAST = MAX_OFFSET + MAX_K
 #: On judged collections the first ten hits are as good with 15 vectors and 100 texts as with 200 of each; a filtered
-#: search of 100 vectors takes five times as long as one of 15. Few requests go beyond the first two ranges.
-FUSED = (Range(15, 15, 100), Range(MAX_K, 2 * MAX_K, 2 * MAX_K), Range(LAST, LAST, LAST))
+#: search of 100 vectors takes five times as long as one of 15. Few requests go beyond the first two ranges. The list by
+#: an extended query adds few rows: 8 are as good as 15, where words are searched, too.
+FUSED = (Range(15, 15, 100, extended=8), Range(MAX_K, 2 * MAX_K, 2 * MAX_K), Range(LAST, LAST, LAST))
 #: A list that is searched alone is its own order; feedback changes that order, so it needs longer lists too.
 ALONE = tuple(Range(end, end, end) for end in (10, MAX_K, LAST))
 
@@ -92,14 +98,14 @@ class Lists:
             )
         return self._texts[part]
 
-    def nearest(self, vector: str | None, part: Range) -> Candidates | None:
+    def nearest(self, vector: str | None, length: int) -> Candidates | None:
         """Return the rows nearest to a vector; None without one."""
         if vector is None:
             return None
-        key = (vector, part.vectors)
-        if key not in self._vectors:
-            self._vectors[key] = nearest(self._cursor, self._scope, vector, limit=part.vectors, wanted=part.vectors)
-        return self._vectors[key]
+        if (vector, length) not in self._vectors:
+            found = nearest(self._cursor, self._scope, vector, limit=length, wanted=length)
+            self._vectors[vector, length] = found
+        return self._vectors[vector, length]
 
 
 def rank(cursor: Cursor, scope: Scope, query: RankedQuery, *, last: int) -> list[FusedRow]:
@@ -133,10 +139,11 @@ def _following(rows: Sequence[FusedRow], found: Sequence[FusedRow]) -> Sequence[
 
 
 def _candidates(lists: Lists, query: RankedQuery, part: Range) -> CandidateLists:
-    text, vector = lists.text(part), lists.nearest(query.vector, part)
+    text, vector = lists.text(part), lists.nearest(query.vector, part.vectors)
     others: list[str] = []
     if query.expansion is not None and vector is not None:
-        others, vector = vector.ids, lists.nearest(query.expansion.vector, part)
+        length = part.vectors if query.alone else part.extended or part.vectors
+        others, vector = vector.ids, lists.nearest(query.expansion.vector, length)
     return CandidateLists(vector=vector, text=text, others=others, weights=query.weights)
 
 

@@ -182,7 +182,12 @@ def first_line(exc: BaseException) -> str:
 
 def uuid_array(ids: Collection[UUID]) -> str:
     """Return UUIDs as one array literal, which the driver passes on without inspecting each."""
-    return f"{{{','.join(map(str, ids))}}}"
+    return array_literal(ids)
+
+
+def array_literal(values: Collection[UUID] | Collection[str] | Collection[int]) -> str:
+    """Return UUIDs, also as text, or integers as one array literal; texts of any other kind would need quotes."""
+    return f"{{{','.join(map(str, values))}}}"
 
 
 def is_storable(text: str) -> bool:

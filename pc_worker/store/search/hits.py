@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pc_worker.store.db.connection import Cursor
+from pc_worker.store.db.connection import Cursor, array_literal
 from pc_worker.store.search.bm25 import NO_TERMS, QueryTerms
 from pc_worker.store.search.fusion import ExactScores, FusedRow
 from pc_worker.store.search.scope import Scope
@@ -71,7 +71,11 @@ def complete_scores(
     sql = (terms or NO_TERMS).score_sql()
     without_vector = [row_id for row_id in ids if row_id not in known.vector and vector is not None]
     without_text = [row_id for row_id in ids if row_id not in known.text and terms is not None]
-    values = {"vector": vector, "without_vector": without_vector, "without_text": without_text}
+    values = {
+        "vector": vector,
+        "without_vector": array_literal(without_vector),
+        "without_text": array_literal(without_text),
+    }
     cursor.execute(SCORES.format(score=sql.score, norm=sql.norm), scope.parameters | sql.parameters | values)
     by_vector, by_text = dict(known.vector), dict(known.text)
     for row_id, similarity, text in cursor.fetchall():

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import log, prod
 
 from pc_worker.model.joined import is_joined_name, joined_name
-from pc_worker.store.db.connection import Cursor, Database
+from pc_worker.store.db.connection import Cursor, Database, array_literal
 from pc_worker.store.partitions.leaves import LEAVES
 from pc_worker.store.search.words import RULES
 
@@ -55,7 +55,7 @@ SELECT (SELECT count(*) FROM sample), (SELECT coalesce(avg(length), 0) FROM samp
        (SELECT array_agg((SELECT count(*) FROM sample WHERE terms @> ARRAY[term]) ORDER BY term)
         FROM unnest(%(terms)s::integer[]) AS term)
 """
-KNOWN = "SELECT term, documents FROM term_statistics WHERE domain = %s AND term = ANY (%s)"
+KNOWN = "SELECT term, documents FROM term_statistics WHERE domain = %s AND term = ANY (%s::integer[])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def estimate_filtered_rows(
     cursor: Cursor, domain: str, facets: Sequence[int], collection: CollectionStatistics
 ) -> float:
     """Estimate how many rows have all ``facets``, as if these were independent; if in doubt, too many."""
-    cursor.execute(KNOWN, (domain, list(facets)))
+    cursor.execute(KNOWN, (domain, array_literal(facets)))
     common = dict(cursor.fetchall())
     shares = [common.get(facet, COMMON_FACET) / max(collection.documents, 1) for facet in set(facets)]
     return float(collection.documents * prod(shares))
@@ -129,7 +129,7 @@ def term_frequencies(
 ) -> tuple[CollectionStatistics, Mapping[int, int]]:
     """Return the statistics, and the number of rows with each of ``terms``; from a sample before the first count."""
     if collection is not None and collection.documents:
-        cursor.execute(KNOWN, (domain, list(terms)))
+        cursor.execute(KNOWN, (domain, array_literal(terms)))
         return collection, dict(cursor.fetchall())
     cursor.execute(SAMPLE, {"domain": domain, "rows": SAMPLE_ROWS, "terms": list(terms)})
     documents, mean_length, counts = cursor.fetchone() or (0, 0, None)
