@@ -15,7 +15,7 @@ from tests.support.processes import each
 from tests.support.stack import LiveStack
 from tests.support.waiting import eventually
 
-ROWS = 3000
+ROWS = 1800
 ENDED = ("completed", "partial", "failed", "cancelled")
 
 

@@ -14,6 +14,7 @@ import encodings.cp437
 import encodings.idna
 import encodings.raw_unicode_escape
 import encodings.unicode_escape  # noqa: F401 - codecs are loaded on first use, here before any file
+import gc
 import importlib
 import json
 import os
@@ -57,6 +58,8 @@ class Watch:
 def main(folder: Path, spool: Path) -> None:
     """Read every file in ``folder``; one line for each."""
     _load_lazy_parts()
+    gc.collect()
+    gc.freeze()  # no collection in a child visits, and thereby copies, what it shares with this process
     for path in sorted(folder.iterdir()):
         reading, writing = os.pipe()
         child = os.fork()

@@ -13,8 +13,9 @@ from tests.support.stack import SHARED_MODELS
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("models")
+def cache(small: Path) -> Path:
+    """Return the folder of what is ready of the small models."""
+    return small / "cache"
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Makes sentence-transformers models of many kinds, small and with random weights, in a folder.
 
-With ``--measured`` there is one of every kind, made ready for its backends and compared with sentence-transformers:
+Some are made ready for backends in FOLDER/cache: a process of its own for each would import PyTorch again. With
+``--measured`` there is one of every kind, made ready for its backends and compared with sentence-transformers:
 ``measured.json`` has the least cosine of documents and queries.
 
 Run as ``python -m tests.integration.encoding.small_models FOLDER [--measured]``.
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache as cached
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -56,6 +58,9 @@ from pc_worker.encoding.models.identity import identify_folder
 WORDS = 30522
 SIZES = {"num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, "initializer_range": 0.3}
 PROMPTS = {"query": "query: ", "document": "passage: "}
+CACHE = "cache"  # also in conftest.py, which must not import PyTorch
+#: What ``few`` makes ready. ``roberta`` is left to a test for ONNX Runtime.
+READY = {"cls-dense": ["onnx"], "roberta": ["torch"], "broken": ["onnx", "torch"]}
 #: Models that are also run by the backend ``torch``, which is the same for all.
 WITH_TORCH = ("bert-poolings", "bert-prompt-left-out", "qwen", "gemma3", "static-truncated", "router")
 TEXTS = (
@@ -70,25 +75,27 @@ Modules = list[Any]
 
 
 def few(target: Path) -> None:
-    """Write ``cls-dense``, ``roberta`` and ``broken``, whose weights are NaN."""
+    """Write ``cls-dense``, ``roberta`` and ``broken``, whose weights are NaN, and what is ready of them."""
     for name in ("cls-dense", "roberta"):
         _save(target, name)
     broken = _bert()
     with torch.no_grad():
         broken.model.embeddings.word_embeddings.weight.fill_(float("nan"))
-    SentenceTransformer(modules=[broken, Pooling(32)]).save_pretrained(str(target / "broken"))
+    SentenceTransformer(modules=[broken, Pooling(32)]).save_pretrained(str(target / "broken"), create_model_card=False)
+    for name, backends in READY.items():
+        for backend in backends:
+            _make_ready(target / name, backend, target / CACHE)
 
 
 def _save(target: Path, name: str) -> None:
     torch.manual_seed(7)
-    KINDS[name]().save_pretrained(str(target / name))
+    KINDS[name]().save_pretrained(str(target / name), create_model_card=False)
 
 
 def measure(target: Path) -> None:
     """Write a model of every kind, and how well each backend agrees with ``encode_document`` and ``encode_query``."""
     torch.set_num_threads(1)  # the tensors are too small for more
-    cache = target / "cache"
-    cache.mkdir()
+    cache = target / CACHE
     for name in KINDS:
         _save(target, name)
     (target / "old-tokenizer/tokenizer.json").unlink()
@@ -102,16 +109,22 @@ def measure(target: Path) -> None:
 def _agreements(path: Path, cache: Path) -> Iterator[tuple[str, Any]]:
     reference = SentenceTransformer(str(path), device="cpu", local_files_only=True)
     expected = [_normalised(encode(list(TEXTS))) for encode in (reference.encode_document, reference.encode_query)]
-    folder = read_folder(path, path.name)
     asked = ("auto", "torch") if path.name in WITH_TORCH else ("auto",)
     for backend in ("onnx", "torch")[: len(asked)]:
-        place = place_of(folder, identify_folder(folder, backend=backend, cache=cache), backend=backend, cache=cache)
-        place.mkdir()
-        checking.main(path, path.name, backend, place)
+        _make_ready(path, backend, cache)
     for backend in asked:
         encoder = load_encoder(str(path), cache=cache, backend=backend)
         cosines = [float(np.einsum("ij,ij->i", *pair).min()) for pair in zip(_both(encoder), expected, strict=True)]
         yield backend, [encoder.backend, *cosines]
+
+
+def _make_ready(path: Path, backend: str, cache: Path) -> None:
+    """Export and measure a model as any process does, but in this one, which has imported PyTorch."""
+    folder = read_folder(path, path.name)
+    cache.mkdir(exist_ok=True)
+    place = place_of(folder, identify_folder(folder, backend=backend, cache=cache), backend=backend, cache=cache)
+    place.mkdir()
+    checking.main(path, path.name, backend, place)
 
 
 def _both(encoder: Encoder) -> tuple[Any, Any]:
@@ -127,8 +140,13 @@ def _transformer(model: Any, *, window: int = 48, tokenizer: Any = None) -> Tran
     """Return ``model`` as the first module, with the built-in model's tokenizer if no other is given."""
     with TemporaryDirectory() as folder:
         model.save_pretrained(folder)
-        (tokenizer or AutoTokenizer.from_pretrained(str(get_model_path()))).save_pretrained(folder)
+        (tokenizer or _builtin_tokenizer()).save_pretrained(folder)
         return Transformer(folder, max_seq_length=window)
+
+
+@cached
+def _builtin_tokenizer() -> Any:
+    return AutoTokenizer.from_pretrained(str(get_model_path()))
 
 
 def _bert() -> Transformer:

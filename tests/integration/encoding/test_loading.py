@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,11 @@ print(encoder.backend, "torch" in sys.modules)
 """
 
 
-def loading(model: Path, cache: Path) -> subprocess.Popen[str]:
+#: Short for the built-in model, which needs no PyTorch.
+BUILTIN = ""
+
+
+def loading(model: Path | str, cache: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", LOAD, str(model), str(cache)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -36,27 +41,39 @@ def last_line(process: subprocess.Popen[str]) -> str:
     return process.communicate()[0].splitlines()[-1]
 
 
-def test_processes_that_start_together_export_once_and_none_keeps_pytorch(small: Path, tmp_path: Path) -> None:
-    processes = [loading(small / "roberta", tmp_path) for _ in range(3)]
+@dataclass(frozen=True)
+class Together:
+    """A folder into which processes that started together exported ``roberta``, and their outputs."""
 
-    outputs = [process.communicate()[0] for process in processes]
-
-    assert [output.splitlines()[-1] for output in outputs] == ["onnx False"] * 3
-    assert sum(output.count("model_export_started") for output in outputs) == 1
-    assert len(exports(tmp_path)) == 1
+    cache: Path
+    outputs: list[str]
 
 
-def test_a_killed_export_leaves_nothing_that_is_taken_for_done(small: Path, tmp_path: Path) -> None:
-    first = loading(small / "roberta", tmp_path)
-    eventually(lambda: list(tmp_path.glob(".roberta-*/model")), what="an export in the making")
+@pytest.fixture(scope="module")
+def together(small: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Together:
+    own = tmp_path_factory.mktemp("together") / "models"
+    shutil.copytree(cache, own)
+    processes = [loading(small / "roberta", own) for _ in range(3)]
+    return Together(own, [process.communicate()[0] for process in processes])
+
+
+def test_processes_that_start_together_export_once_and_none_keeps_pytorch(together: Together) -> None:
+    assert [output.splitlines()[-1] for output in together.outputs] == ["onnx False"] * 3
+    assert sum(output.count("model_export_started") for output in together.outputs) == 1
+    assert [path.name.partition("-")[0] for path in exports(together.cache)].count("roberta") == 1
+
+
+def test_a_killed_export_leaves_nothing_that_is_taken_for_done(tmp_path: Path) -> None:
+    first = loading(BUILTIN, tmp_path)
+    eventually(lambda: list(tmp_path.glob(".all-MiniLM-*/model")), what="an export in the making")
     first.kill()
     first.communicate()
     assert exports(tmp_path) == []
 
-    second = loading(small / "roberta", tmp_path)
+    second = loading(BUILTIN, tmp_path)
 
     assert last_line(second) == "onnx False"
-    assert list(tmp_path.glob(".roberta-*")) == []
+    assert list(tmp_path.glob(".all-MiniLM-*")) == []
 
 
 def test_a_query_prompt_gives_another_vector_than_the_document(small: Path, cache: Path) -> None:
@@ -80,9 +97,8 @@ def test_an_unknown_backend_is_refused(cache: Path) -> None:
         load_encoder(cache=cache, backend="abacus")
 
 
-def test_a_damaged_export_says_what_to_delete(small: Path, cache: Path, tmp_path: Path) -> None:
-    load_encoder(str(small / "roberta"), cache=cache)
-    shutil.copytree(cache, tmp_path / "cache")
+def test_a_damaged_export_says_what_to_delete(small: Path, together: Together, tmp_path: Path) -> None:
+    shutil.copytree(together.cache, tmp_path / "cache")
     (graph,) = (tmp_path / "cache").glob("roberta-*/model.onnx")
     graph.write_bytes(graph.read_bytes()[:1000])
 
@@ -90,10 +106,11 @@ def test_a_damaged_export_says_what_to_delete(small: Path, cache: Path, tmp_path
         load_encoder(str(small / "roberta"), cache=tmp_path / "cache", backend="onnx")
 
 
-def test_a_backend_that_does_not_agree_gives_way_to_the_reference(small: Path, cache: Path, tmp_path: Path) -> None:
-    load_encoder(str(small / "roberta"), cache=cache)
-    shutil.copytree(cache, tmp_path / "cache")
-    (agreement,) = (tmp_path / "cache").glob("roberta-*/agreement.json")
+def test_a_backend_that_does_not_agree_gives_way_to_the_reference(
+    small: Path, together: Together, tmp_path: Path
+) -> None:
+    shutil.copytree(together.cache, tmp_path / "cache")
+    (agreement,) = (tmp_path / "cache").glob("roberta-*-onnx-*/agreement.json")
     agreement.write_text('{"min_cosine": 0.99, "mean_cosine": 0.999, "top10_overlap": 0.9, "texts": 100}')
 
     assert load_encoder(str(small / "roberta"), cache=tmp_path / "cache").backend == "torch"
