@@ -1,4 +1,4 @@
-"""How search latency grows with the rows: ``python -m pc_worker.bench.search.growth OUT.png`` (needs matplotlib)."""
+"""How search latency grows with the rows: ``python -m pc_worker.bench.search.growth OUT.png [ROWS …]`` (matplotlib)."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ def draw(points: Sequence[Point], path: Path) -> None:
     figure.savefig(path, format="png", dpi=120)
 
 
-def main(path: Path) -> None:
+def main(path: Path, sizes: Sequence[int] = SIZES) -> None:
     """Measure, print and draw."""
-    points = measure()
+    points = measure(sizes)
     for point in points:
         sys.stdout.write(f"{point.rows:>8} {point.mode:<7} P50 {point.p50:7.1f} ms  P99 {point.p99:7.1f} ms\n")
     draw(points, path)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sorted(map(int, sys.argv[2:])) or SIZES)

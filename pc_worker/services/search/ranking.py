@@ -35,8 +35,7 @@ from pc_worker.store.search.scope import Candidates, Scope
 class Range:
     """A range of the ranking: ends after ``end`` rows, which are the best of two lists of these lengths.
 
-    ``extended`` is the length of the further list by the vector of an extended query, beside both lists; None = as
-    ``vectors``.
+    ``extended`` is the length of a third list, by the vector of an extended query; None = as ``vectors``.
     """
 
     end: int
