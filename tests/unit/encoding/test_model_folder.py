@@ -198,3 +198,27 @@ def test_a_module_outside_the_models_folder_is_not_read(tmp_path: Path, path: st
 def test_a_model_on_a_server_has_no_folder() -> None:
     with pytest.raises(ModelUnavailable, match="is on a server"):
         identify_model("openai:text-embedding-3-small")
+
+
+@pytest.mark.parametrize(
+    ("config", "tokenizer", "window"),
+    [
+        ({"max_position_embeddings": 512}, {}, 512),
+        ({"max_position_embeddings": 514, "pad_token_id": 1, "model_type": "xlm-roberta"}, {}, 512),
+        ({"max_position_embeddings": 512}, {"model_max_length": 128}, 128),
+        ({"max_position_embeddings": 512}, {"model_max_length": 10**30}, 512),
+        ({"text_config": {"max_position_embeddings": 77}}, {}, 77),
+        ({"max_position_embeddings": -1}, {"model_max_length": 64}, 64),
+    ],
+    ids=["places", "places after padding", "tokenizer", "tokenizer without limit", "text of several", "no places"],
+)
+def test_a_window_that_no_file_names_follows_from_the_model(
+    tmp_path: Path, config: dict[str, object], tokenizer: dict[str, object], window: int
+) -> None:
+    path = write_model(tmp_path, window=77)
+    for file in path.rglob("sentence_*_config.json"):
+        file.write_text("{}")
+    (path / "config.json").write_text(json.dumps(json.loads((path / "config.json").read_text()) | config))
+    (path / "tokenizer_config.json").write_text(json.dumps(tokenizer))
+
+    assert find_model(str(path)).max_tokens == window
