@@ -204,7 +204,8 @@ def draw(report: Report, path: Path) -> None:
     rate.plot([rows / 1e6 for rows, _ in report.rates], [value for _, value in report.rates], marker="o")
     rate.set_xlabel("million rows stored")
     rate.set_ylabel("rows a second, ready vectors of 384 numbers")
-    rate.set_ylim(bottom=0)
+    rate.set_ylim(0, 1.1 * max(value for _, value in report.rates))
+    rate.locator_params(axis="x", nbins=6)
     names = [f"{mode}, {clients} at once" for mode in MODES for clients in (1, 8)]
     width = 0.8 / max(len(report.latencies), 1)
     for number, (step, found) in enumerate(report.latencies.items()):
@@ -217,7 +218,7 @@ def draw(report: Report, path: Path) -> None:
     latency.set_xscale("log")
     for axes in (rate, latency):
         axes.grid(visible=True, alpha=0.3)
-    latency.legend()
+    latency.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     figure.savefig(path, format="png", dpi=120)
 
 
