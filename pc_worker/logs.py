@@ -16,13 +16,31 @@ if TYPE_CHECKING:
 
 
 def get_logger(name: str) -> Any:
-    """Return a structlog logger; the first call performs a set-up that was deferred."""
+    """Return a structlog logger; if the set-up was deferred, the first event that is logged performs it."""
+    if any(isinstance(handler, _DeferredSetUp) for handler in logging.getLogger().handlers):
+        return _DeferredLogger(name)
     import structlog
 
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, _DeferredSetUp):
-            handler.set_up()
     return structlog.get_logger(name)
+
+
+class _DeferredLogger:
+    """A logger that loads structlog for the first event of the configured level, not for those below."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, method: str) -> Any:
+        if getattr(logging, method.upper(), logging.CRITICAL) < logging.getLogger().level:
+            return _ignore
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, _DeferredSetUp):
+                handler.set_up()
+        return getattr(get_logger(self._name), method)
+
+
+def _ignore(*_: object, **__: object) -> None:
+    """Take an event below the configured level."""
 
 
 def set_up_logs_when_needed(*, log_format: str, level: str) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pc_worker.encoding.bisect import bisect
-from pc_worker.encoding.protocol import Encoder, Vector
-from pc_worker.encoding.remote import EngineEncoder
+from pc_worker.encoding.protocol import Encoder, IsolatesTexts, Vector
 from pc_worker.errors import EncodingFailed
 
 
@@ -15,6 +14,6 @@ def encode_isolating(encoder: Encoder, texts: Sequence[str]) -> list[Vector | En
 
     Errors that no text causes (no memory, a missing model, a server that is away) are raised, not returned.
     """
-    if isinstance(encoder, EngineEncoder):  # it isolates by itself: a second attempt of the others would cost again
+    if isinstance(encoder, IsolatesTexts):  # a second attempt of the others would cost again
         return encoder.encode_each(texts)
     return bisect(texts, lambda part: list(encoder.encode(part)), failure=EncodingFailed)

@@ -9,6 +9,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from pc_worker.errors import EncodingFailed
+
 Vectors = NDArray[np.float32]  # shape (n, dim), L2-normalised
 Vector = NDArray[np.float32]  # shape (dim,), L2-normalised
 
@@ -88,3 +90,11 @@ class KnowsScripts(Protocol):
 
     def readable_share(self, text: str) -> float:
         """Return the share of a text's letters that the model can read, 0..1, judged by its tokens."""
+
+
+@runtime_checkable
+class IsolatesTexts(Protocol):
+    """What an encoder can do whose calls cost money: one faulty text of a batch does not fail the others."""
+
+    def encode_each(self, texts: Sequence[str]) -> list[Vector | EncodingFailed]:
+        """Return per text, in order, its vector of shape (dim,) or the error that it alone causes."""

@@ -27,6 +27,16 @@ def test_the_first_event_sets_logs_up(event: str) -> None:
     assert done.stdout == ""
 
 
+def test_an_event_below_the_level_loads_nothing() -> None:
+    events = "log = get_logger('ours'); log.info('few'); small = 'structlog' in sys.modules; log.error('full')"
+    script = f"{SET_UP}later(log_format='json', level='ERROR'); {events}; print(small, 'structlog' in sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "False True\n"
+    assert [json.loads(line)["event"] for line in done.stderr.splitlines()] == ["full"]
+
+
 @pytest.mark.parametrize(
     "event",
     [
