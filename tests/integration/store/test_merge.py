@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import threading
 import uuid
 
@@ -52,6 +54,20 @@ def test_a_changed_row_moves_to_a_new_position_and_keeps_its_first(database: Dat
         assert cursor.fetchall() == [(1, False), (3, True)]
         cursor.execute("SELECT count(*) FROM embeddings WHERE domain = %s", (job.domain,))
         assert cursor.fetchone() == (2,)
+
+
+def test_the_payload_of_a_large_row_is_not_compressed(database: Database) -> None:
+    job, large = make_job(database), dataclasses.replace(row(0), payload_json=json.dumps({"text": "word " * 800}))
+    with database.transaction() as cursor:
+        write(cursor, job, [large])
+        cursor.execute(
+            "SELECT pg_column_compression(payload), pg_column_size(payload) FROM rows WHERE row_id = %s",
+            (str(large.row_id),),
+        )
+        compression, size = cursor.fetchone() or ()
+
+    assert compression is None
+    assert size > 4000
 
 
 def write_and_fail(cursor: Cursor, job: Job) -> int:
