@@ -9,9 +9,10 @@ from functools import lru_cache
 import numpy as np
 
 from pc_worker.reader.pickle import opcodes as op
+from pc_worker.reader.pickle.repetition import POSSESSIVE
 
 #: Two or more references in a batch, or one, or none.
-REFERENCES = rb"((?:\((?:j.{4}|h.){2,}+e|(?:j.{4}|h.)a)?)"
+REFERENCES = rb"((?:\((?:j.{4}|h.){2,}" + POSSESSIVE + rb"e|(?:j.{4}|h.)a)?)"
 #: Most forms of one file.
 MOST_FORMS = 16
 #: Cells found at a time, so that their references are checked together.
@@ -61,7 +62,8 @@ def _patterns(form: Form) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
     """Return what matches one cell of ``form``, with its items as a group, and what matches several."""
     around = [re.escape(part) for part in (form.head, form.middle, form.tail)]
     one = around[0] + b"K." + around[1] + REFERENCES + around[2]
-    return re.compile(one, re.DOTALL), re.compile(b"(?:%b){1,%d}+" % (one, _MOST_CELLS), re.DOTALL)
+    several = b"(?:%b){1,%d}" % (one, _MOST_CELLS) + POSSESSIVE
+    return re.compile(one, re.DOTALL), re.compile(several, re.DOTALL)
 
 
 def cells_in(data: bytes, form: Form, pos: int, stop: int) -> FormCells | None:

@@ -37,7 +37,7 @@ async def test_rows_are_looked_up_one_by_one_after_growth(neighbours: Neighbours
 
     found = await _read(delivery, upto=300)
     assert found is not None
-    assert len(found.rows) == 300
+    assert found.entries == 300
     conditions = await _index_conditions(delivery)
     assert conditions.count("row_id = ") == 2, conditions
 

@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from pc_worker.reader.pickle import opcodes as op
+from pc_worker.reader.pickle.repetition import POSSESSIVE
 from pc_worker.reader.pickle.walk.memo import CONTAINER, SCALAR, Memo
 from pc_worker.reader.pickle.walk.nodes import OFFSET, ONE, SHIFT, Run
 
@@ -31,10 +32,10 @@ _LONG = 5
 @lru_cache(maxsize=1)
 def patterns() -> tuple[re.Pattern[bytes], re.Pattern[bytes], re.Pattern[bytes], re.Pattern[bytes]]:
     """Recognise runs of memoized short ASCII texts, of long references, of lists of those; and one such list."""
-    one = rb"\]\x94\((?:j.{4}){2,}+e"
-    texts = re.compile(rb"(?:\x8c" + _short_text() + rb"\x94){1,%d}+" % MOST, re.DOTALL)
-    references = re.compile(rb"(?:j.{4}|h.){2,%d}+" % _MOST_REFERENCES, re.DOTALL)
-    lists = re.compile(rb"(?:" + one + rb"){1,%d}+" % _MOST_REFERENCES, re.DOTALL)
+    one = rb"\]\x94\((?:j.{4}){2,}" + POSSESSIVE + b"e"
+    texts = re.compile(rb"(?:\x8c" + _short_text() + rb"\x94){1,%d}" % MOST + POSSESSIVE, re.DOTALL)
+    references = re.compile(rb"(?:j.{4}|h.){2,%d}" % _MOST_REFERENCES + POSSESSIVE, re.DOTALL)
+    lists = re.compile(rb"(?:" + one + rb"){1,%d}" % _MOST_REFERENCES + POSSESSIVE, re.DOTALL)
     return texts, references, lists, re.compile(one, re.DOTALL)
 
 
