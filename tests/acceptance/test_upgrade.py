@@ -89,7 +89,9 @@ class Site:
 def previous(tmp_path: Path) -> Path:
     folder = tmp_path / "previous"
     with tarfile.open(PREVIOUS) as archive:
-        archive.extractall(folder, filter="data")
+        # Pythons before 3.11.4 have no filters.
+        archive.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
+        archive.extractall(folder)
     return folder
 
 
