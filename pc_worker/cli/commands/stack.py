@@ -129,7 +129,6 @@ def gateway_command() -> None:
     set_up_tracing("gateway")
 
     def ready(addresses: Sequence[str]) -> None:
-        end_of_start()
         print(f"gateway listens on {', '.join(addresses)}", file=sys.stderr, flush=True)
         warm_in_background(settings)  # not before: what fails to start ends by itself, with no thread at work
 

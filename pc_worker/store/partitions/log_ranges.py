@@ -7,6 +7,7 @@ import re
 from pc_worker.errors import Conflict
 from pc_worker.logs import get_logger
 from pc_worker.store.db.connection import Cursor, Database
+from pc_worker.store.partitions.statements import LOCK_MS
 from pc_worker.store.partitions.tables import LOG
 
 log = get_logger(__name__)
@@ -37,7 +38,7 @@ def add_log_ranges(database: Database) -> int:
 
 
 def _add(cursor: Cursor) -> int:
-    cursor.execute("SET LOCAL lock_timeout = '800ms'")
+    cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_MS}ms'")
     cursor.execute(DUE)
     added = 0
     for number, span, head in cursor.fetchall():

@@ -76,7 +76,7 @@ class ConsumeCall:
             raise
         finally:
             # Shielded: a client that disconnects now must not keep its lease.
-            await asyncio.shield(asyncio.create_task(self._leave(session, lease, ended, in_order=in_order)))
+            await asyncio.shield(self._leave(session, lease, ended, in_order=in_order))
         context.set_trailing_metadata(session.trailers())
 
     async def _acquire(self, wanted: ConsumerRequest, *, only_free: bool, holder: str) -> SubscriptionLease:
