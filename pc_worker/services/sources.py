@@ -42,6 +42,9 @@ WHAT_TO_DO = {
     errno.ELOOP: "its symbolic links go in a circle",
 }
 
+#: What the machine lacks, not the file: a retry may find it.
+LACKING = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+
 #: Errors that the reader should not raise.
 UNEXPECTED = (LookupError, ValueError, TypeError, ArithmeticError, AttributeError, RecursionError, AssertionError)
 
@@ -182,7 +185,7 @@ class Sources:
         try:
             self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
             usable = os.access(self._spool, os.R_OK | os.W_OK | os.X_OK)
-        except (PermissionError, FileExistsError, NotADirectoryError):
+        except OSError:
             usable = False
         if not usable:
             raise InvalidRequest(f"{self._spool} cannot be written: set PC_WORKER_HOME to a folder of your own")
@@ -231,7 +234,7 @@ def rejecting(path: str) -> Iterator[None]:
     except (Refused, SourceChanged) as exc:
         raise SourceRejected(f"{path}: {exc}") from exc
     except OSError as exc:
-        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        if exc.errno in LACKING:
             raise
         raise SourceRejected(f"{path}: {exc.strerror or exc}") from exc
     except UNEXPECTED as exc:  # a retry would raise it again
@@ -258,6 +261,8 @@ def open_under(path: str, roots: Sequence[Path]) -> int:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, ValueError) as exc:
+        if getattr(exc, "errno", None) in LACKING:
+            raise
         reason = WHAT_TO_DO.get(getattr(exc, "errno", None) or 0) or getattr(exc, "strerror", None) or str(exc)
         raise SourceRejected(f"{path}: {reason}") from exc
     try:

@@ -27,7 +27,8 @@ def health_command() -> None:
     running = read_addresses(settings.home)
     address = (running.gateway if running else settings.gateway_address).split(",")[0]
     if not gateway_serves(address, settings):
-        raise Unavailable(f"the gateway at {address} does not serve")
+        advice = "" if running else f", and nothing runs under {settings.home}: start it with `up`"
+        raise Unavailable(f"the gateway at {address} does not serve{advice}")
     print("serving")
 
 

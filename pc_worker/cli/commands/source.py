@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import click
 
@@ -13,7 +14,7 @@ from pc_worker.cli.reading import reading_options
 from pc_worker.domains import Options, domain_names, get_domain, resolve
 from pc_worker.errors import SchemaMismatch
 from pc_worker.model import DEFAULT_CHUNK_ROWS
-from pc_worker.reader import Limits, Table
+from pc_worker.reader import Json, Limits, Table
 from pc_worker.services.sources import Sources, read_options, rejecting
 from pc_worker.settings import Settings
 
@@ -52,11 +53,17 @@ def rows_command(file: str, delimiter: str | None, encoding: str | None, sheet: 
     path = absolute(file)
     table = _sources(settings).open(path, options=options)
     end = table.rows if limit is None else min(limit, table.rows)
+    for row in _rows(table, end, path):
+        print_json_line(row)
+
+
+def _rows(table: Table, end: int, path: str) -> Iterator[dict[str, Json]]:
+    """Yield the first rows; what the caller does with them, and its errors, are not the file's."""
     with rejecting(path):
         for start in range(0, end, ROWS_AT_ONCE):
             batch = table.read(start, min(end, start + ROWS_AT_ONCE))
-            for i in range(len(batch)):
-                print_json_line(batch.normal_row(i))
+            for number in range(len(batch)):
+                yield batch.normal_row(number)
 
 
 def _sources(settings: Settings) -> Sources:

@@ -6,6 +6,7 @@ import re
 import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import click
@@ -16,7 +17,7 @@ from pc_worker.cli.context import one_shot
 from pc_worker.cli.output import json_text
 from pc_worker.embedded import read_addresses
 from pc_worker.errors import InvalidRequest, NotFound, PcWorkerError, Unavailable
-from pc_worker.settings import Settings
+from pc_worker.settings import Settings, split_address
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from pc_worker.wire.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
 
@@ -32,6 +33,9 @@ WriteVector: TypeAlias = Callable[[Any], str]
 
 #: What cannot be a UUID, and so is meant as a position.
 POSITION = re.compile(r"[+-]?[0-9]+")
+
+#: How gRPC's messages begin when no server was reached.
+NO_GATEWAY = re.compile("failed to connect to|errors? resolving|DNS resolution failed|UNAVAILABLE")
 
 
 @click.command("stream")
@@ -57,7 +61,7 @@ def stream_command(
         request.after_position = position_of(after)
     elif after is not None:
         request.last_processed_uuid = after
-    with channel(settings, address) as connection:
+    with reaching(settings, address), channel(settings, address) as connection:
         call = EmbeddingStreamServiceStub(connection).StreamEmbedding(request, metadata=credentials(settings))
         for count, line in enumerate(_lines(call, as_base64 if vectors == "base64" else as_numbers)):
             if count == limit:
@@ -76,6 +80,34 @@ def position_of(text: str) -> int:
     if not 0 <= position <= LARGEST:
         raise InvalidRequest(f"--after {text}: a position is 0 to {LARGEST}")
     return position
+
+
+@contextmanager
+def reaching(settings: Settings, address: str | None) -> Iterator[None]:
+    """Add to an error that says that no gateway answers what to do about it.
+
+    Raises:
+        InvalidRequest: If the address cannot be one.
+        Unavailable: If the body raises it.
+    """
+    if address is not None:
+        _check_address(address)
+    try:
+        yield
+    except Unavailable as exc:
+        if address is not None or read_addresses(settings.home) is not None or not NO_GATEWAY.match(str(exc)):
+            raise
+        raise Unavailable(
+            f"no gateway answers at {settings.gateway_addresses[0]}, and nothing runs under {settings.home}: start it "
+            "with `up`, or name a gateway with --address"
+        ) from exc
+
+
+def _check_address(address: str) -> None:
+    try:
+        split_address(address)
+    except ValueError as exc:
+        raise InvalidRequest(f"--address: {exc}") from exc
 
 
 def channel(settings: Settings, address: str | None) -> grpc.Channel:

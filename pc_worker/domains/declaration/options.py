@@ -9,6 +9,9 @@ from typing import Any, Self
 from pc_worker.domains.declaration.domain import Domain
 from pc_worker.errors import InvalidOption
 
+#: Characters of a source and of a column's name, at most.
+LONGEST_NAME = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -48,9 +51,18 @@ def check_options(domain: Domain, options: Options) -> None:
     Raises:
         InvalidOption: If one does not.
     """
+    _check_texts(options)
     if options.vector_column is not None and domain.vector is None:
         raise InvalidOption(f"domain {domain.name} makes its vectors from text: leave out --vector-column")
     if domain.any_table is None and options != Options(vector_column=options.vector_column):
         raise InvalidOption(
             f"domain {domain.name} has fixed columns: leave out --source, --id-column and --text-column"
         )
+
+
+def _check_texts(options: Options) -> None:
+    if options.source is not None and not 1 <= len(options.source) <= LONGEST_NAME:
+        raise InvalidOption(f"the source must have 1 to {LONGEST_NAME:,} characters, not {len(options.source):,}")
+    columns = (*options.text_columns, options.id_column or "", options.vector_column or "")
+    if (longest := max(map(len, columns))) > LONGEST_NAME:
+        raise InvalidOption(f"the name of a column has at most {LONGEST_NAME:,} characters, not {longest:,}")

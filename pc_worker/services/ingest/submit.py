@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pc_worker.domains import Options, check_options, get_domain
-from pc_worker.errors import InvalidRequest, PcWorkerError
+from pc_worker.errors import InvalidOption, InvalidRequest, PcWorkerError
 from pc_worker.model import MAX_CHUNK_ROWS, Job
 from pc_worker.services.dependencies import Services
 from pc_worker.services.sources import read_options, whole_path
@@ -46,6 +46,8 @@ class IngestRequest:
         """
         check_options(get_domain(self.domain), self.options)
         read_options(self.delimiter, self.encoding, self.sheet)
+        if len(set(self.options.text_columns)) < len(self.options.text_columns):
+            raise InvalidOption("the text columns hold a name twice: give each once")
         if self.chunk_size is not None and not 1 <= self.chunk_size <= MAX_CHUNK_ROWS:
             raise InvalidRequest(f"chunk_size must be 1 to {MAX_CHUNK_ROWS}, not {self.chunk_size}")
         if not 0 <= self.max_dead <= MOST_DEAD:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import subprocess
 import sys
@@ -89,6 +91,7 @@ def run_in(folder: Path, script: str, **more: Any) -> subprocess.CompletedProces
         ("mkdir gone; cd gone; rmdir ../gone; $PCW rows ../a.csv", 2, "the working directory cannot be used"),
         ("mkdir gone; cd gone; rmdir ../gone; $PCW doctor", 1, ""),
         ("touch home; $PCW rows a.csv", 2, "set PC_WORKER_HOME"),
+        ("PC_WORKER_HOME=/proc/home $PCW rows a.csv", 2, "set PC_WORKER_HOME"),
         ("PC_WORKER_HOME='~nobody-here/x' $PCW jobs", 2, "PC_WORKER_HOME: "),
         (
             "LC_ALL=C PYTHONCOERCECLOCALE=0 PYTHONUTF8=0 $PCW inspect $'caf\\xe9.csv'",  # ASCII streams
@@ -120,6 +123,10 @@ def test_odd_surroundings(script: str, code: int, error: str, tmp_path: Path) ->
         (["search", "a\0", "--domain", "document"], "not UTF-8 text"),
         (["search", "a", "--domain", "document", "--where", "year>=٣"], "a number or an ISO 8601 date"),
         (["ingest", "a", "--domain", "document", "--max-dead", str(2**63)], "range"),
+        (["ingest", "a", "--domain", "document", "--source", ""], "1 to 1,000 characters"),
+        (["ingest", "a", "--domain", "document", "--source", "가" * 1001], "1 to 1,000 characters"),
+        (["ingest", "a", "--domain", "document", "--id-column", "x" * 1001], "at most 1,000 characters"),
+        (["ingest", "a", "--domain", "document", "--text-column", "x", "--text-column", "x"], "a name twice"),
         (["stream", "--domain", "document", "--after", str(2**63)], "a position is 0 to"),
         (["stream", "--domain", "document", "--chunk-size", str(2**31)], "range"),
         (["index", "tune", "--recall", "nan"], "not a finite number"),
@@ -136,3 +143,57 @@ def test_odd_words_are_refused_in_one_line(
     assert line.startswith("error: ")
     assert words in line
     assert "\x1b" not in line
+
+
+class Clogged(io.StringIO):
+    """An output that takes nothing more."""
+
+    def __init__(self, exc: OSError) -> None:
+        super().__init__()
+        self._exc = exc
+
+    def write(self, text: str) -> int:
+        """Raise the error of the output."""
+        raise self._exc
+
+
+@pytest.mark.parametrize(
+    ("exc", "code"), [(BrokenPipeError(errno.EPIPE, "Broken pipe"), 0), (OSError(errno.EFBIG, "File too large"), 1)]
+)
+def test_an_output_that_fails_is_not_the_files_fault(
+    exc: OSError, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.csv").write_text("id,text\n1,a\n")
+    monkeypatch.setenv("PC_WORKER_HOME", str(tmp_path))
+    monkeypatch.setenv("PC_WORKER_DATA_ROOTS", str(tmp_path))
+    monkeypatch.setattr(sys, "stdout", Clogged(exc))
+
+    assert main(["rows", str(tmp_path / "a.csv")]) == code
+
+    assert "a.csv" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["stream", "--domain", "document"], 69, "start it with `up`"),
+        (["health"], 69, "start it with `up`"),
+        (["stream", "--domain", "document", "--address", "localhost"], 2, "is not HOST:PORT"),
+        (["stream", "--domain", "document", "--address", "127.0.0.1:65536"], 2, "is not HOST:PORT"),
+    ],
+)
+def test_what_to_do_when_no_gateway_answers(
+    arguments: list[str],
+    code: int,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PC_WORKER_HOME", str(tmp_path))
+    monkeypatch.setenv("PC_WORKER_GATEWAY_ADDRESS", "127.0.0.1:1")
+
+    assert main(arguments) == code
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
