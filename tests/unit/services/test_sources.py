@@ -26,5 +26,5 @@ def test_what_the_machine_lacks_is_tried_again(number: int, tmp_path: Path, monk
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE])
 def test_what_the_file_is_not_rejects_it(number: int) -> None:
-    with pytest.raises(SourceRejected, match="a.pkl: "), rejecting("a.pkl"):
+    with pytest.raises(SourceRejected, match=r"a\.pkl: "), rejecting("a.pkl"):
         raise OSError(number, os.strerror(number))
