@@ -11,7 +11,7 @@ import pytest
 
 from pc_worker.reader import Limits, open_table
 
-ROWS = 3000
+ROWS = 2300
 
 
 @pytest.mark.parametrize(

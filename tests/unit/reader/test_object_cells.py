@@ -30,7 +30,7 @@ def cell(row: int) -> Any:
 
 
 @pytest.mark.parametrize("protocol", [2, 4, 5])
-@pytest.mark.parametrize("rows", [30, 1003, 4000])
+@pytest.mark.parametrize("rows", [30, 1003, 2300])
 def test_array_cells_of_shared_words_read_as_they_were_written(rows: int, protocol: int, tmp_path: Path) -> None:
     cells = [cell(row) for row in range(rows)]
     frame = pd.DataFrame({"a": cells, "n": range(rows), "again": cells})

@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from pc_worker.reader import open_table
 from tests.hostile.corpus import unframed
-from tests.unit.reader.reading import read_bytes
+from tests.unit.reader.reading import read_bytes, rows_of
 
 WORDS = [f"skill {number}" for number in range(600)]
 
@@ -26,18 +27,18 @@ def lists(rows: int, fewest: int, *, odd: bool) -> list[list[Any]]:
 
 
 @pytest.mark.parametrize("framed", [True, False])
-@pytest.mark.parametrize("chunk", [77, 300, 1001])
 @pytest.mark.parametrize(("fewest", "odd"), [(2, False), (2, True), (0, False), (0, True)])
-def test_lists_of_a_vocabulary_read_as_they_were_written(
-    fewest: int, odd: bool, chunk: int, framed: bool, tmp_path: Path
-) -> None:
+def test_lists_of_a_vocabulary_read_as_they_were_written(fewest: int, odd: bool, framed: bool, tmp_path: Path) -> None:
+    """By chunks of several sizes: with a fresh index, and with the kept one."""
     cells = lists(2600, fewest, odd=odd)
     frame = pd.DataFrame({"words": pd.Series(WORDS * 5, dtype=object)[:2600], "a": cells, "again": cells})
+    (tmp_path / "table").write_bytes(pickle.dumps(frame) if framed else unframed(frame))
 
-    found = read_bytes(pickle.dumps(frame) if framed else unframed(frame), tmp_path, chunk=chunk)
-
-    assert [row["a"] for row in found] == cells
-    assert [row["again"] for row in found] == cells
+    for chunk in (77, 300, 1001):
+        with open_table(tmp_path / "table", spool=tmp_path) as table:
+            found = rows_of(table, chunk=chunk)
+        assert [row["a"] for row in found] == cells
+        assert [row["again"] for row in found] == cells
 
 
 @pytest.mark.parametrize("size", [3, 250, 300, 70_000])

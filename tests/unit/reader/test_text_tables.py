@@ -62,7 +62,7 @@ def test_every_cell_is_read_as_it_was_written(end: str, quoting: Any, mark: byte
 
 
 def test_a_removed_quote_never_changes_the_table(tmp_path: Path) -> None:
-    rows = table(1000)
+    rows = table(400)
     data = written(rows, quoting=csv.QUOTE_NONNUMERIC)
     quotes = [at for at, byte in enumerate(data) if byte == ord('"')]
 
@@ -75,7 +75,7 @@ def test_a_removed_quote_never_changes_the_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize("quoting", [csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC])
 def test_of_a_cut_file_only_the_very_last_cell_may_be_short(quoting: Any, tmp_path: Path) -> None:
     """A cut between rows or in the last cell of a row cannot be seen in text; `inspect` notes it."""
-    rows = table(1000)
+    rows = table(300)
     data, expected = written(rows, quoting=quoting), as_dicts(rows)
 
     for number, at in enumerate(random.Random(2).sample(range(20, len(data)), 200)):
@@ -191,7 +191,7 @@ TEXTS = {
 @pytest.mark.parametrize("late", [False, True])
 def test_the_encoding_is_told_by_content(encoding: str, late: bool, tmp_path: Path) -> None:
     """Also if the first non-ASCII character is far behind the first bytes."""
-    rows = [["id", "text"], *([str(n), "plain"] for n in range(200_000 if late else 1))]
+    rows = [["id", "text"], *([str(n), "plain"] for n in range(100_000 if late else 1))]
     rows += [[f"x{n}", text] for n, text in enumerate(TEXTS[encoding] * 3)]
     path = tmp_path / "table.csv"
     path.write_bytes("".join(f"{a},{b}\n" for a, b in rows).encode(encoding))

@@ -88,12 +88,16 @@ def test_objects_beside_a_table_do_not_refuse_it(tmp_path: Path) -> None:
 
 
 def test_no_message_is_a_catch_all() -> None:
-    trees = [ast.parse(path.read_text()) for path in Path("pc_worker").rglob("*.py")]
+    """Only modules that have such words anywhere are parsed: what is said outside of messages is not meant."""
+    catch_all = re.compile(r"make sense of|something went wrong|unexpected error|unknown error")
+    between_lines = re.compile(r"""["']\s+[a-z]{0,2}["']""")
+    sources = [path.read_text() for path in Path("pc_worker").rglob("*.py")]
+    trees = [ast.parse(source) for source in sources if catch_all.search(between_lines.sub("", source))]
     texts = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
     documents = {id(node.value) for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     messages = " ".join(text.value for text in texts if isinstance(text.value, str) and id(text) not in documents)
 
-    assert not re.search(r"make sense of|something went wrong|unexpected error|unknown error", messages)
+    assert not catch_all.search(messages)
 
 
 FRAME = pd.DataFrame({"id": range(3000), "text": [f"text {n * 7919}" for n in range(3000)]})
