@@ -37,8 +37,8 @@ def environment(home: Path, **settings: str) -> dict[str, str]:
         "PC_WORKER_METRICS_ADDRESS": "127.0.0.1:0",
         **settings,
     }
-    path = os.pathsep.join(filter(None, (str(PROJECT), os.environ.get("PYTHONPATH"))))
-    return {**kept, "PYTHONPATH": path, **ours}
+    others = [folder for folder in os.environ.get("PYTHONPATH", "").split(":") if folder not in ("", str(PROJECT))]
+    return {**kept, "PYTHONPATH": ":".join((str(PROJECT), *others)), **ours}
 
 
 @dataclass
