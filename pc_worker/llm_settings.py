@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 
 from pc_worker.model.language_model import Expansion, LanguageModel, LlmPrice, read_language_models, read_prices
+from pc_worker.setting_values import LONGEST_S
 
 
 class LlmSettings(BaseSettings):
@@ -34,7 +35,7 @@ class LlmSettings(BaseSettings):
     #: words) or `hyde` (a passage that could answer it). One more call of a model before the first word of an answer.
     llm_expand: Expansion = "off"
     #: Seconds that the text of answers is kept: question, answer, citations. Counts and costs are kept longer.
-    answer_retention_s: float = Field(default=30 * 86400.0, ge=0.0)
+    answer_retention_s: float = Field(default=30 * 86400.0, ge=0.0, le=LONGEST_S)
 
     @field_validator("llm", mode="before")
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -33,7 +33,7 @@ class RerankSettings(BaseSettings):
             server = read_rerank_server(value) if value else None
         except WrongUrl as exc:
             raise ValueError(str(exc)) from None
-        if value and server is None and not (Path(value).expanduser() / "config.json").is_file():
+        if value and server is None and not os.path.isfile(os.path.join(os.path.expanduser(value), "config.json")):
             raise ValueError("is not the folder of a cross-encoder: it has no config.json")
         return value
 

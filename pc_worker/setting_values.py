@@ -12,6 +12,9 @@ from pydantic import SecretStr
 
 from pc_worker.urls import WrongUrl
 
+#: Seconds of the longest duration, 317 years: databases and schedulers compute dates with it.
+LONGEST_S = 1e10
+
 RATE = re.compile(r"[0-9]{1,9}([.][0-9]{1,9})?")
 
 

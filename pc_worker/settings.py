@@ -19,7 +19,7 @@ from pc_worker.model import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS, read_model_name
 from pc_worker.object_urls import ObjectUrl
 from pc_worker.rerank_settings import RerankSettings
 from pc_worker.secret_files import secrets_in_files
-from pc_worker.setting_values import absolute, existing, read_rates, whole_url
+from pc_worker.setting_values import LONGEST_S, absolute, existing, read_rates, whole_url
 from pc_worker.source_settings import SourceSettings
 from pc_worker.urls import read_database_url, read_redis_url
 
@@ -104,32 +104,32 @@ class Settings(AccessSettings, HttpSettings, LlmSettings, EngineSettings, Rerank
     #: `DOMAIN=ROWS_PER_SECOND`, comma-separated: rate limits. Other domains have none.
     rate_limits: Annotated[tuple[tuple[str, float], ...], NoDecode] = ()
     #: Seconds until a chunk's lease expires. Must be longer than the hard time limit of a task, 300 s.
-    lease_s: float = Field(default=330.0, ge=1.0)
+    lease_s: float = Field(default=330.0, ge=1.0, le=LONGEST_S)
     #: 1: a lease may be shorter than that. For tests, which wait until it expires.
     short_lease: bool = False
     #: Seconds between two searches for lost messages.
-    reconcile_s: float = Field(default=30.0, ge=1.0)
+    reconcile_s: float = Field(default=30.0, ge=1.0, le=LONGEST_S)
     #: Seconds between two scans of the inbox. A file is ingested if two scans find it unchanged.
-    scan_inbox_s: float = Field(default=10.0, ge=1.0)
+    scan_inbox_s: float = Field(default=10.0, ge=1.0, le=LONGEST_S)
     #: Seconds between two checks of the vector indexes.
-    maintain_indexes_s: float = Field(default=600.0, ge=1.0)
+    maintain_indexes_s: float = Field(default=600.0, ge=1.0, le=LONGEST_S)
     #: Seconds between two purges of expired data.
-    purge_s: float = Field(default=3600.0, ge=1.0)
+    purge_s: float = Field(default=3600.0, ge=1.0, le=LONGEST_S)
     #: Seconds between two measurements of the recall of the vector indexes.
-    check_recall_s: float = Field(default=3600.0, ge=1.0)
+    check_recall_s: float = Field(default=3600.0, ge=1.0, le=LONGEST_S)
     #: Seconds between two checks for jobs whose rows do not add up and rows without vectors.
-    check_ledger_s: float = Field(default=300.0, ge=1.0)
+    check_ledger_s: float = Field(default=300.0, ge=1.0, le=LONGEST_S)
     #: Seconds that superseded log entries are kept.
-    log_retention_s: float = Field(default=7 * 86400.0, ge=0.0)
+    log_retention_s: float = Field(default=7 * 86400.0, ge=0.0, le=LONGEST_S)
     #: Seconds that ended jobs and their dead letters are kept. Failed and cancelled jobs are kept for `resume`, unless
     #: they never began.
-    job_retention_s: float = Field(default=90 * 86400.0, ge=0.0)
+    job_retention_s: float = Field(default=90 * 86400.0, ge=0.0, le=LONGEST_S)
     #: Seconds that the vectors of a model are kept after the last domain switched to another.
-    model_retention_s: float = Field(default=30 * 86400.0, ge=0.0)
+    model_retention_s: float = Field(default=30 * 86400.0, ge=0.0, le=LONGEST_S)
     #: Push targets, `HOST:PORT`, comma-separated. The first is the default. Unset: no push.
     batch_servers: Annotated[tuple[str, ...], NoDecode] = ()
     #: Seconds between two pushes of a stock domain, and the time after which a push yields to other work.
-    push_s: float = Field(default=60.0, ge=1.0)
+    push_s: float = Field(default=60.0, ge=1.0, le=LONGEST_S)
     #: Most concurrent calls of all clients. More are denied with `RESOURCE_EXHAUSTED`.
     max_streams: int = Field(default=256, ge=1, le=10_000)
     #: Most concurrent calls of one token.
@@ -141,7 +141,7 @@ class Settings(AccessSettings, HttpSettings, LlmSettings, EngineSettings, Rerank
     #: Deliveries of a row after which a consumer's nack makes it a dead letter; the consumer may set another number.
     max_deliveries: int = Field(default=5, ge=1, le=100)
     #: Seconds that the position of a subscription is kept after its last use. 0: without limit.
-    subscription_retention_s: float = Field(default=90 * 86400.0, ge=0.0)
+    subscription_retention_s: float = Field(default=90 * 86400.0, ge=0.0, le=LONGEST_S)
     #: `console` or `json`. With `json` every line on stderr is a JSON object.
     log_format: Literal["console", "json"] = "console"
     #: `DEBUG`, `INFO`, `WARNING` or `ERROR`.
