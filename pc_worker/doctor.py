@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pc_worker import wiring
+from pc_worker.access import read_tokens
+from pc_worker.access.exposure import check_exposure
+from pc_worker.access.tls import read_tls
 from pc_worker.embedded import read_addresses
 from pc_worker.errors import PcWorkerError
 from pc_worker.hot_buffer import check_policy, check_version, count_dead, newest_dead, server_info
@@ -47,7 +50,7 @@ class Finding:
 def diagnose(settings: Settings) -> list[Finding]:
     """Run every check; a check that cannot run is a finding too."""
     findings = [_python(), *_packages(settings), _home(settings), _disk(settings), *_roots(settings), _model(settings)]
-    findings += _query_models(settings)
+    findings += [*_query_models(settings), _access(settings)]
     try:
         where = wiring.endpoints(settings)
     except PcWorkerError as exc:
@@ -126,6 +129,30 @@ def _query_models(settings: Settings) -> list[Finding]:
 
     fix = "name the models that the vectors of these domains were made with"
     return [_run("PC_WORKER_QUERY_MODELS", fix, probe)] if settings.query_models else []
+
+
+def _access(settings: Settings) -> Finding:
+    """Check what the gateway and the HTTP part read at their start: tokens, keys of JWTs, TLS files, exposure."""
+
+    def probe() -> str:
+        tls, known = settings.tls_cert is not None, settings.tls_client_ca is not None
+        if settings.tls_cert is not None and settings.tls_key is not None:
+            read_tls(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
+        tokens = len(read_tokens(settings.tokens_file)) if settings.tokens_file else 0
+        if settings.jwt_jwks is not None:
+            from pc_worker.access.jwks import KeySet  # with the library of signatures
+
+            KeySet(settings.jwt_jwks).check()
+        known = known or settings.token is not None or tokens > 0
+        for part, addresses, jwts in (
+            ("gateway", settings.gateway_addresses, None),
+            ("http", settings.http_addresses, settings.jwt_jwks),
+        ):
+            for address in addresses:
+                check_exposure(part, address, tls=tls, known=known or jwts is not None, insecure=settings.insecure)
+        return ", ".join(("TLS" if tls else "no TLS", "known callers" if known else "no tokens"))
+
+    return _run("access", "correct the setting or the file that is named", probe)
 
 
 def _postgres(url: str) -> Iterator[Finding]:

@@ -58,10 +58,14 @@ def read_tokens(path: Path) -> dict[str, Grant]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as exc:
-        raise InvalidRequest(f"PC_WORKER_TOKENS_FILE: cannot read {path}: {exc}") from exc
+    except OSError as exc:
+        raise InvalidRequest(f"PC_WORKER_TOKENS_FILE: cannot read {path}: {exc.strerror}") from exc
+    except (ValueError, RecursionError) as exc:
+        raise InvalidRequest(f"PC_WORKER_TOKENS_FILE: {path} is not JSON: {exc}") from exc
     if not isinstance(content, dict):
         _refuse(path, "it is not an object of sha256 → domains and roles")
+    if not content:  # the last token was revoked: that must not let everybody in
+        _refuse(path, "it has no token: add one, or unset the variable to let everybody in")
     return {_checked_digest(path, digest): _checked_grant(path, digest, value) for digest, value in content.items()}
 
 

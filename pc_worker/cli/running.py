@@ -28,7 +28,7 @@ from pc_worker.embedded import (
     start_servers,
     write_addresses,
 )
-from pc_worker.errors import Unavailable
+from pc_worker.errors import InvalidRequest, Unavailable
 from pc_worker.installation import child_environment
 from pc_worker.logs import get_logger
 from pc_worker.metrics.exporting import export_metrics
@@ -153,6 +153,8 @@ class Stack:
         while not ready():
             self.tend()
             process = self._supervisor[name]
+            if process.exit_code == InvalidRequest.exit_code:  # it would end so again
+                raise InvalidRequest(f"the {name} refuses its settings: {process.failure_line.removeprefix('error: ')}")
             if process.deaths >= 3 or time.monotonic() > deadline:
                 logs = self._settings.home / "logs" / f"{name}.log"
                 raise Unavailable(f"the {name} does not come up: {process.failure_line or 'no word'} (see {logs})")

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
-import ssl
-from pathlib import Path
 
 import grpc
 import grpc.aio
 import structlog
 
 from pc_worker.access.exposure import check_exposure
-from pc_worker.errors import InvalidRequest, Unavailable
+from pc_worker.access.tls import read_tls
+from pc_worker.errors import Unavailable
 from pc_worker.gateway.auth import Access
 from pc_worker.gateway.config import GatewayConfig
 from pc_worker.settings import split_address
@@ -96,23 +94,9 @@ def _why_not(address: str) -> str:
 def _credentials(config: GatewayConfig) -> grpc.ServerCredentials | None:
     if config.tls_cert is None or config.tls_key is None:
         return None
-    pair = (_read("PC_WORKER_TLS_KEY", config.tls_key), _read("PC_WORKER_TLS_CERT", config.tls_cert))
-    _check_pair(config.tls_cert, config.tls_key)
-    roots = None if config.tls_client_ca is None else _read("PC_WORKER_TLS_CLIENT_CA", config.tls_client_ca)
-    return grpc.ssl_server_credentials([pair], root_certificates=roots, require_client_auth=roots is not None)
-
-
-def _check_pair(cert: Path, key: Path) -> None:
-    # gRPC would accept an invalid pair and then fail every handshake.
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
-    except ssl.SSLError as exc:
-        message = f"PC_WORKER_TLS_CERT {cert} and PC_WORKER_TLS_KEY {key} do not work: {exc.reason}"
-        raise InvalidRequest(message) from exc
-
-
-def _read(variable: str, path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as exc:
-        raise InvalidRequest(f"{variable}: cannot read {path}: {os.strerror(exc.errno or 0)}") from exc
+    files = read_tls(config.tls_cert, config.tls_key, config.tls_client_ca)
+    return grpc.ssl_server_credentials(
+        [(files.key, files.cert)],
+        root_certificates=files.client_ca,
+        require_client_auth=files.client_ca is not None,
+    )

@@ -20,6 +20,7 @@ import uvicorn
 
 from pc_worker.access import TokenTable, read_tokens
 from pc_worker.access.exposure import check_exposure
+from pc_worker.access.tls import read_tls
 from pc_worker.errors import InvalidRequest, Unavailable
 from pc_worker.http.app import create_app
 from pc_worker.http.authentication import Authenticator
@@ -190,6 +191,8 @@ def _own(shared: Services, database_url: str, *, read_only: bool = False) -> Ser
 
 def _config(settings: Settings, context: AppContext) -> uvicorn.Config:
     client_ca = settings.tls_client_ca
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        read_tls(settings.tls_cert, settings.tls_key, client_ca)
     config = uvicorn.Config(
         create_app(context),
         log_config=None,

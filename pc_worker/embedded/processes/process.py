@@ -59,6 +59,7 @@ class Process:
         self.deaths = 0
         #: How it last ended: a code, or minus a signal's number; None = it has not ended yet.
         self.exit_code: int | None = None
+        self._last_failure = ""
         self._backoff, self._clock = backoff or Backoff(), clock
         self._child: subprocess.Popen[bytes] | None = None
         self._is_wanted = True
@@ -71,8 +72,9 @@ class Process:
 
     @property
     def failure_line(self) -> str:
-        """The line of its log since its last start that best explains its end."""
-        return relevant_line(self.log.recent())
+        """The line of its log that best explains its last end, also once it has been started again."""
+        recent = self.log.recent()
+        return relevant_line(recent) if recent.strip() or not self._last_failure else self._last_failure
 
     def start(self) -> None:
         """Start the command in a session of its own; it ends with this process.
@@ -133,6 +135,7 @@ class Process:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)
         self.exit_code = self._child.wait()
+        self._last_failure = relevant_line(self.log.recent())
         self._child = None
 
     def _count_death(self) -> None:

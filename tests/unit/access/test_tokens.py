@@ -39,6 +39,7 @@ def test_an_object_has_its_roles_and_its_name(tmp_path: Path) -> None:
         "{",
         "[" * 100_000,
         [],
+        {},
         {"abc": ["recruit"]},
         {DIGEST: "recruit"},
         {DIGEST: [1]},

@@ -1,0 +1,26 @@
+"""A part that refuses its settings ends the start at once, with its own words and exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pc_worker.cli.running import Stack
+from pc_worker.embedded import Command, start_servers
+from pc_worker.errors import InvalidRequest
+from pc_worker.settings import Settings
+
+
+def test_a_part_that_refuses_its_settings_is_not_started_again_and_again(tmp_path: Path) -> None:
+    servers = start_servers(tmp_path, need_postgres=False, need_redis=False)
+    stack = Stack(Settings(home=tmp_path), servers, {}, "pcw:secret")
+    script = "echo 'error: PC_WORKER_TOKENS_FILE: cannot read x' >&2; exit 2"
+    try:
+        stack._supervisor.start(Command(name="gateway", argv=("sh", "-c", script), env={"PATH": "/usr/bin:/bin"}))
+
+        with pytest.raises(InvalidRequest, match="refuses its settings: PC_WORKER_TOKENS_FILE: cannot read x"):
+            stack._wait("gateway", lambda: False)
+    finally:
+        stack.stop()
+        servers.stop()
