@@ -94,8 +94,6 @@ def pull_model(
     """
     if read_model_name(name).kind != "local":
         raise InvalidRequest(f"{name!r} is not downloaded: it is installed or on a server")
-    # Read when the client is imported: without it the client reports what runs here, with requests of their own.
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub import constants
     from huggingface_hub.utils import logging
 
