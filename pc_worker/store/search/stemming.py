@@ -20,6 +20,7 @@ STEMMERS = {
     "hindi": ("HindiStemmer", re.compile(r"[ऀ-ॿ]+")),
     "tamil": ("TamilStemmer", re.compile(r"[஀-௿]+")),
     "armenian": ("ArmenianStemmer", re.compile(r"[ա-և]+")),
+    "greek": ("GreekStemmer", re.compile(r"[α-ω]+")),
 }
 
 #: Makes a stemmer. It has state, so each call of ``stem`` makes its own, which is safe in threads.
@@ -32,6 +33,8 @@ def stem(word: str, *, arabic: bool = True) -> str:
         if letters.fullmatch(word):
             if language == "arabic" and not arabic:
                 return word
+            if language == "arabic" and word.endswith("ه"):
+                word = word[:-1] + "ة"  # folded from it: the stemmer cuts this ending with and without the article
             return str(_maker(language)().stemWord(word)) or word
     return word
 

@@ -102,6 +102,23 @@ def test_every_word_is_one_word_and_finds_its_text_only(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("Ελλάδα", "η πρωτεύουσα της Ελλάδας"),
+        ("βιβλιοθήκη", "ΟΙ ΒΙΒΛΙΟΘΗΚΕΣ ΤΗΣ ΠΟΛΗΣ"),
+        ("ἄνθρωπος", "δικαιώματα των ανθρώπων"),
+        ("библиотека", "вход в библиотеку"),
+        ("مكتبة", "المكتبة العامة"),
+        ("المدرسه", "مدرسة جديدة"),
+        ("الكتاب", "قرأت كتابه"),
+        ("पुस्तक", "पुस्तकों की सूची"),
+    ],
+)
+def test_an_inflected_word_is_found(query: str, text: str) -> None:
+    assert score(query, text) > 0
+
+
+@pytest.mark.parametrize(
     ("one", "other"),
     [
         ("cafe", "café"),
