@@ -70,6 +70,19 @@ def test_a_raw_file_is_ingested_and_removed(stack: LiveStack, client: httpx.Clie
     eventually(lambda: not spooled.exists(), what="the removal of the upload")
 
 
+def test_a_text_table_of_one_column_is_told_by_its_name_or_type(client: httpx.Client) -> None:
+    content = b"text\nonly words in here\nand no comma\n"
+    named = client.post("/v1/files?domain=document", files={"file": ("words.csv", content)})
+    typed = client.post(
+        "/v1/files?domain=document", content=content, headers={"Content-Type": "text/csv; charset=utf-8"}
+    )
+
+    jobs = [outcome(client, response) for response in (named, typed)]
+
+    assert [(job["state"], job["rows_written"]) for job in jobs] == [("completed", 2), ("completed", 2)]
+    eventually(lambda: not any(Path(str(job["source"])).exists() for job in jobs), what="the removal of the uploads")
+
+
 @pytest.mark.parametrize("name", ["a name.csv", "../../etc/passwd", "C:\\data\\x.bin", "ä" * 300, "\x00\x01", ""])
 def test_the_name_of_a_file_in_a_form_is_only_a_label(stack: LiveStack, client: httpx.Client, name: str) -> None:
     table = pd.DataFrame({"id": [f"label {name!r} {i}" for i in range(3)], "text": ["one", "two", "three"]})

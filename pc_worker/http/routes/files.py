@@ -34,6 +34,8 @@ WRITE_BYTES = 1024 * 1024
 #: Scope of the keys of a file without a name.
 NAMELESS = "upload"
 MOST_LABEL = 255
+#: Content-Types of text tables, and the ending of a file of that type.
+ENDINGS = {"text/csv": ".csv", "text/tab-separated-values": ".tsv"}
 BODY = {
     "required": True,
     "content": {
@@ -67,7 +69,8 @@ async def upload(
 ) -> Response:
     """Store a file, sent raw or as the one file of a form, and enqueue its ingest; `Location` is the job's status.
 
-    Its kind is found by its content. Its name is only a label: the default `source` of a `document`.
+    Its kind is found by its content. Its name is a label, the default `source` of a `document`; an ending such as
+    `.csv` says what divides the cells of a text table, as `Content-Type: text/csv` does.
     """
     asked.request("", asked.domain).check()
     job_id = str(uuid.uuid4())
@@ -75,7 +78,8 @@ async def upload(
         begin = partial(context.uploads.begin, job_id=job_id, announced=_announced(request))
         with await context.services.run(begin) as received:
             name = await _receive(request, received)
-            path = await asyncio.to_thread(received.finish, read_options(asked.delimiter, asked.encoding, asked.sheet))
+            options = read_options(asked.delimiter, asked.encoding, asked.sheet)
+            path = await asyncio.to_thread(received.finish, options, name=name or _named(request))
     ingest = asked.request(str(path), asked.domain, label=_label(asked.domain, name))
     try:
         return await accepted(context, ingest, job_id, is_ours=True)
@@ -118,6 +122,11 @@ async def _withdraw(context: AppContext, job_id: str) -> None:
 
     with suppress(PcWorkerError):  # the purge removes it later
         await context.services.run(remove)
+
+
+def _named(request: Request) -> str:
+    """Return a name for a body without one: its ending is that of its Content-Type."""
+    return ENDINGS.get(request.headers.get("content-type", "").partition(";")[0].strip().lower(), "")
 
 
 def _announced(request: Request) -> int | None:

@@ -45,12 +45,14 @@ class Ready(BaseModel):
     checks: dict[str, Literal["ok"]]
 
 
+@router.head("/healthz", include_in_schema=False)  # what many load balancers ask by default
 @router.get("/healthz", summary="Tell whether the process lives")
 async def healthz() -> Alive:
     """Answer as long as the process lives, whether or not other servers answer."""
     return Alive()
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", response_model=Ready, summary="Tell whether requests can be served")
 async def readyz(context: Context, request: Request) -> Response:
     """Answer 200 if everything that requests need is able, else 503 with the names of what is not."""

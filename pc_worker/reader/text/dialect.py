@@ -107,8 +107,13 @@ def decoded_sample(sample: bytes, encoding: str, *, whole: bool) -> str:
     return text[: end + 1] if end >= 0 else text
 
 
+def table_ending(name: str) -> str:
+    """Return the ending of a file's name that says what divides its cells, in lower case; ``""`` if it has none."""
+    return next((ending for ending in _ENDINGS if name.lower().endswith(ending)), "")
+
+
 def _delimiter(text: str, name: str) -> _Fit:
-    named = next((mark for ending, mark in _ENDINGS.items() if name.lower().endswith(ending)), None)
+    named = _ENDINGS.get(table_ending(name))
     kind = plain_text.kind_of(text)
     if kind is not None:
         raise not_a_table(f"the text is {kind}, no table")

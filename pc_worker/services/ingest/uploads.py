@@ -77,14 +77,19 @@ class Upload:
         except OSError as exc:
             raise Unavailable(f"the upload cannot be stored: {exc.strerror}") from exc
 
-    def finish(self, options: ReadOptions) -> Path:
+    def finish(self, options: ReadOptions, *, name: str = "") -> Path:
         """Check what was received, and return its path.
+
+        Args:
+            options: What is set instead of being detected in the file.
+            name: Its name at its sender. Of it only an ending that says what divides cells is kept.
 
         Raises:
             InvalidRequest: If nothing was received.
             UnsupportedMedia: If it is of no kind that the reader reads.
         """
         from pc_worker.reader.recognition import recognise
+        from pc_worker.reader.text.dialect import table_ending
 
         if not self.size:
             raise InvalidRequest("the upload is empty")
@@ -92,10 +97,11 @@ class Upload:
             recognise(self._part, options)
         except Refused as exc:
             raise UnsupportedMedia(f"the upload is of no kind that is read: {exc}") from exc
-        os.rename(self._part, self._path)
+        path = self._path.with_name(self._path.name + table_ending(name))
+        os.rename(self._part, path)
         os.close(self._fd)
         self._fd = -1
-        return self._path
+        return path
 
     def abandon(self) -> None:
         """Remove what was received, unless the upload is finished."""
@@ -146,7 +152,8 @@ class UploadFolder:
 
     def remove(self, job_id: str) -> None:
         """Remove the source of a job that was not enqueued."""
-        (self._folder / job_id).unlink(missing_ok=True)
+        for path in (self._folder / job_id, *self._folder.glob(f"{job_id}.*")):
+            path.unlink(missing_ok=True)
 
     def _make_space(self, services: Services, wanted: int) -> None:
         if not self._has_space(wanted):
@@ -170,14 +177,19 @@ def purge_uploads(services: Services, folder: Path) -> int:
     paths = {path.name: path for path in folder.iterdir()}
     whole = [name for name in paths if not name.endswith(PART)]
     with services.database.transaction() as cursor:
-        needed = source_needs(cursor, whole)
-    gone = [paths[name] for name in whole if not needed.get(name, not _is_older(paths[name], UNKNOWN_S))]
+        needed = source_needs(cursor, [_job_of(name) for name in whole])
+    gone = [paths[name] for name in whole if not needed.get(_job_of(name), not _is_older(paths[name], UNKNOWN_S))]
     gone += [path for name, path in paths.items() if name.endswith(PART) and _is_left_over(path)]
     for path in gone:
         path.unlink(missing_ok=True)
     if gone:
         log.info("uploads_purged", files=len(gone))
     return len(gone)
+
+
+def _job_of(name: str) -> str:
+    """Return the job of an upload: its file is named by it, with an ending where that says what divides cells."""
+    return name.partition(".")[0]
 
 
 def _is_older(path: Path, seconds: float) -> bool:

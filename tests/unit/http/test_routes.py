@@ -68,3 +68,10 @@ def test_every_call_is_described_and_has_an_id_of_its_own(app: FastAPI) -> None:
 
     assert all(call["summary"] and call["description"] for call in calls)
     assert len({call["operationId"] for call in calls}) == len(calls)
+
+
+def test_probes_may_ask_by_head(app: FastAPI) -> None:
+    asked = {route.path for route in ROUTES if "HEAD" in route.methods}
+
+    assert asked == {"/healthz", "/readyz"}
+    assert not any("head" in path for path in app.openapi()["paths"].values())
