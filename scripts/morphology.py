@@ -108,7 +108,9 @@ def quality(terms: Terms, judged: Sequence[tuple[str, str, str]]) -> tuple[float
     for query, answer, _ in judged:
         asked = terms.of_query(query)
         scores = {
-            note: sum(known.idf(documents[t]) * known.bm25(bag[t], lengths[note]) for t in asked & bag.keys())
+            note: sum(
+                known.idf(documents[t]) * known.bm25(bag[t], known.norm(lengths[note])) for t in asked & bag.keys()
+            )
             for note, bag in bags.items()
         }
         ranked = sorted((note for note in bags if scores[note] > 0), key=lambda note: (-scores[note], _chance(note)))

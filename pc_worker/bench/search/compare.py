@@ -28,6 +28,8 @@ from pc_worker.wiring import MIGRATIONS
 
 ROWS = 100_000
 QUERIES = 200
+#: Searches of a new connection, filtered and not, that are not measured, and the most seconds that they take.
+FIRST_QUERIES, READY_S = 4, 300
 BASELINE_QUERIES = 20
 MODES: tuple[Mode, ...] = ("vector", "text", "hybrid")
 #: Milliseconds at concurrency 1 and 8 alike.
@@ -98,19 +100,26 @@ def _latencies(url: str, collection: Collection) -> list[Figure]:
 
 
 def latencies(url: str, collection: Collection, mode: Mode, *, clients: int, feedback: bool = False) -> list[float]:
-    """Return the milliseconds of each of 200 searches, asked by ``clients`` at once, each with its own connection."""
-    encoder, local = CollectionEncoder(collection), threading.local()
+    """Return the milliseconds of each of 200 searches, asked by ``clients`` at once, each with its own connection.
+
+    The connections are in use before: a server has them open, and one that opens takes processors from the others.
+    """
+    encoder, local, ready = CollectionEncoder(collection), threading.local(), threading.Barrier(clients)
 
     def ask(number: int, query: str) -> float:
-        if not hasattr(local, "database"):
-            local.database = Database(url, application="bench", read_only=True)
-            search(local.database, _request(query, mode, 0, feedback=feedback), encoder=lambda _: encoder)
         began = time.perf_counter()
         search(local.database, _request(query, mode, number, feedback=feedback), encoder=lambda _: encoder)
         return (time.perf_counter() - began) * 1000
 
-    with ThreadPoolExecutor(clients) as pool:
-        return list(pool.map(ask, range(QUERIES), collection.queries(QUERIES)))
+    def prepare() -> None:
+        local.database = Database(url, application="bench", read_only=True)
+        for number, query in enumerate(first):
+            ask(number, query)
+        ready.wait(timeout=READY_S)
+
+    first, queries = collection.queries(FIRST_QUERIES), collection.queries(QUERIES)
+    with ThreadPoolExecutor(clients, initializer=prepare) as pool:
+        return list(pool.map(ask, range(QUERIES), queries))
 
 
 def _request(query: str, mode: Mode, number: int, *, feedback: bool = False) -> SearchRequest:

@@ -18,9 +18,10 @@ from pc_worker.services.answers.evidence import AnswerPassage
 from pc_worker.services.answers.relevance import relevant_hits
 from pc_worker.services.search.fused import FusedHit, fused
 from pc_worker.services.search.joined_hits import join_of
+from pc_worker.services.search.query_vectors import RECENT
 from pc_worker.services.search.reply import SearchHit
 from pc_worker.services.search.request import MAX_QUERY_CHARS, SearchRequest
-from pc_worker.services.search.search import RECENT, search
+from pc_worker.services.search.search import search
 from pc_worker.store.answers.passages import ScoredPassage, row_passages, row_texts, text_slice
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.search.nearest import vector_text

@@ -29,6 +29,7 @@ from pc_worker.store.search.fusion import (
 from pc_worker.store.search.hits import KnownScores, complete_scores
 from pc_worker.store.search.nearest import nearest
 from pc_worker.store.search.scope import Candidates, Scope
+from pc_worker.tracing import span
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ LAST = MAX_OFFSET + MAX_K
 #: search of 100 vectors takes five times as long as one of 15. Few requests go beyond the first two ranges. The list by
 #: an extended query adds few rows: 8 are as good as 15, where words are searched, too.
 FUSED = (Range(15, 15, 100, extended=8), Range(MAX_K, 2 * MAX_K, 2 * MAX_K), Range(LAST, LAST, LAST))
+#: Certain ranks of a list by words that is fused: the lower ones hardly change a fusion and are expensive to prove.
+CERTAIN = 1
 #: A list that is searched alone is its own order; feedback changes that order, so it needs longer lists too.
 ALONE = tuple(Range(end, end, end) for end in (10, MAX_K, LAST))
 
@@ -80,9 +83,9 @@ class RankedQuery:
 class Lists:
     """The lists of one search, each read once: an extended query needs those of the query itself again."""
 
-    def __init__(self, cursor: Cursor, scope: Scope, query: RankedQuery) -> None:
+    def __init__(self, cursor: Cursor, scope: Scope, query: RankedQuery, texts: Candidates | None) -> None:
         self._cursor, self._scope, self._query = cursor, scope, query
-        self._texts: dict[Range, Candidates] = {}
+        self._texts: dict[Range, Candidates] = {} if texts is None else {FUSED[0]: texts}
         self._vectors: dict[tuple[str, int], Candidates] = {}
 
     def text(self, part: Range) -> Candidates | None:
@@ -90,8 +93,7 @@ class Lists:
         if self._query.terms is None:
             return None
         if part not in self._texts:
-            # The lower ranks hardly change a fusion and are expensive to prove.
-            certain = part.end if self._query.alone else 1
+            certain = part.end if self._query.alone else CERTAIN
             self._texts[part] = matching(
                 self._cursor, self._scope, self._query.terms, limit=part.texts, wanted=part.end, certain=certain
             )
@@ -107,9 +109,21 @@ class Lists:
         return self._vectors[vector, length]
 
 
-def rank(cursor: Cursor, scope: Scope, query: RankedQuery, *, last: int) -> list[FusedRow]:
-    """Return the rows of the scope, best first: at least the first ``last`` ones, if the scope has them."""
-    lists = Lists(cursor, scope, query)
+def first_texts(cursor: Cursor, scope: Scope, terms: QueryTerms) -> Candidates:
+    """Return the first list by words of a hybrid search, which needs no vector yet."""
+    part = FUSED[0]
+    with span("text list"):
+        return matching(cursor, scope, terms, limit=part.texts, wanted=part.end, certain=CERTAIN)
+
+
+def rank(
+    cursor: Cursor, scope: Scope, query: RankedQuery, *, last: int, texts: Candidates | None = None
+) -> list[FusedRow]:
+    """Return the rows of the scope, best first: at least the first ``last`` ones, if the scope has them.
+
+    ``texts`` is the first list by words if it was read already; a search by one list has others.
+    """
+    lists = Lists(cursor, scope, query, None if query.alone else texts)
     if query.feedback:
         best = [row.row_id for row in _ranked(cursor, scope, query, lists, last=FEEDBACK_ROWS)[:FEEDBACK_ROWS]]
         query = replace(query, expansion=expand(cursor, scope, best, vector=query.vector, terms=query.terms))
@@ -123,7 +137,9 @@ def _ranked(cursor: Cursor, scope: Scope, query: RankedQuery, lists: Lists, *, l
         found = _candidates(lists, query, part)
         scores = _scores(cursor, scope, query, found)
         scale = scale or scale_of(scores, found)
-        rows += _following(rows, fuse(found, scores, scale))[: part.end - len(rows)]
+        # Of the first range only the best rows are wanted; which ones of a later range follow depends on all of them.
+        fused = fuse(found, scores, scale, limit=None if rows else part.end)
+        rows += _following(rows, fused)[: part.end - len(rows)]
         if last <= part.end or len(rows) < part.end:
             break
     return rows

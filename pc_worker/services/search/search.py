@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pc_worker.domains import domain_names, get_domain
-from pc_worker.errors import ContractBroken, NoQueryModel, NotFound, PcWorkerError, Unavailable
+from pc_worker.errors import NoQueryModel, NotFound, PcWorkerError, Unavailable
 from pc_worker.logs import get_logger
 from pc_worker.metrics import line as metrics
 from pc_worker.model import Model, read_uuid
 from pc_worker.services.search.explain import explanation
 from pc_worker.services.search.joined_hits import left_out, searched_name, with_rows
 from pc_worker.services.search.passages import with_passages
-from pc_worker.services.search.ranking import RankedQuery, rank
+from pc_worker.services.search.query_vectors import RECENT, QueryVector
+from pc_worker.services.search.ranking import RankedQuery, first_texts, rank
 from pc_worker.services.search.reply import Passage, Reranking, SearchHit, SearchResult
 from pc_worker.services.search.request import Mode, SearchRequest
 from pc_worker.services.search.rerank import rerank
 from pc_worker.services.search.thresholds import weakness
-from pc_worker.services.search.weights import clean_query, list_weights
+from pc_worker.services.search.weights import list_weights
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.search.bm25 import QueryTerms, weigh
 from pc_worker.store.search.filters import read_filter
-from pc_worker.store.search.fusion import ListWeights
+from pc_worker.store.search.fusion import FusedRow
 from pc_worker.store.search.hits import RankedRow, read_hits
 from pc_worker.store.search.narrowing import narrowed
-from pc_worker.store.search.nearest import vector_of_row, vector_text
+from pc_worker.store.search.nearest import vector_of_row
 from pc_worker.store.search.scope import (
     STATEMENT_S,
     Profile,
@@ -40,40 +40,9 @@ from pc_worker.store.search.stopwords import without_function_words
 from pc_worker.store.search.terms import query_terms
 from pc_worker.tracing import span
 
-if TYPE_CHECKING:  # only types: a text search loads neither numpy nor an encoder
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from pc_worker.encoding import Encoder, ModelIdentity
+if TYPE_CHECKING:  # only types: a text search loads no encoder
+    from pc_worker.encoding import Encoder
     from pc_worker.encoding.rerank import Reranker
-
-
-class RecentQueries:
-    """The vectors of the last ``size`` queries, of all models; safe to share between threads.
-
-    Users repeat queries, request further pages and change filters.
-    """
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._lock = threading.Lock()
-        self._vectors: dict[tuple[ModelIdentity, str], NDArray[np.float32]] = {}
-
-    def vector(self, encoder: Encoder, query: str) -> NDArray[np.float32]:
-        """Return the query's vector, shape (dim,), float32; encode it only if it is not a recent query."""
-        key = (encoder.identity, query)
-        with self._lock:
-            known = self._vectors.pop(key, None)
-        vector = encoder.encode_query(query) if known is None else known  # outside the lock: it takes milliseconds
-        with self._lock:
-            self._vectors[key] = vector
-            while len(self._vectors) > self._size:
-                del self._vectors[next(iter(self._vectors))]
-        return vector
-
-
-#: One per process, shared by its threads: 1.5 kB per query with 384 dimensions.
-RECENT = RecentQueries(1024)
 
 
 def search(
@@ -137,10 +106,7 @@ def _search(
     with database.transaction() as cursor:
         profile = begin_search(cursor, searched_name(request.domain), timeout_s=timeout_s)
         if profile is not None:
-            mode, vector = _encoded(cursor, request, mode, profile, encoder)
-            asker = encoder(profile.model) if mode == "hybrid" else None
-            weights = list_weights(request, asker)
-            hits = _hits(cursor, request, mode, profile, vector, weights=weights, reranked=reranked)
+            mode, hits = _found(cursor, request, mode, profile, encoder, reranked=reranked)
         elif request.like is not None:
             raise _no_row(request)
         elif not get_domain(request.domain).embedded_here and mode != "text":
@@ -160,28 +126,76 @@ def _search(
     )
 
 
-def _encoded(
-    cursor: Cursor, request: SearchRequest, mode: Mode, profile: Profile, encoder: Callable[[Model], Encoder]
-) -> tuple[Mode, str | None]:
-    """Return the mode that is possible and the vector to search for: without one, a hybrid search is one by text.
+def _found(
+    cursor: Cursor,
+    request: SearchRequest,
+    mode: Mode,
+    profile: Profile,
+    encoder: Callable[[Model], Encoder],
+    *,
+    reranked: int,
+) -> tuple[Mode, list[SearchHit]]:
+    """Return the mode that is possible, and the hits of the requested page after the first ``reranked`` ones of all.
 
     Raises:
         NoQueryModel: If only vectors are requested and queries cannot be encoded.
         Unavailable: If only vectors are requested and the engine that encodes queries does not answer.
     """
-    if mode == "text":
+    mode, encoding = _encoding(request, mode, profile, encoder)
+    scope = _scope(cursor, request, profile)
+    terms = None if mode == "vector" else _terms(cursor, request, profile)
+    texts = first_texts(cursor, scope, terms) if terms is not None and encoding is not None else None
+    mode, vector = _vector(cursor, request, mode, profile, encoding)
+    query = RankedQuery(
+        vector=vector,
+        terms=terms,
+        weights=list_weights(request, encoder(profile.model) if mode == "hybrid" else None),
+        feedback=request.like is None
+        and (_feedback_of(request.domain) if request.feedback is None else request.feedback),
+    )
+    last = request.offset + request.k
+    with span("rank"):
+        rows = rank(cursor, scope, query, last=max(last, reranked), texts=texts)
+    return mode, _hits(
+        cursor, request, mode, scope, query, rows[:reranked] + rows[max(reranked, request.offset) : last]
+    )
+
+
+def _encoding(
+    request: SearchRequest, mode: Mode, profile: Profile, encoder: Callable[[Model], Encoder]
+) -> tuple[Mode, QueryVector | None]:
+    """Begin to encode the query; where that is not possible, a hybrid search is one by text."""
+    if mode == "text" or request.like is not None:
         return mode, None
     try:
-        return mode, _vector(cursor, request, profile, encoder)
-    except NoQueryModel:
-        if mode == "vector":
-            raise
-    except Unavailable as exc:
-        if mode == "vector":
-            raise
+        return mode, QueryVector(request.query, profile.model, encoder(profile.model), aside=mode == "hybrid")
+    except (NoQueryModel, Unavailable) as exc:
+        return _without_vectors(request, mode, exc), None
+
+
+def _vector(
+    cursor: Cursor, request: SearchRequest, mode: Mode, profile: Profile, encoding: QueryVector | None
+) -> tuple[Mode, str | None]:
+    """Return the mode that is possible and the vector to search for: without one, a hybrid search is one by text."""
+    row_id = _row_like(request)
+    if row_id is not None:
+        vector = vector_of_row(cursor, profile, row_id)
+        if vector is None:
+            raise _no_row(request)
+        return mode, vector
+    try:
+        return mode, None if encoding is None else encoding.text()
+    except (NoQueryModel, Unavailable) as exc:
+        return _without_vectors(request, mode, exc), None
+
+
+def _without_vectors(request: SearchRequest, mode: Mode, exc: NoQueryModel | Unavailable) -> Mode:
+    if mode == "vector":
+        raise exc
+    if isinstance(exc, Unavailable):
         metrics.SEARCHES_AS_TEXT.labels(domain=request.domain).inc()
         get_logger(__name__).warning("search_without_vectors", domain=request.domain, reason=str(exc))
-    return "text", None
+    return "text"
 
 
 def _without_log(request: SearchRequest) -> Mode:
@@ -191,32 +205,22 @@ def _without_log(request: SearchRequest) -> Mode:
     return "text"
 
 
-def _hits(
-    cursor: Cursor,
-    request: SearchRequest,
-    mode: Mode,
-    profile: Profile,
-    vector: str | None,
-    *,
-    weights: ListWeights,
-    reranked: int,
-) -> list[SearchHit]:
-    """Return the hits of the requested page, after the first ``reranked`` ones of all."""
+def _scope(cursor: Cursor, request: SearchRequest, profile: Profile) -> Scope:
+    """Return the rows to search."""
     row_filter = read_filter(cursor, profile.domain, request.where)
-    scope = narrowed(
-        cursor, Scope(profile=profile, filter=row_filter, without=left_out(cursor, profile, _row_like(request)))
-    )
-    terms = None if mode == "vector" else _terms(cursor, request, profile)
-    feedback = _feedback_of(request.domain) if request.feedback is None else request.feedback
-    query = RankedQuery(vector=vector, terms=terms, weights=weights, feedback=feedback and request.like is None)
-    last = request.offset + request.k
-    with span("rank"):
-        rows = rank(cursor, scope, query, last=max(last, reranked))
-    page = rows[:reranked] + rows[max(reranked, request.offset) : last]
+    without = left_out(cursor, profile, _row_like(request))
+    return narrowed(cursor, Scope(profile=profile, filter=row_filter, without=without))
+
+
+def _hits(
+    cursor: Cursor, request: SearchRequest, mode: Mode, scope: Scope, query: RankedQuery, page: list[FusedRow]
+) -> list[SearchHit]:
+    """Return the hits of the requested rows."""
     with span("read hits"):
-        read = read_hits(cursor, scope, page, vector=query.vector, terms=query.terms)
+        # With feedback the ranked scores are those of the extended query.
+        read = read_hits(cursor, scope, page, vector=query.vector, terms=query.terms if query.feedback else None)
         hits = [_hit(row, mode, explain=request.explain) for row in read]
-        hits = with_passages(cursor, profile, hits, query=request.query, terms=query.terms)
+        hits = with_passages(cursor, scope.profile, hits, query=request.query, terms=query.terms)
         return with_rows(cursor, scope, hits, query=request.query, terms=query.terms)
 
 
@@ -235,29 +239,8 @@ def _terms(cursor: Cursor, request: SearchRequest, profile: Profile) -> QueryTer
     return weigh(cursor, profile.domain, terms, profile.collection)
 
 
-def _vector(cursor: Cursor, request: SearchRequest, profile: Profile, encoder: Callable[[Model], Encoder]) -> str:
-    row_id = _row_like(request)
-    if row_id is None:
-        return _query_vector(request.query, profile.model, encoder(profile.model))
-    vector = vector_of_row(cursor, profile, row_id)
-    if vector is None:
-        raise _no_row(request)
-    return vector
-
-
 def _no_row(request: SearchRequest) -> NotFound:
     return NotFound(f"domain {request.domain} has no row {request.like} with a vector")
-
-
-def _query_vector(query: str, model: Model, encoder: Encoder) -> str:
-    identity = encoder.identity
-    if model.encodable and (identity.revision, identity.dimension) != (model.revision, model.dimension):
-        raise ContractBroken(
-            f"the domain's model is {model.label}, but this process has {identity.name}@{identity.revision}: "
-            "set PC_WORKER_MODEL to the domain's model"
-        )
-    with span("embeddings", {"gen_ai.operation.name": "embeddings", "gen_ai.request.model": identity.name}):
-        return vector_text(RECENT.vector(encoder, clean_query(query)))
 
 
 def warm_search(database: Database, encoder: Callable[[Model], Encoder]) -> None:

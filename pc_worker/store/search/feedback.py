@@ -6,6 +6,7 @@ to the query's words with a small weight. The weight of a row falls with its ran
 
 from __future__ import annotations
 
+import struct
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pc_worker.store.search.bm25 import QueryTerm, QueryTerms
 from pc_worker.store.search.nearest import vector_text
 from pc_worker.store.search.scope import Scope
 from pc_worker.store.search.statistics import term_frequencies
+from pc_worker.store.search.terms import SPARSEVEC
 
 T = TypeVar("T")
 
@@ -28,11 +30,14 @@ VECTOR_WEIGHT = 0.5
 TERM_SHARE, TERMS = 0.2, 30
 #: The most frequent words of a row that are examined: a long text has thousands.
 EXAMINED = 200
+#: Bytes before the numbers of a vector in binary form: their count and two zero bytes.
+VECTOR_HEAD = 4
 
-# The passage that is nearest to the query is what was found of a long row; numbers as text keep each float32 exactly.
+# The passage that is nearest to the query is what was found of a long row. Both in binary form: numbers as text are
+# written and read digit by digit.
 BEST = """
-SELECT t.counts::text, t.length, (
-    SELECT e.vector::real[] FROM embeddings e
+SELECT sparsevec_send(t.counts), t.length, (
+    SELECT vector_send(e.vector) FROM embeddings e
     WHERE e.domain = %(domain)s AND e.row_id = best.row_id AND e.model_id = %(model_id)s AND %(vector)s IS NOT NULL
     ORDER BY e.vector <=> %(vector)s::vector, e.passage LIMIT 1)
 FROM unnest(%(ids)s::uuid[]) WITH ORDINALITY AS best (row_id, place)
@@ -55,21 +60,21 @@ def expand(
     """Return the query extended by the rows ``ids``, its best ones in their order."""
     cursor.execute(BEST, scope.parameters | {"ids": list(ids), "vector": vector})
     found = cursor.fetchall()
-    vectors = [numbers for _, _, numbers in found if numbers is not None]
-    counted = [(_frequent(counts), length) for counts, length, _ in found if counts is not None]
+    vectors = [bytes(vector) for _, _, vector in found if vector is not None]
+    counted = [(_frequent(bytes(counts)), length) for counts, length, _ in found if counts is not None]
     return Expansion(
         vector=None if vector is None else _moved(vectors, vector),
         terms=None if terms is None else _extended(cursor, scope, counted, terms),
     )
 
 
-def _moved(rows: Sequence[Sequence[float]], vector: str) -> str:
-    """Return the query's vector with those of the best rows added."""
+def _moved(rows: Sequence[bytes], vector: str) -> str:
+    """Return the query's vector with those of the best rows added, given in the binary form of `vector`."""
     import numpy as np  # a text search does not load it
 
     total = np.fromstring(vector.strip("[]"), np.float32, sep=",")
-    for numbers, weight in _rank_weights(rows):
-        found = np.asarray(numbers, np.float32)
+    for binary, weight in _rank_weights(rows):
+        found = np.frombuffer(binary, ">f4", offset=VECTOR_HEAD).astype(np.float32)
         total = total + np.float32(VECTOR_WEIGHT * weight) * found / np.linalg.norm(found)
     norm = np.linalg.norm(total)
     return vector_text(total / norm) if norm > 0 else vector
@@ -86,8 +91,9 @@ def _extended(
     rarity = {term: collection.idf(documents.get(term, 0)) for term in candidates}
     significance: dict[int, float] = defaultdict(float)
     for (counts, length), weight in _rank_weights(rows):
+        norm = collection.norm(length)
         for term, count in counts.items():
-            significance[term] += weight * collection.bm25(count, length) * rarity[term]
+            significance[term] += weight * collection.bm25(count, norm) * rarity[term]
     best = nlargest(TERMS, significance.items(), key=lambda pair: (pair[1], pair[0]))
     return _with_added(terms, dict(best), documents)
 
@@ -111,11 +117,15 @@ def _rank_weights(rows: Sequence[T]) -> Iterator[tuple[T, float]]:
     return ((row, 1 / rank / total) for rank, row in enumerate(rows, start=1))
 
 
-def _frequent(sparse: str) -> dict[int, float]:
-    """Return the most frequent terms of a row from its `sparsevec` as text.
+def _frequent(sparse: bytes) -> dict[int, float]:
+    """Return the most frequent terms of a row from its counts in the binary form of `sparsevec`.
 
-    >>> _frequent("{3:1,7:2.5}/9")
-    {7: 2.5, 3: 1.0}
+    >>> _frequent(struct.pack(">iii2i2f", 9, 2, 0, 2, 6, 1.0, 2.5))
+    {3: 1.0, 7: 2.5}
     """
-    pairs = (pair.partition(":") for pair in sparse.partition("}")[0].removeprefix("{").split(",") if pair)
-    return dict(nlargest(EXAMINED, ((int(term), float(count)) for term, _, count in pairs), key=lambda pair: pair[1]))
+    _, size, _ = SPARSEVEC.unpack_from(sparse)
+    numbers = struct.unpack_from(f">{size}i{size}f", sparse, SPARSEVEC.size)
+    counts = {index + 1: count for index, count in zip(numbers[:size], numbers[size:], strict=True)}
+    if size <= EXAMINED:
+        return counts
+    return dict(nlargest(EXAMINED, counts.items(), key=lambda pair: pair[1]))

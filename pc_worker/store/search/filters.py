@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from pc_worker.model.filter import AllOf, AnyOf, Condition, Filter, Not
+from pc_worker.model.filter import AllOf, AnyOf, Condition, Filter, Not, conditions
 from pc_worker.model.joined import is_joined_name, rows_domain
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.facets import facet, rest
@@ -72,10 +72,15 @@ PLAIN_TEMPORAL = (
     "coalesce(filter_time(r.payload #> %({name}_names)s::text[]) {operator} %({name}_end)s::timestamptz, false)"
 )
 
-# Whether rows of the domain have terms by older rules, and whether any lacks facets. Terms of many rows are counted.
-LACKING = """
+# Whether rows of the domain have terms by older rules, and whether any lacks facets; the paths of the filter's fields,
+# and the rows of its facets. Terms of many rows are counted. One statement: each round trip waits for a processor.
+KNOWN = """
 SELECT older, older OR EXISTS (SELECT FROM term_statistics WHERE domain = %(domain)s AND term = %(rest)s)
-           OR EXISTS (SELECT FROM row_terms WHERE domain = %(domain)s AND terms @> ARRAY[%(rest)s::integer])
+           OR EXISTS (SELECT FROM row_terms WHERE domain = %(domain)s AND terms @> ARRAY[%(rest)s::integer]),
+    (SELECT json_object_agg(field, paths) FROM (
+        SELECT field, array_agg(path ORDER BY path) AS paths FROM payload_fields
+        WHERE domain = %(rows_domain)s AND field = ANY (%(fields)s) GROUP BY field) AS found),
+    ARRAY(SELECT documents FROM term_statistics WHERE domain = %(domain)s AND term = ANY (%(facets)s::integer[]))
 FROM (
     SELECT EXISTS (SELECT FROM search_statistics WHERE domain = %(domain)s AND oldest_rules < %(rules)s) AS older) AS s
 """
@@ -89,6 +94,7 @@ class RowFilter:
         tree: The comparisons.
         paths: The jsonpaths of each field.
         facets: Terms that every row of the filter has.
+        facet_rows: The rows of those facets that are counted: facets of many rows.
         complete: Whether a row with all facets meets the filter.
         indexed: Whether every row of the domain has all terms of its payload, or the term of `rest`.
     """
@@ -96,6 +102,7 @@ class RowFilter:
     tree: Filter
     paths: Mapping[str, Sequence[str]]
     facets: Sequence[int] = ()
+    facet_rows: Sequence[int] = ()
     complete: bool = False
     indexed: bool = False
 
@@ -110,16 +117,18 @@ def read_filter(cursor: Cursor, domain: str, tree: Filter | None) -> RowFilter |
     """
     if tree is None:
         return None
-    paths = read_paths(cursor, rows_domain(domain), tree)
     parts = tree.parts if isinstance(tree, AllOf) else (tree,)
     terms = [_facet(domain, part) for part in parts]
-    known = [term for term in terms if term is not None]
-    cursor.execute(LACKING, {"domain": domain, "rest": rest(domain), "rules": RULES})
-    older, some_lack = cursor.fetchone() or (True, True)
+    known = sorted({term for term in terms if term is not None})
+    fields = sorted({condition.field for condition in conditions(tree)})
+    asked = {"domain": domain, "rows_domain": rows_domain(domain), "rest": rest(domain), "rules": RULES}
+    cursor.execute(KNOWN, asked | {"fields": fields, "facets": known})
+    older, some_lack, collected, facet_rows = cursor.fetchone() or (True, True, None, [])
+    paths = read_paths(cursor, rows_domain(domain), fields, collected or {})
     if some_lack:
         return RowFilter(tree=tree, paths=paths, indexed=not older)
-    complete = len(known) == len(parts) and (len(parts) == 1 or not is_joined_name(domain))
-    return RowFilter(tree=tree, paths=paths, facets=known, complete=complete, indexed=True)
+    complete = None not in terms and (len(parts) == 1 or not is_joined_name(domain))
+    return RowFilter(tree=tree, paths=paths, facets=known, facet_rows=facet_rows, complete=complete, indexed=True)
 
 
 def _facet(domain: str, part: Filter) -> int | None:

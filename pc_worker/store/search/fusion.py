@@ -106,16 +106,19 @@ def scale_of(scores: ExactScores, lists: CandidateLists) -> Scale:
     return Scale(weights.vector * vector_part / VECTOR_SHARE, weights.text * (1 - vector_part) / VECTOR_SHARE * ratio)
 
 
-def fuse(lists: CandidateLists, scores: ExactScores, scale: Scale) -> list[FusedRow]:
-    """Return the rows of ``scores``, best first; equal scores are ordered by row id."""
+def fuse(lists: CandidateLists, scores: ExactScores, scale: Scale, *, limit: int | None = None) -> list[FusedRow]:
+    """Return the best ``limit`` rows of ``scores`` (None = all), best first; equal scores are ordered by row id."""
+    of_vector, of_text = scale.vector, scale.text
+    order = sorted((-(of_vector * (sim or 0.0) + of_text * text), row_id) for row_id, (sim, text) in scores.items())
     vector_ranks, text_ranks = _ranks(lists.vector), _ranks(lists.text)
     rows = []
-    for row_id, (similarity, text) in scores.items():
-        by_vector, by_text = scale.vector * (similarity or 0.0), scale.text * text
-        vector_place = ListPlace(vector_ranks.get(row_id), similarity, by_vector) if lists.vector is not None else None
-        text_place = ListPlace(text_ranks.get(row_id), text, by_text) if lists.text is not None else None
-        rows.append(FusedRow(row_id, by_vector + by_text, vector_place, text_place))
-    return best_first(rows)
+    for negative, row_id in order[:limit]:
+        similarity, text = scores[row_id]
+        by_vector, by_text = of_vector * (similarity or 0.0), of_text * text
+        vector_place = None if vector_ranks is None else ListPlace(vector_ranks.get(row_id), similarity, by_vector)
+        text_place = None if text_ranks is None else ListPlace(text_ranks.get(row_id), text, by_text)
+        rows.append(FusedRow(row_id, -negative, vector_place, text_place))
+    return rows
 
 
 def best_first(rows: Sequence[FusedRow]) -> list[FusedRow]:
@@ -126,8 +129,8 @@ def best_first(rows: Sequence[FusedRow]) -> list[FusedRow]:
 def _deviation(values: Sequence[float]) -> float:
     # `statistics.pstdev` computes with fractions, which takes twenty times as long.
     mean = fsum(values) / len(values)
-    return sqrt(fsum((value - mean) ** 2 for value in values) / len(values))
+    return sqrt(fsum([(value - mean) ** 2 for value in values]) / len(values))
 
 
-def _ranks(found: Candidates | None) -> dict[str, int]:
-    return {row_id: rank for rank, row_id in enumerate(found.ids if found else (), start=1)}
+def _ranks(found: Candidates | None) -> dict[str, int] | None:
+    return None if found is None else {row_id: rank for rank, row_id in enumerate(found.ids, start=1)}

@@ -21,16 +21,23 @@ SELECT e.row_id, NULL, {score} FROM row_terms e {norm}
 WHERE e.domain = %(domain)s AND e.row_id = ANY (%(without_text)s::uuid[])
 """
 HITS = """
-SELECT r.row_id, passage.similarity, bm25.score, r.payload, passage.start_char, passage.end_char,
-       substr(r.text, passage.start_char + 1, passage.end_char - passage.start_char)
-FROM rows r
+SELECT r.row_id, {text} AS text_score, r.payload, {passage} FROM rows r {joins}
+WHERE r.domain = %(domain)s AND r.row_id = ANY (%(ids)s::uuid[]) AND {where}
+"""
+PASSAGE = """
+passage.similarity, passage.start_char, passage.end_char,
+substr(r.text, passage.start_char + 1, passage.end_char - passage.start_char)
+"""
+NO_PASSAGE = "NULL, NULL, NULL, NULL"
+NEAREST = """
 LEFT JOIN LATERAL (
     SELECT 1 - (e.vector <=> %(vector)s::vector) AS similarity, e.start_char, e.end_char FROM embeddings e
-    WHERE e.domain = r.domain AND e.row_id = r.row_id AND e.model_id = %(model_id)s AND %(vector)s IS NOT NULL
+    WHERE e.domain = r.domain AND e.row_id = r.row_id AND e.model_id = %(model_id)s
     ORDER BY similarity DESC, e.passage LIMIT 1) AS passage ON true
+"""
+BM25 = """
 LEFT JOIN LATERAL (
     SELECT {score} AS score FROM row_terms e {norm} WHERE e.domain = r.domain AND e.row_id = r.row_id) AS bm25 ON true
-WHERE r.domain = %(domain)s AND r.row_id = ANY (%(ids)s::uuid[]) AND {where}
 """
 
 
@@ -86,11 +93,48 @@ def complete_scores(
 def read_hits(
     cursor: Cursor, scope: Scope, page: Sequence[FusedRow], *, vector: str | None, terms: QueryTerms | None
 ) -> list[RankedRow]:
-    """Return the fields of these rows, in their order; without rows that do not meet the filter after all."""
+    """Return the fields of these rows, in their order; without rows that do not meet the filter after all.
+
+    Args:
+        cursor: In the search's transaction.
+        scope: The rows that are searched.
+        page: The rows.
+        vector: The query's vector; None = the search is not by vectors.
+        terms: The terms whose BM25 scores to compute; None = a row has the score of its place in the text list.
+    """
+    if not page:
+        return []
     sql = (terms or NO_TERMS).score_sql()
+    joins = ("" if vector is None else NEAREST) + ("" if terms is None else BM25.format(score=sql.score, norm=sql.norm))
+    statement = HITS.format(
+        text="NULL" if terms is None else "bm25.score",
+        passage=NO_PASSAGE if vector is None else PASSAGE,
+        joins=joins,
+        where=scope.where,
+    )
     values = {"vector": vector, "ids": [row.row_id for row in page]}
-    statement = HITS.format(score=sql.score, norm=sql.norm, where=scope.where)
     cursor.execute(statement, scope.parameters | sql.parameters | values)
-    names = ("similarity", "text_score", "payload", "start", "end", "passage")
-    fields = {row_id: dict(zip(names, row, strict=True)) for row_id, *row in cursor.fetchall()}
-    return [RankedRow(ranked=row, **fields[row.row_id]) for row in page if row.row_id in fields]
+    fields = {row_id: found for row_id, *found in cursor.fetchall()}
+    return [_ranked_row(row, *fields[row.row_id]) for row in page if row.row_id in fields]
+
+
+def _ranked_row(
+    row: FusedRow,
+    text_score: float | None,
+    payload: dict[str, Any],
+    similarity: float | None,
+    start: int | None,
+    end: int | None,
+    passage: str | None,
+) -> RankedRow:
+    if text_score is None:
+        text_score = 0.0 if row.text is None or row.text.score is None else row.text.score
+    return RankedRow(
+        ranked=row,
+        similarity=similarity,
+        text_score=text_score,
+        payload=payload,
+        start=start,
+        end=end,
+        passage=passage,
+    )

@@ -69,10 +69,10 @@ def _is_selective(cursor: Cursor, scope: Scope, passages: int) -> bool:
     Only ``left`` of ``all`` rows meet the filter, so the index would visit ``passages · all / left`` neighbours.
     """
     collection = scope.profile.collection
-    if not scope.facets:
+    if scope.filter is None or not scope.facets:
         return False
     if collection is not None and collection.documents:
-        left = estimate_filtered_rows(cursor, scope.profile.domain, scope.facets, collection)
+        left = estimate_filtered_rows(len(scope.facets), scope.filter.facet_rows, collection)
         return left * left <= NEIGHBOUR_COST * passages * collection.documents
     cursor.execute(COUNT_FILTERED, scope.parameters | {"limit": EXACT_ROWS + 1})
     (count,) = cursor.fetchone() or (0,)

@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from itertools import product
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.model.filter import Filter, conditions
 from pc_worker.store.db.connection import Cursor
 
 #: Objects whose keys are data have any number of fields: beyond this many, unknown ones are no longer refused.
@@ -26,9 +25,6 @@ WHERE NOT EXISTS (SELECT FROM payload_fields p
                   WHERE (p.domain, p.field, p.path) = (%(domain)s, found.field, found.path))
   AND (SELECT count(*) FROM payload_fields WHERE domain = %(domain)s) < %(limit)s
 ORDER BY found.field, found.path ON CONFLICT DO NOTHING
-"""
-KNOWN = """
-SELECT field, array_agg(path ORDER BY path) FROM payload_fields WHERE domain = %s AND field = ANY (%s) GROUP BY field
 """
 NAMES = "SELECT DISTINCT field FROM payload_fields WHERE domain = %s ORDER BY field LIMIT %s"
 FORGET = "DELETE FROM payload_fields WHERE domain = %s AND NOT EXISTS (SELECT FROM rows WHERE domain = %s)"
@@ -50,19 +46,15 @@ def forget_fields(cursor: Cursor, domain: str) -> None:
     cursor.execute(FORGET, (domain, domain))
 
 
-def read_paths(cursor: Cursor, domain: str, tree: Filter) -> Mapping[str, Sequence[str]]:
-    """Return the jsonpaths of each field of a filter.
+def read_paths(
+    cursor: Cursor, domain: str, fields: Sequence[str], collected: Mapping[str, Sequence[str]]
+) -> Mapping[str, Sequence[str]]:
+    """Return the jsonpaths of each field of a filter, given those of the fields that were collected.
 
     Raises:
         InvalidRequest: If no row has a field; names the nearest one.
     """
-    fields = sorted({condition.field for condition in conditions(tree)})
-    cursor.execute(KNOWN, (domain, fields))
-    paths: dict[str, Sequence[str]] = dict(cursor.fetchall())
-    for field in fields:
-        if field not in paths:
-            paths[field] = _possible(cursor, domain, field)
-    return paths
+    return {field: collected.get(field) or _possible(cursor, domain, field) for field in fields}
 
 
 def _possible(cursor: Cursor, domain: str, field: str) -> Sequence[str]:

@@ -72,9 +72,12 @@ class CollectionStatistics:
         total = max(self.documents, documents)
         return log(1 + (total - documents + 0.5) / (documents + 0.5))
 
-    def bm25(self, count: float, length: int) -> float:
-        """Return the part of a term's score that depends on the row: its count in a row of this length."""
-        norm = self.k1 * (1 - self.b + self.b * max(length, 1) / (self.mean_length or 1))
+    def norm(self, length: int) -> float:
+        """Return what the length of a row, in terms, does to the counts of its terms."""
+        return self.k1 * (1 - self.b + self.b * max(length, 1) / (self.mean_length or 1))
+
+    def bm25(self, count: float, norm: float) -> float:
+        """Return the part of a term's score that depends on the row: its count in a row of this norm."""
         return count * (self.k1 + 1) / (count + norm)
 
 
@@ -114,14 +117,16 @@ def refresh_statistics(database: Database, domain: str, *, drift: float = 0.0, a
     return True
 
 
-def estimate_filtered_rows(
-    cursor: Cursor, domain: str, facets: Sequence[int], collection: CollectionStatistics
-) -> float:
-    """Estimate how many rows have all ``facets``, as if these were independent; if in doubt, too many."""
-    cursor.execute(KNOWN, (domain, array_literal(facets)))
-    common = dict(cursor.fetchall())
-    shares = [common.get(facet, COMMON_FACET) / max(collection.documents, 1) for facet in set(facets)]
-    return float(collection.documents * prod(shares))
+def estimate_filtered_rows(facets: int, facet_rows: Sequence[int], collection: CollectionStatistics) -> float:
+    """Estimate how many rows have all of some facets, as if these were independent; if in doubt, too many.
+
+    Args:
+        facets: The number of facets.
+        facet_rows: The rows of those that are counted; each other facet has few rows.
+        collection: The statistics of the domain.
+    """
+    counts = (*facet_rows, *[COMMON_FACET] * (facets - len(facet_rows)))
+    return float(collection.documents * prod(count / max(collection.documents, 1) for count in counts))
 
 
 def term_frequencies(

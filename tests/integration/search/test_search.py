@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
+import numpy as np
 import psycopg2.errors
+import psycopg2.extensions
 import pytest
+from numpy.typing import NDArray
 
 from pc_worker.errors import ContractBroken, InvalidRequest, NoQueryModel, NotFound, Unavailable
 from pc_worker.model import Model
@@ -247,6 +251,29 @@ def test_a_repeated_query_is_encoded_once(shelf: Shelf) -> None:
         search(shelf.database, SearchRequest(query="ask again", domain="document"), encoder=lambda _: encoder)
 
     assert encoder.queries == ["ask again"]
+
+
+def test_a_hybrid_search_reads_its_text_list_while_the_query_is_encoded(shelf: Shelf) -> None:
+    read = threading.Event()
+
+    class Reading(psycopg2.extensions.cursor):
+        def execute(self, query: Any, vars: Any = None) -> None:
+            super().execute(query, vars)
+            if "row_terms e" in str(query):
+                read.set()
+
+    class Waiting(WordEncoder):
+        def encode_query(self, text: str) -> NDArray[np.float32]:
+            assert read.wait(30), "the text list waits for the vector"
+            return super().encode_query(text)
+
+    shelf.database.connection.cursor_factory = Reading
+    try:
+        result = search(shelf.database, SearchRequest(query="brew fresh coffee", domain="document"), encoder=Waiting)
+    finally:
+        shelf.database.close()
+
+    assert names(result)[0] == "brew"
 
 
 def test_warming_loads_the_models_that_can_encode(shelf: Shelf, database: Database) -> None:

@@ -69,3 +69,11 @@ def test_a_single_list_keeps_its_own_scores() -> None:
     assert (first.row_id, first.score, first.vector) == ("c", 9.0, None)
     assert first.text is not None
     assert (first.text.rank, first.text.share) == (1, 9.0)
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3, 9])
+def test_the_best_rows_are_the_first_of_all(limit: int) -> None:
+    lists = CandidateLists(vector=VECTOR, text=TEXT, others=["d"])
+    scale = scale_of(SCORES, lists)
+
+    assert fuse(lists, SCORES, scale, limit=limit) == fuse(lists, SCORES, scale)[:limit]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pc_worker.model import Model
-from pc_worker.services.search.search import RecentQueries
+from pc_worker.services.search.query_vectors import RecentQueries
 from tests.integration.search.shelf import WordEncoder
 
 
