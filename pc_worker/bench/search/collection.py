@@ -10,7 +10,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from pc_worker.encoding import ModelIdentity, Span
+from pc_worker.encoding import Encoder, ModelIdentity, Span
 from pc_worker.model import Model
 from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor, Database
@@ -123,19 +123,26 @@ def _terms(row_id: UUID, payload: dict[str, object], text: str) -> tuple[copy.Fi
 
 
 class CollectionEncoder:
-    """Encodes queries of the collection's words; takes next to no time, so that search itself is measured."""
+    """Encodes queries of the collection's words; takes next to no time, so that search itself is measured.
+
+    Args:
+        collection: The collection.
+        model: A model that also encodes each query, for the time that this takes.
+    """
 
     backend = "bench"
     max_tokens = 256
     truncated_texts = 0
     encoded_tokens = 0
 
-    def __init__(self, collection: Collection) -> None:
-        self._collection = collection
+    def __init__(self, collection: Collection, model: Encoder | None = None) -> None:
+        self._collection, self._model = collection, model
         self.identity = ModelIdentity(name="bench", revision="1", dimension=DIMENSION)
 
     def encode_query(self, text: str) -> NDArray[np.float32]:
         """Return the unit vector of the query's words, shape (DIMENSION,)."""
+        if self._model is not None:
+            self._model.encode_query(text)
         return self._collection.vector([int(word[1:]) for word in text.split()])
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:

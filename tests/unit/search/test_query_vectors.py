@@ -1,4 +1,4 @@
-"""A query's vector is computed by a thread of its own, and only if nobody has asked the same lately."""
+"""A query's vector is computed by a thread of its own, unless the same query was asked recently."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MODEL = Model(model_id=1, name="a", revision="1", dimension=8, normalised=True, 
 
 
 class Threads(WordEncoder):
-    """Notes in which thread it encodes, after it was told to go on."""
+    """Records the thread in which it encodes, once the test lets it go on."""
 
     def __init__(self, *, error: PcWorkerError | None = None) -> None:
         super().__init__(MODEL)
