@@ -88,12 +88,16 @@ class Numbers(Reader):
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
         """Return Python values; dates and spans as ``datetime`` where that is exact."""
-        values = self.raw(start, stop)
-        if self._dtype.kind in "mM":
-            return clock_values(values, None)
-        if self._dtype.kind in "V" or (self._dtype.itemsize > 8 and self._dtype.kind in "fc"):
-            return list(values)
-        return values.tolist()  # type: ignore[no-any-return]  # numpy types tolist() as Any
+        return python_values(self.raw(start, stop))
+
+
+def python_values(values: np.ndarray) -> list[Any]:
+    """Return the values of an array as Python has them; numpy's own where Python has none."""
+    if values.dtype.kind in "mM":
+        return clock_values(values, None)
+    if values.dtype.kind in "V" or (values.dtype.itemsize > 8 and values.dtype.kind in "fc"):
+        return list(values)
+    return values.tolist()  # type: ignore[no-any-return]  # numpy types tolist() as Any
 
 
 class Subarrays(Reader):

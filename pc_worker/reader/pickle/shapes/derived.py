@@ -10,7 +10,7 @@ import numpy as np
 
 from pc_worker.reader.errors import broken
 from pc_worker.reader.pickle.shapes.clocks import clock_values
-from pc_worker.reader.pickle.shapes.columns import KINDS, PROVE_STEP, Numbers, Reader
+from pc_worker.reader.pickle.shapes.columns import KINDS, PROVE_STEP, Numbers, Reader, python_values
 from pc_worker.reader.values import NAT, Interval, Period
 
 
@@ -137,6 +137,6 @@ class Sparse(Reader):
         """Return the cells of rows ``start`` up to ``stop``."""
         low, high = np.searchsorted(self._places, [start, stop])
         cells = [self._fill] * (stop - start)
-        for place, value in zip(self._places[low:high].tolist(), self._values[low:high].tolist(), strict=True):
+        for place, value in zip(self._places[low:high].tolist(), python_values(self._values[low:high]), strict=True):
             cells[place - start] = value
         return cells
