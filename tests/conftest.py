@@ -63,7 +63,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
 def hurt_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
     """Yield one real stack for tests that kill, suspend or empty a component: it recovers before the next test.
 
-    Each test uses rows of its own (``first`` of ``write_recruit``) and asks for its own jobs only.
+    Each test uses rows of its own (``first`` of ``write_recruit``) and asks for its own jobs only. Chunks are small, so
+    that few rows are many chunks.
     """
     root = tmp_path_factory.getbasetemp()
     (root / "inbox" / "recruit").mkdir(parents=True)
@@ -72,6 +73,7 @@ def hurt_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
         QUICK_RECOVERY
         | {
             "PC_WORKER_DATA_ROOTS": str(root),
+            "PC_WORKER_CHUNK_SIZE": "50",
             "PC_WORKER_INBOX": str(root / "inbox"),
             "PC_WORKER_SCAN_INBOX_S": "1",
         },

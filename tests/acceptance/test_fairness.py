@@ -121,7 +121,7 @@ def test_a_backfill_rests_while_files_are_ingested(busy: LiveStack, tmp_path: Pa
     )
     database = make_services(settings).database
     assert rest_s(database, worked_s=2.0) == 0
-    job = send(busy, write_recruit(tmp_path / "r.pkl", 4000, changes={0: {"Position": "last"}}), "recruit")
+    job = send(busy, write_recruit(tmp_path / "r.pkl", 1000, changes={0: {"Position": "last"}}), "recruit")
 
     with busy.paused_worker(when=lambda: known(busy, job) and chunks_of(busy, job) > 0):
         assert rest_s(database, worked_s=2.0) == 2.0 * REST

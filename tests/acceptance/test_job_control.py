@@ -8,7 +8,7 @@ from tests.support.frames import row_uuid, write_recruit
 from tests.support.stack import LiveStack
 from tests.support.waiting import eventually
 
-ROWS = 3000
+ROWS = 1500
 
 
 def state(stack: LiveStack, job: str) -> str:

@@ -15,7 +15,7 @@ from tests.support.processes import each
 from tests.support.stack import LiveStack
 from tests.support.waiting import eventually
 
-ROWS = 1800
+ROWS = 900
 ENDED = ("completed", "partial", "failed", "cancelled")
 
 
@@ -88,7 +88,7 @@ def test_killed_children_of_a_worker_lose_and_double_nothing(hurt_stack: LiveSta
 
 
 def test_a_killed_worker_loses_and_doubles_nothing(hurt_stack: LiveStack, tmp_path: Path) -> None:
-    source, ids = documents(tmp_path, "killed", 1500)
+    source, ids = documents(tmp_path, "killed", 750)
     job = started(hurt_stack, source, "document", done=1)
     family = hurt_stack.family("worker")
 
@@ -127,7 +127,7 @@ def test_an_emptied_redis_loses_nothing(hurt_stack: LiveStack, tmp_path: Path) -
 
 
 def test_a_frozen_worker_is_replaced_and_fenced(hurt_stack: LiveStack, tmp_path: Path) -> None:
-    source, ids = documents(tmp_path, "frozen", 1200)
+    source, ids = documents(tmp_path, "frozen", 600)
     started_job = started(hurt_stack, source, "document", done=1)
     frozen = pool_children(hurt_stack)[0]
     frozen.suspend()

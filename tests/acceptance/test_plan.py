@@ -93,7 +93,7 @@ def test_the_status_of_a_job_tells_its_stages_and_its_pace(stack: LiveStack, tmp
 
 
 def test_a_running_job_has_an_estimate_that_grows_when_it_stands_still(hurt_stack: LiveStack, tmp_path: Path) -> None:
-    source = write_recruit(tmp_path / "r.pkl", 6000, first=140_000)
+    source = write_recruit(tmp_path / "r.pkl", 2000, first=140_000)
     job = hurt_stack.run("ingest", str(source), "--domain", "recruit", "--json").json()["job_id"]
     several = "SELECT 1 FROM jobs WHERE job_id = %s AND chunks_done > 2"
 
