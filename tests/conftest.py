@@ -59,24 +59,25 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
     assert live.stop() == 0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def hurt_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
     """Yield one real stack for tests that kill, suspend or empty a component: it recovers before the next test.
 
-    Each test uses rows of its own (``first`` of ``write_recruit``) and asks for its own jobs only. Chunks are small, so
-    that few rows are many chunks.
+    It looks for work every second, so it ends with its module, and few modules use it. Each test uses rows of its own
+    (``first`` of ``write_recruit``) and asks for its own jobs only. Chunks are small: few rows are many chunks.
     """
-    root = tmp_path_factory.getbasetemp()
-    (root / "inbox" / "recruit").mkdir(parents=True)
+    folder = tmp_path_factory.mktemp("hurt")
+    (folder / "inbox" / "recruit").mkdir(parents=True)
     live = LiveStack(
-        tmp_path_factory.mktemp("hurt"),
+        folder / "home",
         QUICK_RECOVERY
         | {
-            "PC_WORKER_DATA_ROOTS": str(root),
+            "PC_WORKER_DATA_ROOTS": str(tmp_path_factory.getbasetemp()),
             "PC_WORKER_CHUNK_SIZE": "50",
-            "PC_WORKER_INBOX": str(root / "inbox"),
+            "PC_WORKER_INBOX": str(folder / "inbox"),
             "PC_WORKER_SCAN_INBOX_S": "1",
         },
+        "worker,beat,gateway",
     )
     live.start()
     yield live
@@ -86,7 +87,8 @@ def hurt_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
 @pytest.fixture
 def own_stack(tmp_path: Path) -> Iterator[LiveStack]:
     """Yield a stack for one test, for faults that other tests cannot share."""
-    live = LiveStack(tmp_path / "home", QUICK_RECOVERY | {"PC_WORKER_DATA_ROOTS": str(tmp_path)})
+    settings = QUICK_RECOVERY | {"PC_WORKER_DATA_ROOTS": str(tmp_path)}
+    live = LiveStack(tmp_path / "home", settings, "worker,beat,gateway")
     live.start()
     yield live
     live.stop()

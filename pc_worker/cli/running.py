@@ -39,7 +39,7 @@ from pc_worker.urls import read_redis_url
 
 log = get_logger(__name__)
 
-COMPONENTS = ("worker", "beat", "gateway", "http", "flower")
+COMPONENTS: tuple[str, ...] = ("worker", "beat", "gateway", "http", "flower")
 #: Longer than the worker's soft shutdown (30 s), so that a chunk at work can end.
 STOP_GRACE_S = 45.0
 READY_S = 120.0
@@ -117,11 +117,19 @@ class Stack:
             # If this process is killed, the servers end too. A graceful end is impossible then: a worker that gets
             # SIGTERM would reconnect to its broker without limit.
             self._supervisor.start(Command(name=name, argv=argv, env=environment, death_signal=signal.SIGKILL))
-        self._wait("gateway", lambda: gateway_serves(self._addresses["gateway"].split(",")[0], self._settings))
-        self._wait("http", lambda: http_serves(self._addresses["http"].split(",")[0], self._settings))
-        self._wait("flower", lambda: answers(f"http://{self._addresses['flower']}/healthcheck"))
-        self._wait("worker", lambda: worker_answers(self.redis_url))
+        for name, is_ready in self._signs_of_life().items():
+            if name in COMPONENTS:
+                self._wait(name, is_ready)
         write_addresses(self._settings.home, self.addresses)
+
+    def _signs_of_life(self) -> dict[str, Callable[[], bool]]:
+        where = self._addresses
+        return {
+            "gateway": lambda: gateway_serves(where["gateway"].split(",")[0], self._settings),
+            "http": lambda: http_serves(where["http"].split(",")[0], self._settings),
+            "flower": lambda: answers(f"http://{where['flower']}/healthcheck"),
+            "worker": lambda: worker_answers(self.redis_url),
+        }
 
     @property
     def settings(self) -> Settings:

@@ -74,21 +74,3 @@ def test_search_is_a_task(stack: LiveStack, client: celery.Celery, tmp_path: Pat
 def test_upkeep_tasks_may_run_at_any_time(stack: LiveStack, client: celery.Celery) -> None:
     for name in ("reconcile", "purge", "scan_inbox", "maintain_indexes"):
         assert client.send_task(f"pc_worker.{name}").get(timeout=60) is not None
-
-
-def test_a_file_dropped_into_the_inbox_is_ingested_once(
-    hurt_stack: LiveStack, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    inbox = tmp_path_factory.getbasetemp() / "inbox" / "recruit"
-    write_recruit(inbox / "unfinished.part", 5, first=150_000)
-    source = write_recruit(inbox / "r.pkl", 30, first=150_000)
-
-    def jobs_of(path: Path) -> list[tuple[object, ...]]:
-        return hurt_stack.query("SELECT state, rows_written FROM jobs WHERE source = %s", str(path))
-
-    eventually(lambda: jobs_of(source) == [("completed", 30)], what="the file's job")
-    (inbox / "copy.pkl").write_bytes(source.read_bytes())
-    taken_up = "SELECT 1 FROM inbox_files WHERE path LIKE %s AND job_id IS NOT NULL"
-    eventually(lambda: hurt_stack.query(taken_up, "%copy.pkl"), what="the copy's scan")
-
-    assert hurt_stack.query("SELECT count(*) FROM jobs WHERE source LIKE %s", f"{inbox}%") == [(1,)]

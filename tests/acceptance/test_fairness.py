@@ -33,6 +33,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
             "PC_WORKER_RATE_LIMITS": f"document={LIMIT}",
             "PC_WORKER_RECONCILE_S": "5",
         },
+        "worker,beat",
     )
     live.start()
     yield live

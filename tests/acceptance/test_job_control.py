@@ -1,4 +1,4 @@
-"""Cancel and resume; and which of two jobs wins a row."""
+"""Cancel and resume; which of two jobs wins a row; a job that makes no progress; a job of the inbox."""
 
 from __future__ import annotations
 
@@ -66,3 +66,32 @@ def test_a_source_that_changed_fails_its_job_and_says_so(hurt_stack: LiveStack, 
 
     eventually(lambda: state(hurt_stack, job) == "failed", what="the job's end")
     assert "changed" in hurt_stack.run("status", job, "--json").json()["error"]
+
+
+def test_a_running_job_has_an_estimate_that_grows_when_it_stands_still(hurt_stack: LiveStack, tmp_path: Path) -> None:
+    source = write_recruit(tmp_path / "r.pkl", 2000, first=140_000)
+    job = hurt_stack.run("ingest", str(source), "--domain", "recruit", "--json").json()["job_id"]
+    several = "SELECT 1 FROM jobs WHERE job_id = %s AND chunks_done > 2"
+
+    with hurt_stack.paused_worker(when=lambda: hurt_stack.query(several, job)):
+        first, second = (hurt_stack.run("status", job, "--json").json() for _ in range(2))
+        assert hurt_stack.run("cancel", job).code == 0
+
+    assert first["state"] == "running"
+    assert 0 < first["eta_s"] < second["eta_s"]
+
+
+def test_a_file_dropped_into_the_inbox_is_ingested_once(hurt_stack: LiveStack) -> None:
+    inbox = Path(hurt_stack.settings["PC_WORKER_INBOX"]) / "recruit"
+    write_recruit(inbox / "unfinished.part", 5, first=150_000)
+    source = write_recruit(inbox / "r.pkl", 30, first=150_000)
+
+    def jobs_of(path: Path) -> list[tuple[object, ...]]:
+        return hurt_stack.query("SELECT state, rows_written FROM jobs WHERE source = %s", str(path))
+
+    eventually(lambda: jobs_of(source) == [("completed", 30)], what="the file's job")
+    (inbox / "copy.pkl").write_bytes(source.read_bytes())
+    taken_up = "SELECT 1 FROM inbox_files WHERE path LIKE %s AND job_id IS NOT NULL"
+    eventually(lambda: hurt_stack.query(taken_up, "%copy.pkl"), what="the copy's scan")
+
+    assert hurt_stack.query("SELECT count(*) FROM jobs WHERE source LIKE %s", f"{inbox}%") == [(1,)]

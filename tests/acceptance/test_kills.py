@@ -32,7 +32,7 @@ def started(stack: LiveStack, source: Path, domain: str, *, done: int) -> Starte
     """Enqueue a file and wait until some of its chunks are done."""
     ((head,),) = stack.query("SELECT head FROM domains WHERE domain = %s", domain)
     job = stack.run("ingest", str(source), "--domain", domain, "--json").json()["job_id"]
-    eventually(lambda: chunks_done(stack, job) >= done, what=f"{done} chunks done")
+    eventually(lambda: chunks_done(stack, job) >= done, what=f"{done} chunks done", brief=True)
     return Started(str(job), domain, int(head))
 
 

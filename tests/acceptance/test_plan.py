@@ -90,16 +90,3 @@ def test_the_status_of_a_job_tells_its_stages_and_its_pace(stack: LiveStack, tmp
     assert status["rows_per_s"] > 0
     assert status["eta_s"] is None
     assert "seconds by stage" in stack.run("status", job["job_id"]).out
-
-
-def test_a_running_job_has_an_estimate_that_grows_when_it_stands_still(hurt_stack: LiveStack, tmp_path: Path) -> None:
-    source = write_recruit(tmp_path / "r.pkl", 2000, first=140_000)
-    job = hurt_stack.run("ingest", str(source), "--domain", "recruit", "--json").json()["job_id"]
-    several = "SELECT 1 FROM jobs WHERE job_id = %s AND chunks_done > 2"
-
-    with hurt_stack.paused_worker(when=lambda: hurt_stack.query(several, job)):
-        first, second = (hurt_stack.run("status", job, "--json").json() for _ in range(2))
-        assert hurt_stack.run("cancel", job).code == 0
-
-    assert first["state"] == "running"
-    assert 0 < first["eta_s"] < second["eta_s"]

@@ -16,7 +16,7 @@ import pytest
 from tests.support.frames import recruit_row, row_uuid, vector, write_recruit
 from tests.support.stack import LiveStack
 
-ROWS = 2000
+ROWS = 1000
 CLIENT = Path(__file__).parent.parent / "support" / "stock_client.py"
 
 
@@ -34,9 +34,9 @@ def pull(address: str, domain: str, after: str | None = None) -> Pulled:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Yield a gateway with 2,000 recruits and nothing else."""
+    """Yield a gateway with 1,000 recruits and nothing else."""
     folder = tmp_path_factory.mktemp("stock")
-    live = LiveStack(folder / "home", {"PC_WORKER_DATA_ROOTS": str(folder)})
+    live = LiveStack(folder / "home", {"PC_WORKER_DATA_ROOTS": str(folder)}, "worker,gateway")
     live.start()
     status = live.ingest(write_recruit(folder / "recruit.pkl", ROWS), "recruit")
     assert status["rows_written"] == ROWS
@@ -90,10 +90,10 @@ def test_rows_of_a_chunk_come_in_file_order(pulled: Pulled) -> None:
 def test_resuming_after_a_row_gives_exactly_the_rest(address: str, pulled: Pulled) -> None:
     rows, _ = pulled
 
-    rest, end = pull(address, "recruit", rows[1233]["id"])
+    rest, end = pull(address, "recruit", rows[633]["id"])
 
-    assert [row["id"] for row in rest] == [row["id"] for row in rows[1234:]]
-    assert end["pcw-rows"] == str(ROWS - 1234)
+    assert [row["id"] for row in rest] == [row["id"] for row in rows[634:]]
+    assert end["pcw-rows"] == str(ROWS - 634)
 
 
 def test_an_unknown_uuid_is_not_found_and_a_bad_one_invalid(address: str, pulled: Pulled) -> None:

@@ -126,7 +126,7 @@ def test_two_versions_share_a_schema_and_a_job(site: Site, previous: Path, tmp_p
         before = site.chunks_done(job)
         eventually(lambda: site.chunks_done(job) > before, what="a chunk by the old version in the new schema")
 
-        eventually(lambda: site.is_at_work(job), what="a chunk at work")
+        eventually(lambda: site.is_at_work(job), what="a chunk at work", brief=True)
         old_worker.terminate()
         assert old_worker.wait(timeout=60) == 0
     assert not site.has_ended(job), "the job was over before the new version came"

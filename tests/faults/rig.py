@@ -219,8 +219,8 @@ def temporary_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def running_rig(folder: Path, *, seed: int, concurrency: int = 2, **settings: str) -> Iterator[Rig]:
-    """Start everything below ``folder`` and stop it at the end."""
+def running_rig(folder: Path, *, seed: int, concurrency: int = 2, parts: str = "", **settings: str) -> Iterator[Rig]:
+    """Start everything below ``folder``, or only these parts of the stack, and stop it at the end."""
     folder.chmod(0o711)
     (folder / "sources" / "inbox").mkdir(parents=True)
     points = Failpoints(folder / "faults")
@@ -248,7 +248,7 @@ def running_rig(folder: Path, *, seed: int, concurrency: int = 2, **settings: st
             **settings,
         }
         environment["PYTHONPATH"] += os.pathsep + str(Path(__file__).parents[2])
-        stack = LiveStack(folder / "home", environment)
+        stack = LiveStack(folder / "home", environment, parts)
         stack.start()
         held.callback(stack.stop)
         held.callback(_resume, stack)

@@ -41,7 +41,7 @@ BY_NAME = {fault.name: fault for fault in FAULTS}
 
 @pytest.fixture(scope="module")
 def rig() -> Iterator[Rig]:
-    with temporary_folder() as folder, running_rig(folder, seed=1) as running:
+    with temporary_folder() as folder, running_rig(folder, seed=1, parts="worker,beat,gateway,http") as running:
         yield running
 
 

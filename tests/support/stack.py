@@ -76,11 +76,20 @@ def run_command(*arguments: str, env: dict[str, str], cwd: Path | None = None, t
 
 @dataclass
 class LiveStack:
-    """An ``up`` process; commands run against it."""
+    """An ``up`` process; commands run against it.
+
+    Attributes:
+        home: Its folder.
+        settings: Variables of its environment.
+        parts: The parts that it has, with commas between them; empty = all, as `up` itself starts them.
+        process: Its process, once it was started.
+    """
 
     home: Path
     settings: dict[str, str] = field(default_factory=dict)
+    parts: str = ""
     process: subprocess.Popen[bytes] | None = None
+    _connection: Any = field(default=None, repr=False)
 
     @property
     def env(self) -> dict[str, str]:
@@ -99,8 +108,9 @@ class LiveStack:
         self.home.mkdir(parents=True, exist_ok=True)
         self.share_models()
         with (self.home / "up.log").open("ab") as log:
+            program = ["tests.support.fewer_parts", self.parts] if self.parts else ["pc_worker", "up"]
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "pc_worker", "up"], env=self.env, stdout=log, stderr=log, cwd=self.home
+                [sys.executable, "-m", *program], env=self.env, stdout=log, stderr=log, cwd=self.home
             )
 
         def ready() -> bool:
@@ -121,6 +131,8 @@ class LiveStack:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Ask it to stop and return its exit code."""
         assert self.process is not None
+        if self._connection is not None:
+            self._connection.close()
         self.process.send_signal(number)
         return self.process.wait(timeout=90)
 
@@ -142,21 +154,21 @@ class LiveStack:
         return result.lines()
 
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """Ask its database."""
-        connection = psycopg2.connect(self.addresses.database_url)
-        try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(statement, values)
-                return list(cursor.fetchall())
-        finally:
-            connection.close()
+        """Ask its database, on a connection that is kept: those who wait for a row ask again and again."""
+        if self._connection is not None:
+            try:
+                return _ask(self._connection, statement, values)
+            except (psycopg2.OperationalError, psycopg2.InterfaceError):
+                self._connection.close()  # the server was started again
+        self._connection = psycopg2.connect(self.addresses.database_url)
+        return _ask(self._connection, statement, values)
 
     @contextmanager
     def paused_worker(self, when: Callable[[], object] = lambda: True) -> Iterator[None]:
         """Freeze the worker inside the block, as soon as ``when`` holds, so that a job stays where it is."""
         pid = self.addresses.pids["worker"]  # read before: the awaited condition may be true only briefly
-        eventually(when, what="the moment to freeze the worker")
-        family = eventually(lambda: self._frozen(pid), what="a moment without an open transaction")
+        eventually(when, what="the moment to freeze the worker", brief=True)
+        family = eventually(lambda: self._frozen(pid), what="a moment without an open transaction", brief=True)
         try:
             yield
         finally:
@@ -181,3 +193,9 @@ class LiveStack:
     def family(self, part: str) -> list[psutil.Process]:
         """Return a part's process and its children."""
         return family_of(self.addresses.pids[part])
+
+
+def _ask(connection: Any, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+    with connection, connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return list(cursor.fetchall())

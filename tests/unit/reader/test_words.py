@@ -88,7 +88,7 @@ def test_objects_beside_a_table_do_not_refuse_it(tmp_path: Path) -> None:
 
 
 def test_no_message_is_a_catch_all() -> None:
-    """Only modules that have such words anywhere are parsed: what is said outside of messages is not meant."""
+    """Only modules that have such words anywhere are parsed; words outside of messages do not count."""
     catch_all = re.compile(r"make sense of|something went wrong|unexpected error|unknown error")
     between_lines = re.compile(r"""["']\s+[a-z]{0,2}["']""")
     sources = [path.read_text() for path in Path("pc_worker").rglob("*.py")]

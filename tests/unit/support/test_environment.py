@@ -1,4 +1,4 @@
-"""The environment that tests give to commands."""
+"""The environment of the commands that tests run."""
 
 from __future__ import annotations
 
