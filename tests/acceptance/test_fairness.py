@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import celery
+import pandas as pd
 import pytest
 from pydantic import SecretStr
 
-from pc_worker.samples import write_samples
+from pc_worker.samples.candidates import write_candidates
 from tests.support.frames import write_documents, write_recruit
 from tests.support.stack import LiveStack
 from tests.support.waiting import eventually
@@ -80,9 +81,10 @@ def test_a_small_file_does_not_wait_behind_a_huge_one(busy: LiveStack, tmp_path:
 
 
 def test_one_domain_does_not_starve_another(busy: LiveStack, tmp_path: Path) -> None:
-    candidates = next(sample for sample in write_samples(tmp_path) if sample.domain == "candidate").path
-    changes = [{n: {"Position": f"flood {k}"} for n in range(300)} for k in range(4)]
-    flood = [write_recruit(tmp_path / f"flood{k}.pkl", 300, changes=change) for k, change in enumerate(changes)]
+    candidates = write_candidates(tmp_path).path
+    pd.read_pickle(candidates).head(20 * CHUNK).to_pickle(candidates)
+    changes = [{n: {"Position": f"flood {k}"} for n in range(20 * CHUNK)} for k in range(4)]
+    flood = [write_recruit(tmp_path / f"flood{k}.pkl", 20 * CHUNK, changes=change) for k, change in enumerate(changes)]
     jobs = [send(busy, path, "recruit") for path in flood]
 
     with busy.paused_worker(when=lambda: sum(chunks_of(busy, job) for job in jobs if known(busy, job)) > 2):
