@@ -97,11 +97,12 @@ def test_what_cannot_be_ingested_is_one_line_and_65(site: LiveStack, url: str, c
 def test_an_object_that_changes_before_its_job_is_done_fails_the_job(
     site: LiveStack, store: ObjectStore, tmp_path: Path
 ) -> None:
-    url = store.put("data", "in/changing.pkl", pickle.dumps(ROWS * 20))
+    url = store.put("data", "in/changing.pkl", pickle.dumps(ROWS * 10))
     job = site.run("ingest", url, "--domain", "document", "--json").json()["job_id"]
-    eventually(lambda: site.run("status", job, "--json").json()["chunks_total"] > 0, what="the split")
+    split = "SELECT 1 FROM jobs WHERE job_id = %s AND chunks_total > 0"
 
-    store.put("data", "in/changing.pkl", pickle.dumps(ROWS))
+    with site.paused_worker(when=lambda: site.query(split, job)):
+        store.put("data", "in/changing.pkl", pickle.dumps(ROWS))
 
     eventually(lambda: site.run("status", job, "--json").json()["state"] == "failed", within_s=120, what="its failure")
     assert "changed" in site.run("status", job, "--json").json()["error"]
