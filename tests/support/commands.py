@@ -42,24 +42,6 @@ NOT_HERE = {"stack", "demo", "bench"}
 #: Variables that matter before the first line of a program runs.
 AT_START = ("PYTHON", "LD_", "LC_", "LANG", "TZ", "PCW_")
 LARGEST_REQUEST = 1_000_000
-#: The commands that are forked.
-SERVED = sorted(name for name, (module, _) in COMMANDS.items() if module not in NOT_HERE)
-#: Variable of a shell's environment: the inherited end of the socket for requests.
-CONTROL = "PCW_CONTROL"
-#: A program that asks for a command as the shell that started it does: its streams, its folder, its environment.
-FORWARDER = f"""#!{sys.executable} -IS
-import json, os, socket, sys
-arguments, env = sys.argv[1:], dict(os.environ)
-fd = env.pop({CONTROL!r}, "")
-if not fd or not arguments or arguments[0] not in {SERVED}:
-    os.execve(sys.executable, [sys.executable, "-m", "pc_worker", *arguments], env)
-control = socket.socket(fileno=int(fd))
-ours, theirs = socket.socketpair()
-socket.send_fds(control, [json.dumps([arguments, env, os.getcwd()]).encode()], [theirs.fileno(), 1, 2, 0])
-theirs.close()
-_, code = map(int, ours.makefile())
-os._exit(code if code >= 0 else 128 - code)
-"""
 
 
 class Commands:
@@ -73,29 +55,12 @@ class Commands:
     def suits(self, arguments: Sequence[str], env: Mapping[str, str]) -> bool:
         """Return whether the command would be the same: nothing but its imports happens before it begins."""
         name = arguments[0] if arguments else ""
-        if name not in SERVED or env.get("PYTHONPATH", str(PROJECT)) != str(PROJECT):
+        if name not in COMMANDS or COMMANDS[name][0] in NOT_HERE or env.get("PYTHONPATH", str(PROJECT)) != str(PROJECT):
             return False  # also where another version's code is to run
         with self._lock:
             if self._control is None:
                 self._start(env)
         return self._at_start == _at_start(env)
-
-    def run_shell(
-        self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, timeout_s: float
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a program whose children may be the ``FORWARDER``, which asks this process for commands."""
-        control = self._control if self.suits(SERVED[:1], env) else None
-        fds = [control.fileno()] if control else []
-        return subprocess.run(
-            argv,
-            env={**env, CONTROL: "".join(map(str, fds))},
-            cwd=cwd,
-            pass_fds=fds,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
 
     def run(
         self, arguments: Sequence[str], *, env: Mapping[str, str], cwd: Path | None, timeout_s: float
@@ -152,7 +117,7 @@ def serve(control: socket.socket) -> Sequence[str]:
     """Wait for requests until no process can make any; return in a child only, with its command's arguments."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the children are not waited for
     while True:
-        request, fds, _, _ = socket.recv_fds(control, LARGEST_REQUEST, 4)
+        request, fds, _, _ = socket.recv_fds(control, LARGEST_REQUEST, 3)
         if not request:
             os._exit(0)
         if os.fork() == 0:
@@ -160,7 +125,7 @@ def serve(control: socket.socket) -> Sequence[str]:
             control.close()
             arguments, env, folder = json.loads(request)
             _watch_a_child(fds[0])
-            _become(env, folder, dict(zip((1, 2, 0), fds[1:], strict=False)))
+            _become(env, folder, output=fds[1], errors=fds[2])
             return list(arguments)
         for fd in fds:
             os.close(fd)
@@ -179,11 +144,11 @@ def _watch_a_child(reply: int) -> None:
     os._exit(0)
 
 
-def _become(env: Mapping[str, str], folder: str, streams: Mapping[int, int]) -> None:
+def _become(env: Mapping[str, str], folder: str, *, output: int, errors: int) -> None:
     os.environ.clear()
     os.environ.update(env)
     os.chdir(folder)
-    for standard, fd in streams.items():
+    for fd, standard in ((output, 1), (errors, 2)):
         os.dup2(fd, standard)
         os.close(fd)
 
