@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import sqrt
 
-from pc_worker.store.search.index.build import IndexSpec, hnsw_bytes
+from pc_worker.store.search.index.build import IndexSpec, hnsw_build_bytes, hnsw_bytes
 from pc_worker.store.search.index.memory import ServerMemory
 from pc_worker.store.search.scope import Method
 from pc_worker.store.search.vector_form import Precision, VectorForm
@@ -14,8 +14,8 @@ from pc_worker.store.search.vector_form import Precision, VectorForm
 MIN_VECTORS = 5_000
 #: The most dimensions of an index that is chosen here; `--binary` and `--dimensions` allow more.
 MAX_DIMENSION = 4_000
-#: Share of the server's memory that one index may take: its graph is built in memory, and searches read all of it.
-SHARE = 4
+#: Shares of the server's memory that one index may take: searches read all of it, and its graph is built in memory.
+SHARE, BUILD_SHARE = 4, 2
 GIB = 1 << 30
 #: In the order of preference.
 PRECISIONS: tuple[Precision, ...] = ("full", "half", "binary")
@@ -55,16 +55,19 @@ def choose_index(
         return None
     budget = memory.bytes // SHARE
     allowed = f"{_gib(budget)}, a quarter of {memory.source}"
-    fitting = [form for form in forms if hnsw_bytes(vectors, form) <= budget]
+    each_part = vectors // parts
+    room = memory.bytes // BUILD_SHARE
+    fitting = [
+        form for form in forms if hnsw_bytes(vectors, form) <= budget and hnsw_build_bytes(each_part, form) <= room
+    ]
     if method == "hnsw" or (method is None and fitting):
         form = (fitting or forms[-1:])[0]
         return IndexSpec("hnsw", form, why=_why_hnsw(vectors, form, forms, allowed))
     form = next((each for each in forms if each.bytes * vectors <= budget), forms[-1])
-    each_part = vectors // parts
     lists = each_part // 1000 if each_part <= 1_000_000 else round(sqrt(each_part))
     why = f"ivfflat, {NAMES[form.precision]}: {_gib(form.bytes * vectors)} for {vectors:,} vectors of {allowed}"
     if method is None:
-        why += f"; hnsw would take {_gib(hnsw_bytes(vectors, forms[-1]))} or more"
+        why += f"; to build hnsw would take {_gib(hnsw_build_bytes(each_part, forms[-1]))} or more"
     return IndexSpec("ivfflat", form, max(1, lists), why)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,7 +10,7 @@ from pc_worker.domains import get_domain
 from pc_worker.errors import InvalidRequest
 from pc_worker.logs import get_logger
 from pc_worker.model.joined import rows_domain
-from pc_worker.services.search.index_choice import MAX_DIMENSION, MIN_VECTORS, SHARE, choose_index
+from pc_worker.services.search.index_choice import BUILD_SHARE, MAX_DIMENSION, MIN_VECTORS, choose_index
 from pc_worker.services.search.joined_hits import searched_name
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.search.index.build import IndexSpec, build_index, drop_index, maintenance
@@ -36,6 +36,8 @@ OUTGROWN = 3.0
 QUERIES = 40
 #: No query should lose more than a fifth of its neighbours, if a breadth up to 4 times larger prevents that.
 LEAST, PATIENCE = 0.8, 4
+#: Otherwise the breadth grows while the mean rises by more than this.
+HARDLY = 0.01
 EF_STEPS = (40, 60, 80, 120, 160, 240, 320, 480, 640, MAX_EF_SEARCH)
 
 
@@ -152,7 +154,7 @@ def _build(database: Database, specs: dict[IndexState, IndexSpec], memory: Serve
             log.info("vector_index_dropped", index=name)
             drop_index(cursor, name)
         for state, spec in specs.items():
-            _replace(cursor, state, spec, memory_bytes=memory.bytes // SHARE)
+            _replace(cursor, state, spec, memory_bytes=memory.bytes // BUILD_SHARE)
     for state in specs:
         tune_indexes(database, state.domain)
     return sorted({state.domain for state in specs})
@@ -192,17 +194,26 @@ def _tune(database: Database, state: IndexState, target: float) -> Tuned | None:
 
 def choose_breadth(cursor: Cursor, state: IndexState, queries: list[RecallQuery], target: float) -> tuple[int, Recall]:
     """Return the least breadth whose mean reaches the target, or one not much larger with which no query is poor."""
-    enough: tuple[int, Recall] | None = None
+    enough: list[tuple[int, Recall]] = []
     for breadth in _steps(state):
         found = measure_recall(cursor, state, queries, breadth=breadth)
         if found.mean < target:
             continue
-        enough = enough or (breadth, found)
+        enough.append((breadth, found))
         if found.least >= LEAST:
             return breadth, found
-        if breadth >= PATIENCE * enough[0]:
+        if breadth >= PATIENCE * enough[0][0]:
             break
-    return enough or (breadth, found)
+    return settled(enough) if enough else (breadth, found)
+
+
+def settled(measured: Sequence[tuple[int, Recall]]) -> tuple[int, Recall]:
+    """Return the least of the breadths, in rising order, after which the mean hardly rises.
+
+    A query whose neighbours are not linked to the rest of the graph is poor with every breadth; the others still gain.
+    """
+    best = max(recall.mean for _, recall in measured)
+    return next((breadth, recall) for breadth, recall in measured if recall.mean >= best - HARDLY)
 
 
 def _steps(state: IndexState) -> Iterator[int]:
