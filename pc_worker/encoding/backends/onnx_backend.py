@@ -55,7 +55,7 @@ def _session(graph: Path, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors only: its warnings are about devices that are not used
+    options.log_severity_level = 4  # its errors are raised too, and its warnings are about devices that are not used
     # Between two calls a waiting thread would use a whole core.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     try:

@@ -6,6 +6,7 @@ Run as ``python -m pc_worker.encoding.export.checking FOLDER NAME BACKEND TARGET
 
 from __future__ import annotations
 
+import stat
 import sys
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from pc_worker.encoding.text.tokens import load_tokens
 from pc_worker.errors import ModelUnavailable
 
 TORCH = "torch"
+#: The file of a graph's weights, and the bytes from which one is in it.
+WEIGHTS, LEAST_MOVED = "weights.bin", 1024
 
 
 def main(path: Path, name: str, backend: str, target: Path) -> None:
@@ -59,10 +62,26 @@ def _with_onnx(folder: ModelFolder, backend: str, target: Path) -> tuple[Forward
         exact = graph.rename(target / "exact.onnx")
         quantise(exact, graph)
         exact.unlink()
+    _move_weights(graph)
     try:
         return OnnxForward(graph, threads=1), expected
     except ModelUnavailable as error:
         raise NotExportable("ONNX Runtime does not take its graph") from error
+
+
+def _move_weights(graph: Path) -> None:
+    """Move the weights of a graph into a file next to it.
+
+    ONNX Runtime maps such a file: a process starts without copying the weights, and processes share most of them.
+    """
+    import onnx
+    from onnx.external_data_helper import uses_external_data
+
+    model = onnx.load(graph, load_external_data=False)
+    if not any(uses_external_data(tensor) for tensor in model.graph.initializer):  # else the exporter did so
+        onnx.save(model, graph, save_as_external_data=True, location=WEIGHTS, size_threshold=LEAST_MOVED)
+        # Written for this user alone; those who may read the graph need both.
+        (graph.parent / WEIGHTS).chmod(stat.S_IMODE(graph.stat().st_mode))
 
 
 def _write_graph(folder: ModelFolder, target: Path) -> Vectors:

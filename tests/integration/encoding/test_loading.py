@@ -82,6 +82,13 @@ def test_a_query_prompt_gives_another_vector_than_the_document(small: Path, cach
     assert np.abs(encoder.encode(["a"])[0] - encoder.encode_query("a")).max() > 1e-3
 
 
+def test_whoever_may_read_an_exported_graph_may_read_its_weights(together: Together) -> None:
+    (graph,) = together.cache.glob("roberta-*/model.onnx")
+
+    assert graph.with_name("weights.bin").stat().st_mode == graph.stat().st_mode
+    assert graph.stat().st_size < 100_000
+
+
 def test_a_model_whose_weights_are_broken_is_refused(small: Path, cache: Path) -> None:
     with pytest.raises(ModelUnavailable, match="broken"):
         load_encoder(str(small / "broken"), cache=cache)
@@ -97,10 +104,11 @@ def test_an_unknown_backend_is_refused(cache: Path) -> None:
         load_encoder(cache=cache, backend="abacus")
 
 
-def test_a_damaged_export_says_what_to_delete(small: Path, together: Together, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["model.onnx", "weights.bin"])
+def test_a_damaged_export_says_what_to_delete(small: Path, together: Together, tmp_path: Path, name: str) -> None:
     shutil.copytree(together.cache, tmp_path / "cache")
-    (graph,) = (tmp_path / "cache").glob("roberta-*/model.onnx")
-    graph.write_bytes(graph.read_bytes()[:1000])
+    (damaged,) = (tmp_path / "cache").glob(f"roberta-*/{name}")
+    damaged.write_bytes(damaged.read_bytes()[:1000])
 
     with pytest.raises(ModelUnavailable, match="delete its folder"):
         load_encoder(str(small / "roberta"), cache=tmp_path / "cache", backend="onnx")
