@@ -2,8 +2,9 @@
 
 Starts its own stack, ingests rows of 384-dimensional ready vectors file by file (each is written before it is ingested
 and deleted after it), then builds the vector index, searches, streams everything, and with ``--partition`` partitions
-the domain and searches again. Every figure is also written to ``--out`` as soon as it is known. Needs about 5 kB of
-disk for a row, twice that while it partitions. Run nothing else meanwhile: rates and latencies depend on it.
+the domain and searches again; ``--index-parts-only`` leaves out the index and the searches before. Every figure is also
+written to ``--out`` as soon as it is known. Needs about 5 kB of disk for a row, twice that while it partitions. Run
+nothing else meanwhile: rates and latencies depend on it.
 """
 
 from __future__ import annotations
@@ -226,9 +227,12 @@ def draw(report: Report, path: Path) -> None:
 @click.option("--rows", default=3_000_000, show_default=True, help="Rows in all.")
 @click.option("--file-rows", default=FILE_ROWS, show_default=True, help="Rows of each source file; 1.6 kB each.")
 @click.option("--partition", type=int, metavar="PARTS", help="Then partition the domain and search again.")
+@click.option("--index-parts-only", is_flag=True, help="No index and no searches before the domain is partitioned.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("scale_run.json"), show_default=True)
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw a picture (needs matplotlib).")
-def main(rows: int, file_rows: int, partition: int | None, out: Path, plot: Path | None) -> None:
+def main(
+    rows: int, file_rows: int, partition: int | None, index_parts_only: bool, out: Path, plot: Path | None
+) -> None:
     """Measure and report."""
     report, notes = Report(out), Notes()
     report.add("rows", rows)
@@ -239,26 +243,20 @@ def main(rows: int, file_rows: int, partition: int | None, out: Path, plot: Path
         stack = LiveStack(folder / "home", {"PC_WORKER_DATA_ROOTS": str(folder), **quiet})
         stack.start()
         try:
-            measure(report, stack, notes, folder, rows=rows, file_rows=file_rows, partition=partition)
+            with memory(report, stack, "ingest"):
+                ingest(report, stack, notes, folder, rows=rows, file_rows=file_rows)
+            if not index_parts_only:
+                one_table(report, stack, notes)
+            if partition is not None:
+                partitioned(report, stack, notes, partition)
         finally:
             if plot is not None and report.rates:
                 draw(report, plot)
             stack.stop()
 
 
-def measure(
-    report: Report,
-    stack: LiveStack,
-    notes: Notes,
-    folder: Path,
-    *,
-    rows: int,
-    file_rows: int,
-    partition: int | None,
-) -> None:
-    """Take all steps in turn."""
-    with memory(report, stack, "ingest"):
-        ingest(report, stack, notes, folder, rows=rows, file_rows=file_rows)
+def one_table(report: Report, stack: LiveStack, notes: Notes) -> None:
+    """Stream, index and search the domain as it was ingested."""
     sizes(report, stack, "after the ingest")
     stream(report, stack, "one table")
     with memory(report, stack, "index build"), timed(report, "index build with tuning"):
@@ -266,13 +264,19 @@ def measure(
     index_state(report, stack, "one table")
     with memory(report, stack, "search"):
         searches(report, stack, notes, "one table")
-    if partition is not None:
-        with memory(report, stack, "partition"), timed(report, "partition with indexes and tuning"):
-            command(stack, "migrate", "--partition", DOMAIN, "--parts", str(partition))
-        sizes(report, stack, "partitioned")
-        index_state(report, stack, f"{partition} parts")
-        searches(report, stack, notes, f"{partition} parts")
-        stream(report, stack, f"{partition} parts")
+
+
+def partitioned(report: Report, stack: LiveStack, notes: Notes, parts: int) -> None:
+    """Partition the domain, then search and stream it again."""
+    with memory(report, stack, "partition"), timed(report, "partition with indexes and tuning"):
+        command(stack, "migrate", "--partition", DOMAIN, "--parts", str(parts))
+    if not report.latencies:
+        with memory(report, stack, "index build"), timed(report, "index build with tuning"):
+            command(stack, "index", "build", "--domain", DOMAIN)
+    sizes(report, stack, "partitioned")
+    index_state(report, stack, f"{parts} parts")
+    searches(report, stack, notes, f"{parts} parts")
+    stream(report, stack, f"{parts} parts")
 
 
 if __name__ == "__main__":
