@@ -17,6 +17,8 @@ from pc_worker.http.roles import needs_of
 MOST_DIGITS = 400
 #: What can be neither stored nor sent: NUL, and half of a pair of surrogates.
 UNSTORABLE: tuple[bytes, ...] = (b"\\u0000", b"\\ud", b"\\uD")
+#: Characters of the place of an error, and of its reason.
+PLACE_CHARS, REASON_CHARS = 60, 240
 
 
 class BoundedJson(Request):
@@ -89,7 +91,7 @@ def read_json(body: bytes) -> Any:
     except json.JSONDecodeError:
         raise
     except (ValueError, RecursionError) as exc:
-        raise json.JSONDecodeError(str(exc)[:80], "", 0) from exc
+        raise json.JSONDecodeError(str(exc)[:REASON_CHARS], "", 0) from exc
     return document
 
 
@@ -111,14 +113,27 @@ def _not_json(name: str) -> NoReturn:
 
 
 def _check_texts(document: Any) -> None:
-    open_parts = [document]
+    """Raise ValueError for a text that can be neither stored nor sent, with its place in the document."""
+    open_parts = [("", document)]
     while open_parts:
-        part = open_parts.pop()
+        place, part = open_parts.pop()
         if isinstance(part, str):
-            part.encode()  # a lone surrogate is a UnicodeEncodeError, which is a ValueError
-            if "\0" in part:
-                raise ValueError("a text has the character NUL")
+            _check_text(place, part)
         elif isinstance(part, dict):
-            open_parts += [*part.keys(), *part.values()]
+            open_parts += [(place, key) for key in part]
+            open_parts += [(_inside(place, key), value) for key, value in part.items()]
         elif isinstance(part, list):
-            open_parts += part
+            open_parts += [(_inside(place, str(n)), item) for n, item in enumerate(part)]
+
+
+def _check_text(place: str, text: str) -> None:
+    where = f"a text at `{place}`" if place else "a text"
+    if "\0" in text:
+        raise ValueError(f"{where} has the character NUL (\\u0000): remove it")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError(f"{where} has half of a surrogate pair (\\ud800 to \\udfff): send the whole character")
+
+
+def _inside(place: str, name: str) -> str:
+    """Return the place of a part, for people: of one that is deep or has a long name, only its beginning."""
+    return place if len(place) > PLACE_CHARS else f"{place}.{name}".lstrip(".")[: 2 * PLACE_CHARS]

@@ -118,12 +118,19 @@ def _is_narrow(request: Request) -> bool:
 def _invalid(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, RequestValidationError)  # noqa: S101 - the handler is registered for it
     found = exc.errors()[:MOST_ERRORS]
-    if any(error["type"] == "json_invalid" for error in found):
-        problem = make_problem(400, "invalid_json", "the body is not valid JSON")
-        return problem_response(_with_members(request, problem))
+    for error in found:
+        if error["type"] == "json_invalid":
+            problem = make_problem(400, "invalid_json", f"the body cannot be read as JSON: {_json_reason(error)}")
+            return problem_response(_with_members(request, problem))
     errors = [FieldError(field=".".join(map(str, error["loc"])), message=error["msg"]) for error in found]
     first = f"{errors[0].field}: {errors[0].message}" if errors else "the request is wrong"
     return problem_response(_with_members(request, make_problem(422, "invalid_request", first, errors)))
+
+
+def _json_reason(error: Mapping[str, Any]) -> str:
+    """Return why a body could not be read, with the place where that is known."""
+    reason, place = error["ctx"]["error"], error["loc"][-1]
+    return f"{reason} (character {place})" if place else str(reason)
 
 
 def _framework(request: Request, exc: Exception) -> JSONResponse:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
+from fastapi import APIRouter, FastAPI
+from fastapi.testclient import TestClient
 
-from pc_worker.http.bodies import read_json
+from pc_worker.http.bodies import BoundedRoute, read_json
+from pc_worker.http.problems import install_problems
 
 
 def test_a_document_is_read() -> None:
@@ -41,5 +45,47 @@ def test_what_is_no_bounded_document_is_an_error_of_json(body: bytes) -> None:
         read_json(body)
 
 
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{"query": "a\\u0000b"}', "a text at `query` has the character NUL (\\u0000): remove it"),
+        (b'{"where": [{"field": "n"}, {"value": "\\u0000"}]}', "a text at `where.1.value` has the character NUL"),
+        (b'{"a": {"b\\u0000": 1}}', "a text at `a` has the character NUL"),
+        (b'"\\u0000"', "a text has the character NUL"),
+        (b'{"query": "\\ud83d!"}', "a text at `query` has half of a surrogate pair"),
+        (b"[" * 400 + b'"\\u0000"' + b"]" * 400, "a text at `0.0.0.0."),
+    ],
+)
+def test_a_text_that_nothing_can_store_is_named(body: bytes, reason: str) -> None:
+    with pytest.raises(json.JSONDecodeError) as caught:
+        read_json(body)
+
+    assert caught.value.msg.startswith(reason)
+    assert len(caught.value.msg) < 300
+
+
 def test_an_escaped_backslash_is_no_escape() -> None:
     assert read_json(b'"\\\\u0000 \\\\ud800"') == "\\u0000 \\ud800"
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b'{"query": "a\\u0000b"}', "a text at `query` has the character NUL (\\u0000): remove it"),
+        (b'{"query": 1', "Expecting ',' delimiter (character 11)"),
+        (b'{"query": \xff}', "'utf-8' codec can't decode byte 0xff in position 10: invalid start byte"),
+    ],
+)
+def test_the_problem_says_why_a_body_is_refused(body: bytes, detail: str) -> None:
+    app, router = FastAPI(), APIRouter(route_class=BoundedRoute)
+    install_problems(app)
+
+    @router.post("/echo")
+    async def echo(document: dict[str, Any]) -> dict[str, Any]:
+        return document
+
+    app.include_router(router)
+    response = TestClient(app).post("/echo", content=body, headers={"Content-Type": "application/json"})
+
+    assert (response.status_code, response.json()["code"]) == (400, "invalid_json")
+    assert response.json()["detail"] == f"the body cannot be read as JSON: {detail}"
