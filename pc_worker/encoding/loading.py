@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pc_worker.encoding.agreement import CLOSE, EXACT
 from pc_worker.encoding.backends.onnx_backend import OnnxForward
-from pc_worker.encoding.backends.torch_backend import gpu_name, torch_forward
+from pc_worker.encoding.backends.torch_backend import GPU_TOKENS_PER_BATCH, gpu_name, torch_forward
 from pc_worker.encoding.encoder import OVERLAP_TOKENS, TOKENS_PER_BATCH, Forward, ModelEncoder, Sizes
 from pc_worker.encoding.export.checked import Checked, checked
 from pc_worker.encoding.models.finding import find_model, other_revisions
@@ -33,6 +33,7 @@ class _Ready:
     backend: str
     forward: Forward
     made: Checked
+    tokens_per_batch: int = TOKENS_PER_BATCH
 
 
 def load_encoder(
@@ -42,7 +43,7 @@ def load_encoder(
     revision: str = "",
     backend: str = "auto",
     threads: int = 1,
-    tokens_per_batch: int = TOKENS_PER_BATCH,
+    tokens_per_batch: int | None = None,
     overlap_tokens: int = OVERLAP_TOKENS,
 ) -> Encoder:
     """Load a model, ready to encode at full speed: once per process, after any fork.
@@ -55,7 +56,7 @@ def load_encoder(
         backend: ``auto`` (a GPU if there is one, else ONNX Runtime if it agrees with the
             reference, else PyTorch), ``torch``, ``onnx`` or ``onnx-int8``.
         threads: CPU threads of this encoder; cores ÷ processes.
-        tokens_per_batch: Tokens of one batch, padding included; determines peak memory.
+        tokens_per_batch: Tokens of one batch, padding included; determines peak memory. None = what suits a CPU or GPU.
         overlap_tokens: Most tokens that neighbouring passages share.
 
     Raises:
@@ -73,7 +74,7 @@ def load_encoder(
         ready.forward,
         identity=identity,
         backend=ready.backend,
-        sizes=Sizes(tokens_per_batch=tokens_per_batch, overlap_tokens=overlap_tokens),
+        sizes=Sizes(tokens_per_batch=tokens_per_batch or ready.tokens_per_batch, overlap_tokens=overlap_tokens),
     )
     _warm(encoder, folder)
     return encoder
@@ -104,8 +105,10 @@ def _ready(folder: ModelFolder, identity: ModelIdentity, *, backend: str, cache:
 
 
 def _torch(folder: ModelFolder, identity: ModelIdentity, *, cache: Path, threads: int) -> _Ready:
-    made = _agreeing(folder, identity, kind=TORCH, cache=cache, device=gpu_name())
-    return _Ready(TORCH, torch_forward(folder, threads=threads), made)
+    gpu = gpu_name()
+    made = _agreeing(folder, identity, kind=TORCH, cache=cache, device=gpu)
+    tokens = GPU_TOKENS_PER_BATCH if gpu else TOKENS_PER_BATCH
+    return _Ready(TORCH, torch_forward(folder, threads=threads), made, tokens)
 
 
 def _agreeing(folder: ModelFolder, identity: ModelIdentity, *, kind: str, cache: Path, device: str = "") -> Checked:

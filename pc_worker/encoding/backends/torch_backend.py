@@ -30,6 +30,9 @@ BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError,
 UNFIT = (IndexError, ValueError, RuntimeError)
 
 NVIDIA_DRIVER = Path("/dev/nvidiactl")
+#: Tokens of a batch on a GPU: as many as sentence-transformers takes by default, 32 texts of 256. The batches that are
+#: best on a CPU would leave a GPU idle.
+GPU_TOKENS_PER_BATCH = 32 * 256
 
 log = get_logger(__name__)
 
@@ -132,17 +135,25 @@ class _TorchForward:
         self._process = os.getpid()
 
     def __call__(self, batch: Batch) -> Vectors:
-        import torch
-
         if os.getpid() != self._process:
             raise ModelUnavailable(
                 "the torch encoder was loaded before a fork, which it does not survive: load it after"
             )
-        encode = self._model.encode_query if batch.query else self._model.encode_document
+        return self._encoded(list(batch.texts), query=batch.query)
+
+    def _encoded(self, texts: list[str], *, query: bool) -> Vectors:
+        """Return the vectors of ``texts``; half of them at a time if the GPU has too little memory for all."""
+        import torch
+
+        encode = self._model.encode_query if query else self._model.encode_document
         try:
-            vectors = encode(
-                list(batch.texts), batch_size=len(batch.texts), show_progress_bar=False, convert_to_tensor=True
-            )
+            vectors = encode(texts, batch_size=len(texts), show_progress_bar=False, convert_to_tensor=True)
+            return np.asarray(torch.nn.functional.normalize(vectors.float(), dim=1).cpu().numpy())
+        except torch.OutOfMemoryError as error:
+            if len(texts) == 1:
+                raise ModelUnavailable("the GPU has too little free memory to encode one text") from error
         except (IndexError, ValueError) as error:
             raise EncodingFailed(f"the model fails on a text: {error}") from error
-        return np.asarray(torch.nn.functional.normalize(vectors.float(), dim=1).cpu().numpy())
+        torch.cuda.empty_cache()  # other processes may use the same GPU
+        half = len(texts) // 2
+        return np.vstack([self._encoded(part, query=query) for part in (texts[:half], texts[half:])])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
+import numpy as np
 import pytest
 
 from pc_worker.encoding import Encoder
@@ -35,3 +37,35 @@ def test_it_says_that_it_does_not_survive_a_fork(torch: Encoder, monkeypatch: py
 
     with pytest.raises(ModelUnavailable, match="load it after"):
         torch.encode(["a"])
+
+
+def test_a_batch_that_the_gpu_has_no_memory_for_is_divided(torch: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [f"number {number}" for number in range(5)]
+    expected, asked = torch.encode(texts), _fail_above(2, torch, monkeypatch)
+
+    assert np.allclose(torch.encode(texts), expected, atol=1e-6)
+    assert asked == [5, 2, 3, 1, 2]
+
+
+def test_a_gpu_without_memory_for_one_text_is_told(torch: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    _fail_above(0, torch, monkeypatch)
+
+    with pytest.raises(ModelUnavailable, match="too little free memory"):
+        torch.encode(["a"])
+
+
+def _fail_above(most: int, encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Make the model run out of memory with more than ``most`` texts; return the numbers of texts that it is given."""
+    from torch import OutOfMemoryError
+
+    model, asked = encoder._forward._model, []  # type: ignore[attr-defined]
+    original = model.encode_document
+
+    def encode(texts: list[str], **options: Any) -> Any:
+        asked.append(len(texts))
+        if len(texts) > most:
+            raise OutOfMemoryError
+        return original(texts, **options)
+
+    monkeypatch.setattr(model, "encode_document", encode)
+    return asked
