@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.homes import remove_places_below
+from tests.homes import remove_places_below, remove_stopped_databases
 from tests.support.stack import LiveStack
 
 # A background job of a shell ignores SIGINT, and so would every process that the tests start.
@@ -48,6 +48,12 @@ def _no_settings_of_ours() -> None:
 def _nothing_is_left_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     yield
     remove_places_below(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _stopped_databases_leave_memory() -> Iterator[None]:
+    yield
+    remove_stopped_databases()
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pc_worker.embedded import start_servers
 from pc_worker.settings import PROJECT
+from tests.homes import keep_database_in_memory
 from tests.support.waiting import eventually
 
 FILE = "servers.json"
@@ -49,6 +50,7 @@ class Servers:
         """Start them and wait until both are there."""
         self.home.mkdir(parents=True, exist_ok=True)
         self.home.chmod(0o711)
+        keep_database_in_memory(self.home)
         with (self.home / "servers.log").open("ab") as log:
             command = [sys.executable, "-m", "tests.faults.servers", str(self.home)]
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=PROJECT)

@@ -11,12 +11,15 @@ from pc_worker.embedded import EmbeddedServers, start_servers
 from pc_worker.settings import PROJECT
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, read_migrations
+from tests.homes import keep_database_in_memory
 
 
 @pytest.fixture(scope="session")
 def embedded_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServers]:
     """Yield the two servers, without any of our components."""
-    running = start_servers(tmp_path_factory.mktemp("servers"))
+    home = tmp_path_factory.mktemp("servers")
+    keep_database_in_memory(home)
+    running = start_servers(home)
     yield running
     running.stop()
 
@@ -35,7 +38,7 @@ def migrated(embedded_servers: EmbeddedServers) -> str:
 def database_url(embedded_servers: EmbeddedServers, migrated: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """Yield a migrated database for this test module."""
     name = request.module.__name__.replace(".", "_")[-60:].lower()
-    _administer(embedded_servers.database_url, f'CREATE DATABASE "{name}" TEMPLATE {migrated}')
+    _administer(embedded_servers.database_url, f'CREATE DATABASE "{name}" TEMPLATE {migrated} STRATEGY file_copy')
     yield f"{embedded_servers.database_url.rpartition('/')[0]}/{name}"
     _administer(embedded_servers.database_url, f'DROP DATABASE "{name}" WITH (FORCE)')
 

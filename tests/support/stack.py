@@ -18,6 +18,7 @@ import psycopg2
 
 from pc_worker.embedded import Addresses, read_addresses
 from pc_worker.settings import PROJECT
+from tests.homes import keep_database_in_memory
 from tests.support.commands import Commands
 from tests.support.processes import family_of, freeze, thaw
 from tests.support.waiting import eventually
@@ -107,6 +108,7 @@ class LiveStack:
         """Start it and wait until everything answers."""
         self.home.mkdir(parents=True, exist_ok=True)
         self.share_models()
+        keep_database_in_memory(self.home)
         with (self.home / "up.log").open("ab") as log:
             program = ["tests.support.fewer_parts", self.parts] if self.parts else ["pc_worker", "up"]
             self.process = subprocess.Popen(

@@ -50,12 +50,12 @@ class Neighbours:
 @pytest.fixture
 def neighbours(servers: Servers) -> Iterator[Neighbours]:
     name = f"t{uuid4().hex}"
-    admin = servers.database_url
-    _execute(admin.rpartition("/")[0] + "/template1", f"CREATE DATABASE {name} TEMPLATE {admin.rpartition('/')[2]}")
+    server, _, migrated = servers.database_url.rpartition("/")
+    _execute(f"{server}/template1", f"CREATE DATABASE {name} TEMPLATE {migrated} STRATEGY file_copy")
     redis.Redis.from_url(servers.redis_url).flushall()
-    yield Neighbours(f"{admin.rpartition('/')[0]}/{name}", servers.redis_url)
+    yield Neighbours(f"{server}/{name}", servers.redis_url)
     servers.bring_back()
-    _execute(admin.rpartition("/")[0] + "/template1", f"DROP DATABASE {name} WITH (FORCE)")
+    _execute(f"{server}/template1", f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _execute(url: str, statement: str) -> None:

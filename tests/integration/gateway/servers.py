@@ -16,6 +16,7 @@ import psycopg2
 import redis
 
 from pc_worker.embedded import start_servers
+from tests.homes import keep_database_in_memory
 from tests.support.processes import each, family_of, runs
 from tests.support.waiting import eventually
 
@@ -77,6 +78,7 @@ class Servers:
 @contextmanager
 def running_servers(home: Path) -> Iterator[Servers]:
     """Start both servers under ``home``; stop them in the end."""
+    keep_database_in_memory(home)
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_own, args=(home, theirs))
