@@ -240,7 +240,7 @@ def main(
         declare(folder)
         # No maintenance at a time of its own: each step is measured alone.
         quiet = dict.fromkeys(("PC_WORKER_MAINTAIN_INDEXES_S", "PC_WORKER_CHECK_RECALL_S", "PC_WORKER_PURGE_S"), DAY)
-        stack = LiveStack(folder / "home", {"PC_WORKER_DATA_ROOTS": str(folder), **quiet})
+        stack = LiveStack(folder / "home", {"PC_WORKER_DATA_ROOTS": str(folder), **quiet}, on_disk=True)
         stack.start()
         try:
             with memory(report, stack, "ingest"):

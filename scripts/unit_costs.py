@@ -29,7 +29,7 @@ DOMAINS = ("recruit", "document")
 def main() -> None:
     """Ingest each sample into a fresh stack, read it back, and print the costs of a row."""
     with temporary_home() as folder:
-        stack = LiveStack(folder / "home", {"PC_WORKER_DATA_ROOTS": str(folder)})
+        stack = LiveStack(folder / "home", {"PC_WORKER_DATA_ROOTS": str(folder)}, on_disk=True)
         stack.start()
         try:
             # Every process of the worker has its model loaded before anything is counted.

@@ -83,12 +83,14 @@ class LiveStack:
         home: Its folder.
         settings: Variables of its environment.
         parts: The parts that it has, with commas between them; empty = all, as `up` itself starts them.
+        on_disk: Whether its database lies on a disk, as a measurement needs it; else in memory where possible.
         process: Its process, once it was started.
     """
 
     home: Path
     settings: dict[str, str] = field(default_factory=dict)
     parts: str = ""
+    on_disk: bool = False
     process: subprocess.Popen[bytes] | None = None
     _connection: Any = field(default=None, repr=False)
 
@@ -108,7 +110,8 @@ class LiveStack:
         """Start it and wait until everything answers."""
         self.home.mkdir(parents=True, exist_ok=True)
         self.share_models()
-        keep_database_in_memory(self.home)
+        if not self.on_disk:
+            keep_database_in_memory(self.home)
         with (self.home / "up.log").open("ab") as log:
             program = ["tests.support.fewer_parts", self.parts] if self.parts else ["pc_worker", "up"]
             self.process = subprocess.Popen(
