@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib.util
+import io
 import re
+import struct
 import zoneinfo
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 from pc_worker.reader.errors import Refused
@@ -14,6 +17,7 @@ from pc_worker.reader.errors import Refused
 _NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}")
 _MAX_NAME = 80
 _MAX_OFFSET_S = 24 * 3600
+_MAX_OFFSETS = 250
 
 
 @lru_cache(maxsize=64)
@@ -47,6 +51,30 @@ def fixed(offset_s: float) -> dt.timezone:
     if not -_MAX_OFFSET_S < offset_s < _MAX_OFFSET_S:
         raise Refused("broken", "a time zone lies a day or more from UTC")
     return dt.timezone(dt.timedelta(seconds=offset_s))
+
+
+@lru_cache(maxsize=64)
+def changing(before: float, changes: tuple[tuple[int, int], ...]) -> dt.tzinfo:
+    """Return the zone whose offset is ``before``, and changes at each of these seconds since 1970 UTC to a new one.
+
+    Raises:
+        Refused: If the changes are not in order, or an offset is a day or more.
+    """
+    offsets = list(dict.fromkeys((int(before), *(offset for _, offset in changes))))
+    times = [time for time, _ in changes]
+    if len(offsets) > _MAX_OFFSETS or any(now >= later for now, later in pairwise(times)):
+        raise Refused("broken", "a time zone's changes are not in order, or too many")
+    if any(not -_MAX_OFFSET_S < offset < _MAX_OFFSET_S for offset in offsets):
+        raise Refused("broken", "a time zone lies a day or more from UTC")
+    if any(not -(2**31) <= time < 2**31 for time in times):
+        raise Refused("broken", "a time zone changes in a year that its writer does not know")
+    # Of the time zone database's format (TZif, version 1) only the changes are used: no summer time, no real names.
+    head = struct.pack(">4s16x6l", b"TZif", 0, 0, 0, len(times), len(offsets), 1)
+    kinds = bytes(offsets.index(offset) for _, offset in changes)
+    types = b"".join(struct.pack(">lbb", offset, 0, 0) for offset in offsets)
+    return zoneinfo.ZoneInfo.from_file(
+        io.BytesIO(head + struct.pack(f">{len(times)}l", *times) + kinds + types + b"\0")
+    )
 
 
 def of_text(text: str) -> dt.tzinfo:

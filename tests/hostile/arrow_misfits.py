@@ -48,7 +48,7 @@ def longs(*numbers: int) -> bytes:
 
 def cases() -> Iterator[Case]:
     """Yield all of them by name."""
-    for family in (free_values, types, texts, values, children):
+    for family in (free_values, types, texts, views, values, children):
         for name, data in family():
             yield f"arrow-{name}", data
 
@@ -84,7 +84,7 @@ def types() -> Iterator[Case]:
     yield "unit-unknown", column(arrow("timestamp", "parsec", None), 3, [None, bytes(24)])
     for zone in ("leapseconds", "+99:99", "../../etc/passwd", "x" * 5000):
         yield f"zone-{zone[:12].replace('/', '_')}", column(arrow("timestamp", "s", zone), 3, [None, bytes(24)])
-    for alias in ("os.system", "month_day_nano_interval", "string_view", "list", "", "int32\n"):
+    for alias in ("os.system", "month_interval", "day_time_interval", "list", "", "int32\n"):
         yield (
             f"alias-{alias.strip() or 'empty'}{'-line' * alias.endswith(chr(10))}",
             column(kind(alias), 3, [None, bytes(48)]),
@@ -97,8 +97,8 @@ def types() -> Iterator[Case]:
     words = parts(kind("string"), 1, [None, ints(0, 1), b"x"])
     coded = arrow("dictionary", int32, kind("string"), False)
     yield (
-        "dictionary-in-list",
-        column(arrow("list_", coded), 3, [None, ints(0, 1, 2, 3)], [parts(coded, 3, [None, ints(0, 0, 0)], [], words)]),
+        "dictionary-in-list-beyond",
+        column(arrow("list_", coded), 3, [None, ints(0, 1, 2, 3)], [parts(coded, 3, [None, ints(0, 7, 0)], [], words)]),
     )
 
 
@@ -125,6 +125,21 @@ def texts() -> Iterator[Case]:
     yield "bits-short", column(text, 3, [b"", ints(0, 1, 2, 3), b"abc"])
     yield "buffers-missing", column(text, 3, [None])
     yield "buffer-is-none", column(text, 3, [None, ints(0, 1, 2, 3), None])
+
+
+def views() -> Iterator[Case]:
+    """Yield texts and lists that lie outside their data, or share it too often."""
+    text, lists = kind("string_view"), arrow("list_view", kind("int32"))
+    data = b"x" * 20
+    for name, view in (("beyond", (20, 0, 0, 8)), ("negative", (20, 0, 0, -8)), ("of-no-buffer", (20, 0, 3, 0))):
+        yield f"view-{name}", column(text, 1, [None, ints(*view), data], rows=1)
+    yield "view-of-a-prefix-that-differs", column(text, 1, [None, ints(20, 5, 0, 0), data], rows=1)
+    yield "view-not-utf8", column(text, 1, [None, b"\2\0\0\0a\xff" + bytes(10)], rows=1)
+    yield "view-without-data", column(text, 1, [None, ints(20, 0, 0, 0)], rows=1)
+    for name, offsets, sizes in (("beyond", (0, 2), (1, 9)), ("negative", (0, -2), (1, 1)), ("short", (0,), (1,))):
+        child = [parts(kind("int32"), 3, [None, bytes(12)])]
+        yield f"list-view-{name}", column(lists, 2, [None, ints(*offsets), ints(*sizes)], child, rows=2)
+    yield "list-view-without-child", column(lists, 2, [None, ints(0, 0), ints(1, 1)], rows=2)
 
 
 def values() -> Iterator[Case]:

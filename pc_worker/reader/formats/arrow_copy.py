@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from pc_worker.reader.errors import Refused, broken, over_limit
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
+from pc_worker.reader.formats.foreign import encrypted
 from pc_worker.reader.formats.memory import USUAL_ROWS as BATCH_ROWS
 from pc_worker.reader.formats.memory import memory_is_bounded
 from pc_worker.reader.index.sidecar import ColumnNote, Damaged
@@ -74,6 +75,8 @@ def damage_named(container: str, progress: Progress) -> Iterator[None]:
         # Arrow reports damaged data as an OSError without a number, and lengths that cannot be as a lack of memory.
         if isinstance(error, OSError) and error.errno is not None:
             raise
+        if "decrypt" in str(error):  # a Parquet file may be encrypted but for its list of columns
+            raise encrypted() from error
         where = f"after its first {progress.rows} rows" if progress.rows else "before its first row"
         reason = f"the {container} is damaged or cut short {where}: copy the file again, or export it again"
         raise broken(reason) from error

@@ -10,6 +10,7 @@ _EXPORT = "export the table as Parquet or CSV"
 _UNPACK = "unpack it, and give a table that was in it"
 _LOAD = "load it where it was made, and save its table as Parquet or as a pickle of a DataFrame"
 #: What a file begins with, its format's name, and the hint.
+_ENCRYPTED = "an encrypted Parquet file", "save it without encryption"
 _STARTS: tuple[tuple[bytes, str, str], ...] = (
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file", "read it with pandas.read_hdf or h5py, and save it as Parquet"),
     (b"\x93NUMPY", "a NumPy array file (npy)", "put the array into a DataFrame, and save that as Parquet or a pickle"),
@@ -51,7 +52,7 @@ _STARTS: tuple[tuple[bytes, str, str], ...] = (
     (b"RDX3\n", "an R data file", _EXPORT),
     (b"SEQ\x06", "a Hadoop sequence file", "convert it to Parquet"),
     (b"GGUF", "a GGUF model", "give a table"),
-    (b"PARE", "an encrypted Parquet file", "save it without encryption"),
+    (b"PARE", *_ENCRYPTED),
     (b"{\\rtf", "an RTF document", "export its table as CSV"),
     (b"%!PS", "a PostScript document", "extract its tables as CSV"),
 )
@@ -101,6 +102,11 @@ def foreign(head: bytes) -> Refused | None:
         if rule(head):
             return refusal(name, hint)
     return _markup(head)
+
+
+def encrypted() -> Refused:
+    """Return the error for a Parquet file that is encrypted."""
+    return refusal(*_ENCRYPTED)
 
 
 def refusal(name: str, hint: str) -> Refused:

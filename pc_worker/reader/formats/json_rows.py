@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from pc_worker.reader.errors import Refused, not_a_table, over_limit
+from pc_worker.reader.errors import Refused, over_limit
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
 from pc_worker.reader.index.layout import Layout, Listing, longs
 from pc_worker.reader.index.sidecar import ColumnNote, Damaged
@@ -43,10 +43,10 @@ def json_format(container: str, objects: Objects) -> TableFormat:
 
 
 def index_objects(content: Source, objects: Objects, limits: Limits, names: Sequence[str] = ()) -> Index:
-    """Return where the objects of ``content`` are; with ``names`` of columns there may be none.
+    """Return where the objects of ``content`` are; ``names`` are columns that they may have.
 
     Raises:
-        Refused: If one is not sound, there is none, or a limit is passed.
+        Refused: If one is not sound, or a limit is passed.
     """
     firsts, offsets, keys, count = longs(), longs(), dict.fromkeys(names), 0
     for offset, value in objects(content, 0, 0, limits, STEP):
@@ -58,8 +58,6 @@ def index_objects(content: Source, objects: Objects, limits: Limits, names: Sequ
         count += 1
         if count > limits.rows or len(keys) > limits.columns:
             raise over_limit("the table has more rows or columns than the limits allow", offset)
-    if count == 0 and not names:
-        raise not_a_table("the file has no object")
     listing = Listing(count, content.size, False, 0, firsts, offsets, array("Q"), b"", tuple(keys), count)
     return Index(Layout([], listing, longs(), longs(), longs(), 0))
 

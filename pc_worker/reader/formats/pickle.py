@@ -9,7 +9,7 @@ from typing import Any
 from pc_worker.reader.errors import broken, not_a_table, over_limit
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
 from pc_worker.reader.index.build import index_pickles
-from pc_worker.reader.index.layout import Layout
+from pc_worker.reader.index.layout import OF_PICKLES, Layout
 from pc_worker.reader.index.sidecar import ColumnNote
 from pc_worker.reader.index.store import Store
 from pc_worker.reader.kinds import judge_columns
@@ -43,7 +43,8 @@ class PickledRows:
         self.rows = self._ends[-1]
         self.container = self._shapes[0].container if layout.rows is None else "stream of dicts"
         if len(self._shapes) > 1:
-            self.container = f"{len(self._shapes)} pickles: {self.container}"
+            of_rows = any(shape.dicts is not None and shape.dicts.part == OF_PICKLES for shape in self._shapes)
+            self.container = "rows and tables" if of_rows else f"{len(self._shapes)} pickles: {self.container}"
         self.protocol: int | None = layout.protocol
         self.names = tuple(dict.fromkeys(name for shape in self._shapes for name in _names(shape)))
         if self.rows > max(limits.rows_free, limits.rows_per_byte * source.size):
@@ -66,7 +67,7 @@ class PickledRows:
             return [Shape("dicts", len(layout.rows), {}, layout.rows, layout.rows.keys)]
         if not layout.parts:
             raise not_a_table("the file is empty")
-        return [shape_of(self._store, part.tree, limits) for part in layout.parts]
+        return [shape_of(self._store, part.tree, limits) for part in layout.parts if part.tree is not None]
 
     def prove(self) -> None:
         """Check once what the walk over the opcodes cannot see.

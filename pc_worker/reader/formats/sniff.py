@@ -16,11 +16,15 @@ from pc_worker.reader.pickle import opcodes as op
 from pc_worker.reader.source import Source
 from pc_worker.reader.text.dialect import decoded_sample, encoding_of
 
+_ZSTD = b"\x28\xb5\x2f\xfd"
+#: A frame that zstd and lz4 skip, with its length.
+_SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18.{4}", re.DOTALL)
+_MOST_SKIPPABLE = 16
 _PACKINGS: tuple[tuple[bytes, Packing], ...] = (
     (b"\x1f\x8b", Packing.GZIP),
     (b"BZh", Packing.BZ2),
     (b"\xfd7zXZ\x00", Packing.XZ),
-    (b"\x28\xb5\x2f\xfd", Packing.ZSTD),
+    (_ZSTD, Packing.ZSTD),
     (b"PK\x03\x04", Packing.ZIP),
     (b"PK\x05\x06", Packing.ZIP),  # without a member
 )
@@ -42,8 +46,21 @@ _RAN_OUT = re.compile("exhausted|expected .* bytes|only .* remain|no newline fou
 def packing_of(source: Source) -> Packing | None:
     """Return how ``source`` is compressed, None if it is not."""
     head = source.read(0, min(8, source.size))
+    if _SKIPPABLE.match(head):
+        head = _after_skippable(source)
     packing = next((packing for magic, packing in _PACKINGS if head.startswith(magic)), None)
     return None if packing is Packing.ZIP and _zip_format(source) is not None else packing
+
+
+def _after_skippable(source: Source) -> bytes:
+    """Return what follows frames that zstd skips, with which files of parallel zstd begin; nothing after too many."""
+    at = 0
+    for _ in range(_MOST_SKIPPABLE):
+        head = source.read(at, min(8, source.size - at))
+        if not _SKIPPABLE.match(head):
+            return head if head.startswith(_ZSTD) else b""
+        at = min(source.size, at + 8 + int.from_bytes(head[4:8], "little"))
+    return b""
 
 
 def _zip_format(source: Source) -> Format | None:

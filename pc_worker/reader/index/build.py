@@ -5,8 +5,8 @@ from __future__ import annotations
 from array import array
 from typing import Any
 
-from pc_worker.reader.errors import broken, not_a_table, over_limit
-from pc_worker.reader.index.layout import Layout, Listing, Part, longs
+from pc_worker.reader.errors import broken, over_limit
+from pc_worker.reader.index.layout import OF_PICKLES, Layout, Listing, Part, longs
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.normal import label_text
 from pc_worker.reader.pickle import opcodes as op
@@ -37,30 +37,46 @@ def index_pickles(source: Source, limits: Limits) -> Layout:
 
 
 class _Stream:
-    """Collects the pickles of a file; dicts join one long list of rows, unless all are dicts of columns."""
+    """Collects the pickles of a file: tables, and runs of dicts that are rows, unless all dicts are of columns."""
 
     def __init__(self, walker: Walker) -> None:
         self._walker = walker
         self._parts: list[Part] = []
-        self._rows = Listing(0, 0, False, 0, longs(), longs(), longs(), b"")
+        #: The runs of dicts: where each begins among the parts, and its rows.
+        self._runs: list[tuple[int, Listing]] = []
+        #: The dicts that are also parts, because all before them are of columns.
+        self._dicts: list[int] = []
         self._keys: dict[Any, None] = {}
-        self._rows_only = self._tables_only = True
+        self._in_run = self._has_rows = self._has_tables = False
 
     def add(self, result: Entry, start: int) -> None:
         """Take what one pickle, which starts at byte ``start``, is."""
-        w = self._walker
-        is_dict = isinstance(result, Fields) and result.plain
-        if is_dict:
-            self._add_row(result, start)
-        self._rows_only = self._rows_only and is_dict
-        if len(self._parts) < STRIDE or not self._rows_only or self._tables_only:
-            if len(self._parts) >= w.limits.pickles or self._rows.count > len(self._parts) + w.limits.pickles:
-                raise over_limit(f"the file holds more than {w.limits.pickles} tables")
-            self._parts.append(part_of(w, result, len(self._parts)))
-            self._tables_only = self._tables_only and is_columns(self._parts[-1].tree)
+        if isinstance(result, Fields) and result.plain:
+            self._add_dict(result, start)
+            return
+        self._in_run, self._has_tables = False, True
+        self._add_part(part_of(self._walker, result, len(self._parts)))
 
-    def _add_row(self, result: Any, start: int) -> None:
-        rows, w = self._rows, self._walker
+    def _add_part(self, part: Part) -> None:
+        if len(self._parts) >= self._walker.limits.pickles:
+            raise over_limit(f"the file holds more than {self._walker.limits.pickles} tables")
+        self._parts.append(part)
+
+    def _add_dict(self, result: Fields, start: int) -> None:
+        if not self._in_run:
+            self._in_run = True
+            run = Listing(0, 0, False, 0, longs(), longs(), longs(), b"", part=OF_PICKLES)
+            self._runs.append((len(self._parts), run))
+            if self._has_rows:
+                self._add_part(Part(run))
+        self._add_row(self._runs[-1][1], result, start)
+        if not self._has_rows:
+            self._dicts.append(len(self._parts))
+            self._add_part(part_of(self._walker, result, len(self._parts)))
+            self._has_rows = not is_columns(self._parts[-1].tree)
+
+    def _add_row(self, rows: Listing, result: Fields, start: int) -> None:
+        w = self._walker
         if rows.count % STRIDE == 0:
             rows.firsts.append(rows.count)
             rows.offsets.append(start)
@@ -72,12 +88,14 @@ class _Stream:
 
     def layout(self) -> Layout:
         """Return the index of all pickles taken."""
-        w = self._walker
-        rows = self._rows if self._rows_only and not self._tables_only and self._rows.count > 1 else None
-        if rows is None and self._rows.count > len(self._parts):
-            raise not_a_table("the file holds rows and tables one after another")
-        if rows is not None:
-            rows.keys = tuple(self._keys)
+        w, rows = self._walker, None
+        if self._has_rows:
+            for _, run in self._runs:
+                run.keys = tuple(self._keys)
+            if self._has_tables:
+                self._put_runs()
+            elif self._runs[0][1].count > 1:
+                rows, self._parts = self._runs[0][1], []
         places = w.places
         return Layout(
             self._parts,
@@ -88,6 +106,13 @@ class _Stream:
             w.protocol,
             tuple(sorted(w.names)),
         )
+
+    def _put_runs(self) -> None:
+        """Put each run of rows in the place of the dicts that are parts."""
+        for number in self._dicts:
+            self._parts[number] = Part(None)
+        for number, run in self._runs:
+            self._parts[number] = Part(run)
 
 
 def part_of(w: Walker, result: Entry, number: int) -> Part:

@@ -14,6 +14,10 @@ def longs() -> array[int]:
     return array("Q")
 
 
+#: The part of a list whose items are pickles of their own.
+OF_PICKLES = -1
+
+
 @dataclass(slots=True)
 class Listing:
     """Where the items of one list lie.
@@ -29,7 +33,7 @@ class Listing:
         batched: For each of them, 1 if it is in a batch.
         keys: Keys of the dicts among the items, in order of first appearance.
         dicts: Number of items at its start that are dicts.
-        part: Number of the pickle in the file.
+        part: Number of the pickle in the file, or ``OF_PICKLES``.
         foreign: The first item that is no cell, by number and class; the list is then no column.
     """
 
@@ -73,8 +77,9 @@ class Layout:
     """The whole index.
 
     Attributes:
-        parts: The pickles of the file; one row of a stream of dicts each is no part, see ``rows``.
-        rows: The stream's dicts as one list, if the file is a stream of dicts.
+        parts: The pickles of the file. Dicts that are rows are no parts, but each run of them between tables is one;
+            the tree of a part without content is None.
+        rows: The dicts as one list, if the file is a stream of rows and nothing else.
         frames, gets, specials: See ``places.Places``.
         protocol: The highest pickle protocol in the file.
         names: The allow-listed names that the file mentions, ``module.name``.

@@ -16,7 +16,7 @@ from pc_worker.reader.pickle.forms import Form
 from pc_worker.reader.written import written
 
 #: Changes with every change of what an index holds or how it is written.
-VERSION = 10
+VERSION = 11
 _MAGIC = b"PCWINDEX"
 _HEAD = 8 + 8 + 4
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from pc_worker.reader import zones
 from pc_worker.reader.errors import Refused, broken
 
 
@@ -99,10 +101,33 @@ class Blank:
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A time zone as the file describes it: its name in the database, its offset in seconds, or both."""
+    """A time zone as the file describes it: its name in the database, its offset in seconds, or both.
+
+    Attributes:
+        name: Its name in the time zone database.
+        offset_s: Its offset from UTC; with ``changes`` the one before the first of them.
+        changes: Seconds since 1970 UTC at which its offset changes, and each new offset.
+    """
 
     name: str | None
     offset_s: float | None = None
+    changes: tuple[tuple[int, int], ...] = ()
+
+    def tzinfo(self) -> dt.tzinfo:
+        """Return the zone with all its offsets.
+
+        Raises:
+            Refused: If it is unknown here, or not one.
+        """
+        if self.changes:
+            return zones.changing(self.offset_s or 0, self.changes)
+        return zones.named(self.name) if self.name is not None else zones.fixed(self.offset_s or 0)
+
+    def tzinfo_at_offset(self) -> dt.tzinfo:
+        """Return the zone at the offset that the file holds next to the name, if it does."""
+        if self.offset_s is not None and not self.changes:
+            return zones.fixed(self.offset_s)
+        return self.tzinfo()
 
 
 @dataclass(slots=True)

@@ -19,6 +19,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.feather
 import pyarrow.orc
+import pyarrow.parquet
+import pyarrow.parquet.encryption as sealing
 import pytest
 
 from pc_worker.reader import Limits, ReadOptions, Refused, open_table
@@ -280,3 +282,35 @@ def test_details_are_json(tmp_path: Path) -> None:
     workbook(tmp_path / "table")
     with open_table(tmp_path / "table", spool=tmp_path) as table:
         assert json.loads(json.dumps(dict(table.details))) == {"sheet": "first"}
+
+
+@pytest.mark.parametrize("skipped", [[b"abcd"], [b"", b"x" * 3000], []], ids=["one", "two", "none"])
+def test_zstd_may_begin_with_frames_to_be_skipped(skipped: list[bytes], tmp_path: Path) -> None:
+    frames = b"".join(b"\x5a\x2a\x4d\x18" + len(data).to_bytes(4, "little") + data for data in skipped)
+    packed = pa.compress(b"id,text\n1,a\n", codec="zstd", asbytes=True)
+    (tmp_path / "table").write_bytes(frames + packed)
+
+    assert read_twice(tmp_path / "table", tmp_path) == [{"id": "1", "text": "a"}]
+
+
+class _Keys(sealing.KmsClient):  # type: ignore[misc]  # pyarrow has no types
+    """Hides no key, which is enough for a file that is not decrypted."""
+
+    def wrap_key(self, key_bytes: bytes, master_key_identifier: str) -> bytes:
+        return key_bytes.hex().encode()
+
+    def unwrap_key(self, wrapped_key: bytes, master_key_identifier: str) -> bytes:
+        return bytes.fromhex(wrapped_key.decode())
+
+
+@pytest.mark.parametrize("plain", [True, False], ids=["columns only", "all"])
+def test_an_encrypted_parquet_file_is_named(plain: bool, tmp_path: Path) -> None:
+    factory = sealing.CryptoFactory(lambda config: _Keys())
+    wanted = sealing.EncryptionConfiguration(footer_key="f", column_keys={"c": ["text"]}, plaintext_footer=plain)
+    properties = factory.file_encryption_properties(sealing.KmsConnectionConfig(), wanted)
+    table = pa.table({"id": ["1"], "text": ["a"]})
+    with pyarrow.parquet.ParquetWriter(tmp_path / "t", table.schema, encryption_properties=properties) as writer:
+        writer.write_table(table)
+
+    with pytest.raises(Refused, match="an encrypted Parquet file: save it without encryption"):
+        open_table(tmp_path / "t", spool=tmp_path)

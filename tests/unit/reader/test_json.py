@@ -89,3 +89,10 @@ def test_values_that_nest_too_deep_are_refused(layout: str, tmp_path: Path) -> N
 
     with pytest.raises(Refused, match="nests deeper"):
         open_table(path, spool=tmp_path)
+
+
+@pytest.mark.parametrize("text", ["[]", " \n[ \n ]\n", "\ufeff[]"])
+def test_an_empty_array_is_a_table_without_rows(text: str, tmp_path: Path) -> None:
+    (tmp_path / "table.json").write_text(text, encoding="utf-8")
+
+    assert read(tmp_path / "table.json", 5) == []

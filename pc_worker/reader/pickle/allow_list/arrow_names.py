@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pc_worker.reader.errors import unsafe
+from pc_worker.reader.errors import not_a_table, unsafe
 from pc_worker.reader.pickle.described import Call, Payload
 
 _LIB = "pyarrow.lib"
@@ -41,15 +41,27 @@ def _chunked(args: tuple[Any, ...]) -> Call:
     return Call("ArrowChunks", args)
 
 
+def _runs(args: tuple[Any, ...]) -> Call:
+    raise not_a_table("a column is run-end encoded: decode it with pyarrow.compute.run_end_decode, and save it again")
+
+
 _TEXT, _NUMBER, _FLAG, _PART, _ANY = (str,), (int,), (bool,), (Call,), (object,)
 CALLS: dict[tuple[str, str], Callable[[tuple[Any, ...]], Any]] = {
     (_LIB, "type_for_alias"): _type("type_for_alias", _TEXT),
     (_LIB, "timestamp"): _type("timestamp", _TEXT, (str, type(None))),
+    (_LIB, "decimal32"): _type("decimal32", _NUMBER, _NUMBER),
+    (_LIB, "decimal64"): _type("decimal64", _NUMBER, _NUMBER),
     (_LIB, "decimal128"): _type("decimal128", _NUMBER, _NUMBER),
     (_LIB, "decimal256"): _type("decimal256", _NUMBER, _NUMBER),
     (_LIB, "binary"): _type("binary", _NUMBER),
     (_LIB, "list_"): _type("list_", _PART, _NUMBER),
     (_LIB, "large_list"): _type("large_list", _PART),
+    (_LIB, "list_view"): _type("list_view", _PART),
+    (_LIB, "large_list_view"): _type("large_list_view", _PART),
+    (_LIB, "run_end_encoded"): _runs,
+    (_LIB, "uuid"): _type("uuid"),
+    (_LIB, "bool8"): _type("bool8"),
+    (_LIB, "json_"): _type("json_", _PART),
     (_LIB, "struct"): _type("struct", _ANY),
     (_LIB, "map_"): _type("map_", _PART, _PART, _FLAG),
     (_LIB, "dictionary"): _type("dictionary", _PART, _PART, _FLAG),

@@ -66,6 +66,9 @@ CLASSES: dict[Key, Rule] = {
     (f"{_CORE}.arrays.sparse", "SparseArray"): pandas_names.part("SparseArray", 0),
     (f"{_CORE}.arrays.sparse", "SparseDtype"): pandas_names.part("SparseDtype", 0),
     **{(_OFFSETS, name): _blank_offset(name) for name in OFFSETS},
+    **{(f"{_LIBS}.tslibs.offsets", name): _blank_offset(name) for name in OFFSETS},
+    ("dateutil.relativedelta", "relativedelta"): _blank_offset("relativedelta"),
+    ("dateutil._common", "weekday"): _blank_offset("weekday"),
 }
 ARGUMENTS: frozenset[Key] = frozenset(
     {(_NEW_BLOCK.module, _NEW_BLOCK.name), (f"{_CORE}.indexes.frozen", "FrozenNDArray")}

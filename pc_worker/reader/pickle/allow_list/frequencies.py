@@ -6,6 +6,8 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from pc_worker.reader.errors import unsafe
 from pc_worker.reader.pickle.described import Call
 
@@ -13,14 +15,21 @@ Rule = Callable[[tuple[Any, ...]], Any]
 
 
 def offset(name: str) -> Rule:
-    """Return a rule for a frequency that is written with its step and anchor."""
+    """Return a rule for a frequency that is written with its step and what else it depends on, or by its state."""
 
     def rule(args: tuple[Any, ...]) -> Call:
-        if not 1 <= len(args) <= 4 or type(args[0]) is not int:
+        if args and (len(args) > 8 or type(args[0]) is not int or not all(map(_is_part, args))):
             raise unsafe(f"a frequency {name} is made in a way that no known writer uses")
         return Call("Offset", (name, *args))
 
     return rule
+
+
+def _is_part(value: object) -> bool:
+    """Return whether pandas writes such a value of a frequency: a number, a text, a time, a holiday, or some."""
+    if isinstance(value, tuple):
+        return all(map(_is_part, value))
+    return isinstance(value, int | str | None | dt.date | dt.time | dt.timedelta | np.datetime64)
 
 
 _MONTHS = ("", "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -39,7 +48,14 @@ _FREQUENCIES = {
     "QuarterEnd": "Q",
     "YearEnd": "Y",
 }
-_OTHER_OFFSETS = ("MonthBegin", "BusinessMonthEnd", "BusinessMonthBegin", "QuarterBegin", "YearBegin", "BusinessHour")
+#: Frequencies that only an index of timestamps has, whose rows do not depend on it.
+_OTHER_OFFSETS = (
+    *("MonthBegin", "BusinessMonthEnd", "BusinessMonthBegin", "SemiMonthBegin", "SemiMonthEnd"),
+    *("QuarterBegin", "BQuarterEnd", "BQuarterBegin", "YearBegin", "BYearEnd", "BYearBegin"),
+    *("HalfYearEnd", "HalfYearBegin", "BHalfYearEnd", "BHalfYearBegin", "FY5253", "FY5253Quarter", "Easter"),
+    *("WeekOfMonth", "LastWeekOfMonth", "BusinessHour", "CustomBusinessDay", "CustomBusinessHour"),
+    *("CustomBusinessMonthEnd", "CustomBusinessMonthBegin", "DateOffset"),
+)
 OFFSETS = (*_FREQUENCIES, *_OTHER_OFFSETS)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from pc_worker.reader import zones
 from pc_worker.reader.errors import unsafe
 from pc_worker.reader.pickle.allow_list.frequencies import OFFSETS, frequency_name, offset
 from pc_worker.reader.pickle.described import Call, Symbol, Zone
@@ -62,9 +61,7 @@ def with_state(call: Call, state: object) -> Call:
 
 def _zone(zone: object) -> Any:
     if isinstance(zone, Zone):
-        if zone.name is not None:
-            return zones.named(zone.name)
-        return zones.fixed(zone.offset_s or 0)
+        return zone.tzinfo()
     if zone is None or type(zone).__name__ == "timezone":
         return zone
     raise unsafe("a timestamp has something else than a time zone")
@@ -227,6 +224,7 @@ CALLS: dict[Key, Rule] = {
     (f"{_LIBS}.sparse", "IntIndex"): part("IntIndex", 2),
     (f"{_LIBS}.sparse", "BlockIndex"): part("BlockIndex", 3),
     **{(f"{_LIBS}.tslibs.offsets", name): offset(name) for name in OFFSETS},
+    ("pandas", "DateOffset"): offset("DateOffset"),
 }
 CLASSES: dict[Key, Rule] = {
     key: part(kind, 0) for table in (DTYPE_CLASSES, ARRAY_CLASSES, FRAME_CLASSES) for key, kind in table.items()

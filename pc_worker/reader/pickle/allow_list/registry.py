@@ -6,13 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 from pc_worker.reader.errors import Refused, broken, unsafe
-from pc_worker.reader.pickle.allow_list import arrow_names, former_pandas, numpy_names, pandas_names, standard_names
+from pc_worker.reader.pickle.allow_list import (
+    arrow_names,
+    former_pandas,
+    numpy_names,
+    pandas_names,
+    standard_names,
+    zone_names,
+)
 from pc_worker.reader.pickle.described import Array, Blank, Call, Symbol
 
 Rule = Callable[[tuple[Any, ...]], Any]
 Key = tuple[str, str]
 
-_TABLES = (standard_names, numpy_names, pandas_names, former_pandas, arrow_names)
+_TABLES = (standard_names, zone_names, numpy_names, pandas_names, former_pandas, arrow_names)
 #: name → what REDUCE of it with a tuple of arguments returns.
 CALLS: dict[Key, Rule] = {key: rule for table in _TABLES for key, rule in table.CALLS.items()}
 #: name → what NEWOBJ of it returns.
@@ -91,10 +98,14 @@ def build(value: object, state: object) -> Any:
     raise unsafe(f"a state is set on a value of type {type(value).__name__}")
 
 
+def _blank_with_state(blank: Blank, state: object) -> Any:
+    return standard_names.uuid_with_state(state) if blank.kind == "uuid" else zone_names.zone_with_state(blank, state)
+
+
 _STATES: tuple[tuple[type, Rule], ...] = (
     (Array, lambda pair: numpy_names.array_with_state(*pair)),
     (numpy_names.Described, lambda pair: numpy_names.dtype_with_state(*pair)),
-    (Blank, lambda pair: standard_names.blank_with_state(*pair)),
+    (Blank, lambda pair: _blank_with_state(*pair)),
 )
 
 

@@ -66,7 +66,7 @@ def _tzinfo(zone: object) -> dt.tzinfo | None:
     if zone is None or isinstance(zone, dt.timezone):
         return zone
     if isinstance(zone, Zone):
-        return zones.fixed(zone.offset_s) if zone.offset_s is not None else zones.named(zone.name or "")
+        return zone.tzinfo_at_offset()
     raise unsafe("a datetime has something else than a time zone")
 
 
@@ -158,33 +158,11 @@ def _blank_uuid(args: tuple[Any, ...]) -> Blank:
     return Blank("uuid")
 
 
-def _blank_zone(args: tuple[Any, ...]) -> Blank:
-    _need(args == (), "tzoffset")
-    return Blank("zone")
-
-
-def blank_with_state(blank: Blank, state: object) -> uuid.UUID | Zone:
-    """Return what ``blank`` becomes by its state: a UUID, or dateutil's fixed offset.
-
-    A UUID's state is ``{'int': n}``; ``is_safe`` may be next to it and says nothing about the value.
-    """
-    if blank.kind == "zone":
-        return _zone_with_state(state)
+def uuid_with_state(state: object) -> uuid.UUID:
+    """Return the UUID of the state ``{'int': n}``; ``is_safe`` may be next to it and says nothing about the value."""
     if not isinstance(state, dict) or not set(state) <= {"int", "is_safe"} or type(state.get("int")) is not int:
-        raise unsafe(f"a {blank.kind} is given a state that no known writer gives it")
+        raise unsafe("a UUID is given a state that no known writer gives it")
     return uuid.UUID(int=state["int"])
-
-
-def _zone_with_state(state: object) -> Zone:
-    if not isinstance(state, dict) or set(state) != {"_name", "_offset"}:
-        raise unsafe("a tzoffset is given a state that no known writer gives it")
-    return _tzoffset((state["_name"], state["_offset"]))
-
-
-def _tzoffset(args: tuple[Any, ...]) -> Zone:
-    """Describe dateutil's fixed offset: called by Python 3.11 and later, created and given a state before."""
-    _need(_exact(str, dt.timedelta)(args) or _exact(type(None), dt.timedelta)(args), "tzoffset")
-    return Zone(None, args[1].total_seconds())
 
 
 _BUILTINS = ("builtins", "__builtin__")
@@ -200,9 +178,6 @@ CALLS: dict[tuple[str, str], Callable[[tuple[Any, ...]], Any]] = {
     ("pytz", "_p"): _pytz,
     ("pytz", "_UTC"): _nothing(Zone("UTC"), "pytz._UTC"),
     ("pytz", "FixedOffset"): _pytz_offset,
-    ("dateutil.tz.tz", "tzutc"): _nothing(Zone("UTC"), "tzutc"),
-    ("dateutil.tz.tz", "tzoffset"): _tzoffset,
-    ("datetime", "tzinfo"): _nothing(Blank("tzinfo"), "tzinfo"),
     ("collections", "OrderedDict"): _ordered,
     ("collections", "defaultdict"): _defaultdict,
     **{(module, "bytes"): _bytes for module in _BUILTINS},
@@ -215,8 +190,6 @@ CALLS: dict[tuple[str, str], Callable[[tuple[Any, ...]], Any]] = {
 }
 CLASSES: dict[tuple[str, str], Callable[[tuple[Any, ...]], Any]] = {
     ("uuid", "UUID"): _blank_uuid,
-    ("dateutil.tz.tz", "tzutc"): _nothing(Zone("UTC"), "tzutc"),
-    ("dateutil.tz.tz", "tzoffset"): _blank_zone,
 }
 #: What defaultdict is given, and what getattr is asked of.
 ARGUMENTS = frozenset(

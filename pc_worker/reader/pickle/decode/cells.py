@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from pc_worker.reader.errors import broken, over_limit, unsafe
-from pc_worker.reader.index.layout import Layout, Listing, Part
+from pc_worker.reader.index.layout import OF_PICKLES, Layout, Listing, Part
 from pc_worker.reader.pickle import opcodes as op
 from pc_worker.reader.pickle.decode.decoder import Decoder
 from pc_worker.reader.pickle.decode.references import all_long, references
@@ -74,7 +74,7 @@ class Cells:
     def _stretch(self, listing: Listing, first: int, last: int) -> list[Any]:
         """Return the items from one mark to another."""
         begin, end = listing.offsets[first], listing.end
-        if listing is self._layout.rows:
+        if listing.part == OF_PICKLES:
             end = listing.offsets[last] if last < len(listing.offsets) else end
             return Decoder(self._source.read(begin, end - begin), 0, self._no_memo, in_batch=False).run()
         closing = b"e." if listing.left_open else b"."

@@ -143,13 +143,13 @@ def _categorical_parts(value: Call) -> tuple[Any, Any]:
     raise broken("a categorical has a state that no known writer gives it")
 
 
-def coded(store: Store, codes: Any, categories: list[Any]) -> Reader:
+def coded(store: Store, codes: Any, categories: list[Any], made: type[Coded] = Coded) -> Reader:
     """Return a column of ``codes`` into ``categories``."""
     if isinstance(codes, np.ndarray) and codes.ndim == 1 and codes.dtype.kind == "i":
-        return Coded(Values(codes.tolist(), "int"), categories)
+        return made(Values(codes.tolist(), "int"), categories)
     if not isinstance(codes, Array) or codes.dtype is None or codes.dtype.kind != "i":
         raise broken("a categorical's codes are not whole numbers")
-    return Coded(rows_of(store, codes, 1)[0], categories)
+    return made(rows_of(store, codes, 1)[0], categories)
 
 
 def index_data(index: Any) -> Any:

@@ -31,7 +31,7 @@ _NS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 def kind_of(kind: Any) -> str:
     """Return a column's kind by its Arrow type; "mixed" if only its cells show it."""
     if isinstance(kind, pa.BaseExtensionType):
-        return "uuid" if kind.extension_name == "arrow.uuid" else kind_of(kind.storage_type)
+        return {"arrow.uuid": "uuid", "arrow.bool8": "bool"}.get(kind.extension_name) or kind_of(kind.storage_type)
     if _types.is_run_end_encoded(kind):
         return kind_of(kind.value_type)
     if _types.is_fixed_size_list(kind) and _types.is_floating(kind.value_type) and kind.list_size >= 2:
@@ -57,11 +57,15 @@ def python_values(array: Any) -> list[Any]:
 
 def converter(kind: Any) -> Callable[[Any], list[Any]]:
     """Return what makes Python values of arrays of one type; worth keeping where many arrays have it."""
-    if isinstance(kind, pa.BaseExtensionType) and kind.extension_name != "arrow.uuid":
+    if isinstance(kind, pa.BaseExtensionType) and kind.extension_name not in _OWN_VALUES:
         return _of_storage
     if _is_plain(kind):
         return _plain
     return next((rule for is_kind, rule in _RULES if is_kind(kind)), _plain)
+
+
+#: Extension types whose own values differ from those that they are stored as.
+_OWN_VALUES = ("arrow.uuid", "arrow.bool8")
 
 
 def _of_storage(array: Any) -> list[Any]:

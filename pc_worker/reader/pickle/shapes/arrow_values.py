@@ -13,6 +13,7 @@ from pc_worker.reader import zones
 from pc_worker.reader.errors import Refused, broken, over_limit
 from pc_worker.reader.index.store import Store
 from pc_worker.reader.pickle.described import Call
+from pc_worker.reader.pickle.shapes import arrow_views as views
 from pc_worker.reader.pickle.shapes.arrow_buffers import buffer, sequence
 from pc_worker.reader.pickle.shapes.arrow_cells import kind_of, python_values
 from pc_worker.reader.pickle.shapes.columns import Reader
@@ -85,7 +86,7 @@ def arrow_type(store: Store, described: Any) -> Any:
 #: Types that pyarrow pickles by their name, and whose values have a normal form.
 _ALIASES = re.compile(
     r"null|bool|u?int(8|16|32|64)|float|halffloat|double|(large_)?(string|utf8|binary)|"
-    r"date(32|64)(\[(day|ms)\])?|(time(32|64)|timestamp|duration)\[(s|ms|us|ns)\]"
+    r"(string|binary)_view|month_day_nano_interval|date(32|64)(\[(day|ms)\])?|(time(32|64)|timestamp|duration)\[(s|ms|us|ns)\]"
 )
 
 
@@ -98,13 +99,12 @@ def _check_arguments(name: str, args: list[Any]) -> None:
         raise broken("an Arrow type has a negative size")
     if name == "type_for_alias" and not _ALIASES.fullmatch(args[0]):
         raise broken(f"the Arrow type {args[0][:40]!r} is not read")
-    types = [part.type if isinstance(part, pa.Field) else part for part in inner]
-    if any(isinstance(part, pa.DataType) and pa.types.is_dictionary(part) for part in types):
-        raise broken("an Arrow dictionary inside another type is not read")
 
 
 def _costs_nothing(kind: Any) -> bool:
     """Return whether values of this type take no bytes, so that any number of them fits into any file."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return _costs_nothing(kind.storage_type)
     if pa.types.is_struct(kind):
         return all(_costs_nothing(kind.field(number).type) for number in range(kind.num_fields))
     if pa.types.is_fixed_size_list(kind):
@@ -122,6 +122,8 @@ def _piece(store: Store, kind: Any, args: Any, start: int, stop: int) -> Any:
         raise broken("an Arrow array has fewer rows than its column")
     if stop - start > _FREE_VALUES and _costs_nothing(kind):
         raise over_limit("an Arrow column holds too many values that take no bytes")
+    if isinstance(kind, pa.BaseExtensionType):
+        return kind.wrap_array(_piece(store, kind.storage_type, args, start, stop))
     _, _, _, offset, buffers, children, dictionary = args
     buffers, children = sequence(store, buffers), sequence(store, children)
     # Bits are cut at whole bytes, so everything begins at a multiple of eight.
@@ -151,10 +153,19 @@ def _buffers(
         return [bits], [_piece(store, kind.value_type, children[0], first * size, last * size)]
     if pa.types.is_boolean(kind):
         return [bits, buffer(store, buffers, 1, first // 8, (last + 7) // 8)], []
+    if _is_view(kind):
+        return views.parts(store, kind, buffers, bits, first, last), []
+    if pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
+        moved, low, high = views.list_parts(store, kind, buffers, first, last)
+        return [bits, *moved], [_piece(store, kind.value_type, children[0], low, high)]
     if _has_offsets(kind):
         return _with_offsets(store, kind, buffers, children, bits, first, last)
     size = kind.bit_width // 8
     return [bits, buffer(store, buffers, 1, first * size, last * size)], []
+
+
+def _is_view(kind: Any) -> bool:
+    return bool(pa.types.is_string_view(kind) or pa.types.is_binary_view(kind))
 
 
 def _has_offsets(kind: Any) -> bool:

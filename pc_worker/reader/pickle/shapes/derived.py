@@ -61,6 +61,25 @@ class Coded(Reader):
         return [None if code < 0 else self._categories[code] for code in self._codes.read(start, stop)]
 
 
+class CodedNumbers(Coded):
+    """Whole numbers of a level of an index: as in pandas, they are floats where one of them is null."""
+
+    def __init__(self, codes: Reader, categories: Sequence[Any]) -> None:
+        super().__init__(codes, categories)
+        self._with_null: bool | None = None
+
+    def read(self, start: int, stop: int) -> Sequence[Any]:
+        """Return the cells of rows ``start`` up to ``stop``."""
+        cells = super().read(start, stop)
+        if self._with_null is None:
+            self._with_null = self._has_null()
+        return [None if cell is None else float(cell) for cell in cells] if self._with_null else cells
+
+    def _has_null(self) -> bool:
+        starts = range(0, len(self), PROVE_STEP)
+        return any(min(self._codes.read(start, min(start + PROVE_STEP, len(self)))) < 0 for start in starts)
+
+
 class Masked(Reader):
     """Numbers of which some are null."""
 

@@ -54,7 +54,9 @@ def shape_of(store: Store, value: Any, limits: Limits) -> Shape:
             return _frame(store, value["data_frame"], limits, "dict with a DataFrame under data_frame")
         case dict():
             return _columns(store, value)
-        case Listing() if value.dicts == len(value) > 0:
+        case Listing() if len(value) == 0:
+            return Shape("list of dicts", 0, {})
+        case Listing() if value.dicts == len(value):
             return Shape("list of dicts", len(value), {}, value, value.keys)
     what = class_name(value)
     what = "list of other things than dicts" if isinstance(value, Listing) else what
@@ -85,6 +87,8 @@ def _length(value: Any) -> int | None:
 
 
 def _columns(store: Store, value: dict[Any, Any]) -> Shape:
+    if not value:
+        return Shape("dict of columns", 0, {})
     readers = []
     for label, item in value.items():
         if _length(item) is None:
@@ -93,7 +97,7 @@ def _columns(store: Store, value: dict[Any, Any]) -> Shape:
             readers.append(_series_values(store, item) if _is_series(item) else _dict_column(store, item))
         except NoCell as found:
             raise found.of(label_text(label)) from found
-    if not readers or len({len(reader) for reader in readers}) != 1:
+    if len({len(reader) for reader in readers}) != 1:
         raise not_a_table("the dict's entries are not columns of one length")
     names = column_names([label_text(label) for label in value])
     return Shape("dict of columns", len(readers[0]), dict(zip(names, readers, strict=True)))

@@ -11,9 +11,10 @@ from pc_worker.reader.index.layout import Listing
 from pc_worker.reader.index.store import Store
 from pc_worker.reader.normal import label_text
 from pc_worker.reader.pickle.described import Array, Call, Payload, Symbol
-from pc_worker.reader.pickle.shapes.arrays import coded, column, intervals, range_of, whole_column
+from pc_worker.reader.pickle.shapes.arrays import coded, column, index_data, intervals, range_of, whole_column
 from pc_worker.reader.pickle.shapes.arrow_buffers import sequence
 from pc_worker.reader.pickle.shapes.columns import Range, Reader
+from pc_worker.reader.pickle.shapes.derived import Coded, CodedNumbers
 
 #: Row labels: the name of each level (None = unnamed), and its cells.
 Levels = list[tuple[Any, Reader]]
@@ -55,12 +56,22 @@ def _multi(store: Store, state: dict[Any, Any]) -> Levels:
     if not 0 < len(levels) == len(codes) == len(names):
         raise broken("a MultiIndex has not as many codes and names as levels")
     found = [
-        (name_of(name), coded(store, code, _labels(store, level)))
+        (name_of(name), coded(store, code, _labels(store, level), CodedNumbers if _is_whole(level) else Coded))
         for name, code, level in zip(names, codes, levels, strict=True)
     ]
     if len({len(reader) for _, reader in found}) != 1:
         raise broken("the levels of a MultiIndex are not of one length")
     return found
+
+
+def _is_whole(level: Any) -> bool:
+    """Return whether a level's labels are numpy's whole numbers, which have no null of their own."""
+    match index_data(level):
+        case Array(dtype=dtype) if dtype is not None:
+            return dtype.kind in "iu"
+        case Call(kind="RangeIndex"):
+            return True
+    return False
 
 
 def _labels(store: Store, level: Any) -> list[Any]:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from pc_worker.reader import zones
 from pc_worker.reader.errors import broken
 from pc_worker.reader.pickle.allow_list.frequencies import frequency_name
 from pc_worker.reader.pickle.described import Array, Call, Zone
@@ -39,10 +38,8 @@ def zone_of(zone: Any) -> dt.tzinfo | None:
     match zone:
         case None:
             return None
-        case Zone(name=str() as name):
-            return zones.named(name)
-        case Zone(offset_s=offset):
-            return zones.fixed(offset or 0)
+        case Zone():
+            return zone.tzinfo()
         case dt.timezone():
             return zone
     raise broken("a column's time zone is not one")
