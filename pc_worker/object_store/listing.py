@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pc_worker.object_store.client import errors_named, store_of
-from pc_worker.object_store.file import stamp_of
+from pc_worker.object_store.version import stamp_of
 from pc_worker.object_urls import ObjectUrl
 from pc_worker.reader import Stamp
 

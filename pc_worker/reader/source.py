@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,6 +49,10 @@ class OpenFile(Protocol):
         """Return up to ``length`` bytes from ``offset``; none past the end."""
         ...
 
+    def expect(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Take notice that these ranges, each from one offset up to another, are about to be read."""
+        ...
+
     def descriptor(self) -> int:
         """Return a descriptor of the content, for code that needs one; it stays this object's."""
         ...
@@ -85,6 +90,9 @@ class LocalFile:
     def read(self, offset: int, length: int) -> bytes:
         """Return up to ``length`` bytes from ``offset``; none past the end."""
         return os.pread(self._fd, length, offset)
+
+    def expect(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Do nothing: the system reads ahead."""
 
     def descriptor(self) -> int:
         """Return the open descriptor, which stays this object's."""
@@ -172,6 +180,10 @@ class Source:
             if not parts[-1]:
                 raise SourceChanged(self.path, "it is shorter than it was")
         return b"".join(parts)
+
+    def expect(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Announce the ranges, each from one offset up to another, that are about to be read: a store is far away."""
+        self._file.expect(ranges)
 
     def begin_digest(self) -> None:
         """Start to hash what is read, so that a pass over the file returns its digest without a second one."""

@@ -90,7 +90,10 @@ class JsonRows:
             mark, after = bisect_right(listing.firsts, start) - 1, bisect_left(listing.firsts, stop)
             first, begin = listing.firsts[mark], listing.offsets[mark]
             end = listing.offsets[after] if after < len(listing.offsets) else self._content.size
-            found = self._objects(self._content, begin, first, self._limits, min(STEP, end - begin))
+            steps = -(-(end - begin) // STEP)
+            step = -(-(end - begin) // steps)  # equal ones, which end where the rows end
+            self._content.expect([(begin, begin + steps * step)])
+            found = self._objects(self._content, begin, first, self._limits, step)
             for number, (_, value) in enumerate(found, first):
                 if number >= start:
                     rows.append(value)

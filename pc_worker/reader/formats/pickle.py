@@ -107,9 +107,13 @@ class PickledRows:
 
     def _read_shape(self, shape: Shape, start: int, stop: int, columns: Sequence[str]) -> dict[str, Sequence[object]]:
         if shape.dicts is not None:
+            self._source.expect([self._store.cells.extent(shape.dicts, start, stop)])
             return dict_cells(self._store.items(shape.dicts, start, stop), columns)
         absent = [MISSING] * (stop - start)
         readers: dict[str, Reader] = shape.columns
+        self._source.expect(
+            extent for name in columns if name in readers for extent in readers[name].extents(start, stop)
+        )
         return {name: readers[name].read(start, stop) if name in readers else absent for name in columns}
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from pc_worker.errors import SourceRejected, Unavailable
-from pc_worker.object_store import client, file
+from pc_worker.object_store import client, ranges
 from pc_worker.object_urls import read_url
 from pc_worker.reader import Limits
 from pc_worker.services.ingest.inbox_entries import RejectedEntry
@@ -84,7 +84,8 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[dict[str, str]], 
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file, "BLOCK", 4096)
+    for name, size in (("KEPT", 48 << 10), ("AHEAD", 40 << 10), ("MOST", 8 << 10), ("LEAST", 256)):
+        monkeypatch.setattr(ranges, name, size)
 
 
 def sources(spool: Path, *roots: str, indexes: SourceIndexes | None = None) -> Sources:

@@ -63,13 +63,13 @@ class Cells:
         end = listing.offsets[last] if last < len(listing.offsets) else listing.end
         return last if end <= most else max(first + 1, bisect_right(listing.offsets, most, first, last) - 1)
 
-    def stored_bytes(self, listing: Listing, start: int, stop: int) -> int:
-        """Return about how many bytes of the file items ``start`` to ``stop`` take."""
+    def extent(self, listing: Listing, start: int, stop: int) -> tuple[int, int]:
+        """Return from where up to where the file is read for items ``start`` up to ``stop``."""
         if start >= stop:
-            return 0
+            return 0, 0
         last = bisect_left(listing.firsts, stop)
         end = listing.offsets[last] if last < len(listing.offsets) else listing.end
-        return int(end - listing.offsets[bisect_right(listing.firsts, start) - 1])
+        return listing.offsets[bisect_right(listing.firsts, start) - 1], end
 
     def _stretch(self, listing: Listing, first: int, last: int) -> list[Any]:
         """Return the items from one mark to another."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from pc_worker.reader.index.layout import Listing
 from pc_worker.reader.index.store import Store
-from pc_worker.reader.pickle.described import check_texts
+from pc_worker.reader.pickle.described import Payload, check_texts
 from pc_worker.reader.pickle.shapes.clocks import clock_values
 
 #: Kinds of numpy types, by their letter. Objects are "mixed" until cells were looked at.
@@ -46,6 +46,10 @@ class Reader:
         """Return about how many bytes of the file the column takes; 0 where it has none of its own."""
         return 0
 
+    def extents(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Yield the ranges of the file that hold the cells of rows ``start`` up to ``stop``, as far as it is known."""
+        yield from ()
+
 
 class Numbers(Reader):
     """One row of a numpy block: ``rows`` elements, the first at ``first``, each ``step`` elements after the last.
@@ -70,6 +74,13 @@ class Numbers(Reader):
     def stored_bytes(self) -> int:
         """Return the bytes of the elements."""
         return self._rows * self._dtype.itemsize
+
+    def extents(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Yield the range of the elements, if they are in the file as they are."""
+        if isinstance(self._data, Payload) and self._data.marks is None and start < stop:
+            begin, size = self._data.start, self._dtype.itemsize
+            first, last = self._first + start * self._step, self._first + (stop - 1) * self._step
+            yield begin + first * size, begin + (last + 1) * size
 
     def prove(self) -> None:
         """Check that texts consist of characters."""
@@ -118,6 +129,10 @@ class Subarrays(Reader):
         """Return the bytes of what it is made of."""
         return self._numbers.stored_bytes()
 
+    def extents(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Yield the range of the elements."""
+        yield from self._numbers.extents(start * self._size, stop * self._size)
+
     def read(self, start: int, stop: int) -> Sequence[Any]:
         """Return the cells of rows ``start`` up to ``stop``."""
         flat = self._numbers.raw(start * self._size, stop * self._size)
@@ -137,7 +152,12 @@ class Objects(Reader):
 
     def stored_bytes(self) -> int:
         """Return the bytes of the items, to the next mark."""
-        return self._store.cells.stored_bytes(self._listing, self._first, self._first + self._rows)
+        begin, end = self._store.cells.extent(self._listing, self._first, self._first + self._rows)
+        return end - begin
+
+    def extents(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Yield the range of the items, to the next mark."""
+        yield self._store.cells.extent(self._listing, self._first + start, self._first + stop)
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
         """Return the cells of rows ``start`` up to ``stop``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,10 @@ class Moments(Reader):
     def stored_bytes(self) -> int:
         """Return the bytes of what it is made of."""
         return self._numbers.stored_bytes()
+
+    def extents(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Yield the ranges of what it is made of."""
+        yield from self._numbers.extents(start, stop)
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
         """Return the cells of rows ``start`` up to ``stop``."""
@@ -55,6 +59,10 @@ class Coded(Reader):
     def stored_bytes(self) -> int:
         """Return the bytes of what it is made of."""
         return self._codes.stored_bytes()
+
+    def extents(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Yield the ranges of what it is made of."""
+        yield from self._codes.extents(start, stop)
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
         """Return the cells of rows ``start`` up to ``stop``."""
@@ -94,6 +102,10 @@ class Masked(Reader):
         """Return the bytes of what it is made of."""
         return self._numbers.stored_bytes()
 
+    def extents(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Yield the ranges of what it is made of."""
+        yield from (*self._numbers.extents(start, stop), *self._mask.extents(start, stop))
+
     def read(self, start: int, stop: int) -> Sequence[Any]:
         """Return the cells of rows ``start`` up to ``stop``."""
         pairs = zip(self._numbers.read(start, stop), self._mask.read(start, stop), strict=True)
@@ -115,6 +127,10 @@ class Periods(Reader):
         """Return the bytes of what it is made of."""
         return self._ordinals.stored_bytes()
 
+    def extents(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Yield the ranges of what it is made of."""
+        yield from self._ordinals.extents(start, stop)
+
     def read(self, start: int, stop: int) -> Sequence[Any]:
         """Return the cells of rows ``start`` up to ``stop``."""
         ordinals = self._ordinals.read(start, stop)
@@ -131,6 +147,10 @@ class Intervals(Reader):
 
     def __len__(self) -> int:
         return len(self._left)
+
+    def extents(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Yield the ranges of the bounds."""
+        yield from (*self._left.extents(start, stop), *self._right.extents(start, stop))
 
     def read(self, start: int, stop: int) -> Sequence[Any]:
         """Return the cells of rows ``start`` up to ``stop``."""
