@@ -5,6 +5,7 @@ asyncpg has one timeout for all hosts of a URL, and a first host that does not a
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import asyncpg
@@ -43,3 +44,13 @@ class AsyncConnector:
                 self._hosts.sort(key=lambda known: known != (host, port))
                 return connection
         raise failed
+
+
+def check_not_cancelled(error: Exception) -> None:
+    """Raise CancelledError if this task is being cancelled: ``error`` comes from ending its statement.
+
+    Otherwise the task would take it for an error of the database, try again, and never end.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError from error

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from pc_worker.errors import NotServable, ReadOnlyServer, Unavailable
-from pc_worker.store.db.async_connect import AsyncConnector
+from pc_worker.store.db.async_connect import AsyncConnector, check_not_cancelled
 from pc_worker.store.db.driver_errors import translated
 from pc_worker.store.db.session import CANNOT_BE_WRITTEN
 from pc_worker.store.log.read import set_up_session
@@ -44,6 +44,7 @@ async def listen(
     except NotServable as exc:  # another server has replaced the one that was checked at the start
         raise Unavailable(str(exc)) from exc
     except Exception as exc:
+        check_not_cancelled(exc)
         raise translated(exc) from exc
 
 

@@ -14,7 +14,7 @@ import asyncpg
 import numpy as np
 
 from pc_worker.errors import ContractBroken
-from pc_worker.store.db.async_connect import AsyncConnector
+from pc_worker.store.db.async_connect import AsyncConnector, check_not_cancelled
 from pc_worker.store.db.driver_errors import translated
 from pc_worker.store.db.session import SET_SETTINGS, STATE, DatabaseState, session_settings
 from pc_worker.store.log.subset import SubsetQuery
@@ -221,6 +221,7 @@ class Delivery:
             async with self._pool.acquire(timeout=self._wait_s) as connection:
                 yield connection
         except Exception as exc:
+            check_not_cancelled(exc)
             raise translated(exc) from exc
 
 

@@ -9,7 +9,7 @@ from functools import partial
 import grpc.aio
 import structlog
 
-from pc_worker.errors import BeyondHead, InvalidRequest, PcWorkerError, Unavailable
+from pc_worker.errors import BeyondHead, InvalidRequest, PcWorkerError, QuotaExceeded, Unavailable
 from pc_worker.gateway import metrics
 from pc_worker.gateway.calls.consume.asked import Asked, check_fields, consumer_request, read_asked, read_subset
 from pc_worker.gateway.calls.consume.empty_stream import EmptyStream
@@ -63,10 +63,17 @@ class ConsumeCall:
             return
         await check_fields(self._gateway, wanted, asked)
         lease = await self._acquire(wanted, only_free=opening.refuse_if_held, holder=context.peer())
-        subset = await read_subset(self._gateway, wanted, asked, filter_from=lease.filter_from)
+        try:
+            _check_end(lease, wanted)
+            subset = await read_subset(self._gateway, wanted, asked, filter_from=lease.filter_from)
+        except BaseException:
+            await asyncio.shield(self._release(lease))
+            raise
         session = ConsumeSession(self._gateway, context, limits, lease, subset)
         ended, in_order = "cut", True
         try:
+            # Alone: gRPC cannot send the status of a call whose first write was cancelled before it ended.
+            await context.send_initial_metadata(())
             await session.run(end, opening.credit)
             ended = "complete"
         except Unavailable:
@@ -80,26 +87,43 @@ class ConsumeCall:
         context.set_trailing_metadata(session.trailers())
 
     async def _acquire(self, wanted: ConsumerRequest, *, only_free: bool, holder: str) -> SubscriptionLease:
-        lease = await self._gateway.subscriptions.acquire(wanted, only_free=only_free, holder=holder)
-        if lease.position > wanted.head:
-            raise BeyondHead(
-                f"subscription {wanted.name} stands at {lease.position}, beyond the log's head, {wanted.head}: the log"
-                " was restored; open with after_position"
-            )
-        return lease
+        work = self._gateway.subscriptions.acquire(wanted, only_free=only_free, holder=holder)
+        acquiring = asyncio.create_task(work)
+        try:
+            return await asyncio.shield(acquiring)
+        except asyncio.CancelledError:
+            # Shielded: a client that disconnects during the commit would leave a lease that nobody releases.
+            await asyncio.shield(self._release_acquired(acquiring))
+            raise
+
+    async def _release_acquired(self, acquiring: asyncio.Task[SubscriptionLease]) -> None:
+        with suppress(PcWorkerError):
+            await self._release(await acquiring)
+
+    async def _release(self, lease: SubscriptionLease) -> None:
+        with suppress(PcWorkerError):  # it expires
+            await self._gateway.subscriptions.release(lease)
 
     async def _create(self, wanted: ConsumerRequest, asked: Asked, holder: str) -> None:
         await check_fields(self._gateway, wanted, asked)
-        lease = await self._acquire(wanted, only_free=True, holder=holder)
-        await self._gateway.subscriptions.release(lease)
+        await self._release(await self._acquire(wanted, only_free=True, holder=holder))
 
     async def _leave(self, session: ConsumeSession, lease: SubscriptionLease, ended: str, *, in_order: bool) -> None:
         # Also if the client has disconnected: its acknowledgements count, and the lease is free at once.
         with suppress(PcWorkerError):
-            await session.save_checkpoint()
+            with suppress(QuotaExceeded):  # too many nacks: they stay unanswered, and the lease is free all the same
+                await session.save_checkpoint()
             if in_order:
                 await session.nacks.leave()
             sent = None if in_order else session.unacknowledged
             await self._gateway.subscriptions.release(lease, sent=sent)
         metrics.ENDED.labels(lease.domain, ended).inc()
         log.info("consumer_ended", domain=lease.domain, subscription=lease.name, outcome=ended, **session.summary())
+
+
+def _check_end(lease: SubscriptionLease, wanted: ConsumerRequest) -> None:
+    if lease.position > wanted.head:
+        raise BeyondHead(
+            f"subscription {wanted.name} stands at {lease.position}, beyond the log's head, {wanted.head}: the log"
+            " was restored; open with after_position"
+        )
