@@ -23,9 +23,10 @@ import yaml
 from pc_worker.cli import cli
 from pc_worker.cli.default_command import DefaultGroup
 from pc_worker.settings import PROJECT
+from tests.support.commands import FORWARDER
 from tests.support.documents import WITH_COMMANDS, Block, anchors, blocks, commands, links
 from tests.support.frames import write_recruit
-from tests.support.stack import LiveStack
+from tests.support.stack import COMMANDS, LiveStack
 
 #: The row that the README searches the neighbours of.
 NEIGHBOUR = "0190a5d4-7b1e-7c3a-9f5e-3f2b1c0d9e8f"
@@ -38,9 +39,6 @@ EXAMPLES = [
     for block in blocks(document, "sh", "python")
     if not block.by_hand
 ]
-RUN = f"""#!/bin/sh
-exec {shlex.quote(sys.executable)} -m pc_worker "$@"
-"""
 
 
 @dataclass(frozen=True)
@@ -57,9 +55,7 @@ class Reader:
         text = text.replace("http://127.0.0.1:8080", f"http://{self.stack.addresses.http}")
         prelude = f"REDIS_URL = {self.stack.addresses.redis_url!r}\n"
         argv = ["sh", "-euc", text] if block.language == "sh" else [sys.executable, "-c", prelude + _unfutured(text)]
-        return subprocess.run(
-            argv, cwd=self.folder, env=self.stack.env, capture_output=True, text=True, timeout=240, check=False
-        )
+        return COMMANDS.run_shell(argv, cwd=self.folder, env=self.stack.env, timeout_s=240)
 
 
 def _unfutured(text: str) -> str:
@@ -69,7 +65,7 @@ def _unfutured(text: str) -> str:
 @pytest.fixture(scope="module")
 def reader(stack: LiveStack, tmp_path_factory: pytest.TempPathFactory) -> Reader:
     folder = tmp_path_factory.mktemp("reader")
-    (folder / "run").write_text(RUN, encoding="utf-8")
+    (folder / "run").write_text(FORWARDER, encoding="utf-8")
     (folder / "run").chmod(0o755)
     write_people(folder / "people.pkl")
     pd.DataFrame({"id": ["a", "b"], "skills": [["python"], ["java", "sql"]]}).to_pickle(folder / "candidate_v2.pkl")

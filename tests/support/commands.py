@@ -20,7 +20,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, TextIO, cast
 
 from pc_worker.cli import COMMANDS, main
 from pc_worker.settings import PROJECT
@@ -42,6 +42,24 @@ NOT_HERE = {"stack", "demo", "bench"}
 #: Variables that matter before the first line of a program runs.
 AT_START = ("PYTHON", "LD_", "LC_", "LANG", "TZ", "PCW_")
 LARGEST_REQUEST = 1_000_000
+#: The commands that are forked.
+SERVED = sorted(name for name, (module, _) in COMMANDS.items() if module not in NOT_HERE)
+#: Variable of a shell's environment: the inherited end of the socket for requests.
+CONTROL = "PCW_CONTROL"
+#: A program that asks for a command as the shell that started it does: its streams, its folder, its environment.
+FORWARDER = f"""#!{sys.executable} -IS
+import json, os, socket, sys
+arguments, env = sys.argv[1:], dict(os.environ)
+fd = env.pop({CONTROL!r}, "")
+if not fd or not arguments or arguments[0] not in {SERVED}:
+    os.execve(sys.executable, [sys.executable, "-m", "pc_worker", *arguments], env)
+control = socket.socket(fileno=int(fd))
+ours, theirs = socket.socketpair()
+socket.send_fds(control, [json.dumps([arguments, env, os.getcwd()]).encode()], [theirs.fileno(), 0, 1, 2])
+theirs.close()
+_, code = map(int, ours.makefile())
+os._exit(code if code >= 0 else 128 - code)
+"""
 
 
 class Commands:
@@ -55,12 +73,29 @@ class Commands:
     def suits(self, arguments: Sequence[str], env: Mapping[str, str]) -> bool:
         """Return whether the command would be the same: nothing but its imports happens before it begins."""
         name = arguments[0] if arguments else ""
-        if name not in COMMANDS or COMMANDS[name][0] in NOT_HERE or env.get("PYTHONPATH", str(PROJECT)) != str(PROJECT):
+        if name not in SERVED or env.get("PYTHONPATH", str(PROJECT)) != str(PROJECT):
             return False  # also where another version's code is to run
         with self._lock:
             if self._control is None:
                 self._start(env)
         return self._at_start == _at_start(env)
+
+    def run_shell(
+        self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, timeout_s: float
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program whose children may be the ``FORWARDER``, which asks this process for commands."""
+        control = self._control if self.suits(SERVED[:1], env) else None
+        fds = [control.fileno()] if control else []
+        return subprocess.run(
+            argv,
+            env={**env, CONTROL: "".join(map(str, fds))},
+            cwd=cwd,
+            pass_fds=fds,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
 
     def run(
         self, arguments: Sequence[str], *, env: Mapping[str, str], cwd: Path | None, timeout_s: float
@@ -72,11 +107,12 @@ class Commands:
         """
         assert self._control is not None
         request = json.dumps([list(arguments), dict(env), str(cwd or Path.cwd())]).encode()
-        with TemporaryFile() as out, TemporaryFile() as err:
+        with open(os.devnull) as nothing, TemporaryFile() as out, TemporaryFile() as err:
             ours, theirs = socket.socketpair()
+            streams = (nothing.fileno(), out.fileno(), err.fileno())
             with ours:
                 with theirs:
-                    socket.send_fds(self._control, [request], [theirs.fileno(), out.fileno(), err.fileno()])
+                    socket.send_fds(self._control, [request], [theirs.fileno(), *streams])
                 code = _exit_code(ours, timeout_s)
             return code, _text(out), _text(err)
 
@@ -117,7 +153,7 @@ def serve(control: socket.socket) -> Sequence[str]:
     """Wait for requests until no process can make any; return in a child only, with its command's arguments."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the children are not waited for
     while True:
-        request, fds, _, _ = socket.recv_fds(control, LARGEST_REQUEST, 3)
+        request, fds, _, _ = socket.recv_fds(control, LARGEST_REQUEST, 4)
         if not request:
             os._exit(0)
         if os.fork() == 0:
@@ -125,7 +161,7 @@ def serve(control: socket.socket) -> Sequence[str]:
             control.close()
             arguments, env, folder = json.loads(request)
             _watch_a_child(fds[0])
-            _become(env, folder, output=fds[1], errors=fds[2])
+            _become(env, folder, fds[1:])
             return list(arguments)
         for fd in fds:
             os.close(fd)
@@ -144,13 +180,22 @@ def _watch_a_child(reply: int) -> None:
     os._exit(0)
 
 
-def _become(env: Mapping[str, str], folder: str, *, output: int, errors: int) -> None:
+def _become(env: Mapping[str, str], folder: str, streams: Sequence[int]) -> None:
     os.environ.clear()
     os.environ.update(env)
     os.chdir(folder)
-    for fd, standard in ((output, 1), (errors, 2)):
+    for standard, fd in enumerate(streams):
         os.dup2(fd, standard)
         os.close(fd)
+    # They have noted of this process's files whether one can seek in them: that is different for each command.
+    sys.stdin, sys.stdout, sys.stderr = _opened(sys.stdin, "r"), _opened(sys.stdout, "w"), _opened(sys.stderr, "w")
+
+
+def _opened(stream: TextIO, mode: str) -> TextIO:
+    """Return a new stream on the same descriptor, as Python itself makes it."""
+    buffering = 1 if stream.line_buffering else -1
+    new = os.fdopen(stream.fileno(), mode, buffering, stream.encoding, stream.errors, closefd=False)
+    return cast(TextIO, new)
 
 
 if __name__ == "__main__":
