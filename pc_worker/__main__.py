@@ -7,11 +7,13 @@ import sys
 from types import FrameType
 
 from pc_worker.collector import collect_rarely
+from pc_worker.direct import connect_directly
 
 #: Commands that run until they are stopped, and then exit with 0, also during their start.
 COMPONENTS = ("up", "worker", "beat", "gateway", "http", "flower")
 
 collect_rarely()
+connect_directly()
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

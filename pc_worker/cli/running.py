@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
@@ -19,6 +18,7 @@ from pc_worker import wiring
 from pc_worker.cli.commands.health import gateway_serves, http_serves
 from pc_worker.cli.flower_password import flower_password
 from pc_worker.cli.ports import settled
+from pc_worker.direct import direct_opener
 from pc_worker.embedded import (
     Addresses,
     Command,
@@ -189,7 +189,7 @@ def _secret(value: SecretStr | None) -> str:
 def answers(url: str) -> bool:
     """Return whether an HTTP address answers with success."""
     try:
-        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - an http address of ours
+        with direct_opener().open(url, timeout=2) as response:
             return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False

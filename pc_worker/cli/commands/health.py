@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import ssl
 import urllib.error
-import urllib.request
 from typing import Any
+from urllib.request import HTTPSHandler
 
 import click
 
 from pc_worker.cli.context import one_shot
+from pc_worker.direct import direct_opener
 from pc_worker.embedded import read_addresses
 from pc_worker.errors import Unavailable
 from pc_worker.settings import Settings, split_address
@@ -18,6 +19,8 @@ from pc_worker.settings import Settings, split_address
 ANSWER_S = 3.0
 #: Where a gateway that listens everywhere is found from its own machine.
 HERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}  # noqa: S104 - looked up, not listened on
+#: Through no proxy of the environment: the gateway is on this machine.
+DIRECT = ("grpc.enable_http_proxy", 0)
 
 
 @click.command("health")
@@ -63,7 +66,7 @@ def http_serves(address: str, settings: Settings) -> bool:
     if settings.tls_client_ca is not None and settings.tls_cert is not None and settings.tls_key is not None:
         anyone.load_cert_chain(settings.tls_cert, settings.tls_key)
     try:
-        with urllib.request.urlopen(url, timeout=ANSWER_S, context=anyone) as response:  # noqa: S310 - an address of ours
+        with direct_opener(HTTPSHandler(context=anyone)).open(url, timeout=ANSWER_S) as response:
             return bool(response.status == 200)
     except (ssl.SSLError, urllib.error.URLError) as exc:
         reason = getattr(exc, "reason", exc)
@@ -79,12 +82,12 @@ def _channel(address: str, settings: Settings) -> Any:
     host = HERE.get(host, host)
     target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if settings.tls_cert is None or settings.tls_key is None:
-        return grpc.insecure_channel(target)
+        return grpc.insecure_channel(target, [DIRECT])
     # The certificate is made for the name that clients know, and perhaps by an authority of theirs: we know ourselves.
     shown = ssl.get_server_certificate((host, port), timeout=ANSWER_S).encode()
     pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes()) if settings.tls_client_ca else (None, None)
     credentials = grpc.ssl_channel_credentials(shown, *pair)
-    return grpc.secure_channel(target, credentials, [("grpc.ssl_target_name_override", _name(shown))])
+    return grpc.secure_channel(target, credentials, [("grpc.ssl_target_name_override", _name(shown)), DIRECT])
 
 
 def _name(certificate: bytes) -> str:

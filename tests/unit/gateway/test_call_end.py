@@ -89,7 +89,7 @@ async def serving(leases: Leases) -> AsyncIterator[Any]:
 
 
 async def _ended(call: Any) -> grpc.StatusCode:
-    """Read to the end: gRPC gives a client the status after the last message."""
+    """Read to the end: gRPC returns the status after the last message."""
     with suppress(grpc.aio.AioRpcError):
         async with asyncio.timeout(30):
             while await call.read() is not grpc.aio.EOF:

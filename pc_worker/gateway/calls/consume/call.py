@@ -92,7 +92,7 @@ class ConsumeCall:
         try:
             return await asyncio.shield(acquiring)
         except asyncio.CancelledError:
-            # Shielded: a client that disconnects during the commit would leave a lease that nobody releases.
+            # Shielded: a client that disconnects during the commit would leave a lease that no call releases.
             await asyncio.shield(self._release_acquired(acquiring))
             raise
 
