@@ -93,7 +93,7 @@ def test_clients_of_http_reach_this_machine(page: str) -> None:
 
 @pytest.mark.usefixtures("behind_a_proxy")
 def test_clients_of_grpc_reach_this_machine() -> None:
-    server = grpc.server(None, handlers=())  # type: ignore[arg-type]  # it answers that no method is served
+    server = grpc.server(None, handlers=())  # it answers that no method is served
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
