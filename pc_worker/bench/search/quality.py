@@ -30,9 +30,10 @@ from pc_worker.settings import Settings
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.db.migrations import migrate, read_migrations
 from pc_worker.store.search.bm25 import matching, weigh
+from pc_worker.store.search.concepts import AskedWords
 from pc_worker.store.search.nearest import nearest, vector_text
+from pc_worker.store.search.query_words import query_terms
 from pc_worker.store.search.scope import Profile, Scope, begin_search
-from pc_worker.store.search.terms import query_terms
 from pc_worker.wiring import MIGRATIONS, make_services
 
 DOMAIN = "document"
@@ -101,7 +102,7 @@ def _database(server_url: str, name: str) -> str:
 
 def _textbook(services: Services) -> dict[str, Ranking]:
     def by_words(cursor: Cursor, profile: Profile, query: str) -> list[str]:
-        terms = weigh(cursor, DOMAIN, query_terms(DOMAIN, query), profile.collection)
+        terms = weigh(cursor, DOMAIN, AskedWords(tuple(query_terms(DOMAIN, query))), profile.collection)
         return matching(cursor, Scope(profile=profile), terms, limit=DEPTH, wanted=DEPTH, certain=DEPTH).ids
 
     def by_vectors(cursor: Cursor, profile: Profile, query: str) -> list[str]:

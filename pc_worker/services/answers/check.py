@@ -11,8 +11,8 @@ from decimal import Decimal
 from pc_worker.services.answers.evidence import Evidence, Numbered
 from pc_worker.services.answers.injection import as_data
 from pc_worker.services.answers.request import Flag
+from pc_worker.store.search.query_words import known_terms, query_terms
 from pc_worker.store.search.stopwords import without_function_words
-from pc_worker.store.search.terms import query_terms
 
 #: Citations as models write them. `[ 1 ]` is none: passages have it where a row has `[1]` (``as_data``). An address
 #: after it would make it a link to elsewhere.
@@ -113,7 +113,7 @@ class Checker:
             return claim, False
         if not words or script(bare) != script(texts):
             return claim, script(bare) == script(self.question)
-        known = set(query_terms("", texts + " " + " ".join(_labels(sources))))
+        known = known_terms("", texts + " " + " ".join(_labels(sources)))
         return claim, len(words & known) / len(words) >= LEAST_OVERLAP
 
     def _known(self, sources: list[Numbered]) -> set[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pc_worker.services.answers.check import content_terms, script
 from pc_worker.services.search.reply import SearchHit, SearchResult
-from pc_worker.store.search.terms import query_terms
+from pc_worker.store.search.query_words import known_terms
 
 #: Cosine similarity of a passage from which it is about the question, even without common words.
 SIMILAR = 0.45
@@ -28,7 +28,7 @@ def _is_relevant(hit: SearchHit, asked: set[int], question: str) -> bool:
     if hit.vector_score is not None and hit.vector_score >= SIMILAR:
         return True
     text = hit.passage.text if hit.passage else " ".join(map(str, hit.payload.values()))
-    share = len(asked & set(query_terms("", text))) / len(asked) if asked else 0.0
+    share = len(asked & known_terms("", text)) / len(asked) if asked else 0.0
     if hit.vector_score is None:
         return share >= WORDS_ALONE
     return hit.vector_score >= LESS_SIMILAR and share >= WORDS_SHARE and script(text) == script(question)

@@ -25,8 +25,8 @@ from pc_worker.services.search.search import search
 from pc_worker.store.answers.passages import ScoredPassage, row_passages, row_texts, text_slice
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.search.nearest import vector_text
+from pc_worker.store.search.query_words import known_terms
 from pc_worker.store.search.scope import Profile, Scope, begin_search
-from pc_worker.store.search.terms import query_terms
 
 if TYPE_CHECKING:
     from pc_worker.encoding import Encoder
@@ -138,7 +138,7 @@ def _best(passages: Sequence[ScoredPassage], asked: set[int]) -> list[ScoredPass
 
 
 def _score(passage: ScoredPassage, asked: set[int]) -> float:
-    share = len(asked & set(query_terms("", passage.text))) / len(asked) if asked else 0.0
+    share = len(asked & known_terms("", passage.text)) / len(asked) if asked else 0.0
     return (passage.similarity or 0.0) + WORDS_WEIGHT * share
 
 
@@ -178,7 +178,7 @@ def _distinct(passages: Iterable[AnswerPassage]) -> list[AnswerPassage]:
     """Leave out passages that say the same as a better one."""
     kept: list[tuple[AnswerPassage, frozenset[int]]] = []
     for passage in passages:
-        words = frozenset(query_terms("", passage.text))
+        words = known_terms("", passage.text)
         if not any(_alike(words, other) for _, other in kept):
             kept.append((passage, words))
     return [passage for passage, _ in kept]

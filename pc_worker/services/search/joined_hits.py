@@ -15,8 +15,8 @@ from pc_worker.services.search.reply import JoinedRows, Passage, SearchHit
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.bm25 import QueryTerms
 from pc_worker.store.search.joined_parts import PassagePart, passage_of, read_parts
+from pc_worker.store.search.query_words import asked_words
 from pc_worker.store.search.scope import NO_ROW, Profile, Scope
-from pc_worker.store.search.terms import query_terms
 
 
 def join_of(domain: str) -> Join | None:
@@ -44,7 +44,7 @@ def with_rows(
     if join is None or not hits:
         return list(hits)
     parts = read_parts(cursor, scope, [hit.id for hit in hits])
-    words = query_terms(scope.profile.domain, query)
+    words = asked_words(scope.profile.domain, query).ids
     weights = dict.fromkeys(words, 1.0) if terms is None else {term.id: term.idf for term in terms.terms}
     return [_of_row(join, hit, parts[hit.id], weights, scope.profile.domain) for hit in hits]
 

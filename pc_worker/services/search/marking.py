@@ -9,12 +9,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from pc_worker.store.search.terms import query_terms
+from pc_worker.store.search.query_words import asked_words, known_terms
 
-# Letters, digits and the marks of all scripts; `c++`, `c#` and `don't` are single words.
-WORD = re.compile(
-    r"(?:[^\W_]|[^\x00-\x7f\s\u00a0-\u00bf\u2000-\u206f\u3000-\u303f\uff00-\uff0f])+(?:['’][^\W_]+)*(?:\+\+|#)?"
-)
+# Letters, digits and the marks of all scripts; `c++`, `c#` and `don't` are single words, `e-mail` is a compound.
+ONE_WORD = r"(?:[^\W_]|[^\x00-\x7f\s\u00a0-\u00bf\u2000-\u206f\u3000-\u303f\uff00-\uff0f])+(?:['’][^\W_]+)*(?:\+\+|#)?"
+WORD = re.compile(ONE_WORD)
+COMPOUND = re.compile(rf"{ONE_WORD}(?:(?:[-_.\u2010-\u2013]|,(?=[0-9]{{3}}(?![0-9]))){ONE_WORD})*")
 #: Longer ones are data without blanks, or a text of a script without blanks between its words.
 MAX_CACHED_CHARS = 40
 #: Characters of a passage where a text is not divided into passages, and of those before its first matched word.
@@ -38,7 +38,7 @@ START = attrgetter("start")
 def matched_words(domain: str, query: str, text: str) -> list[Span]:
     """Return the places of the query's words in a text, in order and without overlaps."""
     joined: list[Span] = []
-    for match in matches(domain, frozenset(query_terms(domain, query)), text):
+    for match in matches(domain, asked_words(domain, query).ids, text):
         if joined and match.start <= joined[-1][1]:
             joined[-1] = (joined[-1][0], max(joined[-1][1], match.end))
         else:
@@ -47,13 +47,31 @@ def matched_words(domain: str, query: str, text: str) -> list[Span]:
 
 
 def matches(domain: str, terms: Collection[int], text: str) -> Iterator[Match]:
-    """Yield the words of ``text`` that contain a term; of a word that is found by pairs of characters, each pair."""
+    """Yield the words of ``text`` that contain a term.
+
+    Of a word that is found by pairs of characters, each pair; of a compound its parts, if these contain all its terms.
+    """
     wanted = frozenset(terms)
-    for word in WORD.finditer(text):
-        found = _terms(domain, word.group()) & wanted
+    for compound in COMPOUND.finditer(text):
+        found = _terms(domain, compound.group()) & wanted
         if found:
-            pairs = list(_pairs(domain, wanted, word))
-            yield from pairs or [Match(word.start(), word.end(), found)]
+            parts = [part for word in _words(compound) for part in _in_word(domain, wanted, word)]
+            known = frozenset().union(*(part.terms for part in parts))
+            yield from parts if known >= found else [Match(compound.start(), compound.end(), found)]
+
+
+def _words(compound: re.Match[str]) -> Sequence[re.Match[str]]:
+    if compound.group().isalnum():
+        return [compound]
+    return list(WORD.finditer(compound.string, compound.start(), compound.end()))
+
+
+def _in_word(domain: str, wanted: frozenset[int], word: re.Match[str]) -> Sequence[Match]:
+    """Return the pairs of a word that contain a term, or the word, or nothing."""
+    found = _terms(domain, word.group()) & wanted
+    if not found:
+        return []
+    return list(_pairs(domain, wanted, word)) or [Match(word.start(), word.end(), found)]
 
 
 def _pairs(domain: str, wanted: frozenset[int], word: re.Match[str]) -> Iterator[Match]:
@@ -66,12 +84,10 @@ def _pairs(domain: str, wanted: frozenset[int], word: re.Match[str]) -> Iterator
 
 
 def _terms(domain: str, word: str) -> frozenset[int]:
-    return _known_terms(domain, word) if len(word) <= MAX_CACHED_CHARS else frozenset(query_terms(domain, word))
+    return _known_terms(domain, word) if len(word) <= MAX_CACHED_CHARS else known_terms(domain, word)
 
 
-@functools.lru_cache(maxsize=100_000)
-def _known_terms(domain: str, word: str) -> frozenset[int]:
-    return frozenset(query_terms(domain, word))
+_known_terms = functools.lru_cache(maxsize=100_000)(known_terms)
 
 
 def best_passage(found: Sequence[Match], weights: Mapping[int, float], passages: Sequence[Span]) -> Span | None:

@@ -12,9 +12,9 @@ from pc_worker.services.search.marking import Span, best_passage, best_window, m
 from pc_worker.services.search.reply import Passage, SearchHit
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.bm25 import QueryTerms
+from pc_worker.store.search.query_words import asked_words
 from pc_worker.store.search.row_texts import RowText, read_texts
 from pc_worker.store.search.scope import Profile
-from pc_worker.store.search.terms import query_terms
 
 #: Characters of all texts of a reply in which words are looked for; each text has its share of them.
 MAX_CHARS = 2_000_000
@@ -32,7 +32,7 @@ def with_passages(
         return list(hits)
     chars = min(MAX_TEXT_CHARS, MAX_CHARS // len(missing))
     texts = read_texts(cursor, profile, missing, chars=chars)
-    words = query_terms(profile.domain, query)
+    words = asked_words(profile.domain, query).ids
     weights = dict.fromkeys(words, 1.0) if terms is None else {term.id: term.idf for term in terms.terms}
     return [
         hit if hit.id not in texts else replace(hit, passage=_passage(profile.domain, hit, texts[hit.id], weights))

@@ -29,6 +29,7 @@ from pc_worker.store.search.fusion import FusedRow
 from pc_worker.store.search.hits import RankedRow, read_hits
 from pc_worker.store.search.narrowing import narrowed
 from pc_worker.store.search.nearest import vector_of_row
+from pc_worker.store.search.query_words import asked_words
 from pc_worker.store.search.scope import (
     STATEMENT_S,
     Profile,
@@ -37,7 +38,6 @@ from pc_worker.store.search.scope import (
     begin_search,
 )
 from pc_worker.store.search.stopwords import without_function_words
-from pc_worker.store.search.terms import query_terms
 from pc_worker.tracing import span
 
 if TYPE_CHECKING:  # only types: a text search loads no encoder
@@ -235,8 +235,8 @@ def _row_like(request: SearchRequest) -> UUID | None:
 
 def _terms(cursor: Cursor, request: SearchRequest, profile: Profile) -> QueryTerms:
     words = without_function_words(request.query)
-    terms = query_terms(profile.domain, words, oldest=profile.oldest_rules, inflected=True)
-    return weigh(cursor, profile.domain, terms, profile.collection)
+    asked = asked_words(profile.domain, words, oldest=profile.oldest_rules, inflected=True)
+    return weigh(cursor, profile.domain, asked, profile.collection)
 
 
 def _no_row(request: SearchRequest) -> NotFound:

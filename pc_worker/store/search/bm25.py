@@ -7,6 +7,15 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from pc_worker.store.db.connection import Cursor
+from pc_worker.store.search.concepts import (
+    AskedWords,
+    Concept,
+    limited_weights,
+    needed_with_others,
+    possible,
+    score_sql,
+    within,
+)
 from pc_worker.store.search.filters import Parameters
 from pc_worker.store.search.scope import Candidates, Scope, read_candidates
 from pc_worker.store.search.statistics import CollectionStatistics, term_frequencies
@@ -55,10 +64,15 @@ class ScoreSql:
 
 @dataclass(frozen=True, slots=True)
 class QueryTerms:
-    """A query's terms, the rarest first, with weights from the statistics of the domain."""
+    """A query's terms, the rarest first, with weights from the statistics of the domain; and its concepts.
+
+    ``others`` are those of the terms that only other spellings of the query's words have.
+    """
 
     collection: CollectionStatistics
     terms: tuple[QueryTerm, ...] = ()
+    concepts: tuple[Concept, ...] = ()
+    others: frozenset[int] = frozenset()
 
     def score_sql(self) -> ScoreSql:
         """Return the score as SQL; 0 for a query without terms."""
@@ -72,26 +86,36 @@ class QueryTerms:
         }
         for n, term in enumerate(self.terms):
             values |= {f"idf_{n}": term.idf, f"unit_{n}": f"{{{term.id}:1}}/{DIMENSION}"}
-        summands = " + ".join(TERM.format(n=n) for n in range(len(self.terms)))
-        return ScoreSql(SCORE.format(terms=summands), NORM, values)
+        summands = {term.id: TERM.format(n=n) for n, term in enumerate(self.terms)}
+        own = [term for term in summands if term not in self.others]
+        return ScoreSql(SCORE.format(terms=score_sql(own, self.concepts, summands.__getitem__)), NORM, values)
 
     def rarest(self, rows: int) -> tuple[list[int], float]:
         """Return the ids of the rarest terms, in at most ``rows`` rows, and the most that all others add to a score."""
-        within = accumulate(term.documents for term in self.terms)
-        taken = max(1, sum(total <= rows for total in within))
-        bound = sum(term.idf for term in self.terms[taken:]) * (self.collection.k1 + 1)
-        return [term.id for term in self.terms[:taken]], bound
+        terms = self.sufficient
+        taken = max(1, sum(total <= rows for total in accumulate(term.documents for term in terms)))
+        bound = sum(term.idf for term in terms[taken:]) * (self.collection.k1 + 1)
+        return [term.id for term in terms[:taken]], bound
+
+    @property
+    def sufficient(self) -> list[QueryTerm]:
+        """The terms of which every row with a score has one: of a spelling that needs several, the rarest."""
+        needless = needed_with_others(self.concepts, [term.id for term in self.terms]) & self.others
+        return [term for term in self.terms if term.id not in needless]
 
 
 #: Of a query that is not searched for by words.
 NO_TERMS = QueryTerms(CollectionStatistics(0, 0.0, 1.2, 0.75))
 
 
-def weigh(cursor: Cursor, domain: str, terms: Sequence[int], known: CollectionStatistics | None) -> QueryTerms:
+def weigh(cursor: Cursor, domain: str, words: AskedWords, known: CollectionStatistics | None) -> QueryTerms:
     """Return a query's terms with weights by how rare they are in the domain."""
-    collection, documents = term_frequencies(cursor, domain, terms, known)
-    counts = sorted((documents.get(term, 0), term) for term in terms)[:MAX_TERMS]
-    return QueryTerms(collection, tuple(QueryTerm(term, count, collection.idf(count)) for count, term in counts))
+    collection, documents = term_frequencies(cursor, domain, words.ids, known)
+    words = possible(words, {term for term, count in documents.items() if count})
+    counts = sorted((documents.get(term, 0), term) for term in words.ids)[:MAX_TERMS]
+    weights = limited_weights(words, {term: collection.idf(count) for count, term in counts})
+    terms = tuple(QueryTerm(term, count, weights[term]) for count, term in counts)
+    return QueryTerms(collection, terms, within(words.concepts, weights.keys()), frozenset(words.others))
 
 
 def matching(cursor: Cursor, scope: Scope, terms: QueryTerms, *, limit: int, wanted: int, certain: int) -> Candidates:
@@ -101,7 +125,7 @@ def matching(cursor: Cursor, scope: Scope, terms: QueryTerms, *, limit: int, wan
     the weights of all other terms together. While the last certain row scores less than that, more terms are included.
     """
     found, rows, taken = Candidates(), RARE_ROWS, 0
-    while taken < len(terms.terms):
+    while taken < len(terms.sufficient):
         rarest, bound = terms.rarest(rows)
         if len(rarest) > taken:
             found, taken = _score(cursor, scope, terms, rarest, limit), len(rarest)
@@ -116,4 +140,6 @@ def _score(cursor: Cursor, scope: Scope, terms: QueryTerms, candidates: Sequence
     facets = "AND e.terms @> %(facets)s::integer[]" if scope.facets else ""
     statement = MATCHING.format(score=sql.score, norm=sql.norm, filter=scope.candidate_filter, facets=facets)
     cursor.execute(statement, scope.parameters | sql.parameters | {"candidates": list(candidates), "limit": limit})
-    return read_candidates(cursor)
+    found = read_candidates(cursor)
+    scored = sum(score > 0 for score in found.scores)  # a row may have a part of a spelling that needs all
+    return Candidates(found.ids[:scored], found.scores[:scored])

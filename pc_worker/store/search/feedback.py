@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import nlargest
 from typing import TypeVar
 
@@ -103,12 +103,15 @@ def _with_added(terms: QueryTerms, added: Mapping[int, float], documents: Mappin
     if not total:
         return terms
     own = {term.id: term for term in terms.terms}
+    asked = len(own) - len(terms.others & own.keys())
     extended = []
     for term in sorted({*own, *added}):
-        share = (1 - TERM_SHARE) * (term in own) + TERM_SHARE * len(own) * added.get(term, 0.0) / total
+        share = (1 - TERM_SHARE) * (term in own)
+        if term not in terms.others:  # another spelling is no further word
+            share += TERM_SHARE * asked * added.get(term, 0.0) / total
         count = own[term].documents if term in own else documents.get(term, 0)
         extended.append(QueryTerm(term, count, share * terms.collection.idf(count)))
-    return QueryTerms(terms.collection, tuple(sorted(extended, key=lambda term: (term.documents, term.id))))
+    return replace(terms, terms=tuple(sorted(extended, key=lambda term: (term.documents, term.id))))
 
 
 def _rank_weights(rows: Sequence[T]) -> Iterator[tuple[T, float]]:

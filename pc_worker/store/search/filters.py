@@ -13,7 +13,7 @@ from pc_worker.store.search.facets import facet, rest
 from pc_worker.store.search.payload_fields import only_names, read_paths
 from pc_worker.store.search.ranges import range_end
 from pc_worker.store.search.values import value_form
-from pc_worker.store.search.words import RULES
+from pc_worker.store.search.words import FACET_RULES
 
 Parameters = dict[str, object]
 #: How numbers and times begin.
@@ -121,7 +121,7 @@ def read_filter(cursor: Cursor, domain: str, tree: Filter | None) -> RowFilter |
     terms = [_facet(domain, part) for part in parts]
     known = sorted({term for term in terms if term is not None})
     fields = sorted({condition.field for condition in conditions(tree)})
-    asked = {"domain": domain, "rows_domain": rows_domain(domain), "rest": rest(domain), "rules": RULES}
+    asked = {"domain": domain, "rows_domain": rows_domain(domain), "rest": rest(domain), "rules": FACET_RULES}
     cursor.execute(KNOWN, asked | {"fields": fields, "facets": known})
     older, some_lack, collected, facet_rows = cursor.fetchone() or (True, True, None, [])
     paths = read_paths(cursor, rows_domain(domain), fields, collected or {})

@@ -1,6 +1,6 @@
 """The words of a query by rules 1, which find rows until `index build --terms` has replaced their terms.
 
-Removed with the release after the next change of the rules.
+Queries by the present rules find rows by rules 2 without words of their own. Removed with the next release.
 """
 
 from __future__ import annotations

@@ -16,11 +16,8 @@ import numpy as np
 from pc_worker.model import RowTerms
 from pc_worker.store.db.copy import cut
 from pc_worker.store.search.facets import payload_terms
-from pc_worker.store.search.former_words import former_query_words
-from pc_worker.store.search.korean import inflected_grams
 from pc_worker.store.search.term_hash import DIMENSION
-from pc_worker.store.search.word_counts import count_words, vocabulary, word_id
-from pc_worker.store.search.words import RULES, run_query_grams, split_words
+from pc_worker.store.search.word_counts import count_words
 
 SPARSEVEC = struct.Struct(">iii")
 
@@ -39,26 +36,6 @@ def rows_terms(domain: str, rows: Sequence[tuple[str, Mapping[str, object]]]) ->
         ids = sorted(found.facets) + words.ids
         result.append(RowTerms(ids, words.counts, words.length, frozenset(found.fields)))
     return result
-
-
-def query_terms(domain: str, text: str, *, oldest: int = RULES, inflected: bool = False) -> list[int]:
-    """Return the sorted, unique terms of a query's words; no character has a special meaning.
-
-    Args:
-        domain: The domain to search.
-        text: The query.
-        oldest: The oldest rules by which the terms of a row of the domain were made: these find it too.
-        inflected: Whether Korean verbs in the form of a dictionary also ask for their inflected forms.
-    """
-    words, runs = split_words(text)
-    known = vocabulary(domain)
-    terms = {term for word in words for term, _ in known.forms(known[word])}
-    terms.update(word_id(domain, gram) for run in runs for gram in run_query_grams(run))
-    if inflected:
-        terms.update(word_id(domain, gram) for run in runs for gram in inflected_grams(run))
-    if oldest < RULES:
-        terms.update(word_id(domain, word) for word in former_query_words(text))
-    return sorted(terms)
 
 
 def sparsevec_binary(terms: RowTerms) -> bytes:

@@ -1,14 +1,14 @@
 """Count the terms of the words of many texts in one pass: NumPy sums them, so that a word costs one look-up.
 
-A word with one form, as most have, is looked up as the id of that form, a positive number. A word with several forms,
-such as `café`, is looked up as a number below 0, and its forms replace it after counting.
+A token with one form, as most have, is looked up as the id of that form, a positive number. A token with several forms,
+such as `café` or `e-mail`, or with none, is looked up as a number below 0, and its forms replace it after counting.
 """
 
 from __future__ import annotations
 
 import functools
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice, pairwise
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pc_worker.store.search.term_hash import term_hash
-from pc_worker.store.search.words import run_grams, split_words, word_forms
+from pc_worker.store.search.words import run_grams, split_words, token_forms
 
 #: The most distinct terms stored for a row, those of its first words: the limit of `sparsevec`.
 MAX_WORDS = 16_000
@@ -29,8 +29,10 @@ REMEMBERED = 200_000
 #: A key is the number of a text and a word in one integer, so that one sort counts the words of all texts.
 SHIFT, MIDDLE = 32, 1 << 31
 
-#: One dimension: shape (n,).
+#: Arrays of one dimension: shape (n,), keys and counts of terms.
 Integers = NDArray[np.int64]
+#: Shape (n,).
+Floats = NDArray[np.float64]
 Forms = tuple[tuple[int, float], ...]
 
 
@@ -43,25 +45,31 @@ class WordCounts(NamedTuple):
 
 
 class Vocabulary(dict[str, int]):
-    """The words of a domain: the id of the only form of each, or a number below 0 if it has several."""
+    """The tokens of a domain: the id of the only form of each, or a number below 0."""
 
     def __init__(self, domain: str) -> None:
         super().__init__()
         self._domain = domain
-        self._several: dict[int, Forms] = {}
+        self._several: dict[int, tuple[Forms, int]] = {}
 
-    def __missing__(self, word: str) -> int:
-        forms = tuple((term_hash(self._domain, form), weight) for form, weight in word_forms(word))
-        number = forms[0][0]
-        if len(forms) > 1:
-            number = -term_hash(self._domain, "\3", word)
-            self._several[number] = forms
-        self[word] = number
+    def __missing__(self, token: str) -> int:
+        weighed, words = token_forms(token)
+        forms = tuple((term_hash(self._domain, form), weight) for form, weight in weighed)
+        if words == 1 and len(forms) == 1:
+            number = forms[0][0]
+        else:
+            number = -term_hash(self._domain, "\3", token)
+            self._several[number] = (forms, words)
+        self[token] = number
         return number
 
     def forms(self, number: int) -> Forms:
-        """Return the terms of a word, and what each counts."""
-        return ((number, 1),) if number > 0 else self._several[number]
+        """Return the terms of a token, and what each counts."""
+        return ((number, 1),) if number > 0 else self._several[number][0]
+
+    def words(self, number: int) -> int:
+        """Return the number of a token's words: 2 of `e-mail`, none of a dash."""
+        return 1 if number > 0 else self._several[number][1]
 
 
 _vocabularies: dict[str, Vocabulary] = {}
@@ -111,39 +119,60 @@ def word_id(domain: str, word: str) -> int:
 
 
 def _counted(known: Vocabulary, texts: Sequence[list[int]]) -> Iterator[WordCounts]:
-    """Yield the terms of each text; ``texts`` has the numbers of the words of each."""
-    lengths = [len(numbers) for numbers in texts]
-    words = np.fromiter(chain.from_iterable(texts), np.int64, sum(lengths))
-    keys, times = np.unique((np.repeat(np.arange(len(texts)), lengths) << SHIFT) + MIDDLE + words, return_counts=True)
-    keys, counts = _with_forms(known, keys, times)
+    """Yield the terms of each text; ``texts`` has the numbers of the tokens of each."""
+    sizes = [len(numbers) for numbers in texts]
+    tokens = np.fromiter(chain.from_iterable(texts), np.int64, sum(sizes))
+    keys, times = np.unique((np.repeat(np.arange(len(texts)), sizes) << SHIFT) + MIDDLE + tokens, return_counts=True)
+    numbers = _numbers_of(keys)
+    lengths, counts = sizes, times.astype(float)
+    if numbers.min(initial=1) < 0:
+        lengths, keys, counts = _with_forms(known, sizes, keys, counts)
     ends = np.searchsorted(keys, np.arange(len(texts) + 1) << SHIFT).tolist()
-    ids = (keys & ((1 << SHIFT) - 1)) - MIDDLE
-    for numbers, length, (start, end) in zip(texts, lengths, pairwise(ends), strict=True):
+    ids = _numbers_of(keys)
+    for tokens_of, length, (start, end) in zip(texts, lengths, pairwise(ends), strict=True):
         if end - start > MAX_WORDS:
-            yield _first_words(known, numbers)
+            yield _first_words(known, tokens_of, length)
         else:
             yield WordCounts(ids[start:end].tolist(), counts[start:end].tolist(), length)
 
 
-def _with_forms(known: Vocabulary, keys: Integers, times: Integers) -> tuple[Integers, NDArray[np.generic]]:
-    """Return sorted keys and their counts with the forms of each word in place of its number below 0."""
-    numbers = (keys & ((1 << SHIFT) - 1)) - MIDDLE
-    if not (numbers < 0).any():
-        return keys, times
-    single = numbers > 0
-    columns = (keys - numbers, numbers, times)
-    words = zip(*(column[~single].tolist() for column in columns), strict=True)
-    found = [(base + term, weight * count) for base, number, count in words for term, weight in known.forms(number)]
-    several, weights = zip(*found, strict=True)
-    all_keys, places = np.unique(np.concatenate([keys[single], np.array(several)]), return_inverse=True)
-    return all_keys, np.bincount(places, np.concatenate([times[single], np.array(weights)]))
+def _numbers_of(keys: Integers) -> Integers:
+    return (keys & ((1 << SHIFT) - 1)) - MIDDLE
 
 
-def _first_words(known: Vocabulary, numbers: Sequence[int]) -> WordCounts:
+def _with_forms(
+    known: Vocabulary, sizes: Sequence[int], keys: Integers, counts: Floats
+) -> tuple[list[int], Integers, Floats]:
+    """Return the number of words of each text, and sorted keys with the forms of tokens in place of numbers below 0."""
+    numbers = _numbers_of(keys)
+    several = numbers < 0
+    lengths = list(sizes)
+    added: dict[int, float] = defaultdict(float)
+    columns = ((keys - numbers)[several], numbers[several], counts[several])
+    for base, number, count in zip(*(column.tolist() for column in columns), strict=True):
+        lengths[base >> SHIFT] += (known.words(number) - 1) * int(count)
+        for term, weight in known.forms(number):
+            added[base + term] += weight * count
+    return (lengths, *_merged(keys[~several], counts[~several], added))
+
+
+def _merged(keys: Integers, counts: Floats, added: Mapping[int, float]) -> tuple[Integers, Floats]:
+    """Return sorted keys with counts; cheaper than to sort them all again, as few are added."""
+    others = np.array(sorted(added), np.int64)
+    more = np.array([added[key] for key in others.tolist()], float)
+    places = np.searchsorted(keys, others)
+    known = np.zeros(len(others), bool)
+    inside = places < len(keys)
+    known[inside] = keys[places[inside]] == others[inside]
+    counts[places[known]] += more[known]
+    return np.insert(keys, places[~known], others[~known]), np.insert(counts, places[~known], more[~known])
+
+
+def _first_words(known: Vocabulary, numbers: Sequence[int], length: int) -> WordCounts:
     counts: dict[int, float] = {}
     for number, times in Counter(numbers).items():
         for term, weight in known.forms(number):
             counts[term] = counts.get(term, 0) + weight * times
     kept = dict(islice(counts.items(), MAX_WORDS))
     ids = sorted(kept)
-    return WordCounts(ids, [kept[term] for term in ids], len(numbers))
+    return WordCounts(ids, [kept[term] for term in ids], length)

@@ -1,7 +1,8 @@
 """Divide texts of every script into words, and scripts without blanks between words into n-grams.
 
-A word counts by its folded stem. A word that folding changes, such as `café`, also counts a little by its own spelling
-and less by its fold: both spellings find each other, the exact one first.
+A word with signs or changes of case inside it, such as `e-mail`, is one token of a text and has several forms: its
+parts and its joined form (`compounds.py`). A part counts by its folded stem. A word that folding changes, such as
+`café`, also counts a little by its own spelling and less by its fold: both spellings find each other, the exact first.
 
 The stemmer depends on the script, not on a guess of the language, so that a query and a row always agree: English for
 Latin letters, Russian for Cyrillic ones, and so on; none for most scripts.
@@ -15,16 +16,29 @@ import unicodedata
 from collections.abc import Iterator
 from itertools import pairwise
 
+from pc_worker.store.search.compounds import (
+    GROUP_SEPARATOR,
+    JOINERS,
+    inner_words,
+    joined_forms,
+    parts_of,
+    without_apostrophe,
+)
 from pc_worker.store.search.folding import APOSTROPHES, HEBREW_QUOTES, IGNORED, fold_characters, fold_word
 from pc_worker.store.search.stemming import stem
 
 #: The number of these rules and those of folding and facets, stored with the terms of each row. A change that makes
-#: other terms needs the next number, and the part of queries of the former rules in `former_words.py`.
-RULES = 2
+#: other terms needs the next number, and, if queries by the new rules do not find all rows by the former ones, a part
+#: of queries in `former_words.py`. Rules 3 add the forms of compounds: queries by them find all that rules 2 found.
+RULES = 3
+#: The first rules with the present facets.
+FACET_RULES = 2
 #: A longer "word" is data (base64, hashes), which its beginning identifies well enough.
 MAX_WORD_CHARS = 64
 #: What a folded word counts by its fold, and by each of its other spellings.
 FOLD_WEIGHT, SPELLING_WEIGHT = 0.9, 0.2
+#: What a compound counts by its joined form, and a word by the words inside it: Java is not JavaScript.
+JOINED_WEIGHT, INNER_WEIGHT = 0.9, 0.3
 
 # Hangul, kana, bopomofo, Han, Yi: scripts whose words have endings or are not separated by blanks.
 EAST_ASIAN = (
@@ -44,13 +58,16 @@ EMOJI = "\u2600-\u27bf\u2b50\u2b55\U0001f300-\U0001f3fa\U0001f400-\U0001faff"
 #: Vowels that are written before their consonant, and signs that put the next consonant below it.
 LEADING_VOWELS, STACKERS = "\u0e40-\u0e44\u0ec0-\u0ec4", "\u17d2\u1039\u1a60\u1b44\ua9c0"
 
-# `c++`, `c#` and `don't` are single words.
-ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*(?:\+\+|#)?")
-#: The signs that may be part of such a word; and a table that makes letters small, and blanks of all other signs.
-WORD_SIGNS = "'+#"
+# `c++`, `c#` and `don't` are single words, and `e-mail` is a compound of two.
+ASCII_WORD = r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*(?:\+\+|#)?"
+ASCII_COMPOUND = re.compile(rf"{ASCII_WORD}(?:[{JOINERS}]{ASCII_WORD})*")
+#: The signs that may be part of a compound; and a table that makes blanks of all others.
+WORD_SIGNS = f"'+#{JOINERS}"
 ASCII_SEPARATED = "".join(
-    char.lower() if char.isascii() and (char.isalnum() or char in WORD_SIGNS) else " " for char in map(chr, range(256))
+    char if char.isascii() and (char.isalnum() or char in WORD_SIGNS) else " " for char in map(chr, range(256))
 ).encode()
+#: Hyphens that are no ASCII sign.
+HYPHENS = re.compile("[\u2010-\u2013\ufe63\uff0d]")
 #: French, Italian and Catalan articles and pronouns before a vowel.
 ELISION = re.compile(
     r"^(?:[cdjlmnstv]|(?:jus|lors|puis|quoi|pres|quel)?qu|(?:de|ne|a|da|su|que)(?:ll|gl|st)|gl|un)'(?=..)"
@@ -64,25 +81,67 @@ UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "
 
 
 def split_words(text: str) -> tuple[list[str], list[str]]:
-    """Return the words of a text, in lower case but not folded, and its runs of text without blanks, folded."""
+    """Return the tokens of a text and its runs of text without blanks, folded; `compounds_of` reads the tokens."""
     if text.isascii():
-        return _ascii_words(text), []
+        return _ascii_tokens(text), []
     words: list[str] = []
     runs: list[str] = []
     for run, word, emoji in _pattern().findall(_normal(text)):
         if run:
             runs.append(fold_characters(run))
         else:
-            words.append(word[:MAX_WORD_CHARS] or emoji)
+            words.append(word or emoji)
     return words, runs
 
 
-def _ascii_words(text: str) -> list[str]:
-    """Return the matches of ``ASCII_WORD`` in lower case: a table and a split are several times as fast."""
-    words = text.encode().translate(ASCII_SEPARATED).decode().split()
-    if any(sign in text for sign in WORD_SIGNS):
-        return [word for part in words for word in ((part,) if part.isalnum() else ASCII_WORD.findall(part))]
-    return words
+def _ascii_tokens(text: str) -> list[str]:
+    """Return what blanks and most signs divide: a table and a split are several times as fast as a pattern."""
+    if "," in text:
+        text = GROUP_SEPARATOR.sub("_", text)
+    return text.encode().translate(ASCII_SEPARATED).replace(b". ", b" ").decode().split()
+
+
+def compounds_of(token: str) -> list[str]:
+    """Return the compounds and words of a token: the tokens of ASCII text may have signs around them.
+
+    >>> compounds_of("'quoted'--e-mail."), compounds_of("C++"), compounds_of("--")
+    (['quoted', 'e-mail'], ['C++'], [])
+    """
+    return ASCII_COMPOUND.findall(token) if token.isascii() and not token.isalnum() else [token]
+
+
+def words_of(token: str) -> list[str]:
+    """Return the words of a token: the parts of its compounds, in lower case and no longer than words are."""
+    return [part for compound in compounds_of(token) for part in lowered_parts(compound)]
+
+
+def lowered_parts(compound: str) -> list[str]:
+    """Return the parts of a compound in lower case."""
+    return [lower_case(part)[:MAX_WORD_CHARS] for part in parts_of(compound)]
+
+
+def token_forms(token: str) -> tuple[list[tuple[str, float]], int]:
+    """Return the forms of a token in a row, with what each counts, and the number of its words."""
+    found: dict[str, float] = {}
+    words = 0
+    for compound in compounds_of(token):
+        weighed = [(1.0, lower_case(part)[:MAX_WORD_CHARS]) for part in parts_of(compound)]
+        words += len(weighed)
+        weighed += [(INNER_WEIGHT, word) for part in parts_of(compound) for word in inner_words(part)]
+        weighed += [(JOINED_WEIGHT, form) for form in joined_words(compound)]
+        for share, word in weighed:
+            for form, weight in word_forms(word):
+                found[form] = found.get(form, 0) + share * weight
+    return list(found.items()), words
+
+
+def joined_words(compound: str) -> list[str]:
+    """Return the joined forms of a compound, and of its parts with an apostrophe, in lower case."""
+    if compound.isalnum():
+        return []
+    whole = [lower_case(form.word) for form in joined_forms(compound)]
+    names = [without_apostrophe(part) for part in lowered_parts(compound) if not ELISION.match(part)]
+    return whole + [name for name in names if name is not None]
 
 
 def run_grams(run: str) -> list[str]:
@@ -114,9 +173,14 @@ def word_forms(word: str) -> tuple[tuple[str, float], ...]:
 
 
 def _normal(text: str) -> str:
-    """Return the text in lower case and one form of each character, with all its accents."""
+    """Return the text in one form of each character, with all its accents, ASCII apostrophes and hyphens."""
     clean = HEBREW_QUOTES.sub("", APOSTROPHES.sub("'", IGNORED.sub("", text)))
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", clean).lower())
+    return unicodedata.normalize("NFKC", HYPHENS.sub("-", GROUP_SEPARATOR.sub("_", clean)))
+
+
+def lower_case(word: str) -> str:
+    """Return a word in lower case, each of its characters in one form."""
+    return word.lower() if word.isascii() else unicodedata.normalize("NFKC", word.lower())
 
 
 def _syllables(run: str) -> list[str]:
@@ -134,7 +198,8 @@ def _pattern() -> re.Pattern[str]:
     letters = rf"{letter}+(?:(?:{mark})+{letter}*)*"
     run = rf"[{UNSPACED}](?:[{UNSPACED}]|{mark})*"
     emoji = rf"[\U0001f1e6-\U0001f1ff]{{2}}|[{EMOJI}]"
-    return re.compile(rf"({run})|({letters}(?:'{letters})*(?:\+\+|#)?)|({emoji})")
+    word = rf"{letters}(?:'{letters})*(?:\+\+|#)?"
+    return re.compile(rf"({run})|({word}(?:[{JOINERS}]{word})*)|({emoji})")
 
 
 @functools.cache

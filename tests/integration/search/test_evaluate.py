@@ -30,8 +30,9 @@ from pc_worker.services.sources import Sources
 from pc_worker.settings import PROJECT
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, read_migrations
+from pc_worker.store.search.concepts import limited_weights, possible, score_sql
+from pc_worker.store.search.query_words import asked_words
 from pc_worker.store.search.stopwords import without_function_words
-from pc_worker.store.search.terms import query_terms
 from tests.integration.search.shelf import WordEncoder, open_shelf
 
 LABELLED = Path(__file__).parent / "data" / "python_docs.jsonl"
@@ -120,12 +121,20 @@ def test_bm25_is_the_textbooks_on_the_labelled_set(documentation: Services) -> N
 
     for one in read_judgements(LABELLED)[::6]:
         expected: dict[str, float] = defaultdict(float)
-        for term in query_terms("document", without_function_words(one.query)):
-            holders = [row for row in rows if term in row[1]]
-            idf = log(1 + (len(rows) - len(holders) + 0.5) / (len(holders) + 0.5))
-            for row_id, counts, length in holders:
-                tf = counts[term]
-                expected[row_id] += idf * tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * length / mean))
+        asked = asked_words("document", without_function_words(one.query))
+        holders = {term: sum(term in counts for _, counts, _ in rows) for term in asked.ids}
+        words = possible(asked, {term for term, count in holders.items() if count})
+        rarity = {term: log(1 + (len(rows) - holders[term] + 0.5) / (holders[term] + 0.5)) for term in words.ids}
+        weights = limited_weights(words, rarity)
+        sql = compile(score_sql(words.terms, words.concepts, "score({})".format), "score", "eval")
+        for row_id, counts, length in rows:
+            norm = 1.2 * (0.25 + 0.75 * length / mean)
+            scores = {
+                term: weights[term] * counts[term] * 2.2 / (counts[term] + norm) for term in counts if term in weights
+            }
+            total = eval(sql, {"score": lambda term, of=scores: of.get(term, 0.0), "greatest": max, "least": min})
+            if total > 0:
+                expected[row_id] = total
         request = SearchRequest(query=one.query, domain="document", mode="text")
         found = search(documentation.database, request, encoder=documentation.encoder).hits
 

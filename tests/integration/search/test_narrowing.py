@@ -109,7 +109,7 @@ def test_few_rows_that_the_index_does_not_know_are_found_by_one_scan(
 def test_few_rows_whose_terms_are_of_older_rules_are_found_by_one_scan(
     shelf: Shelf, sampled: None, monkeypatch: pytest.MonkeyPatch, where: Any
 ) -> None:
-    monkeypatch.setattr("pc_worker.store.search.filters.RULES", 10_000)
+    monkeypatch.setattr("pc_worker.store.search.filters.FACET_RULES", 10_000)
     scope, narrow = scope_of(shelf.database, {"and": [where, "n>=1498"]})
 
     assert scope.filter is not None

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pc_worker.services.search.marking import WINDOW, best_passage, best_window, matched_words, matches
-from pc_worker.store.search.terms import query_terms
+from pc_worker.store.search.query_words import query_terms
 
 
 def marked(query: str, text: str) -> list[str]:
@@ -23,7 +23,12 @@ def marked(query: str, text: str) -> list[str]:
         ("图书馆", "北京大学的图书馆很大", ["图书馆"]),
         ("東京タワー", "昨日は東京タワーへ行った", ["東京タワー"]),
         ("дом", "новые дома, дом", ["дома", "дом"]),
-        ("snake_case", "a snake_case name", ["snake", "case"]),
+        ("snake_case", "a snake_case name", ["snake_case"]),
+        ("case", "a snake_case name", ["case"]),
+        ("email", "your e-mail, e‑mail or Email", ["e-mail", "e‑mail", "Email"]),
+        ("e-mail", "an email, e-mail, a mail", ["email", "e-mail", "mail"]),
+        ("create request", "createRequest() or create_request", ["createRequest", "create_request"]),
+        ("1000", "1,000 of 1000", ["1,000", "1000"]),
         ("nothing here", "other words", []),
         ("", "other words", []),
     ],

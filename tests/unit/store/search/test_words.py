@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pc_worker.store.search.terms import query_terms, row_terms
+from pc_worker.store.search.query_words import query_terms
+from pc_worker.store.search.terms import row_terms
 from pc_worker.store.search.words import split_words
 
 

@@ -1,0 +1,128 @@
+"""Words that are written joined, divided or with signs between their parts: e-mail, createRequest, COVID-19, 1,000.
+
+A text has the parts of such a word and its joined form, so that each spelling finds the others. What is divided in a
+text by blanks only, such as `e mail`, is joined in queries.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+#: What joins the parts of a word.
+JOINERS = "-_."
+#: The most parts and characters of a joined form: longer ones are sentences or paths.
+MOST_PARTS, MOST_CHARS = 6, 40
+#: Of this many parts neighbours are joined, too: `wifi` finds `wi-fi-router`.
+PARTS_WITH_PAIRS = (3, 4)
+#: Figures that are joined: at least three groups with six digits (dates, telephone numbers), or thousands.
+LEAST_GROUPS, LEAST_DIGITS = 3, 6
+THOUSANDS = re.compile(r"\d{1,3}(?:[_.]\d{3})+")
+#: The comma or the narrow blank in 1,000: read as a joiner.
+GROUP_SEPARATOR = re.compile("[,\u00a0\u2009\u202f](?=[0-9]{3}(?![0-9]))(?<=[0-9].)")
+
+JOINER = re.compile(f"[{JOINERS}]")
+#: createRequest, HTMLParser, utf8Encode; not CPUs.
+SMALL, CAPITAL = "a-zß-öø-ÿα-ωа-яё", "A-ZÀ-ÖØ-ÞΑ-ΩА-ЯЁ"
+CASE_CHANGE = re.compile(rf"(?<=[{SMALL}])(?=[{CAPITAL}])|(?<=[{CAPITAL}0-9])(?=[{CAPITAL}][{SMALL}]{{2}})")
+LETTERS_THEN_DIGITS = re.compile(r"([a-z]+)([0-9]+)")
+DIGITS_THEN_LETTERS = re.compile(r"([0-9]+)([a-z]+)")
+#: Letters before digits are a word of their own from this length: `covid` finds `covid19`.
+LEAST_LETTERS = 2
+
+
+class Joined(NamedTuple):
+    """A joined form, and the range of the parts that it joins."""
+
+    word: str
+    first: int
+    end: int
+
+
+def parts_of(compound: str) -> list[str]:
+    """Return the parts of a word that joiners divide.
+
+    >>> parts_of("snake_case-name"), parts_of("word")
+    (['snake', 'case', 'name'], ['word'])
+    """
+    return JOINER.split(compound)
+
+
+def joined_forms(compound: str) -> list[Joined]:
+    """Return the joined forms of a word with joiners, in lower case; none of one without.
+
+    >>> [form.word for form in joined_forms("Wi-Fi-Router")]
+    ['wifirouter', 'wifi', 'firouter']
+    >>> [joined_forms(word) for word in ("12-15", "3.14")], joined_forms("2024-05-01")[0].word
+    ([[], []], '20240501')
+    """
+    parts = [part.replace("'", "") for part in parts_of(compound.lower())]
+    if not 2 <= len(parts) <= MOST_PARTS or len(compound) > MOST_CHARS:
+        return []
+    if all(part.isdecimal() for part in parts) and not _are_one_number(compound, parts):
+        return []
+    found = [Joined("".join(parts), 0, len(parts))]
+    if len(parts) in PARTS_WITH_PAIRS and "." not in compound:
+        found += [Joined(a + b, n, n + 2) for n, (a, b) in enumerate(pairwise(parts)) if not (a + b).isdecimal()]
+    return found
+
+
+def _are_one_number(compound: str, parts: Sequence[str]) -> bool:
+    if THOUSANDS.fullmatch(compound):
+        return True
+    return len(parts) >= LEAST_GROUPS and sum(map(len, parts)) >= LEAST_DIGITS
+
+
+def without_apostrophe(word: str) -> str | None:
+    """Return a name or word with an apostrophe without it: OBrien, dont; None if it is an ending, as in user's.
+
+    >>> without_apostrophe("o'brien"), without_apostrophe("1'000"), without_apostrophe("user's")
+    ('obrien', '1000', None)
+    """
+    return None if "'" not in word or word.endswith("'s") else word.replace("'", "")
+
+
+def case_parts(word: str) -> list[str]:
+    """Return the parts of a word that begin with a capital letter, in lower case; none of other words.
+
+    >>> case_parts("createRequest"), case_parts("parseHTTPResponse"), case_parts("CPUs"), case_parts("Word")
+    (['create', 'request'], ['parse', 'http', 'response'], [], [])
+    """
+    if word.islower() or not word.isalnum() or len(word) > MOST_CHARS:
+        return []
+    parts = CASE_CHANGE.split(word)
+    return [part.lower() for part in parts] if 2 <= len(parts) <= MOST_PARTS else []
+
+
+def divided(word: str) -> tuple[str, ...]:
+    """Return the letters and the digits of a word in lower case that has one group of each; else nothing.
+
+    >>> divided("covid19"), divided("10km"), divided("h1n1")
+    (('covid', '19'), ('10', 'km'), ())
+    """
+    found = LETTERS_THEN_DIGITS.fullmatch(word) or DIGITS_THEN_LETTERS.fullmatch(word)
+    return found.groups() if found and len(word) <= MOST_CHARS else ()
+
+
+def inner_words(word: str) -> Iterator[str]:
+    """Yield the words that a text with this word also has a little: parts by case, and letters before digits."""
+    yield from case_parts(word)
+    letters = divided(word.lower())
+    if letters and len(letters[0]) >= LEAST_LETTERS and letters[0].isalpha():
+        yield letters[0]
+
+
+def joined_pair(first: str, second: str) -> str | None:
+    """Return two words that a blank divides as one word; None if they cannot be one.
+
+    >>> joined_pair("Wi", "Fi"), joined_pair("10", "km"), joined_pair("1", "000"), joined_pair("12", "15")
+    ('WiFi', '10km', '1000', None)
+    """
+    joined = first + second
+    if not joined.isalnum() or len(joined) > MOST_CHARS:
+        return None
+    if joined.isdecimal() and not THOUSANDS.fullmatch(f"{first}.{second}"):
+        return None
+    return joined

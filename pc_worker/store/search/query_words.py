@@ -1,0 +1,93 @@
+"""The words of a query: the terms that it asks for, and the other spellings of its words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from pc_worker.store.search.compounds import case_parts, divided, joined_forms, joined_pair, parts_of
+from pc_worker.store.search.concepts import AskedWords, Concept, Way, asked
+from pc_worker.store.search.former_words import former_query_words
+from pc_worker.store.search.korean import inflected_grams
+from pc_worker.store.search.word_counts import vocabulary, word_id
+from pc_worker.store.search.words import (
+    RULES,
+    compounds_of,
+    joined_words,
+    lower_case,
+    lowered_parts,
+    run_query_grams,
+    split_words,
+    word_forms,
+)
+
+#: The rules before the first ones whose terms a query finds by the present ones.
+FORMER_RULES = 1
+#: A longer query is a text, in which neighbours are not joined.
+MOST_JOINED_WORDS = 40
+NEIGHBOURS = re.compile(r"(?<![\w'’.-])(\w+)[ \u00a0](?=(\w+)(?![\w'’-]))")
+
+
+def asked_words(domain: str, text: str, *, oldest: int = RULES, inflected: bool = False) -> AskedWords:
+    """Return the words of a query; no character has a special meaning.
+
+    Args:
+        domain: The domain to search.
+        text: The query.
+        oldest: The oldest rules by which the terms of a row of the domain were made: these find it too.
+        inflected: Whether Korean verbs in the form of a dictionary also ask for their inflected forms.
+    """
+    tokens, runs = split_words(text)
+    compounds = [compound for token in tokens for compound in compounds_of(token)]
+    terms = {term for compound in compounds for part in lowered_parts(compound) for term in _terms(domain, part)}
+    terms.update(word_id(domain, gram) for run in runs for gram in run_query_grams(run))
+    if inflected:
+        terms.update(word_id(domain, gram) for run in runs for gram in inflected_grams(run))
+    if oldest <= FORMER_RULES:
+        terms.update(word_id(domain, word) for word in former_query_words(text))
+    concepts = [concept for compound in compounds for concept in _of_compound(domain, compound)]
+    return asked(terms, dict.fromkeys([*concepts, *_neighbours(domain, text, compounds)]))
+
+
+def query_terms(domain: str, text: str, *, inflected: bool = False) -> list[int]:
+    """Return the sorted, unique terms of a query's words, without those of other spellings."""
+    return list(asked_words(domain, text, inflected=inflected).terms)
+
+
+def known_terms(domain: str, text: str) -> frozenset[int]:
+    """Return the terms by which a text is found: those of its words in all their spellings."""
+    tokens, runs = split_words(text)
+    known = vocabulary(domain)
+    found = {term for token in tokens for term, _ in known.forms(known[token])}
+    return frozenset(found | {word_id(domain, gram) for run in runs for gram in run_query_grams(run)})
+
+
+def _neighbours(domain: str, text: str, compounds: Sequence[str]) -> Iterator[Concept]:
+    """Yield the concepts of words that one blank divides, and nothing else: no word was left out there."""
+    if not 2 <= len(compounds) <= MOST_JOINED_WORDS:
+        return
+    known = set(compounds)
+    for first, second in NEIGHBOURS.findall(text):
+        joined = joined_pair(first, second)
+        if joined is not None and first in known and second in known:
+            own = _terms(domain, lower_case(first), lower_case(second))
+            yield Concept(own, (Way(_terms(domain, lower_case(joined)), certain=False),))
+
+
+def _of_compound(domain: str, compound: str) -> Iterator[Concept]:
+    """Yield the concepts of a compound: joined instead of divided, and divided instead of joined."""
+    parts = lowered_parts(compound)
+    for form in joined_forms(compound):
+        own = _terms(domain, *parts[form.first : form.end])
+        yield Concept(own, (Way(_terms(domain, lower_case(form.word)), certain=form.end - form.first == len(parts)),))
+    for written, part in zip(parts_of(compound), parts, strict=True):
+        ways = [Way(_terms(domain, word)) for word in joined_words(part)]
+        for words in filter(None, (case_parts(written), divided(part))):
+            ways.append(Way(_terms(domain, *words), together=True))
+        if ways:
+            yield Concept(_terms(domain, part), tuple(ways))
+
+
+def _terms(domain: str, *words: str) -> tuple[int, ...]:
+    """Return the unique terms of words in lower case."""
+    return tuple(dict.fromkeys(word_id(domain, form) for word in words for form, _ in word_forms(word)))
