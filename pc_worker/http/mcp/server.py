@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
@@ -76,7 +77,14 @@ def make_mcp_server() -> MCPServer[Any]:
 def make_session_manager() -> StreamableHTTPSessionManager:
     """Return what answers the protocol's requests while it runs."""
     server = make_mcp_server()
-    server.streamable_http_app(stateless_http=True, json_response=True, max_request_body_size=MOST_BODY_BYTES)
+    server.streamable_http_app(
+        stateless_http=True,
+        json_response=True,
+        max_request_body_size=MOST_BODY_BYTES,
+        # By default the library answers only under the names of this machine. Who may call is decided with the role,
+        # as for every other route: a token, or without tokens no page and no name of another host.
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    )
     manager: StreamableHTTPSessionManager = server.session_manager
     return manager
 
