@@ -20,10 +20,19 @@ def test_a_chunk_needs_a_chunk_and_all_its_bytes() -> None:
     assert not _window(chunks=0).allows(1)
 
 
-@pytest.mark.parametrize(("chunks", "size"), [(-1, 0), (0, -1), (2**60, 0), (0, 2**62)])
-def test_invalid_credit_is_rejected(chunks: int, size: int) -> None:
+@pytest.mark.parametrize(("chunks", "size"), [(-1, 0), (0, -1), (-(2**31), 5), (5, -(2**63))])
+def test_negative_credit_is_rejected(chunks: int, size: int) -> None:
     with pytest.raises(InvalidRequest, match="credit"):
         _window().grant(chunks, size)
+
+
+def test_credit_without_limits_is_the_most_that_is_counted() -> None:
+    window = _window()
+    for _ in range(3):
+        window.grant(2**31 - 1, 2**63 - 1)
+
+    assert window.allows(4_000_000)
+    assert window.bytes == 2**53
 
 
 def test_what_was_never_sent_cannot_be_acknowledged() -> None:

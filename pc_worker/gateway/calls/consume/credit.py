@@ -35,15 +35,15 @@ class CreditWindow:
         self._progress_at = 0.0
 
     def grant(self, chunks: int, size: int) -> None:
-        """Add credit.
+        """Add credit; more than ``MOST`` in all counts as that: a client without limits grants the largest number.
 
         Raises:
-            InvalidRequest: If it is negative or the sum is too large.
+            InvalidRequest: If it is negative.
         """
-        if chunks < 0 or size < 0 or self.chunks + chunks > MOST or self.bytes + size > MOST:
-            raise InvalidRequest(f"credit of {chunks} chunks and {size} bytes cannot be granted")
-        self.chunks += chunks
-        self.bytes += size
+        if chunks < 0 or size < 0:
+            raise InvalidRequest(f"credit of {chunks} chunks and {size} bytes cannot be granted: it is negative")
+        self.chunks = min(self.chunks + chunks, MOST)
+        self.bytes = min(self.bytes + size, MOST)
 
     def allows(self, size: int) -> bool:
         """Return whether a chunk may be sent whose message has ``size`` bytes."""
