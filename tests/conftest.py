@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -30,6 +31,14 @@ settings.load_profile("ours")
 
 #: What died is noticed in seconds.
 QUICK_RECOVERY = {"PC_WORKER_RECONCILE_S": "1", "PC_WORKER_LEASE_S": "20", "PC_WORKER_SHORT_LEASE": "1"}
+
+
+@pytest.hookimpl(optionalhook=True)  # the hook is pytest-xdist's
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Return our own scheduling by files."""
+    from tests.support.scheduling import SharingScheduling  # only in the process that distributes the tests
+
+    return SharingScheduling(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_collection_finish() -> None:
