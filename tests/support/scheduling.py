@@ -19,7 +19,7 @@ USES_STACK = re.compile(
 )
 
 
-class SharingScheduling(LoadFileScheduling):
+class SharingScheduling(LoadFileScheduling):  # type: ignore[misc]
     """Takes the files in their order, and gives each process first those that share with what it has run."""
 
     def _assign_work_unit(self, node: WorkerController) -> None:
@@ -31,7 +31,8 @@ class SharingScheduling(LoadFileScheduling):
         shared = {other: set(map(shared_by, files)) for other, files in self.assigned_work.items()}
         ours = shared.pop(node)
         theirs = set[str]().union(*shared.values())
-        return min(self.workqueue, key=lambda file: (shared_by(file) not in ours, shared_by(file) in theirs))
+        files: list[str] = list(self.workqueue)
+        return min(files, key=lambda file: (shared_by(file) not in ours, shared_by(file) in theirs))
 
 
 @cache

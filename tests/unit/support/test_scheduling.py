@@ -19,12 +19,11 @@ class Scheduling(SharingScheduling):
 
     def __init__(self, *files: str) -> None:
         self.workqueue = OrderedDict((file, {f"{file}::test": False}) for file in files)
-        self.assigned_work = {cast(Any, name): {} for name in ("a", "b")}
+        self.assigned_work: dict[Any, dict[str, object]] = {"a": {}, "b": {}}
 
     def give(self, name: str) -> str:
-        node = cast(Any, name)
-        file = self._next_for(node)
-        self.assigned_work[node][file] = self.workqueue.pop(file)
+        file = self._next_for(cast(Any, name))
+        self.assigned_work[name][file] = self.workqueue.pop(file)
         return file
 
 
