@@ -8,7 +8,9 @@ import os
 import pickle
 import signal
 import time
+import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -115,6 +117,34 @@ def test_a_refused_file_is_a_failed_job_and_nothing_else(client: httpx.Client) -
     assert job["state"] == "failed"
     assert "system" in str(job["error"])
     eventually(lambda: not Path(str(job["source"])).exists(), what="the removal of the upload")
+
+
+def test_a_key_makes_repeats_of_an_upload_one_job(stack: LiveStack, client: httpx.Client) -> None:
+    content, key = b"id,text\n1,uploaded twice\n", {"Idempotency-Key": str(uuid.uuid4())}
+    url = "/v1/files?domain=document&id_column=id"
+
+    def send(data: bytes = content, more: str = "") -> httpx.Response:
+        return client.post(url + more, files={"file": ("twice.csv", data)}, headers=key)
+
+    with ThreadPoolExecutor(4) as pool:
+        (job,) = {str(outcome(client, response)["job_id"]) for response in pool.map(lambda _: send(), range(4))}
+    repeated, other, options = send(), send(content + b"2,more\n"), send(more="&max_dead=1")
+
+    assert (repeated.status_code, repeated.json()["job_id"], repeated.json()["state"]) == (202, job, "completed")
+    for answer, difference in ((other, "another content"), (options, "max_dead")):
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+        assert difference in answer.json()["detail"]
+    assert client.post(url, content=content).json()["job_id"] != job
+    eventually(lambda: not list((stack.home / "uploads").glob(f"{job}*")), what="the removal of the upload")
+
+
+def test_a_key_of_a_refused_upload_is_free(client: httpx.Client) -> None:
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+
+    refused = client.post("/v1/files?domain=document", content=os.urandom(5000), headers=key)
+    taken = client.post("/v1/files?domain=document", content=b"id,text\n1,a\n", headers=key)
+
+    assert (refused.status_code, outcome(client, taken)["state"]) == (415, "completed")
 
 
 FORM = "multipart/form-data; boundary=b"

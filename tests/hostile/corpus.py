@@ -361,7 +361,7 @@ def sizes() -> Iterator[tuple[str, bytes]]:
     yield "many-columns", pickled(b"](}(" + b"".join(text(f"c{k}") + b"N" for k in range(30_000)) + b"ue")
     yield "gzip-bomb", gzip.compress(bytes(400 << 20), 9)
     yield "gzip-twice", gzip.compress(gzip.compress(b"\x80\x04]."))
-    yield "zip-of-two", _zip({"a.pkl": b"\x80\x04].", "b.pkl": b"\x80\x04]."})
+    yield "zip-of-two", _zip({"a.pkl": b"\x80\x04].", "b.pkl": b"\x80\x04]"})
     yield "zip-broken", _zip({"a.pkl": b"\x80\x04]." * 100})[:-30]
 
 

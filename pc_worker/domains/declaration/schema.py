@@ -11,6 +11,7 @@ from pc_worker.domains.declaration.table import BatchView, ColumnView
 from pc_worker.domains.declaration.text_column import find_text_column
 from pc_worker.errors import SchemaMismatch
 from pc_worker.reader import exploded_columns
+from pc_worker.unseen import UNSTORABLE
 
 # Enough names to recognise the file; a wide table must not fill the message.
 _NAMES_SHOWN = 20
@@ -97,6 +98,10 @@ def _any_table(
     omitted = tuple(column.name for column in columns if column.kind == "vector" and column.name != key)
     text = options.text_columns or _default_text(domain, table, columns, sample, key)
     _check_no_vectors(text, omitted)
+    _check_storable(text)
+    # A name that cannot be stored makes the rows dead that have a value of it: it is not stored with the job either.
+    omitted = tuple(name for name in omitted if not UNSTORABLE.search(name))
+    all_storable = not any(map(UNSTORABLE.search, names))
     return ColumnMapping(
         domain=domain.name,
         source=source,
@@ -105,7 +110,7 @@ def _any_table(
         text=tuple(dict.fromkeys(text)),
         omitted=omitted,
         # A key computed from the content needs every column, also those left out of the payload.
-        columns=None if key is None else tuple(name for name in names if name not in omitted),
+        columns=tuple(name for name in names if name not in omitted) if key is not None and all_storable else None,
         key_columns=None if key is None else (key,),
     )
 
@@ -135,6 +140,12 @@ def _check_no_vectors(text: Sequence[str], vectors: Sequence[str]) -> None:
     wrong = _first(text, vectors)
     if wrong is not None:
         raise SchemaMismatch(f'the text column "{wrong}" holds vectors; name a column of text')
+
+
+def _check_storable(text: Sequence[str]) -> None:
+    wrong = next(filter(UNSTORABLE.search, text), None)
+    if wrong is not None:
+        raise SchemaMismatch(f"the name of the text column {wrong!a} has a NUL or a lone surrogate: rename it")
 
 
 def _lacks(domain: Domain, missing: Iterable[Sequence[str]], names: Sequence[str]) -> str:

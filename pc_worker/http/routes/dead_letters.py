@@ -18,8 +18,9 @@ from pc_worker.http.paging import ListPage, Pages, encoded_cursor
 from pc_worker.http.roles import HttpCaller, Reader, Writer
 from pc_worker.services.declarations import check_known
 from pc_worker.services.dependencies import Services
+from pc_worker.services.ingest.prepare import json_text
 from pc_worker.services.jobs.dead_list import checked_filter, dead_document, dead_page
-from pc_worker.store.ledger.dead_rows import DeadKind, DeadPage
+from pc_worker.store.ledger.dead_rows import DeadKind, DeadPage, DeadRow
 from pc_worker.store.ledger.letter_filter import LetterFilter
 
 router = api_router(tag="dead letters")
@@ -70,10 +71,10 @@ class LetterAction(BaseModel):
         return values
 
 
-@router.get("/v1/dead-letters", summary="List dead letters")
+@router.get("/v1/dead-letters", summary="List dead letters", response_model=ListPage[DeadLetterDocument])
 async def list_dead_letters(
     caller: Reader, context: Context, paging: Pages, job: Job = None, domain: Domain = None, reason: Reason = ""
-) -> ListPage[DeadLetterDocument]:
+) -> Response:
     """Return refused rows, oldest first, each with its reason and its row; fewer than `limit` if they are large."""
     selection = LetterSelection(job=job, domain=domain, reason=reason)
     after = paging.after("dead-letters", datetime, str, str, int, str)
@@ -82,9 +83,18 @@ async def list_dead_letters(
         return dead_page(services, _wanted(services, caller, selection), after=after, limit=paging.limit)
 
     found = await context.services.run(read)
-    items = [DeadLetterDocument(**dead_document(row)) for row in found.rows]
     last = found.rows[-1].place if found.more else None
-    return ListPage(items=items, next_cursor=last and encoded_cursor("dead-letters", last))
+    page: dict[str, Any] = {
+        "items": list(map(_document, found.rows)),
+        "next_cursor": last and encoded_cursor("dead-letters", last),
+    }
+    return Response(json_text(page), media_type="application/json")
+
+
+def _document(row: DeadRow) -> dict[str, Any]:
+    """Return the document; a lone surrogate, for which a row may be here, can only be sent as an escape."""
+    document = dead_document(row)
+    return DeadLetterDocument(**document | {"row": None}).model_dump(mode="json") | {"row": document["row"]}
 
 
 @router.post("/v1/dead-letters/retry", summary="Retry dead letters", response_model=LetterProgress)

@@ -6,8 +6,9 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 from fastapi import Query, Request, Response
@@ -20,7 +21,7 @@ from pc_worker.http.context import AppContext, Context
 from pc_worker.http.multipart import FORM, FormFile, is_form
 from pc_worker.http.roles import Writer
 from pc_worker.http.routes.job_documents import IngestOptions, JobDocument, Name
-from pc_worker.http.routes.jobs import accepted
+from pc_worker.http.routes.jobs import IdempotencyKey, accepted, key_id
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.enqueue import is_known
 from pc_worker.services.ingest.uploads import Upload
@@ -65,7 +66,11 @@ class UploadQuery(IngestOptions):
     openapi_extra={"requestBody": BODY},
 )
 async def upload(
-    asked: Annotated[UploadQuery, Query()], request: Request, caller: Writer, context: Context
+    asked: Annotated[UploadQuery, Query()],
+    request: Request,
+    caller: Writer,
+    context: Context,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Store a file, sent raw or as the one file of a form, and enqueue its ingest; `Location` is the job's status.
 
@@ -73,18 +78,21 @@ async def upload(
     `.csv` says what divides the cells of a text table, as `Content-Type: text/csv` does.
     """
     asked.request("", asked.domain).check()
-    job_id = str(uuid.uuid4())
+    has_key = idempotency_key is not None
+    job_id = str(uuid.uuid4()) if idempotency_key is None else key_id(caller, idempotency_key)
     with context.quotas.uploads.take(caller.quota):
-        begin = partial(context.uploads.begin, job_id=job_id, announced=_announced(request))
+        begin = partial(context.uploads.begin, job_id=job_id, announced=_announced(request), hashed=has_key)
         with await context.services.run(begin) as received:
             name = await _receive(request, received)
             options = read_options(asked.delimiter, asked.encoding, asked.sheet)
-            path = await asyncio.to_thread(received.finish, options, name=name or _named(request))
+            is_repeat = has_key and await context.services.run(partial(is_known, job_id=job_id))
+            finish = partial(received.finish, options, name=name or _named(request), is_repeat=is_repeat)
+            path = await asyncio.to_thread(finish)
     ingest = asked.request(str(path), asked.domain, label=_label(asked.domain, name))
     try:
-        return await accepted(context, ingest, job_id, is_ours=True)
+        return await accepted(context, replace(ingest, content=received.digest()), job_id, is_ours=True)
     except BaseException:
-        await _withdraw(context, job_id)
+        await _withdraw(context, job_id, received.stored)
         raise
 
 
@@ -113,12 +121,12 @@ async def _receive(request: Request, received: Upload) -> str | None:
     return None if form is None else form.name
 
 
-async def _withdraw(context: AppContext, job_id: str) -> None:
-    """Remove the source of a job that was not written; one that was written keeps it."""
+async def _withdraw(context: AppContext, job_id: str, stored: Path | None) -> None:
+    """Remove what was stored for a job that was not written; one that was written keeps it."""
 
     def remove(services: Services) -> None:
-        if not is_known(services, job_id):
-            context.uploads.remove(job_id)
+        if stored is not None and not is_known(services, job_id):
+            stored.unlink(missing_ok=True)
 
     with suppress(PcWorkerError):  # the purge removes it later
         await context.services.run(remove)

@@ -38,7 +38,7 @@ def is_permanent(error: Exception) -> bool:
 
 def error_text(error: Exception) -> str:
     """Return an error as the ledger stores it."""
-    return str(error) if isinstance(error, PcWorkerError) else f"{type(error).__name__}: {error}".replace("\0", "")
+    return str(error) if isinstance(error, PcWorkerError) else f"{type(error).__name__}: {error}"
 
 
 @contextmanager

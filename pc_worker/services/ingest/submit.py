@@ -27,6 +27,7 @@ class IngestRequest:
         chunk_size: Rows per chunk; None = the setting's value.
         max_dead: Dead rows with which the job still ends as completed.
         delimiter, encoding, sheet: What is set instead of being detected in the file; see ``ReadOptions``.
+        content: Digest of the source, if another content with the same job id is another request.
     """
 
     path: str
@@ -37,6 +38,7 @@ class IngestRequest:
     delimiter: str | None = None
     encoding: str | None = None
     sheet: str | None = None
+    content: str | None = None
 
     def check(self) -> None:
         """Check everything that can be checked without the file.
@@ -57,7 +59,8 @@ class IngestRequest:
         """Return the request as the ledger stores it; ``chunk_rows`` = the chunk size if the request has none."""
         reading = {"delimiter": self.delimiter, "encoding": self.encoding, "sheet": self.sheet}
         chunk_size = chunk_rows if self.chunk_size is None else self.chunk_size
-        return {"chunk_size": chunk_size, "options": self.options.to_dict(), "reading": reading}
+        request = {"chunk_size": chunk_size, "options": self.options.to_dict(), "reading": reading}
+        return request if self.content is None else request | {"content": self.content}
 
 
 def submit(services: Services, request: IngestRequest, job_id: str, *, any_path: bool = False) -> bool:
@@ -121,4 +124,5 @@ def _differences(services: Services, job: Job, request: IngestRequest, *, any_pa
 
 
 def _flat(request: dict[str, Any]) -> dict[str, Any]:
-    return {"chunk_size": request.get("chunk_size"), **request.get("options", {}), **(request.get("reading") or {})}
+    named = {name: request.get(name) for name in ("chunk_size", "content")}
+    return {**named, **request.get("options", {}), **(request.get("reading") or {})}

@@ -1,7 +1,7 @@
 """Uploaded sources: spooled to one folder, bounded in bytes, and removed when nothing needs them any more.
 
-While a file is being received it is named ``JOB.part`` and locked; a complete one is named ``JOB``. So what a process
-that died has left is distinguished from what another process receives, and is removed.
+While a file is being received its name ends with ``.part``, and it is locked; a complete one is named as its job.
+So what a process that died has left is distinguished from what another process receives, and is removed.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ import fcntl
 import os
 import shutil
 import time
+import uuid
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from pc_worker.errors import InvalidRequest, TooLarge, Unavailable, UnsupportedMedia
+from pc_worker.errors import Conflict, InvalidRequest, TooLarge, Unavailable, UnsupportedMedia
 from pc_worker.logs import get_logger
 from pc_worker.reader import ReadOptions, Refused
+from pc_worker.reader.digest import Hash
+from pc_worker.reader.source import Source
 from pc_worker.services.dependencies import Services
 from pc_worker.store.ledger.job_pages import source_needs
 
@@ -46,11 +49,23 @@ class UploadLimits:
 
 
 class Upload:
-    """A file that is being received; created by ``UploadFolder.begin``, ended by ``finish`` or ``abandon``."""
+    """A file that is being received; created by ``UploadFolder.begin``, ended by ``finish`` or ``abandon``.
 
-    def __init__(self, path: Path, most: int, has_space: Callable[[int], bool]) -> None:
-        self._part, self._path, self._most, self._has_space = path.with_name(path.name + PART), path, most, has_space
+    Attributes:
+        size: Bytes received.
+        stored: Where it is, once it is stored by this upload.
+    """
+
+    def __init__(self, path: Path, most: int, has_space: Callable[[int], bool], *, hashed: bool = False) -> None:
+        self._part, self._path, self._most, self._has_space = (
+            path.with_name(f"{uuid.uuid4()}{PART}"),
+            path,
+            most,
+            has_space,
+        )
         self._checked = 0
+        self._hash = Hash() if hashed else None
+        self.stored: Path | None = None
         self._fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self.size = 0
@@ -71,22 +86,30 @@ class Upload:
                 raise Unavailable(NO_SPACE)
         try:
             for part in parts:
+                if self._hash is not None:
+                    self._hash.update(part)
                 rest = memoryview(part)
                 while rest:
                     rest = rest[os.write(self._fd, rest) :]
         except OSError as exc:
             raise Unavailable(f"the upload cannot be stored: {exc.strerror}") from exc
 
-    def finish(self, options: ReadOptions, *, name: str = "") -> Path:
+    def digest(self) -> str | None:
+        """Return the digest of what was received, for an upload that may be repeated."""
+        return None if self._hash is None else self._hash.text()
+
+    def finish(self, options: ReadOptions, *, name: str = "", is_repeat: bool = False) -> Path:
         """Check what was received, and return its path.
 
         Args:
             options: What is set instead of being detected in the file.
             name: Its name at its sender. Of it only an ending that says what divides cells is kept.
+            is_repeat: Its job exists: nothing is stored.
 
         Raises:
             InvalidRequest: If nothing was received.
             UnsupportedMedia: If it is of no kind that the reader reads.
+            Conflict: If another upload of the same job is not finished.
         """
         from pc_worker.reader.recognition import recognise
         from pc_worker.reader.text.dialect import table_ending
@@ -98,10 +121,29 @@ class Upload:
         except Refused as exc:
             raise UnsupportedMedia(f"the upload is of no kind that is read: {exc}") from exc
         path = self._path.with_name(self._path.name + table_ending(name))
-        os.rename(self._part, path)
-        os.close(self._fd)
-        self._fd = -1
+        if not is_repeat and self._store(path):
+            self.stored = path
+        self.abandon()
         return path
+
+    def _store(self, path: Path) -> bool:
+        """Name the file, and return whether it has its name now: the same content may be there already.
+
+        Raises:
+            Conflict: If another content is there, without its job as yet.
+        """
+        try:
+            os.link(self._part, path)  # unlike a rename, it never replaces a file
+        except FileExistsError:
+            with closing(Source(path)) as source:
+                is_same = self._hash is not None and source.digest() == self._hash.text()
+            if not is_same:
+                raise Conflict("another upload with the same key is not finished: repeat this one later") from None
+            os.utime(path)  # the purge would remove it an hour after it was received
+            return False
+        except OSError:  # a file system without links: two uploads at once with one key are not distinguished
+            os.rename(self._part, path)
+        return True
 
     def abandon(self) -> None:
         """Remove what was received, unless the upload is finished."""
@@ -128,13 +170,14 @@ class UploadFolder:
     def __init__(self, folder: Path, limits: UploadLimits) -> None:
         self._folder, self._limits = folder, limits
 
-    def begin(self, services: Services, job_id: str, *, announced: int | None) -> Upload:
+    def begin(self, services: Services, job_id: str, *, announced: int | None, hashed: bool = False) -> Upload:
         """Begin to receive the source of a job.
 
         Args:
             services: This process's shared dependencies.
             job_id: The job's id, which becomes the file's name.
             announced: The bytes that the client says it sends; None = unknown.
+            hashed: Another upload may be of the same job: their contents are compared by their digests.
 
         Raises:
             TooLarge: If it announces more than the limit of one upload.
@@ -146,14 +189,9 @@ class UploadFolder:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._make_space(services, announced or 0)
-            return Upload(self._folder / job_id, self._limits.one, self._has_space)
+            return Upload(self._folder / job_id, self._limits.one, self._has_space, hashed=hashed)
         except OSError as exc:
             raise Unavailable(f"uploads cannot be stored: {exc.strerror}") from exc
-
-    def remove(self, job_id: str) -> None:
-        """Remove the source of a job that was not enqueued."""
-        for path in (self._folder / job_id, *self._folder.glob(f"{job_id}.*")):
-            path.unlink(missing_ok=True)
 
     def _make_space(self, services: Services, wanted: int) -> None:
         if not self._has_space(wanted):

@@ -14,6 +14,7 @@ import psycopg2.extensions
 from pc_worker.errors import Conflict, ContractBroken, NotServable, ReadOnlyServer, Unavailable
 from pc_worker.retry import RetryPolicy
 from pc_worker.store.db.session import SET_SETTINGS, STATE, DatabaseState, session_settings
+from pc_worker.unseen import UNSTORABLE
 from pc_worker.urls import DatabaseServer, read_database_url
 
 Cursor = psycopg2.extensions.cursor
@@ -192,4 +193,4 @@ def array_literal(values: Collection[UUID] | Collection[str] | Collection[int]) 
 
 def is_storable(text: str) -> bool:
     """Return whether PostgreSQL can store ``text``: it accepts neither NUL nor lone surrogates."""
-    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+    return UNSTORABLE.search(text) is None

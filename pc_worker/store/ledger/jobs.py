@@ -10,6 +10,7 @@ from typing import Any
 from pc_worker.errors import NotFound
 from pc_worker.model import ChunkSpec, Job
 from pc_worker.store.db.connection import Cursor, is_storable
+from pc_worker.unseen import as_storable
 
 COLUMNS = (
     "job_id, seq, domain, source, request, plan, fingerprint, model_id, state, max_dead, rows_total, rows_written, "
@@ -137,7 +138,7 @@ def begin_split_attempt(cursor: Cursor, job_id: str) -> int:
 
 def end_split_attempt(cursor: Cursor, job_id: str, *, error: str | None = None) -> int:
     """Subtract an attempt that did not crash; return all failures. ``error`` = the attempt failed with this message."""
-    cursor.execute(END_SPLIT, {"job_id": job_id, "error": error})
+    cursor.execute(END_SPLIT, {"job_id": job_id, "error": error and as_storable(error)})
     row = cursor.fetchone()
     return 0 if row is None else int(row[0])
 
@@ -181,7 +182,7 @@ def pin_active_model(cursor: Cursor, job: Job) -> Job:
 
 def fail_job(cursor: Cursor, job_id: str, error: str) -> bool:
     """End an open job as failed; return False if it has ended already."""
-    cursor.execute(FAIL, (error, job_id))
+    cursor.execute(FAIL, (as_storable(error), job_id))
     return cursor.fetchone() is not None
 
 

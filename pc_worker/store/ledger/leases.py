@@ -17,6 +17,7 @@ from pc_worker.model import DeadLetter, Job, Lease, Stages, Tally
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger.dead_letters import insert_dead_letters
 from pc_worker.store.ledger.jobs import find_job, judge_job
+from pc_worker.unseen import as_storable
 
 #: Attempts of a chunk whose worker died without releasing its lease, before it is halved; a single row is then dead.
 CRASHES_ALLOWED = 3
@@ -239,7 +240,7 @@ def finish_chunk(
 def release_lease(cursor: Cursor, lease: Lease, *, error: str, counts: bool) -> int:
     """Release the lease after an error; return the chunk's failures. ``counts`` = this error is one of them."""
     job_id, chunk_no = lease.job.job_id, lease.chunk_no
-    cursor.execute(RELEASE, (int(counts), error, job_id, chunk_no, lease.attempt))
+    cursor.execute(RELEASE, (int(counts), as_storable(error), job_id, chunk_no, lease.attempt))
     row = cursor.fetchone()
     return 0 if row is None else int(row[0])
 

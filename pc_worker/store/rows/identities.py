@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from pc_worker.model import read_uuid
-from pc_worker.store.db.connection import Cursor
+from pc_worker.store.db.connection import Cursor, is_storable
 
 # Sorted, so that two concurrent transactions take their locks in the same order.
 INSERT = """
@@ -34,9 +34,9 @@ def uuid7(*, now_ms: int | None = None) -> UUID:
 
 
 def known_row_ids(cursor: Cursor, domain: str, scope: str, keys: Sequence[str]) -> dict[str, UUID]:
-    """Return the row id of each key that has one; change nothing."""
+    """Return the row id of each key that has one; change nothing. A key that cannot be stored has none."""
     ids = {key: known for key in keys if (known := read_uuid(key)) is not None}
-    others = sorted({key for key in keys if key not in ids})
+    others = sorted({key for key in keys if key not in ids and is_storable(key)})
     return ids | _stored(cursor, domain, scope, others) if others else ids
 
 

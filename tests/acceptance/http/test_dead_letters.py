@@ -15,11 +15,11 @@ from tests.support.stack import LiveStack
 
 
 def partial_job(stack: LiveStack, path: Path, first: int) -> str:
-    """Return a job of 10 rows, three of them dead: two for their years, one for its position."""
+    """Return a job of 10 rows, three of them dead: two for their years, one for a lone surrogate in its position."""
     changes: dict[int, dict[str, Any]] = {n: {"id": row_uuid(first + n)} for n in range(10)}
     changes[2] |= {"Exp Years": "many"}
     changes[5] |= {"Exp Years": "few"}
-    changes[7] |= {"Position": None}
+    changes[7] |= {"Position": "half a \ud800"}
     return str(stack.ingest(write_recruit(path, 10, changes=changes), "recruit")["job_id"])
 
 

@@ -154,3 +154,27 @@ def after_look_up(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> 
         return found
 
     monkeypatch.setattr(process_chunk, "find_same", step)
+
+
+@pytest.mark.parametrize("times", [1, 2], ids=["first", "again"])
+def test_rows_with_keys_and_names_that_cannot_be_stored_are_dead_and_the_others_written(line: Line, times: int) -> None:
+    bad: list[Row] = [
+        {"id": "a\0b", "text": "superseded"},
+        {"id": "a\0b", "text": "dead"},
+        {"id": "\ud800", "text": ""},
+        {"id": "c", "text": "a name with NUL", "x\0y": 1},
+        {"id": "d", "text": "half a pair", "x\ud800": 1},
+    ]
+
+    for _ in range(times):
+        job = line.ingest([*ROWS, *bad])
+
+    assert (job.state, job.rows_dead, job.rows_skipped) == ("partial", 4, 1)
+    assert job.rows_written + job.rows_unchanged == 5
+
+
+def test_an_error_that_cannot_be_stored_is_stored_with_escapes(line: Line) -> None:
+    job = line.ingest([{"x\0y\ud800": 1}])
+
+    assert job.state == "failed"
+    assert '"x\\x00y\\ud800" (int)' in str(job.error)

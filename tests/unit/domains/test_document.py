@@ -7,8 +7,9 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from pc_worker.domains import Dead, Record, Skipped
-from tests.unit.domains.tables import clean_rows
+from pc_worker.domains import Dead, Options, Record, Skipped, clean, get_domain, resolve
+from pc_worker.errors import SchemaMismatch
+from tests.unit.domains.tables import ABatch, clean_rows, columns_of
 
 
 def test_the_payload_is_the_row_less_its_vector_columns() -> None:
@@ -103,3 +104,24 @@ def test_without_an_id_column_equal_rows_share_a_digest_and_others_do_not() -> N
     keys = [outcome.key for outcome in outcomes if isinstance(outcome, Record)]
     assert keys[0] == keys[2] != keys[1]
     assert len(keys[0]) == 64
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800"], ids=ascii)
+@pytest.mark.parametrize("key", [{}, {"id": 1}], ids=["no key", "a key"])
+def test_a_name_that_cannot_be_stored_makes_its_rows_dead_and_is_not_in_the_plan(
+    name: str, key: dict[str, object]
+) -> None:
+    batch = ABatch([{**key, "text": "there", name: value} for value in (1, "x", np.ones(4))] + [{**key, "text": "y"}])
+    mapping = resolve(get_domain("document"), Options(), columns_of(batch), batch, "rows.pkl")
+    vectors = resolve(get_domain("document"), Options(), columns_of(batch, **{name: "vector"}), batch, "rows.pkl")
+
+    outcomes = clean(get_domain("document"), mapping, batch, keys=["a", "b", "c", "d"], superseded=())
+    assert [type(outcome) for outcome in outcomes] == [Dead, Dead, Dead, Record]
+    assert all(ascii(name)[1:-1].removeprefix("a") not in ascii(plan.to_dict()) for plan in (mapping, vectors))
+
+
+def test_a_text_column_whose_name_cannot_be_stored_is_rejected() -> None:
+    batch = ABatch([{"a\0b": "the only text of this table, of many words"}])
+
+    with pytest.raises(SchemaMismatch, match=r"'a\\x00b' has a NUL"):
+        resolve(get_domain("document"), Options(), columns_of(batch), batch, "rows.pkl")
