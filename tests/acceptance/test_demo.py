@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from pc_worker.embedded import read_addresses
-from tests.support.stack import LiveStack
+from tests.support.stack import LiveStack, share_models
 from tests.support.waiting import eventually
 
 
@@ -18,7 +18,7 @@ from tests.support.waiting import eventually
 def test_a_demo_whose_worker_is_killed_ends_well(tmp_path: Path) -> None:
     stack = LiveStack(tmp_path / "home", {"PC_WORKER_RECONCILE_S": "2"})
     stack.home.mkdir()
-    stack.share_models()
+    share_models(stack.home)
     command = [sys.executable, "-m", "pc_worker", "demo"]
     with subprocess.Popen(command, env=stack.env, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as demo:
         eventually(lambda: read_addresses(stack.home), within_s=120, what="the demo's stack")

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from pc_worker.embedded import start_servers
-from tests.support.stack import environment, run_command
+from tests.homes import keep_database_in_memory
+from tests.support.stack import environment, run_command, share_models
 from tests.support.waiting import eventually
 
 
@@ -45,6 +46,8 @@ CELERY = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "--concurrenc
 
 @pytest.mark.parametrize(("number", "log_format"), [(signal.SIGTERM, "console"), (signal.SIGINT, "json")])
 def test_every_part_runs_alone_and_ends_with_0(tmp_path: Path, number: signal.Signals, log_format: str) -> None:
+    share_models(tmp_path / "home")
+    keep_database_in_memory(tmp_path / "servers")
     servers = start_servers(tmp_path / "servers")
     try:
         env = environment(

@@ -75,6 +75,15 @@ def run_command(*arguments: str, env: dict[str, str], cwd: Path | None = None, t
     return Result(done.returncode, done.stdout, done.stderr)
 
 
+def share_models(home: Path) -> None:
+    """Use the exports of other homes: each takes ten seconds of all cores, and a test of its own makes one."""
+    models = home / "models"
+    if not models.exists():
+        SHARED_MODELS.mkdir(parents=True, exist_ok=True)
+        home.mkdir(parents=True, exist_ok=True)
+        models.symlink_to(SHARED_MODELS)
+
+
 @dataclass
 class LiveStack:
     """An ``up`` process; commands run against it.
@@ -109,7 +118,7 @@ class LiveStack:
     def start(self) -> None:
         """Start it and wait until everything answers."""
         self.home.mkdir(parents=True, exist_ok=True)
-        self.share_models()
+        share_models(self.home)
         if not self.on_disk:
             keep_database_in_memory(self.home)
         with (self.home / "up.log").open("ab") as log:
@@ -125,13 +134,6 @@ class LiveStack:
             return read_addresses(self.home) is not None
 
         eventually(ready, within_s=120, what="the stack's start")
-
-    def share_models(self) -> None:
-        """Use the exports of other stacks: each takes ten seconds of all cores, and a test of its own makes one."""
-        models = self.home / "models"
-        if not models.exists():
-            SHARED_MODELS.mkdir(parents=True, exist_ok=True)
-            models.symlink_to(SHARED_MODELS)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Ask it to stop and return its exit code."""

@@ -16,6 +16,7 @@ from pc_worker.services.search.thresholds import recommended_min_score
 from pc_worker.store.db.connection import Database
 from pc_worker.store.search.statistics import refresh_statistics
 from tests.integration.search.shelf import Shelf, open_shelf
+from tests.support.stack import SHARED_MODELS
 
 #: Question → the note that answers it; written for this test.
 NOTES = {
@@ -48,8 +49,9 @@ Ask = Callable[[str, Mode], list[SearchHit]]
 
 
 @pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> Encoder:
-    return load_encoder("", cache=tmp_path_factory.mktemp("models"), threads=2)
+def encoder() -> Encoder:
+    SHARED_MODELS.mkdir(parents=True, exist_ok=True)
+    return load_encoder("", cache=SHARED_MODELS, threads=2)
 
 
 @pytest.fixture(scope="module")

@@ -25,9 +25,14 @@ MiB = 1 << 20
 MOST = 300 * MiB
 
 
-def words() -> pa.Table:
-    """Return 1,500 times one word of 1 MiB, in a dictionary."""
-    return pa.table({"c": pa.DictionaryArray.from_arrays(pa.array([0] * 1500, pa.int32()), pa.array(["x" * MiB]))})
+def words(rows: int = 1500) -> pa.Table:
+    """Return a word of 1 MiB in each row, from a dictionary."""
+    return pa.table({"c": pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array(["x" * MiB]))})
+
+
+def fewer_words() -> pa.Table:
+    """Return twice as many bytes as the bound; this writer expands them."""
+    return words(2 * MOST // MiB)
 
 
 def one_row() -> pa.Table:
@@ -58,7 +63,7 @@ BOMBS: dict[str, Callable[[Path], None]] = {
     "parquet list": parquet(one_row),
     "parquet plain list": parquet(one_row, use_dictionary=False, data_page_size=1 << 29),
     "parquet list of nulls": parquet(absent),
-    "parquet delta": parquet(words, use_dictionary=False, column_encoding={"c": "DELTA_BYTE_ARRAY"}),
+    "parquet delta": parquet(fewer_words, use_dictionary=False, column_encoding={"c": "DELTA_BYTE_ARRAY"}),
     "orc list": as_orc(one_row),
     "orc texts": as_orc(texts),
     "orc dictionary": as_orc(texts, dictionary_key_size_threshold=1.0),
