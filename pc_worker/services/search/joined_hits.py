@@ -44,25 +44,27 @@ def with_rows(
     if join is None or not hits:
         return list(hits)
     parts = read_parts(cursor, scope, [hit.id for hit in hits])
-    words = asked_words(scope.profile.domain, query).ids
+    words = asked_words(scope.profile.domain, query, languages=scope.profile.languages).ids
     weights = dict.fromkeys(words, 1.0) if terms is None else {term.id: term.idf for term in terms.terms}
-    return [_of_row(join, hit, parts[hit.id], weights, scope.profile.domain) for hit in hits]
+    return [_of_row(join, hit, parts[hit.id], weights, scope.profile) for hit in hits]
 
 
 def _of_row(
-    join: Join, hit: SearchHit, parts: Sequence[PassagePart], weights: dict[int, float], domain: str
+    join: Join, hit: SearchHit, parts: Sequence[PassagePart], weights: dict[int, float], profile: Profile
 ) -> SearchHit:
     passage = hit.passage
     inside = [part for part in parts if passage is None or (part.start < passage.end and part.end > passage.start)]
     wanted = [part for part in inside if part.wanted] or [part for part in parts if part.wanted]
-    row = _best(wanted, passage, weights, domain)
+    row = _best(wanted, passage, weights, profile)
     return replace(hit, id=row.row_id, payload=row.payload, passage=passage and _joined(join, passage, inside))
 
 
-def _best(parts: Sequence[PassagePart], passage: Passage | None, weights: dict[int, float], domain: str) -> PassagePart:
+def _best(
+    parts: Sequence[PassagePart], passage: Passage | None, weights: dict[int, float], profile: Profile
+) -> PassagePart:
     if passage is None:
         return parts[0]
-    found = list(islice(matches(domain, weights.keys(), passage.text), MAX_MATCHES))
+    found = list(islice(matches(profile.domain, weights.keys(), passage.text, profile.languages), MAX_MATCHES))
     spans = [(part.start - passage.start, part.end - passage.start) for part in parts]
     best = best_passage(found, weights, spans)
     return parts[0] if best is None else parts[spans.index(best)]

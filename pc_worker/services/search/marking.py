@@ -46,16 +46,17 @@ def matched_words(domain: str, query: str, text: str) -> list[Span]:
     return joined
 
 
-def matches(domain: str, terms: Collection[int], text: str) -> Iterator[Match]:
+def matches(domain: str, terms: Collection[int], text: str, languages: tuple[str, ...] = ()) -> Iterator[Match]:
     """Yield the words of ``text`` that contain a term.
 
-    Of a word that is found by pairs of characters, each pair; of a compound its parts, if these contain all its terms.
+    The text may be in one of ``languages``. Of a word that is found by pairs of characters, each pair; of a compound
+    its parts, if these contain all its terms.
     """
     wanted = frozenset(terms)
     for compound in COMPOUND.finditer(text):
-        found = _terms(domain, compound.group()) & wanted
+        found = _terms(domain, compound.group(), languages) & wanted
         if found:
-            parts = [part for word in _words(compound) for part in _in_word(domain, wanted, word)]
+            parts = [part for word in _words(compound) for part in _in_word(domain, wanted, word, languages)]
             known = frozenset().union(*(part.terms for part in parts))
             yield from parts if known >= found else [Match(compound.start(), compound.end(), found)]
 
@@ -66,9 +67,9 @@ def _words(compound: re.Match[str]) -> Sequence[re.Match[str]]:
     return list(WORD.finditer(compound.string, compound.start(), compound.end()))
 
 
-def _in_word(domain: str, wanted: frozenset[int], word: re.Match[str]) -> Sequence[Match]:
+def _in_word(domain: str, wanted: frozenset[int], word: re.Match[str], languages: tuple[str, ...]) -> Sequence[Match]:
     """Return the pairs of a word that contain a term, or the word, or nothing."""
-    found = _terms(domain, word.group()) & wanted
+    found = _terms(domain, word.group(), languages) & wanted
     if not found:
         return []
     return list(_pairs(domain, wanted, word)) or [Match(word.start(), word.end(), found)]
@@ -79,12 +80,13 @@ def _pairs(domain: str, wanted: frozenset[int], word: re.Match[str]) -> Iterator
     if len(text) < 3 or text.isascii():
         return
     for i in range(len(text) - 1):
-        if found := _terms(domain, text[i : i + 2]) & wanted:
+        if found := _terms(domain, text[i : i + 2], ()) & wanted:
             yield Match(start + i, start + i + 2, found)
 
 
-def _terms(domain: str, word: str) -> frozenset[int]:
-    return _known_terms(domain, word) if len(word) <= MAX_CACHED_CHARS else known_terms(domain, word)
+def _terms(domain: str, word: str, languages: tuple[str, ...]) -> frozenset[int]:
+    find = _known_terms if len(word) <= MAX_CACHED_CHARS else known_terms
+    return find(domain, word, languages)
 
 
 _known_terms = functools.lru_cache(maxsize=100_000)(known_terms)

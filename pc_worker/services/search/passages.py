@@ -32,19 +32,19 @@ def with_passages(
         return list(hits)
     chars = min(MAX_TEXT_CHARS, MAX_CHARS // len(missing))
     texts = read_texts(cursor, profile, missing, chars=chars)
-    words = asked_words(profile.domain, query).ids
+    words = asked_words(profile.domain, query, languages=profile.languages).ids
     weights = dict.fromkeys(words, 1.0) if terms is None else {term.id: term.idf for term in terms.terms}
     return [
-        hit if hit.id not in texts else replace(hit, passage=_passage(profile.domain, hit, texts[hit.id], weights))
+        hit if hit.id not in texts else replace(hit, passage=_passage(profile, hit, texts[hit.id], weights))
         for hit in hits
     ]
 
 
-def _passage(domain: str, hit: SearchHit, row: RowText, weights: Mapping[int, float]) -> Passage | None:
-    text = _searched(domain, hit) if row.text is None else row.text
-    found = list(islice(matches(domain, weights.keys(), text), MAX_MATCHES))
+def _passage(profile: Profile, hit: SearchHit, row: RowText, weights: Mapping[int, float]) -> Passage | None:
+    text = _searched(profile.domain, hit) if row.text is None else row.text
+    found = list(islice(matches(profile.domain, weights.keys(), text, profile.languages), MAX_MATCHES))
     inside = [passage for passage in row.passages if passage[0] < passage[1] <= len(text)]
-    if not inside and is_joined_name(domain):  # without vectors yet
+    if not inside and is_joined_name(profile.domain):  # without vectors yet
         inside = [(0, len(text))]
     best = best_passage(found, weights, inside) or best_window(found, weights, text)
     return None if best is None else _of(text, best)

@@ -235,7 +235,7 @@ def _row_like(request: SearchRequest) -> UUID | None:
 
 def _terms(cursor: Cursor, request: SearchRequest, profile: Profile) -> QueryTerms:
     words = without_function_words(request.query)
-    asked = asked_words(profile.domain, words, oldest=profile.oldest_rules, inflected=True)
+    asked = asked_words(profile.domain, words, oldest=profile.oldest_rules, inflected=True, languages=profile.languages)
     return weigh(cursor, profile.domain, asked, profile.collection)
 
 

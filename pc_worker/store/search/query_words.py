@@ -14,6 +14,7 @@ from pc_worker.store.search.words import (
     RULES,
     compounds_of,
     joined_words,
+    language_stem,
     lower_case,
     lowered_parts,
     run_query_grams,
@@ -28,7 +29,9 @@ MOST_JOINED_WORDS = 40
 NEIGHBOURS = re.compile(r"(?<![\w'’.-])(\w+)[ \u00a0](?=(\w+)(?![\w'’-]))")
 
 
-def asked_words(domain: str, text: str, *, oldest: int = RULES, inflected: bool = False) -> AskedWords:
+def asked_words(
+    domain: str, text: str, *, oldest: int = RULES, inflected: bool = False, languages: Sequence[str] = ()
+) -> AskedWords:
     """Return the words of a query; no character has a special meaning.
 
     Args:
@@ -36,6 +39,7 @@ def asked_words(domain: str, text: str, *, oldest: int = RULES, inflected: bool 
         text: The query.
         oldest: The oldest rules by which the terms of a row of the domain were made: these find it too.
         inflected: Whether Korean verbs in the form of a dictionary also ask for their inflected forms.
+        languages: The languages in Latin script, other than English, in which the domain has rows.
     """
     tokens, runs = split_words(text)
     compounds = [compound for token in tokens for compound in compounds_of(token)]
@@ -45,7 +49,7 @@ def asked_words(domain: str, text: str, *, oldest: int = RULES, inflected: bool 
         terms.update(word_id(domain, gram) for run in runs for gram in inflected_grams(run))
     if oldest <= FORMER_RULES:
         terms.update(word_id(domain, word) for word in former_query_words(text))
-    concepts = [concept for compound in compounds for concept in _of_compound(domain, compound)]
+    concepts = [concept for compound in compounds for concept in _of_compound(domain, compound, languages)]
     return asked(terms, dict.fromkeys([*concepts, *_neighbours(domain, text, compounds)]))
 
 
@@ -54,11 +58,15 @@ def query_terms(domain: str, text: str, *, inflected: bool = False) -> list[int]
     return list(asked_words(domain, text, inflected=inflected).terms)
 
 
-def known_terms(domain: str, text: str) -> frozenset[int]:
-    """Return the terms by which a text is found: those of its words in all their spellings."""
+def known_terms(domain: str, text: str, languages: Sequence[str] = ()) -> frozenset[int]:
+    """Return the terms by which a text is found: those of its words in all their spellings.
+
+    ``languages`` are those in which it may be, besides English.
+    """
     tokens, runs = split_words(text)
     known = vocabulary(domain)
-    found = {term for token in tokens for term, _ in known.forms(known[token])}
+    words = [known, *map(known.of, languages)]
+    found = {term for each in words for token in tokens for term, _ in known.forms(each[token])}
     return frozenset(found | {word_id(domain, gram) for run in runs for gram in run_query_grams(run)})
 
 
@@ -74,7 +82,7 @@ def _neighbours(domain: str, text: str, compounds: Sequence[str]) -> Iterator[Co
             yield Concept(own, (Way(_terms(domain, lower_case(joined)), certain=False),))
 
 
-def _of_compound(domain: str, compound: str) -> Iterator[Concept]:
+def _of_compound(domain: str, compound: str, languages: Sequence[str]) -> Iterator[Concept]:
     """Yield the concepts of a compound: joined instead of divided, and divided instead of joined."""
     parts = lowered_parts(compound)
     for form in joined_forms(compound):
@@ -84,8 +92,11 @@ def _of_compound(domain: str, compound: str) -> Iterator[Concept]:
         ways = [Way(_terms(domain, word)) for word in joined_words(part)]
         for words in filter(None, (case_parts(written), divided(part))):
             ways.append(Way(_terms(domain, *words), together=True))
+        own = _terms(domain, part)
+        stems = dict.fromkeys(word_id(domain, language_stem(part, language)) for language in languages)
+        ways += [Way((term,), certain=False) for term in stems if term not in own]
         if ways:
-            yield Concept(_terms(domain, part), tuple(ways))
+            yield Concept(own, tuple(ways))
 
 
 def _terms(domain: str, *words: str) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from pc_worker.model import Model
 from pc_worker.model.joined import is_joined_name, rows_domain
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.filters import Parameters, RowFilter, some_part_sql, where_sql
+from pc_worker.store.search.languages import LEAST_SHARE, MOST_LANGUAGES, language_terms
 from pc_worker.store.search.statistics import CollectionStatistics
 from pc_worker.store.search.vector_form import LEAST_RERANKED, PRECISION, RERANKED, Precision, VectorForm
 
@@ -36,6 +37,8 @@ PROFILE = """
 SELECT m.model_id, m.name, m.revision, m.dimension, m.normalised, m.encodable, m.location,
        s.documents, s.mean_length, s.k1, s.b,
        coalesce(s.oldest_rules, 1),
+       ARRAY(SELECT t.term FROM term_statistics t WHERE t.domain = d.domain AND t.term = ANY (%(languages)s::integer[])
+             AND t.documents >= %(least_share)s * s.documents ORDER BY t.documents DESC LIMIT %(most_languages)s),
        i.method, {precision}, i.dimensions, i.breadth, ceil(i.vectors / greatest(i.rows, 1)::float8)::integer
 FROM domains d JOIN models m USING (model_id)
 LEFT JOIN search_statistics s ON s.domain = d.domain
@@ -82,6 +85,7 @@ class Profile:
     """A domain as search uses it; ``collection`` is None until its statistics are counted.
 
     ``oldest_rules`` are the oldest rules by which the terms of a row were made when the statistics were counted.
+    ``languages`` are those in Latin script, other than English, in which many rows were then.
     """
 
     domain: str
@@ -89,6 +93,7 @@ class Profile:
     collection: CollectionStatistics | None
     index: VectorIndex | None
     oldest_rules: int = 1
+    languages: tuple[str, ...] = ()
 
     @property
     def joined(self) -> bool:
@@ -176,14 +181,24 @@ def begin_search(cursor: Cursor, domain: str, *, timeout_s: float = STATEMENT_S)
         The search profile of the domain; None if it has no log, so no rows.
     """
     # One round trip: on a busy machine each one waits for a processor.
-    cursor.execute(f"{SNAPSHOT};{PROFILE}", {"timeout_ms": max(1, round(timeout_s * 1000)), "domain": domain})
+    languages = language_terms(domain)
+    values = {"languages": list(languages), "least_share": LEAST_SHARE, "most_languages": MOST_LANGUAGES}
+    values |= {"timeout_ms": max(1, round(timeout_s * 1000)), "domain": domain}
+    cursor.execute(f"{SNAPSHOT};{PROFILE}", values)
     row = cursor.fetchone()
     if row is None:
         return None
     model, (documents, mean_length, k1, b) = _model(row), row[7:11]
     collection = None if documents is None else CollectionStatistics(documents, mean_length, k1, b)
-    index = _index(model.dimension, *row[12:])
-    return Profile(domain=domain, model=model, collection=collection, index=index, oldest_rules=row[11])
+    index = _index(model.dimension, *row[13:])
+    return Profile(
+        domain=domain,
+        model=model,
+        collection=collection,
+        index=index,
+        oldest_rules=row[11],
+        languages=tuple(languages[term] for term in row[12]),
+    )
 
 
 def active_models(cursor: Cursor) -> list[Model]:

@@ -12,15 +12,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-#: The stemmers of scripts that hardly more than one language uses, and what they understand.
+#: The stemmers of scripts that hardly more than one language uses, and the words that they understand.
 STEMMERS = {
-    "english": ("EnglishStemmer", re.compile(r"[a-z']+")),
-    "russian": ("RussianStemmer", re.compile(r"[а-я]+")),
-    "arabic": ("ArabicStemmer", re.compile(r"[ء-غف-ي]+")),
-    "hindi": ("HindiStemmer", re.compile(r"[ऀ-ॿ]+")),
-    "tamil": ("TamilStemmer", re.compile(r"[஀-௿]+")),
-    "armenian": ("ArmenianStemmer", re.compile(r"[ա-և]+")),
-    "greek": ("GreekStemmer", re.compile(r"[α-ω]+")),
+    "english": re.compile(r"[a-z']+"),
+    "russian": re.compile(r"[а-я]+"),
+    "arabic": re.compile(r"[ء-غف-ي]+"),
+    "hindi": re.compile(r"[ऀ-ॿ]+"),
+    "tamil": re.compile(r"[஀-௿]+"),
+    "armenian": re.compile(r"[ա-և]+"),
+    "greek": re.compile(r"[α-ω]+"),
 }
 
 #: Makes a stemmer. It has state, so each call of ``stem`` makes its own, which is safe in threads.
@@ -29,7 +29,7 @@ StemmerMaker = Callable[[], Any]
 
 def stem(word: str, *, arabic: bool = True) -> str:
     """Return the stem of a folded word; the word itself if its script has no stemmer."""
-    for language, (_, letters) in STEMMERS.items():
+    for language, letters in STEMMERS.items():
         if letters.fullmatch(word):
             if language == "arabic" and not arabic:
                 return word
@@ -37,6 +37,11 @@ def stem(word: str, *, arabic: bool = True) -> str:
                 word = word[:-1] + "ة"  # folded from it: the stemmer cuts this ending with and without the article
             return str(_maker(language)().stemWord(word)) or word
     return word
+
+
+def stem_in(word: str, name: str) -> str:
+    """Return the stem of a word in lower case, with its accents, by the stemmer of a language."""
+    return str(_maker(name)().stemWord(word)) or word
 
 
 @functools.cache
@@ -56,6 +61,6 @@ def compiled(language: str) -> StemmerMaker:
 
 def interpreted(language: str) -> StemmerMaker:
     """Return what makes the stemmer in Python, from its own module: the package would load those of 30 languages."""
-    name, _ = STEMMERS[language]
-    maker: StemmerMaker = getattr(importlib.import_module(f"snowballstemmer.{language}_stemmer"), name)
+    module = importlib.import_module(f"snowballstemmer.{language}_stemmer")
+    maker: StemmerMaker = getattr(module, f"{language.capitalize()}Stemmer")
     return maker

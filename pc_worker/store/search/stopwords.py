@@ -44,6 +44,11 @@ def without_function_words(query: str) -> str:
     return kept if any(character.isalnum() for character in kept) else query
 
 
+def function_words(language: str) -> frozenset[str]:
+    """Return the function words of a language, in lower case; none of one that has no list."""
+    return _lists().get(language, frozenset())
+
+
 def _plain(piece: str) -> str:
     word = unicodedata.normalize("NFKC", piece).casefold().replace("’", "'").strip(PUNCTUATION)
     return word.rstrip(".")

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pc_worker.store.search.languages import language_of, language_term
 from pc_worker.store.search.term_hash import term_hash
 from pc_worker.store.search.words import run_grams, split_words, token_forms
 
@@ -34,6 +35,8 @@ Integers = NDArray[np.int64]
 #: Shape (n,).
 Floats = NDArray[np.float64]
 Forms = tuple[tuple[int, float], ...]
+#: The forms of tokens with a number below 0, and the number of words of each.
+Several = dict[int, tuple[Forms, int]]
 
 
 class WordCounts(NamedTuple):
@@ -47,21 +50,38 @@ class WordCounts(NamedTuple):
 class Vocabulary(dict[str, int]):
     """The tokens of a domain: the id of the only form of each, or a number below 0."""
 
-    def __init__(self, domain: str) -> None:
+    def __init__(self, domain: str, language: str | None = None, several: Several | None = None) -> None:
         super().__init__()
-        self._domain = domain
-        self._several: dict[int, tuple[Forms, int]] = {}
+        self._domain, self._language = domain, language
+        self._several: Several = {} if several is None else several
+        self._languages: dict[str, Vocabulary] = {}
 
     def __missing__(self, token: str) -> int:
-        weighed, words = token_forms(token)
+        weighed, words = token_forms(token, self._language)
         forms = tuple((term_hash(self._domain, form), weight) for form, weight in weighed)
-        if words == 1 and len(forms) == 1:
-            number = forms[0][0]
-        else:
-            number = -term_hash(self._domain, "\3", token)
-            self._several[number] = (forms, words)
+        number = forms[0][0] if words == 1 and len(forms) == 1 else self._number(token, forms, words)
         self[token] = number
         return number
+
+    def _number(self, token: str, forms: Forms, words: int) -> int:
+        number = -term_hash(self._domain, "\3", self._language or "", token)
+        self._several[number] = (forms, words)
+        return number
+
+    def of(self, language: str) -> Vocabulary:
+        """Return the words of rows in a language; the numbers are of this vocabulary, too."""
+        if language not in self._languages:
+            self._languages[language] = Vocabulary(self._domain, language, self._several)
+        return self._languages[language]
+
+    def mark(self, language: str) -> int:
+        """Return the number that says in which language a row is; it is no word."""
+        return self._number("\4", ((language_term(self._domain, language), 1),), 0)
+
+    @property
+    def size(self) -> int:
+        """The number of tokens that are remembered."""
+        return len(self) + sum(map(len, self._languages.values()))
 
     def forms(self, number: int) -> Forms:
         """Return the terms of a token, and what each counts."""
@@ -78,7 +98,7 @@ _vocabularies: dict[str, Vocabulary] = {}
 def vocabulary(domain: str) -> Vocabulary:
     """Return the words that are remembered for a domain; hold on to it while its numbers are in use."""
     known = _vocabularies.get(domain)
-    if known is None or len(known) > REMEMBERED:
+    if known is None or known.size > REMEMBERED:
         known = _vocabularies[domain] = Vocabulary(domain)
     return known
 
@@ -101,7 +121,11 @@ def count_words(domain: str, texts: Iterable[str]) -> Iterator[WordCounts]:
 
 def _numbers(domain: str, known: Vocabulary, text: str) -> list[int]:
     words, runs = split_words(text)
-    numbers = list(map(known.__getitem__, words))
+    language = language_of(words)
+    if language is None:
+        numbers = list(map(known.__getitem__, words))
+    else:
+        numbers = [*map(known.of(language).__getitem__, words), known.of(language).mark(language)]
     for run in runs:
         numbers += _run_terms(domain, run) if len(run) <= SHORT else _run_terms.__wrapped__(domain, run)
     return numbers

@@ -5,7 +5,8 @@ parts and its joined form (`compounds.py`). A part counts by its folded stem. A 
 `café`, also counts a little by its own spelling and less by its fold: both spellings find each other, the exact first.
 
 The stemmer depends on the script, not on a guess of the language, so that a query and a row always agree: English for
-Latin letters, Russian for Cyrillic ones, and so on; none for most scripts.
+Latin letters, Russian for Cyrillic ones, and so on; none for most scripts. The words of a row in another language in
+Latin script also have their stems in that language (`languages.py`).
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ from pc_worker.store.search.compounds import (
     without_apostrophe,
 )
 from pc_worker.store.search.folding import APOSTROPHES, HEBREW_QUOTES, IGNORED, fold_characters, fold_word
-from pc_worker.store.search.stemming import stem
+from pc_worker.store.search.languages import LANGUAGES
+from pc_worker.store.search.stemming import stem, stem_in
 
 #: The number of these rules and those of folding and facets, stored with the terms of each row. A change that makes
 #: other terms needs the next number, and, if queries by the new rules do not find all rows by the former ones, a part
-#: of queries in `former_words.py`. Rules 3 add the forms of compounds: queries by them find all that rules 2 found.
+#: of queries in `former_words.py`. Rules 3 add the forms of compounds and the stems by language: queries by them find
+#: all that rules 2 found.
 RULES = 3
 #: The first rules with the present facets.
 FACET_RULES = 2
@@ -120,8 +123,17 @@ def lowered_parts(compound: str) -> list[str]:
     return [lower_case(part)[:MAX_WORD_CHARS] for part in parts_of(compound)]
 
 
-def token_forms(token: str) -> tuple[list[tuple[str, float]], int]:
-    """Return the forms of a token in a row, with what each counts, and the number of its words."""
+def language_stem(word: str, language: str) -> str:
+    """Return the folded stem of a word in lower case by the stemmer of its own language."""
+    plain = ELISION.sub("", word) if "'" in word else word
+    return fold_word(stem_in(NAME_ENDING.sub("", plain) if "'" in plain else plain, LANGUAGES[language]))
+
+
+def token_forms(token: str, language: str | None = None) -> tuple[list[tuple[str, float]], int]:
+    """Return the forms of a token in a row, with what each counts, and the number of its words.
+
+    ``language`` is that of the row, if it is known and not English: the stems of that language are further forms.
+    """
     found: dict[str, float] = {}
     words = 0
     for compound in compounds_of(token):
@@ -130,7 +142,11 @@ def token_forms(token: str) -> tuple[list[tuple[str, float]], int]:
         weighed += [(INNER_WEIGHT, word) for part in parts_of(compound) for word in inner_words(part)]
         weighed += [(JOINED_WEIGHT, form) for form in joined_words(compound)]
         for share, word in weighed:
-            for form, weight in word_forms(word):
+            forms = word_forms(word)
+            if language is not None and share == 1:
+                own = language_stem(word, language)
+                forms = forms if own in dict(forms) else (*forms, (own, 1))
+            for form, weight in forms:
                 found[form] = found.get(form, 0) + share * weight
     return list(found.items()), words
 

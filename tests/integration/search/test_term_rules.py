@@ -21,6 +21,7 @@ from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.rows.merge import read_stored, upsert_rows
 from pc_worker.store.search.facets import facet
 from pc_worker.store.search.former_words import former_query_words
+from pc_worker.store.search.scope import begin_search
 from pc_worker.store.search.statistics import refresh_statistics
 from pc_worker.store.search.terms import row_terms
 from pc_worker.store.search.word_counts import word_id
@@ -189,6 +190,21 @@ def test_both_spellings_are_found_and_the_exact_one_is_first(shelf: Shelf, plain
         hits = found(shelf, query)
         assert sorted(hits) == sorted(texts)
         assert {hit.split()[0] for hit in hits[:5]} == {query}
+
+
+def test_rows_in_other_languages_are_found_by_the_stems_of_their_language(shelf: Shelf) -> None:
+    turkish = "Bu kitabın kapağı çok güzel ve daha önce hiç görmediğim kadar eski bir resim gibi"
+    shelf.add_all([turkish, "the book and its cover that came with this picture", "e-mail for kitaplık"])
+    before = found(shelf, "kitaplar")
+    refresh_statistics(shelf.database, shelf.domain)
+
+    with shelf.database.transaction() as cursor:
+        profile = begin_search(cursor, shelf.domain)
+
+    assert profile is not None
+    assert profile.languages == ("tr",)
+    assert (before, found(shelf, "kitaplar")) == ([], [turkish])
+    assert found(shelf, "email") == ["e-mail for kitaplık"]
 
 
 def test_any_table_and_declared_rows_have_the_same_terms_as_at_their_first_write() -> None:
