@@ -6,6 +6,7 @@ Each request carries ``If-Match`` with the ETag of the opening, so that every by
 from __future__ import annotations
 
 import hashlib
+import mmap
 from typing import TYPE_CHECKING
 
 from pc_worker.errors import SourceRejected
@@ -14,7 +15,10 @@ from pc_worker.object_urls import ObjectUrl
 from pc_worker.reader import SourceChanged, Stamp
 
 if TYPE_CHECKING:
-    from obstore import ObjectMeta
+    from obstore import GetResult, ObjectMeta
+
+#: Bytes of a reply that are received at a time, at least.
+_STEP = 256 << 10
 
 
 class ObjectVersion:
@@ -67,15 +71,27 @@ class ObjectVersion:
         with errors_named(self.url):
             try:
                 reply = obstore.get(self._store, self.url.key, options={"range": (start, end), "if_match": self.etag})
-                data = memoryview(reply.bytes())  # the bytes where they were received: no copy
+                if reply.meta["e_tag"] != self.etag or reply.range != (start, end):  # If-Match or ranges ignored
+                    raise self._changed()
+                return _received(reply, end - start)
             except (PreconditionError, FileNotFoundError) as exc:
                 raise self._changed() from exc
-        if reply.meta["e_tag"] != self.etag or len(data) != end - start:  # a store that ignores If-Match or ranges
-            raise self._changed()
-        return data
 
     def _changed(self) -> SourceChanged:
         return SourceChanged(str(self.url), "another object is there now")
+
+
+def _received(reply: GetResult, length: int) -> memoryview:
+    """Return the content of a reply, received in steps into memory of its own, which goes back to the system whole.
+
+    A reply that is taken whole lies in the C library's memory for the thread that received it, which keeps it.
+    """
+    data = memoryview(mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+    at = 0
+    for part in reply.stream(min_chunk_size=_STEP):
+        data[at : at + len(part)] = part
+        at += len(part)
+    return data[:at]
 
 
 def stamp_of(meta: ObjectMeta) -> Stamp:
