@@ -60,13 +60,16 @@ def has_body(request: Request) -> bool:
 
 
 def check_json_type(request: Request) -> None:
-    """Check that a body, if there is one, is announced to be JSON.
+    """Check that a body, if there is one, is announced to be JSON that is not compressed.
 
     Raises:
         UnsupportedMedia: If it is not.
     """
     if not has_body(request):
         return  # the framework names what is missing
+    coding = request.headers.get("content-encoding", "").strip().lower()
+    if coding not in ("", "identity"):
+        raise UnsupportedMedia(f"a compressed body is not read: send it without `Content-Encoding: {coding[:40]}`")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise UnsupportedMedia(f"the body must be JSON: send the header `Content-Type: application/json`, not {kind!r}")

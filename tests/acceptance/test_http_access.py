@@ -108,6 +108,7 @@ def address(route: APIRoute, job: str) -> str:
         "row_id": row_uuid(FIRST + 900),
         "name": "none",
         "answer_id": row_uuid(1),
+        "model": "pcw/recruit",
     }
     path = re.sub(r"{(\w+)[^}]*}", lambda found: names[found[1]], route.path)
     return path + ("?domain=recruit" if route.path == "/v1/files" else "")

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 from fastapi import Path
 from fastapi.responses import Response
 
-from pc_worker.errors import InvalidRequest
+from pc_worker.errors import InvalidRequest, ModelNotFound
 from pc_worker.http.context import AppContext, Context
 from pc_worker.http.limits import searching
-from pc_worker.http.roles import Reader
+from pc_worker.http.roles import HttpCaller, Reader
 from pc_worker.http.routes.search import searched
 from pc_worker.http.shaped_routes import shaped_router
 from pc_worker.http.shapes.openai import (
@@ -68,9 +68,18 @@ async def create_embeddings(caller: Reader, context: Context, request: Embedding
 @router.get("/v1/models", summary="List models")
 async def list_models(caller: Reader, context: Context) -> ModelCards:
     """Return the models that the token may use: encoders for `/v1/embeddings`, then one for the answers of a domain."""
-    encoders = await context.services.run(lambda s: served_models(s, caller.domains))
-    ids = [served.id for served in encoders] + await _answering(caller.domains, context)
-    return ModelCards(data=[ModelCard(id=model_id) for model_id in ids])
+    return ModelCards(data=[ModelCard(id=model_id) for model_id in await _model_ids(caller, context)])
+
+
+@router.get("/v1/models/{model:path}", summary="Read a model")
+async def read_model(
+    caller: Reader, context: Context, model: Annotated[str, Path(max_length=500, description="An id of the list.")]
+) -> ModelCard:
+    """Return one of the models that the token may use."""
+    ids = await _model_ids(caller, context)
+    if model not in ids:
+        raise ModelNotFound(f"there is no model {model[:80]!r}; there are: {', '.join(ids) or 'none'}")
+    return ModelCard(id=model)
 
 
 @router.post("/v1/vector_stores/{domain}/search", summary="Search a domain as a vector store")
@@ -94,6 +103,11 @@ async def _encoded(
 
     async with ENCODINGS:
         return await context.searches.run(encode)
+
+
+async def _model_ids(caller: HttpCaller, context: AppContext) -> list[str]:
+    encoders = await context.services.run(lambda s: served_models(s, caller.domains))
+    return [served.id for served in encoders] + await _answering(caller.domains, context)
 
 
 async def _answering(domains: frozenset[str] | None, context: AppContext) -> list[str]:

@@ -160,6 +160,7 @@ def test_the_client_of_openai_reads_answers(part: HttpPart, library: Library) ->
     client: Any = openai.OpenAI(base_url=f"{part.url}/v1", api_key="none", max_retries=0)
     messages = [{"role": "system", "content": "Talk like a pirate."}, {"role": "user", "content": WHALE}]
     assert "pcw/document" in [model.id for model in client.models.list()]
+    assert client.models.retrieve("pcw/document").owned_by == "pc_worker"
 
     whole = client.chat.completions.create(model="pcw/document", messages=messages)
     parts = list(

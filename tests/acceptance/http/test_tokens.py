@@ -103,6 +103,11 @@ def test_openai_clients_of_other_domains_see_no_model_and_no_store(library: Libr
 
     assert clients["reader"].embeddings.create(model=model.id, input="x").data[0].index == 0
     assert clients["other"].models.list().data == []
+    assert clients["reader"].models.retrieve(model.id) == model
+    for token, asked in (("reader", "no-such-model"), ("other", model.id), ("reader", "pcw/nowhere")):
+        with pytest.raises(openai.NotFoundError) as unknown:
+            clients[token].models.retrieve(asked)
+        assert unknown.value.code == "model_not_found"
     with pytest.raises(openai.NotFoundError, match="there are: none"):
         clients["other"].embeddings.create(model=model.id, input="x")
     with pytest.raises(openai.NotFoundError):

@@ -64,6 +64,31 @@ def test_a_text_that_nothing_can_store_is_named(body: bytes, reason: str) -> Non
     assert len(caught.value.msg) < 300
 
 
+@pytest.fixture(scope="module")
+def echo() -> TestClient:
+    """Return a client of a route that returns its body."""
+    app, router = FastAPI(), APIRouter(route_class=BoundedRoute)
+    install_problems(app)
+
+    @router.post("/echo")
+    async def echoed(document: dict[str, Any]) -> dict[str, Any]:
+        return document
+
+    app.include_router(router)
+    return TestClient(app)
+
+
+@pytest.mark.parametrize(
+    ("coding", "status"), [("gzip", 415), ("GZIP", 415), ("br, identity", 415), ("identity", 200), ("", 200)]
+)
+def test_a_compressed_body_is_another_kind(echo: TestClient, coding: str, status: int) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": coding}
+    response = echo.post("/echo", content=b'{"a": 1}', headers=headers)
+
+    assert response.status_code == status
+    assert ("Content-Encoding" in response.text) == (status == 415)
+
+
 def test_an_escaped_backslash_is_no_escape() -> None:
     assert read_json(b'"\\\\u0000 \\\\ud800"') == "\\u0000 \\ud800"
 
@@ -76,16 +101,8 @@ def test_an_escaped_backslash_is_no_escape() -> None:
         (b'{"query": \xff}', "'utf-8' codec can't decode byte 0xff in position 10: invalid start byte"),
     ],
 )
-def test_the_problem_says_why_a_body_is_refused(body: bytes, detail: str) -> None:
-    app, router = FastAPI(), APIRouter(route_class=BoundedRoute)
-    install_problems(app)
-
-    @router.post("/echo")
-    async def echo(document: dict[str, Any]) -> dict[str, Any]:
-        return document
-
-    app.include_router(router)
-    response = TestClient(app).post("/echo", content=body, headers={"Content-Type": "application/json"})
+def test_the_problem_says_why_a_body_is_refused(echo: TestClient, body: bytes, detail: str) -> None:
+    response = echo.post("/echo", content=body, headers={"Content-Type": "application/json"})
 
     assert (response.status_code, response.json()["code"]) == (400, "invalid_json")
     assert response.json()["detail"] == f"the body cannot be read as JSON: {detail}"
