@@ -18,6 +18,8 @@ from pc_worker.wire import WirePassage, row_head, row_message
 
 #: Bytes of the largest row that can be sent: one message holds 4 MiB with all framing.
 WIRE_LIMIT = 4_000_000
+#: Characters of a text from which on it is checked before it is embedded.
+LONG_TEXT = WIRE_LIMIT // 4
 
 Passages = tuple[PassageVector, ...]
 #: Returns the normal form of a row by its number in the source: all its columns, not only those a domain reads.
@@ -122,6 +124,13 @@ def numbered_keys(
     if mapping.key is not None:
         return keys
     return [f"{key}:{occurrences.get(batch.start + i, 0)}" for i, key in enumerate(keys)]
+
+
+def too_large(record: Record) -> str | None:
+    """Return why a row is certainly too large to be sent, before its text is embedded: that may take hours."""
+    if len(record.text or "") < LONG_TEXT or (size := len(msgspec.json.encode(record.payload))) <= WIRE_LIMIT:
+        return None
+    return f"the row is more than {size:,} bytes on the wire: {WIRE_LIMIT:,} is the most"
 
 
 def prepare_rows(context: RowContext, candidates: Sequence[Candidate], embedded: Mapping[int, Passages | str]) -> Ready:

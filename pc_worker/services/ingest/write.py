@@ -16,7 +16,7 @@ from pc_worker.retry import RetryPolicy
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.embed import Embedder
 from pc_worker.services.ingest.join import ChunkEncoding
-from pc_worker.services.ingest.prepare import Candidate, Cleaned, Ready, RowContext, prepare_rows
+from pc_worker.services.ingest.prepare import Candidate, Cleaned, Ready, RowContext, prepare_rows, too_large
 from pc_worker.services.ingest.unchanged import KnownRows, check_same, stored_hash
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger.dead_letters import insert_dead_letters
@@ -152,7 +152,9 @@ def _write_once(
     with clock.stage("embed"):
         found = _find(services, work)
         wanted = [c for c in found.candidates if verdict(c, found.stored.get(c.row_id), seq=work.seq) == "write"]
-        ready = prepare_rows(work.context, wanted, encoding.rows.embed([c.record for c in wanted]))
+        refused = {c.record.row_no: reason for c in wanted if (reason := too_large(c.record)) is not None}
+        embedded = encoding.rows.embed([c.record for c in wanted if c.record.row_no not in refused])
+        ready = prepare_rows(work.context, wanted, embedded | refused)
         encoding.expect(ready.writes.values())
     clock.leave_out("embed", encoding.take_loading())
     with clock.stage("write"), services.database.transaction() as cursor:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from pc_worker.errors import SourceRejected
 from pc_worker.services.forget import forget_ids, forget_source
 from pc_worker.services.ingest import process_chunk, unchanged
 from pc_worker.services.ingest.prepare import clean_rows
@@ -162,8 +163,8 @@ def test_rows_with_keys_and_names_that_cannot_be_stored_are_dead_and_the_others_
         {"id": "a\0b", "text": "superseded"},
         {"id": "a\0b", "text": "dead"},
         {"id": "\ud800", "text": ""},
-        {"id": "c", "text": "a name with NUL", "x\0y": 1},
-        {"id": "d", "text": "half a pair", "x\ud800": 1},
+        {"id": "p", "text": "a name with NUL", "x\0y": 1},
+        {"id": "q", "text": "half a pair", "x\ud800": 1},
     ]
 
     for _ in range(times):
@@ -174,7 +175,16 @@ def test_rows_with_keys_and_names_that_cannot_be_stored_are_dead_and_the_others_
 
 
 def test_an_error_that_cannot_be_stored_is_stored_with_escapes(line: Line) -> None:
-    job = line.ingest([{"x\0y\ud800": 1}])
+    with pytest.raises(SourceRejected):
+        line.ingest([{"x\0y\ud800": 1}])
 
-    assert job.state == "failed"
-    assert '"x\\x00y\\ud800" (int)' in str(job.error)
+    [(state, error)] = line.query("SELECT state, error FROM jobs")
+    assert (state, error.endswith('the file has "x\\x00y\\ud800"')) == ("failed", True)
+
+
+def test_a_text_that_is_too_long_to_be_sent_is_not_embedded(line: Line) -> None:
+    job = line.ingest([{"id": "long", "text": "한" * 1_500_000}, {"id": "short", "text": "written"}])
+
+    assert (job.state, job.rows_dead, job.rows_written, job.texts_encoded) == ("partial", 1, 1, 1)
+    [(reason,)] = line.query("SELECT reason FROM dead_letters")
+    assert reason.startswith("the row is more than 4,5")

@@ -203,3 +203,14 @@ def test_whole_numbers_of_an_index_are_floats_next_to_a_null(protocol: int, tmp_
     assert list(map(repr, found[2].values())) == ["2.0", "2", "3", "2", "3"]
     assert found[1] == {"a": None, "b": None, "c": 2, "d": None, "x": 2}
     assert list(rows(labelled, folder=tmp_path, protocol=protocol)[0]) == list(map(str, labelled.columns))
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 5])
+@pytest.mark.parametrize("null", [{}, {"na_object": None}, {"na_object": float("nan")}, {"coerce": False}], ids=str)
+def test_numpy_texts_of_any_length(null: dict[str, Any], protocol: int, tmp_path: Path) -> None:
+    texts = ["한", "", "x" * 300, null.get("na_object", "y")]
+    array = np.array(texts, np.dtypes.StringDType(**null))
+
+    expected = [None if text != text else text for text in texts]
+    assert [row["a"] for row in rows({"a": array}, folder=tmp_path, protocol=protocol)] == expected
+    assert rows([{"a": array}], folder=tmp_path, protocol=protocol) == [{"a": expected}]

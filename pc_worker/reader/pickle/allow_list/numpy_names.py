@@ -31,6 +31,14 @@ def _dtype(args: tuple[Any, ...]) -> Described:
     raise unsafe("numpy.dtype is called with arguments that no known writer gives it")
 
 
+def _texts(args: tuple[Any, ...]) -> Described:
+    """Describe the type of texts of any length (``StringDType``): an array of it holds its texts as a list."""
+    match args:
+        case (bool() | 0 | 1,) | (bool() | 0 | 1, None | float() | str()):
+            return Described(np.dtype(object))
+    raise unsafe("numpy's StringDType is made in a way that no known writer uses")
+
+
 def dtype_with_state(described: Described, state: object) -> Described:
     """Return the type with the byte order, the unit (dates) or the fields (structures) of its pickled state."""
     match state:
@@ -145,6 +153,7 @@ def _masked(args: tuple[Any, ...]) -> Call:
 _CORES = ("numpy.core", "numpy._core")
 CALLS: dict[tuple[str, str], Callable[[tuple[Any, ...]], Any]] = {
     ("numpy", "dtype"): _dtype,
+    ("numpy._core._internal", "_convert_to_stringdtype_kwargs"): _texts,
     ("numpy.ma.core", "_mareconstruct"): _masked,
     **{(f"{core}.multiarray", "_reconstruct"): _reconstruct for core in _CORES},
     **{(f"{core}.multiarray", "scalar"): _scalar for core in _CORES},
