@@ -20,7 +20,7 @@ USES_STACK = re.compile(
 
 
 class SharingScheduling(LoadFileScheduling):  # type: ignore[misc]
-    """Takes the files in their order, and gives each process first those that share with what it has run."""
+    """Assigns files in their order, but first to each process those that share with what it has run."""
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         self.workqueue.move_to_end(self._next_for(node), last=False)
