@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import urllib.error
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 
@@ -32,6 +32,7 @@ from pc_worker.errors import InvalidRequest, Unavailable
 from pc_worker.installation import child_environment
 from pc_worker.logs import get_logger
 from pc_worker.metrics.exporting import export_metrics
+from pc_worker.metrics.multiprocess import FOLDER_VARIABLE
 from pc_worker.services.declarations import open_domains
 from pc_worker.settings import Settings
 from pc_worker.store.db.migrations import migrate, read_migrations
@@ -116,7 +117,8 @@ class Stack:
             argv = (sys.executable, "-m", "pc_worker", name)
             # If this process is killed, the servers end too. A graceful end is impossible then: a worker that gets
             # SIGTERM would reconnect to its broker without limit.
-            self._supervisor.start(Command(name=name, argv=argv, env=environment, death_signal=signal.SIGKILL))
+            of_part = environment_of(name, environment)
+            self._supervisor.start(Command(name=name, argv=argv, env=of_part, death_signal=signal.SIGKILL))
         for name, is_ready in self._signs_of_life().items():
             if name in COMPONENTS:
                 self._wait(name, is_ready)
@@ -153,7 +155,7 @@ class Stack:
             "PC_WORKER_HTTP_ADDRESS": self._addresses["http"],
             "PC_WORKER_FLOWER_ADDRESS": self._addresses["flower"],
             "PC_WORKER_METRICS_ADDRESS": self._addresses["metrics"],
-            "PROMETHEUS_MULTIPROC_DIR": str(self._settings.home / "metrics"),
+            FOLDER_VARIABLE: str(self._settings.home / "metrics"),
         }
 
     def _wait(self, name: str, ready: Callable[[], bool]) -> None:
@@ -184,6 +186,12 @@ class Stack:
 
 def _secret(value: SecretStr | None) -> str:
     return value.get_secret_value() if value is not None else ""
+
+
+def environment_of(part: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a part: Flower, which has metrics of its own, does not write them among ours."""
+    left_out = (FOLDER_VARIABLE,) if part == "flower" else ()
+    return {name: value for name, value in environment.items() if name not in left_out}
 
 
 def answers(url: str) -> bool:

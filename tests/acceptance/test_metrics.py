@@ -48,6 +48,10 @@ def test_rows_texts_and_stages_are_counted_across_processes(stack: LiveStack, tm
         assert grown("pcw_stage_seconds_count", domain="document", stage=stage) == job["chunks_total"]
 
 
+def test_all_names_begin_alike(stack: LiveStack) -> None:
+    assert {name for name, _ in samples(stack) if not name.startswith("pcw_")} == set()
+
+
 def test_what_the_database_and_the_queue_hold_is_told(stack: LiveStack, tmp_path: Path) -> None:
     rows = write_recruit(tmp_path / "r.pkl", 40, changes={3: {"Exp Years": "nonsense"}})
     assert stack.ingest(rows, "recruit")["rows_dead"] == 1

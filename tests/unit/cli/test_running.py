@@ -1,4 +1,4 @@
-"""A part that refuses its settings ends the start at once, with its own words and exit code."""
+"""The parts of a stack: their environment, and the end of one that refuses its settings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pc_worker.cli.running import Stack
+from pc_worker.cli.running import COMPONENTS, Stack, environment_of
 from pc_worker.embedded import Command, start_servers
 from pc_worker.errors import InvalidRequest
 from pc_worker.settings import Settings
@@ -24,3 +24,12 @@ def test_a_part_that_refuses_its_settings_is_not_started_again_and_again(tmp_pat
     finally:
         stack.stop()
         servers.stop()
+
+
+def test_flower_does_not_write_among_our_metrics() -> None:
+    given = {"PC_WORKER_HOME": "/home", "PROMETHEUS_MULTIPROC_DIR": "/home/metrics"}
+
+    of_parts = {part: environment_of(part, given) for part in COMPONENTS}
+
+    assert of_parts.pop("flower") == {"PC_WORKER_HOME": "/home"}
+    assert list(of_parts.values()) == [given] * len(of_parts)
