@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import psycopg2
@@ -13,14 +14,21 @@ from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, read_migrations
 from tests.homes import keep_database_in_memory
 
+#: URL of a superuser's database on another PostgreSQL, instead of the embedded one: to try its version.
+OTHER_POSTGRES = "PCW_TEST_DATABASE_URL"
+
 
 @pytest.fixture(scope="session")
 def embedded_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServers]:
-    """Yield the two servers, without any of our components."""
+    """Yield the two servers, without any of our components; PostgreSQL may be another one."""
     home = tmp_path_factory.mktemp("servers")
     keep_database_in_memory(home)
-    running = start_servers(home)
-    yield running
+    other = os.environ.get(OTHER_POSTGRES)
+    running = start_servers(home, need_postgres=other is None)
+    with pytest.MonkeyPatch.context() as patch:
+        if other is not None:
+            patch.setattr(EmbeddedServers, "database_url", other)
+        yield running
     running.stop()
 
 

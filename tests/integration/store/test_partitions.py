@@ -61,7 +61,7 @@ STATE = {
 LEFT = """
 SELECT relname FROM pg_class WHERE relname ~ '^(next|former)_'
 UNION ALL SELECT proname FROM pg_proc WHERE starts_with(proname, 'mirror_')
-UNION ALL SELECT conname FROM pg_constraint WHERE NOT convalidated
+UNION ALL SELECT conname FROM pg_constraint WHERE NOT convalidated AND conparentid = 0
 """
 
 
@@ -299,6 +299,8 @@ def test_a_search_merges_the_indexes_of_all_parts(
         values = {"candidates": [1, 2], "limit": 50}
         cursor.execute("SET LOCAL enable_bitmapscan = on; SET LOCAL enable_indexscan = off")
         text = MATCHING.format(score="e.length", norm="", filter="", facets="")
+        # Of a few hundred rows, PostgreSQL before 18 reads those of the domain by their primary key.
+        text = text.replace("e.domain = %(domain)s AND", "")
         cursor.execute(f"EXPLAIN {text}", Scope(profile=profile).parameters | values)
         text_plan = "\n".join(line for (line,) in cursor.fetchall())
 
