@@ -120,7 +120,7 @@ def score_sql(terms: Collection[int], concepts: Iterable[Concept], summand: Call
                 del left[term]
         else:
             parts.append(f"greatest(0, {', '.join(f'{way} - ({plain})' for way in ways)})")
-    return " + ".join([*map(summand, left), *parts])
+    return " + ".join([*map(summand, left), *parts]) or "0"
 
 
 def _way(way: Way, summand: Callable[[int], str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
 
@@ -49,7 +50,7 @@ def asked_words(
         terms.update(word_id(domain, gram) for run in runs for gram in inflected_grams(run))
     if oldest <= FORMER_RULES:
         terms.update(word_id(domain, word) for word in former_query_words(text))
-    concepts = [concept for compound in compounds for concept in _of_compound(domain, compound, languages)]
+    concepts = [concept for compound in compounds for concept in _of_compound(domain, compound, tuple(languages))]
     return asked(terms, dict.fromkeys([*concepts, *_neighbours(domain, text, compounds)]))
 
 
@@ -82,12 +83,15 @@ def _neighbours(domain: str, text: str, compounds: Sequence[str]) -> Iterator[Co
             yield Concept(own, (Way(_terms(domain, lower_case(joined)), certain=False),))
 
 
-def _of_compound(domain: str, compound: str, languages: Sequence[str]) -> Iterator[Concept]:
-    """Yield the concepts of a compound: joined instead of divided, and divided instead of joined."""
+@functools.lru_cache(maxsize=10_000)  # queries repeat their words
+def _of_compound(domain: str, compound: str, languages: tuple[str, ...]) -> tuple[Concept, ...]:
+    """Return the concepts of a compound: joined instead of divided, and divided instead of joined."""
+    found = []
     parts = lowered_parts(compound)
     for form in joined_forms(compound):
         own = _terms(domain, *parts[form.first : form.end])
-        yield Concept(own, (Way(_terms(domain, lower_case(form.word)), certain=form.end - form.first == len(parts)),))
+        whole = form.end - form.first == len(parts)
+        found.append(Concept(own, (Way(_terms(domain, lower_case(form.word)), certain=whole),)))
     for written, part in zip(parts_of(compound), parts, strict=True):
         ways = [Way(_terms(domain, word)) for word in joined_words(part)]
         for words in filter(None, (case_parts(written), divided(part))):
@@ -96,7 +100,8 @@ def _of_compound(domain: str, compound: str, languages: Sequence[str]) -> Iterat
         stems = dict.fromkeys(word_id(domain, language_stem(part, language)) for language in languages)
         ways += [Way((term,), certain=False) for term in stems if term not in own]
         if ways:
-            yield Concept(own, tuple(ways))
+            found.append(Concept(own, tuple(ways)))
+    return tuple(found)
 
 
 def _terms(domain: str, *words: str) -> tuple[int, ...]:

@@ -124,6 +124,10 @@ def test_a_row_with_several_spellings_counts_by_the_best_one() -> None:
     assert found("wi-fi router", "wi-fi router") == 3
 
 
+def test_no_words_have_no_score() -> None:
+    assert found("- '", "some text") == 0
+
+
 def test_what_the_query_asks_for_anyway_is_no_other_spelling() -> None:
     words = asked_words("d", "email e-mail")
 
