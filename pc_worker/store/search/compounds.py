@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from pc_worker.store.search.folding import fold_word
+
 #: What joins the parts of a word.
 JOINERS = "-_."
 #: The most parts and characters of a joined form: longer ones are sentences or paths.
@@ -31,6 +33,11 @@ LETTERS_THEN_DIGITS = re.compile(r"([a-z]+)([0-9]+)")
 DIGITS_THEN_LETTERS = re.compile(r"([0-9]+)([a-z]+)")
 #: Letters before digits are a word of their own from this length: `covid` finds `covid19`.
 LEAST_LETTERS = 2
+#: Hebrew particles that are written as a part of the next word: and, the, in, to, from, that, as; and what may follow.
+HEBREW = re.compile("[א-ת]+")
+PARTICLES, BEFORE_PARTICLES = "והבלמשכ", "ושכמל"
+#: The fewest letters that are left of a word without its particles.
+LEAST_HEBREW = 3
 
 
 class Joined(NamedTuple):
@@ -106,9 +113,38 @@ def divided(word: str) -> tuple[str, ...]:
     return found.groups() if found and len(word) <= MOST_CHARS else ()
 
 
+def divisions(word: str) -> list[tuple[str, ...]]:
+    """Return the ways to divide a word at its changes of case, and between letters and digits; all parts first.
+
+    >>> divisions("OpenStreetMap")
+    [('open', 'street', 'map'), ('open', 'streetmap'), ('openstreet', 'map')]
+    """
+    parts = tuple(case_parts(word))
+    cuts = range(1, len(parts)) if len(parts) > 2 else ()
+    found = [parts, *(("".join(parts[:n]), "".join(parts[n:])) for n in cuts), divided(word.lower())]
+    return [one for one in found if one]
+
+
+def without_particles(word: str) -> list[str]:
+    """Return a Hebrew word in lower case without its first letter or two, which may be particles; else nothing.
+
+    >>> without_particles("הבית"), without_particles("והבית"), without_particles("בית"), without_particles("the")
+    (['בית'], ['הבית', 'בית'], [], [])
+    """
+    if word[:1] not in PARTICLES or not HEBREW.fullmatch(word):
+        return []
+    most = 2 if word[0] in BEFORE_PARTICLES and word[1:2] in PARTICLES else 1
+    return [word[n:] for n in range(1, most + 1) if len(word) - n >= LEAST_HEBREW]
+
+
 def inner_words(word: str) -> Iterator[str]:
-    """Yield the words that a text with this word also has a little: parts by case, and letters before digits."""
+    """Yield the words that a text with this word also has a little.
+
+    They are its parts by case, letters before digits, and Hebrew words without particles.
+    """
     yield from case_parts(word)
+    if not word.isascii():
+        yield from without_particles(fold_word(word))
     letters = divided(word.lower())
     if letters and len(letters[0]) >= LEAST_LETTERS and letters[0].isalpha():
         yield letters[0]

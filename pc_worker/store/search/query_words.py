@@ -6,8 +6,9 @@ import functools
 import re
 from collections.abc import Iterator, Sequence
 
-from pc_worker.store.search.compounds import case_parts, divided, joined_forms, joined_pair, parts_of
+from pc_worker.store.search.compounds import divisions, joined_forms, joined_pair, parts_of, without_particles
 from pc_worker.store.search.concepts import AskedWords, Concept, Way, asked
+from pc_worker.store.search.folding import fold_word
 from pc_worker.store.search.former_words import former_query_words
 from pc_worker.store.search.korean import inflected_grams
 from pc_worker.store.search.word_counts import vocabulary, word_id
@@ -94,8 +95,10 @@ def _of_compound(domain: str, compound: str, languages: tuple[str, ...]) -> tupl
         found.append(Concept(own, (Way(_terms(domain, lower_case(form.word)), certain=whole),)))
     for written, part in zip(parts_of(compound), parts, strict=True):
         ways = [Way(_terms(domain, word)) for word in joined_words(part)]
-        for words in filter(None, (case_parts(written), divided(part))):
-            ways.append(Way(_terms(domain, *words), together=True))
+        ways += [
+            Way(_terms(domain, *words), together=True, certain=n == 0) for n, words in enumerate(divisions(written))
+        ]
+        ways += [Way(_terms(domain, word)) for word in without_particles(fold_word(part))]
         own = _terms(domain, part)
         stems = dict.fromkeys(word_id(domain, language_stem(part, language)) for language in languages)
         ways += [Way((term,), certain=False) for term in stems if term not in own]

@@ -62,6 +62,9 @@ SPELLINGS = [
     ("O'Brien", "OBrien", "obrien", "O’Brien"),
     ("don't", "dont", "donʼt"),
     ("п'ять", "пять"),
+    ("MacBookPro", "macbook pro", "MacBook Pro", "mac book pro"),
+    ("בית", "הבית", "והבית", "בבית", "שבבית"),
+    ("סִפְרִיָּה", "הספריה", "לספריה"),
     ("data-base", "database", "data base"),
     ("mother-in-law", "motherinlaw"),
     ("café-bar", "CaféBar", "cafébar", "café bar"),
@@ -95,7 +98,7 @@ def test_a_part_is_found_in_the_whole(query: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("query", "text"),
     [("12-15", "1215"), ("3.14", "314"), ("covid19", "19 cases"), ("10km", "10 of them"), ("createRequest", "create"),
-     ("c", "c++"), ("c++", "c#"), ("java", "jav a")],
+     ("c", "c++"), ("c++", "c#"), ("java", "jav a"), ("בן", "הבן"), ("כתב", "שתל")],
 )  # fmt: skip
 def test_other_words_are_not_found(query: str, text: str) -> None:
     assert found(query, text) == 0
@@ -109,6 +112,7 @@ def test_other_words_are_not_found(query: str, text: str) -> None:
         ("java", "java", "JavaScript"),
         ("JavaScript", "JavaScript", "script"),
         ("covid", "covid", "covid19"),
+        ("בית", "בית", "הבית"),
         ("covid19", "covid-19", "covid 20"),
         ("wi fi", "wi fi", "fi"),
     ],
