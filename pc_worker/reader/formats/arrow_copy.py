@@ -13,6 +13,7 @@ from typing import IO, Any
 import pyarrow as pa
 
 from pc_worker.reader.errors import Refused, broken, over_limit
+from pc_worker.reader.formats.arrow_texts import check_texts
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
 from pc_worker.reader.formats.foreign import encrypted
 from pc_worker.reader.formats.memory import USUAL_ROWS as BATCH_ROWS
@@ -100,6 +101,7 @@ def write_batches(batches: Iterable[Any], file: IO[bytes], opening: Opening, con
     with damage_named(container, progress):
         for batch in batches:
             _check_cost(progress.rows + batch.num_rows, batch.num_columns, file.tell() + batch.nbytes, opening)
+            check_texts(batch, progress.rows)
             writer = writer or pa.ipc.new_file(file, batch.schema)
             for start in range(0, batch.num_rows, BATCH_ROWS):
                 writer.write_batch(batch.slice(start, BATCH_ROWS))

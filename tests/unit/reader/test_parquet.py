@@ -7,10 +7,13 @@ import decimal
 import subprocess
 import sys
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.feather
+import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 
@@ -182,3 +185,29 @@ def test_reading_parquet_does_not_need_pandas(tmp_path: Path) -> None:
     )
 
     assert done.stdout.strip() == "False"
+
+
+def _not_utf8(rows: int, bad: int) -> pa.Array:
+    texts = pa.array([b"a\xffb" if row == bad else b"text %d" % row for row in range(rows)], pa.binary())
+    return pa.Array.from_buffers(pa.string(), rows, texts.buffers())
+
+
+@pytest.mark.parametrize("nested", ["no", "list", "struct"])
+@pytest.mark.parametrize("write", [pq.write_table, pyarrow.feather.write_feather, pyarrow.orc.write_table])
+def test_a_text_that_is_not_utf8_is_rejected_before_any_row_is_read(
+    write: Callable[..., None], nested: str, tmp_path: Path
+) -> None:
+    texts = _not_utf8(3000, bad=2500)
+    column = {
+        "no": texts,
+        "list": pa.ListArray.from_arrays(pa.array(range(3001), pa.int32()), texts),
+        "struct": pa.StructArray.from_arrays([texts], ["inner"]),
+    }[nested]
+    write(pa.table({"id": range(3000), "t": column}), str(tmp_path / "f"))
+
+    with pytest.raises(Refused, match="broken: ") as refused:
+        open_table(tmp_path / "f", spool=tmp_path)
+
+    if write is pq.write_table:
+        assert "column `t` holds a text that is not UTF-8" in refused.value.reason
+        assert refused.value.row == (2500 if nested == "no" else None)
