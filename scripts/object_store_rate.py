@@ -2,7 +2,8 @@
 
 Usage: python -m scripts.object_store_rate [MEGABYTES …]; needs moto (requirements-test.txt), which this process runs.
 Each reading is a fresh process with an empty spool: an index pass, then all chunks, as the workers do it. "bytes" reads
-the content in order and nothing else: the most that this store allows. Best of three by the clock.
+the content in order and nothing else: the most that this store allows. Best of three by the clock. moto copies the
+whole object for each request, so its rate falls with the size of the object and the number of requests.
 """
 
 from __future__ import annotations
