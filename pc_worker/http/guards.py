@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection
 from contextlib import suppress
 from typing import NoReturn
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -60,6 +60,7 @@ class GuardedRequests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        _take_path(scope)
         if not _is_text(scope.get("raw_path") or b"") or not _is_text(scope["query_string"]):
             problem = make_problem(400, "invalid_request", "the path or the query has a NUL or is not UTF-8")
             await problem_response(problem)(scope, receive, send)
@@ -184,6 +185,14 @@ def _has_two_lengths(scope: Scope) -> bool:
     """Return whether a proxy may find another end of the body than this server, and so another next request."""
     names = [name for name, _ in scope["headers"]]
     return b"transfer-encoding" in names and (b"content-length" in names or scope.get("http_version") == "1.0")
+
+
+def _take_path(scope: Scope) -> None:
+    """Leave the path of a target in absolute form, `http://HOST/PATH`, which a server must accept (RFC 9112, 3.2.2)."""
+    scheme, colon, rest = (scope.get("raw_path") or b"").partition(b"://")
+    if colon and scheme.lower() in (b"http", b"https"):
+        scope["raw_path"] = b"/" + rest.partition(b"/")[2]
+        scope["path"] = unquote(scope["raw_path"].decode("ascii", "replace"))
 
 
 def _is_text(encoded: bytes) -> bool:

@@ -118,3 +118,21 @@ async def test_a_body_whose_length_can_be_read_in_two_ways_is_refused_and_the_co
     status, body, headers, read = await answered(echo, [b"a"], **scope)
 
     assert (status, json.loads(body)["code"], headers[b"connection"], read) == (400, "invalid_http", b"close", 0)
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("http://search.example.org/v1/domains", "/v1/domains"),
+        ("HTTPS://127.0.0.1:8080/v1/jobs/a%20b", "/v1/jobs/a b"),
+        ("http://[::1]:8080", "/"),
+        ("/v1/jobs/http://x/y", "/v1/jobs/http://x/y"),
+        ("ftp://x/healthz", "ftp://x/healthz"),
+    ],
+)
+async def test_a_target_in_absolute_form_is_its_path(target: str, path: str) -> None:
+    async def tell(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": scope["path"].encode()})
+
+    assert (await answered(tell, [b""], path=target))[:2] == (200, path.encode())
