@@ -36,7 +36,7 @@ from pc_worker.tracing import span
 class Range:
     """A range of the ranking: ends after ``end`` rows, which are the best of two lists of these lengths.
 
-    ``extended`` is the length of a third list, by the vector of an extended query; None = as ``vectors``.
+    ``extended`` is the length of the list by vectors that an extended query scores again; None = ``vectors``.
     """
 
     end: int
@@ -47,9 +47,9 @@ class Range:
 
 LAST = MAX_OFFSET + MAX_K
 #: On judged collections the first ten hits are as good with 15 vectors and 100 texts as with 200 of each; a filtered
-#: search of 100 vectors takes five times as long as one of 15. Few requests go beyond the first two ranges. The list by
-#: an extended query adds few rows: 8 are as good as 15, where words are searched, too.
-FUSED = (Range(15, 15, 100, extended=8), Range(MAX_K, 2 * MAX_K, 2 * MAX_K), Range(LAST, LAST, LAST))
+#: search of 100 vectors takes five times as long as one of 15. Few requests go beyond the first two ranges. The rows
+#: nearest to an extended query are among the 40 nearest to the query, which an unfiltered search visits anyway.
+FUSED = (Range(15, 15, 100, extended=40), Range(MAX_K, 2 * MAX_K, 2 * MAX_K), Range(LAST, LAST, LAST))
 #: Certain ranks of a list by words that is fused: the lower ones hardly change a fusion and are expensive to prove.
 CERTAIN = 1
 #: A list that is searched alone is its own order; feedback changes that order, so it needs longer lists too.
@@ -65,7 +65,7 @@ class RankedQuery:
         terms: The query's terms.
         weights: How much each list counts.
         feedback: Whether the query is extended by its best rows.
-        expansion: The extended query: its scores decide the order, and its vector finds more rows.
+        expansion: The extended query: its scores decide the order of the rows that the query itself finds.
     """
 
     vector: str | None
@@ -81,12 +81,12 @@ class RankedQuery:
 
 
 class Lists:
-    """The lists of one search, each read once: an extended query needs those of the query itself again."""
+    """The lists of one search, each read once: an extended query scores those of the query itself again."""
 
     def __init__(self, cursor: Cursor, scope: Scope, query: RankedQuery, texts: Candidates | None) -> None:
         self._cursor, self._scope, self._query = cursor, scope, query
         self._texts: dict[Range, Candidates] = {} if texts is None else {FUSED[0]: texts}
-        self._vectors: dict[tuple[str, int], Candidates] = {}
+        self._vectors: dict[Range, Candidates] = {}
 
     def text(self, part: Range) -> Candidates | None:
         """Return the rows by the query's own terms; None if these are not used."""
@@ -99,14 +99,22 @@ class Lists:
             )
         return self._texts[part]
 
-    def nearest(self, vector: str | None, length: int) -> Candidates | None:
-        """Return the rows nearest to a vector; None without one."""
-        if vector is None:
+    def vector(self, part: Range, *, extended: bool) -> Candidates | None:
+        """Return the rows nearest to the query's own vector, more of them for an extended query; None without one."""
+        if self._query.vector is None:
             return None
-        if (vector, length) not in self._vectors:
-            found = nearest(self._cursor, self._scope, vector, limit=length, wanted=length)
-            self._vectors[vector, length] = found
-        return self._vectors[vector, length]
+        if part not in self._vectors:
+            self._vectors[part] = nearest(
+                self._cursor, self._scope, self._query.vector, limit=self._nearest(part), wanted=part.vectors
+            )
+        found = self._vectors[part]
+        return found if extended else found.first(part.vectors)
+
+    def _nearest(self, part: Range) -> int:
+        # With a filter, the index visits many neighbours for each further row, which is not worth it.
+        if part.extended is None or self._scope.filter is not None or not self._query.feedback:
+            return part.vectors
+        return part.extended
 
 
 def first_texts(cursor: Cursor, scope: Scope, terms: QueryTerms) -> Candidates:
@@ -154,21 +162,16 @@ def _following(rows: Sequence[FusedRow], found: Sequence[FusedRow]) -> Sequence[
 
 
 def _candidates(lists: Lists, query: RankedQuery, part: Range) -> CandidateLists:
-    text, vector = lists.text(part), lists.nearest(query.vector, part.vectors)
-    others: list[str] = []
-    if query.expansion is not None and vector is not None:
-        length = part.vectors if query.alone else part.extended or part.vectors
-        others, vector = vector.ids, lists.nearest(query.expansion.vector, length)
-    return CandidateLists(vector=vector, text=text, others=others, weights=query.weights)
+    vector = lists.vector(part, extended=query.expansion is not None)
+    return CandidateLists(vector=vector, text=lists.text(part), weights=query.weights)
 
 
 def _scores(cursor: Cursor, scope: Scope, query: RankedQuery, lists: CandidateLists) -> ExactScores:
     """Return both exact scores of the rows of both lists; those of a list that is not used are None and 0."""
     asked = query.expansion or query
-    by_vector = lists.vector.by_id if lists.vector is not None and scope.one_vector_per_row else {}
+    by_vector = lists.vector.by_id if lists.vector is not None and query.expansion is None else {}
     by_text = lists.text.by_id if lists.text is not None and query.expansion is None else {}
     if query.alone and query.expansion is None:
-        by_vector = by_vector if lists.vector is None else lists.vector.by_id
         return {row_id: (by_vector.get(row_id), by_text.get(row_id, 0.0)) for row_id in lists.union}
-    known = KnownScores(vector=by_vector, text=by_text)
+    known = KnownScores(vector=by_vector if scope.one_vector_per_row else {}, text=by_text)
     return complete_scores(cursor, scope, lists.union, known, vector=asked.vector, terms=asked.terms)

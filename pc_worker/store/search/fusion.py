@@ -68,20 +68,18 @@ class CandidateLists:
     Attributes:
         vector: The list by vectors.
         text: The list by words.
-        others: Further candidates, of neither list.
         weights: How much each list counts.
     """
 
     vector: Candidates | None = None
     text: Candidates | None = None
-    others: Sequence[str] = ()
     weights: ListWeights = field(default_factory=ListWeights)
 
     @property
     def union(self) -> list[str]:
         """All candidates."""
         lists = [found.ids for found in (self.vector, self.text) if found is not None]
-        return list(dict.fromkeys(row_id for ids in (*lists, self.others) for row_id in ids))
+        return list(dict.fromkeys(row_id for ids in lists for row_id in ids))
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,6 +165,10 @@ class Candidates:
         """The score of each row."""
         return dict(zip(self.ids, self.scores, strict=True))
 
+    def first(self, length: int) -> Candidates:
+        """Return the first ``length`` candidates."""
+        return self if len(self.ids) <= length else Candidates(self.ids[:length], self.scores[:length])
+
 
 def read_candidates(cursor: Cursor) -> Candidates:
     """Return the candidates that a statement selected as (row_id, score)."""

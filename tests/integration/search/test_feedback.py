@@ -83,6 +83,8 @@ def test_no_list_is_read_twice(shelf: Shelf, mode: str) -> None:
         shelf.database.close()
 
     assert sorted(asked) == sorted(set(asked))
+    # The extended query scores the rows that the query itself finds: it searches for no others.
+    assert sum("ORDER BY similarity" in statement for statement in asked) == (mode != "text")
 
 
 def test_feedback_of_no_hits_is_no_hit(shelf: Shelf) -> None:

@@ -13,7 +13,7 @@ SCORES: ExactScores = {"a": (0.8, 0.0), "b": (0.5, 3.0), "c": (0.3, 9.0), "d": (
 
 
 def ranking(scores: ExactScores, **weights: float) -> list[tuple[str, float]]:
-    lists = CandidateLists(vector=VECTOR, text=TEXT, others=["d"], weights=ListWeights(**weights))
+    lists = CandidateLists(vector=VECTOR, text=TEXT, weights=ListWeights(**weights))
     return [(row.row_id, row.score) for row in fuse(lists, scores, scale_of(scores, lists))]
 
 
@@ -73,7 +73,7 @@ def test_a_single_list_keeps_its_own_scores() -> None:
 
 @pytest.mark.parametrize("limit", [0, 1, 3, 9])
 def test_the_best_rows_are_the_first_of_all(limit: int) -> None:
-    lists = CandidateLists(vector=VECTOR, text=TEXT, others=["d"])
+    lists = CandidateLists(vector=VECTOR, text=TEXT)
     scale = scale_of(SCORES, lists)
 
     assert fuse(lists, SCORES, scale, limit=limit) == fuse(lists, SCORES, scale)[:limit]
