@@ -24,8 +24,9 @@ from kombu.utils.json import dumps
 from pc_worker.hot_buffer import hold, is_away, release
 from tasks.broker import store_dead_message
 from tasks.envelope import InvalidMessage, due_at, from_protocol_1, read_body, read_fields
+from tasks.priorities import gather_prioritised
 
-#: Seconds that a held message may be late if the worker that held it has ended.
+#: Seconds that a held message may be late if the worker that held it has ended, and that one with a priority waits.
 SWEEP_S = 10.0
 
 
@@ -163,8 +164,8 @@ class Holding(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:
         """Release what is due, and start the sweep. Called after every connection."""
-        self._release()
-        self._sweep = parent.timer.call_repeatedly(SWEEP_S, self._release)
+        self._look_for_all()
+        self._sweep = parent.timer.call_repeatedly(SWEEP_S, self._look_for_all)
 
     def stop(self, _: Any) -> None:
         """Stop the timers."""
@@ -181,6 +182,11 @@ class Holding(bootsteps.StartStopStep):
             self._alarm.cancel()
         self._alarm_at = due
         self._alarm = self._consumer.timer.call_after(max(0.0, due - time.time()), self._release)
+
+    def _look_for_all(self) -> None:
+        with self._consumer.connection.default_channel.conn_or_acquire() as client:
+            gather_prioritised(client)
+        self._release()
 
     def _release(self) -> None:
         self._alarm_at = float("inf")

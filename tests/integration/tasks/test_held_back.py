@@ -17,7 +17,9 @@ QUEUES = ("celery", "pcw.upkeep", "pcw.embed.recruit")
 
 
 def test_what_may_begin_later_holds_up_nothing_and_begins_at_its_time(line: Line) -> None:
+    urgent = [line.client.send_task("pc_worker.purge", priority=priority) for priority in (1, 4, 9)]
     with line.worker("first"):
+        assert [sent.get(timeout=60) is not None for sent in urgent] == [True, True, True]
         for queue in QUEUES:
             for _ in range(60):
                 line.client.send_task("pc_worker.purge", countdown=600, queue=queue)
