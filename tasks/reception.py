@@ -21,10 +21,10 @@ from celery.worker.consumer import Consumer
 from celery.worker.request import Request
 from kombu.utils.json import dumps
 
-from pc_worker.hot_buffer import hold, is_away, release
+from pc_worker.hot_buffer import gather_prioritised, hold, is_away, release
 from tasks.broker import store_dead_message
 from tasks.envelope import InvalidMessage, due_at, from_protocol_1, read_body, read_fields
-from tasks.priorities import gather_prioritised
+from tasks.queues import all_queues
 
 #: Seconds that a held message may be late if the worker that held it has ended, and that one with a priority waits.
 SWEEP_S = 10.0
@@ -185,7 +185,7 @@ class Holding(bootsteps.StartStopStep):
 
     def _look_for_all(self) -> None:
         with self._consumer.connection.default_channel.conn_or_acquire() as client:
-            gather_prioritised(client)
+            gather_prioritised(client, all_queues())
         self._release()
 
     def _release(self) -> None:

@@ -13,6 +13,7 @@ from pc_worker.hot_buffer.dead_messages import (
 )
 from pc_worker.hot_buffer.entry import Entry, build_entry
 from pc_worker.hot_buffer.held_messages import count_held, hold, release
+from pc_worker.hot_buffer.prioritised_messages import gather_prioritised
 from pc_worker.hot_buffer.ring import HotBuffer
 from pc_worker.hot_buffer.ring_async import AsyncHotBuffer
 from pc_worker.hot_buffer.ring_direct import open_hot_buffer
@@ -31,6 +32,7 @@ __all__ = [
     "check_version",
     "count_dead",
     "count_held",
+    "gather_prioritised",
     "hold",
     "insert_dead_message",
     "is_away",

@@ -5,9 +5,9 @@ Fairness comes from the queues, so priorities have no effect here. But no messag
 
 from __future__ import annotations
 
-import redis
+from collections.abc import Iterable
 
-from tasks.queues import all_queues
+import redis
 
 #: What kombu puts between the name of a queue and a priority. Its own steps are 3, 6 and 9; clients may set others.
 SEPARATOR, PRIORITIES = "\x06\x16", range(1, 10)
@@ -24,11 +24,11 @@ end
 """
 
 
-def gather_prioritised(client: redis.Redis) -> None:
-    """Move the messages with a priority to the ends of their queues.
+def gather_prioritised(client: redis.Redis, queues: Iterable[str]) -> None:
+    """Move the messages with a priority to the ends of their ``queues``.
 
     Raises:
         redis.RedisError: If Redis does not answer.
     """
-    pairs = [key for queue in all_queues() for step in PRIORITIES for key in (f"{queue}{SEPARATOR}{step}", queue)]
+    pairs = [key for queue in queues for step in PRIORITIES for key in (f"{queue}{SEPARATOR}{step}", queue)]
     client.eval(MOVE, len(pairs), *pairs, str(AT_ONCE))
