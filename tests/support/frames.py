@@ -52,9 +52,11 @@ def recruit_row(number: int, **changes: Any) -> dict[str, Any]:
 
 def write_recruit(path: Path, rows: int, *, first: int = 0, changes: dict[int, dict[str, Any]] | None = None) -> Path:
     """Return a dict-wrapped frame of recruits, their ids from that of row ``first`` on; ``changes`` by row number."""
-    frame = pd.DataFrame(
-        [recruit_row(n, **{"id": row_uuid(first + n), **(changes or {}).get(n, {})}) for n in range(rows)]
-    )
+    made = [recruit_row(n, **{"id": row_uuid(first + n), **(changes or {}).get(n, {})}) for n in range(rows)]
+    try:
+        frame = pd.DataFrame(made)
+    except UnicodeEncodeError:  # a lone surrogate, which the text type of pandas cannot hold
+        frame = pd.DataFrame(made, dtype=object)
     pd.to_pickle({"data_frame": frame, "metadata": {"rows": rows}}, path)
     return path
 
