@@ -111,7 +111,7 @@ NO_TERMS = QueryTerms(CollectionStatistics(0, 0.0, 1.2, 0.75))
 def weigh(cursor: Cursor, domain: str, words: AskedWords, known: CollectionStatistics | None) -> QueryTerms:
     """Return a query's terms with weights by how rare they are in the domain."""
     collection, documents = term_frequencies(cursor, domain, words.ids, known)
-    words = possible(words, {term for term, count in documents.items() if count})
+    words = possible(words, {term for term, count in documents.items() if count}, current=collection.current)
     counts = sorted((documents.get(term, 0), term) for term in words.ids)[:MAX_TERMS]
     weights = limited_weights(words, {term: collection.idf(count) for count, term in counts})
     terms = tuple(QueryTerm(term, count, weights[term]) for count, term in counts)

@@ -59,9 +59,22 @@ def asked(terms: Iterable[int], concepts: Iterable[Concept] = ()) -> AskedWords:
     return AskedWords(tuple(sorted(own)), tuple(_kept(concepts, lambda way: own.isdisjoint(way.terms))))
 
 
-def possible(words: AskedWords, documents: Collection[int]) -> AskedWords:
-    """Return the words without guesses that have a term in no row; ``documents`` are the terms of rows."""
-    kept = _kept(words.concepts, lambda way: way.certain or all(term in documents for term in way.terms))
+def possible(words: AskedWords, documents: Collection[int], *, current: bool = False) -> AskedWords:
+    """Return the words without spellings that no row has.
+
+    Args:
+        words: The words.
+        documents: The terms of the counted rows.
+        current: Whether all rows are counted. Otherwise only guesses are left out: a newer row may have the others.
+    """
+
+    def is_possible(way: Way) -> bool:
+        if way.certain and not current:
+            return True
+        found = [term in documents for term in way.terms]
+        return all(found) if way.together or not way.certain else any(found)
+
+    kept = _kept(words.concepts, is_possible)
     return replace(words, concepts=tuple(kept))
 
 

@@ -14,6 +14,7 @@ from pc_worker.store.search.filters import Parameters, RowFilter, some_part_sql,
 from pc_worker.store.search.languages import LEAST_SHARE, MOST_LANGUAGES, language_terms
 from pc_worker.store.search.statistics import CollectionStatistics
 from pc_worker.store.search.vector_form import LEAST_RERANKED, PRECISION, RERANKED, Precision, VectorForm
+from pc_worker.store.search.words import RULES
 
 Method = Literal["hnsw", "ivfflat"]
 
@@ -35,7 +36,7 @@ WHERE pg_has_role(reader, 'MEMBER') AND has_table_privilege(reader, 'rows', 'SEL
 """
 PROFILE = """
 SELECT m.model_id, m.name, m.revision, m.dimension, m.normalised, m.encodable, m.location,
-       s.documents, s.mean_length, s.k1, s.b,
+       s.documents, s.mean_length, s.k1, s.b, s.head = d.head,
        coalesce(s.oldest_rules, 1),
        ARRAY(SELECT t.term FROM term_statistics t WHERE t.domain = d.domain AND t.term = ANY (%(languages)s::integer[])
              AND t.documents >= %(least_share)s * s.documents ORDER BY t.documents DESC LIMIT %(most_languages)s),
@@ -192,16 +193,18 @@ def begin_search(cursor: Cursor, domain: str, *, timeout_s: float = STATEMENT_S)
     row = cursor.fetchone()
     if row is None:
         return None
-    model, (documents, mean_length, k1, b) = _model(row), row[7:11]
-    collection = None if documents is None else CollectionStatistics(documents, mean_length, k1, b)
-    index = _index(model.dimension, *row[13:])
+    model, (documents, mean_length, k1, b, unchanged) = _model(row), row[7:12]
+    # The head of joined passages does not move, and new rules change terms without it.
+    current = bool(unchanged) and row[12] == RULES and not is_joined_name(domain)
+    collection = None if documents is None else CollectionStatistics(documents, mean_length, k1, b, current=current)
+    index = _index(model.dimension, *row[14:])
     return Profile(
         domain=domain,
         model=model,
         collection=collection,
         index=index,
-        oldest_rules=row[11],
-        languages=tuple(languages[term] for term in row[12]),
+        oldest_rules=row[12],
+        languages=tuple(languages[term] for term in row[13]),
     )
 
 

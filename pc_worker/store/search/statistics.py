@@ -60,12 +60,16 @@ KNOWN = "SELECT term, documents FROM term_statistics WHERE domain = %s AND term 
 
 @dataclass(frozen=True, slots=True)
 class CollectionStatistics:
-    """A domain's statistics: rows, mean number of terms per row, and BM25's parameters."""
+    """A domain's statistics: rows, mean number of terms per row, and BM25's parameters.
+
+    ``current`` is whether no row changed since they were counted: a term that is not counted is in no row.
+    """
 
     documents: int
     mean_length: float
     k1: float
     b: float
+    current: bool = False
 
     def idf(self, documents: int) -> float:
         """Return the weight of a term in ``documents`` rows: Lucene's formula, never negative."""

@@ -192,4 +192,6 @@ def test_guesses_are_kept_if_rows_have_their_terms() -> None:
 
     assert possible(words, {1, 12}).ids == [1, 2, 9, 12]
     assert possible(words, {1}).ids == [1, 2, 9]
+    assert possible(words, {1}, current=True).ids == [1, 2]
+    assert possible(words, {1, 9}, current=True).ids == [1, 2, 9]
     assert within(words.concepts, {1, 12}) == (Concept((1,), (Way((12,), certain=False),)),)
