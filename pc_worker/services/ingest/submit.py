@@ -124,5 +124,6 @@ def _differences(services: Services, job: Job, request: IngestRequest, *, any_pa
 
 
 def _flat(request: dict[str, Any]) -> dict[str, Any]:
-    named = {name: request.get(name) for name in ("chunk_size", "content")}
+    # A request that says nothing of the content, as a worker's message does not, has no other one.
+    named = {name: request[name] for name in ("chunk_size", "content") if name in request}
     return {**named, **request.get("options", {}), **(request.get("reading") or {})}
