@@ -1,9 +1,9 @@
 """Read large files from an object store and from the local disk, in turn; print rates, memory and their ratios.
 
-Usage: python -m scripts.object_store_rate [MEGABYTES …]; needs moto (requirements-test.txt), which this process runs.
-Each reading is a fresh process with an empty spool: an index pass, then all chunks, as the workers do it. "bytes" reads
-the content in order and nothing else: the most that this store allows. Best of three by the clock. moto copies the
-whole object for each request, so its rate falls with the size of the object and the number of requests.
+Usage: python -m scripts.object_store_rate [MEGABYTES …]. The store is a server of files on this machine
+(scripts/range_server.py). Each reading is a fresh process with an empty spool: an index pass, then all chunks, as the
+workers do it. "bytes" reads the content in order and nothing else: the most that this store allows. Best of three by
+the clock.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from pc_worker.bench.reader.files import RECRUIT_ROWS
 from pc_worker.bench.reader.probe import CHUNK, Cost, Peak
 from pc_worker.object_urls import is_url, read_url
 from pc_worker.reader import LocalFile, OpenFile, open_table
+from scripts.range_server import running_range_server
 
 MEGABYTES, FULL_MB = (100, 400), 400
 REPEATS = 3
@@ -35,18 +36,14 @@ BUCKET = "data"
 
 def main(sizes: Sequence[int]) -> None:
     """Measure files of these sizes, in MB."""
-    from tests.support.object_store import running_store
-
     print(processor())
     print(f"{'':24}{'disk':>34}{'object store':>34}   ratio by clock, by processor")
-    with tempfile.TemporaryDirectory(prefix="pcw-bench-") as name, running_store(BUCKET) as store:
+    with tempfile.TemporaryDirectory(prefix="pcw-bench-") as name, running_range_server(Path(name)) as variables:
         for size in sizes:
             for path in _files(size, Path(name)):
-                store.client.upload_file(str(path), BUCKET, path.name)
                 for what in ("table", "bytes"):
-                    _report(f"{what}, {path.name}", what, path, f"s3://{BUCKET}/{path.name}", store.variables)
+                    _report(f"{what}, {path.name}", what, path, f"s3://{BUCKET}/{path.name}", variables)
                 path.unlink()
-                store.client.delete_object(Bucket=BUCKET, Key=path.name)
 
 
 def _files(size: int, folder: Path) -> Iterator[Path]:
@@ -55,7 +52,7 @@ def _files(size: int, folder: Path) -> Iterator[Path]:
     pickled = made("recruit", RECRUIT_ROWS * size // FULL_MB, folder)
     frame = pd.read_pickle(pickled)  # noqa: S301 - we wrote it ourselves
     lines, parquet = pickled.with_suffix(".jsonl"), pickled.with_suffix(".parquet")
-    frame.to_json(lines, orient="records", lines=True)
+    frame.to_json(lines, orient="records", lines=True, date_format="iso")
     frame.to_parquet(parquet, index=False)
     del frame
     yield from (pickled, lines, parquet)

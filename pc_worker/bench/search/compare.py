@@ -16,6 +16,7 @@ from pc_worker.bench import BenchResult, Figure
 from pc_worker.bench.own_folder import own_folder
 from pc_worker.bench.search.collection import DOMAIN, TOPICS, Collection, CollectionEncoder
 from pc_worker.bench.search.reranking import rerank_figures
+from pc_worker.collector import end_of_start
 from pc_worker.embedded import start_servers
 from pc_worker.encoding import Encoder, load_encoder
 from pc_worker.services.search.indexes import build_indexes, index_status
@@ -90,6 +91,7 @@ def fill(database: Database, collection: Collection, rows: int) -> None:
 
 
 def _latencies(url: str, collection: Collection) -> list[Figure]:
+    end_of_start()  # as a server does: else the garbage collector visits the whole collection during a search
     figures = [_with_encoding(url, collection)]
     for mode, feedback, clients in product(MODES, (False, True), (1, 8)):
         times = latencies(url, collection, mode, clients=clients, feedback=feedback)
