@@ -30,7 +30,7 @@ from pc_worker.store.search.where import parse_where
 from pc_worker.wiring import MIGRATIONS
 
 ROWS = 100_000
-#: Of 200 searches at once, P99 is the second or third longest: one pause of the machine would decide it.
+#: Of 200 searches, P99 is the second or third longest: two queries of common words alone would decide it.
 QUERIES, ROUNDS = 200, 5
 #: Searches of a new connection, filtered and not, that are not measured, and the most seconds that they take.
 FIRST_QUERIES, READY_S = 4, 300
@@ -140,9 +140,9 @@ def latencies(
             ask(number, query)
         ready.wait(timeout=READY_S)
 
-    first, queries = collection.queries(FIRST_QUERIES), collection.queries(QUERIES)
+    first, queries = collection.queries(FIRST_QUERIES), collection.queries(QUERIES * rounds)
     with ThreadPoolExecutor(clients, initializer=prepare) as pool:
-        return list(pool.map(ask, [*range(QUERIES)] * rounds, list(queries) * rounds))
+        return list(pool.map(ask, range(len(queries)), queries))
 
 
 def _request(query: str, mode: Mode, number: int, *, feedback: bool = False) -> SearchRequest:
