@@ -107,12 +107,7 @@ async def test_a_call_that_is_rejected_while_its_first_message_is_sent_gets_its_
     monkeypatch.setattr(ConsumeSession, "_receive", reject)  # as if the message were there at once
     leases = Leases()
     leases.committed.set()
-    async with serving(leases) as consume:
-        call = consume()
-        await call.write(OPEN)
-        status = await _ended(call)
-
-    assert status == grpc.StatusCode.INVALID_ARGUMENT
+    assert await _status_of_open(leases) == grpc.StatusCode.INVALID_ARGUMENT
     assert leases.released == [leases.lease]
 
 
@@ -135,13 +130,16 @@ async def test_a_client_that_leaves_while_its_lease_is_acquired_does_not_keep_it
 async def test_a_subscription_beyond_the_log_is_free_again() -> None:
     leases = Leases(position=7)
     leases.committed.set()
+    assert await _status_of_open(leases) == grpc.StatusCode.INVALID_ARGUMENT
+    assert leases.released == [leases.lease]
+
+
+async def _status_of_open(leases: Leases) -> grpc.StatusCode:
+    """Return the status with which a call ends that has sent its first message."""
     async with serving(leases) as consume:
         call = consume()
         await call.write(OPEN)
-        status = await _ended(call)
-
-    assert status == grpc.StatusCode.INVALID_ARGUMENT
-    assert leases.released == [leases.lease]
+        return await _ended(call)
 
 
 class FrozenPool:
