@@ -94,19 +94,21 @@ def foreign_keys(drill: Drill) -> None:
 
     def inject(_: Work) -> None:
         key, kind = rig.random.choice(ring_keys(DOMAIN)), rig.random.choice(wrong)
-        with rig.redis_client() as client:
-            client.delete(key)
+        # In one transaction: between two commands a worker may push, which makes the key again as it should be.
+        with rig.redis_client() as client, client.pipeline(transaction=True) as together:
+            together.delete(key)
             match kind:
                 case "list":
-                    client.rpush(key, "1", "2")
+                    together.rpush(key, "1", "2")
                 case "text":
-                    client.set(key, "nonsense")
+                    together.set(key, "nonsense")
                 case "set":
-                    client.sadd(key, "1")
+                    together.sadd(key, "1")
                 case "odd members":
-                    client.zadd(key, {"no number": 1, "nan": 2})
+                    together.zadd(key, {"no number": 1, "nan": 2})
                 case _:
-                    client.hset(key, mapping={"epoch": "none", "bytes": "many"})
+                    together.hset(key, mapping={"epoch": "none", "bytes": "many"})
+            together.execute()
 
     drill.under_load(inject, rows=400)
     with rig.redis_client() as client:
