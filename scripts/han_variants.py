@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-TARGET = Path(__file__).parent.parent / "pc_worker" / "store" / "search" / "han_variants.txt"
+TARGET = Path(__file__).parent.parent / "pc_worker" / "store" / "search" / "words" / "han_variants.txt"
 HEADER = (
     "# Variants of Chinese characters, each with the simplified form: traditional and Japanese ones.\n"
     "# From OpenCC (https://github.com/BYVoid/OpenCC, Apache License 2.0), by scripts/han_variants.py.\n"

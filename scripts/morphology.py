@@ -18,10 +18,10 @@ from pathlib import Path
 from statistics import fmean
 
 from pc_worker.services.search.evaluate import ndcg
-from pc_worker.store.search.korean import inflected_grams
+from pc_worker.store.search.query.korean import inflected_grams
 from pc_worker.store.search.statistics import CollectionStatistics
-from pc_worker.store.search.stopwords import without_function_words
-from pc_worker.store.search.words import run_grams, run_query_grams, split_words, word_forms
+from pc_worker.store.search.words.splitting import run_grams, run_query_grams, split_words, word_forms
+from pc_worker.store.search.words.stopwords import without_function_words
 
 JUDGED = Path(__file__).parents[1] / "tests" / "data" / "inflection"
 KIWI_TAGS = ("NN", "NR", "SL", "SH", "SN", "XR", "VV", "VA", "MAG")

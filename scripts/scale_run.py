@@ -32,7 +32,7 @@ from pc_worker.services.search.request import Mode, SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Database
 from pc_worker.store.ledger.pipeline_state import table_sizes
-from pc_worker.store.search.where import parse_where
+from pc_worker.store.search.filters.where import parse_where
 from pc_worker.wire.generated import embedding_stream_pb2 as wire
 from pc_worker.wire.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
 from scripts.scale_rows import Notes, declare, encoder_of

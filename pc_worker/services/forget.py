@@ -25,7 +25,7 @@ from pc_worker.store.models.model_switch import lock_domain
 from pc_worker.store.models.registry import active_model
 from pc_worker.store.rows import forget, forget_marks, joined
 from pc_worker.store.rows.forget import Key, LetterCandidate
-from pc_worker.store.search.payload_fields import forget_fields
+from pc_worker.store.search.filters.payload_fields import forget_fields
 from pc_worker.store.search.statistics import refresh_statistics
 
 #: Statistics are counted again when this share of the domain has changed.

@@ -13,7 +13,7 @@ import grpc
 import grpc.aio
 
 from pc_worker.bench.gateway.servers import SERVICE
-from pc_worker.store.search.where import MAX_CONDITIONS
+from pc_worker.store.search.filters.where import MAX_CONDITIONS
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
 #: What servers commonly let one connection have; this one has fewer, and the others wait in the client.

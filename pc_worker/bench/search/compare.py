@@ -25,8 +25,8 @@ from pc_worker.services.search.search import search
 from pc_worker.settings import read_settings
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, read_migrations
+from pc_worker.store.search.filters.where import parse_where
 from pc_worker.store.search.statistics import refresh_statistics
-from pc_worker.store.search.where import parse_where
 from pc_worker.wiring import MIGRATIONS
 
 ROWS = 100_000

@@ -58,7 +58,7 @@ def ask_command(
 ) -> None:
     """Answer QUESTION; exits with 69 if no model is configured or none answers."""
     from pc_worker.services.answers.request import AnswerRequest
-    from pc_worker.store.search.where import parse_where
+    from pc_worker.store.search.filters.where import parse_where
     from pc_worker.wiring.answers import OneThread, llm_models, make_answers
 
     settings = one_shot()

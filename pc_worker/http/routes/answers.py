@@ -24,7 +24,7 @@ from pc_worker.services.answers.recorded import MAX_COMMENT_CHARS, MAX_DAYS, rat
 from pc_worker.services.answers.request import DEFAULT_K, MAX_QUESTION_CHARS, AnswerRequest
 from pc_worker.services.search.request import MAX_K, RequestModel
 from pc_worker.services.search.where_schema import WHERE_SCHEMA
-from pc_worker.store.search.where import read_where
+from pc_worker.store.search.filters.where import read_where
 
 router = api_router(tag="answers")
 

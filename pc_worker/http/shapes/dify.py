@@ -12,7 +12,7 @@ from pc_worker.http.shapes.hits import hit_text, hit_title, unit_score
 from pc_worker.model.filter import AllOf, AnyOf, Condition, Filter, Not, Operator
 from pc_worker.services.search.reply import SearchHit, SearchResult
 from pc_worker.services.search.request import MAX_DOMAIN_CHARS, MAX_K, MAX_QUERY_CHARS
-from pc_worker.store.search.where import read_where
+from pc_worker.store.search.filters.where import read_where
 
 #: Error codes of Dify's documentation.
 BAD_HEADER, NOT_AUTHORISED, NO_KNOWLEDGE = 1001, 1002, 2001

@@ -15,7 +15,7 @@ from pc_worker.http.shapes.hits import flat, hit_text, hit_title, unit_score
 from pc_worker.model.filter import Filter
 from pc_worker.services.search.reply import SearchHit, SearchResult
 from pc_worker.services.search.request import MAX_QUERY_CHARS
-from pc_worker.store.search.where import MAX_DEPTH, MAX_VALUES, read_where
+from pc_worker.store.search.filters.where import MAX_DEPTH, MAX_VALUES, read_where
 
 if TYPE_CHECKING:
     from pc_worker.encoding import Vectors

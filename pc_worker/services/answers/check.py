@@ -11,8 +11,8 @@ from decimal import Decimal
 from pc_worker.services.answers.evidence import Evidence, Numbered
 from pc_worker.services.answers.injection import as_data
 from pc_worker.services.answers.request import Flag
-from pc_worker.store.search.query_words import known_terms, query_terms
-from pc_worker.store.search.stopwords import without_function_words
+from pc_worker.store.search.query.query_words import known_terms, query_terms
+from pc_worker.store.search.words.stopwords import without_function_words
 
 #: Citations as models write them. `[ 1 ]` is none: passages have it where a row has `[1]` (``as_data``). An address
 #: after it would make it a link to elsewhere.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pc_worker.services.answers.check import content_terms, script
 from pc_worker.services.search.reply import SearchHit, SearchResult
-from pc_worker.store.search.query_words import known_terms
+from pc_worker.store.search.query.query_words import known_terms
 
 #: Cosine similarity of a passage from which it is about the question, even without common words.
 SIMILAR = 0.45

@@ -17,7 +17,7 @@ from pc_worker.services.answers.retrieve import ROW_CHARS, Wanted, record_text, 
 from pc_worker.services.dependencies import Services
 from pc_worker.services.stored_rows import stored_row
 from pc_worker.store.answers.passages import SampleRow, count_rows, payload_fields, sample_rows
-from pc_worker.store.search.where import read_where
+from pc_worker.store.search.filters.where import read_where
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ from pc_worker.services.search.reply import JoinedRows, Passage, SearchHit
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.bm25 import QueryTerms
 from pc_worker.store.search.joined_parts import PassagePart, passage_of, read_parts
-from pc_worker.store.search.query_words import asked_words
+from pc_worker.store.search.query.query_words import asked_words
 from pc_worker.store.search.scope import NO_ROW, Profile, Scope
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from pc_worker.store.search.query_words import asked_words, known_terms
+from pc_worker.store.search.query.query_words import asked_words, known_terms
 
 # Letters, digits and the marks of all scripts; `c++`, `c#` and `don't` are single words, `e-mail` is a compound.
 ONE_WORD = r"(?:[^\W_]|[^\x00-\x7f\s\u00a0-\u00bf\u2000-\u206f\u3000-\u303f\uff00-\uff0f])+(?:['’][^\W_]+)*(?:\+\+|#)?"

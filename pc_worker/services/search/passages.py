@@ -12,7 +12,7 @@ from pc_worker.services.search.marking import Span, best_passage, best_window, m
 from pc_worker.services.search.reply import Passage, SearchHit
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.bm25 import QueryTerms
-from pc_worker.store.search.query_words import asked_words
+from pc_worker.store.search.query.query_words import asked_words
 from pc_worker.store.search.row_texts import RowText, read_texts
 from pc_worker.store.search.scope import Profile
 

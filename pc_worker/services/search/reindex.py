@@ -10,6 +10,7 @@ from pc_worker.domains import domain_names, get_domain, search_text
 from pc_worker.logs import get_logger
 from pc_worker.model.joined import is_joined_name, joined_name
 from pc_worker.store.db.connection import Cursor, Database
+from pc_worker.store.search.filters.payload_fields import collect_fields
 from pc_worker.store.search.index.row_terms import (
     FIRST,
     TABLES,
@@ -19,9 +20,8 @@ from pc_worker.store.search.index.row_terms import (
     replace_terms,
     rows_of_older_rules,
 )
-from pc_worker.store.search.payload_fields import collect_fields
 from pc_worker.store.search.statistics import refresh_statistics
-from pc_worker.store.search.terms import rows_terms
+from pc_worker.store.search.words.terms import rows_terms
 
 log = get_logger(__name__)
 

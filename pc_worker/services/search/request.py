@@ -13,7 +13,7 @@ from pc_worker.model import read_uuid
 from pc_worker.model.filter import Filter
 from pc_worker.services.search.where_schema import WHERE_SCHEMA
 from pc_worker.store.db.connection import is_storable
-from pc_worker.store.search.where import read_where
+from pc_worker.store.search.filters.where import read_where
 
 Mode = Literal["hybrid", "vector", "text"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pc_worker.model.filter import Filter
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.search.filters import read_filter, where_sql
+from pc_worker.store.search.filters.sql import read_filter, where_sql
 from pc_worker.store.search.scope import Scope, begin_search
 
 #: Passages of one row that are looked at; of a longer row the nearest ones.

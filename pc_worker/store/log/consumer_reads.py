@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pc_worker.model.filter import Filter, conditions
 from pc_worker.store.log.read import Delivery
-from pc_worker.store.search.payload_fields import MAX_FIELDS, any_paths, uncollected_paths
+from pc_worker.store.search.filters.payload_fields import MAX_FIELDS, any_paths, uncollected_paths
 
 BEFORE = "SELECT min(first_position) - 1 FROM log_batches WHERE domain = $1 AND committed_at >= $2"
 KNOWN = """

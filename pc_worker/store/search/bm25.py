@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.search.concepts import (
+from pc_worker.store.search.filters.sql import Parameters
+from pc_worker.store.search.query.concepts import (
     AskedWords,
     Concept,
     limited_weights,
@@ -16,10 +17,9 @@ from pc_worker.store.search.concepts import (
     score_sql,
     within,
 )
-from pc_worker.store.search.filters import Parameters
 from pc_worker.store.search.scope import Candidates, Scope, read_candidates
 from pc_worker.store.search.statistics import CollectionStatistics, term_frequencies
-from pc_worker.store.search.term_hash import DIMENSION
+from pc_worker.store.search.words.term_hash import DIMENSION
 
 #: Terms of a query that are used, the rarest ones; a longer text is a document, for which there is `--like`.
 MAX_TERMS = 64

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.search.filters import where_sql
+from pc_worker.store.search.filters.sql import where_sql
 from pc_worker.store.search.scope import NO_ROW, Profile, Scope
 
 PARTS = """

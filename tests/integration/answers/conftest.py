@@ -22,7 +22,7 @@ from pc_worker.services.answers.request import Answer, AnswerRequest, Asker
 from pc_worker.services.answers.work import AnswerLimits
 from pc_worker.services.dependencies import Services
 from pc_worker.store.db.connection import Database
-from pc_worker.store.search.stopwords import without_function_words
+from pc_worker.store.search.words.stopwords import without_function_words
 from pc_worker.wiring.answers import OneThread
 from tests.integration.search.shelf import Shelf, WordEncoder, embed, open_shelf
 from tests.support.llm.extractive import extractive

@@ -15,7 +15,7 @@ from pc_worker.services.answers.models import LlmModels
 from pc_worker.services.answers.recorded import judged_query, list_answers, rate, show_answer, usage
 from pc_worker.services.answers.request import AnswerRequest, Asker, Turn
 from pc_worker.store.answers.record import Budget, erase_answers_of_rows, purge_answers
-from pc_worker.store.search.where import parse_where
+from pc_worker.store.search.filters.where import parse_where
 from tests.integration.answers.conftest import FACTS, Desk, put
 from tests.support.llm.extractive import extractive
 from tests.support.llm.talk import Asked, Said

@@ -15,7 +15,7 @@ from pc_worker.services.answers.request import Asker
 from pc_worker.services.search.evaluate import evaluate
 from pc_worker.services.search.judgements import JudgedQuery
 from pc_worker.store.answers.record import Budget
-from pc_worker.store.search.where import parse_where
+from pc_worker.store.search.filters.where import parse_where
 from tests.integration.answers.conftest import Desk, put
 from tests.support.llm.extractive import extractive, question_of
 from tests.support.llm.talk import Asked, Behaviour, Said

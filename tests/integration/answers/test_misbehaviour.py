@@ -20,7 +20,7 @@ from pc_worker.services.answers.recorded import list_answers, show_answer
 from pc_worker.services.answers.request import Answer, Asker
 from pc_worker.store.answers.record import Budget, NewAnswer, begin_answer
 from pc_worker.store.db.connection import Database
-from pc_worker.store.search.where import parse_where
+from pc_worker.store.search.filters.where import parse_where
 from tests.integration.answers.conftest import Desk, put
 from tests.support.llm.extractive import extractive
 from tests.support.llm.misbehaviour import KINDS, alternating

@@ -18,7 +18,7 @@ import redis
 from pc_worker.hot_buffer import Entry, HotBuffer, build_entry
 from pc_worker.model import LogBatch
 from pc_worker.store.log.append import append_log
-from pc_worker.store.search.payload_fields import collect_fields
+from pc_worker.store.search.filters.payload_fields import collect_fields
 from pc_worker.wire import WirePassage, row_head, row_message, row_type_of
 
 NAMESPACE = UUID("9f1c6f0e-0000-5000-8000-000000000000")

@@ -30,8 +30,8 @@ from pc_worker.services.search.reply import SearchHit
 from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.store.rows import joined
+from pc_worker.store.search.filters.where import read_where
 from pc_worker.store.search.statistics import refresh_statistics
-from pc_worker.store.search.where import read_where
 from tests.model.line import Line, Row, TinyEncoder, identify
 
 DOMAIN = "transcript"

@@ -30,9 +30,9 @@ from pc_worker.services.sources import Sources
 from pc_worker.settings import PROJECT
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, read_migrations
-from pc_worker.store.search.concepts import limited_weights, possible, score_sql
-from pc_worker.store.search.query_words import asked_words
-from pc_worker.store.search.stopwords import without_function_words
+from pc_worker.store.search.query.concepts import limited_weights, possible, score_sql
+from pc_worker.store.search.query.query_words import asked_words
+from pc_worker.store.search.words.stopwords import without_function_words
 from tests.integration.search.shelf import WordEncoder, open_shelf
 
 LABELLED = Path(__file__).parent / "data" / "python_docs.jsonl"

@@ -15,7 +15,7 @@ from pc_worker.services.forget import forget_all, forget_ids
 from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Database
-from pc_worker.store.search.payload_fields import MAX_FIELDS, collect_fields
+from pc_worker.store.search.filters.payload_fields import MAX_FIELDS, collect_fields
 from pc_worker.store.search.values import ordered, value_form
 from tests.integration.search.shelf import Shelf, WordEncoder, open_shelf
 

@@ -10,11 +10,11 @@ from pc_worker.model.filter import Condition
 from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Database
-from pc_worker.store.search import narrowing
-from pc_worker.store.search.filters import read_filter
+from pc_worker.store.search.filters import narrowing
+from pc_worker.store.search.filters.sql import read_filter
+from pc_worker.store.search.filters.where import read_where
 from pc_worker.store.search.scope import Scope, begin_search
 from pc_worker.store.search.statistics import refresh_statistics
-from pc_worker.store.search.where import read_where
 from tests.integration.search.shelf import Shelf, WordEncoder, open_shelf
 
 COUNT = 1_500
@@ -109,7 +109,7 @@ def test_few_rows_that_the_index_does_not_know_are_found_by_one_scan(
 def test_few_rows_whose_terms_are_of_older_rules_are_found_by_one_scan(
     shelf: Shelf, sampled: None, monkeypatch: pytest.MonkeyPatch, where: Any
 ) -> None:
-    monkeypatch.setattr("pc_worker.store.search.filters.FACET_RULES", 10_000)
+    monkeypatch.setattr("pc_worker.store.search.filters.sql.FACET_RULES", 10_000)
     scope, narrow = scope_of(shelf.database, {"and": [where, "n>=1498"]})
 
     assert scope.filter is not None

@@ -22,8 +22,8 @@ from pc_worker.settings import PROJECT
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, read_migrations
 from pc_worker.store.models.registry import register_model
+from pc_worker.store.search.filters.where import parse_where
 from pc_worker.store.search.scope import begin_search
-from pc_worker.store.search.where import parse_where
 from tests.integration.search.databases import fresh_database
 from tests.integration.search.shelf import Shelf, WordEncoder, embed, open_shelf, own_encoder
 

@@ -19,13 +19,13 @@ from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.rows.merge import read_stored, upsert_rows
-from pc_worker.store.search.facets import facet
-from pc_worker.store.search.former_words import former_query_words
+from pc_worker.store.search.filters.facets import facet
+from pc_worker.store.search.query.former_words import former_query_words
 from pc_worker.store.search.scope import begin_search
 from pc_worker.store.search.statistics import refresh_statistics
-from pc_worker.store.search.terms import row_terms
-from pc_worker.store.search.word_counts import word_id
-from pc_worker.store.search.words import RULES
+from pc_worker.store.search.words.splitting import RULES
+from pc_worker.store.search.words.terms import row_terms
+from pc_worker.store.search.words.word_counts import word_id
 from tests.integration.search.shelf import Shelf, WordEncoder, open_shelf
 from tests.support.waiting import eventually
 

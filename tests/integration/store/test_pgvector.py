@@ -14,7 +14,7 @@ from pgvector.psycopg2 import register_vector
 
 from pc_worker.store.db.connection import Database
 from pc_worker.store.rows.vectors import known_vectors
-from pc_worker.store.search.term_hash import DIMENSION
+from pc_worker.store.search.words.term_hash import DIMENSION
 from tests.integration.store.rows import make_job, row, write
 
 

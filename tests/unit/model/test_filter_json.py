@@ -7,7 +7,7 @@ import json
 import pytest
 
 from pc_worker.model.filter_json import filter_json
-from pc_worker.store.search.where import read_where
+from pc_worker.store.search.filters.where import read_where
 
 
 @pytest.mark.parametrize(

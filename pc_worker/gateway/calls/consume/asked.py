@@ -15,7 +15,7 @@ from pc_worker.model.start_point import StartPoint, read_start
 from pc_worker.store.log.consumer_reads import position_before, subset_paths
 from pc_worker.store.log.subscription_groups import ConsumerRequest
 from pc_worker.store.log.subset import SubsetQuery, subset_query
-from pc_worker.store.search.where import read_where
+from pc_worker.store.search.filters.where import read_where
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
 #: Characters of one filter as JSON.

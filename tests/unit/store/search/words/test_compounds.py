@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pc_worker.store.search.concepts import (
+from pc_worker.store.search.query.concepts import (
     AskedWords,
     Concept,
     Way,
@@ -19,8 +19,8 @@ from pc_worker.store.search.concepts import (
     score_sql,
     within,
 )
-from pc_worker.store.search.query_words import asked_words, known_terms, query_terms
-from pc_worker.store.search.terms import row_terms
+from pc_worker.store.search.query.query_words import asked_words, known_terms, query_terms
+from pc_worker.store.search.words.terms import row_terms
 
 
 def counts_of(text: str) -> dict[int, float]:

@@ -8,7 +8,7 @@ import pytest
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.model.filter import AllOf, AnyOf, Condition, Not
-from pc_worker.store.search.where import MAX_DEPTH, MAX_VALUES, parse_where, read_where
+from pc_worker.store.search.filters.where import MAX_DEPTH, MAX_VALUES, parse_where, read_where
 
 
 @pytest.mark.parametrize(

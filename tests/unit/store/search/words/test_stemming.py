@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pc_worker.store.search.stemming import STEMMERS, compiled, interpreted, stem
+from pc_worker.store.search.words.stemming import STEMMERS, compiled, interpreted, stem
 
 #: Words with endings, by language, and words that look like them.
 WORDS = {

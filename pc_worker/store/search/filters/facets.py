@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any
 
-from pc_worker.store.search.term_hash import DIMENSION, term_hash
 from pc_worker.store.search.values import Kind, may_be_number, ordered, value_form
+from pc_worker.store.search.words.term_hash import DIMENSION, term_hash
 
 #: Longer values are text, which is rarely filtered by equality; filters compare them without the index.
 MAX_FACET_CHARS = 200

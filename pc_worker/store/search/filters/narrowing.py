@@ -14,9 +14,9 @@ from typing import Literal
 
 from pc_worker.model.filter import AllOf, AnyOf, Condition, Filter
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.search.facets import facet, intervals, rest, several
-from pc_worker.store.search.filters import Parameters, RowFilter, some_part_sql, texts, tree_sql
-from pc_worker.store.search.ranges import range_end
+from pc_worker.store.search.filters.facets import facet, intervals, rest, several
+from pc_worker.store.search.filters.ranges import range_end
+from pc_worker.store.search.filters.sql import Parameters, RowFilter, some_part_sql, texts, tree_sql
 from pc_worker.store.search.scope import Scope
 from pc_worker.store.search.values import EPOCH_UTC, MICROSECOND, Kind, ordered_bits, value_form
 

@@ -17,7 +17,7 @@ import unicodedata
 from collections.abc import Iterator
 from itertools import pairwise
 
-from pc_worker.store.search.compounds import (
+from pc_worker.store.search.words.compounds import (
     GROUP_SEPARATOR,
     JOINERS,
     inner_words,
@@ -25,14 +25,14 @@ from pc_worker.store.search.compounds import (
     parts_of,
     without_apostrophe,
 )
-from pc_worker.store.search.folding import APOSTROPHES, HEBREW_QUOTES, IGNORED, fold_characters, fold_word
-from pc_worker.store.search.languages import LANGUAGES
-from pc_worker.store.search.stemming import stem, stem_in
+from pc_worker.store.search.words.folding import APOSTROPHES, HEBREW_QUOTES, IGNORED, fold_characters, fold_word
+from pc_worker.store.search.words.languages import LANGUAGES
+from pc_worker.store.search.words.stemming import stem, stem_in
 
 #: The number of these rules and those of folding and facets, stored with the terms of each row. A change that makes
 #: other terms needs the next number, and, if queries by the new rules do not find all rows by the former ones, a part
-#: of queries in `former_words.py`. Rules 3 add the forms of compounds and the stems by language: queries by them find
-#: all that rules 2 found.
+#: of queries in `query/former_words.py`. Rules 3 add the forms of compounds and the stems by language: queries by them
+#: find all that rules 2 found.
 RULES = 3
 #: The first rules with the present facets.
 FACET_RULES = 2

@@ -6,13 +6,12 @@ import functools
 import re
 from collections.abc import Iterator, Sequence
 
-from pc_worker.store.search.compounds import divisions, joined_forms, joined_pair, parts_of, without_particles
-from pc_worker.store.search.concepts import AskedWords, Concept, Way, asked
-from pc_worker.store.search.folding import fold_word
-from pc_worker.store.search.former_words import former_query_words
-from pc_worker.store.search.korean import inflected_grams
-from pc_worker.store.search.word_counts import vocabulary, word_id
-from pc_worker.store.search.words import (
+from pc_worker.store.search.query.concepts import AskedWords, Concept, Way, asked
+from pc_worker.store.search.query.former_words import former_query_words
+from pc_worker.store.search.query.korean import inflected_grams
+from pc_worker.store.search.words.compounds import divisions, joined_forms, joined_pair, parts_of, without_particles
+from pc_worker.store.search.words.folding import fold_word
+from pc_worker.store.search.words.splitting import (
     RULES,
     compounds_of,
     joined_words,
@@ -23,6 +22,7 @@ from pc_worker.store.search.words import (
     split_words,
     word_forms,
 )
+from pc_worker.store.search.words.word_counts import vocabulary, word_id
 
 #: The rules before the first ones whose terms a query finds by the present ones.
 FORMER_RULES = 1

@@ -12,7 +12,7 @@ from typing import Any
 from pc_worker.errors import InvalidRequest
 from pc_worker.model.filter import AllOf, AnyOf, Condition, Filter, Not, Operator, conditions
 from pc_worker.store.db.connection import is_storable
-from pc_worker.store.search.ranges import NotARange, range_end
+from pc_worker.store.search.filters.ranges import NotARange, range_end
 
 #: More than a search needs; each comparison is evaluated for each candidate.
 MAX_CONDITIONS = 64

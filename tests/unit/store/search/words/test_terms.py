@@ -9,13 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pc_worker.store.search import word_counts
-from pc_worker.store.search.query_words import query_terms
-from pc_worker.store.search.stemming import stem
-from pc_worker.store.search.term_hash import DIMENSION, term_hash
-from pc_worker.store.search.terms import row_terms, rows_terms
-from pc_worker.store.search.word_counts import MAX_WORDS
-from pc_worker.store.search.words import ASCII_COMPOUND, compounds_of, run_grams, split_words, token_forms
+from pc_worker.store.search.query.query_words import query_terms
+from pc_worker.store.search.words import word_counts
+from pc_worker.store.search.words.splitting import (
+    ASCII_COMPOUND,
+    compounds_of,
+    run_grams,
+    split_words,
+    token_forms,
+)
+from pc_worker.store.search.words.stemming import stem
+from pc_worker.store.search.words.term_hash import DIMENSION, term_hash
+from pc_worker.store.search.words.terms import row_terms, rows_terms
+from pc_worker.store.search.words.word_counts import MAX_WORDS
 
 
 def words_of(text: str) -> set[int]:

@@ -2,7 +2,7 @@
 
 A term is an integer: a hash of the domain and the word, so that each domain has its own posting lists in one index.
 Terms of words are positive. A payload field with its value is a *facet*, a negative id in the same list: the
-same index then answers filters; `facets.py` makes them.
+same index then answers filters; `filters/facets.py` makes them.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 
 from pc_worker.model import RowTerms
 from pc_worker.store.db.copy import cut
-from pc_worker.store.search.facets import payload_terms
-from pc_worker.store.search.term_hash import DIMENSION
-from pc_worker.store.search.word_counts import count_words
+from pc_worker.store.search.filters.facets import payload_terms
+from pc_worker.store.search.words.term_hash import DIMENSION
+from pc_worker.store.search.words.word_counts import count_words
 
 SPARSEVEC = struct.Struct(">iii")
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.model.filter import Filter, conditions
-from pc_worker.store.search.filters import Parameters, RowFilter, where_sql
-from pc_worker.store.search.payload_fields import any_paths
-from pc_worker.store.search.where import parse_where
+from pc_worker.store.search.filters.payload_fields import any_paths
+from pc_worker.store.search.filters.sql import Parameters, RowFilter, where_sql
+from pc_worker.store.search.filters.where import parse_where
 
 
 @given(st.text())

@@ -11,8 +11,8 @@ import functools
 from collections import Counter
 from collections.abc import Sequence
 
-from pc_worker.store.search.stopwords import function_words
-from pc_worker.store.search.term_hash import term_hash
+from pc_worker.store.search.words.stopwords import function_words
+from pc_worker.store.search.words.term_hash import term_hash
 
 #: The languages with a stemmer of their own, and its name.
 LANGUAGES = {

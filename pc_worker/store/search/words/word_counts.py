@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pc_worker.store.search.languages import language_of, language_term
-from pc_worker.store.search.term_hash import term_hash
-from pc_worker.store.search.words import run_grams, split_words, token_forms
+from pc_worker.store.search.words.languages import language_of, language_term
+from pc_worker.store.search.words.splitting import run_grams, split_words, token_forms
+from pc_worker.store.search.words.term_hash import term_hash
 
 #: The most distinct terms stored for a row, those of its first words: the limit of `sparsevec`.
 MAX_WORDS = 16_000

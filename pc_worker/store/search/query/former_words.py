@@ -9,8 +9,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from pc_worker.store.search.stemming import stem
-from pc_worker.store.search.words import MAX_WORD_CHARS
+from pc_worker.store.search.words.splitting import MAX_WORD_CHARS
+from pc_worker.store.search.words.stemming import stem
 
 NGRAM_SCRIPTS = "가-힣ᄀ-ᇿ㄰-㆏\u3040-\u30ff\u31f0-\u31ff々㐀-䶿一-鿿豈-\ufaff\U00020000-\U0003ffff"
 TOKEN = re.compile(rf"([{NGRAM_SCRIPTS}]+)|[^\W_{NGRAM_SCRIPTS}]+(?:'[^\W_{NGRAM_SCRIPTS}]+)*(?:\+\+|#)?")

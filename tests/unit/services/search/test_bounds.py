@@ -8,7 +8,7 @@ import pytest
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.services.search.request import MAX_QUERY_CHARS, SearchRequest
-from pc_worker.store.search.where import MAX_CONDITION_CHARS, MAX_CONDITIONS, parse_where
+from pc_worker.store.search.filters.where import MAX_CONDITION_CHARS, MAX_CONDITIONS, parse_where
 
 CONDITION = "a=b"
 

@@ -9,11 +9,11 @@ from decimal import Decimal
 from pc_worker.model.filter import AllOf, AnyOf, Condition, Filter, Not, conditions
 from pc_worker.model.joined import is_joined_name, rows_domain
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.search.facets import facet, rest
-from pc_worker.store.search.payload_fields import only_names, read_paths
-from pc_worker.store.search.ranges import range_end
+from pc_worker.store.search.filters.facets import facet, rest
+from pc_worker.store.search.filters.payload_fields import only_names, read_paths
+from pc_worker.store.search.filters.ranges import range_end
 from pc_worker.store.search.values import value_form
-from pc_worker.store.search.words import FACET_RULES
+from pc_worker.store.search.words.splitting import FACET_RULES
 
 Parameters = dict[str, object]
 #: How numbers and times begin.

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from pc_worker.store.search.folding import fold_word
+from pc_worker.store.search.words.folding import fold_word
 
 #: What joins the parts of a word.
 JOINERS = "-_."

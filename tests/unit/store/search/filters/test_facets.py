@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pc_worker.store.search.facets import LEVELS, MAX_FACETS, facet, intervals, payload_terms, rest
+from pc_worker.store.search.filters.facets import LEVELS, MAX_FACETS, facet, intervals, payload_terms, rest
 from pc_worker.store.search.values import ordered, value_form
 
 NUMBERS = st.one_of(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pc_worker.store.search.stopwords import SCRIPTS, UNSPACED, _lists, without_function_words
+from pc_worker.store.search.words.stopwords import SCRIPTS, UNSPACED, _lists, without_function_words
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Filters: what users write, and which rows they leave."""
