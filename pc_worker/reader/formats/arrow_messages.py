@@ -6,6 +6,7 @@ metadata, a FlatBuffers table; of Arrow's ``Message.fbs`` and ``File.fbs`` only 
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,7 +41,9 @@ def check_file(opening: Opening) -> None:
     Raises:
         Refused: If that is over the limits, or the file is damaged.
     """
-    _check(_of_file(opening.content), opening)
+    listed = _check(_of_file(opening.content), opening)
+    if _batches_after_each_other(opening.content) > listed:
+        raise broken("the Arrow file's footer does not list all of its batches: copy it again, or export it again")
 
 
 def check_stream(opening: Opening) -> None:
@@ -62,8 +65,20 @@ def is_schema(metadata: bytes) -> bool:
         return False
 
 
-def _check(messages: Iterator[Message], opening: Opening) -> None:
-    words, limits = 0, opening.limits
+def _batches_after_each_other(content: Source) -> int:
+    """Return how many batches are found from the start of an Arrow file on, which is a stream up to its footer."""
+    count = 0
+    with contextlib.suppress(Refused, struct.error, IndexError):
+        for message in _of_stream(content, len(_FILE_END) + 2):
+            root = _reference(message.metadata, 0)
+            at = _field(message.metadata, root, _KIND)
+            count += bool(at) and message.metadata[at] == _BATCH
+    return count
+
+
+def _check(messages: Iterator[Message], opening: Opening) -> int:
+    """Check what the messages unpack to, and return how many are batches."""
+    words, batches, limits = 0, 0, opening.limits
     most = min(limits.output_bytes, max(limits.ratio_free_bytes, limits.ratio * opening.source.size))
     for message in messages:
         try:
@@ -71,9 +86,11 @@ def _check(messages: Iterator[Message], opening: Opening) -> None:
         except (struct.error, IndexError) as error:
             raise _damaged(message.offset) from error
         words += size if kind == _DICTIONARY else 0
+        batches += kind == _BATCH
         if size + words > most:
             reason = f"a batch unpacks to {size} bytes, and {most} are allowed for an Arrow file of this size"
             raise over_limit(f"{reason}: write it in smaller batches, or without compression", message.offset)
+    return batches
 
 
 def _damaged(offset: int) -> Refused:
@@ -99,16 +116,25 @@ def _unpacked(message: Message, content: Source) -> tuple[int, int]:
     return kind, size
 
 
-def _of_stream(content: Source) -> Iterator[Message]:
-    offset = 0
+def _of_stream(content: Source, offset: int = 0) -> Iterator[Message]:
     while offset + 4 <= content.size and (message := _message(content, offset)):
         yield message
-        root = _reference(message.metadata, 0)
-        at = _field(message.metadata, root, _BODY_LENGTH)
-        length = struct.unpack_from("<q", message.metadata, at)[0] if at else 0
+        try:
+            length = _body_length(message.metadata)
+        except (struct.error, IndexError) as error:
+            raise _damaged(offset) from error
         if length < 0:
             raise _damaged(offset)
         offset = message.body + length
+    if offset + 4 > content.size:
+        raise broken(
+            "the Arrow stream has no end mark: it is cut short, or its writer was not closed; export it again", offset
+        )
+
+
+def _body_length(metadata: bytes) -> int:
+    at = _field(metadata, _reference(metadata, 0), _BODY_LENGTH)
+    return int(struct.unpack_from("<q", metadata, at)[0]) if at else 0
 
 
 def _of_file(content: Source) -> Iterator[Message]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pc_worker.reader.errors import over_limit
+from pc_worker.reader.errors import broken, over_limit
 from pc_worker.reader.formats.apart import Task, copy_apart
 from pc_worker.reader.formats.arrow_checks import check
 from pc_worker.reader.formats.arrow_copy import copy_of, file_of, reopener, without_rows
@@ -36,9 +36,14 @@ def batches(opening: Opening, rows: int) -> Iterator[Any]:
         scanner = fragment.scanner(
             schema=found.schema, batch_size=rows, batch_readahead=0, fragment_readahead=0, use_threads=False
         )
+        read = 0
         for batch in scanner.to_batches():
             check(batch)
+            read += batch.num_rows
             yield from without_dictionaries(batch, opening.limits)
+        if read != found.nrows:
+            reason = f"it should have {found.nrows} rows, and {read} can be read"
+            raise broken(f"the {_CONTAINER} is damaged: {reason}; copy the file again, or export it again")
 
 
 def _index(opening: Opening) -> Indexed:

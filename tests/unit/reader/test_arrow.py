@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 from collections.abc import Iterator
@@ -240,3 +241,56 @@ def test_any_damage_of_the_metadata_is_a_refusal(form: str, tmp_path: Path) -> N
 
     assert "broken" in ended
     assert "flatbuffer" not in told
+
+
+def of_three_batches(form: str, options: Any = None) -> bytes:
+    target = io.BytesIO()
+    table = pa.table({"id": [1, 2, 3, 4, 5], "text": ["a", None, "c", "d", "e"]})
+    with WRITERS[form](target, table.schema, options=options) as writer:
+        writer.write_table(table, max_chunksize=2)
+    return target.getvalue()
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_a_cut_at_any_byte_is_damage_also_between_two_batches(form: str, tmp_path: Path) -> None:
+    data = of_three_batches(form)
+    assert count_of(data, tmp_path) == 5
+
+    for length in range(0, len(data) - 4, 8):  # the parts of these formats are multiples of 8 bytes
+        assert refusal(data[:length], tmp_path).kind in ("broken", "not a table"), length
+
+
+def test_a_stream_of_before_version_0_15_that_is_cut_between_two_batches_is_damage(tmp_path: Path) -> None:
+    data = of_three_batches("stream", pa.ipc.IpcWriteOptions(use_legacy_format=True))
+    assert count_of(data, tmp_path) == 5
+
+    assert "no end mark" in refusal(data[:-4], tmp_path).reason
+
+
+def test_a_footer_that_lists_fewer_batches_than_there_are_is_damage(tmp_path: Path) -> None:
+    data = of_three_batches("file")
+    place = data.rindex(struct.pack("<i", 3), 0, len(data) - 60)  # the number of blocks in the footer
+
+    error = refusal(data[:place] + struct.pack("<i", 1) + data[place + 4 :], tmp_path)
+
+    assert (error.kind, "does not list all of its batches" in error.reason) == ("broken", True)
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_any_other_byte_of_the_metadata_is_a_refusal_or_the_same_number_of_rows(form: str, tmp_path: Path) -> None:
+    data = of_three_batches(form)
+    for place in range(8, len(data), 13):
+        damaged = data[:place] + bytes([data[place] + 1 & 255]) + data[place + 1 :]
+        with contextlib.suppress(Refused):
+            assert count_of(damaged, tmp_path) == 5, place
+
+
+def count_of(data: bytes, folder: Path) -> int:
+    """Return the number of rows of a file that holds ``data``, and leave nothing."""
+    (folder / "f").write_bytes(data)
+    try:
+        with open_table(folder / "f", spool=folder) as table:
+            return table.rows
+    finally:
+        for path in folder.iterdir():
+            path.unlink()

@@ -137,6 +137,38 @@ def test_a_struct_with_two_fields_of_one_name_is_read(tmp_path: Path) -> None:
     assert read_twice(tmp_path / "f", tmp_path) == [{"c": {"a": 3}}, {"c": {"a": 4}}]
 
 
+@pytest.mark.parametrize("columns", [["id"], ["id", "text"]])
+@pytest.mark.parametrize("group", [0, 1])
+def test_pages_that_state_fewer_rows_than_their_row_group_are_damage(
+    group: int, columns: list[str], tmp_path: Path
+) -> None:
+    table = pa.table({"id": [1, 2, 3, 4, 5, 6], "text": ["a", "b", "c", "d", "e", "f"]}).select(columns)
+    pq.write_table(table, tmp_path / "f", row_group_size=3, use_dictionary=False)
+    data = (tmp_path / "f").read_bytes()
+    for number in range(len(columns)):
+        start = pq.read_metadata(tmp_path / "f").row_group(group).column(number).data_page_offset
+        count = data.index(b"\x2c\x15\x06", start) + 2  # the page's header states 3 values
+        data = data[:count] + b"\x04" + data[count + 1 :]
+    (tmp_path / "damaged").write_bytes(data)
+
+    with pytest.raises(Refused, match=f"row group {group} should have 3 rows|is damaged or cut short"):
+        read_twice(tmp_path / "damaged", tmp_path)
+
+
+@pytest.mark.parametrize(("stated", "rows"), [(5, None), (1, 4), (0, 4)])
+def test_a_table_without_all_the_rows_that_it_states_is_damaged(stated: int, rows: int | None, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"id": [1, 2, 3, 4]}), tmp_path / "f", row_group_size=2)
+    data = (tmp_path / "f").read_bytes()
+    place = data.rindex(b"\x16\x08\x19\x2c") + 1  # the footer states 4 rows in a list of 2 row groups
+    (tmp_path / "f").write_bytes(data[:place] + bytes([2 * stated]) + data[place + 1 :])
+
+    if rows is None:
+        with pytest.raises(Refused, match=f"it should have {stated} rows, and 4 can be read"):
+            read_twice(tmp_path / "f", tmp_path)
+    else:  # parquet-testing has a file that states 0
+        assert len(read_twice(tmp_path / "f", tmp_path)) == rows
+
+
 def unreadable() -> pa.Array:
     """Return lists of invalid times of day."""
     return pa.ListArray.from_arrays([0, 1, 1], pa.array([10**18]).view(pa.time64("ns")))
