@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from pc_worker.services.search.evaluate import ndcg
+from pc_worker.services.search.quality.evaluate import ndcg
 from pc_worker.store.search.query.korean import inflected_grams
 from pc_worker.store.search.statistics import CollectionStatistics
 from pc_worker.store.search.words.splitting import run_grams, run_query_grams, split_words, word_forms

@@ -15,8 +15,8 @@ from pc_worker.services.maintenance.check_ledger import check_ledger as find_vio
 from pc_worker.services.maintenance.purge import Retention
 from pc_worker.services.maintenance.purge import purge as do_purge
 from pc_worker.services.models.joined_vectors import complete_passages
-from pc_worker.services.search.indexes import check_recall as measure_recall
-from pc_worker.services.search.indexes import maintain_indexes as build_due_indexes
+from pc_worker.services.search.index.indexes import check_recall as measure_recall
+from pc_worker.services.search.index.indexes import maintain_indexes as build_due_indexes
 from pc_worker.store.partitions.log_ranges import add_log_ranges
 from pc_worker.store.search.statistics import refresh_statistics
 from tasks.app import RetryingTask, app, worker

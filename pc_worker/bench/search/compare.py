@@ -19,7 +19,7 @@ from pc_worker.bench.search.reranking import rerank_figures
 from pc_worker.collector import end_of_start
 from pc_worker.embedded import start_servers
 from pc_worker.encoding import Encoder, load_encoder
-from pc_worker.services.search.indexes import build_indexes, index_status
+from pc_worker.services.search.index.indexes import build_indexes, index_status
 from pc_worker.services.search.request import Mode, SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.settings import read_settings

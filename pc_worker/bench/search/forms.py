@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from pc_worker.bench.processor import processor
 from pc_worker.bench.search.compare import database_server
 from pc_worker.domains import domain_names
-from pc_worker.services.search.index_choice import choose_index
-from pc_worker.services.search.indexes import choose_breadth
+from pc_worker.services.search.index.index_choice import choose_index
+from pc_worker.services.search.index.indexes import choose_breadth
 from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.models.registry import ensure_domain, register_model

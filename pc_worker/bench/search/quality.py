@@ -24,8 +24,8 @@ from pc_worker.services.ingest.process_chunk import after_job, process_chunk
 from pc_worker.services.ingest.split import split
 from pc_worker.services.ingest.submit import IngestRequest, submit
 from pc_worker.services.jobs.job_control import job_status
-from pc_worker.services.search.evaluate import Quality, evaluate, mean_quality, resolved
-from pc_worker.services.search.judgements import JudgedQuery, read_judgements
+from pc_worker.services.search.quality.evaluate import Quality, evaluate, mean_quality, resolved
+from pc_worker.services.search.quality.judgements import JudgedQuery, read_judgements
 from pc_worker.settings import Settings
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.db.migrations import migrate, read_migrations

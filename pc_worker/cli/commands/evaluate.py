@@ -13,8 +13,8 @@ from pc_worker.cli.context import connected, one_shot
 from pc_worker.cli.default_command import DefaultGroup
 from pc_worker.cli.output import print_json, print_table
 from pc_worker.model.language_model import Expansion
-from pc_worker.services.search.evaluate import draw, evaluate
-from pc_worker.services.search.judgements import JudgedQuery, read_judgements
+from pc_worker.services.search.quality.evaluate import draw, evaluate
+from pc_worker.services.search.quality.judgements import JudgedQuery, read_judgements
 
 EXPAND_HELP = "Have a model of PC_WORKER_LLM expand each query before the search."
 #: Seconds that a model may take for one query.

@@ -8,7 +8,7 @@ import click
 
 from pc_worker.cli.context import connected
 from pc_worker.cli.output import print_table, visible
-from pc_worker.services.search import indexes
+from pc_worker.services.search.index import indexes
 from pc_worker.store.db.connection import Database
 from pc_worker.store.search.index.catalog import IndexState
 from pc_worker.store.search.index.vector_form import Precision
@@ -67,7 +67,7 @@ def _build_terms(database: Database, domain: str | None) -> None:
     from rich.console import Console  # not loaded by the other commands
     from rich.progress import Progress
 
-    from pc_worker.services.search.reindex import reindex_terms
+    from pc_worker.services.search.index.reindex import reindex_terms
 
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         line = progress.add_task("search terms", total=None)

@@ -18,7 +18,7 @@ from pc_worker.cli.output import print_json, print_table, visible
 from pc_worker.model import DEFAULT_CHUNK_ROWS, Model
 from pc_worker.services.dependencies import Services
 from pc_worker.services.models import change_model
-from pc_worker.services.search.indexes import maintain_indexes
+from pc_worker.services.search.index.indexes import maintain_indexes
 from pc_worker.settings import read_settings
 from pc_worker.store.models import registry as stored
 

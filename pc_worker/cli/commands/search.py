@@ -9,7 +9,7 @@ import click
 
 from pc_worker.cli.context import connected
 from pc_worker.cli.output import Marked, print_json, print_table
-from pc_worker.services.search.marking import Span, matched_words
+from pc_worker.services.search.passages.marking import Span, matched_words
 from pc_worker.services.search.reply import Explanation, Place, SearchHit, SearchResult
 from pc_worker.services.search.request import MAX_K, MAX_OFFSET, SearchRequest
 from pc_worker.services.search.search import search

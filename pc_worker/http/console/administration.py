@@ -21,7 +21,7 @@ from pc_worker.http.context import AppContext, Context
 from pc_worker.model import Model
 from pc_worker.services.dependencies import Services
 from pc_worker.services.models import change_model
-from pc_worker.services.search.indexes import build_indexes, index_status, tune_indexes
+from pc_worker.services.search.index.indexes import build_indexes, index_status, tune_indexes
 from pc_worker.store.audit import read_audit
 from pc_worker.store.models.registry import list_models
 

@@ -21,8 +21,8 @@ from pc_worker.http.context import AppContext, Context
 from pc_worker.http.roles import HttpCaller
 from pc_worker.http.routes.search import searched
 from pc_worker.services.dependencies import Services
-from pc_worker.services.search.evaluate import evaluate
-from pc_worker.services.search.judgements import JudgedQuery
+from pc_worker.services.search.quality.evaluate import evaluate
+from pc_worker.services.search.quality.judgements import JudgedQuery
 from pc_worker.services.search.reply import SearchResult
 from pc_worker.services.search.request import Mode, SearchRequest
 from pc_worker.store.search.judged import judge_hit, judged_hits

@@ -17,7 +17,7 @@ from pc_worker.services.answers.check import content_terms
 from pc_worker.services.answers.evidence import AnswerPassage
 from pc_worker.services.answers.relevance import relevant_hits
 from pc_worker.services.search.fused import FusedHit, fused
-from pc_worker.services.search.joined_hits import join_of
+from pc_worker.services.search.passages.joined_hits import join_of
 from pc_worker.services.search.query_vectors import RECENT
 from pc_worker.services.search.reply import SearchHit
 from pc_worker.services.search.request import MAX_QUERY_CHARS, SearchRequest

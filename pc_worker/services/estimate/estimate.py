@@ -14,7 +14,7 @@ from pc_worker.services.estimate.dry_run import Subject
 from pc_worker.services.estimate.sample import CLASSES, OwnTime, SourceSample, sample_windows, take_sample
 from pc_worker.services.ingest.split import equal_keys, resolve_source
 from pc_worker.services.ingest.submit import IngestRequest
-from pc_worker.services.search.index_choice import choose_index
+from pc_worker.services.search.index.index_choice import choose_index
 from pc_worker.services.sources import read_options, rejecting
 from pc_worker.store.ledger.timings import past_jobs
 from pc_worker.store.models import registry

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pc_worker.domains import get_domain
 from pc_worker.errors import InvalidRequest
 from pc_worker.logs import get_logger
-from pc_worker.services.search.indexes import tune_indexes
+from pc_worker.services.search.index.indexes import tune_indexes
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.partitions.entries import PartitionEntry, TableSize, add_entry, read_entries, table_sizes_of
 from pc_worker.store.partitions.fill import fill_tables

@@ -13,8 +13,8 @@ from pc_worker.logs import get_logger
 from pc_worker.metrics import line as metrics
 from pc_worker.model import Model, read_uuid
 from pc_worker.services.search.explain import explanation
-from pc_worker.services.search.joined_hits import left_out, searched_name, with_rows
-from pc_worker.services.search.passages import with_passages
+from pc_worker.services.search.passages.best import with_passages
+from pc_worker.services.search.passages.joined_hits import left_out, searched_name, with_rows
 from pc_worker.services.search.query_vectors import RECENT, QueryVector
 from pc_worker.services.search.ranking import RankedQuery, first_texts, rank
 from pc_worker.services.search.reply import Passage, Reranking, SearchHit, SearchResult

@@ -207,7 +207,7 @@ def _without_writes(rig: Rig) -> Iterator[None]:
 
 def index_builds_killed(drill: Drill) -> None:
     """End concurrent index builds while they wait; the next build must leave a valid index and no invalid one."""
-    drill.rig.points.tune(constants={"pc_worker.services.search.indexes": {"MIN_VECTORS": 100}})
+    drill.rig.points.tune(constants={"pc_worker.services.search.index.indexes": {"MIN_VECTORS": 100}})
     work = drill.rig.begin(rows=400, chunk_size=50)
     drill.note(drill.rig.finish(work))
     try:

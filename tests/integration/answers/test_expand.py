@@ -12,8 +12,8 @@ from pc_worker.services.answers.evaluate import AnswerCase, evaluate_answers
 from pc_worker.services.answers.expand import expanded_each
 from pc_worker.services.answers.recorded import show_answer
 from pc_worker.services.answers.request import Asker
-from pc_worker.services.search.evaluate import evaluate
-from pc_worker.services.search.judgements import JudgedQuery
+from pc_worker.services.search.quality.evaluate import evaluate
+from pc_worker.services.search.quality.judgements import JudgedQuery
 from pc_worker.store.answers.record import Budget
 from pc_worker.store.search.filters.where import parse_where
 from tests.integration.answers.conftest import Desk, put

@@ -24,8 +24,8 @@ from pc_worker.services.forget import forget_all, forget_ids
 from pc_worker.services.ingest import join as joining
 from pc_worker.services.models import change_model
 from pc_worker.services.models.joined_vectors import complete_passages
-from pc_worker.services.search import index_choice
-from pc_worker.services.search.indexes import index_status, maintain_indexes
+from pc_worker.services.search.index import index_choice
+from pc_worker.services.search.index.indexes import index_status, maintain_indexes
 from pc_worker.services.search.reply import SearchHit
 from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search

@@ -22,8 +22,8 @@ from pc_worker.services.ingest.process_chunk import after_job, process_chunk
 from pc_worker.services.ingest.split import split
 from pc_worker.services.ingest.submit import IngestRequest, submit
 from pc_worker.services.jobs.job_control import job_status
-from pc_worker.services.search.evaluate import draw, evaluate
-from pc_worker.services.search.judgements import JudgedQuery, read_judgements
+from pc_worker.services.search.quality.evaluate import draw, evaluate
+from pc_worker.services.search.quality.judgements import JudgedQuery, read_judgements
 from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.services.sources import Sources

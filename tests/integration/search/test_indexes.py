@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.services.search.indexes import (
+from pc_worker.services.search.index.indexes import (
     build_indexes,
     check_recall,
     index_status,

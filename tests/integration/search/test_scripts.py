@@ -8,7 +8,7 @@ from statistics import fmean
 import pytest
 
 from pc_worker.encoding import Encoder, load_encoder
-from pc_worker.services.search.evaluate import ndcg
+from pc_worker.services.search.quality.evaluate import ndcg
 from pc_worker.services.search.reply import SearchHit
 from pc_worker.services.search.request import Mode, SearchRequest
 from pc_worker.services.search.search import search

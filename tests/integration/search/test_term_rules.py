@@ -13,8 +13,8 @@ import pytest
 from pc_worker.doctor import _postgres
 from pc_worker.model import RowOrigin
 from pc_worker.model.filter import Condition
-from pc_worker.services.search.indexes import index_status
-from pc_worker.services.search.reindex import BATCH, reindex_terms
+from pc_worker.services.search.index.indexes import index_status
+from pc_worker.services.search.index.reindex import BATCH, reindex_terms
 from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Cursor, Database

@@ -22,7 +22,7 @@ from pc_worker.services.maintenance.partition import (
     plan_partitions,
     unfinished_copies,
 )
-from pc_worker.services.search.indexes import build_indexes, index_status, maintain_indexes
+from pc_worker.services.search.index.indexes import build_indexes, index_status, maintain_indexes
 from pc_worker.services.search.request import Mode, SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Cursor, Database
@@ -283,7 +283,7 @@ def test_sizes_are_those_of_all_parts(twins: Twins, database: Database) -> None:
 def test_a_search_merges_the_indexes_of_all_parts(
     twins: Twins, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pc_worker.services.search.index_choice.MIN_VECTORS", 100)
+    monkeypatch.setattr("pc_worker.services.search.index.index_choice.MIN_VECTORS", 100)
     build_indexes(database, DIVIDED)
     (state,) = index_status(database, DIVIDED)
     statement = INDEXED.format(filter="", distance=VectorForm(64).distance("e.vector", "%(vector)s::vector"))
@@ -315,7 +315,7 @@ def test_a_search_merges_the_indexes_of_all_parts(
 
 
 def test_a_lost_part_of_an_index_is_noticed(twins: Twins, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pc_worker.services.search.index_choice.MIN_VECTORS", 100)
+    monkeypatch.setattr("pc_worker.services.search.index.index_choice.MIN_VECTORS", 100)
     build_indexes(database, DIVIDED)
     (state,) = index_status(database, DIVIDED)
     assert state.built is not None
@@ -351,7 +351,7 @@ def test_a_log_gets_a_range_before_its_open_one_is_reached(twins: Twins, databas
 def test_a_second_domain_takes_its_indexes_along(
     twins: Twins, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pc_worker.services.search.index_choice.MIN_VECTORS", 100)
+    monkeypatch.setattr("pc_worker.services.search.index.index_choice.MIN_VECTORS", 100)
     build_indexes(database)
     before = {state.domain: state.built and state.built.name for state in index_status(database)}
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pc_worker.services.search.marking import WINDOW, best_passage, best_window, matched_words, matches
+from pc_worker.services.search.passages.marking import WINDOW, best_passage, best_window, matched_words, matches
 from pc_worker.store.search.query.query_words import query_terms
 
 

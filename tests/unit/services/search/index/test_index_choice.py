@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pc_worker.services.search.index_choice import GIB, MIN_VECTORS, choose_index
-from pc_worker.services.search.indexes import settled
+from pc_worker.services.search.index.index_choice import GIB, MIN_VECTORS, choose_index
+from pc_worker.services.search.index.indexes import settled
 from pc_worker.store.search.index.build import hnsw_build_bytes, hnsw_bytes
 from pc_worker.store.search.index.memory import ServerMemory, own_memory
 from pc_worker.store.search.index.recall import Recall

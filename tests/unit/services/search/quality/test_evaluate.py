@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pc_worker.errors import SourceRejected
-from pc_worker.services.search import evaluate
-from pc_worker.services.search.evaluate import ndcg, recall, reciprocal_rank
-from pc_worker.services.search.judgements import JudgedQuery, read_judgements
+from pc_worker.services.search.quality import evaluate
+from pc_worker.services.search.quality.evaluate import ndcg, recall, reciprocal_rank
+from pc_worker.services.search.quality.judgements import JudgedQuery, read_judgements
 
 GRADES = {"a": 2.0, "b": 1.0}
 

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from pc_worker.domains import Join, domain_names, get_domain, spoken
 from pc_worker.model.joined import joined_name
-from pc_worker.services.search.marking import best_passage, matches
-from pc_worker.services.search.passages import MAX_MATCHES
+from pc_worker.services.search.passages.best import MAX_MATCHES
+from pc_worker.services.search.passages.marking import best_passage, matches
 from pc_worker.services.search.reply import JoinedRows, Passage, SearchHit
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.bm25 import QueryTerms

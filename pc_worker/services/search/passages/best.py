@@ -8,7 +8,7 @@ from itertools import islice
 
 from pc_worker.domains import domain_names, get_domain
 from pc_worker.model.joined import is_joined_name
-from pc_worker.services.search.marking import Span, best_passage, best_window, matches
+from pc_worker.services.search.passages.marking import Span, best_passage, best_window, matches
 from pc_worker.services.search.reply import Passage, SearchHit
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.bm25 import QueryTerms

@@ -14,7 +14,7 @@ from pc_worker.encoding import Encoder
 from pc_worker.errors import InvalidRequest, SourceRejected
 from pc_worker.model import Model
 from pc_worker.services.search.fused import fused
-from pc_worker.services.search.judgements import JudgedQuery
+from pc_worker.services.search.quality.judgements import JudgedQuery
 from pc_worker.services.search.request import MAX_K, Mode, SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Database

@@ -10,8 +10,8 @@ from pc_worker.domains import get_domain
 from pc_worker.errors import InvalidRequest
 from pc_worker.logs import get_logger
 from pc_worker.model.joined import rows_domain
-from pc_worker.services.search.index_choice import BUILD_SHARE, MAX_DIMENSION, MIN_VECTORS, choose_index
-from pc_worker.services.search.joined_hits import searched_name
+from pc_worker.services.search.index.index_choice import BUILD_SHARE, MAX_DIMENSION, MIN_VECTORS, choose_index
+from pc_worker.services.search.passages.joined_hits import searched_name
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.search.index.build import IndexSpec, build_index, drop_index, maintenance
 from pc_worker.store.search.index.catalog import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pc_worker.services.search.indexes import why_nothing_was_built
+from pc_worker.services.search.index.indexes import why_nothing_was_built
 from pc_worker.store.search.index.catalog import IndexState
 
 

@@ -1,0 +1,1 @@
+"""The vector index of each domain, and new search terms for stored rows."""

@@ -1,0 +1,1 @@
+"""How well search finds the relevant rows of judged queries."""
