@@ -9,7 +9,7 @@ from typing import TypeVar
 from pc_worker.llm import PriceTable
 from pc_worker.secret_files import provider_key
 from pc_worker.services.answers.answer import Answers
-from pc_worker.services.answers.models import LlmModels
+from pc_worker.services.answers.models.configured import LlmModels
 from pc_worker.services.answers.tools import Run
 from pc_worker.services.answers.work import AnswerLimits
 from pc_worker.services.dependencies import Services

@@ -26,8 +26,8 @@ from pc_worker.llm import PriceTable
 from pc_worker.model.language_model import LlmPrice, read_language_models
 from pc_worker.services.answers.answer import Answers
 from pc_worker.services.answers.events import AnswerDelta, AnswerDone
-from pc_worker.services.answers.models import LlmModels
-from pc_worker.services.answers.prompt_files import newest_prompt
+from pc_worker.services.answers.models.configured import LlmModels
+from pc_worker.services.answers.models.prompt_files import newest_prompt
 from pc_worker.services.answers.request import Answer, AnswerRequest
 from pc_worker.services.answers.work import AnswerLimits
 from pc_worker.services.dependencies import Services

@@ -169,7 +169,7 @@ def prompts_command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def prompts_list_command(as_json: bool) -> None:
     """List the prompts with version and hash."""
-    from pc_worker.services.answers.prompt_files import all_prompts
+    from pc_worker.services.answers.models.prompt_files import all_prompts
 
     found = [prompt.to_dict() for prompt in all_prompts()]
     if as_json:
@@ -184,7 +184,7 @@ def prompts_list_command(as_json: bool) -> None:
 @click.argument("other", required=False)
 def prompts_diff_command(name: str, other: str | None) -> None:
     """Compare the newest version of NAME with OTHER: a version, a file, or the version before."""
-    from pc_worker.services.answers.prompt_files import prompt_diff
+    from pc_worker.services.answers.models.prompt_files import prompt_diff
 
     for line in prompt_diff(name, other).splitlines():
         print(visible(line))

@@ -63,7 +63,7 @@ def _expanded(judged: Sequence[JudgedQuery], expand: Expansion) -> dict[str, tup
     """Return what a model adds to each query; none for one that it does not expand."""
     import asyncio
 
-    from pc_worker.services.answers.expand import expanded_each
+    from pc_worker.services.answers.retrieval.expand import expanded_each
     from pc_worker.wiring.answers import llm_models
 
     async def expansions() -> dict[str, tuple[str, ...]]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from pc_worker.errors import InvalidRequest, NotFound
-from pc_worker.services.answers.check import CITATION, inactive
+from pc_worker.services.answers.checks.check import CITATION, inactive
 from pc_worker.services.answers.request import Answer, AnswerRequest, Citation, Turn
 
 PREFIX = "pcw/"

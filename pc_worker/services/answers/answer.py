@@ -12,18 +12,18 @@ from uuid import uuid4
 from pc_worker.errors import LlmUnavailable, PcWorkerError
 from pc_worker.metrics import answers as metrics
 from pc_worker.model.language_model import LanguageModel
-from pc_worker.services.answers.check import CITATION, Checked
+from pc_worker.services.answers.checks.check import CITATION, Checked
 from pc_worker.services.answers.events import AnswerDelta, AnswerDone, AnswerEvent, CitationGiven, PassagesFound
 from pc_worker.services.answers.evidence import Evidence
-from pc_worker.services.answers.expand import expanded
 from pc_worker.services.answers.ledger import end_answer, fail_answer, milliseconds_since, open_answer
-from pc_worker.services.answers.models import Attempts, LlmModels, load_libraries
+from pc_worker.services.answers.models.configured import Attempts, LlmModels, load_libraries
+from pc_worker.services.answers.models.prompt_files import newest_prompt
 from pc_worker.services.answers.phrases import nothing_found
-from pc_worker.services.answers.prompt_files import newest_prompt
 from pc_worker.services.answers.recorded import answer_of_document
 from pc_worker.services.answers.request import Answer, AnswerRequest, Asker, Citation, Flag, check_answer_request
-from pc_worker.services.answers.retrieve import Wanted, retrieve
-from pc_worker.services.answers.rewrite import rewritten
+from pc_worker.services.answers.retrieval.expand import expanded
+from pc_worker.services.answers.retrieval.retrieve import Wanted, retrieve
+from pc_worker.services.answers.retrieval.rewrite import rewritten
 from pc_worker.services.answers.tools import Run, Toolbox
 from pc_worker.services.answers.work import AnswerLimits, AnswerWork
 from pc_worker.services.answers.write import Writer

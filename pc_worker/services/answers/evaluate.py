@@ -14,12 +14,12 @@ from pc_worker.errors import LlmUnavailable, SourceRejected
 from pc_worker.llm import LlmFailure
 from pc_worker.model.language_model import Expansion
 from pc_worker.services.answers.answer import Answers
+from pc_worker.services.answers.checks.sentences import split_sentences
 from pc_worker.services.answers.evidence import Evidence
-from pc_worker.services.answers.injection import without_instructions
-from pc_worker.services.answers.models import Attempts, LlmModels
+from pc_worker.services.answers.injection.detection import without_instructions
+from pc_worker.services.answers.models.configured import Attempts, LlmModels
+from pc_worker.services.answers.models.side_call import SideCall, ask_model
 from pc_worker.services.answers.request import Answer, AnswerRequest
-from pc_worker.services.answers.sentences import split_sentences
-from pc_worker.services.answers.side_call import SideCall, ask_model
 from pc_worker.store.db.connection import Database
 from pc_worker.store.rows.identities import row_ids_by_name
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pc_worker.services.answers.injection import as_data, without_instructions
+from pc_worker.services.answers.injection.detection import as_data, without_instructions
 from pc_worker.services.answers.request import Citation
 from pc_worker.services.search.reply import JoinedRows
 

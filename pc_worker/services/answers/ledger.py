@@ -13,12 +13,12 @@ from pc_worker.errors import BudgetSpent, PcWorkerError
 from pc_worker.llm import Usage
 from pc_worker.metrics import answers as metrics
 from pc_worker.model.filter import Filter
-from pc_worker.services.answers.expand import MAX_TOKENS as SIDE_TOKENS
-from pc_worker.services.answers.expand import prompt_name
-from pc_worker.services.answers.models import LlmModels
-from pc_worker.services.answers.prompt_files import newest_prompt
+from pc_worker.services.answers.models.configured import LlmModels
+from pc_worker.services.answers.models.prompt_files import newest_prompt
 from pc_worker.services.answers.recorded import answer_of_document, cached_document
 from pc_worker.services.answers.request import Answer
+from pc_worker.services.answers.retrieval.expand import MAX_TOKENS as SIDE_TOKENS
+from pc_worker.services.answers.retrieval.expand import prompt_name
 from pc_worker.services.answers.work import AnswerLimits, AnswerWork
 from pc_worker.services.answers.write import MAX_TOKENS
 from pc_worker.services.dependencies import Services

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pc_worker.services.answers.check import script
+from pc_worker.services.answers.checks.check import script
 
 NOTHING_FOUND = {
     "HANGUL": "이 도메인에는 질문에 답할 수 있는 내용이 없습니다.",

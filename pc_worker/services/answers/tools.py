@@ -11,9 +11,9 @@ from typing import Any, Protocol, TypeVar
 
 from pc_worker.errors import InvalidRequest, NotFound, PcWorkerError
 from pc_worker.model.filter import AllOf, Filter
-from pc_worker.services.answers.check import numbers
+from pc_worker.services.answers.checks.check import numbers
 from pc_worker.services.answers.evidence import AnswerPassage, Evidence, shown_line
-from pc_worker.services.answers.retrieve import ROW_CHARS, Wanted, record_text, retrieve
+from pc_worker.services.answers.retrieval.retrieve import ROW_CHARS, Wanted, record_text, retrieve
 from pc_worker.services.dependencies import Services
 from pc_worker.services.stored_rows import stored_row
 from pc_worker.store.answers.passages import SampleRow, count_rows, payload_fields, sample_rows

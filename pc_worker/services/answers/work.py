@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pc_worker.model.language_model import Expansion, LanguageModel
 from pc_worker.services.answers.evidence import Evidence
-from pc_worker.services.answers.models import Attempts
+from pc_worker.services.answers.models.configured import Attempts
 from pc_worker.services.answers.request import AnswerRequest, Asker
 from pc_worker.store.answers.record import Budget
 

@@ -11,11 +11,11 @@ from time import monotonic
 from pc_worker.errors import LlmUnavailable
 from pc_worker.llm import LlmFailure
 from pc_worker.model.language_model import LanguageModel
-from pc_worker.services.answers.check import Checked, Checker
-from pc_worker.services.answers.draft import Draft, problems
+from pc_worker.services.answers.checks.check import Checked, Checker
+from pc_worker.services.answers.checks.draft import Draft, problems
 from pc_worker.services.answers.evidence import Evidence
-from pc_worker.services.answers.models import USUAL_WAIT_S, Attempt, Attempts, LlmModels, load_libraries
-from pc_worker.services.answers.prompt_files import newest_prompt
+from pc_worker.services.answers.models.configured import USUAL_WAIT_S, Attempt, Attempts, LlmModels, load_libraries
+from pc_worker.services.answers.models.prompt_files import newest_prompt
 from pc_worker.services.answers.tools import MOST_CALLS, TOOL_S, Toolbox
 
 #: Most tokens of one reply.

@@ -17,7 +17,7 @@ from pc_worker.llm import PriceTable
 from pc_worker.model.language_model import LlmPrice, read_language_models
 from pc_worker.services.answers.answer import Answers
 from pc_worker.services.answers.events import AnswerEvent
-from pc_worker.services.answers.models import LlmModels
+from pc_worker.services.answers.models.configured import LlmModels
 from pc_worker.services.answers.request import Answer, AnswerRequest, Asker
 from pc_worker.services.answers.work import AnswerLimits
 from pc_worker.services.dependencies import Services

@@ -11,7 +11,7 @@ import pytest
 from pc_worker.errors import BudgetSpent, InvalidRequest, NoLlm, NotFound, PermissionDenied
 from pc_worker.services.answers.answer import Answers
 from pc_worker.services.answers.events import AnswerDelta, AnswerDone, CitationGiven, PassagesFound
-from pc_worker.services.answers.models import LlmModels
+from pc_worker.services.answers.models.configured import LlmModels
 from pc_worker.services.answers.recorded import judged_query, list_answers, rate, show_answer, usage
 from pc_worker.services.answers.request import AnswerRequest, Asker, Turn
 from pc_worker.store.answers.record import Budget, erase_answers_of_rows, purge_answers

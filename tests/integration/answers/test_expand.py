@@ -9,9 +9,9 @@ import pytest
 
 from pc_worker.model.language_model import Expansion
 from pc_worker.services.answers.evaluate import AnswerCase, evaluate_answers
-from pc_worker.services.answers.expand import expanded_each
 from pc_worker.services.answers.recorded import show_answer
 from pc_worker.services.answers.request import Asker
+from pc_worker.services.answers.retrieval.expand import expanded_each
 from pc_worker.services.search.quality.evaluate import evaluate
 from pc_worker.services.search.quality.judgements import JudgedQuery
 from pc_worker.store.answers.record import Budget

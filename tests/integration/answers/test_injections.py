@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pc_worker.services.answers.injection import without_instructions
+from pc_worker.services.answers.injection.detection import without_instructions
 from tests.integration.answers.conftest import Desk, put
 from tests.support.llm.extractive import extractive
 from tests.support.llm.talk import Asked, Said

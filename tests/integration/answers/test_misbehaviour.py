@@ -15,7 +15,7 @@ import pytest
 from pc_worker.errors import LlmUnavailable
 from pc_worker.llm import PriceTable
 from pc_worker.model.language_model import LlmPrice
-from pc_worker.services.answers.check import CITATION, NUMBER
+from pc_worker.services.answers.checks.check import CITATION, NUMBER
 from pc_worker.services.answers.recorded import list_answers, show_answer
 from pc_worker.services.answers.request import Answer, Asker
 from pc_worker.store.answers.record import Budget, NewAnswer, begin_answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pc_worker.services.answers.check import content_terms
+from pc_worker.services.answers.checks.check import content_terms
 from tests.support.llm.talk import Asked, Said
 
 PASSAGE = re.compile(r"<passage-(?P<mark>\w+)>\n\[(?P<number>\d+)\]\s*(?P<text>.*?)\n</passage-(?P=mark)>", re.DOTALL)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from pc_worker.services.answers.evidence import Evidence, Numbered
-from pc_worker.services.answers.injection import as_data
+from pc_worker.services.answers.injection.detection import as_data
 from pc_worker.services.answers.request import Flag
 from pc_worker.store.search.query.query_words import known_terms, query_terms
 from pc_worker.store.search.words.stopwords import without_function_words

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from pc_worker.services.answers.check import Checked, Checker, script
+from pc_worker.services.answers.checks.check import Checked, Checker, script
+from pc_worker.services.answers.checks.sentences import SentenceStream
 from pc_worker.services.answers.request import Flag
-from pc_worker.services.answers.sentences import SentenceStream
 
 NO_ANSWER = re.compile(r"[\s\"'`*_(]*NO[_ ]ANSWER\b[\s.\"'`*_)]*", re.IGNORECASE)
 #: Flags for which a model writes its answer again.

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from pc_worker.services.answers.check import content_terms, script
+from pc_worker.services.answers.checks.check import content_terms, script
 from pc_worker.services.search.reply import SearchHit, SearchResult
 from pc_worker.store.search.query.query_words import known_terms
 

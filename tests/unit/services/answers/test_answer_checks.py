@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pc_worker.errors import NotFound
-from pc_worker.services.answers.check import Checker, numbers
+from pc_worker.services.answers.checks.check import Checker, numbers
+from pc_worker.services.answers.checks.sentences import SentenceStream, split_sentences
 from pc_worker.services.answers.evidence import AnswerPassage, Evidence
-from pc_worker.services.answers.prompt_files import all_prompts, newest_prompt, prompt_diff
-from pc_worker.services.answers.sentences import SentenceStream, split_sentences
+from pc_worker.services.answers.models.prompt_files import all_prompts, newest_prompt, prompt_diff
 
 PROMPTS = ("answer", "correct", "expand_hyde", "expand_multi", "judge", "rewrite")
 TEXT = (

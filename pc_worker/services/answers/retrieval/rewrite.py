@@ -9,10 +9,10 @@ from time import monotonic
 from pc_worker.llm import LlmFailure
 from pc_worker.model.language_model import LanguageModel
 from pc_worker.services.answers.evidence import Evidence
-from pc_worker.services.answers.injection import without_instructions
-from pc_worker.services.answers.models import Attempts, LlmModels
+from pc_worker.services.answers.injection.detection import without_instructions
+from pc_worker.services.answers.models.configured import Attempts, LlmModels
+from pc_worker.services.answers.models.side_call import SideCall, ask_model
 from pc_worker.services.answers.request import AnswerRequest
-from pc_worker.services.answers.side_call import SideCall, ask_model
 
 #: The last turns that are shown, and characters of each.
 TURNS, TURN_CHARS = 8, 1_500

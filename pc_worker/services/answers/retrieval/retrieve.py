@@ -13,9 +13,9 @@ from pc_worker.errors import PcWorkerError
 from pc_worker.llm.usage import estimated_tokens
 from pc_worker.model import Model
 from pc_worker.model.filter import Filter
-from pc_worker.services.answers.check import content_terms
+from pc_worker.services.answers.checks.check import content_terms
 from pc_worker.services.answers.evidence import AnswerPassage
-from pc_worker.services.answers.relevance import relevant_hits
+from pc_worker.services.answers.retrieval.relevance import relevant_hits
 from pc_worker.services.search.fused import FusedHit, fused
 from pc_worker.services.search.passages.joined_hits import join_of
 from pc_worker.services.search.query_vectors import RECENT

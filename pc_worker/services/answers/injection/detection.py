@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 
 from pc_worker.encoding.text.sentences import sentences
-from pc_worker.services.answers.disguise import disguised_forms
-from pc_worker.services.answers.injection_patterns import IMITATION, instructs_model
+from pc_worker.services.answers.injection.disguise import disguised_forms
+from pc_worker.services.answers.injection.patterns import IMITATION, instructs_model
 
 #: What replaces a sentence that was left out.
 LEFT_OUT = "(…)"

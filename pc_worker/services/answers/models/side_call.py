@@ -10,8 +10,8 @@ from typing import Generic, TypeVar
 
 from pc_worker.llm import LlmFailure
 from pc_worker.model.language_model import LanguageModel
-from pc_worker.services.answers.models import Attempts, LlmModels
-from pc_worker.services.answers.prompt_files import newest_prompt
+from pc_worker.services.answers.models.configured import Attempts, LlmModels
+from pc_worker.services.answers.models.prompt_files import newest_prompt
 
 T = TypeVar("T")
 

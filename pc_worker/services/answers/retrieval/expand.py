@@ -12,9 +12,9 @@ from time import monotonic
 from pc_worker.llm import LlmFailure
 from pc_worker.model.language_model import Expansion, LanguageModel
 from pc_worker.services.answers.evidence import Evidence
-from pc_worker.services.answers.injection import without_instructions
-from pc_worker.services.answers.models import Attempt, Attempts, LlmModels
-from pc_worker.services.answers.side_call import SideCall, ask_model
+from pc_worker.services.answers.injection.detection import without_instructions
+from pc_worker.services.answers.models.configured import Attempt, Attempts, LlmModels
+from pc_worker.services.answers.models.side_call import SideCall, ask_model
 
 MAX_TOKENS = 300
 #: Further queries, and characters of one.

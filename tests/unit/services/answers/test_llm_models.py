@@ -9,7 +9,7 @@ import pytest
 from pc_worker.errors import InvalidRequest, NoLlm
 from pc_worker.llm import LlmFailure, PriceTable, Usage
 from pc_worker.model.language_model import LanguageModel, LlmPrice
-from pc_worker.services.answers.models import LlmModels
+from pc_worker.services.answers.models.configured import LlmModels
 
 MODELS = (LanguageModel("openai", "a", "http://localhost:1/v1"), LanguageModel("anthropic", "b"))
 

@@ -1,0 +1,1 @@
+"""Answers checked sentence by sentence."""

@@ -1,0 +1,1 @@
+"""Text that speaks to a model instead of the reader."""

@@ -1,0 +1,1 @@
+"""The models that answers are asked of, and the prompt files that they are given."""
