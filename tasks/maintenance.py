@@ -8,7 +8,7 @@ from typing import Any
 from pc_worker.domains import domain_names
 from pc_worker.logs import get_logger
 from pc_worker.metrics import line as metrics
-from pc_worker.services.ingest.inbox import scan_inbox as find_files
+from pc_worker.services.ingest.inbox.scan import scan_inbox as find_files
 from pc_worker.services.ingest.reconcile import reconcile as find_missing
 from pc_worker.services.ingest.submit import fail_before_split
 from pc_worker.services.maintenance.check_ledger import check_ledger as find_violations

@@ -24,7 +24,7 @@ def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveS
     points.tune(
         constants={
             "pc_worker.services.ingest.process_chunk": {"PATIENCE_S": 0.0},
-            "pc_worker.services.ingest.embed": {"GROUP": 20},
+            "pc_worker.services.ingest.rows.embed": {"GROUP": 20},
         }
     )
     monkeypatch.setenv("PYTHONPATH", str(INSIDE))

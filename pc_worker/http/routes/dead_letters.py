@@ -18,7 +18,7 @@ from pc_worker.http.paging import ListPage, Pages, encoded_cursor
 from pc_worker.http.roles import HttpCaller, Reader, Writer
 from pc_worker.services.declarations import check_known
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.prepare import json_text
+from pc_worker.services.ingest.rows.prepare import json_text
 from pc_worker.services.jobs.dead_list import checked_filter, dead_document, dead_page
 from pc_worker.store.ledger.dead_rows import DeadKind, DeadPage, DeadRow
 from pc_worker.store.ledger.letter_filter import LetterFilter

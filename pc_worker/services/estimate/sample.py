@@ -12,8 +12,8 @@ from pc_worker.encoding import Encoder, text_hash
 from pc_worker.model import DEFAULT_CHUNK_ROWS
 from pc_worker.services.dependencies import Services
 from pc_worker.services.estimate.dry_run import Subject, dry_run
-from pc_worker.services.ingest.prepare import Candidate, clean_rows, numbered_keys
-from pc_worker.services.ingest.write import verdict
+from pc_worker.services.ingest.rows.prepare import Candidate, clean_rows, numbered_keys
+from pc_worker.services.ingest.rows.write import verdict
 from pc_worker.services.sources import rejecting
 from pc_worker.store.rows import merge
 from pc_worker.store.rows.identities import known_row_ids

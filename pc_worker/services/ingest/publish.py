@@ -8,7 +8,7 @@ from pc_worker.hot_buffer import build_entry
 from pc_worker.logs import get_logger
 from pc_worker.metrics import line as metrics
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.write import Written
+from pc_worker.services.ingest.rows.write import Written
 
 log = get_logger(__name__)
 

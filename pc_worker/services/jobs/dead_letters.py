@@ -12,9 +12,9 @@ from pc_worker.errors import Fenced, SourceRejected
 from pc_worker.model import Job, Tally
 from pc_worker.reader import Json
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.prepare import RowContext, clean_rows, numbered_keys
 from pc_worker.services.ingest.publish import push_written
-from pc_worker.services.ingest.write import RecordTally, Work, write_rows
+from pc_worker.services.ingest.rows.prepare import RowContext, clean_rows, numbered_keys
+from pc_worker.services.ingest.rows.write import RecordTally, Work, write_rows
 from pc_worker.services.sources import rejecting, stored_options
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger import dead_letters, jobs

@@ -10,7 +10,7 @@ from pc_worker.logs import get_logger
 from pc_worker.model import DEFAULT_CHUNK_ROWS, Model
 from pc_worker.model.joined import joined_name
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.embed import Embedder
+from pc_worker.services.ingest.rows.embed import Embedder
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.models import model_switch, registry
 from pc_worker.store.rows import forget_marks

@@ -28,9 +28,9 @@ from typing import Any
 
 #: Every function defined in these gets a point before and one after it.
 WRAPPED = (
-    "tasks.ingest", "tasks.send", "pc_worker.services.ingest.process_chunk", "pc_worker.services.ingest.prepare",
-    "pc_worker.services.ingest.write", "pc_worker.services.ingest.messages",
-    "pc_worker.services.ingest.embed", "pc_worker.services.ingest.publish", "pc_worker.services.ingest.split",
+    "tasks.ingest", "tasks.send", "pc_worker.services.ingest.process_chunk", "pc_worker.services.ingest.rows.prepare",
+    "pc_worker.services.ingest.rows.write", "pc_worker.services.ingest.messages",
+    "pc_worker.services.ingest.rows.embed", "pc_worker.services.ingest.publish", "pc_worker.services.ingest.split",
     "pc_worker.services.sources", "pc_worker.services.ingest.attempts", "pc_worker.services.ingest.submit",
     "pc_worker.services.ingest.reconcile", "pc_worker.services.ingest.key_index",
     "pc_worker.store.ledger.leases", "pc_worker.store.ledger.jobs",

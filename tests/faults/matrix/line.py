@@ -15,7 +15,7 @@ KINDS = ("before", "after", "sql", "commit-before", "commit-after")
 #: At once; few enough that no healthy row of a chunk is taken for poisonous.
 AT_ONCE = 6
 OF_A_CHUNK = (
-    *("ingest.write", "ingest.prepare", "ingest.embed"),
+    *("ingest.rows.write", "ingest.rows.prepare", "ingest.rows.embed"),
     *("rows.merge", "rows.identities", "log.append", "ledger.dead_letters"),
 )
 SPLIT = ("ingest.split", "ingest.key_index", "ingest.attempts", "ingest.submit", "ledger.jobs", "reader.")
@@ -98,7 +98,7 @@ def of_a_chunk(drill: Drill) -> list[str]:
 
 def after_the_commit(drill: Drill) -> list[str]:
     """Return the points between a chunk's commit and its message's acknowledgement, several times over."""
-    wanted = ("commit-after@pc_worker.services.ingest.write", "publish.push_written", "tasks.send.send_chunks")
+    wanted = ("commit-after@pc_worker.services.ingest.rows.write", "publish.push_written", "tasks.send.send_chunks")
     points = [point for point in passed(drill, "child") if any(part in point for part in wanted)]
     return points * (drill.times // len(points) + 1)
 

@@ -15,8 +15,8 @@ from tests.faults.rig import Rig, Work
 from tests.support.processes import memory_of, runs, status_of, thaw
 from tests.support.waiting import eventually
 
-WRITE = "child.before@pc_worker.services.ingest.write.write_rows"
-EMBED = "child.before@pc_worker.services.ingest.embed.Embedder.embed"
+WRITE = "child.before@pc_worker.services.ingest.rows.write.write_rows"
+EMBED = "child.before@pc_worker.services.ingest.rows.embed.Embedder.embed"
 LEAKED_BYTES = 100_000_000
 
 

@@ -21,7 +21,7 @@ from pc_worker.errors import InvalidRequest, UnknownDomain
 from pc_worker.model.filter import Filter
 from pc_worker.services.declarations import check_known
 from pc_worker.services.forget import forget_all, forget_ids
-from pc_worker.services.ingest import join as joining
+from pc_worker.services.ingest.rows import join as joining
 from pc_worker.services.models import change_model
 from pc_worker.services.models.joined_vectors import complete_passages
 from pc_worker.services.search.index import index_choice

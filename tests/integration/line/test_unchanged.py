@@ -10,8 +10,9 @@ import pytest
 
 from pc_worker.errors import SourceRejected
 from pc_worker.services.forget import forget_ids, forget_source
-from pc_worker.services.ingest import process_chunk, unchanged
-from pc_worker.services.ingest.prepare import clean_rows
+from pc_worker.services.ingest import process_chunk
+from pc_worker.services.ingest.rows import unchanged
+from pc_worker.services.ingest.rows.prepare import clean_rows
 from tests.model.line import DOMAIN, Line, Row
 
 ROWS: list[Row] = [{"id": key, "text": f"{key} on the shelf", "n": n} for n, key in enumerate("abcde")]

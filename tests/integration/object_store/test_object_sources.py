@@ -18,8 +18,8 @@ from pc_worker.errors import SourceRejected, Unavailable
 from pc_worker.object_store import client, ranges
 from pc_worker.object_urls import read_url
 from pc_worker.reader import Limits
-from pc_worker.services.ingest.inbox_entries import RejectedEntry
-from pc_worker.services.ingest.url_inbox import list_url_inbox
+from pc_worker.services.ingest.inbox.entries import RejectedEntry
+from pc_worker.services.ingest.inbox.objects import list_url_inbox
 from pc_worker.services.sources import Sources, as_dict, rejecting
 from pc_worker.store.db.connection import Database
 from pc_worker.store.source_indexes import SourceIndexes, purge_source_indexes

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.inbox import scan_inbox
+from pc_worker.services.ingest.inbox.scan import scan_inbox
 from pc_worker.settings import Settings
 from pc_worker.store.db.connection import Database
 from pc_worker.wiring import make_services

@@ -11,7 +11,7 @@ import pytest
 from pc_worker.domains import ColumnMapping, get_domain
 from pc_worker.model import StoredRow
 from pc_worker.reader.table import Batch, SparseCells
-from pc_worker.services.ingest.unchanged import (
+from pc_worker.services.ingest.rows.unchanged import (
     SameRowChanged,
     cell_hashes,
     check_same,

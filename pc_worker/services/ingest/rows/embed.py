@@ -17,8 +17,8 @@ from pc_worker.errors import BudgetExhausted, Unavailable
 from pc_worker.metrics import line as metrics
 from pc_worker.model import Model, PassageVector
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.prepare import Passages
-from pc_worker.services.ingest.spending import spending_of
+from pc_worker.services.ingest.rows.prepare import Passages
+from pc_worker.services.ingest.rows.spending import spending_of
 from pc_worker.store.rows.vectors import known_vectors
 
 #: A passage's start and end in the row's text, in characters (end exclusive), and its text.

@@ -14,7 +14,7 @@ from pc_worker.errors import Conflict, PcWorkerError, Unavailable
 from pc_worker.logs import get_logger
 from pc_worker.object_urls import ObjectUrl, is_url
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.inbox_entries import InboxEntry, RejectedEntry, is_unfinished
+from pc_worker.services.ingest.inbox.entries import InboxEntry, RejectedEntry, is_unfinished
 from pc_worker.services.ingest.submit import IngestRequest, submit
 from pc_worker.services.sources import WHAT_TO_DO
 from pc_worker.store.db.connection import Cursor
@@ -54,7 +54,7 @@ def scan_inbox(services: Services, inbox: Path | ObjectUrl) -> list[str]:
 def _entries_of(inbox: Path | ObjectUrl, services: Services) -> Iterator[InboxEntry]:
     if isinstance(inbox, Path):
         return list_inbox(inbox, domain_names(), services.sources.is_allowed)
-    from pc_worker.services.ingest.url_inbox import list_url_inbox
+    from pc_worker.services.ingest.inbox.objects import list_url_inbox
 
     return list_url_inbox(inbox, domain_names(), services.sources.is_allowed)
 

@@ -8,8 +8,8 @@ import pytest
 
 from pc_worker.domains import Record
 from pc_worker.model import StoredRow
-from pc_worker.services.ingest.prepare import Candidate
-from pc_worker.services.ingest.write import verdict
+from pc_worker.services.ingest.rows.prepare import Candidate
+from pc_worker.services.ingest.rows.write import verdict
 
 CANDIDATE = Candidate(
     record=Record(row_no=0, key="k", payload={}, text="t", vector=None, search_text=""),

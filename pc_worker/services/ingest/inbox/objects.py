@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from pc_worker.errors import SourceRejected
 from pc_worker.object_store.listing import list_prefix
 from pc_worker.object_urls import ObjectUrl
-from pc_worker.services.ingest.inbox_entries import InboxEntry, RejectedEntry, is_unfinished
+from pc_worker.services.ingest.inbox.entries import InboxEntry, RejectedEntry, is_unfinished
 from pc_worker.store.ledger.inbox import InboxFile
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pc_worker.services.ingest.inbox import list_inbox, shown
-from pc_worker.services.ingest.inbox_entries import RejectedEntry
+from pc_worker.services.ingest.inbox.entries import RejectedEntry
+from pc_worker.services.ingest.inbox.scan import list_inbox, shown
 
 
 def test_what_vanishes_between_two_looks_is_no_trouble(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The inbox: files and objects that become jobs by lying there."""

@@ -1,0 +1,1 @@
+"""The rows of a chunk: cleaned, joined, embedded, and written in one transaction."""
