@@ -13,15 +13,19 @@ import psycopg2.extensions
 
 from pc_worker.errors import Conflict, ContractBroken, NotServable, ReadOnlyServer, Unavailable
 from pc_worker.retry import RetryPolicy
-from pc_worker.store.db.session import SET_SETTINGS, STATE, DatabaseState, session_settings
+from pc_worker.store.db.session import (
+    SET_SETTINGS,
+    STATE,
+    WRITE_OUT_SEARCH_PATH,
+    DatabaseState,
+    session_settings,
+)
 from pc_worker.unseen import UNSTORABLE
 from pc_worker.urls import DatabaseServer, read_database_url
 
 Cursor = psycopg2.extensions.cursor
 T = TypeVar("T")
 
-#: Abort lock waits after 20 s and idle transactions after 60 s.
-GUARDS = {"lock_timeout": "20000", "idle_in_transaction_session_timeout": "60000"}
 KEEPALIVE: dict[str, Any] = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
@@ -45,6 +49,12 @@ AWAY = (
     psycopg2.errors.CrashShutdown,
     psycopg2.errors.CannotConnectNow,
 )
+#: The schema, or the role's rights in it, are not as `migrate` leaves them.
+UNFIT_SCHEMA = {
+    psycopg2.errors.UndefinedTable: "the tables do not exist, run `migrate`",
+    psycopg2.errors.UndefinedColumn: "the tables are those of another version, run `migrate`",
+    psycopg2.errors.InsufficientPrivilege: "the role in PC_WORKER_DATABASE_URL lacks a right, grant it",
+}
 
 
 class Database:
@@ -88,7 +98,7 @@ class Database:
             Unavailable: If the connection was lost; whether a commit took place is then unknown.
             Conflict: If the transaction is to be run again.
             ReadOnlyServer: If the server accepts no writes.
-            ContractBroken: If the tables do not exist.
+            ContractBroken: If the tables do not exist, are of another version, or are not open to this role.
         """
         connection = self.connection
         try:
@@ -103,9 +113,9 @@ class Database:
             if self._read_only:
                 raise
             raise ReadOnlyServer(f"PostgreSQL takes no writes: {first_line(exc)}") from exc
-        except psycopg2.errors.UndefinedTable as exc:
+        except tuple(UNFIT_SCHEMA) as exc:
             self._undo()
-            raise ContractBroken(f"the tables do not exist, run `migrate`: {first_line(exc)}") from exc
+            raise ContractBroken(f"{UNFIT_SCHEMA[type(exc)]}: {first_line(exc)}") from exc
         except AWAY as exc:
             self.close()
             raise Unavailable(f"PostgreSQL does not answer: {first_line(exc)}") from exc
@@ -165,8 +175,8 @@ def _set_up(connection: psycopg2.extensions.connection, server: DatabaseServer) 
     try:
         connection.autocommit = True
         with connection.cursor() as cursor:
-            settings = session_settings(GUARDS, server.session)
-            cursor.execute(f"{SET_SETTINGS.format('%s', '%s')}; {STATE}", settings)
+            settings = session_settings({}, server.session)
+            cursor.execute(f"{SET_SETTINGS.format('%s', '%s')}; {WRITE_OUT_SEARCH_PATH}; {STATE}", settings)
             return DatabaseState(*(cursor.fetchone() or ()))
     except AWAY as exc:
         raise Unavailable(f"PostgreSQL does not answer: {first_line(exc)}") from exc

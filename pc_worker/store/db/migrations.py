@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pc_worker.errors import ContractBroken
-from pc_worker.store.db.connection import Cursor, Database
+from psycopg2 import errors
+
+from pc_worker.errors import ContractBroken, NotServable
+from pc_worker.store.db.connection import Cursor, Database, first_line
 
 NAME = re.compile(r"[0-9]{4}_(pre|post)_[a-z0-9_]+\.sql")
 LOCK = 0x70637764  # an arbitrary constant: it serialises concurrent runs of `migrate`
@@ -18,6 +21,13 @@ CREATE_RECORD = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())
 """
+
+#: How to give this program a schema without tables of others.
+OWN_SCHEMA = (
+    "CREATE SCHEMA pc_worker, and add ?options=-c%20search_path=pc_worker,public to PC_WORKER_DATABASE_URL (the second "
+    "is the schema of pgvector)"
+)
+ALREADY_THERE = (errors.DuplicateTable, errors.DuplicateObject, errors.DuplicateFunction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,7 @@ def migrate(database: Database, migrations: Sequence[Migration]) -> list[str]:
 
     Raises:
         ContractBroken: If an applied migration's text has changed since.
+        NotServable: If the role may not make the tables, or the schema has tables of another program.
         Unavailable: If PostgreSQL does not answer.
     """
 
@@ -59,10 +70,10 @@ def migrate(database: Database, migrations: Sequence[Migration]) -> list[str]:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         # A change of a table waits for its users, and all later statements wait for the change: fail and retry instead.
         cursor.execute("SET LOCAL lock_timeout = '5s'")
-        cursor.execute(CREATE_RECORD)
-        cursor.execute("SELECT name, checksum FROM schema_migrations")
-        applied = dict(cursor.fetchall())
-        return [m.name for m in migrations if _apply(cursor, m, applied)]
+        with _in_schema(cursor):
+            cursor.execute(CREATE_RECORD)
+            applied = _read_applied(cursor)
+            return [m.name for m in migrations if _apply(cursor, m, applied)]
 
     return database.repeat(work)
 
@@ -74,9 +85,35 @@ def pending(database: Database, migrations: Sequence[Migration]) -> list[str]:
         cursor.execute("SELECT to_regclass(quote_ident(current_schema()) || '.schema_migrations')")
         if cursor.fetchone() == (None,):
             return [m.name for m in migrations]
-        cursor.execute("SELECT name FROM schema_migrations")
-        applied = {name for (name,) in cursor.fetchall()}
+        with _in_schema(cursor):
+            applied = _read_applied(cursor)
     return [m.name for m in migrations if m.name not in applied]
+
+
+def _read_applied(cursor: Cursor) -> dict[str, str]:
+    try:
+        cursor.execute("SELECT name, checksum FROM schema_migrations")
+    except errors.UndefinedColumn as exc:
+        raise errors.DuplicateTable('relation "schema_migrations" has other columns') from exc
+    return dict(cursor.fetchall())
+
+
+@contextmanager
+def _in_schema(cursor: Cursor) -> Iterator[None]:
+    """Explain the errors of a schema in which this role cannot make our tables, or in which others are."""
+    cursor.execute("SELECT quote_ident(current_schema()), quote_ident(current_user)")
+    schema, role = cursor.fetchone() or ("", "")
+    try:
+        yield
+    except ALREADY_THERE as exc:
+        raise NotServable(
+            f"the schema {schema} has tables of another program ({first_line(exc)}): {OWN_SCHEMA}"
+        ) from exc
+    except errors.InsufficientPrivilege as exc:
+        raise NotServable(
+            f"the role {role} may not make the tables ({first_line(exc)}): run GRANT CREATE ON SCHEMA {schema} TO "
+            f"{role}, and once CREATE EXTENSION vector, both as a superuser, or run `migrate` as the owner of the tables"
+        ) from exc
 
 
 def _apply(cursor: Cursor, migration: Migration, applied: dict[str, str]) -> bool:

@@ -14,8 +14,42 @@ from pc_worker.errors import NotServable, ReadOnlyServer
 #: The store uses features of this version.
 OLDEST = 150_000
 
-#: Names and values of settings, each as an array; {0} and {1} are replaced by the driver's placeholders.
-SET_SETTINGS = "SELECT set_config(name, value, false) FROM unnest({0}::text[], {1}::text[]) AS s (name, value)"
+#: What a role or a database may preset otherwise (ALTER ROLE ... SET), and statements here rely on: what they mean, how
+#: values are written, and that none ends before it is done. Set explicitly, as pg_dump does.
+OURS = {
+    "default_transaction_isolation": "read committed",  # rows are read again after the wait for their lock
+    "default_transaction_deferrable": "off",
+    "session_replication_role": "origin",  # triggers fire
+    "synchronous_commit": "on",  # a position that a consumer has stored must not be lost in a crash
+    "transform_null_equals": "off",
+    "array_nulls": "on",
+    "quote_all_identifiers": "off",
+    "gin_fuzzy_search_limit": "0",
+    "client_min_messages": "notice",
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "statement_timeout": "0",
+    "transaction_timeout": "0",
+    "idle_session_timeout": "0",
+    "lock_timeout": "20000",  # ms, and so is the next
+    "idle_in_transaction_session_timeout": "60000",
+}
+#: Names and values of settings, each as an array; {0} and {1} are replaced by the driver's placeholders. Left out are
+#: those that this version of PostgreSQL does not have, those that are right (a change may need rights), and a commit
+#: that waits for other servers.
+SET_SETTINGS = """
+SELECT set_config(name, value, false) FROM unnest({0}::text[], {1}::text[]) AS s (name, value)
+WHERE current_setting(name, true) <> value AND (name <> 'synchronous_commit' OR current_setting(name) = 'off')
+"""
+#: Replaces "$user" by its schema: searches run as another role, whose name would be meant there.
+WRITE_OUT_SEARCH_PATH = """
+SELECT set_config('search_path', array_to_string(ARRAY(
+    SELECT quote_ident(name) FROM unnest(current_schemas(false)) WITH ORDINALITY AS s (name, place) ORDER BY place
+), ', '), false)
+"""
 STATE = """
 SELECT current_setting('server_version_num')::int, current_setting('server_version'),
        current_setting('server_encoding'), pg_is_in_recovery(), current_setting('default_transaction_read_only')::bool,
@@ -66,6 +100,6 @@ class DatabaseState:
 
 
 def session_settings(own: Mapping[str, str], from_url: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """Return names and values for SET_SETTINGS; those of the URL take precedence."""
-    settings = {**own, **from_url}
+    """Return names and values for SET_SETTINGS: OURS, then the session's own, then those of the URL."""
+    settings = {**OURS, **own, **from_url}
     return list(settings), list(settings.values())

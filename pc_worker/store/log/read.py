@@ -16,7 +16,13 @@ import numpy as np
 from pc_worker.errors import ContractBroken
 from pc_worker.store.db.async_connect import AsyncConnector, check_not_cancelled
 from pc_worker.store.db.driver_errors import translated
-from pc_worker.store.db.session import SET_SETTINGS, STATE, DatabaseState, session_settings
+from pc_worker.store.db.session import (
+    SET_SETTINGS,
+    STATE,
+    WRITE_OUT_SEARCH_PATH,
+    DatabaseState,
+    session_settings,
+)
 from pc_worker.store.log.subset import SubsetQuery
 from pc_worker.urls import DatabaseServer, read_database_url
 
@@ -75,7 +81,6 @@ SESSION = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "statement_timeout": "60000",
-    "idle_in_transaction_session_timeout": "60000",
 }
 CONNECT_S = 5.0
 COMMAND_S = 65.0
@@ -253,6 +258,7 @@ async def set_up_session(connection: Any, server: DatabaseServer, own: Mapping[s
         NotServable: If the pipeline cannot work with the server or the database.
     """
     await connection.fetch(SET_SETTINGS.format("$1", "$2"), *session_settings(own, server.session))
+    await connection.execute(WRITE_OUT_SEARCH_PATH)
     DatabaseState(*await connection.fetchrow(STATE)).check()
 
 

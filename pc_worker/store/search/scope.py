@@ -33,6 +33,7 @@ SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL max_parall
 SET LOCAL enable_memoize = off; SET LOCAL statement_timeout = %(timeout_ms)s;
 SELECT set_config('role', 'pcw_reader', true) FROM (SELECT to_regrole('pcw_reader') AS reader OFFSET 0) AS r
 WHERE pg_has_role(reader, 'MEMBER') AND has_table_privilege(reader, 'rows', 'SELECT')
+  AND (SELECT bool_and(has_schema_privilege(reader, name, 'USAGE')) FROM unnest(current_schemas(false)) AS s (name))
 """
 PROFILE = """
 SELECT m.model_id, m.name, m.revision, m.dimension, m.normalised, m.encodable, m.location,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -10,7 +11,9 @@ from pydantic import SecretStr
 
 from pc_worker.doctor import Finding, diagnose
 from pc_worker.embedded import EmbeddedServers
-from pc_worker.errors import NotServable, ReadOnlyServer, Unavailable
+from pc_worker.errors import ContractBroken, NotServable, ReadOnlyServer, Unavailable
+from pc_worker.services.search.request import SearchRequest
+from pc_worker.services.search.search import search
 from pc_worker.settings import PROJECT, Settings
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, pending, read_migrations
@@ -35,6 +38,10 @@ def delete_jobs(database: Database, *first: str) -> None:
     with database.transaction() as cursor:
         for statement in (*first, "DELETE FROM jobs"):
             cursor.execute(statement)
+
+
+def no_encoder(_: object) -> Any:
+    raise AssertionError("a domain without rows needs no vector of the query")
 
 
 async def heard(url: str) -> None:
@@ -154,6 +161,103 @@ async def test_both_drivers_apply_the_options_of_the_url(
                 assert head is not None
                 assert head.model == f"{name}@1"
             pool.terminate()
+
+
+async def test_no_setting_of_a_role_or_a_database_changes_a_session(embedded_servers: EmbeddedServers) -> None:
+    odd = {
+        "default_transaction_isolation": ("serializable", "read committed"),
+        "session_replication_role": ("replica", "origin"),
+        "synchronous_commit": ("off", "on"),
+        "array_nulls": ("off", "on"),
+        "transform_null_equals": ("on", "off"),
+        "TimeZone": ("America/St_Johns", "UTC"),
+        "DateStyle": ("German", "ISO, MDY"),
+        "IntervalStyle": ("sql_standard", "postgres"),
+        "extra_float_digits": ("-10", "1"),
+        "client_encoding": ("LATIN1", "UTF8"),
+        "idle_session_timeout": ("1s", "0"),
+        "lock_timeout": ("1ms", "20s"),
+        "idle_in_transaction_session_timeout": ("1s", "1min"),
+    }
+    expected = {name: ours for name, (_, ours) in odd.items()}
+    with new_database(embedded_servers.database_url, "ENCODING 'UTF8' TEMPLATE template0") as url:
+        name = url.rpartition("/")[2]
+        execute(url, *(f"ALTER DATABASE {name} SET {setting} = '{theirs}'" for setting, (theirs, _) in odd.items()))
+
+        with Database(url).transaction() as cursor:
+            cursor.execute("SELECT current_setting('transaction_isolation')")
+            assert cursor.fetchone() == ("read committed",)
+            cursor.execute("SELECT s, current_setting(s) FROM unnest(%s) AS s", (list(odd),))
+            assert dict(cursor.fetchall()) == expected
+        pool = await open_pool(url, connections=1)
+        async with Delivery(pool).connection() as connection:
+            found = await connection.fetch("SELECT s, current_setting(s) FROM unnest($1::text[]) AS s", list(odd))
+            assert dict(found) == expected
+        pool.terminate()
+
+
+def test_a_commit_that_waits_for_other_servers_stays(embedded_servers: EmbeddedServers) -> None:
+    with new_database(embedded_servers.database_url) as url:
+        execute(url, f"ALTER DATABASE {url.rpartition('/')[2]} SET synchronous_commit = remote_apply")
+        with Database(url).transaction() as cursor:
+            cursor.execute("SHOW synchronous_commit")
+            assert cursor.fetchone() == ("remote_apply",)
+
+
+def test_tables_in_the_schema_of_the_user_are_searched_by_the_role_of_searches(
+    embedded_servers: EmbeddedServers,
+) -> None:
+    with new_database(embedded_servers.database_url) as url:
+        execute(url, "CREATE EXTENSION vector", "CREATE SCHEMA AUTHORIZATION CURRENT_USER")
+        database = Database(url)
+        migrate(database, MIGRATIONS)
+        with database.transaction() as cursor:
+            cursor.execute("SELECT current_schema() = current_user")
+            assert cursor.fetchone() == (True,)
+
+        request = SearchRequest(query="x", domain="document")
+        assert not search(database, request, encoder=no_encoder).hits
+        execute(
+            url,
+            "CREATE SCHEMA closed",
+            f'ALTER ROLE CURRENT_USER IN DATABASE {url.rpartition("/")[2]} SET search_path = "$user", public, closed',
+        )
+        database.close()
+        assert not search(database, request, encoder=no_encoder).hits
+        database.close()
+
+
+@pytest.mark.parametrize(
+    ("prepared", "words"),
+    [
+        (["CREATE TABLE rows (x int)"], "tables of another program .*CREATE SCHEMA"),
+        (["CREATE TABLE schema_migrations (version text)"], "tables of another program .*CREATE SCHEMA"),
+        (["CREATE EXTENSION vector"], "GRANT CREATE ON SCHEMA public TO plain"),
+        (["GRANT ALL ON SCHEMA public TO plain"], "CREATE EXTENSION vector"),
+    ],
+    ids=["table", "record of migrations", "no right in the schema", "no right to make the extension"],
+)
+def test_a_schema_that_cannot_be_ours_is_explained(
+    embedded_servers: EmbeddedServers, tmp_path: Path, prepared: list[str], words: str
+) -> None:
+    with new_database(embedded_servers.database_url) as url:
+        execute(url, "DROP ROLE IF EXISTS plain", "CREATE ROLE plain", *prepared)
+        as_plain = f"{url}?options=" + quote("-c role=plain") if "GRANT" in words or "EXTENSION" in words else url
+        database = Database(as_plain)
+        try:
+            with pytest.raises(NotServable, match=words):
+                migrate(database, MIGRATIONS)
+            assert not findings(settings_of(embedded_servers, as_plain, tmp_path), "schema").ok
+        finally:
+            database.close()
+    execute(embedded_servers.database_url, "DROP ROLE plain")
+
+
+def test_a_role_without_a_right_is_told_so(embedded_servers: EmbeddedServers, database_url: str) -> None:
+    database = Database(f"{database_url}?options=" + quote("-c role=pcw_reader"))
+    with pytest.raises(ContractBroken, match=r"lacks a right.*permission denied for table jobs"):
+        delete_jobs(database)
+    database.close()
 
 
 def test_a_search_path_without_a_schema_is_rejected(
