@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
     name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())
 """
 
-#: How to give this program a schema without tables of others.
+#: How to set up a schema without tables of others.
 OWN_SCHEMA = (
     "CREATE SCHEMA pc_worker, and add ?options=-c%20search_path=pc_worker,public to PC_WORKER_DATABASE_URL (the second "
     "is the schema of pgvector)"
@@ -111,8 +111,8 @@ def _in_schema(cursor: Cursor) -> Iterator[None]:
         ) from exc
     except errors.InsufficientPrivilege as exc:
         raise NotServable(
-            f"the role {role} may not make the tables ({first_line(exc)}): run GRANT CREATE ON SCHEMA {schema} TO "
-            f"{role}, and once CREATE EXTENSION vector, both as a superuser, or run `migrate` as the owner of the tables"
+            f"the role {role} may not make the tables ({first_line(exc)}): run GRANT CREATE ON SCHEMA {schema} TO {role} "
+            "and once CREATE EXTENSION vector, both as a superuser, or run `migrate` as the owner of the tables"
         ) from exc
 
 

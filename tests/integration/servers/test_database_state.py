@@ -232,7 +232,7 @@ def test_tables_in_the_schema_of_the_user_are_searched_by_the_role_of_searches(
     [
         (["CREATE TABLE rows (x int)"], "tables of another program .*CREATE SCHEMA"),
         (["CREATE TABLE schema_migrations (version text)"], "tables of another program .*CREATE SCHEMA"),
-        (["CREATE EXTENSION vector"], "GRANT CREATE ON SCHEMA public TO plain"),
+        (["CREATE EXTENSION vector"], "GRANT CREATE ON SCHEMA public TO plain "),
         (["GRANT ALL ON SCHEMA public TO plain"], "CREATE EXTENSION vector"),
     ],
     ids=["table", "record of migrations", "no right in the schema", "no right to make the extension"],
