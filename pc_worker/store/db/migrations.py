@@ -111,8 +111,8 @@ def _in_schema(cursor: Cursor) -> Iterator[None]:
         ) from exc
     except errors.InsufficientPrivilege as exc:
         raise NotServable(
-            f"the role {role} may not make the tables ({first_line(exc)}): run GRANT CREATE ON SCHEMA {schema} TO {role} "
-            "and once CREATE EXTENSION vector, both as a superuser, or run `migrate` as the owner of the tables"
+            f"the role {role} may not make the tables ({first_line(exc)}): run GRANT CREATE ON SCHEMA {schema} TO "
+            f"{role} and once CREATE EXTENSION vector, both as a superuser, or run `migrate` as the owner of the tables"
         ) from exc
 
 
