@@ -67,7 +67,10 @@ class Number(click.IntRange):
         """
         if isinstance(value, str) and not value.strip().removeprefix("-").removeprefix("+").isascii():
             self.fail(f"{value!r} is not a valid integer: write it in the digits 0 to 9", param, ctx)
-        return super().convert(value, param, ctx)
+        number = super().convert(value, param, ctx)
+        if abs(number) > LARGEST:
+            self.fail(f"{number} is out of range: 64 bits do not hold it", param, ctx)
+        return number
 
 
 class Measure(click.FloatRange):
@@ -83,6 +86,9 @@ class Measure(click.FloatRange):
         if not isfinite(number):
             self.fail(f"{value!r} is not a finite number", param, ctx)
         return number
+
+    def _describe_range(self) -> str:
+        return "" if self.min is None and self.max is None else super()._describe_range()  # not "x<=None"
 
 
 class Moment(click.ParamType[datetime]):
@@ -117,7 +123,7 @@ def _strict_type(kind: click.ParamType[Any]) -> click.ParamType[Any]:
     if type(kind) is StringParamType:
         return Words()
     if type(kind) is click.IntRange:
-        return Number(kind.min, LARGEST if kind.max is None else kind.max)
+        return Number(kind.min, kind.max)
     if type(kind) is click.Path:
         return FileName(path_type=kind.type)
     if type(kind) is click.FloatRange:
@@ -125,7 +131,7 @@ def _strict_type(kind: click.ParamType[Any]) -> click.ParamType[Any]:
     if type(kind) is FloatParamType:
         return Measure()
     if type(kind) is IntParamType:
-        return Number(-LARGEST - 1, LARGEST)
+        return Number(-LARGEST, LARGEST)
     return kind
 
 

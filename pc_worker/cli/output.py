@@ -59,19 +59,24 @@ class Marked:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table for people."""
+    """Print a table for people; without a head if no column has a name."""
     from rich.console import Console  # not loaded for a JSON document
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, show_header=any(columns))
     for column in columns:
         table.add_column(Text(column), overflow="fold")
     for row in rows:
         table.add_row(*(Text.assemble(*_segments(cell)) for cell in row))
+    if sys.stdout.isatty():
+        Console().print(table)
+        return
     # In a pipe or a file no line is folded: `grep` and `awk` see whole cells.
-    width = None if sys.stdout.isatty() else WIDEST
-    Console(width=width).print(table)
+    console = Console(width=WIDEST)
+    with console.capture() as text:
+        console.print(table)
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in text.get().splitlines())
 
 
 def _segments(cell: object) -> Iterator[str | tuple[str, str]]:

@@ -39,7 +39,7 @@ def answer_command() -> None:
 
 @answer_command.command("ask")
 @click.argument("question")
-@click.option("--domain", required=True)
+@click.option("--domain", required=True, help="Name of the domain; `domains list` shows all.")
 @click.option(
     "-k", "k", type=click.IntRange(1, MAX_K), default=8, show_default=True, help="Rows to answer from, at most."
 )
@@ -93,7 +93,7 @@ def _print(answer: Answer) -> None:
 
 @answer_command.command("log")
 @click.option("--domain", help="Of this domain only.")
-@click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="Answers at most.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def log_command(domain: str | None, limit: int, as_json: bool) -> None:
     """List the answers, newest first."""

@@ -37,12 +37,15 @@ QUERIES = (
     ("transcript", "배송이 늦어진 이유"),
 )
 
+#: Hits below it have no relation to these queries.
+LEAST_SCORE = 0.1
+
 NEXT = """What to try next
   ./run up                                        the same stack, until Ctrl-C; its console in a browser
-  ./run ingest FILE --domain document --wait      your own pickle
+  ./run ingest FILE --domain document --wait      your own file
   ./run search "your question" --domain document
   ./run stream --domain document --limit 3        what a Java consumer receives
-  ./run inspect FILE                              what is in a pickle, without executing it
+  ./run inspect FILE                              what is in a file, without executing it
   ./run --help                                    everything else"""
 
 
@@ -130,7 +133,7 @@ def streamed_rows(settings: Settings, address: str, domain: str) -> int:
 
 def _search(services: Services) -> None:
     for domain, query in QUERIES:
-        request = SearchRequest(query=query, domain=domain, k=3)
+        request = SearchRequest(query=query, domain=domain, k=3, min_score=LEAST_SCORE)
         result = search(services.database, request, encoder=services.encoder)
         print(f"\n{query}  ({domain}, {result.mode}, {result.took_ms:.0f} ms)")
         for hit in result.hits:
@@ -147,4 +150,5 @@ def _shown(hit: SearchHit) -> str:
 
 
 def _say(text: str) -> None:
+    sys.stdout.flush()  # what a log file has of both streams is in the order in which it happened
     print(f"· {text}", file=sys.stderr, flush=True)

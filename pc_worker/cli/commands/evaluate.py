@@ -31,7 +31,7 @@ def eval_command() -> None:
 
 @eval_command.command("search")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--domain", default="document", show_default=True)
+@click.option("--domain", default="document", show_default=True, help="Name of the domain.")
 @click.option("--feedback", is_flag=True, help="Extend each query by its best rows; without it as the domain is set.")
 @click.option("--expand", type=click.Choice(get_args(Expansion)), default="off", show_default=True, help=EXPAND_HELP)
 @click.option("--png", type=click.Path(path_type=Path), help="Draw the measures into this file.")
@@ -78,7 +78,7 @@ def _expanded(judged: Sequence[JudgedQuery], expand: Expansion) -> dict[str, tup
 
 @eval_command.command("answers")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--domain", default="document", show_default=True)
+@click.option("--domain", default="document", show_default=True, help="Name of the domain.")
 @click.option("--expand", type=click.Choice(get_args(Expansion)), default="off", show_default=True, help=EXPAND_HELP)
 @click.option("--judge", is_flag=True, help="Have a model judge each answer, too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")

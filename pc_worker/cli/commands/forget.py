@@ -11,7 +11,7 @@ from pc_worker.services.forget import forget_all, forget_ids, forget_source
 
 
 @click.command("forget")
-@click.option("--domain", required=True)
+@click.option("--domain", required=True, help="Name of the domain; `domains list` shows all.")
 @click.option("--id", "ids", type=click.UUID, multiple=True, help="A row; repeated: several.")
 @click.option("--source", help="All rows of this source, with its dead letters.")
 @click.option("--all", "everything", is_flag=True, help="All rows of the domain, with its dead letters.")

@@ -43,7 +43,7 @@ class CeleryQueue:
 
 @click.command("http")
 def http_command() -> None:
-    """Run the HTTP part."""
+    """Run the HTTP part: API and console."""
     settings = line_part()
     from pc_worker.http.server import serve
 

@@ -30,7 +30,7 @@ PATIENCE_S = 60.0
 
 @click.command("ingest")
 @click.argument("files", nargs=-1, required=True, type=FILE)
-@click.option("--domain", required=True, help="Which kind of record the files hold.")
+@click.option("--domain", required=True, help="Which kind of record the files hold; `domains list` shows all.")
 @click.option("--max-dead", type=click.IntRange(min=0), default=0, help="Dead rows that still count as completed.")
 @click.option("--source", help="Scope of the keys (document); default: the file's name.")
 @click.option("--id-column", help="Column that holds the key (document).")

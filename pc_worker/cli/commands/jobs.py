@@ -23,7 +23,13 @@ def jobs_command(as_json: bool) -> None:
         print_json(found)
         return
     names = ("job_id", "domain", "state", "rows_total", "rows_written", "rows_dead", "started_at", "source")
-    print_table(names, [[document[name] for name in names] for document in found])
+    heads = ("job", "domain", "state", "rows", "written", "dead", "started (UTC)", "source")
+    shown = [document | {"started_at": _to_the_second(document["started_at"])} for document in found]
+    print_table(heads, [[document[name] for name in names] for document in shown])
+
+
+def _to_the_second(time: str | None) -> str:
+    return (time or "")[:19].replace("T", " ")
 
 
 @click.command("status")

@@ -22,14 +22,14 @@ from pc_worker.services.search.index.indexes import maintain_indexes
 from pc_worker.settings import read_settings
 from pc_worker.store.models import registry as stored
 
-DOMAIN = click.option("--domain", required=True)
+DOMAIN = click.option("--domain", required=True, help="Name of the domain; `domains list` shows all.")
 MODEL = click.option("--model", required=True, help="Name or path; a model on this machine.")
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
 
 @click.group("models")
 def models_command() -> None:
-    """Download models, and use several in a domain: pull, backfill, compare, switch (back), drop."""
+    """Download models; use several in a domain: pull, backfill, compare, switch (back), drop."""
 
 
 @models_command.command("pull")

@@ -19,7 +19,7 @@ from pc_worker.wiring import make_services
 
 @click.command("plan")
 @click.argument("file", type=FILE)
-@click.option("--domain", required=True, help="Which kind of record the file holds.")
+@click.option("--domain", required=True, help="Which kind of record the file holds; `domains list` shows all.")
 @click.option("--source", help="Scope of the keys (document); default: the file's name.")
 @click.option("--id-column", help="Column that holds the key (document).")
 @click.option("--text-column", "text_columns", multiple=True, help="Column to embed (document); repeatable.")
@@ -40,7 +40,7 @@ def plan_command(
     processes: int | None,
     as_json: bool,
 ) -> None:
-    """Estimate the ingest of FILE: rows, texts, tokens, time, memory and disk; nothing is written."""
+    """Estimate the ingest of FILE: rows, texts, tokens, time, memory, disk; nothing is written."""
     settings = one_shot()
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, str(settings.threads))  # as in workers, so that the measured rate is theirs

@@ -20,12 +20,18 @@ SHOWN = 160
 
 @click.command("search")
 @click.argument("query", required=False, default="")
-@click.option("--domain", required=True)
+@click.option("--domain", required=True, help="Name of the domain; `domains list` shows all.")
 @click.option("-k", "k", type=click.IntRange(1, MAX_K), default=10, show_default=True, help="Hits at most.")
 @click.option(
     "--offset", type=click.IntRange(0, MAX_OFFSET), default=0, show_default=True, help="Best hits to leave out."
 )
-@click.option("--mode", type=click.Choice(["hybrid", "vector", "text"]), default="hybrid", show_default=True)
+@click.option(
+    "--mode",
+    type=click.Choice(["hybrid", "vector", "text"]),
+    default="hybrid",
+    show_default=True,
+    help="By meaning (vector), by words (text), or by both.",
+)
 @click.option(
     "--where",
     multiple=True,

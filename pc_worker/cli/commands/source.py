@@ -37,9 +37,19 @@ def inspect_command(file: str, delimiter: str | None, encoding: str | None, shee
         print_json(found)
         return
     columns, spread = found.pop("columns"), found.pop("exploded_vectors")
-    found["vectors in columns"] = ", ".join(f"{name} ({length})" for name, length in spread.items()) or None
-    print_table(("", ""), [(name, value) for name, value in found.items() if not isinstance(value, dict)])
-    print_table(list(columns[0]) if columns else [], [list(column.values()) for column in columns])
+    found["vectors in columns"] = [f"{name} ({length})" for name, length in spread.items()]
+    print_table(("", ""), [(name, _shown(value)) for name, value in found.items() if _shown(value)])
+    print()
+    print_table(
+        list(columns[0]) if columns else [], [[_shown(value) for value in column.values()] for column in columns]
+    )
+
+
+def _shown(value: object) -> str:
+    """Return a value for people; nothing for what is empty, or only for programs."""
+    if value is None or isinstance(value, dict):
+        return ""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 @click.command("rows")

@@ -39,7 +39,7 @@ NO_GATEWAY = re.compile("failed to connect to|errors? resolving|DNS resolution f
 
 
 @click.command("stream")
-@click.option("--domain", required=True)
+@click.option("--domain", required=True, help="Name of the domain; `domains list` shows all.")
 @click.option("--after", help="Resume after this row's UUID, or after this position of the log.")
 @click.option("--chunk-size", type=click.IntRange(0, 1000), help="Rows a message, 1 to 1000; default 300.")
 @click.option("--limit", type=click.IntRange(min=0), help="Rows at most.")
@@ -54,7 +54,7 @@ NO_GATEWAY = re.compile("failed to connect to|errors? resolving|DNS resolution f
 def stream_command(
     domain: str, after: str | None, chunk_size: int | None, limit: int | None, vectors: str, address: str | None
 ) -> None:
-    """Print every row of a domain's log as JSON Lines: the wire's fields and the row's position."""
+    """Print every row of a domain's log as JSON Lines: the wire's fields and its position."""
     settings = one_shot()
     request = pb.StreamEmbeddingRequest(domain=domain, chunk_size=chunk_size)
     if after is not None and POSITION.fullmatch(after):

@@ -47,7 +47,7 @@ def _shown(value: object) -> object:
 
 
 @subscriptions_command.command("seek")
-@click.option("--domain", required=True)
+@click.option("--domain", required=True, help="Name of the domain; `domains list` shows all.")
 @click.option("--beginning", is_flag=True, help="Deliver every row again.")
 @click.option("--now", is_flag=True, help="Deliver only what is committed from now on.")
 @click.option("--position", type=click.IntRange(min=0), help="Continue after this position of the log.")
@@ -69,7 +69,7 @@ subscriptions_command.add_command(dead_command)
 
 
 @subscriptions_command.command("reshard")
-@click.option("--domain", required=True)
+@click.option("--domain", required=True, help="Name of the domain; `domains list` shows all.")
 @click.option("--shards", type=click.IntRange(1, MAX_SHARDS), required=True, help="Consumers that share its rows.")
 @click.argument("name")
 def reshard_command(domain: str, name: str, shards: int) -> None:
@@ -79,7 +79,7 @@ def reshard_command(domain: str, name: str, shards: int) -> None:
 
 
 @subscriptions_command.command("drop")
-@click.option("--domain", required=True)
+@click.option("--domain", required=True, help="Name of the domain; `domains list` shows all.")
 @click.argument("name")
 def drop_command(domain: str, name: str) -> None:
     """Remove a subscription: its consumer would start from the beginning."""

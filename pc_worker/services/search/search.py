@@ -219,7 +219,7 @@ def _hits(
     with span("read hits"):
         # With feedback the ranked scores are those of the extended query.
         read = read_hits(cursor, scope, page, vector=query.vector, terms=query.terms if query.feedback else None)
-        hits = [_hit(row, mode, explain=request.explain) for row in read]
+        hits = [_hit(row, mode, query, explain=request.explain) for row in read]
         hits = with_passages(cursor, scope.profile, hits, query=request.query, terms=query.terms)
         return with_rows(cursor, scope, hits, query=request.query, terms=query.terms)
 
@@ -264,9 +264,11 @@ def warm_search(database: Database, encoder: Callable[[Model], Encoder]) -> None
         raise away
 
 
-def _hit(row: RankedRow, mode: Mode, *, explain: bool) -> SearchHit:
+def _hit(row: RankedRow, mode: Mode, query: RankedQuery, *, explain: bool) -> SearchHit:
+    """Return a hit; without a passage if the query's words are to choose it: where the query's vector has no vote."""
     passage = None
-    if row.passage is not None and row.start is not None and row.end is not None:
+    by_words = query.terms is not None and not query.weights.vector_counts and bool(row.text_score)
+    if row.passage is not None and row.start is not None and row.end is not None and not by_words:
         passage = Passage(text=row.passage, start=row.start, end=row.end)
     return SearchHit(
         id=row.ranked.row_id,

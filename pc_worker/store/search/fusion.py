@@ -41,6 +41,11 @@ class ListWeights:
     text: float = 1.0
     readable: float = 1.0
 
+    @property
+    def vector_counts(self) -> bool:
+        """Whether the vector list has any part in the score."""
+        return self.vector > 0 and self.readable > 0
+
 
 @dataclass(frozen=True, slots=True)
 class ListPlace:

@@ -113,3 +113,16 @@ def test_a_readable_question_is_still_answered_by_meaning(shelf: Shelf, ask: Ask
     texts = {str(row_id): text for row_id, text in shelf.texts.items()}
 
     assert texts[ask("when can I borrow books", "hybrid")[0].id] == ENGLISH[0]
+
+
+def test_a_passage_is_the_one_with_the_words_where_the_model_cannot_read_them(
+    shelf: Shelf, ask: Ask, encoder: Encoder
+) -> None:
+    other, answer = "수영장은 여름에만 문을 엽니다. ", "주차장 요금은 한 시간에 이천 원입니다."
+    query = "주차장 요금"
+    spans = [(0, len(other)), (len(other), len(other + answer))]
+    row_id = shelf.add(other + answer, passages=spans, vector=encoder.encode_query(query))  # equally near, both
+    best = next(hit for hit in ask(query, "hybrid") if hit.id == str(row_id))
+
+    assert best.passage is not None
+    assert best.passage.text == answer

@@ -132,6 +132,8 @@ def test_odd_surroundings(script: str, code: int, error: str, tmp_path: Path) ->
         (["index", "tune", "--recall", "nan"], "not a finite number"),
         (["rows", ""], "no file name"),
         (["jobs", "--json\x1b[2J"], "\\x1b[2J"),
+        (["serch", "a"], "there is no command 'serch': did you mean search?"),
+        (["\x1b[2J"], "`pc-worker --help` lists them"),
     ],
 )
 def test_odd_words_are_refused_in_one_line(

@@ -43,6 +43,14 @@ def test_nothing_acts_on_a_terminal(text: str, shown: str, capsys: pytest.Captur
     assert json.loads(printed) == {text: text}
 
 
+def test_a_table_in_a_pipe_has_no_blanks_at_the_ends_of_lines_and_no_empty_head(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_table(("", ""), [("size", "1"), ("verdict", "readable"), ("note", "")])
+
+    assert capsys.readouterr().out == "size     1\nverdict  readable\nnote\n"
+
+
 def test_a_table_shows_text_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(("[b]head[/b]",), [("[red]x[/red] :smile: [/]",)])
 
