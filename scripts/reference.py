@@ -137,7 +137,7 @@ def _is_page(route: Any) -> bool:
 
 def _role(dependant: Any) -> str:
     """Return the role that a route needs; empty without one."""
-    from pc_worker.http.roles import Needs
+    from pc_worker.http.requests.roles import Needs
 
     own = dependant.call.role if isinstance(dependant.call, Needs) else ""
     return own or "".join(map(_role, dependant.dependencies))

@@ -10,7 +10,7 @@ from typing import Annotated, cast
 from fastapi import Depends, FastAPI, Request
 
 from pc_worker.http.context import AppContext
-from pc_worker.http.roles import HttpCaller
+from pc_worker.http.requests.roles import HttpCaller
 from pc_worker.services.answers.answer import Answers
 from pc_worker.services.answers.request import Asker
 from pc_worker.wiring.answers import make_answers

@@ -13,9 +13,9 @@ from starlette.middleware.cors import CORSMiddleware
 
 from pc_worker import __version__
 from pc_worker.http.context import AppContext
-from pc_worker.http.guards import GuardedRequests
-from pc_worker.http.observing import ObservedRequests
-from pc_worker.http.problems import MEDIA_TYPE, Problem, install_problems
+from pc_worker.http.requests.guards import GuardedRequests
+from pc_worker.http.requests.observing import ObservedRequests
+from pc_worker.http.requests.problems import MEDIA_TYPE, Problem, install_problems
 from pc_worker.http.routers import RESOURCES, ROUTERS, STREAMED
 
 TITLE = "pc_worker"

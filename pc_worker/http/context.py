@@ -9,8 +9,8 @@ from typing import Annotated, Protocol, cast
 import redis.asyncio
 from fastapi import Depends, Request
 
-from pc_worker.http.authentication import Authenticator
-from pc_worker.http.limits import Limiter, Quotas
+from pc_worker.http.requests.authentication import Authenticator
+from pc_worker.http.requests.limits import Limiter, Quotas
 from pc_worker.http.service_threads import ServiceThreads
 from pc_worker.model import Job
 from pc_worker.services.dependencies import Services

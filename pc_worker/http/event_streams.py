@@ -16,8 +16,8 @@ from starlette.types import Receive, Scope, Send
 
 from pc_worker.errors import PcWorkerError
 from pc_worker.http.context import AppContext
-from pc_worker.http.problems import INTERNAL_ERROR, Problem, make_problem, problem_of
-from pc_worker.http.roles import HttpCaller
+from pc_worker.http.requests.problems import INTERNAL_ERROR, Problem, make_problem, problem_of
+from pc_worker.http.requests.roles import HttpCaller
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from pc_worker.http.problems import MEDIA_TYPE, make_problem
+from pc_worker.http.requests.problems import MEDIA_TYPE, make_problem
 
 #: Seconds within which the head of a request must have come, from its first byte or from the connection on.
 HEAD_S = 20.0

@@ -20,7 +20,7 @@ from fastapi.routing import APIRoute
 
 from pc_worker.access import Role
 from pc_worker.http.console.rendering import PageRoute
-from pc_worker.http.roles import Needs
+from pc_worker.http.requests.roles import Needs
 from pc_worker.http.routers import PUBLIC, ROUTERS
 from tests.support.certificates import make_certificates
 from tests.support.frames import row_uuid, write_recruit

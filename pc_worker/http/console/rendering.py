@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from pc_worker import __version__
 from pc_worker.errors import PcWorkerError, Unauthenticated
 from pc_worker.http.console.session import FORM_COOKIE, form_secret, set_cookie
-from pc_worker.http.roles import needs_of
+from pc_worker.http.requests.roles import needs_of
 
 #: Nothing is loaded from elsewhere, no script or style is part of a page, and no other site shows it in a frame.
 POLICY = (

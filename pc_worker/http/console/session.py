@@ -11,7 +11,7 @@ from fastapi.responses import Response
 
 from pc_worker.domains import domain_names
 from pc_worker.errors import PermissionDenied
-from pc_worker.http.roles import HttpCaller, Needs
+from pc_worker.http.requests.roles import HttpCaller, Needs
 
 #: The cookies: the token, which scripts cannot read and other sites do not send; and the secret of the forms.
 TOKEN_COOKIE, FORM_COOKIE = "pcw_session", "pcw_form"

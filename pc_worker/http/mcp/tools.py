@@ -11,7 +11,7 @@ from pc_worker.errors import InvalidRequest, NotFound
 from pc_worker.http.context import AppContext
 from pc_worker.http.documents import domain_document
 from pc_worker.http.mcp.documents import DomainList, FetchedItem, FoundItem, FoundItems
-from pc_worker.http.roles import HttpCaller
+from pc_worker.http.requests.roles import HttpCaller
 from pc_worker.http.routes.job_documents import JobDocument
 from pc_worker.http.routes.search import searched
 from pc_worker.http.shapes.hits import hit_text, hit_title, link_of, text_of, title_of, unit_score

@@ -15,10 +15,9 @@ from pc_worker.errors import PcWorkerError
 from pc_worker.http.answering import AnswerService, asker_of
 from pc_worker.http.context import Context
 from pc_worker.http.event_streams import ServerEvent, event_stream
-from pc_worker.http.problems import problem_of
-from pc_worker.http.roles import HttpCaller, Reader
+from pc_worker.http.requests.problems import problem_of
+from pc_worker.http.requests.roles import HttpCaller, Reader
 from pc_worker.http.routes.answers import ANSWER_COST
-from pc_worker.http.shaped_routes import shaped_router
 from pc_worker.http.shapes.chat import (
     ChatCompletion,
     ChatRequest,
@@ -28,6 +27,7 @@ from pc_worker.http.shapes.chat import (
     last_chunks,
 )
 from pc_worker.http.shapes.openai import openai_members
+from pc_worker.http.shapes.shaped_routes import shaped_router
 from pc_worker.services.answers.answer import Answers
 from pc_worker.services.answers.events import AnswerDelta, AnswerDone
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pc_worker.http.context import Context
-from pc_worker.http.roles import Reader
+from pc_worker.http.requests.roles import Reader
 from pc_worker.http.routes.search import searched
-from pc_worker.http.shaped_routes import shaped_router
 from pc_worker.http.shapes.dify import RetrievalAnswer, RetrievalRequest, dify_members, records_of, where_of
+from pc_worker.http.shapes.shaped_routes import shaped_router
 from pc_worker.services.search.request import SearchRequest
 
 router = shaped_router(tag="Dify's shape", members=dify_members)

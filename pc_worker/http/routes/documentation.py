@@ -10,7 +10,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader
 
-from pc_worker.http.bodies import api_router
+from pc_worker.http.requests.bodies import api_router
 
 router = api_router(tag="documentation")
 

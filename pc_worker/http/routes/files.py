@@ -16,10 +16,10 @@ from starlette.requests import ClientDisconnect
 
 from pc_worker.domains import get_domain
 from pc_worker.errors import InvalidRequest, PcWorkerError
-from pc_worker.http.bodies import api_router
 from pc_worker.http.context import AppContext, Context
-from pc_worker.http.multipart import FORM, FormFile, is_form
-from pc_worker.http.roles import Writer
+from pc_worker.http.requests.bodies import api_router
+from pc_worker.http.requests.multipart import FORM, FormFile, is_form
+from pc_worker.http.requests.roles import Writer
 from pc_worker.http.routes.job_documents import IngestOptions, JobDocument, Name
 from pc_worker.http.routes.jobs import IdempotencyKey, accepted, key_id
 from pc_worker.services.dependencies import Services

@@ -13,11 +13,11 @@ from typing import Annotated, Any
 from fastapi import Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from pc_worker.http.bodies import api_router
 from pc_worker.http.context import AppContext, Context
 from pc_worker.http.event_streams import ServerEvent, event_stream
-from pc_worker.http.paging import ListPage, Pages
-from pc_worker.http.roles import HttpCaller, Reader, Writer
+from pc_worker.http.requests.bodies import api_router
+from pc_worker.http.requests.paging import ListPage, Pages
+from pc_worker.http.requests.roles import HttpCaller, Reader, Writer
 from pc_worker.http.routes.job_documents import ChunkDocument, IngestBody, JobDocument, JobSummary
 from pc_worker.http.starting import starting
 from pc_worker.model import Job, JobState

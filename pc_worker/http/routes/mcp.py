@@ -9,8 +9,8 @@ from fastapi.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.http.bodies import api_router, check_json_type, has_body
-from pc_worker.http.roles import Reader
+from pc_worker.http.requests.bodies import api_router, check_json_type, has_body
+from pc_worker.http.requests.roles import Reader
 
 router = api_router(tag="assistants")
 

@@ -12,10 +12,9 @@ from fastapi.responses import Response
 
 from pc_worker.errors import InvalidRequest, ModelNotFound
 from pc_worker.http.context import AppContext, Context
-from pc_worker.http.limits import searching
-from pc_worker.http.roles import HttpCaller, Reader
+from pc_worker.http.requests.limits import searching
+from pc_worker.http.requests.roles import HttpCaller, Reader
 from pc_worker.http.routes.search import searched
-from pc_worker.http.shaped_routes import shaped_router
 from pc_worker.http.shapes.openai import (
     EmbeddingList,
     EmbeddingsRequest,
@@ -28,6 +27,7 @@ from pc_worker.http.shapes.openai import (
     rendered,
     where_of,
 )
+from pc_worker.http.shapes.shaped_routes import shaped_router
 from pc_worker.model import Model
 from pc_worker.services.declarations import domain_states
 from pc_worker.services.dependencies import Services

@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 from fastapi.responses import JSONResponse
 
-from pc_worker.http.bodies import api_router
 from pc_worker.http.context import AppContext, Context
-from pc_worker.http.limits import searching
-from pc_worker.http.roles import HttpCaller, Reader
+from pc_worker.http.requests.bodies import api_router
+from pc_worker.http.requests.limits import searching
+from pc_worker.http.requests.roles import HttpCaller, Reader
 from pc_worker.services.dependencies import Services
 from pc_worker.services.search.reply import SearchResult
 from pc_worker.services.search.request import SearchRequest

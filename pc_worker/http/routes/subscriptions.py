@@ -9,11 +9,11 @@ from fastapi import Path
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from pc_worker.http.bodies import api_router
 from pc_worker.http.context import Context
 from pc_worker.http.documents import Document, SubscriptionDocument
-from pc_worker.http.paging import ListPage, Pages
-from pc_worker.http.roles import Admin, Reader
+from pc_worker.http.requests.bodies import api_router
+from pc_worker.http.requests.paging import ListPage, Pages
+from pc_worker.http.requests.roles import Admin, Reader
 from pc_worker.http.routes.domains import DomainPath, Gone
 from pc_worker.model.shard import MAX_SHARDS
 from pc_worker.model.start_point import read_start

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.http.problems import Problem
+from pc_worker.http.requests.problems import Problem
 from pc_worker.http.shapes.hits import hit_text, hit_title, unit_score
 from pc_worker.model.filter import AllOf, AnyOf, Condition, Filter, Not, Operator
 from pc_worker.services.search.reply import SearchHit, SearchResult

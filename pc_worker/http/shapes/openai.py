@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, Field, StrictInt, StrictStr, WithJsonSchema
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.http.problems import Problem
+from pc_worker.http.requests.problems import Problem
 from pc_worker.http.shapes.hits import flat, hit_text, hit_title, unit_score
 from pc_worker.model.filter import Filter
 from pc_worker.services.search.reply import SearchHit, SearchResult

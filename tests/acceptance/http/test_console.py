@@ -12,7 +12,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from pc_worker.http.console.pages import PAGES as ALL_PAGES
-from pc_worker.http.roles import needs_of
+from pc_worker.http.requests.roles import needs_of
 from pc_worker.http.routers import PUBLIC
 from tests.acceptance.http.conftest import Library
 from tests.acceptance.http.test_dead_letters import partial_job

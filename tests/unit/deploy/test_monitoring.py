@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY
 # Importing the modules registers their metrics.
 import pc_worker.gateway.metrics
 import pc_worker.hot_buffer.metrics
-import pc_worker.http.metrics
+import pc_worker.http.requests.metrics
 import pc_worker.metrics.answers
 import pc_worker.metrics.line
 import pc_worker.push.metrics  # noqa: F401

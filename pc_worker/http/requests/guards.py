@@ -11,7 +11,7 @@ from urllib.parse import unquote, unquote_to_bytes
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pc_worker.http.problems import make_problem, problem_response
+from pc_worker.http.requests.problems import make_problem, problem_response
 
 log = structlog.get_logger(__name__)
 

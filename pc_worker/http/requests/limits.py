@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from pc_worker.errors import RateLimited
 from pc_worker.gateway.limits.quota import Caller, CallerLimit, Quota, QuotaLimits
-from pc_worker.http import metrics
+from pc_worker.http.requests import metrics
 from pc_worker.settings import Settings
 
 log = structlog.get_logger(__name__)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pc_worker.http.guards import MOST_BODY_BYTES, GuardedRequests
+from pc_worker.http.requests.guards import MOST_BODY_BYTES, GuardedRequests
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:

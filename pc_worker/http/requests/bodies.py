@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from pc_worker.errors import UnsupportedMedia
-from pc_worker.http.roles import needs_of
+from pc_worker.http.requests.roles import needs_of
 
 #: A longer integer fits no field, and takes time with the square of its length.
 MOST_DIGITS = 400

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from pc_worker.errors import LlmUnavailable, PcWorkerError, RateLimited, UnknownDomain
-from pc_worker.http.request_ids import request_id_of
+from pc_worker.http.requests.request_ids import request_id_of
 
 log = structlog.get_logger(__name__)
 

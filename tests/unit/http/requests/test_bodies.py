@@ -7,8 +7,8 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.testclient import TestClient
 
-from pc_worker.http.bodies import BoundedRoute, read_json
-from pc_worker.http.problems import install_problems
+from pc_worker.http.requests.bodies import BoundedRoute, read_json
+from pc_worker.http.requests.problems import install_problems
 
 
 def test_a_document_is_read() -> None:

@@ -8,9 +8,9 @@ import redis.asyncio
 
 from pc_worker.access import EVERYTHING
 from pc_worker.errors import RateLimited
-from pc_worker.http import limits
-from pc_worker.http.limits import Limiter, PrepaidHits, RateLimits
-from pc_worker.http.roles import HttpCaller
+from pc_worker.http.requests import limits
+from pc_worker.http.requests.limits import Limiter, PrepaidHits, RateLimits
+from pc_worker.http.requests.roles import HttpCaller
 
 CALLER = HttpCaller(EVERYTHING, "2001:db8::1").quota
 

@@ -9,8 +9,8 @@ from typing import Any
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pc_worker.http import metrics
-from pc_worker.http.request_ids import begin_request
+from pc_worker.http.requests import metrics
+from pc_worker.http.requests.request_ids import begin_request
 from pc_worker.tracing import span, untraced
 
 log = structlog.get_logger("pc_worker.http.access")

@@ -7,8 +7,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from pc_worker.http.bodies import BoundedRoute
-from pc_worker.http.problems import ProblemMembers
+from pc_worker.http.requests.bodies import BoundedRoute
+from pc_worker.http.requests.problems import ProblemMembers
 
 
 def shaped_router(*, tag: str, members: ProblemMembers) -> APIRouter:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pc_worker.errors import InvalidCursor
-from pc_worker.http.paging import Paging
+from pc_worker.http.requests.paging import Paging
 
 
 def cursor(value: Any) -> str:

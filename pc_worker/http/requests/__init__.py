@@ -1,0 +1,1 @@
+"""What each request passes: its limits, its caller and role, its body, its errors, its metrics."""
