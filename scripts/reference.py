@@ -1,4 +1,4 @@
-"""Write the reference pages: command line, settings (in the README), Celery tasks and metrics, from the code itself.
+"""Write the reference pages from the code itself: commands, tasks, metrics, HTTP calls; tables of settings and formats.
 
 ``python -m scripts.reference`` writes them; ``--check`` changes nothing and exits with 1 if a page is not current.
 """
@@ -23,6 +23,7 @@ import pc_worker
 from pc_worker import settings
 from pc_worker.cli import cli
 from pc_worker.metrics.multiprocess import Counter, Gauge, Histogram
+from pc_worker.reader.formats.registry import all_formats
 
 PROJECT = settings.PROJECT
 PAGES = PROJECT / "docs" / "reference"
@@ -49,7 +50,6 @@ HTTP_HEAD = (
     "| call | role | what it does |",
     "|---|---|---|",
 )
-BEGIN, END = "<!-- settings: begin -->\n", "<!-- settings: end -->\n"
 
 
 def main(arguments: list[str]) -> int:
@@ -66,15 +66,28 @@ def main(arguments: list[str]) -> int:
 
 def pages() -> dict[Path, str]:
     """Return the text of each generated page."""
-    readme = PROJECT / "README.md"
-    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    readme, reader = PROJECT / "README.md", PROJECT / "docs/explanation/reader.md"
     return {
-        readme: before + BEGIN + settings_table() + END + rest.partition(END)[2],
+        readme: _with_table(readme, "settings", settings_table()),
+        reader: _with_table(reader, "formats", formats_table()),
         PAGES / "cli.md": NOTE + "\n".join([*CLI_HEAD, *_command_lines(cli, "pc-worker")]),
         PAGES / "tasks.md": NOTE + tasks_page(),
         PAGES / "metrics.md": NOTE + metrics_page(),
         PAGES / "http.md": NOTE + http_page(),
     }
+
+
+def _with_table(page: Path, name: str, table: str) -> str:
+    """Return the text of a page with another table between its marks."""
+    begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    return before + begin + table + end + rest.partition(end)[2]
+
+
+def formats_table() -> str:
+    """Return a table of every format of files, from the registry of the reader."""
+    rows = [f"| {known.name} | {known.how} |" for known in all_formats()]
+    return "\n".join(["| format | how it is read |", "|---|---|", *rows, ""])
 
 
 def settings_table() -> str:

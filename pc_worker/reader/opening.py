@@ -8,10 +8,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from pc_worker.reader.errors import over_limit
-from pc_worker.reader.formats.base import Format, Index, Indexed, Opening
+from pc_worker.reader.formats.base import Index, Indexed, Opening
 from pc_worker.reader.formats.compression import decompress
-from pc_worker.reader.formats.registry import table_format
-from pc_worker.reader.formats.sniff import format_of, packing_of
+from pc_worker.reader.formats.registry import format_named, format_of
+from pc_worker.reader.formats.sniff import packing_of
 from pc_worker.reader.index import sidecar
 from pc_worker.reader.index.sidecar import Notes
 from pc_worker.reader.limits import Limits
@@ -95,7 +95,7 @@ def _kept(place: Place, limits: Limits, options: ReadOptions) -> Table | None:
         return None
     with _closing_in_trouble(opening.content):
         try:
-            rows = table_format(Format(notes.format)).open(opening, Index(layout, notes.details))
+            rows = format_named(notes.format).reader().open(opening, Index(layout, notes.details))
         except (FileNotFoundError, sidecar.Damaged):
             opening.content.close()
             return None
@@ -166,8 +166,8 @@ def _content(place: Place, limits: Limits) -> tuple[Source, Callable[[], str]]:
 
 def _indexed(opening: Opening, digest: Callable[[], str]) -> Table:
     kind = format_of(opening.content, opening.options)
-    found: Indexed = table_format(kind).index(opening)
-    notes = notes_of(opening.place, digest(), kind.value, found.columns, found.index.details)
+    found: Indexed = kind.reader().index(opening)
+    notes = notes_of(opening.place, digest(), kind.name, found.columns, found.index.details)
     opening.source.check_unchanged()
     sidecar.save(opening.place.index, found.index.layout, notes)
     return _table(opening, found.rows, notes)

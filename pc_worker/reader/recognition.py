@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from pc_worker.reader.formats.sniff import format_of, packing_of
+from pc_worker.reader.formats.registry import format_of
+from pc_worker.reader.formats.sniff import packing_of
 from pc_worker.reader.options import ReadOptions
 from pc_worker.reader.source import Source
 
@@ -19,6 +20,6 @@ def recognise(path: str | os.PathLike[str], options: ReadOptions) -> str:
     source = Source(path)
     try:
         packing = packing_of(source)
-        return packing.value if packing is not None else format_of(source, options).value
+        return packing.value if packing is not None else format_of(source, options).name
     finally:
         source.close()

@@ -1,8 +1,10 @@
-"""Damaged files of every other format: refused or another table, never another error, never the end of the process."""
+"""A good file of every format, and damaged ones: refused or another table, never another error or the end of us."""
 
 from __future__ import annotations
 
 import io
+import json
+import pickle
 import random
 import zipfile
 from collections.abc import Iterator
@@ -11,28 +13,42 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.feather
 import pyarrow.orc
+import pyarrow.parquet
 
 EACH = 6
+#: What the good files hold.
+ROWS = [{"id": n, "text": f"t{n}", "list": [float(n)]} for n in range(30)]
 
 
 def good_files() -> dict[str, bytes]:
-    """Return a small file of each format."""
-    frame = pd.DataFrame(
-        {"id": range(30), "text": [f"t{n}" for n in range(30)], "list": [[float(n)] for n in range(30)]}
-    )
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    feather, stream, orc, excel, zipped = (io.BytesIO() for _ in range(5))
+    """Return a small file of each format, by the format's name; all tests of every format read it.
+
+    Its rows are those of ``ROWS``, as far as the format has lists and numbers.
+    """
+    frame = pd.DataFrame(ROWS)
+    flat, table = frame[["id", "text"]], pa.Table.from_pandas(frame, preserve_index=False)
+    feather, stream, orc, parquet, excel, zipped = (io.BytesIO() for _ in range(6))
     pyarrow.feather.write_feather(table, feather, compression="zstd")
     with pa.ipc.new_stream(stream, table.schema) as writer:
         writer.write_table(table, max_chunksize=10)
     pyarrow.orc.write_table(table, orc)
-    frame[["id", "text"]].to_excel(excel, index=False)
+    pyarrow.parquet.write_table(table, parquet, row_group_size=10)
+    flat.to_excel(excel, index=False)
     with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
         for number in range(3):
-            archive.writestr(f"{number}.csv", frame[["id", "text"]].to_csv(index=False))
-    files = {"feather": feather, "stream": stream, "orc": orc, "excel": excel, "zip": zipped}
-    texts = {"csv": frame.to_csv(index=False, quoting=1), "json": frame.to_json(orient="records")}
-    return {name: file.getvalue() for name, file in files.items()} | {name: t.encode() for name, t in texts.items()}
+            archive.writestr(f"{number}.csv", flat[number * 10 : number * 10 + 10].to_csv(index=False))
+    return {
+        "arrow file": feather.getvalue(),
+        "arrow stream": stream.getvalue(),
+        "orc": orc.getvalue(),
+        "parquet": parquet.getvalue(),
+        "excel": excel.getvalue(),
+        "zip of tables": zipped.getvalue(),
+        "pickle": pickle.dumps(ROWS),
+        "csv": flat.to_csv(index=False, quoting=1).encode(),
+        "json array": json.dumps(ROWS).encode(),
+        "json lines": "".join(json.dumps(row) + "\n" for row in ROWS).encode(),
+    }
 
 
 def cases() -> Iterator[tuple[str, bytes]]:
@@ -49,4 +65,4 @@ def cases() -> Iterator[tuple[str, bytes]]:
                     del data[at:]
                 case _:
                     data[at : at + 8] = chance.choice([b"\xff" * 8, (1 << 40).to_bytes(8, "little")])
-            yield f"damaged-{name}-{number}", bytes(data)
+            yield f"damaged-{name.replace(' ', '-')}-{number}", bytes(data)

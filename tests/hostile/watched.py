@@ -30,8 +30,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pc_worker.reader import Refused, open_table
-from pc_worker.reader.formats.base import Format
-from pc_worker.reader.formats.registry import table_format
+from pc_worker.reader.formats.registry import all_formats
 from pc_worker.reader.options import ENCODINGS
 
 #: What a file may cost beyond the idle process. Processor time is far above what any file needs on any machine.
@@ -81,8 +80,8 @@ def _load_lazy_parts() -> None:
     str(pd.Period("2020-01-05", "W-TUE"))
     zoneinfo.ZoneInfo("Europe/Berlin")
     pa.array(["a"]).to_pylist()
-    for kind in Format:
-        table_format(kind)
+    for known in all_formats():
+        known.reader()
     for name in ENCODINGS:
         codecs.lookup(name)
 

@@ -12,7 +12,7 @@ from pc_worker.reader.formats.arrow_checks import check
 from pc_worker.reader.formats.arrow_copy import copied_format, file_of, without_rows
 from pc_worker.reader.formats.arrow_dictionaries import without_dictionaries
 from pc_worker.reader.formats.arrow_messages import check_file, check_stream
-from pc_worker.reader.formats.base import Format, Opening
+from pc_worker.reader.formats.base import Opening
 from pc_worker.reader.limits import Limits
 
 
@@ -41,7 +41,5 @@ def _checked(schema: Any, batches: Any, limits: Limits) -> Iterator[Any]:
         yield from without_dictionaries(batch, limits)
 
 
-FORMATS = {
-    Format.ARROW_FILE: copied_format("Arrow file", _file),
-    Format.ARROW_STREAM: copied_format("Arrow stream", _stream),
-}
+FILE = copied_format("Arrow file", _file)
+STREAM = copied_format("Arrow stream", _stream)

@@ -1,4 +1,4 @@
-"""What a file format is to the reader: something that is indexed once and then opened as rows."""
+"""What a module that reads a format offers: a file is indexed once and then opened as rows (see ``registry.py``)."""
 
 from __future__ import annotations
 
@@ -14,21 +14,6 @@ from pc_worker.reader.options import ReadOptions
 from pc_worker.reader.source import Source
 from pc_worker.reader.spool import Place
 from pc_worker.reader.table import Rows, Table
-
-
-class Format(Enum):
-    """Formats of tables."""
-
-    PICKLE = "pickle"
-    PARQUET = "parquet"
-    CSV = "csv"
-    JSON_LINES = "json lines"
-    JSON_ARRAY = "json array"
-    ARROW_FILE = "arrow file"
-    ARROW_STREAM = "arrow stream"
-    ORC = "orc"
-    EXCEL = "excel"
-    ZIPPED = "zip of tables"
 
 
 class Packing(Enum):

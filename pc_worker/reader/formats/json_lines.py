@@ -16,7 +16,7 @@ from pc_worker.reader.source import Source
 _decode = msgspec.json.Decoder().decode
 
 
-def _lines(content: Source, start: int, limits: Limits, step: int) -> Iterator[tuple[int, bytes]]:
+def lines(content: Source, start: int, limits: Limits, step: int) -> Iterator[tuple[int, bytes]]:
     """Yield the lines from byte ``start`` on that are not blank, each with its offset."""
     kept, at = b"", start
     for offset in range(start, content.size, step):
@@ -39,7 +39,7 @@ def objects(
 
     ``step`` is the number of bytes read at a time.
     """
-    for number, (offset, line) in enumerate(_lines(content, start, limits, step), row):
+    for number, (offset, line) in enumerate(lines(content, start, limits, step), row):
         try:
             value = _value(line.removeprefix(b"\xef\xbb\xbf"))
         except RecursionError as error:

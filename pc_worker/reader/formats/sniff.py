@@ -1,21 +1,25 @@
-"""Detects what a file is by its content; its name breaks ties and never more."""
+"""Detects how a file is packed, and holds the tests by which ``registry.py`` distinguishes formats by their content."""
 
 from __future__ import annotations
 
 import pickletools
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import IO, cast
 
 from pc_worker.reader.errors import not_a_table
 from pc_worker.reader.formats.arrow_messages import is_schema
-from pc_worker.reader.formats.base import Format, Packing
-from pc_worker.reader.formats.foreign import foreign
+from pc_worker.reader.formats.base import Packing
 from pc_worker.reader.formats.zipped import is_workbook, table_members
 from pc_worker.reader.options import ReadOptions
 from pc_worker.reader.pickle import opcodes as op
 from pc_worker.reader.source import Source
 from pc_worker.reader.text.dialect import decoded_sample, encoding_of
 
+#: Of an archive with members, and of one without.
+_ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 _ZSTD = b"\x28\xb5\x2f\xfd"
 #: A frame that zstd and lz4 skip, with its length.
 _SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18.{4}", re.DOTALL)
@@ -25,13 +29,7 @@ _PACKINGS: tuple[tuple[bytes, Packing], ...] = (
     (b"BZh", Packing.BZ2),
     (b"\xfd7zXZ\x00", Packing.XZ),
     (_ZSTD, Packing.ZSTD),
-    (b"PK\x03\x04", Packing.ZIP),
-    (b"PK\x05\x06", Packing.ZIP),  # without a member
-)
-_TABLES: tuple[tuple[bytes, Format], ...] = (
-    (b"PAR1", Format.PARQUET),
-    (b"ARROW1\x00\x00", Format.ARROW_FILE),
-    (b"ORC", Format.ORC),
+    *((start, Packing.ZIP) for start in _ZIP_STARTS),
 )
 _HEAD = 1 << 16
 #: What protocols 0 and 1 begin with where the file holds a frame, a list, a dict or a call.
@@ -49,7 +47,7 @@ def packing_of(source: Source) -> Packing | None:
     if _SKIPPABLE.match(head):
         head = _after_skippable(source)
     packing = next((packing for magic, packing in _PACKINGS if head.startswith(magic)), None)
-    return None if packing is Packing.ZIP and _zip_format(source) is not None else packing
+    return None if packing is Packing.ZIP and not _holds_one_file(source) else packing
 
 
 def _after_skippable(source: Source) -> bytes:
@@ -63,43 +61,69 @@ def _after_skippable(source: Source) -> bytes:
     return b""
 
 
-def _zip_format(source: Source) -> Format | None:
-    """Return the format of a zip archive that is not just one file packed."""
-    if is_workbook(source):
-        return Format.EXCEL
-    return Format.ZIPPED if len(table_members(source)) > 1 else None
+def _holds_one_file(source: Source) -> bool:
+    """Return whether a zip archive is just one file packed."""
+    return not is_workbook(source) and len(table_members(source)) == 1
 
 
-def format_of(content: Source, options: ReadOptions) -> Format:
-    """Return what ``content`` holds.
+@dataclass(frozen=True)
+class Sample:
+    """What formats are recognised by: a file, unpacked, and what is specified about it.
 
-    Raises:
-        Refused: If it is empty, or nothing that is read; by its name where that is known.
+    Attributes:
+        content: The file.
+        options: What the user specified.
+        head: Its first 64 KiB.
     """
-    head = content.read(0, min(_HEAD, content.size))
-    if not head:
-        raise not_a_table("the file is empty")
-    for magic, kind in _TABLES:
-        if head.startswith(magic):
-            return kind
-    if _is_arrow_stream(head):
-        return Format.ARROW_STREAM
-    zipped = _zip_format(content) if head.startswith((b"PK\x03\x04", b"PK\x05\x06")) else None
-    if zipped is not None:
-        return zipped
-    refusal = foreign(head)
-    if refusal is not None:
-        raise refusal
-    if is_pickle(head):
-        return Format.PICKLE
-    return _text_format(head, options, whole=len(head) == content.size)
+
+    content: Source
+    options: ReadOptions
+    head: bytes
+
+    @classmethod
+    def of(cls, content: Source, options: ReadOptions) -> Sample:
+        """Read the sample of a file.
+
+        Raises:
+            Refused: If the file is empty.
+        """
+        head = content.read(0, min(_HEAD, content.size))
+        if not head:
+            raise not_a_table("the file is empty")
+        return cls(content, options, head)
+
+    @cached_property
+    def encoding(self) -> str:
+        """The encoding of its text, specified or found."""
+        return encoding_of(self.head, self.options).encoding
+
+    @cached_property
+    def text(self) -> str:
+        """The head as text, from the first character that is not white space.
+
+        Raises:
+            Refused: If it is not text, or blank.
+        """
+        text = decoded_sample(self.head, self.encoding, whole=len(self.head) == self.content.size)
+        if is_binary(text):
+            raise not_a_table("the file is binary, and of no format that is known")
+        start = text.lstrip(" \t\r\n\ufeff")
+        if not start:
+            raise not_a_table("the file is blank")
+        return start
 
 
-def _is_arrow_stream(head: bytes) -> bool:
+def begins_with(magic: bytes) -> Callable[[Sample], bool]:
+    """Return what recognises files whose first bytes are ``magic``."""
+    return lambda sample: sample.head.startswith(magic)
+
+
+def is_arrow_stream(sample: Sample) -> bool:
     """Return whether this is a message of Arrow's stream format: a mark, the length of a schema, and the schema.
 
     Before version 0.15 there was no mark: the message itself must be one of a schema then.
     """
+    head = sample.head
     if head.startswith(b"\xff\xff\xff\xff"):
         length = int.from_bytes(head[4:8], "little", signed=True)
         return 16 <= length < 1 << 28 and length % 8 == 0
@@ -107,21 +131,43 @@ def _is_arrow_stream(head: bytes) -> bool:
     return 16 <= length < 1 << 28 and length % 4 == 0 and is_schema(head[4 : 4 + length])
 
 
-def _text_format(head: bytes, options: ReadOptions, *, whole: bool) -> Format:
-    found = encoding_of(head, options)
-    text = decoded_sample(head, found.encoding, whole=whole)
-    if is_binary(text):
-        raise not_a_table("the file is binary, and of no format that is known")
-    start = text.lstrip(" \t\r\n\ufeff")
-    if not start:
-        raise not_a_table("the file is blank")
-    if options.delimiter is not None or not _JSON.match(start):
-        return Format.CSV
-    if found.encoding != "utf-8":
+def is_excel(sample: Sample) -> bool:
+    """Return whether this is an Excel workbook."""
+    return sample.head.startswith(_ZIP_STARTS) and is_workbook(sample.content)
+
+
+def is_zip_of_tables(sample: Sample) -> bool:
+    """Return whether this is a zip archive of several tables."""
+    return sample.head.startswith(_ZIP_STARTS) and len(table_members(sample.content)) > 1
+
+
+def is_json_lines(sample: Sample) -> bool:
+    """Return whether this is text that begins with a JSON object."""
+    return _is_json(sample) and sample.text.startswith("{")
+
+
+def is_json_array(sample: Sample) -> bool:
+    """Return whether this is text that begins with a JSON array."""
+    return _is_json(sample) and sample.text.startswith("[")
+
+
+def is_text(sample: Sample) -> bool:
+    """Return whether this is text; no other file comes as far as this.
+
+    Raises:
+        Refused: If it is not.
+    """
+    return bool(sample.text)
+
+
+def _is_json(sample: Sample) -> bool:
+    if sample.options.delimiter is not None or not _JSON.match(sample.text):
+        return False
+    if sample.encoding != "utf-8":
         raise not_a_table(
-            f"the text is JSON in {found.encoding}, and JSON is read as UTF-8 only: convert it with iconv"
+            f"the text is JSON in {sample.encoding}, and JSON is read as UTF-8 only: convert it with iconv"
         )
-    return Format.JSON_LINES if start[0] == "{" else Format.JSON_ARRAY
+    return True
 
 
 #: An object, or an array of anything, but no ``[section]`` of settings and no ``[2024-01-31 …]`` of a log.
@@ -134,8 +180,9 @@ def is_binary(text: str) -> bool:
     return controls * 10 > len(text)
 
 
-def is_pickle(head: bytes) -> bool:
-    """Return whether a file that begins with ``head`` is a pickle, sound or not, and no text that begins like one."""
+def is_pickle(sample: Sample) -> bool:
+    """Return whether this is a pickle, sound or not, and no text that begins like one."""
+    head = sample.head
     if head[0] == op.PROTO:
         return len(head) > 1 and head[1] < 32 and head[1] not in b"\t\n\r"
     start = head[:_PICKLE_HEAD]
