@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from pc_worker.llm import PriceTable
-from pc_worker.secret_files import provider_key
 from pc_worker.services.answers.answer import Answers
 from pc_worker.services.answers.models.configured import LlmModels
 from pc_worker.services.answers.tools import Run
 from pc_worker.services.answers.work import AnswerLimits
 from pc_worker.services.dependencies import Services
 from pc_worker.settings import Settings
+from pc_worker.settings.secret_files import provider_key
 from pc_worker.store.answers.record import Budget
 
 T = TypeVar("T")

@@ -18,8 +18,8 @@ from pc_worker.errors import (
 )
 from pc_worker.logs import get_logger
 from pc_worker.model import Model, read_model_name
-from pc_worker.secret_files import provider_key
 from pc_worker.settings import Settings
+from pc_worker.settings.secret_files import provider_key
 from pc_worker.urls import Engine, WrongUrl
 
 if TYPE_CHECKING:

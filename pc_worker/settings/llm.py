@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode
 
 from pc_worker.model.language_model import Expansion, LanguageModel, LlmPrice, read_language_models, read_prices
-from pc_worker.setting_values import LONGEST_S
+from pc_worker.settings.values import LONGEST_S
 
 
 class LlmSettings(BaseSettings):

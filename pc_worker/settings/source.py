@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.object_urls import ObjectUrl, is_url, read_url, split_roots
-from pc_worker.setting_values import absolute
+from pc_worker.settings.values import absolute
 
 
 class SourceSettings(BaseSettings):

@@ -9,18 +9,18 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from pc_worker.access_settings import AccessSettings
-from pc_worker.engine_settings import EngineSettings, check_encrypted
 from pc_worker.errors import InvalidRequest
-from pc_worker.http_settings import HttpSettings
 from pc_worker.installation import CHECKOUT, default_home
-from pc_worker.llm_settings import LlmSettings
 from pc_worker.model import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS, read_model_name
 from pc_worker.object_urls import ObjectUrl
-from pc_worker.rerank_settings import RerankSettings
-from pc_worker.secret_files import secrets_in_files
-from pc_worker.setting_values import LONGEST_S, absolute, existing, read_rates, whole_url
-from pc_worker.source_settings import SourceSettings
+from pc_worker.settings.access import AccessSettings
+from pc_worker.settings.engine import EngineSettings, check_encrypted
+from pc_worker.settings.http import HttpSettings
+from pc_worker.settings.llm import LlmSettings
+from pc_worker.settings.rerank import RerankSettings
+from pc_worker.settings.secret_files import secrets_in_files
+from pc_worker.settings.source import SourceSettings
+from pc_worker.settings.values import LONGEST_S, absolute, existing, read_rates, whole_url
 from pc_worker.urls import read_database_url, read_redis_url
 
 PREFIX = "PC_WORKER_"

@@ -9,8 +9,8 @@ import pytest
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.model.language_model import LanguageModel, LlmPrice
-from pc_worker.secret_files import provider_key
 from pc_worker.settings import Settings, is_loopback, read_settings, split_address
+from pc_worker.settings.secret_files import provider_key
 from pc_worker.urls import read_database_url, read_redis_url
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.secret_files import MOST_BYTES, provider_key, secrets_in_files
+from pc_worker.settings.secret_files import MOST_BYTES, provider_key, secrets_in_files
 
 
 @pytest.mark.parametrize("content", [b"s3cret", b"s3cret\n", b"s3cret\r\n"])
