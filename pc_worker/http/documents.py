@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pc_worker.services.declarations import State
 from pc_worker.services.domain_overview import DomainOverview
-from pc_worker.store.search.index.vector_form import Precision
 from pc_worker.store.search.scope import Method
+from pc_worker.store.search.vector_form import Precision
 
 
 class Document(BaseModel):

@@ -16,8 +16,8 @@ from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.models.registry import active_model, ensure_domain, register_model
 from pc_worker.store.search.filters.payload_fields import collect_fields
+from pc_worker.store.search.terms import row_terms, sparsevec_binary
 from pc_worker.store.search.words.splitting import RULES
-from pc_worker.store.search.words.terms import row_terms, sparsevec_binary
 
 DOMAIN = "document"
 DIMENSION = 384

@@ -32,9 +32,9 @@ from pc_worker.store.search.index.build import IndexSpec, build_index, drop_inde
 from pc_worker.store.search.index.catalog import IndexState, index_states, leftover_indexes, record_index
 from pc_worker.store.search.index.memory import ServerMemory, own_memory
 from pc_worker.store.search.index.recall import TOP, Recall, RecallQuery, neighbours
-from pc_worker.store.search.index.vector_form import Precision
-from pc_worker.store.search.nearest import vector_text
 from pc_worker.store.search.scope import NO_ROW, Method
+from pc_worker.store.search.scores.nearest import vector_text
+from pc_worker.store.search.vector_form import Precision
 
 #: Method and precision of each form; the numbers of a binary index are compared again by the vectors.
 FORMS: dict[str, tuple[Method, Precision]] = {

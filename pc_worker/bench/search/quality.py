@@ -29,11 +29,11 @@ from pc_worker.services.search.quality.judgements import JudgedQuery, read_judge
 from pc_worker.settings import Settings
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.db.migrations import migrate, read_migrations
-from pc_worker.store.search.bm25 import matching, weigh
-from pc_worker.store.search.nearest import nearest, vector_text
 from pc_worker.store.search.query.concepts import AskedWords
 from pc_worker.store.search.query.query_words import query_terms
 from pc_worker.store.search.scope import Profile, Scope, begin_search
+from pc_worker.store.search.scores.bm25 import matching, weigh
+from pc_worker.store.search.scores.nearest import nearest, vector_text
 from pc_worker.wiring import MIGRATIONS, make_services
 
 DOMAIN = "document"

@@ -11,8 +11,8 @@ from pc_worker.cli.output import print_table, visible
 from pc_worker.services.search.index import indexes
 from pc_worker.store.db.connection import Database
 from pc_worker.store.search.index.catalog import IndexState
-from pc_worker.store.search.index.vector_form import Precision
 from pc_worker.store.search.scope import Method
+from pc_worker.store.search.vector_form import Precision
 from pc_worker.store.search.words.splitting import RULES
 
 DOMAIN = click.option("--domain", help="Only this domain.")

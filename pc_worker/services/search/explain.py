@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pc_worker.services.search.reply import Explanation, Place
-from pc_worker.store.search.fusion import FusedRow, ListPlace
+from pc_worker.store.search.scores.fusion import FusedRow, ListPlace
 
 
 def explanation(row: FusedRow) -> Explanation:

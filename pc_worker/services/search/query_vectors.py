@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pc_worker.errors import ContractBroken
 from pc_worker.model import Model
 from pc_worker.services.search.weights import clean_query
-from pc_worker.store.search.nearest import vector_text
+from pc_worker.store.search.scores.nearest import vector_text
 from pc_worker.tracing import span
 
 if TYPE_CHECKING:  # only types: a text search loads neither numpy nor an encoder

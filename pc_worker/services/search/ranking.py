@@ -13,10 +13,12 @@ from dataclasses import dataclass, field, replace
 
 from pc_worker.services.search.request import MAX_K, MAX_OFFSET
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.search.bm25 import QueryTerms, matching
-from pc_worker.store.search.feedback import ROWS as FEEDBACK_ROWS
-from pc_worker.store.search.feedback import Expansion, expand
-from pc_worker.store.search.fusion import (
+from pc_worker.store.search.hits import KnownScores, complete_scores
+from pc_worker.store.search.scope import Candidates, Scope
+from pc_worker.store.search.scores.bm25 import QueryTerms, matching
+from pc_worker.store.search.scores.feedback import ROWS as FEEDBACK_ROWS
+from pc_worker.store.search.scores.feedback import Expansion, expand
+from pc_worker.store.search.scores.fusion import (
     CandidateLists,
     ExactScores,
     FusedRow,
@@ -26,9 +28,7 @@ from pc_worker.store.search.fusion import (
     fuse,
     scale_of,
 )
-from pc_worker.store.search.hits import KnownScores, complete_scores
-from pc_worker.store.search.nearest import nearest
-from pc_worker.store.search.scope import Candidates, Scope
+from pc_worker.store.search.scores.nearest import nearest
 from pc_worker.tracing import span
 
 

@@ -23,12 +23,9 @@ from pc_worker.services.search.rerank import rerank
 from pc_worker.services.search.thresholds import weakness
 from pc_worker.services.search.weights import list_weights
 from pc_worker.store.db.connection import Cursor, Database
-from pc_worker.store.search.bm25 import QueryTerms, weigh
-from pc_worker.store.search.filters.narrowing import narrowed
 from pc_worker.store.search.filters.sql import read_filter
-from pc_worker.store.search.fusion import FusedRow
 from pc_worker.store.search.hits import RankedRow, read_hits
-from pc_worker.store.search.nearest import vector_of_row
+from pc_worker.store.search.narrowing import narrowed
 from pc_worker.store.search.query.query_words import asked_words
 from pc_worker.store.search.scope import (
     STATEMENT_S,
@@ -37,6 +34,9 @@ from pc_worker.store.search.scope import (
     active_models,
     begin_search,
 )
+from pc_worker.store.search.scores.bm25 import QueryTerms, weigh
+from pc_worker.store.search.scores.fusion import FusedRow
+from pc_worker.store.search.scores.nearest import vector_of_row
 from pc_worker.store.search.words.stopwords import without_function_words
 from pc_worker.tracing import span
 

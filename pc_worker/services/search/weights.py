@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pc_worker.services.search.request import SearchRequest, Weights
-from pc_worker.store.search.fusion import ListWeights
+from pc_worker.store.search.scores.fusion import ListWeights
 
 if TYPE_CHECKING:  # only a type: a text search loads no encoder
     from pc_worker.encoding import Encoder

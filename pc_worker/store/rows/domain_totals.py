@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.search.index.vector_form import PRECISION, Precision
 from pc_worker.store.search.scope import Method
+from pc_worker.store.search.vector_form import PRECISION, Precision
 
 # Rows are counted: an index-only scan, 20 ms for 100,000 rows.
 TOTALS = """

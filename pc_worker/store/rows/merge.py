@@ -21,8 +21,8 @@ from pc_worker.model import RowOrigin, RowWrite, StoredRow
 from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor, Database, uuid_array
 from pc_worker.store.search.filters.payload_fields import collect_fields
+from pc_worker.store.search.terms import sparsevecs_binary
 from pc_worker.store.search.words.splitting import RULES
-from pc_worker.store.search.words.terms import sparsevecs_binary
 
 Fields = tuple[copy.Field, ...]
 

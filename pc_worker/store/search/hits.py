@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pc_worker.store.db.connection import Cursor, array_literal
-from pc_worker.store.search.bm25 import NO_TERMS, QueryTerms
-from pc_worker.store.search.fusion import ExactScores, FusedRow
 from pc_worker.store.search.scope import Scope
+from pc_worker.store.search.scores.bm25 import NO_TERMS, QueryTerms
+from pc_worker.store.search.scores.fusion import ExactScores, FusedRow
 
 # One statement for both: on a busy machine each round trip waits for a processor.
 SCORES = """

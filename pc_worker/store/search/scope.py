@@ -11,8 +11,8 @@ from pc_worker.model import Model
 from pc_worker.model.joined import is_joined_name, rows_domain
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.filters.sql import Parameters, RowFilter, some_part_sql, where_sql
-from pc_worker.store.search.index.vector_form import LEAST_RERANKED, PRECISION, RERANKED, Precision, VectorForm
 from pc_worker.store.search.statistics import CollectionStatistics
+from pc_worker.store.search.vector_form import LEAST_RERANKED, PRECISION, RERANKED, Precision, VectorForm
 from pc_worker.store.search.words.languages import LEAST_SHARE, MOST_LANGUAGES, language_terms
 from pc_worker.store.search.words.splitting import RULES
 

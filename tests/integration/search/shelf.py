@@ -20,7 +20,7 @@ from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.log.append import append_log
 from pc_worker.store.models.registry import ensure_domain, register_model
 from pc_worker.store.rows.merge import upsert_rows
-from pc_worker.store.search.words.terms import row_terms
+from pc_worker.store.search.terms import row_terms
 
 DIMENSION = 64
 

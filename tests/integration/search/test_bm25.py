@@ -13,7 +13,7 @@ from pc_worker.services.search.reply import SearchResult
 from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Database
-from pc_worker.store.search import bm25
+from pc_worker.store.search.scores import bm25
 from pc_worker.store.search.statistics import refresh_statistics
 from tests.integration.search.shelf import Shelf, WordEncoder, open_shelf
 

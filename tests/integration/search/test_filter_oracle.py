@@ -17,7 +17,7 @@ from pc_worker.model.filter import Condition
 from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Database
-from pc_worker.store.search.filters import narrowing
+from pc_worker.store.search import narrowing
 from pc_worker.store.search.statistics import refresh_statistics
 from tests.integration.search.shelf import Shelf, WordEncoder, open_shelf
 

@@ -20,13 +20,13 @@ from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Database
 from pc_worker.store.models.registry import register_model
-from pc_worker.store.search.bm25 import MATCHING
 from pc_worker.store.search.filters.where import parse_where
 from pc_worker.store.search.index.catalog import PREFIX, IndexState
-from pc_worker.store.search.index.vector_form import VectorForm
-from pc_worker.store.search.nearest import INDEXED
 from pc_worker.store.search.scope import Scope, begin_search
+from pc_worker.store.search.scores.bm25 import MATCHING
+from pc_worker.store.search.scores.nearest import INDEXED
 from pc_worker.store.search.statistics import refresh_statistics
+from pc_worker.store.search.vector_form import VectorForm
 from tests.integration.search.shelf import Shelf, WordEncoder, embed, open_shelf
 
 ROWS = 6_000  # above what is worth an index

@@ -10,7 +10,7 @@ from pc_worker.model.filter import Condition
 from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Database
-from pc_worker.store.search.filters import narrowing
+from pc_worker.store.search import narrowing
 from pc_worker.store.search.filters.sql import read_filter
 from pc_worker.store.search.filters.where import read_where
 from pc_worker.store.search.scope import Scope, begin_search

@@ -17,8 +17,8 @@ from pc_worker.store.db.connection import Database
 from pc_worker.store.search.filters.where import parse_where
 from pc_worker.store.search.index.build import IndexSpec, build_index, maintenance
 from pc_worker.store.search.index.catalog import index_states, record_index
-from pc_worker.store.search.index.vector_form import VectorForm
 from pc_worker.store.search.statistics import refresh_statistics
+from pc_worker.store.search.vector_form import VectorForm
 from tests.integration.search.shelf import Shelf, WordEncoder, open_shelf
 
 ROWS = 330

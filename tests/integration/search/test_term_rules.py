@@ -23,8 +23,8 @@ from pc_worker.store.search.filters.facets import facet
 from pc_worker.store.search.query.former_words import former_query_words
 from pc_worker.store.search.scope import begin_search
 from pc_worker.store.search.statistics import refresh_statistics
+from pc_worker.store.search.terms import row_terms
 from pc_worker.store.search.words.splitting import RULES
-from pc_worker.store.search.words.terms import row_terms
 from pc_worker.store.search.words.word_counts import word_id
 from tests.integration.search.shelf import Shelf, WordEncoder, open_shelf
 from tests.support.waiting import eventually

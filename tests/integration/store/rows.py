@@ -14,7 +14,7 @@ from pc_worker.store.ledger import jobs, leases
 from pc_worker.store.log import append
 from pc_worker.store.models import registry
 from pc_worker.store.rows import merge
-from pc_worker.store.search.words.terms import row_terms
+from pc_worker.store.search.terms import row_terms
 
 _numbers = itertools.count()
 

@@ -35,12 +35,12 @@ from pc_worker.store.partitions import fill
 from pc_worker.store.partitions.log_ranges import add_log_ranges
 from pc_worker.store.rows.forget import delete_rows
 from pc_worker.store.rows.merge import mark_seen, read_stored, upsert_rows
-from pc_worker.store.search.bm25 import MATCHING
-from pc_worker.store.search.index.vector_form import VectorForm
-from pc_worker.store.search.nearest import INDEXED
 from pc_worker.store.search.scope import Scope, begin_search
+from pc_worker.store.search.scores.bm25 import MATCHING
+from pc_worker.store.search.scores.nearest import INDEXED
 from pc_worker.store.search.statistics import refresh_statistics
-from pc_worker.store.search.words.terms import row_terms
+from pc_worker.store.search.terms import row_terms
+from pc_worker.store.search.vector_form import VectorForm
 from pc_worker.wiring import MIGRATIONS
 from tests.integration.search.shelf import Shelf, WordEncoder, embed, open_shelf
 

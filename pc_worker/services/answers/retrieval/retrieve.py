@@ -24,9 +24,9 @@ from pc_worker.services.search.request import MAX_QUERY_CHARS, SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.store.answers.passages import ScoredPassage, row_passages, row_texts, text_slice
 from pc_worker.store.db.connection import Cursor, Database
-from pc_worker.store.search.nearest import vector_text
 from pc_worker.store.search.query.query_words import known_terms
 from pc_worker.store.search.scope import Profile, Scope, begin_search
+from pc_worker.store.search.scores.nearest import vector_text
 
 if TYPE_CHECKING:
     from pc_worker.encoding import Encoder

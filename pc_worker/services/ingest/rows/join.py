@@ -23,7 +23,7 @@ from pc_worker.services.ingest.rows.prepare import Passages, json_text
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.rows import joined
 from pc_worker.store.rows.joined import MemberRow
-from pc_worker.store.search.words.terms import row_terms
+from pc_worker.store.search.terms import row_terms
 
 #: Rows of one group at most: it is joined as a whole, in memory.
 MOST_ROWS = 20_000

@@ -13,7 +13,7 @@ from pc_worker.domains import BatchView, ColumnMapping, Dead, Domain, Record, Sk
 from pc_worker.model import DeadLetter, Model, PassageVector, RowTerms, RowWrite
 from pc_worker.reader import Json, Table
 from pc_worker.services.sources import rejecting
-from pc_worker.store.search.words.terms import rows_terms
+from pc_worker.store.search.terms import rows_terms
 from pc_worker.wire import WirePassage, row_head, row_message
 
 #: Bytes of the largest row that can be sent: one message holds 4 MiB with all framing.

@@ -7,8 +7,8 @@ from math import sqrt
 
 from pc_worker.store.search.index.build import IndexSpec, hnsw_build_bytes, hnsw_bytes
 from pc_worker.store.search.index.memory import ServerMemory
-from pc_worker.store.search.index.vector_form import Precision, VectorForm
 from pc_worker.store.search.scope import Method
+from pc_worker.store.search.vector_form import Precision, VectorForm
 
 #: With fewer vectors, comparing all of them takes about 10 ms and finds everything.
 MIN_VECTORS = 5_000

@@ -25,8 +25,8 @@ from pc_worker.store.search.index.catalog import (
 )
 from pc_worker.store.search.index.memory import ServerMemory, server_memory
 from pc_worker.store.search.index.recall import Recall, RecallQuery, measure_recall, sample_queries
-from pc_worker.store.search.index.vector_form import Precision
 from pc_worker.store.search.scope import MAX_EF_SEARCH, Method
+from pc_worker.store.search.vector_form import Precision
 
 log = get_logger(__name__)
 

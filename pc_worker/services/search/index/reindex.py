@@ -21,7 +21,7 @@ from pc_worker.store.search.index.row_terms import (
     rows_of_older_rules,
 )
 from pc_worker.store.search.statistics import refresh_statistics
-from pc_worker.store.search.words.terms import rows_terms
+from pc_worker.store.search.terms import rows_terms
 
 log = get_logger(__name__)
 

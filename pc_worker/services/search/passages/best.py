@@ -11,10 +11,10 @@ from pc_worker.model.joined import is_joined_name
 from pc_worker.services.search.passages.marking import Span, best_passage, best_window, matches
 from pc_worker.services.search.reply import Passage, SearchHit
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.search.bm25 import QueryTerms
 from pc_worker.store.search.query.query_words import asked_words
 from pc_worker.store.search.row_texts import RowText, read_texts
 from pc_worker.store.search.scope import Profile
+from pc_worker.store.search.scores.bm25 import QueryTerms
 
 #: Characters of all texts of a reply in which words are looked for; each text has its share of them.
 MAX_CHARS = 2_000_000

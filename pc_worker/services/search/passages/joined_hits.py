@@ -13,10 +13,10 @@ from pc_worker.services.search.passages.best import MAX_MATCHES
 from pc_worker.services.search.passages.marking import best_passage, matches
 from pc_worker.services.search.reply import JoinedRows, Passage, SearchHit
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.search.bm25 import QueryTerms
 from pc_worker.store.search.joined_parts import PassagePart, passage_of, read_parts
 from pc_worker.store.search.query.query_words import asked_words
 from pc_worker.store.search.scope import NO_ROW, Profile, Scope
+from pc_worker.store.search.scores.bm25 import QueryTerms
 
 
 def join_of(domain: str) -> Join | None:

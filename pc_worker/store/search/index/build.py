@@ -15,8 +15,8 @@ from pc_worker.errors import Unavailable
 from pc_worker.store.db.connection import AWAY, Cursor, Database, first_line
 from pc_worker.store.partitions.leaves import OF_INDEX, domain_leaves
 from pc_worker.store.search.index.catalog import PREFIX, IndexState
-from pc_worker.store.search.index.vector_form import VectorForm
 from pc_worker.store.search.scope import Method
+from pc_worker.store.search.vector_form import VectorForm
 
 #: Links per node; the default, suitable for the dimensions of text models.
 HNSW_M = 16

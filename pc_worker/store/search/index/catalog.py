@@ -9,8 +9,8 @@ from datetime import datetime
 from pc_worker.model.joined import SUFFIX
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.partitions.leaves import LEAVES, OF_INDEX, PARTS
-from pc_worker.store.search.index.vector_form import PRECISION, Precision, VectorForm
 from pc_worker.store.search.scope import Method, VectorIndex
+from pc_worker.store.search.vector_form import PRECISION, Precision, VectorForm
 from pc_worker.store.search.words.splitting import RULES
 
 #: Prefix of the names of all vector indexes; one that is not in the catalog is a leftover.
@@ -102,7 +102,7 @@ BUILT_FIELDS = tuple(field.name for field in fields(BuiltIndex))
 class IndexState:
     """The vectors of a domain under one model, and their index if any; ``loading`` = the domain has an open job.
 
-    ``oldest_rules`` are those by which the domain's terms were made (`words/terms.py`); None until they are counted.
+    ``oldest_rules`` are those by which the domain's terms were made (`terms.py`); None until they are counted.
     ``parts`` = the number of tables that hold the vectors, each with an index of its own; 1 without partitions.
     """
 

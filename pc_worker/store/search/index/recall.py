@@ -9,8 +9,8 @@ from pc_worker.model import Model
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.partitions.leaves import LEAVES
 from pc_worker.store.search.index.catalog import IndexState
-from pc_worker.store.search.nearest import nearest
 from pc_worker.store.search.scope import Candidates, Profile, Scope, VectorIndex
+from pc_worker.store.search.scores.nearest import nearest
 
 TOP = 10
 #: Tolerance of similarity: rows as near as the tenth count as found.

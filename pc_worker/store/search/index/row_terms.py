@@ -14,8 +14,8 @@ from uuid import UUID
 from pc_worker.model import RowTerms
 from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor
+from pc_worker.store.search.terms import sparsevecs_binary
 from pc_worker.store.search.words.splitting import RULES
-from pc_worker.store.search.words.terms import sparsevecs_binary
 
 #: Tables with the terms of rows: those that are searched, and those of rows that are in no log.
 Table = Literal["row_terms", "parked_terms"]

@@ -1,1 +1,1 @@
-"""Text to search terms: words of every script, their stems and spellings, n-grams, counts."""
+"""Words of every script: their parts, stems, spellings and n-grams, counted for search terms."""

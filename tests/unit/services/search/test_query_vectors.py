@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pc_worker.errors import ContractBroken, PcWorkerError, Unavailable
 from pc_worker.model import Model
 from pc_worker.services.search.query_vectors import QueryVector
-from pc_worker.store.search.nearest import vector_text
+from pc_worker.store.search.scores.nearest import vector_text
 from tests.integration.search.shelf import WordEncoder, embed
 
 MODEL = Model(model_id=1, name="a", revision="1", dimension=8, normalised=True, encodable=True)

@@ -10,8 +10,8 @@ from pgvector import SparseVector, Vector
 from pc_worker.model import RowTerms
 from pc_worker.store.db import copy
 from pc_worker.store.log.read import _little_endian
+from pc_worker.store.search.terms import sparsevec_binary, sparsevecs_binary
 from pc_worker.store.search.words.term_hash import DIMENSION
-from pc_worker.store.search.words.terms import sparsevec_binary, sparsevecs_binary
 
 #: Signed zero, the smallest and largest numbers, and one whose float32 differs from its float64.
 EXTREMES = np.asarray([0.0, -0.0, 1e-45, -3.4028235e38, 3.4028235e38, 0.1, 1 / 3], np.float32)

@@ -9,7 +9,7 @@ from pc_worker.services.search.index.indexes import settled
 from pc_worker.store.search.index.build import hnsw_build_bytes, hnsw_bytes
 from pc_worker.store.search.index.memory import ServerMemory, own_memory
 from pc_worker.store.search.index.recall import Recall
-from pc_worker.store.search.index.vector_form import Precision, VectorForm
+from pc_worker.store.search.vector_form import Precision, VectorForm
 
 MEMORY = ServerMemory(16 * GIB, "the memory of this machine")
 

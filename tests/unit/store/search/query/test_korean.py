@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pc_worker.store.search.query.query_words import query_terms
-from pc_worker.store.search.words.terms import row_terms
+from pc_worker.store.search.terms import row_terms
 from scripts.morphology import grams, quality, read_judged
 
 JUDGED = Path(__file__).parents[4] / "data" / "inflection"

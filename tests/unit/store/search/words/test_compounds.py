@@ -20,7 +20,7 @@ from pc_worker.store.search.query.concepts import (
     within,
 )
 from pc_worker.store.search.query.query_words import asked_words, known_terms, query_terms
-from pc_worker.store.search.words.terms import row_terms
+from pc_worker.store.search.terms import row_terms
 
 
 def counts_of(text: str) -> dict[int, float]:

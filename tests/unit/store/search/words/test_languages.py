@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pc_worker.store.search.query.query_words import asked_words, known_terms, query_terms
+from pc_worker.store.search.terms import row_terms, rows_terms
 from pc_worker.store.search.words.languages import LANGUAGES, language_of, language_term
 from pc_worker.store.search.words.stemming import compiled, interpreted
 from pc_worker.store.search.words.stopwords import function_words
-from pc_worker.store.search.words.terms import row_terms, rows_terms
 
 #: A text, and a word of a query that is another form of one of its words.
 TEXTS = {

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pc_worker.store.search.query.query_words import query_terms
+from pc_worker.store.search.terms import row_terms
 from pc_worker.store.search.words.splitting import split_words
-from pc_worker.store.search.words.terms import row_terms
 
 
 def counts_of(text: str) -> dict[int, float]:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pc_worker.store.search.query.query_words import query_terms
+from pc_worker.store.search.terms import row_terms, rows_terms
 from pc_worker.store.search.words import word_counts
 from pc_worker.store.search.words.splitting import (
     ASCII_COMPOUND,
@@ -20,7 +21,6 @@ from pc_worker.store.search.words.splitting import (
 )
 from pc_worker.store.search.words.stemming import stem
 from pc_worker.store.search.words.term_hash import DIMENSION, term_hash
-from pc_worker.store.search.words.terms import row_terms, rows_terms
 from pc_worker.store.search.words.word_counts import MAX_WORDS
 
 

@@ -14,11 +14,11 @@ from heapq import nlargest
 from typing import TypeVar
 
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.search.bm25 import QueryTerm, QueryTerms
-from pc_worker.store.search.nearest import vector_text
 from pc_worker.store.search.scope import Scope
+from pc_worker.store.search.scores.bm25 import QueryTerm, QueryTerms
+from pc_worker.store.search.scores.nearest import vector_text
 from pc_worker.store.search.statistics import term_frequencies
-from pc_worker.store.search.words.terms import SPARSEVEC
+from pc_worker.store.search.terms import SPARSEVEC
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pc_worker.store.search.nearest import vector_text
+from pc_worker.store.search.scores.nearest import vector_text
 
 
 def test_the_text_of_a_vector_keeps_each_number_exactly() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pc_worker.store.search.fusion import CandidateLists, ExactScores, ListWeights, fuse, scale_of
 from pc_worker.store.search.scope import Candidates
+from pc_worker.store.search.scores.fusion import CandidateLists, ExactScores, ListWeights, fuse, scale_of
 
 VECTOR = Candidates(["a", "b"], [0.8, 0.5])
 TEXT = Candidates(["c", "b"], [9.0, 3.0])
