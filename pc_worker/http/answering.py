@@ -9,7 +9,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, FastAPI, Request
 
-from pc_worker.http.context import AppContext
+from pc_worker.http.requests.context import AppContext
 from pc_worker.http.requests.roles import HttpCaller
 from pc_worker.services.answers.answer import Answers
 from pc_worker.services.answers.request import Asker

@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from pc_worker import __version__
-from pc_worker.http.context import AppContext
+from pc_worker.http.requests.context import AppContext
 from pc_worker.http.requests.guards import GuardedRequests
 from pc_worker.http.requests.observing import ObservedRequests
 from pc_worker.http.requests.problems import MEDIA_TYPE, Problem, install_problems

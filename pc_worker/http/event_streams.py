@@ -15,7 +15,7 @@ from fastapi.sse import format_sse_event
 from starlette.types import Receive, Scope, Send
 
 from pc_worker.errors import PcWorkerError
-from pc_worker.http.context import AppContext
+from pc_worker.http.requests.context import AppContext
 from pc_worker.http.requests.problems import INTERNAL_ERROR, Problem, make_problem, problem_of
 from pc_worker.http.requests.roles import HttpCaller
 

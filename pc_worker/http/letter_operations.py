@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from pc_worker.http.context import AppContext
+from pc_worker.http.requests.context import AppContext
 from pc_worker.services.dependencies import Services
 from pc_worker.services.jobs.dead_letters import Retried, letters_page, retry_letters
 from pc_worker.services.jobs.dead_list import count_dead, drop_pushes, drop_some, retry_pushes

@@ -23,9 +23,9 @@ from pc_worker.access.exposure import check_exposure
 from pc_worker.access.tls import read_tls
 from pc_worker.errors import InvalidRequest, Unavailable
 from pc_worker.http.app import create_app
-from pc_worker.http.context import AppContext, JobQueue
 from pc_worker.http.protocol import MOST_CONNECTIONS, BoundedProtocol
 from pc_worker.http.requests.authentication import Authenticator
+from pc_worker.http.requests.context import AppContext, JobQueue
 from pc_worker.http.requests.limits import Limiter, Quotas, RateLimits
 from pc_worker.http.service_threads import ServiceThreads
 from pc_worker.services.dependencies import Services

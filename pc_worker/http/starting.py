@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pc_worker.http.context import AppContext
+from pc_worker.http.requests.context import AppContext
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.enqueue import check_request, enqueue
 from pc_worker.services.ingest.submit import IngestRequest

@@ -10,7 +10,7 @@ import structlog
 from fastapi import FastAPI
 
 from pc_worker.errors import PcWorkerError
-from pc_worker.http.context import AppContext
+from pc_worker.http.requests.context import AppContext
 from pc_worker.services.ingest.uploads import purge_uploads
 
 log = structlog.get_logger(__name__)

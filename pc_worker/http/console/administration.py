@@ -17,7 +17,7 @@ from pc_worker.http.console.audit_trail import Action
 from pc_worker.http.console.operations import Step, operations_of
 from pc_worker.http.console.rendering import page_router, render, see
 from pc_worker.http.console.session import Operator, OwnForm, Viewer, known_domains
-from pc_worker.http.context import AppContext, Context
+from pc_worker.http.requests.context import AppContext, Context
 from pc_worker.model import Model
 from pc_worker.services.dependencies import Services
 from pc_worker.services.models import change_model

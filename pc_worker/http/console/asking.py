@@ -16,8 +16,8 @@ from pc_worker.errors import NoLlm, NotFound
 from pc_worker.http.answering import AnswerService, asker_of
 from pc_worker.http.console.rendering import page_router, render
 from pc_worker.http.console.session import Viewer, known_domains
-from pc_worker.http.context import AppContext, Context
 from pc_worker.http.event_streams import ServerEvent, event_stream
+from pc_worker.http.requests.context import AppContext, Context
 from pc_worker.http.requests.roles import HttpCaller
 from pc_worker.http.routes.answers import ANSWER_COST
 from pc_worker.services.answers.answer import Answers

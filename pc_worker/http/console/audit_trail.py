@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pc_worker.errors import PcWorkerError
-from pc_worker.http.context import AppContext
+from pc_worker.http.requests.context import AppContext
 from pc_worker.http.requests.roles import HttpCaller
 from pc_worker.services.dependencies import Services
 from pc_worker.store.audit import write_audit

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from pc_worker.http.console.audit_trail import Action, act
 from pc_worker.http.console.rendering import page_router, render, see
 from pc_worker.http.console.session import Editor, Operator, OwnForm, Viewer
-from pc_worker.http.context import Context
+from pc_worker.http.requests.context import Context
 from pc_worker.model.shard import MAX_SHARDS
 from pc_worker.model.start_point import read_start
 from pc_worker.services.dependencies import Services

@@ -16,7 +16,7 @@ from pc_worker.http.console.audit_trail import Action, act
 from pc_worker.http.console.plots import row_bar
 from pc_worker.http.console.rendering import page_router, render, see
 from pc_worker.http.console.session import Editor, OwnForm, Viewer, known_domains
-from pc_worker.http.context import Context
+from pc_worker.http.requests.context import Context
 from pc_worker.http.requests.roles import HttpCaller
 from pc_worker.http.starting import starting
 from pc_worker.model import Job, JobState

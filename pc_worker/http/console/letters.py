@@ -12,8 +12,8 @@ from pc_worker.http.console.audit_trail import Action
 from pc_worker.http.console.operations import Step, operations_of
 from pc_worker.http.console.rendering import page_router, render, see
 from pc_worker.http.console.session import Editor, OwnForm, Viewer
-from pc_worker.http.context import AppContext, Context
 from pc_worker.http.letter_operations import LetterProgress, drop_all, retry_all
+from pc_worker.http.requests.context import AppContext, Context
 from pc_worker.http.requests.roles import HttpCaller
 from pc_worker.services.dependencies import Services
 from pc_worker.services.jobs.dead_list import checked_filter, dead_document, dead_page, letter_groups

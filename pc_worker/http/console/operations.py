@@ -14,7 +14,7 @@ from fastapi import FastAPI, Request
 
 from pc_worker.errors import NotFound, PcWorkerError
 from pc_worker.http.console.audit_trail import Action, record
-from pc_worker.http.context import AppContext
+from pc_worker.http.requests.context import AppContext
 from pc_worker.http.requests.roles import HttpCaller
 from pc_worker.logs import get_logger
 

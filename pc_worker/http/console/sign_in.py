@@ -12,7 +12,7 @@ from pc_worker.errors import NotFound, Unauthenticated
 from pc_worker.gateway.limits.quota import network_of
 from pc_worker.http.console.rendering import page_router, render, see
 from pc_worker.http.console.session import TOKEN_COOKIE, OwnForm, set_cookie
-from pc_worker.http.context import Context
+from pc_worker.http.requests.context import Context
 
 router = page_router()
 

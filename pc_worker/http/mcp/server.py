@@ -15,9 +15,9 @@ from pydantic import Field
 
 from pc_worker import __version__
 from pc_worker.errors import PcWorkerError
-from pc_worker.http.context import AppContext
 from pc_worker.http.mcp.documents import DomainList, FetchedItem, FoundItems
 from pc_worker.http.mcp.tools import ToolCall
+from pc_worker.http.requests.context import AppContext
 from pc_worker.http.routes.job_documents import JobDocument
 
 MOST_BODY_BYTES = 1024 * 1024

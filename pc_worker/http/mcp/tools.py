@@ -8,9 +8,9 @@ from itertools import chain, zip_longest
 from typing import Any
 
 from pc_worker.errors import InvalidRequest, NotFound
-from pc_worker.http.context import AppContext
 from pc_worker.http.documents import domain_document
 from pc_worker.http.mcp.documents import DomainList, FetchedItem, FoundItem, FoundItems
+from pc_worker.http.requests.context import AppContext
 from pc_worker.http.requests.roles import HttpCaller
 from pc_worker.http.routes.job_documents import JobDocument
 from pc_worker.http.routes.search import searched

@@ -1,1 +1,1 @@
-"""What each request passes: its limits, its caller and role, its body, its errors, its metrics."""
+"""What each request passes: its context, limits, caller and role, body, errors and metrics."""

@@ -17,7 +17,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pc_worker.access import Grant, Role
 from pc_worker.errors import NotFound, PermissionDenied
 from pc_worker.gateway.limits.quota import Caller, network_of
-from pc_worker.http.context import context_of
+from pc_worker.http.requests.context import context_of
 from pc_worker.settings import Settings, is_loopback
 
 BEARER = HTTPBearer(auto_error=False, description="A token of `PC_WORKER_TOKEN` or `PC_WORKER_TOKENS_FILE`, or a JWT.")

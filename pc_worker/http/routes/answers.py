@@ -12,9 +12,9 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from pc_worker.http.answering import AnswerService, asker_of
-from pc_worker.http.context import Context
 from pc_worker.http.event_streams import ServerEvent, event_stream
 from pc_worker.http.requests.bodies import api_router
+from pc_worker.http.requests.context import Context
 from pc_worker.http.requests.roles import HttpCaller, Reader
 from pc_worker.model.filter import Filter
 from pc_worker.model.language_model import Expansion

@@ -13,8 +13,8 @@ from fastapi.responses import JSONResponse, Response
 
 from pc_worker.errors import PcWorkerError
 from pc_worker.http.answering import AnswerService, asker_of
-from pc_worker.http.context import Context
 from pc_worker.http.event_streams import ServerEvent, event_stream
+from pc_worker.http.requests.context import Context
 from pc_worker.http.requests.problems import problem_of
 from pc_worker.http.requests.roles import HttpCaller, Reader
 from pc_worker.http.routes.answers import ANSWER_COST

@@ -10,8 +10,8 @@ from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from pc_worker.errors import InvalidCursor
-from pc_worker.http.context import Context
 from pc_worker.http.requests.bodies import api_router
+from pc_worker.http.requests.context import Context
 from pc_worker.http.requests.paging import NOT_OF_THIS_LIST, ListPage, Pages
 from pc_worker.http.requests.roles import Reader, Writer
 from pc_worker.services.nacked import drop_nacked, nacked_document, nacked_page, retry_nacked

@@ -10,10 +10,10 @@ from fastapi import Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pc_worker.http.context import AppContext, Context
 from pc_worker.http.event_streams import ServerEvent, event_stream
 from pc_worker.http.letter_operations import LetterProgress, drop_all, retry_all
 from pc_worker.http.requests.bodies import api_router
+from pc_worker.http.requests.context import AppContext, Context
 from pc_worker.http.requests.paging import ListPage, Pages, encoded_cursor
 from pc_worker.http.requests.roles import HttpCaller, Reader, Writer
 from pc_worker.services.declarations import check_known

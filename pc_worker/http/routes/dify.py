@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pc_worker.http.context import Context
+from pc_worker.http.requests.context import Context
 from pc_worker.http.requests.roles import Reader
 from pc_worker.http.routes.search import searched
 from pc_worker.http.shapes.dify import RetrievalAnswer, RetrievalRequest, dify_members, records_of, where_of

@@ -8,9 +8,9 @@ from uuid import UUID
 from fastapi import Path
 from fastapi.responses import Response
 
-from pc_worker.http.context import Context
 from pc_worker.http.documents import DomainDocument, RowDocument, domain_document
 from pc_worker.http.requests.bodies import api_router
+from pc_worker.http.requests.context import Context
 from pc_worker.http.requests.paging import ListPage, Pages
 from pc_worker.http.requests.roles import Reader, Writer
 from pc_worker.services.domain_overview import domain_overview, domain_overviews

@@ -16,8 +16,8 @@ from starlette.requests import ClientDisconnect
 
 from pc_worker.domains import get_domain
 from pc_worker.errors import InvalidRequest, PcWorkerError
-from pc_worker.http.context import AppContext, Context
 from pc_worker.http.requests.bodies import api_router
+from pc_worker.http.requests.context import AppContext, Context
 from pc_worker.http.requests.multipart import FORM, FormFile, is_form
 from pc_worker.http.requests.roles import Writer
 from pc_worker.http.routes.job_documents import IngestOptions, JobDocument, Name

@@ -13,9 +13,9 @@ from typing import Annotated, Any
 from fastapi import Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from pc_worker.http.context import AppContext, Context
 from pc_worker.http.event_streams import ServerEvent, event_stream
 from pc_worker.http.requests.bodies import api_router
+from pc_worker.http.requests.context import AppContext, Context
 from pc_worker.http.requests.paging import ListPage, Pages
 from pc_worker.http.requests.roles import HttpCaller, Reader, Writer
 from pc_worker.http.routes.job_documents import ChunkDocument, IngestBody, JobDocument, JobSummary

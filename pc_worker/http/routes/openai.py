@@ -11,7 +11,7 @@ from fastapi import Path
 from fastapi.responses import Response
 
 from pc_worker.errors import InvalidRequest, ModelNotFound
-from pc_worker.http.context import AppContext, Context
+from pc_worker.http.requests.context import AppContext, Context
 from pc_worker.http.requests.limits import searching
 from pc_worker.http.requests.roles import HttpCaller, Reader
 from pc_worker.http.routes.search import searched

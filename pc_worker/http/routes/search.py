@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from fastapi.responses import JSONResponse
 
-from pc_worker.http.context import AppContext, Context
 from pc_worker.http.requests.bodies import api_router
+from pc_worker.http.requests.context import AppContext, Context
 from pc_worker.http.requests.limits import searching
 from pc_worker.http.requests.roles import HttpCaller, Reader
 from pc_worker.services.dependencies import Services

@@ -9,9 +9,9 @@ from fastapi import Path
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from pc_worker.http.context import Context
 from pc_worker.http.documents import Document, SubscriptionDocument
 from pc_worker.http.requests.bodies import api_router
+from pc_worker.http.requests.context import Context
 from pc_worker.http.requests.paging import ListPage, Pages
 from pc_worker.http.requests.roles import Admin, Reader
 from pc_worker.http.routes.domains import DomainPath, Gone

@@ -10,8 +10,8 @@ import pytest
 
 from pc_worker.access import EVERYTHING
 from pc_worker.errors import NotFound, QuotaExceeded, Unavailable
-from pc_worker.http.context import AppContext
 from pc_worker.http.event_streams import KEEP_ALIVE, ServerEvent, event_stream
+from pc_worker.http.requests.context import AppContext
 from pc_worker.http.requests.limits import Quotas
 from pc_worker.http.requests.roles import HttpCaller
 from pc_worker.settings import Settings

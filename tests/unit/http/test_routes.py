@@ -12,7 +12,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from pc_worker.http.app import create_app
-from pc_worker.http.context import AppContext
+from pc_worker.http.requests.context import AppContext
 from pc_worker.http.requests.roles import Needs
 from pc_worker.http.routers import PUBLIC, ROUTERS
 from pc_worker.settings import Settings
