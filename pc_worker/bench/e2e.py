@@ -30,7 +30,7 @@ from pc_worker.services.ingest.messages import next_chunks
 from pc_worker.services.ingest.process_chunk import process_chunk
 from pc_worker.services.ingest.split import split
 from pc_worker.services.ingest.submit import IngestRequest, submit
-from pc_worker.services.models.seed import active_model_of, seed_domains
+from pc_worker.services.seed import active_model_of, seed_domains
 from pc_worker.settings import Settings
 from pc_worker.store.db.migrations import migrate, read_migrations
 

@@ -15,9 +15,9 @@ from types import FrameType
 from pydantic import SecretStr
 
 from pc_worker import wiring
-from pc_worker.cli.commands.health import gateway_serves, http_serves
 from pc_worker.cli.flower_password import flower_password
 from pc_worker.cli.ports import settled
+from pc_worker.cli.serving import gateway_serves, http_serves
 from pc_worker.direct import direct_opener
 from pc_worker.embedded import (
     Addresses,

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from pc_worker.errors import InvalidRequest, NotFound
-from pc_worker.gateway.calls.checks import checked_row_id
+from pc_worker.gateway.checks import checked_row_id
 from pc_worker.gateway.config import GatewayConfig
 from pc_worker.gateway.limits.quota import Quota
 from pc_worker.gateway.log.notify import DatabaseWatch

@@ -10,9 +10,9 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from pc_worker.http.requests.context import AppContext
+from pc_worker.services.dead_letters.dead_list import count_dead, drop_pushes, drop_some, retry_pushes
+from pc_worker.services.dead_letters.retry import Retried, letters_page, retry_letters
 from pc_worker.services.dependencies import Services
-from pc_worker.services.jobs.dead_letters import Retried, letters_page, retry_letters
-from pc_worker.services.jobs.dead_list import count_dead, drop_pushes, drop_some, retry_pushes
 from pc_worker.store.ledger.dead_letters import BATCH, BEFORE_ALL, StoredLetter
 from pc_worker.store.ledger.letter_filter import LetterFilter
 

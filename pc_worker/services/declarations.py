@@ -9,7 +9,7 @@ from pc_worker.domains import Domain, domain_names, get_domain
 from pc_worker.errors import NotServable
 from pc_worker.model.joined import is_joined_name, joined_name
 from pc_worker.services.dependencies import Services
-from pc_worker.services.models.seed import declared_form, declared_model, seed_domains
+from pc_worker.services.seed import declared_form, declared_model, seed_domains
 from pc_worker.store.db.connection import Cursor, Database, is_storable
 from pc_worker.store.ledger import declarations
 from pc_worker.store.ledger.declarations import StoredDomain

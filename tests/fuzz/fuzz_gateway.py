@@ -25,7 +25,7 @@ from grpc_health.v1 import health_pb2
 from pydantic import SecretStr
 
 from pc_worker.embedded import start_servers
-from pc_worker.services.models.seed import seed_domains
+from pc_worker.services.seed import seed_domains
 from pc_worker.settings import PROJECT, Settings
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, read_migrations

@@ -14,10 +14,10 @@ import redis
 
 from pc_worker.errors import Conflict, InvalidRequest
 from pc_worker.hot_buffer.keys import ring_keys
+from pc_worker.services.dead_letters.dead_list import drop_matching
+from pc_worker.services.dead_letters.retry import retry_dead
 from pc_worker.services.forget import forget_ids, forget_source
 from pc_worker.services.ingest.process_chunk import process_chunk
-from pc_worker.services.jobs.dead_letters import retry_dead
-from pc_worker.services.jobs.dead_list import drop_matching
 from pc_worker.services.maintenance.purge import Retention, purge
 from pc_worker.services.models import change_model
 from pc_worker.store.ledger.letter_filter import LetterFilter

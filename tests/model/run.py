@@ -15,7 +15,7 @@ import redis
 
 from pc_worker.gateway import GatewayConfig, metrics
 from pc_worker.gateway.log import read_plan
-from pc_worker.services.models.seed import seed_domains
+from pc_worker.services.seed import seed_domains
 from pc_worker.settings import PROJECT
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, read_migrations

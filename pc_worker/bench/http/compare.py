@@ -25,8 +25,8 @@ from pc_worker.bench.own_folder import own_folder
 from pc_worker.bench.search.collection import Collection
 from pc_worker.bench.search.compare import MODES, fill
 from pc_worker.embedded import EmbeddedServers, start_servers
-from pc_worker.services.models.seed import seed_domains
 from pc_worker.services.search.request import Mode
+from pc_worker.services.seed import seed_domains
 from pc_worker.settings import Settings
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, read_migrations

@@ -12,15 +12,15 @@ import click
 
 from pc_worker.cli.context import connected
 from pc_worker.cli.output import print_json, print_json_array, print_table, visible
-from pc_worker.services.declarations import check_known
-from pc_worker.services.dependencies import Services
-from pc_worker.services.jobs.dead_list import (
+from pc_worker.services.dead_letters.dead_list import (
     all_dead,
     checked_filter,
     dead_document,
     drop_matching,
     retry_matching,
 )
+from pc_worker.services.declarations import check_known
+from pc_worker.services.dependencies import Services
 from pc_worker.settings import read_settings
 from pc_worker.store.ledger.letter_filter import LetterFilter
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pc_worker.embedded.home.ownership import why_unusable
 from pc_worker.embedded.home.private_file import write_private
-from pc_worker.embedded.processes.identity import started_at
+from pc_worker.embedded.process_identity import started_at
 from pc_worker.errors import HomeUnusable
 
 FILE_NAME = "addresses.json"

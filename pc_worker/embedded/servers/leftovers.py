@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
-from pc_worker.embedded.processes.identity import parent_of, signal_all, working_in
+from pc_worker.embedded.process_identity import parent_of, signal_all, working_in
 
 #: PostgreSQL writes its last checkpoint in this time; a killed one recovers at its next start.
 GRACE_S = 10.0

@@ -14,7 +14,7 @@ from pc_worker.encoding.remote.client import EngineClient
 from pc_worker.encoding.remote.engine_limits import EngineLimits
 from pc_worker.encoding.remote.failures import PassingFailure, Refused, Slow, WrongReply
 from pc_worker.encoding.remote.reply import Reply, read_reply
-from pc_worker.encoding.remote.token_estimate import estimated_tokens, most_tokens
+from pc_worker.encoding.text.token_estimate import estimated_tokens, most_tokens
 from pc_worker.errors import ContractBroken, ModelUnavailable, Unavailable
 from pc_worker.retry import RetryPolicy
 from pc_worker.urls import Engine

@@ -14,9 +14,9 @@ from pc_worker.encoding.protocol import ModelIdentity, Span, Vector, Vectors
 from pc_worker.encoding.remote.checked_engine import PROBE, CheckedEngine, EngineOptions
 from pc_worker.encoding.remote.failures import Faulted, Refused, Slow, WrongReply, translated
 from pc_worker.encoding.remote.prices import usd_per_token
-from pc_worker.encoding.remote.token_estimate import cut_to, estimated_tokens
 from pc_worker.encoding.text.normalise import normalised_text
 from pc_worker.encoding.text.passages import split_passages
+from pc_worker.encoding.text.token_estimate import cut_to, estimated_tokens
 from pc_worker.errors import EncodingFailed
 from pc_worker.urls import Engine
 

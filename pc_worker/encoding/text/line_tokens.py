@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from pc_worker.encoding.remote.token_estimate import SPECIAL, estimated_tokens
+from pc_worker.encoding.text.token_estimate import SPECIAL, estimated_tokens
 
 if TYPE_CHECKING:  # commands that join no rows do not load the tokenizer
     from pc_worker.encoding.text.tokens import Tokens

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 
 from pc_worker.errors import InvalidRequest, Unavailable
 from pc_worker.gateway import metrics
-from pc_worker.gateway.calls.checks import checked_position, chunk_rows
+from pc_worker.gateway.checks import checked_position, chunk_rows
 from pc_worker.gateway.context import GatewayContext
 from pc_worker.gateway.limits.admission import AdmittedCall
 from pc_worker.gateway.log.delivery import LogRange, LogReader, dropping_read_ahead

@@ -15,8 +15,8 @@ from pc_worker.http.console.session import Editor, OwnForm, Viewer
 from pc_worker.http.letter_operations import LetterProgress, drop_all, retry_all
 from pc_worker.http.requests.context import AppContext, Context
 from pc_worker.http.requests.roles import HttpCaller
+from pc_worker.services.dead_letters.dead_list import checked_filter, dead_document, dead_page, letter_groups
 from pc_worker.services.dependencies import Services
-from pc_worker.services.jobs.dead_list import checked_filter, dead_document, dead_page, letter_groups
 from pc_worker.store.ledger.dead_rows import DeadRow, LetterGroup
 from pc_worker.store.ledger.letter_filter import LetterFilter
 

@@ -13,7 +13,7 @@ from pc_worker.reader import Table
 from pc_worker.services.declarations import check_unchanged
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.key_index import KeyIndex
-from pc_worker.services.models.seed import active_model_of
+from pc_worker.services.seed import active_model_of
 from pc_worker.services.sources import as_dict, rejecting, stored_options
 from pc_worker.store.ledger import jobs
 

@@ -1,1 +1,1 @@
-"""Jobs as their owners see them: progress, cancel and resume, dead letters."""
+"""Jobs as their owners see them: progress, cancel and resume."""

@@ -1,1 +1,1 @@
-"""The models of a domain: the first one, and the change to another."""
+"""The change of a domain to another model, and the vectors that are missing under one."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.partitions.leaves import LEAVES
+from pc_worker.store.db.leaves import LEAVES
 
 # Domain names that callers invented are counted together: each would otherwise be a time series without end.
 JOBS = """

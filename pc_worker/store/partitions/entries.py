@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.partitions.leaves import rest_of
+from pc_worker.store.db.leaves import rest_of
 from pc_worker.store.partitions.tables import PART_TABLES, values_of
 
 ENTRIES = """

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from pc_worker.retry import RetryPolicy
 from pc_worker.store.db.connection import RETRYABLE, Cursor
+from pc_worker.store.db.leaves import rest_of
 from pc_worker.store.partitions.entries import PartitionEntry
-from pc_worker.store.partitions.leaves import rest_of
 from pc_worker.store.partitions.tables import PART_TABLES, PartTable
 
 #: Rows that a step copies: one second at most, during which none of them can be deleted.

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from pc_worker.store.db.connection import Cursor
+from pc_worker.store.db.leaves import rest_of
 from pc_worker.store.partitions.entries import DONE, PartitionEntry
-from pc_worker.store.partitions.leaves import rest_of
 from pc_worker.store.partitions.prepare import in_list
 from pc_worker.store.partitions.statements import run_briefly
 from pc_worker.store.partitions.tables import EMBEDDINGS, PART_TABLES, ROWS, PartTable, exists, values_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.partitions.leaves import LEAVES
+from pc_worker.store.db.leaves import LEAVES
 from pc_worker.store.partitions.tables import PART_TABLES
 
 OBSTACLES = """

@@ -8,8 +8,8 @@ from itertools import pairwise
 from psycopg2 import sql
 
 from pc_worker.store.db.connection import Cursor
+from pc_worker.store.db.leaves import rest_of
 from pc_worker.store.partitions.entries import PartitionEntry
-from pc_worker.store.partitions.leaves import rest_of
 from pc_worker.store.partitions.statements import run_briefly
 from pc_worker.store.partitions.tables import PART_TABLES, PartTable, columns_of, exists, values_of
 

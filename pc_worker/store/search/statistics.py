@@ -12,7 +12,7 @@ from math import log, prod
 
 from pc_worker.model.joined import is_joined_name, joined_name
 from pc_worker.store.db.connection import Cursor, Database, array_literal
-from pc_worker.store.partitions.leaves import LEAVES
+from pc_worker.store.db.leaves import LEAVES
 from pc_worker.store.search.words.splitting import RULES
 
 #: Facets of more rows are counted like other terms: a filter by such a facet leaves many rows.

@@ -22,7 +22,7 @@ from pc_worker.services.answers.evaluate import AnswerCase, AnswerQuality, evalu
 from pc_worker.services.answers.recorded import show_answer
 from pc_worker.services.answers.request import Answer, AnswerRequest
 from pc_worker.services.forget import forget_ids
-from pc_worker.services.models.seed import seed_domains
+from pc_worker.services.seed import seed_domains
 from pc_worker.store.search.filters.where import parse_where
 from tests.integration.answers.conftest import ContentEncoder, Desk, content_vector
 from tests.integration.search.shelf import DIMENSION

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pc_worker.embedded import Supervisor, remove_home, start_servers
-from pc_worker.embedded.processes.identity import started_at
+from pc_worker.embedded.process_identity import started_at
 from pc_worker.embedded.servers.launch import settle
 from pc_worker.embedded.servers.postgres import Postgres
 from pc_worker.embedded.servers.valkey import Valkey

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from pc_worker.embedded import Command, Supervisor
+from pc_worker.embedded.process_identity import started_at
 from pc_worker.embedded.processes.backoff import Backoff
-from pc_worker.embedded.processes.identity import started_at
 from tests.integration.embedded.owners import ROOT, eventually
 
 MakeSupervisor = Callable[[], Supervisor]

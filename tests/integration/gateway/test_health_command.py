@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pc_worker.cli.commands.health import gateway_serves
+from pc_worker.cli.serving import gateway_serves
 from pc_worker.settings import Settings
 from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway, until
 from tests.support.certificates import make_certificates

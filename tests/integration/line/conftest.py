@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pc_worker.embedded import EmbeddedServers
-from pc_worker.services.models.seed import seed_domains
+from pc_worker.services.seed import seed_domains
 from tests.model.line import Line, services_for
 
 TABLES = (

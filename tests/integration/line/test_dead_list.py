@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pc_worker.errors import InvalidRequest, NotFound
-from pc_worker.services.jobs.dead_list import (
+from pc_worker.services.dead_letters.dead_list import (
     all_dead,
     checked_filter,
     count_dead,

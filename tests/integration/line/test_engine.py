@@ -19,7 +19,7 @@ from pc_worker.services.ingest.submit import IngestRequest
 from pc_worker.services.jobs.job_control import resume, status_document
 from pc_worker.services.jobs.progress import job_progress
 from pc_worker.services.models import change_model
-from pc_worker.services.models.seed import active_model_of
+from pc_worker.services.seed import active_model_of
 from pc_worker.settings import Settings
 from pc_worker.store.db.copy import read_vector
 from pc_worker.store.models import registry

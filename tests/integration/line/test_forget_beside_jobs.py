@@ -9,8 +9,8 @@ from uuid import UUID
 
 import pytest
 
+from pc_worker.services.dead_letters.retry import retry_dead
 from pc_worker.services.forget import forget_ids, forget_source
-from pc_worker.services.jobs.dead_letters import retry_dead
 from pc_worker.services.maintenance.purge import Retention, purge
 from pc_worker.store.ledger.letter_filter import LetterFilter
 from pc_worker.store.log import append

@@ -9,9 +9,9 @@ import pytest
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.model import Model
+from pc_worker.services.dead_letters.dead_list import all_dead
+from pc_worker.services.dead_letters.retry import retry_dead
 from pc_worker.services.forget import forget_ids
-from pc_worker.services.jobs.dead_letters import retry_dead
-from pc_worker.services.jobs.dead_list import all_dead
 from pc_worker.services.models import change_model
 from pc_worker.store.ledger.letter_filter import LetterFilter
 from tests.model.line import DOMAIN, FIRST_MODEL, Line, Row

@@ -15,7 +15,7 @@ import redis
 from pc_worker.errors import InvalidRequest
 from pc_worker.gateway.log import read_plan
 from pc_worker.services.maintenance.restored import Behind, begin_epochs, domains_behind
-from pc_worker.services.models.seed import seed_domains
+from pc_worker.services.seed import seed_domains
 from pc_worker.store.log.push_log import read_end
 from pc_worker.store.log.push_state import move_checkpoint, read_checkpoint
 from tests.integration.gateway.client import Received, stream

@@ -9,7 +9,7 @@ import redis
 from limits.storage import RedisStorage
 
 from pc_worker.encoding.remote import EngineLimits, usd_per_token
-from pc_worker.encoding.remote.token_estimate import cut_to, estimated_tokens
+from pc_worker.encoding.text.token_estimate import cut_to, estimated_tokens
 from pc_worker.errors import Unavailable
 from pc_worker.urls import read_engine
 

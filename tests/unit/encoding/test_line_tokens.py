@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pc_worker.encoding.models.finding import find_model
-from pc_worker.encoding.remote.token_estimate import estimated_tokens
 from pc_worker.encoding.text.line_tokens import line_tokens
+from pc_worker.encoding.text.token_estimate import estimated_tokens
 from pc_worker.encoding.text.tokens import Tokens, load_tokens
 
 HANGUL = st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3)

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.gateway.calls.checks import checked_position
+from pc_worker.gateway.checks import checked_position
 from pc_worker.gateway.context import GatewayContext
 from pc_worker.model.filter import Filter
 from pc_worker.model.filter_json import filter_json

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.gateway.calls.checks import chunk_rows
+from pc_worker.gateway.checks import chunk_rows
 from pc_worker.store.log.nacks import RedeliveryRules
 from pc_worker.store.log.read import LogHead
 from pc_worker.store.log.subscription_leases import SubscriptionLease

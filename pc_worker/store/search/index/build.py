@@ -13,7 +13,7 @@ from psycopg2 import sql
 
 from pc_worker.errors import Unavailable
 from pc_worker.store.db.connection import AWAY, Cursor, Database, first_line
-from pc_worker.store.partitions.leaves import OF_INDEX, domain_leaves
+from pc_worker.store.db.leaves import OF_INDEX, domain_leaves
 from pc_worker.store.search.index.catalog import PREFIX, IndexState
 from pc_worker.store.search.scope import Method
 from pc_worker.store.search.vector_form import VectorForm

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from pc_worker.model.joined import SUFFIX
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.partitions.leaves import LEAVES, OF_INDEX, PARTS
+from pc_worker.store.db.leaves import LEAVES, OF_INDEX, PARTS
 from pc_worker.store.search.scope import Method, VectorIndex
 from pc_worker.store.search.vector_form import PRECISION, Precision, VectorForm
 from pc_worker.store.search.words.splitting import RULES

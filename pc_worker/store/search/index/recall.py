@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pc_worker.model import Model
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.partitions.leaves import LEAVES
+from pc_worker.store.db.leaves import LEAVES
 from pc_worker.store.search.index.catalog import IndexState
 from pc_worker.store.search.scope import Candidates, Profile, Scope, VectorIndex
 from pc_worker.store.search.scores.nearest import nearest

@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from pc_worker.embedded.processes.identity import parent_of, started_at, working_in
+from pc_worker.embedded.process_identity import parent_of, started_at, working_in
 
 
 def test_a_process_keeps_its_identity() -> None:
