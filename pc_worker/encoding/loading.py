@@ -62,7 +62,7 @@ def load_encoder(
     Raises:
         ModelUnavailable: If the model is not here, broken, or no backend agrees with the reference.
     """
-    # Read by the tokenizer at each call: its own threads would not survive a fork, and are not counted.
+    # Read by the tokenizer at each call: its own threads would not survive a fork, and are not counted. See ``_torch``.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if backend not in BACKENDS:
         raise ModelUnavailable(f"there is no encoder {backend!r}: choose one of {', '.join(BACKENDS)}")
@@ -106,9 +106,17 @@ def _ready(folder: ModelFolder, identity: ModelIdentity, *, backend: str, cache:
 
 def _torch(folder: ModelFolder, identity: ModelIdentity, *, cache: Path, threads: int) -> _Ready:
     gpu = gpu_name()
+    if gpu:
+        _tokenize_in_parallel(threads)
     made = _agreeing(folder, identity, kind=TORCH, cache=cache, device=gpu)
     tokens = GPU_TOKENS_PER_BATCH if gpu else TOKENS_PER_BATCH
-    return _Ready(TORCH, torch_forward(folder, threads=threads), made, tokens)
+    return _Ready(TORCH, torch_forward(folder, threads=threads, by_tokens=made.by_tokens), made, tokens)
+
+
+def _tokenize_in_parallel(threads: int) -> None:
+    """Tokenize on several threads: on one, a GPU would wait most of the time. A process with a GPU never forks."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "true"
+    os.environ.setdefault("RAYON_NUM_THREADS", str(threads))
 
 
 def _agreeing(folder: ModelFolder, identity: ModelIdentity, *, kind: str, cache: Path, device: str = "") -> Checked:

@@ -12,6 +12,7 @@ import numpy as np
 from safetensors import SafetensorError
 
 from pc_worker.encoding.agreement import EXACT, compared, probe_queries, probe_texts
+from pc_worker.encoding.backends.torch_tokens import from_tokens
 from pc_worker.encoding.bisect import bisect
 from pc_worker.encoding.encoder import Forward
 from pc_worker.encoding.models.folder import ModelFolder
@@ -97,12 +98,13 @@ def gpu_name() -> str:
     return "-".join(torch.cuda.get_device_name().split()) if torch.cuda.is_available() else ""
 
 
-def torch_forward(folder: ModelFolder, *, threads: int, loaded: Any = None) -> Forward:
+def torch_forward(folder: ModelFolder, *, threads: int, by_tokens: bool, loaded: Any = None) -> Forward:
     """Load ``folder`` on the GPU, or without one on ``threads`` threads of the CPU.
 
     Args:
         folder: The model.
         threads: Threads of the whole process: PyTorch has no other setting.
+        by_tokens: Whether the model is given our tokens; else sentence-transformers makes its own of the texts.
         loaded: What ``load_reference`` returned for the CPU, not to be loaded twice.
 
     Raises:
@@ -114,8 +116,10 @@ def torch_forward(folder: ModelFolder, *, threads: int, loaded: Any = None) -> F
         raise ModelUnavailable(f"the model {folder.name} cannot be loaded: {NOT_INSTALLED}") from error
     torch.set_num_threads(threads)
     if torch.cuda.is_available():
-        return _TorchForward(in_fp16_if_equal(load_reference(folder, device="cuda"), folder))
-    return _TorchForward(loaded or load_reference(folder))
+        model = in_fp16_if_equal(load_reference(folder, device="cuda"), folder)
+    else:
+        model = loaded or load_reference(folder)
+    return _TorchForward(_FromTokens(model, folder) if by_tokens else _FromTexts(model))
 
 
 def in_fp16_if_equal(model: Any, folder: ModelFolder, *, min_cosine: float = EXACT) -> Any:
@@ -129,31 +133,57 @@ def in_fp16_if_equal(model: Any, folder: ModelFolder, *, min_cosine: float = EXA
     return load_reference(folder, device=str(model.device))
 
 
-class _TorchForward:
+class _FromTokens:
+    """The vectors of a batch by its tokens: texts are tokenized once, which is most of the work next to a GPU."""
+
+    def __init__(self, model: Any, folder: ModelFolder) -> None:
+        self._module = from_tokens(model, dimension=folder.dimension).eval()
+        self._device = model.device
+        self._pooled = not folder.prompt_counts
+
+    def __call__(self, batch: Batch) -> Vectors:
+        import torch
+
+        arrays = (batch.ids, batch.mask, batch.pooled) if self._pooled else (batch.ids, batch.mask)
+        with torch.inference_mode():
+            vectors = self._module(*(torch.from_numpy(array).to(self._device) for array in arrays))
+            return np.asarray(vectors.cpu().numpy())
+
+
+class _FromTexts:
+    """The vectors of a batch by its texts, for models of which only sentence-transformers knows the preparation."""
+
     def __init__(self, model: Any) -> None:
         self._model = model
+
+    def __call__(self, batch: Batch) -> Vectors:
+        import torch
+
+        encode = self._model.encode_query if batch.query else self._model.encode_document
+        texts = list(batch.texts)
+        vectors = encode(texts, batch_size=len(texts), show_progress_bar=False, convert_to_tensor=True)
+        return np.asarray(torch.nn.functional.normalize(vectors.float(), dim=1).cpu().numpy())
+
+
+class _TorchForward:
+    def __init__(self, vectors: Forward) -> None:
+        self._vectors = vectors
         self._process = os.getpid()
 
     def __call__(self, batch: Batch) -> Vectors:
+        """Return vectors of shape (texts, dim); of half the texts at a time if the GPU has too little memory."""
         if os.getpid() != self._process:
             raise ModelUnavailable(
                 "the torch encoder was loaded before a fork, which it does not survive: load it after"
             )
-        return self._encoded(list(batch.texts), query=batch.query)
-
-    def _encoded(self, texts: list[str], *, query: bool) -> Vectors:
-        """Return the vectors of ``texts``; half of them at a time if the GPU has too little memory for all."""
         import torch
 
-        encode = self._model.encode_query if query else self._model.encode_document
         try:
-            vectors = encode(texts, batch_size=len(texts), show_progress_bar=False, convert_to_tensor=True)
-            return np.asarray(torch.nn.functional.normalize(vectors.float(), dim=1).cpu().numpy())
+            return self._vectors(batch)
         except torch.OutOfMemoryError as error:
-            if len(texts) == 1:
+            if len(batch.texts) == 1:
                 raise ModelUnavailable("the GPU has too little free memory to encode one text") from error
         except (IndexError, ValueError) as error:
             raise EncodingFailed(f"the model fails on a text: {error}") from error
         torch.cuda.empty_cache()  # other processes may use the same GPU
-        half = len(texts) // 2
-        return np.vstack([self._encoded(part, query=query) for part in (texts[:half], texts[half:])])
+        return np.vstack([self(half) for half in batch.halves()])

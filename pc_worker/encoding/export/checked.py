@@ -20,10 +20,11 @@ from pc_worker.errors import ModelUnavailable
 from pc_worker.installation import child_environment
 from pc_worker.logs import get_logger
 
-GENERATION = 3  # rises when what older code made or measured must not be used any more
+GENERATION = 4  # rises when what older code made or measured must not be used any more
 GRAPH = "model.onnx"
 TOKENIZER = "tokenizer.json"
 AGREEMENT = "agreement.json"
+BY_TOKENS = "by_tokens"
 
 log = get_logger(__name__)
 
@@ -36,11 +37,13 @@ class Checked:
         graph: The ONNX graph; the backend ``torch`` has none.
         tokenizer: The tokenizer where the model's own file is not what sentence-transformers uses; it need not exist.
         agreement: How well its vectors agree with the reference.
+        by_tokens: Whether the model is given our tokens; false only where it gets texts, in the backend ``torch``.
     """
 
     graph: Path
     tokenizer: Path
     agreement: Agreement
+    by_tokens: bool
 
 
 def checked(folder: ModelFolder, identity: ModelIdentity, *, backend: str, cache: Path, device: str = "") -> Checked:
@@ -69,7 +72,8 @@ def checked(folder: ModelFolder, identity: ModelIdentity, *, backend: str, cache
     found = json.loads((place / AGREEMENT).read_text(encoding="utf-8"))
     if refused := found.get("refused"):
         raise ModelUnavailable(f"{backend} cannot run the model {folder.name}: {refused}")
-    return Checked(place / GRAPH, place / TOKENIZER, Agreement(**found))
+    by_tokens = found.pop(BY_TOKENS)
+    return Checked(place / GRAPH, place / TOKENIZER, Agreement(**found), by_tokens)
 
 
 def place_of(folder: ModelFolder, identity: ModelIdentity, *, backend: str, cache: Path, device: str = "") -> Path:
@@ -79,9 +83,9 @@ def place_of(folder: ModelFolder, identity: ModelIdentity, *, backend: str, cach
     return cache / f"{name}-{identity.revision}{where}-{GENERATION}"
 
 
-def write_agreement(folder: Path, agreement: Agreement) -> None:
-    """Write how well the model in ``folder`` agrees."""
-    (folder / AGREEMENT).write_text(json.dumps(asdict(agreement)), encoding="utf-8")
+def write_agreement(folder: Path, agreement: Agreement, *, by_tokens: bool) -> None:
+    """Write how well the model in ``folder`` agrees, and whether it was given tokens or texts."""
+    (folder / AGREEMENT).write_text(json.dumps(asdict(agreement) | {BY_TOKENS: by_tokens}), encoding="utf-8")
 
 
 def write_refusal(folder: Path, reason: str) -> None:

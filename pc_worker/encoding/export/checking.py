@@ -9,8 +9,9 @@ from __future__ import annotations
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
-from pc_worker.encoding.agreement import Agreement, measured
+from pc_worker.encoding.agreement import EXACT, Agreement, measured
 from pc_worker.encoding.backends.onnx_backend import OnnxForward
 from pc_worker.encoding.backends.torch_backend import load_reference, reference_vectors, torch_forward
 from pc_worker.encoding.encoder import Forward, ModelEncoder, Sizes
@@ -35,8 +36,12 @@ def main(path: Path, name: str, backend: str, target: Path) -> None:
     """Write the model in ``path`` and its agreement with the reference into the folder ``target``."""
     folder = read_folder(path, name)
     try:
-        forward, expected = _with_torch(folder, target) if backend == TORCH else _with_onnx(folder, backend, target)
-        write_agreement(target, _measured(_encoder(folder, target, forward), expected))
+        if backend == TORCH:
+            agreement, by_tokens = _with_torch(folder, target)
+        else:
+            forward, expected = _with_onnx(folder, backend, target)
+            agreement, by_tokens = _measured(_encoder(folder, target, forward), expected), True
+        write_agreement(target, agreement, by_tokens=by_tokens)
     except NotExportable as reason:
         write_refusal(target, str(reason))
 
@@ -48,11 +53,35 @@ def _measured(encoder: ModelEncoder, expected: Vectors) -> Agreement:
         raise NotExportable(str(error)) from error
 
 
-def _with_torch(folder: ModelFolder, target: Path) -> tuple[Forward, Vectors]:
+def _with_torch(folder: ModelFolder, target: Path) -> tuple[Agreement, bool]:
+    """Return how well PyTorch's vectors agree, and whether that is with our tokens or with the texts."""
     reference = load_reference(folder)
-    save_tokenizer(reference, folder, target / TOKENIZER, exact=False)
+    same_tokens = _save_tokenizer(reference, folder, target / TOKENIZER)
     expected = reference_vectors(reference)
-    return torch_forward(folder, threads=1, loaded=reference), expected
+    if same_tokens and (found := _by_tokens(folder, target, reference, expected)) is not None:
+        return found, True
+    forward = torch_forward(folder, threads=1, by_tokens=False, loaded=reference)
+    return _measured(_encoder(folder, target, forward), expected), False
+
+
+def _save_tokenizer(reference: Any, folder: ModelFolder, target: Path) -> bool:
+    """Write a tokenizer that makes the same tokens and return true, else one that is good enough to count them."""
+    try:
+        save_tokenizer(reference, folder, target, exact=True)
+    except NotExportable:
+        save_tokenizer(reference, folder, target, exact=False)
+        return False
+    return True
+
+
+def _by_tokens(folder: ModelFolder, target: Path, reference: Any, expected: Vectors) -> Agreement | None:
+    """Return how well the vectors by our tokens agree, or None if they do not."""
+    try:
+        forward = torch_forward(folder, threads=1, by_tokens=True, loaded=reference)
+        found = measured(_encoder(folder, target, forward), expected)
+    except Exception:  # of many kinds, depending on the architecture
+        return None
+    return found if found.min_cosine >= EXACT else None
 
 
 def _with_onnx(folder: ModelFolder, backend: str, target: Path) -> tuple[Forward, Vectors]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pc_worker.encoding.backends.torch_tokens import from_tokens
 from pc_worker.encoding.export.bert_graph import OPSET
 from pc_worker.encoding.models.folder import ModelFolder
 
@@ -31,7 +32,7 @@ def export_graph(reference: Any, folder: ModelFolder, target: Path) -> None:
     example = torch.ones(2, 16, dtype=torch.int64)
     try:
         torch.onnx.export(
-            _whole(reference, dimension=folder.dimension).eval(),
+            from_tokens(reference, dimension=folder.dimension).eval(),
             (example,) * len(names),
             str(target),
             dynamo=False,  # the newer exporter needs two more packages and makes the same graph
@@ -43,34 +44,3 @@ def export_graph(reference: Any, folder: ModelFolder, target: Path) -> None:
     except Exception as error:  # of many kinds, depending on the architecture
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise NotExportable(f"PyTorch cannot export it: {reason}") from error
-
-
-def _whole(reference: Any, *, dimension: int) -> Any:
-    import torch
-    from sentence_transformers.sentence_transformer.modules import Pooling, StaticEmbedding
-
-    class Whole(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.parts = torch.nn.ModuleList(reference)
-
-        def forward(self, ids: Any, mask: Any, pooled: Any = None) -> Any:
-            features = {"input_ids": ids, "attention_mask": mask}
-            for part in self.parts:
-                if isinstance(part, Pooling) and pooled is not None:
-                    features["attention_mask"] = pooled
-                features = _mean(part, features) if isinstance(part, StaticEmbedding) else part(features)
-            return torch.nn.functional.normalize(features["sentence_embedding"][:, :dimension], dim=1)
-
-    return Whole()
-
-
-def _mean(static: Any, features: dict[str, Any]) -> dict[str, Any]:
-    """Do what the module does, on padded rows: the mean of the tokens' vectors."""
-    import torch
-
-    kept = features["attention_mask"].unsqueeze(-1).float()
-    vectors = torch.nn.functional.embedding(features["input_ids"], static.embedding.weight)
-    # The sum has the direction of the mean, but later modules need the length too.
-    features["sentence_embedding"] = (vectors * kept).sum(dim=1) / kept.sum(dim=1).clamp(min=1)
-    return features

@@ -30,6 +30,20 @@ class Batch:
     mask: Ids
     pooled: Ids
 
+    def halves(self) -> tuple[Batch, Batch]:
+        """Return the first and the second half of the texts, each a batch of its own."""
+        middle = len(self.texts) // 2
+        return self._part(slice(None, middle)), self._part(slice(middle, None))
+
+    def _part(self, rows: slice) -> Batch:
+        return Batch(
+            texts=self.texts[rows],
+            query=self.query,
+            ids=self.ids[rows],
+            mask=self.mask[rows],
+            pooled=self.pooled[rows],
+        )
+
 
 def token_batches(lengths: Sequence[int], *, tokens_per_batch: int) -> Iterator[list[int]]:
     """Yield the indexes of ``lengths`` in batches of at most ``tokens_per_batch`` tokens with padding.

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from pc_worker.encoding import load_encoder
+from pc_worker.encoding.agreement import Agreement
+from pc_worker.encoding.export.checked import write_agreement
 from pc_worker.errors import ModelUnavailable
 from tests.support.waiting import eventually
 
@@ -119,7 +121,8 @@ def test_a_backend_that_does_not_agree_gives_way_to_the_reference(
 ) -> None:
     shutil.copytree(together.cache, tmp_path / "cache")
     (agreement,) = (tmp_path / "cache").glob("roberta-*-onnx-*/agreement.json")
-    agreement.write_text('{"min_cosine": 0.99, "mean_cosine": 0.999, "top10_overlap": 0.9, "texts": 100}')
+    poor = Agreement(min_cosine=0.99, mean_cosine=0.999, top10_overlap=0.9, texts=100)
+    write_agreement(agreement.parent, poor, by_tokens=True)
 
     assert load_encoder(str(small / "roberta"), cache=tmp_path / "cache").backend == "torch"
     with pytest.raises(ModelUnavailable, match=r"does not agree with the model roberta: cosine 0\.99000"):

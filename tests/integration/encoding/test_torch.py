@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import numpy as np
 import pytest
 
 from pc_worker.encoding import Encoder
+from pc_worker.encoding.agreement import probe_texts
 from pc_worker.encoding.backends.torch_backend import in_fp16_if_equal, load_reference
 from pc_worker.encoding.models.finding import find_model
+from pc_worker.encoding.protocol import Vectors
+from pc_worker.encoding.text.batches import Batch
 from pc_worker.errors import ModelUnavailable
 
 
@@ -54,18 +56,27 @@ def test_a_gpu_without_memory_for_one_text_is_told(torch: Encoder, monkeypatch: 
         torch.encode(["a"])
 
 
+def test_the_vectors_by_our_tokens_are_those_by_texts(torch: Encoder) -> None:
+    reference = load_reference(find_model(""))
+    texts = ["", "a", "스프링 부트와 코틀린", *probe_texts()[:40]]
+
+    assert torch._forward._vectors.__class__.__name__ == "_FromTokens"  # type: ignore[attr-defined]
+    by_texts = reference.encode(texts, show_progress_bar=False)
+    assert np.sum(torch.encode(texts) * by_texts, axis=1).min() > 0.99999
+
+
 def _fail_above(most: int, encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Make the model run out of memory with more than ``most`` texts; return the numbers of texts that it is given."""
     from torch import OutOfMemoryError
 
-    model, asked = encoder._forward._model, []  # type: ignore[attr-defined]
-    original = model.encode_document
+    forward, asked = encoder._forward, []  # type: ignore[attr-defined]
+    original = forward._vectors
 
-    def encode(texts: list[str], **options: Any) -> Any:
-        asked.append(len(texts))
-        if len(texts) > most:
+    def vectors(batch: Batch) -> Vectors:
+        asked.append(len(batch.texts))
+        if len(batch.texts) > most:
             raise OutOfMemoryError
-        return original(texts, **options)
+        return np.asarray(original(batch))
 
-    monkeypatch.setattr(model, "encode_document", encode)
+    monkeypatch.setattr(forward, "_vectors", vectors)
     return asked
