@@ -50,10 +50,13 @@ from transformers import (
 )
 
 from pc_worker.encoding import Encoder, load_encoder
+from pc_worker.encoding.backends.torch_backend import torch_forward
+from pc_worker.encoding.encoder import ModelEncoder, Sizes
 from pc_worker.encoding.export import checking
-from pc_worker.encoding.export.checked import place_of
+from pc_worker.encoding.export.checked import TOKENIZER, place_of
 from pc_worker.encoding.models.folder import read_folder
 from pc_worker.encoding.models.identity import identify_folder
+from pc_worker.encoding.text.tokens import load_tokens
 
 WORDS = 30522
 SIZES = {"num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, "initializer_range": 0.3}
@@ -112,10 +115,23 @@ def _agreements(path: Path, cache: Path) -> Iterator[tuple[str, Any]]:
     asked = ("auto", "torch") if path.name in WITH_TORCH else ("auto",)
     for backend in ("onnx", "torch")[: len(asked)]:
         _make_ready(path, backend, cache)
-    for backend in asked:
-        encoder = load_encoder(str(path), cache=cache, backend=backend)
+    encoders = {backend: load_encoder(str(path), cache=cache, backend=backend) for backend in asked}
+    if path.name in WITH_TORCH and path.name != "router":  # whose tokens are not ours
+        encoders["tokens"] = _by_tokens(path, cache)
+    for name, encoder in encoders.items():
         cosines = [float(np.einsum("ij,ij->i", *pair).min()) for pair in zip(_both(encoder), expected, strict=True)]
-        yield backend, [encoder.backend, *cosines]
+        yield name, [encoder.backend, *cosines]
+
+
+def _by_tokens(path: Path, cache: Path) -> Encoder:
+    """Load a model as a process with a GPU does, on the CPU."""
+    folder = read_folder(path, path.name)
+    identity = identify_folder(folder, backend="torch", cache=cache)
+    saved = place_of(folder, identity, backend="torch", cache=cache) / TOKENIZER
+    forward = torch_forward(folder, threads=1, by_tokens=True)
+    return ModelEncoder(
+        folder, load_tokens(folder, saved=saved), forward, identity=identity, backend="torch", sizes=Sizes()
+    )
 
 
 def _make_ready(path: Path, backend: str, cache: Path) -> None:

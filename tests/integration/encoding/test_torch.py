@@ -8,11 +8,19 @@ import numpy as np
 import pytest
 
 from pc_worker.encoding import Encoder
-from pc_worker.encoding.agreement import probe_texts
-from pc_worker.encoding.backends.torch_backend import in_fp16_if_equal, load_reference
+from pc_worker.encoding.agreement import measured
+from pc_worker.encoding.backends.torch_backend import (
+    in_fp16_if_equal,
+    load_reference,
+    reference_vectors,
+    torch_forward,
+)
+from pc_worker.encoding.encoder import Forward, ModelEncoder, Sizes
 from pc_worker.encoding.models.finding import find_model
-from pc_worker.encoding.protocol import Vectors
+from pc_worker.encoding.models.folder import ModelFolder
+from pc_worker.encoding.protocol import ModelIdentity, Vectors
 from pc_worker.encoding.text.batches import Batch
+from pc_worker.encoding.text.tokens import load_tokens
 from pc_worker.errors import ModelUnavailable
 
 
@@ -56,13 +64,19 @@ def test_a_gpu_without_memory_for_one_text_is_told(torch: Encoder, monkeypatch: 
         torch.encode(["a"])
 
 
-def test_the_vectors_by_our_tokens_are_those_by_texts(torch: Encoder) -> None:
-    reference = load_reference(find_model(""))
-    texts = ["", "a", "스프링 부트와 코틀린", *probe_texts()[:40]]
+def test_the_vectors_by_our_tokens_are_those_by_texts() -> None:
+    folder = find_model("")
+    by_texts = load_reference(folder)
+    expected = reference_vectors(by_texts)
 
-    assert torch._forward._vectors.__class__.__name__ == "_FromTokens"  # type: ignore[attr-defined]
-    by_texts = reference.encode(texts, show_progress_bar=False)
-    assert np.sum(torch.encode(texts) * by_texts, axis=1).min() > 0.99999
+    found = measured(_encoder(folder, torch_forward(folder, threads=1, by_tokens=True, loaded=by_texts)), expected)
+
+    assert found.min_cosine > 0.99999
+
+
+def _encoder(folder: ModelFolder, forward: Forward) -> Encoder:
+    identity = ModelIdentity(name=folder.name, revision="", dimension=folder.dimension)
+    return ModelEncoder(folder, load_tokens(folder), forward, identity=identity, backend="torch", sizes=Sizes())
 
 
 def _fail_above(most: int, encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> list[int]:
