@@ -17,7 +17,7 @@ from pc_worker.access.exposure import check_exposure
 from pc_worker.access.tls import read_tls
 from pc_worker.embedded import read_addresses
 from pc_worker.errors import PcWorkerError
-from pc_worker.hot_buffer import check_policy, check_version, count_dead, newest_dead, server_info
+from pc_worker.hot_buffer import check_policy, check_rights, check_version, count_dead, newest_dead, server_info
 from pc_worker.requirements import DISTRIBUTION, MODELS, installed, requirements
 from pc_worker.services.declarations import changed_domains
 from pc_worker.services.maintenance.partition import unfinished_copies
@@ -209,6 +209,10 @@ def _redis(url: str, settings: Settings) -> Iterator[Finding]:
             raise PcWorkerError(f"maxmemory {limit:,} bytes is less than {LEAST_QUEUES} full queues")
         return f"{memory.get('used_memory_human', 'an unknown amount')} used"
 
+    def rights() -> str:
+        with wiring.redis_client(url) as client:
+            return check_rights(client)
+
     def dead_messages() -> str:
         with wiring.redis_client(url) as client:
             dead, newest = count_dead(client), newest_dead(client, limit=1)
@@ -220,6 +224,7 @@ def _redis(url: str, settings: Settings) -> Iterator[Finding]:
     yield _run(
         "Redis", "set PC_WORKER_REDIS_URL to Redis 6.2 or newer that can be written", lambda: check_version(ask())
     )
+    yield _run("Redis rights", "change the user's ACL, or use another user", rights)
     yield _run("Redis policy", "CONFIG SET maxmemory-policy noeviction", lambda: check_policy(ask()))
     yield _run("Redis memory", "raise maxmemory, or lower PC_WORKER_QUEUE_MAX_BYTES", budget)
     yield _run("dead messages", FIX_DEAD_MESSAGES, dead_messages)

@@ -25,10 +25,15 @@ ALGORITHMS = frozenset(
     ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "ES256K", "EdDSA")
 )
 MOST_BYTES = 1024 * 1024
+PIECE = 64 * 1024
+#: Seconds that one step of a fetch may take, and all of it.
 FETCH_S = 5.0
+#: Seconds that a token with a known key waits for keys that are due to be fetched again.
+KNOWN_WAIT_S = 1.0
 #: Seconds that fetched keys are used before they are fetched again.
 FRESH_S = 600.0
-#: Fetches that tokens with unknown keys may cause within a time: such tokens are free to make.
+#: Fetches that may follow each other, and the seconds within which as many are allowed again, one by one: tokens with
+#: unknown keys are free to make, and must neither load the issuer nor use up what a new key needs.
 MOST_FETCHES, WITHIN_S = 5, 60.0
 
 Keys = dict[str | None, jwt.PyJWK]
@@ -48,8 +53,8 @@ class KeySet:
         self._keys: Keys = {}
         self._read_at: float | None = None
         self._stamp: tuple[int, int] | None = None
-        self._fetches: list[float] = []
-        self._lock = asyncio.Lock()
+        self._allowed, self._counted_at = float(MOST_FETCHES), clock()
+        self._fetching: asyncio.Task[None] | None = None
 
     def check(self) -> None:
         """Read the keys of a file now; those of a URL are fetched when they are needed.
@@ -66,33 +71,44 @@ class KeySet:
         Raises:
             Unavailable: If there are no keys yet, because the URL does not answer.
         """
-        async with self._lock:
-            if self._is_url:
-                await self._refresh(kid)
-            elif self._changed():
-                try:
-                    self._read_file()
-                except InvalidRequest as exc:  # a file that is being replaced: the keys stay
-                    log.warning("keys_not_read", reason=str(exc))
+        if self._is_url:
+            await self._refresh(kid)
+        elif self._changed():
+            try:
+                self._read_file()
+            except InvalidRequest as exc:  # a file that is being replaced: the keys stay
+                log.warning("keys_not_read", reason=str(exc))
         if kid is None:
             return next(iter(self._keys.values())) if len(self._keys) == 1 else None
         return self._keys.get(kid)
 
     async def _refresh(self, kid: str | None) -> None:
-        now = self._clock()
-        is_fresh = self._read_at is not None and now - self._read_at < FRESH_S
-        if is_fresh and (kid is None or kid in self._keys):
+        """Fetch the keys if they are old or this one is unknown; all callers wait for the same fetch."""
+        is_known = bool(self._keys) and (kid is None or kid in self._keys)
+        if is_known and self._read_at is not None and self._clock() - self._read_at < FRESH_S:
             return
-        self._fetches = [at for at in self._fetches if now - at < WITHIN_S]
-        if len(self._fetches) < MOST_FETCHES:
-            self._fetches.append(now)
-            try:
-                self._keys = parse_keys(await asyncio.to_thread(_fetch, self._source))
-                self._read_at = now
-            except (OSError, ValueError, InvalidRequest) as exc:  # known keys stay
-                log.warning("keys_not_fetched", reason=str(exc))
+        if (self._fetching is None or self._fetching.done()) and self._may_fetch():
+            self._fetching = asyncio.create_task(self._fetch())
+        if self._fetching is not None:
+            await asyncio.wait({self._fetching}, timeout=KNOWN_WAIT_S if is_known else 2 * FETCH_S)
         if self._read_at is None:
             raise Unavailable("the keys of the token's issuer cannot be fetched: try again later")
+
+    def _may_fetch(self) -> bool:
+        now = self._clock()
+        self._allowed += (now - self._counted_at) * MOST_FETCHES / WITHIN_S
+        self._allowed, self._counted_at = min(self._allowed, float(MOST_FETCHES)), now
+        if self._allowed < 1:
+            return False
+        self._allowed -= 1
+        return True
+
+    async def _fetch(self) -> None:
+        try:
+            self._keys = parse_keys(await asyncio.to_thread(_fetch, self._source))
+            self._read_at = self._clock()
+        except Exception as exc:  # a server can send anything; known keys stay
+            log.warning("keys_not_fetched", reason=f"{type(exc).__name__}: {exc}")
 
     def _changed(self) -> bool:
         try:
@@ -139,10 +155,14 @@ def _key(entry: dict[str, object]) -> jwt.PyJWK | None:
 
 def _fetch(url: str) -> bytes:
     opener = urllib.request.build_opener(_NoRedirects)
+    content, until = b"", time.monotonic() + FETCH_S
     with opener.open(url, timeout=FETCH_S) as response:
-        content: bytes = response.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise InvalidRequest("the set of keys is too large")
+        while piece := response.read1(PIECE):
+            content += piece
+            if len(content) > MOST_BYTES:
+                raise InvalidRequest("the set of keys is too large")
+            if time.monotonic() > until:
+                raise TimeoutError("the set of keys does not arrive in time")
     return content
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
+from typing import Any
+
 import jwt
 
 from pc_worker.access.grant import ALL_ROLES, Grant
@@ -11,6 +15,8 @@ from pc_worker.errors import Unauthenticated
 
 DOMAINS, ROLES = "pcw_domains", "pcw_roles"
 REQUIRED = ["exp", "iss", "aud"]
+#: Seconds by which the issuer's clock may be ahead of ours: a token is often used in the second it was issued in.
+AHEAD_S = 30.0
 
 
 class JwtVerifier:
@@ -43,8 +49,9 @@ class JwtVerifier:
                 algorithms=[key.algorithm_name],
                 issuer=self._issuer,
                 audience=self._audience,
-                options={"require": REQUIRED},
+                options={"require": REQUIRED, "verify_nbf": False, "verify_iat": False},
             )
+            _check_begun(claims)
         except (jwt.PyJWTError, ValueError, TypeError) as exc:
             raise Unauthenticated(f"this token is not valid: {exc}") from exc
         subject = claims.get("sub")
@@ -56,6 +63,16 @@ class JwtVerifier:
             frozenset(role for role in ALL_ROLES if role in roles),
             subject if isinstance(subject, str) and subject.isprintable() else None,
         )
+
+
+def _check_begun(claims: Mapping[str, Any]) -> None:
+    """Check that the token is of now and not of later; its end is checked without tolerance."""
+    for name in ("nbf", "iat"):
+        at = claims.get(name, 0)
+        if isinstance(at, bool) or not isinstance(at, int | float):
+            raise Unauthenticated(f"this token is not valid: {name} is not a number")
+        if not at <= time.time() + AHEAD_S:
+            raise Unauthenticated(f"this token is not valid yet: its {name} is in the future")
 
 
 def _texts(claim: object) -> frozenset[str]:

@@ -206,11 +206,16 @@ def answers(url: str) -> bool:
 def worker_answers(redis_url: str) -> bool:
     """Return whether a worker answers a ping through the broker."""
     import celery
+    import redis
+    from kombu.exceptions import OperationalError
 
     server = read_redis_url(redis_url)
     with celery.Celery(broker=server.for_celery, set_as_current=False) as app:
         app.conf.broker_use_ssl = server.tls_for_celery
-        return bool(app.control.ping(timeout=1))
+        try:
+            return bool(app.control.ping(timeout=1))
+        except (OperationalError, redis.RedisError, OSError):  # the broker is away for now
+            return False
 
 
 def until_signalled(tend: Callable[[], None]) -> None:

@@ -14,6 +14,7 @@ from pc_worker.hot_buffer.dead_messages import (
 from pc_worker.hot_buffer.entry import Entry, build_entry
 from pc_worker.hot_buffer.held_messages import count_held, hold, release
 from pc_worker.hot_buffer.prioritised_messages import gather_prioritised
+from pc_worker.hot_buffer.rights import check_rights
 from pc_worker.hot_buffer.ring import HotBuffer
 from pc_worker.hot_buffer.ring_async import AsyncHotBuffer
 from pc_worker.hot_buffer.ring_direct import open_hot_buffer
@@ -29,6 +30,7 @@ __all__ = [
     "build_entry",
     "check_policy",
     "check_redis",
+    "check_rights",
     "check_version",
     "count_dead",
     "count_held",

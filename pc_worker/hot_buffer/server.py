@@ -9,6 +9,7 @@ from typing import Any
 import redis
 
 from pc_worker.errors import NotServable, ReadOnlyServer, Unavailable
+from pc_worker.hot_buffer.rights import REFUSED, check_rights
 
 OLDEST = (6, 2)
 #: The required maxmemory-policy: all others evict keys.
@@ -24,7 +25,9 @@ def check_redis(client: redis.Redis) -> str:
     """
     info = server_info(client)
     check_policy(info)
-    return check_version(info)
+    version = check_version(info)
+    check_rights(client)
+    return version
 
 
 def server_info(client: redis.Redis) -> Mapping[str, Any]:
@@ -35,8 +38,10 @@ def server_info(client: redis.Redis) -> Mapping[str, Any]:
     """
     try:
         return dict(client.info())
-    except redis.exceptions.NoPermissionError:
-        return {}
+    except redis.ResponseError as exc:  # the command is denied, renamed or disabled
+        if any(words in str(exc) for words in (*REFUSED, "no permissions")):
+            return {}
+        raise Unavailable(f"Redis does not answer: {exc}") from exc
     except (redis.RedisError, OSError) as exc:
         raise Unavailable(f"Redis does not answer: {exc}") from exc
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -18,10 +18,15 @@ ISSUER, AUDIENCE = "https://issuer.example.org/", "pc_worker"
 
 
 class Issuer:
-    """Keys by id; ``alg``: RS256, ES256 or EdDSA."""
+    """Keys by id; ``alg``: RS256, ES256 or EdDSA.
+
+    Attributes:
+        waits_for: Called by the server of the keys before each answer.
+    """
 
     def __init__(self) -> None:
         self.keys: dict[str, tuple[str, Any]] = {}
+        self.waits_for: Callable[[], object] = lambda: None
 
     def make_key(self, kid: str, alg: str = "ES256") -> None:
         """Make a new key."""
@@ -57,6 +62,7 @@ def serving_keys(issuer: Issuer) -> Iterator[tuple[str, list[str]]]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
+            issuer.waits_for()
             body = issuer.key_set().encode()
             self.send_response(302 if self.path == "/moved" else 200)
             self.send_header("Location", "/keys")

@@ -13,7 +13,9 @@ import pytest
 from flower.utils.broker import Broker
 
 from pc_worker.embedded import EmbeddedServers
-from pc_worker.hot_buffer import open_hot_buffer
+from pc_worker.errors import NotServable
+from pc_worker.hot_buffer import check_redis, open_hot_buffer
+from pc_worker.hot_buffer.rights import ENOUGH
 from pc_worker.urls import RedisServer, read_redis_url
 from pc_worker.wiring import redis_client
 from tests.integration.servers.redis_fronts import tls_front, unix_server
@@ -129,3 +131,50 @@ def test_every_client_reaches_a_unix_socket(tmp_path: Path) -> None:
         server = read_redis_url(f"unix://:{quote(password, safe='')}@{quote(str(path))}?db=3")
         for client in CLIENTS:
             client(server)
+
+
+#: An ACL's rules: a user with these has too few rights, and the words of Redis that say so.
+TOO_FEW = [
+    ("~* resetchannels +@all", "channel"),
+    ("~* &* +@all -@scripting", "eval"),
+    ("~* &* +@all -multi", "multi"),
+    ("~pcw* &* +@all", "key"),
+    ("~* &* +@read +@connection +info", "lrem"),
+]
+
+
+@contextmanager
+def user_of(servers: EmbeddedServers, rules: str) -> Iterator[RedisServer]:
+    """Yield the server as a user with these rules, whose password has characters with a meaning in URLs."""
+    password, plain = "p@ss:w/ord#?%", urlsplit(servers.redis_url)
+    with redis_client(servers.redis_url) as admin:
+        admin.execute_command("ACL", "SETUSER", "narrow", "reset", "on", f">{password}", *rules.split())
+        try:
+            yield read_redis_url(f"redis://narrow:{quote(password, safe='')}@127.0.0.1:{plain.port}/5")
+        finally:
+            admin.acl_deluser("narrow")
+
+
+@pytest.mark.parametrize(("rules", "words"), TOO_FEW, ids=[words for _, words in TOO_FEW])
+def test_a_user_with_too_few_rights_is_rejected(embedded_servers: EmbeddedServers, rules: str, words: str) -> None:
+    with (
+        user_of(embedded_servers, rules) as server,
+        redis_client(server.url) as client,
+        pytest.raises(NotServable, match=f"denies.*{words}.*ACL SETUSER"),
+    ):
+        check_redis(client)
+
+
+def test_the_rights_that_are_proposed_are_enough_for_every_client(embedded_servers: EmbeddedServers) -> None:
+    with user_of(embedded_servers, ENOUGH) as server:
+        with redis_client(server.url) as client:
+            assert check_redis(client) != "unknown"
+        for client_of in CLIENTS:
+            client_of(server)
+        with app_of(server) as app:
+            assert app.control.ping(timeout=0.1) == []
+
+
+def test_a_server_that_does_not_tell_its_version_is_used(embedded_servers: EmbeddedServers) -> None:
+    with user_of(embedded_servers, "~* &* +@all -info") as server, redis_client(server.url) as client:
+        assert check_redis(client) == "unknown"

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import json
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import jwt
 import pytest
 
-from pc_worker.access.jwks import MOST_FETCHES, WITHIN_S, KeySet, parse_keys
+from pc_worker.access.jwks import FRESH_S, MOST_FETCHES, WITHIN_S, KeySet, parse_keys
 from pc_worker.access.jwts import JwtVerifier
 from pc_worker.errors import InvalidRequest, Unauthenticated, Unavailable
 from tests.support.issuer import AUDIENCE, ISSUER, Issuer, serving_keys
@@ -93,6 +95,13 @@ async def test_a_token_of_another_time_or_for_others_is_refused(
         await verifier(path).grant(issuer.token("first", **claims))
 
 
+@pytest.mark.parametrize("field", ["nbf", "iat"])
+async def test_an_issuers_clock_may_be_a_little_ahead(issuer: Issuer, path: Path, field: str) -> None:
+    await verifier(path).grant(issuer.token("first", **CLAIMS, **{field: time.time() + 5}))
+    with pytest.raises(Unauthenticated, match=field):
+        await verifier(path).grant(issuer.token("first", **CLAIMS, **{field: "now"}))
+
+
 def part(content: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
 
@@ -164,6 +173,43 @@ async def test_an_unknown_key_is_fetched_but_not_without_limit(issuer: Issuer) -
         issuer.make_key("third")
         now[0] += WITHIN_S
         await checked.grant(issuer.token("third", **CLAIMS))
+
+
+async def test_tokens_with_invented_keys_do_not_keep_a_new_key_out_for_long(issuer: Issuer) -> None:
+    now = [0.0]
+    with serving_keys(issuer) as (url, _):
+        checked = verifier(f"{url}/keys", clock=lambda: now[0])
+        stranger = Issuer()
+        stranger.make_key("invented")
+        for _ in range(MOST_FETCHES + 1):
+            with pytest.raises(Unauthenticated):
+                await checked.grant(stranger.token("invented", **CLAIMS))
+
+        issuer.make_key("second")
+        now[0] += WITHIN_S / MOST_FETCHES
+        await checked.grant(issuer.token("second", **CLAIMS))
+
+
+async def test_known_keys_are_used_while_their_server_is_slow(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, answered = [0.0], threading.Event()
+    stranger = Issuer()
+    stranger.make_key("invented")
+    with serving_keys(issuer) as (url, asked):
+        checked = verifier(f"{url}/keys", clock=lambda: now[0])
+        await checked.grant(issuer.token("first", **CLAIMS))
+        issuer.waits_for = answered.wait
+        waiting = [asyncio.create_task(checked.grant(stranger.token("invented", **CLAIMS))) for _ in range(3)]
+        await asyncio.wait(waiting, timeout=0.05)
+
+        await checked.grant(issuer.token("first", **CLAIMS))
+        monkeypatch.setattr("pc_worker.access.jwks.KNOWN_WAIT_S", 0.01)
+        now[0] += FRESH_S
+        await checked.grant(issuer.token("first", **CLAIMS))
+
+        assert not any(task.done() for task in waiting)
+        answered.set()
+        assert all(isinstance(end, Unauthenticated) for end in await asyncio.gather(*waiting, return_exceptions=True))
+        assert len(asked) == 2, "all wait for one fetch"
 
 
 async def test_known_keys_stay_while_their_server_is_away(issuer: Issuer) -> None:
