@@ -56,7 +56,7 @@ def check_rights(client: redis.Redis) -> str:
 def _listen(client: redis.Redis) -> None:
     """Listen as a worker does for calls to all workers: the pattern itself must be allowed."""
     database = client.connection_pool.connection_kwargs.get("db", 0)
-    with client.pubsub() as listener:
+    with client.pubsub() as listener:  # type: ignore[no-untyped-call]  # redis-py's types lack it
         listener.psubscribe(f"/{database}.celery.pidbox")
         listener.get_message(timeout=5)
 
