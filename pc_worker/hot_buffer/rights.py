@@ -39,9 +39,9 @@ def check_rights(client: redis.Redis) -> str:
     try:
         with client.pipeline(transaction=False) as uses:
             for use in USES:
-                uses.execute_command(*use)
+                uses.execute_command(*use)  # type: ignore[no-untyped-call]
             _check(uses.execute(raise_on_error=False))
-        with client.client() as single:
+        with client.client() as single:  # type: ignore[no-untyped-call]
             single.execute_command("MULTI")
             single.execute_command("DISCARD")
         _listen(client)

@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import pytest
 
+from pc_worker.store.log import nacks
 from pc_worker.store.log.nacks import MOST_REASON
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway, until
@@ -364,3 +365,31 @@ async def test_a_fenced_consumer_cannot_store_an_answer(neighbours: Neighbours, 
             await second.close()
 
     assert [row_id for row_id, *_ in _nacked(log)] == [log.row_id(1)]
+
+
+async def test_too_many_nacks_end_the_call_and_leave_the_lease_free_and_the_rows_to_come(
+    neighbours: Neighbours, gateway: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nacks, "MOST_NACKED", 2)
+    log = neighbours.log("law")
+    log.write(range(10))
+
+    async with consuming(gateway, nacks=LATE) as greedy:
+        await greedy.until("end_of_log")
+        for position in (1, 2, 3):
+            await greedy.nack(position)
+        ended, error = await greedy.ended(), await greedy.error()
+    await until(lambda: _is_free(log))
+    refused = _nacked(log)
+    async with consuming(gateway, nacks=LATE, refuse_if_held=True) as patient:
+        await patient.until("end_of_log")
+        await patient.nack(1)
+        await patient.nack(2)
+        await patient.ack(10)
+        await patient.close()
+
+    assert (ended, error) == (CODE.RESOURCE_EXHAUSTED, "quota_exceeded")
+    assert len(refused) <= 2
+    assert [sent.position for sent in patient.rows] == list(range(1, 11))
+    assert [row_id for row_id, *_ in _nacked(log)] == [log.row_id(0), log.row_id(1)]
+    assert _position(log) == 10
