@@ -207,7 +207,7 @@ def worker_answers(redis_url: str) -> bool:
     """Return whether a worker answers a ping through the broker."""
     import celery
     import redis
-    from kombu.exceptions import OperationalError
+    from celery.exceptions import OperationalError
 
     server = read_redis_url(redis_url)
     with celery.Celery(broker=server.for_celery, set_as_current=False) as app:
