@@ -8,12 +8,14 @@ scores of a range are at most the last score of the range before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pc_worker.services.search.request import MAX_K, MAX_OFFSET
+from pc_worker.services.search.weights import JUDGED_CHARS, RowJudge
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.hits import KnownScores, complete_scores
+from pc_worker.store.search.row_texts import read_beginnings
 from pc_worker.store.search.scope import Candidates, Scope
 from pc_worker.store.search.scores.bm25 import QueryTerms, matching
 from pc_worker.store.search.scores.feedback import ROWS as FEEDBACK_ROWS
@@ -64,6 +66,7 @@ class RankedQuery:
         vector: The query's vector as pgvector's text.
         terms: The query's terms.
         weights: How much each list counts.
+        judge: Judges how much the vector of a row counts; None = all count alike.
         feedback: Whether the query is extended by its best rows.
         expansion: The extended query: its scores decide the order of the rows that the query itself finds.
     """
@@ -71,6 +74,7 @@ class RankedQuery:
     vector: str | None
     terms: QueryTerms | None
     weights: ListWeights = field(default_factory=ListWeights)
+    judge: RowJudge | None = None
     feedback: bool = False
     expansion: Expansion | None = None
 
@@ -87,6 +91,7 @@ class Lists:
         self._cursor, self._scope, self._query = cursor, scope, query
         self._texts: dict[Range, Candidates] = {} if texts is None else {FUSED[0]: texts}
         self._vectors: dict[Range, Candidates] = {}
+        self._shares: dict[str, float] = {}
 
     def text(self, part: Range) -> Candidates | None:
         """Return the rows by the query's own terms; None if these are not used."""
@@ -109,6 +114,14 @@ class Lists:
             )
         found = self._vectors[part]
         return found if extended else found.first(part.vectors)
+
+    def shares(self, ids: Sequence[str]) -> Mapping[str, float]:
+        """Return how much the vector of each row counts; empty if all count alike."""
+        judge, new = self._query.judge, [row_id for row_id in ids if row_id not in self._shares]
+        if judge is not None and not self._query.alone and new:
+            texts = read_beginnings(self._cursor, self._scope.profile, new, chars=JUDGED_CHARS)
+            self._shares |= {row_id: judge(text) for row_id, text in texts.items()}
+        return self._shares
 
     def _nearest(self, part: Range) -> int:
         # With a filter, the index visits many neighbours for each further row, which is not worth it.
@@ -163,7 +176,8 @@ def _following(rows: Sequence[FusedRow], found: Sequence[FusedRow]) -> Sequence[
 
 def _candidates(lists: Lists, query: RankedQuery, part: Range) -> CandidateLists:
     vector = lists.vector(part, extended=query.expansion is not None)
-    return CandidateLists(vector=vector, text=lists.text(part), weights=query.weights)
+    found = CandidateLists(vector=vector, text=lists.text(part), weights=query.weights)
+    return replace(found, shares=lists.shares(found.union))
 
 
 def _scores(cursor: Cursor, scope: Scope, query: RankedQuery, lists: CandidateLists) -> ExactScores:

@@ -21,7 +21,7 @@ from pc_worker.services.search.reply import Passage, Reranking, SearchHit, Searc
 from pc_worker.services.search.request import Mode, SearchRequest
 from pc_worker.services.search.rerank import rerank
 from pc_worker.services.search.thresholds import weakness
-from pc_worker.services.search.weights import list_weights
+from pc_worker.services.search.weights import list_weights, row_judge
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.search.filters.sql import read_filter
 from pc_worker.store.search.hits import RankedRow, read_hits
@@ -146,10 +146,13 @@ def _found(
     terms = None if mode == "vector" else _terms(cursor, request, profile)
     texts = first_texts(cursor, scope, terms) if terms is not None and encoding is not None else None
     mode, vector = _vector(cursor, request, mode, profile, encoding)
+    used = encoder(profile.model) if mode == "hybrid" else None
+    weights = list_weights(request, used)
     query = RankedQuery(
         vector=vector,
         terms=terms,
-        weights=list_weights(request, encoder(profile.model) if mode == "hybrid" else None),
+        weights=weights,
+        judge=row_judge(cursor, profile, used, weights),
         feedback=request.like is None
         and (_feedback_of(request.domain) if request.feedback is None else request.feedback),
     )

@@ -18,6 +18,17 @@ FROM rows r LEFT JOIN LATERAL (
 WHERE r.domain = %(domain)s AND r.row_id = ANY (%(ids)s::uuid[])
 """
 
+#: The first and the last rows by id: in any order if the ids are hashes, the oldest and the newest ones otherwise.
+SAMPLE = """
+(SELECT left(text, %(chars)s) FROM rows WHERE domain = %(domain)s ORDER BY row_id LIMIT %(rows)s)
+UNION ALL
+(SELECT left(text, %(chars)s) FROM rows WHERE domain = %(domain)s ORDER BY row_id DESC LIMIT %(rows)s)
+"""
+BEGINNINGS = """
+SELECT row_id, left(text, %(chars)s) FROM rows
+WHERE domain = %(domain)s AND row_id = ANY (%(ids)s::uuid[]) AND text IS NOT NULL
+"""
+
 Span = tuple[int, int]
 
 
@@ -37,3 +48,15 @@ def read_texts(cursor: Cursor, profile: Profile, ids: Sequence[str], *, chars: i
         row_id: RowText(text=text, passages=tuple(zip(starts, ends, strict=True)))
         for row_id, text, starts, ends in cursor.fetchall()
     }
+
+
+def sample_texts(cursor: Cursor, profile: Profile, *, rows: int, chars: int) -> list[str]:
+    """Return the beginnings of texts of at most 2 · ``rows`` rows of the domain; none of rows without one."""
+    cursor.execute(SAMPLE, {"domain": profile.domain, "rows": rows, "chars": chars})
+    return [text for (text,) in cursor.fetchall() if text]
+
+
+def read_beginnings(cursor: Cursor, profile: Profile, ids: Sequence[str], *, chars: int) -> dict[str, str]:
+    """Return the first ``chars`` characters of the texts of rows; rows without a text have none."""
+    cursor.execute(BEGINNINGS, {"domain": profile.domain, "ids": list(ids), "chars": chars})
+    return dict(cursor.fetchall())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -41,6 +42,7 @@ SELECT m.model_id, m.name, m.revision, m.dimension, m.normalised, m.encodable, m
        coalesce(s.oldest_rules, 1),
        ARRAY(SELECT t.term FROM term_statistics t WHERE t.domain = d.domain AND t.term = ANY (%(languages)s::integer[])
              AND t.documents >= %(least_share)s * s.documents ORDER BY t.documents DESC LIMIT %(most_languages)s),
+       s.refreshed_at,
        i.method, {precision}, i.dimensions, i.breadth, ceil(i.vectors / greatest(i.rows, 1)::float8)::integer
 FROM domains d JOIN models m USING (model_id)
 LEFT JOIN search_statistics s ON s.domain = d.domain
@@ -87,7 +89,7 @@ class Profile:
     """A domain as search uses it; ``collection`` is None until its statistics are counted.
 
     ``oldest_rules`` are the oldest rules by which the terms of a row were made when the statistics were counted.
-    ``languages`` are those in Latin script, other than English, in which many rows were then.
+    ``languages`` are those in Latin script, other than English, in which many rows were then, at ``counted_at``.
     """
 
     domain: str
@@ -96,6 +98,7 @@ class Profile:
     index: VectorIndex | None
     oldest_rules: int = 1
     languages: tuple[str, ...] = ()
+    counted_at: datetime | None = None
 
     @property
     def joined(self) -> bool:
@@ -198,7 +201,7 @@ def begin_search(cursor: Cursor, domain: str, *, timeout_s: float = STATEMENT_S)
     # The head of joined passages does not move, and new rules change terms without it.
     current = bool(unchanged) and row[12] == RULES and not is_joined_name(domain)
     collection = None if documents is None else CollectionStatistics(documents, mean_length, k1, b, current=current)
-    index = _index(model.dimension, *row[14:])
+    index = _index(model.dimension, *row[15:])
     return Profile(
         domain=domain,
         model=model,
@@ -206,6 +209,7 @@ def begin_search(cursor: Cursor, domain: str, *, timeout_s: float = STATEMENT_S)
         index=index,
         oldest_rules=row[12],
         languages=tuple(languages[term] for term in row[13]),
+        counted_at=row[14],
     )
 
 

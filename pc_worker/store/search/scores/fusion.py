@@ -6,6 +6,9 @@ The final score of a fused row is its cosine similarity plus a bonus for its wor
 
 The spreads are the standard deviations over all rows of both lists. They differ between models, languages and queries,
 which is why no constant can replace them. A list that is searched alone keeps its own score.
+
+A row that the model cannot read has a similarity that says nothing. Such rows have the mean similarity of the rows that
+it can read, so that only their words decide.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import fsum, sqrt
+from operator import mul
 
 from pc_worker.store.search.scope import Candidates
 
@@ -74,11 +78,13 @@ class CandidateLists:
         vector: The list by vectors.
         text: The list by words.
         weights: How much each list counts.
+        shares: How much of each row the model can read, 0..1; all of the rows that are not in it.
     """
 
     vector: Candidates | None = None
     text: Candidates | None = None
     weights: ListWeights = field(default_factory=ListWeights)
+    shares: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def union(self) -> list[str]:
@@ -89,10 +95,14 @@ class CandidateLists:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What one unit of similarity and one of BM25 adds to the final score of a query's rows."""
+    """What one unit of similarity and one of BM25 adds to the final score of a query's rows.
+
+    ``usual`` is the similarity that stands for that of a row which the model cannot read.
+    """
 
     vector: float
     text: float
+    usual: float = 0.0
 
 
 def scale_of(scores: ExactScores, lists: CandidateLists) -> Scale:
@@ -100,24 +110,33 @@ def scale_of(scores: ExactScores, lists: CandidateLists) -> Scale:
     if lists.vector is None or lists.text is None:
         return Scale(float(lists.text is None), float(lists.vector is None))
     weights = lists.weights
-    similarities = [similarity for similarity, _ in scores.values() if similarity is not None]
+    known = {row_id: similarity for row_id, (similarity, _) in scores.items() if similarity is not None}
+    shares = [lists.shares.get(row_id, 1.0) for row_id in known]
+    readable = weights.readable * max(shares, default=1.0)
     texts = [text for _, text in scores.values()]
-    spread = max(_deviation(texts), LEAST_SPREAD * max(texts)) if texts else 0.0
-    of_vectors = weights.readable * (_deviation(similarities) if similarities else 0.0)
-    ratio = (of_vectors + (1 - weights.readable) * USUAL_SPREAD) / spread if spread else 0.0
-    vector_part = VECTOR_SHARE * weights.readable
-    return Scale(weights.vector * vector_part / VECTOR_SHARE, weights.text * (1 - vector_part) / VECTOR_SHARE * ratio)
+    _, deviation = _spread(texts, [1.0] * len(texts))
+    spread = max(deviation, LEAST_SPREAD * max(texts, default=0.0))
+    usual, of_vectors = _spread(list(known.values()), shares)
+    ratio = (readable * of_vectors + (1 - readable) * USUAL_SPREAD) / spread if spread else 0.0
+    vector_part = VECTOR_SHARE * readable
+    return Scale(
+        weights.vector * vector_part / VECTOR_SHARE, weights.text * (1 - vector_part) / VECTOR_SHARE * ratio, usual
+    )
 
 
 def fuse(lists: CandidateLists, scores: ExactScores, scale: Scale, *, limit: int | None = None) -> list[FusedRow]:
     """Return the best ``limit`` rows of ``scores`` (None = all), best first; equal scores are ordered by row id."""
     of_vector, of_text = scale.vector, scale.text
-    order = sorted((-(of_vector * (sim or 0.0) + of_text * text), row_id) for row_id, (sim, text) in scores.items())
+    parts = {
+        row_id: (of_vector * _similarity(row_id, scores, lists, scale), of_text * scores[row_id][1])
+        for row_id in scores
+    }
+    order = sorted((-sum(both), row_id) for row_id, both in parts.items())
     vector_ranks, text_ranks = _ranks(lists.vector), _ranks(lists.text)
     rows = []
     for negative, row_id in order[:limit]:
         similarity, text = scores[row_id]
-        by_vector, by_text = of_vector * (similarity or 0.0), of_text * text
+        by_vector, by_text = parts[row_id]
         vector_place = None if vector_ranks is None else ListPlace(vector_ranks.get(row_id), similarity, by_vector)
         text_place = None if text_ranks is None else ListPlace(text_ranks.get(row_id), text, by_text)
         rows.append(FusedRow(row_id, -negative, vector_place, text_place))
@@ -129,10 +148,22 @@ def best_first(rows: Sequence[FusedRow]) -> list[FusedRow]:
     return sorted(rows, key=lambda row: (-row.score, row.row_id))
 
 
-def _deviation(values: Sequence[float]) -> float:
+def _similarity(row_id: str, scores: ExactScores, lists: CandidateLists, scale: Scale) -> float:
+    """Return what counts as the similarity of a row."""
+    similarity, share = scores[row_id][0] or 0.0, lists.shares.get(row_id, 1.0)
+    return similarity if share == 1 else share * similarity + (1 - share) * scale.usual
+
+
+def _spread(values: Sequence[float], weights: Sequence[float]) -> tuple[float, float]:
+    """Return the mean and the standard deviation of values; 0 without weights."""
     # `statistics.pstdev` computes with fractions, which takes twenty times as long.
-    mean = fsum(values) / len(values)
-    return sqrt(fsum([(value - mean) ** 2 for value in values]) / len(values))
+    total = fsum(weights)
+    if not total:
+        return 0.0, 0.0
+    mean = fsum(map(mul, weights, values)) / total
+    return mean, sqrt(
+        fsum([weight * (value - mean) ** 2 for weight, value in zip(weights, values, strict=True)]) / total
+    )
 
 
 def _ranks(found: Candidates | None) -> dict[str, int] | None:

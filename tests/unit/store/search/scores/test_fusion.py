@@ -77,3 +77,30 @@ def test_the_best_rows_are_the_first_of_all(limit: int) -> None:
     scale = scale_of(SCORES, lists)
 
     assert fuse(lists, SCORES, scale, limit=limit) == fuse(lists, SCORES, scale)[:limit]
+
+
+@pytest.mark.parametrize("similarities", [(0.9, 0.1, 0.5), (0.2, 0.8, 0.1)], ids=str)
+def test_the_similarity_of_a_row_that_the_model_cannot_read_does_not_count(similarities: tuple[float, ...]) -> None:
+    noise: ExactScores = {row: (sim, text) for row, sim, text in zip("abc", similarities, (1.0, 7.0, 4.0), strict=True)}
+    lists = CandidateLists(vector=VECTOR, text=TEXT, shares=dict.fromkeys("abc", 0.0))
+
+    assert [row.row_id for row in fuse(lists, noise, scale_of(noise, lists))] == ["b", "c", "a"]
+
+
+def test_rows_that_the_model_can_read_are_ordered_by_meaning_among_others() -> None:
+    scores: ExactScores = {"english": (0.7, 0.0), "other": (0.1, 0.0), "한글": (0.9, 0.0), "한국": (0.2, 5.0)}
+    lists = CandidateLists(vector=VECTOR, text=TEXT, shares={"한글": 0.0, "한국": 0.0})
+    order = [row.row_id for row in fuse(lists, scores, scale_of(scores, lists))]
+
+    assert order.index("english") < order.index("한글") < order.index("other")
+    assert order.index("한국") < order.index("한글")
+
+
+def test_a_row_that_the_model_reads_in_part_counts_in_part() -> None:
+    scores: ExactScores = {"a": (0.8, 1.0), "b": (0.4, 1.0), "c": (0.9, 1.0)}
+    lists = CandidateLists(vector=VECTOR, text=TEXT, shares={"c": 0.5})
+    found = {row.row_id: row for row in fuse(lists, scores, scale_of(scores, lists))}
+
+    assert found["a"].score > found["c"].score > found["b"].score
+    assert found["c"].vector is not None
+    assert found["c"].vector.score == 0.9
