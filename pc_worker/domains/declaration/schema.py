@@ -149,9 +149,12 @@ def _check_storable(text: Sequence[str]) -> None:
 
 
 def _lacks(domain: Domain, missing: Iterable[Sequence[str]], names: Sequence[str]) -> str:
-    needed = ", ".join(" or ".join(f'"{name}"' for name in choice) for choice in missing)
+    needed = [" or ".join(f'"{name}"' for name in choice) for choice in missing]
+    if len(needed) > 1:
+        needed = [f"({choice})" if " or " in choice else choice for choice in needed]
     present = _listed([f'"{name}"' for name in names])
-    return f"domain {domain.name} needs the column {needed}, and the file has {present}"
+    word = "columns" if len(needed) > 1 else "column"
+    return f"domain {domain.name} needs the {word} {', '.join(needed)}, and the file has {present}"
 
 
 def _listed(names: Sequence[str]) -> str:

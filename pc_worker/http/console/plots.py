@@ -29,9 +29,18 @@ def bars(values: Sequence[Bar], *, title: str) -> Markup:
         for place, bar in enumerate(values)
     ]
     return Markup(  # noqa: S704 - numbers and escaped texts
-        f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}" '
-        f'preserveAspectRatio="none">{"".join(drawn)}</svg>'
+        f'<figure><svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}" '
+        f'preserveAspectRatio="none">{"".join(drawn)}</svg>{_caption(values)}</figure>'
     )
+
+
+def _caption(values: Sequence[Bar]) -> Markup:
+    """Return what the axes of a plot would say: where it begins and ends, and its highest bar."""
+    if not values:
+        return Markup("")
+    highest = max(values, key=lambda bar: bar.value)
+    texts = (f"{values[0].label}", f"highest: {highest.label}", f"{values[-1].label}")
+    return Markup("<figcaption>{}</figcaption>").format(Markup("").join(map(Markup("<span>{}</span>").format, texts)))
 
 
 #: The parts of a job's rows, in the order of the bar; each is a class of the style sheet.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup, escape
 
 from pc_worker.http.requests.bodies import api_router
 
@@ -16,6 +18,7 @@ router = api_router(tag="documentation")
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+BETWEEN_BACKTICKS = re.compile("`([^`]+)`")
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -31,7 +34,18 @@ async def docs(request: Request) -> HTMLResponse:
 
 @cache
 def _template() -> Any:
-    return Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True).get_template("docs.html")
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True)
+    environment.filters["code"] = _with_code
+    return environment.get_template("docs.html")
+
+
+def _with_code(text: str | None) -> Markup:
+    """Return a text with what is between backticks as code.
+
+    >>> str(_with_code("a stable `code` < 3"))
+    'a stable <code>code</code> &lt; 3'
+    """
+    return Markup(BETWEEN_BACKTICKS.sub(r"<code>\1</code>", str(escape(text or ""))))  # noqa: S704 - escaped first
 
 
 def _groups(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-#: A reason without its values: quotations and numbers differ from row to row, the fault is the same.
-GROUP_SQL = r"""regexp_replace(regexp_replace({reason}, '"[^"]*"', '"…"', 'g'), '[0-9][0-9.,]*', 'N', 'g')"""
+#: A reason without its values: quotations and numbers differ from row to row, the fault is the same. The number of a
+#: standard (ISO 8601) is no value.
+GROUP_SQL = r"""regexp_replace(regexp_replace({reason}, '"[^"]*"', '"…"', 'g'),
+                               '(?<!ISO |[0-9.,])[0-9][0-9.,]*', 'N', 'g')"""
 FILTER_SQL = """(%(job)s::text IS NULL OR {job} = %(job)s)
   AND (%(domains)s::text[] IS NULL OR {domain} = ANY (%(domains)s::text[]))
   AND (%(until)s::timestamptz IS NULL OR {at} <= %(until)s::timestamptz)

@@ -169,8 +169,8 @@ def test_dead_letters_are_mended_by_their_reason(
 def test_a_hit_is_judged_and_the_judged_queries_are_measured(browser: Any, page: Any, library: Library) -> None:
     page.goto("/search?q=a+boy+and+pirates&domain=document&where=shelf%3Dhttp&k=3")
     hit = page.get_by_label("hybrid").locator("li").filter(has_text=library.ids["island"])
-    hit.get_by_role("button", name="relevant").click()
-    pressed = hit.get_by_role("button", name="relevant").get_attribute("aria-pressed")
+    hit.get_by_role("button", name="relevant", exact=True).click()
+    pressed = hit.get_by_role("button", name="relevant", exact=True).get_attribute("aria-pressed")
     page.get_by_role("button", name="Measure each mode").click()
     measured = ended(page)
 

@@ -15,7 +15,7 @@ from pc_worker.services.dead_letters.dead_list import (
     letter_groups,
     retry_matching,
 )
-from pc_worker.store.ledger.letter_filter import LetterFilter
+from pc_worker.store.ledger.letter_filter import GROUP_SQL, LetterFilter
 from tests.model.line import Line
 
 EVERYTHING = LetterFilter()
@@ -101,6 +101,14 @@ def test_reasons_that_differ_in_values_only_are_one_group_which_is_a_filter_agai
         wanted = LetterFilter(reason=group.group, domains=frozenset({group.domain}))
         assert len(places(line, wanted)) == group.rows
     assert letter_groups(line.services, LetterFilter(domains=frozenset({"recruit"}))) == []
+
+
+def test_the_number_of_a_standard_is_no_value_of_a_reason(line: Line) -> None:
+    reason = 'published_at: "next Tuesday, 8601" is no ISO 8601 date or time, at 12.5'
+    with line.services.database.transaction() as cursor:
+        cursor.execute(f"SELECT {GROUP_SQL.format(reason='%s')}", (reason,))
+
+        assert cursor.fetchone() == ('published_at: "…" is no ISO 8601 date or time, at N',)
 
 
 def test_a_job_of_other_domains_is_as_unknown_as_one_that_does_not_exist(line: Line, jobs: tuple[str, str]) -> None:

@@ -40,8 +40,8 @@ def test_all_missing_columns_are_named_at_once_with_their_alternatives() -> None
         _mapping("skill_dic", {"category": "x", "b": 1})
 
     assert str(mismatch.value) == (
-        'domain skill_dic needs the column "name" or "skill", '
-        '"skill_set_openai_vector" or "skill_vector" or "vector", and the file has "category", "b"'
+        'domain skill_dic needs the columns ("name" or "skill"), '
+        '("skill_set_openai_vector" or "skill_vector" or "vector"), and the file has "category", "b"'
     )
 
 
