@@ -12,8 +12,8 @@ from pc_worker.domains import domain_names, get_domain
 from pc_worker.errors import InvalidRequest, NotFound
 from pc_worker.model import DEFAULT_CHUNK_ROWS
 from pc_worker.services.declarations import check_known
+from pc_worker.services.ingest.rows.dead_letter import json_text
 from pc_worker.services.ingest.rows.join import write_groups
-from pc_worker.services.ingest.rows.prepare import json_text
 from pc_worker.store.answers.record import erase_answers_of_rows
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger.dead_letters import drop_letters

@@ -12,7 +12,7 @@ from typing import Any
 from pc_worker.errors import InvalidRequest
 from pc_worker.services.dead_letters.retry import Retried, matching_letters, retry_dead
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.rows.prepare import WIRE_LIMIT
+from pc_worker.services.ingest.rows.dead_letter import WIRE_LIMIT
 from pc_worker.services.push import rejections
 from pc_worker.store.db.connection import is_storable
 from pc_worker.store.ledger import dead_rows, jobs

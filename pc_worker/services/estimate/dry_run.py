@@ -13,7 +13,8 @@ from pc_worker.encoding import text_hash
 from pc_worker.model import DEFAULT_CHUNK_ROWS, Model, PassageVector, RowOrigin
 from pc_worker.reader import Table
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.rows.prepare import Candidate, Passages, Ready, RowContext, prepare_rows, row_form
+from pc_worker.services.ingest.rows.dead_letter import row_form
+from pc_worker.services.ingest.rows.prepare import Candidate, Passages, Ready, RowContext, prepare_rows
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.log import append
 from pc_worker.store.rows import merge

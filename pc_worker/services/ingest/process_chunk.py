@@ -18,8 +18,9 @@ from pc_worker.services.declarations import check_unchanged
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.attempts import error_text, is_permanent
 from pc_worker.services.ingest.publish import push_written
+from pc_worker.services.ingest.rows.dead_letter import row_form
 from pc_worker.services.ingest.rows.embed import OutOfTime
-from pc_worker.services.ingest.rows.prepare import RowContext, clean_rows, numbered_keys, row_form
+from pc_worker.services.ingest.rows.prepare import RowContext, clean_rows, numbered_keys
 from pc_worker.services.ingest.rows.unchanged import KnownRows, SameRowChanged, cell_hashes, find_same
 from pc_worker.services.ingest.rows.write import RecordTally, Work, Written, embedder_of, forgotten_keys, write_rows
 from pc_worker.services.jobs.job_control import job_status

@@ -18,8 +18,8 @@ from pc_worker.errors import InvalidRequest
 from pc_worker.model import DEFAULT_CHUNK_ROWS, Model
 from pc_worker.model.joined import joined_name
 from pc_worker.services.dependencies import Services
+from pc_worker.services.ingest.rows.dead_letter import WIRE_LIMIT
 from pc_worker.services.ingest.rows.embed import Embedder
-from pc_worker.services.ingest.rows.prepare import WIRE_LIMIT
 from pc_worker.services.models.joined_vectors import add_missing_vectors, count_missing_vectors
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger import jobs

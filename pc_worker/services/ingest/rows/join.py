@@ -18,8 +18,9 @@ from pc_worker.encoding.text.line_tokens import line_tokens
 from pc_worker.errors import Conflict, InvalidRequest
 from pc_worker.model import RowWrite
 from pc_worker.model.joined import joined_name
+from pc_worker.services.ingest.rows.dead_letter import json_text
 from pc_worker.services.ingest.rows.embed import Embedder
-from pc_worker.services.ingest.rows.prepare import Passages, json_text
+from pc_worker.services.ingest.rows.prepare import Passages
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.rows import joined
 from pc_worker.store.rows.joined import MemberRow

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -11,19 +10,11 @@ import msgspec
 
 from pc_worker.domains import BatchView, ColumnMapping, Dead, Domain, Record, Skipped, clean, row_keys
 from pc_worker.model import DeadLetter, Model, PassageVector, RowTerms, RowWrite
-from pc_worker.reader import Json, Table
-from pc_worker.services.sources import rejecting
+from pc_worker.services.ingest.rows.dead_letter import RowForm, dead_letter, too_large_on_wire
 from pc_worker.store.search.terms import rows_terms
 from pc_worker.wire import WirePassage, row_head, row_message
 
-#: Bytes of the largest row that can be sent: one message holds 4 MiB with all framing.
-WIRE_LIMIT = 4_000_000
-#: Characters of a text from which on it is checked before it is embedded.
-LONG_TEXT = WIRE_LIMIT // 4
-
 Passages = tuple[PassageVector, ...]
-#: Returns the normal form of a row by its number in the source: all its columns, not only those a domain reads.
-RowForm = Callable[[int], Mapping[str, Json]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,16 +65,6 @@ class Ready:
     letters: Mapping[int, DeadLetter]
 
 
-def row_form(table: Table, source: str) -> RowForm:
-    """Return a function that reads rows' normal forms, with all columns, from the table."""
-
-    def form(row_no: int) -> Mapping[str, Json]:
-        with rejecting(source):
-            return table.read(row_no, row_no + 1).normal_row(0)
-
-    return form
-
-
 def clean_rows(
     domain: Domain,
     mapping: ColumnMapping,
@@ -126,13 +107,6 @@ def numbered_keys(
     return [f"{key}:{occurrences.get(batch.start + i, 0)}" for i, key in enumerate(keys)]
 
 
-def too_large(record: Record) -> str | None:
-    """Return why a row is certainly too large to be sent, before its text is embedded: that may take hours."""
-    if len(record.text or "") < LONG_TEXT or (size := len(msgspec.json.encode(record.payload))) <= WIRE_LIMIT:
-        return None
-    return f"the row is more than {size:,} bytes on the wire: {WIRE_LIMIT:,} is the most"
-
-
 def prepare_rows(context: RowContext, candidates: Sequence[Candidate], embedded: Mapping[int, Passages | str]) -> Ready:
     """Build the rows to write from their vectors; rows that cannot be encoded or are too large become dead letters.
 
@@ -150,8 +124,8 @@ def prepare_rows(context: RowContext, candidates: Sequence[Candidate], embedded:
     for (candidate, passages), row_terms in zip(good, terms, strict=True):
         write = _row_write(context, candidate, passages, row_terms)
         message = _message(context, write)
-        if len(message) > WIRE_LIMIT:
-            reasons[write.row_no] = f"the row is {len(message):,} bytes on the wire: {WIRE_LIMIT:,} is the most"
+        if (reason := too_large_on_wire(message)) is not None:
+            reasons[write.row_no] = reason
         else:
             writes[write.row_no], messages[write.row_no] = write, message
     letters = {row_no: dead_letter(row_no, reason, context.form) for row_no, reason in reasons.items()}
@@ -184,18 +158,3 @@ def _row_write(context: RowContext, candidate: Candidate, passages: Passages, te
 def _message(context: RowContext, write: RowWrite) -> bytes:
     passages = [WirePassage(p.start, p.end, p.vector.astype("<f4", copy=False).tobytes()) for p in write.passages]
     return row_message(context.domain.row_type, write.wire, passages, context.model.label)
-
-
-def dead_letter(row_no: int, reason: str, form: RowForm) -> DeadLetter:
-    """Return the dead letter of a row."""
-    return DeadLetter(row_no=row_no, reason=reason, row_id=None, normal_form=json_text(form(row_no)))
-
-
-def json_text(value: Json | Mapping[str, Json]) -> str:
-    """Return the value as JSON text that is valid UTF-8; escapes are used only where it has lone surrogates."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(value, allow_nan=False)
-    return text

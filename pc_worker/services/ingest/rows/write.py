@@ -14,9 +14,10 @@ from pc_worker.metrics.line import StageClock
 from pc_worker.model import DeadLetter, Job, LogBatch, RowOrigin, RowWrite, StoredRow, Tally, WriteOutcome
 from pc_worker.retry import RetryPolicy
 from pc_worker.services.dependencies import Services
+from pc_worker.services.ingest.rows.dead_letter import too_large
 from pc_worker.services.ingest.rows.embed import Embedder
 from pc_worker.services.ingest.rows.join import ChunkEncoding
-from pc_worker.services.ingest.rows.prepare import Candidate, Cleaned, Ready, RowContext, prepare_rows, too_large
+from pc_worker.services.ingest.rows.prepare import Candidate, Cleaned, Ready, RowContext, prepare_rows
 from pc_worker.services.ingest.rows.unchanged import KnownRows, check_same, stored_hash
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger.dead_letters import insert_dead_letters

@@ -1,0 +1,70 @@
+"""From a row that cannot be stored to its dead letter: the reason in words, and the whole row as JSON text.
+
+A row has one of these reasons:
+
+- The key is null, or a rule of the domain raised ``BadValue`` (``domains/cleaning/clean.py``).
+- The row is too large to be sent: ``too_large`` before its text is embedded, ``too_large_on_wire`` after that.
+- Its text cannot be encoded (``embed.py``).
+- Its chunk, halved down to this row, has ended the worker three times (``store/ledger/leases.py``).
+
+The transaction that writes the chunk (``write.py``) inserts its letters too, by ``store/ledger/dead_letters.py``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from pc_worker.domains import Record
+from pc_worker.model import DeadLetter
+from pc_worker.reader import Json, Table
+from pc_worker.services.sources import rejecting
+
+#: Bytes of the largest row that can be sent: one message holds 4 MiB with all framing.
+WIRE_LIMIT = 4_000_000
+#: Characters of a text from which on it is checked before it is embedded.
+LONG_TEXT = WIRE_LIMIT // 4
+
+#: Returns the normal form of a row by its number in the source: all its columns, not only those a domain reads.
+RowForm = Callable[[int], Mapping[str, Json]]
+
+
+def dead_letter(row_no: int, reason: str, form: RowForm) -> DeadLetter:
+    """Return the dead letter of a row."""
+    return DeadLetter(row_no=row_no, reason=reason, row_id=None, normal_form=json_text(form(row_no)))
+
+
+def row_form(table: Table, source: str) -> RowForm:
+    """Return a function that reads rows' normal forms, with all columns, from the table."""
+
+    def form(row_no: int) -> Mapping[str, Json]:
+        with rejecting(source):
+            return table.read(row_no, row_no + 1).normal_row(0)
+
+    return form
+
+
+def too_large(record: Record) -> str | None:
+    """Return why a row is certainly too large to be sent, before its text is embedded: that may take hours."""
+    if len(record.text or "") < LONG_TEXT or (size := len(msgspec.json.encode(record.payload))) <= WIRE_LIMIT:
+        return None
+    return f"the row is more than {size:,} bytes on the wire: {WIRE_LIMIT:,} is the most"
+
+
+def too_large_on_wire(message: bytes) -> str | None:
+    """Return why the message of a row is too large to be sent, None if it is not."""
+    if len(message) <= WIRE_LIMIT:
+        return None
+    return f"the row is {len(message):,} bytes on the wire: {WIRE_LIMIT:,} is the most"
+
+
+def json_text(value: Json | Mapping[str, Json]) -> str:
+    """Return the value as JSON text that is valid UTF-8; escapes are used only where it has lone surrogates."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, allow_nan=False)
+    return text
