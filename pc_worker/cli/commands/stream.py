@@ -17,6 +17,7 @@ from pc_worker.cli.context import one_shot
 from pc_worker.cli.output import json_text
 from pc_worker.embedded import read_addresses
 from pc_worker.errors import InvalidRequest, NotFound, PcWorkerError, Unavailable
+from pc_worker.model import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS
 from pc_worker.settings import Settings, split_address
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from pc_worker.wire.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
@@ -41,7 +42,11 @@ NO_GATEWAY = re.compile("failed to connect to|errors? resolving|DNS resolution f
 @click.command("stream")
 @click.option("--domain", required=True, help="Name of the domain; `domains list` shows all.")
 @click.option("--after", help="Resume after this row's UUID, or after this position of the log.")
-@click.option("--chunk-size", type=click.IntRange(0, 1000), help="Rows a message, 1 to 1000; default 300.")
+@click.option(
+    "--chunk-size",
+    type=click.IntRange(0, MAX_CHUNK_ROWS),
+    help=f"Rows a message, 1 to {MAX_CHUNK_ROWS}; default {DEFAULT_CHUNK_ROWS}.",
+)
 @click.option("--limit", type=click.IntRange(min=0), help="Rows at most.")
 @click.option(
     "--vectors",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,9 @@ from pc_worker.settings import PROJECT
 DOCUMENTS = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 #: `store/rows/merge.py`, `tasks/queues.py: FORMER`
 PLACE = re.compile(r"`((?:[a-z_]+/)+[\w.-]+\.(?:py|sql|yml|sh|json|proto|csv|png))(?:: (\w+))?`")
+DOCSTRING_PLACE = re.compile(r"`((?:[a-z_]+/)*\w+\.(?:py|sql|yml|proto))`")
+#: `SubscriptionSession.java: committed`
+JAVA_PLACE = re.compile(r"`(\w+\.java)(?:: (\w+))?`")
 ROOM = re.compile(r"^\| `(\w+)/` \|.*\|(.*)\|$", re.MULTILINE)
 ARCHITECTURE = (PROJECT / "docs/explanation/architecture.md").read_text(encoding="utf-8")
 
@@ -33,6 +38,35 @@ def test_every_file_and_function_that_is_named_exists(document: Path) -> None:
 
         assert path is not None, place
         assert not name or re.search(rf"^(?:async )?(?:def |class )?{name}\b", path.read_text(), re.MULTILINE), name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(PROJECT)))
+def test_every_java_file_and_method_that_is_named_exists(document: Path) -> None:
+    for file, name in JAVA_PLACE.findall(document.read_text(encoding="utf-8")):
+        (path,) = (PROJECT / "clients/java").rglob(file)
+
+        assert re.search(rf"\b{name}\(" if name else "", path.read_text(encoding="utf-8")), f"{file}: {name}"
+
+
+def test_every_file_that_a_docstring_names_exists() -> None:
+    """Its path begins at the project, at the package, or at a folder above the module."""
+    named = 0
+    for root in ("pc_worker", "tasks"):
+        for module in (PROJECT / root).rglob("*.py"):
+            for text in docstrings(module):
+                for place in DOCSTRING_PLACE.findall(text):
+                    named += 1
+                    assert any((folder / place).exists() for folder in (PROJECT / root, *module.parents)), (
+                        module,
+                        place,
+                    )
+    assert named > 10
+
+
+def docstrings(module: Path) -> Iterator[str]:
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    return (ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, kinds))
 
 
 def test_every_room_is_described_and_has_the_face_that_is_shown() -> None:

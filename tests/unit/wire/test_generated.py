@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+from pc_worker.model import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS
 from pc_worker.settings import PROJECT
 
 FILES = ("embedding_stream_pb2.py", "embedding_stream_pb2.pyi", "embedding_stream_pb2_grpc.py")
@@ -30,3 +32,11 @@ def test_generated_code_has_not_drifted(tmp_path: Path) -> None:
     for name in FILES:
         made = (tmp_path / "pc_worker/wire/generated" / name).read_text()
         assert made == (PROJECT / "pc_worker/wire/generated" / name).read_text(), name
+
+
+def test_the_comments_of_the_proto_have_the_numbers_of_the_code() -> None:
+    proto = (PROJECT / "proto/embedding_stream.proto").read_text(encoding="utf-8")
+
+    sizes = re.findall(r"at most, 1\.\.(\d+);.*?0 = (\d+)\.", proto)
+
+    assert sizes == [(str(MAX_CHUNK_ROWS), str(DEFAULT_CHUNK_ROWS))] * 2

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from google.protobuf import descriptor_pb2
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pc_worker.wire import WirePassage, row_head, row_message, row_type_of
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
-from pc_worker.wire.row import varint
+from pc_worker.wire.row import ROW_TYPES, varint
 from tests.unit.hot_buffer.stock import stock_messages
 
 ROW_ID = "0b6a1e3c-58f1-5b0e-9a57-0d5f1a2b3c4d"
@@ -57,6 +61,24 @@ def test_stock_row_leaves_unknown_payload_fields_behind() -> None:
     row = pb.CandidateRow.FromString(head)
     assert row.candidate_id == ROW_ID
     assert {name: getattr(row, name) for name in payload} == payload
+
+
+def test_a_field_that_the_message_gains_is_filled_and_older_clients_skip_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    proto = descriptor_pb2.FileDescriptorProto()
+    pb.DESCRIPTOR.CopyToProto(proto)
+    message = next(found for found in proto.message_type if found.name == "RecruitRow")
+    message.field.add(name="salary", number=12, type=5, label=1, proto3_optional=False)
+    pool = DescriptorPool()
+    pool.Add(proto)
+    later: Any = GetMessageClass(pool.FindMessageTypeByName(f"{proto.package}.RecruitRow"))
+    monkeypatch.setitem(ROW_TYPES, "recruit", replace(ROW_TYPES["recruit"], row=later))
+
+    row = _recruit({**RECRUIT, "salary": 70_000})
+
+    assert later.FromString(row).salary == 70_000
+    older = pb.RecruitRow.FromString(row)
+    assert {name: getattr(older, name) for name in RECRUIT} == RECRUIT
+    assert list(older.skills_vector) == VECTOR.tolist()
 
 
 def test_skill_row_has_no_id_on_the_wire() -> None:
