@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import cmath
 import datetime as dt
 import decimal
 import json
@@ -54,6 +55,10 @@ def _timedelta(value: dt.timedelta) -> Json:
     return span_text(value.days * 86_400 + value.seconds, value.microseconds * 1000)
 
 
+def _complex(value: complex) -> Json:
+    return None if cmath.isnan(value) else str(value)
+
+
 def _decimal(value: decimal.Decimal) -> Json:
     return None if value.is_nan() else str(value)
 
@@ -97,7 +102,7 @@ def _scalar(value: np.generic) -> Json:
     if isinstance(value, np.longdouble):
         return _float(float(value))
     if isinstance(value, np.clongdouble):
-        return str(complex(value))
+        return _complex(complex(value))
     if isinstance(value, np.void):
         return [normal(item) for item in value.tolist()] if value.dtype.names else _bytes(value.tobytes())
     return normal(value.item())
@@ -134,7 +139,7 @@ _RULES: dict[type, Callable[..., Json]] = {
     dt.timedelta: _timedelta,
     decimal.Decimal: _decimal,
     uuid.UUID: str,
-    complex: str,
+    complex: _complex,
     set: _set,
     frozenset: _set,
     Timestamp: Timestamp.isoformat,

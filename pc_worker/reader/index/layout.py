@@ -6,6 +6,7 @@ from array import array
 from dataclasses import dataclass, field
 from typing import Any
 
+from pc_worker.reader.pickle.described import Foreign
 from pc_worker.reader.pickle.forms import Form
 
 
@@ -34,7 +35,7 @@ class Listing:
         keys: Keys of the dicts among the items, in order of first appearance.
         dicts: Number of items at its start that are dicts.
         part: Number of the pickle in the file, or ``OF_PICKLES``.
-        foreign: The first item that is no cell, by number and class; the list is then no column.
+        foreign: The first item that is no cell; the list is then no column.
     """
 
     count: int
@@ -48,7 +49,7 @@ class Listing:
     keys: tuple[Any, ...] = ()
     dicts: int = 0
     part: int = 0
-    foreign: tuple[int, str] | None = None
+    foreign: Foreign | None = None
 
     def __len__(self) -> int:
         return self.count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -130,6 +130,14 @@ class Zone:
         return self.tzinfo()
 
 
+class Foreign(NamedTuple):
+    """The first item of a list that holds an object that is no cell: its number, the class, the key if it is a row."""
+
+    number: int
+    what: str
+    key: str | None = None
+
+
 @dataclass(slots=True)
 class Container:
     """A dict or list subclass that the items following it fill."""
@@ -141,10 +149,15 @@ class Container:
 def class_name(value: Any) -> str:
     """Return what the class of the object that ``value`` describes is called."""
     if isinstance(value, Call):
-        return {"ArrowArray": "pyarrow.Array", "ArrowChunks": "pyarrow.ChunkedArray"}.get(value.kind, value.kind)
+        return _CLASSES.get(value.kind, value.kind)
+    if isinstance(value, Zone | Blank):
+        return "tzinfo"
     if isinstance(value, Array | np.ndarray):
         return "numpy.ndarray"
     return str(value) if isinstance(value, Symbol) else type(value).__name__
+
+
+_CLASSES = {"ArrowArray": "pyarrow.Array", "ArrowChunks": "pyarrow.ChunkedArray", "Offset": "DateOffset"}
 
 
 def product(shape: tuple[int, ...]) -> int:

@@ -12,14 +12,16 @@ from pc_worker.reader.pickle.allow_list import (
     numpy_names,
     pandas_names,
     standard_names,
+    value_names,
     zone_names,
 )
+from pc_worker.reader.pickle.allow_list.advice import not_listed
 from pc_worker.reader.pickle.described import Array, Blank, Call, Symbol
 
 Rule = Callable[[tuple[Any, ...]], Any]
 Key = tuple[str, str]
 
-_TABLES = (standard_names, zone_names, numpy_names, pandas_names, former_pandas, arrow_names)
+_TABLES = (standard_names, value_names, zone_names, numpy_names, pandas_names, former_pandas, arrow_names)
 #: name → what REDUCE of it with a tuple of arguments returns.
 CALLS: dict[Key, Rule] = {key: rule for table in _TABLES for key, rule in table.CALLS.items()}
 #: name → what NEWOBJ of it returns.
@@ -47,7 +49,7 @@ def admitted(module: object, name: object) -> Any:
     if key not in _NAMES:
         if (refusal := former_pandas.too_old(module, name)) is not None:
             raise refusal
-        raise unsafe(f"the file names {_shown(module)}.{_shown(name)}, which is not on the allow-list")
+        raise not_listed(module, name)
     return Symbol(module, name)
 
 
@@ -126,7 +128,3 @@ def _applied(rule: Rule, args: tuple[Any, ...], name: str) -> Any:
         raise
     except (TypeError, ValueError, OverflowError, ArithmeticError, LookupError, AttributeError) as error:
         raise broken(f"{name} is given arguments that no writer gives it ({type(error).__name__})") from error
-
-
-def _shown(text: str) -> str:
-    return ascii(text[:80])[1:-1]

@@ -166,7 +166,9 @@ def _build(d: DecodeState, pos: int) -> int:
 def _finished(value: Any) -> Any:
     if isinstance(value, Array):
         return value if value.data is None else value.realised()
-    return {} if isinstance(value, Container) else value
+    if isinstance(value, Container):
+        return {} if value.kind == "dict" else []
+    return value
 
 
 def _stop(d: DecodeState, pos: int) -> int:

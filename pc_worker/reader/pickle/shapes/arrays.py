@@ -11,10 +11,11 @@ from pc_worker.reader.errors import NoCell, broken, not_a_table
 from pc_worker.reader.index.layout import Listing
 from pc_worker.reader.index.store import Store
 from pc_worker.reader.pickle.allow_list.pandas_names import is_interval
-from pc_worker.reader.pickle.described import Array, Call, Symbol, class_name
+from pc_worker.reader.pickle.described import Array, Call, class_name
 from pc_worker.reader.pickle.shapes.arrow import arrow_column
 from pc_worker.reader.pickle.shapes.columns import KINDS, Numbers, Objects, Range, Reader, Strided, Subarrays, Values
 from pc_worker.reader.pickle.shapes.derived import Coded, Intervals, Masked
+from pc_worker.reader.pickle.shapes.no_cells import no_cell_of
 from pc_worker.reader.pickle.shapes.sparse import sparse_column
 from pc_worker.reader.pickle.shapes.wrappers import WRAPPERS, backing_of, fields_of
 
@@ -75,8 +76,8 @@ def rows_of(store: Store, array: Array, count: int) -> list[Reader]:
     if not isinstance(array.data, Listing):
         raise _no_cell(array.data, rows, transposed=fortran)
     if array.data.foreign is not None:
-        number, kind = array.data.foreign
-        raise NoCell(*_place_of(number, width, rows, transposed=fortran), kind)
+        number, what, _ = array.data.foreign
+        raise NoCell(*_place_of(number, width, rows, transposed=fortran), what)
     if not fortran:
         return [Objects(store, array.data, first, rows) for first, _ in places]
     objects = Objects(store, array.data, 0, width * rows)
@@ -85,27 +86,11 @@ def rows_of(store: Store, array: Array, count: int) -> list[Reader]:
 
 def _no_cell(items: Any, rows: int, *, transposed: bool) -> Exception:
     """Return which of the items, one of which is no cell, it is."""
-    for number, item in enumerate(items if isinstance(items, list) else ()):
-        if not _is_value(item):
-            width = max(1, len(items) // max(1, rows))
-            return NoCell(*_place_of(number, width, rows, transposed=transposed), class_name(item))
-    return not_a_table("a column of Python objects holds something that is no cell")
-
-
-def _is_value(item: Any) -> bool:
-    """Return whether what is inside may be in a cell."""
-    match item:
-        case Call() | Symbol():
-            return False
-        case Listing():
-            return item.foreign is None
-        case tuple() | list():
-            return all(map(_is_value, item))
-        case dict():
-            return all(map(_is_value, item.values()))
-        case Array(data=list() as inner):
-            return all(map(_is_value, inner))
-    return True
+    found = no_cell_of(items) if isinstance(items, list) else None
+    if found is None:
+        return not_a_table("a column of Python objects holds something that is no cell")
+    width = max(1, len(items) // max(1, rows))
+    return NoCell(*_place_of(found[0], width, rows, transposed=transposed), found[1])
 
 
 def _place_of(number: int, width: int, rows: int, *, transposed: bool) -> tuple[int, int]:

@@ -11,12 +11,13 @@ from pc_worker.reader.index.layout import Listing
 from pc_worker.reader.index.store import Store
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.normal import label_text
-from pc_worker.reader.pickle.described import Array, Call, check_filled, class_name
+from pc_worker.reader.pickle.described import Array, Call, Foreign, check_filled, class_name
 from pc_worker.reader.pickle.shapes.arrays import block_columns, column, index_data
 from pc_worker.reader.pickle.shapes.arrow_buffers import sequence
 from pc_worker.reader.pickle.shapes.columns import Reader
 from pc_worker.reader.pickle.shapes.indexes import Levels, is_default, labels_of, levels_of, name_of
 from pc_worker.reader.pickle.shapes.names import column_names, index_names
+from pc_worker.reader.pickle.shapes.no_cells import of_entries, of_rows
 from pc_worker.reader.pickle.shapes.wrappers import fields_of
 
 
@@ -56,10 +57,13 @@ def shape_of(store: Store, value: Any, limits: Limits) -> Shape:
             return _columns(store, value)
         case Listing() if len(value) == 0:
             return Shape("list of dicts", 0, {})
+        case Listing(foreign=Foreign() as found) if value.dicts == len(value):
+            raise NoCell(0, *found)
         case Listing() if value.dicts == len(value):
             return Shape("list of dicts", len(value), {}, value, value.keys)
-    what = class_name(value)
-    what = "list of other things than dicts" if isinstance(value, Listing) else what
+        case list() if all(isinstance(row, dict) for row in value):
+            raise of_rows(value)
+    what = "list of other things than dicts" if isinstance(value, Listing | list) else class_name(value)
     raise not_a_table(f"the file holds a {what}; a DataFrame, a Series, a dict of columns or a list of dicts is read")
 
 
@@ -92,7 +96,7 @@ def _columns(store: Store, value: dict[Any, Any]) -> Shape:
     readers = []
     for label, item in value.items():
         if _length(item) is None:
-            raise not_a_table(f"the dict's entry {label_text(label)[:60]!r} is not a column")
+            raise of_entries(value, label)
         try:
             readers.append(_series_values(store, item) if _is_series(item) else _dict_column(store, item))
         except NoCell as found:

@@ -23,11 +23,11 @@ from pc_worker.reader.pickle.walk.walker import Walker
 #: Types of call results that a cell may hold.
 _VALUES = (
     type(None), bool, int, float, complex, str, bytes, bytearray, set, frozenset,
-    dt.date, dt.time, dt.timedelta, decimal.Decimal, uuid.UUID, np.generic, Payload,
+    dt.date, dt.time, dt.timedelta, decimal.Decimal, uuid.UUID, np.generic, Payload, dict,
 )  # fmt: skip
 _INERT = frozenset({"Timestamp", "Timedelta", "Interval", "Period"})
 #: Calls that take a list as it is, however plain its items.
-_TAKE_LISTS = frozenset({"set", "frozenset", "FrozenList", "struct", "chunked_array"})
+_TAKE_LISTS = frozenset({"set", "frozenset", "array", "FrozenList", "struct", "chunked_array"})
 #: Bytes of text between two marks: a slice decodes this many more than it needs.
 _STEP = 1 << 15
 
@@ -91,14 +91,24 @@ def reduce(w: Walker, pos: int) -> int:
         if isinstance(entry, Node):
             w.memo.close_node(entry)
     if isinstance(value, Container):
-        fields = Fields(address_of(function), w.referred)
-        fields.finish = w.base + pos + 1
-        w.push(fields)
-        w.places.add_special(w.base + pos, w.base + pos)
-        return pos + 1
+        return _push_container(w, address_of(function), pos, value.kind)
     node = _push(w, address_of(function), pos, value)
     _count_in(node, args)
     return _maybe_repeat(w, node, _first(args), pos + 1)
+
+
+def _push_container(w: Walker, address: int, pos: int, kind: str) -> int:
+    """Push the empty dict or list that a call returns, which the opcodes after it fill."""
+    node: Fields | Items
+    if kind == "dict":
+        node = Fields(address, w.referred)
+    else:
+        node = Items(address, w.referred)
+        node.nodes, node.end = w.nodes, w.here(pos + 1)
+    node.finish = w.base + pos + 1
+    w.push(node)
+    w.places.add_special(w.base + pos, w.base + pos)
+    return pos + 1
 
 
 def _count_in(node: Special, part: Entry) -> None:

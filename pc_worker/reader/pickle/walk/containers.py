@@ -6,12 +6,11 @@ from typing import Any
 
 from pc_worker.reader.errors import broken, over_limit, unsafe
 from pc_worker.reader.normal import label_text
-from pc_worker.reader.pickle.described import Call, class_name
+from pc_worker.reader.pickle.described import Call, Foreign, class_name
 from pc_worker.reader.pickle.walk.memo import CONTAINER
 from pc_worker.reader.pickle.walk.nodes import (
     OFFSET,
     STRIDE,
-    Bag,
     Entry,
     Fields,
     Group,
@@ -194,12 +193,14 @@ def extend(w: Walker, node: Items, entries: list[Entry], *, batched: bool) -> No
     plain, depth = settle(w, entries)
     node.plain, node.depth = node.plain and plain, max(node.depth, depth)
     if w.bulk is not None:
+        if not node.plain and node.foreign is None:
+            node.foreign = _foreign(node, entries)
         node.entries = None
         node.count += sum(entry.count if isinstance(entry, Run) else 1 for entry in entries)
         w.nodes = node.nodes + 1
     else:
         if not node.plain and node.sealed and node.foreign is None:
-            node.foreign = _foreign(w, node, entries)
+            node.foreign = _foreign(node, entries)
         if node.dicts == node.count:
             _note_dicts(w, node, entries)
         node.add(entries, batched=batched)
@@ -210,8 +211,8 @@ def extend(w: Walker, node: Items, entries: list[Entry], *, batched: bool) -> No
         raise over_limit("shared values make the table far larger than its file")
 
 
-def _foreign(w: Walker, node: Items, entries: list[Entry]) -> tuple[int, str]:
-    """Return the first of ``entries`` that is not a cell: number and class. Its column's label is elsewhere.
+def _foreign(node: Items, entries: list[Entry]) -> Foreign:
+    """Return the first of ``entries`` that is not a cell. Its column's label is elsewhere.
 
     Raises:
         Refused: If it is no object that is for itself, but a part of one.
@@ -219,19 +220,29 @@ def _foreign(w: Walker, node: Items, entries: list[Entry]) -> tuple[int, str]:
     number = node.count
     for entry in entries:
         if isinstance(entry, Node) and not entry.plain:
-            return number, class_of(entry)
+            return Foreign(number, class_of(entry), _key_of_object(entry))
         number += entry.count if isinstance(entry, Run) else 1
     raise unsafe("a list holds something that is no cell")
 
 
+def _key_of_object(entry: Entry) -> str | None:
+    """Return the key of a row under which it holds an object that is no cell."""
+    if not isinstance(entry, Fields):
+        return None
+    values = zip(entry.keys, entry.entries[1::2], strict=True)
+    return next((label_text(key) for key, value in values if isinstance(value, Node) and not value.plain), None)
+
+
 def class_of(entry: Entry) -> str:
-    """Return what an entry is called in messages."""
+    """Return the class of an entry that is no cell, or of the object in it that is none."""
     if isinstance(entry, Ref) and entry.node is not None:
         return class_of(entry.node)
     if isinstance(entry, Special):
         return class_name(entry.value)
-    names: tuple[tuple[type, str], ...] = ((Items, "list"), (Fields, "dict"), (Group, "tuple"), (Bag, "set"))
-    return next((name for kind, name in names if isinstance(entry, kind)), "object")
+    if isinstance(entry, Items) and entry.foreign is not None:
+        return entry.foreign.what
+    parts = entry.entries if isinstance(entry, Items | Fields | Group) else None
+    return next((class_of(part) for part in parts or () if isinstance(part, Node) and not part.plain), "object")
 
 
 def _keep(w: Walker, node: Items, entries: list[Entry]) -> None:

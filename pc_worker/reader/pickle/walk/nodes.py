@@ -9,6 +9,8 @@ from __future__ import annotations
 from array import array
 from typing import Any, TypeAlias
 
+from pc_worker.reader.pickle.described import Foreign
+
 SHIFT = 48
 ONE = 1 << SHIFT
 OFFSET = ONE - 1
@@ -133,7 +135,7 @@ class Items(Node):
         end: Address after the last opcode of the list.
         left_open: Whether the items before ``end`` are in a batch that is not closed there.
         kept_from: First memo entry whose value the memo may still keep.
-        foreign: The first item that is no cell, by number and class, once the entries are gone.
+        foreign: The first item that is no cell, once the entries are gone.
         nodes: Nodes that the walker held when the list began: this many are left once its items are passed over.
         keys: Keys of the items that are dicts, as text, in order of first appearance.
         dicts: Number of items at its start that are dicts.
@@ -166,7 +168,7 @@ class Items(Node):
         self.end, self.kept_from = address, address >> SHIFT
         self.left_open = False
         self.nodes = 0
-        self.foreign: tuple[int, str] | None = None
+        self.foreign: Foreign | None = None
         self.keys: dict[Any, None] = {}
 
     def __len__(self) -> int:
