@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from pc_worker.hot_buffer import insert_dead_message, is_away
 from pc_worker.logs import get_logger
 from tasks.envelope import MOST_BYTES, Envelope, InvalidMessage, check_shallow, first_fault
+from tasks.unpacking import unpack_body
 
 log = get_logger(__name__)
 
@@ -61,8 +62,7 @@ def open_envelope(item: bytes, queue: str) -> dict[str, Any]:
         Envelope.model_validate(envelope)
     except ValidationError as exc:
         raise InvalidMessage(f"its envelope is wrong: {first_fault(exc)}") from exc
-    if envelope["headers"].get("compression"):
-        raise InvalidMessage("its body is compressed")  # a few bytes may expand to gigabytes
+    unpack_body(envelope)
     check_shallow(envelope["headers"])
     check_shallow(envelope["properties"])
     envelope["properties"]["delivery_info"] |= {"exchange": "", "routing_key": queue}

@@ -117,7 +117,9 @@ NO_MESSAGES: dict[str, bytes | str | dict[str, Any]] = {
     "retries that are text": headers(retries="many"),
     "stamps of another shape": headers(stamped_headers=5),
     "a shadow that is an object": headers(shadow={"a": 1}),
-    "a compressed body": headers(compression="zlib"),
+    "a compression that is not known": headers(compression="zlib"),
+    "a compression that is a list": headers(compression=["application/x-gzip"]),
+    "a plain body that is called compressed": headers(compression="application/x-gzip"),
     "arguments of another shape": envelope({"path": "/x"}),
     "one list": envelope([[]]),
     "four": envelope([[], {}, {}, {}]),
@@ -248,6 +250,13 @@ def test_a_plain_client_of_the_first_protocol_is_served(line: Line) -> None:
         return "" if found is None else str(json.loads(found)["status"])
 
     eventually(lambda: status() == "SUCCESS", what="its result")
+
+
+@pytest.mark.parametrize("compression", ["gzip", "bzip2", "lzma"])
+def test_a_compressed_message_is_served(line: Line, compression: str) -> None:
+    sent = line.client.send_task("pc_worker.reconcile", compression=compression)
+
+    assert sent.get(timeout=30) == {"ingests": 0, "chunks": 0}
 
 
 def test_a_crowd_of_them_keeps_its_bounds(line: Line) -> None:
