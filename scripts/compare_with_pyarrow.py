@@ -29,7 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pc_worker.reader import Refused, normal, open_table
-from pc_worker.reader.values import NAT
+from pc_worker.reader.cells.values import NAT
 
 ENDINGS = (".parquet", ".arrow_file", ".stream", ".arrow", ".feather", ".orc")
 OTHER_ENDINGS = (".md", ".csv", ".json", ".py")

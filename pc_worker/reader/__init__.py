@@ -10,17 +10,17 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from pc_worker.reader.cells.normal import Json, normal
+from pc_worker.reader.cells.values import MISSING, Interval, Period, Timedelta, Timestamp
 from pc_worker.reader.errors import Refused, SourceChanged
 from pc_worker.reader.exploded import exploded_columns
 from pc_worker.reader.limits import Limits
-from pc_worker.reader.normal import Json, normal
 from pc_worker.reader.options import ReadOptions
-from pc_worker.reader.values import MISSING, Interval, Period, Timedelta, Timestamp
 
 if TYPE_CHECKING:
+    from pc_worker.reader.files.source import Fingerprint, LocalFile, OpenFile, Stamp
     from pc_worker.reader.inspection import ColumnReport, Inspection, inspect_file
     from pc_worker.reader.opening import index_path, open_table
-    from pc_worker.reader.source import Fingerprint, LocalFile, OpenFile, Stamp
     from pc_worker.reader.table import Batch, Column, Table
 
 __all__ = [
@@ -53,7 +53,7 @@ __all__ = [
 _LATER = {
     **dict.fromkeys(("ColumnReport", "Inspection", "inspect_file"), "inspection"),
     **dict.fromkeys(("Batch", "Column", "Table"), "table"),
-    **dict.fromkeys(("Fingerprint", "LocalFile", "OpenFile", "Stamp"), "source"),
+    **dict.fromkeys(("Fingerprint", "LocalFile", "OpenFile", "Stamp"), "files.source"),
     **dict.fromkeys(("index_path", "open_table"), "opening"),
 }
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from pc_worker.reader.cells.values import MISSING, Interval, Period, Timedelta, Timestamp
 from pc_worker.reader.pickle.shapes.columns import KINDS
 from pc_worker.reader.table import SparseCells
-from pc_worker.reader.values import MISSING, Interval, Period, Timedelta, Timestamp
 
 _FIRST, _BLOCKS, _BLOCK = 256, 8, 32
 _TYPES: dict[type, str] = {

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from pc_worker.reader.errors import over_limit
+from pc_worker.reader.files.source import Fingerprint, OpenFile, Source
 from pc_worker.reader.formats.base import Index, Indexed, Opening
 from pc_worker.reader.formats.compression import decompress
 from pc_worker.reader.formats.registry import format_named, format_of
@@ -17,7 +18,6 @@ from pc_worker.reader.index.sidecar import Notes
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.memory import keep_freed_memory
 from pc_worker.reader.options import ReadOptions
-from pc_worker.reader.source import Fingerprint, OpenFile, Source
 from pc_worker.reader.spool import Place, is_of, notes_of
 from pc_worker.reader.table import Column, Rows, Table
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
+from pc_worker.reader.files.source import Source
 from pc_worker.reader.formats.registry import format_of
 from pc_worker.reader.formats.sniff import packing_of
 from pc_worker.reader.options import ReadOptions
-from pc_worker.reader.source import Source
 
 
 def recognise(path: str | os.PathLike[str], options: ReadOptions) -> str:

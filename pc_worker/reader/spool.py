@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pc_worker.reader.files.source import Source
+from pc_worker.reader.files.written import WRITING
 from pc_worker.reader.index.sidecar import ColumnNote, Notes
-from pc_worker.reader.source import Source
-from pc_worker.reader.written import WRITING
 
 #: What the spool may hold of one source next to its index.
 COPIES = ("unpacked", "arrow")

@@ -8,11 +8,11 @@ from itertools import chain
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from pc_worker.reader.digest import algorithm_of
+from pc_worker.reader.cells.normal import Json, label_text, normal
+from pc_worker.reader.cells.values import MISSING
 from pc_worker.reader.errors import Refused
-from pc_worker.reader.normal import Json, label_text, normal
-from pc_worker.reader.source import Fingerprint, Source
-from pc_worker.reader.values import MISSING
+from pc_worker.reader.files.digest import algorithm_of
+from pc_worker.reader.files.source import Fingerprint, Source
 
 
 @dataclass(frozen=True, slots=True)

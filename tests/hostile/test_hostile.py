@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pc_worker.reader.source import Source
+from pc_worker.reader.files.source import Source
 from pc_worker.reader.spool import Place
 from tests.hostile import corpus, damage
 from tests.hostile.families import DAMAGED, REFUSED, damaged_files, refused_files

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from pc_worker.reader.errors import Refused
+from pc_worker.reader.files.source import Source
 from pc_worker.reader.formats.base import Opening
 from pc_worker.reader.formats.memory import bounded_memory, most_memory
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.options import ReadOptions
-from pc_worker.reader.source import Source
 from pc_worker.reader.spool import Place
 
 #: Isolated, and with the paths of this process: what it imports is what this process would.

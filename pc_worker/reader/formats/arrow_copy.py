@@ -13,6 +13,8 @@ from typing import IO, Any
 import pyarrow as pa
 
 from pc_worker.reader.errors import Refused, broken, over_limit
+from pc_worker.reader.files.source import Source
+from pc_worker.reader.files.written import written
 from pc_worker.reader.formats.arrow_texts import check_texts
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
 from pc_worker.reader.formats.foreign import encrypted
@@ -22,8 +24,6 @@ from pc_worker.reader.index.sidecar import ColumnNote, Damaged
 from pc_worker.reader.kinds import judge_columns
 from pc_worker.reader.pickle.shapes.arrow_cells import converter, dimension_of, kind_of
 from pc_worker.reader.pickle.shapes.names import column_names
-from pc_worker.reader.source import Source
-from pc_worker.reader.written import written
 
 
 def copied_format(container: str, batches: Callable[[Opening], Iterable[Any]]) -> TableFormat:

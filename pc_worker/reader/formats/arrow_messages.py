@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pc_worker.reader.errors import Refused, broken, over_limit
+from pc_worker.reader.files.source import Source
 from pc_worker.reader.formats.base import Opening
-from pc_worker.reader.source import Source
 
 _CONTINUES = b"\xff\xff\xff\xff"
 _FILE_END = b"ARROW1"

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from pc_worker.reader.files.source import Source
 from pc_worker.reader.index.layout import Layout, longs
 from pc_worker.reader.index.sidecar import ColumnNote
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.options import ReadOptions
-from pc_worker.reader.source import Source
 from pc_worker.reader.spool import Place
 from pc_worker.reader.table import Rows, Table
 

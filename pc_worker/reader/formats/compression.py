@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import IO, Any, Protocol, Self, assert_never, cast
 
 from pc_worker.reader.errors import broken, over_limit
+from pc_worker.reader.files.source import Source
+from pc_worker.reader.files.written import written
 from pc_worker.reader.formats.base import Packing
 from pc_worker.reader.formats.streams import stream_of
 from pc_worker.reader.formats.zipped import ERRORS as ZIP_ERRORS
 from pc_worker.reader.formats.zipped import opened_member
 from pc_worker.reader.limits import Limits
-from pc_worker.reader.source import Source
-from pc_worker.reader.written import written
 
 _STEP = 1 << 20
 

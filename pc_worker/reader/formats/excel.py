@@ -15,7 +15,10 @@ from xml.etree.ElementTree import ParseError
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
+from pc_worker.reader.cells.normal import Json, label_text, normal
 from pc_worker.reader.errors import Refused, broken, not_a_table, over_limit
+from pc_worker.reader.files.source import Source
+from pc_worker.reader.files.written import written
 from pc_worker.reader.formats import json_lines
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
 from pc_worker.reader.formats.json_rows import JsonRows, index_objects
@@ -23,10 +26,7 @@ from pc_worker.reader.formats.streams import stream_of
 from pc_worker.reader.index.layout import Listing
 from pc_worker.reader.index.sidecar import Damaged
 from pc_worker.reader.limits import Limits
-from pc_worker.reader.normal import Json, label_text, normal
 from pc_worker.reader.pickle.shapes.names import column_names
-from pc_worker.reader.source import Source
-from pc_worker.reader.written import written
 
 #: The limits of a sheet; a file can state more.
 _MOST_ROWS = 1_048_576

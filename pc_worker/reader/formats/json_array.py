@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from pc_worker.reader.errors import Refused, broken, over_limit
+from pc_worker.reader.files.source import Source
 from pc_worker.reader.formats.json_rows import check_depth, fault, json_format, too_deep
 from pc_worker.reader.limits import Limits
-from pc_worker.reader.source import Source
 
 _BLANK = " \t\r\n"
 _MARK = b"\xef\xbb\xbf"

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from pc_worker.reader.errors import Refused, over_limit
+from pc_worker.reader.files.source import Source
 from pc_worker.reader.formats.json_rows import STEP, check_depth, fault, json_format, too_deep
 from pc_worker.reader.limits import Limits
-from pc_worker.reader.source import Source
 
 _decode = msgspec.json.Decoder().decode
 

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pc_worker.reader.errors import Refused, over_limit
+from pc_worker.reader.files.source import Source
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
 from pc_worker.reader.index.layout import Layout, Listing, longs
 from pc_worker.reader.index.sidecar import ColumnNote, Damaged
 from pc_worker.reader.kinds import judge_columns
 from pc_worker.reader.limits import Limits
-from pc_worker.reader.source import Source
 from pc_worker.reader.table import dict_cells
 
 _STRIDE = 64

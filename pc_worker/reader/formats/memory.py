@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pc_worker.reader.errors import over_limit
-from pc_worker.reader.source import Source
+from pc_worker.reader.files.source import Source
 
 #: Bytes that decoding any file may take, and bytes for each byte of the file: wide tables have a page of each column.
 _FREE, _PER_BYTE = 224 << 20, 8

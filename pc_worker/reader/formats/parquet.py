@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow.parquet
 
 from pc_worker.reader.errors import Refused, broken
+from pc_worker.reader.files.written import written
 from pc_worker.reader.formats.arrow_copy import copy_of, file_of, reopener, without_rows, write_batches
 from pc_worker.reader.formats.arrow_dictionaries import without_dictionaries
 from pc_worker.reader.formats.base import Indexed, Opening, TableFormat
 from pc_worker.reader.formats.memory import bounded_memory, decoded, most_memory
-from pc_worker.reader.written import written
 
 _CONTAINER = "Parquet table"
 

@@ -6,7 +6,10 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
+from pc_worker.reader.cells.normal import label_text
+from pc_worker.reader.cells.values import MISSING
 from pc_worker.reader.errors import broken, not_a_table, over_limit
+from pc_worker.reader.files.source import Source
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
 from pc_worker.reader.index.build import index_pickles
 from pc_worker.reader.index.layout import OF_PICKLES, Layout
@@ -14,12 +17,9 @@ from pc_worker.reader.index.sidecar import ColumnNote
 from pc_worker.reader.index.store import Store
 from pc_worker.reader.kinds import judge_columns
 from pc_worker.reader.limits import Limits
-from pc_worker.reader.normal import label_text
 from pc_worker.reader.pickle.shapes.columns import Reader
 from pc_worker.reader.pickle.shapes.frames import Shape, shape_of
-from pc_worker.reader.source import Source
 from pc_worker.reader.table import dict_cells
-from pc_worker.reader.values import MISSING
 
 
 class PickledRows:

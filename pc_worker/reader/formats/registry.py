@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import cast
 
+from pc_worker.reader.files.source import Source
 from pc_worker.reader.formats.base import TableFormat
 from pc_worker.reader.formats.foreign import foreign
 from pc_worker.reader.formats.sniff import (
@@ -21,7 +22,6 @@ from pc_worker.reader.formats.sniff import (
     is_zip_of_tables,
 )
 from pc_worker.reader.options import ReadOptions
-from pc_worker.reader.source import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,12 @@ from functools import cached_property
 from typing import IO, cast
 
 from pc_worker.reader.errors import not_a_table
+from pc_worker.reader.files.source import Source
 from pc_worker.reader.formats.arrow_messages import is_schema
 from pc_worker.reader.formats.base import Packing
 from pc_worker.reader.formats.zipped import is_workbook, table_members
 from pc_worker.reader.options import ReadOptions
 from pc_worker.reader.pickle import opcodes as op
-from pc_worker.reader.source import Source
 from pc_worker.reader.text.dialect import decoded_sample, encoding_of
 
 #: Of an archive with members, and of one without.

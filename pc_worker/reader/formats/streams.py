@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import IO, cast
 
-from pc_worker.reader.source import Source
+from pc_worker.reader.files.source import Source
 
 _BUFFER = 1 << 20
 

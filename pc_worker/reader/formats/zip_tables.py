@@ -13,14 +13,14 @@ from pathlib import Path
 from zipfile import ZipInfo
 
 from pc_worker.reader.errors import Refused, not_a_table, over_limit
+from pc_worker.reader.files.source import Source
+from pc_worker.reader.files.written import written
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
 from pc_worker.reader.formats.compression import copy_within
 from pc_worker.reader.formats.sniff import packing_of
 from pc_worker.reader.formats.zipped import check_sizes, is_workbook, opened_member, table_members
 from pc_worker.reader.index.sidecar import ColumnNote
-from pc_worker.reader.source import Source
 from pc_worker.reader.table import Column, Table
-from pc_worker.reader.written import written
 
 #: Tables that are open at a time.
 _OPEN = 4

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from typing import IO
 
 from pc_worker.reader.errors import broken, not_a_table, over_limit
+from pc_worker.reader.files.source import Source
 from pc_worker.reader.formats.foreign import refusal
 from pc_worker.reader.formats.streams import stream_of
 from pc_worker.reader.limits import Limits
-from pc_worker.reader.source import Source
 
 #: LZMA in a zip file could ask for any amount of memory.
 _TYPES = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from array import array
 from typing import Any
 
+from pc_worker.reader.cells.normal import label_text
 from pc_worker.reader.errors import broken, over_limit
+from pc_worker.reader.files.source import Source
 from pc_worker.reader.index.layout import OF_PICKLES, Layout, Listing, Part, longs
 from pc_worker.reader.limits import Limits
-from pc_worker.reader.normal import label_text
 from pc_worker.reader.pickle import opcodes as op
 from pc_worker.reader.pickle.decode.scalars import counted
 from pc_worker.reader.pickle.described import Array, Call
@@ -17,7 +18,6 @@ from pc_worker.reader.pickle.walk.actions import ACTIONS
 from pc_worker.reader.pickle.walk.nodes import OFFSET, SHIFT, STRIDE, Entry, Fields, Group, Items, Node, Ref
 from pc_worker.reader.pickle.walk.realise import key_of, real
 from pc_worker.reader.pickle.walk.walker import Walker
-from pc_worker.reader.source import Source
 
 
 def index_pickles(source: Source, limits: Limits) -> Layout:

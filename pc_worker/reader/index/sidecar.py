@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pc_worker.reader.files.written import written
 from pc_worker.reader.index import skeleton
 from pc_worker.reader.index.layout import Layout, Listing, Part, longs
 from pc_worker.reader.pickle.forms import Form
-from pc_worker.reader.written import written
 
 #: Changes with every change of what an index holds or how it is written.
 VERSION = 11

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from pc_worker.reader.cells.normal import label_text
 from pc_worker.reader.index.layout import Listing
-from pc_worker.reader.normal import label_text
 from pc_worker.reader.pickle.allow_list.numpy_names import Described
 from pc_worker.reader.pickle.described import Array, Call, Marks, Payload, Symbol, Zone
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from pc_worker.reader.errors import broken, over_limit
+from pc_worker.reader.files.source import Source
 from pc_worker.reader.index.layout import Layout, Listing
 from pc_worker.reader.pickle.decode.cells import Cells
 from pc_worker.reader.pickle.decode.scalars import latin
 from pc_worker.reader.pickle.described import Array, Marks, Payload
-from pc_worker.reader.source import Source
 
 #: Arrays and lists up to this many elements may be held whole: labels, categories, levels.
 _WHOLE = 5_000_000

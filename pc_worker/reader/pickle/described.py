@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pc_worker.reader import zones
+from pc_worker.reader.cells import zones
 from pc_worker.reader.errors import Refused, broken
 
 

@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Callable, Iterator
 
 from pc_worker.reader.errors import Refused
-from pc_worker.reader.source import Source
+from pc_worker.reader.files.source import Source
 
 _STEP = 1 << 20
 _MARKS = {

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pc_worker.reader.errors import Refused, not_a_table
+from pc_worker.reader.files.source import Source
 from pc_worker.reader.options import ReadOptions
-from pc_worker.reader.source import Source
 from pc_worker.reader.text import plain_text
 from pc_worker.reader.text.decode import mark_length
 from pc_worker.reader.text.encodings import Guess, guess

@@ -20,8 +20,8 @@ from typing import Self
 from pc_worker.errors import Conflict, InvalidRequest, TooLarge, Unavailable, UnsupportedMedia
 from pc_worker.logs import get_logger
 from pc_worker.reader import ReadOptions, Refused
-from pc_worker.reader.digest import Hash
-from pc_worker.reader.source import Source
+from pc_worker.reader.files.digest import Hash
+from pc_worker.reader.files.source import Source
 from pc_worker.services.dependencies import Services
 from pc_worker.store.ledger.job_pages import source_needs
 

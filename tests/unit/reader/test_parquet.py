@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pc_worker.reader import Limits, Refused, Timestamp, inspect_file, open_table
-from pc_worker.reader.values import NAT, moment
+from pc_worker.reader.cells.values import NAT, moment
 from tests.unit.reader.reading import read_twice
 
 ROOT = Path(__file__).parents[3]
@@ -106,7 +106,7 @@ def test_categories_whose_words_differ_by_row_group_are_read(kind: str, tmp_path
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Seoul", "America/New_York", "+09:30"])
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_moments_in_a_zone_are_those_of_the_zone_also_at_the_ends_of_the_calendar(unit: str, zone: str) -> None:
-    from pc_worker.reader import zones
+    from pc_worker.reader.cells import zones
     from pc_worker.reader.pickle.shapes.arrow_cells import python_values
 
     ends = [-62_135_596_800, 253_402_300_799] if unit != "ns" else [-9_000_000_000, 9_000_000_000]

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from pc_worker.reader.cells.values import NAT, Interval, Period, Timedelta, Timestamp, moment, span
 from pc_worker.reader.errors import unsafe
 from pc_worker.reader.pickle.allow_list.frequencies import OFFSETS, frequency_name, offset
 from pc_worker.reader.pickle.described import Call, Symbol, Zone
-from pc_worker.reader.values import NAT, Interval, Period, Timedelta, Timestamp, moment, span
 
 Key = tuple[str, str]
 Rule = Callable[[tuple[Any, ...]], Any]

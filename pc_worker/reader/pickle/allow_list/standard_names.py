@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from pc_worker.reader import zones
+from pc_worker.reader.cells import zones
 from pc_worker.reader.errors import unsafe
 from pc_worker.reader.pickle.described import Blank, Container, Symbol, Zone
 

@@ -11,12 +11,12 @@ from typing import Any, NoReturn
 import numpy as np
 
 from pc_worker.reader.errors import broken, over_limit, unsafe
+from pc_worker.reader.files.source import Source
 from pc_worker.reader.index.layout import OF_PICKLES, Layout, Listing, Part
 from pc_worker.reader.pickle import opcodes as op
 from pc_worker.reader.pickle.decode.decoder import Decoder
 from pc_worker.reader.pickle.decode.references import all_long, references
 from pc_worker.reader.pickle.decode.vectors import decode_arrays
-from pc_worker.reader.source import Source
 
 #: Memo entries found again and kept at hand, and their bytes in the file, about; one segment may have more of those.
 _REMEMBERED, _REMEMBERED_BYTES = 100_000, 16 << 20

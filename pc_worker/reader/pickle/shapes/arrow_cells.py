@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pc_worker.reader import zones
+from pc_worker.reader.cells import zones
+from pc_worker.reader.cells.values import NAT, Timestamp
 from pc_worker.reader.pickle.shapes.clocks import clock_values
-from pc_worker.reader.values import NAT, Timestamp
 
 _types = pa.types
 _KINDS = (

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pc_worker.reader import zones
+from pc_worker.reader.cells import zones
 from pc_worker.reader.errors import Refused, broken, over_limit
 from pc_worker.reader.index.store import Store
 from pc_worker.reader.pickle.described import Call

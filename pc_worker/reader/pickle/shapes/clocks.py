@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pc_worker.reader.values import NAT, TICKS, moment, span
+from pc_worker.reader.cells.values import NAT, TICKS, moment, span
 
 
 def clock_values(values: np.ndarray, zone: dt.tzinfo | None) -> list[Any]:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pc_worker.reader.cells.normal import label_text
 from pc_worker.reader.errors import NoCell, broken, not_a_table
 from pc_worker.reader.index.layout import Listing
 from pc_worker.reader.index.store import Store
 from pc_worker.reader.limits import Limits
-from pc_worker.reader.normal import label_text
 from pc_worker.reader.pickle.described import Array, Call, Foreign, check_filled, class_name
 from pc_worker.reader.pickle.shapes.arrays import block_columns, column, index_data
 from pc_worker.reader.pickle.shapes.arrow_buffers import sequence

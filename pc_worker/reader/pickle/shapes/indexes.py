@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from pc_worker.reader.cells.normal import label_text
 from pc_worker.reader.errors import NoCell, broken, over_limit
 from pc_worker.reader.index.layout import Listing
 from pc_worker.reader.index.store import Store
-from pc_worker.reader.normal import label_text
 from pc_worker.reader.pickle.described import Array, Call, Payload, Symbol
 from pc_worker.reader.pickle.shapes.arrays import coded, column, index_data, intervals, range_of, whole_column
 from pc_worker.reader.pickle.shapes.arrow_buffers import sequence

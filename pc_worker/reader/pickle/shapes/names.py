@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pc_worker.reader.normal import label_text
+from pc_worker.reader.cells.normal import label_text
 
 
 def column_names(labels: Sequence[str]) -> list[str]:

@@ -6,9 +6,9 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
+from pc_worker.reader.cells.normal import label_text
 from pc_worker.reader.errors import NoCell, Refused, not_a_table
 from pc_worker.reader.index.layout import Listing
-from pc_worker.reader.normal import label_text
 from pc_worker.reader.pickle.allow_list.numpy_names import Described
 from pc_worker.reader.pickle.described import Array, Blank, Call, Symbol, Zone, class_name
 

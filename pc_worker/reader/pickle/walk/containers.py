@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pc_worker.reader.cells.normal import label_text
 from pc_worker.reader.errors import broken, over_limit, unsafe
-from pc_worker.reader.normal import label_text
 from pc_worker.reader.pickle.described import Call, Foreign, class_name
 from pc_worker.reader.pickle.walk.memo import CONTAINER
 from pc_worker.reader.pickle.walk.nodes import (

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pc_worker.reader.cells.values import Interval, Period, Timedelta, Timestamp
 from pc_worker.reader.errors import broken, over_limit, unsafe
 from pc_worker.reader.pickle import opcodes as op
 from pc_worker.reader.pickle.decode.decoder import Decoder
@@ -29,7 +30,6 @@ from pc_worker.reader.pickle.walk.nodes import (
     address_of,
 )
 from pc_worker.reader.pickle.walk.walker import Walker
-from pc_worker.reader.values import Interval, Period, Timedelta, Timestamp
 
 #: Payloads up to this many bytes are read; longer ones become a Payload.
 INLINE = 4096

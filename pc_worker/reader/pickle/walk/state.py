@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pc_worker.reader.errors import broken, over_limit
+from pc_worker.reader.files.source import Source
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.pickle.walk.alike import expanded
 from pc_worker.reader.pickle.walk.memo import Memo
 from pc_worker.reader.pickle.walk.nodes import OFFSET, SHIFT, Entry, Items, Node, Run
 from pc_worker.reader.pickle.walk.places import Places
 from pc_worker.reader.pickle.walk.window import Window
-from pc_worker.reader.source import Source
 
 
 @dataclass(frozen=True, slots=True)

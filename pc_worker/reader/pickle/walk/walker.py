@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pc_worker.reader.errors import Refused, broken, over_limit
+from pc_worker.reader.files.source import Source
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.pickle import opcodes as op
 from pc_worker.reader.pickle.decode.scalars import text
@@ -16,7 +17,6 @@ from pc_worker.reader.pickle.walk.memo import SCALAR, SHORT
 from pc_worker.reader.pickle.walk.nodes import ONE, SHIFT, Entry
 from pc_worker.reader.pickle.walk.state import Mispredicted, WalkState
 from pc_worker.reader.pickle.walk.window import SLACK
-from pc_worker.reader.source import Source
 
 #: Bytes of the opcode FRAME with its length.
 _FRAME = 9

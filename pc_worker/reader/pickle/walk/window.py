@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pc_worker.reader.source import Source
+from pc_worker.reader.files.source import Source
 
 #: Bytes read at a time. Small enough to stay in the processor's cache, large enough to make the calls rare.
 WINDOW = 1 << 20

@@ -16,8 +16,8 @@ import pytest
 from blake3 import blake3
 
 from pc_worker.reader import Fingerprint, Refused, open_table
-from pc_worker.reader.digest import ThreadedHash, algorithm_of
-from pc_worker.reader.source import Source
+from pc_worker.reader.files.digest import ThreadedHash, algorithm_of
+from pc_worker.reader.files.source import Source
 
 FRAME = pd.DataFrame({"text": [f"t{n}" for n in range(4000)], "number": np.arange(4000), "real": np.ones(4000)})
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from pc_worker.reader.digest import ALGORITHM, Hash, hash_beside
 from pc_worker.reader.errors import SourceChanged, broken, not_a_table
+from pc_worker.reader.files.digest import ALGORITHM, Hash, hash_beside
 
 #: Bytes hashed at a time: few, to stay in the processor's cache; many, as each step waits for the interpreter.
 _DIGEST_STEP = 1 << 20

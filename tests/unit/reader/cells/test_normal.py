@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pc_worker.reader import MISSING, Interval, Period, Timedelta, Timestamp, normal
+from pc_worker.reader.cells.values import moment, span
 from pc_worker.reader.pickle.shapes.names import column_names, index_names
-from pc_worker.reader.values import moment, span
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,17 @@ from typing import TypeAlias
 
 import numpy as np
 
-from pc_worker.reader.values import MISSING, Interval, Period, Timedelta, Timestamp, moment, span, span_text, words
+from pc_worker.reader.cells.values import (
+    MISSING,
+    Interval,
+    Period,
+    Timedelta,
+    Timestamp,
+    moment,
+    span,
+    span_text,
+    words,
+)
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
