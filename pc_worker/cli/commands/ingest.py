@@ -154,6 +154,8 @@ def _patiently(services: Services, job_id: str, tend: Callable[[], None]) -> Job
 
 
 def _line(job: Job) -> str:
+    if job.state not in ENDED:
+        return f"{job.job_id}  {job.state}  {job.source}"
     return (
         f"{job.job_id}  {job.state}  {job.source}: {job.rows_total} rows, {job.rows_written} written, "
         f"{job.rows_unchanged} unchanged, {job.rows_skipped} skipped, {job.rows_dead} dead"
