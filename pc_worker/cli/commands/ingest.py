@@ -75,14 +75,22 @@ def ingest_command(
     jobs = enqueue(services, requests)
     if wait:
         jobs = watch(services, [job.job_id for job in jobs])
-    documents = [status_document(job) for job in jobs]
+    _show(jobs, as_json=as_json)
+    return _worst_exit_code(jobs) if wait else 0
+
+
+def _show(jobs: Sequence[Job], *, as_json: bool) -> None:
+    """Print the state of the jobs."""
     if as_json:
+        documents = [status_document(job) for job in jobs]
         print_json(documents if len(documents) > 1 else documents[0])
-    else:
-        for job in jobs:
-            print(visible(_line(job)))
-    if not wait:
-        return 0
+        return
+    for job in jobs:
+        print(visible(_line(job)))
+
+
+def _worst_exit_code(jobs: Sequence[Job]) -> int:
+    """Print the errors of ended jobs and return the worst of their exit codes."""
     for job in jobs:
         if job.error is not None:
             fail(job.error, exit_code(job))

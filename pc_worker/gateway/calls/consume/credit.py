@@ -14,11 +14,10 @@ MOST = 2**53
 
 @dataclass(frozen=True, slots=True)
 class SentChunk:
-    """A chunk that is not acknowledged yet; ``sent_at`` in seconds."""
+    """A chunk that is not acknowledged yet."""
 
     position: int
     rows: int
-    sent_at: float
 
 
 class CreditWindow:
@@ -55,7 +54,7 @@ class CreditWindow:
         self.bytes -= size
         self.position = position
         self._begin(now)
-        self._outstanding.append(SentChunk(position, rows, now))
+        self._outstanding.append(SentChunk(position, rows))
 
     def resend(self, size: int, *, position: int, now: float) -> None:
         """Subtract the message of a row that is sent once more, outside the log's order."""
