@@ -112,7 +112,7 @@ def scale_of(scores: ExactScores, lists: CandidateLists) -> Scale:
     weights = lists.weights
     known = {row_id: similarity for row_id, (similarity, _) in scores.items() if similarity is not None}
     shares = [lists.shares.get(row_id, 1.0) for row_id in known]
-    readable = weights.readable * max(shares, default=1.0)
+    readable = weights.readable * _mean_share(lists.vector.ids, lists.shares)
     texts = [text for _, text in scores.values()]
     _, deviation = _spread(texts, [1.0] * len(texts))
     spread = max(deviation, LEAST_SPREAD * max(texts, default=0.0))
@@ -152,6 +152,11 @@ def _similarity(row_id: str, scores: ExactScores, lists: CandidateLists, scale: 
     """Return what counts as the similarity of a row."""
     similarity, share = scores[row_id][0] or 0.0, lists.shares.get(row_id, 1.0)
     return similarity if share == 1 else share * similarity + (1 - share) * scale.usual
+
+
+def _mean_share(ids: Sequence[str], shares: Mapping[str, float]) -> float:
+    """Return how much of the rows of the vector list the model can read."""
+    return fsum([shares.get(row_id, 1.0) for row_id in ids]) / len(ids) if shares and ids else 1.0
 
 
 def _spread(values: Sequence[float], weights: Sequence[float]) -> tuple[float, float]:
