@@ -20,7 +20,7 @@ from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.rows.merge import read_stored, upsert_rows
 from pc_worker.store.search.filters.facets import facet
-from pc_worker.store.search.query.former_words import former_query_words
+from pc_worker.store.search.query.former_words import first_query_words
 from pc_worker.store.search.scope import begin_search
 from pc_worker.store.search.statistics import refresh_statistics
 from pc_worker.store.search.terms import row_terms
@@ -46,7 +46,7 @@ def add_by_former_rules(shelf: Shelf, texts: Sequence[str]) -> list[UUID]:
 
     def work(cursor: Cursor) -> None:
         for row_id, text in zip(ids, texts, strict=True):
-            terms = sorted({word_id(shelf.domain, word) for word in former_query_words(text)})
+            terms = sorted({word_id(shelf.domain, word) for word in first_query_words(text)})
             counts = "{" + ",".join(f"{term}:1" for term in terms) + "}/1000000000"
             cursor.execute(
                 "UPDATE row_terms SET terms = %s, counts = %s, length = %s, rules = 1 WHERE row_id = %s",

@@ -14,7 +14,7 @@ from pc_worker.store.search.query.query_words import asked_words, known_terms
 # Letters, digits and the marks of all scripts; `c++`, `c#` and `don't` are single words, `e-mail` is a compound.
 ONE_WORD = r"(?:[^\W_]|[^\x00-\x7f\s\u00a0-\u00bf\u2000-\u206f\u3000-\u303f\uff00-\uff0f])+(?:['’][^\W_]+)*(?:\+\+|#)?"
 WORD = re.compile(ONE_WORD)
-COMPOUND = re.compile(rf"{ONE_WORD}(?:(?:[-_.\u2010-\u2013]|,(?=[0-9]{{3}}(?![0-9]))){ONE_WORD})*")
+COMPOUND = re.compile(rf"{ONE_WORD}(?:(?:[-_./&\u2010-\u2013]|,(?=[0-9]{{3}}(?![0-9]))){ONE_WORD})*")
 #: Longer ones are data without blanks, or a text of a script without blanks between its words.
 MAX_CACHED_CHARS = 40
 #: Characters of a passage where a text is not divided into passages, and of those before its first matched word.

@@ -9,7 +9,16 @@ from collections.abc import Iterator, Sequence
 from pc_worker.store.search.query.concepts import AskedWords, Concept, Way, asked
 from pc_worker.store.search.query.former_words import former_query_words
 from pc_worker.store.search.query.korean import inflected_grams
-from pc_worker.store.search.words.compounds import divisions, joined_forms, joined_pair, parts_of, without_particles
+from pc_worker.store.search.query.ordinals import ordinal_forms
+from pc_worker.store.search.words.compounds import (
+    divisions,
+    guessed_divisions,
+    joined_forms,
+    joined_pair,
+    parts_of,
+    without_apostrophe,
+    without_particles,
+)
 from pc_worker.store.search.words.folding import fold_word
 from pc_worker.store.search.words.splitting import (
     RULES,
@@ -24,8 +33,9 @@ from pc_worker.store.search.words.splitting import (
 )
 from pc_worker.store.search.words.word_counts import vocabulary, word_id
 
-#: The rules before the first ones whose terms a query finds by the present ones.
-FORMER_RULES = 1
+#: Digits that blanks and signs divide: a telephone number.
+TELEPHONE = re.compile(r"(?<![\w.])\+?\(?[0-9](?:[ ()/.-]{0,2}[0-9]){6,14}(?!\w)")
+DIGITS = re.compile("[0-9]+")
 #: A longer query is a text, in which neighbours are not joined.
 MOST_JOINED_WORDS = 40
 NEIGHBOURS = re.compile(r"(?<![\w'’.-])(\w+)[ \u00a0](?=(\w+)(?![\w'’-]))")
@@ -49,10 +59,10 @@ def asked_words(
     terms.update(word_id(domain, gram) for run in runs for gram in run_query_grams(run))
     if inflected:
         terms.update(word_id(domain, gram) for run in runs for gram in inflected_grams(run))
-    if oldest <= FORMER_RULES:
-        terms.update(word_id(domain, word) for word in former_query_words(text))
+    terms.update(word_id(domain, word) for word in former_query_words(text, oldest))
     concepts = [concept for compound in compounds for concept in _of_compound(domain, compound, tuple(languages))]
-    return asked(terms, dict.fromkeys([*concepts, *_neighbours(domain, text, compounds)]))
+    guesses = [*_neighbours(domain, text, compounds), *_telephones(domain, text)]
+    return asked(terms, dict.fromkeys([*concepts, *guesses]))
 
 
 def query_terms(domain: str, text: str, *, inflected: bool = False) -> list[int]:
@@ -84,6 +94,14 @@ def _neighbours(domain: str, text: str, compounds: Sequence[str]) -> Iterator[Co
             yield Concept(own, (Way(_terms(domain, lower_case(joined)), certain=False),))
 
 
+def _telephones(domain: str, text: str) -> Iterator[Concept]:
+    """Yield the concepts of telephone numbers, which rows may have without blanks and signs."""
+    for match in TELEPHONE.finditer(text):
+        groups = DIGITS.findall(match[0])
+        if len(groups) > 1 + ("." in match[0]):  # 3.1415926 is a number
+            yield Concept(_terms(domain, *groups), (Way(_terms(domain, "".join(groups)), certain=False),))
+
+
 @functools.lru_cache(maxsize=10_000)  # queries repeat their words
 def _of_compound(domain: str, compound: str, languages: tuple[str, ...]) -> tuple[Concept, ...]:
     """Return the concepts of a compound: joined instead of divided, and divided instead of joined."""
@@ -94,7 +112,9 @@ def _of_compound(domain: str, compound: str, languages: tuple[str, ...]) -> tupl
         whole = form.end - form.first == len(parts)
         found.append(Concept(own, (Way(_terms(domain, lower_case(form.word)), certain=whole),)))
     for written, part in zip(parts_of(compound), parts, strict=True):
-        ways = [Way(_terms(domain, word)) for word in joined_words(part)]
+        ways = [Way(_terms(domain, word)) for word in joined_words(written)]
+        ways += [Way(_terms(domain, word), certain=False) for word in guessed_words(part)]
+        ways += [Way(_terms(domain, *words), together=True, certain=False) for words in guessed_divisions(written)]
         ways += [
             Way(_terms(domain, *words), together=True, certain=n == 0) for n, words in enumerate(divisions(written))
         ]
@@ -105,6 +125,14 @@ def _of_compound(domain: str, compound: str, languages: tuple[str, ...]) -> tupl
         if ways:
             found.append(Concept(own, tuple(ways)))
     return tuple(found)
+
+
+def guessed_words(word: str) -> Iterator[str]:
+    """Yield other words that a word in lower case may be in a text: 1 and first for 1st, loreal for l'oreal."""
+    yield from ordinal_forms(word)
+    joined = without_apostrophe(word)
+    if joined is not None:
+        yield joined
 
 
 def _terms(domain: str, *words: str) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from pc_worker.store.search.words.folding import fold_word
@@ -19,7 +19,7 @@ JOINERS = "-_."
 MOST_PARTS, MOST_CHARS = 6, 40
 #: Of this many parts neighbours are joined, too: `wifi` finds `wi-fi-router`.
 PARTS_WITH_PAIRS = (3, 4)
-#: Figures that are joined: at least three groups with six digits (dates, telephone numbers), or thousands.
+#: Figures that are joined: three groups with six digits (dates), two with seven (telephone numbers), or thousands.
 LEAST_GROUPS, LEAST_DIGITS = 3, 6
 THOUSANDS = re.compile(r"\d{1,3}(?:[_.]\d{3})+")
 #: The comma or the narrow blank in 1,000: read as a joiner.
@@ -38,6 +38,14 @@ HEBREW = re.compile("[א-ת]+")
 PARTICLES, BEFORE_PARTICLES = "והבלמשכ", "ושכמל"
 #: The fewest letters that are left of a word without its particles.
 LEAST_HEBREW = 3
+
+
+#: The fewest parts of a name whose neighbours are asked for, one more if it begins with a capital letter.
+LEAST_NAME_PARTS = 3
+#: Digits of numbers that may be divided in thousands.
+LEAST_THOUSAND, MOST_THOUSANDS = 4, 9
+#: How telephone numbers and dates are usually divided, by their number of digits.
+DIGIT_GROUPS = {7: ((3, 4),), 8: ((4, 4), (4, 2, 2)), 10: ((3, 3, 4), (2, 4, 4)), 11: ((3, 4, 4),)}
 
 
 class Joined(NamedTuple):
@@ -62,8 +70,8 @@ def joined_forms(compound: str) -> list[Joined]:
 
     >>> [form.word for form in joined_forms("Wi-Fi-Router")]
     ['wifirouter', 'wifi', 'firouter']
-    >>> [joined_forms(word) for word in ("12-15", "3.14")], joined_forms("2024-05-01")[0].word
-    ([[], []], '20240501')
+    >>> [[form.word for form in joined_forms(word)] for word in ("12-15", "3.14", "2024-05-01", "555-1234")]
+    [[], [], ['20240501'], ['5551234']]
     """
     parts = [part.replace("'", "") for part in parts_of(compound.lower())]
     if not 2 <= len(parts) <= MOST_PARTS or len(compound) > MOST_CHARS:
@@ -79,7 +87,10 @@ def joined_forms(compound: str) -> list[Joined]:
 def _are_one_number(compound: str, parts: Sequence[str]) -> bool:
     if THOUSANDS.fullmatch(compound):
         return True
-    return len(parts) >= LEAST_GROUPS and sum(map(len, parts)) >= LEAST_DIGITS
+    digits = sum(map(len, parts))
+    if len(parts) < LEAST_GROUPS:  # 3.1415926 is no telephone number
+        return digits > LEAST_DIGITS and "." not in compound
+    return digits >= LEAST_DIGITS
 
 
 def without_apostrophe(word: str) -> str | None:
@@ -123,6 +134,32 @@ def divisions(word: str) -> list[tuple[str, ...]]:
     cuts = range(1, len(parts)) if len(parts) > 2 else ()
     found = [parts, *(("".join(parts[:n]), "".join(parts[n:])) for n in cuts), divided(word.lower())]
     return [one for one in found if one]
+
+
+def guessed_divisions(word: str) -> Iterator[tuple[str, ...]]:
+    """Yield further ways to divide a word, of which a text has all parts or the word was not meant.
+
+    They are neighbours in the name of a function or class, all letters and digits, thousands, telephone numbers, dates.
+
+    >>> list(guessed_divisions("getHTTPResponse")), list(guessed_divisions("OpenStreetMap"))
+    ([('get', 'http'), ('http', 'response')], [])
+    >>> list(guessed_divisions("utf8Encode")), list(guessed_divisions("10000")), list(guessed_divisions("5551234"))
+    ([('utf', '8', 'encode')], [('10', '000')], [('5', '551', '234'), ('555', '1234')])
+    """
+    parts = case_parts(word)
+    if len(parts) >= LEAST_NAME_PARTS + word[:1].isupper():
+        yield from pairwise(parts)
+    finer = tuple(piece for part in parts for piece in divided(part) or (part,))
+    if len(finer) > len(parts):
+        yield finer
+    if word.isascii() and word.isdecimal():
+        if LEAST_THOUSAND <= len(word) <= MOST_THOUSANDS and word[0] != "0":
+            yield tuple(f"{int(word):,}".split(","))
+        for groups in DIGIT_GROUPS.get(len(word), ()):
+            yield tuple(word[end - size : end] for size, end in zip(groups, accumulate(groups), strict=True))
+    name = word.lower().split("'")
+    if len(name) > 1 and all(name) and name[-1] != "s":
+        yield tuple(name)
 
 
 def without_particles(word: str) -> list[str]:

@@ -44,6 +44,16 @@ OPTIONAL_MARKS = re.compile(
 HANGUL = re.compile("[가-힣]*")
 #: Katakana and hiragana are in the same order.
 KATAKANA, KANA_SHIFT = range(0x30A1, 0x30F7), 0x60
+#: The sign that repeats the character before it, the one that repeats it with a voiced sound, and that sound's mark.
+REPEATED, REPEATED_VOICED, VOICED = re.compile("(.)[々〻ゝ]"), re.compile("(.)ゞ"), "\u3099"
+#: In Thai and Lao typed and shown alike: a mark before a tone instead of after it, and one vowel as two.
+MARK_BEFORE_TONE = re.compile("([\u0e4d\u0ecd])([\u0e48-\u0e4b\u0ec8-\u0ecb])")
+TWO_SIGNS = {"\u0e40\u0e40": "\u0e41", "\u0ec0\u0ec0": "\u0ec1"}
+RESPELLED = re.compile("[々〻ゝゞ\u0e4d\u0ecd]|\u0e40\u0e40|\u0ec0\u0ec0")
+#: ヶ and ヵ in 一ヶ月 are read か.
+SMALL_KA = dict.fromkeys((0x30F5, 0x30F6, 0x3095, 0x3096), ord("か"))
+#: Other forms of characters in Japanese names.
+NAME_VARIANTS = dict(zip("髙﨑邉濵𠮷栁桒舘", "高崎辺浜吉柳桑館", strict=True))
 
 
 class _Fold(dict[int, str]):
@@ -63,9 +73,25 @@ def fold_word(word: str) -> str:
     return DEVANAGARI_NASAL.sub("ं", folded)
 
 
-def fold_characters(run: str) -> str:
-    """Return Chinese, Japanese or Korean text with simplified characters, hiragana for katakana, and no accents."""
-    return run if HANGUL.fullmatch(run) else OPTIONAL_MARKS.sub("", run).translate(_character_table())
+def fold_characters(run: str, *, former: bool = False) -> str:
+    """Return Chinese, Japanese or Korean text with simplified characters, hiragana for katakana, and no accents.
+
+    ``former``: as rules 3 did.
+    """
+    if HANGUL.fullmatch(run):
+        return run
+    folded = OPTIONAL_MARKS.sub("", run).translate(_character_table(former))
+    return folded if former or RESPELLED.search(folded) is None else _respelled(folded)
+
+
+def _respelled(run: str) -> str:
+    """Return a run with characters for the signs that repeat them, and its marks and vowels in one order."""
+    run = REPEATED.sub(r"\1\1", run)
+    run = REPEATED_VOICED.sub(lambda match: match[1] + unicodedata.normalize("NFC", match[1] + VOICED), run)
+    run = MARK_BEFORE_TONE.sub(r"\2\1", run)
+    for two, one in TWO_SIGNS.items():
+        run = run.replace(two, one)
+    return run
 
 
 def _folded(letter: str) -> str:
@@ -81,8 +107,12 @@ def _folded(letter: str) -> str:
 
 
 @functools.cache
-def _character_table() -> dict[int, int]:
+def _character_table(former: bool) -> dict[int, int]:
     lines = HAN_VARIANTS.read_text(encoding="utf-8").splitlines()
     characters = "".join(line for line in lines if not line.startswith("#"))
     variants = dict(zip(map(ord, characters[::2]), map(ord, characters[1::2]), strict=True))
-    return variants | {code: code - KANA_SHIFT for code in KATAKANA} | {0x30FD: 0x309D, 0x30FE: 0x309E}
+    table = variants | {code: code - KANA_SHIFT for code in KATAKANA} | {0x30FD: 0x309D, 0x30FE: 0x309E}
+    if former:
+        return table
+    names = {ord(variant): table.get(ord(usual), ord(usual)) for variant, usual in NAME_VARIANTS.items()}
+    return table | SMALL_KA | names

@@ -31,9 +31,9 @@ from pc_worker.store.search.words.stemming import stem, stem_in
 
 #: The number of these rules and those of folding and facets, stored with the terms of each row. A change that makes
 #: other terms needs the next number, and, if queries by the new rules do not find all rows by the former ones, a part
-#: of queries in `query/former_words.py`. Rules 3 add the forms of compounds and the stems by language: queries by them
-#: find all that rules 2 found.
-RULES = 3
+#: of queries in `query/former_words.py`. Rules 4 join short words at a slash, read signs that repeat a character, and
+#: stem Arabic words without their article.
+RULES = 4
 #: The first rules with the present facets.
 FACET_RULES = 2
 #: A longer "word" is data (base64, hashes), which its beginning identifies well enough.
@@ -69,6 +69,13 @@ WORD_SIGNS = f"'+#{JOINERS}"
 ASCII_SEPARATED = "".join(
     char if char.isascii() and (char.isalnum() or char in WORD_SIGNS) else " " for char in map(chr, range(256))
 ).encode()
+#: Two short words that a slash or `&` joins, one of them with a letter: TCP/IP, R&D, km/h. Read as a joiner.
+LETTER = rf"[^\W_{UNSPACED}]"
+SHORT_PAIR = re.compile(
+    rf"(?<!{LETTER})(?<![/&._@-])(?![0-9]+[/&][0-9]+(?!{LETTER}))({LETTER}{{1,4}})[/&](?={LETTER}{{1,4}}(?!{LETTER}|[/&@]))"
+)
+#: ™ and ½ become words of their own: the normal form joins `TM` to the name, and 1½ would be 11⁄2.
+OWN_WORDS = re.compile("[\u2122\u2120\u00bc-\u00be\u2150-\u215e\u2189]")
 #: Hyphens that are no ASCII sign.
 HYPHENS = re.compile("[\u2010-\u2013\ufe63\uff0d]")
 #: French, Italian and Catalan articles and pronouns before a vowel.
@@ -83,15 +90,19 @@ NOT_ARABIC = re.compile("[پچژگکیہھےںٹڈڑ]")
 UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
 
 
-def split_words(text: str) -> tuple[list[str], list[str]]:
-    """Return the tokens of a text and its runs of text without blanks, folded; `compounds_of` reads the tokens."""
+def split_words(text: str, *, former: bool = False) -> tuple[list[str], list[str]]:
+    """Return the tokens of a text and its runs of text without blanks, folded; `compounds_of` reads the tokens.
+
+    ``former``: as rules 3 did.
+    """
     if text.isascii():
-        return _ascii_tokens(text), []
+        return _ascii_tokens(text if former else _joined_pairs(text)), []
     words: list[str] = []
     runs: list[str] = []
-    for run, word, emoji in _pattern().findall(_normal(text)):
+    normal = _normal(text if former else OWN_WORDS.sub(_own_word, text))
+    for run, word, emoji in _pattern().findall(normal if former else _joined_pairs(normal)):
         if run:
-            runs.append(fold_characters(run))
+            runs.append(fold_characters(run, former=former))
         else:
             words.append(word or emoji)
     return words, runs
@@ -102,6 +113,14 @@ def _ascii_tokens(text: str) -> list[str]:
     if "," in text:
         text = GROUP_SEPARATOR.sub("_", text)
     return text.encode().translate(ASCII_SEPARATED).replace(b". ", b" ").decode().split()
+
+
+def _joined_pairs(text: str) -> str:
+    return SHORT_PAIR.sub(r"\1_", text) if "/" in text or "&" in text else text
+
+
+def _own_word(match: re.Match[str]) -> str:
+    return " " if match[0] in "\u2122\u2120" else f" {match[0]}"
 
 
 def compounds_of(token: str) -> list[str]:
@@ -156,8 +175,13 @@ def joined_words(compound: str) -> list[str]:
     if compound.isalnum():
         return []
     whole = [lower_case(form.word) for form in joined_forms(compound)]
-    names = [without_apostrophe(part) for part in lowered_parts(compound) if not ELISION.match(part)]
+    names = [without_apostrophe(lower_case(part)[:MAX_WORD_CHARS]) for part in parts_of(compound) if is_name(part)]
     return whole + [name for name in names if name is not None]
+
+
+def is_name(part: str) -> bool:
+    """Return whether a part with an apostrophe is one word: O'Brien, L'Oréal; l'eau is an article and a word."""
+    return ELISION.match(part.lower()) is None or part.partition("'")[2][:1].isupper()
 
 
 def run_grams(run: str) -> list[str]:
@@ -173,14 +197,14 @@ def run_query_grams(run: str) -> list[str]:
 
 
 @functools.lru_cache(maxsize=100_000)  # texts repeat their words
-def word_forms(word: str) -> tuple[tuple[str, float], ...]:
-    """Return the forms of a word that are indexed, and what each counts."""
+def word_forms(word: str, *, former: bool = False) -> tuple[tuple[str, float], ...]:
+    """Return the forms of a word that are indexed, and what each counts; ``former``: as rules 3 did."""
     plain = ELISION.sub("", word) if "'" in word else word
     name = NAME_ENDING.sub("", plain) if "'" in plain else plain
     if name.isascii() and name == plain:
         return ((stem(plain), 1),)
     arabic = NOT_ARABIC.search(plain) is None
-    root = stem(fold_word(name), arabic=arabic)
+    root = stem(fold_word(name), arabic=arabic, former=former)
     others = dict.fromkeys((plain.replace("ς", "σ"), stem(fold_word(plain.translate(UMLAUTS)), arabic=arabic)))
     spellings = [form for form in others if form not in (fold_word(name), root)]
     if not spellings:

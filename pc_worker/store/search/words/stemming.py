@@ -27,12 +27,21 @@ STEMMERS = {
 StemmerMaker = Callable[[], Any]
 
 
-def stem(word: str, *, arabic: bool = True) -> str:
-    """Return the stem of a folded word; the word itself if its script has no stemmer."""
+#: The Arabic article, with what is written as a part of it: and, so, in, like, to.
+ARTICLE = re.compile("^(?:[وفبك]?ال|لل)(?=...)")
+
+
+def stem(word: str, *, arabic: bool = True, former: bool = False) -> str:
+    """Return the stem of a folded word; the word itself if its script has no stemmer.
+
+    ``former``: as rules 3 did. The Arabic stemmer cuts other endings of a word with the article than of one without it.
+    """
     for language, letters in STEMMERS.items():
         if letters.fullmatch(word):
             if language == "arabic" and not arabic:
                 return word
+            if language == "arabic" and not former:
+                word = ARTICLE.sub("", word)
             if language == "arabic" and word.endswith("ه"):
                 word = word[:-1] + "ة"  # folded from it: the stemmer cuts this ending with and without the article
             return str(_maker(language)().stemWord(word)) or word

@@ -9,19 +9,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pc_worker.store.search.query.query_words import query_terms
+from pc_worker.store.search.query.former_words import former_query_words
+from pc_worker.store.search.query.query_words import asked_words, query_terms
 from pc_worker.store.search.terms import row_terms, rows_terms
 from pc_worker.store.search.words import word_counts
 from pc_worker.store.search.words.splitting import (
     ASCII_COMPOUND,
+    RULES,
+    SHORT_PAIR,
     compounds_of,
     run_grams,
+    run_query_grams,
     split_words,
     token_forms,
+    word_forms,
 )
 from pc_worker.store.search.words.stemming import stem
 from pc_worker.store.search.words.term_hash import DIMENSION, term_hash
-from pc_worker.store.search.words.word_counts import MAX_WORDS
+from pc_worker.store.search.words.word_counts import MAX_WORDS, word_id
 
 
 def words_of(text: str) -> set[int]:
@@ -58,6 +63,17 @@ def test_a_query_also_asks_for_the_words_of_the_rules_before(text: str) -> None:
     before = re.findall(r"[a-z0-9]+(?:'[a-z0-9]+)*(?:\+\+|#)?", text.lower())
 
     assert {term_hash("d", stem(word)) for word in before} <= set(query_terms("d", text))
+
+
+@pytest.mark.parametrize("text", ["佐々木いすゞ三ヶ月", "髙橋", "น\u0e4d\u0e49\u0e32", "السكان", "Widget™", "TCP/IP"])
+def test_a_query_asks_for_what_rules_3_made_of_its_words(text: str) -> None:
+    tokens, runs = split_words(text, former=True)
+    made = {form for token in tokens for form, _ in word_forms(token.lower(), former=True)}
+    made |= {gram for run in runs for gram in run_query_grams(run)}
+
+    assert made <= set(former_query_words(text, 3))
+    assert {word_id("d", word) for word in former_query_words(text, 3)} <= set(asked_words("d", text, oldest=3).terms)
+    assert list(former_query_words(text, RULES)) == []
 
 
 def test_names_that_differ_by_signs_differ() -> None:
@@ -163,9 +179,10 @@ def test_texts_beyond_what_is_counted_at_once_and_a_vocabulary_that_starts_again
     assert rows_terms("d", [(text, {}) for text in texts]) == expected
 
 
-@given(st.text(alphabet="aZ09' +#-_.\n\x7f", max_size=40))
+@given(st.text(alphabet="aZ09' +#-_./&\n\x7f", max_size=40))
 def test_compounds_of_ascii_text_are_those_of_the_pattern(text: str) -> None:
     tokens, runs = split_words(text)
+    joined = SHORT_PAIR.sub(r"\1_", text)
 
-    assert [compound for token in tokens for compound in compounds_of(token)] == ASCII_COMPOUND.findall(text)
+    assert [compound for token in tokens for compound in compounds_of(token)] == ASCII_COMPOUND.findall(joined)
     assert runs == []

@@ -14,6 +14,7 @@ from pc_worker.store.search.query.concepts import (
     Concept,
     Way,
     asked,
+    limited_weights,
     needed_with_others,
     possible,
     score_sql,
@@ -70,6 +71,31 @@ SPELLINGS = [
     ("café-bar", "CaféBar", "cafébar", "café bar"),
     ("co-operate", "cooperate", "co\u00adoperate"),
     ("e‑Mail", "ｅ－ｍａｉｌ", "EMAIL"),
+    ("UDP/IP", "udpip", "UDP-IP", "UDP IP", "ＵＤＰ／ＩＰ"),
+    ("I/O", "io", "i-o"),
+    ("M&A", "ma", "m&a"),
+    ("mi/h", "mih"),
+    ("ж/д", "жд"),
+    ("25 000", "25000", "25,000", "25'000", "25\u00a0000"),
+    ("02-2345-6789", "0223456789", "02 2345 6789", "(02) 2345-6789", "02.2345.6789"),
+    ("867-5309", "8675309", "867 5309"),
+    ("2031-07-04", "20310704", "2031/07/04"),
+    ("3rd", "third"),
+    ("D'Angelo", "dangelo", "D’Angelo"),
+    ("O'Neill", "ONeill", "O Neill"),
+    ("utf8Decode", "utf 8 decode"),
+    ("佐々木", "佐佐木"),
+    ("いすゞ", "イスズ", "いすず"),
+    ("三ヶ月", "三か月", "三カ月", "三ヵ月"),
+    ("髙島屋", "高島屋"),
+    ("宮﨑", "宮崎"),
+    ("渡邉", "渡辺", "渡邊"),
+    ("น้ำ", "น\u0e4d\u0e49\u0e32", "น\u0e49\u0e4d\u0e32"),
+    ("แม่", "\u0e40\u0e40ม่"),
+    ("Widget™", "widget"),
+    ("1½", "1 1/2"),
+    ("المدرسة", "والمدرسة", "مدرسة", "للمدرسة"),
+    ("السكان", "سكان", "والسكان"),
 ]
 PAIRS = [pair for group in SPELLINGS for pair in permutations(group, 2)]
 
@@ -98,6 +124,8 @@ def test_a_part_is_found_in_the_whole(query: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("query", "text"),
     [("12-15", "1215"), ("3.14", "314"), ("covid19", "19 cases"), ("10km", "10 of them"), ("createRequest", "create"),
+     ("24/7", "247"), ("1/2", "12"), ("source/main", "sourcemain"), ("OpenStreetMap", "an open street"),
+     ("first", "1"), ("1", "1st"), ("3.1415926", "31415926"),
      ("c", "c++"), ("c++", "c#"), ("java", "jav a"), ("בן", "הבן"), ("כתב", "שתל")],
 )  # fmt: skip
 def test_other_words_are_not_found(query: str, text: str) -> None:
@@ -115,10 +143,29 @@ def test_other_words_are_not_found(query: str, text: str) -> None:
         ("בית", "בית", "הבית"),
         ("covid19", "covid-19", "covid 20"),
         ("wi fi", "wi fi", "fi"),
+        ("3rd", "3rd", "third"),
+        ("third", "third", "3rd"),
+        ("UDP/IP", "UDP/IP", "udpip"),
+        ("udpip", "udpip", "UDP/IP"),
+        ("12000", "12000", "12 000"),
+        ("parseXMLDocument", "parseXMLDocument", "an XML document"),
+        ("parseXMLDocument", "an XML document", "an XML file"),
     ],
 )
 def test_the_nearer_spelling_is_better(query: str, better: str, worse: str) -> None:
-    assert found(query, better) > found(query, worse)
+    assert weighed(query, better) > weighed(query, worse)
+
+
+def weighed(query: str, text: str) -> float:
+    """Return what ``found`` does, with the weight of another spelling."""
+    words = asked_words("d", query)
+    weights = limited_weights(words, dict.fromkeys(words.ids, 1.0))
+    return score(words, {term: count * weights.get(term, 1.0) for term, count in counts_of(text).items()})
+
+
+def test_a_telephone_number_with_blanks_finds_one_without() -> None:
+    assert found("+44 20 7946 0958", "call +442079460958") > 0
+    assert found("(020) 7946-0958", "02079460958") > 0
 
 
 def test_a_row_with_several_spellings_counts_by_the_best_one() -> None:
