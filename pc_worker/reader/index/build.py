@@ -6,7 +6,7 @@ from array import array
 from typing import Any
 
 from pc_worker.reader.cells.normal import label_text
-from pc_worker.reader.errors import broken, over_limit
+from pc_worker.reader.errors import broken, not_a_table, over_limit
 from pc_worker.reader.files.source import Source
 from pc_worker.reader.index.layout import OF_PICKLES, Layout, Listing, Part, longs
 from pc_worker.reader.limits import Limits
@@ -55,7 +55,10 @@ class _Stream:
             self._add_dict(result, start)
             return
         self._in_run, self._has_tables = False, True
-        self._add_part(part_of(self._walker, result, len(self._parts)))
+        part = part_of(self._walker, result, len(self._parts))
+        if part.tree is None:
+            raise not_a_table("the file holds None in place of a table: save the table itself")
+        self._add_part(part)
 
     def _add_part(self, part: Part) -> None:
         if len(self._parts) >= self._walker.limits.pickles:

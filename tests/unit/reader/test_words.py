@@ -196,3 +196,23 @@ def test_a_mistake_of_the_reader_is_called_ours_and_not_the_files() -> None:
         r"/data/a\.pkl: pc_worker itself made a mistake while reading it \(IndexError in test_words\.py, line \d+; .*",
         str(caught.value),
     )
+
+
+@pytest.mark.parametrize(
+    "others",
+    [[], [[{"a": 1}]], [{"a": 1}, {"a": 2}], [pd.DataFrame({"a": [1]})]],
+    ids=["alone", "rows", "dicts", "frame"],
+)
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_a_pickle_of_none_is_no_table_also_beside_tables(others: list[Any], protocol: int, tmp_path: Path) -> None:
+    for pickles in ([None, *others], [*others, None]):
+        (tmp_path / "f").write_bytes(b"".join(pickle.dumps(each, protocol=protocol) for each in pickles))
+
+        with pytest.raises(Refused, match="the file holds None in place of a table"):
+            open_table(tmp_path / "f", spool=tmp_path)
+
+
+def test_a_frame_under_another_key_than_the_one_that_is_read_is_named(tmp_path: Path) -> None:
+    error = refusal({"frame": pd.DataFrame({"a": [1]})}, tmp_path)
+
+    assert "entry 'frame' is a DataFrame: only that under 'data_frame' is read" in error.reason

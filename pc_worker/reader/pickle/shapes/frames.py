@@ -95,6 +95,11 @@ def _columns(store: Store, value: dict[Any, Any]) -> Shape:
         return Shape("dict of columns", 0, {})
     readers = []
     for label, item in value.items():
+        if _is_frame(item):
+            where = f"the dict's entry {label_text(label)[:60]!r}"
+            raise not_a_table(
+                f"{where} is a DataFrame: only that under 'data_frame' is read; save the DataFrame itself"
+            )
         if _length(item) is None:
             raise of_entries(value, label)
         try:
