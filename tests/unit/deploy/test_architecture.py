@@ -1,10 +1,12 @@
-"""What the documents name exists in the code: files, functions, and the public names of each package."""
+"""What the documents name exists in the code: files, functions, layers, and the public names of each package."""
 
 from __future__ import annotations
 
 import ast
 import importlib
 import re
+import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +26,10 @@ ARCHITECTURE = (PROJECT / "docs/explanation/architecture.md").read_text(encoding
 #: Lines of a module and of a function, as `CONTRIBUTING.md` says.
 MAX_LINES, MAX_FUNCTION_LINES = 300, 45
 GENERATED = PROJECT / "pc_worker/wire/generated"
+#: Modules of a folder, besides `__init__.py`. Lists with a module for each thing of one kind may have more.
+MAX_MODULES = 15
+LISTS = {"pc_worker/reader/formats", "pc_worker/cli/commands", "tasks"}
+LAYERS = re.compile(r"^└▶ (\w+(?: · \w+)*)", re.MULTILINE)
 
 
 def found(place: str) -> Path | None:
@@ -102,3 +108,21 @@ def test_no_function_is_longer_than_the_limit() -> None:
 
     assert len(lengths) > 1000
     assert {name: length for name, length in lengths.items() if length > MAX_FUNCTION_LINES} == {}
+
+
+def test_no_folder_has_more_modules_than_the_limit_except_lists_of_one_kind() -> None:
+    modules = [module for root in ("pc_worker", "tasks") for module in (PROJECT / root).rglob("*.py")]
+    sizes = Counter(str(module.parent.relative_to(PROJECT)) for module in modules if module.name != "__init__.py")
+
+    assert {folder for folder, size in sizes.items() if size > MAX_MODULES} <= LISTS
+    assert set(sizes) >= LISTS
+
+
+def test_the_drawn_layers_are_those_that_are_checked() -> None:
+    tools = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    contracts = tools["importlinter"]["contracts"]
+    checked = next(contract["layers"] for contract in contracts if contract["containers"] == ["pc_worker"])
+
+    drawn = [line.split(" · ") for line in LAYERS.findall(ARCHITECTURE)]
+
+    assert drawn == [layer.split(" | ") for layer in checked if layer != "__main__"]
