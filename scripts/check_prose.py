@@ -258,6 +258,12 @@ def _check_mood(path: Path, tree: ast.AST) -> Iterator[Finding]:
         if words and not _is_imperative(word := words[0].rstrip(".,:;")) and not _WORD.fullmatch(word):
             say = "an imperative verb: Return, Yield, Raise, Write, Check …"
             yield Finding(path, node.body[0].lineno, f"{node.name}: docstring begins with {word!r}", say)
+        elif words and words[0] in ("Return", "Yield") and _returns_none(node):
+            yield Finding(path, node.body[0].lineno, f"{node.name}: returns nothing", "the verb of what it does")
+
+
+def _returns_none(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return isinstance(node.returns, ast.Constant) and node.returns.value is None
 
 
 def _is_property(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

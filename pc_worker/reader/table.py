@@ -76,7 +76,7 @@ class Rows(Protocol):
         ...
 
     def close(self) -> None:
-        """Return back what is open."""
+        """Close what is open."""
         ...
 
 
@@ -156,7 +156,7 @@ class Table:
         return self._rows.stored_bytes()
 
     def close(self) -> None:
-        """Return back the descriptors; reading is an error afterwards."""
+        """Close the descriptors; reading is an error afterwards."""
         self._rows.close()
         self._source.close()
 

@@ -232,7 +232,7 @@ class ArrowRows:
         return found
 
     def close(self) -> None:
-        """Return back the descriptors."""
+        """Close the descriptors."""
         self._last = -1, None
         self._map.close()
         self._content.close()

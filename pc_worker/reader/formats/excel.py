@@ -71,7 +71,7 @@ class _SheetRows(JsonRows):
         self._workbook = workbook
 
     def close(self) -> None:
-        """Return back the descriptors."""
+        """Close the descriptors."""
         super().close()
         self._workbook.close()
 

@@ -102,7 +102,7 @@ class JsonRows:
         return dict_cells(rows, columns)
 
     def close(self) -> None:
-        """Return back the descriptor."""
+        """Close the descriptor."""
         self._content.close()
 
 

@@ -117,7 +117,7 @@ class PickledRows:
         return {name: readers[name].read(start, stop) if name in readers else absent for name in columns}
 
     def close(self) -> None:
-        """Return back the descriptor."""
+        """Close the descriptor."""
         self._source.close()
 
 

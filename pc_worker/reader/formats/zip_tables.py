@@ -162,7 +162,7 @@ class _Rows:
         return _table(opening, part.ending)
 
     def close(self) -> None:
-        """Return back the descriptors."""
+        """Close the descriptors."""
         while self._tables:
             self._tables.popitem()[1].close()
         self._opening.content.close()

@@ -26,6 +26,12 @@ def test_an_imperative_docstring_is_left_alone(tmp_path: Path, first: str) -> No
     assert found(tmp_path / "a.py", f'def rows():\n    """{first}"""\n') == []
 
 
+def test_a_function_without_a_result_does_not_return_one(tmp_path: Path) -> None:
+    text = 'def {0}() -> {1}:\n    """Return rows."""\n'
+    assert len(found(tmp_path / "a.py", text.format("close", "None"))) == 1
+    assert found(tmp_path / "a.py", text.format("rows", "list[int]")) == []
+
+
 def test_a_property_may_be_named_by_a_noun(tmp_path: Path) -> None:
     assert found(tmp_path / "a.py", 'class A:\n    @property\n    def rows(self):\n        """The rows."""\n') == []
 

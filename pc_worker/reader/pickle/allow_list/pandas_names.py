@@ -21,7 +21,7 @@ _CORE, _LIBS = "pandas.core", "pandas._libs"
 
 
 def part(kind: str, *arities: int) -> Rule:
-    """Return a rule that keeps the arguments for the shapes to judge, if there are as many as a writer returns."""
+    """Return a rule that keeps the arguments for the shapes to judge, if there are as many as a writer passes."""
 
     def rule(args: tuple[Any, ...]) -> Call:
         if len(args) not in arities:
@@ -48,7 +48,7 @@ def backed(args: tuple[Any, ...]) -> Call:
 
 
 def with_state(call: Call, state: object) -> Call:
-    """Describe ``call`` once ``state`` is set on it; only once, and only on what pandas returns a state.
+    """Describe ``call`` once ``state`` is set on it; only once, and only on what has a state in pandas.
 
     Raises:
         Refused: Otherwise.

@@ -161,7 +161,7 @@ def range_of(state: Any) -> range:
     """Return the numbers of a RangeIndex.
 
     Raises:
-        Refused: If its state returns none, or more than a table can have rows.
+        Refused: If its state has none, or more than a table can have rows.
     """
     match state:
         case {"start": int() as start, "stop": int() as stop, "step": int() as step} if step != 0:

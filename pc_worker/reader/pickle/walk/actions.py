@@ -74,7 +74,7 @@ def _stop(w: Walker, pos: int) -> int:
 
 
 def _payload(w: Walker, pos: int) -> int:
-    """Return texts, bytes and integers with a counted length, skipped; texts are checked to be UTF-8."""
+    """Pass over a text, bytes or an integer with a counted length; check that a text is UTF-8."""
     code = w.buf[pos]
     start, length = counted(w.buf, pos)
     first = w.base + start
@@ -104,7 +104,7 @@ def _check_long_text(w: Walker, first: int, length: int) -> None:
 
 
 def _line(w: Walker, pos: int) -> int:
-    """Return a value written as a line of text, as protocol 0 does."""
+    """Pass over a value that is written as a line of text, as protocol 0 does."""
     code, offset, length = w.buf[pos], w.base + pos, _LINE_WINDOW
     while b"\n" not in (data := w.bytes_at(offset, length)):
         if length > w.limits.text_bytes or offset + length >= w.size:

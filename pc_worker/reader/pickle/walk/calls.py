@@ -112,7 +112,7 @@ def _push_container(w: Walker, address: int, pos: int, kind: str) -> int:
 
 
 def _count_in(node: Special, part: Entry) -> None:
-    """Return ``node`` holds ``part``: it is deeper than that, and weighs as much with all that ``part`` refers to."""
+    """Add ``part`` to what ``node`` holds: it is one level deeper, and weighs as much more as ``part`` refers to."""
     if isinstance(part, Node):
         node.depth = max(node.depth, part.depth + 1)
         node.weight += part.weight

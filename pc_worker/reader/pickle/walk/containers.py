@@ -82,7 +82,7 @@ def empty_tuple(w: Walker, pos: int) -> int:
 
 
 def settle(w: Walker, entries: list[Entry]) -> tuple[bool, int]:
-    """Return ``entries`` become part of another value: whether all may be cells, and how deep they nest."""
+    """Make ``entries`` part of another value; return whether all may be cells, and how deep they nest."""
     plain, depth, limits = True, 0, w.limits
     for entry in entries:
         if type(entry) is int or type(entry) is Run:

@@ -47,7 +47,7 @@ class Memo:
         self._max_entries = max_entries
 
     def fill(self, count: int) -> None:
-        """Return every entry below ``count`` a code: those without one are short scalars."""
+        """Set the code of every entry below ``count``: those without one are short scalars."""
         missing = count - len(self.codes)
         if count > self._max_entries:
             raise over_limit(f"the file memoizes more than {self._max_entries} values")
@@ -66,17 +66,17 @@ class Memo:
         self.codes.append(code)
 
     def note_scalar(self, index: int, length: int) -> None:
-        """Return the newest entry is a scalar of ``length`` bytes."""
+        """Record that entry ``index`` is a scalar of ``length`` bytes."""
         self.note(index, length.bit_length() if length > _SHORT_BYTES else SHORT)
 
     def open_node(self, index: int, node: Node) -> None:
-        """Return the newest entry is ``node``, whose content may still come."""
+        """Record that entry ``index`` is ``node``, whose content may still come."""
         self.note(index, OPEN)
         node.index = index
         self.open[index] = node
 
     def close_node(self, node: Node) -> None:
-        """Return ``node`` became part of another value and will not change any more."""
+        """Record that ``node`` became part of another value and will not change any more."""
         index = node.index
         if index < 0 or self.open.pop(index, None) is None:
             return

@@ -16,7 +16,7 @@ _SMALL = 16
 
 
 def memoize(w: Walker, pos: int) -> int:
-    """Return the top of the stack the next memo entry."""
+    """Handle MEMOIZE: the top of the stack becomes the next memo entry."""
     top, index = w.top(), w.count
     if isinstance(top, Ref) or (isinstance(top, Node) and top.index >= 0):
         raise broken("a value is memoized twice")
@@ -111,7 +111,7 @@ def _get(w: Walker, pos: int, index: int) -> None:
 
 
 def _get_node(w: Walker, pos: int, index: int, code: int) -> None:
-    """Return a finished value that took more than one opcode."""
+    """Push a finished value that took more than one opcode."""
     kept = w.memo.kept.get(index)
     node = kept if isinstance(kept, Node) else None
     plain = code != SPECIAL

@@ -115,7 +115,7 @@ def _with_added(terms: QueryTerms, added: Mapping[int, float], documents: Mappin
 
 
 def _rank_weights(rows: Sequence[T]) -> Iterator[tuple[T, float]]:
-    """Yield each row with its weight, 1 ÷ rank; all weights together are 1."""
+    """Return each row with its weight, 1 ÷ rank; all weights together are 1."""
     total = sum(1 / rank for rank in range(1, len(rows) + 1))
     return ((row, 1 / rank / total) for rank, row in enumerate(rows, start=1))
 
