@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from pc_worker.reader.errors import Refused, broken, over_limit
+from pc_worker.reader.errors import Refused, broken, not_a_table, over_limit
 from pc_worker.reader.files.source import Source
 from pc_worker.reader.files.written import written
 from pc_worker.reader.formats.arrow_texts import check_texts
@@ -24,6 +25,9 @@ from pc_worker.reader.index.sidecar import ColumnNote, Damaged
 from pc_worker.reader.kinds import judge_columns
 from pc_worker.reader.pickle.shapes.arrow_cells import converter, dimension_of, kind_of
 from pc_worker.reader.pickle.shapes.names import column_names
+
+#: Arrow's words for a way of compression that it knows and was not built with, or does not know.
+_NOT_READ = re.compile(r"LZO compression is supported|[Uu]nsupported compression codec|Support for codec")
 
 
 def copied_format(container: str, batches: Callable[[Opening], Iterable[Any]]) -> TableFormat:
@@ -78,6 +82,11 @@ def damage_named(container: str, progress: Progress) -> Iterator[None]:
             raise
         if "decrypt" in str(error):  # a Parquet file may be encrypted but for its list of columns
             raise encrypted() from error
+        if _NOT_READ.search(str(error)):
+            raise not_a_table(f"the {container} is compressed in a way that is not read: write it with zstd") from error
+        if isinstance(error, pa.ArrowNotImplementedError):
+            reason = "uses a type or an encoding that is not read: write it again with pyarrow or pandas"
+            raise not_a_table(f"the {container} {reason}") from error
         where = f"after its first {progress.rows} rows" if progress.rows else "before its first row"
         reason = f"the {container} is damaged or cut short {where}: copy the file again, or export it again"
         raise broken(reason) from error

@@ -155,6 +155,17 @@ def test_pages_that_state_fewer_rows_than_their_row_group_are_damage(
         read_twice(tmp_path / "damaged", tmp_path)
 
 
+@pytest.mark.parametrize("codec", [3, 9], ids=["LZO", "unknown"])
+def test_a_way_of_compression_that_is_not_read_is_no_damage(codec: int, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"abc": [1, 2]}), tmp_path / "f", compression="snappy")
+    data = (tmp_path / "f").read_bytes()
+    place = data.rindex(b"\x03abc\x15\x02") + 5  # the footer's codec of the column
+    (tmp_path / "f").write_bytes(data[:place] + bytes([2 * codec]) + data[place + 1 :])
+
+    with pytest.raises(Refused, match="not a table: the Parquet table is compressed in a way that is not read"):
+        read_twice(tmp_path / "f", tmp_path)
+
+
 @pytest.mark.parametrize(("stated", "rows"), [(5, None), (1, 4), (0, 4)])
 def test_a_table_without_all_the_rows_that_it_states_is_damaged(stated: int, rows: int | None, tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": [1, 2, 3, 4]}), tmp_path / "f", row_group_size=2)
