@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -9,6 +10,8 @@ from types import FrameType
 from pc_worker.collector import collect_rarely
 from pc_worker.direct import connect_directly
 
+#: The exit code of a command that Ctrl-C ended.
+INTERRUPTED = 130
 #: Commands that run until they are stopped, and then exit with 0, also during their start.
 COMPONENTS = ("up", "worker", "beat", "gateway", "http", "flower")
 
@@ -20,16 +23,30 @@ def _end(_number: int, _frame: FrameType | None) -> None:
     sys.exit(0)
 
 
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    os._exit(INTERRUPTED)
+
+
 def main() -> int:
     """Run the command that the arguments name and return its exit code."""
     # Before the imports, which take a second; each component sets its own handlers once it runs.
-    if sys.argv[1:2] and sys.argv[1] in COMPONENTS:
+    component = bool(sys.argv[1:2]) and sys.argv[1] in COMPONENTS
+    if component:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _end)
+    # Of an import there is nothing to clean up, and a traceback helps nobody. An ignored signal stays ignored.
+    watched = not component and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if watched:
+        signal.signal(signal.SIGINT, _leave)
 
     from pc_worker.cli import main as run
 
-    return run()
+    if not watched:
+        return run()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    code = run()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: the end of the interpreter takes no time
+    return code
 
 
 if __name__ == "__main__":

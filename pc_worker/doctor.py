@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from pc_worker import wiring
@@ -22,12 +24,19 @@ from pc_worker.requirements import DISTRIBUTION, MODELS, installed, requirements
 from pc_worker.services.declarations import changed_domains
 from pc_worker.services.maintenance.partition import unfinished_copies
 from pc_worker.services.maintenance.restored import domains_behind
-from pc_worker.settings import Settings, split_address
+from pc_worker.settings import PREFIX, SECRETS, Settings, split_address
 from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import pending, read_migrations
 from pc_worker.store.db.server import check_postgres, check_sessions, check_vector
 from pc_worker.store.search.index.catalog import domains_with_older_terms
 
+#: The variables of all settings.
+VARIABLES = {
+    *(PREFIX + name.upper() for name in Settings.model_fields),
+    *(f"{PREFIX}{name.upper()}_FILE" for name in SECRETS),
+}
+#: What Kubernetes sets for each service of a namespace; a service may be named pc-worker.
+OF_KUBERNETES = re.compile(r"_(SERVICE_HOST|SERVICE_PORT|PORT)(_|$)")
 LEAST_DISK = 2 * 1024**3
 LEAST_QUEUES = 8
 #: The packages with the servers of embedded mode.
@@ -50,7 +59,7 @@ class Finding:
 def diagnose(settings: Settings) -> list[Finding]:
     """Run every check; a check that cannot run is a finding too."""
     findings = [_python(), *_packages(settings), _home(settings), _disk(settings), *_roots(settings), _model(settings)]
-    findings += [*_query_models(settings), _access(settings)]
+    findings += [*_query_models(settings), _access(settings), *_unknown_settings(os.environ)]
     try:
         where = wiring.endpoints(settings)
     except PcWorkerError as exc:
@@ -112,6 +121,15 @@ def _roots(settings: Settings) -> list[Finding]:
     missing = [root for root in settings.roots if not root.is_dir()]
     found = ", ".join(map(str, missing or settings.all_roots))
     return [Finding("PC_WORKER_DATA_ROOTS", not missing, found, "set it to folders that exist")]
+
+
+def _unknown_settings(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Report variables that look like settings and are none: a misspelled one has no effect."""
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in VARIABLES and not OF_KUBERNETES.search(name):
+            alike = get_close_matches(name, VARIABLES, n=1)
+            fix = f"did you mean {alike[0]}?" if alike else "unset it; the README lists the settings"
+            yield Finding(name, False, "no setting has this name, so it has no effect", fix)
 
 
 def _model(settings: Settings) -> Finding:

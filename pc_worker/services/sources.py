@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pc_worker.errors import InvalidRequest, SourceRejected
+from pc_worker.file_faults import file_fault
 from pc_worker.logs import get_logger
 from pc_worker.object_urls import ObjectUrl, is_url, read_url
 from pc_worker.reader import (
@@ -33,14 +34,6 @@ from pc_worker.reader import (
 #: Tables kept open: enough for the jobs that one process alternates between.
 TABLES_KEPT = 2
 NO_OPTIONS = ReadOptions()
-
-WHAT_TO_DO = {
-    errno.ENOENT: "there is no such file",
-    errno.EACCES: "no permission to read it",
-    errno.EISDIR: "it is a directory",
-    errno.ENAMETOOLONG: "the name is too long",
-    errno.ELOOP: "its symbolic links go in a circle",
-}
 
 #: What the machine lacks, not the file: a retry may find it.
 LACKING = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
@@ -263,8 +256,7 @@ def open_under(path: str, roots: Sequence[Path]) -> int:
     except (OSError, ValueError) as exc:
         if getattr(exc, "errno", None) in LACKING:
             raise
-        reason = WHAT_TO_DO.get(getattr(exc, "errno", None) or 0) or getattr(exc, "strerror", None) or str(exc)
-        raise SourceRejected(f"{path}: {reason}") from exc
+        raise SourceRejected(f"{path}: {file_fault(exc)}") from exc
     try:
         _check_opened(path, descriptor, roots)
     except BaseException:

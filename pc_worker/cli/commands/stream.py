@@ -100,8 +100,12 @@ def reaching(settings: Settings, address: str | None) -> Iterator[None]:
     try:
         yield
     except Unavailable as exc:
-        if address is not None or read_addresses(settings.home) is not None or not NO_GATEWAY.match(str(exc)):
+        if not NO_GATEWAY.match(str(exc)):
             raise
+        if address is not None or read_addresses(settings.home) is not None:
+            raise Unavailable(
+                f"no gateway answers at {_target(settings, address)}: start it, or name another with --address"
+            ) from exc
         raise Unavailable(
             f"no gateway answers at {settings.gateway_addresses[0]}, and nothing runs under {settings.home}: start it "
             "with `up`, or name a gateway with --address"
@@ -117,14 +121,18 @@ def _check_address(address: str) -> None:
 
 def channel(settings: Settings, address: str | None) -> grpc.Channel:
     """Open a channel to the gateway: the one named, else the running stack's, else the configured one."""
-    running = read_addresses(settings.home)
-    target = address or (running.gateway if running else settings.gateway_addresses[0])
-    target = target.split(",")[0]
+    target = _target(settings, address)
     options = [("grpc.max_receive_message_length", 8 * 1024 * 1024)]
     if settings.tls_cert is not None:
         root = settings.tls_cert.read_bytes()
         return grpc.secure_channel(target, grpc.ssl_channel_credentials(root), options)
     return grpc.insecure_channel(target, options)
+
+
+def _target(settings: Settings, address: str | None) -> str:
+    running = read_addresses(settings.home)
+    target = address or (running.gateway if running else settings.gateway_addresses[0])
+    return target.split(",")[0]
 
 
 def credentials(settings: Settings) -> list[tuple[str, str]]:

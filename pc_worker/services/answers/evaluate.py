@@ -11,6 +11,7 @@ from statistics import fmean, median
 from typing import Any
 
 from pc_worker.errors import LlmUnavailable, SourceRejected
+from pc_worker.file_faults import file_fault
 from pc_worker.llm import LlmFailure
 from pc_worker.model.language_model import Expansion
 from pc_worker.services.answers.answer import Answers
@@ -106,7 +107,7 @@ def read_cases(path: Path) -> list[AnswerCase]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as exc:
-        raise SourceRejected(f"{path}: cannot be read: {exc}") from exc
+        raise SourceRejected(f"{path}: cannot be read: {file_fault(exc)}") from exc
     found = [_case(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     if not found:
         raise SourceRejected(f"{path}: holds no question")

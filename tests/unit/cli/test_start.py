@@ -103,3 +103,23 @@ def test_a_start_is_hardly_collected_and_later_never_visited(first: str) -> None
     )
 
     assert done.stdout.split() == ["300000", "50000", "True"]
+
+
+#: Ctrl-C while the command line is being imported.
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "pc_worker.cli.arguments":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+from pc_worker.__main__ import main
+sys.argv = ["pc-worker", "jobs"]
+main()
+"""
+
+
+def test_an_interrupt_during_the_imports_is_no_traceback() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED_IMPORT], env=os.environ | AWAY, capture_output=True)
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

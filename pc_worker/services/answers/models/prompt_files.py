@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pc_worker.errors import InvalidRequest, NotFound
+from pc_worker.file_faults import file_fault
 
 FOLDER = Path(__file__).with_name("prompts")
 FILE_NAME = re.compile(r"(?P<name>[a-z_]+)-(?P<version>[0-9]+)[.]txt")
@@ -81,7 +82,7 @@ def _other(newest: Prompt, other: str | None) -> tuple[str, str]:
         try:
             return other, Path(other).read_text("utf-8")
         except (OSError, ValueError) as exc:
-            raise InvalidRequest(f"{other}: cannot be read: {exc}") from exc
+            raise InvalidRequest(f"{other}: cannot be read: {file_fault(exc)}") from exc
     version = newest.version - 1 if other is None else int(other)
     if version == 0 and other is None:
         return "nothing", ""

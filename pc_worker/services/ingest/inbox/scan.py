@@ -11,12 +11,12 @@ from pathlib import Path
 
 from pc_worker.domains import domain_names
 from pc_worker.errors import Conflict, PcWorkerError, Unavailable
+from pc_worker.file_faults import file_fault
 from pc_worker.logs import get_logger
 from pc_worker.object_urls import ObjectUrl, is_url
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.inbox.entries import InboxEntry, RejectedEntry, is_unfinished
 from pc_worker.services.ingest.submit import IngestRequest, submit
-from pc_worker.services.sources import WHAT_TO_DO
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger import jobs
 from pc_worker.store.ledger.inbox import (
@@ -75,7 +75,7 @@ def _job_of(services: Services, file: InboxFile) -> str | RejectedEntry | None:
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError):
-        return what_is_wrong(error)
+        return file_fault(error)
     return str(error) if isinstance(error, PcWorkerError) else f"{type(error).__name__}: {error}"
 
 
@@ -155,7 +155,7 @@ def _entries(folder: str) -> Sequence[os.DirEntry[str] | RejectedEntry]:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as exc:
-        return [RejectedEntry(path=folder, reason=f"it cannot be listed: {what_is_wrong(exc)}")]
+        return [RejectedEntry(path=folder, reason=f"it cannot be listed: {file_fault(exc)}")]
 
 
 def _entry(entry: os.DirEntry[str], domain: str) -> InboxEntry | None:
@@ -168,7 +168,7 @@ def _entry(entry: os.DirEntry[str], domain: str) -> InboxEntry | None:
         reason = "its symbolic link leads nowhere"
         return RejectedEntry(path=entry.path, domain=domain, reason=reason) if entry.is_symlink() else None
     except OSError as exc:
-        return RejectedEntry(path=entry.path, domain=domain, reason=what_is_wrong(exc))
+        return RejectedEntry(path=entry.path, domain=domain, reason=file_fault(exc))
     if stat.S_ISDIR(found.st_mode):
         return RejectedEntry(
             path=entry.path, reason="it is a folder: files are taken from the domain's own folder only"
@@ -182,11 +182,6 @@ def _entry(entry: os.DirEntry[str], domain: str) -> InboxEntry | None:
         mtime_ns=found.st_mtime_ns,
         ctime_ns=found.st_ctime_ns,
     )
-
-
-def what_is_wrong(error: OSError) -> str:
-    """Return the system's error as a phrase."""
-    return WHAT_TO_DO.get(error.errno or 0) or error.strerror or str(error)
 
 
 def shown(path: str) -> str:

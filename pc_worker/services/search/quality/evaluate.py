@@ -12,6 +12,7 @@ from typing import Any, get_args
 from pc_worker.domains import get_domain
 from pc_worker.encoding import Encoder
 from pc_worker.errors import InvalidRequest, SourceRejected
+from pc_worker.file_faults import file_fault
 from pc_worker.model import Model
 from pc_worker.services.search.fused import fused
 from pc_worker.services.search.quality.judgements import JudgedQuery
@@ -175,7 +176,7 @@ def draw(evaluation: Evaluation, path: Path) -> None:
     try:
         figure.savefig(path, format="png", dpi=120)
     except OSError as exc:
-        raise InvalidRequest(f"{path}: cannot be written: {exc}") from exc
+        raise InvalidRequest(f"{path}: cannot be written: {file_fault(exc)}") from exc
 
 
 def ndcg(ranking: Sequence[str], grades: Grades, *, depth: int) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pc_worker.errors import SourceRejected
+from pc_worker.file_faults import file_fault
 
 #: Suffix of the file next to a TREC file of judgements, with lines `qid<TAB>query`.
 QUERIES_SUFFIX = ".queries"
@@ -38,7 +39,7 @@ def read_judgements(path: Path) -> list[JudgedQuery]:
         first = next((line for line in lines if line.strip()), "")
         judged = list(_json_lines(path, lines) if first.lstrip().startswith("{") else _trec(path, lines))
     except (OSError, UnicodeDecodeError) as exc:
-        raise SourceRejected(f"{path}: cannot be read: {exc}") from exc
+        raise SourceRejected(f"{path}: cannot be read: {file_fault(exc)}") from exc
     useful = [one for one in judged if one.grades]
     if not useful:
         raise SourceRejected(f"{path}: holds no query with anything relevant to it")

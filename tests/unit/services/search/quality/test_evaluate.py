@@ -64,7 +64,7 @@ def test_trec_files_come_in_pairs(tmp_path: Path) -> None:
         pytest.param('{"query": "q", "relevant": ["a"]}\n{"query": 5, "relevant": []}', "line 2", id="no text"),
         pytest.param('{"query": "q", "relevant": ["a"]}\n{oops', "line 2", id="broken JSON"),
         pytest.param("1 0 doc\n", "line 1", id="TREC with too few words"),
-        pytest.param("1 0 doc 1\n", "cannot be read", id="TREC without its queries"),
+        pytest.param("1 0 doc 1\n", "cannot be read: there is no such file", id="TREC without its queries"),
         pytest.param("", "cannot be read|no query", id="empty"),
     ],
 )
