@@ -21,7 +21,7 @@ MAX_CONDITION_CHARS = 4_096
 #: Values of all comparisons together.
 MAX_VALUES = 1_000
 #: Levels of and, or and not.
-MAX_DEPTH = 16
+MAX_DEPTH = 32
 
 # A field in quotes may hold any character, `""` is one quote; without quotes it ends at the first operator.
 CONDITION = re.compile(
@@ -32,7 +32,18 @@ CONDITION = re.compile(
 FORMS = "FIELD=VALUE, FIELD=A,B, FIELD!=VALUE, FIELD>VALUE, FIELD>=VALUE, FIELD<VALUE or FIELD<=VALUE"
 OPERATORS: dict[str, Operator] = {"=": "=", "!=": "!=", ">": ">", ">=": ">=", "<": "<", "<=": "<="}
 NAMED: dict[str, Operator] = {"eq": "=", "ne": "!=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "in": "="}
-MEANT = {"==": "=", "===": "=", "=>": ">=", "=<": "<=", "<>": "!=", "=!": "!=", "!==": "!=", "~=": "=", "=~": "="}
+MEANT = {
+    "==": "=",
+    "===": "=",
+    "=>": ">=",
+    "=<": "<=",
+    "<>": "!=",
+    "=!": "!=",
+    "!==": "!=",
+    "~=": "=",
+    "=~": "=",
+    "~": "=",
+}
 JOINS = ("and", "or", "not")
 
 
@@ -105,10 +116,11 @@ def _read_comparison(item: Mapping[Any, Any]) -> Condition:
     field, name, value = item["field"], item["op"], item["value"]
     if not isinstance(field, str) or not isinstance(name, str):
         raise InvalidRequest(f"filter {_shown(dict(item))}: field and op are texts")
+    operator = _operator(name, OPERATORS | NAMED)
     if isinstance(value, list | tuple) != (name == "in"):
         raise InvalidRequest(f"filter on {field[:80]!r}: op in has an array of values, every other op has one value")
     values = tuple(_scalar(field, one) for one in (value if name == "in" else [value]))
-    return _checked(Condition(field, _operator(name, OPERATORS | NAMED), values))
+    return _checked(Condition(field, operator, values))
 
 
 def _scalar(field: str, value: object) -> str | None:

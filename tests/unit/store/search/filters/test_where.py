@@ -125,6 +125,9 @@ def nested(depth: int) -> Any:
         ({"field": "n", "value": 5}, "lacks 'op'"),
         ({"fild": "n", "op": "=", "value": 5}, "there is no 'fild'"),
         (comparison("like", "x"), "there is no operator 'like'"),
+        (comparison("IN", ["x"]), "there is no operator 'IN'; did you mean 'in'"),
+        (comparison("nin", ["x"]), "there is no operator 'nin'; did you mean 'in'"),
+        (comparison("not in", ["x"]), "there is no operator 'not in'"),
         (comparison("contains", "x"), "did you mean"),
         (comparison("GT", 5), "did you mean 'gt'"),
         (comparison("=", [5]), "op in has an array"),
@@ -143,8 +146,8 @@ def nested(depth: int) -> Any:
         ({"or": ["a=1"] * 65}, "65 filters are too many"),
         ({"or": [{"and": ["a=1"] * 40}, {"and": ["a=1"] * 40}]}, "80 filters are too many"),
         (comparison("in", ["x"] * (MAX_VALUES + 1)), "1,001 values"),
-        (nested(MAX_DEPTH + 1), "nested more than 16"),
-        (nested(900), "nested more than 16"),
+        (nested(MAX_DEPTH + 1), "nested more than 32"),
+        (nested(900), "nested more than 32"),
     ],
 )
 def test_a_wrong_tree_is_refused_in_one_short_sentence(where: Any, says: str) -> None:
