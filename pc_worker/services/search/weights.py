@@ -19,18 +19,18 @@ if TYPE_CHECKING:  # only types: a text search loads no encoder
 
 #: A vector does not count below the first share of readable letters, and counts fully from the second one on.
 READABLE = (0.2, 0.5)
-#: With at least this share in a domain, its rows are not judged one by one.
-MOST = 0.8
+#: Where vectors count at least this much in the mean of a domain's rows, these are not judged one by one.
+MOST = 0.7
 #: What represents the rows of a domain: its first and its last ones, and how much of each text.
 SAMPLE_ROWS, JUDGED_CHARS = 16, 100
-#: Domains whose share is remembered, and beginnings of rows: searches often find the same rows.
+#: Domains whose part is remembered, and beginnings of rows: searches often find the same rows.
 REMEMBERED, REMEMBERED_ROWS = 1_000, 20_000
 
 #: Returns how much the vector of a row counts, 0..1, from the beginning of its text.
 RowJudge = Callable[[str], float]
 
-#: The share of a domain's rows when its statistics were counted, by the domain, the model and the time of that.
-_shares: dict[tuple[str, int, datetime], float] = {}
+#: The part of a domain's rows when its statistics were counted, by the domain, the model and the time of that.
+_parts: dict[tuple[str, int, datetime], float] = {}
 
 
 def list_weights(request: SearchRequest, encoder: Encoder | None) -> ListWeights:
@@ -52,7 +52,7 @@ def row_judge(cursor: Cursor, profile: Profile, encoder: Encoder | None, weights
     A name in Latin letters can be read in a Korean question, but the vectors of Korean rows are noise to it.
     """
     known = _knows_scripts(encoder)
-    if known is None or not weights.readable or rows_share(cursor, profile, known) >= MOST:
+    if known is None or not weights.readable or rows_part(cursor, profile, known) >= MOST:
         return None
     return lambda text: 1.0 if text.isascii() else _row_share(known.readable_share, text)
 
@@ -62,22 +62,22 @@ def _row_share(readable_share: Callable[[str], float], beginning: str) -> float:
     return _part(readable_share(beginning))
 
 
-def rows_share(cursor: Cursor, profile: Profile, encoder: KnowsScripts) -> float:
-    """Return the mean share of the letters of a domain's rows that the model can read; 1 without texts.
+def rows_part(cursor: Cursor, profile: Profile, encoder: KnowsScripts) -> float:
+    """Return how much the vectors of a domain's rows count in the mean, 0..1, by a sample; 1 without texts.
 
     It is computed again when the statistics were counted again, and for each search until they are.
     """
     counted_at = profile.counted_at
     key = None if counted_at is None else (profile.domain, profile.model.model_id, counted_at)
-    if key is not None and key in _shares:
-        return _shares[key]
+    if key is not None and key in _parts:
+        return _parts[key]
     texts = sample_texts(cursor, profile, rows=SAMPLE_ROWS, chars=JUDGED_CHARS)
-    share = fmean(map(encoder.readable_share, texts)) if texts else 1.0
+    part = fmean([_part(encoder.readable_share(text)) for text in texts]) if texts else 1.0
     if key is not None:
-        if len(_shares) >= REMEMBERED:
-            _shares.clear()
-        _shares[key] = share
-    return share
+        if len(_parts) >= REMEMBERED:
+            _parts.clear()
+        _parts[key] = part
+    return part
 
 
 def _knows_scripts(encoder: Encoder | None) -> KnowsScripts | None:
