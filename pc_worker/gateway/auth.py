@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from pc_worker.access import EVERYTHING, Grant, TokenTable
 from pc_worker.errors import Unauthenticated
@@ -13,8 +14,8 @@ SCHEME = "bearer "
 class Access:
     """The configured tokens. If there are none, every call may read everything."""
 
-    def __init__(self, *, token: str | None, tokens: Mapping[str, Grant]) -> None:
-        self._table = TokenTable(token=token, tokens=tokens)
+    def __init__(self, *, token: str | None, tokens: Mapping[str, Grant], path: Path | None = None) -> None:
+        self._table = TokenTable(token=token, tokens=tokens, path=path)
 
     @property
     def required(self) -> bool:

@@ -33,6 +33,7 @@ class GatewayConfig:
         domains: Domains that exist even before their first row.
         token: A bearer token for all domains.
         tokens: sha256 of a token in hexadecimal → its domains and roles.
+        tokens_file: A file of the same, read again when it changes.
         insecure: May listen beyond loopback without TLS or without credentials.
         max_streams: Concurrent calls of all clients; each takes a few MB.
         streams_per_token: Concurrent calls of one token.
@@ -59,6 +60,7 @@ class GatewayConfig:
     domains: frozenset[str] = frozenset()
     token: str | None = field(default=None, repr=False)
     tokens: Mapping[str, Grant] = field(default_factory=dict, repr=False)
+    tokens_file: Path | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None

@@ -66,7 +66,7 @@ async def serve(
         health = Health((SERVICE,))
         watch = DatabaseWatch(config.database_url, health.set)
         gateway = await _open_context(config, watch, stack)
-        access = Access(token=config.token, tokens=config.tokens)
+        access = Access(token=config.token, tokens=config.tokens, path=config.tokens_file)
         streams = Quota(_quota_limits(config))
         server = grpc.aio.server(options=server_options(config, access))
         addresses = open_addresses(server, config, access)

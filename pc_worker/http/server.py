@@ -18,7 +18,7 @@ import redis.asyncio
 import structlog
 import uvicorn
 
-from pc_worker.access import TokenTable, read_tokens
+from pc_worker.access import TokenTable
 from pc_worker.access.exposure import check_exposure
 from pc_worker.access.tls import read_tls
 from pc_worker.errors import InvalidRequest, Unavailable
@@ -101,7 +101,7 @@ def _allow_connections() -> None:
 
 def _authenticator(settings: Settings) -> Authenticator:
     token = settings.token.get_secret_value() if settings.token else None
-    tokens = TokenTable(token=token, tokens=read_tokens(settings.tokens_file) if settings.tokens_file else {})
+    tokens = TokenTable(token=token, path=settings.tokens_file)
     if settings.jwt_jwks is None:
         return Authenticator(tokens)
     from pc_worker.access.jwks import KeySet  # with the library of signatures, which most installations do not need

@@ -35,12 +35,15 @@ def split_address(address: str) -> tuple[str, int]:
     """Return host and port of ``host:port``; IPv6 hosts are in brackets.
 
     Raises:
-        ValueError: If there is no port between 0 and 65535.
+        ValueError: If there is no port between 0 and 65535, or the host has ``:`` without brackets.
     """
     host, _, port = address.strip().rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
+    if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise ValueError(f"{address!r} is not HOST:PORT")
-    return host.strip("[]"), int(port)
+    plain = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not plain or set(plain) & set("[]/") or (":" in plain) != (plain != host):
+        raise ValueError(f"{address!r} is not HOST:PORT (an IPv6 address needs brackets: [::1]:PORT)")
+    return plain, int(port)
 
 
 def is_loopback(address: str) -> bool:

@@ -10,7 +10,6 @@ from typing import Any
 
 import structlog
 
-from pc_worker.access import read_tokens
 from pc_worker.domains import domain_names
 from pc_worker.encoding import Encoder
 from pc_worker.errors import PcWorkerError, Unavailable
@@ -42,7 +41,6 @@ def gateway_config(settings: Settings) -> GatewayConfig:
     """Return the gateway's configuration.
 
     Raises:
-        InvalidRequest: If the tokens file is invalid.
         Unavailable: If no servers are configured and none run under this HOME.
     """
     where = endpoints(settings)
@@ -52,7 +50,7 @@ def gateway_config(settings: Settings) -> GatewayConfig:
         redis_url=where.redis_url,
         domains=frozenset(domain_names()),
         token=settings.token.get_secret_value() if settings.token else None,
-        tokens=read_tokens(settings.tokens_file) if settings.tokens_file else {},
+        tokens_file=settings.tokens_file,
         tls_cert=settings.tls_cert,
         tls_key=settings.tls_key,
         tls_client_ca=settings.tls_client_ca,

@@ -65,6 +65,27 @@ def out_of_credit(delivery: Delivery, context: grpc.ServicerContext) -> Iterator
     yield pb.ConsumeResponse(heartbeat=pb.ConsumeHeartbeat(position=20, needed_bytes=1000))
 
 
+#: A field of a later version of the protocol: number 999, three bytes.
+LATER_FIELD = b"\xba\x3e\x03abc"
+
+
+def of_a_later_version(delivery: Delivery, context: grpc.ServicerContext) -> Iterator[pb.ConsumeResponse]:
+    yield pb.ConsumeResponse.FromString(LATER_FIELD)
+    while delivery.position < 100:
+        answer = delivery.chunk(delivery.position + 10)
+        for part in (
+            answer,
+            answer.chunk,
+            answer.chunk.rows,
+            answer.chunk.rows.recruit,
+            answer.chunk.rows.recruit.rows[0],
+        ):
+            part.MergeFromString(LATER_FIELD)
+        yield answer
+        yield pb.ConsumeResponse.FromString(LATER_FIELD)
+    yield delivery.end()
+
+
 def test_all_is_read_acknowledged_and_no_credit_is_overdrawn(java: Java, fake: FakeGateway) -> None:
     fake.scripts = [to_100]
 
@@ -144,6 +165,14 @@ def test_the_gateways_checkpoint_is_left_to_it(java: Java, fake: FakeGateway) ->
     read_rows(java, gateway=fake.address, domain="recruit", subscription="s", checkpoint="GATEWAY")
 
     assert not fake.calls[0].opened.HasField("start")
+
+
+def test_what_a_later_version_of_the_gateway_adds_is_passed_over(java: Java, fake: FakeGateway) -> None:
+    fake.scripts = [of_a_later_version]
+
+    read = read_rows(java, gateway=fake.address, domain="recruit", subscription="s")
+
+    assert (read.positions, read.end) == (list(range(1, 101)), "end")
 
 
 def test_tombstones_come_in_their_places(java: Java, fake: FakeGateway) -> None:

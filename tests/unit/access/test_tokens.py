@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pc_worker.access import ALL_ROLES, Grant, TokenTable, read_tokens
+from pc_worker.access import ALL_ROLES, Grant, TokenTable, digest_of, read_tokens
+from pc_worker.access.tokens import LOOK_EVERY_S
 from pc_worker.errors import InvalidRequest, PermissionDenied
 
 DIGEST = hashlib.sha256(b"narrow").hexdigest()
@@ -85,3 +86,37 @@ def test_a_table_finds_the_grant_of_a_token() -> None:
     assert table.find("other") is None
     assert table.find("\ud800") is None
     assert not TokenTable(token=None, tokens={})
+
+
+def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
+    now, path = [0.0], tmp_path / "tokens.json"
+
+    def publish(content: str) -> None:
+        replacement = tmp_path / "new"
+        replacement.write_text(content)
+        replacement.replace(path)
+        now[0] += LOOK_EVERY_S
+
+    first, second = (json.dumps({digest_of(token).hex(): ["recruit"]}) for token in ("first", "second"))
+    publish(first)
+    table = TokenTable(token="always", path=path, clock=lambda: now[0])
+    assert table.find("first")
+    publish(second)
+    assert (table.find("first"), bool(table.find("second"))) == (None, True)
+    publish("{")
+    assert table.find("second"), "a file that cannot be read changes nothing"
+    path.unlink()
+    now[0] += LOOK_EVERY_S
+    assert table.find("second")
+    publish("{}")
+    assert (table.find("second"), bool(table.find("always")), bool(table)) == (None, True, True)
+
+
+def test_a_file_that_loses_its_last_token_lets_nobody_in(tmp_path: Path) -> None:
+    now, path = [0.0], tmp_path / "tokens.json"
+    path.write_text(json.dumps({digest_of("only").hex(): ["recruit"]}))
+    table = TokenTable(path=path, clock=lambda: now[0])
+    path.write_text("{}")
+    now[0] += LOOK_EVERY_S
+    assert table.find("only") is None
+    assert table, "tokens are still needed"
