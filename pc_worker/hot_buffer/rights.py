@@ -25,8 +25,8 @@ USES: tuple[tuple[str, ...], ...] = (
 )
 #: Few rights that are enough, in Redis's own words.
 ENOUGH = "~pcw* ~celery* ~unacked* ~_kombu* ~*.celery.pidbox* &* +@all -@admin -@dangerous +info"
-#: Redis's errors for a command that is denied, renamed or disabled.
-REFUSED = ("NOPERM", "no permission", "unknown command")
+#: Parts, in lower case, of Redis's errors for a command that is denied, renamed or disabled.
+REFUSED = ("noperm", "no permission", "unknown command")
 
 
 def check_rights(client: redis.Redis) -> str:
@@ -61,10 +61,14 @@ def _listen(client: redis.Redis) -> None:
         listener.get_message(timeout=5)
 
 
+def is_denied(answer: object) -> bool:
+    """Return whether Redis says that a command, a key or a channel is denied, or that a command is disabled."""
+    text = str(answer).lower()
+    return isinstance(answer, redis.ResponseError) and any(words in text for words in REFUSED)
+
+
 def _check(answers: list[Any]) -> None:
-    for answer in answers:
-        text = str(answer)
-        if isinstance(answer, redis.ResponseError) and any(words in text.lower() for words in map(str.lower, REFUSED)):
-            raise NotServable(
-                f"Redis denies what the broker needs ({text}): allow it, as with ACL SETUSER NAME {ENOUGH}"
-            )
+    for answer in filter(is_denied, answers):
+        raise NotServable(
+            f"Redis denies what the broker needs ({answer}): enable it, or allow it as with ACL SETUSER NAME {ENOUGH}"
+        )

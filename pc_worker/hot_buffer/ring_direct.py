@@ -86,8 +86,9 @@ class DirectHotBuffer(HotBuffer):
     def _greet(self, connection: socket.socket) -> None:
         target = self._target
         if target.get("password"):
-            user = [target["username"].encode()] if target.get("username") else []
-            _ask(connection, b"AUTH", *user, target["password"].encode())
+            # With a name, as redis-py does: a password alone is an error where the server wants none.
+            user = target.get("username") or "default"
+            _ask(connection, b"AUTH", user.encode(), target["password"].encode())
         if target.get("db"):
             _ask(connection, b"SELECT", b"%d" % target["db"])
 

@@ -9,11 +9,13 @@ from typing import Any
 import redis
 
 from pc_worker.errors import NotServable, ReadOnlyServer, Unavailable
-from pc_worker.hot_buffer.rights import REFUSED, check_rights
+from pc_worker.hot_buffer.rights import check_rights, is_denied
 
 OLDEST = (6, 2)
 #: The required maxmemory-policy: all others evict keys.
 KEEPS_ALL = "noeviction"
+#: Parts of Redis's errors.
+NO_DATABASE, WANTS_PASSWORD = "DB index is out of range", "HELLO must be called with the client already authenticated"
 
 
 def check_redis(client: redis.Redis) -> str:
@@ -34,15 +36,18 @@ def server_info(client: redis.Redis) -> Mapping[str, Any]:
     """Return the server's ``INFO``; empty if this user may not ask for it.
 
     Raises:
-        Unavailable: If it does not answer.
+        Unavailable: If it does not answer, or wants a password.
+        NotServable: If it has no database of this number.
     """
     try:
         return dict(client.info())
-    except redis.ResponseError as exc:  # the command is denied, renamed or disabled
-        if any(words in str(exc) for words in (*REFUSED, "no permissions")):
-            return {}
-        raise Unavailable(f"Redis does not answer: {exc}") from exc
     except (redis.RedisError, OSError) as exc:
+        if is_denied(exc):
+            return {}
+        if NO_DATABASE in str(exc):
+            raise NotServable(f"Redis has no database of the number in PC_WORKER_REDIS_URL: {exc}") from exc
+        if WANTS_PASSWORD in str(exc):
+            raise Unavailable("Redis wants a password: set PC_WORKER_REDIS_PASSWORD") from exc
         raise Unavailable(f"Redis does not answer: {exc}") from exc
 
 

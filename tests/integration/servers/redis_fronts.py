@@ -56,10 +56,13 @@ def _pass(source: socket.socket, sink: socket.socket) -> None:
 
 
 @contextmanager
-def unix_server(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Run a server that listens on a Unix socket only; yield the socket and the password."""
-    path, password = folder / "redis.sock", secrets.token_hex(8) + "@/ %"
-    settings = f'port 0\nunixsocket "{path}"\nrequirepass "{password}"\nsave ""\ndir "{folder}"\n'
+def unix_server(folder: Path, *, port: int = 0) -> Iterator[tuple[Path, str]]:
+    """Run a server that listens on a Unix socket only; yield the socket and the password.
+
+    With a port, it listens there too and wants no password.
+    """
+    path, password = folder / "redis.sock", "" if port else secrets.token_hex(8) + "@/ %"
+    settings = f'port {port}\nunixsocket "{path}"\nrequirepass "{password}"\nsave ""\ndir "{folder}"\n'
     program = [str(redis_program()), "-"]
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as server:
         assert server.stdin is not None

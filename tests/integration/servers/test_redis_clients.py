@@ -13,11 +13,12 @@ import pytest
 from flower.utils.broker import Broker
 
 from pc_worker.embedded import EmbeddedServers
-from pc_worker.errors import NotServable
+from pc_worker.errors import NotServable, Unavailable
 from pc_worker.hot_buffer import check_redis, open_hot_buffer
 from pc_worker.hot_buffer.rights import ENOUGH
 from pc_worker.urls import RedisServer, read_redis_url
 from pc_worker.wiring import redis_client
+from tests.acceptance.test_parts_alone import free_address
 from tests.integration.servers.redis_fronts import tls_front, unix_server
 from tests.support.certificates import make_certificates
 
@@ -178,3 +179,27 @@ def test_the_rights_that_are_proposed_are_enough_for_every_client(embedded_serve
 def test_a_server_that_does_not_tell_its_version_is_used(embedded_servers: EmbeddedServers) -> None:
     with user_of(embedded_servers, "~* &* +@all -info") as server, redis_client(server.url) as client:
         assert check_redis(client) == "unknown"
+
+
+def test_a_database_that_does_not_exist_is_rejected_and_a_missing_password_named(
+    embedded_servers: EmbeddedServers,
+) -> None:
+    plain = urlsplit(embedded_servers.redis_url)
+    with (
+        redis_client(f"redis://:{plain.password}@127.0.0.1:{plain.port}/999") as client,
+        pytest.raises(NotServable, match="no database of the number"),
+    ):
+        check_redis(client)
+    with (
+        redis_client(f"redis://127.0.0.1:{plain.port}") as client,
+        pytest.raises(Unavailable, match="PC_WORKER_REDIS_PASSWORD"),
+    ):
+        check_redis(client)
+
+
+def test_every_client_may_send_a_password_that_the_server_does_not_want(tmp_path: Path) -> None:
+    port = int(free_address().rpartition(":")[2])
+    with unix_server(tmp_path, port=port):
+        server = read_redis_url(f"redis://:needless@127.0.0.1:{port}/2")
+        for client in CLIENTS:
+            client(server)
