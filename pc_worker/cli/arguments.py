@@ -53,7 +53,8 @@ def _is_name(text: str) -> bool:
         return False
 
 
-FILE = FileName()
+#: Whether it can be read is found out when it is opened: a source that cannot be is rejected (65), not a usage error.
+FILE = FileName(readable=False)
 
 
 class Number(click.IntRange):

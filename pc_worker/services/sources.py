@@ -12,7 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, Protocol
 
-from pc_worker.errors import InvalidRequest, SourceRejected
+from pc_worker.errors import InvalidRequest, SourceRejected, Unavailable
 from pc_worker.file_faults import file_fault
 from pc_worker.logs import get_logger
 from pc_worker.object_urls import ObjectUrl, is_url, read_url
@@ -36,7 +36,15 @@ TABLES_KEPT = 2
 NO_OPTIONS = ReadOptions()
 
 #: What the machine lacks, not the file: a retry may find it.
-LACKING = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+_FULL = "the disk of PC_WORKER_HOME is full: free space on it, or set PC_WORKER_HOME to a folder on another disk"
+_FILES = "too many files are open: raise the limit (`ulimit -n`)"
+LACKING = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EMFILE: _FILES,
+    errno.ENFILE: _FILES,
+    errno.ENOMEM: "the system has no memory left for it",
+}
 
 #: Errors that the reader should not raise.
 UNEXPECTED = (LookupError, ValueError, TypeError, ArithmeticError, AttributeError, RecursionError, AssertionError)
@@ -221,6 +229,7 @@ def rejecting(path: str) -> Iterator[None]:
 
     Raises:
         SourceRejected: If the body raises such an error.
+        Unavailable: If the machine lacks what is needed to read the file.
     """
     try:
         yield
@@ -228,7 +237,7 @@ def rejecting(path: str) -> Iterator[None]:
         raise SourceRejected(f"{path}: {exc}") from exc
     except OSError as exc:
         if exc.errno in LACKING:
-            raise
+            raise Unavailable(f"{path} cannot be read now: {LACKING[exc.errno]}") from exc
         raise SourceRejected(f"{path}: {exc.strerror or exc}") from exc
     except UNEXPECTED as exc:  # a retry would raise it again
         get_logger(__name__).exception("reader_mistaken", source=path)

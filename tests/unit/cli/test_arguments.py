@@ -74,3 +74,10 @@ def test_a_folder_that_is_gone_is_said(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(InvalidRequest, match="change to another one"):
         absolute("b.pkl")
     os.chdir(tmp_path)
+
+
+def test_a_file_that_cannot_be_read_is_no_error_of_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "f.csv").write_text("id\n1\n")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+
+    assert FILE.convert(str(tmp_path / "f.csv"), None, None) == str(tmp_path / "f.csv")
