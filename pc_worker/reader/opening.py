@@ -20,10 +20,10 @@ from pc_worker.reader.memory import keep_freed_memory
 from pc_worker.reader.options import ReadOptions
 from pc_worker.reader.spool import Place, is_of, notes_of
 from pc_worker.reader.table import Column, Rows, Table
+from pc_worker.reader.text.dialect import without_packing
 
 _DEFAULT_LIMITS = Limits()
 _NO_OPTIONS = ReadOptions()
-_PACKED_ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
 
 def open_table(
@@ -118,15 +118,9 @@ def _opening(place: Place, content: Source, limits: Limits, options: ReadOptions
         place=place,
         limits=limits,
         options=options,
-        name=_name(place.source.path),
+        name=without_packing(os.path.basename(place.source.path)),
         open_copy=lambda path: _opened(Place(Source(path), path.parent, part_of=path.name), limits, options),
     )
-
-
-def _name(path: str) -> str:
-    """Return a file's name without the ending of what it is packed in."""
-    stem, ending = os.path.splitext(os.path.basename(path))
-    return stem if ending.lower() in _PACKED_ENDINGS else stem + ending
 
 
 def _itself(source: Source) -> Source:

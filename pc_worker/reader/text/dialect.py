@@ -23,6 +23,8 @@ _MOST_LINES = 100
 #: The first line that names the delimiter for Excel.
 _SEPARATOR = re.compile(r'"?sep=[^\w\s"]?\t?"?\r?\n', re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
+#: Endings of names that say how a file is packed.
+_PACKED_ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zip")
 #: Endings of names that say that a text is a table, by the delimiter they are for.
 _ENDINGS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".psv": "|"}
 
@@ -110,6 +112,21 @@ def decoded_sample(sample: bytes, encoding: str, *, whole: bool) -> str:
 def table_ending(name: str) -> str:
     """Return the ending of a file's name that says what divides its cells, in lower case; ``""`` if it has none."""
     return next((ending for ending in _ENDINGS if name.lower().endswith(ending)), "")
+
+
+def without_packing(name: str) -> str:
+    """Return a file's name without the ending of what it is packed in."""
+    return name[: len(name) - len(_packed_ending(name))]
+
+
+def kept_ending(name: str) -> str:
+    """Return the endings that say what divides the cells of a file, and how it is packed; ``""`` without the former."""
+    ending = table_ending(without_packing(name))
+    return ending + _packed_ending(name) if ending else ""
+
+
+def _packed_ending(name: str) -> str:
+    return next((ending for ending in _PACKED_ENDINGS if name.lower().endswith(ending)), "")
 
 
 def _delimiter(text: str, name: str) -> _Fit:

@@ -112,7 +112,7 @@ class Upload:
             Conflict: If another upload of the same job is not finished.
         """
         from pc_worker.reader.recognition import recognise
-        from pc_worker.reader.text.dialect import table_ending
+        from pc_worker.reader.text.dialect import kept_ending
 
         if not self.size:
             raise InvalidRequest("the upload is empty")
@@ -120,7 +120,7 @@ class Upload:
             recognise(self._part, options)
         except Refused as exc:
             raise UnsupportedMedia(f"the upload is of no kind that is read: {exc}") from exc
-        path = self._path.with_name(self._path.name + table_ending(name))
+        path = self._path.with_name(self._path.name + kept_ending(name))
         if not is_repeat and self._store(path):
             self.stored = path
         self.abandon()

@@ -1,7 +1,9 @@
-"""An upload keeps of its name only the ending that says what divides the cells of a text table."""
+"""An upload keeps of its name only the endings that say what divides the cells of a text table, and how it is packed."""
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,16 @@ from pc_worker.services.ingest.uploads import Upload
 
 @pytest.mark.parametrize(
     ("name", "kept"),
-    [("Notes.CSV", "job.csv"), ("a.b.tsv", "job.tsv"), ("../x.psv", "job.psv"), ("a.csv.gz", "job"), ("", "job")],
+    [
+        ("Notes.CSV", "job.csv"),
+        ("a.b.tsv", "job.tsv"),
+        ("../x.psv", "job.psv"),
+        ("a.CSV.Gz", "job.csv.gz"),
+        ("a.tab.zst", "job.tab.zst"),
+        ("a.pkl.gz", "job"),
+        (".gz", "job"),
+        ("", "job"),
+    ],
 )
 def test_the_ending_that_is_kept(name: str, kept: str, tmp_path: Path) -> None:
     with Upload(tmp_path / "job", 1000, lambda _: True) as upload:
@@ -23,10 +34,13 @@ def test_the_ending_that_is_kept(name: str, kept: str, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [kept]
 
 
-def test_a_table_of_one_column_is_read_as_the_file_that_was_sent(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "packed"), [("notes.csv", bytes), ("notes.csv.gz", gzip.compress)])
+def test_a_table_of_one_column_is_read_as_the_file_that_was_sent(
+    name: str, packed: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
     with Upload(tmp_path / "job", 1000, lambda _: True) as upload:
-        upload.write([b"text\nfirst words\nother words\n"])
-        path = upload.finish(ReadOptions(), name="notes.csv")
+        upload.write([packed(b"text\nfirst words\nother words\n")])
+        path = upload.finish(ReadOptions(), name=name)
 
     with open_table(path, spool=tmp_path) as table:
         assert [column.name for column in table.columns] == ["text"]
