@@ -35,9 +35,9 @@ from pc_worker.reader import (
 TABLES_KEPT = 2
 NO_OPTIONS = ReadOptions()
 
-#: What the machine lacks, not the file: a retry may find it.
 _FULL = "the disk of PC_WORKER_HOME is full: free space on it, or set PC_WORKER_HOME to a folder on another disk"
 _FILES = "too many files are open: raise the limit (`ulimit -n`)"
+#: What the machine lacks, not the file: a retry may find it.
 LACKING = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,

@@ -1,4 +1,4 @@
-"""An upload keeps of its name only the endings that say what divides the cells of a text table, and how it is packed."""
+"""An upload keeps of its name only the endings that say how it is packed and what divides the cells of its table."""
 
 from __future__ import annotations
 
