@@ -81,6 +81,11 @@ class Database:
             self._connection = self._open()
         return self._connection
 
+    @property
+    def names_search_path(self) -> bool:
+        """Whether the URL itself says in which schema the tables are."""
+        return "search_path" in read_database_url(self._url).session
+
     def _open(self) -> psycopg2.extensions.connection:
         server = read_database_url(self._url)
         connection, _ = open_session(server, self._application)

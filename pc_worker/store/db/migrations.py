@@ -22,6 +22,11 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
     name text PRIMARY KEY, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())
 """
 
+#: Our tables, if those that are found are not in the first schema of search_path.
+ELSEWHERE = """
+SELECT n.nspname, current_schema() FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid = to_regclass('log_batches') AND n.nspname <> current_schema()
+"""
 #: How to set up a schema without tables of others.
 OWN_SCHEMA = (
     "CREATE SCHEMA pc_worker, and add ?options=-c%20search_path=pc_worker,public to PC_WORKER_DATABASE_URL (the second "
@@ -70,6 +75,8 @@ def migrate(database: Database, migrations: Sequence[Migration]) -> list[str]:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
         # A change of a table waits for its users, and all later statements wait for the change: fail and retry instead.
         cursor.execute("SET LOCAL lock_timeout = '5s'")
+        if not database.names_search_path:
+            _check_not_elsewhere(cursor)
         with _in_schema(cursor):
             cursor.execute(CREATE_RECORD)
             applied = _read_applied(cursor)
@@ -88,6 +95,16 @@ def pending(database: Database, migrations: Sequence[Migration]) -> list[str]:
         with _in_schema(cursor):
             applied = _read_applied(cursor)
     return [m.name for m in migrations if m.name not in applied]
+
+
+def _check_not_elsewhere(cursor: Cursor) -> None:
+    """Check that a schema that was created later, as one with the user's name, does not hide our tables."""
+    cursor.execute(ELSEWHERE)
+    for there, first in cursor.fetchall():
+        raise NotServable(
+            f"the tables are in the schema {there}, and search_path begins with {first}: say which is meant by "
+            "?options=-c%20search_path=... in PC_WORKER_DATABASE_URL"
+        )
 
 
 def _read_applied(cursor: Cursor) -> dict[str, str]:

@@ -227,6 +227,21 @@ def test_tables_in_the_schema_of_the_user_are_searched_by_the_role_of_searches(
         database.close()
 
 
+def test_a_schema_of_later_does_not_hide_the_tables(embedded_servers: EmbeddedServers) -> None:
+    with new_database(embedded_servers.database_url) as url:
+        database = Database(url)
+        migrate(database, MIGRATIONS)
+        database.close()
+        execute(url, "CREATE SCHEMA AUTHORIZATION CURRENT_USER")
+
+        with pytest.raises(NotServable, match="are in the schema public, and search_path begins with pc_worker"):
+            migrate(database, MIGRATIONS)
+        database.close()
+        named = Database(f"{url}?options=" + quote("-c search_path=public"))
+        assert migrate(named, MIGRATIONS) == []
+        named.close()
+
+
 @pytest.mark.parametrize(
     ("prepared", "words"),
     [
