@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import gzip
-import re
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from pc_worker.reader import Limits, ReadOptions, Refused, inspect_file, open_table
-from pc_worker.reader.formats import registry
 from pc_worker.reader.formats.registry import Format, all_formats
-from pc_worker.reader.formats.sniff import begins_with
 from pc_worker.reader.recognition import recognise
-from pc_worker.settings import PROJECT
 from tests.hostile.damaged_formats import ROWS, good_files
+from tests.support.added_format import add_format
 from tests.unit.reader.reading import read_bytes, read_twice
 
 GOOD = good_files()
 NAMES = [known.name for known in all_formats()]
-HOW_TO = (PROJECT / "docs/how-to/add-a-format.md").read_text(encoding="utf-8")
 
 
 def test_each_format_has_a_name_of_its_own_and_a_good_file() -> None:
@@ -48,21 +42,10 @@ def test_its_file_is_refused_without_its_end(name: str, tmp_path: Path) -> None:
         open_table(tmp_path / "table", spool=tmp_path)
 
 
-def example(number: int) -> str:
-    """Return a Python block of the document, as it is written there."""
-    blocks: list[str] = re.findall(r"```python by-hand\n(.*?)```", HOW_TO, re.DOTALL)
-    return blocks[number]
-
-
 @pytest.fixture
 def added(monkeypatch: pytest.MonkeyPatch) -> Format:
-    """Add the format of the document's example to the registry, with its own words."""
-    module = ModuleType("pc_worker.reader.formats.properties")
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    exec(example(0), vars(module))
-    entry: Format = eval(example(1), {"Format": Format, "begins_with": begins_with})
-    monkeypatch.setattr(registry, "BY_SIGNATURE", (entry, *registry.BY_SIGNATURE))
-    return entry
+    """Add the format of the document's example to the registry, as it is written there."""
+    return add_format(monkeypatch)
 
 
 def test_the_format_of_the_document_is_read_like_every_other(added: Format, tmp_path: Path) -> None:
