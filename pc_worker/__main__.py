@@ -34,7 +34,7 @@ def main() -> int:
     if component:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _end)
-    # Of an import there is nothing to clean up, and a traceback helps nobody. An ignored signal stays ignored.
+    # An import leaves nothing to clean up, and its traceback is of no use. An ignored signal stays ignored.
     watched = not component and signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if watched:
         signal.signal(signal.SIGINT, _leave)
