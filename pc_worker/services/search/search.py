@@ -37,6 +37,7 @@ from pc_worker.store.search.scope import (
 from pc_worker.store.search.scores.bm25 import QueryTerms, weigh
 from pc_worker.store.search.scores.fusion import FusedRow
 from pc_worker.store.search.scores.nearest import vector_of_row
+from pc_worker.store.search.words.question_phrases import without_question_phrases
 from pc_worker.store.search.words.stopwords import without_function_words
 from pc_worker.tracing import span
 
@@ -237,7 +238,7 @@ def _row_like(request: SearchRequest) -> UUID | None:
 
 
 def _terms(cursor: Cursor, request: SearchRequest, profile: Profile) -> QueryTerms:
-    words = without_function_words(request.query)
+    words = without_function_words(without_question_phrases(request.query))
     asked = asked_words(profile.domain, words, oldest=profile.oldest_rules, inflected=True, languages=profile.languages)
     return weigh(cursor, profile.domain, asked, profile.collection)
 

@@ -19,7 +19,7 @@ from tests.integration.search.shelf import Shelf, WordEncoder, open_shelf
 
 ROWS = 1_500
 WORDS = 400
-K1, B = 1.2, 0.75
+K1, B, K3 = 1.2, 0.75, 0.5
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +43,9 @@ def textbook(shelf: Shelf, query: str, *, k1: float = K1, b: float = B) -> dict[
     counts = {row_id: Counter(text.split()) for row_id, text in shelf.texts.items()}
     mean = sum(count.total() for count in counts.values()) / len(counts)
     scores: dict[UUID, float] = {}
-    for word in sorted(set(query.split())):
+    for word, times in Counter(query.split()).items():
         holders = [row_id for row_id, count in counts.items() if word in count]
-        idf = log(1 + (len(counts) - len(holders) + 0.5) / (len(holders) + 0.5))
+        idf = log(1 + (len(counts) - len(holders) + 0.5) / (len(holders) + 0.5)) * times * (K3 + 1) / (times + K3)
         for row_id in holders:
             tf, length = counts[row_id][word], counts[row_id].total()
             part = idf * tf * (k1 + 1) / (tf + k1 * (1 - b + b * length / mean))
@@ -62,7 +62,16 @@ def scores_of(result: SearchResult) -> dict[UUID, float]:
     return {UUID(hit.id): hit.score for hit in result.hits}
 
 
-QUERIES = ["x0", "x399", "x0 x1 x2", "x7 x80 x300", "x0 x3 x390", "x1 x2 x3 x4 x5 x6 x7 x8 x9 x10", "x200 x200 x200"]
+QUERIES = [
+    "x0",
+    "x399",
+    "x0 x1 x2",
+    "x7 x80 x300",
+    "x0 x3 x390",
+    "x1 x2 x3 x4 x5 x6 x7 x8 x9 x10",
+    "x200 x200 x200",
+    "x9 x80 x9 x300 x80 x9",
+]
 
 
 @pytest.mark.parametrize("query", QUERIES)

@@ -32,6 +32,8 @@ from pc_worker.store.db.connection import Database
 from pc_worker.store.db.migrations import migrate, read_migrations
 from pc_worker.store.search.query.concepts import limited_weights, possible, score_sql
 from pc_worker.store.search.query.query_words import asked_words
+from pc_worker.store.search.scores.bm25 import emphasis
+from pc_worker.store.search.words.question_phrases import without_question_phrases
 from pc_worker.store.search.words.stopwords import without_function_words
 from tests.integration.search.shelf import WordEncoder, open_shelf
 
@@ -121,11 +123,11 @@ def test_bm25_is_the_textbooks_on_the_labelled_set(documentation: Services) -> N
 
     for one in read_judgements(LABELLED)[::6]:
         expected: dict[str, float] = defaultdict(float)
-        asked = asked_words("document", without_function_words(one.query))
+        asked = asked_words("document", without_function_words(without_question_phrases(one.query)))
         holders = {term: sum(term in counts for _, counts, _ in rows) for term in asked.ids}
         words = possible(asked, {term for term, count in holders.items() if count})
         rarity = {term: log(1 + (len(rows) - holders[term] + 0.5) / (holders[term] + 0.5)) for term in words.ids}
-        weights = limited_weights(words, rarity)
+        weights = limited_weights(words, {term: rarity[term] * emphasis(words.times.get(term, 1)) for term in rarity})
         sql = compile(score_sql(words.terms, words.concepts, "score({})".format), "score", "eval")
         for row_id, counts, length in rows:
             norm = 1.2 * (0.25 + 0.75 * length / mean)

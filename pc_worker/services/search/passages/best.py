@@ -33,7 +33,7 @@ def with_passages(
     chars = min(MAX_TEXT_CHARS, MAX_CHARS // len(missing))
     texts = read_texts(cursor, profile, missing, chars=chars)
     words = asked_words(profile.domain, query, languages=profile.languages).ids
-    weights = dict.fromkeys(words, 1.0) if terms is None else {term.id: term.idf for term in terms.terms}
+    weights = dict.fromkeys(words, 1.0) if terms is None else {term.id: term.weight for term in terms.terms}
     return [
         hit if hit.id not in texts else replace(hit, passage=_passage(profile, hit, texts[hit.id], weights))
         for hit in hits

@@ -45,7 +45,7 @@ def with_rows(
         return list(hits)
     parts = read_parts(cursor, scope, [hit.id for hit in hits])
     words = asked_words(scope.profile.domain, query, languages=scope.profile.languages).ids
-    weights = dict.fromkeys(words, 1.0) if terms is None else {term.id: term.idf for term in terms.terms}
+    weights = dict.fromkeys(words, 1.0) if terms is None else {term.id: term.weight for term in terms.terms}
     return [_of_row(join, hit, parts[hit.id], weights, scope.profile) for hit in hits]
 
 

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 #: What another spelling counts: with less than 0.8 judged collections are found as well as by the query's own spelling.
 OTHER_SPELLING = 0.7
@@ -37,10 +38,17 @@ class Concept:
 
 @dataclass(frozen=True, slots=True)
 class AskedWords:
-    """The terms of a query, sorted and unique, and its concepts with several spellings, whose terms are among these."""
+    """The words of a query.
+
+    Attributes:
+        terms: Its terms, sorted and unique.
+        concepts: Its concepts with several spellings, whose terms are among these.
+        times: How often the query has a term, also in other spellings; of a term that is not here, once.
+    """
 
     terms: tuple[int, ...]
     concepts: tuple[Concept, ...] = ()
+    times: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def ids(self) -> list[int]:
@@ -54,9 +62,19 @@ class AskedWords:
 
 
 def asked(terms: Iterable[int], concepts: Iterable[Concept] = ()) -> AskedWords:
-    """Return the words of a query; without ways that the query asks for anyway."""
-    own = frozenset(terms)
-    return AskedWords(tuple(sorted(own)), tuple(_kept(concepts, lambda way: own.isdisjoint(way.terms))))
+    """Return the words of a query; without ways that the query asks for anyway.
+
+    Args:
+        terms: The terms, each as often as the query has it.
+        concepts: The concepts. Their other spellings count as often as the least frequent of their terms.
+    """
+    counted = Counter(terms)
+    kept = tuple(_kept(concepts, lambda way: counted.keys().isdisjoint(way.terms)))
+    times = dict(counted)
+    for concept in kept:
+        count = min((counted[term] for term in concept.terms), default=1)
+        times |= {term: count for way in concept.ways for term in way.terms}
+    return AskedWords(tuple(sorted(counted)), kept, {term: count for term, count in times.items() if count > 1})
 
 
 def possible(words: AskedWords, documents: Collection[int], *, current: bool = False) -> AskedWords:

@@ -55,14 +55,14 @@ def asked_words(
     """
     tokens, runs = split_words(text)
     compounds = [compound for token in tokens for compound in compounds_of(token)]
-    terms = {term for compound in compounds for part in lowered_parts(compound) for term in _terms(domain, part)}
-    terms.update(word_id(domain, gram) for run in runs for gram in run_query_grams(run))
+    terms = [term for compound in compounds for part in lowered_parts(compound) for term in _terms(domain, part)]
+    others = {word_id(domain, gram) for run in runs for gram in run_query_grams(run)}
     if inflected:
-        terms.update(word_id(domain, gram) for run in runs for gram in inflected_grams(run))
-    terms.update(word_id(domain, word) for word in former_query_words(text, oldest))
+        others.update(word_id(domain, gram) for run in runs for gram in inflected_grams(run))
+    others.update(word_id(domain, word) for word in former_query_words(text, oldest))
     concepts = [concept for compound in compounds for concept in _of_compound(domain, compound, tuple(languages))]
     guesses = [*_neighbours(domain, text, compounds), *_telephones(domain, text)]
-    return asked(terms, dict.fromkeys([*concepts, *guesses]))
+    return asked([*terms, *others.difference(terms)], dict.fromkeys([*concepts, *guesses]))
 
 
 def query_terms(domain: str, text: str, *, inflected: bool = False) -> list[int]:

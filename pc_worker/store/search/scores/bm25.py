@@ -23,6 +23,8 @@ from pc_worker.store.search.words.term_hash import DIMENSION
 
 #: Terms of a query that are used, the rarest ones; a longer text is a document, for which there is `--like`.
 MAX_TERMS = 64
+#: BM25's k3: a word that a query has twice weighs 1.2, one that it repeats often at most 1.5.
+K3 = 0.5
 #: Start from the rarest terms (at most RARE_ROWS candidates); widen by a factor of WIDER.
 RARE_ROWS = 5_000
 WIDER = 4
@@ -46,11 +48,11 @@ ORDER BY score DESC, e.row_id LIMIT %(limit)s
 
 @dataclass(frozen=True, slots=True)
 class QueryTerm:
-    """A term of the query: its id, the number of rows that contain it, and its weight."""
+    """A term of the query: its id, the number of rows that contain it, and its weight: by rarity and repetition."""
 
     id: int
     documents: int
-    idf: float
+    weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class QueryTerms:
             "norm_slope": of.k1 * of.b / (of.mean_length or 1),
         }
         for n, term in enumerate(self.terms):
-            values |= {f"idf_{n}": term.idf, f"unit_{n}": f"{{{term.id}:1}}/{DIMENSION}"}
+            values |= {f"idf_{n}": term.weight, f"unit_{n}": f"{{{term.id}:1}}/{DIMENSION}"}
         summands = {term.id: TERM.format(n=n) for n, term in enumerate(self.terms)}
         own = [term for term in summands if term not in self.others]
         return ScoreSql(SCORE.format(terms=score_sql(own, self.concepts, summands.__getitem__)), NORM, values)
@@ -94,7 +96,7 @@ class QueryTerms:
         """Return the ids of the rarest terms, in at most ``rows`` rows, and the most that all others add to a score."""
         terms = self.sufficient
         taken = max(1, sum(total <= rows for total in accumulate(term.documents for term in terms)))
-        bound = sum(term.idf for term in terms[taken:]) * (self.collection.k1 + 1)
+        bound = sum(term.weight for term in terms[taken:]) * (self.collection.k1 + 1)
         return [term.id for term in terms[:taken]], bound
 
     @property
@@ -108,12 +110,22 @@ class QueryTerms:
 NO_TERMS = QueryTerms(CollectionStatistics(0, 0.0, 1.2, 0.75))
 
 
+def emphasis(times: int) -> float:
+    """Return what a word counts that a query has so often.
+
+    >>> emphasis(1), emphasis(2)
+    (1.0, 1.2)
+    """
+    return times * (K3 + 1) / (times + K3)
+
+
 def weigh(cursor: Cursor, domain: str, words: AskedWords, known: CollectionStatistics | None) -> QueryTerms:
-    """Return a query's terms with weights by how rare they are in the domain."""
+    """Return a query's terms with weights by how rare they are in the domain, and how often the query has them."""
     collection, documents = term_frequencies(cursor, domain, words.ids, known)
     words = possible(words, {term for term, count in documents.items() if count}, current=collection.current)
     counts = sorted((documents.get(term, 0), term) for term in words.ids)[:MAX_TERMS]
-    weights = limited_weights(words, {term: collection.idf(count) for count, term in counts})
+    each = {term: collection.idf(count) * emphasis(words.times.get(term, 1)) for count, term in counts}
+    weights = limited_weights(words, each)
     terms = tuple(QueryTerm(term, count, weights[term]) for count, term in counts)
     return QueryTerms(collection, terms, within(words.concepts, weights.keys()), frozenset(words.others))
 
