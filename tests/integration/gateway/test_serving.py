@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import signal
 import socket
 import sys
@@ -17,7 +18,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from pc_worker.access import Grant
+from pc_worker.access import Grant, tokens
 from pc_worker.errors import InvalidRequest, NotFound, Unavailable
 from pc_worker.store.search.cancel import Stop
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
@@ -91,6 +92,20 @@ async def test_a_token_opens_the_domains_it_names(
         received = await stream(address, metadata=metadata, domain=domain)
 
     assert received.code == code
+
+
+async def test_a_token_that_is_taken_out_of_the_file_is_refused_while_serving(
+    neighbours: Neighbours, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "LOOK_EVERY_S", 0)
+    path = tmp_path / "tokens.json"
+    path.write_text(json.dumps({key: ["recruit"] for key in TOKENS}))
+    async with running_gateway(config_for(neighbours, tokens_file=path)) as address:
+        before = await stream(address, metadata=BEARER, domain="recruit")
+        path.write_text("{}")
+        after = await stream(address, metadata=BEARER, domain="recruit")
+
+    assert (before.code, after.code) == (grpc.StatusCode.OK, grpc.StatusCode.UNAUTHENTICATED)
 
 
 async def test_health_is_open_and_reflection_is_not(neighbours: Neighbours) -> None:
