@@ -28,7 +28,7 @@ MAX_LINES, MAX_FUNCTION_LINES = 300, 45
 GENERATED = PROJECT / "pc_worker/wire/generated"
 #: Modules of a folder, besides `__init__.py`. Lists with a module for each thing of one kind may have more.
 MAX_MODULES = 15
-LISTS = {"pc_worker/reader/formats", "pc_worker/cli/commands", "tasks"}
+LISTS = {"pc_worker/reader/formats", "pc_worker/reader/pickle/shapes", "pc_worker/cli/commands", "tasks"}
 LAYERS = re.compile(r"^└▶ (\w+(?: · \w+)*)", re.MULTILINE)
 
 

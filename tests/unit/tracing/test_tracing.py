@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.sampling import ParentBased
 from opentelemetry.trace import SpanKind, StatusCode
 
 from pc_worker import tracing
-from pc_worker.trace_sampling import AT_ONCE, REQUESTS_A_SECOND, AFewRequests
+from pc_worker.tracing.sampling import AT_ONCE, REQUESTS_A_SECOND, AFewRequests
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 

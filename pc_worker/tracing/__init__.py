@@ -2,7 +2,7 @@
 
 `OTEL_EXPORTER_OTLP_ENDPOINT` (or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`) turns them on, `OTEL_SDK_DISABLED=true` off. All
 else is the SDK's: headers, limits, resource attributes, sampling by `OTEL_TRACES_SAMPLER`. Without that variable,
-`trace_sampling` decides. Without tracing the SDK is not imported.
+`sampling` decides. Without tracing the SDK is not imported.
 
 The trace of a job begins where it is enqueued. Its messages carry the context in their headers:
 `ingest_file` is a child of the enqueuing span, and each `process_chunk` a child of `ingest_file`, also when another
@@ -66,7 +66,7 @@ def _sampler() -> Sampler | None:
     """Return the default sampler; None if the environment names one, which the SDK then makes."""
     if os.environ.get("OTEL_TRACES_SAMPLER"):
         return None
-    from pc_worker.trace_sampling import default_sampler
+    from pc_worker.tracing.sampling import default_sampler
 
     return default_sampler()
 
