@@ -57,7 +57,8 @@ make_environment() {
     fi
     say "Making .venv with $("$1" --version) ..."
     rm -rf "$environment"
-    "$1" -m venv "$environment" >&2
+    # Its processes would answer Ctrl-C with tracebacks: it takes seconds, and the trap of `prepare` runs after it.
+    (trap '' INT; exec "$1" -m venv "$environment" >&2)
     # Python 3.11 puts setuptools there unasked: 9 MB. The requirements install it where something needs it.
     "$environment/bin/python" -m pip --disable-pip-version-check uninstall -qqy setuptools >&2 || :
 }
@@ -98,6 +99,7 @@ prepare() {
     (
         # Of two at once, one makes it and the other waits. The lock, on the project's folder, belongs to descriptor 9 and
         # so ends with this subshell, however that ends. (flock(1) is not on every machine.)
+        trap 'say "interrupted: the next run installs again"; exit 130' INT
         "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
         is_ready "$1" && exit
         make_environment "$python"

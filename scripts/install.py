@@ -96,4 +96,7 @@ def uv_environment(settings: Mapping[str, str]) -> dict[str, str] | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -18,6 +19,8 @@ from pc_worker.installation import default_home
 INTERRUPTED = 130
 #: An argument may have 128 KiB; an error message is shorter.
 MOST_CHARS = 5_000
+#: The errors of a full disk.
+FULL = (errno.ENOSPC, errno.EDQUOT)
 #: Tracebacks of internal errors are kept in HOME, in a file of about this size.
 LOG = Path("logs", "errors.log")
 LOG_BYTES = 1 << 20
@@ -61,6 +64,11 @@ def _ended(work: Callable[[], object]) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as `head` does: nothing is wrong
         _forget_stdout()
         return 0
+    except OSError as exc:
+        if exc.errno in FULL and exc.filename is None:
+            home = os.environ.get("PC_WORKER_HOME") or default_home()
+            return fail(f"{exc.strerror}: free some where the output and {home} lie, and run it again", 1)
+        return fail(f"{_described(exc)} ({_kept_traceback(exc)})", 1)
     except Exception as exc:
         return fail(f"{_described(exc)} ({_kept_traceback(exc)})", 1)
     return result if isinstance(result, int) else 0

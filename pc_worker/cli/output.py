@@ -15,6 +15,16 @@ from pc_worker.unseen import UNSEEN
 #: Columns of a table that is not on a terminal: wide enough for any cell.
 WIDEST = 100_000
 
+#: Width up to which a cell is never folded: a UUID has 36 characters.
+WHOLE = 36
+
+#: Blanks between two columns.
+GAP = 2
+
+#: What ends a line of a table: blanks, and the codes of a terminal's styles between them.
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
+ENDING_BLANKS = re.compile(rf"(?: |{STYLE.pattern})+$")
+
 #: Of what is unseen, those that JSON leaves as they are, and that act on a terminal or have no UTF-8.
 BARE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -64,19 +74,25 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     from rich.table import Table
     from rich.text import Text
 
+    cells = [[Text.assemble(*_segments(cell)) for cell in row] for row in rows]
     table = Table(box=None, pad_edge=False, show_header=any(columns))
-    for column in columns:
-        table.add_column(Text(column), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text.assemble(*_segments(cell)) for cell in row))
-    if sys.stdout.isatty():
-        Console().print(table)
-        return
-    # In a pipe or a file no line is folded: `grep` and `awk` see whole cells.
-    console = Console(width=WIDEST)
+    # Ids stay whole, so that they can be copied; long texts fill the rest of a line.
+    widest = [max((row[place].cell_len for row in cells), default=0) for place in range(len(columns))]
+    least = [max(len(column), min(width, WHOLE)) for column, width in zip(columns, widest, strict=True)]
+    for column, width in zip(columns, least, strict=True):
+        table.add_column(Text(column), overflow="fold", min_width=width)
+    for row in cells:
+        table.add_row(*row)
+    # In a pipe or a file no line is folded: `grep` and `awk` see whole cells. A narrow terminal folds whole lines.
+    console = Console(width=None if sys.stdout.isatty() else WIDEST)
+    console.width = max(console.width, sum(least) + GAP * (len(least) - 1))
     with console.capture() as text:
         console.print(table)
-    sys.stdout.writelines(f"{line.rstrip()}\n" for line in text.get().splitlines())
+    sys.stdout.writelines(f"{ENDING_BLANKS.sub(_styles, line)}\n" for line in text.get().splitlines())
+
+
+def _styles(blanks: re.Match[str]) -> str:
+    return "".join(STYLE.findall(blanks.group()))
 
 
 def _segments(cell: object) -> Iterator[str | tuple[str, str]]:

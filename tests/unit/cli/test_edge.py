@@ -59,6 +59,19 @@ def test_what_nobody_foresaw_is_one_line_and_a_kept_traceback(
     assert log.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_full_disk_is_no_unexpected_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PC_WORKER_HOME", str(tmp_path))
+
+    assert edge.run(raising(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))) == 1
+
+    assert capsys.readouterr().err == (
+        f"error: No space left on device: free some where the output and {tmp_path} lie, and run it again\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_kept_tracebacks_do_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PC_WORKER_HOME", str(tmp_path))
     log = tmp_path / "logs" / "errors.log"

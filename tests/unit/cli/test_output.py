@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pc_worker.cli.output import print_json, print_json_array, print_table, visible
+from pc_worker.cli.output import STYLE, print_json, print_json_array, print_table, visible
 from pc_worker.unseen import UNSEEN
 
 
@@ -49,6 +49,22 @@ def test_a_table_in_a_pipe_has_no_blanks_at_the_ends_of_lines_and_no_empty_head(
     print_table(("", ""), [("size", "1"), ("verdict", "readable"), ("note", "")])
 
     assert capsys.readouterr().out == "size     1\nverdict  readable\nnote\n"
+
+
+def test_ids_stay_whole_on_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    row_id, path = "e9619384-00e6-418a-83ad-8f7d84b77a1b", "/data/" + "long/" * 30 + "name.pkl"
+
+    print_table(("job", "state", "source"), [(row_id, "completed", path)])
+
+    head, *lines = (STYLE.sub("", line) for line in capsys.readouterr().out.splitlines())
+    assert head.split() == ["job", "state", "source"]
+    assert lines[0].startswith(f"{row_id}  completed  /data/long/")
+    assert "".join(line[len(row_id) + 2 + len("completed") + 2 :] for line in lines) == path
+    assert [line for line in (head, *lines) if line != line.rstrip()] == []
 
 
 def test_a_table_shows_text_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
