@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # only types: a text search loads no encoder
 #: A vector does not count below the first share of readable letters, and counts fully from the second one on.
 READABLE = (0.2, 0.5)
 #: Where vectors count at least this much in the mean of a domain's rows, these are not judged one by one.
-MOST = 0.7
+MOST = 0.85
 #: What represents the rows of a domain: its first and its last ones, and how much of each text.
 SAMPLE_ROWS, JUDGED_CHARS = 16, 100
 #: Domains whose part is remembered, and beginnings of rows: searches often find the same rows.
