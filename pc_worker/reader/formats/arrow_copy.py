@@ -222,7 +222,7 @@ class ArrowRows:
         array = piece.column(number)
         try:
             return convert(array)
-        except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        except (pa.ArrowException, ValueError, TypeError, ArithmeticError) as error:
             reason = f"column `{name}` holds {str(array.type)[:80]} values that are not read; leave it out"
             raise Refused("not a table", reason, column=name) from error
 

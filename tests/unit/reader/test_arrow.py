@@ -157,6 +157,19 @@ def test_a_time_that_no_day_has_costs_its_column_only(form: str, kind: pa.DataTy
             table.read(0, 2)
 
 
+@pytest.mark.parametrize("kind", [pa.decimal32, pa.decimal64, pa.decimal128, pa.decimal256])
+@pytest.mark.parametrize("scale", [120, 127])
+def test_a_decimal_that_arrow_cannot_convert_costs_its_column_only(kind: Any, scale: int, tmp_path: Path) -> None:
+    of = kind(7, scale)
+    column = pa.Array.from_buffers(of, 2, [None, pa.py_buffer((12345).to_bytes(of.byte_width, "little") * 2)])
+    (tmp_path / "f").write_bytes(written(pa.table({"id": [1, 2], "n": column}), "file"))
+
+    with open_table(tmp_path / "f", spool=tmp_path) as table:
+        assert table.read(0, 2, ["id"]).columns["id"] == [1, 2]
+        with pytest.raises(Refused, match="not a table: column `n` holds decimal"):
+            table.read(0, 2)
+
+
 def test_a_damaged_offset_beside_them_is_damage(tmp_path: Path) -> None:
     data = written(pa.table({"text": ["abc", "d", "e"], "c": HOURS}), "file")
     offsets = np.array([0, 3, 4, 5], np.int32).tobytes()

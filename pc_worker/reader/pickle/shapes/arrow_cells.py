@@ -50,7 +50,7 @@ def python_values(array: Any) -> list[Any]:
     """Return an Arrow array's cells as Python values; None for null.
 
     Raises:
-        pa.ArrowException, ValueError, OverflowError, TypeError: If a cell is for no Python value.
+        pa.ArrowException, ValueError, ArithmeticError, TypeError: If a cell is for no Python value.
     """
     return converter(array.type)(array)
 

@@ -47,7 +47,7 @@ class ArrowValues(Reader):
         try:
             array = _piece(self._store, self._type, self._chunk.args, start, stop)
             array.validate(full=True)
-        except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        except (pa.ArrowException, ValueError, TypeError, ArithmeticError) as error:
             reason = f"an Arrow column is damaged in its rows {start} to {stop}"
             raise broken(f"{reason}: load the file with pandas, and save it again") from error
         return array
@@ -60,7 +60,7 @@ class ArrowValues(Reader):
 def _converted(array: Any) -> list[Any]:
     try:
         return python_values(array)
-    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+    except (pa.ArrowException, ValueError, TypeError, ArithmeticError) as error:
         raise broken(f"an Arrow column holds what is no value ({type(error).__name__})") from error
 
 
@@ -79,7 +79,7 @@ def arrow_type(store: Store, described: Any) -> Any:
     _check_arguments(name, args)
     try:
         return getattr(pa, name)(*args[:3])
-    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+    except (pa.ArrowException, ValueError, TypeError, ArithmeticError) as error:
         raise Refused("broken", f"an Arrow type is not one ({type(error).__name__})") from error
 
 
