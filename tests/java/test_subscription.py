@@ -86,6 +86,13 @@ def of_a_later_version(delivery: Delivery, context: grpc.ServicerContext) -> Ite
     yield delivery.end()
 
 
+def too_large(delivery: Delivery, context: grpc.ServicerContext) -> Iterator[pb.ConsumeResponse]:
+    yield delivery.chunk(10)
+    answer = delivery.chunk(11)
+    answer.chunk.rows.recruit.rows[0].position = "x" * (9 << 20)
+    yield answer
+
+
 def test_all_is_read_acknowledged_and_no_credit_is_overdrawn(java: Java, fake: FakeGateway) -> None:
     fake.scripts = [to_100]
 
@@ -196,6 +203,7 @@ def test_tombstones_come_in_their_places(java: Java, fake: FakeGateway) -> None:
         pytest.param(fails(grpc.StatusCode.NOT_FOUND, "no"), "RequestRefusedException no", id="not found"),
         pytest.param(fails(grpc.StatusCode.UNAUTHENTICATED, "no"), "RequestRefusedException no", id="no token"),
         pytest.param(leaves_out, "ContractBrokenException after position 10 came a chunk from 20", id="gap"),
+        pytest.param(too_large, "ContractBrokenException the other side sends a message over", id="too large"),
         pytest.param(miscounts, "ContractBrokenException the gateway sent 10 rows", id="checksum"),
     ],
 )

@@ -6,7 +6,11 @@ public final class ContractBrokenException extends GatewayException {
     private static final long serialVersionUID = 1L;
 
     ContractBrokenException(String message) {
-        super(message, null);
+        this(message, null);
+    }
+
+    ContractBrokenException(String message, Throwable cause) {
+        super(message, cause);
     }
 
     @Override

@@ -16,6 +16,9 @@ final class Statuses {
 
     private static final String DROPPED = "subscription_dropped";
 
+    // What grpc-java itself says of a message over the client's limit.
+    private static final String TOO_LARGE = "exceeds maximum size";
+
     private Statuses() {}
 
     /**
@@ -58,11 +61,20 @@ final class Statuses {
             case ABORTED -> error(end).equals(DROPPED)
                     ? new SubscriptionDroppedException(text, cause)
                     : new FencedException(text, cause);
-            case RESOURCE_EXHAUSTED -> new GatewayUnavailableException(
-                    text, cause, isHeld(error(end), text) ? Kind.HELD : Kind.AWAY);
+            case RESOURCE_EXHAUSTED -> exhausted(end, text, cause);
             // A dying connection shows as any of the rest, INTERNAL and UNKNOWN included.
             default -> new GatewayUnavailableException(text, cause);
         };
+    }
+
+    private static GatewayException exhausted(Event<?> end, String text, Throwable cause) {
+        if (text.contains(TOO_LARGE) && error(end).isEmpty()) { // it would come again
+            return new ContractBrokenException(
+                    "the other side sends a message over this client's limit, which no gateway does: check the address, or set"
+                            + " withMaxMessageBytes: " + text,
+                    cause);
+        }
+        return new GatewayUnavailableException(text, cause, isHeld(error(end), text) ? Kind.HELD : Kind.AWAY);
     }
 
     private static String text(Status status) {
