@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import importlib
 import re
 import tomllib
@@ -30,6 +31,12 @@ GENERATED = PROJECT / "pc_worker/wire/generated"
 MAX_MODULES = 15
 LISTS = {"pc_worker/reader/formats", "pc_worker/reader/pickle/shapes", "pc_worker/cli/commands", "tasks"}
 LAYERS = re.compile(r"^└▶ (\w+(?: · \w+)*)", re.MULTILINE)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_garbage_of_other_tests() -> None:
+    """Report its errors now: their tracebacks parse Python, and Python 3.11 cannot do that while it parses for us."""
+    gc.collect()
 
 
 def found(place: str) -> Path | None:
