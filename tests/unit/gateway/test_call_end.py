@@ -172,5 +172,5 @@ async def test_a_cancelled_statement_that_cannot_be_ended_is_not_repeated() -> N
         await retry_until(lambda: delivery.head("document"), retry_for_s=60, what="consumer")
 
     with pytest.raises(Unavailable, match="wrong"):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await first_of(read(), refuse())

@@ -34,8 +34,8 @@ def ask(
     conversation = Conversation(instructions="Be short.", prompt="Why?", stream=stream, **options)
 
     async def run() -> list[Piece]:
-        async with asyncio.timeout(10):
-            return [piece async for piece in conversation.run(make_model(model, keys=KEYS, timeout_s=10))]
+        async with asyncio.timeout(60):
+            return [piece async for piece in conversation.run(make_model(model, keys=KEYS, timeout_s=60))]
 
     return conversation, asyncio.run(run())
 
@@ -159,6 +159,6 @@ def test_behaviour_may_differ_by_model(server: FakeLlm) -> None:
 
     async def run() -> list[str]:
         conversation = Conversation(instructions="", prompt="Who?")
-        return [piece.text async for piece in conversation.run(make_model(model, keys=KEYS, timeout_s=5))]
+        return [piece.text async for piece in conversation.run(make_model(model, keys=KEYS, timeout_s=60))]
 
     assert asyncio.run(run()) == ["other"]
