@@ -51,6 +51,10 @@ def good_files() -> dict[str, bytes]:
     }
 
 
+#: Formats of ``good_files`` that a process of its own decodes.
+DECODED_APART = ("orc",)
+
+
 def cases() -> Iterator[tuple[str, bytes]]:
     """Yield each file with flipped bits, truncated, or with an impossible number of eight bytes."""
     chance = random.Random(7)

@@ -42,12 +42,17 @@ def declared_search_text(domain: Domain, payload: Mapping[str, Json]) -> str:
 def _payload(
     domain: Domain, mapping: ColumnMapping, batch: BatchView, i: int, key: str
 ) -> tuple[dict[str, Json], list[str]]:
-    """Return the valid fields by name, and the faults of the others."""
+    """Return the valid fields by name, and the faults of the others.
+
+    A field without a column is null: the source has none, or the field was declared after the job was split.
+    """
     payload: dict[str, Json] = {domain.key_field: key} if domain.key_field else {}
     faults = []
-    for field, (_, column) in zip(domain.fields, mapping.fields, strict=True):
+    columns = dict(mapping.fields)
+    for field in domain.fields:
+        column = columns.get(field.name)
         try:
-            payload[field.name] = _value(field, batch.columns[column][i])
+            payload[field.name] = _value(field, None if column is None else batch.columns[column][i])
         except BadValue as fault:
             faults.append(f"{field.name}: {fault}")
         except DropRow as reason:

@@ -16,7 +16,7 @@ class ColumnMapping:
         source: The source's name.
         scope: Keys are unique within it; ``""`` if they are unique in the whole domain.
         key: The key column; None = a row's key is made from its content.
-        fields: Each payload field with the column it is read from.
+        fields: Each payload field with the column it is read from; none that the source has no column for.
         vector: The column of the ready vector.
         vector_parts: Instead of it, the columns that hold one number of the vector each.
         text: Columns to embed (``any_table`` domains).

@@ -30,6 +30,7 @@ class Field:
         rule: Converts a cell to the value.
         when_null: The effect of a null cell.
         default: Replaces null if ``when_null`` is ``keep``.
+        optional: Whether a source may have none of the columns: every cell is null then.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Field:
     rule: CleaningRule
     when_null: WhenNull = "keep"
     default: Json = None
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,8 @@ class Domain:
             raise ValueError(
                 f"domain {self.name}: text, search, key_fields and join name no field of its own: {unknown}"
             )
+        if optional := sorted({field.name for field in self.fields if field.optional} & set(self.key_fields)):
+            raise ValueError(f"domain {self.name}: fields that identify a row cannot be optional: {optional}")
         if self.join and not self.text:
             raise ValueError(f"domain {self.name}: only rows whose text is embedded here can be joined")
         if is_joined_name(self.name):

@@ -48,22 +48,25 @@ def _declared(domain: Domain, names: Sequence[str], source: str, vector_column: 
     if vector_column is not None and not parts:
         vector_choice = (vector_column,)
     key = _first(domain.key, names)
-    choices = [*(field.columns for field in domain.fields), *filter(None, [vector_choice])]
-    required = choices if domain.key_fields else [domain.key, *choices]
-    missing = [choice for choice in required if _first(choice, names) is None]
+    vector = _first(vector_choice, names)
+    required = [*(field.columns for field in domain.fields if not field.optional), *filter(None, [vector_choice])]
+    missing = [
+        choice
+        for choice in (required if domain.key_fields else [domain.key, *required])
+        if _first(choice, names) is None
+    ]
     if missing:
         raise SchemaMismatch(_lacks(domain, missing, names))
-    found = [name for choice in choices if (name := _first(choice, names)) is not None]
-    fields = dict(zip((field.name for field in domain.fields), found, strict=False))
+    fields = {field.name: name for field in domain.fields if (name := _first(field.columns, names)) is not None}
     key_columns = tuple(fields[name] for name in domain.key_fields) if key is None else (key,)
     return ColumnMapping(
         domain=domain.name,
         source=source,
         key=key,
         fields=tuple(fields.items()),
-        vector=_first(vector_choice, names),
+        vector=vector,
         vector_parts=parts,
-        columns=tuple(dict.fromkeys([*key_columns, *found, *parts])),
+        columns=tuple(dict.fromkeys([*key_columns, *fields.values(), *filter(None, [vector]), *parts])),
         key_columns=tuple(dict.fromkeys(key_columns)),
     )
 

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import pytest
 
-from pc_worker.domains import AnyTable, Domain, Field, Record, SourceVector, domain_names, get_domain
+from pc_worker.domains import (
+    AnyTable,
+    Domain,
+    Field,
+    Options,
+    Record,
+    SourceVector,
+    clean,
+    domain_names,
+    get_domain,
+    resolve,
+    row_keys,
+)
 from pc_worker.domains.cleaning.rules import text, texts, timestamp
 from pc_worker.errors import UnknownDomain
-from tests.unit.domains.tables import clean_rows
+from pc_worker.reader import Json
+from tests.unit.domains.tables import ABatch, clean_rows, columns_of
 
 _NEWS = Domain(
     name="news",
@@ -61,6 +77,36 @@ def test_a_new_domain_with_fields_is_embedded_here() -> None:
     }
 
 
+_ROW = {"url": "u", "Title": "Rain", "Body": "It rained.", "Tags": ["sea"], "Date": "2026-01-02"}
+_PLACE = Field("place", ("Place", "City"), text, default="unknown", optional=True)
+_LATER = replace(_NEWS, fields=(_PLACE, *_NEWS.fields))
+
+
+def _payload(domain: Domain, row: Mapping[str, object]) -> dict[str, Json]:
+    [record] = clean_rows(domain, row)
+    assert isinstance(record, Record)
+    return dict(record.payload)
+
+
+def test_a_source_may_lack_the_column_of_an_optional_field() -> None:
+    before = _payload(_NEWS, _ROW)
+
+    assert _payload(_LATER, _ROW) == {**before, "place": "unknown"}
+    assert _payload(_LATER, {**_ROW, "City": "Seoul"}) == {**before, "place": "Seoul"}
+
+
+@pytest.mark.parametrize(("split_by", "cleaned_by"), [(_NEWS, _LATER), (_LATER, _NEWS)])
+def test_a_job_that_was_split_before_a_field_came_or_went_continues(split_by: Domain, cleaned_by: Domain) -> None:
+    batch = ABatch([{**_ROW, "Place": "Busan"}])
+    mapping = resolve(split_by, Options(), columns_of(batch), batch, "rows.pkl")
+
+    [record] = clean(cleaned_by, mapping, batch, keys=row_keys(cleaned_by, mapping, batch), superseded=())
+
+    assert isinstance(record, Record)
+    assert record.payload.get("place") == ("unknown" if cleaned_by is _LATER else None)
+    assert record.payload["title"] == "Rain"
+
+
 _FIELD = Field("a", ("a",), text)
 
 
@@ -73,6 +119,7 @@ _FIELD = Field("a", ("a",), text)
         pytest.param({"fields": (_FIELD,), "text": ("a",), "search": ("b",)}, id="search of no field"),
         pytest.param({"fields": (_FIELD,), "any_table": AnyTable(("text",))}, id="fields of any table"),
         pytest.param({"text": ("k",), "key_field": "k"}, id="no fields"),
+        pytest.param({"fields": (_PLACE,), "text": ("place",), "key_fields": ("place",)}, id="an optional key field"),
     ],
 )
 def test_a_declaration_that_cannot_work_is_refused(declaration: dict[str, object]) -> None:

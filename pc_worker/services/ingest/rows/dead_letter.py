@@ -2,12 +2,16 @@
 
 A row has one of these reasons:
 
-- The key is null, or a rule of the domain raised ``BadValue`` (``domains/cleaning/clean.py``).
-- The row is too large to be sent: ``too_large`` before its text is embedded, ``too_large_on_wire`` after that.
-- Its text cannot be encoded (``embed.py``).
-- Its chunk, halved down to this row, has ended the worker three times (``store/ledger/leases.py``).
+- "the key is null", or "FIELD: fault". The rules in ``domains/cleaning/`` raise ``BadValue`` with the fault as its
+  text; ``clean.py: clean`` returns ``Dead`` for the row, of which ``prepare.py`` makes the letter.
+- "the row is N bytes on the wire": ``too_large`` before its text is embedded, ``too_large_on_wire`` after that.
+- "the text cannot be encoded" (``embed.py``).
 
-The transaction that writes the chunk (``write.py``) inserts its letters too, by ``store/ledger/dead_letters.py``.
+``write.py: write_rows`` inserts the letters with ``store/ledger/dead_letters.py``, in the transaction that writes the
+chunk's rows, counts them and ends the chunk.
+
+One reason has no row as JSON and a transaction of its own: "the worker died 3 times on this row". A chunk that ended
+the worker is halved, down to one row; then ``store/ledger/leases.py: acquire_lease`` stores the letter.
 """
 
 from __future__ import annotations
