@@ -1,7 +1,7 @@
 """Prometheus metrics of the pipeline, counted where the work is done; names begin with ``pcw_``.
 
-Those of the gateway are in ``gateway/metrics.py``, those of the push in ``push/metrics.py``; the contents of the
-database and the hot buffer are read at each scrape (``services/maintenance/line_metrics.py``).
+Answers, gateway, push, hot buffer and HTTP have modules of their own named ``metrics`` or ``answers``; the contents of
+the database and the hot buffer are read at each scrape (``services/maintenance/line_metrics.py``).
 """
 
 from __future__ import annotations

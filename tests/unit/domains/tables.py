@@ -12,6 +12,20 @@ from pc_worker.domains import CleanedRow, Domain, Options, clean, get_domain, re
 from pc_worker.reader import MISSING, Json, normal
 
 DIMENSION = 1536
+RECRUIT_ID = "0b5f0d1c-6a3f-5f57-9d4f-0c3a5b8e7f11"
+#: Each field of a job post: its column in a source, a cell there, and the value of the payload and the wire.
+RECRUIT: tuple[tuple[str, str, object, Json], ...] = (
+    ("position", "Position", "데이터 Engineer", "데이터 Engineer"),
+    ("company_name", "Company Name", "Acme", "Acme"),
+    ("experience_years", "Exp Years", "3y", 3),
+    ("primary_keyword", "Primary Keyword", "Python", "Python"),
+    ("english_level", "English Level", "upper", "upper"),
+    ("published_at", "Published", "2021-07-01T00:00:00+03:00", "2021-07-01T00:00:00+03:00"),
+    ("skills", "skills", np.array(["python", "sql"], dtype=object), ["python", "sql"]),
+    ("long_description", "Long Description", "Build pipelines.", "Build pipelines."),
+    ("description_lang", "Long Description_lang", "en", "en"),
+)
+RECRUIT_PAYLOAD: dict[str, Json] = {field: value for field, _, _, value in RECRUIT}
 
 
 @dataclass(frozen=True)
@@ -61,19 +75,8 @@ def a_vector(seed: int = 0) -> np.ndarray[Any, np.dtype[np.float32]]:
 
 
 def recruit_row(**changes: object) -> dict[str, object]:
-    row: dict[str, object] = {
-        "id": "0b5f0d1c-6a3f-5f57-9d4f-0c3a5b8e7f11",
-        "Position": "Data Engineer",
-        "Company Name": "Acme",
-        "Exp Years": "3y",
-        "Primary Keyword": "Python",
-        "English Level": "upper",
-        "Published": "2021-07-01T00:00:00+03:00",
-        "skills": np.array(["python", "sql"], dtype=object),
-        "Long Description": "Build pipelines.",
-        "Long Description_lang": "en",
-        "skill_vector": a_vector(),
-    }
+    cells = {column: cell for _, column, cell, _ in RECRUIT}
+    row: dict[str, object] = {"id": RECRUIT_ID, **cells, "skill_vector": a_vector()}
     return row | {name.replace("_", " ") if name.replace("_", " ") in row else name: v for name, v in changes.items()}
 
 

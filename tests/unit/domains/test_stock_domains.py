@@ -10,29 +10,27 @@ import numpy as np
 import pytest
 
 from pc_worker.domains import Dead, Record, Skipped
-from tests.unit.domains.tables import DIMENSION, a_vector, candidate_row, clean_rows, recruit_row, skill_row
+from tests.unit.domains.tables import (
+    DIMENSION,
+    RECRUIT_ID,
+    RECRUIT_PAYLOAD,
+    a_vector,
+    candidate_row,
+    clean_rows,
+    recruit_row,
+    skill_row,
+)
 
 
 def test_a_recruit_row_becomes_the_wire_fields_without_the_vector() -> None:
     [record] = clean_rows("recruit", recruit_row())
 
     assert isinstance(record, Record)
-    assert record.payload == {
-        "id": "0b5f0d1c-6a3f-5f57-9d4f-0c3a5b8e7f11",
-        "position": "Data Engineer",
-        "company_name": "Acme",
-        "experience_years": 3,
-        "primary_keyword": "Python",
-        "english_level": "upper",
-        "published_at": "2021-07-01T00:00:00+03:00",
-        "skills": ["python", "sql"],
-        "long_description": "Build pipelines.",
-        "description_lang": "en",
-    }
+    assert record.payload == {"id": RECRUIT_ID, **RECRUIT_PAYLOAD}
     assert record.vector is not None
     assert record.vector.tolist() == a_vector().tolist()
     assert record.text is None
-    assert record.search_text == "Data Engineer\nAcme\nPython\npython sql\nBuild pipelines."
+    assert record.search_text == "데이터 Engineer\nAcme\nPython\npython sql\nBuild pipelines."
 
 
 def test_a_candidate_row_also_has_the_three_fields_that_the_wire_cannot_carry() -> None:

@@ -15,6 +15,8 @@ from tests.support.added_format import add_format
 from tests.unit.reader.reading import read_bytes, read_twice
 
 GOOD = good_files()
+#: Formats in which a file without its last line is a file.
+ENDLESS = ("csv", "json lines")
 NAMES = [known.name for known in all_formats()]
 
 
@@ -34,7 +36,7 @@ def test_its_file_is_recognised_and_read_also_compressed(name: str, tmp_path: Pa
     assert read_twice(tmp_path / "table.gz", tmp_path) == rows
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("csv", "json lines")])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ENDLESS])
 def test_its_file_is_refused_without_its_end(name: str, tmp_path: Path) -> None:
     (tmp_path / "table").write_bytes(GOOD[name][:-9])
 

@@ -15,22 +15,11 @@ from hypothesis import strategies as st
 from pc_worker.wire import WirePassage, row_head, row_message, row_type_of
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from pc_worker.wire.row import ROW_TYPES, varint
+from tests.unit.domains.tables import RECRUIT_PAYLOAD
 from tests.unit.hot_buffer.stock import stock_messages
 
 ROW_ID = "0b6a1e3c-58f1-5b0e-9a57-0d5f1a2b3c4d"
 VECTOR = np.arange(4, dtype="<f4")
-#: A value of every payload field of the wire.
-RECRUIT: dict[str, Any] = {
-    "position": "개발자",
-    "company_name": "ACME",
-    "experience_years": 3,
-    "primary_keyword": "Python",
-    "english_level": "upper",
-    "published_at": "2021-07-01T00:00:00+03:00",
-    "skills": ["a", "b"],
-    "long_description": "long",
-    "description_lang": "en",
-}
 
 
 def _recruit(payload: dict[str, Any]) -> bytes:
@@ -39,9 +28,9 @@ def _recruit(payload: dict[str, Any]) -> bytes:
 
 
 def test_recruit_row_reads_field_by_field_through_stock_messages() -> None:
-    row = stock_messages()["RecruitRow"].FromString(_recruit(RECRUIT))
+    row = stock_messages()["RecruitRow"].FromString(_recruit(RECRUIT_PAYLOAD))
 
-    stock = {name: value for name, value in RECRUIT.items() if name in row.DESCRIPTOR.fields_by_name}
+    stock = {name: value for name, value in RECRUIT_PAYLOAD.items() if name in row.DESCRIPTOR.fields_by_name}
     assert {name: getattr(row, name) for name in stock} == stock
     assert len(stock) == 9
     assert row.id == ROW_ID
@@ -49,13 +38,16 @@ def test_recruit_row_reads_field_by_field_through_stock_messages() -> None:
 
 
 def test_our_row_has_every_field_of_its_payload() -> None:
-    row = pb.RecruitRow.FromString(_recruit(RECRUIT))
+    row = pb.RecruitRow.FromString(_recruit(RECRUIT_PAYLOAD))
 
-    assert {name: getattr(row, name) for name in RECRUIT} == RECRUIT
+    assert {name: getattr(row, name) for name in RECRUIT_PAYLOAD} == RECRUIT_PAYLOAD
 
 
 def test_null_and_zero_differ_for_our_clients_and_read_alike_for_stock_ones() -> None:
-    null, zero = _recruit({**RECRUIT, "experience_years": None}), _recruit({**RECRUIT, "experience_years": 0})
+    null, zero = (
+        _recruit({**RECRUIT_PAYLOAD, "experience_years": None}),
+        _recruit({**RECRUIT_PAYLOAD, "experience_years": 0}),
+    )
 
     assert not pb.RecruitRow.FromString(null).HasField("experience_years")
     assert pb.RecruitRow.FromString(zero).HasField("experience_years")
@@ -82,11 +74,11 @@ def test_a_field_that_the_message_gains_is_filled_and_older_clients_skip_it(monk
     later: Any = GetMessageClass(pool.FindMessageTypeByName(f"{proto.package}.RecruitRow"))
     monkeypatch.setitem(ROW_TYPES, "recruit", replace(ROW_TYPES["recruit"], row=later))
 
-    row = _recruit({**RECRUIT, "a_later_field": 70_000})
+    row = _recruit({**RECRUIT_PAYLOAD, "a_later_field": 70_000})
 
     assert later.FromString(row).a_later_field == 70_000
     older = pb.RecruitRow.FromString(row)
-    assert {name: getattr(older, name) for name in RECRUIT} == RECRUIT
+    assert {name: getattr(older, name) for name in RECRUIT_PAYLOAD} == RECRUIT_PAYLOAD
     assert list(older.skills_vector) == VECTOR.tolist()
 
 
