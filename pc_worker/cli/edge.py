@@ -37,7 +37,8 @@ def run(work: Callable[[], object]) -> int:
         _forget_stdout()
     except OSError as exc:
         _forget_stdout()
-        return fail(f"the output cannot be written: {exc.strerror}", 1)
+        # One line is enough: an error that was printed before is this one, or the cause of the exit code.
+        return code or fail(f"the output cannot be written: {exc.strerror}", 1)
     return code
 
 
@@ -67,7 +68,7 @@ def _ended(work: Callable[[], object]) -> int:
     except OSError as exc:
         if exc.errno in FULL and exc.filename is None:
             home = os.environ.get("PC_WORKER_HOME") or default_home()
-            return fail(f"{exc.strerror}: free some where the output and {home} lie, and run it again", 1)
+            return fail(f"{exc.strerror}: free some space where the output and {home} are, and run it again", 1)
         return fail(f"{_described(exc)} ({_kept_traceback(exc)})", 1)
     except Exception as exc:
         return fail(f"{_described(exc)} ({_kept_traceback(exc)})", 1)

@@ -67,7 +67,7 @@ def test_a_full_disk_is_no_unexpected_error(
     assert edge.run(raising(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))) == 1
 
     assert capsys.readouterr().err == (
-        f"error: No space left on device: free some where the output and {tmp_path} lie, and run it again\n"
+        f"error: No space left on device: free some space where the output and {tmp_path} are, and run it again\n"
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -20,6 +20,7 @@ import pytest
 from pc_worker.reader import Refused
 from tests.unit.reader.reading import read_bytes
 
+ZONED = ipaddress.ip_address("fe80::1%eth0")
 VALUES: dict[str, tuple[Any, Any]] = {
     "deque": (collections.deque([1, "a", [2]]), [1, "a", [2]]),
     "empty deque": (collections.deque(), []),
@@ -30,7 +31,9 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "fraction": (fractions.Fraction(-6, 4), "-3/2"),
     "whole fraction": (fractions.Fraction(2**70), str(2**70)),
     "IPv4": (ipaddress.ip_address("192.168.0.1"), "192.168.0.1"),
-    "IPv6": (ipaddress.ip_address("fe80::1%eth0"), "fe80::1%eth0"),
+    "IPv6": (ipaddress.ip_address("fe80::1"), "fe80::1"),
+    # Python 3.11.2 does not pickle the zone.
+    "IPv6 with a zone": (ZONED, str(pickle.loads(pickle.dumps(ZONED)))),
     "network": (ipaddress.ip_network("10.0.0.0/8"), "10.0.0.0/8"),
     "interface": (ipaddress.ip_interface("2001:db8::1/64"), "2001:db8::1/64"),
     "path": (pathlib.PurePosixPath("/data/서울.pkl"), "/data/서울.pkl"),
