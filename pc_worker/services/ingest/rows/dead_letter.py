@@ -3,12 +3,13 @@
 A row has one of these reasons:
 
 - "the key is null", or another fault of the key (``domains/cleaning/keys.py``).
-- "FIELD: fault". A rule (``domains/cleaning/rules.py``) raises ``BadValue`` with the fault as its text, and
-  ``domains/cleaning/declared_row.py`` or ``domains/cleaning/whole_row.py`` adds the field.
+- "FIELD: fault". A rule (``domains/cleaning/rules.py``) or a check of every cell (``domains/cleaning/cells.py``)
+  raises ``BadValue`` with the fault as its text; ``domains/cleaning/declared_row.py`` and
+  ``domains/cleaning/whole_row.py`` add the field, and faults of their own such as "missing".
 - "the row is more than N bytes on the wire": ``too_large`` before its text is embedded, ``too_large_on_wire`` later.
 - "the text cannot be encoded: why" (``embed.py``).
 
-Of the first two kinds, ``domains/cleaning/clean.py: clean`` returns ``Dead``, and ``prepare.py`` makes the letter.
+Of the first two kinds, ``domains/cleaning/clean.py: clean`` returns ``Dead``. ``prepare.py`` makes the letter of all.
 ``write.py: write_rows`` inserts the letters with ``store/ledger/dead_letters.py``, in the transaction that writes the
 chunk's rows, counts them and ends the chunk.
 
