@@ -6,11 +6,13 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
+import asyncpg
 import grpc
 import grpc.aio
 import pytest
 from prometheus_client import REGISTRY
 
+from pc_worker.store.log.subscription_leases import ACQUIRE, LEASE_S
 from pc_worker.store.log.subscriptions import drop_subscription
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway, until
@@ -269,18 +271,33 @@ async def test_the_consumer_of_a_dropped_subscription_has_no_part_in_a_new_one(
 
     async with consuming(gateway) as first:
         await first.until("end_of_log")
-        with log.connection, log.connection.cursor() as cursor:
-            cursor.execute("DELETE FROM subscriptions")  # as by a tool that sends no notification
-        async with consuming(gateway) as second:
-            await second.until("end_of_log")
-            with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):  # it may have ended already
-                await first.ack(100)
-            ended, error = await first.ended(), await first.error()
-            await second.ack(50)
-            await second.close()
+        await _make_again(neighbours)
+        with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):  # it may have ended already
+            await first.ack(100)
+        ended, error = await first.ended(), await first.error()
+    is_untouched = await _position_is(log, 0)
+    async with consuming(gateway) as second:
+        opened = await second.until("opened")
+        await second.until("end_of_log")
+        await second.ack(50)
+        await second.close()
 
     assert (ended, error) == (CODE.ABORTED, "fenced")
+    assert is_untouched
+    assert (opened.created, opened.position, len(second.rows)) == (False, 0, 100)
     assert await _position_is(log, 50)
+
+
+async def _make_again(neighbours: Neighbours) -> None:
+    """Replace the subscription in one transaction: a renewal by its consumer never finds that there is none."""
+    connection = await asyncpg.connect(neighbours.database_url)
+    try:
+        async with connection.transaction():
+            await connection.execute("DELETE FROM subscriptions")
+            made = await connection.fetchrow(ACQUIRE, "law", "s", None, True, LEASE_S, "another consumer", 1)
+            assert made is not None
+    finally:
+        await connection.close()
 
 
 async def test_a_consumer_that_never_acknowledges_is_let_go(neighbours: Neighbours, gateway: str) -> None:
