@@ -5,6 +5,7 @@ A client's library takes a second to load: only those that are asked are importe
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 #: Bytes of one response; an answer has some kilobytes.
 MAX_RESPONSE_BYTES = 8 * 1024 * 1024
+#: Where the end of a stream of events is searched: after it comes at most the usage.
+LAST_BYTES = 16 * 1024
+#: The end of a stream: some servers send no reason, others no last event. A text's own quotes and lines are escaped.
+END = re.compile(rb'^data: *\[DONE\]|^event: *message_stop|"(?:finish|stop)_reason": *"', re.MULTILINE)
 #: A server of one's own often needs no key, but the clients do.
 NO_KEY = "none"
 
@@ -25,31 +30,39 @@ class ResponseTooLarge(Exception):
 
 
 class _Bounded:
-    """A response's stream that ends with an error after MAX_RESPONSE_BYTES."""
+    """A response's stream that ends with an error after MAX_RESPONSE_BYTES, or where a stream of events was cut."""
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+    def __init__(self, stream: Any, *, has_end: bool) -> None:
+        self._stream, self._has_end = stream, has_end
+        self._size, self._last = 0, b""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        size = 0
+        # A client that has seen the last event iterates once more, for what is left.
         async for part in self._stream:
-            size += len(part)
-            if size > MAX_RESPONSE_BYTES:
+            self._size += len(part)
+            if self._size > MAX_RESPONSE_BYTES:
                 raise ResponseTooLarge(f"the response has more than {MAX_RESPONSE_BYTES:,} bytes")
+            self._last = (self._last + part)[-LAST_BYTES:]
             yield part
+        # Without a length, a lost connection looks like the end, and the clients take what came for the whole answer.
+        if self._has_end and not END.search(self._last):
+            raise LlmFailure("connection", "the stream of the answer was cut before its end")
 
     async def aclose(self) -> None:
         await self._stream.aclose()
 
 
 async def _bound(response: Any) -> None:
-    response.stream = _bounded_stream(response.stream)
+    headers = response.headers
+    is_readable = headers.get("content-encoding", "identity") == "identity"
+    is_events = response.status_code == 200 and headers.get("content-type", "").startswith("text/event-stream")
+    response.stream = _bounded_stream(response.stream, has_end=is_events and is_readable)
 
 
-def _bounded_stream(stream: Any) -> Any:
+def _bounded_stream(stream: Any, *, has_end: bool) -> Any:
     # The HTTP library accepts only streams of its own type.
     kind = next(base for base in type(stream).__mro__ if base.__name__ == "AsyncByteStream")
-    return type("BoundedStream", (_Bounded, kind), {})(stream)
+    return type("BoundedStream", (_Bounded, kind), {})(stream, has_end=has_end)
 
 
 HOOKS: dict[str, list[Any]] = {"request": [], "response": [_bound]}

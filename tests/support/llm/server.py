@@ -88,6 +88,8 @@ class FakeLlm:
         for number, event in enumerate(_repeated(wire, asked, said)):
             if number == said.cut_after:
                 raise ConnectionAbortedError
+            if number == said.end_after:
+                break
             if number == said.stall_after:
                 await self._rest()
             await send({"type": "http.response.body", "body": event.encode(), "more_body": True})

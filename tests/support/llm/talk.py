@@ -50,6 +50,7 @@ class Said:
         wait: The server answers nothing until it is stopped.
         stall_after: It stops for good after this many events.
         cut_after: The connection breaks after this many events, or in the body.
+        end_after: The stream ends after this many events, as if it were whole.
         equal_ids: All calls of tools have the same id (OpenAI's shape).
         endless: The text is repeated until the client goes.
     """
@@ -67,6 +68,7 @@ class Said:
     wait: bool = False
     stall_after: int | None = None
     cut_after: int | None = None
+    end_after: int | None = None
     endless: bool = False
     equal_ids: bool = False
 

@@ -97,6 +97,41 @@ def test_every_failure_has_its_reason(server: FakeLlm, provider: str, said: Said
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("end_after", range(3, 7))
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_stream_that_ends_early_is_no_answer(server: FakeLlm, provider: str, end_after: int) -> None:
+    """Without a length, a lost connection looks like the end."""
+    said = Said(text="one answer in very many small parts that is whole only with its last word", end_after=end_after)
+
+    with pytest.raises(LlmFailure, match="cut before its end") as caught:
+        ask(server, provider, said, stream=True)
+
+    assert caught.value.reason == "connection"
+
+
+@pytest.mark.parametrize(
+    ("ending", "is_whole"),
+    [
+        ('data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "eos"}]}\n\n', True),
+        ("data: [DONE]\n\n", True),
+        ("data:[DONE]\r\n\r\n", True),
+        (r'data: {"choices": [{"index": 0, "delta": {"content": "\ndata: [DONE]"}}]}' + "\n\n", False),
+        (r'data: {"choices": [{"index": 0, "delta": {"content": "\"finish_reason\":\"stop\""}}]}' + "\n\n", False),
+        ('data: {"choices": [{"index": 0, "del', False),
+    ],
+)
+def test_a_stream_is_whole_with_a_reason_or_a_last_event(server: FakeLlm, ending: str, is_whole: bool) -> None:
+    begin = 'data: {"choices": [{"index": 0, "delta": {"content": "four"}, "finish_reason": null}]}\n\n'
+    said = Said(raw=(begin + ending).encode(), headers={"content-type": "text/event-stream"})
+
+    if is_whole:
+        _, got = ask(server, "openai", said, stream=True)
+        assert [piece.text for piece in got] == ["four"]
+    else:
+        with pytest.raises(LlmFailure, match="cut before its end"):
+            ask(server, "openai", said, stream=True)
+
+
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_model_that_does_not_stop_is_cut_off(server: FakeLlm, provider: str) -> None:
     with pytest.raises(LlmFailure, match="more than"):
