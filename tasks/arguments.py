@@ -15,6 +15,8 @@ from tasks.call import Arguments
 
 LARGEST = 2**63 - 1
 LONGEST_PATH = 4096
+#: What is kept of the name of a domain that does not exist: the list of all jobs shows it.
+LONGEST_DOMAIN = 100
 
 
 def _storable(text: str) -> str:
@@ -133,9 +135,9 @@ def usable_job_id(value: Any) -> str | None:
         return None
 
 
-def storable_text(value: Any) -> str:
+def storable_text(value: Any, longest: int = LONGEST_PATH) -> str:
     """Return the value, shortened, if it is text that can be stored, else ``""``."""
     try:
-        return TypeAdapter(Annotated[str, AfterValidator(_storable)]).validate_python(value, strict=True)[:LONGEST_PATH]
+        return TypeAdapter(Annotated[str, AfterValidator(_storable)]).validate_python(value, strict=True)[:longest]
     except ValidationError:
         return ""

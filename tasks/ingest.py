@@ -16,7 +16,7 @@ from pc_worker.services.ingest.process_chunk import process_chunk as do_chunk
 from pc_worker.services.ingest.split import split
 from pc_worker.services.ingest.submit import fail_before_split, submit, submit_failed
 from tasks.app import RetryingTask, app, worker
-from tasks.arguments import Chunk, Due, Ingest, storable_text, usable_job_id
+from tasks.arguments import LONGEST_DOMAIN, Chunk, Due, Ingest, storable_text, usable_job_id
 from tasks.call import named_arguments, read_arguments
 from tasks.queues import DEFAULT, split_queue
 from tasks.send import send_all, send_chunks
@@ -38,7 +38,7 @@ class IngestTask(RetryingTask):
         job_id = usable_job_id(self.request.id if asked_for is None else asked_for)
         if job_id is None:
             return
-        domain, source = storable_text(given.get("domain")), storable_text(given.get("path"))
+        domain, source = storable_text(given.get("domain"), LONGEST_DOMAIN), storable_text(given.get("path"))
         try:
             if not submit_failed(worker.services, job_id, domain=domain, source=source, error=str(error)):
                 self._fail_if_unreadable(job_id)
@@ -77,7 +77,7 @@ def ingest_file(self: RetryingTask, asked: Ingest) -> dict[str, str]:
     return {"job_id": job}
 
 
-@app.task(name="pc_worker.process_chunk", base=RetryingTask, arguments=Chunk, ignore_result=True)
+@app.task(name="pc_worker.process_chunk", base=RetryingTask, arguments=Chunk)
 def process_chunk(asked: Chunk) -> dict[str, Any]:
     """Clean, embed and store one chunk, then send the job's next ones."""
     try:
@@ -89,7 +89,7 @@ def process_chunk(asked: Chunk) -> dict[str, Any]:
     return summary
 
 
-@app.task(name="pc_worker.send_due", base=RetryingTask, arguments=Due, ignore_result=True)
+@app.task(name="pc_worker.send_due", base=RetryingTask, arguments=Due)
 def send_due(asked: Due) -> dict[str, int]:
     """Send the due chunks of a domain with a rate limit."""
     sending = due_chunks(worker.services, asked.domain)

@@ -74,3 +74,23 @@ def test_search_is_a_task(stack: LiveStack, client: celery.Celery, tmp_path: Pat
 def test_upkeep_tasks_may_run_at_any_time(stack: LiveStack, client: celery.Celery) -> None:
     for name in ("reconcile", "purge", "scan_inbox", "maintain_indexes"):
         assert client.send_task(f"pc_worker.{name}").get(timeout=60) is not None
+
+
+def test_a_client_that_sends_a_chunk_gets_its_outcome(stack: LiveStack, client: celery.Celery, tmp_path: Path) -> None:
+    job = str(stack.ingest(write_documents(tmp_path / "d.pkl", ["a note"]), "document")["job_id"])
+    again, wrong = (
+        client.send_task("pc_worker.process_chunk", kwargs={"job_id": job, "chunk_no": number}) for number in (0, "0")
+    )
+
+    assert again.get(timeout=60) == {"result": "gone"}
+    with pytest.raises(Exception, match="chunk_no must be a whole number"):
+        wrong.get(timeout=60)
+
+
+def test_a_job_of_an_invalid_call_keeps_the_begin_of_its_domain(stack: LiveStack, client: celery.Celery) -> None:
+    sent = client.send_task("pc_worker.ingest_file", kwargs={"path": "/a.pkl", "domain": "x" * 100_000})
+
+    with pytest.raises(Exception, match="must be the name of a domain"):
+        sent.get(timeout=60)
+    status = stack.run("status", sent.id, "--json").json()
+    assert (status["state"], status["domain"]) == ("failed", "x" * 100)
