@@ -21,9 +21,9 @@ WHOLE = 36
 #: Blanks between two columns.
 GAP = 2
 
-#: What ends a line of a table: blanks, and the codes of a terminal's styles between them.
+#: The code of a style on a terminal.
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
-ENDING_BLANKS = re.compile(rf"(?: |{STYLE.pattern})+$")
+ENDING_STYLE = re.compile(rf"{STYLE.pattern}\Z")
 
 #: Of what is unseen, those that JSON leaves as they are, and that act on a terminal or have no UTF-8.
 BARE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -88,11 +88,18 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     console.width = max(console.width, sum(least) + GAP * (len(least) - 1))
     with console.capture() as text:
         console.print(table)
-    sys.stdout.writelines(f"{ENDING_BLANKS.sub(_styles, line)}\n" for line in text.get().splitlines())
+    sys.stdout.writelines(f"{_without_ending_blanks(line)}\n" for line in text.get().splitlines())
 
 
-def _styles(blanks: re.Match[str]) -> str:
-    return "".join(STYLE.findall(blanks.group()))
+def _without_ending_blanks(line: str) -> str:
+    """Return a line without the blanks at its end; styles between them stay.
+
+    One expression for all of them takes quadratic time for the blanks inside a line, which a long cell makes many.
+    """
+    styles = ""
+    while (line := line.rstrip(" ")).endswith("m") and (style := ENDING_STYLE.search(line, line.rfind("\x1b"))):
+        line, styles = line[: style.start()], style.group() + styles
+    return line + styles
 
 
 def _segments(cell: object) -> Iterator[str | tuple[str, str]]:

@@ -51,6 +51,18 @@ def test_a_table_in_a_pipe_has_no_blanks_at_the_ends_of_lines_and_no_empty_head(
     assert capsys.readouterr().out == "size     1\nverdict  readable\nnote\n"
 
 
+def test_one_long_cell_does_not_slow_the_other_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each of them has that many blanks inside."""
+    long = "x" * 90_000
+
+    print_table(("domain", "state"), [(long, "failed"), *[("recruit", "completed")] * 20])
+
+    head, first, *others = capsys.readouterr().out.splitlines()
+    assert head.split() == ["domain", "state"]
+    assert first == f"{long}  failed"
+    assert [line.split() for line in others] == [["recruit", "completed"]] * 20
+
+
 def test_ids_stay_whole_on_a_narrow_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
