@@ -22,4 +22,4 @@ async def retrieve(caller: Reader, context: Context, request: RetrievalRequest) 
         k=setting.top_k,
         where=where_of(request.metadata_condition),
     )
-    return RetrievalAnswer(records=records_of(await searched(caller, context, wanted), setting.score_threshold))
+    return RetrievalAnswer(records=records_of(await searched(caller, context, wanted), setting.score_threshold or 0.0))

@@ -90,7 +90,7 @@ async def search_vector_store(
     query: VectorStoreQuery,
 ) -> VectorStorePage:
     """Return the best rows of a domain: their best passages, with scores from 0 to 1."""
-    wanted = SearchRequest(query=query.text, domain=domain, k=query.max_num_results, where=where_of(query.filters))
+    wanted = SearchRequest(query=query.text, domain=domain, k=query.most, where=where_of(query.filters))
     return page_of(query, await searched(caller, context, wanted))
 
 

@@ -21,7 +21,7 @@ class TextPart(BaseModel):
     """A part of a message; only text is read."""
 
     type: str
-    text: str = ""
+    text: str | None = ""
 
 
 class ChatMessage(BaseModel):
@@ -35,28 +35,29 @@ class ChatMessage(BaseModel):
         """The text of all parts."""
         if isinstance(self.content, str):
             return self.content
-        return "".join(part.text for part in self.content or () if part.type in ("text", "input_text", "output_text"))
+        parts = (part for part in self.content or () if part.type in ("text", "input_text", "output_text"))
+        return "".join(part.text or "" for part in parts)
 
 
 class StreamOptions(BaseModel):
     """What a stream has in addition."""
 
-    include_usage: bool = False
+    include_usage: bool | None = False
 
 
 class ChatRequest(BaseModel):
-    """A conversation; fields that OpenAI's API has beyond these are accepted and ignored."""
+    """A conversation; fields that OpenAI's API has beyond these are ignored, and null is as left out."""
 
     model: str = Field(max_length=500, description="`pcw/DOMAIN`, an id of `GET /v1/models`.")
     messages: list[ChatMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
-    stream: bool = False
+    stream: bool | None = False
     stream_options: StreamOptions | None = None
     n: Literal[1] | None = Field(default=None, description="Only 1 answer is possible.")
 
     @property
     def with_usage(self) -> bool:
         """Whether a stream ends with its usage."""
-        return self.stream_options is not None and self.stream_options.include_usage
+        return self.stream_options is not None and bool(self.stream_options.include_usage)
 
 
 class ChatCompletion(BaseModel):

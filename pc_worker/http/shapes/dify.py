@@ -41,7 +41,7 @@ class RetrievalSetting(BaseModel):
     """How much to retrieve."""
 
     top_k: int = Field(ge=1, le=MAX_K, description="The most records.")
-    score_threshold: float = Field(default=0.0, ge=0, le=1, description="The least score of a record.")
+    score_threshold: float | None = Field(default=0.0, ge=0, le=1, description="The least score of a record.")
 
 
 class MetadataComparison(BaseModel):
@@ -55,8 +55,8 @@ class MetadataComparison(BaseModel):
 class MetadataCondition(BaseModel):
     """Comparisons joined by `and` or `or`."""
 
-    logical_operator: Literal["and", "or"] = "and"
-    conditions: list[MetadataComparison] = Field(default=[], max_length=64)
+    logical_operator: Literal["and", "or"] | None = "and"
+    conditions: list[MetadataComparison] | None = Field(default=[], max_length=64)
 
 
 class RetrievalRequest(BaseModel):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pc_worker.encoding import Vectors
 
 MAX_RESULTS = 50
+DEFAULT_RESULTS = 10
 COMPARISONS = {"eq": "=", "ne": "!=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "in": "in", "nin": "in"}
 TOKENS = (
     "the input is token ids of another model's vocabulary: send texts (LangChain: check_embedding_ctx_length=False)"
@@ -32,17 +33,17 @@ FILTER_SCHEMA = {
 
 
 class EmbeddingsRequest(BaseModel):
-    """A request for embeddings; fields that OpenAI's API has beyond these are ignored."""
+    """A request for embeddings; fields that OpenAI's API has beyond these are ignored, and null is as left out."""
 
     model: str = Field(max_length=500, description="An id of `GET /v1/models`.")
     input: StrictStr | list[StrictStr] | list[StrictInt] | list[list[StrictInt]] = Field(
         description="A text, or up to 2,048. Arrays of token ids are refused: they are of another model's vocabulary."
     )
-    encoding_format: Literal["float", "base64"] = Field(
+    encoding_format: Literal["float", "base64"] | None = Field(
         default="float", description="`base64`: float32, little-endian."
     )
     dimensions: int | None = Field(default=None, ge=1, description="The model's own number, if given.")
-    input_type: Literal["document", "passage", "query", "search_document", "search_query"] = Field(
+    input_type: Literal["document", "passage", "query", "search_document", "search_query"] | None = Field(
         default="document", description="As what a text is encoded; the same for models without prompts."
     )
 
@@ -61,7 +62,7 @@ class EmbeddingsRequest(BaseModel):
     @property
     def as_queries(self) -> bool:
         """Whether the texts are queries."""
-        return "query" in self.input_type
+        return "query" in (self.input_type or "")
 
 
 class EmbeddingItem(BaseModel):
@@ -107,7 +108,7 @@ class ModelCards(BaseModel):
 class RankingOptions(BaseModel):
     """Which results are good enough."""
 
-    score_threshold: float = Field(default=0.0, ge=0, le=1, description="The least score of a result.")
+    score_threshold: float | None = Field(default=0.0, ge=0, le=1, description="The least score of a result.")
 
 
 class VectorStoreQuery(BaseModel):
@@ -115,9 +116,9 @@ class VectorStoreQuery(BaseModel):
 
     query: str | list[str] = Field(description="A text; several are searched for as one.")
     filters: Annotated[dict[str, Any] | None, WithJsonSchema(FILTER_SCHEMA)] = None
-    max_num_results: int = Field(default=10, ge=1, le=MAX_RESULTS)
+    max_num_results: int | None = Field(default=DEFAULT_RESULTS, ge=1, le=MAX_RESULTS)
     ranking_options: RankingOptions | None = None
-    rewrite_query: bool = Field(default=False, description="Accepted; the query is searched for as it is.")
+    rewrite_query: bool | None = Field(default=False, description="Accepted; the query is searched for as it is.")
 
     @property
     def queries(self) -> list[str]:
@@ -139,7 +140,12 @@ class VectorStoreQuery(BaseModel):
     @property
     def threshold(self) -> float:
         """The least score of a result."""
-        return 0.0 if self.ranking_options is None else self.ranking_options.score_threshold
+        return (self.ranking_options and self.ranking_options.score_threshold) or 0.0
+
+    @property
+    def most(self) -> int:
+        """The most results."""
+        return self.max_num_results or DEFAULT_RESULTS
 
 
 class ResultContent(BaseModel):
@@ -169,7 +175,7 @@ class VectorStorePage(BaseModel):
     next_page: str | None = None
 
 
-def rendered(vectors: Vectors, *, first: int, encoding_format: str) -> str:
+def rendered(vectors: Vectors, *, first: int, encoding_format: str | None) -> str:
     """Return vectors as the JSON text of items, joined by commas; ``first`` is the index of the first."""
     as_text = _base64 if encoding_format == "base64" else _floats
     items = enumerate(map(as_text, vectors.astype("<f4", copy=False)), start=first)

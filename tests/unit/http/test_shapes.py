@@ -1,0 +1,50 @@
+"""The requests of other products' clients: many write null for what their caller left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from pc_worker.http.shapes.chat import ChatMessage, ChatRequest, StreamOptions, TextPart
+from pc_worker.http.shapes.dify import (
+    MetadataComparison,
+    MetadataCondition,
+    RetrievalRequest,
+    RetrievalSetting,
+    where_of,
+)
+from pc_worker.http.shapes.openai import EmbeddingsRequest, RankingOptions, VectorStoreQuery
+
+REQUESTS: list[tuple[type[BaseModel], dict[str, Any]]] = [
+    (EmbeddingsRequest, {"model": "m", "input": "a"}),
+    (VectorStoreQuery, {"query": "a"}),
+    (RankingOptions, {}),
+    (ChatRequest, {"model": "m", "messages": [{"role": "user", "content": "a"}]}),
+    (ChatMessage, {"role": "assistant"}),
+    (TextPart, {"type": "image_url"}),
+    (StreamOptions, {}),
+    (RetrievalSetting, {"top_k": 1}),
+    (RetrievalRequest, {"knowledge_id": "d", "query": "a", "retrieval_setting": {"top_k": 1}}),
+    (MetadataCondition, {}),
+    (MetadataComparison, {"name": "a", "comparison_operator": "empty"}),
+]
+OPTIONAL = [
+    pytest.param(model, given, name, id=f"{model.__name__}.{name}")
+    for model, given in REQUESTS
+    for name, field in model.model_fields.items()
+    if not field.is_required()
+]
+
+
+@pytest.mark.parametrize(("model", "given", "name"), OPTIONAL)
+def test_null_is_as_left_out(model: type[BaseModel], given: dict[str, Any], name: str) -> None:
+    with_null, without = model.model_validate(given | {name: None}), model.model_validate(given)
+
+    read = [key for key, value in vars(model).items() if isinstance(value, property)]
+    assert [getattr(with_null, key) for key in read] == [getattr(without, key) for key in read]
+
+
+def test_a_condition_of_nulls_is_none() -> None:
+    assert where_of(MetadataCondition(logical_operator=None, conditions=None)) is None
