@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socketserver
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -20,6 +21,7 @@ from pc_worker.hot_buffer.entry import ENTRY_BYTES, HEADER
 from pc_worker.hot_buffer.keys import ring_keys
 from pc_worker.hot_buffer.metrics import UNUSABLE
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
+from tests.integration.gateway.conftest import until
 from tests.integration.gateway.servers import Servers
 
 EPOCH = uuid4()
@@ -315,7 +317,14 @@ async def test_an_entry_is_shared_while_a_reader_has_it_and_never_by_its_positio
     queue._queue.push(_entry(1, nonce=2), KEY)  # a log in a new epoch
     same, new = await queue.get("law", 1, 1, KEY), await queue.get("law", 1, 2, KEY)
     shared = same is one is not None
+    assert one is not None
+    last = weakref.ref(one)
     del one, same
+
+    async def let_go() -> bool:
+        return last() is None
+
+    await until(let_go)  # the thread that read the entry keeps it a moment longer than its reader
     gone = await queue.get("law", 1, 1, KEY)
     queue.close()
 
