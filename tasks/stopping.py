@@ -13,14 +13,15 @@ from contextlib import suppress
 from typing import Any
 
 import structlog
-from celery import signals
+from celery import bootsteps, signals
 from celery.apps import worker as program
+from celery.concurrency.asynpool import AsynPool
 from celery.worker import state
 
 from pc_worker.errors import PcWorkerError
 from pc_worker.logs import json_line
 from pc_worker.services.ingest.attempts import uncount_crash
-from tasks.app import worker
+from tasks.app import app, worker
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +60,29 @@ def _say_in_json(**_: Any) -> None:
 
 def _say(text: str, _: object = None) -> None:
     os.write(2, json_line(text).encode())  # not a logger: a signal handler must not wait for its lock
+
+
+class EndOfStarts(bootsteps.StartStopStep):
+    """End pool processes that are still starting: an orderly shutdown would wait until they have imported everything.
+
+    On a busy machine that takes longer than a chunk. The step is stopped before the pool, which it requires.
+    """
+
+    requires = ("celery.worker.components:Pool",)
+
+    def stop(self, parent: Any) -> None:
+        """End them. They have begun no task: the pool writes messages only to processes that have reported."""
+        pool = getattr(parent.pool, "_pool", None)
+        if not isinstance(pool, AsynPool):  # a pool without processes
+            return
+        reported = [*pool._fileno_to_inq.values()]
+        for process in [one for one in pool._pool if one not in reported]:
+            process._controlled_termination = True  # Celery then reports no error
+            with suppress(OSError):
+                os.kill(process.pid, signal.SIGKILL)
+
+
+app.steps["worker"].add(EndOfStarts)
 
 
 @signals.worker_shutting_down.connect

@@ -13,6 +13,7 @@ import httpx
 import psutil
 import pytest
 
+from pc_worker.cli.running import STOP_GRACE_S
 from tests.support.frames import write_recruit
 from tests.support.http_part import HttpPart, events, http_client, running_http
 from tests.support.stack import LiveStack
@@ -136,7 +137,7 @@ def test_streams_end_with_an_event_when_the_part_is_stopped(stack: LiveStack, tm
                 stopping.start()
                 last = [event for event in seen if event.comment is None][-1]
                 stopping.join()
-            code = part.process.wait(timeout=30)
+            code = part.process.wait(timeout=STOP_GRACE_S)
 
     assert (more.status_code, more.json()["code"]) == (429, "quota_exceeded")
     assert (last.event, last.data["code"]) == ("error", "stopping")

@@ -133,7 +133,7 @@ def test_an_interrupted_ingest_goes_on_without_its_watcher(stack: LiveStack, tmp
     job = str(found[0][0])
     with stack.paused_worker():
         watcher.send_signal(signal.SIGINT)
-        assert watcher.wait(timeout=30) == 130
+        assert watcher.wait(timeout=60) == 130
     assert watcher.stderr is not None
     assert b"Traceback" not in watcher.stderr.read()
     watcher.stderr.close()

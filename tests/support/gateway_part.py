@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pc_worker.cli.running import STOP_GRACE_S
 from tests.support.stack import LiveStack
 from tests.support.waiting import eventually
 
@@ -35,4 +36,4 @@ def running_gateway(stack: LiveStack, folder: Path, **settings: str) -> Iterator
         yield str(eventually(address, what="the gateway"))
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(STOP_GRACE_S)

@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 
+from pc_worker.cli.running import STOP_GRACE_S
 from tests.support.stack import LiveStack
 from tests.support.waiting import eventually
 
@@ -48,7 +49,7 @@ class HttpPart:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Ask it to stop and return its exit code."""
         self.process.send_signal(number)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=STOP_GRACE_S)
 
 
 def http_client(stack: LiveStack) -> httpx.Client:

@@ -144,7 +144,7 @@ def _lose_commit(desk: Desk) -> None:
 
 def _kill(desk: Desk) -> None:
     desk.part.process.send_signal(signal.SIGKILL)
-    desk.part.process.wait(10)
+    desk.part.process.wait()
 
 
 def _ingest(drill: Drill) -> None:

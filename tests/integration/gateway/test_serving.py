@@ -19,6 +19,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from pc_worker.access import Grant, tokens
+from pc_worker.cli.running import STOP_GRACE_S
 from pc_worker.errors import InvalidRequest, NotFound, Unavailable
 from pc_worker.store.search.cancel import Stop
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
@@ -259,7 +260,7 @@ async def test_sigterm_ends_it_with_0_and_open_streams_learn_where_to_resume(nei
             while statuses[-1] == SERVING:
                 statuses.append((await watching.read()).status)
             rest = await finish(reading)
-            code = await asyncio.to_thread(process.wait, 15)
+            code = await asyncio.to_thread(process.wait, STOP_GRACE_S)
             await finish(frozen)
 
     assert code == 0

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,8 @@ class Line:
             eventually(lambda: " ready." in log.read_text() or not process.is_running(), what="the worker's start")
             yield process
         finally:
-            process.terminate()
+            with suppress(psutil.NoSuchProcess):  # the test has ended it
+                process.terminate()
             try:
                 process.wait(60)
             except psutil.TimeoutExpired:
