@@ -324,7 +324,7 @@ async def test_an_entry_is_shared_while_a_reader_has_it_and_never_by_its_positio
     async def let_go() -> bool:
         return last() is None
 
-    await until(let_go)  # the thread that read the entry keeps it a moment longer than its reader
+    await until(let_go)  # the thread that read the entry releases it shortly after its reader
     gone = await queue.get("law", 1, 1, KEY)
     queue.close()
 
