@@ -92,8 +92,10 @@ WORDS = {
     "whoever|whomever|whosoever": "any caller, the process that",
     "without a word": "without releasing its lease, without a message",
 }
-_WORD = re.compile("|".join(rf"(?P<w{n}>\b(?:{found})\b)" for n, found in enumerate(WORDS)).replace(" ", r"\s+"), re.I)
-_SAY = tuple(WORDS.values())
+_PATTERNS = {found.replace(" ", r"\s+"): say for found, say in WORDS.items()}
+#: Without a group for each pattern: with them, a search tries all patterns at each character.
+_WORD = re.compile(rf"\b(?:{'|'.join(_PATTERNS)})\b", re.I)
+_EACH = tuple((re.compile(rf"\b(?:{found})\b", re.I), say) for found, say in _PATTERNS.items())
 
 #: First words of a docstring that are no verbs, or verbs that say nothing.
 NOT_IMPERATIVE = frozenset(
@@ -190,8 +192,8 @@ def _check_words(path: Path, texts: Iterable[Prose]) -> Iterator[Finding]:
         plain = _CODE.sub(_blank, prose.text)
         for match in _WORD.finditer(plain):
             line = prose.line + plain.count("\n", 0, match.start())
-            number = int(str(match.lastgroup)[1:])
-            yield Finding(path, line, f'"{" ".join(match[0].split())}"', _SAY[number])
+            say = next(say for word, say in _EACH if word.match(plain, match.start()))
+            yield Finding(path, line, f'"{" ".join(match[0].split())}"', say)
 
 
 def _check_messages(path: Path, tree: ast.AST) -> Iterator[Finding]:
@@ -222,19 +224,30 @@ def _markdown_prose(text: str) -> str:
     return _LINK_TARGET.sub(_blank, _FENCE.sub(_blank, text))
 
 
-def _docstrings(tree: ast.AST) -> Iterator[Prose]:
-    for node in ast.walk(tree):
+def _documented(tree: ast.Module) -> Iterator[ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Yield what may have a docstring; expressions hold none, and are nine tenths of a tree."""
+    nodes: list[ast.AST] = [tree]
+    while nodes:
+        node = nodes.pop()
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            text = ast.get_docstring(node, clean=False)
-            if text is not None:
-                yield Prose(node.body[0].lineno, text)
+            yield node
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            if isinstance(held := getattr(node, part, ()), list):  # of a lambda or a conditional it is an expression
+                nodes += held
+
+
+def _docstrings(tree: ast.Module) -> Iterator[Prose]:
+    for node in _documented(tree):
+        text = ast.get_docstring(node, clean=False)
+        if text is not None:
+            yield Prose(node.body[0].lineno, text)
 
 
 def _comments(text: str) -> Iterator[Prose]:
     """Yield the comments; those on consecutive lines as one."""
     block: list[str] = []
     start = last = 0
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+    for token in tokenize.generate_tokens(io.StringIO(text).readline) if "#" in text else ():
         if token.type != tokenize.COMMENT:
             continue
         line = token.start[0]
@@ -248,8 +261,8 @@ def _comments(text: str) -> Iterator[Prose]:
         yield Prose(start, "\n".join(block))
 
 
-def _check_mood(path: Path, tree: ast.AST) -> Iterator[Finding]:
-    for node in ast.walk(tree):
+def _check_mood(path: Path, tree: ast.Module) -> Iterator[Finding]:
+    for node in _documented(tree):
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or _is_property(node):
             continue
         if node.name.startswith("test_"):  # a test's docstring states what the test proves
