@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.certificates import one_authority
 from tests.support.stack import LiveStack
 
 BOOKS = [
@@ -29,6 +30,12 @@ class Library:
     stack: LiveStack
     url: str
     ids: dict[str, str]
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with one_authority(tmp_path_factory.mktemp("authority")):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ from pc_worker.store.db.connection import Database
 from pc_worker.store.search.words.stopwords import without_function_words
 from pc_worker.wiring.answers import OneThread
 from tests.integration.search.shelf import Shelf, WordEncoder, embed, open_shelf
+from tests.support.certificates import one_authority
 from tests.support.llm.extractive import extractive
 from tests.support.llm.server import FakeLlm
 
@@ -112,6 +113,12 @@ class Desk:
 
     def with_models(self, *names: str, provider: str = "openai") -> Desk:
         return replace(self, names=names, provider=provider, models=None)
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with one_authority(tmp_path_factory.mktemp("authority")):
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pc_worker.encoding import Encoder, load_encoder
+from tests.support.certificates import one_authority
 from tests.support.stack import SHARED_MODELS
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with one_authority(tmp_path_factory.mktemp("authority")):
+        yield
 
 
 @pytest.fixture(scope="session")
