@@ -28,7 +28,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pc_worker.reader import Refused, normal, open_table
+from pc_worker.reader import Rejected, normal, open_table
 from pc_worker.reader.cells.values import NAT
 
 ENDINGS = (".parquet", ".arrow_file", ".stream", ".arrow", ".feather", ".orc")
@@ -95,7 +95,7 @@ def by_ours_alone(path: Path) -> tuple[str, str]:
     with unpacked(path) as plain:
         try:
             return "ours only", f"pyarrow ended its process; {len(list(ours(plain, plain.parent)))} rows"
-        except Refused as error:
+        except Rejected as error:
             return "neither", f"pyarrow ended its process; {error}"
 
 
@@ -117,7 +117,7 @@ def compared(path: Path) -> tuple[str, str]:
             expected = error
         try:
             found = list(ours(plain, plain.parent))
-        except Refused as error:
+        except Rejected as error:
             return ("neither" if isinstance(expected, Exception) else "refused"), str(error)
     if isinstance(expected, Exception):
         return "ours only", f"pyarrow: {type(expected).__name__}: {expected}"

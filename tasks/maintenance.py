@@ -94,7 +94,7 @@ def check_ledger() -> dict[str, int]:
     """Find ended jobs whose rows do not add up and, in a sample, written rows without vectors."""
     found = find_violations(worker.services.database)
     for kind, checked in found.items():
-        metrics.CHECKED.labels(kind=kind).inc(checked.looked_at)
+        metrics.CHECKED.labels(kind=kind).inc(checked.checked)
         metrics.VIOLATIONS.labels(kind=kind).inc(checked.wrong)
     return {kind: checked.wrong for kind, checked in found.items()}
 

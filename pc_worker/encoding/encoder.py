@@ -11,7 +11,7 @@ import numpy as np
 
 from pc_worker.encoding.models.folder import ModelFolder
 from pc_worker.encoding.protocol import ModelIdentity, Span, Vector, Vectors
-from pc_worker.encoding.text.batches import Batch, TokenIds, padded, token_batches
+from pc_worker.encoding.text.batches import TokenBatch, TokenIds, padded, token_batches
 from pc_worker.encoding.text.normalise import normalised_text
 from pc_worker.encoding.text.passages import split_passages
 from pc_worker.encoding.text.tokens import Tokens
@@ -22,11 +22,11 @@ TOKENS_PER_BATCH = 512  # more is no faster on a CPU, and takes more memory
 OVERLAP_TOKENS = 32
 
 #: Texts with their tokens to vectors (texts, dim).
-Forward = Callable[[Batch], Vectors]
+Forward = Callable[[TokenBatch], Vectors]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sizes:
+class BatchSizes:
     """Sizes of batches and overlaps.
 
     Attributes:
@@ -49,7 +49,7 @@ class ModelEncoder:
         *,
         identity: ModelIdentity,
         backend: str,
-        sizes: Sizes,
+        sizes: BatchSizes,
     ) -> None:
         self.identity = identity
         self.backend = backend
@@ -118,7 +118,7 @@ class ModelEncoder:
                 [rows[index] for index in indexes], padding=self._folder.padding, skipped=skipped
             )
             named = [names[index] for index in indexes]
-            distinct[indexes] = self._checked(Batch(texts=named, query=query, ids=ids, mask=mask, pooled=pooled))
+            distinct[indexes] = self._checked(TokenBatch(texts=named, query=query, ids=ids, mask=mask, pooled=pooled))
         return distinct[[places[text] for text in normalised]]
 
     def _rows(self, texts: Sequence[str]) -> list[TokenIds]:
@@ -128,7 +128,7 @@ class ModelEncoder:
             self._seen += sum(len(row) for row, _ in cut)
         return [row for row, _ in cut]
 
-    def _checked(self, batch: Batch) -> Vectors:
+    def _checked(self, batch: TokenBatch) -> Vectors:
         if not batch.mask.any(axis=1).all():
             raise EncodingFailed("a text has no token that the model knows: check the text")
         vectors = self._forward(batch)

@@ -10,8 +10,8 @@ from pathlib import Path
 from pc_worker.encoding.agreement import CLOSE, EXACT
 from pc_worker.encoding.backends.onnx_backend import OnnxForward
 from pc_worker.encoding.backends.torch_backend import GPU_TOKENS_PER_BATCH, gpu_name, torch_forward
-from pc_worker.encoding.encoder import OVERLAP_TOKENS, TOKENS_PER_BATCH, Forward, ModelEncoder, Sizes
-from pc_worker.encoding.export.checked import Checked, checked
+from pc_worker.encoding.encoder import OVERLAP_TOKENS, TOKENS_PER_BATCH, BatchSizes, Forward, ModelEncoder
+from pc_worker.encoding.export.checked import CheckedModel, checked
 from pc_worker.encoding.models.finding import find_model, other_revisions
 from pc_worker.encoding.models.folder import ModelFolder
 from pc_worker.encoding.models.identity import INT8, identify_folder
@@ -32,7 +32,7 @@ class _Ready:
 
     backend: str
     forward: Forward
-    made: Checked
+    made: CheckedModel
     tokens_per_batch: int = TOKENS_PER_BATCH
 
 
@@ -74,7 +74,7 @@ def load_encoder(
         ready.forward,
         identity=identity,
         backend=ready.backend,
-        sizes=Sizes(tokens_per_batch=tokens_per_batch or ready.tokens_per_batch, overlap_tokens=overlap_tokens),
+        sizes=BatchSizes(tokens_per_batch=tokens_per_batch or ready.tokens_per_batch, overlap_tokens=overlap_tokens),
     )
     _warm(encoder, folder)
     return encoder
@@ -119,7 +119,9 @@ def _tokenize_in_parallel(threads: int) -> None:
     os.environ.setdefault("RAYON_NUM_THREADS", str(threads))
 
 
-def _agreeing(folder: ModelFolder, identity: ModelIdentity, *, kind: str, cache: Path, device: str = "") -> Checked:
+def _agreeing(
+    folder: ModelFolder, identity: ModelIdentity, *, kind: str, cache: Path, device: str = ""
+) -> CheckedModel:
     """Return the model for a backend, if its vectors agree with the reference's.
 
     Raises:

@@ -12,7 +12,7 @@ from pc_worker.reader import Stamp
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ObjectListing:
     """What lies directly under a prefix.
 
     Attributes:
@@ -24,7 +24,7 @@ class Listing:
     objects: Sequence[tuple[str, Stamp]]
 
 
-def list_prefix(prefix: ObjectUrl) -> Listing:
+def list_prefix(prefix: ObjectUrl) -> ObjectListing:
     """Return what lies directly under a prefix.
 
     Raises:
@@ -39,4 +39,4 @@ def list_prefix(prefix: ObjectUrl) -> Listing:
         found = obstore.list_with_delimiter(store_of(prefix.scheme, prefix.bucket), prefix=folder or None)
     folders = sorted(path.rstrip("/")[begin:] for path in found["common_prefixes"])
     objects = sorted((meta["path"][begin:], stamp_of(meta)) for meta in found["objects"])
-    return Listing([name for name in folders if name], [(name, stamp) for name, stamp in objects if name])
+    return ObjectListing([name for name in folders if name], [(name, stamp) for name, stamp in objects if name])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pc_worker.reader.cells.normal import Json, normal
 from pc_worker.reader.cells.values import MISSING, Interval, Period, Timedelta, Timestamp
-from pc_worker.reader.errors import Refused, SourceChanged
+from pc_worker.reader.errors import Rejected, SourceChanged
 from pc_worker.reader.exploded import exploded_columns
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.options import ReadOptions
@@ -37,7 +37,7 @@ __all__ = [
     "OpenFile",
     "Period",
     "ReadOptions",
-    "Refused",
+    "Rejected",
     "SourceChanged",
     "Stamp",
     "Table",

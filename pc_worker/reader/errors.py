@@ -7,7 +7,7 @@ from typing import Literal
 Kind = Literal["unsafe", "broken", "not a table", "over a limit"]
 
 
-class Refused(Exception):
+class Rejected(Exception):
     """A file that is not read: it is unsafe, broken, not a table, or over a limit; trying again changes nothing.
 
     Attributes:
@@ -40,7 +40,7 @@ class Refused(Exception):
         return f"{self.kind}: {self.reason}" + (f" (at {where})" if where else "")
 
 
-class NoCell(Refused):
+class NoCell(Rejected):
     """A column of Python objects holds one that is not a cell; code that knows the column's label adds it by ``of``.
 
     Attributes:
@@ -75,21 +75,21 @@ class SourceChanged(Exception):
         return f"{self.path} changed while it was read ({self.reason}); ingest it again"
 
 
-def broken(reason: str, offset: int | None = None) -> Refused:
+def broken(reason: str, offset: int | None = None) -> Rejected:
     """Return the error for a stream that no correct writer produces."""
-    return Refused("broken", reason, offset)
+    return Rejected("broken", reason, offset)
 
 
-def unsafe(reason: str, offset: int | None = None) -> Refused:
+def unsafe(reason: str, offset: int | None = None) -> Rejected:
     """Return the error for something that would run code, or that hides what it does."""
-    return Refused("unsafe", reason, offset)
+    return Rejected("unsafe", reason, offset)
 
 
-def over_limit(reason: str, offset: int | None = None) -> Refused:
+def over_limit(reason: str, offset: int | None = None) -> Rejected:
     """Return an error because a budget is spent."""
-    return Refused("over a limit", reason, offset)
+    return Rejected("over a limit", reason, offset)
 
 
-def not_a_table(reason: str) -> Refused:
+def not_a_table(reason: str) -> Rejected:
     """Return the error for a well-formed file whose content is no table."""
-    return Refused("not a table", reason)
+    return Rejected("not a table", reason)

@@ -10,7 +10,7 @@ from typing import Any
 
 from pc_worker.reader.cells.normal import Json, normal
 from pc_worker.reader.cells.values import MISSING
-from pc_worker.reader.errors import Refused
+from pc_worker.reader.errors import Rejected
 from pc_worker.reader.exploded import ExplodedVector, exploded_vectors
 from pc_worker.reader.files.source import OpenFile
 from pc_worker.reader.limits import Limits
@@ -54,7 +54,7 @@ class Inspection:
     path: str
     size: int
     verdict: str
-    error: Refused | None = None
+    error: Rejected | None = None
     container: str | None = None
     rows: int = 0
     protocol: int | None = None
@@ -91,7 +91,7 @@ class Inspection:
         }
 
 
-def _refusal(error: Refused) -> dict[str, Json]:
+def _refusal(error: Rejected) -> dict[str, Json]:
     return {
         "kind": error.kind,
         "reason": error.reason,
@@ -141,7 +141,7 @@ def inspect_file(
                 columns=_reports(table),
                 details=table.details,
             )
-    except Refused as error:
+    except Rejected as error:
         return Inspection(name, size, f"refused: {error}", error)
 
 
@@ -149,14 +149,14 @@ def _cells(table: Table) -> Mapping[str, Sequence[object]]:
     """Return the first rows' cells by column; none of a column that cannot be read, which only its use would refuse."""
     try:
         return table.read(0, _SAMPLE_ROWS).columns
-    except Refused as error:
+    except Rejected as error:
         if error.column is None:
             raise
     found: dict[str, Sequence[object]] = {}
     for column in table.columns:
         try:
             found.update(table.read(0, _SAMPLE_ROWS, [column.name]).columns)
-        except Refused:
+        except Rejected:
             found[column.name] = ()
     return found
 

@@ -18,7 +18,7 @@ from pc_worker.reader.index.sidecar import Notes
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.memory import keep_freed_memory
 from pc_worker.reader.options import ReadOptions
-from pc_worker.reader.spool import Place, is_of, notes_of
+from pc_worker.reader.spool import SpoolEntry, is_of, notes_of
 from pc_worker.reader.table import Column, Rows, Table
 from pc_worker.reader.text.dialect import without_packing
 
@@ -47,7 +47,7 @@ def open_table(
         options: What is specified about the file instead of being found out.
 
     Raises:
-        Refused: If the file is unsafe, broken, no table, or over a limit; before any row is given.
+        Rejected: If the file is unsafe, broken, no table, or over a limit; before any row is given.
         SourceChanged: If the file changes meanwhile.
         OSError: If the file cannot be read or the spool not written.
     """
@@ -62,11 +62,11 @@ def index_path(
         return _place(source, spool, options).index
 
 
-def _place(source: Source, spool: Path, options: ReadOptions) -> Place:
-    return Place(source, spool, variant="" if options == _NO_OPTIONS else repr(options))
+def _place(source: Source, spool: Path, options: ReadOptions) -> SpoolEntry:
+    return SpoolEntry(source, spool, variant="" if options == _NO_OPTIONS else repr(options))
 
 
-def _opened(place: Place, limits: Limits, options: ReadOptions) -> Table:
+def _opened(place: SpoolEntry, limits: Limits, options: ReadOptions) -> Table:
     keep_freed_memory()
     try:
         if place.source.size > limits.file_bytes:
@@ -77,7 +77,7 @@ def _opened(place: Place, limits: Limits, options: ReadOptions) -> Table:
         raise
 
 
-def _kept(place: Place, limits: Limits, options: ReadOptions) -> Table | None:
+def _kept(place: SpoolEntry, limits: Limits, options: ReadOptions) -> Table | None:
     """Return the table by the index in the spool, if there is a sound one of this very content."""
     try:
         layout, notes = sidecar.load(place.index)
@@ -103,7 +103,7 @@ def _kept(place: Place, limits: Limits, options: ReadOptions) -> Table | None:
         return _table(opening, rows, notes)
 
 
-def _made(place: Place, limits: Limits, options: ReadOptions) -> Table:
+def _made(place: SpoolEntry, limits: Limits, options: ReadOptions) -> Table:
     """Pass over the file once, and keep what was found in the spool."""
     with place.new_copies() as made:
         content, digest = _content(made, limits)
@@ -111,7 +111,7 @@ def _made(place: Place, limits: Limits, options: ReadOptions) -> Table:
             return _indexed(_opening(made, content, limits, options), digest)
 
 
-def _opening(place: Place, content: Source, limits: Limits, options: ReadOptions) -> Opening:
+def _opening(place: SpoolEntry, content: Source, limits: Limits, options: ReadOptions) -> Opening:
     return Opening(
         source=place.source,
         content=content,
@@ -119,7 +119,7 @@ def _opening(place: Place, content: Source, limits: Limits, options: ReadOptions
         limits=limits,
         options=options,
         name=without_packing(os.path.basename(place.source.path)),
-        open_copy=lambda path: _opened(Place(Source(path), path.parent, part_of=path.name), limits, options),
+        open_copy=lambda path: _opened(SpoolEntry(Source(path), path.parent, part_of=path.name), limits, options),
     )
 
 
@@ -136,7 +136,7 @@ def _closing_in_trouble(content: Source) -> Iterator[None]:
         raise
 
 
-def _content(place: Place, limits: Limits) -> tuple[Source, Callable[[], str]]:
+def _content(place: SpoolEntry, limits: Limits) -> tuple[Source, Callable[[], str]]:
     """Return the file to read, the source itself or its unpacked copy, and what returns the source's digest after it.
 
     Each byte is read once: what the pass over the content, or the unpacking, reads is hashed.

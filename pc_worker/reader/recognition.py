@@ -14,7 +14,7 @@ def recognise(path: str | os.PathLike[str], options: ReadOptions) -> str:
     """Return the name of a file's format, or of its compression if it has one.
 
     Raises:
-        Refused: If it is empty, or of no kind that is read.
+        Rejected: If it is empty, or of no kind that is read.
         OSError: If it cannot be read.
     """
     source = Source(path)

@@ -25,7 +25,7 @@ _LOCK = "lock"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SpoolEntry:
     """Where a file's index and copies are in the spool.
 
     Path, size and time identify which index to look at, not whether it is of the file as it is now: that is checked, by
@@ -41,12 +41,12 @@ class Place:
     variant: str = ""
     part_of: str = ""
 
-    def with_copies(self, name: str) -> Place:
+    def with_copies(self, name: str) -> SpoolEntry:
         """Return the place whose copies have this name."""
         return replace(self, copies=name)
 
     @contextmanager
-    def new_copies(self) -> Iterator[Place]:
+    def new_copies(self) -> Iterator[SpoolEntry]:
         """Yield the place for copies that are about to be made; if that fails, none of them is left.
 
         A locked file shows other processes that the copies are being made. What a process left that was killed
@@ -130,7 +130,7 @@ def is_of(notes: Notes, source: Source) -> bool:
 
 
 def notes_of(
-    place: Place, digest: str, kind: str, columns: tuple[ColumnNote, ...], details: Mapping[str, str]
+    place: SpoolEntry, digest: str, kind: str, columns: tuple[ColumnNote, ...], details: Mapping[str, str]
 ) -> Notes:
     """Return what an index says of the source at ``place``."""
     stamp = place.source.stamp

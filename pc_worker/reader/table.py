@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self
 
 from pc_worker.reader.cells.normal import Json, label_text, normal
 from pc_worker.reader.cells.values import MISSING
-from pc_worker.reader.errors import Refused
+from pc_worker.reader.errors import Rejected
 from pc_worker.reader.files.digest import algorithm_of
 from pc_worker.reader.files.source import Fingerprint, Source
 
@@ -119,7 +119,7 @@ class Table:
         names = self._names if columns is None else self._named(set(columns))
         try:
             cells = self._rows.read(start, max(start, stop), names)
-        except Refused:
+        except Rejected:
             # A file that changed reads as a broken one; say which it is.
             self._source.check_unchanged(self.fingerprint.digest)
             raise

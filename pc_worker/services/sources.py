@@ -23,7 +23,7 @@ from pc_worker.reader import (
     LocalFile,
     OpenFile,
     ReadOptions,
-    Refused,
+    Rejected,
     SourceChanged,
     Table,
     index_path,
@@ -233,7 +233,7 @@ def rejecting(path: str) -> Iterator[None]:
     """
     try:
         yield
-    except (Refused, SourceChanged) as exc:
+    except (Rejected, SourceChanged) as exc:
         raise SourceRejected(f"{path}: {exc}") from exc
     except OSError as exc:
         if exc.errno in LACKING:

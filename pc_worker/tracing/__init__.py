@@ -77,14 +77,14 @@ def flush_spans() -> None:
         _provider.force_flush(timeout_millis=FLUSH_MS)
 
 
-def untraced() -> AbstractContextManager[Span]:
+def untraced() -> AbstractContextManager[OpenSpan]:
     """Return a context without a span, for requests of which there are many and none matters."""
     return NO_SPANS
 
 
 def span(
     name: str, attributes: Mapping[str, Any] | None = None, *, kind: Kind = "internal", parent: Parent | None = None
-) -> AbstractContextManager[Span]:
+) -> AbstractContextManager[OpenSpan]:
     """Trace the block as a span; without tracing this costs one comparison.
 
     Args:
@@ -117,7 +117,7 @@ class OpenedSpan:
         self._tracer, self._name, self._attributes = tracer, name, attributes
         self._kind, self._parent = kind, parent
 
-    def __enter__(self) -> Span:
+    def __enter__(self) -> OpenSpan:
         """Begin the span and make it the present one."""
         from opentelemetry.context import attach
         from opentelemetry.propagate import extract
@@ -127,7 +127,7 @@ class OpenedSpan:
         context = None if self._parent is None else extract(self._parent())
         self._span = self._tracer.start_span(self._name, context, SpanKind[self._kind.upper()], known)
         self._token = attach(set_span_in_context(self._span))
-        return Span(self._span)
+        return OpenSpan(self._span)
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, _: object) -> None:
         """End the span; of an error only its type is sent, since its text may have words of a user."""
@@ -135,11 +135,11 @@ class OpenedSpan:
 
         detach(self._token)
         if kind is not None and isinstance(exc, Exception):
-            Span(self._span).failed(kind.__name__)
+            OpenSpan(self._span).failed(kind.__name__)
         self._span.end()
 
 
-class Span:
+class OpenSpan:
     """A span that gets attributes while it is open; one of nothing ignores them."""
 
     __slots__ = ("_span",)
@@ -162,8 +162,8 @@ class Span:
             self._span.set_status(Status(StatusCode.ERROR, reason))
 
 
-NO_SPAN = Span()
-NO_SPANS: AbstractContextManager[Span] = nullcontext(NO_SPAN)
+NO_SPAN = OpenSpan()
+NO_SPANS: AbstractContextManager[OpenSpan] = nullcontext(NO_SPAN)
 
 
 def inject(headers: MutableMapping[str, str]) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pc_worker.urls.database import DatabaseServer, read_database_url
 from pc_worker.urls.engine import Engine, is_engine, read_engine
-from pc_worker.urls.redis import RedisServer, TlsFiles, read_redis_url
+from pc_worker.urls.redis import RedisServer, RedisTls, read_redis_url
 from pc_worker.urls.split import WrongUrl
 
 __all__ = [
     "DatabaseServer",
     "Engine",
     "RedisServer",
-    "TlsFiles",
+    "RedisTls",
     "WrongUrl",
     "is_engine",
     "read_database_url",

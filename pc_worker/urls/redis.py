@@ -40,7 +40,7 @@ SENTINEL = "Redis Sentinel and Cluster are not supported: give the URL of the pr
 
 
 @dataclass(frozen=True, slots=True)
-class TlsFiles:
+class RedisTls:
     """How the server's certificate is verified, and the client's own certificate."""
 
     verify: bool = True
@@ -69,7 +69,7 @@ class RedisServer:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     db: int = 0
-    tls: TlsFiles | None = None
+    tls: RedisTls | None = None
 
     @property
     def url(self) -> str:
@@ -177,12 +177,12 @@ def _over_socket(parts: UrlParts, user: str | None, password: str | None) -> Red
     return RedisServer(path=f"/{parts.path}", user=user, password=password, db=_database(query.get("db", "0")))
 
 
-def _tls(query: Mapping[str, str]) -> TlsFiles:
+def _tls(query: Mapping[str, str]) -> RedisTls:
     files = {name: query[name] for name in FILES if query.get(name)}
     if ("ssl_certfile" in files) != ("ssl_keyfile" in files):
         raise WrongUrl("has one of ssl_certfile and ssl_keyfile: set both or none")
     verify = _choice(query, "ssl_cert_reqs", CERTIFICATE, "required, none")
-    return TlsFiles(verify, _choice(query, "ssl_check_hostname", YES_NO, "true, false"), files)
+    return RedisTls(verify, _choice(query, "ssl_check_hostname", YES_NO, "true, false"), files)
 
 
 def _choice(query: Mapping[str, str], name: str, meanings: Mapping[str, bool], words: str) -> bool:

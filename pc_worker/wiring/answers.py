@@ -9,7 +9,7 @@ from typing import TypeVar
 from pc_worker.llm import PriceTable
 from pc_worker.services.answers.answer import Answers
 from pc_worker.services.answers.models.configured import LlmModels
-from pc_worker.services.answers.tools import Run
+from pc_worker.services.answers.tools import RunWork
 from pc_worker.services.answers.work import AnswerLimits
 from pc_worker.services.dependencies import Services
 from pc_worker.settings import Settings
@@ -35,7 +35,7 @@ def llm_models(settings: Settings) -> LlmModels:
     )
 
 
-def make_answers(settings: Settings, run: Run, *, search: Run | None = None) -> Answers:
+def make_answers(settings: Settings, run: RunWork, *, search: RunWork | None = None) -> Answers:
     """Return the answer service; ``run`` records answers in threads, ``search`` (default: ``run``) searches.
 
     Raises:

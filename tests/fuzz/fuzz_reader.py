@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 with atheris.instrument_imports(include=["pc_worker.reader"]):
-    from pc_worker.reader import Limits, Refused, open_table
+    from pc_worker.reader import Limits, Rejected, open_table
 
 #: Small, so that a run spends its time on opcodes and not on sizes.
 LIMITS = Limits(opcodes=200_000, stack=200_000, output_bytes=8 << 20, memo=200_000, cell_bytes=1 << 20)
@@ -27,7 +27,7 @@ _LARGEST_SEED = 20_000
 
 
 def test_one_input(data: bytes) -> None:
-    """Open and read ``data``; a Refused is the expected answer, any other exception is a finding."""
+    """Open and read ``data``; a Rejected is the expected answer, any other exception is a finding."""
     with tempfile.TemporaryDirectory(prefix="pcw-fuzz-") as folder:
         path = Path(folder) / "input"
         path.write_bytes(data)
@@ -36,7 +36,7 @@ def test_one_input(data: bytes) -> None:
                 batch = table.read(0, 50)
                 for number in range(len(batch)):
                     batch.normal_row(number)
-        except Refused:
+        except Rejected:
             return
 
 

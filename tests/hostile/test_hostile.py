@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from pc_worker.reader.files.source import Source
-from pc_worker.reader.spool import Place
+from pc_worker.reader.spool import SpoolEntry
 from tests.hostile import corpus, damage
 from tests.hostile.damaged_formats import DECODED_APART
 from tests.hostile.families import DAMAGED, REFUSED, damaged_files, refused_files
@@ -87,7 +87,7 @@ def test_a_refused_file_leaves_no_index_and_runs_nothing(run: Path) -> None:
     left = []
     for name in REFUSED:
         with closing(Source(run / "files" / name)) as source:
-            left += [name] if Place(source, run / "spool").index.exists() else []
+            left += [name] if SpoolEntry(source, run / "spool").index.exists() else []
 
     assert left == []
     assert not (ROOT / corpus.CANARY).exists()

@@ -29,7 +29,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from pc_worker.reader import Refused, open_table
+from pc_worker.reader import Rejected, open_table
 from pc_worker.reader.formats.registry import all_formats
 from pc_worker.reader.options import ENCODINGS
 
@@ -119,7 +119,7 @@ def outcome(path: Path, spool: Path) -> str:
                 batch = table.read(start, start + 300)
                 for number in range(len(batch)):
                     json.dumps(batch.normal_row(number), allow_nan=False)
-    except Refused as error:
+    except Rejected as error:
         return f"refused: {error}"
     except Exception as error:  # which one escaped is what the test asks
         return f"{type(error).__name__}: {error}"

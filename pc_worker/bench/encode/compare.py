@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import cast
 
 from pc_worker.bench import BenchResult, Figure
-from pc_worker.bench.encode.contender import BASELINE, Answer, contend
+from pc_worker.bench.encode.contender import BASELINE, TimedVectors, contend
 from pc_worker.bench.encode.texts import mixed_texts, skills_texts
 from pc_worker.encoding import Vectors, compared
 from pc_worker.model import DEFAULT_CHUNK_ROWS
@@ -31,14 +31,14 @@ MIN_COSINE, INT8_MEAN_COSINE = 0.9999, 0.99
 
 
 @dataclass(slots=True)
-class Measured:
+class ContenderResult:
     """One contender: seconds of its best round and its vectors, by set of texts, and its peak memory in MB."""
 
     seconds: dict[str, float]
     vectors: dict[str, Vectors]
     peak_mb: float = 0.0
 
-    def add(self, texts: str, answer: Answer) -> None:
+    def add(self, texts: str, answer: TimedVectors) -> None:
         """Keep the better of this round and those before."""
         self.seconds[texts] = min(answer.seconds, self.seconds.get(texts, answer.seconds))
         self.vectors[texts] = answer.vectors
@@ -67,16 +67,16 @@ def run(*, texts: int = 600, threads: int = 1, cache: Path | None = None) -> Ben
     return BenchResult("encode", figures)
 
 
-def _measured(sets: dict[str, list[str]], threads: int, cache: Path) -> dict[str, Measured]:
+def _measured(sets: dict[str, list[str]], threads: int, cache: Path) -> dict[str, ContenderResult]:
     names = (BASELINE, *BACKENDS)
-    measured = {name: Measured({}, {}) for name in names}
+    measured = {name: ContenderResult({}, {}) for name in names}
     with ExitStack() as stack:
         pipes = {name: stack.enter_context(_contender(name, threads, cache)) for name in names}
         for _ in range(ROUNDS):
             for name, pipe in pipes.items():
                 for texts, content in sets.items():
                     pipe.send(content)
-                    measured[name].add(texts, cast("Answer", _received(name, pipe)))
+                    measured[name].add(texts, cast("TimedVectors", _received(name, pipe)))
     return measured
 
 
@@ -103,7 +103,7 @@ def _received(name: str, pipe: Connection) -> object:
     return pipe.recv()
 
 
-def _figures(name: str, measured: dict[str, Measured]) -> list[Figure]:
+def _figures(name: str, measured: dict[str, ContenderResult]) -> list[Figure]:
     ours, baseline = measured[name], measured[BASELINE]
     agreement = compared(ours.vectors[MIXED], baseline.vectors[MIXED])
     figures = [
@@ -131,7 +131,7 @@ def _figures(name: str, measured: dict[str, Measured]) -> list[Figure]:
 
 def _rate(
     name: str,
-    measured: dict[str, Measured],
+    measured: dict[str, ContenderResult],
     texts: str,
     must: float | None = None,
     target: float | None = None,

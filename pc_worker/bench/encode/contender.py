@@ -15,7 +15,7 @@ BATCH = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TimedVectors:
     """The result for one set of texts; ``peak_mb`` is the process's highest memory so far."""
 
     seconds: float
@@ -34,7 +34,7 @@ def contend(name: str, threads: int, cache: Path, pipe: Connection) -> None:
             return
         started = time.perf_counter()
         vectors = encode(texts)
-        pipe.send(Answer(time.perf_counter() - started, vectors, _peak_mb()))
+        pipe.send(TimedVectors(time.perf_counter() - started, vectors, _peak_mb()))
 
 
 def _ours(backend: str, threads: int, cache: Path) -> Callable[[list[str]], Vectors]:

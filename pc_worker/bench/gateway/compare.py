@@ -13,7 +13,7 @@ from pc_worker.bench.gateway.calls import consumed_s, streamed_s
 from pc_worker.bench.gateway.crowd import CrowdCost, measure_crowd
 from pc_worker.bench.gateway.java import java_calls
 from pc_worker.bench.gateway.java_reader import jvm, why_no_java
-from pc_worker.bench.gateway.log import Chunk, make_chunks, store_chunks
+from pc_worker.bench.gateway.log import CommittedChunk, make_chunks, store_chunks
 from pc_worker.bench.gateway.servers import own_process, run_bare, run_gateway
 from pc_worker.bench.own_folder import own_folder
 from pc_worker.embedded import EmbeddedServers, start_servers
@@ -124,7 +124,7 @@ def _median(calls: Mapping[str, Callable[[], float]], rows: int) -> dict[str, fl
     return {name: median(measured) for name, measured in rates.items()}
 
 
-def fill_domain(servers: EmbeddedServers, domain: str, chunks: list[Chunk]) -> None:
+def fill_domain(servers: EmbeddedServers, domain: str, chunks: list[CommittedChunk]) -> None:
     """Store a domain's chunks in the database and on the queue."""
     database = Database(servers.database_url)
     key = store_chunks(database, domain, chunks)

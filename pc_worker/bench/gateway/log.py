@@ -38,7 +38,7 @@ INSERT INTO log_batches (domain, first_position, last_position, epoch, nonce, mo
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class CommittedChunk:
     """One committed chunk, as rows to store and as an entry of the hot buffer; ``vectors`` has the shape (n, dim)."""
 
     entry: Entry
@@ -47,7 +47,7 @@ class Chunk:
     vectors: NDArray[np.float32]
 
 
-def make_chunks(domain: str, *, rows: int, dimension: int) -> Iterator[Chunk]:
+def make_chunks(domain: str, *, rows: int, dimension: int) -> Iterator[CommittedChunk]:
     """Yield a domain's chunks, 300 rows of ``dimension`` floats each; the same every time."""
     chance = np.random.default_rng(1)
     for first in range(0, rows, CHUNK_ROWS):
@@ -63,10 +63,10 @@ def make_chunks(domain: str, *, rows: int, dimension: int) -> Iterator[Chunk]:
         entry = build_entry(
             "document", domain=domain, epoch=EPOCH, nonce=nonce, first_position=first + 1, rows=messages
         )
-        yield Chunk(entry, row_ids, heads, vectors)
+        yield CommittedChunk(entry, row_ids, heads, vectors)
 
 
-def store_chunks(database: Database, domain: str, chunks: list[Chunk]) -> bytes:
+def store_chunks(database: Database, domain: str, chunks: list[CommittedChunk]) -> bytes:
     """Write them as if they had been ingested; return the key that seals their entries in the hot buffer."""
     dimension = chunks[0].vectors.shape[1]
 
@@ -83,7 +83,7 @@ def store_chunks(database: Database, domain: str, chunks: list[Chunk]) -> bytes:
     return database.repeat(work)
 
 
-def _store(cursor: Cursor, domain: str, chunk: Chunk, model_id: int) -> None:
+def _store(cursor: Cursor, domain: str, chunk: CommittedChunk, model_id: int) -> None:
     name, entry = copy.text(domain), chunk.entry
     hash_, source, payload, seq = b"\x00", copy.text("bench"), copy.jsonb("{}"), copy.int8(1)
     rows = zip(chunk.row_ids, chunk.heads, strict=True)

@@ -19,7 +19,7 @@ from pc_worker.bench import BenchResult, Figure
 from pc_worker.bench.gateway.servers import own_process
 from pc_worker.bench.http.parts import BenchPart, own_part
 from pc_worker.bench.http.receiver import run_receiver
-from pc_worker.bench.http.searches import Measured, by_grpc, by_http, measure_round
+from pc_worker.bench.http.searches import SearchTimes, by_grpc, by_http, measure_round
 from pc_worker.bench.http.uploads import UploadCost, measure_uploads, write_source
 from pc_worker.bench.own_folder import own_folder
 from pc_worker.bench.search.collection import Collection
@@ -90,10 +90,10 @@ def _filled(servers: EmbeddedServers, folder: Path, rows: int) -> list[str]:
 
 
 def _searches(mode: Mode, http: BenchPart, gateway: BenchPart, queries: list[str]) -> list[Figure]:
-    ours, theirs = Measured(), Measured()
+    ours, theirs = SearchTimes(), SearchTimes()
     for round_no in range(ROUNDS + 1):
         if round_no == 1:  # the first one only fills what both parts keep
-            ours, theirs = Measured(), Measured()
+            ours, theirs = SearchTimes(), SearchTimes()
         measure_round(ours, http, partial(by_http, http.address, mode), queries, clients=CLIENTS)
         measure_round(theirs, gateway, partial(by_grpc, gateway.address, mode), queries, clients=CLIENTS)
     rate, their_rate = median(ours.rates), median(theirs.rates)
@@ -109,10 +109,10 @@ def _searches(mode: Mode, http: BenchPart, gateway: BenchPart, queries: list[str
 
 def _traced(plain: BenchPart, traced: BenchPart, queries: list[str]) -> list[Figure]:
     """Return what traces of every request cost, each sent to a receiver, in turn with a part that sends none."""
-    without, with_traces = Measured(), Measured()
+    without, with_traces = SearchTimes(), SearchTimes()
     for round_no in range(ROUNDS + 1):
         if round_no == 1:
-            without, with_traces = Measured(), Measured()
+            without, with_traces = SearchTimes(), SearchTimes()
         for measured, part in ((without, plain), (with_traces, traced)):
             measure_round(measured, part, partial(by_http, part.address, TRACED_MODE), queries, clients=CLIENTS)
     figures = []

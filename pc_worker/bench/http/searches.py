@@ -27,7 +27,7 @@ Ask = Callable[[str], None]
 
 
 @dataclass(slots=True)
-class Measured:
+class SearchTimes:
     """What some rounds of searches took.
 
     Attributes:
@@ -48,7 +48,7 @@ class Measured:
 
 
 def measure_round(
-    measured: Measured, part: BenchPart, connect: Callable[[], Ask], queries: Sequence[str], *, clients: int
+    measured: SearchTimes, part: BenchPart, connect: Callable[[], Ask], queries: Sequence[str], *, clients: int
 ) -> None:
     """Ask every query once, ``clients`` at once, and add what it took."""
     local = threading.local()

@@ -144,7 +144,7 @@ def _measured(reader: str, name: str, path: Path) -> dict[str, float]:
 
 def cuts(name: str, folder: Path) -> str:
     """Return how many of the cut files were refused, and how many were read as fewer rows."""
-    from pc_worker.reader import Refused, open_table
+    from pc_worker.reader import Rejected, open_table
 
     whole = folder / "small"
     KINDS[name].write(frame(2000), whole)
@@ -155,7 +155,7 @@ def cuts(name: str, folder: Path) -> str:
         try:
             with open_table(path, spool=folder) as table:
                 fewer += table.rows < 2000
-        except Refused:
+        except Rejected:
             refused += 1
     return f"{refused} of {_CUTS}" + (f", {fewer} fewer rows" if fewer else "")
 

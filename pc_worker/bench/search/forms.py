@@ -115,7 +115,7 @@ class Truth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class IndexFormCost:
     """A form of index; ``built`` and ``searched`` are seconds and milliseconds of the wall clock and the processor.
 
     Attributes:
@@ -139,7 +139,7 @@ class Measured:
 
 def measure(
     rows: int, dimension: int, forms: Sequence[str], *, minutes: float, memory: int
-) -> Iterator[Measured | str]:
+) -> Iterator[IndexFormCost | str]:
     """Fill an own server, and yield each form's figures, or why it was not built.
 
     Args:
@@ -187,7 +187,7 @@ def _fields(domain: str, model_id: int, first: int, vectors: Vectors) -> Iterato
 
 def _measured(
     database: Database, name: str, questions: Sequence[RecallQuery], *, minutes: float, memory: int
-) -> Measured | str:
+) -> IndexFormCost | str:
     method, precision = FORMS[name]
     (state,) = _states(database)
     here = ServerMemory(own_memory(), "the memory of this machine")
@@ -204,7 +204,7 @@ def _measured(
         (k_10, cpu_ms), (k_100, _) = (_latency(cursor, state, questions, breadth, k) for k in (TOP, 10 * TOP))
     size = 0 if state.built is None else state.built.size_bytes
     _drop_all(database)
-    return Measured(
+    return IndexFormCost(
         form=name,
         bytes_a_vector=size / state.vectors,
         built=took,
@@ -267,7 +267,7 @@ def _latency(
     return float(np.median(times)), (_server_s(cursor) - used) * 1000 / len(questions)
 
 
-def _row(found: Measured) -> str:
+def _row(found: IndexFormCost) -> str:
     numbers = (*found.built, found.breadth, found.recall.mean, found.recall.least)
     shown = [f"{found.bytes_a_vector:,.0f}", f"{numbers[0]:.0f}", f"{numbers[1]:.0f}", str(found.breadth)]
     shown += [f"{found.recall.mean:.3f}", f"{found.recall.least:.1f}"]
@@ -288,7 +288,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     out.write(LINE.format(*HEAD) + "\n" + re.sub("[^|]", "-", LINE.format(*HEAD)) + "\n")
     found = measure(asked.rows, asked.dimension, asked.forms, minutes=asked.minutes, memory=asked.memory << 20)
     for each in found:
-        out.write(f"{_row(each) if isinstance(each, Measured) else each}\n")
+        out.write(f"{_row(each) if isinstance(each, IndexFormCost) else each}\n")
         out.flush()
 
 

@@ -10,7 +10,7 @@ import click
 from pc_worker.cli.context import connected
 from pc_worker.cli.output import Marked, print_json, print_table
 from pc_worker.services.search.passages.marking import Span, matched_words
-from pc_worker.services.search.reply import Explanation, Place, SearchHit, SearchResult
+from pc_worker.services.search.reply import Explanation, ListScore, SearchHit, SearchResult
 from pc_worker.services.search.request import MAX_K, MAX_OFFSET, SearchRequest
 from pc_worker.services.search.search import search
 
@@ -113,7 +113,7 @@ def _explained(explain: Explanation) -> str:
     return "; ".join([*parts, f"fused: {explain.fused:.4f}", *rerank])
 
 
-def _place(place: Place) -> str:
+def _place(place: ListScore) -> str:
     rank = "not in the list" if place.rank is None else f"rank {place.rank}"
     score = "" if place.score is None else f", score {place.score:.4f}"
     return f"{rank}{score}, adds {place.fused:.4f}"

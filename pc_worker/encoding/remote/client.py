@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from pc_worker.encoding.remote.failures import Faulted, PassingFailure, Refused, Slow, WrongReply
+from pc_worker.encoding.remote.failures import Faulted, PassingFailure, RequestRejected, Slow, WrongReply
 from pc_worker.errors import InvalidRequest, ModelUnavailable, Unavailable
 from pc_worker.urls import Engine
 
@@ -50,7 +50,7 @@ class EngineClient:
         """Return the body of the reply.
 
         Raises:
-            Refused: If the server does not take the request.
+            RequestRejected: If the server does not take the request.
             PassingFailure: If it failed and may answer at once.
             Slow: If it did not answer in time.
             Unavailable: If it cannot be reached.
@@ -122,7 +122,7 @@ class EngineClient:
         if status == FAULT:
             return Faulted(f"{self.label} fails (HTTP {status}): {said}")
         if status in REFUSED:
-            return Refused(f"{self.label} refuses it (HTTP {status}): {said}")
+            return RequestRejected(f"{self.label} refuses it (HTTP {status}): {said}")
         if status == 429 and _code(exc.body) == "insufficient_quota":
             return ModelUnavailable(f"{self.label} has no quota left: {said}")
         if status in (408, 409, 425, 429) or status > FAULT:

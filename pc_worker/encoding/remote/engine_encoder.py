@@ -12,7 +12,7 @@ import numpy as np
 
 from pc_worker.encoding.protocol import ModelIdentity, Span, Vector, Vectors
 from pc_worker.encoding.remote.checked_engine import PROBE, CheckedEngine, EngineOptions
-from pc_worker.encoding.remote.failures import Faulted, Refused, Slow, WrongReply, translated
+from pc_worker.encoding.remote.failures import Faulted, RequestRejected, Slow, WrongReply, translated
 from pc_worker.encoding.remote.prices import usd_per_token
 from pc_worker.encoding.text.normalise import normalised_text
 from pc_worker.encoding.text.passages import split_passages
@@ -108,7 +108,7 @@ class EngineEncoder:
         with translated(self.label):
             try:
                 reply = self._server.ask(query, timeout_s=timeout_s)
-            except Refused:
+            except RequestRejected:
                 if not self._server.takes_other_form():
                     raise
                 reply = self._server.ask(query, timeout_s=timeout_s)
@@ -150,7 +150,7 @@ class EngineEncoder:
         """Return the vectors of a batch; if it fails and the server works, those of its halves."""
         try:
             return self._answered(texts)
-        except Refused as exc:
+        except RequestRejected as exc:
             reason = str(exc)
             if self._server.takes_other_form():
                 return self._isolated(texts)

@@ -12,7 +12,7 @@ class WrongReply(Exception):
     """A reply that cannot be used; the message says why, without any part of its vectors."""
 
 
-class Refused(Exception):
+class RequestRejected(Exception):
     """The server does not take this request: its texts may be at fault, or its form."""
 
 
@@ -39,7 +39,7 @@ def translated(label: str) -> Iterator[None]:
         yield
     except WrongReply as exc:
         raise EngineMisbehaved(f"{label} sends wrong replies: {exc}") from None
-    except Refused as exc:
+    except RequestRejected as exc:
         raise EncodingFailed(str(exc)) from None
     except (Slow, PassingFailure) as exc:
         raise Unavailable(str(exc)) from None

@@ -13,7 +13,7 @@ Ids = NDArray[np.int64]  # shape (texts, longest), padded on the right
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class TokenBatch:
     """Texts for one pass through a model.
 
     Attributes:
@@ -30,13 +30,13 @@ class Batch:
     mask: Ids
     pooled: Ids
 
-    def halves(self) -> tuple[Batch, Batch]:
+    def halves(self) -> tuple[TokenBatch, TokenBatch]:
         """Return the first and the second half of the texts, each a batch of its own."""
         middle = len(self.texts) // 2
         return self._part(slice(None, middle)), self._part(slice(middle, None))
 
-    def _part(self, rows: slice) -> Batch:
-        return Batch(
+    def _part(self, rows: slice) -> TokenBatch:
+        return TokenBatch(
             texts=self.texts[rows],
             query=self.query,
             ids=self.ids[rows],

@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
-from pc_worker.reader.errors import Refused
+from pc_worker.reader.errors import Rejected
 
 _NAME = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}")
 _MAX_NAME = 80
@@ -25,12 +25,12 @@ def named(name: str) -> dt.tzinfo:
     """Return the zone called ``name`` in the time zone database.
 
     Raises:
-        Refused: If there is no such zone.
+        Rejected: If there is no such zone.
     """
     if name == "UTC":
         return dt.UTC
     if not _NAME.fullmatch(name) or len(name) > _MAX_NAME:
-        raise Refused("broken", f"{name[:60]!r} is not the name of a time zone")
+        raise Rejected("broken", f"{name[:60]!r} is not the name of a time zone")
     for root in _roots():
         path = root / name
         if path.is_file():
@@ -38,18 +38,18 @@ def named(name: str) -> dt.tzinfo:
                 with path.open("rb") as file:
                     return zoneinfo.ZoneInfo.from_file(file, key=name)
             except ValueError as error:  # such as the list of leap seconds, which lies next to the zones
-                raise Refused("broken", f"{name!r} is not the name of a time zone") from error
-    raise Refused("broken", f"the time zone {name!r} is unknown here; install the tzdata package")
+                raise Rejected("broken", f"{name!r} is not the name of a time zone") from error
+    raise Rejected("broken", f"the time zone {name!r} is unknown here; install the tzdata package")
 
 
 def fixed(offset_s: float) -> dt.timezone:
     """Return the zone ``offset_s`` seconds east of UTC.
 
     Raises:
-        Refused: If that is a day or more.
+        Rejected: If that is a day or more.
     """
     if not -_MAX_OFFSET_S < offset_s < _MAX_OFFSET_S:
-        raise Refused("broken", "a time zone lies a day or more from UTC")
+        raise Rejected("broken", "a time zone lies a day or more from UTC")
     return dt.timezone(dt.timedelta(seconds=offset_s))
 
 
@@ -58,16 +58,16 @@ def changing(before: float, changes: tuple[tuple[int, int], ...]) -> dt.tzinfo:
     """Return the zone whose offset is ``before``, and changes at each of these seconds since 1970 UTC to a new one.
 
     Raises:
-        Refused: If the changes are not in order, or an offset is a day or more.
+        Rejected: If the changes are not in order, or an offset is a day or more.
     """
     offsets = list(dict.fromkeys((int(before), *(offset for _, offset in changes))))
     times = [time for time, _ in changes]
     if len(offsets) > _MAX_OFFSETS or any(now >= later for now, later in pairwise(times)):
-        raise Refused("broken", "a time zone's changes are not in order, or too many")
+        raise Rejected("broken", "a time zone's changes are not in order, or too many")
     if any(not -_MAX_OFFSET_S < offset < _MAX_OFFSET_S for offset in offsets):
-        raise Refused("broken", "a time zone lies a day or more from UTC")
+        raise Rejected("broken", "a time zone lies a day or more from UTC")
     if any(not -(2**31) <= time < 2**31 for time in times):
-        raise Refused("broken", "a time zone changes in a year that its writer does not know")
+        raise Rejected("broken", "a time zone changes in a year that its writer does not know")
     # Of the time zone database's format (TZif, version 1) only the changes are used: no summer time, no real names.
     head = struct.pack(">4s16x6l", b"TZif", 0, 0, 0, len(times), len(offsets), 1)
     kinds = bytes(offsets.index(offset) for _, offset in changes)

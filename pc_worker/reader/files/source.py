@@ -41,7 +41,7 @@ class OpenFile(Protocol):
         """Return what the storage says about the file now.
 
         Raises:
-            Refused: If it is not a regular file.
+            Rejected: If it is not a regular file.
         """
         ...
 
@@ -80,7 +80,7 @@ class LocalFile:
         """Return size, times and inode.
 
         Raises:
-            Refused: If it is not a regular file.
+            Rejected: If it is not a regular file.
         """
         status = os.fstat(self._fd)
         if not stat.S_ISREG(status.st_mode):
@@ -122,7 +122,7 @@ class Source:
 
     Raises:
         OSError: If the file cannot be opened.
-        Refused: If it is not a regular file.
+        Rejected: If it is not a regular file.
     """
 
     def __init__(self, path: str | os.PathLike[str], opened: int | OpenFile | None = None) -> None:
@@ -160,7 +160,7 @@ class Source:
         """Return exactly ``length`` bytes from ``offset``.
 
         Raises:
-            Refused: If the range does not lie in the file.
+            Rejected: If the range does not lie in the file.
             SourceChanged: If the file is shorter than it was.
         """
         if offset < 0 or length < 0 or offset + length > self.size:

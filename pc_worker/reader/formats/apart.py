@@ -14,13 +14,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from pc_worker.reader.errors import Refused
+from pc_worker.reader.errors import Rejected
 from pc_worker.reader.files.source import Source
 from pc_worker.reader.formats.base import Opening
 from pc_worker.reader.formats.memory import bounded_memory, most_memory
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.options import ReadOptions
-from pc_worker.reader.spool import Place
+from pc_worker.reader.spool import SpoolEntry
 
 #: Isolated, and with the paths of this process: what it imports is what this process would.
 _START = (
@@ -44,7 +44,7 @@ def copy_apart(opening: Opening, task: Task, file: IO[bytes]) -> None:
 
     Raises:
         MemoryError: If it takes more memory than it may.
-        Refused: If it is damaged or over a limit.
+        Rejected: If it is damaged or over a limit.
         OSError: If the file cannot be read, or the spool not written.
     """
     source, content, target = opening.source.descriptor, opening.content.descriptor, file.fileno()
@@ -61,7 +61,7 @@ def copy_apart(opening: Opening, task: Task, file: IO[bytes]) -> None:
     if report.get("memory"):
         raise MemoryError
     if refused := report.get("refused"):
-        raise Refused(**refused)
+        raise Rejected(**refused)
     if code := report.get("errno"):
         raise OSError(code, os.strerror(code), opening.source.path)
 
@@ -82,7 +82,7 @@ def _outcome(task: dict[str, Any]) -> dict[str, Any]:
     opening = Opening(
         source=source,
         content=content,
-        place=Place(source, Path()),
+        place=SpoolEntry(source, Path()),
         limits=Limits(**task["limits"]),
         options=ReadOptions(),
         name="",
@@ -91,7 +91,7 @@ def _outcome(task: dict[str, Any]) -> dict[str, Any]:
     try:
         with bounded_memory(task["most"]), os.fdopen(task["target"], "wb") as file:
             write_batches(batches(opening, task["rows"]), file, opening, task["container"])
-    except Refused as error:
+    except Rejected as error:
         fields = ("kind", "reason", "offset", "column", "row")
         return {"refused": {name: getattr(error, name) for name in fields}}
     except MemoryError:

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from pc_worker.reader.errors import Refused, broken, not_a_table, over_limit
+from pc_worker.reader.errors import Rejected, broken, not_a_table, over_limit
 from pc_worker.reader.files.source import Source
 from pc_worker.reader.files.written import written
 from pc_worker.reader.formats.arrow_texts import check_texts
@@ -44,7 +44,7 @@ def copied(opening: Opening, container: str, batches: Iterable[Any]) -> Indexed:
 
 def copy_of(opening: Opening, container: str) -> Indexed:
     """Return the rows of the copy that was just written."""
-    with damage_named(container, Progress()):
+    with damage_named(container, CopyProgress()):
         rows = ArrowRows(opening.content, opening.place.copy("arrow"), container)
     return Indexed(Index(), rows, rows.notes())
 
@@ -63,14 +63,14 @@ def reopener(container: str) -> Callable[[Opening, Index], ArrowRows]:
 
 
 @dataclass(slots=True)
-class Progress:
+class CopyProgress:
     """How much of a file has been read."""
 
     rows: int = 0
 
 
 @contextmanager
-def damage_named(container: str, progress: Progress) -> Iterator[None]:
+def damage_named(container: str, progress: CopyProgress) -> Iterator[None]:
     """Turn what Arrow says of damaged data into an error that says where it is."""
     try:
         yield
@@ -104,9 +104,9 @@ def write_batches(batches: Iterable[Any], file: IO[bytes], opening: Opening, con
     """Write ``batches`` as an Arrow file.
 
     Raises:
-        Refused: If they are damaged, over a limit, or have no columns.
+        Rejected: If they are damaged, over a limit, or have no columns.
     """
-    progress, writer = Progress(), None
+    progress, writer = CopyProgress(), None
     with damage_named(container, progress):
         for batch in batches:
             _check_cost(progress.rows + batch.num_rows, batch.num_columns, file.tell() + batch.nbytes, opening)
@@ -116,7 +116,7 @@ def write_batches(batches: Iterable[Any], file: IO[bytes], opening: Opening, con
                 writer.write_batch(batch.slice(start, BATCH_ROWS))
             progress.rows += batch.num_rows
         if writer is None:
-            raise Refused("not a table", "the file has no columns")
+            raise Rejected("not a table", "the file has no columns")
         writer.close()
 
 
@@ -124,7 +124,7 @@ def without_rows(schema: Any) -> Any:
     """Return a batch of a schema without rows; not of ``pa.array([])``, which loads pandas to ask about the list.
 
     Raises:
-        Refused: If pyarrow has no class for a column's type.
+        Rejected: If pyarrow has no class for a column's type.
     """
     columns = []
     for name, kind in zip(schema.names, schema.types, strict=True):
@@ -134,7 +134,7 @@ def without_rows(schema: Any) -> Any:
             columns.append(pa.nulls(0, kind))
         except (KeyError, pa.ArrowNotImplementedError) as error:
             reason = f"column `{name}` holds {str(kind)[:80]} values that are not read; leave it out"
-            raise Refused("not a table", reason, column=name) from error
+            raise Rejected("not a table", reason, column=name) from error
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
@@ -152,7 +152,7 @@ def _check_cost(rows: int, columns: int, written: int, opening: Opening) -> None
     """Check the same budgets that hold for pickles and for what is unpacked.
 
     Raises:
-        Refused: If one is spent.
+        Rejected: If one is spent.
     """
     limits, size = opening.limits, opening.source.size
     if rows > limits.rows or columns > limits.columns or written > limits.output_bytes:
@@ -224,13 +224,13 @@ class ArrowRows:
             return convert(array)
         except (pa.ArrowException, ValueError, TypeError, ArithmeticError) as error:
             reason = f"column `{name}` holds {str(array.type)[:80]} values that are not read; leave it out"
-            raise Refused("not a table", reason, column=name) from error
+            raise Rejected("not a table", reason, column=name) from error
 
     def _read_what_can_be(self, start: int, stop: int, columns: Sequence[str]) -> dict[str, Sequence[object]]:
         """Read like ``read``, without the columns that hold types which are not read; note those."""
         try:
             return self.read(start, stop, columns)
-        except Refused as error:
+        except Rejected as error:
             if error.column is None or len(columns) == 1:
                 self._unreadable.update(columns)
                 return {}

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pc_worker.reader.errors import Refused, over_limit
+from pc_worker.reader.errors import Rejected, over_limit
 from pc_worker.reader.limits import Limits
 
 #: Bytes that rows may take at a time when their dictionaries are resolved.
@@ -22,7 +22,7 @@ def without_dictionaries(batch: Any, limits: Limits) -> Iterator[Any]:
     In parts of bounded size: a long word costs a byte for each value that refers to it.
 
     Raises:
-        Refused: If one cell takes more than the limits allow.
+        Rejected: If one cell takes more than the limits allow.
     """
     encoded = [column for column in batch.columns if holds_dictionary(column.type)]
     if not encoded:
@@ -57,7 +57,7 @@ def _check_row(row: Any, limits: Limits) -> None:
         if size > limits.cell_bytes and not _types.is_dictionary(column.type):
             reason = f"a cell of column `{name}` takes {size} bytes and the limit is {limits.cell_bytes}"
             found = over_limit(f"{reason}: its list repeats long words")
-            raise Refused(found.kind, found.reason, column=name)
+            raise Rejected(found.kind, found.reason, column=name)
 
 
 def _cost(array: Any) -> int:

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pc_worker.reader.errors import Refused, broken, over_limit
+from pc_worker.reader.errors import Rejected, broken, over_limit
 from pc_worker.reader.files.source import Source
 from pc_worker.reader.formats.base import Opening
 
@@ -39,7 +39,7 @@ def check_file(opening: Opening) -> None:
     """Check what each batch of an Arrow file, and all its dictionaries, unpack to.
 
     Raises:
-        Refused: If that is over the limits, or the file is damaged.
+        Rejected: If that is over the limits, or the file is damaged.
     """
     listed = _check(_of_file(opening.content), opening)
     if _batches_after_each_other(opening.content) > listed:
@@ -50,7 +50,7 @@ def check_stream(opening: Opening) -> None:
     """Check what each batch of an Arrow stream, and all its dictionaries, unpack to.
 
     Raises:
-        Refused: If that is over the limits, or the stream is damaged.
+        Rejected: If that is over the limits, or the stream is damaged.
     """
     _check(_of_stream(opening.content), opening)
 
@@ -68,7 +68,7 @@ def is_schema(metadata: bytes) -> bool:
 def _batches_after_each_other(content: Source) -> int:
     """Return how many batches are found from the start of an Arrow file on, which is a stream up to its footer."""
     count = 0
-    with contextlib.suppress(Refused, struct.error, IndexError):
+    with contextlib.suppress(Rejected, struct.error, IndexError):
         for message in _of_stream(content, len(_FILE_END) + 2):
             root = _reference(message.metadata, 0)
             at = _field(message.metadata, root, _KIND)
@@ -93,7 +93,7 @@ def _check(messages: Iterator[Message], opening: Opening) -> int:
     return batches
 
 
-def _damaged(offset: int) -> Refused:
+def _damaged(offset: int) -> Rejected:
     return broken("the Arrow file is damaged or cut short: copy it again, or export it again", offset)
 
 

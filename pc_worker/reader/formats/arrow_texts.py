@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pc_worker.reader.errors import Refused
+from pc_worker.reader.errors import Rejected
 
 _types = pa.types
 
@@ -15,14 +15,14 @@ def check_texts(batch: Any, first_row: int) -> None:
     """Check that all texts of a batch are UTF-8.
 
     Raises:
-        Refused: With the column of the first that is not, and with its row unless it is nested.
+        Rejected: With the column of the first that is not, and with its row unless it is nested.
     """
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         if _holds_text(column.type) and not _is_sound(column):
             rows = [number for number in range(len(column)) if not _is_sound(column.slice(number, 1))]
             row = first_row + rows[0] if column.type.num_fields == 0 and rows else None
             reason = f"column `{name}` holds a text that is not UTF-8: export it again, in UTF-8 or as binary"
-            raise Refused("broken", reason, column=name, row=row)
+            raise Rejected("broken", reason, column=name, row=row)
 
 
 def _is_sound(column: Any) -> bool:

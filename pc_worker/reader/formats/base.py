@@ -12,7 +12,7 @@ from pc_worker.reader.index.layout import Layout, longs
 from pc_worker.reader.index.sidecar import ColumnNote
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.options import ReadOptions
-from pc_worker.reader.spool import Place
+from pc_worker.reader.spool import SpoolEntry
 from pc_worker.reader.table import Rows, Table
 
 
@@ -46,7 +46,7 @@ class Opening:
 
     source: Source
     content: Source
-    place: Place
+    place: SpoolEntry
     limits: Limits
     options: ReadOptions
     name: str
@@ -91,7 +91,7 @@ class TableFormat:
     """How files of one format become rows.
 
     Attributes:
-        index: Pass over the file once and prove it sound; may leave copies in the spool. Raises ``Refused``.
+        index: Pass over the file once and prove it sound; may leave copies in the spool. Raises ``Rejected``.
         open: Return the rows by an index. Raises ``sidecar.Damaged`` or ``FileNotFoundError`` if what it needs is gone
             from the spool: the file is then indexed again.
     """

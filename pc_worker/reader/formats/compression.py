@@ -26,7 +26,7 @@ def decompress(source: Source, packing: Packing, target: Path, limits: Limits) -
     """Write what ``source`` holds to ``target``, whole or not at all.
 
     Raises:
-        Refused: If it is damaged, or expands beyond the limits.
+        Rejected: If it is damaged, or expands beyond the limits.
         OSError: If the spool cannot be written.
     """
     with written(target) as out, _opened(source, packing, limits) as stream:
@@ -37,7 +37,7 @@ def copy_within(stream: IO[bytes], out: IO[bytes], source: Source, limits: Limit
     """Copy ``stream``, which ``source`` expands to.
 
     Raises:
-        Refused: If it is damaged, or expands beyond the limits.
+        Rejected: If it is damaged, or expands beyond the limits.
     """
     size = 0
     while piece := _next(stream, size):
@@ -152,7 +152,7 @@ class Streams:
 
         Raises:
             EOFError, lzma.LZMAError, zlib.error: If the file is cut or damaged, or asks for too much memory.
-            Refused: If too many streams hold nothing.
+            Rejected: If too many streams hold nothing.
         """
         while True:
             if self._stream.eof and not self._begin_next():

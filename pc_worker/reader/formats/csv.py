@@ -15,7 +15,7 @@ from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
 from pc_worker.reader.text.decode import utf8_pieces
 from pc_worker.reader.text.dialect import NAMES, SAMPLE, dialect_of, encoding_of
 from pc_worker.reader.text.encodings import CANDIDATES
-from pc_worker.reader.text.records import Cells, Splitter
+from pc_worker.reader.text.records import RecordCells, Splitter
 
 _CONTAINER = "CSV table"
 
@@ -63,7 +63,7 @@ class _Reading:
         return found.encoding if found.encoding in CANDIDATES else None
 
 
-def _batch(cells: Cells, names: list[str]) -> Any:
+def _batch(cells: RecordCells, names: list[str]) -> Any:
     """Return records as a batch of text columns; an empty cell is null."""
     offsets = np.zeros(len(cells.ends) + 1, np.int32)
     offsets[1:] = cells.ends

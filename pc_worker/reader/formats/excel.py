@@ -16,7 +16,7 @@ from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
 from pc_worker.reader.cells.normal import Json, label_text, normal
-from pc_worker.reader.errors import Refused, broken, not_a_table, over_limit
+from pc_worker.reader.errors import Rejected, broken, not_a_table, over_limit
 from pc_worker.reader.files.source import Source
 from pc_worker.reader.files.written import written
 from pc_worker.reader.formats import json_lines
@@ -116,7 +116,7 @@ def _write(records: Iterator[tuple[int, list[Json]]], opening: Opening) -> tuple
                 reason = (
                     f"row {number} of the sheet has {len(cells)} cells and the header {len(names)}: name its columns"
                 )
-                raise Refused("broken", reason, row=row)
+                raise Rejected("broken", reason, row=row)
             cells += [None] * (len(names) - len(cells))
             record = dict(zip(names, cells, strict=True))
             target.write(json.dumps(record, allow_nan=False).encode() + b"\n")
@@ -166,7 +166,7 @@ def _cell(value: Any) -> Json:
     return normal(value)
 
 
-def _damaged(where: str) -> Refused:
+def _damaged(where: str) -> Rejected:
     return broken(f"the workbook is damaged{where}: open it in a spreadsheet program, and save it again as xlsx")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pc_worker.reader.errors import Refused, not_a_table
+from pc_worker.reader.errors import Rejected, not_a_table
 
 _EXPORT = "export the table as Parquet or CSV"
 _UNPACK = "unpack it, and give a table that was in it"
@@ -93,7 +93,7 @@ _RULES: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
 )
 
 
-def foreign(head: bytes) -> Refused | None:
+def foreign(head: bytes) -> Rejected | None:
     """Return the error for a file that begins like one of another format, None if it is of none that is known."""
     for start, name, hint in _STARTS:
         if head.startswith(start):
@@ -104,17 +104,17 @@ def foreign(head: bytes) -> Refused | None:
     return _markup(head)
 
 
-def encrypted() -> Refused:
+def encrypted() -> Rejected:
     """Return the error for a Parquet file that is encrypted."""
     return refusal(*_ENCRYPTED)
 
 
-def refusal(name: str, hint: str) -> Refused:
+def refusal(name: str, hint: str) -> Rejected:
     """Return the error for a file of the format ``name``."""
     return not_a_table(f"it is {name}: {hint}")
 
 
-def _markup(head: bytes) -> Refused | None:
+def _markup(head: bytes) -> Rejected | None:
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1024].lower()
     if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<script")):
         return refusal("an HTML page", "it may be a login or error page; download the file itself")

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from pc_worker.reader.errors import Refused, broken, over_limit
+from pc_worker.reader.errors import Rejected, broken, over_limit
 from pc_worker.reader.files.source import Source
 from pc_worker.reader.formats.json_rows import check_depth, fault, json_format, too_deep
 from pc_worker.reader.limits import Limits
@@ -86,7 +86,7 @@ class _Text:
         """Return the next value, and use it.
 
         Raises:
-            Refused: If it is no JSON, or cut.
+            Rejected: If it is no JSON, or cut.
         """
         while True:
             try:
@@ -96,7 +96,7 @@ class _Text:
             except ValueError as error:
                 if self.more():
                     continue
-                raise Refused("broken", f"an object is not JSON: {fault(error)}", self.offset(), row=row) from error
+                raise Rejected("broken", f"an object is not JSON: {fault(error)}", self.offset(), row=row) from error
             if end < len(self.text) or not self.more():  # a number may go on in the next window
                 held = self.text.count("[", self.at, end) + self.text.count("{", self.at, end)
                 if held > self._limits.depth:
@@ -156,17 +156,17 @@ def _after_mark(content: Source) -> int:
     return len(_MARK) if content.read(0, min(3, content.size)) == _MARK else 0
 
 
-def _no_object(mark: str, offset: int, row: int) -> Refused:
+def _no_object(mark: str, offset: int, row: int) -> Rejected:
     if not mark:
-        return Refused("broken", "the array is not closed: the file is cut", offset, row=row)
+        return Rejected("broken", "the array is not closed: the file is cut", offset, row=row)
     if mark in '["-0123456789tfn':
-        return Refused("not a table", "an item of the array is no object", offset, row=row)
-    return Refused("broken", f"the array has {mark!r} where an object or its end is due", offset, row=row)
+        return Rejected("not a table", "an item of the array is no object", offset, row=row)
+    return Rejected("broken", f"the array has {mark!r} where an object or its end is due", offset, row=row)
 
 
 def _check_end(text: _Text, row: int) -> None:
     if text.next_mark():
-        raise Refused("broken", "something follows the end of the array", text.offset(), row=row)
+        raise Rejected("broken", "something follows the end of the array", text.offset(), row=row)
 
 
 FORMAT = json_format("JSON array", _objects)

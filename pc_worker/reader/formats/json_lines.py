@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from pc_worker.reader.errors import Refused, over_limit
+from pc_worker.reader.errors import Rejected, over_limit
 from pc_worker.reader.files.source import Source
 from pc_worker.reader.formats.json_rows import STEP, check_depth, fault, json_format, too_deep
 from pc_worker.reader.limits import Limits
@@ -47,7 +47,7 @@ def objects(
         except ValueError as error:
             raise _no_json(line, error, offset, number) from error
         if not isinstance(value, dict):
-            raise Refused("not a table", "a line is JSON but no object", offset, row=number)
+            raise Rejected("not a table", "a line is JSON but no object", offset, row=number)
         if line.count(b"[") + line.count(b"{") > limits.depth:
             check_depth(value, limits, offset, number)
         yield offset, value
@@ -68,13 +68,13 @@ def _value(line: bytes) -> Any:
         return json.loads(line)
 
 
-def _no_json(line: bytes, error: ValueError, offset: int, row: int) -> Refused:
+def _no_json(line: bytes, error: ValueError, offset: int, row: int) -> Rejected:
     if isinstance(error, UnicodeDecodeError):
-        return Refused("broken", f"byte 0x{line[error.start]:02x} is not UTF-8", offset + error.start, row=row)
+        return Rejected("broken", f"byte 0x{line[error.start]:02x} is not UTF-8", offset + error.start, row=row)
     if row == 0 and line.strip() in (b"{", b"\xef\xbb\xbf{"):
         reason = "it is one JSON object over several lines: give an array of objects, or one object a line"
-        return Refused("not a table", reason, offset)
-    return Refused("broken", f"a line is not JSON: {fault(error)}", offset, row=row)
+        return Rejected("not a table", reason, offset)
+    return Rejected("broken", f"a line is not JSON: {fault(error)}", offset, row=row)
 
 
 FORMAT = json_format("JSON Lines", objects)

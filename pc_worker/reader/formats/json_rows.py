@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from pc_worker.reader.errors import Refused, over_limit
+from pc_worker.reader.errors import Rejected, over_limit
 from pc_worker.reader.files.source import Source
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
 from pc_worker.reader.index.layout import Layout, Listing, longs
@@ -46,7 +46,7 @@ def index_objects(content: Source, objects: Objects, limits: Limits, names: Sequ
     """Return where the objects of ``content`` are; ``names`` are columns that they may have.
 
     Raises:
-        Refused: If one is not sound, or a limit is passed.
+        Rejected: If one is not sound, or a limit is passed.
     """
     firsts, offsets, keys, count = longs(), longs(), dict.fromkeys(names), 0
     for offset, value in objects(content, 0, 0, limits, STEP):
@@ -115,16 +115,16 @@ def fault(error: ValueError) -> str:
     return f"{error.msg} at line {error.lineno}, column {error.colno}"[:100]
 
 
-def too_deep(limits: Limits, offset: int, row: int) -> Refused:
+def too_deep(limits: Limits, offset: int, row: int) -> Rejected:
     """Return the error for an object whose values nest too deep."""
-    return Refused("over a limit", f"a value nests deeper than {limits.depth} levels", offset, row=row)
+    return Rejected("over a limit", f"a value nests deeper than {limits.depth} levels", offset, row=row)
 
 
 def check_depth(value: object, limits: Limits, offset: int, row: int) -> None:
     """Check that the values of an object do not nest too deep.
 
     Raises:
-        Refused: If they do.
+        Rejected: If they do.
     """
     level = [value]
     for _ in range(limits.depth + 1):

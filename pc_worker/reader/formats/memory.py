@@ -28,7 +28,7 @@ def decoded(container: str, content: Source, decode: Callable[[int], None]) -> N
     """Call ``decode`` with how many rows it may decode at a time: few, if memory does not suffice for the usual number.
 
     Raises:
-        Refused: If a ``MemoryError`` comes of both.
+        Rejected: If a ``MemoryError`` comes of both.
     """
     for rows in (USUAL_ROWS, _FEW_ROWS):
         with contextlib.suppress(MemoryError):

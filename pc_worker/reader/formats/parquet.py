@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow.parquet
 
-from pc_worker.reader.errors import Refused, broken
+from pc_worker.reader.errors import Rejected, broken
 from pc_worker.reader.files.written import written
 from pc_worker.reader.formats.arrow_copy import copy_of, file_of, reopener, without_rows, write_batches
 from pc_worker.reader.formats.arrow_dictionaries import without_dictionaries
@@ -41,7 +41,7 @@ def _row_group(table: Any, number: int, rows: int) -> Iterator[Any]:
         raise _missing(f"row group {number}", stated, read)
 
 
-def _missing(part: str, stated: int, read: int) -> Refused:
+def _missing(part: str, stated: int, read: int) -> Rejected:
     reason = f"{part} should have {stated} rows, and {read} can be read"
     return broken(f"the {_CONTAINER} is damaged: {reason}; copy the file again, or export it again")
 

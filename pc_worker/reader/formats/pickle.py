@@ -31,7 +31,7 @@ class PickledRows:
         limits: The budgets.
 
     Raises:
-        Refused: If the file's skeleton is no table.
+        Rejected: If the file's skeleton is no table.
     """
 
     def __init__(self, source: Source, layout: Layout, limits: Limits) -> None:
@@ -73,7 +73,7 @@ class PickledRows:
         """Check once what the walk over the opcodes cannot see.
 
         Raises:
-            Refused: If a column is damaged.
+            Rejected: If a column is damaged.
         """
         for shape in self._shapes:
             for reader in shape.columns.values():

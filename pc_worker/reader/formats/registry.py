@@ -11,7 +11,7 @@ from pc_worker.reader.files.source import Source
 from pc_worker.reader.formats.base import TableFormat
 from pc_worker.reader.formats.foreign import foreign
 from pc_worker.reader.formats.sniff import (
-    Sample,
+    SniffedFile,
     begins_with,
     is_arrow_stream,
     is_excel,
@@ -36,7 +36,7 @@ class Format:
     """
 
     name: str
-    recognise: Callable[[Sample], bool]
+    recognise: Callable[[SniffedFile], bool]
     read_by: str
     how: str
 
@@ -129,9 +129,9 @@ def format_of(content: Source, options: ReadOptions) -> Format:
     """Return the format of a file that is not packed.
 
     Raises:
-        Refused: If it is empty, or of no format that is read; by its name where that is known.
+        Rejected: If it is empty, or of no format that is read; by its name where that is known.
     """
-    sample = Sample.of(content, options)
+    sample = SniffedFile.of(content, options)
     for known in BY_SIGNATURE:
         if known.recognise(sample):
             return known

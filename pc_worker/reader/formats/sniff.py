@@ -67,7 +67,7 @@ def _holds_one_file(source: Source) -> bool:
 
 
 @dataclass(frozen=True)
-class Sample:
+class SniffedFile:
     """What formats are recognised by: a file, unpacked, and what is specified about it.
 
     Attributes:
@@ -81,11 +81,11 @@ class Sample:
     head: bytes
 
     @classmethod
-    def of(cls, content: Source, options: ReadOptions) -> Sample:
+    def of(cls, content: Source, options: ReadOptions) -> SniffedFile:
         """Read the sample of a file.
 
         Raises:
-            Refused: If the file is empty.
+            Rejected: If the file is empty.
         """
         head = content.read(0, min(_HEAD, content.size))
         if not head:
@@ -102,7 +102,7 @@ class Sample:
         """The head as text, from the first character that is not white space.
 
         Raises:
-            Refused: If it is not text, or blank.
+            Rejected: If it is not text, or blank.
         """
         text = decoded_sample(self.head, self.encoding, whole=len(self.head) == self.content.size)
         if is_binary(text):
@@ -113,12 +113,12 @@ class Sample:
         return start
 
 
-def begins_with(magic: bytes) -> Callable[[Sample], bool]:
+def begins_with(magic: bytes) -> Callable[[SniffedFile], bool]:
     """Return what recognises files whose first bytes are ``magic``."""
     return lambda sample: sample.head.startswith(magic)
 
 
-def is_arrow_stream(sample: Sample) -> bool:
+def is_arrow_stream(sample: SniffedFile) -> bool:
     """Return whether this is a message of Arrow's stream format: a mark, the length of a schema, and the schema.
 
     Before version 0.15 there was no mark: the message itself must be one of a schema then.
@@ -131,36 +131,36 @@ def is_arrow_stream(sample: Sample) -> bool:
     return 16 <= length < 1 << 28 and length % 4 == 0 and is_schema(head[4 : 4 + length])
 
 
-def is_excel(sample: Sample) -> bool:
+def is_excel(sample: SniffedFile) -> bool:
     """Return whether this is an Excel workbook."""
     return sample.head.startswith(_ZIP_STARTS) and is_workbook(sample.content)
 
 
-def is_zip_of_tables(sample: Sample) -> bool:
+def is_zip_of_tables(sample: SniffedFile) -> bool:
     """Return whether this is a zip archive of several tables."""
     return sample.head.startswith(_ZIP_STARTS) and len(table_members(sample.content)) > 1
 
 
-def is_json_lines(sample: Sample) -> bool:
+def is_json_lines(sample: SniffedFile) -> bool:
     """Return whether this is text that begins with a JSON object."""
     return _is_json(sample) and sample.text.startswith("{")
 
 
-def is_json_array(sample: Sample) -> bool:
+def is_json_array(sample: SniffedFile) -> bool:
     """Return whether this is text that begins with a JSON array."""
     return _is_json(sample) and sample.text.startswith("[")
 
 
-def is_text(sample: Sample) -> bool:
+def is_text(sample: SniffedFile) -> bool:
     """Return whether this is text; no other file comes as far as this.
 
     Raises:
-        Refused: If it is not.
+        Rejected: If it is not.
     """
     return bool(sample.text)
 
 
-def _is_json(sample: Sample) -> bool:
+def _is_json(sample: SniffedFile) -> bool:
     if sample.options.delimiter is not None or not _JSON.match(sample.text):
         return False
     if sample.encoding != "utf-8":
@@ -180,7 +180,7 @@ def is_binary(text: str) -> bool:
     return controls * 10 > len(text)
 
 
-def is_pickle(sample: Sample) -> bool:
+def is_pickle(sample: SniffedFile) -> bool:
     """Return whether this is a pickle, sound or not, and no text that begins like one."""
     head = sample.head
     if head[0] == op.PROTO:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZipInfo
 
-from pc_worker.reader.errors import Refused, not_a_table, over_limit
+from pc_worker.reader.errors import Rejected, not_a_table, over_limit
 from pc_worker.reader.files.source import Source
 from pc_worker.reader.files.written import written
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
@@ -56,9 +56,9 @@ def _unpacked(opening: Opening, members: Sequence[ZipInfo], parts: list[_Part]) 
             with _table(opening, ending) as table:
                 columns = _joined(columns, table.columns, members[0].filename, member.filename)
                 parts.append(_Part(member.filename, ending, table.rows))
-        except Refused as error:
+        except Rejected as error:
             reason = f"{member.filename} in the archive: {error.reason}"
-            raise Refused(error.kind, reason, error.offset, error.column, error.row) from error
+            raise Rejected(error.kind, reason, error.offset, error.column, error.row) from error
     return columns
 
 
@@ -91,7 +91,7 @@ def _joined(before: tuple[Column, ...], now: tuple[Column, ...], first: str, mem
     """Return the columns of both tables as one.
 
     Raises:
-        Refused: If they have other names.
+        Rejected: If they have other names.
     """
     if not before:
         return now

@@ -49,7 +49,7 @@ def table_members(source: Source) -> list[zipfile.ZipInfo]:
     """Return the members of an archive that may be tables; what systems leave in archives is left out.
 
     Raises:
-        Refused: If it is another format that is packed as a zip archive, empty, damaged, or of too many members.
+        Rejected: If it is another format that is packed as a zip archive, empty, damaged, or of too many members.
     """
     with _archive(source) as archive:
         members = [member for member in archive.infolist() if not _is_junk(member)]
@@ -76,7 +76,7 @@ def check_sizes(members: Sequence[zipfile.ZipInfo], source: Source, limits: Limi
     """Check what the members would take together, before any is unpacked.
 
     Raises:
-        Refused: If that is over a limit.
+        Rejected: If that is over a limit.
     """
     size = sum(member.file_size for member in members)
     if size > limits.output_bytes or (size > limits.ratio_free_bytes and size > limits.ratio * source.size):
@@ -88,7 +88,7 @@ def opened_member(source: Source, member: zipfile.ZipInfo | None = None) -> Iter
     """Open a member of an archive, by default the only one that may be a table.
 
     Raises:
-        Refused: If it is packed in a way that is not read, encrypted or damaged.
+        Rejected: If it is packed in a way that is not read, encrypted or damaged.
     """
     chosen = member or table_members(source)[0]
     if chosen.compress_type not in _TYPES:

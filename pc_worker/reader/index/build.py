@@ -8,14 +8,14 @@ from typing import Any
 from pc_worker.reader.cells.normal import label_text
 from pc_worker.reader.errors import broken, not_a_table, over_limit
 from pc_worker.reader.files.source import Source
-from pc_worker.reader.index.layout import OF_PICKLES, Layout, Listing, Part, longs
+from pc_worker.reader.index.layout import OF_PICKLES, Layout, Listing, PickleLayout, longs
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.pickle import opcodes as op
 from pc_worker.reader.pickle.decode.scalars import counted
 from pc_worker.reader.pickle.described import Array, Call
 from pc_worker.reader.pickle.shapes.frames import is_columns
 from pc_worker.reader.pickle.walk.actions import ACTIONS
-from pc_worker.reader.pickle.walk.nodes import OFFSET, SHIFT, STRIDE, Entry, Fields, Group, Items, Node, Ref
+from pc_worker.reader.pickle.walk.nodes import OFFSET, SHIFT, STRIDE, DictNode, Entry, Group, Items, Node, Ref
 from pc_worker.reader.pickle.walk.realise import key_of, real
 from pc_worker.reader.pickle.walk.walker import Walker
 
@@ -24,7 +24,7 @@ def index_pickles(source: Source, limits: Limits) -> Layout:
     """Return the index of ``source``; every opcode of it has been judged when this returns.
 
     Raises:
-        Refused: If anything in the file is unsafe, broken or over a limit.
+        Rejected: If anything in the file is unsafe, broken or over a limit.
         SourceChanged: If the file shrank meanwhile.
     """
     walker = Walker(source, limits, ACTIONS)
@@ -41,7 +41,7 @@ class _Stream:
 
     def __init__(self, walker: Walker) -> None:
         self._walker = walker
-        self._parts: list[Part] = []
+        self._parts: list[PickleLayout] = []
         #: The runs of dicts: where each begins among the parts, and its rows.
         self._runs: list[tuple[int, Listing]] = []
         #: The dicts that are also parts, because all before them are of columns.
@@ -51,7 +51,7 @@ class _Stream:
 
     def add(self, result: Entry, start: int) -> None:
         """Take what one pickle, which starts at byte ``start``, is."""
-        if isinstance(result, Fields) and result.plain:
+        if isinstance(result, DictNode) and result.plain:
             self._add_dict(result, start)
             return
         self._in_run, self._has_tables = False, True
@@ -60,25 +60,25 @@ class _Stream:
             raise not_a_table("the file holds None in place of a table: save the table itself")
         self._add_part(part)
 
-    def _add_part(self, part: Part) -> None:
+    def _add_part(self, part: PickleLayout) -> None:
         if len(self._parts) >= self._walker.limits.pickles:
             raise over_limit(f"the file holds more than {self._walker.limits.pickles} tables")
         self._parts.append(part)
 
-    def _add_dict(self, result: Fields, start: int) -> None:
+    def _add_dict(self, result: DictNode, start: int) -> None:
         if not self._in_run:
             self._in_run = True
             run = Listing(0, 0, False, 0, longs(), longs(), longs(), b"", part=OF_PICKLES)
             self._runs.append((len(self._parts), run))
             if self._has_rows:
-                self._add_part(Part(run))
+                self._add_part(PickleLayout(run))
         self._add_row(self._runs[-1][1], result, start)
         if not self._has_rows:
             self._dicts.append(len(self._parts))
             self._add_part(part_of(self._walker, result, len(self._parts)))
             self._has_rows = not is_columns(self._parts[-1].tree)
 
-    def _add_row(self, rows: Listing, result: Fields, start: int) -> None:
+    def _add_row(self, rows: Listing, result: DictNode, start: int) -> None:
         w = self._walker
         if rows.count % STRIDE == 0:
             rows.firsts.append(rows.count)
@@ -113,20 +113,20 @@ class _Stream:
     def _put_runs(self) -> None:
         """Put each run of rows in the place of the dicts that are parts."""
         for number in self._dicts:
-            self._parts[number] = Part(None)
+            self._parts[number] = PickleLayout(None)
         for number, run in self._runs:
-            self._parts[number] = Part(run)
+            self._parts[number] = PickleLayout(run)
 
 
-def part_of(w: Walker, result: Entry, number: int) -> Part:
+def part_of(w: Walker, result: Entry, number: int) -> PickleLayout:
     """Return the pickle that has just been walked, freed from the walker's state."""
     lists = [listing_of(node, number) for node in w.lists]
     known = {id(node): listing for node, listing in zip(w.lists, lists, strict=True)}
-    value = _with_columns(w, result) if isinstance(result, Fields) else real(w, result)
-    return Part(_Freed(w, number, known).free(value, 0), _roots(w), lists, tuple(w.forms))
+    value = _with_columns(w, result) if isinstance(result, DictNode) else real(w, result)
+    return PickleLayout(_Freed(w, number, known).free(value, 0), _roots(w), lists, tuple(w.forms))
 
 
-def _with_columns(w: Walker, fields: Fields) -> dict[Any, Any]:
+def _with_columns(w: Walker, fields: DictNode) -> dict[Any, Any]:
     pairs = zip(fields.entries[::2], fields.entries[1::2], strict=True)
     return {key_of(w, key): _column_or_value(w, value) for key, value in pairs}
 

@@ -56,7 +56,7 @@ class Listing:
 
 
 @dataclass(slots=True)
-class Part:
+class PickleLayout:
     """One pickle of the file.
 
     Attributes:
@@ -86,7 +86,7 @@ class Layout:
         names: The allow-listed names that the file mentions, ``module.name``.
     """
 
-    parts: list[Part]
+    parts: list[PickleLayout]
     rows: Listing | None
     frames: array[int]
     gets: array[int]

@@ -12,7 +12,7 @@ from typing import Any
 
 from pc_worker.reader.files.written import written
 from pc_worker.reader.index import skeleton
-from pc_worker.reader.index.layout import Layout, Listing, Part, longs
+from pc_worker.reader.index.layout import Layout, Listing, PickleLayout, longs
 from pc_worker.reader.pickle.forms import Form
 
 #: Changes with every change of what an index holds or how it is written.
@@ -116,7 +116,7 @@ def _longs(blob: bytes) -> array[int]:
 
 
 def _layout_json(layout: Layout, blobs: list[bytes]) -> dict[str, Any]:
-    writer = skeleton.Writer()
+    writer = skeleton.SkeletonWriter()
     parts = [
         {
             "tree": writer.write(part.tree),
@@ -139,7 +139,7 @@ def _layout_json(layout: Layout, blobs: list[bytes]) -> dict[str, Any]:
     }
 
 
-def _listing_json(listing: Listing, blobs: list[bytes], writer: skeleton.Writer) -> dict[str, Any]:
+def _listing_json(listing: Listing, blobs: list[bytes], writer: skeleton.SkeletonWriter) -> dict[str, Any]:
     return {
         "numbers": [listing.count, listing.end, listing.memo_end, listing.dicts, listing.part],
         "left_open": listing.left_open,
@@ -156,7 +156,7 @@ def _listing_json(listing: Listing, blobs: list[bytes], writer: skeleton.Writer)
 def _layout_of(value: dict[str, Any], blobs: list[bytes]) -> Layout:
     lists = [_listing_of(item, blobs) for item in value["lists"]]
     parts = [
-        Part(
+        PickleLayout(
             skeleton.read(part["tree"], lists),
             _longs(blobs[part["roots"]]),
             [lists[number] for number in part["lists"]],

@@ -14,7 +14,7 @@ from pc_worker.reader.pickle.allow_list.numpy_names import Described
 from pc_worker.reader.pickle.described import Array, Call, Marks, Payload, Symbol, Zone
 
 
-class Writer:
+class SkeletonWriter:
     """Turns trees into JSON values; lists are numbered in ``lists`` as they are met."""
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ def _read_dtype(value: Any) -> np.dtype[Any] | None:
 
 
 def read(value: Any, lists: list[Listing]) -> Any:
-    """Return the tree that ``Writer.write`` turned into ``value``.
+    """Return the tree that ``SkeletonWriter.write`` turned into ``value``.
 
     Raises:
         ValueError, TypeError, KeyError, IndexError: If ``value`` is not of that form.

@@ -10,7 +10,7 @@ import numpy as np
 from pc_worker.reader.errors import broken, over_limit
 from pc_worker.reader.files.source import Source
 from pc_worker.reader.index.layout import Layout, Listing
-from pc_worker.reader.pickle.decode.cells import Cells
+from pc_worker.reader.pickle.decode.cells import CellDecoder
 from pc_worker.reader.pickle.decode.scalars import latin
 from pc_worker.reader.pickle.described import Array, Marks, Payload
 
@@ -28,14 +28,14 @@ class Store:
 
     def __init__(self, source: Source, layout: Layout) -> None:
         self.source, self.layout = source, layout
-        self.cells = Cells(source, layout)
+        self.cells = CellDecoder(source, layout)
         self._held = 0
 
     def read(self, data: Any, offset: int, length: int) -> bytes:
         """Return ``length`` bytes from ``offset`` of ``data``, a Payload or bytes.
 
         Raises:
-            Refused: If ``data`` is shorter.
+            Rejected: If ``data`` is shorter.
         """
         if isinstance(data, Payload):
             if offset < 0 or offset + length > data.length:
@@ -62,7 +62,7 @@ class Store:
         """Return a small array, list or tuple with all its elements in memory.
 
         Raises:
-            Refused: If it is too large for labels, categories or levels.
+            Rejected: If it is too large for labels, categories or levels.
         """
         if isinstance(value, Listing):
             self._check(len(value))
@@ -76,7 +76,7 @@ class Store:
         """Count this many labels or categories that stay in memory.
 
         Raises:
-            Refused: If all that are held, of all columns together, are too many.
+            Rejected: If all that are held, of all columns together, are too many.
         """
         self._held += count
         self._check(self._held)

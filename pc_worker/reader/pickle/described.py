@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pc_worker.reader.cells import zones
-from pc_worker.reader.errors import Refused, broken
+from pc_worker.reader.errors import Rejected, broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Zone:
         """Return the zone with all its offsets.
 
         Raises:
-            Refused: If it is unknown here, or not one.
+            Rejected: If it is unknown here, or not one.
         """
         if self.changes:
             return zones.changing(self.offset_s or 0, self.changes)
@@ -172,7 +172,7 @@ def check_texts(elements: np.ndarray) -> None:
     """Check that fixed-width texts consist of characters; numpy itself takes any number for one.
 
     Raises:
-        Refused: If a number is for no character.
+        Rejected: If a number is for no character.
     """
     if elements.dtype.kind != "U":
         return
@@ -185,7 +185,7 @@ def check_shape(shape: object) -> tuple[int, ...]:
     """Return ``shape`` as a tuple of lengths that a numpy array may have.
 
     Raises:
-        Refused: If it is anything else.
+        Rejected: If it is anything else.
     """
     if not isinstance(shape, tuple) or len(shape) > 32:
         raise broken("an array's shape is not a tuple of up to 32 lengths")
@@ -204,7 +204,7 @@ def check_filled(array: Array) -> Array:
     """Return ``array`` if its data is exactly as long as its shape and type say.
 
     Raises:
-        Refused: If bytes are missing or left over.
+        Rejected: If bytes are missing or left over.
     """
     if array.dtype is None:
         raise broken("an array has no type")
@@ -213,5 +213,5 @@ def check_filled(array: Array) -> Array:
         check_texts(np.frombuffer(array.data, array.dtype))
     if len(array.data) != needed:
         unit = "items" if array.dtype.hasobject else "bytes"
-        raise Refused("broken", f"an array of shape {array.shape} needs {needed} {unit} and has {len(array.data)}")
+        raise Rejected("broken", f"an array of shape {array.shape} needs {needed} {unit} and has {len(array.data)}")
     return array

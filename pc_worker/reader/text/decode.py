@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Callable, Iterator
 
-from pc_worker.reader.errors import Refused
+from pc_worker.reader.errors import Rejected
 from pc_worker.reader.files.source import Source
 
 _STEP = 1 << 20
@@ -25,12 +25,12 @@ class Undecodable(Exception):
         super().__init__(encoding, offset, byte)
         self.encoding, self.offset, self.byte = encoding, offset, byte
 
-    def refusal(self, *, row: int, line: int) -> Refused:
+    def refusal(self, *, row: int, line: int) -> Rejected:
         """Return the error that names the row and what to do."""
         reason = (
             f"byte 0x{self.byte:02x} in line {line} is not {self.encoding}; name the right encoding with --encoding"
         )
-        return Refused("broken", reason, self.offset, row=max(row, 0))
+        return Rejected("broken", reason, self.offset, row=max(row, 0))
 
 
 def utf8_pieces(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pc_worker.reader.errors import Refused, not_a_table
+from pc_worker.reader.errors import Rejected, not_a_table
 from pc_worker.reader.files.source import Source
 from pc_worker.reader.options import ReadOptions
 from pc_worker.reader.text import plain_text
@@ -57,7 +57,7 @@ def dialect_of(content: Source, options: ReadOptions, name: str) -> Dialect:
     """Return how ``content`` is written; ``name`` is the file's and breaks ties only.
 
     Raises:
-        Refused: If it is no text table, or that cannot be detected; says what was considered.
+        Rejected: If it is no text table, or that cannot be detected; says what was considered.
     """
     sample = content.read(0, min(SAMPLE, content.size))
     encoding = encoding_of(sample, options)
@@ -77,7 +77,7 @@ def encoding_of(sample: bytes, options: ReadOptions) -> Guess:
     """Return the encoding that the user named or the sample shows.
 
     Raises:
-        Refused: If none is certain enough.
+        Rejected: If none is certain enough.
     """
     if options.encoding is not None:
         return Guess(_with_order(sample, options.encoding), 1.0)
@@ -182,7 +182,7 @@ def _one_column(text: str, named: str | None) -> _Fit:
     return _Fit(named, 1, 1.0)
 
 
-def _undecided(fits: list[_Fit]) -> Refused:
+def _undecided(fits: list[_Fit]) -> Rejected:
     considered = ", ".join(
         f"{NAMES[fit.delimiter]}: {fit.width} columns in {fit.share:.0%} of the lines" for fit in fits if fit.width > 1
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pc_worker.reader.errors import Refused, over_limit
+from pc_worker.reader.errors import Rejected, over_limit
 from pc_worker.reader.text.decode import Undecodable
 
 _LF, _CR, _QUOTE = 10, 13, 34
@@ -25,7 +25,7 @@ Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
+class RecordCells:
     """Cells of whole records, one after another.
 
     Attributes:
@@ -47,10 +47,10 @@ class Cells:
         cells = [str(self.data[start:end], "utf-8") for start, end in zip([0, *ends], ends, strict=False)]
         return [cell or f"Unnamed: {place}" for place, cell in enumerate(cells)]
 
-    def rest(self) -> Cells:
+    def rest(self) -> RecordCells:
         """Return all but the first record."""
         start = int(self.ends[self.width - 1])
-        return Cells(self.data[start:], self.ends[self.width :] - start, self.width)
+        return RecordCells(self.data[start:], self.ends[self.width :] - start, self.width)
 
 
 class Splitter:
@@ -70,11 +70,11 @@ class Splitter:
         #: Records before the window, the header included, and lines.
         self.records = self.lines = 0
 
-    def __iter__(self) -> Iterator[Cells]:
+    def __iter__(self) -> Iterator[RecordCells]:
         """Yield the records of each window, the header among the first.
 
         Raises:
-            Refused: With line and column, if quotes or widths do not fit.
+            Rejected: With line and column, if quotes or widths do not fit.
         """
         kept = b""
         for window, final in self._windows():
@@ -112,7 +112,7 @@ class Splitter:
         if failure is not None:
             raise failure.refusal(row=self.records - 1, line=self.lines + 1)
 
-    def _split(self, data: bytes, *, final: bool) -> tuple[Cells | None, int]:
+    def _split(self, data: bytes, *, final: bool) -> tuple[RecordCells | None, int]:
         """Return the whole records in ``data``, and how many bytes they take."""
         # What follows a quote or a carriage return decides what it means.
         known = len(data) if final else len(data.rstrip(b'"\r'))
@@ -127,7 +127,7 @@ class Splitter:
         quotes = quotes[: np.searchsorted(quotes, used)]
         return self._cells(data, array[:used], ends, quotes), used
 
-    def _cells(self, data: bytes, array: Bytes, ends: Positions, quotes: Positions) -> Cells | None:
+    def _cells(self, data: bytes, array: Bytes, ends: Positions, quotes: Positions) -> RecordCells | None:
         delimiters = _outside(np.flatnonzero(array == self._delimiter), quotes)
         starts = np.concatenate((_ZERO, ends[:-1] + 1))
         returned = (ends > starts) & (array[ends] == _LF) & (array[ends - 1] == _CR)
@@ -142,7 +142,7 @@ class Splitter:
         keep = np.ones(len(array), bool)
         keep[dropped] = False
         before = np.arange(len(cells)) if len(cells) == len(dropped) else np.searchsorted(dropped, cells)
-        return Cells(array[keep].tobytes(), cells - before, self.width)
+        return RecordCells(array[keep].tobytes(), cells - before, self.width)
 
     def _check_widths(self, data: bytes, starts: Positions, filled: Any, widths: Positions) -> None:
         if not self.width and filled.any():
@@ -155,7 +155,7 @@ class Splitter:
             line, _ = self._place(data, int(starts[first]))
             have, want = _counted(int(widths[first])), _counted(self.width)
             row = self.records + int(filled[:first].sum()) - 1
-            raise Refused("broken", f"line {line} has {have} and the header has {want}", row=row)
+            raise Rejected("broken", f"line {line} has {have} and the header has {want}", row=row)
 
     def _quotes(self, data: bytes, array: Bytes) -> Positions:
         """Return the quotes that begin and end cells, and those inside them, in pairs of opening and closing."""
@@ -205,19 +205,19 @@ class Splitter:
         start = max(before.rfind(b"\n"), before.rfind(b"\r")) + 1
         return self.lines + _lines_in(before) + 1, len(str(before[start:], "utf-8", "replace")) + 1
 
-    def _unclosed(self, data: bytes, quotes: Positions) -> Refused:
+    def _unclosed(self, data: bytes, quotes: Positions) -> Rejected:
         last = len(quotes) - 1
         while last > 0 and quotes[last] == quotes[last - 1] + 1:  # two quotes in the cell
             last -= 2
         line, column = self._place(data, int(quotes[last]))
-        return Refused("broken", f"the quote at line {line}, column {column} is never closed")
+        return Rejected("broken", f"the quote at line {line}, column {column} is never closed")
 
-    def _misplaced(self, data: bytes, start: int, at: int, what: str) -> Refused:
+    def _misplaced(self, data: bytes, start: int, at: int, what: str) -> Rejected:
         (line, column), (there, place) = self._place(data, start), self._place(data, at)
         reason = f"the cell at line {line}, column {column} {what} line {there}, column {place}"
-        return Refused("broken", f"{reason}; a quote inside a quoted cell is written twice")
+        return Rejected("broken", f"{reason}; a quote inside a quoted cell is written twice")
 
-    def _too_long(self, data: bytes) -> Refused:
+    def _too_long(self, data: bytes) -> Rejected:
         opened = data.find(b'"')
         hint = (
             ""

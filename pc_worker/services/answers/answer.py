@@ -12,7 +12,7 @@ from uuid import uuid4
 from pc_worker.errors import LlmUnavailable, PcWorkerError
 from pc_worker.metrics import answers as metrics
 from pc_worker.model.language_model import LanguageModel
-from pc_worker.services.answers.checks.check import CITATION, Checked
+from pc_worker.services.answers.checks.check import CITATION, CheckedSentence
 from pc_worker.services.answers.events import AnswerDelta, AnswerDone, AnswerEvent, CitationGiven, PassagesFound
 from pc_worker.services.answers.evidence import Evidence
 from pc_worker.services.answers.ledger import end_answer, fail_answer, milliseconds_since, open_answer
@@ -24,9 +24,9 @@ from pc_worker.services.answers.request import Answer, AnswerRequest, Asker, Cit
 from pc_worker.services.answers.retrieval.expand import expanded
 from pc_worker.services.answers.retrieval.retrieve import Wanted, retrieve
 from pc_worker.services.answers.retrieval.rewrite import rewritten
-from pc_worker.services.answers.tools import Run, Toolbox
+from pc_worker.services.answers.tools import RunWork, Toolbox
 from pc_worker.services.answers.work import AnswerLimits, AnswerWork
-from pc_worker.services.answers.write import Writer
+from pc_worker.services.answers.write import AnswerWriter
 
 
 class Answers:
@@ -39,9 +39,9 @@ class Answers:
         limits: The limits.
     """
 
-    def __init__(self, models: LlmModels, *, run: Run, search: Run | None = None, limits: AnswerLimits) -> None:
+    def __init__(self, models: LlmModels, *, run: RunWork, search: RunWork | None = None, limits: AnswerLimits) -> None:
         self.models, self._run, self._limits = models, run, limits
-        self._search_run: Run = run if search is None else search
+        self._search_run: RunWork = run if search is None else search
 
     async def answer(self, request: AnswerRequest, asker: Asker | None = None) -> Answer:
         """Return the answer of a question.
@@ -153,11 +153,11 @@ class Answers:
         metrics.INSTRUCTIONS.labels(domain=work.request.domain).inc(work.evidence.instructions)
         return bool(found)
 
-    def _writer(self, work: AnswerWork, deadline: float, stream: bool) -> Writer:
+    def _writer(self, work: AnswerWork, deadline: float, stream: bool) -> AnswerWriter:
         toolbox = Toolbox(
             run=self._search_run, domain=work.request.domain, where=work.request.where, evidence=work.evidence
         )
-        return Writer(
+        return AnswerWriter(
             models=self.models,
             candidates=work.candidates,
             attempts=work.attempts,
@@ -196,7 +196,7 @@ def _replayed(document: dict[str, Any]) -> list[AnswerEvent]:
     return [PassagesFound(answer.citations), AnswerDelta(answer.answer), *citations, AnswerDone(answer)]
 
 
-def _new_citations(sentence: Checked, evidence: Evidence, known: set[int]) -> list[Citation]:
+def _new_citations(sentence: CheckedSentence, evidence: Evidence, known: set[int]) -> list[Citation]:
     new = [evidence.get(number) for number in sentence.cited if number not in known]
     known |= set(sentence.cited)
     return [one.citation() for one in new if one is not None]

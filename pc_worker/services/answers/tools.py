@@ -30,7 +30,7 @@ SAMPLES, SAMPLE_CHARS = 2, 500
 TOOL_S = 10.0
 
 
-class Run(Protocol):
+class RunWork(Protocol):
     """Runs a blocking function with services of a thread of its own."""
 
     def __call__(self, work: Callable[[Services], T], *, within_s: float | None = None) -> Awaitable[T]:
@@ -48,7 +48,7 @@ class Toolbox:
         evidence: Gets the passages that are found, with further numbers.
     """
 
-    run: Run
+    run: RunWork
     domain: str
     where: Filter | None
     evidence: Evidence

@@ -11,7 +11,7 @@ from time import monotonic
 from pc_worker.errors import LlmUnavailable
 from pc_worker.llm import LlmFailure
 from pc_worker.model.language_model import LanguageModel
-from pc_worker.services.answers.checks.check import Checked, Checker
+from pc_worker.services.answers.checks.check import CheckedSentence, Checker
 from pc_worker.services.answers.checks.draft import Draft, problems
 from pc_worker.services.answers.evidence import Evidence
 from pc_worker.services.answers.models.configured import USUAL_WAIT_S, Attempt, Attempts, LlmModels, load_libraries
@@ -27,7 +27,7 @@ TIME_AFTER_WAIT = 0.2
 
 
 @dataclass(slots=True, kw_only=True)
-class Writer:
+class AnswerWriter:
     """Writes one answer.
 
     Attributes:
@@ -53,7 +53,7 @@ class Writer:
     model: LanguageModel | None = None
     _failures: dict[LanguageModel, LlmFailure] = field(default_factory=dict)
 
-    async def sentences(self) -> AsyncGenerator[Checked, None]:
+    async def sentences(self) -> AsyncGenerator[CheckedSentence, None]:
         """Yield the sentences of the answer; none if the passages do not answer the question.
 
         Raises:
@@ -73,7 +73,7 @@ class Writer:
         count = len(self.candidates)
         return [(count - place, model) for place, model in enumerate(self.candidates)]
 
-    async def _again(self) -> AsyncIterator[Checked]:
+    async def _again(self) -> AsyncIterator[CheckedSentence]:
         """Ask servers that limit the rate once more, when they allow it and there is time."""
         while (waiting := self._waiting()) is not None:
             wait_s, model = waiting
@@ -101,7 +101,7 @@ class Writer:
         left = self.deadline - monotonic()
         return None if first is None or first[0] > left * (1 - TIME_AFTER_WAIT) else first
 
-    async def _with_model(self, model: LanguageModel, left: int) -> AsyncGenerator[Checked, None]:
+    async def _with_model(self, model: LanguageModel, left: int) -> AsyncGenerator[CheckedSentence, None]:
         """Yield what one model writes; ``draft`` is set if that is the answer."""
         wait_s = self.models.breaker.wait_s(model, now=monotonic())
         if wait_s > 0:
@@ -158,7 +158,7 @@ class Writer:
 
     async def _converse(
         self, model: LanguageModel, draft: Draft, prompt: str, until: float, purpose: str, *, hold: bool = False
-    ) -> AsyncGenerator[Checked, None]:
+    ) -> AsyncGenerator[CheckedSentence, None]:
         from pc_worker.llm.ask import Conversation, pump
 
         client = self.models.client(model)

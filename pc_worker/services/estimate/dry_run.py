@@ -14,7 +14,7 @@ from pc_worker.model import DEFAULT_CHUNK_ROWS, Model, PassageVector, RowOrigin
 from pc_worker.reader import Table
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.rows.dead_letter import row_form
-from pc_worker.services.ingest.rows.prepare import Candidate, Passages, Ready, RowContext, prepare_rows
+from pc_worker.services.ingest.rows.prepare import Candidate, Passages, PreparedRows, RowContext, prepare_rows
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.log import append
 from pc_worker.store.rows import merge
@@ -64,14 +64,14 @@ def dry_run(services: Services, subject: Subject, records: Sequence[Record]) -> 
         return DryRun(seconds, dry_run_bytes(cursor) - empty)
 
 
-def _prepare(services: Services, subject: Subject, records: Sequence[Record], cursor: Cursor) -> Ready:
+def _prepare(services: Services, subject: Subject, records: Sequence[Record], cursor: Cursor) -> PreparedRows:
     ids = row_ids(cursor, subject.domain.name, subject.mapping.scope, [record.key for record in records])
     candidates = [Candidate(record=r, row_id=ids[r.key], content_hash=content_hash(r)) for r in records]
     passages = {record.row_no: _passages(services, subject, record) for record in records}
     return prepare_rows(subject.context, candidates, passages)
 
 
-def _write(cursor: Cursor, subject: Subject, ready: Ready) -> None:
+def _write(cursor: Cursor, subject: Subject, ready: PreparedRows) -> None:
     rows, domain, model_id = list(ready.writes.values()), subject.domain.name, subject.model.model_id
     ids = [row.row_id for row in rows]
     origin = RowOrigin(domain=domain, source=subject.mapping.source, job_seq=1, model_id=model_id)

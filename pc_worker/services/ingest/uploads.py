@@ -19,7 +19,7 @@ from typing import Self
 
 from pc_worker.errors import Conflict, InvalidRequest, TooLarge, Unavailable, UnsupportedMedia
 from pc_worker.logs import get_logger
-from pc_worker.reader import ReadOptions, Refused
+from pc_worker.reader import ReadOptions, Rejected
 from pc_worker.reader.files.digest import Hash
 from pc_worker.reader.files.source import Source
 from pc_worker.services.dependencies import Services
@@ -118,7 +118,7 @@ class Upload:
             raise InvalidRequest("the upload is empty")
         try:
             recognise(self._part, options)
-        except Refused as exc:
+        except Rejected as exc:
             raise UnsupportedMedia(f"the upload is of no kind that is read: {exc}") from exc
         path = self._path.with_name(self._path.name + kept_ending(name))
         if not is_repeat and self._store(path):

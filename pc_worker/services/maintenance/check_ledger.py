@@ -15,14 +15,14 @@ SAMPLE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class LedgerCheck:
     """How many items were checked, and how many of them were wrong."""
 
-    looked_at: int
+    checked: int
     wrong: int
 
 
-def check_ledger(database: Database) -> dict[str, Checked]:
+def check_ledger(database: Database) -> dict[str, LedgerCheck]:
     """Check the ledger without changing it; return the result by kind: ``sums``, ``row_without_vector``.
 
     Raises:
@@ -30,10 +30,10 @@ def check_ledger(database: Database) -> dict[str, Checked]:
     """
     with database.transaction() as cursor:
         found = {
-            "sums": Checked(*pipeline_state.count_unbalanced_jobs(cursor)),
-            "row_without_vector": Checked(*pipeline_state.count_missing_vectors(cursor, sample=SAMPLE)),
+            "sums": LedgerCheck(*pipeline_state.count_unbalanced_jobs(cursor)),
+            "row_without_vector": LedgerCheck(*pipeline_state.count_missing_vectors(cursor, sample=SAMPLE)),
         }
-    for kind, checked in found.items():
-        if checked.wrong:
-            log.error("ledger_violated", kind=kind, wrong=checked.wrong, looked_at=checked.looked_at)
+    for kind, check in found.items():
+        if check.wrong:
+            log.error("ledger_violated", kind=kind, wrong=check.wrong, looked_at=check.checked)
     return found

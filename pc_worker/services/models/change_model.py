@@ -24,7 +24,7 @@ from pc_worker.services.models.joined_vectors import add_missing_vectors, count_
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger import jobs
 from pc_worker.store.models import model_switch, oversize, registry
-from pc_worker.store.models.oversize import TooLarge
+from pc_worker.store.models.oversize import OversizeRow
 from pc_worker.store.rows.vectors import sample_vectors
 from pc_worker.wire import row_message
 
@@ -119,7 +119,7 @@ def backfill(services: Services, domain_name: str, model: Model, *, after: UUID 
     sizes = [_size(domain, model, row.wire_bytes, [(p.start, p.end) for p in passages]) for row, passages in made]
     fitting = [pair for pair, size in zip(made, sizes, strict=True) if size <= WIRE_LIMIT]
     too_large = [
-        TooLarge(row_id=row.row_id, content_hash=row.content_hash, wire_bytes=size)
+        OversizeRow(row_id=row.row_id, content_hash=row.content_hash, wire_bytes=size)
         for (row, _), size in zip(made, sizes, strict=True)
         if size > WIRE_LIMIT
     ]
@@ -139,14 +139,14 @@ def _size(domain: Domain, model: Model, row_bytes: int, places: Sequence[tuple[i
     return row_bytes + len(row_message(domain.row_type, b"", passages, model.label))
 
 
-def _stored_too_large(cursor: Cursor, domain: Domain, model: Model) -> list[TooLarge]:
+def _stored_too_large(cursor: Cursor, domain: Domain, model: Model) -> list[OversizeRow]:
     """Return the rows that are too large with their stored vectors of the model."""
     found = oversize.too_large_candidates(
         cursor, domain.name, model.model_id, dimension=model.dimension, limit=WIRE_LIMIT
     )
     sizes = [_size(domain, model, row.wire_bytes, row.places) for row in found]
     return [
-        TooLarge(row_id=row.row_id, content_hash=row.content_hash, wire_bytes=size)
+        OversizeRow(row_id=row.row_id, content_hash=row.content_hash, wire_bytes=size)
         for row, size in zip(found, sizes, strict=True)
         if size > WIRE_LIMIT
     ]

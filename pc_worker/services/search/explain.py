@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pc_worker.services.search.reply import Explanation, Place
+from pc_worker.services.search.reply import Explanation, ListScore
 from pc_worker.store.search.scores.fusion import FusedRow, ListPlace
 
 
@@ -11,5 +11,5 @@ def explanation(row: FusedRow) -> Explanation:
     return Explanation(vector=_place(row.vector), text=_place(row.text), fused=row.score)
 
 
-def _place(place: ListPlace | None) -> Place | None:
-    return None if place is None else Place(rank=place.rank, score=place.score, fused=place.share)
+def _place(place: ListPlace | None) -> ListScore | None:
+    return None if place is None else ListScore(rank=place.rank, score=place.score, fused=place.share)

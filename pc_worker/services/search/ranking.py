@@ -35,7 +35,7 @@ from pc_worker.tracing import span
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class RankingRange:
     """A range of the ranking: ends after ``end`` rows, which are the best of two lists of these lengths.
 
     ``extended`` is the length of the list by vectors that an extended query scores again; None = ``vectors``.
@@ -51,11 +51,15 @@ LAST = MAX_OFFSET + MAX_K
 #: On judged collections the first ten hits are as good with 15 vectors and 100 texts as with 200 of each; a filtered
 #: search of 100 vectors takes five times as long as one of 15. Few requests go beyond the first two ranges. The rows
 #: nearest to an extended query are among the 40 nearest to the query, which an unfiltered search visits anyway.
-FUSED = (Range(15, 15, 100, extended=40), Range(MAX_K, 2 * MAX_K, 2 * MAX_K), Range(LAST, LAST, LAST))
+FUSED = (
+    RankingRange(15, 15, 100, extended=40),
+    RankingRange(MAX_K, 2 * MAX_K, 2 * MAX_K),
+    RankingRange(LAST, LAST, LAST),
+)
 #: Certain ranks of a list by words that is fused: the lower ones hardly change a fusion and are expensive to prove.
 CERTAIN = 1
 #: A list that is searched alone is its own order; feedback changes that order, so it needs longer lists too.
-ALONE = tuple(Range(end, end, end) for end in (10, MAX_K, LAST))
+ALONE = tuple(RankingRange(end, end, end) for end in (10, MAX_K, LAST))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +93,11 @@ class Lists:
 
     def __init__(self, cursor: Cursor, scope: Scope, query: RankedQuery, texts: Candidates | None) -> None:
         self._cursor, self._scope, self._query = cursor, scope, query
-        self._texts: dict[Range, Candidates] = {} if texts is None else {FUSED[0]: texts}
-        self._vectors: dict[Range, Candidates] = {}
+        self._texts: dict[RankingRange, Candidates] = {} if texts is None else {FUSED[0]: texts}
+        self._vectors: dict[RankingRange, Candidates] = {}
         self._shares: dict[str, float] = {}
 
-    def text(self, part: Range) -> Candidates | None:
+    def text(self, part: RankingRange) -> Candidates | None:
         """Return the rows by the query's own terms; None if these are not used."""
         if self._query.terms is None:
             return None
@@ -104,7 +108,7 @@ class Lists:
             )
         return self._texts[part]
 
-    def vector(self, part: Range, *, extended: bool) -> Candidates | None:
+    def vector(self, part: RankingRange, *, extended: bool) -> Candidates | None:
         """Return the rows nearest to the query's own vector, more of them for an extended query; None without one."""
         if self._query.vector is None:
             return None
@@ -123,7 +127,7 @@ class Lists:
             self._shares |= {row_id: judge(text) for row_id, text in texts.items()}
         return self._shares
 
-    def _nearest(self, part: Range) -> int:
+    def _nearest(self, part: RankingRange) -> int:
         # With a filter, the index visits many neighbours for each further row, which is not worth it.
         if part.extended is None or self._scope.filter is not None or not self._query.feedback:
             return part.vectors
@@ -174,7 +178,7 @@ def _following(rows: Sequence[FusedRow], found: Sequence[FusedRow]) -> Sequence[
     return best_first([replace(row, score=min(row.score, most)) for row in found if row.row_id not in known])
 
 
-def _candidates(lists: Lists, query: RankedQuery, part: Range) -> CandidateLists:
+def _candidates(lists: Lists, query: RankedQuery, part: RankingRange) -> CandidateLists:
     vector = lists.vector(part, extended=query.expansion is not None)
     found = CandidateLists(vector=vector, text=lists.text(part), weights=query.weights)
     return replace(found, shares=lists.shares(found.union))

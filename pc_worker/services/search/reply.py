@@ -88,7 +88,7 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ListScore:
     """A hit in one of the lists.
 
     Attributes:
@@ -106,8 +106,8 @@ class Place:
 class Explanation:
     """How a hit got its score; a list that was not used is None, and so is ``rerank`` without that stage."""
 
-    vector: Place | None
-    text: Place | None
+    vector: ListScore | None
+    text: ListScore | None
     fused: float
     rerank: float | None = None
 

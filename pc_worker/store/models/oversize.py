@@ -69,7 +69,7 @@ SELECT domain, row_id, terms, counts, length, rules FROM back WHERE same ON CONF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TooLarge:
+class OversizeRow:
     """A row whose message is too large with a model's vectors."""
 
     row_id: UUID
@@ -87,7 +87,7 @@ class TooLargeCandidate:
     places: Sequence[tuple[int, int]]
 
 
-def record_too_large(cursor: Cursor, domain: str, model_id: int, rows: Sequence[TooLarge]) -> None:
+def record_too_large(cursor: Cursor, domain: str, model_id: int, rows: Sequence[OversizeRow]) -> None:
     """Record rows that are too large with a model's vectors, and delete their stored vectors of that model."""
     if not rows:
         return

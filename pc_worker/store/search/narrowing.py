@@ -54,7 +54,7 @@ ANY_PLAN = "SET LOCAL enable_seqscan = on"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FilterPart:
     """A part of a filter that its rows are found by: what must hold, and the terms of which each row has one."""
 
     tree: Filter
@@ -75,7 +75,7 @@ def narrowed(cursor: Cursor, scope: Scope) -> Scope:
     return scope if len(ids) > MOST_ROWS else replace(scope, only=tuple(sorted(ids)))
 
 
-def rows_of(scope: Scope, part: Part) -> tuple[str, Parameters]:
+def rows_of(scope: Scope, part: FilterPart) -> tuple[str, Parameters]:
     """Return the statement that selects the ids of a filter's rows by one of its parts, and its parameters."""
     terms = [*part.terms, rest(scope.profile.domain)]
     values = scope.parameters | {"terms": terms, "limit": MOST_ROWS + 1}
@@ -87,7 +87,9 @@ def scan_of(scope: Scope) -> tuple[str, Parameters]:
     return SCAN.format(where=scope.where), scope.parameters | {"limit": MOST_ROWS + 1}
 
 
-def _way(cursor: Cursor, scope: Scope, row_filter: RowFilter, parts: Sequence[Part]) -> Part | Literal["scan"] | None:
+def _way(
+    cursor: Cursor, scope: Scope, row_filter: RowFilter, parts: Sequence[FilterPart]
+) -> FilterPart | Literal["scan"] | None:
     """Return how the rows of a filter are found faster than by visiting neighbours: by a part, by a scan, or not."""
     collection = scope.profile.collection
     rows = 0 if collection is None else collection.documents
@@ -103,7 +105,7 @@ def _way(cursor: Cursor, scope: Scope, row_filter: RowFilter, parts: Sequence[Pa
 
 
 def _sample(
-    cursor: Cursor, scope: Scope, row_filter: RowFilter, parts: Sequence[Part], rows: int
+    cursor: Cursor, scope: Scope, row_filter: RowFilter, parts: Sequence[FilterPart], rows: int
 ) -> tuple[int, int, list[int]]:
     """Return the rows of the sample, how many of them meet the filter, and how many meet each of its parts."""
     values = scope.parameters | {"percent": min(100.0, 100.0 * SAMPLE_ROWS / rows)}
@@ -114,14 +116,14 @@ def _sample(
     return seen, left, kept
 
 
-def _part_where(scope: Scope, part: Part, row_filter: RowFilter, values: Parameters) -> str:
+def _part_where(scope: Scope, part: FilterPart, row_filter: RowFilter, values: Parameters) -> str:
     condition = tree_sql(part.tree, row_filter.paths, values)
     return some_part_sql(condition) if scope.profile.joined else condition
 
 
-def parts_of(domain: str, tree: Filter) -> list[Part]:
+def parts_of(domain: str, tree: Filter) -> list[FilterPart]:
     """Return the parts of a filter that the index knows; all of them hold for a row. The most selective kinds first."""
-    parts = [Part(part, terms) for part in _joined(tree) if (terms := _terms(domain, part)) is not None]
+    parts = [FilterPart(part, terms) for part in _joined(tree) if (terms := _terms(domain, part)) is not None]
     return sorted(parts, key=lambda part: len(part.terms))
 
 

@@ -51,7 +51,7 @@ from transformers import (
 
 from pc_worker.encoding import Encoder, load_encoder
 from pc_worker.encoding.backends.torch_backend import torch_forward
-from pc_worker.encoding.encoder import ModelEncoder, Sizes
+from pc_worker.encoding.encoder import BatchSizes, ModelEncoder
 from pc_worker.encoding.export import checking
 from pc_worker.encoding.export.checked import TOKENIZER, place_of
 from pc_worker.encoding.models.folder import read_folder
@@ -130,7 +130,7 @@ def _by_tokens(path: Path, cache: Path) -> Encoder:
     saved = place_of(folder, identity, backend="torch", cache=cache) / TOKENIZER
     forward = torch_forward(folder, threads=1, by_tokens=True)
     return ModelEncoder(
-        folder, load_tokens(folder, saved=saved), forward, identity=identity, backend="torch", sizes=Sizes()
+        folder, load_tokens(folder, saved=saved), forward, identity=identity, backend="torch", sizes=BatchSizes()
     )
 
 

@@ -15,11 +15,11 @@ from pc_worker.encoding.backends.torch_backend import (
     reference_vectors,
     torch_forward,
 )
-from pc_worker.encoding.encoder import Forward, ModelEncoder, Sizes
+from pc_worker.encoding.encoder import BatchSizes, Forward, ModelEncoder
 from pc_worker.encoding.models.finding import find_model
 from pc_worker.encoding.models.folder import ModelFolder
 from pc_worker.encoding.protocol import ModelIdentity, Vectors
-from pc_worker.encoding.text.batches import Batch
+from pc_worker.encoding.text.batches import TokenBatch
 from pc_worker.encoding.text.tokens import load_tokens
 from pc_worker.errors import ModelUnavailable
 
@@ -76,7 +76,7 @@ def test_the_vectors_by_our_tokens_are_those_by_texts() -> None:
 
 def _encoder(folder: ModelFolder, forward: Forward) -> Encoder:
     identity = ModelIdentity(name=folder.name, revision="", dimension=folder.dimension)
-    return ModelEncoder(folder, load_tokens(folder), forward, identity=identity, backend="torch", sizes=Sizes())
+    return ModelEncoder(folder, load_tokens(folder), forward, identity=identity, backend="torch", sizes=BatchSizes())
 
 
 def _fail_above(most: int, encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -86,7 +86,7 @@ def _fail_above(most: int, encoder: Encoder, monkeypatch: pytest.MonkeyPatch) ->
     forward, asked = encoder._forward, []  # type: ignore[attr-defined]
     original = forward._vectors
 
-    def vectors(batch: Batch) -> Vectors:
+    def vectors(batch: TokenBatch) -> Vectors:
         asked.append(len(batch.texts))
         if len(batch.texts) > most:
             raise OutOfMemoryError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pc_worker.cli.commands.search import SHOWN, show
-from pc_worker.services.search.reply import Explanation, Passage, Place, Reranking, SearchHit, SearchResult
+from pc_worker.services.search.reply import Explanation, ListScore, Passage, Reranking, SearchHit, SearchResult
 
 LONG = "filler " * 60 + "the walrus sings " + "filler " * 60
 
@@ -42,7 +42,7 @@ def test_a_row_without_text_shows_its_payload(capsys: pytest.CaptureFixture[str]
 
 
 def test_explain_and_a_rerank_that_failed_are_said(capsys: pytest.CaptureFixture[str]) -> None:
-    place = Place(rank=3, score=1.25, fused=0.25)
+    place = ListScore(rank=3, score=1.25, fused=0.25)
     explained = Explanation(vector=None, text=place, fused=0.25, rerank=0.5)
 
     out, err = shown(capsys, hit("x", explained), rerank=Reranking(applied=False, model=None, reason="away"))

@@ -21,7 +21,7 @@ PLACE = re.compile(r"`((?:[a-z_]+/)+[\w.-]+\.(?:py|sql|yml|sh|json|proto|csv|png
 DOCSTRING_PLACE = re.compile(r"`((?:[a-z_]+/)*\w+\.(?:py|sql|yml|proto))`")
 #: `SubscriptionSession.java: committed`
 JAVA_PLACE = re.compile(r"`(\w+\.java)(?:: (\w+))?`")
-ROOM = re.compile(r"^\| `(\w+)/` \|.*\|(.*)\|$", re.MULTILINE)
+PACKAGE_ROW = re.compile(r"^\| `(\w+)/` \|.*\|(.*)\|$", re.MULTILINE)
 ARCHITECTURE = (PROJECT / "docs/explanation/architecture.md").read_text(encoding="utf-8")
 
 #: Lines of a module and of a function, as `CONTRIBUTING.md` says.
@@ -82,8 +82,8 @@ def docstrings(module: Path) -> Iterator[str]:
     return (ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, kinds))
 
 
-def test_every_room_is_described_and_has_the_face_that_is_shown() -> None:
-    rooms = dict(ROOM.findall(ARCHITECTURE))
+def test_every_package_is_described_and_has_the_public_names_that_are_shown() -> None:
+    rooms = dict(PACKAGE_ROW.findall(ARCHITECTURE))
     folders = {folder.parent.name for folder in (PROJECT / "pc_worker").glob("*/__init__.py")}
 
     assert folders == set(rooms)
@@ -115,6 +115,20 @@ def test_no_function_is_longer_than_the_limit() -> None:
 
     assert len(lengths) > 1000
     assert {name: length for name, length in lengths.items() if length > MAX_FUNCTION_LINES} == {}
+
+
+def test_a_class_name_is_used_once() -> None:
+    """One name means one thing in all packages; private classes are seen in their own module only."""
+    names = Counter(
+        node.name
+        for root in ("pc_worker", "tasks")
+        for module in (PROJECT / root).rglob("*.py")
+        if GENERATED not in module.parents
+        for node in ast.parse(module.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_no_folder_has_more_modules_than_the_limit_except_lists_of_one_kind() -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from pc_worker.encoding import Span, Vectors, encode_isolating, identify_model
-from pc_worker.encoding.encoder import Forward, ModelEncoder, Sizes
+from pc_worker.encoding.encoder import BatchSizes, Forward, ModelEncoder
 from pc_worker.encoding.models.finding import find_model
-from pc_worker.encoding.text.batches import Batch, Ids
+from pc_worker.encoding.text.batches import Ids, TokenBatch
 from pc_worker.encoding.text.tokens import load_tokens
 from pc_worker.errors import EncodingFailed, ModelUnavailable
 from tests.unit.encoding.models import write_model
@@ -25,7 +25,7 @@ class Angles:
     def __init__(self) -> None:
         self.seen: list[Ids] = []
 
-    def __call__(self, batch: Batch) -> Vectors:
+    def __call__(self, batch: TokenBatch) -> Vectors:
         ids, mask = batch.ids, batch.mask
         self.seen.append(ids)
         if (ids == POISON).any():
@@ -53,7 +53,7 @@ def make(tmp_path: Path) -> Make:
             forward,
             identity=identify_model(str(tmp_path)),
             backend="angles",
-            sizes=Sizes(tokens_per_batch=64, overlap_tokens=4),
+            sizes=BatchSizes(tokens_per_batch=64, overlap_tokens=4),
         )
 
     return build
@@ -155,7 +155,7 @@ def test_the_failing_texts_alone_fail(make: Make) -> None:
 
 
 def test_a_vector_that_is_not_finite_is_a_failure(make: Make) -> None:
-    def broken(batch: Batch) -> Vectors:
+    def broken(batch: TokenBatch) -> Vectors:
         return np.full((len(batch.texts), 8), np.nan, dtype=np.float32)
 
     with pytest.raises(EncodingFailed, match="no finite vector"):
@@ -163,7 +163,7 @@ def test_a_vector_that_is_not_finite_is_a_failure(make: Make) -> None:
 
 
 def test_another_dimension_than_the_configured_one_is_refused(make: Make) -> None:
-    def broken(batch: Batch) -> Vectors:
+    def broken(batch: TokenBatch) -> Vectors:
         return np.eye(len(batch.texts), 9, dtype=np.float32)
 
     with pytest.raises(ModelUnavailable, match="8 dimensions"):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pc_worker.reader import Refused
+from pc_worker.reader import Rejected
 from pc_worker.reader.pickle.described import Array, check_filled, check_shape, check_texts
 
 
@@ -27,7 +27,7 @@ from pc_worker.reader.pickle.described import Array, check_filled, check_shape, 
     ids=str,
 )
 def test_shapes_that_no_array_has(shape: object, words: str) -> None:
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(Rejected, match=words):
         check_shape(shape)
 
 
@@ -42,7 +42,7 @@ def test_a_fixed_width_text_consists_of_characters(order: str) -> None:
 
     check_texts(codes[:1].view(f"{order}U1"))
     check_texts(np.array([2**32 - 1], "u4"))
-    with pytest.raises(Refused, match="something else than characters"):
+    with pytest.raises(Rejected, match="something else than characters"):
         check_texts(codes.view(f"{order}U2"))
 
 
@@ -57,5 +57,5 @@ def test_a_fixed_width_text_consists_of_characters(order: str) -> None:
     ids=["untyped", "short", "long", "objects"],
 )
 def test_data_that_is_not_as_long_as_shape_and_type_say(dtype: np.dtype[Any] | None, data: object, words: str) -> None:
-    with pytest.raises(Refused, match=re.escape(words)):
+    with pytest.raises(Rejected, match=re.escape(words)):
         check_filled(Array(dtype=dtype, shape=(2,), data=data))

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pc_worker.reader import Limits, Refused, open_table
+from pc_worker.reader import Limits, Rejected, open_table
 from tests.unit.reader.reading import read_twice
 
 WRITERS = {"file": pa.ipc.new_file, "stream": pa.ipc.new_stream}
@@ -28,9 +28,9 @@ def written(table: pa.Table, form: str, compression: str | None = None) -> bytes
     return target.getvalue()
 
 
-def refusal(data: bytes, folder: Path, **limits: int) -> Refused:
+def refusal(data: bytes, folder: Path, **limits: int) -> Rejected:
     (folder / "f").write_bytes(data)
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Rejected) as caught:
         open_table(folder / "f", spool=folder, limits=Limits(**limits))
     assert [path.name for path in folder.iterdir()] == ["f"]
     return caught.value
@@ -153,7 +153,7 @@ def test_a_time_that_no_day_has_costs_its_column_only(form: str, kind: pa.DataTy
 
     with open_table(tmp_path / "f", spool=tmp_path) as table:
         assert table.read(0, 2, ["id"]).columns["id"] == [1, 2]
-        with pytest.raises(Refused, match="column `t` holds time"):
+        with pytest.raises(Rejected, match="column `t` holds time"):
             table.read(0, 2)
 
 
@@ -166,7 +166,7 @@ def test_a_decimal_that_arrow_cannot_convert_costs_its_column_only(kind: Any, sc
 
     with open_table(tmp_path / "f", spool=tmp_path) as table:
         assert table.read(0, 2, ["id"]).columns["id"] == [1, 2]
-        with pytest.raises(Refused, match="not a table: column `n` holds decimal"):
+        with pytest.raises(Rejected, match="not a table: column `n` holds decimal"):
             table.read(0, 2)
 
 
@@ -248,7 +248,7 @@ def test_any_damage_of_the_metadata_is_a_refusal(form: str, tmp_path: Path) -> N
         try:
             open_table(tmp_path / f"{place}", spool=tmp_path).close()
             ended.add("read")
-        except Refused as error:
+        except Rejected as error:
             ended.add(error.kind)
             told += str(error)
 
@@ -294,7 +294,7 @@ def test_any_other_byte_of_the_metadata_is_a_refusal_or_the_same_number_of_rows(
     data = of_three_batches(form)
     for place in range(8, len(data), 13):
         damaged = data[:place] + bytes([data[place] + 1 & 255]) + data[place + 1 :]
-        with contextlib.suppress(Refused):
+        with contextlib.suppress(Rejected):
             assert count_of(damaged, tmp_path) == 5, place
 
 

@@ -11,7 +11,7 @@ import pyarrow.orc as orc
 import pyarrow.parquet as pq
 import pytest
 
-from pc_worker.reader import Limits, Refused, open_table
+from pc_worker.reader import Limits, Rejected, open_table
 from pc_worker.reader.formats.arrow_dictionaries import without_dictionaries
 
 
@@ -124,7 +124,7 @@ def test_one_cell_that_repeats_a_long_word_is_refused_before_it_is_written_out()
     words = pa.DictionaryArray.from_arrays(pa.array([0] * 100_000), pa.array(["a" * (1 << 20)]))
     batch = pa.record_batch({"c": pa.ListArray.from_arrays([0, 100_000], words)})
 
-    with pytest.raises(Refused, match=r"a cell of column `c` takes 10\d+ bytes and the limit is 67108864") as caught:
+    with pytest.raises(Rejected, match=r"a cell of column `c` takes 10\d+ bytes and the limit is 67108864") as caught:
         list(without_dictionaries(batch, Limits()))
 
     assert caught.value.kind == "over a limit"

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pc_worker.reader import MISSING, Limits, Refused, Table, open_table
+from pc_worker.reader import MISSING, Limits, Rejected, Table, open_table
 from pc_worker.reader.formats.arrow_copy import ArrowRows
 from pc_worker.reader.formats.compression import Streams
 from pc_worker.reader.table import SparseCells, dict_cells
@@ -39,7 +39,7 @@ def passed(path: Path, spool: Path) -> None:
     try:
         with open_table(path, spool=spool) as table:
             all_rows(table)
-    except Refused:
+    except Rejected:
         return
 
 
@@ -54,7 +54,7 @@ def all_rows(table: Table) -> None:
 def test_a_chain_of_streams_that_hold_nothing_is_refused(pack: Callable[[bytes], bytes], tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(pack(b"") * 2000)
 
-    with pytest.raises(Refused, match="streams that hold nothing") as caught:
+    with pytest.raises(Rejected, match="streams that hold nothing") as caught:
         open_table(tmp_path / "f", spool=tmp_path)
 
     assert caught.value.kind == "over a limit"
@@ -104,7 +104,7 @@ NESTED = {
 def test_a_cell_of_very_many_parts_is_refused_before_they_fill_the_memory(nested: bytes, tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"\x80\x04](}X\x01\x00\x00\x00a](" + nested + b"ese.")
 
-    with pytest.raises(Refused, match=r"made of more than 20000 parts|nest more than"):
+    with pytest.raises(Rejected, match=r"made of more than 20000 parts|nest more than"):
         open_table(tmp_path / "f", spool=tmp_path, limits=Limits(nodes=20_000))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pc_worker.reader import ReadOptions, Refused, open_table
+from pc_worker.reader import ReadOptions, Rejected, open_table
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ REFUSED = {
 def test_what_pandas_would_guess_at_is_refused_with_its_place(name: str, tmp_path: Path) -> None:
     data, words = REFUSED[name]
 
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(Rejected, match=words):
         ours(data.encode(), tmp_path)
 
 
@@ -164,5 +164,5 @@ def test_text_that_looks_like_a_table_is_refused_by_what_it_is(name: str, tmp_pa
     data, words = OTHERS[name]
     (tmp_path / "f.txt").write_text(data)
 
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(Rejected, match=words):
         open_table(tmp_path / "f.txt", spool=tmp_path)

@@ -72,7 +72,7 @@ READ = """
 import json, resource, sys
 from pathlib import Path
 import pyarrow.parquet
-from pc_worker.reader import Refused, open_table
+from pc_worker.reader import Rejected, open_table
 def peak(whose):
     return resource.getrusage(whose).ru_maxrss * 1024
 before = peak(resource.RUSAGE_SELF)
@@ -80,7 +80,7 @@ try:
     with open_table(sys.argv[1], spool=Path(sys.argv[2])) as table:
         table.read(0, 1)
         ended = f"{table.rows} rows"
-except Refused as error:
+except Rejected as error:
     ended = str(error)
 costs = peak(resource.RUSAGE_SELF) - before, peak(resource.RUSAGE_CHILDREN) - before
 print(json.dumps([ended, max(costs)]))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pc_worker.reader import ReadOptions, Refused, open_table
+from pc_worker.reader import ReadOptions, Rejected, open_table
 
 #: Sentences of job offers and letters, by language.
 SENTENCES = {
@@ -148,7 +148,7 @@ def test_words_alone_are_read_right_or_refused(language: str, encoding: str, cas
 def outcome(data: bytes, folder: Path) -> list[object] | str:
     try:
         return texts(data, folder)
-    except Refused as error:
+    except Rejected as error:
         return error.reason
 
 
@@ -180,7 +180,7 @@ def test_one_word_is_no_evidence_and_the_refusal_names_what_it_may_be(
 ) -> None:
     data = table(["a", word, "b"]).encode(encoding)
 
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Rejected) as caught:
         texts(data, tmp_path)
 
     assert {encoding, other} <= set(caught.value.reason.replace(",", "").split())

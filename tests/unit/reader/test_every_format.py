@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pc_worker.reader import Limits, ReadOptions, Refused, inspect_file, open_table
+from pc_worker.reader import Limits, ReadOptions, Rejected, inspect_file, open_table
 from pc_worker.reader.formats.registry import Format, all_formats
 from pc_worker.reader.recognition import recognise
 from tests.hostile.damaged_formats import ROWS, good_files
@@ -40,7 +40,7 @@ def test_its_file_is_recognised_and_read_also_compressed(name: str, tmp_path: Pa
 def test_its_file_is_refused_without_its_end(name: str, tmp_path: Path) -> None:
     (tmp_path / "table").write_bytes(GOOD[name][:-9])
 
-    with pytest.raises(Refused):
+    with pytest.raises(Rejected):
         open_table(tmp_path / "table", spool=tmp_path)
 
 
@@ -73,5 +73,5 @@ def test_damaged_files_of_the_format_of_the_document_are_refused(
 ) -> None:
     (tmp_path / "table").write_bytes(content)
 
-    with pytest.raises(Refused, match=reason):
+    with pytest.raises(Rejected, match=reason):
         open_table(tmp_path / "table", spool=tmp_path, limits=Limits(cell_bytes=1000))

@@ -23,7 +23,7 @@ import pyarrow.parquet
 import pyarrow.parquet.encryption as sealing
 import pytest
 
-from pc_worker.reader import Limits, ReadOptions, Refused, open_table
+from pc_worker.reader import Limits, ReadOptions, Rejected, open_table
 from tests.unit.reader.reading import read_twice, rows_of
 
 
@@ -89,7 +89,7 @@ def test_a_cut_columnar_file_is_refused(name: str, tmp_path: Path) -> None:
     data = (tmp_path / "table").read_bytes()
     for number, end in enumerate((20, len(data) // 2, len(data) - 9)):
         (tmp_path / f"cut{number}").write_bytes(data[:end])
-        with pytest.raises(Refused):
+        with pytest.raises(Rejected):
             open_table(tmp_path / f"cut{number}", spool=tmp_path)
 
 
@@ -120,7 +120,7 @@ def test_a_workbook_is_read_by_sheet(tmp_path: Path) -> None:
 def test_a_sheet_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
     workbook(tmp_path / "table")
 
-    with pytest.raises(Refused, match="no sheet '9'; it has 'first', '2 nd', 'bare'"):
+    with pytest.raises(Rejected, match="no sheet '9'; it has 'first', '2 nd', 'bare'"):
         open_table(tmp_path / "table", spool=tmp_path, options=ReadOptions(sheet="9"))
 
 
@@ -129,7 +129,7 @@ def test_a_workbook_that_expands_too_much_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "table", "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/worksheets/huge.xml", bytes(20 << 20))
 
-    with pytest.raises(Refused, match="expands to"):
+    with pytest.raises(Rejected, match="expands to"):
         open_table(tmp_path / "table", spool=tmp_path, limits=Limits(ratio_free_bytes=1 << 20))
 
 
@@ -177,7 +177,7 @@ def test_tables_of_several_schemas_are_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "table").write_bytes(archived(a__dot__csv="a,b\n1,2\n", b__dot__csv="a,c\n1,2\n"))
 
     with pytest.raises(
-        Refused, match=r"b\.csv in the archive: its columns are not those of a\.csv: they differ in 'b', 'c'"
+        Rejected, match=r"b\.csv in the archive: its columns are not those of a\.csv: they differ in 'b', 'c'"
     ):
         open_table(tmp_path / "table", spool=tmp_path)
 
@@ -188,7 +188,7 @@ def test_an_archive_in_an_archive_is_refused(tmp_path: Path) -> None:
     inner = archived(a="a,b\n1,2\n", b="a,b\n1,2\n")
     (tmp_path / "table").write_bytes(archived(a=inner, b=inner))
 
-    with pytest.raises(Refused, match="compressed once more"):
+    with pytest.raises(Rejected, match="compressed once more"):
         open_table(tmp_path / "table", spool=tmp_path)
 
 
@@ -255,7 +255,7 @@ def test_a_format_that_is_not_read_is_refused_by_its_name(name: str, tmp_path: P
     data, words = FOREIGN[name]
     (tmp_path / "table").write_bytes(data)
 
-    with pytest.raises(Refused, match=words) as caught:
+    with pytest.raises(Rejected, match=words) as caught:
         open_table(tmp_path / "table", spool=tmp_path)
 
     assert caught.value.kind == "not a table"
@@ -274,7 +274,7 @@ def test_a_truncated_pickle_is_a_damaged_pickle(tmp_path: Path) -> None:
     data = pickle.dumps([{"a": "x" * 300}] * 20, 0)
     (tmp_path / "table").write_bytes(data[:100])
 
-    with pytest.raises(Refused, match="broken"):
+    with pytest.raises(Rejected, match="broken"):
         open_table(tmp_path / "table", spool=tmp_path)
 
 
@@ -312,5 +312,5 @@ def test_an_encrypted_parquet_file_is_named(plain: bool, tmp_path: Path) -> None
     with pyarrow.parquet.ParquetWriter(tmp_path / "t", table.schema, encryption_properties=properties) as writer:
         writer.write_table(table)
 
-    with pytest.raises(Refused, match="an encrypted Parquet file: save it without encryption"):
+    with pytest.raises(Rejected, match="an encrypted Parquet file: save it without encryption"):
         open_table(tmp_path / "t", spool=tmp_path)

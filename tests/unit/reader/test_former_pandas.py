@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pc_worker.reader import Refused, inspect_file, open_table
+from pc_worker.reader import Rejected, inspect_file, open_table
 from tests.hostile.assembler import Call, Name, pickled
 
 ARCHIVES = Path(__file__).parents[2] / "golden" / "archives"
@@ -27,7 +27,9 @@ ARCHIVES = Path(__file__).parents[2] / "golden" / "archives"
 def test_a_pandas_that_is_too_old_is_named_and_not_called_unsafe(former: Name, tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(pickled(Call(former, (), {}, new=True)))
 
-    with pytest.raises(Refused, match=r"written by pandas before 0\.25.*load and save it with pandas ≥ 1\.5") as caught:
+    with pytest.raises(
+        Rejected, match=r"written by pandas before 0\.25.*load and save it with pandas ≥ 1\.5"
+    ) as caught:
         open_table(tmp_path / "f", spool=tmp_path)
 
     assert caught.value.kind == "not a table"
@@ -46,7 +48,7 @@ def test_a_pandas_that_is_too_old_is_named_and_not_called_unsafe(former: Name, t
 def test_what_only_looks_like_an_old_pandas_is_unsafe(hidden: Name, tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(pickled(hidden("true")))
 
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Rejected) as caught:
         open_table(tmp_path / "f", spool=tmp_path)
 
     assert caught.value.kind == "unsafe"
@@ -78,7 +80,7 @@ STATE = (NEW_BLOCK, (), {"ndim": 2}, None)
 def test_the_old_way_to_make_a_block_is_taken_for_nothing_else(attack: Call, tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(pickled({"data_frame": attack}))
 
-    with pytest.raises(Refused):
+    with pytest.raises(Rejected):
         open_table(tmp_path / "f", spool=tmp_path)
 
 

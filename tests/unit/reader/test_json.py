@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pc_worker.reader import Refused, open_table
+from pc_worker.reader import Rejected, open_table
 
 VALUES = [
     "NaN",
@@ -76,7 +76,7 @@ def test_what_json_refuses_is_refused_with_its_row(bad: str, layout: str, tmp_pa
     path = tmp_path / "table.json"
     path.write_bytes(written([*records(100), bad, *records(100)], layout))
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Rejected) as refused:
         open_table(path, spool=tmp_path)
 
     assert refused.value.row == 100
@@ -87,7 +87,7 @@ def test_values_that_nest_too_deep_are_refused(layout: str, tmp_path: Path) -> N
     path = tmp_path / "table.json"
     path.write_bytes(written([*records(10), '{"n": ' + "[" * 70 + "]" * 70 + "}", *records(10)], layout))
 
-    with pytest.raises(Refused, match="nests deeper"):
+    with pytest.raises(Rejected, match="nests deeper"):
         open_table(path, spool=tmp_path)
 
 

@@ -19,7 +19,7 @@ import pyarrow.orc as orc
 import pyarrow.parquet as pq
 import pytest
 
-from pc_worker.reader import Refused, open_table
+from pc_worker.reader import Rejected, open_table
 from tests.unit.reader.reading import read_twice
 
 ROOT = Path(__file__).parents[3]
@@ -109,7 +109,7 @@ REFUSED = {
 def test_nothing_of_a_refused_file_is_left(name: str, tmp_path: Path, spool: Path) -> None:
     (tmp_path / "f").write_bytes(REFUSED[name])
 
-    with pytest.raises(Refused):
+    with pytest.raises(Rejected):
         open_table(tmp_path / "f", spool=spool)
 
     assert list(spool.iterdir()) == []
@@ -170,7 +170,7 @@ def test_a_refused_reading_also_removes_what_a_killed_one_left(tmp_path: Path, s
     (tmp_path / "f").write_bytes(REFUSED["zip, later member cut"])
     assert killed(tmp_path / "f", spool, 3)
 
-    with pytest.raises(Refused):
+    with pytest.raises(Rejected):
         open_table(tmp_path / "f", spool=spool)
 
     assert list(spool.iterdir()) == []

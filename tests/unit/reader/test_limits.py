@@ -8,13 +8,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pc_worker.reader import Limits, Refused, inspect_file, open_table
+from pc_worker.reader import Limits, Rejected, inspect_file, open_table
 from tests.hostile.corpus import cell, pickled, stack_global, text
 from tests.unit.reader.reading import read_bytes
 
 
 def test_refusals_survive_a_process_boundary() -> None:
-    error = Refused("unsafe", "why", 12, "column", 3)
+    error = Rejected("unsafe", "why", 12, "column", 3)
 
     again = pickle.loads(pickle.dumps(error))
 
@@ -59,7 +59,7 @@ def test_every_limit_is_a_setting_that_refuses_clearly(limits: Limits, words: st
     cells = [[[["deep" + str(n)]]] for n in range(3_000)]
     pd.DataFrame({"a": range(3_000), "b": cells, "c": pd.Series(map(str, range(3_000)), dtype=object)}).to_pickle(path)
 
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Rejected) as caught:
         open_table(path, spool=tmp_path, limits=limits)
 
     assert caught.value.kind == "over a limit"
@@ -70,5 +70,5 @@ def test_a_cell_larger_than_its_limit_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "f.pkl"
     path.write_bytes(cell(b"(" + text("x" * 250) * 1000 + b"t", before=60))
 
-    with pytest.raises(Refused, match="one cell holds more than 100000 bytes"):
+    with pytest.raises(Rejected, match="one cell holds more than 100000 bytes"):
         open_table(path, spool=tmp_path, limits=Limits(cell_bytes=100_000))

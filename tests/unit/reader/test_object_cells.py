@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pc_worker.reader import Refused, open_table
+from pc_worker.reader import Rejected, open_table
 from tests.hostile.corpus import unframed
 from tests.unit.reader.reading import read_bytes
 
@@ -51,7 +51,7 @@ def test_a_name_among_the_words_of_a_late_cell_is_refused(tmp_path: Path) -> Non
     path = tmp_path / "f"
     path.write_bytes(broken)
 
-    with pytest.raises(Refused):
+    with pytest.raises(Rejected):
         open_table(path, spool=tmp_path)
 
 

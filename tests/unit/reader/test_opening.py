@@ -22,7 +22,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pc_worker.reader import MISSING, Column, Limits, Refused, SourceChanged, inspect_file, open_table
+from pc_worker.reader import MISSING, Column, Limits, Rejected, SourceChanged, inspect_file, open_table
 from tests.unit.reader.reading import read_bytes, read_twice, rows_of
 
 ROOT = Path(__file__).parents[3]
@@ -76,7 +76,7 @@ def test_a_cut_compressed_file_is_refused(pack: Callable[[bytes], bytes], tmp_pa
     file = tmp_path / "cut"
     file.write_bytes(pack(pickle.dumps(frame()))[:-40])
 
-    with pytest.raises(Refused, match=r"damaged|ends"):
+    with pytest.raises(Rejected, match=r"damaged|ends"):
         open_table(file, spool=tmp_path)
 
     assert list(tmp_path.iterdir()) == [file]
@@ -86,7 +86,7 @@ def test_an_expansion_beyond_the_limit_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "bomb"
     file.write_bytes(gzip.compress(bytes(20 << 20)))
 
-    with pytest.raises(Refused, match="expands"):
+    with pytest.raises(Rejected, match="expands"):
         open_table(file, spool=tmp_path, limits=Limits(output_bytes=1 << 20))
 
 
@@ -304,7 +304,7 @@ def test_a_refused_file_leaves_no_copy_in_the_spool(tmp_path: Path) -> None:
     spool.mkdir()
     file.write_bytes(gzip.compress(b"cos\nsystem\n(S'true'\ntR."))
 
-    with pytest.raises(Refused):
+    with pytest.raises(Rejected):
         open_table(file, spool=spool)
 
     assert [*spool.iterdir()] == []
@@ -347,7 +347,7 @@ def test_a_broken_json_line_is_refused_with_its_row(tmp_path: Path) -> None:
     file = tmp_path / "f"
     file.write_bytes(b'{"a": 1}\n\n{"a": \n')
 
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Rejected) as caught:
         open_table(file, spool=tmp_path)
 
     assert (caught.value.row, caught.value.offset) == (1, 10)
@@ -361,13 +361,13 @@ def test_limits_hold_while_json_lines_are_read_too(tmp_path: Path) -> None:
 
     with (
         open_table(file, spool=tmp_path, limits=Limits(cell_bytes=1 << 20)) as table,
-        pytest.raises(Refused, match="longer than 1048576 bytes"),
+        pytest.raises(Rejected, match="longer than 1048576 bytes"),
     ):
         table.read(0, 1)
 
 
 def test_a_folder_is_no_table(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="not a regular file"):
+    with pytest.raises(Rejected, match="not a regular file"):
         open_table(tmp_path, spool=tmp_path)
 
 
@@ -441,7 +441,7 @@ def test_columns_that_are_tuples_hold_cells_of_any_kind(tmp_path: Path) -> None:
 def test_a_dict_of_columns_whose_cells_are_tables_is_refused(tmp_path: Path) -> None:
     (tmp_path / "table").write_bytes(pickle.dumps({"a": (pd.Series([1]),)}))
 
-    with pytest.raises(Refused, match="column `a`, row 0 holds a `Series`"):
+    with pytest.raises(Rejected, match="column `a`, row 0 holds a `Series`"):
         open_table(tmp_path / "table", spool=tmp_path)
 
 

@@ -17,7 +17,7 @@ import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 
-from pc_worker.reader import Limits, Refused, Timestamp, inspect_file, open_table
+from pc_worker.reader import Limits, Rejected, Timestamp, inspect_file, open_table
 from pc_worker.reader.cells.values import NAT, moment
 from tests.unit.reader.reading import read_twice
 
@@ -151,7 +151,7 @@ def test_pages_that_state_fewer_rows_than_their_row_group_are_damage(
         data = data[:count] + b"\x04" + data[count + 1 :]
     (tmp_path / "damaged").write_bytes(data)
 
-    with pytest.raises(Refused, match=f"row group {group} should have 3 rows|is damaged or cut short"):
+    with pytest.raises(Rejected, match=f"row group {group} should have 3 rows|is damaged or cut short"):
         read_twice(tmp_path / "damaged", tmp_path)
 
 
@@ -162,7 +162,7 @@ def test_a_way_of_compression_that_is_not_read_is_no_damage(codec: int, tmp_path
     place = data.rindex(b"\x03abc\x15\x02") + 5  # the footer's codec of the column
     (tmp_path / "f").write_bytes(data[:place] + bytes([2 * codec]) + data[place + 1 :])
 
-    with pytest.raises(Refused, match="not a table: the Parquet table is compressed in a way that is not read"):
+    with pytest.raises(Rejected, match="not a table: the Parquet table is compressed in a way that is not read"):
         read_twice(tmp_path / "f", tmp_path)
 
 
@@ -174,7 +174,7 @@ def test_a_table_without_all_the_rows_that_it_states_is_damaged(stated: int, row
     (tmp_path / "f").write_bytes(data[:place] + bytes([2 * stated]) + data[place + 1 :])
 
     if rows is None:
-        with pytest.raises(Refused, match=f"it should have {stated} rows, and 4 can be read"):
+        with pytest.raises(Rejected, match=f"it should have {stated} rows, and 4 can be read"):
             read_twice(tmp_path / "f", tmp_path)
     else:  # parquet-testing has a file that states 0
         assert len(read_twice(tmp_path / "f", tmp_path)) == rows
@@ -191,7 +191,7 @@ def test_a_column_that_is_not_read_is_named_and_refuses_only_its_use(tmp_path: P
     with open_table(tmp_path / "f", spool=tmp_path) as table:
         assert [(column.name, column.kind) for column in table.columns] == [("id", "int"), ("odd", "unreadable")]
         assert table.read(0, 2, ["id"]).columns["id"] == [1, 2]
-        with pytest.raises(Refused, match=r"column `odd` holds list<.*time64.* that are not read; leave it out"):
+        with pytest.raises(Rejected, match=r"column `odd` holds list<.*time64.* that are not read; leave it out"):
             table.read(0, 2)
     report = inspect_file(tmp_path / "f", spool=tmp_path)
     assert (report.verdict, report.columns[1].samples) == ("readable", ())
@@ -200,7 +200,7 @@ def test_a_column_that_is_not_read_is_named_and_refuses_only_its_use(tmp_path: P
 def test_a_table_that_expands_too_far_is_refused_before_it_fills_the_spool(tmp_path: Path) -> None:
     pq.write_table(pa.table({"c": ["x" * 100_000] * 300}), tmp_path / "f")
 
-    with pytest.raises(Refused, match=r"expands to more than 200 times") as caught:
+    with pytest.raises(Rejected, match=r"expands to more than 200 times") as caught:
         open_table(tmp_path / "f", spool=tmp_path, limits=Limits(ratio_free_bytes=10 << 20))
 
     assert caught.value.kind == "over a limit"
@@ -210,7 +210,7 @@ def test_a_table_that_expands_too_far_is_refused_before_it_fills_the_spool(tmp_p
 def test_rows_that_cost_no_bytes_are_held_against_the_size(tmp_path: Path) -> None:
     pq.write_table(pa.table({"c": pa.nulls(100_000)}), tmp_path / "f")
 
-    with pytest.raises(Refused, match="rows for each byte"):
+    with pytest.raises(Rejected, match="rows for each byte"):
         open_table(tmp_path / "f", spool=tmp_path, limits=Limits(rows_free=1000, rows_per_byte=2))
 
 
@@ -248,7 +248,7 @@ def test_a_text_that_is_not_utf8_is_rejected_before_any_row_is_read(
     }[nested]
     write(pa.table({"id": range(3000), "t": column}), str(tmp_path / "f"))
 
-    with pytest.raises(Refused, match="broken: ") as refused:
+    with pytest.raises(Rejected, match="broken: ") as refused:
         open_table(tmp_path / "f", spool=tmp_path)
 
     if write is pq.write_table:

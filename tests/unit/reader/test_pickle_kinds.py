@@ -19,7 +19,7 @@ from dateutil.relativedelta import MO
 from pandas.tseries import offsets
 from pandas.tseries.holiday import USFederalHolidayCalendar
 
-from pc_worker.reader import Refused, open_table
+from pc_worker.reader import Rejected, open_table
 from tests.unit.reader.reading import read_bytes
 
 MOMENTS = ["1899-05-05", "1988-06-01", "2024-03-10 06:59:59", "2024-03-10 07:00", "2024-11-03 05:30", "2037-12-01"]
@@ -56,7 +56,7 @@ def test_a_local_zone_with_summer_time_is_rejected_with_advice(tmp_path: Path) -
     zone = tz.tzlocal()
     zone._hasdst = True
 
-    with pytest.raises(Refused, match="convert the timestamps to a named zone or to UTC"):
+    with pytest.raises(Rejected, match="convert the timestamps to a named zone or to UTC"):
         rows([{"t": dt.datetime(2024, 1, 1, tzinfo=zone)}], folder=tmp_path)
 
 
@@ -66,7 +66,7 @@ def test_a_zone_whose_changes_no_file_has_is_rejected(times: tuple[int, int], tm
     zone = pickle.loads(pickle.dumps(zone))
     zone._trans_list_utc, zone._trans_idx = times, zone._trans_idx[:2]
 
-    with pytest.raises(Refused, match="a time zone"):
+    with pytest.raises(Rejected, match="a time zone"):
         rows([{"t": dt.datetime(2024, 1, 1, tzinfo=zone)}], folder=tmp_path)
 
 
@@ -137,7 +137,7 @@ def test_flags_that_are_stored_as_bytes(tmp_path: Path) -> None:
 def test_a_run_end_encoded_column_is_rejected_with_advice(tmp_path: Path) -> None:
     array = pd.arrays.ArrowExtensionArray(pa.RunEndEncodedArray.from_arrays([2, 3], ["a", "b"]))
 
-    with pytest.raises(Refused, match=r"not a table: .*run_end_decode"):
+    with pytest.raises(Rejected, match=r"not a table: .*run_end_decode"):
         rows(pd.DataFrame({"a": array}), folder=tmp_path)
 
 
@@ -156,7 +156,7 @@ def test_a_text_that_lies_outside_its_data_is_rejected(field: str, value: int, t
     assert data.count(view) == 1
 
     (tmp_path / "damaged").write_bytes(data.replace(view, damaged.tobytes()))
-    with pytest.raises(Refused, match=r"broken|share their data"):
+    with pytest.raises(Rejected, match=r"broken|share their data"):
         open_table(tmp_path / "damaged", spool=tmp_path)
 
 

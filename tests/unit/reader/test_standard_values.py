@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pc_worker.reader import Refused
+from pc_worker.reader import Rejected
 from tests.unit.reader.reading import read_bytes
 
 ZONED = ipaddress.ip_address("fe80::1%eth0")
@@ -110,7 +110,7 @@ def test_an_object_that_is_no_cell_is_named_with_column_and_row(
 ) -> None:
     value, what = FOREIGN[name]
     for cell in (value, [1, {"x": value}]):
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(Rejected) as caught:
             read_bytes(pickle.dumps(FORMS[form](cell, count), protocol=4), tmp_path)
 
         assert str(caught.value).startswith(f"not a table: column `c`, row {count - 1} holds a `{what}`")
@@ -119,7 +119,7 @@ def test_an_object_that_is_no_cell_is_named_with_column_and_row(
 def test_a_row_of_a_stream_that_holds_an_object_names_it(tmp_path: Path) -> None:
     data = b"".join(pickle.dumps({"id": number, "c": slice(1) if number == 2 else 0}) for number in range(3))
 
-    with pytest.raises(Refused, match="'c' holds a `slice`"):
+    with pytest.raises(Rejected, match="'c' holds a `slice`"):
         read_bytes(data, tmp_path)
 
 
@@ -147,7 +147,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_call_that_no_writer_makes_is_rejected(name: str, tmp_path: Path) -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Rejected) as caught:
         read_bytes(HOSTILE[name], tmp_path)
 
     assert caught.value.kind in ("unsafe", "broken")
@@ -156,7 +156,7 @@ def test_a_call_that_no_writer_makes_is_rejected(name: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("code", ["u"])
 @pytest.mark.parametrize("protocol", [0, 2, 4, 5])
 def test_an_array_of_characters_says_how_to_save_it(code: str, protocol: int, tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="holds characters: save it as a text"):
+    with pytest.raises(Rejected, match="holds characters: save it as a text"):
         read_bytes(pickle.dumps([{"c": array.array(code, "ab")}], protocol=protocol), tmp_path)
 
 
@@ -176,7 +176,7 @@ def test_a_name_that_is_not_listed_comes_with_advice(name: str, advice: str, tmp
         b"\x8c" + bytes([len(part)]) + part for part in (word.encode("utf-8", "surrogatepass") for word in name.split())
     )
 
-    with pytest.raises(Refused, match=f"not on the allow-list: .*{advice}") as caught:
+    with pytest.raises(Rejected, match=f"not on the allow-list: .*{advice}") as caught:
         read_bytes(data + b"\x93usa.", tmp_path)
     assert caught.value.kind == "unsafe"
 

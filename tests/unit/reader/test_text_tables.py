@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pc_worker.reader import Limits, ReadOptions, Refused, inspect_file, open_table
+from pc_worker.reader import Limits, ReadOptions, Rejected, inspect_file, open_table
 from pc_worker.reader.options import ENCODINGS
 from tests.unit.reader.reading import read_twice, rows_of
 
@@ -46,8 +46,8 @@ def read(data: bytes, folder: Path, name: str = "table.csv", **options: str) -> 
     return rows
 
 
-def refusal(data: bytes, folder: Path, name: str = "table.csv", **options: str) -> Refused:
-    with pytest.raises(Refused) as caught:
+def refusal(data: bytes, folder: Path, name: str = "table.csv", **options: str) -> Rejected:
+    with pytest.raises(Rejected) as caught:
         read(data, folder, name, **options)
     return caught.value
 
@@ -81,7 +81,7 @@ def test_of_a_cut_file_only_the_very_last_cell_may_be_short(quoting: Any, tmp_pa
     for number, at in enumerate(random.Random(2).sample(range(20, len(data)), 200)):
         try:
             found = read(data[:at], tmp_path, f"{number}.csv")
-        except Refused:
+        except Rejected:
             continue
         assert found[:-1] == expected[: len(found) - 1]
         assert {**found[-1], "note": None} == {**expected[len(found) - 1], "note": None}
@@ -132,7 +132,7 @@ def test_a_cell_beyond_the_limit_is_refused_with_its_line(tmp_path: Path) -> Non
     path = tmp_path / "t.csv"
     path.write_bytes(b'id,t\n1,a\n2,"' + b"x" * (3 << 20) + b"\n")
 
-    with pytest.raises(Refused, match=r"line 3 is longer than 1048576 bytes; is the quote at line 3, column 3"):
+    with pytest.raises(Rejected, match=r"line 3 is longer than 1048576 bytes; is the quote at line 3, column 3"):
         open_table(path, spool=tmp_path, limits=Limits(text_bytes=1 << 20))
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from pc_worker.errors import SourceRejected
-from pc_worker.reader import Refused, open_table
+from pc_worker.reader import Rejected, open_table
 from pc_worker.services.sources import rejecting
 
 ODD: dict[str, tuple[Any, str]] = {
@@ -29,9 +29,9 @@ ODD: dict[str, tuple[Any, str]] = {
 }
 
 
-def refusal(value: object, folder: Path) -> Refused:
+def refusal(value: object, folder: Path) -> Rejected:
     (folder / "f").write_bytes(pickle.dumps(value))
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Rejected) as caught:
         open_table(folder / "f", spool=folder)
     return caught.value
 
@@ -171,7 +171,7 @@ def test_damage_is_told_in_our_words_with_the_format_the_place_and_what_to_do(na
     make, words = DAMAGED[name]
     (tmp_path / "f").write_bytes(make())
 
-    with pytest.raises(Refused, match=words) as caught:
+    with pytest.raises(Rejected, match=words) as caught:
         open_table(tmp_path / "f", spool=tmp_path)
 
     assert not FOREIGN_WORDS.search(str(caught.value))
@@ -182,7 +182,7 @@ def test_an_xz_file_that_asks_for_much_memory_is_not_called_damaged(tmp_path: Pa
     filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 512 << 20}]
     (tmp_path / "f").write_bytes(lzma.compress(b"a,b\n1,2\n", filters=filters))
 
-    with pytest.raises(Refused, match="unpacking the xz file takes more than 128 MiB of memory") as caught:
+    with pytest.raises(Rejected, match="unpacking the xz file takes more than 128 MiB of memory") as caught:
         open_table(tmp_path / "f", spool=tmp_path)
 
     assert caught.value.kind == "over a limit"
@@ -208,7 +208,7 @@ def test_a_pickle_of_none_is_no_table_also_beside_tables(others: list[Any], prot
     for pickles in ([None, *others], [*others, None]):
         (tmp_path / "f").write_bytes(b"".join(pickle.dumps(each, protocol=protocol) for each in pickles))
 
-        with pytest.raises(Refused, match="the file holds None in place of a table"):
+        with pytest.raises(Rejected, match="the file holds None in place of a table"):
             open_table(tmp_path / "f", spool=tmp_path)
 
 

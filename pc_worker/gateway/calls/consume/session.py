@@ -16,7 +16,7 @@ from pc_worker.gateway.calls.consume.first_completed import any_set, first_of
 from pc_worker.gateway.calls.consume.frames import Frame, extend_checksum, parse_request
 from pc_worker.gateway.calls.consume.nacking import NackLedger
 from pc_worker.gateway.calls.consume.opening import ConsumeLimits, opened_message
-from pc_worker.gateway.calls.consume.upcoming import Progress, Upcoming
+from pc_worker.gateway.calls.consume.upcoming import ConsumeProgress, Upcoming
 from pc_worker.gateway.context import GatewayContext
 from pc_worker.gateway.log.delivery import dropping_read_ahead
 from pc_worker.gateway.log.retry import retry_until
@@ -126,7 +126,7 @@ class ConsumeSession:
         upcoming = Upcoming(self._gateway, self._lease, self._limits, after=after, head=self._head, subset=subset)
         async with aclosing(upcoming.messages()) as messages:
             async for frame in messages:
-                if isinstance(frame, Progress):
+                if isinstance(frame, ConsumeProgress):
                     await self._write_progress(frame)
                     if self._half_closed:
                         return
@@ -137,7 +137,7 @@ class ConsumeSession:
                         return
                     await self._write_frame(frame)
 
-    async def _write_progress(self, progress: Progress) -> None:
+    async def _write_progress(self, progress: ConsumeProgress) -> None:
         self._window.skip(progress.position)
         await self._write(progress=pb.ConsumeProgress(after_position=progress.after, position=progress.position))
         if self._gateway.shutdown.requested.is_set():

@@ -20,7 +20,7 @@ PROGRESS_POSITIONS, PROGRESS_S = 10_000, 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ConsumeProgress:
     """No entry after ``after`` up to ``position`` belongs to the consumer."""
 
     after: int
@@ -53,7 +53,7 @@ class Upcoming:
         self._max_bytes, self._marks = limits.max_bytes, lease.marks
         self._after, self._told_at = after, time.monotonic()
 
-    async def messages(self) -> AsyncGenerator[Frame | Progress, None]:
+    async def messages(self) -> AsyncGenerator[Frame | ConsumeProgress, None]:
         """Yield the messages in order; each begins where the one before ends.
 
         Raises:
@@ -67,7 +67,7 @@ class Upcoming:
                 yield frame
                 self._told(frame.position)
             if wanted.subset is not None and self._is_due(log_slice.upto):
-                progress = Progress(self._after, log_slice.upto)
+                progress = ConsumeProgress(self._after, log_slice.upto)
                 yield progress
                 self._told(progress.position)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pc_worker.reader.errors import Refused, unsafe
+from pc_worker.reader.errors import Rejected, unsafe
 
 #: By the name, or by how it begins; the first that fits.
 _ADVICE: dict[str, str] = {
@@ -20,7 +20,7 @@ _ADVICE: dict[str, str] = {
 _USUAL = "save plain values, lists and dicts instead of such objects"
 
 
-def not_listed(module: str, name: str) -> Refused:
+def not_listed(module: str, name: str) -> Rejected:
     """Return the error for a name that is not on the allow-list."""
     full = f"{module}.{name}"
     advice = next((advice for start, advice in _ADVICE.items() if full.startswith(start)), _USUAL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pc_worker.reader.errors import Refused, not_a_table, unsafe
+from pc_worker.reader.errors import Rejected, not_a_table, unsafe
 from pc_worker.reader.pickle.allow_list import pandas_names
 from pc_worker.reader.pickle.allow_list.frequencies import OFFSETS
 from pc_worker.reader.pickle.described import Call, Symbol
@@ -36,7 +36,7 @@ def block_made(maker: Call, args: object) -> Call:
     """Return the block that a ``BlockMaker`` is called for, with values and places.
 
     Raises:
-        Refused: If it is no finished one, or is called with anything else.
+        Rejected: If it is no finished one, or is called with anything else.
     """
     match maker, args:
         case Call(kind="BlockMaker", state=(_, (), {"ndim": 1 | 2 as ndim}, None)), (values, places):
@@ -113,7 +113,7 @@ _TOO_OLD: dict[str, tuple[str, ...]] = {
 }
 
 
-def too_old(module: str, name: str) -> Refused | None:
+def too_old(module: str, name: str) -> Rejected | None:
     """Return the error for a name that pandas before 0.25 wrote: harmless, but not read."""
     if name not in _TOO_OLD.get(module, ()):
         return None

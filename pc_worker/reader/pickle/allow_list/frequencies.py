@@ -68,7 +68,7 @@ def _offset_args(offset: Call) -> tuple[Any, ...]:
     """Return what a later pandas would have called the offset's class with, behind its name: step, then its anchor.
 
     Raises:
-        Refused: If its state is none of a frequency.
+        Rejected: If its state is none of a frequency.
     """
     if len(offset.args) > 1:
         return offset.args
@@ -85,7 +85,7 @@ def frequency_name(offset: Call) -> str:
     """Return pandas' name of the frequency that ``offset`` describes, such as ``2W-TUE``.
 
     Raises:
-        Refused: If periods have no such frequency.
+        Rejected: If periods have no such frequency.
     """
     name, step, *rest = _offset_args(offset)
     base = _FREQUENCIES.get(name)

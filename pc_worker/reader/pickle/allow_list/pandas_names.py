@@ -51,7 +51,7 @@ def with_state(call: Call, state: object) -> Call:
     """Describe ``call`` once ``state`` is set on it; only once, and only on what has a state in pandas.
 
     Raises:
-        Refused: Otherwise.
+        Rejected: Otherwise.
     """
     if call.kind not in STATEFUL or call.state is not None or not isinstance(state, dict | tuple):
         raise unsafe(f"a state is set on a {call.kind} in a way that no known writer uses")
@@ -88,7 +88,7 @@ def span_of(ticks: int, unit: int) -> Any:
     """Return the span of this many ticks of a unit, by numpy's number for it.
 
     Raises:
-        Refused: If pandas has no such span.
+        Rejected: If pandas has no such span.
     """
     if unit in UNITS and NAT <= ticks < 2**63:
         return span(ticks, UNITS[unit])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pc_worker.reader.errors import Refused, broken, unsafe
+from pc_worker.reader.errors import Rejected, broken, unsafe
 from pc_worker.reader.pickle.allow_list import (
     arrow_names,
     former_pandas,
@@ -39,7 +39,7 @@ def admitted(module: object, name: object) -> Any:
     """Return the inert symbol, or the constant, for an exact pair on the allow-list.
 
     Raises:
-        Refused: For every other pair.
+        Rejected: For every other pair.
     """
     if not isinstance(module, str) or not isinstance(name, str):
         raise unsafe("a name in the file is not written as text")
@@ -57,7 +57,7 @@ def call(function: object, args: object) -> Any:
     """Return what the file means by calling ``function`` with ``args``; nothing is called.
 
     Raises:
-        Refused: If the pair of name and arguments is not one that a known writer produces.
+        Rejected: If the pair of name and arguments is not one that a known writer produces.
     """
     if isinstance(function, Call):
         return former_pandas.block_made(function, args)
@@ -76,7 +76,7 @@ def construct(cls: object, args: object) -> Any:
     """Return what the file means by creating a ``cls`` with ``args``; nothing is created.
 
     Raises:
-        Refused: If no known writer does that.
+        Rejected: If no known writer does that.
     """
     if not isinstance(cls, Symbol) or not isinstance(args, tuple):
         raise unsafe("something else than an allow-listed class is created")
@@ -90,7 +90,7 @@ def build(value: object, state: object) -> Any:
     """Describe ``value`` once ``state`` is set on it.
 
     Raises:
-        Refused: If ``value`` takes no state, or not this one.
+        Rejected: If ``value`` takes no state, or not this one.
     """
     if isinstance(value, Call):
         return pandas_names.with_state(value, state)
@@ -124,7 +124,7 @@ def _applied(rule: Rule, args: tuple[Any, ...], name: str) -> Any:
     """Apply ``rule``; what the standard types refuse (a date of month 13) is a broken file."""
     try:
         return rule(args)
-    except Refused:
+    except Rejected:
         raise
     except (TypeError, ValueError, OverflowError, ArithmeticError, LookupError, AttributeError) as error:
         raise broken(f"{name} is given arguments that no writer gives it ({type(error).__name__})") from error

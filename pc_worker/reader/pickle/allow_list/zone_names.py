@@ -56,7 +56,7 @@ def zone_with_state(blank: Blank, state: object) -> Zone:
     """Return the zone that ``blank`` becomes by its state.
 
     Raises:
-        Refused: If no known writer writes that state, or it does not determine the zone.
+        Rejected: If no known writer writes that state, or it does not determine the zone.
     """
     match blank.kind, state:
         case "tzoffset", {"_name": str() | None, "_offset": dt.timedelta() as offset}:

@@ -12,7 +12,7 @@ import numpy as np
 
 from pc_worker.reader.errors import broken, over_limit, unsafe
 from pc_worker.reader.files.source import Source
-from pc_worker.reader.index.layout import OF_PICKLES, Layout, Listing, Part
+from pc_worker.reader.index.layout import OF_PICKLES, Layout, Listing, PickleLayout
 from pc_worker.reader.pickle import opcodes as op
 from pc_worker.reader.pickle.decode.decoder import Decoder
 from pc_worker.reader.pickle.decode.references import all_long, references
@@ -31,7 +31,7 @@ _LARGE = 4096
 _FRAME = bytes([op.FRAME])
 
 
-class Cells:
+class CellDecoder:
     """Decodes items of the lists of one file.
 
     Args:
@@ -166,7 +166,7 @@ def _preset(count: int) -> bytes:
 class _MemoOf:
     """Finds the memo entries of one pickle again."""
 
-    def __init__(self, cells: Cells, part: Part, number: int) -> None:
+    def __init__(self, cells: CellDecoder, part: PickleLayout, number: int) -> None:
         self._cells, self._part, self._number = cells, part, number
         rows = [part.roots[at : at + 4] for at in range(0, len(part.roots), 4)]
         self._roots = {index: (begin, memos, end) for index, begin, memos, end in rows}

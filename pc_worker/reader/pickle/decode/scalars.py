@@ -28,7 +28,7 @@ def text(raw: bytes | memoryview) -> str:
     """Return ``raw`` as pickle writes text: UTF-8 in which lone surrogates may be.
 
     Raises:
-        Refused: If it is not that.
+        Rejected: If it is not that.
     """
     try:
         return str(raw, "utf-8", "surrogatepass")
@@ -40,7 +40,7 @@ def latin(raw: bytes) -> bytes:
     """Return the bytes that the text ``raw`` is for, a character each, as protocols 0 to 2 write them.
 
     Raises:
-        Refused: If it is not that.
+        Rejected: If it is not that.
     """
     try:
         return text(raw).encode("latin-1")

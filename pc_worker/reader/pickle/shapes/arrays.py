@@ -13,7 +13,16 @@ from pc_worker.reader.index.store import Store
 from pc_worker.reader.pickle.allow_list.pandas_names import is_interval
 from pc_worker.reader.pickle.described import Array, Call, class_name
 from pc_worker.reader.pickle.shapes.arrow import arrow_column
-from pc_worker.reader.pickle.shapes.columns import KINDS, Numbers, Objects, Range, Reader, Strided, Subarrays, Values
+from pc_worker.reader.pickle.shapes.columns import (
+    KINDS,
+    Numbers,
+    Objects,
+    RangeNumbers,
+    Reader,
+    Strided,
+    Subarrays,
+    Values,
+)
 from pc_worker.reader.pickle.shapes.derived import Coded, Intervals, Masked
 from pc_worker.reader.pickle.shapes.no_cells import no_cell_of
 from pc_worker.reader.pickle.shapes.sparse import sparse_column
@@ -24,7 +33,7 @@ def column(store: Store, value: Any) -> Reader:
     """Return the one column that ``value`` is: an array, an extension array, a list or a tuple.
 
     Raises:
-        Refused: If it is not a column.
+        Rejected: If it is not a column.
     """
     match value:
         case Listing():
@@ -148,7 +157,7 @@ def whole_column(store: Store, value: Any) -> list[Any]:
     """Return all cells of a small column, such as categories."""
     match value:
         case Call(kind="RangeIndex"):
-            reader: Reader = Range(range_of(value.state))
+            reader: Reader = RangeNumbers(range_of(value.state))
         case Call(kind="IntervalIndex", state=dict() as state):
             reader = intervals(store, state)
         case _:
@@ -161,7 +170,7 @@ def range_of(state: Any) -> range:
     """Return the numbers of a RangeIndex.
 
     Raises:
-        Refused: If its state has none, or more than a table can have rows.
+        Rejected: If its state has none, or more than a table can have rows.
     """
     match state:
         case {"start": int() as start, "stop": int() as stop, "step": int() as step} if step != 0:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from pc_worker.reader.cells import zones
-from pc_worker.reader.errors import Refused, broken, over_limit
+from pc_worker.reader.errors import Rejected, broken, over_limit
 from pc_worker.reader.index.store import Store
 from pc_worker.reader.pickle.described import Call
 from pc_worker.reader.pickle.shapes import arrow_views as views
@@ -68,7 +68,7 @@ def arrow_type(store: Store, described: Any) -> Any:
     """Return the Arrow type that the file describes.
 
     Raises:
-        Refused: If Arrow has no such type.
+        Rejected: If Arrow has no such type.
     """
     if not isinstance(described, Call) or described.kind != "ArrowType":
         raise broken("an Arrow type is not one")
@@ -80,7 +80,7 @@ def arrow_type(store: Store, described: Any) -> Any:
     try:
         return getattr(pa, name)(*args[:3])
     except (pa.ArrowException, ValueError, TypeError, ArithmeticError) as error:
-        raise Refused("broken", f"an Arrow type is not one ({type(error).__name__})") from error
+        raise Rejected("broken", f"an Arrow type is not one ({type(error).__name__})") from error
 
 
 #: Types that pyarrow pickles by their name, and whose values have a normal form.

@@ -197,7 +197,7 @@ class Values(Reader):
         return self._values[start:stop]
 
 
-class Range(Reader):
+class RangeNumbers(Reader):
     """The numbers of a RangeIndex."""
 
     kind = "int"

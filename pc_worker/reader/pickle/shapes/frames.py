@@ -44,7 +44,7 @@ def shape_of(store: Store, value: Any, limits: Limits) -> Shape:
     """Return the table that ``value``, what one pickle is, is for.
 
     Raises:
-        Refused: If it is no table.
+        Rejected: If it is no table.
     """
     match value:
         case Call(kind="DataFrame"):

@@ -13,7 +13,7 @@ from pc_worker.reader.index.store import Store
 from pc_worker.reader.pickle.described import Array, Call, Payload, Symbol
 from pc_worker.reader.pickle.shapes.arrays import coded, column, index_data, intervals, range_of, whole_column
 from pc_worker.reader.pickle.shapes.arrow_buffers import sequence
-from pc_worker.reader.pickle.shapes.columns import Range, Reader
+from pc_worker.reader.pickle.shapes.columns import RangeNumbers, Reader
 from pc_worker.reader.pickle.shapes.derived import Coded, CodedNumbers
 
 #: Row labels: the name of each level (None = unnamed), and its cells.
@@ -24,13 +24,13 @@ def levels_of(store: Store, index: Any) -> Levels:
     """Return the levels of an index, one for all but a MultiIndex.
 
     Raises:
-        Refused: If it is no index.
+        Rejected: If it is no index.
     """
     if not isinstance(index, Call) or not isinstance(index.state, dict):
         raise broken("a table has no row labels")
     state = index.state
     if index.kind == "RangeIndex":
-        return [(name_of(state.get("name")), Range(range_of(state)))]
+        return [(name_of(state.get("name")), RangeNumbers(range_of(state)))]
     if index.kind == "MultiIndex":
         return _multi(store, state)
     if index.kind == "IntervalIndex" and "left" in state:
@@ -84,7 +84,7 @@ def _labels(store: Store, level: Any) -> list[Any]:
 def is_default(levels: Levels, rows: int) -> bool:
     """Return whether the row labels are only the row numbers, which are not part of a row's normal form."""
     reader = levels[0][1]
-    if len(levels) != 1 or not isinstance(reader, Range):
+    if len(levels) != 1 or not isinstance(reader, RangeNumbers):
         return False
     # By its start and step: an empty or one-row range equals others that are not the default.
     return (reader.numbers.start, reader.numbers.step, len(reader)) == (0, 1, rows)
@@ -94,7 +94,7 @@ def labels_of(store: Store, index: Any, limit: int) -> list[Any]:
     """Return column labels: one value each, a tuple for a MultiIndex.
 
     Raises:
-        Refused: If there are more than ``limit``.
+        Rejected: If there are more than ``limit``.
     """
     levels = levels_of(store, index)
     if len(levels[0][1]) > limit:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pc_worker.reader.cells.normal import label_text
-from pc_worker.reader.errors import NoCell, Refused, not_a_table
+from pc_worker.reader.errors import NoCell, Rejected, not_a_table
 from pc_worker.reader.index.layout import Listing
 from pc_worker.reader.pickle.allow_list.numpy_names import Described
 from pc_worker.reader.pickle.described import Array, Blank, Call, Symbol, Zone, class_name
@@ -38,7 +38,7 @@ def no_cell_of(items: Iterable[Any]) -> tuple[int, str] | None:
     return next(((number, what) for number, item in enumerate(items) if (what := no_cell_in(item)) is not None), None)
 
 
-def of_rows(rows: list[dict[Any, Any]]) -> Refused:
+def of_rows(rows: list[dict[Any, Any]]) -> Rejected:
     """Return the error for a list of dicts, one of which holds an object that is no cell."""
     for number, row in enumerate(rows):
         for key, value in row.items():
@@ -47,7 +47,7 @@ def of_rows(rows: list[dict[Any, Any]]) -> Refused:
     return not_a_table("a row holds something that is no cell")
 
 
-def of_entries(entries: dict[Any, Any], label: Any) -> Refused:
+def of_entries(entries: dict[Any, Any], label: Any) -> Rejected:
     """Return the error for a dict whose entry ``label`` is no column."""
     reason = f"the dict's entry {label_text(label)[:60]!r} is not a column"
     for key, value in entries.items():

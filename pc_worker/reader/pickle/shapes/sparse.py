@@ -17,7 +17,7 @@ def sparse_column(store: Store, values: Any, index: Any, fill: Any) -> Reader:
     """Return the column of ``values`` at the places that ``index`` describes, and ``fill`` at all others.
 
     Raises:
-        Refused: If it is stored in another way than pandas does.
+        Rejected: If it is stored in another way than pandas does.
     """
     if not isinstance(values, Array):
         raise not_a_table("a sparse column is stored in a form that is not read; store it dense")

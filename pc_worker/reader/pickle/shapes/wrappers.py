@@ -80,7 +80,7 @@ def fields_of(value: Call) -> dict[Any, Any]:
     """Return the named fields of an object's state.
 
     Raises:
-        Refused: If it has none.
+        Rejected: If it has none.
     """
     state = value.state
     if isinstance(state, tuple) and len(state) == 1:

@@ -16,7 +16,7 @@ from pc_worker.reader.pickle.decode import object_cells
 from pc_worker.reader.pickle.decode.runs import repeat
 from pc_worker.reader.pickle.decode.scalars import latin
 from pc_worker.reader.pickle.described import Array, Container, Marks, Payload, Symbol
-from pc_worker.reader.pickle.walk.nodes import OFFSET, Entry, Fields, Group, Items, Node, Special, address_of
+from pc_worker.reader.pickle.walk.nodes import OFFSET, DictNode, Entry, Group, Items, Node, Special, address_of
 from pc_worker.reader.pickle.walk.realise import listed, real
 from pc_worker.reader.pickle.walk.walker import Walker
 
@@ -99,9 +99,9 @@ def reduce(w: Walker, pos: int) -> int:
 
 def _push_container(w: Walker, address: int, pos: int, kind: str) -> int:
     """Push the empty dict or list that a call returns, which the opcodes after it fill."""
-    node: Fields | Items
+    node: DictNode | Items
     if kind == "dict":
-        node = Fields(address, w.referred)
+        node = DictNode(address, w.referred)
     else:
         node = Items(address, w.referred)
         node.nodes, node.end = w.nodes, w.here(pos + 1)

@@ -11,8 +11,8 @@ from pc_worker.reader.pickle.walk.memo import CONTAINER
 from pc_worker.reader.pickle.walk.nodes import (
     OFFSET,
     STRIDE,
+    DictNode,
     Entry,
-    Fields,
     Group,
     Items,
     Node,
@@ -215,7 +215,7 @@ def _foreign(node: Items, entries: list[Entry]) -> Foreign:
     """Return the first of ``entries`` that is not a cell. Its column's label is elsewhere.
 
     Raises:
-        Refused: If it is no object that is for itself, but a part of one.
+        Rejected: If it is no object that is for itself, but a part of one.
     """
     number = node.count
     for entry in entries:
@@ -227,7 +227,7 @@ def _foreign(node: Items, entries: list[Entry]) -> Foreign:
 
 def _key_of_object(entry: Entry) -> str | None:
     """Return the key of a row under which it holds an object that is no cell."""
-    if not isinstance(entry, Fields):
+    if not isinstance(entry, DictNode):
         return None
     values = zip(entry.keys, entry.entries[1::2], strict=True)
     return next((label_text(key) for key, value in values if isinstance(value, Node) and not value.plain), None)
@@ -241,7 +241,7 @@ def class_of(entry: Entry) -> str:
         return class_name(entry.value)
     if isinstance(entry, Items) and entry.foreign is not None:
         return entry.foreign.what
-    parts = entry.entries if isinstance(entry, Items | Fields | Group) else None
+    parts = entry.entries if isinstance(entry, Items | DictNode | Group) else None
     return next((class_of(part) for part in parts or () if isinstance(part, Node) and not part.plain), "object")
 
 
@@ -264,7 +264,7 @@ def _is_of_blocks(w: Walker, node: Items) -> bool:
     """Return whether ``node`` lists a frame's blocks, as pandas before 1.4 wrote them: columns, not cells of one.
 
     Raises:
-        Refused: If they are more than a table may have columns.
+        Rejected: If they are more than a table may have columns.
     """
     below = w.stack[w.marks[-1] - 1] if w.marks and w.marks[-1] > 0 else None
     if not isinstance(below, Special) or not isinstance(below.value, Call) or below.value.kind != "BlockManager":
@@ -275,7 +275,7 @@ def _is_of_blocks(w: Walker, node: Items) -> bool:
 
 
 def _note_dicts(w: Walker, node: Items, entries: list[Entry]) -> None:
-    batch = {entry.index: entry for entry in entries if isinstance(entry, Fields)}
+    batch = {entry.index: entry for entry in entries if isinstance(entry, DictNode)}
     for entry in entries:
         keys = _keys_of_row(w, node, entry, batch)
         if keys is None:
@@ -287,7 +287,7 @@ def _note_dicts(w: Walker, node: Items, entries: list[Entry]) -> None:
             raise over_limit(f"the rows have more than {w.limits.columns} different keys")
 
 
-def _keys_of_row(w: Walker, node: Items, entry: Entry, batch: dict[int, Fields]) -> list[Any] | None:
+def _keys_of_row(w: Walker, node: Items, entry: Entry, batch: dict[int, DictNode]) -> list[Any] | None:
     """Return the keys of a row of ``node``, which may be one that was before; None if it is no dict."""
     row: Entry | None = entry
     if isinstance(entry, Ref):
@@ -296,4 +296,4 @@ def _keys_of_row(w: Walker, node: Items, entry: Entry, batch: dict[int, Fields])
         if row is None and node.dicts:
             value = resolve(w, entry.target)
             return list(value) if isinstance(value, dict) else None
-    return row.keys if isinstance(row, Fields) else None
+    return row.keys if isinstance(row, DictNode) else None

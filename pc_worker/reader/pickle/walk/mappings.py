@@ -7,8 +7,8 @@ from pc_worker.reader.pickle.walk.containers import check_open, settle, since_ma
 from pc_worker.reader.pickle.walk.nodes import (
     OFFSET,
     Bag,
+    DictNode,
     Entry,
-    Fields,
     Node,
 )
 from pc_worker.reader.pickle.walk.realise import key_of
@@ -17,7 +17,7 @@ from pc_worker.reader.pickle.walk.walker import Walker
 
 def empty_dict(w: Walker, pos: int) -> int:
     """Handle EMPTY_DICT."""
-    node = Fields(w.here(pos), w.referred)
+    node = DictNode(w.here(pos), w.referred)
     node.finish = w.base + pos + 1
     w.push(node)
     return pos + 1
@@ -34,7 +34,7 @@ def empty_set(w: Walker, pos: int) -> int:
 def dict_from_mark(w: Walker, pos: int) -> int:
     """Handle DICT."""
     entries, address, referred = since_mark(w)
-    node = Fields(address, referred)
+    node = DictNode(address, referred)
     w.push(node)
     _fill(w, node, entries)
     return pos + 1
@@ -54,14 +54,14 @@ def setitems(w: Walker, pos: int) -> int:
     return pos + 1
 
 
-def _open_dict(w: Walker) -> Fields:
+def _open_dict(w: Walker) -> DictNode:
     top = w.top()
-    if not isinstance(top, Fields):
+    if not isinstance(top, DictNode):
         raise unsafe("keys are set on something else than a new dict")
     return top
 
 
-def _fill(w: Walker, node: Fields, entries: list[Entry]) -> None:
+def _fill(w: Walker, node: DictNode, entries: list[Entry]) -> None:
     check_open(node)
     if len(entries) % 2:
         raise broken("a dict has a key without a value")

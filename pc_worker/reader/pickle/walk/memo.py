@@ -92,7 +92,7 @@ class Memo:
         """Return the code of entry ``index`` when ``count`` entries exist.
 
         Raises:
-            Refused: If it does not exist yet.
+            Rejected: If it does not exist yet.
         """
         if index >= count:
             raise broken("a value refers to one that comes later")

@@ -95,7 +95,7 @@ class Group(Node):
         self.entries = entries
 
 
-class Fields(Node):
+class DictNode(Node):
     """A dict.
 
     Attributes:

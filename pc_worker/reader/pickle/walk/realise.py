@@ -21,8 +21,8 @@ from pc_worker.reader.pickle.walk.nodes import (
     OFFSET,
     SHIFT,
     Bag,
+    DictNode,
     Entry,
-    Fields,
     Group,
     Items,
     Ref,
@@ -43,7 +43,7 @@ def real(w: Walker, entry: Entry, depth: int = 0) -> Any:
     """Return the value of ``entry``: a scalar, a tuple, a dict, an inert part; a plain list stays an ``Items``.
 
     Raises:
-        Refused: If the parts nest too deep or a key is no scalar.
+        Rejected: If the parts nest too deep or a key is no scalar.
     """
     if depth > w.limits.depth:
         raise over_limit(f"parts lie more than {w.limits.depth} deep in one another")
@@ -56,7 +56,7 @@ def real(w: Walker, entry: Entry, depth: int = 0) -> Any:
             return _referred(w, entry, depth)
         case Group():
             return tuple(real(w, item, depth + 1) for item in entry.entries)
-        case Fields():
+        case DictNode():
             return _dict(w, entry, depth)
         case Items():
             if entry.entries is not None and not entry.plain:
@@ -67,7 +67,7 @@ def real(w: Walker, entry: Entry, depth: int = 0) -> Any:
     raise unsafe("a value of unknown kind")
 
 
-def _dict(w: Walker, fields: Fields, depth: int) -> dict[Any, Any]:
+def _dict(w: Walker, fields: DictNode, depth: int) -> dict[Any, Any]:
     pairs = zip(fields.entries[::2], fields.entries[1::2], strict=True)
     return {key_of(w, key): real(w, value, depth + 1) for key, value in pairs}
 
@@ -76,7 +76,7 @@ def key_of(w: Walker, entry: Entry) -> Any:
     """Return the key that ``entry`` is.
 
     Raises:
-        Refused: If it is no scalar and no tuple of scalars.
+        Rejected: If it is no scalar and no tuple of scalars.
     """
     key = real(w, entry)
     if type(key) is tuple:

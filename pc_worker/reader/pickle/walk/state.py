@@ -67,7 +67,7 @@ class WalkState(Window):
         """Put ``entry`` on the stack.
 
         Raises:
-            Refused: If more values are held at once than the limits allow.
+            Rejected: If more values are held at once than the limits allow.
         """
         self.stack.append(entry)
         if type(entry) is not int:

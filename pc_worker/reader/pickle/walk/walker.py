@@ -6,7 +6,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from pc_worker.reader.errors import Refused, broken, over_limit
+from pc_worker.reader.errors import Rejected, broken, over_limit
 from pc_worker.reader.files.source import Source
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.pickle import opcodes as op
@@ -56,7 +56,7 @@ class Walker(WalkState):
         """Walk to the next STOP and return what the pickle is.
 
         Raises:
-            Refused: With the offset, for anything that is not a sound, harmless pickle within the limits.
+            Rejected: With the offset, for anything that is not a sound, harmless pickle within the limits.
         """
         pos = self.refill(self.offset)
         while self.result is None:
@@ -80,9 +80,9 @@ class Walker(WalkState):
             return self._actions[self.buf[pos]](self, pos)
         except Mispredicted:
             return self.rewind()
-        except Refused as error:
+        except Rejected as error:
             if error.offset is None:
-                raise Refused(error.kind, error.reason, self.base + pos, error.column, error.row) from error
+                raise Rejected(error.kind, error.reason, self.base + pos, error.column, error.row) from error
             raise
         except IndexError as error:
             raise broken("an opcode finds too few values on the stack", self.base + pos) from error
@@ -221,5 +221,5 @@ class Walker(WalkState):
         """Check that ``raw``, whose opcode is at ``pos`` of the window, is text."""
         try:
             text(raw)
-        except Refused as error:
+        except Rejected as error:
             raise broken(error.reason, self.base + pos) from error

@@ -41,7 +41,7 @@ SCRIPTS = ("HANGUL", "CJK", "HIRAGANA", "KATAKANA", "CYRILLIC", "ARABIC", "HEBRE
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedSentence:
     """A checked sentence: its text with valid citations only, those, and whether the passages support it.
 
     The text is empty if it has a number that no cited passage has: a wrong number is worse than none.
@@ -66,7 +66,7 @@ class Checker:
         """Read the numbers of the question: an answer may repeat them."""
         self._asked = numbers(self.question)
 
-    def check(self, sentence: str) -> Checked:
+    def check(self, sentence: str) -> CheckedSentence:
         """Return the sentence with its flags; a statement that is not supported gets a mark in its language."""
         text, removed = self._citations(sentence)
         cited = tuple(dict.fromkeys(int(found) for found in CITATION.findall(text)))
@@ -74,7 +74,7 @@ class Checker:
         sources = [one for one in map(self.evidence.get, cited) if one is not None]
         flags = [Flag("citation", mark, sentence.strip()) for mark in removed]
         if bare.startswith("```") or not bare:
-            return Checked(text, cited, claim=False, supported=False, flags=tuple(flags))
+            return CheckedSentence(text, cited, claim=False, supported=False, flags=tuple(flags))
         claim, supported = self._support(bare, sources)
         unknown = sorted(numbers(bare) - self._asked - self._known(sources)) if claim or numbers(bare) else []
         flags += [Flag("number", number, bare) for number in unknown]
@@ -82,9 +82,9 @@ class Checker:
         if claim and not supported:
             flags.append(Flag("unsupported", bare, bare))
         if unknown:
-            return Checked("", (), claim=True, supported=False, flags=tuple(flags))
+            return CheckedSentence("", (), claim=True, supported=False, flags=tuple(flags))
         shown = _marked(text) if claim and not supported else text
-        return Checked(shown, cited, claim, supported, tuple(flags))
+        return CheckedSentence(shown, cited, claim, supported, tuple(flags))
 
     def _citations(self, sentence: str) -> tuple[str, list[str]]:
         """Return the sentence with each valid citation as `[n]`, and the invalid ones; code cites nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from pc_worker.services.answers.checks.check import Checked, Checker, script
+from pc_worker.services.answers.checks.check import CheckedSentence, Checker, script
 from pc_worker.services.answers.checks.sentences import SentenceStream
 from pc_worker.services.answers.request import Flag
 
@@ -26,11 +26,11 @@ class Draft:
     """
 
     checker: Checker
-    sentences: list[Checked] = field(default_factory=list)
-    passed: list[Checked] = field(default_factory=list)
+    sentences: list[CheckedSentence] = field(default_factory=list)
+    passed: list[CheckedSentence] = field(default_factory=list)
     refused: bool = False
     _stream: SentenceStream = field(default_factory=SentenceStream)
-    _held: list[Checked] = field(default_factory=list)
+    _held: list[CheckedSentence] = field(default_factory=list)
 
     @property
     def begun(self) -> bool:
@@ -62,11 +62,11 @@ class Draft:
             return bool(self.supported)
         return (len(self.flags), -self.supported) <= (len(other.flags), -other.supported)
 
-    def feed(self, text: str) -> list[Checked]:
+    def feed(self, text: str) -> list[CheckedSentence]:
         """Take more text; return the sentences that can be passed on now."""
         return self._take(list(self._stream.feed(text)))
 
-    def finish(self) -> list[Checked]:
+    def finish(self) -> list[CheckedSentence]:
         """Return the sentences that are left when the model has finished."""
         passed = self._take(list(self._stream.rest()))
         if not self.supported and not self.begun and any(NO_ANSWER.match(one.text) for one in self.sentences):
@@ -79,7 +79,7 @@ class Draft:
         if not self.begun:
             self.sentences = []
 
-    def _take(self, sentences: list[str]) -> list[Checked]:
+    def _take(self, sentences: list[str]) -> list[CheckedSentence]:
         before = len(self.passed)
         for sentence in sentences:
             one = self.checker.check(sentence)

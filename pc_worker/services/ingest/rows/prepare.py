@@ -57,7 +57,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
+class PreparedRows:
     """Rows to write with their messages, and dead letters for the others, by row number."""
 
     writes: Mapping[int, RowWrite]
@@ -107,7 +107,9 @@ def numbered_keys(
     return [f"{key}:{occurrences.get(batch.start + i, 0)}" for i, key in enumerate(keys)]
 
 
-def prepare_rows(context: RowContext, candidates: Sequence[Candidate], embedded: Mapping[int, Passages | str]) -> Ready:
+def prepare_rows(
+    context: RowContext, candidates: Sequence[Candidate], embedded: Mapping[int, Passages | str]
+) -> PreparedRows:
     """Build the rows to write from their vectors; rows that cannot be encoded or are too large become dead letters.
 
     Args:
@@ -129,7 +131,7 @@ def prepare_rows(context: RowContext, candidates: Sequence[Candidate], embedded:
         else:
             writes[write.row_no], messages[write.row_no] = write, message
     letters = {row_no: dead_letter(row_no, reason, context.form) for row_no, reason in reasons.items()}
-    return Ready(writes=writes, messages=messages, letters=letters)
+    return PreparedRows(writes=writes, messages=messages, letters=letters)
 
 
 def _row_write(context: RowContext, candidate: Candidate, passages: Passages, terms: RowTerms) -> RowWrite:

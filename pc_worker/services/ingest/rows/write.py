@@ -17,7 +17,7 @@ from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.rows.dead_letter import too_large
 from pc_worker.services.ingest.rows.embed import Embedder
 from pc_worker.services.ingest.rows.join import ChunkEncoding
-from pc_worker.services.ingest.rows.prepare import Candidate, Cleaned, Ready, RowContext, prepare_rows
+from pc_worker.services.ingest.rows.prepare import Candidate, Cleaned, PreparedRows, RowContext, prepare_rows
 from pc_worker.services.ingest.rows.unchanged import KnownRows, check_same, stored_hash
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger.dead_letters import insert_dead_letters
@@ -193,7 +193,7 @@ def _stored(cursor: Cursor, work: Work, ids: Collection[UUID], *, lock: bool = F
 
 
 def _commit(
-    cursor: Cursor, work: Work, found: Found, ready: Ready, record_tally: RecordTally, encoding: ChunkEncoding
+    cursor: Cursor, work: Work, found: Found, ready: PreparedRows, record_tally: RecordTally, encoding: ChunkEncoding
 ) -> Written:
     """Write everything; the caller's transaction commits it. The order of the steps prevents deadlocks."""
     skipped = set(known_row_ids(cursor, work.domain, work.context.mapping.scope, work.cleaned.skipped_keys).values())
@@ -216,7 +216,7 @@ def _commit(
     return Written(outcome=outcome, messages=[(str(row.row_id), ready.messages[row.row_no]) for row in decided.rows])
 
 
-def _decide(found: Found, ready: Ready, stored: Mapping[UUID, StoredRow], *, seq: int) -> Decided:
+def _decide(found: Found, ready: PreparedRows, stored: Mapping[UUID, StoredRow], *, seq: int) -> Decided:
     """Decide again, under the rows' locks, what happens to each row.
 
     Raises:

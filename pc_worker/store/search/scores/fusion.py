@@ -2,7 +2,8 @@
 
 The final score of a fused row is its cosine similarity plus a bonus for its words, so it has the unit of a similarity:
 
-    score = similarity + TEXT_SHARE / VECTOR_SHARE · spread of the similarities / spread of the BM25 scores · BM25
+    score = similarity
+        + (1 - VECTOR_SHARE) / VECTOR_SHARE · spread of the similarities / spread of the BM25 scores · BM25
 
 The spreads are the standard deviations over all rows of both lists. They differ between models, languages and queries,
 which is why no constant can replace them. A list that is searched alone keeps its own score.
@@ -20,8 +21,8 @@ from operator import mul
 
 from pc_worker.store.search.scope import Candidates
 
-#: The parts of the two lists in the fusion, chosen with judged collections.
-VECTOR_SHARE, TEXT_SHARE = 0.6, 0.4
+#: The part of the vector list in the fusion, chosen with judged collections; the text list has the rest.
+VECTOR_SHARE = 0.6
 #: The spread of BM25 scores is at least this part of the best one: rows that all match alike must not outweigh meaning.
 LEAST_SPREAD = 1 / 6
 #: The spread of similarities where the query's own vector is noise: that of readable queries of the built-in model.

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from blake3 import blake3
 
-from pc_worker.reader import Fingerprint, Refused, open_table
+from pc_worker.reader import Fingerprint, Rejected, open_table
 from pc_worker.reader.files.digest import ThreadedHash, algorithm_of
 from pc_worker.reader.files.source import Source
 
@@ -85,7 +85,7 @@ def test_a_large_file_is_hashed_by_a_thread_that_ends_with_the_pass(tmp_path: Pa
 def test_no_thread_is_left_of_a_large_file_that_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, pickle.dumps(["x" * 70_000 + str(number) for number in range(400)])[:-1])
 
-    with pytest.raises(Refused):
+    with pytest.raises(Rejected):
         open_table(path, spool=tmp_path)
 
     assert "file digest" not in {thread.name for thread in threading.enumerate()}
