@@ -20,7 +20,7 @@ import java.util.concurrent.TimeUnit;
  */
 final class BlockingCall<Q, R> implements AutoCloseable {
 
-    // More messages than are on their way when the call ends.
+    // More messages than are in flight when the call ends.
     private static final int ALL_THAT_COMES = 1 << 16;
 
     /**
@@ -82,7 +82,7 @@ final class BlockingCall<Q, R> implements AutoCloseable {
         isLeft = true;
         inbox.add(wakeUp);
         halfClose();
-        request(ALL_THAT_COMES); // the end comes after what is on its way
+        request(ALL_THAT_COMES); // the end follows the messages in flight
         ended.await(patience.toMillis(), TimeUnit.MILLISECONDS);
     }
 

@@ -59,7 +59,7 @@ final class CallLedger {
         }
     }
 
-    /** Records that nothing of ours is up to a position. */
+    /** Records that no row of this reader is up to a position. */
     void progress(ConsumeProgress progress) {
         if (progress.getAfterPosition() != received || progress.getPosition() <= received) {
             throw new ContractBrokenException("after position %d came progress from %d to %d"
@@ -84,13 +84,13 @@ final class CallLedger {
         return received;
     }
 
-    /** Records a row of this many bytes that comes again, outside the log's order and totals. */
+    /** Records a redelivered row of this many bytes, outside the log's order and totals. */
     void redelivered(long position, int bytes) {
         redelivered.put(position, bytes);
         heldBytes += bytes;
     }
 
-    /** Releases the credit of rows that came again, to be granted again. */
+    /** Releases the credit of redelivered rows, to be granted again. */
     ConsumeCredit answered(Collection<Long> positions) {
         ConsumeCredit.Builder credit = ConsumeCredit.newBuilder();
         for (long position : positions) {

@@ -4,10 +4,10 @@ import java.security.GeneralSecurityException;
 import java.util.stream.Stream;
 import javax.net.ssl.SSLException;
 
-/** What lies at the bottom of a failed connection. */
+/** Finds the cause of a failed connection. */
 final class Causes {
 
-    // More than any real chain has; a chain may be a circle.
+    // More than any real chain has; a chain can be a cycle.
     private static final int DEEPEST = 30;
     // What grpc-netty says when a TLS alert comes where HTTP/2 was expected.
     private static final String NOT_HTTP2 = "First received frame was not SETTINGS";
@@ -21,7 +21,7 @@ final class Causes {
         return text == null || text.isBlank() ? root.getClass().getSimpleName() : String.join(" ", text.split("\\s+"));
     }
 
-    /** Whether certificates or protocols do not fit: this does not pass by itself. */
+    /** Whether certificates or protocols do not fit: waiting does not help. */
     static boolean isTls(Throwable failure) {
         return chain(failure)
                 .anyMatch(cause -> cause instanceof SSLException

@@ -10,7 +10,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 
-/** Takes the wire's chunks apart. */
+/** Splits the wire's chunks into entries. */
 final class Chunks {
 
     private Chunks() {}
@@ -38,7 +38,7 @@ final class Chunks {
         return entries;
     }
 
-    /** Returns rows that were nacked, which come again. */
+    /** Returns the redelivered rows. */
     static List<Row> redelivered(ConsumeRedelivered again) {
         return rows(again.getRows(), again.getModel(), List.of(), again.getEpoch(), again.getDeliveriesList());
     }

@@ -113,13 +113,13 @@ final class ConsumeCall implements AutoCloseable {
         return isOpened;
     }
 
-    /** Records a row that comes again. */
+    /** Records a redelivered row. */
     void redelivered(ConsumeResponse response) {
         long position = response.getRedelivered().getRows().getPositions(0);
         ledger.redelivered(position, response.getSerializedSize());
     }
 
-    /** Acknowledges that these rows, which came again in this or an earlier call, are stored. */
+    /** Acknowledges that these rows, redelivered in this or an earlier call, are stored. */
     void stored(Collection<Long> redelivered) {
         call.send(ConsumeRequest.newBuilder()
                 .setAck(ConsumeAck.newBuilder().setPosition(acked).addAllRedelivered(redelivered))

@@ -9,7 +9,7 @@ import java.util.function.Consumer;
 final class Events {
 
     private static final System.Logger LOG = System.getLogger("com.alpha.pcworker.client");
-    private static final ReaderListener NOBODY = new ReaderListener() {};
+    private static final ReaderListener NO_LISTENER = new ReaderListener() {};
 
     private final Source source;
     private final ReaderListener listener;
@@ -17,7 +17,7 @@ final class Events {
 
     Events(Gateway gateway, SubscriptionSettings settings) {
         this.source = new Source(gateway.address(), settings.domain(), settings.name());
-        this.listener = settings.listener().orElse(NOBODY);
+        this.listener = settings.listener().orElse(NO_LISTENER);
     }
 
     void connected(long position) {

@@ -60,7 +60,7 @@ public final class Gateway implements AutoCloseable {
     }
 
     /**
-     * A reader of a named subscription, over {@code Consume}: acknowledged, with tombstones, coming back by itself.
+     * A reader of a named subscription, over {@code Consume}: acknowledged, with tombstones, reconnecting.
      *
      * @param subscription what to read
      * @return the reader, not open yet

@@ -5,8 +5,8 @@ package com.alpha.pcworker.client;
  *
  * <pre>
  * GatewayException
- * ├── GatewayUnavailableException   the gateway or its database is away: try again later from the saved state
- * ├── TruncatedStreamException      the stream ended before all rows came: open again from the saved state
+ * ├── GatewayUnavailableException   the gateway or its database is unavailable: try again later from the saved state
+ * ├── TruncatedStreamException      the stream ended before all promised rows: open again from the saved state
  * ├── MisconfiguredException        address, TLS or token do not fit: correct the settings
  * ├── RequestRefusedException       the request is wrong and stays wrong: fix it, do not repeat it
  * ├── FencedException               another consumer has taken the subscription over: stop

@@ -13,7 +13,7 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
- * How to reach a gateway. Begin with {@link #of} and change what differs:
+ * How to reach a gateway. Start with {@link #of} and change single values:
  * {@code GatewaySettings.of("gateway:50051").withToken(token).withTls(Tls.trusting(ca))}.
  *
  * @param address {@code HOST:PORT}, or any target that grpc-java resolves; every message names it
@@ -160,7 +160,7 @@ public record GatewaySettings(
     }
 
     /**
-     * The same with a last word on how the channel is built.
+     * The same with a last change to the channel's builder.
      *
      * @param customiser changes the builder after everything else was set
      * @return the settings
@@ -265,7 +265,7 @@ public record GatewaySettings(
         }
 
         /**
-         * The same, showing this certificate to the gateway.
+         * The same with this client certificate.
          *
          * @param newCertificate a PEM file
          * @param newKey its key, a PEM file in PKCS#8 form

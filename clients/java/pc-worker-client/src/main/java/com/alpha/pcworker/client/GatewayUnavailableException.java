@@ -1,6 +1,6 @@
 package com.alpha.pcworker.client;
 
-/** The gateway, its database or the network between is away: try again later from the saved state. */
+/** The gateway, its database or the network between is unavailable: try again later from the saved state. */
 public final class GatewayUnavailableException extends GatewayException {
 
     private static final long serialVersionUID = 1L;

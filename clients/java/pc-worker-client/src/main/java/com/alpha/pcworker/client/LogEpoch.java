@@ -21,7 +21,7 @@ final class LogEpoch {
         return isRestored || (isNamed(epoch) && !current.isEmpty() && !current.equals(epoch));
     }
 
-    /** The gateway's log ends before our position: the next one is another, whatever its epoch. */
+    /** The gateway's log ends before our position: the next one is another log, even with the same epoch. */
     void restored() {
         isRestored = true;
     }

@@ -1,6 +1,6 @@
 package com.alpha.pcworker.client;
 
-/** The reader or its {@link Gateway} was closed, by this thread or another: stop reading. What was not committed comes again. */
+/** The reader or its {@link Gateway} was closed, by this thread or another: stop reading. Uncommitted entries are sent again. */
 public final class ReaderClosedException extends GatewayException {
 
     private static final long serialVersionUID = 1L;

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.regex.Pattern;
 
-/** The rows that came again after a nack: until they are committed, and acknowledged; and the nack that waits to be stored. */
+/** The redelivered rows, until they are committed and acknowledged, and the nack that waits to be stored. */
 final class Redeliveries {
 
     private static final int MOST_REASON = 500;

@@ -5,7 +5,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.SplittableRandom;
 
-/** Decides after each failure of a subscription's call whether it is tried again, and when. */
+/** Decides after each failure of a subscription's call whether and when to retry. */
 final class Retry {
 
     private static final Duration FIRST_WAIT = Duration.ofMillis(100);
@@ -15,7 +15,7 @@ final class Retry {
     private final Gateway gateway;
     private final SubscriptionSettings settings;
     private final Events events;
-    private Instant failingSince; // null while all is well
+    private Instant failingSince; // null while calls succeed
     private int attempt;
 
     Retry(Gateway gateway, SubscriptionSettings settings, Events events) {
@@ -24,7 +24,7 @@ final class Retry {
         this.events = events;
     }
 
-    /** The gateway answered: patience and waits begin anew. */
+    /** The gateway answered: reset the deadline and the waits. */
     void succeeded() {
         failingSince = null;
         attempt = 0;
@@ -37,7 +37,7 @@ final class Retry {
             throw failure;
         }
         if (unavailable.kind() == Kind.HELD && !settings.takeOver()) {
-            failingSince = null; // the gateway is well: a standby waits as long as the holder lives
+            failingSince = null; // the gateway works: a standby waits as long as the holder runs
             events.standingBy();
             return backoff.next();
         }

@@ -28,7 +28,7 @@ public interface SavedState {
     void put(String key, String value);
 
     /**
-     * A state that lives as long as this object.
+     * A state in memory, as long as this object exists.
      *
      * @return an empty state
      */

@@ -62,7 +62,7 @@ final class Statuses {
                     ? new SubscriptionDroppedException(text, cause)
                     : new FencedException(text, cause);
             case RESOURCE_EXHAUSTED -> exhausted(end, text, cause);
-            // A dying connection shows as any of the rest, INTERNAL and UNKNOWN included.
+            // A lost connection can have any of the other codes, also INTERNAL and UNKNOWN.
             default -> new GatewayUnavailableException(text, cause);
         };
     }

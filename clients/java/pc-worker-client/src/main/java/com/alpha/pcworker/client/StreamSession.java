@@ -11,14 +11,14 @@ import java.util.Queue;
 
 /**
  * Reads what is in a log at its opening, over the plain {@code StreamEmbedding}: no subscription, no tombstones, no
- * reconnect. It proves its end: unless the trailers confirm every row, {@link #read} throws instead of giving null.
+ * reconnect. Its end is verified: unless the trailers confirm every row, {@link #read} throws instead of returning null.
  */
 final class StreamSession implements Session {
 
     private static final Metadata.Key<String> ROWS = Metadata.Key.of("pcw-rows", Metadata.ASCII_STRING_MARSHALLER);
     private static final Metadata.Key<String> LAST_POSITION =
             Metadata.Key.of("pcw-last-position", Metadata.ASCII_STRING_MARSHALLER);
-    // One chunk in hand while the next is on its way; what lies beyond waits in the gateway.
+    // One chunk is read while the next is in flight; the rest waits in the gateway.
     private static final int CHUNKS_AHEAD = 2;
     // The channel's keepalive finds a dead gateway and ends the call: this is only how often the wait is renewed.
     private static final Duration LONG = Duration.ofHours(1);
@@ -63,7 +63,7 @@ final class StreamSession implements Session {
                 receive();
             }
         } catch (GatewayException e) {
-            closing.requireOpen(); // how a closed call ends is no failure
+            closing.requireOpen(); // the end of a closed call is no failure
             fail();
             throw e.at(gateway.address());
         }
@@ -108,7 +108,7 @@ final class StreamSession implements Session {
         }
     }
 
-    // What was lost must not be read over.
+    // A later read must not skip what was lost.
     private void fail() {
         hasFailed = true;
         rows.clear();

@@ -17,12 +17,12 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Reads a subscription over {@code Consume}, and comes back by itself where the connection, the gateway or its database
- * goes away: the new call begins after the last committed position, and entries that the caller has already are left out.
+ * Reads a subscription over {@code Consume} and reconnects when the connection, the gateway or its database fails. The new
+ * call begins after the last committed position and omits entries that the caller already has.
  */
 final class SubscriptionSession implements Session {
 
-    /** An entry to be given; {@code isAgain}: it comes again after a nack, outside the log's order. */
+    /** An entry to return; {@code isAgain}: it is redelivered after a nack, outside the log's order. */
     private record Item(Entry entry, boolean isAgain) {}
 
     private final Gateway gateway;
@@ -33,19 +33,19 @@ final class SubscriptionSession implements Session {
     private final Events events;
     private final Retry retry;
     private final Closing closing = new Closing();
-    // Guards all that follows: closing may come from another thread at any time.
+    // Guards all fields below: another thread may close at any time.
     private final Object lock = new Object();
     private final Deque<Item> entries = new ArrayDeque<>();
     private final Redeliveries redeliveries = new Redeliveries();
-    private final List<Runnable> news = new ArrayList<>(); // events to report once the lock is free
+    private final List<Runnable> unreported = new ArrayList<>(); // events to report once the lock is free
     private boolean hasFailed;
     private boolean isConnected;
-    private boolean isKnown; // the gateway has had this subscription: if it is new there, it was dropped
-    private boolean fromStart; // the next call opens at the start, whoever keeps the position
-    private boolean isNew; // there is no position yet: `startAt` counts
+    private boolean isKnown; // the gateway had this subscription before: if it is new there now, it was dropped
+    private boolean fromStart; // the next call opens at the start, wherever the position is kept
+    private boolean isNew; // there is no position yet: `startAt` is used
     private ConsumeCall call; // null while there is no connection
     private boolean isAtEnd;
-    private long received; // up to where `entries` reach
+    private long received; // the last position of `entries`
     private long given;
     private long updated;
     private long committed;
@@ -194,7 +194,7 @@ final class SubscriptionSession implements Session {
             given = item.entry().position();
         }
         if (entries.isEmpty()) {
-            given = received; // after the last entry of a slice there may be positions without one: they are done, too
+            given = received; // a slice may end with positions that have no entry: they are done, too
         }
         return item.entry();
     }
@@ -217,11 +217,11 @@ final class SubscriptionSession implements Session {
     private void recover(GatewayException failure) throws InterruptedException {
         boolean wasConnected;
         synchronized (lock) {
-            closing.requireOpen(); // how a closed call ends is no failure
+            closing.requireOpen(); // the end of a closed call is no failure
             hangUp();
             wasConnected = isConnected;
             isConnected = false;
-            hasFailed = true; // what was lost must not be read over
+            hasFailed = true; // a later read must not skip what was lost
         }
         if (failure instanceof RequestRefusedException refused && refused.isBeyondHead() && committed > 0) {
             beyondHead(refused);
@@ -253,8 +253,8 @@ final class SubscriptionSession implements Session {
     private void report() {
         List<Runnable> told;
         synchronized (lock) {
-            told = List.copyOf(news);
-            news.clear();
+            told = List.copyOf(unreported);
+            unreported.clear();
         }
         told.forEach(Runnable::run);
     }
@@ -266,7 +266,7 @@ final class SubscriptionSession implements Session {
                 return call;
             }
         }
-        Metadata headers = gateway.headers(); // may take its time: not under the lock, which close() needs
+        Metadata headers = gateway.headers(); // may be slow: not under the lock, which close() needs
         synchronized (lock) {
             closing.requireOpen(); // a call of a closed reader would fence its successor
             gateway.reconnectNow();
@@ -285,7 +285,7 @@ final class SubscriptionSession implements Session {
         } else if (isOurs) {
             open.setAfterPosition(committed);
         } else {
-            first.ifPresent(start -> open.setFirstAt(start.text())); // counts if the gateway has no position either
+            first.ifPresent(start -> open.setFirstAt(start.text())); // is used if the gateway has no position either
         }
     }
 
@@ -298,7 +298,7 @@ final class SubscriptionSession implements Session {
             case HEARTBEAT -> heartbeat(response.getHeartbeat());
             case REDELIVERED -> redelivered(response);
             case NACKED -> nacked(response.getNacked().getPositionsList());
-            case CLOSING, RESPONSE_NOT_SET -> {} // the end follows by itself; what a newer gateway says is not for us
+            case CLOSING, RESPONSE_NOT_SET -> {} // the gateway ends the call next; ignore messages that only a newer client knows
         }
     }
 
@@ -329,12 +329,12 @@ final class SubscriptionSession implements Session {
         acknowledgeRedelivered();
         isConnected = true;
         long position = opened.getPosition();
-        news.add(() -> events.connected(position));
+        unreported.add(() -> events.connected(position));
     }
 
     private void changed(String newEpoch, String model) {
         LogChange change = epoch.changeTo(newEpoch, model, given);
-        news.add(() -> events.logChanged(change));
+        unreported.add(() -> events.logChanged(change));
         if (settings.onLogChange() == OnLogChange.STOP) {
             throw new LogChangedException(change, null);
         }
@@ -344,7 +344,7 @@ final class SubscriptionSession implements Session {
         retry.succeeded();
         ConsumeChunk chunk = response.getChunk();
         if (epoch.isOther(chunk.getEpoch())) {
-            changed(chunk.getEpoch(), chunk.getModel()); // positions go on, and every row comes again
+            changed(chunk.getEpoch(), chunk.getModel()); // positions continue, and every row is sent again
         }
         boolean isKnown = chunk.getPosition() <= given;
         call.chunk(response, isKnown);
@@ -432,7 +432,7 @@ final class SubscriptionSession implements Session {
             call = null;
         }
         redeliveries.hangUp();
-        entries.clear(); // they come again in the next call
+        entries.clear(); // the next call sends them again
         isAtEnd = false;
     }
 }

@@ -7,7 +7,7 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
- * How to read over {@code Consume}. Begin with {@link #of} and change what differs.
+ * How to read over {@code Consume}. Start with {@link #of} and change single values.
  *
  * <p>Credit bounds what this client holds in memory, and with it the rows of one transaction: they must fit into it.
  *
@@ -128,7 +128,7 @@ public record SubscriptionSettings(
     }
 
     /**
-     * The same, the position kept by this side.
+     * The same with the position kept by the client.
      *
      * @param keeper who keeps it
      * @return the settings
@@ -138,7 +138,7 @@ public record SubscriptionSettings(
     }
 
     /**
-     * The same, going on with what is committed later.
+     * The same, continuing with rows that are committed later.
      *
      * @return the settings
      */

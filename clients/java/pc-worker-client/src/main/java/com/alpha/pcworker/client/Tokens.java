@@ -2,7 +2,7 @@ package com.alpha.pcworker.client;
 
 import java.util.function.Supplier;
 
-/** Checks bearer tokens, without ever repeating one in a message. */
+/** Checks bearer tokens; no message contains one. */
 final class Tokens {
 
     private static final String INVALID =
@@ -18,7 +18,7 @@ final class Tokens {
         }
     }
 
-    /** Returns the token of now. */
+    /** Returns the current token. */
     static String current(Supplier<String> supplier) {
         String token;
         try {

@@ -1,6 +1,6 @@
 package com.alpha.pcworker.client;
 
-/** The stream ended in peace, but before all promised rows came: open again from the saved state. */
+/** The stream ended without an error, but before all promised rows: open again from the saved state. */
 public final class TruncatedStreamException extends GatewayException {
 
     private static final long serialVersionUID = 1L;

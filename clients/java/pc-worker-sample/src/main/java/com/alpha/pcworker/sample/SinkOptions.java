@@ -137,7 +137,7 @@ record SinkOptions(GatewaySettings gateway, SubscriptionSettings subscription, S
         return values.get(name);
     }
 
-    /** JDBC wants user and password as parameters where everybody else has them before the host. */
+    /** JDBC takes user and password as parameters, other clients before the host. */
     private static String jdbcUrl(String url) {
         if (url.startsWith("jdbc:")) {
             return url;
