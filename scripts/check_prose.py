@@ -121,7 +121,10 @@ _PROPERTY = {"property", "cached_property", "setter", "getter"}
 _CODE = re.compile(r"```.*?```|``[^`]+``|`[^`]+`", re.S)
 _FENCE = re.compile(r"^(?P<indent>[ ]*)(?P<fence>```+|~~~+).*?^[ ]*(?P=fence)[ ]*$", re.S | re.M)
 _LINK_TARGET = re.compile(r"\]\([^)]*\)|<https?:[^>]*>|https?://\S+")
-_SHAPE = re.compile(r"shapes?\s+`*\(", re.I)
+#: An array, as its type is written out; and by an alias as well.
+_ARRAY_TYPE = re.compile(r"(?:npt\.)?NDArray\[|np\.ndarray\b(?!\()")
+_ARRAY = re.compile(r"\b(?:NDArray|ndarray|Vectors?)\b")
+_SHAPE = re.compile(r"shapes?\s+(?:is\s+)?`*\(", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,15 +317,15 @@ def _public_bodies(tree: ast.Module) -> Iterator[tuple[list[ast.stmt], bool]]:
 
 def _has_array(arguments: ast.arguments, returns: ast.expr | None) -> bool:
     given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    return any("NDArray" in ast.unparse(note) for note in [returns, *(each.annotation for each in given)] if note)
+    return any(_ARRAY.search(ast.unparse(note)) for note in [returns, *(each.annotation for each in given)] if note)
 
 
 def _is_array_name(node: ast.stmt) -> bool:
     """Return whether a statement declares a field or an alias of an array type."""
     if isinstance(node, ast.AnnAssign):
         declared = node.value if ast.unparse(node.annotation).endswith("TypeAlias") else node.annotation
-        return declared is not None and "NDArray" in ast.unparse(declared)
-    return isinstance(node, ast.Assign) and ast.unparse(node.value).startswith(("NDArray[", "npt.NDArray["))
+        return declared is not None and _ARRAY_TYPE.search(ast.unparse(declared)) is not None
+    return isinstance(node, ast.Assign) and _ARRAY_TYPE.match(ast.unparse(node.value)) is not None
 
 
 def _name(node: ast.stmt) -> str:

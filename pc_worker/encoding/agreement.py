@@ -91,7 +91,7 @@ def measured(encoder: Encoder, reference: Vectors) -> Agreement:
 
     Args:
         encoder: Any.
-        reference: As ``reference_vectors`` returns it: a text without a vector is not compared.
+        reference: As ``reference_vectors`` returns it, shape (texts + queries, dim); a row of NaN is not compared.
 
     Raises:
         ModelUnavailable: If the reference has no vector of any text.

@@ -101,7 +101,7 @@ class Truth:
         self._best = np.full((len(queries), TOP), -np.inf, np.float32)
 
     def add(self, vectors: Vectors) -> None:
-        """Compare all of these vectors."""
+        """Compare all of these vectors, shape (n, dim), with the queries."""
         found = np.hstack([self._best, self._queries @ vectors.T])
         self._best = -np.partition(-found, TOP - 1, axis=1)[:, :TOP]
 

@@ -64,7 +64,9 @@ def load_reference(folder: ModelFolder, *, device: str = "cpu") -> Any:
 
 
 def reference_vectors(model: Any) -> Vectors:
-    """Return what sentence-transformers makes of the probe texts and, below them, of the probe queries, L2-normalised.
+    """Return sentence-transformers' vectors of the probe texts and, below them, of the probe queries.
+
+    L2-normalised, shape (texts + queries, dim).
 
     A row is NaN where there is no vector: the model cannot take the text, or finds nothing in it.
     """

@@ -86,11 +86,11 @@ class _Graph:
         return self._constant(name, self._weights[name])
 
     def values(self, name: str) -> NDArray[np.float32]:
-        """Return a weight, without adding it."""
+        """Return a weight, shape (outputs, inputs) or (n,), without adding it."""
         return self._weights[name]
 
     def table(self, name: str, value: NDArray[Any]) -> str:
-        """Add a constant under a name of its own."""
+        """Add a constant of any shape (n, …) under a name of its own."""
         return self._constant(name, value)
 
     def width(self, name: str) -> int:

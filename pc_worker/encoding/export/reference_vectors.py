@@ -20,6 +20,8 @@ FOLDER = "reference"
 def stored_reference(revision: str) -> Vectors | None:
     """Return the reference vectors of the probe texts and queries, or None if there are none for this model.
 
+    Their shape is (texts + queries, dim).
+
     Args:
         revision: The model's, without a mark for rounded weights.
     """
@@ -35,7 +37,10 @@ def stored_reference(revision: str) -> Vectors | None:
 
 
 def write_reference(folder: Path, revision: str, vectors: Vectors) -> None:
-    """Write the file of a model: float16 changes a cosine by less than 0.000001."""
+    """Write the file of a model; ``vectors`` have the shape (texts + queries, dim).
+
+    They are stored as float16, which changes a cosine by less than 0.000001.
+    """
     half = vectors.astype(np.float16)
     np.savez_compressed(folder / f"{revision}.npz", texts=np.array(_digest()), vectors=half)
 

@@ -83,7 +83,7 @@ class EngineEncoder:
         return np.stack(cast("list[Vector]", found)) if found else np.empty((0, self.identity.dimension), np.float32)
 
     def encode_each(self, texts: Sequence[str]) -> list[Vector | EncodingFailed]:
-        """Return per text, in order, its vector or why it has none.
+        """Return per text, in order, its vector, shape (dim,), or why it has none.
 
         Raises:
             Unavailable: If the server is away or its replies are wrong.

@@ -176,7 +176,13 @@ class VectorStorePage(BaseModel):
 
 
 def rendered(vectors: Vectors, *, first: int, encoding_format: str | None) -> str:
-    """Return vectors as the JSON text of items, joined by commas; ``first`` is the index of the first."""
+    """Return vectors, shape (n, dim), as the JSON text of items, joined by commas.
+
+    Args:
+        vectors: One for each item.
+        first: The index of the first item.
+        encoding_format: ``base64``; any other means lists of numbers.
+    """
     as_text = _base64 if encoding_format == "base64" else _floats
     items = enumerate(map(as_text, vectors.astype("<f4", copy=False)), start=first)
     return ",".join(f'{{"object":"embedding","index":{index},"embedding":{vector}}}' for index, vector in items)

@@ -82,7 +82,7 @@ class Store:
         self._check(self._held)
 
     def array(self, value: Array) -> np.ndarray:
-        """Return a numpy array with all its elements in memory."""
+        """Return a numpy array of the described shape (n, …) with all its elements in memory."""
         if isinstance(value.data, Listing):
             return Array(value.dtype, value.shape, value.order, self.whole(value.data)).realised()
         data = self.read(value.data, 0, len(value.data))

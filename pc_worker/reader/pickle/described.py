@@ -70,7 +70,11 @@ class Array:
         return product(self.shape)
 
     def realised(self) -> np.ndarray:
-        """Return the numpy array itself; only for data that is in memory."""
+        """Return the numpy array itself, with the described shape (n, …); only for data that is in memory.
+
+        Raises:
+            Rejected: If its type was never described, or a text has no characters.
+        """
         if self.dtype is None:
             raise broken("an array is used before it is described")
         if self.dtype.hasobject:
@@ -170,6 +174,9 @@ def product(shape: tuple[int, ...]) -> int:
 
 def check_texts(elements: np.ndarray) -> None:
     """Check that fixed-width texts consist of characters; numpy itself takes any number for one.
+
+    Args:
+        elements: Of any type and shape (n, …); only texts are checked.
 
     Raises:
         Rejected: If a number is for no character.

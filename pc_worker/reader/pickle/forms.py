@@ -37,13 +37,13 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class FormCells:
-    """Cells of one form that are one after another.
+    """The n consecutive cells of one form.
 
     Attributes:
-        starts: Where each begins.
-        end: Where the last ends.
-        counts: How many items each has.
-        indexes: The memo entries that the items of all of them refer to.
+        starts: Byte offset of each, shape (n,).
+        end: Byte offset after the last.
+        counts: Number of items of each, shape (n,).
+        indexes: The memo entries that the items of all of them refer to, shape (sum of ``counts``,).
     """
 
     starts: np.ndarray

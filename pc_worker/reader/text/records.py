@@ -20,8 +20,8 @@ _LF, _CR, _QUOTE = 10, 13, 34
 #: Bytes from which on a window is split.
 _WINDOW = 1 << 20
 
-Positions = np.ndarray[Any, np.dtype[np.int64]]
-Bytes = np.ndarray[Any, np.dtype[np.uint8]]
+Positions = np.ndarray[Any, np.dtype[np.int64]]  # byte offsets, shape (n,)
+Bytes = np.ndarray[Any, np.dtype[np.uint8]]  # shape (bytes,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,12 +53,14 @@ def in_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "pc_worker" / "a.py"
 
 
-def test_a_public_array_without_its_shape_is_reported(in_the_package: Path) -> None:
+@pytest.mark.parametrize("array", ["NDArray[f]", "np.ndarray"])
+def test_a_public_array_without_its_shape_is_reported(in_the_package: Path, array: str) -> None:
     text = (
-        'def mean(a: NDArray[f]) -> float:\n    """Return the mean."""\n'
-        'class Rows:\n    """Rows."""\n    vectors: NDArray[f]\nVector = NDArray[f]\n'
+        f'def mean(a: {array}) -> float:\n    """Return the mean."""\n'
+        f'class Rows:\n    """Rows."""\n    vectors: {array}\nVector = {array}\n'
+        'def best(a: Vectors | None) -> int:\n    """Return the best."""\n'
     )
-    assert found(in_the_package, text) == ["1: mean: array", "5: vectors: array", "6: Vector: array"]
+    assert found(in_the_package, text) == ["1: mean: array", "5: vectors: array", "6: Vector: array", "7: best: array"]
 
 
 def test_an_array_with_its_shape_and_a_private_one_are_left_alone(in_the_package: Path) -> None:

@@ -12,7 +12,13 @@ from pc_worker.reader.pickle.flat_lists import OPENING
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """The references in a segment: where they are, whether each is a long one, the entries they name."""
+    """The n references in a segment; each array has the shape (n,).
+
+    Attributes:
+        places: Byte offset of each.
+        long: Whether it is a ``LONG_BINGET``.
+        index: The memo entry it names.
+    """
 
     places: np.ndarray
     long: np.ndarray
@@ -74,7 +80,7 @@ def all_long(data: bytes, count: int) -> list[int] | None:
 
 
 def references(data: bytes, places: np.ndarray) -> References:
-    """Return the references at ``places`` of ``data``."""
+    """Return the references in ``data`` at ``places``: byte offsets, int64, shape (n,)."""
     raw = np.frombuffer(data, dtype=np.uint8)
     long = raw[places] == op.LONG_BINGET
     index = raw[places + 1].astype(np.int64)

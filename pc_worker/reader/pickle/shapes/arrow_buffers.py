@@ -33,7 +33,7 @@ def buffer_bytes(buffers: list[Any]) -> int:
 
 
 def validity(store: Store, buffers: list[Any], first: int, last: int) -> np.ndarray | None:
-    """Return for each element from ``first`` up to ``last`` whether it is there; None = all are."""
+    """Return whether each element from ``first`` up to ``last`` is there, bool, shape (n,); None = all are."""
     raw = buffer(store, buffers, 0, first // 8, (last + 7) // 8) if last > first else None
     if raw is None:
         return None

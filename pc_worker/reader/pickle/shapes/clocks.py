@@ -11,7 +11,7 @@ from pc_worker.reader.cells.values import NAT, TICKS, moment, span
 
 
 def clock_values(values: np.ndarray, zone: dt.tzinfo | None) -> list[Any]:
-    """Return timestamps (in ``zone``) or durations as Python values, None for NaT."""
+    """Return timestamps (in ``zone``) or durations, shape (n,), as Python values, None for NaT."""
     unit, step = np.datetime_data(values.dtype)
     if unit == "generic":
         return [None] * len(values)

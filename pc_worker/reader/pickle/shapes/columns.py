@@ -89,7 +89,7 @@ class Numbers(Reader):
                 check_texts(np.ascontiguousarray(self.raw(start, min(start + PROVE_STEP, self._rows))))
 
     def raw(self, start: int, stop: int) -> np.ndarray:
-        """Return the elements as a numpy array."""
+        """Return the elements from ``start`` up to ``stop`` as a numpy array of the shape (n,)."""
         if start >= stop:
             return np.empty(0, self._dtype)
         size = self._dtype.itemsize
@@ -103,7 +103,7 @@ class Numbers(Reader):
 
 
 def python_values(values: np.ndarray) -> list[Any]:
-    """Return the values of an array as Python has them; numpy's own where Python has none."""
+    """Return the values of an array, shape (n, …), as Python has them; numpy's own where Python has none."""
     if values.dtype.kind in "mM":
         return clock_values(values, None)
     if values.dtype.kind in "V" or (values.dtype.itemsize > 8 and values.dtype.kind in "fc"):
