@@ -49,7 +49,7 @@
     └── DatabaseFailed          PostgreSQL reports an internal error         1   500   INTERNAL
 
 The table is checked by a test. Errors that never leave their module (a bad cell, a damaged sidecar) stay there; the
-reader, a library of its own, has ``pc_worker.reader.errors``, which ``services.sources`` translates. Every class keeps
+reader, a separate library, has ``pc_worker.reader.errors``, which ``services.sources`` translates. Every class keeps
 all its arguments in ``args``: Celery rebuilds errors from them.
 """
 

@@ -31,7 +31,7 @@ class ObjectUrl:
         return f"{self.scheme}://{self.bucket}/{self.key}"
 
     def is_under(self, root: ObjectUrl) -> bool:
-        """Return whether this is the root or lies under it; a root ``a/b`` does not contain ``a/bc``."""
+        """Return whether this is the root or is under it; a root ``a/b`` does not contain ``a/bc``."""
         if (self.scheme, self.bucket) != (root.scheme, root.bucket):
             return False
         prefix = root.key.rstrip("/")

@@ -102,7 +102,7 @@ class CheckedTask(Task):
 
 
 class RetryingTask(CheckedTask):
-    """A task that is retried, with jitter, after errors that may pass: a server that is away, a conflict."""
+    """A task that is retried, with jitter, after errors that may pass: a server that is unavailable, a conflict."""
 
     throws = (PcWorkerError,)
     autoretry_for = (Unavailable, Conflict)

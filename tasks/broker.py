@@ -56,7 +56,7 @@ def open_envelope(item: bytes, queue: str) -> dict[str, Any]:
         envelope = loads(bytes_to_str(item))
         clean_display_fields(envelope)
         json.dumps(envelope, ensure_ascii=False).encode()  # no unpaired surrogates, and no values of other types
-    except Exception as exc:  # kombu's decoder knows types of its own, each with errors of its own
+    except Exception as exc:  # kombu's decoder has its own types, each with its own errors
         raise InvalidMessage(f"it is no JSON text: {type(exc).__name__}") from exc
     try:
         Envelope.model_validate(envelope)

@@ -65,7 +65,7 @@ def _send_again(job_id: str) -> None:
         fail_before_split(worker.services, job_id, "given up: its request in the ledger cannot be read")
 
 
-# Acknowledged early and with limits of its own: a build may outlast the visibility timeout, and beat sends it again.
+# Acknowledged early and with its own limits: a build may outlast the visibility timeout, and beat sends it again.
 @app.task(
     name="pc_worker.maintain_indexes",
     base=MaintenanceTask,

@@ -1,6 +1,6 @@
 """The broker's queues. A worker takes from each in turn, so no kind of work waits behind another.
 
-Each domain has queues of its own, so none starves another. Small jobs have one of their own in each domain, so none
+Each domain has its own queues, so none starves another. Small jobs have one of their own in each domain, so none
 waits behind a large one.
 """
 

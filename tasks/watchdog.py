@@ -69,7 +69,7 @@ def watch(observe: Callable[[], Observation]) -> int:
 
 
 class Watchdog(bootsteps.StartStopStep):
-    """Count the main loop's turns, and check from a thread of its own, which runs when the main loop hangs."""
+    """Count the main loop's turns, and check from its own thread, which runs when the main loop hangs."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 

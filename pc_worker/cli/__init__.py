@@ -120,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
 
     def work() -> object:
-        # Not `cli.main`, which turns a reader that has gone into an exit code of its own.
+        # Not `cli.main`, which turns a closed pipe into an exit code of Click.
         with cli.make_context("pc-worker", words) as context:
             return cli.invoke(context)
 

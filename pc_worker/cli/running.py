@@ -189,7 +189,7 @@ def _secret(value: SecretStr | None) -> str:
 
 
 def environment_of(part: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a part: Flower, which has metrics of its own, does not write them among ours."""
+    """Return the environment of a part: Flower, which has its own metrics, does not write them among ours."""
     left_out = (FOLDER_VARIABLE,) if part == "flower" else ()
     return {name: value for name, value in environment.items() if name not in left_out}
 
@@ -214,7 +214,7 @@ def worker_answers(redis_url: str) -> bool:
         app.conf.broker_use_ssl = server.tls_for_celery
         try:
             return bool(app.control.ping(timeout=1))
-        except (OperationalError, redis.RedisError, OSError):  # the broker is away for now
+        except (OperationalError, redis.RedisError, OSError):  # the broker is unavailable for now
             return False
 
 

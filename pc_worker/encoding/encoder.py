@@ -31,7 +31,7 @@ class BatchSizes:
 
     Attributes:
         tokens_per_batch: Tokens of one batch, padding included; determines peak memory.
-        overlap_tokens: Most tokens that neighbouring passages share.
+        overlap_tokens: Maximum tokens that neighbouring passages share.
     """
 
     tokens_per_batch: int = TOKENS_PER_BATCH

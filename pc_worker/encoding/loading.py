@@ -57,7 +57,7 @@ def load_encoder(
             reference, else PyTorch), ``torch``, ``onnx`` or ``onnx-int8``.
         threads: CPU threads of this encoder; cores ÷ processes.
         tokens_per_batch: Tokens of one batch, padding included; determines peak memory. None = what suits a CPU or GPU.
-        overlap_tokens: Most tokens that neighbouring passages share.
+        overlap_tokens: Maximum tokens that neighbouring passages share.
 
     Raises:
         ModelUnavailable: If the model is not here, broken, or no backend agrees with the reference.

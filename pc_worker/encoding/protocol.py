@@ -21,7 +21,7 @@ class ModelIdentity:
 
     Attributes:
         name: The model's name for people.
-        revision: Hash of everything that affects a vector; int8 vectors have a revision of their own.
+        revision: Hash of everything that affects a vector; int8 vectors have their own revision.
         dimension: Length of a vector.
         normalised: Whether vectors have length 1; always true for encoders of this package.
     """

@@ -38,7 +38,7 @@ class GatewayConfig:
         max_streams: Concurrent calls of all clients; each takes a few MB.
         streams_per_token: Concurrent calls of one token.
         streams_per_host: Concurrent calls of one host.
-        side_calls: Concurrent health and reflection calls of all clients, which have a quota of their own.
+        side_calls: Concurrent health and reflection calls of all clients, which have their own quota.
         side_calls_per_caller: Concurrent health and reflection calls of one host, and of one token.
         searches: Concurrent searches of all clients; each has a thread and a connection.
         searches_per_caller: Concurrent searches of one token, or of one host without tokens; more of them wait.

@@ -133,7 +133,7 @@ def _register(server: grpc.aio.Server, admission: Admission, calls: Mapping[str,
 
 
 def _register_side_calls(server: grpc.aio.Server, admission: Admission, health: Health, config: GatewayConfig) -> None:
-    # With a quota of their own: a health check must be answered when all streams are in use.
+    # With their own quota: a health check must be answered when all streams are in use.
     one = config.side_calls_per_caller
     quota = Quota(QuotaLimits(most=config.side_calls, per_token=one, per_host=one), what="health and reflection calls")
     asked = {

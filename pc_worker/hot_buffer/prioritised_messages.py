@@ -1,4 +1,4 @@
-"""Messages that were sent with a priority: a client of kombu puts them in lists of their own, which no worker reads.
+"""Messages that were sent with a priority: a client of kombu puts them in their own lists, which no worker reads.
 
 Fairness comes from the queues, so priorities have no effect here. But no message may wait without end.
 """

@@ -19,7 +19,7 @@ log = get_logger(__name__)
 
 T = TypeVar("T")
 
-#: Pause after a failure, so that a Redis that is away delays a reader only once; doubled by each further failure.
+#: Pause after a failure, so that an unavailable Redis delays a reader only once; each further failure doubles it.
 PAUSE_S, LONGEST_PAUSE_S = 1.0, 8.0
 #: An entry is at most a few MB, and Redis is near: slower than this counts as away.
 ANSWER_S = 3.0
@@ -51,7 +51,7 @@ class AsyncHotBuffer:
     async def get(self, domain: str, first: int, nonce: int, key: bytes | None) -> Entry | None:
         """Return the entry that starts at ``first`` and has this nonce, from Redis or from another reader here.
 
-        None if there is none, if its nonce or seal does not match, or if Redis is away.
+        None if there is none, if its nonce or seal does not match, or if Redis is unavailable.
         """
         if key is None:
             return None

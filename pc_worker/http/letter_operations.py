@@ -16,7 +16,7 @@ from pc_worker.services.dependencies import Services
 from pc_worker.store.ledger.dead_letters import BATCH, BEFORE_ALL, StoredLetter
 from pc_worker.store.ledger.letter_filter import LetterFilter
 
-#: Letters that are retried in one step; each has a transaction of its own.
+#: Letters that are retried in one step; each has its own transaction.
 STEP = 10
 #: Seconds that the batch servers may take to answer for all rejected rows.
 PUSH_S = 600.0

@@ -59,7 +59,7 @@ RESOURCES: tuple[Callable[[FastAPI], AbstractAsyncContextManager[None]], ...] = 
     line_health,
 )
 
-#: Routes whose bodies are no documents; each has a limit of its own.
+#: Routes whose bodies are no documents; each has its own limit.
 STREAMED = frozenset(("/v1/files",))
 
 #: Routes that need no token: they show nothing of any domain.

@@ -184,7 +184,7 @@ def _rate_limits(settings: Settings) -> RateLimits:
 
 
 def _own(shared: Services, database_url: str, *, read_only: bool = False) -> Services:
-    """Return the dependencies of one thread: a connection of its own, and the encoders that all threads share."""
+    """Return the dependencies of one thread: its own connection, and the encoders that all threads share."""
     name = "pc_worker http search" if read_only else "pc_worker http"
     return replace(shared, database=Database(database_url, application=name, read_only=read_only))
 

@@ -1,4 +1,4 @@
-"""Services in threads: they block, and the event loop must not. Each thread has a connection of its own."""
+"""Services in threads: they block, and the event loop must not. Each thread has its own connection."""
 
 from __future__ import annotations
 

@@ -58,8 +58,8 @@ class Conversation:
         instructions: The system prompt.
         prompt: The user's turn.
         tools: Functions that the model may call.
-        max_tokens: Most tokens of each reply.
-        tool_calls: Most calls of tools.
+        max_tokens: Maximum tokens of each reply.
+        tool_calls: Maximum number of calls of tools.
         tool_s: Seconds of one call of a tool.
         stream: Receive the text as it is written.
     """
@@ -186,7 +186,7 @@ def failure_of(exc: BaseException) -> LlmFailure:
 
 
 async def pump(conversation: Conversation, model: Model[Any], *, within_s: float) -> AsyncGenerator[Piece, None]:
-    """Yield what a model writes; the conversation runs in a task of its own, so that this can be left at any time.
+    """Yield what a model writes; the conversation runs in its own task, so that this can be left at any time.
 
     Raises:
         LlmFailure: As ``Conversation.run``, and if it takes longer than ``within_s``.

@@ -69,7 +69,7 @@ HOOKS: dict[str, list[Any]] = {"request": [], "response": [_bound]}
 
 
 def make_model(model: LanguageModel, *, keys: Mapping[LlmProvider, str | None], timeout_s: float) -> Model[Any]:
-    """Return the model with a client of its own, which never tries again by itself.
+    """Return the model with its own client, which never tries again by itself.
 
     Raises:
         LlmFailure: If the provider's key is not set and the server is its own.

@@ -1,6 +1,6 @@
 """Prometheus metrics of the pipeline, counted where the work is done; names begin with ``pcw_``.
 
-Answers, gateway, push, hot buffer and HTTP have modules of their own named ``metrics`` or ``answers``; the contents of
+Answers, gateway, push, hot buffer and HTTP have their own modules named ``metrics`` or ``answers``; the contents of
 the database and the hot buffer are read at each scrape (``services/maintenance/line_metrics.py``).
 """
 

@@ -9,7 +9,7 @@ from pc_worker.model.log_batch import LogBatch
 
 #: Rows of a chunk if the caller does not choose, for ingest and for the streams.
 DEFAULT_CHUNK_ROWS = 300
-#: Most rows of a chunk that a caller may ask for.
+#: Maximum number of rows of a chunk that a caller may ask for.
 MAX_CHUNK_ROWS = 1000
 
 

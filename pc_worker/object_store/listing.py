@@ -13,7 +13,7 @@ from pc_worker.reader import Stamp
 
 @dataclass(frozen=True, slots=True)
 class ObjectListing:
-    """What lies directly under a prefix.
+    """What is directly under a prefix.
 
     Attributes:
         folders: The next parts of longer keys, each once.
@@ -25,7 +25,7 @@ class ObjectListing:
 
 
 def list_prefix(prefix: ObjectUrl) -> ObjectListing:
-    """Return what lies directly under a prefix.
+    """Return what is directly under a prefix.
 
     Raises:
         SourceRejected: If the bucket is missing or must not be listed.

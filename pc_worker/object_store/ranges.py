@@ -30,7 +30,7 @@ class KeptRange:
     data: Future[memoryview]
 
     def part(self, start: int, end: int) -> memoryview:
-        """Wait, and return what lies in this range of bytes ``start`` up to ``end``."""
+        """Wait, and return what is in this range of bytes ``start`` up to ``end``."""
         return self.data.result()[max(start - self.start, 0) : end - self.start]
 
     def has_failed(self) -> bool:
@@ -58,7 +58,7 @@ class KeptRanges:
         self._bytes = 0
 
     def read(self, start: int, end: int) -> bytes:
-        """Return bytes ``start`` up to ``end``, which lie in the object; raises what ``fetch`` raises."""
+        """Return bytes ``start`` up to ``end``, which are in the object; raises what ``fetch`` raises."""
         parts = [part for at in range(start, end, MOST) for part in self._parts(at, min(at + MOST, end))]
         return bytes(parts[0]) if len(parts) == 1 else b"".join(parts)
 

@@ -73,7 +73,7 @@ class ReadStreams:
         return next((origin for origin in begun if origin >= stream.end), None)
 
     def _near(self, start: int, end: int) -> ReadStream | None:
-        """Return the stream in whose last read this one begins, or the nearest that may go on with it."""
+        """Return the stream in whose last read this one begins, or the nearest that may continue with it."""
         reach = max(end - start, _NEAR)
         place = bisect_left(self._streams, start, key=_end)
         if place < len(self._streams) and self._streams[place].start <= start + reach:

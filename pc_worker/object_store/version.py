@@ -84,7 +84,7 @@ class ObjectVersion:
 def _received(reply: GetResult, length: int) -> memoryview:
     """Return the content of a reply, received in steps into memory of its own, which goes back to the system whole.
 
-    A reply that is taken whole lies in the C library's memory for the thread that received it, which keeps it.
+    A reply that is taken whole is in the C library's memory for the thread that received it, which keeps it.
     """
     data = memoryview(mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
     at = 0

@@ -1,6 +1,6 @@
 """Reads tables from untrusted files: by chunk, in flat memory, executing nothing.
 
-A library of its own: it imports nothing from the rest of the package. See ``docs/explanation/reader.md``.
+A separate library: it imports nothing from the rest of the package. See ``docs/explanation/reader.md``.
 
 The modules that open files are imported when they are first used: code that only needs values does without.
 """

@@ -190,7 +190,7 @@ class SparseCells(Sequence[object]):
 def dict_cells(rows: Sequence[Any], names: Sequence[str]) -> dict[str, Sequence[object]]:
     """Return rows that are dicts as cells by column; keys that are no text are matched by their text.
 
-    The work grows with the cells that the rows have, not with rows times columns: each row may have keys of its own.
+    The work grows with the cells that the rows have, not with rows times columns: each row may have its own keys.
     """
     if not set(map(type, chain.from_iterable(rows))) <= {str}:
         rows = [{label_text(key): value for key, value in row.items()} for row in rows]

@@ -1,4 +1,4 @@
-"""A made-up vector space in which skills of one category lie near each other."""
+"""A made-up vector space in which skills of one category are near each other."""
 
 from __future__ import annotations
 

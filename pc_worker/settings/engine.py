@@ -42,9 +42,9 @@ class EngineSettings(BaseSettings):
     embeddings_api_key: SecretStr | None = None
     #: Most requests per minute to one engine, of all worker processes together.
     embeddings_rpm: int | None = Field(default=None, ge=1, le=10_000_000)
-    #: Most tokens per minute to one engine, of all worker processes together.
+    #: Maximum tokens per minute to one engine, of all worker processes together.
     embeddings_tpm: int | None = Field(default=None, ge=1, le=10**12)
-    #: Most USD that one job may spend on embeddings. A job that reaches it fails, and can be resumed with a larger one.
+    #: Maximum USD that one job may spend on embeddings. A job that reaches it fails; resume it with a larger one.
     #: Prices are known for the models of large providers; `PC_WORKER_LLM_PRICES` adds others.
     embeddings_budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     #: Tokens that the engine reads of one text. Unset: 8,191 for OpenAI itself, 512 for other servers.

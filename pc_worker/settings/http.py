@@ -20,9 +20,9 @@ class HttpSettings(BaseSettings):
     #: Folder of uploaded files, which all workers must see under the same path. Unset: `HOME/uploads`. A file is
     #: removed when its job is completed without dead rows, or purged.
     uploads: Path | None = None
-    #: Most bytes of one uploaded file.
+    #: Maximum bytes of one uploaded file.
     upload_max_bytes: int = Field(default=4 * 1024**3, ge=1)
-    #: Most bytes of all uploaded files that are kept. 512 MiB of the disk always stay free.
+    #: Maximum bytes of all uploaded files that are kept. 512 MiB of the disk always stay free.
     uploads_max_bytes: int = Field(default=16 * 1024**3, ge=1)
 
     #: Most requests of one token within a minute. 0: no limit.

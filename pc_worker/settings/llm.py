@@ -18,11 +18,11 @@ class LlmSettings(BaseSettings):
     #: provider is `openai` (also any compatible server, by its URL) or `anthropic`. Unset: no answers. Keys:
     #: `OPENAI_API_KEY`, `ANTHROPIC_API_KEY`, or the same with `_FILE`. Needs the extra `llm`.
     llm: Annotated[tuple[LanguageModel, ...], NoDecode] = ()
-    #: Most USD that all answers of one day (UTC) may cost. Unset: no limit.
+    #: Maximum USD that all answers of one day (UTC) may cost. Unset: no limit.
     llm_budget_usd: float | None = Field(default=None, ge=0.0, allow_inf_nan=False)
-    #: Most USD that the answers of one token may cost in one day (UTC). Unset: no limit.
+    #: Maximum USD that the answers of one token may cost in one day (UTC). Unset: no limit.
     llm_token_budget_usd: float | None = Field(default=None, ge=0.0, allow_inf_nan=False)
-    #: Most seconds of one answer: search, all models that are tried, and checks.
+    #: Maximum seconds of one answer: search, all models that are tried, and checks.
     llm_timeout_s: float = Field(default=60.0, ge=0.1, le=600.0)
     #: Prices of models that are not known, embedding models too, in USD for a million tokens:
     #: `{"MODEL": {"input": 0.1, "output": 0.4}}`.

@@ -92,17 +92,17 @@ class Settings(AccessSettings, HttpSettings, LlmSettings, EngineSettings, Rerank
     #: The model for new domains: `multilingual`, the name of a pulled model, a folder, or `openai:NAME[@BASE_URL]` for
     #: a server with `/v1/embeddings`. Unset: the built-in model. The active model is stored in the database.
     model: str = ""
-    #: `auto`, `torch`, `onnx` or `onnx-int8`. `auto` is ONNX if it agrees with torch; int8 is a model of its own.
+    #: `auto`, `torch`, `onnx` or `onnx-int8`. `auto` is ONNX if it agrees with torch; int8 is a separate model.
     encoder: Backend = "auto"
     #: Threads of one encoder. 0: cores ÷ worker processes.
     encoder_threads: int = Field(default=0, ge=0, le=256)
     #: Processes of one worker. 0: one per core, at most 4.
     concurrency: int = Field(default=0, ge=0, le=256)
-    #: Most bytes of a domain's queue in Redis. The default is about 40 chunks of rows with 1,536 dimensions.
+    #: Maximum bytes of a domain's queue in Redis. The default is about 40 chunks of rows with 1,536 dimensions.
     queue_max_bytes: int = Field(default=64 * 1024 * 1024, ge=1024)
     #: Rows per chunk of an ingest. Larger chunks need fewer messages and more memory.
     chunk_size: int = Field(default=DEFAULT_CHUNK_ROWS, ge=1, le=MAX_CHUNK_ROWS)
-    #: Most chunks of one job in the broker at once. Keeps the broker small and small jobs quick.
+    #: Maximum number of chunks of one job in the broker at once. Keeps the broker small and small jobs quick.
     chunks_in_flight: int = Field(default=32, ge=1, le=10_000)
     #: `DOMAIN=ROWS_PER_SECOND`, comma-separated: rate limits. Other domains have none.
     rate_limits: Annotated[tuple[tuple[str, float], ...], NoDecode] = ()
@@ -133,13 +133,13 @@ class Settings(AccessSettings, HttpSettings, LlmSettings, EngineSettings, Rerank
     batch_servers: Annotated[tuple[str, ...], NoDecode] = ()
     #: Seconds between two pushes of a stock domain, and the time after which a push yields to other work.
     push_s: float = Field(default=60.0, ge=1.0, le=LONGEST_S)
-    #: Most concurrent calls of all clients. More are denied with `RESOURCE_EXHAUSTED`.
+    #: Maximum number of concurrent calls of all clients. More are denied with `RESOURCE_EXHAUSTED`.
     max_streams: int = Field(default=256, ge=1, le=10_000)
-    #: Most concurrent calls of one token.
+    #: Maximum number of concurrent calls of one token.
     streams_per_token: int = Field(default=64, ge=1, le=10_000)
-    #: Most concurrent calls of one host (IPv6: of one /64). Raise it to the total if all clients use one proxy.
+    #: Maximum number of concurrent calls of one host (IPv6: one /64). Raise it to the total if clients share a proxy.
     streams_per_host: int = Field(default=192, ge=1, le=10_000)
-    #: Most subscriptions of one domain.
+    #: Maximum number of subscriptions of one domain.
     max_subscriptions: int = Field(default=256, ge=1, le=100_000)
     #: Deliveries of a row after which a consumer's nack makes it a dead letter; the consumer may set another number.
     max_deliveries: int = Field(default=5, ge=1, le=100)
@@ -230,14 +230,14 @@ class Settings(AccessSettings, HttpSettings, LlmSettings, EngineSettings, Rerank
 
     @property
     def roots(self) -> tuple[Path, ...]:
-        """The folders that sources may lie in, resolved."""
+        """The folders that sources may be in, resolved."""
         if self.data_roots is not None:
             return tuple(root for root in self.data_roots if isinstance(root, Path))
         return (*existing(Path.cwd), *existing(Path.home), self.home.resolve())
 
     @property
     def all_roots(self) -> tuple[Path | ObjectUrl, ...]:
-        """The folders and prefixes that sources may lie in."""
+        """The folders and prefixes that sources may be in."""
         return (*self.roots, *self.url_roots)
 
     @property

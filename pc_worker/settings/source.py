@@ -16,7 +16,7 @@ from pc_worker.settings.values import absolute
 class SourceSettings(BaseSettings):
     """Settings of where sources lie; each is documented with the others."""
 
-    #: Folders and prefixes (`s3://bucket/prefix`, `gs://…`, `az://…`) in which sources may lie, colon-separated. Unset:
+    #: Folders and prefixes (`s3://bucket/prefix`, `gs://…`, `az://…`) in which sources may be, colon-separated. Unset:
     #: the working directory, the user's home and HOME. Required if the Redis URL is set.
     data_roots: Annotated[tuple[Path | ObjectUrl, ...] | None, NoDecode] = None
     #: Folder or prefix (`s3://bucket/inbox`) that beat scans for `INBOX/<domain>/<file>`. Unset: no scan. Names of
@@ -42,7 +42,7 @@ class SourceSettings(BaseSettings):
 
     @property
     def url_roots(self) -> tuple[ObjectUrl, ...]:
-        """The prefixes that sources may lie under."""
+        """The prefixes that sources may be under."""
         return tuple(root for root in self.data_roots or () if isinstance(root, ObjectUrl))
 
 

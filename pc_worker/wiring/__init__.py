@@ -190,7 +190,7 @@ def _make_sources(settings: Settings, database_url: str) -> Sources:
     from pc_worker.services.sources import Sources
 
     indexes = None
-    if settings.url_roots:  # the indexes of objects are shared by all machines, through a connection of their own
+    if settings.url_roots:  # the indexes of objects are shared by all machines, through their own connection
         from pc_worker.store.source_indexes import SourceIndexes
 
         indexes = SourceIndexes(Database(database_url, application="pc_worker indexes"))

@@ -153,7 +153,7 @@ class Encoders:
 
 
 def check_query_models(settings: Settings, encoders: Encoders) -> None:
-    """Check that each query model fits the vectors of its domain; an engine that is away is checked at its first use.
+    """Check that each query model fits the vectors of its domain; an unavailable engine is checked at its first use.
 
     Raises:
         InvalidRequest: If a domain is unknown or embedded here, or the dimensions differ.

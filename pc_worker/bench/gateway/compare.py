@@ -40,7 +40,7 @@ Wanted = tuple[float | None, float | None]
 
 
 def run(*, scale: float = 1.0) -> BenchResult:
-    """Measure on servers of its own, in a temporary home; ``scale`` multiplies the rows.
+    """Measure on its own servers, in a temporary home; ``scale`` multiplies the rows.
 
     Each figure is the median of five runs, ours and the baseline's taken in turn. Rates in MB/s are of messages.
     """

@@ -42,7 +42,7 @@ def measure_crowd(address: str, pid: int, domain: str, call: Callable[[], float]
     alone, beside = [], []
     for _ in range(repeats):
         alone.append(_mean(call))
-        # In a process of its own: a client that shares the crowd's interpreter is slowed down by that.
+        # In its own process: a client that shares the crowd's interpreter is slowed down by that.
         with own_process(run_crowd, address, domain):
             settle(pid)
             beside.append(_mean(call))

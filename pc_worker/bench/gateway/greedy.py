@@ -54,7 +54,7 @@ class GreedCost:
 
 
 def run(*, rows: int, repeats: int, greed: Greed) -> GreedCost:
-    """Measure on servers of its own; the median of ``repeats`` turns, each with ten readings of the whole log."""
+    """Measure on its own servers; the median of ``repeats`` turns, each with ten readings of the whole log."""
     with bench_servers() as servers:
         chunks = list(make_chunks(DOMAIN, rows=rows, dimension=DIMENSION))
         fill_domain(servers, DOMAIN, chunks)

@@ -96,7 +96,7 @@ def jvm() -> str:
 @contextmanager
 def java_reader(classpath: str) -> Iterator[JavaReader]:
     """Run the program; its errors go to this process's."""
-    # Started from its source: one file is not worth a build of its own.
+    # Started from its source: one file is not worth its own build.
     command = ["java", *JVM_FLAGS, "-cp", classpath, str(PROGRAM)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:

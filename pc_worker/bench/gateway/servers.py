@@ -1,4 +1,4 @@
-"""The servers that the gateway's benchmark compares, each in a process of its own."""
+"""The servers that the gateway's benchmark compares, each in its own process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SERVICE = "com.alpha.backend.grpc.EmbeddingStreamService"
 
 @dataclass(frozen=True, slots=True)
 class BenchServer:
-    """A server in a process of its own."""
+    """A server in its own process."""
 
     address: str
     pid: int

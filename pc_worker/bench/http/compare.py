@@ -43,7 +43,7 @@ GROWTH_MIB = 16.0
 
 
 def run(*, rows: int = ROWS, uploads: int = UPLOADS, upload_mb: int = UPLOAD_MB) -> BenchResult:
-    """Measure on servers of its own: ``rows`` rows of 384 dimensions, ``uploads`` files of ``upload_mb`` MB."""
+    """Measure on its own servers: ``rows`` rows of 384 dimensions, ``uploads`` files of ``upload_mb`` MB."""
     figures: list[Figure] = []
     with own_folder() as folder, _servers(folder) as servers:
         queries = _filled(servers, folder, rows)

@@ -1,4 +1,4 @@
-"""The parts that the HTTP benchmark compares, as processes of their own on the same servers."""
+"""The parts that the HTTP benchmark compares, as separate processes on the same servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A receiver of traces that drops what it gets, in a process of its own: its work is not that of the part."""
+"""A receiver of traces that drops what it gets, in its own process: its work is not that of the part."""
 
 from __future__ import annotations
 

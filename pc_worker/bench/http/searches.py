@@ -1,4 +1,4 @@
-"""The same searches by HTTP and by gRPC: some clients at once, each with a connection of its own that stays open."""
+"""The same searches by HTTP and by gRPC: some clients at once, each with its own connection that stays open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One reading of one file in a process of its own, so that its memory is its own; prints what it cost as JSON."""
+"""One reading of one file in its own process, so that its memory is its own; prints what it cost as JSON."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ Ranking = Callable[[Cursor, Profile, str], list[str]]
 
 
 def measure(folder: Path) -> Iterator[tuple[str, str, Quality]]:
-    """Ingest each collection of the folder into a database of its own; yield its name, a way to search, its quality."""
+    """Ingest each collection of the folder into its own database; yield its name, a way to search, its quality."""
     with own_folder() as own:
         servers = start_servers(own / "home")
         try:

@@ -24,7 +24,7 @@ from pc_worker.services.ingest.submit import IngestRequest, submit
 from pc_worker.services.jobs.job_control import ENDED, job_status, source_was_rejected, status_document
 
 POLL_S = 0.2
-#: Seconds that ``--wait`` tolerates a PostgreSQL that is away: a restart, not an outage.
+#: Seconds that ``--wait`` tolerates an unavailable PostgreSQL: a restart, not an outage.
 PATIENCE_S = 60.0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-#: Most tokens of a passage.
+#: Maximum tokens of a passage.
 MAX_TOKENS = 512
 
 
@@ -19,7 +19,7 @@ class Join:
         speaker: Who says the row's text. The passage names each speaker where the text changes to them.
         begins: When the row begins.
         ends: When it ends; None, or null in a row: when it begins.
-        max_tokens: Most tokens of a passage. A longer row is a passage of its own.
+        max_tokens: Maximum tokens of a passage. A longer row is its own passage.
     """
 
     group: tuple[str, ...]

@@ -77,7 +77,7 @@ class Process:
         return relevant_line(recent) if recent.strip() or not self._last_failure else self._last_failure
 
     def start(self) -> None:
-        """Start the command in a session of its own; it ends with this process.
+        """Start the command in its own session; it ends with this process.
 
         Raises:
             OSError: If it cannot be executed.

@@ -24,7 +24,7 @@ def version_of(data: Path) -> str | None:
     """Return the major version of the cluster in ``data``; None = there is none yet.
 
     Raises:
-        ServiceFailed: If something else lies there.
+        ServiceFailed: If something else is there.
     """
     if not data.exists():
         return None

@@ -100,7 +100,7 @@ class Postgres:
         except FileNotFoundError:
             return False
         # The server's own interface to pg_ctl: the fourth line is its port, the eighth its state. No older
-        # server's file can lie here, because `_clear` removed it.
+        # server's file can be here, because `_clear` removed it.
         return len(lines) >= 8 and lines[3] == str(port) and lines[7].strip() == "ready"
 
     def url(self, port: int, password: str) -> str:

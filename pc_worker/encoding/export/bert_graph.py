@@ -90,7 +90,7 @@ class _Graph:
         return self._weights[name]
 
     def table(self, name: str, value: NDArray[Any]) -> str:
-        """Add a constant of any shape (n, …) under a name of its own."""
+        """Add a constant of any shape (n, …) under its own name."""
         return self._constant(name, value)
 
     def width(self, name: str) -> int:

@@ -51,7 +51,7 @@ def checked(
 ) -> CheckedModel:
     """Return a model for a backend from ``cache``, making and measuring it first if it is not there.
 
-    That runs in a process of its own: the built-in model takes two seconds, any other ten seconds and 1 GB.
+    That runs in its own process: the built-in model takes two seconds, any other ten seconds and 1 GB.
     Other processes that need the same model wait for it. Killed at any time, it leaves nothing
     that is taken for done.
 

@@ -1,4 +1,4 @@
-"""Makes a model ready for a backend and measures its agreement; a program of its own, for the memory that it takes.
+"""Makes a model ready for a backend and measures its agreement; a separate program because of the memory that it takes.
 
 The graphs of the models whose reference vectors are stored are built from their weights; any other model needs PyTorch.
 Run as ``python -m pc_worker.encoding.export.checking FOLDER NAME BACKEND TARGET``.

@@ -14,7 +14,7 @@ MICROSOFT = "com.microsoft"
 def quantise(source: Path, target: Path) -> None:
     """Write ``source`` to ``target`` with every product of activations and weights in int8.
 
-    Each token's activations have a scale of their own, taken from that token alone: so a text's
+    Each token's activations have their own scale, taken from that token alone: so a text's
     vector does not depend on the other texts of a batch, as it does where ONNX Runtime's own
     dynamic quantisation takes one scale for the whole batch, and it agrees better with the exact one.
     """

@@ -42,7 +42,7 @@ def _tokenizer(reference: Any) -> Any:
 
     try:
         tokenizer = reference.tokenizer
-    except AttributeError:  # a router has none of its own
+    except AttributeError:  # a router has no tokenizer
         return None
     return tokenizer if isinstance(tokenizer, Tokenizer) else getattr(tokenizer, "backend_tokenizer", None)
 

@@ -13,7 +13,7 @@ from pc_worker.errors import ModelUnavailable
 from pc_worker.installation import PACKAGE
 from pc_worker.model.model_name import BUILT_IN, MULTILINGUAL, read_model_name
 
-#: The built-in model's folder in the package of a wheel; a checkout has it from a package of its own.
+#: The built-in model's folder in the package of a wheel; a checkout has it from a separate package.
 IN_WHEEL = "built_in_model"
 
 

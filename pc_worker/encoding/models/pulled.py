@@ -55,7 +55,7 @@ def revision_place(name: str, commit: str, cache: Path) -> Path:
 
 
 def use_revision(name: str, commit: str, cache: Path) -> None:
-    """Make ``name`` mean the revision that lies in its folder, in one step."""
+    """Make ``name`` mean the revision that is in its folder, in one step."""
     link = _link(name, cache)
     new = link.with_name(f".{link.name}.new")
     new.unlink(missing_ok=True)

@@ -157,7 +157,7 @@ def _is_small(file: HubFile) -> bool:
 
 
 def _weights(configured: Path, name: str, files: Sequence[HubFile]) -> list[HubFile]:
-    """Return the weights of every module of the model whose configuration lies in ``configured``.
+    """Return the weights of every module of the model whose configuration is in ``configured``.
 
     Raises:
         ModelUnavailable: If it is no such model, needs code, or a module has no safetensors.

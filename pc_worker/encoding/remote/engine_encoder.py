@@ -86,7 +86,7 @@ class EngineEncoder:
         """Return per text, in order, its vector, shape (dim,), or why it has none.
 
         Raises:
-            Unavailable: If the server is away or its replies are wrong.
+            Unavailable: If the server is unavailable or its replies are wrong.
             ModelUnavailable: If a person must fix the key, the name or the address.
             ContractBroken: If the server has another model now.
         """

@@ -33,7 +33,7 @@ class EngineLimits:
         rpm: Requests per minute; None = no limit.
         tpm: Tokens per minute; None = no limit.
         shared: Opens the storage that all processes share.
-        processes: The processes among which the limits are divided while that storage is away.
+        processes: The processes among which the limits are divided while that storage is unavailable.
     """
 
     rpm: int | None = None

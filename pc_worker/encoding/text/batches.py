@@ -31,7 +31,7 @@ class TokenBatch:
     pooled: Ids
 
     def halves(self) -> tuple[TokenBatch, TokenBatch]:
-        """Return the first and the second half of the texts, each a batch of its own."""
+        """Return the first and the second half of the texts, each its own batch."""
         middle = len(self.texts) // 2
         return self._part(slice(None, middle)), self._part(slice(middle, None))
 
@@ -49,7 +49,7 @@ def token_batches(lengths: Sequence[int], *, tokens_per_batch: int) -> Iterator[
     """Yield the indexes of ``lengths`` in batches of at most ``tokens_per_batch`` tokens with padding.
 
     Longest first, so that the first batch needs the most memory of all; an item
-    longer than the budget is a batch of its own.
+    longer than the budget is its own batch.
 
     >>> list(token_batches([2, 9, 3, 3], tokens_per_batch=6))
     [[1], [2, 3], [0]]

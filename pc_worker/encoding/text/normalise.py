@@ -19,6 +19,6 @@ def text_hash(text: str) -> bytes:
     """Return the 16-byte hash under which the vector of ``text`` is stored.
 
     Texts that are equal once normalised have equal hashes. A lone surrogate, which no encoder
-    accepts, still has a hash of its own.
+    accepts, still has its own hash.
     """
     return blake2b(normalised_text(text).encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -38,8 +38,8 @@ def split_passages(text: str, *, count: Count, max_tokens: int, overlap_tokens: 
     Args:
         text: Of any length.
         count: Returns the number of tokens of each text, without special ones.
-        max_tokens: Most tokens of a passage, without special ones.
-        overlap_tokens: Most tokens of a passage's end that the next one repeats, in whole sentences.
+        max_tokens: Maximum tokens of a passage, without special ones.
+        overlap_tokens: Maximum tokens of a passage's end that the next one repeats, in whole sentences.
 
     Returns:
         Spans in order, without white space at their ends; only white space is outside them.

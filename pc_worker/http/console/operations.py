@@ -1,4 +1,4 @@
-"""Work that takes longer than a request: it goes on in this process, and a page shows how far it is."""
+"""Work that takes longer than a request: it continues in this process, and a page shows how far it is."""
 
 from __future__ import annotations
 

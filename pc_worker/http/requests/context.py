@@ -74,7 +74,7 @@ def context_of(request: Request) -> AppContext:
 
 
 async def _given(request: Request) -> AppContext:
-    """Return the same to a route: the framework would call a plain function in a thread of its own."""
+    """Return the same to a route: the framework would call a plain function in its own thread."""
     return context_of(request)
 
 

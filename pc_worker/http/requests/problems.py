@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
 TYPE = "urn:pc-worker:problem:"
 INTERNAL_ERROR = "the server met an error of its own, which is in its log: try again, and tell its operator if it stays"
-#: Seconds after which a call that met a server that is away may be tried again.
+#: Seconds after which a call that met an unavailable server may be tried again.
 AWAY_S = 5
 #: Codes of errors that the framework raises.
 CODES = {400: "invalid_request", 404: "not_found", 405: "method_not_allowed", 408: "too_slow", 413: "too_large"}
@@ -60,7 +60,7 @@ def problem_of(error: PcWorkerError) -> Problem:
 
 
 def make_problem(status: int, code: str, detail: str, errors: list[FieldError] | None = None, **more: Any) -> Problem:
-    """Return a problem document; ``more`` are members of its own."""
+    """Return a problem document; ``more`` are its own members."""
     return Problem(
         type=f"{TYPE}{code}",
         title=HTTPStatus(status).phrase,

@@ -102,7 +102,7 @@ async def retry_dead_letters(caller: Writer, context: Context, action: LetterAct
     """Retry all that match: from their unchanged source, else from their stored form.
 
     With `Accept: text/event-stream` the answer is a stream of events `progress`, and `done` with the document.
-    If the client disconnects, the rest is left as it is: a repeated call goes on with it.
+    If the client disconnects, the rest is left as it is: a repeated call continues with it.
     """
     wanted = await _checked(context, caller, action)
     return await _answer(context, caller, request, retry_all(context, wanted))

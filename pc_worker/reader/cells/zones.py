@@ -37,7 +37,7 @@ def named(name: str) -> dt.tzinfo:
             try:
                 with path.open("rb") as file:
                     return zoneinfo.ZoneInfo.from_file(file, key=name)
-            except ValueError as error:  # such as the list of leap seconds, which lies next to the zones
+            except ValueError as error:  # such as the list of leap seconds, which is next to the zones
                 raise Rejected("broken", f"{name!r} is not the name of a time zone") from error
     raise Rejected("broken", f"the time zone {name!r} is unknown here; install the tzdata package")
 

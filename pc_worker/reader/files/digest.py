@@ -52,7 +52,7 @@ class Hash:
 
 
 class ThreadedHash(Hash):
-    """A digest made by a thread of its own, so that a second processor hashes while the file is judged.
+    """A digest made by its own thread, so that a second processor hashes while the file is judged.
 
     BLAKE3 does not hold the interpreter's lock, nor does reading a file: the two threads meet while the caller
     reads its next part. Call ``stop`` when it is not needed any more.

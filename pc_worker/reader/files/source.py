@@ -160,7 +160,7 @@ class Source:
         """Return exactly ``length`` bytes from ``offset``.
 
         Raises:
-            Rejected: If the range does not lie in the file.
+            Rejected: If the range is not in the file.
             SourceChanged: If the file is shorter than it was.
         """
         if offset < 0 or length < 0 or offset + length > self.size:

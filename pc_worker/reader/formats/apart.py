@@ -1,4 +1,4 @@
-"""Decodes a file in a process of its own, whose memory is bounded: a decoder that gets none may end its process."""
+"""Decodes a file in its own process, whose memory is bounded: a decoder that gets no memory may end its process."""
 
 from __future__ import annotations
 

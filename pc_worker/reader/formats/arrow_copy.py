@@ -94,7 +94,7 @@ def damage_named(container: str, progress: CopyProgress) -> Iterator[None]:
 
 @contextmanager
 def file_of(content: Source) -> Iterator[Any]:
-    """Open ``content`` as a binary file of its own, at its start."""
+    """Open ``content`` as a separate binary file, at its start."""
     with os.fdopen(os.dup(content.descriptor), "rb") as file:
         file.seek(0)
         yield file

@@ -138,7 +138,7 @@ def _entries(array: Any) -> tuple[Any, Any]:
 
 
 def _items(array: Any) -> Any:
-    """Return the values of a slice of lists; those that views refer to may lie anywhere."""
+    """Return the values of a slice of lists; those that views refer to may be anywhere."""
     kind = array.type
     if _types.is_list_view(kind) or _types.is_large_list_view(kind):
         return array.values

@@ -1,4 +1,4 @@
-"""A source as a binary stream of its own, for libraries that read streams."""
+"""A source as a separate binary stream, for libraries that read streams."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def stream_of(source: Source) -> IO[bytes]:
 
 
 class _Positioned(io.RawIOBase):
-    """A source as a seekable stream of its own."""
+    """A source as a separate seekable stream."""
 
     def __init__(self, source: Source) -> None:
         self._source, self._at = source, 0

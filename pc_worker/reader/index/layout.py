@@ -15,7 +15,7 @@ def longs() -> array[int]:
     return array("Q")
 
 
-#: The part of a list whose items are pickles of their own.
+#: The part of a list whose items are separate pickles.
 OF_PICKLES = -1
 
 

@@ -42,7 +42,7 @@ def utf8_pieces(
         content: The file.
         encoding: Its encoding.
         start: Where to begin; None = after the byte-order mark.
-        other: Asked, with its offset, about the first byte that is not ASCII and not UTF-8: the encoding to go on with.
+        other: Returns the encoding to continue with, for the offset of the first byte that is not ASCII and not UTF-8.
 
     Raises:
         Undecodable: At the first byte that is no text, after all before it.

@@ -209,7 +209,7 @@ def _widths(text: str, delimiter: str) -> Iterator[int]:
 
 
 def _records(text: str) -> Iterator[str]:
-    """Yield lines, those that a quoted cell goes on in as one; a quote that is not closed soon hides nothing."""
+    """Yield lines, those that a quoted cell continues in as one; a quote that is not closed soon hides nothing."""
     lines = re.split(r"\r\n|\r|\n", text)
     at = 0
     while at < len(lines):

@@ -252,7 +252,7 @@ def _merged(*places: Positions) -> Positions:
 
 
 def _outside(places: Positions, quotes: Positions) -> Positions:
-    """Return the places that do not lie inside quotes."""
+    """Return the places that are not inside quotes."""
     if not len(quotes) or not len(places):
         return places
     outside: Positions = places[np.searchsorted(quotes, places) % 2 == 0]

@@ -92,7 +92,7 @@ class Answers:
             raise
 
     async def _failed(self, work: AnswerWork, exc: BaseException) -> None:
-        with suppress(PcWorkerError):  # a database that is away cannot record it
+        with suppress(PcWorkerError):  # a database that is unavailable cannot record it
             await self._run(lambda services: fail_answer(services, work, exc))
 
     def _begin(self, request: AnswerRequest, asker: Asker) -> AnswerWork:

@@ -39,7 +39,7 @@ class AnswerRequest:
     Attributes:
         question: The question.
         domain: The domain whose rows are searched.
-        k: Most rows whose passages are given to the model.
+        k: Maximum number of rows whose passages are given to the model.
         where: The filter that the rows must meet.
         model: One of the configured models, by name or ``PROVIDER:NAME``; None = in their order.
         history: Earlier turns, if the question follows up on them.

@@ -31,7 +31,7 @@ TOOL_S = 10.0
 
 
 class RunWork(Protocol):
-    """Runs a blocking function with services of a thread of its own."""
+    """Runs a blocking function with services of its own thread."""
 
     def __call__(self, work: Callable[[Services], T], *, within_s: float | None = None) -> Awaitable[T]:
         """Return the result of ``work``."""

@@ -18,7 +18,7 @@ from pc_worker.services.answers.models.configured import USUAL_WAIT_S, Attempt, 
 from pc_worker.services.answers.models.prompt_files import newest_prompt
 from pc_worker.services.answers.tools import MOST_CALLS, TOOL_S, Toolbox
 
-#: Most tokens of one reply.
+#: Maximum tokens of one reply.
 MAX_TOKENS = 1_500
 #: A correction is asked for only if this share of the time is left.
 TIME_FOR_CORRECTION = 0.3
@@ -74,7 +74,7 @@ class AnswerWriter:
         return [(count - place, model) for place, model in enumerate(self.candidates)]
 
     async def _again(self) -> AsyncIterator[CheckedSentence]:
-        """Ask servers that limit the rate once more, when they allow it and there is time."""
+        """Ask rate-limited servers again, when they allow it and there is time."""
         while (waiting := self._waiting()) is not None:
             wait_s, model = waiting
             await asyncio.sleep(wait_s)

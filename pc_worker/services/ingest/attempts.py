@@ -93,7 +93,7 @@ def _begin(services: Services, job_id: str) -> None:
 
 
 def _record_error(services: Services, job_id: str, error: Exception) -> None:
-    """Record how an attempt ended; while PostgreSQL is away it counts as a crash."""
+    """Record how an attempt ended; while PostgreSQL is unavailable it counts as a crash."""
     # These errors end the job, or are not the error of a job.
     text, is_rejection = error_text(error), isinstance(error, (InvalidRequest, SourceRejected))
     try:

@@ -58,7 +58,7 @@ def process_chunk(
         A small summary: ``result`` is ``done``, ``gone`` (nothing to do) or ``busy``, with the counts of a done chunk.
 
     Raises:
-        Unavailable: If PostgreSQL is away: run it again later.
+        Unavailable: If PostgreSQL is unavailable: run it again later.
         PcWorkerError: If the chunk failed. The failure is recorded; after five of them the job fails.
     """
     lease = services.database.repeat(
@@ -203,7 +203,7 @@ def _recorder(lease: Lease, clock: StageClock) -> RecordTally:
 
 
 def _release(services: Services, lease: Lease, error: Exception) -> None:
-    """Release the lease and record the failure; if PostgreSQL is away, the lease ends with the connection instead."""
+    """Release the lease and record the failure; without PostgreSQL, the lease ends with the connection instead."""
     CHUNKS_FAILED.labels(domain=lease.job.domain).inc()
     text = error_text(error)
     try:

@@ -28,7 +28,7 @@ def split(services: Services, job_id: str) -> bool:
 
     Raises:
         SourceRejected: If the source is rejected; the job has failed then.
-        Unavailable: If PostgreSQL is away; nothing is written then.
+        Unavailable: If PostgreSQL is unavailable; nothing is written then.
     """
     with services.database.transaction() as cursor:
         if jobs.start_job(cursor, job_id) is None:

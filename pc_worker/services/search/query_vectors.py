@@ -60,7 +60,7 @@ class QueryVector:
         query: The query.
         model: The domain's model.
         encoder: Encodes its queries.
-        aside: Begin at once, in a thread of its own; otherwise the caller's thread does it when it needs the vector.
+        aside: Begin at once, in its own thread; otherwise the caller's thread does it when it needs the vector.
 
     Raises:
         ContractBroken: If the encoder is not that of the model.
@@ -72,7 +72,7 @@ class QueryVector:
         self._encoded: Future[str] | None = None
         if aside and not RECENT.has(encoder, self._query):
             self._encoded = Future()
-            # The trace goes on in the thread. An end of the process does not wait for an engine that does not answer.
+            # The trace continues in the thread. An end of the process does not wait for an engine that does not answer.
             work = copy_context()
             threading.Thread(target=work.run, args=(self._run, self._encoded), name="query vector", daemon=True).start()
 

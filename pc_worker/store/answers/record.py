@@ -121,7 +121,7 @@ class EndedAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """Most USD a day (UTC): of all answers, and of one token's."""
+    """Maximum USD a day (UTC): of all answers, and of one token's."""
 
     day_usd: float | None = None
     token_usd: float | None = None

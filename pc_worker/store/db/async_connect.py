@@ -29,7 +29,7 @@ class AsyncConnector:
         self._arguments = server.for_asyncpg() | {"server_settings": {"application_name": application}}
 
     async def __call__(self, *_: object, **options: Any) -> Any:
-        """Return a connection; called by the pool, too, with options of its own.
+        """Return a connection; called by the pool, too, with its own options.
 
         Raises:
             OSError: If no host serves; or the last host's error of another kind.

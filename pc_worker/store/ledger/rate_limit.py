@@ -6,7 +6,7 @@ from pc_worker.store.db.connection import Cursor
 
 #: Seconds by which a late check is made up for, so that the rate holds; an idle domain accumulates no slots.
 SLACK_S = 1.0
-#: Least seconds between two checks; several slots may have become due by then.
+#: Minimum seconds between two checks; several slots may have become due by then.
 LEAST_PAUSE_S = 0.2
 
 # Locks the domain's clock until the transaction ends.

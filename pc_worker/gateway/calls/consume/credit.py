@@ -57,7 +57,7 @@ class CreditWindow:
         self._outstanding.append(SentChunk(position, rows))
 
     def resend(self, size: int, *, position: int, now: float) -> None:
-        """Subtract the message of a row that is sent once more, outside the log's order."""
+        """Subtract the message of a row that is sent again, outside the log's order."""
         self.chunks -= 1
         self.bytes -= size
         self._begin(now)

@@ -87,7 +87,7 @@ def _room(log_slice: LogSlice, max_bytes: int) -> int:
 
 
 def redelivery(block: RowBlock, *, deliveries: int, model: str, epoch: str) -> bytes:
-    """Return the message with which the only row of ``block`` is sent once more."""
+    """Return the message with which the only row of ``block`` is sent again."""
     chunk = tagged(REDELIVERED_ROWS, block.message(0, 1))
     chunk += pb.ConsumeRedelivered(deliveries=[deliveries], model=model, epoch=epoch).SerializeToString()
     return tagged(RESPONSE_REDELIVERED, chunk)

@@ -40,7 +40,7 @@ def _exact(values: np.ndarray) -> list[Any] | None:
 
 
 def _zoned(cells: list[Any], zone: dt.tzinfo | None) -> list[Any] | None:
-    """Return the cells, which are in UTC, in ``zone``; None if one lies in no year of it."""
+    """Return the cells, which are in UTC, in ``zone``; None if one is in no year of it."""
     if zone is None:
         return cells
     try:

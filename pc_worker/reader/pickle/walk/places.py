@@ -32,7 +32,7 @@ class Places:
             places.extend((first, last))
 
     def cut(self, offset: int) -> None:
-        """Forget what lies at ``offset`` or later."""
+        """Forget what is at ``offset`` or later."""
         for places in (self.frames, self.gets):
             while places and places[-1] >= offset:
                 places.pop()

@@ -102,7 +102,7 @@ class Walker(WalkState):
     def _next_frame(self, pos: int) -> int:
         """Enter the frame that begins at ``pos``, where the one before ends; return where its opcodes begin.
 
-        Return -1, and change nothing, unless both lie in the window; frames are many in a file of long texts.
+        Return -1, and change nothing, unless both are in the window; a file of long texts has many frames.
         """
         here, start = self.base + pos, pos + _FRAME
         self.spent += 1

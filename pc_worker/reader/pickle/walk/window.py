@@ -6,7 +6,7 @@ from pc_worker.reader.files.source import Source
 
 #: Bytes read at a time. Small enough to stay in the processor's cache, large enough to make the calls rare.
 WINDOW = 1 << 20
-#: Every opcode with a short argument that begins before the window's last bytes lies wholly in it.
+#: Every opcode with a short argument that begins before the window's last bytes is wholly in it.
 SLACK = 320
 
 

@@ -26,7 +26,7 @@ from pc_worker.model import StoredRow
 
 #: Bytes of the hash of the cells, and of the content hash behind it.
 CELLS_BYTES, CONTENT_BYTES = 16, 8
-#: Kinds of arrays whose type has no more to it than its name; records have names of their own.
+#: Kinds of arrays whose type has no more to it than its name; records have their own names.
 PLAIN_KINDS = "biufcSUmMO"
 #: The packages whose code decides what a row's content is.
 CODE = ("reader", "domains")
@@ -55,7 +55,7 @@ def cell_hashes(domain: Domain, mapping: ColumnMapping, batch: BatchView) -> dic
     """Return the hash of each row's cells by row number; none for cells that have no stable form."""
     columns = batch.columns
     if not all(isinstance(cells, list | tuple | np.ndarray) for cells in columns.values()):
-        return {}  # the rows have columns of their own: all columns of each would be too many
+        return {}  # the rows have their own columns: all columns of each would be too many
     start = blake3(_recipe(domain, mapping, tuple(columns)))
     try:
         rows = zip(*map(_plain_cells, columns.values()), strict=True)

@@ -51,7 +51,7 @@ def _passage(profile: Profile, hit: SearchHit, row: RowText, weights: Mapping[in
 
 
 def _searched(domain: str, hit: SearchHit) -> str:
-    """Return the searched fields of a row without a text of its own; of a domain that is declared no more, all."""
+    """Return the searched fields of a row without its own text; of a domain that is no longer declared, all."""
     names = get_domain(domain).search if domain in domain_names() else tuple(hit.payload)
     values = [hit.payload.get(name) for name in names]
     return "\n".join(" ".join(map(str, value)) if isinstance(value, list) else str(value or "") for value in values)

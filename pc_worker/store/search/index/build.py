@@ -88,7 +88,7 @@ def maintenance(database: Database) -> Iterator[Cursor | None]:
 def build_index(cursor: Cursor, state: IndexState, spec: IndexSpec, *, memory_bytes: int) -> str:
     """Build an index next to the present one and return its name; searches use it once it is recorded.
 
-    In partitions, each part gets an index of its own, named NAME_1, NAME_2 …
+    In partitions, each part gets its own index, named NAME_1, NAME_2 …
     """
     name = f"{PREFIX}{state.model_id}_{secrets.token_hex(6)}"
     tables = domain_leaves(cursor, "embeddings", state.domain)

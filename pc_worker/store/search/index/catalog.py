@@ -103,7 +103,7 @@ class IndexState:
     """The vectors of a domain under one model, and their index if any; ``loading`` = the domain has an open job.
 
     ``oldest_rules`` are those by which the domain's terms were made (`terms.py`); None until they are counted.
-    ``parts`` = the number of tables that hold the vectors, each with an index of its own; 1 without partitions.
+    ``parts`` = the number of tables that hold the vectors, each with its own index; 1 without partitions.
     """
 
     domain: str

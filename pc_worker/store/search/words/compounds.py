@@ -31,7 +31,7 @@ SMALL, CAPITAL = "a-zß-öø-ÿα-ωа-яё", "A-ZÀ-ÖØ-ÞΑ-ΩА-ЯЁ"
 CASE_CHANGE = re.compile(rf"(?<=[{SMALL}])(?=[{CAPITAL}])|(?<=[{CAPITAL}0-9])(?=[{CAPITAL}][{SMALL}]{{2}})")
 LETTERS_THEN_DIGITS = re.compile(r"([a-z]+)([0-9]+)")
 DIGITS_THEN_LETTERS = re.compile(r"([0-9]+)([a-z]+)")
-#: Letters before digits are a word of their own from this length: `covid` finds `covid19`.
+#: Letters before digits are their own word from this length: `covid` finds `covid19`.
 LEAST_LETTERS = 2
 #: Hebrew particles that are written as a part of the next word: and, the, in, to, from, that, as; and what may follow.
 HEBREW = re.compile("[א-ת]+")

@@ -102,7 +102,7 @@ def _folded(letter: str) -> str:
     parts = unicodedata.normalize("NFD", letter)
     plain = OPTIONAL_MARKS.sub("", parts)
     if plain == parts or unicodedata.name(letter, "").startswith("CYRILLIC"):
-        return letter  # й is not и with an accent, but a letter of its own
+        return letter  # й is not и with an accent, but a separate letter
     return "".join(LETTERS.get(part, part) for part in unicodedata.normalize("NFC", plain))
 
 

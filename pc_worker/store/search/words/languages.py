@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pc_worker.store.search.words.stopwords import function_words
 from pc_worker.store.search.words.term_hash import term_hash
 
-#: The languages with a stemmer of their own, and its name.
+#: The languages with their own stemmer, and its name.
 LANGUAGES = {
     "cs": "czech",
     "da": "danish",
