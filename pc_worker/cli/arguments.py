@@ -92,7 +92,7 @@ class Measure(click.FloatRange):
         return "" if self.min is None and self.max is None else super()._describe_range()  # not "x<=None"
 
 
-class Moment(click.ParamType[datetime]):
+class IsoTime(click.ParamType[datetime]):
     """A date and time in ISO 8601; without an offset it is UTC."""
 
     name = "TIME"

@@ -28,7 +28,7 @@ from pc_worker.http.routes import (
     search,
     subscriptions,
 )
-from pc_worker.http.upkeep import upload_purge
+from pc_worker.http.upload_purge import upload_purge
 
 #: In the order of the document, and of the comparison with a request's path: searches are most.
 ROUTERS: tuple[APIRouter, ...] = (

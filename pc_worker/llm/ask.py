@@ -43,7 +43,7 @@ warnings.filterwarnings("ignore", message="Failed to extract usage")
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class ReplyPart:
     """What a model sent: text, or ``restart`` = the text so far was not the answer, the model called a tool."""
 
     text: str = ""
@@ -88,7 +88,7 @@ class Conversation:
             most_output=self.max_tokens,
         )
 
-    async def run(self, model: Model[Any]) -> AsyncIterator[Piece]:
+    async def run(self, model: Model[Any]) -> AsyncIterator[ReplyPart]:
         """Yield what the model writes.
 
         Raises:
@@ -103,8 +103,8 @@ class Conversation:
             model_settings=ModelSettings(max_tokens=self.max_tokens),
         )
         try:
-            async for piece in self._streamed(agent) if self.stream else self._whole(agent):
-                yield piece
+            async for part in self._streamed(agent) if self.stream else self._whole(agent):
+                yield part
         except (ai.AgentRunError, ai.UserError, ValueError, TypeError, LookupError, AttributeError) as exc:
             raise failure_of(exc) from exc
         except (asyncio.CancelledError, GeneratorExit, LlmFailure):
@@ -112,28 +112,28 @@ class Conversation:
         except Exception as exc:  # what a client raises for a broken response is not documented
             raise failure_of(exc) from exc
 
-    async def _whole(self, agent: Agent[None, str]) -> AsyncIterator[Piece]:
+    async def _whole(self, agent: Agent[None, str]) -> AsyncIterator[ReplyPart]:
         result = await agent.run(self.prompt, usage=self._run, usage_limits=self._limits(), infer_name=False)
         _check_end(result.response.finish_reason)
         self.received = storable(result.output)
         if len(self.received) > MAX_TEXT_CHARS:
             raise LlmFailure("invalid_output", f"the answer has more than {MAX_TEXT_CHARS:,} characters")
-        yield Piece(self.received)
+        yield ReplyPart(self.received)
 
-    async def _streamed(self, agent: Agent[None, str]) -> AsyncIterator[Piece]:
+    async def _streamed(self, agent: Agent[None, str]) -> AsyncIterator[ReplyPart]:
         options: dict[str, Any] = {"usage": self._run, "usage_limits": self._limits(), "infer_name": False}
         async with agent.run_stream_events(self.prompt, **options) as events:
             async for event in events:
                 if isinstance(event, AgentRunResultEvent):
                     _check_end(event.result.response.finish_reason)
                     return
-                piece = _piece(event)
-                if piece is None:
+                part = _reply_part(event)
+                if part is None:
                     continue
-                self.received += piece.text
+                self.received += part.text
                 if len(self.received) > MAX_TEXT_CHARS:
                     raise LlmFailure("invalid_output", f"the answer has more than {MAX_TEXT_CHARS:,} characters")
-                yield piece
+                yield part
         raise LlmFailure("invalid_output", "the stream ended without a result")
 
     def _limits(self) -> UsageLimits:
@@ -148,12 +148,12 @@ def _tool(function: Callable[..., Any]) -> Tool[None]:
     return made
 
 
-def _piece(event: object) -> Piece | None:
+def _reply_part(event: object) -> ReplyPart | None:
     match event:
         case PartStartEvent(part=TextPart(content=text)) | PartDeltaEvent(delta=TextPartDelta(content_delta=text)):
-            return Piece(storable(text)) if text else None
+            return ReplyPart(storable(text)) if text else None
         case PartStartEvent(part=ToolCallPart()):
-            return Piece(kind="restart")
+            return ReplyPart(kind="restart")
         case _:
             return None
 
@@ -185,37 +185,40 @@ def failure_of(exc: BaseException) -> LlmFailure:
     return LlmFailure(reason, detail, float(wait) if isinstance(wait, int | float) else None)
 
 
-async def pump(conversation: Conversation, model: Model[Any], *, within_s: float) -> AsyncGenerator[Piece, None]:
+async def pump(conversation: Conversation, model: Model[Any], *, within_s: float) -> AsyncGenerator[ReplyPart, None]:
     """Yield what a model writes; the conversation runs in its own task, so that this can be left at any time.
 
     Raises:
         LlmFailure: As ``Conversation.run``, and if it takes longer than ``within_s``.
     """
-    pieces: asyncio.Queue[Piece | BaseException | None] = asyncio.Queue(maxsize=64)
-    task = asyncio.create_task(_produce(conversation, model, pieces, within_s))
+    parts: asyncio.Queue[ReplyPart | BaseException | None] = asyncio.Queue(maxsize=64)
+    task = asyncio.create_task(_produce(conversation, model, parts, within_s))
     try:
         while True:
-            piece = await pieces.get()
-            if piece is None:
+            part = await parts.get()
+            if part is None:
                 return
-            if isinstance(piece, BaseException):
-                raise piece
-            yield piece
+            if isinstance(part, BaseException):
+                raise part
+            yield part
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
 
 async def _produce(
-    conversation: Conversation, model: Model[Any], pieces: asyncio.Queue[Piece | BaseException | None], within_s: float
+    conversation: Conversation,
+    model: Model[Any],
+    parts: asyncio.Queue[ReplyPart | BaseException | None],
+    within_s: float,
 ) -> None:
     end: BaseException | None = None
     try:
         async with asyncio.timeout(within_s):
-            async for piece in conversation.run(model):
-                await pieces.put(piece)
+            async for part in conversation.run(model):
+                await parts.put(part)
     except TimeoutError:
         end = LlmFailure("timeout", f"no answer within {within_s:.3g} s")
     except Exception as exc:
         end = exc
-    await pieces.put(end)
+    await parts.put(end)

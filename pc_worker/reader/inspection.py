@@ -78,7 +78,7 @@ class Inspection:
             "path": self.path,
             "size": self.size,
             "verdict": self.verdict,
-            "refused": None if self.error is None else _refusal(self.error),
+            "refused": None if self.error is None else _rejection(self.error),
             "container": self.container,
             "rows": self.rows,
             "protocol": self.protocol,
@@ -91,7 +91,7 @@ class Inspection:
         }
 
 
-def _refusal(error: Rejected) -> dict[str, Json]:
+def _rejection(error: Rejected) -> dict[str, Json]:
     return {
         "kind": error.kind,
         "reason": error.reason,

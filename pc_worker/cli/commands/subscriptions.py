@@ -7,7 +7,7 @@ from datetime import datetime
 
 import click
 
-from pc_worker.cli.arguments import Moment
+from pc_worker.cli.arguments import IsoTime
 from pc_worker.cli.commands.subscription_dead import dead_command
 from pc_worker.cli.context import connected, one_shot
 from pc_worker.cli.output import print_json, print_table, visible
@@ -51,7 +51,7 @@ def _shown(value: object) -> object:
 @click.option("--beginning", is_flag=True, help="Deliver every row again.")
 @click.option("--now", is_flag=True, help="Deliver only what is committed from now on.")
 @click.option("--position", type=click.IntRange(min=0), help="Continue after this position of the log.")
-@click.option("--time", type=Moment(), help="Continue with what was committed at or after this time (ISO 8601; UTC).")
+@click.option("--time", type=IsoTime(), help="Continue with what was committed at or after this time (ISO 8601; UTC).")
 @click.argument("name")
 def seek_command(
     domain: str, name: str, *, beginning: bool, now: bool, position: int | None, time: datetime | None

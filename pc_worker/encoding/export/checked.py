@@ -90,7 +90,7 @@ def write_agreement(folder: Path, agreement: Agreement, *, by_tokens: bool) -> N
     (folder / AGREEMENT).write_text(json.dumps(asdict(agreement) | {BY_TOKENS: by_tokens}), encoding="utf-8")
 
 
-def write_refusal(folder: Path, reason: str) -> None:
+def write_rejection(folder: Path, reason: str) -> None:
     """Write why a backend cannot run the model: that is found out once, not at every start."""
     (folder / AGREEMENT).write_text(json.dumps({"refused": reason}), encoding="utf-8")
 

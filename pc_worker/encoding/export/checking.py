@@ -16,7 +16,7 @@ from pc_worker.encoding.backends.onnx_backend import OnnxForward
 from pc_worker.encoding.backends.torch_backend import gpu_name, load_reference, reference_vectors, torch_forward
 from pc_worker.encoding.encoder import BatchSizes, Forward, ModelEncoder
 from pc_worker.encoding.export.bert_graph import build_graph
-from pc_worker.encoding.export.checked import GRAPH, TOKENIZER, write_agreement, write_refusal
+from pc_worker.encoding.export.checked import GRAPH, TOKENIZER, write_agreement, write_rejection
 from pc_worker.encoding.export.int8 import quantise
 from pc_worker.encoding.export.reference_vectors import stored_reference
 from pc_worker.encoding.export.torch_graph import NotExportable, export_graph
@@ -43,7 +43,7 @@ def main(path: Path, name: str, backend: str, target: Path) -> None:
             agreement, by_tokens = _measured(_encoder(folder, target, forward), expected), True
         write_agreement(target, agreement, by_tokens=by_tokens)
     except NotExportable as reason:
-        write_refusal(target, str(reason))
+        write_rejection(target, str(reason))
 
 
 def _measured(encoder: ModelEncoder, expected: Vectors) -> Agreement:

@@ -42,7 +42,7 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def moment(time: datetime | str | None) -> str:
+def shown_time(time: datetime | str | None) -> str:
     """Return a time in UTC to the second."""
     if time is None:
         return "–"
@@ -62,7 +62,7 @@ ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-ENVIRONMENT.filters |= {"duration": duration, "moment": moment, "number": number}
+ENVIRONMENT.filters |= {"duration": duration, "shown_time": shown_time, "number": number}
 
 
 def render(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:

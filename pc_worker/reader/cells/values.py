@@ -144,7 +144,7 @@ class Period:
         return str(pd.Period(ordinal=self.ordinal, freq=self.frequency))
 
 
-def moment(ticks: int, unit: str, zone: dt.tzinfo | None) -> dt.datetime | Timestamp | None:
+def timestamp_value(ticks: int, unit: str, zone: dt.tzinfo | None) -> dt.datetime | Timestamp | None:
     """Return the timestamp ``ticks`` of ``unit`` after 1970 UTC in ``zone``: a ``datetime`` if exact, None for NaT."""
     if ticks == NAT:
         return None

@@ -133,7 +133,7 @@ def _nested(array: Any, absent: Any) -> Any:
 
 def _entries(array: Any) -> tuple[Any, Any]:
     """Return the keys and the items of a slice of maps."""
-    start, length = _stretch(array)
+    start, length = _used_range(array)
     return array.keys.slice(start, length), array.items.slice(start, length)
 
 
@@ -144,10 +144,10 @@ def _items(array: Any) -> Any:
         return array.values
     if _types.is_fixed_size_list(kind):
         return array.values.slice(array.offset * kind.list_size, len(array) * kind.list_size)
-    return array.values.slice(*_stretch(array))
+    return array.values.slice(*_used_range(array))
 
 
-def _stretch(array: Any) -> tuple[int, int]:
+def _used_range(array: Any) -> tuple[int, int]:
     if len(array) == 0:
         return 0, 0
     offsets = array.offsets

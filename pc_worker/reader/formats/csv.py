@@ -12,7 +12,7 @@ import pyarrow as pa
 from pc_worker.reader.errors import not_a_table
 from pc_worker.reader.formats.arrow_copy import copied, reopener
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
-from pc_worker.reader.text.decode import utf8_pieces
+from pc_worker.reader.text.decode import utf8_segments
 from pc_worker.reader.text.dialect import NAMES, SAMPLE, dialect_of, encoding_of
 from pc_worker.reader.text.encodings import CANDIDATES
 from pc_worker.reader.text.records import RecordCells, Splitter
@@ -41,7 +41,7 @@ class _Reading:
         """Yield the records as batches of text columns."""
         names: list[str] = []
         splitter = Splitter(
-            utf8_pieces(self._content, self._dialect.encoding, other=self._later_encoding),
+            utf8_segments(self._content, self._dialect.encoding, other=self._later_encoding),
             ord(self._dialect.delimiter),
             most_bytes=self._limits.text_bytes,
             most_cells=self._limits.columns,

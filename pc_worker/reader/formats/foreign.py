@@ -97,19 +97,19 @@ def foreign(head: bytes) -> Rejected | None:
     """Return the error for a file that begins like one of another format, None if it is of none that is known."""
     for start, name, hint in _STARTS:
         if head.startswith(start):
-            return refusal(name, hint)
+            return rejection(name, hint)
     for rule, name, hint in _RULES:
         if rule(head):
-            return refusal(name, hint)
+            return rejection(name, hint)
     return _markup(head)
 
 
 def encrypted() -> Rejected:
     """Return the error for a Parquet file that is encrypted."""
-    return refusal(*_ENCRYPTED)
+    return rejection(*_ENCRYPTED)
 
 
-def refusal(name: str, hint: str) -> Rejected:
+def rejection(name: str, hint: str) -> Rejected:
     """Return the error for a file of the format ``name``."""
     return not_a_table(f"it is {name}: {hint}")
 
@@ -117,8 +117,8 @@ def refusal(name: str, hint: str) -> Rejected:
 def _markup(head: bytes) -> Rejected | None:
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1024].lower()
     if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<script")):
-        return refusal("an HTML page", "it may be a login or error page; download the file itself")
+        return rejection("an HTML page", "it may be a login or error page; download the file itself")
     if text.startswith((b"<?xml", b"<!doctype", b"<svg", b"<!--", b"<rss", b"<feed")):
         kind = "an HTML page" if b"<html" in text else "an XML document"
-        return refusal(kind, "convert its table to CSV, JSON Lines or Parquet")
+        return rejection(kind, "convert its table to CSV, JSON Lines or Parquet")
     return None

@@ -135,6 +135,6 @@ def format_of(content: Source, options: ReadOptions) -> Format:
     for known in BY_SIGNATURE:
         if known.recognise(sample):
             return known
-    if (refusal := foreign(sample.head)) is not None:
-        raise refusal
+    if (rejection := foreign(sample.head)) is not None:
+        raise rejection
     return next(known for known in BY_CONTENT if known.recognise(sample))

@@ -12,7 +12,7 @@ from typing import IO
 
 from pc_worker.reader.errors import broken, not_a_table, over_limit
 from pc_worker.reader.files.source import Source
-from pc_worker.reader.formats.foreign import refusal
+from pc_worker.reader.formats.foreign import rejection
 from pc_worker.reader.formats.streams import stream_of
 from pc_worker.reader.limits import Limits
 
@@ -56,9 +56,11 @@ def table_members(source: Source) -> list[zipfile.ZipInfo]:
     names = [member.filename for member in members]
     for pattern, name, hint in _OTHERS:
         if any(re.fullmatch(pattern, member) for member in names):
-            raise refusal(name, hint)
+            raise rejection(name, hint)
     if names and all(name.endswith(".npy") for name in names):
-        raise refusal("a NumPy archive (npz)", "put its arrays into a DataFrame, and save that as Parquet or a pickle")
+        raise rejection(
+            "a NumPy archive (npz)", "put its arrays into a DataFrame, and save that as Parquet or a pickle"
+        )
     if not members:
         raise not_a_table("the zip archive holds no file")
     if len(members) > _MOST_MEMBERS:

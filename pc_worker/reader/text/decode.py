@@ -25,7 +25,7 @@ class Undecodable(Exception):
         super().__init__(encoding, offset, byte)
         self.encoding, self.offset, self.byte = encoding, offset, byte
 
-    def refusal(self, *, row: int, line: int) -> Rejected:
+    def rejection(self, *, row: int, line: int) -> Rejected:
         """Return the error that names the row and what to do."""
         reason = (
             f"byte 0x{self.byte:02x} in line {line} is not {self.encoding}; name the right encoding with --encoding"
@@ -33,7 +33,7 @@ class Undecodable(Exception):
         return Rejected("broken", reason, self.offset, row=max(row, 0))
 
 
-def utf8_pieces(
+def utf8_segments(
     content: Source, encoding: str, *, start: int | None = None, other: Callable[[int], str | None] | None = None
 ) -> Iterator[bytes]:
     """Yield the text of ``content`` as UTF-8, without a byte-order mark.
@@ -65,7 +65,7 @@ def utf8_pieces(
             found = other(bad) if plain and other is not None else None
             if found is None:
                 raise Undecodable(encoding, bad, error.object[error.start]) from error
-            yield from utf8_pieces(content, found, start=bad)
+            yield from utf8_segments(content, found, start=bad)
             return
         plain = plain and text.isascii()
         held = bool(decoder.getstate()[0])

@@ -110,7 +110,7 @@ class Splitter:
                 held, length = [], 0
         yield b"".join(held), failure is None
         if failure is not None:
-            raise failure.refusal(row=self.records - 1, line=self.lines + 1)
+            raise failure.rejection(row=self.records - 1, line=self.lines + 1)
 
     def _split(self, data: bytes, *, final: bool) -> tuple[RecordCells | None, int]:
         """Return the whole records in ``data``, and how many bytes they take."""

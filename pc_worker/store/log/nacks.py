@@ -48,7 +48,7 @@ SELECT position, deliveries, extract(epoch FROM due_at - now())::float8 FROM nac
 WHERE domain = $1 AND name = $2 AND due_at IS NOT NULL AND position <> ALL ($3::bigint[]) ORDER BY due_at LIMIT 1
 """
 #: Count a delivery before it is sent; only for the present holder of the lease, and only if nothing changed since NEXT.
-CLAIM = f"""
+TAKE_DELIVERY = f"""
 UPDATE nacked_rows n SET deliveries = n.deliveries + 1,
     due_at = now() + {_delay("(n.deliveries + 1)", "$6::float8", "$7::float8")}
 FROM subscriptions s
@@ -144,14 +144,14 @@ class NackedRows:
             self._domain, after=position - 1, upto=position, head=NEVER, max_rows=1, max_bytes=max_bytes
         )
 
-    async def claim(self, due: DueRow, *, generation: int, rules: RedeliveryRules) -> bool:
+    async def take_delivery(self, due: DueRow, *, generation: int, rules: RedeliveryRules) -> bool:
         """Count a delivery; return False if it must not be sent: the row changed, or the lease has another holder."""
         delays = float(rules.first_delay_s), LONGEST_DELAY_S
         async with self._delivery.connection() as connection:
-            claimed = await connection.fetchval(
-                CLAIM, self._domain, self._name, due.position, due.deliveries, generation, *delays
+            taken = await connection.fetchval(
+                TAKE_DELIVERY, self._domain, self._name, due.position, due.deliveries, generation, *delays
             )
-        return claimed is not None
+        return taken is not None
 
     async def return_unread(self, positions: Collection[int], *, generation: int) -> None:
         """Do not count the last delivery of these rows: the consumer left before it read them."""

@@ -10,7 +10,7 @@ from typing import Any
 import click
 import pytest
 
-from pc_worker.cli.arguments import FILE, Measure, Moment, Number, absolute, storable
+from pc_worker.cli.arguments import FILE, IsoTime, Measure, Number, absolute, storable
 from pc_worker.errors import InvalidRequest, SourceRejected
 
 SEOUL = timezone(timedelta(hours=9))
@@ -23,10 +23,10 @@ SEOUL = timezone(timedelta(hours=9))
         (FILE, "\udcff", "\udcff"),
         (Number(0, 9), " +7 ", 7),
         (Measure(0.0, 1.0), "1e-3", 0.001),
-        (Moment(), "2026-11-29T06:00:00", datetime(2026, 11, 29, 6, tzinfo=UTC)),
-        (Moment(), "2026-11-29T06:00:00+09:00", datetime(2026, 11, 29, 6, tzinfo=SEOUL)),
-        (Moment(), "2026-11-29", datetime(2026, 11, 29, tzinfo=UTC)),
-        (Moment(), datetime(2026, 11, 29, tzinfo=UTC), datetime(2026, 11, 29, tzinfo=UTC)),
+        (IsoTime(), "2026-11-29T06:00:00", datetime(2026, 11, 29, 6, tzinfo=UTC)),
+        (IsoTime(), "2026-11-29T06:00:00+09:00", datetime(2026, 11, 29, 6, tzinfo=SEOUL)),
+        (IsoTime(), "2026-11-29", datetime(2026, 11, 29, tzinfo=UTC)),
+        (IsoTime(), datetime(2026, 11, 29, tzinfo=UTC), datetime(2026, 11, 29, tzinfo=UTC)),
     ],
 )
 def test_accepted(kind: click.ParamType[Any], value: Any, expected: object) -> None:
@@ -45,8 +45,8 @@ def test_accepted(kind: click.ParamType[Any], value: Any, expected: object) -> N
         (Measure(0.0, 1.0), "nan", "not a finite number"),
         (Measure(0.0), "inf", "not a finite number"),
         (Measure(0.0), "one", "not a valid float"),
-        (Moment(), "yesterday", "no ISO 8601 time, as 2026-11-29T06:00:00+01:00"),
-        (Moment(), "2026-02-30", "no ISO 8601 time"),
+        (IsoTime(), "yesterday", "no ISO 8601 time, as 2026-11-29T06:00:00+01:00"),
+        (IsoTime(), "2026-02-30", "no ISO 8601 time"),
     ],
 )
 def test_rejected(kind: click.ParamType[Any], value: str, words: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pc_worker.llm import LlmFailure, Usage
-from pc_worker.llm.ask import Conversation, Piece
+from pc_worker.llm.ask import Conversation, ReplyPart
 from pc_worker.llm.clients import make_model
 from pc_worker.model.language_model import read_language_models
 from tests.support.llm.server import FakeLlm
@@ -27,13 +27,13 @@ def server() -> Iterator[FakeLlm]:
 
 def ask(
     server: FakeLlm, provider: str, said: Said, *, stream: bool, **options: Any
-) -> tuple[Conversation, list[Piece]]:
+) -> tuple[Conversation, list[ReplyPart]]:
     """Ask once; the fake calls tools only in its first reply."""
     server.behaviour = lambda asked: said if not asked.results else Said(text=f"It was {asked.results[-1]}.")
     (model,) = read_language_models(server.model("m", provider))
     conversation = Conversation(instructions="Be short.", prompt="Why?", stream=stream, **options)
 
-    async def run() -> list[Piece]:
+    async def run() -> list[ReplyPart]:
         async with asyncio.timeout(60):
             return [piece async for piece in conversation.run(make_model(model, keys=KEYS, timeout_s=60))]
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pc_worker.reader import Limits, Rejected, Timestamp, inspect_file, open_table
-from pc_worker.reader.cells.values import NAT, moment
+from pc_worker.reader.cells.values import NAT, timestamp_value
 from tests.unit.reader.reading import read_twice
 
 ROOT = Path(__file__).parents[3]
@@ -115,7 +115,7 @@ def test_moments_in_a_zone_are_those_of_the_zone_also_at_the_ends_of_the_calenda
 
     found = python_values(pa.array(ticks, pa.timestamp(unit, zone)))
 
-    assert found == [moment(NAT if tick is None else tick, unit, zones.of_text(zone)) for tick in ticks]
+    assert found == [timestamp_value(NAT if tick is None else tick, unit, zones.of_text(zone)) for tick in ticks]
 
 
 @pytest.mark.parametrize("name", ["far in structs", "nested", "maps"])

@@ -179,7 +179,7 @@ class NackLedger:
 
     async def _send_row(self, ready: ReadyRow) -> None:
         rules, generation = self._rules, self._lease.generation
-        if not await self._repeat(lambda: self._rows.claim(ready.due, generation=generation, rules=rules)):
+        if not await self._repeat(lambda: self._rows.take_delivery(ready.due, generation=generation, rules=rules)):
             self._due_at = time.monotonic() + LOOK_AGAIN_S
             return
         self._in_flight.add(ready.due.position)

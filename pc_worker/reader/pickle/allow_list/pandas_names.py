@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pc_worker.reader.cells.values import NAT, Interval, Period, Timedelta, Timestamp, moment, span
+from pc_worker.reader.cells.values import NAT, Interval, Period, Timedelta, Timestamp, span, timestamp_value
 from pc_worker.reader.errors import unsafe
 from pc_worker.reader.pickle.allow_list.frequencies import OFFSETS, frequency_name, offset
 from pc_worker.reader.pickle.described import Call, Symbol, Zone
@@ -71,9 +71,9 @@ def timestamp(args: tuple[Any, ...]) -> Any:
     """Describe ``(value, freq, zone[, unit])``; pandas before 2 always counts nanoseconds."""
     match args:
         case (int() as ticks, _, zone) if -(2**63) <= ticks < 2**63:
-            return moment(ticks, "ns", _zone(zone))
+            return timestamp_value(ticks, "ns", _zone(zone))
         case (int() as ticks, _, zone, int() as unit) if unit in UNITS and -(2**63) <= ticks < 2**63:
-            return moment(ticks, UNITS[unit], _zone(zone))
+            return timestamp_value(ticks, UNITS[unit], _zone(zone))
     raise unsafe("a Timestamp is made in a way that no known writer uses")
 
 

@@ -47,8 +47,8 @@ def admitted(module: object, name: object) -> Any:
     if key in CONSTANTS:
         return CONSTANTS[key]
     if key not in _NAMES:
-        if (refusal := former_pandas.too_old(module, name)) is not None:
-            raise refusal
+        if (rejection := former_pandas.too_old(module, name)) is not None:
+            raise rejection
         raise not_listed(module, name)
     return Symbol(module, name)
 

@@ -53,7 +53,7 @@ class CellDecoder:
         while first < last:
             upto = self._piece_end(listing, first, last)
             skip = max(0, start - listing.firsts[first])
-            found += self._stretch(listing, first, upto)[skip : stop - listing.firsts[first]]
+            found += self._batch(listing, first, upto)[skip : stop - listing.firsts[first]]
             first = upto
         return found
 
@@ -71,7 +71,7 @@ class CellDecoder:
         end = listing.offsets[last] if last < len(listing.offsets) else listing.end
         return listing.offsets[bisect_right(listing.firsts, start) - 1], end
 
-    def _stretch(self, listing: Listing, first: int, last: int) -> list[Any]:
+    def _batch(self, listing: Listing, first: int, last: int) -> list[Any]:
         """Return the items from one mark to another."""
         begin, end = listing.offsets[first], listing.end
         if listing.part == OF_PICKLES:

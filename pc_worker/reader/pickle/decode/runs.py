@@ -19,7 +19,7 @@ _STEP = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Mould:
+class CellTemplate:
     """How one array cell is written: opcodes before its payload, the payload's length, opcodes after it.
 
     Bytes that are equal mean the same as long as they only refer to memo entries that existed before the first
@@ -74,43 +74,43 @@ def repeat(w: Walker, node: Special, payload: int, pos: int) -> int:
     end = pos + 1 if node.index < 0 and w.buf[pos] == op.MEMOIZE else pos
     payload_at, length = counted(w.buf, (payload & OFFSET) - w.base)
     buf = w.buf
-    mould = Mould(buf[start:payload_at], length, buf[payload_at + length : end])
+    template = CellTemplate(buf[start:payload_at], length, buf[payload_at + length : end])
     if end > pos:
         w.memo.open_node(w.count, node)
         w.count += 1
     node.made = w.count - (node.address >> SHIFT)
     while True:
         limit = min(len(buf), w.size - w.base, w.frame_end - w.base if w.frame_end else len(buf))
-        cells = mould.count(buf, end, limit)
+        cells = template.count(buf, end, limit)
         if cells:
             node_at = w.here(end)
-            _add_cells(w, node, node_at, mould, cells)
-            end += cells * mould.size
-        after = _across_frames(w, node, mould, end)
+            _add_cells(w, node, node_at, template, cells)
+            end += cells * template.size
+        after = _across_frames(w, node, template, end)
         if after < 0:
             return end
         end = after
 
 
-def _across_frames(w: Walker, node: Special, mould: Mould, pos: int) -> int:
+def _across_frames(w: Walker, node: Special, template: CellTemplate, pos: int) -> int:
     """Pass over the one cell that the end of a frame cuts, if it is of the template's form; -1 if it is not."""
     split = w.frame_end - w.base - pos
-    rest = mould.size - split
+    rest = template.size - split
     next_frame = pos + split
-    if not w.frame_end or not 0 <= split < mould.size or next_frame + 9 + rest > w.limit_of_window():
+    if not w.frame_end or not 0 <= split < template.size or next_frame + 9 + rest > w.limit_of_window():
         return -1
     length = int.from_bytes(w.buf[next_frame + 1 : next_frame + 9], "little")
     start = w.base + next_frame + 9
     cell = w.buf[pos:next_frame] + w.buf[next_frame + 9 : next_frame + 9 + rest]
-    if w.buf[next_frame] != op.FRAME or not rest <= length <= w.size - start or not mould.fits(cell):
+    if w.buf[next_frame] != op.FRAME or not rest <= length <= w.size - start or not template.fits(cell):
         return -1
-    if not mould.may_be_cut(split):
+    if not template.may_be_cut(split):
         return -1
     address = w.here(pos)
     w.places.frames.append(w.base + next_frame)
     w.frame_end = start + length
     w.set_stop()
-    _add_cells(w, node, address, mould, 1)
+    _add_cells(w, node, address, template, 1)
     w.places.specials[-1] = start + rest
     return next_frame + 9 + rest
 
@@ -136,14 +136,14 @@ def _boundaries(head: bytes, length: int) -> frozenset[int]:
     return frozenset(place for place in _starts(head) if place < len(head)) | {len(head) + length}
 
 
-def _add_cells(w: Walker, node: Special, address: int, mould: Mould, cells: int) -> None:
+def _add_cells(w: Walker, node: Special, address: int, template: CellTemplate, cells: int) -> None:
     """Put ``cells`` cells like ``node``, the first at ``address``, on the stack."""
     w.memo.fill(w.count)
     w.memo.close_node(node)
     first = node.address >> SHIFT
     codes = bytes(w.memo.codes[first : first + node.made])
     w.memo.codes += codes * cells
-    step = mould.size + node.made * ONE
+    step = template.size + node.made * ONE
     w.stack.extend(range(address, address + step * (cells - 1) + 1, step))
     w.count += node.made * cells
-    w.places.add_special(address & OFFSET, (address & OFFSET) + mould.size * cells)
+    w.places.add_special(address & OFFSET, (address & OFFSET) + template.size * cells)

@@ -10,7 +10,7 @@ import numpy as np
 
 from pc_worker.reader.pickle import opcodes as op
 from pc_worker.reader.pickle.decode.decoder import Decoder
-from pc_worker.reader.pickle.decode.runs import Mould
+from pc_worker.reader.pickle.decode.runs import CellTemplate
 from pc_worker.reader.pickle.decode.scalars import counted
 from pc_worker.reader.pickle.decode.state import LOST, EntryLost
 from pc_worker.reader.pickle.forms import Form, cells_in
@@ -33,7 +33,7 @@ class _Runs:
         self._decoder, self._forms = decoder, forms
         self._base = len(decoder.marks)
         self._starts: list[tuple[int, int]] = []
-        self._mould: Mould | None = None
+        self._template: CellTemplate | None = None
         self._memos: tuple[int, int] = (0, 0)
         self._dtype: np.dtype[Any] = np.dtype("u1")
         self._words: dict[int, Any] = {}
@@ -42,7 +42,7 @@ class _Runs:
         decoder, pos, payload, opened = self._decoder, 0, -1, (0, 0)
         data, end = decoder.data, len(decoder.data)
         while pos < end:
-            if self._mould is not None and data.startswith(self._mould.head, pos):
+            if self._template is not None and data.startswith(self._template.head, pos):
                 pos += self._pour(pos)
             if self._forms and len(decoder.marks) == self._base:
                 pos = self._pour_objects(pos)
@@ -78,7 +78,7 @@ class _Runs:
             pos = decoder.step(pos)
         own = [number for number in range(memos, len(decoder.memo)) if decoder.memo[number] is array]
         if len(own) == 1 and array.dtype.kind != "O" and length > 0:
-            self._mould = Mould(decoder.data[start:at], length, decoder.data[at + length : pos])
+            self._template = CellTemplate(decoder.data[start:at], length, decoder.data[at + length : pos])
             self._memos, self._dtype = (len(decoder.memo) - memos, own[0] - memos), array.dtype
         return pos
 
@@ -124,15 +124,15 @@ class _Runs:
 
     def _pour(self, pos: int) -> int:
         """Add all the cells from ``pos`` on that fit the template; return how many bytes they take."""
-        decoder, mould = self._decoder, self._mould
-        if mould is None or len(decoder.marks) != self._base or len(decoder.stack) - 1 != len(self._starts):
+        decoder, template = self._decoder, self._template
+        if template is None or len(decoder.marks) != self._base or len(decoder.stack) - 1 != len(self._starts):
             return 0
-        cells = mould.count(decoder.data, pos, len(decoder.data))
+        cells = template.count(decoder.data, pos, len(decoder.data))
         if cells == 0:
             return 0
-        raw = np.frombuffer(decoder.data, np.uint8, cells * mould.size, pos).reshape(cells, mould.size)
-        front = len(mould.head)
-        arrays = list(np.ascontiguousarray(raw[:, front : front + mould.length]).view(self._dtype))
+        raw = np.frombuffer(decoder.data, np.uint8, cells * template.size, pos).reshape(cells, template.size)
+        front = len(template.head)
+        arrays = list(np.ascontiguousarray(raw[:, front : front + template.length]).view(self._dtype))
         entries, own = self._memos
-        self._add(list(range(pos, pos + cells * mould.size, mould.size)), arrays, entries, own)
-        return cells * mould.size
+        self._add(list(range(pos, pos + cells * template.size, template.size)), arrays, entries, own)
+        return cells * template.size

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pc_worker.reader.cells.values import NAT, TICKS, moment, span
+from pc_worker.reader.cells.values import NAT, TICKS, span, timestamp_value
 
 
 def clock_values(values: np.ndarray, zone: dt.tzinfo | None) -> list[Any]:
@@ -26,7 +26,7 @@ def clock_values(values: np.ndarray, zone: dt.tzinfo | None) -> list[Any]:
         return cells
     ticks = native.view(np.int64).tolist()
     if values.dtype.kind == "M":
-        return [moment(tick, unit, zone) for tick in ticks]
+        return [timestamp_value(tick, unit, zone) for tick in ticks]
     return [span(tick, unit) for tick in ticks]
 
 

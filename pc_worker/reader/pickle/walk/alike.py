@@ -52,8 +52,8 @@ def _byte(number: int) -> bytes:
     return b"\\x%02x" % number
 
 
-class Stretches:
-    """Passes over runs, noting their references.
+class AlikeRuns:
+    """Skips runs of alike items and notes their references.
 
     Args:
         memo: The walker's memo.

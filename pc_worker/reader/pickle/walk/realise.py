@@ -165,7 +165,7 @@ def _kept(w: Walker, index: int, kept: Entry) -> Any:
 
 
 def _replayed(w: Walker, index: int) -> Any:
-    start, memos, end = _stretch_of(w, index)
+    start, memos, end = _segment_of(w, index)
     if end - start > w.limits.cell_bytes:
         raise over_limit("a value refers to one that lies in too large a cell")
     w.count_replay(end - start)
@@ -182,7 +182,7 @@ def _replayed(w: Walker, index: int) -> Any:
     return value
 
 
-def _stretch_of(w: Walker, index: int) -> tuple[int, int, int]:
+def _segment_of(w: Walker, index: int) -> tuple[int, int, int]:
     """Return where to decode to find memo entry ``index``: byte offset, memo entries made before it, end."""
     for node in reversed(w.lists):
         if node.memos and node.memos[0] <= index < node.end >> SHIFT:

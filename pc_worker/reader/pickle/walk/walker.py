@@ -12,7 +12,7 @@ from pc_worker.reader.limits import Limits
 from pc_worker.reader.pickle import opcodes as op
 from pc_worker.reader.pickle.decode.scalars import text
 from pc_worker.reader.pickle.flat_lists import OPENING, Flat
-from pc_worker.reader.pickle.walk.alike import Stretches
+from pc_worker.reader.pickle.walk.alike import AlikeRuns
 from pc_worker.reader.pickle.walk.memo import SCALAR, SHORT
 from pc_worker.reader.pickle.walk.nodes import ONE, SHIFT, Entry
 from pc_worker.reader.pickle.walk.state import Mispredicted, WalkState
@@ -50,7 +50,7 @@ class Walker(WalkState):
         self.forms: list[Any] = []
         self.candidate: Any = None
         self._flat = Flat(self.memo, self.places.gets)
-        self._stretches = Stretches(self.memo, self.places.gets)
+        self._alike_runs = AlikeRuns(self.memo, self.places.gets)
 
     def walk(self) -> Entry:
         """Walk to the next STOP and return what the pickle is.
@@ -202,10 +202,10 @@ class Walker(WalkState):
     def _pass_run(self, pos: int, stop: int, here: int) -> int:
         """Pass over the alike items, or the flat list, that begin at ``pos``; return where they end, or -1."""
         self.count = here >> SHIFT
-        runs = self._stretches.runs(self.buf, pos, self.limit, here)
+        runs = self._alike_runs.runs(self.buf, pos, self.limit, here)
         if runs:
             self.stack += runs
-            self.referred += self._stretches.referred
+            self.referred += self._alike_runs.referred
             self.count += sum(run.memos for run in runs)
             return runs[-1].finish - self.base
         if not self.buf.startswith(OPENING, pos):

@@ -13,8 +13,8 @@ Of the first two kinds, ``domains/cleaning/clean.py: clean`` returns ``Dead``. `
 ``write.py: write_rows`` inserts the letters with ``store/ledger/dead_letters.py``, in the transaction that writes the
 chunk's rows, counts them and ends the chunk.
 
-One reason is stored without the row, in its own transaction: "the worker died 3 times on this row". A chunk that ended the
-worker is halved, down to one row; then ``store/ledger/leases.py: acquire_lease`` stores the letter.
+One reason is stored without the row, in its own transaction: "the worker died 3 times on this row". A chunk that ended
+the worker is halved, down to one row; then ``store/ledger/leases.py: acquire_lease`` stores the letter.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pc_worker.reader import MISSING, Interval, Period, Timedelta, Timestamp, normal
-from pc_worker.reader.cells.values import moment, span
+from pc_worker.reader.cells.values import span, timestamp_value
 from pc_worker.reader.pickle.shapes.names import column_names, index_names
 
 
@@ -73,7 +73,7 @@ def test_a_type_that_no_reader_gives_has_none() -> None:
 def test_moments_read_as_pandas_writes_them(ticks: int, unit: str) -> None:
     expected = pd.Timestamp(np.int64(ticks).view(f"M8[{unit}]")) if _in_years(ticks, unit) else None
 
-    found = normal(moment(ticks, unit, None))
+    found = normal(timestamp_value(ticks, unit, None))
 
     assert expected is None or found == expected.isoformat()
     assert isinstance(found, str)
@@ -95,7 +95,7 @@ def test_far_years_are_written_out() -> None:
 
 
 def test_nat_is_none() -> None:
-    assert moment(-(2**63), "ns", None) is None
+    assert timestamp_value(-(2**63), "ns", None) is None
     assert span(-(2**63), "ns") is None
 
 
