@@ -12,6 +12,7 @@ import click
 
 from pc_worker.cli.context import connected, one_shot
 from pc_worker.cli.default_command import DefaultGroup
+from pc_worker.cli.options import DOMAIN, JSON
 from pc_worker.cli.output import print_json, print_table, visible
 from pc_worker.model.language_model import Expansion
 from pc_worker.services.search.request import MAX_K
@@ -39,14 +40,14 @@ def answer_command() -> None:
 
 @answer_command.command("ask")
 @click.argument("question")
-@click.option("--domain", required=True, help="Name of the domain; `domains list` shows all.")
+@DOMAIN
 @click.option(
     "-k", "k", type=click.IntRange(1, MAX_K), default=8, show_default=True, help="Rows to answer from, at most."
 )
 @click.option("--where", multiple=True, help="A filter of the rows, as for `search`; repeated: all must hold.")
 @click.option("--model", help="One of the models of PC_WORKER_LLM, by name; default: all, in their order.")
 @click.option("--expand", type=click.Choice(EXPANSIONS), help=EXPAND_HELP)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@JSON
 def ask_command(
     question: str,
     domain: str,
@@ -94,7 +95,7 @@ def _print(answer: Answer) -> None:
 @answer_command.command("log")
 @click.option("--domain", help="Of this domain only.")
 @click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="Answers at most.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@JSON
 def log_command(domain: str | None, limit: int, as_json: bool) -> None:
     """List the answers, newest first."""
     from pc_worker.services.answers.recorded import list_answers
@@ -147,7 +148,7 @@ def judge_command(answer_ids: Sequence[str]) -> None:
 
 @answer_command.command("usage")
 @click.option("--days", type=click.IntRange(1, 366), default=1, show_default=True, help="Days (UTC), today included.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@JSON
 def usage_command(days: int, as_json: bool) -> None:
     """Show answers, tokens and cost by day, domain, token and model."""
     from pc_worker.services.answers.recorded import usage
@@ -166,7 +167,7 @@ def prompts_command() -> None:
 
 
 @prompts_command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@JSON
 def prompts_list_command(as_json: bool) -> None:
     """List the prompts with version and hash."""
     from pc_worker.services.answers.models.prompt_files import all_prompts

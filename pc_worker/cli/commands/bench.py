@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from pc_worker.cli.context import one_shot
+from pc_worker.cli.options import JSON
 from pc_worker.cli.output import print_json, print_table
 
 #: Benchmark → its module.
@@ -32,7 +33,7 @@ AGAINST_REFERENCE = ("encode", "e2e")
 @click.option("--rows", type=click.IntRange(min=1_000), help="Rows to search, of search and http [100000].")
 @click.option("--uploads", type=click.IntRange(min=2), help="Uploads, of http [100].")
 @click.option("--upload-mb", type=click.IntRange(min=1), help="MB of one upload, of http [100].")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@JSON
 @click.option("--plain-cpu", is_flag=True, help="Without SHA extensions and AVX-512, where libraries can.")
 def bench_command(name: str, as_json: bool, plain_cpu: bool, **sizes: int | None) -> None:
     """Measure NAME against its baseline, both in this run.

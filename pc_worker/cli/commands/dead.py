@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from pc_worker.cli.context import connected
+from pc_worker.cli.options import JSON
 from pc_worker.cli.output import print_json, print_json_array, print_table, visible
 from pc_worker.services.dead_letters.dead_list import (
     all_dead,
@@ -24,7 +25,6 @@ from pc_worker.services.dependencies import Services
 from pc_worker.settings import read_settings
 from pc_worker.store.ledger.letter_filter import LetterFilter
 
-JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 FILTERS = (
     click.option("--job", help="Only the letters of this job."),
     click.option("--domain", help="Only the letters of this domain."),

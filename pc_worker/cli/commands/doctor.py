@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from pc_worker.cli.context import one_shot
+from pc_worker.cli.options import JSON
 from pc_worker.cli.output import print_json, print_table
 from pc_worker.doctor import diagnose
 
 
 @click.command("doctor")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@JSON
 def doctor_command(as_json: bool) -> int:
     """Check this installation; exits with 1 if something is wrong."""
     findings = diagnose(one_shot())

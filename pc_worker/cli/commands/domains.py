@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from pc_worker.cli.context import connected
+from pc_worker.cli.options import JSON
 from pc_worker.cli.output import print_json, print_table
 from pc_worker.services.declarations import domain_states, redeclare
 
@@ -15,7 +16,7 @@ def domains_command() -> None:
 
 
 @domains_command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@JSON
 def list_command(as_json: bool) -> None:
     """List all domains: ok, changed (declared otherwise than the log was made), removed, new."""
     found = domain_states(connected().database)

@@ -11,6 +11,7 @@ import click
 
 from pc_worker.cli.context import connected, one_shot
 from pc_worker.cli.default_command import DefaultGroup
+from pc_worker.cli.options import JSON
 from pc_worker.cli.output import print_json, print_table
 from pc_worker.model.language_model import Expansion
 from pc_worker.services.search.quality.evaluate import draw, evaluate
@@ -35,7 +36,7 @@ def eval_command() -> None:
 @click.option("--feedback", is_flag=True, help="Extend each query by its best rows; without it as the domain is set.")
 @click.option("--expand", type=click.Choice(get_args(Expansion)), default="off", show_default=True, help=EXPAND_HELP)
 @click.option("--png", type=click.Path(path_type=Path), help="Draw the measures into this file.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@JSON
 def eval_search_command(
     file: Path, domain: str, feedback: bool, expand: Expansion, png: Path | None, as_json: bool
 ) -> None:
@@ -81,7 +82,7 @@ def _expanded(judged: Sequence[JudgedQuery], expand: Expansion) -> dict[str, tup
 @click.option("--domain", default="document", show_default=True, help="Name of the domain.")
 @click.option("--expand", type=click.Choice(get_args(Expansion)), default="off", show_default=True, help=EXPAND_HELP)
 @click.option("--judge", is_flag=True, help="Have a model judge each answer, too.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@JSON
 def eval_answers_command(file: Path, domain: str, expand: Expansion, judge: bool, as_json: bool) -> None:
     """Measure answers to the questions of FILE: JSON Lines with question, relevant (rows) and facts.
 

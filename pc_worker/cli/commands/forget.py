@@ -7,11 +7,12 @@ from uuid import UUID
 import click
 
 from pc_worker.cli.context import connected
+from pc_worker.cli.options import DOMAIN
 from pc_worker.services.forget import forget_all, forget_ids, forget_source
 
 
 @click.command("forget")
-@click.option("--domain", required=True, help="Name of the domain; `domains list` shows all.")
+@DOMAIN
 @click.option("--id", "ids", type=click.UUID, multiple=True, help="A row; repeated: several.")
 @click.option("--source", help="All rows of this source, with its dead letters.")
 @click.option("--all", "everything", is_flag=True, help="All rows of the domain, with its dead letters.")

@@ -11,12 +11,11 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from pc_worker.cli.arguments import FILE, storable
+from pc_worker.cli.arguments import FILE
 from pc_worker.cli.context import connected
 from pc_worker.cli.edge import fail
 from pc_worker.cli.output import print_json, visible
-from pc_worker.cli.reading import reading_options
-from pc_worker.domains import Options
+from pc_worker.cli.source_options import SourceOptions, source_options
 from pc_worker.errors import Unavailable
 from pc_worker.model import Job
 from pc_worker.services.dependencies import Services
@@ -32,41 +31,14 @@ PATIENCE_S = 60.0
 @click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option("--domain", required=True, help="Which kind of record the files hold; `domains list` shows all.")
 @click.option("--max-dead", type=click.IntRange(min=0), default=0, help="Dead rows that still count as completed.")
-@click.option("--source", help="Scope of the keys (document); default: the file's name.")
-@click.option("--id-column", help="Column that holds the key (document).")
-@click.option("--text-column", "text_columns", multiple=True, help="Column to embed (document); repeatable.")
-@click.option("--vector-column", help="Column of ready vectors, or PREFIX* for columns of one number each.")
-@reading_options
+@source_options
 @click.option("--wait", is_flag=True, help="Show progress, and exit by the outcome.")
 @click.option("--json", "as_json", is_flag=True, help="One status document, an array for several files.")
 def ingest_command(
-    files: Sequence[str],
-    domain: str,
-    max_dead: int,
-    source: str | None,
-    id_column: str | None,
-    text_columns: Sequence[str],
-    vector_column: str | None,
-    delimiter: str | None,
-    encoding: str | None,
-    sheet: str | None,
-    wait: bool,
-    as_json: bool,
+    files: Sequence[str], domain: str, max_dead: int, options: SourceOptions, wait: bool, as_json: bool
 ) -> int:
     """Enqueue FILES; each becomes a job."""
-    options = Options(source, id_column, tuple(text_columns), vector_column)
-    requests = [
-        IngestRequest(
-            path=storable(file),
-            domain=domain,
-            max_dead=max_dead,
-            options=options,
-            delimiter=delimiter,
-            encoding=encoding,
-            sheet=sheet,
-        )
-        for file in files
-    ]
+    requests = [options.request(file, domain=domain, max_dead=max_dead) for file in files]
     for request in requests:
         request.check()
     services = connected()

@@ -5,13 +5,12 @@ from __future__ import annotations
 import click
 
 from pc_worker.cli.context import connected
+from pc_worker.cli.options import JSON
 from pc_worker.cli.output import duration, print_json, print_table
 from pc_worker.model import Job
 from pc_worker.services.jobs import job_control
 from pc_worker.services.jobs.job_control import status_document
 from pc_worker.services.jobs.progress import job_progress
-
-JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
 
 @click.command("jobs")

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from pc_worker.cli.context import connected, one_shot
+from pc_worker.cli.options import DOMAIN, JSON
 from pc_worker.cli.output import print_json, print_table, visible
 from pc_worker.model import DEFAULT_CHUNK_ROWS, Model
 from pc_worker.services.dependencies import Services
@@ -22,9 +23,7 @@ from pc_worker.services.search.index.indexes import maintain_indexes
 from pc_worker.settings import read_settings
 from pc_worker.store.models import registry as stored
 
-DOMAIN = click.option("--domain", required=True, help="Name of the domain; `domains list` shows all.")
 MODEL = click.option("--model", required=True, help="Name or path; a model on this machine.")
-JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
 
 @click.group("models")

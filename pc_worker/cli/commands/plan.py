@@ -3,54 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 
 import click
 
-from pc_worker.cli.arguments import FILE, storable
+from pc_worker.cli.arguments import FILE
 from pc_worker.cli.context import one_shot
+from pc_worker.cli.options import JSON
 from pc_worker.cli.output import duration, print_json, print_table, size
-from pc_worker.cli.reading import reading_options
-from pc_worker.domains import Options
+from pc_worker.cli.source_options import SourceOptions, source_options
 from pc_worker.services.estimate.estimate import Estimate, estimate_ingest
-from pc_worker.services.ingest.submit import IngestRequest
 from pc_worker.wiring import make_services
 
 
 @click.command("plan")
 @click.argument("file", type=FILE)
 @click.option("--domain", required=True, help="Which kind of record the file holds; `domains list` shows all.")
-@click.option("--source", help="Scope of the keys (document); default: the file's name.")
-@click.option("--id-column", help="Column that holds the key (document).")
-@click.option("--text-column", "text_columns", multiple=True, help="Column to embed (document); repeatable.")
-@click.option("--vector-column", help="Column of ready vectors, or PREFIX* for columns of one number each.")
-@reading_options
+@source_options
 @click.option("--processes", type=click.IntRange(min=1), help="Worker processes; default: those of one worker here.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def plan_command(
-    file: str,
-    domain: str,
-    source: str | None,
-    id_column: str | None,
-    text_columns: Sequence[str],
-    vector_column: str | None,
-    delimiter: str | None,
-    encoding: str | None,
-    sheet: str | None,
-    processes: int | None,
-    as_json: bool,
-) -> None:
+@JSON
+def plan_command(file: str, domain: str, options: SourceOptions, processes: int | None, as_json: bool) -> None:
     """Estimate the ingest of FILE: rows, texts, tokens, time, memory, disk; nothing is written."""
     settings = one_shot()
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, str(settings.threads))  # as in workers, so that the measured rate is theirs
-    options = Options(source, id_column, tuple(text_columns), vector_column)
-    request = IngestRequest(
-        path=storable(file), domain=domain, options=options, delimiter=delimiter, encoding=encoding, sheet=sheet
-    )
-    found = estimate_ingest(
-        make_services(settings, application="pc_worker cli"), request, processes=processes or settings.worker_processes
-    )
+    services = make_services(settings, application="pc_worker cli")
+    request = options.request(file, domain=domain)
+    found = estimate_ingest(services, request, processes=processes or settings.worker_processes)
     if as_json:
         print_json(found.to_dict())
     else:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from pc_worker.cli.context import connected
+from pc_worker.cli.options import DOMAIN, JSON
 from pc_worker.cli.output import Marked, print_json, print_table
 from pc_worker.services.search.passages.marking import Span, matched_words
 from pc_worker.services.search.reply import Explanation, ListScore, SearchHit, SearchResult
@@ -20,7 +21,7 @@ SHOWN = 160
 
 @click.command("search")
 @click.argument("query", required=False, default="")
-@click.option("--domain", required=True, help="Name of the domain; `domains list` shows all.")
+@DOMAIN
 @click.option("-k", "k", type=click.IntRange(1, MAX_K), default=10, show_default=True, help="Hits at most.")
 @click.option(
     "--offset", type=click.IntRange(0, MAX_OFFSET), default=0, show_default=True, help="Best hits to leave out."
@@ -46,7 +47,7 @@ SHOWN = 160
 @click.option("--rerank", is_flag=True, help="Order the best hits again by the configured reranker.")
 @click.option("--explain", is_flag=True, help="Show how each hit got its score.")
 @click.option("--like", metavar="UUID", help="Instead of a query: neighbours of this row.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@JSON
 def search_command(
     query: str, like: str | None, where: Sequence[str], weights: str | None, as_json: bool, **options: Any
 ) -> None:

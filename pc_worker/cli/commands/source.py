@@ -9,8 +9,8 @@ import click
 
 from pc_worker.cli.arguments import FILE, absolute
 from pc_worker.cli.context import one_shot
+from pc_worker.cli.options import JSON, reading_options
 from pc_worker.cli.output import print_json, print_json_line, print_table
-from pc_worker.cli.reading import reading_options
 from pc_worker.domains import Options, domain_names, get_domain, resolve
 from pc_worker.errors import SchemaMismatch
 from pc_worker.model import DEFAULT_CHUNK_ROWS
@@ -24,7 +24,7 @@ ROWS_AT_ONCE = DEFAULT_CHUNK_ROWS
 @click.command("inspect")
 @click.argument("file", type=FILE)
 @reading_options
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@JSON
 def inspect_command(file: str, delimiter: str | None, encoding: str | None, sheet: str | None, as_json: bool) -> None:
     """Show what FILE contains: container, rows, columns, verdict; nothing of it is executed."""
     options = read_options(delimiter, encoding, sheet)

@@ -14,6 +14,7 @@ import grpc
 
 from pc_worker.cli.arguments import LARGEST
 from pc_worker.cli.context import one_shot
+from pc_worker.cli.options import DOMAIN
 from pc_worker.cli.output import json_text
 from pc_worker.embedded import read_addresses
 from pc_worker.errors import InvalidRequest, NotFound, PcWorkerError, Unavailable
@@ -40,7 +41,7 @@ NO_GATEWAY = re.compile("failed to connect to|errors? resolving|DNS resolution f
 
 
 @click.command("stream")
-@click.option("--domain", required=True, help="Name of the domain; `domains list` shows all.")
+@DOMAIN
 @click.option("--after", help="Resume after this row's UUID, or after this position of the log.")
 @click.option(
     "--chunk-size",

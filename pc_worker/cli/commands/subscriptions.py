@@ -10,6 +10,7 @@ import click
 from pc_worker.cli.arguments import IsoTime
 from pc_worker.cli.commands.subscription_dead import dead_command
 from pc_worker.cli.context import connected, one_shot
+from pc_worker.cli.options import DOMAIN, JSON
 from pc_worker.cli.output import print_json, print_table, visible
 from pc_worker.errors import InvalidRequest
 from pc_worker.model.shard import MAX_SHARDS
@@ -30,7 +31,7 @@ def subscriptions_command() -> None:
 
 
 @subscriptions_command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@JSON
 def list_command(as_json: bool) -> None:
     """List subscriptions, a line a shard: acknowledged position, current consumer, when they expire if unused."""
     settings = one_shot()
@@ -47,7 +48,7 @@ def _shown(value: object) -> object:
 
 
 @subscriptions_command.command("seek")
-@click.option("--domain", required=True, help="Name of the domain; `domains list` shows all.")
+@DOMAIN
 @click.option("--beginning", is_flag=True, help="Deliver every row again.")
 @click.option("--now", is_flag=True, help="Deliver only what is committed from now on.")
 @click.option("--position", type=click.IntRange(min=0), help="Continue after this position of the log.")
@@ -69,7 +70,7 @@ subscriptions_command.add_command(dead_command)
 
 
 @subscriptions_command.command("reshard")
-@click.option("--domain", required=True, help="Name of the domain; `domains list` shows all.")
+@DOMAIN
 @click.option("--shards", type=click.IntRange(1, MAX_SHARDS), required=True, help="Consumers that share its rows.")
 @click.argument("name")
 def reshard_command(domain: str, name: str, shards: int) -> None:
@@ -79,7 +80,7 @@ def reshard_command(domain: str, name: str, shards: int) -> None:
 
 
 @subscriptions_command.command("drop")
-@click.option("--domain", required=True, help="Name of the domain; `domains list` shows all.")
+@DOMAIN
 @click.argument("name")
 def drop_command(domain: str, name: str) -> None:
     """Remove a subscription: its consumer would start from the beginning."""

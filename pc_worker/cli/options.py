@@ -1,4 +1,4 @@
-"""The options that say how a file is read, the same for every command that reads one."""
+"""Options that several commands have, each with the same text everywhere."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+DOMAIN = click.option("--domain", required=True, help="Name of the domain; `domains list` shows all.")
+
 
 def reading_options(command: Command) -> Command:
-    """Add ``--delimiter``, ``--encoding`` and ``--sheet`` to a command."""
+    """Add ``--delimiter``, ``--encoding`` and ``--sheet``, which say how a file is read, to a command."""
     for option in (
         click.option("--sheet", help="Sheet of a workbook, by name or number; default: the first."),
         click.option("--encoding", help="Encoding of a text table, such as cp949; default: by content."),

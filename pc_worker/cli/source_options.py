@@ -1,0 +1,59 @@
+"""The options of a source to ingest: its keys, the columns to embed or to take vectors from, and how it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+import click
+
+from pc_worker.cli.arguments import storable
+from pc_worker.cli.options import reading_options
+from pc_worker.domains import Options
+from pc_worker.services.ingest.submit import IngestRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceOptions:
+    """The given options; what was not given is None or empty."""
+
+    source: str | None
+    id_column: str | None
+    text_columns: Sequence[str]
+    vector_column: str | None
+    delimiter: str | None
+    encoding: str | None
+    sheet: str | None
+
+    def request(self, file: str, *, domain: str, max_dead: int = 0) -> IngestRequest:
+        """Return the request to ingest ``file`` with these options."""
+        return IngestRequest(
+            path=storable(file),
+            domain=domain,
+            max_dead=max_dead,
+            options=Options(self.source, self.id_column, tuple(self.text_columns), self.vector_column),
+            delimiter=self.delimiter,
+            encoding=self.encoding,
+            sheet=self.sheet,
+        )
+
+
+def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a source to a command, which gets them as one argument ``options``."""
+
+    @wraps(command)
+    def with_options(**given: Any) -> Any:
+        options = {name: given.pop(name) for name in SourceOptions.__slots__}
+        return command(options=SourceOptions(**options), **given)
+
+    for option in (
+        reading_options,
+        click.option("--vector-column", help="Column of ready vectors, or PREFIX* for columns of one number each."),
+        click.option("--text-column", "text_columns", multiple=True, help="Column to embed (document); repeatable."),
+        click.option("--id-column", help="Column that holds the key (document)."),
+        click.option("--source", help="Scope of the keys (document); default: the file's name."),
+    ):
+        with_options = option(with_options)
+    return with_options
