@@ -11,19 +11,16 @@ import numpy as np
 from psycopg2.extras import execute_values
 
 from pc_worker.bench import BenchResult, Figure
-from pc_worker.bench.own_folder import own_folder
-from pc_worker.embedded import start_servers
+from pc_worker.bench.own_database import own_database
 from pc_worker.model import DEFAULT_CHUNK_ROWS, ChunkSpec, Job, Lease, LogBatch, PassageVector, RowWrite, Tally
 from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor, Database
-from pc_worker.store.db.migrations import migrate, read_migrations
 from pc_worker.store.db.planner_statistics import analyze_after_growth
 from pc_worker.store.ledger import jobs, leases
 from pc_worker.store.log import append
 from pc_worker.store.models import registry
 from pc_worker.store.rows import merge
 from pc_worker.store.search.terms import row_terms
-from pc_worker.wiring import MIGRATIONS
 
 CHUNK = DEFAULT_CHUNK_ROWS
 #: dimension → rows: of the built-in model, and of the vectors that the stock domains bring.
@@ -56,15 +53,10 @@ def _rate(work: Callable[[], None], rows: Sequence[RowWrite]) -> float:
 
 @contextmanager
 def _database() -> Iterator[Database]:
-    with own_folder() as folder:
-        servers = start_servers(folder / "home", need_redis=False)
-        try:
-            database = Database(servers.database_url, application="bench")
-            migrate(database, read_migrations(MIGRATIONS))
-            yield database
-            database.close()
-        finally:
-            servers.stop()
+    with own_database() as url:
+        database = Database(url, application="bench")
+        yield database
+        database.close()
 
 
 def _rows(count: int, dimension: int) -> list[RowWrite]:

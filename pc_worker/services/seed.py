@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pc_worker.domains import Domain, domain_names, get_domain
 from pc_worker.model import Model
@@ -13,6 +13,9 @@ from pc_worker.services.dependencies import Services
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger.declarations import record_declaration
 from pc_worker.store.models import registry
+
+if TYPE_CHECKING:
+    from pc_worker.encoding import ModelIdentity
 
 
 def active_model_of(services: Services, domain: Domain) -> Model:
@@ -56,13 +59,17 @@ def declared_model(cursor: Cursor, domain: Domain, services: Services) -> Model:
             normalised=False,
             encodable=False,
         )
-    seed = services.identify(services.default_model)
+    return register_encodable(cursor, services.identify(services.default_model), services.default_model)
+
+
+def register_encodable(cursor: Cursor, identity: ModelIdentity, location: str) -> Model:
+    """Register a model that workers load from ``location`` to encode texts."""
     return registry.register_model(
         cursor,
-        name=seed.name,
-        revision=seed.revision,
-        dimension=seed.dimension,
-        normalised=seed.normalised,
+        name=identity.name,
+        revision=identity.revision,
+        dimension=identity.dimension,
+        normalised=identity.normalised,
         encodable=True,
-        location=services.default_model,
+        location=location,
     )

@@ -19,8 +19,9 @@ import psutil
 from pc_worker.bench import BenchResult, Figure
 from pc_worker.bench.answers.stand_in import run_stand_in
 from pc_worker.bench.gateway.servers import own_process
+from pc_worker.bench.own_database import own_database
 from pc_worker.bench.search.collection import DOMAIN, Collection, CollectionEncoder
-from pc_worker.bench.search.compare import database_server, fill
+from pc_worker.bench.search.compare import fill
 from pc_worker.http.service_threads import ServiceThreads
 from pc_worker.llm import PriceTable
 from pc_worker.model.language_model import LlmPrice, read_language_models
@@ -58,7 +59,7 @@ class Took:
 def run(*, rows: int = ROWS) -> BenchResult:
     """Measure answers over ``rows`` rows of 384 dimensions."""
     collection = Collection()
-    with database_server() as url, own_process(run_stand_in) as model:
+    with own_database() as url, own_process(run_stand_in) as model:
         database = Database(url, application="bench")
         collection.add(database, rows)
         with database.transaction() as cursor:

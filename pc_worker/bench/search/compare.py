@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from itertools import product
 
 import numpy as np
 
 from pc_worker.bench import BenchResult, Figure
-from pc_worker.bench.own_folder import own_folder
+from pc_worker.bench.own_database import own_database
 from pc_worker.bench.search.collection import DOMAIN, TOPICS, Collection, CollectionEncoder
 from pc_worker.bench.search.reranking import rerank_figures
 from pc_worker.collector import end_of_start
-from pc_worker.embedded import start_servers
 from pc_worker.encoding import Encoder, load_encoder
 from pc_worker.services.search.index.indexes import build_indexes, index_status
 from pc_worker.services.search.request import Mode, SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.settings import read_settings
 from pc_worker.store.db.connection import Database
-from pc_worker.store.db.migrations import migrate, read_migrations
 from pc_worker.store.search.filters.where import parse_where
 from pc_worker.store.search.statistics import refresh_statistics
-from pc_worker.wiring import MIGRATIONS
 
 ROWS = 100_000
 #: Of 200 searches, P99 is the second or third longest: two queries of common words alone would decide it.
@@ -58,7 +54,7 @@ CREATE INDEX ON plain_text USING gin (words)
 def run(*, rows: int = ROWS) -> BenchResult:
     """Measure ``rows`` rows of 384 dimensions; half of all queries are filtered to one of ten topics."""
     collection = Collection()
-    with database_server() as url:
+    with own_database() as url:
         database = Database(url, application="bench")
         fill(database, collection, rows)
         figures = [*_latencies(url, collection), *_recall(database)]
@@ -66,20 +62,6 @@ def run(*, rows: int = ROWS) -> BenchResult:
         figures = [*figures, *_against_plain(url, database, collection)]
         database.close()
     return BenchResult("search", [*figures, *rerank_figures()])
-
-
-@contextmanager
-def database_server() -> Iterator[str]:
-    """Run a PostgreSQL of our own, migrated, for the time of a benchmark."""
-    with own_folder() as folder:
-        servers = start_servers(folder / "home", need_redis=False)
-        try:
-            database = Database(servers.database_url, application="bench")
-            migrate(database, read_migrations(MIGRATIONS))
-            database.close()
-            yield servers.database_url
-        finally:
-            servers.stop()
 
 
 def fill(database: Database, collection: Collection, rows: int) -> None:

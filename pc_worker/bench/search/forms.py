@@ -20,8 +20,8 @@ import psutil
 import psycopg2.errors
 from numpy.typing import NDArray
 
+from pc_worker.bench.own_database import own_database
 from pc_worker.bench.processor import processor
-from pc_worker.bench.search.compare import database_server
 from pc_worker.domains import domain_names
 from pc_worker.services.search.index.index_choice import choose_index
 from pc_worker.services.search.index.indexes import choose_breadth
@@ -149,7 +149,7 @@ def measure(
         minutes: The most time that one build may take.
         memory: The most `maintenance_work_mem` of a build, in bytes.
     """
-    with database_server() as url:
+    with own_database() as url:
         database = Database(url, application="bench")
         questions = fill(database, rows, dimension)
         for form in forms:

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from psycopg2 import sql
 
+from pc_worker.bench.own_database import own_database
 from pc_worker.bench.search.collection import Collection
-from pc_worker.bench.search.compare import MODES, database_server, fill, latencies
+from pc_worker.bench.search.compare import MODES, fill, latencies
 from pc_worker.services.search.request import Mode
 from pc_worker.store.db.connection import Database
 
@@ -31,7 +32,7 @@ class Point:
 def measure(sizes: Sequence[int] = SIZES) -> list[Point]:
     """Fill one domain to each size in turn, rebuild its index, and measure every mode."""
     collection, points = Collection(), []
-    with database_server() as url:
+    with own_database() as url:
         database = Database(url, application="bench")
         for rows in sizes:
             _drop_indexes(database)  # adding to one row by row takes five times as long as building it

@@ -21,6 +21,7 @@ from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.rows.dead_letter import WIRE_LIMIT
 from pc_worker.services.ingest.rows.embed import Embedder
 from pc_worker.services.models.joined_vectors import add_missing_vectors, count_missing_vectors
+from pc_worker.services.seed import register_encodable
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger import jobs
 from pc_worker.store.models import model_switch, oversize, registry
@@ -73,15 +74,7 @@ def register(services: Services, name: str) -> Model:
     """
     identity = services.identify(name)
     with services.database.transaction() as cursor:
-        return registry.register_model(
-            cursor,
-            name=identity.name,
-            revision=identity.revision,
-            dimension=identity.dimension,
-            normalised=identity.normalised,
-            encodable=True,
-            location=name,
-        )
+        return register_encodable(cursor, identity, name)
 
 
 def coverage(services: Services, domain: str, model: Model) -> Coverage:
