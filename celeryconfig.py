@@ -10,10 +10,10 @@ from kombu.transport import TRANSPORT_ALIASES
 from pc_worker.push import stock_domains
 from pc_worker.settings import TASK_LIMIT_S, read_settings
 from pc_worker.wiring import broker
+from tasks.beat_schedule import Every
 from tasks.broker import ALIASES
-from tasks.every import Every
 from tasks.queues import DEFAULT, all_queues
-from tasks.starting import ended_in_one_line
+from tasks.start_errors import ended_in_one_line
 
 with ended_in_one_line():
     _settings = read_settings()
@@ -67,7 +67,7 @@ worker_cancel_long_running_tasks_on_connection_loss = False  # True loses runnin
 task_store_errors_even_if_ignored = False
 result_expires = 3600  # results are for people: nothing depends on one
 
-worker_soft_shutdown_timeout = 0  # it always sleeps its whole time: tasks/stopping.py limits an orderly shutdown
+worker_soft_shutdown_timeout = 0  # it always sleeps its whole time: tasks/orderly_shutdown.py has the limit
 worker_max_tasks_per_child = 200
 worker_pool_start_method = "spawn"  # no fork into torch's or the tokenizer's threads
 worker_proc_alive_timeout = 60

@@ -9,7 +9,7 @@ from typing import Any
 import tornado.web as _web
 from flower.views.monitor import Metrics
 
-from pc_worker import collector as _collector
+from pc_worker import garbage_collection as _garbage_collection
 
 max_tasks = 5_000  # with the default of 100,000 memory grows for weeks
 max_workers = 200
@@ -23,7 +23,7 @@ read_only = True
 # without a secret: it answers OK and nothing else.
 Metrics.get = _web.authenticated(Metrics.get)
 
-_collector.end_of_start()  # all that Flower is has been imported by now
+_garbage_collection.end_of_start()  # all that Flower is has been imported by now
 
 tasks_columns = "name,kwargs,result,state,runtime,received,worker"
 

@@ -7,8 +7,8 @@ import signal
 import sys
 from types import FrameType
 
-from pc_worker.collector import collect_rarely
-from pc_worker.direct import connect_directly
+from pc_worker.garbage_collection import collect_rarely
+from pc_worker.no_proxy import connect_directly
 
 #: The exit code of a command that Ctrl-C ended.
 INTERRUPTED = 130

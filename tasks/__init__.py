@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pc_worker.collector import collect_rarely
-from pc_worker.direct import connect_directly
+from pc_worker.garbage_collection import collect_rarely
+from pc_worker.no_proxy import connect_directly
 
 collect_rarely()  # here, too: a pool process does not run pc_worker's main module
 connect_directly()

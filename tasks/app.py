@@ -13,9 +13,9 @@ from celery import Celery, Task, signals
 from celery.loaders.app import AppLoader
 from pydantic import BaseModel
 
-from pc_worker.collector import end_of_start
 from pc_worker.embedded import die_with_parent
 from pc_worker.errors import Conflict, InvalidRequest, PcWorkerError, Unavailable
+from pc_worker.garbage_collection import end_of_start
 from pc_worker.logs import set_up_logs
 from pc_worker.metrics import line as metrics
 from pc_worker.metrics.exporting import export_part
@@ -23,7 +23,7 @@ from pc_worker.services.dependencies import Services
 from pc_worker.settings import Settings, read_settings
 from pc_worker.wiring import check_models, check_servers, make_services
 from tasks.call import NoArguments, read_arguments
-from tasks.starting import ended_in_one_line
+from tasks.start_errors import ended_in_one_line
 from tasks.traces import traced
 
 #: Environment variable with the pid of the worker that starts the pool processes.
@@ -41,7 +41,14 @@ class Loader(AppLoader):
 app = Celery(
     "pc_worker",
     loader=Loader,
-    include=["tasks.ingest", "tasks.maintenance", "tasks.search", "tasks.delivery", "tasks.watchdog", "tasks.stopping"],
+    include=[
+        "tasks.ingest",
+        "tasks.maintenance",
+        "tasks.search",
+        "tasks.delivery",
+        "tasks.watchdog",
+        "tasks.orderly_shutdown",
+    ],
 )
 app.steps["consumer"].add("tasks.reception:Holding")
 app.config_from_object("celeryconfig")

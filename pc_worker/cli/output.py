@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from textwrap import indent
 from typing import Any
 
-from pc_worker.unseen import UNSEEN
+from pc_worker.invisible_characters import UNSEEN
 
 #: Columns of a table that is not on a terminal: wide enough for any cell.
 WIDEST = 100_000

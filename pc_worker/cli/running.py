@@ -18,7 +18,6 @@ from pc_worker import wiring
 from pc_worker.cli.flower_password import flower_password
 from pc_worker.cli.ports import settled
 from pc_worker.cli.serving import gateway_serves, http_serves
-from pc_worker.direct import direct_opener
 from pc_worker.embedded import (
     Addresses,
     Command,
@@ -33,6 +32,7 @@ from pc_worker.installation import child_environment
 from pc_worker.logs import get_logger
 from pc_worker.metrics.exporting import export_metrics
 from pc_worker.metrics.multiprocess import FOLDER_VARIABLE
+from pc_worker.no_proxy import direct_opener
 from pc_worker.services.declarations import open_domains
 from pc_worker.settings import Settings
 from pc_worker.store.db.migrations import migrate, read_migrations

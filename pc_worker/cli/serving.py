@@ -8,7 +8,7 @@ import urllib.error
 from typing import Any
 from urllib.request import HTTPSHandler
 
-from pc_worker.direct import direct_opener
+from pc_worker.no_proxy import direct_opener
 from pc_worker.settings import Settings, split_address
 
 ANSWER_S = 3.0

@@ -12,7 +12,7 @@ import grpc
 import grpc.aio
 import structlog
 
-from pc_worker.collector import end_of_start
+from pc_worker.garbage_collection import end_of_start
 from pc_worker.gateway.auth import Access
 from pc_worker.gateway.calls.consume.call import ConsumeCall
 from pc_worker.gateway.calls.health import SERVICE_NAME as HEALTH

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from pc_worker.reader.cells.normal import Json, normal
 from pc_worker.reader.cells.values import MISSING, Interval, Period, Timedelta, Timestamp
 from pc_worker.reader.errors import Rejected, SourceChanged
-from pc_worker.reader.exploded import exploded_columns
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.options import ReadOptions
+from pc_worker.reader.spread_vectors import exploded_columns
 
 if TYPE_CHECKING:
     from pc_worker.reader.files.source import Fingerprint, LocalFile, OpenFile, Stamp

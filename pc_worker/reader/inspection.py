@@ -11,11 +11,11 @@ from typing import Any
 from pc_worker.reader.cells.normal import Json, normal
 from pc_worker.reader.cells.values import MISSING
 from pc_worker.reader.errors import Rejected
-from pc_worker.reader.exploded import ExplodedVector, exploded_vectors
 from pc_worker.reader.files.source import OpenFile
 from pc_worker.reader.limits import Limits
 from pc_worker.reader.opening import open_table
 from pc_worker.reader.options import ReadOptions
+from pc_worker.reader.spread_vectors import ExplodedVector, exploded_vectors
 from pc_worker.reader.table import Column, Table
 
 _DEFAULT_LIMITS = Limits()

@@ -15,8 +15,8 @@ from pc_worker.bench import BenchResult, Figure
 from pc_worker.bench.own_database import own_database
 from pc_worker.bench.search.collection import DOMAIN, TOPICS, Collection, CollectionEncoder
 from pc_worker.bench.search.reranking import rerank_figures
-from pc_worker.collector import end_of_start
 from pc_worker.encoding import Encoder, load_encoder
+from pc_worker.garbage_collection import end_of_start
 from pc_worker.services.search.index.indexes import build_indexes, index_status
 from pc_worker.services.search.request import Mode, SearchRequest
 from pc_worker.services.search.search import search

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import click
 
 from pc_worker.cli.commands.stack import line_part
-from pc_worker.cli.ending import end_now
-from pc_worker.collector import end_of_start
+from pc_worker.cli.process_exit import end_now
+from pc_worker.garbage_collection import end_of_start
 from pc_worker.metrics.exporting import export_part
 from pc_worker.model import Job
 from pc_worker.services.dependencies import Services

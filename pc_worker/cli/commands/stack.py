@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from pc_worker.cli.ending import end_now
 from pc_worker.cli.flower_password import flower_password
+from pc_worker.cli.process_exit import end_now
 from pc_worker.cli.running import running_stack, until_signalled
-from pc_worker.collector import end_of_start
 from pc_worker.errors import InvalidRequest
+from pc_worker.garbage_collection import end_of_start
 from pc_worker.installation import project_file
 from pc_worker.logs import set_up_logs
 from pc_worker.metrics.exporting import export_part

@@ -14,7 +14,7 @@ from pc_worker.cli.context import connected
 from pc_worker.cli.options import JSON
 from pc_worker.cli.output import print_json, print_json_array, print_table, visible
 from pc_worker.services.declarations import check_known
-from pc_worker.services.nacked import all_nacked, drop_nacked, nacked_document, retry_nacked
+from pc_worker.services.nacked_rows import all_nacked, drop_nacked, nacked_document, retry_nacked
 from pc_worker.store.log.nacked_rows import NackedFilter
 
 STATE = click.option(

@@ -10,8 +10,8 @@ from pc_worker.domains.declaration.options import Options, check_options
 from pc_worker.domains.declaration.table import BatchView, ColumnView
 from pc_worker.domains.declaration.text_column import find_text_column
 from pc_worker.errors import SchemaMismatch
+from pc_worker.invisible_characters import UNSTORABLE
 from pc_worker.reader import exploded_columns
-from pc_worker.unseen import UNSTORABLE
 
 # Enough names to recognise the file; a wide table must not fill the message.
 _NAMES_SHOWN = 20

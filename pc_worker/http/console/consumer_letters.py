@@ -15,7 +15,7 @@ from pc_worker.http.requests.context import Context
 from pc_worker.model.shard import MAX_SHARDS
 from pc_worker.model.start_point import read_start
 from pc_worker.services.dependencies import Services
-from pc_worker.services.nacked import drop_nacked, nacked_document, nacked_page, retry_nacked
+from pc_worker.services.nacked_rows import drop_nacked, nacked_document, nacked_page, retry_nacked
 from pc_worker.services.subscriptions import (
     all_subscriptions,
     drop_subscription,

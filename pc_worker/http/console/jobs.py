@@ -18,7 +18,7 @@ from pc_worker.http.console.rendering import page_router, render, see
 from pc_worker.http.console.session import Editor, OwnForm, Viewer, known_domains
 from pc_worker.http.requests.context import Context
 from pc_worker.http.requests.roles import HttpCaller
-from pc_worker.http.starting import starting
+from pc_worker.http.start_ingest import starting
 from pc_worker.model import Job, JobState
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.submit import IngestRequest

@@ -15,8 +15,8 @@ from pc_worker.errors import Unavailable
 from pc_worker.http.console.plots import Bar, bars
 from pc_worker.http.console.rendering import page_router, render
 from pc_worker.http.console.session import Viewer
-from pc_worker.http.recent import RecentValue
 from pc_worker.http.requests.context import AppContext, Context
+from pc_worker.http.shared_value import RecentValue
 from pc_worker.services.dead_letters.dead_list import count_dead
 from pc_worker.services.dependencies import Services
 from pc_worker.services.domain_overview import DomainOverview, domain_overviews

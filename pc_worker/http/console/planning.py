@@ -13,7 +13,7 @@ from pc_worker.http.console.audit_trail import Action, act
 from pc_worker.http.console.rendering import page_router, render, see
 from pc_worker.http.console.session import Editor, OwnForm, Viewer, known_domains
 from pc_worker.http.requests.context import Context
-from pc_worker.http.starting import starting
+from pc_worker.http.start_ingest import starting
 from pc_worker.services.dependencies import Services
 from pc_worker.services.estimate.estimate import Estimate, estimate_ingest
 from pc_worker.services.ingest.enqueue import check_request

@@ -14,7 +14,7 @@ from pc_worker.http.requests.bodies import api_router
 from pc_worker.http.requests.context import Context
 from pc_worker.http.requests.paging import NOT_OF_THIS_LIST, ListPage, Pages
 from pc_worker.http.requests.roles import Reader, Writer
-from pc_worker.services.nacked import drop_nacked, nacked_document, nacked_page, retry_nacked
+from pc_worker.services.nacked_rows import drop_nacked, nacked_document, nacked_page, retry_nacked
 from pc_worker.store.log.nacked_rows import NackedFilter, NackedState
 
 router = api_router(tag="domains")

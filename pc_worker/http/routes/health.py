@@ -15,10 +15,10 @@ from pydantic import BaseModel
 from redis.exceptions import RedisError
 
 from pc_worker.errors import PcWorkerError
-from pc_worker.http.recent import RecentValue
 from pc_worker.http.requests.bodies import api_router
 from pc_worker.http.requests.context import AppContext, Context
 from pc_worker.http.requests.problems import AWAY_S, make_problem, problem_response
+from pc_worker.http.shared_value import RecentValue
 from pc_worker.store.log.read import Delivery
 
 log = structlog.get_logger(__name__)

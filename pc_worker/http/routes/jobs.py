@@ -19,7 +19,7 @@ from pc_worker.http.requests.context import AppContext, Context
 from pc_worker.http.requests.paging import ListPage, Pages
 from pc_worker.http.requests.roles import HttpCaller, Reader, Writer
 from pc_worker.http.routes.job_documents import ChunkDocument, IngestBody, JobDocument, JobSummary
-from pc_worker.http.starting import starting
+from pc_worker.http.start_ingest import starting
 from pc_worker.model import Job, JobState
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.submit import IngestRequest

@@ -18,9 +18,9 @@ from pc_worker.reader.files.source import Source
 from pc_worker.reader.files.written import written
 from pc_worker.reader.formats.arrow_texts import check_texts
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
-from pc_worker.reader.formats.foreign import encrypted
 from pc_worker.reader.formats.memory import USUAL_ROWS as BATCH_ROWS
 from pc_worker.reader.formats.memory import memory_is_bounded
+from pc_worker.reader.formats.unsupported import encrypted
 from pc_worker.reader.index.sidecar import ColumnNote, Damaged
 from pc_worker.reader.kinds import judge_columns
 from pc_worker.reader.pickle.shapes.arrow_cells import converter, dimension_of, kind_of

@@ -7,12 +7,12 @@ from typing import Any
 
 from pc_worker.reader.errors import broken, over_limit
 from pc_worker.reader.files.written import written
-from pc_worker.reader.formats.apart import Task, copy_apart
 from pc_worker.reader.formats.arrow_checks import check
 from pc_worker.reader.formats.arrow_copy import copy_of, file_of, reopener, without_rows
 from pc_worker.reader.formats.arrow_dictionaries import without_dictionaries
 from pc_worker.reader.formats.base import Indexed, Opening, TableFormat
 from pc_worker.reader.formats.memory import decoded
+from pc_worker.reader.formats.separate_process import Task, copy_apart
 
 _CONTAINER = "ORC table"
 

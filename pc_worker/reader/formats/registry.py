@@ -9,7 +9,6 @@ from typing import cast
 
 from pc_worker.reader.files.source import Source
 from pc_worker.reader.formats.base import TableFormat
-from pc_worker.reader.formats.foreign import foreign
 from pc_worker.reader.formats.sniff import (
     SniffedFile,
     begins_with,
@@ -21,6 +20,7 @@ from pc_worker.reader.formats.sniff import (
     is_text,
     is_zip_of_tables,
 )
+from pc_worker.reader.formats.unsupported import foreign
 from pc_worker.reader.options import ReadOptions
 
 

@@ -12,8 +12,8 @@ from typing import IO
 
 from pc_worker.reader.errors import broken, not_a_table, over_limit
 from pc_worker.reader.files.source import Source
-from pc_worker.reader.formats.foreign import rejection
 from pc_worker.reader.formats.streams import stream_of
+from pc_worker.reader.formats.unsupported import rejection
 from pc_worker.reader.limits import Limits
 
 #: LZMA in a zip file could ask for any amount of memory.

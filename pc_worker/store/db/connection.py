@@ -12,6 +12,7 @@ import psycopg2.errors
 import psycopg2.extensions
 
 from pc_worker.errors import Conflict, ContractBroken, NotServable, ReadOnlyServer, Unavailable
+from pc_worker.invisible_characters import UNSTORABLE
 from pc_worker.retry import RetryPolicy
 from pc_worker.store.db.session import (
     SET_SETTINGS,
@@ -20,7 +21,6 @@ from pc_worker.store.db.session import (
     DatabaseState,
     session_settings,
 )
-from pc_worker.unseen import UNSTORABLE
 from pc_worker.urls import DatabaseServer, read_database_url
 
 Cursor = psycopg2.extensions.cursor

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from pc_worker.errors import NotFound
+from pc_worker.invisible_characters import as_storable
 from pc_worker.model import ChunkSpec, Job
 from pc_worker.store.db.connection import Cursor, is_storable
-from pc_worker.unseen import as_storable
 
 COLUMNS = (
     "job_id, seq, domain, source, request, plan, fingerprint, model_id, state, max_dead, rows_total, rows_written, "

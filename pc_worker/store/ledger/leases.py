@@ -13,11 +13,11 @@ from math import ceil
 from typing import Literal
 
 from pc_worker.errors import Fenced
+from pc_worker.invisible_characters import as_storable
 from pc_worker.model import DeadLetter, Job, Lease, Stages, Tally
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger.dead_letters import insert_dead_letters
 from pc_worker.store.ledger.jobs import find_job, judge_job
-from pc_worker.unseen import as_storable
 
 #: Attempts of a chunk whose worker died without releasing its lease, before it is halved; a single row is then dead.
 CRASHES_ALLOWED = 3

@@ -9,7 +9,7 @@ from typing import Any
 from pc_worker.errors import BeyondHead, LeaseHeld, NotFound, QuotaExceeded, SubscriptionDiffers
 from pc_worker.model.shard import WHOLE, Shard
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.log.numbered import numbered
+from pc_worker.store.log.numbered_parameters import numbered
 from pc_worker.store.log.subset import SHARD_OF
 
 #: One caller at a time decides about a subscription, also while it does not exist yet.

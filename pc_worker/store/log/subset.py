@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pc_worker.model.filter import Filter
 from pc_worker.model.shard import WHOLE, Shard
-from pc_worker.store.log.numbered import numbered
+from pc_worker.store.log.numbered_parameters import numbered
 from pc_worker.store.search.filters.sql import Parameters, tree_sql
 
 #: As ROWS of `read`, of one shard. A row that the filter excludes is read as a tombstone, so that a consumer deletes

@@ -10,7 +10,7 @@ import pytest
 
 from pc_worker.errors import NotFound
 from pc_worker.services.forget import forget_ids, forget_source
-from pc_worker.services.nacked import all_nacked, drop_nacked, nacked_document, nacked_page, retry_nacked
+from pc_worker.services.nacked_rows import all_nacked, drop_nacked, nacked_document, nacked_page, retry_nacked
 from pc_worker.services.subscriptions import all_subscriptions, drop_subscription
 from pc_worker.store.log.nacked_rows import NackedFilter, purge_nacked
 from tests.model.line import DOMAIN, Line

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pc_worker.cli.output import STYLE, print_json, print_json_array, print_table, visible
-from pc_worker.unseen import UNSEEN
+from pc_worker.invisible_characters import UNSEEN
 
 
 @pytest.mark.parametrize("values", [[], [1], [{"a": [1, "two\nlines"]}, None, {"leer": "\ud800"}]])

@@ -96,7 +96,10 @@ def test_a_part_loads_only_what_it_needs(imports: str, without: set[str]) -> Non
 
 @pytest.mark.parametrize("first", ["pc_worker.__main__", "tasks"])
 def test_a_start_is_hardly_collected_and_later_never_visited(first: str) -> None:
-    script = f"import gc, {first}; from pc_worker.collector import *; at_start = gc.get_threshold()[0]; end_of_start()"
+    script = (
+        f"import gc, {first}; from pc_worker.garbage_collection import *; "
+        "at_start = gc.get_threshold()[0]; end_of_start()"
+    )
     report = "print(at_start, gc.get_threshold()[0], gc.get_freeze_count() > 1000)"
     done = subprocess.run(
         [sys.executable, "-c", f"{script}; {report}"], env=os.environ | AWAY, capture_output=True, text=True, check=True

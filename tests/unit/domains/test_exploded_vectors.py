@@ -13,7 +13,7 @@ import pytest
 from pc_worker.domains import ColumnMapping, Dead, Options, Record, Skipped, check_options, get_domain
 from pc_worker.errors import InvalidOption, SchemaMismatch
 from pc_worker.reader import inspect_file
-from pc_worker.reader.exploded import exploded_columns
+from pc_worker.reader.spread_vectors import exploded_columns
 from tests.unit.domains.tables import DIMENSION, a_vector, clean_rows, recruit_row
 
 

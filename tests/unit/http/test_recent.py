@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from pc_worker.http.recent import RecentValue
+from pc_worker.http.shared_value import RecentValue
 
 
 @dataclass

@@ -11,9 +11,9 @@ import structlog
 
 from pc_worker.errors import BeyondHead, InvalidRequest, PcWorkerError, QuotaExceeded, Unavailable
 from pc_worker.gateway import metrics
-from pc_worker.gateway.calls.consume.asked import Asked, check_fields, consumer_request, read_asked, read_subset
 from pc_worker.gateway.calls.consume.empty_stream import EmptyStream
 from pc_worker.gateway.calls.consume.frames import parse_request
+from pc_worker.gateway.calls.consume.open_request import Asked, check_fields, consumer_request, read_asked, read_subset
 from pc_worker.gateway.calls.consume.opening import ConsumeLimits, consume_limits
 from pc_worker.gateway.calls.consume.session import ConsumeSession
 from pc_worker.gateway.context import GatewayContext

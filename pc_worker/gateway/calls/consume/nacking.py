@@ -15,10 +15,10 @@ from pc_worker.gateway.calls.consume.frames import redelivery
 from pc_worker.gateway.context import GatewayContext
 from pc_worker.gateway.log.delivery import row_block
 from pc_worker.gateway.log.retry import retry_until
+from pc_worker.invisible_characters import UNSEEN
 from pc_worker.store.log.nacks import MOST_REASON, DueRow, Nack, NackAnswers, NackedRows, RedeliveryRules
 from pc_worker.store.log.read import LoggedRows
 from pc_worker.store.log.subscription_leases import SubscriptionLease
-from pc_worker.unseen import UNSEEN
 from pc_worker.wire import MESSAGE_BYTES, row_type_of
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from pc_worker.reader.cells import zones
 from pc_worker.reader.cells.values import NAT, Timestamp
-from pc_worker.reader.pickle.shapes.clocks import clock_values
+from pc_worker.reader.pickle.shapes.timestamps import clock_values
 
 _types = pa.types
 _KINDS = (

@@ -10,7 +10,7 @@ import numpy as np
 from pc_worker.reader.index.layout import Listing
 from pc_worker.reader.index.store import Store
 from pc_worker.reader.pickle.described import Payload, check_texts
-from pc_worker.reader.pickle.shapes.clocks import clock_values
+from pc_worker.reader.pickle.shapes.timestamps import clock_values
 
 #: Kinds of numpy types, by their letter. Objects are "mixed" until cells were looked at.
 KINDS = {

@@ -10,8 +10,8 @@ import numpy as np
 
 from pc_worker.reader.cells.values import NAT, Interval, Period
 from pc_worker.reader.errors import broken
-from pc_worker.reader.pickle.shapes.clocks import clock_values
 from pc_worker.reader.pickle.shapes.columns import KINDS, PROVE_STEP, Numbers, Reader, python_values
+from pc_worker.reader.pickle.shapes.timestamps import clock_values
 
 
 class Moments(Reader):

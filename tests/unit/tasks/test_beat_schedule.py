@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from celery import Celery
 
-from tasks.every import Every
+from tasks.beat_schedule import Every
 
 NOW = datetime(2030, 5, 17, 12, tzinfo=UTC)
 

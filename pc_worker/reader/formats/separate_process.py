@@ -25,7 +25,7 @@ from pc_worker.reader.spool import SpoolEntry
 #: Isolated, and with the paths of this process: what it imports is what this process would.
 _START = (
     "import json, sys; task = json.loads(sys.argv[1]); sys.path[:] = task['sys_path']; "
-    "from pc_worker.reader.formats.apart import main; main(task)"
+    "from pc_worker.reader.formats.separate_process import main; main(task)"
 )
 _DIE_WITH_PARENT = 1
 

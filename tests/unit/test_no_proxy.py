@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from pc_worker.cli.running import answers
-from pc_worker.direct import connect_directly
+from pc_worker.no_proxy import connect_directly
 
 HERE = "localhost,127.0.0.1,::1"
 #: A port on which nothing listens.
