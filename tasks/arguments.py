@@ -10,7 +10,7 @@ from pc_worker.domains import Options
 from pc_worker.errors import InvalidRequest
 from pc_worker.model import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS
 from pc_worker.object_urls import is_url, read_url
-from pc_worker.services.ingest.submit import MOST_DEAD, IngestRequest
+from pc_worker.services.ingest.submit import MAX_DEAD, IngestRequest
 from tasks.call import Arguments
 
 LARGEST = 2**63 - 1
@@ -76,7 +76,7 @@ class Ingest(Arguments):
         DEFAULT_CHUNK_ROWS, ge=1, le=MAX_CHUNK_ROWS, description=f"a whole number from 1 to {MAX_CHUNK_ROWS}"
     )
     job_id: JobId | None = Field(None, description=JOB_ID)
-    max_dead: int = Field(0, ge=0, le=MOST_DEAD, description=f"a whole number from 0 to {MOST_DEAD}")
+    max_dead: int = Field(0, ge=0, le=MAX_DEAD, description=f"a whole number from 0 to {MAX_DEAD}")
     source: Filled | None = Field(None, description=FILLED)
     id_column: Text | None = Field(None, description=TEXT)
     text_columns: Annotated[list[Text], AfterValidator(_distinct)] | None = Field(

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from pc_worker.hot_buffer import insert_dead_message, is_away
 from pc_worker.logs import get_logger
-from tasks.envelope import MOST_BYTES, Envelope, InvalidMessage, check_shallow, first_fault
+from tasks.envelope import MAX_BYTES, Envelope, InvalidMessage, check_shallow, first_fault
 from tasks.unpacking import unpack_body
 
 log = get_logger(__name__)
@@ -50,8 +50,8 @@ def open_envelope(item: bytes, queue: str) -> dict[str, Any]:
     Raises:
         InvalidMessage: If kombu could not process it.
     """
-    if len(item) > MOST_BYTES:
-        raise InvalidMessage(f"it is longer than {MOST_BYTES:,} bytes")
+    if len(item) > MAX_BYTES:
+        raise InvalidMessage(f"it is longer than {MAX_BYTES:,} bytes")
     try:
         envelope = loads(bytes_to_str(item))
         clean_display_fields(envelope)

@@ -9,7 +9,7 @@ from celery.app.task import Context
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 #: The text of a search is by far the longest content of a message.
-MOST_BYTES = 4 * 1024 * 1024
+MAX_BYTES = 4 * 1024 * 1024
 DEEPEST = 4
 
 

@@ -10,7 +10,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
-from tasks.envelope import MOST_BYTES, InvalidMessage
+from tasks.envelope import MAX_BYTES, InvalidMessage
 
 #: Memory that a message in LZMA may make its decoder take.
 LZMA_BYTES = 64 * 1024 * 1024
@@ -38,10 +38,10 @@ def unpack_body(envelope: MutableMapping[str, Any]) -> None:
         raise InvalidMessage(f"its body is compressed otherwise than by {', '.join(DECODERS)}")
     decoder = DECODERS[compression]()
     try:
-        plain = decoder.decompress(b64decode(envelope["body"], validate=True), MOST_BYTES)
+        plain = decoder.decompress(b64decode(envelope["body"], validate=True), MAX_BYTES)
     except (binascii.Error, ValueError, OSError, EOFError, MemoryError, zlib.error, lzma.LZMAError) as exc:
         raise InvalidMessage(f"its body cannot be unpacked: {type(exc).__name__}") from exc
     if not decoder.eof:
-        raise InvalidMessage(f"its body is cut off, or longer than {MOST_BYTES:,} bytes when unpacked")
+        raise InvalidMessage(f"its body is cut off, or longer than {MAX_BYTES:,} bytes when unpacked")
     envelope["body"] = b64encode(plain).decode()
     envelope["properties"]["body_encoding"] = "base64"

@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 ALGORITHMS = frozenset(
     ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "ES256K", "EdDSA")
 )
-MOST_BYTES = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 PIECE = 64 * 1024
 #: Seconds that one step of a fetch may take, and all of it.
 FETCH_S = 5.0
@@ -34,7 +34,7 @@ KNOWN_WAIT_S = 1.0
 FRESH_S = 600.0
 #: Fetches that may follow each other, and the seconds within which as many are allowed again, one by one: tokens with
 #: unknown keys are free to make, and must neither load the issuer nor use up what a new key needs.
-MOST_FETCHES, WITHIN_S = 5, 60.0
+MAX_FETCHES, WITHIN_S = 5, 60.0
 
 Keys = dict[str | None, jwt.PyJWK]
 
@@ -53,7 +53,7 @@ class KeySet:
         self._keys: Keys = {}
         self._read_at: float | None = None
         self._stamp: tuple[int, int] | None = None
-        self._allowed, self._counted_at = float(MOST_FETCHES), clock()
+        self._allowed, self._counted_at = float(MAX_FETCHES), clock()
         self._fetching: asyncio.Task[None] | None = None
 
     def check(self) -> None:
@@ -96,8 +96,8 @@ class KeySet:
 
     def _may_fetch(self) -> bool:
         now = self._clock()
-        self._allowed += (now - self._counted_at) * MOST_FETCHES / WITHIN_S
-        self._allowed, self._counted_at = min(self._allowed, float(MOST_FETCHES)), now
+        self._allowed += (now - self._counted_at) * MAX_FETCHES / WITHIN_S
+        self._allowed, self._counted_at = min(self._allowed, float(MAX_FETCHES)), now
         if self._allowed < 1:
             return False
         self._allowed -= 1
@@ -159,7 +159,7 @@ def _fetch(url: str) -> bytes:
     with opener.open(url, timeout=FETCH_S) as response:
         while piece := response.read1(PIECE):
             content += piece
-            if len(content) > MOST_BYTES:
+            if len(content) > MAX_BYTES:
                 raise InvalidRequest("the set of keys is too large")
             if time.monotonic() > until:
                 raise TimeoutError("the set of keys does not arrive in time")

@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 SHA256 = re.compile(r"[0-9a-f]{64}")
 KEYS = {"name", "domains", "roles"}
 #: Seconds between two checks of the file.
-LOOK_EVERY_S = 1.0
+CHECK_EVERY_S = 1.0
 
 
 class TokenTable:
@@ -71,7 +71,7 @@ class TokenTable:
 
     def _read_again(self) -> None:
         now = self._clock()
-        if self._path is None or now - self._looked_at < LOOK_EVERY_S:
+        if self._path is None or now - self._looked_at < CHECK_EVERY_S:
             return
         self._looked_at = now
         stamp = _stamp(self._path)

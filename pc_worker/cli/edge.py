@@ -18,7 +18,7 @@ from pc_worker.installation import default_home
 
 INTERRUPTED = 130
 #: An argument may have 128 KiB; an error message is shorter.
-MOST_CHARS = 5_000
+MAX_CHARS = 5_000
 #: The errors of a full disk.
 FULL = (errno.ENOSPC, errno.EDQUOT)
 #: Tracebacks of internal errors are kept in HOME, in a file of about this size.
@@ -45,7 +45,7 @@ def run(work: Callable[[], object]) -> int:
 def fail(message: str, code: int) -> int:
     """Print on stderr why a command failed, and return its exit code."""
     line = CREDENTIALS.sub("://***@", " ".join(message.split()))
-    print("error: " + visible(line if len(line) <= MOST_CHARS else line[:MOST_CHARS] + " …"), file=sys.stderr)
+    print("error: " + visible(line if len(line) <= MAX_CHARS else line[:MAX_CHARS] + " …"), file=sys.stderr)
     return code
 
 

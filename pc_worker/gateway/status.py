@@ -19,7 +19,7 @@ INTERNAL_ERROR = (
 #: Trailing metadata of a failed call: the error's `code`. Several errors have one status.
 ERROR = "pcw-error"
 #: Characters of a status message: it is sent in a header, and many clients accept no more than 8 KiB of headers.
-MOST_DETAILS = 1000
+MAX_DETAILS = 1000
 
 
 def status_of(error: PcWorkerError) -> grpc.StatusCode:
@@ -57,4 +57,4 @@ async def _abort(context: grpc.aio.ServicerContext, status: grpc.StatusCode, sen
 
 
 def _one_line(sentence: str) -> str:
-    return " ".join(sentence.split())[:MOST_DETAILS].encode("utf-8", "replace").decode()
+    return " ".join(sentence.split())[:MAX_DETAILS].encode("utf-8", "replace").decode()

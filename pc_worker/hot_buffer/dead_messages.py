@@ -14,9 +14,9 @@ from pc_worker.errors import Unavailable
 #: Newest first; the oldest are dropped.
 KEY = "pcw:dead_messages"
 SEEN_KEY = "pcw:dead_messages:seen"
-MOST_KEPT = 200
+MAX_KEPT = 200
 #: Kept of each message: enough to identify its sender.
-MOST_BYTES = 4096
+MAX_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +48,12 @@ def insert_dead_message(client: redis.Redis, message: bytes, *, queue: str, reas
         queue=queue,
         reason=reason,
         size=len(message),
-        beginning=message[:MOST_BYTES].decode(errors="backslashreplace"),
+        beginning=message[:MAX_BYTES].decode(errors="backslashreplace"),
         refused_at=time.time(),
     )
     with client.pipeline() as pipe:
         pipe.lpush(KEY, json.dumps(asdict(dead)))
-        pipe.ltrim(KEY, 0, MOST_KEPT - 1)
+        pipe.ltrim(KEY, 0, MAX_KEPT - 1)
         pipe.incr(SEEN_KEY)
         pipe.execute()
 

@@ -22,7 +22,7 @@ HEAD_S = 20.0
 #: Seconds after the response to a broken request until the connection is closed.
 LINGER_S = 2.0
 #: Connections at once, in total and from one host: idle ones cost little, but file descriptors end.
-MOST_CONNECTIONS, MOST_OF_HOST = 4096, 1024
+MAX_CONNECTIONS, MAX_OF_HOST = 4096, 1024
 
 
 class BoundedProtocol(H11Protocol):
@@ -40,7 +40,7 @@ class BoundedProtocol(H11Protocol):
         super().connection_made(transport)
         self._host = self.client[0] if self.client else ""
         self._hosts[self._host] += 1
-        if len(self.connections) > MOST_CONNECTIONS or self._hosts[self._host] > MOST_OF_HOST:
+        if len(self.connections) > MAX_CONNECTIONS or self._hosts[self._host] > MAX_OF_HOST:
             transport.abort()
         else:
             self._start_timer()

@@ -23,7 +23,7 @@ from pc_worker.access.exposure import check_exposure
 from pc_worker.access.tls import read_tls
 from pc_worker.errors import InvalidRequest, Unavailable
 from pc_worker.http.app import create_app
-from pc_worker.http.protocol import MOST_CONNECTIONS, BoundedProtocol
+from pc_worker.http.protocol import MAX_CONNECTIONS, BoundedProtocol
 from pc_worker.http.requests.authentication import Authenticator
 from pc_worker.http.requests.context import AppContext, JobQueue
 from pc_worker.http.requests.limits import Limiter, Quotas, RateLimits
@@ -45,7 +45,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 #: Seconds that requests may continue after SIGTERM; streams end at once.
 DRAIN_S = 8
 KEEP_ALIVE_S = 65
-MOST_HEADER_BYTES = 32 * 1024
+MAX_HEADER_BYTES = 32 * 1024
 BACKLOG = 512
 SERVICE_THREADS, SERVICE_S = 8, 60.0
 SEARCH_S = 120.0
@@ -94,7 +94,7 @@ class QuietServer(uvicorn.Server):
 def _allow_connections() -> None:
     """Allow as many open files as the system does: each connection takes one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * MOST_CONNECTIONS if hard == resource.RLIM_INFINITY else min(2 * MOST_CONNECTIONS, hard)
+    wanted = 2 * MAX_CONNECTIONS if hard == resource.RLIM_INFINITY else min(2 * MAX_CONNECTIONS, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
@@ -204,7 +204,7 @@ def _config(settings: Settings, context: AppContext) -> uvicorn.Config:
         lifespan="on",
         loop="asyncio",
         http=BoundedProtocol,
-        h11_max_incomplete_event_size=MOST_HEADER_BYTES,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_S,
         ssl_certfile=settings.tls_cert,

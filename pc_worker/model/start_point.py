@@ -11,7 +11,7 @@ from pc_worker.errors import InvalidRequest
 StartPoint = int | datetime | Literal["now"]
 
 BEGINNING: StartPoint = 0
-MOST_POSITION = 2**63 - 1
+MAX_POSITION = 2**63 - 1
 FORMS = "beginning, now, a position, or a time in ISO 8601 such as 2026-11-29T06:00:00+01:00"
 
 
@@ -29,7 +29,7 @@ def read_start(value: int | str) -> StartPoint:
     text = str(value).strip()
     if text in ("beginning", "now"):
         return "now" if text == "now" else BEGINNING
-    if text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= MOST_POSITION:
+    if text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= MAX_POSITION:
         return int(text)
     try:
         time = datetime.fromisoformat(text)

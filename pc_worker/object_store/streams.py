@@ -12,7 +12,7 @@ from dataclasses import dataclass
 _NEAR = 16 << 10
 #: The first window of a stream, as a multiple of what was read; it doubles with each further read.
 _FIRST = 4
-_MOST_STREAMS = 4096
+_MAX_STREAMS = 4096
 #: Streams after one that are looked at to find where it ends.
 _NEXT = 4
 
@@ -83,7 +83,7 @@ class ReadStreams:
         return None
 
     def _begun(self, start: int, end: int) -> ReadStream:
-        if len(self._streams) >= _MOST_STREAMS:
+        if len(self._streams) >= _MAX_STREAMS:
             self._streams.remove(min(self._streams, key=lambda stream: stream.turn))
         stream = ReadStream(start, start, end, self._turn)
         insort(self._streams, stream, key=_end)

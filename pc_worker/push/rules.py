@@ -12,7 +12,7 @@ Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json
 #: Returns a field's value as the server accepts it, or raises ``UnfitValue``.
 FieldRule = Callable[[Json], Json]
 
-MOST_YEARS = 2**31 - 1
+MAX_YEARS = 2**31 - 1
 #: What Java's OffsetDateTime parses: with ``T`` and offset, at most nine fractional digits.
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
@@ -49,7 +49,7 @@ def years_from(least: int) -> FieldRule:
     def years(value: Json) -> Json:
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST_YEARS:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MAX_YEARS:
             raise UnfitValue(f"{str(value)[:40]!r} is no whole number from {least} on")
         return value
 

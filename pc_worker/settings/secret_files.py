@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from pc_worker.errors import InvalidRequest
 
-MOST_BYTES = 65_536
+MAX_BYTES = 65_536
 
 
 def secrets_in_files(prefix: str, names: Iterable[str]) -> dict[str, str]:
@@ -39,13 +39,13 @@ def provider_key(variable: str) -> str | None:
 def _read(variable: str, path: str) -> str:
     try:
         with open(path, "rb") as file:
-            content = file.read(MOST_BYTES + 1)
+            content = file.read(MAX_BYTES + 1)
         text = content.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
         raise InvalidRequest(f"{variable}: the file is not UTF-8") from None
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "it is not a path"
         raise InvalidRequest(f"{variable}: the file cannot be read ({reason})") from None
-    if not text or len(content) > MOST_BYTES:
+    if not text or len(content) > MAX_BYTES:
         raise InvalidRequest(f"{variable}: the file is {'empty' if not text else 'too long for a secret'}")
     return text

@@ -13,7 +13,7 @@ PREFIX = "openai:"
 #: The server of engines without a base URL.
 OPENAI_URL = "https://api.openai.com/v1"
 LONGEST_NAME = 200
-MOST_DIMENSIONS = 16_000
+MAX_DIMENSIONS = 16_000
 WRITTEN = "openai:NAME or openai:NAME@http(s)://HOST[:PORT]/PATH"
 
 BASE_URL = re.compile(r"@(?=https?://)", re.IGNORECASE)
@@ -102,8 +102,8 @@ def _named(text: str) -> tuple[str, int | None]:
     if not question:
         return name, None
     found = DIMENSIONS.fullmatch(parameters)
-    if found is None or int(found[1]) > MOST_DIMENSIONS:
-        raise WrongUrl(f"has something else than dimensions=N, 1 to {MOST_DIMENSIONS}, after its '?'")
+    if found is None or int(found[1]) > MAX_DIMENSIONS:
+        raise WrongUrl(f"has something else than dimensions=N, 1 to {MAX_DIMENSIONS}, after its '?'")
     return name, int(found[1])
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pc_worker.encoding.remote import EngineOptions
 
 #: Engines have no weights; a local model has some hundred megabytes.
-MOST_ENGINES, MOST_LOCAL = 32, 2
+MAX_ENGINES, MAX_LOCAL = 32, 2
 LIMIT_KEYS = "pcw:engines"
 
 
@@ -40,9 +40,9 @@ class Encoders:
     def __init__(self, settings: Settings, *, redis_client: Callable[[], redis.Redis] | None = None) -> None:
         self._settings, self._redis_client = settings, redis_client
         self._query_models = dict(settings.query_models)
-        self._loaded = functools.lru_cache(maxsize=MOST_LOCAL)(self._load_local)
+        self._loaded = functools.lru_cache(maxsize=MAX_LOCAL)(self._load_local)
         self._loading: dict[str, threading.Lock] = {}
-        self._engine = functools.lru_cache(maxsize=MOST_ENGINES)(self._load_engine)
+        self._engine = functools.lru_cache(maxsize=MAX_ENGINES)(self._load_engine)
         self._options: EngineOptions | None = None
 
     def __call__(self, model: Model) -> Encoder:

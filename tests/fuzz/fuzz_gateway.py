@@ -52,7 +52,7 @@ ALARMS = ("Traceback", "Unexpected", "call_failed", "database_failed", "backgrou
 #: What the client reports for a call that ended while it was writing: it hides the status. The server's log has
 #: unexpected errors.
 UNHEARD = "Internal error from Core"
-MOST_ANSWERS = 4
+MAX_ANSWERS = 4
 AT_ONCE = 24
 HUNG_S = 60.0
 
@@ -183,7 +183,7 @@ async def _call(channel: grpc.aio.Channel, given: Input) -> tuple[grpc.StatusCod
         if given.half_closes:
             await call.done_writing()
     with suppress(grpc.aio.AioRpcError, TimeoutError):
-        for _ in range(MOST_ANSWERS):
+        for _ in range(MAX_ANSWERS):
             patience_s = HUNG_S if given.half_closes and not given.method.endswith("Watch") else 0.2
             if await asyncio.wait_for(call.read(), patience_s) is grpc.aio.EOF:
                 return await call.code(), await call.details() or ""

@@ -27,7 +27,7 @@ from tests.model.operations import RACERS, WEIGHTS, World
 from tests.model.readers import Wrong
 
 #: Rows of a batch from which the hot buffer is read.
-LEAST_BATCH = 2
+MIN_BATCH = 2
 
 
 class Failed(AssertionError):
@@ -45,7 +45,7 @@ async def run(servers: Servers, folder: Path, *, seed: int, operations: int) -> 
     random, done = Random(seed), Counter[str]()
     metrics.ROWS.clear()
     redis.Redis.from_url(servers.redis_url).flushall()
-    with mock.patch.object(read_plan, "SMALL_BATCH", LEAST_BATCH), fresh_database(servers.database_url) as url:
+    with mock.patch.object(read_plan, "SMALL_BATCH", MIN_BATCH), fresh_database(servers.database_url) as url:
         config = GatewayConfig(
             addresses=("127.0.0.1:0",),
             database_url=url,

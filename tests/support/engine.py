@@ -16,7 +16,7 @@ import numpy as np
 
 MODEL = "stand-in"
 DIMENSION = 64
-MOST_TEXTS, MOST_TOKENS = 2048, 300_000
+MAX_TEXTS, MAX_TOKENS = 2048, 300_000
 
 Document = dict[str, Any]
 #: Changes a right reply into a wrong one.
@@ -161,7 +161,7 @@ class StandInEngine:
     reported: str | None = None
     dimension: int = DIMENSION
     window: int = 8191
-    most_texts: int = MOST_TEXTS
+    most_texts: int = MAX_TEXTS
     knows_base64: bool = True
     refuses: tuple[str, ...] = ()
     poisoned: tuple[str, ...] = ()
@@ -207,7 +207,7 @@ class StandInEngine:
             return Failure(413, f"batch size {len(texts)} > maximum allowed batch size {self.most_texts}")
         if any(not text or len(text.split()) > self.window for text in texts):
             return Failure(self.faults, f"This model's maximum context length is {self.window} tokens")
-        if sum(len(text.split()) for text in texts) > MOST_TOKENS:
+        if sum(len(text.split()) for text in texts) > MAX_TOKENS:
             return Failure(400, "too many tokens in the request")
         if any(word in text for word in self.refuses for text in texts):
             return Failure(self.faults, "the input is not valid")

@@ -40,7 +40,7 @@ QUERIES = (
 )
 
 #: Hits below it have no relation to these queries.
-LEAST_SCORE = 0.1
+MIN_SCORE = 0.1
 
 NEXT = """What to try next
   ./run up                                        the same stack, until Ctrl-C; its console in a browser
@@ -141,7 +141,7 @@ def streamed_rows(settings: Settings, address: str, domain: str) -> int:
 
 def _search(services: Services) -> None:
     for domain, query in QUERIES:
-        request = SearchRequest(query=query, domain=domain, k=3, min_score=LEAST_SCORE)
+        request = SearchRequest(query=query, domain=domain, k=3, min_score=MIN_SCORE)
         result = search(services.database, request, encoder=services.encoder)
         print(f"\n{query}  ({domain}, {result.mode}, {result.took_ms:.0f} ms)")
         for hit in result.hits:

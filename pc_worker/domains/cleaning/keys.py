@@ -14,7 +14,7 @@ from pc_worker.model import is_uuid
 from pc_worker.reader import Json, normal
 
 # Keys are in a B-tree; PostgreSQL limits its entries to a third of an 8 kB page.
-_MOST_BYTES = 2_000
+_MAX_BYTES = 2_000
 
 
 def row_keys(domain: Domain, mapping: ColumnMapping, batch: BatchView) -> list[str | None]:
@@ -41,8 +41,8 @@ def check_key(key: str) -> None:
         checked_text(key)
     except BadValue as fault:
         raise BadValue(f"the key {fault}") from fault
-    if len(key.encode()) > _MOST_BYTES:
-        raise BadValue(f"the key is longer than {_MOST_BYTES:,} bytes")
+    if len(key.encode()) > _MAX_BYTES:
+        raise BadValue(f"the key is longer than {_MAX_BYTES:,} bytes")
 
 
 def _digest(values: Json, row_no: int) -> str:
@@ -76,5 +76,5 @@ def _key_text(cell: object, row_no: int) -> str | None:
     try:
         key = str(form) if isinstance(form, str) else json.dumps(form, ensure_ascii=False)
     except (ValueError, RecursionError):  # an integer of thousands of digits: too long for a key, as is this text
-        return str(row_no).zfill(_MOST_BYTES + 1)
+        return str(row_no).zfill(_MAX_BYTES + 1)
     return key.lower() if is_uuid(key) else key

@@ -15,7 +15,7 @@ from pc_worker.domains.cleaning.cells import BadValue, DropRow, checked_text, is
 from pc_worker.reader import Json, normal
 
 _YEARS = re.compile(r"\s*([0-9]+)y?\s*")
-_MOST_YEARS = 2**31 - 1  # the wire's field is an int32
+_MAX_YEARS = 2**31 - 1  # the wire's field is an int32
 _TIMESTAMP = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)"
     r"(?:[T ](?P<time>\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)\s?(?P<offset>Z|[+-]\d\d(?::?\d\d)?)?)?",
@@ -25,7 +25,7 @@ _TIMESTAMP = re.compile(
 _CLOCK = re.compile(
     r"(?:(?:(?P<hours>\d{1,4}):)?(?P<minutes>\d{1,2}):)?(?P<seconds>\d{1,12}(?:[.,]\d{1,9})?)", re.ASCII
 )
-_MOST_OFFSET = timedelta(hours=18)  # the limit of Java's ZoneOffset
+_MAX_OFFSET = timedelta(hours=18)  # the limit of Java's ZoneOffset
 
 
 def text(cell: object) -> str:
@@ -97,7 +97,7 @@ def _years(cell: object) -> int | float | None:
         return _years_in_text(cell)
     if isinstance(cell, bool) or not isinstance(cell, int | float | Decimal | np.integer | np.floating):
         raise BadValue(f"{quoted(cell)} is no number of years")
-    if not 0 <= cell <= _MOST_YEARS:
+    if not 0 <= cell <= _MAX_YEARS:
         raise BadValue(f"{quoted(cell)} is no possible number of years")
     number = float(cell)
     return int(number) if number.is_integer() else number
@@ -108,7 +108,7 @@ def _years_in_text(cell: str) -> int | None:
         return None
     # Every int32 has at most ten digits; a longer text need not be converted.
     match = _YEARS.fullmatch(cell) if len(cell) < 20 else None
-    if match is None or int(match[1]) > _MOST_YEARS:
+    if match is None or int(match[1]) > _MAX_YEARS:
         raise BadValue(f"{quoted(cell)} is no number of years")
     return int(match[1])
 
@@ -152,7 +152,7 @@ def _existing(timestamp_text: str, form: str) -> str:
         offset = datetime.fromisoformat(timestamp_text).utcoffset()
     except ValueError as fault:
         raise BadValue(f"{quoted(form)} is no date or time that exists") from fault
-    if offset is None or abs(offset) > _MOST_OFFSET:
+    if offset is None or abs(offset) > _MAX_OFFSET:
         raise BadValue(f"{quoted(form)} has no offset that exists")
     return timestamp_text
 
@@ -177,7 +177,7 @@ def time_point(cell: object) -> Json:
 
 
 def _seconds(seconds: float | Decimal | np.number, cell: object) -> int | float:
-    if not 0 <= seconds <= _MOST_YEARS:
+    if not 0 <= seconds <= _MAX_YEARS:
         raise BadValue(f"{quoted(cell)} is no number of seconds from a beginning")
     rounded = round(float(seconds), 6)
     return int(rounded) if rounded.is_integer() else rounded

@@ -13,9 +13,9 @@ from pc_worker.domains.declaration.table import BatchView
 from pc_worker.reader import Json, normal
 
 # Deeper nesting exceeds the recursion limit of some JSON parser on the way to the consumer.
-_MOST_LEVELS = 100
+_MAX_LEVELS = 100
 # About 3,900 decimal digits, the most that Python converts to text by default.
-_MOST_INTEGER_BITS = 13_000
+_MAX_INTEGER_BITS = 13_000
 
 
 def whole_row_record(mapping: ColumnMapping, batch: BatchView, i: int, key: str) -> Record:
@@ -71,7 +71,7 @@ def _part(name: str, cell: object) -> str:
 def _check(name: str, value: Json) -> None:
     try:
         checked_text(name)
-        _check_value(value, _MOST_LEVELS)
+        _check_value(value, _MAX_LEVELS)
     except BadValue as fault:
         raise BadValue(f"{printable(name)}: {fault}") from fault
 
@@ -79,11 +79,11 @@ def _check(name: str, value: Json) -> None:
 def _check_value(value: Json, levels: int) -> None:
     if isinstance(value, str):
         checked_text(value)
-    elif isinstance(value, int) and value.bit_length() > _MOST_INTEGER_BITS:
+    elif isinstance(value, int) and value.bit_length() > _MAX_INTEGER_BITS:
         raise BadValue("an integer of thousands of digits")
     elif isinstance(value, list | dict):
         if not levels:
-            raise BadValue(f"nested deeper than {_MOST_LEVELS} levels")
+            raise BadValue(f"nested deeper than {_MAX_LEVELS} levels")
         for inner in _inside(value):
             _check_value(inner, levels - 1)
 

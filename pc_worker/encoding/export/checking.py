@@ -29,7 +29,7 @@ from pc_worker.errors import ModelUnavailable
 
 TORCH = "torch"
 #: The file of a graph's weights, and the bytes from which one is in it.
-WEIGHTS, LEAST_MOVED = "weights.bin", 1024
+WEIGHTS, MIN_MOVED = "weights.bin", 1024
 
 
 def main(path: Path, name: str, backend: str, target: Path) -> None:
@@ -111,7 +111,7 @@ def _move_weights(graph: Path) -> None:
 
     model = onnx.load(graph, load_external_data=False)
     if not any(uses_external_data(tensor) for tensor in model.graph.initializer):  # else the exporter did so
-        onnx.save(model, graph, save_as_external_data=True, location=WEIGHTS, size_threshold=LEAST_MOVED)
+        onnx.save(model, graph, save_as_external_data=True, location=WEIGHTS, size_threshold=MIN_MOVED)
         # Written for this user alone; those who may read the graph need both.
         (graph.parent / WEIGHTS).chmod(stat.S_IMODE(graph.stat().st_mode))
 

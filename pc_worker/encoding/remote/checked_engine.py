@@ -28,7 +28,7 @@ REST_S = 5.0
 LONGEST_REST_S = 120.0
 RETRIES = RetryPolicy(attempts=3, first_s=0.2, jitter_s=0.2, longest_s=2.0)
 #: 16,000 floats in JSON of at most 24 characters each: no vector has more dimensions.
-MOST_BYTES_PER_TEXT = 16_000 * 24
+MAX_BYTES_PER_TEXT = 16_000 * 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +149,7 @@ class CheckedEngine:
         return True
 
     def _reply(self, texts: Sequence[str], timeout_s: float) -> Reply:
-        most_bytes = 1_000_000 + len(texts) * MOST_BYTES_PER_TEXT
+        most_bytes = 1_000_000 + len(texts) * MAX_BYTES_PER_TEXT
         content = self._client.request(texts, encoding_format=self._format, timeout_s=timeout_s, most_bytes=most_bytes)
         known = self._identity.dimension if self._identity else self.engine.dimensions
         return read_reply(content, texts=len(texts), dimension=known, model=self._reported)

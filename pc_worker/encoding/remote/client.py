@@ -15,7 +15,7 @@ from pc_worker.encoding.remote.failures import Faulted, PassingFailure, RequestR
 from pc_worker.errors import InvalidRequest, ModelUnavailable, Unavailable
 from pc_worker.urls import Engine
 
-MOST_SAID = 200
+MAX_SAID = 200
 KEY = re.compile(r"[\x21-\x7e]+")
 SECRETS = re.compile(r"\b(sk|hf|key|Bearer)[-_ ][\w*.-]{6,}", re.IGNORECASE)
 #: Statuses of a request that the server does not take: its texts, or its form.
@@ -136,7 +136,7 @@ class EngineClient:
         text = " ".join("".join(sign if sign.isprintable() else " " for sign in str(what)).split())
         if self.key:
             text = text.replace(self.key, "***")
-        return SECRETS.sub("***", text)[:MOST_SAID] or "no reason given"
+        return SECRETS.sub("***", text)[:MAX_SAID] or "no reason given"
 
 
 def _message(body: object) -> object:

@@ -21,7 +21,7 @@ from pc_worker.errors import EncodingFailed
 from pc_worker.urls import Engine
 
 #: OpenAI's limits of one request; other servers have lower ones, which are found by trying.
-MOST_TEXTS, MOST_TOKENS = 2_048, 300_000
+MAX_TEXTS, MAX_TOKENS = 2_048, 300_000
 FIRST_TEXTS = 32
 #: A batch that is answered sooner may be twice as large the next time.
 QUICK_S = 2.0
@@ -44,7 +44,7 @@ class EngineEncoder:
         self.max_tokens = options.window or (OTHER_WINDOW if engine.is_own_server else OPENAI_WINDOW)
         self.usd_per_token = usd_per_token(engine, options.prices)
         self._server = CheckedEngine(engine, options, identity=identity)
-        self._most_texts = FIRST_TEXTS if engine.is_own_server else MOST_TEXTS
+        self._most_texts = FIRST_TEXTS if engine.is_own_server else MAX_TEXTS
         self._truncated = 0
         self._counting = Lock()
 
@@ -138,7 +138,7 @@ class EngineEncoder:
         tokens = 0
         for text in texts:
             more = min(estimated_tokens(text), self.max_tokens)
-            if batch and (len(batch) >= self._most_texts or tokens + more > self.options.limits.clamped(MOST_TOKENS)):
+            if batch and (len(batch) >= self._most_texts or tokens + more > self.options.limits.clamped(MAX_TOKENS)):
                 yield batch
                 batch, tokens = [], 0
             batch.append(text)
@@ -188,7 +188,7 @@ class EngineEncoder:
         began = time.monotonic()
         vectors = self._server.ask_again(texts).vectors
         if len(texts) == self._most_texts and time.monotonic() - began < QUICK_S:
-            self._most_texts = min(2 * self._most_texts, MOST_TEXTS)
+            self._most_texts = min(2 * self._most_texts, MAX_TEXTS)
         return list(vectors)
 
     def _reduce(self, texts: int) -> None:

@@ -17,7 +17,7 @@ from pc_worker.urls.reranker import RerankServer
 
 #: Concurrent requests of one process; a request that hangs holds one until its time is over.
 WIDTH = 32
-MOST_REPLY_BYTES = 1_000_000
+MAX_REPLY_BYTES = 1_000_000
 #: A server that is overloaded is left alone for as long as it asks, but not longer.
 LONGEST_PAUSE_S = 60.0
 
@@ -101,8 +101,8 @@ def _read(parts: Any, ends_at: float) -> bytes:
     found = bytearray()
     for part in parts:
         found += part
-        if len(found) > MOST_REPLY_BYTES:
-            raise RerankFailed(f"its server's reply is longer than {MOST_REPLY_BYTES:,} bytes")
+        if len(found) > MAX_REPLY_BYTES:
+            raise RerankFailed(f"its server's reply is longer than {MAX_REPLY_BYTES:,} bytes")
         if time.monotonic() > ends_at:
             raise RerankFailed("its server did not end its reply in time")
     return bytes(found)

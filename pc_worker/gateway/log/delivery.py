@@ -31,7 +31,7 @@ READ_AHEAD = 2
 BLOCKED_S = 1.0
 NO_EPOCH = UUID(int=0)
 #: Bytes of the largest row that fits in a message of `Consume`.
-MOST_ROW_BYTES = MESSAGE_BYTES - 65_536
+MAX_ROW_BYTES = MESSAGE_BYTES - 65_536
 
 
 @contextmanager
@@ -212,15 +212,15 @@ def row_block(read: LoggedRows, *, domain: str, row_type: str) -> RowBlock:
         ContractBroken: If a row does not fit in a message.
     """
     block = build_read_block(row_type, read.passages, read.model)
-    if len(block.data) > MOST_ROW_BYTES:
+    if len(block.data) > MAX_ROW_BYTES:
         _check_sizes(block, domain)
     return block
 
 
 def _check_sizes(block: RowBlock, domain: str) -> None:
     for index, (start, end) in enumerate(pairwise(block.offsets)):
-        if end - start > MOST_ROW_BYTES:  # no client could receive it, and each would fail here again
+        if end - start > MAX_ROW_BYTES:  # no client could receive it, and each would fail here again
             raise ContractBroken(
                 f"row {block.row_id(index)} at position {block.positions[index]} of {domain} is {end - start:,} bytes "
-                f"on the wire; {MOST_ROW_BYTES:,} is the most: switch the domain's model back, or forget the row"
+                f"on the wire; {MAX_ROW_BYTES:,} is the most: switch the domain's model back, or forget the row"
             )

@@ -20,8 +20,8 @@ from pc_worker.http.mcp.tools import ToolCall
 from pc_worker.http.requests.context import AppContext
 from pc_worker.http.routes.job_documents import JobDocument
 
-MOST_BODY_BYTES = 1024 * 1024
-MOST_RESULTS = 50
+MAX_BODY_BYTES = 1024 * 1024
+MAX_RESULTS = 50
 INSTRUCTIONS = (
     "Search the rows of this pipeline's domains by meaning and by words. `search` returns passages with ids; `fetch` "
     "returns the whole row of an id; `list_domains` shows what there is; `job_status` shows how far an ingest is."
@@ -30,7 +30,7 @@ READ_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempot
 
 Query = Annotated[str, Field(max_length=16_384, description="A question or words; no character has a special meaning.")]
 Domain = Annotated[str | None, Field(max_length=200, description="A domain of `list_domains`; null = all of them.")]
-Number = Annotated[int, Field(ge=1, le=MOST_RESULTS, description="The most results.")]
+Number = Annotated[int, Field(ge=1, le=MAX_RESULTS, description="The most results.")]
 Mode = Annotated[Literal["hybrid", "vector", "text"], Field(description="By meaning and words, or by one of them.")]
 ItemId = Annotated[str, Field(max_length=300, description="An id of `search`.")]
 Where = Annotated[
@@ -80,7 +80,7 @@ def make_session_manager() -> StreamableHTTPSessionManager:
     server.streamable_http_app(
         stateless_http=True,
         json_response=True,
-        max_request_body_size=MOST_BODY_BYTES,
+        max_request_body_size=MAX_BODY_BYTES,
         # By default the library answers only under the names of this machine. Who may call is decided with the role,
         # as for every other route: a token, or without tokens no page and no name of another host.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),

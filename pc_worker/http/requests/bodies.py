@@ -14,7 +14,7 @@ from pc_worker.errors import UnsupportedMedia
 from pc_worker.http.requests.roles import needs_of
 
 #: A longer integer fits no field, and takes time with the square of its length.
-MOST_DIGITS = 400
+MAX_DIGITS = 400
 #: What can be neither stored nor sent: NUL, and half of a pair of surrogates.
 UNSTORABLE: tuple[bytes, ...] = (b"\\u0000", b"\\ud", b"\\uD")
 #: Characters of the place of an error, and of its reason.
@@ -99,7 +99,7 @@ def read_json(body: bytes) -> Any:
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > MOST_DIGITS:
+    if len(digits) > MAX_DIGITS:
         raise ValueError("an integer is too long")
     return int(digits)
 

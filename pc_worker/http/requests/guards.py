@@ -16,11 +16,11 @@ from pc_worker.http.requests.problems import make_problem, problem_response
 log = structlog.get_logger(__name__)
 
 #: Bytes of a document. Most are far smaller; a list of texts to encode may be as large.
-MOST_BODY_BYTES = 1024 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 #: Seconds that a client may pause within a body.
 BODY_PAUSE_S = 20.0
 #: Bytes per second below which a body is too slow, once it has had some seconds.
-LEAST_BYTES_PER_S, SETTLED_S = 1024, 30.0
+MIN_BYTES_PER_S, SETTLED_S = 1024, 30.0
 #: Seconds that the rest of a body is read after the response.
 DRAIN_S = 5.0
 #: Seconds within which a document must have come, however it is dripped.
@@ -118,7 +118,7 @@ class BodyReader:
         Raises:
             BodyRefused: If it is over the limit.
         """
-        if self._announced.isdigit() and int(self._announced[:20]) > MOST_BODY_BYTES:
+        if self._announced.isdigit() and int(self._announced[:20]) > MAX_BODY_BYTES:
             self._refuse_size()
 
     async def receive(self) -> Message:
@@ -136,10 +136,10 @@ class BodyReader:
             self._refuse_pace()
         self._more = bool(message.get("more_body"))
         self._bytes += len(message.get("body", b""))
-        if self._ends_at is not None and self._bytes > MOST_BODY_BYTES:
+        if self._ends_at is not None and self._bytes > MAX_BODY_BYTES:
             self._refuse_size()
         seconds = asyncio.get_running_loop().time() - self._began
-        if self._more and seconds > SETTLED_S and self._bytes < seconds * LEAST_BYTES_PER_S:
+        if self._more and seconds > SETTLED_S and self._bytes < seconds * MIN_BYTES_PER_S:
             self._refuse_pace()
         return message
 
@@ -147,7 +147,7 @@ class BodyReader:
         self._refuse(408, "too_slow", "the body did not come in time: send it faster, or in smaller requests")
 
     def _refuse_size(self) -> NoReturn:
-        self._refuse(413, "too_large", f"the body has more than {MOST_BODY_BYTES} bytes")
+        self._refuse(413, "too_large", f"the body has more than {MAX_BODY_BYTES} bytes")
 
     def _refuse(self, status: int, code: str, reason: str) -> NoReturn:
         self.refused = BodyRefused(status, code, reason)

@@ -28,7 +28,7 @@ LOCAL_S = 5.0
 #: A large limit is counted in parts of this many: one request in many waits for Redis.
 PARTS_OF_LIMIT = 500
 #: Callers whose part of a limit is remembered.
-MOST_PREPAID = 20_000
+MAX_PREPAID = 20_000
 #: Uploads at once: each writes to the disk.
 UPLOADS, UPLOADS_OF_ONE = 32, 8
 
@@ -66,7 +66,7 @@ class PrepaidHits:
         """Keep what was counted ahead; that of other callers is lost when there are too many."""
         left, until = self._left.pop(key, (0, 0.0))
         self._left[key] = (hits + (left if until >= time.time() else 0), ends_at)
-        if len(self._left) > MOST_PREPAID:
+        if len(self._left) > MAX_PREPAID:
             del self._left[next(iter(self._left))]
 
 

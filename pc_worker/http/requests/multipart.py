@@ -10,7 +10,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from pc_worker.errors import InvalidRequest
 
 #: Files, of which there must be one, and fields, which are refused; a form may have thousands.
-MOST_PARTS = 2
+MAX_PARTS = 2
 FORM = "multipart/form-data"
 
 
@@ -63,7 +63,7 @@ class FormFile:
     def _begin_part(self) -> None:
         self._parts += 1
         self._headers = []
-        if self._parts >= MOST_PARTS:
+        if self._parts >= MAX_PARTS:
             raise InvalidRequest("the form has several parts: send one file; options are in the query")
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:

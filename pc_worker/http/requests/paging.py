@@ -18,8 +18,8 @@ from pc_worker.errors import InvalidCursor
 T = TypeVar("T")
 
 DEFAULT_LIMIT = 20
-MOST_LIMIT = 100
-MOST_CURSOR_CHARS = 2_000
+MAX_LIMIT = 100
+MAX_CURSOR_CHARS = 2_000
 NOT_OF_THIS_LIST = "the cursor is not one of this list: begin without one"
 
 
@@ -119,9 +119,9 @@ def _is_storable(part: object) -> bool:
 
 
 async def _paging(
-    limit: Annotated[int, Query(ge=1, le=MOST_LIMIT, description="Items of a page.")] = DEFAULT_LIMIT,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Items of a page.")] = DEFAULT_LIMIT,
     cursor: Annotated[
-        str | None, Query(max_length=MOST_CURSOR_CHARS, description="`next_cursor` of the page before.")
+        str | None, Query(max_length=MAX_CURSOR_CHARS, description="`next_cursor` of the page before.")
     ] = None,
 ) -> Paging:
     return Paging(limit, cursor)

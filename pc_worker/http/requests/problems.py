@@ -26,7 +26,7 @@ AWAY_S = 5
 #: Codes of errors that the framework raises.
 CODES = {400: "invalid_request", 404: "not_found", 405: "method_not_allowed", 408: "too_slow", 413: "too_large"}
 #: Errors of one request that are listed; a body may have thousands.
-MOST_ERRORS = 20
+MAX_ERRORS = 20
 
 
 class FieldError(BaseModel):
@@ -117,7 +117,7 @@ def _is_narrow(request: Request) -> bool:
 
 def _invalid(request: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, RequestValidationError)  # noqa: S101 - the handler is registered for it
-    found = exc.errors()[:MOST_ERRORS]
+    found = exc.errors()[:MAX_ERRORS]
     for error in found:
         if error["type"] == "json_invalid":
             problem = make_problem(400, "invalid_json", f"the body cannot be read as JSON: {_json_reason(error)}")

@@ -34,7 +34,7 @@ router = api_router(prefix="/v1/files", tag="jobs")
 WRITE_BYTES = 1024 * 1024
 #: Scope of the keys of a file without a name.
 NAMELESS = "upload"
-MOST_LABEL = 255
+MAX_LABEL = 255
 #: Content-Types of text tables, and the ending of a file of that type.
 ENDINGS = {"text/csv": ".csv", "text/tab-separated-values": ".tsv"}
 BODY = {
@@ -147,5 +147,5 @@ def _label(domain: str, name: str | None) -> str | None:
     if get_domain(domain).any_table is None:
         return None
     last = PurePosixPath((name or "").replace("\\", "/")).name
-    shown = "".join(character for character in last if character.isprintable())[:MOST_LABEL].strip()
+    shown = "".join(character for character in last if character.isprintable())[:MAX_LABEL].strip()
     return shown if shown and is_storable(shown) else NAMELESS

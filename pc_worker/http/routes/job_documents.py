@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from pc_worker.domains import Options
 from pc_worker.model import MAX_CHUNK_ROWS, JobState
-from pc_worker.services.ingest.submit import MOST_DEAD, IngestRequest
+from pc_worker.services.ingest.submit import MAX_DEAD, IngestRequest
 from pc_worker.store.ledger.job_pages import ChunkState
 
 #: Characters of a name of a column, an encoding or a path.
@@ -94,7 +94,7 @@ class IngestOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    max_dead: int = Field(default=0, ge=0, le=MOST_DEAD, description="Dead rows that still count as completed.")
+    max_dead: int = Field(default=0, ge=0, le=MAX_DEAD, description="Dead rows that still count as completed.")
     source: Name | None = Field(default=None, description="Scope of the keys (`document`); default: the file's name.")
     id_column: Name | None = Field(default=None, description="Column that holds the key (`document`).")
     text_columns: list[Name] = Field(default=[], max_length=1000, description="Columns to embed (`document`).")

@@ -12,7 +12,7 @@ from pc_worker.reader.errors import Rejected, over_limit
 from pc_worker.reader.limits import Limits
 
 #: Bytes that rows may take at a time when their dictionaries are resolved.
-_PIECE_BYTES = 64 << 20
+_SEGMENT_BYTES = 64 << 20
 _types = pa.types
 
 
@@ -31,7 +31,7 @@ def without_dictionaries(batch: Any, limits: Limits) -> Iterator[Any]:
     rest = [batch]
     while rest:
         piece = rest.pop()
-        if piece.num_rows > 1 and sum(map(_cost, piece.columns)) > _PIECE_BYTES:
+        if piece.num_rows > 1 and sum(map(_cost, piece.columns)) > _SEGMENT_BYTES:
             half = piece.num_rows // 2
             rest += [piece.slice(half), piece.slice(0, half)]
             continue
@@ -87,7 +87,7 @@ def _cost_of_words(array: Any) -> int:
     if not _has_lengths(words.type):
         return int(words.nbytes) * count
     lengths = pc.binary_length(words)
-    if (bound := count * (int(pc.max(lengths).as_py() or 0) + 8)) <= _PIECE_BYTES // 64:
+    if (bound := count * (int(pc.max(lengths).as_py() or 0) + 8)) <= _SEGMENT_BYTES // 64:
         return bound
     return count * 8 + int(pc.sum(lengths.cast(pa.int64()).take(array.indices)).as_py() or 0)
 

@@ -29,9 +29,9 @@ from pc_worker.reader.limits import Limits
 from pc_worker.reader.pickle.shapes.names import column_names
 
 #: The limits of a sheet; a file can state more.
-_MOST_ROWS = 1_048_576
+_MAX_ROWS = 1_048_576
 #: Bytes of all parts but the sheets: these are held in memory.
-_MOST_HELD = 256 << 20
+_MAX_HELD = 256 << 20
 _DAMAGE = (
     zipfile.BadZipFile, InvalidFileException, ParseError, LookupError, ValueError, TypeError, AttributeError,
     NotImplementedError, OverflowError, EOFError, zlib.error,
@@ -83,8 +83,8 @@ def _check_parts(file: Any, opening: Opening) -> None:
     if size > limits.output_bytes or (size > limits.ratio_free_bytes and size > limits.ratio * opening.content.size):
         raise over_limit(f"the workbook expands to {size} bytes, more than {limits.ratio} times its size")
     held = sum(part.file_size for part in parts if not part.filename.startswith("xl/worksheets/"))
-    if held > _MOST_HELD:
-        raise over_limit(f"the workbook's texts and styles take {held} bytes and the limit is {_MOST_HELD}")
+    if held > _MAX_HELD:
+        raise over_limit(f"the workbook's texts and styles take {held} bytes and the limit is {_MAX_HELD}")
 
 
 def _chosen(sheets: Sequence[Any], wanted: str | None) -> Any:
@@ -139,8 +139,8 @@ def _records(sheet: Any) -> Iterator[tuple[int, list[Json]]]:
         if values is None:
             return
         number += 1
-        if number > _MOST_ROWS:
-            raise over_limit(f"the sheet has more than {_MOST_ROWS} rows")
+        if number > _MAX_ROWS:
+            raise over_limit(f"the sheet has more than {_MAX_ROWS} rows")
         cells = _cells(values)
         if not cells:
             blank += begun

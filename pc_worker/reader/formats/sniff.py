@@ -23,7 +23,7 @@ _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 _ZSTD = b"\x28\xb5\x2f\xfd"
 #: A frame that zstd and lz4 skip, with its length.
 _SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18.{4}", re.DOTALL)
-_MOST_SKIPPABLE = 16
+_MAX_SKIPPABLE = 16
 _PACKINGS: tuple[tuple[bytes, Packing], ...] = (
     (b"\x1f\x8b", Packing.GZIP),
     (b"BZh", Packing.BZ2),
@@ -53,7 +53,7 @@ def packing_of(source: Source) -> Packing | None:
 def _after_skippable(source: Source) -> bytes:
     """Return what follows frames that zstd skips, with which files of parallel zstd begin; nothing after too many."""
     at = 0
-    for _ in range(_MOST_SKIPPABLE):
+    for _ in range(_MAX_SKIPPABLE):
         head = source.read(at, min(8, source.size - at))
         if not _SKIPPABLE.match(head):
             return head if head.startswith(_ZSTD) else b""

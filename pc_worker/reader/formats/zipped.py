@@ -23,9 +23,9 @@ ERRORS = (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, Ind
 _DAMAGED = "the zip archive is damaged or cut short: copy it again, or pack the file again"
 #: The flag of a member that is read with a password only.
 _ENCRYPTED = 1
-_MOST_MEMBERS = 1000
+_MAX_MEMBERS = 1000
 #: Bytes of an archive's list of members, which is held in memory.
-_MOST_LIST = 16 << 20
+_MAX_LIST = 16 << 20
 _JUNK = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 #: Names of members by which other formats are known that are zip archives too.
 _OTHERS: tuple[tuple[str, str, str], ...] = (
@@ -63,8 +63,8 @@ def table_members(source: Source) -> list[zipfile.ZipInfo]:
         )
     if not members:
         raise not_a_table("the zip archive holds no file")
-    if len(members) > _MOST_MEMBERS:
-        raise over_limit(f"the zip archive holds {len(members)} files and the limit is {_MOST_MEMBERS}")
+    if len(members) > _MAX_MEMBERS:
+        raise over_limit(f"the zip archive holds {len(members)} files and the limit is {_MAX_MEMBERS}")
     return members
 
 
@@ -119,5 +119,5 @@ def _check_list(source: Source) -> None:
     start = max(0, source.size - (1 << 16) - 22)
     tail = source.read(start, source.size - start)
     end = tail.rfind(b"PK\x05\x06")
-    if end >= 0 and len(tail) >= end + 16 and int.from_bytes(tail[end + 12 : end + 16], "little") > _MOST_LIST:
-        raise over_limit(f"the zip archive's list of files is longer than {_MOST_LIST} bytes")
+    if end >= 0 and len(tail) >= end + 16 and int.from_bytes(tail[end + 12 : end + 16], "little") > _MAX_LIST:
+        raise over_limit(f"the zip archive's list of files is longer than {_MAX_LIST} bytes")

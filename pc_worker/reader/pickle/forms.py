@@ -14,9 +14,9 @@ from pc_worker.reader.pickle.repetition import POSSESSIVE
 #: Two or more references in a batch, or one, or none.
 REFERENCES = rb"((?:\((?:j.{4}|h.){2,}" + POSSESSIVE + rb"e|(?:j.{4}|h.)a)?)"
 #: Most forms of one file.
-MOST_FORMS = 16
+MAX_FORMS = 16
 #: Cells found at a time, so that their references are checked together.
-_MOST_CELLS = 1024
+_MAX_CELLS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +57,12 @@ class FormCells:
         return int(np.diff(self.starts, append=self.end).max())
 
 
-@lru_cache(maxsize=MOST_FORMS)
+@lru_cache(maxsize=MAX_FORMS)
 def _patterns(form: Form) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
     """Return what matches one cell of ``form``, with its items as a group, and what matches several."""
     around = [re.escape(part) for part in (form.head, form.middle, form.tail)]
     one = around[0] + b"K." + around[1] + REFERENCES + around[2]
-    several = b"(?:%b){1,%d}" % (one, _MOST_CELLS) + POSSESSIVE
+    several = b"(?:%b){1,%d}" % (one, _MAX_CELLS) + POSSESSIVE
     return re.compile(one, re.DOTALL), re.compile(several, re.DOTALL)
 
 

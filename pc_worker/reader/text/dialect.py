@@ -17,9 +17,9 @@ from pc_worker.reader.text.encodings import Guess, guess
 SAMPLE = 1 << 16
 DELIMITERS = (",", ";", "\t", "|")
 NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
-_MOST_RECORDS = 200
+_MAX_RECORDS = 200
 #: Lines that one record of the sample may take.
-_MOST_LINES = 100
+_MAX_LINES = 100
 #: The first line that names the delimiter for Excel.
 _SEPARATOR = re.compile(r'"?sep=[^\w\s"]?\t?"?\r?\n', re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
@@ -67,7 +67,7 @@ def dialect_of(content: Source, options: ReadOptions, name: str) -> Dialect:
     if options.delimiter is not None:
         return Dialect(encoding.encoding, options.delimiter, encoding.certainty)
     fit = _delimiter(text, name)
-    records = min(text.count("\n") + 1, _MOST_RECORDS)
+    records = min(text.count("\n") + 1, _MAX_RECORDS)
     return Dialect(
         encoding.encoding, fit.delimiter, round(encoding.certainty * fit.share * (1 - 0.5 ** (records + 1)), 2)
     )
@@ -202,7 +202,7 @@ def _fit(text: str, delimiter: str) -> _Fit:
 def _widths(text: str, delimiter: str) -> Iterator[int]:
     """Yield the cells of each of the first records; quotes hide delimiters, and damage is left to the reading."""
     for number, line in enumerate(_records(text)):
-        if number == _MOST_RECORDS:
+        if number == _MAX_RECORDS:
             return
         if line.strip(" \r\n"):
             yield _QUOTED.sub("", line).count(delimiter) + 1
@@ -214,7 +214,7 @@ def _records(text: str) -> Iterator[str]:
     at = 0
     while at < len(lines):
         end, quotes = at + 1, lines[at].count('"')
-        while quotes % 2 and end < min(len(lines), at + _MOST_LINES):
+        while quotes % 2 and end < min(len(lines), at + _MAX_LINES):
             quotes += lines[end].count('"')
             end += 1
         end = at + 1 if quotes % 2 else end

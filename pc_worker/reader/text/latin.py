@@ -47,7 +47,7 @@ _RARELY, _NEVER, _FIRST, _PLACE = 4.6, 7.0, 1.2, 0.22
 #: What speaks for the languages that most files of an unknown one-byte encoding are in.
 _LIKELY = 2.0
 #: Share of signs that may be strange to the language: names and words of others.
-_MOST_STRANGE = 0.1
+_MAX_STRANGE = 0.1
 #: How much more must speak against the second-best.
 _MARGIN = 1.5
 
@@ -77,7 +77,7 @@ def readings(texts: dict[str, str]) -> list[Reading]:
 def certain(found: list[Reading]) -> bool:
     """Return whether the best reading is that of one language, and the only one but for those that read the same."""
     best = found[0]
-    if best.strange > _MOST_STRANGE * best.seen:
+    if best.strange > _MAX_STRANGE * best.seen:
         return False
     other = next((reading for reading in found[1:] if reading.text != best.text), None)
     return other is None or other.against - best.against >= _MARGIN

@@ -24,7 +24,7 @@ T = TypeVar("T")
 #: Rows and tokens that one call of `search` may return.
 TOOL_ROWS = 5
 TOOL_TOKENS = 1_500
-MOST_CALLS = 4
+MAX_CALLS = 4
 #: Rows that a count shows, so that it can be cited, and characters of each.
 SAMPLES, SAMPLE_CHARS = 2, 500
 TOOL_S = 10.0
@@ -92,7 +92,7 @@ class Toolbox:
         from pydantic_ai import ModelRetry  # loaded already: a model is calling
 
         self.calls += 1
-        if self.calls > MOST_CALLS:
+        if self.calls > MAX_CALLS:
             return "No more calls are possible: answer from the passages, or write NO_ANSWER."
         try:
             return await work()

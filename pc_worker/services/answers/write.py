@@ -16,7 +16,7 @@ from pc_worker.services.answers.checks.draft import Draft, problems
 from pc_worker.services.answers.evidence import Evidence
 from pc_worker.services.answers.models.configured import USUAL_WAIT_S, Attempt, Attempts, LlmModels, load_libraries
 from pc_worker.services.answers.models.prompt_files import newest_prompt
-from pc_worker.services.answers.tools import MOST_CALLS, TOOL_S, Toolbox
+from pc_worker.services.answers.tools import MAX_CALLS, TOOL_S, Toolbox
 
 #: Maximum tokens of one reply.
 MAX_TOKENS = 1_500
@@ -167,7 +167,7 @@ class AnswerWriter:
             prompt=prompt,
             tools=self.toolbox.functions() if self.toolbox is not None else (),
             max_tokens=MAX_TOKENS,
-            tool_calls=MOST_CALLS + 2,  # further calls return a note; then the conversation ends
+            tool_calls=MAX_CALLS + 2,  # further calls return a note; then the conversation ends
             tool_s=TOOL_S,
             stream=self.stream and not hold,
         )

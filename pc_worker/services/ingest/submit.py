@@ -15,7 +15,7 @@ from pc_worker.services.dependencies import Services
 from pc_worker.services.sources import read_options, whole_path
 from pc_worker.store.ledger import jobs
 
-MOST_DEAD = 2**63 - 1
+MAX_DEAD = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +52,8 @@ class IngestRequest:
             raise InvalidOption("the text columns hold a name twice: give each once")
         if self.chunk_size is not None and not 1 <= self.chunk_size <= MAX_CHUNK_ROWS:
             raise InvalidRequest(f"chunk_size must be 1 to {MAX_CHUNK_ROWS}, not {self.chunk_size}")
-        if not 0 <= self.max_dead <= MOST_DEAD:
-            raise InvalidRequest(f"max_dead must be 0 to {MOST_DEAD}, not {self.max_dead}")
+        if not 0 <= self.max_dead <= MAX_DEAD:
+            raise InvalidRequest(f"max_dead must be 0 to {MAX_DEAD}, not {self.max_dead}")
 
     def to_dict(self, *, chunk_rows: int) -> dict[str, Any]:
         """Return the request as the ledger stores it; ``chunk_rows`` = the chunk size if the request has none."""
@@ -83,7 +83,7 @@ def submit(services: Services, request: IngestRequest, job_id: str, *, any_path:
             domain=request.domain,
             source=whole_path(request.path),
             request=request.to_dict(chunk_rows=services.chunk_rows),
-            max_dead=min(max(0, request.max_dead), MOST_DEAD),
+            max_dead=min(max(0, request.max_dead), MAX_DEAD),
         )
         job = jobs.find_job(cursor, job_id)
     if not is_new and (others := _differences(services, job, request, any_path=any_path)):

@@ -39,7 +39,7 @@ FROM (SELECT payload FROM rows r WHERE r.domain = %(domain)s AND {where} LIMIT %
 GROUP BY key ORDER BY count(*) DESC, key LIMIT 100
 """
 #: Rows that `list_fields` looks at, and at most this many are counted.
-SAMPLE, MOST_COUNTED = 1_000, 1_000_000
+SAMPLE, MAX_COUNTED = 1_000, 1_000_000
 
 
 #: Id, payload, and the start of the text.
@@ -79,10 +79,10 @@ def text_slice(cursor: Cursor, domain: str, *, row_id: str, start: int, end: int
 def count_rows(
     cursor: Cursor, domain: str, where: Filter | None, *, timeout_s: float, row_id: str | None = None
 ) -> int:
-    """Return how many rows meet the filter, at most MOST_COUNTED; with ``row_id`` only that row is looked at."""
+    """Return how many rows meet the filter, at most MAX_COUNTED; with ``row_id`` only that row is looked at."""
     begin_search(cursor, domain, timeout_s=timeout_s)
     condition, values = where_sql(read_filter(cursor, domain, where))
-    values |= {"domain": domain, "most": MOST_COUNTED, "row_id": row_id}
+    values |= {"domain": domain, "most": MAX_COUNTED, "row_id": row_id}
     cursor.execute(COUNT.format(where=condition), values)
     (found,) = cursor.fetchone() or (0,)
     return int(found)

@@ -7,7 +7,7 @@ from pc_worker.store.db.connection import Cursor
 #: Seconds by which a late check is made up for, so that the rate holds; an idle domain accumulates no slots.
 SLACK_S = 1.0
 #: Minimum seconds between two checks; several slots may have become due by then.
-LEAST_PAUSE_S = 0.2
+MIN_PAUSE_S = 0.2
 
 # Locks the domain's clock until the transaction ends.
 BEHIND = """
@@ -54,6 +54,6 @@ def schedule_check(cursor: Cursor, domain: str, *, needed: bool) -> float | None
     if not needed:
         cursor.execute(NOTHING_WAITS, (domain,))
         return None
-    cursor.execute(SCHEDULE, (LEAST_PAUSE_S, domain))
+    cursor.execute(SCHEDULE, (MIN_PAUSE_S, domain))
     row = cursor.fetchone()
     return None if row is None else float(row[0])

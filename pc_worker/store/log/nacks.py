@@ -10,9 +10,9 @@ from pc_worker.errors import QuotaExceeded
 from pc_worker.store.log.read import Delivery, LoggedRows
 
 #: Nacked rows of one subscription: beyond them the consumer is at fault, not its rows.
-MOST_NACKED = 10_000
+MAX_NACKED = 10_000
 #: Characters of a reason.
-MOST_REASON = 500
+MAX_REASON = 500
 #: Seconds of the longest delay between two deliveries, unless the first one is longer.
 LONGEST_DELAY_S = 300.0
 #: Later than every position: a row that has a newer version anywhere is not redelivered.
@@ -119,9 +119,9 @@ async def store_answers(connection: Any, domain: str, name: str, answers: NackAn
     columns = [nack.position for nack in nacks], [nack.reason for nack in nacks], [nack.deliveries for nack in nacks]
     delays = float(rules.first_delay_s), LONGEST_DELAY_S
     await connection.execute(STORE, domain, name, *columns, rules.max_deliveries, *delays)
-    if await connection.fetchval(COUNT, domain, name) > MOST_NACKED:
+    if await connection.fetchval(COUNT, domain, name) > MAX_NACKED:
         raise QuotaExceeded(
-            f"subscription {name} of {domain} has more than {MOST_NACKED:,} nacked rows: mend the consumer, then retry"
+            f"subscription {name} of {domain} has more than {MAX_NACKED:,} nacked rows: mend the consumer, then retry"
             " or drop them (`subscriptions dead`)"
         )
 
@@ -161,7 +161,7 @@ class NackedRows:
     async def give_up(self, position: int) -> None:
         """Make a row a dead letter whose last delivery was never answered."""
         async with self._delivery.connection() as connection:
-            await connection.execute(GIVE_UP, self._domain, self._name, position, MOST_REASON)
+            await connection.execute(GIVE_UP, self._domain, self._name, position, MAX_REASON)
 
     async def remove(self, position: int) -> None:
         """Remove a row that has a newer version."""

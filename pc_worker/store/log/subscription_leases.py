@@ -14,7 +14,7 @@ from pc_worker.store.log.subscription_groups import ConsumerRequest, join_group
 LEASE_S = 30
 
 #: Marks of deliveries that are kept.
-MOST_MARKS = 32
+MAX_MARKS = 32
 
 #: Acquire $1/$2; start after position $3 if given; if $4, only while no consumer holds it; create it only if the domain
 #: has fewer than $7. The new generation fences the previous consumer, which is notified at once in any gateway. The
@@ -139,7 +139,7 @@ class Subscriptions:
         ``sent``: how far a call had sent that broke off; its unacknowledged rows count as delivered.
         """
         async with self._delivery.connection() as connection:
-            await connection.execute(RELEASE, lease.domain, lease.name, lease.generation, sent, MOST_MARKS)
+            await connection.execute(RELEASE, lease.domain, lease.name, lease.generation, sent, MAX_MARKS)
 
 
 async def _renew(connection: Any, lease: SubscriptionLease, position: int, rows: int) -> None:

@@ -18,7 +18,7 @@ from pc_worker.store.log.subscription_groups import check_free, read_group, resh
 UNUSED_S = 86_400.0
 
 #: Subscriptions reported, those with the largest lag first. Consumers choose the names, so their number needs a limit.
-MOST_SUBSCRIPTIONS = 100
+MAX_SUBSCRIPTIONS = 100
 
 #: With all its shards: when a subscription was last consumed, whether it never acknowledged, and whether it is held.
 WHOLE = """
@@ -108,7 +108,7 @@ def list_subscriptions(
 
 def subscription_lags(cursor: Cursor) -> list[tuple[Any, ...]]:
     """Return (domain, subscription, unacknowledged positions, age of the oldest of them in seconds, consumed now)."""
-    cursor.execute(LAGS, (MOST_SUBSCRIPTIONS,))
+    cursor.execute(LAGS, (MAX_SUBSCRIPTIONS,))
     return list(cursor.fetchall())
 
 

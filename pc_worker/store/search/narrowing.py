@@ -21,13 +21,13 @@ from pc_worker.store.search.scope import Scope
 from pc_worker.store.search.values import EPOCH_UTC, MICROSECOND, Kind, ordered_bits, value_form
 
 #: Rows of the sample, and the fewest that allow an estimate.
-SAMPLE_ROWS, LEAST_SAMPLE = 1_000, 200
+SAMPLE_ROWS, MIN_SAMPLE = 1_000, 200
 #: The most rows that are searched one by one; comparing them all takes about 0.1 s.
-MOST_ROWS = 10_000
+MAX_ROWS = 10_000
 #: Rows that are compared in the time of visiting one neighbour, for a list of 20.
 NEIGHBOURS = 8 * 20
 #: Terms of one part at most: the index looks each one up.
-MOST_TERMS = 4_000
+MAX_TERMS = 4_000
 #: A filter that the index does not know and that leaves at most this share is answered by comparing all rows once: the
 #: vector index would visit 20,000 neighbours in vain, and then all rows would be compared for each list.
 SCANNED_SHARE = 0.002
@@ -72,19 +72,19 @@ def narrowed(cursor: Cursor, scope: Scope) -> Scope:
     cursor.execute(*(scan_of(scope) if way == "scan" else rows_of(scope, way)))
     ids = [row_id for (row_id,) in cursor.fetchall()]
     cursor.execute(ANY_PLAN)
-    return scope if len(ids) > MOST_ROWS else replace(scope, only=tuple(sorted(ids)))
+    return scope if len(ids) > MAX_ROWS else replace(scope, only=tuple(sorted(ids)))
 
 
 def rows_of(scope: Scope, part: FilterPart) -> tuple[str, Parameters]:
     """Return the statement that selects the ids of a filter's rows by one of its parts, and its parameters."""
     terms = [*part.terms, rest(scope.profile.domain)]
-    values = scope.parameters | {"terms": terms, "limit": MOST_ROWS + 1}
+    values = scope.parameters | {"terms": terms, "limit": MAX_ROWS + 1}
     return f"{INDEX_ONLY};{ROWS.format(where=scope.where)}", values
 
 
 def scan_of(scope: Scope) -> tuple[str, Parameters]:
     """Return the statement that selects the ids of a filter's rows by comparing all rows, and its parameters."""
-    return SCAN.format(where=scope.where), scope.parameters | {"limit": MOST_ROWS + 1}
+    return SCAN.format(where=scope.where), scope.parameters | {"limit": MAX_ROWS + 1}
 
 
 def _way(
@@ -96,10 +96,10 @@ def _way(
     if rows <= SAMPLE_ROWS:
         return next(iter(parts), None)
     seen, left, counts = _sample(cursor, scope, row_filter, parts, rows)
-    if seen < LEAST_SAMPLE:
+    if seen < MIN_SAMPLE:
         return next(iter(parts), None)
     fewest, best = min(zip(counts, parts, strict=True), key=lambda pair: pair[0], default=(seen, None))
-    if best is not None and rows * fewest / seen <= min(MOST_ROWS, sqrt(NEIGHBOURS * rows)):
+    if best is not None and rows * fewest / seen <= min(MAX_ROWS, sqrt(NEIGHBOURS * rows)):
         return best
     return "scan" if left <= SCANNED_SHARE * seen else None
 
@@ -159,7 +159,7 @@ def _terms(domain: str, tree: Filter) -> list[int] | None:
         case AnyOf(parts):
             each = [_terms(domain, _one(part)) for part in parts]
             known = [term for terms in each if terms is not None for term in terms]
-            return known if None not in each and len(known) <= MOST_TERMS else None
+            return known if None not in each and len(known) <= MAX_TERMS else None
     return None
 
 

@@ -13,8 +13,8 @@ from pc_worker.model.joined import is_joined_name, rows_domain
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.search.filters.sql import Parameters, RowFilter, some_part_sql, where_sql
 from pc_worker.store.search.statistics import CollectionStatistics
-from pc_worker.store.search.vector_form import LEAST_RERANKED, PRECISION, RERANKED, Precision, VectorForm
-from pc_worker.store.search.words.languages import LEAST_SHARE, MOST_LANGUAGES, language_terms
+from pc_worker.store.search.vector_form import MIN_RERANKED, PRECISION, RERANKED, Precision, VectorForm
+from pc_worker.store.search.words.languages import MAX_LANGUAGES, MIN_SHARE, language_terms
 from pc_worker.store.search.words.splitting import RULES
 
 Method = Literal["hnsw", "ivfflat"]
@@ -71,7 +71,7 @@ class VectorIndex:
         """Return how many neighbours to read, so that these are compared by their full vectors."""
         if not self.form.coarse:
             return passages
-        return max(RERANKED * passages, LEAST_RERANKED, self.breadth if self.method == "hnsw" else 0)
+        return max(RERANKED * passages, MIN_RERANKED, self.breadth if self.method == "hnsw" else 0)
 
     def settings(self, passages: int) -> str:
         """Return the statements that set this transaction to search for ``passages`` neighbours, filtered or not."""
@@ -191,7 +191,7 @@ def begin_search(cursor: Cursor, domain: str, *, timeout_s: float = STATEMENT_S)
     """
     # One round trip: on a busy machine each one waits for a processor.
     languages = language_terms(domain)
-    values = {"languages": list(languages), "least_share": LEAST_SHARE, "most_languages": MOST_LANGUAGES}
+    values = {"languages": list(languages), "least_share": MIN_SHARE, "most_languages": MAX_LANGUAGES}
     values |= {"timeout_ms": max(1, round(timeout_s * 1000)), "domain": domain}
     cursor.execute(f"{SNAPSHOT};{PROFILE}", values)
     row = cursor.fetchone()

@@ -14,7 +14,7 @@ TYPES: dict[Precision, tuple[str, str, str, int]] = {
     "binary": ("bit", "bit_hamming_ops", "<~>", 64_000),
 }
 #: Neighbours by a coarse index that are compared with the full vectors, for each neighbour wanted; and at least.
-RERANKED, LEAST_RERANKED = 8, 200
+RERANKED, MIN_RERANKED = 8, 200
 
 # The precision of `vector_indexes i`.
 PRECISION = "CASE WHEN i.bits THEN 'binary' WHEN i.half THEN 'half' ELSE 'full' END"

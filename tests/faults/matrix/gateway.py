@@ -28,7 +28,7 @@ from tests.support.waiting import eventually
 
 CLIENTS = 10
 #: A stream may hold a few megabytes; ten that do not read, ten times that.
-MOST_GROWTH = 64e6
+MAX_GROWTH = 64e6
 SILENT_CALLS = 2_000
 END_GATEWAYS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'pcw_gateway%'"
 
@@ -198,7 +198,7 @@ def clients_at(drill: Drill, *, pause_s: float, freeze: bool) -> None:
         drill.settled_s.append(time.monotonic() - since)
         grown = main.memory_info().rss - before
         drill.notes.append(f"gateway +{grown / 1e6:.0f} MB with {CLIENTS} of them")
-        drill.expect(grown < MOST_GROWTH, f"the gateway grew by {grown / 1e6:.0f} MB")
+        drill.expect(grown < MAX_GROWTH, f"the gateway grew by {grown / 1e6:.0f} MB")
     eventually(lambda: main.is_running(), what="the gateway")
     drill.check()
 
@@ -223,7 +223,7 @@ def silent_crowd(drill: Drill) -> None:
             drill.settled_s.append(time.monotonic() - since)
     grown = main.memory_info().rss - before
     drill.notes.append(f"gateway +{grown / 1e6:.0f} MB after {SILENT_CALLS} silent calls")
-    drill.expect(grown < MOST_GROWTH, f"the gateway grew by {grown / 1e6:.0f} MB")
+    drill.expect(grown < MAX_GROWTH, f"the gateway grew by {grown / 1e6:.0f} MB")
     drill.expect(main.is_running(), "the gateway has ended")
 
 

@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from pc_worker.store.log import nacks
-from pc_worker.store.log.nacks import MOST_REASON
+from pc_worker.store.log.nacks import MAX_REASON
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway, until
 from tests.integration.gateway.consumer import Consumer, consuming
@@ -93,11 +93,11 @@ async def test_a_reason_is_one_line_of_bounded_length(neighbours: Neighbours, ga
     async with consuming(gateway, nacks=LATE) as consumer:
         await consumer.until("end_of_log")
         await consumer.nack(1, "a\r\nb\x00\x1b[31m\u202e c")
-        await consumer.nack(2, "x" * MOST_REASON)
+        await consumer.nack(2, "x" * MAX_REASON)
         await consumer.until("nacked")
         await consumer.close()
 
-    assert [reason for _, _, reason, _ in _nacked(log)] == ["a b [31m  c", "x" * MOST_REASON]
+    assert [reason for _, _, reason, _ in _nacked(log)] == ["a b [31m  c", "x" * MAX_REASON]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ async def test_a_reason_is_one_line_of_bounded_length(neighbours: Neighbours, ga
         ({"nacks": QUICK}, {"nack": pb.ConsumeNack(position=0, reason="r")}),
         ({"nacks": QUICK}, {"nack": pb.ConsumeNack(position=-1, reason="r")}),
         ({"nacks": QUICK}, {"nack": pb.ConsumeNack(position=1, reason=" \n")}),
-        ({"nacks": QUICK}, {"nack": pb.ConsumeNack(position=1, reason="x" * (MOST_REASON + 1))}),
+        ({"nacks": QUICK}, {"nack": pb.ConsumeNack(position=1, reason="x" * (MAX_REASON + 1))}),
         ({"nacks": pb.ConsumeNacks(max_deliveries=101)}, {}),
         ({"nacks": pb.ConsumeNacks(max_deliveries=-1)}, {}),
         ({"nacks": pb.ConsumeNacks(first_delay_ms=5)}, {}),
@@ -370,7 +370,7 @@ async def test_a_fenced_consumer_cannot_store_an_answer(neighbours: Neighbours, 
 async def test_too_many_nacks_end_the_call_and_leave_the_lease_free_and_the_rows_to_come(
     neighbours: Neighbours, gateway: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nacks, "MOST_NACKED", 2)
+    monkeypatch.setattr(nacks, "MAX_NACKED", 2)
     log = neighbours.log("law")
     log.write(range(10))
 

@@ -98,7 +98,7 @@ async def test_a_token_opens_the_domains_it_names(
 async def test_a_token_that_is_taken_out_of_the_file_is_refused_while_serving(
     neighbours: Neighbours, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokens, "LOOK_EVERY_S", 0)
+    monkeypatch.setattr(tokens, "CHECK_EVERY_S", 0)
     path = tmp_path / "tokens.json"
     path.write_text(json.dumps({key: ["recruit"] for key in TOKENS}))
     async with running_gateway(config_for(neighbours, tokens_file=path)) as address:

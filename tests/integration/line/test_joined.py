@@ -262,7 +262,7 @@ def test_filters_are_met_by_the_row_itself(line: Line) -> None:
 
 
 def test_a_group_that_is_too_large_ends_its_job_with_what_to_do(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(joining, "MOST_ROWS", 20)
+    monkeypatch.setattr(joining, "MAX_ROWS", 20)
     line.ingest(meeting("weekly", 21), domain=DOMAIN, chunk_size=30)
     job = line.begin(meeting("weekly", 25), domain=DOMAIN, chunk_size=30)
 

@@ -43,7 +43,7 @@ def shelf(database: Database) -> Shelf:
 def sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make this domain large enough to be sampled."""
     monkeypatch.setattr(narrowing, "SAMPLE_ROWS", 1_000)
-    monkeypatch.setattr(narrowing, "LEAST_SAMPLE", 50)
+    monkeypatch.setattr(narrowing, "MIN_SAMPLE", 50)
     monkeypatch.setattr(narrowing, "SCANNED_SHARE", 0.005)
 
 

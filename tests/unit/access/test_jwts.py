@@ -12,7 +12,7 @@ from typing import Any
 import jwt
 import pytest
 
-from pc_worker.access.jwks import FRESH_S, MOST_FETCHES, WITHIN_S, KeySet, parse_keys
+from pc_worker.access.jwks import FRESH_S, MAX_FETCHES, WITHIN_S, KeySet, parse_keys
 from pc_worker.access.jwts import JwtVerifier
 from pc_worker.errors import InvalidRequest, Unauthenticated, Unavailable
 from tests.support.issuer import AUDIENCE, ISSUER, Issuer, serving_keys
@@ -169,7 +169,7 @@ async def test_an_unknown_key_is_fetched_but_not_without_limit(issuer: Issuer) -
             stranger.make_key(str(number))
             with pytest.raises(Unauthenticated):
                 await checked.grant(stranger.token(str(number), **CLAIMS))
-        assert len(asked) == MOST_FETCHES
+        assert len(asked) == MAX_FETCHES
 
         issuer.make_key("third")
         now[0] += WITHIN_S
@@ -182,12 +182,12 @@ async def test_tokens_with_invented_keys_do_not_keep_a_new_key_out_for_long(issu
         checked = verifier(f"{url}/keys", clock=lambda: now[0])
         stranger = Issuer()
         stranger.make_key("invented")
-        for _ in range(MOST_FETCHES + 1):
+        for _ in range(MAX_FETCHES + 1):
             with pytest.raises(Unauthenticated):
                 await checked.grant(stranger.token("invented", **CLAIMS))
 
         issuer.make_key("second")
-        now[0] += WITHIN_S / MOST_FETCHES
+        now[0] += WITHIN_S / MAX_FETCHES
         await checked.grant(issuer.token("second", **CLAIMS))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pc_worker.access import ALL_ROLES, Grant, TokenTable, digest_of, read_tokens
-from pc_worker.access.tokens import LOOK_EVERY_S
+from pc_worker.access.tokens import CHECK_EVERY_S
 from pc_worker.errors import InvalidRequest, PermissionDenied
 
 DIGEST = hashlib.sha256(b"narrow").hexdigest()
@@ -95,7 +95,7 @@ def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
         replacement = tmp_path / "new"
         replacement.write_text(content)
         replacement.replace(path)
-        now[0] += LOOK_EVERY_S
+        now[0] += CHECK_EVERY_S
 
     first, second = (json.dumps({digest_of(token).hex(): ["recruit"]}) for token in ("first", "second"))
     publish(first)
@@ -106,7 +106,7 @@ def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
     publish("{")
     assert table.find("second"), "a file that cannot be read changes nothing"
     path.unlink()
-    now[0] += LOOK_EVERY_S
+    now[0] += CHECK_EVERY_S
     assert table.find("second")
     publish("{}")
     assert (table.find("second"), bool(table.find("always")), bool(table)) == (None, True, True)
@@ -117,6 +117,6 @@ def test_a_file_that_loses_its_last_token_lets_nobody_in(tmp_path: Path) -> None
     path.write_text(json.dumps({digest_of("only").hex(): ["recruit"]}))
     table = TokenTable(path=path, clock=lambda: now[0])
     path.write_text("{}")
-    now[0] += LOOK_EVERY_S
+    now[0] += CHECK_EVERY_S
     assert table.find("only") is None
     assert table, "tokens are still needed"

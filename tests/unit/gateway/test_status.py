@@ -17,7 +17,7 @@ from pc_worker.errors import (
     Unauthenticated,
 )
 from pc_worker.gateway import status as statuses
-from pc_worker.gateway.status import INTERNAL_ERROR, MOST_DETAILS, call_edge, status_of
+from pc_worker.gateway.status import INTERNAL_ERROR, MAX_DETAILS, call_edge, status_of
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ async def test_any_sentence_reaches_the_client_as_one_short_line() -> None:
     ended = await _serve_one(refuses)
 
     assert ended.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert len(ended.details() or "") == MOST_DETAILS
+    assert len(ended.details() or "") == MAX_DETAILS
     assert "\n" not in (ended.details() or "")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.settings.secret_files import MOST_BYTES, provider_key, secrets_in_files
+from pc_worker.settings.secret_files import MAX_BYTES, provider_key, secrets_in_files
 
 
 @pytest.mark.parametrize("content", [b"s3cret", b"s3cret\n", b"s3cret\r\n"])
@@ -31,7 +31,7 @@ def test_a_providers_key_may_be_in_its_variable(monkeypatch: pytest.MonkeyPatch)
     [
         (b"\n", "is empty"),
         (b"", "is empty"),
-        (b"a" * (MOST_BYTES + 1), "too long for a secret"),
+        (b"a" * (MAX_BYTES + 1), "too long for a secret"),
         (b"s3cret\xff", "not UTF-8"),
         (None, "cannot be read (No such file or directory)"),
     ],

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from kombu.compression import compress
 
-from tasks.envelope import MOST_BYTES, InvalidMessage
+from tasks.envelope import MAX_BYTES, InvalidMessage
 from tasks.unpacking import unpack_body
 
 BODY = b'[[], {"path": "/data/a.pkl"}, {}]'
@@ -52,9 +52,9 @@ def test_gzip_of_other_clients_is_unpacked() -> None:
 @pytest.mark.parametrize("compression", PACKED)
 def test_a_body_is_unpacked_to_the_limit_and_no_further(compression: str) -> None:
     pack = PACKED[compression]
-    unpack_body(envelope(compression, pack(b" " * MOST_BYTES)))
+    unpack_body(envelope(compression, pack(b" " * MAX_BYTES)))
     with pytest.raises(InvalidMessage, match="longer than"):
-        unpack_body(envelope(compression, pack(b" " * (MOST_BYTES + 1))))
+        unpack_body(envelope(compression, pack(b" " * (MAX_BYTES + 1))))
 
 
 @pytest.mark.parametrize("compression", PACKED)

@@ -16,7 +16,7 @@ from pc_worker.gateway.context import GatewayContext
 from pc_worker.gateway.log.delivery import row_block
 from pc_worker.gateway.log.retry import retry_until
 from pc_worker.invisible_characters import UNSEEN
-from pc_worker.store.log.nacks import MOST_REASON, DueRow, Nack, NackAnswers, NackedRows, RedeliveryRules
+from pc_worker.store.log.nacks import MAX_REASON, DueRow, Nack, NackAnswers, NackedRows, RedeliveryRules
 from pc_worker.store.log.read import LoggedRows
 from pc_worker.store.log.subscription_leases import SubscriptionLease
 from pc_worker.wire import MESSAGE_BYTES, row_type_of
@@ -24,9 +24,9 @@ from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
 T = TypeVar("T")
 #: Answers that wait to be stored; they are stored within a fraction of a second.
-MOST_WAITING = 10_000
+MAX_WAITING = 10_000
 #: Seconds after which rows are looked for again when one changed just before it was sent.
-LOOK_AGAIN_S = 0.2
+CHECK_AGAIN_S = 0.2
 _UNSEEN_RUN = re.compile(f"{UNSEEN.pattern}+")
 
 
@@ -65,7 +65,7 @@ class NackLedger:
         self._confirmed: list[int] = []
         self._ready: ReadyRow | None = None
         self._due_at = float("inf")
-        self.look_again()
+        self.check_again()
 
     @property
     def waits_for_credit(self) -> bool:
@@ -76,7 +76,7 @@ class NackLedger:
         """Return the seconds until a row may be due; infinite while none is, or one waits for credit."""
         return float("inf") if self.waits_for_credit else max(0.0, self._due_at - time.monotonic())
 
-    def look_again(self) -> None:
+    def check_again(self) -> None:
         """Note that a row may be due at once: an operator may have retried it."""
         if self._rules.max_deliveries:
             self._due_at = 0.0
@@ -126,7 +126,7 @@ class NackLedger:
         settled = [nack.position for nack in answers.nacks]
         self._in_flight.difference_update(settled, answers.stored)
         self._confirmed += settled
-        self.look_again()
+        self.check_again()
         metrics.NACKED.labels(self._lease.domain).inc(len(settled))
 
     async def send(self) -> None:
@@ -180,7 +180,7 @@ class NackLedger:
     async def _send_row(self, ready: ReadyRow) -> None:
         rules, generation = self._rules, self._lease.generation
         if not await self._repeat(lambda: self._rows.take_delivery(ready.due, generation=generation, rules=rules)):
-            self._due_at = time.monotonic() + LOOK_AGAIN_S
+            self._due_at = time.monotonic() + CHECK_AGAIN_S
             return
         self._in_flight.add(ready.due.position)
         self._window.resend(len(ready.message), position=ready.due.position, now=time.monotonic())
@@ -194,8 +194,8 @@ class NackLedger:
         )
 
     def _check_waiting(self) -> None:
-        if len(self._nacks) + len(self._stored) > MOST_WAITING:
-            raise InvalidRequest(f"more than {MOST_WAITING:,} answers wait to be stored: send fewer at once")
+        if len(self._nacks) + len(self._stored) > MAX_WAITING:
+            raise InvalidRequest(f"more than {MAX_WAITING:,} answers wait to be stored: send fewer at once")
 
 
 def checked_reason(reason: str) -> str:
@@ -205,6 +205,6 @@ def checked_reason(reason: str) -> str:
         InvalidRequest: If nothing is left of it, or it is too long.
     """
     printable = _UNSEEN_RUN.sub(" ", reason).strip()
-    if not 1 <= len(printable) <= MOST_REASON:
-        raise InvalidRequest(f"the reason of a nack has {len(printable)} characters: 1 to {MOST_REASON} are allowed")
+    if not 1 <= len(printable) <= MAX_REASON:
+        raise InvalidRequest(f"the reason of a nack has {len(printable)} characters: 1 to {MAX_REASON} are allowed")
     return printable

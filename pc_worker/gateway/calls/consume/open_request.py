@@ -19,7 +19,7 @@ from pc_worker.store.search.filters.where import read_where
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
 #: Characters of one filter as JSON.
-MOST_JSON = 65_536
+MAX_JSON = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ def _shard(asked: pb.ConsumeShard) -> Shard:
 def _filter(text: str) -> object:
     if not text.lstrip().startswith(("{", "[")):
         return text
-    if len(text) > MOST_JSON:
-        raise InvalidRequest(f"a filter has {len(text):,} characters: it may have {MOST_JSON:,}")
+    if len(text) > MAX_JSON:
+        raise InvalidRequest(f"a filter has {len(text):,} characters: it may have {MAX_JSON:,}")
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as exc:

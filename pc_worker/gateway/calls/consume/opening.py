@@ -14,11 +14,11 @@ from pc_worker.wire import MESSAGE_BYTES
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
-LEAST_FRAME_BYTES, DEFAULT_FRAME_BYTES = 65_536, 1_000_000
-MOST_HEARTBEAT_S, DEFAULT_HEARTBEAT_S = 60, 10
-MOST_DEADLINE_S, DEFAULT_DEADLINE_S = 3600, 60
-MOST_DELIVERIES = 100
-LEAST_DELAY_MS, MOST_DELAY_MS, DEFAULT_DELAY_MS = 10, 3_600_000, 1000
+MIN_FRAME_BYTES, DEFAULT_FRAME_BYTES = 65_536, 1_000_000
+MAX_HEARTBEAT_S, DEFAULT_HEARTBEAT_S = 60, 10
+MAX_DEADLINE_S, DEFAULT_DEADLINE_S = 3600, 60
+MAX_DELIVERIES = 100
+MIN_DELAY_MS, MAX_DELAY_MS, DEFAULT_DELAY_MS = 10, 3_600_000, 1000
 NO_REDELIVERY = RedeliveryRules(max_deliveries=0, first_delay_s=0.0)
 
 
@@ -44,13 +44,13 @@ def consume_limits(opening: pb.ConsumeOpen, *, max_deliveries: int) -> ConsumeLi
     """
     if not NAME.fullmatch(opening.subscription):
         raise InvalidRequest(f"{opening.subscription[:80]!r} is no subscription's name: 1 to 100 of A-Z a-z 0-9 . _ -")
-    frame_bytes = _within("frame_bytes", opening.frame_bytes, LEAST_FRAME_BYTES, 4 * 1024 * 1024) or DEFAULT_FRAME_BYTES
+    frame_bytes = _within("frame_bytes", opening.frame_bytes, MIN_FRAME_BYTES, 4 * 1024 * 1024) or DEFAULT_FRAME_BYTES
     return ConsumeLimits(
         max_rows=chunk_rows(opening.chunk_rows),
         # A frame larger than the first credit would wait forever.
-        max_bytes=min(frame_bytes, MESSAGE_BYTES, max(opening.credit.bytes or MESSAGE_BYTES, LEAST_FRAME_BYTES)),
-        heartbeat_s=_within("heartbeat_s", opening.heartbeat_s, 1, MOST_HEARTBEAT_S) or DEFAULT_HEARTBEAT_S,
-        ack_deadline_s=_within("ack_deadline_s", opening.ack_deadline_s, 1, MOST_DEADLINE_S) or DEFAULT_DEADLINE_S,
+        max_bytes=min(frame_bytes, MESSAGE_BYTES, max(opening.credit.bytes or MESSAGE_BYTES, MIN_FRAME_BYTES)),
+        heartbeat_s=_within("heartbeat_s", opening.heartbeat_s, 1, MAX_HEARTBEAT_S) or DEFAULT_HEARTBEAT_S,
+        ack_deadline_s=_within("ack_deadline_s", opening.ack_deadline_s, 1, MAX_DEADLINE_S) or DEFAULT_DEADLINE_S,
         redelivery=_rules(opening.nacks, max_deliveries) if opening.HasField("nacks") else NO_REDELIVERY,
     )
 
@@ -72,9 +72,9 @@ def opened_message(end: LogHead, limits: ConsumeLimits, lease: SubscriptionLease
 
 
 def _rules(nacks: pb.ConsumeNacks, max_deliveries: int) -> RedeliveryRules:
-    delay_ms = _within("first_delay_ms", nacks.first_delay_ms, LEAST_DELAY_MS, MOST_DELAY_MS) or DEFAULT_DELAY_MS
+    delay_ms = _within("first_delay_ms", nacks.first_delay_ms, MIN_DELAY_MS, MAX_DELAY_MS) or DEFAULT_DELAY_MS
     return RedeliveryRules(
-        max_deliveries=_within("max_deliveries", nacks.max_deliveries, 1, MOST_DELIVERIES) or max_deliveries,
+        max_deliveries=_within("max_deliveries", nacks.max_deliveries, 1, MAX_DELIVERIES) or max_deliveries,
         first_delay_s=delay_ms / 1000,
     )
 

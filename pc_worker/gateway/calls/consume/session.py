@@ -236,7 +236,7 @@ class ConsumeSession:
                 self._acked.clear()
                 if fenced.is_set():
                     fenced.clear()
-                    self.nacks.look_again()
+                    self.nacks.check_again()
                     self._tell_sender()
                 await self._save_with_retries()
                 await asyncio.sleep(SAVE_EVERY_S)

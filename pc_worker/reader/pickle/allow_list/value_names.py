@@ -19,7 +19,7 @@ from pc_worker.reader.pickle.described import Array, Container, Payload, Symbol,
 
 Rule = Callable[[tuple[Any, ...]], Any]
 #: Bits of a fraction's parts, and its text: as long as the longest decimal that is taken.
-_MOST_BITS, _FRACTION = 8300, re.compile(r"[+-]?\d{1,2500}(/\d{1,2500})?", re.ASCII)
+_MAX_BITS, _FRACTION = 8300, re.compile(r"[+-]?\d{1,2500}(/\d{1,2500})?", re.ASCII)
 #: Types of numbers by the machine formats of ``array._array_reconstructor``, and by type code.
 _FORMATS = ("u1", "i1", "<u2", ">u2", "<i2", ">i2", "<u4", ">u4", "<i4", ">i4", "<u8", ">u8", "<i8", ">i8",
             "<f4", ">f4", "<f8", ">f8")  # fmt: skip
@@ -34,7 +34,7 @@ def _unknown(name: str) -> Exception:
 
 def _fraction(args: tuple[Any, ...]) -> str:
     match args:
-        case (int() as upper, int() as lower) if max(upper.bit_length(), lower.bit_length()) <= _MOST_BITS:
+        case (int() as upper, int() as lower) if max(upper.bit_length(), lower.bit_length()) <= _MAX_BITS:
             return str(fractions.Fraction(upper, lower))
         case (str() as text,) if _FRACTION.fullmatch(text):
             return str(fractions.Fraction(text))

@@ -20,7 +20,7 @@ from pc_worker.reader.pickle.decode.vectors import decode_arrays
 
 #: Memo entries found again and kept at hand, and their bytes in the file, about; one segment may have more of those.
 _REMEMBERED, _REMEMBERED_BYTES = 100_000, 16 << 20
-_MAX_STRETCH = 64 << 20
+_MAX_SEGMENT = 64 << 20
 _PERSID_STEP = 8
 #: Bytes decoded at a time.
 _PIECE = 1 << 19
@@ -186,7 +186,7 @@ class _MemoOf:
         if index in self._found:
             return self._found[index]
         begin, memos, end, in_batch = self._place(index)
-        if end - begin > _MAX_STRETCH:
+        if end - begin > _MAX_SEGMENT:
             raise over_limit("a cell refers to a value that lies in too large a cell", begin)
         decoder = self._cells.decoder(self._number, begin, end, memos, in_batch=in_batch)
         items = decoder.run()

@@ -13,13 +13,13 @@ import numpy as np
 
 from pc_worker.reader.pickle import opcodes as op
 from pc_worker.reader.pickle.described import Array
-from pc_worker.reader.pickle.forms import MOST_FORMS, REFERENCES, Form, FormCells, cells_in
+from pc_worker.reader.pickle.forms import MAX_FORMS, REFERENCES, Form, FormCells, cells_in
 from pc_worker.reader.pickle.walk.memo import CONTAINER, SCALAR, SPECIAL
 from pc_worker.reader.pickle.walk.nodes import OFFSET, ONE, SHIFT, Entry, Group, Items, Special
 from pc_worker.reader.pickle.walk.walker import Walker
 
 #: The length of such a cell is one byte.
-_MOST_ITEMS = 255
+_MAX_ITEMS = 255
 _ITEMS = re.compile(REFERENCES, re.DOTALL)
 
 
@@ -28,7 +28,7 @@ def learn(w: Walker, node: Special, state: Entry, pos: int) -> None:
     form = _form_of(w, node, state, pos)
     if form is None or form in w.forms:
         return
-    if form == w.candidate and len(w.forms) < MOST_FORMS:
+    if form == w.candidate and len(w.forms) < MAX_FORMS:
         w.forms.append(form)
     w.candidate = form
 
@@ -73,7 +73,7 @@ def _skip_cells(w: Walker, form: Form, pos: int) -> int:
     if cells is None or weight is None:
         return pos
     # An upper bound for every cell: the longest cell, and as many of the heaviest references as fit one.
-    heaviest = int(weight.max()) * _MOST_ITEMS if len(weight) else 0
+    heaviest = int(weight.max()) * _MAX_ITEMS if len(weight) else 0
     _add(w, form, cells, cells.longest + heaviest)
     w.referred += int(weight.sum())
     return cells.end

@@ -21,9 +21,9 @@ from pc_worker.reader.pickle.walk.nodes import OFFSET, ONE, SHIFT, Run
 MOST = 25
 _NEXT_TEXT = bytes([op.MEMOIZE, op.SHORT_BINUNICODE])
 #: References are checked together, so more of them at a time pay.
-_MOST_REFERENCES = 1024
+_MAX_REFERENCES = 1024
 #: Runs of texts found at a time: a batch of most writers has 1,000 items.
-_MOST_RUNS = 40
+_MAX_RUNS = 40
 #: Texts longer than this cost more to skip than their opcodes do.
 _LONGEST = 128
 _LONG = 5
@@ -34,8 +34,8 @@ def patterns() -> tuple[re.Pattern[bytes], re.Pattern[bytes], re.Pattern[bytes],
     """Recognise runs of memoized short ASCII texts, of long references, of lists of those; and one such list."""
     one = rb"\]\x94\((?:j.{4}){2,}" + POSSESSIVE + b"e"
     texts = re.compile(rb"(?:\x8c" + _short_text() + rb"\x94){1,%d}" % MOST + POSSESSIVE, re.DOTALL)
-    references = re.compile(rb"(?:j.{4}|h.){2,%d}" % _MOST_REFERENCES + POSSESSIVE, re.DOTALL)
-    lists = re.compile(rb"(?:" + one + rb"){1,%d}" % _MOST_REFERENCES + POSSESSIVE, re.DOTALL)
+    references = re.compile(rb"(?:j.{4}|h.){2,%d}" % _MAX_REFERENCES + POSSESSIVE, re.DOTALL)
+    lists = re.compile(rb"(?:" + one + rb"){1,%d}" % _MAX_REFERENCES + POSSESSIVE, re.DOTALL)
     return texts, references, lists, re.compile(one, re.DOTALL)
 
 
@@ -81,7 +81,7 @@ class AlikeRuns:
 
     def _runs_of_texts(self, buf: bytes, pos: int, stop: int, here: int) -> list[Run]:
         runs: list[Run] = []
-        while len(runs) < _MOST_RUNS and (found := self._texts.match(buf, pos, stop)) is not None:
+        while len(runs) < _MAX_RUNS and (found := self._texts.match(buf, pos, stop)) is not None:
             end = found.end()
             # Texts are ASCII here, so these two bytes are together only where one text ends and another begins.
             count = buf.count(_NEXT_TEXT, pos, end) + 1

@@ -32,7 +32,7 @@ NUMBER = re.compile(r"\d+(?:[,.\u00a0\u202f]\d+)*")
 LIST_MARK = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
 NAME = re.compile(r"(?<![.!?…:\n\"'“(\[])(?<=[^\W\d_,;)] )([A-Z][\w-]{2,}(?:\.[A-Za-z]\w+)*)")
 #: Shares of a sentence's content words that its passages must have, if both are written in the same script.
-LEAST_OVERLAP = 0.34
+MIN_OVERLAP = 0.34
 #: With fewer content words a sentence states nothing ("Yes.", "In short:").
 STATEMENT_WORDS = 3
 #: Citations that one range such as [1-3] may stand for.
@@ -114,7 +114,7 @@ class Checker:
         if not words or script(bare) != script(texts):
             return claim, script(bare) == script(self.question)
         known = known_terms("", texts + " " + " ".join(_labels(sources)))
-        return claim, len(words & known) / len(words) >= LEAST_OVERLAP
+        return claim, len(words & known) / len(words) >= MIN_OVERLAP
 
     def _known(self, sources: list[Numbered]) -> set[str]:
         found = {number for one in sources for number in numbers(one.shown)}

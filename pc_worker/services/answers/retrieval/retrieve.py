@@ -42,7 +42,7 @@ GAP_CHARS = 80
 DUPLICATE = 0.85
 #: Characters of a row without passages, and tokens below which the end of a passage is not worth showing.
 ROW_CHARS = 4_000
-LEAST_TOKENS = 40
+MIN_TOKENS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,8 +198,8 @@ def _fitting(passages: Iterable[AnswerPassage], tokens: int) -> list[AnswerPassa
             result.append(passage)
             tokens -= size
             continue
-        if tokens >= LEAST_TOKENS or not result:
-            end = max(1, len(passage.text) * max(tokens, LEAST_TOKENS) // size)
+        if tokens >= MIN_TOKENS or not result:
+            end = max(1, len(passage.text) * max(tokens, MIN_TOKENS) // size)
             text = passage.text[:end]
             result.append(replace(passage, text=text, end=passage.start + len(text)))
         break

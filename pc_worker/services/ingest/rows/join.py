@@ -27,7 +27,7 @@ from pc_worker.store.rows.joined import MemberRow
 from pc_worker.store.search.terms import row_terms
 
 #: Rows of one group at most: it is joined as a whole, in memory.
-MOST_ROWS = 20_000
+MAX_ROWS = 20_000
 
 #: Returns the vectors of a joined text; none = it is found by its words, until a backfill adds its vectors.
 PassagesOf = Callable[[str], Passages]
@@ -70,11 +70,11 @@ class Joiner:
         write_groups(cursor, self.domain, self.embedder.model.model_id, groups, self._passages_of)
 
     def _check_sizes(self, cursor: Cursor, groups: Collection[UUID]) -> None:
-        large = joined.row_of_large_group(cursor, self.domain.name, groups, most=MOST_ROWS)
+        large = joined.row_of_large_group(cursor, self.domain.name, groups, most=MAX_ROWS)
         if large is not None:
             name = ", ".join(f"{field} {str(large.get(field))[:80]!r}" for field in self.join.group)
             raise InvalidRequest(
-                f"domain {self.domain.name} has more than {MOST_ROWS:,} rows of {name}: more cannot be joined into "
+                f"domain {self.domain.name} has more than {MAX_ROWS:,} rows of {name}: more cannot be joined into "
                 "passages; declare a join that groups by further fields, or give the source's groups different names"
             )
 

@@ -23,7 +23,7 @@ ADDED = (NIEUN, RIEUL, PIEUP, SSANGSIOS)
 CHANGED = {TIKEUT: (RIEUL,), SIOS: (NONE,), PIEUP: (NONE,), RIEUL: (NONE, NIEUN), HIEUH: (NONE, NIEUN)}
 #: Common words that end like a verb.
 NOUNS = frozenset({"바다", "캐나다", "소다", "판다", "우간다", "르완다", "베란다", "마다"})
-MOST_SYLLABLES = 6
+MAX_SYLLABLES = 6
 
 
 def inflected_grams(run: str) -> set[str]:
@@ -32,7 +32,7 @@ def inflected_grams(run: str) -> set[str]:
     >>> sorted(inflected_grams("맑다")), "걸" in inflected_grams("걷다"), "켰" in "".join(inflected_grams("지키다"))
     (['맑'], True, True)
     """
-    if not run.endswith("다") or not 2 <= len(run) <= MOST_SYLLABLES or run in NOUNS:
+    if not run.endswith("다") or not 2 <= len(run) <= MAX_SYLLABLES or run in NOUNS:
         return set()
     stem = run[:-1]
     if not all(FIRST_SYLLABLE <= ord(sign) <= LAST_SYLLABLE for sign in stem):

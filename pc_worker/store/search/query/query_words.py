@@ -37,7 +37,7 @@ from pc_worker.store.search.words.word_counts import vocabulary, word_id
 TELEPHONE = re.compile(r"(?<![\w.])\+?\(?[0-9](?:[ ()/.-]{0,2}[0-9]){6,14}(?!\w)")
 DIGITS = re.compile("[0-9]+")
 #: A longer query is a text, in which neighbours are not joined.
-MOST_JOINED_WORDS = 40
+MAX_JOINED_WORDS = 40
 NEIGHBOURS = re.compile(r"(?<![\w'’.-])(\w+)[ \u00a0](?=(\w+)(?![\w'’-]))")
 
 
@@ -84,7 +84,7 @@ def known_terms(domain: str, text: str, languages: Sequence[str] = ()) -> frozen
 
 def _neighbours(domain: str, text: str, compounds: Sequence[str]) -> Iterator[Concept]:
     """Yield the concepts of words that one blank divides, and nothing else: no word was left out there."""
-    if not 2 <= len(compounds) <= MOST_JOINED_WORDS:
+    if not 2 <= len(compounds) <= MAX_JOINED_WORDS:
         return
     known = set(compounds)
     for first, second in NEIGHBOURS.findall(text):

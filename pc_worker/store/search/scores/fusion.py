@@ -24,7 +24,7 @@ from pc_worker.store.search.scope import Candidates
 #: The part of the vector list in the fusion, chosen with judged collections; the text list has the rest.
 VECTOR_SHARE = 0.6
 #: The spread of BM25 scores is at least this part of the best one: rows that all match alike must not outweigh meaning.
-LEAST_SPREAD = 1 / 6
+MIN_SPREAD = 1 / 6
 #: The spread of similarities where the query's own vector is noise: that of readable queries of the built-in model.
 USUAL_SPREAD = 0.1
 
@@ -116,7 +116,7 @@ def scale_of(scores: ExactScores, lists: CandidateLists) -> Scale:
     readable = weights.readable * _mean_share(lists.vector.ids, lists.shares)
     texts = [text for _, text in scores.values()]
     _, deviation = _spread(texts, [1.0] * len(texts))
-    spread = max(deviation, LEAST_SPREAD * max(texts, default=0.0))
+    spread = max(deviation, MIN_SPREAD * max(texts, default=0.0))
     usual, of_vectors = _spread(list(known.values()), shares)
     ratio = (readable * of_vectors + (1 - readable) * USUAL_SPREAD) / spread if spread else 0.0
     vector_part = VECTOR_SHARE * readable

@@ -16,11 +16,11 @@ from pc_worker.store.search.words.folding import fold_word
 #: What joins the parts of a word.
 JOINERS = "-_."
 #: The most parts and characters of a joined form: longer ones are sentences or paths.
-MOST_PARTS, MOST_CHARS = 6, 40
+MAX_PARTS, MAX_CHARS = 6, 40
 #: Of this many parts neighbours are joined, too: `wifi` finds `wi-fi-router`.
 PARTS_WITH_PAIRS = (3, 4)
 #: Figures that are joined: three groups with six digits (dates), two with seven (telephone numbers), or thousands.
-LEAST_GROUPS, LEAST_DIGITS = 3, 6
+MIN_GROUPS, MIN_DIGITS = 3, 6
 THOUSANDS = re.compile(r"\d{1,3}(?:[_.]\d{3})+")
 #: The comma or the narrow blank in 1,000: read as a joiner.
 GROUP_SEPARATOR = re.compile("[,\u00a0\u2009\u202f](?=[0-9]{3}(?![0-9]))(?<=[0-9].)")
@@ -32,18 +32,18 @@ CASE_CHANGE = re.compile(rf"(?<=[{SMALL}])(?=[{CAPITAL}])|(?<=[{CAPITAL}0-9])(?=
 LETTERS_THEN_DIGITS = re.compile(r"([a-z]+)([0-9]+)")
 DIGITS_THEN_LETTERS = re.compile(r"([0-9]+)([a-z]+)")
 #: Letters before digits are their own word from this length: `covid` finds `covid19`.
-LEAST_LETTERS = 2
+MIN_LETTERS = 2
 #: Hebrew particles that are written as a part of the next word: and, the, in, to, from, that, as; and what may follow.
 HEBREW = re.compile("[א-ת]+")
 PARTICLES, BEFORE_PARTICLES = "והבלמשכ", "ושכמל"
 #: The fewest letters that are left of a word without its particles.
-LEAST_HEBREW = 3
+MIN_HEBREW = 3
 
 
 #: The fewest parts of a name whose neighbours are asked for, one more if it begins with a capital letter.
-LEAST_NAME_PARTS = 3
+MIN_NAME_PARTS = 3
 #: Digits of numbers that may be divided in thousands.
-LEAST_THOUSAND, MOST_THOUSANDS = 4, 9
+MIN_THOUSAND, MAX_THOUSANDS = 4, 9
 #: How telephone numbers and dates are usually divided, by their number of digits.
 DIGIT_GROUPS = {7: ((3, 4),), 8: ((4, 4), (4, 2, 2)), 10: ((3, 3, 4), (2, 4, 4)), 11: ((3, 4, 4),)}
 
@@ -74,7 +74,7 @@ def joined_forms(compound: str) -> list[Joined]:
     [[], [], ['20240501'], ['5551234']]
     """
     parts = [part.replace("'", "") for part in parts_of(compound.lower())]
-    if not 2 <= len(parts) <= MOST_PARTS or len(compound) > MOST_CHARS:
+    if not 2 <= len(parts) <= MAX_PARTS or len(compound) > MAX_CHARS:
         return []
     if all(part.isdecimal() for part in parts) and not _are_one_number(compound, parts):
         return []
@@ -88,9 +88,9 @@ def _are_one_number(compound: str, parts: Sequence[str]) -> bool:
     if THOUSANDS.fullmatch(compound):
         return True
     digits = sum(map(len, parts))
-    if len(parts) < LEAST_GROUPS:  # 3.1415926 is no telephone number
-        return digits > LEAST_DIGITS and "." not in compound
-    return digits >= LEAST_DIGITS
+    if len(parts) < MIN_GROUPS:  # 3.1415926 is no telephone number
+        return digits > MIN_DIGITS and "." not in compound
+    return digits >= MIN_DIGITS
 
 
 def without_apostrophe(word: str) -> str | None:
@@ -108,10 +108,10 @@ def case_parts(word: str) -> list[str]:
     >>> case_parts("createRequest"), case_parts("parseHTTPResponse"), case_parts("CPUs"), case_parts("Word")
     (['create', 'request'], ['parse', 'http', 'response'], [], [])
     """
-    if word.islower() or not word.isalnum() or len(word) > MOST_CHARS:
+    if word.islower() or not word.isalnum() or len(word) > MAX_CHARS:
         return []
     parts = CASE_CHANGE.split(word)
-    return [part.lower() for part in parts] if 2 <= len(parts) <= MOST_PARTS else []
+    return [part.lower() for part in parts] if 2 <= len(parts) <= MAX_PARTS else []
 
 
 def divided(word: str) -> tuple[str, ...]:
@@ -121,7 +121,7 @@ def divided(word: str) -> tuple[str, ...]:
     (('covid', '19'), ('10', 'km'), ())
     """
     found = LETTERS_THEN_DIGITS.fullmatch(word) or DIGITS_THEN_LETTERS.fullmatch(word)
-    return found.groups() if found and len(word) <= MOST_CHARS else ()
+    return found.groups() if found and len(word) <= MAX_CHARS else ()
 
 
 def divisions(word: str) -> list[tuple[str, ...]]:
@@ -147,13 +147,13 @@ def guessed_divisions(word: str) -> Iterator[tuple[str, ...]]:
     ([('utf', '8', 'encode')], [('10', '000')], [('5', '551', '234'), ('555', '1234')])
     """
     parts = case_parts(word)
-    if len(parts) >= LEAST_NAME_PARTS + word[:1].isupper():
+    if len(parts) >= MIN_NAME_PARTS + word[:1].isupper():
         yield from pairwise(parts)
     finer = tuple(piece for part in parts for piece in divided(part) or (part,))
     if len(finer) > len(parts):
         yield finer
     if word.isascii() and word.isdecimal():
-        if LEAST_THOUSAND <= len(word) <= MOST_THOUSANDS and word[0] != "0":
+        if MIN_THOUSAND <= len(word) <= MAX_THOUSANDS and word[0] != "0":
             yield tuple(f"{int(word):,}".split(","))
         for groups in DIGIT_GROUPS.get(len(word), ()):
             yield tuple(word[end - size : end] for size, end in zip(groups, accumulate(groups), strict=True))
@@ -171,7 +171,7 @@ def without_particles(word: str) -> list[str]:
     if word[:1] not in PARTICLES or not HEBREW.fullmatch(word):
         return []
     most = 2 if word[0] in BEFORE_PARTICLES and word[1:2] in PARTICLES else 1
-    return [word[n:] for n in range(1, most + 1) if len(word) - n >= LEAST_HEBREW]
+    return [word[n:] for n in range(1, most + 1) if len(word) - n >= MIN_HEBREW]
 
 
 def inner_words(word: str) -> Iterator[str]:
@@ -183,7 +183,7 @@ def inner_words(word: str) -> Iterator[str]:
     if not word.isascii():
         yield from without_particles(fold_word(word))
     letters = divided(word.lower())
-    if letters and len(letters[0]) >= LEAST_LETTERS and letters[0].isalpha():
+    if letters and len(letters[0]) >= MIN_LETTERS and letters[0].isalpha():
         yield letters[0]
 
 
@@ -194,7 +194,7 @@ def joined_pair(first: str, second: str) -> str | None:
     ('WiFi', '10km', '1000', None)
     """
     joined = first + second
-    if not joined.isalnum() or len(joined) > MOST_CHARS:
+    if not joined.isalnum() or len(joined) > MAX_CHARS:
         return None
     if joined.isdecimal() and not THOUSANDS.fullmatch(f"{first}.{second}"):
         return None

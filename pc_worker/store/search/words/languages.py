@@ -35,13 +35,13 @@ LANGUAGES = {
 }
 #: English words that no other of these languages has; a row with this many of them is English.
 ENGLISH = frozenset(("the", "and", "that", "with", "from", "this", "which", "were", "their", "these"))
-LEAST_ENGLISH = 3
+MIN_ENGLISH = 3
 #: The fewest distinct function words of a language that decide, and by how much they exceed the next best language.
-LEAST_WORDS = 3
+MIN_WORDS = 3
 #: A domain has a language if this share of its rows is in it: fewer are mistakes, or quotations.
-LEAST_SHARE = 0.02
+MIN_SHARE = 0.02
 #: The most languages that a query asks for, those of most rows.
-MOST_LANGUAGES = 4
+MAX_LANGUAGES = 4
 
 
 def language_of(words: Sequence[str]) -> str | None:
@@ -51,13 +51,13 @@ def language_of(words: Sequence[str]) -> str | None:
     >>> language_of("bu kitap bir okul için çok güzel ve daha ucuz".split())
     'tr'
     """
-    if len(ENGLISH.intersection(words)) >= LEAST_ENGLISH:
+    if len(ENGLISH.intersection(words)) >= MIN_ENGLISH:
         return None
     known = _languages_by_word()
     found = known.keys() & {word.lower() for word in words}
     counts = Counter(language for word in found for language in known[word])
     (first, most), (_, next_most) = [*counts.most_common(2), ("", 0), ("", 0)][:2]
-    return first if first in LANGUAGES and most >= LEAST_WORDS and most > next_most else None
+    return first if first in LANGUAGES and most >= MIN_WORDS and most > next_most else None
 
 
 def language_term(domain: str, language: str) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pc_worker.http.requests.guards import MOST_BODY_BYTES, GuardedRequests
+from pc_worker.http.requests.guards import MAX_BODY_BYTES, GuardedRequests
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
@@ -76,7 +76,7 @@ async def test_a_body_that_stops_coming_is_too_slow() -> None:
     assert headers[b"connection"] == b"close"
 
 
-@pytest.mark.parametrize("length", [None, 2 * MOST_BODY_BYTES])
+@pytest.mark.parametrize("length", [None, 2 * MAX_BODY_BYTES])
 async def test_a_body_that_is_too_large_is_refused_and_its_rest_is_read(length: int | None) -> None:
     parts = [b"x" * 300_000] * 8
 

@@ -82,7 +82,7 @@ def test_what_was_counted_ahead_is_used_up_and_ends_with_its_minute() -> None:
 
 
 def test_only_so_many_callers_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MOST_PREPAID", 2)
+    monkeypatch.setattr(limits, "MAX_PREPAID", 2)
     hits, ends_at = PrepaidHits(), time.time() + 60
     for key in "abc":
         hits.put(key, 1, ends_at)
