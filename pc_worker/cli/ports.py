@@ -24,10 +24,10 @@ def settled(addresses: str, *, variable: str, held: ExitStack, else_any: bool = 
     Raises:
         InvalidRequest: If a port is taken.
     """
-    return ",".join(_settled(part, variable, held, else_any) for part in addresses.split(","))
+    return ",".join(_settled(part, variable, held, else_any=else_any) for part in addresses.split(","))
 
 
-def _settled(address: str, variable: str, held: ExitStack, else_any: bool) -> str:
+def _settled(address: str, variable: str, held: ExitStack, *, else_any: bool) -> str:
     host, port = split_address(address)
     try:
         return _reserved(host, port, held)

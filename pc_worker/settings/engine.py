@@ -16,7 +16,7 @@ PLAIN = (
 )
 
 
-def check_encrypted(models: Mapping[str, Sequence[str]], insecure: bool) -> None:
+def check_encrypted(models: Mapping[str, Sequence[str]], *, insecure: bool) -> None:
     """Check that no engine is used over plain ``http`` beyond loopback, unless ``insecure``.
 
     Args:
@@ -40,7 +40,7 @@ class EngineSettings(BaseSettings):
     query_models: Annotated[tuple[tuple[str, str], ...], NoDecode] = ()
     #: Key of the engines over HTTP. Unset: `OPENAI_API_KEY`, or the file that `OPENAI_API_KEY_FILE` names.
     embeddings_api_key: SecretStr | None = None
-    #: Most requests per minute to one engine, of all worker processes together.
+    #: Maximum number of requests per minute to one engine, of all worker processes together.
     embeddings_rpm: int | None = Field(default=None, ge=1, le=10_000_000)
     #: Maximum tokens per minute to one engine, of all worker processes together.
     embeddings_tpm: int | None = Field(default=None, ge=1, le=10**12)

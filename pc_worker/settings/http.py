@@ -25,11 +25,11 @@ class HttpSettings(BaseSettings):
     #: Maximum bytes of all uploaded files that are kept. 512 MiB of the disk always stay free.
     uploads_max_bytes: int = Field(default=16 * 1024**3, ge=1)
 
-    #: Most requests of one token within a minute. 0: no limit.
+    #: Maximum number of requests of one token within a minute. 0: no limit.
     http_requests_per_token: int = Field(default=60_000, ge=0)
-    #: Most requests from one address within a minute (IPv6: of one /64). 0: no limit.
+    #: Maximum number of requests from one address within a minute (IPv6: of one /64). 0: no limit.
     http_requests_per_address: int = Field(default=60_000, ge=0)
-    #: Most that the searches of one token, or of one address without tokens, may cost within a minute. A search costs
+    #: Maximum cost of the searches of one token, or of one address without tokens, within a minute. A search costs
     #: 1, and 1 more for each 100 hits that it must rank, for `feedback` and for `explain`; with `rerank` 10 more. A
     #: request for embeddings costs 1 for each 32 texts, an answer 10. 0: no limit.
     http_search_cost: int = Field(default=60_000, ge=0)

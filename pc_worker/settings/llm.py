@@ -27,7 +27,7 @@ class LlmSettings(BaseSettings):
     #: Prices of models that are not known, embedding models too, in USD for a million tokens:
     #: `{"MODEL": {"input": 0.1, "output": 0.4}}`.
     llm_prices: Annotated[tuple[LlmPrice, ...], NoDecode] = ()
-    #: Most tokens of the passages in one prompt.
+    #: Maximum tokens of the passages in one prompt.
     llm_context_tokens: int = Field(default=6_000, ge=200, le=200_000)
     #: 0: models get no tools to search further; for servers that do not know tools.
     llm_tools: bool = True

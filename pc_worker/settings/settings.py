@@ -208,7 +208,7 @@ class Settings(AccessSettings, HttpSettings, LlmSettings, EngineSettings, Rerank
     @model_validator(mode="after")
     def _encrypted(self) -> Self:
         query_models = [model for _, model in self.query_models]
-        check_encrypted({"MODEL": [self.model], "QUERY_MODELS": query_models}, self.insecure)
+        check_encrypted({"MODEL": [self.model], "QUERY_MODELS": query_models}, insecure=self.insecure)
         return self
 
     @model_validator(mode="after")

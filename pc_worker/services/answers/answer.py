@@ -82,7 +82,7 @@ class Answers:
             return
         done = False
         try:
-            async with aclosing(self._made(work, stream)) as events:
+            async with aclosing(self._made(work, stream=stream)) as events:
                 async for event in events:
                     done = done or isinstance(event, AnswerDone)  # recorded already, even if the caller goes now
                     yield event
@@ -110,7 +110,7 @@ class Answers:
             expand=request.expand or self._limits.expand,
         )
 
-    async def _made(self, work: AnswerWork, stream: bool) -> AsyncGenerator[AnswerEvent, None]:
+    async def _made(self, work: AnswerWork, *, stream: bool) -> AsyncGenerator[AnswerEvent, None]:
         deadline = work.started + self._limits.timeout_s
         if work.request.history or work.expand != "off":
             deadline += load_libraries()
@@ -119,7 +119,7 @@ class Answers:
         more = await expanded(self.models, work.candidates, work.attempts, work.question, work.expand, deadline)
         found = await self._search(work, more, deadline)
         yield PassagesFound(tuple(one.citation() for one in work.evidence.passages))
-        writer = self._writer(work, deadline, stream)
+        writer = self._writer(work, deadline, stream=stream)
         text, flags, known = "", [], set[int]()
         if found:
             async with aclosing(writer.sentences()) as sentences:
@@ -153,7 +153,7 @@ class Answers:
         metrics.INSTRUCTIONS.labels(domain=work.request.domain).inc(work.evidence.instructions)
         return bool(found)
 
-    def _writer(self, work: AnswerWork, deadline: float, stream: bool) -> AnswerWriter:
+    def _writer(self, work: AnswerWork, deadline: float, *, stream: bool) -> AnswerWriter:
         toolbox = Toolbox(
             run=self._search_run, domain=work.request.domain, where=work.request.where, evidence=work.evidence
         )

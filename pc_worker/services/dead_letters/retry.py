@@ -110,7 +110,9 @@ def _retry(services: Services, letter: StoredLetter) -> Retried:
     stored_form = found is None
     found = found or _from_letter(services, letter)
     if found is None:
-        return _retried(letter, "dead", "the source has changed and the row's form is not known", stored_form)
+        return _retried(
+            letter, "dead", "the source has changed and the row's form is not known", stored_form=stored_form
+        )
     context = RowContext(domain=domain, mapping=mapping, model=model, form=found.form)
     keys = numbered_keys(domain, mapping, found.batch, {letter.row_no: number})
     cleaned = clean_rows(domain, mapping, found.batch, keys=keys, superseded=(), form=found.form)
@@ -118,7 +120,9 @@ def _retry(services: Services, letter: StoredLetter) -> Retried:
     written = write_rows(services, work, record_tally=_recorder(letter))
     push_written(services, domain, written)
     outcome = _outcome(written.outcome.tally)
-    return _retried(letter, outcome or "dead", None if outcome else _reason_now(services, letter), stored_form)
+    return _retried(
+        letter, outcome or "dead", None if outcome else _reason_now(services, letter), stored_form=stored_form
+    )
 
 
 def _from_source(services: Services, job: Job, mapping: ColumnMapping, letter: StoredLetter) -> FoundRow | None:
@@ -171,7 +175,7 @@ def _outcome(tally: Tally) -> LetterOutcome | None:
     return "skipped" if tally.skipped else None
 
 
-def _retried(letter: StoredLetter, outcome: str, reason: str | None, stored_form: bool) -> Retried:
+def _retried(letter: StoredLetter, outcome: str, reason: str | None, *, stored_form: bool) -> Retried:
     return Retried(
         job_id=letter.job_id,
         row_no=letter.row_no,

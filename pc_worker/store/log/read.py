@@ -274,11 +274,11 @@ def _logged(records: Sequence[Any], upto: int, *, plain: bool) -> LoggedRows:
     *_, model, epoch = records[0]
     position, *_, more, _, _ = records[-1]
     tombstones = [Tombstone(record[0], record[3]) for record in records if record[2]]
-    passages = _passages([record for record in records if not record[2]] if tombstones else records, model, plain)
+    passages = _passages([record for record in records if not record[2]] if tombstones else records, model, plain=plain)
     return LoggedRows(model, epoch, position if more else upto, passages, tombstones)
 
 
-def _passages(records: Sequence[Any], model: str, plain: bool) -> list[LoggedPassage]:
+def _passages(records: Sequence[Any], model: str, *, plain: bool) -> list[LoggedPassage]:
     # No object for each row: with it, this would take as long as all other work of the gateway on a message.
     passages = list(map(PASSAGE, records))
     sent = [record[7] for record in records]

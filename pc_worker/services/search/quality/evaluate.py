@@ -89,7 +89,10 @@ def evaluate(
         judgements=total,
         missing=total - sum(len(one.grades) for one in asked),
         feedback=extended,
-        modes={mode: _quality(asked, _ask(database, domain, mode, encoder, extended, more)) for mode in get_args(Mode)},
+        modes={
+            mode: _quality(asked, _ask(database, domain, mode, encoder, feedback=extended, more=more))
+            for mode in get_args(Mode)
+        },
         expanded=sum(one.query in more for one in asked),
     )
 
@@ -119,6 +122,7 @@ def _ask(
     domain: str,
     mode: Mode,
     encoder: Callable[[Model], Encoder],
+    *,
     feedback: bool,
     more: Mapping[str, Sequence[str]],
 ) -> Callable[[str, int], list[str]]:
