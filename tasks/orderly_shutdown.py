@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 import structlog
+from billiard import pool as billiard_pool
 from celery import bootsteps, signals
 from celery.apps import worker as program
 from celery.concurrency.asynpool import AsynPool
@@ -29,6 +30,9 @@ log = structlog.get_logger(__name__)
 PATIENCE_S = 30.0
 #: What does not end even then hangs in native code; its pool processes exit with the worker.
 LAST_S = 10.0
+#: A pool process that ends waits this long until the worker has counted its results. Billiard's 30 s are as long as all
+#: patience, and sometimes a worker that stops never counts the last one although it has it.
+COUNTED_S = 5.0
 
 
 def _later(seconds: float, function: Any, *arguments: Any) -> None:
@@ -83,6 +87,12 @@ class EndOfStarts(bootsteps.StartStopStep):
 
 
 app.steps["worker"].add(EndOfStarts)
+
+
+@signals.worker_process_init.connect
+def _wait_less(**_: Any) -> None:
+    checks = COUNTED_S / billiard_pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_INTERVAL
+    billiard_pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = int(checks)
 
 
 @signals.worker_shutting_down.connect
