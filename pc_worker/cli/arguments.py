@@ -136,7 +136,7 @@ def _strict_type(kind: click.ParamType[Any]) -> click.ParamType[Any]:
     return kind
 
 
-def absolute(file: str) -> str:
+def whole_path(file: str) -> str:
     """Return the whole path of a file argument, or a URL in its one spelling.
 
     Raises:
@@ -150,14 +150,14 @@ def absolute(file: str) -> str:
         raise InvalidRequest(f"the working directory cannot be used ({exc.strerror}): change to another one") from exc
 
 
-def storable(file: str) -> str:
+def job_path(file: str) -> str:
     """Return the whole path of a file that a job is to name.
 
     Raises:
         InvalidRequest: If it is relative to a folder that is gone, or a URL that cannot be a source.
         SourceRejected: If its name is not UTF-8: the ledger could not keep it.
     """
-    path = absolute(file)
+    path = whole_path(file)
     if any("\ud800" <= char <= "\udfff" for char in path):
         raise SourceRejected(f"{path}: its name is not UTF-8: rename it")
     return path

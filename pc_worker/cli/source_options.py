@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from pc_worker.cli.arguments import storable
+from pc_worker.cli.arguments import job_path
 from pc_worker.cli.options import reading_options
 from pc_worker.domains import Options
 from pc_worker.services.ingest.submit import IngestRequest
@@ -30,7 +30,7 @@ class SourceOptions:
     def request(self, file: str, *, domain: str, max_dead: int = 0) -> IngestRequest:
         """Return the request to ingest ``file`` with these options."""
         return IngestRequest(
-            path=storable(file),
+            path=job_path(file),
             domain=domain,
             max_dead=max_dead,
             options=Options(self.source, self.id_column, tuple(self.text_columns), self.vector_column),

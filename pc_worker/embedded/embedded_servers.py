@@ -9,7 +9,7 @@ from pathlib import Path
 from pc_worker.embedded.home.ownership import own_home
 from pc_worker.embedded.home.state import ServerState, new_state, read_state, write_state
 from pc_worker.embedded.processes.supervisor import Supervisor
-from pc_worker.embedded.servers.launch import Server, launch, settle
+from pc_worker.embedded.servers.launch import Server, await_server, launch
 from pc_worker.embedded.servers.postgres import Postgres
 from pc_worker.embedded.servers.valkey import Valkey
 from pc_worker.errors import HomeUnusable, ServiceFailed
@@ -85,7 +85,7 @@ def _start(home: Path, servers: list[Server], held: contextlib.ExitStack) -> tup
     supervisor = Supervisor(home / "logs")
     held.callback(supervisor.stop, STOP_GRACE_S)
     launched = [(server, launch(supervisor, server, state[server.name].port)) for server in servers]
-    ports = {server.name: settle(supervisor, server, port) for server, port in launched}
+    ports = {server.name: await_server(supervisor, server, port) for server, port in launched}
     now = {name: ServerState(password=state[name].password, port=port) for name, port in ports.items()}
     write_state(home, remembered | now)
     return {server.name: server.url(ports[server.name], state[server.name].password) for server in servers}, supervisor

@@ -115,7 +115,7 @@ class Conversation:
     async def _whole(self, agent: Agent[None, str]) -> AsyncIterator[ReplyPart]:
         result = await agent.run(self.prompt, usage=self._run, usage_limits=self._limits(), infer_name=False)
         _check_end(result.response.finish_reason)
-        self.received = storable(result.output)
+        self.received = storable_text(result.output)
         if len(self.received) > MAX_TEXT_CHARS:
             raise LlmFailure("invalid_output", f"the answer has more than {MAX_TEXT_CHARS:,} characters")
         yield ReplyPart(self.received)
@@ -151,17 +151,17 @@ def _tool(function: Callable[..., Any]) -> Tool[None]:
 def _reply_part(event: object) -> ReplyPart | None:
     match event:
         case PartStartEvent(part=TextPart(content=text)) | PartDeltaEvent(delta=TextPartDelta(content_delta=text)):
-            return ReplyPart(storable(text)) if text else None
+            return ReplyPart(storable_text(text)) if text else None
         case PartStartEvent(part=ToolCallPart()):
             return ReplyPart(kind="restart")
         case _:
             return None
 
 
-def storable(text: str) -> str:
+def storable_text(text: str) -> str:
     r"""Return the text without characters that no database stores and no JSON parser accepts: NUL and lone surrogates.
 
-    >>> storable("a\x00b\ud800")
+    >>> storable_text("a\x00b\ud800")
     'ab?'
     """
     return text.replace("\x00", "").encode("utf-8", "replace").decode()

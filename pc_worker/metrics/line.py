@@ -65,7 +65,7 @@ VIOLATIONS = Counter(
 CHECKED = Counter("pcw_ledger_checked_total", "What was looked at for such violations.", ["kind"])
 
 
-def count_rows(domain: str, tally: Tally) -> None:
+def count_outcomes(domain: str, tally: Tally) -> None:
     """Count how a chunk's rows ended."""
     ROWS.labels(domain=domain, outcome="written").inc(tally.written)
     ROWS.labels(domain=domain, outcome="unchanged").inc(tally.unchanged)

@@ -70,7 +70,7 @@ def find_served_model(services: Services, model_id: str, domains: Collection[str
     raise ModelNotFound(f"there is no model {model_id[:80]!r} that encodes texts; there are: {known}")
 
 
-def check_texts(texts: Sequence[str]) -> None:
+def check_request_limits(texts: Sequence[str]) -> None:
     """Check the limits of a request.
 
     Raises:

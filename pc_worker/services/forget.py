@@ -12,7 +12,7 @@ from pc_worker.domains import domain_names, get_domain
 from pc_worker.errors import InvalidRequest, NotFound
 from pc_worker.model import DEFAULT_CHUNK_ROWS
 from pc_worker.services.declarations import check_known
-from pc_worker.services.ingest.rows.dead_letter import json_text
+from pc_worker.services.ingest.rows.dead_letter import stored_json
 from pc_worker.services.ingest.rows.join import write_groups
 from pc_worker.store.answers.record import erase_answers_of_rows
 from pc_worker.store.db.connection import Cursor, Database
@@ -218,7 +218,7 @@ def _join_rest(cursor: Cursor, domain: str, groups: set[UUID]) -> None:
 
 def _letters_of_rows(cursor: Cursor, domain: str, ids: Sequence[UUID]) -> list[tuple[str, int, UUID]]:
     keys = forget.keys_of(cursor, domain, ids)
-    texts = [json_text(key.text)[1:-1] for key in keys]
+    texts = [stored_json(key.text)[1:-1] for key in keys]
     found = []
     for letter in forget.candidate_letters(cursor, domain, ids, texts):
         row_id = letter.row_id if letter.row_id in ids else _row_of(letter, keys)

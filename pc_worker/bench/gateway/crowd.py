@@ -44,7 +44,7 @@ def measure_crowd(address: str, pid: int, domain: str, call: Callable[[], float]
         alone.append(_mean(call))
         # In its own process: a client that shares the crowd's interpreter is slowed down by that.
         with own_process(run_crowd, address, domain):
-            settle(pid)
+            await_full_buffers(pid)
             beside.append(_mean(call))
     return CrowdCost(median(alone), median(beside), memory_mib(pid, "VmHWM") - base)
 
@@ -54,7 +54,7 @@ def _mean(call: Callable[[], float]) -> float:
     return sum(call() for _ in range(CALLS)) / CALLS
 
 
-def settle(pid: int) -> None:
+def await_full_buffers(pid: int) -> None:
     """Wait until the crowd's buffers are full: until then even a client that does not read is served at full speed."""
     before = -1
     while (now := _cpu_ticks(pid)) - before > IDLE_TICKS:

@@ -21,7 +21,7 @@ from typing import Any
 from pc_worker.access import Grant
 from pc_worker.bench.gateway.calls import streamed_s
 from pc_worker.bench.gateway.compare import bench_servers, fill_domain
-from pc_worker.bench.gateway.crowd import memory_mib, settle
+from pc_worker.bench.gateway.crowd import await_full_buffers, memory_mib
 from pc_worker.bench.gateway.greedy_client import Greed, GreedyClient
 from pc_worker.bench.gateway.log import make_chunks
 from pc_worker.bench.gateway.servers import own_process
@@ -65,7 +65,7 @@ def run(*, rows: int, repeats: int, greed: Greed) -> GreedCost:
             for _ in range(repeats):
                 alone.append(_mean(lambda: streamed_s(gateway.address, DOMAIN, metadata=MODEST)))
                 with own_process(run_greedy, gateway.address, like, greed) as crowd:
-                    settle(gateway.pid)
+                    await_full_buffers(gateway.pid)
                     beside.append(_mean(lambda: streamed_s(gateway.address, DOMAIN, metadata=MODEST)))
             ended = json.loads(crowd.address)
             fast, slow = rows / median(alone), rows / median(beside)

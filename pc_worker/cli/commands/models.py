@@ -124,7 +124,7 @@ def switch_command(domain: str, model: str, max_dead: int) -> None:
     services = connected()
     registered = _find(services, model)
     rows = change_model.switch(services, domain, registered, max_dead=max_dead)
-    print(visible(f"{domain} uses {registered.label}; {rows} rows are delivered anew"))
+    print(visible(f"{domain} uses {registered.label}; {rows} rows are delivered again"))
 
 
 @models_command.command("drop")

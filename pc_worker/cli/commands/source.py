@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import click
 
-from pc_worker.cli.arguments import FILE, absolute
+from pc_worker.cli.arguments import FILE, whole_path
 from pc_worker.cli.context import one_shot
 from pc_worker.cli.options import JSON, reading_options
 from pc_worker.cli.output import print_json, print_json_line, print_table
@@ -29,7 +29,7 @@ def inspect_command(file: str, delimiter: str | None, encoding: str | None, shee
     """Show what FILE contains: container, rows, columns, verdict; nothing of it is executed."""
     options = read_options(delimiter, encoding, sheet)
     settings = one_shot()
-    path = absolute(file)
+    path = whole_path(file)
     sources = _sources(settings)
     found = sources.inspect(path, options).to_dict()
     found["domains"] = _fitting(sources.open(path, options=options), path)
@@ -60,7 +60,7 @@ def rows_command(file: str, delimiter: str | None, encoding: str | None, sheet: 
     """Print the rows of FILE as JSON Lines, in normal form."""
     options = read_options(delimiter, encoding, sheet)
     settings = one_shot()
-    path = absolute(file)
+    path = whole_path(file)
     table = _sources(settings).open(path, options=options)
     end = table.rows if limit is None else min(limit, table.rows)
     for row in _rows(table, end, path):

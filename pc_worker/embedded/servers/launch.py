@@ -50,7 +50,7 @@ def launch(supervisor: Supervisor, server: Server, preferred_port: int | None) -
     return port
 
 
-def settle(supervisor: Supervisor, server: Server, port: int) -> int:
+def await_server(supervisor: Supervisor, server: Server, port: int) -> int:
     """Wait until a launched server answers; return its port, which differs if the first was taken meanwhile.
 
     Raises:

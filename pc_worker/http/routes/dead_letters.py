@@ -19,7 +19,7 @@ from pc_worker.http.requests.roles import HttpCaller, Reader, Writer
 from pc_worker.services.dead_letters.dead_list import checked_filter, dead_document, dead_page
 from pc_worker.services.declarations import check_known
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.rows.dead_letter import json_text
+from pc_worker.services.ingest.rows.dead_letter import stored_json
 from pc_worker.store.ledger.dead_rows import DeadKind, DeadPage, DeadRow
 from pc_worker.store.ledger.letter_filter import LetterFilter
 
@@ -88,7 +88,7 @@ async def list_dead_letters(
         "items": list(map(_document, found.rows)),
         "next_cursor": last and encoded_cursor("dead-letters", last),
     }
-    return Response(json_text(page), media_type="application/json")
+    return Response(stored_json(page), media_type="application/json")
 
 
 def _document(row: DeadRow) -> dict[str, Any]:

@@ -97,7 +97,7 @@ async def list_chunks(job_id: JobId, caller: Reader, context: Context, paging: P
     (after,) = paging.after(f"chunks of {job_id}", int) or (-1,)
 
     def read(services: Services) -> list[ChunkDocument]:
-        visible(services, caller, job_id)
+        visible_job(services, caller, job_id)
         chunks = job_control.page_of_chunks(services, job_id, after=after, limit=paging.limit + 1)
         return list(map(ChunkDocument.of, chunks))
 
@@ -110,7 +110,7 @@ async def cancel_job(job_id: JobId, caller: Writer, context: Context) -> JobSumm
     """Cancel an open job: what is stored stays, nothing more is written."""
 
     def cancel(services: Services) -> Job:
-        visible(services, caller, job_id)
+        visible_job(services, caller, job_id)
         return job_control.cancel(services, job_id)
 
     return JobSummary(**status_document(await context.services.run(cancel)))
@@ -121,7 +121,7 @@ async def resume_job(job_id: JobId, caller: Writer, context: Context) -> JobSumm
     """Continue a failed or cancelled job where it stopped."""
 
     def resume(services: Services) -> Job:
-        visible(services, caller, job_id)
+        visible_job(services, caller, job_id)
         context.queue.check()
         context.queue.send(services, job_control.resume(services, job_id))
         return job_control.job_status(services, job_id)
@@ -165,7 +165,7 @@ def key_id(caller: HttpCaller, key: str) -> str:
     return str(uuid.uuid5(NAMESPACE, f"{caller.grant.token or ''}\n{key}"))
 
 
-def visible(services: Services, caller: HttpCaller, job_id: str) -> Job:
+def visible_job(services: Services, caller: HttpCaller, job_id: str) -> Job:
     """Return a job that the caller may know.
 
     Raises:
@@ -191,7 +191,7 @@ async def _progress(context: AppContext, caller: HttpCaller, job_id: str) -> Asy
 
 
 def _document(services: Services, caller: HttpCaller, job_id: str) -> dict[str, Any]:
-    visible(services, caller, job_id)
+    visible_job(services, caller, job_id)
     return _full_document(services, job_id)
 
 

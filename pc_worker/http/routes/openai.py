@@ -31,7 +31,7 @@ from pc_worker.http.shapes.shaped_routes import shaped_router
 from pc_worker.model import Model
 from pc_worker.services.declarations import domain_states
 from pc_worker.services.dependencies import Services
-from pc_worker.services.embeddings import check_texts, encode_texts, find_served_model, served_models, slices
+from pc_worker.services.embeddings import check_request_limits, encode_texts, find_served_model, served_models, slices
 from pc_worker.services.search.request import SearchRequest
 
 router = shaped_router(tag="OpenAI's shapes", members=openai_members)
@@ -50,7 +50,7 @@ async def create_embeddings(caller: Reader, context: Context, request: Embedding
     A text longer than the model's window is cut.
     """
     texts = request.texts
-    check_texts(texts)
+    check_request_limits(texts)
     served = await context.searches.run(lambda s: find_served_model(s, request.model, caller.domains))
     if request.dimensions not in (None, served.model.dimension):
         raise InvalidRequest(f"model {served.id} has {served.model.dimension} dimensions, and no other number")

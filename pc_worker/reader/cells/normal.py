@@ -20,7 +20,7 @@ from pc_worker.reader.cells.values import (
     Period,
     Timedelta,
     Timestamp,
-    span,
+    duration_value,
     span_text,
     timestamp_value,
     words,
@@ -127,7 +127,7 @@ def _clock(value: np.datetime64 | np.timedelta64) -> Json:
         value, unit = value.astype(f"{name}[s]") if unit in "YMWDhm" else value.astype(f"{name}[ns]"), "s"
         unit = np.datetime_data(value.dtype)[0]
     ticks = int(value.view(np.int64))
-    return normal(timestamp_value(ticks, unit, None) if name == "datetime64" else span(ticks, unit))
+    return normal(timestamp_value(ticks, unit, None) if name == "datetime64" else duration_value(ticks, unit))
 
 
 _RULES: dict[type, Callable[..., Json]] = {

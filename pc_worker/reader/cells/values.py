@@ -158,7 +158,7 @@ def timestamp_value(ticks: int, unit: str, zone: dt.tzinfo | None) -> dt.datetim
         return Timestamp(ticks, unit, zone)
 
 
-def span(ticks: int, unit: str) -> dt.timedelta | Timedelta | None:
+def duration_value(ticks: int, unit: str) -> dt.timedelta | Timedelta | None:
     """Return the span of ``ticks`` of ``unit``: a ``timedelta`` where that is exact, None for NaT."""
     if ticks == NAT:
         return None

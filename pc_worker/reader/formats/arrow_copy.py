@@ -16,14 +16,14 @@ import pyarrow as pa
 from pc_worker.reader.errors import Rejected, broken, not_a_table, over_limit
 from pc_worker.reader.files.source import Source
 from pc_worker.reader.files.written import written
-from pc_worker.reader.formats.arrow_texts import check_texts
+from pc_worker.reader.formats.arrow_texts import check_utf8
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
 from pc_worker.reader.formats.memory import USUAL_ROWS as BATCH_ROWS
 from pc_worker.reader.formats.memory import memory_is_bounded
 from pc_worker.reader.formats.unsupported import encrypted
 from pc_worker.reader.index.sidecar import ColumnNote, Damaged
 from pc_worker.reader.kinds import judge_columns
-from pc_worker.reader.pickle.shapes.arrow_cells import converter, dimension_of, kind_of
+from pc_worker.reader.pickle.shapes.arrow_cells import arrow_kind, converter, dimension_of
 from pc_worker.reader.pickle.shapes.names import column_names
 
 #: Arrow's words for a way of compression that it knows and was not built with, or does not know.
@@ -110,7 +110,7 @@ def write_batches(batches: Iterable[Any], file: IO[bytes], opening: Opening, con
     with damage_named(container, progress):
         for batch in batches:
             _check_cost(progress.rows + batch.num_rows, batch.num_columns, file.tell() + batch.nbytes, opening)
-            check_texts(batch, progress.rows)
+            check_utf8(batch, progress.rows)
             writer = writer or pa.ipc.new_file(file, batch.schema)
             for start in range(0, batch.num_rows, BATCH_ROWS):
                 writer.write_batch(batch.slice(start, BATCH_ROWS))
@@ -188,7 +188,7 @@ class ArrowRows:
     def notes(self) -> tuple[ColumnNote, ...]:
         """Return the columns with their kinds; looks at a sample of the rows where the type does not determine it."""
         types = dict(zip(self.names, self._file.schema.types, strict=True))
-        told = {name: (kind_of(of), dimension_of(of)) for name, of in types.items()}
+        told = {name: (arrow_kind(of), dimension_of(of)) for name, of in types.items()}
         asked = tuple(name for name, (kind, _) in told.items() if kind in ("mixed", "list", "category"))
         told.update(judge_columns(asked, self.rows, self._read_what_can_be))
         told.update({name: ("unreadable", None) for name in asked if name in self._unreadable})

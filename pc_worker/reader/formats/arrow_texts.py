@@ -11,7 +11,7 @@ from pc_worker.reader.errors import Rejected
 _types = pa.types
 
 
-def check_texts(batch: Any, first_row: int) -> None:
+def check_utf8(batch: Any, first_row: int) -> None:
     """Check that all texts of a batch are UTF-8.
 
     Raises:

@@ -82,7 +82,7 @@ class Array:
             for index, item in enumerate(self.data):
                 flat[index] = item
             return flat.reshape(self.shape)
-        check_texts(flat := np.frombuffer(self.data, dtype=self.dtype))
+        check_characters(flat := np.frombuffer(self.data, dtype=self.dtype))
         shaped = flat.reshape(self.shape, order="F" if self.order == "F" else "C")
         return shaped if self.axes is None else shaped.transpose(self.axes)
 
@@ -172,7 +172,7 @@ def product(shape: tuple[int, ...]) -> int:
     return count
 
 
-def check_texts(elements: np.ndarray) -> None:
+def check_characters(elements: np.ndarray) -> None:
     """Check that fixed-width texts consist of characters; numpy itself takes any number for one.
 
     Args:
@@ -217,7 +217,7 @@ def check_filled(array: Array) -> Array:
         raise broken("an array has no type")
     needed = array.size if array.dtype.hasobject else array.size * array.dtype.itemsize
     if isinstance(array.data, bytes | bytearray) and not array.dtype.hasobject and len(array.data) == needed:
-        check_texts(np.frombuffer(array.data, array.dtype))
+        check_characters(np.frombuffer(array.data, array.dtype))
     if len(array.data) != needed:
         unit = "items" if array.dtype.hasobject else "bytes"
         raise Rejected("broken", f"an array of shape {array.shape} needs {needed} {unit} and has {len(array.data)}")

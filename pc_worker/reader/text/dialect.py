@@ -131,7 +131,7 @@ def _packed_ending(name: str) -> str:
 
 def _delimiter(text: str, name: str) -> _Fit:
     named = _ENDINGS.get(table_ending(name))
-    kind = plain_text.kind_of(text)
+    kind = plain_text.non_table_kind(text)
     if kind is not None:
         raise not_a_table(f"the text is {kind}, no table")
     fits = [_fit(text, mark) for mark in DELIMITERS]

@@ -35,7 +35,7 @@ _CODE = re.compile(
 )
 
 
-def kind_of(text: str) -> str | None:
+def non_table_kind(text: str) -> str | None:
     """Return what ``text`` is if its lines have the form of something that is no table, else None."""
     lines = [line for line in text.splitlines() if line.strip()][:_LINES]
     if not lines:

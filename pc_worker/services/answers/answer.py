@@ -21,7 +21,7 @@ from pc_worker.services.answers.models.prompt_files import newest_prompt
 from pc_worker.services.answers.phrases import nothing_found
 from pc_worker.services.answers.recorded import answer_of_document
 from pc_worker.services.answers.request import Answer, AnswerRequest, Asker, Citation, Flag, check_answer_request
-from pc_worker.services.answers.retrieval.expand import expanded
+from pc_worker.services.answers.retrieval.expand import expand_question
 from pc_worker.services.answers.retrieval.retrieve import Wanted, retrieve
 from pc_worker.services.answers.retrieval.rewrite import rewritten
 from pc_worker.services.answers.tools import RunWork, Toolbox
@@ -116,7 +116,7 @@ class Answers:
             deadline += load_libraries()
         if work.request.history:
             work.question = await rewritten(self.models, work.candidates, work.attempts, work.request, deadline)
-        more = await expanded(self.models, work.candidates, work.attempts, work.question, work.expand, deadline)
+        more = await expand_question(self.models, work.candidates, work.attempts, work.question, work.expand, deadline)
         found = await self._search(work, more, deadline)
         yield PassagesFound(tuple(one.citation() for one in work.evidence.passages))
         writer = self._writer(work, deadline, stream=stream)

@@ -16,7 +16,7 @@ from pc_worker.services.answers.evidence import AnswerPassage, Evidence, shown_l
 from pc_worker.services.answers.retrieval.retrieve import ROW_CHARS, Wanted, record_text, retrieve
 from pc_worker.services.dependencies import Services
 from pc_worker.services.stored_rows import stored_row
-from pc_worker.store.answers.passages import SampleRow, count_rows, payload_fields, sample_rows
+from pc_worker.store.answers.passages import SampleRow, count_matching, payload_fields, sample_rows
 from pc_worker.store.search.filters.where import read_where
 
 T = TypeVar("T")
@@ -126,7 +126,7 @@ class Toolbox:
     async def _meets(self, row_id: str) -> bool:
         def work(services: Services) -> bool:
             with services.database.transaction() as cursor:
-                return count_rows(cursor, self.domain, self.where, timeout_s=TOOL_S, row_id=row_id) == 1
+                return count_matching(cursor, self.domain, self.where, timeout_s=TOOL_S, row_id=row_id) == 1
 
         return await self.run(work, within_s=TOOL_S)
 
@@ -135,7 +135,7 @@ class Toolbox:
 
         def work(services: Services) -> tuple[int, list[SampleRow]]:
             with services.database.transaction() as cursor:
-                count = count_rows(cursor, self.domain, tree, timeout_s=TOOL_S)
+                count = count_matching(cursor, self.domain, tree, timeout_s=TOOL_S)
                 return count, sample_rows(cursor, self.domain, tree, rows=SAMPLES, chars=SAMPLE_CHARS)
 
         count, rows = await self.run(work, within_s=TOOL_S)

@@ -11,7 +11,7 @@ from typing import Any
 from pc_worker.domains import ColumnMapping, get_domain
 from pc_worker.errors import ContractBroken, Fenced, InvalidRequest, SourceRejected, Unavailable
 from pc_worker.logs import get_logger
-from pc_worker.metrics.line import CHUNK_SECONDS, CHUNKS_FAILED, Stage, StageClock, count_rows
+from pc_worker.metrics.line import CHUNK_SECONDS, CHUNKS_FAILED, Stage, StageClock, count_outcomes
 from pc_worker.model import Job, Lease, Stages, Tally
 from pc_worker.reader import Table
 from pc_worker.services.declarations import check_unchanged
@@ -101,7 +101,7 @@ def _attempt(services: Services, lease: Lease, clock: StageClock, *, overruns: t
 def _summary(lease: Lease, written: Written) -> dict[str, Any]:
     """Count the rows in Prometheus and return their counts."""
     outcome = written.outcome
-    count_rows(lease.job.domain, outcome.tally)
+    count_outcomes(lease.job.domain, outcome.tally)
     return {"result": "done", "job_finished": outcome.job_finished, **asdict(outcome.tally)}
 
 

@@ -80,7 +80,7 @@ def register(services: Services, name: str) -> Model:
 def coverage(services: Services, domain: str, model: Model) -> Coverage:
     """Count the rows of the domain that lack vectors of the model, and those that are too large with them."""
     with services.database.transaction() as cursor:
-        rows, lacking = model_switch.count_rows(cursor, domain, model.model_id)
+        rows, lacking = model_switch.count_lacking(cursor, domain, model.model_id)
         lacking += count_missing_vectors(cursor, get_domain(domain), model)
         too_large = oversize.count_too_large(cursor, domain, model.model_id)
     return Coverage(domain=domain, model=model.label, rows=rows, lacking=lacking, too_large=too_large)
@@ -171,7 +171,7 @@ def switch(services: Services, domain_name: str, model: Model, *, max_dead: int 
     with services.database.transaction() as cursor:
         _check_not_active(model_switch.lock_domain(cursor, domain_name), domain_name, model)
         model_switch.lock_model(cursor, model.model_id)
-        _, lacking = model_switch.count_rows(cursor, domain_name, model.model_id)
+        _, lacking = model_switch.count_lacking(cursor, domain_name, model.model_id)
         lacking += count_missing_vectors(cursor, domain, model)
         if lacking:
             raise InvalidRequest(f"{lacking} rows lack vectors of {model.label}: run `models backfill` first")
@@ -196,7 +196,7 @@ def compare(services: Services, domain_name: str, model: Model) -> Comparison:
     with services.database.transaction() as cursor:
         active = registry.active_model(cursor, domain_name)
         ours = sample_vectors(cursor, domain_name, active.model_id, model.model_id, limit=SAMPLE)
-        _, lacking = model_switch.count_rows(cursor, domain_name, model.model_id)
+        _, lacking = model_switch.count_lacking(cursor, domain_name, model.model_id)
         too_large = oversize.count_too_large(cursor, domain_name, model.model_id)
         too_large += len(_stored_too_large(cursor, get_domain(domain_name), model))
     overlap = _overlap(*ours) if len(ours[0]) > NEIGHBOURS else 1.0

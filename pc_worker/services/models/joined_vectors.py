@@ -47,7 +47,7 @@ def count_missing_vectors(cursor: Cursor, domain: Domain, model: Model) -> int:
     """Return how many joined passages of a domain lack the model's vectors."""
     if domain.join is None:
         return 0
-    _, lacking = model_switch.count_rows(cursor, joined_name(domain.name), model.model_id)
+    _, lacking = model_switch.count_lacking(cursor, joined_name(domain.name), model.model_id)
     return lacking
 
 

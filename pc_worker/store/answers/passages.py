@@ -76,7 +76,7 @@ def text_slice(cursor: Cursor, domain: str, *, row_id: str, start: int, end: int
     return text or ""
 
 
-def count_rows(
+def count_matching(
     cursor: Cursor, domain: str, where: Filter | None, *, timeout_s: float, row_id: str | None = None
 ) -> int:
     """Return how many rows meet the filter, at most MAX_COUNTED; with ``row_id`` only that row is looked at."""

@@ -121,7 +121,7 @@ async def store_answers(connection: Any, domain: str, name: str, answers: NackAn
     await connection.execute(STORE, domain, name, *columns, rules.max_deliveries, *delays)
     if await connection.fetchval(COUNT, domain, name) > MAX_NACKED:
         raise QuotaExceeded(
-            f"subscription {name} of {domain} has more than {MAX_NACKED:,} nacked rows: mend the consumer, then retry"
+            f"subscription {name} of {domain} has more than {MAX_NACKED:,} nacked rows: fix the consumer, then retry"
             " or drop them (`subscriptions dead`)"
         )
 

@@ -105,7 +105,7 @@ def rows_lacking(cursor: Cursor, domain: str, model_id: int, *, after: UUID, lim
     ]
 
 
-def count_rows(cursor: Cursor, domain: str, model_id: int) -> tuple[int, int]:
+def count_lacking(cursor: Cursor, domain: str, model_id: int) -> tuple[int, int]:
     """Return the number of the domain's rows, and of those that lack vectors of the model and are not too large."""
     cursor.execute(COUNT_LACKING, {"domain": domain, "model_id": model_id})
     total, lacking = cursor.fetchone() or (0, 0)

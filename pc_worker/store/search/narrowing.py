@@ -65,17 +65,17 @@ def narrowed(cursor: Cursor, scope: Scope) -> Scope:
     """Return the scope of the filter's rows by their ids if these are few, else the scope unchanged."""
     if scope.filter is None or scope.filter.complete:
         return scope
-    parts = parts_of(scope.profile.domain, scope.filter.tree) if scope.filter.indexed else []
+    parts = filter_parts(scope.profile.domain, scope.filter.tree) if scope.filter.indexed else []
     way = _way(cursor, scope, scope.filter, parts)
     if way is None:
         return scope
-    cursor.execute(*(scan_of(scope) if way == "scan" else rows_of(scope, way)))
+    cursor.execute(*(scan_of(scope) if way == "scan" else part_statement(scope, way)))
     ids = [row_id for (row_id,) in cursor.fetchall()]
     cursor.execute(ANY_PLAN)
     return scope if len(ids) > MAX_ROWS else replace(scope, only=tuple(sorted(ids)))
 
 
-def rows_of(scope: Scope, part: FilterPart) -> tuple[str, Parameters]:
+def part_statement(scope: Scope, part: FilterPart) -> tuple[str, Parameters]:
     """Return the statement that selects the ids of a filter's rows by one of its parts, and its parameters."""
     terms = [*part.terms, rest(scope.profile.domain)]
     values = scope.parameters | {"terms": terms, "limit": MAX_ROWS + 1}
@@ -121,7 +121,7 @@ def _part_where(scope: Scope, part: FilterPart, row_filter: RowFilter, values: P
     return some_part_sql(condition) if scope.profile.joined else condition
 
 
-def parts_of(domain: str, tree: Filter) -> list[FilterPart]:
+def filter_parts(domain: str, tree: Filter) -> list[FilterPart]:
     """Return the parts of a filter that the index knows; all of them hold for a row. The most selective kinds first."""
     parts = [FilterPart(part, terms) for part in _joined(tree) if (terms := _terms(domain, part)) is not None]
     return sorted(parts, key=lambda part: len(part.terms))
@@ -155,7 +155,7 @@ def _terms(domain: str, tree: Filter) -> list[int] | None:
         case AllOf(parts) if all(isinstance(part, Condition) and part.operator in RANGES for part in parts):
             return _range_terms(domain, [part for part in parts if isinstance(part, Condition)])
         case AllOf():
-            return min((part.terms for part in parts_of(domain, tree)), key=len, default=None)
+            return min((part.terms for part in filter_parts(domain, tree)), key=len, default=None)
         case AnyOf(parts):
             each = [_terms(domain, _one(part)) for part in parts]
             known = [term for terms in each if terms is not None for term in terms]

@@ -16,7 +16,7 @@ import pytest
 
 from pc_worker.embedded import Supervisor, remove_home, start_servers
 from pc_worker.embedded.process_identity import started_at
-from pc_worker.embedded.servers.launch import settle
+from pc_worker.embedded.servers.launch import await_server
 from pc_worker.embedded.servers.postgres import Postgres
 from pc_worker.embedded.servers.valkey import Valkey
 from pc_worker.errors import HomeInUse, ServiceFailed
@@ -195,7 +195,7 @@ def test_a_port_that_only_the_server_finds_taken_is_replaced(home: Path, kind: t
         port = taken.getsockname()[1]
         supervisor.start(server.command(port))
 
-        other = settle(supervisor, server, port)
+        other = await_server(supervisor, server, port)
 
         assert other != port
         assert server.is_ready(other)

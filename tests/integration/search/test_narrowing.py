@@ -156,8 +156,8 @@ def test_a_range_uses_the_index(shelf: Shelf, where: Any) -> None:
             statements.extend(line for (line,) in cursor.fetchall())
 
         assert scope.filter is not None
-        (part,) = narrowing.parts_of("document", scope.filter.tree)
-        explained(*narrowing.rows_of(scope, part))
+        (part,) = narrowing.filter_parts("document", scope.filter.tree)
+        explained(*narrowing.part_statement(scope, part))
 
     plan = "\n".join(statements)
     assert "Bitmap Index Scan on row_terms_any" in plan

@@ -39,8 +39,8 @@ def test_backfill_covers_every_row_and_leaves_the_active_vectors(database: Datab
     backfilled(database, job, model)
 
     with database.transaction() as cursor:
-        assert model_switch.count_rows(cursor, job.domain, model.model_id) == (7, 0)
-        assert model_switch.count_rows(cursor, job.domain, job.model_id or 0) == (7, 0)
+        assert model_switch.count_lacking(cursor, job.domain, model.model_id) == (7, 0)
+        assert model_switch.count_lacking(cursor, job.domain, job.model_id or 0) == (7, 0)
         assert registry.active_model(cursor, job.domain).model_id == job.model_id
 
 
@@ -54,7 +54,7 @@ def test_a_row_that_changed_meanwhile_gets_no_vectors_of_its_old_text(database: 
 
     with database.transaction() as cursor:
         model_switch.add_vectors(cursor, job.domain, model.model_id, [(found, row(1).passages) for found in read])
-        assert model_switch.count_rows(cursor, job.domain, model.model_id) == (1, 1)
+        assert model_switch.count_lacking(cursor, job.domain, model.model_id) == (1, 1)
 
 
 def test_the_switch_delivers_every_row_again_in_order_and_in_a_new_epoch(database: Database) -> None:

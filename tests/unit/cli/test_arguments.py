@@ -10,7 +10,7 @@ from typing import Any
 import click
 import pytest
 
-from pc_worker.cli.arguments import FILE, IsoTime, Measure, Number, absolute, storable
+from pc_worker.cli.arguments import FILE, IsoTime, Measure, Number, job_path, whole_path
 from pc_worker.errors import InvalidRequest, SourceRejected
 
 SEOUL = timezone(timedelta(hours=9))
@@ -59,10 +59,10 @@ def test_rejected(kind: click.ParamType[Any], value: str, words: str) -> None:
 def test_a_file_is_named_by_its_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
-    assert storable("a/../b.pkl") == absolute("b.pkl") == str(tmp_path / "b.pkl")
-    assert absolute("s3://bucket/b.pkl") == "s3://bucket/b.pkl"
+    assert job_path("a/../b.pkl") == whole_path("b.pkl") == str(tmp_path / "b.pkl")
+    assert whole_path("s3://bucket/b.pkl") == "s3://bucket/b.pkl"
     with pytest.raises(SourceRejected, match="its name is not UTF-8: rename it"):
-        storable("\udcff.pkl")
+        job_path("\udcff.pkl")
 
 
 def test_a_folder_that_is_gone_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +72,7 @@ def test_a_folder_that_is_gone_is_said(tmp_path: Path, monkeypatch: pytest.Monke
     gone.rmdir()
 
     with pytest.raises(InvalidRequest, match="change to another one"):
-        absolute("b.pkl")
+        whole_path("b.pkl")
     os.chdir(tmp_path)
 
 

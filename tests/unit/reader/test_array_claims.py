@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pc_worker.reader import Rejected
-from pc_worker.reader.pickle.described import Array, check_filled, check_shape, check_texts
+from pc_worker.reader.pickle.described import Array, check_characters, check_filled, check_shape
 
 
 @pytest.mark.parametrize(
@@ -40,10 +40,10 @@ def test_shapes_that_arrays_have(shape: tuple[int, ...]) -> None:
 def test_a_fixed_width_text_consists_of_characters(order: str) -> None:
     codes = np.array([65, 0x110000], f"{order}u4")
 
-    check_texts(codes[:1].view(f"{order}U1"))
-    check_texts(np.array([2**32 - 1], "u4"))
+    check_characters(codes[:1].view(f"{order}U1"))
+    check_characters(np.array([2**32 - 1], "u4"))
     with pytest.raises(Rejected, match="something else than characters"):
-        check_texts(codes.view(f"{order}U2"))
+        check_characters(codes.view(f"{order}U2"))
 
 
 @pytest.mark.parametrize(

@@ -77,12 +77,12 @@ ARRAYS = {
 
 @pytest.mark.parametrize("name", ARRAYS)
 def test_arrow_types_that_parquet_has_not_are_values_too(name: str) -> None:
-    from pc_worker.reader.pickle.shapes.arrow_cells import python_values
+    from pc_worker.reader.pickle.shapes.arrow_cells import arrow_python_values
 
     array, expected = ARRAYS[name]
 
-    assert [tuple(cell) if "months" in name and cell else cell for cell in python_values(array)] == expected
-    assert len(python_values(array.slice(1, 2))) == 2
+    assert [tuple(cell) if "months" in name and cell else cell for cell in arrow_python_values(array)] == expected
+    assert len(arrow_python_values(array.slice(1, 2))) == 2
 
 
 def words(prefix: str) -> pa.Array:
@@ -107,13 +107,13 @@ def test_categories_whose_words_differ_by_row_group_are_read(kind: str, tmp_path
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_moments_in_a_zone_are_those_of_the_zone_also_at_the_ends_of_the_calendar(unit: str, zone: str) -> None:
     from pc_worker.reader.cells import zones
-    from pc_worker.reader.pickle.shapes.arrow_cells import python_values
+    from pc_worker.reader.pickle.shapes.arrow_cells import arrow_python_values
 
     ends = [-62_135_596_800, 253_402_300_799] if unit != "ns" else [-9_000_000_000, 9_000_000_000]
     summer = [1_711_846_799, 1_711_846_800, 1_730_613_600, 1_730_617_200]
     ticks = [None, *[second * {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit] for second in ends + summer]]
 
-    found = python_values(pa.array(ticks, pa.timestamp(unit, zone)))
+    found = arrow_python_values(pa.array(ticks, pa.timestamp(unit, zone)))
 
     assert found == [timestamp_value(NAT if tick is None else tick, unit, zones.of_text(zone)) for tick in ticks]
 
@@ -126,7 +126,7 @@ def test_nested_cells_are_the_same_by_pyarrows_conversion_and_by_ours(name: str)
 
     by_ours = next(rule for is_kind, rule in arrow_cells._RULES if is_kind(column.type))(column)
 
-    assert arrow_cells.python_values(column) == by_ours
+    assert arrow_cells.arrow_python_values(column) == by_ours
 
 
 def test_a_struct_with_two_fields_of_one_name_is_read(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pc_worker.reader.cells.values import NAT, Interval, Period, Timedelta, Timestamp, span, timestamp_value
+from pc_worker.reader.cells.values import NAT, Interval, Period, Timedelta, Timestamp, duration_value, timestamp_value
 from pc_worker.reader.errors import unsafe
 from pc_worker.reader.pickle.allow_list.frequencies import OFFSETS, frequency_name, offset
 from pc_worker.reader.pickle.described import Call, Symbol, Zone
@@ -91,7 +91,7 @@ def span_of(ticks: int, unit: int) -> Any:
         Rejected: If pandas has no such span.
     """
     if unit in UNITS and NAT <= ticks < 2**63:
-        return span(ticks, UNITS[unit])
+        return duration_value(ticks, UNITS[unit])
     raise unsafe("a Timedelta is made in a way that no known writer uses")
 
 

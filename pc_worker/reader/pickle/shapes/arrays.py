@@ -51,7 +51,7 @@ def column(store: Store, value: Any) -> Reader:
                 return Values(list(store.array(value)))
             return Subarrays(store, value.data, value.dtype, value.shape)
         case Array():
-            return rows_of(store, value, 1)[0]
+            return columns_of_block(store, value, 1)[0]
         case Call() if value.kind in _EXTENSIONS:
             return _EXTENSIONS[value.kind](store, value)
     raise not_a_table(f"a column is a {class_name(value)}, which is not read")
@@ -60,17 +60,17 @@ def column(store: Store, value: Any) -> Reader:
 def block_columns(store: Store, value: Any, count: int) -> list[Reader]:
     """Return the ``count`` columns of a block: a 2-d array, or one extension array."""
     if isinstance(value, Array):
-        return rows_of(store, value, count)
+        return columns_of_block(store, value, count)
     backed = backing_of(value) if isinstance(value, Call) else None
     if backed is not None and len(backed[1].shape) == 2:
         wrap = WRAPPERS[value.kind]
-        return [wrap(backed[0], numbers) for numbers in rows_of(store, backed[1], count)]
+        return [wrap(backed[0], numbers) for numbers in columns_of_block(store, backed[1], count)]
     if count != 1:
         raise broken(f"a block of one column stands for {count}")
     return [column(store, value)]
 
 
-def rows_of(store: Store, array: Array, count: int) -> list[Reader]:
+def columns_of_block(store: Store, array: Array, count: int) -> list[Reader]:
     """Return the rows of a 2-d array (or the one 1-d array), each a column of the table."""
     shape = array.shape if array.axes is None else tuple(array.shape[axis] for axis in array.axes)
     if len(shape) == 1:
@@ -115,7 +115,7 @@ def _wrapped(store: Store, value: Call) -> Reader:
     dtype, array = backing
     if not isinstance(array, Array):
         raise broken(f"a {value.kind} has no array")
-    return WRAPPERS[value.kind](dtype, rows_of(store, array, 1)[0])
+    return WRAPPERS[value.kind](dtype, columns_of_block(store, array, 1)[0])
 
 
 def _categorical(store: Store, value: Call) -> Reader:
@@ -143,7 +143,7 @@ def coded(store: Store, codes: Any, categories: list[Any], made: type[Coded] = C
         return made(Values(codes.tolist(), "int"), categories)
     if not isinstance(codes, Array) or codes.dtype is None or codes.dtype.kind != "i":
         raise broken("a categorical's codes are not whole numbers")
-    return made(rows_of(store, codes, 1)[0], categories)
+    return made(columns_of_block(store, codes, 1)[0], categories)
 
 
 def index_data(index: Any) -> Any:

@@ -28,12 +28,12 @@ _DAY_S, _DAY_NS = 86_400, 86_400 * 10**9
 _NS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
-def kind_of(kind: Any) -> str:
+def arrow_kind(kind: Any) -> str:
     """Return a column's kind by its Arrow type; "mixed" if only its cells show it."""
     if isinstance(kind, pa.BaseExtensionType):
-        return {"arrow.uuid": "uuid", "arrow.bool8": "bool"}.get(kind.extension_name) or kind_of(kind.storage_type)
+        return {"arrow.uuid": "uuid", "arrow.bool8": "bool"}.get(kind.extension_name) or arrow_kind(kind.storage_type)
     if _types.is_run_end_encoded(kind):
-        return kind_of(kind.value_type)
+        return arrow_kind(kind.value_type)
     if _types.is_fixed_size_list(kind) and _types.is_floating(kind.value_type) and kind.list_size >= 2:
         return "vector"
     return next((name for name, is_kind in _KINDS if is_kind(kind)), "mixed")
@@ -43,10 +43,10 @@ def dimension_of(kind: Any) -> int | None:
     """Return the length of a column's vectors, if the Arrow type determines it."""
     if isinstance(kind, pa.BaseExtensionType):
         return dimension_of(kind.storage_type)
-    return kind.list_size if kind_of(kind) == "vector" else None
+    return kind.list_size if arrow_kind(kind) == "vector" else None
 
 
-def python_values(array: Any) -> list[Any]:
+def arrow_python_values(array: Any) -> list[Any]:
     """Return an Arrow array's cells as Python values; None for null.
 
     Raises:
@@ -69,7 +69,7 @@ _OWN_VALUES = ("arrow.uuid", "arrow.bool8")
 
 
 def _of_storage(array: Any) -> list[Any]:
-    return python_values(array.storage)
+    return arrow_python_values(array.storage)
 
 
 def _is_plain(kind: Any) -> bool:
@@ -146,7 +146,7 @@ def _vectors(array: Any) -> list[Any]:
     size = array.type.list_size
     flat = array.values.slice(array.offset * size, len(array) * size)
     if not _types.is_floating(array.type.value_type) or size < 2:
-        return _cut(array, python_values(flat), [number * size for number in range(len(array) + 1)])
+        return _cut(array, arrow_python_values(flat), [number * size for number in range(len(array) + 1)])
     numbers = _raw(flat, np.dtype(f"f{flat.type.bit_width // 8}")).copy()
     numbers[_absent(flat)] = np.nan
     rows = numbers.reshape(len(array), size)
@@ -158,14 +158,14 @@ def _lists(array: Any) -> list[Any]:
         return []
     places = array.offsets.to_pylist()
     first, last = places[0], places[-1]
-    cells = python_values(array.values.slice(first, last - first))
+    cells = arrow_python_values(array.values.slice(first, last - first))
     return _cut(array, cells, [place - first for place in places])
 
 
 def _views(array: Any) -> list[Any]:
     """Return lists that may overlap or are in any order."""
     pairs = zip(array.offsets.to_pylist(), array.sizes.to_pylist(), _present(array), strict=True)
-    return [python_values(array.values.slice(start, size)) if there else None for start, size, there in pairs]
+    return [arrow_python_values(array.values.slice(start, size)) if there else None for start, size, there in pairs]
 
 
 def _maps(array: Any) -> list[Any]:
@@ -173,7 +173,7 @@ def _maps(array: Any) -> list[Any]:
         return []
     places = array.offsets.to_pylist()
     first, last = places[0], places[-1]
-    keys, items = (python_values(part.slice(first, last - first)) for part in (array.keys, array.items))
+    keys, items = (arrow_python_values(part.slice(first, last - first)) for part in (array.keys, array.items))
     return _cut(array, list(zip(keys, items, strict=True)), [place - first for place in places])
 
 
@@ -189,7 +189,7 @@ def _present(array: Any) -> list[bool]:
 
 def _structs(array: Any) -> list[Any]:
     names = [array.type.field(number).name for number in range(array.type.num_fields)]
-    columns = [python_values(array.field(number)) for number in range(len(names))]
+    columns = [arrow_python_values(array.field(number)) for number in range(len(names))]
     if not columns:
         return [{} if there else None for there in _present(array)]
     rows = zip(*columns, strict=True)
@@ -199,13 +199,13 @@ def _structs(array: Any) -> list[Any]:
 
 def _categories(array: Any) -> list[Any]:
     if len(array.dictionary) > len(array):
-        return python_values(array.dictionary_decode())
-    words = python_values(array.dictionary)
+        return arrow_python_values(array.dictionary_decode())
+    words = arrow_python_values(array.dictionary)
     return [None if code is None else words[code] for code in array.indices.to_pylist()]
 
 
 def _runs(array: Any) -> list[Any]:
-    return python_values(pc.run_end_decode(array))
+    return arrow_python_values(pc.run_end_decode(array))
 
 
 def _spans_of_three(array: Any) -> list[Any]:

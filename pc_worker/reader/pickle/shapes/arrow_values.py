@@ -15,7 +15,7 @@ from pc_worker.reader.index.store import Store
 from pc_worker.reader.pickle.described import Call
 from pc_worker.reader.pickle.shapes import arrow_views as views
 from pc_worker.reader.pickle.shapes.arrow_buffers import buffer, sequence
-from pc_worker.reader.pickle.shapes.arrow_cells import kind_of, python_values
+from pc_worker.reader.pickle.shapes.arrow_cells import arrow_kind, arrow_python_values
 from pc_worker.reader.pickle.shapes.columns import Reader
 
 _STEP = 1 << 14
@@ -29,7 +29,7 @@ class ArrowValues(Reader):
         self._type = arrow_type(store, chunk.args[0])
         if pa.types.is_timestamp(self._type) and self._type.tz:
             zones.of_text(self._type.tz)
-        self.kind = kind_of(self._type)
+        self.kind = arrow_kind(self._type)
         self.dimension = self._type.list_size if self.kind == "vector" else None
 
     def __len__(self) -> int:
@@ -59,7 +59,7 @@ class ArrowValues(Reader):
 
 def _converted(array: Any) -> list[Any]:
     try:
-        return python_values(array)
+        return arrow_python_values(array)
     except (pa.ArrowException, ValueError, TypeError, ArithmeticError) as error:
         raise broken(f"an Arrow column holds what is no value ({type(error).__name__})") from error
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from pc_worker.reader.index.layout import Listing
 from pc_worker.reader.index.store import Store
-from pc_worker.reader.pickle.described import Payload, check_texts
+from pc_worker.reader.pickle.described import Payload, check_characters
 from pc_worker.reader.pickle.shapes.timestamps import clock_values
 
 #: Kinds of numpy types, by their letter. Objects are "mixed" until cells were looked at.
@@ -86,7 +86,7 @@ class Numbers(Reader):
         """Check that texts consist of characters."""
         if self._dtype.kind == "U":
             for start in range(0, self._rows, PROVE_STEP):
-                check_texts(np.ascontiguousarray(self.raw(start, min(start + PROVE_STEP, self._rows))))
+                check_characters(np.ascontiguousarray(self.raw(start, min(start + PROVE_STEP, self._rows))))
 
     def raw(self, start: int, stop: int) -> np.ndarray:
         """Return the elements from ``start`` up to ``stop`` as a numpy array of the shape (n,)."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pc_worker.reader.cells.values import NAT, TICKS, span, timestamp_value
+from pc_worker.reader.cells.values import NAT, TICKS, duration_value, timestamp_value
 
 
 def clock_values(values: np.ndarray, zone: dt.tzinfo | None) -> list[Any]:
@@ -27,7 +27,7 @@ def clock_values(values: np.ndarray, zone: dt.tzinfo | None) -> list[Any]:
     ticks = native.view(np.int64).tolist()
     if values.dtype.kind == "M":
         return [timestamp_value(tick, unit, zone) for tick in ticks]
-    return [span(tick, unit) for tick in ticks]
+    return [duration_value(tick, unit) for tick in ticks]
 
 
 def _exact(values: np.ndarray) -> list[Any] | None:

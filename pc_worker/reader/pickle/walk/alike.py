@@ -168,7 +168,7 @@ def _places(buf: bytes, pos: int, end: int) -> np.ndarray:
     return np.array(walked)
 
 
-def expanded(run: Run, data: bytes) -> list[int]:
+def run_addresses(run: Run, data: bytes) -> list[int]:
     """Return the addresses of a run's items, whose bytes are ``data``."""
     addresses, pos, address = [], 0, run.address
     while pos < len(data):

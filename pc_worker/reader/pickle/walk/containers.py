@@ -20,7 +20,7 @@ from pc_worker.reader.pickle.walk.nodes import (
     Run,
     Special,
 )
-from pc_worker.reader.pickle.walk.realise import resolve
+from pc_worker.reader.pickle.walk.realise import memo_value
 from pc_worker.reader.pickle.walk.state import Bulk, Mispredicted
 from pc_worker.reader.pickle.walk.walker import Action, Walker
 
@@ -81,7 +81,7 @@ def empty_tuple(w: Walker, pos: int) -> int:
     return pos + 1
 
 
-def settle(w: Walker, entries: list[Entry]) -> tuple[bool, int]:
+def absorb(w: Walker, entries: list[Entry]) -> tuple[bool, int]:
     """Make ``entries`` part of another value; return whether all may be cells, and how deep they nest."""
     plain, depth, limits = True, 0, w.limits
     for entry in entries:
@@ -107,7 +107,7 @@ def tuple_from_mark(w: Walker, pos: int) -> int:
     """Handle TUPLE."""
     entries, address, referred = since_mark(w)
     node = Group(address, entries)
-    node.plain, node.depth = settle(w, entries)
+    node.plain, node.depth = absorb(w, entries)
     node.weight = w.base + pos - (address & OFFSET) + w.referred - referred
     node.finish = w.base + pos + 1
     w.push(node)
@@ -120,7 +120,7 @@ def tuple_of(size: int) -> Action:
     def action(w: Walker, pos: int) -> int:
         entries = [w.pop() for _ in range(size)][::-1]
         node = Group(entries[0].address if isinstance(entries[0], Node) else entries[0], entries)
-        node.plain, node.depth = settle(w, entries)
+        node.plain, node.depth = absorb(w, entries)
         node.weight = w.base + pos - w.offset_of(entries[0]) + sum(_weight(w, entry) for entry in entries)
         node.finish = w.base + pos + 1
         w.push(node)
@@ -190,7 +190,7 @@ def check_open(node: Node) -> None:
 def extend(w: Walker, node: Items, entries: list[Entry], *, batched: bool) -> None:
     """Append ``entries`` to the list ``node``; past ``STRIDE`` plain items only their places are kept."""
     check_open(node)
-    plain, depth = settle(w, entries)
+    plain, depth = absorb(w, entries)
     node.plain, node.depth = node.plain and plain, max(node.depth, depth)
     if w.bulk is not None:
         if not node.plain and node.foreign is None:
@@ -294,6 +294,6 @@ def _keys_of_row(w: Walker, node: Items, entry: Entry, batch: dict[int, DictNode
         row = entry.node or batch.get(entry.target)
         # Only after a dict: columns of other things must not be looked up in the file one by one.
         if row is None and node.dicts:
-            value = resolve(w, entry.target)
+            value = memo_value(w, entry.target)
             return list(value) if isinstance(value, dict) else None
     return row.keys if isinstance(row, DictNode) else None

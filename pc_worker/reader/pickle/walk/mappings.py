@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pc_worker.reader.errors import broken, over_limit, unsafe
-from pc_worker.reader.pickle.walk.containers import check_open, settle, since_mark
+from pc_worker.reader.pickle.walk.containers import absorb, check_open, since_mark
 from pc_worker.reader.pickle.walk.nodes import (
     OFFSET,
     Bag,
@@ -69,7 +69,7 @@ def _fill(w: Walker, node: DictNode, entries: list[Entry]) -> None:
     odd = sum(isinstance(entry, Node) or type(key) is not str for entry, key in zip(entries[::2], keys, strict=True))
     if odd > w.limits.plain_keys or (odd and len(node.entries) > 2 * w.limits.plain_keys):
         raise over_limit(f"a dict has more than {w.limits.plain_keys} keys that are not text")
-    plain, depth = settle(w, entries)
+    plain, depth = absorb(w, entries)
     node.plain, node.depth = node.plain and plain, max(node.depth, depth)
     node.entries += entries
     node.keys += keys
@@ -103,7 +103,7 @@ def _add_to_set(w: Walker, node: Bag, entries: list[Entry]) -> None:
     node.count += len(entries)
     if odd and node.count > w.limits.plain_keys:
         raise over_limit(f"a set has more than {w.limits.plain_keys} items that are not text")
-    plain, depth = settle(w, entries)
+    plain, depth = absorb(w, entries)
     node.plain, node.depth = node.plain and plain, max(node.depth, depth)
     node.weight = w.base + w.acting - (node.address & OFFSET) + w.referred - node.referred
     node.finish = w.base + w.acting + 1

@@ -100,7 +100,7 @@ def _check_key(key: object) -> None:
 
 
 def _referred(w: Walker, ref: Ref, depth: int) -> Any:
-    return real(w, ref.node, depth + 1) if ref.node is not None else resolve(w, ref.target)
+    return real(w, ref.node, depth + 1) if ref.node is not None else memo_value(w, ref.target)
 
 
 def scalar(w: Walker, address: int) -> Any:
@@ -109,9 +109,9 @@ def scalar(w: Walker, address: int) -> Any:
     head = w.bytes_at(offset, 9)
     code = head[0]
     if code in _GETS:
-        return resolve(w, int.from_bytes(head[1 : 1 + _GETS[code]], "little"))
+        return memo_value(w, int.from_bytes(head[1 : 1 + _GETS[code]], "little"))
     if code == op.GET:
-        return resolve(w, int(w.bytes_at(offset + 1, 24).partition(b"\n")[0]))
+        return memo_value(w, int(w.bytes_at(offset + 1, 24).partition(b"\n")[0]))
     if code in op.COUNTED:
         start, length = counted(head, 0)
         if length > INLINE:
@@ -143,7 +143,7 @@ def _whole_line(w: Walker, offset: int) -> bytes:
     return data
 
 
-def resolve(w: Walker, index: int) -> Any:
+def memo_value(w: Walker, index: int) -> Any:
     """Return the value of memo entry ``index``."""
     text = w.memo.texts.get(index)  # first: keys of rows are nearly all that is asked for
     if text is not None:
@@ -169,7 +169,7 @@ def _replayed(w: Walker, index: int) -> Any:
     if end - start > w.limits.cell_bytes:
         raise over_limit("a value refers to one that lies in too large a cell")
     w.count_replay(end - start)
-    decoder = Decoder(w.source.read(start, end - start), memos, lambda earlier: resolve(w, earlier), in_batch=True)
+    decoder = Decoder(w.source.read(start, end - start), memos, lambda earlier: memo_value(w, earlier), in_batch=True)
     decoder.run()
     if index - memos >= len(decoder.memo):
         raise broken("a value refers to one that cannot be found again")
@@ -213,7 +213,7 @@ def _decoded(w: Walker, node: Items | Bag, end: int) -> Any:
 
 
 def _one_value(w: Walker, data: bytes, memos: int, kind: Any) -> Any:
-    items = Decoder(data, memos, lambda index: resolve(w, index), in_batch=False).run()
+    items = Decoder(data, memos, lambda index: memo_value(w, index), in_batch=False).run()
     if len(items) != 1 or not isinstance(items[0], kind):
         raise broken("a list or set is not written as a whole")
     return items[0]

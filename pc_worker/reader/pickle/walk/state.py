@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pc_worker.reader.errors import broken, over_limit
 from pc_worker.reader.files.source import Source
 from pc_worker.reader.limits import Limits
-from pc_worker.reader.pickle.walk.alike import expanded
+from pc_worker.reader.pickle.walk.alike import run_addresses
 from pc_worker.reader.pickle.walk.memo import Memo
 from pc_worker.reader.pickle.walk.nodes import OFFSET, SHIFT, Entry, Items, Node, Run
 from pc_worker.reader.pickle.walk.places import Places
@@ -93,7 +93,7 @@ class WalkState(Window):
         if not isinstance(entry, Run):
             return [entry]
         start = entry.address & OFFSET
-        return [*expanded(entry, self.bytes_at(start, entry.finish - start))]
+        return [*run_addresses(entry, self.bytes_at(start, entry.finish - start))]
 
     def offset_of(self, entry: Entry) -> int:
         """Return the byte offset of ``entry``."""

@@ -26,7 +26,7 @@ NOT_ASKED = frozenset(("not_configured", "price_unknown"))
 LIST_MARK = re.compile(r"^(?:[-*•]|\(?\d{1,2}[.):])\s*")
 
 
-async def expanded(
+async def expand_question(
     models: LlmModels,
     candidates: Sequence[LanguageModel],
     attempts: Attempts,
@@ -69,7 +69,7 @@ async def expanded_each(
     candidates, found = models.candidates(), dict[str, tuple[str, ...]]()
     for question in dict.fromkeys(questions):
         deadline = monotonic() + within_s / TIME_SHARE
-        texts = await expanded(models, candidates, Attempts(), question, kind, deadline)
+        texts = await expand_question(models, candidates, Attempts(), question, kind, deadline)
         if texts:
             found[question] = texts
     return found

@@ -40,7 +40,7 @@ RowForm = Callable[[int], Mapping[str, Json]]
 
 def dead_letter(row_no: int, reason: str, form: RowForm) -> DeadLetter:
     """Return the dead letter of a row."""
-    return DeadLetter(row_no=row_no, reason=reason, row_id=None, normal_form=json_text(form(row_no)))
+    return DeadLetter(row_no=row_no, reason=reason, row_id=None, normal_form=stored_json(form(row_no)))
 
 
 def row_form(table: Table, source: str) -> RowForm:
@@ -67,7 +67,7 @@ def too_large_on_wire(message: bytes) -> str | None:
     return f"the row is {len(message):,} bytes on the wire: {WIRE_LIMIT:,} is the most"
 
 
-def json_text(value: Json | Mapping[str, Json]) -> str:
+def stored_json(value: Json | Mapping[str, Json]) -> str:
     """Return the value as JSON text that is valid UTF-8; escapes are used only where it has lone surrogates."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     try:

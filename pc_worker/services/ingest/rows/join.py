@@ -18,7 +18,7 @@ from pc_worker.encoding.text.line_tokens import line_tokens
 from pc_worker.errors import Conflict, InvalidRequest
 from pc_worker.model import RowWrite
 from pc_worker.model.joined import joined_name
-from pc_worker.services.ingest.rows.dead_letter import json_text
+from pc_worker.services.ingest.rows.dead_letter import stored_json
 from pc_worker.services.ingest.rows.embed import Embedder
 from pc_worker.services.ingest.rows.prepare import Passages
 from pc_worker.store.db.connection import Cursor
@@ -166,7 +166,7 @@ def _passage(domain: Domain, one: JoinedText, passages: Passages) -> RowWrite:
         row_no=0,
         row_id=one.id,
         key=str(one.id),
-        payload_json=json_text(payload),
+        payload_json=stored_json(payload),
         text=one.text,
         content_hash=one.id.bytes,
         wire=b"",

@@ -11,11 +11,11 @@ from pc_worker.store.search.query.former_words import former_query_words
 from pc_worker.store.search.query.korean import inflected_grams
 from pc_worker.store.search.query.ordinals import ordinal_forms
 from pc_worker.store.search.words.compounds import (
+    compound_parts,
     divisions,
     guessed_divisions,
     joined_forms,
     joined_pair,
-    parts_of,
     without_apostrophe,
     without_particles,
 )
@@ -111,7 +111,7 @@ def _of_compound(domain: str, compound: str, languages: tuple[str, ...]) -> tupl
         own = _terms(domain, *parts[form.first : form.end])
         whole = form.end - form.first == len(parts)
         found.append(Concept(own, (Way(_terms(domain, lower_case(form.word)), certain=whole),)))
-    for written, part in zip(parts_of(compound), parts, strict=True):
+    for written, part in zip(compound_parts(compound), parts, strict=True):
         ways = [Way(_terms(domain, word)) for word in joined_words(written)]
         ways += [Way(_terms(domain, word), certain=False) for word in guessed_words(part)]
         ways += [Way(_terms(domain, *words), together=True, certain=False) for words in guessed_divisions(written)]

@@ -56,10 +56,10 @@ class Joined(NamedTuple):
     end: int
 
 
-def parts_of(compound: str) -> list[str]:
+def compound_parts(compound: str) -> list[str]:
     """Return the parts of a word that joiners divide.
 
-    >>> parts_of("snake_case-name"), parts_of("word")
+    >>> compound_parts("snake_case-name"), compound_parts("word")
     (['snake', 'case', 'name'], ['word'])
     """
     return JOINER.split(compound)
@@ -73,7 +73,7 @@ def joined_forms(compound: str) -> list[Joined]:
     >>> [[form.word for form in joined_forms(word)] for word in ("12-15", "3.14", "2024-05-01", "555-1234")]
     [[], [], ['20240501'], ['5551234']]
     """
-    parts = [part.replace("'", "") for part in parts_of(compound.lower())]
+    parts = [part.replace("'", "") for part in compound_parts(compound.lower())]
     if not 2 <= len(parts) <= MAX_PARTS or len(compound) > MAX_CHARS:
         return []
     if all(part.isdecimal() for part in parts) and not _are_one_number(compound, parts):

@@ -20,9 +20,9 @@ from itertools import pairwise
 from pc_worker.store.search.words.compounds import (
     GROUP_SEPARATOR,
     JOINERS,
+    compound_parts,
     inner_words,
     joined_forms,
-    parts_of,
     without_apostrophe,
 )
 from pc_worker.store.search.words.folding import APOSTROPHES, HEBREW_QUOTES, IGNORED, fold_characters, fold_word
@@ -139,7 +139,7 @@ def words_of(token: str) -> list[str]:
 
 def lowered_parts(compound: str) -> list[str]:
     """Return the parts of a compound in lower case."""
-    return [lower_case(part)[:MAX_WORD_CHARS] for part in parts_of(compound)]
+    return [lower_case(part)[:MAX_WORD_CHARS] for part in compound_parts(compound)]
 
 
 def language_stem(word: str, language: str) -> str:
@@ -156,9 +156,9 @@ def token_forms(token: str, language: str | None = None) -> tuple[list[tuple[str
     found: dict[str, float] = {}
     words = 0
     for compound in compounds_of(token):
-        weighed = [(1.0, lower_case(part)[:MAX_WORD_CHARS]) for part in parts_of(compound)]
+        weighed = [(1.0, lower_case(part)[:MAX_WORD_CHARS]) for part in compound_parts(compound)]
         words += len(weighed)
-        weighed += [(INNER_WEIGHT, word) for part in parts_of(compound) for word in inner_words(part)]
+        weighed += [(INNER_WEIGHT, word) for part in compound_parts(compound) for word in inner_words(part)]
         weighed += [(JOINED_WEIGHT, form) for form in joined_words(compound)]
         for share, word in weighed:
             forms = word_forms(word)
@@ -175,7 +175,9 @@ def joined_words(compound: str) -> list[str]:
     if compound.isalnum():
         return []
     whole = [lower_case(form.word) for form in joined_forms(compound)]
-    names = [without_apostrophe(lower_case(part)[:MAX_WORD_CHARS]) for part in parts_of(compound) if is_name(part)]
+    names = [
+        without_apostrophe(lower_case(part)[:MAX_WORD_CHARS]) for part in compound_parts(compound) if is_name(part)
+    ]
     return whole + [name for name in names if name is not None]
 
 

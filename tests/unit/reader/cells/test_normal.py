@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pc_worker.reader import MISSING, Interval, Period, Timedelta, Timestamp, normal
-from pc_worker.reader.cells.values import span, timestamp_value
+from pc_worker.reader.cells.values import duration_value, timestamp_value
 from pc_worker.reader.pickle.shapes.names import column_names, index_names
 
 
@@ -86,7 +86,7 @@ def _in_years(ticks: int, unit: str) -> bool:
 
 @given(ticks=st.integers(-(2**63) + 1, 2**63 - 1))
 def test_spans_read_as_pandas_writes_them(ticks: int) -> None:
-    assert normal(span(ticks, "ns")) == pd.Timedelta(ticks, "ns").isoformat()
+    assert normal(duration_value(ticks, "ns")) == pd.Timedelta(ticks, "ns").isoformat()
 
 
 def test_far_years_are_written_out() -> None:
@@ -96,7 +96,7 @@ def test_far_years_are_written_out() -> None:
 
 def test_nat_is_none() -> None:
     assert timestamp_value(-(2**63), "ns", None) is None
-    assert span(-(2**63), "ns") is None
+    assert duration_value(-(2**63), "ns") is None
 
 
 def test_a_repeated_label_gets_the_next_free_suffix() -> None:
