@@ -42,7 +42,7 @@ def served(engine: StandInEngine, tmp_path_factory: pytest.TempPathFactory) -> I
         "PC_WORKER_LOG_LEVEL": "DEBUG",
         "OPENAI_API_KEY_FILE": str(folder / "key"),
     }
-    stack = LiveStack(folder / "home", QUICK_RECOVERY | settings, "worker,beat,gateway,http")
+    stack = LiveStack(folder / "home", QUICK_RECOVERY | settings, "worker,beat,gateway,http", processes=1)
     stack.start()
     yield stack
     assert stack.stop() == 0

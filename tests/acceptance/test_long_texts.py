@@ -29,7 +29,7 @@ def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveS
     )
     monkeypatch.setenv("PYTHONPATH", str(INSIDE))
     monkeypatch.setenv("PCW_FAULTS", str(points.folder))
-    live = LiveStack(tmp_path / "home", {"PC_WORKER_DATA_ROOTS": str(tmp_path)}, "worker,gateway")
+    live = LiveStack(tmp_path / "home", {"PC_WORKER_DATA_ROOTS": str(tmp_path)}, "worker,gateway", processes=1)
     live.start()
     yield live
     assert live.stop() == 0

@@ -32,7 +32,7 @@ def site(store: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         "PC_WORKER_SCAN_INBOX_S": "1",
         "PC_WORKER_RECONCILE_S": "2",
     }
-    stack = LiveStack(folder / "home", settings, "worker,beat,http")
+    stack = LiveStack(folder / "home", settings, "worker,beat,http", processes=1)
     stack.start()
     yield stack
     assert stack.stop() == 0

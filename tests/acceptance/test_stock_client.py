@@ -36,7 +36,7 @@ def pull(address: str, domain: str, after: str | None = None) -> Pulled:
 def address(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Yield a gateway with 1,000 recruits and nothing else."""
     folder = tmp_path_factory.mktemp("stock")
-    live = LiveStack(folder / "home", {"PC_WORKER_DATA_ROOTS": str(folder)}, "worker,gateway")
+    live = LiveStack(folder / "home", {"PC_WORKER_DATA_ROOTS": str(folder)}, "worker,gateway", processes=1)
     live.start()
     status = live.ingest(write_recruit(folder / "recruit.pkl", ROWS), "recruit")
     assert status["rows_written"] == ROWS

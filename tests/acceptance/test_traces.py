@@ -35,7 +35,7 @@ def site(receiver: TraceReceiver, tmp_path_factory: pytest.TempPathFactory) -> I
         "PC_WORKER_DATA_ROOTS": str(folder),
         "PC_WORKER_CHUNK_SIZE": "20",
     }
-    stack = LiveStack(folder / "home", settings, "worker,gateway,http")
+    stack = LiveStack(folder / "home", settings, "worker,gateway,http", processes=1)
     stack.start()
     stack.ingest(write_documents(folder / "notes.pkl", [f"the text of note {n}" for n in range(50)]), "document")
     yield stack

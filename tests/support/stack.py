@@ -92,13 +92,16 @@ class LiveStack:
         home: Its folder.
         settings: Variables of its environment.
         parts: The parts that it has, with commas between them; empty = all, as `up` itself starts them.
-        on_disk: Whether its database lies on a disk, as a measurement needs it; else in memory where possible.
+        processes: Its worker's processes, on every machine: each takes a second of CPU time to start.
+        on_disk: Whether its database lies on a disk and its worker has the usual number of processes, as a measurement
+            needs it; else the database is in memory where possible.
         process: Its process, once it was started.
     """
 
     home: Path
     settings: dict[str, str] = field(default_factory=dict)
     parts: str = ""
+    processes: int = 2
     on_disk: bool = False
     process: subprocess.Popen[bytes] | None = None
     _connection: Any = field(default=None, repr=False)
@@ -106,7 +109,8 @@ class LiveStack:
     @property
     def env(self) -> dict[str, str]:
         """What commands need to find it."""
-        return environment(self.home, **self.settings)
+        processes = {"PC_WORKER_CONCURRENCY": str(self.processes), "PC_WORKER_ENCODER_THREADS": "1"}
+        return environment(self.home, **(({} if self.on_disk else processes) | self.settings))
 
     @property
     def addresses(self) -> Addresses:

@@ -21,7 +21,7 @@ def test_every_row_of_an_ingested_file_reaches_the_batch_server_by_itself(
             "PC_WORKER_BATCH_SERVERS": server.address,
             "PC_WORKER_PUSH_S": "2",
         }
-        stack = LiveStack(home, settings, "worker,beat")
+        stack = LiveStack(home, settings, "worker,beat", processes=1)
         stack.start()
         try:
             job = stack.ingest(sample.path, "recruit", "--max-dead", "1000")
