@@ -29,7 +29,9 @@ def misbehaving(drill: Drill) -> None:
         drill.expect(switched.code == 0, f"the engine is not the domain's model: {switched.err}")
         while drill.injected < drill.times:
             _job(drill, engine)
-        drill.rig.stack.run("models", "switch", "--domain", DOMAIN, "--model", "builtin")
+        for step in ("backfill", "switch"):  # the engine ends with this drill, and later drills use the domain
+            done = drill.rig.stack.run("models", step, "--domain", DOMAIN, "--model", "builtin")
+            drill.expect(done.code == 0, f"{step} to the built-in model: {done.err}")
 
 
 def _job(drill: Drill, engine: StandInEngine) -> None:
