@@ -94,6 +94,7 @@ task_routes = {
 
 timezone = "UTC"
 beat_max_loop_interval = 30  # seconds until beat notices that the clock was set
+beat_scheduler = "tasks.beat_scheduler:CarefulScheduler"  # no fault of its file stops beat
 _every: dict[str, float] = {
     "reconcile": _settings.reconcile_s,
     "maintain_indexes": _settings.maintain_indexes_s,
