@@ -108,13 +108,15 @@ def tasks_page() -> str:
     os.environ.update(NO_SERVERS)  # Celery's configuration wants a broker's address; nothing connects to it
     from celeryconfig import task_routes
     from tasks.app import app
+    from tasks.call import argument_names
 
     app.loader.import_default_modules()
     rows = []
     for name, task in sorted(app.tasks.items()):
         if name.startswith("pc_worker."):
             queue = task_routes.get(name, {}).get("queue")
-            arguments = [_argument(*item) for item in task.arguments.model_fields.items()]
+            fields = task.arguments.model_fields
+            arguments = [_argument(field, fields[field]) for field in argument_names(task.arguments)]
             shown = f"`{queue}`" if queue else "of the domain"
             rows.append(f"| `{name}` | {', '.join(arguments)} | {shown} | {_summary(task.run)} |")
     head = (

@@ -11,7 +11,6 @@ from typing import Any
 import structlog
 from celery import Celery, Task, signals
 from celery.loaders.app import AppLoader
-from pydantic import BaseModel
 
 from pc_worker.embedded import die_with_parent
 from pc_worker.errors import Conflict, InvalidRequest, PcWorkerError, Unavailable
@@ -20,6 +19,7 @@ from pc_worker.logs import set_up_logs
 from pc_worker.metrics import line as metrics
 from pc_worker.metrics.exporting import export_part
 from pc_worker.services.dependencies import Services
+from pc_worker.services.request_model import RequestModel
 from pc_worker.settings import Settings, read_settings
 from pc_worker.wiring import check_models, check_servers, make_services
 from tasks.call import NoArguments, read_arguments
@@ -90,7 +90,7 @@ class CheckedTask(Task):
     """A task that validates its arguments strictly before it runs: an invalid call fails at once, with one sentence."""
 
     #: The model of its arguments; the task is called with an object of this class.
-    arguments: type[BaseModel] = NoArguments
+    arguments: type[RequestModel] = NoArguments
     Request = "tasks.reception:CarefulRequest"
     typing = False  # Celery's own check knows names only, and its message is about Python
 

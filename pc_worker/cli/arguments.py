@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
@@ -15,6 +16,8 @@ from pc_worker.object_urls import is_url, read_url
 
 #: What PostgreSQL and the wire hold at most.
 LARGEST = 2**63 - 1
+#: A whole number, as a request has it.
+DIGITS = re.compile(r"\s*[+-]?[0-9]+\s*")
 
 
 class Words(StringParamType):
@@ -90,6 +93,37 @@ class Measure(click.FloatRange):
 
     def _describe_range(self) -> str:
         return "" if self.min is None and self.max is None else super()._describe_range()  # not "x<=None"
+
+
+class AskedNumber(click.IntRange):
+    """A whole number of a request, whose model checks it: an error is the same sentence as on every other face."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number; another text as it is."""
+        return int(value) if isinstance(value, str) and DIGITS.fullmatch(value) else _number_or_text(value)
+
+
+class AskedMeasure(FloatParamType):
+    """A number of a request, whose model checks it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number; another text as it is."""
+        return _number_or_text(value)
+
+
+class AskedChoice(click.Choice[str]):
+    """One of several words of a request, whose model checks it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the word."""
+        return value
+
+
+def _number_or_text(value: Any) -> Any:
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 class IsoTime(click.ParamType[datetime]):

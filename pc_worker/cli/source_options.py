@@ -11,7 +11,7 @@ import click
 
 from pc_worker.cli.arguments import job_path
 from pc_worker.cli.options import reading_options
-from pc_worker.domains import Options
+from pc_worker.services.ingest.arguments import IngestArguments
 from pc_worker.services.ingest.submit import IngestRequest
 
 
@@ -29,15 +29,9 @@ class SourceOptions:
 
     def request(self, file: str, *, domain: str, max_dead: int = 0) -> IngestRequest:
         """Return the request to ingest ``file`` with these options."""
-        return IngestRequest(
-            path=job_path(file),
-            domain=domain,
-            max_dead=max_dead,
-            options=Options(self.source, self.id_column, tuple(self.text_columns), self.vector_column),
-            delimiter=self.delimiter,
-            encoding=self.encoding,
-            sheet=self.sheet,
-        )
+        given = {name: getattr(self, name) for name in self.__slots__} | {"text_columns": list(self.text_columns)}
+        asked = {"path": job_path(file), "domain": domain, "max_dead": max_dead}
+        return IngestArguments.model_validate(given | asked).request()
 
 
 def source_options(command: Callable[..., Any]) -> Callable[..., Any]:

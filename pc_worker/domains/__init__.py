@@ -9,7 +9,7 @@ from pc_worker.domains.cleaning.stored import search_text
 from pc_worker.domains.declaration.column_mapping import ColumnMapping
 from pc_worker.domains.declaration.domain import AnyTable, Domain, Field, SourceVector
 from pc_worker.domains.declaration.join import Join
-from pc_worker.domains.declaration.options import Options, check_options
+from pc_worker.domains.declaration.options import LONGEST_NAME, Options, check_options
 from pc_worker.domains.declaration.schema import resolve
 from pc_worker.domains.declaration.table import BatchView, ColumnView
 from pc_worker.domains.joining import JoinedText, Member, Spoken, group_of, join_rows, spoken
@@ -18,6 +18,7 @@ from pc_worker.errors import InvalidOption, SchemaMismatch, UnknownDomain
 from pc_worker.reader import Json
 
 __all__ = [
+    "LONGEST_NAME",
     "AnyTable",
     "BatchView",
     "CleanedRow",

@@ -20,7 +20,7 @@ def get_domain(name: str) -> Domain:
     """
     domain = _declared().get(name)
     if domain is None:
-        raise UnknownDomain(f'unknown domain "{name}": known are {", ".join(domain_names())}')
+        raise UnknownDomain(f'unknown domain "{name[:80]}": known are {", ".join(domain_names())}')
     return domain
 
 

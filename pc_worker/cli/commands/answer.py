@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from pc_worker.cli.arguments import AskedChoice, AskedNumber
 from pc_worker.cli.context import connected, one_shot
 from pc_worker.cli.default_command import DefaultGroup
 from pc_worker.cli.options import DOMAIN, JSON
@@ -41,12 +42,10 @@ def answer_command() -> None:
 @answer_command.command("ask")
 @click.argument("question")
 @DOMAIN
-@click.option(
-    "-k", "k", type=click.IntRange(1, MAX_K), default=8, show_default=True, help="Rows to answer from, at most."
-)
+@click.option("-k", "k", type=AskedNumber(1, MAX_K), default=8, show_default=True, help="Rows to answer from, at most.")
 @click.option("--where", multiple=True, help="A filter of the rows, as for `search`; repeated: all must hold.")
 @click.option("--model", help="One of the models of PC_WORKER_LLM, by name; default: all, in their order.")
-@click.option("--expand", type=click.Choice(EXPANSIONS), help=EXPAND_HELP)
+@click.option("--expand", type=AskedChoice(EXPANSIONS), help=EXPAND_HELP)
 @JSON
 def ask_command(
     question: str,
@@ -59,11 +58,12 @@ def ask_command(
 ) -> None:
     """Answer QUESTION; exits with 69 if no model is configured or none answers."""
     from pc_worker.services.answers.request import AnswerRequest
-    from pc_worker.store.search.filters.where import parse_where
     from pc_worker.wiring.answers import OneThread, llm_models, make_answers
 
     settings = one_shot()
-    request = AnswerRequest(question=question, domain=domain, k=k, where=parse_where(where), model=model, expand=expand)
+    request = AnswerRequest.model_validate(
+        {"question": question, "domain": domain, "k": k, "where": list(where), "model": model, "expand": expand}
+    )
     llm_models(settings).candidates(model)  # what is not configured is reported first
     services = make_services(settings, application="pc_worker cli")
     answer = asyncio.run(_asked(make_answers(settings, OneThread(services)), request))

@@ -14,13 +14,13 @@ from pc_worker.cli.context import connected
 from pc_worker.cli.options import JSON
 from pc_worker.cli.output import print_json, print_json_array, print_table, visible
 from pc_worker.services.dead_letters.dead_list import (
+    LetterSelection,
     all_dead,
-    checked_filter,
     dead_document,
     drop_matching,
     retry_matching,
+    selected,
 )
-from pc_worker.services.declarations import check_known
 from pc_worker.services.dependencies import Services
 from pc_worker.settings import read_settings
 from pc_worker.store.ledger.letter_filter import LetterFilter
@@ -104,12 +104,9 @@ def drop_letters(job: str | None, domain: str | None, reason: str, as_json: bool
 
 
 def _opened(job: str | None, domain: str | None, reason: str) -> tuple[Services, LetterFilter]:
-    services, domains = connected(), None
-    if domain is not None:
-        domains = frozenset((domain,))
-        with services.database.transaction() as cursor:
-            check_known(cursor, domain)
-    return services, checked_filter(services, LetterFilter(job_id=job, domains=domains, reason=reason))
+    asked = LetterSelection(job=job, domain=domain, reason=reason)
+    services = connected()
+    return services, selected(services, asked)
 
 
 def _place(document: Mapping[str, Any]) -> str:

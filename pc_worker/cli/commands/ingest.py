@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from pc_worker.cli.arguments import FILE
+from pc_worker.cli.arguments import FILE, AskedNumber
 from pc_worker.cli.context import connected
 from pc_worker.cli.edge import fail
 from pc_worker.cli.output import print_json, visible
@@ -30,7 +30,7 @@ PATIENCE_S = 60.0
 @click.command("ingest")
 @click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option("--domain", required=True, help="Which kind of record the files hold; `domains list` shows all.")
-@click.option("--max-dead", type=click.IntRange(min=0), default=0, help="Dead rows that still count as completed.")
+@click.option("--max-dead", type=AskedNumber(min=0), default=0, help="Dead rows that still count as completed.")
 @source_options
 @click.option("--wait", is_flag=True, help="Show progress, and exit by the outcome.")
 @click.option("--json", "as_json", is_flag=True, help="One status document, an array for several files.")

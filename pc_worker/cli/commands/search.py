@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import click
 
+from pc_worker.cli.arguments import AskedChoice, AskedMeasure, AskedNumber
 from pc_worker.cli.context import connected
 from pc_worker.cli.options import DOMAIN, JSON
 from pc_worker.cli.output import Marked, print_json, print_table
 from pc_worker.services.search.passages.marking import Span, matched_words
 from pc_worker.services.search.reply import Explanation, ListScore, SearchHit, SearchResult
-from pc_worker.services.search.request import MAX_K, MAX_OFFSET, SearchRequest
+from pc_worker.services.search.request import MAX_K, MAX_OFFSET, Mode, SearchRequest
 from pc_worker.services.search.search import search
 
 #: Characters of a passage in the table.
@@ -22,13 +23,11 @@ SHOWN = 160
 @click.command("search")
 @click.argument("query", required=False, default="")
 @DOMAIN
-@click.option("-k", "k", type=click.IntRange(1, MAX_K), default=10, show_default=True, help="Hits at most.")
-@click.option(
-    "--offset", type=click.IntRange(0, MAX_OFFSET), default=0, show_default=True, help="Best hits to leave out."
-)
+@click.option("-k", "k", type=AskedNumber(1, MAX_K), default=10, show_default=True, help="Hits at most.")
+@click.option("--offset", type=AskedNumber(0, MAX_OFFSET), default=0, show_default=True, help="Best hits to leave out.")
 @click.option(
     "--mode",
-    type=click.Choice(["hybrid", "vector", "text"]),
+    type=AskedChoice(get_args(Mode)),
     default="hybrid",
     show_default=True,
     help="By meaning (vector), by words (text), or by both.",
@@ -39,7 +38,7 @@ SHOWN = 160
     help="FIELD=VALUE, FIELD=A,B (one of them), or with !=, >, >=, <, <=; repeated: all must hold. "
     'A dotted FIELD reaches into objects; quotes ("a, b") keep signs.',
 )
-@click.option("--min-score", type=float, help="Leave out hits whose final score is less.")
+@click.option("--min-score", type=AskedMeasure(), help="Leave out hits whose final score is less.")
 @click.option("--weights", metavar="VECTOR,TEXT", help="How much each list counts in mode hybrid; default 1,1.")
 @click.option(
     "--feedback/--no-feedback", default=None, help="Search again with the best hits; default: as the domain is set."
@@ -52,8 +51,6 @@ def search_command(
     query: str, like: str | None, where: Sequence[str], weights: str | None, as_json: bool, **options: Any
 ) -> None:
     """Find rows of a domain."""
-    if bool(query) == bool(like):
-        raise click.UsageError("give a query, or --like UUID, and not both")
     given = {"query": query, "like": like, "where": list(where), "weights": _weights(weights)}
     request = SearchRequest.model_validate(given | options)
     parts = connected()

@@ -18,10 +18,9 @@ from pc_worker.gateway.context import GatewayContext
 from pc_worker.gateway.limits.admission import AdmittedCall
 from pc_worker.gateway.limits.quota import CallerLimit
 from pc_worker.store.search.cancel import Stop
+from pc_worker.store.search.filters.where import MAX_COUNTED
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
-#: More texts than this are not passed on to be read one by one.
-MAX_WHERE = 1_000
 #: Pause before a search is cancelled again: a request misses a statement that is just beginning.
 CANCEL_AGAIN_S = 0.2
 
@@ -105,7 +104,7 @@ def request_values(request: pb.SearchRequest) -> dict[str, Any]:
     if request.HasField("weights"):
         weights = request.weights
         asked["weights"] = {name: getattr(weights, name) for name in ("vector", "text") if weights.HasField(name)}
-    where: list[Any] = list(request.where[: MAX_WHERE + 1])  # the model rejects one too many
+    where: list[Any] = list(request.where[: MAX_COUNTED + 1])  # the model rejects more, and need not count them
     if request.HasField("filter"):
         where.append(_filter(request.filter))
     return asked | ({"where": where} if where else {})

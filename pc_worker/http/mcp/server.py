@@ -28,14 +28,14 @@ INSTRUCTIONS = (
 )
 READ_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 
-Query = Annotated[str, Field(max_length=16_384, description="A question or words; no character has a special meaning.")]
-Domain = Annotated[str | None, Field(max_length=200, description="A domain of `list_domains`; null = all of them.")]
+Query = Annotated[str, Field(description="A question or words; no character has a special meaning.")]
+Domain = Annotated[str | None, Field(description="A domain of `list_domains`; null = all of them.")]
 Number = Annotated[int, Field(ge=1, le=MAX_RESULTS, description="The most results.")]
 Mode = Annotated[Literal["hybrid", "vector", "text"], Field(description="By meaning and words, or by one of them.")]
 ItemId = Annotated[str, Field(max_length=300, description="An id of `search`.")]
 Where = Annotated[
     list[str] | None,
-    Field(max_length=64, description="Conditions that all hold: `FIELD=VALUE`, `FIELD=A,B`, `FIELD>=VALUE` …"),
+    Field(description="Conditions that all hold: `FIELD=VALUE`, `FIELD=A,B`, `FIELD>=VALUE` …"),
 ]
 
 

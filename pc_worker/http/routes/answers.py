@@ -9,22 +9,18 @@ from uuid import UUID
 
 from fastapi import Query, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 
 from pc_worker.http.answering import AnswerService, asker_of
 from pc_worker.http.event_streams import ServerEvent, event_stream
 from pc_worker.http.requests.bodies import api_router
 from pc_worker.http.requests.context import Context
 from pc_worker.http.requests.roles import HttpCaller, Reader
-from pc_worker.model.filter import Filter
-from pc_worker.model.language_model import Expansion
 from pc_worker.services.answers.answer import Answers
 from pc_worker.services.answers.events import EVENT_NAMES
 from pc_worker.services.answers.recorded import MAX_COMMENT_CHARS, MAX_DAYS, rate, show_answer, usage
-from pc_worker.services.answers.request import DEFAULT_K, MAX_QUESTION_CHARS, AnswerRequest
-from pc_worker.services.search.request import MAX_K, RequestModel
-from pc_worker.services.search.where_schema import WHERE_SCHEMA
-from pc_worker.store.search.filters.where import read_where
+from pc_worker.services.answers.request import AnswerArguments, AnswerRequest
+from pc_worker.services.request_model import RequestModel
 
 router = api_router(tag="answers")
 
@@ -32,25 +28,9 @@ router = api_router(tag="answers")
 ANSWER_COST = 10
 
 
-class AnswerBody(RequestModel):
+class AnswerBody(AnswerArguments):
     """A question to a domain."""
 
-    question: str = Field(
-        max_length=MAX_QUESTION_CHARS, description=f"a question of at most {MAX_QUESTION_CHARS:,} characters"
-    )
-    domain: str = Field(description="the name of a domain")
-    k: int = Field(default=DEFAULT_K, ge=1, le=MAX_K, description=f"a whole number from 1 to {MAX_K}")
-    where: Annotated[Filter | None, PlainValidator(read_where), WithJsonSchema(WHERE_SCHEMA)] = Field(
-        default=None, description="a filter, as for a search"
-    )
-    model: str | None = Field(
-        default=None, description="the name of a configured language model; null = in their order"
-    )
-    expand: Expansion | None = Field(
-        default=None,
-        description="off, multi (search for the question in other words, too) or hyde (for a passage that could "
-        "answer it); null = as the server is set",
-    )
     stream: bool = Field(default=False, description="true or false: send events")
 
 
@@ -134,9 +114,7 @@ async def create_answer(
     With `stream`, or if the client accepts only `text/event-stream`, the events are sent as they happen.
     """
     caller.check(body.domain)
-    wanted = AnswerRequest(
-        question=body.question, domain=body.domain, k=body.k, where=body.where, model=body.model, expand=body.expand
-    )
+    wanted = AnswerRequest.of(body)
     await context.limiter.spend(caller.quota, ANSWER_COST)
     if body.stream or request.headers.get("accept", "").startswith("text/event-stream"):
         return await event_stream(context, caller, _events(answers, wanted, caller))

@@ -20,8 +20,8 @@ from pc_worker.store.log.nacked_rows import NackedFilter, NackedState
 router = api_router(tag="domains")
 
 LIST = "consumer-letters"
-DomainPath = Annotated[str, Path(max_length=200, description="A domain.")]
-NamePath = Annotated[str, Path(max_length=1_000, description="The name of a subscription.")]
+DomainPath = Annotated[str, Path(description="A domain.")]
+NamePath = Annotated[str, Path(description="The name of a subscription.")]
 WantedState = Annotated[NackedState, Query(description="dead: not delivered any more; waiting: to be delivered again.")]
 
 

@@ -16,8 +16,7 @@ from pc_worker.http.requests.bodies import api_router
 from pc_worker.http.requests.context import AppContext, Context
 from pc_worker.http.requests.paging import ListPage, Pages, encoded_cursor
 from pc_worker.http.requests.roles import HttpCaller, Reader, Writer
-from pc_worker.services.dead_letters.dead_list import checked_filter, dead_document, dead_page
-from pc_worker.services.declarations import check_known
+from pc_worker.services.dead_letters.dead_list import LetterSelection, dead_document, dead_page, selected
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.rows.dead_letter import stored_json
 from pc_worker.store.ledger.dead_rows import DeadKind, DeadPage, DeadRow
@@ -25,9 +24,9 @@ from pc_worker.store.ledger.letter_filter import LetterFilter
 
 router = api_router(tag="dead letters")
 
-Job = Annotated[str | None, Query(max_length=300, description="Only of this job.")]
-Domain = Annotated[str | None, Query(max_length=200, description="Only of this domain.")]
-Reason = Annotated[str, Query(max_length=1_000, description="Only those whose reason contains this text.")]
+Job = Annotated[str | None, Query(description="Only of this job.")]
+Domain = Annotated[str | None, Query(description="Only of this domain.")]
+Reason = Annotated[str, Query(description="Only those whose reason contains this text.")]
 
 
 class DeadLetterDocument(BaseModel):
@@ -43,16 +42,6 @@ class DeadLetterDocument(BaseModel):
     reason: str
     row: dict[str, Any] | None = Field(description="The row in normal form; its payload if it is stored.")
     created_at: datetime
-
-
-class LetterSelection(BaseModel):
-    """Which letters; without any field all of the token's domains."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    job: str | None = Field(default=None, max_length=300)
-    domain: str | None = Field(default=None, max_length=200)
-    reason: str = Field(default="", max_length=1_000, description="A part of the reason, in upper or lower case.")
 
 
 class LetterAction(BaseModel):
@@ -125,13 +114,7 @@ async def _checked(context: AppContext, caller: HttpCaller, action: LetterAction
 
 
 def _wanted(services: Services, caller: HttpCaller, selection: LetterSelection) -> LetterFilter:
-    domains = caller.domains
-    if selection.domain is not None:
-        with services.database.transaction() as cursor:
-            check_known(cursor, selection.domain)
-        domains = frozenset((selection.domain,))
-    wanted = LetterFilter(job_id=selection.job, domains=domains, reason=selection.reason)
-    return checked_filter(services, wanted, known=caller.domains)
+    return selected(services, selection, known=caller.domains)
 
 
 async def _answer(

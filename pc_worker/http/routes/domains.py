@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import Path
 from fastapi.responses import Response
@@ -15,13 +14,13 @@ from pc_worker.http.requests.paging import ListPage, Pages
 from pc_worker.http.requests.roles import Reader, Writer
 from pc_worker.services.domain_overview import domain_overview, domain_overviews
 from pc_worker.services.forget import forget_ids
-from pc_worker.services.stored_rows import stored_row
+from pc_worker.services.stored_rows import read_row_id, stored_row
 from pc_worker.store.rows.read import FullRow
 
 router = api_router(tag="domains")
 
-DomainPath = Annotated[str, Path(max_length=200, description="A domain.")]
-RowPath = Annotated[UUID, Path(description="The UUID of a row.")]
+DomainPath = Annotated[str, Path(description="A domain.")]
+RowPath = Annotated[str, Path(description="The UUID of a row.", json_schema_extra={"format": "uuid"})]
 Gone: dict[int | str, dict[str, Any]] = {204: {"description": "It is gone."}}
 
 
@@ -43,11 +42,11 @@ async def read_domain(caller: Reader, context: Context, domain: DomainPath) -> D
 @router.get("/v1/domains/{domain}/rows/{row_id}", summary="Read a row", response_model=RowDocument)
 async def read_row(caller: Reader, context: Context, domain: DomainPath, row_id: RowPath) -> FullRow:
     """Return a row as it is stored now, with the passages of its text."""
-    return await context.services.run(lambda s: stored_row(s, domain, str(row_id)))
+    return await context.services.run(lambda s: stored_row(s, domain, row_id))
 
 
 @router.delete("/v1/domains/{domain}/rows/{row_id}", summary="Forget a row", status_code=204, responses=Gone)
 async def forget_row(caller: Writer, context: Context, domain: DomainPath, row_id: RowPath) -> Response:
     """Delete a row with its vectors, terms and dead letters; consumers get a tombstone. Repeated, it does nothing."""
-    await context.services.run(lambda s: forget_ids(s.database, domain, [row_id]))
+    await context.services.run(lambda s: forget_ids(s.database, domain, [read_row_id(row_id)]))
     return Response(status_code=204)

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 from fastapi import Query, Request, Response
+from pydantic import ConfigDict, Field
 from starlette.requests import ClientDisconnect
 
 from pc_worker.domains import get_domain
@@ -20,11 +21,13 @@ from pc_worker.http.requests.bodies import api_router
 from pc_worker.http.requests.context import AppContext, Context
 from pc_worker.http.requests.multipart import FORM, FormFile, is_form
 from pc_worker.http.requests.roles import Writer
-from pc_worker.http.routes.job_documents import IngestOptions, JobDocument, Name
+from pc_worker.http.routes.job_documents import JobDocument
 from pc_worker.http.routes.jobs import IdempotencyKey, accepted, key_id
 from pc_worker.services.dependencies import Services
+from pc_worker.services.ingest.arguments import IngestOptions
 from pc_worker.services.ingest.enqueue import is_known
 from pc_worker.services.ingest.uploads import Upload
+from pc_worker.services.request_model import DomainName
 from pc_worker.services.sources import read_options
 from pc_worker.store.db.connection import is_storable
 
@@ -55,7 +58,9 @@ BODY = {
 class UploadQuery(IngestOptions):
     """The query of an upload: the domain, and the options of the ingest."""
 
-    domain: Name
+    model_config = ConfigDict(strict=False)  # a query has texts only
+
+    domain: DomainName = Field(description="the name of a domain")
 
 
 @router.post(
@@ -77,7 +82,7 @@ async def upload(
     Its kind is found by its content. Its name is a label, the default `source` of a `document`; an ending such as
     `.csv` says what divides the cells of a text table, as `Content-Type: text/csv` does.
     """
-    asked.request("", asked.domain).check()
+    asked.request_for("", asked.domain).check()
     has_key = idempotency_key is not None
     job_id = str(uuid.uuid4()) if idempotency_key is None else key_id(caller, idempotency_key)
     with context.quotas.uploads.take(caller.quota):
@@ -88,7 +93,7 @@ async def upload(
             is_repeat = has_key and await context.services.run(partial(is_known, job_id=job_id))
             finish = partial(received.finish, options, name=name or _named(request), is_repeat=is_repeat)
             path = await asyncio.to_thread(finish)
-    ingest = asked.request(str(path), asked.domain, label=_label(asked.domain, name))
+    ingest = asked.request_for(str(path), asked.domain, label=_label(asked.domain, name))
     try:
         return await accepted(context, replace(ingest, content=received.digest()), job_id, is_ours=True)
     except BaseException:

@@ -18,10 +18,11 @@ from pc_worker.http.requests.bodies import api_router
 from pc_worker.http.requests.context import AppContext, Context
 from pc_worker.http.requests.paging import ListPage, Pages
 from pc_worker.http.requests.roles import HttpCaller, Reader, Writer
-from pc_worker.http.routes.job_documents import ChunkDocument, IngestBody, JobDocument, JobSummary
+from pc_worker.http.routes.job_documents import ChunkDocument, JobDocument, JobSummary
 from pc_worker.http.start_ingest import starting
 from pc_worker.model import Job, JobState
 from pc_worker.services.dependencies import Services
+from pc_worker.services.ingest.arguments import IngestArguments
 from pc_worker.services.ingest.submit import IngestRequest
 from pc_worker.services.jobs import job_control
 from pc_worker.services.jobs.job_control import ENDED, status_document
@@ -50,13 +51,12 @@ IdempotencyKey = Annotated[
 
 @router.post("", status_code=202, response_model=JobDocument, summary="Ingest a file")
 async def start_job(
-    body: IngestBody, caller: Writer, context: Context, idempotency_key: IdempotencyKey = None
+    body: IngestArguments, caller: Writer, context: Context, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Enqueue the ingest of a file or URL that the workers can read; `Location` is the job's status."""
     caller.check(body.domain)
-    request = body.request(body.path, body.domain)
     job_id = str(uuid.uuid4()) if idempotency_key is None else key_id(caller, idempotency_key)
-    return await accepted(context, request, job_id)
+    return await accepted(context, body.request(), job_id)
 
 
 @router.get("", summary="List jobs")

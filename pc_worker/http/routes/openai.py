@@ -86,7 +86,7 @@ async def read_model(
 async def search_vector_store(
     caller: Reader,
     context: Context,
-    domain: Annotated[str, Path(max_length=200, description="A domain.")],
+    domain: Annotated[str, Path(description="A domain.")],
     query: VectorStoreQuery,
 ) -> VectorStorePage:
     """Return the best rows of a domain: their best passages, with scores from 0 to 1."""

@@ -26,7 +26,7 @@ from pc_worker.services.subscriptions import (
 
 router = api_router(tag="domains")
 
-NamePath = Annotated[str, Path(max_length=1_000, description="The subscription's name.")]
+NamePath = Annotated[str, Path(description="The subscription's name.")]
 Held: dict[int | str, dict[str, Any]] = {409: {"description": "A consumer holds it: stop that one first."}}
 
 

@@ -81,7 +81,7 @@ def answer_request(chat: ChatRequest) -> AnswerRequest:
     if not chat.model.startswith(PREFIX):
         raise NotFound(f"there is no model {chat.model[:80]!r}: the model of answers is {PREFIX}DOMAIN")
     turns = [message for message in chat.messages if message.role in ("user", "assistant")]
-    if not turns or turns[-1].role != "user" or not turns[-1].text.strip():
+    if not turns or turns[-1].role != "user":
         raise InvalidRequest("the last message must be a question of the user")
     history = tuple(
         Turn("user" if turn.role == "user" else "assistant", without_sources(turn.text))

@@ -11,7 +11,7 @@ from pc_worker.http.requests.problems import Problem
 from pc_worker.http.shapes.hits import hit_text, hit_title, unit_score
 from pc_worker.model.filter import AllOf, AnyOf, Condition, Filter, Not, Operator
 from pc_worker.services.search.reply import SearchHit, SearchResult
-from pc_worker.services.search.request import MAX_DOMAIN_CHARS, MAX_K, MAX_QUERY_CHARS
+from pc_worker.services.search.request import MAX_K
 from pc_worker.store.search.filters.where import read_where
 
 #: Error codes of Dify's documentation.
@@ -62,8 +62,8 @@ class MetadataCondition(BaseModel):
 class RetrievalRequest(BaseModel):
     """Dify's request to an external knowledge base."""
 
-    knowledge_id: str = Field(max_length=MAX_DOMAIN_CHARS, description="The domain.")
-    query: str = Field(max_length=MAX_QUERY_CHARS, description="Any text.")
+    knowledge_id: str = Field(description="The domain.")
+    query: str = Field(description="Any text.")
     retrieval_setting: RetrievalSetting
     metadata_condition: MetadataCondition | None = None
 

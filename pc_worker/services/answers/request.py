@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from pc_worker.domains import get_domain
 from pc_worker.errors import InvalidRequest, PermissionDenied
 from pc_worker.model.filter import Filter
 from pc_worker.model.language_model import Expansion
+from pc_worker.services.request_model import DomainName, RequestModel
 from pc_worker.services.search.reply import JoinedRows
 from pc_worker.services.search.request import MAX_K
+from pc_worker.services.search.where_schema import WHERE_SCHEMA
 from pc_worker.store.db.connection import is_storable
+from pc_worker.store.search.filters.where import read_where
 
 DEFAULT_K = 8
 #: A question is one or a few sentences.
@@ -32,27 +37,48 @@ class Turn:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerRequest:
-    """The request of an answer.
+class AnswerArguments(RequestModel):
+    """What is asked: the same on the command line and over HTTP."""
 
-    Attributes:
-        question: The question.
-        domain: The domain whose rows are searched.
-        k: Maximum number of rows whose passages are given to the model.
-        where: The filter that the rows must meet.
-        model: One of the configured models, by name or ``PROVIDER:NAME``; None = in their order.
-        history: Earlier turns, if the question follows up on them.
-        expand: How a model expands the question before the search; None = as it is set for the process.
-    """
+    question: str = Field(description="a question")
+    domain: DomainName = Field(description="the name of a domain")
+    k: int = Field(
+        default=DEFAULT_K, ge=1, le=MAX_K, description=f"a whole number from 1 to {MAX_K}: rows to answer from, at most"
+    )
+    where: Annotated[Filter | None, PlainValidator(read_where), WithJsonSchema(WHERE_SCHEMA)] = Field(
+        default=None, description="a filter, as for a search"
+    )
+    model: str | None = Field(
+        default=None, description="the name of a configured language model; null = in their order"
+    )
+    expand: Expansion | None = Field(
+        default=None,
+        description="off, multi (search for the question in other words, too) or hyde (for a passage that could "
+        "answer it); null = as the server is set",
+    )
 
-    question: str
-    domain: str
-    k: int = DEFAULT_K
-    where: Filter | None = None
-    model: str | None = None
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.question.strip():
+            raise InvalidRequest("the question is empty: enter a question")
+        if len(self.question) > MAX_QUESTION_CHARS:
+            raise InvalidRequest(
+                f"the question has {len(self.question):,} characters: it may have {MAX_QUESTION_CHARS:,}"
+            )
+        if not is_storable(self.question):
+            raise InvalidRequest("the question has the character NUL or half of a surrogate pair: remove it")
+        return self
+
+
+class AnswerRequest(AnswerArguments):
+    """The request of an answer; ``history`` = earlier turns, if the question follows up on them."""
+
     history: tuple[Turn, ...] = ()
-    expand: Expansion | None = None
+
+    @classmethod
+    def of(cls, asked: AnswerArguments) -> AnswerRequest:
+        """Return the request without earlier turns."""
+        return cls(**{name: getattr(asked, name) for name in AnswerArguments.model_fields})
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +191,6 @@ def check_answer_request(request: AnswerRequest, asker: Asker) -> None:
     if asker.domains is not None and request.domain not in asker.domains:
         raise PermissionDenied(f"this token is not for domain {request.domain[:80]!r}")
     get_domain(request.domain)
-    if not request.question.strip():
-        raise InvalidRequest("the question is empty: enter a question")
-    if len(request.question) > MAX_QUESTION_CHARS:
-        raise InvalidRequest(
-            f"the question has {len(request.question):,} characters: it may have {MAX_QUESTION_CHARS:,}"
-        )
-    if not is_storable(request.question):
-        raise InvalidRequest("the question holds characters that are not text")
-    if not 1 <= request.k <= MAX_K:
-        raise InvalidRequest(f"k is {request.k}: it must be 1 to {MAX_K}")
     if len(request.history) > MAX_TURNS or any(len(turn.text) > MAX_TURN_CHARS for turn in request.history):
         raise InvalidRequest(
             f"the conversation is too long: {MAX_TURNS} turns of {MAX_TURN_CHARS:,} characters at most"

@@ -9,19 +9,57 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from pydantic import Field
+
 from pc_worker.errors import InvalidRequest
 from pc_worker.services.dead_letters.retry import Retried, matching_letters, retry_dead
+from pc_worker.services.declarations import check_known
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.rows.dead_letter import WIRE_LIMIT
 from pc_worker.services.push import rejections
+from pc_worker.services.request_model import DomainName, RequestModel
 from pc_worker.store.db.connection import is_storable
 from pc_worker.store.ledger import dead_rows, jobs
 from pc_worker.store.ledger.dead_letters import BATCH, StoredLetter, drop_letters
 from pc_worker.store.ledger.dead_rows import DeadKind, DeadPage, DeadRow, LetterGroup, Place
 from pc_worker.store.ledger.letter_filter import LetterFilter
 
+MAX_REASON_CHARS = 1_000
 #: Rows that are read at once: one may have megabytes.
 PAGE = 50
+
+
+class LetterSelection(RequestModel):
+    """Which refused rows; without any field all that the caller may know."""
+
+    job: str | None = Field(default=None, description="the id of a job")
+    domain: DomainName | None = Field(default=None, description="the name of a domain")
+    reason: str = Field(
+        default="",
+        max_length=MAX_REASON_CHARS,
+        description=f"a part of the reason, of at most {MAX_REASON_CHARS:,} characters, in upper or lower case",
+    )
+
+
+def selected(services: Services, asked: LetterSelection, *, known: frozenset[str] | None = None) -> LetterFilter:
+    """Return the filter of a selection, limited to the rows that are refused by now.
+
+    Args:
+        services: This process's shared dependencies.
+        asked: The selection.
+        known: The domains whose rows and jobs the caller may know; None = all.
+
+    Raises:
+        NotFound: If it names a job that does not exist, or that the caller may not know.
+        InvalidRequest: If there is no such domain, or no reason can contain its text.
+    """
+    domains = known
+    if asked.domain is not None:
+        with services.database.transaction() as cursor:
+            check_known(cursor, asked.domain)
+        domains = frozenset((asked.domain,))
+    wanted = LetterFilter(job_id=asked.job, domains=domains, reason=asked.reason)
+    return checked_filter(services, wanted, known=known)
 
 
 def checked_filter(services: Services, wanted: LetterFilter, *, known: frozenset[str] | None = None) -> LetterFilter:

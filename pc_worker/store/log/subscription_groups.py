@@ -212,7 +212,7 @@ def read_group(cursor: Cursor, domain: str, name: str) -> list[GroupMember]:
     cursor.execute(MEMBERS, {"domain": domain, "name": name})
     members = [GroupMember(*row) for row in cursor.fetchall()]
     if not members:
-        raise NotFound(f"domain {domain} has no subscription {name!r}; `subscriptions list` shows them")
+        raise NotFound(f"domain {domain[:80]} has no subscription {name[:200]!r}; `subscriptions list` shows them")
     return members
 
 

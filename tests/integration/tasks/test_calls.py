@@ -39,7 +39,7 @@ def resent(line: Line) -> int:
 def test_a_wrong_ingest_leaves_a_failed_job_that_says_why(line: Line) -> None:
     source = str(write_recruit(line.folder / "sound.pkl", 3))
     wrong: list[dict[str, Any]] = [
-        {"chunk_size": "300"}, {"chunk_size": None}, {"source": 7}, {"source": "a\0"}, {"max_dead": 10**20},
+        {"chunk_size": "300"}, {"chunk_size": 0}, {"source": 7}, {"source": "a\0"}, {"max_dead": 10**20},
         {"path": ""}, {"path": "sound.pkl"}, {"path": 5}, {"path": "/\ud800"}, {"text_columns": "text"},
         {"dialect": "x"}, {"domain": "nowhere"}, {"domain": 5}, {"domain": "\0"}, {"id_column": ["x"]},
     ]  # fmt: skip

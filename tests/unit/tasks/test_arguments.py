@@ -9,9 +9,10 @@ import pytest
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.services.ingest.submit import IngestRequest
+from pc_worker.services.request_model import RequestModel
 from pc_worker.services.search.request import SearchRequest
 from tasks.arguments import Chunk, Ingest, Push, usable_job_id
-from tasks.call import Arguments, NoArguments, read_arguments
+from tasks.call import NoArguments, read_arguments
 
 SOUND = {"path": "/a/b.pkl", "domain": "document"}
 
@@ -22,18 +23,18 @@ def _each(name: str, *values: Any) -> list[tuple[str, Any]]:
 
 WRONG_INGESTS: list[tuple[str, Any]] = [
     *_each("path", "", "b.pkl", "./b", 5, None, ["/a"], {"a": 1}, "/a\0b", "/\ud800", "/" * 5000),
-    *_each("domain", "", 5, None, ["document"], "a\0", "\udfff", "d" * 2000),
-    *_each("chunk_size", "300", None, 0, -1, 1001, 2.5, 300.0, True, [300], 10**30),
+    *_each("domain", 5, None, ["document"], "a\0", "\udfff", "d" * 2000),
+    *_each("chunk_size", "300", 0, -1, 1001, 2.5, 300.0, True, [300], 10**30),
     *_each("job_id", 5, "", "a b", "a\n", "\0", "\x1b[31m", "\ud800", "x" * 201, ["a"], True, UUID(int=5)),
-    *_each("max_dead", "5", None, -1, 10**20, 2**63, 0.5, True, {}),
+    *_each("max_dead", "5", -1, 10**20, 2**63, 0.5, True, {}),
     *_each("source", 7, "", "a\0b", "\ud83d", ["x"], b"x", "x" * 2000),
     *_each("id_column", 7, "a\0b", ["x"], "x" * 2000),
-    *_each("text_columns", "text", 5, [5], ["a", None], ["a\0"], ["a", "a"], {"a": 1}, [["a"]]),
+    *_each("text_columns", "text", 5, [5], ["a", None], ["a\0"], {"a": 1}, [["a"]]),
     *((name, 1) for name in ("dialect", "Path", "self", "asked", "x" * 5000)),
 ]  # fmt: skip
 
 
-def refusal(model: type[Arguments], *args: Any, **kwargs: Any) -> str:
+def refusal(model: type[RequestModel], *args: Any, **kwargs: Any) -> str:
     with pytest.raises(InvalidRequest) as caught:
         read_arguments("a_task", model, args, kwargs)
     return str(caught.value)
@@ -55,16 +56,24 @@ def test_a_wrong_ingest_is_one_sentence(name: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"chunk_size": "300"}, "a_task: chunk_size must be a whole number from 1 to 1000, not '300'"),
+        ({"chunk_size": "300"}, "a_task: chunk_size must be a whole number from 1 to 1000: rows of a chunk, not '300'"),
         ({"path": ...}, "a_task: path is missing"),
-        ({"text_columns": "text"}, "a_task: text_columns must be a list of different column names, not 'text'"),
-        ({"dialect": 1}, "a_task: there is no argument 'dialect'; it takes path, domain, "),
+        ({"text_columns": "text"}, "a_task: text_columns must be a list of at most 1,000 different names of columns"),
+        ({"dialect": 1}, "a_task: there is no field 'dialect'; there are chunk_size, max_dead, "),
     ],
 )
 def test_the_sentence_says_what_is_wanted_and_what_came(changes: dict[str, Any], sentence: str) -> None:
     given = {name: value for name, value in (SOUND | changes).items() if value is not ...}
 
     assert refusal(Ingest, **given).startswith(sentence)
+
+
+def test_a_value_that_is_null_is_as_if_it_were_not_there() -> None:
+    nulls = dict.fromkeys(("chunk_size", "max_dead", "source", "text_columns"))
+
+    assert read_arguments("a_task", Ingest, (), SOUND | nulls).request() == IngestRequest(
+        path="/a/b.pkl", domain="document"
+    )
 
 
 def test_positions_count_as_names() -> None:
@@ -103,7 +112,7 @@ def test_positions_count_as_names() -> None:
         (NoArguments, {"x": 1}),
     ],
 )
-def test_every_task_reads_its_arguments_strictly(model: type[Arguments], given: dict[str, Any]) -> None:
+def test_every_task_reads_its_arguments_strictly(model: type[RequestModel], given: dict[str, Any]) -> None:
     assert_is_one_sentence(refusal(model, **given), list(given)[-1] if len(given) > 2 else "")
 
 

@@ -16,6 +16,8 @@ from pc_worker.store.search.filters.ranges import NotARange, range_end
 
 #: More than a search needs; each comparison is evaluated for each candidate.
 MAX_CONDITIONS = 64
+#: More filters than this are not counted.
+MAX_COUNTED = 1_000
 #: Characters of one condition as text, of a field's name, and of a value.
 MAX_CONDITION_CHARS = 4_096
 #: Values of all comparisons together.
@@ -64,7 +66,7 @@ def read_where(value: object) -> Filter | None:
     """
     items = value if isinstance(value, list | tuple) else [] if value is None else [value]
     if len(items) > MAX_CONDITIONS:
-        raise InvalidRequest(f"{len(items):,} filters are too many: a search may have {MAX_CONDITIONS}")
+        raise _too_many(len(items))
     parts = tuple(_read(item, depth=0) for item in items)
     _check_number(parts)
     return AllOf(parts) if len(parts) > 1 else next(iter(parts), None)
@@ -96,7 +98,7 @@ def _read_object(item: Mapping[Any, Any], depth: int) -> Filter:
     if not parts or (name != "not" and not isinstance(item[name], list | tuple)):
         raise InvalidRequest(f"the filter's {name!r} needs an array of filters")
     if len(parts) > MAX_CONDITIONS:
-        raise InvalidRequest(f"{len(parts):,} filters are too many: a search may have {MAX_CONDITIONS}")
+        raise _too_many(len(parts))
     read = tuple(_read(part, depth=depth + 1) for part in parts)
     joined: Filter = AnyOf(read) if name == "or" else AllOf(read) if len(read) > 1 else read[0]
     return Not(joined) if name == "not" else joined
@@ -138,7 +140,7 @@ def _scalar(field: str, value: object) -> str | None:
 
 def _digits(field: str, value: int) -> str:
     if value.bit_length() > 4 * MAX_CONDITION_CHARS:
-        raise InvalidRequest(f"filter on {field[:80]!r}: the number has too many digits")
+        raise _too_long(field)
     return str(value)
 
 
@@ -191,12 +193,23 @@ def _checked(condition: Condition) -> Condition:
     if not field.strip():
         raise InvalidRequest("a filter's field is empty")
     if any(len(text) > MAX_CONDITION_CHARS for text in texts):
-        raise InvalidRequest(f"filter on {field[:80]!r}: a text has more than {MAX_CONDITION_CHARS:,} characters")
+        raise _too_long(field)
     if not all(is_storable(text) for text in texts):
         raise InvalidRequest(f"filter on {field[:80]!r} holds characters that no stored value can have")
     if condition.operator in (">", ">=", "<", "<="):
         _check_range(condition)
     return condition
+
+
+def _too_long(field: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"filter on {field[:80]!r}: a text or number has more than {MAX_CONDITION_CHARS:,} characters"
+    )
+
+
+def _too_many(number: int) -> InvalidRequest:
+    counted = f"{number:,}" if number <= MAX_COUNTED else f"more than {MAX_COUNTED:,}"
+    return InvalidRequest(f"{counted} filters are too many: a search may have {MAX_CONDITIONS}")
 
 
 def _check_range(condition: Condition) -> None:
@@ -210,7 +223,7 @@ def _check_range(condition: Condition) -> None:
 def _check_number(parts: Sequence[Filter]) -> None:
     every = list(conditions(AllOf(tuple(parts))))
     if len(every) > MAX_CONDITIONS:
-        raise InvalidRequest(f"{len(every):,} filters are too many: a search may have {MAX_CONDITIONS}")
+        raise _too_many(len(every))
     if (values := sum(len(one.values) for one in every)) > MAX_VALUES:
         raise InvalidRequest(f"the filters have {values:,} values: a search may have {MAX_VALUES:,}")
 
