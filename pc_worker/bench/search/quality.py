@@ -102,7 +102,9 @@ def _database(server_url: str, name: str) -> str:
 
 def _textbook(services: Services) -> dict[str, Ranking]:
     def by_words(cursor: Cursor, profile: Profile, query: str) -> list[str]:
-        terms = weigh(cursor, DOMAIN, AskedWords(tuple(query_terms(DOMAIN, query))), profile.collection)
+        ids = tuple(query_terms(DOMAIN, query))
+        # As pairs of characters do, the textbook's words weigh by rarity alone.
+        terms = weigh(cursor, DOMAIN, AskedWords(ids, grams=frozenset(ids)), profile.collection)
         return matching(cursor, Scope(profile=profile), terms, limit=DEPTH, wanted=DEPTH, certain=DEPTH).ids
 
     def by_vectors(cursor: Cursor, profile: Profile, query: str) -> list[str]:

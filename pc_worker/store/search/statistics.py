@@ -1,4 +1,4 @@
-"""Collection statistics of search: the number of a domain's rows, their length, and the rows that contain a term.
+"""Collection statistics of search: a domain's rows, their length, the rows that have a term, how often they repeat it.
 
 They are counted after loads and read by every search. Writers of rows never change them and never wait for them. A term
 that is newer than the last count has the weight of a term that no row contains.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log, prod
+from typing import NamedTuple
 
 from pc_worker.model.joined import is_joined_name, joined_name
 from pc_worker.store.db.connection import Cursor, Database, array_literal
@@ -19,29 +20,47 @@ from pc_worker.store.search.words.splitting import RULES
 COMMON_FACET = 1_000
 #: Rows that represent the domain until its statistics are counted for the first time.
 SAMPLE_ROWS = 5_000
+#: Rows, the first ones by id, in which repetitions of words are counted: their counts are slow to read.
+RECURRENCE_ROWS = 20_000
+#: Recurrence is counted as if 4 more rows had the word, as often as rows have words: few rows prove little.
+FURTHER_ROWS = 4
 
 TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('search statistics:' || %s, 0))"
 DRIFT = """
-SELECT d.head - coalesce(s.head, 0), coalesce(s.documents, 0), s.domain IS NULL
+SELECT d.head - coalesce(s.head, 0), coalesce(s.documents, 0), s.recurrence_counted IS NOT TRUE
 FROM domains d LEFT JOIN search_statistics s USING (domain) WHERE domain = %s
 """
+# A sparsevec as text is `{term:count,…}/dimension`. Rounded, so that a small load changes few words.
 COUNT = """
-WITH counted AS MATERIALIZED (
+WITH repeated AS MATERIALIZED (
+    SELECT split_part(entry, ':', 1)::integer AS term, count(*) AS documents,
+           sum(split_part(entry, ':', 2)::float8) AS occurrences
+    FROM (SELECT counts FROM row_terms WHERE domain = %(domain)s ORDER BY row_id LIMIT %(repeated_rows)s) AS r,
+         string_to_table(split_part(ltrim(r.counts::text, '{'), '}', 1), ',') AS entry
+    WHERE entry <> '' GROUP BY 1
+), usual AS (
+    SELECT sum(occurrences) / sum(documents) AS mean FROM repeated
+), counted AS MATERIALIZED (
     SELECT term, count(*)::integer AS documents FROM row_terms, unnest(terms) AS term
     WHERE domain = %(domain)s GROUP BY term HAVING term > 0 OR count(*) > %(common)s
 ), gone AS (
     DELETE FROM term_statistics s
     WHERE domain = %(domain)s AND NOT EXISTS (SELECT FROM counted WHERE counted.term = s.term)
 ), changed AS (
-    INSERT INTO term_statistics AS s (domain, term, documents) SELECT %(domain)s, term, documents FROM counted
-    ON CONFLICT (domain, term) DO UPDATE SET documents = excluded.documents WHERE s.documents <> excluded.documents
+    INSERT INTO term_statistics AS s (domain, term, documents, recurrence)
+    SELECT %(domain)s, term, c.documents, coalesce(
+        round((r.occurrences + %(further)s * mean) / ((r.documents + %(further)s) * mean) * 100) / 100, 1)
+    FROM counted c LEFT JOIN repeated r USING (term) CROSS JOIN usual
+    ON CONFLICT (domain, term) DO UPDATE SET documents = excluded.documents, recurrence = excluded.recurrence
+    WHERE (s.documents, s.recurrence) <> (excluded.documents, excluded.recurrence)
 )
-INSERT INTO search_statistics (domain, documents, mean_length, head, oldest_rules)
+INSERT INTO search_statistics (domain, documents, mean_length, head, oldest_rules, recurrence_counted)
 SELECT %(domain)s, count(*), coalesce(avg(length), 0), (SELECT head FROM domains WHERE domain = %(domain)s),
-       coalesce(min(rules), %(rules)s)
+       coalesce(min(rules), %(rules)s), true
 FROM row_terms WHERE domain = %(domain)s
 ON CONFLICT (domain) DO UPDATE SET documents = excluded.documents, mean_length = excluded.mean_length,
-                                   head = excluded.head, oldest_rules = excluded.oldest_rules, refreshed_at = now()
+                                   head = excluded.head, oldest_rules = excluded.oldest_rules,
+                                   recurrence_counted = true, refreshed_at = now()
 """
 # Every search reads the index's pending list: merge it into the index now, not at the next vacuum.
 FLUSH = f"""
@@ -55,7 +74,21 @@ SELECT (SELECT count(*) FROM sample), (SELECT coalesce(avg(length), 0) FROM samp
        (SELECT array_agg((SELECT count(*) FROM sample WHERE terms @> ARRAY[term]) ORDER BY term)
         FROM unnest(%(terms)s::integer[]) AS term)
 """
-KNOWN = "SELECT term, documents FROM term_statistics WHERE domain = %s AND term = ANY (%s::integer[])"
+KNOWN = "SELECT term, documents, recurrence FROM term_statistics WHERE domain = %s AND term = ANY (%s::integer[])"
+
+#: The parameters of `COUNT` that are alike for each domain.
+COUNTED = {"common": COMMON_FACET, "rules": RULES, "repeated_rows": RECURRENCE_ROWS, "further": FURTHER_ROWS}
+
+
+class TermStatistics(NamedTuple):
+    """In how many rows a term occurs, and how often in these, compared with the mean of all words."""
+
+    documents: int = 0
+    recurrence: float = 1.0
+
+
+#: Of a term that is not counted.
+UNKNOWN = TermStatistics()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +143,7 @@ def refresh_statistics(database: Database, domain: str, *, drift: float = 0.0, a
         if not (always or never or changed > drift * documents):
             return False
         cursor.execute("SET LOCAL work_mem = '64MB'")  # one hash table of all terms
-        cursor.execute(COUNT, {"domain": domain, "common": COMMON_FACET, "rules": RULES})
+        cursor.execute(COUNT, COUNTED | {"domain": domain})
         cursor.execute(FLUSH)
         return True
 
@@ -135,13 +168,13 @@ def estimate_filtered_rows(facets: int, facet_rows: Sequence[int], collection: C
 
 def term_frequencies(
     cursor: Cursor, domain: str, terms: Sequence[int], collection: CollectionStatistics | None
-) -> tuple[CollectionStatistics, Mapping[int, int]]:
-    """Return the statistics, and the number of rows with each of ``terms``; from a sample before the first count."""
+) -> tuple[CollectionStatistics, Mapping[int, TermStatistics]]:
+    """Return the statistics, and those of each of ``terms`` that is counted; from a sample before the first count."""
     if collection is not None and collection.documents:
         cursor.execute(KNOWN, (domain, array_literal(terms)))
-        return collection, dict(cursor.fetchall())
+        return collection, {term: TermStatistics(*counted) for term, *counted in cursor.fetchall()}
     cursor.execute(SAMPLE, {"domain": domain, "rows": SAMPLE_ROWS, "terms": list(terms)})
     documents, mean_length, counts = cursor.fetchone() or (0, 0, None)
     k1, b = (1.2, 0.75) if collection is None else (collection.k1, collection.b)
-    found = dict(zip(sorted(terms), counts or (), strict=False))
+    found = {term: TermStatistics(count) for term, count in zip(sorted(terms), counts or (), strict=False)}
     return CollectionStatistics(documents, float(mean_length), k1, b), found

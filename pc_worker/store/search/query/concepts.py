@@ -44,11 +44,13 @@ class AskedWords:
         terms: Its terms, sorted and unique.
         concepts: Its concepts with several spellings, whose terms are among these.
         times: How often the query has a term, also in other spellings; of a term that is not here, once.
+        grams: The terms that are no words, but pairs of characters of scripts without blanks.
     """
 
     terms: tuple[int, ...]
     concepts: tuple[Concept, ...] = ()
     times: Mapping[int, int] = field(default_factory=dict)
+    grams: frozenset[int] = frozenset()
 
     @property
     def ids(self) -> list[int]:

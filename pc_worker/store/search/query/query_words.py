@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from pc_worker.store.search.query.concepts import AskedWords, Concept, Way, asked
 from pc_worker.store.search.query.former_words import former_query_words
@@ -56,13 +57,15 @@ def asked_words(
     tokens, runs = split_words(text)
     compounds = [compound for token in tokens for compound in compounds_of(token)]
     terms = [term for compound in compounds for part in lowered_parts(compound) for term in _terms(domain, part)]
-    others = {word_id(domain, gram) for run in runs for gram in run_query_grams(run)}
+    grams = {word_id(domain, gram) for run in runs for gram in run_query_grams(run)}
     if inflected:
-        others.update(word_id(domain, gram) for run in runs for gram in inflected_grams(run))
-    others.update(word_id(domain, word) for word in former_query_words(text, oldest))
+        grams.update(word_id(domain, gram) for run in runs for gram in inflected_grams(run))
+    grams.difference_update(terms)
+    others = {word_id(domain, word) for word in former_query_words(text, oldest)}.union(grams)
     concepts = [concept for compound in compounds for concept in _of_compound(domain, compound, tuple(languages))]
     guesses = [*_neighbours(domain, text, compounds), *_telephones(domain, text)]
-    return asked([*terms, *others.difference(terms)], dict.fromkeys([*concepts, *guesses]))
+    found = asked([*terms, *others.difference(terms)], dict.fromkeys([*concepts, *guesses]))
+    return replace(found, grams=frozenset(grams))
 
 
 def query_terms(domain: str, text: str, *, inflected: bool = False) -> list[int]:

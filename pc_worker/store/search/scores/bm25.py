@@ -18,13 +18,15 @@ from pc_worker.store.search.query.concepts import (
     within,
 )
 from pc_worker.store.search.scope import Candidates, Scope, read_candidates
-from pc_worker.store.search.statistics import CollectionStatistics, term_frequencies
+from pc_worker.store.search.statistics import UNKNOWN, CollectionStatistics, term_frequencies
 from pc_worker.store.search.words.term_hash import DIMENSION
 
 #: Terms of a query that are used, the rarest ones; a longer text is a document, for which there is `--like`.
 MAX_TERMS = 64
 #: BM25's k3: a word that a query has twice weighs 1.2, one that it repeats often at most 1.5.
 K3 = 0.5
+#: The power of a word's recurrence in its weight.
+RECURRENCE = 0.5
 #: Start from the rarest terms (at most RARE_ROWS candidates); widen by a factor of WIDER.
 RARE_ROWS = 5_000
 WIDER = 4
@@ -48,11 +50,19 @@ ORDER BY score DESC, e.row_id LIMIT %(limit)s
 
 @dataclass(frozen=True, slots=True)
 class QueryTerm:
-    """A term of the query: its id, the number of rows that contain it, and its weight: by rarity and repetition."""
+    """A term of the query.
+
+    Attributes:
+        id: The term.
+        documents: The number of rows that contain it.
+        weight: Its weight: by rarity, by the query's repetition, and by ``subject``.
+        subject: What it weighs more, because the rows that contain it repeat it.
+    """
 
     id: int
     documents: int
     weight: float
+    subject: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +130,19 @@ def emphasis(times: int) -> float:
 
 
 def weigh(cursor: Cursor, domain: str, words: AskedWords, known: CollectionStatistics | None) -> QueryTerms:
-    """Return a query's terms with weights by how rare they are in the domain, and how often the query has them."""
-    collection, documents = term_frequencies(cursor, domain, words.ids, known)
-    words = possible(words, {term for term, count in documents.items() if count}, current=collection.current)
-    counts = sorted((documents.get(term, 0), term) for term in words.ids)[:MAX_TERMS]
-    each = {term: collection.idf(count) * emphasis(words.times.get(term, 1)) for count, term in counts}
+    """Return a query's terms with weights.
+
+    These are by how rare a term is in the domain, how often rows repeat it, and how often the query has it.
+    """
+    collection, counted = term_frequencies(cursor, domain, words.ids, known)
+    words = possible(words, {term for term, found in counted.items() if found.documents}, current=collection.current)
+    counts = sorted((counted.get(term, UNKNOWN).documents, term) for term in words.ids)[:MAX_TERMS]
+    subjects = {
+        term: 1.0 if term in words.grams else counted.get(term, UNKNOWN).recurrence ** RECURRENCE for _, term in counts
+    }
+    each = {term: collection.idf(count) * subjects[term] * emphasis(words.times.get(term, 1)) for count, term in counts}
     weights = limited_weights(words, each)
-    terms = tuple(QueryTerm(term, count, weights[term]) for count, term in counts)
+    terms = tuple(QueryTerm(term, count, weights[term], subjects[term]) for count, term in counts)
     return QueryTerms(collection, terms, within(words.concepts, weights.keys()), frozenset(words.others))
 
 

@@ -87,7 +87,8 @@ def _extended(
     if not rows or not terms.terms:
         return terms
     candidates = sorted({term for counts, _ in rows for term in counts})
-    collection, documents = term_frequencies(cursor, scope.profile.domain, candidates, scope.profile.collection)
+    collection, counted = term_frequencies(cursor, scope.profile.domain, candidates, scope.profile.collection)
+    documents = {term: found.documents for term, found in counted.items()}
     rarity = {term: collection.idf(documents.get(term, 0)) for term in candidates}
     significance: dict[int, float] = defaultdict(float)
     for (counts, length), weight in _rank_weights(rows):
@@ -109,8 +110,8 @@ def _with_added(terms: QueryTerms, added: Mapping[int, float], documents: Mappin
         share = (1 - TERM_SHARE) * (term in own)
         if term not in terms.others:  # another spelling is no further word
             share += TERM_SHARE * asked * added.get(term, 0.0) / total
-        count = own[term].documents if term in own else documents.get(term, 0)
-        extended.append(QueryTerm(term, count, share * terms.collection.idf(count)))
+        count, subject = (own[term].documents, own[term].subject) if term in own else (documents.get(term, 0), 1.0)
+        extended.append(QueryTerm(term, count, share * terms.collection.idf(count) * subject, subject))
     return replace(terms, terms=tuple(sorted(extended, key=lambda term: (term.documents, term.id))))
 
 

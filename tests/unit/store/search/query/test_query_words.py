@@ -26,6 +26,13 @@ def test_repeated_words_are_counted(query: str, times: Mapping[str, int]) -> Non
     assert asked_words("d", query).times == {word_id("d", word): count for word, count in times.items()}
 
 
+def test_pairs_of_characters_are_no_words() -> None:
+    words = asked_words("d", "山川 weather 서울")
+
+    assert words.grams == {word_id("d", "山川"), word_id("d", "서울")}
+    assert set(words.terms) - words.grams == {word_id("d", "weather")}
+
+
 def test_each_repetition_adds_less() -> None:
     assert [emphasis(times) for times in (1, 2, 4)] == pytest.approx([1, 1.2, 4 / 3])
     assert emphasis(1_000) < 1.5
