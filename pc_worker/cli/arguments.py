@@ -11,7 +11,7 @@ from typing import Any
 import click
 from click.types import FloatParamType, IntParamType, StringParamType
 
-from pc_worker.errors import InvalidRequest, SourceRejected
+from pc_worker.errors import InvalidRequest
 from pc_worker.object_urls import is_url, read_url
 
 #: What PostgreSQL and the wire hold at most.
@@ -182,16 +182,3 @@ def whole_path(file: str) -> str:
         return os.path.abspath(file)
     except OSError as exc:
         raise InvalidRequest(f"the working directory cannot be used ({exc.strerror}): change to another one") from exc
-
-
-def job_path(file: str) -> str:
-    """Return the whole path of a file that a job is to name.
-
-    Raises:
-        InvalidRequest: If it is relative to a folder that is gone, or a URL that cannot be a source.
-        SourceRejected: If its name is not UTF-8: the ledger could not keep it.
-    """
-    path = whole_path(file)
-    if any("\ud800" <= char <= "\udfff" for char in path):
-        raise SourceRejected(f"{path}: its name is not UTF-8: rename it")
-    return path

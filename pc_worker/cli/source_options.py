@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
-from pc_worker.cli.arguments import job_path
+from pc_worker.cli.arguments import whole_path
 from pc_worker.cli.options import reading_options
-from pc_worker.services.ingest.arguments import IngestArguments
+from pc_worker.errors import SourceRejected
+from pc_worker.services.ingest.arguments import LONGEST_PATH, IngestArguments
 from pc_worker.services.ingest.submit import IngestRequest
 
 
@@ -51,3 +52,18 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         with_options = option(with_options)
     return with_options
+
+
+def job_path(file: str) -> str:
+    """Return the whole path of a file that a job is to name.
+
+    Raises:
+        InvalidRequest: If it is relative to a folder that is gone, or a URL that cannot be a source.
+        SourceRejected: If its name is not UTF-8, which the ledger cannot keep, or is longer than any file's.
+    """
+    path = whole_path(file)
+    if len(path) > LONGEST_PATH:
+        raise SourceRejected(f"{path[:60]}…: no file has a path of over {LONGEST_PATH:,} characters")
+    if any("\ud800" <= char <= "\udfff" for char in path):
+        raise SourceRejected(f"{path}: its name is not UTF-8: rename it")
+    return path

@@ -10,7 +10,8 @@ from typing import Any
 import click
 import pytest
 
-from pc_worker.cli.arguments import FILE, IsoTime, Measure, Number, job_path, whole_path
+from pc_worker.cli.arguments import FILE, IsoTime, Measure, Number, whole_path
+from pc_worker.cli.source_options import job_path
 from pc_worker.errors import InvalidRequest, SourceRejected
 
 SEOUL = timezone(timedelta(hours=9))
@@ -63,6 +64,8 @@ def test_a_file_is_named_by_its_whole_path(tmp_path: Path, monkeypatch: pytest.M
     assert whole_path("s3://bucket/b.pkl") == "s3://bucket/b.pkl"
     with pytest.raises(SourceRejected, match="its name is not UTF-8: rename it"):
         job_path("\udcff.pkl")
+    with pytest.raises(SourceRejected, match="no file has a path of over 4,096 characters"):
+        job_path("a" * 5000)
 
 
 def test_a_folder_that_is_gone_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
