@@ -65,6 +65,7 @@ class NackLedger:
         self._confirmed: list[int] = []
         self._ready: ReadyRow | None = None
         self._due_at = float("inf")
+        self._checks = 0
         self.check_again()
 
     @property
@@ -79,6 +80,7 @@ class NackLedger:
     def check_again(self) -> None:
         """Note that a row may be due at once: an operator may have retried it."""
         if self._rules.max_deliveries:
+            self._checks += 1
             self._due_at = 0.0
 
     def nack(self, message: pb.ConsumeNack) -> None:
@@ -158,9 +160,10 @@ class NackLedger:
 
     async def _next_ready(self) -> ReadyRow | None:
         """Return the next row that is due now; None if none is, or this one is not to be sent."""
-        exclude = self._in_flight | self._stored | self._nacks.keys()
+        exclude, checks = self._in_flight | self._stored | self._nacks.keys(), self._checks
         due = await self._repeat(lambda: self._rows.next_due(exclude=exclude))
-        self._due_at = float("inf") if due is None else time.monotonic() + max(due.due_in_s, 0.0)
+        if self._checks == checks:  # else an answer was stored meanwhile, which the result may not have: ask again
+            self._due_at = float("inf") if due is None else time.monotonic() + max(due.due_in_s, 0.0)
         if due is None or due.due_in_s > 0:
             return None
         if due.deliveries >= self._rules.max_deliveries:
