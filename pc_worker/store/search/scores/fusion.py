@@ -22,7 +22,7 @@ from operator import mul
 from pc_worker.store.search.scope import Candidates
 
 #: The part of the vector list in the fusion, chosen with judged collections; the text list has the rest.
-VECTOR_SHARE = 0.6
+VECTOR_SHARE = 0.57
 #: The spread of BM25 scores is at least this part of the best one: rows that all match alike must not outweigh meaning.
 MIN_SPREAD = 1 / 6
 #: The spread of similarities where the query's own vector is noise: that of readable queries of the built-in model.
