@@ -121,7 +121,7 @@ class AskedChoice(click.Choice[str]):
 
 def _number_or_text(value: Any) -> Any:
     try:
-        return float(value) if isinstance(value, str) else value
+        return float(value) if isinstance(value, str) and value.isascii() else value
     except ValueError:
         return value
 

@@ -131,13 +131,16 @@ def test_odd_surroundings(script: str, code: int, error: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["search", "a", "--domain", "document", "-k", "３"], "the digits 0 to 9"),
-        (["search", "a", "--domain", "document", "-k", str(10**30)], "range"),
+        (["search", "a", "--domain", "document", "-k", "３"], "from 1 to 100, not '３'"),
+        (["search", "a", "--domain", "document", "-k", str(10**30)], "from 1 to 100, not 1000"),
         (["search", "a\0", "--domain", "document"], "not UTF-8 text"),
         (["search", "a", "--domain", "document", "--where", "year>=٣"], "a number or an ISO 8601 date"),
-        (["ingest", "a", "--domain", "document", "--max-dead", str(2**63)], "range"),
-        (["ingest", "a", "--domain", "document", "--source", ""], "1 to 1,000 characters"),
-        (["ingest", "a", "--domain", "document", "--source", "가" * 1001], "1 to 1,000 characters"),
+        (["ingest", "a", "--domain", "document", "--max-dead", str(2**63)], "from 0 to 9223372036854775807"),
+        (
+            ["ingest", "a", "--domain", "document", "--source", ""],
+            "at most 1,000 characters without NUL and unpaired surrogates, not empty",
+        ),
+        (["ingest", "a", "--domain", "document", "--source", "가" * 1001], "at most 1,000 characters"),
         (["ingest", "a", "--domain", "document", "--id-column", "x" * 1001], "at most 1,000 characters"),
         (["ingest", "a", "--domain", "document", "--text-column", "x", "--text-column", "x"], "a name twice"),
         (["stream", "--domain", "document", "--after", str(2**63)], "a position is 0 to"),
