@@ -27,7 +27,7 @@ ROWS = 5
 #: The weight of the rows' mean vector, compared with 1 of the query's vector.
 VECTOR_WEIGHT = 0.5
 #: The share of the added words in the weight of all words, and their number.
-TERM_SHARE, TERMS = 0.2, 30
+TERM_SHARE, TERMS = 0.2, 20
 #: The most frequent words of a row that are examined: a long text has thousands.
 EXAMINED = 200
 #: Bytes before the numbers of a vector in binary form: their count and two zero bytes.
