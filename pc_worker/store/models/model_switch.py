@@ -28,19 +28,18 @@ CREATE TEMP TABLE IF NOT EXISTS stage_backfill (
 ) ON COMMIT DELETE ROWS
 """
 COLUMNS = ("row_id", "content_hash", "passage", "start_char", "end_char", "text_hash", "vector")
-# A row that changed since its text was read is left out: its vectors would be of the old text.
+# A row that changed since its text was read is left out: its vectors would be of the old text. Its content is compared
+# after the wait for its lock, with the version that is locked: a condition before it is of the statement's snapshot.
 INSERT = """
-WITH unchanged AS (
-    SELECT DISTINCT r.row_id FROM rows r JOIN stage_backfill s USING (row_id, content_hash)
-    WHERE r.domain = %(domain)s
-), locked AS (
-    SELECT row_id FROM rows WHERE domain = %(domain)s AND row_id IN (SELECT row_id FROM unchanged)
+WITH locked AS (
+    SELECT row_id, content_hash FROM rows
+    WHERE domain = %(domain)s AND row_id IN (SELECT row_id FROM stage_backfill)
     ORDER BY row_id FOR SHARE
 )
 INSERT INTO embeddings (domain, row_id, model_id, passage, dimension, start_char, end_char, text_hash, vector)
 SELECT %(domain)s, s.row_id, %(model_id)s, s.passage, vector_dims(s.vector), s.start_char, s.end_char, s.text_hash,
        s.vector
-FROM stage_backfill s JOIN locked USING (row_id) ORDER BY s.row_id, s.passage
+FROM stage_backfill s JOIN locked USING (row_id, content_hash) ORDER BY s.row_id, s.passage
 ON CONFLICT DO NOTHING
 """
 LOCK_DOMAIN = "SELECT head, model_id FROM domains WHERE domain = %s FOR UPDATE"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 
 import pytest
@@ -12,6 +13,7 @@ from pc_worker.store.db.connection import Database
 from pc_worker.store.log import append
 from pc_worker.store.models import model_switch, registry
 from tests.integration.store.rows import make_job, row, write
+from tests.support.locks import wait_for_waiting_statement
 
 
 def other_model(database: Database) -> Model:
@@ -55,6 +57,25 @@ def test_a_row_that_changed_meanwhile_gets_no_vectors_of_its_old_text(database: 
     with database.transaction() as cursor:
         model_switch.add_vectors(cursor, job.domain, model.model_id, [(found, row(1).passages) for found in read])
         assert model_switch.count_lacking(cursor, job.domain, model.model_id) == (1, 1)
+
+
+def test_a_row_that_changes_while_the_backfill_waits_for_it_gets_no_vectors_of_its_old_text(
+    database: Database, database_url: str
+) -> None:
+    job, model, same, other = make_job(database), other_model(database), uuid.uuid4(), Database(database_url)
+    with database.transaction() as cursor:
+        write(cursor, job, [row(0, same, content="old")])
+    backfill = threading.Thread(target=backfilled, args=(other, job, model))
+
+    with database.transaction() as cursor:
+        write(cursor, job, [row(0, same, content="new")])
+        backfill.start()  # it reads the old text, and waits for the lock of the row
+        wait_for_waiting_statement(database_url)
+    backfill.join(timeout=60)
+
+    with database.transaction() as cursor:
+        assert model_switch.count_lacking(cursor, job.domain, model.model_id) == (1, 1)
+    other.close()
 
 
 def test_the_switch_delivers_every_row_again_in_order_and_in_a_new_epoch(database: Database) -> None:

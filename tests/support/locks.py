@@ -1,0 +1,25 @@
+"""See from outside that a statement waits for a lock."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from pc_worker.store.db.connection import Database
+from tests.support.waiting import eventually
+
+WAITS = """
+SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'
+               AND wait_event_type = 'Lock')
+"""
+
+
+def wait_for_waiting_statement(database_url: str) -> None:
+    """Wait until a statement in this database waits for another transaction."""
+    with closing(Database(database_url, application="watcher")) as watcher:
+
+        def waits() -> bool:
+            with watcher.transaction() as cursor:
+                cursor.execute(WAITS)
+                return cursor.fetchone() == (True,)
+
+        eventually(waits, what="a statement that waits for a lock")
