@@ -183,15 +183,15 @@ def _forget_batch(
 ) -> list[UUID]:
     """Delete one batch by the rules of a chunk: rows are locked in order, positions taken last. Return the row ids.
 
-    Keys of ``named`` rows are forgotten even if no such row is stored. Jobs that began before number ``before`` cannot
-    write any of them again, from any source.
+    Keys of ``named`` rows are forgotten even if no such row is stored; one that a later job has stored stays. Jobs that
+    began before number ``before`` cannot write any of them again, from any source.
     """
 
     def work(cursor: Cursor) -> list[UUID]:
         ids = take(cursor)
         _note(cursor, domain, ids, before)
         groups = joined.groups_of(cursor, domain, ids)
-        forget.delete_rows(cursor, domain, [*ids, *named])
+        forget.delete_rows(cursor, domain, ids, named)
         _join_rest(cursor, domain, groups)
         erase_answers_of_rows(cursor, domain, [*ids, *named])
         if ids:

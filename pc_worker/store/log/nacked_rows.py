@@ -49,7 +49,10 @@ STALE = f"""
 DELETE FROM nacked_rows n
 WHERE NOT {LIVE} OR NOT EXISTS (SELECT FROM subscriptions s WHERE s.domain = n.domain AND s.name = n.name)
 """
-FORGET = "DELETE FROM nacked_rows WHERE domain = %s AND row_id = ANY (%s::uuid[])"
+FORGET = """
+DELETE FROM nacked_rows n WHERE n.domain = %s AND n.row_id = ANY (%s::uuid[])
+    AND NOT EXISTS (SELECT FROM rows r WHERE r.domain = n.domain AND r.row_id = n.row_id)
+"""
 OF_SUBSCRIPTION = "DELETE FROM nacked_rows WHERE domain = %s AND name = %s"
 
 
@@ -153,7 +156,10 @@ def purge_nacked(cursor: Cursor) -> int:
 
 
 def forget_nacked(cursor: Cursor, domain: str, ids: Sequence[UUID]) -> None:
-    """Remove nacked rows that are forgotten. Call it after their tombstones are logged: no nack can come in between."""
+    """Remove nacked rows of these that are not stored any more.
+
+    Call it after their tombstones are logged: no nack can come in between.
+    """
     cursor.execute(FORGET, (domain, uuid_array(ids)))
 
 

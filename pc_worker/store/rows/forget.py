@@ -80,10 +80,13 @@ def lock_rows_of_source(
     return [UUID(row_id) for (row_id,) in cursor.fetchall()]
 
 
-def delete_rows(cursor: Cursor, domain: str, ids: Sequence[UUID]) -> None:
-    """Delete rows with their vectors and terms; delete the identities of those that are not stored any more."""
+def delete_rows(cursor: Cursor, domain: str, ids: Sequence[UUID], named: Sequence[UUID] = ()) -> None:
+    """Delete the locked rows ``ids`` with their vectors and terms; delete the identities of those not stored any more.
+
+    The identities of ``named`` rows are deleted as well, unless such a row is stored: a later job has written it.
+    """
     cursor.execute(DELETE_ROWS, (domain, uuid_array(ids)))
-    cursor.execute(DELETE_IDENTITIES, (domain, uuid_array(ids)))
+    cursor.execute(DELETE_IDENTITIES, (domain, uuid_array([*ids, *named])))
 
 
 def logged_rows(cursor: Cursor, domain: str, ids: Sequence[UUID]) -> set[UUID]:

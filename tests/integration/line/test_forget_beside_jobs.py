@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from pc_worker.services import forget as forget_service
 from pc_worker.services.dead_letters.retry import retry_dead
 from pc_worker.services.forget import forget_ids, forget_source
 from pc_worker.services.maintenance.purge import Retention, purge
@@ -160,6 +161,26 @@ def test_a_forget_between_a_chunks_writing_and_its_commit_wins(line: Line, monke
 
     assert line.finish(old).rows_skipped == 1
     assert (len(happened), line.texts()) == (1, {})
+
+
+@pytest.mark.parametrize("key", ["plain", UUID_KEY])
+def test_a_row_that_a_later_job_has_written_before_its_turn_to_go_stays(
+    line: Line, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    line.ingest(rows(key, text="old"))
+    row_id, elsewhere = UUID(str(line.row_id(key))), line.aside()
+    # The job begins after the forget has marked the row, and ends before the forget deletes it.
+    once(monkeypatch, forget_service, "drop_letters", lambda: line.ingest(rows(key, text="new")))
+
+    assert forget_ids(elsewhere, DOMAIN, [row_id]).rows == 0
+
+    assert line.texts() == {key: f"new of {key}"}
+    assert line.query(
+        "SELECT count(*) FROM log l LEFT JOIN rows r USING (domain, row_id) "
+        "WHERE l.kind = 0 AND l.superseded_by IS NULL AND r.row_id IS NULL"
+    ) == [(0,)], "no entry of the log is without its row"
+    assert line.ingest(rows(key, text="new")).rows_unchanged == 1
+    elsewhere.close()
 
 
 def test_a_key_that_is_forgotten_while_a_later_job_writes_it_keeps_one_row(
