@@ -45,9 +45,15 @@ COUNTS = f"""
 SELECT n.domain, n.name, count(*) FILTER (WHERE n.due_at IS NULL), count(n.due_at)
 FROM nacked_rows n WHERE {LIVE} GROUP BY n.domain, n.name
 """
+# Log and subscriptions are read as they were when the statement began. A nack that is stored meanwhile, of a later
+# entry or of a new subscription, has another position or time than the one that was found.
 STALE = f"""
-DELETE FROM nacked_rows n
-WHERE NOT {LIVE} OR NOT EXISTS (SELECT FROM subscriptions s WHERE s.domain = n.domain AND s.name = n.name)
+WITH old AS MATERIALIZED (
+    SELECT domain, name, row_id, position, nacked_at FROM nacked_rows n
+    WHERE NOT {LIVE} OR NOT EXISTS (SELECT FROM subscriptions s WHERE s.domain = n.domain AND s.name = n.name))
+DELETE FROM nacked_rows gone USING old
+WHERE (gone.domain, gone.name, gone.row_id) = (old.domain, old.name, old.row_id)
+  AND (gone.position, gone.nacked_at) = (old.position, old.nacked_at)
 """
 FORGET = """
 DELETE FROM nacked_rows n WHERE n.domain = %s AND n.row_id = ANY (%s::uuid[])

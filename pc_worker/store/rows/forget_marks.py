@@ -25,11 +25,14 @@ DO UPDATE SET seq = greatest(forgotten.seq, excluded.seq), forgotten_at = exclud
 ANY = "SELECT EXISTS (SELECT FROM forgotten WHERE domain = %s AND seq > %s)"
 RECENT = "SELECT EXISTS (SELECT FROM forgotten WHERE domain = %s AND forgotten_at > now() - make_interval(secs => %s))"
 MARKED = "SELECT mark FROM forgotten WHERE domain = %s AND seq > %s AND mark = ANY (%s)"
-# A job that ended without dead letters never writes again; one that has not started gets a later number.
+# A job that ended without dead letters never writes again; one that has not started gets a later number. Jobs are read
+# as they were when the statement began: a mark that is renewed meanwhile has another number than the one found.
 PURGE = """
-DELETE FROM forgotten f WHERE NOT EXISTS (
-    SELECT FROM jobs j WHERE j.domain = f.domain AND j.seq < f.seq
-        AND (j.state NOT IN ('completed', 'partial') OR j.rows_dead > 0))
+WITH old AS MATERIALIZED (
+    SELECT domain, mark, seq FROM forgotten f WHERE NOT EXISTS (
+        SELECT FROM jobs j WHERE j.domain = f.domain AND j.seq < f.seq
+            AND (j.state NOT IN ('completed', 'partial') OR j.rows_dead > 0)))
+DELETE FROM forgotten f USING old WHERE (f.domain, f.mark, f.seq) = (old.domain, old.mark, old.seq)
 """
 
 

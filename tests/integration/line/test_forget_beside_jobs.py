@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -16,7 +17,9 @@ from pc_worker.services.maintenance.purge import Retention, purge
 from pc_worker.store.ledger.letter_filter import LetterFilter
 from pc_worker.store.log import append
 from pc_worker.store.rows import merge
+from pc_worker.store.rows.forget_marks import purge_marks
 from tests.model.line import DOMAIN, Line, Row
+from tests.support.locks import wait_for_waiting_statement
 
 UUID_KEY = "0197a000-0000-7000-8000-00000000000a"
 AT_ONCE = Retention(job_s=0, log_s=0, model_s=0, subscription_s=0)
@@ -139,6 +142,30 @@ def test_marks_stay_as_long_as_an_older_job_can_go_on_and_no_longer(line: Line) 
     assert line.query("SELECT count(*) FROM forgotten")[0][0] > 0
     purge(line.services, AT_ONCE)
     assert line.query("SELECT count(*) FROM forgotten") == [(0,)]
+
+
+def test_a_mark_that_is_renewed_while_it_is_purged_stays(line: Line) -> None:
+    line.ingest(rows("a", text="old"))
+    forget(line, "a")  # no older job is open: the mark is not needed any more
+    purging, forgetting, done = line.aside(), line.aside(), list[int]()
+
+    def work() -> None:
+        with purging.transaction() as cursor:
+            done.append(purge_marks(cursor))
+
+    purger = threading.Thread(target=work)
+    with forgetting.transaction() as cursor:  # the row is forgotten again: after a job that the purge does not see
+        cursor.execute("UPDATE forgotten SET seq = 1000000, forgotten_at = clock_timestamp()")
+        purger.start()
+        wait_for_waiting_statement(line.database_url)
+        running = line.begin(rows("a", text="older"))
+    purger.join(timeout=60)
+
+    assert done == [0]
+    assert line.finish(running).rows_skipped == 1
+    assert line.texts() == {}
+    purging.close()
+    forgetting.close()
 
 
 def once(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, do: Callable[[], object]) -> list[None]:

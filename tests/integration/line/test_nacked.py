@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,6 +15,7 @@ from pc_worker.services.nacked_rows import all_nacked, drop_nacked, nacked_docum
 from pc_worker.services.subscriptions import all_subscriptions, drop_subscription
 from pc_worker.store.log.nacked_rows import NackedFilter, purge_nacked
 from tests.model.line import DOMAIN, Line
+from tests.support.locks import wait_for_waiting_statement
 
 SUBSCRIBE = """
 INSERT INTO subscriptions (domain, name, position, epoch) SELECT domain, %s, head, epoch FROM domains WHERE domain = %s
@@ -151,3 +153,30 @@ def test_upkeep_removes_what_is_superseded_and_what_has_no_consumer(line: Line) 
 
     assert removed == 2
     assert line.query("SELECT count(*) FROM nacked_rows") == [(2,)]
+
+
+def test_a_newer_version_that_is_nacked_while_the_nack_before_is_removed_stays(line: Line) -> None:
+    _newer(line)  # the nacks of "a" are of an old version
+    removing, nacking, removed, row_id = line.aside(), line.aside(), list[int](), line.row_id("a")
+
+    def work() -> None:
+        with removing.transaction() as cursor:
+            removed.append(purge_nacked(cursor))
+
+    purge = threading.Thread(target=work)
+    with nacking.transaction() as cursor:
+        cursor.execute("SELECT 1 FROM nacked_rows WHERE name = 'java' AND row_id = %s FOR UPDATE", (row_id,))
+        purge.start()
+        wait_for_waiting_statement(line.database_url)
+        line.ingest([{"id": "a", "text": "the newest text"}])  # an entry of the log that the purge does not see
+        cursor.execute(
+            "UPDATE nacked_rows n SET position = l.position, nacked_at = clock_timestamp() FROM log l"
+            " WHERE n.name = 'java' AND l.superseded_by IS NULL AND l.row_id = n.row_id AND n.row_id = %s",
+            (row_id,),
+        )
+    purge.join(timeout=60)
+
+    assert removed == [1], "the other consumer's"
+    assert _dead(line) == {row_id, line.row_id("b")}
+    removing.close()
+    nacking.close()
