@@ -202,13 +202,18 @@ def _creation(domain: str, name: str, group: NewGroup, before: Sequence[GroupMem
     }
 
 
+def lock_group(cursor: Cursor, domain: str, name: str) -> None:
+    """Lock a subscription with its shards for the transaction; it need not exist."""
+    cursor.execute(LOCK, {"domain": domain, "name": name})
+
+
 def read_group(cursor: Cursor, domain: str, name: str) -> list[GroupMember]:
     """Lock a subscription for the transaction, and return its shards.
 
     Raises:
         NotFound: If the domain has no subscription of this name.
     """
-    cursor.execute(LOCK, {"domain": domain, "name": name})
+    lock_group(cursor, domain, name)
     cursor.execute(MEMBERS, {"domain": domain, "name": name})
     members = [GroupMember(*row) for row in cursor.fetchall()]
     if not members:

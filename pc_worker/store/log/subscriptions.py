@@ -12,13 +12,16 @@ from pc_worker.model.shard import MAX_SHARDS
 from pc_worker.model.start_point import StartPoint
 from pc_worker.store.db.connection import Cursor, is_storable
 from pc_worker.store.log.nacked_rows import drop_nacked_of
-from pc_worker.store.log.subscription_groups import check_free, read_group, reshard
+from pc_worker.store.log.subscription_groups import check_free, lock_group, read_group, reshard
 
 #: Seconds after its last use at which a subscription without any acknowledgement expires: a day.
 UNUSED_S = 86_400.0
 
 #: Subscriptions reported, those with the largest lag first. Consumers choose the names, so their number needs a limit.
 MAX_SUBSCRIPTIONS = 100
+
+#: Subscriptions that one purge removes: each is locked, and the server's table of locks is bounded.
+MAX_PURGED = 1000
 
 #: With all its shards: when a subscription was last consumed, whether it never acknowledged, and whether it is held.
 WHOLE = """
@@ -44,9 +47,19 @@ SELECT s.domain, coalesce(s.consumer, s.name), s.shard, s.shards, s.position, d.
 FROM {WHOLE} JOIN domains d USING (domain)
 WHERE %(domains)s::text[] IS NULL OR s.domain = ANY (%(domains)s::text[]) ORDER BY s.domain, 2, s.shard
 """
+EXPIRED = f"""
+SELECT DISTINCT s.domain, coalesce(s.consumer, s.name) FROM {WHOLE}
+WHERE {EXPIRES} < now() AND NOT whole.held ORDER BY 1, 2 LIMIT {MAX_PURGED}
+"""
+#: A renewal takes no lock but this one.
+LOCK_SHARDS = """
+SELECT FROM subscriptions WHERE domain = %(domain)s AND coalesce(consumer, name) = %(name)s ORDER BY name FOR UPDATE
+"""
+#: Under the subscription's locks: a consumer that returned before them is seen here, and another one waits.
 PURGE = f"""
 DELETE FROM subscriptions gone USING (
-    SELECT s.domain, s.name, whole.used FROM {WHOLE} WHERE {EXPIRES} < now() AND NOT whole.held) AS s
+    SELECT s.domain, s.name, whole.used FROM {WHOLE} WHERE {EXPIRES} < now() AND NOT whole.held
+       AND s.domain = %(domain)s AND coalesce(s.consumer, s.name) = %(name)s) AS s
 WHERE (gone.domain, gone.name) = (s.domain, s.name)
 RETURNING gone.domain, gone.name, gone.position, s.used
 """
@@ -113,9 +126,20 @@ def subscription_lags(cursor: Cursor) -> list[tuple[Any, ...]]:
 
 
 def purge_subscriptions(cursor: Cursor, *, retention_s: float) -> list[Expired]:
-    """Remove subscriptions not consumed for ``retention_s`` (0 = none), or for a day if they never acknowledged."""
-    cursor.execute(PURGE, {"retention": retention_s, "unused": UNUSED_S})
-    return [Expired(*row) for row in cursor.fetchall()]
+    """Remove subscriptions not consumed for ``retention_s`` (0 = none), or for a day if they never acknowledged.
+
+    One call removes a bounded number of them.
+    """
+    limits = {"retention": retention_s, "unused": UNUSED_S}
+    cursor.execute(EXPIRED, limits)
+    gone = list[Expired]()
+    for domain, name in cursor.fetchall():
+        lock_group(cursor, domain, name)
+        one = {"domain": domain, "name": name}
+        cursor.execute(LOCK_SHARDS, one)
+        cursor.execute(PURGE, limits | one)
+        gone += [Expired(*row) for row in cursor.fetchall()]
+    return gone
 
 
 def seek_subscription(cursor: Cursor, domain: str, name: str, target: StartPoint) -> int:

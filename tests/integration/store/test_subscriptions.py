@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from pc_worker.errors import BeyondHead, LeaseHeld, NotFound, PcWorkerError
 from pc_worker.model.start_point import StartPoint
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.log.subscriptions import list_subscriptions, purge_subscriptions, seek_subscription
+from tests.support.locks import wait_for_waiting_statement
 
 FIXTURE = """
 WITH model AS (
@@ -81,6 +83,44 @@ def test_an_unused_subscription_expires_and_its_expiry_is_listed_before(database
     assert listed_to_expire == set(SUBSCRIPTIONS) - {"acked, long ago, held"}
     assert without_retention == {"never acked, long ago"}
     assert gone == {"acked, long ago", "acked by the version before"}
+
+
+#: One of the shards, as `Subscriptions.renew` and `Subscriptions.acquire` do it.
+RENEWED = "UPDATE subscriptions SET held_until = now() + interval '30 s', used_at = now() WHERE name IN ('S', 'S/1')"
+ACQUIRED = f"SELECT pg_advisory_xact_lock(hashtextextended('subscription:law/S', 0)); {RENEWED}"
+
+
+@pytest.mark.parametrize("shards", [1, 2])
+@pytest.mark.parametrize("returns", [RENEWED, ACQUIRED], ids=["renewed", "acquired"])
+def test_a_subscription_whose_consumer_returns_while_it_is_purged_stays(
+    database: Database, database_url: str, shards: int, returns: str
+) -> None:
+    names = ["S"] if shards == 1 else ["S/0", "S/1"]
+    with database.transaction() as cursor:
+        cursor.execute("DELETE FROM subscriptions")
+        for name in names:
+            cursor.execute(ADD, {"name": name, "days": 31, "acked": True, "held": False, "rows": 5})
+        if shards > 1:
+            cursor.execute("UPDATE subscriptions SET consumer = 'S', shards = 2, shard = right(name, 1)::int")
+    gone: list[str] = []
+    other = Database(database_url)
+
+    def work() -> None:
+        with other.transaction() as cursor:
+            gone.extend(one.name for one in purge_subscriptions(cursor, retention_s=30 * 86_400))
+
+    purge = threading.Thread(target=work)
+    with database.transaction() as cursor:
+        cursor.execute(returns)
+        purge.start()
+        wait_for_waiting_statement(database_url)
+    purge.join(timeout=60)
+
+    with database.transaction() as cursor:
+        cursor.execute("SELECT name FROM subscriptions ORDER BY name")
+        assert [name for (name,) in cursor.fetchall()] == names
+    assert gone == []
+    other.close()
 
 
 TIMES = """
