@@ -9,7 +9,7 @@ from typing import Any
 
 from pc_worker.model import Job, JobState, Stages
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.ledger.jobs import COLUMNS, GIVEN_UP, NAMES
+from pc_worker.store.ledger.jobs import COLUMNS, NAMES
 
 PAGE = f"""
 SELECT {COLUMNS} FROM jobs
@@ -109,11 +109,15 @@ def page_chunks(cursor: Cursor, job_id: str, *, after: int = -1, limit: int) -> 
 
 
 def source_needs(cursor: Cursor, job_ids: Collection[str]) -> dict[str, bool]:
-    """Return of these jobs those in the ledger, each with whether it may still read its source."""
+    """Return of these jobs those in the ledger, each with whether it may still read its source.
+
+    A job that failed before its split may be resumed, unless its source was rejected: such an error begins with the
+    path. Others are of the machine or the domain, and the job continues once they are fixed.
+    """
     cursor.execute(
         "SELECT job_id, NOT (state = 'completed' AND rows_dead = 0 OR state = 'failed' AND plan IS NULL"
-        " AND NOT starts_with(error, %s)) FROM jobs WHERE job_id = ANY(%s)",
-        (GIVEN_UP, list(job_ids)),
+        " AND starts_with(coalesce(error, ''), source || ': ')) FROM jobs WHERE job_id = ANY(%s)",
+        (list(job_ids),),
     )
     return dict(cursor.fetchall())
 

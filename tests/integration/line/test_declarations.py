@@ -18,6 +18,7 @@ from pc_worker.embedded import EmbeddedServers
 from pc_worker.errors import InvalidRequest, NotServable, UnknownDomain
 from pc_worker.services.declarations import domain_states, open_domains, redeclare
 from pc_worker.services.forget import forget_all, forget_ids
+from pc_worker.services.ingest.uploads import purge_uploads
 from pc_worker.services.jobs import job_control
 from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
@@ -102,6 +103,22 @@ def test_a_changed_declaration_is_said_and_mended(
     assert (done.state, done.rows_written, done.rows_dead) == ("completed", 1, 0)
     [(after,)] = line.query("SELECT epoch FROM domains WHERE domain = %s", NAME)
     assert before != after, "consumers see a new generation of the log"
+
+
+def test_an_upload_stays_while_its_job_can_be_resumed_after_a_change(line: Line, declare: Declare) -> None:
+    declare(dimension=2)
+    _refused(line, 3)
+    [(job_id,)] = line.query("SELECT job_id FROM jobs ORDER BY created_at DESC LIMIT 1")
+    uploads = line.folder / "uploads"
+    uploads.mkdir()
+    (uploads / job_id).write_bytes(b"rows")
+
+    assert purge_uploads(line.services, uploads) == 0
+
+    declare(dimension=3)
+    assert line.resume(job_id).state in ("queued", "splitting"), "the job goes on from the same file"
+    line.query("UPDATE jobs SET state = 'failed', error = source || ': it is broken' WHERE job_id = %s", job_id)
+    assert purge_uploads(line.services, uploads) == 1, "nothing is kept of a file that was rejected"
 
 
 def _refused(line: Line, dimension: int) -> str:
