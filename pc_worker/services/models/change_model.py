@@ -168,22 +168,26 @@ def switch(services: Services, domain_name: str, model: Model, *, max_dead: int 
         _check_not_active(registry.active_model(cursor, domain_name).model_id, domain_name, model)
         # In a separate transaction: the records stay if the switch fails because of them.
         oversize.record_too_large(cursor, domain_name, model.model_id, _stored_too_large(cursor, domain, model))
-    with services.database.transaction() as cursor:
-        _check_not_active(model_switch.lock_domain(cursor, domain_name), domain_name, model)
-        model_switch.lock_model(cursor, model.model_id)
-        _, lacking = model_switch.count_lacking(cursor, domain_name, model.model_id)
-        lacking += count_missing_vectors(cursor, domain, model)
-        if lacking:
-            raise InvalidRequest(f"{lacking} rows lack vectors of {model.label}: run `models backfill` first")
-        too_large = oversize.count_too_large(cursor, domain_name, model.model_id)
-        if too_large > max_dead:
-            raise InvalidRequest(
-                f"{too_large} rows are over {WIRE_LIMIT:,} bytes on the wire with vectors of {model.label} "
-                f"(`dead list` names them): to switch and neither deliver nor find them, use `--max-dead {too_large}`"
-            )
-        if domain.join is not None:
-            model_switch.switch_model(cursor, joined_name(domain_name), model.model_id)
-        return model_switch.switch_model(cursor, domain_name, model.model_id)
+    # Repeated after a deadlock: a chunk that has locked a row whose terms move here waits for the domain.
+    return services.database.repeat(lambda cursor: _switch(cursor, domain, model, max_dead=max_dead))
+
+
+def _switch(cursor: Cursor, domain: Domain, model: Model, *, max_dead: int) -> int:
+    _check_not_active(model_switch.lock_domain(cursor, domain.name), domain.name, model)
+    model_switch.lock_model(cursor, model.model_id)
+    _, lacking = model_switch.count_lacking(cursor, domain.name, model.model_id)
+    lacking += count_missing_vectors(cursor, domain, model)
+    if lacking:
+        raise InvalidRequest(f"{lacking} rows lack vectors of {model.label}: run `models backfill` first")
+    too_large = oversize.count_too_large(cursor, domain.name, model.model_id)
+    if too_large > max_dead:
+        raise InvalidRequest(
+            f"{too_large} rows are over {WIRE_LIMIT:,} bytes on the wire with vectors of {model.label} "
+            f"(`dead list` names them): to switch and neither deliver nor find them, use `--max-dead {too_large}`"
+        )
+    if domain.join is not None:
+        model_switch.switch_model(cursor, joined_name(domain.name), model.model_id)
+    return model_switch.switch_model(cursor, domain.name, model.model_id)
 
 
 def _check_not_active(active_id: int, domain_name: str, model: Model) -> None:

@@ -6,6 +6,7 @@ import re
 from uuid import UUID
 
 import pytest
+from psycopg2.errors import DeadlockDetected
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.model import Model
@@ -13,7 +14,9 @@ from pc_worker.services.dead_letters.dead_list import all_dead
 from pc_worker.services.dead_letters.retry import retry_dead
 from pc_worker.services.forget import forget_ids
 from pc_worker.services.models import change_model
+from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger.letter_filter import LetterFilter
+from pc_worker.store.models import model_switch
 from tests.model.line import DOMAIN, FIRST_MODEL, Line, Row
 
 #: 1,500 passages: 6.2 MB at 1,024 dimensions, 60 kB at 4.
@@ -74,6 +77,23 @@ def test_a_switch_that_is_told_leaves_it_out_of_the_log_and_of_searches_and_the_
     assert change_model.switch(line.services, DOMAIN, first) == 2
     assert delivered(line) == {"short": 0, "long": 0}
     assert found(line, "a passag") == ["long"]
+
+
+def test_a_switch_that_meets_a_deadlock_is_run_again(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    line.ingest(SHORT)
+    model, real, runs = line.model("tiny-8"), model_switch.switch_model, list[str]()
+    backfill(line, model)
+
+    def switch(cursor: Cursor, domain: str, model_id: int) -> int:
+        runs.append(domain)
+        if len(runs) == 1:
+            raise DeadlockDetected("deadlock detected")
+        return real(cursor, domain, model_id)
+
+    monkeypatch.setattr(model_switch, "switch_model", switch)
+
+    assert change_model.switch(line.services, DOMAIN, model) == 1
+    assert len(runs) == 2
 
 
 def test_what_is_stored_already_is_looked_at_again_at_the_switch(line: Line, wide: Model) -> None:
