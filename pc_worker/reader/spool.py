@@ -53,11 +53,8 @@ class SpoolEntry:
         meanwhile is not locked, and is removed here.
         """
         self._remove_leftovers()
-        place = self.with_copies(secrets.token_hex(_TOKEN // 2))
-        lock = os.open(place.copy(_LOCK), os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        place, lock = self._locked_place()
         try:
-            # flock(2) and not filelock: the file must be new, and checking the lock must not create it.
-            fcntl.flock(lock, fcntl.LOCK_EX)
             yield place
         except BaseException:
             place.remove_copies()
@@ -66,29 +63,44 @@ class SpoolEntry:
             place.copy(_LOCK).unlink(missing_ok=True)
             os.close(lock)
 
+    def _locked_place(self) -> tuple[SpoolEntry, int]:
+        """Return a new place and its locked file, which no other process took for a leftover before it was locked."""
+        while True:
+            place = self.with_copies(secrets.token_hex(_TOKEN // 2))
+            lock = os.open(place.copy(_LOCK), os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            try:
+                # flock(2) and not filelock: the file must be new, and checking the lock must not create it.
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if os.fstat(lock).st_nlink:
+                    return place, lock
+            except BaseException:
+                place.copy(_LOCK).unlink(missing_ok=True)
+                os.close(lock)
+                raise
+            os.close(lock)
+
     def _remove_leftovers(self) -> None:
         name = f"{self._name()}-"
         found = {path.name.removeprefix(WRITING) for path in self.spool.iterdir()}
         for copies in {file[len(name) : len(name) + _TOKEN] for file in found if file.startswith(name)}:
-            place = self.with_copies(copies)
-            if not place.is_being_made():
-                place.remove_copies()
+            self.with_copies(copies)._remove_leftover()
 
-    def is_being_made(self) -> bool:
-        """Return whether a process that lives is making these copies."""
+    def _remove_leftover(self) -> None:
+        """Remove these copies unless a process that lives is making them; none can begin to do so meanwhile."""
         try:
             lock = os.open(self.copy(_LOCK), os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
-            return False
+            self.remove_copies()
+            return
         except PermissionError:  # another user's
-            return True
+            return
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.remove_copies()
         except BlockingIOError:
-            return True
+            return
         finally:
             os.close(lock)
-        return False
 
     @property
     def index(self) -> Path:
