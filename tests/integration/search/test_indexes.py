@@ -21,7 +21,7 @@ from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Database
 from pc_worker.store.models.registry import register_model
 from pc_worker.store.search.filters.where import parse_where
-from pc_worker.store.search.index.catalog import PREFIX, IndexState
+from pc_worker.store.search.index.catalog import PREFIX, IndexState, record_recall
 from pc_worker.store.search.scope import Scope, begin_search
 from pc_worker.store.search.scores.bm25 import MATCHING
 from pc_worker.store.search.scores.nearest import INDEXED
@@ -237,6 +237,19 @@ def test_the_recall_check_measures_the_present_index(indexed: Shelf, database: D
     found = check_recall(database, queries=5)
 
     assert 0.8 <= found["document"].mean <= 1
+
+
+def test_a_measurement_of_a_replaced_index_is_not_its_successors(indexed: Shelf, database: Database) -> None:
+    (before,) = index_status(database, "document")
+    build_indexes(database, "document", method="ivfflat")
+    (after,) = index_status(database, "document")
+
+    with database.transaction() as cursor:  # as a check that began before the build ends after it
+        record_recall(cursor, before, breadth=321, target=0.5, mean=0.5, least=0.1)
+
+    (now,) = index_status(database, "document")
+    assert now.built == after.built
+    build_indexes(database, "document")
 
 
 def test_two_builders_do_not_run_at_once(indexed: Shelf, database: Database, database_url: str) -> None:

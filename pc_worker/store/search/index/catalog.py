@@ -53,7 +53,7 @@ ON CONFLICT (domain, model_id) DO UPDATE SET
 """
 MEASURED = """
 UPDATE vector_indexes SET breadth = %s, target = %s, recall_mean = %s, recall_min = %s, measured_at = now()
-WHERE domain = %s AND model_id = %s
+WHERE domain = %s AND model_id = %s AND index_name = %s
 """
 # Indexes of a failed or killed build, of a deleted model, or replaced ones; not one that is being built now.
 LEFTOVERS = f"""
@@ -171,8 +171,9 @@ def record_index(
 
 
 def record_recall(cursor: Cursor, state: IndexState, *, breadth: int, target: float, mean: float, least: float) -> None:
-    """Record the measured recall; searches use ``breadth`` from now on."""
-    cursor.execute(MEASURED, (breadth, target, mean, least, state.domain, state.model_id))
+    """Record the measured recall; searches use ``breadth`` from now on, unless the index was replaced meanwhile."""
+    name = "" if state.built is None else state.built.name
+    cursor.execute(MEASURED, (breadth, target, mean, least, state.domain, state.model_id, name))
 
 
 def domains_with_older_terms(cursor: Cursor) -> list[str]:
