@@ -34,6 +34,13 @@ UPDATE answers SET ended_at = now(), state = %(state)s, model = %(model)s, attem
        cache_key = CASE WHEN %(reusable)s THEN cache_key ELSE '' END
 WHERE answer_id = %(answer_id)s
 """
+#: Lock the rows that an answer cites until the commit, and count them. `forget` waits for it, then erases the answer's
+#: text; rows that were forgotten while the answer was written are missing.
+LOCK_CITED = """
+SELECT count(*) FROM (
+    SELECT FROM rows WHERE domain = (SELECT domain FROM answers WHERE answer_id = %(answer_id)s)
+      AND row_id = ANY (%(row_ids)s::uuid[]) ORDER BY row_id FOR KEY SHARE) AS cited
+"""
 HEAD = "SELECT head, epoch FROM domains WHERE domain = %s"
 CACHED = """
 SELECT document FROM answers
@@ -149,10 +156,14 @@ def _overrun(spent: float, reserved: float, budget: float | None) -> bool:
 
 
 def end_answer(cursor: Cursor, answer: EndedAnswer) -> None:
-    """Record how an answer ended."""
+    """Record how an answer ended, without its text if a row that it cites was forgotten in the meantime."""
     values = {name: getattr(answer, name) for name in EndedAnswer.__slots__}
     values |= {"answer_id": str(answer.answer_id), "attempts": Json(list(answer.attempts))}
     values |= {"document": None if answer.document is None else Json(answer.document), "row_ids": list(answer.row_ids)}
+    if answer.document is not None and answer.row_ids:
+        cursor.execute(LOCK_CITED, values)
+        if cursor.fetchone() != (len(set(answer.row_ids)),):
+            values |= {"document": None, "row_ids": []}
     cursor.execute(END, values)
 
 

@@ -15,6 +15,8 @@ from pc_worker.services.answers.models.configured import LlmModels
 from pc_worker.services.answers.recorded import judged_query, list_answers, rate, show_answer, usage
 from pc_worker.services.answers.request import AnswerRequest, Asker, Turn
 from pc_worker.store.answers.record import Budget, erase_answers_of_rows, purge_answers
+from pc_worker.store.db.connection import Database
+from pc_worker.store.rows import forget
 from pc_worker.store.search.filters.where import parse_where
 from tests.integration.answers.conftest import FACTS, Desk, put
 from tests.support.llm.extractive import extractive
@@ -176,6 +178,26 @@ def test_forgetting_a_row_erases_what_cites_it(desk: Desk) -> None:
         erase_answers_of_rows(cursor, "document", [UUID(answer.citations[0].id)])
 
     assert show_answer(database, answer.id)["document"] is None
+
+
+def test_a_row_that_is_forgotten_while_an_answer_is_written_leaves_no_text(desk: Desk) -> None:
+    row = put(desk.shelf, "The lzma module compresses with dictionaries of eight megabytes.")
+
+    def behaviour(asked: Asked) -> Said:
+        other = Database(desk.url)
+        with other.transaction() as cursor:
+            assert forget.lock_rows(cursor, "document", [row], before=2**62) == [row]
+            forget.delete_rows(cursor, "document", [row])
+            erase_answers_of_rows(cursor, "document", [row])
+        other.close()
+        return extractive(asked)
+
+    desk.server.behaviour = behaviour
+
+    answer = desk.ask("what does the lzma module compress with")
+
+    assert answer.citations[0].id == str(row)
+    assert show_answer(desk.services.database, answer.id)["document"] is None
 
 
 def test_the_budget_of_a_day_and_of_a_token_ends(desk: Desk) -> None:
