@@ -29,7 +29,7 @@ class TokenTable:
     """The configured tokens; true if there are any.
 
     A file is read again when it changes, so that a new token is known and a removed one is not, without a restart. One
-    that cannot be read then changes nothing; one without a token admits no client.
+    that cannot be read then changes nothing and is tried again; one without a token admits no client.
 
     Args:
         token: A token for all domains, with all roles.
@@ -51,6 +51,7 @@ class TokenTable:
     ) -> None:
         self._path, self._clock, self._looked_at = path, clock, clock()
         self._stamp = _stamp(path)
+        self._refused: tuple[int, int, int] | None = None
         self._always = _by_digest(tokens or {})
         if token is not None:
             digest = digest_of(token)
@@ -77,12 +78,15 @@ class TokenTable:
         stamp = _stamp(self._path)
         if stamp is None or stamp == self._stamp:
             return
-        self._stamp = stamp
         try:
             found = read_tokens(self._path, may_be_empty=True)
         except InvalidRequest as exc:
-            log.error("tokens_not_read", reason=str(exc))
+            # Read again all the same: a right, or a file descriptor, may have been missing.
+            if stamp != self._refused:
+                log.error("tokens_not_read", reason=str(exc))
+            self._refused = stamp
             return
+        self._stamp, self._refused = stamp, None
         self._grants = {**_by_digest(found), **self._always}
         log.info("tokens_read", tokens=len(found))
 

@@ -3,10 +3,13 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import NoReturn
 
 import pytest
 
 from pc_worker.access import ALL_ROLES, Grant, TokenTable, digest_of, read_tokens
+from pc_worker.access import tokens as token_files
 from pc_worker.access.tokens import CHECK_EVERY_S
 from pc_worker.errors import InvalidRequest, PermissionDenied
 
@@ -110,6 +113,27 @@ def test_a_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
     assert table.find("second")
     publish("{}")
     assert (table.find("second"), bool(table.find("always")), bool(table)) == (None, True, True)
+
+
+def test_a_file_that_could_not_be_read_is_read_once_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, path, reported = [0.0], tmp_path / "tokens.json", list[str]()
+    path.write_text(json.dumps({digest_of("revoked").hex(): ["recruit"]}))
+    table = TokenTable(path=path, clock=lambda: now[0])
+    path.write_text(json.dumps({digest_of("new one").hex(): ["recruit", "law"]}))
+
+    def refuse(path: Path, *, may_be_empty: bool) -> NoReturn:
+        raise InvalidRequest("cannot read: Too many open files")
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr(token_files, "read_tokens", refuse)
+        refusing.setattr(token_files, "log", SimpleNamespace(error=lambda event, **_: reported.append(event)))
+        for _ in range(3):
+            now[0] += CHECK_EVERY_S
+            assert table.find("revoked")
+    now[0] += CHECK_EVERY_S
+
+    assert (table.find("revoked"), bool(table.find("new one"))) == (None, True)
+    assert reported == ["tokens_not_read"], "each state of the file is reported once"
 
 
 def test_a_file_that_loses_its_last_token_lets_nobody_in(tmp_path: Path) -> None:
