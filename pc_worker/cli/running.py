@@ -85,6 +85,7 @@ class Stack:
         self._settings, self._servers, self._flower_auth = settings, servers, flower_auth
         self._addresses = addresses
         self._supervisor = Supervisor(settings.home / "logs")
+        self._has_new_pids = False
         self.database_url = servers.database_url or _secret(settings.database_url)
         self.redis_url = servers.redis_url or _secret(settings.redis_url)
 
@@ -175,8 +176,15 @@ class Stack:
         restarted = [*self._servers.watch(), *self._supervisor.watch()]
         for name in restarted:
             log.warning("part_restarted", part=name)
-        if restarted and (self._settings.home / "addresses.json").exists():
+        self._has_new_pids = self._has_new_pids or bool(restarted)
+        if not self._has_new_pids or not (self._settings.home / "addresses.json").exists():
+            return
+        try:
             write_addresses(self._settings.home, self.addresses)
+            self._has_new_pids = False
+        except OSError as exc:  # a full disk: the parts go on, and the pids are written once there is space
+            if restarted:
+                log.warning("addresses_not_written", reason=str(exc))
 
     def stop(self) -> None:
         """Withdraw the addresses and end every part."""

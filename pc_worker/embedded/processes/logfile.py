@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,15 +55,29 @@ class LogFile:
         return file
 
     def trim(self) -> None:
-        """Move the text of a too long file to ``<name>.log.1``; text written at that instant may be lost."""
+        """Move the text of a too long file to ``<name>.log.1``; text written at that instant may be lost.
+
+        While there is no space for the copy, the text stays where it is, up to twice the length.
+        """
         try:
-            if self.path.stat().st_size <= self._max_bytes:
-                return
+            size = self.path.stat().st_size
         except FileNotFoundError:
             return
-        shutil.copyfile(self.path, self.path.with_name(f"{self.path.name}.1"))
+        if size <= self._max_bytes or not (self._copied() or size > 2 * self._max_bytes):
+            return
         os.truncate(self.path, 0)
         self._since = 0
+
+    def _copied(self) -> bool:
+        """Keep a copy, and return whether that was possible: a full disk must not end the owner of the child."""
+        kept = self.path.with_name(f"{self.path.name}.1")
+        try:
+            shutil.copyfile(self.path, kept)
+        except OSError:
+            with suppress(OSError):
+                kept.unlink(missing_ok=True)
+            return False
+        return True
 
     def recent(self) -> str:
         """Return the text written since ``open``, at most its last 8 kB."""

@@ -108,8 +108,9 @@ class Process:
     def ask_to_stop(self) -> None:
         """Send the stop signal, if it runs; from now on it is not started again."""
         self._is_wanted = False
-        if self._child is not None:  # not yet waited for, so that the pid is still its own
-            os.kill(self._child.pid, self.command.stop_signal)
+        if (pid := self.pid) is not None:
+            with contextlib.suppress(ProcessLookupError):  # the kernel may have reaped it just now, see `_has_ended`
+                os.kill(pid, self.command.stop_signal)
 
     def finish(self, deadline: float) -> None:
         """Wait for its end until ``deadline`` on the clock, then kill it; its descendants are killed with it."""

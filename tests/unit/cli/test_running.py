@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from pc_worker.cli import running
 from pc_worker.cli.running import COMPONENTS, Stack, environment_of
 from pc_worker.embedded import Command, start_servers
 from pc_worker.errors import InvalidRequest
@@ -22,6 +25,32 @@ def test_a_part_that_refuses_its_settings_is_not_started_again_and_again(tmp_pat
         with pytest.raises(InvalidRequest, match="refuses its settings: PC_WORKER_TOKENS_FILE: cannot read x"):
             stack._wait("gateway", lambda: False)
     finally:
+        stack.stop()
+        servers.stop()
+
+
+def test_a_full_disk_does_not_end_a_stack_and_the_pids_are_written_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers = start_servers(tmp_path, need_postgres=False, need_redis=False)
+    addresses = dict.fromkeys(("gateway", "http", "flower", "metrics"), "127.0.0.1:1")
+    stack = Stack(Settings(home=tmp_path), servers, addresses, "pcw:secret")
+    (tmp_path / "addresses.json").write_text("{}")
+    restarts, written = [["worker"], [], []], list[Path]()
+
+    def refuse(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(stack._supervisor, "watch", lambda: restarts.pop(0))
+    try:
+        monkeypatch.setattr(running, "write_addresses", refuse)
+        stack.tend()
+        monkeypatch.setattr(running, "write_addresses", lambda home, _: written.append(home))
+        stack.tend()
+        stack.tend()
+        assert written == [tmp_path]
+    finally:
+        monkeypatch.undo()
         stack.stop()
         servers.stop()
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -61,6 +64,29 @@ def test_an_overlong_log_moves_aside_under_a_child_that_goes_on_writing(tmp_path
     assert log.path.read_bytes() == b"more\n"
     assert log.path.with_name("part.log.1").read_bytes() == b"0123456789 too long\n"
     assert log.recent() == "more\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        pytest.param(b"0123456789", b"0123456789", id="it stays"),
+        pytest.param(b"0123456789 far too long", b"", id="but it does not grow for ever"),
+    ],
+)
+def test_a_log_that_cannot_move_aside_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: bytes, left: bytes
+) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", refuse)
+    log = LogFile(tmp_path / "part.log", max_bytes=8)
+    log.path.write_bytes(text)
+
+    log.trim()
+    log.open().close()
+
+    assert log.path.read_bytes() == left
 
 
 def test_a_log_that_is_not_there_says_nothing(tmp_path: Path) -> None:
