@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 import time
 import urllib.error
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from queue import Empty, SimpleQueue
 from types import FrameType
 
 from pydantic import SecretStr
@@ -228,12 +228,16 @@ def worker_answers(redis_url: str) -> bool:
 
 def until_signalled(tend: Callable[[], None]) -> None:
     """Call ``tend`` about every second until SIGINT or SIGTERM arrives."""
-    stop = threading.Event()
+    # Not an Event: its lock is not reentrant, and the handler runs in the thread that waits, which may hold that lock.
+    stop: SimpleQueue[int] = SimpleQueue()
 
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
+    def ask(number: int, _frame: FrameType | None) -> None:
+        stop.put(number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, ask)
-    while not stop.wait(WATCH_S):
+    while True:
+        with suppress(Empty):
+            stop.get(timeout=WATCH_S)
+            return
         tend()

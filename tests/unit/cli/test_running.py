@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import errno
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
 from pc_worker.cli import running
-from pc_worker.cli.running import COMPONENTS, Stack, environment_of
+from pc_worker.cli.running import COMPONENTS, Stack, environment_of, until_signalled
 from pc_worker.embedded import Command, start_servers
 from pc_worker.errors import InvalidRequest
 from pc_worker.settings import Settings
@@ -53,6 +55,30 @@ def test_a_full_disk_does_not_end_a_stack_and_the_pids_are_written_later(
         monkeypatch.undo()
         stack.stop()
         servers.stop()
+
+
+@pytest.fixture
+def _handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_handlers")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_wait(monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> None:
+    monkeypatch.setattr(running, "WATCH_S", 0.01)
+    tended: list[int] = []
+
+    def tend() -> None:
+        tended.append(1)
+        if len(tended) == 3:
+            signal.raise_signal(number)
+
+    until_signalled(tend)
+
+    assert len(tended) == 3
 
 
 def test_flower_does_not_write_among_our_metrics() -> None:
