@@ -68,8 +68,10 @@ class EmptyStream:
         # Only this coroutine writes after the start: gRPC allows one write of a call at a time.
         ending = self._gateway.shutdown.requested
         with self._gateway.watch.growth(self._domain) as grown:
-            while await self._read_head() is None:
-                grown.clear()
+            while True:
+                grown.clear()  # before the head is read: a row that is committed during that notifies once
+                if await self._read_head() is not None:
+                    break
                 await any_set(grown, ending, timeout_s=self._limits.heartbeat_s)
                 if ending.is_set():
                     await self._close("the gateway is stopping: open the stream again")
