@@ -1,4 +1,4 @@
-"""The stream of a domain without a log: no first row is missed."""
+"""The stream of a domain without a log: no first row is missed, and no lease is kept."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from uuid import UUID
 import pytest
 
 from pc_worker.errors import Unavailable
+from pc_worker.gateway.calls.consume import call as calls
+from pc_worker.gateway.calls.consume.call import ConsumeCall
 from pc_worker.gateway.calls.consume.empty_stream import EmptyStream
 from pc_worker.gateway.calls.consume.opening import ConsumeLimits
 from pc_worker.gateway.context import Shutdown
 from pc_worker.store.log.read import LogHead
+from pc_worker.store.log.subscription_leases import SubscriptionLease
 from tests.unit.gateway.test_half_close import EndedContext
 
 
@@ -54,3 +57,38 @@ async def test_a_first_row_that_is_committed_while_the_log_is_looked_for_is_not_
         await asyncio.wait_for(stream._follow(), 10)
 
     assert created == ["recruit"]
+
+
+class SlowRelease:
+    """Subscriptions whose leases are released only when the test lets them be."""
+
+    def __init__(self) -> None:
+        self.releasing, self.may_end, self.released = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def acquire(self, wanted: object, *, only_free: bool, holder: str) -> SubscriptionLease:
+        return SubscriptionLease("recruit", "batch", generation=1, position=0)
+
+    async def release(self, lease: SubscriptionLease) -> None:
+        self.releasing.set()
+        await self.may_end.wait()
+        self.released.set()
+
+
+async def test_a_consumer_that_goes_while_its_subscription_is_created_keeps_no_lease(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def check_nothing(*_: object) -> None:
+        pass
+
+    monkeypatch.setattr(calls, "check_fields", check_nothing)
+    subscriptions = SlowRelease()
+    call = ConsumeCall(cast(Any, SimpleNamespace(subscriptions=subscriptions)))
+    creating = asyncio.create_task(call._create(cast(Any, None), cast(Any, None), "peer"))
+    await asyncio.wait_for(subscriptions.releasing.wait(), 10)
+
+    creating.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await creating
+    subscriptions.may_end.set()
+
+    await asyncio.wait_for(subscriptions.released.wait(), 10)

@@ -106,7 +106,9 @@ class ConsumeCall:
 
     async def _create(self, wanted: ConsumerRequest, asked: Asked, holder: str) -> None:
         await check_fields(self._gateway, wanted, asked)
-        await self._release(await self._acquire(wanted, only_free=True, holder=holder))
+        lease = await self._acquire(wanted, only_free=True, holder=holder)
+        # Shielded: a client that half-closes now must not keep its lease.
+        await asyncio.shield(self._release(lease))
 
     async def _leave(self, session: ConsumeSession, lease: SubscriptionLease, ended: str, *, in_order: bool) -> None:
         # Also if the client has disconnected: its acknowledgements count, and the lease is free at once.
