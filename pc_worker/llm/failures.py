@@ -18,6 +18,7 @@ Reason = Literal[
     "unsupported",
     "price_unknown",
     "breaker_open",
+    "left",
 ]
 #: The server is at fault: several of these in a row open its breaker.
 SERVER: frozenset[Reason] = frozenset(("timeout", "connection", "rate_limited", "quota", "server_error"))
@@ -38,3 +39,8 @@ class LlmFailure(Exception):
 
     def __str__(self) -> str:
         return self.detail
+
+
+def left_early() -> LlmFailure:
+    """Return the end of a conversation that was not waited for: it says nothing about the server, good or bad."""
+    return LlmFailure("left", "it was left before its end: the caller has gone, or an internal error")

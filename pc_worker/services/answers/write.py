@@ -10,6 +10,7 @@ from time import monotonic
 
 from pc_worker.errors import LlmUnavailable
 from pc_worker.llm import LlmFailure
+from pc_worker.llm.failures import left_early
 from pc_worker.model.language_model import LanguageModel
 from pc_worker.services.answers.checks.check import CheckedSentence, Checker
 from pc_worker.services.answers.checks.draft import Draft, problems
@@ -185,6 +186,9 @@ class AnswerWriter:
                     yield sentence
         except LlmFailure as exc:
             failure = exc
+            raise
+        except BaseException:  # no success: that would close the circuit of a server that hangs
+            failure = left_early()
             raise
         finally:
             usage, seconds = conversation.usage, monotonic() - started

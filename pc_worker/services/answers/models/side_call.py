@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Generic, TypeVar
 
 from pc_worker.llm import LlmFailure
+from pc_worker.llm.failures import left_early
 from pc_worker.model.language_model import LanguageModel
 from pc_worker.services.answers.models.configured import Attempts, LlmModels
 from pc_worker.services.answers.models.prompt_files import newest_prompt
@@ -55,6 +56,9 @@ async def ask_model(
             return _read(call, "".join([piece.text async for piece in pieces]))
     except LlmFailure as exc:
         failure = exc
+        raise
+    except BaseException:  # no success: that would close the circuit of a server that hangs
+        failure = left_early()
         raise
     finally:
         usage, seconds = conversation.usage, monotonic() - started
