@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from time import monotonic
@@ -67,14 +67,15 @@ class AnswerWriter:
                     yield sentence
             if self.draft is not None:
                 return
-        async for sentence in self._again():
-            yield sentence
+        async with aclosing(self._again()) as passed:  # closed with this: else its attempt is noted after the record
+            async for sentence in passed:
+                yield sentence
 
     def _order(self) -> list[tuple[int, LanguageModel]]:
         count = len(self.candidates)
         return [(count - place, model) for place, model in enumerate(self.candidates)]
 
-    async def _again(self) -> AsyncIterator[CheckedSentence]:
+    async def _again(self) -> AsyncGenerator[CheckedSentence, None]:
         """Ask rate-limited servers again, when they allow it and there is time."""
         while (waiting := self._waiting()) is not None:
             wait_s, model = waiting

@@ -78,6 +78,26 @@ async def test_an_answer_that_is_left_is_no_success(models: LlmModels, begun: as
     assert [one.outcome for one in writer.attempts.made] == ["left"]
 
 
+async def test_the_last_round_is_closed_with_its_reader(models: LlmModels, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[bool] = []
+
+    async def again(self: AnswerWriter) -> AsyncGenerator[str, None]:
+        try:
+            yield "a sentence"
+        finally:
+            closed.append(True)
+
+    monkeypatch.setattr(AnswerWriter, "_again", again)
+    writer = writer_of(models)
+    writer.candidates = ()
+    sentences = writer.sentences()
+    await anext(sentences)
+
+    await sentences.aclose()
+
+    assert closed == [True]
+
+
 def writer_of(models: LlmModels) -> AnswerWriter:
     return AnswerWriter(
         models=models,
