@@ -75,7 +75,7 @@ class Answers:
         asker = asker or Asker()
         check_answer_request(request, asker)
         work = self._begin(request, asker)
-        cached = await self._run(lambda services: open_answer(services, work, self.models, self._limits))
+        cached = await self._opened(work)
         if cached is not None:
             for event in _replayed(cached):
                 yield event
@@ -90,6 +90,22 @@ class Answers:
             if not done:
                 await asyncio.shield(self._failed(work, exc))
             raise
+
+    async def _opened(self, work: AnswerWork) -> dict[str, Any] | None:
+        opening = asyncio.ensure_future(
+            self._run(lambda services: open_answer(services, work, self.models, self._limits))
+        )
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError as exc:
+            # Shielded: a caller that goes during the commit would leave a record that runs, with what it reserves.
+            await asyncio.shield(self._left(work, opening, exc))
+            raise
+
+    async def _left(self, work: AnswerWork, opening: asyncio.Future[dict[str, Any] | None], exc: BaseException) -> None:
+        with suppress(PcWorkerError):
+            if await opening is None:
+                await self._failed(work, exc)
 
     async def _failed(self, work: AnswerWork, exc: BaseException) -> None:
         with suppress(PcWorkerError):  # a database that is unavailable cannot record it
