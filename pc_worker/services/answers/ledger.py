@@ -91,7 +91,7 @@ def end_answer(services: Services, work: AnswerWork, answer: Answer) -> None:
 
 
 def fail_answer(services: Services, work: AnswerWork, exc: BaseException) -> None:
-    """Record that an answer failed, or that its caller has gone."""
+    """Record that an answer failed, or that its caller has gone; one that is recorded already stays as it is."""
     usage = work.attempts.usage
     ended = EndedAnswer(
         answer_id=work.answer_id,
@@ -103,9 +103,13 @@ def fail_answer(services: Services, work: AnswerWork, exc: BaseException) -> Non
         took_ms=milliseconds_since(work.started),
         error=str(exc) if isinstance(exc, PcWorkerError) else "the caller has gone, or an internal error",
     )
-    metrics.ANSWERS.labels(domain=work.request.domain, outcome="failed").inc()
-    with services.database.transaction() as cursor:
-        record.end_answer(cursor, ended)
+    has_failed = True  # also if the database is unavailable
+    try:
+        with services.database.transaction() as cursor:
+            has_failed = record.end_answer(cursor, ended)
+    finally:
+        if has_failed:
+            metrics.ANSWERS.labels(domain=work.request.domain, outcome="failed").inc()
 
 
 def _cached_end(document: dict[str, Any], answer_id: UUID) -> EndedAnswer:

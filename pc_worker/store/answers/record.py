@@ -32,7 +32,7 @@ UPDATE answers SET ended_at = now(), state = %(state)s, model = %(model)s, attem
        took_ms = %(took_ms)s, error = %(error)s, document = %(document)s, row_ids = %(row_ids)s::uuid[],
        cached = %(cached)s, question = coalesce(%(question)s, question),
        cache_key = CASE WHEN %(reusable)s THEN cache_key ELSE '' END
-WHERE answer_id = %(answer_id)s
+WHERE answer_id = %(answer_id)s AND (%(state)s <> 'failed' OR state = 'running')
 """
 #: Lock the rows that an answer cites until the commit, and count them. `forget` waits for it, then erases the answer's
 #: text; rows that were forgotten while the answer was written are missing.
@@ -155,8 +155,11 @@ def _overrun(spent: float, reserved: float, budget: float | None) -> bool:
     return budget is not None and reserved > 0 and spent >= budget
 
 
-def end_answer(cursor: Cursor, answer: EndedAnswer) -> None:
-    """Record how an answer ended, without its text if a row that it cites was forgotten in the meantime."""
+def end_answer(cursor: Cursor, answer: EndedAnswer) -> bool:
+    """Record how an answer ended, without its text if a row that it cites was forgotten in the meantime.
+
+    Return False if nothing changed: an answer that is recorded has not failed, even if its caller has gone meanwhile.
+    """
     values = {name: getattr(answer, name) for name in EndedAnswer.__slots__}
     values |= {"answer_id": str(answer.answer_id), "attempts": Json(list(answer.attempts))}
     values |= {"document": None if answer.document is None else Json(answer.document), "row_ids": list(answer.row_ids)}
@@ -165,6 +168,7 @@ def end_answer(cursor: Cursor, answer: EndedAnswer) -> None:
         if cursor.fetchone() != (len(set(answer.row_ids)),):
             values |= {"document": None, "row_ids": []}
     cursor.execute(END, values)
+    return bool(cursor.rowcount)
 
 
 def log_state(cursor: Cursor, domain: str) -> tuple[int, str]:

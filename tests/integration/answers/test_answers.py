@@ -231,6 +231,22 @@ def test_an_answer_whose_caller_goes_is_recorded_as_failed(desk: Desk) -> None:
     assert (newest["state"], newest["error"]) == ("failed", "the caller has gone, or an internal error")
 
 
+def test_a_refusal_whose_caller_goes_at_its_end_stays_a_refusal(desk: Desk) -> None:
+    async def leave() -> None:
+        answers = desk.make()
+        events = answers.events(AnswerRequest(question="how tall is the tower of Pisa", domain="document"))
+        async for event in events:
+            if isinstance(event, AnswerDelta):
+                break
+        await events.aclose()
+        await answers.close()
+
+    asyncio.run(leave())
+
+    newest = list_answers(desk.services.database, limit=1)[0]
+    assert (newest["state"], newest["error"]) == ("refused", None)
+
+
 def test_an_answer_whose_process_was_killed_ends_as_failed_and_costs_what_was_reserved(desk: Desk) -> None:
     answer = desk.ask("what does the bisect module insert, and where")
     database = desk.services.database
