@@ -25,6 +25,10 @@ log = structlog.get_logger(__name__)
 KEY_PREFIX = "pcw:limits"
 #: Seconds that the limits are kept in this process after Redis did not answer: requests do not wait for it.
 LOCAL_S = 5.0
+#: What is raised while Redis does not answer.
+AWAY = (RedisError, OSError, TimeoutError)
+#: Seconds of the longest wait for the next minute.
+MINUTE_S = 60.0
 #: A large limit is counted in parts of this many: one request in many waits for Redis.
 PARTS_OF_LIMIT = 500
 #: Callers whose part of a limit is remembered.
@@ -117,7 +121,12 @@ class Limiter:
         counter, is_within = await self._hit(item, key, min(cost + ahead, most))
         if is_within and not ahead:
             return
-        reset_at, _ = await counter.get_window_stats(item, key)
+        try:
+            reset_at, _ = await counter.get_window_stats(item, key)
+        except AWAY:  # since the count, which is valid; nothing is kept ahead, as it is unknown for how long
+            if is_within:
+                return
+            reset_at = time.time() + MINUTE_S
         if not is_within:
             raise RateLimited(f"too many {what} within a minute: wait", max(0.0, reset_at - time.time()))
         self._prepaid.put(key, ahead, reset_at)
@@ -128,7 +137,7 @@ class Limiter:
                 is_within = await self._shared.hit(item, key, cost=cost)
                 metrics.LIMITS_LOCAL.set(0)
                 return self._shared, is_within
-            except (RedisError, OSError, TimeoutError) as exc:
+            except AWAY as exc:
                 log.warning("limits_are_local", reason=str(exc))
                 metrics.LIMITS_LOCAL.set(1)
                 self._local_until = time.monotonic() + LOCAL_S

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from typing import NoReturn
 
 import pytest
 import redis.asyncio
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from pc_worker.access import EVERYTHING
 from pc_worker.errors import RateLimited
@@ -69,6 +71,27 @@ async def test_a_large_limit_is_counted_in_parts_and_kept() -> None:
             await limiter.spend(CALLER, 1)
     with pytest.raises(RateLimited):
         await limiter.spend(CALLER, 1)
+
+
+@pytest.mark.parametrize("is_within", [True, False])
+async def test_redis_may_go_after_it_has_counted(monkeypatch: pytest.MonkeyPatch, is_within: bool) -> None:
+    limiter = Limiter(redis.asyncio.Redis(port=9), RateLimits(per_token=1000, per_address=0, search_cost=0))
+
+    async def hit(*_: object, cost: int) -> bool:
+        return is_within
+
+    async def gone(*_: object) -> NoReturn:
+        raise RedisConnectionError("gone")
+
+    monkeypatch.setattr(limiter._shared, "hit", hit)
+    monkeypatch.setattr(limiter._shared, "get_window_stats", gone)
+
+    if is_within:
+        await limiter.admit_token("a")
+        return
+    with pytest.raises(RateLimited) as refused:
+        await limiter.admit_token("a")
+    assert 0 < (refused.value.retry_after_s or 0) <= 60
 
 
 def test_what_was_counted_ahead_is_used_up_and_ends_with_its_minute() -> None:
