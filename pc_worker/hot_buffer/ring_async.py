@@ -85,7 +85,7 @@ class AsyncHotBuffer:
         reason = "damaged" if isinstance(error, HotBufferDamaged) else "away"
         UNUSABLE.labels(domain, reason).inc()
         now = self._clock()
-        if reason == "away":
+        if reason == "away" and now >= self._paused_until:  # else it is the same failure, of a question asked before
             self._paused_until = now + self._pause_s
             self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
         if now >= self._told.get((domain, reason), now):
