@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 from fastapi import FastAPI
 
-from pc_worker.errors import PcWorkerError
 from pc_worker.http.requests.context import AppContext
 from pc_worker.services.ingest.uploads import purge_uploads
 
@@ -37,6 +36,6 @@ async def _purge_again(context: AppContext) -> None:
         try:
             if folder.is_dir() and any(folder.iterdir()):
                 await context.services.run(lambda services: purge_uploads(services, folder))
-        except (PcWorkerError, OSError) as exc:
-            log.warning("uploads_not_purged", reason=str(exc))
+        except Exception as exc:  # without this task the folder fills, and nothing says why
+            log.warning("uploads_not_purged", reason=str(exc) or type(exc).__name__)
         await asyncio.sleep(PURGE_S)

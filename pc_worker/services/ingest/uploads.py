@@ -23,6 +23,7 @@ from pc_worker.reader import ReadOptions, Rejected
 from pc_worker.reader.files.digest import Hash
 from pc_worker.reader.files.source import Source
 from pc_worker.services.dependencies import Services
+from pc_worker.store.db.connection import is_storable
 from pc_worker.store.ledger.job_pages import source_needs
 
 log = get_logger(__name__)
@@ -215,7 +216,7 @@ def purge_uploads(services: Services, folder: Path) -> int:
     paths = {path.name: path for path in folder.iterdir()}
     whole = [name for name in paths if not name.endswith(PART)]
     with services.database.transaction() as cursor:
-        needed = source_needs(cursor, [_job_of(name) for name in whole])
+        needed = source_needs(cursor, [job for job in map(_job_of, whole) if is_storable(job)])
     gone = [paths[name] for name in whole if not needed.get(_job_of(name), not _is_older(paths[name], UNKNOWN_S))]
     gone += [path for name, path in paths.items() if name.endswith(PART) and _is_left_over(path)]
     for path in gone:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Collection
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from pc_worker.reader import ReadOptions, open_table
-from pc_worker.services.ingest.uploads import Upload
+from pc_worker.services.ingest import uploads
+from pc_worker.services.ingest.uploads import UNKNOWN_S, Upload, purge_uploads
 
 
 @pytest.mark.parametrize(
@@ -45,3 +50,25 @@ def test_a_table_of_one_column_is_read_as_the_file_that_was_sent(
     with open_table(path, spool=tmp_path) as table:
         assert [column.name for column in table.columns] == ["text"]
         assert table.rows == 2
+
+
+def test_a_file_whose_name_is_no_utf_8_is_removed_as_one_without_a_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def needs(cursor: object, job_ids: Collection[str]) -> dict[str, bool]:
+        asked.extend(job_ids)
+        return {"needed": True}
+
+    monkeypatch.setattr(uploads, "source_needs", needs)
+    odd, needed = tmp_path / os.fsdecode(b"\xff.csv"), tmp_path / "needed.csv"
+    for path in (odd, needed):
+        path.touch()
+        os.utime(path, (path.stat().st_mtime - 2 * UNKNOWN_S,) * 2)
+    services = SimpleNamespace(database=SimpleNamespace(transaction=lambda: nullcontext(None)))
+
+    assert purge_uploads(cast(Any, services), tmp_path) == 1
+
+    assert asked == ["needed"]
+    assert list(tmp_path.iterdir()) == [needed]
