@@ -28,14 +28,18 @@ class TimeBox:
         """Return what ``work`` returns; it is called with the time at which it should end, of the monotonic clock.
 
         Raises:
-            RerankFailed: If it takes too long, or failed in a way that it did not expect.
+            RerankFailed: If it takes too long, finds no thread, or failed in a way that it did not expect.
         """
         ends_at = time.monotonic() + self.timeout_s
         late = RerankFailed(f"it was not done within {self.timeout_s:g} s")
         if not self._free.acquire(timeout=self.timeout_s):
             raise late
         done: SimpleQueue[Result | BaseException] = SimpleQueue()
-        threading.Thread(target=self._work, args=(work, ends_at, done), name="rerank", daemon=True).start()
+        try:
+            threading.Thread(target=self._work, args=(work, ends_at, done), name="rerank", daemon=True).start()
+        except RuntimeError as exc:  # the system has no thread for it, so none will return the place
+            self._free.release()
+            raise RerankFailed("there is no thread for it") from exc
         try:
             outcome = done.get(timeout=max(0.0, ends_at - time.monotonic()))
         except Empty:

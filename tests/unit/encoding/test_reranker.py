@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -109,6 +109,19 @@ def test_work_that_hangs_does_not_hold_up_more_than_its_own_threads() -> None:
             break
         except RerankFailed:
             assert time.monotonic() < deadline
+
+
+def test_work_for_which_there_is_no_thread_keeps_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> NoReturn:
+        raise RuntimeError("can't start new thread")
+
+    box = TimeBox(timeout_s=5, width=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RerankFailed, match="no thread"):
+            box.run(lambda _: 1)
+
+    assert box.run(lambda _: 1) == 1
 
 
 def test_an_unexpected_error_is_a_failure_too() -> None:
