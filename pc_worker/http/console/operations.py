@@ -21,6 +21,10 @@ from pc_worker.logs import get_logger
 log = get_logger(__name__)
 #: Ended operations that are kept to be looked at.
 KEPT = 50
+#: Seconds before each try to record how an operation ended, while the database is unavailable.
+RECORD_S = (0.0, 0.5, 2.0, 10.0, 30.0, 120.0)
+#: Seconds in which the end of a cancelled operation must be recorded: the part stops.
+LAST_RECORD_S = 3.0
 
 
 @dataclass(slots=True)
@@ -88,19 +92,52 @@ class Operations:
         operation: Operation,
     ) -> None:
         try:
-            async for done, total, text in steps:
-                operation.done, operation.total, operation.progress = done, total, text
-            operation.state = "done"
+            await _work(steps, operation)
+            for pause_s in RECORD_S:
+                await asyncio.sleep(pause_s)
+                if await _recorded(context, caller, action, operation):
+                    return
         except asyncio.CancelledError:
-            operation.state = "cancelled"
+            # The part stops. What was done stays done, so it is recorded: the services end after this.
+            await _recorded(context, caller, action, operation, within_s=LAST_RECORD_S)
             raise
-        except PcWorkerError as exc:
-            operation.state, operation.progress = "failed", str(exc)
-        except Exception as exc:
-            log.exception("operation_failed", operation=operation.name)
-            operation.state = "failed"
-            operation.progress = f"an error of ours, which is in the log: {type(exc).__name__}"
-        await record(context, caller, action, outcome=f"{operation.state}: {operation.progress}"[:500])
+
+
+async def _work(steps: AsyncGenerator[Step, None], operation: Operation) -> None:
+    """Take all steps of an operation, and note how it ended."""
+    try:
+        async for done, total, text in steps:
+            operation.done, operation.total, operation.progress = done, total, text
+        operation.state = "done"
+    except asyncio.CancelledError:
+        operation.state = "cancelled"
+        raise
+    except PcWorkerError as exc:
+        operation.state, operation.progress = "failed", str(exc)
+    except Exception as exc:
+        log.exception("operation_failed", operation=operation.name)
+        operation.state = "failed"
+        operation.progress = f"an error of ours, which is in the log: {type(exc).__name__}"
+
+
+async def _recorded(
+    context: AppContext, caller: HttpCaller, action: Action, operation: Operation, *, within_s: float | None = None
+) -> bool:
+    """Record how an operation ended, and return whether that was possible; the log has it if not."""
+    outcome = f"{operation.state}: {operation.progress}"[:500]
+    try:
+        async with asyncio.timeout(within_s):
+            await record(context, caller, action, outcome=outcome)
+    except (PcWorkerError, TimeoutError) as exc:
+        log.warning(
+            "operation_not_recorded",
+            operation=action.name,
+            target=dict(action.target),
+            outcome=outcome,
+            reason=str(exc) or "it takes too long",
+        )
+        return False
+    return True
 
 
 @asynccontextmanager
