@@ -26,7 +26,7 @@ class Field:
 
     Attributes:
         name: Its name in the payload, and on the wire for the stock domains.
-        columns: Source columns that may hold it. The first one that the source has is read; one must exist.
+        columns: Source columns that may hold it. The first one that the source has is read.
         rule: Converts a cell to the value.
         when_null: The effect of a null cell.
         default: Replaces null if ``when_null`` is ``keep``.

@@ -9,8 +9,8 @@ from pc_worker.reader.errors import Rejected, not_a_table
 _EXPORT = "export the table as Parquet or CSV"
 _UNPACK = "unpack it, and give a table that was in it"
 _LOAD = "load it where it was made, and save its table as Parquet or as a pickle of a DataFrame"
-#: What a file begins with, its format's name, and the hint.
 _ENCRYPTED = "an encrypted Parquet file", "save it without encryption"
+#: What a file begins with, its format's name, and the hint.
 _STARTS: tuple[tuple[bytes, str, str], ...] = (
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file", "read it with pandas.read_hdf or h5py, and save it as Parquet"),
     (b"\x93NUMPY", "a NumPy array file (npy)", "put the array into a DataFrame, and save that as Parquet or a pickle"),

@@ -3,9 +3,10 @@
 A row has one of these reasons:
 
 - "the key is null", or another fault of the key (``domains/cleaning/keys.py``).
-- "FIELD: fault". A rule (``domains/cleaning/rules.py``) or a check of every cell (``domains/cleaning/cells.py``)
-  raises ``BadValue`` with the fault as its text; ``domains/cleaning/declared_row.py`` and
-  ``domains/cleaning/whole_row.py`` add the field, and faults of their own such as "missing".
+- "FIELD: fault". A rule (``domains/cleaning/rules.py``), the reading of a vector (``domains/cleaning/vectors.py``) or
+  a check of every cell (``domains/cleaning/cells.py``) raises ``BadValue`` with the fault as its text;
+  ``domains/cleaning/declared_row.py`` and ``domains/cleaning/whole_row.py`` add the field, and faults of their own
+  such as "missing".
 - "the row is more than N bytes on the wire": ``too_large`` before its text is embedded, ``too_large_on_wire`` later.
 - "the text cannot be encoded: why" (``embed.py``).
 
