@@ -67,7 +67,7 @@ class Shelf:
     database: Database
     domain: str
     model: Model
-    seq: int = 1
+    seq: int = 0  # of a job before all others: `forget` removes rows of jobs that have begun
     texts: dict[UUID, str] = field(default_factory=dict)
 
     def add(
