@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple
-from math import log
+from math import log, sqrt
 from pathlib import Path
 
 import pytest
@@ -120,6 +120,7 @@ def test_bm25_is_the_textbooks_on_the_labelled_set(documentation: Services) -> N
         cursor.execute("SELECT row_id, counts::text, length FROM row_terms WHERE domain = 'document'")
         rows = [(row_id, _counts(counts), length) for row_id, counts, length in cursor.fetchall()]
     mean = sum(length for _, _, length in rows) / len(rows)
+    recurrence = _recurrence([counts for _, counts, _ in rows])
 
     for one in read_judgements(LABELLED)[::6]:
         expected: dict[str, float] = defaultdict(float)
@@ -127,7 +128,10 @@ def test_bm25_is_the_textbooks_on_the_labelled_set(documentation: Services) -> N
         holders = {term: sum(term in counts for _, counts, _ in rows) for term in asked.ids}
         words = possible(asked, {term for term, count in holders.items() if count})
         rarity = {term: log(1 + (len(rows) - holders[term] + 0.5) / (holders[term] + 0.5)) for term in words.ids}
-        weights = limited_weights(words, {term: rarity[term] * emphasis(words.times.get(term, 1)) for term in rarity})
+        subject = {term: 1.0 if term in words.grams else sqrt(recurrence.get(term, 1.0)) for term in rarity}
+        weights = limited_weights(
+            words, {term: rarity[term] * subject[term] * emphasis(words.times.get(term, 1)) for term in rarity}
+        )
         sql = compile(score_sql(words.terms, words.concepts, "score({})".format), "score", "eval")
         for row_id, counts, length in rows:
             norm = 1.2 * (0.25 + 0.75 * length / mean)
@@ -142,6 +146,18 @@ def test_bm25_is_the_textbooks_on_the_labelled_set(documentation: Services) -> N
 
         assert [hit.score for hit in found] == pytest.approx(sorted(expected.values(), reverse=True)[:10])
         assert {hit.id: hit.score for hit in found} == pytest.approx({hit.id: expected[hit.id] for hit in found})
+
+
+def _recurrence(rows: Sequence[Mapping[int, float]]) -> dict[int, float]:
+    """Return how often rows with a term have it, compared with all terms; as if four more had it as often as these."""
+    occurrences: dict[int, float] = defaultdict(float)  # other forms of a word count as parts of one
+    documents: Counter[int] = Counter()
+    for counts in rows:
+        documents.update(counts.keys())
+        for term, count in counts.items():
+            occurrences[term] += count
+    usual = sum(occurrences.values()) / documents.total()
+    return {term: round((occurrences[term] + 4 * usual) / ((documents[term] + 4) * usual), 2) for term in documents}
 
 
 def _counts(sparse: str) -> dict[int, float]:
