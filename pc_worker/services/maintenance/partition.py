@@ -28,7 +28,7 @@ log = get_logger(__name__)
 
 #: Enough for 10⁸ rows, of which each part has 6 million then.
 PARTS, MAX_PARTS = 16, 256
-#: Positions in a range of the log.
+#: Positions in a range of the log; a domain of 10⁸ rows has 11 ranges then.
 LOG_SPAN = 10_000_000
 AT_WORK = "another process is building indexes or partitions: wait until it is done"
 
@@ -54,7 +54,7 @@ class PartitionPlan:
 
 
 def plan_partitions(
-    database: Database, domain: str, *, parts: int | None = None, log_span: int = LOG_SPAN
+    database: Database, domain: str, *, parts: int | None = None, log_span: int | None = None
 ) -> PartitionPlan:
     """Return what `partition_domain` would do; change nothing.
 
@@ -62,12 +62,12 @@ def plan_partitions(
         InvalidRequest: If it would refuse.
     """
     with database.transaction() as cursor:
-        entry = _entry(cursor, domain, parts)
+        entry = _entry(cursor, domain, parts, log_span)
         tables = [] if entry is not None and entry.done else table_sizes_of(cursor, domain)
     return PartitionPlan(
         domain=domain,
         parts=(parts or PARTS) if entry is None else entry.parts,
-        log_span=log_span if entry is None else entry.log_span,
+        log_span=(log_span or LOG_SPAN) if entry is None else entry.log_span,
         begun=entry is not None,
         done=entry is not None and entry.done,
         tables=tables,
@@ -79,7 +79,7 @@ def partition_domain(
     domain: str,
     *,
     parts: int | None = None,
-    log_span: int = LOG_SPAN,
+    log_span: int | None = None,
     progress: Progress = lambda what, rows: None,
 ) -> bool:
     """Partition a domain, or continue where an earlier run ended; return False if it is partitioned already.
@@ -88,11 +88,11 @@ def partition_domain(
         database: A connection of the calling thread.
         domain: The domain.
         parts: Hash parts of its rows, vectors, terms and identities; None = as begun, otherwise `PARTS`.
-        log_span: Positions in each range of its log.
+        log_span: Positions in each range of its log; None = as begun, otherwise `LOG_SPAN`.
         progress: Called after each step.
 
     Raises:
-        InvalidRequest: If the domain is unknown, is being partitioned into another number of parts, if another domain
+        InvalidRequest: If the domain is unknown, has or is being divided into other parts or ranges, if another domain
             is only half partitioned, if the tables have views or triggers, or another process is at work on indexes.
         Unavailable: If PostgreSQL does not answer.
     """
@@ -133,10 +133,12 @@ def unfinished_copies(database: Database) -> list[str]:
         return [entry.domain for entry in read_entries(cursor) if not entry.done]
 
 
-def _entry(cursor: Cursor, domain: str, parts: int | None) -> PartitionEntry | None:
+def _entry(cursor: Cursor, domain: str, parts: int | None, log_span: int | None) -> PartitionEntry | None:
     get_domain(domain)
     if parts is not None and not 2 <= parts <= MAX_PARTS:
         raise InvalidRequest(f"{parts} parts: at least 2 and at most {MAX_PARTS} are possible")
+    if log_span is not None and log_span < 1:
+        raise InvalidRequest(f"{log_span} positions: a range of the log has at least one")
     entries = read_entries(cursor)
     entry = next((entry for entry in entries if entry.domain == domain), None)
     unfinished = [other.domain for other in entries if not other.done and other is not entry]
@@ -147,6 +149,8 @@ def _entry(cursor: Cursor, domain: str, parts: int | None) -> PartitionEntry | N
         )
     if entry is not None and parts not in (None, entry.parts):
         raise InvalidRequest(f"{domain} has {entry.parts} parts already: their number cannot be changed")
+    if entry is not None and log_span not in (None, entry.log_span):
+        raise InvalidRequest(f"the log of {domain} has ranges of {entry.log_span:,} positions: they cannot be changed")
     if (entry is None or not entry.done) and (found := obstacles(cursor)):
         raise InvalidRequest(f"the tables cannot be replaced while they have {', '.join(found)}: drop it first")
     return entry

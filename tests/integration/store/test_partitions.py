@@ -370,6 +370,9 @@ def test_what_was_done_is_not_done_again(twins: Twins, database: Database) -> No
     assert migrate(database, read_migrations(MIGRATIONS)) == []
     with pytest.raises(InvalidRequest, match="has 3 parts already"):
         partition_domain(database, DIVIDED, parts=8)
+    with pytest.raises(InvalidRequest, match="ranges of 400 positions"):
+        partition_domain(database, DIVIDED, log_span=SPAN * 2)
+    assert plan_partitions(database, DIVIDED, parts=PARTS, log_span=SPAN).log_span == SPAN
 
 
 def test_what_would_be_lost_is_named(twins: Twins, database: Database) -> None:
@@ -380,6 +383,8 @@ def test_what_would_be_lost_is_named(twins: Twins, database: Database) -> None:
             plan_partitions(database, "recruit")
         with pytest.raises(InvalidRequest, match="at least 2"):
             plan_partitions(database, "recruit", parts=1)
+        with pytest.raises(InvalidRequest, match="at least one"):
+            plan_partitions(database, "recruit", log_span=0)
     finally:
         with database.transaction() as cursor:
             cursor.execute("DROP VIEW seen_by_others")
