@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +16,58 @@ import pytest
 import redis
 import yaml
 
+from pc_worker.cli.commands.migrate import migrate_command
 from pc_worker.embedded.servers.software import redis_program
+from pc_worker.http.server import DRAIN_S
 from pc_worker.settings import PROJECT, Settings
+from tasks.orderly_shutdown import LAST_S, PATIENCE_S
 from tests.support.waiting import eventually
 
-FILES = [(PROJECT / name).read_text(encoding="utf-8") for name in ("docker-compose.yml", "deploy/watch.yml")]
+FILES = [
+    (PROJECT / name).read_text(encoding="utf-8")
+    for name in ("docker-compose.yml", "deploy/watch.yml", "deploy/object-store.yml")
+]
+SYSTEM, WATCH, STORE = FILES
 TEXT = "".join(FILES)
-
+HOW_TO = (PROJECT / "docs/how-to/sources-in-object-stores.md").read_text(encoding="utf-8")
 
 #: Services of other makers, which bring commands and health checks of their own.
 NOT_OURS = ("postgres", "redis", "prometheus", "alertmanager", "grafana")
 
 
+def merged(*texts: str) -> dict[str, Any]:
+    """Return files merged as Docker Compose merges them: maps by key, lists by appending; commands are replaced."""
+
+    def merge(under: Any, over: Any, key: str = "") -> Any:
+        if isinstance(under, dict) and isinstance(over, dict):
+            both = {name: merge(under[name], over[name], name) for name in under.keys() & over.keys()}
+            return under | over | both
+        if isinstance(under, list) and isinstance(over, list) and key not in ("command", "entrypoint", "test"):
+            return under + [one for one in over if one not in under]
+        return over
+
+    result: dict[str, Any] = reduce(merge, map(yaml.safe_load, texts))
+    return result
+
+
+def required(text: str) -> set[str]:
+    """Return the variables without which Docker Compose refuses a file."""
+    return set(re.findall(r"\$\{(\w+):\?", text))
+
+
 @pytest.fixture
 def compose() -> dict[str, Any]:
-    """Return both files merged as Docker Compose merges them."""
-    main, beside = map(yaml.safe_load, FILES)
-    services: dict[str, Any] = main["services"] | beside["services"]
-    return {**main, "services": services}
+    """Return the system with what watches it."""
+    return merged(SYSTEM, WATCH)
 
 
-@pytest.mark.parametrize("text", FILES, ids=["the system", "what watches it"])
+@pytest.fixture
+def with_stores() -> dict[str, Any]:
+    """Return the system with sources in object stores."""
+    return merged(SYSTEM, STORE)
+
+
+@pytest.mark.parametrize("text", FILES, ids=["the system", "what watches it", "object stores"])
 def test_it_is_valid_by_the_compose_specification(text: str) -> None:
     schema = json.loads((PROJECT / "tests/data/compose-spec.json").read_text(encoding="utf-8"))
 
@@ -139,3 +171,72 @@ def test_every_target_of_a_build_is_in_the_dockerfile(compose: dict[str, Any]) -
 
     assert targets == {"slim", "${WORKER_IMAGE:-slim}"}
     assert {"slim", "full"} <= stages
+
+
+def test_every_part_has_the_time_that_its_orderly_end_takes(compose: dict[str, Any]) -> None:
+    celery, served = PATIENCE_S + LAST_S + 10, DRAIN_S + 10
+    least = {"worker": celery, "beat": celery, "flower": celery, "gateway": served, "http": served}
+
+    for part, seconds in least.items():
+        assert float(compose["services"][part]["stop_grace_period"].removesuffix("s")) >= seconds, part
+
+
+def test_the_migrations_wait_for_a_database_that_is_late(compose: dict[str, Any]) -> None:
+    name, *options = compose["services"]["migrate"]["command"]
+
+    assert migrate_command.make_context(name, options).params["wait_s"] >= 60
+
+
+def test_the_folder_of_files_is_optional(compose: dict[str, Any]) -> None:
+    (mounted,) = (volume for volume in compose["services"]["worker"]["volumes"] if ":/data:" in volume)
+    default = re.fullmatch(r"\$\{PC_WORKER_DATA:-(\w+)\}:/data:ro", mounted)
+
+    assert default is not None
+    assert default[1] in compose["volumes"], "a volume, not a folder of the host"
+
+
+def test_with_object_stores_only_their_prefixes_are_needed_in_addition() -> None:
+    assert required(STORE) == {"PC_WORKER_DATA_ROOTS"}
+    assert required(SYSTEM) == {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "FLOWER_AUTH", "PC_WORKER_TOKEN"}
+
+
+def test_what_opens_objects_has_a_way_out_and_the_credentials(with_stores: dict[str, Any]) -> None:
+    table = HOW_TO.partition("| store | variables |")[2].partition("\n\n")[0]
+    documented = set(re.findall(r"`([A-Z_]{6,})`", table))
+    services = with_stores["services"]
+    own = {name: service.get("environment", {}) for name, service in services.items()}
+
+    assert len(documented) >= 8
+    for name in ("worker", "http"):
+        assert set(services[name]["networks"]) == {"inside", "outside"}, name
+        assert {variable: own[name][variable] for variable in documented} == dict.fromkeys(documented), "if it is set"
+        assert any(volume.startswith("${GOOGLE_APPLICATION_CREDENTIALS:-") for volume in services[name]["volumes"])
+    assert {name for name in services if documented & own[name].keys()} == {"worker", "http"}
+
+
+def test_with_object_stores_every_part_knows_their_prefixes(with_stores: dict[str, Any]) -> None:
+    """Every part reads all settings, and an inbox must be under a root."""
+    services = with_stores["services"]
+    own = {name: service["environment"] for name, service in services.items() if name not in NOT_OURS}
+
+    for name, variables in own.items():
+        assert variables["PC_WORKER_DATA_ROOTS"].startswith("${PC_WORKER_DATA_ROOTS:?"), name
+        assert variables["PC_WORKER_INBOX"] == "${PC_WORKER_INBOX:-}", name
+
+
+def test_with_object_stores_nothing_else_is_opened_or_changed(with_stores: dict[str, Any]) -> None:
+    changeable = {"environment", "volumes", "networks"}
+
+    for name, service in yaml.safe_load(SYSTEM)["services"].items():
+        found = with_stores["services"][name]
+        assert {key: found[key] for key in found.keys() - changeable} == {
+            key: service[key] for key in service.keys() - changeable
+        }, name
+        assert found.get("environment", {}).keys() >= service.get("environment", {}).keys(), name
+        assert name == "worker" or found["networks"] == service["networks"], name
+
+
+def test_what_answers_gets_the_settings_of_language_models(compose: dict[str, Any]) -> None:
+    for name in ("http", "worker"):
+        own = compose["services"][name]["environment"]
+        assert {"PC_WORKER_LLM", "PC_WORKER_LLM_BUDGET_USD", "OPENAI_API_KEY", "ANTHROPIC_API_KEY"} <= own.keys(), name
