@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from pc_worker.bench.own_folder import own_folder
+from pc_worker.bench.processor import processor
 from pc_worker.embedded import read_addresses
 
 #: A stack loads its models once: it is idle when all of it uses less than this in this many seconds.
@@ -25,6 +26,7 @@ SETTLED_CPU_S, SETTLE_S, PATIENCE_S = 0.2, 10, 300
 
 def main(seconds: float) -> None:
     """Measure and print."""
+    print(processor())
     with own_folder() as folder:
         home = folder / "home"
         for start in ("first start", "second start"):

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+from pc_worker.bench.processor import processor
 from pc_worker.services.search.quality.evaluate import ndcg
 from pc_worker.store.search.query.korean import inflected_grams
 from pc_worker.store.search.statistics import CollectionStatistics
@@ -156,6 +157,7 @@ def kinds(lemmas: Lemmas) -> Iterator[tuple[str, Terms]]:
 
 def main() -> None:
     """Measure and print."""
+    sys.stdout.write(f"{processor()}\n")
     sys.stdout.write(LINE.format("language", "terms", "nDCG@10", "first", "µs a note", "terms") + "\n")
     for language, load in (("korean", kiwi), ("korean-held-out", kiwi), ("japanese", sudachi)):
         judged = read_judged(JUDGED / f"{language}.tsv")

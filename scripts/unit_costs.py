@@ -15,6 +15,7 @@ import grpc
 import psutil
 import redis
 
+from pc_worker.bench.processor import processor
 from pc_worker.samples import Sample, write_samples
 from pc_worker.wire.generated import embedding_stream_pb2 as wire
 from pc_worker.wire.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
@@ -38,7 +39,8 @@ def main() -> None:
             costs = {domain: costs_of(stack, samples[domain]) for domain in DOMAINS}
         finally:
             stack.stop()
-    json.dump({"load_average": psutil.getloadavg(), "cores": psutil.cpu_count(), **costs}, sys.stdout, indent=1)
+    machine = {"processor": processor(), "load_average": psutil.getloadavg(), "cores": psutil.cpu_count()}
+    json.dump({**machine, **costs}, sys.stdout, indent=1)
 
 
 def costs_of(stack: LiveStack, sample: Sample) -> dict[str, float]:

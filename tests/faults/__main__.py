@@ -21,6 +21,7 @@ import redis
 from rich.console import Console
 from rich.table import Table
 
+from pc_worker.bench.processor import processor
 from tests.faults.drill import Drill, spread
 from tests.faults.matrix.rows import FAULTS
 from tests.faults.rig import running_rig, temporary_folder
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing is left running
     chosen = [fault for fault in FAULTS if not options.only or fault.name in options.only]
     console = Console(width=160)
+    console.print(processor())
     began = time.monotonic()
     drills: list[Drill] = []
     with (

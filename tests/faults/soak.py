@@ -22,6 +22,7 @@ import redis
 from rich.console import Console
 from rich.table import Table
 
+from pc_worker.bench.processor import processor
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from pc_worker.wire.generated.embedding_stream_pb2_grpc import EmbeddingStreamServiceStub
 from tests.faults.blows import BLOWS
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parsed(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing is left running
     console = Console(width=140)
+    console.print(processor())
     with temporary_folder() as folder, running_rig(folder, seed=options.seed) as rig:
         soak = Soak(rig, console)
         soak.run(options.minutes * 60)

@@ -23,6 +23,7 @@ from pc_worker.bench.gateway.backpressure_picture import PARTS, MemorySample, dr
 from pc_worker.bench.gateway.crowd import memory_mib
 from pc_worker.bench.gateway.java_reader import JavaReader, built_client, java_reader, why_no_java
 from pc_worker.bench.own_stack import OwnStack, own_stack
+from pc_worker.bench.processor import processor
 
 ROWS = 200_000
 FILE_ROWS = 20_000
@@ -124,8 +125,9 @@ def main() -> None:
             outcome = measure(stack, watcher, classpath, rows)
     write_table(watcher.samples, folder / "backpressure.csv")
     draw(watcher.samples, folder / "backpressure.png")
-    (folder / "backpressure.json").write_text(json.dumps(asdict(outcome), indent=1) + "\n", encoding="utf-8")
-    print(outcome, file=sys.stderr)  # noqa: T201 - the figures, for the caller
+    figures = {"processor": processor(), **asdict(outcome)}
+    (folder / "backpressure.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    print(figures, file=sys.stderr)  # noqa: T201 - the figures, for the caller
 
 
 def measure(stack: OwnStack, watcher: Watcher, classpath: str, rows: int) -> BackpressureResult:

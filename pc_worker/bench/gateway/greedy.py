@@ -25,6 +25,7 @@ from pc_worker.bench.gateway.crowd import await_full_buffers, memory_mib
 from pc_worker.bench.gateway.greedy_client import Greed, GreedyClient
 from pc_worker.bench.gateway.log import make_chunks
 from pc_worker.bench.gateway.servers import own_process
+from pc_worker.bench.processor import processor
 from pc_worker.embedded import EmbeddedServers
 from pc_worker.gateway import GatewayConfig
 from pc_worker.gateway.server import serve
@@ -140,7 +141,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     greed = Greed(idle=options.idle, silent=options.silent, searches=options.searches)
     cost = run(rows=options.rows, repeats=options.repeats, greed=greed)
-    sys.stdout.write(json.dumps(asdict(cost), indent=1) + "\n")
+    sys.stdout.write(json.dumps({"processor": processor(), **asdict(cost)}, indent=1) + "\n")
     return int(cost.ratio < 0.8 or cost.grown_mib > 64)
 
 

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from pc_worker.bench.processor import processor
 from pc_worker.bench.reader.compare import REPEATS, compared, made
 from pc_worker.bench.reader.files import CANDIDATE_ROWS
 from pc_worker.bench.reader.probe import Cost
@@ -25,6 +26,7 @@ def main() -> None:
     """Measure each size, then write the table and the picture."""
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
+    sys.stdout.write(f"{processor()}\n")
     rows = [_measured(count) for count in STEPS]
     _write_table(rows, folder / "reader-growth.csv")
     _draw(rows, folder / "reader-growth.png")

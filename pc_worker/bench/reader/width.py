@@ -32,6 +32,7 @@ def main() -> None:
         return
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
+    sys.stdout.write(f"{processor()}\n")
     rows = [{"columns": float(width)} | _measured(width) for width in _STEPS]
     _write_table(rows, folder / "reader-width.csv")
     _draw(rows, folder / "reader-width.png")

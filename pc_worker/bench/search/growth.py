@@ -11,6 +11,7 @@ import numpy as np
 from psycopg2 import sql
 
 from pc_worker.bench.own_database import own_database
+from pc_worker.bench.processor import processor
 from pc_worker.bench.search.collection import Collection
 from pc_worker.bench.search.compare import MODES, fill, latencies
 from pc_worker.services.search.request import Mode
@@ -74,6 +75,7 @@ def draw(points: Sequence[Point], path: Path) -> None:
 
 def main(path: Path, sizes: Sequence[int] = SIZES) -> None:
     """Measure, print and draw."""
+    sys.stdout.write(f"{processor()}\n")
     points = measure(sizes)
     for point in points:
         sys.stdout.write(f"{point.rows:>8} {point.mode:<7} P50 {point.p50:7.1f} ms  P99 {point.p99:7.1f} ms\n")

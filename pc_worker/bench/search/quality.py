@@ -18,6 +18,7 @@ from psycopg2 import sql
 from pydantic import SecretStr
 
 from pc_worker.bench.own_folder import own_folder
+from pc_worker.bench.processor import processor
 from pc_worker.embedded import EmbeddedServers, start_servers
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.process_chunk import after_job, process_chunk
@@ -133,6 +134,7 @@ def _textbook_quality(services: Services, judged: Sequence[JudgedQuery], ranking
 
 def main(folder: Path) -> None:
     """Measure and print."""
+    sys.stdout.write(f"{processor()}\n")
     sys.stdout.write(LINE.format("collection", "search", "nDCG@10", "recall@10", "recall@100", "MRR") + "\n")
     for collection, way, quality in measure(folder):
         sys.stdout.write(LINE.format(collection, way, *(f"{value:.4f}" for value in astuple(quality))) + "\n")
