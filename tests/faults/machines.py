@@ -2,149 +2,45 @@
 
 Each machine is a network namespace with its own address and its own home, and one processor. PostgreSQL, Redis and an
 object store, which has the sources, are on a third address. Printed: the rows per second of one machine and of two, and
-what is lost or doubled while workers are killed and links are cut.
+what is lost or doubled while the worker of each machine is killed and the link of each is cut, one after the other.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import pickle
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
-import psutil
-import psycopg2
 from rich.console import Console
 
-from pc_worker.embedded import remove_home
+from pc_worker.bench.processor import processor
 from tests.faults.consumer import read_all
 from tests.faults.load import Truth, write_source
+from tests.faults.machine_site import Site, running_site
 from tests.faults.oracle import ALWAYS, SETTLED, Findings, check_statements
-from tests.faults.proxy import Proxy
 from tests.faults.rig import temporary_folder
-from tests.faults.servers import Servers
-from tests.support.object_store import ObjectStore, running_store
-from tests.support.processes import each, family_of
-from tests.support.stack import Result, environment, run_command
 from tests.support.waiting import eventually
 
-#: A network that documentation uses (RFC 5737); each machine has four addresses of it.
-NETWORK = "192.0.2"
 #: Longer than the lease of a chunk, so that the other machine takes over.
 CUT_S = 15.0
-LEASE_S = "10"
-
-
-@dataclass(slots=True)
-class Machine:
-    """A network namespace that runs one worker on one processor."""
-
-    number: int
-    home: Path
-    env: dict[str, str] = field(default_factory=dict)
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def name(self) -> str:
-        """The name of the namespace, and of its end of the link."""
-        return f"pcw-{self.number}"
-
-    @property
-    def services(self) -> str:
-        """The address at which this machine reaches the services."""
-        return f"{NETWORK}.{4 * self.number + 1}"
-
-    def connect(self) -> None:
-        """Create the namespace and its link to this host."""
-        outside = f"{self.name}-out"
-        ip("netns", "add", self.name)
-        ip("link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", self.name)
-        ip("addr", "add", f"{self.services}/30", "dev", outside)
-        ip("link", "set", outside, "up")
-        for command in (f"addr add {NETWORK}.{4 * self.number + 2}/30 dev eth0", "link set eth0 up", "link set lo up"):
-            ip("-n", self.name, *command.split())
-
-    def start(self) -> None:
-        """Start the worker and wait until it takes tasks."""
-        self.home.mkdir(parents=True, exist_ok=True)
-        log = self.home / "worker.log"
-        begin = log.stat().st_size if log.exists() else 0
-        command = ["ip", "netns", "exec", self.name, "taskset", "-c", str(self.number % (os.cpu_count() or 1))]
-        with log.open("ab") as out:
-            self.process = subprocess.Popen(
-                [*command, sys.executable, "-m", "pc_worker", "worker"], env=self.env, stdout=out, stderr=out
-            )
-        eventually(lambda: b" ready" in log.read_bytes()[begin:], within_s=120, what=f"the worker of {self.name}")
-
-    def kill(self) -> None:
-        """Kill the worker and its children at once."""
-        if self.process is not None:
-            each(family_of(self.process.pid), psutil.Process.kill)
-            self.process.wait()
-
-    def stop(self) -> None:
-        """Stop the worker cleanly."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(120)
-
-    def link(self, state: str) -> None:
-        """Set the link ``up`` or ``down``: while it is down, packets are lost without an error."""
-        ip("link", "set", f"{self.name}-out", state)
-
-
-@dataclass(slots=True)
-class Site:
-    """The services, two machines, and the commands of an operator next to the services."""
-
-    folder: Path
-    servers: Servers
-    store: ObjectStore
-    env: dict[str, str]
-    machines: list[Machine]
-
-    def run(self, *arguments: str) -> Result:
-        """Run a command next to the services; it must succeed."""
-        done = run_command(*arguments, env=self.env, timeout_s=1800)
-        assert done.code == 0, done.err
-        return done
-
-    def query(self, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
-        """Ask PostgreSQL itself."""
-        connection = psycopg2.connect(self.servers.database_url)
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(statement, values)
-                return list(cursor.fetchall())
-        finally:
-            connection.close()
-
-    def ingest(self, url: str, domain: str) -> float:
-        """Ingest an object and return its rows per second, from command to completed."""
-        began = time.monotonic()
-        job = self.run("ingest", url, "--domain", domain, "--wait", "--json").json()
-        assert job["state"] == "completed", job
-        return float(job["rows_total"]) / (time.monotonic() - began)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Measure and hurt; 0 if nothing was lost or doubled."""
     options = parsed(arguments)
+    say = Console(soft_wrap=True).print
+    say(processor())
     with temporary_folder() as folder, running_site(folder) as site:
         one, two = throughput(site, options.texts)
-        say = Console(soft_wrap=True).print
         say(f"texts/s of one machine {one:.0f}, of two {two:.0f}: {two / one:.2f} x")
-        findings, (kills, cuts) = hurt(site, options.rows, options.faults)
-    say(f"rows {options.rows}, kills {kills}, cuts {cuts}: lost {findings.lost}, doubled {findings.doubled}")
+        findings, survived = hurt(site, options.rows, options.faults)
+    times = ", ".join(f"{fault} {count}" for fault, count in survived.items())
+    say(f"rows {options.rows * options.faults}, {times}: lost {findings.lost}, doubled {findings.doubled}")
     say(*findings.words, sep="\n")
     return int(bool(findings.words))
 
@@ -153,8 +49,9 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.machines", description=__doc__)
     parser.add_argument("--texts", type=int, default=6_000, help="rows of each measured ingest")
-    parser.add_argument("--rows", type=int, default=40_000, help="rows with ready vectors, while machines are hurt")
-    parser.add_argument("--faults", type=int, default=2, help="kills of one machine, and cuts of the other")
+    parser.add_argument("--rows", type=int, default=40_000, help="rows with ready vectors, of each round of faults")
+    rounds = "rounds: in each, one machine is killed and the other cut; 2: each machine is killed once and cut once"
+    parser.add_argument("--faults", type=int, default=2, help=rounds)
     return parser.parse_args(arguments)
 
 
@@ -174,45 +71,87 @@ def throughput(site: Site, texts: int) -> tuple[float, float]:
     return one, site.ingest(source("two"), "document")
 
 
-def hurt(site: Site, rows: int, faults: int) -> tuple[Findings, tuple[int, int]]:
-    """Kill the first machine's worker and cut the second one's link while they ingest one file; count both."""
-    truth = Truth()
-    body = write_source(site.folder / "recruit.pkl", range(rows), 1).read_bytes()
-    command = ("ingest", site.store.put("data", "recruit.pkl", body), "--domain", "recruit")
-    job = site.run(*command, "--json").json()["job_id"]
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of one machine while the other one works."""
 
-    def done() -> int:
-        return int(site.query("SELECT chunks_done FROM jobs WHERE job_id = %s", (job,))[0][0])
+    kind: Literal["kill", "cut"]
+    machine: int
 
-    def moved(since: int) -> bool:
-        """Wait for progress; return whether more of the job is left."""
-        eventually(lambda: done() > since or ended(), within_s=180, what=f"progress beyond {since} chunks")
-        return not ended()
-
-    def ended() -> list[tuple[Any, ...]]:
-        return site.query("SELECT state FROM jobs WHERE job_id = %s AND finished_at IS NOT NULL", (job,))
-
-    kills = cuts = 0
-    first, second = site.machines
-    while moved(done()) and kills < faults:
-        first.kill()
-        kills += moved(done())  # the other machine goes on
-        first.start()
-        if moved(done()):
-            second.link("down")
-            time.sleep(CUT_S)
-            cuts += moved(done())
-            second.link("up")
-    [(state,)] = eventually(ended, within_s=900, what="the end of the job") or []
-    truth.settle(range(rows), 1)
-    return compared(site, truth, state), (kills, cuts)
+    def __str__(self) -> str:
+        return f"{self.kind} of machine {self.machine + 1}"
 
 
-def compared(site: Site, truth: Truth, state: str) -> Findings:
+def faults_of(round_no: int) -> tuple[Fault, Fault]:
+    """Return the faults of a round: one machine is killed and the other cut; in the next round the other way round."""
+    return Fault("kill", round_no % 2), Fault("cut", 1 - round_no % 2)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningJob:
+    """A job that machines work at while they are hurt."""
+
+    site: Site
+    job_id: str
+
+    def ended(self) -> list[tuple[Any, ...]]:
+        """Return its state, if it has ended."""
+        return self.site.query("SELECT state FROM jobs WHERE job_id = %s AND finished_at IS NOT NULL", (self.job_id,))
+
+    def moved(self) -> bool:
+        """Wait for progress from here on; return whether more of the job is left."""
+        since = self._done()
+        eventually(lambda: self._done() > since or self.ended(), within_s=180, what=f"progress beyond {since} chunks")
+        return not self.ended()
+
+    def survived(self, fault: Fault) -> bool:
+        """Hurt a machine, and return whether the other one went on with work that was left."""
+        machine = self.site.machines[fault.machine]
+        if fault.kind == "kill":
+            machine.kill()
+            went_on = self.moved()
+            machine.start()
+            return went_on
+        machine.link("down")
+        time.sleep(CUT_S)
+        went_on = self.moved()
+        machine.link("up")
+        return went_on
+
+    def _done(self) -> int:
+        return int(self.site.query("SELECT chunks_done FROM jobs WHERE job_id = %s", (self.job_id,))[0][0])
+
+
+def hurt(site: Site, rows: int, rounds: int) -> tuple[Findings, Counter[Fault]]:
+    """Hurt the machines while they ingest a file in each round; return what is wrong, and the faults they survived.
+
+    A job that ends before its faults are over is a finding, too: it shows nothing of them.
+    """
+    truth, survived = Truth(), Counter[Fault]()
+    states: list[str] = []
+    for round_no in range(rounds):
+        numbers = range(rows * round_no, rows * (round_no + 1))
+        body = write_source(site.folder / "recruit.pkl", numbers, 1).read_bytes()
+        url = site.store.put("data", f"recruit-{round_no}.pkl", body)
+        job = RunningJob(site, site.run("ingest", url, "--domain", "recruit", "--json").json()["job_id"])
+        for fault in faults_of(round_no):
+            if job.moved():
+                survived[fault] += job.survived(fault)
+        states += [state for (state,) in eventually(job.ended, within_s=900, what="the end of the job")]
+        truth.settle(numbers, 1)
+    findings = compared(site, truth, states)
+    dealt = Counter(fault for round_no in range(rounds) for fault in faults_of(round_no))
+    for fault in (dealt - survived).elements():
+        findings.add(f"{fault}: the job ended before it was over, use more --rows")
+    return findings, survived
+
+
+def compared(site: Site, truth: Truth, states: Sequence[str]) -> Findings:
     """Compare the truth with the ledger, the rows and a complete reading of the log."""
     findings = check_statements(site.query, ALWAYS | SETTLED)
-    if state != "completed":
-        findings.add(f"the job is {state}", lost=1)
+    for state in states:
+        if state != "completed":
+            findings.add(f"a job is {state}", lost=1)
     reading = read_all(site.env["PC_WORKER_GATEWAY_ADDRESS"])
     rows = dict(site.query("SELECT row_id::text, payload->>'position' FROM rows WHERE domain = 'recruit'"))
     for place, found in (("the rows", rows), ("a reading", reading.texts)):
@@ -223,85 +162,6 @@ def compared(site: Site, truth: Truth, state: str) -> Findings:
     if reading.doubled or reading.disordered:
         findings.add("rows came twice or out of order", doubled=len(reading.doubled) or 1)
     return findings
-
-
-@contextmanager
-def running_site(folder: Path) -> Iterator[Site]:
-    """Run the services, beat and a gateway, and connect two machines without a worker."""
-    folder.chmod(0o711)
-    with ExitStack() as held:
-        held.callback(disconnect)
-        servers = Servers(folder / "servers")
-        held.callback(remove_home, servers.home)
-        servers.start()
-        held.callback(servers.stop)
-        store = held.enter_context(running_store("data"))
-        near = {**store.variables, **urls(servers.database_url, servers.redis_url), **SETTINGS}
-        machines = [Machine(n, folder / f"home-{n}") for n in (1, 2)]
-        for machine in machines:
-            machine.connect()
-            far = {name: held.enter_context(reachable(near[name], machine.services)) for name in ADDRESSES}
-            machine.env = environment(machine.home, **(near | far))
-            held.callback(machine.stop)
-        env = environment(folder / "home", **near)
-        site = Site(folder, servers, store, env, machines)
-        site.run("migrate")
-        for part in ("beat", "gateway"):
-            held.enter_context(running_part(part, env, folder))
-        yield site
-
-
-SETTINGS = {
-    "PC_WORKER_DATA_ROOTS": "s3://data",
-    "PC_WORKER_CONCURRENCY": "1",
-    "PC_WORKER_CHUNK_SIZE": "100",
-    "PC_WORKER_ENCODER_THREADS": "1",
-    "PC_WORKER_RECONCILE_S": "1",
-    "PC_WORKER_LEASE_S": LEASE_S,
-    "PC_WORKER_SHORT_LEASE": "1",
-    "PC_WORKER_GATEWAY_ADDRESS": "127.0.0.1:50953",
-}
-
-
-#: Settings that name a service.
-ADDRESSES = ("PC_WORKER_DATABASE_URL", "PC_WORKER_REDIS_URL", "AWS_ENDPOINT_URL")
-
-
-def urls(database: str, redis: str) -> Mapping[str, str]:
-    """Return the settings that name both servers."""
-    return {"PC_WORKER_DATABASE_URL": database, "PC_WORKER_REDIS_URL": redis}
-
-
-@contextmanager
-def reachable(url: str, address: str) -> Iterator[str]:
-    """Yield ``url`` as a machine reaches it: at ``address``, from where it is forwarded to this host's loopback."""
-    parts = urlsplit(url)
-    with Proxy(parts.hostname or "", parts.port or 0, listen=address) as proxy:
-        user, at, _ = parts.netloc.rpartition("@")
-        yield parts._replace(netloc=f"{user}{at}{address}:{proxy.port}").geturl()
-
-
-@contextmanager
-def running_part(part: str, env: Mapping[str, str], folder: Path) -> Iterator[None]:
-    """Run a part next to the services."""
-    with (folder / f"{part}.log").open("wb") as out:
-        process = subprocess.Popen([sys.executable, "-m", "pc_worker", part], env=dict(env), stdout=out, stderr=out)
-        try:
-            yield
-        finally:
-            process.terminate()
-            process.wait(60)
-
-
-def disconnect() -> None:
-    """Remove both namespaces with their links."""
-    for number in (1, 2):
-        subprocess.run(["ip", "netns", "del", f"pcw-{number}"], check=False, capture_output=True)
-
-
-def ip(*arguments: str) -> None:
-    """Run ``ip``, which must succeed."""
-    subprocess.run(["ip", *arguments], check=True)
 
 
 if __name__ == "__main__":
