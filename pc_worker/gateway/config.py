@@ -49,8 +49,8 @@ class GatewayConfig:
         database_connections: Size of the pool. A stream holds a connection only during a statement.
         retry_for_s: Seconds that a stream waits for an unavailable database before it ends with UNAVAILABLE.
         stall_s: Seconds that one message may wait for its client to read before the stream is closed.
-        first_chunk_delay_s: Delay of the first chunk; the stock Java reader may block if one arrives before it has
-            subscribed.
+        first_chunk_delay_s: Delay of the first chunk to Java clients and unknown ones; the stock Java reader may block
+            if one arrives before it has subscribed.
         drain_s: Seconds that running streams may continue after SIGTERM.
     """
 

@@ -13,6 +13,8 @@ from pc_worker.bench.gateway.servers import SERVICE
 from pc_worker.wire import MESSAGE_BYTES
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
+#: First bytes of fields: `chunk` of a ConsumeResponse; `after_position` and `position` of its ConsumeChunk.
+CHUNK_TAG, AFTER_POSITION_TAG, POSITION_TAG = 0x12, 0x08, 0x10
 #: Chunks a consumer has outstanding at most.
 WINDOW_CHUNKS = 8
 
@@ -54,12 +56,38 @@ def consumed_s(address: str, domain: str, rows: int) -> float:
     with open_channel(address) as channel:
         started = time.perf_counter()
         for raw in channel.stream_stream(f"/{SERVICE}/Consume")(iter(requests.get, None)):
-            position = min(rows, pb.ConsumeResponse.FromString(raw).chunk.position)
+            position = min(rows, _position(raw))
             if position:
                 _acknowledge(requests, position, len(raw))
             if position == rows:
                 requests.put(None)
         return time.perf_counter() - started
+
+
+def _position(raw: bytes) -> int:
+    """Return the position of a frame, 0 of any other message; the rows are not decoded, as in a plain stream.
+
+    The position and the one before are the first fields of a frame: https://protobuf.dev/programming-guides/encoding/
+    """
+    if raw[0] != CHUNK_TAG:
+        return 0
+    _, at = _varint(raw, 1)
+    value = 0
+    while raw[at] in (AFTER_POSITION_TAG, POSITION_TAG):
+        tag = raw[at]
+        value, at = _varint(raw, at + 1)
+        if tag == POSITION_TAG:
+            break
+    return value
+
+
+def _varint(raw: bytes, at: int) -> tuple[int, int]:
+    """Return the number that begins at ``at``, and where the next field begins."""
+    value = shift = 0
+    while raw[at] & 0x80:
+        value |= (raw[at] & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+    return value | raw[at] << shift, at + 1
 
 
 def _acknowledge(requests: SimpleQueue[bytes | None], position: int, size: int) -> None:

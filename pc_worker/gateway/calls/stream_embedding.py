@@ -16,7 +16,7 @@ from pc_worker.errors import InvalidRequest, Unavailable
 from pc_worker.gateway import metrics
 from pc_worker.gateway.checks import checked_position, chunk_rows
 from pc_worker.gateway.context import GatewayContext
-from pc_worker.gateway.limits.admission import AdmittedCall
+from pc_worker.gateway.limits.admission import AdmittedCall, text_metadata
 from pc_worker.gateway.log.delivery import LogRange, LogReader, dropping_read_ahead
 from pc_worker.wire import row_type_of
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
@@ -89,7 +89,6 @@ class EmbeddingStream:
         wanted = start.wanted
         progress = StreamProgress(start.given_uuid, wanted.after)
         await context.send_initial_metadata(())
-        await asyncio.sleep(self._gateway.config.first_chunk_delay_s)
         try:
             await self._send(wanted, progress, context)
             progress.complete = True
@@ -101,14 +100,19 @@ class EmbeddingStream:
         reader = LogReader(
             self._gateway.delivery, self._gateway.queue, wanted, retry_for_s=self._gateway.config.retry_for_s
         )
+        held = is_held_back(text_metadata(context).get("user-agent", ""))
+        delay_s = self._gateway.config.first_chunk_delay_s if held else 0.0
+        not_before = asyncio.get_running_loop().time() + delay_s
         async with aclosing(_messages(reader, wanted.max_rows)) as messages:
             async for outgoing in messages:
+                await _sleep_until(not_before)
                 if self._gateway.shutdown.stopping:
                     raise Unavailable(f"the gateway is stopping: resume after position {progress.last_position}")
                 with dropping_read_ahead(reader):
                     await self._write(outgoing, wanted.domain, context)
                 progress.rows += outgoing.rows
                 progress.last_uuid, progress.last_position = outgoing.last_uuid, outgoing.last_position
+        await _sleep_until(not_before)
 
     async def _write(self, outgoing: StreamMessage, domain: str, context: grpc.aio.ServicerContext) -> None:
         before = time.monotonic()
@@ -133,6 +137,17 @@ class EmbeddingStream:
             last_position=progress.last_position,
             head=wanted.head,
         )
+
+
+def is_held_back(user_agent: str) -> bool:
+    """Return whether the first message is delayed: for Java's gRPC library, and for clients that name none."""
+    return "grpc-java" in user_agent or "grpc-" not in user_agent
+
+
+async def _sleep_until(when: float) -> None:
+    remaining = when - asyncio.get_running_loop().time()
+    if remaining > 0:
+        await asyncio.sleep(remaining)
 
 
 async def _messages(reader: LogReader, max_rows: int) -> AsyncGenerator[StreamMessage, None]:

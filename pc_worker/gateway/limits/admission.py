@@ -52,7 +52,7 @@ class Admission:
         """
 
         async def answer(_requests: object, context: grpc.aio.ServicerContext) -> None:
-            traced = span(method, {"rpc.system": "grpc"}, kind="server", parent=lambda: _texts(context))
+            traced = span(method, {"rpc.system": "grpc"}, kind="server", parent=lambda: text_metadata(context))
             with traced if known else untraced():  # health checks and reflection need no token
                 await self._answer(context, method, serve, quota, known=known)
 
@@ -78,5 +78,6 @@ class Admission:
         return first
 
 
-def _texts(context: grpc.aio.ServicerContext) -> dict[str, str]:
+def text_metadata(context: grpc.aio.ServicerContext) -> dict[str, str]:
+    """Return the metadata of a call that is text, by lower-case name."""
     return {name: value for name, value in context.invocation_metadata() or () if isinstance(value, str)}

@@ -1,4 +1,4 @@
-"""PostgreSQL's binary COPY format: encode values as fields, and rows as one buffer.
+"""PostgreSQL's binary COPY format: encode values as fields, and rows as a stream that the server reads meanwhile.
 
 Facts: https://www.postgresql.org/docs/current/sql-copy.html (file format) and each type's ``recv`` function;
 ``vector`` is int16 dimension, int16 zero, then big-endian float4.
@@ -6,14 +6,14 @@ Facts: https://www.postgresql.org/docs/current/sql-copy.html (file format) and e
 
 from __future__ import annotations
 
-import io
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain, pairwise
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
+from psycopg2 import Error
 
 from pc_worker.store.db.connection import Cursor
 
@@ -25,6 +25,9 @@ INT4_OID = 23
 ARRAY = struct.Struct(">iiiii")
 NO_ITEMS = struct.pack(">iii", 0, 0, INT4_OID)
 ARRAY_ITEM = np.dtype([("size", ">i4"), ("value", ">i4")])
+
+#: Bytes of a block that is sent at once: the server stores one while the next is encoded.
+BLOCK_BYTES = 32_768
 
 Field = bytes | None
 
@@ -96,17 +99,65 @@ def read_vector(data: bytes | memoryview) -> NDArray[np.float32]:
     return np.frombuffer(data, ">f4", offset=4).astype(np.float32)
 
 
-def copy_rows(cursor: Cursor, table: str, columns: Sequence[str], rows: Iterable[Sequence[Field]]) -> None:
-    """Copy ``rows`` into ``table``; table and column names are constants, never input."""
-    parts = [HEADER]
-    width, size_of = struct.pack(">h", len(columns)), SIZE.pack
+def fields(values: Iterable[Field]) -> bytes:
+    """Return fields as a row has them: each with its size before it."""
+    size_of = SIZE.pack
+    return b"".join([NULL if value is None else size_of(len(value)) + value for value in values])
+
+
+def copy_rows(
+    cursor: Cursor, table: str, columns: Sequence[str], rows: Iterable[Iterable[Field]], *, equal: Sequence[Field] = ()
+) -> None:
+    """Copy ``rows`` into ``table``; table and column names are constants, never input.
+
+    ``equal`` are the fields of the first columns, with which every row begins.
+    """
+    copy_encoded(cursor, table, columns, map(fields, rows), equal=equal)
+
+
+def copy_encoded(
+    cursor: Cursor, table: str, columns: Sequence[str], rows: Iterable[bytes], *, equal: Sequence[Field] = ()
+) -> None:
+    """Copy rows whose other fields are encoded already, as :func:`fields` encodes them.
+
+    Rows are taken from ``rows`` while the server stores those before them. An error of theirs is raised as it is, and
+    nothing is stored.
+    """
+    source = _Source(_blocks(struct.pack(">h", len(columns)) + fields(equal), rows))
+    try:
+        cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT binary)", source)
+    except Error:
+        if source.failure is not None:
+            raise source.failure from None
+        raise
+
+
+def _blocks(head: bytes, rows: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the header, each row after ``head``, and the trailer, in blocks of about BLOCK_BYTES."""
+    parts, size = [HEADER], 0
     for row in rows:
-        parts.append(width)
-        for field in row:
-            if field is None:
-                parts.append(NULL)
-            else:
-                parts += (size_of(len(field)), field)
-    parts.append(TRAILER)
-    statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT binary)"
-    cursor.copy_expert(statement, io.BytesIO(b"".join(parts)))
+        parts += (head, row)
+        size += len(row)
+        if size >= BLOCK_BYTES:
+            yield b"".join(parts)
+            parts, size = [], 0
+    yield b"".join([*parts, TRAILER])
+
+
+class _Source:
+    """What the driver reads the blocks from; it passes on a block of any size."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self.failure: Exception | None = None
+
+    def read(self, _size: int = -1, /) -> bytes:
+        """Return the next block, or nothing at the end; the driver's size is a proposal."""
+        try:
+            return next(self._blocks, b"")
+        except Exception as exc:
+            # The driver would report it to the server and raise the server's answer instead.
+            self.failure = exc
+            raise
+
+    readline = read  # asked for by the driver's types, never called

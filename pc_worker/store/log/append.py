@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import secrets
+import struct
 from collections.abc import Sequence
+from itertools import count
 from uuid import UUID
 
 from pc_worker.errors import ModelSwitched
 from pc_worker.model import LogBatch
+from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor, uuid_array
 
 # Only under the model that the rows were embedded with: a switch that happened meanwhile must not be undone.
@@ -34,16 +37,17 @@ WITH old AS MATERIALIZED (
 UPDATE log SET superseded_by = old.successor
 FROM old WHERE log.domain = %(domain)s AND log.position = old.position
 """
-APPEND = """
-INSERT INTO log (domain, position, row_id, kind, first_position)
-SELECT %(domain)s, %(base)s + ordinal, row_id, %(kind)s, first_position
-FROM unnest(%(ids)s::uuid[], %(firsts)s::bigint[]) WITH ORDINALITY AS s (row_id, first_position, ordinal)
-"""
+LOG_COLUMNS = ("domain", "kind", "position", "row_id", "first_position")
+#: Fields of fixed size, each with its size: position, row_id, first_position.
+ENTRY = struct.Struct(">iq i16s iq")
+# One statement, because the domain's head is locked meanwhile.
 ADD_BATCH = """
-INSERT INTO log_batches (domain, first_position, last_position, epoch, nonce, job_id, model_id)
-VALUES (%s, %s, %s, %s, %s, %s, %s)
+WITH added AS (
+    INSERT INTO log_batches (domain, first_position, last_position, epoch, nonce, job_id, model_id)
+    VALUES (%(domain)s, %(first)s, %(last)s, %(epoch)s, %(nonce)s, %(job_id)s, %(model_id)s)
+)
+SELECT pg_notify('pcw_log', %(domain)s)
 """
-NOTIFY = "SELECT pg_notify('pcw_log', %s)"
 # A live row's newest and first entries stay: a checkpoint that names a row's UUID refers to the first one.
 PURGE = """
 DELETE FROM log l USING (
@@ -75,16 +79,15 @@ def append_log(
     base = head - len(ids)
     _append(cursor, domain, ids, base, kind=int(tombstones))
     nonce = secrets.randbits(63)
-    cursor.execute(ADD_BATCH, (domain, base + 1, head, epoch, nonce, job_id, model_id))
-    cursor.execute(NOTIFY, (domain,))
+    batch = {"domain": domain, "first": base + 1, "last": head, "epoch": epoch, "nonce": nonce}
+    cursor.execute(ADD_BATCH, batch | {"job_id": job_id, "model_id": model_id})
     queue_key = None if key is None else bytes(key)
     return LogBatch(epoch=UUID(epoch), nonce=nonce, first=base + 1, last=head, queue_key=queue_key)
 
 
 def _append(cursor: Cursor, domain: str, ids: Sequence[UUID], base: int, *, kind: int) -> None:
     """Add the entries after ``base``; mark each row's previous entry as superseded and keep its first position."""
-    literal = uuid_array(ids)
-    cursor.execute(NEWEST, {"domain": domain, "ids": literal})
+    cursor.execute(NEWEST, {"domain": domain, "ids": uuid_array(ids)})
     newest = cursor.fetchall()
     firsts = list(range(base + 1, base + 1 + len(ids)))
     for ordinal, _, first in newest:
@@ -92,7 +95,11 @@ def _append(cursor: Cursor, domain: str, ids: Sequence[UUID], base: int, *, kind
     if newest:
         positions, successors = [row[1] for row in newest], [base + row[0] for row in newest]
         cursor.execute(SUPERSEDE, {"domain": domain, "positions": positions, "successors": successors})
-    cursor.execute(APPEND, {"domain": domain, "base": base, "kind": kind, "ids": literal, "firsts": firsts})
+    entries = (
+        ENTRY.pack(8, position, 16, row_id.bytes, 8, first)
+        for position, row_id, first in zip(count(base + 1), ids, firsts, strict=False)
+    )
+    copy.copy_encoded(cursor, "log", LOG_COLUMNS, entries, equal=(copy.text(domain), copy.int2(kind)))
 
 
 def purge_superseded(cursor: Cursor, *, older_than_s: float) -> int:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any, cast
+
 import numpy as np
+import psycopg2.errors
 import pytest
 from numpy.typing import NDArray
 from pgvector import SparseVector, Vector
@@ -63,3 +67,53 @@ def test_term_counts_are_written_as_pgvector_writes_them() -> None:
     expected = [vector.to_binary() for vector in vectors]
     assert sparsevecs_binary(rows) == expected
     assert [sparsevec_binary(row) for row in rows] == expected
+
+
+class _Server:
+    """Takes the data of a COPY as the driver does, and records how much it had at each row that was encoded."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.data = b""
+        self.failure = failure
+
+    def copy_expert(self, statement: str, source: Any) -> None:
+        self.statement = statement
+        try:
+            while block := source.read(8192):
+                self.data += block
+        except ValueError as exc:
+            raise psycopg2.errors.QueryCanceled("COPY from stdin failed: error in .read() call") from exc
+        if self.failure is not None:
+            raise self.failure
+
+
+def test_rows_are_sent_while_the_next_are_encoded() -> None:
+    server, seen = _Server(), []
+
+    def rows() -> Iterator[bytes]:
+        for _ in range(10):
+            seen.append(len(server.data))
+            yield copy.fields([bytes(copy.BLOCK_BYTES)])
+
+    copy.copy_encoded(cast("Any", server), "t", ("a", "b"), rows(), equal=[copy.int2(7)])
+
+    row = b"\x00\x02" + copy.fields([copy.int2(7), bytes(copy.BLOCK_BYTES)])
+    assert server.statement == "COPY t (a, b) FROM STDIN (FORMAT binary)"
+    assert server.data == copy.HEADER + 10 * row + copy.TRAILER
+    assert seen == [0, *(len(copy.HEADER) + n * len(row) for n in range(1, 10))]
+
+
+def test_error_of_a_row_is_raised_as_it_is() -> None:
+    def rows() -> Iterator[list[bytes]]:
+        yield [b"a"]
+        raise ValueError("no number")
+
+    with pytest.raises(ValueError, match=r"^no number$"):
+        copy.copy_rows(cast("Any", _Server()), "t", ("a",), rows())
+
+
+def test_error_of_the_server_is_raised_as_it_is() -> None:
+    failure = psycopg2.errors.UniqueViolation("twice")
+
+    with pytest.raises(psycopg2.errors.UniqueViolation):
+        copy.copy_rows(cast("Any", _Server(failure)), "t", ("a",), [[b"a"], [None]])
