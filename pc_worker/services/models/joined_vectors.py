@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from pc_worker.domains import Domain, Record, domain_names, get_domain
 from pc_worker.errors import PcWorkerError
@@ -18,18 +18,25 @@ from pc_worker.store.rows import forget_marks
 log = get_logger(__name__)
 
 FIRST = UUID(int=0)
+#: Passages that a turn without a reason looks at: the first ones, and as many at a random place. Their ids are hashes.
+WITHIN = 20_000
 
 
-def add_missing_vectors(services: Services, domain: Domain, model: Model) -> int:
+def add_missing_vectors(
+    services: Services, domain: Domain, model: Model, *, after: UUID = FIRST, within: int | None = None
+) -> int:
     """Embed the next joined passages, as many as a chunk, that lack the model's vectors; return how many have them now.
 
-    Passages that cannot be encoded are found by their words alone.
+    Passages that cannot be encoded are found by their words alone. Only the next ``within`` passages after the id
+    ``after`` are looked at, or all.
     """
     if domain.join is None:
         return 0
     name = joined_name(domain.name)
     with services.database.transaction() as cursor:
-        rows = model_switch.rows_lacking(cursor, name, model.model_id, after=FIRST, limit=DEFAULT_CHUNK_ROWS)
+        rows = model_switch.rows_lacking(
+            cursor, name, model.model_id, after=after, limit=DEFAULT_CHUNK_ROWS, within=within
+        )
     records = [
         Record(row_no=number, key="", payload={}, text=row.text, vector=None, search_text="")
         for number, row in enumerate(rows)
@@ -56,7 +63,8 @@ def complete_passages(services: Services, *, always: bool = False) -> int:
 
     Args:
         services: This process's shared dependencies.
-        always: Look at every domain that joins its rows, not only at those of which rows were forgotten lately.
+        always: Look at every domain that joins its rows, not only at those of which rows were forgotten lately. Of
+            the others a bounded part is looked at: each passage in one of the next turns.
     """
     done = 0
     for domain in (get_domain(name) for name in domain_names()):
@@ -71,10 +79,13 @@ def complete_passages(services: Services, *, always: bool = False) -> int:
 
 def _complete(services: Services, domain: Domain, *, always: bool) -> int:
     with services.database.transaction() as cursor:
-        if not always and not forget_marks.any_recently(cursor, domain.name):
+        forgotten = forget_marks.any_recently(cursor, domain.name)
+        if not always and not forgotten:
             return 0
         model = registry.active_model(cursor, domain.name)
     done = 0
-    while added := add_missing_vectors(services, domain, model):
-        done += added
+    for after in (FIRST,) if forgotten else (FIRST, uuid4()):
+        within = None if forgotten else WITHIN
+        while added := add_missing_vectors(services, domain, model, after=after, within=within):
+            done += added
     return done

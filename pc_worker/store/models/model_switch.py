@@ -16,9 +16,12 @@ NOT EXISTS (SELECT 1 FROM embeddings e
             WHERE e.domain = r.domain AND e.row_id = r.row_id AND e.model_id = %(model_id)s) AND NOT {REFUSED}
 """
 LACKING = f"""
-SELECT r.row_id, r.text, r.content_hash, octet_length(r.wire) FROM rows r
+SELECT r.row_id, r.text, r.content_hash, octet_length(r.wire) FROM {{rows}} r
 WHERE r.domain = %(domain)s AND r.row_id > %(after)s::uuid AND {LACKS}
 ORDER BY r.row_id LIMIT %(limit)s
+"""
+NEXT_ROWS = """(
+    SELECT * FROM rows WHERE domain = %(domain)s AND row_id > %(after)s::uuid ORDER BY row_id LIMIT %(within)s)
 """
 COUNT_LACKING = f"SELECT count(*), count(*) FILTER (WHERE {LACKS}) FROM rows r WHERE r.domain = %(domain)s"
 STAGE = """
@@ -94,10 +97,15 @@ class LackingRow:
     wire_bytes: int
 
 
-def rows_lacking(cursor: Cursor, domain: str, model_id: int, *, after: UUID, limit: int) -> list[LackingRow]:
-    """Return rows after the id ``after`` that have no vector of the model, in the order of their ids."""
-    values = {"domain": domain, "model_id": model_id, "after": str(after), "limit": limit}
-    cursor.execute(LACKING, values)
+def rows_lacking(
+    cursor: Cursor, domain: str, model_id: int, *, after: UUID, limit: int, within: int | None = None
+) -> list[LackingRow]:
+    """Return rows after the id ``after`` that have no vector of the model, in the order of their ids.
+
+    Only the next ``within`` rows are looked at, or all.
+    """
+    values = {"domain": domain, "model_id": model_id, "after": str(after), "limit": limit, "within": within}
+    cursor.execute(LACKING.format(rows="rows" if within is None else NEXT_ROWS), values)
     return [
         LackingRow(UUID(row_id), text or "", bytes(content_hash), wire_bytes)
         for row_id, text, content_hash, wire_bytes in cursor.fetchall()

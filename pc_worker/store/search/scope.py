@@ -38,11 +38,11 @@ WHERE pg_has_role(reader, 'MEMBER') AND has_table_privilege(reader, 'rows', 'SEL
 """
 PROFILE = """
 SELECT m.model_id, m.name, m.revision, m.dimension, m.normalised, m.encodable, m.location,
-       s.documents, s.mean_length, s.k1, s.b, s.head = d.head,
+       s.documents, s.mean_length, s.k1, s.b, s.head = d.head AND s.sampled_rows IS NULL,
        coalesce(s.oldest_rules, 1),
        ARRAY(SELECT t.term FROM term_statistics t WHERE t.domain = d.domain AND t.term = ANY (%(languages)s::integer[])
              AND t.documents >= %(least_share)s * s.documents ORDER BY t.documents DESC LIMIT %(most_languages)s),
-       s.refreshed_at,
+       s.refreshed_at, coalesce(s.documents / (2.0 * nullif(s.sampled_rows, 0)), 0)::float8,
        i.method, {precision}, i.dimensions, i.breadth, ceil(i.vectors / greatest(i.rows, 1)::float8)::integer
 FROM domains d JOIN models m USING (model_id)
 LEFT JOIN search_statistics s ON s.domain = d.domain
@@ -200,8 +200,10 @@ def begin_search(cursor: Cursor, domain: str, *, timeout_s: float = STATEMENT_S)
     model, (documents, mean_length, k1, b, unchanged) = _model(row), row[7:12]
     # The head of joined passages does not move, and new rules change terms without it.
     current = bool(unchanged) and row[12] == RULES and not is_joined_name(domain)
-    collection = None if documents is None else CollectionStatistics(documents, mean_length, k1, b, current=current)
-    index = _index(model.dimension, *row[15:])
+    collection = None
+    if documents is not None:
+        collection = CollectionStatistics(documents, mean_length, k1, b, current=current, unseen=row[15])
+    index = _index(model.dimension, *row[16:])
     return Profile(
         domain=domain,
         model=model,

@@ -19,10 +19,11 @@ from pc_worker.encoding.text.line_tokens import line_tokens
 from pc_worker.encoding.text.tokens import load_tokens
 from pc_worker.errors import InvalidRequest, UnknownDomain
 from pc_worker.model.filter import Filter
+from pc_worker.model.joined import joined_name
 from pc_worker.services.declarations import check_known
 from pc_worker.services.forget import forget_all, forget_ids
 from pc_worker.services.ingest.rows import join as joining
-from pc_worker.services.models import change_model
+from pc_worker.services.models import change_model, joined_vectors
 from pc_worker.services.models.joined_vectors import complete_passages
 from pc_worker.services.search.index import index_choice
 from pc_worker.services.search.index.indexes import index_status, maintain_indexes
@@ -31,6 +32,7 @@ from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.store.rows import joined
 from pc_worker.store.search.filters.where import read_where
+from pc_worker.store.search.log_sample import sample_rows
 from pc_worker.store.search.statistics import refresh_statistics
 from tests.model.line import Line, Row, TinyEncoder, identify
 
@@ -179,6 +181,20 @@ def test_a_forgotten_utterance_is_out_of_every_passage_at_once_and_its_neighbour
     assert wide.query("SELECT count(*) FROM rows") == [(0,)]
 
 
+def test_a_turn_without_a_reason_looks_at_a_part_of_the_passages(wide: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    wide.ingest(meeting("weekly", 30) + meeting("other", 30), domain=DOMAIN)
+    ids = sorted({row_id for row_id, _ in stored(wide)})
+    with wide.database.transaction() as cursor:
+        cursor.execute("DELETE FROM embeddings WHERE domain = %s", (joined_name(DOMAIN),))
+    monkeypatch.setattr(joined_vectors, "WITHIN", 1)
+    starts = iter(ids[:-1])
+    monkeypatch.setattr(joined_vectors, "uuid4", lambda: next(starts))
+
+    assert complete_passages(wide.services, always=True) == 2  # the first one, and the one after a random place
+    assert [complete_passages(wide.services, always=True) for _ in ids[2:]] == [1] * (len(ids) - 2)
+    check(wide)
+
+
 def test_workers_on_chunks_of_one_meeting_do_not_disturb_each_other(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,6 +263,17 @@ FILTERS: list[tuple[list[str], set[int]]] = [
     (["speaker=Ann,Bo", "start>=20", "meeting=weekly"], {40, 50}),
     (["meeting=none"], set()),
 ]
+
+
+def test_a_sample_of_joined_passages_has_each_of_them_once(line: Line) -> None:
+    line.ingest(meeting("weekly", 30) + meeting("other", 9), domain=DOMAIN)
+    with line.database.transaction() as cursor:
+        scale = sample_rows(cursor, joined_name(DOMAIN), rows=1_000)
+        cursor.execute("SELECT row_id FROM sampled_rows")
+        found = [UUID(row_id) for (row_id,) in cursor.fetchall()]
+
+    assert sorted(found) == sorted({row_id for row_id, _ in stored(line)})
+    assert scale == 1
 
 
 def test_filters_are_met_by_the_row_itself(line: Line) -> None:

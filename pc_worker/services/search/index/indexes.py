@@ -22,6 +22,7 @@ from pc_worker.store.search.index.catalog import (
     leftover_indexes,
     record_index,
     record_recall,
+    share_of_rows,
 )
 from pc_worker.store.search.index.memory import ServerMemory, server_memory
 from pc_worker.store.search.index.recall import Recall, RecallQuery, measure_recall, sample_queries
@@ -38,6 +39,10 @@ QUERIES = 40
 LEAST, PATIENCE = 0.8, 4
 #: Otherwise the breadth grows while the mean rises by more than this.
 HARDLY = 0.01
+#: A model is complete if that share of a sample of this many rows has its vectors: some are too large for it.
+SAMPLED, COMPLETE = 2_000, 0.99
+#: Beyond this many vectors the periodic check does not compare all of them: 20 queries would read the table 20 times.
+COMPARED = 1_000_000
 EF_STEPS = (40, 60, 80, 120, 160, 240, 320, 480, 640, MAX_EF_SEARCH)
 
 
@@ -112,11 +117,31 @@ def maintain_indexes(database: Database) -> list[str]:
     """Build the due indexes and return the domains with new ones; safe to run at any time, also twice at once."""
     with database.transaction() as cursor:
         forget_missing(cursor)
-        states, memory = index_states(cursor), server_memory(cursor)
-    active = {state.domain: state.rows for state in states if state.active}
-    complete = [state for state in states if state.rows >= active[state.domain]]  # others are being backfilled
-    specs = {state: spec for state in complete if _is_searched(state) and (spec := _due(state, memory)) is not None}
+        states, memory = index_states(cursor, exact=False), server_memory(cursor)
+        rows = {state.domain: state.rows for state in states if state.active}
+        due = [state for state in states if _is_searched(state) and _due(state, memory) is not None]
+        complete = [state for state in due if _is_complete(cursor, state, rows[state.domain])]
+        counted = [_counted(cursor, state) for state in complete]  # a build reads all of the vectors in any case
+    specs = {state: spec for state in counted if state is not None and (spec := _due(state, memory)) is not None}
     return _build(database, specs, memory, patient=True)
+
+
+def _is_complete(cursor: Cursor, state: IndexState, rows: int) -> bool:
+    """Return whether the model has vectors of the domain's rows; others are being backfilled."""
+    if state.active or not state.estimated:
+        return state.rows >= rows
+    return share_of_rows(cursor, state, rows=SAMPLED) >= COMPLETE
+
+
+def _counted(cursor: Cursor, state: IndexState) -> IndexState | None:
+    """Return the state with exact numbers; None if all its vectors have been deleted meanwhile."""
+    if not state.estimated:
+        return state
+    return next((one for one in index_states(cursor, state.domain) if _key(one) == _key(state)), None)
+
+
+def _key(state: IndexState) -> tuple[str, int]:
+    return state.domain, state.model_id
 
 
 def _is_searched(state: IndexState) -> bool:
@@ -231,24 +256,30 @@ def _steps(state: IndexState) -> Iterator[int]:
 def check_recall(database: Database, *, queries: int = 20) -> dict[str, Recall]:
     """Measure every index with its present breadth; log a warning for a domain below its target.
 
+    The neighbours of up to `COMPARED` vectors are found by comparing all; those of more, by the index at its widest.
+    Then the recall is at least as high as the true one, and it is recorded only if it is below the target.
+
     Returns:
         Recall@10 by domain, of the active models.
     """
+    with database.transaction() as cursor:
+        states = index_states(cursor, exact=False)
     found: dict[str, Recall] = {}
-    for state in index_status(database):
+    for state in states:
         if state.built is not None and state.active:
             found |= _check(database, state, state.built, queries)
     return found
 
 
 def _check(database: Database, state: IndexState, built: BuiltIndex, count: int) -> dict[str, Recall]:
-    breadth, target = built.breadth, built.target
+    breadth, target, exact = built.breadth, built.target, max(state.vectors, built.vectors) <= COMPARED
     with database.transaction() as cursor:
-        queries = sample_queries(cursor, state, count)
+        queries = sample_queries(cursor, state, count, exact=exact)
         if not queries:
             return {}
-        found = measure_recall(cursor, state, queries, breadth=breadth)
-        record_recall(cursor, state, breadth=breadth, target=target, mean=found.mean, least=found.least)
+        found = measure_recall(cursor, state, queries, breadth=breadth, exact=exact)
+        if exact or found.mean < target:
+            record_recall(cursor, state, breadth=breadth, target=target, mean=found.mean, least=found.least)
     _report(Tuned(state.domain, breadth, found, found.mean >= target), target)
     return {state.domain: found}
 

@@ -57,7 +57,7 @@ def reindex_terms(
             done[name] = done.get(name, 0) + rows
             progress(name, done[name])
         if name in done:
-            refresh_statistics(database, name, always=True)
+            refresh_statistics(database, name, always=True, all_rules=True)
             log.info("terms_reindexed", domain=name, rows=done[name])
     return done
 

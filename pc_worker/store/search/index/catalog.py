@@ -9,6 +9,7 @@ from datetime import datetime
 from pc_worker.model.joined import SUFFIX
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.db.leaves import LEAVES, OF_INDEX, PARTS
+from pc_worker.store.search.log_sample import sample_rows
 from pc_worker.store.search.scope import Method, VectorIndex
 from pc_worker.store.search.vector_form import PRECISION, Precision, VectorForm
 from pc_worker.store.search.words.splitting import RULES
@@ -16,16 +17,35 @@ from pc_worker.store.search.words.splitting import RULES
 #: Prefix of the names of all vector indexes; one that is not in the catalog is a leftover.
 PREFIX = "embeddings_ann_"
 
+#: Entries of a domain, in the order of its row ids, by which the number of its vectors is estimated.
+COUNTED = 100_000
+ALL = """
+SELECT d.domain, model_id, false AS estimated, count(*) AS vectors, count(*) FILTER (WHERE passage = 0) AS rows
+FROM embeddings d WHERE {asked} GROUP BY d.domain, model_id
+"""
+# Of each domain at most this many entries are read, by the primary key. A larger domain has the rows of its statistics,
+# with as many vectors of each model as the rows that were read.
+ESTIMATED = """
+SELECT domain, model_id, entries >= %(counted)s AS estimated, (vectors * factor)::bigint AS vectors,
+       (f.rows * factor)::bigint AS rows
+FROM (
+    SELECT e.domain, e.model_id, count(*) AS vectors, count(*) FILTER (WHERE passage = 0) AS rows,
+           sum(count(*)) OVER same AS entries, max(count(*) FILTER (WHERE passage = 0)) OVER same AS all_rows
+    FROM domains d CROSS JOIN LATERAL (
+        SELECT domain, model_id, passage FROM embeddings WHERE domain = d.domain
+        ORDER BY row_id, model_id, passage LIMIT %(counted)s) AS e
+    WHERE {asked} GROUP BY e.domain, e.model_id WINDOW same AS (PARTITION BY e.domain)) AS f
+LEFT JOIN search_statistics s USING (domain) CROSS JOIN LATERAL (
+    SELECT CASE WHEN entries < %(counted)s THEN 1
+                ELSE greatest(coalesce(s.documents, 0) / all_rows::float8, 1) END AS factor) AS scaled
+"""
+ASKED = f"(%(domain)s::text IS NULL OR d.domain IN (%(domain)s, %(domain)s || '{SUFFIX}'))"
 STATES = """
-WITH counted AS (
-    SELECT domain, model_id, count(*) AS vectors, count(*) FILTER (WHERE passage = 0) AS rows
-    FROM embeddings WHERE %(domain)s::text IS NULL OR domain IN (%(domain)s, %(domain)s || '{suffix}')
-    GROUP BY domain, model_id
-)
+WITH counted AS ({counted})
 SELECT d.domain, m.model_id, m.name || '@' || m.revision, m.dimension, m.model_id = d.model_id,
        coalesce(c.rows, 0), coalesce(c.vectors, 0),
        EXISTS (SELECT FROM jobs j WHERE j.domain = d.domain AND j.state IN ('queued', 'splitting', 'running')),
-       s.oldest_rules, {parts},
+       s.oldest_rules, {parts}, coalesce(c.estimated, false),
        i.index_name, i.method, {precision}, i.dimensions, i.lists, i.breadth, i.rows, i.vectors, i.target,
        i.recall_mean, i.recall_min, i.measured_at, i.built_at,
        (SELECT coalesce(sum(pg_relation_size(c.oid)), 0)::bigint FROM pg_class c JOIN pg_index x ON x.indexrelid = c.oid
@@ -36,12 +56,20 @@ JOIN models m ON m.model_id = d.model_id
 LEFT JOIN counted c ON c.domain = d.domain AND c.model_id = m.model_id
 LEFT JOIN vector_indexes i ON i.domain = d.domain AND i.model_id = m.model_id
 LEFT JOIN search_statistics s ON s.domain = d.domain
-WHERE %(domain)s::text IS NULL OR d.domain IN (%(domain)s, %(domain)s || '{suffix}') ORDER BY d.domain, m.model_id
+WHERE {asked} ORDER BY d.domain, m.model_id
 """
 EMBEDDINGS = LEAVES.format(table="'embeddings'")
 OF_ENTRY = OF_INDEX.format(relname="c.relname", index="i.index_name")
-STATES = STATES.format(
-    precision=PRECISION, suffix=SUFFIX, parts=PARTS.format(domain="d.domain"), leaves=EMBEDDINGS, of_index=OF_ENTRY
+COUNTED_STATES, ESTIMATED_STATES = (
+    STATES.format(
+        counted=counted.format(asked=ASKED),
+        asked=ASKED,
+        precision=PRECISION,
+        parts=PARTS.format(domain="d.domain"),
+        leaves=EMBEDDINGS,
+        of_index=OF_ENTRY,
+    )
+    for counted in (ALL, ESTIMATED)
 )
 RECORD = """
 INSERT INTO vector_indexes (domain, model_id, index_name, method, half, bits, dimensions, lists, rows, vectors, breadth)
@@ -55,6 +83,10 @@ MEASURED = """
 UPDATE vector_indexes SET breadth = %s, target = %s, recall_mean = %s, recall_min = %s, measured_at = now()
 WHERE domain = %s AND model_id = %s AND index_name = %s
 """
+SHARE = """
+SELECT coalesce(avg(EXISTS (SELECT FROM embeddings e WHERE e.domain = %(domain)s AND e.row_id = s.row_id
+                            AND e.model_id = %(model_id)s)::integer), 0)::float8 FROM sampled_rows s
+"""
 # Indexes of a failed or killed build, of a deleted model, or replaced ones; not one that is being built now.
 LEFTOVERS = f"""
 SELECT c.relname FROM pg_class c JOIN pg_index x ON x.indexrelid = c.oid
@@ -63,11 +95,12 @@ WHERE x.indrelid IN ({EMBEDDINGS}) AND starts_with(c.relname, %s)
   AND NOT EXISTS (SELECT FROM vector_indexes i WHERE {OF_ENTRY} AND x.indisvalid)
 """
 OLDER_TERMS = "SELECT domain FROM search_statistics WHERE oldest_rules < %s AND documents > 0 ORDER BY domain"
+# `LIMIT`: one vector is looked up; EXISTS could be computed by reading all of them.
 FORGET_MISSING = f"""
 DELETE FROM vector_indexes i
 WHERE (SELECT count(*) FROM pg_class c JOIN pg_index x ON x.indexrelid = c.oid
        WHERE {OF_ENTRY} AND x.indrelid IN ({EMBEDDINGS}) AND x.indisvalid) < {PARTS.format(domain="i.domain")}
-   OR NOT EXISTS (SELECT FROM embeddings e WHERE e.domain = i.domain AND e.model_id = i.model_id)
+   OR (SELECT true FROM embeddings e WHERE e.domain = i.domain AND e.model_id = i.model_id LIMIT 1) IS NULL
 """
 
 
@@ -104,6 +137,7 @@ class IndexState:
 
     ``oldest_rules`` are those by which the domain's terms were made (`terms.py`); None until they are counted.
     ``parts`` = the number of tables that hold the vectors, each with its own index; 1 without partitions.
+    ``estimated`` = ``rows`` and ``vectors`` are not counted.
     """
 
     domain: str
@@ -116,6 +150,7 @@ class IndexState:
     loading: bool
     oldest_rules: int | None
     parts: int = 1
+    estimated: bool = False
     built: BuiltIndex | None
 
     @property
@@ -131,10 +166,24 @@ class IndexState:
         )
 
 
-def index_states(cursor: Cursor, domain: str | None = None) -> list[IndexState]:
-    """Return every (domain, model) that is active or has vectors; of one domain, also its joined passages."""
-    cursor.execute(STATES, {"domain": domain})
+def index_states(cursor: Cursor, domain: str | None = None, *, exact: bool = True) -> list[IndexState]:
+    """Return every (domain, model) that is active or has vectors; of one domain, also its joined passages.
+
+    Args:
+        cursor: In a transaction.
+        domain: Only this domain.
+        exact: Count all vectors. Otherwise read at most `COUNTED` entries of a domain and estimate the rest.
+    """
+    cursor.execute(COUNTED_STATES if exact else ESTIMATED_STATES, {"domain": domain, "counted": COUNTED})
     return [_state(row) for row in cursor.fetchall()]
+
+
+def share_of_rows(cursor: Cursor, state: IndexState, *, rows: int) -> float:
+    """Return which share of about ``rows`` rows of the domain, drawn at random, has vectors of the model."""
+    sample_rows(cursor, state.domain, rows=rows)
+    cursor.execute(SHARE, {"domain": state.domain, "model_id": state.model_id})
+    (share,) = cursor.fetchone() or (0.0,)
+    return float(share)
 
 
 def _state(row: Sequence[object]) -> IndexState:
@@ -149,6 +198,7 @@ def _state(row: Sequence[object]) -> IndexState:
         "loading",
         "oldest_rules",
         "parts",
+        "estimated",
     )
     own = dict(zip(names, row[: len(names)], strict=True))
     return IndexState(**own, built=_built(row[len(names) :]))  # type: ignore[arg-type] # the driver knows no types

@@ -9,12 +9,14 @@ from pc_worker.model import Model
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.db.leaves import LEAVES
 from pc_worker.store.search.index.catalog import IndexState
-from pc_worker.store.search.scope import Candidates, Profile, Scope, VectorIndex
+from pc_worker.store.search.scope import MAX_EF_SEARCH, Candidates, Profile, Scope, VectorIndex
 from pc_worker.store.search.scores.nearest import nearest
 
 TOP = 10
 #: Tolerance of similarity: rows as near as the tenth count as found.
 TIE = 1e-6
+#: The widest search of an ivfflat index reads this many times the lists of its breadth.
+WIDER = 8
 
 # Sample blocks, not rows, so that a large table is not read; small tables are read whole.
 SAMPLE = f"""
@@ -42,31 +44,54 @@ class Recall:
     least: float
 
 
-def sample_queries(cursor: Cursor, state: IndexState, count: int) -> list[RecallQuery]:
-    """Return random stored vectors with their true neighbours, found by comparing all; empty for an empty domain."""
+def sample_queries(cursor: Cursor, state: IndexState, count: int, *, exact: bool = True) -> list[RecallQuery]:
+    """Return random stored vectors with their true neighbours; empty for an empty domain.
+
+    These are found by comparing all vectors, or, if not ``exact``, by the index at its widest: that may miss some, but
+    reads only a few thousand vectors for each query.
+    """
     cursor.execute(SAMPLE, (state.domain, state.model_id, count))
     asked = [(UUID(row_id), vector) for row_id, vector in cursor.fetchall()]
     questions = [RecallQuery(row_id, vector, []) for row_id, vector in asked]
-    known = [replace(one, truth=neighbours(cursor, state, one, None).scores) for one in questions]
+    index = None if exact else _widest(state)
+    known = [replace(one, truth=neighbours(cursor, state, one, index, exact=exact).scores) for one in questions]
     return [question for question in known if question.truth]
 
 
-def measure_recall(cursor: Cursor, state: IndexState, questions: list[RecallQuery], *, breadth: int) -> Recall:
-    """Measure the index's recall with this breadth; changes settings of the transaction."""
+def _widest(state: IndexState) -> VectorIndex | None:
+    index, lists = state.searched_by, None if state.built is None else state.built.lists
+    if index is None:
+        return None
+    return replace(index, breadth=MAX_EF_SEARCH if lists is None else min(index.breadth * WIDER, lists))
+
+
+def measure_recall(
+    cursor: Cursor, state: IndexState, questions: list[RecallQuery], *, breadth: int, exact: bool = True
+) -> Recall:
+    """Measure the index's recall with this breadth; changes settings of the transaction.
+
+    If it finds too few neighbours, all vectors are compared as in a search, but only if ``exact``.
+    """
     index = state.searched_by
     searched = None if index is None else replace(index, breadth=breadth)
     shares = []
     for question in questions:
-        found = neighbours(cursor, state, question, searched)
+        found = neighbours(cursor, state, question, searched, exact=exact)
         least = question.truth[-1] - TIE
         shares.append(sum(score >= least for score in found.scores) / len(question.truth))
     return Recall(sum(shares) / len(shares), min(shares))
 
 
 def neighbours(
-    cursor: Cursor, state: IndexState, question: RecallQuery, index: VectorIndex | None, *, limit: int = TOP
+    cursor: Cursor,
+    state: IndexState,
+    question: RecallQuery,
+    index: VectorIndex | None,
+    *,
+    limit: int = TOP,
+    exact: bool = True,
 ) -> Candidates:
-    """Return the rows that an index finds; None = by comparing all."""
+    """Return the rows that an index finds; None = by comparing all, as if ``exact`` and it finds fewer than wanted."""
     model = Model(
         model_id=state.model_id,
         name=state.model,
@@ -76,4 +101,5 @@ def neighbours(
         encodable=False,
     )
     profile = Profile(domain=state.domain, model=model, collection=None, index=index)
-    return nearest(cursor, Scope(profile=profile, without=question.row_id), question.vector, limit=limit, wanted=limit)
+    scope = Scope(profile=profile, without=question.row_id)
+    return nearest(cursor, scope, question.vector, limit=limit, wanted=limit if exact else 0)
