@@ -2,7 +2,8 @@
 
 Starts its own stack, ingests rows of 384-dimensional ready vectors file by file (each is written before it is ingested
 and deleted after it), then builds the vector index, searches, streams everything, and with ``--partition`` partitions
-the domain and searches again; ``--index-parts-only`` leaves out the index and the searches before. Every figure is also
+the domain and searches again; one more file is ingested before and after it is partitioned. ``--index-parts-only``
+leaves out the index and the searches before, so that these two files are written without it. Every figure is also
 written to ``--out`` as soon as it is known. Needs about 5 kB of disk for a row, twice that while it partitions. Run
 nothing else meanwhile: rates and latencies depend on it.
 """
@@ -109,21 +110,37 @@ def memory_of(stack: LiveStack, part: str) -> int:
 
 def ingest(report: Report, stack: LiveStack, notes: Notes, folder: Path, *, rows: int, file_rows: int) -> None:
     """Ingest file by file and record the rate of each, from its job's own start and end."""
-    path, spent = folder / "rows.parquet", 0.0
+    spent = 0.0
     for start in range(0, rows, file_rows):
         count = min(file_rows, rows - start)
-        notes.write(path, count)
-        status = stack.run("ingest", str(path), "--domain", DOMAIN, "--wait", "--json", timeout_s=7200).json()
-        path.unlink()
-        if status["rows_written"] != count:
-            raise click.ClickException(f"not all rows were written: {status}")
-        began, ended = (datetime.fromisoformat(status[name]) for name in ("started_at", "finished_at"))
-        seconds = (ended - began).total_seconds()
+        seconds = ingest_file(stack, notes, folder, count)
         spent += seconds
         report.rates.append((start + count, count / seconds))
         click.echo(f"  {start + count:>10,} rows  {count / seconds:8,.0f} rows/s")
         report.save()
     report.add("ingest", rows / spent, "rows/s")
+
+
+def ingest_file(stack: LiveStack, notes: Notes, folder: Path, rows: int) -> float:
+    """Ingest a new file of ``rows`` rows and return the seconds from its job's start to its end.
+
+    Raises:
+        ClickException: If not all rows were written.
+    """
+    path = folder / "rows.parquet"
+    notes.write(path, rows)
+    status = stack.run("ingest", str(path), "--domain", DOMAIN, "--wait", "--json", timeout_s=7200).json()
+    path.unlink()
+    if status["rows_written"] != rows:
+        raise click.ClickException(f"not all rows were written: {status}")
+    began, ended = (datetime.fromisoformat(status[name]) for name in ("started_at", "finished_at"))
+    return (ended - began).total_seconds()
+
+
+def ingest_more(report: Report, stack: LiveStack, notes: Notes, folder: Path, step: str) -> None:
+    """Record the rate of one more file of a tenth of the rows, with the indexes that exist."""
+    rows = min(FILE_ROWS, report.figures["rows"] // 10)
+    report.add(f"one more file of {rows:,} rows, {step}", rows / ingest_file(stack, notes, folder, rows), "rows/s")
 
 
 def sizes(report: Report, stack: LiveStack, step: str) -> None:
@@ -248,7 +265,7 @@ def main(
             if not index_parts_only:
                 one_table(report, stack, notes)
             if partition is not None:
-                partitioned(report, stack, notes, partition)
+                partitioned(report, stack, notes, folder, parts=partition)
         finally:
             if plot is not None and report.rates:
                 draw(report, plot)
@@ -266,10 +283,12 @@ def one_table(report: Report, stack: LiveStack, notes: Notes) -> None:
         searches(report, stack, notes, "one table")
 
 
-def partitioned(report: Report, stack: LiveStack, notes: Notes, parts: int) -> None:
-    """Partition the domain, then search and stream it again."""
+def partitioned(report: Report, stack: LiveStack, notes: Notes, folder: Path, *, parts: int) -> None:
+    """Partition the domain, then search and stream it again; write to it before and after."""
+    ingest_more(report, stack, notes, folder, "one table")
     with memory(report, stack, "partition"), timed(report, "partition with indexes and tuning"):
         command(stack, "migrate", "--partition", DOMAIN, "--parts", str(parts))
+    ingest_more(report, stack, notes, folder, f"{parts} parts")
     if not report.latencies:
         with memory(report, stack, "index build"), timed(report, "index build with tuning"):
             command(stack, "index", "build", "--domain", DOMAIN)
