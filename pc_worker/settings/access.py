@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, model_validator
 from pydantic_settings import BaseSettings
 
+from pc_worker.urls import is_loopback_host
+
 
 class AccessSettings(BaseSettings):
     """Settings of tokens and TLS; each is documented with the others."""
@@ -42,13 +44,9 @@ class AccessSettings(BaseSettings):
         if any(given) and not all(given):
             raise ValueError("PC_WORKER_JWT_JWKS, PC_WORKER_JWT_ISSUER and PC_WORKER_JWT_AUDIENCE must be set together")
         url = urlsplit(self.jwt_jwks or "")
-        if url.scheme == "http" and not self.insecure and not _is_here(url.hostname or ""):
+        if url.scheme == "http" and not self.insecure and not is_loopback_host(url.hostname or ""):
             raise ValueError(
                 "PC_WORKER_JWT_JWKS: keys that are changed on their way open everything: use https, or set"
                 " PC_WORKER_INSECURE=1 if the network is safe"
             )
         return self
-
-
-def _is_here(host: str) -> bool:
-    return host in ("localhost", "::1") or host.startswith("127.")

@@ -21,7 +21,7 @@ from pc_worker.settings.rerank import RerankSettings
 from pc_worker.settings.secret_files import secrets_in_files
 from pc_worker.settings.source import SourceSettings
 from pc_worker.settings.values import LONGEST_S, absolute, existing, read_rates, whole_url
-from pc_worker.urls import read_database_url, read_redis_url
+from pc_worker.urls import is_loopback_host, read_database_url, read_redis_url
 
 PREFIX = "PC_WORKER_"
 #: Seconds after which a task is ended from outside.
@@ -48,8 +48,7 @@ def split_address(address: str) -> tuple[str, int]:
 
 def is_loopback(address: str) -> bool:
     """Return whether ``host:port`` can only be reached from this machine."""
-    host = split_address(address)[0]
-    return host in ("localhost", "::1") or host.startswith("127.")
+    return is_loopback_host(split_address(address)[0])
 
 
 class Settings(AccessSettings, HttpSettings, LlmSettings, EngineSettings, RerankSettings, SourceSettings):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pc_worker.urls.database import DatabaseServer, read_database_url
 from pc_worker.urls.engine import Engine, is_engine, read_engine
 from pc_worker.urls.redis import RedisServer, RedisTls, read_redis_url
-from pc_worker.urls.split import WrongUrl
+from pc_worker.urls.split import WrongUrl, is_loopback_host
 
 __all__ = [
     "DatabaseServer",
@@ -14,6 +14,7 @@ __all__ = [
     "RedisTls",
     "WrongUrl",
     "is_engine",
+    "is_loopback_host",
     "read_database_url",
     "read_engine",
     "read_redis_url",

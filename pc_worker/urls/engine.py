@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from pc_worker.urls.split import WrongUrl, format_host, read_hosts
+from pc_worker.urls.split import WrongUrl, format_host, is_loopback_host, read_hosts
 
 PREFIX = "openai:"
 #: The server of engines without a base URL.
@@ -52,10 +51,7 @@ class Engine:
     def is_loopback(self) -> bool:
         """Whether the server is on this machine."""
         host = urlsplit(self.base_url).hostname or ""
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return host == "localhost" or host.endswith(".localhost")
+        return is_loopback_host(host) or host.endswith(".localhost")
 
     @property
     def is_plain(self) -> bool:

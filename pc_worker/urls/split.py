@@ -133,6 +133,18 @@ def _is_ipv6(text: str) -> bool:
         return False
 
 
+def is_loopback_host(host: str) -> bool:
+    """Return whether a host is this machine and no other: `localhost`, or a loopback address without brackets.
+
+    >>> [is_loopback_host(host) for host in ("localhost", "127.8.8.8", "::1", "127.0.0.1.example")]
+    [True, True, True, False]
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name: also one such as `127.example`, which anybody can register
+        return host.lower() == "localhost"
+
+
 def read_port(text: str) -> int:
     """Parse a port.
 

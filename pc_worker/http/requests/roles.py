@@ -18,7 +18,8 @@ from pc_worker.access import Grant, Role
 from pc_worker.errors import NotFound, PermissionDenied
 from pc_worker.gateway.limits.quota import Caller, network_of
 from pc_worker.http.requests.context import context_of
-from pc_worker.settings import Settings, is_loopback
+from pc_worker.settings import Settings
+from pc_worker.urls import is_loopback_host
 
 BEARER = HTTPBearer(auto_error=False, description="A token of `PC_WORKER_TOKEN` or `PC_WORKER_TOKENS_FILE`, or a JWT.")
 
@@ -125,9 +126,21 @@ def check_local(request: Request, settings: Settings) -> None:
     Raises:
         PermissionDenied: If the request comes from such a page, or its host is a foreign name for this machine.
     """
-    origin = request.headers.get("origin")
-    names = [] if origin is None or origin in settings.http_cors_origins else [urlsplit(origin).hostname or "none"]
-    if not settings.insecure and not settings.http_proxies:
-        names.append(request.url.hostname or "none")
-    if not all(is_loopback(f"[{name}]:0" if ":" in name else f"{name}:0") for name in names):
+    origin, host = request.headers.get("origin"), request.headers.get("host")
+    # With client certificates the server has a name of its own, which a browser has checked: so our pages have it, too.
+    has_name = settings.tls_client_ca is not None
+    known = (*settings.http_cors_origins, *([f"https://{host}"] if has_name else []))
+    names = [] if origin is None or origin in known else [_host_of(origin)]
+    # The header itself: the framework replaces one that it cannot read by the address that was called.
+    if host is not None and not (has_name or settings.insecure or settings.http_proxies):
+        names.append(_host_of(f"//{host}"))
+    if not all(map(is_loopback_host, names)):
         raise PermissionDenied("pages and names of other hosts may not call this server without a token")
+
+
+def _host_of(url: str) -> str:
+    """Return the host of a URL; empty if it has none or cannot be read."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""

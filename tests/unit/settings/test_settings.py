@@ -113,7 +113,9 @@ def test_addresses() -> None:
     assert split_address("[::1]:80") == ("::1", 80)
     assert is_loopback("127.0.0.1:1")
     assert is_loopback("localhost:1")
+    assert is_loopback("[::1]:1")
     assert not is_loopback("0.0.0.0:1")
+    assert not is_loopback("127.example.org:1")
 
 
 def test_a_separate_login_becomes_part_of_the_urls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -247,6 +249,7 @@ def test_an_insecure_network_may_be_crossed_in_clear_text(monkeypatch: pytest.Mo
         ("http://127.0.0.1:8000/keys", "0", True),
         ("/etc/keys.json", "0", True),
         ("http://keys.example.org/", "0", False),
+        ("http://127.0.0.1.example.org/", "0", False),
         ("HTTP://KEYS.EXAMPLE.ORG/", "0", False),
         ("http://keys.example.org/", "1", True),
     ],
