@@ -36,6 +36,8 @@ REASONS: tuple[tuple[type[Exception], Reason], ...] = (
     (ai.ModelRequestRejectedError, "rejected"),
     (ai.ContentFilterError, "declined"),
 )
+#: Errors of an HTTP client before a request is sent.
+NOT_SENT = frozenset(("ConnectError", "ConnectTimeout", "PoolTimeout"))
 #: Schemas of tools by the code of their functions: milliseconds each.
 SCHEMAS: dict[CodeType, Any] = {}
 # Usage that cannot be is estimated here; the library would warn on stderr.
@@ -62,6 +64,7 @@ class Conversation:
         tool_calls: Maximum number of calls of tools.
         tool_s: Seconds of one call of a tool.
         stream: Receive the text as it is written.
+        cut: Whether the server ended the last reply at its limit of tokens.
     """
 
     instructions: str
@@ -72,20 +75,25 @@ class Conversation:
     tool_s: float = 10.0
     stream: bool = False
     received: str = ""
+    cut: bool = False
+    #: Whether a server may have read the request, and whether its reply came to its end.
+    _sent: bool = False
+    _ended: bool = False
     _run: RunUsage = field(default_factory=RunUsage)
 
     @property
     def usage(self) -> Usage:
-        """The tokens so far, also of a conversation that failed."""
+        """The tokens so far, also of a conversation that failed or was left: the server counts what it has read."""
         reported = Usage(self._run.input_tokens or 0, self._run.output_tokens or 0)
-        if not self._run.requests and not self.received:
-            return Usage()  # the server refused the request: nothing was read, nothing written
+        if not self._sent and not self._run.requests and not self.received and reported == Usage():
+            return reported
         return plausible(
             reported,
             sent=self.instructions + self.prompt,
             received=self.received,
             requests=self._run.requests,
             most_output=self.max_tokens,
+            is_whole=self._ended,
         )
 
     async def run(self, model: Model[Any]) -> AsyncIterator[ReplyPart]:
@@ -102,19 +110,20 @@ class Conversation:
             tool_timeout=self.tool_s,
             model_settings=ModelSettings(max_tokens=self.max_tokens),
         )
+        self._sent = True
         try:
             async for part in self._streamed(agent) if self.stream else self._whole(agent):
                 yield part
-        except (ai.AgentRunError, ai.UserError, ValueError, TypeError, LookupError, AttributeError) as exc:
-            raise failure_of(exc) from exc
-        except (asyncio.CancelledError, GeneratorExit, LlmFailure):
+            self._ended = True
+        except LlmFailure:
             raise
         except Exception as exc:  # what a client raises for a broken response is not documented
+            self._sent = _may_have_been_read(exc)
             raise failure_of(exc) from exc
 
     async def _whole(self, agent: Agent[None, str]) -> AsyncIterator[ReplyPart]:
         result = await agent.run(self.prompt, usage=self._run, usage_limits=self._limits(), infer_name=False)
-        _check_end(result.response.finish_reason)
+        self._end(result.response.finish_reason)
         self.received = storable_text(result.output)
         if len(self.received) > MAX_TEXT_CHARS:
             raise LlmFailure("invalid_output", f"the answer has more than {MAX_TEXT_CHARS:,} characters")
@@ -125,7 +134,7 @@ class Conversation:
         async with agent.run_stream_events(self.prompt, **options) as events:
             async for event in events:
                 if isinstance(event, AgentRunResultEvent):
-                    _check_end(event.result.response.finish_reason)
+                    self._end(event.result.response.finish_reason)
                     return
                 part = _reply_part(event)
                 if part is None:
@@ -135,6 +144,13 @@ class Conversation:
                     raise LlmFailure("invalid_output", f"the answer has more than {MAX_TEXT_CHARS:,} characters")
                 yield part
         raise LlmFailure("invalid_output", "the stream ended without a result")
+
+    def _end(self, reason: str | None) -> None:
+        if reason == "content_filter":
+            raise LlmFailure("declined", "the model declines to answer")
+        if reason == "error":
+            raise LlmFailure("server_error", "the server ended the answer with an error")
+        self.cut = reason == "length"
 
     def _limits(self) -> UsageLimits:
         return UsageLimits(request_limit=self.tool_calls + 1 if self.tools else 1, tool_calls_limit=self.tool_calls)
@@ -167,11 +183,17 @@ def storable_text(text: str) -> str:
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
-def _check_end(reason: str | None) -> None:
-    if reason == "content_filter":
-        raise LlmFailure("declined", "the model declines to answer")
-    if reason == "error":
-        raise LlmFailure("server_error", "the server ended the answer with an error")
+def _may_have_been_read(exc: BaseException) -> bool:
+    """Return whether a server may have read the request: it did not refuse it, and was connected."""
+    status = getattr(exc, "status_code", None)
+    if isinstance(status, int) and status >= 400 and not getattr(exc, "in_stream", False):
+        return False
+    cause: BaseException | None = exc
+    while cause is not None:
+        if type(cause).__name__ in NOT_SENT:
+            return False
+        cause = cause.__cause__ or cause.__context__
+    return True
 
 
 def failure_of(exc: BaseException) -> LlmFailure:

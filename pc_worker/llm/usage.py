@@ -37,15 +37,19 @@ def estimated_tokens(text: str) -> int:
     return -(-ascii_characters // CHARACTERS) + len(text) - ascii_characters
 
 
-def plausible(reported: Usage, *, sent: str, received: str, requests: int, most_output: int) -> Usage:
+def plausible(
+    reported: Usage, *, sent: str, received: str, requests: int, most_output: int, is_whole: bool = True
+) -> Usage:
     """Return the reported usage if it is possible for these texts, else an estimate.
 
     A token has at least one byte, so a prompt has no more tokens than bytes. Reasoning and calls of tools are output
-    too, so the bound of the output is that of the request.
+    too, so the bound of the output is that of the request. Of a reply that is not whole, the output is reported late.
     """
-    rounds = max(1, requests)
+    rounds, written = max(1, requests), estimated_tokens(received)
     most_input = rounds * (len(sent.encode()) + OVERHEAD_TOKENS) + rounds * rounds * most_output
     possible = 0 < reported.input_tokens <= most_input and 0 <= reported.output_tokens <= rounds * most_output
+    if possible and not is_whole and reported.output_tokens < written:
+        return Usage(reported.input_tokens, written, estimated=True)
     if possible and (reported.output_tokens or not received):
         return reported
-    return Usage(rounds * estimated_tokens(sent), estimated_tokens(received), estimated=True)
+    return Usage(rounds * estimated_tokens(sent), written, estimated=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request
@@ -19,7 +19,7 @@ from pc_worker.http.requests.roles import HttpCaller, Reader
 from pc_worker.services.answers.answer import Answers
 from pc_worker.services.answers.events import EVENT_NAMES
 from pc_worker.services.answers.recorded import MAX_COMMENT_CHARS, MAX_DAYS, rate, show_answer, usage
-from pc_worker.services.answers.request import AnswerArguments, AnswerRequest
+from pc_worker.services.answers.request import AnswerArguments, AnswerRequest, FlagKind
 from pc_worker.services.request_model import RequestModel
 
 router = api_router(tag="answers")
@@ -66,7 +66,7 @@ class UsageShown(BaseModel):
 class FlagShown(BaseModel):
     """What a check found in the answer."""
 
-    kind: Literal["unsupported", "number", "name", "citation", "language"]
+    kind: FlagKind
     text: str
     sentence: str = ""
 

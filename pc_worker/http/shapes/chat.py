@@ -147,7 +147,7 @@ def completion(answer: Answer, *, model: str, created: int, base_url: str) -> di
         "refusal": None,
         "annotations": url_citations(answer, base_url=base_url),
     }
-    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+    choice = {"index": 0, "message": message, "finish_reason": _finish(answer), "logprobs": None}
     head = _head(answer.id, "chat.completion", model, created)
     return head | {"choices": [choice], "usage": _usage(answer)}
 
@@ -168,9 +168,13 @@ def last_chunks(answer: Answer, model: str, created: int, *, base_url: str, usag
     )
     if answer.citations:
         yield from (chunk(answer.id, model, created, delta) for delta in deltas)
-    yield chunk(answer.id, model, created, {}, "stop")
+    yield chunk(answer.id, model, created, {}, _finish(answer))
     if usage:
         yield _head(answer.id, "chat.completion.chunk", model, created) | {"choices": [], "usage": _usage(answer)}
+
+
+def _finish(answer: Answer) -> str:
+    return "length" if answer.truncated else "stop"
 
 
 def _head(answer_id: str, kind: str, model: str, created: int) -> dict[str, Any]:

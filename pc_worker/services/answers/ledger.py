@@ -83,7 +83,7 @@ def end_answer(services: Services, work: AnswerWork, answer: Answer) -> None:
         took_ms=answer.took_ms,
         document=answer.to_dict(),
         row_ids=sorted({row_id for citation in answer.citations for row_id in citation.row_ids}),
-        reusable=work.attempts.as_asked,
+        reusable=work.attempts.as_asked and not answer.truncated,
     )
     with services.database.transaction() as cursor:
         record.end_answer(cursor, ended)

@@ -26,7 +26,8 @@ MAX_QUESTION_CHARS = 4_000
 MAX_TURNS = 40
 MAX_TURN_CHARS = 16_384
 
-FlagKind = Literal["unsupported", "number", "name", "citation", "language"]
+#: ``truncated`` = the model's limit of tokens ended the answer, not the model.
+FlagKind = Literal["unsupported", "number", "name", "citation", "language", "truncated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,11 @@ class Answer:
     flags: tuple[Flag, ...] = ()
     took_ms: float = 0.0
     attempts: tuple[Mapping[str, Any], ...] = field(default=())
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the end of the answer is missing."""
+        return any(flag.kind == "truncated" for flag in self.flags)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document of `answer --json` and of HTTP."""

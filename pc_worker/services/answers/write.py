@@ -182,7 +182,7 @@ class AnswerWriter:
                     for sentence in draft.feed(piece.text):
                         if conversation.stream:
                             yield sentence
-            for sentence in draft.finish():
+            for sentence in draft.finish(cut=conversation.cut):
                 if conversation.stream:
                     yield sentence
         except LlmFailure as exc:

@@ -134,6 +134,18 @@ def test_a_follow_up_is_rewritten_from_its_conversation(desk: Desk) -> None:
     assert [attempt["purpose"] for attempt in answer.attempts] == ["rewrite", "answer"]
 
 
+def test_a_follow_up_whose_rewriting_is_cut_is_searched_for_with_the_question_before_it(desk: Desk) -> None:
+    def behaviour(asked: Asked) -> Said:
+        return Said(text="What level does", at_limit=True) if "rewrite" in asked.system else extractive(asked)
+
+    desk.server.behaviour = behaviour
+
+    answer = desk.ask("And with what level?", history=(Turn("user", "What does the gzip module compress?"),))
+
+    assert "level 9" in answer.answer
+    assert [attempt["outcome"] for attempt in answer.attempts] == ["invalid_output", "ok"]
+
+
 def test_the_record_tells_what_was_tried_and_the_text_ends_with_its_retention(desk: Desk) -> None:
     desk = desk.with_models("down", "up")
     desk.server.behaviour = lambda asked: Said(status=503) if asked.model == "down" else extractive(asked)

@@ -97,6 +97,20 @@ def test_a_correction_makes_the_answer_good(desk: Desk) -> None:
     assert [one["purpose"] for one in answer.attempts] == ["answer", "correct"]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_an_answer_that_its_limit_ends_says_so_and_is_not_given_again(desk: Desk, provider: str, stream: bool) -> None:
+    desk = desk.with_models(f"short-{provider}-{stream}", provider=provider)
+    desk.server.behaviour = lambda asked: Said(text=f"{extractive(asked).text} It also has the lev", at_limit=True)
+
+    answers = [_asked(desk, f"{QUESTION}, at its limit", stream=stream) for _ in range(2)]
+
+    for answer in answers:
+        assert answer.answer.endswith("[1].")
+        assert ([flag.kind for flag in answer.flags], answer.truncated) == (["truncated"], True)
+        assert not answer.cached
+
+
 def test_what_stays_unsupported_is_marked_and_flagged(desk: Desk) -> None:
     claim = "It was written by many volunteers in their spare evenings"
     desk.server.behaviour = lambda asked: Said(text=f"{extractive(asked).text} {claim}.")

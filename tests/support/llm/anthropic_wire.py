@@ -97,6 +97,8 @@ def _call(index: int, name: str, arguments: Any) -> dict[str, Any]:
 
 
 def _stop(said: Said) -> str:
+    if said.at_limit:
+        return "max_tokens"
     return "refusal" if said.declined is not None else "tool_use" if said.calls else "end_turn"
 
 

@@ -73,7 +73,7 @@ def document(asked: Asked, said: Said) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": said.text or None, "refusal": said.declined}
     if said.calls:
         message["tool_calls"] = [_call(said, index, *call) for index, call in enumerate(said.calls)]
-    finish = "tool_calls" if said.calls else "content_filter" if said.declined == "" else "stop"
+    finish = "content_filter" if said.declined == "" and not said.calls else _finish(said)
     whole = _head(asked, "chat.completion")
     whole["choices"] = [{"index": 0, "message": message, "finish_reason": finish, "logprobs": None}]
     return whole | _usage(asked, said)
@@ -93,7 +93,7 @@ def events(asked: Asked, said: Said) -> Iterator[str]:
             part = {"index": index, "function": {"arguments": arguments[start : start + 12]}}
             yield _chunk(asked, {"tool_calls": [part]})
     yield from said.raw_events
-    yield _chunk(asked, {}, finish="tool_calls" if said.calls else "stop")
+    yield _chunk(asked, {}, finish=_finish(said))
     if not said.no_usage:
         yield f"data: {json.dumps(_head(asked, 'chat.completion.chunk') | {'choices': []} | _usage(asked, said))}\n\n"
     yield "data: [DONE]\n\n"
@@ -105,6 +105,10 @@ def _call(said: Said, index: int, name: str, arguments: str) -> dict[str, Any]:
         "type": "function",
         "function": {"name": name, "arguments": arguments},
     }
+
+
+def _finish(said: Said) -> str:
+    return "length" if said.at_limit else "tool_calls" if said.calls else "stop"
 
 
 def _head(asked: Asked, kind: str) -> dict[str, Any]:

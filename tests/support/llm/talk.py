@@ -43,6 +43,7 @@ class Said:
         status: HTTP status; above 200 an error of the provider.
         error: The provider's name of the error.
         headers: More headers.
+        at_limit: The text ends at the limit of tokens.
         usage: Input and output tokens; None = an estimate of the server's own.
         no_usage: The answer has no usage.
         raw: The body, as it is.
@@ -61,6 +62,7 @@ class Said:
     status: int = 200
     error: str = "server_error"
     headers: dict[str, str] = field(default_factory=dict)
+    at_limit: bool = False
     usage: tuple[Any, Any] | None = None
     no_usage: bool = False
     raw: bytes | None = None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from pc_worker.http.shapes.chat import ChatMessage, ChatRequest, StreamOptions, TextPart
+from pc_worker.http.shapes.chat import ChatMessage, ChatRequest, StreamOptions, TextPart, completion, last_chunks
 from pc_worker.http.shapes.dify import (
     MetadataComparison,
     MetadataCondition,
@@ -16,6 +16,7 @@ from pc_worker.http.shapes.dify import (
     where_of,
 )
 from pc_worker.http.shapes.openai import EmbeddingsRequest, RankingOptions, VectorStoreQuery
+from pc_worker.services.answers.request import Answer, Flag, FlagKind
 
 REQUESTS: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (EmbeddingsRequest, {"model": "m", "input": "a"}),
@@ -44,6 +45,17 @@ def test_null_is_as_left_out(model: type[BaseModel], given: dict[str, Any], name
 
     read = [key for key, value in vars(model).items() if isinstance(value, property)]
     assert [getattr(with_null, key) for key in read] == [getattr(without, key) for key in read]
+
+
+@pytest.mark.parametrize(("kinds", "reason"), [((), "stop"), (("name",), "stop"), (("name", "truncated"), "length")])
+def test_a_completion_says_why_it_ended(kinds: tuple[FlagKind, ...], reason: str) -> None:
+    flags = tuple(Flag(kind, "") for kind in kinds)
+    answer = Answer(id="a", question="q", domain="d", answer="t", prompt="p", flags=flags)
+
+    whole = completion(answer, model="pcw/d", created=0, base_url="")
+    *_, last = last_chunks(answer, "pcw/d", 0, base_url="", usage=False)
+
+    assert (whole["choices"][0]["finish_reason"], last["choices"][0]["finish_reason"]) == (reason, reason)
 
 
 def test_a_condition_of_nulls_is_none() -> None:

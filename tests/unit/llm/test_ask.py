@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from pc_worker.llm import LlmFailure, Usage
-from pc_worker.llm.ask import Conversation, ReplyPart
+from pc_worker.llm.ask import Conversation, ReplyPart, pump
 from pc_worker.llm.clients import make_model
+from pc_worker.llm.usage import plausible
 from pc_worker.model.language_model import read_language_models
 from tests.support.llm.server import FakeLlm
 from tests.support.llm.talk import Asked, Said
@@ -138,6 +139,94 @@ def test_a_model_that_does_not_stop_is_cut_off(server: FakeLlm, provider: str) -
         ask(server, provider, Said(text="on" * 1000, endless=True), stream=True)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("at_limit", [False, True])
+def test_a_reply_that_ends_at_the_limit_of_tokens_is_known(
+    server: FakeLlm, provider: str, at_limit: bool, stream: bool
+) -> None:
+    conversation, got = ask(server, provider, Said(text="Because the", at_limit=at_limit), stream=stream)
+
+    assert "".join(piece.text for piece in got) == "Because the"
+    assert conversation.cut is at_limit
+
+
+def failed(server: FakeLlm, provider: str, said: Said, *, stream: bool) -> Conversation:
+    """Return a conversation that failed."""
+    server.behaviour = lambda _: said
+    (model,) = read_language_models(server.model("m", provider))
+    conversation = Conversation(instructions="Be short.", prompt="Why?", stream=stream)
+
+    async def run() -> None:
+        async for _ in conversation.run(make_model(model, keys=KEYS, timeout_s=60)):
+            pass
+
+    with pytest.raises(LlmFailure):
+        asyncio.run(run())
+    return conversation
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("status", [400, 401, 429, 500, 503])
+def test_a_refused_request_costs_nothing(server: FakeLlm, provider: str, status: int, stream: bool) -> None:
+    assert failed(server, provider, Said(status=status), stream=stream).usage == Usage()
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize(
+    ("said", "stream"),
+    [
+        (Said(text="half of an answer", cut_after=0), False),
+        (Said(text="half of an answer", cut_after=1), True),
+        (Said(raw=b"{not json", headers={"content-type": "application/json"}), False),
+    ],
+)
+def test_a_reply_that_breaks_before_its_first_text_costs_its_prompt(
+    server: FakeLlm, provider: str, said: Said, stream: bool
+) -> None:
+    used = failed(server, provider, said, stream=stream).usage
+
+    assert used.input_tokens > 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_conversation_that_is_left_before_its_first_text_costs_its_prompt(
+    server: FakeLlm, provider: str, stream: bool
+) -> None:
+    """The caller of an answer goes, or its time is over, while the model thinks."""
+    server.behaviour = lambda _: Said(text="never", stall_after=2, wait=not stream)
+    (model,) = read_language_models(server.model("m", provider))
+    conversation = Conversation(instructions="Be short.", prompt="Why?", stream=stream)
+    before = len(server.asked)
+
+    async def leave() -> None:
+        pieces = pump(conversation, make_model(model, keys=KEYS, timeout_s=60), within_s=60)
+        reading = asyncio.ensure_future(anext(pieces))
+        async with asyncio.timeout(60):
+            while len(server.asked) == before:  # noqa: ASYNC110 - the server is in another thread
+                await asyncio.sleep(0.01)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        await pieces.aclose()
+
+    asyncio.run(leave())
+
+    assert conversation.usage.input_tokens > 0
+
+
+def test_a_conversation_that_did_not_begin_costs_nothing() -> None:
+    assert Conversation(instructions="Be short.", prompt="Why?").usage == Usage()
+
+
+def test_text_that_was_received_is_counted_even_if_the_server_reports_its_tokens_at_the_end_only() -> None:
+    known: dict[str, Any] = {"sent": "four" * 20, "received": "four" * 10, "requests": 1, "most_output": 100}
+
+    assert plausible(Usage(21, 1), **known, is_whole=False) == Usage(21, 10, estimated=True)
+    assert plausible(Usage(21, 1), **known, is_whole=True) == Usage(21, 1)
+
+
 @pytest.mark.filterwarnings("ignore:Failed to extract usage")  # as `ask` does outside of pytest
 @pytest.mark.parametrize("usage", [(0, 0), (-5, 3), (10**9, 3), (20, 10**9)])
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -150,14 +239,17 @@ def test_impossible_usage_is_estimated(server: FakeLlm, provider: str, usage: tu
 def test_a_server_without_a_port_is_a_connection_failure() -> None:
     (model,) = read_language_models("openai:m@http://127.0.0.1:1/v1")
 
+    conversation = Conversation(instructions="", prompt="Why?")
+
     async def run() -> None:
-        async for _ in Conversation(instructions="", prompt="Why?").run(make_model(model, keys=KEYS, timeout_s=5)):
+        async for _ in conversation.run(make_model(model, keys=KEYS, timeout_s=5)):
             pass
 
     with pytest.raises(LlmFailure) as caught:
         asyncio.run(run())
 
     assert caught.value.reason == "connection"
+    assert conversation.usage == Usage()
 
 
 def test_a_provider_of_its_own_needs_a_key() -> None:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from pc_worker.services.answers.checks.check import CheckedSentence, Checker, script
-from pc_worker.services.answers.checks.sentences import SentenceStream
+from pc_worker.services.answers.checks.sentences import SentenceStream, is_finished
 from pc_worker.services.answers.request import Flag
 
 NO_ANSWER = re.compile(r"[\s\"'`*_(]*NO[_ ]ANSWER\b[\s.\"'`*_)]*", re.IGNORECASE)
@@ -23,12 +23,14 @@ class Draft:
         sentences: All checked sentences.
         passed: Those that can be passed on: from the first supported one on, with what comes before it.
         refused: The model says that the passages do not answer the question.
+        cut: The model's limit of tokens ended it; a sentence that was not finished is left out.
     """
 
     checker: Checker
     sentences: list[CheckedSentence] = field(default_factory=list)
     passed: list[CheckedSentence] = field(default_factory=list)
     refused: bool = False
+    cut: bool = False
     _stream: SentenceStream = field(default_factory=SentenceStream)
     _held: list[CheckedSentence] = field(default_factory=list)
 
@@ -48,6 +50,8 @@ class Draft:
         found = [flag for one in self.sentences for flag in one.flags]
         if self.supported and not self._same_language():
             found.append(Flag("language", "the answer is not in the language of the question"))
+        if self.cut:
+            found.append(Flag("truncated", "the model reached its limit of tokens, so the end of the answer is missing"))
         return found
 
     def correctable(self) -> bool:
@@ -66,9 +70,12 @@ class Draft:
         """Take more text; return the sentences that can be passed on now."""
         return self._take(list(self._stream.feed(text)))
 
-    def finish(self) -> list[CheckedSentence]:
-        """Return the sentences that are left when the model has finished."""
-        passed = self._take(list(self._stream.rest()))
+    def finish(self, *, cut: bool = False) -> list[CheckedSentence]:
+        """Return the sentences that are left when the model has finished, or was ``cut`` at its limit of tokens."""
+        self.cut, rest = cut, list(self._stream.rest())
+        if cut and rest and not is_finished(rest[-1]):
+            del rest[-1]
+        passed = self._take(rest)
         if not self.supported and not self.begun and any(NO_ANSWER.match(one.text) for one in self.sentences):
             self.refused = True
         return passed

@@ -11,6 +11,8 @@ FENCE = re.compile(r"^[ \t]*```", re.MULTILINE)
 #: What begins like this belongs to the sentence before.
 CITED = re.compile(r"\s*(?:[\[【［〔][\d,;\s–-]*(?:[\]】］〕][ \t]*|$)|[.。](?:\s|$)|$)")
 LINES = re.compile(r"(?<=\n)")
+#: The end of a sentence: its sign, what closes with it, its citations.
+END = re.compile(r"(?:\n|[.!?…。！？][\"'”’»)*_]*(?:\s*[\[【［〔][\d,;\s–-]+[\]】］〕][.。]?)*\s*)\Z")
 #: A text without a sentence end is passed on in parts of about this size.
 LONGEST = 1_200
 
@@ -48,6 +50,15 @@ def split_sentences(text: str) -> list[str]:
     ['It is so. [1] ', 'It is not [2]. ', 'Yes.']
     """
     return _parts(text)
+
+
+def is_finished(sentence: str) -> bool:
+    """Return whether a text ends as a sentence, a line or a block of code does.
+
+    >>> [is_finished(text) for text in ("It is so. [1]", "It is so [1].", "- so [1]\\n", "It is so [1", "```\\nx.")]
+    [True, True, True, False, False]
+    """
+    return END.search(sentence) is not None and len(FENCE.findall(sentence)) % 2 == 0
 
 
 def _parts(text: str) -> list[str]:

@@ -27,6 +27,7 @@ class SideCall(Generic[T]):
         prompt: The user's turn.
         max_tokens: Most tokens of the reply.
         read: Reads the reply; raises ``ValueError`` for one that is not what was asked for.
+        whole: A reply that the server cut at its limit of tokens is not what was asked for.
     """
 
     purpose: str
@@ -34,6 +35,7 @@ class SideCall(Generic[T]):
     prompt: str
     max_tokens: int
     read: Callable[[str], T]
+    whole: bool = False
 
 
 async def ask_model(
@@ -53,7 +55,10 @@ async def ask_model(
     try:
         client = models.client(model)
         async with aclosing(pump(conversation, client, within_s=max(0.05, within_s))) as pieces:
-            return _read(call, "".join([piece.text async for piece in pieces]))
+            reply = "".join([piece.text async for piece in pieces])
+        if call.whole and conversation.cut:
+            raise LlmFailure("invalid_output", f"the reply was cut at its limit of tokens ({call.purpose})")
+        return _read(call, reply)
     except LlmFailure as exc:
         failure = exc
         raise

@@ -36,6 +36,7 @@ async def rewritten(
         prompt=_prompt(request),
         max_tokens=MAX_TOKENS,
         read=_one_question,
+        whole=True,
     )
     until = monotonic() + TIME_SHARE * (deadline - monotonic())
     for place, model in enumerate(candidates):

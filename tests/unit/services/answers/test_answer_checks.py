@@ -6,6 +6,7 @@ import pytest
 
 from pc_worker.errors import NotFound
 from pc_worker.services.answers.checks.check import Checker, numbers
+from pc_worker.services.answers.checks.draft import Draft
 from pc_worker.services.answers.checks.sentences import SentenceStream, split_sentences
 from pc_worker.services.answers.evidence import AnswerPassage, Evidence
 from pc_worker.services.answers.models.prompt_files import all_prompts, newest_prompt, prompt_diff
@@ -99,6 +100,25 @@ def test_a_sentence_is_checked(sentence: str, text: str, kinds: list[str]) -> No
 
     assert checked.text == text
     assert [flag.kind for flag in checked.flags] == kinds
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("Gzip compresses files [1]. It uses level 9 by", "Gzip compresses files [1]. "),
+        ("Gzip compresses files [1]. It uses level 9 by default [1", "Gzip compresses files [1]. "),
+        ("Gzip compresses files [1]. It uses level 9 [1].", "Gzip compresses files [1]. It uses level 9 [1]."),
+        ("Gzip compresses files [1].\n```py\nimport gzip.", "Gzip compresses files [1].\n"),
+        ("Gzip compresses", ""),
+    ],
+)
+def test_a_draft_that_its_limit_ends_has_whole_sentences_only(text: str, whole: str) -> None:
+    draft = Draft(checker())
+    draft.feed(text)
+    draft.finish(cut=True)
+
+    assert "".join(one.text for one in draft.passed) == whole
+    assert [flag.kind for flag in draft.flags] == ["truncated"]
 
 
 def test_numbers_have_one_form() -> None:
