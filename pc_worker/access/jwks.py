@@ -1,7 +1,7 @@
-"""The public keys of an issuer of JWTs: read from a file or a URL, cached, and read again when a token names another.
+"""The public keys of an issuer of JWTs: read from a file or a URL, cached, and read again when none fits a token.
 
 Only keys with which a signature can be checked and not made are used. The algorithm belongs to the key, so a token
-cannot choose it.
+cannot choose it; of an RSA key without one, its hash and its padding.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jwt
 import structlog
@@ -21,9 +24,12 @@ from pc_worker.errors import InvalidRequest, Unavailable
 
 log = structlog.get_logger(__name__)
 
-ALGORITHMS = frozenset(
-    ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "ES256K", "EdDSA")
-)
+RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+#: Two names of one algorithm: RFC 8037, which PyJWT knows, and RFC 9864.
+ED25519 = ("EdDSA", "Ed25519")
+with suppress(ValueError):  # a later PyJWT knows it
+    jwt.register_algorithm("Ed25519", jwt.algorithms.OKPAlgorithm())
+ALGORITHMS = frozenset((*RSA, "ES256", "ES384", "ES512", "ES256K", "EdDSA"))
 MAX_BYTES = 1024 * 1024
 PIECE = 64 * 1024
 #: Seconds that one step of a fetch may take, and all of it.
@@ -32,11 +38,21 @@ FETCH_S = 5.0
 KNOWN_WAIT_S = 1.0
 #: Seconds that fetched keys are used before they are fetched again.
 FRESH_S = 600.0
-#: Fetches that may follow each other, and the seconds within which as many are allowed again, one by one: tokens with
-#: unknown keys are free to make, and must neither load the issuer nor use up what a new key needs.
+#: Fetches that may follow each other, and the seconds within which as many are allowed again, one by one: tokens that
+#: no key fits are free to make, and must neither load the issuer nor use up what a new key needs.
 MAX_FETCHES, WITHIN_S = 5, 60.0
 
-Keys = dict[str | None, jwt.PyJWK]
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A public key, its id if it has one, and the algorithms that its signatures may have."""
+
+    kid: str | None
+    key: Any
+    algorithms: tuple[str, ...]
+
+
+Keys = tuple[SigningKey, ...]
 
 
 class KeySet:
@@ -50,8 +66,9 @@ class KeySet:
     def __init__(self, source: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._source, self._clock = source, clock
         self._is_url = source.lower().startswith(("https://", "http://"))
-        self._keys: Keys = {}
+        self._keys: Keys = ()
         self._read_at: float | None = None
+        self._failed = False
         self._stamp: tuple[int, int] | None = None
         self._allowed, self._counted_at = float(MAX_FETCHES), clock()
         self._fetching: asyncio.Task[None] | None = None
@@ -65,33 +82,39 @@ class KeySet:
         if not self._is_url:
             self._read_file()
 
-    async def find(self, kid: str | None) -> jwt.PyJWK | None:
-        """Return the key of this id, or the only one for a token that names none; None if there is no such key.
+    async def find(self, kid: str | None, *, again: bool = False) -> Keys:
+        """Return the keys with which a token may be signed: those of this id, or all for a token that names none.
+
+        Args:
+            kid: The id that the token names.
+            again: None of those found before fits: the issuer may have others now.
 
         Raises:
-            Unavailable: If there are no keys yet, because the URL does not answer.
+            Unavailable: If the URL does not answer, and there are no keys yet or none that fits.
         """
         if self._is_url:
-            await self._refresh(kid)
+            await self._refresh(kid, again=again)
         elif self._changed():
             try:
                 self._read_file()
             except InvalidRequest as exc:  # a file that is being replaced: the keys stay
                 log.warning("keys_not_read", reason=str(exc))
-        if kid is None:
-            return next(iter(self._keys.values())) if len(self._keys) == 1 else None
-        return self._keys.get(kid)
+        return self._of(kid)
 
-    async def _refresh(self, kid: str | None) -> None:
-        """Fetch the keys if they are old or this one is unknown; all callers wait for the same fetch."""
-        is_known = bool(self._keys) and (kid is None or kid in self._keys)
+    def _of(self, kid: str | None) -> Keys:
+        return tuple(key for key in self._keys if kid is None or key.kid == kid)
+
+    async def _refresh(self, kid: str | None, *, again: bool) -> None:
+        """Fetch the keys if they are old or none fits; all callers wait for the same fetch."""
+        is_known = not again and bool(self._of(kid))
         if is_known and self._read_at is not None and self._clock() - self._read_at < FRESH_S:
             return
         if (self._fetching is None or self._fetching.done()) and self._may_fetch():
             self._fetching = asyncio.create_task(self._fetch())
         if self._fetching is not None:
             await asyncio.wait({self._fetching}, timeout=KNOWN_WAIT_S if is_known else 2 * FETCH_S)
-        if self._read_at is None:
+        is_behind = self._failed or (self._fetching is not None and not self._fetching.done())
+        if self._read_at is None or (is_behind and (again or not self._of(kid))):
             raise Unavailable("the keys of the token's issuer cannot be fetched: try again later")
 
     def _may_fetch(self) -> bool:
@@ -106,8 +129,9 @@ class KeySet:
     async def _fetch(self) -> None:
         try:
             self._keys = parse_keys(await asyncio.to_thread(_fetch, self._source))
-            self._read_at = self._clock()
+            self._read_at, self._failed = self._clock(), False
         except Exception as exc:  # a server can send anything; known keys stay
+            self._failed = True
             log.warning("keys_not_fetched", reason=f"{type(exc).__name__}: {exc}")
 
     def _changed(self) -> bool:
@@ -127,30 +151,37 @@ class KeySet:
 
 
 def parse_keys(content: bytes) -> Keys:
-    """Return the keys with which signatures can be checked, by id.
+    """Return the keys with which signatures can be checked.
 
     Raises:
         InvalidRequest: If there are none.
     """
     try:
         entries = json.loads(content)["keys"]
-        found = [(entry.get("kid"), _key(entry)) for entry in entries]
+        found = [_key(entry) for entry in entries]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
         raise InvalidRequest('PC_WORKER_JWT_JWKS is not a JSON Web Key Set: an object with "keys"') from exc
-    keys = {kid: key for kid, key in found if key is not None and (kid is None or isinstance(kid, str))}
+    keys = tuple(key for key in found if key is not None)
     if not keys:
         raise InvalidRequest("PC_WORKER_JWT_JWKS has no public key for signatures (RSA, EC or Ed25519)")
     return keys
 
 
-def _key(entry: dict[str, object]) -> jwt.PyJWK | None:
+def _key(entry: dict[str, object]) -> SigningKey | None:
+    kid = entry.get("kid")
+    if not (kid is None or isinstance(kid, str)):
+        return None
     if entry.get("use", "sig") != "sig" or "d" in entry or entry.get("kty") == "oct":
         return None
+    is_ed25519 = entry.get("kty") == "OKP" and entry.get("crv") == "Ed25519" and entry.get("alg") in (None, *ED25519)
     try:
-        key = jwt.PyJWK.from_dict(entry)
+        key = jwt.PyJWK.from_dict(entry, ED25519[0] if is_ed25519 else None)
     except jwt.PyJWTError:
         return None
-    return key if key.algorithm_name in ALGORITHMS else None
+    if key.algorithm_name not in ALGORITHMS:
+        return None
+    is_open = entry.get("kty") == "RSA" and not entry.get("alg")
+    return SigningKey(kid, key.key, ED25519 if is_ed25519 else RSA if is_open else (key.algorithm_name,))
 
 
 def _fetch(url: str) -> bytes:

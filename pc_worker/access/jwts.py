@@ -9,12 +9,14 @@ from typing import Any
 import jwt
 
 from pc_worker.access.grant import ALL_ROLES, Grant
-from pc_worker.access.jwks import KeySet
+from pc_worker.access.jwks import Keys, KeySet
 from pc_worker.access.tokens import digest_of
 from pc_worker.errors import Unauthenticated
 
 DOMAINS, ROLES = "pcw_domains", "pcw_roles"
 REQUIRED = ["exp", "iss", "aud"]
+#: Another key may be that of the token.
+WRONG_KEY = (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError)
 #: Seconds by which the issuer's clock may be ahead of ours: a token is often used in the second it was issued in.
 AHEAD_S = 30.0
 
@@ -40,17 +42,7 @@ class JwtVerifier:
         """
         try:
             kid = jwt.get_unverified_header(token).get("kid")
-            key = await self._keys.find(kid if isinstance(kid, str) else None)
-            if key is None:
-                raise Unauthenticated("this token is signed with a key that its issuer does not have")
-            claims = jwt.decode(
-                token,
-                key.key,
-                algorithms=[key.algorithm_name],
-                issuer=self._issuer,
-                audience=self._audience,
-                options={"require": REQUIRED, "verify_nbf": False, "verify_iat": False},
-            )
+            claims = await self._claims(token, kid if isinstance(kid, str) else None)
             _check_begun(claims)
         except (jwt.PyJWTError, ValueError, TypeError) as exc:
             raise Unauthenticated(f"this token is not valid: {exc}") from exc
@@ -63,6 +55,33 @@ class JwtVerifier:
             frozenset(role for role in ALL_ROLES if role in roles),
             subject if isinstance(subject, str) and subject.isprintable() else None,
         )
+
+
+    async def _claims(self, token: str, kid: str | None) -> dict[str, Any]:
+        keys = await self._keys.find(kid)
+        try:
+            return self._decoded(token, keys)
+        except WRONG_KEY:  # the issuer has another key of this id now, or ids are not used
+            others = await self._keys.find(kid, again=True)
+            if others == keys:
+                raise
+            return self._decoded(token, others)
+
+    def _decoded(self, token: str, keys: Keys) -> dict[str, Any]:
+        wrong: jwt.PyJWTError | None = None
+        for key in keys:
+            try:
+                return jwt.decode(
+                    token,
+                    key.key,
+                    algorithms=list(key.algorithms),
+                    issuer=self._issuer,
+                    audience=self._audience,
+                    options={"require": REQUIRED, "verify_nbf": False, "verify_iat": False},
+                )
+            except WRONG_KEY as exc:
+                wrong = exc
+        raise wrong or Unauthenticated("this token is signed with a key that its issuer does not have")
 
 
 def _check_begun(claims: Mapping[str, Any]) -> None:

@@ -59,6 +59,26 @@ async def test_a_token_allows_what_it_says(issuer: Issuer, path: Path, alg: str)
     assert len(grant.token) == 64
 
 
+@pytest.mark.parametrize("alg", ["RS256", "RS512", "PS256", "PS512", "ES256", "EdDSA", "Ed25519"])
+@pytest.mark.parametrize("without", [(), ("alg",), ("alg", "kid", "use")])
+async def test_every_algorithm_of_a_key_is_taken(path: Path, alg: str, without: tuple[str, ...]) -> None:
+    issuer = Issuer(without=without)
+    issuer.make_key("one", alg)
+    publish(path, issuer.key_set())
+
+    assert (await verifier(path).grant(issuer.token("one", **CLAIMS))).roles == {"read"}
+
+
+async def test_a_key_with_an_algorithm_takes_no_other(path: Path) -> None:
+    issuer = Issuer()
+    issuer.make_key("one", "RS256")
+    publish(path, issuer.key_set())
+    issuer.keys["one"] = ("PS256", issuer.keys["one"][1])
+
+    with pytest.raises(Unauthenticated):
+        await verifier(path).grant(issuer.token("one", **CLAIMS))
+
+
 async def test_lists_may_be_texts_with_spaces(issuer: Issuer, path: Path) -> None:
     grant = await verifier(path).grant(issuer.token("first", pcw_domains="recruit law", pcw_roles="read write"))
 
@@ -221,6 +241,73 @@ async def test_known_keys_stay_while_their_server_is_away(issuer: Issuer) -> Non
     now[0] += 86_400
 
     await checked.grant(issuer.token("first", **CLAIMS))
+
+
+async def test_a_new_key_while_the_server_of_keys_is_away_is_no_wrong_token(issuer: Issuer) -> None:
+    with serving_keys(issuer) as (url, _):
+        checked = verifier(f"{url}/keys")
+        await checked.grant(issuer.token("first", **CLAIMS))
+
+    issuer.make_key("second")
+    for _ in range(MAX_FETCHES + 1):
+        with pytest.raises(Unavailable):
+            await checked.grant(issuer.token("second", **CLAIMS))
+
+
+async def test_a_new_key_while_the_server_of_keys_is_slow_is_no_wrong_token(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = threading.Event()
+    with serving_keys(issuer) as (url, _):
+        checked = verifier(f"{url}/keys")
+        await checked.grant(issuer.token("first", **CLAIMS))
+        issuer.make_key("second")
+        issuer.waits_for = answered.wait
+        monkeypatch.setattr("pc_worker.access.jwks.FETCH_S", 0.01)
+        with pytest.raises(Unavailable):
+            await checked.grant(issuer.token("second", **CLAIMS))
+        answered.set()
+
+
+@pytest.mark.parametrize("without", [(), ("kid",)])
+async def test_a_key_that_replaces_one_of_the_same_id_is_fetched(without: tuple[str, ...]) -> None:
+    issuer = Issuer(without=without)
+    issuer.make_key("one")
+    old = issuer.token("one", **CLAIMS)
+    with serving_keys(issuer) as (url, asked):
+        checked = verifier(f"{url}/keys")
+        await checked.grant(old)
+        issuer.make_key("one")
+
+        await checked.grant(issuer.token("one", **CLAIMS))
+        assert len(asked) == 2
+        with pytest.raises(Unauthenticated):
+            await checked.grant(old)
+    with pytest.raises(Unavailable):  # it may be signed with a newer one
+        await checked.grant(old)
+
+
+async def test_forged_tokens_do_not_load_the_issuer(issuer: Issuer) -> None:
+    stranger = Issuer()
+    stranger.make_key("first")
+    with serving_keys(issuer) as (url, asked):
+        checked = verifier(f"{url}/keys", clock=lambda: 0.0)
+        for _ in range(3 * MAX_FETCHES):
+            with pytest.raises(Unauthenticated):
+                await checked.grant(stranger.token("first", **CLAIMS))
+        await checked.grant(issuer.token("first", **CLAIMS))
+        assert len(asked) == MAX_FETCHES
+
+
+@pytest.mark.parametrize("without", [("kid",), ("kid", "alg", "use")])
+async def test_while_two_keys_without_ids_overlap_both_are_known(path: Path, without: tuple[str, ...]) -> None:
+    issuer = Issuer(without=without)
+    for name, alg in (("old", "ES256"), ("new", "ES256"), ("other", "RS256")):
+        issuer.make_key(name, alg)
+    publish(path, issuer.key_set())
+
+    for name in issuer.keys:
+        await verifier(path).grant(issuer.token(name, **CLAIMS))
 
 
 async def test_without_any_keys_the_token_cannot_be_judged(issuer: Issuer) -> None:
