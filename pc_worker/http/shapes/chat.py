@@ -121,10 +121,12 @@ def _short(text: str) -> str:
 
 def url_citations(answer: Answer, *, base_url: str) -> list[dict[str, Any]]:
     """Return an annotation for each citation in the text: where it is, and the row that it opens."""
-    by_number = {citation.number: citation for citation in answer.citations}
+    by_number = {str(citation.number): citation for citation in answer.citations}
     found = []
     for mark in CITATION.finditer(answer.answer):
-        citation = by_number[int(mark[1])]
+        citation = by_number.get(mark[1])
+        if citation is None:
+            continue
         place = {
             "start_index": mark.start(),
             "end_index": mark.end(),

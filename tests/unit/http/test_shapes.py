@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from pc_worker.http.shapes.chat import ChatMessage, ChatRequest, StreamOptions, TextPart, completion, last_chunks
+from pc_worker.http.shapes.chat import (
+    ChatMessage,
+    ChatRequest,
+    StreamOptions,
+    TextPart,
+    completion,
+    last_chunks,
+    url_citations,
+)
 from pc_worker.http.shapes.dify import (
     MetadataComparison,
     MetadataCondition,
@@ -16,7 +24,7 @@ from pc_worker.http.shapes.dify import (
     where_of,
 )
 from pc_worker.http.shapes.openai import EmbeddingsRequest, RankingOptions, VectorStoreQuery
-from pc_worker.services.answers.request import Answer, Flag, FlagKind
+from pc_worker.services.answers.request import Answer, Citation, Flag, FlagKind
 
 REQUESTS: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (EmbeddingsRequest, {"model": "m", "input": "a"}),
@@ -56,6 +64,16 @@ def test_a_completion_says_why_it_ended(kinds: tuple[FlagKind, ...], reason: str
     *_, last = last_chunks(answer, "pcw/d", 0, base_url="", usage=False)
 
     assert (whole["choices"][0]["finish_reason"], last["choices"][0]["finish_reason"]) == (reason, reason)
+
+
+def test_a_number_in_brackets_that_is_no_citation_has_no_annotation() -> None:
+    citation = Citation(number=1, id="r", domain="d", text="t", start=0, end=1, payload={})
+    text = f"so [1], so [77], so [{'9' * 5_000}]"
+    answer = Answer(id="a", question="q", domain="d", answer=text, prompt="p", citations=(citation,))
+
+    (found,) = url_citations(answer, base_url="")
+
+    assert found["url_citation"]["start_index"] == 3
 
 
 def test_a_condition_of_nulls_is_none() -> None:

@@ -17,7 +17,7 @@ from pc_worker.store.search.words.stopwords import without_function_words
 #: Citations as models write them. `[ 1 ]` is none: passages have it where a row has `[1]` (``as_data``). An address
 #: after it would make it a link to elsewhere.
 GROUP = re.compile(
-    r"[ \t]*[\[【［〔](\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*)[\]】］〕]"
+    r"[ \t]*[\[【［〔](\d+(?:\s*[,;–-]\s*\d+)*)[\]】］〕]"
     r"(?:\((?:\w+:|//?|#|\?|www\.)(?:[^()\s]|\([^()\s]*\))*\))?"
 )
 #: What a reader's program would load, run, or use as the target of our citations: images, elements, link definitions.
@@ -27,7 +27,7 @@ ACTIVE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 CODE = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]*`)", re.DOTALL)
-CITATION = re.compile(r"\[(\d{1,4})\]")
+CITATION = re.compile(r"\[(\d+)\]")
 NUMBER = re.compile(r"\d+(?:[,.\u00a0\u202f]\d+)*")
 LIST_MARK = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
 NAME = re.compile(r"(?<![.!?…:\n\"'“(\[])(?<=[^\W\d_,;)] )([A-Z][\w-]{2,}(?:\.[A-Za-z]\w+)*)")
@@ -35,8 +35,10 @@ NAME = re.compile(r"(?<![.!?…:\n\"'“(\[])(?<=[^\W\d_,;)] )([A-Z][\w-]{2,}(?:
 MIN_OVERLAP = 0.34
 #: With fewer content words a sentence states nothing ("Yes.", "In short:").
 STATEMENT_WORDS = 3
-#: Citations that one range such as [1-3] may stand for.
-LONGEST_RANGE = 10
+#: Citations that one range such as [1-3] may stand for, and digits of a number that a passage may have.
+LONGEST_RANGE, MOST_DIGITS = 10, 9
+#: What is left out can bring together what was apart, as in [7[99]7], but only a hostile model does that often.
+ROUNDS = 20
 SCRIPTS = ("HANGUL", "CJK", "HIRAGANA", "KATAKANA", "CYRILLIC", "ARABIC", "HEBREW", "DEVANAGARI", "THAI", "GREEK")
 
 
@@ -97,9 +99,15 @@ class Checker:
             space = " " if match.group()[0] in " \t" and valid else ""
             return space + "".join(f"[{number}]" for number in valid)
 
+        def cleaned(text: str) -> str:
+            for _ in range(ROUNDS):
+                before, text = text, GROUP.sub(one, inactive(text))
+                if text == before:
+                    return text
+            return inactive(as_data(text))
+
         parts = CODE.split(sentence)
-        shown = (as_data(part) if i % 2 else GROUP.sub(one, inactive(part)) for i, part in enumerate(parts))
-        return "".join(shown), removed
+        return "".join(as_data(part) if i % 2 else cleaned(part) for i, part in enumerate(parts)), removed
 
     def _support(self, bare: str, sources: list[Numbered]) -> tuple[bool, bool]:
         words = content_terms(bare)
@@ -135,7 +143,8 @@ def _labels(sources: Iterable[Numbered]) -> list[str]:
 
 
 def _range(text: str) -> list[int]:
-    numbers_found = [int(number) for number in re.findall(r"\d+", text)]
+    # A number of many digits is no passage's, and `int` refuses thousands of them.
+    numbers_found = [int(number) if len(number) <= MOST_DIGITS else 0 for number in re.findall(r"\d+", text)]
     if re.search(r"[–-]", text) and len(numbers_found) == 2 and 0 < numbers_found[1] - numbers_found[0] < LONGEST_RANGE:
         return list(range(numbers_found[0], numbers_found[1] + 1))
     return numbers_found

@@ -13,6 +13,8 @@ CITED = re.compile(r"\s*(?:[\[【［〔][\d,;\s–-]*(?:[\]】］〕][ \t]*|$)|[
 LINES = re.compile(r"(?<=\n)")
 #: The end of a sentence: its sign, what closes with it, its citations.
 END = re.compile(r"(?:\n|[.!?…。！？][\"'”’»)*_]*(?:\s*[\[【［〔][\d,;\s–-]+[\]】］〕][.。]?)*\s*)\Z")
+#: A citation that is not at its end.
+OPENED = re.compile(r"[\[【［〔][\d,;\s–-]*\Z")
 #: A text without a sentence end is passed on in parts of about this size.
 LONGEST = 1_200
 
@@ -34,6 +36,8 @@ class SentenceStream:
             self._held = self._held[len(parts[0]) :]
         if len(self._held) > LONGEST and "```" not in self._held:
             cut = self._held.rfind(" ", 0, LONGEST) + 1 or LONGEST
+            opened = OPENED.search(self._held, 0, cut)
+            cut = (opened.start() if opened else 0) or cut
             yield self._held[:cut]
             self._held = self._held[cut:]
 

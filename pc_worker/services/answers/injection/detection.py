@@ -24,7 +24,7 @@ INVISIBLE = re.compile(
     "[\u00ad\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
 )
 #: `x[0]` in a passage must not look like a citation: `x[ 0 ]` means the same.
-NUMBER_IN_BRACKETS = re.compile(r"([\[【［〔])\s*(\d{1,4}(?:\s*[,–-]\s*\d{1,4})*)\s*([\]】］〕])")
+NUMBER_IN_BRACKETS = re.compile(r"([\[【［〔])\s*(\d+(?:\s*[,;–-]\s*\d+)*)\s*([\]】］〕])")
 
 
 def without_instructions(text: str) -> tuple[str, int]:

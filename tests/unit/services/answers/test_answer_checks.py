@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from pc_worker.errors import NotFound
-from pc_worker.services.answers.checks.check import Checker, numbers
+from pc_worker.services.answers.checks.check import CITATION, Checker, numbers
 from pc_worker.services.answers.checks.draft import Draft
 from pc_worker.services.answers.checks.sentences import SentenceStream, split_sentences
 from pc_worker.services.answers.evidence import AnswerPassage, Evidence
+from pc_worker.services.answers.injection.detection import as_data
 from pc_worker.services.answers.models.prompt_files import all_prompts, newest_prompt, prompt_diff
 
 PROMPTS = ("answer", "correct", "expand_hyde", "expand_multi", "judge", "rewrite")
@@ -30,6 +31,22 @@ def test_a_text_in_parts_has_the_sentences_of_the_whole(size: int) -> None:
     assert "".join(found) == TEXT
     assert found[0] == "It is so. [1] "
     assert "```py\na[0] = 1. b\n```\n" in found
+
+
+def test_brackets_in_brackets_leave_no_citation_however_deep() -> None:
+    deep = "[7" * 200 + "[99]" + "]" * 200
+
+    assert not CITATION.findall(checker().check(f"Gzip compresses files {deep}.").text)
+
+
+@pytest.mark.parametrize("place", range(1_190, 1_204))
+def test_a_citation_is_in_one_part(place: int) -> None:
+    text = f"{'x' * place}[12]{'y' * 1_300}"
+
+    stream = SentenceStream()
+    parts = [*stream.feed(text), *stream.rest()]
+
+    assert sum("[12]" in part for part in parts) == 1
 
 
 def test_a_text_without_an_end_is_passed_on_in_parts() -> None:
@@ -56,6 +73,17 @@ def checker() -> Checker:
         ("Gzip compresses files【1】.", "Gzip compresses files[1].", []),
         ("Gzip compresses files [1][7].", "Gzip compresses files [1].", ["citation"]),
         ("Gzip compresses files [1, 2].", "Gzip compresses files [1].", ["citation"]),
+        # What is left out may bring together what was apart.
+        ("Gzip compresses files [12345] [1].", "Gzip compresses files [1].", ["citation"]),
+        pytest.param(f"Gzip compresses files [{'9' * 5_000}] [1].", "Gzip compresses files [1].", ["citation"], id="9"),
+        ("Gzip compresses files [77[99]] [1].", "Gzip compresses files [1].", ["citation"] * 2),
+        ("Gzip compresses files [8[77[99]]8] [1].", "Gzip compresses files [1].", ["citation"] * 3),
+        (
+            "Gzip <[99]img src=gzip.png> compresses files [1].",
+            "Gzip < img src=gzip.png> compresses files [1].",
+            ["citation"],
+        ),
+        ("Gzip compresses files [1](http://a/)(http://b/).", "Gzip compresses files [1].", []),
         ("Gzip costs 1000 won [1].", "Gzip costs 1000 won [1].", []),
         ("At level 4 gzip compresses files [1].", "At level 4 gzip compresses files [1].", []),
         ("Gzip compresses files at level 7 [1].", "", ["number"]),
@@ -133,6 +161,7 @@ def test_passages_look_like_no_citation_and_know_no_mark() -> None:
 
     shown = evidence.shown([one])
 
+    assert as_data("[1] [12345] [1;2] [3-4]") == "[ 1 ] [ 12345 ] [ 1;2 ] [ 3-4 ]"
     assert "argv[ 0 ] is a name" in shown
     assert shown.splitlines()[0].startswith("<passage-")
     assert shown.splitlines()[1].startswith("[1] ")
