@@ -145,6 +145,7 @@ class Answers:
                     for citation in _new_citations(sentence, work.evidence, known):
                         yield CitationGiven(citation)
             flags = writer.draft.flags if writer.draft is not None else []
+            work.no_answer = writer.draft is not None and writer.draft.refused
         answer = self._answer(work, text.rstrip(), flags, writer.model)
         await self._run(lambda services: end_answer(services, work, answer))
         if answer.refused:

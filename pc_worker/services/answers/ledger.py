@@ -83,7 +83,7 @@ def end_answer(services: Services, work: AnswerWork, answer: Answer) -> None:
         took_ms=answer.took_ms,
         document=answer.to_dict(),
         row_ids=sorted({row_id for citation in answer.citations for row_id in citation.row_ids}),
-        reusable=work.attempts.as_asked and not answer.truncated,
+        reusable=work.attempts.as_asked and not answer.truncated and (not answer.refused or work.no_answer),
     )
     with services.database.transaction() as cursor:
         record.end_answer(cursor, ended)
@@ -115,7 +115,7 @@ def fail_answer(services: Services, work: AnswerWork, exc: BaseException) -> Non
 def _cached_end(document: dict[str, Any], answer_id: UUID) -> EndedAnswer:
     return EndedAnswer(
         answer_id=answer_id,
-        state="answered",
+        state="refused" if document["refused"] else "answered",
         model=document["model"],
         took_ms=document["took_ms"],
         document=document,

@@ -41,3 +41,5 @@ class AnswerWork:
     question: str
     prompt: str
     expand: Expansion = "off"
+    #: Whether a model said that the passages do not answer the question.
+    no_answer: bool = False

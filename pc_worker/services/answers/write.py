@@ -40,6 +40,8 @@ class AnswerWriter:
         toolbox: The tools, None without.
         stream: Pass text on as soon as it is checked.
         deadline: When it must be done, on the monotonic clock.
+        draft: The answer; None if no model wrote one that a passage supports.
+        model: The model that wrote it, or the last one whose text no passage supports.
     """
 
     models: LlmModels
@@ -126,6 +128,8 @@ class AnswerWriter:
             if sent:
                 raise LlmUnavailable(f"the answer broke off: {model.label}: {failure}") from failure
             self._failed(model, failure)
+            if failure.reason == "unsupported":
+                self.model = model
             return
         self.draft, self.model = final, model
         if not sent:

@@ -42,9 +42,11 @@ SELECT count(*) FROM (
       AND row_id = ANY (%(row_ids)s::uuid[]) ORDER BY row_id FOR KEY SHARE) AS cited
 """
 HEAD = "SELECT head, epoch FROM domains WHERE domain = %s"
+#: Refusals without a model cost nothing to make again.
 CACHED = """
 SELECT document FROM answers
-WHERE cache_key = %s AND document IS NOT NULL AND NOT cached AND state = 'answered'
+WHERE cache_key = %s AND document IS NOT NULL AND NOT cached
+  AND (state = 'answered' OR (state = 'refused' AND model IS NOT NULL))
   AND created_at > now() - make_interval(secs => %s)
 ORDER BY created_at DESC LIMIT 1
 """

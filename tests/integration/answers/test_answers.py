@@ -94,6 +94,30 @@ def test_an_equal_question_comes_from_the_cache_until_a_row_is_new(desk: Desk) -
     assert len(desk.server.asked) > asked
 
 
+def test_a_question_that_a_model_does_not_answer_is_asked_and_paid_once(desk: Desk) -> None:
+    desk.server.behaviour = lambda _: Said(text="NO_ANSWER")
+    question = "which Java module does zipfile read and write"
+    first = desk.ask(question)
+    asked = len(desk.server.asked)
+
+    again = desk.ask(question)
+
+    assert (again.answer, again.refused, again.model) == (first.answer, True, first.model)
+    assert (again.cached, again.cost_usd, len(desk.server.asked)) == (True, 0.0, asked)
+    assert list_answers(desk.services.database, limit=1)[0]["state"] == "refused"
+
+
+def test_a_question_for_which_a_model_makes_something_up_is_asked_again(desk: Desk) -> None:
+    question = "which module of zipfile reads and writes in spring"
+    desk.server.behaviour = lambda _: Said(text="Bananas are picked by swift green robots in winter.")
+
+    refused = desk.ask(question)
+    desk.server.behaviour = extractive
+
+    assert (refused.refused, refused.model) == (True, "openai:m")
+    assert not desk.ask(question).cached
+
+
 @pytest.mark.parametrize(
     "other",
     [
