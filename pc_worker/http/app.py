@@ -16,6 +16,7 @@ from pc_worker.http.requests.context import AppContext
 from pc_worker.http.requests.guards import GuardedRequests
 from pc_worker.http.requests.observing import ObservedRequests
 from pc_worker.http.requests.problems import MEDIA_TYPE, Problem, install_problems
+from pc_worker.http.requests.unexpected import AnsweredErrors
 from pc_worker.http.routers import RESOURCES, ROUTERS, STREAMED
 
 TITLE = "pc_worker"
@@ -42,6 +43,7 @@ def create_app(context: AppContext) -> FastAPI:
         middleware=[
             Middleware(ObservedRequests),
             *_cross_origin(context),
+            Middleware(AnsweredErrors),
             Middleware(GuardedRequests, streamed=STREAMED),
         ],
         lifespan=_lifespan,

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from pc_worker.errors import PcWorkerError
 from pc_worker.http.requests.context import AppContext
-from pc_worker.http.requests.problems import INTERNAL_ERROR, Problem, make_problem, problem_of
+from pc_worker.http.requests.problems import INTERNAL_ERROR, Problem, ProblemMembers, make_problem, problem_of
 from pc_worker.http.requests.roles import HttpCaller
 
 log = structlog.get_logger(__name__)
@@ -52,17 +52,19 @@ async def event_stream(
     events: AsyncGenerator[ServerEvent, None],
     *,
     silence_s: float = SILENCE_S,
+    members: ProblemMembers | None = None,
 ) -> StreamingResponse:
     """Return the response that sends ``events``, once the first of them is there: what fails before has its status.
 
     It counts as a stream of the caller until it ends. A failure after the first event is an event ``error`` with the
-    problem document, and so is the shutdown. The generator is closed when the client is gone.
+    problem document, and so is the shutdown; ``members`` are those that the clients of the route read in it, too. The
+    generator is closed when the client is gone.
 
     Raises:
         QuotaExceeded: If too many streams are open.
         PcWorkerError: What the generator raises before its first event.
     """
-    reader = EventReader(context, events, silence_s)
+    reader = EventReader(context, events, silence_s, members)
     with ExitStack() as held:
         held.enter_context(context.quotas.streams.take(caller.quota))
         first = await reader.first()
@@ -88,8 +90,15 @@ class EventResponse(StreamingResponse):
 class EventReader:
     """Reads events from a generator with a pause limit; created by ``event_stream``."""
 
-    def __init__(self, context: AppContext, events: AsyncGenerator[ServerEvent, None], silence_s: float) -> None:
+    def __init__(
+        self,
+        context: AppContext,
+        events: AsyncGenerator[ServerEvent, None],
+        silence_s: float,
+        members: ProblemMembers | None = None,
+    ) -> None:
         self._stopping, self._events, self._silence_s = context.stopping, events, silence_s
+        self._members = members
         self._next: asyncio.Task[ServerEvent] | None = None
 
     async def first(self) -> ServerEvent | None:
@@ -109,15 +118,15 @@ class EventReader:
             while not self._stopping.is_set():
                 event = await self._event()
                 yield KEEP_ALIVE if event is None else event.encoded()
-            yield _error(make_problem(503, "stopping", "the server is stopping: ask again, another one answers"))
+            yield self._error(make_problem(503, "stopping", "the server is stopping: ask again, another one answers"))
         except StopAsyncIteration:
             return
         except PcWorkerError as exc:
             log.info("stream_failed", code=exc.code, reason=str(exc))
-            yield _error(problem_of(exc))
+            yield self._error(problem_of(exc))
         except Exception:
             log.exception("stream_failed", code="internal")
-            yield _error(make_problem(500, "internal", INTERNAL_ERROR))
+            yield self._error(make_problem(500, "internal", INTERNAL_ERROR))
 
     async def _event(self) -> ServerEvent | None:
         """Return the next event; None after a time of silence, or when the shutdown begins."""
@@ -141,6 +150,6 @@ class EventReader:
                 await self._next
         await self._events.aclose()
 
-
-def _error(problem: Problem) -> bytes:
-    return ServerEvent(event="error", data=problem.model_dump(mode="json", exclude_defaults=True)).encoded()
+    def _error(self, problem: Problem) -> bytes:
+        more = {} if self._members is None else self._members(problem, None)
+        return ServerEvent(event="error", data=problem.model_dump(mode="json", exclude_defaults=True) | more).encoded()

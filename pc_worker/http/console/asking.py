@@ -17,6 +17,7 @@ from pc_worker.http.answering import AnswerService, asker_of
 from pc_worker.http.console.rendering import page_router, render
 from pc_worker.http.console.session import Viewer, known_domains
 from pc_worker.http.event_streams import ServerEvent, event_stream
+from pc_worker.http.requests.connections import ENDS_WITH_CLIENT
 from pc_worker.http.requests.context import AppContext, Context
 from pc_worker.http.requests.roles import HttpCaller
 from pc_worker.http.routes.answers import ANSWER_COST
@@ -41,7 +42,7 @@ def linked(text: str, citations: Sequence[Citation]) -> Markup:
     return Markup(CITED.sub(link, str(escape(text))))  # noqa: S704 - escaped first
 
 
-@router.get("/ask")
+@router.get("/ask", dependencies=[ENDS_WITH_CLIENT])
 async def ask_page(
     request: Request,
     context: Context,

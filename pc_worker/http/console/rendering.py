@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from pc_worker import __version__
 from pc_worker.errors import PcWorkerError, Unauthenticated
 from pc_worker.http.console.session import FORM_COOKIE, form_secret, set_cookie
+from pc_worker.http.requests.connections import ends_with_client, while_connected
 from pc_worker.http.requests.roles import needs_of
 
 #: Nothing is loaded from elsewhere, no script or style is part of a page, and no other site shows it in a frame.
@@ -88,12 +89,13 @@ class PageRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler with its errors turned into pages."""
         handler, needs = super().get_route_handler(), needs_of(self.dependant)
+        is_left = ends_with_client(self.dependant)
 
         async def answer(request: Request) -> Response:
             try:
                 if needs is not None:  # before anything of a form is read
                     await needs.admit(request)
-                return await handler(request)
+                return await (while_connected(handler, request) if is_left else handler(request))
             except Unauthenticated:
                 there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
                 return see(f"/login?next={quote(there if request.method == 'GET' else '/', safe='')}")

@@ -17,6 +17,7 @@ from pc_worker.http.console.audit_trail import Action, act
 from pc_worker.http.console.operations import Step, operations_of
 from pc_worker.http.console.rendering import page_router, render, see
 from pc_worker.http.console.session import Editor, OwnForm, Viewer, known_domains
+from pc_worker.http.requests.connections import ENDS_WITH_CLIENT
 from pc_worker.http.requests.context import AppContext, Context
 from pc_worker.http.requests.roles import HttpCaller
 from pc_worker.http.routes.search import searched
@@ -42,7 +43,7 @@ class ModeResult:
     complaint: str = ""
 
 
-@router.get("/search")
+@router.get("/search", dependencies=[ENDS_WITH_CLIENT])
 async def search_page(
     request: Request,
     context: Context,

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from pc_worker.errors import UnsupportedMedia
+from pc_worker.http.requests.connections import ends_with_client, while_connected
 from pc_worker.http.requests.roles import needs_of
 
 #: A longer integer fits no field, and takes time with the square of its length.
@@ -43,13 +44,15 @@ class BoundedRoute(APIRoute):
         handler = super().get_route_handler()
 
         needs, takes_body = needs_of(self.dependant), self.body_field is not None
+        is_left = ends_with_client(self.dependant)
 
         async def bounded(request: Request) -> Response:
             if needs is not None:  # before anything of the body is read
                 await needs.admit(request)
             if takes_body:
                 check_json_type(request)
-            return await handler(BoundedJson(request.scope, request.receive))
+            read = BoundedJson(request.scope, request.receive)
+            return await (while_connected(handler, read) if is_left else handler(read))
 
         return bounded
 

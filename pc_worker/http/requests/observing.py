@@ -7,6 +7,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pc_worker.http.requests import metrics
@@ -46,6 +47,8 @@ class ObservedRequests:
         with metrics.OPEN.track_inprogress(), traced as current:
             try:
                 await self._app(scope, receive, record.sending(send))
+            except ClientDisconnect:  # no error of ours, and no reader of a response
+                pass
             except Exception as exc:  # its response is sent, or its client has gone
                 record.failed(exc)
                 current.failed(type(exc).__name__)

@@ -140,6 +140,11 @@ def _framework(request: Request, exc: Exception) -> JSONResponse:
 
 
 def _unexpected(request: Request, _exc: Exception) -> JSONResponse:
+    return unexpected_response(request)
+
+
+def unexpected_response(request: Request) -> JSONResponse:
+    """Return the response to a request that ended with an error of our own."""
     return problem_response(_with_members(request, make_problem(500, "internal", INTERNAL_ERROR)))
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pc_worker.http.answering import AnswerService, asker_of
 from pc_worker.http.event_streams import ServerEvent, event_stream
 from pc_worker.http.requests.bodies import api_router
+from pc_worker.http.requests.connections import ENDS_WITH_CLIENT
 from pc_worker.http.requests.context import Context
 from pc_worker.http.requests.roles import HttpCaller, Reader
 from pc_worker.services.answers.answer import Answers
@@ -105,7 +106,13 @@ DESCRIBED: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/v1/answers", summary="Answer a question", responses=DESCRIBED, response_class=JSONResponse)
+@router.post(
+    "/v1/answers",
+    summary="Answer a question",
+    responses=DESCRIBED,
+    response_class=JSONResponse,
+    dependencies=[ENDS_WITH_CLIENT],
+)
 async def create_answer(
     caller: Reader, context: Context, answers: AnswerService, body: AnswerBody, request: Request
 ) -> Response:

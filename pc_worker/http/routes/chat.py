@@ -11,11 +11,10 @@ from uuid import uuid4
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
-from pc_worker.errors import PcWorkerError
 from pc_worker.http.answering import AnswerService, asker_of
 from pc_worker.http.event_streams import ServerEvent, event_stream
+from pc_worker.http.requests.connections import ENDS_WITH_CLIENT
 from pc_worker.http.requests.context import Context
-from pc_worker.http.requests.problems import problem_of
 from pc_worker.http.requests.roles import HttpCaller, Reader
 from pc_worker.http.routes.answers import ANSWER_COST
 from pc_worker.http.shapes.chat import (
@@ -41,7 +40,12 @@ DESCRIBED: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/v1/chat/completions", summary="Answer in a conversation", responses=DESCRIBED)
+@router.post(
+    "/v1/chat/completions",
+    summary="Answer in a conversation",
+    responses=DESCRIBED,
+    dependencies=[ENDS_WITH_CLIENT],
+)
 async def create_completion(
     caller: Reader, context: Context, answers: AnswerService, chat: ChatRequest, request: Request
 ) -> Response:
@@ -54,7 +58,7 @@ async def create_completion(
     caller.check(wanted.domain)
     await context.limiter.spend(caller.quota, ANSWER_COST)
     if chat.stream:
-        return await event_stream(context, caller, _parts(answers, chat, caller, base_url))
+        return await event_stream(context, caller, _parts(answers, chat, caller, base_url), members=openai_members)
     answer = await answers.answer(wanted, asker_of(caller))
     return JSONResponse(completion(answer, model=chat.model, created=int(time.time()), base_url=base_url))
 
@@ -63,23 +67,15 @@ async def _parts(
     answers: Answers, chat: ChatRequest, caller: HttpCaller, base_url: str
 ) -> AsyncGenerator[ServerEvent, None]:
     model, created, answer_id, begun = chat.model, int(time.time()), str(uuid4()), False
-    try:
-        async with aclosing(answers.events(answer_request(chat), asker_of(caller))) as events:
-            async for event in events:
-                if not begun:
-                    begun = True
-                    yield ServerEvent(data=chunk(answer_id, model, created, {"role": "assistant", "content": ""}))
-                if isinstance(event, AnswerDelta):
-                    yield ServerEvent(data=chunk(answer_id, model, created, {"content": event.text}))
-                elif isinstance(event, AnswerDone):
-                    ends = last_chunks(event.answer, model, created, base_url=base_url, usage=chat.with_usage)
-                    for last in ends:
-                        yield ServerEvent(data=last | {"id": f"chatcmpl-{answer_id}"})
-    except PcWorkerError as exc:
-        if not begun:
-            raise
-        problem = problem_of(exc)
-        members = openai_members(problem, None)
-        yield ServerEvent(event="error", data=problem.model_dump(mode="json", exclude_defaults=True) | dict(members))
-        return
+    async with aclosing(answers.events(answer_request(chat), asker_of(caller))) as events:
+        async for event in events:
+            if not begun:
+                begun = True
+                yield ServerEvent(data=chunk(answer_id, model, created, {"role": "assistant", "content": ""}))
+            if isinstance(event, AnswerDelta):
+                yield ServerEvent(data=chunk(answer_id, model, created, {"content": event.text}))
+            elif isinstance(event, AnswerDone):
+                ends = last_chunks(event.answer, model, created, base_url=base_url, usage=chat.with_usage)
+                for last in ends:
+                    yield ServerEvent(data=last | {"id": f"chatcmpl-{answer_id}"})
     yield ServerEvent(raw="[DONE]")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pc_worker.http.requests.connections import ENDS_WITH_CLIENT
 from pc_worker.http.requests.context import Context
 from pc_worker.http.requests.roles import Reader
 from pc_worker.http.routes.search import searched
@@ -12,7 +13,7 @@ from pc_worker.services.search.request import SearchRequest
 router = shaped_router(tag="Dify's shape", members=dify_members)
 
 
-@router.post("/retrieval", summary="Retrieve knowledge for Dify")
+@router.post("/retrieval", summary="Retrieve knowledge for Dify", dependencies=[ENDS_WITH_CLIENT])
 async def retrieve(caller: Reader, context: Context, request: RetrievalRequest) -> RetrievalAnswer:
     """Return the best passages of the domain `knowledge_id`, with scores from 0 to 1."""
     setting = request.retrieval_setting

@@ -11,6 +11,7 @@ from fastapi import Path
 from fastapi.responses import Response
 
 from pc_worker.errors import InvalidRequest, ModelNotFound
+from pc_worker.http.requests.connections import ENDS_WITH_CLIENT
 from pc_worker.http.requests.context import AppContext, Context
 from pc_worker.http.requests.limits import searching
 from pc_worker.http.requests.roles import HttpCaller, Reader
@@ -43,7 +44,7 @@ DESCRIBED: dict[int | str, dict[str, Any]] = {200: {"description": "The vectors.
 ANSWERS = "pcw/"
 
 
-@router.post("/v1/embeddings", summary="Encode texts", responses=DESCRIBED)
+@router.post("/v1/embeddings", summary="Encode texts", responses=DESCRIBED, dependencies=[ENDS_WITH_CLIENT])
 async def create_embeddings(caller: Reader, context: Context, request: EmbeddingsRequest) -> Response:
     """Return the vectors of texts, as rows and queries of a domain are encoded: comparable with the stored ones.
 
@@ -82,7 +83,11 @@ async def read_model(
     return ModelCard(id=model)
 
 
-@router.post("/v1/vector_stores/{domain}/search", summary="Search a domain as a vector store")
+@router.post(
+    "/v1/vector_stores/{domain}/search",
+    summary="Search a domain as a vector store",
+    dependencies=[ENDS_WITH_CLIENT],
+)
 async def search_vector_store(
     caller: Reader,
     context: Context,

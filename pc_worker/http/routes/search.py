@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from fastapi.responses import JSONResponse
 
 from pc_worker.http.requests.bodies import api_router
+from pc_worker.http.requests.connections import ENDS_WITH_CLIENT
 from pc_worker.http.requests.context import AppContext, Context
 from pc_worker.http.requests.limits import searching
 from pc_worker.http.requests.roles import HttpCaller, Reader
@@ -27,7 +28,13 @@ DESCRIBED: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/v1/search", summary="Search a domain", responses=DESCRIBED, response_class=JSONResponse)
+@router.post(
+    "/v1/search",
+    summary="Search a domain",
+    responses=DESCRIBED,
+    response_class=JSONResponse,
+    dependencies=[ENDS_WITH_CLIENT],
+)
 async def search_domain(caller: Reader, context: Context, request: SearchRequest) -> JSONResponse:
     """Return the ranked hits of a query, or the rows most like a given one (`like`), with scores and best passages."""
     return await _within_limits(

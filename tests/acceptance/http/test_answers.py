@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from tests.support.llm.extractive import extractive
 from tests.support.llm.server import FakeLlm
 from tests.support.llm.talk import Asked, Said
 from tests.support.stack import run_command
+from tests.support.waiting import eventually
 
 WHALE = "Who hunts a white whale across the oceans?"
 
@@ -192,6 +194,29 @@ def test_each_number_opens_its_passage_in_the_api_and_in_the_console(http: httpx
     assert f'<a href="#passage-{number}">[{number}]</a>' in page.text
     opened = page.text.partition(f'id="passage-{number}"')[2]
     assert passage["text"] in opened
+
+
+@pytest.mark.parametrize("path", ["/v1/answers", "/v1/chat/completions"])
+def test_an_answer_whose_client_goes_is_not_paid_further(
+    part: HttpPart, library: Library, fake: FakeLlm, path: str
+) -> None:
+    question = f"{WHALE} Asked by {path} and left"
+    body: dict[str, Any] = {"question": question, "domain": "document"}
+    if "chat" in path:
+        body = {"model": "pcw/document", "messages": [{"role": "user", "content": question}]}
+    behave, asked, url = fake.behaviour, len(fake.asked), httpx.URL(part.url)
+    fake.behaviour = lambda _: Said(wait=True)
+    try:
+        with socket.create_connection((url.host, url.port)) as client:
+            content = json.dumps(body).encode()
+            head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            client.sendall(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
+            eventually(lambda: len(fake.asked) > asked)
+        ended = "SELECT error FROM answers WHERE question = %s AND state = 'failed'"
+        eventually(lambda: library.stack.query(ended, question), within_s=15, what="the end of the answer")
+        assert library.stack.query(ended, question) == [("the caller has gone, or an internal error",)]
+    finally:
+        fake.behaviour = behave
 
 
 def test_a_follow_up_is_understood(part: HttpPart) -> None:

@@ -14,6 +14,7 @@ from pc_worker.http.event_streams import KEEP_ALIVE, ServerEvent, event_stream
 from pc_worker.http.requests.context import AppContext
 from pc_worker.http.requests.limits import Quotas
 from pc_worker.http.requests.roles import HttpCaller
+from pc_worker.http.shapes.openai import openai_members
 from pc_worker.settings import Settings
 
 CALLER = HttpCaller(EVERYTHING, "127.0.0.1")
@@ -79,6 +80,24 @@ async def test_what_fails_later_is_an_event(error: Exception, code: str) -> None
 
     assert name == "event: error"
     assert json.loads(data.removeprefix("data: "))["code"] == code
+
+
+@pytest.mark.parametrize("end", ["stopping", "internal", "unavailable"])
+async def test_every_error_has_what_the_clients_of_the_route_read(end: str) -> None:
+    """OpenAI's clients raise for the member `error` only, whatever ended the stream."""
+    shared = context()
+
+    async def events() -> AsyncGenerator[ServerEvent, None]:
+        yield ServerEvent(data=1)
+        if end == "stopping":
+            await asyncio.Event().wait()
+        raise KeyError(1) if end == "internal" else Unavailable("PostgreSQL is away")
+
+    response = await event_stream(shared, CALLER, events(), members=openai_members)
+    *_, last = await parts(response, after_first=shared.stopping.set if end == "stopping" else lambda: None)
+
+    error = json.loads(last.splitlines()[1].removeprefix("data: "))["error"]
+    assert (error["code"], error["type"]) == (end, "server_error")
 
 
 async def test_silence_is_filled_with_comments_and_no_event_is_lost() -> None:

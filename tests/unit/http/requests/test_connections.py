@@ -1,0 +1,92 @@
+"""A handler that is marked so ends when its client goes; its result would be read by none."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
+
+from pc_worker.http.requests.connections import ends_with_client, while_connected
+from pc_worker.http.routers import ROUTERS
+
+BODY = {"type": "http.request", "body": b"{}", "more_body": False}
+GONE = {"type": "http.disconnect"}
+
+
+def request(messages: asyncio.Queue[dict[str, object]]) -> Request:
+    messages.put_nowait(BODY)
+    return Request({"type": "http", "headers": []}, messages.get)
+
+
+async def test_the_handler_is_cancelled_when_the_client_goes() -> None:
+    messages: asyncio.Queue[dict[str, object]] = asyncio.Queue()
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def handler(_: Request) -> Response:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return Response()
+
+    answering = asyncio.create_task(while_connected(handler, request(messages)))
+    await begun.wait()
+    messages.put_nowait(BODY | {"body": b""})
+    messages.put_nowait(GONE)
+
+    with pytest.raises(ClientDisconnect):
+        await answering
+    assert ended.is_set()
+
+
+async def test_a_client_that_stays_gets_the_response_or_the_error() -> None:
+    async def handler(read: Request) -> Response:
+        return Response(await read.body())
+
+    async def broken(_: Request) -> Response:
+        raise KeyError(1)
+
+    assert (await while_connected(handler, request(asyncio.Queue()))).body == b"{}"
+    with pytest.raises(KeyError):
+        await while_connected(broken, request(asyncio.Queue()))
+
+
+async def test_a_handler_that_is_cancelled_itself_leaves_nothing_behind() -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def handler(_: Request) -> Response:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return Response()
+
+    answering = asyncio.create_task(while_connected(handler, request(asyncio.Queue())))
+    await begun.wait()
+    answering.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await answering
+    assert ended.is_set()
+
+
+def test_what_costs_much_ends_with_its_client() -> None:
+    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+
+    assert {route.path for route in routes if ends_with_client(route.dependant)} == {
+        "/v1/search",
+        "/v1/vector_stores/{domain}/search",
+        "/retrieval",
+        "/v1/embeddings",
+        "/v1/answers",
+        "/v1/chat/completions",
+        "/v1/dead-letters/retry",
+        "/v1/dead-letters/drop",
+        "/search",
+        "/ask",
+    }
