@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,14 +22,12 @@ class _Item(msgspec.Struct):
     embedding: str | list[float]
 
 
-class _Usage(msgspec.Struct):
-    prompt_tokens: int = 0
-
-
 class _Document(msgspec.Struct):
+    """Strict in what is stored; servers of many kinds leave the rest out, or have null or another form there."""
+
     data: list[_Item]
-    model: str | None = None
-    usage: _Usage | None = None
+    model: Any = None
+    usage: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +63,19 @@ def read_reply(content: bytes, *, texts: int, dimension: int | None = None, mode
         raise WrongReply("it is not the JSON of embeddings") from None
     if sorted(item.index for item in document.data) != list(range(texts)):
         raise WrongReply(f"{texts} vectors were expected, one for each text, and {len(document.data)} given")
-    named = document.model or ""
+    named = document.model if isinstance(document.model, str) else ""
     if model and named and named != model:
         raise WrongReply(f"it is of the model {named[:80]!r}, not of {model[:80]!r}")
     document.data.sort(key=lambda item: item.index)
     vectors = _normalised(_stacked([_vector(item.embedding) for item in document.data], dimension))
-    return Reply(vectors=vectors, model=named, tokens=max(0, document.usage.prompt_tokens if document.usage else 0))
+    return Reply(vectors=vectors, model=named, tokens=_tokens(document.usage))
+
+
+def _tokens(usage: Any) -> int:
+    """Return the tokens that a server counted; of texts without an answer, all of them are of the prompt."""
+    counts = [usage.get(name) for name in ("prompt_tokens", "total_tokens")] if isinstance(usage, dict) else []
+    found = [count for count in counts if isinstance(count, int | float) and 0 < count < math.inf]
+    return int(found[0]) if found else 0
 
 
 def _vector(written: str | list[float]) -> NDArray[np.float32]:
