@@ -37,14 +37,22 @@ class ToolCall:
     async def search(self, request: dict[str, Any], domain: str | None) -> FoundItems:
         """Return the rows found in a domain; without one, in all that the caller may search, best of each first.
 
+        A domain that cannot be searched so, as one without a field of the filter or a model for queries, has none.
+
         Raises:
-            PcWorkerError: What the search raises.
+            PcWorkerError: What the search raises; if all domains refuse it, the first of their reasons.
         """
         domains = [domain] if domain is not None else await self._domains_with_rows()
-        found = [
-            await searched(self.caller, self.context, SearchRequest.model_validate(request | {"domain": name}))
-            for name in domains
-        ]
+        found: list[SearchResult] = []
+        refused: InvalidRequest | None = None
+        for name in domains:
+            wanted = SearchRequest.model_validate(request | {"domain": name})
+            try:
+                found.append(await searched(self.caller, self.context, wanted))
+            except InvalidRequest as exc:
+                refused = refused or exc
+        if refused is not None and not found:
+            raise refused
         lists = ([self._item(result, hit) for hit in result.hits] for result in found)
         merged = [item for item in chain.from_iterable(zip_longest(*lists)) if item is not None]
         return FoundItems(results=merged[: int(request["k"])])
