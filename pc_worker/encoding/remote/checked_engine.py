@@ -15,7 +15,7 @@ from pc_worker.encoding.remote.engine_limits import EngineLimits
 from pc_worker.encoding.remote.failures import PassingFailure, RequestRejected, Slow, WrongReply
 from pc_worker.encoding.remote.reply import Reply, read_reply
 from pc_worker.encoding.text.token_estimate import estimated_tokens, most_tokens
-from pc_worker.errors import ContractBroken, ModelUnavailable, Unavailable
+from pc_worker.errors import ContractBroken, EngineRefused, Unavailable
 from pc_worker.retry import RetryPolicy
 from pc_worker.urls import Engine
 
@@ -83,7 +83,7 @@ class CheckedEngine:
         Raises:
             Exception: One of ``failures``, which decides what is tried next.
             Unavailable: If it cannot be reached.
-            ModelUnavailable: If a person must fix the key, the name or the address.
+            EngineRefused: If a person must fix the key, the name or the address.
             ContractBroken: If the server has another model than the registered one.
         """
         if time.monotonic() < self._rests_until:
@@ -131,13 +131,13 @@ class CheckedEngine:
         Vectors in base64 are a quarter of those in JSON, and older servers do not know them.
 
         Raises:
-            ModelUnavailable: If it refuses a plain text in every form.
+            EngineRefused: If it refuses a plain text in every form.
         """
         try:
             self.check_answers()
         except RequestRejected as exc:
             if self._format == "float":
-                raise ModelUnavailable(str(exc)) from None
+                raise EngineRefused(str(exc)) from None
         else:
             return False
         self._format = "float"
@@ -145,7 +145,7 @@ class CheckedEngine:
             self.check_answers()
         except RequestRejected as exc:
             self._format = "base64"
-            raise ModelUnavailable(str(exc)) from None
+            raise EngineRefused(str(exc)) from None
         return True
 
     def _reply(self, texts: Sequence[str], timeout_s: float) -> Reply:

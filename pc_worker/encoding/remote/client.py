@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pc_worker.encoding.remote.failures import Faulted, PassingFailure, RequestRejected, Slow, WrongReply
-from pc_worker.errors import InvalidRequest, ModelUnavailable, Unavailable
+from pc_worker.errors import EngineRefused, InvalidRequest, Unavailable
 from pc_worker.urls import Engine
 
 MAX_SAID = 200
@@ -54,7 +54,7 @@ class EngineClient:
             PassingFailure: If it failed and may answer at once.
             Slow: If it did not answer in time.
             Unavailable: If it cannot be reached.
-            ModelUnavailable: If a person must fix the key, the name or the address.
+            EngineRefused: If a person must fix the key, the name or the address.
             WrongReply: If the reply does not end, or is over ``most_bytes``.
         """
         deadline = time.monotonic() + timeout_s
@@ -118,17 +118,17 @@ class EngineClient:
     def _of_status(self, exc: Any) -> Exception:
         status, said = exc.status_code, self._said(_message(exc.body))
         if status in (401, 403):  # some servers repeat the key in their message
-            return ModelUnavailable(f"{self.label} refuses the key (HTTP {status}): {KEYS}")
+            return EngineRefused(f"{self.label} refuses the key (HTTP {status}): {KEYS}")
         if status == FAULT:
             return Faulted(f"{self.label} fails (HTTP {status}): {said}")
         if status in REFUSED:
             return RequestRejected(f"{self.label} refuses it (HTTP {status}): {said}")
         if status == 429 and _code(exc.body) == "insufficient_quota":
-            return ModelUnavailable(f"{self.label} has no quota left: {said}")
+            return EngineRefused(f"{self.label} has no quota left: {said}")
         if status in (408, 409, 425, 429) or status > FAULT:
             pause = _retry_after(exc.response.headers)
             return PassingFailure(f"{self.label} is not available (HTTP {status}): {said}", pause)
-        return ModelUnavailable(
+        return EngineRefused(
             f"{self.label} has no such model or no /embeddings at this address (HTTP {status}): {said}"
         )
 

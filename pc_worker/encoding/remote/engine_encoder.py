@@ -17,7 +17,7 @@ from pc_worker.encoding.remote.prices import usd_per_token
 from pc_worker.encoding.text.normalise import normalised_text
 from pc_worker.encoding.text.passages import split_passages
 from pc_worker.encoding.text.token_estimate import cut_to, estimated_tokens
-from pc_worker.errors import EncodingFailed
+from pc_worker.errors import EncodingFailed, EngineRefused
 from pc_worker.urls import Engine
 
 #: OpenAI's limits of one request; other servers have lower ones, which are found by trying.
@@ -87,7 +87,7 @@ class EngineEncoder:
 
         Raises:
             Unavailable: If the server is unavailable or its replies are wrong.
-            ModelUnavailable: If a person must fix the key, the name or the address.
+            EngineRefused: If a person must fix the key, the name or the address.
             ContractBroken: If the server has another model now.
         """
         normalised = [normalised_text(text) for text in texts]
@@ -99,7 +99,13 @@ class EngineEncoder:
         return [known[text] for text in normalised]
 
     def encode_query(self, text: str) -> Vector:
-        """Return the vector of a search query, shape (dim,); it is tried once, and counted but not held back."""
+        """Return the vector of a search query, shape (dim,); it is tried once, and counted but not held back.
+
+        Raises:
+            EncodingFailed: If no server could encode it.
+            EngineRefused: If this one refuses it, or a person must fix the key, the name or the address.
+            Unavailable: If the server is unavailable or its replies are wrong.
+        """
         normalised = normalised_text(text)
         if not _is_fit(normalised):
             raise _unfit(normalised)
@@ -108,9 +114,9 @@ class EngineEncoder:
         with translated(self.label):
             try:
                 reply = self._server.ask(query, timeout_s=timeout_s)
-            except RequestRejected:
+            except RequestRejected as exc:
                 if not self._server.takes_other_form():
-                    raise
+                    raise EngineRefused(str(exc)) from None
                 reply = self._server.ask(query, timeout_s=timeout_s)
         return cast("Vector", reply.vectors[0])
 
@@ -200,7 +206,7 @@ def identify_engine(engine: Engine, options: EngineOptions) -> ModelIdentity:
 
     Raises:
         Unavailable: If it does not answer.
-        ModelUnavailable: If a person must fix the key, the name or the address.
+        EngineRefused: If a person must fix the key, the name or the address.
     """
     quick = replace(options, timeout_s=min(options.timeout_s, START_TIMEOUT_S))
     return EngineEncoder(engine, quick).identity

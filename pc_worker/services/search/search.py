@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pc_worker.domains import domain_names, get_domain
-from pc_worker.errors import NoQueryModel, NotFound, PcWorkerError, Unavailable
+from pc_worker.errors import EngineRefused, NoQueryModel, NotFound, PcWorkerError, Unavailable
 from pc_worker.logs import get_logger
 from pc_worker.metrics import line as metrics
 from pc_worker.model import Model, read_uuid
@@ -46,6 +46,10 @@ if TYPE_CHECKING:  # only types: a text search loads no encoder
     from pc_worker.encoding.rerank import Reranker
 
 
+#: Errors with which a hybrid search is one by text.
+WITHOUT_VECTORS = (NoQueryModel, Unavailable, EngineRefused)
+
+
 def search(
     database: Database,
     request: SearchRequest,
@@ -67,7 +71,8 @@ def search(
         InvalidRequest: If the domain is unknown, or no row has a field of the filter.
         NoQueryModel: If the search needs vectors and queries of the domain cannot be encoded.
         NotFound: If the row of ``like`` does not exist.
-        Unavailable: If PostgreSQL does not answer, or the engine that encodes queries and only vectors are requested.
+        Unavailable: If PostgreSQL does not answer, or only vectors are requested and the engine that encodes queries
+            does not answer or refuses.
     """
     try:
         with span("retrieval", _attributes(request)) as current:
@@ -140,7 +145,7 @@ def _found(
 
     Raises:
         NoQueryModel: If only vectors are requested and queries cannot be encoded.
-        Unavailable: If only vectors are requested and the engine that encodes queries does not answer.
+        Unavailable: If only vectors are requested and the engine that encodes queries does not answer or refuses.
     """
     mode, encoding = _encoding(request, mode, profile, encoder)
     scope = _scope(cursor, request, profile)
@@ -173,7 +178,7 @@ def _encoding(
         return mode, None
     try:
         return mode, QueryVector(request.query, profile.model, encoder(profile.model), aside=mode == "hybrid")
-    except (NoQueryModel, Unavailable) as exc:
+    except WITHOUT_VECTORS as exc:
         return _without_vectors(request, mode, exc), None
 
 
@@ -189,14 +194,15 @@ def _vector(
         return mode, vector
     try:
         return mode, None if encoding is None else encoding.text()
-    except (NoQueryModel, Unavailable) as exc:
+    except WITHOUT_VECTORS as exc:
         return _without_vectors(request, mode, exc), None
 
 
-def _without_vectors(request: SearchRequest, mode: Mode, exc: NoQueryModel | Unavailable) -> Mode:
+def _without_vectors(request: SearchRequest, mode: Mode, exc: PcWorkerError) -> Mode:
     if mode == "vector":
-        raise exc
-    if isinstance(exc, Unavailable):
+        # The request is right, and the same one may succeed once the engine is looked after.
+        raise Unavailable(str(exc)) if isinstance(exc, EngineRefused) else exc
+    if not isinstance(exc, NoQueryModel):
         metrics.SEARCHES_AS_TEXT.labels(domain=request.domain).inc()
         get_logger(__name__).warning("search_without_vectors", domain=request.domain, reason=str(exc))
     return "text"

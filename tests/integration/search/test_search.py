@@ -13,7 +13,15 @@ import psycopg2.extensions
 import pytest
 from numpy.typing import NDArray
 
-from pc_worker.errors import ContractBroken, InvalidRequest, NoQueryModel, NotFound, Unavailable
+from pc_worker.errors import (
+    ContractBroken,
+    EngineRefused,
+    InvalidRequest,
+    NoQueryModel,
+    NotFound,
+    PcWorkerError,
+    Unavailable,
+)
 from pc_worker.model import Model
 from pc_worker.services.search.reply import Passage, SearchResult
 from pc_worker.services.search.request import SearchRequest
@@ -452,15 +460,26 @@ def test_a_model_for_queries_searches_vectors_of_the_source(sourced: list[UUID],
         assert result.hits[0].vector_score == pytest.approx(1)
 
 
-def test_hybrid_answers_as_text_while_the_engine_of_queries_is_away(shelf: Shelf, ask: Callable[..., Any]) -> None:
-    def away(_: Model) -> WordEncoder:
-        raise Unavailable("the engine does not answer")
+@pytest.mark.parametrize("error", [Unavailable, EngineRefused])
+@pytest.mark.parametrize("when", ["loading", "encoding"])
+def test_hybrid_answers_as_text_while_the_engine_of_queries_is_away_or_refuses(
+    shelf: Shelf, ask: Callable[..., Any], error: type[PcWorkerError], when: str
+) -> None:
+    class Refusing(WordEncoder):
+        def encode_query(self, text: str) -> NDArray[np.float32]:
+            raise error("the engine does not answer")
+
+    def away(model: Model) -> WordEncoder:
+        if when == "loading":
+            raise error("the engine does not answer")
+        return Refusing(model)
 
     def result(mode: str) -> SearchResult:
-        request = SearchRequest.model_validate({"query": "apple", "domain": "document", "mode": mode})
+        query = f"apple {when} {error.__name__}"  # recent queries are not encoded again
+        request = SearchRequest.model_validate({"query": query, "domain": "document", "mode": mode})
         return search(shelf.database, request, encoder=away)
 
     assert result("hybrid").mode == "text"
-    assert names(result("hybrid")) == names(ask("apple", mode="text"))
+    assert names(result("hybrid")) == names(ask(f"apple {when} {error.__name__}", mode="text"))
     with pytest.raises(Unavailable, match="engine"):
         result("vector")

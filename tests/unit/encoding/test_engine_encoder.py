@@ -12,7 +12,7 @@ import pytest
 from pc_worker.encoding import EncodingFailed, ModelUnavailable, encode_isolating
 from pc_worker.encoding.remote import EngineEncoder, EngineLimits, EngineOptions, identify_engine
 from pc_worker.encoding.remote.checked_engine import RETRIES
-from pc_worker.errors import ContractBroken, EngineMisbehaved, InvalidRequest, Unavailable
+from pc_worker.errors import ContractBroken, EngineMisbehaved, EngineRefused, InvalidRequest, Unavailable
 from pc_worker.retry import RetryPolicy
 from pc_worker.urls import read_engine
 from tests.support.engine import BROKEN, MODEL, ODD, WRONG, Failure, StandInEngine, stand_in_engine, vector_of
@@ -222,6 +222,16 @@ def test_what_a_person_must_fix_is_one_sentence_without_the_key(
     assert KEY not in str(raised.value)
     assert "other-secret" not in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 413, 422])
+def test_a_query_that_the_engine_refuses_is_no_fault_of_the_request(server: StandInEngine, status: int) -> None:
+    encoder = encoder_of(server)
+    encoder.encode(TEXTS)
+    server.always = Failure(status, "no")
+
+    with pytest.raises(EngineRefused):
+        encoder.encode_query("a question")
 
 
 def test_the_key_is_sent_only_if_there_is_one(server: StandInEngine) -> None:
