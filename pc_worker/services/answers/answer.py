@@ -128,11 +128,12 @@ class Answers:
 
     async def _made(self, work: AnswerWork, *, stream: bool) -> AsyncGenerator[AnswerEvent, None]:
         deadline = work.started + self._limits.timeout_s
-        if work.request.history or work.expand != "off":
+        more: tuple[str, ...] = ()
+        if work.asks_before_search:
             deadline += load_libraries()
-        if work.request.history:
-            work.question = await rewritten(self.models, work.candidates, work.attempts, work.request, deadline)
-        more = await expand_question(self.models, work.candidates, work.attempts, work.question, work.expand, deadline)
+            if work.request.history:
+                work.question = await rewritten(self.models, work.candidates, work.attempts, work.request, deadline)
+            more = await expand_question(self.models, work.candidates, work.attempts, work.question, work.expand, deadline)
         found = await self._search(work, more, deadline)
         yield PassagesFound(tuple(one.citation() for one in work.evidence.passages))
         writer = self._writer(work, deadline, stream=stream)

@@ -61,6 +61,8 @@ def open_answer(services: Services, work: AnswerWork, models: LlmModels, limits:
             record.end_answer(cursor, _cached_end(document, work.answer_id))
             metrics.ANSWERS.labels(domain=request.domain, outcome="cached").inc()
             return document
+        if work.asks_before_search:
+            work.has_rows = record.has_rows(cursor, request.domain)
     if overrun is not None:
         raise BudgetSpent(
             f"the budget of answers of {'this token' if overrun == 'token' else 'the day'} is spent: "

@@ -41,5 +41,12 @@ class AnswerWork:
     question: str
     prompt: str
     expand: Expansion = "off"
+    #: Whether the domain has rows, as far as that was looked for.
+    has_rows: bool = True
     #: Whether a model said that the passages do not answer the question.
     no_answer: bool = False
+
+    @property
+    def asks_before_search(self) -> bool:
+        """Whether a model is asked before the search: to rewrite the question, or to expand it."""
+        return self.has_rows and (bool(self.request.history) or self.expand != "off")

@@ -113,10 +113,8 @@ def _search(
         profile = begin_search(cursor, searched_name(request.domain), timeout_s=timeout_s)
         if profile is not None:
             mode, hits = _found(cursor, request, mode, profile, encoder, reranked=reranked)
-        elif request.like is not None:
-            raise _no_row(request)
-        elif not get_domain(request.domain).embedded_here and mode != "text":
-            mode = _without_log(request)
+        else:
+            mode = _without_log(cursor, request, mode)
     reranking: Reranking | None = None
     if request.rerank:  # after the transaction: no snapshot waits for a model
         with span("rerank"):
@@ -208,9 +206,14 @@ def _without_vectors(request: SearchRequest, mode: Mode, exc: PcWorkerError) -> 
     return "text"
 
 
-def _without_log(request: SearchRequest) -> Mode:
-    """Return the mode in which a domain without a log is searched whose vectors come from its sources."""
-    if request.mode == "vector":
+def _without_log(cursor: Cursor, request: SearchRequest, mode: Mode) -> Mode:
+    """Return the mode in which a domain without a log is searched: it has no rows, and they no fields."""
+    if request.like is not None:
+        raise _no_row(request)
+    read_filter(cursor, searched_name(request.domain), request.where)
+    if mode == "text" or get_domain(request.domain).embedded_here:
+        return mode
+    if mode == "vector":
         raise NoQueryModel(f"domain {request.domain} has no vectors yet: search it with mode text")
     return "text"
 

@@ -42,6 +42,7 @@ SELECT count(*) FROM (
       AND row_id = ANY (%(row_ids)s::uuid[]) ORDER BY row_id FOR KEY SHARE) AS cited
 """
 HEAD = "SELECT head, epoch FROM domains WHERE domain = %s"
+HAS_ROWS = "SELECT EXISTS (SELECT FROM rows WHERE domain = %s)"
 #: Refusals without a model cost nothing to make again.
 CACHED = """
 SELECT document FROM answers
@@ -178,6 +179,13 @@ def log_state(cursor: Cursor, domain: str) -> tuple[int, str]:
     cursor.execute(HEAD, (domain,))
     head, epoch = cursor.fetchone() or (0, "")
     return int(head), str(epoch)
+
+
+def has_rows(cursor: Cursor, domain: str) -> bool:
+    """Return whether the domain has rows."""
+    cursor.execute(HAS_ROWS, (domain,))
+    row = cursor.fetchone()
+    return row is not None and bool(row[0])
 
 
 def cached_answer(cursor: Cursor, cache_key: bytes, *, within_s: float) -> dict[str, Any] | None:

@@ -9,11 +9,12 @@ from uuid import UUID
 import pytest
 
 from pc_worker.errors import BudgetSpent, InvalidRequest, NoLlm, NotFound, PermissionDenied
+from pc_worker.model.language_model import Expansion
 from pc_worker.services.answers.answer import Answers
 from pc_worker.services.answers.events import AnswerDelta, AnswerDone, CitationGiven, PassagesFound
 from pc_worker.services.answers.models.configured import LlmModels
 from pc_worker.services.answers.recorded import judged_query, list_answers, rate, show_answer, usage
-from pc_worker.services.answers.request import AnswerRequest, Asker, Turn
+from pc_worker.services.answers.request import Answer, AnswerRequest, Asker, Turn
 from pc_worker.store.answers.record import Budget, erase_answers_of_rows, purge_answers
 from pc_worker.store.db.connection import Database
 from pc_worker.store.rows import forget
@@ -63,6 +64,23 @@ def test_a_question_about_nothing_here_is_refused_and_no_model_asked(desk: Desk)
 
     assert (answer.refused, answer.citations, answer.model, answer.cost_usd) == (True, (), None, 0.0)
     assert desk.server.asked == []
+
+
+@pytest.mark.parametrize("expand", ["off", "multi", "hyde"])
+def test_no_model_is_asked_about_a_domain_without_rows(desk: Desk, expand: Expansion) -> None:
+    history = (Turn("user", "What does the gzip module do?"),)
+    request = AnswerRequest(question="And at what level?", domain="law", expand=expand, history=history)
+
+    async def answered() -> Answer:
+        answers = desk.make()
+        try:
+            return await answers.answer(request)
+        finally:
+            await answers.close()
+
+    answer = asyncio.run(answered())
+
+    assert (answer.refused, answer.model, answer.cost_usd, desk.server.asked) == (True, None, 0.0, [])
 
 
 def test_a_model_that_finds_no_answer_refuses(desk: Desk) -> None:
