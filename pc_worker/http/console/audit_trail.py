@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -9,10 +10,15 @@ from typing import Any, TypeVar
 from pc_worker.errors import PcWorkerError
 from pc_worker.http.requests.context import AppContext
 from pc_worker.http.requests.roles import HttpCaller
+from pc_worker.logs import get_logger
 from pc_worker.services.dependencies import Services
 from pc_worker.store.audit import write_audit
 
 T = TypeVar("T")
+
+log = get_logger(__name__)
+#: Seconds in which the end of an action that failed must be recorded: the part may be stopping.
+RECORD_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +37,29 @@ async def act(context: AppContext, caller: HttpCaller, action: Action, work: Cal
     """
     try:
         result = await context.services.run(work)
-    except PcWorkerError as exc:
-        await record(context, caller, action, outcome=f"refused: {exc}"[:500])
+    except BaseException as exc:
+        await asyncio.shield(_record_failure(context, caller, action, _outcome(exc)))
         raise
-    await record(context, caller, action, outcome="done")
+    await asyncio.shield(record(context, caller, action, outcome="done"))
     return result
+
+
+def _outcome(exc: BaseException) -> str:
+    if isinstance(exc, PcWorkerError):
+        return f"refused: {exc}"[:500]
+    if isinstance(exc, Exception):
+        return f"failed: an error of ours, which is in the log: {type(exc).__name__}"
+    return "cancelled: it may have been done"
+
+
+async def _record_failure(context: AppContext, caller: HttpCaller, action: Action, outcome: str) -> None:
+    """Record how an action failed; an error of the record would hide its reason, and is only logged."""
+    try:
+        async with asyncio.timeout(RECORD_S):
+            await record(context, caller, action, outcome=outcome)
+    except (PcWorkerError, TimeoutError) as exc:
+        target = dict(action.target)
+        log.warning("action_not_recorded", action=action.name, target=target, outcome=outcome, reason=str(exc))
 
 
 async def record(context: AppContext, caller: HttpCaller, action: Action, *, outcome: str) -> None:
