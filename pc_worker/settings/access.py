@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, model_validator
+from pydantic import SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
 from pc_worker.urls import is_loopback_host
@@ -37,6 +37,14 @@ class AccessSettings(BaseSettings):
     #: 1: the gateway and the HTTP part may listen beyond loopback without TLS or tokens, and engines beyond loopback
     #: may be used over plain `http`.
     insecure: bool = False
+
+    @field_validator("token")
+    @classmethod
+    def _sendable(cls, value: SecretStr | None) -> SecretStr | None:
+        token = "" if value is None else value.get_secret_value()
+        if not (token.isascii() and token.isprintable()) or token != token.strip():
+            raise ValueError("clients can send only ASCII letters, digits and signs, without spaces at the ends")
+        return value
 
     @model_validator(mode="after")
     def _jwts(self) -> Self:

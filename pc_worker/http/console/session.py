@@ -66,7 +66,8 @@ async def own_form(request: Request, form_secret: Annotated[str, Form(max_length
     """
     kept = request.cookies.get(FORM_COOKIE, "")
     site = request.headers.get("sec-fetch-site", "same-origin")
-    if len(kept) < 32 or site != "same-origin" or not hmac.compare_digest(kept, form_secret):
+    is_equal = hmac.compare_digest(kept.encode("utf-8", "replace"), form_secret.encode("utf-8", "replace"))
+    if len(kept) < 32 or site != "same-origin" or not is_equal:
         raise PermissionDenied("this form is not from a page of this console, or too old: load the page again")
 
 

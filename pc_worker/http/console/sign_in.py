@@ -12,6 +12,7 @@ from pc_worker.errors import NotFound, Unauthenticated
 from pc_worker.gateway.limits.quota import network_of
 from pc_worker.http.console.rendering import page_router, render, see
 from pc_worker.http.console.session import TOKEN_COOKIE, OwnForm, set_cookie
+from pc_worker.http.requests.authentication import header_token
 from pc_worker.http.requests.context import Context
 
 router = page_router()
@@ -48,7 +49,7 @@ async def sign_in(
         complaint = "This token is not valid."
         return render(request, "login.html", status=401, next=_inside(next), complaint=complaint)
     response = see(_inside(next))
-    set_cookie(response, request, TOKEN_COOKIE, token.strip())
+    set_cookie(response, request, TOKEN_COOKIE, header_token(token.strip()))
     return response
 
 

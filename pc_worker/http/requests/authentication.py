@@ -15,6 +15,20 @@ SCHEME = "bearer "
 JWT_DOTS = 2
 
 
+def sent_token(text: str) -> str:
+    """Return the token of a header, which the server reads as Latin-1 whatever the client writes.
+
+    >>> sent_token(header_token("열쇠"))
+    '열쇠'
+    """
+    return text.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
+
+
+def header_token(token: str) -> str:
+    """Return a token as a header, or a cookie, holds it."""
+    return token.encode("utf-8", "replace").decode("latin-1")
+
+
 class Authenticator:
     """Finds what a request's token allows; without configured tokens, every request may do everything."""
 
@@ -36,7 +50,7 @@ class Authenticator:
             return EVERYTHING
         if authorization is None or not authorization.lower().startswith(SCHEME):
             raise Unauthenticated("a token is needed: send the header `Authorization: Bearer TOKEN`")
-        return await self.grant_of_token(authorization[len(SCHEME) :].strip())
+        return await self.grant_of_token(sent_token(authorization[len(SCHEME) :].strip(" \t")))
 
     async def grant_of_token(self, token: str) -> Grant:
         """Return what a token allows.
