@@ -56,7 +56,6 @@ class JwtVerifier:
             subject if isinstance(subject, str) and subject.isprintable() else None,
         )
 
-
     async def _claims(self, token: str, kid: str | None) -> dict[str, Any]:
         keys = await self._keys.find(kid)
         try:

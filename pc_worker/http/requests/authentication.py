@@ -16,7 +16,7 @@ JWT_DOTS = 2
 
 
 def sent_token(text: str) -> str:
-    """Return the token of a header, which the server reads as Latin-1 whatever the client writes.
+    """Return the token of a header, which the server reads as Latin-1 and clients write as UTF-8.
 
     >>> sent_token(header_token("열쇠"))
     '열쇠'

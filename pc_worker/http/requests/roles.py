@@ -20,6 +20,7 @@ from pc_worker.gateway.limits.quota import Caller, network_of
 from pc_worker.http.requests.context import context_of
 from pc_worker.settings import Settings
 from pc_worker.urls import is_loopback_host
+from pc_worker.urls.split import read_hosts
 
 BEARER = HTTPBearer(auto_error=False, description="A token of `PC_WORKER_TOKEN` or `PC_WORKER_TOKENS_FILE`, or a JWT.")
 
@@ -141,6 +142,7 @@ def check_local(request: Request, settings: Settings) -> None:
 def _host_of(url: str) -> str:
     """Return the host of a URL; empty if it has none or cannot be read."""
     try:
-        return urlsplit(url).hostname or ""
+        hosts = read_hosts(urlsplit(url).netloc)
     except ValueError:
         return ""
+    return hosts[0][0] if len(hosts) == 1 else ""

@@ -133,7 +133,9 @@ class Answers:
             deadline += load_libraries()
             if work.request.history:
                 work.question = await rewritten(self.models, work.candidates, work.attempts, work.request, deadline)
-            more = await expand_question(self.models, work.candidates, work.attempts, work.question, work.expand, deadline)
+            more = await expand_question(
+                self.models, work.candidates, work.attempts, work.question, work.expand, deadline
+            )
         found = await self._search(work, more, deadline)
         yield PassagesFound(tuple(one.citation() for one in work.evidence.passages))
         writer = self._writer(work, deadline, stream=stream)

@@ -43,7 +43,7 @@ class AnswerWork:
     expand: Expansion = "off"
     #: Whether the domain has rows, as far as that was looked for.
     has_rows: bool = True
-    #: Whether a model said that the passages do not answer the question.
+    #: Whether a model found no answer in the passages.
     no_answer: bool = False
 
     @property

@@ -43,7 +43,7 @@ SELECT count(*) FROM (
 """
 HEAD = "SELECT head, epoch FROM domains WHERE domain = %s"
 HAS_ROWS = "SELECT EXISTS (SELECT FROM rows WHERE domain = %s)"
-#: Refusals without a model cost nothing to make again.
+#: What is refused without a model costs nothing to make again.
 CACHED = """
 SELECT document FROM answers
 WHERE cache_key = %s AND document IS NOT NULL AND NOT cached

@@ -486,7 +486,9 @@ def test_hybrid_answers_as_text_while_the_engine_of_queries_is_away_or_refuses(
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "text"])
-def test_a_field_that_no_row_has_is_refused_before_the_first_row_as_after_the_last(database: Database, mode: str) -> None:
+def test_a_field_that_no_row_has_is_refused_before_the_first_row_as_after_the_last(
+    database: Database, mode: str
+) -> None:
     wanted = {"query": "a", "domain": "law", "mode": mode}
     assert search(database, SearchRequest.model_validate(wanted), encoder=WordEncoder).hits == ()
 

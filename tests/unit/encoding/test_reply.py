@@ -32,7 +32,9 @@ def test_usage_of_any_form_is_read(usage: Any, tokens: int) -> None:
     assert read_reply(json.dumps(DATA | {"usage": usage}).encode(), texts=1).tokens == tokens
 
 
-@pytest.mark.parametrize("more", [{}, {"model": None}, {"model": {"id": "m"}}, {"object": None, "id": None, "model": 3}])
+@pytest.mark.parametrize(
+    "more", [{}, {"model": None}, {"model": {"id": "m"}}, {"object": None, "id": None, "model": 3}]
+)
 def test_a_server_need_not_name_its_model(more: dict[str, Any]) -> None:
     found = read_reply(json.dumps(DATA | more).encode(), texts=1, model="m")
 

@@ -84,7 +84,7 @@ async def test_what_fails_later_is_an_event(error: Exception, code: str) -> None
 
 @pytest.mark.parametrize("end", ["stopping", "internal", "unavailable"])
 async def test_every_error_has_what_the_clients_of_the_route_read(end: str) -> None:
-    """OpenAI's clients raise for the member `error` only, whatever ended the stream."""
+    """OpenAI's clients raise for the member `error` only."""
     shared = context()
 
     async def events() -> AsyncGenerator[ServerEvent, None]:

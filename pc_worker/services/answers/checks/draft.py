@@ -51,7 +51,9 @@ class Draft:
         if self.supported and not self._same_language():
             found.append(Flag("language", "the answer is not in the language of the question"))
         if self.cut:
-            found.append(Flag("truncated", "the model reached its limit of tokens, so the end of the answer is missing"))
+            found.append(
+                Flag("truncated", "the model reached its limit of tokens, so the end of the answer is missing")
+            )
         return found
 
     def correctable(self) -> bool:

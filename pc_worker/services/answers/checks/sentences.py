@@ -57,9 +57,9 @@ def split_sentences(text: str) -> list[str]:
 
 
 def is_finished(sentence: str) -> bool:
-    """Return whether a text ends as a sentence, a line or a block of code does.
+    r"""Return whether a text ends as a sentence, a line or a block of code does.
 
-    >>> [is_finished(text) for text in ("It is so. [1]", "It is so [1].", "- so [1]\\n", "It is so [1", "```\\nx.")]
+    >>> [is_finished(text) for text in ("It is so. [1]", "It is so [1].", "- so [1]\n", "It is so [1", "```\nx.")]
     [True, True, True, False, False]
     """
     return END.search(sentence) is not None and len(FENCE.findall(sentence)) % 2 == 0

@@ -48,7 +48,8 @@ def test_other_names_are_not(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://evil.example", "http://127.0.0.1.evil.example", "http://127.evil.example:8080", "null", "http://["]
+    "origin",
+    ["http://evil.example", "http://127.0.0.1.evil.example", "http://127.evil.example:8080", "null", "http://["],
 )
 @pytest.mark.parametrize("settings", [Settings(), NAMED, Settings(insecure=True)])
 def test_pages_of_other_hosts_are_not_answered(settings: Settings, origin: str) -> None:
