@@ -69,7 +69,7 @@ def test_a_question_about_nothing_here_is_refused_and_no_model_asked(desk: Desk)
 @pytest.mark.parametrize("expand", ["off", "multi", "hyde"])
 def test_no_model_is_asked_about_a_domain_without_rows(desk: Desk, expand: Expansion) -> None:
     history = (Turn("user", "What does the gzip module do?"),)
-    request = AnswerRequest(question="And at what level?", domain="law", expand=expand, history=history)
+    request = AnswerRequest(question="And at what level?", domain="skill_dic", expand=expand, history=history)
 
     async def answered() -> Answer:
         answers = desk.make()
@@ -114,7 +114,7 @@ def test_an_equal_question_comes_from_the_cache_until_a_row_is_new(desk: Desk) -
 
 def test_a_question_that_a_model_does_not_answer_is_asked_and_paid_once(desk: Desk) -> None:
     desk.server.behaviour = lambda _: Said(text="NO_ANSWER")
-    question = "which Java module does zipfile read and write"
+    question = "what does the zipfile module write"
     first = desk.ask(question)
     asked = len(desk.server.asked)
 

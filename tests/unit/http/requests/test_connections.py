@@ -12,8 +12,8 @@ from starlette.requests import ClientDisconnect
 from pc_worker.http.requests.connections import ends_with_client, while_connected
 from pc_worker.http.routers import ROUTERS
 
-BODY = {"type": "http.request", "body": b"{}", "more_body": False}
-GONE = {"type": "http.disconnect"}
+BODY: dict[str, object] = {"type": "http.request", "body": b"{}", "more_body": False}
+GONE: dict[str, object] = {"type": "http.disconnect"}
 
 
 def request(messages: asyncio.Queue[dict[str, object]]) -> Request:
