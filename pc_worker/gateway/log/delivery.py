@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from uuid import UUID
 
-from pc_worker.errors import ContractBroken, Unavailable
+from pc_worker.errors import BeyondHead, ContractBroken, Unavailable
 from pc_worker.gateway.log.read_ahead import ReadAhead
 from pc_worker.gateway.log.read_plan import ReadStep, read_plan
 from pc_worker.gateway.log.retry import RetryBudget
@@ -98,14 +98,17 @@ class LogReader:
 
         Raises:
             Unavailable: If the database stays unavailable for ``retry_for_s``.
-            ContractBroken: If the log was restored to an older state, or a row does not fit in a message.
+            BeyondHead: If the log was restored to an older state, for a consumer.
+            ContractBroken: If it was, for others, or if a row does not fit in a message.
         """
         budget = RetryBudget(self._retry_for_s)
-        while self._cursor < self._wanted.head:
+        complete = self._cursor >= self._wanted.head
+        while not complete:
             try:
                 async for log_slice in self._window():
                     budget.restore()
                     yield log_slice
+                complete = self._cursor >= self._wanted.head  # only after a window whose check of the end succeeded
             except Unavailable as exc:
                 await budget.wait(exc, what=f"stream of {self._wanted.domain}")
 
@@ -136,7 +139,8 @@ class LogReader:
         # Checked after reading: rows that a restored database no longer has would look deleted.
         end = await self._delivery.head(self._wanted.domain)
         if end is None or end.position < self._wanted.head:
-            raise ContractBroken(
+            # A consumer has a documented way to go on, by this error's code.
+            raise (BeyondHead if self._wanted.consumer else ContractBroken)(
                 f"the log of {self._wanted.domain} no longer reaches {self._wanted.head}, it was restored: start again"
             )
 

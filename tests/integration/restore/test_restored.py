@@ -183,3 +183,4 @@ async def test_a_consumer_that_stayed_connected_gets_an_error(servers: Servers, 
         await consumer.until("end_of_log")
         line.query("UPDATE domains SET head = 1 WHERE domain = %s RETURNING pg_notify('pcw_log', domain)", DOMAIN)
         assert await consumer.ended() == INVALID
+        assert await consumer.error() == "beyond_head"

@@ -58,7 +58,8 @@ class Upcoming:
 
         Raises:
             Unavailable: If the database stays unavailable.
-            ContractBroken: If the log was restored to an older state, or a row does not fit in a message.
+            BeyondHead: If the log was restored to an older state.
+            ContractBroken: If a row does not fit in a message.
         """
         wanted = self._wanted
         async for log_slice in self.reader.slices():
