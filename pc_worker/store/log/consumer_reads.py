@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pc_worker.model.filter import Filter, conditions
+from pc_worker.store.log.numbered_parameters import numbered
 from pc_worker.store.log.read import Delivery
+from pc_worker.store.log.subscriptions import BEFORE
 from pc_worker.store.search.filters.payload_fields import MAX_FIELDS, any_paths, uncollected_paths
 
-BEFORE = "SELECT min(first_position) - 1 FROM log_batches WHERE domain = $1 AND committed_at >= $2"
 KNOWN = """
 SELECT field, array_agg(path ORDER BY path) FROM payload_fields
 WHERE domain = $1 AND field = ANY ($2::text[]) GROUP BY field
@@ -18,9 +19,13 @@ NAMES = "SELECT DISTINCT field FROM payload_fields WHERE domain = $1 ORDER BY fi
 
 
 async def position_before(delivery: Delivery, domain: str, time: datetime) -> int | None:
-    """Return the position after which the rows begin that were committed since ``time``; None = there are none."""
+    """Return the position after which the rows begin that were committed since ``time``; None = there are none.
+
+    Rows that were committed shortly before it may be among them.
+    """
+    statement, parameters = numbered(BEFORE, {"domain": domain, "time": time})
     async with delivery.connection() as connection:
-        position: int | None = await connection.fetchval(BEFORE, domain, time)
+        position: int | None = await connection.fetchval(statement, *parameters)
     return position
 
 

@@ -6,8 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pc_worker.errors import QuotaExceeded
+from pc_worker.errors import InvalidRequest, QuotaExceeded
 from pc_worker.store.log.read import Delivery, LoggedRows
+from pc_worker.store.log.subset import NOT_A_ROW, SubsetQuery
 
 #: Nacked rows of one subscription: beyond them the consumer is at fault, not its rows.
 MAX_NACKED = 10_000
@@ -15,6 +16,9 @@ MAX_NACKED = 10_000
 MAX_REASON = 500
 #: Seconds of the longest delay between two deliveries, unless the first one is longer.
 LONGEST_DELAY_S = 300.0
+#: Seconds of the longest first delay that a client may ask for; and those after which no row is due in order.
+LONGEST_FIRST_DELAY_S = 3600.0
+FARTHEST_S = LONGEST_FIRST_DELAY_S + 60.0
 #: Later than every position: a row that has a newer version anywhere is not redelivered.
 NEVER = 2**62
 
@@ -41,11 +45,15 @@ ON CONFLICT (domain, name, row_id) DO UPDATE SET
     position = excluded.position, reason = excluded.reason, nacked_at = now(), deliveries = {COUNTED},
     due_at = CASE WHEN {COUNTED} < $6 THEN now() + {_delay(COUNTED, "$7::float8", "$8::float8")} END
 """
+NOT_A_ROW_OF_ALL = NOT_A_ROW.format(shard="true", where="true")
 COUNT = "SELECT count(*) FROM nacked_rows WHERE domain = $1 AND name = $2"
 REMOVE = "DELETE FROM nacked_rows WHERE domain = $1 AND name = $2 AND position = ANY ($3::bigint[])"
+#: A row that is due later than after the longest delay was nacked before the clock was set back: it is due.
 NEXT = """
-SELECT position, deliveries, extract(epoch FROM due_at - now())::float8 FROM nacked_rows
-WHERE domain = $1 AND name = $2 AND due_at IS NOT NULL AND position <> ALL ($3::bigint[]) ORDER BY due_at LIMIT 1
+SELECT position, deliveries, CASE WHEN due_in_s > $4::float8 THEN 0 ELSE due_in_s END FROM (
+    SELECT position, deliveries, extract(epoch FROM due_at - now())::float8 AS due_in_s FROM nacked_rows
+    WHERE domain = $1 AND name = $2 AND due_at IS NOT NULL AND position <> ALL ($3::bigint[])) AS waiting
+ORDER BY 3 LIMIT 1
 """
 #: Count a delivery before it is sent; only for the present holder of the lease, and only if nothing changed since NEXT.
 TAKE_DELIVERY = f"""
@@ -89,11 +97,15 @@ class Nack:
 
 @dataclass(frozen=True, slots=True)
 class NackAnswers:
-    """What a consumer answered about single rows: nacks, and the positions of redelivered rows that it stored."""
+    """What a consumer answered about single rows: nacks, and the positions of redelivered rows that it stored.
+
+    ``subset``: its part of the log; None = all of it.
+    """
 
     nacks: Sequence[Nack]
     stored: Sequence[int]
     rules: RedeliveryRules
+    subset: SubsetQuery | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +121,7 @@ async def store_answers(connection: Any, domain: str, name: str, answers: NackAn
     """Store nacks, and forget nacked rows that are stored now; part of a transaction that holds the subscription.
 
     Raises:
+        InvalidRequest: If a nack is of a deletion, or of a row that is not the consumer's.
         QuotaExceeded: If the subscription has too many nacked rows.
     """
     nacks, rules = answers.nacks, answers.rules
@@ -116,6 +129,7 @@ async def store_answers(connection: Any, domain: str, name: str, answers: NackAn
         await connection.execute(REMOVE, domain, name, list(answers.stored))
     if not nacks:
         return
+    await _check_rows(connection, domain, [nack.position for nack in nacks], answers.subset)
     columns = [nack.position for nack in nacks], [nack.reason for nack in nacks], [nack.deliveries for nack in nacks]
     delays = float(rules.first_delay_s), LONGEST_DELAY_S
     await connection.execute(STORE, domain, name, *columns, rules.max_deliveries, *delays)
@@ -126,22 +140,46 @@ async def store_answers(connection: Any, domain: str, name: str, answers: NackAn
         )
 
 
-class NackedRows:
-    """The nacked rows of one subscription; every method raises Unavailable if the database does not answer."""
+async def _check_rows(connection: Any, domain: str, positions: Sequence[int], subset: SubsetQuery | None) -> None:
+    # A nack that is confirmed and not stored, or stored and redelivered as another kind, would leave the table wrong.
+    statement = NOT_A_ROW_OF_ALL if subset is None else subset.not_a_row
+    parameters: Sequence[object] = () if subset is None else subset.not_a_row_parameters
+    position = await connection.fetchval(statement, domain, positions, *parameters)
+    if position is not None:
+        raise InvalidRequest(
+            f"position {position} of {domain} cannot be nacked: it is that of a deletion, or of a row of another filter"
+            " or shard; only rows can be nacked"
+        )
 
-    def __init__(self, delivery: Delivery, domain: str, name: str) -> None:
-        self._delivery, self._domain, self._name = delivery, domain, name
+
+class NackedRows:
+    """The nacked rows of one subscription; every method raises Unavailable if the database does not answer.
+
+    ``subset``: its part of the log; None = all of it.
+    """
+
+    def __init__(self, delivery: Delivery, domain: str, name: str, subset: SubsetQuery | None = None) -> None:
+        self._delivery, self._domain, self._name, self._subset = delivery, domain, name, subset
 
     async def next_due(self, *, exclude: Collection[int]) -> DueRow | None:
         """Return the row that is due next, even if only later; None if none waits. Not one at these positions."""
         async with self._delivery.connection() as connection:
-            found = await connection.fetchrow(NEXT, self._domain, self._name, list(exclude))
+            found = await connection.fetchrow(NEXT, self._domain, self._name, list(exclude), FARTHEST_S)
         return None if found is None else DueRow(*found.values())
 
     async def read(self, position: int, max_bytes: int) -> LoggedRows | None:
-        """Return the row at a position as it is now; None if it has changed or was deleted since."""
+        """Return the row at a position as it is now; None if it changed, was deleted, or is of another part.
+
+        A row that the filter excludes is returned as a tombstone.
+        """
         return await self._delivery.rows(
-            self._domain, after=position - 1, upto=position, head=NEVER, max_rows=1, max_bytes=max_bytes
+            self._domain,
+            after=position - 1,
+            upto=position,
+            head=NEVER,
+            max_rows=1,
+            max_bytes=max_bytes,
+            subset=self._subset,
         )
 
     async def take_delivery(self, due: DueRow, *, generation: int, rules: RedeliveryRules) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pc_worker.errors import BeyondHead, LeaseHeld, NotFound, QuotaExceeded, SubscriptionDiffers
@@ -12,13 +12,28 @@ from pc_worker.store.db.connection import Cursor
 from pc_worker.store.log.numbered_parameters import numbered
 from pc_worker.store.log.subset import SHARD_OF
 
+#: Seconds after its last renewal at which a lease expires.
+LEASE_S = 30
+#: Whether a consumer holds the subscription. A lease that ends later than any can is of before the clock was set back.
+HELD = (
+    f"coalesce({{row}}.held_until > now() AND {{row}}.held_until <= clock_timestamp() + interval '{LEASE_S} s', false)"
+)
 #: One caller at a time decides about a subscription, also while it does not exist yet.
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('subscription:' || %(domain)s || '/' || %(name)s, 0))"
-MEMBERS = """
-SELECT name, shard, shards, position, generation, coalesce(held_until > now(), false) AS held, filter, filter_from
-FROM subscriptions WHERE domain = %(domain)s AND coalesce(consumer, name) = %(name)s ORDER BY shard
+MEMBERS = f"""
+SELECT name, shard, shards, position, generation, {HELD.format(row="s")} AS held, filter, filter_from
+FROM subscriptions s WHERE domain = %(domain)s AND coalesce(consumer, name) = %(name)s ORDER BY shard
 """
 COUNT = "SELECT count(*) FROM subscriptions WHERE domain = %(domain)s"
+HEAD = "SELECT head FROM domains WHERE domain = %(domain)s"
+#: Of a row that consumers of several shards have nacked, as former gateways allowed, one nack stays.
+DROP_DOUBLE = """
+DELETE FROM nacked_rows n USING nacked_rows other
+WHERE n.domain = %(domain)s AND other.domain = n.domain AND other.row_id = n.row_id
+  AND (other.position, other.name) > (n.position, n.name)
+  AND ARRAY[n.name, other.name] <@ ARRAY(
+      SELECT name FROM subscriptions WHERE domain = %(domain)s AND coalesce(consumer, name) = %(name)s)
+"""
 #: Nacked rows go with their shard. Those of another filter go: every row is sent again.
 MOVE_NACKED = f"""
 UPDATE nacked_rows n
@@ -176,9 +191,13 @@ async def join_group(connection: Any, wanted: ConsumerRequest, *, most: int) -> 
             f"domain {wanted.domain} has {others} subscriptions of {most} that it may have, shards counted: drop one"
             " that is not needed (`subscriptions list`, `subscriptions drop`), or raise PC_WORKER_MAX_SUBSCRIPTIONS"
         )
-    creation = _creation(wanted.domain, wanted.name, group, members)
     same_filter = not members or members[0].filter == group.filter
-    for statement in (MOVE_NACKED if same_filter else DROP_NACKED, REMOVE, CREATE):
+    if not same_filter:
+        # Consumers of before may have rows that were committed after the caller read the head.
+        head = (await _fetch(connection, HEAD, values))[0][0]
+        group = replace(group, filter_from=max(group.filter_from, head))
+    creation = _creation(wanted.domain, wanted.name, group, members)
+    for statement in (*((DROP_DOUBLE, MOVE_NACKED) if same_filter else (DROP_NACKED,)), REMOVE, CREATE):
         await _fetch(connection, statement, creation)
     return not members, group.filter_from
 
@@ -233,7 +252,7 @@ def reshard(cursor: Cursor, domain: str, name: str, shards: int) -> int:
     position = min(member.position for member in members)
     now = members[0]
     group = NewGroup(shards, position, _newest(members), now.filter, now.filter_from)
-    for statement in (MOVE_NACKED, REMOVE, CREATE):
+    for statement in (DROP_DOUBLE, MOVE_NACKED, REMOVE, CREATE):
         cursor.execute(statement, _creation(domain, name, group, members))
     return position
 

@@ -8,10 +8,7 @@ from typing import Any
 from pc_worker.errors import Fenced, LeaseHeld, QuotaExceeded, SubscriptionDropped
 from pc_worker.store.log.nacks import NackAnswers, store_answers
 from pc_worker.store.log.read import Delivery
-from pc_worker.store.log.subscription_groups import ConsumerRequest, join_group
-
-#: Seconds after its last renewal at which a lease expires.
-LEASE_S = 30
+from pc_worker.store.log.subscription_groups import HELD, LEASE_S, ConsumerRequest, join_group
 
 #: Marks of deliveries that are kept.
 MAX_MARKS = 32
@@ -19,7 +16,7 @@ MAX_MARKS = 32
 #: Acquire $1/$2; start after position $3 if given; if $4, only while no consumer holds it; create it only if the domain
 #: has fewer than $7. The new generation fences the previous consumer, which is notified at once in any gateway. The
 #: first one is the time in microseconds: no consumer of a dropped subscription has a generation of the next one.
-ACQUIRE = """
+ACQUIRE = f"""
 INSERT INTO subscriptions AS s (domain, name, position, epoch, generation, held_until, held_by)
 SELECT d.domain, $2, coalesce($3::bigint, 0), d.epoch, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
     now() + make_interval(secs => $5), $6
@@ -29,9 +26,9 @@ FROM domains d WHERE d.domain = $1
 ON CONFLICT (domain, name) DO UPDATE SET
     position = coalesce($3::bigint, s.position), epoch = excluded.epoch, generation = s.generation + 1,
     held_until = excluded.held_until, held_by = excluded.held_by, updated_at = now(), used_at = now(),
-    sent_marks = CASE WHEN $3::bigint < s.position THEN '{}' ELSE ARRAY(
+    sent_marks = CASE WHEN $3::bigint < s.position THEN '{{}}' ELSE ARRAY(
         SELECT mark FROM unnest(s.sent_marks) AS mark WHERE mark > coalesce($3, s.position)) END
-WHERE NOT $4 OR s.held_until IS NULL OR s.held_until < now()
+WHERE NOT $4 OR NOT {HELD.format(row="s")}
 RETURNING generation, position, sent_marks, pg_notify('pcw_fence', domain || '/' || name)
 """
 FILTER = "SELECT filter FROM subscriptions WHERE domain = $1 AND coalesce(consumer, name) = $2 LIMIT 1"
@@ -123,6 +120,7 @@ class Subscriptions:
         Raises:
             SubscriptionDropped: If it was removed.
             Fenced: If another consumer holds it now.
+            InvalidRequest: If a nack is of a deletion, or of a row that is not the consumer's.
             QuotaExceeded: If the subscription has too many nacked rows.
         """
         async with self._delivery.connection() as connection:

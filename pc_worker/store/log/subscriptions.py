@@ -12,7 +12,7 @@ from pc_worker.model.shard import MAX_SHARDS
 from pc_worker.model.start_point import StartPoint
 from pc_worker.store.db.connection import Cursor, is_storable
 from pc_worker.store.log.nacked_rows import drop_nacked_of
-from pc_worker.store.log.subscription_groups import check_free, lock_group, read_group, reshard
+from pc_worker.store.log.subscription_groups import HELD, check_free, lock_group, read_group, reshard
 
 #: Seconds after its last use at which a subscription without any acknowledgement expires: a day.
 UNUSED_S = 86_400.0
@@ -23,11 +23,12 @@ MAX_SUBSCRIPTIONS = 100
 #: Subscriptions that one purge removes: each is locked, and the server's table of locks is bounded.
 MAX_PURGED = 1000
 
+HELD_S = HELD.format(row="s")
 #: With all its shards: when a subscription was last consumed, whether it never acknowledged, and whether it is held.
-WHOLE = """
+WHOLE = f"""
 subscriptions s CROSS JOIN LATERAL (
     SELECT max(greatest(g.used_at, g.updated_at, g.held_until)) AS used,
-           coalesce(bool_or(g.held_until > now()), false) AS held,
+           coalesce(bool_or({HELD.format(row="g")}), false) AS held,
            bool_and(g.acked_at IS NULL AND g.rows_acked = 0) AS untouched
     FROM subscriptions g
     WHERE g.domain = s.domain AND coalesce(g.consumer, g.name) = coalesce(s.consumer, s.name)) AS whole
@@ -40,7 +41,7 @@ CASE WHEN whole.untouched THEN whole.used + make_interval(secs => %(unused)s)
 """
 LIST = f"""
 SELECT s.domain, coalesce(s.consumer, s.name), s.shard, s.shards, s.position, d.head, d.head - s.position, s.updated_at,
-       CASE WHEN s.held_until > now() THEN s.held_by END, CASE WHEN s.held_until > now() THEN s.held_until END,
+       CASE WHEN {HELD_S} THEN s.held_by END, CASE WHEN {HELD_S} THEN s.held_until END,
        CASE WHEN whole.held THEN NULL ELSE {EXPIRES} END,
        (SELECT count(*) FROM nacked_rows n JOIN log l ON l.domain = n.domain AND l.position = n.position
         WHERE n.domain = s.domain AND n.name = s.name AND n.due_at IS NULL AND l.superseded_by IS NULL), s.filter::json
@@ -64,7 +65,7 @@ WHERE (gone.domain, gone.name) = (s.domain, s.name)
 RETURNING gone.domain, gone.name, gone.position, s.used
 """
 # The age of the oldest entry that a consumer has not acknowledged: of the first batch that ends after its position.
-LAGS = """
+LAGS = f"""
 SELECT s.domain, s.name, d.head - s.position, coalesce((
            SELECT extract(epoch FROM now() - committed_at) FROM log_batches b
            WHERE b.domain = s.domain AND b.first_position >= coalesce((
@@ -72,7 +73,7 @@ SELECT s.domain, s.name, d.head - s.position, coalesce((
                      WHERE domain = s.domain AND first_position <= s.position + 1), 0)
              AND b.last_position > s.position
            ORDER BY b.first_position LIMIT 1), 0),
-       coalesce(s.held_until > now(), false)
+       {HELD_S}
 FROM subscriptions s JOIN domains d USING (domain) ORDER BY 3 DESC LIMIT %s
 """
 SEEK = """
@@ -86,7 +87,13 @@ DROP = """
 DELETE FROM subscriptions WHERE domain = %s AND coalesce(consumer, name) = %s
 RETURNING pg_notify('pcw_fence', domain || '/' || name)
 """
-BEFORE = "SELECT min(first_position) - 1 FROM log_batches WHERE domain = %s AND committed_at >= %s"
+#: Where the rows committed since a time begin. `committed_at` is of before the commit, and batches are committed one
+#: after another: the last batch before the time may have been committed after it, unless it is much older.
+BEFORE = """
+SELECT min(first_position) - 1 FROM log_batches WHERE domain = %(domain)s AND committed_at >= coalesce((
+    SELECT max(committed_at) FROM log_batches WHERE domain = %(domain)s
+    AND committed_at < %(time)s AND committed_at > %(time)s::timestamptz - interval '1 min'), %(time)s)
+"""
 NAMES = (
     *("domain", "name", "shard", "shards", "position", "head", "lag", "updated_at", "held_by", "held_until"),
     *("expires_at", "dead", "where"),
@@ -182,7 +189,7 @@ def _position_of(cursor: Cursor, domain: str, target: StartPoint, head: int) -> 
             return head
         case int():
             return target
-    cursor.execute(BEFORE, (domain, target))
+    cursor.execute(BEFORE, {"domain": domain, "time": target})
     (position,) = cursor.fetchone() or (None,)
     return head if position is None else int(position)
 

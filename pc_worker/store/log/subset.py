@@ -46,14 +46,29 @@ WHERE nth <= $5 AND (nth = 1 OR total <= $6)
 #: `model.shard` has the same rule.
 SHARD_OF = "('x' || encode(substr(sha256(uuid_send({row}.row_id)), 1, 4), 'hex'))::bit(32)::bigint %% %(count)s::bigint"
 SHARD = SHARD_OF.format(row="l") + " = %(index)s::bigint"
+#: The first position of $2 at which the log has no row for a consumer: a deletion, or a row of another part.
+NOT_A_ROW = """
+SELECT min(l.position) FROM log l LEFT JOIN rows r ON r.domain = l.domain AND r.row_id = l.row_id AND l.kind = 0
+WHERE l.domain = $1 AND l.position = ANY ($2::bigint[])
+  AND (l.kind = 1 OR NOT ({shard}) OR (l.superseded_by IS NULL AND NOT ({where})))
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class SubsetQuery:
-    """The statement that reads a subset, and its parameters after the first six."""
+    """The statements about a part of a log.
+
+    Attributes:
+        sql: Reads it.
+        parameters: Those of `sql` after the first six.
+        not_a_row: Finds a position that is not of one of its rows, as `NOT_A_ROW`.
+        not_a_row_parameters: Those of `not_a_row` after the first two.
+    """
 
     sql: str
     parameters: Sequence[object]
+    not_a_row: str
+    not_a_row_parameters: Sequence[object]
 
     def statement(self, *, plain: bool) -> str:
         """Return the statement; ``plain``: the database shows the bytes of a vector as they are sent."""
@@ -76,5 +91,5 @@ def subset_query(
     values: Parameters = {"filter_from": filter_from, "count": shard.count, "index": shard.index}
     where = "true" if tree is None else tree_sql(tree, paths, values)
     one_shard = "true" if shard == WHOLE else SHARD
-    sql, parameters = numbered(SUBSET_ROWS.format(where=where, shard=one_shard), values, first=7)
-    return SubsetQuery(sql, parameters)
+    read = numbered(SUBSET_ROWS.format(where=where, shard=one_shard), values, first=7)
+    return SubsetQuery(*read, *numbered(NOT_A_ROW.format(where=where, shard=one_shard), values, first=3))

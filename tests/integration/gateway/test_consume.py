@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import asyncpg
 import grpc
 import grpc.aio
+import psycopg2
 import pytest
 from prometheus_client import REGISTRY
 
-from pc_worker.store.log.subscription_leases import ACQUIRE, LEASE_S
+from pc_worker.store.log.read import Delivery
+from pc_worker.store.log.subscription_groups import LEASE_S, LOCK
+from pc_worker.store.log.subscription_leases import ACQUIRE
 from pc_worker.store.log.subscriptions import drop_subscription
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway, until
@@ -187,6 +191,29 @@ async def _has_none() -> bool:
     return not await _has_credit()
 
 
+async def test_heartbeats_come_while_the_database_is_slow(
+    neighbours: Neighbours, gateway: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, answered = neighbours.log("law"), asyncio.Event()
+    _fill(log, 300, push=False)
+    rows = Delivery.rows
+
+    async def slow_rows(delivery: Delivery, domain: str, **wanted: Any) -> Any:
+        await answered.wait()
+        return await rows(delivery, domain, **wanted)
+
+    monkeypatch.setattr(Delivery, "rows", slow_rows)
+    async with consuming(gateway, heartbeat_s=1) as consumer:
+        await consumer.until("opened")
+        for _ in range(2):
+            assert (await consumer.until("heartbeat")).head == 300
+        answered.set()
+        end = await consumer.until("end_of_log")
+
+    assert consumer.rows == log.rows
+    assert end.rows == 300
+
+
 @pytest.mark.parametrize("start", [{"after_position": 120}, {"after_uuid": 119}])
 async def test_a_client_may_start_at_its_own_checkpoint(
     neighbours: Neighbours, gateway: str, start: dict[str, Any]
@@ -221,6 +248,58 @@ async def test_a_second_consumer_ends_the_first(neighbours: Neighbours, gateway:
 
     assert ended == CODE.ABORTED
     assert await _position_is(log, 100)
+
+
+async def test_a_takeover_while_the_holder_acknowledges_new_rows_is_no_restored_log(
+    neighbours: Neighbours, gateway: str
+) -> None:
+    log = neighbours.log("law")
+    _fill(log, 100)
+
+    async with consuming(gateway) as first:
+        await first.until("end_of_log")
+        with _locked_subscription(neighbours) as is_waited_for:
+            async with consuming(gateway) as second:
+                await until(is_waited_for)  # the second has read the head
+                log.write(range(100, 200))
+                await first.until("chunk")
+                await first.ack(200)
+                await until(lambda: _position_is(log, 200))
+                is_waited_for.release()
+                opened = await second.until("opened")
+                end = await second.until("end_of_log")
+                ended = await first.ended()
+
+    assert (opened.position, opened.head, end.position) == (200, 200, 200)
+    assert ended == CODE.ABORTED
+
+
+class _Lock:
+    """The lock under which consumers of the subscription ``s`` acquire it; asked whether one waits for it."""
+
+    def __init__(self, connection: psycopg2.extensions.connection) -> None:
+        self._connection = connection
+        self._cursor = connection.cursor()
+        self._cursor.execute(LOCK, {"domain": "law", "name": "s"})
+
+    async def __call__(self) -> bool:
+        self._cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+        )
+        return self._cursor.fetchone() == (True,)
+
+    def release(self) -> None:
+        self._connection.rollback()
+
+
+@contextmanager
+def _locked_subscription(neighbours: Neighbours) -> Iterator[_Lock]:
+    connection = psycopg2.connect(neighbours.database_url)
+    try:
+        yield _Lock(connection)
+    finally:
+        connection.close()
 
 
 async def test_a_second_consumer_may_ask_to_be_rejected(neighbours: Neighbours, gateway: str) -> None:
@@ -360,10 +439,17 @@ async def test_frames_stay_within_the_requested_bytes(neighbours: Neighbours, ga
 async def test_an_invalid_start_message_is_rejected(
     neighbours: Neighbours, gateway: str, opening: dict[str, Any], code: grpc.StatusCode
 ) -> None:
-    neighbours.log("law").write(range(10))
+    log = neighbours.log("law")
+    log.write(range(10))
 
-    async with consuming(gateway, **({"domain": "law"} | opening)) as consumer:
-        assert await consumer.ended() == code
+    async with consuming(gateway) as holder:
+        await holder.until("end_of_log")
+        async with consuming(gateway, **({"domain": "law"} | opening)) as consumer:
+            assert await consumer.ended() == code
+        log.write([10])
+        await holder.until("chunk")
+        await holder.ack(11)
+        await holder.close()
 
 
 @pytest.mark.parametrize(

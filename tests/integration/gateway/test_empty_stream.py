@@ -12,6 +12,7 @@ import pytest
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway
 from tests.integration.gateway.consumer import consuming
+from tests.integration.gateway.servers import Servers
 
 CODE = grpc.StatusCode
 
@@ -27,6 +28,16 @@ async def test_a_consumer_receives_an_end_of_log_at_once(gateway: str) -> None:
     assert (opened.position, opened.head, opened.chunk_rows, opened.epoch) == (0, 0, 300, "")
     assert end == pb.ConsumeEndOfLog()
     assert trailers == trailers | {"pcw-rows": "0", "pcw-acked-position": "0", "pcw-head": "0"}
+
+
+async def test_heartbeats_come_while_the_database_is_away(servers: Servers, gateway: str) -> None:
+    async with consuming(gateway, "document", heartbeat_s=1) as consumer:
+        await consumer.until("end_of_log")
+        with servers.down("postgres"):
+            for _ in range(3):
+                await consumer.until("heartbeat")
+        await consumer.until("heartbeat")
+        await consumer.close()
 
 
 async def test_the_first_rows_send_it_back_in_to_get_them(neighbours: Neighbours, gateway: str) -> None:

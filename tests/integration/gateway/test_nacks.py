@@ -293,6 +293,24 @@ async def test_a_row_that_changes_before_its_redelivery_comes_in_the_logs_order_
     assert [sent for sent in consumer.rows if sent.position == 11] == [log.rows[-1]]
 
 
+async def test_a_row_that_was_nacked_before_the_clock_was_set_back_does_not_wait(
+    neighbours: Neighbours, gateway: str
+) -> None:
+    log = neighbours.log("law")
+    log.write(range(10))
+    async with consuming(gateway, nacks=LATE) as consumer:
+        await consumer.until("end_of_log")
+        await consumer.nack(4)
+        await consumer.ack(10)
+        await consumer.until("nacked")
+        await consumer.close()
+    with log.connection, log.connection.cursor() as cursor:
+        cursor.execute("UPDATE nacked_rows SET due_at = due_at + interval '2 h'")
+
+    async with consuming(gateway, nacks=LATE) as consumer:
+        assert await _again(consumer) == ([4], [log.row_id(3)], [2])
+
+
 async def test_a_redelivery_waits_for_credit_and_is_not_part_of_the_totals(
     neighbours: Neighbours, gateway: str
 ) -> None:

@@ -19,9 +19,12 @@ from pc_worker.gateway.log import scan
 from pc_worker.model.shard import shard_of
 from pc_worker.store.db.connection import Database
 from pc_worker.store.log.nacked_rows import NackedFilter, read_nacked_rows
+from pc_worker.store.log.read import Delivery, open_pool
+from pc_worker.store.log.subscription_groups import ConsumerRequest
+from pc_worker.store.log.subscription_leases import Subscriptions
 from pc_worker.store.log.subscriptions import list_subscriptions, reshard_subscription, seek_subscription
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
-from tests.integration.gateway.conftest import Neighbours
+from tests.integration.gateway.conftest import Neighbours, until
 from tests.integration.gateway.consumer import Consumer, consuming
 from tests.integration.gateway.logfile import DomainLog
 
@@ -185,6 +188,149 @@ async def test_a_long_stretch_of_other_rows_moves_the_position_without_credit_an
     assert trailers["pcw-acked-position"] == "900"
 
 
+async def test_a_nack_is_confirmed_while_the_log_is_searched_for_the_next_row(
+    neighbours: Neighbours, gateway: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upcoming, "PROGRESS_POSITIONS", 100)
+    monkeypatch.setattr(scan, "FIRST", 100)
+    monkeypatch.setattr(scan, "MOST", 100)
+    log, stored, confirmed = neighbours.log("law"), asyncio.Event(), asyncio.Event()
+    for start in range(0, 900, 100):
+        log.write(range(start, start + 100))
+    rows = Delivery.rows
+
+    async def slow_rows(delivery: Delivery, domain: str, **wanted: Any) -> Any:
+        if wanted["after"] >= 300:
+            await stored.wait()
+        if wanted["after"] >= 700:
+            await confirmed.wait()
+        return await rows(delivery, domain, **wanted)
+
+    monkeypatch.setattr(Delivery, "rows", slow_rows)
+    async with consuming(gateway, where=["number=0,899"], nacks=pb.ConsumeNacks(first_delay_ms=3_600_000)) as consumer:
+        await consumer.until("chunk")
+        await consumer.nack(1)
+        await until(lambda: _is_nacked(log))
+        stored.set()
+        assert list((await consumer.until("nacked")).positions) == [1]
+        confirmed.set()
+        assert (await consumer.until("end_of_log")).rows == 2
+
+
+async def _is_nacked(log: DomainLog) -> bool:
+    with log.connection, log.connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM nacked_rows)")
+        return cursor.fetchone() == (True,)
+
+
+async def _nack(address: str, position: int, **opening: Any) -> tuple[grpc.StatusCode, str]:
+    """Read to the end, nack a position and acknowledge all; return how the call ends."""
+    later = pb.ConsumeNacks(first_delay_ms=3_600_000)
+    async with consuming(address, nacks=later, **opening) as consumer:
+        end = await consumer.until("end_of_log")
+        await consumer.nack(position)
+        await consumer.ack(end.position)
+        return await consumer.ended(), str(await consumer.call.details())
+
+
+async def test_only_a_row_of_the_consumers_part_can_be_nacked(
+    neighbours: Neighbours, gateway: str, database: Database
+) -> None:
+    log = neighbours.log("law")
+    log.write(range(10))
+    log.forget([3])
+    log.write([4], version=2)
+    owner = shard_of(UUID(log.row_id(5)), 2)
+    parts: list[tuple[int, dict[str, Any]]] = [
+        (11, {"subscription": "whole"}),  # a deletion
+        (11, {"subscription": "filtered", "where": ["version=1"]}),
+        (12, {"subscription": "filtered", "where": ["version=1"]}),  # sent as a deletion: it does not match any more
+        (6, {"subscription": "sharded", "shard": shard(1 - owner, 2)}),
+    ]
+
+    for position, opening in parts:
+        code, details = await _nack(gateway, position, **opening)
+        assert (code, "cannot be nacked" in details) == (CODE.INVALID_ARGUMENT, True), details
+        async with consuming(gateway, refuse_if_held=True, **opening) as again:
+            assert (await again.until("opened")).position == 0, "nothing is acknowledged, and the lease is free"
+
+    assert not await _is_nacked(log)
+
+
+async def test_a_nack_of_a_row_with_a_newer_version_is_confirmed(neighbours: Neighbours, gateway: str) -> None:
+    log = neighbours.log("law")
+    log.write(range(10))
+
+    async with consuming(gateway, nacks=pb.ConsumeNacks(), where=["version=1"]) as consumer:
+        await consumer.until("end_of_log")
+        log.write([4], version=2)
+        await consumer.until("end_of_log")
+        await consumer.nack(5)
+        assert list((await consumer.until("nacked")).positions) == [5]
+
+    assert not await _is_nacked(log)
+
+
+async def test_a_nacked_row_of_another_part_is_not_redelivered(neighbours: Neighbours, gateway: str) -> None:
+    log = neighbours.log("law")
+    log.write(range(10))
+    opening: dict[str, Any] = {"where": ["number<5"], "nacks": pb.ConsumeNacks()}
+    await read(gateway, {}, where=["number<5"])
+    _nack_directly(log, "s", [2, 8])
+
+    async with consuming(gateway, **opening) as consumer:
+        again = await consumer.until("redelivered")
+        assert list(again.rows.positions) == [2]
+        await consumer.stored(2, upto=10)
+        await until(lambda: _is_settled(log))
+
+
+def _nack_directly(log: DomainLog, name: str, positions: Sequence[int]) -> None:
+    with log.connection, log.connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO nacked_rows (domain, name, row_id, position, deliveries, reason, due_at)"
+            " SELECT domain, %s, row_id, position, 1, 'why', now() FROM log WHERE position = ANY (%s)",
+            (name, list(positions)),
+        )
+
+
+async def _is_settled(log: DomainLog) -> bool:
+    return not await _is_nacked(log)
+
+
+async def test_a_row_that_two_shards_nacked_does_not_prevent_another_number_of_shards(
+    neighbours: Neighbours, gateway: str, database: Database
+) -> None:
+    log = neighbours.log("law")
+    log.write(range(10))
+    for index in range(2):
+        await read(gateway, {}, shard=shard(index, 2))
+    for index in range(2):  # as a gateway before this version stored it
+        _nack_directly(log, f"s/{index}", range(1, 6))
+
+    await read(gateway, {}, shard=shard(0, 3))
+    for index in range(3):
+        _nack_directly(log, f"s/{index}", range(6, 11))
+    database.repeat(partial(reshard_subscription, domain="law", name="s", shards=1))
+
+    with log.connection, log.connection.cursor() as cursor:
+        cursor.execute("SELECT name, position FROM nacked_rows ORDER BY position")
+        assert cursor.fetchall() == [("s", position) for position in range(1, 11)]
+
+
+async def test_a_new_filter_reaches_as_far_as_rows_were_sent(neighbours: Neighbours, gateway: str) -> None:
+    log = neighbours.log("law")
+    log.write(range(10))
+    await _opened(gateway)
+    pool = await open_pool(neighbours.database_url, connections=1)
+    wanted = ConsumerRequest(domain="law", name="s", filter='{"of": "another"}', after=0, head=3)
+
+    lease = await Subscriptions(Delivery(pool), most=10).acquire(wanted, only_free=False, holder="test")
+
+    assert lease.filter_from == 10
+    await pool.close()
+
+
 async def _heartbeat_behind(consumer: Consumer) -> pb.ConsumeHeartbeat:
     while (answer := await consumer.hear()).WhichOneof("response") != "heartbeat" or not answer.heartbeat.needed_bytes:
         pass
@@ -287,6 +433,7 @@ async def test_where_a_new_subscription_starts(neighbours: Neighbours, gateway: 
     with log.connection, log.connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         ((between,),) = cursor.fetchall()
+        cursor.execute("UPDATE log_batches SET committed_at = committed_at - interval '1 hour'")
     log.write(range(30, 50))
 
     for name, first, at in (("a", "", 0), ("b", "beginning", 0), ("c", "7", 7), ("d", "now", 50)):

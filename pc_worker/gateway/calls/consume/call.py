@@ -64,7 +64,7 @@ class ConsumeCall:
         await check_fields(self._gateway, wanted, asked)
         lease = await self._acquire(wanted, only_free=opening.refuse_if_held, holder=context.peer())
         try:
-            _check_end(lease, wanted)
+            end = await self._checked_end(lease, end)
             subset = await read_subset(self._gateway, wanted, asked, filter_from=lease.filter_from)
         except BaseException:
             await asyncio.shield(self._release(lease))
@@ -85,6 +85,24 @@ class ConsumeCall:
             # Shielded: a client that disconnects now must not keep its lease.
             await asyncio.shield(self._leave(session, lease, ended, in_order=in_order))
         context.set_trailing_metadata(session.trailers())
+
+    async def _checked_end(self, lease: SubscriptionLease, end: LogHead) -> LogHead:
+        """Return the end of a log that reaches the subscription's position.
+
+        Raises:
+            BeyondHead: If the log ends before it.
+            Unavailable: If the database is unavailable.
+        """
+        if lease.position <= end.position:
+            return end
+        # The consumer of before may have acknowledged rows that were committed after the end was read.
+        now = await self._gateway.delivery.head(lease.domain)
+        if now is not None and lease.position <= now.position:
+            return now
+        raise BeyondHead(
+            f"subscription {lease.name} stands at {lease.position}, beyond the log's head,"
+            f" {now.position if now else 0}: the log was restored; open with after_position"
+        )
 
     async def _acquire(self, wanted: ConsumerRequest, *, only_free: bool, holder: str) -> SubscriptionLease:
         work = self._gateway.subscriptions.acquire(wanted, only_free=only_free, holder=holder)
@@ -113,7 +131,8 @@ class ConsumeCall:
     async def _leave(self, session: ConsumeSession, lease: SubscriptionLease, ended: str, *, in_order: bool) -> None:
         # Also if the client has disconnected: its acknowledgements count, and the lease is free at once.
         with suppress(PcWorkerError):
-            with suppress(QuotaExceeded):  # too many nacks: they stay unanswered, and the lease is free all the same
+            # Nacks that cannot be stored, or too many: they stay unanswered, and the lease is free all the same.
+            with suppress(InvalidRequest, QuotaExceeded):
                 await session.save_checkpoint()
             if in_order:
                 await session.nacks.leave()
@@ -121,11 +140,3 @@ class ConsumeCall:
             await self._gateway.subscriptions.release(lease, sent=sent)
         metrics.ENDED.labels(lease.domain, ended).inc()
         log.info("consumer_ended", domain=lease.domain, subscription=lease.name, outcome=ended, **session.summary())
-
-
-def _check_end(lease: SubscriptionLease, wanted: ConsumerRequest) -> None:
-    if lease.position > wanted.head:
-        raise BeyondHead(
-            f"subscription {wanted.name} stands at {lease.position}, beyond the log's head, {wanted.head}: the log"
-            " was restored; open with after_position"
-        )

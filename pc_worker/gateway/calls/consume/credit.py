@@ -12,6 +12,16 @@ from pc_worker.errors import InvalidRequest
 MOST = 2**53
 
 
+def check_credit(chunks: int, size: int) -> None:
+    """Check credit that a consumer grants.
+
+    Raises:
+        InvalidRequest: If it is negative.
+    """
+    if chunks < 0 or size < 0:
+        raise InvalidRequest(f"credit of {chunks} chunks and {size} bytes cannot be granted: it is negative")
+
+
 @dataclass(frozen=True, slots=True)
 class SentChunk:
     """A chunk that is not acknowledged yet."""
@@ -39,8 +49,7 @@ class CreditWindow:
         Raises:
             InvalidRequest: If it is negative.
         """
-        if chunks < 0 or size < 0:
-            raise InvalidRequest(f"credit of {chunks} chunks and {size} bytes cannot be granted: it is negative")
+        check_credit(chunks, size)
         self.chunks = min(self.chunks + chunks, MOST)
         self.bytes = min(self.bytes + size, MOST)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NoReturn
@@ -82,7 +83,15 @@ class EmptyStream:
 
     async def _read_head(self) -> LogHead | None:
         delivery, retry_for_s = self._gateway.delivery, self._gateway.config.retry_for_s
-        return await retry_until(lambda: delivery.head(self._domain), retry_for_s=retry_for_s, what="consumer")
+        reading = asyncio.ensure_future(
+            retry_until(lambda: delivery.head(self._domain), retry_for_s=retry_for_s, what="consumer")
+        )
+        try:
+            while not (await asyncio.wait([reading], timeout=self._limits.heartbeat_s))[0]:
+                await self._write(pb.ConsumeResponse(heartbeat=pb.ConsumeHeartbeat()))
+            return reading.result()
+        finally:
+            reading.cancel()
 
     async def _close(self, why: str) -> NoReturn:
         await self._write(pb.ConsumeResponse(closing=pb.ConsumeClosing()))

@@ -19,6 +19,7 @@ from pc_worker.invisible_characters import UNSEEN
 from pc_worker.store.log.nacks import MAX_REASON, DueRow, Nack, NackAnswers, NackedRows, RedeliveryRules
 from pc_worker.store.log.read import LoggedRows
 from pc_worker.store.log.subscription_leases import SubscriptionLease
+from pc_worker.store.log.subset import SubsetQuery
 from pc_worker.wire import MESSAGE_BYTES, row_type_of
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
@@ -47,6 +48,7 @@ class NackLedger:
         rules: When a row is delivered again; without any delivery, the client does not know about nacks.
         window: The call's credit.
         write: Sends a serialised message; only `send` calls it.
+        subset: The consumer's part of the log; None = all of it.
     """
 
     def __init__(
@@ -56,9 +58,11 @@ class NackLedger:
         rules: RedeliveryRules,
         window: CreditWindow,
         write: Callable[[bytes], Awaitable[None]],
+        subset: SubsetQuery | None = None,
     ) -> None:
         self._gateway, self._lease, self._rules, self._window, self._write = gateway, lease, rules, window, write
-        self._rows = NackedRows(gateway.delivery, lease.domain, lease.name)
+        self._subset = subset
+        self._rows = NackedRows(gateway.delivery, lease.domain, lease.name, subset)
         self._nacks: dict[int, str] = {}
         self._stored: set[int] = set()
         self._in_flight: set[int] = set()
@@ -117,7 +121,7 @@ class NackLedger:
             return None
         deliveries = self._lease.deliveries
         nacks = [Nack(position, reason, deliveries(position)) for position, reason in self._nacks.items()]
-        return NackAnswers(nacks, sorted(self._stored), self._rules)
+        return NackAnswers(nacks, sorted(self._stored), self._rules, self._subset)
 
     def saved(self, answers: NackAnswers) -> None:
         """Record that these are stored; nacks are confirmed with the next `send`."""

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 
 from pc_worker.errors import InvalidRequest
+from pc_worker.gateway.calls.consume.credit import check_credit
 from pc_worker.gateway.checks import chunk_rows
-from pc_worker.store.log.nacks import RedeliveryRules
+from pc_worker.store.log.nacks import LONGEST_FIRST_DELAY_S, RedeliveryRules
 from pc_worker.store.log.read import LogHead
 from pc_worker.store.log.subscription_leases import SubscriptionLease
 from pc_worker.wire import MESSAGE_BYTES
@@ -18,7 +19,7 @@ MIN_FRAME_BYTES, DEFAULT_FRAME_BYTES = 65_536, 1_000_000
 MAX_HEARTBEAT_S, DEFAULT_HEARTBEAT_S = 60, 10
 MAX_DEADLINE_S, DEFAULT_DEADLINE_S = 3600, 60
 MAX_DELIVERIES = 100
-MIN_DELAY_MS, MAX_DELAY_MS, DEFAULT_DELAY_MS = 10, 3_600_000, 1000
+MIN_DELAY_MS, MAX_DELAY_MS, DEFAULT_DELAY_MS = 10, int(LONGEST_FIRST_DELAY_S * 1000), 1000
 NO_REDELIVERY = RedeliveryRules(max_deliveries=0, first_delay_s=0.0)
 
 
@@ -44,6 +45,7 @@ def consume_limits(opening: pb.ConsumeOpen, *, max_deliveries: int) -> ConsumeLi
     """
     if not NAME.fullmatch(opening.subscription):
         raise InvalidRequest(f"{opening.subscription[:80]!r} is no subscription's name: 1 to 100 of A-Z a-z 0-9 . _ -")
+    check_credit(opening.credit.chunks, opening.credit.bytes)
     frame_bytes = _within("frame_bytes", opening.frame_bytes, MIN_FRAME_BYTES, 4 * 1024 * 1024) or DEFAULT_FRAME_BYTES
     return ConsumeLimits(
         max_rows=chunk_rows(opening.chunk_rows),

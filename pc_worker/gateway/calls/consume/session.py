@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import grpc.aio
 
-from pc_worker.errors import DeadlineExceeded, Fenced, InvalidRequest, SubscriptionDropped, Unavailable
+from pc_worker.errors import BeyondHead, DeadlineExceeded, Fenced, InvalidRequest, SubscriptionDropped, Unavailable
 from pc_worker.gateway import metrics
 from pc_worker.gateway.calls.consume.credit import CreditWindow
 from pc_worker.gateway.calls.consume.first_completed import any_set, first_of
@@ -17,11 +17,13 @@ from pc_worker.gateway.calls.consume.frames import Frame, extend_checksum, parse
 from pc_worker.gateway.calls.consume.nacking import NackLedger
 from pc_worker.gateway.calls.consume.opening import ConsumeLimits, opened_message
 from pc_worker.gateway.calls.consume.upcoming import ConsumeProgress, Upcoming
+from pc_worker.gateway.calls.consume.writing import ConsumeWriter
 from pc_worker.gateway.context import GatewayContext
 from pc_worker.gateway.log.delivery import dropping_read_ahead
 from pc_worker.gateway.log.retry import retry_until
 from pc_worker.store.log.read import LogHead
-from pc_worker.store.log.subscription_leases import LEASE_S, SubscriptionLease
+from pc_worker.store.log.subscription_groups import LEASE_S
+from pc_worker.store.log.subscription_leases import SubscriptionLease
 from pc_worker.store.log.subset import SubsetQuery
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
@@ -47,12 +49,14 @@ class ConsumeSession:
         self._gateway, self._context, self._limits, self._lease = gateway, context, limits, lease
         self._subset = subset
         self._window = CreditWindow(lease.position)
-        self.nacks = NackLedger(gateway, lease, limits.redelivery, self._window, context.write)
+        self._writer = ConsumeWriter(context)
+        self.nacks = NackLedger(gateway, lease, limits.redelivery, self._window, self._writer.write, subset)
         self._sent = pb.ConsumeEndOfLog()
         self._head = lease.position
         self._saved = lease.position
         self._unsaved_rows = 0
         self._half_closed = False
+        self._is_waiting = False
         self._credited = asyncio.Event()
         self._acked = asyncio.Event()
         self._grown = asyncio.Event()
@@ -64,14 +68,14 @@ class ConsumeSession:
             Unavailable: If the database stays unavailable, or the gateway stops.
             Fenced: If another consumer holds the lease now.
             DeadlineExceeded: If nothing was acknowledged within the deadline.
+            BeyondHead: If the log was restored to a state before the consumer's position.
             InvalidRequest: If the consumer sends a message that is not allowed here.
         """
         self._window.grant(credit.chunks, credit.bytes)
         watch, lease = self._gateway.watch, self._lease
         with watch.growth(lease.domain) as self._grown, watch.fence(lease.domain, lease.name) as fenced:
-            await first_of(
-                self._send(end), self._receive(), self._renew(fenced), self._guard(), self._stop(), self._measure()
-            )
+            serving = self._send(end), self._receive(), self._renew(fenced), self._guard(), self._beat()
+            await first_of(*serving, self._stop(), self._measure())
         await self._save_with_retries()
 
     async def save_checkpoint(self) -> None:
@@ -107,7 +111,7 @@ class ConsumeSession:
         return {"rows": self._sent.rows, "sent_position": self._window.position, "acked_position": self._saved}
 
     async def _send(self, end: LogHead) -> None:
-        await self._write(opened=opened_message(end, self._limits, self._lease))
+        await self._writer.say(opened=opened_message(end, self._limits, self._lease))
         at_end = False
         while not self._half_closed:
             self._grown.clear()
@@ -128,6 +132,7 @@ class ConsumeSession:
             async for frame in messages:
                 if isinstance(frame, ConsumeProgress):
                     await self._write_progress(frame)
+                    await self.nacks.send()  # a consumer of few rows waits for its answers, too
                     if self._half_closed:
                         return
                     continue
@@ -139,7 +144,7 @@ class ConsumeSession:
 
     async def _write_progress(self, progress: ConsumeProgress) -> None:
         self._window.skip(progress.position)
-        await self._write(progress=pb.ConsumeProgress(after_position=progress.after, position=progress.position))
+        await self._writer.say(progress=pb.ConsumeProgress(after_position=progress.after, position=progress.position))
         if self._gateway.shutdown.requested.is_set():
             await self._write_closing()
 
@@ -151,7 +156,7 @@ class ConsumeSession:
         self._sent.tombstones += frame.tombstones
         self._sent.chunks += 1
         self._sent.checksum = extend_checksum(self._sent.checksum, frame)
-        await self._context.write(frame.message)
+        await self._writer.write(frame.message)
         metrics.ROWS.labels(self._lease.domain, "queue" if frame.queued else "log").inc(frame.rows)
         metrics.BYTES.labels(self._lease.domain).inc(size)
 
@@ -159,7 +164,7 @@ class ConsumeSession:
         # The end of the log may be far after the last row of a subset.
         (self._window.announce if self._subset is None else self._window.skip)(self._head)
         self._sent.position = self._head
-        await self._write(end_of_log=self._sent)
+        await self._writer.say(end_of_log=self._sent)
 
     async def _wait_for_credit(self, size: int) -> None:
         began = time.monotonic()
@@ -178,19 +183,27 @@ class ConsumeSession:
             await self._write_closing()
         try:
             due_in_s = self.nacks.due_in_s()
+            self._is_waiting = True
             async with asyncio.timeout(min(self._limits.heartbeat_s, due_in_s)):
                 await event.wait()
         except TimeoutError:
             if due_in_s >= self._limits.heartbeat_s:
-                await self._write(heartbeat=self._heartbeat(needed_bytes))
+                await self._writer.say(heartbeat=self._heartbeat(needed_bytes))
+        finally:
+            self._is_waiting = False
+
+    async def _beat(self) -> NoReturn:
+        # While the sender waits for a slow database, or one that is away: the client must not take that for silence.
+        heartbeat_s = self._limits.heartbeat_s
+        while True:
+            if not self._is_waiting and self._writer.silent_s >= heartbeat_s:
+                await self._writer.say(heartbeat=self._heartbeat(0))
+            await asyncio.sleep(max(heartbeat_s - self._writer.silent_s, heartbeat_s / 4))
 
     async def _write_closing(self) -> NoReturn:
         position = self._window.position
-        await self._write(closing=pb.ConsumeClosing(resume_after=position))
+        await self._writer.say(closing=pb.ConsumeClosing(resume_after=position))
         raise Unavailable(f"the gateway is stopping: resume after position {position}")
-
-    async def _write(self, **message: Any) -> None:
-        await self._context.write(pb.ConsumeResponse(**message).SerializeToString())
 
     async def _receive(self) -> None:
         while (request := parse_request(await self._context.read())) is not None:
@@ -282,7 +295,7 @@ class ConsumeSession:
             raise Unavailable(f"domain {domain} has no log any more")
         if end.position < self._window.position:
             # The consumer has positions that this log does not have: new rows would get them, and it would skip these.
-            raise InvalidRequest(
+            raise BeyondHead(
                 f"the log of {domain} ends at {end.position}, this consumer is at {self._window.position}: the log was"
                 " restored; open with after_position"
             )
