@@ -12,13 +12,14 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from pc_worker.errors import DeadlineExceeded, InvalidRequest
+from pc_worker.errors import DeadlineExceeded, InvalidRequest, TooLarge
 from pc_worker.gateway.config import SearchFunction
 from pc_worker.gateway.context import GatewayContext
 from pc_worker.gateway.limits.admission import AdmittedCall
 from pc_worker.gateway.limits.quota import CallerLimit
 from pc_worker.store.search.cancel import Stop
 from pc_worker.store.search.filters.where import MAX_COUNTED
+from pc_worker.wire import MESSAGE_BYTES
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
 #: Pause before a search is cancelled again: a request misses a statement that is just beginning.
@@ -67,7 +68,7 @@ class SearchCall:
             raise
 
     def _answer(self, request: pb.SearchRequest, stop: Stop) -> bytes:
-        return _response(self._search(request_values(request), stop=stop)).SerializeToString()
+        return response_message(self._search(request_values(request), stop=stop))
 
 
 def _ignore_error(answer: asyncio.Future[bytes]) -> None:
@@ -127,6 +128,21 @@ def _condition(one: pb.SearchCondition) -> dict[str, Any]:
     if one.op == "in" or len(values) > 1:
         return {"field": one.field, "op": one.op, "value": values}
     return {"field": one.field, "op": one.op, "value": values[0] if values else None}
+
+
+def response_message(found: Mapping[str, Any]) -> bytes:
+    """Return the answer as a message.
+
+    Raises:
+        TooLarge: If a client with gRPC's default limit could not receive it.
+    """
+    message = _response(found).SerializeToString()
+    if len(message) > MESSAGE_BYTES:
+        raise TooLarge(
+            f"the {len(found['hits'])} hits take {len(message):,} bytes, more than a message may have"
+            f" ({MESSAGE_BYTES:,}): ask for a smaller k"
+        )
+    return message
 
 
 def _response(found: Mapping[str, Any]) -> pb.SearchResponse:

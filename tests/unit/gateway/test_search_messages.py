@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pc_worker.gateway.calls.search import request_values
+from pc_worker.errors import TooLarge
+from pc_worker.gateway.calls.search import request_values, response_message
 from pc_worker.services.search.request import SearchRequest
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 
@@ -60,3 +61,16 @@ def test_a_filter_is_the_tree_of_the_json(filter: pb.SearchFilter, where: Any) -
 
     assert request_values(both)["where"] == ["x=1", where]
     SearchRequest.model_validate(request_values(both))
+
+
+def found(hits: int, payload_bytes: int) -> dict[str, Any]:
+    hit = {"id": "a", "score": 1.0, "vector_score": None, "text_score": 1.0, "passage": None}
+    payload = {"text": "x" * payload_bytes}
+    return {"query": "q", "domain": "law", "mode": "text", "took_ms": 1.0, "hits": [hit | {"payload": payload}] * hits}
+
+
+def test_an_answer_that_a_client_could_not_receive_is_an_error_that_says_what_to_do() -> None:
+    with pytest.raises(TooLarge, match=r"100 hits .* smaller k"):
+        response_message(found(100, 50_000))
+
+    assert 4_000_000 < len(response_message(found(80, 50_000))) <= 4 * 1024 * 1024
