@@ -64,8 +64,7 @@ async def serve(
     asked = _stop_asked()
     async with AsyncExitStack() as stack:
         health = Health((SERVICE,))
-        watch = DatabaseWatch(config.database_url, health.set)
-        gateway = await _open_context(config, watch, stack)
+        gateway = await _open_context(config, health, stack)
         access = Access(token=config.token, tokens=config.tokens, path=config.tokens_file)
         streams = Quota(_quota_limits(config))
         server = grpc.aio.server(options=server_options(config, access))
@@ -75,7 +74,7 @@ async def serve(
         _register_side_calls(server, admission, health, config)
         await server.start()
         log.info("gateway_listening", addresses=addresses)
-        async with watch.running(), _stopping_cleanly(server, gateway, health, streams):
+        async with gateway.watch.running(), _stopping_cleanly(server, gateway, health, streams):
             end_of_start()  # measured: with Python's default, an eighth of the time of a message goes to collections
             if on_ready is not None:
                 on_ready(addresses)
@@ -94,7 +93,7 @@ def _keep_freed_memory() -> None:
         mallopt(M_TRIM_THRESHOLD, 32 * MIB)
 
 
-async def _open_context(config: GatewayConfig, watch: DatabaseWatch, stack: AsyncExitStack) -> GatewayContext:
+async def _open_context(config: GatewayConfig, health: Health, stack: AsyncExitStack) -> GatewayContext:
     pool = await open_pool(config.database_url, connections=config.database_connections)
     queue = None if config.redis_url is None else _queue(config.redis_url, stack)
     stack.callback(pool.terminate)
@@ -103,7 +102,7 @@ async def _open_context(config: GatewayConfig, watch: DatabaseWatch, stack: Asyn
         config=config,
         delivery=delivery,
         subscriptions=Subscriptions(delivery, most=config.max_subscriptions),
-        watch=watch,
+        watch=DatabaseWatch(config.database_url, health.set, on_loss=delivery.replace_connections),
         queue=queue,
         shutdown=Shutdown(),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import structlog
@@ -26,10 +26,13 @@ class DatabaseWatch:
     Args:
         database_url: ``postgresql://…``.
         on_change: Called with whether the database answers.
+        on_loss: Awaited when it does not answer any more.
     """
 
-    def __init__(self, database_url: str, on_change: Callable[[bool], None]) -> None:
-        self._database_url, self._on_change = database_url, on_change
+    def __init__(
+        self, database_url: str, on_change: Callable[[bool], None], *, on_loss: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._database_url, self._on_change, self._on_loss = database_url, on_change, on_loss
         self._waiting: dict[tuple[str, str], set[asyncio.Event]] = {}
         self._pauses = RetryPauses(RETRY_S)
 
@@ -74,6 +77,7 @@ class DatabaseWatch:
                 await self._listen_once()
             except Unavailable as exc:
                 log.warning("database_away", error=str(exc))
+                await self._on_loss()
                 await asyncio.sleep(self._pauses.next_s())
 
     async def _listen_once(self) -> None:

@@ -296,6 +296,37 @@ async def test_health_follows_the_database(servers: Servers, neighbours: Neighbo
     await until(lambda: _is_serving(gateway))
 
 
+async def test_connections_are_replaced_when_the_database_was_away(neighbours: Neighbours) -> None:
+    log = neighbours.log("law")
+    log.write(range(10), push=False)
+    async with running_gateway(config_for(neighbours, database_connections=1)) as address:
+        await until(lambda: _is_serving(address))
+        await stream(address, domain="law")
+        before, watching = _backends(log, "pcw_gateway"), _backends(log, "pcw_gateway_notice")
+
+        with log.connection, log.connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s) AS pid", (list(watching),))
+        await until(lambda: _is_watched_by_another(log, watching))
+        received = await stream(address, domain="law")
+
+        assert (len(before), len(watching)) == (1, 1)
+        assert received.rows == log.rows
+        assert _backends(log, "pcw_gateway") - before
+
+
+def _backends(log: DomainLog, application: str) -> set[int]:
+    with log.connection, log.connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND datname = current_database()",
+            (application,),
+        )
+        return {pid for (pid,) in cursor.fetchall()}
+
+
+async def _is_watched_by_another(log: DomainLog, former: set[int]) -> bool:
+    return bool(_backends(log, "pcw_gateway_notice") - former)
+
+
 async def _health(address: str) -> int:
     async with grpc.aio.insecure_channel(address) as channel:
         request = health_pb2.HealthCheckRequest(service="com.alpha.backend.grpc.EmbeddingStreamService")

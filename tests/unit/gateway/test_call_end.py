@@ -61,6 +61,10 @@ class EmptyLog:
         return LogHead(0, UUID(int=1), "mini@1")
 
 
+async def _nothing() -> None:
+    pass
+
+
 @asynccontextmanager
 async def serving(leases: Leases) -> AsyncIterator[Any]:
     """Serve `Consume` alone on a free port; yield the method of a client."""
@@ -69,7 +73,7 @@ async def serving(leases: Leases) -> AsyncIterator[Any]:
         config=config,
         delivery=cast(Any, EmptyLog()),
         subscriptions=cast(Any, leases),
-        watch=DatabaseWatch(config.database_url, lambda _: None),
+        watch=DatabaseWatch(config.database_url, lambda _: None, on_loss=_nothing),
         queue=None,
         shutdown=Shutdown(),
     )
