@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
@@ -63,7 +64,8 @@ class Database:
     Args:
         url: ``postgresql://…``.
         application: Shown in ``pg_stat_activity``.
-        read_only: Every transaction is read-only.
+        read_only: Every transaction is read-only; one that begins after the server has restarted does not fail: nothing
+            depends on the session.
     """
 
     def __init__(self, url: str, *, application: str = "pc_worker", read_only: bool = False) -> None:
@@ -77,6 +79,8 @@ class Database:
         Raises:
             Unavailable: If the server does not answer.
         """
+        if self._read_only and self._connection is not None and _is_ended(self._connection):
+            self.close()
         if self._connection is None or self._connection.closed:
             self._connection = self._open()
         return self._connection
@@ -154,6 +158,15 @@ class Database:
             with suppress(psycopg2.Error):
                 self._connection.close()
             self._connection = None
+
+
+def _is_ended(connection: psycopg2.extensions.connection) -> bool:
+    """Return whether the server has ended an unused connection: only then has it sent anything."""
+    if connection.closed or connection.status != psycopg2.extensions.STATUS_READY:
+        return False
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def open_session(server: DatabaseServer, application: str) -> tuple[psycopg2.extensions.connection, DatabaseState]:
