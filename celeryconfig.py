@@ -114,6 +114,8 @@ if _settings.batch_servers:
             "kwargs": {"domain": _domain},
             "schedule": Every(_settings.push_s),
         }
-# A maintenance message that waited for a whole period is useless: the next one does its work.
+# A maintenance message that waited for long is useless: a later one does its work. The moment is by beat's clock, and
+# workers compare it with their own: with less than an hour, a small difference of clocks would stop all maintenance.
+# What is done twice does no harm, and costs little.
 for _entry in beat_schedule.values():
-    _entry["options"] = {"expires": _entry["schedule"].run_every.total_seconds()}
+    _entry["options"] = {"expires": max(_entry["schedule"].run_every.total_seconds(), 3600.0)}

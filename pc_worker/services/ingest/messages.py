@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from pc_worker.model import Job
+from pc_worker.model import MAX_CHUNK_ROWS, Job
 from pc_worker.services.dependencies import Services
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger import jobs, leases, rate_limit
@@ -88,7 +88,7 @@ def chunk_messages(job: Job, numbers: list[int]) -> list[ChunkMessage]:
 def _due(cursor: Cursor, services: Services, domain: str) -> Sending:
     """Assign each due time slot of the domain to a random job, so that no job waits until another is finished."""
     rate, chunks = services.rate_limits[domain], []
-    behind_s = rate_limit.seconds_behind(cursor, domain)
+    behind_s = rate_limit.seconds_behind(cursor, domain, longest_s=MAX_CHUNK_ROWS / rate)
     waiting = jobs.waiting_jobs(cursor, domain)
     while behind_s >= 0 and waiting:
         job = random.choice(waiting)  # noqa: S311 - fairness, no secret

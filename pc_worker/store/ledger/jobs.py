@@ -227,7 +227,8 @@ def stale_queued_jobs(cursor: Cursor, domain: str, *, older_than_s: float) -> li
     """Return a domain's jobs whose ingest message may be lost, and mark them as sent now."""
     cursor.execute(
         "UPDATE jobs SET enqueued_at = now() WHERE state IN ('queued', 'splitting') AND domain = %s "
-        "AND enqueued_at < now() - make_interval(secs => %s) RETURNING job_id",
+        "AND (enqueued_at < now() - make_interval(secs => %s) OR enqueued_at > now() + interval '1 min') "
+        "RETURNING job_id",
         (domain, older_than_s),
     )
     return [job_id for (job_id,) in cursor.fetchall()]

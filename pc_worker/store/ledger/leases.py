@@ -84,7 +84,8 @@ RETURNING chunks.chunk_no
 """
 REQUEUE_LOST = """
 UPDATE chunks SET enqueued_at = now()
-WHERE job_id = %s AND state = 'enqueued' AND enqueued_at < now() - make_interval(secs => %s)
+WHERE job_id = %s AND state = 'enqueued'
+  AND (enqueued_at < now() - make_interval(secs => %s) OR enqueued_at > now() + interval '1 min') -- a clock set back
   AND (lease_until IS NULL OR lease_until < clock_timestamp()
        OR NOT EXISTS (SELECT 1 FROM pg_locks l WHERE l.locktype = 'advisory' AND l.objsubid = 1
                       AND (l.classid::bigint << 32 | l.objid::bigint)

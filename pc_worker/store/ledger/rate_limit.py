@@ -8,12 +8,15 @@ from pc_worker.store.db.connection import Cursor
 SLACK_S = 1.0
 #: Minimum seconds between two checks; several slots may have become due by then.
 MIN_PAUSE_S = 0.2
+#: Seconds after the next slot at which no check is scheduled in order.
+FAR_S = 60.0
 
-# Locks the domain's clock until the transaction ends.
+# Locks the domain's clock until the transaction ends. A slot later than the longest one from now on is of before the
+# server's clock was set back: nothing would be sent until it comes.
 BEHIND = """
-INSERT INTO domain_pace AS p (domain, next_at) VALUES (%s, now())
-ON CONFLICT (domain) DO UPDATE SET next_at = greatest(p.next_at,
-    CASE WHEN p.wake_at IS NULL THEN now() ELSE now() - make_interval(secs => %s) END)
+INSERT INTO domain_pace AS p (domain, next_at) VALUES (%(domain)s, now())
+ON CONFLICT (domain) DO UPDATE SET next_at = least(now() + make_interval(secs => %(longest_s)s), greatest(p.next_at,
+    CASE WHEN p.wake_at IS NULL THEN now() ELSE now() - make_interval(secs => %(slack_s)s) END))
 RETURNING extract(epoch FROM now() - next_at)
 """
 # The chunk counts as sent at its slot.
@@ -24,21 +27,23 @@ WITH slot AS (
 )
 UPDATE chunks SET enqueued_at = slot.begins_at FROM slot WHERE job_id = %(job_id)s AND chunk_no = %(chunk_no)s
 """
-# A check that is already scheduled is not scheduled again; one whose time has passed is running, or was lost.
+# A check that is already scheduled is not scheduled again; one whose time has passed is running, or was lost. So was
+# one that is much later than the next slot: the clock was set back.
 SCHEDULE = """
-UPDATE domain_pace SET wake_at = greatest(next_at, now() + make_interval(secs => %s))
-WHERE domain = %s AND (wake_at IS NULL OR wake_at <= now())
+UPDATE domain_pace SET wake_at = greatest(next_at, now() + make_interval(secs => %(pause_s)s))
+WHERE domain = %(domain)s AND (wake_at IS NULL OR wake_at <= now()
+    OR wake_at > greatest(next_at, now()) + make_interval(secs => %(far_s)s))
 RETURNING extract(epoch FROM wake_at - now())
 """
 NOTHING_WAITS = "UPDATE domain_pace SET wake_at = NULL WHERE domain = %s AND wake_at IS NOT NULL"
 
 
-def seconds_behind(cursor: Cursor, domain: str) -> float:
+def seconds_behind(cursor: Cursor, domain: str, *, longest_s: float) -> float:
     """Return for how many seconds the domain's next slot has been due; negative = it is in the future.
 
-    No other transaction can assign slots until this one ends.
+    No other transaction can assign slots until this one ends. ``longest_s``: of the longest slot.
     """
-    cursor.execute(BEHIND, (domain, SLACK_S))
+    cursor.execute(BEHIND, {"domain": domain, "longest_s": longest_s, "slack_s": SLACK_S})
     (seconds,) = cursor.fetchone() or (0,)
     return float(seconds)
 
@@ -54,6 +59,6 @@ def schedule_check(cursor: Cursor, domain: str, *, needed: bool) -> float | None
     if not needed:
         cursor.execute(NOTHING_WAITS, (domain,))
         return None
-    cursor.execute(SCHEDULE, (MIN_PAUSE_S, domain))
+    cursor.execute(SCHEDULE, {"domain": domain, "pause_s": MIN_PAUSE_S, "far_s": FAR_S})
     row = cursor.fetchone()
     return None if row is None else float(row[0])

@@ -8,7 +8,7 @@ from uuid import uuid4
 from pc_worker.errors import InvalidRequest
 from pc_worker.model.joined import is_joined_name
 from pc_worker.store.db.connection import Cursor
-from pc_worker.store.models.model_switch import lock_domain, relog
+from pc_worker.store.models.model_switch import lock_domain, relog, stamp_epoch
 
 HEAD = "SELECT head FROM domains WHERE domain = %s"
 LEAP = "UPDATE domains SET head = %s WHERE domain = %s"
@@ -58,4 +58,5 @@ def begin_epoch(cursor: Cursor, domain: str, *, base: int | None, leap: int) -> 
         cursor.execute(LOST, (domain, head + 1, reached, str(uuid4()), model_id))
         cursor.execute(LEAP, (reached, domain))
     rows = relog(cursor, domain, model_id)
+    stamp_epoch(cursor, domain)
     return NewEpoch(domain=domain, former_head=head, base=reached, rows=rows)

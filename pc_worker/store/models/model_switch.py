@@ -68,6 +68,11 @@ INSERT INTO log_batches (domain, first_position, last_position, epoch, nonce, mo
 SELECT %(domain)s, first, least(first + %(size)s - 1, %(head)s), %(epoch)s, (random() * 9e18)::bigint, %(model_id)s
 FROM generate_series(%(base)s + 1, %(head)s, %(size)s) AS first
 """
+# One time for all: consumers that start at a time begin before or after all of them.
+STAMP = """
+UPDATE log_batches SET committed_at = (SELECT clock_timestamp())
+WHERE domain = %(domain)s AND epoch = (SELECT epoch FROM domains WHERE domain = %(domain)s)
+"""
 # Serialises dropping a model's vectors and switching to it; writers of vectors are not blocked.
 LOCK_MODEL = "SELECT 1 FROM models WHERE model_id = %s FOR NO KEY UPDATE"
 USERS = "SELECT domain FROM domains WHERE model_id = %s AND right(domain, 7) <> '.joined' ORDER BY domain"
@@ -163,7 +168,13 @@ def switch_model(cursor: Cursor, domain: str, model_id: int) -> int:
     rows = relog(cursor, domain, model_id)
     cursor.execute(RETIRE, {"old": former, "new": model_id})
     move_terms(cursor, domain, model_id)
+    stamp_epoch(cursor, domain)
     return rows
+
+
+def stamp_epoch(cursor: Cursor, domain: str) -> None:
+    """Let the batches of an epoch that this transaction began be of now, shortly before its commit."""
+    cursor.execute(STAMP, {"domain": domain})
 
 
 def relog(cursor: Cursor, domain: str, model_id: int) -> int:

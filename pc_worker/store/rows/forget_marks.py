@@ -13,7 +13,7 @@ from uuid import UUID
 from pc_worker.model import read_uuid
 from pc_worker.store.db.connection import Cursor
 
-#: Seconds; longer than a chunk takes from looking up its keys to its commit.
+#: Seconds in which passages that a forget left without vectors are looked for.
 RECENT_S = 900.0
 
 NEXT = "SELECT nextval('job_sequence')"
@@ -23,6 +23,7 @@ ON CONFLICT (domain, mark)
 DO UPDATE SET seq = greatest(forgotten.seq, excluded.seq), forgotten_at = excluded.forgotten_at
 """
 ANY = "SELECT EXISTS (SELECT FROM forgotten WHERE domain = %s AND seq > %s)"
+ANY_AT_ALL = "SELECT EXISTS (SELECT FROM forgotten WHERE domain = %s)"
 RECENT = "SELECT EXISTS (SELECT FROM forgotten WHERE domain = %s AND forgotten_at > now() - make_interval(secs => %s))"
 MARKED = "SELECT mark FROM forgotten WHERE domain = %s AND seq > %s AND mark = ANY (%s)"
 # A job that ended without dead letters never writes again; one that has not started gets a later number. Jobs are read
@@ -71,8 +72,14 @@ def any_after(cursor: Cursor, domain: str, seq: int) -> bool:
     return cursor.fetchone() == (True,)
 
 
+def any_left(cursor: Cursor, domain: str) -> bool:
+    """Return whether the domain has marks of anything: no clock decides whether a present chunk may write it again."""
+    cursor.execute(ANY_AT_ALL, (domain,))
+    return cursor.fetchone() == (True,)
+
+
 def any_recently(cursor: Cursor, domain: str) -> bool:
-    """Return whether anything of the domain was forgotten while a present chunk may have been processed."""
+    """Return whether anything of the domain was forgotten lately."""
     cursor.execute(RECENT, (domain, RECENT_S))
     return cursor.fetchone() == (True,)
 

@@ -14,6 +14,7 @@ from pc_worker.services import forget as forget_service
 from pc_worker.services.dead_letters.retry import retry_dead
 from pc_worker.services.forget import forget_ids, forget_source
 from pc_worker.services.maintenance.purge import Retention, purge
+from pc_worker.store.db.connection import Database
 from pc_worker.store.ledger.letter_filter import LetterFilter
 from pc_worker.store.log import append
 from pc_worker.store.rows import merge
@@ -168,6 +169,12 @@ def test_a_mark_that_is_renewed_while_it_is_purged_stays(line: Line) -> None:
     forgetting.close()
 
 
+def set_forward(database: Database, step: str) -> None:
+    """Make the marks as old as they are once the server's clock was set forward."""
+    with database.transaction() as cursor:
+        cursor.execute("UPDATE forgotten SET forgotten_at = forgotten_at - %s::interval", (step,))
+
+
 def once(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, do: Callable[[], object]) -> list[None]:
     """Run something on other connections the next time that a chunk reaches a function of the store."""
     called, happened = getattr(module, name), list[None]()
@@ -182,9 +189,17 @@ def once(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, do: Cal
     return happened
 
 
-def test_a_forget_between_a_chunks_writing_and_its_commit_wins(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("step", ["0", "1 day"], ids=["steady clock", "clock set forward"])
+def test_a_forget_between_a_chunks_writing_and_its_commit_wins(
+    line: Line, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
     old, elsewhere = line.begin(rows("a", text="old")), line.aside()
-    happened = once(monkeypatch, append, "append_log", lambda: forget_source(elsewhere, DOMAIN, "shelf"))
+
+    def forget_now() -> None:
+        forget_source(elsewhere, DOMAIN, "shelf")
+        set_forward(elsewhere, step)
+
+    happened = once(monkeypatch, append, "append_log", forget_now)
 
     assert line.finish(old).rows_skipped == 1
     assert (len(happened), line.texts()) == (1, {})
@@ -210,13 +225,19 @@ def test_a_row_that_a_later_job_has_written_before_its_turn_to_go_stays(
     elsewhere.close()
 
 
+@pytest.mark.parametrize("step", ["0", "1 day"], ids=["steady clock", "clock set forward"])
 def test_a_key_that_is_forgotten_while_a_later_job_writes_it_keeps_one_row(
-    line: Line, monkeypatch: pytest.MonkeyPatch
+    line: Line, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     line.ingest(rows("a", text="old"))
     row_id, elsewhere, later = UUID(str(line.row_id("a"))), line.aside(), line.begin(rows("a", text="new"))
     line.query("UPDATE jobs SET seq = 1000000 WHERE job_id = %s", later)  # it began after the forget took its number
-    once(monkeypatch, merge, "read_stored", lambda: forget_ids(elsewhere, DOMAIN, [row_id]))
+
+    def forget_now() -> None:
+        forget_ids(elsewhere, DOMAIN, [row_id])
+        set_forward(elsewhere, step)
+
+    once(monkeypatch, merge, "read_stored", forget_now)
     line.finish(later)
     line.query("UPDATE rows SET job_seq = 1, seen_seq = 1")
 

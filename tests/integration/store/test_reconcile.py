@@ -12,7 +12,7 @@ from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.reconcile import LOST_AFTER_S, LOST_AFTER_WAITING_S, reconcile
 from pc_worker.settings import Settings
 from pc_worker.store.db.connection import Database
-from pc_worker.store.ledger import jobs, leases
+from pc_worker.store.ledger import jobs, leases, rate_limit
 from pc_worker.wiring import make_services
 from tests.integration.store.rows import make_job
 
@@ -68,3 +68,29 @@ def test_a_chunk_that_was_sent_again_is_not_sent_twice(database: Database, servi
 
     assert [chunk.job_id for chunk in reconcile(services, is_waiting=lambda _: False).chunks].count(job.job_id) == 2
     assert reconcile(services, is_waiting=lambda _: False).chunks == []
+
+
+def test_what_was_sent_before_the_clock_was_set_back_is_found(database: Database, services: Services) -> None:
+    job = _sent_long_ago(database, "set back", by_s=-7200.0)
+    _queued_long_ago(database, "set back", "ingest of then", by_s=-7200.0)
+
+    found = reconcile(services, is_waiting=lambda _: False)
+
+    assert [chunk.job_id for chunk in found.chunks].count(job.job_id) == 2
+    assert "ingest of then" in found.ingests
+
+
+def test_a_rate_limit_goes_on_after_the_clock_was_set_back(database: Database) -> None:
+    with database.transaction() as cursor:
+        cursor.execute(
+            "INSERT INTO domain_pace (domain, next_at, wake_at)"
+            " VALUES ('paced', now() + interval '2 h', now() + interval '2 h')"
+        )
+
+        behind_s = rate_limit.seconds_behind(cursor, "paced", longest_s=10.0)
+        again_in_s = rate_limit.schedule_check(cursor, "paced", needed=True)
+        scheduled = rate_limit.schedule_check(cursor, "paced", needed=True)
+
+    assert behind_s == -10.0
+    assert again_in_s == 10.0
+    assert scheduled is None

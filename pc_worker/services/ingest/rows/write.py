@@ -290,7 +290,7 @@ def check_not_forgotten(
     Raises:
         Conflict: If one was forgotten: look the keys up again.
     """
-    if not written or not forget_marks.any_recently(cursor, mapping.domain):
+    if not written or not forget_marks.any_left(cursor, mapping.domain):
         return
     if forgotten_keys(cursor, mapping, written, seq=seq):
         raise Conflict("a row was forgotten meanwhile")
