@@ -59,13 +59,20 @@ class Sender:
         table: Its table of the domain.
         known_good: Returns a row that this server accepted in an earlier push; None if there is none.
         limits: Attempts and pauses.
+        before_call: Called before each call of the server; an error of it ends the sending.
     """
 
     def __init__(
-        self, server: BatchServer, table: StockTable, *, known_good: Callable[[], StockRow | None], limits: PushLimits
+        self,
+        server: BatchServer,
+        table: StockTable,
+        *,
+        known_good: Callable[[], StockRow | None],
+        limits: PushLimits,
+        before_call: Callable[[], None],
     ) -> None:
         self._server, self._table, self._limits = server, table, limits
-        self._known_good = known_good
+        self._known_good, self._before_call = known_good, before_call
         self._accepted: StockRow | None = None
 
     def send(self, rows: Sequence[StockRow]) -> list[str | None]:
@@ -123,9 +130,12 @@ class Sender:
 
     def _call(self, rows: Sequence[StockRow]) -> None:
         domain, dimension, chunks = self._table.domain, self._table.dimension, list(chunked(rows))
-        self._limits.retries(self._limits.unavailable_attempts).call(
-            lambda: self._server.ingest(domain, dimension, chunks), on=_is_unavailable
-        )
+
+        def once() -> None:
+            self._before_call()
+            self._server.ingest(domain, dimension, chunks)
+
+        self._limits.retries(self._limits.unavailable_attempts).call(once, on=_is_unavailable)
         self._accepted = rows[-1]
 
 

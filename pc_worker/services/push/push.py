@@ -20,6 +20,7 @@ from pc_worker.push import (
     stock_row,
     stock_table,
 )
+from pc_worker.services.push.lock_session import LockLost, LockSession
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.log.push_log import LogEnd, LoggedPayload, first_position, read_accepted, read_end, read_window
 from pc_worker.store.log.push_state import (
@@ -105,6 +106,7 @@ def push(
     with push_lock(database, table.domain, address) as alone:
         if not alone:
             return Pushed(domain=table.domain, address=address, state="busy")
+        session = LockSession(database)
         with database.transaction() as cursor:
             course = _course(cursor, table, address, request.after)
         if course is None:
@@ -112,7 +114,7 @@ def push(
         from pc_worker.push import BatchServer  # with gRPC, which most tasks do not need
 
         with BatchServer(address) as server:
-            return _follow(database, course, server, limits or PushLimits())
+            return _follow(database, session, course, server, limits or PushLimits())
 
 
 def allowed_address(servers: Sequence[str], address: str | None) -> str:
@@ -140,9 +142,16 @@ def ready_row(table: StockTable, logged: LoggedPayload) -> StockRow:
 
 
 def sender_of(
-    database: Database, table: StockTable, server: BatchServer, end: LogEnd, *, checkpoint: int, limits: PushLimits
+    database: Database,
+    session: LockSession,
+    table: StockTable,
+    server: BatchServer,
+    end: LogEnd,
+    *,
+    checkpoint: int,
+    limits: PushLimits,
 ) -> Sender:
-    """Return the sender for a server that has acknowledged the log up to ``checkpoint``."""
+    """Return the sender for a server that has acknowledged the log up to ``checkpoint``; ``session`` has the lock."""
 
     def known_good() -> StockRow | None:
         with database.transaction() as cursor:
@@ -152,7 +161,7 @@ def sender_of(
         except UnfitValue:
             return None
 
-    return Sender(server, table, known_good=known_good, limits=limits)
+    return Sender(server, table, known_good=known_good, limits=limits, before_call=session.check)
 
 
 def log_end(cursor: Cursor, table: StockTable) -> LogEnd | None:
@@ -197,19 +206,29 @@ def _canonical(text: str) -> UUID:
     return row_id
 
 
-def _follow(database: Database, course: Course, server: BatchServer, limits: PushLimits) -> Pushed:
+def _follow(
+    database: Database, session: LockSession, course: Course, server: BatchServer, limits: PushLimits
+) -> Pushed:
     """Push the log window by window; each is sent, acknowledged and recorded before the next is read."""
     table, end = course.table, course.end
-    sender = sender_of(database, table, server, end, checkpoint=course.checkpoint, limits=limits)
+    sender = sender_of(database, session, table, server, end, checkpoint=course.checkpoint, limits=limits)
     done = Pushed(domain=table.domain, address=course.address, state="complete", position=course.start, head=end.head)
     time_is_up = time.monotonic() + limits.run_s
     while done.position < end.head:
         window = _read(database, course, done.position)
         if window is None:
             return replace(done, state="more")
-        rejections = _deliver(sender, table, window)
         position = window[-1].position if window else end.head
-        _record(database, course, position, window, rejections)
+        try:
+            with session.sending(
+                table.domain, course.address, end.epoch, after=done.position if course.moves else None
+            ):
+                rejections = _deliver(sender, table, window)
+                is_moved = _record(database, course, done.position, position, window, rejections)
+        except LockLost:
+            return replace(done, state="more")
+        if not is_moved:
+            return replace(done, state="more")
         accepted, refused = done.rows + len(window) - len(rejections), done.refused + len(rejections)
         done = replace(done, rows=accepted, refused=refused, position=position)
         if position < end.head and time.monotonic() >= time_is_up:
@@ -244,18 +263,21 @@ def _deliver(sender: Sender, table: StockTable, window: Sequence[LoggedPayload])
 def _record(
     database: Database,
     course: Course,
+    before: int,
     position: int,
     window: Sequence[LoggedPayload],
     rejections: Sequence[PushRejection],
-) -> None:
+) -> bool:
+    """Record the answers of a window; return False if the checkpoint was rewound meanwhile."""
     domain, address = course.table.domain, course.address
     refused = {rejection.row_id for rejection in rejections}
     with database.transaction() as cursor:
         delete_rejections(cursor, domain, address, {row.row_id for row in window} - refused)
         record_rejections(cursor, domain, address, rejections)
-        if course.moves:
-            move_checkpoint(cursor, domain, address, course.end.epoch, position)
+        if course.moves and not move_checkpoint(cursor, domain, address, course.end.epoch, position, before=before):
+            return False
     metrics.ROWS.labels(domain=domain, outcome="taken").inc(len(window) - len(refused))
     metrics.ROWS.labels(domain=domain, outcome="refused").inc(len(refused))
     if course.moves:
         metrics.LAG.labels(domain=domain, address=address).set(course.end.head - position)
+    return True

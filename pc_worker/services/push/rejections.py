@@ -8,6 +8,7 @@ from itertools import groupby
 
 from pc_worker.errors import Unavailable
 from pc_worker.push import PushLimits, Sender, StockTable, UnfitValue, stock_table
+from pc_worker.services.push.lock_session import LockLost, LockSession
 from pc_worker.services.push.push import log_end, ready_row, sender_of
 from pc_worker.store.db.connection import Database
 from pc_worker.store.ledger.letter_filter import LetterFilter
@@ -73,22 +74,31 @@ def _retry(
             checkpoint = 0 if end is None else read_checkpoint(cursor, table.domain, address, end.epoch)
         if end is None:
             return
-        sender = sender_of(database, table, server, end, checkpoint=checkpoint, limits=limits)
+        session = LockSession(database)
+        sender = sender_of(database, session, table, server, end, checkpoint=checkpoint, limits=limits)
         for rejection in rejections:
-            yield PushedAgain(rejection=rejection, reason=_send(database, table, end, sender, rejection))
+            yield PushedAgain(rejection=rejection, reason=_send(database, session, table, end, sender, rejection))
 
 
 def _send(
-    database: Database, table: StockTable, end: LogEnd, sender: Sender, rejection: StoredPushRejection
+    database: Database,
+    session: LockSession,
+    table: StockTable,
+    end: LogEnd,
+    sender: Sender,
+    rejection: StoredPushRejection,
 ) -> str | None:
     with database.transaction() as cursor:
         logged = read_row(cursor, table.domain, row_id=rejection.row_id, end=end)
     if logged is None:
         return None
     try:
-        (reason,) = sender.send([ready_row(table, logged)])
+        with session.sending(table.domain, rejection.address, end.epoch, after=logged.position - 1):
+            (reason,) = sender.send([ready_row(table, logged)])
     except UnfitValue as fault:
         reason = str(fault)
+    except LockLost as exc:
+        raise Unavailable(f"the connection to PostgreSQL was lost: {exc}") from exc
     with database.transaction() as cursor:
         if reason is None:
             delete_rejections(cursor, table.domain, rejection.address, [rejection.row_id])

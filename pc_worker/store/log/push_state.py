@@ -17,11 +17,20 @@ LOCK_KEY = "hashtextextended('push:' || %s || ':' || %s, 0)"
 LOCK = f"SELECT pg_try_advisory_lock({LOCK_KEY})"
 UNLOCK = f"SELECT pg_advisory_unlock({LOCK_KEY})"
 READ_CHECKPOINT = "SELECT position FROM push_checkpoints WHERE domain = %s AND address = %s AND epoch = %s"
+# Only from where this push began: one that was rewound meanwhile stays.
 MOVE_CHECKPOINT = """
-INSERT INTO push_checkpoints (domain, address, epoch, position) VALUES (%s, %s, %s, %s)
+INSERT INTO push_checkpoints AS c (domain, address, epoch, position)
+VALUES (%(domain)s, %(address)s, %(epoch)s, %(position)s)
 ON CONFLICT (domain, address) DO UPDATE
 SET epoch = excluded.epoch, position = excluded.position, updated_at = clock_timestamp()
+WHERE c.epoch <> excluded.epoch OR c.position = %(before)s
+RETURNING position
 """
+REWIND_CHECKPOINT = """
+UPDATE push_checkpoints SET position = %(position)s, updated_at = clock_timestamp()
+WHERE domain = %(domain)s AND address = %(address)s AND epoch = %(epoch)s AND position > %(position)s
+"""
+SESSION = "SELECT pg_backend_pid()"
 # Joined with `rows`: a row that was deleted meanwhile leaves no rejection.
 RECORD = """
 INSERT INTO push_refusals (domain, row_id, address, position, job_id, reason)
@@ -90,9 +99,27 @@ def read_checkpoint(cursor: Cursor, domain: str, address: str, epoch: UUID) -> i
     return 0 if row is None else int(row[0])
 
 
-def move_checkpoint(cursor: Cursor, domain: str, address: str, epoch: UUID, position: int) -> None:
-    """Record that the server has acknowledged everything up to ``position``."""
-    cursor.execute(MOVE_CHECKPOINT, (domain, address, str(epoch), position))
+def move_checkpoint(cursor: Cursor, domain: str, address: str, epoch: UUID, position: int, *, before: int = 0) -> bool:
+    """Record that the server has acknowledged everything up to ``position``; return False if it was rewound meanwhile.
+
+    ``before``: where the checkpoint was when these rows were read.
+    """
+    values = {"domain": domain, "address": address, "epoch": str(epoch), "position": position, "before": before}
+    cursor.execute(MOVE_CHECKPOINT, values)
+    return cursor.fetchone() is not None
+
+
+def rewind_checkpoint(cursor: Cursor, domain: str, address: str, epoch: UUID, position: int) -> None:
+    """Let everything after ``position`` be sent again; no effect on a checkpoint that is before it."""
+    values = {"domain": domain, "address": address, "epoch": str(epoch), "position": position}
+    cursor.execute(REWIND_CHECKPOINT, values)
+
+
+def session_of(cursor: Cursor) -> int:
+    """Return the number of the server process of this session."""
+    cursor.execute(SESSION)
+    (pid,) = cursor.fetchone() or (0,)
+    return int(pid)
 
 
 def record_rejections(cursor: Cursor, domain: str, address: str, rejections: Sequence[PushRejection]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from pc_worker.errors import ContractBroken, InvalidRequest, NotFound
-from pc_worker.push import stock_domains
+from pc_worker.push import BatchServer, stock_domains
 from pc_worker.services.push import push as service
 from pc_worker.services.push.push import PushRequest
 from pc_worker.services.push.push import push as do_push
@@ -187,6 +188,66 @@ def test_one_push_at_a_time_of_a_domain_to_an_address(
     with push_lock(other, "recruit", server.address):
         other.close()
         eventually(lambda: push(database, server, "recruit").state == "complete", what="the lock of a lost connection")
+
+
+def test_rows_sent_without_the_lock_do_not_replace_newer_ones_for_long(
+    database: Database, database_url: str, server: StockBatchServer, new_log: NewLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = new_log("recruit")
+    log.write(range(30))
+    elsewhere = Database(database_url)
+    others = DomainLog(elsewhere, "recruit", rows=log.rows)
+    call, calls = BatchServer.ingest, list[None]()
+
+    def slow_call(self: BatchServer, *arguments: Any) -> None:
+        calls.append(None)
+        if len(calls) == 1:  # meanwhile the lock is lost, and another push sends newer rows
+            _end_others(elsewhere)
+            others.write(range(5), company_name="newer")
+            assert push(elsewhere, server, "recruit").state == "complete"
+        call(self, *arguments)
+
+    monkeypatch.setattr(BatchServer, "ingest", slow_call)
+
+    first = push(database, server, "recruit")
+    second = push(database, server, "recruit")
+
+    assert (first.state, second.state) == ("more", "complete")
+    assert_stored(server.tables, log)
+    elsewhere.close()
+
+
+def test_a_push_stops_before_the_next_call_when_its_lock_is_lost(
+    database: Database, database_url: str, server: StockBatchServer, new_log: NewLog
+) -> None:
+    new_log("recruit").write(range(10))
+    elsewhere, ended = Database(database_url), list[None]()
+
+    def reject(_: Any) -> bool:
+        if not ended:
+            ended.append(None)
+            _end_others(elsewhere)
+        return True
+
+    server.tables.rejects = reject
+
+    assert push(database, server, "recruit").state == "more"
+    assert len(server.calls) == 1
+    elsewhere.close()
+
+
+def _end_others(database: Database) -> None:
+    """End the sessions of all others, and wait until they are gone."""
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with database.transaction() as cursor:
+        cursor.execute(f"SELECT pg_terminate_backend(pid) {others}")
+
+    def are_gone() -> bool:
+        with database.transaction() as cursor:
+            cursor.execute(f"SELECT NOT EXISTS (SELECT {others})")
+            return cursor.fetchone() == (True,)
+
+    eventually(are_gone, what="the end of the sessions")
 
 
 def test_two_servers_have_checkpoints_of_their_own(
