@@ -121,8 +121,8 @@ class Settings(AccessSettings, HttpSettings, LlmSettings, EngineSettings, Rerank
     check_recall_s: float = Field(default=3600.0, ge=1.0, le=LONGEST_S)
     #: Seconds between two checks for jobs whose rows do not add up and rows without vectors.
     check_ledger_s: float = Field(default=300.0, ge=1.0, le=LONGEST_S)
-    #: Seconds that superseded log entries are kept. A stream reads the log as it was when it began: it would miss rows
-    #: of which the entry of then was removed meanwhile.
+    #: Seconds that superseded log entries are kept, at least 3600: a stream that takes longer could miss a row whose
+    #: entry is removed meanwhile.
     log_retention_s: float = Field(default=7 * 86400.0, ge=3600.0, le=LONGEST_S)
     #: Seconds that ended jobs and their dead letters are kept. Failed and cancelled jobs are kept for `resume`, unless
     #: they never began.
