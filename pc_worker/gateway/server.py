@@ -102,7 +102,7 @@ async def _open_context(config: GatewayConfig, health: Health, stack: AsyncExitS
         config=config,
         delivery=delivery,
         subscriptions=Subscriptions(delivery, most=config.max_subscriptions),
-        watch=DatabaseWatch(config.database_url, health.set, on_loss=delivery.replace_connections),
+        watch=DatabaseWatch(config.database_url, health.set, on_loss=pool.expire_connections),
         queue=queue,
         shutdown=Shutdown(),
     )

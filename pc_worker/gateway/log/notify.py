@@ -26,7 +26,7 @@ class DatabaseWatch:
     Args:
         database_url: ``postgresql://…``.
         on_change: Called with whether the database answers.
-        on_loss: Awaited when it does not answer any more.
+        on_loss: Awaited when it does not answer any more: connections that are open may lead to a host that vanished.
     """
 
     def __init__(

@@ -165,10 +165,6 @@ class Delivery:
         self._pool, self._wait_s = pool, wait_s
         self._plain: bool | None = None
 
-    async def replace_connections(self) -> None:
-        """Open new connections from now on: the ones that are open may lead to a host that vanished."""
-        await self._pool.expire_connections()
-
     async def head(self, domain: str) -> LogHead | None:
         """Return the present end of the domain's log; None if it has no log."""
         async with self.connection() as connection:

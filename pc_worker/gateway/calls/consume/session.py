@@ -9,9 +9,10 @@ from typing import Any, NoReturn
 
 import grpc.aio
 
-from pc_worker.errors import BeyondHead, DeadlineExceeded, Fenced, InvalidRequest, SubscriptionDropped, Unavailable
+from pc_worker.errors import BeyondHead, Fenced, InvalidRequest, SubscriptionDropped, Unavailable
 from pc_worker.gateway import metrics
 from pc_worker.gateway.calls.consume.credit import CreditWindow
+from pc_worker.gateway.calls.consume.credit_watch import guard_deadline, measure_credit
 from pc_worker.gateway.calls.consume.first_completed import any_set, first_of
 from pc_worker.gateway.calls.consume.frames import Frame, extend_checksum, parse_request
 from pc_worker.gateway.calls.consume.nacking import NackLedger
@@ -32,7 +33,6 @@ RENEW_S = LEASE_S / 3
 SAVE_EVERY_S = 0.05
 #: At first a lost connection looks like half-closing; gRPC cancels the call at most this long after, unless it is idle.
 LOST_S = 0.25
-MEASURE_S = 5.0
 
 
 class ConsumeSession:
@@ -74,8 +74,9 @@ class ConsumeSession:
         self._window.grant(credit.chunks, credit.bytes)
         watch, lease = self._gateway.watch, self._lease
         with watch.growth(lease.domain) as self._grown, watch.fence(lease.domain, lease.name) as fenced:
-            serving = self._send(end), self._receive(), self._renew(fenced), self._guard(), self._beat()
-            await first_of(*serving, self._stop(), self._measure())
+            serving = self._send(end), self._receive(), self._renew(fenced), self._beat(), self._stop()
+            deadline = guard_deadline(self._window, self._limits.ack_deadline_s)
+            await first_of(*serving, deadline, measure_credit(self._window, lease.domain))
         await self._save_with_retries()
 
     async def save_checkpoint(self) -> None:
@@ -263,26 +264,6 @@ class ConsumeSession:
         await retry_until(
             self.save_checkpoint, retry_for_s=self._gateway.config.retry_for_s, what=f"consumer {self._lease.name}"
         )
-
-    async def _guard(self) -> None:
-        deadline_s = self._limits.ack_deadline_s
-        while True:
-            overdue_at = self._window.overdue_at(deadline_s)
-            left = deadline_s if overdue_at is None else overdue_at - time.monotonic()
-            if left <= 0:
-                raise DeadlineExceeded(
-                    f"nothing was acknowledged for {deadline_s} s: resume after {self._window.acked}"
-                )
-            await asyncio.sleep(min(left, deadline_s / 4))
-
-    async def _measure(self) -> None:
-        shown = metrics.CreditShown(self._lease.domain)
-        try:
-            while True:
-                shown.show(self._window.chunks, self._window.bytes)
-                await asyncio.sleep(MEASURE_S)
-        finally:
-            shown.show(0, 0)
 
     async def _read_head(self) -> None:
         delivery, domain = self._gateway.delivery, self._lease.domain
