@@ -37,7 +37,7 @@ def sample_rows(cursor: Cursor, domain: str, *, rows: int) -> float:
     """Write the ids of about ``rows`` rows into the temporary table ``sampled_rows``, which is empty after the commit.
 
     Returns:
-        How many rows of the domain one of the sample stands for.
+        How many rows of the domain one of the sample stands for; 0 if the sample is empty: no row is in the log.
     """
     cursor.execute(HEAD, (rows_domain(domain),))
     head = int((cursor.fetchone() or (0,))[0])
@@ -47,8 +47,8 @@ def sample_rows(cursor: Cursor, domain: str, *, rows: int) -> float:
     found = _fill(cursor, domain, runs=runs, window=window, span=span)
     if found < rows / 2 and not is_joined_name(domain):
         span = int(min(window, RUN * LONGEST, RUN * rows / max(found, 1)))
-        _fill(cursor, domain, runs=runs, window=window, span=span)
-    return max(head / (runs * span), 1.0)
+        found = _fill(cursor, domain, runs=runs, window=window, span=span)
+    return max(head / (runs * span), 1.0) if found else 0.0
 
 
 def _fill(cursor: Cursor, domain: str, *, runs: int, window: float, span: int) -> int:

@@ -187,10 +187,11 @@ def _is_due(cursor: Cursor, domain: str, drift: float, *, always: bool) -> bool:
 def _count(cursor: Cursor, domain: str, *, all_rules: bool) -> None:
     """Count all rows, or a sample of a large domain."""
     cursor.execute(IS_LARGE, {"domain": domain, "most": COUNTED_ROWS})
-    sampled = cursor.fetchone() == (True,)
-    scale = sample_rows(cursor, domain, rows=COUNTED_ROWS) if sampled else 1.0
+    large = cursor.fetchone() == (True,)
+    scale = sample_rows(cursor, domain, rows=COUNTED_ROWS) if large else 0.0
+    sampled = scale > 0  # rows that are in no log cannot be drawn
     cursor.execute("SET LOCAL work_mem = '64MB'")  # one hash table of all terms
-    values = {"domain": domain, "scale": scale, "sampled": sampled, "all_rules": all_rules or not sampled}
+    values = {"domain": domain, "scale": scale or 1.0, "sampled": sampled, "all_rules": all_rules or not sampled}
     cursor.execute(COUNT.format(rows=SAMPLED_ROWS if sampled else ALL_ROWS), COUNTED | values)
 
 

@@ -136,6 +136,15 @@ def _deliver_again(shelf: Shelf, ids: list[UUID]) -> None:
     shelf.database.repeat(work)
 
 
+def test_rows_that_are_in_no_log_are_all_counted(shelf: Shelf, database: Database) -> None:
+    with database.transaction() as cursor:
+        cursor.execute("DELETE FROM log")
+
+    refresh_statistics(database, "document")
+
+    assert (collection_of(database).documents, collection_of(database).unseen) == (ROWS, 0)
+
+
 def test_runs_are_longer_where_most_positions_are_of_replaced_rows(shelf: Shelf, database: Database) -> None:
     for _ in range(4):
         _deliver_again(shelf, list(shelf.texts))
