@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from pc_worker.services.ingest.arguments import LONGEST_PATH, IngestArguments
 from pc_worker.services.request_model import RequestModel, StorableText
+from tasks.envelope import LONGEST_NAME, Name
 
 LARGEST = 2**63 - 1
 #: What is kept of the name of a domain that does not exist: the list of all jobs shows it.
 LONGEST_DOMAIN = 100
 
-
-def _printable(text: str) -> str:
-    if not text.isprintable() or " " in text:
-        raise ValueError("holds characters that cannot be seen")
-    return text
-
-
 Filled = Annotated[StorableText, Field(min_length=1, max_length=1000)]
-JobId = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+#: A job's id is the id of a Celery task unless its caller chose one: every id of a valid message may be one.
+JobId = Name
 
 DOMAIN = "the name of a domain"
-JOB_ID = "text of 1 to 200 characters that can be seen"
+JOB_ID = f"printable text of 1 to {LONGEST_NAME} characters"
 
 
 class Ingest(IngestArguments):

@@ -11,6 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 #: The text of a search is by far the longest content of a message.
 MAX_BYTES = 4 * 1024 * 1024
 DEEPEST = 4
+#: Characters of an id or a name.
+LONGEST_NAME = 255
 
 
 class InvalidMessage(Exception):
@@ -59,7 +61,7 @@ def _is_timestamp(text: str) -> str:
     return text
 
 
-Name = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_printable)]
 Text = Annotated[str, Field(max_length=10_000)]
 Timestamp = Annotated[str, Field(max_length=64), AfterValidator(_is_timestamp)]
 Seconds = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]

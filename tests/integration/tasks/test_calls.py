@@ -61,7 +61,7 @@ def test_a_given_id_that_can_stand_for_a_job_gets_the_error_another_does_not(lin
     assert "chunk_size" in line.error(job)
     before = line.query(jobs)
 
-    for wrong in (5, "", "a b", "\0", ["x"]):
+    for wrong in (5, "", "a\n", "\0", ["x"]):
         _, text = refusal(line, "pc_worker.ingest_file", path="/x", domain="recruit", job_id=wrong)
         assert "job_id must be" in text
 
@@ -135,3 +135,17 @@ def test_an_id_stands_for_one_request(line: Line, changes: dict[str, Any]) -> No
     assert str(value) in text
     assert again == {"job_id": job}
     assert line.query("SELECT * FROM jobs WHERE job_id = %s", job) == before
+
+
+@pytest.mark.parametrize("made", ["nightly load {}", "{:x<255}", "{:밤<255}"], ids=["blanks", "long", "Hangul"])
+def test_every_id_of_a_task_may_be_the_id_of_its_job(line: Line, made: str) -> None:
+    job = made.format(uuid.uuid4())
+    source = write_recruit(line.folder / f"{uuid.uuid4()}.pkl", 3, changes={0: {"Position": job}})
+
+    sent = line.client.send_task(
+        "pc_worker.ingest_file", kwargs={"path": str(source), "domain": "recruit"}, task_id=job
+    )
+
+    assert sent.get(timeout=30) == {"job_id": job}
+    assert eventually(lambda: line.state(job), what="its end") == "completed"
+    assert line.query("SELECT rows_written FROM jobs WHERE job_id = %s", job) == [(3,)]
