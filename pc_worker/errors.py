@@ -23,6 +23,7 @@
     │       └── NoQueryModel    the domain has no model for queries          2   422   FAILED_PRECONDITION
     ├── SourceRejected          the source is wrong and stays wrong         65   422   INVALID_ARGUMENT
     │   ├── SchemaMismatch      it lacks a column that the domain needs     65   422   INVALID_ARGUMENT
+    │   ├── SourceForbidden     this process may not read it                65   422   INVALID_ARGUMENT
     │   └── EncodingFailed      a text of it cannot be encoded              65   422   INVALID_ARGUMENT
     ├── Unavailable             a server does not answer: try again later   69   503   UNAVAILABLE
     │   ├── ReadOnlyServer      it answers but accepts no writes            69   503   UNAVAILABLE
@@ -179,6 +180,10 @@ class SourceRejected(PcWorkerError, exit_code=65, http=422, grpc="INVALID_ARGUME
 
 class SchemaMismatch(SourceRejected):
     """The source lacks a column that its domain needs; the message names it and what the source has."""
+
+
+class SourceForbidden(SourceRejected):
+    """This process may not read the source, for its place or its mode; what it holds is unknown."""
 
 
 class EncodingFailed(SourceRejected):

@@ -17,7 +17,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pc_worker.errors import SourceRejected, Unavailable
+from pc_worker.errors import SourceForbidden, SourceRejected, Unavailable
 from pc_worker.object_urls import ObjectUrl
 
 if TYPE_CHECKING:
@@ -101,12 +101,12 @@ def errors_named(url: ObjectUrl | str) -> Iterator[None]:
     except (store.NotFoundError, FileNotFoundError) as exc:
         raise SourceRejected(f"{url}: there is no such object") from exc
     except (store.PermissionDeniedError, store.UnauthenticatedError, PermissionError) as exc:
-        raise SourceRejected(f"{url}: no permission to read it: check the credentials of the store") from exc
+        raise SourceForbidden(f"{url}: no permission to read it: check the credentials of the store") from exc
     except store.InvalidPathError as exc:
         raise SourceRejected(f"{url}: it is not a key that can be read") from exc
     except store.BaseError as exc:
         if any(mark in str(exc) for mark in _REFUSED):
-            raise SourceRejected(f"{url}: no permission to read it: check the credentials of the store") from exc
+            raise SourceForbidden(f"{url}: no permission to read it: check the credentials of the store") from exc
         if any(mark in str(exc) for mark in _MISSING):
             raise SourceRejected(f"{url}: there is no such bucket") from exc
         raise Unavailable(f"the store of {url} does not answer: {_first_line(exc)}") from exc

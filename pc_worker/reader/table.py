@@ -146,6 +146,10 @@ class Table:
             self._digests.add(self._source.digest(algorithm))
         return expected.digest in self._digests
 
+    def is_stale(self) -> bool:
+        """Return whether the file must be opened again, as after its file system was mounted again."""
+        return self._source.is_stale()
+
     @property
     def writer(self) -> str | None:
         """A guess at what wrote the file, such as ``pandas 2 with numpy 2``."""

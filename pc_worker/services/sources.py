@@ -12,7 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, Protocol
 
-from pc_worker.errors import InvalidRequest, SourceRejected, Unavailable
+from pc_worker.errors import InvalidRequest, PcWorkerError, SourceForbidden, SourceRejected, Unavailable
 from pc_worker.file_faults import file_fault
 from pc_worker.logs import get_logger
 from pc_worker.object_urls import ObjectUrl, is_url, read_url
@@ -37,13 +37,17 @@ NO_OPTIONS = ReadOptions()
 
 _FULL = "the disk of PC_WORKER_HOME is full: free space on it, or set PC_WORKER_HOME to a folder on another disk"
 _FILES = "too many files are open: raise the limit (`ulimit -n`)"
-#: What the machine lacks, not the file: a retry may find it.
+_MOUNT = "its file system does not answer: check that it is mounted and its server runs"
+#: System errors that pass when space, memory or descriptors are freed, or a file system answers again.
 LACKING = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
     errno.EMFILE: _FILES,
     errno.ENFILE: _FILES,
     errno.ENOMEM: "the system has no memory left for it",
+    errno.EAGAIN: _MOUNT,
+    errno.ETIMEDOUT: _MOUNT,
+    errno.ESTALE: _MOUNT,
 }
 
 #: Errors that the reader should not raise.
@@ -113,7 +117,7 @@ class Sources:
             raise SourceRejected(str(exc)) from exc
         if not self.is_allowed(url):
             allowed = ", ".join(map(str, (*self._roots, *self._url_roots)))
-            raise SourceRejected(f"{path}: it lies outside the data roots ({allowed}); set PC_WORKER_DATA_ROOTS")
+            raise SourceForbidden(f"{path}: it lies outside the data roots ({allowed}); set PC_WORKER_DATA_ROOTS")
         return open_object(url, self._spool)
 
     @contextmanager
@@ -158,7 +162,7 @@ class Sources:
         """
         key = (path, options)
         kept = self._tables.pop(key, None)
-        if kept is None or expected is None or not _is_unchanged(kept, expected):
+        if kept is None or kept.is_stale() or expected is None or not _is_unchanged(kept, expected):
             if kept is not None:
                 kept.close()
             kept = self._open(path, options)
@@ -236,9 +240,7 @@ def rejecting(path: str) -> Iterator[None]:
     except (Rejected, SourceChanged) as exc:
         raise SourceRejected(f"{path}: {exc}") from exc
     except OSError as exc:
-        if exc.errno in LACKING:
-            raise Unavailable(f"{path} cannot be read now: {LACKING[exc.errno]}") from exc
-        raise SourceRejected(f"{path}: {exc.strerror or exc}") from exc
+        raise _system_error(path, exc, exc.strerror or str(exc)) from exc
     except UNEXPECTED as exc:  # a retry would raise it again
         get_logger(__name__).exception("reader_mistaken", source=path)
         raise SourceRejected(f"{path}: {unexpected_error(exc)}") from exc
@@ -259,19 +261,28 @@ def open_under(path: str, roots: Sequence[Path]) -> int:
 
     Raises:
         SourceRejected: If it is missing, unreadable, no regular file, or outside ``roots``.
+        Unavailable: If the machine lacks what is needed to open it.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, ValueError) as exc:
-        if getattr(exc, "errno", None) in LACKING:
-            raise
-        raise SourceRejected(f"{path}: {file_fault(exc)}") from exc
+        raise _system_error(path, exc, file_fault(exc)) from exc
     try:
         _check_opened(path, descriptor, roots)
-    except BaseException:
+    except BaseException as exc:
         os.close(descriptor)
+        if isinstance(exc, OSError):
+            raise _system_error(path, exc, file_fault(exc)) from exc
         raise
     return descriptor
+
+
+def _system_error(path: str, exc: OSError | ValueError, fault: str) -> PcWorkerError:
+    """Return the error of ours for one of the system: it may pass, or forbids to read the source, or rejects it."""
+    lacking = LACKING.get(getattr(exc, "errno", None) or 0)
+    if lacking is not None:
+        return Unavailable(f"{path} cannot be read now: {lacking}")
+    return (SourceForbidden if isinstance(exc, PermissionError) else SourceRejected)(f"{path}: {fault}")
 
 
 def _check_opened(path: str, descriptor: int, roots: Sequence[Path]) -> None:
@@ -283,7 +294,7 @@ def _check_opened(path: str, descriptor: int, roots: Sequence[Path]) -> None:
     real = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
     if not any(real.is_relative_to(root) for root in roots):
         allowed = ", ".join(map(str, roots))
-        raise SourceRejected(f"{path}: it lies outside the data roots ({allowed}); set PC_WORKER_DATA_ROOTS")
+        raise SourceForbidden(f"{path}: it lies outside the data roots ({allowed}); set PC_WORKER_DATA_ROOTS")
 
 
 def _is_unchanged(table: Table, expected: dict[str, Any]) -> bool:

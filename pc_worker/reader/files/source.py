@@ -87,6 +87,14 @@ class LocalFile:
             raise not_a_table(f"{self._path} is not a regular file")
         return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
+    def is_stale(self) -> bool:
+        """Return whether the system no longer knows the descriptor's file."""
+        try:
+            os.fstat(self._fd)
+        except OSError:
+            return True
+        return False
+
     def read(self, offset: int, length: int) -> bytes:
         """Return up to ``length`` bytes from ``offset``; none past the end."""
         return os.pread(self._fd, length, offset)
@@ -213,6 +221,10 @@ class Source:
     def _hash_file(self, state: Hash, start: int, stop: int) -> None:
         for offset in range(start, stop, _DIGEST_STEP):
             state.update(self._read(offset, min(_DIGEST_STEP, stop - offset)))
+
+    def is_stale(self) -> bool:
+        """Return whether the file must be opened again, as after its file system was mounted again."""
+        return isinstance(self._file, LocalFile) and self._file.is_stale()
 
     def check_unchanged(self, digest: str | None = None) -> None:
         """Check that no process wrote to the file since it was opened.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,21 +16,17 @@ from pc_worker.errors import (
 )
 from pc_worker.logs import get_logger
 from pc_worker.services.dependencies import Services
+from pc_worker.services.sources import LACKING
 from pc_worker.store.ledger import jobs
 from pc_worker.store.ledger.leases import CRASHES_ALLOWED, FAILURES_ALLOWED
 
 log = get_logger(__name__)
 
-#: System errors that pass when space, memory or descriptors are freed, or a file system answers again.
-PASSING = frozenset(
-    (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ETIMEDOUT, errno.ESTALE)
-)
-
 
 def is_permanent(error: Exception) -> bool:
     """Return whether the work itself causes the error: it would occur again, so attempts are limited."""
     if isinstance(error, OSError):
-        return not isinstance(error, (ConnectionError, TimeoutError)) and error.errno not in PASSING
+        return not isinstance(error, (ConnectionError, TimeoutError)) and error.errno not in LACKING
     # Wrong replies of an engine cost money each time, so they are not asked for without end.
     return isinstance(error, EngineMisbehaved) or not isinstance(error, (Unavailable, Conflict))
 
