@@ -115,6 +115,6 @@ def _place(document: Mapping[str, Any]) -> str:
 
 
 def _told(result: Mapping[str, Any]) -> str:
-    source = " (from its stored form: the source has changed)" if result["from_stored_form"] else ""
+    source = " (from its stored form: the source is missing or has changed)" if result["from_stored_form"] else ""
     reason = f": {result['reason']}" if result["reason"] else ""
     return f"{_place(result)} {result['outcome']}{reason}{source}"

@@ -8,9 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from pc_worker.domains import BatchView, ColumnMapping, get_domain
-from pc_worker.errors import Fenced, SourceRejected
+from pc_worker.errors import DatabaseFailed, Fenced, InvalidRequest, PcWorkerError, SourceForbidden, SourceRejected
+from pc_worker.logs import get_logger
 from pc_worker.model import Job, Tally
-from pc_worker.reader import Json
+from pc_worker.reader import MISSING, Json
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.publish import push_written
 from pc_worker.services.ingest.rows.prepare import RowContext, clean_rows, numbered_keys
@@ -21,6 +22,8 @@ from pc_worker.store.ledger import dead_letters, jobs
 from pc_worker.store.ledger.dead_letters import BEFORE_ALL, LetterId, LetterOutcome, StoredLetter
 from pc_worker.store.ledger.letter_filter import LetterFilter
 from pc_worker.store.models import registry
+
+log = get_logger(__name__)
 
 #: Letters that are read at once.
 PAGE = 500
@@ -40,6 +43,13 @@ class Retried:
     from_stored_form: bool
 
 
+class _Cells(dict[str, Sequence[object]]):
+    """The cells of one row by column name; the form of a row lacks the columns for which the row has no value."""
+
+    def __missing__(self, name: str) -> Sequence[object]:
+        return [MISSING]
+
+
 class SingleRowBatch:
     """One row in normal form, as a batch of one row."""
 
@@ -52,8 +62,8 @@ class SingleRowBatch:
 
     @property
     def columns(self) -> Mapping[str, Sequence[object]]:
-        """The cells by column name."""
-        return {name: [cell] for name, cell in self._form.items()}
+        """The cells by column name; ``MISSING`` for a column without a value."""
+        return _Cells({name: [cell] for name, cell in self._form.items()})
 
     def normal_row(self, i: int) -> dict[str, Json]:
         """Return the row itself."""
@@ -85,7 +95,7 @@ def retry_letters(services: Services, letters: Iterable[StoredLetter]) -> Iterat
     """Retry these letters; those that another caller retried or dropped meanwhile are left out."""
     for letter in letters:
         with suppress(Fenced):
-            yield _retry(services, letter)
+            yield _retried_alone(services, letter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,20 @@ class FoundRow:
         return self.whole.normal_row(0)
 
 
+def _retried_alone(services: Services, letter: StoredLetter) -> Retried:
+    """Retry a letter; what is wrong with it, its job or its source leaves it dead and does not stop the others."""
+    try:
+        return _retry(services, letter)
+    except (InvalidRequest, SourceRejected, DatabaseFailed) as exc:
+        return _retried(letter, "dead", str(exc), stored_form=False)
+    except PcWorkerError:
+        raise
+    except Exception as exc:
+        log.exception("retry_mistaken", job_id=letter.job_id, row_no=letter.row_no)
+        fault = f"pc_worker itself made a mistake ({type(exc).__name__}; more is in the log): report it"
+        return _retried(letter, "dead", fault, stored_form=False)
+
+
 def _retry(services: Services, letter: StoredLetter) -> Retried:
     with services.database.transaction() as cursor:
         job = jobs.pin_active_model(cursor, jobs.find_job(cursor, letter.job_id))
@@ -110,9 +134,8 @@ def _retry(services: Services, letter: StoredLetter) -> Retried:
     stored_form = found is None
     found = found or _from_letter(services, letter)
     if found is None:
-        return _retried(
-            letter, "dead", "the source has changed and the row's form is not known", stored_form=stored_form
-        )
+        reason = "the source is missing or has changed, and the row's form is not known"
+        return _retried(letter, "dead", reason, stored_form=stored_form)
     context = RowContext(domain=domain, mapping=mapping, model=model, form=found.form)
     keys = numbered_keys(domain, mapping, found.batch, {letter.row_no: number})
     cleaned = clean_rows(domain, mapping, found.batch, keys=keys, superseded=(), form=found.form)
@@ -126,11 +149,18 @@ def _retry(services: Services, letter: StoredLetter) -> Retried:
 
 
 def _from_source(services: Services, job: Job, mapping: ColumnMapping, letter: StoredLetter) -> FoundRow | None:
+    """Return the row of the unchanged source; None if that is missing or has changed.
+
+    Raises:
+        SourceForbidden: If this process may not read it: it may be unchanged.
+    """
     try:
         table = services.sources.open(job.source, job.fingerprint, options=stored_options(job.request))
         with rejecting(job.source):
             first, end = letter.row_no, letter.row_no + 1
             return FoundRow(table.read(first, end, mapping.columns), table.read(first, end))
+    except SourceForbidden:
+        raise
     except SourceRejected:
         return None
 
