@@ -88,6 +88,8 @@ class Truth:
                 held.seen = max(held.seen, job.seq)
         elif "\0" in row["text"]:
             job.letters[row_no] = ident
+            if held is not None:  # the file has the row: it is not missing, also after its letter was dropped
+                held.seen = max(held.seen, job.seq)
         elif held is None:
             self.held[ident] = Held(row["text"], job.seq, job.seq, job.source)
         elif held.seq <= job.seq and held.text == row["text"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from types import ModuleType
@@ -11,6 +12,7 @@ from uuid import UUID
 import pytest
 
 from pc_worker.services import forget as forget_service
+from pc_worker.services.dead_letters.dead_list import drop_matching
 from pc_worker.services.dead_letters.retry import retry_dead
 from pc_worker.services.forget import forget_ids, forget_source
 from pc_worker.services.maintenance.purge import Retention, purge
@@ -246,3 +248,33 @@ def test_a_key_that_is_forgotten_while_a_later_job_writes_it_keeps_one_row(
     assert line.query("SELECT text, i.row_id = r.row_id FROM rows r JOIN identities i USING (domain, key)") == [
         ("newest of a", True)
     ]
+
+
+@pytest.mark.parametrize(
+    "dead", [{"text": "nul \0"}, {"text": "short", "more": "x" * 4_100_000}], ids=["no value", "too large to be sent"]
+)
+def test_a_row_whose_newest_version_was_dropped_is_not_missing(line: Line, dead: Row) -> None:
+    line.ingest(rows("a", "b", "c", text="old"))
+    newer = line.ingest([*rows("b", text="new"), {"id": "a"} | dead])
+    assert (newer.rows_written, newer.rows_dead) == (1, 1)
+    assert list(drop_matching(line.services, LetterFilter(job_id=newer.job_id))) == [1, 0]
+
+    gone = forget_source(line.database, DOMAIN, "shelf", missing_from=newer.job_id)
+
+    assert gone.rows == 1
+    assert line.texts() == {"a": "old of a", "b": "new of b"}
+
+
+@pytest.mark.parametrize("version", ["present", "earlier"])
+def test_a_dead_letter_with_half_a_character_goes_with_its_row(line: Line, version: str) -> None:
+    key = '김철수 "1"'
+    line.ingest(rows(key, text="old"))
+    line.ingest([{"id": key, "text": "half \ud83d", "address": "서울"}])
+    ((form,),) = line.query("SELECT normal_form FROM dead_letters")
+    assert ("서울" in form, "\\ud83d" in form) == (True, True)
+    if version == "earlier":
+        line.query("UPDATE dead_letters SET normal_form = %s RETURNING 1", json.dumps(json.loads(form)))
+
+    forget(line, key)
+
+    assert line.query("SELECT * FROM dead_letters") == []

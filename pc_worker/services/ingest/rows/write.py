@@ -196,13 +196,11 @@ def _commit(
     cursor: Cursor, work: Work, found: Found, ready: PreparedRows, record_tally: RecordTally, encoding: ChunkEncoding
 ) -> Written:
     """Write everything; the caller's transaction commits it. The order of the steps prevents deadlocks."""
-    skipped = set(known_row_ids(cursor, work.domain, work.context.mapping.scope, work.cleaned.skipped_keys).values())
-    same = work.known.same
-    stored = _stored(cursor, work, [*(c.row_id for c in found.candidates), *same, *skipped], lock=True)
+    kept, same = _kept_rows(cursor, work, found, ready), work.known.same
+    stored = _stored(cursor, work, [*(c.row_id for c in found.candidates), *same, *kept], lock=True)
     check_same(same, stored, seq=work.seq)
     decided = _decide(found, ready, stored, seq=work.seq)
-    # A skipped row leaves its older version as it is, but the source still contains it.
-    merge.mark_seen(cursor, origin=work.origin, rows=dict.fromkeys(skipped), same=False)
+    merge.mark_seen(cursor, origin=work.origin, rows=dict.fromkeys(kept), same=False)
     merge.mark_seen(cursor, origin=work.origin, rows=dict.fromkeys(same) | decided.unchanged, same=True)
     if decided.rows:
         merge.upsert_rows(cursor, origin=work.origin, rows=decided.rows, fresh=decided.fresh)
@@ -214,6 +212,13 @@ def _commit(
     log_batch = _append_log(cursor, work, decided)
     outcome = WriteOutcome(tally=tally, log_batch=log_batch, job_finished=finished)
     return Written(outcome=outcome, messages=[(str(row.row_id), ready.messages[row.row_no]) for row in decided.rows])
+
+
+def _kept_rows(cursor: Cursor, work: Work, found: Found, ready: PreparedRows) -> set[UUID]:
+    """Return the rows whose older versions stay as they are because the source still contains them: skipped or dead."""
+    keys = [*work.cleaned.skipped_keys, *work.cleaned.letter_keys.values()]
+    refused = {c.row_id for c in found.candidates if c.record.row_no in ready.letters}
+    return refused | set(known_row_ids(cursor, work.domain, work.context.mapping.scope, keys).values())
 
 
 def _decide(found: Found, ready: PreparedRows, stored: Mapping[UUID, StoredRow], *, seq: int) -> Decided:
