@@ -218,7 +218,8 @@ def _join_rest(cursor: Cursor, domain: str, groups: set[UUID]) -> None:
 
 def _letters_of_rows(cursor: Cursor, domain: str, ids: Sequence[UUID]) -> list[tuple[str, int, UUID]]:
     keys = forget.keys_of(cursor, domain, ids)
-    texts = [stored_json(key.text)[1:-1] for key in keys]
+    # Letters of earlier versions have all characters but ASCII as escapes if one of them is half a pair.
+    texts = sorted({form[1:-1] for key in keys for form in (stored_json(key.text), json.dumps(key.text))})
     found = []
     for letter in forget.candidate_letters(cursor, domain, ids, texts):
         row_id = letter.row_id if letter.row_id in ids else _row_of(letter, keys)

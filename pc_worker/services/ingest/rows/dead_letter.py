@@ -21,6 +21,7 @@ the worker is halved, down to one row; then ``store/ledger/leases.py: acquire_le
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -34,6 +35,9 @@ from pc_worker.services.sources import rejecting
 WIRE_LIMIT = 4_000_000
 #: Characters of a text from which on it is checked before it is embedded.
 LONG_TEXT = WIRE_LIMIT // 4
+
+#: Half of a pair: a whole one is one character of a string here.
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 #: Returns the normal form of a row by its number in the source: all its columns, not only those a domain reads.
 RowForm = Callable[[int], Mapping[str, Json]]
@@ -69,10 +73,6 @@ def too_large_on_wire(message: bytes) -> str | None:
 
 
 def stored_json(value: Json | Mapping[str, Json]) -> str:
-    """Return the value as JSON text that is valid UTF-8; escapes are used only where it has lone surrogates."""
+    """Return the value as JSON text that is valid UTF-8: only its lone surrogates are escaped."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(value, allow_nan=False)
-    return text
+    return LONE_SURROGATE.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
