@@ -9,7 +9,7 @@ from pc_worker.domains.cleaning.stored import search_text
 from pc_worker.domains.declaration.column_mapping import ColumnMapping
 from pc_worker.domains.declaration.domain import AnyTable, Domain, Field, SourceVector
 from pc_worker.domains.declaration.join import Join
-from pc_worker.domains.declaration.options import LONGEST_NAME, Options, check_options
+from pc_worker.domains.declaration.options import LONGEST_NAME, LONGEST_SOURCE, Options, check_options, check_source
 from pc_worker.domains.declaration.schema import resolve
 from pc_worker.domains.declaration.table import BatchView, ColumnView
 from pc_worker.domains.joining import JoinedText, Member, Spoken, group_of, join_rows, spoken
@@ -19,6 +19,7 @@ from pc_worker.reader import Json
 
 __all__ = [
     "LONGEST_NAME",
+    "LONGEST_SOURCE",
     "AnyTable",
     "BatchView",
     "CleanedRow",
@@ -40,6 +41,7 @@ __all__ = [
     "Spoken",
     "UnknownDomain",
     "check_options",
+    "check_source",
     "clean",
     "content_hash",
     "domain_names",

@@ -15,6 +15,7 @@ from pc_worker.reader.pickle.shapes.columns import KINDS
 from pc_worker.reader.table import SparseCells
 
 _FIRST, _BLOCKS, _BLOCK = 256, 8, 32
+_ARRAYS = {"f": "f", "i": "i", "u": "i"}
 _TYPES: dict[type, str] = {
     str: "text", bool: "bool", int: "int", float: "float", complex: "complex", bytes: "bytes", bytearray: "bytes",
     dict: "dict", list: "list", tuple: "list", set: "list", frozenset: "list", dt.datetime: "datetime",
@@ -60,18 +61,24 @@ _CELLS = 1 << 18
 class _Sight:
     """What was seen of a column so far."""
 
-    __slots__ = ("_kinds", "_lengths")
+    __slots__ = ("_fractions", "_kinds", "_lengths")
 
     def __init__(self) -> None:
         self._kinds: set[str] = set()
         self._lengths: set[int] = set()
+        self._fractions = False
 
     def add(self, cells: Iterable[Any]) -> None:
         for cell in cells:
             if not _is_null(cell):
                 self._kinds.add(kind := _kind(cell))
                 if kind == "list":
-                    self._lengths.add(len(cell) if _is_vector(cell) else 0)
+                    self._add_list(cell)
+
+    def _add_list(self, cell: Any) -> None:
+        kinds = _number_kinds(cell)
+        self._lengths.add(len(cell) if kinds else 0)
+        self._fractions = self._fractions or "f" in kinds
 
     def verdict(self) -> tuple[str, int | None]:
         kinds, lengths = self._kinds, self._lengths
@@ -79,7 +86,8 @@ class _Sight:
             return "null", None
         if kinds == {"list"}:
             length = max(lengths)
-            return ("vector", length) if len(lengths) == 1 and length >= 2 else ("list", None)
+            is_vector = len(lengths) == 1 and length >= 2 and self._fractions
+            return ("vector", length) if is_vector else ("list", None)
         if kinds == {"int", "float"}:
             return "float", None
         return (next(iter(kinds)) if len(kinds) == 1 else "mixed"), None
@@ -97,9 +105,20 @@ def _kind(cell: Any) -> str:
     return _TYPES.get(type(cell), "mixed")
 
 
-def _is_vector(cell: Any) -> bool:
+def _number_kinds(cell: Any) -> set[str]:
+    """Return which kinds of numbers a list holds, ``i`` and ``f``; none if it holds anything else, or is no list.
+
+    A number without a fraction is an integer in JSON, also in a vector: ``[0, 0.25, -1]``.
+    """
     if isinstance(cell, np.ndarray):
-        return cell.ndim == 1 and cell.dtype.kind == "f"
+        return {_ARRAYS[cell.dtype.kind]} if cell.ndim == 1 and cell.dtype.kind in _ARRAYS else set()
     if isinstance(cell, set | frozenset):
-        return False
-    return all(isinstance(item, float) for item in cell)
+        return set()
+    kinds = {_number_kind(kind) for kind in set(map(type, cell))}
+    return set() if "" in kinds else kinds
+
+
+def _number_kind(kind: type) -> str:
+    if issubclass(kind, float | np.floating):
+        return "f"
+    return "i" if issubclass(kind, int | np.integer) and kind is not bool else ""

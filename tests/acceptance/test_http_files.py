@@ -85,7 +85,9 @@ def test_a_text_table_of_one_column_is_told_by_its_name_or_type(client: httpx.Cl
     eventually(lambda: not any(Path(str(job["source"])).exists() for job in jobs), what="the removal of the uploads")
 
 
-@pytest.mark.parametrize("name", ["a name.csv", "../../etc/passwd", "C:\\data\\x.bin", "ä" * 300, "\x00\x01", ""])
+@pytest.mark.parametrize(
+    "name", ["a name.csv", "../../etc/passwd", "C:\\data\\x.bin", "ä" * 300, "가" * 300, "\x00\x01", ""]
+)
 def test_the_name_of_a_file_in_a_form_is_only_a_label(stack: LiveStack, client: httpx.Client, name: str) -> None:
     table = pd.DataFrame({"id": [f"label {name!r} {i}" for i in range(3)], "text": ["one", "two", "three"]})
     content = gzip.compress(pickle.dumps(table))

@@ -9,8 +9,10 @@ from typing import Any, Self
 from pc_worker.domains.declaration.domain import Domain
 from pc_worker.errors import InvalidOption
 
-#: Characters of a source and of a column's name, at most.
+#: Characters of a column's name, at most.
 LONGEST_NAME = 1000
+#: Bytes of a source in UTF-8, at most: with the longest key it must fit an entry of a B-tree, 2,704 bytes.
+LONGEST_SOURCE = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,18 @@ def check_options(domain: Domain, options: Options) -> None:
 
 
 def _check_texts(options: Options) -> None:
-    if options.source is not None and not 1 <= len(options.source) <= LONGEST_NAME:
-        raise InvalidOption(f"the source must have 1 to {LONGEST_NAME:,} characters, not {len(options.source):,}")
+    if options.source is not None:
+        check_source(options.source)
     columns = (*options.text_columns, options.id_column or "", options.vector_column or "")
     if (longest := max(map(len, columns))) > LONGEST_NAME:
         raise InvalidOption(f"the name of a column has at most {LONGEST_NAME:,} characters, not {longest:,}")
+
+
+def check_source(source: str) -> None:
+    """Check that the name of a source can be stored with its keys.
+
+    Raises:
+        InvalidOption: If it is empty or too long.
+    """
+    if not 1 <= (size := len(source.encode("utf-8", "surrogatepass"))) <= LONGEST_SOURCE:
+        raise InvalidOption(f"the source must have 1 to {LONGEST_SOURCE} bytes in UTF-8, not {size:,}")

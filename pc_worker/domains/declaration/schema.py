@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from pc_worker.domains.declaration.column_mapping import ColumnMapping
 from pc_worker.domains.declaration.domain import AnyTable, Domain
-from pc_worker.domains.declaration.options import Options, check_options
+from pc_worker.domains.declaration.options import LONGEST_SOURCE, Options, check_options
 from pc_worker.domains.declaration.table import BatchView, ColumnView
 from pc_worker.domains.declaration.text_column import find_text_column
-from pc_worker.errors import SchemaMismatch
+from pc_worker.domains.declaration.text_vectors import holds_vectors
+from pc_worker.errors import InvalidOption, SchemaMismatch
 from pc_worker.invisible_characters import UNSTORABLE
 from pc_worker.reader import exploded_columns
 
@@ -95,11 +96,12 @@ def _any_table(
     sample: BatchView,
     source: str,
 ) -> ColumnMapping:
+    _check_file_name(source, options)
     names = [column.name for column in columns]
     _require(domain, [*options.text_columns, *filter(None, [options.id_column])], names)
     key = options.id_column or _first(domain.key, names)
-    omitted = tuple(column.name for column in columns if column.kind == "vector" and column.name != key)
-    text = options.text_columns or _default_text(domain, table, columns, sample, key)
+    omitted = tuple(column.name for column in columns if column.name != key and _is_vector(column, sample))
+    text = options.text_columns or _default_text(domain, table, columns, sample, (key, *omitted))
     _check_no_vectors(text, omitted)
     _check_storable(text)
     # A name that cannot be stored makes the rows dead that have a value of it: it is not stored with the job either.
@@ -118,6 +120,18 @@ def _any_table(
     )
 
 
+def _check_file_name(source: str, options: Options) -> None:
+    """Check a source that has its file's name: an object's may be too long to be the scope of keys."""
+    size = len(source.encode("utf-8", "surrogatepass"))
+    if options.source is None and size > LONGEST_SOURCE:
+        few = f"a source has at most {LONGEST_SOURCE}: name one with --source"
+        raise InvalidOption(f"the file's name has {size:,} bytes in UTF-8, and {few}")
+
+
+def _is_vector(column: ColumnView, sample: BatchView) -> bool:
+    return column.kind == "vector" or holds_vectors(sample.columns[column.name])
+
+
 def _require(domain: Domain, wanted: Sequence[str], names: Sequence[str]) -> None:
     missing = [(name,) for name in wanted if name not in names]
     if missing:
@@ -125,9 +139,13 @@ def _require(domain: Domain, wanted: Sequence[str], names: Sequence[str]) -> Non
 
 
 def _default_text(
-    domain: Domain, table: AnyTable, columns: Sequence[ColumnView], sample: BatchView, key: str | None
+    domain: Domain,
+    table: AnyTable,
+    columns: Sequence[ColumnView],
+    sample: BatchView,
+    left_out: Collection[str | None],
 ) -> tuple[str, ...]:
-    found = find_text_column(columns, sample, preferred=table.text_columns, key=key)
+    found = find_text_column(columns, sample, preferred=table.text_columns, left_out=left_out)
     if found is not None:
         return (found,)
     if not len(sample):  # no rows: nothing to judge a column by, and nothing to embed

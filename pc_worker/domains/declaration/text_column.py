@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pc_worker.domains.declaration.table import BatchView, ColumnView
 
 
 def find_text_column(
-    columns: Sequence[ColumnView], sample: BatchView, *, preferred: Sequence[str], key: str | None
+    columns: Sequence[ColumnView],
+    sample: BatchView,
+    *,
+    preferred: Sequence[str],
+    left_out: Collection[str | None],
 ) -> str | None:
     """Return the first of ``preferred`` that can hold text, else the text column with the longest mean in ``sample``.
 
-    None if no column but the key holds text.
+    None if no column but those ``left_out``, the key and vectors, holds text.
     """
-    textual = [column.name for column in columns if column.name != key and _holds_text(column, sample)]
+    textual = [column.name for column in columns if column.name not in left_out and _holds_text(column, sample)]
     empty = [column.name for column in columns if column.kind == "null"]
     named = [name for name in preferred if name in textual or name in empty]
     if named:

@@ -15,7 +15,7 @@ from fastapi import Query, Request, Response
 from pydantic import ConfigDict, Field
 from starlette.requests import ClientDisconnect
 
-from pc_worker.domains import get_domain
+from pc_worker.domains import LONGEST_SOURCE, get_domain
 from pc_worker.errors import InvalidRequest, PcWorkerError
 from pc_worker.http.requests.bodies import api_router
 from pc_worker.http.requests.context import AppContext, Context
@@ -152,5 +152,6 @@ def _label(domain: str, name: str | None) -> str | None:
     if get_domain(domain).any_table is None:
         return None
     last = PurePosixPath((name or "").replace("\\", "/")).name
-    shown = "".join(character for character in last if character.isprintable())[:MAX_LABEL].strip()
+    shown = "".join(character for character in last if character.isprintable())[:MAX_LABEL]
+    shown = shown.encode()[:LONGEST_SOURCE].decode(errors="ignore").strip()
     return shown if shown and is_storable(shown) else NAMELESS

@@ -16,7 +16,7 @@ from pc_worker.reader.index.layout import Layout, Listing, PickleLayout, longs
 from pc_worker.reader.pickle.forms import Form
 
 #: Changes with every change of what an index holds or how it is written.
-VERSION = 11
+VERSION = 12
 _MAGIC = b"PCWINDEX"
 _HEAD = 8 + 8 + 4
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from pc_worker.domains import LONGEST_NAME, Options
+from pc_worker.domains import LONGEST_NAME, LONGEST_SOURCE, InvalidOption, Options, check_source
 from pc_worker.model import MAX_CHUNK_ROWS
 from pc_worker.object_urls import is_url, read_url
 from pc_worker.services.ingest.submit import MAX_DEAD, IngestRequest
@@ -17,6 +17,7 @@ LONGEST_PATH = 4096
 MAX_COLUMNS = 1000
 
 NAME = f"text of at most {LONGEST_NAME:,} characters without NUL and unpaired surrogates"
+SOURCE = f"text of 1 to {LONGEST_SOURCE} bytes in UTF-8 without NUL and unpaired surrogates"
 
 
 def _absolute(path: str) -> str:
@@ -27,7 +28,16 @@ def _absolute(path: str) -> str:
     return path
 
 
+def _short_source(source: str) -> str:
+    try:
+        check_source(source)
+    except InvalidOption as exc:
+        raise ValueError(str(exc)) from exc
+    return source
+
+
 Name = Annotated[StorableText, Field(max_length=LONGEST_NAME)]
+Source = Annotated[StorableText, Field(min_length=1, max_length=LONGEST_SOURCE), AfterValidator(_short_source)]
 Path = Annotated[StorableText, Field(min_length=1, max_length=LONGEST_PATH), AfterValidator(_absolute)]
 
 
@@ -46,7 +56,7 @@ class IngestOptions(RequestModel):
         le=MAX_DEAD,
         description=f"a whole number from 0 to {MAX_DEAD}: dead rows that still count as completed",
     )
-    source: Name | None = Field(default=None, min_length=1, description=f"{NAME}, not empty: the scope of the keys")
+    source: Source | None = Field(default=None, description=f"{SOURCE}: the scope of the keys")
     id_column: Name | None = Field(default=None, description=f"{NAME}: the column that holds the key")
     text_columns: list[Name] = Field(
         default=[],

@@ -12,7 +12,15 @@ import psycopg2
 import psycopg2.errors
 import psycopg2.extensions
 
-from pc_worker.errors import Conflict, ContractBroken, NotServable, ReadOnlyServer, Unavailable
+from pc_worker.errors import (
+    Conflict,
+    ContractBroken,
+    DatabaseFailed,
+    NotServable,
+    PcWorkerError,
+    ReadOnlyServer,
+    Unavailable,
+)
 from pc_worker.invisible_characters import UNSTORABLE
 from pc_worker.retry import RetryPolicy
 from pc_worker.store.db.session import (
@@ -50,6 +58,10 @@ AWAY = (
     psycopg2.errors.CrashShutdown,
     psycopg2.errors.CannotConnectNow,
 )
+#: The class of SQLSTATE for a value or statement that is too large, as for an index, to be stored or run at all.
+BEYOND_LIMITS = "54"
+#: In the text of the one error of that class that is of the server: no transaction ids are left until it is vacuumed.
+WRAPAROUND = "wraparound"
 #: The schema, or the role's rights in it, are not as `migrate` leaves them.
 UNFIT_SCHEMA = {
     psycopg2.errors.UndefinedTable: "the tables do not exist, run `migrate`",
@@ -108,6 +120,7 @@ class Database:
             Conflict: If the transaction is to be run again.
             ReadOnlyServer: If the server accepts no writes.
             ContractBroken: If the tables do not exist, are of another version, or are not open to this role.
+            DatabaseFailed: If a value or the statement is beyond a limit of the server; it would be so again.
         """
         connection = self.connection
         try:
@@ -126,11 +139,18 @@ class Database:
             self._undo()
             raise ContractBroken(f"{UNFIT_SCHEMA[type(exc)]}: {first_line(exc)}") from exc
         except AWAY as exc:
-            self.close()
-            raise Unavailable(f"PostgreSQL does not answer: {first_line(exc)}") from exc
+            raise self._away(exc) from exc
         except BaseException:
             self._undo()
             raise
+
+    def _away(self, exc: psycopg2.Error) -> PcWorkerError:
+        """End the transaction; return our error for one that the driver takes for a server that is away."""
+        if is_beyond_limits(exc):
+            self._undo()
+            return DatabaseFailed(f"this is beyond a limit of PostgreSQL: {first_line(exc)}")
+        self.close()
+        return Unavailable(f"PostgreSQL does not answer: {first_line(exc)}")
 
     def _undo(self) -> None:
         if self._connection is not None and not self._connection.closed:
@@ -202,6 +222,12 @@ def _set_up(connection: psycopg2.extensions.connection, server: DatabaseServer) 
         raise NotServable(
             f"the session cannot be set up as PC_WORKER_DATABASE_URL wants it: {first_line(exc)}"
         ) from exc
+
+
+def is_beyond_limits(error: BaseException) -> bool:
+    """Return whether an error of either driver is of a value or statement that is too large, not of the server."""
+    state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    return isinstance(state, str) and state.startswith(BEYOND_LIMITS) and WRAPAROUND not in str(error)
 
 
 def first_line(exc: BaseException) -> str:

@@ -7,7 +7,7 @@ import psycopg2
 
 from pc_worker.errors import DatabaseFailed, PcWorkerError, Unavailable
 from pc_worker.logs import get_logger
-from pc_worker.store.db.connection import first_line
+from pc_worker.store.db.connection import first_line, is_beyond_limits
 
 log = get_logger(__name__)
 
@@ -32,7 +32,7 @@ STATES = {
     "40": "the database asks to try again",  # deadlock, serialisation
     "42": "the database's schema or rights are not as this program needs them",  # missing table or column, REVOKE
     "53": "the database has no room",  # connections, memory, disk
-    "54": "the database has reached a limit",
+    "54": "the database has reached a limit",  # of transaction ids; those of values and statements stay
     "55": "the database does not accept this now",  # ALLOW_CONNECTIONS false, a lock that was not acquired in time
     "57": "the database is away",  # shutdown, crash, a cancelled statement
     "58": "the database is in trouble",  # input and output errors
@@ -44,7 +44,7 @@ def translated(error: Exception) -> PcWorkerError:
     if isinstance(error, PcWorkerError):
         return error
     state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-    if isinstance(state, str) and state[:2] in STATES:
+    if isinstance(state, str) and state[:2] in STATES and not is_beyond_limits(error):
         return Unavailable(f"{STATES[state[:2]]}: {first_line(error)}")
     if state is None and isinstance(error, BROKEN):
         return Unavailable(f"the database is away: {first_line(error)}")

@@ -138,9 +138,9 @@ def test_odd_surroundings(script: str, code: int, error: str, tmp_path: Path) ->
         (["ingest", "a", "--domain", "document", "--max-dead", str(2**63)], "from 0 to 9223372036854775807"),
         (
             ["ingest", "a", "--domain", "document", "--source", ""],
-            "at most 1,000 characters without NUL and unpaired surrogates, not empty",
+            "text of 1 to 600 bytes in UTF-8 without NUL and unpaired surrogates",
         ),
-        (["ingest", "a", "--domain", "document", "--source", "가" * 1001], "at most 1,000 characters"),
+        (["ingest", "a", "--domain", "document", "--source", "가" * 201], "text of 1 to 600 bytes in UTF-8"),
         (["ingest", "a", "--domain", "document", "--id-column", "x" * 1001], "at most 1,000 characters"),
         (["ingest", "a", "--domain", "document", "--text-column", "x", "--text-column", "x"], "a name twice"),
         (["stream", "--domain", "document", "--after", str(2**63)], "a position is 0 to"),

@@ -125,3 +125,45 @@ def test_a_text_column_whose_name_cannot_be_stored_is_rejected() -> None:
 
     with pytest.raises(SchemaMismatch, match=r"'a\\x00b' has a NUL"):
         resolve(get_domain("document"), Options(), columns_of(batch), batch, "rows.pkl")
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["[0.5, -1, 0]", "[1, 0, 0]"],
+        [" [1e-3,2]", None, "[3,4]\n"],
+        [None, "", "[0.25, 1]"],
+    ],
+    ids=str,
+)
+def test_texts_that_are_vectors_in_json_are_left_out_as_vectors_are(texts: list[str | None]) -> None:
+    rows = [{"id": n, "embedding": text, "note": "short", "v": [0, 0.5]} for n, text in enumerate(texts)]
+
+    records = clean_rows("document", *rows)
+
+    for n, record in enumerate(records):
+        assert isinstance(record, Record)
+        assert (record.text, record.payload) == ("short", {"id": n, "note": "short", "v": [0, 0.5]})
+        assert "0.5" not in record.search_text
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [["[1, 2]", "[3, 4]"], ["[0.5, 1]", "[0.5]"], ["[0.5]", "[1.5]"], ["[0.5, 1]", "prose"], ["[0.5, null]"], ["0.5"]],
+    ids=str,
+)
+def test_other_texts_in_brackets_stay_in_the_payload(texts: list[str]) -> None:
+    rows = [{"id": n, "list": text, "text": "prose"} for n, text in enumerate(texts)]
+
+    records = clean_rows("document", *rows)
+
+    assert [record.payload["list"] for record in records if isinstance(record, Record)] == texts
+
+
+def test_a_column_of_vectors_in_json_is_no_text_to_embed() -> None:
+    row = {"id": 1, "text": "[0.5, 1]"}
+
+    with pytest.raises(SchemaMismatch, match="needs a column of text"):
+        clean_rows("document", row)
+    with pytest.raises(SchemaMismatch, match='"text" holds vectors'):
+        clean_rows("document", row, text_columns=("text",))

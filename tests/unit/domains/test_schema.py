@@ -139,6 +139,23 @@ def test_the_source_is_the_file_name_unless_it_is_given() -> None:
     assert _mapping("recruit", recruit_row()).scope == ""
 
 
+@pytest.mark.parametrize("source", ["x" * 600, "가" * 200])
+def test_a_source_may_have_600_bytes(source: str) -> None:
+    assert _mapping("document", {"text": "x"}, options=Options(source=source)).scope == source
+
+    with pytest.raises(InvalidOption, match=r"1 to 600 bytes in UTF-8, not 60[13]"):
+        _mapping("document", {"text": "x"}, options=Options(source=source + source[0]))
+
+
+def test_a_longer_name_of_an_object_needs_a_source() -> None:
+    batch, name = ABatch([{"text": "x"}]), "가" * 201
+
+    with pytest.raises(InvalidOption, match=r"name has 603 bytes in UTF-8, .* at most 600: name one with --source"):
+        resolve(get_domain("document"), Options(), columns_of(batch), batch, name)
+    named = resolve(get_domain("document"), Options(source="s"), columns_of(batch), batch, name)
+    assert named.scope == "s"
+
+
 @pytest.mark.parametrize("options", [Options(source="s"), Options(id_column="id"), Options(text_columns=("CV",))])
 def test_domains_of_fixed_columns_refuse_options(options: Options) -> None:
     with pytest.raises(InvalidOption, match="recruit"):

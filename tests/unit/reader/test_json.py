@@ -96,3 +96,27 @@ def test_an_empty_array_is_a_table_without_rows(text: str, tmp_path: Path) -> No
     (tmp_path / "table.json").write_text(text, encoding="utf-8")
 
     assert read(tmp_path / "table.json", 5) == []
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        (["[0, 0.25, -1]", "[1, 0, 0]"], ("vector", 3)),
+        (["[0.5, 1.5]", "null"], ("vector", 2)),
+        (["[1, 2]", "[3, 4]"], ("list", None)),
+        (["[0, 0.25]", "[1]"], ("list", None)),
+        (["[0, 0.25]", "[true, 0.5]"], ("list", None)),
+        (['[0, "0.25"]', "[1.5, 2]"], ("list", None)),
+    ],
+    ids=str,
+)
+def test_lists_of_numbers_are_vectors_unless_all_are_whole(
+    cells: list[str], kind: tuple[str, int | None], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(f'{{"v": {cell}}}\n' for cell in cells))
+
+    with open_table(path, spool=tmp_path) as table:
+        (column,) = table.columns
+
+    assert (column.kind, column.dimension) == kind

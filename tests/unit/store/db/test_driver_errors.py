@@ -26,6 +26,7 @@ from pc_worker.store.db.driver_errors import translated
         asyncpg.ReadOnlySQLTransactionError("cannot execute INSERT in a read-only transaction"),
         asyncpg.IdleInTransactionSessionTimeoutError("terminating connection"),
         asyncpg.DiskFullError("no space left on device"),
+        asyncpg.ProgramLimitExceededError("database is not accepting commands to avoid wraparound data loss"),
         asyncpg.LockNotAvailableError("canceling statement due to lock timeout"),
         asyncpg.InterfaceError("connection is closed"),
         asyncpg.InternalClientError("got result for unknown protocol state 3"),
@@ -49,6 +50,8 @@ def test_the_state_of_server_and_schema_is_unavailable(error: Exception) -> None
         asyncpg.IndexCorruptedError("could not read block 5"),
         asyncpg.DataError("invalid input for query argument $1"),
         asyncpg.DivisionByZeroError("division by zero\nCONTEXT: SQL function"),
+        asyncpg.ProgramLimitExceededError("index row size 2800 exceeds btree version 4 maximum 2704"),
+        asyncpg.StatementTooComplexError("stack depth limit exceeded"),
         KeyError("an unexpected error"),
     ],
 )
