@@ -125,14 +125,14 @@ def _is_number(kind: type) -> bool:
 
 
 def _usable(array: Vector, numbers: NDArray[np.generic] | Sequence[object]) -> Vector:
-    # In float32, as pgvector computes it: a vector whose square underflows has no direction there.
+    # In float32, as pgvector computes it: a vector whose square underflows or overflows has no direction there.
     with np.errstate(over="ignore"):
         square = np.dot(array, array)
-    if not 0 < square < np.inf and not np.isfinite(array).all():  # finite numbers may have an infinite square
-        raise BadValue(_not_finite(numbers))
+    if 0 < square < np.inf:
+        return array
     if square == 0:
         raise BadValue("of zero norm")
-    return array
+    raise BadValue("of a norm too large for 32 bits" if np.isfinite(array).all() else _not_finite(numbers))
 
 
 def _not_finite(numbers: NDArray[np.generic] | Sequence[object]) -> str:

@@ -41,8 +41,8 @@ def test_every_form_of_a_vector_gives_the_same_float32_array(cell: object) -> No
     assert vector.tolist() == _GOOD
 
 
-def test_numbers_whose_square_is_infinite_are_finite() -> None:
-    assert to_vector(np.full(3, 3e38, np.float32), 3).tolist() == [np.float32(3e38)] * 3
+def test_a_norm_that_32_bits_hold_is_good() -> None:
+    assert to_vector([1e18, 1e18, -1e18], 3).tolist() == [np.float32(1e18), np.float32(1e18), np.float32(-1e18)]
 
 
 def test_a_strided_array_comes_out_contiguous() -> None:
@@ -76,6 +76,9 @@ def test_a_strided_array_comes_out_contiguous() -> None:
         ("[0, -0.0, 0]", "of zero norm"),
         ([1e-50, 0.0, 0.0], "of zero norm"),
         ([1e-30, 0.0, 0.0], "of zero norm"),
+        (np.full(3, 3e38, np.float32), "of a norm too large for 32 bits"),
+        ("[1e38, 1e38, 1e38]", "of a norm too large for 32 bits"),
+        ([0.0, 2e19, 0.0], "of a norm too large for 32 bits"),
         ([1.0, "2", 3.0], '"2" inside is no number'),
         ('[1.0, "2", 3.0]', '"2" inside is no number'),
         ([1.0, True, 3.0], "True inside is no number"),
