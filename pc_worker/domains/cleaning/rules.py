@@ -25,6 +25,10 @@ _TIMESTAMP = re.compile(
 _CLOCK = re.compile(
     r"(?:(?:(?P<hours>\d{1,4}):)?(?P<minutes>\d{1,2}):)?(?P<seconds>\d{1,12}(?:[.,]\d{1,9})?)", re.ASCII
 )
+# A duration as the normal form of a row has it.
+_SPAN = re.compile(
+    r"P(?P<days>\d{1,9})DT(?P<hours>\d{1,2})H(?P<minutes>\d{1,2})M(?P<seconds>\d{1,2}(?:\.\d{1,9})?)S", re.ASCII
+)
 _MAX_OFFSET = timedelta(hours=18)  # the limit of Java's ZoneOffset
 
 
@@ -160,8 +164,8 @@ def _existing(timestamp_text: str, form: str) -> str:
 def time_point(cell: object) -> Json:
     """Return when something happens: seconds from a beginning as a number, or a timestamp in UTC as ISO 8601 text.
 
-    Accepts numbers and durations, text such as ``83.5``, ``1:23.5`` and ``00:01:23,500``, and what ``timestamp``
-    accepts. Blank text is null.
+    Accepts numbers and durations, text such as ``83.5``, ``1:23.5``, ``00:01:23,500`` and ``P0DT0H1M23.5S``, and what
+    ``timestamp`` accepts. Blank text is null.
     """
     if isinstance(cell, timedelta):
         return _seconds(cell.total_seconds(), cell)
@@ -169,9 +173,10 @@ def time_point(cell: object) -> Json:
         return _seconds(float(cell / np.timedelta64(1, "s")), cell)
     if isinstance(cell, int | float | Decimal | np.integer | np.floating) and not isinstance(cell, bool):
         return _seconds(cell, cell)
-    match = _CLOCK.fullmatch(cell.strip()) if isinstance(cell, str) else None
-    if match is not None:
-        minutes = 60 * int(match["hours"] or 0) + int(match["minutes"] or 0)
+    text = cell.strip() if isinstance(cell, str) else ""
+    if (match := _CLOCK.fullmatch(text) or _SPAN.fullmatch(text)) is not None:
+        hours = 24 * int(match.groupdict().get("days") or 0) + int(match["hours"] or 0)
+        minutes = 60 * hours + int(match["minutes"] or 0)
         return _seconds(60 * minutes + float(match["seconds"].replace(",", ".")), cell)
     return _in_utc(timestamp(cell), cell)
 

@@ -11,6 +11,7 @@ import pytest
 from pc_worker.domains import Dead, Options, Record, SchemaMismatch, Skipped, get_domain, resolve, row_keys
 from pc_worker.domains.cleaning.cells import BadValue
 from pc_worker.domains.cleaning.rules import time_point
+from pc_worker.reader import normal
 from tests.unit.domains.tables import ABatch, clean_rows, columns_of
 
 UTTERANCE = {"meeting": "weekly", "speaker": "Ann", "start": 83.5, "end": 90, "text": "We start."}
@@ -35,6 +36,8 @@ def keys(*rows: dict[str, Any]) -> list[str | None]:
         ("1:00:00", 3600),
         (dt.timedelta(minutes=2), 120),
         (np.timedelta64(1500, "ms"), 1.5),
+        ("P0DT0H1M23.5S", 83.5),
+        (normal(dt.timedelta(days=1, hours=2, minutes=3, seconds=4, microseconds=50)), 93784.00005),
         ("2026-03-02 10:00+09:00", "2026-03-02T01:00:00+00:00"),
         (dt.datetime(2026, 3, 2, 10, tzinfo=dt.UTC), "2026-03-02T10:00:00+00:00"),
         (" ", None),
@@ -45,7 +48,11 @@ def test_a_time_is_seconds_or_a_timestamp_in_utc(cell: object, point: object) ->
     assert time_point(cell) == point
 
 
-@pytest.mark.parametrize("cell", [-1, float("inf"), True, "soon", "1:2:3:4", [1], 2**40], ids=repr)
+@pytest.mark.parametrize(
+    "cell",
+    [-1, float("inf"), True, "soon", "1:2:3:4", [1], 2**40, normal(dt.timedelta(seconds=-1)), "P1D"],
+    ids=repr,
+)
 def test_anything_else_is_no_time(cell: object) -> None:
     with pytest.raises(BadValue):
         time_point(cell)
