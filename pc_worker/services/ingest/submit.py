@@ -120,6 +120,8 @@ def _differences(services: Services, job: Job, request: IngestRequest, *, any_pa
         "max_dead": request.max_dead,
         **_flat(request.to_dict(chunk_rows=services.chunk_rows)),
     }
+    if "content" not in old:  # a job of an earlier version says nothing of it
+        new.pop("content", None)
     return [f"{name} ({old.get(name)!r}, not {value!r})" for name, value in new.items() if old.get(name) != value]
 
 

@@ -20,12 +20,25 @@ RETURNING digest, (SELECT (old.size, old.mtime_ns) = (%(size)s, %(mtime_ns)s)
                    FROM inbox_files old WHERE old.path = %(path)s)
 """
 RECORD_JOB = "UPDATE inbox_files SET digest = %s, job_id = %s WHERE path = %s"
+LAST_JOB = """
+SELECT f.job_id, j.job_id IS NOT NULL, j.request ->> 'content'
+FROM inbox_files f LEFT JOIN jobs j USING (job_id) WHERE f.path = %s AND f.job_id IS NOT NULL
+"""
 RECORD_PROBLEM = """
 INSERT INTO inbox_troubles AS known (entry_hash, entry, reason) VALUES (%s, %s, %s)
 ON CONFLICT (entry_hash) DO UPDATE SET reason = excluded.reason, told_at = now() WHERE known.reason <> excluded.reason
 RETURNING true
 """
 DELETE_SOLVED = "DELETE FROM inbox_troubles WHERE starts_with(entry, %s) AND entry_hash <> ALL (%s::bytea[])"
+
+
+@dataclass(frozen=True, slots=True)
+class LastJob:
+    """The last job of a file: whether it is still in the ledger, and the digest of its content, if that is known."""
+
+    job_id: str
+    exists: bool
+    content: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +69,13 @@ def record_file(cursor: Cursor, file: InboxFile) -> bool:
 def record_job_of_file(cursor: Cursor, path: str, *, digest: str, job_id: str) -> None:
     """Record the digest of the file and the job that ingests it."""
     cursor.execute(RECORD_JOB, (digest, job_id, path))
+
+
+def last_job(cursor: Cursor, path: str) -> LastJob | None:
+    """Return the last job of a file; None if it has had none."""
+    cursor.execute(LAST_JOB, (path,))
+    row = cursor.fetchone()
+    return None if row is None else LastJob(*row)
 
 
 def record_problem(cursor: Cursor, entry_hash: bytes, *, entry: str, reason: str) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import takewhile
@@ -15,7 +17,8 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.inbox.scan import scan_inbox
+from pc_worker.services.ingest.inbox.scan import NAMESPACE, scan_inbox
+from pc_worker.services.ingest.submit import IngestRequest, submit
 from pc_worker.settings import Settings
 from pc_worker.store.db.connection import Database
 from pc_worker.wiring import make_services
@@ -201,3 +204,63 @@ def test_a_replaced_file_of_equal_size_and_time_is_ingested(services: Services, 
     assert scanned(services, inbox) == ([str(file)], [])
     file.chmod(0o600)
     assert scanned(services, inbox) == ([], []), "the same content is the same job"
+
+
+def replace(path: Path, content: str, *, second: int) -> None:
+    path.write_text(content)
+    os.utime(path, ns=(0, second * 10**9))
+
+
+@pytest.mark.parametrize("domain", ["document", "candidate"])
+def test_a_content_that_comes_back_to_its_file_is_ingested_again(services: Services, inbox: Path, domain: str) -> None:
+    path = inbox / domain / "back.csv"
+
+    for second, content in enumerate(("A", "B", "A", "B"), 1):
+        replace(path, f"key\n{inbox}{content}\n", second=second)
+        assert scanned(services, inbox) == ([str(path)], []), content
+        path.touch()
+        assert scanned(services, inbox, times=3) == ([], []), "the same content is the same job"
+
+
+def test_two_scans_of_one_content_make_one_job(services: Services, database: Database, inbox: Path) -> None:
+    path = inbox / "document" / "twice.csv"
+    for second, content in enumerate(("A", "B"), 1):
+        replace(path, f"key\n{inbox}{content}\n", second=second)
+        scanned(services, inbox)
+    replace(path, f"key\n{inbox}A\n", second=3)
+    scan_inbox(services, inbox)
+    with database.transaction() as cursor:
+        cursor.execute("SELECT job_id FROM inbox_files WHERE path = %s", (str(path),))
+        (before,) = cursor.fetchone() or (None,)
+
+    first = scan_inbox(services, inbox)
+    with database.transaction() as cursor:  # as if this scan had not ended when the other began
+        cursor.execute("UPDATE inbox_files SET digest = NULL, job_id = %s WHERE path = %s", (before, str(path)))
+    second_scan = scan_inbox(services, inbox)
+
+    assert (len(first), second_scan) == (1, [])
+
+
+def test_a_copy_is_a_source_of_its_own_where_names_scope_the_keys(services: Services, inbox: Path) -> None:
+    for domain in ("document", "candidate"):
+        for name in ("a.csv", "b.csv"):
+            (inbox / domain / name).write_text(f"key\n{inbox}\n")
+
+    sources, _ = scanned(services, inbox)
+
+    assert sources == [str(inbox / "candidate" / "a.csv"), *(str(inbox / "document" / n) for n in ("a.csv", "b.csv"))]
+
+
+def test_a_job_of_an_earlier_version_is_the_job_of_its_content(
+    services: Services, database: Database, inbox: Path
+) -> None:
+    path = inbox / "document" / "old.csv"
+    path.write_text(f"key\n{inbox}\n")
+    digest = hashlib.blake2b(path.read_bytes(), digest_size=32).hexdigest()
+    old = str(uuid.uuid5(NAMESPACE, f"document\n{digest}"))
+    submit(services, IngestRequest(path=str(path), domain="document"), old)
+    scan_inbox(services, inbox)
+    with database.transaction() as cursor:
+        cursor.execute("UPDATE inbox_files SET job_id = %s WHERE path = %s", (old, str(path)))
+
+    assert scanned(services, inbox) == ([], [])

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
-from pc_worker.domains import domain_names
+from pc_worker.domains import domain_names, get_domain
 from pc_worker.errors import Conflict, PcWorkerError, Unavailable
 from pc_worker.file_faults import file_fault
 from pc_worker.logs import get_logger
@@ -21,7 +21,9 @@ from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger import jobs
 from pc_worker.store.ledger.inbox import (
     InboxFile,
+    LastJob,
     delete_solved_problems,
+    last_job,
     record_file,
     record_job_of_file,
     record_problem,
@@ -29,7 +31,7 @@ from pc_worker.store.ledger.inbox import (
 
 log = get_logger(__name__)
 
-#: Namespace of the job ids, which are made from domain and content: any scan of a content makes the same job.
+#: Namespace of the job ids, which are made from what the files hold: any scan of the same files makes the same jobs.
 NAMESPACE = uuid.UUID("6f1f3f34-9d43-4a0e-8f43-0d7c1a2b5e11")
 
 
@@ -65,8 +67,12 @@ def _job_of(services: Services, file: InboxFile) -> str | RejectedEntry | None:
         with services.database.transaction() as cursor:
             ready = record_file(cursor, file)
         return _submit(services, file) if ready else None
-    except (Unavailable, Conflict):
-        raise
+    except (Unavailable, Conflict) as exc:
+        if not isinstance(exc.__cause__, OSError):
+            raise
+        # Of this file, as a file system that does not answer: the next scan tries it again.
+        log.warning("inbox_file_not_read", path=shown(file.path), reason=str(exc))
+        return None
     except Exception as exc:  # any error is this file's alone
         if isinstance(exc, FileNotFoundError) or isinstance(exc.__cause__, FileNotFoundError):
             return None
@@ -81,12 +87,33 @@ def _sentence(error: Exception) -> str:
 
 def _submit(services: Services, file: InboxFile) -> str | None:
     digest = _digest(services, file)
-    job_id = str(uuid.uuid5(NAMESPACE, f"{file.domain}\n{digest}"))
+    with services.database.transaction() as cursor:
+        last = last_job(cursor, file.path)
+    job_id = _job_id(file, digest, last)
     # The job first: if the file were recorded first, a crash between the two would lose it.
-    is_new = submit(services, IngestRequest(path=file.path, domain=file.domain), job_id, any_path=True)
+    is_new = False
+    if last is None or not last.exists or last.job_id != job_id:
+        request = IngestRequest(path=file.path, domain=file.domain, content=digest)
+        is_new = submit(services, request, job_id, any_path=True)
     with services.database.transaction() as cursor:
         record_job_of_file(cursor, file.path, digest=digest, job_id=job_id)
     return job_id if is_new else None
+
+
+def _job_id(file: InboxFile, digest: str, last: LastJob | None) -> str:
+    """Return the id of the job of a content: that of the file's last job if it had this content, else a new one.
+
+    It is made from domain and content; in a domain whose keys the file's name scopes, from its path too. After another
+    content of the same file it is made from that one's job: what comes back to a file is ingested again.
+    """
+    content = f"{file.domain}\n{digest}"
+    own = f"{content}\n{file.path}" if get_domain(file.domain).any_table is not None else content
+    first, of_earlier_versions = (str(uuid.uuid5(NAMESPACE, text)) for text in (own, content))
+    if last is None:
+        return first
+    if last.content == digest or last.job_id in (first, of_earlier_versions):
+        return last.job_id
+    return str(uuid.uuid5(NAMESPACE, f"{last.job_id}\n{own}"))
 
 
 def _digest(services: Services, found: InboxFile) -> str:
