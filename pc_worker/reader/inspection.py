@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -146,7 +147,7 @@ def inspect_file(
 
 
 def _cells(table: Table) -> Mapping[str, Sequence[object]]:
-    """Return the first rows' cells by column; none of a column that cannot be read, which only its use would refuse."""
+    """Return the first rows' cells by column, without the columns that cannot be read: only their use would refuse."""
     try:
         return table.read(0, _SAMPLE_ROWS).columns
     except Rejected as error:
@@ -154,18 +155,22 @@ def _cells(table: Table) -> Mapping[str, Sequence[object]]:
             raise
     found: dict[str, Sequence[object]] = {}
     for column in table.columns:
-        try:
+        with suppress(Rejected):
             found.update(table.read(0, _SAMPLE_ROWS, [column.name]).columns)
-        except Rejected:
-            found[column.name] = ()
     return found
 
 
 def _reports(table: Table) -> tuple[ColumnReport, ...]:
     cells, sizes = _cells(table), table.stored_bytes()
     return tuple(
-        ColumnReport(column, _samples(cells[column.name]), sizes.get(column.name, 0)) for column in table.columns
+        ColumnReport(_seen(column, cells), _samples(cells.get(column.name, ())), sizes.get(column.name, 0))
+        for column in table.columns
     )
+
+
+def _seen(column: Column, cells: Mapping[str, object]) -> Column:
+    """Return the column as its first rows show it: a type that is read may have values that are not."""
+    return column if column.name in cells else Column(column.name, "unreadable")
 
 
 def _samples(cells: Any) -> tuple[Json, ...]:

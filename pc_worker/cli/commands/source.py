@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from typing import Any
 
 import click
 
@@ -12,9 +12,9 @@ from pc_worker.cli.context import one_shot
 from pc_worker.cli.options import JSON, reading_options
 from pc_worker.cli.output import print_json, print_json_line, print_table
 from pc_worker.domains import Options, domain_names, get_domain, resolve
-from pc_worker.errors import SchemaMismatch
+from pc_worker.errors import SchemaMismatch, SourceRejected
 from pc_worker.model import DEFAULT_CHUNK_ROWS
-from pc_worker.reader import Json, Limits, Table
+from pc_worker.reader import Batch, Json, Limits, Rejected, Table
 from pc_worker.services.sources import Sources, read_options, rejecting
 from pc_worker.settings import Settings
 
@@ -31,18 +31,28 @@ def inspect_command(file: str, delimiter: str | None, encoding: str | None, shee
     settings = one_shot()
     path = whole_path(file)
     sources = _sources(settings)
-    found = sources.inspect(path, options).to_dict()
-    found["domains"] = _fitting(sources.open(path, options=options), path)
+    report = sources.inspect(path, options)
+    fault = None if report.error is None else SourceRejected(f"{path}: {report.error}")
+    fitting = list[str]()
+    try:
+        fitting = [] if fault else _fitting(sources.open(path, options=options), path)
+    except SourceRejected as exc:
+        fault = exc
+    _show(report.to_dict() | {"domains": fitting}, as_json=as_json)
+    if fault is not None:
+        raise fault
+
+
+def _show(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
     columns, spread = found.pop("columns"), found.pop("exploded_vectors")
     found["vectors in columns"] = [f"{name} ({length})" for name, length in spread.items()]
     print_table(("", ""), [(name, _shown(value)) for name, value in found.items() if _shown(value)])
-    print()
-    print_table(
-        list(columns[0]) if columns else [], [[_shown(value) for value in column.values()] for column in columns]
-    )
+    if columns:
+        print()
+        print_table(list(columns[0]), [[_shown(value) for value in column.values()] for column in columns])
 
 
 def _shown(value: object) -> str:
@@ -81,12 +91,20 @@ def _sources(settings: Settings) -> Sources:
 
 
 def _fitting(table: Table, path: str) -> list[str]:
-    sample = table.read(0, min(table.rows, ROWS_AT_ONCE))
-    names = []
-    for name in domain_names():
+    """Return the domains that the table fits; none if it has a column that cannot be read, as each needs all."""
+    with rejecting(path):
         try:
-            resolve(get_domain(name), Options(), table.columns, sample, os.path.basename(path))
-        except SchemaMismatch:
-            continue
-        names.append(name)
-    return names
+            sample = table.read(0, min(table.rows, ROWS_AT_ONCE))
+        except Rejected as error:
+            if error.column is None:
+                raise
+            return []
+    return [name for name in domain_names() if _fits(name, table, sample)]
+
+
+def _fits(domain: str, table: Table, sample: Batch) -> bool:
+    try:
+        resolve(get_domain(domain), Options(), table.columns, sample, "")
+    except SchemaMismatch:
+        return False
+    return True
