@@ -8,11 +8,12 @@ from itertools import chain
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from pc_worker.reader.cells.normal import Json, label_text, normal
+from pc_worker.reader.cells.normal import Json, normal
 from pc_worker.reader.cells.values import MISSING
 from pc_worker.reader.errors import Rejected
 from pc_worker.reader.files.digest import algorithm_of
 from pc_worker.reader.files.source import Fingerprint, Source
+from pc_worker.reader.pickle.shapes.names import row_labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Column:
         kind: text, int, float, bool, datetime, date, time, timedelta, decimal, bytes, uuid, complex, period,
             interval, category, list, dict, vector, null (no cell seen that is not null), unreadable (its use is
             refused) or mixed. Of columns of Python objects it is judged from a fixed sample of rows.
-        dimension: Length of the vectors, for kind ``vector``: float arrays or lists of floats of one length ≥ 2.
+        dimension: Length of the vectors, for kind ``vector``: numbers, not all whole, of one length ≥ 2.
     """
 
     name: str
@@ -192,12 +193,12 @@ class SparseCells(Sequence[object]):
 
 
 def dict_cells(rows: Sequence[Any], names: Sequence[str]) -> dict[str, Sequence[object]]:
-    """Return rows that are dicts as cells by column; keys that are no text are matched by their text.
+    """Return rows that are dicts as cells by column; keys that are no text are matched by their labels.
 
     The work grows with the cells that the rows have, not with rows times columns: each row may have its own keys.
     """
     if not set(map(type, chain.from_iterable(rows))) <= {str}:
-        rows = [{label_text(key): value for key, value in row.items()} for row in rows]
+        rows = [dict(zip(row_labels(row), row.values(), strict=True)) for row in rows]
     if len(rows) * len(names) <= _MOSTLY_PRESENT * sum(map(len, rows)):
         return {name: [row.get(name, MISSING) for row in rows] for name in names}
     absent = SparseCells(len(rows))

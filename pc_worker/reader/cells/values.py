@@ -117,7 +117,33 @@ def words(value: object) -> str:
         return _span_words(value)
     if isinstance(value, dt.timedelta):
         return _span_words(Timedelta(value // dt.timedelta(microseconds=1), "us"))
+    if isinstance(value, tuple):
+        inner = ", ".join(map(_inside_tuple, value))
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
     return str(value)
+
+
+def _inside_tuple(value: object) -> str:
+    """Return what ``repr`` returns for the value that pandas would hold, as in a label of several levels."""
+    if isinstance(value, dt.datetime):
+        return _timestamp_code(words(value), value.tzinfo)
+    if isinstance(value, Timestamp):
+        return _timestamp_code(words(value), value.zone)
+    if isinstance(value, dt.timedelta | Timedelta):
+        return f"Timedelta('{words(value)}')"
+    if isinstance(value, Interval):
+        return f"Interval({words(value.left)}, {words(value.right)}, closed='{value.closed}')"
+    if isinstance(value, Period):
+        return f"Period('{value}', '{value.frequency}')"
+    return words(value) if isinstance(value, tuple) else repr(value)
+
+
+def _timestamp_code(text: str, zone: dt.tzinfo | None) -> str:
+    """Return ``repr`` of a timestamp with the words ``text``, whose offset has no colons there."""
+    if zone is None:
+        return f"Timestamp('{text}')"
+    offset = max(text.rfind("+"), text.rfind("-"))
+    return f"Timestamp('{text[:offset]}{text[offset:].replace(':', '')}', tz='{zone}')"
 
 
 def _span_words(span: Timedelta) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from typing import Any
 
-from pc_worker.reader.cells.normal import label_text
 from pc_worker.reader.errors import broken, not_a_table, over_limit
 from pc_worker.reader.files.source import Source
 from pc_worker.reader.index.layout import OF_PICKLES, Layout, Listing, PickleLayout, longs
@@ -14,6 +13,7 @@ from pc_worker.reader.pickle import opcodes as op
 from pc_worker.reader.pickle.decode.scalars import counted
 from pc_worker.reader.pickle.described import Array, Call
 from pc_worker.reader.pickle.shapes.frames import is_columns
+from pc_worker.reader.pickle.shapes.names import row_labels
 from pc_worker.reader.pickle.walk.actions import ACTIONS
 from pc_worker.reader.pickle.walk.nodes import OFFSET, SHIFT, STRIDE, DictNode, Entry, Group, Items, Node, Ref
 from pc_worker.reader.pickle.walk.realise import key_of, real
@@ -85,7 +85,7 @@ class _Stream:
             rows.offsets.append(start)
             rows.memos.append(0)
         rows.count, rows.dicts, rows.end = rows.count + 1, rows.dicts + 1, w.offset
-        self._keys.update(dict.fromkeys(map(label_text, result.keys)))
+        self._keys.update(dict.fromkeys(row_labels(result.keys)))
         if len(self._keys) > w.limits.columns:
             raise over_limit(f"the rows have more than {w.limits.columns} different keys")
 

@@ -214,3 +214,30 @@ def test_numpy_texts_of_any_length(null: dict[str, Any], protocol: int, tmp_path
     expected = [None if text != text else text for text in texts]
     assert [row["a"] for row in rows({"a": array}, folder=tmp_path, protocol=protocol)] == expected
     assert rows([{"a": array}], folder=tmp_path, protocol=protocol) == [{"a": expected}]
+
+
+LEVELS = {
+    "Timestamp": pd.DatetimeIndex([pd.Timestamp("2024-01-01"), pd.Timestamp("2024-01-01 10:00:00.000000001")]),
+    "zone": pd.DatetimeIndex(["2024-01-01 00:00:00.0", "2024-06-01 10:00:00.5"]).tz_localize("Asia/Seoul"),
+    "UTC": pd.to_datetime(["2024-01-01", "1960-06-01"]).tz_localize("UTC"),
+    "Timedelta": pd.to_timedelta(["1 day", "-1 second"]),
+    "Period": pd.period_range("2024-01", periods=2, freq="M"),
+    "Interval": pd.interval_range(0, 2),
+    "Interval of times": pd.interval_range(pd.Timestamp("2024-01-01"), periods=2, closed="left"),
+}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_label_of_several_levels_reads_as_pandas_prints_it(level: str, tmp_path: Path) -> None:
+    table = pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_arrays([["v", "w"], LEVELS[level]]))
+
+    assert list(rows(table, folder=tmp_path)[0]) == list(map(str, table.columns))
+
+
+@pytest.mark.parametrize("count", [1, 3, 2000])
+@pytest.mark.parametrize("pickles", [False, True], ids=["one list", "one pickle a row"])
+def test_keys_of_one_row_with_equal_texts_keep_their_cells(count: int, pickles: bool, tmp_path: Path) -> None:
+    values = [{1: number, "1": "text", "a": None} for number in range(count)] + [{"1": "only", "b": 2}]
+    expected = [{"1": number, "1.1": "text", "a": None} for number in range(count)] + [{"1": "only", "b": 2}]
+
+    assert rows(*(values if pickles else [values]), folder=tmp_path) == expected

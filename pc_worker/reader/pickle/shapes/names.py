@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pc_worker.reader.cells.normal import label_text
@@ -32,6 +32,17 @@ def _next_free(label: str, taken: set[str], tried: dict[str, int]) -> str:
         number += 1
     tried[label] = number
     return f"{label}.{number}"
+
+
+def row_labels(keys: Collection[Any]) -> Collection[str]:
+    """Return the keys of one row of a list of dicts as labels, unique in the row.
+
+    >>> list(row_labels([1, "1", "a"]))
+    ['1', '1.1', 'a']
+    """
+    labels = dict.fromkeys(map(label_text, keys))
+    # Python's own rule first: a key that is set twice is one key.
+    return labels if len(labels) == len(keys) else column_names([label_text(key) for key in dict.fromkeys(keys)])
 
 
 def index_names(levels: Sequence[Any], columns: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from pc_worker.reader.cells.normal import label_text
 from pc_worker.reader.errors import broken, over_limit, unsafe
 from pc_worker.reader.pickle.described import Call, Foreign, class_name
+from pc_worker.reader.pickle.shapes.names import row_labels
 from pc_worker.reader.pickle.walk.memo import CONTAINER
 from pc_worker.reader.pickle.walk.nodes import (
     OFFSET,
@@ -282,7 +283,7 @@ def _note_dicts(w: Walker, node: Items, entries: list[Entry]) -> None:
             return
         node.dicts += 1
         # As text: 1, 1.0 and True are one key to Python, and three columns.
-        node.keys.update(dict.fromkeys(map(label_text, keys)))
+        node.keys.update(dict.fromkeys(row_labels(keys)))
         if len(node.keys) > w.limits.columns:
             raise over_limit(f"the rows have more than {w.limits.columns} different keys")
 
