@@ -20,12 +20,14 @@ from pc_worker.reader.formats.arrow_texts import check_utf8
 from pc_worker.reader.formats.base import Index, Indexed, Opening, TableFormat
 from pc_worker.reader.formats.memory import USUAL_ROWS as BATCH_ROWS
 from pc_worker.reader.formats.memory import memory_is_bounded
+from pc_worker.reader.formats.pandas_notes import index_levels, pandas_values
 from pc_worker.reader.formats.unsupported import encrypted
 from pc_worker.reader.index.sidecar import ColumnNote, Damaged
 from pc_worker.reader.kinds import judge_columns
 from pc_worker.reader.pickle.shapes.arrow_cells import arrow_kind, converter, dimension_of
-from pc_worker.reader.pickle.shapes.names import column_names
+from pc_worker.reader.pickle.shapes.names import column_names, index_names
 
+_NONE = range(0)
 #: Arrow's words for a way of compression that it knows and was not built with, or does not know.
 _NOT_READ = re.compile(r"LZO compression is supported|[Uu]nsupported compression codec|Support for codec")
 
@@ -177,18 +179,41 @@ class ArrowRows:
         for number in range(self._file.num_record_batches):
             self._ends.append(self._file.get_batch(number).num_rows + (self._ends[-1] if self._ends else 0))
         self.rows = self._ends[-1] if self._ends else 0
-        self.names = tuple(column_names(self._file.schema.names))
         self._unreadable: set[str] = set()
-        self._columns = {
-            name: (number, converter(kind))
-            for number, (name, kind) in enumerate(zip(self.names, self._file.schema.types, strict=True))
-        }
+        self._numbers: dict[str, range] = {}
+        self._columns: dict[str, tuple[int, Callable[[Any], list[Any]]]] = {}
+        self._kinds: dict[str, tuple[str, int | None]] = {}
+        self._take(self._file.schema)
+        self.names = tuple(self._kinds)
         self._last: tuple[int, Any] = (-1, None)
+
+    def _take(self, schema: Any) -> None:
+        """Take the columns of the schema, the index first, with their kinds."""
+        levels = index_levels(schema, self.rows)
+        of_index = {level.column for level in levels}
+        places = [place for place in range(len(schema.names)) if place not in of_index]
+        names = column_names([schema.names[place] for place in places])
+        for name, level in zip(index_names([level.label for level in levels], names), levels, strict=True):
+            if level.numbers is not None:
+                self._numbers[name], self._kinds[name] = level.numbers, ("int", None)
+            elif level.column is not None:
+                self._take_column(name, level.column, schema.field(level.column))
+        for name, place in zip(names, places, strict=True):
+            self._take_column(name, place, schema.field(place))
+
+    def _take_column(self, name: str, place: int, field: Any) -> None:
+        convert, found = converter(field.type), pandas_values(field)
+        if found is None:
+            self._columns[name] = place, convert
+            self._kinds[name] = arrow_kind(field.type), dimension_of(field.type)
+            return
+        value = found.value
+        self._kinds[name] = found.kind, None
+        self._columns[name] = place, lambda array: [None if cell is None else value(cell) for cell in convert(array)]
 
     def notes(self) -> tuple[ColumnNote, ...]:
         """Return the columns with their kinds; looks at a sample of the rows where the type does not determine it."""
-        types = dict(zip(self.names, self._file.schema.types, strict=True))
-        told = {name: (arrow_kind(of), dimension_of(of)) for name, of in types.items()}
+        told = dict(self._kinds)
         asked = tuple(name for name, (kind, _) in told.items() if kind in ("mixed", "list", "category"))
         told.update(judge_columns(asked, self.rows, self._read_what_can_be))
         told.update({name: ("unreadable", None) for name in asked if name in self._unreadable})
@@ -200,13 +225,14 @@ class ArrowRows:
 
     def read(self, start: int, stop: int, columns: Sequence[str]) -> dict[str, Sequence[object]]:
         """Return the cells of rows ``start`` up to ``stop`` of the named columns."""
-        cells: dict[str, list[object]] = {name: [] for name in columns}
+        cells: dict[str, list[object]] = {name: list(self._numbers.get(name, _NONE)[start:stop]) for name in columns}
+        stored = [name for name in columns if name not in self._numbers]
         place = bisect_right(self._ends, start)
         while start < stop:
             batch, end = self._batch(place), self._ends[place]
             first = end - batch.num_rows
             piece = batch.slice(start - first, min(stop, end) - start)
-            for name in columns:
+            for name in stored:
                 cells[name] += self._cells(piece, name)
             start, place = end, place + 1
         return dict(cells)

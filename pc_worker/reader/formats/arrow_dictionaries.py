@@ -37,7 +37,9 @@ def without_dictionaries(batch: Any, limits: Limits) -> Iterator[Any]:
             continue
         if piece.num_rows == 1:
             _check_row(piece, limits)
-        yield pa.RecordBatch.from_arrays(list(map(_plain, piece.columns)), names=batch.schema.names)
+        columns = list(map(_plain, piece.columns))
+        fields = [field.with_type(column.type) for field, column in zip(batch.schema, columns, strict=True)]
+        yield pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields, metadata=batch.schema.metadata))
 
 
 def holds_dictionary(kind: Any) -> bool:
