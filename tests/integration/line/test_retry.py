@@ -11,6 +11,7 @@ import pytest
 from pc_worker.reader import Limits
 from pc_worker.services.dead_letters import retry
 from pc_worker.services.dead_letters.retry import Retried, retry_dead
+from pc_worker.services.ingest.rows.prepare import clean_rows
 from pc_worker.services.sources import Sources
 from pc_worker.store.ledger.letter_filter import LetterFilter
 from tests.model.line import Line, Row
@@ -53,7 +54,7 @@ def test_the_stored_form_of_a_row_without_a_column_is_retried(
 
 def test_a_letter_that_fails_unexpectedly_does_not_stop_the_others(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     line.ingest([NUL, {"id": "good", "text": "good"}, NUL | {"id": "other"}], chunk_size=3)
-    called, numbers = retry.clean_rows, list[int]()
+    called, numbers = clean_rows, list[int]()
 
     def fails_once(*args: Any, **kwargs: Any) -> Any:
         numbers.append(len(numbers))
