@@ -15,6 +15,21 @@ WORDS = {
     errno.EROFS: "the file system is read-only",
 }
 
+_FULL = "the disk of PC_WORKER_HOME is full: free space on it, or set PC_WORKER_HOME to a folder on another disk"
+_FILES = "too many files are open: raise the limit (`ulimit -n`)"
+_MOUNT = "its file system does not answer: check that it is mounted and its server runs"
+#: System errors that pass when space, memory or descriptors are freed, or a file system answers again.
+LACKING = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EMFILE: _FILES,
+    errno.ENFILE: _FILES,
+    errno.ENOMEM: "the system has no memory left for it",
+    errno.EAGAIN: _MOUNT,
+    errno.ETIMEDOUT: _MOUNT,
+    errno.ESTALE: _MOUNT,
+}
+
 
 def file_fault(exc: OSError | ValueError) -> str:
     """Return the error of an opened, read or written file as a phrase.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 import traceback
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pc_worker.errors import InvalidRequest, PcWorkerError, SourceForbidden, SourceRejected, Unavailable
-from pc_worker.file_faults import file_fault
+from pc_worker.file_faults import LACKING, file_fault
 from pc_worker.logs import get_logger
 from pc_worker.object_urls import ObjectUrl, is_url, read_url
 from pc_worker.reader import (
@@ -34,21 +33,6 @@ from pc_worker.reader import (
 #: Tables kept open: enough for the jobs that one process alternates between.
 TABLES_KEPT = 2
 NO_OPTIONS = ReadOptions()
-
-_FULL = "the disk of PC_WORKER_HOME is full: free space on it, or set PC_WORKER_HOME to a folder on another disk"
-_FILES = "too many files are open: raise the limit (`ulimit -n`)"
-_MOUNT = "its file system does not answer: check that it is mounted and its server runs"
-#: System errors that pass when space, memory or descriptors are freed, or a file system answers again.
-LACKING = {
-    errno.ENOSPC: _FULL,
-    errno.EDQUOT: _FULL,
-    errno.EMFILE: _FILES,
-    errno.ENFILE: _FILES,
-    errno.ENOMEM: "the system has no memory left for it",
-    errno.EAGAIN: _MOUNT,
-    errno.ETIMEDOUT: _MOUNT,
-    errno.ESTALE: _MOUNT,
-}
 
 #: Errors that the reader should not raise.
 UNEXPECTED = (LookupError, ValueError, TypeError, ArithmeticError, AttributeError, RecursionError, AssertionError)

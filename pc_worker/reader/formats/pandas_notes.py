@@ -33,7 +33,7 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
-class Values:
+class PandasCells:
     """What pandas makes of the cells of a column: their kind, and the value of a cell that is not null."""
 
     kind: str
@@ -69,14 +69,14 @@ def _label(notes: dict[str, Any], field: str) -> str | None:
     return None if _UNNAMED.fullmatch(field) else field
 
 
-def pandas_values(field: Any) -> Values | None:
+def pandas_values(field: Any) -> PandasCells | None:
     """Return what pandas makes of a column's cells; None if they are as Arrow has them."""
     try:
         name, text = _extension(field)
         if name == "pandas.period":
-            return Values("period", _period(json.loads(text)["freq"]))
+            return PandasCells("period", _period(json.loads(text)["freq"]))
         if name == "pandas.interval":
-            return Values("interval", _interval(json.loads(text)["closed"]))
+            return PandasCells("interval", _interval(json.loads(text)["closed"]))
     except _MALFORMED:
         return None
     return None

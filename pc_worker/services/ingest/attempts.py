@@ -14,9 +14,9 @@ from pc_worker.errors import (
     SourceRejected,
     Unavailable,
 )
+from pc_worker.file_faults import LACKING
 from pc_worker.logs import get_logger
 from pc_worker.services.dependencies import Services
-from pc_worker.services.sources import LACKING
 from pc_worker.store.ledger import jobs
 from pc_worker.store.ledger.leases import CRASHES_ALLOWED, FAILURES_ALLOWED
 

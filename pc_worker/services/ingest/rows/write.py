@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Literal
@@ -217,8 +217,8 @@ def _commit(
 def _kept_rows(cursor: Cursor, work: Work, found: Found, ready: PreparedRows) -> set[UUID]:
     """Return the rows whose older versions stay as they are because the source still contains them: skipped or dead."""
     keys = [*work.cleaned.skipped_keys, *work.cleaned.letter_keys.values()]
-    refused = {c.row_id for c in found.candidates if c.record.row_no in ready.letters}
-    return refused | set(known_row_ids(cursor, work.domain, work.context.mapping.scope, keys).values())
+    known = known_row_ids(cursor, work.domain, work.context.mapping.scope, keys)
+    return {*known.values(), *(c.row_id for c in found.candidates if c.record.row_no in ready.letters)}
 
 
 def _decide(found: Found, ready: PreparedRows, stored: Mapping[UUID, StoredRow], *, seq: int) -> Decided:
@@ -258,17 +258,12 @@ def _append_log(cursor: Cursor, work: Work, decided: Decided) -> LogBatch | None
     """Take positions and check, under the domain's lock, that no written row was forgotten meanwhile."""
     ids, model_id = [row.row_id for row in decided.rows], work.context.model.model_id
     log_batch = append.append_log(cursor, domain=work.domain, ids=ids, job_id=work.job.job_id, model_id=model_id)
-    written: dict[str, UUID | None] = {row.key: row.row_id for row in decided.rows}
-    written |= dict.fromkeys(_keys_of_letters(work, decided.letters))
+    keys = (work.cleaned.letter_keys.get(letter.row_no) for letter in decided.letters)
+    written = {key: None for key in keys if key is not None} | {row.key: row.row_id for row in decided.rows}
     if written and log_batch is None:
         lock_domain(cursor, work.domain)
     check_not_forgotten(cursor, work.context.mapping, written, seq=work.seq)
     return log_batch
-
-
-def _keys_of_letters(work: Work, letters: Sequence[DeadLetter]) -> Iterable[str]:
-    keys = (work.cleaned.letter_keys.get(letter.row_no) for letter in letters)
-    return (key for key in keys if key is not None)
 
 
 def forgotten_keys(cursor: Cursor, mapping: ColumnMapping, keys: Collection[str], *, seq: int) -> set[str]:
