@@ -50,9 +50,8 @@
     ├── AttemptsExhausted       the job has failed for good                  1   500   INTERNAL
     └── DatabaseFailed          PostgreSQL reports an internal error         1   500   INTERNAL
 
-The table is checked by a test. Errors that never leave their module (a bad cell, a damaged sidecar) stay there; the
-reader, a separate library, has ``pc_worker.reader.errors``, which ``services.sources`` translates. Every class keeps
-all its arguments in ``args``: Celery rebuilds errors from them.
+A test checks the table. The reader, a separate library, has errors of its own, which ``services.sources`` translates.
+Every class keeps all its arguments in ``args``: Celery rebuilds errors from them.
 """
 
 from __future__ import annotations
@@ -120,14 +119,10 @@ class HomeInUse(InvalidRequest, http=500):
 
 
 class HomeUnusable(InvalidRequest, http=500):
-    """This home cannot hold our state: it belongs to another user, or is not writable."""
-
-    def __init__(self, home: Path, reason: str) -> None:
-        super().__init__(home, reason)
-        self.home, self.reason = home, reason
+    """This home cannot hold our state; the arguments are the folder and why: another user's, or not writable."""
 
     def __str__(self) -> str:
-        return f"{self.home} {self.reason}, or set PC_WORKER_HOME to a folder of your own"
+        return f"{self.args[0]} {self.args[1]}, or set PC_WORKER_HOME to a folder of your own"
 
 
 class NotFound(InvalidRequest, http=404, grpc="NOT_FOUND"):
