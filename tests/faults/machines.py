@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import pickle
+import signal
 import sys
 import time
 from collections import Counter
@@ -33,13 +34,14 @@ CUT_S = 15.0
 def main(arguments: Sequence[str]) -> int:
     """Measure and hurt; 0 if nothing was lost or doubled."""
     options = parsed(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing is left running
     say = Console(soft_wrap=True).print
     say(processor())
     with temporary_folder() as folder, running_site(folder) as site:
         one, two = throughput(site, options.texts)
         say(f"texts/s of one machine {one:.0f}, of two {two:.0f}: {two / one:.2f} x")
         findings, survived = hurt(site, options.rows, options.faults)
-    times = ", ".join(f"{fault} {count}" for fault, count in survived.items())
+    times = ", ".join(f"{count} x {fault}" for fault, count in survived.items())
     say(f"rows {options.rows * options.faults}, {times}: lost {findings.lost}, doubled {findings.doubled}")
     say(*findings.words, sep="\n")
     return int(bool(findings.words))
