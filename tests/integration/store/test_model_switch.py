@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import uuid
+from datetime import datetime
+from typing import Any
 
 import pytest
 
 from pc_worker.errors import ModelSwitched
 from pc_worker.model import Job, LogBatch, Model
-from pc_worker.store.db.connection import Database
+from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.log import append
 from pc_worker.store.models import model_switch, registry
 from tests.integration.store.rows import make_job, row, write
@@ -100,6 +102,32 @@ def test_the_switch_delivers_every_row_again_in_order_and_in_a_new_epoch(databas
             (job.domain,),
         )
         assert cursor.fetchall() == [(1, 7, False, False, job.model_id), (8, 14, True, True, model.model_id)]
+
+
+def test_the_batches_of_a_new_epoch_are_of_the_end_of_its_transaction(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, model = filled(database, 7), other_model(database)
+    backfilled(database, job, model)
+    move_terms, moved_at = model_switch.move_terms, list[datetime]()
+
+    def move(cursor: Cursor, *arguments: Any) -> None:
+        move_terms(cursor, *arguments)
+        cursor.execute("SELECT clock_timestamp()")
+        moved_at.extend(time for (time,) in cursor.fetchall())
+
+    monkeypatch.setattr(model_switch, "move_terms", move)
+    with database.transaction() as cursor:
+        model_switch.lock_domain(cursor, job.domain)
+        model_switch.switch_model(cursor, job.domain, model.model_id)
+        cursor.execute(
+            "SELECT min(b.committed_at) FROM log_batches b JOIN domains d USING (domain, epoch) WHERE domain = %s",
+            (job.domain,),
+        )
+        (first,) = cursor.fetchone() or (None,)
+
+    assert first is not None
+    assert first > moved_at[0]
 
 
 def test_a_chunk_embedded_with_the_old_model_cannot_commit_after_the_switch(database: Database) -> None:
