@@ -14,6 +14,7 @@ from pc_worker.model import Job, LogBatch, Model
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.log import append
 from pc_worker.store.models import model_switch, registry
+from pc_worker.store.models.oversize import move_terms
 from tests.integration.store.rows import make_job, row, write
 from tests.support.locks import wait_for_waiting_statement
 
@@ -109,7 +110,7 @@ def test_the_batches_of_a_new_epoch_are_of_the_end_of_its_transaction(
 ) -> None:
     job, model = filled(database, 7), other_model(database)
     backfilled(database, job, model)
-    move_terms, moved_at = model_switch.move_terms, list[datetime]()
+    moved_at = list[datetime]()
 
     def move(cursor: Cursor, *arguments: Any) -> None:
         move_terms(cursor, *arguments)

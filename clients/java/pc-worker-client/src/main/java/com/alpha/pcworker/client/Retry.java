@@ -2,7 +2,6 @@ package com.alpha.pcworker.client;
 
 import com.alpha.pcworker.client.GatewayUnavailableException.Kind;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.SplittableRandom;
 
 /** Decides after each failure of a subscription's call whether and when to retry. */
@@ -15,7 +14,8 @@ final class Retry {
     private final Gateway gateway;
     private final SubscriptionSettings settings;
     private final Events events;
-    private Instant failingSince; // null while calls succeed
+    private boolean isFailing;
+    private long failingSince; // of System.nanoTime(): the clock of the machine may be set meanwhile
     private int attempt;
 
     Retry(Gateway gateway, SubscriptionSettings settings, Events events) {
@@ -26,7 +26,7 @@ final class Retry {
 
     /** The gateway answered: reset the deadline and the waits. */
     void succeeded() {
-        failingSince = null;
+        isFailing = false;
         attempt = 0;
         backoff.reset();
     }
@@ -37,7 +37,7 @@ final class Retry {
             throw failure;
         }
         if (unavailable.kind() == Kind.HELD && !settings.takeOver()) {
-            failingSince = null; // the gateway works: a standby waits as long as the holder runs
+            isFailing = false; // the gateway works: a standby waits as long as the holder runs
             events.standingBy();
             return backoff.next();
         }
@@ -55,10 +55,11 @@ final class Retry {
     }
 
     private boolean isTooLong() {
-        Instant now = Instant.now();
-        if (failingSince == null) {
+        long now = System.nanoTime();
+        if (!isFailing) {
+            isFailing = true;
             failingSince = now;
         }
-        return Duration.between(failingSince, now).compareTo(settings.patience()) >= 0;
+        return Duration.ofNanos(now - failingSince).compareTo(settings.patience()) >= 0;
     }
 }
