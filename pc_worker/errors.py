@@ -7,7 +7,7 @@
     │   ├── UnknownDomain       it names a domain that is not declared       2   404   INVALID_ARGUMENT
     │   ├── InvalidOption       an option does not fit the domain            2   422   INVALID_ARGUMENT
     │   ├── ModelUnavailable    the model is not installed or not usable     2   422   INVALID_ARGUMENT
-    │   │   └── EngineRefused   an engine refuses key, model or query        2   422   INVALID_ARGUMENT
+    │   │   └── EngineRefused   an engine refuses key, model or query        2   503   UNAVAILABLE
     │   ├── HomeInUse           another process owns the home folder         2   500   INVALID_ARGUMENT
     │   ├── HomeUnusable        the home folder cannot hold our state        2   500   INVALID_ARGUMENT
     │   ├── NotFound            it names something that does not exist       2   404   NOT_FOUND
@@ -103,8 +103,8 @@ class ModelUnavailable(InvalidRequest):
     """The requested model is not installed, or not usable; the message says which and what to do."""
 
 
-class EngineRefused(ModelUnavailable):
-    """An engine answers and refuses: the key, the model, more of its quota, or a query. A person must look after it."""
+class EngineRefused(ModelUnavailable, http=503, grpc="UNAVAILABLE"):
+    """An engine refuses the key, the model, its quota or a query: an operator must look, callers try again later."""
 
 
 class HomeInUse(InvalidRequest, http=500):

@@ -71,8 +71,8 @@ def search(
         InvalidRequest: If the domain is unknown, or no row has a field of the filter.
         NoQueryModel: If the search needs vectors and queries of the domain cannot be encoded.
         NotFound: If the row of ``like`` does not exist.
-        Unavailable: If PostgreSQL does not answer, or only vectors are requested and the engine that encodes queries
-            does not answer or refuses.
+        Unavailable: If PostgreSQL does not answer, or the engine that encodes queries and only vectors are requested.
+        EngineRefused: If that engine refuses, and only vectors are requested.
     """
     try:
         with span("retrieval", _attributes(request)) as current:
@@ -143,7 +143,8 @@ def _found(
 
     Raises:
         NoQueryModel: If only vectors are requested and queries cannot be encoded.
-        Unavailable: If only vectors are requested and the engine that encodes queries does not answer or refuses.
+        Unavailable: If only vectors are requested and the engine that encodes queries does not answer.
+        EngineRefused: If only vectors are requested and it refuses.
     """
     mode, encoding = _encoding(request, mode, profile, encoder)
     scope = _scope(cursor, request, profile)
@@ -198,8 +199,7 @@ def _vector(
 
 def _without_vectors(request: SearchRequest, mode: Mode, exc: PcWorkerError) -> Mode:
     if mode == "vector":
-        # The request is right, and the same one may succeed once the engine is looked after.
-        raise Unavailable(str(exc)) if isinstance(exc, EngineRefused) else exc
+        raise exc
     if not isinstance(exc, NoQueryModel):
         metrics.SEARCHES_AS_TEXT.labels(domain=request.domain).inc()
         get_logger(__name__).warning("search_without_vectors", domain=request.domain, reason=str(exc))

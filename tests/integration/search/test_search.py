@@ -481,16 +481,17 @@ def test_hybrid_answers_as_text_while_the_engine_of_queries_is_away_or_refuses(
 
     assert result("hybrid").mode == "text"
     assert names(result("hybrid")) == names(ask(f"apple {when} {error.__name__}", mode="text"))
-    with pytest.raises(Unavailable, match="engine"):
+    with pytest.raises(error, match="engine") as raised:
         result("vector")
+    assert (raised.value.http_status, raised.value.grpc_status) == (503, "UNAVAILABLE")
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "text"])
 def test_a_field_that_no_row_has_is_refused_before_the_first_row_as_after_the_last(
     database: Database, mode: str
 ) -> None:
-    wanted = {"query": "a", "domain": "skill_dic", "mode": mode}
+    wanted = {"query": "a", "domain": "transcript", "mode": mode}
     assert search(database, SearchRequest.model_validate(wanted), encoder=WordEncoder).hits == ()
 
-    with pytest.raises(InvalidRequest, match="no row of domain skill_dic has the field 'nosuch': it has none"):
+    with pytest.raises(InvalidRequest, match="no row of domain transcript has the field 'nosuch': it has none"):
         search(database, SearchRequest.model_validate(wanted | {"where": ["nosuch=1"]}), encoder=WordEncoder)
