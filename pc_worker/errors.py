@@ -24,6 +24,7 @@
     ├── SourceRejected          the source is wrong and stays wrong         65   422   INVALID_ARGUMENT
     │   ├── SchemaMismatch      it lacks a column that the domain needs     65   422   INVALID_ARGUMENT
     │   ├── SourceForbidden     this process may not read it                65   422   INVALID_ARGUMENT
+    │   │   └── SourceDenied    its store denies us: correct the settings   65   422   INVALID_ARGUMENT
     │   └── EncodingFailed      a text of it cannot be encoded              65   422   INVALID_ARGUMENT
     ├── Unavailable             a server does not answer: try again later   69   503   UNAVAILABLE
     │   ├── ReadOnlyServer      it answers but accepts no writes            69   503   UNAVAILABLE
@@ -57,7 +58,6 @@ Every class keeps all its arguments in ``args``: Celery rebuilds errors from the
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import ClassVar
 
 
@@ -108,14 +108,10 @@ class EngineRefused(ModelUnavailable, http=503, grpc="UNAVAILABLE"):
 
 
 class HomeInUse(InvalidRequest, http=500):
-    """Another process owns this home; two owners would run two servers on one set of data."""
-
-    def __init__(self, home: Path, owner: str) -> None:
-        super().__init__(home, owner)
-        self.home, self.owner = home, owner
+    """Another process owns this home; the arguments are folder and owner. Two owners would run two servers on it."""
 
     def __str__(self) -> str:
-        return f"{self.home} is in use by {self.owner}: stop it, or set PC_WORKER_HOME to another folder"
+        return f"{self.args[0]} is in use by {self.args[1]}: stop it, or set PC_WORKER_HOME to another folder"
 
 
 class HomeUnusable(InvalidRequest, http=500):
@@ -179,6 +175,10 @@ class SchemaMismatch(SourceRejected):
 
 class SourceForbidden(SourceRejected):
     """This process may not read the source, for its place or its mode; what it holds is unknown."""
+
+
+class SourceDenied(SourceForbidden):
+    """The store of the source denies us: credentials or settings are wrong, not the source; the message says which."""
 
 
 class EncodingFailed(SourceRejected):

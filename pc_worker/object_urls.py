@@ -20,7 +20,7 @@ class ObjectUrl:
     Attributes:
         scheme: One of ``SCHEMES``.
         bucket: The bucket, of Azure the container.
-        key: The key without a leading slash; keys are not paths, ``a//b`` is not ``a/b``.
+        key: The key; it has no empty parts, since the clients of the stores cannot read such a key.
     """
 
     scheme: str
@@ -63,9 +63,23 @@ def read_url(text: str) -> ObjectUrl:
         raise InvalidRequest(f"{scheme}://: a URL must not contain credentials; set the variables of the cloud instead")
     if not _BUCKET.fullmatch(found["bucket"]):
         raise InvalidRequest(f"{text}: {found['bucket']!r} is not the name of a bucket")
-    if any(part in (".", "..") for part in key.split("/")):
-        raise InvalidRequest(f"{text}: a key with the parts . or .. is not read")
-    return ObjectUrl(scheme, found["bucket"], key.lstrip("/"))
+    if reason := unreadable(key):
+        raise InvalidRequest(f"{text if text.isprintable() else repr(text)}: a key with {reason} is not read")
+    return ObjectUrl(scheme, found["bucket"], key)
+
+
+def unreadable(key: str) -> str | None:
+    r"""Return what a key has that the clients of the stores do not read exactly, or None; a prefix may end in ``/``.
+
+    >>> [unreadable(key) for key in ("a/b", "a/", "/a", "a//b", "a/../b", "a\tb")]
+    [None, None, 'empty parts (//)', 'empty parts (//)', 'the parts . or ..', 'control characters']
+    """
+    parts = key.split("/")
+    if any(part in (".", "..") for part in parts):
+        return "the parts . or .."
+    if not all(parts[:-1]):
+        return "empty parts (//)"
+    return "control characters" if any(c < " " or c == "\x7f" for c in key) else None
 
 
 def split_roots(text: str) -> list[str]:

@@ -28,7 +28,10 @@ def open_object(url: ObjectUrl, spool: Path) -> ObjectFile:
         Unavailable: If the store does not answer.
     """
     if not url.key or url.key.endswith("/"):
-        raise SourceRejected(f"{url}: it is a prefix, not an object")
+        raise SourceRejected(
+            f"{url}: it is a prefix, not an object: ingest its objects by their URLs, or copy them to "
+            "PC_WORKER_INBOX/<domain>/, where each becomes a job"
+        )
     return ObjectFile(_OpenObject(ObjectVersion(url), spool))
 
 

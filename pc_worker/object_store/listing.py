@@ -18,25 +18,36 @@ class ObjectListing:
     Attributes:
         folders: The next parts of longer keys, each once.
         objects: The names of the objects, and what the store says of each.
+        unreadable: Names that cannot be read, and why.
     """
 
     folders: Sequence[str]
     objects: Sequence[tuple[str, Stamp]]
+    unreadable: Sequence[tuple[str, str]] = ()
 
 
 def list_prefix(prefix: ObjectUrl) -> ObjectListing:
-    """Return what is directly under a prefix.
+    """Return what is directly under a prefix; a key that cannot be read does not hide those after it.
 
     Raises:
         SourceRejected: If the bucket is missing or must not be listed.
         Unavailable: If the store does not answer.
     """
     import obstore
+    from obstore.exceptions import InvalidPathError
+
+    from pc_worker.object_store.walk import walk_around
 
     folder = prefix.key.rstrip("/")
     begin = len(folder) + 1 if folder else 0
+    store = store_of(prefix.scheme, prefix.bucket)
     with errors_named(prefix):
-        found = obstore.list_with_delimiter(store_of(prefix.scheme, prefix.bucket), prefix=folder or None)
+        try:
+            found = obstore.list_with_delimiter(store, prefix=folder or None)
+        except InvalidPathError:
+            walked = walk_around(store, folder)
+            objects = sorted((name, stamp_of(meta)) for name, meta in walked.objects.items())
+            return ObjectListing(sorted(walked.folders), objects, sorted(walked.unreadable.items()))
     folders = sorted(path.rstrip("/")[begin:] for path in found["common_prefixes"])
     objects = sorted((meta["path"][begin:], stamp_of(meta)) for meta in found["objects"])
     return ObjectListing([name for name in folders if name], [(name, stamp) for name, stamp in objects if name])

@@ -10,6 +10,7 @@ import mmap
 from typing import TYPE_CHECKING
 
 from pc_worker.errors import SourceRejected
+from pc_worker.object_store.causes import is_unexplained
 from pc_worker.object_store.client import errors_named, store_of
 from pc_worker.object_urls import ObjectUrl
 from pc_worker.reader import SourceChanged, Stamp
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from obstore import GetResult, ObjectMeta
 
 #: Bytes of a reply that are received at a time, at least.
-_STEP = 256 << 10
+STEP = 256 << 10
 
 
 class ObjectVersion:
@@ -41,9 +42,21 @@ class ObjectVersion:
 
     def _head(self) -> ObjectMeta:
         import obstore
+        from obstore.exceptions import BaseError
 
         with errors_named(self.url):
-            return obstore.head(self._store, self.url.key)
+            try:
+                return obstore.head(self._store, self.url.key)
+            except BaseError as exc:
+                if is_unexplained(exc):
+                    self._ask_why()
+                raise
+
+    def _ask_why(self) -> None:
+        """Raise what the store says of a denial: a reply to HEAD has no body, and so no reason."""
+        import obstore
+
+        obstore.get(self._store, self.url.key, options={"range": (0, 1)})
 
     def stamp(self) -> Stamp:
         """Return what the store says of the object now.
@@ -88,7 +101,7 @@ def _received(reply: GetResult, length: int) -> memoryview:
     """
     data = memoryview(mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
     at = 0
-    for part in reply.stream(min_chunk_size=_STEP):
+    for part in reply.stream(min_chunk_size=STEP):
         data[at : at + len(part)] = part
         at += len(part)
     return data[:at]

@@ -20,7 +20,7 @@ from pc_worker.reader.spread_vectors import exploded_columns
 if TYPE_CHECKING:
     from pc_worker.reader.files.source import Fingerprint, LocalFile, OpenFile, Stamp
     from pc_worker.reader.inspection import ColumnReport, Inspection, inspect_file
-    from pc_worker.reader.opening import index_path, open_table
+    from pc_worker.reader.opening import copies_of, index_path, open_table
     from pc_worker.reader.table import Batch, Column, Table
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "Table",
     "Timedelta",
     "Timestamp",
+    "copies_of",
     "exploded_columns",
     "index_path",
     "inspect_file",
@@ -54,7 +55,7 @@ _LATER = {
     **dict.fromkeys(("ColumnReport", "Inspection", "inspect_file"), "inspection"),
     **dict.fromkeys(("Batch", "Column", "Table"), "table"),
     **dict.fromkeys(("Fingerprint", "LocalFile", "OpenFile", "Stamp"), "files.source"),
-    **dict.fromkeys(("index_path", "open_table"), "opening"),
+    **dict.fromkeys(("copies_of", "index_path", "open_table"), "opening"),
 }
 
 

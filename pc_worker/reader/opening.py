@@ -62,6 +62,19 @@ def index_path(
         return _place(source, spool, options).index
 
 
+def copies_of(index: Path) -> list[Path]:
+    """Return the files in the spool, next to its index, that an index leads to.
+
+    Raises:
+        FileNotFoundError: If there is no such index, or it is damaged.
+    """
+    try:
+        _, notes = sidecar.load(index)
+    except sidecar.Damaged as error:
+        raise FileNotFoundError(index) from error
+    return sorted(path for path in index.parent.glob(f"{index.stem}-{notes.copies}.*") if path.suffix != ".lock")
+
+
 def _place(source: Source, spool: Path, options: ReadOptions) -> SpoolEntry:
     return SpoolEntry(source, spool, variant="" if options == _NO_OPTIONS else repr(options))
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # only types: a command that reads the ledger loads no reader
     from pc_worker.encoding.rerank import Reranker
     from pc_worker.hot_buffer import HotBuffer
     from pc_worker.model import Model
+    from pc_worker.object_store.copies import SharedCopies
     from pc_worker.services.sources import Sources
     from pc_worker.store.db.connection import Database
 
@@ -38,6 +39,7 @@ class Services:
         rate_limits: Rate limits in rows per second, by domain.
         spool: Folder of the reader's sidecars and decompressed copies.
         uploads: Folder of uploaded sources.
+        shared_copies: Copies of objects that all machines share; None = they share none.
     """
 
     database: Database
@@ -54,6 +56,7 @@ class Services:
     rate_limits: Mapping[str, float] = field(default_factory=dict)
     spool: Path = Path()
     uploads: Path = Path("uploads")
+    shared_copies: SharedCopies | None = None
 
     @cached_property
     def hot_buffer(self) -> HotBuffer:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pc_worker.errors import InvalidRequest, PcWorkerError, SourceForbidden, SourceRejected, Unavailable
 from pc_worker.file_faults import LACKING, file_fault
@@ -29,6 +29,7 @@ from pc_worker.reader import (
     inspect_file,
     open_table,
 )
+from pc_worker.services.shared_spool import SharedSpool
 
 #: Tables kept open: enough for the jobs that one process alternates between.
 TABLES_KEPT = 2
@@ -36,18 +37,6 @@ NO_OPTIONS = ReadOptions()
 
 #: Errors that the reader should not raise.
 UNEXPECTED = (LookupError, ValueError, TypeError, ArithmeticError, AttributeError, RecursionError, AssertionError)
-
-
-class SharedIndexes(Protocol):
-    """Where the indexes of objects are kept for all machines."""
-
-    def fetch(self, path: Path) -> bool:
-        """Write the index with the name of ``path`` there, if it is kept; return whether it is."""
-        ...
-
-    def keep(self, path: Path) -> None:
-        """Keep the index at ``path`` under its name."""
-        ...
 
 
 class Sources:
@@ -58,7 +47,7 @@ class Sources:
         url_roots: Prefixes under which objects may be.
         spool: Folder of the reader's sidecars and decompressed copies.
         limits: The reader's limits.
-        indexes: Where indexes of objects are kept for all machines; None: each machine makes its own.
+        shared: What all machines share of their spools; None: each machine indexes and converts by itself.
     """
 
     def __init__(
@@ -68,10 +57,10 @@ class Sources:
         url_roots: Sequence[ObjectUrl] = (),
         spool: Path,
         limits: Limits,
-        indexes: SharedIndexes | None = None,
+        shared: SharedSpool | None = None,
     ) -> None:
         self._roots, self._url_roots = tuple(roots), tuple(url_roots)
-        self._spool, self._limits, self._indexes = spool, limits, indexes
+        self._spool, self._limits, self._shared = spool, limits, shared
         self._tables: dict[tuple[str, ReadOptions], Table] = {}
 
     def check(self, path: str) -> None:
@@ -149,7 +138,7 @@ class Sources:
         if kept is None or kept.is_stale() or expected is None or not _is_unchanged(kept, expected):
             if kept is not None:
                 kept.close()
-            kept = self._open(path, options)
+            kept = self._open(path, options, is_first=expected is None)
         self._tables[key] = kept
         while len(self._tables) > TABLES_KEPT:
             self._tables.pop(next(iter(self._tables))).close()
@@ -157,17 +146,16 @@ class Sources:
             raise SourceRejected(f"{path}: the source changed after the job began: ingest it again")
         return kept
 
-    def _open(self, path: str, options: ReadOptions) -> Table:
+    def _open(self, path: str, options: ReadOptions, *, is_first: bool) -> Table:
         with self._opened(path) as file, rejecting(path):
             self._make_spool()
-            if self._indexes is None or isinstance(file, LocalFile):
+            if self._shared is None or isinstance(file, LocalFile):
                 return open_table(path, spool=self._spool, limits=self._limits, fd=file, options=options)
             index = index_path(path, spool=self._spool, fd=file, options=options)
-            shared = index.exists() or self._indexes.fetch(index)
+            is_known = index.exists() or self._shared.fetch(index)
             table = open_table(path, spool=self._spool, limits=self._limits, fd=file, options=options)
-            # An index that leads to copies in the spool is of no use to another machine.
-            if not shared and not any(self._spool.glob(f"{index.stem}-*")):
-                self._indexes.keep(index)
+            if not is_known:  # copies may be large: a chunk has no time to write them there
+                self._shared.keep(index, with_copies=is_first)
             return table
 
     def _make_spool(self) -> None:

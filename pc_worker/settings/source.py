@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
 from pc_worker.errors import InvalidRequest
@@ -24,6 +24,10 @@ class SourceSettings(BaseSettings):
     #: file that cannot be ingested becomes a failed job with the reason. A content is one job of its
     #: domain, in `document` one for each file; a content that returns to a file after another one is a new job.
     inbox: Annotated[Path | ObjectUrl | None, NoDecode] = None
+    #: Prefix (`s3://bucket/spool`, `gs://…`, `az://…`), outside the data roots, where machines share what they unpacked
+    #: or converted of objects, for a week. Needs permission to read, write, list and delete there. Unset: each machine
+    #: unpacks and converts by itself.
+    shared_spool: Annotated[ObjectUrl | None, NoDecode] = None
 
     @field_validator("inbox", mode="before")
     @classmethod
@@ -40,6 +44,24 @@ class SourceSettings(BaseSettings):
         if not roots:
             raise ValueError("contains no folder")
         return roots
+
+    @field_validator("shared_spool", mode="before")
+    @classmethod
+    def _shared_spool(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if not is_url(value):
+            raise ValueError("is not the URL of a prefix: s3://BUCKET/PREFIX, gs://… or az://…")
+        return _place(value)
+
+    @model_validator(mode="after")
+    def _own_spool(self) -> Self:
+        shared = self.shared_spool
+        if shared is not None and any(shared.is_under(root) or root.is_under(shared) for root in self.url_roots):
+            raise ValueError(
+                "PC_WORKER_SHARED_SPOOL must lie outside PC_WORKER_DATA_ROOTS: what is under it is deleted"
+            )
+        return self
 
     @property
     def url_roots(self) -> tuple[ObjectUrl, ...]:

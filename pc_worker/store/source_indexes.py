@@ -12,6 +12,7 @@ PART = 4 << 20
 READ = "SELECT data FROM source_indexes WHERE name = %s AND part = %s"
 WRITE = "INSERT INTO source_indexes (name, part, data) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
 COUNT = "SELECT count(*) FROM source_indexes WHERE name = %s"
+FORGET = "DELETE FROM source_indexes WHERE name = %s"
 USED = "UPDATE source_indexes SET used_at = now() WHERE name = %s AND part = 0"
 PURGE = """
 DELETE FROM source_indexes WHERE name IN
@@ -45,7 +46,14 @@ class SourceIndexes:
             part = 0
             while data := file.read(PART):
                 cursor.execute(WRITE, (path.name, part, data))
+                if not cursor.rowcount:  # another's, which may be of other parts
+                    return
                 part += 1
+
+    def forget(self, name: str) -> None:
+        """Keep the file with this name no longer."""
+        with self._database.transaction() as cursor:
+            cursor.execute(FORGET, (name,))
 
 
 def purge_source_indexes(database: Database, *, unused_s: float) -> int:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from pc_worker.encoding.rerank import Reranker
     from pc_worker.hot_buffer import HotBuffer
+    from pc_worker.object_store.copies import SharedCopies
     from pc_worker.services.maintenance.line_metrics import LineMetrics
     from pc_worker.services.sources import Sources
 
@@ -182,6 +183,7 @@ def make_services(settings: Settings, *, application: str = "pc_worker") -> Serv
         rate_limits=dict(settings.rate_limits),
         spool=settings.spool,
         uploads=settings.upload_folder,
+        shared_copies=shared_copies(settings),
     )
 
 
@@ -189,13 +191,24 @@ def _make_sources(settings: Settings, database_url: str) -> Sources:
     from pc_worker.reader import Limits
     from pc_worker.services.sources import Sources
 
-    indexes = None
-    if settings.url_roots:  # the indexes of objects are shared by all machines, through their own connection
+    shared = None
+    if settings.url_roots:  # what is made of objects is shared by all machines, through its own connection
+        from pc_worker.services.shared_spool import SharedSpool
         from pc_worker.store.source_indexes import SourceIndexes
 
         indexes = SourceIndexes(Database(database_url, application="pc_worker indexes"))
+        shared = SharedSpool(indexes, shared_copies(settings))
     roots = (*settings.roots, settings.upload_folder.resolve())
-    return Sources(roots, url_roots=settings.url_roots, spool=settings.spool, limits=Limits(), indexes=indexes)
+    return Sources(roots, url_roots=settings.url_roots, spool=settings.spool, limits=Limits(), shared=shared)
+
+
+def shared_copies(settings: Settings) -> SharedCopies | None:
+    """Return where the machines share copies of objects; None if that is not configured."""
+    if settings.shared_spool is None:
+        return None
+    from pc_worker.object_store.copies import SharedCopies
+
+    return SharedCopies(settings.shared_spool)
 
 
 def _check_rate_limits(settings: Settings) -> None:

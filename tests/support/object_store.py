@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -75,6 +77,21 @@ class Proxy:
         """Return the environment by which the store is found through this proxy."""
         return {**store.variables, "AWS_ENDPOINT_URL": self.address}
 
+    def refuse(self, status: int, code: str) -> None:
+        """Answer every request with this status, and those that may have a body with this code, as S3 does."""
+
+        def answer(number: int, reply: Reply) -> Reply:
+            del reply
+            is_bare = self.requests[number - 1][0] == "HEAD" or not code
+            body = b"" if is_bare else f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+            return Reply(status, {"Content-Length": str(len(body))}, body)
+
+        self.answer = answer
+
+    def serve(self) -> None:
+        """Pass all replies on again."""
+        self.answer = lambda _, reply: reply
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -86,8 +103,8 @@ class Reply:
 
 
 @contextmanager
-def proxy_before(store: ObjectStore) -> Iterator[Proxy]:
-    """Run a proxy before a store."""
+def proxy_before(store: ObjectStore, *, certificates: Mapping[str, Path] | None = None) -> Iterator[Proxy]:
+    """Run a proxy before a store, with TLS if there are ``certificates`` as of ``make_certificates``."""
     proxy = Proxy()
     backend = store.variables["AWS_ENDPOINT_URL"].removeprefix("http://")
 
@@ -99,7 +116,8 @@ def proxy_before(store: ObjectStore) -> Iterator[Proxy]:
             number = len(proxy.requests)
             connection = HTTPConnection(backend, timeout=10)
             headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
-            connection.request(self.command, self.path, headers={**headers, "Host": backend})
+            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            connection.request(self.command, self.path, body=sent or None, headers={**headers, "Host": backend})
             reply = connection.getresponse()
             answer = proxy.answer(number, Reply(reply.status, dict(reply.getheaders()), reply.read()))
             connection.close()
@@ -113,13 +131,18 @@ def proxy_before(store: ObjectStore) -> Iterator[Proxy]:
             self.end_headers()
             self.wfile.write(answer.body)
 
-        do_GET = do_HEAD = _pass_on
+        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _pass_on
 
         def log_message(self, *_: Any) -> None:
             """Keep quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    proxy.address = f"http://127.0.0.1:{server.server_address[1]}"
+    scheme = "https" if certificates else "http"
+    proxy.address = f"{scheme}://127.0.0.1:{server.server_address[1]}"
+    if certificates:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificates["server.pem"], certificates["server.key"])
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -20,8 +20,8 @@ def test_the_examples_in_the_module_hold() -> None:
 @pytest.mark.parametrize(
     ("text", "spelling"),
     [
-        ("S3://bucket/a//b.csv", "s3://bucket/a//b.csv"),
-        ("gs://bucket//a", "gs://bucket/a"),
+        ("S3://bucket/a b.csv", "s3://bucket/a b.csv"),
+        ("gs://bucket/a/", "gs://bucket/a/"),
         ("az://box/a%2Fb?c#d", "az://box/a%2Fb?c#d"),
         ("s3://bucket", "s3://bucket/"),
     ],
@@ -31,7 +31,13 @@ def test_a_url_has_one_spelling(text: str, spelling: str) -> None:
     assert read_url(spelling) == read_url(text)
 
 
-@pytest.mark.parametrize("text", ["s3://", "s3:///k", "http://h/k", "s3://box/../k", "s3://box/a/./k", "s3://a:b@c/k"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("s3://", "s3:///k", "http://h/k", "s3://box/../k", "s3://box/a/./k", "s3://a:b@c/k"),
+        *("s3://box//k", "s3://box/a//k", "s3://box/a//", "s3://box/a\tk", "gs://box/\x7f"),
+    ],
+)
 def test_what_is_no_url_of_an_object_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest):
         read_url(text)
@@ -68,4 +74,20 @@ def test_a_wrong_root_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch, value:
     monkeypatch.setenv("PC_WORKER_DATA_ROOTS", value)
 
     with pytest.raises(ValueError, match="data_roots"):
+        Settings()
+
+
+def test_the_shared_spool_is_a_prefix_outside_the_roots(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PC_WORKER_DATA_ROOTS", "s3://one/in:gs://two")
+    monkeypatch.setenv("PC_WORKER_SHARED_SPOOL", "s3://one/spool")
+
+    assert Settings().shared_spool == ObjectUrl("s3", "one", "spool")
+
+
+@pytest.mark.parametrize("value", ["/data/spool", "s3://one/in", "s3://one/in/deep", "s3://one", "gs://two/x", "s3://"])
+def test_a_shared_spool_where_sources_are_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("PC_WORKER_DATA_ROOTS", "s3://one/in:gs://two")
+    monkeypatch.setenv("PC_WORKER_SHARED_SPOOL", value)
+
+    with pytest.raises(ValueError, match=r"(?i)shared_spool"):
         Settings()

@@ -129,7 +129,7 @@ def _open(services: Services, request: IngestRequest) -> tuple[Subject, int, flo
     duplicates, own = 0, OwnTime()
     with rejecting(request.path):
         mapping = resolve_source(domain, request.options, table, request.path)
-        for group in equal_keys(domain, mapping, table):
+        for group in equal_keys(domain, mapping, table, spool=services.spool):
             if mapping.key is not None:
                 duplicates += len(group) - 1
                 superseded.update(sampled.intersection(group[:-1]))

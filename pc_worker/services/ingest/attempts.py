@@ -11,6 +11,7 @@ from pc_worker.errors import (
     EngineMisbehaved,
     InvalidRequest,
     PcWorkerError,
+    SourceDenied,
     SourceRejected,
     Unavailable,
 )
@@ -34,6 +35,11 @@ def is_permanent(error: Exception) -> bool:
 def error_text(error: Exception) -> str:
     """Return an error as the ledger stores it."""
     return str(error) if isinstance(error, PcWorkerError) else f"{type(error).__name__}: {error}"
+
+
+def remedy(error: Exception) -> str:
+    """Return how a job goes on that failed with ``error``, if it does not need to begin again."""
+    return "; then `resume` continues the job" if isinstance(error, SourceDenied) else ""
 
 
 @contextmanager

@@ -9,14 +9,14 @@ from math import inf
 from typing import Any
 
 from pc_worker.domains import ColumnMapping, get_domain
-from pc_worker.errors import ContractBroken, Fenced, InvalidRequest, SourceRejected, Unavailable
+from pc_worker.errors import ContractBroken, Fenced, InvalidRequest, SourceDenied, SourceRejected, Unavailable
 from pc_worker.logs import get_logger
 from pc_worker.metrics.line import CHUNK_SECONDS, CHUNKS_FAILED, Stage, StageClock, count_outcomes
 from pc_worker.model import Job, Lease, Stages, Tally
 from pc_worker.reader import Table
 from pc_worker.services.declarations import check_unchanged
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.attempts import error_text, is_permanent
+from pc_worker.services.ingest.attempts import error_text, is_permanent, remedy
 from pc_worker.services.ingest.publish import push_written
 from pc_worker.services.ingest.rows.dead_letter import row_form
 from pc_worker.services.ingest.rows.embed import OutOfTime
@@ -84,6 +84,9 @@ def _attempt(services: Services, lease: Lease, clock: StageClock, *, overruns: t
     try:
         return _write(services, lease, clock)
     except Fenced:
+        raise
+    except SourceDenied as exc:  # credentials may be renewed meanwhile, so it is tried as often as other errors
+        _release(services, lease, exc)
         raise
     except (SourceRejected, InvalidRequest) as exc:  # a retry would fail, too
         with services.database.transaction() as cursor:
@@ -210,7 +213,8 @@ def _release(services: Services, lease: Lease, error: Exception) -> None:
         with services.database.transaction() as cursor:
             failures = leases.release_lease(cursor, lease, error=text, counts=is_permanent(error))
             if failures >= leases.FAILURES_ALLOWED:
-                jobs.fail_job(cursor, lease.job.job_id, f"{jobs.GIVEN_UP} at chunk {lease.chunk_no}: {text}")
+                reason = f"{jobs.GIVEN_UP} at chunk {lease.chunk_no}: {text}{remedy(error)}"
+                jobs.fail_job(cursor, lease.job.job_id, reason)
     except Unavailable as exc:
         log.warning("lease_not_released", reason=str(exc))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 from pc_worker.domains import ColumnMapping, Domain, Options, get_domain, resolve, row_keys
 from pc_worker.errors import InvalidRequest, PcWorkerError, SchemaMismatch, SourceRejected
@@ -12,6 +13,7 @@ from pc_worker.model import DEFAULT_CHUNK_ROWS, ChunkSpec, Job
 from pc_worker.reader import Table
 from pc_worker.services.declarations import check_unchanged
 from pc_worker.services.dependencies import Services
+from pc_worker.services.ingest.attempts import remedy
 from pc_worker.services.ingest.key_index import KeyIndex
 from pc_worker.services.seed import active_model_of
 from pc_worker.services.sources import as_dict, rejecting, stored_options
@@ -49,7 +51,7 @@ def _split(services: Services, job: Job) -> bool:
     options = Options.from_dict(job.request["options"])
     with rejecting(job.source):
         mapping = resolve_source(domain, options, table, job.source)
-        chunks = _chunks(domain, mapping, table, chunk_size=int(job.request["chunk_size"]))
+        chunks = _chunks(domain, mapping, table, chunk_size=int(job.request["chunk_size"]), spool=services.spool)
     model = active_model_of(services, domain)
     with services.database.transaction() as cursor:
         return jobs.record_split(
@@ -76,9 +78,12 @@ def resolve_source(domain: Domain, options: Options, table: Table, path: str) ->
         raise SourceRejected(f"{path}: {exc}") from exc
 
 
-def equal_keys(domain: Domain, mapping: ColumnMapping, table: Table) -> Iterator[list[int]]:
-    """Yield the row numbers, ascending, of every key that occurs more than once."""
-    with tempfile.TemporaryFile() as file, KeyIndex(file) as index:
+def equal_keys(domain: Domain, mapping: ColumnMapping, table: Table, *, spool: Path) -> Iterator[list[int]]:
+    """Yield the row numbers, ascending, of every key that occurs more than once.
+
+    The digests of all keys, 16 bytes a row, are in a file in ``spool`` without a name: it ends with this process.
+    """
+    with tempfile.TemporaryFile(dir=spool) as file, KeyIndex(file) as index:
         for start in range(0, table.rows, KEYS_AT_ONCE):
             batch = table.read(start, min(table.rows, start + KEYS_AT_ONCE), mapping.key_columns)
             index.add(row_keys(domain, mapping, batch))
@@ -86,10 +91,10 @@ def equal_keys(domain: Domain, mapping: ColumnMapping, table: Table) -> Iterator
             yield group.tolist()
 
 
-def _chunks(domain: Domain, mapping: ColumnMapping, table: Table, *, chunk_size: int) -> list[ChunkSpec]:
+def _chunks(domain: Domain, mapping: ColumnMapping, table: Table, *, chunk_size: int, spool: Path) -> list[ChunkSpec]:
     superseded: dict[int, list[int]] = defaultdict(list)
     occurrences: dict[int, dict[int, int]] = defaultdict(dict)
-    for group in equal_keys(domain, mapping, table):
+    for group in equal_keys(domain, mapping, table, spool=spool):
         if mapping.key is not None:  # the last row of a key wins
             for row in group[:-1]:
                 superseded[row // chunk_size].append(row)
@@ -110,4 +115,4 @@ def _chunks(domain: Domain, mapping: ColumnMapping, table: Table, *, chunk_size:
 
 def _fail(services: Services, job_id: str, error: PcWorkerError) -> None:
     with services.database.transaction() as cursor:
-        jobs.fail_job(cursor, job_id, str(error))
+        jobs.fail_job(cursor, job_id, f"{error}{remedy(error)}")

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from pc_worker.errors import SourceRejected, Unavailable
 from pc_worker.logs import get_logger
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.uploads import purge_uploads
@@ -75,6 +76,7 @@ def purge(services: Services, retention: Retention) -> Purged:
     with services.database.transaction() as cursor:
         answers = purge_answers(cursor, text_s=retention.answer_s, record_s=max(retention.answer_s, ANSWER_RECORD_S))
     purge_source_indexes(services.database, unused_s=SPOOL_RETENTION_S)
+    _purge_shared(services)
     vectors = drop_retired(services.database, older_than_s=retention.model_s)
     return Purged(
         len(ended),
@@ -93,3 +95,13 @@ def _purge_spool(spool: Path) -> int:
     for path in old:
         path.unlink(missing_ok=True)
     return len(old)
+
+
+def _purge_shared(services: Services) -> None:
+    """Delete old copies that machines share; if the store refuses or does not answer, the next purge does."""
+    if services.shared_copies is None:
+        return
+    try:
+        services.shared_copies.purge(older_than_s=SPOOL_RETENTION_S)
+    except (SourceRejected, Unavailable) as exc:
+        log.warning("shared_copies_not_purged", reason=str(exc))

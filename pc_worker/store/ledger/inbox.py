@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pc_worker.store.db.connection import Cursor
@@ -18,6 +18,14 @@ ON CONFLICT (path) DO UPDATE SET seen_at = now(), domain = excluded.domain,
 RETURNING digest, (SELECT (old.size, old.mtime_ns) = (%(size)s, %(mtime_ns)s)
                           AND coalesce(old.ctime_ns, %(ctime_ns)s) = %(ctime_ns)s
                    FROM inbox_files old WHERE old.path = %(path)s)
+"""
+# One statement for many files, since most of a scan's are jobs already.
+FIND_SETTLED = """
+SELECT known.path
+FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[])
+     AS found (path, domain, size, mtime_ns, ctime_ns)
+JOIN inbox_files known USING (path, domain, size, mtime_ns, ctime_ns)
+WHERE known.digest IS NOT NULL
 """
 RECORD_JOB = "UPDATE inbox_files SET digest = %s, job_id = %s WHERE path = %s"
 LAST_JOB = """
@@ -50,6 +58,13 @@ class InboxFile:
     size: int
     mtime_ns: int
     ctime_ns: int
+
+
+def find_settled(cursor: Cursor, files: Sequence[InboxFile]) -> set[str]:
+    """Return the paths of those files that are unchanged since they became a job."""
+    columns = zip(*((file.path, file.domain, file.size, file.mtime_ns, file.ctime_ns) for file in files), strict=True)
+    cursor.execute(FIND_SETTLED, [list(column) for column in columns])
+    return {path for (path,) in cursor.fetchall()}
 
 
 def record_file(cursor: Cursor, file: InboxFile) -> bool:

@@ -6,7 +6,7 @@ import gzip
 import io
 import pickle
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,11 @@ from pc_worker.object_urls import read_url
 from pc_worker.reader import Limits
 from pc_worker.services.ingest.inbox.entries import RejectedEntry
 from pc_worker.services.ingest.inbox.objects import list_url_inbox
+from pc_worker.services.shared_spool import SharedSpool
 from pc_worker.services.sources import Sources, as_dict, rejecting
 from pc_worker.store.db.connection import Database
 from pc_worker.store.source_indexes import SourceIndexes, purge_source_indexes
-from tests.support.object_store import ObjectStore, Proxy, Reply, proxy_before, running_store
+from tests.support.object_store import ObjectStore, Proxy, Reply
 
 FRAME = pd.DataFrame(
     {"id": [f"k{n}" for n in range(2000)], "text": [f"the text of row {n} – 서울" for n in range(2000)]}
@@ -57,40 +58,15 @@ CONTENTS: dict[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def store() -> Iterator[ObjectStore]:
-    with running_store("data", "other") as running:
-        yield running
-
-
-@pytest.fixture
-def proxy(store: ObjectStore) -> Iterator[Proxy]:
-    with proxy_before(store) as running:
-        yield running
-
-
-@pytest.fixture
-def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[dict[str, str]], None]]:
-    """Return a function that sets the environment by which stores are found."""
-    client.store_of.cache_clear()
-
-    def set_variables(variables: dict[str, str]) -> None:
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-
-    yield set_variables
-    client.store_of.cache_clear()
-
-
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, size in (("KEPT", 48 << 10), ("AHEAD", 40 << 10), ("MOST", 8 << 10), ("LEAST", 256)):
         monkeypatch.setattr(ranges, name, size)
 
 
-def sources(spool: Path, *roots: str, indexes: SourceIndexes | None = None) -> Sources:
+def sources(spool: Path, *roots: str, shared: SharedSpool | None = None) -> Sources:
     return Sources(
-        (spool.parent,), url_roots=[read_url(root) for root in roots], spool=spool, limits=Limits(), indexes=indexes
+        (spool.parent,), url_roots=[read_url(root) for root in roots], spool=spool, limits=Limits(), shared=shared
     )
 
 
@@ -233,12 +209,12 @@ def test_a_second_machine_fetches_the_index_and_reads_only_its_chunk(
     use(proxy.variables(store))
     url = store.put("data", "in/shared.pkl", pickle.dumps([{"id": n, "text": f"{n} " * 40} for n in range(3000)]))
     indexes = SourceIndexes(database)
-    first = sources(tmp_path / "one" / "spool", "s3://data/in", indexes=indexes)
+    first = sources(tmp_path / "one" / "spool", "s3://data/in", shared=SharedSpool(indexes))
     expected = as_dict(first.open(url).fingerprint)
     whole = sum(request[0] == "GET" for request in proxy.requests)
     proxy.requests.clear()
 
-    other = sources(tmp_path / "two" / "spool", "s3://data/in", indexes=indexes)
+    other = sources(tmp_path / "two" / "spool", "s3://data/in", shared=SharedSpool(indexes))
     batch = other.open(url, expected).read(1500, 1510)
 
     assert [batch.normal_row(n)["id"] for n in range(10)] == list(range(1500, 1510))

@@ -25,11 +25,14 @@ def list_url_inbox(
         Unavailable: If the store does not answer.
     """
     try:
-        folders = list_prefix(inbox).folders
+        listing = list_prefix(inbox)
     except SourceRejected as exc:
         yield RejectedEntry(path=str(inbox), reason=str(exc))
         return
-    for name in folders:
+    for name, reason in listing.unreadable:
+        yield RejectedEntry(path=str(_below(inbox, name)), reason=reason)
+    others = domains if listing.unreadable else ()  # a key that hides names must not hide a domain
+    for name in dict.fromkeys((*listing.folders, *others)):
         folder = _below(inbox, name)
         if name in domains:
             yield from _domain_prefix(folder, name, is_allowed)
@@ -42,11 +45,13 @@ def _domain_prefix(folder: ObjectUrl, domain: str, is_allowed: Callable[[ObjectU
         yield RejectedEntry(path=str(folder), reason="it lies outside the data roots: set PC_WORKER_DATA_ROOTS")
         return
     try:
-        objects = list_prefix(folder).objects
+        listing = list_prefix(folder)
     except SourceRejected as exc:
         yield RejectedEntry(path=str(folder), reason=str(exc))
         return
-    for name, stamp in objects:
+    for name, reason in listing.unreadable:
+        yield RejectedEntry(path=str(_below(folder, name)), domain=domain, reason=reason)
+    for name, stamp in listing.objects:
         if not is_unfinished(name):
             yield InboxFile(
                 path=str(_below(folder, name)),

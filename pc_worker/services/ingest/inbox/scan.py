@@ -7,6 +7,7 @@ import os
 import stat
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from pc_worker.domains import domain_names, get_domain
@@ -23,6 +24,7 @@ from pc_worker.store.ledger.inbox import (
     InboxFile,
     LastJob,
     delete_solved_problems,
+    find_settled,
     last_job,
     record_file,
     record_job_of_file,
@@ -31,6 +33,8 @@ from pc_worker.store.ledger.inbox import (
 
 log = get_logger(__name__)
 
+#: Entries that are compared with the ledger in one statement.
+AT_ONCE = 2000
 #: Namespace of the job ids, which are made from what the files hold: any scan of the same files makes the same jobs.
 NAMESPACE = uuid.UUID("6f1f3f34-9d43-4a0e-8f43-0d7c1a2b5e11")
 
@@ -42,7 +46,7 @@ def scan_inbox(services: Services, inbox: Path | ObjectUrl) -> list[str]:
     """
     job_ids: list[str] = []
     rejected: list[bytes] = []
-    for found in _entries_of(inbox, services):
+    for found in _unsettled(services, _entries_of(inbox, services)):
         outcome = found if isinstance(found, RejectedEntry) else _job_of(services, found)
         if isinstance(outcome, RejectedEntry):
             rejected.append(_report(services, outcome))
@@ -51,6 +55,24 @@ def scan_inbox(services: Services, inbox: Path | ObjectUrl) -> list[str]:
     with services.database.transaction() as cursor:
         delete_solved_problems(cursor, shown(str(inbox)), still=rejected)
     return job_ids
+
+
+def _unsettled(services: Services, entries: Iterator[InboxEntry]) -> Iterator[InboxEntry]:
+    """Yield the entries without the files that became a job and have not changed since: one statement for many."""
+    while some := [*islice(entries, AT_ONCE)]:
+        files = [entry for entry in some if isinstance(entry, InboxFile) and _is_storable(entry)]
+        settled: set[str] = set()
+        if files:
+            with services.database.transaction() as cursor:
+                settled = find_settled(cursor, files)
+        yield from (entry for entry in some if isinstance(entry, RejectedEntry) or entry.path not in settled)
+
+
+def _is_storable(file: InboxFile) -> bool:
+    """Return whether PostgreSQL can compare a file; if not, that is the error of its own entry alone."""
+    numbers = (file.size, file.mtime_ns, file.ctime_ns)
+    is_text = "\0" not in file.path and not any("\ud800" <= character <= "\udfff" for character in file.path)
+    return is_text and all(-(2**63) <= number < 2**63 for number in numbers)
 
 
 def _entries_of(inbox: Path | ObjectUrl, services: Services) -> Iterator[InboxEntry]:

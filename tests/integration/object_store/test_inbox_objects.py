@@ -1,0 +1,155 @@
+"""An inbox in an object store: a key that cannot be read hides no other, and objects that are jobs cost little."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
+from pc_worker.object_urls import ObjectUrl, read_url
+from pc_worker.services.dependencies import Services
+from pc_worker.services.ingest.inbox import scan
+from pc_worker.services.ingest.inbox.entries import RejectedEntry
+from pc_worker.services.ingest.inbox.objects import list_url_inbox
+from pc_worker.services.ingest.inbox.scan import scan_inbox
+from pc_worker.settings import Settings
+from pc_worker.store.db.connection import Database
+from pc_worker.wiring import make_services
+from tests.support.object_store import ObjectStore
+
+Use = Callable[[dict[str, str]], None]
+DOMAINS = ("document", "recruit")
+
+
+def listed(inbox: str) -> tuple[set[str], dict[str, str]]:
+    """Return the objects that a scan finds, and why others are rejected, both below the inbox."""
+    found = list(list_url_inbox(read_url(inbox), DOMAINS, lambda _: True))
+    rejected = {each.path: each.reason for each in found if isinstance(each, RejectedEntry)}
+    files = {each.path for each in found if not isinstance(each, RejectedEntry)}
+    return {path.removeprefix(f"{inbox}/") for path in files}, {
+        path.removeprefix(f"{inbox}/"): reason for path, reason in rejected.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ("document//a.csv", "empty parts"),
+        ("document//deep/a.csv", "empty parts"),
+        ("document/../a.csv", "parts . or .."),
+        ("document/.", "parts . or .."),
+        ("document/a\tb.csv", "control characters"),
+        ("/a.csv", "empty parts"),
+        ("/document/a.csv", "empty parts"),
+    ],
+)
+def test_a_key_that_cannot_be_read_is_reported_and_hides_none_after_it(
+    store: ObjectStore, use: Use, key: str, reason: str
+) -> None:
+    use(dict(store.variables))
+    inbox = f"drop{key.encode().hex()}"
+    for good in ("document/0", "document/b.csv", "document/deep0", "document/deep/x.csv", "recruit/0.pkl"):
+        store.put("other", f"{inbox}/{good}", b"x")
+    store.put("other", f"{inbox}/{key}", b"x")
+
+    files, rejected = listed(f"s3://other/{inbox}")
+
+    assert files >= {"document/b.csv", "document/deep0", "recruit/0.pkl"}
+    assert files <= {"document/0", "document/b.csv", "document/deep0", "recruit/0.pkl"}
+    assert any(reason in why for why in rejected.values()), rejected
+
+
+def test_a_key_in_a_folder_that_is_not_taken_hides_nothing(store: ObjectStore, use: Use) -> None:
+    use(dict(store.variables))
+    for key in ("document/a.csv", "document/deep//b.csv", "document/z.csv", "other//c.csv", "recruit/d.pkl"):
+        store.put("other", f"quiet/{key}", b"x")
+
+    files, rejected = listed("s3://other/quiet")
+
+    assert files == {"document/a.csv", "document/z.csv", "recruit/d.pkl"}
+    assert [name for name in rejected if name != "other"] == []
+
+
+def test_a_prefix_of_any_characters_is_listed(store: ObjectStore, use: Use) -> None:
+    use(dict(store.variables))
+    inbox = "s3://other/받은 편지함 [1]#2~%41"
+    store.put("other", f"{inbox.removeprefix('s3://other/')}/document/제목 é.csv", b"x")
+
+    assert listed(inbox) == ({"document/제목 é.csv"}, {})
+
+
+@pytest.fixture
+def services(database_url: str, tmp_path: Path, store: ObjectStore, use: Use) -> Iterator[Services]:
+    use(dict(store.variables))
+    settings = Settings(
+        home=tmp_path,
+        database_url=SecretStr(database_url),
+        redis_url=SecretStr("redis://127.0.0.1:1/0"),
+        data_roots=(ObjectUrl("s3", "other"),),
+    )
+    made = make_services(settings, application="test")
+    yield made
+    made.database.close()
+
+
+class Counted:
+    """A database that counts its transactions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database, self.transactions = database, 0
+
+    def transaction(self) -> object:
+        self.transactions += 1
+        return self._database.transaction()
+
+
+def test_objects_that_are_jobs_cost_one_statement_together(services: Services, store: ObjectStore) -> None:
+    inbox = read_url("s3://other/many")
+    for number in range(20):
+        store.put("other", f"many/document/{number:02}.csv", b"text\n%d\n" % number)
+    assert scan_inbox(services, inbox) == []
+    assert len(scan_inbox(services, inbox)) == 20
+
+    counted = Counted(services.database)
+    again = scan_inbox(replace(services, database=counted), inbox)  # type: ignore[arg-type]
+
+    assert again == []
+    assert counted.transactions == 2, "one for the objects, one for the problems that are solved"
+
+    store.put("other", "many/document/07.csv", b"text\nchanged\n")
+    assert scan_inbox(services, inbox) == []
+    assert len(scan_inbox(services, inbox)) == 1
+
+
+def test_more_objects_than_one_statement_takes_are_all_seen(
+    services: Services, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "AT_ONCE", 3)
+    for number in range(8):
+        store.put("other", f"few/document/{number}.csv", b"text\nfew %d\n" % number)
+
+    found = [len(scan_inbox(services, read_url("s3://other/few"))) for _ in range(3)]
+
+    assert found == [0, 8, 0]
+
+
+def test_a_key_that_cannot_be_read_is_a_failed_job_once(services: Services, store: ObjectStore) -> None:
+    inbox = read_url("s3://other/odd")
+    store.put("other", "odd/document//a.csv", b"text\na\n")
+    store.put("other", "odd/document/b.csv", b"text\nb\n")
+
+    with capture_logs() as logs:
+        jobs = [job for _ in range(3) for job in scan_inbox(services, inbox)]
+
+    assert len(jobs) == 1
+    refused = [line for line in logs if line["event"] == "inbox_entry_refused"]
+    assert [line["entry"] for line in refused] == ["s3://other/odd/document//a.csv"]
+    with services.database.transaction() as cursor:
+        cursor.execute("SELECT state, error FROM jobs WHERE source = 's3://other/odd/document//a.csv'")
+        ((state, error),) = cursor.fetchall()
+    assert state == "failed"
+    assert "a key with empty parts (//) is not read" in error
