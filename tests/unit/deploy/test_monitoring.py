@@ -26,8 +26,8 @@ from pc_worker.settings import PROJECT
 DASHBOARD = json.loads((PROJECT / "deploy/grafana/pc_worker.json").read_text(encoding="utf-8"))
 RULES = yaml.safe_load((PROJECT / "deploy/prometheus/alerts.yml").read_text(encoding="utf-8"))
 SCRAPE = yaml.safe_load((PROJECT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
-#: What Prometheus itself adds.
-OF_PROMETHEUS = {"up": {"job", "instance", "part"}}
+#: What Prometheus itself adds, or its scrape.
+OF_PROMETHEUS = {"up": {"job", "instance", "part", "scaling"}}
 SUFFIXES = {Counter: ("_total",), Gauge: ("",), Histogram: ("_bucket", "_sum", "_count")}
 
 
