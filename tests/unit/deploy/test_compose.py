@@ -240,3 +240,13 @@ def test_what_answers_gets_the_settings_of_language_models(compose: dict[str, An
     for name in ("http", "worker"):
         own = compose["services"][name]["environment"]
         assert {"PC_WORKER_LLM", "PC_WORKER_LLM_BUDGET_USD", "OPENAI_API_KEY", "ANTHROPIC_API_KEY"} <= own.keys(), name
+
+
+def test_no_health_check_of_ours_asks_another_server(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        if name not in NOT_OURS and "healthcheck" in service:
+            test = " ".join(service["healthcheck"]["test"])
+            asks_itself = "127.0.0.1" in test or "/state/beat" in test or test.endswith("pc_worker health")
+            assert asks_itself, name
+    worker = " ".join(compose["services"]["worker"]["healthcheck"]["test"])
+    assert f"'127.0.0.1', {compose['x-part']['environment']['PC_WORKER_METRICS_ADDRESS'].rpartition(':')[2]}" in worker
