@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pc_worker.domains import Domain, domain_names, get_domain
 from pc_worker.model import Model
 from pc_worker.model.embedding_model import SOURCE
 from pc_worker.model.joined import joined_name
+from pc_worker.model.model_name import read_model_name
 from pc_worker.services.dependencies import Services
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger.declarations import record_declaration
@@ -63,7 +65,7 @@ def declared_model(cursor: Cursor, domain: Domain, services: Services) -> Model:
 
 
 def register_encodable(cursor: Cursor, identity: ModelIdentity, location: str) -> Model:
-    """Register a model that workers load from ``location`` to encode texts."""
+    """Register a model that workers load from ``location`` to encode texts; they have another working directory."""
     return registry.register_model(
         cursor,
         name=identity.name,
@@ -71,5 +73,12 @@ def register_encodable(cursor: Cursor, identity: ModelIdentity, location: str) -
         dimension=identity.dimension,
         normalised=identity.normalised,
         encodable=True,
-        location=location,
+        location=whole_location(location),
     )
+
+
+def whole_location(name: str) -> str:
+    """Return a model's name as every process on this machine understands it: a folder as a path from the root."""
+    named = read_model_name(name)
+    folder = Path(named.name).expanduser()
+    return str(folder.resolve()) if named.kind == "local" and folder.is_dir() else name

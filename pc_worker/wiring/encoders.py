@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -58,13 +59,7 @@ class Encoders:
         engine = _engine_of(model.location)
         if engine is not None:
             return self._engine(engine, model)
-        loaded = self._local(model.location, model.revision)
-        if loaded.identity.revision != model.revision or loaded.identity.dimension != model.dimension:
-            raise ContractBroken(
-                f"model {model.name} here is {loaded.identity.revision}, the domain's is {model.revision}: "
-                "install the same model on every worker"
-            )
-        return loaded
+        return self._registered(model)
 
     def identify(self, name: str) -> ModelIdentity:
         """Return the identity of a model by its name; an engine is asked for one vector.
@@ -114,6 +109,26 @@ class Encoders:
         encoder = self._local(name, self.identify(name).revision) if engine is None else self._engine(engine, None)
         _check_dimension(model.source_domain, name, encoder.identity.dimension, model.dimension)
         return encoder
+
+    def _registered(self, model: Model) -> Encoder:
+        """Return a local model from the first of its locations at which it is on this machine."""
+        faults: list[PcWorkerError] = []
+        # First those that can be here: to look for the name of a folder in caches takes longer, at each call.
+        for location in sorted((model.location, *model.former_locations), key=_is_missing_folder):
+            try:
+                return self._same(model, location)
+            except (ModelUnavailable, ContractBroken) as exc:
+                faults.append(exc)
+        raise faults[0]
+
+    def _same(self, model: Model, location: str) -> Encoder:
+        loaded = self._local(location, model.revision)
+        if loaded.identity.revision != model.revision or loaded.identity.dimension != model.dimension:
+            raise ContractBroken(
+                f"model {model.name} here is {loaded.identity.revision}, the domain's is {model.revision}: "
+                "install the same model on every worker"
+            )
+        return loaded
 
     def _local(self, name: str, revision: str) -> Encoder:
         """Return a local model; threads that need it while it is loaded wait, and load no second one."""
@@ -200,6 +215,10 @@ def _check_dimension(domain: str, name: str, found: int, wanted: int) -> None:
             f"PC_WORKER_QUERY_MODELS: {name} has {found} dimensions, the vectors of domain {domain} have {wanted}: "
             "name the model that they were made with"
         )
+
+
+def _is_missing_folder(location: str) -> bool:
+    return os.path.isabs(location) and not os.path.isdir(location)
 
 
 def _engine_of(name: str) -> Engine | None:

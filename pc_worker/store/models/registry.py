@@ -9,11 +9,15 @@ from pc_worker.errors import NotFound
 from pc_worker.model import Model
 from pc_worker.store.db.connection import Cursor
 
-COLUMNS = "model_id, name, revision, dimension, normalised, encodable, location"
+COLUMNS = "model_id, name, revision, dimension, normalised, encodable, location, former_locations"
+#: Former locations that are kept of a model, the last ones.
+MOST_FORMER = 7
 
 REGISTER = """
 INSERT INTO models (name, revision, dimension, normalised, encodable, location) VALUES (%s, %s, %s, %s, %s, %s)
-ON CONFLICT (name, revision, dimension, normalised) DO NOTHING
+ON CONFLICT (name, revision, dimension, normalised) DO UPDATE SET location = excluded.location,
+    former_locations = (array_remove(models.location || models.former_locations, excluded.location))[:{most}]
+WHERE models.location <> excluded.location
 """
 FIND = f"SELECT {COLUMNS} FROM models WHERE (name, revision, dimension, normalised) = (%s, %s, %s, %s)"
 LIST = f"""
@@ -34,9 +38,12 @@ def register_model(
     encodable: bool,
     location: str = "",
 ) -> Model:
-    """Return the model of this identity; register it if it is new. Workers load it from ``location``."""
+    """Return the model of this identity; register it if it is new.
+
+    Workers load it from ``location``. Another location of a registered model becomes the first one to try.
+    """
     identity = (name, revision, dimension, normalised)
-    cursor.execute(REGISTER, (*identity, encodable, location))
+    cursor.execute(REGISTER.format(most=MOST_FORMER), (*identity, encodable, location))
     cursor.execute(FIND, identity)
     return _model(cursor)
 

@@ -37,7 +37,7 @@ WHERE pg_has_role(reader, 'MEMBER') AND has_table_privilege(reader, 'rows', 'SEL
   AND (SELECT bool_and(has_schema_privilege(reader, name, 'USAGE')) FROM unnest(current_schemas(false)) AS s (name))
 """
 PROFILE = """
-SELECT m.model_id, m.name, m.revision, m.dimension, m.normalised, m.encodable, m.location,
+SELECT m.model_id, m.name, m.revision, m.dimension, m.normalised, m.encodable, m.location, m.former_locations,
        s.documents, s.mean_length, s.k1, s.b, s.head = d.head AND s.sampled_rows IS NULL,
        coalesce(s.oldest_rules, 1),
        ARRAY(SELECT t.term FROM term_statistics t WHERE t.domain = d.domain AND t.term = ANY (%(languages)s::integer[])
@@ -51,7 +51,7 @@ WHERE d.domain = %(domain)s
 """
 PROFILE = PROFILE.replace("{precision}", PRECISION)
 ACTIVE = """
-SELECT DISTINCT m.model_id, m.name, m.revision, m.dimension, m.normalised, m.encodable, m.location
+SELECT DISTINCT m.model_id, m.name, m.revision, m.dimension, m.normalised, m.encodable, m.location, m.former_locations
 FROM domains d JOIN models m USING (model_id) ORDER BY m.model_id
 """
 ONLY = "JOIN unnest(%(only)s::uuid[]) AS kept (row_id) ON kept.row_id = e.row_id"
@@ -197,21 +197,21 @@ def begin_search(cursor: Cursor, domain: str, *, timeout_s: float = STATEMENT_S)
     row = cursor.fetchone()
     if row is None:
         return None
-    model, (documents, mean_length, k1, b, unchanged) = _model(row), row[7:12]
+    model, (documents, mean_length, k1, b, unchanged) = _model(row), row[8:13]
     # The head of joined passages does not move, and new rules change terms without it.
-    current = bool(unchanged) and row[12] == RULES and not is_joined_name(domain)
+    current = bool(unchanged) and row[13] == RULES and not is_joined_name(domain)
     collection = None
     if documents is not None:
-        collection = CollectionStatistics(documents, mean_length, k1, b, current=current, unseen=row[15])
-    index = _index(model.dimension, *row[16:])
+        collection = CollectionStatistics(documents, mean_length, k1, b, current=current, unseen=row[16])
+    index = _index(model.dimension, *row[17:])
     return Profile(
         domain=domain,
         model=model,
         collection=collection,
         index=index,
-        oldest_rules=row[12],
-        languages=tuple(languages[term] for term in row[13]),
-        counted_at=row[14],
+        oldest_rules=row[13],
+        languages=tuple(languages[term] for term in row[14]),
+        counted_at=row[15],
     )
 
 
@@ -222,7 +222,7 @@ def active_models(cursor: Cursor) -> list[Model]:
 
 
 def _model(row: Sequence[Any]) -> Model:
-    names = ("model_id", "name", "revision", "dimension", "normalised", "encodable", "location")
+    names = ("model_id", "name", "revision", "dimension", "normalised", "encodable", "location", "former_locations")
     return Model(**dict(zip(names, row, strict=False)))
 
 

@@ -24,6 +24,28 @@ def other_model(database: Database) -> Model:
         return registry.register_model(cursor, name="other", revision="1", dimension=3, normalised=True, encodable=True)
 
 
+def registered_at(database: Database, location: str) -> Model:
+    with database.transaction() as cursor:
+        return registry.register_model(
+            cursor, name="e5", revision="1", dimension=3, normalised=True, encodable=True, location=location
+        )
+
+
+def test_another_location_of_a_model_is_tried_first_and_the_former_ones_are_kept(database: Database) -> None:
+    first = registered_at(database, "./e5")
+    moved = registered_at(database, "/a/e5")
+    other_machine = registered_at(database, "/b/e5")
+    again = registered_at(database, "/a/e5")
+
+    assert first.model_id == moved.model_id == other_machine.model_id == again.model_id
+    assert (first.location, first.former_locations) == ("./e5", ())
+    assert (other_machine.location, other_machine.former_locations) == ("/b/e5", ("/a/e5", "./e5"))
+    assert (again.location, again.former_locations) == ("/a/e5", ("/b/e5", "./e5"))
+    for number in range(20):
+        many = registered_at(database, f"/{number}/e5")
+    assert len(many.former_locations) == registry.MOST_FORMER
+
+
 def filled(database: Database, rows: int) -> Job:
     job = make_job(database, rows=rows)
     with database.transaction() as cursor:
