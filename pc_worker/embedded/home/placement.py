@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from pc_worker.embedded.home.account import Account
 from pc_worker.errors import ServiceFailed
 
 NAME = "postgres"
-#: Prefixes; a random name follows, which the home's link stores.
+#: Prefixes; a random name follows, which the home's link stores. The last one only with a warning: systems delete files
+#: there that were not changed for a month.
 OUTSIDE = ("/var/lib/pc_worker/", "/var/tmp/pc_worker-")  # noqa: S108 - made exclusively, under a random name
 
 
@@ -91,15 +93,29 @@ def _new_folder(account: Account, outside: Sequence[str]) -> Path:
     for prefix in outside:
         folder = Path(f"{prefix}{secrets.token_hex(8)}")
         try:
-            folder.parent.mkdir(mode=0o711, exist_ok=True)
+            if prefix.endswith("/"):
+                _make_passable(folder.parent)
             folder.mkdir()
         except OSError:
             continue
         folder.chmod(0o711)
         if account.may_search(folder):
+            if prefix == outside[-1]:
+                from pc_worker.logs import get_logger  # not loaded by commands that only ask
+
+                log = get_logger(__name__)
+                log.warning("database_in_temporary_folder", folder=str(folder), unreachable=outside[:-1])
             return folder
         folder.rmdir()
     raise ServiceFailed(NAME, f"user nobody can reach neither this home nor {' nor '.join(outside)}: move the home")
+
+
+def _make_passable(parent: Path) -> None:
+    """Make our own folder of folders, or let others through the one that an earlier run made under a strict umask."""
+    parent.mkdir(exist_ok=True)
+    status = parent.stat()
+    if status.st_uid == os.geteuid():
+        parent.chmod(stat.S_IMODE(status.st_mode) | 0o711)  # not `mkdir(mode=…)`: the umask would cut it
 
 
 def _give(folder: Path, account: Account) -> None:

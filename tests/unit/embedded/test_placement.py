@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from pc_worker.embedded.home.account import Account
 from pc_worker.embedded.home.placement import place_for
@@ -85,3 +88,55 @@ def test_no_reachable_place_at_all_is_said(tmp_path: Path) -> None:
 
     with pytest.raises(ServiceFailed, match="user nobody can reach neither"):
         place_for(tmp_path, NOBODY, outside=(f"{tmp_path}/a/", f"{tmp_path}/b-"))
+
+
+@contextmanager
+def umask(value: int) -> Iterator[None]:
+    before = os.umask(value)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@pytest.fixture
+def passable(tmp_path: Path) -> Iterator[Path]:
+    """Yield a folder that every account can pass, as /var/lib is, with a home in it that only its owner can."""
+    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        folder.chmod(0o755)
+    (tmp_path / "home").mkdir(mode=0o700)
+    yield tmp_path
+    tmp_path.parent.chmod(0o700)
+    tmp_path.parent.parent.chmod(0o700)
+
+
+@ROOT_ONLY
+@pytest.mark.parametrize("mask", [0o022, 0o027, 0o077])
+@pytest.mark.parametrize("left", [None, 0o700, 0o750])
+def test_the_folder_is_in_the_first_place_under_every_umask(passable: Path, mask: int, left: int | None) -> None:
+    outside = (f"{passable}/lib/", f"{passable}/temporary-")
+    if left is not None:
+        (passable / "lib").mkdir(mode=left)
+
+    with umask(mask), capture_logs() as logs:
+        place = place_for(passable / "home", NOBODY, outside=outside)
+
+    assert place.parent == passable / "lib"
+    assert NOBODY.may_search(place)
+    assert logs == []
+
+
+@ROOT_ONLY
+def test_a_folder_that_the_system_may_delete_is_chosen_with_a_warning(passable: Path) -> None:
+    (passable / "lib").mkdir()
+    os.chown(passable / "lib", 65534, 65534)
+    (passable / "lib").chmod(0o600)
+    before = passable.stat().st_mode
+
+    with capture_logs() as logs:
+        place = place_for(passable / "home", NOBODY, outside=(f"{passable}/lib/", f"{passable}/temporary-"))
+
+    assert place.name.startswith("temporary-")
+    assert [line["event"] for line in logs] == ["database_in_temporary_folder"]
+    assert passable.stat().st_mode == before
+    assert (passable / "lib").stat().st_mode & 0o777 == 0o600
