@@ -7,6 +7,7 @@ import signal
 import sys
 from types import FrameType
 
+from pc_worker.ending_signals import end_statements_at
 from pc_worker.garbage_collection import collect_rarely
 from pc_worker.no_proxy import connect_directly
 
@@ -38,6 +39,7 @@ def main() -> int:
     watched = not component and signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if watched:
         signal.signal(signal.SIGINT, _leave)
+    end_statements_at((signal.default_int_handler, _end))
 
     from pc_worker.cli import main as run
 

@@ -23,6 +23,7 @@ from pc_worker.errors import (
 )
 from pc_worker.invisible_characters import UNSTORABLE
 from pc_worker.retry import RetryPolicy
+from pc_worker.store.db.running_statements import watch
 from pc_worker.store.db.session import (
     SET_SETTINGS,
     STATE,
@@ -200,6 +201,7 @@ def open_session(server: DatabaseServer, application: str) -> tuple[psycopg2.ext
         connection = psycopg2.connect(**server.for_psycopg2(), application_name=application, **KEEPALIVE)
     except AWAY as exc:
         raise Unavailable(f"PostgreSQL does not answer: {first_line(exc)}") from exc
+    watch(connection)
     try:
         state = _set_up(connection, server)
         state.check()

@@ -1,0 +1,70 @@
+"""A signal ends a command that waits in PostgreSQL: for another `migrate`, for a lock, for a long statement."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from subprocess import PIPE
+
+import psycopg2
+import pytest
+
+from pc_worker.embedded import EmbeddedServers
+from pc_worker.store.db.migrations import LOCK
+from tests.support.locks import wait_for_waiting_statement
+from tests.support.stack import environment
+
+
+@contextmanager
+def locked(database_url: str, *statements: str) -> Iterator[None]:
+    """Hold locks in another session."""
+    with closing(psycopg2.connect(database_url)) as other, other.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        yield
+
+
+@contextmanager
+def started(arguments: tuple[str, ...], env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pc_worker", *arguments], env=env, stdout=PIPE, stderr=PIPE, text=True
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "number", "code"),
+    [
+        (("migrate",), signal.SIGINT, 130),
+        (("up",), signal.SIGINT, 0),
+        (("up",), signal.SIGTERM, 0),
+        (("models", "list"), signal.SIGINT, 130),
+    ],
+    ids=["migrate", "up, Ctrl-C", "up, SIGTERM", "a command"],
+)
+def test_a_signal_ends_the_wait_for_a_lock(
+    embedded_servers: EmbeddedServers,
+    database_url: str,
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    number: signal.Signals,
+    code: int,
+) -> None:
+    urls = {"PC_WORKER_DATABASE_URL": database_url, "PC_WORKER_REDIS_URL": embedded_servers.redis_url}
+    env = environment(tmp_path, **urls, PC_WORKER_DATA_ROOTS=str(tmp_path))
+    held = (f"SELECT pg_advisory_lock({LOCK})", "LOCK TABLE models IN ACCESS EXCLUSIVE MODE")
+
+    with locked(database_url, *held), started(arguments, env) as process:
+        wait_for_waiting_statement(database_url)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+
+    assert (process.returncode, out, err) == (code, "", "")
