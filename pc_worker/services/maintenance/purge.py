@@ -12,9 +12,10 @@ from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.uploads import purge_uploads
 from pc_worker.services.models.change_model import drop_retired
 from pc_worker.store.answers.record import purge_answers
+from pc_worker.store.db.connection import Database
 from pc_worker.store.ledger import jobs
-from pc_worker.store.log.append import purge_superseded
 from pc_worker.store.log.nacked_rows import purge_nacked
+from pc_worker.store.log.purge_log import due_purges, purge_range
 from pc_worker.store.log.subscriptions import purge_subscriptions
 from pc_worker.store.rows.forget_marks import purge_marks
 from pc_worker.store.source_indexes import purge_source_indexes
@@ -25,6 +26,8 @@ log = get_logger(__name__)
 SPOOL_RETENTION_S = 7 * 86400.0
 #: Seconds that the record of an answer is kept without its text, for its usage and cost.
 ANSWER_RECORD_S = 400 * 86400.0
+#: Seconds that one purge takes for log entries; the task is ended after 300.
+LOG_PURGE_S = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,7 @@ def purge(services: Services, retention: Retention) -> Purged:
     with services.database.transaction() as cursor:
         ended = jobs.purge_jobs(cursor, older_than_s=retention.job_s)
         purge_marks(cursor)
-    with services.database.transaction() as cursor:
-        entries = purge_superseded(cursor, older_than_s=retention.log_s)
+    entries = purge_log(services.database, older_than_s=retention.log_s)
     with services.database.transaction() as cursor:
         expired = purge_subscriptions(cursor, retention_s=retention.subscription_s)
         purge_nacked(cursor)
@@ -87,6 +89,25 @@ def purge(services: Services, retention: Retention) -> Purged:
         purge_uploads(services, services.uploads),
         answers,
     )
+
+
+def purge_log(database: Database, *, older_than_s: float, seconds: float = LOG_PURGE_S) -> int:
+    """Delete entries that were superseded longer ago than the retention; return how many.
+
+    It ends after ``seconds``, but not before one range; the next call continues.
+    """
+    end, purged = time.monotonic() + seconds, 0
+    with database.transaction() as cursor:
+        due = due_purges(cursor, older_than_s=older_than_s)
+    for domain, bound in due:
+        complete = False
+        while not complete:
+            with database.transaction() as cursor:
+                gone, complete = purge_range(cursor, domain, bound)
+            purged += gone
+            if time.monotonic() >= end:
+                return purged
+    return purged
 
 
 def _purge_spool(spool: Path) -> int:

@@ -1,4 +1,4 @@
-"""Append row versions and tombstones to the delivery log, and remove superseded entries."""
+"""Append row versions and tombstones to the delivery log."""
 
 from __future__ import annotations
 
@@ -48,14 +48,6 @@ WITH added AS (
 )
 SELECT pg_notify('pcw_log', %(domain)s)
 """
-# A live row's newest and first entries stay: a checkpoint that names a row's UUID refers to the first one.
-PURGE = """
-DELETE FROM log l USING (
-    SELECT domain, max(last_position) AS last_old FROM log_batches
-    WHERE committed_at < now() - make_interval(secs => %s) GROUP BY domain
-) AS old
-WHERE l.domain = old.domain AND l.superseded_by <= old.last_old AND l.position <> l.first_position
-"""
 
 
 def append_log(
@@ -100,9 +92,3 @@ def _append(cursor: Cursor, domain: str, ids: Sequence[UUID], base: int, *, kind
         for position, row_id, first in zip(count(base + 1), ids, firsts, strict=False)
     )
     copy.copy_encoded(cursor, "log", LOG_COLUMNS, entries, equal=(copy.text(domain), copy.int2(kind)))
-
-
-def purge_superseded(cursor: Cursor, *, older_than_s: float) -> int:
-    """Delete entries that were superseded longer ago than the retention; return how many."""
-    cursor.execute(PURGE, (older_than_s,))
-    return cursor.rowcount

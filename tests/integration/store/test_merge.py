@@ -12,8 +12,8 @@ import pytest
 
 from pc_worker.errors import Conflict
 from pc_worker.model import Job
+from pc_worker.services.maintenance.purge import purge_log
 from pc_worker.store.db.connection import Cursor, Database
-from pc_worker.store.log import append
 from pc_worker.store.rows import merge
 from tests.integration.store.rows import make_job, row, write
 
@@ -138,6 +138,6 @@ def test_purge_removes_superseded_entries_but_never_a_first_or_a_newest(database
     with database.transaction() as cursor:
         old = "UPDATE log_batches SET committed_at = now() - interval '8 days' WHERE domain = %s"
         cursor.execute(old, (job.domain,))
-        append.purge_superseded(cursor, older_than_s=7 * 86400)
+    purge_log(database, older_than_s=7 * 86400)
 
     assert [position for position, *_ in entries(database, job)] == [1, 3]

@@ -22,6 +22,7 @@ from pc_worker.services.maintenance.partition import (
     plan_partitions,
     unfinished_copies,
 )
+from pc_worker.services.maintenance.purge import purge_log
 from pc_worker.services.search.index.indexes import build_indexes, index_status, maintain_indexes
 from pc_worker.services.search.request import Mode, SearchRequest
 from pc_worker.services.search.search import search
@@ -29,7 +30,7 @@ from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.db.migrations import migrate, read_migrations
 from pc_worker.store.db.planner_statistics import ANALYZE
 from pc_worker.store.ledger.pipeline_state import table_sizes
-from pc_worker.store.log.append import append_log, purge_superseded
+from pc_worker.store.log.append import append_log
 from pc_worker.store.models.model_switch import lock_domain, relog
 from pc_worker.store.partitions import fill
 from pc_worker.store.partitions.log_ranges import add_log_ranges
@@ -239,8 +240,7 @@ def test_both_domains_stay_equal_afterwards(twins: Twins, database: Database) ->
     twins.relog()
     for _ in range(20):
         twins.write_some()
-    with database.transaction() as cursor:
-        purge_superseded(cursor, older_than_s=0)
+    purge_log(database, older_than_s=0)
     with database.transaction() as cursor:
         cursor.execute(ANALYZE)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import uuid
 
+import pytest
+
 from pc_worker.model import Job, Model
+from pc_worker.services.maintenance.purge import purge_log
 from pc_worker.services.models.change_model import drop_retired
-from pc_worker.store.db.connection import Database
+from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger import jobs
-from pc_worker.store.log.append import purge_superseded
+from pc_worker.store.log.purge_log import due_purges
 from pc_worker.store.models import model_switch
 from tests.integration.store.rows import make_job, row, write
 from tests.integration.store.test_model_switch import backfilled, filled, other_model
@@ -106,8 +109,35 @@ def test_superseded_entries_are_deleted_except_the_first_and_the_newest_of_a_row
             write(cursor, job, [row(0, same, content=content)])
 
     with database.transaction() as cursor:
-        purge_superseded(cursor, older_than_s=-1)
-        cursor.execute("SELECT position FROM log WHERE domain = %s ORDER BY position", (job.domain,))
-        left = [position for (position,) in cursor.fetchall()]
+        assert positions(cursor, job) == [1, 2, 3, 4]
+    purge_log(database, older_than_s=-1)
 
-    assert left == [1, 4]
+    with database.transaction() as cursor:
+        assert positions(cursor, job) == [1, 4]
+
+
+def test_a_purge_of_the_log_is_done_in_ranges_and_continues_where_it_ended(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, same = make_job(database), [uuid.uuid4() for _ in range(3)]
+    only_domain(database, job)
+    monkeypatch.setattr("pc_worker.store.log.purge_log.purge_range.__kwdefaults__", {"span": 4})
+    for content in ("a", "b", "c", "d"):
+        with database.transaction() as cursor:
+            write(cursor, job, [row(n, row_id, content=content) for n, row_id in enumerate(same)])
+
+    purged = [purge_log(database, older_than_s=-1, seconds=0) for _ in range(4)]
+
+    assert purged == [1, 4, 1, 0]
+    with database.transaction() as cursor:
+        assert positions(cursor, job) == [1, 2, 3, 10, 11, 12]
+        write(cursor, job, [row(0, same[0], content="e")])
+    assert [purge_log(database, older_than_s=-1, seconds=0) for _ in range(5)] == [0, 0, 1, 0, 0]
+    with database.transaction() as cursor:
+        assert positions(cursor, job) == [1, 2, 3, 11, 12, 13]
+        assert due_purges(cursor, older_than_s=-1) == []
+
+
+def positions(cursor: Cursor, job: Job) -> list[int]:
+    cursor.execute("SELECT position FROM log WHERE domain = %s ORDER BY position", (job.domain,))
+    return [position for (position,) in cursor.fetchall()]
