@@ -12,6 +12,7 @@ from pc_worker.store.partitions.entries import DONE, PartitionEntry
 from pc_worker.store.partitions.prepare import in_list
 from pc_worker.store.partitions.statements import run_briefly
 from pc_worker.store.partitions.tables import EMBEDDINGS, PART_TABLES, ROWS, PartTable, exists, values_of
+from pc_worker.store.search.index.build import create_index
 from pc_worker.store.search.index.catalog import PREFIX
 
 INDEXES = """
@@ -81,9 +82,10 @@ def build_index(cursor: Cursor, name: str, table: str, definition: str) -> Itera
     found = cursor.fetchone()
     if found == (True,):
         return
+    drop = f"DROP INDEX CONCURRENTLY IF EXISTS {name}"
     if found is not None:  # of a build that was interrupted
-        cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
-    cursor.execute(f"CREATE INDEX CONCURRENTLY {name} ON {table}{definition}")
+        cursor.execute(drop)
+    create_index(cursor, f"CREATE INDEX CONCURRENTLY {name} ON {table}{definition}", drop=lambda: cursor.execute(drop))
     yield name
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -100,7 +100,11 @@ def build_index(cursor: Cursor, state: IndexState, spec: IndexSpec, *, memory_by
 
 
 def _build(cursor: Cursor, name: str, table: str, state: IndexState, spec: IndexSpec) -> None:
-    statement = _statement(name, table, state, spec)
+    create_index(cursor, _statement(name, table, state, spec), drop=lambda: drop_index(cursor, name))
+
+
+def create_index(cursor: Cursor, statement: str | sql.Composed, *, drop: Callable[[], object]) -> None:
+    """Run a CREATE INDEX CONCURRENTLY; one that lacks shared memory is dropped and runs again in one process."""
     try:
         cursor.execute(statement)
     except psycopg2.errors.DiskFull:  # a parallel build needs shared memory, which is small in containers
