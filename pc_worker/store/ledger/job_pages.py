@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pc_worker.model import Job, JobState, Stages
+from pc_worker.store.db.advisory_locks import is_key_of, lock_key
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger.jobs import COLUMNS, NAMES
 
@@ -20,16 +21,15 @@ WHERE (%(domains)s::text[] IS NULL OR domain = ANY(%(domains)s))
 ORDER BY created_at DESC, job_id DESC LIMIT %(limit)s
 """
 # The lock of a lease is in its holder's session (leases.py), whose application name has the worker's host and process.
-CHUNKS = """
+CHUNKS = f"""
 SELECT c.chunk_no, c.first_row, c.row_count, c.state, c.attempt, c.crashes, c.failures, c.halved, c.enqueued_at,
        c.done_at, c.lease_until, c.written, c.unchanged, c.skipped, c.dead, c.texts_encoded, c.stage_seconds, c.error,
        h.application_name, host(h.client_addr)
 FROM chunks c
 LEFT JOIN LATERAL (
     SELECT a.application_name, a.client_addr FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-    WHERE c.lease_until > clock_timestamp() AND l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
-      AND (l.classid::bigint << 32 | l.objid::bigint)
-          = hashtextextended(c.job_id || ':' || c.chunk_no || ':' || c.attempt, 0)
+    WHERE c.lease_until > clock_timestamp() AND l.granted
+      AND {is_key_of(lock_key("c.job_id || ':' || c.chunk_no || ':' || c.attempt"))}
     LIMIT 1
 ) h ON true
 WHERE c.job_id = %s AND c.chunk_no > %s ORDER BY c.chunk_no LIMIT %s

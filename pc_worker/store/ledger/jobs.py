@@ -10,6 +10,7 @@ from typing import Any
 from pc_worker.errors import NotFound
 from pc_worker.invisible_characters import as_storable
 from pc_worker.model import ChunkSpec, Job
+from pc_worker.store.db.advisory_locks import lock_key
 from pc_worker.store.db.connection import Cursor, is_storable
 
 COLUMNS = (
@@ -19,6 +20,7 @@ COLUMNS = (
 )
 NAMES = tuple(COLUMNS.split(", "))
 
+SPLIT_LOCK = lock_key("'split:' || %s")
 #: Prefix of the error of a job that used all its attempts; such an error says nothing about the source.
 GIVEN_UP = "given up"
 
@@ -117,13 +119,13 @@ def start_job(cursor: Cursor, job_id: str) -> int | None:
 
 def lock_split(cursor: Cursor, job_id: str) -> bool:
     """Acquire the session lock of splitting this job; return False while another process holds it."""
-    cursor.execute("SELECT pg_try_advisory_lock(hashtextextended('split:' || %s, 0))", (job_id,))
+    cursor.execute(f"SELECT pg_try_advisory_lock({SPLIT_LOCK})", (job_id,))
     return cursor.fetchone() == (True,)
 
 
 def unlock_split(cursor: Cursor, job_id: str) -> None:
     """Release the session lock of splitting this job."""
-    cursor.execute("SELECT pg_advisory_unlock(hashtextextended('split:' || %s, 0))", (job_id,))
+    cursor.execute(f"SELECT pg_advisory_unlock({SPLIT_LOCK})", (job_id,))
 
 
 def begin_split_attempt(cursor: Cursor, job_id: str) -> int:

@@ -15,6 +15,7 @@ from typing import Literal
 from pc_worker.errors import Fenced
 from pc_worker.invisible_characters import as_storable
 from pc_worker.model import DeadLetter, Job, Lease, Stages, Tally
+from pc_worker.store.db.advisory_locks import is_key_of, lock_key
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger.dead_letters import insert_dead_letters
 from pc_worker.store.ledger.jobs import find_job, judge_job
@@ -32,7 +33,7 @@ SELECT c.state, c.first_row, c.row_count, c.superseded, c.occurrences, c.attempt
        c.lease_until IS NOT NULL, coalesce(c.lease_until > clock_timestamp(), false)
 FROM chunks c WHERE c.job_id = %s AND c.chunk_no = %s FOR UPDATE
 """
-LOCK_KEY = "hashtextextended(%s || ':' || %s || ':' || %s, 0)"
+LOCK_KEY = lock_key("%s || ':' || %s || ':' || %s")
 ACQUIRE = """
 UPDATE chunks SET attempt = %s, crashes = %s, lease_until = clock_timestamp() + make_interval(secs => %s),
                   state = 'enqueued', enqueued_at = coalesce(enqueued_at, now())
@@ -82,14 +83,13 @@ UPDATE chunks SET state = 'enqueued', enqueued_at = now()
 FROM next WHERE chunks.job_id = %(job_id)s AND chunks.chunk_no = next.chunk_no
 RETURNING chunks.chunk_no
 """
-REQUEUE_LOST = """
+REQUEUE_LOST = f"""
 UPDATE chunks SET enqueued_at = now()
 WHERE job_id = %s AND state = 'enqueued'
   AND (enqueued_at < now() - make_interval(secs => %s) OR enqueued_at > now() + interval '1 min') -- a clock set back
   AND (lease_until IS NULL OR lease_until < clock_timestamp()
-       OR NOT EXISTS (SELECT 1 FROM pg_locks l WHERE l.locktype = 'advisory' AND l.objsubid = 1
-                      AND (l.classid::bigint << 32 | l.objid::bigint)
-                          = hashtextextended(job_id || ':' || chunk_no || ':' || attempt, 0)))
+       OR NOT EXISTS (SELECT 1 FROM pg_locks l
+                      WHERE {is_key_of(lock_key("job_id || ':' || chunk_no || ':' || attempt"))}))
 RETURNING chunk_no
 """
 

@@ -9,11 +9,12 @@ from datetime import datetime
 from uuid import UUID
 
 from pc_worker.errors import Unavailable
+from pc_worker.store.db.advisory_locks import lock_key
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger.letter_filter import LetterFilter, filter_sql
 
 #: Key of a session lock, which the server releases when the connection of a killed push closes.
-LOCK_KEY = "hashtextextended('push:' || %s || ':' || %s, 0)"
+LOCK_KEY = lock_key("'push:' || %s || ':' || %s")
 LOCK = f"SELECT pg_try_advisory_lock({LOCK_KEY})"
 UNLOCK = f"SELECT pg_advisory_unlock({LOCK_KEY})"
 READ_CHECKPOINT = "SELECT position FROM push_checkpoints WHERE domain = %s AND address = %s AND epoch = %s"

@@ -13,6 +13,7 @@ from math import log, prod
 from typing import NamedTuple
 
 from pc_worker.model.joined import is_joined_name, joined_name
+from pc_worker.store.db.advisory_locks import lock_key
 from pc_worker.store.db.connection import Cursor, Database, array_literal
 from pc_worker.store.db.leaves import LEAVES
 from pc_worker.store.search.log_sample import sample_rows
@@ -31,7 +32,8 @@ COUNTED_ROWS = 300_000
 #: Larger domains are counted again when this share of their rows has changed, also at the end of a job.
 LARGE_DRIFT = 0.02
 
-TRY_LOCK = "SELECT pg_try_advisory_xact_lock(hashtextextended('search statistics:' || %s, 0))"
+LOCK_KEY = lock_key("'search statistics:' || %s")
+TRY_LOCK = f"SELECT pg_try_advisory_xact_lock({LOCK_KEY})"
 DRIFT = """
 SELECT d.head - coalesce(s.head, 0), coalesce(s.documents, 0), s.recurrence_counted IS NOT TRUE
 FROM domains d LEFT JOIN search_statistics s USING (domain) WHERE domain = %s

@@ -12,6 +12,7 @@ import psycopg2.errors
 from psycopg2 import sql
 
 from pc_worker.errors import Unavailable
+from pc_worker.store.db.advisory_locks import lock_key
 from pc_worker.store.db.connection import AWAY, Cursor, Database, first_line
 from pc_worker.store.db.leaves import OF_INDEX, domain_leaves
 from pc_worker.store.search.index.catalog import PREFIX, IndexState
@@ -28,7 +29,7 @@ NODE_ON_DISK, NODE_IN_MEMORY = 290, 720
 #: Of `maintenance_work_mem`, parallel builds leave this much to other shared objects.
 SHARED_RESERVE = 4 << 20
 
-LOCK = "hashtextextended('vector indexes', 0)"
+LOCK = lock_key("'vector indexes'")
 CREATE = """
 CREATE INDEX CONCURRENTLY {name} ON {table} USING {method} (({vector}) {operators}) WITH ({options})
 WHERE domain = {domain} AND model_id = {model_id}
@@ -108,7 +109,7 @@ def create_index(cursor: Cursor, statement: str | sql.Composed, *, drop: Callabl
     try:
         cursor.execute(statement)
     except psycopg2.errors.DiskFull:  # a parallel build needs shared memory, which is small in containers
-        drop_index(cursor, name)
+        drop()
         cursor.execute("SET max_parallel_maintenance_workers = 0")
         cursor.execute(statement)
 
