@@ -90,10 +90,12 @@ def backfill_command(domain: str, model: str) -> None:
         maintain_indexes(
             services.database
         )  # now: after the switch searches would compare all vectors until the next turn
-    embedded = left.rows - left.lacking - left.too_large
+    embedded = left.rows - left.lacking - left.too_large - left.refused
     print(visible(f"{embedded} of {left.rows} rows of {domain} have vectors of {registered.label}"))
     if left.too_large:
         print(visible(f"{left.too_large} rows are too large for the wire with them: `dead list` names them"))
+    if left.refused:
+        print(visible(f"{left.refused} rows are refused by the model: `dead list` says why"))
 
 
 @models_command.command("compare")
@@ -117,7 +119,8 @@ def compare_command(domain: str, model: str, as_json: bool) -> None:
     "--max-dead",
     type=click.IntRange(min=0),
     default=0,
-    help="Most rows that may be too large for the wire with this model's vectors; they are not delivered or found.",
+    help="Most rows that may be too large for the wire with this model's vectors, or refused by it; they are not "
+    "delivered or found.",
 )
 def switch_command(domain: str, model: str, max_dead: int) -> None:
     """Make a model active, atomically; every row is delivered again. To roll back, switch back."""

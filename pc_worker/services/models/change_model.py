@@ -20,12 +20,12 @@ from pc_worker.model.joined import joined_name
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.rows.dead_letter import WIRE_LIMIT
 from pc_worker.services.ingest.rows.embed import Embedder
-from pc_worker.services.models.joined_vectors import add_missing_vectors, count_missing_vectors
+from pc_worker.services.models.joined_vectors import add_missing_vectors, count_missing_vectors, refused_rows
 from pc_worker.services.seed import register_encodable
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger import jobs
 from pc_worker.store.models import model_switch, oversize, registry
-from pc_worker.store.models.oversize import OversizeRow
+from pc_worker.store.models.oversize import RefusedRow
 from pc_worker.store.rows.vectors import sample_vectors
 from pc_worker.wire import row_message
 
@@ -48,13 +48,15 @@ class Coverage:
     rows: int
     lacking: int
     too_large: int
+    refused: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """How much two models agree on nearest neighbours: the mean share of common ones, 0..1.
 
-    ``lacking`` rows have no vectors of the candidate yet; ``too_large`` rows cannot be delivered with them.
+    ``lacking`` rows have no vectors of the candidate yet; ``too_large`` rows cannot be delivered with them, and
+    ``refused`` ones are refused by the candidate.
     """
 
     domain: str
@@ -64,6 +66,7 @@ class Comparison:
     overlap: float
     lacking: int
     too_large: int
+    refused: int
 
 
 def register(services: Services, name: str) -> Model:
@@ -78,18 +81,19 @@ def register(services: Services, name: str) -> Model:
 
 
 def coverage(services: Services, domain: str, model: Model) -> Coverage:
-    """Count the rows of the domain that lack vectors of the model, and those that are too large with them."""
+    """Count the rows that lack vectors of the model, and those that are too large with them or refused."""
     with services.database.transaction() as cursor:
         rows, lacking = model_switch.count_lacking(cursor, domain, model.model_id)
         lacking += count_missing_vectors(cursor, get_domain(domain), model)
-        too_large = oversize.count_too_large(cursor, domain, model.model_id)
-    return Coverage(domain=domain, model=model.label, rows=rows, lacking=lacking, too_large=too_large)
+        too_large, refused = oversize.count_refused(cursor, domain, model.model_id)
+    return Coverage(domain=domain, model=model.label, rows=rows, lacking=lacking, too_large=too_large, refused=refused)
 
 
 def backfill(services: Services, domain_name: str, model: Model, *, after: UUID = FIRST) -> UUID | None:
     """Embed the next rows, as many as a chunk, that lack the model's vectors; after them the joined passages.
 
-    A row that is too large for the wire with these vectors gets none: it is recorded, and `dead list` names it.
+    A row that is too large for the wire with these vectors, or whose text the model refuses, gets none: it is recorded,
+    and `dead list` names it. What was refused is tried again by the next backfill from the first row.
 
     Returns:
         The row id after which to continue; None at the end.
@@ -98,6 +102,7 @@ def backfill(services: Services, domain_name: str, model: Model, *, after: UUID 
     with services.database.transaction() as cursor:
         if after == FIRST:
             model_switch.unretire_model(cursor, model.model_id)
+            oversize.try_refused_again(cursor, (domain_name, joined_name(domain_name)), model.model_id)
         rows = model_switch.rows_lacking(cursor, domain_name, model.model_id, after=after, limit=DEFAULT_CHUNK_ROWS)
     if not rows:
         return after if add_missing_vectors(services, domain, model) else None
@@ -112,14 +117,15 @@ def backfill(services: Services, domain_name: str, model: Model, *, after: UUID 
     sizes = [_size(domain, model, row.wire_bytes, [(p.start, p.end) for p in passages]) for row, passages in made]
     fitting = [pair for pair, size in zip(made, sizes, strict=True) if size <= WIRE_LIMIT]
     too_large = [
-        OversizeRow(row_id=row.row_id, content_hash=row.content_hash, wire_bytes=size)
+        RefusedRow(row_id=row.row_id, content_hash=row.content_hash, wire_bytes=size)
         for (row, _), size in zip(made, sizes, strict=True)
         if size > WIRE_LIMIT
     ]
+    refused = refused_rows(rows, embedded)
 
     def work(cursor: Cursor) -> None:
         model_switch.add_vectors(cursor, domain_name, model.model_id, fitting)
-        oversize.record_too_large(cursor, domain_name, model.model_id, too_large)
+        oversize.record_refused(cursor, domain_name, model.model_id, [*too_large, *refused])
 
     services.database.repeat(work)
     return rows[-1].row_id
@@ -132,14 +138,14 @@ def _size(domain: Domain, model: Model, row_bytes: int, places: Sequence[tuple[i
     return row_bytes + len(row_message(domain.row_type, b"", passages, model.label))
 
 
-def _stored_too_large(cursor: Cursor, domain: Domain, model: Model) -> list[OversizeRow]:
+def _stored_too_large(cursor: Cursor, domain: Domain, model: Model) -> list[RefusedRow]:
     """Return the rows that are too large with their stored vectors of the model."""
     found = oversize.too_large_candidates(
         cursor, domain.name, model.model_id, dimension=model.dimension, limit=WIRE_LIMIT
     )
     sizes = [_size(domain, model, row.wire_bytes, row.places) for row in found]
     return [
-        OversizeRow(row_id=row.row_id, content_hash=row.content_hash, wire_bytes=size)
+        RefusedRow(row_id=row.row_id, content_hash=row.content_hash, wire_bytes=size)
         for row, size in zip(found, sizes, strict=True)
         if size > WIRE_LIMIT
     ]
@@ -157,17 +163,17 @@ def rest_s(database: Database, *, worked_s: float) -> float:
 def switch(services: Services, domain_name: str, model: Model, *, max_dead: int = 0) -> int:
     """Make the model active, atomically, and deliver every row again; return the number of rows.
 
-    Rows that are too large for the wire with it, at most ``max_dead``, are neither delivered nor found while it is
-    active.
+    Rows that are too large for the wire with it or that it refuses, at most ``max_dead``, are neither delivered nor
+    found while it is active.
 
     Raises:
-        InvalidRequest: If it is active already, rows still lack its vectors, or more rows are too large.
+        InvalidRequest: If it is active already, rows still lack its vectors, or more rows are too large or refused.
     """
     domain = _embedded(domain_name)
     with services.database.transaction() as cursor:
         _check_not_active(registry.active_model(cursor, domain_name).model_id, domain_name, model)
         # In a separate transaction: the records stay if the switch fails because of them.
-        oversize.record_too_large(cursor, domain_name, model.model_id, _stored_too_large(cursor, domain, model))
+        oversize.record_refused(cursor, domain_name, model.model_id, _stored_too_large(cursor, domain, model))
     # Repeated after a deadlock: a chunk that has locked a row whose terms move here waits for the domain.
     return services.database.repeat(lambda cursor: _switch(cursor, domain, model, max_dead=max_dead))
 
@@ -179,11 +185,13 @@ def _switch(cursor: Cursor, domain: Domain, model: Model, *, max_dead: int) -> i
     lacking += count_missing_vectors(cursor, domain, model)
     if lacking:
         raise InvalidRequest(f"{lacking} rows lack vectors of {model.label}: run `models backfill` first")
-    too_large = oversize.count_too_large(cursor, domain.name, model.model_id)
-    if too_large > max_dead:
+    too_large, refused = oversize.count_refused(cursor, domain.name, model.model_id)
+    if too_large + refused > max_dead:
+        size = f"{too_large} rows are over {WIRE_LIMIT:,} bytes on the wire with vectors of {model.label}"
+        parts = [*([size] if too_large else []), *([f"{refused} rows are refused by {model.label}"] if refused else [])]
         raise InvalidRequest(
-            f"{too_large} rows are over {WIRE_LIMIT:,} bytes on the wire with vectors of {model.label} "
-            f"(`dead list` names them): to switch and neither deliver nor find them, use `--max-dead {too_large}`"
+            f"{' and '.join(parts)} (`dead list` names them): to switch and neither deliver nor find them, use "
+            f"`--max-dead {too_large + refused}`"
         )
     if domain.join is not None:
         model_switch.switch_model(cursor, joined_name(domain.name), model.model_id)
@@ -201,7 +209,7 @@ def compare(services: Services, domain_name: str, model: Model) -> Comparison:
         active = registry.active_model(cursor, domain_name)
         ours = sample_vectors(cursor, domain_name, active.model_id, model.model_id, limit=SAMPLE)
         _, lacking = model_switch.count_lacking(cursor, domain_name, model.model_id)
-        too_large = oversize.count_too_large(cursor, domain_name, model.model_id)
+        too_large, refused = oversize.count_refused(cursor, domain_name, model.model_id)
         too_large += len(_stored_too_large(cursor, get_domain(domain_name), model))
     overlap = _overlap(*ours) if len(ours[0]) > NEIGHBOURS else 1.0
     return Comparison(
@@ -212,6 +220,7 @@ def compare(services: Services, domain_name: str, model: Model) -> Comparison:
         overlap=overlap,
         lacking=lacking,
         too_large=too_large,
+        refused=refused,
     )
 
 
@@ -255,7 +264,7 @@ def _drop_some(database: Database, model_id: int, label: str) -> int:
         gone = model_switch.drop_vectors(cursor, model_id, limit=DEFAULT_CHUNK_ROWS * 10)
         if not gone:
             model_switch.unretire_model(cursor, model_id)
-            oversize.delete_too_large(cursor, model_id)
+            oversize.delete_refusals(cursor, model_id)
         return gone
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from uuid import UUID, uuid4
 
 from pc_worker.domains import Domain, Record, domain_names, get_domain
@@ -13,6 +14,8 @@ from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.rows.embed import Embedder
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.models import model_switch, registry
+from pc_worker.store.models.model_switch import LackingRow
+from pc_worker.store.models.oversize import RefusedRow, record_refused
 from pc_worker.store.rows import forget_marks
 
 log = get_logger(__name__)
@@ -25,10 +28,10 @@ WITHIN = 20_000
 def add_missing_vectors(
     services: Services, domain: Domain, model: Model, *, after: UUID = FIRST, within: int | None = None
 ) -> int:
-    """Embed the next joined passages, as many as a chunk, that lack the model's vectors; return how many have them now.
+    """Embed the next joined passages, as many as a chunk, that lack the model's vectors; return how many were tried.
 
-    Passages that cannot be encoded are found by their words alone. Only the next ``within`` passages after the id
-    ``after`` are looked at, or all.
+    Passages that the model refuses are recorded, and found by their words alone. Only the next ``within`` passages
+    after the id ``after`` are looked at, or all.
     """
     if domain.join is None:
         return 0
@@ -45,9 +48,24 @@ def add_missing_vectors(
     embedded = embedder.embed(records)
     embedder.count(domain.name)
     made = [(row, passages) for n, row in enumerate(rows) if not isinstance(passages := embedded[n], str)]
-    if made:
-        services.database.repeat(lambda cursor: model_switch.add_vectors(cursor, name, model.model_id, made))
-    return len(made)
+    refused = refused_rows(rows, embedded)
+
+    def work(cursor: Cursor) -> None:
+        model_switch.add_vectors(cursor, name, model.model_id, made)
+        record_refused(cursor, name, model.model_id, refused)
+
+    if rows:
+        services.database.repeat(work)
+    return len(rows)
+
+
+def refused_rows(rows: Sequence[LackingRow], embedded: Mapping[int, object]) -> list[RefusedRow]:
+    """Return the rows of which the model has a reason instead of vectors; ``embedded`` is by their number."""
+    return [
+        RefusedRow(row_id=row.row_id, content_hash=row.content_hash, reason=reason)
+        for number, row in enumerate(rows)
+        if isinstance(reason := embedded[number], str)
+    ]
 
 
 def count_missing_vectors(cursor: Cursor, domain: Domain, model: Model) -> int:

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger.letter_filter import GROUP_SQL, LetterFilter, filter_sql
 
-#: `row`: a dead letter. `push`: a batch server did not accept it. `model`: too large with the vectors of a model.
+#: `row`: a dead letter. `push`: a batch server did not accept it. `model`: too large with the vectors of a model,
+#: or refused by it.
 #: Rows of the last two kinds are stored; the job that wrote them may be unknown, and their number in the source is.
 DeadKind = Literal["row", "push", "model"]
 #: The place of a row in the list: time, kind, job, row number and identity.
@@ -26,9 +27,10 @@ SELECT 'push', p.domain, coalesce(p.job_id, ''), -1, p.domain || ' ' || p.row_id
 FROM push_refusals p JOIN rows r USING (domain, row_id)
 UNION ALL
 SELECT 'model', x.domain, coalesce(j.job_id, ''), -1, x.domain || ' ' || x.row_id || ' ' || x.model_id,
-       'model ' || m.name || '@' || m.revision || ': row ' || x.row_id || ' is '
+       'model ' || m.name || '@' || m.revision || ': row ' || x.row_id || CASE WHEN x.reason = '' THEN ' is '
        || to_char(x.wire_bytes, 'FM999,999,999,999') || ' bytes on the wire with its vectors: '
-       || to_char(%(wire_limit)s, 'FM999,999,999,999') || ' is the most', x.refused_at, r.payload::text
+       || to_char(%(wire_limit)s, 'FM999,999,999,999') || ' is the most' ELSE ': ' || x.reason END,
+       x.refused_at, r.payload::text
 FROM model_refusals x JOIN models m USING (model_id) JOIN rows r USING (domain, row_id, content_hash)
 LEFT JOIN jobs j ON j.seq = r.job_seq
 """

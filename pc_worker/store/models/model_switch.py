@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from pc_worker.model import DEFAULT_CHUNK_ROWS, PassageVector
+from pc_worker.model.joined import is_joined_name
 from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.models.oversize import REFUSED, move_terms
@@ -118,7 +119,7 @@ def rows_lacking(
 
 
 def count_lacking(cursor: Cursor, domain: str, model_id: int) -> tuple[int, int]:
-    """Return the number of the domain's rows, and of those that lack vectors of the model and are not too large."""
+    """Return the number of the domain's rows, and of those that lack vectors of the model and are not refused."""
     cursor.execute(COUNT_LACKING, {"domain": domain, "model_id": model_id})
     total, lacking = cursor.fetchone() or (0, 0)
     return total, lacking
@@ -160,14 +161,15 @@ def lock_domain(cursor: Cursor, domain: str) -> int:
 def switch_model(cursor: Cursor, domain: str, model_id: int) -> int:
     """Make the model active and begin a new epoch in which every row is delivered again; return the number of rows.
 
-    The domain must be locked, and every row must have the model's vectors or be recorded as too large for it. Rows that
-    are too large leave the log and the search until another switch.
+    The domain must be locked, and every row must have the model's vectors or be recorded as refused. Refused rows leave
+    the log and the search until another switch.
     """
     cursor.execute("SELECT model_id FROM domains WHERE domain = %s", (domain,))
     (former,) = cursor.fetchone() or (0,)
     rows = relog(cursor, domain, model_id)
     cursor.execute(RETIRE, {"old": former, "new": model_id})
-    move_terms(cursor, domain, model_id)
+    if not is_joined_name(domain):  # a joined passage without a vector is found by its words
+        move_terms(cursor, domain, model_id)
     stamp_epoch(cursor, domain)
     return rows
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from psycopg2.errors import DeadlockDetected
 
-from pc_worker.errors import InvalidRequest
+from pc_worker.encoding.protocol import Span
+from pc_worker.errors import EncodingFailed, InvalidRequest
 from pc_worker.model import Model
 from pc_worker.services.dead_letters.dead_list import all_dead
 from pc_worker.services.dead_letters.retry import retry_dead
@@ -17,7 +22,7 @@ from pc_worker.services.models import change_model
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger.letter_filter import LetterFilter
 from pc_worker.store.models import model_switch
-from tests.model.line import DOMAIN, FIRST_MODEL, Line, Row
+from tests.model.line import DOMAIN, FIRST_MODEL, Line, Row, TinyEncoder, identify
 
 #: 1,500 passages: 6.2 MB at 1,024 dimensions, 60 kB at 4.
 LONG = "a passag" * 1500
@@ -157,3 +162,61 @@ def test_a_dead_letter_is_tried_again_under_the_model_that_is_active_now(line: L
     assert line.query("SELECT DISTINCT model_id FROM embeddings e JOIN rows r USING (row_id) WHERE key = 'bad'") == [
         (model.model_id,)
     ]
+
+
+class Filtering(TinyEncoder):
+    """An engine with a filter: one text that it refuses fails its whole batch."""
+
+    forbidden = "forbidden"
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        if any(self.forbidden in text for text in texts):
+            raise EncodingFailed("HTTP 400: content_filter")
+        return super().encode(texts)
+
+    def passages(self, text: str) -> list[Span]:
+        return [Span(0, len(text))]
+
+
+@pytest.fixture
+def filtering(line: Line, monkeypatch: pytest.MonkeyPatch) -> Model:
+    """Return a model that refuses one of two rows."""
+    monkeypatch.setattr(Filtering, "forbidden", "forbidden")
+    line.ingest([*SHORT, {"id": "bad", "text": "forbidden words"}])
+    model = line.model("tiny-8")
+    of = {FIRST_MODEL: TinyEncoder, "tiny-8": Filtering}
+    line.services = replace(line.services, encoder=lambda wanted: of[wanted.name](identify(wanted.name)))
+    return model
+
+
+def test_a_row_that_a_model_refuses_is_recorded_and_counts_under_max_dead(line: Line, filtering: Model) -> None:
+    covered = backfill(line, filtering)
+
+    assert (covered.lacking, covered.too_large, covered.refused) == (0, 0, 1)
+    assert change_model.compare(line.services, DOMAIN, filtering).refused == 1
+    (note,) = all_dead(line.services, LetterFilter())
+    assert note.kind == "model"
+    assert re.search(r"^model tiny-8@1: row .*: the text cannot be encoded: HTTP 400: content_filter$", note.reason)
+    with pytest.raises(InvalidRequest, match=r"^1 rows are refused by tiny-8@1 .*--max-dead 1"):
+        change_model.switch(line.services, DOMAIN, filtering)
+    assert change_model.switch(line.services, DOMAIN, filtering, max_dead=1) == 1
+    assert delivered(line) == {"short": 0, "bad": 1}
+    assert (found(line, "forbidden"), found(line, "short")) == ([], ["short"])
+
+    assert change_model.switch(line.services, DOMAIN, line.model(FIRST_MODEL)) == 2
+    assert found(line, "forbidden") == ["bad"]
+
+
+def test_what_a_model_has_refused_is_tried_again_by_the_next_backfill_unless_it_is_active(
+    line: Line, filtering: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backfill(line, filtering)
+    change_model.switch(line.services, DOMAIN, filtering, max_dead=1)
+    monkeypatch.setattr(Filtering, "forbidden", "nothing")
+    assert backfill(line, filtering).refused == 1, "it is not in the log"
+    change_model.switch(line.services, DOMAIN, line.model(FIRST_MODEL))
+
+    covered = backfill(line, filtering)
+
+    assert (covered.lacking, covered.refused) == (0, 0)
+    assert change_model.switch(line.services, DOMAIN, filtering) == 2
