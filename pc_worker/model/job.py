@@ -42,6 +42,7 @@ class Job:
         model_id: The model that the rows are embedded with; None before the split.
         max_dead: Dead rows up to which the job counts as completed.
         texts_encoded: Texts sent to the encoder; the others had a vector already.
+        error_code: The code of the class of ``error``, if that is known.
     """
 
     job_id: str
@@ -66,6 +67,7 @@ class Job:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    error_code: str | None = None
 
     @property
     def rows_accounted(self) -> int:

@@ -11,7 +11,14 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-from pc_worker.errors import InvalidRequest, PcWorkerError, SourceForbidden, SourceRejected, Unavailable
+from pc_worker.errors import (
+    HomeUnusable,
+    InvalidRequest,
+    PcWorkerError,
+    SourceForbidden,
+    SourceRejected,
+    Unavailable,
+)
 from pc_worker.file_faults import LACKING, file_fault
 from pc_worker.logs import get_logger
 from pc_worker.object_urls import ObjectUrl, is_url, read_url
@@ -165,7 +172,7 @@ class Sources:
         except OSError:
             usable = False
         if not usable:
-            raise InvalidRequest(f"{self._spool} cannot be written: set PC_WORKER_HOME to a folder of your own")
+            raise HomeUnusable(self._spool, "cannot be written: change its owner or its mode")
 
     def close(self) -> None:
         """Close every table."""

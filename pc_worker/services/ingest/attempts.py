@@ -9,6 +9,7 @@ from pc_worker.errors import (
     AttemptsExhausted,
     Conflict,
     EngineMisbehaved,
+    HomeUnusable,
     InvalidRequest,
     PcWorkerError,
     SourceDenied,
@@ -113,3 +114,16 @@ def _unlock(services: Services, job_id: str) -> None:
             jobs.unlock_split(cursor, job_id)
     except Unavailable as exc:  # the lock was released with the connection
         log.warning("split_not_unlocked", job_id=job_id, reason=str(exc))
+
+
+@contextmanager
+def needing_spool() -> Iterator[None]:
+    """Turn an unusable spool, which is no fault of a file, into an error after which a job is tried again.
+
+    Raises:
+        Unavailable: If this worker's spool is not usable; another worker's may be, or this one after a repair.
+    """
+    try:
+        yield
+    except HomeUnusable as exc:
+        raise Unavailable(str(exc)) from exc

@@ -16,7 +16,7 @@ from pc_worker.model import Job, Lease, Stages, Tally
 from pc_worker.reader import Table
 from pc_worker.services.declarations import check_unchanged
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.attempts import error_text, is_permanent, remedy
+from pc_worker.services.ingest.attempts import error_text, is_permanent, needing_spool, remedy
 from pc_worker.services.ingest.publish import push_written
 from pc_worker.services.ingest.rows.dead_letter import row_form
 from pc_worker.services.ingest.rows.embed import OutOfTime
@@ -90,7 +90,7 @@ def _attempt(services: Services, lease: Lease, clock: StageClock, *, overruns: t
         raise
     except (SourceRejected, InvalidRequest) as exc:  # a retry would fail, too
         with services.database.transaction() as cursor:
-            jobs.fail_job(cursor, lease.job.job_id, str(exc))
+            jobs.fail_job(cursor, lease.job.job_id, str(exc), code=exc.code)
         raise
     except Exception as exc:
         # A chunk that needs too much time or memory keeps its lease: the next attempt then counts this one as a crash.
@@ -182,7 +182,7 @@ def _open(services: Services, lease: Lease, clock: StageClock) -> OpenedJob:
         check_unchanged(cursor, get_domain(job.domain))
         job = jobs.pin_active_model(cursor, job)
         model = registry.read_model(cursor, job.model_id or 0)
-    with clock.stage("read"):
+    with clock.stage("read"), needing_spool():
         table = services.sources.open(job.source, job.fingerprint, options=stored_options(job.request))
     context = RowContext(
         domain=get_domain(job.domain),

@@ -13,7 +13,7 @@ from pc_worker.model import DEFAULT_CHUNK_ROWS, ChunkSpec, Job
 from pc_worker.reader import Table
 from pc_worker.services.declarations import check_unchanged
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.attempts import remedy
+from pc_worker.services.ingest.attempts import needing_spool, remedy
 from pc_worker.services.ingest.key_index import KeyIndex
 from pc_worker.services.seed import active_model_of
 from pc_worker.services.sources import as_dict, rejecting, stored_options
@@ -47,7 +47,8 @@ def _split(services: Services, job: Job) -> bool:
     domain = get_domain(job.domain)
     with services.database.transaction() as cursor:
         check_unchanged(cursor, domain)
-    table = services.sources.open(job.source, options=stored_options(job.request))
+    with needing_spool():
+        table = services.sources.open(job.source, options=stored_options(job.request))
     options = Options.from_dict(job.request["options"])
     with rejecting(job.source):
         mapping = resolve_source(domain, options, table, job.source)
@@ -115,4 +116,4 @@ def _chunks(domain: Domain, mapping: ColumnMapping, table: Table, *, chunk_size:
 
 def _fail(services: Services, job_id: str, error: PcWorkerError) -> None:
     with services.database.transaction() as cursor:
-        jobs.fail_job(cursor, job_id, f"{error}{remedy(error)}")
+        jobs.fail_job(cursor, job_id, f"{error}{remedy(error)}", code=error.code)

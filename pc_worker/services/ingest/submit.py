@@ -92,7 +92,7 @@ def submit(services: Services, request: IngestRequest, job_id: str, *, any_path:
         request.check()
     except PcWorkerError as exc:
         with services.database.transaction() as cursor:
-            jobs.fail_job(cursor, job_id, str(exc))
+            jobs.fail_job(cursor, job_id, str(exc), code=exc.code)
         raise
     return is_new
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from pc_worker.errors import WrongState
+from pc_worker.errors import HomeUnusable, ModelUnavailable, NoQueryModel, NotServable, WrongState
 from pc_worker.model import Job, JobState
 from pc_worker.services.dependencies import Services
 from pc_worker.store.ledger import jobs
 from pc_worker.store.ledger.job_pages import ChunkState, JobFilter, page_chunks, page_jobs
+
+#: Errors of what the workers have: a model, a declaration, a folder.
+NOT_OF_THE_SOURCE = frozenset(error.code for error in (ModelUnavailable, NotServable, NoQueryModel, HomeUnusable))
 
 #: Returns the error for a job that does not exist, or that its caller may not know.
 no_job = jobs.no_job
@@ -85,9 +88,11 @@ def resume(services: Services, job_id: str) -> Job:
 def source_was_rejected(job: Job) -> bool:
     """Return whether a job failed because of its source or its request, and not after errors of the system.
 
-    Before the split every failure is one of those, except when the attempts are used up. Later only the source is:
-    messages about it begin with its path (``services.sources``).
+    Before the split every failure is one of those, except when the attempts are used up or something is missing here.
+    Later only the source is: messages about it begin with its path (``services.sources``).
     """
+    if job.error_code in NOT_OF_THE_SOURCE:
+        return False
     if job.state != "failed" or job.error is None or job.error.startswith(jobs.GIVEN_UP):
         return False
     return job.plan is None or job.error.startswith(f"{job.source}: ")

@@ -16,7 +16,7 @@ from pc_worker.store.db.connection import Cursor, is_storable
 COLUMNS = (
     "job_id, seq, domain, source, request, plan, fingerprint, model_id, state, max_dead, rows_total, rows_written, "
     "rows_unchanged, rows_skipped, rows_dead, texts_encoded, chunks_total, chunks_done, error, created_at, "
-    "started_at, finished_at"
+    "started_at, finished_at, error_code"
 )
 NAMES = tuple(COLUMNS.split(", "))
 
@@ -59,7 +59,7 @@ VALUES (%s, %s, %s, %s, %s, %s)
 """
 
 FAIL = """
-UPDATE jobs SET state = 'failed', error = %s, finished_at = now()
+UPDATE jobs SET state = 'failed', error = %s, error_code = %s, finished_at = now()
 WHERE job_id = %s AND state IN ('queued', 'splitting', 'running') RETURNING job_id
 """
 
@@ -182,9 +182,9 @@ def pin_active_model(cursor: Cursor, job: Job) -> Job:
     return job if row is None else replace(job, model_id=row[0])
 
 
-def fail_job(cursor: Cursor, job_id: str, error: str) -> bool:
-    """End an open job as failed; return False if it has ended already."""
-    cursor.execute(FAIL, (as_storable(error), job_id))
+def fail_job(cursor: Cursor, job_id: str, error: str, *, code: str | None = None) -> bool:
+    """End an open job as failed; return False if it has ended already. ``code`` is that of the error's class."""
+    cursor.execute(FAIL, (as_storable(error), code, job_id))
     return cursor.fetchone() is not None
 
 
@@ -208,8 +208,8 @@ def reopen_job(cursor: Cursor, job: Job) -> None:
     """Reopen a failed or cancelled job: finished chunks stay finished, the others get new attempts."""
     state = "queued" if job.plan is None else "running"
     cursor.execute(
-        "UPDATE jobs SET state = %s, error = NULL, finished_at = NULL, enqueued_at = now(), split_crashes = 0, "
-        "split_failures = 0 WHERE job_id = %s",
+        "UPDATE jobs SET state = %s, error = NULL, error_code = NULL, finished_at = NULL, enqueued_at = now(), "
+        "split_crashes = 0, split_failures = 0 WHERE job_id = %s",
         (state, job.job_id),
     )
     cursor.execute(

@@ -8,12 +8,22 @@ from typing import Any
 import pytest
 
 from pc_worker.cli.commands.ingest import exit_code
+from pc_worker.errors import (
+    HomeUnusable,
+    InvalidOption,
+    ModelUnavailable,
+    NotServable,
+    PcWorkerError,
+    SourceRejected,
+)
 from pc_worker.model import Job, JobState
 
 SOURCE = "/data/a.pkl"
 
 
-def job(state: JobState, *, error: str | None = None, plan: dict[str, Any] | None = None) -> Job:
+def job(
+    state: JobState, *, error: str | None = None, plan: dict[str, Any] | None = None, code: str | None = None
+) -> Job:
     return Job(
         job_id="j",
         seq=1,
@@ -37,6 +47,7 @@ def job(state: JobState, *, error: str | None = None, plan: dict[str, Any] | Non
         created_at=datetime.now(UTC),
         started_at=None,
         finished_at=None,
+        error_code=code,
     )
 
 
@@ -59,6 +70,14 @@ def test_the_exit_code_of_a_job(
 ) -> None:
     assert exit_code(job(state, error=error, plan={} if is_split else None)) == code
     assert capsys.readouterr() == ("", ""), "it only decides: the command prints the errors"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(ModelUnavailable, 1), (NotServable, 1), (HomeUnusable, 1), (InvalidOption, 65), (SourceRejected, 65)],
+)
+def test_what_the_workers_lack_is_no_fault_of_the_file(error: type[PcWorkerError], code: int) -> None:
+    assert exit_code(job("failed", error="a reason", code=error.code)) == code
 
 
 def test_all_outcomes_of_rows_are_accounted_for() -> None:

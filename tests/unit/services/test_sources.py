@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pc_worker.errors import SourceForbidden, SourceRejected, Unavailable
+from pc_worker.errors import HomeUnusable, SourceForbidden, SourceRejected, Unavailable
 from pc_worker.reader import Limits
-from pc_worker.services.ingest.attempts import is_permanent
+from pc_worker.services.ingest.attempts import is_permanent, needing_spool
 from pc_worker.services.sources import Sources, as_dict, open_under, rejecting
 
 PASSING = (
@@ -83,3 +83,16 @@ def test_a_kept_table_whose_file_the_system_forgot_is_opened_again(
     assert again is not first
     assert again.read(0, 1).normal_row(0) == {"id": "1", "text": "one"}
     sources.close()
+
+
+def test_a_spool_that_cannot_be_used_is_a_wrong_setting_of_a_command_and_tried_again_by_a_worker(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "home").write_text("a file")
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    sources = Sources([tmp_path], spool=tmp_path / "home" / "spool", limits=Limits())
+
+    with pytest.raises(HomeUnusable, match=r"cannot be written: .*PC_WORKER_HOME"):
+        sources.open(str(tmp_path / "a.csv"))
+    with pytest.raises(Unavailable, match=r"cannot be written: .*PC_WORKER_HOME"), needing_spool():
+        sources.open(str(tmp_path / "a.csv"))
