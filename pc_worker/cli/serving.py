@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import ssl
 import urllib.error
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 from urllib.request import HTTPSHandler
 
 from pc_worker.no_proxy import direct_opener
 from pc_worker.settings import Settings, split_address
+
+if TYPE_CHECKING:
+    import grpc
 
 ANSWER_S = 3.0
 #: Where a gateway that listens everywhere is found from its own machine.
@@ -30,7 +34,8 @@ def gateway_serves(address: str, settings: Settings) -> bool:
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
     try:
-        with _channel(address, settings) as channel:
+        # The certificate is made for the name that clients know, and perhaps by an authority of theirs.
+        with own_channel(address, settings, certificate=_shown(address, settings)) as channel:
             reply = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=ANSWER_S)
     except grpc.RpcError as exc:
         return settings.tls_client_ca is not None and exc.code() is grpc.StatusCode.UNAVAILABLE
@@ -58,19 +63,46 @@ def http_serves(address: str, settings: Settings) -> bool:
         return False
 
 
-def _channel(address: str, settings: Settings) -> Any:
+def own_channel(
+    address: str, settings: Settings, *, certificate: bytes | None = None, options: Sequence[tuple[str, Any]] = ()
+) -> grpc.Channel:
+    """Open a channel to our own gateway, whose certificate is for the name that clients know, not for this address.
+
+    Args:
+        address: Where it listens.
+        settings: Those that it has been started with.
+        certificate: The one to expect; None = that of the settings, so that no other process is taken for the gateway.
+        options: Further options of the channel.
+    """
     import grpc
 
-    host, port = split_address(address)
-    host = HERE.get(host, host)
+    host, port = _reached(address)
     target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    if settings.tls_cert is None or settings.tls_key is None:
-        return grpc.insecure_channel(target, [DIRECT])
-    # The certificate is made for the name that clients know, and perhaps by an authority of theirs: we know ourselves.
-    shown = ssl.get_server_certificate((host, port), timeout=ANSWER_S).encode()
-    pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes()) if settings.tls_client_ca else (None, None)
-    credentials = grpc.ssl_channel_credentials(shown, *pair)
-    return grpc.secure_channel(target, credentials, [("grpc.ssl_target_name_override", _name(shown)), DIRECT])
+    if settings.tls_cert is None:
+        return grpc.insecure_channel(target, [DIRECT, *options])
+    expected = certificate or settings.tls_cert.read_bytes()
+    named = ("grpc.ssl_target_name_override", _name(expected))
+    return grpc.secure_channel(target, tls_credentials(settings, expected), [named, DIRECT, *options])
+
+
+def tls_credentials(settings: Settings, trusted: bytes) -> grpc.ChannelCredentials:
+    """Return credentials that trust a certificate; where clients must have one, we show our own."""
+    import grpc
+
+    if settings.tls_client_ca is None or settings.tls_key is None or settings.tls_cert is None:
+        return grpc.ssl_channel_credentials(trusted)
+    return grpc.ssl_channel_credentials(trusted, settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
+
+
+def _reached(address: str) -> tuple[str, int]:
+    host, port = split_address(address)
+    return HERE.get(host, host), port
+
+
+def _shown(address: str, settings: Settings) -> bytes | None:
+    if settings.tls_cert is None:
+        return None
+    return ssl.get_server_certificate(_reached(address), timeout=ANSWER_S).encode()
 
 
 def _name(certificate: bytes) -> str:

@@ -13,10 +13,11 @@ import grpc
 
 from pc_worker import wiring
 from pc_worker.cli.commands.ingest import enqueue, watch
-from pc_worker.cli.commands.stream import channel, credentials
+from pc_worker.cli.commands.stream import OPTIONS, credentials
 from pc_worker.cli.edge import fail
 from pc_worker.cli.output import print_table, visible
 from pc_worker.cli.running import answers, running_stack
+from pc_worker.cli.serving import own_channel
 from pc_worker.embedded import Addresses, read_addresses
 from pc_worker.errors import PcWorkerError
 from pc_worker.logs import set_up_logs
@@ -39,6 +40,8 @@ QUERIES = (
     ("transcript", "배송이 늦어진 이유"),
 )
 
+#: The folder of the sample files, in HOME.
+SAMPLES = "samples"
 #: Hits below it have no relation to these queries.
 MIN_SCORE = 0.1
 
@@ -55,13 +58,13 @@ NEXT = """What to try next
 def demo_command() -> int:
     """Start everything, ingest the samples, stream them back, search them, stop."""
     signal.signal(signal.SIGTERM, _end)
-    settings = read_settings()
+    settings = with_samples(read_settings())
     set_up_logs(log_format=settings.log_format, level="ERROR")
     with _stack(settings) as (inside, addresses, tend):
         services = wiring.make_services(inside, application="pc_worker demo")
         console = _console(inside, addresses)
         _say(f"the stack answers: gateway {addresses.gateway}, console {console}, Flower http://{addresses.flower}")
-        samples = write_samples(settings.home / "samples")
+        samples = write_samples(settings.home / SAMPLES)
         jobs = _ingest(services, samples, tend)
         complete = _report(inside, addresses, samples, jobs)
         _search(services)
@@ -75,6 +78,13 @@ def demo_command() -> int:
 def _end(_number: int, _frame: FrameType | None) -> None:
     """End as at Ctrl-C: what was started is stopped. A process that SIGTERM ends has this exit code in a shell."""
     sys.exit(128 + signal.SIGTERM)
+
+
+def with_samples(settings: Settings) -> Settings:
+    """Return the settings with our samples among the data roots, which may be elsewhere only."""
+    if settings.data_roots is None:
+        return settings
+    return settings.model_copy(update={"data_roots": (*settings.data_roots, (settings.home / SAMPLES).resolve())})
 
 
 @contextmanager
@@ -131,7 +141,7 @@ def streamed_rows(settings: Settings, address: str, domain: str) -> int:
         PcWorkerError: If the stream broke.
     """
     request = pb.StreamEmbeddingRequest(domain=domain)
-    with channel(settings, address) as connection:
+    with own_channel(address.split(",")[0], settings, options=OPTIONS) as connection:
         call = EmbeddingStreamServiceStub(connection).StreamEmbedding(request, metadata=credentials(settings))
         try:
             return sum(len(chunk.row_ids) for chunk in call)

@@ -16,6 +16,7 @@ from pc_worker.cli.arguments import LARGEST
 from pc_worker.cli.context import one_shot
 from pc_worker.cli.options import DOMAIN
 from pc_worker.cli.output import json_text
+from pc_worker.cli.serving import own_channel, tls_credentials
 from pc_worker.embedded import read_addresses
 from pc_worker.errors import InvalidRequest, NotFound, PcWorkerError, Unavailable
 from pc_worker.model import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS
@@ -30,6 +31,7 @@ ERRORS: dict[grpc.StatusCode, type[PcWorkerError]] = {
     grpc.StatusCode.NOT_FOUND: NotFound,
 }
 
+OPTIONS = [("grpc.max_receive_message_length", 8 * 1024 * 1024)]
 #: Returns the JSON text of a vector, a repeated field of floats.
 WriteVector: TypeAlias = Callable[[Any], str]
 
@@ -123,11 +125,11 @@ def _check_address(address: str) -> None:
 def channel(settings: Settings, address: str | None) -> grpc.Channel:
     """Open a channel to the gateway: the one named, else the running stack's, else the configured one."""
     target = _target(settings, address)
-    options = [("grpc.max_receive_message_length", 8 * 1024 * 1024)]
+    if address is None:
+        return own_channel(target, settings, options=OPTIONS)
     if settings.tls_cert is not None:
-        root = settings.tls_cert.read_bytes()
-        return grpc.secure_channel(target, grpc.ssl_channel_credentials(root), options)
-    return grpc.insecure_channel(target, options)
+        return grpc.secure_channel(target, tls_credentials(settings, settings.tls_cert.read_bytes()), OPTIONS)
+    return grpc.insecure_channel(target, OPTIONS)
 
 
 def _target(settings: Settings, address: str | None) -> str:

@@ -7,8 +7,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from pc_worker.cli.commands.stream import channel
 from pc_worker.cli.serving import gateway_serves
 from pc_worker.settings import Settings
 from tests.integration.gateway.conftest import Neighbours, config_for, running_gateway, until
@@ -47,6 +50,48 @@ async def test_a_serving_gateway_is_reported(neighbours: Neighbours, folder: Pat
         await until(serves)
 
     assert not await asyncio.to_thread(gateway_serves, address, settings)
+
+
+@pytest.mark.parametrize(
+    ("pair", "authority"), [("", ""), ("own", ""), ("server", ""), ("server", "ca")], ids=["plain", "own", "ca", "mTLS"]
+)
+async def test_a_stream_reaches_our_own_gateway_whatever_its_certificate_is_for(
+    neighbours: Neighbours, folder: Path, pair: str, authority: str
+) -> None:
+    files: dict[str, Any] = {}
+    if pair:
+        files = {"tls_cert": folder / f"{pair}.pem", "tls_key": folder / f"{pair}.key"}
+    if authority:
+        files["tls_client_ca"] = folder / f"{authority}.pem"
+    async with running_gateway(config_for(neighbours, **files)) as address:
+        settings = Settings(home=folder, gateway_address=address.replace("127.0.0.1", "0.0.0.0"), **files)
+
+        def answers() -> bool:
+            with channel(settings, None) as connection:
+                reply = health_pb2_grpc.HealthStub(connection).Check(health_pb2.HealthCheckRequest(), timeout=10)
+            return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)
+
+        async def serves() -> bool:
+            return await asyncio.to_thread(answers)
+
+        await until(serves)
+
+
+async def test_a_gateway_with_another_certificate_is_not_taken_for_our_own(
+    neighbours: Neighbours, folder: Path
+) -> None:
+    other: dict[str, Any] = {"tls_cert": folder / "client.pem", "tls_key": folder / "client.key"}
+    async with running_gateway(config_for(neighbours, **other)) as address:
+        settings = Settings(
+            home=folder, gateway_address=address, tls_cert=folder / "own.pem", tls_key=folder / "own.key"
+        )
+
+        def ask() -> None:
+            with channel(settings, None) as connection:
+                health_pb2_grpc.HealthStub(connection).Check(health_pb2.HealthCheckRequest(), timeout=10)
+
+        with pytest.raises(grpc.RpcError, match="UNAVAILABLE"):
+            await asyncio.to_thread(ask)
 
 
 async def test_a_gateway_without_its_database_does_not_serve(folder: Path, neighbours: Neighbours) -> None:
