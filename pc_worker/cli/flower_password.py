@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from pathlib import Path
 
@@ -31,6 +32,16 @@ def flower_password(settings: Settings) -> str:
             return kept
     except OSError as exc:
         raise HomeUnusable(settings.home, f"cannot keep Flower's password ({exc.strerror}): fix that") from exc
+
+
+def require_login(login: str) -> None:
+    """Let Flower, which is started next in this process, take exactly this user:password."""
+    import flower.options  # noqa: F401 - defines them
+    from tornado.options import options
+
+    # Not by its command line or variable: they hold a list, and a comma would divide a password into two logins.
+    os.environ.pop("FLOWER_BASIC_AUTH", None)
+    options.basic_auth = [login]
 
 
 def _kept(path: Path) -> str | None:

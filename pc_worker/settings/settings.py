@@ -86,7 +86,7 @@ class Settings(AccessSettings, HttpSettings, LlmSettings, EngineSettings, Rerank
     flower_address: str = "127.0.0.1:5555"
     #: Address of the Prometheus metrics.
     metrics_address: str = "127.0.0.1:9464"
-    #: `USER:PASSWORD` of Flower. Unset: generated and kept in `HOME/flower_auth`.
+    #: `USER:PASSWORD` of Flower, in ASCII. Unset: generated and kept in `HOME/flower_auth`.
     flower_auth: SecretStr | None = None
     #: The model for new domains: `multilingual`, the name of a pulled model, a folder, or `openai:NAME[@BASE_URL]` for
     #: a server with `/v1/embeddings`. Unset: the built-in model. The active model is stored in the database.
@@ -186,11 +186,19 @@ class Settings(AccessSettings, HttpSettings, LlmSettings, EngineSettings, Rerank
     def _rates(cls, value: Any) -> Any:
         return read_rates(value) if isinstance(value, str) else value
 
-    @field_validator("gateway_address", "http_address", "flower_address", "metrics_address")
+    @field_validator("gateway_address", "http_address")
     @classmethod
     def _addresses(cls, value: str) -> str:
         for part in value.split(","):
             split_address(part)
+        return value
+
+    @field_validator("flower_address", "metrics_address")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if "," in value:
+            raise ValueError(f"{value!r} is a list: this part listens on one HOST:PORT")
+        split_address(value)
         return value
 
     @field_validator("flower_auth")
@@ -198,6 +206,8 @@ class Settings(AccessSettings, HttpSettings, LlmSettings, EngineSettings, Rerank
     def _user_and_password(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not all(value.get_secret_value().partition(":")[::2]):
             raise ValueError("is not USER:PASSWORD")
+        if value is not None and not value.get_secret_value().isascii():
+            raise ValueError("has a character that is not ASCII: Flower would refuse every login")
         return value
 
     @field_validator("log_level", mode="before")

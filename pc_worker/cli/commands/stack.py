@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from pc_worker.cli.flower_password import flower_password
+from pc_worker.cli.flower_password import flower_password, require_login
 from pc_worker.cli.process_exit import end_now
 from pc_worker.cli.running import running_stack, until_signalled
 from pc_worker.errors import InvalidRequest
@@ -107,11 +107,11 @@ def flower_command() -> None:
     app.conf.include = ()  # it only shows tasks
     _run_celery(
         app,
+    require_login(flower_password(settings))
         [
             "flower",
             f"--address={host}",
             f"--port={port}",
-            f"--basic-auth={flower_password(settings)}",
             f"--conf={project_file('flowerconfig.py')}",
         ],
     )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +13,7 @@ from pydantic import SecretStr
 
 from pc_worker.cli.flower_password import flower_password
 from pc_worker.errors import HomeUnusable
-from pc_worker.settings import Settings
+from pc_worker.settings import PROJECT, Settings
 
 
 def test_it_is_generated_once_and_kept_privately(tmp_path: Path) -> None:
@@ -47,3 +51,24 @@ def test_a_home_that_cannot_keep_it_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(HomeUnusable):
         flower_password(Settings(home=tmp_path / "file"))
+
+
+#: What Flower makes of its variables, command line and settings at its start.
+LOGINS = """
+import json
+from pc_worker.cli.flower_password import require_login
+require_login("admin:a,b")
+from flower.command import apply_env_options, apply_options
+from tornado.options import options
+apply_env_options()
+apply_options("flower", [])
+print(json.dumps(options.basic_auth))
+"""
+
+
+def test_a_comma_in_the_password_does_not_make_a_shorter_one() -> None:
+    env = os.environ | {"FLOWER_BASIC_AUTH": "other:login"}
+    done = subprocess.run([sys.executable, "-c", LOGINS], cwd=PROJECT, env=env, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == ["admin:a,b"]
