@@ -99,7 +99,7 @@ def settings_table() -> str:
         variable = f"`{settings.PREFIX}{name.upper()}`"
         if name in settings.SECRETS:
             variable += f", `{settings.PREFIX}{name.upper()}_FILE`"
-        rows.append(f"| {variable} | {_default(field.default)} | {meanings[name]} |")
+        rows.append(f"| {variable} | {_default(field.get_default(call_default_factory=True))} | {meanings[name]} |")
     return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows, ""])
 
 

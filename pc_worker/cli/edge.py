@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -30,16 +33,52 @@ CREDENTIALS = re.compile(r"://\S*@")
 def run(work: Callable[[], object]) -> int:
     """Do a command's work and return its exit code; every error is one line on stderr."""
     _repair_streams()
-    code = _ended(work)
+    code = _flushed(_ended(work))
+    if isinstance(sys.stderr, Diagnostics):
+        sys.stderr.end()
+    return code
+
+
+def _flushed(code: int) -> int:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        _forget_stdout()
+        _forget(sys.stdout)
     except OSError as exc:
-        _forget_stdout()
+        _forget(sys.stdout)
         # One line is enough: an error that was printed before is this one, or the cause of the exit code.
         return code or fail(f"the output cannot be written: {exc.strerror}", 1)
     return code
+
+
+class Diagnostics(io.TextIOWrapper):
+    """The process's stderr: what it does not take is lost, and the command goes on and ends by its own outcome."""
+
+    def write(self, text: str) -> int:
+        """Write text, if it can be written."""
+        try:
+            return super().write(text)
+        except OSError as exc:
+            self._lose(exc)
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush what was written, if it can be."""
+        try:
+            super().flush()
+        except OSError as exc:
+            self._lose(exc)
+
+    def end(self) -> None:
+        """Let the interpreter end without an error of this stream."""
+        try:
+            super().flush()
+        except OSError:
+            _forget(self)
+
+    def _lose(self, exc: OSError) -> None:
+        if isinstance(exc, BrokenPipeError):  # its reader does not come back; a full disk may have space again
+            _forget(self)
 
 
 def fail(message: str, code: int) -> int:
@@ -63,11 +102,11 @@ def _ended(work: Callable[[], object]) -> int:
     except click.exceptions.Exit as exc:  # `--help`
         return exc.exit_code
     except BrokenPipeError:  # the reader of our output has gone, as `head` does: nothing is wrong
-        _forget_stdout()
+        _forget(sys.stdout)
         return 0
     except OSError as exc:
         if exc.errno in FULL and exc.filename is None:
-            home = os.environ.get("PC_WORKER_HOME") or default_home()
+            home = _home() or "PC_WORKER_HOME"
             return fail(f"{exc.strerror}: free some space where the output and {home} are, and run it again", 1)
         return fail(f"{_described(exc)} ({_kept_traceback(exc)})", 1)
     except Exception as exc:
@@ -84,7 +123,10 @@ def _described(exc: Exception) -> str:
 def _kept_traceback(exc: Exception) -> str:
     """Write the traceback to a file, and return where it is."""
     text = CREDENTIALS.sub("://***@", "".join(traceback.format_exception(exc)))
-    path = Path(os.environ.get("PC_WORKER_HOME") or default_home()) / LOG
+    home = _home()
+    if home is None:
+        return "its traceback could not be kept: set PC_WORKER_HOME"
+    path = home / LOG
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         full = path.exists() and path.stat().st_size > LOG_BYTES
@@ -96,6 +138,12 @@ def _kept_traceback(exc: Exception) -> str:
     return f"traceback in {path}"
 
 
+def _home() -> Path | None:
+    with suppress(RuntimeError):  # a user without a home folder
+        return Path(os.environ.get("PC_WORKER_HOME") or default_home())
+    return None
+
+
 def _repair_streams() -> None:
     """Reopen closed streams on the null device, and escape characters that a stream cannot encode."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
@@ -105,6 +153,15 @@ def _repair_streams() -> None:
         if hasattr(stream, "reconfigure"):
             encoding = None if stream.isatty() else "utf-8"
             stream.reconfigure(encoding=encoding, errors="backslashreplace")
+    stderr = sys.stderr
+    if stderr is sys.__stderr__ and isinstance(stderr, io.TextIOWrapper):
+        sys.stderr = Diagnostics(
+            stderr.buffer,
+            encoding=stderr.encoding,
+            errors=stderr.errors,
+            line_buffering=True,
+            write_through=stderr.write_through,
+        )
 
 
 def _reopen(number: int, name: str) -> None:
@@ -112,8 +169,9 @@ def _reopen(number: int, name: str) -> None:
     setattr(sys, name, os.fdopen(descriptor, "r" if number == 0 else "w", encoding="utf-8"))
 
 
-def _forget_stdout() -> None:
-    """Redirect stdout, so that the flush at the end of the process does not fail again."""
-    stdout = sys.stdout
-    if stdout is sys.__stdout__ and stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+def _forget(stream: TextIO) -> None:
+    """Redirect a stream of this process, so that the flush at the end of the process does not fail again."""
+    if stream is sys.__stdout__ or isinstance(stream, Diagnostics):
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, stream.fileno())
+        os.close(nothing)

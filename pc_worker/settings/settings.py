@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from pc_worker.errors import InvalidRequest
-from pc_worker.installation import CHECKOUT, default_home
+from pc_worker.installation import CHECKOUT
 from pc_worker.model import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS, read_model_name
 from pc_worker.object_urls import ObjectUrl
 from pc_worker.settings.access import AccessSettings
@@ -20,7 +20,7 @@ from pc_worker.settings.llm import LlmSettings
 from pc_worker.settings.rerank import RerankSettings
 from pc_worker.settings.secret_files import secrets_in_files
 from pc_worker.settings.source import SourceSettings
-from pc_worker.settings.values import LONGEST_S, absolute, existing, read_rates, whole_url
+from pc_worker.settings.values import LONGEST_S, absolute, existing, own_home, read_rates, whole_url
 from pc_worker.urls import is_loopback_host, read_database_url, read_redis_url
 
 PREFIX = "PC_WORKER_"
@@ -66,7 +66,7 @@ class Settings(AccessSettings, HttpSettings, LlmSettings, EngineSettings, Rerank
 
     #: Folder of all state: data of the embedded servers, models, spool, logs, generated secrets. The default is that of
     #: a checkout; installed from a wheel it is `pc_worker` in `$XDG_STATE_HOME` or `~/.local/state`.
-    home: Path = default_home()
+    home: Path = Field(default_factory=own_home)
     #: `postgresql://…` of a PostgreSQL ≥ 15 with pgvector ≥ 0.8.4, encoding UTF8. Unset: the embedded server of `up`.
     database_url: SecretStr | None = None
     #: User for the database if the URL has none. Needs no percent-encoding.

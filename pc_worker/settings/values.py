@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from pc_worker.errors import InvalidRequest
+from pc_worker.installation import default_home
 from pc_worker.urls import WrongUrl
 
 #: Seconds of the longest duration, 317 years: databases and schedulers compute dates with it.
@@ -85,3 +87,15 @@ def existing(folder: Callable[[], Path]) -> tuple[Path, ...]:
         return (folder().resolve(),)
     except (OSError, RuntimeError):
         return ()
+
+
+def own_home() -> Path:
+    """Return the folder of all state where none is set.
+
+    Raises:
+        InvalidRequest: If this user has no home folder, as an arbitrary user of a container.
+    """
+    try:
+        return default_home()
+    except RuntimeError as exc:
+        raise InvalidRequest(f"PC_WORKER_HOME must be set: this user has no home folder ({exc})") from None

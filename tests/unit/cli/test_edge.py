@@ -101,6 +101,7 @@ def run_in(folder: Path, script: str, **more: Any) -> subprocess.CompletedProces
         ("$PCW jobs >&- 2>&-", 69, ""),
         ("$PCW --help >/dev/full", 1, "No space left on device"),
         ("$PCW --help | true; exit ${PIPESTATUS[0]}", 0, ""),
+        ("$PCW jobs 2>/dev/full", 69, ""),
         ("mkdir gone; cd gone; rmdir ../gone; $PCW rows ../a.csv", 2, "the working directory cannot be used"),
         ("mkdir gone; cd gone; rmdir ../gone; $PCW doctor", 1, ""),
         ("touch home; $PCW rows a.csv", 2, "set PC_WORKER_HOME"),
@@ -126,6 +127,44 @@ def test_odd_surroundings(script: str, code: int, error: str, tmp_path: Path) ->
     assert error in done.stderr
     assert all(line.startswith("error: ") for line in done.stderr.splitlines())
     assert len(done.stderr.splitlines()) == bool(error)
+
+
+#: A command that says three things about its work, which ends with 65.
+TALKING = """
+import sys
+from pc_worker.cli import edge
+def work():
+    for number in range(3):
+        print("word", number, file=sys.stderr, flush=True)
+    print("all is said")
+    return 65
+sys.exit(edge.run(work))
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "out"),
+    [
+        (["-m", "pc_worker", "jobs"], 69, ""),
+        (["-m", "pc_worker", "rows", "none.csv"], 65, ""),
+        (["-c", TALKING], 65, "all is said\n"),
+        (["-u", "-c", TALKING], 65, "all is said\n"),
+    ],
+)
+def test_diagnostics_without_a_reader_change_no_outcome(
+    arguments: list[str], code: int, out: str, tmp_path: Path
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    environment = os.environ | {"PC_WORKER_HOME": str(tmp_path), "PC_WORKER_DATA_ROOTS": str(tmp_path)}
+    try:
+        done = subprocess.run(
+            [sys.executable, *arguments], env=environment, stdout=subprocess.PIPE, stderr=writing, text=True
+        )
+    finally:
+        os.close(writing)
+
+    assert (done.returncode, done.stdout) == (code, out)
 
 
 @pytest.mark.parametrize(

@@ -272,3 +272,15 @@ def test_keys_come_encrypted_or_from_this_machine(
         return
     with pytest.raises(InvalidRequest, match="use https"):
         read_settings()
+
+
+def test_a_user_without_a_home_folder_needs_only_the_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def without() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("pc_worker.settings.values.default_home", without)
+
+    with pytest.raises(InvalidRequest, match="PC_WORKER_HOME must be set"):
+        read_settings()
+    monkeypatch.setenv("PC_WORKER_HOME", str(tmp_path))
+    assert read_settings().home == tmp_path
