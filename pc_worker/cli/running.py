@@ -33,6 +33,7 @@ from pc_worker.logs import get_logger
 from pc_worker.metrics.exporting import export_metrics
 from pc_worker.metrics.multiprocess import FOLDER_VARIABLE
 from pc_worker.no_proxy import direct_opener
+from pc_worker.object_urls import split_roots
 from pc_worker.services.declarations import open_domains
 from pc_worker.settings import Settings
 from pc_worker.store.db.migrations import migrate, read_migrations
@@ -55,6 +56,7 @@ def running_stack(settings: Settings, *, any_port: bool = False) -> Iterator[Sta
         InvalidRequest: If another stack owns this HOME, or a port is taken.
         Unavailable: If a server or component does not start.
     """
+    check_roots(settings)
     with ExitStack() as held:
         flower_auth = flower_password(settings)
         addresses = {
@@ -74,6 +76,20 @@ def running_stack(settings: Settings, *, any_port: bool = False) -> Iterator[Sta
         held.callback(stack.stop)
         stack.start()
         yield stack
+
+
+def check_roots(settings: Settings) -> None:
+    """Check that the parts will read the same data roots from their environment.
+
+    Raises:
+        InvalidRequest: If one has the character that separates them.
+    """
+    for root in map(str, settings.all_roots):
+        if split_roots(root) != [root]:
+            raise InvalidRequest(
+                f"PC_WORKER_DATA_ROOTS: the folder {root} has a ':', which separates folders: set it to folders "
+                "without one (unset, it is the working directory, the user's home and PC_WORKER_HOME)"
+            )
 
 
 class Stack:
@@ -98,6 +114,7 @@ class Stack:
             database_url=self.database_url,
             redis_url=self.redis_url,
             pids={**self._servers.pids, **self._supervisor.pids},
+            data_roots=list(map(str, self._settings.all_roots)),
         )
 
     def start(self) -> None:

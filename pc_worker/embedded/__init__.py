@@ -6,6 +6,7 @@ from pc_worker.embedded.embedded_servers import EmbeddedServers, start_servers
 from pc_worker.embedded.home.addresses import Addresses, read_addresses, remove_addresses, write_addresses
 from pc_worker.embedded.home.placement import remove_home
 from pc_worker.embedded.home.private_file import write_private
+from pc_worker.embedded.listening import is_own_port
 from pc_worker.embedded.processes.parent_death import die_with_parent
 from pc_worker.embedded.processes.process import Command, Process
 from pc_worker.embedded.processes.supervisor import Supervisor
@@ -21,6 +22,7 @@ __all__ = [
     "ServiceFailed",
     "Supervisor",
     "die_with_parent",
+    "is_own_port",
     "read_addresses",
     "remove_addresses",
     "remove_home",

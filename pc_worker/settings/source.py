@@ -63,10 +63,27 @@ class SourceSettings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _inbox_in_roots(self) -> Self:
+        # The default roots depend on the working directory of a command: `up` and `worker` check those at their start.
+        if self.inbox is None or self.data_roots is None:
+            return self
+        place = self.inbox if isinstance(self.inbox, ObjectUrl) else self.inbox.resolve()
+        if not any(_is_under(place, root) for root in self.data_roots):
+            allowed = ", ".join(map(str, self.data_roots))
+            raise ValueError(f"PC_WORKER_INBOX: {self.inbox} lies outside the data roots ({allowed})")
+        return self
+
     @property
     def url_roots(self) -> tuple[ObjectUrl, ...]:
         """The prefixes that sources may be under."""
         return tuple(root for root in self.data_roots or () if isinstance(root, ObjectUrl))
+
+
+def _is_under(place: Path | ObjectUrl, root: Path | ObjectUrl) -> bool:
+    if isinstance(place, ObjectUrl):
+        return isinstance(root, ObjectUrl) and place.is_under(root)
+    return isinstance(root, Path) and place.is_relative_to(root)
 
 
 def _place(text: str) -> Path | ObjectUrl:

@@ -9,12 +9,14 @@ import contextlib
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pc_worker.embedded import read_addresses
-from pc_worker.errors import PcWorkerError, ReadOnlyServer, Unavailable
+from pc_worker.errors import InvalidRequest, PcWorkerError, ReadOnlyServer, Unavailable
 from pc_worker.installation import project_file
 from pc_worker.logs import get_logger
+from pc_worker.object_urls import ObjectUrl, is_url, read_url
 from pc_worker.services.dependencies import Services
 from pc_worker.settings import Settings
 from pc_worker.store.db.connection import Database
@@ -35,26 +37,50 @@ MIGRATIONS = project_file("migrations")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """The URLs of the two servers."""
+    """The URLs of the two servers, and in which places the workers take sources if a stack of this HOME says so.
 
+    ``redis`` is None if only the database is known: that is enough for what needs no more.
+    """
+
+    home: Path
     database_url: str
-    redis_url: str
+    redis: str | None
+    data_roots: tuple[Path | ObjectUrl, ...] | None = None
+
+    @property
+    def redis_url(self) -> str:
+        """The URL of Redis.
+
+        Raises:
+            Unavailable: If it is neither configured nor that of a running stack.
+        """
+        if self.redis is None:
+            raise Unavailable(_nothing_runs(self.home))
+        return self.redis
 
 
 def endpoints(settings: Settings) -> Endpoints:
     """Return the configured servers, else those of the stack that runs under this HOME.
 
     Raises:
-        Unavailable: If there are neither.
+        Unavailable: If there is no database.
     """
     database_url = settings.database_url.get_secret_value() if settings.database_url else None
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
+    data_roots = None
     if database_url is None or redis_url is None:
         running = read_addresses(settings.home)
         if running is None:
-            raise Unavailable(f"nothing runs under {settings.home}: start it with `up`")
+            if database_url is None:
+                raise Unavailable(_nothing_runs(settings.home))
+            return Endpoints(home=settings.home, database_url=database_url, redis=redis_url)
         database_url, redis_url = database_url or running.database_url, redis_url or running.redis_url
-    return Endpoints(database_url=database_url, redis_url=redis_url)
+        data_roots = tuple(read_url(root) if is_url(root) else Path(root) for root in running.data_roots) or None
+    return Endpoints(home=settings.home, database_url=database_url, redis=redis_url, data_roots=data_roots)
+
+
+def _nothing_runs(home: Path) -> str:
+    return f"nothing runs under {home}: start it with `up`"
 
 
 def broker(settings: Settings) -> RedisServer:
@@ -97,7 +123,7 @@ def check_servers(settings: Settings, *, database: bool = True, broker: bool = T
     if database:
         checks.append(lambda: check_database(where.database_url))
     if broker:
-        checks.append(lambda: _check_redis(where.redis_url))
+        checks.append(functools.partial(_check_redis, where.redis_url))
     for check in checks:
         try:
             check()
@@ -131,9 +157,15 @@ def encoders(settings: Settings) -> Encoders:
     """Return the encoders of a process; nothing is loaded before it is used."""
     try:
         where = endpoints(settings)
-    except Unavailable:  # nothing runs: limits of engines are not shared
+    except Unavailable:  # nothing runs
         return Encoders(settings)
-    return Encoders(settings, redis_client=functools.partial(redis_client, where.redis_url))
+    return _encoders_at(where, settings)
+
+
+def _encoders_at(where: Endpoints, settings: Settings) -> Encoders:
+    """Return encoders; the limits of engines are shared by all processes that have the Redis server."""
+    client = None if where.redis is None else functools.partial(redis_client, where.redis)
+    return Encoders(settings, redis_client=client)
 
 
 def check_models(settings: Settings) -> None:
@@ -144,6 +176,28 @@ def check_models(settings: Settings) -> None:
     """
     if settings.query_models:
         check_query_models(settings, encoders(settings))
+
+
+def check_inbox(settings: Settings, *, ask_store: bool = False) -> None:
+    """Check that files of the inbox would be ingested, before a part starts that scans it.
+
+    Raises:
+        InvalidRequest: If it is outside the data roots, missing, or cannot be listed.
+        Unavailable: If it is asked for a prefix whose store does not answer.
+    """
+    inbox = settings.inbox
+    if inbox is None:
+        return
+    from pc_worker.reader import Limits
+    from pc_worker.services.ingest.inbox.check import inbox_fault
+    from pc_worker.services.sources import Sources
+
+    with contextlib.suppress(PcWorkerError):  # nothing runs
+        settings = _with_roots_of(endpoints(settings), settings)
+    sources = Sources(settings.roots, url_roots=settings.url_roots, spool=settings.spool, limits=Limits())
+    fault = inbox_fault(inbox, sources.is_allowed, ask_store=ask_store)
+    if fault is not None:
+        raise InvalidRequest(f"PC_WORKER_INBOX: {fault}")
 
 
 @functools.lru_cache(maxsize=1)
@@ -167,10 +221,11 @@ def make_services(settings: Settings, *, application: str = "pc_worker") -> Serv
     _check_rate_limits(settings)
     check_query_domains(settings)
     where = endpoints(settings)
-    own = Encoders(settings, redis_client=functools.partial(redis_client, where.redis_url))
+    settings = _with_roots_of(where, settings)
+    own = _encoders_at(where, settings)
     return Services(
         database=Database(where.database_url, application=application),
-        make_hot_buffer=functools.partial(_hot_buffer, where.redis_url, max_bytes=settings.queue_max_bytes),
+        make_hot_buffer=lambda: _hot_buffer(where.redis_url, max_bytes=settings.queue_max_bytes),
         make_sources=functools.partial(_make_sources, settings, where.database_url),
         encoder=own,
         identify=own.identify,
@@ -185,6 +240,11 @@ def make_services(settings: Settings, *, application: str = "pc_worker") -> Serv
         uploads=settings.upload_folder,
         shared_copies=shared_copies(settings),
     )
+
+
+def _with_roots_of(where: Endpoints, settings: Settings) -> Settings:
+    """Return the settings with the data roots of the running stack, whose working directory may be another one."""
+    return settings if where.data_roots is None else settings.model_copy(update={"data_roots": where.data_roots})
 
 
 def _make_sources(settings: Settings, database_url: str) -> Sources:

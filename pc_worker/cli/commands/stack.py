@@ -20,7 +20,7 @@ from pc_worker.logs import set_up_logs
 from pc_worker.metrics.exporting import export_part
 from pc_worker.settings import Settings, read_settings, split_address
 from pc_worker.tracing import flush_spans, set_up_tracing
-from pc_worker.wiring import check_models, check_servers, warn_of_changed_domains
+from pc_worker.wiring import check_inbox, check_models, check_servers, warn_of_changed_domains
 
 
 def long_running() -> Settings:
@@ -52,6 +52,7 @@ def line_part() -> Settings:
 def up_command() -> None:
     """Run everything in the foreground until Ctrl-C."""
     settings = long_running()
+    check_inbox(settings)
     with running_stack(settings) as stack:
         user, _, password = stack.addresses.flower_auth.partition(":")
         print(f"gateway  {stack.addresses.gateway}   (gRPC; plaintext unless TLS is set)")
@@ -71,6 +72,7 @@ def up_command() -> None:
 def worker_command(concurrency: int | None, queues: str | None) -> None:
     """Run a Celery worker."""
     settings = line_part()
+    check_inbox(settings)
     # Before Celery is imported: no library starts more threads than cores.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -105,9 +107,9 @@ def flower_command() -> None:
     from tasks.app import app
 
     app.conf.include = ()  # it only shows tasks
+    require_login(flower_password(settings))
     _run_celery(
         app,
-    require_login(flower_password(settings))
         [
             "flower",
             f"--address={host}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
@@ -35,6 +35,8 @@ class Addresses:
     redis_url: str = field(repr=False)
     #: Name of a component or server → pid; ``up`` is added when written.
     pids: Mapping[str, int]
+    #: The folders and prefixes in which the workers take sources; empty of a stack of an earlier version.
+    data_roots: Sequence[str] = ()
 
 
 def write_addresses(home: Path, addresses: Addresses) -> None:
@@ -71,7 +73,9 @@ def _trusted(content: bytes) -> Addresses | None:
         entries = json.loads(content)
         started = started_at(int(entries["pids"][OWNER]))
         if started is not None and started == entries[_STARTED]:
-            return Addresses(**{entry.name: entries[entry.name] for entry in fields(Addresses)})
+            return Addresses(
+                **{entry.name: entries[entry.name] for entry in fields(Addresses) if entry.name in entries}
+            )
     return None
 
 

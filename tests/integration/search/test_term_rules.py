@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from pc_worker.doctor import _postgres
+from pc_worker.doctor.servers import postgres
 from pc_worker.model import RowOrigin
 from pc_worker.model.filter import Condition
 from pc_worker.services.search.index.indexes import index_status
@@ -168,10 +168,10 @@ def test_parked_terms_are_replaced_too(shelf: Shelf) -> None:
 def test_index_status_and_doctor_report_older_rules(shelf: Shelf, database_url: str) -> None:
     add_by_former_rules(shelf, TEXTS)
     (state,) = index_status(shelf.database, shelf.domain)
-    (before,) = [finding for finding in _postgres(database_url) if finding.check == "search terms"]
+    (before,) = [finding for finding in postgres(database_url) if finding.check == "search terms"]
 
     reindex_terms(shelf.database)
-    (after,) = [finding for finding in _postgres(database_url) if finding.check == "search terms"]
+    (after,) = [finding for finding in postgres(database_url) if finding.check == "search terms"]
 
     assert state.oldest_rules == 1
     assert (before.ok, after.ok) == (False, True)

@@ -11,9 +11,11 @@ from typing import NoReturn
 import pytest
 
 from pc_worker.cli import running
-from pc_worker.cli.running import COMPONENTS, Stack, environment_of, until_signalled
+from pc_worker.cli.commands.demo import with_samples
+from pc_worker.cli.running import COMPONENTS, Stack, check_roots, environment_of, until_signalled
 from pc_worker.embedded import Command, start_servers
 from pc_worker.errors import InvalidRequest
+from pc_worker.object_urls import ObjectUrl
 from pc_worker.settings import Settings
 
 
@@ -88,3 +90,21 @@ def test_flower_does_not_write_among_our_metrics() -> None:
 
     assert of_parts.pop("flower") == {"PC_WORKER_HOME": "/home"}
     assert list(of_parts.values()) == [given] * len(of_parts)
+
+
+def test_a_data_root_that_the_parts_would_read_as_two_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "2024-01-01T10:00").mkdir()
+    monkeypatch.chdir(tmp_path / "2024-01-01T10:00")
+
+    with pytest.raises(InvalidRequest, match=r"PC_WORKER_DATA_ROOTS: the folder .*T10:00 has a ':'"):
+        check_roots(Settings(home=tmp_path))
+    check_roots(Settings(home=tmp_path, data_roots=(tmp_path, ObjectUrl("s3", "bucket", "in"))))
+
+
+def test_the_samples_of_a_demo_are_among_the_data_roots(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home", data_roots=(tmp_path / "data",))
+
+    assert with_samples(settings).roots == (tmp_path / "data", tmp_path / "home" / "samples")
+    assert with_samples(Settings(home=tmp_path)).data_roots is None

@@ -96,6 +96,27 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
     assert not [line for line in shown if "se#cret" in line or ":secret" in line]
 
 
+@pytest.mark.parametrize(
+    ("inbox", "roots"),
+    [
+        ("/inbox", "/data"),
+        ("/data/../inbox", "/data"),
+        ("s3://bucket/inbox", "/data:s3://bucket/in"),
+        ("s3://bucket/inbox", "/data"),
+        ("/data/inbox", "s3://bucket/data"),
+    ],
+)
+def test_an_inbox_is_under_the_data_roots(monkeypatch: pytest.MonkeyPatch, inbox: str, roots: str) -> None:
+    monkeypatch.setenv("PC_WORKER_INBOX", inbox)
+    assert read_settings().inbox is not None
+    monkeypatch.setenv("PC_WORKER_DATA_ROOTS", f"{roots}:{inbox.rpartition('/')[0] or '/'}")
+    assert read_settings().inbox is not None
+    monkeypatch.setenv("PC_WORKER_DATA_ROOTS", roots)
+
+    with pytest.raises(InvalidRequest, match=r"PC_WORKER_INBOX: .* lies outside the data roots"):
+        read_settings()
+
+
 def test_rate_limits_are_rows_a_second_by_domain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PC_WORKER_RATE_LIMITS", "document=200, recruit=12.5,")
 
