@@ -33,6 +33,8 @@ from pc_worker.wire import row_message
 SAMPLE = 1000
 NEIGHBOURS = 10
 FIRST = UUID(int=0)
+#: Where a backfill continues that has found only joined passages: from the first row it would try them again.
+BEHIND_FIRST = UUID(int=1)
 #: While files are ingested, a backfill rests this many times as long as it works.
 REST = 4.0
 #: Batches of 10 chunks' rows that one purge deletes of a model: the next purge deletes the rest.
@@ -105,7 +107,7 @@ def backfill(services: Services, domain_name: str, model: Model, *, after: UUID 
             oversize.try_refused_again(cursor, (domain_name, joined_name(domain_name)), model.model_id)
         rows = model_switch.rows_lacking(cursor, domain_name, model.model_id, after=after, limit=DEFAULT_CHUNK_ROWS)
     if not rows:
-        return after if add_missing_vectors(services, domain, model) else None
+        return max(after, BEHIND_FIRST) if add_missing_vectors(services, domain, model) else None
     records = [
         Record(row_no=number, key="", payload={}, text=row.text, vector=None, search_text="")
         for number, row in enumerate(rows)

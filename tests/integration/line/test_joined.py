@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pc_worker.domains import Member, get_domain, join_rows
 from pc_worker.encoding.models.finding import find_model
 from pc_worker.encoding.protocol import Span
 from pc_worker.encoding.text.line_tokens import line_tokens
 from pc_worker.encoding.text.tokens import load_tokens
-from pc_worker.errors import InvalidRequest, UnknownDomain
+from pc_worker.errors import EncodingFailed, InvalidRequest, UnknownDomain
 from pc_worker.model.filter import Filter
 from pc_worker.model.joined import joined_name
 from pc_worker.services.declarations import check_known
@@ -339,6 +341,29 @@ def test_a_second_model_has_vectors_of_the_passages_before_the_switch(line: Line
     assert hits(line, "budget", mode="hybrid")
     line.ingest(meeting("weekly", 22), domain=DOMAIN)
     check(line)
+
+
+class RefusingEncoder(TinyEncoder):
+    """One that refuses every text."""
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        raise EncodingFailed("HTTP 400: content_filter")
+
+
+def test_a_second_backfill_tries_refused_passages_once_and_ends(line: Line) -> None:
+    line.ingest(meeting("weekly", 20), domain=DOMAIN)
+    model = line.model("tiny-8")
+    after: UUID | None = change_model.FIRST
+    while after is not None:
+        after = change_model.backfill(line.services, DOMAIN, model, after=after)
+    line.query("DELETE FROM embeddings WHERE domain = %s AND model_id = %s", joined_name(DOMAIN), model.model_id)
+    refusing = RefusingEncoder(identify("tiny-8"))
+    line.services = replace(line.services, encoder=lambda _: refusing)
+
+    for _ in range(2):
+        tried = change_model.backfill(line.services, DOMAIN, model)
+        assert tried is not None
+        assert change_model.backfill(line.services, DOMAIN, model, after=tried) is None
 
 
 def test_delivered_rows_stay_one_an_utterance(line: Line) -> None:
