@@ -222,6 +222,23 @@ def test_a_content_that_comes_back_to_its_file_is_ingested_again(services: Servi
         assert scanned(services, inbox, times=3) == ([], []), "the same content is the same job"
 
 
+@pytest.mark.parametrize("domain", ["document", "candidate"])
+def test_a_changed_file_is_ingested_after_a_copy_had_the_same_contents(
+    services: Services, inbox: Path, domain: str
+) -> None:
+    copy, file = inbox / domain / "copy.csv", inbox / domain / "file.csv"
+    for path in (copy, file):
+        replace(path, f"key\n{inbox}A\n", second=1)
+    scanned(services, inbox)
+    for second, content in enumerate(("B", "A"), 2):
+        replace(copy, f"key\n{inbox}{content}\n", second=second)
+        assert scanned(services, inbox) == ([str(copy)], [])
+
+    replace(file, f"key\n{inbox}B\n", second=4)
+
+    assert scanned(services, inbox) == ([str(file)], [])
+
+
 def test_two_scans_of_one_content_make_one_job(services: Services, database: Database, inbox: Path) -> None:
     path = inbox / "document" / "twice.csv"
     for second, content in enumerate(("A", "B"), 1):

@@ -126,16 +126,18 @@ def _job_id(file: InboxFile, digest: str, last: LastJob | None) -> str:
     """Return the id of the job of a content: that of the file's last job if it had this content, else a new one.
 
     It is made from domain and content; in a domain whose keys the file's name scopes, from its path too. After another
-    content of the same file it is made from that one's job: what comes back to a file is ingested again.
+    content of the same file it is made from that one's job and the path: what comes back to a file is ingested again,
+    also if another file had the same contents before.
     """
     content = f"{file.domain}\n{digest}"
-    own = f"{content}\n{file.path}" if get_domain(file.domain).any_table is not None else content
+    of_file = f"{content}\n{file.path}"
+    own = of_file if get_domain(file.domain).any_table is not None else content
     first, of_earlier_versions = (str(uuid.uuid5(NAMESPACE, text)) for text in (own, content))
     if last is None:
         return first
     if last.content == digest or last.job_id in (first, of_earlier_versions):
         return last.job_id
-    return str(uuid.uuid5(NAMESPACE, f"{last.job_id}\n{own}"))
+    return str(uuid.uuid5(NAMESPACE, f"{last.job_id}\n{of_file}"))
 
 
 def _digest(services: Services, found: InboxFile) -> str:
