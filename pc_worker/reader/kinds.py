@@ -15,6 +15,8 @@ from pc_worker.reader.pickle.shapes.columns import KINDS
 from pc_worker.reader.table import SparseCells
 
 _FIRST, _BLOCKS, _BLOCK = 256, 8, 32
+#: Shorter lists with whole numbers and fractions are coordinates or grades: one file has fractions, the next none.
+MIN_MIXED_DIMENSION = 8
 _ARRAYS = {"f": "f", "i": "i", "u": "i"}
 _TYPES: dict[type, str] = {
     str: "text", bool: "bool", int: "int", float: "float", complex: "complex", bytes: "bytes", bytearray: "bytes",
@@ -61,12 +63,12 @@ _CELLS = 1 << 18
 class _Sight:
     """What was seen of a column so far."""
 
-    __slots__ = ("_fractions", "_kinds", "_lengths")
+    __slots__ = ("_fractions", "_kinds", "_lengths", "_whole")
 
     def __init__(self) -> None:
         self._kinds: set[str] = set()
         self._lengths: set[int] = set()
-        self._fractions = False
+        self._fractions = self._whole = False
 
     def add(self, cells: Iterable[Any]) -> None:
         for cell in cells:
@@ -78,7 +80,7 @@ class _Sight:
     def _add_list(self, cell: Any) -> None:
         kinds = _number_kinds(cell)
         self._lengths.add(len(cell) if kinds else 0)
-        self._fractions = self._fractions or "f" in kinds
+        self._fractions, self._whole = self._fractions or "f" in kinds, self._whole or "i" in kinds
 
     def verdict(self) -> tuple[str, int | None]:
         kinds, lengths = self._kinds, self._lengths
@@ -86,7 +88,8 @@ class _Sight:
             return "null", None
         if kinds == {"list"}:
             length = max(lengths)
-            is_vector = len(lengths) == 1 and length >= 2 and self._fractions
+            is_long = length >= (MIN_MIXED_DIMENSION if self._whole else 2)
+            is_vector = len(lengths) == 1 and is_long and self._fractions
             return ("vector", length) if is_vector else ("list", None)
         if kinds == {"int", "float"}:
             return "float", None

@@ -121,9 +121,9 @@ class Settings(AccessSettings, HttpSettings, LlmSettings, EngineSettings, Rerank
     check_recall_s: float = Field(default=3600.0, ge=1.0, le=LONGEST_S)
     #: Seconds between two checks for jobs whose rows do not add up and rows without vectors.
     check_ledger_s: float = Field(default=300.0, ge=1.0, le=LONGEST_S)
-    #: Seconds that superseded log entries are kept, at least 3600: a stream that takes longer could miss a row whose
-    #: entry is removed meanwhile.
-    log_retention_s: float = Field(default=7 * 86400.0, ge=3600.0, le=LONGEST_S)
+    #: Seconds that superseded log entries are kept: longer than any stream takes, because one that takes longer could
+    #: miss a row whose entry is removed meanwhile; the next call then has it.
+    log_retention_s: float = Field(default=7 * 86400.0, ge=0.0, le=LONGEST_S)
     #: Seconds that ended jobs and their dead letters are kept. Failed and cancelled jobs are kept for `resume`, unless
     #: they never began.
     job_retention_s: float = Field(default=90 * 86400.0, ge=0.0, le=LONGEST_S)

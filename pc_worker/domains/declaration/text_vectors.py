@@ -9,19 +9,21 @@ import msgspec
 _NUMBERS = msgspec.json.Decoder(list[float])
 #: In JSON, what only a number with a fraction or an exponent has.
 _FRACTION_SIGNS = frozenset(".eE")
+#: Shorter ones are coordinates, ranges or grades.
+MIN_DIMENSION = 8
 
 
 def holds_vectors(cells: Iterable[object]) -> bool:
-    """Return whether all texts are JSON arrays of numbers, not all whole, of one length from 2 on; blank ones may be.
+    """Return whether all texts are JSON arrays of numbers, not all whole, of one length; blank ones may be.
 
-    Short lists of whole numbers are lists, as in a column that is not text.
+    Short arrays and those of whole numbers are lists, as in a column that is not text.
     """
     lengths, has_fractions = set[int](), False
     for cell in cells:
         if not isinstance(cell, str) or not cell.strip():
             continue
         lengths.add(_length(cell))
-        if len(lengths) > 1 or min(lengths) < 2:
+        if len(lengths) > 1 or min(lengths) < MIN_DIMENSION:
             return False
         has_fractions = has_fractions or not _FRACTION_SIGNS.isdisjoint(cell)
     return has_fractions

@@ -149,13 +149,13 @@ class _Source:
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
         self._blocks = blocks
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
 
     def read(self, _size: int = -1, /) -> bytes:
         """Return the next block, or nothing at the end; the driver's size is a proposal."""
         try:
             return next(self._blocks, b"")
-        except Exception as exc:
+        except BaseException as exc:  # also Ctrl-C
             # The driver would report it to the server and raise the server's answer instead.
             self.failure = exc
             raise

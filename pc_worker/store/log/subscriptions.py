@@ -88,11 +88,11 @@ DELETE FROM subscriptions WHERE domain = %s AND coalesce(consumer, name) = %s
 RETURNING pg_notify('pcw_fence', domain || '/' || name)
 """
 #: Where the rows committed since a time begin. `committed_at` is of before the commit, and batches are committed one
-#: after another: the last batch before the time may have been committed after it, unless it is much older.
+#: after another: the last batch within 100 ms before the time may have been committed after it.
 BEFORE = """
 SELECT min(first_position) - 1 FROM log_batches WHERE domain = %(domain)s AND committed_at >= coalesce((
     SELECT max(committed_at) FROM log_batches WHERE domain = %(domain)s
-    AND committed_at < %(time)s AND committed_at > %(time)s::timestamptz - interval '1 min'), %(time)s)
+    AND committed_at < %(time)s AND committed_at > %(time)s::timestamptz - interval '100 ms'), %(time)s)
 """
 NAMES = (
     *("domain", "name", "shard", "shards", "position", "head", "lag", "updated_at", "held_by", "held_until"),

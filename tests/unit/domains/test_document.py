@@ -130,9 +130,9 @@ def test_a_text_column_whose_name_cannot_be_stored_is_rejected() -> None:
 @pytest.mark.parametrize(
     "texts",
     [
-        ["[0.5, -1, 0]", "[1, 0, 0]"],
-        [" [1e-3,2]", None, "[3,4]\n"],
-        [None, "", "[0.25, 1]"],
+        ["[0.5, -1, 0, 0, 0, 0, 0, 0]", "[1, 0, 0, 0, 0, 0, 0, 0]"],
+        [" [1e-3,2,3,4,5,6,7,8]", None, "[3,4,5,6,7,8,9,10]\n"],
+        [None, "", "[0.25, 1, 1, 1, 1, 1, 1, 1]"],
     ],
     ids=str,
 )
@@ -149,7 +149,14 @@ def test_texts_that_are_vectors_in_json_are_left_out_as_vectors_are(texts: list[
 
 @pytest.mark.parametrize(
     "texts",
-    [["[1, 2]", "[3, 4]"], ["[0.5, 1]", "[0.5]"], ["[0.5]", "[1.5]"], ["[0.5, 1]", "prose"], ["[0.5, null]"], ["0.5"]],
+    [
+        ["[1, 2, 3, 4, 5, 6, 7, 8]"],
+        ["[0.5, 1, 1, 1, 1, 1, 1, 1]", "[0.5, 1, 1, 1, 1, 1, 1]"],
+        ["[52.52, 13.4]", "[48.14, 11.58]"],
+        ["[0.5, 1, 1, 1, 1, 1, 1, 1]", "prose"],
+        ["[0.5, 1, 1, 1, 1, 1, 1, null]"],
+        ["0.5"],
+    ],
     ids=str,
 )
 def test_other_texts_in_brackets_stay_in_the_payload(texts: list[str]) -> None:
@@ -161,7 +168,7 @@ def test_other_texts_in_brackets_stay_in_the_payload(texts: list[str]) -> None:
 
 
 def test_a_column_of_vectors_in_json_is_no_text_to_embed() -> None:
-    row = {"id": 1, "text": "[0.5, 1]"}
+    row = {"id": 1, "text": "[0.5, 1, 2, 3, 4, 5, 6, 7]"}
 
     with pytest.raises(SchemaMismatch, match="needs a column of text"):
         clean_rows("document", row)

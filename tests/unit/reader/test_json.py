@@ -101,7 +101,8 @@ def test_an_empty_array_is_a_table_without_rows(text: str, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("cells", "kind"),
     [
-        (["[0, 0.25, -1]", "[1, 0, 0]"], ("vector", 3)),
+        (["[0, 0.25, -1, 0, 0, 0, 0, 1]", "[1, 0, 0, 0, 0, 0, 0, 0]"], ("vector", 8)),
+        (["[0, 0.25, -1, 0, 0, 0, 1]"], ("list", None)),
         (["[0.5, 1.5]", "null"], ("vector", 2)),
         (["[1, 2]", "[3, 4]"], ("list", None)),
         (["[0, 0.25]", "[1]"], ("list", None)),
@@ -110,7 +111,7 @@ def test_an_empty_array_is_a_table_without_rows(text: str, tmp_path: Path) -> No
     ],
     ids=str,
 )
-def test_lists_of_numbers_are_vectors_unless_all_are_whole(
+def test_lists_of_numbers_are_vectors_unless_all_are_whole_or_few_are(
     cells: list[str], kind: tuple[str, int | None], tmp_path: Path
 ) -> None:
     path = tmp_path / "a.jsonl"

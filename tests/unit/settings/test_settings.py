@@ -60,7 +60,6 @@ from pc_worker.urls import read_database_url, read_redis_url
         ("LEASE_S", "300", "longer than a task may take, 300 s"),
         ("JOB_RETENTION_S", "inf", "less than or equal to 10000000000"),
         ("ANSWER_RETENTION_S", "1e12", "less than or equal to 10000000000"),
-        ("LOG_RETENTION_S", "0", "greater than or equal to 3600"),
         ("PURGE_S", "1e26", "less than or equal to 10000000000"),
         ("RERANKER", "é" * 3000, "is not the folder of a cross-encoder"),
         ("RATE_LIMITS", "document", "DOMAIN=ROWS_A_SECOND"),

@@ -81,7 +81,7 @@ class _Server:
         try:
             while block := source.read(8192):
                 self.data += block
-        except ValueError as exc:
+        except (ValueError, KeyboardInterrupt) as exc:
             raise psycopg2.errors.QueryCanceled("COPY from stdin failed: error in .read() call") from exc
         if self.failure is not None:
             raise self.failure
@@ -103,12 +103,13 @@ def test_rows_are_sent_while_the_next_are_encoded() -> None:
     assert seen == [0, *(len(copy.HEADER) + n * len(row) for n in range(1, 10))]
 
 
-def test_error_of_a_row_is_raised_as_it_is() -> None:
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_error_of_a_row_is_raised_as_it_is(error: type[BaseException]) -> None:
     def rows() -> Iterator[list[bytes]]:
         yield [b"a"]
-        raise ValueError("no number")
+        raise error("no number")
 
-    with pytest.raises(ValueError, match=r"^no number$"):
+    with pytest.raises(error, match=r"^no number$"):
         copy.copy_rows(cast("Any", _Server()), "t", ("a",), rows())
 
 
