@@ -61,12 +61,17 @@ class Batch:
 
 
 class Rows(Protocol):
-    """Where a table's cells come from."""
+    """Where a table's cells come from.
+
+    Attributes:
+        numbered: The columns that the file does not store: they are an index of evenly spaced numbers.
+    """
 
     rows: int
     container: str
     protocol: int | None
     writer: str | None
+    numbered: frozenset[str]
 
     def stored_bytes(self) -> dict[str, int]:
         """Return about how many bytes of the file each column takes."""
@@ -155,6 +160,11 @@ class Table:
     def writer(self) -> str | None:
         """A guess at what wrote the file, such as ``pandas 2 with numpy 2``."""
         return self._rows.writer
+
+    @property
+    def numbered(self) -> frozenset[str]:
+        """The columns that are only an index of evenly spaced numbers, which the file does not store."""
+        return self._rows.numbered
 
     def stored_bytes(self) -> dict[str, int]:
         """Return about how many bytes of the (decompressed) file each column takes."""

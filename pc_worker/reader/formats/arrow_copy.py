@@ -185,6 +185,7 @@ class ArrowRows:
         self._kinds: dict[str, tuple[str, int | None]] = {}
         self._take(self._file.schema)
         self.names = tuple(self._kinds)
+        self.numbered = frozenset(self._numbers)
         self._last: tuple[int, Any] = (-1, None)
 
     def _take(self, schema: Any) -> None:

@@ -67,6 +67,7 @@ class JsonRows:
 
     protocol: int | None = None
     writer: str | None = None
+    numbered: frozenset[str] = frozenset()
 
     def __init__(self, content: Source, listing: Listing, limits: Limits, objects: Objects, container: str) -> None:
         self._content, self._listing, self._limits, self._objects = content, listing, limits, objects

@@ -17,7 +17,7 @@ from pc_worker.reader.index.sidecar import ColumnNote
 from pc_worker.reader.index.store import Store
 from pc_worker.reader.kinds import judge_columns
 from pc_worker.reader.limits import Limits
-from pc_worker.reader.pickle.shapes.columns import Reader
+from pc_worker.reader.pickle.shapes.columns import RangeNumbers, Reader
 from pc_worker.reader.pickle.shapes.frames import Shape, shape_of
 from pc_worker.reader.table import dict_cells
 
@@ -47,6 +47,7 @@ class PickledRows:
             self.container = "rows and tables" if of_rows else f"{len(self._shapes)} pickles: {self.container}"
         self.protocol: int | None = layout.protocol
         self.names = tuple(dict.fromkeys(name for shape in self._shapes for name in _names(shape)))
+        self.numbered = _numbered(self._shapes[0])
         if self.rows > max(limits.rows_free, limits.rows_per_byte * source.size):
             raise over_limit(f"the table claims {self.rows} rows in {source.size} bytes")
         if self.rows > limits.rows or len(self.names) > limits.columns:
@@ -140,6 +141,12 @@ def _is_former(names: Sequence[str]) -> bool:
     return any(name.endswith("__.slice") or name == "builtins.slice" for name in names) and not (
         {"pandas._libs.internals._unpickle_block", "pandas.DataFrame", "pandas.Series"} & {*names}
     )
+
+
+def _numbered(shape: Shape) -> frozenset[str]:
+    if shape.container == "dict of columns":  # has no index: a RangeIndex in it is a column like the others
+        return frozenset()
+    return frozenset(name for name, reader in shape.columns.items() if isinstance(reader, RangeNumbers))
 
 
 def _names(shape: Shape) -> Sequence[Any]:

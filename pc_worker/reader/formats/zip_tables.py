@@ -48,13 +48,18 @@ def _index(opening: Opening) -> Indexed:
 def _unpacked(opening: Opening, members: Sequence[ZipInfo], parts: list[_Part]) -> tuple[Column, ...]:
     """Unpack all members into the spool, note them in ``parts``, and return the columns that they share."""
     columns: tuple[Column, ...] = ()
+    numbered: frozenset[str] = frozenset()
     for number, member in enumerate(members):
         ending = _ending(number, member.filename)
         _unpack(opening, member, ending)
         try:
             _check_plain(opening.place.copy(ending))
             with _table(opening, ending) as table:
-                columns = _joined(columns, table.columns, members[0].filename, member.filename)
+                if number:
+                    columns, now = _without_numbers(columns, numbered, table)
+                    columns, numbered = _joined(columns, now, members[0].filename), numbered & table.numbered
+                else:
+                    columns, numbered = table.columns, table.numbered
                 parts.append(_Part(member.filename, ending, table.rows))
         except Rejected as error:
             reason = f"{member.filename} in the archive: {error.reason}"
@@ -87,14 +92,26 @@ def _table(opening: Opening, ending: str) -> Table:
     return opening.open_copy(opening.place.copy(ending))
 
 
-def _joined(before: tuple[Column, ...], now: tuple[Column, ...], first: str, member: str) -> tuple[Column, ...]:
+def _without_numbers(
+    before: tuple[Column, ...], numbered: frozenset[str], table: Table
+) -> tuple[tuple[Column, ...], tuple[Column, ...]]:
+    """Return the columns so far and those of the next table, without an index of numbers that only one of them has.
+
+    The parts of a larger table have such indexes: that of the first is 0, 1, 2, …, which is no column.
+    """
+    of_both = {column.name for column in before} & {column.name for column in table.columns}
+    return (
+        tuple(column for column in before if column.name in of_both or column.name not in numbered),
+        tuple(column for column in table.columns if column.name in of_both or column.name not in table.numbered),
+    )
+
+
+def _joined(before: tuple[Column, ...], now: tuple[Column, ...], first: str) -> tuple[Column, ...]:
     """Return the columns of both tables as one.
 
     Raises:
         Rejected: If they have other names.
     """
-    if not before:
-        return now
     by_name = {column.name: column for column in now}
     if by_name.keys() != {column.name for column in before}:
         differing = sorted(by_name.keys() ^ {column.name for column in before})
@@ -119,6 +136,7 @@ class _Rows:
 
     protocol: int | None = None
     writer: str | None = None
+    numbered: frozenset[str] = frozenset()
 
     def __init__(self, opening: Opening, parts: Sequence[_Part]) -> None:
         self._opening, self._parts = opening, parts

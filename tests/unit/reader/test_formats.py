@@ -150,6 +150,44 @@ def test_what_a_mac_leaves_in_an_archive_is_left_out(tmp_path: Path) -> None:
     assert read_twice(tmp_path / "table", tmp_path) == [{"id": "1", "text": "a"}]
 
 
+PARTS: dict[str, list[slice]] = {
+    "from the beginning": [slice(0, 4), slice(4, 7), slice(7, 10)],
+    "the first last": [slice(4, 7), slice(7, 10), slice(0, 4)],
+    "one without rows": [slice(0, 10), slice(10, 10), slice(3, 4)],
+}
+
+
+@pytest.mark.parametrize("parts", PARTS)
+@pytest.mark.parametrize("ending", ["parquet", "pkl", "feather"])
+def test_the_parts_of_a_divided_table_are_one_table(ending: str, parts: str, tmp_path: Path) -> None:
+    data = frame(10)[["id", "share"]]
+    write: Callable[[Any, str], None] = {
+        "parquet": pd.DataFrame.to_parquet,
+        "pkl": pd.DataFrame.to_pickle,
+        "feather": pyarrow.feather.write_feather,
+    }[ending]
+    with zipfile.ZipFile(tmp_path / "table", "w") as archive:
+        for number, rows in enumerate(PARTS[parts]):
+            write(data.iloc[rows], str(tmp_path / "part"))
+            archive.write(tmp_path / "part", f"part{number}.{ending}")
+
+    found = read_twice(tmp_path / "table", tmp_path)
+
+    assert found == [row for rows in PARTS[parts] for row in data.iloc[rows].to_dict("records")]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "pkl"])
+def test_an_index_of_numbers_that_all_tables_have_is_a_column(ending: str, tmp_path: Path) -> None:
+    data = frame(10)[["id", "text"]].rename_axis("n")
+    write: Callable[[Any, str], None] = {"parquet": pd.DataFrame.to_parquet, "pkl": pd.DataFrame.to_pickle}[ending]
+    with zipfile.ZipFile(tmp_path / "table", "w") as archive:
+        for number in (2, 5):
+            write(data.iloc[number : number + 2], str(tmp_path / "part"))
+            archive.write(tmp_path / "part", f"part{number}.{ending}")
+
+    assert [row["n"] for row in read_twice(tmp_path / "table", tmp_path)] == [2, 3, 5, 6]
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl", "pkl"])
 def test_several_tables_of_one_schema_are_one_table(ending: str, tmp_path: Path) -> None:
     data = frame(1000)[["id", "text"]]
