@@ -60,13 +60,13 @@ def test_a_root_contains_whole_parts_of_the_key(url: str, root: str, inside: boo
 
 def test_roots_may_be_folders_and_prefixes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PC_WORKER_DATA_ROOTS", f"s3://one/in:{tmp_path}:gs://two")
-    monkeypatch.setenv("PC_WORKER_INBOX", "az://three/inbox")
+    monkeypatch.setenv("PC_WORKER_INBOX", "gs://two/inbox")
 
     settings = Settings()
 
     assert settings.roots == (tmp_path.resolve(),)
     assert settings.url_roots == (ObjectUrl("s3", "one", "in"), ObjectUrl("gs", "two"))
-    assert settings.inbox == ObjectUrl("az", "three", "inbox")
+    assert settings.inbox == ObjectUrl("gs", "two", "inbox")
 
 
 @pytest.mark.parametrize("value", ["http://a/b", "s3://", "s3://a/../b", ":"])

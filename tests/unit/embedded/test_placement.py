@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from pc_worker.embedded.home.account import Account
 from pc_worker.embedded.home.placement import place_for
 from pc_worker.errors import ServiceFailed
+from tests.homes import temporary_home
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs its server as somebody else")
 NOBODY = Account(65534, 65534)
@@ -100,14 +101,12 @@ def umask(value: int) -> Iterator[None]:
 
 
 @pytest.fixture
-def passable(tmp_path: Path) -> Iterator[Path]:
+def passable() -> Iterator[Path]:
     """Yield a folder that every account can pass, as /var/lib is, with a home in it that only its owner can."""
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+    with temporary_home() as folder:
         folder.chmod(0o755)
-    (tmp_path / "home").mkdir(mode=0o700)
-    yield tmp_path
-    tmp_path.parent.chmod(0o700)
-    tmp_path.parent.parent.chmod(0o700)
+        (folder / "home").mkdir(mode=0o700)
+        yield folder
 
 
 @ROOT_ONLY
