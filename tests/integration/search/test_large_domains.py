@@ -14,6 +14,7 @@ from pc_worker.services.search.request import SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.log.append import append_log
+from pc_worker.store.log.epochs import begin_epoch
 from pc_worker.store.models.registry import register_model
 from pc_worker.store.search import log_sample, statistics
 from pc_worker.store.search.filters.where import parse_where
@@ -156,6 +157,38 @@ def test_runs_are_longer_where_most_positions_are_of_replaced_rows(shelf: Shelf,
     assert COUNTED / 3 <= rows <= 2 * COUNTED
     assert different == rows
     assert rows * scale == pytest.approx(ROWS, rel=0.3)
+
+
+@pytest.mark.parametrize("leap", [0, 10**9])
+def test_a_sample_after_a_restore_is_of_the_new_epoch(shelf: Shelf, database: Database, leap: int) -> None:
+    for _ in range(20):
+        _deliver_again(shelf, list(shelf.texts)[:30])
+    with database.transaction() as cursor:
+        begin_epoch(cursor, "document", base=None, leap=leap)
+    shelf.add_all(["x0 later"] * 300, payloads=[{"topic": "t0"}] * 300)
+    with database.transaction() as cursor:
+        scale = sample_rows(cursor, "document", rows=COUNTED)
+        cursor.execute("SELECT count(*), count(DISTINCT row_id) FROM sampled_rows")
+        rows, different = cursor.fetchone() or (0, 0)
+
+    assert COUNTED / 2 <= rows == different <= 2 * COUNTED
+    assert rows * scale == pytest.approx(ROWS + 300, rel=0.3)
+
+
+def test_where_an_epoch_begins_is_found_with_few_batches(shelf: Shelf, database: Database) -> None:
+    for row_id in [*shelf.texts][:500]:
+        _deliver_again(shelf, [row_id])
+    with database.transaction() as cursor:
+        begin_epoch(cursor, "document", base=None, leap=0)
+
+    with database.transaction() as cursor:
+        assert log_sample._present_epoch(cursor, "document") == (ROWS + 500, ROWS)
+    assert rows_read(database, "log_batches", lambda: sample_once(database)) <= 100
+
+
+def sample_once(database: Database) -> None:
+    with database.transaction() as cursor:
+        sample_rows(cursor, "document", rows=COUNTED)
 
 
 def test_a_word_that_the_sample_lacks_is_found_and_weighs_as_a_rare_one(shelf: Shelf, database: Database) -> None:
