@@ -11,7 +11,8 @@ from pc_worker.services.maintenance.purge import purge_log
 from pc_worker.services.models.change_model import drop_retired
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.ledger import jobs
-from pc_worker.store.log.purge_log import due_purges
+from pc_worker.store.log.epochs import begin_epoch
+from pc_worker.store.log.purge_log import due_purges, purge_range
 from pc_worker.store.models import model_switch
 from tests.integration.store.rows import make_job, row, write
 from tests.integration.store.test_model_switch import backfilled, filled, other_model
@@ -132,10 +133,72 @@ def test_a_purge_of_the_log_is_done_in_ranges_and_continues_where_it_ended(
     with database.transaction() as cursor:
         assert positions(cursor, job) == [1, 2, 3, 10, 11, 12]
         write(cursor, job, [row(0, same[0], content="e")])
-    assert [purge_log(database, older_than_s=-1, seconds=0) for _ in range(5)] == [0, 0, 1, 0, 0]
+    assert [purge_log(database, older_than_s=-1, seconds=0) for _ in range(5)] == [0, 1, 0, 0, 0]
     with database.transaction() as cursor:
         assert positions(cursor, job) == [1, 2, 3, 11, 12, 13]
         assert due_purges(cursor, older_than_s=-1) == []
+
+
+def test_an_unfinished_purge_is_continued_first_then_the_longest_ago(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = sorted((make_job(database), make_job(database), make_job(database)), key=lambda job: job.domain)
+    same = uuid.uuid4()
+    monkeypatch.setattr("pc_worker.store.log.purge_log.purge_range.__kwdefaults__", {"span": 2})
+
+    def change(*changed: Job) -> None:
+        for job in changed:
+            for content in ("a", "b", "c", "d"):
+                with database.transaction() as cursor:
+                    write(cursor, job, [row(0, same, content=content)])
+
+    def due() -> list[str]:
+        with database.transaction() as cursor:
+            names = [domain for domain, _ in due_purges(cursor, older_than_s=-1)]
+        return [name for name in names if name in {job.domain for job in made}]
+
+    for job in reversed(made):
+        change(job)
+        purge_log(database, older_than_s=-1)
+    change(*made)
+    first, middle, last = (job.domain for job in made)
+
+    assert due() == [last, middle, first]
+    with database.transaction() as cursor:
+        purge_range(cursor, first, 8)
+    assert due() == [first, last, middle]
+
+
+def test_a_purge_reads_no_gaps(database: Database) -> None:
+    job, same = make_job(database), uuid.uuid4()
+    for content in ("a", "b", "c"):
+        with database.transaction() as cursor:
+            write(cursor, job, [row(0, same, content=content)])
+    with database.transaction() as cursor:
+        begin_epoch(cursor, job.domain, base=None, leap=10**9)
+    bound = 10**9 + 4
+
+    with database.transaction() as cursor:
+        purged = [purge_range(cursor, job.domain, bound, span=2) for _ in range(3)]
+        assert purged == [(1, False), (1, False), (0, True)]
+        assert positions(cursor, job) == [1, bound]
+        cursor.execute("DELETE FROM log WHERE domain = %s", (job.domain,))
+        assert purge_range(cursor, job.domain, bound + 10**9) == (0, True)
+
+
+def test_a_longer_retention_is_that_of_a_running_purge_too(database: Database) -> None:
+    job, same = make_job(database), uuid.uuid4()
+    for content in ("a", "b", "c", "d", "e", "f"):
+        with database.transaction() as cursor:
+            write(cursor, job, [row(0, same, content=content)])
+
+    with database.transaction() as cursor:
+        assert purge_range(cursor, job.domain, 6, span=2) == (1, False)
+        assert purge_range(cursor, job.domain, 4, span=2) == (1, True)
+        assert positions(cursor, job) == [1, 4, 5, 6]
+        assert (job.domain, 6) in due_purges(cursor, older_than_s=-1)
+        assert purge_range(cursor, job.domain, 6) == (2, True)
+        assert positions(cursor, job) == [1, 6]
 
 
 def positions(cursor: Cursor, job: Job) -> list[int]:
