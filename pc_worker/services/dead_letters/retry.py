@@ -8,7 +8,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from pc_worker.domains import BatchView, ColumnMapping, get_domain
-from pc_worker.errors import DatabaseFailed, Fenced, InvalidRequest, PcWorkerError, SourceForbidden, SourceRejected
+from pc_worker.errors import (
+    DatabaseFailed,
+    Fenced,
+    HomeUnusable,
+    InvalidRequest,
+    ModelUnavailable,
+    NotServable,
+    PcWorkerError,
+    SourceDenied,
+    SourceForbidden,
+    SourceRejected,
+)
 from pc_worker.logs import get_logger
 from pc_worker.model import Job, Tally
 from pc_worker.reader import MISSING, Json
@@ -27,6 +38,9 @@ log = get_logger(__name__)
 
 #: Letters that are read at once.
 PAGE = 500
+
+#: What this machine or its settings lack: it would fail each further letter, and no letter is worse for it.
+_LACKING = (ModelUnavailable, NotServable, HomeUnusable, SourceDenied)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +101,12 @@ def matching_letters(services: Services, wanted: LetterFilter) -> Iterator[Store
 
 
 def retry_dead(services: Services, wanted: LetterFilter) -> Iterator[Retried]:
-    """Retry letters, each in its own transaction; a row that is dead again stays, with its new reason."""
+    """Retry letters, each in its own transaction; a row that is dead again stays, with its new reason.
+
+    Raises:
+        ModelUnavailable, NotServable, HomeUnusable, SourceDenied: At the first letter for which something is missing
+            here; the letter and those after it are as they were.
+    """
     yield from retry_letters(services, matching_letters(services, wanted))
 
 
@@ -114,6 +133,8 @@ def _retried_alone(services: Services, letter: StoredLetter) -> Retried:
     """Retry a letter; what is wrong with it, its job or its source leaves it dead and does not stop the others."""
     try:
         return _retry(services, letter)
+    except _LACKING:
+        raise
     except (InvalidRequest, SourceRejected, DatabaseFailed) as exc:
         return _retried(letter, "dead", str(exc), stored_form=False)
     except PcWorkerError:

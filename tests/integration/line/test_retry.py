@@ -8,6 +8,14 @@ from typing import Any
 
 import pytest
 
+from pc_worker.errors import (
+    BudgetExhausted,
+    EngineRefused,
+    HomeUnusable,
+    ModelUnavailable,
+    PcWorkerError,
+    SourceDenied,
+)
 from pc_worker.reader import Limits
 from pc_worker.services.dead_letters import retry
 from pc_worker.services.dead_letters.retry import Retried, retry_dead
@@ -69,6 +77,38 @@ def test_a_letter_that_fails_unexpectedly_does_not_stop_the_others(line: Line, m
     assert "ZeroDivisionError" in str(first.reason)
     assert second.reason == "text: holds a NUL character"
     assert line.query("SELECT row_no FROM dead_letters ORDER BY row_no") == [(0,), (2,)]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ModelUnavailable("the model is not installed"),
+        EngineRefused("the engine refuses the key"),
+        BudgetExhausted("the budget is spent"),
+        HomeUnusable("/home", "cannot be written"),
+        SourceDenied("s3://data/a.csv: its credentials have expired"),
+    ],
+    ids=lambda error: error.code,
+)
+def test_what_is_missing_here_is_said_once(line: Line, monkeypatch: pytest.MonkeyPatch, error: PcWorkerError) -> None:
+    line.ingest([NUL, NUL | {"id": "second"}, NUL | {"id": "third"}])
+    before = line.query("SELECT row_no, reason FROM dead_letters ORDER BY row_no")
+    called, tries = clean_rows, list[int]()
+
+    def fails_at_the_second(*args: Any, **kwargs: Any) -> Any:
+        tries.append(len(tries))
+        if len(tries) > 1:
+            raise error
+        return called(*args, **kwargs)
+
+    monkeypatch.setattr(retry, "clean_rows", fails_at_the_second)
+    letters = retry_dead(line.services, LetterFilter())
+
+    assert next(letters).reason == "text: holds a NUL character"
+    with pytest.raises(type(error)):
+        next(letters)
+    assert len(tries) == 2
+    assert line.query("SELECT row_no, reason FROM dead_letters ORDER BY row_no") == before
 
 
 def test_a_source_that_must_not_be_read_is_not_taken_for_a_changed_one(line: Line) -> None:
