@@ -35,7 +35,7 @@ def inbox(settings: Settings) -> list[Finding]:
     """Check that the inbox can be scanned, if one is set."""
 
     def probe() -> str:
-        wiring.check_inbox(settings, ask_store=True)
+        wiring.check_inbox(settings, strict=True)
         return str(settings.inbox)
 
     fix = "name a folder or prefix that exists, under the data roots"

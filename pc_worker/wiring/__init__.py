@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pc_worker.embedded import read_addresses
-from pc_worker.errors import InvalidRequest, PcWorkerError, ReadOnlyServer, Unavailable
+from pc_worker.errors import PcWorkerError, ReadOnlyServer, Unavailable
 from pc_worker.installation import project_file
 from pc_worker.logs import get_logger
 from pc_worker.object_urls import ObjectUrl, is_url, read_url
@@ -178,26 +178,27 @@ def check_models(settings: Settings) -> None:
         check_query_models(settings, encoders(settings))
 
 
-def check_inbox(settings: Settings, *, ask_store: bool = False) -> None:
+def check_inbox(settings: Settings, *, strict: bool = False) -> None:
     """Check that files of the inbox would be ingested, before a part starts that scans it.
 
+    A folder that is missing or cannot be listed is a warning: it may be made or mounted later, and each scan tries it
+    again. With ``strict`` it is an error, and a prefix is listed, too.
+
     Raises:
-        InvalidRequest: If it is outside the data roots, missing, or cannot be listed.
-        Unavailable: If it is asked for a prefix whose store does not answer.
+        InvalidRequest: If it is outside the data roots; with ``strict``, if it is missing or cannot be listed.
+        Unavailable: With ``strict``, if the store of a prefix does not answer.
     """
     inbox = settings.inbox
     if inbox is None:
         return
     from pc_worker.reader import Limits
-    from pc_worker.services.ingest.inbox.check import inbox_fault
+    from pc_worker.services.ingest.inbox.check import check_place
     from pc_worker.services.sources import Sources
 
     with contextlib.suppress(PcWorkerError):  # nothing runs
         settings = _with_roots_of(endpoints(settings), settings)
     sources = Sources(settings.roots, url_roots=settings.url_roots, spool=settings.spool, limits=Limits())
-    fault = inbox_fault(inbox, sources.is_allowed, ask_store=ask_store)
-    if fault is not None:
-        raise InvalidRequest(f"PC_WORKER_INBOX: {fault}")
+    check_place(inbox, sources.is_allowed, strict=strict)
 
 
 @functools.lru_cache(maxsize=1)

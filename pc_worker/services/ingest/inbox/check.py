@@ -6,28 +6,38 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from pc_worker.errors import SourceRejected
+from pc_worker.errors import InvalidRequest, SourceRejected
 from pc_worker.file_faults import file_fault
+from pc_worker.logs import get_logger
 from pc_worker.object_urls import ObjectUrl
+
+log = get_logger(__name__)
 
 OUTSIDE = "it lies outside the data roots: set PC_WORKER_DATA_ROOTS"
 
 
-def inbox_fault(
-    inbox: Path | ObjectUrl, is_allowed: Callable[[str | ObjectUrl], bool], *, ask_store: bool
-) -> str | None:
-    """Return why nothing of the inbox would be ingested; None if it can be scanned.
+def check_place(inbox: Path | ObjectUrl, is_allowed: Callable[[str | ObjectUrl], bool], *, strict: bool) -> None:
+    """Check that an inbox can be scanned; log why it cannot be now, but may be later.
 
     Args:
         inbox: The folder or prefix.
         is_allowed: Returns whether a place is under the data roots.
-        ask_store: Whether a prefix is listed: a store that does not answer now may answer later.
+        strict: Whether what may be cured without a new start is an error, too, and a prefix is listed.
 
     Raises:
-        Unavailable: If a store does not answer.
+        InvalidRequest: If it is outside the data roots; with ``strict``, if it is missing or cannot be listed.
+        Unavailable: With ``strict``, if the store of a prefix does not answer.
     """
     if not is_allowed(inbox if isinstance(inbox, ObjectUrl) else str(inbox)):
-        return f"{inbox}: {OUTSIDE}"
+        raise InvalidRequest(f"PC_WORKER_INBOX: {inbox}: {OUTSIDE}")
+    fault = _listing_fault(inbox, ask_store=strict)
+    if fault is not None and strict:
+        raise InvalidRequest(f"PC_WORKER_INBOX: {fault}")
+    if fault is not None:
+        log.warning("inbox_not_listed", reason=fault)
+
+
+def _listing_fault(inbox: Path | ObjectUrl, *, ask_store: bool) -> str | None:
     try:
         if isinstance(inbox, Path):
             os.scandir(inbox).close()
