@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pc_worker.http.event_streams import ServerEvent, event_stream
 from pc_worker.http.letter_operations import LetterProgress, drop_all, retry_all
 from pc_worker.http.requests.bodies import api_router
-from pc_worker.http.requests.connections import ENDS_WITH_CLIENT
 from pc_worker.http.requests.context import AppContext, Context
 from pc_worker.http.requests.paging import ListPage, Pages, encoded_cursor
 from pc_worker.http.requests.roles import HttpCaller, Reader, Writer
@@ -87,32 +86,23 @@ def _document(row: DeadRow) -> dict[str, Any]:
     return DeadLetterDocument(**document | {"row": None}).model_dump(mode="json") | {"row": document["row"]}
 
 
-@router.post(
-    "/v1/dead-letters/retry",
-    summary="Retry dead letters",
-    response_model=LetterProgress,
-    dependencies=[ENDS_WITH_CLIENT],
-)
+@router.post("/v1/dead-letters/retry", summary="Retry dead letters", response_model=LetterProgress)
 async def retry_dead_letters(caller: Writer, context: Context, action: LetterAction, request: Request) -> Response:
     """Retry all that match: from their unchanged source, else from their stored form.
 
     With `Accept: text/event-stream` the answer is a stream of events `progress`, and `done` with the document.
-    If the client disconnects, the rest is left as it is: a repeated call continues with it.
+    Such a stream ends with its client, and the rest is left as it is; without one, all that match are retried.
     """
     wanted = await _checked(context, caller, action)
     return await _answer(context, caller, request, retry_all(context, wanted))
 
 
-@router.post(
-    "/v1/dead-letters/drop",
-    summary="Drop dead letters",
-    response_model=LetterProgress,
-    dependencies=[ENDS_WITH_CLIENT],
-)
+@router.post("/v1/dead-letters/drop", summary="Drop dead letters", response_model=LetterProgress)
 async def drop_dead_letters(caller: Writer, context: Context, action: LetterAction, request: Request) -> Response:
     """Drop all that match: their rows count as skipped.
 
     With `Accept: text/event-stream` the answer is a stream of events `progress`, and `done` with the document.
+    Such a stream ends with its client, and the rest is left as it is; without one, all that match are dropped.
     """
     wanted = await _checked(context, caller, action)
     return await _answer(context, caller, request, drop_all(context, wanted))
