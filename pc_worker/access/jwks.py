@@ -34,7 +34,7 @@ MAX_BYTES = 1024 * 1024
 PIECE = 64 * 1024
 #: Seconds that one step of a fetch may take, and all of it.
 FETCH_S = 5.0
-#: Seconds that a token with a known key waits for keys that are due to be fetched again.
+#: Seconds that a token with a known key waits for keys that are due to be fetched again, or that could not be fetched.
 KNOWN_WAIT_S = 1.0
 #: Seconds that fetched keys are used before they are fetched again.
 FRESH_S = 600.0
@@ -90,7 +90,8 @@ class KeySet:
             again: None of those found before fits: the issuer may have others now.
 
         Raises:
-            Unavailable: If the URL does not answer, and there are no keys yet or none that fits.
+            Unavailable: If the URL does not answer, and there are no keys yet, none of this id, or none that fits
+                among keys that are due to be fetched again.
         """
         if self._is_url:
             await self._refresh(kid, again=again)
@@ -107,15 +108,26 @@ class KeySet:
     async def _refresh(self, kid: str | None, *, again: bool) -> None:
         """Fetch the keys if they are old or none fits; all callers wait for the same fetch."""
         is_known = not again and bool(self._of(kid))
-        if is_known and self._read_at is not None and self._clock() - self._read_at < FRESH_S:
+        if is_known and self._is_fresh():
             return
+        is_brief = is_known or (self._failed and self._decides(kid, again=again))
         if (self._fetching is None or self._fetching.done()) and self._may_fetch():
             self._fetching = asyncio.create_task(self._fetch())
         if self._fetching is not None:
-            await asyncio.wait({self._fetching}, timeout=KNOWN_WAIT_S if is_known else 2 * FETCH_S)
+            await asyncio.wait({self._fetching}, timeout=KNOWN_WAIT_S if is_brief else 2 * FETCH_S)
         is_behind = self._failed or (self._fetching is not None and not self._fetching.done())
-        if self._read_at is None or (is_behind and (again or not self._of(kid))):
+        if self._read_at is None or (is_behind and not self._decides(kid, again=again)):
             raise Unavailable("the keys of the token's issuer cannot be fetched: try again later")
+
+    def _is_fresh(self) -> bool:
+        return self._read_at is not None and self._clock() - self._read_at < FRESH_S
+
+    def _decides(self, kid: str | None, *, again: bool) -> bool:
+        """Return whether the keys we have are enough to judge a token, although newer ones cannot be fetched.
+
+        Anyone can sign a token wrongly with the id of a known key: that is a wrong token unless our keys are old.
+        """
+        return bool(self._of(kid)) and (not again or self._is_fresh())
 
     def _may_fetch(self) -> bool:
         now = self._clock()

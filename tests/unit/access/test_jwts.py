@@ -274,8 +274,9 @@ async def test_a_key_that_replaces_one_of_the_same_id_is_fetched(without: tuple[
     issuer = Issuer(without=without)
     issuer.make_key("one")
     old = issuer.token("one", **CLAIMS)
+    now = [0.0]
     with serving_keys(issuer) as (url, asked):
-        checked = verifier(f"{url}/keys")
+        checked = verifier(f"{url}/keys", clock=lambda: now[0])
         await checked.grant(old)
         issuer.make_key("one")
 
@@ -283,8 +284,28 @@ async def test_a_key_that_replaces_one_of_the_same_id_is_fetched(without: tuple[
         assert len(asked) == 2
         with pytest.raises(Unauthenticated):
             await checked.grant(old)
+    for _ in range(MAX_FETCHES + 1):
+        with pytest.raises(Unauthenticated):  # of a known key, and the keys were just fetched
+            await checked.grant(old)
+    now[0] += FRESH_S
     with pytest.raises(Unavailable):  # it may be signed with a newer one
         await checked.grant(old)
+
+
+async def test_forged_tokens_of_a_known_key_are_wrong_while_the_server_of_keys_hangs(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = Issuer()
+    stranger.make_key("first")
+    answered = threading.Event()
+    with serving_keys(issuer) as (url, _):
+        checked = verifier(f"{url}/keys")
+        await checked.grant(issuer.token("first", **CLAIMS))
+        issuer.waits_for = answered.wait
+        monkeypatch.setattr("pc_worker.access.jwks.FETCH_S", 0.01)
+        with pytest.raises(Unauthenticated):
+            await checked.grant(stranger.token("first", **CLAIMS))
+        answered.set()
 
 
 async def test_forged_tokens_do_not_load_the_issuer(issuer: Issuer) -> None:
