@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
@@ -15,6 +16,8 @@ ENCODE = (
 BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 NAME = re.compile(r"[\w.-]+")
 PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
+#: An IPv4 address as `bind` takes it: its last number stands for all bytes that are left, as in `127.1`.
+SHORT_IPV4 = re.compile(r"[0-9]+(\.[0-9]+){0,3}", re.ASCII)
 
 #: A host name, an IP address, or the folder of a Unix socket; its port, if one is named.
 Host = tuple[str, int | None]
@@ -136,13 +139,20 @@ def _is_ipv6(text: str) -> bool:
 def is_loopback_host(host: str) -> bool:
     """Return whether a host is this machine and no other: `localhost`, or a loopback address without brackets.
 
-    >>> [is_loopback_host(host) for host in ("localhost", "127.8.8.8", "::1", "127.0.0.1.example")]
-    [True, True, True, False]
+    >>> [is_loopback_host(host) for host in ("localhost", "127.8.8.8", "127.1", "::1", "127.0.0.1.example")]
+    [True, True, True, True, False]
     """
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:  # a name: also one such as `127.example`, which anybody can register
-        return host.lower() == "localhost"
+        return host.lower() == "localhost" or _is_short_loopback(host)
+
+
+def _is_short_loopback(host: str) -> bool:
+    try:
+        return bool(SHORT_IPV4.fullmatch(host)) and socket.inet_aton(host)[0] == 127
+    except OSError:  # no address, as `127.300.1`
+        return False
 
 
 def read_port(text: str) -> int:

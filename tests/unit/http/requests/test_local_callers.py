@@ -20,7 +20,7 @@ def call(settings: Settings, **headers: str) -> None:
     check_local(Request(scope), settings)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8080", "127.8.8.8", "localhost:1", "LocalHost", "[::1]:8080"])
+@pytest.mark.parametrize("host", ["127.0.0.1:8080", "127.8.8.8", "127.1", "localhost:1", "LocalHost", "[::1]:8080"])
 def test_names_of_this_machine_are_answered(host: str) -> None:
     call(Settings(), host=host)
     call(Settings(), host=host, origin=f"http://{host}")
