@@ -73,24 +73,38 @@ class SharedSpool:
         self._indexes, self._copies = indexes, copies
 
     def fetch(self, index: Path) -> bool:
-        """Write the index to ``index``, and the copies that it leads to; return whether they are shared."""
-        if self._indexes.fetch(index):
+        """Write the index to ``index``, and the copies that it leads to; return whether it is there and can be used."""
+        if _is_sound(index):
             return True
+        if self._indexes.fetch(index):
+            return self._checked(index, index.name)
         if self._copies is None:
             return False
         bundle = _bundle(index)
         with _one_process(index.with_suffix(".fetching")):
-            if index.exists():  # another process of this machine was first
+            if _is_sound(index):  # another process of this machine was first
                 return True
             try:
-                return self._indexes.fetch(bundle) and self._unpack(bundle, index, self._copies)
+                unpacked = self._indexes.fetch(bundle) and self._unpack(bundle, index, self._copies)
+                return unpacked and self._checked(index, bundle.name)
             finally:
                 bundle.unlink(missing_ok=True)
+
+    def _checked(self, index: Path, name: str) -> bool:
+        """Return whether a fetched index can be used; forget it if not, as one of another version, for a new one."""
+        if _is_sound(index):
+            return True
+        self._indexes.forget(name)
+        return False
 
     def _unpack(self, bundle: Path, index: Path, copies: Copies) -> bool:
         """Write what a bundle holds, the index last; forget the bundle if a copy is gone or damaged."""
         with bundle.open("rb") as file:
-            listed = [Shared(**each) for each in json.loads(file.readline())]
+            try:
+                listed = [Shared(**each) for each in json.loads(file.readline())]
+            except (ValueError, TypeError):  # of another version
+                self._indexes.forget(bundle.name)
+                return False
             for each in sorted(listed, key=lambda each: each.digest is None):
                 path = index.with_name(each.name)
                 try:
@@ -99,34 +113,45 @@ class SharedSpool:
                     elif not copies.fetch(each.digest, path, mtime_ns=each.mtime_ns):
                         self._indexes.forget(bundle.name)
                         return False
-                except (SourceRejected, Unavailable) as exc:
+                except (SourceRejected, Unavailable, OSError) as exc:
                     log.warning("copies_not_fetched", index=index.name, reason=str(exc))
                     return False
         return True
 
     def keep(self, index: Path, *, with_copies: bool) -> None:
         """Share an index, and the copies that it leads to if ``with_copies``; without these it is of no use alone."""
-        made = copies_of(index)
-        if not made:
-            self._indexes.keep(index)
-        elif with_copies and self._copies is not None:
-            try:
+        try:
+            made = copies_of(index)
+            if not made:
+                self._indexes.keep(index)
+            elif with_copies and self._copies is not None:
                 self._keep_bundle(index, made, self._copies)
-            except (SourceRejected, Unavailable, FileNotFoundError) as exc:  # sharing saves work; nothing depends on it
-                log.warning("copies_not_shared", index=index.name, reason=str(exc))
+        except (SourceRejected, Unavailable, OSError) as exc:  # sharing saves work; nothing depends on it
+            log.warning("copies_not_shared", index=index.name, reason=str(exc))
 
     def _keep_bundle(self, index: Path, made: Sequence[Path], copies: Copies) -> None:
         large = [path for path in made if path.suffix != _INDEX]
         small = [*(path for path in made if path.suffix == _INDEX), index]
         listed = [_shared(path, copies.put(path)) for path in large] + [_shared(path, None) for path in small]
         bundle = _bundle(index)
-        with replacing(bundle) as file:
-            file.write(json.dumps([asdict(each) for each in listed]).encode() + b"\n")
-            for path in small:
-                with path.open("rb") as part:
-                    shutil.copyfileobj(part, file)
-        self._indexes.keep(bundle)
-        bundle.unlink(missing_ok=True)
+        try:
+            with replacing(bundle) as file:
+                file.write(json.dumps([asdict(each) for each in listed]).encode() + b"\n")
+                for path in small:
+                    with path.open("rb") as part:
+                        shutil.copyfileobj(part, file)
+            self._indexes.keep(bundle)
+        finally:
+            bundle.unlink(missing_ok=True)
+
+
+def _is_sound(index: Path) -> bool:
+    """Return whether there is an index that this version can use."""
+    try:
+        copies_of(index)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _bundle(index: Path) -> Path:

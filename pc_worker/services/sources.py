@@ -159,10 +159,14 @@ class Sources:
             if self._shared is None or isinstance(file, LocalFile):
                 return open_table(path, spool=self._spool, limits=self._limits, fd=file, options=options)
             index = index_path(path, spool=self._spool, fd=file, options=options)
-            is_known = index.exists() or self._shared.fetch(index)
+            is_known = self._shared.fetch(index)
             table = open_table(path, spool=self._spool, limits=self._limits, fd=file, options=options)
-            if not is_known:  # copies may be large: a chunk has no time to write them there
-                self._shared.keep(index, with_copies=is_first)
+            try:
+                if not is_known:  # copies may be large: a chunk has no time to write them there
+                    self._shared.keep(index, with_copies=is_first)
+            except BaseException:
+                table.close()
+                raise
             return table
 
     def _make_spool(self) -> None:

@@ -13,10 +13,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pc_worker.errors import Unavailable
+from pc_worker.errors import SourceRejected, Unavailable
 from pc_worker.object_store.copies import SharedCopies
 from pc_worker.object_urls import read_url
-from pc_worker.reader import Limits
+from pc_worker.reader import Limits, Table
 from pc_worker.services.shared_spool import SharedSpool
 from pc_worker.services.sources import Sources, as_dict
 from pc_worker.store.db.connection import Database
@@ -153,6 +153,27 @@ def test_a_shared_spool_that_is_away_delays_nothing(
     monkeypatch.setattr(SharedCopies, "put", away)
 
     assert rows(machine("two"), url) == wanted
+
+
+def test_a_table_is_closed_if_its_sharing_fails(
+    machine: Callable[[str], Sources], store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = store.put("data", "in/closed.csv", FRAME.head(10).to_csv(index=False).encode())
+    closed, close = list[Table](), Table.close
+
+    def fails(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError
+
+    def noted(table: Table) -> None:
+        closed.append(table)
+        close(table)
+
+    monkeypatch.setattr(SharedSpool, "keep", fails)
+    monkeypatch.setattr(Table, "close", noted)
+
+    with pytest.raises(SourceRejected, match="ZeroDivisionError"):
+        machine("one").open(url)
+    assert len(closed) == 1
 
 
 def test_old_copies_are_deleted_and_nothing_else_under_the_prefix(
