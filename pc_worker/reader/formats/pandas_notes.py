@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pc_worker.reader.cells.values import Interval, Period
+from pc_worker.reader.cells.values import NAT, Interval, Period
 
 #: The column of an index level without a name.
 _UNNAMED = re.compile(r"__index_level_\d+__")
@@ -73,9 +73,10 @@ def pandas_values(field: Any) -> PandasCells | None:
     """Return what pandas makes of a column's cells; None if they are as Arrow has them."""
     try:
         name, text = _extension(field)
-        if name == "pandas.period":
+        storage = field.type.storage_type if isinstance(field.type, pa.BaseExtensionType) else field.type
+        if name == "pandas.period" and pa.types.is_int64(storage):
             return PandasCells("period", _period(json.loads(text)["freq"]))
-        if name == "pandas.interval":
+        if name == "pandas.interval" and _has_bounds(storage):
             return PandasCells("interval", _interval(json.loads(text)["closed"]))
     except _MALFORMED:
         return None
@@ -96,7 +97,15 @@ def _period(frequency: str) -> Callable[[Any], object]:
     if not _FREQUENCY.fullmatch(frequency):
         raise ValueError("not a frequency")
     pd.Period(ordinal=0, freq=frequency)  # raises if it is none
-    return lambda ordinal: Period(ordinal, frequency)
+    return lambda ordinal: None if ordinal == NAT else Period(ordinal, frequency)
+
+
+def _has_bounds(storage: Any) -> bool:
+    """Return whether a type is a struct with one ``left`` and one ``right`` that can be compared."""
+    if not pa.types.is_struct(storage):
+        return False
+    places = [storage.get_field_index(name) for name in ("left", "right")]
+    return min(places) >= 0 and not any(pa.types.is_nested(storage.field(place).type) for place in places)
 
 
 def _interval(closed: str) -> Callable[[Any], object]:

@@ -98,3 +98,36 @@ def test_a_type_with_a_note_that_does_not_fit_reads_as_it_is_stored(name: str, n
     metadata = {b"ARROW:extension:name": name.encode(), b"ARROW:extension:metadata": json.dumps(note).encode()}
 
     assert pandas_values(SimpleNamespace(type=pa.int64(), metadata=metadata)) is None
+
+
+DAY, CLOSED = {"freq": "D"}, {"closed": "left"}
+BOUNDS = [{"left": 1, "right": 2}, None]
+VECTORS = pa.array([{"left": [1.5], "right": [2.5]}] * 2)
+UNFIT: dict[str, tuple[str, Any, Any]] = {
+    "periods of texts": ("pandas.period", DAY, pa.array(["a", None])),
+    "periods of fractions": ("pandas.period", DAY, pa.array([1.5, 1e300])),
+    "periods beyond all": ("pandas.period", DAY, pa.array([2**64 - 1, 1], pa.uint64())),
+    "periods of bounds": ("pandas.period", DAY, pa.array(BOUNDS)),
+    "intervals of numbers": ("pandas.interval", CLOSED, pa.array([1, 2])),
+    "intervals of lists": ("pandas.interval", CLOSED, pa.array([[1, 2], None])),
+    "intervals with one bound": ("pandas.interval", CLOSED, pa.array([{"left": 1}, None])),
+    "intervals of vectors": ("pandas.interval", CLOSED, VECTORS),
+}
+
+
+@pytest.mark.parametrize("case", UNFIT)
+def test_a_note_on_a_type_that_cannot_hold_it_is_ignored(case: str, tmp_path: Path) -> None:
+    name, note, column = UNFIT[case]
+    metadata = {b"ARROW:extension:name": name.encode(), b"ARROW:extension:metadata": json.dumps(note).encode()}
+
+    assert pandas_values(SimpleNamespace(type=column.type, metadata=metadata)) is None
+
+
+def test_every_number_of_a_period_is_text_or_null() -> None:
+    metadata = {b"ARROW:extension:name": b"pandas.period", b"ARROW:extension:metadata": json.dumps(DAY).encode()}
+    found = pandas_values(SimpleNamespace(type=pa.int64(), metadata=metadata))
+
+    assert found is not None
+    assert found.value(-(2**63)) is None
+    assert [str(found.value(number)) for number in (0, 2**31)] == ["1970-01-01", "5881580-07-12"]
+    assert all(str(found.value(number)) for number in (2**63 - 1, 1 - 2**63))
