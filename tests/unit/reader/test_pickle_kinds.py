@@ -238,6 +238,16 @@ def test_a_label_of_several_levels_reads_as_pandas_prints_it(level: str, tmp_pat
 @pytest.mark.parametrize("pickles", [False, True], ids=["one list", "one pickle a row"])
 def test_keys_of_one_row_with_equal_texts_keep_their_cells(count: int, pickles: bool, tmp_path: Path) -> None:
     values = [{1: number, "1": "text", "a": None} for number in range(count)] + [{"1": "only", "b": 2}]
-    expected = [{"1": number, "1.1": "text", "a": None} for number in range(count)] + [{"1": "only", "b": 2}]
+    expected = [{"1.1": number, "1": "text", "a": None} for number in range(count)] + [{"1": "only", "b": 2}]
 
     assert rows(*(values if pickles else [values]), folder=tmp_path) == expected
+
+
+@pytest.mark.parametrize("keys", [(1, "1"), (None, "None"), (dt.date(2024, 1, 1), "2024-01-01"), (2.5, "2.5")], ids=str)
+def test_keys_of_one_text_keep_their_columns_in_any_order(keys: tuple[Any, str], tmp_path: Path) -> None:
+    other, text = keys
+    rows = [{other: "of the other", text: "of the text"}, {text: "of the text", other: "of the other"}]
+
+    found = read_bytes(pickle.dumps(rows), tmp_path)
+
+    assert found == [{text: "of the text", f"{text}.1": "of the other"}] * 2

@@ -35,14 +35,23 @@ def _next_free(label: str, taken: set[str], tried: dict[str, int]) -> str:
 
 
 def row_labels(keys: Collection[Any]) -> Collection[str]:
-    """Return the keys of one row of a list of dicts as labels, unique in the row.
+    """Return the keys of one row of a list of dicts as labels, unique in the row and the same in any order of the keys.
 
     >>> list(row_labels([1, "1", "a"]))
-    ['1', '1.1', 'a']
+    ['1.1', '1', 'a']
     """
     labels = dict.fromkeys(map(label_text, keys))
-    # Python's own rule first: a key that is set twice is one key.
-    return labels if len(labels) == len(keys) else column_names([label_text(key) for key in dict.fromkeys(keys)])
+    if len(labels) == len(keys):
+        return labels
+    # Python's own rule first: a key that is set twice is one key. Of keys with one text, the text itself keeps it.
+    unique = list(dict.fromkeys(keys))
+    order = sorted(range(len(unique)), key=lambda place: _rank(unique[place]))
+    named = dict(zip(order, column_names([label_text(unique[place]) for place in order]), strict=True))
+    return [named[place] for place in range(len(unique))]
+
+
+def _rank(key: Any) -> tuple[bool, str]:
+    return not isinstance(key, str), type(key).__name__
 
 
 def index_names(levels: Sequence[Any], columns: Sequence[str]) -> list[str]:
