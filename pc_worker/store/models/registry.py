@@ -17,7 +17,7 @@ REGISTER = """
 INSERT INTO models (name, revision, dimension, normalised, encodable, location) VALUES (%s, %s, %s, %s, %s, %s)
 ON CONFLICT (name, revision, dimension, normalised) DO UPDATE SET location = excluded.location,
     former_locations = (array_remove(models.location || models.former_locations, excluded.location))[:{most}]
-WHERE models.location <> excluded.location
+WHERE models.location <> excluded.location AND excluded.location <> ''
 """
 FIND = f"SELECT {COLUMNS} FROM models WHERE (name, revision, dimension, normalised) = (%s, %s, %s, %s)"
 LIST = f"""
@@ -40,7 +40,8 @@ def register_model(
 ) -> Model:
     """Return the model of this identity; register it if it is new.
 
-    Workers load it from ``location``. Another location of a registered model becomes the first one to try.
+    Workers load it from ``location``. Another location of a registered model becomes the first one to try; an empty one
+    changes nothing.
     """
     identity = (name, revision, dimension, normalised)
     cursor.execute(REGISTER.format(most=MOST_FORMER), (*identity, encodable, location))

@@ -41,6 +41,8 @@ def test_another_location_of_a_model_is_tried_first_and_the_former_ones_are_kept
     assert (first.location, first.former_locations) == ("./e5", ())
     assert (other_machine.location, other_machine.former_locations) == ("/b/e5", ("/a/e5", "./e5"))
     assert (again.location, again.former_locations) == ("/a/e5", ("/b/e5", "./e5"))
+    unknown = registered_at(database, "")
+    assert (unknown.location, unknown.former_locations) == (again.location, again.former_locations)
     for number in range(20):
         many = registered_at(database, f"/{number}/e5")
     assert len(many.former_locations) == registry.MOST_FORMER
