@@ -131,9 +131,11 @@ class ConsumeCall:
     async def _leave(self, session: ConsumeSession, lease: SubscriptionLease, ended: str, *, in_order: bool) -> None:
         # Also if the client has disconnected: its acknowledgements count, and the lease is free at once.
         with suppress(PcWorkerError):
-            # Nacks that cannot be stored, or too many: they stay unanswered, and the lease is free all the same.
-            with suppress(InvalidRequest, QuotaExceeded):
+            # Nacks that cannot be stored, or too many: they alone stay unanswered, and the lease is free all the same.
+            try:
                 await session.save_checkpoint()
+            except (InvalidRequest, QuotaExceeded):
+                await session.save_without_nacks()
             if in_order:
                 await session.nacks.leave()
             sent = None if in_order else session.unacknowledged

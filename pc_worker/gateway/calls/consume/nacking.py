@@ -123,6 +123,16 @@ class NackLedger:
         nacks = [Nack(position, reason, deliveries(position)) for position, reason in self._nacks.items()]
         return NackAnswers(nacks, sorted(self._stored), self._rules, self._subset)
 
+    def without_nacks(self, *, acked: int, saved: int) -> tuple[int, NackAnswers | None]:
+        """Return what can be stored without the nacks: the position before the first of them, and the stored rows.
+
+        A nacked row up to the position ``saved`` is stored as such already.
+        """
+        first = min((position for position in self._nacks if position > saved), default=acked + 1)
+        stored = sorted(self._stored - self._nacks.keys())
+        answers = NackAnswers([], stored, self._rules, self._subset) if stored else None
+        return max(saved, min(acked, first - 1)), answers
+
     def saved(self, answers: NackAnswers) -> None:
         """Record that these are stored; nacks are confirmed with the next `send`."""
         for nack in answers.nacks:

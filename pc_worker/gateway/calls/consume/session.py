@@ -22,6 +22,7 @@ from pc_worker.gateway.calls.consume.writing import ConsumeWriter
 from pc_worker.gateway.context import GatewayContext
 from pc_worker.gateway.log.delivery import dropping_read_ahead
 from pc_worker.gateway.log.retry import retry_until
+from pc_worker.store.log.nacks import NackAnswers
 from pc_worker.store.log.read import LogHead
 from pc_worker.store.log.subscription_groups import LEASE_S
 from pc_worker.store.log.subscription_leases import SubscriptionLease
@@ -86,10 +87,16 @@ class ConsumeSession:
             Fenced: If another consumer holds the lease now.
             Unavailable: If the database is unavailable.
         """
-        position, rows, answers = self._window.acked, self._unsaved_rows, self.nacks.answers()
+        await self._save(self._window.acked, self.nacks.answers())
+
+    async def save_without_nacks(self) -> None:
+        """Store what was acknowledged before the first nack, as the nacks are refused; raise as `save_checkpoint`."""
+        await self._save(*self.nacks.without_nacks(acked=self._window.acked, saved=self._saved))
+
+    async def _save(self, position: int, answers: NackAnswers | None) -> None:
+        rows = self._unsaved_rows if position == self._window.acked else 0  # else they are sent and counted again
         await self._gateway.subscriptions.renew(self._lease, position=position, rows=rows, answers=answers)
-        self._unsaved_rows -= rows
-        self._saved = position
+        self._saved, self._unsaved_rows = position, self._unsaved_rows - rows
         if answers is not None:
             self.nacks.saved(answers)
             self._tell_sender()
