@@ -56,7 +56,7 @@ def running_stack(settings: Settings, *, any_port: bool = False) -> Iterator[Sta
         InvalidRequest: If another stack owns this HOME, or a port is taken.
         Unavailable: If a server or component does not start.
     """
-    check_roots(settings)
+    settings = with_readable_roots(settings)
     with ExitStack() as held:
         flower_auth = flower_password(settings)
         addresses = {
@@ -78,18 +78,26 @@ def running_stack(settings: Settings, *, any_port: bool = False) -> Iterator[Sta
         yield stack
 
 
-def check_roots(settings: Settings) -> None:
-    """Check that the parts will read the same data roots from their environment.
+def with_readable_roots(settings: Settings) -> Settings:
+    """Return the settings with data roots that the parts read as such from their environment.
+
+    A default root that they would read as two folders is left out: a working directory is often named by a time.
 
     Raises:
-        InvalidRequest: If one has the character that separates them.
+        InvalidRequest: If a root that was set, or HOME, has the character that separates roots.
     """
-    for root in map(str, settings.all_roots):
-        if split_roots(root) != [root]:
-            raise InvalidRequest(
-                f"PC_WORKER_DATA_ROOTS: the folder {root} has a ':', which separates folders: set it to folders "
-                "without one (unset, it is the working directory, the user's home and PC_WORKER_HOME)"
-            )
+    divided = [root for root in settings.all_roots if split_roots(str(root)) != [str(root)]]
+    if not divided:
+        return settings
+    if settings.data_roots is not None or settings.home.resolve() in divided:
+        name = "HOME" if settings.data_roots is None else "DATA_ROOTS"
+        raise InvalidRequest(
+            f"PC_WORKER_{name}: the folder {divided[-1]} has a ':', which separates folders of PC_WORKER_DATA_ROOTS: "
+            "set it to one without"
+        )
+    for root in divided:
+        log.warning("root_left_out", root=str(root), reason="it has a ':', which separates data roots")
+    return settings.model_copy(update={"data_roots": tuple(root for root in settings.all_roots if root not in divided)})
 
 
 class Stack:

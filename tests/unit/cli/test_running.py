@@ -12,7 +12,7 @@ import pytest
 
 from pc_worker.cli import running
 from pc_worker.cli.commands.demo import with_samples
-from pc_worker.cli.running import COMPONENTS, Stack, check_roots, environment_of, until_signalled
+from pc_worker.cli.running import COMPONENTS, Stack, environment_of, until_signalled, with_readable_roots
 from pc_worker.embedded import Command, start_servers
 from pc_worker.errors import InvalidRequest
 from pc_worker.object_urls import ObjectUrl
@@ -92,15 +92,23 @@ def test_flower_does_not_write_among_our_metrics() -> None:
     assert list(of_parts.values()) == [given] * len(of_parts)
 
 
-def test_a_data_root_that_the_parts_would_read_as_two_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_data_root_that_the_parts_would_read_as_two_is_left_out_or_refused_if_it_was_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "2024-01-01T10:00").mkdir()
-    monkeypatch.chdir(tmp_path / "2024-01-01T10:00")
+    odd = tmp_path / "2024-01-01T10:00"
+    (odd / "home").mkdir(parents=True)
+    monkeypatch.chdir(odd)
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
 
+    kept = with_readable_roots(Settings(home=tmp_path / "home"))
+    assert kept.all_roots == (tmp_path / "user", tmp_path / "home")
+    assert str(odd) in "".join(capsys.readouterr())
     with pytest.raises(InvalidRequest, match=r"PC_WORKER_DATA_ROOTS: the folder .*T10:00 has a ':'"):
-        check_roots(Settings(home=tmp_path))
-    check_roots(Settings(home=tmp_path, data_roots=(tmp_path, ObjectUrl("s3", "bucket", "in"))))
+        with_readable_roots(Settings(home=tmp_path, data_roots=(odd,)))
+    with pytest.raises(InvalidRequest, match=r"PC_WORKER_HOME: the folder .*T10:00/home has a ':'"):
+        with_readable_roots(Settings(home=odd / "home"))
+    fine = Settings(home=tmp_path, data_roots=(tmp_path, ObjectUrl("s3", "bucket", "in")))
+    assert with_readable_roots(fine) is fine
 
 
 def test_the_samples_of_a_demo_are_among_the_data_roots(tmp_path: Path) -> None:
