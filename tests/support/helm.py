@@ -35,15 +35,19 @@ def helm(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run([program, *arguments], input=text, capture_output=True, text=True, check=False)
 
 
-def template(settings: Sequence[str], values: Mapping[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
+def template(
+    settings: Sequence[str], values: Mapping[str, Any] | None = None, *, upgrade: bool = False
+) -> subprocess.CompletedProcess[str]:
     """Render a release: ``settings`` as `--set` takes them, ``values`` as a file of values has them."""
-    words = [word for each in settings for word in ("--set", each)]
+    words = [word for each in settings for word in ("--set", each)] + ["--is-upgrade"] * upgrade
     return helm("template", "site", str(CHART), "--values", "-", *words, text=yaml.safe_dump(dict(values or {})))
 
 
-def render(settings: Sequence[str], values: Mapping[str, Any] | None = None) -> list[Manifest]:
-    """Return the manifests of a release with these values."""
-    done = template(settings, values)
+def render(
+    settings: Sequence[str], values: Mapping[str, Any] | None = None, *, upgrade: bool = False
+) -> list[Manifest]:
+    """Return the manifests of a release with these values, at its install or at an upgrade."""
+    done = template(settings, values, upgrade=upgrade)
     assert done.returncode == 0, done.stderr
     return [each for each in yaml.safe_load_all(done.stdout) if each]
 

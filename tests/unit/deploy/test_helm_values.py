@@ -117,6 +117,8 @@ def test_a_role_of_a_cloud_is_set_by_annotation_of_an_account_of_the_release() -
         assert pod["metadata"]["annotations"] == {"example/of": "pods"}, part
         expected = "default" if part == "migrate" else account["metadata"]["name"]
         assert pod["spec"]["serviceAccountName"] == expected, "a hook before the release has no account of it"
+    for part, pod in templates(render(EXTERNAL, values, upgrade=True)).items():
+        assert pod["spec"]["serviceAccountName"] == account["metadata"]["name"], part
 
 
 @pytest.mark.parametrize(

@@ -115,10 +115,17 @@
 {{- if $affinity }}{{ toYaml $affinity }}{{ end }}
 {{- end }}
 
-{{/* The account of a part: {root, part}. The first migration runs before the account of this release exists. */}}
+{{/* The account of a part: {root, part}. The first migration runs before the account of this release exists: at the install, and
+at an upgrade from a release without one, which the cluster tells; every namespace has the account `default`. */}}
 {{- define "pc-worker.accountOf" -}}
-{{- $made := and .root.Values.serviceAccount.create (eq .part "migrate") (not .root.Values.trial.enabled) }}
-{{- if $made }}default{{ else }}{{ include "pc-worker.serviceAccount" .root }}{{ end }}
+{{- $account := include "pc-worker.serviceAccount" .root }}
+{{- $namespace := .root.Release.Namespace }}
+{{- if and .root.Values.serviceAccount.create (eq .part "migrate") (not .root.Values.trial.enabled) }}
+{{- $asked := lookup "v1" "ServiceAccount" $namespace "default" }}
+{{- $missing := and $asked (not (lookup "v1" "ServiceAccount" $namespace $account)) }}
+{{- if or .root.Release.IsInstall $missing }}{{ $account = "default" }}{{ end }}
+{{- end }}
+{{- $account }}
 {{- end }}
 
 {{/* A pod of a part: {root, part, args, env, ports, probes, lifecycle, resources, restart}. */}}
