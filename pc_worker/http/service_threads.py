@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from contextvars import copy_context
 from typing import Any, TypeVar
 
@@ -18,6 +18,9 @@ T = TypeVar("T")
 
 #: Pause before a call is cancelled again: a request misses a statement that is just beginning.
 CANCEL_AGAIN_S = 0.2
+
+#: Calls in threads, of which some may go on after their request.
+Calls = list[Future[Any]]
 
 
 class ServiceThreads:
@@ -38,12 +41,15 @@ class ServiceThreads:
         self._stops: set[Stop] = set()
         self._endings: set[asyncio.Task[None]] = set()
 
-    async def run(self, work: Callable[[Services], T], *, within_s: float | None = None) -> T:
+    async def run(
+        self, work: Callable[[Services], T], *, within_s: float | None = None, calls: Calls | None = None
+    ) -> T:
         """Run ``work`` in a thread and return its result.
 
         Args:
             work: Called with the thread's services; its statements are cancelled when the caller is.
             within_s: How long it may take, if not as long as usual.
+            calls: Where the call is noted, of ``until_ended``.
 
         Raises:
             Unavailable: If too many calls wait already.
@@ -56,6 +62,8 @@ class ServiceThreads:
         stop = Stop(within_s=limit_s)
         self._stops.add(stop)
         call = self._threads.submit(copy_context().run, self._in_thread, work, stop)
+        if calls is not None:
+            calls.append(call)
         answer = asyncio.wrap_future(call)
         answer.add_done_callback(lambda done: self._ended(done, stop))
         try:
@@ -89,6 +97,36 @@ class ServiceThreads:
         ending = asyncio.create_task(_end(call, stop))
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
+
+
+#: What waits for the end of calls; a task that is held nowhere could be collected.
+_held: set[asyncio.Task[None]] = set()
+
+
+@asynccontextmanager
+async def until_ended(gate: AbstractAsyncContextManager[Any]) -> AsyncIterator[Calls]:
+    """Hold ``gate`` in the block, and until the calls that were noted in it have ended in their threads.
+
+    A call goes on without its request while it encodes or waits for an engine: only statements can be cancelled.
+    """
+    calls: Calls = []
+    await gate.__aenter__()
+    try:
+        yield calls
+    finally:
+        if running := [call for call in calls if not call.done()]:
+            leaving = asyncio.create_task(_leave(gate, running))
+            _held.add(leaving)
+            leaving.add_done_callback(_held.discard)
+        else:
+            await gate.__aexit__(None, None, None)
+
+
+async def _leave(gate: AbstractAsyncContextManager[Any], calls: Calls) -> None:
+    try:
+        await asyncio.wait([asyncio.wrap_future(call) for call in calls])
+    finally:
+        await gate.__aexit__(None, None, None)
 
 
 async def _end(call: Future[Any], stop: Stop) -> None:

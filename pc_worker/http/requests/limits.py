@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from pc_worker.errors import RateLimited
 from pc_worker.gateway.limits.quota import Caller, CallerLimit, Quota, QuotaLimits
 from pc_worker.http.requests import metrics
+from pc_worker.http.service_threads import Calls, until_ended
 from pc_worker.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -169,12 +170,14 @@ class Quotas:
 
 
 @asynccontextmanager
-async def searching(limiter: Limiter, quotas: Quotas, caller: Caller, *, cost: int) -> AsyncIterator[None]:
+async def searching(limiter: Limiter, quotas: Quotas, caller: Caller, *, cost: int) -> AsyncIterator[Calls]:
     """Run a search of ``caller``: count its cost, and wait for one of the caller's slots.
+
+    The slot is held until the calls that are noted in what this yields have ended.
 
     Raises:
         RateLimited: If the caller's searches cost too much within this minute.
     """
     await limiter.spend(caller, cost)
-    async with quotas.searches.slot(caller):
-        yield
+    async with until_ended(quotas.searches.slot(caller)) as calls:
+        yield calls

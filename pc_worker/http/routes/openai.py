@@ -16,6 +16,7 @@ from pc_worker.http.requests.context import AppContext, Context
 from pc_worker.http.requests.limits import searching
 from pc_worker.http.requests.roles import HttpCaller, Reader
 from pc_worker.http.routes.search import searched
+from pc_worker.http.service_threads import Calls, until_ended
 from pc_worker.http.shapes.openai import (
     EmbeddingList,
     EmbeddingsRequest,
@@ -56,9 +57,9 @@ async def create_embeddings(caller: Reader, context: Context, request: Embedding
     if request.dimensions not in (None, served.model.dimension):
         raise InvalidRequest(f"model {served.id} has {served.model.dimension} dimensions, and no other number")
     parts, items, tokens, first = list(slices(texts)), [], 0, 0
-    async with searching(context.limiter, context.quotas, caller.quota, cost=len(parts)):
+    async with searching(context.limiter, context.quotas, caller.quota, cost=len(parts)) as calls:
         for part in parts:
-            text, count = await _encoded(context, served.model, part, first, request)
+            text, count = await _encoded(context, served.model, part, first, request, calls)
             items.append(text)
             tokens, first = tokens + count, first + len(part)
     usage = f'{{"prompt_tokens":{tokens},"total_tokens":{tokens}}}'
@@ -100,14 +101,17 @@ async def search_vector_store(
 
 
 async def _encoded(
-    context: AppContext, model: Model, texts: Any, first: int, request: EmbeddingsRequest
+    context: AppContext, model: Model, texts: Any, first: int, request: EmbeddingsRequest, calls: Calls
 ) -> tuple[str, int]:
     def encode(services: Services) -> tuple[str, int]:
         found = encode_texts(services, model, texts, as_queries=request.as_queries)
         return rendered(found.vectors, first=first, encoding_format=request.encoding_format), found.tokens
 
-    async with ENCODINGS:
-        return await context.searches.run(encode)
+    async with until_ended(ENCODINGS) as encodings:
+        try:
+            return await context.searches.run(encode, calls=encodings)
+        finally:
+            calls += encodings
 
 
 async def _model_ids(caller: HttpCaller, context: AppContext) -> list[str]:

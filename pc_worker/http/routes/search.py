@@ -66,8 +66,8 @@ async def _within_limits(
 ) -> T:
     """Return the result of ``work``, which searches: it runs in the thread of the search, with all that it makes."""
     caller.check(request.domain)
-    async with searching(context.limiter, context.quotas, caller.quota, cost=cost_of(request)):
-        return await context.searches.run(work)
+    async with searching(context.limiter, context.quotas, caller.quota, cost=cost_of(request)) as calls:
+        return await context.searches.run(work, calls=calls)
 
 
 def cost_of(request: SearchRequest) -> int:
