@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import pytest
 
-from pc_worker.gateway.calls.consume import session
+from pc_worker.gateway.calls.consume.session import ConsumeSession
 from pc_worker.store.log import nacks
 from pc_worker.store.log.nacks import MAX_REASON
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
@@ -389,15 +389,20 @@ async def test_a_fenced_consumer_cannot_store_an_answer(neighbours: Neighbours, 
 async def test_a_refused_nack_discards_no_other_answer_of_the_same_save(
     neighbours: Neighbours, gateway: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "SAVE_EVERY_S", 3_600)  # after the first answer, all are saved at the end
     log = neighbours.log("law")
     log.write(range(10))
     log.forget([9])
+    save = ConsumeSession._save_with_retries
+
+    async def save_at_the_end(of: ConsumeSession) -> None:
+        await until(lambda: _is_half_closed(of))
+        await save(of)
 
     async with consuming(gateway, nacks=QUICK) as consumer:
         await consumer.until("end_of_log")
         await consumer.nack(4)
         await _again(consumer)
+        monkeypatch.setattr(ConsumeSession, "_save_with_retries", save_at_the_end)
         await consumer.nack(11)
         await consumer.nack(8)
         await consumer.stored(4, upto=11)
@@ -407,6 +412,11 @@ async def test_a_refused_nack_discards_no_other_answer_of_the_same_save(
 
     assert _nacked(log) == []
     assert _position(log) == 7
+
+
+async def _is_half_closed(of: ConsumeSession) -> bool:
+    await asyncio.sleep(0)
+    return of._half_closed
 
 
 async def test_too_many_nacks_end_the_call_and_leave_the_lease_free_and_the_rows_to_come(
