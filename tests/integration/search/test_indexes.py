@@ -28,6 +28,7 @@ from pc_worker.store.search.scores.nearest import INDEXED
 from pc_worker.store.search.statistics import refresh_statistics
 from pc_worker.store.search.vector_form import VectorForm
 from tests.integration.search.shelf import Shelf, WordEncoder, embed, open_shelf
+from tests.support.waiting import eventually
 
 ROWS = 6_000  # above what is worth an index
 TOPICS = 10
@@ -56,9 +57,18 @@ def indexed(shelf: Shelf, database: Database) -> Shelf:
 @pytest.fixture(autouse=True)
 def nothing_is_left_open(database: Database) -> Iterator[None]:
     yield
+    # The server releases the locks of a session shortly after its client is gone.
+    eventually(lambda: not _advisory_locks(database), what="no advisory lock")
+
+
+def _advisory_locks(database: Database) -> int:
     with database.transaction() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
-        assert cursor.fetchone() == (0,)
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+            " WHERE l.locktype = 'advisory' AND d.datname = current_database()"
+        )
+        ((count,),) = cursor.fetchall()
+        return int(count)
 
 
 def state_of(database: Database) -> IndexState:

@@ -112,6 +112,7 @@ def test_a_domain_with_an_invalid_hot_buffer_is_omitted_and_the_others_are_measu
     database: Database, redis_url: str
 ) -> None:
     client = redis.Redis.from_url(redis_url)
+    client.delete(*ring_keys("document"))
     client.rpush(ring_keys("recruit")[0], "a list")
     client.zadd(ring_keys("candidate")[1], {"no number": 1})
     client.hset(ring_keys("skill_dic")[2], "bytes", "many")
