@@ -21,26 +21,32 @@ def request(messages: asyncio.Queue[dict[str, object]]) -> Request:
     return Request({"type": "http", "headers": []}, messages.get)
 
 
-async def test_the_handler_is_cancelled_when_the_client_goes() -> None:
-    messages: asyncio.Queue[dict[str, object]] = asyncio.Queue()
-    begun, ended = asyncio.Event(), asyncio.Event()
+class Waiting:
+    """A handler that waits without end, and notes that it has begun and ended."""
 
-    async def handler(_: Request) -> Response:
-        begun.set()
+    def __init__(self) -> None:
+        self.begun, self.ended = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, _: Request) -> Response:
+        self.begun.set()
         try:
             await asyncio.Event().wait()
         finally:
-            ended.set()
+            self.ended.set()
         return Response()
 
+
+async def test_the_handler_is_cancelled_when_the_client_goes() -> None:
+    messages: asyncio.Queue[dict[str, object]] = asyncio.Queue()
+    handler = Waiting()
     answering = asyncio.create_task(while_connected(handler, request(messages)))
-    await begun.wait()
+    await handler.begun.wait()
     messages.put_nowait(BODY | {"body": b""})
     messages.put_nowait(GONE)
 
     with pytest.raises(ClientDisconnect):
         await answering
-    assert ended.is_set()
+    assert handler.ended.is_set()
 
 
 async def test_a_client_that_stays_gets_the_response_or_the_error() -> None:
@@ -56,23 +62,14 @@ async def test_a_client_that_stays_gets_the_response_or_the_error() -> None:
 
 
 async def test_a_handler_that_is_cancelled_itself_leaves_nothing_behind() -> None:
-    begun, ended = asyncio.Event(), asyncio.Event()
-
-    async def handler(_: Request) -> Response:
-        begun.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.set()
-        return Response()
-
+    handler = Waiting()
     answering = asyncio.create_task(while_connected(handler, request(asyncio.Queue())))
-    await begun.wait()
+    await handler.begun.wait()
     answering.cancel()
 
     with pytest.raises(asyncio.CancelledError):
         await answering
-    assert ended.is_set()
+    assert handler.ended.is_set()
 
 
 def test_what_costs_much_ends_with_its_client_and_what_acts_on_all_does_not() -> None:
