@@ -16,8 +16,10 @@ from pc_worker.doctor.configuration import inbox
 from pc_worker.doctor.finding import ask_server
 from pc_worker.doctor.machine import unknown_settings
 from pc_worker.errors import HomeUnusable, InvalidRequest, NotServable, ReadOnlyServer, Unavailable
+from pc_worker.services.ingest.inbox import check
 from pc_worker.settings import Settings
 from pc_worker.wiring import check_inbox
+from tests.support.events import logged_events
 
 
 @pytest.mark.parametrize(
@@ -141,15 +143,16 @@ def test_an_inbox_that_would_never_be_ingested_is_a_finding(
     assert words in finding.found
 
 
-def test_an_inbox_that_is_made_or_mounted_later_stops_no_part(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_inbox_that_is_made_or_mounted_later_stops_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
     for name in ("missing", "file"):
-        check_inbox(Settings(home=tmp_path, data_roots=(tmp_path,), inbox=tmp_path / name))
+        with logged_events(check) as logs:
+            check_inbox(Settings(home=tmp_path, data_roots=(tmp_path,), inbox=tmp_path / name))
 
-        assert f"{tmp_path / name} cannot be listed" in "".join(capsys.readouterr())
+        (warning,) = logs
+        assert warning["log_level"] == "warning"
+        assert f"{tmp_path / name} cannot be listed" in warning["reason"]
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     with pytest.raises(InvalidRequest, match="outside the data roots"):
         check_inbox(Settings(home=tmp_path, inbox=tmp_path.parent / "missing"))

@@ -13,16 +13,16 @@ from uuid import UUID, uuid4
 
 import pytest
 import redis
-from structlog.testing import capture_logs
 
 from pc_worker.errors import HotBufferDamaged, Unavailable
-from pc_worker.hot_buffer import AsyncHotBuffer, Entry, HotBuffer, build_entry, open_hot_buffer
+from pc_worker.hot_buffer import AsyncHotBuffer, Entry, HotBuffer, build_entry, open_hot_buffer, ring_async
 from pc_worker.hot_buffer.entry import ENTRY_BYTES, HEADER
 from pc_worker.hot_buffer.keys import ring_keys
 from pc_worker.hot_buffer.metrics import UNUSABLE
 from pc_worker.wire.generated import embedding_stream_pb2 as pb
 from tests.integration.gateway.conftest import until
 from tests.integration.gateway.servers import Servers
+from tests.support.events import logged_events
 
 EPOCH = uuid4()
 KEY = bytes(range(32))
@@ -252,7 +252,7 @@ class _Strange(HotBuffer):
 async def test_any_error_means_no_entry_and_is_logged_once(error: Exception) -> None:
     reader = AsyncHotBuffer(_Strange(error), clock=lambda: 0.0)
 
-    with capture_logs() as logs:
+    with logged_events(ring_async) as logs:
         read = [await reader.get("law", first, 1, KEY) for first in range(5)]
 
     assert read == [None] * 5

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from structlog.testing import capture_logs
 
 from pc_worker.object_urls import ObjectUrl, read_url
 from pc_worker.services.dependencies import Services
@@ -19,6 +18,7 @@ from pc_worker.services.ingest.inbox.scan import scan_inbox
 from pc_worker.settings import Settings
 from pc_worker.store.db.connection import Database
 from pc_worker.wiring import make_services
+from tests.support.events import logged_events
 from tests.support.object_store import ObjectStore
 
 Use = Callable[[dict[str, str]], None]
@@ -142,7 +142,7 @@ def test_a_key_that_cannot_be_read_is_a_failed_job_once(services: Services, stor
     store.put("other", "odd/document//a.csv", b"text\na\n")
     store.put("other", "odd/document/b.csv", b"text\nb\n")
 
-    with capture_logs() as logs:
+    with logged_events(scan) as logs:
         jobs = [job for _ in range(3) for job in scan_inbox(services, inbox)]
 
     assert len(jobs) == 1

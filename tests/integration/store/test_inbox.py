@@ -14,14 +14,15 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from structlog.testing import capture_logs
 
 from pc_worker.services.dependencies import Services
+from pc_worker.services.ingest.inbox import scan
 from pc_worker.services.ingest.inbox.scan import NAMESPACE, scan_inbox
 from pc_worker.services.ingest.submit import IngestRequest, submit
 from pc_worker.settings import Settings
 from pc_worker.store.db.connection import Database
 from pc_worker.wiring import make_services
+from tests.support.events import logged_events
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def services(database_url: str, inbox: Path) -> Iterator[Services]:
 
 def scanned(services: Services, inbox: Path, times: int = 2) -> tuple[list[str], list[str]]:
     """Scan until unchanged files are ingested; return the sources of the new jobs and the warnings."""
-    with capture_logs() as logs:
+    with logged_events(scan) as logs:
         ids = [job_id for _ in range(times) for job_id in scan_inbox(services, inbox)]
     with services.database.transaction() as cursor:
         cursor.execute("SELECT source FROM jobs WHERE job_id = ANY (%s)", (ids,))

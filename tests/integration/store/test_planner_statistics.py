@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from structlog.testing import capture_logs
-
 from pc_worker.model import Job
 from pc_worker.store.db import planner_statistics
 from pc_worker.store.db.connection import Database
 from pc_worker.store.rows import merge
 from tests.integration.store.rows import make_job, row, write
+from tests.support.events import logged_events
 
 ROWS = 300
 
@@ -41,7 +40,7 @@ def test_rows_of_a_second_domain_are_found_by_their_ids(database: Database) -> N
 def test_a_table_that_is_locked_is_left_to_autovacuum(database: Database, database_url: str) -> None:
     other = Database(database_url)
     job = make_job(database, rows=ROWS)
-    with other.transaction() as cursor, capture_logs() as logs:
+    with other.transaction() as cursor, logged_events(planner_statistics) as logs:
         cursor.execute("LOCK TABLE log_batches IN SHARE UPDATE EXCLUSIVE MODE")
         _write(database, job)
     other.close()

@@ -17,6 +17,7 @@ from pc_worker.embedded import Command, start_servers
 from pc_worker.errors import InvalidRequest
 from pc_worker.object_urls import ObjectUrl
 from pc_worker.settings import Settings
+from tests.support.events import logged_events
 
 
 def test_a_part_that_refuses_its_settings_is_not_started_again_and_again(tmp_path: Path) -> None:
@@ -93,16 +94,17 @@ def test_flower_does_not_write_among_our_metrics() -> None:
 
 
 def test_a_data_root_that_the_parts_would_read_as_two_is_left_out_or_refused_if_it_was_set(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     odd = tmp_path / "2024-01-01T10:00"
     (odd / "home").mkdir(parents=True)
     monkeypatch.chdir(odd)
     monkeypatch.setenv("HOME", str(tmp_path / "user"))
 
-    kept = with_readable_roots(Settings(home=tmp_path / "home"))
+    with logged_events(running) as logs:
+        kept = with_readable_roots(Settings(home=tmp_path / "home"))
     assert kept.all_roots == (tmp_path / "user", tmp_path / "home")
-    assert str(odd) in "".join(capsys.readouterr())
+    assert [line["root"] for line in logs] == [str(odd)]
     with pytest.raises(InvalidRequest, match=r"PC_WORKER_DATA_ROOTS: the folder .*T10:00 has a ':'"):
         with_readable_roots(Settings(home=tmp_path, data_roots=(odd,)))
     with pytest.raises(InvalidRequest, match=r"PC_WORKER_HOME: the folder .*T10:00/home has a ':'"):
