@@ -59,8 +59,8 @@ class DirectHotBuffer(HotBuffer):
     def _get(self, connection: socket.socket, domain: str, first: int) -> tuple[bytes, bytes, bytes] | None:
         """Return an entry's front, message and seal as received; None if there is no entry."""
         try:
-            length = _ask(connection, b"HGET", ring_keys(domain)[0].encode(), b"%d" % first)
-            parts = None if length < 0 else _receive_entry(connection, length)
+            _send(connection, b"HGET", ring_keys(domain)[0].encode(), b"%d" % first)
+            parts = _receive_entry(connection)
         except BaseException:  # the rest of the reply is not read
             connection.close()
             raise
@@ -109,11 +109,43 @@ def open_hot_buffer(redis_url: str, *, max_bytes: int, timeout_s: float) -> HotB
     return DirectHotBuffer(client, max_bytes=max_bytes, target=target, timeout_s=timeout_s)
 
 
-def _ask(connection: socket.socket, *words: bytes) -> int:
-    """Send a command; return the length of the string in the reply, -1 for none, 0 for OK."""
+def _send(connection: socket.socket, *words: bytes) -> None:
     parts = [b"*%d" % len(words), *(part for word in words for part in (b"$%d" % len(word), word)), b""]
     connection.sendall(END.join(parts))
-    line = _receive_line(connection)
+
+
+def _ask(connection: socket.socket, *words: bytes) -> int:
+    """Send a command; return the length of the string in the reply, -1 for none, 0 for OK."""
+    _send(connection, *words)
+    line, _ = _peek_line(connection)
+    _receive(connection, len(line) + len(END))
+    return _string_bytes(line)
+
+
+def _receive_entry(connection: socket.socket) -> tuple[bytes, bytes, bytes] | None:
+    """Return an entry's front, message and seal; None if there is no entry.
+
+    What precedes the message is read at once: after each read, a thread waits for the interpreter's lock.
+    """
+    line, seen = _peek_line(connection)
+    length, begin = _string_bytes(line), len(line) + len(END)
+    if length < 0:
+        _receive(connection, begin)
+        return None
+    header_end, start = begin + min(length, HEADER.size), b""
+    if len(seen) < header_end:
+        seen = start = _receive(connection, header_end)
+    front = front_bytes(seen[begin:header_end], length)
+    if front is None:
+        raise HotBufferDamaged("what Redis holds there is no entry")
+    start += _receive(connection, begin + front - len(start))
+    message = _receive(connection, length - front - SEAL_BYTES)
+    tail = _receive(connection, SEAL_BYTES + len(END))
+    return start[begin:], message, tail[:SEAL_BYTES]
+
+
+def _string_bytes(line: bytes) -> int:
+    """Return the length of the string that a reply's first line announces, -1 for none, 0 for OK."""
     match line[:1]:
         case b"$":
             return int(line[1:])
@@ -125,18 +157,8 @@ def _ask(connection: socket.socket, *words: bytes) -> int:
             raise ValueError(f"it answers {line[:80]!r}")
 
 
-def _receive_entry(connection: socket.socket, length: int) -> tuple[bytes, bytes, bytes]:
-    header = _receive(connection, min(length, HEADER.size))
-    front = front_bytes(header, length)
-    if front is None:
-        raise HotBufferDamaged("what Redis holds there is no entry")
-    rest = _receive(connection, front - HEADER.size)
-    message = _receive(connection, length - front - SEAL_BYTES)
-    tail = _receive(connection, SEAL_BYTES + len(END))
-    return header + rest, message, tail[:SEAL_BYTES]
-
-
-def _receive_line(connection: socket.socket) -> bytes:
+def _peek_line(connection: socket.socket) -> tuple[bytes, bytes]:
+    """Return the first line, and as much as has arrived, with that line; nothing is taken from the connection."""
     patience = time.monotonic() + LINE_S
     seen = connection.recv(LINE_BYTES, socket.MSG_PEEK)
     while (end := seen.find(END)) < 0:
@@ -144,7 +166,7 @@ def _receive_line(connection: socket.socket) -> bytes:
         if not seen or len(more) <= len(seen) or len(more) > LINE_BYTES or time.monotonic() > patience:
             raise ConnectionError("it closed the connection, or what it says is not Redis")
         seen = more
-    return _receive(connection, end + len(END))[:end]
+    return seen[:end], seen
 
 
 def _receive(connection: socket.socket, size: int) -> bytes:

@@ -131,7 +131,9 @@ def _response(chunk: bytes, rows: bytes) -> bytes:
 
 
 def _row_identity(block: RowBlock, start: int, end: int) -> bytes:
-    positions = np.array(block.positions[start:end], dtype=">i8")
+    taken = block.positions[start:end]
+    # A range, of an entry of the hot buffer, is not worth an iteration for each chunk.
+    positions = np.arange(taken.start, taken.stop) if isinstance(taken, range) else np.array(taken, dtype=np.int64)
     row_ids = np.frombuffer(block.uuid_bytes(start, end), dtype="V16")
     return _interleaved(row_ids, positions)
 
