@@ -7,14 +7,18 @@ worker's main loop: the worker exits, or treats it as a lost connection, puts th
 from __future__ import annotations
 
 import json
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from kombu.transport import redis as kombu_redis
+from kombu.transport import virtual
 from kombu.utils.encoding import bytes_to_str
-from kombu.utils.json import loads
+from kombu.utils.json import dumps, loads
 from pydantic import ValidationError
 
-from pc_worker.hot_buffer import insert_dead_message, is_away
+from pc_worker.hot_buffer import insert_dead_message, is_away, put_back, record_taken
 from pc_worker.logs import get_logger
 from tasks.envelope import MAX_BYTES, Envelope, InvalidMessage, check_shallow, first_fault
 from tasks.unpacking import unpack_body
@@ -35,6 +39,9 @@ class Intake:
 
 
 INTAKE = Intake()
+#: Messages, each with its queue, that this process took and that Redis then neither recorded nor kept as dead ones.
+#: They go back to their queues before more is taken. It may then be delivered twice; no task minds.
+UNPLACED: deque[tuple[bytes, str]] = deque()
 
 
 def store_dead_message(channel: Any, message: bytes, *, queue: str, reason: str) -> None:
@@ -81,6 +88,14 @@ def clean_display_fields(envelope: Any) -> None:
 class QoS(kombu_redis.QoS):
     """Kombu's record of unacknowledged messages; an invalid one does not stop the restoring of the others."""
 
+    def append(self, message: Any, delivery_tag: Any) -> None:
+        """Do as kombu's method, but also if Redis is at maxmemory: the message is in no queue any more."""
+        delivery = message.delivery_info
+        entry = dumps([message._raw, delivery["exchange"], delivery["routing_key"]])
+        with self.channel.conn_or_acquire() as client:
+            record_taken(client, delivery_tag, entry, times=self.unacked_index_key, messages=self.unacked_key)
+        virtual.QoS.append(self, message, delivery_tag)
+
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
         """Put an unacknowledged message back into its queue, or make it a dead message."""
         try:
@@ -102,6 +117,22 @@ class Channel(kombu_redis.Channel):
     """A channel that delivers valid envelopes only."""
 
     QoS = QoS
+
+    def _brpop_start(self, timeout: Any = None) -> None:
+        """Do as kombu's method, after what could not be placed is back in its queue."""
+        self._return_unplaced()
+        super()._brpop_start(timeout)
+
+    def _return_unplaced(self) -> None:
+        while UNPLACED:
+            item, queue = UNPLACED[0]
+            with self.conn_or_acquire() as client:
+                try:
+                    put_back(client, item, queue=queue)
+                except self.ResponseError as exc:
+                    self._rename_other_types(exc)
+                    continue
+            UNPLACED.popleft()
 
     def _brpop_read(self, **options: Any) -> bool:
         """Do as kombu's method, but validate what was popped before it is delivered."""
@@ -146,16 +177,30 @@ class Channel(kombu_redis.Channel):
             envelope = open_envelope(item, queue)
             self._check_body(envelope)
         except InvalidMessage as exc:
-            store_dead_message(self, item, queue=queue, reason=str(exc))
+            with self._placing(item, queue):
+                store_dead_message(self, item, queue=queue, reason=str(exc))
             return
+        tag = envelope["properties"]["delivery_tag"]
         try:
-            self.connection._deliver(envelope, queue)
+            with self._placing(item, queue, tag=tag):
+                self.connection._deliver(envelope, queue)
         except Exception as exc:
             if is_away(exc):
                 raise
             reason = f"it could not be delivered: {type(exc).__name__}: {exc}"
-            store_dead_message(self, item, queue=queue, reason=reason)
-            self.basic_reject(envelope["properties"]["delivery_tag"])
+            with self._placing(item, queue, tag=tag):
+                store_dead_message(self, item, queue=queue, reason=reason)
+            self.basic_reject(tag)
+
+    @contextmanager
+    def _placing(self, item: bytes, queue: str, *, tag: Any = None) -> Iterator[None]:
+        """Keep a taken message for its queue if Redis neither recorded it as unacknowledged nor as a dead message."""
+        try:
+            yield
+        except Exception as exc:
+            if is_away(exc) and (tag is None or tag not in self.qos._delivered):
+                UNPLACED.append((item, queue))
+            raise
 
     def _check_body(self, envelope: dict[str, Any]) -> None:
         try:

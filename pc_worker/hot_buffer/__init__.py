@@ -19,6 +19,7 @@ from pc_worker.hot_buffer.ring import HotBuffer
 from pc_worker.hot_buffer.ring_async import AsyncHotBuffer
 from pc_worker.hot_buffer.ring_direct import open_hot_buffer
 from pc_worker.hot_buffer.server import check_policy, check_redis, check_version, server_info
+from pc_worker.hot_buffer.taken_messages import put_back, record_taken
 
 __all__ = [
     "AsyncHotBuffer",
@@ -40,6 +41,8 @@ __all__ = [
     "is_away",
     "newest_dead",
     "open_hot_buffer",
+    "put_back",
+    "record_taken",
     "release",
     "server_info",
 ]

@@ -17,6 +17,19 @@ SEEN_KEY = "pcw:dead_messages:seen"
 MAX_KEPT = 200
 #: Kept of each message: enough to identify its sender.
 MAX_BYTES = 4096
+#: What is added to the name of a key that has the place of the list and is none.
+NO_LIST = "no_list"
+
+# KEYS: the list, the count, the new name of what is no list. ARGV: the entry, the index of the last one that is kept.
+# At maxmemory, commands that need memory are rejected unless the script has written before: so it trims first.
+INSERT = """
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind ~= 'list' and kind ~= 'none' then redis.call('RENAME', KEYS[1], KEYS[3]) end
+redis.call('LTRIM', KEYS[1], 0, ARGV[2])
+redis.call('LPUSH', KEYS[1], ARGV[1])
+redis.call('LTRIM', KEYS[1], 0, ARGV[2])
+if type(redis.pcall('INCR', KEYS[2])) == 'table' then redis.call('SET', KEYS[2], 1) end
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +52,7 @@ class DeadCount:
 
 
 def insert_dead_message(client: redis.Redis, message: bytes, *, queue: str, reason: str) -> None:
-    """Insert an invalid message into the list of dead messages.
+    """Insert an invalid message into the list of dead messages, also if Redis is at maxmemory.
 
     Raises:
         redis.RedisError: If Redis does not accept it.
@@ -51,11 +64,7 @@ def insert_dead_message(client: redis.Redis, message: bytes, *, queue: str, reas
         beginning=message[:MAX_BYTES].decode(errors="backslashreplace"),
         refused_at=time.time(),
     )
-    with client.pipeline() as pipe:
-        pipe.lpush(KEY, json.dumps(asdict(dead)))
-        pipe.ltrim(KEY, 0, MAX_KEPT - 1)
-        pipe.incr(SEEN_KEY)
-        pipe.execute()
+    client.eval(INSERT, 3, KEY, SEEN_KEY, f"{KEY}:{NO_LIST}", json.dumps(asdict(dead)), str(MAX_KEPT - 1))
 
 
 def count_dead(client: redis.Redis) -> DeadCount:

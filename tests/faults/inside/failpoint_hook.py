@@ -44,7 +44,7 @@ WRAPPED = (
 )  # fmt: skip
 #: These methods of others: (module, class, method).
 METHODS = (
-    ("kombu.transport.redis", "QoS", "append"),
+    ("tasks.broker", "QoS", "append"),
     ("kombu.transport.redis", "QoS", "ack"),
     ("celery.app.base", "Celery", "send_task"),
 )

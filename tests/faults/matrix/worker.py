@@ -202,7 +202,7 @@ def lost_between_pop_and_ack(drill: Drill) -> None:
     """End the worker between taking a message off the queue and noting it as unacknowledged."""
 
     def inject(_: Work) -> None:
-        drill.rig.points.arm("worker.before@kombu.transport.redis.QoS.append", "exit")
+        drill.rig.points.arm("worker.before@tasks.broker.QoS.append", "exit")
         eventually(lambda: not drill.rig.points.armed(), what="the loss")
 
     drill.under_load(inject, most_a_job=4)
@@ -219,7 +219,7 @@ def main_loop_stands_still(drill: Drill) -> None:
 
     def inject(_: Work) -> None:
         stuck = rig.main_of("worker")
-        rig.points.arm("worker.before@kombu.transport.redis.QoS.append", "sleep:3600")
+        rig.points.arm("worker.before@tasks.broker.QoS.append", "sleep:3600")
         eventually(lambda: not rig.points.armed(), what="the standstill")
         eventually(lambda: not runs(stuck), within_s=60, what="the watchdog's end of the worker")
 
