@@ -31,7 +31,10 @@ class ChunkSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """The time-limited right of one worker to write a chunk, until a newer attempt acquires it."""
+    """The time-limited right of one worker to write a chunk, until a newer attempt acquires it.
+
+    ``crashed`` = its only row ended its workers as often as is allowed: it becomes a dead letter without being cleaned.
+    """
 
     job: Job
     chunk_no: int
@@ -40,6 +43,7 @@ class Lease:
     superseded: frozenset[int]
     occurrences: dict[int, int]
     attempt: int
+    crashed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

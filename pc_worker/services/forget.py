@@ -171,6 +171,12 @@ def _sequence(cursor: Cursor, job_id: str, *, domain: str, source: str) -> int:
             f"job {job_id} has {job.rows_dead} dead letters, whose rows are in its file: `dead retry` or `dead drop` "
             "them first, or their older versions would be forgotten"
         )
+    scope = (job.plan or {}).get("scope")
+    if (unread := forget.unidentified_in(cursor, domain, scope=scope, seq=job.seq)) is not None:
+        raise InvalidRequest(
+            f"job {unread} has a row that ended its workers before its key was known, so that the row's older version "
+            "would be forgotten: `dead retry` it; if it was dropped, ingest the file again without it and name that job"
+        )
     return job.seq
 
 

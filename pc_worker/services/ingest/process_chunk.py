@@ -18,9 +18,9 @@ from pc_worker.services.declarations import check_unchanged
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.attempts import error_text, is_permanent, needing_spool, remedy
 from pc_worker.services.ingest.publish import push_written
-from pc_worker.services.ingest.rows.dead_letter import row_form
+from pc_worker.services.ingest.rows.dead_letter import dead_letter, row_form
 from pc_worker.services.ingest.rows.embed import OutOfTime
-from pc_worker.services.ingest.rows.prepare import RowContext, clean_rows, numbered_keys
+from pc_worker.services.ingest.rows.prepare import Cleaned, RowContext, clean_rows, numbered_keys
 from pc_worker.services.ingest.rows.unchanged import KnownRows, SameRowChanged, cell_hashes, find_same
 from pc_worker.services.ingest.rows.write import RecordTally, Work, Written, embedder_of, forgotten_keys, write_rows
 from pc_worker.services.jobs.job_control import job_status
@@ -111,6 +111,8 @@ def _summary(lease: Lease, written: Written) -> dict[str, Any]:
 def _write(services: Services, lease: Lease, clock: StageClock) -> Written:
     """Write the chunk; clean all its rows if one that was recognised as unchanged has changed meanwhile."""
     opened = _open(services, lease, clock)
+    if lease.crashed:
+        return write_rows(services, opened.dead_row(lease, clock), record_tally=_recorder(lease, clock), clock=clock)
     try:
         return _write_rows(services, lease, clock, opened, opened.work(lease, clock, services.database))
     except SameRowChanged:
@@ -160,6 +162,21 @@ class OpenedJob:
                 left_out=known.numbers,
             )
         return Work(job=self.job, chunk_no=lease.chunk_no, context=context, cleaned=cleaned, known=known)
+
+    def dead_row(self, lease: Lease, clock: StageClock) -> Work:
+        """Read the one leased row, which ended its workers, for its dead letter; it is not cleaned again."""
+        context, row_no = self.context, lease.first_row
+        with clock.stage("read"), rejecting(self.job.source):
+            batch = self.table.read(row_no, row_no + 1, context.mapping.columns)
+        with clock.stage("clean"):
+            (key,) = numbered_keys(context.domain, context.mapping, batch, lease.occurrences)
+            cleaned = Cleaned(
+                records=(),
+                letters=(dead_letter(row_no, leases.CRASHED, context.form),),
+                skipped=0,
+                letter_keys={} if key is None else {row_no: key},
+            )
+        return Work(job=self.job, chunk_no=lease.chunk_no, context=context, cleaned=cleaned)
 
     def _known(self, database: Database, known: KnownRows, keys: Sequence[str | None], lease: Lease) -> KnownRows:
         """Return which rows are stored with the same cells; none if one was forgotten since the job began."""

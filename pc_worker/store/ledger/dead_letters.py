@@ -42,13 +42,16 @@ OCCURRENCE = """
 SELECT coalesce((c.occurrences ->> %s::text)::integer, 0) FROM chunks c
 WHERE c.job_id = %s AND %s BETWEEN c.first_row AND c.first_row + c.row_count - 1
 """
+# A letter without its row is of one whose key was not read, until a retry reads it.
 MOVE = """
 WITH gone AS (
-    DELETE FROM dead_letters WHERE job_id = %(job_id)s AND row_no = ANY (%(row_nos)s) RETURNING chunk_no
+    DELETE FROM dead_letters WHERE job_id = %(job_id)s AND row_no = ANY (%(row_nos)s)
+    RETURNING chunk_no, normal_form IS NULL AND row_id IS NULL AS unread
 ), counted AS (
-    SELECT chunk_no, count(*) AS letters FROM gone GROUP BY chunk_no
+    SELECT chunk_no, count(*) AS letters, bool_or(unread) AS unread FROM gone GROUP BY chunk_no
 ), recounted AS (
-    UPDATE chunks c SET dead = dead - letters, {outcome} = {outcome} + letters
+    UPDATE chunks c SET dead = dead - letters, {outcome} = {outcome} + letters,
+        unidentified = unidentified OR %(dropped)s AND counted.unread
     FROM counted WHERE c.job_id = %(job_id)s AND c.chunk_no = counted.chunk_no
 )
 UPDATE jobs
@@ -118,10 +121,19 @@ def occurrence(cursor: Cursor, job_id: str, row_no: int) -> int:
 
 
 def move_letters(
-    cursor: Cursor, job_id: str, row_nos: Sequence[int], *, outcome: LetterOutcome, texts_encoded: int = 0
+    cursor: Cursor,
+    job_id: str,
+    row_nos: Sequence[int],
+    *,
+    outcome: LetterOutcome,
+    texts_encoded: int = 0,
+    dropped: bool = False,
 ) -> int:
-    """Delete a job's letters, count their rows as ``outcome`` and judge the job again; return how many there were."""
-    values = {"job_id": job_id, "row_nos": list(row_nos), "texts": texts_encoded}
+    """Delete a job's letters, count their rows as ``outcome`` and judge the job again; return how many there were.
+
+    ``dropped`` = without having been retried: the ledger then remembers that it does not know the rows of some.
+    """
+    values = {"job_id": job_id, "row_nos": list(row_nos), "texts": texts_encoded, "dropped": dropped}
     cursor.execute(MOVE.format(outcome=outcome), values)
     row = cursor.fetchone()
     if row is None:
@@ -136,7 +148,7 @@ def drop_letters(database: Database, letters: Sequence[LetterId]) -> int:
 
 
 def _drop(database: Database, job_id: str, row_nos: Sequence[int]) -> int:
-    return database.repeat(lambda cursor: move_letters(cursor, job_id, row_nos, outcome="skipped"))
+    return database.repeat(lambda cursor: move_letters(cursor, job_id, row_nos, outcome="skipped", dropped=True))
 
 
 def by_job(letters: Sequence[LetterId], most: int) -> Iterator[tuple[str, list[int]]]:

@@ -22,6 +22,8 @@ from pc_worker.store.ledger.jobs import find_job, judge_job
 
 #: Attempts of a chunk whose worker died without releasing its lease, before it is halved; a single row is then dead.
 CRASHES_ALLOWED = 3
+#: Why such a row is dead.
+CRASHED = f"the worker died {CRASHES_ALLOWED} times on this row"
 #: Attempts that may end with an error before the job fails.
 FAILURES_ALLOWED = 5
 
@@ -110,15 +112,26 @@ class _StoredChunk:
     in_time: bool
 
     @property
+    def all_crashes(self) -> int:
+        """Crashes, with that of the attempt that did not release its lease."""
+        return self.crashes + self.leased
+
+    @property
     def crashes_too_often(self) -> bool:
         """Whether it is to be halved, or its only row is dead; a half is halved again after one more crash."""
-        return self.crashes + self.leased >= (CRASHES_ALLOWED if self.row_count == 1 or not self.halved else 1)
+        return self.all_crashes >= (CRASHES_ALLOWED if self.row_count == 1 or not self.halved else 1)
+
+    @property
+    def cannot_be_read(self) -> bool:
+        """Whether its only row is dead and needs no reading, or ended the worker that only read it."""
+        return self.first_row in self.superseded or self.all_crashes > CRASHES_ALLOWED
 
 
 def acquire_lease(cursor: Cursor, job_id: str, chunk_no: int, *, lease_s: float) -> Lease | NoLease:
     """Acquire the lease of a chunk for ``lease_s`` seconds, or return why that is not possible.
 
-    A chunk whose workers died three times is halved first, repeatedly down to a single row, which is then dead.
+    A chunk whose workers died three times is halved first, repeatedly down to a single row, which is then dead: one
+    more lease is for its letter, which needs its key and its normal form. If that attempt dies, too, it has neither.
     """
     cursor.execute(READ_CHUNK, (job_id, chunk_no))
     row = cursor.fetchone()
@@ -130,14 +143,18 @@ def acquire_lease(cursor: Cursor, job_id: str, chunk_no: int, *, lease_s: float)
     if chunk.leased and chunk.in_time and not _lock_is_free(cursor, job_id, chunk_no, attempt=chunk.attempt):
         return "busy"
     if not chunk.crashes_too_often:
-        return _acquire(cursor, job, chunk_no, replace(chunk, crashes=chunk.crashes + chunk.leased), lease_s)
-    if chunk.row_count == 1:
+        return _acquire(cursor, job, chunk_no, replace(chunk, crashes=chunk.all_crashes), lease_s)
+    if chunk.row_count > 1:
+        return _acquire(cursor, job, chunk_no, _halve(cursor, job_id, chunk_no, chunk), lease_s)
+    if chunk.cannot_be_read:
         _finish_as_dead(cursor, job, chunk_no, chunk)
         return "gone"
-    return _acquire(cursor, job, chunk_no, _halve(cursor, job_id, chunk_no, chunk), lease_s)
+    return _acquire(cursor, job, chunk_no, replace(chunk, crashes=chunk.all_crashes), lease_s, crashed=True)
 
 
-def _acquire(cursor: Cursor, job: Job, chunk_no: int, chunk: _StoredChunk, lease_s: float) -> Lease:
+def _acquire(
+    cursor: Cursor, job: Job, chunk_no: int, chunk: _StoredChunk, lease_s: float, *, crashed: bool = False
+) -> Lease:
     attempt = chunk.attempt + 1
     cursor.execute(f"SELECT pg_advisory_lock({LOCK_KEY})", (job.job_id, str(chunk_no), str(attempt)))
     cursor.execute(ACQUIRE, (attempt, chunk.crashes, lease_s, job.job_id, chunk_no))
@@ -150,6 +167,7 @@ def _acquire(cursor: Cursor, job: Job, chunk_no: int, chunk: _StoredChunk, lease
             superseded=frozenset(chunk.superseded),
             occurrences={int(n): count for n, count in (chunk.occurrences or {}).items()},
             attempt=attempt,
+            crashed=crashed,
         )
     )
 
@@ -174,11 +192,10 @@ def _lock_is_free(cursor: Cursor, job_id: str, chunk_no: int, *, attempt: int) -
 
 
 def _finish_as_dead(cursor: Cursor, job: Job, chunk_no: int, chunk: _StoredChunk) -> None:
-    """Finish a chunk of one row that crashes its workers: the row is dead, or skipped if a later row replaces it."""
+    """Finish a chunk of one row that not even its letter is read for: it is dead, or a later row replaces it."""
     superseded = chunk.first_row in chunk.superseded
     if not superseded:
-        reason = f"the worker died {CRASHES_ALLOWED} times on this row"
-        letter = DeadLetter(row_no=chunk.first_row, reason=reason, row_id=None, normal_form=None)
+        letter = DeadLetter(row_no=chunk.first_row, reason=CRASHED, row_id=None, normal_form=None)
         insert_dead_letters(cursor, job=job, chunk_no=chunk_no, letters=[letter])
     tally = Tally(skipped=1) if superseded else Tally(dead=1)
     finish_chunk(cursor, job.job_id, chunk_no, attempt=chunk.attempt, tally=tally)

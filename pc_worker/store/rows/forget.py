@@ -38,6 +38,15 @@ LETTERS_OF_SOURCE = """
 SELECT d.job_id, d.row_no FROM dead_letters d JOIN jobs j USING (job_id)
 WHERE d.domain = %s AND j.plan ->> 'source' = %s AND j.seq < %s ORDER BY d.job_id, d.row_no
 """
+# Of the same names for rows: a source's, or the whole domain's. A letter without its row is of one that was not read.
+UNIDENTIFIED = """
+SELECT j.job_id FROM jobs j
+WHERE j.domain = %(domain)s AND j.seq >= %(seq)s AND j.plan ->> 'scope' IS NOT DISTINCT FROM %(scope)s
+  AND (EXISTS (SELECT FROM chunks c WHERE c.job_id = j.job_id AND c.unidentified)
+       OR EXISTS (SELECT FROM dead_letters d
+                  WHERE d.job_id = j.job_id AND d.normal_form IS NULL AND d.row_id IS NULL))
+ORDER BY j.seq DESC LIMIT 1
+"""
 SOURCE_KNOWN = """
 SELECT EXISTS (SELECT FROM rows WHERE domain = %(domain)s AND source = %(source)s)
     OR EXISTS (SELECT FROM jobs WHERE domain = %(domain)s AND plan ->> 'source' = %(source)s)
@@ -99,6 +108,16 @@ def source_is_known(cursor: Cursor, domain: str, source: str) -> bool:
     """Return whether the domain has rows or jobs of a source of this name."""
     cursor.execute(SOURCE_KNOWN, {"domain": domain, "source": source})
     return cursor.fetchone() == (True,)
+
+
+def unidentified_in(cursor: Cursor, domain: str, *, scope: str | None, seq: int) -> str | None:
+    """Return the last job from number ``seq`` on with a dead or dropped row whose key is not known, if there is one.
+
+    Such a row may be any of the stored ones of its ``scope``.
+    """
+    cursor.execute(UNIDENTIFIED, {"domain": domain, "scope": scope, "seq": seq})
+    row = cursor.fetchone()
+    return None if row is None else str(row[0])
 
 
 def keys_of(cursor: Cursor, domain: str, ids: Sequence[UUID]) -> list[Key]:

@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from pc_worker.errors import InvalidRequest
+from pc_worker.model import Job
 from pc_worker.services import forget as forget_service
 from pc_worker.services.dead_letters.dead_list import drop_matching
 from pc_worker.services.dead_letters.retry import retry_dead
 from pc_worker.services.forget import forget_ids, forget_source
+from pc_worker.services.ingest.process_chunk import OpenedJob
+from pc_worker.services.ingest.rows.embed import Embedder
 from pc_worker.services.maintenance.purge import Retention, purge
 from pc_worker.store.db.connection import Database
+from pc_worker.store.ledger.leases import CRASHED
 from pc_worker.store.ledger.letter_filter import LetterFilter
 from pc_worker.store.log import append
 from pc_worker.store.rows import merge
@@ -263,6 +269,80 @@ def test_a_row_whose_newest_version_was_dropped_is_not_missing(line: Line, dead:
 
     assert gone.rows == 1
     assert line.texts() == {"a": "old of a", "b": "new of b"}
+
+
+def crashing(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, *, at: str = "") -> None:
+    """Let a method end its worker, if the records that it gets have a text with ``at``; without it, always."""
+    work = getattr(owner, name)
+
+    def crash(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not at or any(at in (record.text or "") for record in args[0]):
+            raise MemoryError("as a killed worker, it keeps its lease")
+        return work(self, *args, **kwargs)
+
+    monkeypatch.setattr(owner, name, crash)
+
+
+def crashed(line: Line, job_id: str) -> Job:
+    """Do a job to its end, with as many workers as it needs."""
+    while True:
+        with suppress(MemoryError):
+            return line.finish(job_id)
+
+
+def test_a_row_that_ended_its_workers_is_not_missing(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    line.ingest(rows("a", "b", "c", text="old"))
+    crashing(monkeypatch, Embedder, "embed", at="bad")
+
+    newer = crashed(line, line.begin([*rows("b", text="new"), *rows("a", text="bad")]))
+
+    assert (newer.rows_written, newer.rows_dead) == (1, 1)
+    ((reason, form),) = line.query("SELECT reason, normal_form FROM dead_letters")
+    assert (reason, json.loads(form)) == (CRASHED, {"id": "a", "text": "bad of a"})
+    assert list(drop_matching(line.services, LetterFilter(job_id=newer.job_id))) == [1, 0]
+    assert forget_source(line.database, DOMAIN, "shelf", missing_from=newer.job_id).rows == 1
+    assert line.texts() == {"a": "old of a", "b": "new of b"}
+
+
+@pytest.mark.parametrize("named", ["the job itself", "an earlier job"])
+@pytest.mark.parametrize("dropped", [True, False])
+def test_a_row_that_could_not_be_read_may_be_any(
+    line: Line, monkeypatch: pytest.MonkeyPatch, named: str, dropped: bool
+) -> None:
+    line.ingest(rows("a", "b", "c", text="old"))
+    earlier = line.ingest(rows("b", text="new"))
+    with monkeypatch.context() as patched:
+        crashing(patched, Embedder, "embed", at="bad")
+        crashing(patched, OpenedJob, "dead_row")
+        newer = crashed(line, line.begin([*rows("b", text="new"), *rows("a", text="bad")]))
+    assert line.query("SELECT reason, normal_form FROM dead_letters") == [(CRASHED, None)]
+    if dropped:
+        assert list(drop_matching(line.services, LetterFilter(job_id=newer.job_id))) == [1, 0]
+
+    with pytest.raises(InvalidRequest):
+        forget_source(
+            line.database, DOMAIN, "shelf", missing_from=(newer if named == "the job itself" else earlier).job_id
+        )
+
+    assert line.texts() == {"a": "old of a", "b": "new of b", "c": "old of c"}
+    other = line.ingest(rows("a", text="other"), source="other shelf")
+    assert forget_source(line.database, DOMAIN, "other shelf", missing_from=other.job_id).rows == 0
+    newest = line.ingest(rows("a", text="good"))
+    assert forget_source(line.database, DOMAIN, "shelf", missing_from=newest.job_id).rows == 2
+    assert sorted(line.query("SELECT text FROM rows")) == [("good of a",), ("other of a",)]
+
+
+def test_a_row_that_was_read_by_a_retry_is_not_any_row(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    line.ingest(rows("a", "b", text="old"))
+    with monkeypatch.context() as patched:
+        crashing(patched, Embedder, "embed", at="bad")
+        crashing(patched, OpenedJob, "dead_row")
+        newer = crashed(line, line.begin(rows("a", text="bad")))
+
+    assert [again.outcome for again in retry_dead(line.services, LetterFilter(job_id=newer.job_id))] == ["written"]
+
+    assert forget_source(line.database, DOMAIN, "shelf", missing_from=newer.job_id).rows == 1
+    assert line.texts() == {"a": "bad of a"}
 
 
 @pytest.mark.parametrize("version", ["present", "earlier"])

@@ -14,8 +14,9 @@ Of the first two kinds, ``domains/cleaning/clean.py: clean`` returns ``Dead``. `
 ``write.py: write_rows`` inserts the letters with ``store/ledger/dead_letters.py``, in the transaction that writes the
 chunk's rows, counts them and ends the chunk.
 
-One reason is stored without the row, in its own transaction: "the worker died 3 times on this row". A chunk that ended
-the worker is halved, down to one row; then ``store/ledger/leases.py: acquire_lease`` stores the letter.
+One reason comes without cleaning: "the worker died 3 times on this row". A chunk that ended the worker is halved, down
+to one row; then ``process_chunk.py`` only reads it, for its letter. If that ends the worker, too,
+``store/ledger/leases.py: acquire_lease`` stores the letter without the row.
 """
 
 from __future__ import annotations
