@@ -21,8 +21,9 @@ class SourceSettings(BaseSettings):
     data_roots: Annotated[tuple[Path | ObjectUrl, ...] | None, NoDecode] = None
     #: Folder or prefix (`s3://bucket/inbox`) that beat scans for `INBOX/<domain>/<file>`. Unset: no scan. Names of
     #: unfinished files (`.tmp`, `.part`, `.filepart`, `.crdownload`, …, a leading dot, a trailing `~`) are ignored. A
-    #: file that cannot be ingested becomes a failed job with the reason. A content is one job of its
-    #: domain, in `document` one for each file; a content that returns to a file after another one is a new job.
+    #: file that cannot be ingested becomes a failed job with the reason. A content is one job of its domain as
+    #: long as the domain holds it, in `document` one for each file; a content that returns to a file after another one
+    #: is a new job.
     inbox: Annotated[Path | ObjectUrl | None, NoDecode] = None
     #: Prefix (`s3://bucket/spool`, `gs://…`, `az://…`), outside the data roots, where machines share what they unpacked
     #: or converted of objects, for a week. Needs permission to read, write, list and delete there. Unset: each machine

@@ -32,6 +32,24 @@ LAST_JOB = """
 SELECT f.job_id, j.job_id IS NOT NULL, j.request ->> 'content'
 FROM inbox_files f LEFT JOIN jobs j USING (job_id) WHERE f.path = %s AND f.job_id IS NOT NULL
 """
+# Of another path, the last one; of this path, one that a scan made and did not record.
+JOB_OF_CONTENT = """
+SELECT job_id, source = %(source)s FROM jobs
+WHERE domain = %(domain)s AND (job_id = %(first)s OR request ->> 'content' = %(digest)s)
+ORDER BY source = %(source)s DESC, seq DESC NULLS FIRST, created_at DESC LIMIT 1
+"""
+# Jobs without a number have not begun; then the order of their creation counts. What was forgotten has no job.
+HOLDS = """
+SELECT j.state NOT IN ('failed', 'cancelled')
+   AND NOT EXISTS (
+       SELECT FROM jobs k WHERE k.domain = j.domain AND k.job_id <> j.job_id
+          AND (k.seq > j.seq OR k.seq IS NULL AND (j.seq IS NOT NULL OR k.created_at > j.created_at))
+          AND (k.rows_written > 0 OR k.state IN ('queued', 'splitting', 'running')))
+   AND NOT EXISTS (
+       SELECT FROM log_batches b WHERE b.domain = j.domain AND b.job_id IS NULL
+          AND b.committed_at > coalesce(j.finished_at, j.created_at))
+FROM jobs j WHERE j.job_id = %s
+"""
 RECORD_PROBLEM = """
 INSERT INTO inbox_troubles AS known (entry_hash, entry, reason) VALUES (%s, %s, %s)
 ON CONFLICT (entry_hash) DO UPDATE SET reason = excluded.reason, told_at = now() WHERE known.reason <> excluded.reason
@@ -47,6 +65,14 @@ class LastJob:
     job_id: str
     exists: bool
     content: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContentJob:
+    """The last job of a content, and whether the same path was its source."""
+
+    job_id: str
+    same_path: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +117,26 @@ def last_job(cursor: Cursor, path: str) -> LastJob | None:
     cursor.execute(LAST_JOB, (path,))
     row = cursor.fetchone()
     return None if row is None else LastJob(*row)
+
+
+def job_of_content(cursor: Cursor, domain: str, digest: str, *, source: str, first: str) -> ContentJob:
+    """Return the domain's last job of a content, preferably of this ``source``.
+
+    ``first`` is the id of the first such job, which is stored; an earlier version may have stored no content with it.
+    """
+    values = {"domain": domain, "digest": digest, "source": source, "first": first}
+    cursor.execute(JOB_OF_CONTENT, values)
+    return ContentJob(*(cursor.fetchone() or (first, False)))
+
+
+def still_holds(cursor: Cursor, job_id: str) -> bool | None:
+    """Return whether the domain still holds what a job wrote or will write, as far as is known; None: no such job.
+
+    Not if the job failed or was cancelled, a later job wrote rows or still may, or rows were forgotten since.
+    """
+    cursor.execute(HOLDS, (job_id,))
+    row = cursor.fetchone()
+    return None if row is None else bool(row[0])
 
 
 def record_problem(cursor: Cursor, entry_hash: bytes, *, entry: str, reason: str) -> bool:

@@ -20,7 +20,7 @@ from pc_worker.services.ingest.inbox import scan
 from pc_worker.services.ingest.inbox.scan import NAMESPACE, scan_inbox
 from pc_worker.services.ingest.submit import IngestRequest, submit
 from pc_worker.settings import Settings
-from pc_worker.store.db.connection import Database
+from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.wiring import make_services
 from tests.support.events import logged_events
 
@@ -282,3 +282,98 @@ def test_a_job_of_an_earlier_version_is_the_job_of_its_content(
         cursor.execute("UPDATE inbox_files SET job_id = %s WHERE path = %s", (old, str(path)))
 
     assert scanned(services, inbox) == ([], [])
+
+
+def written(database: Database, source: str) -> None:
+    """End the job of a file as if it had written a row."""
+    with database.transaction() as cursor:
+        cursor.execute(
+            "UPDATE jobs SET state = 'completed', seq = nextval('job_sequence'), finished_at = clock_timestamp(), "
+            "rows_total = 1, rows_written = 1 WHERE source = %s AND state = 'queued'",
+            (source,),
+        )
+        assert cursor.rowcount == 1
+
+
+@pytest.fixture
+def _no_other_jobs(database: Database) -> None:
+    """Delete the jobs of other tests, which wait without end."""
+    with database.transaction() as cursor:
+        cursor.execute("DELETE FROM jobs")
+
+
+@pytest.mark.usefixtures("_no_other_jobs")
+def test_a_content_that_its_domain_no_longer_holds_is_ingested_from_another_file(
+    services: Services, database: Database, inbox: Path
+) -> None:
+    first, second, third = (inbox / "candidate" / f"{name}.csv" for name in ("first", "second", "third"))
+    for time, content in enumerate(("A", "B"), 1):
+        replace(first, f"key\n{inbox}{content}\n", second=time)
+        assert scanned(services, inbox) == ([str(first)], [])
+        written(database, str(first))
+
+    replace(second, f"key\n{inbox}A\n", second=1)
+    assert scanned(services, inbox, times=3) == ([str(second)], [])
+    written(database, str(second))
+
+    replace(third, f"key\n{inbox}A\n", second=1)
+    assert scanned(services, inbox, times=3) == ([], []), "the domain holds it: the same file twice is one job"
+
+
+@pytest.mark.usefixtures("_no_other_jobs")
+@pytest.mark.parametrize("later", ["another job", "a job that waits", "a forgotten row", "its failure"])
+def test_what_a_later_event_replaced_is_ingested_from_a_copy(
+    services: Services, database: Database, inbox: Path, later: str
+) -> None:
+    first, other, copy = (inbox / "candidate" / f"{name}.csv" for name in ("first", "other", "copy"))
+    replace(first, f"key\n{inbox}A\n", second=1)
+    scanned(services, inbox)
+    written(database, str(first))
+    if later in ("another job", "a job that waits"):
+        replace(other, f"key\n{inbox}B\n", second=1)
+        assert scanned(services, inbox) == ([str(other)], [])
+    if later == "another job":
+        written(database, str(other))
+    with database.transaction() as cursor:
+        if later == "its failure":
+            cursor.execute("UPDATE jobs SET state = 'failed' WHERE source = %s", (str(first),))
+        if later == "a forgotten row":
+            add_tombstone(cursor)
+
+    replace(copy, f"key\n{inbox}A\n", second=1)
+
+    assert scanned(services, inbox, times=3) == ([str(copy)], [])
+
+
+def add_tombstone(cursor: Cursor) -> None:
+    """Append a batch of no job to the domain's log."""
+    cursor.execute(
+        "INSERT INTO models (name, revision, dimension, normalised, encodable) VALUES ('m', '1', 3, true, true) "
+        "RETURNING model_id"
+    )
+    (model_id,) = cursor.fetchone() or (None,)
+    cursor.execute(
+        "INSERT INTO domains VALUES ('candidate', 1, gen_random_uuid(), %s) ON CONFLICT DO NOTHING", (model_id,)
+    )
+    cursor.execute(
+        "INSERT INTO log_batches (domain, first_position, last_position, epoch, nonce, model_id) "
+        "VALUES ('candidate', 1, 1, gen_random_uuid(), 1, %s)",
+        (model_id,),
+    )
+
+
+@pytest.mark.usefixtures("_no_other_jobs")
+def test_a_job_that_a_scan_did_not_record_is_the_job_of_its_file(
+    services: Services, database: Database, inbox: Path
+) -> None:
+    first, copy = inbox / "candidate" / "first.csv", inbox / "candidate" / "copy.csv"
+    for time, content in enumerate(("A", "B"), 1):
+        replace(first, f"key\n{inbox}{content}\n", second=time)
+        scanned(services, inbox)
+        written(database, str(first))
+    replace(copy, f"key\n{inbox}A\n", second=1)
+    assert scanned(services, inbox) == ([str(copy)], [])
+    with database.transaction() as cursor:  # as if the scan had been killed
+        cursor.execute("UPDATE inbox_files SET digest = NULL, job_id = NULL WHERE path = %s", (str(copy),))
+
+    assert scanned(services, inbox, times=3) == ([], [])

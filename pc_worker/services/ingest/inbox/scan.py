@@ -18,6 +18,7 @@ from pc_worker.object_urls import ObjectUrl, is_url
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.inbox.entries import InboxEntry, RejectedEntry, is_unfinished
 from pc_worker.services.ingest.submit import IngestRequest, submit
+from pc_worker.services.sources import whole_path
 from pc_worker.store.db.connection import Cursor
 from pc_worker.store.ledger import jobs
 from pc_worker.store.ledger.inbox import (
@@ -25,10 +26,12 @@ from pc_worker.store.ledger.inbox import (
     LastJob,
     delete_solved_problems,
     find_settled,
+    job_of_content,
     last_job,
     record_file,
     record_job_of_file,
     record_problem,
+    still_holds,
 )
 
 log = get_logger(__name__)
@@ -111,7 +114,7 @@ def _submit(services: Services, file: InboxFile) -> str | None:
     digest = _digest(services, file)
     with services.database.transaction() as cursor:
         last = last_job(cursor, file.path)
-    job_id = _job_id(file, digest, last)
+        job_id = _first_job_id(cursor, file, digest) if last is None else _next_job_id(file, digest, last)
     # The job first: if the file were recorded first, a crash between the two would lose it.
     is_new = False
     if last is None or not last.exists or last.job_id != job_id:
@@ -122,22 +125,42 @@ def _submit(services: Services, file: InboxFile) -> str | None:
     return job_id if is_new else None
 
 
-def _job_id(file: InboxFile, digest: str, last: LastJob | None) -> str:
-    """Return the id of the job of a content: that of the file's last job if it had this content, else a new one.
+def _first_job_id(cursor: Cursor, file: InboxFile, digest: str) -> str:
+    """Return the id of the job of a file that has had none.
 
-    It is made from domain and content; in a domain whose keys the file's name scopes, from its path too. After another
-    content of the same file it is made from that one's job and the path: what comes back to a file is ingested again,
-    also if another file had the same contents before.
+    It is made from domain and content: the same content in two places is one job, as long as the domain still holds
+    that content. If it does not, the id is made from the last job of the content and the path. In a domain whose keys
+    the file's name scopes, it is made from the path, too.
     """
-    content = f"{file.domain}\n{digest}"
-    of_file = f"{content}\n{file.path}"
-    own = of_file if get_domain(file.domain).any_table is not None else content
-    first, of_earlier_versions = (str(uuid.uuid5(NAMESPACE, text)) for text in (own, content))
-    if last is None:
+    first, _ = _ids_of(file, digest)
+    if get_domain(file.domain).any_table is not None or still_holds(cursor, first) in (True, None):
         return first
-    if last.content == digest or last.job_id in (first, of_earlier_versions):
+    last = job_of_content(cursor, file.domain, digest, source=whole_path(file.path), first=first)
+    if last.same_path or still_holds(cursor, last.job_id):
         return last.job_id
-    return str(uuid.uuid5(NAMESPACE, f"{last.job_id}\n{of_file}"))
+    return _id_after(last.job_id, file, digest)
+
+
+def _next_job_id(file: InboxFile, digest: str, last: LastJob) -> str:
+    """Return the id of the file's last job if it had this content, else one made from that job, path and content.
+
+    What comes back to a file after another content is ingested again, also if another file had the same contents
+    before.
+    """
+    if last.content == digest or last.job_id in _ids_of(file, digest):
+        return last.job_id
+    return _id_after(last.job_id, file, digest)
+
+
+def _ids_of(file: InboxFile, digest: str) -> tuple[str, str]:
+    """Return the id of the first job of this content, and that of earlier versions."""
+    content = f"{file.domain}\n{digest}"
+    own = content if get_domain(file.domain).any_table is None else f"{content}\n{file.path}"
+    return str(uuid.uuid5(NAMESPACE, own)), str(uuid.uuid5(NAMESPACE, content))
+
+
+def _id_after(job_id: str, file: InboxFile, digest: str) -> str:
+    return str(uuid.uuid5(NAMESPACE, f"{job_id}\n{file.domain}\n{digest}\n{file.path}"))
 
 
 def _digest(services: Services, found: InboxFile) -> str:
