@@ -76,6 +76,11 @@ class QueryVector:
             work = copy_context()
             threading.Thread(target=work.run, args=(self._run, self._encoded), name="query vector", daemon=True).start()
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the vector is computed already."""
+        return RECENT.has(self._encoder, self._query) if self._encoded is None else self._encoded.done()
+
     def text(self) -> str:
         """Return the vector as pgvector's text; block until it is computed.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from pc_worker.services.search.reply import Passage, Reranking, SearchHit, Searc
 from pc_worker.services.search.request import Mode, SearchRequest
 from pc_worker.services.search.rerank import rerank
 from pc_worker.services.search.thresholds import weakness
+from pc_worker.services.search.turns import SearchTurn, turns_of
 from pc_worker.services.search.weights import list_weights, row_judge
 from pc_worker.store.db.connection import Cursor, Database
 from pc_worker.store.search.filters.sql import read_filter
@@ -109,10 +111,10 @@ def _search(
     mode: Mode = "vector" if request.like is not None else request.mode
     reranked = reranker.depth if request.rerank and reranker is not None else 0
     hits: list[SearchHit] = []
-    with database.transaction() as cursor:
+    with turns_of(database).turn() as turn, database.transaction() as cursor:
         profile = begin_search(cursor, searched_name(request.domain), timeout_s=timeout_s)
         if profile is not None:
-            mode, hits = _found(cursor, request, mode, profile, encoder, reranked=reranked)
+            mode, hits = _found(cursor, request, mode, profile, encoder, turn, reranked=reranked)
         else:
             mode = _without_log(cursor, request, mode)
     reranking: Reranking | None = None
@@ -136,6 +138,7 @@ def _found(
     mode: Mode,
     profile: Profile,
     encoder: Callable[[Model], Encoder],
+    turn: SearchTurn,
     *,
     reranked: int,
 ) -> tuple[Mode, list[SearchHit]]:
@@ -150,7 +153,8 @@ def _found(
     scope = _scope(cursor, request, profile)
     terms = None if mode == "vector" else _terms(cursor, request, profile)
     texts = first_texts(cursor, scope, terms) if terms is not None and encoding is not None else None
-    mode, vector = _vector(cursor, request, mode, profile, encoding)
+    with turn.left() if encoding is not None and not encoding.is_ready else nullcontext():  # an engine may be slow
+        mode, vector = _vector(cursor, request, mode, profile, encoding)
     used = encoder(profile.model) if mode == "hybrid" else None
     weights = list_weights(request, used)
     query = RankedQuery(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -31,7 +32,7 @@ from pc_worker.store.db.session import (
     DatabaseState,
     session_settings,
 )
-from pc_worker.urls import DatabaseServer, read_database_url
+from pc_worker.urls import DatabaseServer, is_loopback_host, read_database_url
 
 Cursor = psycopg2.extensions.cursor
 T = TypeVar("T")
@@ -102,6 +103,12 @@ class Database:
     def names_search_path(self) -> bool:
         """Whether the URL itself says in which schema the tables are."""
         return "search_path" in read_database_url(self._url).session
+
+    @cached_property
+    def is_on_this_machine(self) -> bool:
+        """Whether the URL's host is this machine: a loopback address, or a socket."""
+        hosts = read_database_url(self._url).hosts
+        return all(host.startswith("/") or is_loopback_host(host) for host, _ in hosts)
 
     def _open(self) -> psycopg2.extensions.connection:
         server = read_database_url(self._url)
