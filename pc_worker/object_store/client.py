@@ -40,6 +40,15 @@ def store_of(scheme: str, bucket: str) -> ObjectStore:
     Raises:
         SourceDenied: If the cloud's variables are incomplete or contradict each other.
     """
+    return open_store(scheme, bucket, {})
+
+
+def open_store(scheme: str, bucket: str, settings: Mapping[str, str]) -> ObjectStore:
+    """Return a client of a bucket with these settings besides those of the cloud's variables.
+
+    Raises:
+        SourceDenied: If the variables are incomplete or contradict each other.
+    """
     from obstore.exceptions import BaseError
     from obstore.store import AzureStore, GCSStore, S3Store
 
@@ -54,7 +63,7 @@ def store_of(scheme: str, bucket: str) -> ObjectStore:
     client |= {"timeout": timedelta(seconds=REQUEST_S), "connect_timeout": timedelta(seconds=10)}
     try:
         client |= authorities(scheme, os.environ)
-        store: ObjectStore = kind(bucket, config=config, client_options=client, retry_config=retries)
+        store: ObjectStore = kind(bucket, config={**config, **settings}, client_options=client, retry_config=retries)
     except (BaseError, ValueError, OSError) as exc:
         raise SourceDenied(f"{scheme}://{bucket}: the store cannot be opened: {first_line(exc)}") from exc
     return store

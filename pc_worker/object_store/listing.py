@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pc_worker.object_store.client import errors_named, store_of
 from pc_worker.object_store.version import stamp_of
 from pc_worker.object_urls import ObjectUrl
 from pc_worker.reader import Stamp
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+    from pc_worker.object_store.walk import Walked
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +43,6 @@ def list_prefix(prefix: ObjectUrl) -> ObjectListing:
     import obstore
     from obstore.exceptions import InvalidPathError
 
-    from pc_worker.object_store.walk import walk_around
-
     folder = prefix.key.rstrip("/")
     begin = len(folder) + 1 if folder else 0
     store = store_of(prefix.scheme, prefix.bucket)
@@ -45,9 +50,20 @@ def list_prefix(prefix: ObjectUrl) -> ObjectListing:
         try:
             found = obstore.list_with_delimiter(store, prefix=folder or None)
         except InvalidPathError:
-            walked = walk_around(store, folder)
+            walked = _walk(prefix, store, folder)
             objects = sorted((name, stamp_of(meta)) for name, meta in walked.objects.items())
             return ObjectListing(sorted(walked.folders), objects, sorted(walked.unreadable.items()))
     folders = sorted(path.rstrip("/")[begin:] for path in found["common_prefixes"])
     objects = sorted((meta["path"][begin:], stamp_of(meta)) for meta in found["objects"])
     return ObjectListing([name for name in folders if name], [(name, stamp) for name, stamp in objects if name])
+
+
+def _walk(prefix: ObjectUrl, store: ObjectStore, folder: str) -> Walked:
+    """List a prefix with keys that the client refuses: whole in S3, else, or if that fails, around them."""
+    from pc_worker.object_store.signed_listing import NotListed, list_signed
+    from pc_worker.object_store.walk import walk_around
+
+    if prefix.scheme == "s3":
+        with suppress(NotListed):
+            return list_signed(prefix.bucket, folder)
+    return walk_around(store, folder)

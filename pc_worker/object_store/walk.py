@@ -1,7 +1,7 @@
 """Lists what is under a prefix with keys that the client refuses, and with each the page of the listing it is on.
 
-Such a key is named in the client's error. The listing then goes on after it: the names before it on its page, up to
-1,000 of them, are not seen until the object is renamed.
+This is for stores that ``signed_listing.py`` does not list. Such a key is named in the client's error. The listing then
+goes on after it: the names before it on its page, up to 1,000 of them, are not seen until the object is renamed.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ _NAMED = re.compile(r'(?:\bpath: |\bPath )"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u\{([0-9a-f]+)\}|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "0": "\0"}
 
+DENIED = "the store denies it: check the permissions of this object"
 BLOCKED = "; the names after it are not seen until its object is renamed or deleted"
 HIDDEN = "; up to 1,000 names before it are not seen until its object is renamed or deleted"
 
@@ -108,12 +109,14 @@ def _after(name: str) -> str:
 def _add_exact(store: ObjectStore, key: str, begin: int, found: Walked) -> None:
     """Add the object with the very key that the listing goes on after."""
     import obstore
-    from obstore.exceptions import NotFoundError
+    from obstore.exceptions import NotFoundError, PermissionDeniedError, UnauthenticatedError
 
     try:
         found.objects[key[begin:]] = obstore.head(store, key)
     except (NotFoundError, FileNotFoundError):
         return
+    except (PermissionDeniedError, UnauthenticatedError, PermissionError):
+        found.unreadable[key[begin:]] = DENIED
 
 
 def refused_key(error: Exception) -> str:

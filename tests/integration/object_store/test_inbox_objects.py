@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from urllib.parse import parse_qsl, quote, urlencode
+from urllib.request import HTTPHandler, Request, build_opener
 
 import pytest
+from botocore import auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from pydantic import SecretStr
 
+from pc_worker.object_store import signed_listing
+from pc_worker.object_store.listing import list_prefix
 from pc_worker.object_urls import ObjectUrl, read_url
 from pc_worker.services.dependencies import Services
 from pc_worker.services.ingest.inbox import scan
@@ -19,7 +28,7 @@ from pc_worker.settings import Settings
 from pc_worker.store.db.connection import Database
 from pc_worker.wiring import make_services
 from tests.support.events import logged_events
-from tests.support.object_store import ObjectStore
+from tests.support.object_store import CREDENTIALS, ObjectStore, Proxy, Reply
 
 Use = Callable[[dict[str, str]], None]
 DOMAINS = ("document", "recruit")
@@ -35,7 +44,7 @@ def listed(inbox: str) -> tuple[set[str], dict[str, str]]:
     }
 
 
-@pytest.mark.parametrize(
+UNREADABLE = pytest.mark.parametrize(
     ("key", "reason"),
     [
         ("document//a.csv", "empty parts"),
@@ -43,24 +52,135 @@ def listed(inbox: str) -> tuple[set[str], dict[str, str]]:
         ("document/../a.csv", "parts . or .."),
         ("document/.", "parts . or .."),
         ("document/a\tb.csv", "control characters"),
+        ("document/a\tb/c.csv", "control characters"),
         ("/a.csv", "empty parts"),
         ("/document/a.csv", "empty parts"),
     ],
 )
-def test_a_key_that_cannot_be_read_is_reported_and_hides_none_after_it(
+GOOD = {"document/0", "document/b.csv", "document/deep0", "document/+ é%41 &.csv", "recruit/0.pkl"}
+
+
+def drop(store: ObjectStore, inbox: str, key: str) -> None:
+    """Put good keys into an inbox, one in a folder that is not taken, and a key that cannot be read."""
+    for each in (*GOOD, "document/deep/x.csv", key):
+        store.put("other", f"{inbox}/{each}", b"x")
+
+
+@UNREADABLE
+def test_a_key_that_cannot_be_read_is_reported_and_hides_no_other(
     store: ObjectStore, use: Use, key: str, reason: str
 ) -> None:
     use(dict(store.variables))
     inbox = f"drop{key.encode().hex()}"
-    for good in ("document/0", "document/b.csv", "document/deep0", "document/deep/x.csv", "recruit/0.pkl"):
-        store.put("other", f"{inbox}/{good}", b"x")
-    store.put("other", f"{inbox}/{key}", b"x")
+    drop(store, inbox, key)
+
+    files, rejected = listed(f"s3://other/{inbox}")
+
+    assert files == GOOD
+    assert {name: reason in why for name, why in rejected.items()} == {key: True}
+
+
+@UNREADABLE
+def test_without_signed_listings_a_key_that_cannot_be_read_hides_none_after_it(
+    store: ObjectStore, use: Use, monkeypatch: pytest.MonkeyPatch, key: str, reason: str
+) -> None:
+    use(dict(store.variables))
+    monkeypatch.setattr(signed_listing, "list_signed", not_listed)
+    inbox = f"open{key.encode().hex()}"
+    drop(store, inbox, key)
 
     files, rejected = listed(f"s3://other/{inbox}")
 
     assert files >= {"document/b.csv", "document/deep0", "recruit/0.pkl"}
-    assert files <= {"document/0", "document/b.csv", "document/deep0", "recruit/0.pkl"}
+    assert files <= GOOD
     assert any(reason in why for why in rejected.values()), rejected
+
+
+def test_an_object_that_its_store_denies_hides_no_other(
+    store: ObjectStore, proxy: Proxy, use: Use, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(dict(proxy.variables(store)))
+    monkeypatch.setattr(signed_listing, "list_signed", not_listed)
+    for key in ("document//a.csv", "document/b.csv", "document/deep/x.csv", "document/deep0", "document/e.csv"):
+        store.put("other", f"denied/{key}", b"x")
+
+    def answer(number: int, reply: Reply) -> Reply:
+        denied = proxy.requests[number - 1][0] == "HEAD" and reply.status == 200
+        return Reply(403, {"Content-Length": "0"}, b"") if denied else reply
+
+    proxy.answer = answer
+
+    files, rejected = listed("s3://other/denied")
+
+    assert files == {"document/b.csv", "document/e.csv"}
+    assert set(rejected) == {"document//a.csv", "document/deep0"}
+
+
+def not_listed(*_: object) -> None:
+    raise signed_listing.NotListed
+
+
+@pytest.mark.parametrize("why", ["unsigned requests", "an error of the store", "another answer"])
+def test_what_cannot_be_listed_in_this_way_is_told(store: ObjectStore, proxy: Proxy, use: Use, why: str) -> None:
+    use(dict(proxy.variables(store)) | ({"AWS_SKIP_SIGNATURE": "true"} if why == "unsigned requests" else {}))
+    if why == "an error of the store":
+        proxy.refuse(503, "SlowDown")
+    if why == "another answer":
+        proxy.answer = lambda *_: Reply(200, {"Content-Length": "4"}, b"<a/>")
+
+    with pytest.raises(signed_listing.NotListed):
+        signed_listing.list_signed("other", "any")
+
+
+def test_a_key_that_cannot_be_read_hides_no_other_of_its_page_or_of_another(store: ObjectStore, use: Use) -> None:
+    use(dict(store.variables))
+    names = {f"document/{number:04}.csv" for number in range(1003)}
+    for key in (*names, "document/0500/\t", "document/\t", "document/9//"):
+        store.put("other", f"pages/{key}", b"x")
+
+    files, rejected = listed("s3://other/pages")
+
+    assert files == names
+    assert set(rejected) == {"document/\t"}
+
+
+def test_an_object_has_one_stamp_however_it_is_listed(store: ObjectStore, use: Use) -> None:
+    use(dict(store.variables))
+    for name in ("0", "b c+d é.csv"):
+        store.put("other", f"stamps/{name}", b"x")
+    before = list_prefix(read_url("s3://other/stamps")).objects
+    store.put("other", "stamps//a.csv", b"x")
+
+    assert list_prefix(read_url("s3://other/stamps")).objects == before
+
+
+def test_the_listing_is_signed_as_amazon_does(store: ObjectStore, use: Use, monkeypatch: pytest.MonkeyPatch) -> None:
+    use({**store.variables, "AWS_SESSION_TOKEN": "a/b+c="})
+    drop(store, "[signed] &", "document//a.csv")
+    urls: list[str] = []
+
+    class Recording(HTTPHandler):
+        def http_request(self, request: Request) -> Request:
+            urls.append(request.full_url)
+            return super().http_request(request)
+
+    opener = partial(build_opener, Recording)
+    monkeypatch.setattr(signed_listing, "build_opener", opener)
+    assert listed("s3://other/[signed] &")[0] == GOOD
+
+    assert len(urls) == 2, "the listing, and a key as an example"
+    for url in urls:
+        address, _, query = url.partition("?")
+        sent = dict(parse_qsl(query, keep_blank_values=True))
+        asked = {name: value for name, value in sent.items() if not name.startswith("X-Amz-")}
+        signed_at = datetime.strptime(sent["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        request = AWSRequest("GET", f"{address}?{urlencode(asked, quote_via=quote, safe='')}")
+        key = Credentials(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"], "a/b+c=")
+        monkeypatch.setattr(auth, "get_current_datetime", lambda *_, at=signed_at, **__: at)
+        auth.S3SigV4QueryAuth(key, "s3", CREDENTIALS["AWS_REGION"], expires=int(sent["X-Amz-Expires"])).add_auth(
+            request
+        )
+        assert dict(parse_qsl(request.url.partition("?")[2], keep_blank_values=True)) == sent
 
 
 def test_a_key_in_a_folder_that_is_not_taken_hides_nothing(store: ObjectStore, use: Use) -> None:
