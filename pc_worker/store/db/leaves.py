@@ -17,7 +17,6 @@ coalesce((SELECT p.parts FROM partitions p WHERE p.done_at IS NOT NULL
 """
 #: Whether an index named {relname} is the vector index {index} or a part of it, which has a number after the name.
 OF_INDEX = "({relname} = {index} OR {relname} ~ ('^' || {index} || '_[0-9]+$'))"
-
 # Where the rows of a domain are: in its partitions, or in the table that holds all domains without.
 DOMAIN_LEAVES = """
 SELECT t.relid::regclass::text FROM partitions p, pg_partition_tree(to_regclass(%(table)s || '_p' || p.number)) t

@@ -12,6 +12,7 @@ from pc_worker.errors import ModelSwitched
 from pc_worker.model import LogBatch
 from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor, uuid_array
+from pc_worker.store.db.look_ups import by_key
 
 # Only under the model that the rows were embedded with: a switch that happened meanwhile must not be undone.
 TAKE_POSITIONS = """
@@ -86,7 +87,8 @@ def _append(cursor: Cursor, domain: str, ids: Sequence[UUID], base: int, *, kind
         firsts[ordinal - 1] = first
     if newest:
         positions, successors = [row[1] for row in newest], [base + row[0] for row in newest]
-        cursor.execute(SUPERSEDE, {"domain": domain, "positions": positions, "successors": successors})
+        values = {"domain": domain, "positions": positions, "successors": successors}
+        cursor.execute(by_key(cursor, domain, SUPERSEDE), values)
     entries = (
         ENTRY.pack(8, position, 16, row_id.bytes, 8, first)
         for position, row_id, first in zip(count(base + 1), ids, firsts, strict=False)

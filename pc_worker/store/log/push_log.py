@@ -9,14 +9,14 @@ from uuid import UUID
 
 from pc_worker.errors import ContractBroken
 from pc_worker.store.db.connection import Cursor
+from pc_worker.store.db.look_ups import BY_KEY
 
 END = """
 SELECT d.head, d.epoch, d.model_id, m.dimension FROM domains d JOIN models m USING (model_id) WHERE d.domain = %s
 """
 FIRST_POSITION = "SELECT first_position FROM log WHERE domain = %s AND row_id = %s LIMIT 1"
-#: Every read is a short range by primary key, even if a new table's statistics suggest otherwise. For the same reason
-#: vectors are looked up row by row: OFFSET 0 prevents the planner from turning that into a join.
-BY_KEY = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off"
+# Every read is a short range by primary key, even if a new table's statistics suggest otherwise. For the same reason
+# vectors are looked up row by row: OFFSET 0 prevents the planner from turning that into a join.
 VECTOR = """
 LEFT JOIN LATERAL (
     SELECT e.vector::text FROM embeddings e

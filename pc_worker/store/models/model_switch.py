@@ -10,6 +10,7 @@ from pc_worker.model import DEFAULT_CHUNK_ROWS, PassageVector
 from pc_worker.model.joined import is_joined_name
 from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor
+from pc_worker.store.db.look_ups import by_key
 from pc_worker.store.models.oversize import REFUSED, move_terms
 
 LACKS = f"""
@@ -148,7 +149,7 @@ def add_vectors(
             for number, passage in enumerate(passages)
         ),
     )
-    cursor.execute(INSERT, {"domain": domain, "model_id": model_id})
+    cursor.execute(by_key(cursor, domain, INSERT), {"domain": domain, "model_id": model_id})
 
 
 def lock_domain(cursor: Cursor, domain: str) -> int:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pc_worker.model import read_uuid
 from pc_worker.store.db.connection import Cursor, is_storable
+from pc_worker.store.db.look_ups import is_partitioned
 
 # Sorted, so that two concurrent transactions take their locks in the same order.
 INSERT = """
@@ -16,7 +17,11 @@ INSERT INTO identities (domain, scope, key, row_id)
 SELECT %s, %s, key, row_id FROM unnest(%s::text[], %s::uuid[]) AS new (key, row_id) ORDER BY key
 ON CONFLICT DO NOTHING RETURNING key, row_id
 """
-SELECT = "SELECT key, row_id FROM identities WHERE domain = %s AND scope = %s AND key = ANY (%s)"
+SELECT = "SELECT key, row_id FROM identities WHERE domain = %(domain)s AND scope = %(scope)s AND key = ANY (%(keys)s)"
+SELECT_IN_PARTS = """
+SELECT i.key, i.row_id FROM unnest(%(keys)s::text[]) AS s (key) CROSS JOIN LATERAL (
+    SELECT key, row_id FROM identities WHERE domain = %(domain)s AND scope = %(scope)s AND key = s.key LIMIT 1) AS i
+"""
 SELECT_BY_NAME = """
 SELECT key, row_id FROM rows WHERE domain = %(domain)s AND key = ANY (%(names)s)
 UNION SELECT row_id::text, row_id FROM rows WHERE domain = %(domain)s AND row_id::text = ANY (%(names)s)
@@ -54,7 +59,8 @@ def row_ids(cursor: Cursor, domain: str, scope: str, keys: Sequence[str]) -> dic
 
 
 def _stored(cursor: Cursor, domain: str, scope: str, keys: Sequence[str]) -> dict[str, UUID]:
-    cursor.execute(SELECT, (domain, scope, list(keys)))
+    statement = SELECT_IN_PARTS if is_partitioned(cursor, domain) else SELECT
+    cursor.execute(statement, {"domain": domain, "scope": scope, "keys": list(keys)})
     return _read_ids(cursor)
 
 

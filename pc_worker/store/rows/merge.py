@@ -21,6 +21,7 @@ from pc_worker.errors import Conflict
 from pc_worker.model import RowOrigin, RowWrite, StoredRow
 from pc_worker.store.db import copy
 from pc_worker.store.db.connection import Cursor, Database, uuid_array
+from pc_worker.store.db.look_ups import by_key, is_partitioned
 from pc_worker.store.search.filters.payload_fields import collect_fields
 from pc_worker.store.search.terms import sparsevecs_binary
 from pc_worker.store.search.words.splitting import RULES
@@ -43,7 +44,7 @@ PASSAGE = struct.Struct(">i16s ih ii ii")
 TERMS = struct.Struct(">i16s ii")
 
 # Sorts as the server does, and twenty times as fast as by the UUIDs themselves.
-ROW_ID = attrgetter("row_id.int")
+ROW_ID, BY_INT = attrgetter("row_id.int"), attrgetter("int")
 STAGE = """
 CREATE TEMP TABLE IF NOT EXISTS stage_rows (
     row_id uuid, key text, payload jsonb, text text, content_hash bytea, wire bytea, cells_hash bytea
@@ -56,11 +57,22 @@ SELECT r.row_id, r.job_seq, r.content_hash, r.cells_hash,
                WHERE e.domain = %(domain)s AND e.row_id = r.row_id AND e.model_id = %(model_id)s)
 FROM rows r WHERE r.domain = %(domain)s AND r.row_id = ANY (%(ids)s::uuid[])
 """
+# The same in partitions: each row is looked up in its own part, and locked in the order of the ids.
+STORED_IN_PARTS = """
+SELECT r.row_id, r.job_seq, r.content_hash, r.cells_hash, (
+    SELECT true FROM embeddings e
+    WHERE e.domain = %(domain)s AND e.row_id = s.row_id AND e.model_id = %(model_id)s LIMIT 1) IS NOT NULL
+FROM unnest(%(ids)s::uuid[]) AS s (row_id) CROSS JOIN LATERAL (
+    SELECT * FROM rows WHERE domain = %(domain)s AND row_id = s.row_id LIMIT 1 {lock}) AS r
+"""
+# An insert finds the part of each row, an update plans for all of them. The rows are locked, so none is inserted.
 UPDATE_ROWS = """
-UPDATE rows r SET source = %(source)s, key = s.key, payload = s.payload, text = s.text, wire = s.wire,
-    content_hash = s.content_hash, cells_hash = s.cells_hash, job_seq = %(seq)s,
-    seen_seq = greatest(r.seen_seq, %(seq)s), updated_at = now()
-FROM stage_rows s WHERE r.domain = %(domain)s AND r.row_id = s.row_id
+INSERT INTO rows AS r (domain, source, job_seq, seen_seq, row_id, key, payload, text, content_hash, wire, cells_hash)
+SELECT %(domain)s, %(source)s, %(seq)s, %(seq)s, row_id, key, payload, text, content_hash, wire, cells_hash
+FROM stage_rows ON CONFLICT (domain, row_id) DO UPDATE SET
+    source = excluded.source, key = excluded.key, payload = excluded.payload, text = excluded.text,
+    wire = excluded.wire, content_hash = excluded.content_hash, cells_hash = excluded.cells_hash,
+    job_seq = excluded.job_seq, seen_seq = greatest(r.seen_seq, excluded.seen_seq), updated_at = now()
 """
 # Vectors of every model: another model's vectors of the old text are wrong too, and its backfill computes them again.
 DELETE_OLD = """
@@ -70,10 +82,11 @@ SEEN = """
 UPDATE rows r SET job_seq = CASE WHEN %(same)s THEN greatest(r.job_seq, %(seq)s) ELSE r.job_seq END,
                   seen_seq = greatest(r.seen_seq, %(seq)s), cells_hash = coalesce(s.cells_hash, r.cells_hash)
 FROM unnest(%(ids)s::uuid[], %(cells)s::bytea[]) AS s (row_id, cells_hash)
-WHERE r.domain = %(domain)s AND r.row_id = ANY (%(ids)s::uuid[]) AND r.row_id = s.row_id
+WHERE r.domain = %(domain)s AND {listed} r.row_id = s.row_id
   AND (r.seen_seq < %(seq)s OR %(same)s AND r.job_seq < %(seq)s
        OR s.cells_hash IS NOT NULL AND r.cells_hash IS DISTINCT FROM s.cells_hash)
 """
+LISTED = "r.row_id = ANY (%(ids)s::uuid[]) AND"
 # A temporary table hides the permanent one of its name from this session.
 SHADOW = "CREATE TEMP TABLE {table} (LIKE {table} INCLUDING ALL) ON COMMIT DROP"
 SHADOW_DOMAIN = "CREATE TEMP TABLE domains ON COMMIT DROP AS SELECT * FROM domains WHERE domain = %s"
@@ -85,6 +98,9 @@ def read_stored(
 ) -> dict[UUID, StoredRow]:
     """Return what is stored of these rows; ``lock`` prevents changes until the transaction ends."""
     statement = STORED + (" ORDER BY r.row_id FOR UPDATE OF r" if lock else "")
+    if is_partitioned(cursor, domain):
+        statement = STORED_IN_PARTS.format(lock="FOR UPDATE" if lock else "")
+        ids = sorted(set(ids), key=BY_INT)
     cursor.execute(statement, {"domain": domain, "model_id": model_id, "ids": uuid_array(ids)})
     return {
         UUID(row_id): StoredRow(
@@ -120,8 +136,8 @@ def _update(cursor: Cursor, origin: RowOrigin, rows: Sequence[RowWrite]) -> None
     copy.copy_rows(cursor, "stage_rows", CHANGED_COLUMNS, map(_content_fields, rows))
     values = {"domain": origin.domain, "source": origin.source, "seq": origin.job_seq}
     cursor.execute(UPDATE_ROWS, values)
-    cursor.execute(DELETE_OLD.format(table="embeddings"), values)
-    cursor.execute(DELETE_OLD.format(table="row_terms"), values)
+    for table in ("embeddings", "row_terms"):
+        cursor.execute(by_key(cursor, origin.domain, DELETE_OLD.format(table=table)), values)
 
 
 def mark_seen(cursor: Cursor, *, origin: RowOrigin, rows: Mapping[UUID, bytes | None], same: bool) -> None:
@@ -135,7 +151,9 @@ def mark_seen(cursor: Cursor, *, origin: RowOrigin, rows: Mapping[UUID, bytes | 
     """
     if rows:
         values = {"domain": origin.domain, "seq": origin.job_seq, "ids": uuid_array(rows), "same": same}
-        cursor.execute(SEEN, values | {"cells": list(rows.values())})
+        listed = "" if is_partitioned(cursor, origin.domain) else LISTED
+        statement = by_key(cursor, origin.domain, SEEN.format(listed=listed))
+        cursor.execute(statement, values | {"cells": list(rows.values())})
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pc_worker.services.push import push as service
 from pc_worker.services.push.push import PushRequest
 from pc_worker.services.push.push import push as do_push
 from pc_worker.store.db.connection import Database
+from pc_worker.store.db.look_ups import BY_KEY
 from pc_worker.store.log import push_log
 from pc_worker.store.log.push_state import push_lock
 from tests.integration.push.domain_log import DomainLog, assert_stored, row_id
@@ -298,7 +299,7 @@ def test_a_window_is_read_by_keys_even_when_the_planner_knows_nothing_of_the_tab
         end = push_log.read_end(cursor, "recruit")
         assert end is not None
         values = {"domain": "recruit", "head": 50, "model_id": end.model_id, "dimension": 1536, "after": 0}
-        cursor.execute(push_log.BY_KEY)
+        cursor.execute(BY_KEY)
         cursor.execute(f"EXPLAIN {push_log.WINDOW}", values | {"max_rows": 20, "max_bytes": 10**7})
         plan = "\n".join(line for (line,) in cursor.fetchall())
 

@@ -7,6 +7,7 @@ import json
 import random
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -27,13 +28,15 @@ from pc_worker.services.search.index.indexes import build_indexes, index_status,
 from pc_worker.services.search.request import Mode, SearchRequest
 from pc_worker.services.search.search import search
 from pc_worker.store.db.connection import Cursor, Database
+from pc_worker.store.db.look_ups import BY_KEY
 from pc_worker.store.db.migrations import migrate, read_migrations
 from pc_worker.store.db.planner_statistics import ANALYZE
 from pc_worker.store.ledger.pipeline_state import table_sizes
-from pc_worker.store.log.append import append_log
+from pc_worker.store.log.append import SUPERSEDE, append_log
 from pc_worker.store.models.model_switch import lock_domain, relog
 from pc_worker.store.partitions import fill
 from pc_worker.store.partitions.log_ranges import add_log_ranges
+from pc_worker.store.rows import identities, merge
 from pc_worker.store.rows.forget import delete_rows
 from pc_worker.store.rows.merge import mark_seen, read_stored, upsert_rows
 from pc_worker.store.search.scope import Scope, begin_search
@@ -44,6 +47,7 @@ from pc_worker.store.search.terms import row_terms
 from pc_worker.store.search.vector_form import VectorForm
 from pc_worker.wiring import MIGRATIONS
 from tests.integration.search.shelf import Shelf, WordEncoder, embed, open_shelf
+from tests.support.locks import wait_for_waiting_statement
 
 #: Only the first is partitioned in most tests; the writes of both are equal.
 DIVIDED, WHOLE = "document", "candidate"
@@ -58,6 +62,16 @@ STATE = {
     "identities": "scope, key, row_id",
 }
 
+#: Statements of a chunk's transaction that find rows by their ids, with the table that they read.
+BY_ID = {
+    "read": (merge.STORED_IN_PARTS.format(lock=""), "rows"),
+    "lock": (merge.STORED_IN_PARTS.format(lock="FOR UPDATE"), "rows"),
+    "vectors": (merge.STORED_IN_PARTS.format(lock=""), "embeddings"),
+    "identities": (identities.SELECT_IN_PARTS, "identities"),
+    "delete": (merge.DELETE_OLD.format(table="embeddings"), "embeddings"),
+    "seen": (merge.SEEN.format(listed=""), "rows"),
+    "supersede": (SUPERSEDE, "log"),
+}
 #: Tables, functions and references of a copy that is not finished.
 LEFT = """
 SELECT relname FROM pg_class WHERE relname ~ '^(next|former)_'
@@ -206,6 +220,7 @@ def twins(database_url: str) -> Iterator[Twins]:
             partition_until(database_url, DIVIDED, stop, steps)
         partition_until(database_url, DIVIDED, None, steps)
     assert {"copied rows", "copied embeddings", "copied log", "built rows_source_p1_2"} <= set(steps)
+    database.close()  # a session remembers for a minute that the domain was not partitioned
     yield twins
     database.close()
 
@@ -262,6 +277,62 @@ def test_a_statement_for_one_domain_reads_only_its_tables(twins: Twins, database
     assert "rows_p1_2" in divided
     assert "rest1" not in divided
     assert "_p1" not in whole
+
+
+@pytest.mark.parametrize("name", list(BY_ID))
+def test_a_writer_looks_up_each_row_in_its_own_part_only(twins: Twins, database: Database, name: str) -> None:
+    statement, table = BY_ID[name]
+    (shelf, _), stored = twins.shelves, "SELECT row_id, position FROM log l WHERE domain = %s AND superseded_by IS NULL"
+    found = rows_of(database, stored + " AND kind = 0 ORDER BY row_id LIMIT 60", shelf.domain)
+    ids, positions = [row_id for row_id, _ in found], [position for _, position in found]
+    values = {"domain": shelf.domain, "ids": ids, "model_id": shelf.model.model_id, "same": True, "seq": 10**6}
+    values |= {"cells": [None] * len(ids), "positions": positions, "successors": positions, "source": "twins"}
+    values |= {"scope": "twins", "keys": [f"key {row_id}" for row_id in ids]}
+
+    with database.transaction() as cursor:
+        cursor.execute(f"{merge.STAGE}; INSERT INTO stage_rows (row_id) SELECT unnest(%s::uuid[])", (ids,))
+        # Parts of a hundred rows are read whole; those of a large domain are not.
+        cursor.execute(f"{BY_KEY}; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        cursor.execute(f"EXPLAIN (ANALYZE, TIMING off, FORMAT json) {statement}", values)
+        ((plan,),) = cursor.fetchone() or ((None,),)
+        lookups = list(scans_of(plan["Plan"], f"{table}_p1_"))
+        cursor.connection.rollback()
+
+    assert sum(lookups) == len(ids) == 60
+    assert len(lookups) >= PARTS
+
+
+def scans_of(node: dict[str, Any], table: str) -> Iterator[int]:
+    """Yield how often each scan of a table that begins so was run."""
+    if node.get("Relation Name", "").startswith(table) and "Scan" in node["Node Type"]:
+        yield node["Actual Loops"]
+    for inner in node.get("Plans", ()):
+        yield from scans_of(inner, table)
+
+
+def test_a_row_whose_writer_was_awaited_is_read_as_it_is_then(
+    twins: Twins, database: Database, database_url: str
+) -> None:
+    (shelf, _), own = twins.shelves, Database(database_url)
+    changed, gone = UUID(int=10 * ROWS + 1), UUID(int=10 * ROWS + 2)
+    twins.store([changed, gone])
+    read = partial(merge.read_stored, domain=DIVIDED, model_id=shelf.model.model_id, ids=[changed, gone], lock=True)
+
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            with database.transaction() as cursor:
+                read(cursor)
+                cursor.execute("UPDATE rows SET content_hash = 'new' WHERE (domain, row_id) = (%s, %s)",
+                               (DIVIDED, str(changed)))  # fmt: skip
+                delete_rows(cursor, DIVIDED, [gone])
+                found = pool.submit(own.repeat, read)
+                wait_for_waiting_statement(database_url)
+                cursor.connection.commit()
+            stored = found.result()
+            assert {row_id: row.content_hash for row_id, row in stored.items()} == {changed: b"new"}
+    finally:
+        own.close()
+        twins.store([changed, gone])
 
 
 def test_the_search_role_reads_the_partitions(twins: Twins, database: Database) -> None:
