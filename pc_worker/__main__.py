@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -18,6 +19,8 @@ COMPONENTS = ("up", "worker", "beat", "gateway", "http", "flower")
 
 collect_rarely()
 connect_directly()
+# None is ours, and looking for them reads the metadata of every installed package.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
@@ -43,11 +46,12 @@ def main() -> int:
 
     from pc_worker.cli import main as run
 
-    if not watched:
-        return run()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if watched:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     code = run()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: the end of the interpreter takes no time
+    if watched:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: the end of the interpreter takes no time
+    gc.freeze()  # it looks for no garbage either, which would take longer than to free everything
     return code
 
 

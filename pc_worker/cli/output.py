@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import sys
@@ -66,6 +67,12 @@ class Marked:
 
     text: str
     marks: Sequence[tuple[int, int]]
+
+
+def load_tables() -> None:
+    """Import what tables are made with: a command that waits for something else meanwhile prints them sooner."""
+    for name in ("rich.console", "rich.table"):
+        importlib.import_module(name)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

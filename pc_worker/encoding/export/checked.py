@@ -11,8 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from filelock import FileLock
-
 from pc_worker.encoding.agreement import Agreement
 from pc_worker.encoding.models.folder import ModelFolder
 from pc_worker.encoding.protocol import ModelIdentity
@@ -67,6 +65,8 @@ def checked(
     """
     place = place_of(folder, identity, backend=backend, cache=cache, device=device)
     if not place.is_dir():
+        from filelock import FileLock  # once per model: a start does not load it
+
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / f"{place.name}.lock"):
             if not place.is_dir():

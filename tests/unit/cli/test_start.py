@@ -29,7 +29,18 @@ HEAVY = {
     "uvicorn",
 }
 #: What only asks the ledger does without these, too.
-LEDGER = HEAVY | {"celery", "numpy", "prometheus_client", "redis", "structlog", "pc_worker.reader"}
+LEDGER = HEAVY | {
+    "asyncio",
+    "celery",
+    "filelock",
+    "numpy",
+    "pc_worker.embedded.embedded_servers",
+    "pc_worker.reader",
+    "prometheus_client",
+    "pydantic_settings",
+    "redis",
+    "structlog",
+}
 #: Nothing answers on the ports: a command loads all it needs, and finds that out then.
 AWAY = {
     "PC_WORKER_DATABASE_URL": "postgresql://u:p@127.0.0.1:1/none",
@@ -54,7 +65,8 @@ def loaded(*arguments: str) -> tuple[int, set[str]]:
         (("--help",), 0, LEDGER | {"pydantic", "psycopg2", "rich"}),
         (("jobs",), 69, LEDGER),
         (("status", "a"), 69, LEDGER),
-        (("search", "words", "--domain", "document"), 69, HEAVY | {"celery", "redis", "structlog"}),
+        (("search", "words", "--domain", "document"), 69, HEAVY | {"celery", "numpy", "redis", "rich", "structlog"}),
+        (("search", "words", "--domain", "document", "--mode", "text"), 69, HEAVY | {"celery", "redis", "structlog"}),
     ],
 )
 def test_a_command_loads_only_what_it_needs(arguments: tuple[str, ...], code: int, without: set[str]) -> None:
@@ -92,6 +104,39 @@ def test_a_part_loads_only_what_it_needs(imports: str, without: set[str]) -> Non
 
     assert done.returncode == 0, done.stderr
     assert set(json.loads(done.stdout)) & without == set()
+
+
+def test_what_loads_a_model_that_is_there_takes_no_lock() -> None:
+    script = "import pc_worker.encoding.loading, json, sys; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], env=os.environ | AWAY, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads(done.stdout)) & {"filelock", "torch", "transformers"} == set()
+
+
+#: A command and its exit code; and whether the collector leaves alone most objects that are left.
+ENDED = (
+    "import gc, pc_worker.__main__ as m; code = m.main(); print(code, gc.get_freeze_count() > len(gc.get_objects()))"
+)
+
+
+def test_the_end_of_a_command_looks_for_no_garbage() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ENDED, "jobs"], env=os.environ | AWAY, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.split() == ["69", "True"]
+
+
+def test_no_package_is_asked_whether_it_is_a_plugin() -> None:
+    script = (
+        "import pc_worker.__main__, pc_worker.settings, pydantic.plugin._loader as loader; "
+        "print(loader._plugins, len(list(loader.get_plugins())))"
+    )
+    kept = {name: value for name, value in os.environ.items() if name != "PYDANTIC_DISABLE_PLUGINS"}
+    done = subprocess.run([sys.executable, "-c", script], env=kept | AWAY, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["None", "0"]
 
 
 @pytest.mark.parametrize("first", ["pc_worker.__main__", "tasks"])

@@ -5,6 +5,7 @@ Queries by rules 3 find rows by rules 2 without words of their own. Removed with
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -22,7 +23,6 @@ from pc_worker.store.search.words.stemming import stem
 #: The oldest rules.
 FIRST = 1
 NGRAM_SCRIPTS = "가-힣ᄀ-ᇿ㄰-㆏\u3040-\u30ff\u31f0-\u31ff々㐀-䶿一-鿿豈-\ufaff\U00020000-\U0003ffff"
-TOKEN = re.compile(rf"([{NGRAM_SCRIPTS}]+)|[^\W_{NGRAM_SCRIPTS}]+(?:'[^\W_{NGRAM_SCRIPTS}]+)*(?:\+\+|#)?")
 STEMMED = re.compile(r"[a-z']+|[а-яё]+")
 
 
@@ -39,10 +39,15 @@ def former_query_words(text: str, oldest: int) -> Iterator[str]:
 def first_query_words(text: str) -> Iterator[str]:
     """Yield the words of a query by rules 1."""
     folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
-    for match in TOKEN.finditer(folded):
+    for match in _token().finditer(folded):
         token = match.group()
         if match.group(1) is None:
             word = token[:MAX_WORD_CHARS]
             yield stem(word) if STEMMED.fullmatch(word) else word
         else:
             yield from (token[i : i + 2] for i in range(len(token) - 1)) if len(token) > 1 else token
+
+
+@functools.cache  # not compiled at the start: few installations have such rows
+def _token() -> re.Pattern[str]:
+    return re.compile(rf"([{NGRAM_SCRIPTS}]+)|[^\W_{NGRAM_SCRIPTS}]+(?:'[^\W_{NGRAM_SCRIPTS}]+)*(?:\+\+|#)?")

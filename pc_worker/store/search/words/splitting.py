@@ -69,11 +69,6 @@ WORD_SIGNS = f"'+#{JOINERS}"
 ASCII_SEPARATED = "".join(
     char if char.isascii() and (char.isalnum() or char in WORD_SIGNS) else " " for char in map(chr, range(256))
 ).encode()
-#: Two short words that a slash or `&` joins, one of them with a letter: TCP/IP, R&D, km/h. Read as a joiner.
-LETTER = rf"[^\W_{UNSPACED}]"
-SHORT_PAIR = re.compile(
-    rf"(?<!{LETTER})(?<![/&._@-])(?![0-9]+[/&][0-9]+(?!{LETTER}))({LETTER}{{1,4}})[/&](?={LETTER}{{1,4}}(?!{LETTER}|[/&@]))"
-)
 #: ™ and ½ become words of their own: the normal form joins `TM` to the name, and 1½ would be 11⁄2.
 OWN_WORDS = re.compile("[\u2122\u2120\u00bc-\u00be\u2150-\u215e\u2189]")
 #: Hyphens that are no ASCII sign.
@@ -116,7 +111,20 @@ def _ascii_tokens(text: str) -> list[str]:
 
 
 def _joined_pairs(text: str) -> str:
-    return SHORT_PAIR.sub(r"\1_", text) if "/" in text or "&" in text else text
+    return short_pair().sub(r"\1_", text) if "/" in text or "&" in text else text
+
+
+@functools.cache  # not compiled at the start: few queries have these signs
+def short_pair() -> re.Pattern[str]:
+    """Return the pattern of two short words that a slash or `&` joins, one of them with a letter: TCP/IP, R&D, km/h.
+
+    The sign is read as a joiner.
+    """
+    letter = rf"[^\W_{UNSPACED}]"
+    return re.compile(
+        rf"(?<!{letter})(?<![/&._@-])(?![0-9]+[/&][0-9]+(?!{letter}))"
+        rf"({letter}{{1,4}})[/&](?={letter}{{1,4}}(?!{letter}|[/&@]))"
+    )
 
 
 def _own_word(match: re.Match[str]) -> str:

@@ -17,10 +17,10 @@ from pc_worker.store.search.words.splitting import (
     ASCII_COMPOUND,
     ELISION,
     RULES,
-    SHORT_PAIR,
     compounds_of,
     run_grams,
     run_query_grams,
+    short_pair,
     split_words,
     token_forms,
     word_forms,
@@ -184,7 +184,7 @@ def test_texts_beyond_what_is_counted_at_once_and_a_vocabulary_that_starts_again
 @given(st.text(alphabet="aZ09' +#-_./&\n\x7f", max_size=40))
 def test_compounds_of_ascii_text_are_those_of_the_pattern(text: str) -> None:
     tokens, runs = split_words(text)
-    joined = SHORT_PAIR.sub(r"\1_", text)
+    joined = short_pair().sub(r"\1_", text)
 
     assert [compound for token in tokens for compound in compounds_of(token)] == ASCII_COMPOUND.findall(joined)
     assert runs == []
