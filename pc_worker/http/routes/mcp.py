@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.http.requests.bodies import api_router, check_json_type, has_body
+from pc_worker.http.requests.connections import app_while_connected
 from pc_worker.http.requests.roles import Reader
 
 router = api_router(tag="assistants")
@@ -24,7 +25,7 @@ BODY = {"requestBody": {"required": True, "content": {"application/json": {"sche
 
 
 class DelegatedResponse(Response):
-    """A response that another application sends."""
+    """A response that another application sends, as long as the client waits for it."""
 
     def __init__(self, app: ASGIApp) -> None:
         super().__init__()
@@ -32,7 +33,7 @@ class DelegatedResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the application answer the request."""
-        await self._app(scope, receive, send)
+        await app_while_connected(self._app, scope, receive, send)
 
 
 @router.post("/mcp", summary="Call a tool (Model Context Protocol)", responses=DESCRIBED, openapi_extra=BODY)
