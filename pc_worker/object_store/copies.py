@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from datetime import UTC, datetime, timedelta
+import time
 from pathlib import Path
 
 from pc_worker.atomic_files import replacing
 from pc_worker.errors import SourceDenied, SourceRejected
 from pc_worker.object_store.client import errors_named, store_of
+from pc_worker.object_store.listing import list_prefix
 from pc_worker.object_store.version import STEP
 from pc_worker.object_urls import ObjectUrl
 
@@ -76,17 +77,12 @@ class SharedCopies:
         """
         import obstore
 
-        store = store_of(self.prefix.scheme, self.prefix.bucket)
-        oldest = datetime.now(UTC) - timedelta(seconds=older_than_s)
-        with errors_named(self.prefix):
-            found = obstore.list_with_delimiter(store, prefix=self.prefix.key.rstrip("/") or None)["objects"]
-            old = [
-                meta["path"]
-                for meta in found
-                if _NAME.fullmatch(meta["path"].rpartition("/")[2]) and meta["last_modified"] < oldest
-            ]
-            if old:
-                obstore.delete(store, old)
+        oldest = (time.time() - older_than_s) * 1e9
+        found = list_prefix(self.prefix).objects
+        old = [self._url(name).key for name, stamp in found if _NAME.fullmatch(name) and stamp.mtime_ns < oldest]
+        if old:
+            with errors_named(self.prefix):
+                obstore.delete(store_of(self.prefix.scheme, self.prefix.bucket), old)
         return len(old)
 
     def _url(self, name: str) -> ObjectUrl:

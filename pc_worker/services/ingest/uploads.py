@@ -11,13 +11,14 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from pc_worker.errors import Conflict, InvalidRequest, TooLarge, Unavailable, UnsupportedMedia
+from pc_worker.file_faults import file_fault
 from pc_worker.logs import get_logger
 from pc_worker.reader import ReadOptions, Rejected
 from pc_worker.reader.files.digest import Hash
@@ -213,17 +214,28 @@ def purge_uploads(services: Services, folder: Path) -> int:
     """
     if not folder.is_dir():
         return 0
-    paths = {path.name: path for path in folder.iterdir()}
+    paths = {path.name: path for path in folder.iterdir() if path.is_file()}
     whole = [name for name in paths if not name.endswith(PART)]
     with services.database.transaction() as cursor:
         needed = source_needs(cursor, [job for job in map(_job_of, whole) if is_storable(job)])
     gone = [paths[name] for name in whole if not needed.get(_job_of(name), not _is_older(paths[name], UNKNOWN_S))]
     gone += [path for name, path in paths.items() if name.endswith(PART) and _is_left_over(path)]
-    for path in gone:
-        path.unlink(missing_ok=True)
-    if gone:
-        log.info("uploads_purged", files=len(gone))
-    return len(gone)
+    if removed := remove_files(gone):
+        log.info("uploads_purged", files=removed)
+    return removed
+
+
+def remove_files(paths: Iterable[Path]) -> int:
+    """Remove files, and return how many; one that cannot be removed is logged, and does not keep the others."""
+    removed = 0
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as exc:
+            log.warning("file_not_removed", path=ascii(str(path)), reason=file_fault(exc))
+        else:
+            removed += 1
+    return removed
 
 
 def _job_of(name: str) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from pc_worker.errors import SourceRejected, Unavailable
 from pc_worker.logs import get_logger
 from pc_worker.services.dependencies import Services
-from pc_worker.services.ingest.uploads import purge_uploads
+from pc_worker.services.ingest.uploads import purge_uploads, remove_files
 from pc_worker.services.models.change_model import drop_retired
 from pc_worker.store.answers.record import purge_answers
 from pc_worker.store.db.connection import Database
@@ -112,10 +113,15 @@ def purge_log(database: Database, *, older_than_s: float, seconds: float = LOG_P
 
 def _purge_spool(spool: Path) -> int:
     oldest = time.time() - SPOOL_RETENTION_S
-    old = [path for path in spool.glob("*") if path.is_file() and path.stat().st_mtime < oldest]
-    for path in old:
-        path.unlink(missing_ok=True)
-    return len(old)
+    return remove_files(path for path in spool.glob("*") if path.is_file() and _modified(path) < oldest)
+
+
+def _modified(path: Path) -> float:
+    """Return the time of a file's last change; the end of time if another purge has removed it."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return inf
 
 
 def _purge_shared(services: Services) -> None:

@@ -51,14 +51,21 @@ def retry_rejected(
     """Send rejected rows again, each alone and in its present version; a row rejected again stays, with its new reason.
 
     Raises:
-        Unavailable: If a batch server does not answer, accepts no row at all, or another push to it is running.
+        Unavailable: If a batch server does not answer, accepts no row at all, or another push to it is running; the
+            rows of the other servers have been sent then.
     """
+    away: Unavailable | None = None
     for (domain, address), group in groupby(list_rejected(database, wanted), lambda r: (r.domain, r.address)):
-        if address in servers:
-            yield from _retry(database, stock_table(domain), address, list(group), limits or PushLimits())
-        else:
+        if address not in servers:
             reason = f"{address} is no longer among PC_WORKER_BATCH_SERVERS"
             yield from (PushedAgain(rejection=rejection, reason=reason) for rejection in group)
+            continue
+        try:
+            yield from _retry(database, stock_table(domain), address, list(group), limits or PushLimits())
+        except Unavailable as exc:
+            away = away or exc
+    if away is not None:
+        raise away
 
 
 def _retry(

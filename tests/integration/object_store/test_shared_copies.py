@@ -182,6 +182,7 @@ def test_old_copies_are_deleted_and_nothing_else_under_the_prefix(
     url = store.put("data", "in/old.csv", FRAME.head(1000).to_csv(index=False).encode())
     wanted = rows(machine("one"), url)
     mine = store.put("other", "spool/of the user.txt", b"x")
+    store.put("other", "spool//a key that the client refuses", b"x")
     copies = SharedCopies(read_url("s3://other/spool"))
 
     assert copies.purge(older_than_s=3600) == 0

@@ -13,10 +13,14 @@ from pc_worker.errors import Unavailable
 from pc_worker.services.push.rejections import drop_rejected, list_rejected, retry_rejected
 from pc_worker.store.db.connection import Database
 from pc_worker.store.ledger.letter_filter import LetterFilter
+from pc_worker.store.log.push_state import PushRejection, record_rejections
 from tests.integration.push.domain_log import assert_stored, row_id
 from tests.integration.push.pushing import QUICK, NewLog, checkpoint, push
 from tests.support.batch_server import StockBatchServer
 from tests.support.stack import environment, run_command
+
+#: Sorts before the address of any server here; nothing listens there.
+GONE = "127.0.0.1:1"
 
 pytestmark = pytest.mark.usefixtures("short_calls")
 
@@ -153,6 +157,28 @@ def test_a_rejected_row_is_sent_again_on_request_in_its_present_version(
     assert_stored(server.tables, log, except_for=[3])
     (kept,) = list_rejected(database, LetterFilter())
     assert kept.row_id == str(row_id("recruit", 3))
+
+
+def test_a_server_that_does_not_answer_keeps_no_row_from_another(
+    database: Database, server: StockBatchServer, new_log: NewLog
+) -> None:
+    log = new_log("recruit")
+    log.write(range(3))
+    server.tables.rejects = lambda row: row["position"] == "개발자 2"
+    push(database, server, "recruit")
+    (rejected,) = list_rejected(database, LetterFilter())
+    same = PushRejection(row_id=rejected.row_id, position=rejected.position, reason="no")
+    with database.transaction() as cursor:
+        record_rejections(cursor, "recruit", GONE, [same])
+    server.tables.rejects = lambda row: False
+
+    again = retry_rejected(database, LetterFilter(), servers=(GONE, server.address), limits=QUICK)
+
+    assert next(again).reason is None
+    with pytest.raises(Unavailable):
+        next(again)
+    assert [kept.address for kept in list_rejected(database, LetterFilter())] == [GONE]
+    assert_stored(server.tables, log)
 
 
 def test_a_rejection_ends_when_a_later_version_is_accepted_or_the_row_is_forgotten_or_it_is_dropped(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 from collections.abc import Callable, Collection
@@ -72,3 +73,26 @@ def test_a_file_whose_name_is_no_utf_8_is_removed_as_one_without_a_job(
 
     assert asked == ["needed"]
     assert list(tmp_path.iterdir()) == [needed]
+
+
+def test_what_cannot_be_removed_does_not_keep_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "source_needs", lambda cursor, job_ids: {})
+    folder, kept, old = tmp_path / "a lost+found", tmp_path / "b kept.csv", tmp_path / "c old.csv"
+    folder.mkdir()
+    kept.touch()
+    old.touch()
+    for path in (folder, kept, old):
+        os.utime(path, (path.stat().st_mtime - 2 * UNKNOWN_S,) * 2)
+    services = SimpleNamespace(database=SimpleNamespace(transaction=lambda: nullcontext(None)))
+    unlink = Path.unlink
+
+    def denied(self: Path, missing_ok: bool = False) -> None:
+        if self == kept:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        unlink(self, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", denied)
+
+    assert purge_uploads(cast(Any, services), tmp_path) == 1
+
+    assert sorted(tmp_path.iterdir()) == [folder, kept]
