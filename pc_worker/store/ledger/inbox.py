@@ -38,17 +38,23 @@ SELECT job_id, source = %(source)s FROM jobs
 WHERE domain = %(domain)s AND (job_id = %(first)s OR request ->> 'content' = %(digest)s)
 ORDER BY source = %(source)s DESC, seq DESC NULLS FIRST, created_at DESC LIMIT 1
 """
-# Jobs without a number have not begun; then the order of their creation counts. What was forgotten has no job.
+# Jobs without a number have not begun; then the order of their creation counts. A later job that changed no row counts,
+# too: its content may have replaced this one's before this job read it. What was forgotten has no job.
 HOLDS = """
 SELECT j.state NOT IN ('failed', 'cancelled')
    AND NOT EXISTS (
        SELECT FROM jobs k WHERE k.domain = j.domain AND k.job_id <> j.job_id
           AND (k.seq > j.seq OR k.seq IS NULL AND (j.seq IS NOT NULL OR k.created_at > j.created_at))
-          AND (k.rows_written > 0 OR k.state IN ('queued', 'splitting', 'running')))
+          AND (k.rows_written + k.rows_unchanged > 0 OR k.state IN ('queued', 'splitting', 'running')))
    AND NOT EXISTS (
        SELECT FROM log_batches b WHERE b.domain = j.domain AND b.job_id IS NULL
           AND b.committed_at > coalesce(j.finished_at, j.created_at))
 FROM jobs j WHERE j.job_id = %s
+"""
+EQUAL_FILES = """
+SELECT path, job_id FROM inbox_files
+WHERE domain = %s AND digest = %s AND size = %s AND mtime_ns = %s AND path <> %s AND job_id IS NOT NULL
+ORDER BY seen_at DESC
 """
 RECORD_PROBLEM = """
 INSERT INTO inbox_troubles AS known (entry_hash, entry, reason) VALUES (%s, %s, %s)
@@ -129,10 +135,19 @@ def job_of_content(cursor: Cursor, domain: str, digest: str, *, source: str, fir
     return ContentJob(*(cursor.fetchone() or (first, False)))
 
 
+def equal_files(cursor: Cursor, file: InboxFile, digest: str) -> list[tuple[str, str]]:
+    """Return other files of this content, with the same time of the last change, and the job of each; last seen first.
+
+    A file may be there no longer; then it may have been renamed.
+    """
+    cursor.execute(EQUAL_FILES, (file.domain, digest, file.size, file.mtime_ns, file.path))
+    return cursor.fetchall()
+
+
 def still_holds(cursor: Cursor, job_id: str) -> bool | None:
     """Return whether the domain still holds what a job wrote or will write, as far as is known; None: no such job.
 
-    Not if the job failed or was cancelled, a later job wrote rows or still may, or rows were forgotten since.
+    Not if the job failed or was cancelled, a later job had rows or still may, or rows were forgotten since.
     """
     cursor.execute(HOLDS, (job_id,))
     row = cursor.fetchone()

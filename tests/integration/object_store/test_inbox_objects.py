@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from pydantic import SecretStr
 
+from pc_worker.errors import Unavailable
 from pc_worker.object_store import signed_listing
 from pc_worker.object_store.listing import list_prefix
 from pc_worker.object_urls import ObjectUrl, read_url
@@ -114,6 +115,25 @@ def test_an_object_that_its_store_denies_hides_no_other(
 
     assert files == {"document/b.csv", "document/e.csv"}
     assert set(rejected) == {"document//a.csv", "document/deep0"}
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_prefix_that_is_not_listed_now_hides_no_other(
+    services: Services, store: ObjectStore, proxy: Proxy, use: Use
+) -> None:
+    use(dict(proxy.variables(store)))
+    for domain in ("document", "recruit"):
+        store.put("other", f"slow/{domain}/a.csv", b"text\nslow\n")
+    slow = Reply(503, {"Content-Length": "0"}, b"")
+    proxy.answer = lambda number, reply: slow if "document" in proxy.requests[number - 1][1] else reply
+
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            scan_inbox(services, read_url("s3://other/slow"))
+
+    with services.database.transaction() as cursor:
+        cursor.execute("SELECT source FROM jobs WHERE starts_with(source, 's3://other/slow/')")
+        assert cursor.fetchall() == [("s3://other/slow/recruit/a.csv",)]
 
 
 def not_listed(*_: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import socket
 import tempfile
 import uuid
@@ -321,7 +322,9 @@ def test_a_content_that_its_domain_no_longer_holds_is_ingested_from_another_file
 
 
 @pytest.mark.usefixtures("_no_other_jobs")
-@pytest.mark.parametrize("later", ["another job", "a job that waits", "a forgotten row", "its failure"])
+@pytest.mark.parametrize(
+    "later", ["another job", "another job of the same rows", "a job that waits", "a forgotten row", "its failure"]
+)
 def test_what_a_later_event_replaced_is_ingested_from_a_copy(
     services: Services, database: Database, inbox: Path, later: str
 ) -> None:
@@ -329,20 +332,41 @@ def test_what_a_later_event_replaced_is_ingested_from_a_copy(
     replace(first, f"key\n{inbox}A\n", second=1)
     scanned(services, inbox)
     written(database, str(first))
-    if later in ("another job", "a job that waits"):
+    if "job" in later:
         replace(other, f"key\n{inbox}B\n", second=1)
         assert scanned(services, inbox) == ([str(other)], [])
-    if later == "another job":
+    if later.startswith("another job"):
         written(database, str(other))
     with database.transaction() as cursor:
         if later == "its failure":
             cursor.execute("UPDATE jobs SET state = 'failed' WHERE source = %s", (str(first),))
+        if later == "another job of the same rows":
+            cursor.execute("UPDATE jobs SET rows_written = 0, rows_unchanged = 1 WHERE source = %s", (str(other),))
         if later == "a forgotten row":
             add_tombstone(cursor)
 
     replace(copy, f"key\n{inbox}A\n", second=1)
 
     assert scanned(services, inbox, times=3) == ([str(copy)], [])
+
+
+@pytest.mark.usefixtures("_no_other_jobs")
+def test_an_old_file_that_is_renamed_does_not_replace_newer_content(
+    services: Services, database: Database, inbox: Path
+) -> None:
+    old, new, renamed = (inbox / "candidate" / f"{name}.csv" for name in ("old", "new", "renamed"))
+    for path, content in ((old, "A"), (new, "B")):
+        replace(path, f"key\n{inbox}{content}\n", second=1)
+        assert scanned(services, inbox) == ([str(path)], [])
+        written(database, str(path))
+
+    old.rename(renamed)
+
+    assert scanned(services, inbox, times=3) == ([], [])
+    shutil.copy2(renamed, old)
+    assert scanned(services, inbox, times=3) == ([], []), "it had this content before"
+    shutil.copy2(renamed, inbox / "candidate" / "copy.csv")
+    assert scanned(services, inbox, times=3) == ([str(inbox / "candidate" / "copy.csv")], [])
 
 
 def add_tombstone(cursor: Cursor) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 
-from pc_worker.errors import SourceRejected
+from pc_worker.errors import SourceRejected, Unavailable
 from pc_worker.object_store.listing import list_prefix
 from pc_worker.object_urls import ObjectUrl
 from pc_worker.services.ingest.inbox.entries import InboxEntry, RejectedEntry, is_unfinished
@@ -22,7 +22,7 @@ def list_url_inbox(
         is_allowed: Returns whether a prefix is under the data roots.
 
     Raises:
-        Unavailable: If the store does not answer.
+        Unavailable: If the store does not answer; for a domain's prefix, after the entries of all others.
     """
     try:
         listing = list_prefix(inbox)
@@ -32,12 +32,18 @@ def list_url_inbox(
     for name, reason in listing.unreadable:
         yield RejectedEntry(path=str(_below(inbox, name)), reason=reason)
     others = domains if listing.unreadable else ()  # a key that hides names must not hide a domain
+    away: Unavailable | None = None
     for name in dict.fromkeys((*listing.folders, *others)):
         folder = _below(inbox, name)
         if name in domains:
-            yield from _domain_prefix(folder, name, is_allowed)
+            try:
+                yield from _domain_prefix(folder, name, is_allowed)
+            except Unavailable as exc:
+                away = away or exc
         elif not is_unfinished(name):
             yield RejectedEntry(path=str(folder), reason=f"there is no such domain: objects go to {inbox}/<domain>/")
+    if away is not None:
+        raise away
 
 
 def _domain_prefix(folder: ObjectUrl, domain: str, is_allowed: Callable[[ObjectUrl], bool]) -> Iterator[InboxEntry]:

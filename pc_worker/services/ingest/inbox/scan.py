@@ -25,6 +25,7 @@ from pc_worker.store.ledger.inbox import (
     InboxFile,
     LastJob,
     delete_solved_problems,
+    equal_files,
     find_settled,
     job_of_content,
     last_job,
@@ -62,13 +63,29 @@ def scan_inbox(services: Services, inbox: Path | ObjectUrl) -> list[str]:
 
 def _unsettled(services: Services, entries: Iterator[InboxEntry]) -> Iterator[InboxEntry]:
     """Yield the entries without the files that became a job and have not changed since: one statement for many."""
-    while some := [*islice(entries, AT_ONCE)]:
+    for some in _batches(entries):
         files = [entry for entry in some if isinstance(entry, InboxFile) and _is_storable(entry)]
         settled: set[str] = set()
         if files:
             with services.database.transaction() as cursor:
                 settled = find_settled(cursor, files)
         yield from (entry for entry in some if isinstance(entry, RejectedEntry) or entry.path not in settled)
+
+
+def _batches(entries: Iterator[InboxEntry]) -> Iterator[list[InboxEntry]]:
+    """Yield the entries in lists; those before an error of the store come before it."""
+    away: Unavailable | None = None
+    while away is None:
+        some: list[InboxEntry] = []
+        try:
+            some.extend(islice(entries, AT_ONCE))
+        except Unavailable as exc:
+            away = exc
+        if some:
+            yield some
+        elif away is None:
+            return
+    raise away
 
 
 def _is_storable(file: InboxFile) -> bool:
@@ -129,12 +146,16 @@ def _first_job_id(cursor: Cursor, file: InboxFile, digest: str) -> str:
     """Return the id of the job of a file that has had none.
 
     It is made from domain and content: the same content in two places is one job, as long as the domain still holds
-    that content. If it does not, the id is made from the last job of the content and the path. In a domain whose keys
-    the file's name scopes, it is made from the path, too.
+    that content. If it does not, the id is made from the last job of the content and the path, unless the file was only
+    renamed or moved: its old content must not replace a newer one. In a domain whose keys the file's name scopes, it is
+    made from the path, too.
     """
     first, _ = _ids_of(file, digest)
     if get_domain(file.domain).any_table is not None or still_holds(cursor, first) in (True, None):
         return first
+    for path, job_id in equal_files(cursor, file, digest):
+        if not os.path.lexists(path):
+            return job_id
     last = job_of_content(cursor, file.domain, digest, source=whole_path(file.path), first=first)
     if last.same_path or still_holds(cursor, last.job_id):
         return last.job_id
