@@ -24,7 +24,9 @@ from pc_worker.errors import (
 )
 from pc_worker.invisible_characters import UNSTORABLE
 from pc_worker.retry import RetryPolicy
+from pc_worker.store.db import server_states
 from pc_worker.store.db.running_statements import watch
+from pc_worker.store.db.server_states import server_state, sqlstate
 from pc_worker.store.db.session import (
     SET_SETTINGS,
     STATE,
@@ -116,7 +118,7 @@ class Database:
         try:
             connection.set_session(readonly=self._read_only, autocommit=False)
         except AWAY as exc:
-            raise Unavailable(f"PostgreSQL does not answer: {first_line(exc)}") from exc
+            raise unavailable(exc) from exc
         return connection
 
     @contextmanager
@@ -158,7 +160,7 @@ class Database:
             self._undo()
             return DatabaseFailed(f"this is beyond a limit of PostgreSQL: {first_line(exc)}")
         self.close()
-        return Unavailable(f"PostgreSQL does not answer: {first_line(exc)}")
+        return unavailable(exc)
 
     def _undo(self) -> None:
         if self._connection is not None and not self._connection.closed:
@@ -207,7 +209,7 @@ def open_session(server: DatabaseServer, application: str) -> tuple[psycopg2.ext
     try:
         connection = psycopg2.connect(**server.for_psycopg2(), application_name=application, **KEEPALIVE)
     except AWAY as exc:
-        raise Unavailable(f"PostgreSQL does not answer: {first_line(exc)}") from exc
+        raise unavailable(exc) from exc
     watch(connection)
     try:
         state = _set_up(connection, server)
@@ -226,17 +228,21 @@ def _set_up(connection: psycopg2.extensions.connection, server: DatabaseServer) 
             cursor.execute(f"{SET_SETTINGS.format('%s', '%s')}; {WRITE_OUT_SEARCH_PATH}; {STATE}", settings)
             return DatabaseState(*(cursor.fetchone() or ()))
     except AWAY as exc:
-        raise Unavailable(f"PostgreSQL does not answer: {first_line(exc)}") from exc
+        raise unavailable(exc) from exc
     except psycopg2.Error as exc:
         raise NotServable(
             f"the session cannot be set up as PC_WORKER_DATABASE_URL wants it: {first_line(exc)}"
         ) from exc
 
 
+def unavailable(error: psycopg2.Error) -> Unavailable:
+    """Return our error for one of ``AWAY``: it says what the server lacks, if it answers."""
+    return Unavailable(f"{server_state(error) or server_states.AWAY}: {first_line(error)}")
+
+
 def is_beyond_limits(error: BaseException) -> bool:
     """Return whether an error of either driver is of a value or statement that is too large, not of the server."""
-    state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-    return isinstance(state, str) and state.startswith(BEYOND_LIMITS) and WRAPAROUND not in str(error)
+    return (sqlstate(error) or "").startswith(BEYOND_LIMITS) and WRAPAROUND not in str(error)
 
 
 def first_line(exc: BaseException) -> str:

@@ -6,8 +6,8 @@ import re
 
 import psycopg2.extensions
 
-from pc_worker.errors import NotServable, Unavailable
-from pc_worker.store.db.connection import AWAY, first_line, open_session
+from pc_worker.errors import NotServable
+from pc_worker.store.db.connection import AWAY, open_session, unavailable
 from pc_worker.urls import DatabaseServer, read_database_url
 
 #: Before it, VACUUM could damage HNSW indexes, and CVE-2026-3172 was open.
@@ -49,7 +49,7 @@ def check_vector(url: str) -> str:
             cursor.execute(VECTOR)
             offered, installed, found = cursor.fetchone() or (None, None, True)
     except AWAY as exc:
-        raise Unavailable(f"PostgreSQL does not answer: {first_line(exc)}") from exc
+        raise unavailable(exc) from exc
     finally:
         connection.close()
     return usable_vector(offered, installed, found=found)
@@ -108,7 +108,7 @@ def keeps_sessions(server: DatabaseServer) -> bool:
         finally:
             second.close()
     except AWAY as exc:
-        raise Unavailable(f"PostgreSQL does not answer: {first_line(exc)}") from exc
+        raise unavailable(exc) from exc
     finally:
         first.close()
 

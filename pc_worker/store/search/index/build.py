@@ -11,10 +11,10 @@ import psycopg2
 import psycopg2.errors
 from psycopg2 import sql
 
-from pc_worker.errors import Unavailable
 from pc_worker.store.db.advisory_locks import lock_key
-from pc_worker.store.db.connection import AWAY, Cursor, Database, first_line
+from pc_worker.store.db.connection import AWAY, Cursor, Database, unavailable
 from pc_worker.store.db.leaves import OF_INDEX, domain_leaves
+from pc_worker.store.db.server_states import lacks_shared_memory
 from pc_worker.store.search.index.catalog import PREFIX, IndexState
 from pc_worker.store.search.scope import Method
 from pc_worker.store.search.vector_form import VectorForm
@@ -81,7 +81,7 @@ def maintenance(database: Database) -> Iterator[Cursor | None]:
             cursor.execute("SET lock_timeout = 0")
             yield cursor if alone else None
     except AWAY as exc:
-        raise Unavailable(f"PostgreSQL does not answer: {first_line(exc)}") from exc
+        raise unavailable(exc) from exc
     finally:
         database.close()  # the lock and the settings end with the session
 
@@ -105,13 +105,23 @@ def _build(cursor: Cursor, name: str, table: str, state: IndexState, spec: Index
 
 
 def create_index(cursor: Cursor, statement: str | sql.Composed, *, drop: Callable[[], object]) -> None:
-    """Run a CREATE INDEX CONCURRENTLY; one that lacks shared memory is dropped and runs again in one process."""
+    """Run a CREATE INDEX CONCURRENTLY; one that lacks shared memory is dropped and runs again in one process.
+
+    Where a disk is full, what was built is dropped: it takes the space that is needed.
+    """
     try:
         cursor.execute(statement)
-    except psycopg2.errors.DiskFull:  # a parallel build needs shared memory, which is small in containers
+    except psycopg2.errors.DiskFull as exc:
         drop()
+        if not lacks_shared_memory(exc):
+            raise
+        # A parallel build needs shared memory, which is small in containers.
         cursor.execute("SET max_parallel_maintenance_workers = 0")
-        cursor.execute(statement)
+        try:
+            cursor.execute(statement)
+        except psycopg2.errors.DiskFull:
+            drop()
+            raise
 
 
 def _statement(name: str, table: str, state: IndexState, spec: IndexSpec) -> sql.Composed:

@@ -66,3 +66,21 @@ def test_any_other_error_is_a_failure_in_one_sentence(error: Exception) -> None:
 @pytest.mark.parametrize("error", [Fenced("taken over"), PcWorkerError("ours")])
 def test_our_own_errors_are_not_translated(error: PcWorkerError) -> None:
     assert translated(error) is error
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (asyncpg.DiskFullError("could not extend file"), "the disk of PostgreSQL is full"),
+        (asyncpg.DiskFullError('could not resize shared memory segment "/PostgreSQL.7" to 8 bytes'), "/dev/shm"),
+        (asyncpg.OutOfMemoryError("out of memory"), "has no memory left"),
+        (asyncpg.TooManyConnectionsError("sorry, too many clients already"), "takes no more connections"),
+        (asyncpg.ConfigurationLimitExceededError("temporary file size exceeds"), "a limit of its configuration"),
+        (asyncpg.InsufficientResourcesError("?"), "lacks a resource"),
+        (asyncpg.QueryCanceledError("canceling statement due to statement timeout"), "ended a statement"),
+        (asyncpg.PostgresIOError("could not read block"), "cannot read or write its files"),
+        (asyncpg.AdminShutdownError("terminating connection"), "does not answer"),
+    ],
+)
+def test_what_a_server_lacks_that_answers_is_named(error: Exception, says: str) -> None:
+    assert says in str(translated(error))
