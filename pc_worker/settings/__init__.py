@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pc_worker.settings.environment import PREFIX
 from pc_worker.settings.settings import (
+    PREFIX,
     PROJECT,
     SECRETS,
     TASK_LIMIT_S,

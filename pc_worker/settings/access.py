@@ -7,12 +7,12 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings
 
-from pc_worker.settings.environment import EnvironmentModel
 from pc_worker.urls import is_loopback_host
 
 
-class AccessSettings(EnvironmentModel):
+class AccessSettings(BaseSettings):
     """Settings of tokens and TLS; each is documented with the others."""
 
     #: A bearer token for all domains.

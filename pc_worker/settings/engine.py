@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode
 
 from pc_worker.model import read_model_name
-from pc_worker.settings.environment import EnvironmentModel
 
 PLAIN = (
     "texts and keys would cross the network in clear text: use https, or set PC_WORKER_INSECURE=1 if the network is "
@@ -32,12 +32,12 @@ def check_encrypted(models: Mapping[str, Sequence[str]], *, insecure: bool) -> N
             raise ValueError(f"PC_WORKER_{name}: {PLAIN}")
 
 
-class EngineSettings(EnvironmentModel):
+class EngineSettings(BaseSettings):
     """Settings of engines; each is documented with the others."""
 
     #: `DOMAIN=MODEL`, comma-separated: the models that encode the queries of domains whose vectors come from their
     #: sources. They must have the dimension of those vectors. Without one, such a domain is searched by text only.
-    query_models: tuple[tuple[str, str], ...] = ()
+    query_models: Annotated[tuple[tuple[str, str], ...], NoDecode] = ()
     #: Key of the engines over HTTP. Unset: `OPENAI_API_KEY`, or the file that `OPENAI_API_KEY_FILE` names.
     embeddings_api_key: SecretStr | None = None
     #: Maximum number of requests per minute to one engine, of all worker processes together.

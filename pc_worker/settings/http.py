@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode
 
-from pc_worker.settings.environment import EnvironmentModel
 
-
-class HttpSettings(EnvironmentModel):
+class HttpSettings(BaseSettings):
     """Settings of the HTTP part; each is documented with the others."""
 
     #: Addresses of the HTTP part, `HOST:PORT`, comma-separated. Port 0: any free port.
@@ -35,10 +34,10 @@ class HttpSettings(EnvironmentModel):
     #: request for embeddings costs 1 for each 32 texts, an answer 10. 0: no limit.
     http_search_cost: int = Field(default=60_000, ge=0)
     #: Origins of browser applications on other hosts that may call the API, comma-separated. Unset: none.
-    http_cors_origins: tuple[str, ...] = ()
+    http_cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     #: Addresses or networks of proxies, comma-separated, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     #: Unset: none.
-    http_proxies: tuple[str, ...] = ()
+    http_proxies: Annotated[tuple[str, ...], NoDecode] = ()
 
     @field_validator("http_cors_origins", "http_proxies", mode="before")
     @classmethod

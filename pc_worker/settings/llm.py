@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode
 
 from pc_worker.model.language_model import Expansion, LanguageModel, LlmPrice, read_language_models, read_prices
-from pc_worker.settings.environment import EnvironmentModel
 from pc_worker.settings.values import LONGEST_S
 
 
-class LlmSettings(EnvironmentModel):
+class LlmSettings(BaseSettings):
     """The fields of ``Settings`` that concern answers."""
 
     #: Language models that write answers, `PROVIDER:NAME[@BASE_URL]`, comma-separated, tried in this order. The
     #: provider is `openai` (also any compatible server, by its URL) or `anthropic`. Unset: no answers. Keys:
     #: `OPENAI_API_KEY`, `ANTHROPIC_API_KEY`, or the same with `_FILE`. Needs the extra `llm`.
-    llm: tuple[LanguageModel, ...] = ()
+    llm: Annotated[tuple[LanguageModel, ...], NoDecode] = ()
     #: Maximum USD that all answers of one day (UTC) may cost. Unset: no limit.
     llm_budget_usd: float | None = Field(default=None, ge=0.0, allow_inf_nan=False)
     #: Maximum USD that the answers of one token may cost in one day (UTC). Unset: no limit.
@@ -26,7 +26,7 @@ class LlmSettings(EnvironmentModel):
     llm_timeout_s: float = Field(default=60.0, ge=0.1, le=600.0)
     #: Prices of models that are not known, embedding models too, in USD for a million tokens:
     #: `{"MODEL": {"input": 0.1, "output": 0.4}}`.
-    llm_prices: tuple[LlmPrice, ...] = ()
+    llm_prices: Annotated[tuple[LlmPrice, ...], NoDecode] = ()
     #: Maximum tokens of the passages in one prompt.
     llm_context_tokens: int = Field(default=6_000, ge=200, le=200_000)
     #: 0: models get no tools to search further; for servers that do not know tools.

@@ -6,13 +6,13 @@ import os
 from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings
 
-from pc_worker.settings.environment import EnvironmentModel
 from pc_worker.urls import WrongUrl
 from pc_worker.urls.reranker import read_rerank_server
 
 
-class RerankSettings(EnvironmentModel):
+class RerankSettings(BaseSettings):
     """Settings of the reranker; each is documented with the others."""
 
     #: What orders the best hits of a search with `rerank` again: the folder of a sentence-transformers cross-encoder

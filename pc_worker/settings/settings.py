@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.installation import CHECKOUT
@@ -14,7 +15,6 @@ from pc_worker.model import DEFAULT_CHUNK_ROWS, MAX_CHUNK_ROWS, read_model_name
 from pc_worker.object_urls import ObjectUrl
 from pc_worker.settings.access import AccessSettings
 from pc_worker.settings.engine import EngineSettings, check_encrypted
-from pc_worker.settings.environment import PREFIX
 from pc_worker.settings.http import HttpSettings
 from pc_worker.settings.llm import LlmSettings
 from pc_worker.settings.rerank import RerankSettings
@@ -23,6 +23,7 @@ from pc_worker.settings.source import SourceSettings
 from pc_worker.settings.values import LONGEST_S, absolute, existing, own_home, read_rates, whole_url
 from pc_worker.urls import is_loopback_host, read_database_url, read_redis_url
 
+PREFIX = "PC_WORKER_"
 #: Seconds after which a task is ended from outside.
 TASK_LIMIT_S = 300
 PROJECT = CHECKOUT
@@ -52,6 +53,16 @@ def is_loopback(address: str) -> bool:
 
 class Settings(AccessSettings, HttpSettings, LlmSettings, EngineSettings, RerankSettings, SourceSettings):
     """All settings; the variable of a field is ``PC_WORKER_`` and its name in capitals."""
+
+    #: A wrong value is not repeated: it may be a secret.
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        validate_default=True,
+        hide_input_in_errors=True,
+    )
 
     #: Folder of all state: data of the embedded servers, models, spool, logs, generated secrets. The default is that of
     #: a checkout; installed from a wheel it is `pc_worker` in `$XDG_STATE_HOME` or `~/.local/state`.
@@ -93,7 +104,7 @@ class Settings(AccessSettings, HttpSettings, LlmSettings, EngineSettings, Rerank
     #: Maximum number of chunks of one job in the broker at once. Keeps the broker small and small jobs quick.
     chunks_in_flight: int = Field(default=32, ge=1, le=10_000)
     #: `DOMAIN=ROWS_PER_SECOND`, comma-separated: rate limits. Other domains have none.
-    rate_limits: tuple[tuple[str, float], ...] = ()
+    rate_limits: Annotated[tuple[tuple[str, float], ...], NoDecode] = ()
     #: Seconds until a chunk's lease expires. Must be longer than the hard time limit of a task, 300 s.
     lease_s: float = Field(default=330.0, ge=1.0, le=LONGEST_S)
     #: 1: a lease may be shorter than that. For tests, which wait until it expires.
@@ -119,7 +130,7 @@ class Settings(AccessSettings, HttpSettings, LlmSettings, EngineSettings, Rerank
     #: Seconds that the vectors of a model are kept after the last domain switched to another.
     model_retention_s: float = Field(default=30 * 86400.0, ge=0.0, le=LONGEST_S)
     #: Push targets, `HOST:PORT`, comma-separated. The first is the default. Unset: no push.
-    batch_servers: tuple[str, ...] = ()
+    batch_servers: Annotated[tuple[str, ...], NoDecode] = ()
     #: Seconds between two pushes of a stock domain, and the time after which a push yields to other work.
     push_s: float = Field(default=60.0, ge=1.0, le=LONGEST_S)
     #: Maximum number of concurrent calls of all clients. More are denied with `RESOURCE_EXHAUSTED`.

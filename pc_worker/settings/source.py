@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode
 
 from pc_worker.errors import InvalidRequest
 from pc_worker.object_urls import ObjectUrl, is_url, read_url, split_roots
-from pc_worker.settings.environment import EnvironmentModel
 from pc_worker.settings.values import absolute
 
 
-class SourceSettings(EnvironmentModel):
+class SourceSettings(BaseSettings):
     """Settings of where sources lie; each is documented with the others."""
 
     #: Folders and prefixes (`s3://bucket/prefix`, `gs://…`, `az://…`) in which sources may be, colon-separated. Unset:
     #: the working directory, the user's home and HOME. Required if the Redis URL is set.
-    data_roots: tuple[Path | ObjectUrl, ...] | None = None
+    data_roots: Annotated[tuple[Path | ObjectUrl, ...] | None, NoDecode] = None
     #: Folder or prefix (`s3://bucket/inbox`) that beat scans for `INBOX/<domain>/<file>`. Unset: no scan. Names of
     #: unfinished files (`.tmp`, `.part`, `.filepart`, `.crdownload`, …, a leading dot, a trailing `~`) are ignored. A
     #: file that cannot be ingested becomes a failed job with the reason. A content is one job of its domain as
     #: long as the domain holds it, in `document` one for each file; a content that returns to a file after another one
     #: is a new job.
-    inbox: Path | ObjectUrl | None = None
+    inbox: Annotated[Path | ObjectUrl | None, NoDecode] = None
     #: Prefix (`s3://bucket/spool`, `gs://…`, `az://…`), outside the data roots, where machines share what they unpacked
     #: or converted of objects, for a week. Needs permission to read, write, list and delete there. Unset: each machine
     #: unpacks and converts by itself.
-    shared_spool: ObjectUrl | None = None
+    shared_spool: Annotated[ObjectUrl | None, NoDecode] = None
 
     @field_validator("inbox", mode="before")
     @classmethod

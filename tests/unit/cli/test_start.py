@@ -30,14 +30,12 @@ HEAVY = {
 }
 #: What only asks the ledger does without these, too.
 LEDGER = HEAVY | {
-    "asyncio",
     "celery",
     "filelock",
     "numpy",
     "pc_worker.embedded.embedded_servers",
     "pc_worker.reader",
     "prometheus_client",
-    "pydantic_settings",
     "redis",
     "structlog",
 }
