@@ -53,8 +53,8 @@ def migrate_command(
     """Apply the migrations this database lacks; safe to run again, and by several at once.
 
     With --partition, the rows, vectors, terms and identities of DOMAIN are divided into hash parts, its log into
-    ranges of positions. The tables are copied in steps while jobs, streams and searches continue. After an
-    interruption, run it again: it continues.
+    ranges of positions. The tables are copied in steps while jobs, streams and searches continue; for a domain
+    without rows, nothing is copied. After an interruption, run it again: it continues.
 
     With --wait, it waits for a database that is starting, or that is not there yet, instead of exiting with 69.
     """
@@ -102,6 +102,9 @@ def _print_plan(plan: PartitionPlan) -> None:
     """Print what is copied: every table whole, as all domains without partitions share it."""
     begun = " (begun before)" if plan.begun else ""
     print(f"{plan.domain}: {plan.parts} hash parts, log ranges of {plan.log_span:,} positions{begun}")
+    if not plan.tables:
+        print("it has no rows: nothing is copied")
+        return
     rows = [(t.table, f"{t.rows:,}", f"{t.all_rows:,}", f"{t.bytes / MB:,.0f} MB") for t in plan.tables]
     print_table(("copied table", f"rows of {plan.domain}", "all rows, about", "size"), rows)
     print(f"disk needed meanwhile: about {plan.copied_bytes / MB:,.0f} MB, and as much write-ahead log")

@@ -1,21 +1,24 @@
-"""Divide a domain into partitions: the tables are copied in steps while they are read and written."""
+"""Divide a domain into partitions while the tables are read and written; they are copied in steps if it has rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pc_worker.domains import get_domain
-from pc_worker.errors import InvalidRequest
+from pc_worker.errors import Conflict, InvalidRequest
 from pc_worker.logs import get_logger
 from pc_worker.services.search.index.indexes import tune_indexes
 from pc_worker.store.db.connection import Cursor, Database
+from pc_worker.store.partitions.attach import attach_partitions, copy_has_begun, is_empty
 from pc_worker.store.partitions.entries import PartitionEntry, TableSize, add_entry, read_entries, table_sizes_of
 from pc_worker.store.partitions.fill import fill_tables
 from pc_worker.store.partitions.finish import (
     abandon_copy,
     add_references,
     clean_up,
+    drop_made,
     exchange_tables,
     index_tables,
     index_vectors,
@@ -38,7 +41,10 @@ Progress = Callable[[str, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionPlan:
-    """What partitioning a domain does: the parts, and the tables that are copied; ``begun`` = it was begun before."""
+    """What partitioning a domain does: the parts, and the tables that are copied, none for a domain without rows.
+
+    ``begun`` = it was begun before.
+    """
 
     domain: str
     parts: int
@@ -63,7 +69,9 @@ def plan_partitions(
     """
     with database.transaction() as cursor:
         entry = _entry(cursor, domain, parts, log_span)
-        tables = [] if entry is not None and entry.done else table_sizes_of(cursor, domain)
+        copying = entry is not None and not entry.done and copy_has_begun(cursor, entry)
+        nothing = (entry is not None and entry.done) or (not copying and is_empty(cursor, domain))
+        tables = [] if nothing else table_sizes_of(cursor, domain)
     return PartitionPlan(
         domain=domain,
         parts=(parts or PARTS) if entry is None else entry.parts,
@@ -124,7 +132,7 @@ def abandon_partitions(database: Database, domain: str) -> None:
     with maintenance(database) as cursor:
         if cursor is None:
             raise InvalidRequest(AT_WORK)
-        abandon_copy(cursor, domain)
+        abandon_copy(cursor, next(entry for entry in read_entries(cursor) if entry.domain == domain))
 
 
 def unfinished_copies(database: Database) -> list[str]:
@@ -157,8 +165,15 @@ def _entry(cursor: Cursor, domain: str, parts: int | None, log_span: int | None)
 
 
 def _partition(cursor: Cursor, entry: PartitionEntry, entries: Sequence[PartitionEntry], progress: Progress) -> None:
-    others = [other for other in entries if other.done]
-    prepare_tables(cursor, entry, others, head=head_of(cursor, entry.domain))
+    others, head = [other for other in entries if other.done], head_of(cursor, entry.domain)
+    if not copy_has_begun(cursor, entry):
+        drop_made(cursor, entry)  # by a run that was interrupted
+        if is_empty(cursor, entry.domain):
+            with suppress(Conflict):  # its first rows were written meanwhile: they are copied
+                for what in attach_partitions(cursor, entry, others, head=head):
+                    progress(what, 0)
+                return
+    prepare_tables(cursor, entry, others, head=head)
     for table, rows in fill_tables(cursor, entry):
         progress(f"copied {table}", rows)
     for name in index_tables(cursor, entry):

@@ -66,6 +66,8 @@ AWAY = (
 BEYOND_LIMITS = "54"
 #: In the text of the one error of that class that is of the server: no transaction ids are left until it is vacuumed.
 WRAPAROUND = "wraparound"
+#: The check of a table that no row of a domain is written to it, while the domain gets partitions of its own.
+HELD_BACK = "partition_not_yet"
 #: The schema, or the role's rights in it, are not as `migrate` leaves them.
 UNFIT_SCHEMA = {
     psycopg2.errors.UndefinedTable: "the tables do not exist, run `migrate`",
@@ -126,7 +128,8 @@ class Database:
         """Run the block in one transaction: commit at the end, roll back on any error.
 
         Raises:
-            Unavailable: If the connection was lost; whether a commit took place is then unknown.
+            Unavailable: If the connection was lost; whether a commit took place is then unknown. Also if the domain is
+                being partitioned.
             Conflict: If the transaction is to be run again.
             ReadOnlyServer: If the server accepts no writes.
             ContractBroken: If the tables do not exist, are of another version, or are not open to this role.
@@ -148,6 +151,11 @@ class Database:
         except tuple(UNFIT_SCHEMA) as exc:
             self._undo()
             raise ContractBroken(f"{UNFIT_SCHEMA[type(exc)]}: {first_line(exc)}") from exc
+        except psycopg2.errors.CheckViolation as exc:
+            self._undo()
+            if exc.diag.constraint_name == HELD_BACK:
+                raise Unavailable("the domain is being partitioned: it is written again after that") from exc
+            raise
         except AWAY as exc:
             raise self._away(exc) from exc
         except BaseException:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from pc_worker.store.db.connection import Cursor
+from pc_worker.store.db.connection import HELD_BACK, Cursor
 from pc_worker.store.db.leaves import rest_of
 from pc_worker.store.partitions.entries import DONE, PartitionEntry
 from pc_worker.store.partitions.prepare import in_list
@@ -51,11 +51,12 @@ class Leaf(NamedTuple):
 
 
 def leaves_of(table: PartTable, entry: PartitionEntry, cursor: Cursor) -> list[Leaf]:
-    """Return the new tables that hold rows: the domain's parts and the rest."""
+    """Return the new tables that hold rows: the domain's parts and the rest, if that is new, too."""
     cursor.execute("SELECT count(*) FROM pg_inherits WHERE inhparent = %s::regclass", (table.of_domain(entry.number),))
     (parts,) = cursor.fetchone() or (0,)
     own = [table.part(entry.number, part) for part in range(parts)]
-    return [Leaf(name, name.removeprefix(table.name)) for name in (*own, table.rest(entry.number))]
+    rest = [table.rest(entry.number)] if exists(cursor, table.rest(entry.number)) else []
+    return [Leaf(name, name.removeprefix(table.name)) for name in (*own, *rest)]
 
 
 def index_tables(cursor: Cursor, entry: PartitionEntry) -> Iterator[str]:
@@ -63,7 +64,7 @@ def index_tables(cursor: Cursor, entry: PartitionEntry) -> Iterator[str]:
     for table in PART_TABLES:
         cursor.execute(INDEXES, (rest_of(cursor, table.name),))
         for name, definition in [row for row in cursor.fetchall() if not row[0].startswith(PREFIX)]:
-            canonical = _canonical(name, rest_of(cursor, table.name), table)
+            canonical = canonical_name(name, rest_of(cursor, table.name), table)
             for leaf in leaves_of(table, entry, cursor):
                 yield from build_index(cursor, f"{canonical}{leaf.suffix}", leaf.name, definition)
             # Finds the parts' indexes and takes them as its own parts.
@@ -71,7 +72,7 @@ def index_tables(cursor: Cursor, entry: PartitionEntry) -> Iterator[str]:
                 run_briefly(cursor, [f"CREATE INDEX next_{canonical} ON {table.next}{definition}"])
 
 
-def _canonical(name: str, source: str, table: PartTable) -> str:
+def canonical_name(name: str, source: str, table: PartTable) -> str:
     """Return the name that an index has on the whole table, from its name on one part of it."""
     return name.removesuffix(source.removeprefix(table.name))
 
@@ -141,16 +142,23 @@ def exchange_tables(cursor: Cursor, entry: PartitionEntry, others: Sequence[Part
     Raises:
         LockNotAvailable: If a lock is not free for minutes.
     """
+    run_briefly(
+        cursor, replacing(cursor, entry, (text for table in PART_TABLES for text in _exchange(cursor, table, others)))
+    )
+
+
+def replacing(cursor: Cursor, entry: PartitionEntry, exchange: Iterable[str]) -> list[str]:
+    """Return the statements of a transaction that exchanges the tables, with the references of other tables to them."""
     cursor.execute(REFERRING)
     referring = cursor.fetchall()
-    # In the order in which writers lock them, so that they and this transaction do not wait for each other.
-    statements = [f"LOCK TABLE {', '.join(table.name for table in PART_TABLES)} IN ACCESS EXCLUSIVE MODE"]
-    statements += [f"ALTER TABLE {table} DROP CONSTRAINT {name}" for table, name, _ in referring]
-    for table in PART_TABLES:
-        statements += _exchange(cursor, table, others)
-    statements += [f"ALTER TABLE {table} ADD CONSTRAINT {name} {text} NOT VALID" for table, name, text in referring]
-    statements.append(DONE.format(domain=entry.domain))
-    run_briefly(cursor, statements)
+    return [
+        # In the order in which writers lock them, so that they and this transaction do not wait for each other.
+        f"LOCK TABLE {', '.join(table.name for table in PART_TABLES)} IN ACCESS EXCLUSIVE MODE",
+        *(f"ALTER TABLE {table} DROP CONSTRAINT {name}" for table, name, _ in referring),
+        *exchange,
+        *(f"ALTER TABLE {table} ADD CONSTRAINT {name} {text} NOT VALID" for table, name, text in referring),
+        DONE.format(domain=entry.domain),
+    ]
 
 
 def _exchange(cursor: Cursor, table: PartTable, others: Sequence[PartitionEntry]) -> Iterator[str]:
@@ -160,13 +168,18 @@ def _exchange(cursor: Cursor, table: PartTable, others: Sequence[PartitionEntry]
         yield f"ALTER TABLE {table.next} ATTACH PARTITION {own} FOR VALUES IN ({in_list(cursor, other)})"
     yield f"ALTER TABLE {table.name} RENAME TO {table.former}"
     yield f"ALTER TABLE {table.next} RENAME TO {table.name}"
+    yield from rename_indexes(cursor, table, "former_{}")
+
+
+def rename_indexes(cursor: Cursor, table: PartTable, former: str) -> Iterator[str]:
+    """Yield statements that name the indexes of the new table as those of the present one, which become ``former``."""
     cursor.execute(
         "SELECT c.relname FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid WHERE x.indrelid = %s::regclass",
         (table.next,),
     )
     for (name,) in cursor.fetchall():
         canonical = name.removeprefix("next_")
-        yield f"ALTER INDEX IF EXISTS {canonical} RENAME TO former_{canonical}"
+        yield f"ALTER INDEX IF EXISTS {canonical} RENAME TO {former.format(canonical)}"
         yield f"ALTER INDEX {name} RENAME TO {canonical}"
 
 
@@ -180,9 +193,21 @@ def clean_up(cursor: Cursor) -> None:
         cursor.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
 
 
-def abandon_copy(cursor: Cursor, domain: str) -> None:
+def abandon_copy(cursor: Cursor, entry: PartitionEntry) -> None:
     """Drop an unfinished copy with its triggers, and its entry last; repeatable."""
     for table in REFERRING_FIRST:
-        gone = [f"DROP FUNCTION IF EXISTS {table.trigger} CASCADE", f"DROP TABLE IF EXISTS {table.next}"]
-        run_briefly(cursor, gone)
-    cursor.execute("DELETE FROM partitions WHERE domain = %s AND done_at IS NULL", (domain,))
+        run_briefly(cursor, [f"DROP FUNCTION IF EXISTS {table.trigger} CASCADE"])
+    drop_made(cursor, entry)
+    cursor.execute("DELETE FROM partitions WHERE domain = %s AND done_at IS NULL", (entry.domain,))
+
+
+def drop_made(cursor: Cursor, entry: PartitionEntry) -> None:
+    """Drop the tables of an entry that is not done, and let its domain be written again."""
+    for table in PART_TABLES:
+        rest = rest_of(cursor, table.name)
+        cursor.execute("SELECT FROM pg_constraint WHERE conrelid = %s::regclass AND conname = %s", (rest, HELD_BACK))
+        if cursor.fetchone() is not None:
+            run_briefly(cursor, [f"ALTER TABLE {rest} DROP CONSTRAINT {HELD_BACK}"])
+    for table in REFERRING_FIRST:
+        for name in (table.next, table.of_domain(entry.number)):
+            run_briefly(cursor, [f"DROP TABLE IF EXISTS {name}"])

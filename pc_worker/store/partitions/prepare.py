@@ -60,26 +60,47 @@ def prepare_tables(cursor: Cursor, entry: PartitionEntry, others: Sequence[Parti
 def _tables(
     cursor: Cursor, table: PartTable, source: str, entry: PartitionEntry, others: Sequence[PartitionEntry], *, head: int
 ) -> Iterator[str]:
-    cursor.execute(OPTIONS, (source,))
-    (options,) = cursor.fetchone() or (None,)
-    stored = f" WITH ({options})" if options else ""
+    rest, domains = table.rest(entry.number), [*(other.domain for other in others), entry.domain]
     like, key = LIKE.format(source=source), f"PRIMARY KEY ({table.key_columns})"
-    own, rest = table.of_domain(entry.number), table.rest(entry.number)
-    values = values_of(entry.domain)
-    elsewhere = [name for each in (*others, entry) for name in values_of(each.domain)]
-    yield f"CREATE TABLE {table.next} ({like}) PARTITION BY LIST (domain)"
-    yield f"CREATE TABLE {rest} ({like}){stored}"
-    yield f"CREATE TABLE {own} ({like}) PARTITION BY {'RANGE' if table.ranges else 'HASH'} ({table.by})"
-    for name in (table.next, rest, own):
-        yield f"ALTER TABLE {name} DROP CONSTRAINT IF EXISTS {NOT}, ADD {key}"
-    yield f"ALTER TABLE {rest} ADD CONSTRAINT {NOT} CHECK (domain <> ALL ({_texts(cursor, elsewhere)}))"
-    yield f"ALTER TABLE {own} ADD CONSTRAINT {ONLY} CHECK (domain = ANY ({_texts(cursor, values)}))"
-    for part, bounds in enumerate(part_bounds(table, entry, head=head)):
-        yield f"CREATE TABLE {table.part(entry.number, part)} PARTITION OF {own} FOR VALUES {bounds}{stored}"
+    yield f"CREATE TABLE {rest} ({like}){_stored(cursor, source)}"
+    yield f"ALTER TABLE {rest} DROP CONSTRAINT IF EXISTS {NOT}, ADD {key}"
+    yield f"ALTER TABLE {rest} ADD CONSTRAINT {NOT} {holds_none_of(cursor, domains)}"
+    yield from domain_table(cursor, table, source, entry, head=head)
+    yield from whole_table(cursor, table, source)
     yield f"ALTER TABLE {table.next} ATTACH PARTITION {rest} DEFAULT"
+    own = table.of_domain(entry.number)
     yield f"ALTER TABLE {table.next} ATTACH PARTITION {own} FOR VALUES IN ({in_list(cursor, entry)})"
+
+
+def whole_table(cursor: Cursor, table: PartTable, source: str) -> Iterator[str]:
+    """Yield statements that make the partitioned table, still without partitions."""
+    yield f"CREATE TABLE {table.next} ({LIKE.format(source=source)}) PARTITION BY LIST (domain)"
+    yield f"ALTER TABLE {table.next} DROP CONSTRAINT IF EXISTS {NOT}, ADD PRIMARY KEY ({table.key_columns})"
     cursor.execute(GRANTS, {"table": table.name, "next": table.next})
     yield from (grant for (grant,) in cursor.fetchall())
+
+
+def domain_table(cursor: Cursor, table: PartTable, source: str, entry: PartitionEntry, *, head: int) -> Iterator[str]:
+    """Yield statements that make a domain's table with its parts, on its own."""
+    own, by = table.of_domain(entry.number), "RANGE" if table.ranges else "HASH"
+    yield f"CREATE TABLE {own} ({LIKE.format(source=source)}) PARTITION BY {by} ({table.by})"
+    yield f"ALTER TABLE {own} DROP CONSTRAINT IF EXISTS {NOT}, ADD PRIMARY KEY ({table.key_columns})"
+    yield f"ALTER TABLE {own} ADD CONSTRAINT {ONLY} CHECK (domain = ANY ({_texts(cursor, values_of(entry.domain))}))"
+    stored = _stored(cursor, source)
+    for part, bounds in enumerate(part_bounds(table, entry, head=head)):
+        yield f"CREATE TABLE {table.part(entry.number, part)} PARTITION OF {own} FOR VALUES {bounds}{stored}"
+
+
+def holds_none_of(cursor: Cursor, domains: Sequence[str]) -> str:
+    """Return the check that a table holds no rows of these domains."""
+    values = [value for domain in domains for value in values_of(domain)]
+    return f"CHECK (domain <> ALL ({_texts(cursor, values)}))"
+
+
+def _stored(cursor: Cursor, source: str) -> str:
+    cursor.execute(OPTIONS, (source,))
+    (options,) = cursor.fetchone() or (None,)
+    return f" WITH ({options})" if options else ""
 
 
 def part_bounds(table: PartTable, entry: PartitionEntry, *, head: int) -> list[str]:

@@ -32,3 +32,12 @@ def run_briefly(cursor: Cursor, statements: Sequence[str]) -> None:
             raise
 
     ATTEMPTS.call(once, on=lambda exc: isinstance(exc, RETRYABLE))
+
+
+def run_when_free(cursor: Cursor, statement: str) -> None:
+    """Run a statement that takes long and does not block readers and writers; repeat it while a lock is not free.
+
+    Raises:
+        LockNotAvailable: If a lock is not free for an hour.
+    """
+    ATTEMPTS.call(lambda: cursor.execute(statement), on=lambda exc: isinstance(exc, RETRYABLE))
