@@ -12,8 +12,6 @@ from pc_worker.ending_signals import end_statements_at
 from pc_worker.garbage_collection import collect_rarely
 from pc_worker.no_proxy import connect_directly
 
-#: The exit code of a command that Ctrl-C ended.
-INTERRUPTED = 130
 #: Commands that run until they are stopped, and then exit with 0, also during their start.
 COMPONENTS = ("up", "worker", "beat", "gateway", "http", "flower")
 
@@ -27,8 +25,20 @@ def _end(_number: int, _frame: FrameType | None) -> None:
     sys.exit(0)
 
 
-def _leave(_number: int, _frame: FrameType | None) -> None:
-    os._exit(INTERRUPTED)
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    """End as at Ctrl-C: what was started is stopped, with the exit code that a shell shows for the signal."""
+    sys.exit(128 + number)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    os._exit(128 + number)
+
+
+#: What ends a command that ends by itself, by signal: the handlers of others, and ignored signals, stay as they are.
+ENDINGS = {
+    signal.SIGINT: (signal.default_int_handler, signal.default_int_handler),
+    signal.SIGTERM: (signal.SIG_DFL, _terminate),
+}
 
 
 def main() -> int:
@@ -38,19 +48,19 @@ def main() -> int:
     if component:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _end)
-    # An import leaves nothing to clean up, and its traceback is of no use. An ignored signal stays ignored.
-    watched = not component and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if watched:
-        signal.signal(signal.SIGINT, _leave)
-    end_statements_at((signal.default_int_handler, _end))
+    watched = [] if component else [one for one, (usual, _) in ENDINGS.items() if signal.getsignal(one) is usual]
+    # An import leaves nothing to clean up, and its traceback is of no use.
+    for number in watched:
+        signal.signal(number, _leave)
+    end_statements_at((signal.default_int_handler, _end, _terminate))
 
     from pc_worker.cli import main as run
 
-    if watched:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in watched:
+        signal.signal(number, ENDINGS[number][1])
     code = run()
-    if watched:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: the end of the interpreter takes no time
+    for number in watched:  # all is done, and written: what the end of the interpreter waits for is not needed
+        signal.signal(number, lambda *_: os._exit(code))
     gc.freeze()  # it looks for no garbage either, which would take longer than to free everything
     return code
 

@@ -33,7 +33,11 @@ CREDENTIALS = re.compile(r"://\S*@")
 def run(work: Callable[[], object]) -> int:
     """Do a command's work and return its exit code; every error is one line on stderr."""
     _repair_streams()
-    code = _flushed(_ended(work))
+    try:
+        code = _ended(work)
+    except SystemExit as exc:  # a signal ends the command: its output is flushed as at any other end
+        code = exc.code if isinstance(exc.code, int) else 1
+    code = _flushed(code)
     if isinstance(sys.stderr, Diagnostics):
         sys.stderr.end()
     return code

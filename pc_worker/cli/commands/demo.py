@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from types import FrameType
 
 import click
 import grpc
@@ -57,7 +55,6 @@ NEXT = """What to try next
 @click.command("demo")
 def demo_command() -> int:
     """Start everything, ingest the samples, stream them back, search them, stop."""
-    signal.signal(signal.SIGTERM, _end)
     settings = with_samples(read_settings())
     set_up_logs(log_format=settings.log_format, level="ERROR")
     with _stack(settings) as (inside, addresses, tend):
@@ -73,11 +70,6 @@ def demo_command() -> int:
         services.database.close()
     print(NEXT)
     return 0 if complete and flower else 1
-
-
-def _end(_number: int, _frame: FrameType | None) -> None:
-    """End as at Ctrl-C: what was started is stopped. A process that SIGTERM ends has this exit code in a shell."""
-    sys.exit(128 + signal.SIGTERM)
 
 
 def with_samples(settings: Settings) -> Settings:
