@@ -92,3 +92,5 @@ def test_a_signal_ends_a_demo_that_waits_in_its_own_database(tmp_path: Path, num
     assert "Traceback" not in out + err
     assert "error:" not in err
     assert read_addresses(tmp_path) is None
+    # It was not its time that was over: a wait for a lock ends by itself, but only after twenty seconds.
+    assert "canceling statement due to user request" in (tmp_path / "logs" / "postgres.log").read_text()
