@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 import urllib.error
 from collections.abc import Sequence
@@ -28,8 +27,6 @@ def gateway_serves(address: str, settings: Settings) -> bool:
     Of a gateway that wants a client's certificate, and does not take its own for one, no more can be seen than that
     it answers the handshake.
     """
-    # A process that asks may fork later, to start parts again: gRPC's own fork handlers must stay out of that.
-    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
