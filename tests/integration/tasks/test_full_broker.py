@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-import kombu
+import kombu.transport
 import pytest
 import redis
-from kombu.transport import TRANSPORT_ALIASES
 
 from pc_worker.embedded import start_servers
 from pc_worker.hot_buffer import count_dead, count_held, dead_messages, held_messages, hold, newest_dead, release
@@ -67,7 +66,8 @@ class Reader:
 
 @pytest.fixture
 def reader(address: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
-    monkeypatch.setitem(TRANSPORT_ALIASES, "redis", transport.ALIASES["redis"])
+    monkeypatch.setattr(kombu.transport, "_transport_cache", {})  # an earlier test may have used kombu's own
+    monkeypatch.setitem(kombu.transport.TRANSPORT_ALIASES, "redis", transport.ALIASES["redis"])
     reader = Reader(address)
     yield reader
     client.config_set("maxmemory", "0")
