@@ -1,14 +1,15 @@
 """Compare writing into partitions with writing into one table: ``python -m scripts.part_rates --rows 60000 --parts 8``.
 
 Starts two stacks, one of which has its domain in partitions from the start, and ingests the same files with both in
-turns: first new rows, then as many rows of them with other texts and vectors. Run nothing else meanwhile.
+turns: first new rows, then as many rows of them with other texts and vectors. Rates need an idle machine; the processor
+time of worker and PostgreSQL for a row is valid on a busy one, too.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
@@ -51,24 +52,25 @@ def start(folder: Path, name: str, ending: ExitStack) -> LiveStack:
 
 def settle(stack: LiveStack) -> None:
     """Wait until a stack has done what follows a job: the statistics of its words, and vacuum."""
-    processes = [process for part in ("worker", "postgres") for process in stack.family(part)]
-    while seconds_of(processes, 1.0) > 0.1:
-        pass
+    while True:
+        before = seconds_of(stack)
+        time.sleep(1.0)
+        if spent(before, seconds_of(stack)) < 0.1:
+            return
 
 
-def seconds_of(processes: Sequence[psutil.Process], within_s: float) -> float:
-    """Return the processor time that processes take within some seconds."""
+def seconds_of(stack: LiveStack) -> dict[int, float]:
+    """Return the processor time that each process of the worker and of PostgreSQL has taken."""
+    found = {}
+    for process in (*stack.family("worker"), *stack.family("postgres")):
+        with suppress(psutil.Error):  # it has ended
+            found[process.pid] = sum(process.cpu_times()[:2])
+    return found
 
-    def total() -> float:
-        spent = 0.0
-        for process in processes:
-            with suppress(psutil.Error):  # it has ended
-                spent += sum(process.cpu_times()[:2])
-        return spent
 
-    before = total()
-    time.sleep(within_s)
-    return total() - before
+def spent(before: Mapping[int, float], after: Mapping[int, float]) -> float:
+    """Return the seconds between two states."""
+    return sum(seconds - before.get(pid, 0.0) for pid, seconds in after.items())
 
 
 @click.command()
@@ -79,6 +81,7 @@ def main(rows: int, files: int, parts: int) -> None:
     """Measure and report."""
     size, notes = rows // files, Notes()
     rates: dict[str, list[float]] = {}
+    costs: dict[str, list[float]] = {}
     with own_folder() as folder, ExitStack() as ending:
         declare(folder)
         stacks = [start(folder, name.replace(" ", "-"), ending) for name in SIDES]
@@ -89,11 +92,16 @@ def main(rows: int, files: int, parts: int) -> None:
                 notes.write(folder / "rows.parquet", size)
                 turns = list(zip(SIDES, stacks, strict=True))
                 for side, stack in turns[:: -1 if number % 2 else 1]:
-                    rates.setdefault(f"{step}, {side}", []).append(rate(stack, folder / "rows.parquet", size))
+                    before, name = seconds_of(stack), f"{step}, {side}"
+                    rates.setdefault(name, []).append(rate(stack, folder / "rows.parquet", size))
+                    costs.setdefault(name, []).append(spent(before, seconds_of(stack)) / size * 1e6)
                     settle(stack)
-                    click.echo(f"  {step}, {side}: {rates[f'{step}, {side}'][-1]:,.0f} rows/s")
-    found = {name: round(median(each)) for name, each in rates.items()}
-    click.echo(json.dumps({"processor": processor(), "rows": rows, "parts": parts, "median rows/s": found}, indent=1))
+                    click.echo(
+                        f"  {name}: {rates[name][-1]:,.0f} rows/s, {costs[name][-1]:,.0f} µs of processor time a row"
+                    )
+    found = {name: [round(median(rates[name])), round(median(costs[name]))] for name in rates}
+    report = {"processor": processor(), "load": psutil.getloadavg()[0], "rows": rows, "parts": parts}
+    click.echo(json.dumps(report | {"median rows/s, µs of processor time a row": found}, indent=1))
 
 
 if __name__ == "__main__":
