@@ -5,11 +5,11 @@ What starts servers and processes is imported when it is first used: most comman
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pc_worker.embedded.home.addresses import Addresses, read_addresses, remove_addresses, write_addresses
 from pc_worker.errors import HomeInUse, HomeUnusable, ServiceFailed
+from pc_worker.late_names import late_names
 
 if TYPE_CHECKING:
     from pc_worker.embedded.embedded_servers import EmbeddedServers, start_servers
@@ -39,19 +39,15 @@ __all__ = [
     "write_private",
 ]
 
-_LATER = {
-    **dict.fromkeys(("EmbeddedServers", "start_servers"), "embedded_servers"),
-    "remove_home": "home.placement",
-    "write_private": "home.private_file",
-    "is_own_port": "listening",
-    "die_with_parent": "processes.parent_death",
-    **dict.fromkeys(("Command", "Process"), "processes.process"),
-    "Supervisor": "processes.supervisor",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Load what is asked for: the file that has it, with all that this one needs."""
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+__getattr__ = late_names(
+    __name__,
+    {
+        **dict.fromkeys(("EmbeddedServers", "start_servers"), "embedded_servers"),
+        "remove_home": "home.placement",
+        "write_private": "home.private_file",
+        "is_own_port": "listening",
+        "die_with_parent": "processes.parent_death",
+        **dict.fromkeys(("Command", "Process"), "processes.process"),
+        "Supervisor": "processes.supervisor",
+    },
+)

@@ -5,12 +5,12 @@ The modules that run models and engines are imported when they are first used: c
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pc_worker.encoding.protocol import Encoder, KnowsScripts, ModelIdentity, Span, Vector, Vectors
 from pc_worker.encoding.text.normalise import normalised_text, text_hash
 from pc_worker.errors import EncodingFailed, ModelUnavailable
+from pc_worker.late_names import late_names
 
 if TYPE_CHECKING:
     from pc_worker.encoding.agreement import Agreement, compared
@@ -37,16 +37,12 @@ __all__ = [
     "text_hash",
 ]
 
-_LATER = {
-    **dict.fromkeys(("Agreement", "compared"), "agreement"),
-    "encode_isolating": "isolating",
-    **dict.fromkeys(("BACKENDS", "load_encoder"), "loading"),
-    "identify_model": "models.identity",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Load what is asked for: the file that has it, with all that this one needs."""
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+__getattr__ = late_names(
+    __name__,
+    {
+        **dict.fromkeys(("Agreement", "compared"), "agreement"),
+        "encode_isolating": "isolating",
+        **dict.fromkeys(("BACKENDS", "load_encoder"), "loading"),
+        "identify_model": "models.identity",
+    },
+)

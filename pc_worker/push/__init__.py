@@ -5,9 +5,9 @@ The client is imported when it is first used: code that calls no server does wit
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from pc_worker.late_names import late_names
 from pc_worker.push.answer import NotAccepted
 from pc_worker.push.rows import StockRow, stock_row
 from pc_worker.push.rules import UnfitValue
@@ -30,11 +30,4 @@ __all__ = [
     "stock_table",
 ]
 
-_LATER = {"BatchServer": "client"}
-
-
-def __getattr__(name: str) -> Any:
-    """Load what is asked for: the file that has it, with all that this one needs."""
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+__getattr__ = late_names(__name__, {"BatchServer": "client"})
